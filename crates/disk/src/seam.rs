@@ -1,0 +1,112 @@
+//! The seam: what a store asks of the world around it.
+//!
+//! Names handed to a [`Disk`] are relative to the store's directory and use `/` between parts.
+//! Errors are plain [`io::Error`]s; the floors above add the place and the meaning.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crate::block::Block;
+
+/// How [`Disk::open`] treats a file that is there, or is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Reading only; the file must exist.
+    Read,
+    /// Reading and writing; the file must exist.
+    Write,
+    /// Reading and writing; the file must not exist and is created empty.
+    CreateNew,
+}
+
+/// What tells one file from another behind the same name, so that a reader notices a replaced file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity(pub u64, pub u64);
+
+/// One open file. All offsets are bytes from its start.
+pub trait File: Send + Sync + fmt::Debug {
+    /// Reads into `buffer` from `offset` and returns how many bytes came; 0 only at the end of the file
+    /// (or for an empty buffer). A read interrupted by a signal is tried again.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Writes all of `bytes` at `offset`, completing short writes. On an error any part of it may be there.
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Makes the file's contents and length durable. Never tried again after an error: a second try may
+    /// succeed although the data is lost.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Cuts the file to `length`, or grows it with zeros.
+    fn set_len(&self, length: u64) -> io::Result<()>;
+
+    /// The file's length in bytes.
+    fn length(&self) -> io::Result<u64>;
+
+    /// Which file this is, whatever its name is now.
+    fn identity(&self) -> io::Result<Identity>;
+
+    /// The first `length` bytes, without a copy where the disk can map files. The caller promises that
+    /// this part of the file never changes again.
+    fn map(&self, length: u64) -> io::Result<Block>;
+}
+
+/// A held lock; dropping it (or the end of the process) lets it go.
+pub trait Lock: Send + Sync + fmt::Debug {}
+
+/// The directory of one store and every file in it.
+pub trait Disk: Send + Sync + fmt::Debug {
+    /// Opens a file.
+    fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>>;
+
+    /// The names of the plain files right inside `folder` (`""` is the store's directory), in no order.
+    /// Folders, links and names that are not UTF-8 are left out. A missing folder is `NotFound`.
+    fn list(&self, folder: &str) -> io::Result<Vec<String>>;
+
+    /// Creates a folder and those above it, the store's directory included, and makes each new one
+    /// durable in its parent. A folder that is there already is fine.
+    fn create_folder(&self, folder: &str) -> io::Result<()>;
+
+    /// Renames a file, replacing what stands under the new name. Durable only after
+    /// [`sync_folder`](Self::sync_folder).
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a file. Durable only after [`sync_folder`](Self::sync_folder).
+    fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Makes the names inside `folder` durable.
+    fn sync_folder(&self, folder: &str) -> io::Result<()>;
+
+    /// Takes the writer's lock on the file `name`, creating it where needed, without waiting.
+    /// `WouldBlock` where another holder has it, in this process or another.
+    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>>;
+
+    /// Where the directory is, for messages.
+    fn place(&self) -> String;
+}
+
+/// The time of day and a steady time.
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// Microseconds since 1970-01-01 UTC; 0 for a clock set before that. May jump either way.
+    fn now_micros(&self) -> u64;
+
+    /// Microseconds since some fixed moment; never runs backwards.
+    fn steady_micros(&self) -> u64;
+}
+
+/// Random bytes.
+pub trait Random: Send + Sync + fmt::Debug {
+    /// Fills `buffer` with bytes that nobody can predict.
+    fn fill(&self, buffer: &mut [u8]);
+}
+
+/// Everything outside a store: its disk, the clock and randomness.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The directory and its files.
+    pub disk: Arc<dyn Disk>,
+    /// Times.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub random: Arc<dyn Random>,
+}

@@ -1,0 +1,1 @@
+//! One file of a Tidegate log and its index; no threads.

@@ -1,0 +1,1 @@
+//! A simulated world that crashes Tidegate stores and checks what they kept.

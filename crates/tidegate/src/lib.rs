@@ -1,0 +1,1 @@
+//! An embedded event store: gates that hold at commit, causal graphs, offline proofs.
