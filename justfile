@@ -1,0 +1,26 @@
+# What can be done here; `just --list` prints this.
+
+# Every test of the workspace.
+test:
+    cargo test --workspace --locked
+
+# Formatting and lints.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# The documentation; a broken link is an error.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# What a change must pass before it is merged.
+ci:
+    .ci/run
+
+# Measures the store beside a bare append log.
+bench *args:
+    cargo run --release --locked -p tidegate-bench -- {{args}}
+
+# The example the README opens with.
+quickstart:
+    cargo run --release --locked -p tidegate --example quickstart
