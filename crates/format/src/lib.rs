@@ -1,1 +1,58 @@
-//! The bytes of a Tidegate store: records, frames, headers and hashes; no I/O.
+//! The bytes of a Tidegate store: records, frames, heads and hashes. No input or output, no clock.
+//!
+//! ```
+//! use tidegate_format::{Draft, Facts, Hash, Micros, Placed, Position, Record, Version, record};
+//!
+//! let draft = Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#);
+//! let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
+//! let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+//! let mut bytes = Vec::new();
+//! let payload = record::encode(&draft, &facts, &mut bytes);
+//! let placed = Placed {
+//!     position: Position(1),
+//!     version: Version(1),
+//!     previous: Position(0),
+//!     link: Hash::ZERO,
+//!     time: Micros(1_795_000_000_000_000),
+//! };
+//! let leaf = record::place(&mut bytes, &placed, Position(1), &payload);
+//!
+//! let record = Record::read(&bytes)?;
+//! assert_eq!((record.kind(), record.payload()), ("order.placed", &br#"{"total":12}"#[..]));
+//! assert_eq!(record.leaf(), leaf);
+//! # Ok::<(), tidegate_format::Error>(())
+//! ```
+//!
+//! Reading order: [`Draft`] (what a caller says), [`record`] (an event as bytes), [`frame`] (a group of
+//! batches), [`SegmentHead`] (a file of them), [`StoreFile`], [`Watermark`]. [`FORMAT`](mod@format)
+//! is the specification.
+
+mod draft;
+mod error;
+pub mod frame;
+pub mod hash;
+mod id;
+mod layout;
+pub mod limit;
+pub mod name;
+mod number;
+pub mod record;
+mod segment;
+mod store;
+mod watermark;
+
+#[doc = include_str!("../FORMAT.md")]
+pub mod format {}
+
+pub use draft::{Cause, Draft, PayloadType};
+pub use error::{Error, ErrorKind, Place, Result};
+pub use frame::{FRAME_HEAD_BYTES, Frame, FrameHead};
+pub use hash::Hash;
+pub use id::{EventId, StoreId};
+pub use layout::{Layout, RECORD_HEAD_BYTES};
+pub use name::{Coordinate, Text};
+pub use number::{Micros, Offset, Position, Version};
+pub use record::{Facts, Placed, Record};
+pub use segment::{SEGMENT_HEAD_BYTES, SegmentHead, parse_segment_name, segment_name};
+pub use store::{FORMAT, StoreFile};
+pub use watermark::{WATERMARK_BYTES, WATERMARK_SLOTS, Watermark};

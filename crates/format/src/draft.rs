@@ -1,0 +1,200 @@
+//! Drafts: events before they have a place in the log.
+
+use std::borrow::Cow;
+
+use crate::error::{Error, Result};
+use crate::id::{EventId, StoreId};
+use crate::limit::{CAUSES_MAX, METADATA_MAX, METADATA_VALUE_BYTES_MAX, PAYLOAD_BYTES_MAX, TAGS_MAX};
+use crate::name::{self, Coordinate, Text};
+use crate::number::Position;
+
+/// An event that led to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// An event of this store, by its position.
+    At(Position),
+    /// An event of this store, by its id. The store turns it into a position when it accepts the event.
+    Id(EventId),
+    /// An earlier draft of the same batch, counted from 0.
+    Draft(u32),
+    /// An event of another store.
+    Foreign(StoreId, EventId),
+}
+
+impl From<Position> for Cause {
+    fn from(position: Position) -> Self {
+        Self::At(position)
+    }
+}
+
+impl From<EventId> for Cause {
+    fn from(id: EventId) -> Self {
+        Self::Id(id)
+    }
+}
+
+/// What the bytes of a payload are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum PayloadType {
+    /// Bytes that only the caller understands; a metadata entry `content-type` may say more.
+    #[default]
+    Bytes = 0,
+    /// [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md) with named fields.
+    MessagePack = 1,
+    /// JSON text in UTF-8.
+    Json = 2,
+}
+
+impl PayloadType {
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        [Self::Bytes, Self::MessagePack, Self::Json].into_iter().find(|kind| *kind as u8 == code)
+    }
+}
+
+/// An event before it has a place in the log: what the caller says of it.
+///
+/// ```
+/// use tidegate_format::Draft;
+/// let draft = Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#).tag("vip");
+/// assert!(draft.check().is_ok());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The stream it goes to.
+    pub coordinate: Coordinate,
+    /// What happened, `order.placed`.
+    pub kind: Text,
+    /// The version of the payload's schema; 1 unless said otherwise.
+    pub schema: u16,
+    /// What the payload's bytes are.
+    pub payload_type: PayloadType,
+    /// The payload.
+    pub payload: Cow<'static, [u8]>,
+    /// Labels, in the order given.
+    pub tags: Vec<Text>,
+    /// The events that led to this one, in the order given.
+    pub causes: Vec<Cause>,
+    /// The flow it belongs to, by its first event; if left out, the flow of its first local cause, or a
+    /// new one.
+    pub correlation: Option<EventId>,
+    /// Further facts, in the order given.
+    pub metadata: Vec<(Text, Text)>,
+    /// Its id; if left out, the store makes one.
+    pub id: Option<EventId>,
+}
+
+impl Draft {
+    /// A draft of an event with an empty payload.
+    pub fn new(coordinate: impl Into<Coordinate>, kind: impl Into<Text>) -> Self {
+        Self {
+            coordinate: coordinate.into(),
+            kind: kind.into(),
+            schema: 1,
+            payload_type: PayloadType::Bytes,
+            payload: Cow::Borrowed(&[]),
+            tags: Vec::new(),
+            causes: Vec::new(),
+            correlation: None,
+            metadata: Vec::new(),
+            id: None,
+        }
+    }
+
+    /// With this payload, as bytes that only the caller understands.
+    #[must_use]
+    pub fn bytes(mut self, payload: impl Into<Cow<'static, [u8]>>) -> Self {
+        self.payload = payload.into();
+        self.payload_type = PayloadType::Bytes;
+        self
+    }
+
+    /// With this JSON text as payload. The text is kept as it is and not checked.
+    #[must_use]
+    pub fn json(mut self, text: impl Into<Text>) -> Self {
+        self.payload = match text.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        };
+        self.payload_type = PayloadType::Json;
+        self
+    }
+
+    /// With these bytes as payload in `MessagePack`. They are kept as they are and not checked.
+    #[must_use]
+    pub fn message_pack(mut self, payload: impl Into<Cow<'static, [u8]>>) -> Self {
+        self.payload = payload.into();
+        self.payload_type = PayloadType::MessagePack;
+        self
+    }
+
+    /// With one more tag.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<Text>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// With one more cause.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<Cause>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// As part of the flow that this event began.
+    #[must_use]
+    pub fn correlation(mut self, id: EventId) -> Self {
+        self.correlation = Some(id);
+        self
+    }
+
+    /// With one more metadata entry.
+    #[must_use]
+    pub fn meta(mut self, name: impl Into<Text>, value: impl Into<Text>) -> Self {
+        self.metadata.push((name.into(), value.into()));
+        self
+    }
+
+    /// With this id, which no event of the store may have yet.
+    #[must_use]
+    pub fn id(mut self, id: EventId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// With this schema version.
+    #[must_use]
+    pub fn schema(mut self, schema: u16) -> Self {
+        self.schema = schema;
+        self
+    }
+
+    /// Refuses a draft that breaks a rule or a limit. Whether its causes exist is the store's to say.
+    pub fn check(&self) -> Result<()> {
+        self.coordinate.check()?;
+        name::check_kind(&self.kind)?;
+        self.tags.iter().try_for_each(|tag| name::check("tag", tag))?;
+        self.metadata.iter().try_for_each(|(name, value)| {
+            name::check("metadata name", name)?;
+            at_most("bytes of a metadata value", value.len(), METADATA_VALUE_BYTES_MAX)
+        })?;
+        at_most("tags", self.tags.len(), TAGS_MAX)?;
+        at_most("causes", self.causes.len(), CAUSES_MAX)?;
+        at_most("metadata entries", self.metadata.len(), METADATA_MAX)?;
+        at_most("bytes of payload", self.payload.len(), PAYLOAD_BYTES_MAX)
+    }
+
+    /// Refuses names that only the store itself writes.
+    pub fn check_unreserved(&self) -> Result<()> {
+        let names = self.metadata.iter().map(|(name, _)| name);
+        match std::iter::once(&self.kind).chain(names).find(|name| name::is_reserved(name)) {
+            None => Ok(()),
+            Some(name) => Err(Error::invalid(format!("the name {name:?} is reserved for the store"))),
+        }
+    }
+}
+
+fn at_most(what: &str, count: usize, limit: usize) -> Result<()> {
+    if count <= limit { Ok(()) } else { Err(Error::invalid(format!("{count} {what}, the limit is {limit}"))) }
+}

@@ -1,0 +1,188 @@
+//! Frames: one group of batches as one unit of crash safety.
+//!
+//! Invariants:
+//!
+//! F1. A frame is whole or it is nothing: its checksum covers its head, the segment's salt and the
+//!     checksum of every record, and each of those covers its record.
+//! F2. The records of a frame have consecutive positions, starting with the one in its head, and the last
+//!     one ends its batch.
+
+use crate::error::{Error, Result};
+use crate::hash;
+use crate::layout::{Layout, number};
+use crate::limit::FRAME_BYTES_MAX;
+use crate::number::Position;
+use crate::record::{self, Record};
+
+/// Bytes of a frame before its records.
+pub const FRAME_HEAD_BYTES: usize = 36;
+
+const MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'f'];
+const CRC: usize = 4;
+const LENGTH: usize = 8;
+const COUNT: usize = 12;
+const FIRST: usize = 16;
+const SYNCED: usize = 24;
+const EPOCH: usize = 32;
+
+/// What a frame says of itself before its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHead {
+    /// Bytes of the records.
+    pub length: u32,
+    /// How many records.
+    pub count: u32,
+    /// The position of the first.
+    pub first: Position,
+    /// The position that was known to be durable when the frame was written.
+    pub synced: Position,
+    /// Which writable opening of the store wrote it, counted from 1.
+    pub epoch: u32,
+}
+
+impl FrameHead {
+    /// Reads a head without looking at the records, so without its checksum.
+    pub fn read(bytes: &[u8]) -> Result<Self> {
+        if bytes.len() < FRAME_HEAD_BYTES {
+            let found = format!("{} bytes", bytes.len());
+            return Err(Error::damaged("a frame is cut short", "at least 36 bytes", found));
+        }
+        if bytes[..4] != MAGIC {
+            let found = format!("{:02x?}", &bytes[..4]);
+            return Err(Error::damaged("no frame starts here", format!("{MAGIC:02x?}"), found));
+        }
+        let head = Self {
+            length: number!(bytes, LENGTH, u32),
+            count: number!(bytes, COUNT, u32),
+            first: Position(number!(bytes, FIRST, u64)),
+            synced: Position(number!(bytes, SYNCED, u64)),
+            epoch: number!(bytes, EPOCH, u32),
+        };
+        if head.length as usize > FRAME_BYTES_MAX || head.count == 0 || head.first.0 == 0 {
+            let found = format!("{} bytes, {} records from {}", head.length, head.count, head.first);
+            return Err(Error::damaged("a frame's head is impossible", "one within the limits", found));
+        }
+        Ok(head)
+    }
+
+    /// Bytes of the whole frame.
+    pub fn frame_bytes(&self) -> usize {
+        FRAME_HEAD_BYTES + self.length as usize
+    }
+
+    /// The position of the last record.
+    pub fn last(&self) -> Position {
+        self.first.plus(u64::from(self.count) - 1)
+    }
+}
+
+/// Writes the head over the first [`FRAME_HEAD_BYTES`] of `frame`, whose records stand behind it with
+/// their places and checksums. Length and count are taken from them.
+///
+/// # Panics
+///
+/// Where what stands behind the head is not whole records.
+pub fn seal(frame: &mut [u8], first: Position, synced: Position, epoch: u32, salt: u64) -> FrameHead {
+    let (head, records) = frame.split_at_mut(FRAME_HEAD_BYTES);
+    let mut crcs = 0;
+    let mut count = 0;
+    let mut rest = &records[..];
+    while !rest.is_empty() {
+        let length = Layout::stated_length(rest).expect("the frame holds whole records");
+        crcs = hash::crc(crcs, &record::stated_crc(rest).to_le_bytes());
+        rest = &rest[length..];
+        count += 1;
+    }
+    let sealed = FrameHead { length: records.len() as u32, count, first, synced, epoch };
+    head[..4].copy_from_slice(&MAGIC);
+    head[LENGTH..COUNT].copy_from_slice(&sealed.length.to_le_bytes());
+    head[COUNT..FIRST].copy_from_slice(&count.to_le_bytes());
+    head[FIRST..SYNCED].copy_from_slice(&first.0.to_le_bytes());
+    head[SYNCED..EPOCH].copy_from_slice(&synced.0.to_le_bytes());
+    head[EPOCH..].copy_from_slice(&epoch.to_le_bytes());
+    let crc = crc_of(head, crcs, salt);
+    head[CRC..LENGTH].copy_from_slice(&crc.to_le_bytes());
+    sealed
+}
+
+/// The checksum of a frame: the salt, the head behind the checksum, and the checksum over the checksums
+/// of its records.
+fn crc_of(head: &[u8], crcs: u32, salt: u64) -> u32 {
+    let crc = hash::crc(0, &salt.to_le_bytes());
+    hash::crc(hash::crc(crc, &head[LENGTH..FRAME_HEAD_BYTES]), &crcs.to_le_bytes())
+}
+
+/// A whole frame, read in place.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// What it says of itself.
+    pub head: FrameHead,
+    records: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// Reads and checks the frame that starts `bytes`, every record included; more may follow it.
+    pub fn read(bytes: &'a [u8], salt: u64) -> Result<Self> {
+        let mut crcs = 0;
+        let frame = Self::walk(bytes, |record| {
+            crcs = hash::crc(crcs, &record::stated_crc(record.as_bytes()).to_le_bytes());
+        })?;
+        let (stated, found) = (number!(bytes, CRC, u32), crc_of(bytes, crcs, salt));
+        if stated == found {
+            return Ok(frame);
+        }
+        let (stated, found) = (format!("{stated:08x}"), format!("{found:08x}"));
+        Err(Error::damaged("a frame's checksum does not hold", stated, found))
+    }
+
+    fn walk(bytes: &'a [u8], mut each: impl FnMut(&Record<'a>)) -> Result<Self> {
+        let head = FrameHead::read(bytes)?;
+        let Some(records) = bytes.get(FRAME_HEAD_BYTES..head.frame_bytes()) else {
+            let expected = format!("{} bytes", head.frame_bytes());
+            return Err(Error::damaged("a frame is cut short", expected, format!("{} bytes", bytes.len())));
+        };
+        let mut rest = records;
+        let mut expected = head.first;
+        let mut ended = false;
+        while !rest.is_empty() {
+            let record = Record::read(rest)?;
+            if record.position() != expected {
+                return Err(Error::damaged(
+                    "a record stands at a wrong position",
+                    expected,
+                    record.position(),
+                ));
+            }
+            each(&record);
+            ended = record.ends_batch();
+            expected = expected.next();
+            rest = &rest[record.as_bytes().len()..];
+        }
+        if !ended || expected != head.last().next() {
+            let found = format!("records up to {}, batch ended: {ended}", expected.before());
+            return Err(Error::damaged("a frame is not whole batches", head.last(), found));
+        }
+        Ok(Self { head, records })
+    }
+
+    /// Its records with the byte in the frame at which each starts.
+    pub fn records(&self) -> impl Iterator<Item = (usize, Record<'a>)> + use<'a> {
+        let records = self.records;
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let rest = &records[at..];
+            if rest.is_empty() {
+                return None;
+            }
+            let layout = Layout::read(rest).expect("the frame was checked to hold whole records (F1)");
+            let found = (FRAME_HEAD_BYTES + at, Record::again(rest, layout));
+            at += layout.length();
+            Some(found)
+        })
+    }
+}
+
+/// The byte in `bytes`, from `from` on, at which the next frame may start.
+pub fn find(bytes: &[u8], from: usize) -> Option<usize> {
+    memchr::memmem::find(bytes.get(from..)?, &MAGIC).map(|at| from + at)
+}

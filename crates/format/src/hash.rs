@@ -1,0 +1,58 @@
+//! Hashes: SHA-256 for what proofs rest on, CRC-32C for what disks break.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// A SHA-256 hash, printed as hexadecimal digits.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hash(pub [u8; 32]);
+
+impl Hash {
+    /// Thirty-two zero bytes: the link of a stream's first event.
+    pub const ZERO: Self = Self([0; 32]);
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hash({self})")
+    }
+}
+
+/// SHA-256 of `bytes`.
+pub fn sha256(bytes: &[u8]) -> Hash {
+    Hash(Sha256::digest(bytes).into())
+}
+
+/// The Merkle tree leaf hash of an entry given in two pieces: SHA-256 of a zero byte and the entry
+/// ([RFC 6962, section 2.1](https://www.rfc-editor.org/rfc/rfc6962#section-2.1)).
+pub(crate) fn leaf(head: &[u8], payload: &Hash) -> Hash {
+    let mut digest = Sha256::new();
+    digest.update([0]);
+    digest.update(head);
+    digest.update(payload.0);
+    Hash(digest.finalize().into())
+}
+
+/// SHA-256 over a domain and parts, each preceded by its length in 8 little-endian bytes, so that no two
+/// lists of parts hash the same bytes.
+pub fn parts(domain: &[u8], parts: &[&[u8]]) -> Hash {
+    let mut digest = Sha256::new();
+    for part in std::iter::once(&domain).chain(parts) {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    }
+    Hash(digest.finalize().into())
+}
+
+/// CRC-32C (Castagnoli) of `bytes`, going on from `crc`; start with 0.
+#[inline]
+pub fn crc(crc: u32, bytes: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc, bytes)
+}

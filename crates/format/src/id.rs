@@ -1,0 +1,70 @@
+//! Identities: of an event and of a store, 128 bits each, written as UUIDs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::Error;
+use crate::hash;
+
+macro_rules! identity {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; 16]);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                uuid::Uuid::from_bytes(self.0).as_hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                uuid::Uuid::try_parse(text).map(|id| Self(id.into_bytes())).map_err(|cause| {
+                    Error::invalid(format!("{text:?} is no UUID")).because(cause)
+                })
+            }
+        }
+    };
+}
+
+identity! {
+    /// What an event is called everywhere: a UUID, given by the caller or made by the store (version 7).
+    EventId
+}
+identity! {
+    /// What a store is called everywhere: a UUID (version 7) made when the store is created.
+    StoreId
+}
+
+impl EventId {
+    /// A UUID of version 7 ([RFC 9562](https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7)) from
+    /// a time and ten random bytes.
+    pub fn from_time(micros: u64, random: &[u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(micros / 1000, random).into_uuid().into_bytes())
+    }
+
+    /// The id that belongs to a key of another system within a scope: the same key gives the same id in
+    /// every store. A UUID of version 8 over SHA-256 of both, each with its length before it.
+    pub fn from_key(scope: &str, key: &str) -> Self {
+        let digest = hash::parts(b"tidegate event key", &[scope.as_bytes(), key.as_bytes()]);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest.0[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid().into_bytes())
+    }
+}
+
+impl StoreId {
+    /// A UUID of version 7 from a time and ten random bytes.
+    pub fn from_time(micros: u64, random: &[u8; 10]) -> Self {
+        Self(EventId::from_time(micros, random).0)
+    }
+}

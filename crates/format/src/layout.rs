@@ -1,0 +1,223 @@
+//! Where the parts of a record lie: the fixed head and the parts of varying length behind it.
+//!
+//! Invariants:
+//!
+//! L1. A [`Layout`] read from bytes lies wholly inside them, and every name in it is UTF-8.
+//! L2. The parts follow each other without a gap, and the payload ends where the record ends.
+
+use crate::error::{Error, Result};
+use crate::limit::{FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
+
+/// Bytes of a record before its parts of varying length.
+pub const RECORD_HEAD_BYTES: usize = 108;
+
+pub(crate) const LENGTH: usize = 0;
+pub(crate) const CRC: usize = 4;
+/// Where the entry starts: what the leaf hash covers.
+pub(crate) const ENTRY: usize = 8;
+pub(crate) const POSITION: usize = 8;
+pub(crate) const VERSION: usize = 16;
+pub(crate) const PREVIOUS: usize = 24;
+pub(crate) const TIME: usize = 32;
+pub(crate) const ID: usize = 40;
+pub(crate) const LINK: usize = 56;
+pub(crate) const LANE: usize = 88;
+pub(crate) const PAYLOAD_LENGTH: usize = 92;
+pub(crate) const SCHEMA: usize = 96;
+pub(crate) const CAUSES: usize = 98;
+pub(crate) const FLAGS: usize = 100;
+pub(crate) const PAYLOAD_TYPE: usize = 101;
+pub(crate) const SCOPE: usize = 102;
+pub(crate) const ENTITY: usize = 103;
+pub(crate) const KIND: usize = 104;
+pub(crate) const KEY: usize = 105;
+pub(crate) const TAGS: usize = 106;
+pub(crate) const METADATA: usize = 107;
+
+/// The record ends its batch.
+pub(crate) const FLAG_BATCH_END: u8 = 1;
+/// The record says its correlation, because that is not its own id.
+pub(crate) const FLAG_CORRELATION: u8 = 2;
+const FLAGS_KNOWN: u8 = FLAG_BATCH_END | FLAG_CORRELATION;
+
+pub(crate) const CAUSE_AT: u8 = 0;
+pub(crate) const CAUSE_FOREIGN: u8 = 1;
+/// Only in a record that has no place yet: the cause is an earlier draft of the same batch.
+pub(crate) const CAUSE_DRAFT: u8 = 2;
+pub(crate) const CAUSE_AT_BYTES: usize = 9;
+pub(crate) const CAUSE_FOREIGN_BYTES: usize = 33;
+
+/// The fixed-width little-endian number at `at`. The caller has checked that it is there.
+macro_rules! number {
+    ($bytes:expr, $at:expr, $type:ty) => {{
+        let at = $at;
+        let mut raw = [0; size_of::<$type>()];
+        raw.copy_from_slice(&$bytes[at..at + size_of::<$type>()]);
+        <$type>::from_le_bytes(raw)
+    }};
+}
+pub(crate) use number;
+
+/// Byte offsets of the parts of one record, from its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub(crate) names: u32,
+    pub(crate) key: u32,
+    pub(crate) tags: u32,
+    pub(crate) causes: u32,
+    pub(crate) metadata: u32,
+    pub(crate) payload: u32,
+    pub(crate) end: u32,
+}
+
+impl Layout {
+    /// The length of the record at the start of `bytes`, which its own length field states; an error where
+    /// it cannot be true. Nothing else is checked.
+    pub fn stated_length(bytes: &[u8]) -> Result<usize> {
+        if bytes.len() < RECORD_HEAD_BYTES {
+            let found = format!("{} bytes", bytes.len());
+            return Err(Error::damaged("a record is cut short", "at least 108 bytes", found));
+        }
+        let length = number!(bytes, LENGTH, u32) as usize;
+        if !(RECORD_HEAD_BYTES..=FRAME_BYTES_MAX.min(bytes.len())).contains(&length) {
+            let expected = format!("108 to {}", bytes.len().min(FRAME_BYTES_MAX));
+            return Err(Error::damaged("a record's length is impossible", expected, length));
+        }
+        Ok(length)
+    }
+
+    /// Finds the parts of the record that starts `bytes`, without looking at its checksum.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
+        Self::read_with(bytes, CAUSE_FOREIGN)
+    }
+
+    /// The same for a record that has no place yet, whose causes may be drafts of its batch.
+    pub(crate) fn read_unplaced(bytes: &[u8]) -> Result<Self> {
+        Self::read_with(bytes, CAUSE_DRAFT)
+    }
+
+    fn read_with(bytes: &[u8], cause_form_max: u8) -> Result<Self> {
+        let length = Self::stated_length(bytes)?;
+        let bytes = &bytes[..length];
+        let payload_length = number!(bytes, PAYLOAD_LENGTH, u32) as usize;
+        if payload_length > PAYLOAD_BYTES_MAX || payload_length > length - RECORD_HEAD_BYTES {
+            return Err(malformed("payload length", payload_length));
+        }
+        if bytes[FLAGS] & !FLAGS_KNOWN != 0 {
+            return Err(malformed("flags", bytes[FLAGS]));
+        }
+        let correlation = if bytes[FLAGS] & FLAG_CORRELATION == 0 { 0 } else { 16 };
+        let payload = length - payload_length;
+        let names = RECORD_HEAD_BYTES + correlation;
+        let mut walk = Walk { bytes: &bytes[..payload], at: names };
+        walk.names()?;
+        let key = walk.at;
+        walk.key()?;
+        let tags = walk.at;
+        walk.tags()?;
+        let causes = walk.at;
+        walk.causes(cause_form_max)?;
+        let metadata = walk.at;
+        walk.metadata()?;
+        if walk.at != payload {
+            return Err(malformed("payload start", walk.at));
+        }
+        Ok(Self {
+            names: names as u32,
+            key: key as u32,
+            tags: tags as u32,
+            causes: causes as u32,
+            metadata: metadata as u32,
+            payload: payload as u32,
+            end: length as u32,
+        })
+    }
+
+    /// Bytes of the whole record.
+    #[inline]
+    pub fn length(&self) -> usize {
+        self.end as usize
+    }
+}
+
+/// A walk over the parts between head and payload.
+struct Walk<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Walk<'_> {
+    fn skip(&mut self, count: usize) -> Result<&[u8]> {
+        match self.bytes.get(self.at..self.at + count) {
+            Some(part) => {
+                self.at += count;
+                Ok(part)
+            }
+            None => Err(malformed("part length", count)),
+        }
+    }
+
+    fn text(&mut self, count: usize) -> Result<()> {
+        match std::str::from_utf8(self.skip(count)?) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(malformed("text", "bytes that are no UTF-8")),
+        }
+    }
+
+    /// Scope, entity and kind stand together, so one look tells that all three are text.
+    fn names(&mut self) -> Result<()> {
+        let [scope, entity, kind] = [SCOPE, ENTITY, KIND].map(|field| usize::from(self.bytes[field]));
+        let names = std::str::from_utf8(self.skip(scope + entity + kind)?)
+            .map_err(|_| malformed("names", "bytes that are no UTF-8"))?;
+        if names.is_char_boundary(scope) && names.is_char_boundary(scope + entity) {
+            Ok(())
+        } else {
+            Err(malformed("names", "a name that ends inside a character"))
+        }
+    }
+
+    fn key(&mut self) -> Result<()> {
+        match usize::from(self.bytes[KEY]) {
+            0 => Ok(()),
+            length => {
+                self.text(length)?;
+                self.skip(32).map(|_| ())
+            }
+        }
+    }
+
+    fn tags(&mut self) -> Result<()> {
+        for _ in 0..self.bytes[TAGS] {
+            let length = self.skip(1)?[0];
+            self.text(usize::from(length))?;
+        }
+        Ok(())
+    }
+
+    fn causes(&mut self, form_max: u8) -> Result<()> {
+        for _ in 0..number!(self.bytes, CAUSES, u16) {
+            let rest = match self.skip(1)?[0] {
+                form if form > form_max => return Err(malformed("cause form", form)),
+                CAUSE_AT | CAUSE_DRAFT => CAUSE_AT_BYTES - 1,
+                CAUSE_FOREIGN => CAUSE_FOREIGN_BYTES - 1,
+                other => return Err(malformed("cause form", other)),
+            };
+            self.skip(rest)?;
+        }
+        Ok(())
+    }
+
+    fn metadata(&mut self) -> Result<()> {
+        for _ in 0..self.bytes[METADATA] {
+            let length = self.skip(1)?[0];
+            self.text(usize::from(length))?;
+            let length = u16::from_le_bytes([self.skip(1)?[0], self.skip(1)?[0]]);
+            self.text(usize::from(length))?;
+        }
+        Ok(())
+    }
+}
+
+fn malformed(field: &str, found: impl std::fmt::Display) -> Error {
+    Error::damaged(format!("a record's {field} does not fit the record"), "a well-formed record", found)
+}

@@ -1,0 +1,29 @@
+//! The largest of everything, in one place. Raising a limit is a new format version.
+
+/// Bytes of a scope, entity, kind, tag, metadata name or idempotency key.
+pub const NAME_BYTES_MAX: usize = 255;
+/// Tags of one event.
+pub const TAGS_MAX: usize = 255;
+/// Causes of one event.
+pub const CAUSES_MAX: usize = 65_535;
+/// Metadata entries of one event.
+pub const METADATA_MAX: usize = 255;
+/// Bytes of one metadata value.
+pub const METADATA_VALUE_BYTES_MAX: usize = 65_535;
+/// Bytes of one payload: 16 MiB.
+pub const PAYLOAD_BYTES_MAX: usize = 16 << 20;
+/// Bytes of the records of one frame, and so of one batch: 64 MiB.
+pub const FRAME_BYTES_MAX: usize = 64 << 20;
+/// Bytes at which an active segment is followed by a new one, at most: 1 GiB.
+pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
+// A record of the largest event fits a frame, and offsets in a segment fit 32 bits.
+const _: () = assert!(
+    PAYLOAD_BYTES_MAX
+        + METADATA_MAX * (METADATA_VALUE_BYTES_MAX + NAME_BYTES_MAX + 3)
+        + CAUSES_MAX * 33
+        + TAGS_MAX * 256
+        + 4096
+        <= FRAME_BYTES_MAX
+);
+const _: () = assert!(SEGMENT_BYTES_MAX + 2 * (FRAME_BYTES_MAX as u64) < u32::MAX as u64);

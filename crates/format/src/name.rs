@@ -1,0 +1,94 @@
+//! Names: coordinates and kinds, and the rules every name keeps.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::error::{Error, Result};
+use crate::limit::NAME_BYTES_MAX;
+
+/// Text of a name: a literal costs nothing, anything else is owned.
+pub type Text = Cow<'static, str>;
+
+/// Where an event belongs: `scope` keeps tenants or modules apart, `entity` says who or what it is about,
+/// `lane` tells parallel branches of one entity apart. One coordinate is one stream.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Coordinate {
+    /// The isolation boundary, a tenant or a module.
+    pub scope: Text,
+    /// Who or what the event is about.
+    pub entity: Text,
+    /// The branch of the entity; 0 where there is only one.
+    pub lane: u32,
+}
+
+impl Coordinate {
+    /// The coordinate of an entity in a scope, on lane 0.
+    pub fn new(scope: impl Into<Text>, entity: impl Into<Text>) -> Self {
+        Self { scope: scope.into(), entity: entity.into(), lane: 0 }
+    }
+
+    /// The same entity on another lane.
+    #[must_use]
+    pub fn lane(mut self, lane: u32) -> Self {
+        self.lane = lane;
+        self
+    }
+
+    /// Refuses a scope or an entity that breaks the rules of names.
+    pub fn check(&self) -> Result<()> {
+        check("scope", &self.scope)?;
+        check("entity", &self.entity)
+    }
+}
+
+impl fmt::Display for Coordinate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.scope, self.entity)?;
+        if self.lane == 0 { Ok(()) } else { write!(f, "/{}", self.lane) }
+    }
+}
+
+impl<S: Into<Text>, E: Into<Text>> From<(S, E)> for Coordinate {
+    fn from((scope, entity): (S, E)) -> Self {
+        Self::new(scope, entity)
+    }
+}
+
+/// The first part of kinds and metadata names that only the store itself writes.
+pub const RESERVED: &str = "tidegate";
+
+/// Refuses a name that is empty, too long, or holds control characters. `what` names it in the message.
+pub fn check(what: &str, name: &str) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::invalid(format!("the {what} is empty")));
+    }
+    if name.len() > NAME_BYTES_MAX {
+        let length = name.len();
+        return Err(Error::invalid(format!("the {what} has {length} bytes, the limit is {NAME_BYTES_MAX}")));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(Error::invalid(format!("the {what} {name:?} holds a control character")));
+    }
+    Ok(())
+}
+
+/// Refuses a kind that is not dotted lower-case words (`order.placed`): parts of `a`-`z`, `0`-`9`, `_` and
+/// `-`, each starting with a letter or digit, with single dots between.
+pub fn check_kind(kind: &str) -> Result<()> {
+    check("kind", kind)?;
+    let part = |part: &str| {
+        let mut bytes = part.bytes();
+        bytes.next().is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit())
+            && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+    };
+    if kind.split('.').all(part) {
+        Ok(())
+    } else {
+        Err(Error::invalid(format!("the kind {kind:?} is not dotted lower-case words such as order.placed")))
+    }
+}
+
+/// Whether a kind or metadata name is kept for the store itself.
+pub fn is_reserved(name: &str) -> bool {
+    name.strip_prefix(RESERVED).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}

@@ -1,0 +1,84 @@
+//! Numbers that must not be confused: positions, versions, offsets and times.
+
+use std::fmt;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl From<$name> for u64 {
+            fn from(number: $name) -> u64 {
+                number.0
+            }
+        }
+    };
+}
+
+number! {
+    /// A place in the whole log. The first event has position 1; 0 is before everything.
+    Position
+}
+number! {
+    /// A place in one stream. The first event has version 1; 0 is a stream without events.
+    Version
+}
+number! {
+    /// A byte place in a file.
+    Offset
+}
+number! {
+    /// Microseconds since 1970-01-01 UTC, leap seconds not counted.
+    Micros
+}
+
+impl Position {
+    /// Before every event.
+    pub const START: Self = Self(0);
+    /// Past every event that can be.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// The position right after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The position right before this one; [`START`](Self::START) stays where it is.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
+    /// The position `count` after this one.
+    #[must_use]
+    pub fn plus(self, count: u64) -> Self {
+        Self(self.0.saturating_add(count))
+    }
+}
+
+impl Version {
+    /// A stream without events.
+    pub const EMPTY: Self = Self(0);
+
+    /// The version right after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl Offset {
+    /// The offset `length` bytes on.
+    #[must_use]
+    pub fn plus(self, length: u64) -> Self {
+        Self(self.0.saturating_add(length))
+    }
+}

@@ -1,0 +1,111 @@
+//! Segment heads: what one file of the log says of itself, and of the file before it.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::hash;
+use crate::id::StoreId;
+use crate::layout::number;
+use crate::number::{Micros, Offset, Position};
+use crate::store::FORMAT;
+
+/// Bytes of a segment before its frames.
+pub const SEGMENT_HEAD_BYTES: usize = 80;
+
+const MAGIC: [u8; 8] = *b"\xf7TGseg\r\n";
+const VERSION: usize = 8;
+const CRC: usize = 12;
+const STORE: usize = 16;
+const SALT: usize = 32;
+const FIRST: usize = 40;
+const BEFORE_FIRST: usize = 48;
+const BEFORE_LENGTH: usize = 56;
+const CREATED: usize = 64;
+const EPOCH: usize = 72;
+const RESERVED: usize = 76;
+
+/// What a segment says of itself before its frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentHead {
+    /// The store it belongs to.
+    pub store: StoreId,
+    /// What the checksums of its frames start from.
+    pub salt: u64,
+    /// The position of its first event.
+    pub first: Position,
+    /// The first position of the segment before it; 0 where there is none.
+    pub before_first: Position,
+    /// Where the segment before it ends, in bytes; 0 where there is none.
+    pub before_length: Offset,
+    /// When it was created.
+    pub created: Micros,
+    /// Which writable opening of the store created it, counted from 1.
+    pub epoch: u32,
+}
+
+impl SegmentHead {
+    /// Its bytes.
+    pub fn encode(&self) -> [u8; SEGMENT_HEAD_BYTES] {
+        let mut bytes = [0; SEGMENT_HEAD_BYTES];
+        bytes[..VERSION].copy_from_slice(&MAGIC);
+        bytes[VERSION..CRC].copy_from_slice(&FORMAT.to_le_bytes());
+        bytes[STORE..SALT].copy_from_slice(&self.store.0);
+        bytes[SALT..FIRST].copy_from_slice(&self.salt.to_le_bytes());
+        bytes[FIRST..BEFORE_FIRST].copy_from_slice(&self.first.0.to_le_bytes());
+        bytes[BEFORE_FIRST..BEFORE_LENGTH].copy_from_slice(&self.before_first.0.to_le_bytes());
+        bytes[BEFORE_LENGTH..CREATED].copy_from_slice(&self.before_length.0.to_le_bytes());
+        bytes[CREATED..EPOCH].copy_from_slice(&self.created.0.to_le_bytes());
+        bytes[EPOCH..RESERVED].copy_from_slice(&self.epoch.to_le_bytes());
+        let crc = crc_of(&bytes);
+        bytes[CRC..STORE].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// Reads and checks the head that starts `bytes`.
+    pub fn read(bytes: &[u8]) -> Result<Self> {
+        if bytes.len() < SEGMENT_HEAD_BYTES {
+            let found = format!("{} bytes", bytes.len());
+            return Err(Error::damaged("a segment's head is cut short", "at least 80 bytes", found));
+        }
+        if bytes[..VERSION] != MAGIC {
+            let found = format!("{:02x?}", &bytes[..VERSION]);
+            return Err(Error::damaged("this is no segment", format!("{MAGIC:02x?}"), found));
+        }
+        let (stated, found) = (number!(bytes, CRC, u32), crc_of(bytes));
+        if stated != found {
+            let (stated, found) = (format!("{stated:08x}"), format!("{found:08x}"));
+            return Err(Error::damaged("the checksum of a segment's head does not hold", stated, found));
+        }
+        let version = number!(bytes, VERSION, u32);
+        if version != FORMAT {
+            let message = format!("the segment has format {version}, this program reads format {FORMAT}");
+            return Err(Error::new(ErrorKind::Newer, message));
+        }
+        let mut store = [0; 16];
+        store.copy_from_slice(&bytes[STORE..SALT]);
+        Ok(Self {
+            store: StoreId(store),
+            salt: number!(bytes, SALT, u64),
+            first: Position(number!(bytes, FIRST, u64)),
+            before_first: Position(number!(bytes, BEFORE_FIRST, u64)),
+            before_length: Offset(number!(bytes, BEFORE_LENGTH, u64)),
+            created: Micros(number!(bytes, CREATED, u64)),
+            epoch: number!(bytes, EPOCH, u32),
+        })
+    }
+}
+
+fn crc_of(bytes: &[u8]) -> u32 {
+    hash::crc(hash::crc(0, &bytes[..CRC]), &bytes[STORE..SEGMENT_HEAD_BYTES])
+}
+
+/// The file name of a segment: its first position in twenty digits.
+pub fn segment_name(first: Position) -> String {
+    format!("{:020}.seg", first.0)
+}
+
+/// The first position in a segment's file name; nothing for any other name.
+pub fn parse_segment_name(name: &str) -> Option<Position> {
+    let digits = name.strip_suffix(".seg")?;
+    let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let first = if plain { digits.parse().ok()? } else { 0 };
+    (first != 0).then_some(Position(first))
+}

@@ -1,0 +1,82 @@
+//! The watermark: how far the log is known to be durable, in two alternating slots.
+
+use crate::hash;
+use crate::layout::number;
+use crate::number::{Offset, Position};
+
+/// Bytes of one slot's contents.
+pub const WATERMARK_BYTES: usize = 56;
+/// Where the two slots start; they share no 4 KiB page, so that a torn write breaks one at most.
+pub const WATERMARK_SLOTS: [u64; 2] = [0, 4096];
+
+const MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'w'];
+const CRC: usize = 4;
+const SEQUENCE: usize = 8;
+const DURABLE: usize = 16;
+const SEGMENT: usize = 24;
+const TAIL: usize = 32;
+const SALT: usize = 40;
+const EPOCH: usize = 48;
+const CLEAN: usize = 52;
+
+/// How far the log is known to be durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermark {
+    /// Counts the writes of the watermark; the slot is its parity.
+    pub sequence: u64,
+    /// The last durable position.
+    pub durable: Position,
+    /// The first position of the segment that was active.
+    pub segment: Position,
+    /// Where the frame of the last durable position ends in it.
+    pub tail: Offset,
+    /// The store's salt, so that the watermark of another store is never believed.
+    pub salt: u64,
+    /// Which writable opening of the store wrote it.
+    pub epoch: u32,
+    /// Whether the writer ended here in good order.
+    pub clean: bool,
+}
+
+impl Watermark {
+    /// Where its slot starts.
+    pub fn slot(&self) -> u64 {
+        WATERMARK_SLOTS[(self.sequence % 2) as usize]
+    }
+
+    /// Its bytes.
+    pub fn encode(&self) -> [u8; WATERMARK_BYTES] {
+        let mut bytes = [0; WATERMARK_BYTES];
+        bytes[..CRC].copy_from_slice(&MAGIC);
+        bytes[SEQUENCE..DURABLE].copy_from_slice(&self.sequence.to_le_bytes());
+        bytes[DURABLE..SEGMENT].copy_from_slice(&self.durable.0.to_le_bytes());
+        bytes[SEGMENT..TAIL].copy_from_slice(&self.segment.0.to_le_bytes());
+        bytes[TAIL..SALT].copy_from_slice(&self.tail.0.to_le_bytes());
+        bytes[SALT..EPOCH].copy_from_slice(&self.salt.to_le_bytes());
+        bytes[EPOCH..CLEAN].copy_from_slice(&self.epoch.to_le_bytes());
+        bytes[CLEAN..].copy_from_slice(&u32::from(self.clean).to_le_bytes());
+        let crc = hash::crc(0, &bytes[SEQUENCE..]);
+        bytes[CRC..SEQUENCE].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// The newer of the slots in the watermark file that hold for this salt.
+    pub fn read(file: &[u8], salt: u64) -> Option<Self> {
+        let slots = WATERMARK_SLOTS.map(|at| file.get(at as usize..).and_then(Self::read_slot));
+        slots.into_iter().flatten().filter(|slot| slot.salt == salt).max_by_key(|slot| slot.sequence)
+    }
+
+    fn read_slot(slot: &[u8]) -> Option<Self> {
+        let bytes = slot.get(..WATERMARK_BYTES)?;
+        let holds = bytes[..CRC] == MAGIC && number!(bytes, CRC, u32) == hash::crc(0, &bytes[SEQUENCE..]);
+        holds.then(|| Self {
+            sequence: number!(bytes, SEQUENCE, u64),
+            durable: Position(number!(bytes, DURABLE, u64)),
+            segment: Position(number!(bytes, SEGMENT, u64)),
+            tail: Offset(number!(bytes, TAIL, u64)),
+            salt: number!(bytes, SALT, u64),
+            epoch: number!(bytes, EPOCH, u32),
+            clean: number!(bytes, CLEAN, u32) == 1,
+        })
+    }
+}
