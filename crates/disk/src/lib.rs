@@ -1,6 +1,50 @@
 //! Files, clock and randomness of a Tidegate store behind one seam.
+//!
+//! This crate knows no events, records or segments: it opens, reads, writes, syncs, renames and locks
+//! files, and says what time it is. Everything above reaches the outside through the three traits of
+//! [`World`], so one store runs unchanged on a real directory, in memory, and on a simulated disk.
+//!
+//! ```
+//! use tidegate_disk::{Mode, World};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let world = World::memory();
+//! world.disk.create_folder("segments")?;
+//! let file = world.disk.open("segments/first", Mode::CreateNew)?;
+//! file.write_all_at(b"bytes", 0)?;
+//! file.sync()?;
+//! world.disk.sync_folder("segments")?;
+//! assert_eq!(&*file.map(5)?, b"bytes");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Reading order:
+//!
+//! * `block`: bytes that stay put, mapped or on the heap
+//! * `seam`: the traits and what each call promises
+//! * `name`: which names the disks accept
+//! * `map`: mapping a file; the only unsafe code of the workspace
+//! * `system`: the system's clock and randomness
+//! * `native`: a directory of the operating system (Unix only)
+//! * `memory`: a directory in memory
 mod block;
 mod seam;
 
+mod name;
+
+mod map;
+mod system;
+
+mod native;
+
+mod memory;
+
 pub use block::Block;
+pub use memory::MemoryDisk;
+pub use native::NativeDisk;
 pub use seam::{Clock, Disk, File, Identity, Lock, Mode, Random, World};
+pub use system::{SystemClock, SystemRandom};
+
+#[cfg(not(unix))]
+compile_error!("tidegate-disk needs a Unix system: its files, locks and syncs are Unix calls");

@@ -1,0 +1,300 @@
+//! A directory of the operating system. Unix only: files, locks and syncs are Unix calls.
+//!
+//! D1: a read, write or open interrupted by a signal is tried again; a sync never is.
+//! D2: a symbolic link is not listed and not opened, so a store never reaches outside its directory.
+//! D3: the lock is the kernel's and goes with its descriptor; no process id is written anywhere.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is where files come in")]
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FlockOperation, Mode as Access, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use crate::block::Block;
+use crate::map;
+use crate::name;
+use crate::seam::{Disk, File, Identity, Lock, Mode, World};
+use crate::system::{SystemClock, SystemRandom};
+
+/// A store's directory in the file system. Making one touches nothing; the directory need not exist until
+/// [`create_folder`](Disk::create_folder) creates it.
+#[derive(Clone, Debug)]
+pub struct NativeDisk {
+    directory: PathBuf,
+}
+
+impl NativeDisk {
+    /// The disk of one directory.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into() }
+    }
+
+    fn file(&self, name: &str) -> io::Result<PathBuf> {
+        name::check_file(name)?;
+        Ok(self.directory.join(name))
+    }
+
+    fn folder(&self, folder: &str) -> io::Result<PathBuf> {
+        name::check_folder(folder)?;
+        // Joining the empty name would add a `/`, and the empty path is not the working directory.
+        let directory = if self.directory.as_os_str().is_empty() { Path::new(".") } else { &self.directory };
+        Ok(if folder.is_empty() { directory.to_path_buf() } else { directory.join(folder) })
+    }
+}
+
+impl Disk for NativeDisk {
+    /// A created file's name is durable only after [`sync_folder`](Disk::sync_folder).
+    fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>> {
+        let flags = match mode {
+            Mode::Read => OFlags::RDONLY,
+            Mode::Write => OFlags::RDWR,
+            Mode::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+        };
+        Ok(Arc::new(NativeFile(open(&self.file(name)?, flags)?)))
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.folder(folder)?)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file()
+                && let Ok(name) = entry.file_name().into_string()
+            {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn create_folder(&self, folder: &str) -> io::Result<()> {
+        create_durable(&self.folder(folder)?)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.file(from)?, self.file(to)?)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.file(name)?)
+    }
+
+    fn sync_folder(&self, folder: &str) -> io::Result<()> {
+        sync_directory(&open_directory(&self.folder(folder)?)?)
+    }
+
+    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+        let file = open(&self.file(name)?, OFlags::RDWR | OFlags::CREATE)?;
+        retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive))?;
+        Ok(Box::new(NativeLock { _file: file }))
+    }
+
+    fn place(&self) -> String {
+        self.directory.display().to_string()
+    }
+}
+
+/// Opens without following a link (D2), closed on exec so that a started program never inherits the lock.
+fn open(path: &Path, flags: OFlags) -> io::Result<fs::File> {
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let descriptor = retry_on_intr(|| rustix::fs::open(path, flags, Access::from_raw_mode(0o666)))?;
+    Ok(fs::File::from(descriptor))
+}
+
+fn open_directory(path: &Path) -> io::Result<fs::File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(fs::File::from(retry_on_intr(|| rustix::fs::open(path, flags, Access::empty()))?))
+}
+
+/// Creates `folder` and those above it, each durable in its parent before the next is begun.
+///
+/// The deepest folder that is there already may be what an interrupted creation left, so its own entry is
+/// made durable too, unless its parent is out of reach, in which case nobody here can have created it.
+fn create_durable(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return match open_directory(&parent(folder)) {
+            Ok(parent) => sync_directory(&parent),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            Err(error) => Err(error),
+        };
+    }
+    if folder.file_name().is_none() {
+        // A working directory that was deleted, or `a/..` without `a`: nothing that can be created.
+        return Err(Errno::NOENT.into());
+    }
+    let parent = parent(folder);
+    create_durable(&parent)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        result => result?,
+    }
+    sync_directory(&open_directory(&parent)?)
+}
+
+/// The folder that holds the entry of `folder`.
+fn parent(folder: &Path) -> PathBuf {
+    match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() && folder.file_name().is_some() => {
+            parent.to_path_buf()
+        }
+        // `a/..` and the like: the system knows where that leads.
+        _ if folder.file_name().is_none() => folder.join(".."),
+        _ => PathBuf::from("."),
+    }
+}
+
+#[derive(Debug)]
+struct NativeFile(fs::File);
+
+impl File for NativeFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        Ok(retry_on_intr(|| rustix::io::pread(&self.0, &mut *buffer, offset))?)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut done = 0;
+        while done < bytes.len() {
+            match rustix::io::pwrite(&self.0, &bytes[done..], offset + done as u64) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => done += count,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        sync_data(&self.0)
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn identity(&self) -> io::Result<Identity> {
+        let metadata = self.0.metadata()?;
+        Ok(Identity(metadata.dev(), metadata.ino()))
+    }
+
+    /// Where the file system cannot map, the bytes are read onto the heap instead.
+    fn map(&self, length: u64) -> io::Result<Block> {
+        match map::map(&self.0, length) {
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => self.read_block(length),
+            result => result,
+        }
+    }
+}
+
+impl NativeFile {
+    fn read_block(&self, length: u64) -> io::Result<Block> {
+        // Checked before the memory is asked for, so that a wild length costs nothing.
+        if length > self.length()? {
+            return Err(map::shorter_than(length));
+        }
+        let length = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        bytes.resize(length, 0);
+        let mut done = 0;
+        while done < length {
+            match self.read_at(&mut bytes[done..], done as u64)? {
+                0 => return Err(map::shorter_than(length as u64)),
+                count => done += count,
+            }
+        }
+        Ok(Block::from(bytes))
+    }
+}
+
+/// Contents and length onto the medium, once (D1).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn sync_data(file: &fs::File) -> io::Result<()> {
+    Ok(rustix::fs::fdatasync(file)?)
+}
+
+/// Contents and length onto the medium, once (D1). Plain `fsync` would stop at the drive's cache; only a
+/// file system that has no full sync at all (a network share) gets it instead.
+#[cfg(target_vendor = "apple")]
+fn sync_data(file: &fs::File) -> io::Result<()> {
+    match rustix::fs::fcntl_fullfsync(file) {
+        Err(Errno::NOTSUP | Errno::NOTTY | Errno::INVAL) => Ok(rustix::fs::fsync(file)?),
+        result => Ok(result?),
+    }
+}
+
+/// Contents and length onto the medium, once (D1).
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn sync_data(file: &fs::File) -> io::Result<()> {
+    Ok(rustix::fs::fsync(file)?)
+}
+
+#[cfg(target_vendor = "apple")]
+fn sync_directory(directory: &fs::File) -> io::Result<()> {
+    sync_data(directory)
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn sync_directory(directory: &fs::File) -> io::Result<()> {
+    Ok(rustix::fs::fsync(directory)?)
+}
+
+/// Closing the descriptor lets the lock go (D3). It is not unlocked by hand: that would also take it from a
+/// parent process if a forked child dropped its copy.
+#[derive(Debug)]
+struct NativeLock {
+    _file: fs::File,
+}
+
+impl Lock for NativeLock {}
+
+impl World {
+    /// A directory of the file system, with the system's clock and randomness.
+    pub fn native(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            disk: Arc::new(NativeDisk::new(directory)),
+            clock: Arc::new(SystemClock::new()),
+            random: Arc::new(SystemRandom),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heap_serves_where_a_map_cannot() -> io::Result<()> {
+        let file = NativeFile(tempfile::tempfile()?);
+        file.write_all_at(b"abcdef", 0)?;
+        assert_eq!(&*file.read_block(4)?, b"abcd");
+        let error = file.read_block(u64::MAX).expect_err("the file is six bytes long");
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_mapped_is_an_error_not_a_crash() {
+        // A folder opens for reading but neither maps nor reads.
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let file = NativeFile(fs::File::open(folder.path()).expect("a folder opens"));
+        assert!(file.map(1).is_err());
+    }
+
+    #[test]
+    fn the_parent_is_where_the_entry_lies() {
+        assert_eq!(parent(Path::new("a/b")), Path::new("a"));
+        assert_eq!(parent(Path::new("a")), Path::new("."));
+        assert_eq!(parent(Path::new("/a")), Path::new("/"));
+        assert_eq!(parent(Path::new("/")), Path::new("/.."));
+        assert_eq!(parent(Path::new("a/..")), Path::new("a/../.."));
+        assert_eq!(parent(Path::new(".")), Path::new("./.."));
+    }
+}
