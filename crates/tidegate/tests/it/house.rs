@@ -1,0 +1,187 @@
+//! The house keeps its order: what `STYLE` asks of every file and a machine can check.
+//!
+//! Each rule looks at the whole workspace and names file and line of what breaks it. Beside each checker stand
+//! tests that break its rule on purpose. A published crate has no workspace around it; there the rules rest.
+
+mod manifest;
+mod order;
+mod source;
+mod words;
+mod workspace;
+
+use workspace::Workspace;
+
+/// A folder that cannot be taken in at a glance wants another folder.
+const ENTRIES_MAX: usize = 16;
+
+/// Documents at the root that must stay short, with the number of lines they stay under.
+const DOCUMENTS: [(&str, usize); 2] = [("README.md", 120), ("ARCHITECTURE.md", 400)];
+
+/// Fails with all complaints that `rule` has about the workspace.
+fn keep(rule: impl Fn(&Workspace) -> Vec<String>) {
+    let Some(workspace) = Workspace::get() else { return };
+    let found = rule(workspace);
+    assert!(found.is_empty(), "the house is out of order:\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn crates_stand_on_floors_below() {
+    keep(|workspace| {
+        let complaints =
+            workspace.crates.iter().flat_map(|room| room.manifest.complaints(&room.manifest_place()));
+        complaints.collect()
+    });
+}
+
+#[test]
+fn every_floor_is_there() {
+    keep(|workspace| {
+        let is_there = |floor: &str| workspace.crates.iter().any(|room| room.manifest.name == floor);
+        let missing = manifest::FLOORS.iter().filter(|(floor, _)| !is_there(floor));
+        missing.map(|(floor, _)| format!("crates: no crate is named `{floor}`")).collect()
+    });
+}
+
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    keep(|workspace| {
+        // The comparison stands outside the workspace, for it depends on other engines.
+        let inside = workspace.crates.iter().filter(|room| room.folder != "crates/compare");
+        let missing = inside.filter(|room| !room.manifest.lints);
+        missing
+            .map(|room| format!("{}: `[lints] workspace = true` is missing", room.manifest_place()))
+            .collect()
+    });
+}
+
+#[test]
+fn modules_use_only_those_declared_above() {
+    keep(|workspace| {
+        let mut found = Vec::new();
+        for room in &workspace.crates {
+            let product = room.product();
+            for root in ["lib.rs", "main.rs"] {
+                found.extend(order::complaints(&format!("{}/src", room.folder), root, &product));
+            }
+        }
+        found
+    });
+}
+
+#[test]
+fn files_contain_only_what_they_may() {
+    keep(|workspace| {
+        let mut found = Vec::new();
+        for room in &workspace.crates {
+            found.extend(room.sources().flat_map(|(place, source)| words::anywhere(&place, source)));
+            for (file, source) in room.product() {
+                let place = format!("{}/src/{file}", room.folder);
+                found.extend(words::in_product(&place, source));
+                if file == "lib.rs" {
+                    found.extend(words::reexports(&place, source));
+                }
+            }
+        }
+        found
+    });
+}
+
+#[test]
+fn folders_stay_small_and_names_mean_something() {
+    keep(|workspace| {
+        workspace.folders.iter().flat_map(|(folder, names)| folder_complaints(folder, names)).collect()
+    });
+}
+
+#[test]
+fn documents_stay_short() {
+    keep(|workspace| {
+        let texts = DOCUMENTS.iter().filter_map(|(name, limit)| Some((name, workspace.text(name)?, limit)));
+        texts.filter_map(|(name, text, limit)| document_complaint(name, &text, *limit)).collect()
+    });
+}
+
+#[test]
+fn functions_stay_short_by_lint() {
+    keep(|workspace| {
+        let settings = workspace.text("clippy.toml").unwrap_or_default();
+        let is_set = settings.lines().any(|line| line == "too-many-lines-threshold = 70");
+        let message = "clippy.toml: `too-many-lines-threshold = 70` is missing".to_owned();
+        (!is_set).then_some(message).into_iter().collect()
+    });
+}
+
+#[test]
+fn every_command_has_one_spelling() {
+    keep(|workspace| {
+        let text = |name: &str| workspace.text(name).unwrap_or_default();
+        command_complaints(&text(".ci/run"), &text("justfile"), workspace.text("README.md").as_deref())
+    });
+}
+
+fn folder_complaints(folder: &str, names: &[String]) -> Vec<String> {
+    let count = names.len();
+    let crowded = (count > ENTRIES_MAX).then(|| format!("{folder}: {count} entries, at most {ENTRIES_MAX}"));
+    let empty = names.iter().filter(|name| words::is_empty_name(name));
+    let empty = empty.map(|name| format!("{folder}/{name}: the name says nothing of what is in it"));
+    crowded.into_iter().chain(empty).collect()
+}
+
+fn document_complaint(name: &str, text: &str, limit: usize) -> Option<String> {
+    let count = text.lines().count();
+    (count >= limit).then(|| format!("{name}:{count}: {count} lines, keep it under {limit}"))
+}
+
+/// What the script runs stands in the `justfile` in the same words, and what the README tells a newcomer to
+/// type first is run by the script.
+fn command_complaints(script: &str, justfile: &str, readme: Option<&str>) -> Vec<String> {
+    const SHOWN: [&str; 2] = ["cargo test ", "cargo run "];
+    let commands: Vec<&str> = script.lines().map(str::trim).filter(|line| line.contains("cargo ")).collect();
+    let mut found = Vec::new();
+    if commands.is_empty() {
+        found.push(".ci/run: runs no cargo command".to_owned());
+    }
+    for command in commands {
+        if !justfile.lines().any(|line| line.trim() == command) {
+            found.push(format!("justfile: `{command}` of .ci/run is missing"));
+        }
+        let is_shown = SHOWN.iter().any(|start| command.starts_with(start));
+        if is_shown && readme.is_some_and(|text| !text.contains(command)) {
+            found.push(format!("README.md: `{command}` of .ci/run is missing"));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_crowded_folder_is_reported() {
+    let names = |count: usize| (0..count).map(|name| format!("n{name}.rs")).collect::<Vec<_>>();
+    assert_eq!(folder_complaints("crates/x", &names(ENTRIES_MAX)), Vec::<String>::new());
+    assert_eq!(folder_complaints("crates/x", &names(ENTRIES_MAX + 1)), ["crates/x: 17 entries, at most 16"]);
+    let found = folder_complaints("crates/x", &["util.rs".to_owned()]);
+    assert_eq!(found, ["crates/x/util.rs: the name says nothing of what is in it"]);
+}
+
+#[test]
+fn a_long_document_is_reported() {
+    assert_eq!(document_complaint("README.md", &"x\n".repeat(119), 120), None);
+    let found = document_complaint("README.md", &"x\n".repeat(120), 120);
+    assert_eq!(found.as_deref(), Some("README.md:120: 120 lines, keep it under 120"));
+}
+
+#[test]
+fn a_command_spelled_twice_is_reported() {
+    let script = "set -e\ncargo fmt\ncargo test --locked\n";
+    let justfile = "fmt:\n    cargo fmt\n\ntest:\n    cargo test --locked\n";
+    assert_eq!(command_complaints(script, justfile, None), Vec::<String>::new());
+    assert_eq!(command_complaints(script, justfile, Some("`cargo test --locked`")), Vec::<String>::new());
+    let found = command_complaints(script, "test:\n    cargo test --locked\n", Some("cargo test"));
+    assert_eq!(
+        found,
+        [
+            "justfile: `cargo fmt` of .ci/run is missing",
+            "README.md: `cargo test --locked` of .ci/run is missing"
+        ]
+    );
+    assert_eq!(command_complaints("exit 0\n", justfile, None), [".ci/run: runs no cargo command"]);
+}
