@@ -1,0 +1,101 @@
+//! Columns: numbers that one writer appends and any number of readers see without a lock.
+//!
+//! Invariants:
+//!
+//! C1. A cell never moves: chunks are allocated once and double in size.
+//! C2. A column says nothing of how much of it is filled. Whoever publishes a count does so with release
+//!     order after the cells are written, and whoever reads it does so with acquire order before.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Cells of the first chunk, as a power of two.
+const FIRST_BITS: u32 = 8;
+/// Chunks at most; together they hold more than 2^32 cells.
+const CHUNKS: usize = 25;
+
+macro_rules! column {
+    ($(#[$doc:meta])* $name:ident, $number:ty, $atomic:ty) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(crate) struct $name {
+            chunks: [OnceLock<Box<[$atomic]>>; CHUNKS],
+        }
+
+        impl $name {
+            pub(crate) fn new() -> Self {
+                Self { chunks: [const { OnceLock::new() }; CHUNKS] }
+            }
+
+            /// What stands in a cell; 0 where nothing was written yet.
+            #[inline]
+            pub(crate) fn get(&self, index: u32) -> $number {
+                let (chunk, at) = place(index);
+                self.chunks[chunk].get().map_or(0, |cells| cells[at].load(Ordering::Acquire))
+            }
+
+            /// Writes a cell.
+            #[inline]
+            pub(crate) fn set(&self, index: u32, number: $number) {
+                let (chunk, at) = place(index);
+                let cells = self.chunks[chunk].get_or_init(|| {
+                    let count = 1usize << (FIRST_BITS as usize + chunk.saturating_sub(1));
+                    (0..count).map(|_| <$atomic>::new(0)).collect()
+                });
+                cells[at].store(number, Ordering::Release);
+            }
+
+            /// Bytes of memory it takes.
+            pub(crate) fn memory(&self) -> usize {
+                let cells = self.chunks.iter().filter_map(OnceLock::get).map(|cells| cells.len());
+                cells.sum::<usize>() * size_of::<$number>()
+            }
+        }
+    };
+}
+
+column! {
+    /// A column of 32-bit numbers.
+    Column32, u32, AtomicU32
+}
+column! {
+    /// A column of 64-bit numbers.
+    Column64, u64, AtomicU64
+}
+
+/// The chunk of a cell and its place there. Chunk 0 and chunk 1 have the first size, each later one twice
+/// the size of the one before.
+#[inline]
+fn place(index: u32) -> (usize, usize) {
+    let group = index >> FIRST_BITS;
+    if group == 0 {
+        return (0, index as usize);
+    }
+    let chunk = group.ilog2() + 1;
+    (chunk as usize, (index - (1 << (chunk - 1 + FIRST_BITS))) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_index_has_its_own_cell() {
+        let mut expected = (0, 0);
+        for index in 0..100_000 {
+            assert_eq!(place(index), expected);
+            let count = 1 << (FIRST_BITS as usize + expected.0.saturating_sub(1));
+            expected =
+                if expected.1 + 1 == count { (expected.0 + 1, 0) } else { (expected.0, expected.1 + 1) };
+        }
+        assert!(place(u32::MAX).0 < CHUNKS);
+    }
+
+    #[test]
+    fn cells_keep_what_was_written() {
+        let column = Column32::new();
+        (0..5000).for_each(|index| column.set(index, index * 3));
+        assert!((0..5000).all(|index| column.get(index) == index * 3));
+        assert_eq!(column.get(1_000_000), 0);
+    }
+}

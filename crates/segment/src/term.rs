@@ -1,0 +1,146 @@
+//! Terms: what an event can be found by.
+
+use std::hash::Hasher;
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+use tidegate_format::{Cause, EventId, Position, Record, StoreId};
+
+/// Which part of an event a term is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Field {
+    /// Scope, entity and lane together.
+    Stream = 1,
+    /// The scope alone.
+    Scope,
+    /// The entity alone.
+    Entity,
+    /// The lane alone.
+    Lane,
+    /// The whole kind.
+    Kind,
+    /// One tag.
+    Tag,
+    /// The correlation, of events that did not begin their flow.
+    Correlation,
+    /// One cause.
+    Cause,
+    /// The idempotency key of a batch, on its first event.
+    Key,
+}
+
+impl Field {
+    /// Whether an index keeps the text of such terms, for prefixes and for statistics.
+    pub(crate) fn is_text(self) -> bool {
+        matches!(self, Self::Scope | Self::Entity | Self::Kind | Self::Tag)
+    }
+}
+
+/// Something an event can be found by: a field and its value as bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term {
+    bytes: Vec<u8>,
+}
+
+impl Term {
+    /// A term of this field.
+    pub fn new(field: Field, value: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(value.len() + 1);
+        bytes.push(field as u8);
+        bytes.extend_from_slice(value);
+        Self { bytes }
+    }
+
+    /// The stream of a coordinate.
+    pub fn stream(scope: &str, entity: &str, lane: u32) -> Self {
+        let mut bytes = Vec::with_capacity(scope.len() + entity.len() + 6);
+        bytes.push(Field::Stream as u8);
+        put_stream(scope, entity, lane, &mut bytes);
+        Self { bytes }
+    }
+
+    /// The events on a lane.
+    pub fn lane(lane: u32) -> Self {
+        Self::new(Field::Lane, &lane.to_be_bytes())
+    }
+
+    /// The effects of an event of this store.
+    pub fn cause(position: Position) -> Self {
+        Self::new(Field::Cause, &position.0.to_be_bytes())
+    }
+
+    /// The effects of an event of another store.
+    pub fn foreign_cause(store: StoreId, event: EventId) -> Self {
+        Self::new(Field::Cause, &[store.0, event.0].concat())
+    }
+
+    /// The events of a flow, but for the one that began it.
+    pub fn correlation(id: EventId) -> Self {
+        Self::new(Field::Correlation, &id.0)
+    }
+
+    /// The field's code, then the value.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn put_stream(scope: &str, entity: &str, lane: u32, out: &mut Vec<u8>) {
+    out.push(scope.len() as u8);
+    out.extend_from_slice(scope.as_bytes());
+    out.extend_from_slice(entity.as_bytes());
+    out.extend_from_slice(&lane.to_be_bytes());
+}
+
+/// Calls `each` with every term of a record, as the bytes of [`Term::as_bytes`]. A term that stands in the
+/// record twice comes twice. The stream comes first.
+pub fn of_record(record: &Record<'_>, mut each: impl FnMut(Field, &[u8])) {
+    let mut bytes = Vec::with_capacity(256);
+    let mut one = |field: Field, fill: &mut dyn FnMut(&mut Vec<u8>)| {
+        bytes.clear();
+        bytes.push(field as u8);
+        fill(&mut bytes);
+        each(field, &bytes);
+    };
+    let (scope, entity, lane) = (record.scope(), record.entity(), record.lane());
+    one(Field::Stream, &mut |out| put_stream(scope, entity, lane, out));
+    one(Field::Scope, &mut |out| out.extend_from_slice(scope.as_bytes()));
+    one(Field::Entity, &mut |out| out.extend_from_slice(entity.as_bytes()));
+    one(Field::Lane, &mut |out| out.extend_from_slice(&lane.to_be_bytes()));
+    one(Field::Kind, &mut |out| out.extend_from_slice(record.kind().as_bytes()));
+    for tag in record.tags() {
+        one(Field::Tag, &mut |out| out.extend_from_slice(tag.as_bytes()));
+    }
+    let correlation = record.correlation();
+    if correlation != record.id() {
+        one(Field::Correlation, &mut |out| out.extend_from_slice(&correlation.0));
+    }
+    for cause in record.causes() {
+        one(Field::Cause, &mut |out| match cause {
+            Cause::At(position) => out.extend_from_slice(&position.0.to_be_bytes()),
+            Cause::Foreign(store, event) => {
+                out.extend_from_slice(&store.0);
+                out.extend_from_slice(&event.0);
+            }
+            Cause::Id(_) | Cause::Draft(_) => unreachable!("a record in the log holds neither"),
+        });
+    }
+    if let Some((key, _)) = record.key() {
+        one(Field::Key, &mut |out| out.extend_from_slice(key.as_bytes()));
+    }
+}
+
+/// What terms and ids are hashed with in memory: 128 bits of SipHash-1-3 under a random key, wide enough
+/// to stand for the bytes, and out of reach for whoever chooses them.
+#[derive(Clone, Copy, Debug)]
+pub struct Seed(pub u64, pub u64);
+
+impl Seed {
+    /// The hash of bytes.
+    #[inline]
+    pub fn hash(self, bytes: &[u8]) -> u128 {
+        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
+        hasher.write(bytes);
+        hasher.finish128().as_u128()
+    }
+}
