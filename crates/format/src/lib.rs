@@ -23,23 +23,40 @@
 //! # Ok::<(), tidegate_format::Error>(())
 //! ```
 //!
-//! Reading order: [`Draft`] (what a caller says), [`record`] (an event as bytes), [`frame`] (a group of
-//! batches), [`SegmentHead`] (a file of them), [`StoreFile`], [`Watermark`]. [`FORMAT`](mod@format)
-//! is the specification.
+//! [`mod@format`] is the specification. Reading order:
+//!
+//! * [`limit`]: the largest of everything
+//! * `number`: positions, versions, offsets and times
+//! * `error`: the one error of all floors
+//! * [`hash`]: SHA-256 for proofs, CRC-32C for disks
+//! * `id`: what events and stores are called
+//! * [`name`]: coordinates, kinds and the rules of names
+//! * `draft`: what a caller says of an event
+//! * `layout`: where the parts of a record lie
+//! * [`record`]: an event as bytes
+//! * [`frame`]: a group of batches
+//! * `store`: which store a directory is
+//! * `segment`: the head of one file of the log
+//! * [`watermark`]: how far the log is known to be durable
+
+pub mod limit;
+mod number;
+
+mod error;
+pub mod hash;
+
+mod id;
+pub mod name;
 
 mod draft;
-mod error;
-pub mod frame;
-pub mod hash;
-mod id;
 mod layout;
-pub mod limit;
-pub mod name;
-mod number;
 pub mod record;
-mod segment;
+
+pub mod frame;
 mod store;
-mod watermark;
+
+mod segment;
+pub mod watermark;
 
 #[doc = include_str!("../FORMAT.md")]
 pub mod format {}
@@ -49,10 +66,10 @@ pub use error::{Error, ErrorKind, Place, Result};
 pub use frame::{FRAME_HEAD_BYTES, Frame, FrameHead};
 pub use hash::Hash;
 pub use id::{EventId, StoreId};
-pub use layout::{Layout, RECORD_HEAD_BYTES};
+pub use layout::Layout;
 pub use name::{Coordinate, Text};
 pub use number::{Micros, Offset, Position, Version};
 pub use record::{Facts, Placed, Record};
 pub use segment::{SEGMENT_HEAD_BYTES, SegmentHead, parse_segment_name, segment_name};
 pub use store::{FORMAT, StoreFile};
-pub use watermark::{WATERMARK_BYTES, WATERMARK_SLOTS, Watermark};
+pub use watermark::Watermark;

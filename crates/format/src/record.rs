@@ -13,6 +13,8 @@ use crate::id::{EventId, StoreId};
 use crate::layout::{self, Layout, number};
 use crate::number::{Micros, Position, Version};
 
+pub use crate::layout::RECORD_HEAD_BYTES;
+
 /// What the store knows of a draft before it has a place.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
@@ -52,8 +54,8 @@ pub fn encode(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) -> Hash {
     if correlated {
         flags |= layout::FLAG_CORRELATION;
     }
-    out.reserve(layout::RECORD_HEAD_BYTES + 256 + draft.payload.len());
-    out.resize(start + layout::RECORD_HEAD_BYTES, 0);
+    out.reserve(RECORD_HEAD_BYTES + 256 + draft.payload.len());
+    out.resize(start + RECORD_HEAD_BYTES, 0);
     let head = &mut out[start..];
     head[layout::ID..layout::ID + 16].copy_from_slice(&facts.id.0);
     put(head, layout::LANE, &draft.coordinate.lane.to_le_bytes());
@@ -243,7 +245,7 @@ impl<'a> Record<'a> {
         if self.bytes[layout::FLAGS] & layout::FLAG_CORRELATION == 0 {
             self.id()
         } else {
-            EventId(self.array(layout::RECORD_HEAD_BYTES))
+            EventId(self.array(RECORD_HEAD_BYTES))
         }
     }
 
