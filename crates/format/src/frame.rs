@@ -6,10 +6,12 @@
 //!     checksum of every record, and each of those covers its record.
 //! F2. The records of a frame have consecutive positions, starting with the one in its head, and the last
 //!     one ends its batch.
+//! F3. What a frame says was synced lies before its first position.
+//! F4. Only the first record of a batch carries an idempotency key.
 
 use crate::error::{Error, Result};
 use crate::hash;
-use crate::layout::{Layout, number};
+use crate::layout::{Layout, RECORD_HEAD_BYTES, number};
 use crate::limit::FRAME_BYTES_MAX;
 use crate::number::Position;
 use crate::record::{self, Record};
@@ -24,6 +26,8 @@ const COUNT: usize = 12;
 const FIRST: usize = 16;
 const SYNCED: usize = 24;
 const EPOCH: usize = 32;
+
+const _: () = assert!(EPOCH + size_of::<u32>() == FRAME_HEAD_BYTES);
 
 /// What a frame says of itself before its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +62,22 @@ impl FrameHead {
             synced: Position(number!(bytes, SYNCED, u64)),
             epoch: number!(bytes, EPOCH, u32),
         };
-        if head.length as usize > FRAME_BYTES_MAX || head.count == 0 || head.first.0 == 0 {
-            let found = format!("{} bytes, {} records from {}", head.length, head.count, head.first);
-            return Err(Error::damaged("a frame's head is impossible", "one within the limits", found));
+        if head.is_possible() {
+            return Ok(head);
         }
-        Ok(head)
+        let Self { length, count, first, synced, .. } = head;
+        let found = format!("{length} bytes, {count} records from {first}, synced {synced}");
+        Err(Error::damaged("a frame's head is impossible", "one within the limits", found))
+    }
+
+    /// Whether the limits hold, the records can be that many, and no position is past the last there is.
+    fn is_possible(&self) -> bool {
+        let records_bytes_min = u64::from(self.count) * RECORD_HEAD_BYTES as u64;
+        self.length as usize <= FRAME_BYTES_MAX
+            && self.count != 0
+            && records_bytes_min <= u64::from(self.length)
+            && self.synced < self.first
+            && self.first.0.checked_add(u64::from(self.count)).is_some()
     }
 
     /// Bytes of the whole frame.
@@ -72,7 +87,7 @@ impl FrameHead {
 
     /// The position of the last record.
     pub fn last(&self) -> Position {
-        self.first.plus(u64::from(self.count) - 1)
+        self.first.plus(u64::from(self.count).saturating_sub(1))
     }
 }
 
@@ -81,19 +96,26 @@ impl FrameHead {
 ///
 /// # Panics
 ///
-/// Where what stands behind the head is not whole records.
+/// Where what stands behind the head is not whole batches of placed records within the limits, with
+/// positions that go on from `first`, or where `synced` does not lie before `first`.
 pub fn seal(frame: &mut [u8], first: Position, synced: Position, epoch: u32, salt: u64) -> FrameHead {
     let (head, records) = frame.split_at_mut(FRAME_HEAD_BYTES);
+    assert!(records.len() <= FRAME_BYTES_MAX, "a frame is within its limit");
     let mut crcs = 0;
     let mut count = 0;
+    let mut ended = false;
     let mut rest = &records[..];
     while !rest.is_empty() {
         let length = Layout::stated_length(rest).expect("the frame holds whole records");
+        let expected = first.plus(u64::from(count));
+        assert_eq!(record::stated_position(rest), expected, "positions are consecutive (F2)");
+        ended = record::states_batch_end(rest);
         crcs = hash::crc(crcs, &record::stated_crc(rest).to_le_bytes());
         rest = &rest[length..];
         count += 1;
     }
     let sealed = FrameHead { length: records.len() as u32, count, first, synced, epoch };
+    assert!(ended && sealed.is_possible(), "a frame is whole batches behind what was synced (F2, F3)");
     head[..4].copy_from_slice(&MAGIC);
     head[LENGTH..COUNT].copy_from_slice(&sealed.length.to_le_bytes());
     head[COUNT..FIRST].copy_from_slice(&count.to_le_bytes());
@@ -143,7 +165,7 @@ impl<'a> Frame<'a> {
         };
         let mut rest = records;
         let mut expected = head.first;
-        let mut ended = false;
+        let mut ended = true;
         while !rest.is_empty() {
             let record = Record::read(rest)?;
             if record.position() != expected {
@@ -152,6 +174,10 @@ impl<'a> Frame<'a> {
                     expected,
                     record.position(),
                 ));
+            }
+            if record.key().is_some() && !ended {
+                let found = format!("one at position {expected}");
+                return Err(Error::damaged("a key stands inside a batch", "one at its start", found));
             }
             each(&record);
             ended = record.ends_batch();

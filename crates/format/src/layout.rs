@@ -4,6 +4,8 @@
 //!
 //! L1. A [`Layout`] read from bytes lies wholly inside them, and every name in it is UTF-8.
 //! L2. The parts follow each other without a gap, and the payload ends where the record ends.
+//! L3. Every position that a placed record names, its stream's last event and its local causes, lies before
+//!     its own: nobody who follows them goes round in circles.
 
 use crate::error::{Error, Result};
 use crate::limit::{FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
@@ -34,6 +36,8 @@ pub(crate) const KEY: usize = 105;
 pub(crate) const TAGS: usize = 106;
 pub(crate) const METADATA: usize = 107;
 
+const _: () = assert!(METADATA + 1 == RECORD_HEAD_BYTES);
+
 /// The record ends its batch.
 pub(crate) const FLAG_BATCH_END: u8 = 1;
 /// The record says its correlation, because that is not its own id.
@@ -58,7 +62,8 @@ macro_rules! number {
 }
 pub(crate) use number;
 
-/// Byte offsets of the parts of one record, from its start.
+/// Byte offsets of the parts of one record, from its start. Kept beside a record's bytes, it saves reading
+/// them again: [`Record::again`](crate::Record::again).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     pub(crate) names: u32,
@@ -88,15 +93,24 @@ impl Layout {
 
     /// Finds the parts of the record that starts `bytes`, without looking at its checksum.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
-        Self::read_with(bytes, CAUSE_FOREIGN)
+        Self::stated_length(bytes)?;
+        let layout = Self::walk(bytes, Some(number!(bytes, POSITION, u64)))?;
+        let number = |at| number!(bytes, at, u64);
+        let (position, version, previous) = (number(POSITION), number(VERSION), number(PREVIOUS));
+        if previous >= position || version == 0 || (version == 1) != (previous == 0) {
+            let found = format!("position {position}, version {version}, previous {previous}");
+            return Err(malformed("place", found));
+        }
+        Ok(layout)
     }
 
     /// The same for a record that has no place yet, whose causes may be drafts of its batch.
     pub(crate) fn read_unplaced(bytes: &[u8]) -> Result<Self> {
-        Self::read_with(bytes, CAUSE_DRAFT)
+        Self::walk(bytes, None)
     }
 
-    fn read_with(bytes: &[u8], cause_form_max: u8) -> Result<Self> {
+    /// Finds the parts; `position` is the record's own, where it has one.
+    fn walk(bytes: &[u8], position: Option<u64>) -> Result<Self> {
         let length = Self::stated_length(bytes)?;
         let bytes = &bytes[..length];
         let payload_length = number!(bytes, PAYLOAD_LENGTH, u32) as usize;
@@ -116,7 +130,7 @@ impl Layout {
         let tags = walk.at;
         walk.tags()?;
         let causes = walk.at;
-        walk.causes(cause_form_max)?;
+        walk.causes(position)?;
         let metadata = walk.at;
         walk.metadata()?;
         if walk.at != payload {
@@ -157,6 +171,14 @@ impl Walk<'_> {
         }
     }
 
+    /// One byte of length, then a name of that length.
+    fn name(&mut self) -> Result<()> {
+        match self.skip(1)?[0] {
+            0 => Err(malformed("names", "an empty name")),
+            length => self.text(usize::from(length)),
+        }
+    }
+
     fn text(&mut self, count: usize) -> Result<()> {
         match std::str::from_utf8(self.skip(count)?) {
             Ok(_) => Ok(()),
@@ -167,6 +189,9 @@ impl Walk<'_> {
     /// Scope, entity and kind stand together, so one look tells that all three are text.
     fn names(&mut self) -> Result<()> {
         let [scope, entity, kind] = [SCOPE, ENTITY, KIND].map(|field| usize::from(self.bytes[field]));
+        if scope == 0 || entity == 0 || kind == 0 {
+            return Err(malformed("names", "an empty name"));
+        }
         let names = std::str::from_utf8(self.skip(scope + entity + kind)?)
             .map_err(|_| malformed("names", "bytes that are no UTF-8"))?;
         if names.is_char_boundary(scope) && names.is_char_boundary(scope + entity) {
@@ -188,29 +213,36 @@ impl Walk<'_> {
 
     fn tags(&mut self) -> Result<()> {
         for _ in 0..self.bytes[TAGS] {
-            let length = self.skip(1)?[0];
-            self.text(usize::from(length))?;
+            self.name()?;
         }
         Ok(())
     }
 
-    fn causes(&mut self, form_max: u8) -> Result<()> {
+    fn causes(&mut self, own: Option<u64>) -> Result<()> {
         for _ in 0..number!(self.bytes, CAUSES, u16) {
-            let rest = match self.skip(1)?[0] {
-                form if form > form_max => return Err(malformed("cause form", form)),
-                CAUSE_AT | CAUSE_DRAFT => CAUSE_AT_BYTES - 1,
-                CAUSE_FOREIGN => CAUSE_FOREIGN_BYTES - 1,
-                other => return Err(malformed("cause form", other)),
-            };
-            self.skip(rest)?;
+            let form = self.skip(1)?[0];
+            match (form, own) {
+                (CAUSE_FOREIGN, _) => {
+                    self.skip(CAUSE_FOREIGN_BYTES - 1)?;
+                }
+                (CAUSE_AT | CAUSE_DRAFT, None) => {
+                    self.skip(CAUSE_AT_BYTES - 1)?;
+                }
+                (CAUSE_AT, Some(own)) => {
+                    let cause = number!(self.skip(CAUSE_AT_BYTES - 1)?, 0, u64);
+                    if cause == 0 || cause >= own {
+                        return Err(malformed("cause", format!("position {cause}")));
+                    }
+                }
+                _ => return Err(malformed("cause form", form)),
+            }
         }
         Ok(())
     }
 
     fn metadata(&mut self) -> Result<()> {
         for _ in 0..self.bytes[METADATA] {
-            let length = self.skip(1)?[0];
-            self.text(usize::from(length))?;
+            self.name()?;
             let length = u16::from_le_bytes([self.skip(1)?[0], self.skip(1)?[0]]);
             self.text(usize::from(length))?;
         }

@@ -14,8 +14,15 @@ pub const METADATA_VALUE_BYTES_MAX: usize = 65_535;
 pub const PAYLOAD_BYTES_MAX: usize = 16 << 20;
 /// Bytes of the records of one frame, and so of one batch: 64 MiB.
 pub const FRAME_BYTES_MAX: usize = 64 << 20;
+/// Bytes of the store file. A reader looks at no more than that.
+pub const STORE_FILE_BYTES_MAX: usize = 4096;
 /// Bytes at which an active segment is followed by a new one, at most: 1 GiB.
 pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
+// Lengths and counts fill the fields of the record that hold them, and no more.
+const _: () = assert!(NAME_BYTES_MAX == u8::MAX as usize && TAGS_MAX == u8::MAX as usize);
+const _: () = assert!(CAUSES_MAX == u16::MAX as usize && METADATA_MAX == u8::MAX as usize);
+const _: () = assert!(METADATA_VALUE_BYTES_MAX == u16::MAX as usize);
 
 // A record of the largest event fits a frame, and offsets in a segment fit 32 bits.
 const _: () = assert!(

@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 use crate::hash::{self, Hash};
 use crate::id::{EventId, StoreId};
 use crate::layout::{self, Layout, number};
+use crate::limit::{CAUSES_MAX, PAYLOAD_BYTES_MAX};
+use crate::name::Coordinate;
 use crate::number::{Micros, Position, Version};
 
 pub use crate::layout::RECORD_HEAD_BYTES;
@@ -24,7 +26,8 @@ pub struct Facts<'a> {
     pub correlation: EventId,
     /// Its causes, each one a position, an earlier draft, or foreign.
     pub causes: &'a [Cause],
-    /// The batch's idempotency key and content hash, on the first record of a keyed batch.
+    /// The batch's idempotency key and content hash, on the first record of a keyed batch and no other. A
+    /// key keeps the rules of [names](crate::name::check).
     pub key: Option<(&'a str, Hash)>,
     /// Whether it ends its batch.
     pub batch_end: bool,
@@ -46,31 +49,17 @@ pub struct Placed {
 }
 
 /// Appends the record of a draft to `out`, all but its place, and returns the hash of the payload.
-/// The draft has passed [`Draft::check`].
+///
+/// # Panics
+///
+/// Where the draft does not pass [`Draft::check`], the key does not pass [`name::check`](crate::name::check),
+/// there are more than [`CAUSES_MAX`] causes, or one of them is a [`Cause::Id`], which the store has to turn
+/// into a position first.
 pub fn encode(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) -> Hash {
     let start = out.len();
-    let correlated = facts.correlation != facts.id;
-    let mut flags = if facts.batch_end { layout::FLAG_BATCH_END } else { 0 };
-    if correlated {
-        flags |= layout::FLAG_CORRELATION;
-    }
     out.reserve(RECORD_HEAD_BYTES + 256 + draft.payload.len());
-    out.resize(start + RECORD_HEAD_BYTES, 0);
-    let head = &mut out[start..];
-    head[layout::ID..layout::ID + 16].copy_from_slice(&facts.id.0);
-    put(head, layout::LANE, &draft.coordinate.lane.to_le_bytes());
-    put(head, layout::PAYLOAD_LENGTH, &(draft.payload.len() as u32).to_le_bytes());
-    put(head, layout::SCHEMA, &draft.schema.to_le_bytes());
-    put(head, layout::CAUSES, &(facts.causes.len() as u16).to_le_bytes());
-    head[layout::FLAGS] = flags;
-    head[layout::PAYLOAD_TYPE] = draft.payload_type as u8;
-    head[layout::SCOPE] = draft.coordinate.scope.len() as u8;
-    head[layout::ENTITY] = draft.coordinate.entity.len() as u8;
-    head[layout::KIND] = draft.kind.len() as u8;
-    head[layout::KEY] = facts.key.map_or(0, |(key, _)| key.len() as u8);
-    head[layout::TAGS] = draft.tags.len() as u8;
-    head[layout::METADATA] = draft.metadata.len() as u8;
-    if correlated {
+    encode_head(draft, facts, out);
+    if facts.correlation != facts.id {
         out.extend_from_slice(&facts.correlation.0);
     }
     for name in [&draft.coordinate.scope, &draft.coordinate.entity, &draft.kind] {
@@ -87,9 +76,40 @@ pub fn encode(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) -> Hash {
     hash::sha256(&draft.payload)
 }
 
+fn encode_head(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) {
+    assert!(draft.payload.len() <= PAYLOAD_BYTES_MAX, "a payload is within its limit");
+    assert!(facts.causes.len() <= CAUSES_MAX, "causes are within their limit");
+    let Coordinate { scope, entity, lane } = &draft.coordinate;
+    let mut flags = if facts.batch_end { layout::FLAG_BATCH_END } else { 0 };
+    if facts.correlation != facts.id {
+        flags |= layout::FLAG_CORRELATION;
+    }
+    let mut head = [0; RECORD_HEAD_BYTES];
+    put(&mut head, layout::ID, &facts.id.0);
+    put(&mut head, layout::LANE, &lane.to_le_bytes());
+    put(&mut head, layout::PAYLOAD_LENGTH, &(draft.payload.len() as u32).to_le_bytes());
+    put(&mut head, layout::SCHEMA, &draft.schema.to_le_bytes());
+    put(&mut head, layout::CAUSES, &(facts.causes.len() as u16).to_le_bytes());
+    head[layout::FLAGS] = flags;
+    head[layout::PAYLOAD_TYPE] = draft.payload_type as u8;
+    head[layout::SCOPE] = name_length(scope);
+    head[layout::ENTITY] = name_length(entity);
+    head[layout::KIND] = name_length(&draft.kind);
+    head[layout::KEY] = facts.key.map_or(0, |(key, _)| name_length(key));
+    head[layout::TAGS] = u8::try_from(draft.tags.len()).expect("tags are within their limit");
+    head[layout::METADATA] = u8::try_from(draft.metadata.len()).expect("metadata is within its limit");
+    out.extend_from_slice(&head);
+}
+
+/// A length in one byte. An empty or overlong name would read back as something else.
+fn name_length(name: &str) -> u8 {
+    assert!(!name.is_empty(), "a name is not empty");
+    u8::try_from(name.len()).expect("a name is within its limit")
+}
+
 fn encode_lists(draft: &Draft, causes: &[Cause], out: &mut Vec<u8>) {
     for tag in &draft.tags {
-        out.push(tag.len() as u8);
+        out.push(name_length(tag));
         out.extend_from_slice(tag.as_bytes());
     }
     for cause in causes {
@@ -107,13 +127,14 @@ fn encode_lists(draft: &Draft, causes: &[Cause], out: &mut Vec<u8>) {
                 out.extend_from_slice(&store.0);
                 out.extend_from_slice(&event.0);
             }
-            Cause::Id(_) => unreachable!("the store resolves ids before it encodes"),
+            Cause::Id(_) => unreachable!("the store turns ids into positions before it encodes"),
         }
     }
     for (name, value) in &draft.metadata {
-        out.push(name.len() as u8);
+        out.push(name_length(name));
         out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(&(value.len() as u16).to_le_bytes());
+        let length = u16::try_from(value.len()).expect("a metadata value is within its limit");
+        out.extend_from_slice(&length.to_le_bytes());
         out.extend_from_slice(value.as_bytes());
     }
 }
@@ -128,15 +149,27 @@ fn put(record: &mut [u8], at: usize, bytes: &[u8]) {
 ///
 /// # Panics
 ///
-/// Where `record` is not one whole record that [`encode`] wrote.
+/// Where `record` is not one whole record that [`encode`] wrote, has a place already (its causes are settled
+/// then, so a second place needs the bytes as they were encoded), or gets an impossible one: `previous` and
+/// every local cause lie before the position, and `previous` is 0 exactly where the version is 1.
 pub fn place(record: &mut [u8], placed: &Placed, first: Position, payload: &Hash) -> Hash {
+    assert_eq!(number!(record, layout::LENGTH, u32) as usize, record.len(), "a record is placed whole");
+    assert_eq!(number!(record, layout::POSITION, u64), 0, "a record is placed once");
+    assert!(placed.previous < placed.position, "the stream's last event lies before the next one");
+    assert!(placed.version != Version::EMPTY, "the first event of a stream has version 1");
+    let is_first = placed.version == Version(1);
+    assert_eq!(
+        is_first,
+        placed.previous == Position::START,
+        "only a stream's first event has none before it"
+    );
     put(record, layout::POSITION, &placed.position.0.to_le_bytes());
     put(record, layout::VERSION, &placed.version.0.to_le_bytes());
     put(record, layout::PREVIOUS, &placed.previous.0.to_le_bytes());
     put(record, layout::TIME, &placed.time.0.to_le_bytes());
     put(record, layout::LINK, &placed.link.0);
     if number!(record, layout::CAUSES, u16) != 0 {
-        place_causes(record, first);
+        place_causes(record, placed.position, first);
     }
     let payload_at = record.len() - number!(record, layout::PAYLOAD_LENGTH, u32) as usize;
     let leaf = hash::leaf(&record[layout::ENTRY..payload_at], payload);
@@ -145,18 +178,20 @@ pub fn place(record: &mut [u8], placed: &Placed, first: Position, payload: &Hash
     leaf
 }
 
-fn place_causes(record: &mut [u8], first: Position) {
+fn place_causes(record: &mut [u8], own: Position, first: Position) {
     let mut at = Layout::read_unplaced(record).expect("the record was encoded whole").causes as usize;
     for _ in 0..number!(record, layout::CAUSES, u16) {
         if record[at] == layout::CAUSE_FOREIGN {
             at += layout::CAUSE_FOREIGN_BYTES;
             continue;
         }
+        let mut cause = number!(record, at + 1, u64);
         if record[at] == layout::CAUSE_DRAFT {
+            cause = first.plus(cause).0;
             record[at] = layout::CAUSE_AT;
-            let index = number!(record, at + 1, u64);
-            put(record, at + 1, &first.plus(index).0.to_le_bytes());
+            put(record, at + 1, &cause.to_le_bytes());
         }
+        assert!((1..own.0).contains(&cause), "a cause lies before its effect");
         at += layout::CAUSE_AT_BYTES;
     }
 }
@@ -169,6 +204,16 @@ fn crc_of(record: &[u8]) -> u32 {
 /// The checksum that stands in a record, whether it holds or not. The record has its whole head.
 pub(crate) fn stated_crc(record: &[u8]) -> u32 {
     number!(record, layout::CRC, u32)
+}
+
+/// The position that stands in a record.
+pub(crate) fn stated_position(record: &[u8]) -> Position {
+    Position(number!(record, layout::POSITION, u64))
+}
+
+/// Whether a record says that it ends its batch.
+pub(crate) fn states_batch_end(record: &[u8]) -> bool {
+    record[layout::FLAGS] & layout::FLAG_BATCH_END != 0
 }
 
 /// An event as it stands in the log, read in place.
@@ -193,7 +238,27 @@ impl<'a> Record<'a> {
         Ok(Self { bytes, layout })
     }
 
-    /// The record over bytes that [`read`](Self::read) has checked before, with the layout it found then.
+    /// The record over bytes that [`read`](Self::read) has checked before, with the layout it found then:
+    /// the same bytes, not what a file holds in the same place now.
+    ///
+    /// ```
+    /// # use tidegate_format::{Draft, Facts, Hash, Micros, Placed, Position, Record, Version, record};
+    /// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
+    /// # let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+    /// # let mut bytes = Vec::new();
+    /// # let payload = record::encode(&Draft::new(("shop", "order-7"), "order.placed"), &facts, &mut bytes);
+    /// # let (position, previous) = (Position(1), Position(0));
+    /// # let (version, link, time) = (Version(1), Hash::ZERO, Micros(0));
+    /// # let placed = Placed { position, version, previous, link, time };
+    /// # record::place(&mut bytes, &placed, position, &payload);
+    /// let layout = Record::read(&bytes)?.layout();
+    /// assert_eq!(Record::again(&bytes, layout).kind(), "order.placed");
+    /// # Ok::<(), tidegate_format::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Here or in another method, where `layout` belongs to other bytes.
     #[inline]
     pub fn again(bytes: &'a [u8], layout: Layout) -> Self {
         Self { bytes: &bytes[..layout.length()], layout }

@@ -1,18 +1,39 @@
 //! Segment heads: what one file of the log says of itself, and of the file before it.
+//!
+//! Invariants:
+//!
+//! S1. The first sixteen bytes are the same in every version: magic, version, and a checksum of these two.
+//!     So a newer version is told from a damaged one, wherever it keeps the rest.
+//!
+//! ```
+//! use tidegate_format::{Micros, Offset, Position, SegmentHead, StoreId};
+//!
+//! let head = SegmentHead {
+//!     store: StoreId::from_time(1_795_000_000_000_000, &[7; 10]),
+//!     salt: 99,
+//!     first: Position(1),
+//!     before_first: Position(0),
+//!     before_length: Offset(0),
+//!     created: Micros(1_795_000_000_000_000),
+//!     epoch: 1,
+//! };
+//! assert_eq!(SegmentHead::read(&head.encode())?, head);
+//! # Ok::<(), tidegate_format::Error>(())
+//! ```
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::hash;
 use crate::id::StoreId;
 use crate::layout::number;
 use crate::number::{Micros, Offset, Position};
-use crate::store::FORMAT;
+use crate::store::{self, FORMAT};
 
 /// Bytes of a segment before its frames.
 pub const SEGMENT_HEAD_BYTES: usize = 80;
 
 const MAGIC: [u8; 8] = *b"\xf7TGseg\r\n";
 const VERSION: usize = 8;
-const CRC: usize = 12;
+const VERSION_CRC: usize = 12;
 const STORE: usize = 16;
 const SALT: usize = 32;
 const FIRST: usize = 40;
@@ -20,7 +41,9 @@ const BEFORE_FIRST: usize = 48;
 const BEFORE_LENGTH: usize = 56;
 const CREATED: usize = 64;
 const EPOCH: usize = 72;
-const RESERVED: usize = 76;
+const CRC: usize = 76;
+
+const _: () = assert!(CRC + size_of::<u32>() == SEGMENT_HEAD_BYTES);
 
 /// What a segment says of itself before its frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,22 +69,49 @@ impl SegmentHead {
     pub fn encode(&self) -> [u8; SEGMENT_HEAD_BYTES] {
         let mut bytes = [0; SEGMENT_HEAD_BYTES];
         bytes[..VERSION].copy_from_slice(&MAGIC);
-        bytes[VERSION..CRC].copy_from_slice(&FORMAT.to_le_bytes());
+        bytes[VERSION..VERSION_CRC].copy_from_slice(&FORMAT.to_le_bytes());
+        let crc = hash::crc(0, &bytes[..VERSION_CRC]);
+        bytes[VERSION_CRC..STORE].copy_from_slice(&crc.to_le_bytes());
         bytes[STORE..SALT].copy_from_slice(&self.store.0);
         bytes[SALT..FIRST].copy_from_slice(&self.salt.to_le_bytes());
         bytes[FIRST..BEFORE_FIRST].copy_from_slice(&self.first.0.to_le_bytes());
         bytes[BEFORE_FIRST..BEFORE_LENGTH].copy_from_slice(&self.before_first.0.to_le_bytes());
         bytes[BEFORE_LENGTH..CREATED].copy_from_slice(&self.before_length.0.to_le_bytes());
         bytes[CREATED..EPOCH].copy_from_slice(&self.created.0.to_le_bytes());
-        bytes[EPOCH..RESERVED].copy_from_slice(&self.epoch.to_le_bytes());
-        let crc = crc_of(&bytes);
-        bytes[CRC..STORE].copy_from_slice(&crc.to_le_bytes());
+        bytes[EPOCH..CRC].copy_from_slice(&self.epoch.to_le_bytes());
+        let crc = hash::crc(0, &bytes[STORE..CRC]);
+        bytes[CRC..].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
 
     /// Reads and checks the head that starts `bytes`.
     pub fn read(bytes: &[u8]) -> Result<Self> {
+        Self::read_version(bytes)?;
         if bytes.len() < SEGMENT_HEAD_BYTES {
+            let found = format!("{} bytes", bytes.len());
+            return Err(Error::damaged("a segment's head is cut short", "at least 80 bytes", found));
+        }
+        let (stated, found) = (number!(bytes, CRC, u32), hash::crc(0, &bytes[STORE..CRC]));
+        if stated != found {
+            let (stated, found) = (format!("{stated:08x}"), format!("{found:08x}"));
+            return Err(Error::damaged("the checksum of a segment's head does not hold", stated, found));
+        }
+        let head = Self::fields(bytes);
+        let (first, before) = (head.first, head.before_first);
+        if before >= first || (before == Position::START) != (head.before_length == Offset(0)) {
+            let found = format!("positions from {first}, before it {before} to byte {}", head.before_length);
+            return Err(Error::damaged(
+                "a segment's head is impossible",
+                "an earlier segment or none",
+                found,
+            ));
+        }
+        Ok(head)
+    }
+
+    /// Checks the bytes that every version has in common (S1).
+    fn read_version(bytes: &[u8]) -> Result<()> {
+        if bytes.len() < STORE {
             let found = format!("{} bytes", bytes.len());
             return Err(Error::damaged("a segment's head is cut short", "at least 80 bytes", found));
         }
@@ -69,19 +119,18 @@ impl SegmentHead {
             let found = format!("{:02x?}", &bytes[..VERSION]);
             return Err(Error::damaged("this is no segment", format!("{MAGIC:02x?}"), found));
         }
-        let (stated, found) = (number!(bytes, CRC, u32), crc_of(bytes));
+        let (stated, found) = (number!(bytes, VERSION_CRC, u32), hash::crc(0, &bytes[..VERSION_CRC]));
         if stated != found {
             let (stated, found) = (format!("{stated:08x}"), format!("{found:08x}"));
-            return Err(Error::damaged("the checksum of a segment's head does not hold", stated, found));
+            return Err(Error::damaged("the checksum of a segment's version does not hold", stated, found));
         }
-        let version = number!(bytes, VERSION, u32);
-        if version != FORMAT {
-            let message = format!("the segment has format {version}, this program reads format {FORMAT}");
-            return Err(Error::new(ErrorKind::Newer, message));
-        }
+        store::check_format("segment", number!(bytes, VERSION, u32))
+    }
+
+    fn fields(bytes: &[u8]) -> Self {
         let mut store = [0; 16];
         store.copy_from_slice(&bytes[STORE..SALT]);
-        Ok(Self {
+        Self {
             store: StoreId(store),
             salt: number!(bytes, SALT, u64),
             first: Position(number!(bytes, FIRST, u64)),
@@ -89,15 +138,19 @@ impl SegmentHead {
             before_length: Offset(number!(bytes, BEFORE_LENGTH, u64)),
             created: Micros(number!(bytes, CREATED, u64)),
             epoch: number!(bytes, EPOCH, u32),
-        })
+        }
     }
 }
 
-fn crc_of(bytes: &[u8]) -> u32 {
-    hash::crc(hash::crc(0, &bytes[..CRC]), &bytes[STORE..SEGMENT_HEAD_BYTES])
-}
-
 /// The file name of a segment: its first position in twenty digits.
+///
+/// ```
+/// use tidegate_format::{Position, parse_segment_name, segment_name};
+///
+/// assert_eq!(segment_name(Position(7)), "00000000000000000007.seg");
+/// assert_eq!(parse_segment_name("00000000000000000007.seg"), Some(Position(7)));
+/// assert_eq!(parse_segment_name("7.seg"), None);
+/// ```
 pub fn segment_name(first: Position) -> String {
     format!("{:020}.seg", first.0)
 }

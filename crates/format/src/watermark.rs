@@ -1,4 +1,17 @@
 //! The watermark: how far the log is known to be durable, in two alternating slots.
+//!
+//! ```
+//! use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
+//! use tidegate_format::{Offset, Position, Watermark};
+//!
+//! let (durable, segment, tail) = (Position(7), Position(1), Offset(2_048));
+//! let mark = Watermark { sequence: 1, durable, segment, tail, salt: 99, epoch: 1, clean: false };
+//! let mut file = vec![0; WATERMARK_SLOTS[1] as usize + WATERMARK_BYTES];
+//! file[mark.slot() as usize..][..WATERMARK_BYTES].copy_from_slice(&mark.encode());
+//!
+//! assert_eq!(Watermark::read(&file, 99), Some(mark));
+//! assert_eq!(Watermark::read(&file, 98), None, "another store's watermark is never believed");
+//! ```
 
 use crate::hash;
 use crate::layout::number;
@@ -18,6 +31,8 @@ const TAIL: usize = 32;
 const SALT: usize = 40;
 const EPOCH: usize = 48;
 const CLEAN: usize = 52;
+
+const _: () = assert!(CLEAN + size_of::<u32>() == WATERMARK_BYTES);
 
 /// How far the log is known to be durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,15 +75,23 @@ impl Watermark {
         bytes
     }
 
-    /// The newer of the slots in the watermark file that hold for this salt.
+    /// The newer of the slots in the watermark file that hold for this salt; nothing where none does.
     pub fn read(file: &[u8], salt: u64) -> Option<Self> {
-        let slots = WATERMARK_SLOTS.map(|at| file.get(at as usize..).and_then(Self::read_slot));
-        slots.into_iter().flatten().filter(|slot| slot.salt == salt).max_by_key(|slot| slot.sequence)
+        let slots = WATERMARK_SLOTS.into_iter().filter_map(|at| {
+            let found = Self::read_slot(file.get(at as usize..)?)?;
+            (found.slot() == at && found.salt == salt).then_some(found)
+        });
+        slots.max_by_key(|slot| slot.sequence)
     }
 
     fn read_slot(slot: &[u8]) -> Option<Self> {
         let bytes = slot.get(..WATERMARK_BYTES)?;
         let holds = bytes[..CRC] == MAGIC && number!(bytes, CRC, u32) == hash::crc(0, &bytes[SEQUENCE..]);
+        let clean = match number!(bytes, CLEAN, u32) {
+            0 => false,
+            1 => true,
+            _ => return None,
+        };
         holds.then(|| Self {
             sequence: number!(bytes, SEQUENCE, u64),
             durable: Position(number!(bytes, DURABLE, u64)),
@@ -76,7 +99,7 @@ impl Watermark {
             tail: Offset(number!(bytes, TAIL, u64)),
             salt: number!(bytes, SALT, u64),
             epoch: number!(bytes, EPOCH, u32),
-            clean: number!(bytes, CLEAN, u32) == 1,
+            clean,
         })
     }
 }
