@@ -3,6 +3,14 @@ mod column;
 mod table;
 mod term;
 mod live;
+mod event;
+mod walk;
+mod segment;
+mod active;
 
+pub use active::{Active, LEFTOVER, sync};
+pub use event::Event;
 pub use live::{LiveIndex, LivePostings};
+pub use segment::{SEGMENTS, Segment, Window, list, path};
 pub use term::{Field, Seed, Term, of_record};
+pub use walk::{Fault, Walk};

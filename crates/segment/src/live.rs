@@ -8,6 +8,7 @@
 //! M2. The events of a term are in ascending order, each once.
 //! M3. A number is published (a count, a table slot) only after all that it leads to.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tidegate_format::{EventId, Record};
@@ -110,14 +111,18 @@ impl LiveIndex {
     }
 
     /// The events of a term.
-    pub fn find(&self, term: &Term) -> Option<LivePostings<'_>> {
-        let number = self.term_number(self.seed.hash(term.as_bytes()))?;
-        Some(LivePostings { index: self, term: number, count: self.terms.events.get(number) })
+    pub fn find(self: &Arc<Self>, term: &Term) -> Option<LivePostings> {
+        self.term_number(self.seed.hash(term.as_bytes())).map(|number| self.postings(number))
     }
 
     /// Calls `each` with the text and the postings of every term of a text field (scope, entity, kind or
     /// tag) that starts with `prefix`, in no order.
-    pub fn with_prefix(&self, field: Field, prefix: &[u8], mut each: impl FnMut(&[u8], LivePostings<'_>)) {
+    pub fn with_prefix(
+        self: &Arc<Self>,
+        field: Field,
+        prefix: &[u8],
+        mut each: impl FnMut(&[u8], LivePostings),
+    ) {
         debug_assert!(field.is_text(), "only these keep their text");
         let mut text = Vec::new();
         for number in 0..self.terms.count.load(Ordering::Acquire) {
@@ -126,7 +131,7 @@ impl LiveIndex {
             }
             self.text(number, &mut text);
             if text.starts_with(prefix) {
-                each(&text, LivePostings { index: self, term: number, count: self.terms.events.get(number) });
+                each(&text, self.postings(number));
             }
         }
     }
@@ -150,6 +155,10 @@ impl LiveIndex {
             .chain(self.ids.iter().chain(&terms.hashes).map(Column64::memory))
             .chain([self.id_table.memory(), self.term_table.memory()])
             .sum()
+    }
+
+    fn postings(self: &Arc<Self>, term: TermNumber) -> LivePostings {
+        LivePostings { index: Arc::clone(self), term, count: self.terms.events.get(term) }
     }
 
     fn id_hash(&self, id: EventId) -> u64 {
@@ -283,14 +292,14 @@ impl LiveIndex {
 }
 
 /// The events of one term, in ascending order.
-#[derive(Clone, Copy, Debug)]
-pub struct LivePostings<'a> {
-    index: &'a LiveIndex,
+#[derive(Clone, Debug)]
+pub struct LivePostings {
+    index: Arc<LiveIndex>,
     term: TermNumber,
     count: u32,
 }
 
-impl LivePostings<'_> {
+impl LivePostings {
     /// How many events had this term when it was looked up.
     pub fn count(&self) -> u32 {
         self.count
@@ -334,7 +343,7 @@ mod tests {
     fn add(index: &LiveIndex, entity: String, tags: &[&'static str]) {
         let event = index.count();
         let mut draft = Draft::new(("s", entity), "a.b");
-        tags.iter().for_each(|tag| draft.tags.push((*tag).into()));
+        draft.tags.extend(tags.iter().map(|tag| (*tag).into()));
         let id = EventId(u128::from(event).to_be_bytes());
         let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
         let mut bytes = Vec::new();
@@ -354,7 +363,7 @@ mod tests {
     /// keeps M2
     #[test]
     fn postings_agree_with_a_plain_list() {
-        let index = LiveIndex::new(Seed(1, 2));
+        let index = Arc::new(LiveIndex::new(Seed(1, 2)));
         let mut plain = vec![Vec::new(); 7];
         for event in 0..3000 {
             let entity = (event * event + event / 3) % 7;
@@ -381,8 +390,10 @@ mod tests {
 
     #[test]
     fn prefixes_find_their_texts() {
-        let index = LiveIndex::new(Seed(1, 2));
-        ["ab", "abcdef", "b", "abc"].into_iter().for_each(|entity| add(&index, entity.into(), &[]));
+        let index = Arc::new(LiveIndex::new(Seed(1, 2)));
+        for entity in ["ab", "abcdef", "b", "abc"] {
+            add(&index, entity.into(), &[]);
+        }
         let mut found = Vec::new();
         index.with_prefix(Field::Entity, b"abc", |text, postings| {
             found.push((text.to_vec(), postings.get(0)));

@@ -1,0 +1,150 @@
+//! The active segment: the one file of the log that grows.
+//!
+//! Invariants:
+//!
+//! A1. There is one [`Active`] of a segment at most; whoever holds it is its writer.
+//! A2. A segment has its name only once its head is durable, so a named segment always has a head.
+//! A3. Frames are written behind the tail only, and the tail moves only behind whole frames.
+
+use std::sync::Arc;
+
+use tidegate_disk::{Disk, Mode};
+use tidegate_format::{Error, ErrorKind, Frame, FrameHead, Result, SEGMENT_HEAD_BYTES, SegmentHead};
+
+use crate::segment::{SEGMENTS, Segment, path};
+use crate::term::Seed;
+use crate::walk::read_full;
+
+/// Ends the names of files that are not whole yet; whoever opens the store for writing removes them.
+pub const LEFTOVER: &str = ".tmp";
+
+/// Bytes copied at once.
+const COPY_BYTES: usize = 1 << 20;
+
+/// The right to write to a segment.
+#[derive(Debug)]
+pub struct Active {
+    segment: Arc<Segment>,
+}
+
+impl Active {
+    /// Creates a segment with this head and makes it durable, name and all.
+    pub fn create(disk: &dyn Disk, head: SegmentHead, seed: Seed) -> Result<Self> {
+        let file = put_in_place(disk, &head, |_| Ok(()))?;
+        Ok(Self { segment: Arc::new(Segment::empty(head, file, seed)) })
+    }
+
+    /// Goes on with a segment whose frames were all taken in and are known to be durable.
+    pub fn resume(segment: Segment) -> Self {
+        Self { segment: Arc::new(segment) }
+    }
+
+    /// Replaces a segment by a durable copy of its frames up to the tail, and goes on with that one: after
+    /// a crash the page cache may show bytes that the disk never got. `head` is the copy's head.
+    pub fn recover(disk: &dyn Disk, old: &Segment, head: SegmentHead, seed: Seed) -> Result<Self> {
+        let file = put_in_place(disk, &head, |file| {
+            let mut buffer = vec![0; COPY_BYTES];
+            let mut at = SEGMENT_HEAD_BYTES as u64;
+            while at < old.tail().0 {
+                let count = COPY_BYTES.min((old.tail().0 - at) as usize);
+                let filled = read_full(&**old.file(), &mut buffer[..count], at)?;
+                if filled == 0 {
+                    return Err(Error::new(ErrorKind::Io, "the file became shorter while it was copied"));
+                }
+                file.write_all_at(&buffer[..filled], at).map_err(|cause| write_error(cause, old.name()))?;
+                at += filled as u64;
+            }
+            Ok(())
+        })?;
+        let segment = Segment::empty(head, file, seed);
+        // Asserts in pairs: what was copied must read back as what was taken in before.
+        let fault = segment.take_in(old.tail().0, |_| true)?;
+        match fault {
+            None if segment.next() == old.next() => Ok(Self { segment: Arc::new(segment) }),
+            None => Err(Error::damaged("the copied segment ends early", old.next(), segment.next())
+                .in_file(old.name(), Some(segment.tail()))),
+            Some(fault) => Err(fault.error),
+        }
+    }
+
+    /// The segment, for readers.
+    pub fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+
+    /// Writes a frame that was sealed with this head behind the tail, and adds its events to the index.
+    /// After an error the file may hold a part of the frame; [`cut`](Self::cut) takes it off.
+    pub fn append(&mut self, bytes: &[u8], head: FrameHead) -> Result<()> {
+        let segment = &self.segment;
+        let tail = segment.tail();
+        debug_assert!(Frame::read(bytes, segment.head().salt).is_ok(), "only whole frames are written");
+        segment.file().write_all_at(bytes, tail.0).map_err(|cause| write_error(cause, segment.name()))?;
+        for (start, record) in Frame::again(bytes, head).records() {
+            segment.live().add(&record, (tail.0 + start as u64) as u32);
+        }
+        segment.grow(tail.plus(bytes.len() as u64));
+        Ok(())
+    }
+
+    /// Takes off what stands behind the tail.
+    pub fn cut(&mut self) -> Result<()> {
+        let segment = &self.segment;
+        segment.file().set_len(segment.tail().0).map_err(|cause| write_error(cause, segment.name()))
+    }
+
+    /// Makes what was written durable. After an error the outcome is unknown for good.
+    pub fn sync(&self) -> Result<()> {
+        sync(&self.segment)
+    }
+}
+
+/// Makes what was written to a segment durable. After an error the outcome is unknown for good.
+pub fn sync(segment: &Segment) -> Result<()> {
+    segment.file().sync().map_err(|cause| {
+        let error = Error::new(ErrorKind::Ended, "a sync failed, what it should have kept may be lost");
+        error.in_file(segment.name(), None).because(cause)
+    })
+}
+
+/// Writes a segment beside its place, makes it durable, and then puts it there.
+fn put_in_place(
+    disk: &dyn Disk,
+    head: &SegmentHead,
+    fill: impl FnOnce(&dyn tidegate_disk::File) -> Result<()>,
+) -> Result<Arc<dyn tidegate_disk::File>> {
+    let name = path(head.first);
+    let beside = format!("{name}{LEFTOVER}");
+    let at = |cause| write_error(cause, &beside);
+    match disk.remove(&beside) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(at(cause)),
+        _ => {}
+    }
+    let file = disk.open(&beside, Mode::CreateNew).map_err(at)?;
+    let placed = (|| {
+        file.write_all_at(&head.encode(), 0).map_err(at)?;
+        fill(&*file)?;
+        file.sync().map_err(at)?;
+        disk.rename(&beside, &name).map_err(at)?;
+        disk.sync_folder(SEGMENTS).map_err(at)
+    })();
+    if placed.is_err() {
+        // Best effort: whoever opens the store next removes leftovers.
+        let _ = disk.remove(&beside);
+    }
+    placed.map(|()| file)
+}
+
+/// An error of writing: full where making room helps, otherwise one that ends the writer.
+fn write_error(cause: std::io::Error, name: &str) -> Error {
+    use std::io::ErrorKind as Io;
+    let full = matches!(
+        cause.kind(),
+        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge | Io::WouldBlock | Io::OutOfMemory
+    );
+    let (kind, message) = if full {
+        (ErrorKind::Full, "there is no room to write; make some and try again")
+    } else {
+        (ErrorKind::Io, "the file cannot be written")
+    };
+    Error::new(kind, message).in_file(name, None).because(cause)
+}

@@ -1,0 +1,123 @@
+//! Events: records with the bytes they stand in, so that they can be kept and passed on.
+
+use std::fmt;
+
+use tidegate_disk::Block;
+use tidegate_format::{
+    Cause, Coordinate, EventId, Hash, Layout, Micros, PayloadType, Position, Record, Result, Version,
+};
+
+/// An event of the log. It shares the bytes it was read from and copies nothing; cloning is cheap.
+#[derive(Clone)]
+pub struct Event {
+    block: Block,
+    start: u32,
+    layout: Layout,
+}
+
+impl Event {
+    /// Reads and checks the record that starts at `start`.
+    #[inline]
+    pub(crate) fn read(block: &Block, start: usize) -> Result<Self> {
+        let layout = Record::read(block.get(start..).unwrap_or_default())?.layout();
+        Ok(Self { block: block.clone(), start: start as u32, layout })
+    }
+
+    /// The event as it stands in the log, for everything not named here.
+    #[inline]
+    pub fn record(&self) -> Record<'_> {
+        Record::again(&self.block[self.start as usize..], self.layout)
+    }
+
+    /// Its place in the log.
+    #[inline]
+    pub fn position(&self) -> Position {
+        self.record().position()
+    }
+
+    /// Its place in the stream.
+    pub fn version(&self) -> Version {
+        self.record().version()
+    }
+
+    /// Its id.
+    pub fn id(&self) -> EventId {
+        self.record().id()
+    }
+
+    /// When it was recorded.
+    pub fn time(&self) -> Micros {
+        self.record().time()
+    }
+
+    /// The scope of its coordinate.
+    pub fn scope(&self) -> &str {
+        self.record().scope()
+    }
+
+    /// The entity of its coordinate.
+    pub fn entity(&self) -> &str {
+        self.record().entity()
+    }
+
+    /// The lane of its coordinate.
+    pub fn lane(&self) -> u32 {
+        self.record().lane()
+    }
+
+    /// Its coordinate, as a value of its own.
+    pub fn coordinate(&self) -> Coordinate {
+        Coordinate::new(self.scope().to_owned(), self.entity().to_owned()).lane(self.lane())
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> &str {
+        self.record().kind()
+    }
+
+    /// The version of the payload's schema.
+    pub fn schema(&self) -> u16 {
+        self.record().schema()
+    }
+
+    /// Its tags, in the order they were given.
+    pub fn tags(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.record().tags()
+    }
+
+    /// Its causes, in the order they were given.
+    pub fn causes(&self) -> impl ExactSizeIterator<Item = Cause> + Clone {
+        self.record().causes()
+    }
+
+    /// The flow it belongs to.
+    pub fn correlation(&self) -> EventId {
+        self.record().correlation()
+    }
+
+    /// Its metadata, in the order it was given.
+    pub fn metadata(&self) -> impl ExactSizeIterator<Item = (&str, &str)> + Clone {
+        self.record().metadata()
+    }
+
+    /// What its payload's bytes are.
+    pub fn payload_type(&self) -> PayloadType {
+        self.record().payload_type()
+    }
+
+    /// Its payload.
+    pub fn payload(&self) -> &[u8] {
+        self.record().payload()
+    }
+
+    /// Its leaf hash in the Merkle tree over the log.
+    pub fn leaf(&self) -> Hash {
+        self.record().leaf()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Event({} {} {})", self.position(), self.kind(), self.coordinate())
+    }
+}

@@ -1,0 +1,152 @@
+//! Walks over the frames of a segment's file, whole ones until one is not.
+//!
+//! Invariants:
+//!
+//! W1. What a walk hands out was checked whole, in order, with the positions that must come next.
+//! W2. A walk never changes anything and holds at most one frame and one window in memory.
+
+use std::ops::ControlFlow;
+
+use tidegate_disk::File;
+use tidegate_format::{
+    Error, ErrorKind, FRAME_HEAD_BYTES, Frame, FrameHead, Offset, Position, Result, frame, limit,
+};
+
+/// Bytes read at once.
+const WINDOW_BYTES: usize = 1 << 20;
+
+/// A walk over frames, from one byte of a file to another.
+#[derive(Debug)]
+pub struct Walk<'a> {
+    file: &'a dyn File,
+    salt: u64,
+    at: u64,
+    end: u64,
+    next: Position,
+    window: Vec<u8>,
+    window_at: u64,
+}
+
+/// Why a walk ended before the end of the file.
+#[derive(Debug)]
+pub struct Fault {
+    /// What is wrong with the bytes that follow the last whole frame.
+    pub error: Error,
+    /// A later whole frame that was written when the position expected here was already durable. With it
+    /// the bytes here were damaged; without, they may be the torn tail of a crash.
+    pub voucher: Option<(Offset, FrameHead)>,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk from the byte `from`, where the event `next` must come, up to the byte `end`.
+    pub fn new(file: &'a dyn File, salt: u64, from: Offset, end: u64, next: Position) -> Self {
+        Self { file, salt, at: from.0, end, next, window: Vec::new(), window_at: from.0 }
+    }
+
+    /// Where the frames that were whole so far end.
+    pub fn tail(&self) -> Offset {
+        Offset(self.at)
+    }
+
+    /// The position that must come next.
+    pub fn next(&self) -> Position {
+        self.next
+    }
+
+    /// Calls `each` with the place and contents of every whole frame. Ends at the end, or with the fault
+    /// that stopped it. An error is one of reading, or of `each`.
+    pub fn run(&mut self, mut each: impl FnMut(Offset, &Frame<'_>) -> Result<()>) -> Result<Option<Fault>> {
+        while self.at < self.end {
+            let at = Offset(self.at);
+            match self.frame() {
+                Ok(frame) => {
+                    let (length, last) = (frame.head.frame_bytes(), frame.head.last());
+                    if each(at, &frame)?.is_break() {
+                        return Ok(None);
+                    }
+                    self.at += length as u64;
+                    self.next = last.next();
+                }
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    let voucher = self.voucher()?;
+                    return Ok(Some(Fault { error, voucher }));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn frame(&mut self) -> Result<Frame<'_>> {
+        let (salt, next) = (self.salt, self.next);
+        let head = FrameHead::read(self.bytes(FRAME_HEAD_BYTES)?)?;
+        if head.first != next {
+            return Err(Error::damaged("a frame starts at a wrong position", next, head.first));
+        }
+        Frame::read(self.bytes(head.frame_bytes())?, salt)
+    }
+
+    /// Looks behind the fault for a whole frame that vouches for what should stand there.
+    fn voucher(&mut self) -> Result<Option<(Offset, FrameHead)>> {
+        let (bad, next, salt) = (self.at, self.next, self.salt);
+        self.at += 1;
+        let mut found = None;
+        while found.is_none() && self.at < self.end {
+            let bytes = self.bytes(WINDOW_BYTES)?;
+            let Some(start) = frame::find(bytes, 0) else {
+                // The last three bytes may begin what the next window ends.
+                self.at += bytes.len().saturating_sub(3).max(1) as u64;
+                continue;
+            };
+            self.at += start as u64;
+            let at = Offset(self.at);
+            let vouches = |head: &FrameHead| head.first >= next && head.synced >= next;
+            found = self.candidate(salt)?.filter(vouches).map(|head| (at, head));
+            self.at += 1;
+        }
+        self.at = bad;
+        Ok(found)
+    }
+
+    fn candidate(&mut self, salt: u64) -> Result<Option<FrameHead>> {
+        let Ok(head) = FrameHead::read(self.bytes(FRAME_HEAD_BYTES)?) else { return Ok(None) };
+        Ok(Frame::read(self.bytes(head.frame_bytes())?, salt).ok().map(|frame| frame.head))
+    }
+
+    /// The next `count` bytes, or as many as there are.
+    fn bytes(&mut self, count: usize) -> Result<&[u8]> {
+        debug_assert!(count <= limit::FRAME_BYTES_MAX + FRAME_HEAD_BYTES, "heads state no more");
+        let count = count.min((self.end - self.at) as usize);
+        let held =
+            self.at >= self.window_at && self.at + count as u64 <= self.window_at + self.window.len() as u64;
+        if !held {
+            self.fill(count.max(WINDOW_BYTES))?;
+        }
+        let start = (self.at - self.window_at) as usize;
+        Ok(&self.window[start..self.window.len().min(start + count)])
+    }
+
+    fn fill(&mut self, count: usize) -> Result<()> {
+        let count = count.min((self.end - self.at) as usize);
+        self.window.resize(count, 0);
+        self.window_at = self.at;
+        let filled = read_full(self.file, &mut self.window, self.at)?;
+        self.window.truncate(filled);
+        Ok(())
+    }
+}
+
+/// Reads until the buffer is full or the file ends, and says how much came.
+pub(crate) fn read_full(file: &dyn File, buffer: &mut [u8], offset: u64) -> Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let count = file
+            .read_at(&mut buffer[filled..], offset + filled as u64)
+            .map_err(|cause| Error::new(ErrorKind::Io, "the file cannot be read").because(cause))?;
+        if count == 0 {
+            break;
+        }
+        filled += count;
+    }
+    Ok(filled)
+}
