@@ -53,9 +53,12 @@ impl<'a> Walk<'a> {
         self.next
     }
 
-    /// Calls `each` with the place and contents of every whole frame. Ends at the end, or with the fault
-    /// that stopped it. An error is one of reading, or of `each`.
-    pub fn run(&mut self, mut each: impl FnMut(Offset, &Frame<'_>) -> Result<()>) -> Result<Option<Fault>> {
+    /// Calls `each` with the place and contents of every whole frame. Ends at the end, before the frame at
+    /// which `each` breaks off, or with the fault that stopped it. An error is one of reading, or of `each`.
+    pub fn run(
+        &mut self,
+        mut each: impl FnMut(Offset, &Frame<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<Option<Fault>> {
         while self.at < self.end {
             let at = Offset(self.at);
             match self.frame() {
