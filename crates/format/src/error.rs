@@ -82,6 +82,21 @@ impl fmt::Display for Place {
 }
 
 /// Why something failed: a [kind](ErrorKind), a message, a [`Place`] and a source.
+///
+/// ```
+/// use tidegate_format::{Error, ErrorKind, Offset};
+///
+/// let error = Error::damaged("a frame's checksum does not hold", "5d1f3a07", "5d1f3a17")
+///     .in_file("segments/00000000000000000001.seg", Some(Offset(80)));
+/// assert_eq!(error.kind(), ErrorKind::Damaged);
+/// assert_eq!(error.evidence(), Some(("5d1f3a07", "5d1f3a17")));
+/// assert_eq!(
+///     error.to_string(),
+///     "damaged: a frame's checksum does not hold (segments/00000000000000000001.seg, byte 80); \
+///      expected 5d1f3a07, found 5d1f3a17"
+/// );
+/// assert_eq!(error.again().to_string(), error.to_string());
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {

@@ -8,6 +8,35 @@
 //!     one ends its batch.
 //! F3. What a frame says was synced lies before its first position.
 //! F4. Only the first record of a batch carries an idempotency key.
+//!
+//! ```
+//! use tidegate_format::frame::{self, FRAME_HEAD_BYTES, Frame, FrameHead};
+//! # use tidegate_format::{Draft, Facts, Hash, Micros, Placed, Position, Version, record};
+//! # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
+//! # let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+//! # let (position, previous) = (Position(1), Position(0));
+//! # let (version, link, time) = (Version(1), Hash::ZERO, Micros(0));
+//! # let placed = Placed { position, version, previous, link, time };
+//! # let mut placed_record = Vec::new();
+//! # let draft = Draft::new(("shop", "order-7"), "order.placed");
+//! # let payload = record::encode(&draft, &facts, &mut placed_record);
+//! # record::place(&mut placed_record, &placed, position, &payload);
+//!
+//! let salt = 99;
+//! let mut bytes = vec![0; FRAME_HEAD_BYTES];
+//! bytes.extend_from_slice(&placed_record);
+//! frame::seal(&mut bytes, Position(1), Position(0), 1, salt);
+//!
+//! assert_eq!(FrameHead::read(&bytes)?.frame_bytes(), bytes.len());
+//! let frame = Frame::read(&bytes, salt)?;
+//! assert_eq!(frame.head.last(), Position(1));
+//! for (offset, record) in frame.records() {
+//!     assert_eq!((offset, record.kind()), (FRAME_HEAD_BYTES, "order.placed"));
+//! }
+//! assert!(Frame::read(&bytes, salt + 1).is_err(), "a frame of another store");
+//! assert_eq!(frame::find(&bytes, 0), Some(0));
+//! # Ok::<(), tidegate_format::Error>(())
+//! ```
 
 use crate::error::{Error, Result};
 use crate::hash;
@@ -45,7 +74,8 @@ pub struct FrameHead {
 }
 
 impl FrameHead {
-    /// Reads a head without looking at the records, so without its checksum.
+    /// Reads a head without looking at the records, so without its checksum: good for knowing how much to
+    /// read, not for believing it.
     pub fn read(bytes: &[u8]) -> Result<Self> {
         if bytes.len() < FRAME_HEAD_BYTES {
             let found = format!("{} bytes", bytes.len());
@@ -191,6 +221,11 @@ impl<'a> Frame<'a> {
         Ok(Self { head, records })
     }
 
+    /// The frame over bytes that [`seal`] has just sealed with this head, or that were read before.
+    pub fn again(bytes: &'a [u8], head: FrameHead) -> Self {
+        Self { head, records: &bytes[FRAME_HEAD_BYTES..head.frame_bytes()] }
+    }
+
     /// Its records with the byte in the frame at which each starts.
     pub fn records(&self) -> impl Iterator<Item = (usize, Record<'a>)> + use<'a> {
         let records = self.records;
@@ -208,7 +243,8 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The byte in `bytes`, from `from` on, at which the next frame may start.
+/// The byte in `bytes`, from `from` on, at which the next frame may start: only [`Frame::read`] tells
+/// whether one does.
 pub fn find(bytes: &[u8], from: usize) -> Option<usize> {
     memchr::memmem::find(bytes.get(from..)?, &MAGIC).map(|at| from + at)
 }

@@ -5,6 +5,13 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 /// A SHA-256 hash, printed as hexadecimal digits.
+///
+/// ```
+/// use tidegate_format::hash;
+///
+/// let empty = hash::sha256(b"").to_string();
+/// assert_eq!(empty, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash(pub [u8; 32]);
 
@@ -42,6 +49,12 @@ pub(crate) fn leaf(head: &[u8], payload: &Hash) -> Hash {
 
 /// SHA-256 over a domain and parts, each preceded by its length in 8 little-endian bytes, so that no two
 /// lists of parts hash the same bytes.
+///
+/// ```
+/// use tidegate_format::hash;
+///
+/// assert_ne!(hash::parts(b"pair", &[b"ab", b"c"]), hash::parts(b"pair", &[b"a", b"bc"]));
+/// ```
 pub fn parts(domain: &[u8], parts: &[&[u8]]) -> Hash {
     let mut digest = Sha256::new();
     for part in std::iter::once(&domain).chain(parts) {
@@ -52,6 +65,13 @@ pub fn parts(domain: &[u8], parts: &[&[u8]]) -> Hash {
 }
 
 /// CRC-32C (Castagnoli) of `bytes`, going on from `crc`; start with 0.
+///
+/// ```
+/// use tidegate_format::hash;
+///
+/// assert_eq!(hash::crc(0, b"123456789"), 0xe306_9283);
+/// assert_eq!(hash::crc(hash::crc(0, b"1234"), b"56789"), 0xe306_9283);
+/// ```
 #[inline]
 pub fn crc(crc: u32, bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(crc, bytes)

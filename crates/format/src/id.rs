@@ -38,22 +38,52 @@ macro_rules! identity {
 
 identity! {
     /// What an event is called everywhere: a UUID, given by the caller or made by the store (version 7).
+    ///
+    /// ```
+    /// use tidegate_format::EventId;
+    ///
+    /// let id: EventId = "0195fdd6-0000-7000-8000-000000000001".parse()?;
+    /// assert_eq!(id.to_string(), "0195fdd6-0000-7000-8000-000000000001");
+    /// # Ok::<(), tidegate_format::Error>(())
+    /// ```
     EventId
 }
 identity! {
     /// What a store is called everywhere: a UUID (version 7) made when the store is created.
+    ///
+    /// ```
+    /// use tidegate_format::StoreId;
+    ///
+    /// let id = StoreId::from_time(1_795_000_000_000_000, &[7; 10]);
+    /// assert_eq!(id.to_string().parse::<StoreId>()?, id);
+    /// # Ok::<(), tidegate_format::Error>(())
+    /// ```
     StoreId
 }
 
 impl EventId {
     /// A UUID of version 7 ([RFC 9562](https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7)) from
-    /// a time and ten random bytes.
+    /// a time and ten random bytes. Ids of later milliseconds are greater.
+    ///
+    /// ```
+    /// use tidegate_format::EventId;
+    ///
+    /// let (early, late) = (EventId::from_time(1_000, &[9; 10]), EventId::from_time(2_000, &[0; 10]));
+    /// assert!(early < late);
+    /// ```
     pub fn from_time(micros: u64, random: &[u8; 10]) -> Self {
         Self(uuid::Builder::from_unix_timestamp_millis(micros / 1000, random).into_uuid().into_bytes())
     }
 
     /// The id that belongs to a key of another system within a scope: the same key gives the same id in
     /// every store. A UUID of version 8 over SHA-256 of both, each with its length before it.
+    ///
+    /// ```
+    /// use tidegate_format::EventId;
+    ///
+    /// assert_eq!(EventId::from_key("shop", "invoice 7"), EventId::from_key("shop", "invoice 7"));
+    /// assert_ne!(EventId::from_key("shop", "invoice 7"), EventId::from_key("shopinvoice", " 7"));
+    /// ```
     pub fn from_key(scope: &str, key: &str) -> Self {
         let digest = hash::parts(b"tidegate event key", &[scope.as_bytes(), key.as_bytes()]);
         let mut bytes = [0; 16];

@@ -6,6 +6,7 @@
 //! L2. The parts follow each other without a gap, and the payload ends where the record ends.
 //! L3. Every position that a placed record names, its stream's last event and its local causes, lies before
 //!     its own: nobody who follows them goes round in circles.
+//! L4. A correlation that is the event's own id is not written.
 
 use crate::error::{Error, Result};
 use crate::limit::{FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
@@ -77,7 +78,8 @@ pub struct Layout {
 
 impl Layout {
     /// The length of the record at the start of `bytes`, which its own length field states; an error where
-    /// it cannot be true. Nothing else is checked.
+    /// it cannot be true, which is where it is less than a record's head or more than `bytes`. Nothing else
+    /// is checked.
     pub fn stated_length(bytes: &[u8]) -> Result<usize> {
         if bytes.len() < RECORD_HEAD_BYTES {
             let found = format!("{} bytes", bytes.len());
@@ -123,6 +125,9 @@ impl Layout {
         let correlation = if bytes[FLAGS] & FLAG_CORRELATION == 0 { 0 } else { 16 };
         let payload = length - payload_length;
         let names = RECORD_HEAD_BYTES + correlation;
+        if correlation != 0 && bytes.get(RECORD_HEAD_BYTES..names) == bytes.get(ID..LINK) {
+            return Err(malformed("correlation", "its own id"));
+        }
         let mut walk = Walk { bytes: &bytes[..payload], at: names };
         walk.names()?;
         let key = walk.at;

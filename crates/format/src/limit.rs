@@ -1,4 +1,12 @@
 //! The largest of everything, in one place. Raising a limit is a new format version.
+//!
+//! ```
+//! use tidegate_format::{Draft, ErrorKind, limit};
+//!
+//! let entity = "e".repeat(limit::NAME_BYTES_MAX + 1);
+//! let refused = Draft::new(("shop", entity), "order.placed").check().unwrap_err();
+//! assert_eq!(refused.kind(), ErrorKind::Invalid);
+//! ```
 
 /// Bytes of a scope, entity, kind, tag, metadata name or idempotency key.
 pub const NAME_BYTES_MAX: usize = 255;

@@ -11,6 +11,15 @@ pub type Text = Cow<'static, str>;
 
 /// Where an event belongs: `scope` keeps tenants or modules apart, `entity` says who or what it is about,
 /// `lane` tells parallel branches of one entity apart. One coordinate is one stream.
+///
+/// ```
+/// use tidegate_format::Coordinate;
+///
+/// let coordinate = Coordinate::new("shop", "order-7").lane(2);
+/// assert!(coordinate.check().is_ok());
+/// assert_eq!(coordinate.to_string(), "shop/order-7/2");
+/// assert_eq!(Coordinate::from(("shop", "order-7")).to_string(), "shop/order-7");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Coordinate {
     /// The isolation boundary, a tenant or a module.
@@ -58,6 +67,13 @@ impl<S: Into<Text>, E: Into<Text>> From<(S, E)> for Coordinate {
 pub const RESERVED: &str = "tidegate";
 
 /// Refuses a name that is empty, too long, or holds control characters. `what` names it in the message.
+///
+/// ```
+/// use tidegate_format::name;
+///
+/// assert!(name::check("tag", "course:c1").is_ok());
+/// assert_eq!(name::check("tag", "").unwrap_err().message(), "the tag is empty");
+/// ```
 pub fn check(what: &str, name: &str) -> Result<()> {
     if name.is_empty() {
         return Err(Error::invalid(format!("the {what} is empty")));
@@ -74,6 +90,13 @@ pub fn check(what: &str, name: &str) -> Result<()> {
 
 /// Refuses a kind that is not dotted lower-case words (`order.placed`): parts of `a`-`z`, `0`-`9`, `_` and
 /// `-`, each starting with a letter or digit, with single dots between.
+///
+/// ```
+/// use tidegate_format::name;
+///
+/// assert!(name::check_kind("order.placed").is_ok());
+/// assert!(name::check_kind("Order.Placed").is_err());
+/// ```
 pub fn check_kind(kind: &str) -> Result<()> {
     check("kind", kind)?;
     let part = |part: &str| {
@@ -89,6 +112,13 @@ pub fn check_kind(kind: &str) -> Result<()> {
 }
 
 /// Whether a kind or metadata name is kept for the store itself.
+///
+/// ```
+/// use tidegate_format::name;
+///
+/// assert!(name::is_reserved("tidegate.denied"));
+/// assert!(!name::is_reserved("tidegates.opened"));
+/// ```
 pub fn is_reserved(name: &str) -> bool {
     name.strip_prefix(RESERVED).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -1,4 +1,6 @@
 //! Numbers that must not be confused: positions, versions, offsets and times.
+//!
+//! They count up to the largest number there is and stay there; nothing wraps around.
 
 use std::fmt;
 
@@ -24,18 +26,38 @@ macro_rules! number {
 
 number! {
     /// A place in the whole log. The first event has position 1; 0 is before everything.
+    ///
+    /// ```
+    /// use tidegate_format::Position;
+    ///
+    /// assert_eq!(Position::START.next(), Position(1));
+    /// assert_eq!(Position(1).plus(4).before(), Position(4));
+    /// assert_eq!(Position(7).to_string(), "7");
+    /// ```
     Position
 }
 number! {
     /// A place in one stream. The first event has version 1; 0 is a stream without events.
+    ///
+    /// ```
+    /// assert_eq!(tidegate_format::Version::EMPTY.next().0, 1);
+    /// ```
     Version
 }
 number! {
     /// A byte place in a file.
+    ///
+    /// ```
+    /// assert_eq!(tidegate_format::Offset(80).plus(36).0, 116);
+    /// ```
     Offset
 }
 number! {
     /// Microseconds since 1970-01-01 UTC, leap seconds not counted.
+    ///
+    /// ```
+    /// assert!(tidegate_format::Micros(1_795_000_000_000_000) > tidegate_format::Micros::default());
+    /// ```
     Micros
 }
 

@@ -1,0 +1,250 @@
+//! From a record to its fields, in place and without allocation.
+
+use super::{crc_of, stated_crc};
+use crate::draft::{Cause, PayloadType};
+use crate::error::{Error, Result};
+use crate::hash::{self, Hash};
+use crate::id::{EventId, StoreId};
+use crate::layout::{self, Layout, RECORD_HEAD_BYTES, number};
+use crate::number::{Micros, Position, Version};
+
+/// An event as it stands in the log, read in place.
+///
+/// ```
+/// # use tidegate_format::{Cause, Draft, Facts, Hash, Micros, Placed, Position, Record, Version, record};
+/// let draft = Draft::new(("shop", "order-7"), "order.paid").tag("vip").meta("by", "till 4").bytes(&b"12"[..]);
+/// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
+/// let causes = [Cause::At(Position(3))];
+/// let facts = Facts { id, correlation: id, causes: &causes, key: None, batch_end: true };
+/// # let mut bytes = Vec::new();
+/// # let payload = record::encode(&draft, &facts, &mut bytes);
+/// # let (position, previous, version) = (Position(4), Position(3), Version(2));
+/// # let placed = Placed { position, version, previous, link: Hash([9; 32]), time: Micros(5) };
+/// # record::place(&mut bytes, &placed, position, &payload);
+/// let record = Record::read(&bytes)?;
+///
+/// assert_eq!((record.scope(), record.entity(), record.lane()), ("shop", "order-7", 0));
+/// assert_eq!((record.kind(), record.schema(), record.payload()), ("order.paid", 1, &b"12"[..]));
+/// assert_eq!((record.position(), record.version(), record.previous()), (position, version, previous));
+/// assert_eq!((record.id(), record.correlation(), record.key()), (id, id, None));
+/// assert!(record.tags().eq(["vip"]));
+/// assert!(record.metadata().eq([("by", "till 4")]));
+/// assert!(record.causes().eq(causes));
+/// # Ok::<(), tidegate_format::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Record<'a> {
+    bytes: &'a [u8],
+    layout: Layout,
+}
+
+impl<'a> Record<'a> {
+    /// Reads and checks the record that starts `bytes`; more may follow it.
+    #[inline]
+    pub fn read(bytes: &'a [u8]) -> Result<Self> {
+        let length = Layout::stated_length(bytes)?;
+        let bytes = &bytes[..length];
+        let (stated, found) = (stated_crc(bytes), crc_of(bytes));
+        if stated != found {
+            let (stated, found) = (format!("{stated:08x}"), format!("{found:08x}"));
+            return Err(Error::damaged("a record's checksum does not hold", stated, found));
+        }
+        let layout = Layout::read(bytes)?;
+        Ok(Self { bytes, layout })
+    }
+
+    /// The record over bytes that [`read`](Self::read) has checked before, with the layout it found then:
+    /// the same bytes, not what a file holds in the same place now.
+    ///
+    /// ```
+    /// # use tidegate_format::{Draft, Facts, Hash, Micros, Placed, Position, Record, Version, record};
+    /// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
+    /// # let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+    /// # let mut bytes = Vec::new();
+    /// # let payload = record::encode(&Draft::new(("shop", "order-7"), "order.placed"), &facts, &mut bytes);
+    /// # let (position, previous) = (Position(1), Position(0));
+    /// # let (version, link, time) = (Version(1), Hash::ZERO, Micros(0));
+    /// # let placed = Placed { position, version, previous, link, time };
+    /// # record::place(&mut bytes, &placed, position, &payload);
+    /// let layout = Record::read(&bytes)?.layout();
+    /// assert_eq!(Record::again(&bytes, layout).kind(), "order.placed");
+    /// # Ok::<(), tidegate_format::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Here or in another method, where `layout` belongs to other bytes.
+    #[inline]
+    pub fn again(bytes: &'a [u8], layout: Layout) -> Self {
+        Self { bytes: &bytes[..layout.length()], layout }
+    }
+
+    /// Where its parts lie.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// All its bytes.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Its place in the log.
+    #[inline]
+    pub fn position(&self) -> Position {
+        Position(number!(self.bytes, layout::POSITION, u64))
+    }
+
+    /// Its place in the stream.
+    pub fn version(&self) -> Version {
+        Version(number!(self.bytes, layout::VERSION, u64))
+    }
+
+    /// The position of the stream's event before it; 0 where it is the first.
+    pub fn previous(&self) -> Position {
+        Position(number!(self.bytes, layout::PREVIOUS, u64))
+    }
+
+    /// When it was recorded.
+    pub fn time(&self) -> Micros {
+        Micros(number!(self.bytes, layout::TIME, u64))
+    }
+
+    /// Its id.
+    pub fn id(&self) -> EventId {
+        EventId(self.array(layout::ID))
+    }
+
+    /// The leaf hash of the stream's event before it; zeros where it is the first.
+    pub fn link(&self) -> Hash {
+        Hash(self.array(layout::LINK))
+    }
+
+    /// The flow it belongs to.
+    pub fn correlation(&self) -> EventId {
+        if self.bytes[layout::FLAGS] & layout::FLAG_CORRELATION == 0 {
+            self.id()
+        } else {
+            EventId(self.array(RECORD_HEAD_BYTES))
+        }
+    }
+
+    /// The scope of its coordinate.
+    pub fn scope(&self) -> &'a str {
+        self.name(0, layout::SCOPE)
+    }
+
+    /// The entity of its coordinate.
+    pub fn entity(&self) -> &'a str {
+        self.name(usize::from(self.bytes[layout::SCOPE]), layout::ENTITY)
+    }
+
+    /// The lane of its coordinate.
+    pub fn lane(&self) -> u32 {
+        number!(self.bytes, layout::LANE, u32)
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> &'a str {
+        let before = usize::from(self.bytes[layout::SCOPE]) + usize::from(self.bytes[layout::ENTITY]);
+        self.name(before, layout::KIND)
+    }
+
+    /// The version of the payload's schema.
+    pub fn schema(&self) -> u16 {
+        number!(self.bytes, layout::SCHEMA, u16)
+    }
+
+    /// Whether it ends its batch.
+    pub fn ends_batch(&self) -> bool {
+        self.bytes[layout::FLAGS] & layout::FLAG_BATCH_END != 0
+    }
+
+    /// The idempotency key of its batch and the batch's content hash; only on the first record of a batch.
+    pub fn key(&self) -> Option<(&'a str, Hash)> {
+        let length = usize::from(self.bytes[layout::KEY]);
+        let at = self.layout.key as usize;
+        (length != 0).then(|| (text(&self.bytes[at..at + length]), Hash(self.array(at + length))))
+    }
+
+    /// Its tags, in the order they were given.
+    pub fn tags(&self) -> impl ExactSizeIterator<Item = &'a str> + Clone + use<'a> {
+        let mut rest = &self.bytes[self.layout.tags as usize..self.layout.causes as usize];
+        (0..usize::from(self.bytes[layout::TAGS])).map(move |_| {
+            let (tag, behind) = rest[1..].split_at(usize::from(rest[0]));
+            rest = behind;
+            text(tag)
+        })
+    }
+
+    /// Its causes, in the order they were given: positions and foreign ones.
+    pub fn causes(&self) -> impl ExactSizeIterator<Item = Cause> + Clone + use<'a> {
+        let mut rest = &self.bytes[self.layout.causes as usize..self.layout.metadata as usize];
+        (0..usize::from(number!(self.bytes, layout::CAUSES, u16))).map(move |_| {
+            let foreign = rest[0] == layout::CAUSE_FOREIGN;
+            let length = if foreign { layout::CAUSE_FOREIGN_BYTES } else { layout::CAUSE_AT_BYTES };
+            let (cause, behind) = rest.split_at(length);
+            rest = behind;
+            if foreign {
+                Cause::Foreign(StoreId(number16(cause, 1)), EventId(number16(cause, 17)))
+            } else {
+                Cause::At(Position(number!(cause, 1, u64)))
+            }
+        })
+    }
+
+    /// Its metadata, in the order it was given.
+    pub fn metadata(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a str)> + Clone + use<'a> {
+        let mut rest = &self.bytes[self.layout.metadata as usize..self.layout.payload as usize];
+        (0..usize::from(self.bytes[layout::METADATA])).map(move |_| {
+            let (name, behind) = rest[1..].split_at(usize::from(rest[0]));
+            let (value, behind) = behind[2..].split_at(usize::from(number!(behind, 0, u16)));
+            rest = behind;
+            (text(name), text(value))
+        })
+    }
+
+    /// What its payload's bytes are; unknown codes read as bytes.
+    pub fn payload_type(&self) -> PayloadType {
+        PayloadType::from_code(self.bytes[layout::PAYLOAD_TYPE]).unwrap_or_default()
+    }
+
+    /// Its payload.
+    #[inline]
+    pub fn payload(&self) -> &'a [u8] {
+        &self.bytes[self.layout.payload as usize..]
+    }
+
+    /// Its leaf hash in the Merkle tree over the log.
+    pub fn leaf(&self) -> Hash {
+        let head = &self.bytes[layout::ENTRY..self.layout.payload as usize];
+        hash::leaf(head, &hash::sha256(self.payload()))
+    }
+
+    fn name(&self, before: usize, length_at: usize) -> &'a str {
+        let at = self.layout.names as usize + before;
+        text(&self.bytes[at..at + usize::from(self.bytes[length_at])])
+    }
+
+    fn array<const N: usize>(&self, at: usize) -> [u8; N] {
+        let mut array = [0; N];
+        array.copy_from_slice(&self.bytes[at..at + N]);
+        array
+    }
+}
+
+impl std::fmt::Debug for Record<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Record({} {} {}/{})", self.position(), self.kind(), self.scope(), self.entity())
+    }
+}
+
+fn number16(bytes: &[u8], at: usize) -> [u8; 16] {
+    let mut array = [0; 16];
+    array.copy_from_slice(&bytes[at..at + 16]);
+    array
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("the record was checked to hold text (L1)")
+}

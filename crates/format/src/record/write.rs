@@ -1,0 +1,189 @@
+//! From a draft to a record: first all that is known outside any lock, then the place.
+
+use super::crc_of;
+use crate::draft::{Cause, Draft};
+use crate::hash::{self, Hash};
+use crate::id::EventId;
+use crate::layout::{self, Layout, RECORD_HEAD_BYTES, number};
+use crate::limit::{CAUSES_MAX, PAYLOAD_BYTES_MAX};
+use crate::name::Coordinate;
+use crate::number::{Micros, Position, Version};
+
+/// What the store knows of a draft before it has a place.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The event's id.
+    pub id: EventId,
+    /// The flow it belongs to.
+    pub correlation: EventId,
+    /// Its causes, each one a position, an earlier draft, or foreign.
+    pub causes: &'a [Cause],
+    /// The batch's idempotency key and content hash, on the first record of a keyed batch and no other. A
+    /// key keeps the rules of [names](crate::name::check).
+    pub key: Option<(&'a str, Hash)>,
+    /// Whether it ends its batch.
+    pub batch_end: bool,
+}
+
+/// The place of an event in the log and in its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Its place in the log.
+    pub position: Position,
+    /// Its place in the stream.
+    pub version: Version,
+    /// The position of the stream's event before it; 0 where it is the first.
+    pub previous: Position,
+    /// The leaf hash of that event; zeros where there is none.
+    pub link: Hash,
+    /// When it was recorded. Never less than that of the event before it in the log.
+    pub time: Micros,
+}
+
+/// Appends the record of a draft to `out`, all but its place, and returns the hash of the payload.
+///
+/// # Panics
+///
+/// Where the draft does not pass [`Draft::check`], the key does not pass [`name::check`](crate::name::check),
+/// there are more than [`CAUSES_MAX`] causes, or one of them is a [`Cause::Id`], which the store has to turn
+/// into a position first.
+pub fn encode(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) -> Hash {
+    let start = out.len();
+    out.reserve(RECORD_HEAD_BYTES + 256 + draft.payload.len());
+    encode_head(draft, facts, out);
+    if facts.correlation != facts.id {
+        out.extend_from_slice(&facts.correlation.0);
+    }
+    for name in [&draft.coordinate.scope, &draft.coordinate.entity, &draft.kind] {
+        out.extend_from_slice(name.as_bytes());
+    }
+    if let Some((key, content)) = facts.key {
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(&content.0);
+    }
+    encode_lists(draft, facts.causes, out);
+    out.extend_from_slice(&draft.payload);
+    let length = (out.len() - start) as u32;
+    put(&mut out[start..], layout::LENGTH, &length.to_le_bytes());
+    hash::sha256(&draft.payload)
+}
+
+fn encode_head(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) {
+    assert!(draft.payload.len() <= PAYLOAD_BYTES_MAX, "a payload is within its limit");
+    assert!(facts.causes.len() <= CAUSES_MAX, "causes are within their limit");
+    let Coordinate { scope, entity, lane } = &draft.coordinate;
+    let mut flags = if facts.batch_end { layout::FLAG_BATCH_END } else { 0 };
+    if facts.correlation != facts.id {
+        flags |= layout::FLAG_CORRELATION;
+    }
+    let mut head = [0; RECORD_HEAD_BYTES];
+    put(&mut head, layout::ID, &facts.id.0);
+    put(&mut head, layout::LANE, &lane.to_le_bytes());
+    put(&mut head, layout::PAYLOAD_LENGTH, &(draft.payload.len() as u32).to_le_bytes());
+    put(&mut head, layout::SCHEMA, &draft.schema.to_le_bytes());
+    put(&mut head, layout::CAUSES, &(facts.causes.len() as u16).to_le_bytes());
+    head[layout::FLAGS] = flags;
+    head[layout::PAYLOAD_TYPE] = draft.payload_type as u8;
+    head[layout::SCOPE] = name_length(scope);
+    head[layout::ENTITY] = name_length(entity);
+    head[layout::KIND] = name_length(&draft.kind);
+    head[layout::KEY] = facts.key.map_or(0, |(key, _)| name_length(key));
+    head[layout::TAGS] = u8::try_from(draft.tags.len()).expect("tags are within their limit");
+    head[layout::METADATA] = u8::try_from(draft.metadata.len()).expect("metadata is within its limit");
+    out.extend_from_slice(&head);
+}
+
+/// A length in one byte. An empty or overlong name would read back as something else.
+fn name_length(name: &str) -> u8 {
+    assert!(!name.is_empty(), "a name is not empty");
+    u8::try_from(name.len()).expect("a name is within its limit")
+}
+
+fn encode_lists(draft: &Draft, causes: &[Cause], out: &mut Vec<u8>) {
+    for tag in &draft.tags {
+        out.push(name_length(tag));
+        out.extend_from_slice(tag.as_bytes());
+    }
+    for cause in causes {
+        match cause {
+            Cause::At(position) => {
+                out.push(layout::CAUSE_AT);
+                out.extend_from_slice(&position.0.to_le_bytes());
+            }
+            Cause::Draft(index) => {
+                out.push(layout::CAUSE_DRAFT);
+                out.extend_from_slice(&u64::from(*index).to_le_bytes());
+            }
+            Cause::Foreign(store, event) => {
+                out.push(layout::CAUSE_FOREIGN);
+                out.extend_from_slice(&store.0);
+                out.extend_from_slice(&event.0);
+            }
+            Cause::Id(_) => unreachable!("the store turns ids into positions before it encodes"),
+        }
+    }
+    for (name, value) in &draft.metadata {
+        out.push(name_length(name));
+        out.extend_from_slice(name.as_bytes());
+        let length = u16::try_from(value.len()).expect("a metadata value is within its limit");
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(value.as_bytes());
+    }
+}
+
+fn put(record: &mut [u8], at: usize, bytes: &[u8]) {
+    record[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+/// Gives an encoded record its place and its checksum, and returns its leaf hash. `first` is the position
+/// of the batch's first event, which turns causes inside the batch into positions; `payload` is what
+/// [`encode`] returned.
+///
+/// # Panics
+///
+/// Where `record` is not one whole record that [`encode`] wrote, has a place already (its causes are settled
+/// then, so a second place needs the bytes as they were encoded), or gets an impossible one: `previous` and
+/// every local cause lie before the position, and `previous` is 0 exactly where the version is 1.
+pub fn place(record: &mut [u8], placed: &Placed, first: Position, payload: &Hash) -> Hash {
+    assert_eq!(number!(record, layout::LENGTH, u32) as usize, record.len(), "a record is placed whole");
+    assert_eq!(number!(record, layout::POSITION, u64), 0, "a record is placed once");
+    assert!(placed.previous < placed.position, "the stream's last event lies before the next one");
+    assert!(placed.version != Version::EMPTY, "the first event of a stream has version 1");
+    let is_first = placed.version == Version(1);
+    assert_eq!(
+        is_first,
+        placed.previous == Position::START,
+        "only a stream's first event has none before it"
+    );
+    put(record, layout::POSITION, &placed.position.0.to_le_bytes());
+    put(record, layout::VERSION, &placed.version.0.to_le_bytes());
+    put(record, layout::PREVIOUS, &placed.previous.0.to_le_bytes());
+    put(record, layout::TIME, &placed.time.0.to_le_bytes());
+    put(record, layout::LINK, &placed.link.0);
+    if number!(record, layout::CAUSES, u16) != 0 {
+        place_causes(record, placed.position, first);
+    }
+    let payload_at = record.len() - number!(record, layout::PAYLOAD_LENGTH, u32) as usize;
+    let leaf = hash::leaf(&record[layout::ENTRY..payload_at], payload);
+    let crc = crc_of(record);
+    put(record, layout::CRC, &crc.to_le_bytes());
+    leaf
+}
+
+fn place_causes(record: &mut [u8], own: Position, first: Position) {
+    let mut at = Layout::read_unplaced(record).expect("the record was encoded whole").causes as usize;
+    for _ in 0..number!(record, layout::CAUSES, u16) {
+        if record[at] == layout::CAUSE_FOREIGN {
+            at += layout::CAUSE_FOREIGN_BYTES;
+            continue;
+        }
+        let mut cause = number!(record, at + 1, u64);
+        if record[at] == layout::CAUSE_DRAFT {
+            cause = first.plus(cause).0;
+            record[at] = layout::CAUSE_AT;
+            put(record, at + 1, &cause.to_le_bytes());
+        }
+        assert!((1..own.0).contains(&cause), "a cause lies before its effect");
+        at += layout::CAUSE_AT_BYTES;
+    }
+}
