@@ -28,6 +28,9 @@
 //! * `system`: the system's clock and randomness
 //! * `native`: a directory of the operating system (Unix only)
 //! * `memory`: a directory in memory
+//! * `dice`: repeatable choices
+//! * `simulated`: a clock moved by hand and seeded randomness
+//! * `faulty`: a simulated disk that loses power, fails, fills up and rots
 mod block;
 mod seam;
 
@@ -40,10 +43,18 @@ mod native;
 
 mod memory;
 
+mod dice;
+mod simulated;
+
+mod faulty;
+
 pub use block::Block;
+pub use faulty::{AtRest, Call, Crashed, Directories, FaultPlan, FaultyDisk, Grain, Model};
 pub use memory::MemoryDisk;
 pub use native::NativeDisk;
+pub use rustix::io::Errno;
 pub use seam::{Clock, Disk, File, Identity, Lock, Mode, Random, World};
+pub use simulated::{SeededRandom, SimulatedClock};
 pub use system::{SystemClock, SystemRandom};
 
 #[cfg(not(unix))]

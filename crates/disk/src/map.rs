@@ -2,7 +2,6 @@
 //!
 //! M1: a map is never longer than its file was when it was made.
 #![expect(unsafe_code, reason = "a memory map cannot be made in safe code")]
-#![allow(clippy::disallowed_types, reason = "the native disk is where files are opened")]
 
 use std::fs;
 use std::io;

@@ -3,7 +3,7 @@
 //! D1: a read, write or open interrupted by a signal is tried again; a sync never is.
 //! D2: a symbolic link is not listed and not opened, so a store never reaches outside its directory.
 //! D3: the lock is the kernel's and goes with its descriptor; no process id is written anywhere.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is where files come in")]
+#![expect(clippy::disallowed_methods, reason = "this is where files come in")]
 
 use std::fs;
 use std::io;

@@ -1,5 +1,5 @@
 //! The system's clock and its randomness.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is where times come in")]
+#![expect(clippy::disallowed_methods, reason = "this is where times come in")]
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};

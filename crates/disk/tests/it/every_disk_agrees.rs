@@ -3,13 +3,15 @@
 use std::io;
 use std::sync::Arc;
 
-use tidegate_disk::{Disk, File, MemoryDisk, Mode, NativeDisk};
+use tidegate_disk::{Disk, Errno, FaultPlan, FaultyDisk, File, MemoryDisk, Mode, Model, NativeDisk};
 
 /// Every disk there is, each empty; the folder is the native one's and must be kept.
 fn disks() -> io::Result<(tempfile::TempDir, Vec<Arc<dyn Disk>>)> {
     let folder = tempfile::tempdir()?;
     let native = Arc::new(NativeDisk::new(folder.path()));
-    Ok((folder, vec![native, Arc::new(MemoryDisk::new())]))
+    let faulty = FaultyDisk::new(1, Model::default());
+    faulty.set_plan(FaultPlan::default().short_reads());
+    Ok((folder, vec![native, Arc::new(MemoryDisk::new()), Arc::new(faulty)]))
 }
 
 fn each(story: impl Fn(&dyn Disk) -> io::Result<()>) -> io::Result<()> {
@@ -26,7 +28,7 @@ fn refused<T>(result: io::Result<T>, kind: io::ErrorKind) {
 }
 
 #[track_caller]
-fn refused_as<T>(result: io::Result<T>, errno: rustix::io::Errno) {
+fn refused_as<T>(result: io::Result<T>, errno: Errno) {
     let code = result.err().and_then(|error| error.raw_os_error());
     assert_eq!(code, Some(errno.raw_os_error()));
 }
@@ -187,7 +189,7 @@ fn a_refused_lock_does_not_free_the_held_one() -> io::Result<()> {
     each(|disk| {
         let _held = disk.lock("LOCK")?;
         for _ in 0..3 {
-            refused_as(disk.lock("LOCK"), rustix::io::Errno::WOULDBLOCK);
+            refused_as(disk.lock("LOCK"), Errno::WOULDBLOCK);
         }
         Ok(())
     })
