@@ -149,6 +149,16 @@ impl Error {
         self
     }
 
+    /// The same error, with what to do about it at the end of its message.
+    #[must_use]
+    pub fn advise(mut self, remedy: &str) -> Self {
+        if !self.0.message.ends_with(remedy) {
+            self.0.message.push_str("; ");
+            self.0.message.push_str(remedy);
+        }
+        self
+    }
+
     /// What a caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

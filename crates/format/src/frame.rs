@@ -165,7 +165,7 @@ fn crc_of(head: &[u8], crcs: u32, salt: u64) -> u32 {
 }
 
 /// A whole frame, read in place.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Frame<'a> {
     /// What it says of itself.
     pub head: FrameHead,
@@ -240,6 +240,12 @@ impl<'a> Frame<'a> {
             at += layout.length();
             Some(found)
         })
+    }
+}
+
+impl std::fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Frame").field("head", &self.head).finish_non_exhaustive()
     }
 }
 

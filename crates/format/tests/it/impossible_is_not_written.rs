@@ -1,0 +1,142 @@
+//! What a reader would refuse is not written in the first place: a defect above stops there.
+
+use tidegate_format::frame::{self, FRAME_HEAD_BYTES};
+use tidegate_format::{Cause, Draft, EventId, Facts, Hash, Micros, Placed, Position, Version, record};
+
+const ID: EventId = EventId([1; 16]);
+
+fn facts(causes: &[Cause]) -> Facts<'_> {
+    Facts { id: ID, correlation: ID, causes, key: None, batch_end: true }
+}
+
+fn place(position: u64, version: u64, previous: u64) -> Placed {
+    let (position, previous) = (Position(position), Position(previous));
+    Placed { position, version: Version(version), previous, link: Hash::ZERO, time: Micros(0) }
+}
+
+fn encode(facts: &Facts<'_>) -> (Vec<u8>, Hash) {
+    let mut bytes = Vec::new();
+    let payload = record::encode(&Draft::new(("s", "e"), "k"), facts, &mut bytes);
+    (bytes, payload)
+}
+
+fn write(causes: &[Cause], placed: &Placed, first: u64) -> Vec<u8> {
+    let (mut bytes, payload) = encode(&facts(causes));
+    record::place(&mut bytes, placed, Position(first), &payload);
+    bytes
+}
+
+fn seal(records: &[u8], first: u64, synced: u64) {
+    let mut bytes = vec![0; FRAME_HEAD_BYTES];
+    bytes.extend_from_slice(records);
+    frame::seal(&mut bytes, Position(first), Position(synced), 1, 7);
+}
+
+#[test]
+#[should_panic(expected = "a name is not empty")]
+fn empty_key() {
+    encode(&Facts { key: Some(("", Hash::ZERO)), ..facts(&[]) });
+}
+
+#[test]
+#[should_panic(expected = "a name is within its limit")]
+fn overlong_key() {
+    encode(&Facts { key: Some((&"x".repeat(256), Hash::ZERO)), ..facts(&[]) });
+}
+
+#[test]
+#[should_panic(expected = "causes are within their limit")]
+fn too_many_causes() {
+    encode(&facts(&vec![Cause::At(Position(1)); 65_536]));
+}
+
+#[test]
+#[should_panic(expected = "turns ids into positions")]
+fn cause_that_is_not_settled() {
+    encode(&facts(&[Cause::Id(ID)]));
+}
+
+#[test]
+#[should_panic(expected = "a record is placed once")]
+fn second_place() {
+    let mut bytes = write(&[], &place(4, 1, 0), 4);
+    record::place(&mut bytes, &place(5, 1, 0), Position(5), &Hash::ZERO);
+}
+
+#[test]
+#[should_panic(expected = "a record is placed whole")]
+fn two_records_at_once() {
+    let (mut bytes, payload) = encode(&facts(&[]));
+    bytes.extend_from_within(..);
+    record::place(&mut bytes, &place(4, 1, 0), Position(4), &payload);
+}
+
+#[test]
+#[should_panic(expected = "lies before the next one")]
+fn previous_that_is_later() {
+    write(&[], &place(4, 2, 4), 4);
+}
+
+#[test]
+#[should_panic(expected = "has version 1")]
+fn version_zero() {
+    write(&[], &place(4, 0, 3), 4);
+}
+
+#[test]
+#[should_panic(expected = "only a stream's first event")]
+fn second_version_without_previous() {
+    write(&[], &place(4, 2, 0), 4);
+}
+
+#[test]
+#[should_panic(expected = "a cause lies before its effect")]
+fn cause_that_is_later() {
+    write(&[Cause::At(Position(4))], &place(4, 1, 0), 4);
+}
+
+#[test]
+#[should_panic(expected = "a cause lies before its effect")]
+fn draft_that_causes_itself() {
+    write(&[Cause::Draft(1)], &place(5, 1, 0), 4);
+}
+
+#[test]
+#[should_panic(expected = "a cause lies before its effect")]
+fn cause_before_everything() {
+    write(&[Cause::At(Position(0))], &place(4, 1, 0), 4);
+}
+
+#[test]
+#[should_panic(expected = "whole batches")]
+fn empty_frame() {
+    seal(&[], 4, 3);
+}
+
+#[test]
+#[should_panic(expected = "whole batches")]
+fn frame_that_vouches_for_itself() {
+    seal(&write(&[], &place(4, 1, 0), 4), 4, 4);
+}
+
+#[test]
+#[should_panic(expected = "positions are consecutive")]
+fn frame_with_a_gap() {
+    let records = [write(&[], &place(4, 1, 0), 4), write(&[], &place(6, 1, 0), 6)].concat();
+    seal(&records, 4, 3);
+}
+
+#[test]
+#[should_panic(expected = "whole batches")]
+fn frame_with_half_a_batch() {
+    let (mut bytes, payload) = encode(&Facts { batch_end: false, ..facts(&[]) });
+    record::place(&mut bytes, &place(4, 1, 0), Position(4), &payload);
+    seal(&bytes, 4, 3);
+}
+
+#[test]
+#[should_panic(expected = "whole records")]
+fn frame_with_half_a_record() {
+    let bytes = write(&[], &place(4, 1, 0), 4);
+    seal(&bytes[..bytes.len() - 1], 4, 3);
+}
