@@ -226,6 +226,21 @@ mod tests {
     }
 
     #[test]
+    fn a_sectors_history_survives_in_order_and_no_further_than_the_sector() {
+        let model = Model { torn: false, ..Model::default() };
+        let mut inode = Inode::durable(vec![0; 1024]);
+        inode.write(&[1; 512], 256);
+        inode.write(&[2; 128], 256);
+        let firsts = |bytes: Vec<u8>| bytes.chunks(128).map(|part| part[0]).collect::<Vec<u8>>();
+        let mut found: Vec<_> = (0..300).map(|seed| firsts(after_cut(&inode, seed, &model))).collect();
+        found.sort();
+        found.dedup();
+        let sectors = [[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 2, 1]];
+        let states = sectors.map(|first| [[0, 0, 0, 0], [1, 1, 0, 0]].map(|second| [first, second].concat()));
+        assert_eq!(found, states.concat());
+    }
+
+    #[test]
     fn grains_without_changes_are_left_alone() {
         // keeps I2
         for grain in [Grain::Sector, Grain::Page] {

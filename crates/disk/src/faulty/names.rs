@@ -203,6 +203,29 @@ mod tests {
     }
 
     #[test]
+    fn a_removal_takes_only_the_file_it_meant() {
+        let mut names = Names::default();
+        names.create("a", 1);
+        names.create("t", 2);
+        names.sync("", Directories::Strict);
+        names.rename("t", "a", 2);
+        names.remove("a", 2);
+        let states = after_cuts(&names, Directories::Strict);
+        assert_eq!(states, [vec![], vec!["a1", "t2"], vec!["a2"]]);
+    }
+
+    #[test]
+    fn ordered_changes_after_the_synced_folder_stay_pending() {
+        let mut names = Names::default();
+        names.create("g/a", 1);
+        names.create("f/a", 2);
+        names.create("g/b", 3);
+        names.sync("f", Directories::Ordered);
+        let states = after_cuts(&names, Directories::Ordered);
+        assert_eq!(states, [vec!["f/a2", "g/a1"], vec!["f/a2", "g/a1", "g/b3"]]);
+    }
+
+    #[test]
     fn a_file_never_has_two_names() {
         // keeps A1
         let mut names = Names::default();

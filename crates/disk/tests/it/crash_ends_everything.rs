@@ -98,6 +98,18 @@ fn a_crashed_disk_can_be_reopened_and_crashed_again() -> io::Result<()> {
 }
 
 #[test]
+fn maps_end_with_the_process() -> io::Result<()> {
+    let disk = FaultyDisk::new(1, Model::default());
+    disk.at_rest().write("a", b"mapped")?;
+    let block = disk.open("a", Mode::Read)?.map(6)?;
+    let disk = disk.reopen();
+    disk.open("a", Mode::Write)?.write_all_at(b"w", 0)?;
+    assert_eq!(&*block, b"mapped");
+    assert_eq!(disk.at_rest().read("a")?, b"wapped");
+    Ok(())
+}
+
+#[test]
 #[should_panic(expected = "a mapped part of a file must never change")]
 fn writing_where_a_map_lies_is_caught() {
     let disk = FaultyDisk::new(1, Model::default());

@@ -82,6 +82,19 @@ fn what_is_not_there_cannot_be_damaged() -> io::Result<()> {
 }
 
 #[test]
+fn what_is_touched_becomes_durable_and_nothing_else() -> io::Result<()> {
+    let disk = disk()?;
+    for name in ["b", "c"] {
+        disk.open(name, Mode::CreateNew)?.write_all_at(b"unsynced", 0)?;
+    }
+    disk.at_rest().flip_bit("b", 1)?;
+    disk.lose_unsynced();
+    assert_eq!(disk.at_rest().names(), ["a", "b"]);
+    assert_eq!(disk.at_rest().read("b")?, b"wnsynced");
+    Ok(())
+}
+
+#[test]
 fn an_open_file_rots_too() -> io::Result<()> {
     let disk = disk()?;
     let file = disk.open("a", Mode::Read)?;

@@ -60,6 +60,18 @@ fn what_is_written_after_it_leaves_a_hole() -> io::Result<()> {
 }
 
 #[test]
+fn the_length_comes_back_without_the_bytes() -> io::Result<()> {
+    let (disk, file) = failing(Call::Sync)?;
+    file.write_all_at(b"lost", 3)?;
+    fails_with(file.sync(), Errno::IO);
+    file.write_all_at(b"O", 0)?;
+    file.sync()?;
+    disk.lose_unsynced();
+    assert_eq!(disk.at_rest().read("a")?, b"Old\0\0\0\0");
+    Ok(())
+}
+
+#[test]
 fn a_copy_into_a_new_file_saves_them() -> io::Result<()> {
     let (disk, file) = failing(Call::Sync)?;
     file.write_all_at(b"new", 0)?;
