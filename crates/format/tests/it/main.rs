@@ -11,3 +11,4 @@ mod impossible_is_not_written;
 mod newer_is_told_from_damaged;
 mod records_read_back;
 mod sample;
+mod specification_tells_the_truth;
