@@ -221,7 +221,12 @@ impl<'a> Frame<'a> {
         Ok(Self { head, records })
     }
 
-    /// The frame over bytes that [`seal`] has just sealed with this head, or that were read before.
+    /// The frame over bytes that [`seal`] has just sealed with this head, or that [`read`](Self::read) has
+    /// checked before: the same bytes, not what a file holds in the same place now.
+    ///
+    /// # Panics
+    ///
+    /// Here or in [`records`](Self::records), where `head` belongs to other bytes.
     pub fn again(bytes: &'a [u8], head: FrameHead) -> Self {
         Self { head, records: &bytes[FRAME_HEAD_BYTES..head.frame_bytes()] }
     }
