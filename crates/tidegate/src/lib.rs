@@ -1,1 +1,53 @@
-//! An embedded event store: gates that hold at commit, causal graphs, offline proofs.
+//! An embedded event store: append-only, causal, synchronous, crash-safe.
+//!
+//! Not a server, not a query language, not a message broker.
+//!
+//! ```
+//! use tidegate::{Append, Draft, Options, Query, Read, Store};
+//!
+//! let store = Store::in_memory(Options::default())?;
+//! let placed = store.append(
+//!     Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#).tag("customer:c1"),
+//!     Append::default(),
+//! )?;
+//! store.append(
+//!     Draft::new(("shop", "order-7"), "order.paid").cause(placed.first()),
+//!     Append::default(),
+//! )?;
+//! let kinds: Vec<_> = store
+//!     .read(&Query::stream(("shop", "order-7")), Read::all())?
+//!     .map(|event| Ok(event?.kind().to_owned()))
+//!     .collect::<tidegate::Result<_>>()?;
+//! assert_eq!(kinds, ["order.placed", "order.paid"]);
+//! # Ok::<(), tidegate::Error>(())
+//! ```
+//!
+//! Reading order: [`Store`] (the facade), [`Options`] and [`Append`] (how), [`Draft`] and [`Batch`] (what
+//! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`Read`] and [`Events`]
+//! (reading), [`Error`] (what can go wrong and what to do).
+mod settings;
+mod batch;
+mod receipt;
+mod published;
+mod read;
+mod edge;
+mod verify;
+mod journal;
+mod threads;
+mod store;
+
+pub use batch::Batch;
+pub use edge::OpenReport;
+pub use journal::Ticket;
+pub use published::Frontier;
+pub use read::{Events, Item, Query, Read, View};
+pub use receipt::{Receipt, Receipted};
+pub use settings::{Access, Append, Durability, Options, WhenFull};
+pub use store::Store;
+pub use tidegate_disk::World;
+pub use tidegate_format::{
+    Cause, Coordinate, Draft, Error, ErrorKind, EventId, Hash, Micros, PayloadType, Place, Position, Result,
+    StoreId, Version, limit,
+};
+pub use tidegate_segment::Event;
+pub use verify::Verified;

@@ -1,0 +1,115 @@
+//! The store file and the lock: which store a directory is, and who writes to it.
+
+use tidegate_disk::{Disk, Lock, Mode, World};
+use tidegate_format::{Error, ErrorKind, Micros, Position, Result, SegmentHead, StoreFile, StoreId};
+use tidegate_segment::{Active, LEFTOVER, SEGMENTS, Seed};
+
+use super::watermark::WATERMARK;
+
+pub(crate) const STORE: &str = "STORE";
+pub(crate) const LOCK: &str = "LOCK";
+/// The largest store file that is read.
+const STORE_BYTES_MAX: usize = 4096;
+
+/// Reads the store file; nothing where it is missing.
+pub(crate) fn read(disk: &dyn Disk) -> Result<Option<StoreFile>> {
+    let file = match disk.open(STORE, Mode::Read) {
+        Ok(file) => file,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(io("the store file cannot be opened", STORE, cause)),
+    };
+    let mut bytes = vec![0; STORE_BYTES_MAX];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        let count = file.read_at(&mut bytes[filled..], filled as u64);
+        match count.map_err(|cause| io("the store file cannot be read", STORE, cause))? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    StoreFile::read(&bytes[..filled]).map(Some).map_err(|error| error.in_file(STORE, None))
+}
+
+/// Takes the writer's lock.
+pub(crate) fn lock(disk: &dyn Disk) -> Result<Box<dyn Lock>> {
+    disk.lock(LOCK).map_err(|cause| {
+        if cause.kind() == std::io::ErrorKind::WouldBlock {
+            let message = "another handle writes to this store; close it, or open for reading only";
+            return Error::new(ErrorKind::Locked, message).in_file(LOCK, None);
+        }
+        io("the lock cannot be taken", LOCK, cause)
+    })
+}
+
+/// Refuses a directory that holds something else than an unfinished creation.
+pub(crate) fn check_creatable(disk: &dyn Disk) -> Result<()> {
+    let names = match disk.list("") {
+        Ok(names) => names,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(cause) => return Err(io("the directory cannot be listed", "", cause)),
+    };
+    let ours = |name: &String| name == LOCK || name == WATERMARK || *name == beside();
+    match names.iter().find(|name| !ours(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!(
+                "{} is no store and not empty (it holds {name}); choose an empty directory",
+                disk.place()
+            );
+            Err(Error::new(ErrorKind::Missing, message))
+        }
+    }
+}
+
+/// Creates a store: the first segment, then the store file, which makes it one.
+pub(crate) fn create(world: &World, seed_of: impl Fn(u64) -> Seed) -> Result<StoreFile> {
+    let mut random = [0; 18];
+    world.random.fill(&mut random);
+    let (id_bytes, salt_bytes) = random.split_at(10);
+    let (mut id, mut salt) = ([0; 10], [0; 8]);
+    id.copy_from_slice(id_bytes);
+    salt.copy_from_slice(salt_bytes);
+    let created = world.clock.now_micros();
+    let store = StoreFile {
+        id: StoreId::from_time(created, &id),
+        salt: u64::from_le_bytes(salt),
+        created: Micros(created),
+    };
+    let at = |cause| io("the store cannot be created", STORE, cause);
+    world.disk.create_folder(SEGMENTS).map_err(at)?;
+    let head = SegmentHead {
+        store: store.id,
+        salt: store.salt,
+        first: Position(1),
+        before_first: Position(0),
+        before_length: tidegate_format::Offset(0),
+        created: store.created,
+        epoch: 0,
+    };
+    Active::create(&*world.disk, head, seed_of(store.salt))?;
+    remove_if_there(&*world.disk, &beside()).map_err(at)?;
+    let file = world.disk.open(&beside(), Mode::CreateNew).map_err(at)?;
+    file.write_all_at(store.encode().as_bytes(), 0).map_err(at)?;
+    file.sync().map_err(at)?;
+    world.disk.rename(&beside(), STORE).map_err(at)?;
+    world.disk.sync_folder("").map_err(at)?;
+    Ok(store)
+}
+
+/// Removes a file that may be missing.
+pub(crate) fn remove_if_there(disk: &dyn Disk, name: &str) -> std::io::Result<()> {
+    match disk.remove(name) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(cause),
+        _ => Ok(()),
+    }
+}
+
+fn beside() -> String {
+    format!("{STORE}{LEFTOVER}")
+}
+
+pub(crate) fn io(message: &str, name: &str, cause: std::io::Error) -> Error {
+    let full = matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+    let kind = if full { ErrorKind::Full } else { ErrorKind::Io };
+    Error::new(kind, message).in_file(name, None).because(cause)
+}

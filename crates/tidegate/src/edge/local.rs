@@ -1,0 +1,144 @@
+//! The local edge: frames go to the active segment of this directory.
+//!
+//! Invariants:
+//!
+//! E1. What the active segment holds is durable before a segment after it exists.
+//! E2. After a failed sync nothing is written any more.
+
+use std::sync::Arc;
+
+use tidegate_disk::World;
+use tidegate_format::{
+    Error, ErrorKind, FRAME_HEAD_BYTES, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark,
+    frame,
+};
+use tidegate_segment::{Active, Seed, Segment};
+
+use super::seam::{Edge, Pending};
+use super::watermark::WatermarkFile;
+use crate::published::Published;
+
+/// The directory's active segment and what belongs to writing it.
+#[derive(Debug)]
+pub(crate) struct LocalEdge {
+    pub(super) world: World,
+    pub(super) store: StoreFile,
+    pub(super) seed: Seed,
+    pub(super) epoch: u32,
+    pub(super) segment_bytes: u64,
+    pub(super) map: bool,
+    pub(super) active: Active,
+    pub(super) watermark: WatermarkFile,
+    pub(super) durable: Position,
+    pub(super) published: Arc<Published>,
+}
+
+impl LocalEdge {
+    fn written(&self) -> Position {
+        self.active.segment().next().before()
+    }
+
+    /// Makes the active segment durable, puts a new one behind it, and publishes both.
+    fn roll(&mut self) -> Result<()> {
+        let old = Arc::clone(self.active.segment());
+        let pending = self.pending();
+        pending.run()?;
+        self.note_durable(&*pending)?;
+        self.watermark.sync()?;
+        let head = SegmentHead {
+            store: self.store.id,
+            salt: self.store.salt,
+            first: old.next(),
+            before_first: old.first(),
+            before_length: old.tail(),
+            created: Micros(self.world.clock.now_micros()),
+            epoch: self.epoch,
+        };
+        let active = Active::create(&*self.world.disk, head, self.seed)?;
+        old.seal(self.map)?;
+        let mut segments = self.published.log().0.clone();
+        segments.push(Arc::clone(active.segment()));
+        self.published.set_log(segments);
+        self.active = active;
+        Ok(())
+    }
+
+    fn mark(&self, durable: Position, (segment, tail): (Position, Offset), clean: bool) -> Watermark {
+        let (salt, epoch) = (self.store.salt, self.epoch);
+        Watermark { sequence: 0, durable, segment, tail, salt, epoch, clean }
+    }
+}
+
+impl Edge for LocalEdge {
+    fn append(&mut self, frame: &mut [u8], first: Position) -> Result<()> {
+        let tail = self.active.segment().tail().0;
+        let empty = self.active.segment().next() == self.active.segment().first();
+        if !empty && tail + frame.len() as u64 > self.segment_bytes {
+            self.roll()?;
+        }
+        debug_assert!(frame.len() > FRAME_HEAD_BYTES, "a group has records");
+        let head = frame::seal(frame, first, self.durable, self.epoch, self.store.salt);
+        let Err(error) = self.active.append(frame, head) else { return Ok(()) };
+        if error.kind() != ErrorKind::Full {
+            return Err(unknown(error));
+        }
+        // Nothing of the frame may stay: the next one starts at the same byte.
+        self.active.cut().map_err(unknown)?;
+        Err(error)
+    }
+
+    fn pending(&self) -> Box<dyn Pending> {
+        let segment = Arc::clone(self.active.segment());
+        let (position, tail) = (self.written(), segment.tail());
+        Box::new(LocalPending { segment, position, tail })
+    }
+
+    fn note_durable(&mut self, done: &dyn Pending) -> Result<()> {
+        if done.position() > self.durable {
+            self.durable = done.position();
+            self.watermark.write(self.mark(done.position(), done.tail(), false))?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        let segment = self.active.segment();
+        let place = (segment.first(), segment.tail());
+        debug_assert_eq!(self.written(), self.durable, "closing comes after the last sync");
+        self.watermark.write(self.mark(self.durable, place, true))?;
+        self.watermark.sync()
+    }
+}
+
+/// A sync of the active segment as it was.
+#[derive(Debug)]
+struct LocalPending {
+    segment: Arc<Segment>,
+    position: Position,
+    tail: Offset,
+}
+
+impl Pending for LocalPending {
+    fn run(&self) -> Result<()> {
+        tidegate_segment::sync(&self.segment)
+    }
+
+    fn position(&self) -> Position {
+        self.position
+    }
+
+    fn tail(&self) -> (Position, Offset) {
+        (self.segment.first(), self.tail)
+    }
+}
+
+/// A write whose outcome nobody knows ends the writer.
+fn unknown(cause: Error) -> Error {
+    let place = cause.place().cloned();
+    let message = "a write failed, whether its events are kept is unknown; open the store again";
+    let error = Error::new(ErrorKind::Ended, message).because(cause);
+    match place {
+        Some(place) => error.at(place),
+        None => error,
+    }
+}

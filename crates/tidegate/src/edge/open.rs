@@ -1,0 +1,325 @@
+//! Opening for writing: what is there, what it is worth, and from where to write on.
+//!
+//! Invariants:
+//!
+//! O1. Opening cuts nothing that is known to have been durable; where such a thing is damaged it refuses.
+//! O2. Nothing of the page cache is believed after an unclean end: what is kept is copied and synced first.
+//! O3. A crash at any step, any number of times, leads to the same events.
+
+use std::sync::Arc;
+
+use tidegate_disk::{Lock, Mode, World};
+use tidegate_format::{
+    Error, ErrorKind, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark,
+};
+use tidegate_segment::{Active, Fault, LEFTOVER, SEGMENTS, Seed, Segment};
+
+use super::identity::{self, io};
+use super::local::LocalEdge;
+use super::report::OpenReport;
+use super::watermark::WatermarkFile;
+use crate::published::Published;
+use crate::settings::{Access, Options};
+
+/// A store open for writing, before anything is written.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) store: StoreFile,
+    pub(crate) lock: Box<dyn Lock>,
+    pub(crate) edge: LocalEdge,
+    pub(crate) published: Arc<Published>,
+    pub(crate) report: OpenReport,
+    /// When the last event was recorded.
+    pub(crate) time: Micros,
+}
+
+/// What the terms of a store are hashed with in memory, derived from what nobody outside knows.
+pub(crate) fn seed(salt: u64) -> Seed {
+    Seed(salt, salt.rotate_left(32) ^ 0x7469_6465_6761_7465)
+}
+
+/// Opens a store for writing.
+pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
+    let mut report = OpenReport::default();
+    let (store, lock) = identify(world, options.access, &mut report)?;
+    let (watermark_file, watermark) = WatermarkFile::open(&*world.disk, store.salt)?;
+    remove_leftovers(world, &mut report)?;
+    let seed = seed(store.salt);
+    let mut opening = Opening { world, store: &store, seed, watermark, options, report: &mut report };
+    let (mut segments, tail) = opening.load()?;
+    let epoch = tail.epoch + 1;
+    let active = opening.activate(tail, epoch)?;
+    let durable = active.segment().next().before();
+    opening.expect_head(durable)?;
+    segments.push(Arc::clone(active.segment()));
+    report.head = durable;
+    report.segments = segments.len();
+    let time = last_time(&segments)?;
+    let published = Arc::new(Published::new(segments, durable, durable));
+    let edge = LocalEdge {
+        world: world.clone(),
+        store,
+        seed,
+        epoch,
+        segment_bytes: options.segment_bytes,
+        map: options.map,
+        active,
+        watermark: watermark_file,
+        durable,
+        published: Arc::clone(&published),
+    };
+    Ok(Opened { store, lock, edge, published, report, time })
+}
+
+/// Finds out which store this is, or makes it one, and takes the lock.
+fn identify(world: &World, access: Access, report: &mut OpenReport) -> Result<(StoreFile, Box<dyn Lock>)> {
+    let disk = &*world.disk;
+    if identity::read(disk)?.is_none() {
+        refuse_orphans(world)?;
+        if access != Access::Create {
+            return Err(Error::new(ErrorKind::Missing, format!("there is no store in {}", disk.place())));
+        }
+        identity::check_creatable(disk)?;
+        disk.create_folder("").map_err(|cause| io("the directory cannot be created", "", cause))?;
+    }
+    let lock = identity::lock(disk)?;
+    match identity::read(disk)? {
+        Some(store) => Ok((store, lock)),
+        None => {
+            report.created = true;
+            Ok((identity::create(world, seed)?, lock))
+        }
+    }
+}
+
+/// Refuses a directory with events but without a store file.
+fn refuse_orphans(world: &World) -> Result<()> {
+    let disk = &*world.disk;
+    let firsts = tidegate_segment::list(disk)?;
+    let empty = match firsts[..] {
+        [] => true,
+        [Position(1)] => {
+            let segment = Segment::open(disk, Position(1), Mode::Read, seed(0));
+            segment
+                .is_ok_and(|segment| segment.file().length().is_ok_and(|length| length == segment.tail().0))
+        }
+        _ => false,
+    };
+    if empty {
+        return Ok(());
+    }
+    let error = Error::damaged("the store file is missing, but there are segments", "a store file", "none");
+    Err(salvage(error.in_file(identity::STORE, None)))
+}
+
+fn remove_leftovers(world: &World, report: &mut OpenReport) -> Result<()> {
+    let disk = &*world.disk;
+    for folder in ["", SEGMENTS] {
+        let names = disk.list(folder).map_err(|cause| io("the directory cannot be listed", folder, cause))?;
+        for name in names {
+            let ours = name.strip_suffix(LEFTOVER).is_some_and(|name| {
+                name == identity::STORE || tidegate_format::parse_segment_name(name).is_some()
+            });
+            if ours {
+                let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                disk.remove(&name).map_err(|cause| io("a leftover cannot be removed", &name, cause))?;
+                report.removed.push(name);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The newest segment as it was found.
+#[derive(Debug)]
+struct Tail {
+    segment: Segment,
+    epoch: u32,
+    /// Whether every byte of it is known to be durable.
+    durable: bool,
+}
+
+struct Opening<'a> {
+    world: &'a World,
+    store: &'a StoreFile,
+    seed: Seed,
+    watermark: Option<Watermark>,
+    options: &'a Options,
+    report: &'a mut OpenReport,
+}
+
+impl Opening<'_> {
+    /// The sealed segments, and the newest one.
+    fn load(&mut self) -> Result<(Vec<Arc<Segment>>, Tail)> {
+        let mut firsts = tidegate_segment::list(&*self.world.disk)?;
+        self.drop_empty_newest(&mut firsts)?;
+        let Some((&newest, sealed)) = firsts.split_last() else {
+            return Err(missing(Position(1), self.durable().max(Position(1))));
+        };
+        let newest = self.segment(newest, Mode::Write)?;
+        let segments = load_sealed(self.world, sealed, newest.head(), self.seed, self.options.map)?;
+        let tail = self.take_in(newest)?;
+        Ok((segments, tail))
+    }
+
+    /// Removes a newest segment that never got its head, where nothing says that it ever held an event.
+    fn drop_empty_newest(&mut self, firsts: &mut Vec<Position>) -> Result<()> {
+        let disk = &*self.world.disk;
+        let [.., _, newest] = firsts[..] else { return Ok(()) };
+        let name = tidegate_segment::path(newest);
+        let file = disk.open(&name, Mode::Read).map_err(|cause| io("it cannot be opened", &name, cause))?;
+        let length = file.length().map_err(|cause| io("its length is unknown", &name, cause))?;
+        if length >= tidegate_format::SEGMENT_HEAD_BYTES as u64 || self.durable() >= newest {
+            return Ok(());
+        }
+        disk.remove(&name).map_err(|cause| io("an empty segment cannot be removed", &name, cause))?;
+        disk.sync_folder(SEGMENTS).map_err(|cause| io("its removal cannot be kept", SEGMENTS, cause))?;
+        self.report.removed.push(name);
+        firsts.pop();
+        Ok(())
+    }
+
+    fn segment(&self, first: Position, mode: Mode) -> Result<Segment> {
+        let segment = Segment::open(&*self.world.disk, first, mode, self.seed).map_err(salvage)?;
+        check_store(&segment, self.store)?;
+        Ok(segment)
+    }
+
+    fn durable(&self) -> Position {
+        self.watermark.map_or(Position::START, |mark| mark.durable)
+    }
+
+    /// Takes in the newest segment, and decides what a fault in it means.
+    fn take_in(&mut self, segment: Segment) -> Result<Tail> {
+        let length = segment.file().length();
+        let length = length.map_err(|cause| io("its length is unknown", segment.name(), cause))?;
+        let mut epoch = segment.head().epoch.max(self.watermark.map_or(0, |mark| mark.epoch));
+        let fault = segment.take_in(length, |head| {
+            epoch = epoch.max(head.epoch);
+            true
+        })?;
+        let last = segment.next().before();
+        if let Some(Fault { error, voucher: Some((at, head)) }) = fault {
+            let message = format!(
+                "{}, and a later frame at byte {at} says that position {} was durable",
+                error.message(),
+                head.synced
+            );
+            let (expected, found) = error.evidence().unwrap_or(("a whole frame", "none"));
+            return Err(salvage(
+                Error::damaged(message, expected, found).in_file(segment.name(), Some(segment.tail())),
+            ));
+        }
+        if self.durable() > last {
+            let error = Error::damaged(
+                format!("the log ends at position {last}, and the watermark says that more was durable"),
+                format!("position {}", self.durable()),
+                fault.map_or_else(|| "the end of the file".to_owned(), |fault| fault.error.to_string()),
+            );
+            return Err(salvage(error.in_file(segment.name(), Some(segment.tail()))));
+        }
+        self.report.dropped_bytes = length - segment.tail().0;
+        self.report.dropped_because = fault.map(|fault| fault.error);
+        let durable = self.watermark.is_some_and(|mark| {
+            let place = (mark.segment, mark.tail, mark.durable);
+            mark.clean && place == (segment.first(), Offset(length), last) && segment.tail() == Offset(length)
+        });
+        self.report.clean = durable;
+        Ok(Tail { segment, epoch, durable })
+    }
+
+    fn activate(&mut self, tail: Tail, epoch: u32) -> Result<Active> {
+        if tail.durable || self.report.created {
+            return Ok(Active::resume(tail.segment));
+        }
+        let head = SegmentHead { epoch, ..*tail.segment.head() };
+        Active::recover(&*self.world.disk, &tail.segment, head, self.seed)
+    }
+
+    fn expect_head(&self, head: Position) -> Result<()> {
+        check_expected(self.options, head)
+    }
+}
+
+/// Refuses a log that ends before the position the caller knows it reached.
+pub(super) fn check_expected(options: &Options, head: Position) -> Result<()> {
+    if head >= options.expected_head {
+        return Ok(());
+    }
+    let expected = format!("position {} at least", options.expected_head);
+    Err(Error::damaged("the log is older than it was", expected, format!("position {head}")))
+}
+
+/// Opens the sealed segments in order, and checks that each goes on where the one before it ended.
+pub(super) fn load_sealed(
+    world: &World,
+    firsts: &[Position],
+    newest: &SegmentHead,
+    seed: Seed,
+    map: bool,
+) -> Result<Vec<Arc<Segment>>> {
+    let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(firsts.len() + 1);
+    let mut next = *newest;
+    for &first in firsts.iter().rev() {
+        if next.before_first != first {
+            return Err(missing(next.before_first, next.first.before()));
+        }
+        let segment = Segment::open(&*world.disk, first, Mode::Read, seed).map_err(salvage)?;
+        if segment.head().store != next.store {
+            return Err(foreign(&segment));
+        }
+        let length = segment.file().length();
+        let length = length.map_err(|cause| io("its length is unknown", segment.name(), cause))?;
+        if length < next.before_length.0 {
+            let expected = format!("{} bytes", next.before_length);
+            let error = Error::damaged("a sealed segment was cut short", expected, format!("{length} bytes"));
+            return Err(salvage(error.in_file(segment.name(), Some(Offset(length)))));
+        }
+        if let Some(fault) = segment.take_in(next.before_length.0, |_| true)? {
+            return Err(salvage(fault.error));
+        }
+        if segment.next() != next.first {
+            let error = Error::damaged("a sealed segment ends early", next.first, segment.next());
+            return Err(salvage(error.in_file(segment.name(), Some(segment.tail()))));
+        }
+        segment.seal(map)?;
+        next = *segment.head();
+        segments.push(Arc::new(segment));
+    }
+    if next.before_first != Position::START {
+        return Err(missing(next.before_first, next.first.before()));
+    }
+    segments.reverse();
+    Ok(segments)
+}
+
+/// Refuses a segment of another store.
+pub(super) fn check_store(segment: &Segment, store: &StoreFile) -> Result<()> {
+    let head = segment.head();
+    if (head.store, head.salt) == (store.id, store.salt) { Ok(()) } else { Err(foreign(segment)) }
+}
+
+fn foreign(segment: &Segment) -> Error {
+    let error = Error::damaged("a segment belongs to another store", "this store", segment.head().store);
+    salvage(error.in_file(segment.name(), Some(Offset(0))))
+}
+
+fn missing(first: Position, last: Position) -> Error {
+    let expected = format!("positions {first} to {last}");
+    let error = Error::damaged("a segment is missing", expected, "no such file");
+    salvage(error.in_file(&tidegate_segment::path(first), None))
+}
+
+/// The error with the remedy.
+pub(super) fn salvage(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Damaged => error.advise("restore a backup, or run: tidegate salvage DIR NEW"),
+        _ => error,
+    }
+}
+
+fn last_time(segments: &[Arc<Segment>]) -> Result<Micros> {
+    let last = segments.iter().rev().find(|segment| segment.next() > segment.first());
+    let event = last.map(|segment| segment.event((segment.next().0 - segment.first().0 - 1) as u32));
+    Ok(event.transpose()?.map_or(Micros(0), |event| event.time()))
+}

@@ -1,0 +1,47 @@
+//! What opening a store found and did.
+
+use std::fmt;
+
+use tidegate_format::{Error, Position};
+
+/// What opening a store found and did.
+#[derive(Debug, Default)]
+pub struct OpenReport {
+    /// The store did not exist and was created.
+    pub created: bool,
+    /// The store was last closed in good order, and nothing had to be repaired.
+    pub clean: bool,
+    /// The last position found.
+    pub head: Position,
+    /// Segments found.
+    pub segments: usize,
+    /// Bytes of a torn, never acknowledged tail that were cut off the active segment.
+    pub dropped_bytes: u64,
+    /// Why the tail was torn.
+    pub dropped_because: Option<Error>,
+    /// Files left over from an interrupted step that were removed.
+    pub removed: Vec<String>,
+    /// For a store opened for reading only: the damage that hides what follows it.
+    pub damage: Option<Error>,
+}
+
+impl fmt::Display for OpenReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match (self.created, self.clean) {
+            (true, _) => "created",
+            (false, true) => "closed in good order",
+            (false, false) => "not closed, recovered",
+        };
+        write!(f, "{state}; {} segments, head {}", self.segments, self.head)?;
+        if self.dropped_bytes > 0 {
+            write!(f, "; a torn tail of {} bytes was cut off", self.dropped_bytes)?;
+        }
+        if !self.removed.is_empty() {
+            write!(f, "; leftovers removed: {}", self.removed.join(", "))?;
+        }
+        match &self.damage {
+            Some(damage) => write!(f, "; what follows is hidden: {damage}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The watermark file: how far the log is durable, told to readers and to the next opening.
+//!
+//! Invariants:
+//!
+//! K1. A watermark is written only for what has been synced, so it is never too high; it may be too low.
+//! K2. The slot that is written is never the one that was written last.
+
+use std::sync::Arc;
+
+use tidegate_disk::{Disk, File, Mode};
+use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
+use tidegate_format::{Error, ErrorKind, Result, Watermark};
+
+/// Its name within the store.
+pub(crate) const WATERMARK: &str = "WATERMARK";
+
+/// The watermark file, open.
+#[derive(Debug)]
+pub(crate) struct WatermarkFile {
+    file: Arc<dyn File>,
+    sequence: u64,
+}
+
+impl WatermarkFile {
+    /// Opens it for writing, creating it where it is missing, and reads what it says.
+    pub(crate) fn open(disk: &dyn Disk, salt: u64) -> Result<(Self, Option<Watermark>)> {
+        let file = match disk.open(WATERMARK, Mode::Write) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+                let file = disk.open(WATERMARK, Mode::CreateNew).map_err(io)?;
+                disk.sync_folder("").map_err(io)?;
+                file
+            }
+            other => other.map_err(io)?,
+        };
+        let found = read_file(&*file, salt)?;
+        let sequence = found.map_or(0, |mark| mark.sequence);
+        Ok((Self { file, sequence }, found))
+    }
+
+    /// Reads it without touching it; nothing where it is missing or says nothing.
+    pub(crate) fn read(disk: &dyn Disk, salt: u64) -> Result<Option<Watermark>> {
+        match disk.open(WATERMARK, Mode::Read) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            other => read_file(&*other.map_err(io)?, salt),
+        }
+    }
+
+    /// Writes what is durable now; `sequence` is set here.
+    pub(crate) fn write(&mut self, mut mark: Watermark) -> Result<()> {
+        mark.sequence = self.sequence + 1;
+        self.file.write_all_at(&mark.encode(), mark.slot()).map_err(io)?;
+        self.sequence = mark.sequence;
+        Ok(())
+    }
+
+    /// Makes it durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.file.sync().map_err(io)
+    }
+}
+
+/// Reads the newer slot of an open watermark file.
+pub(crate) fn read_file(file: &dyn File, salt: u64) -> Result<Option<Watermark>> {
+    let mut bytes = [0; WATERMARK_SLOTS[1] as usize + WATERMARK_BYTES];
+    for at in WATERMARK_SLOTS {
+        let slot = &mut bytes[at as usize..at as usize + WATERMARK_BYTES];
+        let mut filled = 0;
+        while filled < slot.len() {
+            match file.read_at(&mut slot[filled..], at + filled as u64).map_err(io)? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+    }
+    Ok(Watermark::read(&bytes, salt))
+}
+
+fn io(cause: std::io::Error) -> Error {
+    let error = Error::new(ErrorKind::Io, "the watermark cannot be kept");
+    error.in_file(WATERMARK, None).because(cause)
+}

@@ -1,0 +1,12 @@
+//! The way down: from a batch to its receipt.
+mod ticket;
+mod prepare;
+mod heads;
+mod committer;
+mod queue;
+
+pub(crate) use committer::Committer;
+pub(crate) use prepare::{Ids, Prepared, prepare};
+pub(crate) use queue::{Caller, Journal};
+pub(crate) use ticket::Leads;
+pub use ticket::Ticket;

@@ -1,0 +1,210 @@
+//! The queue: batches wait here, and one of those who wait leads the next group.
+//!
+//! Invariants:
+//!
+//! Q1. While batches are queued somebody leads, was asked to lead, or (without a thread) will be asked by
+//!     the next call; at most one leads.
+//! Q2. Batches are committed in the order they were queued.
+//! Q3. The queue never holds more than its bound, but for one batch alone.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+use tidegate_format::{Error, ErrorKind, Result, limit};
+
+use super::committer::{Committer, Entry};
+use super::prepare::Prepared;
+use super::ticket::{Leads, Slot, Ticket, Woken};
+use crate::published::Published;
+use crate::receipt::Receipt;
+use crate::settings::{Durability, WhenFull};
+
+/// Bytes after which a group takes no further batch.
+const GROUP_BYTES: usize = 8 << 20;
+const _: () = assert!(GROUP_BYTES < limit::FRAME_BYTES_MAX);
+
+/// Calls for a thread that can lead; without one it does nothing.
+pub(crate) trait Caller: Send + Sync {
+    /// Somebody is to lead. Says whether anybody will.
+    fn call(&self) -> bool;
+}
+
+/// The way of batches into the log.
+pub(crate) struct Journal {
+    queue: Mutex<Queue>,
+    room: Condvar,
+    bytes_max: usize,
+    committer: Mutex<Committer>,
+    published: Arc<Published>,
+    caller: Box<dyn Caller>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    led: bool,
+}
+
+impl Journal {
+    pub(crate) fn new(
+        committer: Committer,
+        published: Arc<Published>,
+        bytes_max: usize,
+        caller: Box<dyn Caller>,
+    ) -> Self {
+        let committer = Mutex::new(committer);
+        Self { queue: Mutex::default(), room: Condvar::new(), bytes_max, committer, published, caller }
+    }
+
+    /// Appends a batch and waits for its answer.
+    pub(crate) fn append(
+        &self,
+        prepared: Prepared,
+        durability: Durability,
+        when_full: WhenFull,
+    ) -> Result<Receipt> {
+        let slot = Arc::new(Slot::default());
+        if self.join(prepared, durability, when_full, &slot)? {
+            self.lead();
+        }
+        loop {
+            match slot.wait(None) {
+                Woken::Answered(answer) => return answer,
+                Woken::Lead => self.lead(),
+                Woken::TimedOut => unreachable!("there is no deadline"),
+            }
+        }
+    }
+
+    /// Queues a batch and returns at once.
+    pub(crate) fn submit(
+        self: &Arc<Self>,
+        prepared: Prepared,
+        durability: Durability,
+        when_full: WhenFull,
+    ) -> Result<Ticket> {
+        let slot = Arc::new(Slot::default());
+        if self.join(prepared, durability, when_full, &slot)? && !self.caller.call() {
+            // Without a thread the next call of any kind leads.
+            self.queue.lock().led = false;
+        }
+        Ok(Ticket::new(slot, Arc::clone(self) as Arc<dyn Leads>))
+    }
+
+    /// Queues a batch. Says whether the caller has to see to it that somebody leads.
+    fn join(
+        &self,
+        prepared: Prepared,
+        durability: Durability,
+        when_full: WhenFull,
+        slot: &Arc<Slot>,
+    ) -> Result<bool> {
+        let bytes = prepared.bytes.len();
+        let mut queue = self.queue.lock();
+        while queue.bytes > 0 && queue.bytes + bytes > self.bytes_max {
+            if when_full == WhenFull::Refuse {
+                let message = "the queue is full; wait for earlier batches to be answered";
+                return Err(Error::new(ErrorKind::Full, message));
+            }
+            if queue.led {
+                self.room.wait(&mut queue);
+            } else {
+                queue.led = true;
+                drop(queue);
+                self.lead();
+                queue = self.queue.lock();
+            }
+        }
+        if let Some(error) = self.published.ended() {
+            return Err(error);
+        }
+        queue.bytes += bytes;
+        queue.entries.push_back(Entry { prepared, durability, slot: Arc::clone(slot) });
+        let idle = !queue.led;
+        queue.led = true;
+        Ok(idle)
+    }
+
+    /// Takes the batches of the next group off the queue.
+    fn next_group(&self) -> Option<Vec<Entry>> {
+        let mut queue = self.queue.lock();
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        while let Some(entry) = queue.entries.front() {
+            let more = entry.prepared.bytes.len();
+            if !group.is_empty() && bytes + more > GROUP_BYTES {
+                break;
+            }
+            bytes += more;
+            group.extend(queue.entries.pop_front());
+        }
+        queue.bytes -= bytes;
+        if group.is_empty() {
+            queue.led = false;
+            return None;
+        }
+        drop(queue);
+        self.room.notify_all();
+        Some(group)
+    }
+
+    /// Passes the lead on to the first who waits; says whether somebody took it, or nobody needs to.
+    fn hand_over(&self) -> bool {
+        let mut queue = self.queue.lock();
+        if queue.entries.is_empty() {
+            queue.led = false;
+            return true;
+        }
+        queue.entries.iter().any(|entry| entry.slot.ask_to_lead()) || self.caller.call()
+    }
+
+    /// The committer, between groups.
+    pub(crate) fn committer(&self) -> parking_lot::MutexGuard<'_, Committer> {
+        self.committer.lock()
+    }
+
+    /// Makes all that is written durable, beside further commits.
+    pub(crate) fn flush(&self) -> Result<()> {
+        let Some(pending) = self.committer.lock().pending() else { return Ok(()) };
+        match pending.run() {
+            Ok(()) => {
+                self.committer.lock().note_durable(&*pending);
+                Ok(())
+            }
+            Err(error) => {
+                self.published.end(error.again());
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Leads for Journal {
+    fn lead_if_idle(&self) {
+        let mut queue = self.queue.lock();
+        if queue.led || queue.entries.is_empty() {
+            return;
+        }
+        queue.led = true;
+        drop(queue);
+        self.lead();
+    }
+
+    fn lead(&self) {
+        loop {
+            let Some(group) = self.next_group() else { return };
+            self.committer.lock().commit(group.into_iter());
+            if self.hand_over() {
+                return;
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal").field("bytes_max", &self.bytes_max).finish_non_exhaustive()
+    }
+}

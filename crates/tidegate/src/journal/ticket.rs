@@ -1,0 +1,208 @@
+//! Tickets: the answer to a submitted batch, waited for, polled or awaited.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+use tidegate_format::{Error, ErrorKind, Result};
+
+use crate::published::Deadline;
+use crate::receipt::Receipt;
+
+/// Where the answer to one batch is put, and where its thread waits.
+#[derive(Debug, Default)]
+pub(crate) struct Slot {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    answer: Option<Result<Receipt>>,
+    /// The one who waits is to lead the next group.
+    lead: bool,
+    /// Somebody waits here and can lead.
+    waiting: bool,
+    waker: Option<Waker>,
+}
+
+/// Why a wait ended.
+pub(crate) enum Woken {
+    Answered(Result<Receipt>),
+    Lead,
+    TimedOut,
+}
+
+impl Slot {
+    /// Puts the answer, once.
+    pub(crate) fn answer(&self, answer: Result<Receipt>) {
+        let waker = {
+            let mut state = self.state.lock();
+            debug_assert!(state.answer.is_none(), "a batch is answered once");
+            state.answer = Some(answer);
+            state.waker.take()
+        };
+        self.changed.notify_all();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Asks the one who waits here to lead; says whether there is one.
+    pub(crate) fn ask_to_lead(&self) -> bool {
+        let mut state = self.state.lock();
+        if !state.waiting {
+            return false;
+        }
+        state.lead = true;
+        drop(state);
+        self.changed.notify_all();
+        true
+    }
+
+    /// Waits for the answer, or to be asked to lead.
+    pub(crate) fn wait(&self, deadline: Option<Deadline>) -> Woken {
+        let mut state = self.state.lock();
+        state.waiting = true;
+        let woken = loop {
+            if let Some(answer) = state.answer.take() {
+                break Woken::Answered(answer);
+            }
+            if state.lead {
+                state.lead = false;
+                break Woken::Lead;
+            }
+            let timed_out = match deadline {
+                Some(deadline) => self.changed.wait_until(&mut state, deadline.instant()).timed_out(),
+                None => {
+                    self.changed.wait(&mut state);
+                    false
+                }
+            };
+            if timed_out && state.answer.is_none() && !state.lead {
+                break Woken::TimedOut;
+            }
+        };
+        state.waiting = false;
+        woken
+    }
+
+    fn take(&self) -> Option<Result<Receipt>> {
+        self.state.lock().answer.take()
+    }
+}
+
+/// Leads the commit of what is queued, where nobody does.
+pub(crate) trait Leads: Send + Sync {
+    /// Commits until the queue is empty or somebody else leads.
+    fn lead_if_idle(&self);
+    /// Commits the next groups, having been asked to.
+    fn lead(&self);
+}
+
+/// A submitted batch. It is committed whether anybody waits for it or not. The ticket is a plain
+/// [`Future`]; no runtime is needed, and any will do.
+///
+/// ```
+/// # use tidegate::{Append, Draft, Options, Store};
+/// # let store = Store::in_memory(Options::default())?;
+/// let ticket = store.submit(Draft::new(("bank", "alice"), "account.opened"), Append::default())?;
+/// let receipt = ticket.wait()?;
+/// assert_eq!(receipt.first().0, 1);
+/// # Ok::<(), tidegate::Error>(())
+/// ```
+pub struct Ticket {
+    slot: Arc<Slot>,
+    leads: Arc<dyn Leads>,
+    taken: bool,
+}
+
+impl Ticket {
+    pub(crate) fn new(slot: Arc<Slot>, leads: Arc<dyn Leads>) -> Self {
+        Self { slot, leads, taken: false }
+    }
+
+    /// Waits for the answer.
+    pub fn wait(mut self) -> Result<Receipt> {
+        loop {
+            if let Some(answer) = self.wait_until(None) {
+                return answer;
+            }
+        }
+    }
+
+    /// Waits for the answer, but no longer than `time`. When that is over the batch may still be committed;
+    /// [`ErrorKind::TimedOut`] says so, and the ticket can be asked again.
+    pub fn wait_for(&mut self, time: Duration) -> Result<Receipt> {
+        match self.wait_until(Deadline::after(time)) {
+            Some(answer) => answer,
+            None => {
+                let message = "the batch is not answered yet; whether it is kept is not known yet";
+                Err(Error::new(ErrorKind::TimedOut, message))
+            }
+        }
+    }
+
+    /// The answer, if it is there. It is given out once.
+    pub fn poll_now(&mut self) -> Option<Result<Receipt>> {
+        let answer = self.slot.take();
+        self.taken |= answer.is_some();
+        answer
+    }
+
+    fn wait_until(&mut self, deadline: Option<Deadline>) -> Option<Result<Receipt>> {
+        if self.taken {
+            return Some(Err(taken()));
+        }
+        self.leads.lead_if_idle();
+        loop {
+            match self.slot.wait(deadline) {
+                Woken::Answered(answer) => {
+                    self.taken = true;
+                    return Some(answer);
+                }
+                Woken::Lead => self.leads.lead(),
+                Woken::TimedOut => return None,
+            }
+        }
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<Receipt>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.taken {
+            return Poll::Ready(Err(taken()));
+        }
+        let answer = {
+            let mut state = self.slot.state.lock();
+            let answer = state.answer.take();
+            if answer.is_none() {
+                state.waker = Some(context.waker().clone());
+            }
+            answer
+        };
+        match answer {
+            Some(answer) => {
+                self.taken = true;
+                Poll::Ready(answer)
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("taken", &self.taken).finish_non_exhaustive()
+    }
+}
+
+fn taken() -> Error {
+    Error::invalid("the ticket's answer was given out before")
+}

@@ -1,0 +1,183 @@
+//! What the writer publishes and everybody else reads: the segments and how far the log got.
+//!
+//! Invariants:
+//!
+//! P1. `visible` grows only after every event up to it can be found in the published segments.
+//! P2. A waiter that saw too little and then waits is woken by the next growth (no lost wake-up): it counts
+//!     itself before it looks, and the publisher looks at that count after it has published.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use parking_lot::{Condvar, Mutex};
+use tidegate_format::{Error, Position};
+use tidegate_segment::Segment;
+
+/// How far the log got. `accepted >= written >= durable`, and `written >= visible`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frontier {
+    /// The last position given to an event.
+    pub accepted: Position,
+    /// The last position handed to the operating system.
+    pub written: Position,
+    /// The last position known to survive the end of the machine.
+    pub durable: Position,
+    /// The last position that views show.
+    pub visible: Position,
+}
+
+/// The segments of the log, in order; the last one is active.
+#[derive(Debug)]
+pub(crate) struct Log(pub(crate) Vec<Arc<Segment>>);
+
+impl Log {
+    /// The segment that holds a position, and its place in the list; nothing before the first.
+    pub(crate) fn locate(&self, position: Position) -> Option<(usize, &Arc<Segment>)> {
+        let at = self.0.partition_point(|segment| segment.first() <= position).checked_sub(1)?;
+        Some((at, &self.0[at]))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Published {
+    log: ArcSwap<Log>,
+    accepted: AtomicU64,
+    written: AtomicU64,
+    durable: AtomicU64,
+    visible: AtomicU64,
+    waiters: AtomicUsize,
+    gate: Mutex<()>,
+    moved: Condvar,
+    ended: OnceLock<Error>,
+}
+
+impl Published {
+    pub(crate) fn new(segments: Vec<Arc<Segment>>, durable: Position, visible: Position) -> Self {
+        Self {
+            log: ArcSwap::from_pointee(Log(segments)),
+            accepted: AtomicU64::new(visible.0),
+            written: AtomicU64::new(visible.0),
+            durable: AtomicU64::new(durable.0),
+            visible: AtomicU64::new(visible.0),
+            waiters: AtomicUsize::new(0),
+            gate: Mutex::new(()),
+            moved: Condvar::new(),
+            ended: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn frontier(&self) -> Frontier {
+        // Read upwards, so that what is read later has moved at least as far.
+        let durable = Position(self.durable.load(Ordering::SeqCst));
+        let visible = self.visible();
+        let written = Position(self.written.load(Ordering::SeqCst));
+        let accepted = Position(self.accepted.load(Ordering::SeqCst));
+        Frontier { accepted, written, durable, visible }
+    }
+
+    pub(crate) fn visible(&self) -> Position {
+        Position(self.visible.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn durable(&self) -> Position {
+        Position(self.durable.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn written(&self) -> Position {
+        Position(self.written.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn log(&self) -> Arc<Log> {
+        self.log.load_full()
+    }
+
+    pub(crate) fn set_log(&self, segments: Vec<Arc<Segment>>) {
+        self.log.store(Arc::new(Log(segments)));
+    }
+
+    pub(crate) fn set_accepted(&self, position: Position) {
+        self.accepted.store(position.0, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_written(&self, position: Position) {
+        self.written.store(position.0, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_durable(&self, position: Position) {
+        self.durable.fetch_max(position.0, Ordering::SeqCst);
+        self.wake();
+    }
+
+    pub(crate) fn set_visible(&self, position: Position) {
+        self.visible.fetch_max(position.0, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Ends the writer for good, with the error that everybody gets from now on. The first one stays.
+    pub(crate) fn end(&self, error: Error) {
+        let _ = self.ended.set(error);
+        self.wake();
+    }
+
+    /// The error that ended the writer.
+    pub(crate) fn ended(&self) -> Option<Error> {
+        self.ended.get().map(Error::again)
+    }
+
+    fn wake(&self) {
+        if self.waiters.load(Ordering::SeqCst) != 0 {
+            drop(self.gate.lock());
+            self.moved.notify_all();
+        }
+    }
+
+    /// Waits until `done` says so or the deadline passes, and returns what it says then.
+    pub(crate) fn wait(&self, deadline: Option<Deadline>, done: impl Fn(&Self) -> bool) -> bool {
+        if done(self) {
+            return true;
+        }
+        self.waiters.fetch_add(1, Ordering::SeqCst);
+        let mut gate = self.gate.lock();
+        let mut in_time = true;
+        while !done(self) && in_time {
+            match deadline {
+                Some(deadline) => in_time = !self.moved.wait_until(&mut gate, deadline.0).timed_out(),
+                None => self.moved.wait(&mut gate),
+            }
+        }
+        drop(gate);
+        self.waiters.fetch_sub(1, Ordering::SeqCst);
+        done(self)
+    }
+}
+
+/// When a wait ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    /// The one of two that comes first.
+    pub(crate) fn sooner(self, other: Self) -> Self {
+        Self(self.0.min(other.0))
+    }
+
+    /// So much from now; nothing where that is too far away to say.
+    pub(crate) fn after(time: Duration) -> Option<Self> {
+        #[expect(clippy::disallowed_methods, reason = "a wait of this process, not a time of the log")]
+        Instant::now().checked_add(time).map(Self)
+    }
+
+    pub(crate) fn instant(self) -> Instant {
+        self.0
+    }
+}
+
+impl fmt::Display for Frontier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { accepted, written, durable, visible } = self;
+        write!(f, "accepted {accepted}, written {written}, durable {durable}, visible {visible}")
+    }
+}

@@ -1,0 +1,113 @@
+//! Reading on: the events of a query, one after the other.
+
+use tidegate_format::{Position, Result};
+use tidegate_segment::{Event, Window};
+
+use super::query::Query;
+use super::range::Read;
+use super::set::Set;
+use super::view::View;
+
+/// The events of a query, read as they are asked for. It holds its view: what is appended later does not
+/// show, and nobody waits for it. After an error it ends.
+#[derive(Debug)]
+pub struct Events {
+    view: View,
+    query: Query,
+    read: Read,
+    left: usize,
+    /// The segment being read, in the view's list.
+    at: usize,
+    set: Option<Set>,
+    /// The part of the segment still to be read.
+    from: u32,
+    to: u32,
+    window: Window,
+    done: bool,
+}
+
+impl Events {
+    pub(crate) fn new(view: View, query: Query, read: Read) -> Self {
+        let start = if read.backwards { read.before.before().min(view.head()) } else { read.after.next() };
+        let at = view.segment_of(start);
+        let window = Window::ahead(read.backwards);
+        let left = read.limit.unwrap_or(usize::MAX);
+        Self { view, query, read, left, at, set: None, from: 0, to: 0, window, done: false }
+    }
+
+    /// The moment it reads from.
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    fn step(&mut self) -> Result<Option<Event>> {
+        loop {
+            let Some((segment, count)) = self.view.segment(self.at) else { return Ok(None) };
+            let set = if let Some(set) = &self.set {
+                set
+            } else {
+                (self.from, self.to) = self.read.within(segment.first(), count);
+                let empty = self.from >= self.to;
+                if empty && self.is_past(segment.first(), count) {
+                    return Ok(None);
+                }
+                self.window.clear();
+                let set = if empty { Set::None } else { Set::of(&self.query, segment, &self.view)? };
+                self.set.insert(set)
+            };
+            let found = if self.from >= self.to {
+                None
+            } else if self.read.backwards {
+                set.last_up_to(self.to - 1).filter(|event| *event >= self.from)
+            } else {
+                set.next_from(self.from).filter(|event| *event < self.to)
+            };
+            if let Some(event) = found {
+                if self.read.backwards {
+                    self.to = event;
+                } else {
+                    self.from = event + 1;
+                }
+                return segment.event_through(event, &mut self.window).map(Some);
+            }
+            self.set = None;
+            match (self.read.backwards, self.at) {
+                (true, 0) => return Ok(None),
+                (true, at) => self.at = at - 1,
+                (false, at) => self.at = at + 1,
+            }
+        }
+    }
+
+    /// Whether no further segment can hold anything, seen from one that holds nothing.
+    fn is_past(&self, first: Position, count: u32) -> bool {
+        if self.read.backwards {
+            first.plus(u64::from(count)) <= self.read.after
+        } else {
+            first >= self.read.before || first > self.view.head()
+        }
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<Event>;
+
+    fn next(&mut self) -> Option<Result<Event>> {
+        if self.done || self.left == 0 {
+            return None;
+        }
+        let result = self.step().transpose();
+        match &result {
+            Some(Ok(_)) => self.left -= 1,
+            _ => self.done = true,
+        }
+        result
+    }
+}
+
+impl View {
+    /// The events of a query, in the order of their positions, one by one as they are asked for.
+    pub fn read(&self, query: &Query, read: Read) -> Events {
+        Events::new(self.clone(), query.clone(), read)
+    }
+}

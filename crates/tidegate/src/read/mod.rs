@@ -1,0 +1,11 @@
+//! Reading: views, queries and the events they select.
+mod query;
+mod range;
+mod set;
+mod view;
+mod events;
+
+pub use events::Events;
+pub use query::{Item, Query};
+pub use range::Read;
+pub use view::View;

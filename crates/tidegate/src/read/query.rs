@@ -1,0 +1,128 @@
+//! Queries: which events to select.
+
+use tidegate_format::{Cause, EventId, Text};
+
+/// Which events to select: all of them, or those that match one of several [`Item`]s.
+///
+/// ```
+/// use tidegate::{Item, Query};
+/// let course = Query::from(Item::new().tag("course:c1").kind("course.*"));
+/// let both = course.or(Item::new().tag("student:s1").kind("student.subscribed"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Query(Option<Vec<Item>>);
+
+impl Query {
+    /// Every event.
+    pub const ALL: Self = Self(None);
+
+    /// The events of one stream.
+    pub fn stream(coordinate: impl Into<tidegate_format::Coordinate>) -> Self {
+        let coordinate = coordinate.into();
+        Item::new().scope(coordinate.scope).entity(coordinate.entity).lane(coordinate.lane).into()
+    }
+
+    /// The events that match this query or the item. Every event stays every event.
+    #[must_use]
+    pub fn or(mut self, item: Item) -> Self {
+        if let Some(items) = &mut self.0 {
+            items.push(item);
+        }
+        self
+    }
+
+    /// Its items, never none; nothing where it selects every event.
+    pub fn items(&self) -> Option<&[Item]> {
+        self.0.as_deref()
+    }
+}
+
+impl From<Item> for Query {
+    fn from(item: Item) -> Self {
+        Self(Some(vec![item]))
+    }
+}
+
+/// Any of the kinds, and all of the tags, and the rest as far as it is said. An item that says nothing
+/// selects every event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Item {
+    pub(crate) kinds: Vec<Text>,
+    pub(crate) tags: Vec<Text>,
+    pub(crate) scope: Option<Text>,
+    pub(crate) entity: Option<Entity>,
+    pub(crate) lane: Option<u32>,
+    pub(crate) correlation: Option<EventId>,
+    pub(crate) cause: Option<Cause>,
+}
+
+/// An entity, or all whose name starts alike.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Entity {
+    Exactly(Text),
+    StartsWith(Text),
+}
+
+impl Item {
+    /// An item that selects every event.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Of this kind, or one of those named so before. `order.*` names a family: every kind that starts with
+    /// `order.`.
+    #[must_use]
+    pub fn kind(mut self, kind: impl Into<Text>) -> Self {
+        self.kinds.push(kind.into());
+        self
+    }
+
+    /// With this tag, and those named so before.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<Text>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// In this scope.
+    #[must_use]
+    pub fn scope(mut self, scope: impl Into<Text>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// About this entity.
+    #[must_use]
+    pub fn entity(mut self, entity: impl Into<Text>) -> Self {
+        self.entity = Some(Entity::Exactly(entity.into()));
+        self
+    }
+
+    /// About an entity whose name starts so.
+    #[must_use]
+    pub fn entity_prefix(mut self, prefix: impl Into<Text>) -> Self {
+        self.entity = Some(Entity::StartsWith(prefix.into()));
+        self
+    }
+
+    /// On this lane.
+    #[must_use]
+    pub fn lane(mut self, lane: u32) -> Self {
+        self.lane = Some(lane);
+        self
+    }
+
+    /// In the flow that this event began.
+    #[must_use]
+    pub fn correlation(mut self, id: EventId) -> Self {
+        self.correlation = Some(id);
+        self
+    }
+
+    /// Led to by this event.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<Cause>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+}

@@ -1,0 +1,115 @@
+//! Views: consistent moments to read from.
+
+use std::sync::Arc;
+
+use tidegate_format::{Coordinate, EventId, Position, Result, Version};
+use tidegate_segment::{Event, Segment, Term};
+
+use super::query::Query;
+use super::range::Read;
+use super::set::{PositionOf, Set};
+use crate::published::{Log, Published};
+
+/// A consistent moment of the log: what was visible when it was taken, and nothing later. Cheap to take,
+/// to clone and to hold; it blocks nobody.
+#[derive(Clone, Debug)]
+pub struct View {
+    log: Arc<Log>,
+    head: Position,
+}
+
+impl View {
+    pub(crate) fn of(published: &Published) -> Self {
+        // The order matters: segments that are read after the head hold everything up to it.
+        let head = published.visible();
+        Self { log: published.log(), head }
+    }
+
+    /// The last position it shows; 0 where the log is empty.
+    pub fn head(&self) -> Position {
+        self.head
+    }
+
+    /// The event at a position; nothing for 0 and past the head.
+    pub fn at(&self, position: Position) -> Result<Option<Event>> {
+        match self.locate(position) {
+            Some((segment, event)) => segment.event(event).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The event with this id.
+    pub fn find(&self, id: EventId) -> Result<Option<Event>> {
+        for segment in self.log.0.iter().rev() {
+            if let Some(event) = segment.find_id(id)?
+                && segment.first().plus(u64::from(event)) <= self.head
+            {
+                return segment.event(event).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many events a stream has; 0 where it has none.
+    pub fn version(&self, stream: &Coordinate) -> Result<Version> {
+        Ok(self.stream_head(stream)?.map_or(Version::EMPTY, |event| event.version()))
+    }
+
+    /// The last event of a stream.
+    pub fn stream_head(&self, stream: &Coordinate) -> Result<Option<Event>> {
+        let term = Term::stream(&stream.scope, &stream.entity, stream.lane);
+        for (segment, count) in self.segments().rev() {
+            let set = segment.find(&term)?.map_or(Set::None, Set::List);
+            if let Some(event) = count.checked_sub(1).and_then(|last| set.last_up_to(last)) {
+                return segment.event(event).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many events a query selects, without reading them.
+    pub fn count(&self, query: &Query, read: Read) -> Result<u64> {
+        let mut total = 0;
+        for (segment, count) in self.segments() {
+            let (from, to) = read.within(segment.first(), count);
+            if from < to {
+                total += Set::of(query, segment, self)?.count(from, to);
+            }
+        }
+        Ok(total.min(read.limit.map_or(u64::MAX, |limit| limit as u64)))
+    }
+
+    /// The segments with how many of their events are visible.
+    pub(crate) fn segments(&self) -> impl DoubleEndedIterator<Item = (&Arc<Segment>, u32)> {
+        self.log.0.iter().enumerate().map(|(at, segment)| (segment, self.visible_in(at)))
+    }
+
+    pub(crate) fn segment(&self, at: usize) -> Option<(&Arc<Segment>, u32)> {
+        self.log.0.get(at).map(|segment| (segment, self.visible_in(at)))
+    }
+
+    /// The place in the list of segments of the one that holds a position.
+    pub(crate) fn segment_of(&self, position: Position) -> usize {
+        self.log.locate(position).map_or(0, |(at, _)| at)
+    }
+
+    fn visible_in(&self, at: usize) -> u32 {
+        let first = self.log.0[at].first();
+        let end = self.log.0.get(at + 1).map_or(Position::MAX, |next| next.first().before());
+        (end.min(self.head).0 + 1).saturating_sub(first.0) as u32
+    }
+
+    fn locate(&self, position: Position) -> Option<(&Arc<Segment>, u32)> {
+        if position > self.head {
+            return None;
+        }
+        let (_, segment) = self.log.locate(position)?;
+        Some((segment, (position.0 - segment.first().0) as u32))
+    }
+}
+
+impl PositionOf for View {
+    fn position_of(&self, id: EventId) -> Result<Option<Position>> {
+        Ok(self.find(id)?.map(|event| event.position()))
+    }
+}

@@ -1,0 +1,124 @@
+//! How a store is opened and how a batch is appended: values, each with a sensible default.
+
+use std::time::Duration;
+
+use tidegate_format::limit::SEGMENT_BYTES_MAX;
+use tidegate_format::{Error, Position, Result, SEGMENT_HEAD_BYTES};
+
+/// When an append is answered, and so what a crash of the machine can cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// After the sync: an acknowledged event survives the end of the process and of the machine.
+    #[default]
+    Synced,
+    /// After the write; a sync follows within this time. The end of the process costs nothing; the end of
+    /// the machine costs what was acknowledged since the last sync.
+    Interval(Duration),
+    /// After the write; synced only when something else asks for it ([`wait_durable`], a synced append, a
+    /// new segment, closing). The end of the process costs nothing; the end of the machine costs whatever
+    /// the operating system had not written back.
+    ///
+    /// [`wait_durable`]: crate::Store::wait_durable
+    Buffered,
+}
+
+/// What opening may do to the directory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Write, and create the store where there is none.
+    #[default]
+    Create,
+    /// Write to a store that is there.
+    Write,
+    /// Read only, beside a writer in another process or on media that cannot be written. Takes no lock and
+    /// writes nothing.
+    Read,
+}
+
+/// What an append does when the queue is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It waits for room.
+    #[default]
+    Wait,
+    /// It is refused with [`ErrorKind::Full`](crate::ErrorKind::Full).
+    Refuse,
+}
+
+/// How a store is opened.
+///
+/// ```
+/// use tidegate::{Durability, Options};
+/// let options = Options { segment_bytes: 16 << 20, durability: Durability::Buffered, ..Options::default() };
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// What opening may do to the directory.
+    pub access: Access,
+    /// The durability of appends that do not choose their own.
+    pub durability: Durability,
+    /// Bytes at which a segment is followed by a new one: 64 MiB, at most 1 GiB. One frame may exceed it.
+    pub segment_bytes: u64,
+    /// Bytes of batches that may wait to be committed: 64 MiB. One batch may exceed it.
+    pub queue_bytes: usize,
+    /// Whether sealed segments are mapped into memory. Without maps a file that somebody cuts short can
+    /// never end the process, and reads are slower.
+    pub map: bool,
+    /// Whether the store has a thread of its own, which commits what was submitted without waiting and syncs
+    /// at intervals. Without it [`Store::step`](crate::Store::step) does that, whenever it is called.
+    pub thread: bool,
+    /// A position the log is known to have reached. A log that ends before it, such as an older copy put
+    /// back in its place, is not opened.
+    pub expected_head: Position,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            access: Access::default(),
+            durability: Durability::default(),
+            segment_bytes: 64 << 20,
+            queue_bytes: 64 << 20,
+            map: true,
+            thread: true,
+            expected_head: Position::START,
+        }
+    }
+}
+
+impl Options {
+    /// The default options for reading only.
+    pub fn read_only() -> Self {
+        Self { access: Access::Read, ..Self::default() }
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let least = SEGMENT_HEAD_BYTES as u64 + 1;
+        if (least..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes) {
+            return Ok(());
+        }
+        let bytes = self.segment_bytes;
+        Err(Error::invalid(format!("segment_bytes is {bytes}, it goes from {least} to {SEGMENT_BYTES_MAX}")))
+    }
+}
+
+/// How one batch is appended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Append {
+    /// Its durability, if not that of the store.
+    pub durability: Option<Durability>,
+    /// What to do when the queue is full.
+    pub when_full: WhenFull,
+}
+
+impl Append {
+    /// Answered only once it is synced.
+    pub fn synced() -> Self {
+        Self { durability: Some(Durability::Synced), ..Self::default() }
+    }
+
+    /// Answered once it is written.
+    pub fn buffered() -> Self {
+        Self { durability: Some(Durability::Buffered), ..Self::default() }
+    }
+}

@@ -1,0 +1,316 @@
+//! The store: everything a caller does begins here.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tidegate_disk::{Lock, World};
+use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
+
+use crate::batch::Batch;
+use crate::edge::{self, Follower, OpenReport};
+use crate::journal::{self, Committer, Ids, Journal, Leads, Ticket};
+use crate::published::{Deadline, Frontier, Published};
+use crate::read::{Events, Query, Read, View};
+use crate::receipt::Receipt;
+use crate::settings::{Access, Append, Durability, Options};
+use crate::threads::{Bell, Ring, Upkeep};
+use crate::verify::{Verified, verify};
+
+/// One log of events in one directory. A handle that many threads share by reference or in an [`Arc`].
+///
+/// ```
+/// use tidegate::{Append, Draft, Options, Query, Read, Store};
+///
+/// let store = Store::in_memory(Options::default())?;
+/// let receipt = store.append(
+///     Draft::new(("bank", "alice"), "account.opened").json(r#"{"limit":100}"#),
+///     Append::default(),
+/// )?;
+/// for event in store.read(&Query::stream(("bank", "alice")), Read::all())? {
+///     let event = event?;
+///     assert_eq!((event.position(), event.kind()), (receipt.first(), "account.opened"));
+/// }
+/// store.close()?;
+/// # Ok::<(), tidegate::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Store {
+    id: StoreId,
+    published: Arc<Published>,
+    report: OpenReport,
+    world: World,
+    durability: Durability,
+    role: Role,
+}
+
+#[derive(Debug)]
+enum Role {
+    Writer(Box<Writer>),
+    Reader(Box<Follower>),
+}
+
+#[derive(Debug)]
+struct Writer {
+    // Dropped in this order: the thread ends, then the lock is let go.
+    upkeep: Mutex<Option<Upkeep>>,
+    journal: Arc<Journal>,
+    bell: Arc<Bell>,
+    ids: Ids,
+    process: u32,
+    salt: u64,
+    lock: Mutex<Option<Box<dyn Lock>>>,
+}
+
+impl Store {
+    /// Opens the store in a directory.
+    pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Self> {
+        Self::open_in(World::native(directory.as_ref()), options)
+    }
+
+    /// Opens a new store that lives in memory and ends with its handle: for tests and examples.
+    pub fn in_memory(options: Options) -> Result<Self> {
+        Self::open_in(World::memory(), options)
+    }
+
+    /// Opens the store of a world: a disk, a clock and randomness that the caller brings.
+    pub fn open_in(world: World, options: Options) -> Result<Self> {
+        options.check()?;
+        if options.access == Access::Read {
+            return Self::open_reader(world, &options);
+        }
+        let opened = edge::open(&world, &options)?;
+        let (store, published) = (opened.store, opened.published);
+        let clock = Arc::clone(&world.clock);
+        let edge = Box::new(opened.edge);
+        let committer = Committer::new(store.id, edge, Arc::clone(&published), clock, opened.time);
+        let bell = Arc::new(Bell::new(options.thread));
+        let caller = Box::new(Ring(Arc::clone(&bell)));
+        let journal = Arc::new(Journal::new(committer, Arc::clone(&published), options.queue_bytes, caller));
+        let upkeep = options.thread.then(|| Upkeep::start(&journal, Arc::clone(&bell))).transpose()?;
+        tracing::debug!(id = %store.id, report = %opened.report, "opened a store");
+        let writer = Writer {
+            upkeep: Mutex::new(upkeep),
+            journal,
+            bell,
+            ids: Ids::new(&*world.random),
+            process: std::process::id(),
+            salt: store.salt,
+            lock: Mutex::new(Some(opened.lock)),
+        };
+        Ok(Self {
+            id: store.id,
+            published,
+            report: opened.report,
+            world,
+            durability: options.durability,
+            role: Role::Writer(Box::new(writer)),
+        })
+    }
+
+    fn open_reader(world: World, options: &Options) -> Result<Self> {
+        let (follower, report) = Follower::open(&world, options)?;
+        Ok(Self {
+            id: follower.store().id,
+            published: Arc::clone(follower.published()),
+            report,
+            world,
+            durability: options.durability,
+            role: Role::Reader(Box::new(follower)),
+        })
+    }
+
+    /// The store's id.
+    pub fn id(&self) -> StoreId {
+        self.id
+    }
+
+    /// What opening found and did.
+    pub fn report(&self) -> &OpenReport {
+        &self.report
+    }
+
+    /// Appends a batch, or a single draft, and waits until it is as durable as asked for. Either all of its
+    /// events are in the log then, at consecutive positions, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) for a draft that breaks a rule or a limit, and
+    /// [`Refused`](ErrorKind::Refused) for an unknown cause or an id that is in the log already: nothing was
+    /// written. [`Full`](ErrorKind::Full) when the queue or the disk is: nothing was written.
+    /// [`Ended`](ErrorKind::Ended) when the writer has ended; if it ended over this batch, whether its
+    /// events are kept is unknown until the store is opened again.
+    pub fn append(&self, batch: impl Into<Batch>, append: Append) -> Result<Receipt> {
+        let (writer, prepared) = self.prepare(&batch.into())?;
+        let durability = append.durability.unwrap_or(self.durability);
+        let receipt = writer.journal.append(prepared, durability, append.when_full)?;
+        if let Durability::Interval(interval) = durability {
+            writer.bell.sync_within(interval);
+        }
+        Ok(receipt)
+    }
+
+    /// Queues a batch to be appended and returns at once with a [`Ticket`] for the answer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`append`](Self::append) that are known before the batch is queued; the rest comes with the
+    /// ticket's answer.
+    pub fn submit(&self, batch: impl Into<Batch>, append: Append) -> Result<Ticket> {
+        let (writer, prepared) = self.prepare(&batch.into())?;
+        let durability = append.durability.unwrap_or(self.durability);
+        let ticket = writer.journal.submit(prepared, durability, append.when_full)?;
+        if let Durability::Interval(interval) = durability {
+            writer.bell.sync_within(interval);
+        }
+        Ok(ticket)
+    }
+
+    fn prepare(&self, batch: &Batch) -> Result<(&Writer, journal::Prepared)> {
+        let writer = self.writer()?;
+        let micros = self.world.clock.now_micros();
+        let view = View::of(&self.published);
+        let prepared = journal::prepare(batch, &view, &writer.ids, edge::seed(writer.salt), micros)?;
+        Ok((writer, prepared))
+    }
+
+    /// The log as it is now. A store opened for reading only first takes in what the writer has made
+    /// durable since.
+    pub fn view(&self) -> Result<View> {
+        if let Role::Reader(follower) = &self.role {
+            follower.refresh()?;
+        }
+        Ok(View::of(&self.published))
+    }
+
+    /// The events of a query as the log is now: [`View::read`] of a new [`view`](Self::view).
+    pub fn read(&self, query: &Query, read: Read) -> Result<Events> {
+        Ok(self.view()?.read(query, read))
+    }
+
+    /// How far the log got.
+    pub fn frontier(&self) -> Frontier {
+        self.published.frontier()
+    }
+
+    /// Waits until an event at this position is visible, but no longer than `timeout`, and returns the
+    /// last position that is. A smaller one than asked for means that the time is over. A store opened for
+    /// reading only looks for what another process wrote every 5 milliseconds.
+    pub fn wait_visible(&self, position: Position, timeout: Duration) -> Result<Position> {
+        let deadline = Deadline::after(timeout);
+        let seen = |published: &Published| published.visible() >= position || published.ended().is_some();
+        match &self.role {
+            Role::Writer(_) => {
+                self.published.wait(deadline, seen);
+            }
+            Role::Reader(follower) => loop {
+                follower.refresh()?;
+                let pause = Deadline::after(Duration::from_millis(5));
+                let (wake, last) = match (deadline, pause) {
+                    (Some(deadline), Some(pause)) => {
+                        (Some(deadline.sooner(pause)), deadline.sooner(pause) == deadline)
+                    }
+                    (None, pause) => (pause, false),
+                    (deadline, None) => (deadline, true),
+                };
+                if self.published.wait(wake, seen) || last {
+                    break;
+                }
+            },
+        }
+        Ok(self.published.visible())
+    }
+
+    /// Makes everything up to this position durable, with a sync of its own where none is under way for it,
+    /// and returns the last durable position. A position that is not written yet is waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut) when `timeout` is over, [`Ended`](ErrorKind::Ended) when the writer
+    /// ended first.
+    pub fn wait_durable(&self, position: Position, timeout: Duration) -> Result<Position> {
+        let writer = self.writer()?;
+        let written = |published: &Published| published.written() >= position || published.ended().is_some();
+        if self.published.durable() < position {
+            if !self.published.wait(Deadline::after(timeout), written) {
+                let message = format!("position {position} was not written in time");
+                return Err(Error::new(ErrorKind::TimedOut, message));
+            }
+            if self.published.durable() < position {
+                writer.journal.flush()?;
+            }
+        }
+        let durable = self.published.durable();
+        match self.published.ended() {
+            Some(error) if durable < position => Err(error),
+            _ => Ok(durable),
+        }
+    }
+
+    /// Reads everything that is visible from its files and checks every checksum, link, leaf and cause.
+    /// `progress` is called now and then with how much was verified so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Damaged`](ErrorKind::Damaged) with the place of the first fault.
+    pub fn verify(&self, progress: impl FnMut(Verified)) -> Result<Verified> {
+        verify(&self.view()?, progress)
+    }
+
+    /// Does what the store's own thread would do, for a store opened without one
+    /// ([`Options::thread`]): commits what was submitted, and syncs what waits for its interval.
+    pub fn step(&self) -> Result<()> {
+        let writer = self.writer()?;
+        writer.journal.lead_if_idle();
+        writer.journal.flush()
+    }
+
+    /// Ends the writer in good order: commits what is queued, syncs it, and lets the lock go. Reads go on as
+    /// long as the handle lives. Dropping the last handle does the same, but cannot say what went wrong.
+    pub fn close(&self) -> Result<()> {
+        match &self.role {
+            Role::Reader(_) => Ok(()),
+            Role::Writer(writer) => writer.close(),
+        }
+    }
+
+    fn writer(&self) -> Result<&Writer> {
+        match &self.role {
+            Role::Reader(_) => {
+                Err(Error::invalid("the store is open for reading only; open it for writing to do this"))
+            }
+            Role::Writer(writer) if writer.process != std::process::id() => {
+                let message = "this process is a fork of the one that opened the store; open it again";
+                Err(Error::new(ErrorKind::Locked, message))
+            }
+            Role::Writer(writer) => Ok(writer),
+        }
+    }
+}
+
+impl Writer {
+    fn close(&self) -> Result<()> {
+        let Some(lock) = self.lock.lock().take() else { return Ok(()) };
+        // A fork shares the lock with its parent and must not end the parent's store.
+        if self.process != std::process::id() {
+            std::mem::forget(lock);
+            return Ok(());
+        }
+        drop(self.upkeep.lock().take());
+        self.journal.lead_if_idle();
+        let closed = self.journal.committer().close();
+        drop(lock);
+        closed
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Err(error) = self.close()
+            && error.kind() != ErrorKind::Ended
+        {
+            tracing::error!(%error, "the store was not closed in good order");
+        }
+    }
+}

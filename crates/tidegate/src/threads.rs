@@ -1,0 +1,142 @@
+//! The store's own thread: the only place that starts one.
+//!
+//! It sleeps until it is called: to lead the commit of what was submitted without waiting, or to sync what
+//! was acknowledged before its sync, at the time that was promised. It never polls.
+
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tidegate_format::{Error, ErrorKind, Result};
+
+use crate::journal::{Caller, Journal, Leads};
+use crate::published::Deadline;
+
+/// What the thread is asked for.
+#[derive(Debug, Default)]
+struct Wanted {
+    lead: bool,
+    sync_at: Option<Instant>,
+    stop: bool,
+}
+
+/// The other end of the thread's ear.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    wanted: Mutex<Wanted>,
+    rung: Condvar,
+    /// Whether anybody listens.
+    listened_to: bool,
+}
+
+impl Bell {
+    pub(crate) fn new(listened_to: bool) -> Self {
+        Self { listened_to, ..Self::default() }
+    }
+
+    /// Asks for a sync within this time.
+    pub(crate) fn sync_within(&self, interval: Duration) {
+        let Some(at) = Deadline::after(interval).map(Deadline::instant) else { return };
+        let mut wanted = self.wanted.lock();
+        let sooner = wanted.sync_at.is_none_or(|planned| at < planned);
+        if sooner {
+            wanted.sync_at = Some(at);
+            drop(wanted);
+            self.rung.notify_one();
+        }
+    }
+
+    fn stop(&self) {
+        self.wanted.lock().stop = true;
+        self.rung.notify_one();
+    }
+
+    fn wait(&self) -> Task {
+        let mut wanted = self.wanted.lock();
+        loop {
+            if wanted.lead {
+                wanted.lead = false;
+                return Task::Lead;
+            }
+            if wanted.stop {
+                return Task::Stop;
+            }
+            match wanted.sync_at {
+                None => self.rung.wait(&mut wanted),
+                Some(at) => {
+                    if self.rung.wait_until(&mut wanted, at).timed_out() {
+                        wanted.sync_at = None;
+                        return Task::Sync;
+                    }
+                }
+            }
+        }
+    }
+}
+
+enum Task {
+    Lead,
+    Sync,
+    Stop,
+}
+
+/// A bell that several owners ring.
+#[derive(Clone, Debug)]
+pub(crate) struct Ring(pub(crate) Arc<Bell>);
+
+impl Caller for Ring {
+    fn call(&self) -> bool {
+        if self.0.listened_to {
+            self.0.wanted.lock().lead = true;
+            self.0.rung.notify_one();
+        }
+        self.0.listened_to
+    }
+}
+
+/// The running thread; dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Upkeep {
+    bell: Arc<Bell>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Upkeep {
+    /// Starts the thread.
+    pub(crate) fn start(journal: &Arc<Journal>, bell: Arc<Bell>) -> Result<Self> {
+        let (journal, heard) = (Arc::downgrade(journal), Arc::clone(&bell));
+        #[expect(clippy::disallowed_methods, reason = "this is the place where threads start")]
+        let thread = std::thread::Builder::new()
+            .name("tidegate".to_owned())
+            .spawn(move || run(&journal, &heard))
+            .map_err(|cause| Error::new(ErrorKind::Io, "the store's thread cannot start").because(cause))?;
+        Ok(Self { bell, thread: Some(thread) })
+    }
+}
+
+impl Drop for Upkeep {
+    fn drop(&mut self) {
+        self.bell.stop();
+        if let Some(thread) = self.thread.take() {
+            // A panic there has ended the writer already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(journal: &Weak<Journal>, bell: &Bell) {
+    loop {
+        let task = bell.wait();
+        let Some(journal) = journal.upgrade() else { return };
+        match task {
+            Task::Lead => journal.lead(),
+            Task::Sync => {
+                if let Err(error) = journal.flush() {
+                    tracing::error!(%error, "the sync at the interval failed; the writer has ended");
+                }
+            }
+            Task::Stop => return,
+        }
+    }
+}
