@@ -25,13 +25,15 @@
 //! Reading order: [`Store`] (the facade), [`Options`] and [`Append`] (how), [`Draft`] and [`Batch`] (what
 //! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`Read`] and [`Events`]
 //! (reading), [`Error`] (what can go wrong and what to do).
-mod settings;
+pub mod settings;
 mod batch;
-mod receipt;
+pub mod receipt;
+pub mod frontier;
+mod deadline;
 mod published;
 mod read;
 mod edge;
-mod verify;
+pub mod verify;
 mod journal;
 mod threads;
 mod store;
@@ -39,15 +41,13 @@ mod store;
 pub use batch::Batch;
 pub use edge::OpenReport;
 pub use journal::Ticket;
-pub use published::Frontier;
 pub use read::{Events, Item, Query, Read, View};
-pub use receipt::{Receipt, Receipted};
-pub use settings::{Access, Append, Durability, Options, WhenFull};
+pub use receipt::Receipt;
+pub use settings::{Access, Append, Durability, Options};
 pub use store::Store;
-pub use tidegate_disk::World;
+pub use tidegate_disk as disk;
 pub use tidegate_format::{
     Cause, Coordinate, Draft, Error, ErrorKind, EventId, Hash, Micros, PayloadType, Place, Position, Result,
     StoreId, Version, limit,
 };
 pub use tidegate_segment::Event;
-pub use verify::Verified;

@@ -6,28 +6,16 @@
 //! P2. A waiter that saw too little and then waits is woken by the next growth (no lost wake-up): it counts
 //!     itself before it looks, and the publisher looks at that count after it has published.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 use tidegate_format::{Error, Position};
 use tidegate_segment::Segment;
 
-/// How far the log got. `accepted >= written >= durable`, and `written >= visible`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frontier {
-    /// The last position given to an event.
-    pub accepted: Position,
-    /// The last position handed to the operating system.
-    pub written: Position,
-    /// The last position known to survive the end of the machine.
-    pub durable: Position,
-    /// The last position that views show.
-    pub visible: Position,
-}
+use crate::deadline::Deadline;
+use crate::frontier::Frontier;
 
 /// The segments of the log, in order; the last one is active.
 #[derive(Debug)]
@@ -135,7 +123,7 @@ impl Published {
     }
 
     /// Waits until `done` says so or the deadline passes, and returns what it says then.
-    pub(crate) fn wait(&self, deadline: Option<Deadline>, done: impl Fn(&Self) -> bool) -> bool {
+    pub(crate) fn wait(&self, deadline: Option<&Deadline>, done: impl Fn(&Self) -> bool) -> bool {
         if done(self) {
             return true;
         }
@@ -144,40 +132,15 @@ impl Published {
         let mut in_time = true;
         while !done(self) && in_time {
             match deadline {
-                Some(deadline) => in_time = !self.moved.wait_until(&mut gate, deadline.0).timed_out(),
+                Some(deadline) => {
+                    self.moved.wait_for(&mut gate, deadline.left());
+                    in_time = !deadline.is_over();
+                }
                 None => self.moved.wait(&mut gate),
             }
         }
         drop(gate);
         self.waiters.fetch_sub(1, Ordering::SeqCst);
         done(self)
-    }
-}
-
-/// When a wait ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Deadline(Instant);
-
-impl Deadline {
-    /// The one of two that comes first.
-    pub(crate) fn sooner(self, other: Self) -> Self {
-        Self(self.0.min(other.0))
-    }
-
-    /// So much from now; nothing where that is too far away to say.
-    pub(crate) fn after(time: Duration) -> Option<Self> {
-        #[expect(clippy::disallowed_methods, reason = "a wait of this process, not a time of the log")]
-        Instant::now().checked_add(time).map(Self)
-    }
-
-    pub(crate) fn instant(self) -> Instant {
-        self.0
-    }
-}
-
-impl fmt::Display for Frontier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { accepted, written, durable, visible } = self;
-        write!(f, "accepted {accepted}, written {written}, durable {durable}, visible {visible}")
     }
 }

@@ -9,9 +9,11 @@ use tidegate_disk::{Lock, World};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 
 use crate::batch::Batch;
+use crate::deadline::Deadline;
 use crate::edge::{self, Follower, OpenReport};
+use crate::frontier::Frontier;
 use crate::journal::{self, Committer, Ids, Journal, Leads, Ticket};
-use crate::published::{Deadline, Frontier, Published};
+use crate::published::Published;
 use crate::read::{Events, Query, Read, View};
 use crate::receipt::Receipt;
 use crate::settings::{Access, Append, Durability, Options};
@@ -87,7 +89,13 @@ impl Store {
         let committer = Committer::new(store.id, edge, Arc::clone(&published), clock, opened.time);
         let bell = Arc::new(Bell::new(options.thread));
         let caller = Box::new(Ring(Arc::clone(&bell)));
-        let journal = Arc::new(Journal::new(committer, Arc::clone(&published), options.queue_bytes, caller));
+        let journal = Arc::new(Journal::new(
+            committer,
+            Arc::clone(&published),
+            options.queue_bytes,
+            caller,
+            Arc::clone(&world.clock),
+        ));
         let upkeep = options.thread.then(|| Upkeep::start(&journal, Arc::clone(&bell))).transpose()?;
         tracing::debug!(id = %store.id, report = %opened.report, "opened a store");
         let writer = Writer {
@@ -146,7 +154,7 @@ impl Store {
         let durability = append.durability.unwrap_or(self.durability);
         let receipt = writer.journal.append(prepared, durability, append.when_full)?;
         if let Durability::Interval(interval) = durability {
-            writer.bell.sync_within(interval);
+            writer.bell.sync_at(self.deadline(interval));
         }
         Ok(receipt)
     }
@@ -162,7 +170,7 @@ impl Store {
         let durability = append.durability.unwrap_or(self.durability);
         let ticket = writer.journal.submit(prepared, durability, append.when_full)?;
         if let Durability::Interval(interval) = durability {
-            writer.bell.sync_within(interval);
+            writer.bell.sync_at(self.deadline(interval));
         }
         Ok(ticket)
     }
@@ -198,26 +206,21 @@ impl Store {
     /// last position that is. A smaller one than asked for means that the time is over. A store opened for
     /// reading only looks for what another process wrote every 5 milliseconds.
     pub fn wait_visible(&self, position: Position, timeout: Duration) -> Result<Position> {
-        let deadline = Deadline::after(timeout);
+        let deadline = self.deadline(timeout);
         let seen = |published: &Published| published.visible() >= position || published.ended().is_some();
         match &self.role {
             Role::Writer(_) => {
-                self.published.wait(deadline, seen);
+                self.published.wait(Some(&deadline), seen);
             }
-            Role::Reader(follower) => loop {
-                follower.refresh()?;
-                let pause = Deadline::after(Duration::from_millis(5));
-                let (wake, last) = match (deadline, pause) {
-                    (Some(deadline), Some(pause)) => {
-                        (Some(deadline.sooner(pause)), deadline.sooner(pause) == deadline)
-                    }
-                    (None, pause) => (pause, false),
-                    (deadline, None) => (deadline, true),
-                };
-                if self.published.wait(wake, seen) || last {
-                    break;
+            Role::Reader(follower) => {
+                // Nothing tells a process of another one's writes, so it has to look.
+                let mut over = false;
+                while !over {
+                    follower.refresh()?;
+                    let pause = self.deadline(deadline.left().min(Duration::from_millis(5)));
+                    over = self.published.wait(Some(&pause), seen) || deadline.is_over();
                 }
-            },
+            }
         }
         Ok(self.published.visible())
     }
@@ -233,7 +236,7 @@ impl Store {
         let writer = self.writer()?;
         let written = |published: &Published| published.written() >= position || published.ended().is_some();
         if self.published.durable() < position {
-            if !self.published.wait(Deadline::after(timeout), written) {
+            if !self.published.wait(Some(&self.deadline(timeout)), written) {
                 let message = format!("position {position} was not written in time");
                 return Err(Error::new(ErrorKind::TimedOut, message));
             }
@@ -273,6 +276,10 @@ impl Store {
             Role::Reader(_) => Ok(()),
             Role::Writer(writer) => writer.close(),
         }
+    }
+
+    fn deadline(&self, time: Duration) -> Deadline {
+        Deadline::after(&self.world.clock, time)
     }
 
     fn writer(&self) -> Result<&Writer> {

@@ -5,19 +5,19 @@
 
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use tidegate_format::{Error, ErrorKind, Result};
 
+use crate::deadline::Deadline;
 use crate::journal::{Caller, Journal, Leads};
-use crate::published::Deadline;
 
 /// What the thread is asked for.
 #[derive(Debug, Default)]
 struct Wanted {
     lead: bool,
-    sync_at: Option<Instant>,
+    sync_at: Option<Deadline>,
     stop: bool,
 }
 
@@ -35,11 +35,10 @@ impl Bell {
         Self { listened_to, ..Self::default() }
     }
 
-    /// Asks for a sync within this time.
-    pub(crate) fn sync_within(&self, interval: Duration) {
-        let Some(at) = Deadline::after(interval).map(Deadline::instant) else { return };
+    /// Asks for a sync by this time.
+    pub(crate) fn sync_at(&self, at: Deadline) {
         let mut wanted = self.wanted.lock();
-        let sooner = wanted.sync_at.is_none_or(|planned| at < planned);
+        let sooner = wanted.sync_at.as_ref().is_none_or(|planned| at.is_before(planned));
         if sooner {
             wanted.sync_at = Some(at);
             drop(wanted);
@@ -62,13 +61,13 @@ impl Bell {
             if wanted.stop {
                 return Task::Stop;
             }
-            match wanted.sync_at {
+            match wanted.sync_at.take() {
                 None => self.rung.wait(&mut wanted),
+                Some(at) if at.is_over() => return Task::Sync,
                 Some(at) => {
-                    if self.rung.wait_until(&mut wanted, at).timed_out() {
-                        wanted.sync_at = None;
-                        return Task::Sync;
-                    }
+                    let left = at.left();
+                    wanted.sync_at = Some(at);
+                    self.rung.wait_for(&mut wanted, left);
                 }
             }
         }

@@ -9,13 +9,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use tidegate_disk::Clock;
 use tidegate_format::{Error, ErrorKind, Result, limit};
 
 use super::committer::{Committer, Entry};
 use super::prepare::Prepared;
 use super::ticket::{Leads, Slot, Ticket, Woken};
+use crate::deadline::Deadline;
 use crate::published::Published;
 use crate::receipt::Receipt;
 use crate::settings::{Durability, WhenFull};
@@ -38,6 +41,7 @@ pub(crate) struct Journal {
     committer: Mutex<Committer>,
     published: Arc<Published>,
     caller: Box<dyn Caller>,
+    clock: Arc<dyn Clock>,
 }
 
 #[derive(Debug, Default)]
@@ -53,9 +57,10 @@ impl Journal {
         published: Arc<Published>,
         bytes_max: usize,
         caller: Box<dyn Caller>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let committer = Mutex::new(committer);
-        Self { queue: Mutex::default(), room: Condvar::new(), bytes_max, committer, published, caller }
+        Self { queue: Mutex::default(), room: Condvar::new(), bytes_max, committer, published, caller, clock }
     }
 
     /// Appends a batch and waits for its answer.
@@ -182,6 +187,10 @@ impl Journal {
 }
 
 impl Leads for Journal {
+    fn deadline(&self, time: Duration) -> Deadline {
+        Deadline::after(&self.clock, time)
+    }
+
     fn lead_if_idle(&self) {
         let mut queue = self.queue.lock();
         if queue.led || queue.entries.is_empty() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use tidegate_format::{Error, ErrorKind, Result};
 
-use crate::published::Deadline;
+use crate::deadline::Deadline;
 use crate::receipt::Receipt;
 
 /// Where the answer to one batch is put, and where its thread waits.
@@ -65,7 +65,7 @@ impl Slot {
     }
 
     /// Waits for the answer, or to be asked to lead.
-    pub(crate) fn wait(&self, deadline: Option<Deadline>) -> Woken {
+    pub(crate) fn wait(&self, deadline: Option<&Deadline>) -> Woken {
         let mut state = self.state.lock();
         state.waiting = true;
         let woken = loop {
@@ -77,7 +77,10 @@ impl Slot {
                 break Woken::Lead;
             }
             let timed_out = match deadline {
-                Some(deadline) => self.changed.wait_until(&mut state, deadline.instant()).timed_out(),
+                Some(deadline) => {
+                    self.changed.wait_for(&mut state, deadline.left());
+                    deadline.is_over()
+                }
                 None => {
                     self.changed.wait(&mut state);
                     false
@@ -102,6 +105,8 @@ pub(crate) trait Leads: Send + Sync {
     fn lead_if_idle(&self);
     /// Commits the next groups, having been asked to.
     fn lead(&self);
+    /// When it will be so much later than now.
+    fn deadline(&self, time: Duration) -> Deadline;
 }
 
 /// A submitted batch. It is committed whether anybody waits for it or not. The ticket is a plain
@@ -138,7 +143,8 @@ impl Ticket {
     /// Waits for the answer, but no longer than `time`. When that is over the batch may still be committed;
     /// [`ErrorKind::TimedOut`] says so, and the ticket can be asked again.
     pub fn wait_for(&mut self, time: Duration) -> Result<Receipt> {
-        match self.wait_until(Deadline::after(time)) {
+        let deadline = self.leads.deadline(time);
+        match self.wait_until(Some(&deadline)) {
             Some(answer) => answer,
             None => {
                 let message = "the batch is not answered yet; whether it is kept is not known yet";
@@ -154,7 +160,7 @@ impl Ticket {
         answer
     }
 
-    fn wait_until(&mut self, deadline: Option<Deadline>) -> Option<Result<Receipt>> {
+    fn wait_until(&mut self, deadline: Option<&Deadline>) -> Option<Result<Receipt>> {
         if self.taken {
             return Some(Err(taken()));
         }
