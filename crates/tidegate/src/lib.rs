@@ -46,8 +46,9 @@ pub use receipt::Receipt;
 pub use settings::{Access, Append, Durability, Options};
 pub use store::Store;
 pub use tidegate_disk as disk;
+pub use tidegate_format as format;
 pub use tidegate_format::{
-    Cause, Coordinate, Draft, Error, ErrorKind, EventId, Hash, Micros, PayloadType, Place, Position, Result,
-    StoreId, Version, limit,
+    Cause, Coordinate, Draft, Error, ErrorKind, EventId, Micros, PayloadType, Place, Position, Result,
+    StoreId, Version,
 };
 pub use tidegate_segment::Event;

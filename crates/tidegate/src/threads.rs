@@ -5,7 +5,6 @@
 
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use tidegate_format::{Error, ErrorKind, Result};
