@@ -1,6 +1,9 @@
 //! Batches: events appended as one, all or nothing.
 
-use tidegate_format::Draft;
+use tidegate_format::hash::{self, Hash};
+use tidegate_format::{Cause, Draft, Error, Result, Text, name};
+
+use crate::condition::Condition;
 
 /// Events that are appended as one: all or nothing, at consecutive positions, in this order.
 ///
@@ -12,7 +15,13 @@ use tidegate_format::Draft;
 /// assert_eq!(batch.drafts().len(), 2);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Batch(Vec<Draft>);
+pub struct Batch {
+    drafts: Vec<Draft>,
+    conditions: Vec<Condition>,
+    key: Option<Text>,
+    /// What the store itself notes on the first event.
+    notes: Vec<(Text, Text)>,
+}
 
 impl Batch {
     /// A batch without events, which no store takes as it is.
@@ -23,30 +32,118 @@ impl Batch {
     /// The batch with one more event at its end.
     #[must_use]
     pub fn and(mut self, draft: Draft) -> Self {
-        self.0.push(draft);
+        self.drafts.push(draft);
+        self
+    }
+
+    /// The batch, to be refused unless this holds at the moment of commit, and all that was said so before.
+    #[must_use]
+    pub fn only_if(mut self, condition: Condition) -> Self {
+        self.conditions.push(condition);
+        self
+    }
+
+    /// The batch under an idempotency key. Appending the same content under the same key again writes nothing
+    /// and gives the first receipt, whatever happened since; other content under the same key is refused.
+    /// [`key`](crate::batch::key()) makes keys from parts.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<Text>) -> Self {
+        self.key = Some(key.into());
         self
     }
 
     /// Its events.
     pub fn drafts(&self) -> &[Draft] {
-        &self.0
+        &self.drafts
+    }
+
+    /// What must hold at the moment of commit.
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    /// Notes something on the first event, under a name of the store's own.
+    pub(crate) fn note(&mut self, name: &'static str, value: String) {
+        self.notes.push((name.into(), value.into()));
+    }
+
+    /// The first draft with what the store notes on it, if it notes anything.
+    pub(crate) fn noted(&self) -> Result<Option<Draft>> {
+        let Some(first) = self.drafts.first().filter(|_| !self.notes.is_empty()) else { return Ok(None) };
+        let mut noted = first.clone();
+        noted.metadata.extend(self.notes.iter().cloned());
+        noted.check().map(|()| Some(noted))
+    }
+
+    /// Its idempotency key and the hash of its content: of what the caller says, not of what the store adds.
+    pub(crate) fn keyed(&self) -> Result<Option<(&str, Hash)>> {
+        let Some(key) = &self.key else { return Ok(None) };
+        name::check("idempotency key", key)?;
+        let drafts: Vec<_> = self.drafts.iter().map(content).collect();
+        let parts: Vec<_> = drafts.iter().map(|hash| &hash.0[..]).collect();
+        Ok(Some((key, hash::parts(b"tidegate batch", &parts))))
     }
 }
 
 impl From<Draft> for Batch {
     fn from(draft: Draft) -> Self {
-        Self(vec![draft])
+        Self::from(vec![draft])
     }
 }
 
 impl From<Vec<Draft>> for Batch {
     fn from(drafts: Vec<Draft>) -> Self {
-        Self(drafts)
+        Self { drafts, ..Self::default() }
     }
 }
 
 impl FromIterator<Draft> for Batch {
     fn from_iter<I: IntoIterator<Item = Draft>>(drafts: I) -> Self {
-        Self(drafts.into_iter().collect())
+        Self::from(drafts.into_iter().collect::<Vec<_>>())
     }
+}
+
+/// The hash of all that a draft says.
+pub(crate) fn content(draft: &Draft) -> Hash {
+    let numbers = [
+        draft.coordinate.lane.to_le_bytes().to_vec(),
+        draft.schema.to_le_bytes().to_vec(),
+        vec![draft.payload_type as u8],
+        [draft.tags.len(), draft.causes.len(), draft.metadata.len()].map(usize::to_le_bytes).concat(),
+        draft.id.map(|id| id.0.to_vec()).unwrap_or_default(),
+        draft.correlation.map(|id| id.0.to_vec()).unwrap_or_default(),
+    ];
+    let causes: Vec<_> = draft.causes.iter().map(cause_bytes).collect();
+    let mut parts: Vec<&[u8]> = numbers.iter().map(Vec::as_slice).collect();
+    parts.extend([draft.coordinate.scope.as_bytes(), draft.coordinate.entity.as_bytes()]);
+    parts.extend([draft.kind.as_bytes(), &draft.payload]);
+    parts.extend(draft.tags.iter().map(|tag| tag.as_bytes()));
+    parts.extend(causes.iter().map(Vec::as_slice));
+    parts.extend(draft.metadata.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]));
+    hash::parts(b"tidegate draft", &parts)
+}
+
+fn cause_bytes(cause: &Cause) -> Vec<u8> {
+    match cause {
+        Cause::At(position) => [&[0][..], &position.0.to_le_bytes()].concat(),
+        Cause::Id(id) => [&[1][..], &id.0].concat(),
+        Cause::Draft(index) => [&[2][..], &index.to_le_bytes()].concat(),
+        Cause::Foreign(store, event) => [&[3][..], &store.0, &event.0].concat(),
+    }
+}
+
+/// An idempotency key from a domain and parts. Different parts never give the same key, however they are
+/// split: the key is the domain and SHA-256 over all parts, each with its length.
+///
+/// ```
+/// assert_ne!(tidegate::batch::key("payment", &["ab", "c"])?, tidegate::batch::key("payment", &["a", "bc"])?);
+/// # Ok::<(), tidegate::Error>(())
+/// ```
+pub fn key(domain: &str, parts: &[&str]) -> Result<String> {
+    const DOMAIN_BYTES_MAX: usize = 128;
+    if domain.len() > DOMAIN_BYTES_MAX {
+        return Err(Error::invalid(format!("the domain of a key has at most {DOMAIN_BYTES_MAX} bytes")));
+    }
+    let parts: Vec<_> = parts.iter().map(|part| part.as_bytes()).collect();
+    Ok(format!("{domain}:{}", hash::parts(domain.as_bytes(), &parts)))
 }

@@ -26,12 +26,14 @@
 //! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`Read`] and [`Events`]
 //! (reading), [`Error`] (what can go wrong and what to do).
 pub mod settings;
-mod batch;
 pub mod receipt;
 pub mod frontier;
 mod deadline;
 mod published;
 mod read;
+pub mod condition;
+pub mod batch;
+pub mod report;
 mod edge;
 pub mod verify;
 mod journal;
@@ -39,7 +41,7 @@ mod threads;
 mod store;
 
 pub use batch::Batch;
-pub use edge::OpenReport;
+pub use condition::{Condition, Conflict};
 pub use journal::Ticket;
 pub use read::{Events, Item, Query, Read, View};
 pub use receipt::Receipt;
@@ -48,7 +50,7 @@ pub use store::Store;
 pub use tidegate_disk as disk;
 pub use tidegate_format as format;
 pub use tidegate_format::{
-    Cause, Coordinate, Draft, Error, ErrorKind, EventId, Micros, PayloadType, Place, Position, Result,
-    StoreId, Version,
+    Cause, Coordinate, Draft, Error, ErrorKind, EventId, PayloadType, Place, Position, Result, StoreId,
+    Version,
 };
 pub use tidegate_segment::Event;

@@ -10,12 +10,13 @@ use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 
 use crate::batch::Batch;
 use crate::deadline::Deadline;
-use crate::edge::{self, Follower, OpenReport};
+use crate::edge::{self, Follower};
 use crate::frontier::Frontier;
-use crate::journal::{self, Committer, Ids, Journal, Leads, Ticket};
+use crate::journal::{self, Bench, Committer, Ids, Journal, Leads, Preparation, Ticket};
 use crate::published::Published;
 use crate::read::{Events, Query, Read, View};
 use crate::receipt::Receipt;
+use crate::report::OpenReport;
 use crate::settings::{Access, Append, Durability, Options};
 use crate::threads::{Bell, Ring, Upkeep};
 use crate::verify::{Verified, verify};
@@ -150,9 +151,28 @@ impl Store {
     /// [`Ended`](ErrorKind::Ended) when the writer has ended; if it ended over this batch, whether its
     /// events are kept is unknown until the store is opened again.
     pub fn append(&self, batch: impl Into<Batch>, append: Append) -> Result<Receipt> {
-        let (writer, prepared) = self.prepare(&batch.into())?;
+        let writer = self.writer()?;
+        self.append_from(writer, &View::of(&self.published), &batch.into(), &[], append)
+    }
+
+    fn append_from(
+        &self,
+        writer: &Writer,
+        view: &View,
+        batch: &Batch,
+        footprint: &[Query],
+        append: Append,
+    ) -> Result<Receipt> {
         let durability = append.durability.unwrap_or(self.durability);
-        let receipt = writer.journal.append(prepared, durability, append.when_full)?;
+        let receipt = match self.prepare(writer, view, batch, footprint)? {
+            Preparation::Ready(prepared) => writer.journal.append(prepared, durability, append.when_full)?,
+            Preparation::Known(receipt) => {
+                if durability == Durability::Synced && self.published.durable() < receipt.last() {
+                    writer.journal.flush()?;
+                }
+                receipt
+            }
+        };
         if let Durability::Interval(interval) = durability {
             writer.bell.sync_at(self.deadline(interval));
         }
@@ -166,21 +186,33 @@ impl Store {
     /// Those of [`append`](Self::append) that are known before the batch is queued; the rest comes with the
     /// ticket's answer.
     pub fn submit(&self, batch: impl Into<Batch>, append: Append) -> Result<Ticket> {
-        let (writer, prepared) = self.prepare(&batch.into())?;
+        let writer = self.writer()?;
         let durability = append.durability.unwrap_or(self.durability);
-        let ticket = writer.journal.submit(prepared, durability, append.when_full)?;
+        let ticket = match self.prepare(writer, &View::of(&self.published), &batch.into(), &[])? {
+            Preparation::Ready(prepared) => writer.journal.submit(prepared, durability, append.when_full)?,
+            Preparation::Known(receipt) => {
+                if durability == Durability::Synced && self.published.durable() < receipt.last() {
+                    writer.journal.flush()?;
+                }
+                writer.journal.answered(receipt)
+            }
+        };
         if let Durability::Interval(interval) = durability {
             writer.bell.sync_at(self.deadline(interval));
         }
         Ok(ticket)
     }
 
-    fn prepare(&self, batch: &Batch) -> Result<(&Writer, journal::Prepared)> {
-        let writer = self.writer()?;
-        let micros = self.world.clock.now_micros();
-        let view = View::of(&self.published);
-        let prepared = journal::prepare(batch, &view, &writer.ids, edge::seed(writer.salt), micros)?;
-        Ok((writer, prepared))
+    fn prepare(
+        &self,
+        writer: &Writer,
+        view: &View,
+        batch: &Batch,
+        footprint: &[Query],
+    ) -> Result<Preparation> {
+        let (seed, micros) = (edge::seed(writer.salt), self.world.clock.now_micros());
+        let bench = Bench { store: self.id, view, ids: &writer.ids, seed, micros };
+        journal::prepare(batch, footprint, &bench)
     }
 
     /// The log as it is now. A store opened for reading only first takes in what the writer has made

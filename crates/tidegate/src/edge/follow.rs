@@ -14,9 +14,9 @@ use tidegate_segment::{Seed, Segment, Walk};
 
 use super::identity::{self, io};
 use super::open::{check_expected, check_store, load_sealed, salvage, seed};
-use super::report::OpenReport;
 use super::watermark::WatermarkFile;
 use crate::published::Published;
+use crate::report::OpenReport;
 use crate::settings::Options;
 
 /// Follows a log that another process may be writing.

@@ -1,6 +1,5 @@
 //! The lower edge: where frames go and come from. Only these files know of files.
 mod seam;
-mod report;
 mod watermark;
 mod identity;
 mod local;
@@ -9,5 +8,4 @@ mod follow;
 
 pub(crate) use follow::Follower;
 pub(crate) use open::{open, seed};
-pub use report::OpenReport;
 pub(crate) use seam::{Edge, Pending};

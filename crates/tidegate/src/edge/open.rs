@@ -16,9 +16,9 @@ use tidegate_segment::{Active, Fault, LEFTOVER, SEGMENTS, Seed, Segment};
 
 use super::identity::{self, io};
 use super::local::LocalEdge;
-use super::report::OpenReport;
 use super::watermark::WatermarkFile;
 use crate::published::Published;
+use crate::report::OpenReport;
 use crate::settings::{Access, Options};
 
 /// A store open for writing, before anything is written.

@@ -9,19 +9,22 @@
 //! J4. Times never decrease from one position to the next.
 //! J5. After an outcome nobody knows the writer ends, and every batch still waiting is told.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tidegate_disk::Clock;
 use tidegate_format::{
-    Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Micros, Place, Placed, Position, Result, StoreId, record,
+    Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Hash, Micros, Place, Placed, Position, Record, Result,
+    StoreId, Version, record,
 };
 
 use super::heads::{Head, Heads};
-use super::prepare::{Prepared, PreparedRecord, duplicate};
+use super::prepare::{Check, Prepared, Stream, duplicate, receipt_of};
 use super::ticket::Slot;
+use crate::condition::Conflict;
 use crate::edge::{Edge, Pending};
 use crate::published::Published;
+use crate::read::{Query, View};
 use crate::receipt::{Receipt, Receipted};
 use crate::settings::Durability;
 
@@ -50,7 +53,11 @@ pub(crate) struct Committer {
 struct Group {
     frame: Vec<u8>,
     receipts: Vec<(Arc<Slot>, Receipt)>,
+    /// Where each record lies in the frame, for conditions of batches behind it.
+    records: Vec<std::ops::Range<usize>>,
     given: HashSet<EventId>,
+    /// The keys of its batches, with the hash of the content and the receipt's place.
+    keys: HashMap<String, (Hash, usize)>,
     synced: bool,
 }
 
@@ -77,7 +84,11 @@ impl Committer {
                 None => self.join(&mut group, entry),
             }
         }
-        if group.receipts.is_empty() {
+        if group.records.is_empty() {
+            // Nothing new: what is answered here was written before.
+            for (slot, receipt) in group.receipts {
+                slot.answer(Ok(receipt));
+            }
             return;
         }
         self.published.set_accepted(self.next.before());
@@ -91,25 +102,113 @@ impl Committer {
         }
     }
 
-    /// Judges a batch and gives it the next places in the group, or answers it with its refusal.
+    /// Judges a batch and gives it the next places in the group, or answers it.
     fn join(&mut self, group: &mut Group, mut entry: Entry) {
-        match self.admit(group, &entry.prepared).and_then(|()| self.place(&mut entry.prepared)) {
+        let joined = match self.known(group, &entry.prepared) {
+            Ok(None) => self
+                .admit(group, &entry.prepared)
+                .and_then(|()| self.place(&mut entry.prepared))
+                .map(|receipt| Self::include(group, &mut entry, receipt)),
+            Ok(Some(receipt)) => Ok(receipt),
+            Err(error) => Err(error),
+        };
+        match joined {
             Err(error) => entry.slot.answer(Err(error)),
             Ok(receipt) => {
                 group.synced |= entry.durability == Durability::Synced;
-                group.given.extend(entry.prepared.given.iter().map(|(_, id)| *id));
-                if group.frame.is_empty() {
-                    group.frame = entry.prepared.bytes;
-                } else {
-                    group.frame.extend_from_slice(&entry.prepared.bytes[FRAME_HEAD_BYTES..]);
-                }
                 group.receipts.push((entry.slot, receipt));
             }
         }
     }
 
+    /// The receipt of the same batch under the same key, if it came in since this one was prepared.
+    fn known(&self, group: &Group, prepared: &Prepared) -> Result<Option<Receipt>> {
+        let Some((key, content)) = &prepared.key else { return Ok(None) };
+        if let Some((known, receipt)) = group.keys.get(key) {
+            if known == content {
+                return Ok(Some(group.receipts[*receipt].1.clone()));
+            }
+            let message = "the key was used a moment ago, for other content".to_owned();
+            return Err(Conflict::duplicate(message, Some(group.receipts[*receipt].1.first())));
+        }
+        let view = self.before_group(group);
+        match view.find_key(key, prepared.checked)? {
+            None => Ok(None),
+            Some(first) => receipt_of(&view, self.store, first, *content).map(Some),
+        }
+    }
+
+    /// Adds a batch that has its places to the frame.
+    fn include(group: &mut Group, entry: &mut Entry, receipt: Receipt) -> Receipt {
+        let prepared = &mut entry.prepared;
+        group.given.extend(prepared.given.iter().map(|(_, id)| *id));
+        if let Some((key, content)) = prepared.key.take() {
+            group.keys.insert(key, (content, group.receipts.len()));
+        }
+        if group.frame.is_empty() {
+            group.frame = std::mem::take(&mut prepared.bytes);
+        } else {
+            group.frame.extend_from_slice(&prepared.bytes[FRAME_HEAD_BYTES..]);
+        }
+        let mut start = group.records.last().map_or(FRAME_HEAD_BYTES, |range| range.end);
+        for record in &prepared.records {
+            let end = start + record.length as usize;
+            group.records.push(start..end);
+            start = end;
+        }
+        receipt
+    }
+
+    /// The log as it is before this group.
+    fn before_group(&self, group: &Group) -> View {
+        View::written(&self.published, Position(self.next.0 - group.records.len() as u64).before())
+    }
+
+    /// Refuses what came into the log since the batch was prepared, or comes before it in the group.
+    fn admit(&mut self, group: &Group, prepared: &Prepared) -> Result<()> {
+        self.admit_ids(group, prepared)?;
+        for check in &prepared.checks {
+            match check {
+                Check::Version(stream, expected) => {
+                    let head = self.head_of(stream)?;
+                    let found = head.map_or(Version::EMPTY, |head| head.version);
+                    if found != *expected {
+                        return Err(Conflict::version(*expected, found, head.map(|head| head.position)));
+                    }
+                }
+                Check::Exists(stream, expected) => {
+                    let head = self.head_of(stream)?;
+                    if head.is_some() != *expected {
+                        return Err(Conflict::exists(head.map(|head| head.position)));
+                    }
+                }
+                Check::Nothing(query, after, footprint) => {
+                    let found = match self.before_group(group).first_match(query, *after)? {
+                        None => self.match_in(group, query, *after),
+                        found => found,
+                    };
+                    if let Some(position) = found {
+                        return Err(Conflict::boundary(position, *footprint));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first event of the group after a position that a query selects.
+    fn match_in(&self, group: &Group, query: &Query, after: Position) -> Option<Position> {
+        let first = self.next.0 - group.records.len() as u64;
+        let positions =
+            group.records.iter().zip(first..).map(|(range, position)| (range, Position(position)));
+        positions.filter(|(_, position)| *position > after).find_map(|(range, position)| {
+            let record = Record::read(&group.frame[range.clone()]).expect("it was placed just now");
+            query.matches(&record).then_some(position)
+        })
+    }
+
     /// Refuses ids that came into the log since the batch was prepared.
-    fn admit(&self, group: &Group, prepared: &Prepared) -> Result<()> {
+    fn admit_ids(&self, group: &Group, prepared: &Prepared) -> Result<()> {
         if prepared.given.is_empty() {
             return Ok(());
         }
@@ -117,7 +216,7 @@ impl Committer {
         for &(index, id) in &prepared.given {
             if group.given.contains(&id) {
                 let message = format!("the event {id} came into the log a moment ago");
-                return Err(Error::new(ErrorKind::Refused, message).at(Place::Draft(index)));
+                return Err(Conflict::duplicate(message, None).at(Place::Draft(index)));
             }
             let newer = log.0.iter().rev().take_while(|segment| segment.next().before() > prepared.checked);
             for segment in newer {
@@ -134,7 +233,7 @@ impl Committer {
     fn place(&mut self, prepared: &mut Prepared) -> Result<Receipt> {
         // What can fail comes first, so that a batch is placed whole or not at all.
         for item in &prepared.records {
-            self.find_head(item)?;
+            self.head_of(&item.stream)?;
         }
         let first = self.next;
         let mut events = Vec::with_capacity(prepared.records.len());
@@ -142,32 +241,33 @@ impl Committer {
         for item in &prepared.records {
             let (bytes, behind) = rest.split_at_mut(item.length as usize);
             rest = behind;
-            let head = self.heads.get(item.stream).unwrap_or_default();
+            let head = self.heads.get(item.stream.hash).unwrap_or_default();
             let (position, version) = (self.next, head.version.next());
             let placed =
                 Placed { position, version, previous: head.position, link: head.leaf, time: self.time };
             let leaf = record::place(bytes, &placed, first, &item.payload);
-            self.heads.put(item.stream, Head { version, position, leaf });
+            self.heads.put(item.stream.hash, Head { version, position, leaf });
             events.push(Receipted { id: item.id, position, version, leaf });
             self.next = position.next();
         }
         Ok(Receipt { store: self.store, time: self.time, events })
     }
 
-    /// Makes sure that the head of a stream is at hand, if the stream has any events.
-    fn find_head(&mut self, item: &PreparedRecord) -> Result<()> {
-        if self.heads.get(item.stream).is_some() {
-            return Ok(());
+    /// The head of a stream, if it has any events; it is at hand from then on.
+    fn head_of(&mut self, stream: &Stream) -> Result<Option<Head>> {
+        if let Some(head) = self.heads.get(stream.hash) {
+            return Ok(Some(head));
         }
         for segment in self.published.log().0.iter().rev() {
-            let Some(postings) = segment.find(&item.term)? else { continue };
+            let Some(postings) = segment.find(&stream.term)? else { continue };
             let Some(last) = postings.get(postings.count() - 1) else { continue };
             let event = segment.event(last)?;
             let (version, position) = (event.version(), event.position());
-            self.heads.put(item.stream, Head { version, position, leaf: event.leaf() });
-            return Ok(());
+            let head = Head { version, position, leaf: event.leaf() };
+            self.heads.put(stream.hash, head);
+            return Ok(Some(head));
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Writes the group, syncs it where asked to, and makes it visible.

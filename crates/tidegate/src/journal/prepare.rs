@@ -2,13 +2,15 @@
 
 use tidegate_disk::Random;
 use tidegate_format::{
-    Cause, Draft, Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Facts, Hash, Place, Position, Result, limit,
-    record,
+    Cause, Coordinate, Draft, Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Facts, Hash, Place, Position,
+    Result, StoreId, Version, limit, record,
 };
-use tidegate_segment::{Seed, Term};
+use tidegate_segment::{Event, Seed, Term};
 
 use crate::batch::Batch;
-use crate::read::View;
+use crate::condition::{Condition, Conflict};
+use crate::read::{Query, View};
+use crate::receipt::{Receipt, Receipted};
 
 /// A batch encoded and hashed, but for its places.
 #[derive(Debug)]
@@ -18,8 +20,46 @@ pub(crate) struct Prepared {
     pub(crate) records: Vec<PreparedRecord>,
     /// The drafts that came with an id, which must not be in the log after `checked`.
     pub(crate) given: Vec<(usize, EventId)>,
-    /// The last position up to which the given ids are known to be new.
+    /// What must still be checked against what comes after `checked`.
+    pub(crate) checks: Vec<Check>,
+    /// The idempotency key and the hash of the content.
+    pub(crate) key: Option<(String, Hash)>,
+    /// The last position up to which ids, key and queries were looked up before.
     pub(crate) checked: Position,
+}
+
+/// A condition, ready for the commit section.
+#[derive(Debug)]
+pub(crate) enum Check {
+    /// The stream has this version.
+    Version(Stream, Version),
+    /// The stream has events, or has none.
+    Exists(Stream, bool),
+    /// Nothing after the position matches. The flag says that a gate or a decision read it.
+    Nothing(Query, Position, bool),
+}
+
+/// A stream by its hash, and the term to look it up with.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) hash: u128,
+    pub(crate) term: Term,
+}
+
+impl Stream {
+    fn new(coordinate: &Coordinate, seed: Seed) -> Self {
+        let term = Term::stream(&coordinate.scope, &coordinate.entity, coordinate.lane);
+        Self { hash: seed.hash(term.as_bytes()), term }
+    }
+}
+
+/// What preparing a batch comes to.
+#[derive(Debug)]
+pub(crate) enum Preparation {
+    /// It is ready for the queue.
+    Ready(Prepared),
+    /// It was committed before, under the same key.
+    Known(Receipt),
 }
 
 #[derive(Debug)]
@@ -29,10 +69,8 @@ pub(crate) struct PreparedRecord {
     pub(crate) length: u32,
     /// The hash of its payload.
     pub(crate) payload: Hash,
-    /// The hash of its stream.
-    pub(crate) stream: u128,
-    /// Scope, entity and lane, to look the stream up with.
-    pub(crate) term: Term,
+    /// Its stream.
+    pub(crate) stream: Stream,
 }
 
 /// Makes ids nobody can predict without asking the system for random bytes each time.
@@ -59,27 +97,94 @@ impl Ids {
     }
 }
 
-/// Checks and encodes a batch against a view. `micros` is the time that goes into ids made here.
-pub(crate) fn prepare(batch: &Batch, view: &View, ids: &Ids, seed: Seed, micros: u64) -> Result<Prepared> {
-    let drafts = batch.drafts();
+/// What preparing needs from the store.
+pub(crate) struct Bench<'a> {
+    pub(crate) store: StoreId,
+    pub(crate) view: &'a View,
+    pub(crate) ids: &'a Ids,
+    pub(crate) seed: Seed,
+    /// The time that goes into ids made here.
+    pub(crate) micros: u64,
+}
+
+/// Checks and encodes a batch against a view. `footprint` is what was read through that view to decide it.
+pub(crate) fn prepare(batch: &Batch, footprint: &[Query], bench: &Bench<'_>) -> Result<Preparation> {
+    let (drafts, view) = (batch.drafts(), bench.view);
     if drafts.is_empty() {
         return Err(Error::invalid("a batch without events cannot be appended"));
+    }
+    let key = batch.keyed()?;
+    if let Some((key, content)) = key
+        && let Some(first) = view.find_key(key, Position::START)?
+    {
+        return receipt_of(view, bench.store, first, content).map(Preparation::Known);
     }
     let payloads: usize = drafts.iter().map(|draft| draft.payload.len() + 512).sum();
     let mut bytes = Vec::with_capacity(FRAME_HEAD_BYTES + payloads.min(limit::FRAME_BYTES_MAX));
     bytes.resize(FRAME_HEAD_BYTES, 0);
-    let records = Vec::with_capacity(drafts.len());
-    let prepared = Prepared { bytes, records, given: Vec::new(), checked: view.head() };
-    let mut work = Work { drafts, view, seed, prepared, correlations: Vec::new(), causes: Vec::new() };
+    let prepared = Prepared {
+        bytes,
+        records: Vec::with_capacity(drafts.len()),
+        given: Vec::new(),
+        checks: checks(batch.conditions(), footprint, bench)?,
+        key: key.map(|(key, content)| (key.to_owned(), content)),
+        checked: view.head(),
+    };
+    let mut work =
+        Work { batch, view, seed: bench.seed, prepared, correlations: Vec::new(), causes: Vec::new() };
     for (index, draft) in drafts.iter().enumerate() {
-        let id = draft.id.unwrap_or_else(|| ids.make(micros));
+        let id = draft.id.unwrap_or_else(|| bench.ids.make(bench.micros));
         work.one(index, draft, id).map_err(|error| error.at(Place::Draft(index)))?;
     }
-    Ok(work.prepared)
+    Ok(Preparation::Ready(work.prepared))
+}
+
+/// The receipt of a batch that was committed under the same key before, from the log.
+pub(crate) fn receipt_of(view: &View, store: StoreId, first: Event, content: Hash) -> Result<Receipt> {
+    let position = first.position();
+    if first.record().key().is_none_or(|(_, known)| known != content) {
+        let message = format!("the key was used before, at position {position}, for other content");
+        return Err(Conflict::duplicate(message, Some(position)));
+    }
+    let mut receipt = Receipt { store, time: first.time(), events: Vec::new() };
+    let mut next = Some(first);
+    while let Some(event) = next {
+        let (id, position, version, leaf) = (event.id(), event.position(), event.version(), event.leaf());
+        receipt.events.push(Receipted { id, position, version, leaf });
+        next = if event.record().ends_batch() { None } else { view.at(position.next())? };
+    }
+    Ok(receipt)
+}
+
+/// Judges conditions and footprint against the view, and returns what is left for the commit section.
+fn checks(conditions: &[Condition], footprint: &[Query], bench: &Bench<'_>) -> Result<Vec<Check>> {
+    let view = bench.view;
+    let mut checks = Vec::with_capacity(conditions.len() + footprint.len());
+    for condition in conditions {
+        checks.push(match condition {
+            Condition::Version(stream, version) => Check::Version(Stream::new(stream, bench.seed), *version),
+            Condition::Exists(stream) => Check::Exists(Stream::new(stream, bench.seed), true),
+            Condition::Absent(stream) => Check::Exists(Stream::new(stream, bench.seed), false),
+            Condition::FailIf(query, after) => {
+                if let Some(position) = view.first_match(query, *after)? {
+                    return Err(Conflict::boundary(position, false));
+                }
+                Check::Nothing(resolved(query, view)?, view.head().max(*after), false)
+            }
+        });
+    }
+    for query in footprint {
+        checks.push(Check::Nothing(resolved(query, view)?, view.head(), true));
+    }
+    Ok(checks)
+}
+
+fn resolved(query: &Query, view: &View) -> Result<Query> {
+    query.resolved(|id| Ok(view.find(id)?.map(|event| event.position())))
 }
 
 struct Work<'a> {
-    drafts: &'a [Draft],
+    batch: &'a Batch,
     view: &'a View,
     seed: Seed,
     prepared: Prepared,
@@ -98,8 +203,12 @@ impl Work<'_> {
         let inherited = self.resolve_causes(index, draft)?;
         let correlation = draft.correlation.or(inherited).unwrap_or(id);
         self.correlations.push(correlation);
-        let batch_end = index + 1 == self.drafts.len();
-        let facts = Facts { id, correlation, causes: &self.causes, key: None, batch_end };
+        let noted = if index == 0 { self.batch.noted()? } else { None };
+        let draft = noted.as_ref().unwrap_or(draft);
+        let batch_end = index + 1 == self.batch.drafts().len();
+        let key = self.prepared.key.as_ref().filter(|_| index == 0);
+        let key = key.map(|(key, content)| (key.as_str(), *content));
+        let facts = Facts { id, correlation, causes: &self.causes, key, batch_end };
         let start = self.prepared.bytes.len();
         let payload = record::encode(draft, &facts, &mut self.prepared.bytes);
         let end = self.prepared.bytes.len();
@@ -107,16 +216,8 @@ impl Work<'_> {
             let limit = limit::FRAME_BYTES_MAX;
             return Err(Error::invalid(format!("the batch is larger than {limit} bytes; split it")));
         }
-        let coordinate = &draft.coordinate;
-        let term = Term::stream(&coordinate.scope, &coordinate.entity, coordinate.lane);
-        let stream = self.seed.hash(term.as_bytes());
-        self.prepared.records.push(PreparedRecord {
-            id,
-            length: (end - start) as u32,
-            payload,
-            stream,
-            term,
-        });
+        let stream = Stream::new(&draft.coordinate, self.seed);
+        self.prepared.records.push(PreparedRecord { id, length: (end - start) as u32, payload, stream });
         Ok(())
     }
 
@@ -127,7 +228,7 @@ impl Work<'_> {
         match self.prepared.given.iter().find(|(_, given)| *given == id) {
             None => Ok(()),
             Some((index, _)) => {
-                Err(Error::new(ErrorKind::Refused, format!("draft {index} of the batch has the id {id} too")))
+                Err(Conflict::duplicate(format!("draft {index} of the batch has the id {id} too"), None))
             }
         }
     }
@@ -180,5 +281,6 @@ impl Work<'_> {
 
 /// The refusal of an id that is in the log.
 pub(crate) fn duplicate(id: EventId, position: Position) -> Error {
-    Error::new(ErrorKind::Refused, format!("the event {id} is in the log already, at position {position}"))
+    let message = format!("the event {id} is in the log already, at position {position}");
+    Conflict::duplicate(message, Some(position))
 }

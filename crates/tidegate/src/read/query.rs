@@ -1,6 +1,6 @@
 //! Queries: which events to select.
 
-use tidegate_format::{Cause, EventId, Text};
+use tidegate_format::{Cause, EventId, Position, Record, Text};
 
 /// Which events to select: all of them, or those that match one of several [`Item`]s.
 ///
@@ -29,6 +29,27 @@ impl Query {
             items.push(item);
         }
         self
+    }
+
+    /// Whether a record matches. A cause named by its id matches none: see [`resolved`](Self::resolved).
+    pub(crate) fn matches(&self, record: &Record<'_>) -> bool {
+        self.items().is_none_or(|items| items.iter().any(|item| item.matches(record)))
+    }
+
+    /// The query with causes as records name them: positions instead of ids, where `position_of` knows them.
+    pub(crate) fn resolved<E>(
+        &self,
+        position_of: impl Fn(EventId) -> Result<Option<Position>, E>,
+    ) -> Result<Self, E> {
+        let mut resolved = self.clone();
+        for item in resolved.0.iter_mut().flatten() {
+            if let Some(Cause::Id(id)) = item.cause
+                && let Some(position) = position_of(id)?
+            {
+                item.cause = Some(Cause::At(position));
+            }
+        }
+        Ok(resolved)
     }
 
     /// Its items, never none; nothing where it selects every event.
@@ -124,5 +145,25 @@ impl Item {
     pub fn cause(mut self, cause: impl Into<Cause>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+}
+
+impl Item {
+    fn matches(&self, record: &Record<'_>) -> bool {
+        let kind = |kind: &Text| match kind.strip_suffix('*') {
+            Some(family) if family.ends_with('.') => record.kind().starts_with(family),
+            _ => record.kind() == kind,
+        };
+        let entity = |entity: &Entity| match entity {
+            Entity::Exactly(name) => record.entity() == name,
+            Entity::StartsWith(prefix) => record.entity().starts_with(&**prefix),
+        };
+        (self.kinds.is_empty() || self.kinds.iter().any(kind))
+            && self.tags.iter().all(|tag| record.tags().any(|found| found == tag))
+            && self.scope.as_ref().is_none_or(|scope| record.scope() == scope)
+            && self.entity.as_ref().is_none_or(entity)
+            && self.lane.is_none_or(|lane| record.lane() == lane)
+            && self.correlation.is_none_or(|id| record.correlation() == id)
+            && self.cause.is_none_or(|cause| record.causes().any(|found| found == cause))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_format::{Coordinate, EventId, Position, Result, Version};
-use tidegate_segment::{Event, Segment, Term};
+use tidegate_segment::{Event, Field, Segment, Term};
 
 use super::query::Query;
 use super::range::Read;
@@ -19,6 +19,11 @@ pub struct View {
 }
 
 impl View {
+    /// All that was written, visible or not: what the committer judges against.
+    pub(crate) fn written(published: &Published, head: Position) -> Self {
+        Self { log: published.log(), head }
+    }
+
     pub(crate) fn of(published: &Published) -> Self {
         // The order matters: segments that are read after the head hold everything up to it.
         let head = published.visible();
@@ -61,6 +66,41 @@ impl View {
         for (segment, count) in self.segments().rev() {
             let set = segment.find(&term)?.map_or(Set::None, Set::List);
             if let Some(event) = count.checked_sub(1).and_then(|last| set.last_up_to(last)) {
+                return segment.event(event).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first event after a position that a query selects, without reading it.
+    pub(crate) fn first_match(&self, query: &Query, after: Position) -> Result<Option<Position>> {
+        if after >= self.head {
+            return Ok(None);
+        }
+        let read = Read::after(after);
+        for at in self.segment_of(after.next())..self.log.0.len() {
+            let (segment, count) = (&self.log.0[at], self.visible_in(at));
+            let (from, to) = read.within(segment.first(), count);
+            if from < to
+                && let Some(event) = Set::of(query, segment, self)?.next_from(from)
+                && event < to
+            {
+                return Ok(Some(segment.first().plus(u64::from(event))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first event of the batch with this idempotency key, if it came after a position.
+    pub(crate) fn find_key(&self, key: &str, after: Position) -> Result<Option<Event>> {
+        let term = Term::new(Field::Key, key.as_bytes());
+        for (segment, count) in self.segments().rev() {
+            if segment.first().plus(u64::from(count)) <= after.next() {
+                break;
+            }
+            if let Some(event) = segment.find(&term)?.and_then(|postings| postings.get(0))
+                && event < count
+            {
                 return segment.event(event).map(Some);
             }
         }
