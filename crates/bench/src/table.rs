@@ -1,0 +1,39 @@
+//! The result, for people and for machines.
+
+use serde_json::json;
+
+use crate::Failure;
+use crate::row::{Aim, Row};
+use crate::settings::Settings;
+
+/// Prints the rows.
+pub(crate) fn print(settings: &Settings, rows: &[Row]) -> Result<(), Failure> {
+    if settings.json {
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        let all = json!({ "cores": cores, "settings": settings, "rows": rows });
+        println!("{}", serde_json::to_string_pretty(&all)?);
+        return Ok(());
+    }
+    println!(
+        "{:<40} {:>12} {:>12} {:>11} {:>6}  {:<15} {:<7} met",
+        "row", "floor", "tidegate", "unit", "ratio", "rounds", "aim"
+    );
+    for row in rows {
+        let floor = row.floor.map_or("-".to_owned(), number);
+        let ratio = row.ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
+        let spread = row.spread.map_or("-".to_owned(), |(worst, best)| format!("{worst:.2} to {best:.2}"));
+        let aim = match row.aim {
+            Aim::Ratio(least) => format!(">= {least}"),
+            Aim::Below(limit) => format!("< {limit}"),
+            Aim::Told => "-".to_owned(),
+        };
+        let met = row.met.map_or("-", |met| if met { "yes" } else { "NO" });
+        let (name, ours, unit) = (&row.name, number(row.tidegate), row.unit);
+        println!("{name:<40} {floor:>12} {ours:>12} {unit:>11} {ratio:>6}  {spread:<15} {aim:<7} {met}");
+    }
+    Ok(())
+}
+
+fn number(number: f64) -> String {
+    if number >= 1000.0 { format!("{number:.0}") } else { format!("{number:.3}") }
+}
