@@ -3,6 +3,7 @@
 use tidegate_format::hash::{self, Hash};
 use tidegate_format::{Cause, Draft, Error, Result, Text, name};
 
+use crate::bypass::Bypass;
 use crate::condition::Condition;
 
 /// Events that are appended as one: all or nothing, at consecutive positions, in this order.
@@ -21,6 +22,10 @@ pub struct Batch {
     key: Option<Text>,
     /// What the store itself notes on the first event.
     notes: Vec<(Text, Text)>,
+    /// Whether it is the store's own, which may use reserved names.
+    own: bool,
+    bypass: Option<Bypass>,
+    passed: Vec<Text>,
 }
 
 impl Batch {
@@ -60,6 +65,38 @@ impl Batch {
     /// What must hold at the moment of commit.
     pub fn conditions(&self) -> &[Condition] {
         &self.conditions
+    }
+
+    /// The batch, passing over the gates attached to the store. That stays visible in its first event, in the
+    /// metadata `tidegate.bypass`.
+    #[must_use]
+    pub fn bypassing(mut self, bypass: Bypass) -> Self {
+        self.bypass = Some(bypass);
+        self
+    }
+
+    /// The batch, having passed these gates.
+    #[must_use]
+    pub(crate) fn passed(mut self, gates: Vec<Text>) -> Self {
+        self.passed.extend(gates);
+        self
+    }
+
+    pub(crate) fn take_passed(&mut self) -> Vec<Text> {
+        std::mem::take(&mut self.passed)
+    }
+
+    pub(crate) fn bypass(&self) -> Option<&Bypass> {
+        self.bypass.as_ref()
+    }
+
+    /// A batch of the store's own.
+    pub(crate) fn own(draft: Draft) -> Self {
+        Self { own: true, ..draft.into() }
+    }
+
+    pub(crate) fn is_own(&self) -> bool {
+        self.own
     }
 
     /// Notes something on the first event, under a name of the store's own.

@@ -31,14 +31,17 @@ pub mod frontier;
 mod deadline;
 mod published;
 mod read;
+mod bypass;
 pub mod condition;
 pub mod batch;
+pub mod decide;
 pub mod report;
 mod edge;
 pub mod verify;
 mod journal;
 mod threads;
 mod store;
+mod appending;
 
 pub use batch::Batch;
 pub use condition::{Condition, Conflict};

@@ -1,14 +1,30 @@
 //! Receipts: what an appender keeps.
 
-use tidegate_format::{EventId, Hash, Micros, Position, StoreId, Version};
+use std::fmt;
+use std::str::FromStr;
 
-/// What the store says of a batch it has taken.
+use tidegate_format::{Error, EventId, Hash, Micros, Position, StoreId, Text, Version};
+
+/// What the store says of a batch it has taken. As text it has a line for each thing it says, and reads back.
+///
+/// ```
+/// # use tidegate::{Append, Draft, Options, Receipt, Store};
+/// # let store = Store::in_memory(Options::default())?;
+/// let receipt = store.append(Draft::new(("bank", "alice"), "account.opened"), Append::default())?;
+/// let kept = receipt.to_string();
+/// assert_eq!(kept.parse::<Receipt>()?, receipt);
+/// # Ok::<(), tidegate::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The store that took it.
     pub store: StoreId,
     /// When it was recorded.
     pub time: Micros,
+    /// The gates that it passed, in order.
+    pub gates: Vec<Text>,
+    /// The head of the view that they were judged against.
+    pub judged_at: Option<Position>,
     /// Its events, in order.
     pub events: Vec<Receipted>,
 }
@@ -36,4 +52,96 @@ impl Receipt {
     pub fn last(&self) -> Position {
         self.events.last().map_or(Position::START, |event| event.position)
     }
+}
+
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "tidegate receipt\nstore {}\ntime {}", self.store, self.time)?;
+        if let Some(position) = self.judged_at {
+            writeln!(f, "judged {position}")?;
+        }
+        for gate in &self.gates {
+            writeln!(f, "gate {}", gate.escape_default())?;
+        }
+        for Receipted { id, position, version, leaf } in &self.events {
+            writeln!(f, "event {id} {position} {version} {leaf}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Receipt {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let mut lines = text.lines();
+        if lines.next() != Some("tidegate receipt") {
+            return Err(Error::invalid("this is no receipt: it does not start with \"tidegate receipt\""));
+        }
+        let mut receipt = Self {
+            store: StoreId([0; 16]),
+            time: Micros(0),
+            gates: Vec::new(),
+            judged_at: None,
+            events: Vec::new(),
+        };
+        for line in lines {
+            let broken = || Error::invalid(format!("a receipt has no such line: {line:?}"));
+            let (name, value) = line.split_once(' ').ok_or_else(broken)?;
+            match name {
+                "store" => receipt.store = value.parse()?,
+                "time" => receipt.time = Micros(value.parse().map_err(|_| broken())?),
+                "judged" => receipt.judged_at = Some(Position(value.parse().map_err(|_| broken())?)),
+                "gate" => receipt.gates.push(unescape(value).ok_or_else(broken)?.into()),
+                "event" => receipt.events.push(Receipted::parse(value).ok_or_else(broken)?),
+                _ => return Err(broken()),
+            }
+        }
+        Ok(receipt)
+    }
+}
+
+impl Receipted {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(' ');
+        let id = parts.next()?.parse().ok()?;
+        let position = Position(parts.next()?.parse().ok()?);
+        let version = Version(parts.next()?.parse().ok()?);
+        let leaf = parts.next().and_then(parse_hash)?;
+        parts.next().is_none().then_some(Self { id, position, version, leaf })
+    }
+}
+
+fn parse_hash(text: &str) -> Option<Hash> {
+    let mut hash = Hash::ZERO;
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (at, byte) in hash.0.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+/// Undoes [`str::escape_default`].
+fn unescape(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(char) = rest.next() {
+        if char != '\\' {
+            out.push(char);
+            continue;
+        }
+        out.push(match rest.next()? {
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => {
+                let digits: String = rest.by_ref().skip(1).take_while(|char| *char != '}').collect();
+                char::from_u32(u32::from_str_radix(&digits, 16).ok()?)?
+            }
+            plain => plain,
+        });
+    }
+    Some(out)
 }

@@ -103,12 +103,20 @@ impl Options {
 }
 
 /// How one batch is appended.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Append {
     /// Its durability, if not that of the store.
     pub durability: Option<Durability>,
     /// What to do when the queue is full.
     pub when_full: WhenFull,
+    /// How often a decision is judged at most, when what it read moves before each commit.
+    pub attempts: u32,
+}
+
+impl Default for Append {
+    fn default() -> Self {
+        Self { durability: None, when_full: WhenFull::default(), attempts: 256 }
+    }
 }
 
 impl Append {

@@ -4,20 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tidegate_disk::{Lock, World};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
+use tidegate_segment::Seed;
 
-use crate::batch::Batch;
 use crate::deadline::Deadline;
+use crate::decide::GateSet;
 use crate::edge::{self, Follower};
 use crate::frontier::Frontier;
-use crate::journal::{self, Bench, Committer, Ids, Journal, Leads, Preparation, Ticket};
+use crate::journal::{Committer, Ids, Journal, Leads};
 use crate::published::Published;
 use crate::read::{Events, Query, Read, View};
-use crate::receipt::Receipt;
 use crate::report::OpenReport;
-use crate::settings::{Access, Append, Durability, Options};
+use crate::settings::{Access, Durability, Options};
 use crate::threads::{Bell, Ring, Upkeep};
 use crate::verify::{Verified, verify};
 
@@ -41,10 +42,10 @@ use crate::verify::{Verified, verify};
 #[derive(Debug)]
 pub struct Store {
     id: StoreId,
-    published: Arc<Published>,
+    pub(crate) published: Arc<Published>,
     report: OpenReport,
-    world: World,
-    durability: Durability,
+    pub(crate) world: World,
+    pub(crate) durability: Durability,
     role: Role,
 }
 
@@ -55,15 +56,23 @@ enum Role {
 }
 
 #[derive(Debug)]
-struct Writer {
+pub(crate) struct Writer {
     // Dropped in this order: the thread ends, then the lock is let go.
     upkeep: Mutex<Option<Upkeep>>,
-    journal: Arc<Journal>,
-    bell: Arc<Bell>,
-    ids: Ids,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) ids: Ids,
+    pub(crate) guards: ArcSwap<Vec<Arc<Guard>>>,
     process: u32,
-    salt: u64,
+    pub(crate) seed: Seed,
     lock: Mutex<Option<Box<dyn Lock>>>,
+}
+
+/// Gates attached to the store for a query.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    pub(crate) query: Query,
+    pub(crate) gates: GateSet,
 }
 
 impl Store {
@@ -105,7 +114,8 @@ impl Store {
             bell,
             ids: Ids::new(&*world.random),
             process: std::process::id(),
-            salt: store.salt,
+            guards: ArcSwap::default(),
+            seed: edge::seed(store.salt),
             lock: Mutex::new(Some(opened.lock)),
         };
         Ok(Self {
@@ -138,81 +148,6 @@ impl Store {
     /// What opening found and did.
     pub fn report(&self) -> &OpenReport {
         &self.report
-    }
-
-    /// Appends a batch, or a single draft, and waits until it is as durable as asked for. Either all of its
-    /// events are in the log then, at consecutive positions, or none.
-    ///
-    /// # Errors
-    ///
-    /// [`Invalid`](ErrorKind::Invalid) for a draft that breaks a rule or a limit, and
-    /// [`Refused`](ErrorKind::Refused) for an unknown cause or an id that is in the log already: nothing was
-    /// written. [`Full`](ErrorKind::Full) when the queue or the disk is: nothing was written.
-    /// [`Ended`](ErrorKind::Ended) when the writer has ended; if it ended over this batch, whether its
-    /// events are kept is unknown until the store is opened again.
-    pub fn append(&self, batch: impl Into<Batch>, append: Append) -> Result<Receipt> {
-        let writer = self.writer()?;
-        self.append_from(writer, &View::of(&self.published), &batch.into(), &[], append)
-    }
-
-    fn append_from(
-        &self,
-        writer: &Writer,
-        view: &View,
-        batch: &Batch,
-        footprint: &[Query],
-        append: Append,
-    ) -> Result<Receipt> {
-        let durability = append.durability.unwrap_or(self.durability);
-        let receipt = match self.prepare(writer, view, batch, footprint)? {
-            Preparation::Ready(prepared) => writer.journal.append(prepared, durability, append.when_full)?,
-            Preparation::Known(receipt) => {
-                if durability == Durability::Synced && self.published.durable() < receipt.last() {
-                    writer.journal.flush()?;
-                }
-                receipt
-            }
-        };
-        if let Durability::Interval(interval) = durability {
-            writer.bell.sync_at(self.deadline(interval));
-        }
-        Ok(receipt)
-    }
-
-    /// Queues a batch to be appended and returns at once with a [`Ticket`] for the answer.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`append`](Self::append) that are known before the batch is queued; the rest comes with the
-    /// ticket's answer.
-    pub fn submit(&self, batch: impl Into<Batch>, append: Append) -> Result<Ticket> {
-        let writer = self.writer()?;
-        let durability = append.durability.unwrap_or(self.durability);
-        let ticket = match self.prepare(writer, &View::of(&self.published), &batch.into(), &[])? {
-            Preparation::Ready(prepared) => writer.journal.submit(prepared, durability, append.when_full)?,
-            Preparation::Known(receipt) => {
-                if durability == Durability::Synced && self.published.durable() < receipt.last() {
-                    writer.journal.flush()?;
-                }
-                writer.journal.answered(receipt)
-            }
-        };
-        if let Durability::Interval(interval) = durability {
-            writer.bell.sync_at(self.deadline(interval));
-        }
-        Ok(ticket)
-    }
-
-    fn prepare(
-        &self,
-        writer: &Writer,
-        view: &View,
-        batch: &Batch,
-        footprint: &[Query],
-    ) -> Result<Preparation> {
-        let (seed, micros) = (edge::seed(writer.salt), self.world.clock.now_micros());
-        let bench = Bench { store: self.id, view, ids: &writer.ids, seed, micros };
-        journal::prepare(batch, footprint, &bench)
     }
 
     /// The log as it is now. A store opened for reading only first takes in what the writer has made
@@ -310,11 +245,11 @@ impl Store {
         }
     }
 
-    fn deadline(&self, time: Duration) -> Deadline {
+    pub(crate) fn deadline(&self, time: Duration) -> Deadline {
         Deadline::after(&self.world.clock, time)
     }
 
-    fn writer(&self) -> Result<&Writer> {
+    pub(crate) fn writer(&self) -> Result<&Writer> {
         match &self.role {
             Role::Reader(_) => {
                 Err(Error::invalid("the store is open for reading only; open it for writing to do this"))

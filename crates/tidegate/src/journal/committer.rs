@@ -9,7 +9,7 @@
 //! J4. Times never decrease from one position to the next.
 //! J5. After an outcome nobody knows the writer ends, and every batch still waiting is told.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_disk::Clock;
@@ -55,9 +55,12 @@ struct Group {
     receipts: Vec<(Arc<Slot>, Receipt)>,
     /// Where each record lies in the frame, for conditions of batches behind it.
     records: Vec<std::ops::Range<usize>>,
-    given: HashSet<EventId>,
+    /// The ids that its batches came with.
+    given: HashMap<EventId, Position>,
     /// The keys of its batches, with the hash of the content and the receipt's place.
     keys: HashMap<String, (Hash, usize)>,
+    /// Batches refused because of another one in the group, which is not kept yet.
+    refused: Vec<(Arc<Slot>, Error)>,
     synced: bool,
 }
 
@@ -97,6 +100,9 @@ impl Committer {
                 for (slot, receipt) in group.receipts {
                     slot.answer(Ok(receipt));
                 }
+                for (slot, error) in group.refused {
+                    slot.answer(Err(error));
+                }
             }
             Err(error) => self.fail(group, first, &error),
         }
@@ -112,7 +118,12 @@ impl Committer {
             Ok(Some(receipt)) => Ok(receipt),
             Err(error) => Err(error),
         };
+        let visible = Some(self.published.visible());
         match joined {
+            // Nobody learns of an event that may still be lost: its refusals wait for it.
+            Err(error) if Conflict::of(&error).is_some_and(|conflict| conflict.position > visible) => {
+                group.refused.push((entry.slot, error));
+            }
             Err(error) => entry.slot.answer(Err(error)),
             Ok(receipt) => {
                 group.synced |= entry.durability == Durability::Synced;
@@ -141,7 +152,8 @@ impl Committer {
     /// Adds a batch that has its places to the frame.
     fn include(group: &mut Group, entry: &mut Entry, receipt: Receipt) -> Receipt {
         let prepared = &mut entry.prepared;
-        group.given.extend(prepared.given.iter().map(|(_, id)| *id));
+        let given = prepared.given.iter();
+        group.given.extend(given.map(|(index, id)| (*id, receipt.events[*index].position)));
         if let Some((key, content)) = prepared.key.take() {
             group.keys.insert(key, (content, group.receipts.len()));
         }
@@ -182,6 +194,7 @@ impl Committer {
                         return Err(Conflict::exists(head.map(|head| head.position)));
                     }
                 }
+                Check::Unknown(id) => self.admit_id(group, *id, prepared.checked, true)?,
                 Check::Nothing(query, after, footprint) => {
                     let found = match self.before_group(group).first_match(query, *after)? {
                         None => self.match_in(group, query, *after),
@@ -209,24 +222,27 @@ impl Committer {
 
     /// Refuses ids that came into the log since the batch was prepared.
     fn admit_ids(&self, group: &Group, prepared: &Prepared) -> Result<()> {
-        if prepared.given.is_empty() {
-            return Ok(());
-        }
-        let log = self.published.log();
         for &(index, id) in &prepared.given {
-            if group.given.contains(&id) {
-                let message = format!("the event {id} came into the log a moment ago");
-                return Err(Conflict::duplicate(message, None).at(Place::Draft(index)));
-            }
-            let newer = log.0.iter().rev().take_while(|segment| segment.next().before() > prepared.checked);
-            for segment in newer {
-                if let Some(event) = segment.find_id(id)? {
-                    let position = segment.first().plus(u64::from(event));
-                    return Err(duplicate(id, position).at(Place::Draft(index)));
-                }
-            }
+            let admitted = self.admit_id(group, id, prepared.checked, false);
+            admitted.map_err(|error| error.at(Place::Draft(index)))?;
         }
         Ok(())
+    }
+
+    /// Refuses an id that came into the log after a position.
+    fn admit_id(&self, group: &Group, id: EventId, after: Position, footprint: bool) -> Result<()> {
+        let mut found = group.given.get(&id).copied();
+        let log = self.published.log();
+        for segment in log.0.iter().rev().take_while(|segment| segment.next().before() > after) {
+            if found.is_none() {
+                found = segment.find_id(id)?.map(|event| segment.first().plus(u64::from(event)));
+            }
+        }
+        match found {
+            None => Ok(()),
+            Some(position) if footprint => Err(Conflict::boundary(position, true)),
+            Some(position) => Err(duplicate(id, position)),
+        }
     }
 
     /// Gives every record of a batch its place, and links it to the event before it in its stream.
@@ -250,7 +266,8 @@ impl Committer {
             events.push(Receipted { id: item.id, position, version, leaf });
             self.next = position.next();
         }
-        Ok(Receipt { store: self.store, time: self.time, events })
+        let (gates, judged_at) = (Vec::new(), None);
+        Ok(Receipt { store: self.store, time: self.time, gates, judged_at, events })
     }
 
     /// The head of a stream, if it has any events; it is at hand from then on.
@@ -292,7 +309,8 @@ impl Committer {
         if error.kind() != ErrorKind::Full {
             self.published.end(ended(error));
         }
-        for (slot, _) in group.receipts {
+        let waiting = group.receipts.into_iter().map(|(slot, _)| slot);
+        for slot in waiting.chain(group.refused.into_iter().map(|(slot, _)| slot)) {
             slot.answer(Err(self.published.ended().unwrap_or_else(|| error.again())));
         }
     }

@@ -9,6 +9,7 @@ use tidegate_segment::{Event, Seed, Term};
 
 use crate::batch::Batch;
 use crate::condition::{Condition, Conflict};
+use crate::decide::{Footprint, note};
 use crate::read::{Query, View};
 use crate::receipt::{Receipt, Receipted};
 
@@ -37,6 +38,8 @@ pub(crate) enum Check {
     Exists(Stream, bool),
     /// Nothing after the position matches. The flag says that a gate or a decision read it.
     Nothing(Query, Position, bool),
+    /// The log does not hold this id, as a gate or a decision read it.
+    Unknown(EventId),
 }
 
 /// A stream by its hash, and the term to look it up with.
@@ -108,7 +111,7 @@ pub(crate) struct Bench<'a> {
 }
 
 /// Checks and encodes a batch against a view. `footprint` is what was read through that view to decide it.
-pub(crate) fn prepare(batch: &Batch, footprint: &[Query], bench: &Bench<'_>) -> Result<Preparation> {
+pub(crate) fn prepare(batch: &Batch, footprint: &Footprint, bench: &Bench<'_>) -> Result<Preparation> {
     let (drafts, view) = (batch.drafts(), bench.view);
     if drafts.is_empty() {
         return Err(Error::invalid("a batch without events cannot be appended"));
@@ -146,7 +149,10 @@ pub(crate) fn receipt_of(view: &View, store: StoreId, first: Event, content: Has
         let message = format!("the key was used before, at position {position}, for other content");
         return Err(Conflict::duplicate(message, Some(position)));
     }
-    let mut receipt = Receipt { store, time: first.time(), events: Vec::new() };
+    let gates = first.metadata().find(|(name, _)| *name == note::GATES);
+    let (gates, judged_at) = gates.and_then(|(_, text)| note::read_gates(text)).unzip();
+    let gates = gates.unwrap_or_default();
+    let mut receipt = Receipt { store, time: first.time(), gates, judged_at, events: Vec::new() };
     let mut next = Some(first);
     while let Some(event) = next {
         let (id, position, version, leaf) = (event.id(), event.position(), event.version(), event.leaf());
@@ -157,9 +163,9 @@ pub(crate) fn receipt_of(view: &View, store: StoreId, first: Event, content: Has
 }
 
 /// Judges conditions and footprint against the view, and returns what is left for the commit section.
-fn checks(conditions: &[Condition], footprint: &[Query], bench: &Bench<'_>) -> Result<Vec<Check>> {
+fn checks(conditions: &[Condition], footprint: &Footprint, bench: &Bench<'_>) -> Result<Vec<Check>> {
     let view = bench.view;
-    let mut checks = Vec::with_capacity(conditions.len() + footprint.len());
+    let mut checks = Vec::with_capacity(conditions.len());
     for condition in conditions {
         checks.push(match condition {
             Condition::Version(stream, version) => Check::Version(Stream::new(stream, bench.seed), *version),
@@ -173,9 +179,10 @@ fn checks(conditions: &[Condition], footprint: &[Query], bench: &Bench<'_>) -> R
             }
         });
     }
-    for query in footprint {
+    for query in footprint.queries() {
         checks.push(Check::Nothing(resolved(query, view)?, view.head(), true));
     }
+    checks.extend(footprint.absent_ids().iter().copied().map(Check::Unknown));
     Ok(checks)
 }
 
@@ -195,7 +202,9 @@ struct Work<'a> {
 impl Work<'_> {
     fn one(&mut self, index: usize, draft: &Draft, id: EventId) -> Result<()> {
         draft.check()?;
-        draft.check_unreserved()?;
+        if !self.batch.is_own() {
+            draft.check_unreserved()?;
+        }
         if draft.id.is_some() {
             self.refuse_known(id)?;
             self.prepared.given.push((index, id));

@@ -1,6 +1,6 @@
 //! Queries: which events to select.
 
-use tidegate_format::{Cause, EventId, Position, Record, Text};
+use tidegate_format::{Cause, Draft, EventId, Position, Record, Text};
 
 /// Which events to select: all of them, or those that match one of several [`Item`]s.
 ///
@@ -34,6 +34,11 @@ impl Query {
     /// Whether a record matches. A cause named by its id matches none: see [`resolved`](Self::resolved).
     pub(crate) fn matches(&self, record: &Record<'_>) -> bool {
         self.items().is_none_or(|items| items.iter().any(|item| item.matches(record)))
+    }
+
+    /// Whether a draft matches, as far as the draft itself says.
+    pub(crate) fn matches_draft(&self, draft: &Draft) -> bool {
+        self.items().is_none_or(|items| items.iter().any(|item| item.matches_draft(draft)))
     }
 
     /// The query with causes as records name them: positions instead of ids, where `position_of` knows them.
@@ -150,20 +155,32 @@ impl Item {
 
 impl Item {
     fn matches(&self, record: &Record<'_>) -> bool {
-        let kind = |kind: &Text| match kind.strip_suffix('*') {
-            Some(family) if family.ends_with('.') => record.kind().starts_with(family),
-            _ => record.kind() == kind,
-        };
-        let entity = |entity: &Entity| match entity {
-            Entity::Exactly(name) => record.entity() == name,
-            Entity::StartsWith(prefix) => record.entity().starts_with(&**prefix),
-        };
-        (self.kinds.is_empty() || self.kinds.iter().any(kind))
+        self.matches_names(record.scope(), record.entity(), record.kind())
             && self.tags.iter().all(|tag| record.tags().any(|found| found == tag))
-            && self.scope.as_ref().is_none_or(|scope| record.scope() == scope)
-            && self.entity.as_ref().is_none_or(entity)
             && self.lane.is_none_or(|lane| record.lane() == lane)
             && self.correlation.is_none_or(|id| record.correlation() == id)
             && self.cause.is_none_or(|cause| record.causes().any(|found| found == cause))
+    }
+
+    fn matches_draft(&self, draft: &Draft) -> bool {
+        let coordinate = &draft.coordinate;
+        self.matches_names(&coordinate.scope, &coordinate.entity, &draft.kind)
+            && self.tags.iter().all(|tag| draft.tags.contains(tag))
+            && self.lane.is_none_or(|lane| coordinate.lane == lane)
+            && self.correlation.is_none_or(|id| draft.correlation == Some(id))
+            && self.cause.is_none_or(|cause| draft.causes.contains(&cause))
+    }
+
+    fn matches_names(&self, scope: &str, entity: &str, kind: &str) -> bool {
+        let is_kind = |wanted: &Text| match wanted.strip_suffix('*') {
+            Some(family) if family.ends_with('.') => kind.starts_with(family),
+            _ => kind == wanted,
+        };
+        (self.kinds.is_empty() || self.kinds.iter().any(is_kind))
+            && self.scope.as_ref().is_none_or(|wanted| scope == wanted)
+            && self.entity.as_ref().is_none_or(|wanted| match wanted {
+                Entity::Exactly(name) => entity == name,
+                Entity::StartsWith(prefix) => entity.starts_with(&**prefix),
+            })
     }
 }

@@ -1,0 +1,261 @@
+//! Appending and deciding: the store's side of what goes in.
+//!
+//! Invariants:
+//!
+//! D1. What a gate or a decision read through its view has not moved when its batch is committed; where it
+//!     moved, the whole is judged again, against a new view.
+//! D2. A keyed batch that was committed before is answered before any gate is asked.
+
+use std::sync::Arc;
+
+use tidegate_format::{Error, ErrorKind, Position, Result};
+
+use crate::batch::Batch;
+use crate::bypass::BYPASS;
+use crate::condition::Conflict;
+use crate::decide::{Decided, Decision, DecisionView, Denied, Footprint, GateSet, Proposal, note};
+use crate::journal::{self, Bench, Preparation, Ticket};
+use crate::read::{Query, View};
+use crate::receipt::Receipt;
+use crate::settings::{Append, Durability};
+use crate::store::{Guard, Store, Writer};
+
+impl Store {
+    /// Appends a batch, or a single draft, and waits until it is as durable as asked for. Either all of its
+    /// events are in the log then, at consecutive positions, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) for a draft that breaks a rule or a limit, and
+    /// [`Refused`](ErrorKind::Refused) for an unknown cause or an id that is in the log already: nothing was
+    /// written. [`Full`](ErrorKind::Full) when the queue or the disk is: nothing was written.
+    /// [`Ended`](ErrorKind::Ended) when the writer has ended; if it ended over this batch, whether its
+    /// events are kept is unknown until the store is opened again.
+    pub fn append(&self, batch: impl Into<Batch>, append: Append) -> Result<Receipt> {
+        let batch = batch.into();
+        let writer = self.writer()?;
+        if writer.guards.load().is_empty() {
+            let view = View::of(&self.published);
+            return self.append_from(writer, &view, &batch, &Footprint::default(), append);
+        }
+        match self.settle(append, |_| Ok(Ok(batch.clone())))? {
+            Decided::Committed(receipt) => Ok(receipt),
+            Decided::Denied(denied) => Err(denied.error()),
+        }
+    }
+
+    /// Reads and decides as one: `decide` reads through a view and comes to events or a denial, and the
+    /// events are committed only if nothing it read has moved. Where something has, it is asked again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`append`](Self::append) and of `decide` itself; [`Refused`](ErrorKind::Refused) when
+    /// something moved each of the [`attempts`](Append::attempts) times.
+    pub fn decide(
+        &self,
+        append: Append,
+        mut decide: impl FnMut(&DecisionView) -> Result<Decision>,
+    ) -> Result<Decided> {
+        self.settle(append, |view| {
+            Ok(match decide(view)? {
+                Decision::Append(batch) => Ok(batch),
+                Decision::Deny(denial) => Err(Denied::from(denial)),
+            })
+        })
+    }
+
+    /// Appends a batch if the gates allow it, judging them with a context of the caller's. What they read
+    /// holds at the commit.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decide`](Self::decide).
+    pub fn propose<C: ?Sized>(
+        &self,
+        context: &C,
+        batch: impl Into<Batch>,
+        gates: &GateSet<C>,
+        append: Append,
+    ) -> Result<Decided> {
+        let batch = batch.into();
+        if let Some(receipt) = self.known(&batch)? {
+            return Ok(Decided::Committed(receipt));
+        }
+        self.settle(append, |view| {
+            let proposal = Proposal { context, drafts: batch.drafts() };
+            match gates.judge(&proposal, view)? {
+                Ok(passed) => Ok(Ok(batch.clone().passed(passed))),
+                Err(denied) if gates.records() => self.record(&batch, denied, view.head(), append).map(Err),
+                Err(denied) => Ok(Err(denied)),
+            }
+        })
+    }
+
+    /// Attaches gates to the store: from now on, as long as this handle lives, every batch with a draft that
+    /// the query selects has to pass them, whoever appends it. A query's causes and correlation are compared
+    /// with what the draft itself says.
+    pub fn guard(&self, query: impl Into<Query>, gates: GateSet) -> Result<()> {
+        let guard = Arc::new(Guard { query: query.into(), gates });
+        self.writer()?.guards.rcu(|guards| {
+            let mut guards = Vec::clone(guards);
+            guards.push(Arc::clone(&guard));
+            guards
+        });
+        Ok(())
+    }
+
+    /// Judges and appends until what was read has not moved.
+    fn settle(
+        &self,
+        append: Append,
+        mut judge: impl FnMut(&DecisionView) -> Result<std::result::Result<Batch, Denied>>,
+    ) -> Result<Decided> {
+        let writer = self.writer()?;
+        for _ in 0..append.attempts.max(1) {
+            let view = DecisionView::new(View::of(&self.published));
+            let batch = match judge(&view)? {
+                Ok(batch) => batch,
+                Err(denied) => return Ok(Decided::Denied(denied)),
+            };
+            if let Some(receipt) = self.known(&batch)? {
+                return Ok(Decided::Committed(receipt));
+            }
+            let mut batch = match self.pass_guards(writer, batch, &view, append)? {
+                Ok(batch) => batch,
+                Err(denied) => return Ok(Decided::Denied(denied)),
+            };
+            let gates = batch.take_passed();
+            if !gates.is_empty() {
+                batch.note(note::GATES, note::gates(&gates, view.head()));
+            }
+            match self.append_from(writer, view.view(), &batch, &view.footprint(), append) {
+                Ok(mut receipt) => {
+                    if !gates.is_empty() {
+                        (receipt.gates, receipt.judged_at) = (gates, Some(view.head()));
+                    }
+                    return Ok(Decided::Committed(receipt));
+                }
+                Err(error) if Conflict::of(&error).is_some_and(|conflict| conflict.footprint) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let message = format!("what was read moved before the commit, {} times in a row", append.attempts);
+        Err(Error::new(ErrorKind::Refused, message))
+    }
+
+    /// Judges the gates attached to the store.
+    fn pass_guards(
+        &self,
+        writer: &Writer,
+        mut batch: Batch,
+        view: &DecisionView,
+        append: Append,
+    ) -> Result<std::result::Result<Batch, Denied>> {
+        if let Some(bypass) = batch.bypass() {
+            let note = bypass.note();
+            batch.note(BYPASS, note);
+            return Ok(Ok(batch));
+        }
+        for guard in writer.guards.load().iter() {
+            if !batch.drafts().iter().any(|draft| guard.query.matches_draft(draft)) {
+                continue;
+            }
+            match guard.gates.judge(&Proposal { context: &(), drafts: batch.drafts() }, view)? {
+                Ok(passed) => batch = batch.passed(passed),
+                Err(denied) if guard.gates.records() => {
+                    return self.record(&batch, denied, view.head(), append).map(Err);
+                }
+                Err(denied) => return Ok(Err(denied)),
+            }
+        }
+        Ok(Ok(batch))
+    }
+
+    /// Records a denial as an event.
+    fn record(
+        &self,
+        batch: &Batch,
+        mut denied: Denied,
+        judged_at: Position,
+        append: Append,
+    ) -> Result<Denied> {
+        let own = Batch::own(note::denied(batch.drafts(), &denied, judged_at));
+        let view = View::of(&self.published);
+        let receipt = self.append_from(self.writer()?, &view, &own, &Footprint::default(), append)?;
+        denied.recorded = Some(receipt.first());
+        Ok(denied)
+    }
+
+    /// The first receipt of a keyed batch that is in the log already.
+    fn known(&self, batch: &Batch) -> Result<Option<Receipt>> {
+        let Some((key, content)) = batch.keyed()? else { return Ok(None) };
+        let view = View::of(&self.published);
+        match view.find_key(key, Position::START)? {
+            Some(first) => journal::receipt_of(&view, self.id(), first, content).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn append_from(
+        &self,
+        writer: &Writer,
+        view: &View,
+        batch: &Batch,
+        footprint: &Footprint,
+        append: Append,
+    ) -> Result<Receipt> {
+        let durability = append.durability.unwrap_or(self.durability);
+        let receipt = match self.prepare(writer, view, batch, footprint)? {
+            Preparation::Ready(prepared) => writer.journal.append(prepared, durability, append.when_full)?,
+            Preparation::Known(receipt) => {
+                if durability == Durability::Synced && self.published.durable() < receipt.last() {
+                    writer.journal.flush()?;
+                }
+                receipt
+            }
+        };
+        if let Durability::Interval(interval) = durability {
+            writer.bell.sync_at(self.deadline(interval));
+        }
+        Ok(receipt)
+    }
+
+    /// Queues a batch to be appended and returns at once with a [`Ticket`] for the answer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`append`](Self::append) that are known before the batch is queued; the rest comes with the
+    /// ticket's answer.
+    pub fn submit(&self, batch: impl Into<Batch>, append: Append) -> Result<Ticket> {
+        let writer = self.writer()?;
+        let durability = append.durability.unwrap_or(self.durability);
+        let ticket =
+            match self.prepare(writer, &View::of(&self.published), &batch.into(), &Footprint::default())? {
+                Preparation::Ready(prepared) => {
+                    writer.journal.submit(prepared, durability, append.when_full)?
+                }
+                Preparation::Known(receipt) => {
+                    if durability == Durability::Synced && self.published.durable() < receipt.last() {
+                        writer.journal.flush()?;
+                    }
+                    writer.journal.answered(receipt)
+                }
+            };
+        if let Durability::Interval(interval) = durability {
+            writer.bell.sync_at(self.deadline(interval));
+        }
+        Ok(ticket)
+    }
+
+    fn prepare(
+        &self,
+        writer: &Writer,
+        view: &View,
+        batch: &Batch,
+        footprint: &Footprint,
+    ) -> Result<Preparation> {
+        let (seed, micros) = (writer.seed, self.world.clock.now_micros());
+        let bench = Bench { store: self.id(), view, ids: &writer.ids, seed, micros };
+        journal::prepare(batch, footprint, &bench)
+    }
+}

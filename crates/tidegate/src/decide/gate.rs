@@ -1,0 +1,174 @@
+//! Gates: the caller's own rules, judged before anything is written.
+//!
+//! Invariants:
+//!
+//! G1. What a gate read through its view is part of the batch's condition: its rule holds at the commit.
+//! G2. A gate that panics denies with [`GATE_DEFECT`], and nothing else happens.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tidegate_format::{Draft, Result, Text};
+
+use super::denial::{Denial, Denied, GATE_DEFECT, Verdict};
+use super::footprint::DecisionView;
+
+/// What a gate judges: the caller's context and the drafted events.
+#[derive(Debug)]
+pub struct Proposal<'a, C: ?Sized = ()> {
+    /// Whatever the caller wants its gates to know: who asks, with which rights.
+    pub context: &'a C,
+    /// The events to be appended.
+    pub drafts: &'a [Draft],
+}
+
+/// A rule of the caller's. A closure over a proposal and a view becomes one with [`gate`].
+///
+/// A gate that reads nothing costs nothing at the commit; one that reads is held to what it read.
+pub trait Gate<C: ?Sized = ()>: Send + Sync {
+    /// What it is called in receipts and denials.
+    fn name(&self) -> &str;
+
+    /// Allows or denies.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading; they end the append, which is neither allowed nor denied then.
+    fn judge(&self, proposal: &Proposal<'_, C>, view: &DecisionView) -> Result<Verdict>;
+}
+
+/// A gate made of a name and a closure.
+///
+/// ```
+/// use tidegate::decide::{Denial, Proposal, Verdict, gate};
+/// let small = gate("small", |proposal: &Proposal<'_, u64>, _view| {
+///     let total: usize = proposal.drafts.iter().map(|draft| draft.payload.len()).sum();
+///     Ok(if total as u64 <= *proposal.context {
+///         Verdict::Allow
+///     } else {
+///         Verdict::Deny(Denial::new("TOO_LARGE", "the payload is too large").field("bytes", total))
+///     })
+/// });
+/// ```
+pub fn gate<C: ?Sized>(
+    name: impl Into<Text>,
+    judge: impl Fn(&Proposal<'_, C>, &DecisionView) -> Result<Verdict> + Send + Sync,
+) -> impl Gate<C> {
+    Named { name: name.into(), judge }
+}
+
+struct Named<F> {
+    name: Text,
+    judge: F,
+}
+
+impl<C: ?Sized, F> Gate<C> for Named<F>
+where
+    F: Fn(&Proposal<'_, C>, &DecisionView) -> Result<Verdict> + Send + Sync,
+{
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn judge(&self, proposal: &Proposal<'_, C>, view: &DecisionView) -> Result<Verdict> {
+        (self.judge)(proposal, view)
+    }
+}
+
+/// Gates that are judged together, in order.
+pub struct GateSet<C: ?Sized = ()> {
+    gates: Vec<Arc<dyn Gate<C>>>,
+    judge_all: bool,
+    record: bool,
+}
+
+impl<C: ?Sized> Default for GateSet<C> {
+    fn default() -> Self {
+        Self { gates: Vec::new(), judge_all: false, record: false }
+    }
+}
+
+impl<C: ?Sized> GateSet<C> {
+    /// A set without gates, which stops at the first denial.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With one more gate at the end.
+    #[must_use]
+    pub fn and(mut self, gate: impl Gate<C> + 'static) -> Self {
+        self.gates.push(Arc::new(gate));
+        self
+    }
+
+    /// Judging all gates even when one has denied.
+    #[must_use]
+    pub fn judging_all(mut self) -> Self {
+        self.judge_all = true;
+        self
+    }
+
+    /// Recording each denial as an event of kind `tidegate.denied`, which holds every gate's verdict, the
+    /// drafted kinds and the hashes of the drafts' content.
+    #[must_use]
+    pub fn recording_denials(mut self) -> Self {
+        self.record = true;
+        self
+    }
+
+    pub(crate) fn records(&self) -> bool {
+        self.record
+    }
+
+    /// Judges a proposal. What the gates read is remembered by the view.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading.
+    pub fn judge(
+        &self,
+        proposal: &Proposal<'_, C>,
+        view: &DecisionView,
+    ) -> Result<std::result::Result<Vec<Text>, Denied>> {
+        let mut verdicts: Vec<(Text, Verdict)> = Vec::with_capacity(self.gates.len());
+        let mut denied = false;
+        for gate in &self.gates {
+            let name = Text::Owned(gate.name().to_owned());
+            let verdict =
+                if denied && !self.judge_all { Verdict::Skipped } else { judge(&**gate, proposal, view)? };
+            denied |= matches!(verdict, Verdict::Deny(_));
+            verdicts.push((name, verdict));
+        }
+        if denied {
+            return Ok(Err(Denied { verdicts, recorded: None }));
+        }
+        Ok(Ok(verdicts.into_iter().map(|(name, _)| name).collect()))
+    }
+}
+
+/// Judges one gate, which may panic.
+fn judge<C: ?Sized>(gate: &dyn Gate<C>, proposal: &Proposal<'_, C>, view: &DecisionView) -> Result<Verdict> {
+    let name = gate.name();
+    match catch_unwind(AssertUnwindSafe(|| gate.judge(proposal, view))) {
+        Ok(Ok(Verdict::Deny(mut denial))) => {
+            denial.gate = Text::Owned(name.to_owned());
+            Ok(Verdict::Deny(denial))
+        }
+        Ok(verdict) => verdict,
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            let mut denial = Denial::new(GATE_DEFECT, "the gate itself is broken: it panicked");
+            denial = denial.field("panic", text.unwrap_or_else(|| "without a message".to_owned()));
+            denial.gate = Text::Owned(name.to_owned());
+            Ok(Verdict::Deny(denial))
+        }
+    }
+}
+
+impl<C: ?Sized> fmt::Debug for GateSet<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.gates.iter().map(|gate| gate.name())).finish()
+    }
+}

@@ -1,0 +1,32 @@
+//! Deciding: gates, decisions, and views that remember what was read through them.
+//!
+//! ```
+//! use tidegate::decide::Decision;
+//! use tidegate::{Append, Draft, Item, Options, Query, Store};
+//!
+//! let store = Store::in_memory(Options::default())?;
+//! let subscribe = |student: &'static str| {
+//!     store.decide(Append::default(), |view| {
+//!         let subscribed = Query::from(Item::new().tag("course:c1").kind("student.subscribed"));
+//!         if view.read(&subscribed, Default::default()).count() >= 2 {
+//!             return Ok(Decision::deny("COURSE_FULL", "the course has two seats"));
+//!         }
+//!         Ok(Draft::new(("school", student), "student.subscribed").tag("course:c1").into())
+//!     })
+//! };
+//! assert!(subscribe("ada")?.receipt().is_some());
+//! assert!(subscribe("bob")?.receipt().is_some());
+//! assert!(subscribe("cyd")?.denied().is_some());
+//! # Ok::<(), tidegate::Error>(())
+//! ```
+mod footprint;
+mod denial;
+mod gate;
+pub(crate) mod note;
+mod decision;
+
+pub use crate::bypass::Bypass;
+pub use decision::{Decided, Decision};
+pub use denial::{Denial, Denied, GATE_DEFECT, Verdict};
+pub use footprint::{DecisionView, Footprint};
+pub use gate::{Gate, GateSet, Proposal, gate};

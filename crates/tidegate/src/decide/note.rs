@@ -1,0 +1,57 @@
+//! Notes: what the store writes on events about how they were decided, and the events of denials.
+
+use serde_json::{Value, json};
+use tidegate_format::{Coordinate, Draft, Position, Text};
+
+use super::denial::{Denied, Verdict};
+use crate::batch;
+
+/// The metadata name of the gates that a batch passed, on its first event.
+pub(crate) const GATES: &str = "tidegate.gates";
+/// The kind of a recorded denial.
+pub(crate) const DENIED: &str = "tidegate.denied";
+/// The entity of recorded denials, in the scope of the first draft that was denied.
+const DENIALS: &str = "tidegate.denials";
+
+/// The note of the gates that passed, and of the position they were judged at.
+pub(crate) fn gates(passed: &[Text], judged_at: Position) -> String {
+    json!({ "passed": passed, "judged_at": judged_at.0 }).to_string()
+}
+
+/// Reads a note of gates.
+pub(crate) fn read_gates(note: &str) -> Option<(Vec<Text>, Position)> {
+    let note: Value = serde_json::from_str(note).ok()?;
+    let passed = note.get("passed")?.as_array()?.iter();
+    let passed = passed.map(|name| Some(Text::Owned(name.as_str()?.to_owned()))).collect::<Option<_>>()?;
+    Some((passed, Position(note.get("judged_at")?.as_u64()?)))
+}
+
+/// The event that records a denial.
+pub(crate) fn denied(drafts: &[Draft], denied: &Denied, judged_at: Position) -> Draft {
+    let verdicts = denied.verdicts.iter().map(|(gate, verdict)| match verdict {
+        Verdict::Allow => json!({ "gate": gate, "verdict": "allow" }),
+        Verdict::Skipped => json!({ "gate": gate, "verdict": "skipped" }),
+        Verdict::Deny(denial) => {
+            let fields: serde_json::Map<_, _> = denial
+                .fields
+                .iter()
+                .map(|(name, value)| (name.to_string(), Value::String(value.clone())))
+                .collect();
+            let (code, message) = (&denial.code, &denial.message);
+            json!({ "gate": gate, "verdict": "deny", "code": code, "message": message, "fields": fields })
+        }
+    });
+    let drafted = drafts.iter().map(|draft| {
+        json!({
+            "scope": draft.coordinate.scope,
+            "entity": draft.coordinate.entity,
+            "lane": draft.coordinate.lane,
+            "kind": draft.kind,
+            "content": batch::content(draft).to_string(),
+        })
+    });
+    let payload = json!({ "verdicts": verdicts.collect::<Vec<_>>(), "drafted": drafted.collect::<Vec<_>>(),
+        "judged_at": judged_at.0 });
+    let scope = drafts.first().map_or(Text::Borrowed("tidegate"), |draft| draft.coordinate.scope.clone());
+    Draft::new(Coordinate::new(scope, DENIALS), DENIED).json(payload.to_string())
+}
