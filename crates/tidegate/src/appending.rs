@@ -11,12 +11,11 @@ use std::sync::Arc;
 use tidegate_format::{Error, ErrorKind, Position, Result};
 
 use crate::batch::Batch;
-use crate::bypass::BYPASS;
-use crate::condition::Conflict;
-use crate::decide::{Decided, Decision, DecisionView, Denied, Footprint, GateSet, Proposal, note};
+use crate::batch::Conflict;
+use crate::decide::{Decided, Decision, DecisionView, Denied, Footprint, GateSet, Proposal, record};
 use crate::journal::{self, Bench, Preparation, Ticket};
 use crate::read::{Query, View};
-use crate::receipt::Receipt;
+use crate::receipt::{Checked, Receipt, Receipted};
 use crate::settings::{Append, Durability};
 use crate::store::{Guard, Store, Writer};
 
@@ -42,6 +41,28 @@ impl Store {
             Decided::Committed(receipt) => Ok(receipt),
             Decided::Denied(denied) => Err(denied.error()),
         }
+    }
+
+    /// Says whether the log still agrees with a receipt.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading.
+    pub fn check(&self, receipt: &Receipt) -> Result<Checked> {
+        if receipt.store != self.id() {
+            return Ok(Checked::OtherStore);
+        }
+        let view = self.view()?;
+        for expected in &receipt.events {
+            let Some(event) = view.at(expected.position)? else {
+                return Ok(Checked::Missing(expected.position));
+            };
+            let (id, position, version, leaf) = (event.id(), event.position(), event.version(), event.leaf());
+            if (Receipted { id, position, version, leaf }) != *expected {
+                return Ok(Checked::Differs(expected.position));
+            }
+        }
+        Ok(Checked::Agrees)
     }
 
     /// Reads and decides as one: `decide` reads through a view and comes to events or a denial, and the
@@ -120,23 +141,13 @@ impl Store {
             if let Some(receipt) = self.known(&batch)? {
                 return Ok(Decided::Committed(receipt));
             }
-            let mut batch = match self.pass_guards(writer, batch, &view, append)? {
+            let batch = match self.pass_guards(writer, batch, &view, append)? {
                 Ok(batch) => batch,
                 Err(denied) => return Ok(Decided::Denied(denied)),
             };
-            let gates = batch.take_passed();
-            if !gates.is_empty() {
-                batch.note(note::GATES, note::gates(&gates, view.head()));
-            }
             match self.append_from(writer, view.view(), &batch, &view.footprint(), append) {
-                Ok(mut receipt) => {
-                    if !gates.is_empty() {
-                        (receipt.gates, receipt.judged_at) = (gates, Some(view.head()));
-                    }
-                    return Ok(Decided::Committed(receipt));
-                }
                 Err(error) if Conflict::of(&error).is_some_and(|conflict| conflict.footprint) => {}
-                Err(error) => return Err(error),
+                other => return other.map(Decided::Committed),
             }
         }
         let message = format!("what was read moved before the commit, {} times in a row", append.attempts);
@@ -151,9 +162,7 @@ impl Store {
         view: &DecisionView,
         append: Append,
     ) -> Result<std::result::Result<Batch, Denied>> {
-        if let Some(bypass) = batch.bypass() {
-            let note = bypass.note();
-            batch.note(BYPASS, note);
+        if batch.bypasses() {
             return Ok(Ok(batch));
         }
         for guard in writer.guards.load().iter() {
@@ -179,7 +188,7 @@ impl Store {
         judged_at: Position,
         append: Append,
     ) -> Result<Denied> {
-        let own = Batch::own(note::denied(batch.drafts(), &denied, judged_at));
+        let own = Batch::own(record::denied(batch.drafts(), &denied, judged_at));
         let view = View::of(&self.published);
         let receipt = self.append_from(self.writer()?, &view, &own, &Footprint::default(), append)?;
         denied.recorded = Some(receipt.first());
@@ -225,22 +234,29 @@ impl Store {
     /// # Errors
     ///
     /// Those of [`append`](Self::append) that are known before the batch is queued; the rest comes with the
-    /// ticket's answer.
+    /// ticket's answer. Gates attached to the store are asked once: where what they read moves before the
+    /// commit, the answer is a boundary conflict, and submitting again asks them again.
     pub fn submit(&self, batch: impl Into<Batch>, append: Append) -> Result<Ticket> {
         let writer = self.writer()?;
         let durability = append.durability.unwrap_or(self.durability);
-        let ticket =
-            match self.prepare(writer, &View::of(&self.published), &batch.into(), &Footprint::default())? {
-                Preparation::Ready(prepared) => {
-                    writer.journal.submit(prepared, durability, append.when_full)?
+        let batch = batch.into();
+        if let Some(receipt) = self.known(&batch)? {
+            return Ok(writer.journal.answered(receipt));
+        }
+        let view = DecisionView::new(View::of(&self.published));
+        let batch = match self.pass_guards(writer, batch, &view, append)? {
+            Ok(batch) => batch,
+            Err(denied) => return Err(denied.error()),
+        };
+        let ticket = match self.prepare(writer, view.view(), &batch, &view.footprint())? {
+            Preparation::Ready(prepared) => writer.journal.submit(prepared, durability, append.when_full)?,
+            Preparation::Known(receipt) => {
+                if durability == Durability::Synced && self.published.durable() < receipt.last() {
+                    writer.journal.flush()?;
                 }
-                Preparation::Known(receipt) => {
-                    if durability == Durability::Synced && self.published.durable() < receipt.last() {
-                        writer.journal.flush()?;
-                    }
-                    writer.journal.answered(receipt)
-                }
-            };
+                writer.journal.answered(receipt)
+            }
+        };
         if let Durability::Interval(interval) = durability {
             writer.bell.sync_at(self.deadline(interval));
         }

@@ -27,12 +27,8 @@
 //! (reading), [`Error`] (what can go wrong and what to do).
 pub mod settings;
 pub mod receipt;
-pub mod frontier;
-mod deadline;
 mod published;
 mod read;
-mod bypass;
-pub mod condition;
 pub mod batch;
 pub mod decide;
 pub mod report;
@@ -43,8 +39,8 @@ mod threads;
 mod store;
 mod appending;
 
-pub use batch::Batch;
-pub use condition::{Condition, Conflict};
+pub use batch::{Batch, Condition, Conflict};
+
 pub use journal::Ticket;
 pub use read::{Events, Item, Query, Read, View};
 pub use receipt::Receipt;

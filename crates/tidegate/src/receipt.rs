@@ -42,6 +42,20 @@ pub struct Receipted {
     pub leaf: Hash,
 }
 
+/// Whether a log agrees with a [`Receipt`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Checked {
+    /// Every event stands where the receipt says, as the receipt says.
+    Agrees,
+    /// The receipt is of another store.
+    OtherStore,
+    /// The log ends before this position: it is older than the receipt, or was cut.
+    Missing(Position),
+    /// The event at this position is another one.
+    Differs(Position),
+}
+
 impl Receipt {
     /// The position of the first event.
     pub fn first(&self) -> Position {

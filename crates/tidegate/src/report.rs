@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub use crate::published::Frontier;
+
 use tidegate_format::{Error, Position};
 
 /// What opening a store found and did.

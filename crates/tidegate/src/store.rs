@@ -10,11 +10,11 @@ use tidegate_disk::{Lock, World};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 use tidegate_segment::Seed;
 
-use crate::deadline::Deadline;
 use crate::decide::GateSet;
 use crate::edge::{self, Follower};
-use crate::frontier::Frontier;
 use crate::journal::{Committer, Ids, Journal, Leads};
+use crate::published::Deadline;
+use crate::published::Frontier;
 use crate::published::Published;
 use crate::read::{Events, Query, Read, View};
 use crate::report::OpenReport;

@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 use parking_lot::{Condvar, Mutex};
 use tidegate_format::{Error, ErrorKind, Result};
 
-use crate::deadline::Deadline;
 use crate::journal::{Caller, Journal, Leads};
+use crate::published::Deadline;
 
 /// What the thread is asked for.
 #[derive(Debug, Default)]

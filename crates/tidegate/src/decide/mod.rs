@@ -22,10 +22,9 @@
 mod footprint;
 mod denial;
 mod gate;
-pub(crate) mod note;
+pub(crate) mod record;
 mod decision;
 
-pub use crate::bypass::Bypass;
 pub use decision::{Decided, Decision};
 pub use denial::{Denial, Denied, GATE_DEFECT, Verdict};
 pub use footprint::{DecisionView, Footprint};

@@ -21,7 +21,7 @@ use tidegate_format::{
 use super::heads::{Head, Heads};
 use super::prepare::{Check, Prepared, Stream, duplicate, receipt_of};
 use super::ticket::Slot;
-use crate::condition::Conflict;
+use crate::batch::Conflict;
 use crate::edge::{Edge, Pending};
 use crate::published::Published;
 use crate::read::{Query, View};
@@ -266,7 +266,8 @@ impl Committer {
             events.push(Receipted { id: item.id, position, version, leaf });
             self.next = position.next();
         }
-        let (gates, judged_at) = (Vec::new(), None);
+        let gates = std::mem::take(&mut prepared.gates);
+        let judged_at = (!gates.is_empty()).then_some(prepared.checked);
         Ok(Receipt { store: self.store, time: self.time, gates, judged_at, events })
     }
 

@@ -3,13 +3,12 @@
 use tidegate_disk::Random;
 use tidegate_format::{
     Cause, Coordinate, Draft, Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Facts, Hash, Place, Position,
-    Result, StoreId, Version, limit, record,
+    Result, StoreId, Text, Version, limit, record,
 };
 use tidegate_segment::{Event, Seed, Term};
 
-use crate::batch::Batch;
-use crate::condition::{Condition, Conflict};
-use crate::decide::{Footprint, note};
+use crate::batch::{Batch, Condition, Conflict, GATES, read_gates};
+use crate::decide::Footprint;
 use crate::read::{Query, View};
 use crate::receipt::{Receipt, Receipted};
 
@@ -25,6 +24,8 @@ pub(crate) struct Prepared {
     pub(crate) checks: Vec<Check>,
     /// The idempotency key and the hash of the content.
     pub(crate) key: Option<(String, Hash)>,
+    /// The gates it has passed, judged against a view with the head `checked`.
+    pub(crate) gates: Vec<Text>,
     /// The last position up to which ids, key and queries were looked up before.
     pub(crate) checked: Position,
 }
@@ -131,6 +132,7 @@ pub(crate) fn prepare(batch: &Batch, footprint: &Footprint, bench: &Bench<'_>) -
         given: Vec::new(),
         checks: checks(batch.conditions(), footprint, bench)?,
         key: key.map(|(key, content)| (key.to_owned(), content)),
+        gates: batch.gates().to_vec(),
         checked: view.head(),
     };
     let mut work =
@@ -149,8 +151,8 @@ pub(crate) fn receipt_of(view: &View, store: StoreId, first: Event, content: Has
         let message = format!("the key was used before, at position {position}, for other content");
         return Err(Conflict::duplicate(message, Some(position)));
     }
-    let gates = first.metadata().find(|(name, _)| *name == note::GATES);
-    let (gates, judged_at) = gates.and_then(|(_, text)| note::read_gates(text)).unzip();
+    let gates = first.metadata().find(|(name, _)| *name == GATES);
+    let (gates, judged_at) = gates.and_then(|(_, text)| read_gates(text)).unzip();
     let gates = gates.unwrap_or_default();
     let mut receipt = Receipt { store, time: first.time(), gates, judged_at, events: Vec::new() };
     let mut next = Some(first);
@@ -212,7 +214,7 @@ impl Work<'_> {
         let inherited = self.resolve_causes(index, draft)?;
         let correlation = draft.correlation.or(inherited).unwrap_or(id);
         self.correlations.push(correlation);
-        let noted = if index == 0 { self.batch.noted()? } else { None };
+        let noted = if index == 0 { self.batch.noted(self.view.head())? } else { None };
         let draft = noted.as_ref().unwrap_or(draft);
         let batch_end = index + 1 == self.batch.drafts().len();
         let key = self.prepared.key.as_ref().filter(|_| index == 0);

@@ -18,7 +18,7 @@ use tidegate_format::{Error, ErrorKind, Result, limit};
 use super::committer::{Committer, Entry};
 use super::prepare::Prepared;
 use super::ticket::{Leads, Slot, Ticket, Woken};
-use crate::deadline::Deadline;
+use crate::published::Deadline;
 use crate::published::Published;
 use crate::receipt::Receipt;
 use crate::settings::{Durability, WhenFull};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use tidegate_format::{Error, ErrorKind, Result};
 
-use crate::deadline::Deadline;
+use crate::published::Deadline;
 use crate::receipt::Receipt;
 
 /// Where the answer to one batch is put, and where its thread waits.

@@ -1,4 +1,4 @@
-//! Notes: what the store writes on events about how they were decided, and the events of denials.
+//! Recorded denials: the events that a store writes when a gate says no and was asked to record it.
 
 use serde_json::{Value, json};
 use tidegate_format::{Coordinate, Draft, Position, Text};
@@ -6,25 +6,10 @@ use tidegate_format::{Coordinate, Draft, Position, Text};
 use super::denial::{Denied, Verdict};
 use crate::batch;
 
-/// The metadata name of the gates that a batch passed, on its first event.
-pub(crate) const GATES: &str = "tidegate.gates";
 /// The kind of a recorded denial.
 pub(crate) const DENIED: &str = "tidegate.denied";
 /// The entity of recorded denials, in the scope of the first draft that was denied.
 const DENIALS: &str = "tidegate.denials";
-
-/// The note of the gates that passed, and of the position they were judged at.
-pub(crate) fn gates(passed: &[Text], judged_at: Position) -> String {
-    json!({ "passed": passed, "judged_at": judged_at.0 }).to_string()
-}
-
-/// Reads a note of gates.
-pub(crate) fn read_gates(note: &str) -> Option<(Vec<Text>, Position)> {
-    let note: Value = serde_json::from_str(note).ok()?;
-    let passed = note.get("passed")?.as_array()?.iter();
-    let passed = passed.map(|name| Some(Text::Owned(name.as_str()?.to_owned()))).collect::<Option<_>>()?;
-    Some((passed, Position(note.get("judged_at")?.as_u64()?)))
-}
 
 /// The event that records a denial.
 pub(crate) fn denied(drafts: &[Draft], denied: &Denied, judged_at: Position) -> Draft {

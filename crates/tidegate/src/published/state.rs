@@ -14,8 +14,8 @@ use parking_lot::{Condvar, Mutex};
 use tidegate_format::{Error, Position};
 use tidegate_segment::Segment;
 
-use crate::deadline::Deadline;
-use crate::frontier::Frontier;
+use super::deadline::Deadline;
+use super::frontier::Frontier;
 
 /// The segments of the log, in order; the last one is active.
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! Batches: events appended as one, all or nothing.
 
 use tidegate_format::hash::{self, Hash};
-use tidegate_format::{Cause, Draft, Error, Result, Text, name};
+use tidegate_format::{Cause, Draft, Error, Position, Result, Text, name};
 
-use crate::bypass::Bypass;
-use crate::condition::Condition;
+use super::condition::Condition;
+use super::note::{self, Bypass};
 
 /// Events that are appended as one: all or nothing, at consecutive positions, in this order.
 ///
@@ -20,8 +20,6 @@ pub struct Batch {
     drafts: Vec<Draft>,
     conditions: Vec<Condition>,
     key: Option<Text>,
-    /// What the store itself notes on the first event.
-    notes: Vec<(Text, Text)>,
     /// Whether it is the store's own, which may use reserved names.
     own: bool,
     bypass: Option<Bypass>,
@@ -82,12 +80,14 @@ impl Batch {
         self
     }
 
-    pub(crate) fn take_passed(&mut self) -> Vec<Text> {
-        std::mem::take(&mut self.passed)
+    /// The gates it has passed.
+    pub(crate) fn gates(&self) -> &[Text] {
+        &self.passed
     }
 
-    pub(crate) fn bypass(&self) -> Option<&Bypass> {
-        self.bypass.as_ref()
+    /// Whether it passes over gates attached to the store.
+    pub(crate) fn bypasses(&self) -> bool {
+        self.bypass.is_some()
     }
 
     /// A batch of the store's own.
@@ -99,16 +99,15 @@ impl Batch {
         self.own
     }
 
-    /// Notes something on the first event, under a name of the store's own.
-    pub(crate) fn note(&mut self, name: &'static str, value: String) {
-        self.notes.push((name.into(), value.into()));
-    }
-
-    /// The first draft with what the store notes on it, if it notes anything.
-    pub(crate) fn noted(&self) -> Result<Option<Draft>> {
-        let Some(first) = self.drafts.first().filter(|_| !self.notes.is_empty()) else { return Ok(None) };
+    /// The first draft with what the store notes on it, if it notes anything: the gates that the batch passed
+    /// against a view with this head, or their bypass.
+    pub(crate) fn noted(&self, judged_at: Position) -> Result<Option<Draft>> {
+        let gates = (!self.passed.is_empty()).then(|| (note::GATES, note::gates(&self.passed, judged_at)));
+        let bypass = self.bypass.as_ref().map(|bypass| (note::BYPASS, bypass.note()));
+        let notes = || gates.iter().chain(&bypass);
+        let Some(first) = self.drafts.first().filter(|_| notes().next().is_some()) else { return Ok(None) };
         let mut noted = first.clone();
-        noted.metadata.extend(self.notes.iter().cloned());
+        noted.metadata.extend(notes().map(|(name, value)| (Text::Borrowed(name), value.clone().into())));
         noted.check().map(|()| Some(noted))
     }
 

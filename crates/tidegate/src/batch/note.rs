@@ -1,0 +1,40 @@
+//! Notes: what the store writes on a batch's first event about the gates it met.
+
+use serde_json::{Value, json};
+use tidegate_format::{Position, Text};
+
+/// The metadata name of the gates that a batch passed, on its first event.
+pub(crate) const GATES: &str = "tidegate.gates";
+/// The metadata name of a bypass, on the first event of its batch.
+pub(crate) const BYPASS: &str = "tidegate.bypass";
+
+/// The note of the gates that passed, and of the position they were judged at.
+pub(crate) fn gates(passed: &[Text], judged_at: Position) -> String {
+    json!({ "passed": passed, "judged_at": judged_at.0 }).to_string()
+}
+
+/// Reads a note of gates.
+pub(crate) fn read_gates(note: &str) -> Option<(Vec<Text>, Position)> {
+    let note: Value = serde_json::from_str(note).ok()?;
+    let passed = note.get("passed")?.as_array()?.iter();
+    let passed = passed.map(|name| Some(Text::Owned(name.as_str()?.to_owned()))).collect::<Option<_>>()?;
+    Some((passed, Position(note.get("judged_at")?.as_u64()?)))
+}
+
+/// Why gates were passed over: a named reason, a justification, and who approved it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bypass {
+    /// The named reason, `migration`.
+    pub reason: Text,
+    /// Why it is right this time.
+    pub justification: String,
+    /// Who approved it, if anybody had to.
+    pub approver: Option<String>,
+}
+
+impl Bypass {
+    pub(crate) fn note(&self) -> String {
+        let Self { reason, justification, approver } = self;
+        json!({ "reason": reason, "justification": justification, "approver": approver }).to_string()
+    }
+}
