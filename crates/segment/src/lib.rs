@@ -3,6 +3,7 @@ mod column;
 mod table;
 mod term;
 mod live;
+pub mod index;
 mod event;
 mod walk;
 mod segment;

@@ -1,0 +1,50 @@
+//! The index file of a sealed segment: what [`LiveIndex`](crate::LiveIndex) is in memory, on disk.
+//!
+//! It answers everything that can be asked of a segment but for the events themselves, and is read where it
+//! lies: nothing is decoded when it is opened, and nothing is kept on the heap. It is no truth of its own; a
+//! file that is missing, damaged or of another version is built anew from its segment.
+//!
+//! [`mod@format`] is the specification. Reading order:
+//!
+//! * `number`: numbers as bytes
+//! * `packed`: one number an event, in few bits
+//! * `deltas`, `bitmap`: two forms of a list of events
+//! * `postings`: the events of a term
+//! * `ids`: which events an id may belong to
+//! * `terms`: the dictionary of terms
+//! * `graph`: causes and effects
+//! * `filter`: a quick "not here"
+//! * `head`: which segment a file belongs to, and where its sections lie
+//! * `build`: from records to a file
+//! * `file`: the file as its readers see it
+
+mod number;
+mod packed;
+
+mod bitmap;
+mod deltas;
+mod postings;
+
+mod ids;
+mod terms;
+
+mod graph;
+
+mod filter;
+
+mod head;
+
+mod build;
+mod file;
+
+#[cfg(test)]
+mod tests;
+
+#[doc = include_str!("../INDEX.md")]
+pub mod format {}
+
+pub use build::build;
+pub use file::FileIndex;
+pub use graph::Parents;
+pub use head::INDEX_VERSION;
+pub use postings::{Events, Postings};

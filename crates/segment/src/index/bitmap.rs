@@ -1,0 +1,138 @@
+//! Bitmaps: a list of events as one bit for each event between the first and the last.
+
+use std::ops::Range;
+
+use tidegate_disk::Block;
+
+use super::number::{u32_at, u64_at};
+
+/// Bytes of a bitmap before its counts: the first event, and how many words there are.
+const HEAD: usize = 8;
+/// Words of 64 bits for which there is one count.
+const LINE_WORDS: usize = 8;
+
+/// Bytes of the bitmap of these events.
+pub(super) fn length(events: &[u32]) -> usize {
+    let words = words(events);
+    HEAD + words.div_ceil(LINE_WORDS) * 4 + words * 8
+}
+
+fn words(events: &[u32]) -> usize {
+    ((events[events.len() - 1] - events[0]) as usize + 1).div_ceil(64)
+}
+
+/// Appends the bitmap of these events.
+pub(super) fn write(events: &[u32], out: &mut Vec<u8>) {
+    let words = words(events);
+    let mut bits = vec![0u64; words];
+    for event in events {
+        let bit = (event - events[0]) as usize;
+        bits[bit / 64] |= 1 << (bit % 64);
+    }
+    out.extend_from_slice(&events[0].to_le_bytes());
+    out.extend_from_slice(&(words as u32).to_le_bytes());
+    let mut before = 0u32;
+    for line in bits.chunks(LINE_WORDS) {
+        out.extend_from_slice(&before.to_le_bytes());
+        before += line.iter().map(|word| word.count_ones()).sum::<u32>();
+    }
+    for word in bits {
+        out.extend_from_slice(&word.to_le_bytes());
+    }
+}
+
+/// A bitmap read in place.
+#[derive(Clone, Debug)]
+pub(super) struct Bitmap {
+    block: Block,
+    base: u32,
+    words: usize,
+    /// Where the counts start.
+    counts: usize,
+    /// Where the words start.
+    start: usize,
+}
+
+impl Bitmap {
+    /// The bitmap that starts `bytes`, which are those of `list` in the block.
+    pub(super) fn look(block: &Block, bytes: &[u8], list: Range<usize>) -> Option<Self> {
+        let (base, words) = (u32_at(bytes, 0)?, u32_at(bytes, 4)? as usize);
+        let counts_length = words.div_ceil(LINE_WORDS) * 4;
+        bytes.get(..HEAD + counts_length + words * 8)?;
+        let counts = list.start + HEAD;
+        Some(Self { block: block.clone(), base, words, counts, start: counts + counts_length })
+    }
+
+    #[inline]
+    fn word(&self, word: usize) -> u64 {
+        if word < self.words { u64_at(&self.block, self.start + word * 8).unwrap_or(0) } else { 0 }
+    }
+
+    /// How many bits are set before a line of words, the caller knowing that there is one.
+    fn count_before(&self, line: usize) -> u32 {
+        u32_at(&self.block, self.counts + line * 4).unwrap_or(u32::MAX)
+    }
+
+    /// How many events come before `event`; more than there are for one past the last.
+    pub(super) fn rank(&self, event: u32) -> u32 {
+        let bit = event.saturating_sub(self.base) as usize;
+        let word = bit / 64;
+        if word >= self.words {
+            return u32::MAX;
+        }
+        let line = word / LINE_WORDS;
+        let whole: u32 = (line * LINE_WORDS..word).map(|word| self.word(word).count_ones()).sum();
+        let part = self.word(word) & ((1 << (bit % 64)) - 1);
+        self.count_before(line).saturating_add(whole).saturating_add(part.count_ones())
+    }
+
+    /// The events from the `n`-th on, the caller knowing that there is one.
+    pub(super) fn select(&self, n: u32) -> Option<SetBits<'_>> {
+        let (mut low, mut high) = (0, self.words.div_ceil(LINE_WORDS));
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.count_before(middle) <= n {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let line = low.checked_sub(1)?;
+        let mut left = n.checked_sub(self.count_before(line))?;
+        let mut at = line * LINE_WORDS;
+        while at < self.words && left >= self.word(at).count_ones() {
+            left -= self.word(at).count_ones();
+            at += 1;
+        }
+        let mut word = self.word(at);
+        for _ in 0..left {
+            word &= word.saturating_sub(1);
+        }
+        Some(SetBits { bits: self, at, word })
+    }
+}
+
+/// A walk over set bits.
+pub(super) struct SetBits<'a> {
+    bits: &'a Bitmap,
+    at: usize,
+    word: u64,
+}
+
+impl Iterator for SetBits<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        while self.word == 0 {
+            self.at += 1;
+            if self.at >= self.bits.words {
+                return None;
+            }
+            self.word = self.bits.word(self.at);
+        }
+        let bit = self.at * 64 + self.word.trailing_zeros() as usize;
+        self.word &= self.word - 1;
+        self.bits.base.checked_add(u32::try_from(bit).ok()?)
+    }
+}

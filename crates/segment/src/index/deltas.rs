@@ -1,0 +1,127 @@
+//! Deltas: a list of events by the gaps between them, in runs of 64 with a table of the runs.
+
+use std::ops::Range;
+
+use tidegate_disk::Block;
+
+use super::number::{put_varint, u32_at, varint32};
+
+/// Events of a run.
+pub(super) const RUN: u32 = 64;
+/// Bytes of a run's entry in the table: its first event, and where its deltas start.
+const RUN_ENTRY: usize = 8;
+/// Appends a list.
+pub(super) fn write(events: &[u32], out: &mut Vec<u8>) {
+    let runs = events.chunks(RUN as usize);
+    if events.len() <= RUN as usize {
+        put_varint(u64::from(events[0]), out);
+        return write_gaps(events, out);
+    }
+    let mut body = Vec::new();
+    for run in runs {
+        out.extend_from_slice(&run[0].to_le_bytes());
+        out.extend_from_slice(&(body.len() as u32).to_le_bytes());
+        write_gaps(run, &mut body);
+    }
+    out.append(&mut body);
+}
+
+/// Writes how many events lie between each event and the one before it, but for the first.
+pub(super) fn write_gaps(events: &[u32], out: &mut Vec<u8>) {
+    for pair in events.windows(2) {
+        put_varint(u64::from(pair[1] - pair[0] - 1), out);
+    }
+}
+
+/// A list read in place.
+#[derive(Clone, Debug)]
+pub(super) struct Deltas {
+    block: Block,
+    first: u32,
+    /// Where the table of runs starts; 0 where there is one run, and no table.
+    table: usize,
+    gaps: Range<usize>,
+}
+
+impl Deltas {
+    /// A list of one run: its first event, then these gaps in the block.
+    pub(super) fn short(block: &Block, gaps: Range<usize>, first: u32) -> Self {
+        Self { block: block.clone(), first, table: 0, gaps }
+    }
+
+    /// The list of `count` events that starts `bytes`, which are those of `list` in the block.
+    pub(super) fn look(block: &Block, bytes: &[u8], list: Range<usize>, count: u32) -> Option<Self> {
+        if count <= RUN {
+            let mut at = 0;
+            let first = varint32(bytes, &mut at)?;
+            return Some(Self { block: block.clone(), first, table: 0, gaps: list.start + at..list.end });
+        }
+        let table_length = count.div_ceil(RUN) as usize * RUN_ENTRY;
+        let first = u32_at(bytes, 0)?;
+        bytes.get(..table_length)?;
+        Some(Self {
+            block: block.clone(),
+            first,
+            table: list.start,
+            gaps: list.start + table_length..list.end,
+        })
+    }
+
+    /// The events of a run, the caller knowing that there is one.
+    pub(super) fn run(&self, run: u32, count: u32) -> Option<Run<'_>> {
+        let left = (count - run * RUN).min(RUN);
+        let gaps = &self.block[self.gaps.clone()];
+        if self.table == 0 {
+            return Some(Run { gaps, at: 0, next: Some(self.first), left });
+        }
+        let entry = self.table + run as usize * RUN_ENTRY;
+        let at = u32_at(&self.block, entry + 4)? as usize;
+        Some(Run { gaps, at, next: Some(self.first_of(run)), left })
+    }
+
+    fn first_of(&self, run: u32) -> u32 {
+        if self.table == 0 {
+            return self.first;
+        }
+        u32_at(&self.block, self.table + run as usize * RUN_ENTRY).unwrap_or(u32::MAX)
+    }
+
+    /// How many events come before `event`.
+    pub(super) fn rank(&self, event: u32, count: u32) -> u32 {
+        let (mut low, mut high) = (0, count.div_ceil(RUN));
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.first_of(middle) < event {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let Some(run) = low.checked_sub(1) else { return 0 };
+        let before = self.run(run, count).map_or(0, |run| run.take_while(|found| *found < event).count());
+        run * RUN + before as u32
+    }
+}
+
+/// A walk over the events of one run.
+pub(super) struct Run<'a> {
+    gaps: &'a [u8],
+    at: usize,
+    next: Option<u32>,
+    left: u32,
+}
+
+impl Iterator for Run<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        let event = self.next.filter(|_| self.left > 0)?;
+        self.left -= 1;
+        if self.left > 0 {
+            let gap = varint32(self.gaps, &mut self.at);
+            self.next = gap.and_then(|gap| event.checked_add(gap)?.checked_add(1));
+        }
+        Some(event)
+    }
+}

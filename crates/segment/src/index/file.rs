@@ -1,0 +1,273 @@
+//! The index file of a sealed segment, as its readers see it.
+//!
+//! Invariants:
+//!
+//! I1. Opening looks at the head alone; the checksum of a section is compared on the section's first use, and
+//!     what was found is remembered.
+//! I2. Bytes never make a reader panic or allocate more than a term; what makes no sense is an error.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tidegate_disk::Block;
+use tidegate_format::{Error, Position, Result, SegmentHead, hash};
+
+use super::graph::{Effects, Parents};
+use super::head::{FIELD_COUNT, Head, Owner, SECTION_COUNT, Section};
+use super::number::malformed;
+use super::packed::Packed;
+use super::postings::Postings;
+use super::terms::Terms;
+use super::{filter, ids};
+use crate::term::{Field, Seed, Term};
+
+/// The index file of a sealed segment. Events are counted from 0 within the segment.
+///
+/// Every call can fail with an error of kind `Damaged`: the file is not what was written. It is no truth of its
+/// own, so the answer is to build it anew.
+#[derive(Debug)]
+pub struct FileIndex {
+    block: Block,
+    head: Head,
+    first: Position,
+    held: [AtomicBool; SECTION_COUNT],
+}
+
+impl FileIndex {
+    /// The index file in `block`, which must belong to the segment with this head and length in bytes, and to
+    /// a store with this seed. A file of another version is an error of kind `Newer`.
+    pub fn open(block: Block, head: &SegmentHead, segment_length: u64, seed: Seed) -> Result<Self> {
+        let owner = Owner::new(head, segment_length, seed);
+        let read = Head::read(&block, &owner)?;
+        Ok(Self {
+            block,
+            head: read,
+            first: head.first,
+            held: [const { AtomicBool::new(false) }; SECTION_COUNT],
+        })
+    }
+
+    /// How many events it holds.
+    pub fn count(&self) -> u32 {
+        self.head.count
+    }
+
+    /// Bytes of the file.
+    pub fn length(&self) -> u64 {
+        self.head.file_length
+    }
+
+    /// Bytes of each section, by its name in the specification.
+    pub fn section_lengths(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let lengths = self.head.sections.iter().map(|section| u64::from(section.length));
+        Section::ALL.iter().map(|section| section.name()).zip(lengths)
+    }
+
+    /// Compares the checksums of all sections.
+    pub fn verify(&self) -> Result<()> {
+        Section::ALL.into_iter().try_for_each(|section| self.check(section))
+    }
+
+    /// The byte of the segment at which an event's record starts.
+    pub fn offset(&self, event: u32) -> Result<u32> {
+        let offset = self.column(Section::Offsets, event)?;
+        let fits = u64::from(offset) < self.head.owner.segment_length;
+        if fits { Ok(offset) } else { Err(malformed("the section of offsets")) }
+    }
+
+    /// Whether a term or an id with this hash may be here: the lower half of `seed.hash` of the term's bytes or
+    /// of the id's. A term or id that is here is never denied.
+    pub fn may_hold(&self, hash: u64) -> Result<bool> {
+        filter::may_hold(self.section(Section::Filter)?, hash)
+    }
+
+    /// The events that may have the id with this hash, the lower half of `seed.hash` of the id's bytes. Most
+    /// often there is one or none; the caller compares their ids.
+    pub fn id_candidates(&self, hash: u64) -> Result<impl Iterator<Item = u32> + Clone + '_> {
+        ids::find(self.section(Section::Ids)?, self.head.count, hash)
+    }
+
+    /// The events of a term.
+    pub fn find(&self, term: &Term) -> Result<Option<Postings>> {
+        let bytes = term.as_bytes();
+        if let Some(cause) = local_cause(bytes) {
+            return self.effects(cause);
+        }
+        let found = self.terms()?.find(self.numbers(bytes[0]), bytes)?;
+        found.map(|found| self.postings(found.count, found.place)).transpose()
+    }
+
+    /// The rank of a term among the terms of its field, in the order of their bytes; nothing where it is not
+    /// here. Local causes have none.
+    pub fn ordinal(&self, term: &Term) -> Result<Option<u32>> {
+        let numbers = self.numbers(term.as_bytes()[0]);
+        let found = self.terms()?.find(numbers.clone(), term.as_bytes())?;
+        Ok(found.map(|found| found.number - numbers.start))
+    }
+
+    /// The ranks of the terms of a field whose value starts with `prefix`. They follow each other.
+    pub fn ordinals(&self, field: Field, prefix: &[u8]) -> Result<Range<u32>> {
+        let numbers = self.numbers(field as u8);
+        let terms = self.terms()?;
+        let mut bound = Vec::with_capacity(prefix.len() + 1);
+        bound.push(field as u8);
+        bound.extend_from_slice(prefix);
+        let start = terms.lower_bound(numbers.clone(), &bound)?;
+        // The first bytes past all that start with the prefix. Every field is followed by a larger byte.
+        while bound.pop_if(|last| *last == u8::MAX).is_some() {}
+        if let Some(last) = bound.last_mut() {
+            *last += 1;
+        }
+        let end = terms.lower_bound(start..numbers.end, &bound)?;
+        Ok(start - numbers.start..end - numbers.start)
+    }
+
+    /// Calls `each` with the value and the events of every term of a field (but local causes) whose value
+    /// starts with `prefix`, in the order of their bytes.
+    pub fn with_prefix(
+        &self,
+        field: Field,
+        prefix: &[u8],
+        mut each: impl FnMut(&[u8], Postings),
+    ) -> Result<()> {
+        let ordinals = self.ordinals(field, prefix)?;
+        let mut walk = self.terms()?.walk(self.numbers_of(field, ordinals))?;
+        while let Some((term, found)) = walk.next()? {
+            each(term.get(1..).unwrap_or_default(), self.postings(found.count, found.place)?);
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with the value and the count of events of every term of a field (but local causes), in the
+    /// order of their bytes.
+    pub fn each_term(&self, field: Field, mut each: impl FnMut(&[u8], u32)) -> Result<()> {
+        let mut walk = self.terms()?.walk(self.numbers(field as u8))?;
+        while let Some((term, found)) = walk.next()? {
+            each(term.get(1..).unwrap_or_default(), found.count);
+        }
+        Ok(())
+    }
+
+    /// How many terms a field has, local causes not counted.
+    pub fn term_count(&self, field: Field) -> u32 {
+        self.numbers(field as u8).len() as u32
+    }
+
+    /// The value and the events of the term of a field that has this rank.
+    pub fn term(&self, field: Field, ordinal: u32) -> Result<Option<(Vec<u8>, Postings)>> {
+        let mut walk = self.terms()?.walk(self.numbers_of(field, ordinal..ordinal.saturating_add(1)))?;
+        let Some((term, found)) = walk.next()? else { return Ok(None) };
+        let postings = self.postings(found.count, found.place)?;
+        Ok(Some((term.get(1..).unwrap_or_default().to_vec(), postings)))
+    }
+
+    /// The rank of an event's stream among the streams.
+    pub fn stream_of(&self, event: u32) -> Result<u32> {
+        self.column(Section::Streams, event)
+    }
+
+    /// The rank of an event's kind among the kinds.
+    pub fn kind_of(&self, event: u32) -> Result<u32> {
+        self.column(Section::Kinds, event)
+    }
+
+    /// The local causes of an event, in the order in which it gives them.
+    pub fn parents(&self, event: u32) -> Result<Parents<'_>> {
+        self.check_event(event)?;
+        let position = self.first.plus(u64::from(event));
+        Parents::read(self.section(Section::Parents)?, self.head.count, event, position)
+    }
+
+    /// The level of an event: 0 without local causes, otherwise one more than the highest level of a cause.
+    pub fn level(&self, event: u32) -> Result<u32> {
+        self.column(Section::Levels, event)
+    }
+
+    /// The events of this segment that have the event at this position as a cause.
+    pub fn effects(&self, cause: Position) -> Result<Option<Postings>> {
+        self.check(Section::Effects)?;
+        self.check(Section::Lists)?;
+        let effects = Effects {
+            block: &self.block,
+            section: self.range(Section::Effects),
+            lists: self.range(Section::Lists),
+            first: self.first,
+            limit: self.head.count,
+        };
+        effects.find(cause)
+    }
+
+    fn column(&self, section: Section, event: u32) -> Result<u32> {
+        self.check_event(event)?;
+        Packed::read(self.section(section)?, self.head.count)?.get(event)
+    }
+
+    fn check_event(&self, event: u32) -> Result<()> {
+        if event < self.head.count {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("event {event} of a segment with {} events", self.head.count)))
+    }
+
+    fn terms(&self) -> Result<Terms<'_>> {
+        Terms::read(self.section(Section::Terms)?, self.head.fields[FIELD_COUNT])
+    }
+
+    fn postings(&self, count: u32, place: u64) -> Result<Postings> {
+        self.check(Section::Lists)?;
+        Postings::read(&self.block, self.range(Section::Lists), count, place, self.head.count)
+    }
+
+    /// The numbers of the terms of a field, by its code.
+    fn numbers(&self, field: u8) -> Range<u32> {
+        let field = usize::from(field);
+        self.head.fields[field - 1]..self.head.fields[field]
+    }
+
+    fn numbers_of(&self, field: Field, ordinals: Range<u32>) -> Range<u32> {
+        let numbers = self.numbers(field as u8);
+        let number = |ordinal: u32| numbers.start.saturating_add(ordinal).min(numbers.end);
+        number(ordinals.start)..number(ordinals.end)
+    }
+
+    fn range(&self, section: Section) -> Range<usize> {
+        self.head.sections[section as usize].range()
+    }
+
+    /// The bytes of a section that holds its checksum.
+    #[inline]
+    fn section(&self, section: Section) -> Result<&[u8]> {
+        self.check(section)?;
+        Ok(&self.block[self.range(section)])
+    }
+
+    #[inline]
+    fn check(&self, section: Section) -> Result<()> {
+        if self.held[section as usize].load(Ordering::Relaxed) { Ok(()) } else { self.compare(section) }
+    }
+
+    /// keeps I1
+    #[cold]
+    fn compare(&self, section: Section) -> Result<()> {
+        let stated = self.head.sections[section as usize];
+        let found = hash::crc(0, &self.block[stated.range()]);
+        if stated.crc != found {
+            let (name, offset) = (section.name(), stated.offset);
+            let message =
+                format!("the checksum of the {name} of an index file, from byte {offset}, does not hold");
+            let (stated, found) = (format!("{:08x}", stated.crc), format!("{found:08x}"));
+            return Err(Error::damaged(message, stated, found));
+        }
+        self.held[section as usize].store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// The position in the term of a local cause.
+fn local_cause(term: &[u8]) -> Option<Position> {
+    let (field, value) = term.split_first()?;
+    if *field != Field::Cause as u8 {
+        return None;
+    }
+    value.try_into().ok().map(|raw| Position(u64::from_be_bytes(raw)))
+}

@@ -1,0 +1,235 @@
+//! The head of an index file: which segment it belongs to, and where its sections lie.
+
+use std::ops::Range;
+
+use tidegate_format::record::RECORD_HEAD_BYTES;
+use tidegate_format::{Error, ErrorKind, Result, SEGMENT_HEAD_BYTES, SegmentHead, hash};
+
+use super::number::{malformed, u32_at, u64_at};
+use crate::term::Seed;
+
+/// The version of index files that this program writes, and the only one it reads.
+pub const INDEX_VERSION: u32 = 1;
+
+const MAGIC: [u8; 8] = *b"\xf7TGidx\r\n";
+const VERSION: usize = 8;
+const CRC: usize = 12;
+const SEGMENT: usize = 16;
+const SEGMENT_LENGTH: usize = SEGMENT + SEGMENT_HEAD_BYTES;
+const SEED: usize = SEGMENT_LENGTH + 8;
+const FILE_LENGTH: usize = SEED + 8;
+const COUNT: usize = FILE_LENGTH + 8;
+const FIELDS: usize = COUNT + 4;
+const SECTIONS: usize = FIELDS + 4 * FIELD_COUNT;
+const SECTION_BYTES: usize = 16;
+
+/// Bytes of an index file before its sections.
+pub(super) const HEAD_BYTES: usize = SECTIONS + SECTION_BYTES * SECTION_COUNT;
+/// How many fields terms have.
+pub(super) const FIELD_COUNT: usize = 9;
+/// How many sections there are.
+pub(super) const SECTION_COUNT: usize = 10;
+
+const _: () = assert!(HEAD_BYTES == 320);
+
+/// The sections of an index file, in the order in which they stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Section {
+    /// Where each record starts.
+    Offsets,
+    /// Which events an id may belong to.
+    Ids,
+    /// The term dictionary.
+    Terms,
+    /// Lists of events.
+    Lists,
+    /// The stream of each event.
+    Streams,
+    /// The kind of each event.
+    Kinds,
+    /// The local causes of each event.
+    Parents,
+    /// The level of each event.
+    Levels,
+    /// The effects of each local cause.
+    Effects,
+    /// The filter.
+    Filter,
+}
+
+impl Section {
+    /// All of them, in order.
+    pub(super) const ALL: [Self; SECTION_COUNT] = [
+        Self::Offsets,
+        Self::Ids,
+        Self::Terms,
+        Self::Lists,
+        Self::Streams,
+        Self::Kinds,
+        Self::Parents,
+        Self::Levels,
+        Self::Effects,
+        Self::Filter,
+    ];
+
+    /// Its name in messages and in the specification.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Offsets => "offsets",
+            Self::Ids => "ids",
+            Self::Terms => "terms",
+            Self::Lists => "lists",
+            Self::Streams => "streams",
+            Self::Kinds => "kinds",
+            Self::Parents => "parents",
+            Self::Levels => "levels",
+            Self::Effects => "effects",
+            Self::Filter => "filter",
+        }
+    }
+}
+
+/// What tells that an index file belongs to a segment of this store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// The segment's head.
+    pub(super) segment: [u8; SEGMENT_HEAD_BYTES],
+    /// The segment's length in bytes.
+    pub(super) segment_length: u64,
+    /// What tells the seed from others without giving it away.
+    pub(super) seed: u64,
+}
+
+impl Owner {
+    pub(super) fn new(head: &SegmentHead, segment_length: u64, seed: Seed) -> Self {
+        Self { segment: head.encode(), segment_length, seed: seed.hash(b"tidegate index seed") as u64 }
+    }
+}
+
+/// Where a section lies, and its checksum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) offset: u64,
+    pub(super) length: u32,
+    pub(super) crc: u32,
+}
+
+impl Extent {
+    /// Its bytes in the file, which has been checked to hold them.
+    pub(super) fn range(&self) -> Range<usize> {
+        self.offset as usize..self.offset as usize + self.length as usize
+    }
+}
+
+/// The head of an index file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) owner: Owner,
+    pub(super) file_length: u64,
+    /// How many events the segment holds.
+    pub(super) count: u32,
+    /// The number of the first term of each field, and of the end.
+    pub(super) fields: [u32; FIELD_COUNT + 1],
+    pub(super) sections: [Extent; SECTION_COUNT],
+}
+
+impl Head {
+    pub(super) fn encode(&self) -> [u8; HEAD_BYTES] {
+        let mut bytes = [0; HEAD_BYTES];
+        bytes[..VERSION].copy_from_slice(&MAGIC);
+        bytes[VERSION..CRC].copy_from_slice(&INDEX_VERSION.to_le_bytes());
+        bytes[SEGMENT..SEGMENT_LENGTH].copy_from_slice(&self.owner.segment);
+        bytes[SEGMENT_LENGTH..SEED].copy_from_slice(&self.owner.segment_length.to_le_bytes());
+        bytes[SEED..FILE_LENGTH].copy_from_slice(&self.owner.seed.to_le_bytes());
+        bytes[FILE_LENGTH..COUNT].copy_from_slice(&self.file_length.to_le_bytes());
+        bytes[COUNT..FIELDS].copy_from_slice(&self.count.to_le_bytes());
+        for (cell, end) in bytes[FIELDS..SECTIONS].chunks_exact_mut(4).zip(&self.fields[1..]) {
+            cell.copy_from_slice(&end.to_le_bytes());
+        }
+        for (entry, section) in bytes[SECTIONS..].chunks_exact_mut(SECTION_BYTES).zip(&self.sections) {
+            entry[..8].copy_from_slice(&section.offset.to_le_bytes());
+            entry[8..12].copy_from_slice(&section.length.to_le_bytes());
+            entry[12..].copy_from_slice(&section.crc.to_le_bytes());
+        }
+        let crc = crc_of(&bytes);
+        bytes[CRC..SEGMENT].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// Reads and checks the head of a whole file, which must belong to `owner`.
+    pub(super) fn read(file: &[u8], owner: &Owner) -> Result<Self> {
+        let Some((bytes, _)) = file.split_first_chunk::<HEAD_BYTES>() else {
+            let (expected, found) = (format!("at least {HEAD_BYTES} bytes"), format!("{} bytes", file.len()));
+            return Err(Error::damaged("an index file is cut short", expected, found));
+        };
+        if bytes[..VERSION] != MAGIC {
+            let found = format!("{:02x?}", &bytes[..VERSION]);
+            return Err(Error::damaged("this is no index file", format!("{MAGIC:02x?}"), found));
+        }
+        let number = |at: usize| u32_at(bytes, at).expect("it lies in the head");
+        let long = |at: usize| u64_at(bytes, at).expect("it lies in the head");
+        if number(VERSION) != INDEX_VERSION {
+            let found = number(VERSION);
+            let message =
+                format!("the index file has version {found}, this program reads version {INDEX_VERSION}");
+            return Err(Error::new(ErrorKind::Newer, message));
+        }
+        let (stated, found) = (number(CRC), crc_of(bytes));
+        if stated != found {
+            let (stated, found) = (format!("{stated:08x}"), format!("{found:08x}"));
+            return Err(Error::damaged("the checksum of an index file's head does not hold", stated, found));
+        }
+        let mut segment = [0; SEGMENT_HEAD_BYTES];
+        segment.copy_from_slice(&bytes[SEGMENT..SEGMENT_LENGTH]);
+        let mut fields = [0; FIELD_COUNT + 1];
+        for (at, end) in fields[1..].iter_mut().enumerate() {
+            *end = number(FIELDS + at * 4);
+        }
+        let mut sections = [Extent::default(); SECTION_COUNT];
+        for (at, section) in sections.iter_mut().enumerate() {
+            let at = SECTIONS + at * SECTION_BYTES;
+            *section = Extent { offset: long(at), length: number(at + 8), crc: number(at + 12) };
+        }
+        let head = Self {
+            owner: Owner { segment, segment_length: long(SEGMENT_LENGTH), seed: long(SEED) },
+            file_length: long(FILE_LENGTH),
+            count: number(COUNT),
+            fields,
+            sections,
+        };
+        head.check(file.len() as u64, owner)?;
+        Ok(head)
+    }
+
+    fn check(&self, file_length: u64, owner: &Owner) -> Result<()> {
+        if self.owner != *owner {
+            let (expected, found) = (describe(owner), describe(&self.owner));
+            return Err(Error::damaged("an index file belongs to another segment", expected, found));
+        }
+        if self.file_length != file_length {
+            let (expected, found) = (self.file_length, file_length);
+            return Err(Error::damaged("an index file has not its stated length", expected, found));
+        }
+        let mut end = HEAD_BYTES as u64;
+        for section in &self.sections {
+            if section.offset != end {
+                return Err(malformed("the section table"));
+            }
+            end += u64::from(section.length);
+        }
+        let records = u64::from(self.count) * RECORD_HEAD_BYTES as u64;
+        if end != file_length || records > owner.segment_length || !self.fields.is_sorted() {
+            return Err(malformed("the head"));
+        }
+        Ok(())
+    }
+}
+
+fn describe(owner: &Owner) -> String {
+    let id = hash::crc(0, &owner.segment);
+    format!("segment {id:08x} of {} bytes, seed {:016x}", owner.segment_length, owner.seed)
+}
+
+fn crc_of(head: &[u8; HEAD_BYTES]) -> u32 {
+    hash::crc(hash::crc(0, &head[..CRC]), &head[SEGMENT..])
+}
