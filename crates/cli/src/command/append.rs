@@ -1,0 +1,148 @@
+//! `append`: one event.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tidegate::{Cause, Coordinate, Draft, Error, ErrorKind, EventId, Options, Store};
+
+use crate::failure::Result;
+use crate::filter;
+use crate::output::{Output, rfc3339};
+
+const EXAMPLES: &str = "\
+Examples:
+  tidegate append ./store --scope shop --entity order-7 --kind order.placed --data '{\"total\":12}'
+  tidegate append ./store --scope shop --entity order-7 --kind order.paid --tag method:card --cause 1";
+
+/// Append one event
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Append {
+    /// The store's directory; created where there is none
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// The isolation boundary: a tenant, a module
+    #[arg(long)]
+    scope: String,
+    /// Who or what the event is about
+    #[arg(long)]
+    entity: String,
+    /// The branch of the entity
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    lane: u32,
+    /// What happened: dotted lower-case words such as order.placed
+    #[arg(long)]
+    kind: String,
+    /// The payload, in JSON; `-` reads it from standard input
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    data: Option<String>,
+    /// A label; may be given several times
+    #[arg(long)]
+    tag: Vec<String>,
+    /// An earlier event that led to this one; may be given several times
+    #[arg(long, value_name = "POSITION|ID|STORE/ID", value_parser = filter::cause)]
+    cause: Vec<Cause>,
+    /// A further fact; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    meta: Vec<(String, String)>,
+    /// The event's id, a UUID; made if left out
+    #[arg(long)]
+    id: Option<EventId>,
+    /// The id of the first event of its flow; that of its first cause if left out
+    #[arg(long, value_name = "ID")]
+    correlation: Option<EventId>,
+    /// When the append is done: on disk, or handed to the system
+    #[arg(long, value_enum, default_value_t = Durability::Synced)]
+    durability: Durability,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Durability {
+    Synced,
+    Buffered,
+}
+
+/// What is told of the new event.
+#[derive(Serialize)]
+struct Appended {
+    position: u64,
+    version: u64,
+    id: String,
+    recorded: String,
+    leaf: String,
+    store: String,
+}
+
+impl Append {
+    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        let draft = self.draft()?;
+        let coordinate = draft.coordinate.clone();
+        let append = match self.durability {
+            Durability::Synced => tidegate::Append::synced(),
+            Durability::Buffered => tidegate::Append::buffered(),
+        };
+        let store = Store::open(&self.directory, Options::default())?;
+        let receipt = store.append(draft, append)?;
+        store.close()?;
+        if store.report().created && !json {
+            output.line(format_args!("created a store in {}", self.directory.display()))?;
+        }
+        for event in &receipt.events {
+            let (position, version, id) = (event.position, event.version, event.id);
+            if !json {
+                let kind = &self.kind;
+                output
+                    .line(format_args!("position {position}: {kind} in {coordinate} v{version}, id {id}"))?;
+                continue;
+            }
+            output.json(&Appended {
+                position: position.0,
+                version: version.0,
+                id: id.to_string(),
+                recorded: rfc3339(receipt.time),
+                leaf: event.leaf.to_string(),
+                store: receipt.store.to_string(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The event, checked before a store is opened or created for it.
+    fn draft(&self) -> Result<Draft> {
+        let coordinate = Coordinate::new(self.scope.clone(), self.entity.clone()).lane(self.lane);
+        let mut draft = Draft::new(coordinate, self.kind.clone());
+        if let Some(data) = &self.data {
+            draft = draft.json(json_text(data)?);
+        }
+        draft.tags = self.tag.iter().cloned().map(Into::into).collect();
+        draft.causes.clone_from(&self.cause);
+        let meta = self.meta.iter().cloned();
+        draft.metadata = meta.map(|(name, value)| (name.into(), value.into())).collect();
+        (draft.id, draft.correlation) = (self.id, self.correlation);
+        draft.check()?;
+        draft.check_unreserved()?;
+        Ok(draft)
+    }
+}
+
+/// The payload's text, once it is known to be JSON.
+fn json_text(data: &str) -> Result<String, Error> {
+    let mut text = data.to_owned();
+    if data == "-" {
+        text.clear();
+        let read = std::io::stdin().lock().read_to_string(&mut text);
+        read.map_err(|cause| Error::new(ErrorKind::Io, "standard input cannot be read").because(cause))?;
+    }
+    serde_json::from_str::<&RawValue>(&text).map_err(|cause| {
+        Error::invalid("the payload is not JSON; quote texts as in '\"text\"'").because(cause)
+    })?;
+    Ok(text)
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("metadata is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}

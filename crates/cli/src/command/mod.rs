@@ -1,0 +1,91 @@
+//! Commands: what can be asked for on the command line, a file each.
+
+mod import;
+mod append;
+mod read;
+mod tail;
+mod stats;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use crate::failure::{self, EXIT_CODES, Failure, MISUSE, Result};
+use crate::output::Output;
+
+const ABOUT: &str = "\
+Puts events into a Tidegate store and gets them out again.
+
+A store is a directory: an append-only log of events. One process writes to it at a time; any number of others
+read it meanwhile and see what has been synced.";
+
+/// Puts events into a Tidegate store and gets them out again
+#[derive(Parser, Debug)]
+#[command(name = "tidegate", version, long_about = ABOUT, after_long_help = EXIT_CODES)]
+#[command(
+    after_help = "`tidegate --help` tells what the exit codes mean, `tidegate COMMAND --help` shows examples."
+)]
+#[command(subcommand_required = true, arg_required_else_help = true, max_term_width = 100)]
+struct Call {
+    #[command(subcommand)]
+    command: Command,
+    /// Write JSON, one object a line; errors too
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Import(import::Import),
+    Append(append::Append),
+    Read(read::Read),
+    Tail(tail::Tail),
+    Stats(stats::Stats),
+    Verify(verify::Verify),
+}
+
+/// Does what the command line asks for.
+pub(crate) fn run() -> ExitCode {
+    let call = match Call::try_parse() {
+        Ok(call) => call,
+        Err(error) => return misuse(&error),
+    };
+    let mut output = Output::new();
+    let done = call.run(&mut output);
+    match done.and_then(|()| output.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // What was found before the failure belongs before the message.
+            let _ = output.flush();
+            failure.tell(call.json)
+        }
+    }
+}
+
+impl Call {
+    fn run(&self, output: &mut Output) -> Result<()> {
+        match &self.command {
+            Command::Import(import) => import.run(output, self.json),
+            Command::Append(append) => append.run(output, self.json),
+            Command::Read(read) => read.run(output, self.json),
+            Command::Tail(tail) => tail.run(output, self.json),
+            Command::Stats(stats) => stats.run(output, self.json),
+            Command::Verify(verify) => verify.run(output, self.json),
+        }
+    }
+}
+
+/// Help and version go to standard output and are what was asked for; everything else is misuse.
+fn misuse(error: &clap::Error) -> ExitCode {
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if !asked && std::env::args_os().any(|argument| argument == "--json") {
+        failure::tell_misuse(&error.to_string());
+    } else if let Err(cause) = error.print()
+        && asked
+    {
+        return Failure::from(cause).tell(false);
+    }
+    if asked { ExitCode::SUCCESS } else { ExitCode::from(MISUSE) }
+}

@@ -1,0 +1,81 @@
+//! `tail`: the newest events, and those to come.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tidegate::{Position, Query, Read, Store};
+
+use super::read::{open, refuse_damage};
+use crate::failure::{Failure, Result};
+use crate::filter::{self, Filter};
+use crate::listing::Listing;
+use crate::output::Output;
+
+/// How long to wait for an event before looking whether anybody still reads the output.
+const WAIT: Duration = Duration::from_millis(200);
+
+const EXAMPLES: &str = "\
+Events show once they are synced. --follow goes on until it is interrupted, or the reader of its output ends.
+
+Examples:
+  tidegate tail ./store
+  tidegate tail ./store --follow --kind 'order.*' --json";
+
+/// Show the newest events, and go on with those to come
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Tail {
+    /// The store's directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    #[command(flatten)]
+    filter: Filter,
+    /// Only events after this position
+    #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
+    after: Option<Position>,
+    /// So many events from before
+    #[arg(long, value_name = "N", default_value_t = 10, help_heading = HOW)]
+    limit: usize,
+    /// Wait for more events and show them as they come
+    #[arg(long, short, help_heading = HOW)]
+    follow: bool,
+}
+
+const HOW: &str = "How to read them";
+
+impl Tail {
+    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        let store = open(&self.directory)?;
+        let query = self.filter.query();
+        let mut listing = Listing::new(output, json);
+        let view = store.view()?;
+        let range = Read { after: self.after.unwrap_or(Position::START), ..Read::backwards() };
+        let events = view.read(&query, range.limit(self.limit));
+        let events: Vec<_> = events.collect::<tidegate::Result<_>>()?;
+        for event in events.iter().rev() {
+            listing.event(event, &view)?;
+        }
+        listing.flush()?;
+        refuse_damage(&store)?;
+        if self.follow { follow(&store, &query, view.head().max(range.after), &mut listing) } else { Ok(()) }
+    }
+}
+
+/// Shows what comes after a position, for ever.
+fn follow(store: &Store, query: &Query, mut seen: Position, listing: &mut Listing<'_>) -> Result<()> {
+    loop {
+        if store.wait_visible(seen.next(), WAIT)? <= seen {
+            if listing.is_closed() {
+                return Err(Failure::Closed);
+            }
+            continue;
+        }
+        let view = store.view()?;
+        for event in view.read(query, Read::after(seen)) {
+            listing.event(&event?, &view)?;
+        }
+        listing.flush()?;
+        seen = seen.max(view.head());
+    }
+}

@@ -1,0 +1,61 @@
+//! `verify`: whether every byte is what was written.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::{BinaryBytes, HumanCount};
+use serde::Serialize;
+
+use super::read::{open, refuse_damage};
+use crate::failure::Result;
+use crate::output::Output;
+use crate::progress::Progress;
+
+const EXAMPLES: &str = "\
+Ends with 0 where all is well, with 2 and the place of the first fault where it is not. It may run beside a
+writer, and looks at what was synced when it started.
+
+Examples:
+  tidegate verify ./store
+  tidegate verify ./store --json";
+
+/// Read everything again and check every checksum, link, leaf and cause
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Verify {
+    /// The store's directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+}
+
+/// What was found whole.
+#[derive(Serialize)]
+struct Whole {
+    events: u64,
+    streams: u64,
+    bytes: u64,
+}
+
+impl Verify {
+    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        let store = open(&self.directory)?;
+        refuse_damage(&store)?;
+        let progress = Progress::of_events(store.view()?.head().0, json);
+        let verified = store.verify(|so_far| {
+            progress.moved_to(so_far.events);
+            progress.events(so_far.events);
+        });
+        drop(progress);
+        let verified = verified?;
+        let whole = Whole { events: verified.events, streams: verified.streams, bytes: verified.bytes };
+        if json {
+            return output.json(&whole);
+        }
+        output.line(format_args!(
+            "all is well: {} events in {} streams, {} of records",
+            HumanCount(whole.events),
+            HumanCount(whole.streams),
+            BinaryBytes(whole.bytes)
+        ))
+    }
+}

@@ -1,0 +1,183 @@
+//! Failures: what went wrong as a message, as JSON, and as the code the program ends with.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use serde::Serialize;
+use tidegate::{Error, ErrorKind};
+
+/// The program's end where the call itself makes no sense.
+pub(crate) const MISUSE: u8 = 64;
+/// The last words of the help: what the codes mean.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0   done
+  1   refused: bad input, a broken rule or limit, an unknown or duplicate event, no store there, a store in
+      use or of a newer format, a full disk. The message says what to do
+  2   damage: the bytes on disk are not what was written
+  64  misuse of the command line
+  74  the operating system failed to read or write";
+
+/// Why a command stopped.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Whoever read the output has had enough. Nothing is wrong.
+    Closed,
+    /// The store or the system refused.
+    Stopped(Error),
+    /// A line of the input could not be taken in.
+    Line(Box<Line>),
+}
+
+/// Where an import stopped.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) error: Error,
+    /// File and line.
+    pub(crate) place: String,
+    /// How many events were imported before it.
+    pub(crate) imported: u64,
+    /// How to go on from there.
+    pub(crate) advice: String,
+}
+
+/// The result of a command.
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Stopped(match error.kind() {
+            ErrorKind::Newer => error.advise("upgrade tidegate to read it"),
+            _ => error,
+        })
+    }
+}
+
+/// Only the output is written without the store; its reader may go at any time.
+impl From<io::Error> for Failure {
+    fn from(cause: io::Error) -> Self {
+        if cause.kind() == io::ErrorKind::BrokenPipe {
+            return Self::Closed;
+        }
+        Self::Stopped(Error::new(ErrorKind::Io, "the output cannot be written").because(cause))
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(cause: serde_json::Error) -> Self {
+        io::Error::from(cause).into()
+    }
+}
+
+impl Failure {
+    /// Tells on standard error what went wrong, and returns the code to end with.
+    pub(crate) fn tell(&self, json: bool) -> ExitCode {
+        let Some(error) = self.error() else { return ExitCode::SUCCESS };
+        let exit = exit_code(error.kind());
+        // Where even standard error is closed, the code is all that can be said.
+        let _ = if json {
+            tell_json(&self.told(error, exit))
+        } else {
+            writeln!(io::stderr(), "tidegate: {self}")
+        };
+        ExitCode::from(exit)
+    }
+
+    fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Closed => None,
+            Self::Stopped(error) => Some(error),
+            Self::Line(line) => Some(&line.error),
+        }
+    }
+
+    fn told<'a>(&'a self, error: &'a Error, exit: u8) -> Told<'a> {
+        let (place, imported, advice) = match self {
+            Self::Line(line) => (Some(line.place.clone()), Some(line.imported), Some(line.advice.as_str())),
+            _ => (error.place().map(ToString::to_string), None, None),
+        };
+        let message = match std::error::Error::source(error) {
+            Some(source) => format!("{}: {source}", error.message()),
+            None => error.message().to_owned(),
+        };
+        let (expected, found) = error.evidence().unzip();
+        Told { kind: kind_name(error.kind()), message, place, expected, found, imported, advice, exit }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => Ok(()),
+            Self::Stopped(error) => error.fmt(f),
+            Self::Line(line) => {
+                let Line { error, place, advice, .. } = &**line;
+                write!(f, "{place}: {error}\n{advice}")
+            }
+        }
+    }
+}
+
+/// Tells that the call makes no sense, as JSON.
+pub(crate) fn tell_misuse(message: &str) {
+    let told = Told {
+        kind: "misuse",
+        message: message.trim_end().to_owned(),
+        place: None,
+        expected: None,
+        found: None,
+        imported: None,
+        advice: None,
+        exit: MISUSE,
+    };
+    let _ = tell_json(&told);
+}
+
+fn tell_json(told: &Told<'_>) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Outer<'a> {
+        error: &'a Told<'a>,
+    }
+    writeln!(io::stderr(), "{}", serde_json::to_string(&Outer { error: told })?)
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    kind: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imported: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<&'a str>,
+    exit: u8,
+}
+
+fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Damaged => 2,
+        ErrorKind::Io => 74,
+        _ => 1,
+    }
+}
+
+fn kind_name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Invalid => "invalid",
+        ErrorKind::Refused => "refused",
+        ErrorKind::Missing => "missing",
+        ErrorKind::Locked => "locked",
+        ErrorKind::Full => "full",
+        ErrorKind::Damaged => "damaged",
+        ErrorKind::Newer => "newer",
+        ErrorKind::Ended => "ended",
+        ErrorKind::TimedOut => "timed-out",
+        _ => "io",
+    }
+}

@@ -1,0 +1,144 @@
+//! `MessagePack` as JSON, to be read: what JSON has no words for comes out as something near it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rmpv::{Utf8StringRef, ValueRef};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::value::RawValue;
+
+/// How deep values may be nested; readers of JSON commonly end at 128.
+const DEPTH_MAX: usize = 100;
+
+/// The JSON for a payload; nothing where it is not one whole value, or nested too deep.
+pub(crate) fn to_json(payload: &[u8]) -> Option<Box<RawValue>> {
+    let mut rest = payload;
+    let value = rmpv::decode::read_value_ref_with_max_depth(&mut rest, DEPTH_MAX).ok()?;
+    rest.is_empty().then(|| serde_json::value::to_raw_value(&Json(&value)).ok()).flatten()
+}
+
+struct Json<'a>(&'a ValueRef<'a>);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            ValueRef::Nil => to.serialize_unit(),
+            ValueRef::Boolean(value) => to.serialize_bool(*value),
+            ValueRef::Integer(number) => match number.as_i64() {
+                Some(number) => to.serialize_i64(number),
+                None => to.serialize_u64(number.as_u64().unwrap_or_default()),
+            },
+            ValueRef::F32(number) if number.is_finite() => to.serialize_f32(*number),
+            ValueRef::F64(number) if number.is_finite() => to.serialize_f64(*number),
+            ValueRef::F32(number) => to.serialize_str(&number.to_string()),
+            ValueRef::F64(number) => to.serialize_str(&number.to_string()),
+            ValueRef::String(text) => match text.as_str() {
+                Some(text) => to.serialize_str(text),
+                None => bytes(None, text.as_bytes(), to),
+            },
+            ValueRef::Binary(binary) => bytes(None, binary, to),
+            ValueRef::Ext(code, binary) => bytes(Some(*code), binary, to),
+            ValueRef::Array(values) => {
+                let mut list = to.serialize_seq(Some(values.len()))?;
+                values.iter().try_for_each(|value| list.serialize_element(&Json(value)))?;
+                list.end()
+            }
+            ValueRef::Map(entries) => {
+                let mut object = to.serialize_map(Some(entries.len()))?;
+                for (key, value) in entries {
+                    object.serialize_entry(&key_text(key), &Json(value))?;
+                }
+                object.end()
+            }
+        }
+    }
+}
+
+fn bytes<S: Serializer>(extension: Option<i8>, bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    let mut object = to.serialize_map(None)?;
+    if let Some(code) = extension {
+        object.serialize_entry("extension", &code)?;
+    }
+    object.serialize_entry("base64", &STANDARD.encode(bytes))?;
+    object.end()
+}
+
+fn key_text(key: &ValueRef<'_>) -> String {
+    let mut text = String::new();
+    write_key(key, &mut text);
+    text
+}
+
+/// Texts inside a key are not quoted, so that keys inside keys inside keys do not grow with every quote.
+fn write_key(key: &ValueRef<'_>, text: &mut String) {
+    match key {
+        ValueRef::Nil => text.push_str("null"),
+        ValueRef::Boolean(value) => text.push_str(if *value { "true" } else { "false" }),
+        ValueRef::Integer(number) => text.push_str(&number.to_string()),
+        ValueRef::F32(number) => text.push_str(&number.to_string()),
+        ValueRef::F64(number) => text.push_str(&number.to_string()),
+        ValueRef::String(key) => write_text(key, text),
+        ValueRef::Binary(binary) | ValueRef::Ext(_, binary) => STANDARD.encode_string(binary, text),
+        ValueRef::Array(values) => {
+            text.push('[');
+            for (index, value) in values.iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { "," });
+                write_key(value, text);
+            }
+            text.push(']');
+        }
+        ValueRef::Map(entries) => {
+            text.push('{');
+            for (index, (key, value)) in entries.iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { "," });
+                write_key(key, text);
+                text.push(':');
+                write_key(value, text);
+            }
+            text.push('}');
+        }
+    }
+}
+
+fn write_text(key: &Utf8StringRef<'_>, text: &mut String) {
+    match key.as_str() {
+        Some(key) => text.push_str(key),
+        None => STANDARD.encode_string(key.as_bytes(), text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(bytes: &[u8]) -> Option<String> {
+        to_json(bytes).map(|raw| raw.get().to_owned())
+    }
+
+    #[test]
+    fn every_value_has_a_json() {
+        for (bytes, expected) in [
+            (&b"\x81\xa1a\x01"[..], r#"{"a":1}"#),
+            (b"\x93\xc0\xc3\xc2", "[null,true,false]"),
+            (b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "18446744073709551615"),
+            (b"\xe0", "-32"),
+            (b"\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00", "1.5"),
+            (b"\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00", r#""NaN""#),
+            (b"\xc4\x02\x00\xff", r#"{"base64":"AP8="}"#),
+            (b"\xa1\xff", r#"{"base64":"/w=="}"#),
+            (b"\xd4\x05\x07", r#"{"extension":5,"base64":"Bw=="}"#),
+            (b"\x82\x01\x02\x92\x01\xa1b\x03", r#"{"1":2,"[1,b]":3}"#),
+            (b"\x81\x81\xa1a\xc0\xc3", r#"{"{a:null}":true}"#),
+        ] {
+            assert_eq!(json(bytes).as_deref(), Some(expected), "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_whole_value_has_none() {
+        for bytes in
+            [&b""[..], b"\x81", b"\xc1", b"\x01\x01", b"\xdd\xff\xff\xff\xff", &[0x91; 5000], &[0x81; 5000]]
+        {
+            assert_eq!(json(bytes), None, "{:02x?}", &bytes[..bytes.len().min(8)]);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Output: standard output, written in large pieces, and how times look there.
+
+use std::fmt;
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+use console::Term;
+use jiff::Timestamp;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde::Serialize;
+use tidegate::format::Micros;
+
+use crate::failure::Result;
+
+/// Standard output.
+pub(crate) struct Output {
+    out: BufWriter<StdoutLock<'static>>,
+    /// Columns of the terminal, where it is one.
+    width: Option<usize>,
+}
+
+impl Output {
+    pub(crate) fn new() -> Self {
+        let terminal = Term::stdout();
+        let width = terminal.is_term().then(|| usize::from(terminal.size().1).max(20));
+        Self { out: BufWriter::with_capacity(1 << 16, io::stdout().lock()), width }
+    }
+
+    /// Columns of the terminal; nothing where the output goes somewhere else.
+    pub(crate) fn width(&self) -> Option<usize> {
+        self.width
+    }
+
+    /// Writes a line.
+    pub(crate) fn line(&mut self, line: impl fmt::Display) -> Result<()> {
+        Ok(writeln!(self.out, "{line}")?)
+    }
+
+    /// Writes a value as one line of JSON.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<()> {
+        serde_json::to_writer(&mut self.out, value)?;
+        Ok(self.out.write_all(b"\n")?)
+    }
+
+    /// Hands on everything written so far.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        Ok(self.out.flush()?)
+    }
+
+    /// Whether nobody can read any more what would be written.
+    pub(crate) fn is_closed(&self) -> bool {
+        let mut descriptors = [PollFd::new(self.out.get_ref(), PollFlags::empty())];
+        let polled = poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+        polled.is_ok() && descriptors[0].revents().intersects(gone)
+    }
+}
+
+/// A time in RFC 3339 with microseconds, in UTC.
+pub(crate) fn rfc3339(time: Micros) -> String {
+    format!("{:.6}", timestamp(time))
+}
+
+/// A time to be read by people, in UTC, down to the second or to the millisecond.
+pub(crate) fn clock_time(time: Micros, with_millis: bool) -> String {
+    let format = if with_millis { "%Y-%m-%d %H:%M:%S.%3f" } else { "%Y-%m-%d %H:%M:%S" };
+    timestamp(time).strftime(format).to_string()
+}
+
+/// Times beyond the year 9999 read as its end.
+fn timestamp(time: Micros) -> Timestamp {
+    i64::try_from(time.0)
+        .ok()
+        .and_then(|micros| Timestamp::from_microsecond(micros).ok())
+        .unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,55 @@
+//! Progress: a bar on standard error while long work goes on, where that is a terminal.
+
+use std::io::Read;
+
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+
+/// A bar that goes away by itself. Where standard error is no terminal it shows nothing.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Of bytes, of which the whole number may be unknown.
+    pub(crate) fn of_bytes(total: Option<u64>, json: bool) -> Self {
+        let known = "{bar:32.cyan/blue} {percent:>3} %  {msg}  {elapsed}, {eta} left";
+        Self::new(total, json, known)
+    }
+
+    /// Of events.
+    pub(crate) fn of_events(total: u64, json: bool) -> Self {
+        Self::new(Some(total), json, "{bar:32.cyan/blue} {percent:>3} %  {msg}  {elapsed}, {eta} left")
+    }
+
+    fn new(total: Option<u64>, json: bool, known: &str) -> Self {
+        let bar = match total {
+            _ if json => ProgressBar::hidden(),
+            Some(total) => ProgressBar::new(total),
+            None => ProgressBar::no_length(),
+        };
+        let template = if total.is_some() { known } else { "{spinner:.cyan} {msg}  {elapsed}" };
+        bar.set_style(ProgressStyle::with_template(template).expect("the templates above are well-formed"));
+        Self(bar)
+    }
+
+    /// Moves the bar as bytes are read.
+    pub(crate) fn reading<R: Read>(&self, reader: R) -> impl Read + use<R> {
+        self.0.wrap_read(reader)
+    }
+
+    /// Moves the bar.
+    pub(crate) fn moved_to(&self, done: u64) {
+        self.0.set_position(done);
+    }
+
+    /// Says how many events are done.
+    pub(crate) fn events(&self, count: u64) {
+        if !self.0.is_hidden() {
+            self.0.set_message(format!("{} events", HumanCount(count)));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
