@@ -44,10 +44,11 @@ impl Active {
     pub fn recover(disk: &dyn Disk, old: &Segment, head: SegmentHead, seed: Seed) -> Result<Self> {
         let file = put_in_place(disk, &head, |file| {
             let mut buffer = vec![0; COPY_BYTES];
+            let source = old.file()?;
             let mut at = SEGMENT_HEAD_BYTES as u64;
             while at < old.tail().0 {
                 let count = COPY_BYTES.min((old.tail().0 - at) as usize);
-                let filled = read_full(&**old.file(), &mut buffer[..count], at)?;
+                let filled = read_full(&*source, &mut buffer[..count], at)?;
                 if filled == 0 {
                     return Err(Error::new(ErrorKind::Io, "the file became shorter while it was copied"));
                 }
@@ -78,9 +79,10 @@ impl Active {
         let segment = &self.segment;
         let tail = segment.tail();
         debug_assert!(Frame::read(bytes, segment.head().salt).is_ok(), "only whole frames are written");
-        segment.file().write_all_at(bytes, tail.0).map_err(|cause| write_error(cause, segment.name()))?;
+        segment.file()?.write_all_at(bytes, tail.0).map_err(|cause| write_error(cause, segment.name()))?;
+        let live = segment.live();
         for (start, record) in Frame::again(bytes, head).records() {
-            segment.live().add(&record, (tail.0 + start as u64) as u32);
+            live.add(&record, (tail.0 + start as u64) as u32);
         }
         segment.grow(tail.plus(bytes.len() as u64));
         Ok(())
@@ -89,7 +91,7 @@ impl Active {
     /// Takes off what stands behind the tail.
     pub fn cut(&mut self) -> Result<()> {
         let segment = &self.segment;
-        segment.file().set_len(segment.tail().0).map_err(|cause| write_error(cause, segment.name()))
+        segment.file()?.set_len(segment.tail().0).map_err(|cause| write_error(cause, segment.name()))
     }
 
     /// Makes what was written durable. After an error the outcome is unknown for good.
@@ -100,7 +102,7 @@ impl Active {
 
 /// Makes what was written to a segment durable. After an error the outcome is unknown for good.
 pub fn sync(segment: &Segment) -> Result<()> {
-    segment.file().sync().map_err(|cause| {
+    segment.file()?.sync().map_err(|cause| {
         let error = Error::new(ErrorKind::Ended, "a sync failed, what it should have kept may be lost");
         error.in_file(segment.name(), None).because(cause)
     })

@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tidegate_disk::{Block, Disk, File, Mode};
 use tidegate_format::{
     Error, ErrorKind, EventId, FrameHead, Offset, Position, Record, Result, SEGMENT_HEAD_BYTES, SegmentHead,
@@ -16,7 +17,9 @@ use tidegate_format::{
 };
 
 use crate::event::Event;
-use crate::live::{LiveIndex, LivePostings};
+use crate::live::LiveIndex;
+use crate::lookup::{Lookup, Postings};
+use crate::records::Records;
 use crate::term::{Field, Seed, Term};
 use crate::walk::{Fault, Walk, read_full};
 
@@ -28,11 +31,17 @@ pub const SEGMENTS: &str = "segments";
 pub struct Segment {
     head: SegmentHead,
     name: String,
-    file: Arc<dyn File>,
+    seed: Seed,
     tail: AtomicU64,
-    index: Arc<LiveIndex>,
+    /// The file, until it is sealed and mapped: a map needs no open file.
+    file: ArcSwapOption<Opened>,
     map: OnceLock<Block>,
+    lookup: ArcSwap<Lookup>,
 }
+
+/// An open file, on the heap so that it can be swapped.
+#[derive(Debug)]
+struct Opened(Arc<dyn File>);
 
 impl Segment {
     /// A segment that holds nothing yet but its head.
@@ -40,10 +49,11 @@ impl Segment {
         Self {
             head,
             name: path(head.first),
-            file,
+            seed,
             tail: AtomicU64::new(SEGMENT_HEAD_BYTES as u64),
-            index: Arc::new(LiveIndex::new(seed)),
+            file: ArcSwapOption::from_pointee(Opened(file)),
             map: OnceLock::new(),
+            lookup: ArcSwap::from_pointee(Lookup::Live(Arc::new(LiveIndex::new(seed)))),
         }
     }
 
@@ -64,15 +74,16 @@ impl Segment {
 
     /// Reads on from the tail up to the byte `end` and takes in every whole frame that `wanted` says yes
     /// to; ends at the first frame that is not whole or not wanted. Only the segment's writer (or the one
-    /// follower of another process's writer) calls this.
+    /// follower of another process's writer) calls this, and only before it is sealed.
     pub fn take_in(&self, end: u64, mut wanted: impl FnMut(&FrameHead) -> bool) -> Result<Option<Fault>> {
-        let mut walk = Walk::new(&*self.file, self.head.salt, self.tail(), end, self.next());
+        let (file, live) = (self.file()?, self.live());
+        let mut walk = Walk::new(&*file, self.head.salt, self.tail(), end, self.next());
         let fault = walk.run(|at, frame| {
             if !wanted(&frame.head) {
                 return Ok(ControlFlow::Break(()));
             }
             for (start, record) in frame.records() {
-                self.index.add(&record, (at.0 + start as u64) as u32);
+                live.add(&record, (at.0 + start as u64) as u32);
             }
             self.grow(at.plus(frame.head.frame_bytes() as u64));
             Ok(ControlFlow::Continue(()))
@@ -85,14 +96,18 @@ impl Segment {
         }
     }
 
-    /// Takes note that nothing is written to it any more, and maps it where `map` says so.
-    pub fn seal(&self, map: bool) -> Result<()> {
+    /// Takes note that it ends at `tail` for good, and maps it where `map` says so.
+    pub fn seal(&self, tail: Offset, map: bool) -> Result<()> {
+        self.grow(tail);
         if map && self.map.get().is_none() {
-            let block = self.file.map(self.tail().0).map_err(|cause| {
+            let block = self.file()?.map(tail.0).map_err(|cause| {
                 let error = Error::new(ErrorKind::Io, "the segment cannot be mapped").because(cause);
                 error.in_file(&self.name, None)
             })?;
-            let _ = self.map.set(block);
+            // Whoever reads through the file right now holds it as long as that takes.
+            if self.map.set(block).is_ok() {
+                self.file.store(None);
+            }
         }
         Ok(())
     }
@@ -107,9 +122,26 @@ impl Segment {
         &self.name
     }
 
-    /// Its file.
-    pub fn file(&self) -> &Arc<dyn File> {
-        &self.file
+    /// Its file, while it is not mapped.
+    pub fn file(&self) -> Result<Arc<dyn File>> {
+        match &*self.file.load() {
+            Some(opened) => Ok(Arc::clone(&opened.0)),
+            None => Err(Error::new(ErrorKind::Io, "the segment's file is closed, it is mapped")
+                .in_file(&self.name, None)),
+        }
+    }
+
+    /// The length of its file in bytes, while it is not mapped.
+    pub fn file_length(&self) -> Result<u64> {
+        self.file()?.length().map_err(|cause| {
+            let error = Error::new(ErrorKind::Io, "the length of the segment is unknown").because(cause);
+            error.in_file(&self.name, None)
+        })
+    }
+
+    /// What its terms are hashed with.
+    pub fn seed(&self) -> Seed {
+        self.seed
     }
 
     /// Where its last frame ends.
@@ -125,33 +157,77 @@ impl Segment {
 
     /// The position that its next event has or would have.
     pub fn next(&self) -> Position {
-        self.head.first.plus(u64::from(self.index.count()))
+        self.head.first.plus(u64::from(self.lookup.load().count()))
     }
 
-    /// Bytes of memory its index takes.
-    pub fn memory(&self) -> usize {
-        self.index.memory()
+    /// What finds its events. Holding it saves looking it up again; it stays right as long as it is held.
+    pub fn lookup(&self) -> Arc<Lookup> {
+        self.lookup.load_full()
+    }
+
+    /// Puts another lookup in the place of the one it has.
+    pub(crate) fn set_lookup(&self, lookup: Lookup) {
+        self.lookup.store(Arc::new(lookup));
+    }
+
+    /// Reads the whole segment and finds its events in memory from now on.
+    pub(crate) fn index_in_memory(&self) -> Result<()> {
+        let live = LiveIndex::new(self.seed);
+        for record in Records::new(&self.bytes()?, self.head.salt, self.first()) {
+            let (start, record) = record.map_err(|error| error.in_file(&self.name, None))?;
+            live.add(&record, start);
+        }
+        self.set_lookup(Lookup::Live(Arc::new(live)));
+        Ok(())
+    }
+
+    /// Asks the lookup. Where the index file turns out to be damaged, the segment itself is read, and the
+    /// answer comes from there, now and from then on.
+    fn ask<T>(&self, question: impl Fn(&Lookup) -> Result<T>) -> Result<T> {
+        match question(&self.lookup.load()) {
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                if !matches!(&**self.lookup.load(), Lookup::File(_)) {
+                    return Err(error);
+                }
+                self.index_in_memory()?;
+                question(&self.lookup.load())
+            }
+            other => other,
+        }
     }
 
     /// The event with this id, whether it is visible or not.
     pub fn find_id(&self, id: EventId) -> Result<Option<u32>> {
-        Ok(self.index.find_id(id))
+        self.ask(|lookup| match lookup {
+            Lookup::Live(index) => Ok(index.find_id(id)),
+            Lookup::File(index) => {
+                let hash = self.seed.hash(&id.0) as u64;
+                if !index.may_hold(hash)? {
+                    return Ok(None);
+                }
+                for event in index.id_candidates(hash)? {
+                    let start = index.offset(event)?;
+                    let found = self.read(start, self.end_of(lookup, event)?, &mut Window::default());
+                    if found.map_err(|error| self.in_place(error, start))?.id() == id {
+                        return Ok(Some(event));
+                    }
+                }
+                Ok(None)
+            }
+        })
     }
 
     /// The events of a term, visible or not.
-    pub fn find(&self, term: &Term) -> Result<Option<LivePostings>> {
-        Ok(self.index.find(term))
+    pub fn find(&self, term: &Term) -> Result<Option<Postings>> {
+        self.ask(|lookup| lookup.find(term, self.seed))
     }
 
-    /// Calls `each` with the postings of every term of a text field that starts with `prefix`.
-    pub fn with_prefix(
-        &self,
-        field: Field,
-        prefix: &[u8],
-        each: impl FnMut(&[u8], LivePostings),
-    ) -> Result<()> {
-        self.index.with_prefix(field, prefix, each);
-        Ok(())
+    /// The postings of every term of a text field (scope, entity, kind or tag) that starts with `prefix`.
+    pub fn find_prefix(&self, field: Field, prefix: &[u8]) -> Result<Vec<Postings>> {
+        self.ask(|lookup| {
+            let mut found = Vec::new();
+            lookup.with_prefix(field, prefix, |_, postings| found.push(postings)).map(|()| found)
+        })
     }
 
     /// Reads event `n`, which is there.
@@ -162,41 +238,70 @@ impl Segment {
     /// Reads event `n`, which is there, through a window that keeps what was read beside it.
     #[inline]
     pub fn event_through(&self, n: u32, window: &mut Window) -> Result<Event> {
-        let start = self.index.offset(n) as usize;
-        let event = match self.map.get() {
-            Some(map) => Event::read(map, start),
-            None => self.read(n, start as u64, window),
+        if window.lookup.is_none() {
+            window.lookup = Some(self.lookup());
+        }
+        let place = |lookup: &Lookup| {
+            let start = lookup.offset(n)?;
+            // A map needs no end: the record says its own length.
+            let end = if self.map.get().is_some() { start } else { self.end_of(lookup, n)? };
+            Ok((start, end))
+        };
+        let found = window.lookup.as_deref().map(place);
+        let (start, end) = match found {
+            Some(Ok(found)) => found,
+            _ => {
+                let found = self.ask(place)?;
+                window.lookup = Some(self.lookup());
+                found
+            }
         };
         let expected = self.head.first.plus(u64::from(n));
-        match event {
+        match self.read(start, end, window) {
             Ok(event) if event.position() == expected => Ok(event),
-            Ok(event) => Err(self.misplaced(start, expected, event.position())),
-            Err(error) => Err(error.in_file(&self.name, Some(Offset(start as u64)))),
+            Ok(event) => {
+                let error = Error::damaged("a record stands at a wrong position", expected, event.position());
+                Err(self.in_place(error, start))
+            }
+            Err(error) => Err(self.in_place(error, start)),
         }
     }
 
     #[cold]
-    fn misplaced(&self, start: usize, expected: Position, found: Position) -> Error {
-        let error = Error::damaged("a record stands at a wrong position", expected, found);
-        error.in_file(&self.name, Some(Offset(start as u64)))
+    fn in_place(&self, error: Error, start: u32) -> Error {
+        error.in_file(&self.name, Some(Offset(u64::from(start))))
     }
 
-    fn read(&self, n: u32, start: u64, window: &mut Window) -> Result<Event> {
-        let end =
-            if n + 1 < self.index.count() { u64::from(self.index.offset(n + 1)) } else { self.tail().0 };
-        let held =
-            start >= window.at && end <= window.at + window.bytes.as_ref().map_or(0, |b| b.len() as u64);
-        if !held {
+    /// The byte at which event `n` ends at the latest; a frame's head may lie before it.
+    fn end_of(&self, lookup: &Lookup, n: u32) -> Result<u32> {
+        if n + 1 < lookup.count() { lookup.offset(n + 1) } else { Ok(self.tail().0 as u32) }
+    }
+
+    /// Reads the record between two bytes of the segment.
+    #[inline]
+    fn read(&self, start: u32, end: u32, window: &mut Window) -> Result<Event> {
+        match self.map.get() {
+            Some(map) => Event::read(map, start as usize),
+            None => self.read_file(u64::from(start), u64::from(end), window),
+        }
+    }
+
+    fn read_file(&self, start: u64, end: u64, window: &mut Window) -> Result<Event> {
+        let length = window.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        if start < window.at || end > window.at + length {
             let (from, to) = match window.ahead {
                 Ahead::Nothing => (start, end),
                 Ahead::Forwards => (start, end.max(self.tail().0.min(start + WINDOW_BYTES))),
                 Ahead::Backwards => (start.min(end.saturating_sub(WINDOW_BYTES)), end),
             };
-            let mut bytes = vec![0; (to - from) as usize];
-            let filled = read_full(&*self.file, &mut bytes, from)?;
+            let Ok(file) = self.file() else {
+                // It was sealed and mapped a moment ago.
+                return self.read(start as u32, end as u32, window);
+            };
+            let mut bytes = vec![0; to.saturating_sub(from) as usize];
+            let filled = read_full(&*file, &mut bytes, from)?;
             bytes.truncate(filled);
-            window.bytes = Some(bytes.into());
-            window.at = from;
+            (window.bytes, window.at) = (Some(bytes.into()), from);
         }
         match &window.bytes {
             Some(bytes) => Event::read(bytes, (start - window.at) as usize),
@@ -204,23 +309,30 @@ impl Segment {
         }
     }
 
+    /// All its bytes up to the tail, mapped where it is sealed and mapped.
+    pub(crate) fn bytes(&self) -> Result<Block> {
+        if let Some(map) = self.map.get() {
+            return Ok(map.clone());
+        }
+        let mut bytes = vec![0; self.tail().0 as usize];
+        let filled = read_full(&*self.file()?, &mut bytes, 0)?;
+        bytes.truncate(filled);
+        Ok(bytes.into())
+    }
+
     /// Walks over all its frames and checks them, and calls `each` with every record in order.
     pub fn verify(&self, mut each: impl FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
-        let from = Offset(SEGMENT_HEAD_BYTES as u64);
-        let mut walk = Walk::new(&*self.file, self.head.salt, from, self.tail().0, self.first());
-        let fault = walk.run(|_, frame| {
-            frame.records().try_for_each(|(_, record)| each(&record))?;
-            Ok(ControlFlow::Continue(()))
-        })?;
-        let (tail, next) = (walk.tail(), walk.next());
-        match fault {
-            Some(fault) => Err(fault.error.in_file(&self.name, Some(tail))),
-            None if next == self.next() => Ok(()),
-            None => {
-                let error = Error::damaged("the segment ends early", self.next().before(), next.before());
-                Err(error.in_file(&self.name, Some(tail)))
-            }
+        let mut next = self.first();
+        for record in Records::new(&self.bytes()?, self.head.salt, next) {
+            let (_, record) = record.map_err(|error| error.in_file(&self.name, None))?;
+            each(&record)?;
+            next = next.next();
         }
+        if next == self.next() {
+            return Ok(());
+        }
+        let error = Error::damaged("the segment ends early", self.next().before(), next.before());
+        Err(error.in_file(&self.name, Some(self.tail())))
     }
 
     /// Moves the tail behind a frame that was written or taken in.
@@ -229,8 +341,11 @@ impl Segment {
     }
 
     /// The index while the segment grows.
-    pub(crate) fn live(&self) -> &LiveIndex {
-        &self.index
+    pub(crate) fn live(&self) -> Arc<LiveIndex> {
+        match &**self.lookup.load() {
+            Lookup::Live(index) => Arc::clone(index),
+            Lookup::File(_) => unreachable!("a segment grows before it has an index file"),
+        }
     }
 }
 
@@ -241,6 +356,7 @@ const WINDOW_BYTES: u64 = 256 << 10;
 #[derive(Debug, Default)]
 pub struct Window {
     ahead: Ahead,
+    lookup: Option<Arc<Lookup>>,
     bytes: Option<Block>,
     at: u64,
 }
@@ -257,12 +373,12 @@ impl Window {
     /// A window for reading on, forwards or backwards.
     pub fn ahead(backwards: bool) -> Self {
         let ahead = if backwards { Ahead::Backwards } else { Ahead::Forwards };
-        Self { ahead, bytes: None, at: 0 }
+        Self { ahead, lookup: None, bytes: None, at: 0 }
     }
 
     /// Forgets what was read: another segment follows.
     pub fn clear(&mut self) {
-        self.bytes = None;
+        (self.bytes, self.lookup) = (None, None);
     }
 }
 

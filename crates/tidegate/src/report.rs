@@ -21,6 +21,8 @@ pub struct OpenReport {
     pub dropped_bytes: u64,
     /// Why the tail was torn.
     pub dropped_because: Option<Error>,
+    /// Index files that were missing or of no use and were built anew.
+    pub rebuilt_indexes: usize,
     /// Files left over from an interrupted step that were removed.
     pub removed: Vec<String>,
     /// For a store opened for reading only: the damage that hides what follows it.
@@ -37,6 +39,9 @@ impl fmt::Display for OpenReport {
         write!(f, "{state}; {} segments, head {}", self.segments, self.head)?;
         if self.dropped_bytes > 0 {
             write!(f, "; a torn tail of {} bytes was cut off", self.dropped_bytes)?;
+        }
+        if self.rebuilt_indexes > 0 {
+            write!(f, "; {} index files were built anew", self.rebuilt_indexes)?;
         }
         if !self.removed.is_empty() {
             write!(f, "; leftovers removed: {}", self.removed.join(", "))?;

@@ -11,7 +11,7 @@ use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 use tidegate_segment::Seed;
 
 use crate::decide::GateSet;
-use crate::edge::{self, Follower};
+use crate::edge::{self, Follower, Indexer};
 use crate::journal::{Committer, Ids, Journal, Leads};
 use crate::published::Deadline;
 use crate::published::Frontier;
@@ -61,6 +61,7 @@ pub(crate) struct Writer {
     upkeep: Mutex<Option<Upkeep>>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) bell: Arc<Bell>,
+    indexer: Arc<Indexer>,
     pub(crate) ids: Ids,
     pub(crate) guards: ArcSwap<Vec<Arc<Guard>>>,
     process: u32,
@@ -106,12 +107,16 @@ impl Store {
             caller,
             Arc::clone(&world.clock),
         ));
-        let upkeep = options.thread.then(|| Upkeep::start(&journal, Arc::clone(&bell))).transpose()?;
+        let indexer = opened.indexer;
+        let start =
+            || Upkeep::start(&journal, Arc::clone(&indexer), Arc::clone(&published), Arc::clone(&bell));
+        let upkeep = options.thread.then(start).transpose()?;
         tracing::debug!(id = %store.id, report = %opened.report, "opened a store");
         let writer = Writer {
             upkeep: Mutex::new(upkeep),
             journal,
             bell,
+            indexer,
             ids: Ids::new(&*world.random),
             process: std::process::id(),
             guards: ArcSwap::default(),
@@ -229,11 +234,18 @@ impl Store {
     }
 
     /// Does what the store's own thread would do, for a store opened without one
-    /// ([`Options::thread`]): commits what was submitted, and syncs what waits for its interval.
+    /// ([`Options::thread`]): commits what was submitted, syncs what waits for its interval, and indexes sealed
+    /// segments.
     pub fn step(&self) -> Result<()> {
         let writer = self.writer()?;
         writer.journal.lead_if_idle();
-        writer.journal.flush()
+        writer.journal.flush()?;
+        writer.indexer.run(&self.published).map(|_| ())
+    }
+
+    /// Builds the index file of every sealed segment anew, and says how many that were.
+    pub fn reindex(&self) -> Result<usize> {
+        self.writer()?.indexer.rebuild(&self.published)
     }
 
     /// Ends the writer in good order: commits what is queued, syncs it, and lets the lock go. Reads go on as
@@ -241,7 +253,7 @@ impl Store {
     pub fn close(&self) -> Result<()> {
         match &self.role {
             Role::Reader(_) => Ok(()),
-            Role::Writer(writer) => writer.close(),
+            Role::Writer(writer) => writer.close(&self.published),
         }
     }
 
@@ -264,7 +276,7 @@ impl Store {
 }
 
 impl Writer {
-    fn close(&self) -> Result<()> {
+    fn close(&self, published: &Published) -> Result<()> {
         let Some(lock) = self.lock.lock().take() else { return Ok(()) };
         // A fork shares the lock with its parent and must not end the parent's store.
         if self.process != std::process::id() {
@@ -274,6 +286,12 @@ impl Writer {
         drop(self.upkeep.lock().take());
         self.journal.lead_if_idle();
         let closed = self.journal.committer().close();
+        if closed.is_ok()
+            && let Err(error) = self.indexer.run(published)
+        {
+            // The next opening builds what is missing.
+            tracing::warn!(%error, "a sealed segment was not indexed");
+        }
         drop(lock);
         closed
     }

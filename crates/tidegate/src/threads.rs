@@ -9,13 +9,15 @@ use std::thread::JoinHandle;
 use parking_lot::{Condvar, Mutex};
 use tidegate_format::{Error, ErrorKind, Result};
 
+use crate::edge::Indexer;
 use crate::journal::{Caller, Journal, Leads};
-use crate::published::Deadline;
+use crate::published::{Deadline, Published};
 
 /// What the thread is asked for.
 #[derive(Debug, Default)]
 struct Wanted {
     lead: bool,
+    index: bool,
     sync_at: Option<Deadline>,
     stop: bool,
 }
@@ -60,6 +62,10 @@ impl Bell {
             if wanted.stop {
                 return Task::Stop;
             }
+            if wanted.index {
+                wanted.index = false;
+                return Task::Index;
+            }
             match wanted.sync_at.take() {
                 None => self.rung.wait(&mut wanted),
                 Some(at) if at.is_over() => return Task::Sync,
@@ -75,6 +81,7 @@ impl Bell {
 
 enum Task {
     Lead,
+    Index,
     Sync,
     Stop,
 }
@@ -91,6 +98,13 @@ impl Caller for Ring {
         }
         self.0.listened_to
     }
+
+    fn index(&self) {
+        if self.0.listened_to {
+            self.0.wanted.lock().index = true;
+            self.0.rung.notify_one();
+        }
+    }
 }
 
 /// The running thread; dropping it ends it.
@@ -102,12 +116,18 @@ pub(crate) struct Upkeep {
 
 impl Upkeep {
     /// Starts the thread.
-    pub(crate) fn start(journal: &Arc<Journal>, bell: Arc<Bell>) -> Result<Self> {
-        let (journal, heard) = (Arc::downgrade(journal), Arc::clone(&bell));
+    pub(crate) fn start(
+        journal: &Arc<Journal>,
+        indexer: Arc<Indexer>,
+        published: Arc<Published>,
+        bell: Arc<Bell>,
+    ) -> Result<Self> {
+        let work = Work { journal: Arc::downgrade(journal), indexer, published };
+        let heard = Arc::clone(&bell);
         #[expect(clippy::disallowed_methods, reason = "this is the place where threads start")]
         let thread = std::thread::Builder::new()
             .name("tidegate".to_owned())
-            .spawn(move || run(&journal, &heard))
+            .spawn(move || run(&work, &heard))
             .map_err(|cause| Error::new(ErrorKind::Io, "the store's thread cannot start").because(cause))?;
         Ok(Self { bell, thread: Some(thread) })
     }
@@ -123,15 +143,27 @@ impl Drop for Upkeep {
     }
 }
 
-fn run(journal: &Weak<Journal>, bell: &Bell) {
+/// What the thread works on.
+struct Work {
+    journal: Weak<Journal>,
+    indexer: Arc<Indexer>,
+    published: Arc<Published>,
+}
+
+fn run(work: &Work, bell: &Bell) {
     loop {
         let task = bell.wait();
-        let Some(journal) = journal.upgrade() else { return };
+        let Some(journal) = work.journal.upgrade() else { return };
         match task {
             Task::Lead => journal.lead(),
             Task::Sync => {
                 if let Err(error) = journal.flush() {
                     tracing::error!(%error, "the sync at the interval failed; the writer has ended");
+                }
+            }
+            Task::Index => {
+                if let Err(error) = work.indexer.run(&work.published) {
+                    tracing::error!(%error, "a sealed segment could not be indexed");
                 }
             }
             Task::Stop => return,

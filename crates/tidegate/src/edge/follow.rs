@@ -12,8 +12,10 @@ use tidegate_disk::{Identity, Mode, World};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreFile, Watermark};
 use tidegate_segment::{Seed, Segment, Walk};
 
-use super::identity::{self, io};
-use super::open::{check_expected, check_store, load_sealed, salvage, seed};
+use super::identity::{self, io, salvage, seed};
+use super::indexer::Indexer;
+use super::open::check_expected;
+use super::sealed::{check_store, load_sealed};
 use super::watermark::WatermarkFile;
 use crate::published::Published;
 use crate::report::OpenReport;
@@ -35,6 +37,8 @@ struct Newest {
     segment: Arc<Segment>,
     identity: Identity,
     sequence: u64,
+    /// Sealed segments whose index files the writer had not finished yet.
+    waiting: Vec<Arc<Segment>>,
 }
 
 impl Follower {
@@ -54,7 +58,8 @@ impl Follower {
         let newest = Segment::open(disk, newest, Mode::Read, seed).map_err(salvage)?;
         check_store(&newest, &store)?;
         let mut report = OpenReport::default();
-        let mut segments = load_sealed(world, sealed, newest.head(), seed, options.map)?;
+        let mut segments = load_sealed(world, sealed, newest.head(), options.map)?;
+        report.rebuilt_indexes = Indexer::new(world.clone(), options.map, false).prepare(&segments)?;
         let watermark = WatermarkFile::read(disk, store.salt)?;
         let durable = watermark.map_or(Position::START, |mark| mark.durable);
         let bound = durable.max(vouched(&newest)?);
@@ -70,6 +75,7 @@ impl Follower {
             identity: identity_of(&newest)?,
             segment: newest,
             sequence: watermark.map_or(0, |mark| mark.sequence),
+            waiting: Vec::new(),
         };
         let follower =
             Self { world: world.clone(), store, map: options.map, published, newest: Mutex::new(newest) };
@@ -96,7 +102,7 @@ impl Follower {
         self.reopen_if_replaced(&mut newest)?;
         self.catch_up(&mut newest, &watermark)?;
         newest.sequence = watermark.sequence;
-        Ok(())
+        self.take_up_indexes(&mut newest)
     }
 
     /// A writer that recovered puts a copy in the place of the active segment; what this process holds open
@@ -132,10 +138,24 @@ impl Follower {
             // Durable, and not in this segment: the writer has gone on to the next one.
             let segment = Segment::open(&*self.world.disk, next, Mode::Read, self.seed())?;
             check_store(&segment, &self.store)?;
-            newest.segment.seal(self.map)?;
+            newest.segment.seal(segment.head().before_length, self.map)?;
+            newest.waiting.push(Arc::clone(&newest.segment));
             let identity = identity_of(&segment)?;
             self.put_newest(newest, segment, identity, false);
         }
+    }
+
+    /// Takes the index files into use that the writer has finished since.
+    fn take_up_indexes(&self, newest: &mut Newest) -> Result<()> {
+        let mut waiting = Vec::new();
+        for segment in newest.waiting.drain(..) {
+            let count = segment.next().0 - segment.first().0;
+            if !segment.load_index(&*self.world.disk, count, self.map)? {
+                waiting.push(segment);
+            }
+        }
+        newest.waiting = waiting;
+        Ok(())
     }
 
     fn put_newest(&self, newest: &mut Newest, segment: Segment, identity: Identity, instead: bool) {
@@ -156,18 +176,17 @@ impl Follower {
 
 /// Takes in frames that end at `bound` or before; says what damage keeps it from going on.
 fn take_in(segment: &Segment, bound: Position) -> Result<Option<Error>> {
-    let length = segment.file().length();
-    let length = length.map_err(|cause| io("its length is unknown", segment.name(), cause))?;
+    let length = segment.file_length()?;
     let fault = segment.take_in(length, |head| head.last() <= bound)?;
     Ok(fault.filter(|_| segment.next() <= bound).map(|fault| salvage(fault.error)))
 }
 
 /// The last position of a segment that a frame in it calls durable.
 fn vouched(segment: &Segment) -> Result<Position> {
-    let length = segment.file().length();
-    let length = length.map_err(|cause| io("its length is unknown", segment.name(), cause))?;
+    let length = segment.file_length()?;
     let mut synced = Position::START;
-    let mut walk = Walk::new(&**segment.file(), segment.head().salt, segment.tail(), length, segment.next());
+    let file = segment.file()?;
+    let mut walk = Walk::new(&*file, segment.head().salt, segment.tail(), length, segment.next());
     let fault = walk.run(|_, frame| {
         synced = synced.max(frame.head.synced);
         Ok(std::ops::ControlFlow::Continue(()))
@@ -177,6 +196,6 @@ fn vouched(segment: &Segment) -> Result<Position> {
 }
 
 fn identity_of(segment: &Segment) -> Result<Identity> {
-    let identity = segment.file().identity();
+    let identity = segment.file()?.identity();
     identity.map_err(|cause| io("the file cannot be told from others", segment.name(), cause))
 }

@@ -11,6 +11,11 @@ pub(crate) const LOCK: &str = "LOCK";
 /// The largest store file that is read.
 const STORE_BYTES_MAX: usize = 4096;
 
+/// What the terms of a store are hashed with in memory, derived from what nobody outside knows.
+pub(crate) fn seed(salt: u64) -> Seed {
+    Seed(salt, salt.rotate_left(32) ^ 0x7469_6465_6761_7465)
+}
+
 /// Reads the store file; nothing where it is missing.
 pub(crate) fn read(disk: &dyn Disk) -> Result<Option<StoreFile>> {
     let file = match disk.open(STORE, Mode::Read) {
@@ -62,7 +67,7 @@ pub(crate) fn check_creatable(disk: &dyn Disk) -> Result<()> {
 }
 
 /// Creates a store: the first segment, then the store file, which makes it one.
-pub(crate) fn create(world: &World, seed_of: impl Fn(u64) -> Seed) -> Result<StoreFile> {
+pub(crate) fn create(world: &World) -> Result<StoreFile> {
     let mut random = [0; 18];
     world.random.fill(&mut random);
     let (id_bytes, salt_bytes) = random.split_at(10);
@@ -86,7 +91,7 @@ pub(crate) fn create(world: &World, seed_of: impl Fn(u64) -> Seed) -> Result<Sto
         created: store.created,
         epoch: 0,
     };
-    Active::create(&*world.disk, head, seed_of(store.salt))?;
+    Active::create(&*world.disk, head, seed(store.salt))?;
     remove_if_there(&*world.disk, &beside()).map_err(at)?;
     let file = world.disk.open(&beside(), Mode::CreateNew).map_err(at)?;
     file.write_all_at(store.encode().as_bytes(), 0).map_err(at)?;
@@ -112,4 +117,12 @@ pub(crate) fn io(message: &str, name: &str, cause: std::io::Error) -> Error {
     let full = matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
     let kind = if full { ErrorKind::Full } else { ErrorKind::Io };
     Error::new(kind, message).in_file(name, None).because(cause)
+}
+
+/// The error with the remedy.
+pub(crate) fn salvage(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Damaged => error.advise("restore a backup, or run: tidegate salvage DIR NEW"),
+        _ => error,
+    }
 }

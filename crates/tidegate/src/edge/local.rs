@@ -14,6 +14,7 @@ use tidegate_format::{
 };
 use tidegate_segment::{Active, Seed, Segment};
 
+use super::indexer::Indexer;
 use super::seam::{Edge, Pending};
 use super::watermark::WatermarkFile;
 use crate::published::Published;
@@ -31,6 +32,7 @@ pub(crate) struct LocalEdge {
     pub(super) watermark: WatermarkFile,
     pub(super) durable: Position,
     pub(super) published: Arc<Published>,
+    pub(super) indexer: Arc<Indexer>,
 }
 
 impl LocalEdge {
@@ -40,6 +42,7 @@ impl LocalEdge {
 
     /// Makes the active segment durable, puts a new one behind it, and publishes both.
     fn roll(&mut self) -> Result<()> {
+        self.indexer.keep_up(&self.published)?;
         let old = Arc::clone(self.active.segment());
         let pending = self.pending();
         pending.run()?;
@@ -55,10 +58,11 @@ impl LocalEdge {
             epoch: self.epoch,
         };
         let active = Active::create(&*self.world.disk, head, self.seed)?;
-        old.seal(self.map)?;
+        old.seal(head.before_length, self.map)?;
         let mut segments = self.published.log().0.clone();
         segments.push(Arc::clone(active.segment()));
         self.published.set_log(segments);
+        self.published.set_sealed(true);
         self.active = active;
         Ok(())
     }

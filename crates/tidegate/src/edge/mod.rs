@@ -2,10 +2,14 @@
 mod seam;
 mod watermark;
 mod identity;
+mod indexer;
+mod sealed;
 mod local;
 mod open;
 mod follow;
 
 pub(crate) use follow::Follower;
-pub(crate) use open::{open, seed};
+pub(crate) use identity::seed;
+pub(crate) use indexer::Indexer;
+pub(crate) use open::open;
 pub(crate) use seam::{Edge, Pending};

@@ -12,10 +12,12 @@ use tidegate_disk::{Lock, Mode, World};
 use tidegate_format::{
     Error, ErrorKind, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark,
 };
-use tidegate_segment::{Active, Fault, LEFTOVER, SEGMENTS, Seed, Segment};
+use tidegate_segment::{Active, Fault, INDEX, LEFTOVER, SEGMENTS, Seed, Segment, parse_index_name};
 
-use super::identity::{self, io};
+use super::identity::{self, io, salvage, seed};
+use super::indexer::Indexer;
 use super::local::LocalEdge;
+use super::sealed::{check_store, load_sealed, missing};
 use super::watermark::WatermarkFile;
 use crate::published::Published;
 use crate::report::OpenReport;
@@ -28,14 +30,10 @@ pub(crate) struct Opened {
     pub(crate) lock: Box<dyn Lock>,
     pub(crate) edge: LocalEdge,
     pub(crate) published: Arc<Published>,
+    pub(crate) indexer: Arc<Indexer>,
     pub(crate) report: OpenReport,
     /// When the last event was recorded.
     pub(crate) time: Micros,
-}
-
-/// What the terms of a store are hashed with in memory, derived from what nobody outside knows.
-pub(crate) fn seed(salt: u64) -> Seed {
-    Seed(salt, salt.rotate_left(32) ^ 0x7469_6465_6761_7465)
 }
 
 /// Opens a store for writing.
@@ -45,7 +43,9 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
     let (watermark_file, watermark) = WatermarkFile::open(&*world.disk, store.salt)?;
     remove_leftovers(world, &mut report)?;
     let seed = seed(store.salt);
-    let mut opening = Opening { world, store: &store, seed, watermark, options, report: &mut report };
+    let indexer = Indexer::new(world.clone(), options.map, true);
+    let mut opening =
+        Opening { world, store: &store, seed, watermark, options, indexer: &indexer, report: &mut report };
     let (mut segments, tail) = opening.load()?;
     let epoch = tail.epoch + 1;
     let active = opening.activate(tail, epoch)?;
@@ -56,6 +56,7 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
     report.segments = segments.len();
     let time = last_time(&segments)?;
     let published = Arc::new(Published::new(segments, durable, durable));
+    let indexer = Arc::new(indexer);
     let edge = LocalEdge {
         world: world.clone(),
         store,
@@ -67,8 +68,9 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
         watermark: watermark_file,
         durable,
         published: Arc::clone(&published),
+        indexer: Arc::clone(&indexer),
     };
-    Ok(Opened { store, lock, edge, published, report, time })
+    Ok(Opened { store, lock, edge, published, indexer, report, time })
 }
 
 /// Finds out which store this is, or makes it one, and takes the lock.
@@ -87,7 +89,7 @@ fn identify(world: &World, access: Access, report: &mut OpenReport) -> Result<(S
         Some(store) => Ok((store, lock)),
         None => {
             report.created = true;
-            Ok((identity::create(world, seed)?, lock))
+            Ok((identity::create(world)?, lock))
         }
     }
 }
@@ -100,8 +102,7 @@ fn refuse_orphans(world: &World) -> Result<()> {
         [] => true,
         [Position(1)] => {
             let segment = Segment::open(disk, Position(1), Mode::Read, seed(0));
-            segment
-                .is_ok_and(|segment| segment.file().length().is_ok_and(|length| length == segment.tail().0))
+            segment.is_ok_and(|segment| segment.file_length().is_ok_and(|length| length == segment.tail().0))
         }
         _ => false,
     };
@@ -114,11 +115,16 @@ fn refuse_orphans(world: &World) -> Result<()> {
 
 fn remove_leftovers(world: &World, report: &mut OpenReport) -> Result<()> {
     let disk = &*world.disk;
-    for folder in ["", SEGMENTS] {
-        let names = disk.list(folder).map_err(|cause| io("the directory cannot be listed", folder, cause))?;
+    for folder in ["", SEGMENTS, INDEX] {
+        let names = match disk.list(folder) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            other => other.map_err(|cause| io("the directory cannot be listed", folder, cause))?,
+        };
         for name in names {
             let ours = name.strip_suffix(LEFTOVER).is_some_and(|name| {
-                name == identity::STORE || tidegate_format::parse_segment_name(name).is_some()
+                name == identity::STORE
+                    || tidegate_format::parse_segment_name(name).is_some()
+                    || parse_index_name(name).is_some()
             });
             if ours {
                 let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
@@ -145,6 +151,7 @@ struct Opening<'a> {
     seed: Seed,
     watermark: Option<Watermark>,
     options: &'a Options,
+    indexer: &'a Indexer,
     report: &'a mut OpenReport,
 }
 
@@ -157,7 +164,8 @@ impl Opening<'_> {
             return Err(missing(Position(1), self.durable().max(Position(1))));
         };
         let newest = self.segment(newest, Mode::Write)?;
-        let segments = load_sealed(self.world, sealed, newest.head(), self.seed, self.options.map)?;
+        let segments = load_sealed(self.world, sealed, newest.head(), self.options.map)?;
+        self.report.rebuilt_indexes = self.indexer.prepare(&segments)?;
         let tail = self.take_in(newest)?;
         Ok((segments, tail))
     }
@@ -191,8 +199,7 @@ impl Opening<'_> {
 
     /// Takes in the newest segment, and decides what a fault in it means.
     fn take_in(&mut self, segment: Segment) -> Result<Tail> {
-        let length = segment.file().length();
-        let length = length.map_err(|cause| io("its length is unknown", segment.name(), cause))?;
+        let length = segment.file_length()?;
         let mut epoch = segment.head().epoch.max(self.watermark.map_or(0, |mark| mark.epoch));
         let fault = segment.take_in(length, |head| {
             epoch = epoch.max(head.epoch);
@@ -248,74 +255,6 @@ pub(super) fn check_expected(options: &Options, head: Position) -> Result<()> {
     }
     let expected = format!("position {} at least", options.expected_head);
     Err(Error::damaged("the log is older than it was", expected, format!("position {head}")))
-}
-
-/// Opens the sealed segments in order, and checks that each goes on where the one before it ended.
-pub(super) fn load_sealed(
-    world: &World,
-    firsts: &[Position],
-    newest: &SegmentHead,
-    seed: Seed,
-    map: bool,
-) -> Result<Vec<Arc<Segment>>> {
-    let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(firsts.len() + 1);
-    let mut next = *newest;
-    for &first in firsts.iter().rev() {
-        if next.before_first != first {
-            return Err(missing(next.before_first, next.first.before()));
-        }
-        let segment = Segment::open(&*world.disk, first, Mode::Read, seed).map_err(salvage)?;
-        if segment.head().store != next.store {
-            return Err(foreign(&segment));
-        }
-        let length = segment.file().length();
-        let length = length.map_err(|cause| io("its length is unknown", segment.name(), cause))?;
-        if length < next.before_length.0 {
-            let expected = format!("{} bytes", next.before_length);
-            let error = Error::damaged("a sealed segment was cut short", expected, format!("{length} bytes"));
-            return Err(salvage(error.in_file(segment.name(), Some(Offset(length)))));
-        }
-        if let Some(fault) = segment.take_in(next.before_length.0, |_| true)? {
-            return Err(salvage(fault.error));
-        }
-        if segment.next() != next.first {
-            let error = Error::damaged("a sealed segment ends early", next.first, segment.next());
-            return Err(salvage(error.in_file(segment.name(), Some(segment.tail()))));
-        }
-        segment.seal(map)?;
-        next = *segment.head();
-        segments.push(Arc::new(segment));
-    }
-    if next.before_first != Position::START {
-        return Err(missing(next.before_first, next.first.before()));
-    }
-    segments.reverse();
-    Ok(segments)
-}
-
-/// Refuses a segment of another store.
-pub(super) fn check_store(segment: &Segment, store: &StoreFile) -> Result<()> {
-    let head = segment.head();
-    if (head.store, head.salt) == (store.id, store.salt) { Ok(()) } else { Err(foreign(segment)) }
-}
-
-fn foreign(segment: &Segment) -> Error {
-    let error = Error::damaged("a segment belongs to another store", "this store", segment.head().store);
-    salvage(error.in_file(segment.name(), Some(Offset(0))))
-}
-
-fn missing(first: Position, last: Position) -> Error {
-    let expected = format!("positions {first} to {last}");
-    let error = Error::damaged("a segment is missing", expected, "no such file");
-    salvage(error.in_file(&tidegate_segment::path(first), None))
-}
-
-/// The error with the remedy.
-pub(super) fn salvage(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::Damaged => error.advise("restore a backup, or run: tidegate salvage DIR NEW"),
-        _ => error,
-    }
 }
 
 fn last_time(segments: &[Arc<Segment>]) -> Result<Micros> {

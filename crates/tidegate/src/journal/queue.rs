@@ -31,6 +31,8 @@ const _: () = assert!(GROUP_BYTES < limit::FRAME_BYTES_MAX);
 pub(crate) trait Caller: Send + Sync {
     /// Somebody is to lead. Says whether anybody will.
     fn call(&self) -> bool;
+    /// A segment was sealed and waits for its index.
+    fn index(&self);
 }
 
 /// The way of batches into the log.
@@ -212,6 +214,9 @@ impl Leads for Journal {
         loop {
             let Some(group) = self.next_group() else { return };
             self.committer.lock().commit(group.into_iter());
+            if self.published.set_sealed(false) {
+                self.caller.index();
+            }
             if self.hand_over() {
                 return;
             }

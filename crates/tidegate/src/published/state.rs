@@ -6,7 +6,7 @@
 //! P2. A waiter that saw too little and then waits is woken by the next growth (no lost wake-up): it counts
 //!     itself before it looks, and the publisher looks at that count after it has published.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -36,6 +36,8 @@ pub(crate) struct Published {
     written: AtomicU64,
     durable: AtomicU64,
     visible: AtomicU64,
+    /// A segment was sealed and waits for its index.
+    sealed: AtomicBool,
     waiters: AtomicUsize,
     gate: Mutex<()>,
     moved: Condvar,
@@ -50,6 +52,7 @@ impl Published {
             written: AtomicU64::new(visible.0),
             durable: AtomicU64::new(durable.0),
             visible: AtomicU64::new(visible.0),
+            sealed: AtomicBool::new(false),
             waiters: AtomicUsize::new(0),
             gate: Mutex::new(()),
             moved: Condvar::new(),
@@ -84,6 +87,11 @@ impl Published {
 
     pub(crate) fn set_log(&self, segments: Vec<Arc<Segment>>) {
         self.log.store(Arc::new(Log(segments)));
+    }
+
+    /// Says that a segment was sealed and waits for its index, or that this was heard.
+    pub(crate) fn set_sealed(&self, sealed: bool) -> bool {
+        self.sealed.swap(sealed, Ordering::SeqCst)
     }
 
     pub(crate) fn set_accepted(&self, position: Position) {

@@ -4,7 +4,7 @@
 //! parts, intersections leap from part to part until all agree. Nothing is collected.
 
 use tidegate_format::{Cause, EventId, Result};
-use tidegate_segment::{Field, LivePostings, Segment, Term};
+use tidegate_segment::{Field, Postings, Segment, Term};
 
 use super::query::{Entity, Item, Query};
 
@@ -14,7 +14,7 @@ pub(crate) enum Set {
     None,
     All,
     One(u32),
-    List(LivePostings),
+    List(Postings),
     Any(Vec<Set>),
     Every(Vec<Set>),
 }
@@ -79,9 +79,8 @@ impl Set {
     }
 
     fn of_prefix(field: Field, prefix: &str, segment: &Segment) -> Result<Self> {
-        let mut lists = Vec::new();
-        segment.with_prefix(field, prefix.as_bytes(), |_, postings| lists.push(Self::List(postings)))?;
-        Ok(Self::any(lists))
+        let lists = segment.find_prefix(field, prefix.as_bytes())?;
+        Ok(Self::any(lists.into_iter().map(Self::List).collect()))
     }
 
     /// A flow is the event that began it and those that name it as their correlation.
@@ -138,7 +137,7 @@ impl Set {
             Self::None => None,
             Self::All => Some(event),
             Self::One(one) => (*one >= event).then_some(*one),
-            Self::List(postings) => postings.get(postings.rank(event)),
+            Self::List(postings) => postings.next_from(event),
             Self::Any(sets) => sets.iter().filter_map(|set| set.next_from(event)).min(),
             Self::Every(sets) => leap(sets, event, Self::next_from),
         }
@@ -150,9 +149,7 @@ impl Set {
             Self::None => None,
             Self::All => Some(event),
             Self::One(one) => (*one <= event).then_some(*one),
-            Self::List(postings) => {
-                postings.rank(event.saturating_add(1)).checked_sub(1).and_then(|n| postings.get(n))
-            }
+            Self::List(postings) => postings.last_before(event.saturating_add(1)),
             Self::Any(sets) => sets.iter().filter_map(|set| set.last_up_to(event)).max(),
             Self::Every(sets) => leap(sets, event, Self::last_up_to),
         }

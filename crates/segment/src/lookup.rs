@@ -1,0 +1,129 @@
+//! Lookups: finding events of a segment, in memory while it grows, in its index file afterwards.
+
+use std::sync::Arc;
+
+use tidegate_format::Result;
+
+use crate::index::{self, FileIndex};
+use crate::live::{LiveIndex, LivePostings};
+use crate::term::{Field, Seed, Term};
+
+/// What finds the events of a segment.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// In memory: the segment grows, or its index file does not stand yet.
+    Live(Arc<LiveIndex>),
+    /// In its index file.
+    File(Arc<FileIndex>),
+}
+
+impl Lookup {
+    /// How many events it holds.
+    #[inline]
+    pub fn count(&self) -> u32 {
+        match self {
+            Self::Live(index) => index.count(),
+            Self::File(index) => index.count(),
+        }
+    }
+
+    /// The byte of the segment at which an event's record starts.
+    #[inline]
+    pub fn offset(&self, event: u32) -> Result<u32> {
+        match self {
+            Self::Live(index) => Ok(index.offset(event)),
+            Self::File(index) => index.offset(event),
+        }
+    }
+
+    /// The events of a term.
+    pub fn find(&self, term: &Term, seed: Seed) -> Result<Option<Postings>> {
+        match self {
+            Self::Live(index) => Ok(index.find(term).map(Postings::Live)),
+            Self::File(index) => {
+                if !index.may_hold(seed.hash(term.as_bytes()) as u64)? {
+                    return Ok(None);
+                }
+                Ok(index.find(term)?.map(Postings::File))
+            }
+        }
+    }
+
+    /// Calls `each` with the text and the postings of every term of a text field (scope, entity, kind or
+    /// tag) that starts with `prefix`.
+    pub fn with_prefix(
+        &self,
+        field: Field,
+        prefix: &[u8],
+        mut each: impl FnMut(&[u8], Postings),
+    ) -> Result<()> {
+        match self {
+            Self::Live(index) => {
+                index.with_prefix(field, prefix, |text, postings| each(text, Postings::Live(postings)));
+                Ok(())
+            }
+            Self::File(index) => {
+                index.with_prefix(field, prefix, |text, postings| each(text, Postings::File(postings)))
+            }
+        }
+    }
+
+    /// Bytes of memory it takes; an index file is the page cache's business.
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Live(index) => index.memory(),
+            Self::File(_) => 0,
+        }
+    }
+}
+
+/// The events of one term, in ascending order.
+#[derive(Clone, Debug)]
+pub enum Postings {
+    /// Of an index in memory.
+    Live(LivePostings),
+    /// Of an index file.
+    File(index::Postings),
+}
+
+impl Postings {
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        match self {
+            Self::Live(postings) => postings.count(),
+            Self::File(postings) => postings.count(),
+        }
+    }
+
+    /// The `n`-th of them, counted from 0; nothing past the last.
+    pub fn get(&self, n: u32) -> Option<u32> {
+        match self {
+            Self::Live(postings) => postings.get(n),
+            Self::File(postings) => postings.get(n),
+        }
+    }
+
+    /// How many of them come before `event`.
+    pub fn rank(&self, event: u32) -> u32 {
+        match self {
+            Self::Live(postings) => postings.rank(event),
+            Self::File(postings) => postings.rank(event),
+        }
+    }
+
+    /// The first of them from `event` on.
+    pub fn next_from(&self, event: u32) -> Option<u32> {
+        match self {
+            Self::Live(postings) => postings.get(postings.rank(event)),
+            Self::File(postings) => postings.next_from(event),
+        }
+    }
+
+    /// The last of them before `event`.
+    pub fn last_before(&self, event: u32) -> Option<u32> {
+        match self {
+            Self::Live(postings) => postings.get(postings.rank(event).checked_sub(1)?),
+            Self::File(postings) => postings.last_before(event),
+        }
+    }
+}

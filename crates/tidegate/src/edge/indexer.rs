@@ -1,0 +1,115 @@
+//! The indexer: gives every sealed segment its index file, oldest first, beside the writer.
+//!
+//! Invariants:
+//!
+//! X1. One segment is indexed at a time, and only when every earlier one is.
+//! X2. Nothing waits for it but a writer that has run too many segments ahead.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tidegate_disk::World;
+use tidegate_format::{Error, ErrorKind, Position, Result};
+use tidegate_segment::Segment;
+
+use super::identity::salvage;
+use crate::published::{Log, Published};
+
+/// Sealed segments that may wait for their index before the writer waits for the indexer: each one keeps
+/// its index in memory meanwhile.
+const WAITING_MAX: usize = 4;
+
+/// Builds index files.
+#[derive(Debug)]
+pub(crate) struct Indexer {
+    world: World,
+    map: bool,
+    /// Whether index files can be kept.
+    keep: bool,
+    working: Mutex<()>,
+}
+
+impl Indexer {
+    pub(crate) fn new(world: World, map: bool, keep: bool) -> Self {
+        Self { world, map, keep, working: Mutex::new(()) }
+    }
+
+    /// Indexes every sealed segment that waits for it. A segment that is damaged itself is an error.
+    pub(crate) fn run(&self, published: &Published) -> Result<usize> {
+        let mut count = 0;
+        while self.step(&published.log(), true)? {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Takes part of the work if the writer has run too far ahead.
+    pub(crate) fn keep_up(&self, published: &Published) -> Result<()> {
+        let log = published.log();
+        let (_, sealed) = log.0.split_last().map_or((None, &[][..]), |(last, sealed)| (Some(last), sealed));
+        let waiting = sealed.iter().rev().take_while(|segment| !segment.is_indexed()).count();
+        if waiting >= WAITING_MAX { self.step(&log, true).map(|_| ()) } else { Ok(()) }
+    }
+
+    /// Indexes these segments before they are published, all of them sealed, and says how many had to be.
+    pub(crate) fn prepare(&self, segments: &[Arc<Segment>]) -> Result<usize> {
+        let log = Log(segments.to_vec());
+        let mut count = 0;
+        while self.step(&log, false)? {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Builds all index files anew.
+    pub(crate) fn rebuild(&self, published: &Published) -> Result<usize> {
+        let _working = self.working.lock();
+        let log = published.log();
+        let sealed = log.0.len().saturating_sub(1);
+        for segment in &log.0[..sealed] {
+            self.index(&log, segment)?;
+        }
+        Ok(sealed)
+    }
+
+    /// Indexes the first segment that waits for it; says whether there was one.
+    fn step(&self, log: &Log, last_is_active: bool) -> Result<bool> {
+        let _working = self.working.lock();
+        let sealed = log.0.len() - usize::from(last_is_active && !log.0.is_empty());
+        // A damaged index of an earlier segment shows while a later one is built, and is then first in turn.
+        for _ in 0..=sealed {
+            let waiting = log.0[..sealed].iter().find(|segment| !segment.is_indexed());
+            let Some(segment) = waiting else { return Ok(false) };
+            match self.index(log, segment) {
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    let first = log.0[..sealed].iter().find(|segment| !segment.is_indexed());
+                    if first.is_none_or(|first| Arc::ptr_eq(first, segment)) {
+                        return Err(salvage(error));
+                    }
+                }
+                other => return other.map(|()| true),
+            }
+        }
+        Err(Error::new(ErrorKind::Damaged, "the index files break as fast as they are built"))
+    }
+
+    fn index(&self, log: &Log, segment: &Segment) -> Result<()> {
+        let level_of = |position: Position| match log.locate(position) {
+            Some((_, earlier)) if earlier.first() < segment.first() => {
+                earlier.level((position.0 - earlier.first().0) as u32)
+            }
+            _ => Err(Error::damaged("a cause is not in an earlier segment", "an earlier event", position)),
+        };
+        let built = segment.build_index(level_of)?;
+        if self.keep {
+            match segment.keep_index(&*self.world.disk, &built, self.map) {
+                Err(error) if error.kind() != ErrorKind::Damaged => {
+                    // The file can be built at any later time; the answers are the same.
+                    tracing::warn!(%error, segment = segment.name(), "an index file was not kept");
+                }
+                other => return other,
+            }
+        }
+        segment.use_index(built)
+    }
+}
