@@ -5,10 +5,11 @@
 //! A1. There is one [`Active`] of a segment at most; whoever holds it is its writer.
 //! A2. A segment has its name only once its head is durable, so a named segment always has a head.
 //! A3. Frames are written behind the tail only, and the tail moves only behind whole frames.
+//! A4. An error of kind [`Full`](ErrorKind::Full) leaves nothing behind that anybody will ever read.
 
 use std::sync::Arc;
 
-use tidegate_disk::{Disk, Mode};
+use tidegate_disk::{Disk, Errno, Mode};
 use tidegate_format::{Error, ErrorKind, Frame, FrameHead, Result, SEGMENT_HEAD_BYTES, SegmentHead};
 
 use crate::segment::{SEGMENTS, Segment, path};
@@ -102,7 +103,8 @@ impl Active {
 
 /// Makes what was written to a segment durable. After an error the outcome is unknown for good.
 pub fn sync(segment: &Segment) -> Result<()> {
-    segment.file()?.sync().map_err(|cause| {
+    let file = segment.file()?;
+    segment.sync_once(|| file.sync()).map_err(|cause| {
         let error = Error::new(ErrorKind::Ended, "a sync failed, what it should have kept may be lost");
         error.in_file(segment.name(), None).because(cause)
     })
@@ -126,23 +128,30 @@ fn put_in_place(
         file.write_all_at(&head.encode(), 0).map_err(at)?;
         fill(&*file)?;
         file.sync().map_err(at)?;
-        disk.rename(&beside, &name).map_err(at)?;
-        disk.sync_folder(SEGMENTS).map_err(at)
+        disk.rename(&beside, &name).map_err(at)
     })();
     if placed.is_err() {
         // Best effort: whoever opens the store next removes leftovers.
         let _ = disk.remove(&beside);
     }
-    placed.map(|()| file)
+    placed?;
+    // From here on the segment is there, durable or not, so this is no error after which to go on (A4).
+    disk.sync_folder(SEGMENTS).map_err(|cause| {
+        let error = Error::new(ErrorKind::Io, "whether the segment's name is kept is unknown");
+        error.in_file(&name, None).because(cause)
+    })?;
+    Ok(file)
 }
 
 /// An error of writing: full where making room helps, otherwise one that ends the writer.
 fn write_error(cause: std::io::Error, name: &str) -> Error {
     use std::io::ErrorKind as Io;
-    let full = matches!(
-        cause.kind(),
-        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge | Io::WouldBlock | Io::OutOfMemory
-    );
+    let no_descriptor = matches!(Errno::from_io_error(&cause), Some(Errno::MFILE | Errno::NFILE));
+    let full = no_descriptor
+        || matches!(
+            cause.kind(),
+            Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge | Io::WouldBlock | Io::OutOfMemory
+        );
     let (kind, message) = if full {
         (ErrorKind::Full, "there is no room to write; make some and try again")
     } else {

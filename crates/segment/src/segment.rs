@@ -4,6 +4,8 @@
 //!
 //! S1. Bytes before the tail never change; a sealed segment never changes at all.
 //! S2. Event `n` of the segment has the position `first + n`, and its record says so.
+//! S3. One sync of the file runs at a time, and none after one that failed: the system tells of lost bytes
+//!     once, so a sync beside the failed one, or after it, may succeed although they are gone.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +32,7 @@ pub const SEGMENTS: &str = "segments";
 #[derive(Debug)]
 pub struct Segment {
     head: SegmentHead,
+    sync_failed: parking_lot::Mutex<bool>,
     name: String,
     seed: Seed,
     tail: AtomicU64,
@@ -48,6 +51,7 @@ impl Segment {
     pub(crate) fn empty(head: SegmentHead, file: Arc<dyn File>, seed: Seed) -> Self {
         Self {
             head,
+            sync_failed: parking_lot::Mutex::new(false),
             name: path(head.first),
             seed,
             tail: AtomicU64::new(SEGMENT_HEAD_BYTES as u64),
@@ -338,6 +342,18 @@ impl Segment {
     /// Moves the tail behind a frame that was written or taken in.
     pub(crate) fn grow(&self, to: Offset) {
         self.tail.store(to.0, Ordering::Release);
+    }
+
+    /// Runs a sync of the file, unless one failed before (S3).
+    pub(crate) fn sync_once(&self, sync: impl FnOnce() -> std::io::Result<()>) -> std::io::Result<()> {
+        let mut failed = self.sync_failed.lock();
+        if *failed {
+            return Err(std::io::Error::other("an earlier sync of this file failed"));
+        }
+        *failed = true;
+        sync()?;
+        *failed = false;
+        Ok(())
     }
 
     /// The index while the segment grows.

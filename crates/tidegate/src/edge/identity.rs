@@ -92,13 +92,20 @@ pub(crate) fn create(world: &World) -> Result<StoreFile> {
         epoch: 0,
     };
     Active::create(&*world.disk, head, seed(store.salt))?;
-    remove_if_there(&*world.disk, &beside()).map_err(at)?;
-    let file = world.disk.open(&beside(), Mode::CreateNew).map_err(at)?;
+    keep(&*world.disk, &store)?;
+    Ok(store)
+}
+
+/// Puts the store file in its place, durable, name and all. One that is there is replaced by the same bytes:
+/// a name that was never made durable is not made so by looking at it.
+pub(crate) fn keep(disk: &dyn Disk, store: &StoreFile) -> Result<()> {
+    let at = |cause| io("the store file cannot be written", STORE, cause);
+    remove_if_there(disk, &beside()).map_err(at)?;
+    let file = disk.open(&beside(), Mode::CreateNew).map_err(at)?;
     file.write_all_at(store.encode().as_bytes(), 0).map_err(at)?;
     file.sync().map_err(at)?;
-    world.disk.rename(&beside(), STORE).map_err(at)?;
-    world.disk.sync_folder("").map_err(at)?;
-    Ok(store)
+    disk.rename(&beside(), STORE).map_err(at)?;
+    disk.sync_folder("").map_err(at)
 }
 
 /// Removes a file that may be missing.

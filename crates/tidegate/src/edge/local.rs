@@ -86,8 +86,9 @@ impl Edge for LocalEdge {
         if error.kind() != ErrorKind::Full {
             return Err(unknown(error));
         }
-        // Nothing of the frame may stay: the next one starts at the same byte.
-        self.active.cut().map_err(unknown)?;
+        // Nothing of the frame may stay: the next one starts at the same byte, and this one, should it be whole
+        // after all, must not come back when a power cut takes the next.
+        self.active.cut().and_then(|()| self.active.sync()).map_err(unknown)?;
         Err(error)
     }
 

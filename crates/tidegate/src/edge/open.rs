@@ -40,17 +40,19 @@ pub(crate) struct Opened {
 pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
     let mut report = OpenReport::default();
     let (store, lock) = identify(world, options.access, &mut report)?;
-    let (watermark_file, watermark) = WatermarkFile::open(&*world.disk, store.salt)?;
-    remove_leftovers(world, &mut report)?;
+    // Whatever refuses comes before whatever writes.
+    let watermark = WatermarkFile::read(&*world.disk, store.salt)?;
     let seed = seed(store.salt);
     let indexer = Indexer::new(world.clone(), options.map, true);
     let mut opening =
         Opening { world, store: &store, seed, watermark, options, indexer: &indexer, report: &mut report };
     let (mut segments, tail) = opening.load()?;
+    check_expected(options, tail.segment.next().before())?;
     let epoch = tail.epoch + 1;
+    remove_leftovers(world, opening.report)?;
+    let watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
     let active = opening.activate(tail, epoch)?;
     let durable = active.segment().next().before();
-    opening.expect_head(durable)?;
     segments.push(Arc::clone(active.segment()));
     report.head = durable;
     report.segments = segments.len();
@@ -239,12 +241,13 @@ impl Opening<'_> {
         if tail.durable || self.report.created {
             return Ok(Active::resume(tail.segment));
         }
+        if tail.segment.next() == Position(1) {
+            // Whoever created the store may have died before its name was durable. With the first event in
+            // the log it is: an opening came before it.
+            identity::keep(&*self.world.disk, self.store)?;
+        }
         let head = SegmentHead { epoch, ..*tail.segment.head() };
         Active::recover(&*self.world.disk, &tail.segment, head, self.seed)
-    }
-
-    fn expect_head(&self, head: Position) -> Result<()> {
-        check_expected(self.options, head)
     }
 }
 

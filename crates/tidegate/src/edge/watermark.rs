@@ -22,8 +22,8 @@ pub(crate) struct WatermarkFile {
 }
 
 impl WatermarkFile {
-    /// Opens it for writing, creating it where it is missing, and reads what it says.
-    pub(crate) fn open(disk: &dyn Disk, salt: u64) -> Result<(Self, Option<Watermark>)> {
+    /// Opens it for writing, creating it where it is missing. `found` is what it says.
+    pub(crate) fn open(disk: &dyn Disk, found: Option<Watermark>) -> Result<Self> {
         let file = match disk.open(WATERMARK, Mode::Write) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
                 let file = disk.open(WATERMARK, Mode::CreateNew).map_err(io)?;
@@ -32,9 +32,7 @@ impl WatermarkFile {
             }
             other => other.map_err(io)?,
         };
-        let found = read_file(&*file, salt)?;
-        let sequence = found.map_or(0, |mark| mark.sequence);
-        Ok((Self { file, sequence }, found))
+        Ok(Self { file, sequence: found.map_or(0, |mark| mark.sequence) })
     }
 
     /// Reads it without touching it; nothing where it is missing or says nothing.
@@ -76,6 +74,7 @@ pub(crate) fn read_file(file: &dyn File, salt: u64) -> Result<Option<Watermark>>
 }
 
 fn io(cause: std::io::Error) -> Error {
-    let error = Error::new(ErrorKind::Io, "the watermark cannot be kept");
-    error.in_file(WATERMARK, None).because(cause)
+    let full = matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+    let kind = if full { ErrorKind::Full } else { ErrorKind::Io };
+    Error::new(kind, "the watermark cannot be kept").in_file(WATERMARK, None).because(cause)
 }

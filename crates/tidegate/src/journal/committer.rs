@@ -8,6 +8,7 @@
 //!     otherwise after the write.
 //! J4. Times never decrease from one position to the next.
 //! J5. After an outcome nobody knows the writer ends, and every batch still waiting is told.
+//! J6. A refusal that rests on a batch of the same group is told only once that group is kept.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -87,14 +88,6 @@ impl Committer {
                 None => self.join(&mut group, entry),
             }
         }
-        if group.records.is_empty() {
-            // Nothing new: what is answered here was written before.
-            for (slot, receipt) in group.receipts {
-                slot.answer(Ok(receipt));
-            }
-            return;
-        }
-        self.published.set_accepted(self.next.before());
         match self.keep(&mut group, first) {
             Ok(()) => {
                 for (slot, receipt) in group.receipts {
@@ -290,10 +283,14 @@ impl Committer {
 
     /// Writes the group, syncs it where asked to, and makes it visible.
     fn keep(&mut self, group: &mut Group, first: Position) -> Result<()> {
-        self.edge.append(&mut group.frame, first)?;
         let last = self.next.before();
-        self.published.set_written(last);
-        if group.synced {
+        if !group.records.is_empty() {
+            self.published.set_accepted(last);
+            self.edge.append(&mut group.frame, first)?;
+            self.published.set_written(last);
+        }
+        // A group of nothing but repeated batches may ask for the sync that the first of them did not.
+        if group.synced && last > self.published.durable() {
             let pending = self.edge.pending();
             pending.run()?;
             self.note_durable(&*pending);
@@ -303,11 +300,12 @@ impl Committer {
     }
 
     fn fail(&mut self, group: Group, first: Position, error: &Error) {
-        // The places were never taken; the heads are looked up in the log again.
-        self.next = first;
-        self.heads.clear();
-        self.published.set_accepted(first.before());
-        if error.kind() != ErrorKind::Full {
+        if error.kind() == ErrorKind::Full {
+            // The places were never taken; the heads are looked up in the log again.
+            self.next = first;
+            self.heads.clear();
+            self.published.set_accepted(first.before());
+        } else {
             self.published.end(ended(error));
         }
         let waiting = group.receipts.into_iter().map(|(slot, _)| slot);
