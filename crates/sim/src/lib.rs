@@ -1,1 +1,32 @@
-//! A simulated world that crashes Tidegate stores and checks what they kept.
+//! A simulated world that crashes stores and checks what they kept.
+//!
+//! One seed says everything: what a scenario does, what kind of disk it runs on, where the process dies and
+//! what the power cut leaves. A plain list of events says what may be true afterwards. Nothing here reaches
+//! into the store; it is driven through its public face, on a disk that is an ordinary implementation of
+//! the disk seam.
+//!
+//! ```
+//! use tidegate_sim::{Sweep, sweep};
+//! let done = sweep(&Sweep { seed: 7, acts: 6, ..Sweep::default() }).unwrap();
+//! assert!(done.crash_points > 0);
+//! ```
+//!
+//! Reading order: `dice` and `failure`, `attempt` (what is handed in), `model` (what may be true), `ground`
+//! (disk, clock and randomness), `check` (what an opening must show), `life` (one process from opening to its
+//! end), [`sweep`] (a crash at every call), [`soak`] (many lives under random faults).
+mod dice;
+mod failure;
+mod attempt;
+mod model;
+mod ground;
+mod check;
+mod life;
+mod sweep;
+mod soak;
+
+pub use dice::Dice;
+pub use failure::Failure;
+pub use ground::{Ground, Wrap, plain};
+pub use model::{End, Model};
+pub use soak::{Soak, Soaked, soak};
+pub use sweep::{Sweep, Swept, sweep};

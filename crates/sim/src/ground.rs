@@ -1,0 +1,76 @@
+//! The world one store lives in: its disk, clock and randomness, and how the store is opened on them.
+
+use std::sync::Arc;
+
+use tidegate::disk::{Disk, FaultyDisk, Model as DiskModel, SeededRandom, SimulatedClock, World};
+use tidegate::{Access, Durability, Options, Result, Store};
+
+/// Puts another disk between the store and the simulated one; how a canary is let in.
+pub type Wrap = fn(FaultyDisk) -> Arc<dyn Disk>;
+
+/// The store gets the simulated disk as it is.
+pub fn plain(disk: FaultyDisk) -> Arc<dyn Disk> {
+    Arc::new(disk)
+}
+
+/// A simulated machine with one store on it.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// The disk, in the hands of the process that lives now.
+    pub disk: FaultyDisk,
+    pub(crate) clock: SimulatedClock,
+    pub(crate) random: SeededRandom,
+    pub(crate) options: Options,
+    wrap: Wrap,
+    seed: u64,
+}
+
+impl Ground {
+    /// An empty machine.
+    pub fn new(seed: u64, model: DiskModel, segment_bytes: u64, wrap: Wrap) -> Self {
+        let options = Options {
+            segment_bytes,
+            thread: false,
+            map: seed % 2 == 0,
+            durability: Durability::Synced,
+            ..Options::default()
+        };
+        Self {
+            disk: FaultyDisk::new(seed, model),
+            clock: SimulatedClock::new(1_795_000_000_000_000),
+            random: SeededRandom::new(seed),
+            options,
+            wrap,
+            seed,
+        }
+    }
+
+    /// The same machine once more, its process killed; what happens to one is nothing to the other.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        use tidegate::disk::Clock;
+        Self {
+            disk: self.disk.fork(),
+            clock: SimulatedClock::new(self.clock.now_micros()),
+            random: SeededRandom::new(self.seed ^ 0x5eed),
+            ..self.clone()
+        }
+    }
+
+    /// The next process on the same machine.
+    pub fn restart(&mut self) {
+        self.disk = self.disk.reopen();
+    }
+
+    /// Opens the store for writing.
+    pub fn open(&self) -> Result<Store> {
+        self.open_as(Access::Create)
+    }
+
+    /// Opens the store.
+    pub fn open_as(&self, access: Access) -> Result<Store> {
+        let mut world = World::simulated(&self.disk, &self.clock, &self.random);
+        world.disk = (self.wrap)(self.disk.clone());
+        Store::open_in(world, Options { access, ..self.options })
+    }
+}

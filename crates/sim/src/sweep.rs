@@ -1,0 +1,200 @@
+//! A crash at every call of a scenario, and again at every call of what repairs it.
+
+use tidegate::disk::{FaultPlan, Model as DiskModel};
+
+use crate::check;
+use crate::dice::Dice;
+use crate::failure::Failure;
+use crate::ground::{Ground, Wrap, plain};
+use crate::life::{Exit, Script, live};
+use crate::model::{End, Model};
+
+/// Which scenario is swept, and on what kind of disk.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep {
+    /// Says what the scenario does and what the disk keeps.
+    pub seed: u64,
+    /// How much the scenario does.
+    pub acts: u64,
+    /// The kind of disk.
+    pub disk: DiskModel,
+    /// Bytes at which segments are followed by new ones.
+    pub segment_bytes: u64,
+    /// How many power cuts follow each crash, beside a kill and a cut that takes all that is unsynced.
+    pub cuts: u64,
+    /// Every which crash point's repair is crashed at each of its calls too.
+    pub repair_every: u64,
+    /// What stands between the store and the disk.
+    pub wrap: Wrap,
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            acts: 40,
+            disk: DiskModel::default(),
+            segment_bytes: 2048,
+            cuts: 2,
+            repair_every: 1,
+            wrap: plain,
+        }
+    }
+}
+
+/// What a sweep went through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Calls at which the process died, in scenarios and in repairs.
+    pub crash_points: u64,
+    /// Openings that were checked.
+    pub openings: u64,
+    /// Events of the scenario.
+    pub events: u64,
+}
+
+/// How a life is ended from outside.
+#[derive(Clone, Copy, Debug)]
+enum Blow {
+    Kill,
+    Cut(u64),
+    CutAll,
+}
+
+impl Blow {
+    fn end(self) -> End {
+        if matches!(self, Self::Kill) { End::Kill } else { End::PowerCut }
+    }
+
+    fn strike(self, ground: &Ground, model: &mut Model) {
+        match self {
+            Self::Kill => ground.disk.kill(),
+            Self::Cut(seed) => ground.disk.power_cut(seed),
+            Self::CutAll => ground.disk.lose_unsynced(),
+        }
+        model.end(self.end());
+    }
+}
+
+/// Runs a scenario, then crashes it at each of its calls, ends each crash in several ways, and checks what is
+/// left, whatever happens during the repair.
+pub fn sweep(sweep: &Sweep) -> Result<Swept, Failure> {
+    let mut swept = Swept::default();
+    let (ground, mut model) = run(sweep, None)?;
+    swept.events = model.count();
+    let calls = ground.disk.calls();
+    model.end(End::Kill);
+    for nth in 1..=calls {
+        let (ground, model) =
+            run(sweep, Some(nth)).map_err(|failure| failure.during(&format!("crash at call {nth}")))?;
+        swept.crash_points += 1;
+        let mut blows = vec![Blow::Kill, Blow::CutAll];
+        blows.extend((0..sweep.cuts).map(|cut| Blow::Cut(sweep.seed ^ (nth << 8) ^ cut)));
+        for blow in blows {
+            let deep = nth % sweep.repair_every.max(1) == 0;
+            after(sweep, &ground, &model, blow, deep, &mut swept)
+                .map_err(|failure| failure.during(&format!("crash at call {nth}, then {blow:?}")))?;
+        }
+    }
+    Ok(swept)
+}
+
+/// The scenario from its beginning, with a crash if asked for.
+fn run(sweep: &Sweep, crash_at: Option<u64>) -> Result<(Ground, Model), Failure> {
+    let ground = Ground::new(sweep.seed, sweep.disk, sweep.segment_bytes, sweep.wrap);
+    let mut model = Model::default();
+    if let Some(nth) = crash_at {
+        ground.disk.set_plan(FaultPlan::default().crash_at(nth));
+    }
+    let exit = live(&ground, &mut model, Script { seed: sweep.seed, acts: sweep.acts, faults: false })?;
+    if crash_at.is_some() && exit != Exit::Crashed {
+        return Err(Failure::new("the run went another way than before"));
+    }
+    Ok((ground, model))
+}
+
+/// One way a crash goes on: the blow, a look, the repair, and more of the same.
+fn after(
+    sweep: &Sweep,
+    crashed: &Ground,
+    before: &Model,
+    blow: Blow,
+    deep: bool,
+    swept: &mut Swept,
+) -> Result<(), Failure> {
+    let (mut ground, mut model) = (crashed.fork(), before.clone());
+    blow.strike(&ground, &mut model);
+    ground.restart();
+    check::look(&ground, &model, blow.end(), false)?;
+    let repaired = repair(&ground, &mut model)?;
+    swept.openings += 1;
+    if deep {
+        for nth in 1..=repaired {
+            swept.crash_points += 1;
+            let (mut ground, mut again) = (crashed.fork(), before.clone());
+            blow.strike(&ground, &mut again);
+            crash_repair(sweep, &mut ground, &mut again, nth)
+                .map_err(|failure| failure.during(&format!("repair crashed at call {nth}")))?;
+            repair(&ground, &mut again)?;
+            swept.openings += 1;
+            if matches!(blow, Blow::Kill) && sweep.seed % 2 == 0 && again.count() != model.count() {
+                let (once, more) = (model.count(), again.count());
+                return Err(Failure::new(format!("one crash left {once} events, more crashes {more}")));
+            }
+        }
+    }
+    go_on(sweep, &mut ground, &mut model, swept)
+}
+
+/// Opens, checks, and returns how many calls that took. The process is killed afterwards.
+fn repair(ground: &Ground, model: &mut Model) -> Result<u64, Failure> {
+    let store = ground.open().map_err(check::failed("opening after a crash"))?;
+    let calls = ground.disk.calls();
+    check::adopt(&store, model)?;
+    ground.disk.kill();
+    Ok(calls)
+}
+
+/// Crashes the repair at its `nth` call, over and over, at ever later calls where there are any. Seeds that
+/// are even only kill; odd ones cut the power between the attempts too.
+fn crash_repair(sweep: &Sweep, ground: &mut Ground, model: &mut Model, nth: u64) -> Result<(), Failure> {
+    for round in 0..3 {
+        ground.restart();
+        ground.disk.set_plan(FaultPlan::default().crash_at(nth + round));
+        match ground.open() {
+            Ok(_) if ground.disk.ended() => {}
+            Err(_) if ground.disk.ended() => {}
+            Ok(store) => {
+                check::adopt(&store, model)?;
+                ground.disk.kill();
+            }
+            Err(error) => return Err(Failure::new(format!("opening: {error}"))),
+        }
+        if sweep.seed % 2 == 1 && round % 2 == 0 {
+            Blow::Cut(sweep.seed ^ nth ^ (round << 16)).strike(ground, model);
+        } else {
+            Blow::Kill.strike(ground, model);
+        }
+    }
+    ground.restart();
+    Ok(())
+}
+
+/// A second life on what was repaired, which crashes too, and a third that looks at the result.
+fn go_on(sweep: &Sweep, ground: &mut Ground, model: &mut Model, swept: &mut Swept) -> Result<(), Failure> {
+    let mut dice = Dice::new(sweep.seed ^ ground.disk.calls() ^ (model.count() << 20));
+    ground.restart();
+    ground.disk.set_plan(FaultPlan::default().crash_at(1 + dice.below(40)));
+    model.end(End::Kill);
+    let script = Script { seed: dice.roll(), acts: 12, faults: false };
+    let exit = live(ground, model, script).map_err(|failure| failure.during(&"second life"))?;
+    swept.crash_points += u64::from(exit == Exit::Crashed);
+    let blow = if dice.chance(1, 2) { Blow::Kill } else { Blow::Cut(dice.roll()) };
+    blow.strike(ground, model);
+    ground.restart();
+    check::look(ground, model, blow.end(), exit == Exit::Done)
+        .and_then(|()| repair(ground, model))
+        .map_err(|failure| failure.during(&format!("second life, then {blow:?}")))?;
+    swept.openings += 1;
+    Ok(())
+}

@@ -1,0 +1,3 @@
+//! What the simulated world finds out about the store.
+
+mod crash_keeps_acknowledged;
