@@ -63,6 +63,42 @@ column! {
     Column64, u64, AtomicU64
 }
 
+/// Rows of 32-bit cells that are read together, so that they share a cache line.
+#[derive(Debug)]
+pub(crate) struct Rows<const N: usize> {
+    chunks: [OnceLock<Box<[[AtomicU32; N]]>>; CHUNKS],
+}
+
+impl<const N: usize> Rows<N> {
+    pub(crate) fn new() -> Self {
+        Self { chunks: [const { OnceLock::new() }; CHUNKS] }
+    }
+
+    /// The cells of a row; nothing where no row near it was made yet.
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> Option<&[AtomicU32; N]> {
+        let (chunk, at) = place(index);
+        Some(&self.chunks[chunk].get()?[at])
+    }
+
+    /// The cells of a row, made of zeros where they are not there yet.
+    #[inline]
+    pub(crate) fn make(&self, index: u32) -> &[AtomicU32; N] {
+        let (chunk, at) = place(index);
+        let rows = self.chunks[chunk].get_or_init(|| {
+            let count = 1usize << (FIRST_BITS as usize + chunk.saturating_sub(1));
+            (0..count).map(|_| [const { AtomicU32::new(0) }; N]).collect()
+        });
+        &rows[at]
+    }
+
+    /// Bytes of memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        let rows = self.chunks.iter().filter_map(OnceLock::get).map(|rows| rows.len());
+        rows.sum::<usize>() * N * size_of::<u32>()
+    }
+}
+
 /// The chunk of a cell and its place there. Chunk 0 and chunk 1 have the first size, each later one twice
 /// the size of the one before.
 #[inline]

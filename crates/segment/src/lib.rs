@@ -1,6 +1,7 @@
 //! One file of a Tidegate log and its index; no threads.
 mod column;
 mod table;
+mod recent;
 mod term;
 mod live;
 pub mod index;

@@ -11,10 +11,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use parking_lot::Mutex;
 use tidegate_format::{EventId, Record};
 
-use crate::column::{Column32, Column64};
-use crate::table::Table;
+use crate::column::{Column32, Column64, Rows};
+use crate::recent::Recent;
+use crate::table::{Filler, Table};
 use crate::term::{self, Field, Seed, Term};
 
 /// Events of a term's first block; every later block is twice as large as the one before. The very first
@@ -42,43 +44,59 @@ pub struct LiveIndex {
     /// Texts: the length in bytes, then the bytes, four to a cell.
     texts: Column32,
     texts_end: AtomicU32,
+    writing: Mutex<Writing>,
 }
 
 /// What is known of each term.
 #[derive(Debug)]
 struct Terms {
     count: AtomicU32,
-    hashes: [Column64; 2],
+    rows: Rows<8>,
     fields: Column32,
     texts: Column32,
-    events: Column32,
-    first: Column32,
-    block: Column32,
+}
+
+/// Cells of a term's row: its hash (four of them), how many events it has, the first and the last of them,
+/// and its last block.
+const HASH: usize = 0;
+const EVENTS: usize = 4;
+const FIRST: usize = 5;
+const LAST: usize = 6;
+const LAST_BLOCK: usize = 7;
+
+/// What only the writer of the segment uses. Nobody ever waits for it.
+#[derive(Debug)]
+struct Writing {
+    ids: Filler,
+    terms: Filler,
+    recent: Recent,
+    bytes: Vec<u8>,
 }
 
 impl LiveIndex {
     /// An empty index.
     pub fn new(seed: Seed) -> Self {
+        let (id_table, ids) = Table::new();
+        let (term_table, terms) = Table::new();
+        let writing = Writing { ids, terms, recent: Recent::default(), bytes: Vec::new() };
         Self {
             seed,
             count: AtomicU32::new(0),
             offsets: Column32::new(),
             ids: [Column64::new(), Column64::new()],
-            id_table: Table::new(),
+            id_table,
             terms: Terms {
                 count: AtomicU32::new(0),
-                hashes: [Column64::new(), Column64::new()],
+                rows: Rows::new(),
                 fields: Column32::new(),
                 texts: Column32::new(),
-                events: Column32::new(),
-                first: Column32::new(),
-                block: Column32::new(),
             },
-            term_table: Table::new(),
+            term_table,
             blocks: Column32::new(),
             blocks_end: AtomicU32::new(1),
             texts: Column32::new(),
             texts_end: AtomicU32::new(1),
+            writing: Mutex::new(writing),
         }
     }
 
@@ -91,9 +109,15 @@ impl LiveIndex {
     /// segment calls this.
     pub fn add(&self, record: &Record<'_>, offset: u32) {
         let event = self.count.load(Ordering::Relaxed);
+        let mut writing = self.writing.lock();
+        let Writing { ids, terms, recent, bytes } = &mut *writing;
         self.offsets.set(event, offset);
-        self.add_id(record.id(), event);
-        term::of_record(record, |field, bytes| self.add_term(field, bytes, event));
+        self.add_id(ids, record.id(), event);
+        term::of_record_in(bytes, record, |field, bytes| {
+            let mut find = || self.term(terms, field, bytes, event);
+            let number = if field.repeats() { recent.find(bytes, find) } else { find() };
+            self.add_event(number, event);
+        });
         self.count.store(event + 1, Ordering::Release);
     }
 
@@ -112,7 +136,9 @@ impl LiveIndex {
 
     /// The events of a term.
     pub fn find(self: &Arc<Self>, term: &Term) -> Option<LivePostings> {
-        self.term_number(self.seed.hash(term.as_bytes())).map(|number| self.postings(number))
+        let hash = self.seed.hash(term.as_bytes());
+        let number = self.term_table.find(hash as u64, |number| self.is_term(number, hash))?;
+        Some(self.postings(number))
     }
 
     /// Calls `each` with the text and the postings of every term of a text field (scope, entity, kind or
@@ -140,7 +166,7 @@ impl LiveIndex {
     pub fn each_term(&self, field: Field, mut each: impl FnMut(u32, u32)) {
         for number in 0..self.terms.count.load(Ordering::Acquire) {
             if self.terms.fields.get(number) == field as u32 {
-                each(self.terms.first.get(number), self.terms.events.get(number));
+                each(self.term_cell(number, FIRST), self.term_cell(number, EVENTS));
             }
         }
     }
@@ -150,85 +176,90 @@ impl LiveIndex {
         let terms = &self.terms;
         [&self.offsets, &self.blocks, &self.texts, &terms.fields, &terms.texts]
             .into_iter()
-            .chain([&terms.events, &terms.first, &terms.block])
             .map(Column32::memory)
-            .chain(self.ids.iter().chain(&terms.hashes).map(Column64::memory))
-            .chain([self.id_table.memory(), self.term_table.memory()])
+            .chain(self.ids.iter().map(Column64::memory))
+            .chain([terms.rows.memory(), self.id_table.memory(), self.term_table.memory()])
             .sum()
     }
 
     fn postings(self: &Arc<Self>, term: TermNumber) -> LivePostings {
-        LivePostings { index: Arc::clone(self), term, count: self.terms.events.get(term) }
+        LivePostings { index: Arc::clone(self), term, count: self.term_cell(term, EVENTS) }
     }
 
     fn id_hash(&self, id: EventId) -> u64 {
         self.seed.hash(&id.0) as u64
     }
 
-    fn add_id(&self, id: EventId, event: u32) {
+    fn add_id(&self, ids: &mut Filler, id: EventId, event: u32) {
         let [low, high] = halves(u128::from_le_bytes(id.0));
         self.ids[0].set(event, low);
         self.ids[1].set(event, high);
-        self.id_table.insert(self.id_hash(id), event, |event| {
-            let id = u128::from(self.ids[0].get(event)) | u128::from(self.ids[1].get(event)) << 64;
-            self.id_hash(EventId(id.to_le_bytes()))
-        });
+        ids.insert(&self.id_table, self.id_hash(id), event);
     }
 
-    fn term_number(&self, hash: u128) -> Option<TermNumber> {
-        let wanted = halves(hash);
-        let hashes = &self.terms.hashes;
-        let is = |number| [hashes[0].get(number), hashes[1].get(number)] == wanted;
-        self.term_table.find(hash as u64, is)
+    fn is_term(&self, number: TermNumber, hash: u128) -> bool {
+        let Some(row) = self.terms.rows.get(number) else { return false };
+        let cells = quarters(hash).into_iter().zip(&row[HASH..]);
+        cells.fold(true, |is, (wanted, cell)| is & (cell.load(Ordering::Relaxed) == wanted))
     }
 
-    fn add_term(&self, field: Field, bytes: &[u8], event: u32) {
+    fn term_cell(&self, number: TermNumber, cell: usize) -> u32 {
+        self.terms.rows.get(number).map_or(0, |row| row[cell].load(Ordering::Acquire))
+    }
+
+    /// The number of a term, which is new where no event had it before `event`.
+    fn term(&self, table: &mut Filler, field: Field, bytes: &[u8], event: u32) -> TermNumber {
         let hash = self.seed.hash(bytes);
-        let terms = &self.terms;
-        if let Some(number) = self.term_number(hash) {
-            let count = terms.events.get(number);
-            if self.posting(number, count - 1) != event {
-                self.push(number, count, event);
-                terms.events.set(number, count + 1);
-            }
-            return;
+        if let Some(number) = table.find(hash as u64, |number| self.is_term(number, hash)) {
+            return number;
         }
+        let terms = &self.terms;
         let number = terms.count.load(Ordering::Relaxed);
-        let [low, high] = halves(hash);
-        terms.hashes[0].set(number, low);
-        terms.hashes[1].set(number, high);
+        let row = terms.rows.make(number);
+        for (cell, part) in row[HASH..].iter().zip(quarters(hash)) {
+            cell.store(part, Ordering::Relaxed);
+        }
         terms.fields.set(number, field as u32);
         if field.is_text() {
             terms.texts.set(number, self.add_text(&bytes[1..]));
         }
-        terms.first.set(number, event);
-        terms.events.set(number, 1);
+        row[FIRST].store(event, Ordering::Relaxed);
+        row[LAST].store(event, Ordering::Relaxed);
+        row[EVENTS].store(1, Ordering::Release);
         terms.count.store(number + 1, Ordering::Release);
-        self.term_table.insert(hash as u64, number, |number| terms.hashes[0].get(number));
+        table.insert(&self.term_table, hash as u64, number);
+        number
     }
 
-    fn push(&self, number: TermNumber, count: u32, event: u32) {
-        let (ordinal, at) = block_of(count - 1);
-        if at != 0 {
-            let block = self.terms.block.get(number);
-            self.blocks.set(block + BLOCK_HEAD + at, event);
+    /// Adds an event to a term, unless it is there already.
+    fn add_event(&self, number: TermNumber, event: u32) {
+        let row = self.terms.rows.make(number);
+        if row[LAST].load(Ordering::Relaxed) == event {
             return;
         }
-        let block = self.blocks_end.load(Ordering::Relaxed);
-        self.blocks_end.store(block + BLOCK_HEAD + block_size(ordinal), Ordering::Relaxed);
-        self.blocks.set(block, ordinal);
-        self.blocks.set(block + 1, self.terms.block.get(number));
-        self.blocks.set(block + BLOCK_HEAD, event);
-        self.terms.block.set(number, block);
+        let count = row[EVENTS].load(Ordering::Relaxed);
+        let (ordinal, at) = block_of(count - 1);
+        let mut block = row[LAST_BLOCK].load(Ordering::Relaxed);
+        if at == 0 {
+            let before = block;
+            block = self.blocks_end.load(Ordering::Relaxed);
+            self.blocks_end.store(block + BLOCK_HEAD + block_size(ordinal), Ordering::Relaxed);
+            self.blocks.set(block, ordinal);
+            self.blocks.set(block + 1, before);
+        }
+        self.blocks.set(block + BLOCK_HEAD + at, event);
+        row[LAST_BLOCK].store(block, Ordering::Release);
+        row[LAST].store(event, Ordering::Relaxed);
+        row[EVENTS].store(count + 1, Ordering::Release);
     }
 
     /// The `n`-th event of a term. The caller has seen a count above `n`.
     fn posting(&self, number: TermNumber, n: u32) -> u32 {
         if n == 0 {
-            return self.terms.first.get(number);
+            return self.term_cell(number, FIRST);
         }
         let (ordinal, at) = block_of(n - 1);
-        let mut block = self.terms.block.get(number);
+        let mut block = self.term_cell(number, LAST_BLOCK);
         while self.blocks.get(block) > ordinal {
             block = self.blocks.get(block + 1);
         }
@@ -237,14 +268,14 @@ impl LiveIndex {
 
     /// How many of a term's first `count` events come before `event`.
     fn rank(&self, number: TermNumber, count: u32, event: u32) -> u32 {
-        if count == 0 || self.terms.first.get(number) >= event {
+        if count == 0 || self.term_cell(number, FIRST) >= event {
             return 0;
         }
         if count == 1 {
             return 1;
         }
         let (mut ordinal, _) = block_of(count - 2);
-        let mut block = self.terms.block.get(number);
+        let mut block = self.term_cell(number, LAST_BLOCK);
         loop {
             let found = self.blocks.get(block);
             if found <= ordinal && (found == 0 || self.blocks.get(block + BLOCK_HEAD) < event) {
@@ -314,6 +345,10 @@ impl LivePostings {
     pub fn rank(&self, event: u32) -> u32 {
         self.index.rank(self.term, self.count, event)
     }
+}
+
+fn quarters(hash: u128) -> [u32; 4] {
+    [hash as u32, (hash >> 32) as u32, (hash >> 64) as u32, (hash >> 96) as u32]
 }
 
 fn halves(hash: u128) -> [u64; 2] {

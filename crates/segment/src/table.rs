@@ -2,76 +2,128 @@
 //!
 //! Invariants:
 //!
-//! T1. A slot is empty (0) or holds a number plus one, and never changes once filled.
+//! T1. A slot is empty (0) or holds a number plus one and, above it, half of its hash; it never changes
+//!     once filled.
 //! T2. A table that fills up is replaced by one of twice the size with all its numbers; a reader that
 //!     still searches the old one finds all that was there when it began.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+
+type Slots = Box<[AtomicU64]>;
 
 /// Finds numbers by a hash of what they stand for. What that is, the caller knows.
 #[derive(Debug)]
 pub(crate) struct Table {
-    slots: ArcSwap<Box<[AtomicU32]>>,
-    count: AtomicU32,
+    slots: ArcSwap<Slots>,
+}
+
+/// What the one who fills a table holds of it.
+#[derive(Debug)]
+pub(crate) struct Filler {
+    slots: Arc<Slots>,
+    count: usize,
 }
 
 impl Table {
-    pub(crate) fn new() -> Self {
-        Self { slots: ArcSwap::from_pointee(empty(256)), count: AtomicU32::new(0) }
+    /// An empty table, and the only one to fill it.
+    pub(crate) fn new() -> (Self, Filler) {
+        let slots = Arc::new(empty(256));
+        (Self { slots: ArcSwap::new(Arc::clone(&slots)) }, Filler { slots, count: 0 })
     }
 
     /// The number with this hash for which `is` holds.
     #[inline]
     pub(crate) fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
-        let slots = self.slots.load();
-        let mask = slots.len() - 1;
-        let mut at = hash as usize & mask;
-        loop {
-            match slots[at].load(Ordering::Acquire) {
-                0 => return None,
-                number if is(number - 1) => return Some(number - 1),
-                _ => at = (at + 1) & mask,
-            }
-        }
-    }
-
-    /// Adds a number that is not there yet. `hash_of` gives the hashes of those that are.
-    pub(crate) fn insert(&self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
-        let count = self.count.load(Ordering::Relaxed) + 1;
-        let slots = self.slots.load_full();
-        if count as usize * 3 <= slots.len() * 2 {
-            put(&slots, hash, number);
-        } else {
-            let larger = empty(slots.len() * 2);
-            for slot in slots.iter() {
-                if let Some(old) = slot.load(Ordering::Relaxed).checked_sub(1) {
-                    put(&larger, hash_of(old), old);
-                }
-            }
-            put(&larger, hash, number);
-            self.slots.store(Arc::new(larger));
-        }
-        self.count.store(count, Ordering::Relaxed);
+        find(&self.slots.load(), hash, is)
     }
 
     /// Bytes of memory it takes.
     pub(crate) fn memory(&self) -> usize {
-        self.slots.load().len() * size_of::<u32>()
+        self.slots.load().len() * size_of::<u64>()
     }
 }
 
-fn empty(count: usize) -> Box<[AtomicU32]> {
-    (0..count).map(|_| AtomicU32::new(0)).collect()
+impl Filler {
+    /// The number with this hash for which `is` holds.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
+        find(&self.slots, hash, is)
+    }
+
+    /// Adds a number that is not there yet to the table that this one came with.
+    pub(crate) fn insert(&mut self, table: &Table, hash: u64, number: u32) {
+        self.count += 1;
+        if self.count * 3 > self.slots.len() * 2 {
+            let larger = empty(self.slots.len() * 2);
+            for slot in self.slots.iter() {
+                match slot.load(Ordering::Relaxed) {
+                    0 => {}
+                    filled => put(&larger, filled),
+                }
+            }
+            self.slots = Arc::new(larger);
+            put(&self.slots, slot(hash, number));
+            table.slots.store(Arc::clone(&self.slots));
+        } else {
+            put(&self.slots, slot(hash, number));
+        }
+    }
 }
 
-fn put(slots: &[AtomicU32], hash: u64, number: u32) {
+fn empty(count: usize) -> Slots {
+    (0..count).map(|_| AtomicU64::new(0)).collect()
+}
+
+/// What stands in a slot. A table has fewer than 2^32 slots, so the half of the hash that is kept says its
+/// place in a table of any size.
+fn slot(hash: u64, number: u32) -> u64 {
+    hash << 32 | u64::from(number + 1)
+}
+
+fn find(slots: &[AtomicU64], hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
     let mask = slots.len() - 1;
-    let mut at = hash as usize & mask;
+    let kept = hash as u32;
+    let mut at = kept as usize & mask;
+    loop {
+        let slot = slots[at & mask].load(Ordering::Acquire);
+        if slot == 0 {
+            return None;
+        }
+        let number = slot as u32 - 1;
+        if (slot >> 32) as u32 == kept && is(number) {
+            return Some(number);
+        }
+        at += 1;
+    }
+}
+
+fn put(slots: &[AtomicU64], filled: u64) {
+    let mask = slots.len() - 1;
+    let mut at = (filled >> 32) as usize & mask;
     while slots[at].load(Ordering::Relaxed) != 0 {
         at = (at + 1) & mask;
     }
-    slots[at].store(number + 1, Ordering::Release);
+    slots[at].store(filled, Ordering::Release);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// keeps T2
+    #[test]
+    fn what_was_put_is_found_in_a_table_of_any_size() {
+        let (table, mut filler) = Table::new();
+        let hash = |number: u32| u64::from(number % 977).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for number in 0..5000 {
+            assert_eq!(table.find(hash(number), |found| found == number), None);
+            filler.insert(&table, hash(number), number);
+            assert_eq!(filler.find(hash(number), |found| found == number), Some(number));
+        }
+        assert!((0..5000).all(|number| table.find(hash(number), |found| found == number) == Some(number)));
+        assert_eq!(table.find(hash(5000), |_| false), None);
+    }
 }

@@ -30,6 +30,11 @@ pub enum Field {
 }
 
 impl Field {
+    /// Whether few such terms are shared by many events that follow each other.
+    pub(crate) fn repeats(self) -> bool {
+        matches!(self, Self::Scope | Self::Lane | Self::Kind)
+    }
+
     /// Whether an index keeps the text of such terms, for prefixes and for statistics.
     pub(crate) fn is_text(self) -> bool {
         matches!(self, Self::Scope | Self::Entity | Self::Kind | Self::Tag)
@@ -94,39 +99,41 @@ fn put_stream(scope: &str, entity: &str, lane: u32, out: &mut Vec<u8>) {
 
 /// Calls `each` with every term of a record, as the bytes of [`Term::as_bytes`]. A term that stands in the
 /// record twice comes twice. The stream comes first.
-pub fn of_record(record: &Record<'_>, mut each: impl FnMut(Field, &[u8])) {
-    let mut bytes = Vec::with_capacity(256);
-    let mut one = |field: Field, fill: &mut dyn FnMut(&mut Vec<u8>)| {
+pub fn of_record(record: &Record<'_>, each: impl FnMut(Field, &[u8])) {
+    of_record_in(&mut Vec::new(), record, each);
+}
+
+/// The same with a buffer that the caller keeps.
+pub(crate) fn of_record_in(bytes: &mut Vec<u8>, record: &Record<'_>, mut each: impl FnMut(Field, &[u8])) {
+    let mut one = |field: Field, parts: &[&[u8]]| {
         bytes.clear();
         bytes.push(field as u8);
-        fill(&mut bytes);
-        each(field, &bytes);
+        parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        each(field, bytes);
     };
-    let (scope, entity, lane) = (record.scope(), record.entity(), record.lane());
-    one(Field::Stream, &mut |out| put_stream(scope, entity, lane, out));
-    one(Field::Scope, &mut |out| out.extend_from_slice(scope.as_bytes()));
-    one(Field::Entity, &mut |out| out.extend_from_slice(entity.as_bytes()));
-    one(Field::Lane, &mut |out| out.extend_from_slice(&lane.to_be_bytes()));
-    one(Field::Kind, &mut |out| out.extend_from_slice(record.kind().as_bytes()));
+    let (scope, entity) = (record.scope().as_bytes(), record.entity().as_bytes());
+    let lane = record.lane().to_be_bytes();
+    one(Field::Stream, &[&[scope.len() as u8], scope, entity, &lane]);
+    one(Field::Scope, &[scope]);
+    one(Field::Entity, &[entity]);
+    one(Field::Lane, &[&lane]);
+    one(Field::Kind, &[record.kind().as_bytes()]);
     for tag in record.tags() {
-        one(Field::Tag, &mut |out| out.extend_from_slice(tag.as_bytes()));
+        one(Field::Tag, &[tag.as_bytes()]);
     }
     let correlation = record.correlation();
     if correlation != record.id() {
-        one(Field::Correlation, &mut |out| out.extend_from_slice(&correlation.0));
+        one(Field::Correlation, &[&correlation.0]);
     }
     for cause in record.causes() {
-        one(Field::Cause, &mut |out| match cause {
-            Cause::At(position) => out.extend_from_slice(&position.0.to_be_bytes()),
-            Cause::Foreign(store, event) => {
-                out.extend_from_slice(&store.0);
-                out.extend_from_slice(&event.0);
-            }
+        match cause {
+            Cause::At(position) => one(Field::Cause, &[&position.0.to_be_bytes()]),
+            Cause::Foreign(store, event) => one(Field::Cause, &[&store.0, &event.0]),
             Cause::Id(_) | Cause::Draft(_) => unreachable!("a record in the log holds neither"),
-        });
+        }
     }
     if let Some((key, _)) = record.key() {
-        one(Field::Key, &mut |out| out.extend_from_slice(key.as_bytes()));
+        one(Field::Key, &[key.as_bytes()]);
     }
 }
 
