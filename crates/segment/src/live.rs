@@ -162,11 +162,11 @@ impl LiveIndex {
         }
     }
 
-    /// Calls `each` with the first event and the count of every term of a field, in no order.
-    pub fn each_term(&self, field: Field, mut each: impl FnMut(u32, u32)) {
+    /// Calls `each` with the postings of every term of a field, in no order.
+    pub fn each_term(self: &Arc<Self>, field: Field, mut each: impl FnMut(LivePostings)) {
         for number in 0..self.terms.count.load(Ordering::Acquire) {
             if self.terms.fields.get(number) == field as u32 {
-                each(self.term_cell(number, FIRST), self.term_cell(number, EVENTS));
+                each(self.postings(number));
             }
         }
     }

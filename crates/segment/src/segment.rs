@@ -14,15 +14,15 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tidegate_disk::{Block, Disk, File, Mode};
 use tidegate_format::{
-    Error, ErrorKind, EventId, FrameHead, Offset, Position, Record, Result, SEGMENT_HEAD_BYTES, SegmentHead,
-    parse_segment_name, segment_name,
+    Coordinate, Error, ErrorKind, EventId, FrameHead, Offset, Position, Record, Result, SEGMENT_HEAD_BYTES,
+    SegmentHead, parse_segment_name, segment_name,
 };
 
 use crate::event::Event;
 use crate::live::LiveIndex;
 use crate::lookup::{Lookup, Postings};
 use crate::records::Records;
-use crate::term::{Field, Seed, Term};
+use crate::term::{self, Field, Seed, Term};
 use crate::walk::{Fault, Walk, read_full};
 
 /// The folder of the segments.
@@ -231,6 +231,45 @@ impl Segment {
         self.ask(|lookup| {
             let mut found = Vec::new();
             lookup.with_prefix(field, prefix, |_, postings| found.push(postings)).map(|()| found)
+        })
+    }
+
+    /// Every stream that has events here: its name as `scope/entity`, its lane, and its postings.
+    pub fn streams(&self) -> Result<Vec<(Coordinate, Postings)>> {
+        self.ask(|lookup| {
+            let mut found = Vec::new();
+            match lookup {
+                Lookup::Live(index) => {
+                    index.each_term(Field::Stream, |postings| found.push(Postings::Live(postings)));
+                    let named = found.drain(..).filter_map(|postings| {
+                        let first = postings.get(0)?;
+                        Some(self.event(first).map(|event| (event.coordinate(), postings)))
+                    });
+                    named.collect()
+                }
+                Lookup::File(index) => {
+                    let mut found = Vec::new();
+                    index.with_prefix(Field::Stream, b"", |bytes, postings| {
+                        found.push((term::parse_stream(bytes), Postings::File(postings)));
+                    })?;
+                    let named = found.into_iter().map(|(coordinate, postings)| match coordinate {
+                        Some(coordinate) => Ok((coordinate, postings)),
+                        None => Err(Error::damaged("a stream in the index has no name", "a name", "none")),
+                    });
+                    named.collect()
+                }
+            }
+        })
+    }
+
+    /// Every term of a text field (scope, entity, kind or tag) that has events here, with its postings.
+    pub fn texts(&self, field: Field) -> Result<Vec<(String, Postings)>> {
+        self.ask(|lookup| {
+            let mut found = Vec::new();
+            lookup.with_prefix(field, b"", |text, postings| {
+                found.push((String::from_utf8_lossy(text).into_owned(), postings));
+            })?;
+            Ok(found)
         })
     }
 

@@ -3,7 +3,7 @@
 use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
-use tidegate_format::{Cause, EventId, Position, Record, StoreId};
+use tidegate_format::{Cause, Coordinate, EventId, Position, Record, StoreId};
 
 /// Which part of an event a term is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +95,15 @@ fn put_stream(scope: &str, entity: &str, lane: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(scope.as_bytes());
     out.extend_from_slice(entity.as_bytes());
     out.extend_from_slice(&lane.to_be_bytes());
+}
+
+/// The coordinate in the value of a stream's term.
+pub(crate) fn parse_stream(value: &[u8]) -> Option<Coordinate> {
+    let (&scope_length, rest) = value.split_first()?;
+    let (names, lane) = rest.split_last_chunk::<4>()?;
+    let (scope, entity) = names.split_at_checked(usize::from(scope_length))?;
+    let name = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    Some(Coordinate::new(name(scope)?, name(entity)?).lane(u32::from_be_bytes(*lane)))
 }
 
 /// Calls `each` with every term of a record, as the bytes of [`Term::as_bytes`]. A term that stands in the

@@ -3,6 +3,7 @@
 use std::fmt;
 
 pub use crate::published::Frontier;
+pub use crate::read::Stats;
 
 use tidegate_format::{Error, Position};
 

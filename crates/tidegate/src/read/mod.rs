@@ -4,8 +4,10 @@ mod range;
 mod set;
 mod view;
 mod events;
+mod stats;
 
 pub use events::Events;
 pub use query::{Item, Query};
 pub use range::Read;
+pub use stats::Stats;
 pub use view::View;

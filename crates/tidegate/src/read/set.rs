@@ -119,7 +119,7 @@ impl Set {
         }
     }
 
-    fn every(mut sets: Vec<Self>) -> Self {
+    pub(crate) fn every(mut sets: Vec<Self>) -> Self {
         if sets.iter().any(|set| matches!(set, Self::None)) {
             return Self::None;
         }
