@@ -1,0 +1,99 @@
+//! Statistics: what a query selects, counted from the indexes alone.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use tidegate_format::{Coordinate, Result};
+use tidegate_segment::{Field, Postings, Segment};
+
+use super::query::Query;
+use super::range::Read;
+use super::set::Set;
+use super::view::View;
+
+/// How much of everything a query selects. Each list has the most frequent first, and equals by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Events.
+    pub events: u64,
+    /// How many streams they are in.
+    pub streams: u64,
+    /// Their kinds.
+    pub kinds: Vec<(String, u64)>,
+    /// Their scopes.
+    pub scopes: Vec<(String, u64)>,
+    /// The tags that most of them have.
+    pub top_tags: Vec<(String, u64)>,
+    /// The streams that most of them are in.
+    pub top_streams: Vec<(Coordinate, u64)>,
+    /// Segments they were looked for in.
+    pub segments: u64,
+    /// Bytes of those segments, up to their last frame.
+    pub segment_bytes: u64,
+    /// Bytes of memory that the indexes of segments without an index file take.
+    pub index_memory: u64,
+}
+
+impl View {
+    /// Counts what a query selects, with the `top` most frequent tags and streams. No event is read; the cost
+    /// follows the number of different names.
+    pub fn stats(&self, query: &Query, read: Read, top: usize) -> Result<Stats> {
+        let mut stats = Stats::default();
+        let (mut kinds, mut scopes, mut tags) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let mut streams = HashMap::new();
+        for (segment, count) in self.segments() {
+            stats.segments += 1;
+            stats.segment_bytes += segment.tail().0;
+            stats.index_memory += segment.lookup().memory() as u64;
+            let (from, to) = read.within(segment.first(), count);
+            if from >= to {
+                continue;
+            }
+            let part = Part { set: Set::of(query, segment, self)?, from, to };
+            stats.events += part.set.count(from, to);
+            part.add_texts(segment, Field::Kind, &mut kinds)?;
+            part.add_texts(segment, Field::Scope, &mut scopes)?;
+            part.add_texts(segment, Field::Tag, &mut tags)?;
+            for (stream, postings) in segment.streams()? {
+                part.add(stream, postings, &mut streams);
+            }
+        }
+        stats.streams = streams.len() as u64;
+        stats.kinds = most_frequent(kinds, usize::MAX);
+        stats.scopes = most_frequent(scopes, usize::MAX);
+        stats.top_tags = most_frequent(tags, top);
+        stats.top_streams = most_frequent(streams, top);
+        Ok(stats)
+    }
+}
+
+/// The part of a segment that is counted.
+struct Part {
+    set: Set,
+    from: u32,
+    to: u32,
+}
+
+impl Part {
+    fn add_texts(&self, segment: &Segment, field: Field, counts: &mut HashMap<String, u64>) -> Result<()> {
+        for (text, postings) in segment.texts(field)? {
+            self.add(text, postings, counts);
+        }
+        Ok(())
+    }
+
+    fn add<N: Eq + Hash>(&self, name: N, postings: Postings, counts: &mut HashMap<N, u64>) {
+        let both = Set::every(vec![Set::List(postings), self.set.clone()]);
+        match both.count(self.from, self.to) {
+            0 => {}
+            count => *counts.entry(name).or_default() += count,
+        }
+    }
+}
+
+fn most_frequent<N: Ord>(counts: HashMap<N, u64>, top: usize) -> Vec<(N, u64)> {
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_unstable_by(|(name, count), (other, others)| others.cmp(count).then(name.cmp(other)));
+    counts.truncate(top);
+    counts
+}
