@@ -19,7 +19,17 @@ struct Wanted {
     lead: bool,
     index: bool,
     sync_at: Option<Deadline>,
-    stop: bool,
+    ear: Ear,
+}
+
+/// Whether anybody listens.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Ear {
+    #[default]
+    Nobody,
+    Thread,
+    /// The thread, until it has done what it was called for.
+    Stopping,
 }
 
 /// The other end of the thread's ear.
@@ -27,13 +37,24 @@ struct Wanted {
 pub(crate) struct Bell {
     wanted: Mutex<Wanted>,
     rung: Condvar,
-    /// Whether anybody listens.
-    listened_to: bool,
 }
 
 impl Bell {
-    pub(crate) fn new(listened_to: bool) -> Self {
-        Self { listened_to, ..Self::default() }
+    /// A bell that somebody listens to from the start, or nobody ever.
+    pub(crate) fn new(heard: bool) -> Self {
+        let ear = if heard { Ear::Thread } else { Ear::Nobody };
+        Self { wanted: Mutex::new(Wanted { ear, ..Wanted::default() }), rung: Condvar::new() }
+    }
+
+    /// Rings for what `ask` notes; says whether anybody hears it.
+    fn ring(&self, ask: impl FnOnce(&mut Wanted)) -> bool {
+        let mut wanted = self.wanted.lock();
+        if wanted.ear == Ear::Nobody {
+            return false;
+        }
+        ask(&mut wanted);
+        self.rung.notify_one();
+        true
     }
 
     /// Asks for a sync by this time.
@@ -48,8 +69,7 @@ impl Bell {
     }
 
     fn stop(&self) {
-        self.wanted.lock().stop = true;
-        self.rung.notify_one();
+        self.ring(|wanted| wanted.ear = Ear::Stopping);
     }
 
     fn wait(&self) -> Task {
@@ -59,7 +79,9 @@ impl Bell {
                 wanted.lead = false;
                 return Task::Lead;
             }
-            if wanted.stop {
+            if wanted.ear == Ear::Stopping {
+                // Who calls from now on is told that nobody comes.
+                wanted.ear = Ear::Nobody;
                 return Task::Stop;
             }
             if wanted.index {
@@ -92,18 +114,11 @@ pub(crate) struct Ring(pub(crate) Arc<Bell>);
 
 impl Caller for Ring {
     fn call(&self) -> bool {
-        if self.0.listened_to {
-            self.0.wanted.lock().lead = true;
-            self.0.rung.notify_one();
-        }
-        self.0.listened_to
+        self.0.ring(|wanted| wanted.lead = true)
     }
 
     fn index(&self) {
-        if self.0.listened_to {
-            self.0.wanted.lock().index = true;
-            self.0.rung.notify_one();
-        }
+        self.0.ring(|wanted| wanted.index = true);
     }
 }
 

@@ -3,10 +3,11 @@
 //! Invariants:
 //!
 //! E1. What the active segment holds is durable before a segment after it exists.
-//! E2. After a failed sync nothing is written any more.
+//! E2. After a failed sync nothing is written any more, and no later sync is believed.
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tidegate_disk::World;
 use tidegate_format::{
     Error, ErrorKind, FRAME_HEAD_BYTES, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark,
@@ -33,6 +34,22 @@ pub(crate) struct LocalEdge {
     pub(super) durable: Position,
     pub(super) published: Arc<Published>,
     pub(super) indexer: Arc<Indexer>,
+    pub(super) syncs: Syncs,
+}
+
+/// Keeps syncs apart, and remembers that one failed: the system tells of lost bytes once, to one of those
+/// who sync, so neither a second sync nor one at the same time says anything about them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Syncs(Arc<Mutex<Option<Error>>>);
+
+impl Syncs {
+    fn run(&self, segment: &Segment) -> Result<()> {
+        let mut failed = self.0.lock();
+        if let Some(error) = &*failed {
+            return Err(error.again());
+        }
+        tidegate_segment::sync(segment).inspect_err(|error| *failed = Some(error.again()))
+    }
 }
 
 impl LocalEdge {
@@ -95,7 +112,7 @@ impl Edge for LocalEdge {
     fn pending(&self) -> Box<dyn Pending> {
         let segment = Arc::clone(self.active.segment());
         let (position, tail) = (self.written(), segment.tail());
-        Box::new(LocalPending { segment, position, tail })
+        Box::new(LocalPending { segment, position, tail, syncs: self.syncs.clone() })
     }
 
     fn note_durable(&mut self, done: &dyn Pending) -> Result<()> {
@@ -121,11 +138,12 @@ struct LocalPending {
     segment: Arc<Segment>,
     position: Position,
     tail: Offset,
+    syncs: Syncs,
 }
 
 impl Pending for LocalPending {
     fn run(&self) -> Result<()> {
-        tidegate_segment::sync(&self.segment)
+        self.syncs.run(&self.segment)
     }
 
     fn position(&self) -> Position {

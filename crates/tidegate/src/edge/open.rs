@@ -16,7 +16,7 @@ use tidegate_segment::{Active, Fault, INDEX, LEFTOVER, SEGMENTS, Seed, Segment, 
 
 use super::identity::{self, io, salvage, seed};
 use super::indexer::Indexer;
-use super::local::LocalEdge;
+use super::local::{LocalEdge, Syncs};
 use super::sealed::{check_store, load_sealed, missing};
 use super::watermark::WatermarkFile;
 use crate::published::Published;
@@ -71,6 +71,7 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
         durable,
         published: Arc::clone(&published),
         indexer: Arc::clone(&indexer),
+        syncs: Syncs::default(),
     };
     Ok(Opened { store, lock, edge, published, indexer, report, time })
 }

@@ -73,7 +73,7 @@ impl Journal {
         when_full: WhenFull,
     ) -> Result<Receipt> {
         let slot = Arc::new(Slot::default());
-        if self.join(prepared, durability, when_full, &slot)? {
+        if self.join(prepared, durability, when_full, &slot, || true)? {
             self.lead();
         }
         loop {
@@ -93,10 +93,8 @@ impl Journal {
         when_full: WhenFull,
     ) -> Result<Ticket> {
         let slot = Arc::new(Slot::default());
-        if self.join(prepared, durability, when_full, &slot)? && !self.caller.call() {
-            // Without a thread the next call of any kind leads.
-            self.queue.lock().led = false;
-        }
+        // Without a thread the next call of any kind leads.
+        self.join(prepared, durability, when_full, &slot, || self.caller.call())?;
         Ok(Ticket::new(slot, Arc::clone(self) as Arc<dyn Leads>))
     }
 
@@ -107,13 +105,14 @@ impl Journal {
         Ticket::new(slot, Arc::clone(self) as Arc<dyn Leads>)
     }
 
-    /// Queues a batch. Says whether the caller has to see to it that somebody leads.
+    /// Queues a batch. Where nobody leads it asks whether somebody will from now on, and returns the answer.
     fn join(
         &self,
         prepared: Prepared,
         durability: Durability,
         when_full: WhenFull,
         slot: &Arc<Slot>,
+        leader: impl FnOnce() -> bool,
     ) -> Result<bool> {
         let bytes = prepared.bytes.len();
         let mut queue = self.queue.lock();
@@ -136,9 +135,10 @@ impl Journal {
         }
         queue.bytes += bytes;
         queue.entries.push_back(Entry { prepared, durability, slot: Arc::clone(slot) });
-        let idle = !queue.led;
-        queue.led = true;
-        Ok(idle)
+        // Asked under the lock: whoever queues a batch next sees the answer.
+        let led = !queue.led && leader();
+        queue.led |= led;
+        Ok(led)
     }
 
     /// Takes the batches of the next group off the queue.

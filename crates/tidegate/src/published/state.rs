@@ -115,7 +115,8 @@ impl Published {
     /// Ends the writer for good, with the error that everybody gets from now on. The first one stays.
     pub(crate) fn end(&self, error: Error) {
         let _ = self.ended.set(error);
-        self.wake();
+        drop(self.gate.lock());
+        self.moved.notify_all();
     }
 
     /// The error that ended the writer.
