@@ -25,7 +25,7 @@ use super::ticket::Slot;
 use crate::batch::Conflict;
 use crate::edge::{Edge, Pending};
 use crate::published::Published;
-use crate::read::{Query, View};
+use crate::read::{PositionOf, Query, View};
 use crate::receipt::{Receipt, Receipted};
 use crate::settings::Durability;
 
@@ -189,8 +189,9 @@ impl Committer {
                 }
                 Check::Unknown(id) => self.admit_id(group, *id, prepared.checked, true)?,
                 Check::Nothing(query, after, footprint) => {
-                    let found = match self.before_group(group).first_match(query, *after)? {
-                        None => self.match_in(group, query, *after),
+                    let before = self.before_group(group);
+                    let found = match before.first_match(query, *after)? {
+                        None => Self::match_in(group, &before, query, *after)?,
                         found => found,
                     };
                     if let Some(position) = found {
@@ -203,14 +204,22 @@ impl Committer {
     }
 
     /// The first event of the group after a position that a query selects.
-    fn match_in(&self, group: &Group, query: &Query, after: Position) -> Option<Position> {
-        let first = self.next.0 - group.records.len() as u64;
+    fn match_in(group: &Group, before: &View, query: &Query, after: Position) -> Result<Option<Position>> {
+        let first = before.head().next().0;
         let positions =
             group.records.iter().zip(first..).map(|(range, position)| (range, Position(position)));
-        positions.filter(|(_, position)| *position > after).find_map(|(range, position)| {
+        let mut positions = positions.filter(|(_, position)| *position > after).peekable();
+        if positions.peek().is_none() {
+            return Ok(None);
+        }
+        let query = query.resolved(|id| match group.given.get(&id) {
+            Some(position) => Ok(Some(*position)),
+            None => before.position_of(id),
+        })?;
+        Ok(positions.find_map(|(range, position)| {
             let record = Record::read(&group.frame[range.clone()]).expect("it was placed just now");
             query.matches(&record).then_some(position)
-        })
+        }))
     }
 
     /// Refuses ids that came into the log since the batch was prepared.
@@ -281,7 +290,8 @@ impl Committer {
         Ok(None)
     }
 
-    /// Writes the group, syncs it where asked to, and makes it visible.
+    /// Writes the group, syncs it where asked to, and makes it visible. A group may hold nothing new, only
+    /// batches that were written before under their key.
     fn keep(&mut self, group: &mut Group, first: Position) -> Result<()> {
         let last = self.next.before();
         if !group.records.is_empty() {

@@ -1,5 +1,7 @@
 //! Queries: which events to select.
 
+use std::borrow::Cow;
+
 use tidegate_format::{Cause, Draft, EventId, Position, Record, Text};
 
 /// Which events to select: all of them, or those that match one of several [`Item`]s.
@@ -45,13 +47,14 @@ impl Query {
     pub(crate) fn resolved<E>(
         &self,
         position_of: impl Fn(EventId) -> Result<Option<Position>, E>,
-    ) -> Result<Self, E> {
-        let mut resolved = self.clone();
-        for item in resolved.0.iter_mut().flatten() {
+    ) -> Result<Cow<'_, Self>, E> {
+        let mut resolved = Cow::Borrowed(self);
+        for (at, item) in self.0.iter().flatten().enumerate() {
             if let Some(Cause::Id(id)) = item.cause
                 && let Some(position) = position_of(id)?
+                && let Some(items) = &mut resolved.to_mut().0
             {
-                item.cause = Some(Cause::At(position));
+                items[at].cause = Some(Cause::At(position));
             }
         }
         Ok(resolved)
