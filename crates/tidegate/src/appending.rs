@@ -53,12 +53,13 @@ impl Store {
             return Ok(Checked::OtherStore);
         }
         let view = self.view()?;
-        for expected in &receipt.events {
+        for (index, expected) in receipt.events.iter().enumerate() {
             let Some(event) = view.at(expected.position)? else {
                 return Ok(Checked::Missing(expected.position));
             };
-            let (id, position, version, leaf) = (event.id(), event.position(), event.version(), event.leaf());
-            if (Receipted { id, position, version, leaf }) != *expected {
+            let (gates, judged_at) = journal::gates_of(&event);
+            let said = index > 0 || (gates == receipt.gates && judged_at == receipt.judged_at);
+            if !said || Receipted::of(&event) != *expected || event.time() != receipt.time {
                 return Ok(Checked::Differs(expected.position));
             }
         }
@@ -99,7 +100,7 @@ impl Store {
         append: Append,
     ) -> Result<Decided> {
         let batch = batch.into();
-        if let Some(receipt) = self.known(&batch)? {
+        if let Some(receipt) = self.known(self.writer()?, &batch, append)? {
             return Ok(Decided::Committed(receipt));
         }
         self.settle(append, |view| {
@@ -132,13 +133,15 @@ impl Store {
         mut judge: impl FnMut(&DecisionView) -> Result<std::result::Result<Batch, Denied>>,
     ) -> Result<Decided> {
         let writer = self.writer()?;
-        for _ in 0..append.attempts.max(1) {
+        let attempts = append.attempts.max(1);
+        let mut moved = None;
+        for _ in 0..attempts {
             let view = DecisionView::new(View::of(&self.published));
             let batch = match judge(&view)? {
                 Ok(batch) => batch,
                 Err(denied) => return Ok(Decided::Denied(denied)),
             };
-            if let Some(receipt) = self.known(&batch)? {
+            if let Some(receipt) = self.known(writer, &batch, append)? {
                 return Ok(Decided::Committed(receipt));
             }
             let batch = match self.pass_guards(writer, batch, &view, append)? {
@@ -146,12 +149,19 @@ impl Store {
                 Err(denied) => return Ok(Decided::Denied(denied)),
             };
             match self.append_from(writer, view.view(), &batch, &view.footprint(), append) {
-                Err(error) if Conflict::of(&error).is_some_and(|conflict| conflict.footprint) => {}
-                other => return other.map(Decided::Committed),
+                Err(error) => match Conflict::of(&error) {
+                    Some(conflict) if conflict.footprint => moved = Some(*conflict),
+                    _ => return Err(error),
+                },
+                Ok(receipt) => return Ok(Decided::Committed(receipt)),
             }
         }
-        let message = format!("what was read moved before the commit, {} times in a row", append.attempts);
-        Err(Error::new(ErrorKind::Refused, message))
+        let message = format!("what was read moved before the commit, {attempts} times in a row");
+        let error = Error::new(ErrorKind::Refused, message);
+        Err(match moved {
+            Some(conflict) => error.because(conflict),
+            None => error,
+        })
     }
 
     /// Judges the gates attached to the store.
@@ -195,14 +205,25 @@ impl Store {
         Ok(denied)
     }
 
-    /// The first receipt of a keyed batch that is in the log already.
-    fn known(&self, batch: &Batch) -> Result<Option<Receipt>> {
+    /// The first receipt of a keyed batch that is in the log already, as durable as asked for this time.
+    fn known(&self, writer: &Writer, batch: &Batch, append: Append) -> Result<Option<Receipt>> {
         let Some((key, content)) = batch.keyed()? else { return Ok(None) };
         let view = View::of(&self.published);
-        match view.find_key(key, Position::START)? {
-            Some(first) => journal::receipt_of(&view, self.id(), first, content).map(Some),
-            None => Ok(None),
+        let Some(first) = view.find_key(key, Position::START)? else { return Ok(None) };
+        let receipt = journal::receipt_of(&view, self.id(), first, content)?;
+        self.keep_known(writer, receipt, append).map(Some)
+    }
+
+    /// Makes what was written before as durable as asked for this time.
+    fn keep_known(&self, writer: &Writer, receipt: Receipt, append: Append) -> Result<Receipt> {
+        if self.published.durable() < receipt.last() {
+            match append.durability.unwrap_or(self.durability) {
+                Durability::Synced => writer.journal.flush()?,
+                Durability::Interval(interval) => writer.bell.sync_at(self.deadline(interval)),
+                Durability::Buffered => {}
+            }
         }
+        Ok(receipt)
     }
 
     fn append_from(
@@ -216,12 +237,7 @@ impl Store {
         let durability = append.durability.unwrap_or(self.durability);
         let receipt = match self.prepare(writer, view, batch, footprint)? {
             Preparation::Ready(prepared) => writer.journal.append(prepared, durability, append.when_full)?,
-            Preparation::Known(receipt) => {
-                if durability == Durability::Synced && self.published.durable() < receipt.last() {
-                    writer.journal.flush()?;
-                }
-                receipt
-            }
+            Preparation::Known(receipt) => return self.keep_known(writer, receipt, append),
         };
         if let Durability::Interval(interval) = durability {
             writer.bell.sync_at(self.deadline(interval));
@@ -240,7 +256,7 @@ impl Store {
         let writer = self.writer()?;
         let durability = append.durability.unwrap_or(self.durability);
         let batch = batch.into();
-        if let Some(receipt) = self.known(&batch)? {
+        if let Some(receipt) = self.known(writer, &batch, append)? {
             return Ok(writer.journal.answered(receipt));
         }
         let view = DecisionView::new(View::of(&self.published));
@@ -251,10 +267,8 @@ impl Store {
         let ticket = match self.prepare(writer, view.view(), &batch, &view.footprint())? {
             Preparation::Ready(prepared) => writer.journal.submit(prepared, durability, append.when_full)?,
             Preparation::Known(receipt) => {
-                if durability == Durability::Synced && self.published.durable() < receipt.last() {
-                    writer.journal.flush()?;
-                }
-                writer.journal.answered(receipt)
+                let receipt = self.keep_known(writer, receipt, append)?;
+                return Ok(writer.journal.answered(receipt));
             }
         };
         if let Durability::Interval(interval) = durability {

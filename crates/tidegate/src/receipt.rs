@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use tidegate_format::{Error, EventId, Hash, Micros, Position, StoreId, Text, Version};
+use tidegate_segment::Event;
 
 /// What the store says of a batch it has taken. As text it has a line for each thing it says, and reads back.
 ///
@@ -46,7 +47,7 @@ pub struct Receipted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Checked {
-    /// Every event stands where the receipt says, as the receipt says.
+    /// Every event stands where the receipt says, as the receipt says; time and gates are those of the log.
     Agrees,
     /// The receipt is of another store.
     OtherStore,
@@ -92,30 +93,44 @@ impl FromStr for Receipt {
         if lines.next() != Some("tidegate receipt") {
             return Err(Error::invalid("this is no receipt: it does not start with \"tidegate receipt\""));
         }
-        let mut receipt = Self {
-            store: StoreId([0; 16]),
-            time: Micros(0),
-            gates: Vec::new(),
-            judged_at: None,
-            events: Vec::new(),
-        };
+        let (mut store, mut time, mut judged_at) = (None, None, None);
+        let (mut gates, mut events) = (Vec::new(), Vec::new());
         for line in lines {
             let broken = || Error::invalid(format!("a receipt has no such line: {line:?}"));
             let (name, value) = line.split_once(' ').ok_or_else(broken)?;
-            match name {
-                "store" => receipt.store = value.parse()?,
-                "time" => receipt.time = Micros(value.parse().map_err(|_| broken())?),
-                "judged" => receipt.judged_at = Some(Position(value.parse().map_err(|_| broken())?)),
-                "gate" => receipt.gates.push(unescape(value).ok_or_else(broken)?.into()),
-                "event" => receipt.events.push(Receipted::parse(value).ok_or_else(broken)?),
-                _ => return Err(broken()),
+            let number = || value.parse::<u64>().map_err(|_| broken());
+            let said_twice = match name {
+                "store" => store.replace(value.parse()?).is_some(),
+                "time" => time.replace(Micros(number()?)).is_some(),
+                "judged" => judged_at.replace(Position(number()?)).is_some(),
+                "gate" => {
+                    gates.push(unescape(value).ok_or_else(broken)?.into());
+                    false
+                }
+                "event" => {
+                    events.push(Receipted::parse(value).ok_or_else(broken)?);
+                    false
+                }
+                _ => true,
+            };
+            if said_twice {
+                return Err(broken());
             }
         }
-        Ok(receipt)
+        match (store, time) {
+            (Some(store), Some(time)) if !events.is_empty() => {
+                Ok(Self { store, time, gates, judged_at, events })
+            }
+            _ => Err(Error::invalid("the receipt is cut short: it names a store, a time and events")),
+        }
     }
 }
 
 impl Receipted {
+    pub(crate) fn of(event: &Event) -> Self {
+        Self { id: event.id(), position: event.position(), version: event.version(), leaf: event.leaf() }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(' ');
         let id = parts.next()?.parse().ok()?;

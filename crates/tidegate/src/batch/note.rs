@@ -1,7 +1,7 @@
 //! Notes: what the store writes on a batch's first event about the gates it met.
 
 use serde_json::{Value, json};
-use tidegate_format::{Position, Text};
+use tidegate_format::{Error, Position, Result, Text, name};
 
 /// The metadata name of the gates that a batch passed, on its first event.
 pub(crate) const GATES: &str = "tidegate.gates";
@@ -33,8 +33,13 @@ pub struct Bypass {
 }
 
 impl Bypass {
-    pub(crate) fn note(&self) -> String {
+    /// The note; refused without a reason or a justification.
+    pub(crate) fn note(&self) -> Result<String> {
         let Self { reason, justification, approver } = self;
-        json!({ "reason": reason, "justification": justification, "approver": approver }).to_string()
+        name::check("reason of a bypass", reason)?;
+        if justification.trim().is_empty() {
+            return Err(Error::invalid("a bypass needs a justification"));
+        }
+        Ok(json!({ "reason": reason, "justification": justification, "approver": approver }).to_string())
     }
 }

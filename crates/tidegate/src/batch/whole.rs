@@ -103,7 +103,8 @@ impl Batch {
     /// against a view with this head, or their bypass.
     pub(crate) fn noted(&self, judged_at: Position) -> Result<Option<Draft>> {
         let gates = (!self.passed.is_empty()).then(|| (note::GATES, note::gates(&self.passed, judged_at)));
-        let bypass = self.bypass.as_ref().map(|bypass| (note::BYPASS, bypass.note()));
+        let bypass = self.bypass.as_ref().map(|bypass| bypass.note().map(|note| (note::BYPASS, note)));
+        let bypass = bypass.transpose()?;
         let notes = || gates.iter().chain(&bypass);
         let Some(first) = self.drafts.first().filter(|_| notes().next().is_some()) else { return Ok(None) };
         let mut noted = first.clone();
@@ -145,7 +146,9 @@ pub(crate) fn content(draft: &Draft) -> Hash {
         draft.coordinate.lane.to_le_bytes().to_vec(),
         draft.schema.to_le_bytes().to_vec(),
         vec![draft.payload_type as u8],
-        [draft.tags.len(), draft.causes.len(), draft.metadata.len()].map(usize::to_le_bytes).concat(),
+        [draft.tags.len(), draft.causes.len(), draft.metadata.len()]
+            .map(|count| (count as u64).to_le_bytes())
+            .concat(),
         draft.id.map(|id| id.0.to_vec()).unwrap_or_default(),
         draft.correlation.map(|id| id.0.to_vec()).unwrap_or_default(),
     ];

@@ -1,11 +1,12 @@
 //! Footprints: what a decision read, which is what must not have moved when it is committed.
 
 use std::cell::RefCell;
+use std::fmt;
 
 use tidegate_format::{Coordinate, EventId, Position, Result, Version};
 use tidegate_segment::Event;
 
-use crate::read::{Events, Query, Read, View};
+use crate::read::{Query, Read, View};
 
 /// What was read through a [`DecisionView`]: queries, and ids that were not found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,7 +60,11 @@ impl DecisionView {
     }
 
     /// The events of a query; see [`View::read`].
-    pub fn read(&self, query: &Query, read: Read) -> Events {
+    pub fn read(
+        &self,
+        query: &Query,
+        read: Read,
+    ) -> impl Iterator<Item = Result<Event>> + fmt::Debug + use<> {
         self.remember(query, &read);
         self.view.read(query, read)
     }
@@ -114,7 +119,10 @@ impl DecisionView {
     pub fn find(&self, id: EventId) -> Result<Option<Event>> {
         let found = self.view.find(id)?;
         if found.is_none() {
-            self.footprint.borrow_mut().ids.push(id);
+            let mut footprint = self.footprint.borrow_mut();
+            if !footprint.ids.contains(&id) {
+                footprint.ids.push(id);
+            }
         }
         Ok(found)
     }

@@ -27,10 +27,10 @@ pub struct Proposal<'a, C: ?Sized = ()> {
 ///
 /// A gate that reads nothing costs nothing at the commit; one that reads is held to what it read.
 pub trait Gate<C: ?Sized = ()>: Send + Sync {
-    /// What it is called in receipts and denials.
+    /// What it is called in receipts and denials; asked once, when it joins its set.
     fn name(&self) -> &str;
 
-    /// Allows or denies.
+    /// Allows or denies. [`Verdict::Skipped`] is not a gate's to say and denies with [`GATE_DEFECT`].
     ///
     /// # Errors
     ///
@@ -78,7 +78,8 @@ where
 
 /// Gates that are judged together, in order.
 pub struct GateSet<C: ?Sized = ()> {
-    gates: Vec<Arc<dyn Gate<C>>>,
+    /// Each by the name it had when it was added.
+    gates: Vec<(Text, Arc<dyn Gate<C>>)>,
     judge_all: bool,
     record: bool,
 }
@@ -98,7 +99,7 @@ impl<C: ?Sized> GateSet<C> {
     /// With one more gate at the end.
     #[must_use]
     pub fn and(mut self, gate: impl Gate<C> + 'static) -> Self {
-        self.gates.push(Arc::new(gate));
+        self.gates.push((Text::Owned(gate.name().to_owned()), Arc::new(gate)));
         self
     }
 
@@ -133,12 +134,14 @@ impl<C: ?Sized> GateSet<C> {
     ) -> Result<std::result::Result<Vec<Text>, Denied>> {
         let mut verdicts: Vec<(Text, Verdict)> = Vec::with_capacity(self.gates.len());
         let mut denied = false;
-        for gate in &self.gates {
-            let name = Text::Owned(gate.name().to_owned());
-            let verdict =
-                if denied && !self.judge_all { Verdict::Skipped } else { judge(&**gate, proposal, view)? };
+        for (name, gate) in &self.gates {
+            let verdict = if denied && !self.judge_all {
+                Verdict::Skipped
+            } else {
+                judge(name, &**gate, proposal, view)?
+            };
             denied |= matches!(verdict, Verdict::Deny(_));
-            verdicts.push((name, verdict));
+            verdicts.push((name.clone(), verdict));
         }
         if denied {
             return Ok(Err(Denied { verdicts, recorded: None }));
@@ -148,27 +151,30 @@ impl<C: ?Sized> GateSet<C> {
 }
 
 /// Judges one gate, which may panic.
-fn judge<C: ?Sized>(gate: &dyn Gate<C>, proposal: &Proposal<'_, C>, view: &DecisionView) -> Result<Verdict> {
-    let name = gate.name();
-    match catch_unwind(AssertUnwindSafe(|| gate.judge(proposal, view))) {
-        Ok(Ok(Verdict::Deny(mut denial))) => {
-            denial.gate = Text::Owned(name.to_owned());
-            Ok(Verdict::Deny(denial))
-        }
-        Ok(verdict) => verdict,
+fn judge<C: ?Sized>(
+    name: &Text,
+    gate: &dyn Gate<C>,
+    proposal: &Proposal<'_, C>,
+    view: &DecisionView,
+) -> Result<Verdict> {
+    let mut denial = match catch_unwind(AssertUnwindSafe(|| gate.judge(proposal, view))) {
+        Ok(Ok(Verdict::Allow)) => return Ok(Verdict::Allow),
+        Ok(Ok(Verdict::Deny(denial))) => denial,
+        Ok(Ok(Verdict::Skipped)) => Denial::new(GATE_DEFECT, "the gate itself is broken: it did not judge"),
+        Ok(Err(error)) => return Err(error),
         Err(panic) => {
             let text = panic.downcast_ref::<&str>().map(ToString::to_string);
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            let mut denial = Denial::new(GATE_DEFECT, "the gate itself is broken: it panicked");
-            denial = denial.field("panic", text.unwrap_or_else(|| "without a message".to_owned()));
-            denial.gate = Text::Owned(name.to_owned());
-            Ok(Verdict::Deny(denial))
+            let denial = Denial::new(GATE_DEFECT, "the gate itself is broken: it panicked");
+            denial.field("panic", text.unwrap_or_else(|| "without a message".to_owned()))
         }
-    }
+    };
+    denial.gate.clone_from(name);
+    Ok(Verdict::Deny(denial))
 }
 
 impl<C: ?Sized> fmt::Debug for GateSet<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.gates.iter().map(|gate| gate.name())).finish()
+        f.debug_list().entries(self.gates.iter().map(|(name, _)| name)).finish()
     }
 }

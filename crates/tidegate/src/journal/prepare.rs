@@ -1,5 +1,7 @@
 //! Preparing: all that can be done with a batch before it has a place, on the caller's own time.
 
+use std::borrow::Cow;
+
 use tidegate_disk::Random;
 use tidegate_format::{
     Cause, Coordinate, Draft, Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Facts, Hash, Place, Position,
@@ -9,7 +11,7 @@ use tidegate_segment::{Event, Seed, Term};
 
 use crate::batch::{Batch, Condition, Conflict, GATES, read_gates};
 use crate::decide::Footprint;
-use crate::read::{Query, View};
+use crate::read::{PositionOf, Query, View};
 use crate::receipt::{Receipt, Receipted};
 
 /// A batch encoded and hashed, but for its places.
@@ -151,17 +153,21 @@ pub(crate) fn receipt_of(view: &View, store: StoreId, first: Event, content: Has
         let message = format!("the key was used before, at position {position}, for other content");
         return Err(Conflict::duplicate(message, Some(position)));
     }
-    let gates = first.metadata().find(|(name, _)| *name == GATES);
-    let (gates, judged_at) = gates.and_then(|(_, text)| read_gates(text)).unzip();
-    let gates = gates.unwrap_or_default();
+    let (gates, judged_at) = gates_of(&first);
     let mut receipt = Receipt { store, time: first.time(), gates, judged_at, events: Vec::new() };
     let mut next = Some(first);
     while let Some(event) = next {
-        let (id, position, version, leaf) = (event.id(), event.position(), event.version(), event.leaf());
-        receipt.events.push(Receipted { id, position, version, leaf });
-        next = if event.record().ends_batch() { None } else { view.at(position.next())? };
+        receipt.events.push(Receipted::of(&event));
+        next = if event.record().ends_batch() { None } else { view.at(event.position().next())? };
     }
     Ok(receipt)
+}
+
+/// The gates that a batch passed, and the position they were judged at, as noted on its first event.
+pub(crate) fn gates_of(first: &Event) -> (Vec<Text>, Option<Position>) {
+    let note = first.metadata().find(|(name, _)| *name == GATES);
+    let (gates, judged_at) = note.and_then(|(_, text)| read_gates(text)).unzip();
+    (gates.unwrap_or_default(), judged_at)
 }
 
 /// Judges conditions and footprint against the view, and returns what is left for the commit section.
@@ -189,7 +195,7 @@ fn checks(conditions: &[Condition], footprint: &Footprint, bench: &Bench<'_>) ->
 }
 
 fn resolved(query: &Query, view: &View) -> Result<Query> {
-    query.resolved(|id| Ok(view.find(id)?.map(|event| event.position())))
+    query.resolved(|id| view.position_of(id)).map(Cow::into_owned)
 }
 
 struct Work<'a> {
