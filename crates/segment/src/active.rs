@@ -103,8 +103,7 @@ impl Active {
 
 /// Makes what was written to a segment durable. After an error the outcome is unknown for good.
 pub fn sync(segment: &Segment) -> Result<()> {
-    let file = segment.file()?;
-    segment.sync_once(|| file.sync()).map_err(|cause| {
+    segment.sync_file().map_err(|cause| {
         let error = Error::new(ErrorKind::Ended, "a sync failed, what it should have kept may be lost");
         error.in_file(segment.name(), None).because(cause)
     })

@@ -39,10 +39,21 @@ impl Segment {
     /// Takes its index file into use, if that is there and belongs to it with `count` events; says whether.
     /// The segment is sealed.
     pub fn load_index(&self, disk: &dyn Disk, count: u64, map: bool) -> Result<bool> {
+        match self.open_index(disk, map)?.filter(|index| u64::from(index.count()) == count) {
+            Some(index) => {
+                self.set_lookup(Lookup::File(Arc::new(index)));
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Its index file, if that is there and belongs to it.
+    fn open_index(&self, disk: &dyn Disk, map: bool) -> Result<Option<FileIndex>> {
         let name = index_path(self.first());
         let file = match disk.open(&name, Mode::Read) {
             Ok(file) => file,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(cause) => return Err(failed(&name, cause)),
         };
         let length = file.length().map_err(|cause| failed(&name, cause))?;
@@ -54,13 +65,7 @@ impl Segment {
             bytes.truncate(filled);
             bytes.into()
         };
-        match FileIndex::open(block, self.head(), self.tail().0, self.seed()) {
-            Ok(index) if u64::from(index.count()) == count => {
-                self.set_lookup(Lookup::File(Arc::new(index)));
-                Ok(true)
-            }
-            _ => Ok(false),
-        }
+        Ok(FileIndex::open(block, self.head(), self.tail().0, self.seed()).ok())
     }
 
     /// Builds its index from its records. `level_of` gives the levels of events of earlier segments.
@@ -93,8 +98,9 @@ impl Segment {
             let _ = disk.remove(&beside);
         }
         placed?;
-        let count = self.next().0 - self.first().0;
-        if self.load_index(disk, count, map)? {
+        if let Some(index) = self.open_index(disk, map)?.filter(|index| index.length() == built.len() as u64)
+        {
+            self.set_lookup(Lookup::File(Arc::new(index)));
             return Ok(());
         }
         Err(Error::damaged(

@@ -383,15 +383,18 @@ impl Segment {
         self.tail.store(to.0, Ordering::Release);
     }
 
-    /// Runs a sync of the file, unless one failed before (S3).
-    pub(crate) fn sync_once(&self, sync: impl FnOnce() -> std::io::Result<()>) -> std::io::Result<()> {
+    /// Makes the file durable, unless that failed before (S3). A file that is closed was sealed, and so it is
+    /// durable.
+    pub(crate) fn sync_file(&self) -> std::io::Result<()> {
         let mut failed = self.sync_failed.lock();
         if *failed {
             return Err(std::io::Error::other("an earlier sync of this file failed"));
         }
-        *failed = true;
-        sync()?;
-        *failed = false;
+        if let Some(opened) = &*self.file.load() {
+            *failed = true;
+            opened.0.sync()?;
+            *failed = false;
+        }
         Ok(())
     }
 

@@ -287,6 +287,8 @@ impl Life<'_> {
             }
         }
         let crashed = self.ground.disk.ended();
+        let durable = self.store.frontier().durable.0.min(self.model.count());
+        self.model.durable = self.model.durable.max(durable);
         let unanswered = self.waiting.drain(..).map(|(attempt, _)| attempt);
         self.model.doubt.extend(unanswered);
         if !crashed {
