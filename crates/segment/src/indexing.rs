@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use tidegate_disk::{Block, Disk, Mode};
+use tidegate_disk::{Block, Disk, File, Mode};
 use tidegate_format::{Error, ErrorKind, Position, Result, parse_segment_name};
 
 use crate::active::LEFTOVER;
@@ -16,6 +16,7 @@ use crate::index::{self, FileIndex};
 use crate::lookup::Lookup;
 use crate::records::Records;
 use crate::segment::Segment;
+use crate::walk::read_full;
 
 /// The folder of the index files.
 pub const INDEX: &str = "index";
@@ -36,44 +37,36 @@ impl Segment {
         matches!(*self.lookup(), Lookup::File(_))
     }
 
-    /// Takes its index file into use, if that is there and belongs to it with `count` events; says whether.
-    /// The segment is sealed.
-    pub fn load_index(&self, disk: &dyn Disk, count: u64, map: bool) -> Result<bool> {
-        match self.open_index(disk, map)?.filter(|index| u64::from(index.count()) == count) {
-            Some(index) => {
-                self.set_lookup(Lookup::File(Arc::new(index)));
-                Ok(true)
-            }
-            None => Ok(false),
-        }
+    /// Takes its index file into use, if that is there, can be read and belongs to it. The segment is sealed.
+    pub fn load_index(&self, disk: &dyn Disk, map: bool) -> Result<()> {
+        self.set_lookup(Lookup::File(Arc::new(self.open_index(disk, map)?)));
+        Ok(())
     }
 
-    /// Its index file, if that is there and belongs to it.
-    fn open_index(&self, disk: &dyn Disk, map: bool) -> Result<Option<FileIndex>> {
+    fn open_index(&self, disk: &dyn Disk, map: bool) -> Result<FileIndex> {
         let name = index_path(self.first());
-        let file = match disk.open(&name, Mode::Read) {
-            Ok(file) => file,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(cause) => return Err(failed(&name, cause)),
+        let at = |cause| {
+            Error::new(ErrorKind::Io, "the index file cannot be read").in_file(&name, None).because(cause)
         };
-        let length = file.length().map_err(|cause| failed(&name, cause))?;
-        let block = if map {
-            file.map(length).map_err(|cause| failed(&name, cause))?
-        } else {
-            let mut bytes = vec![0; length as usize];
-            let filled = crate::walk::read_full(&*file, &mut bytes, 0)?;
-            bytes.truncate(filled);
-            bytes.into()
-        };
-        Ok(FileIndex::open(block, self.head(), self.tail().0, self.seed()).ok())
+        let file = disk.open(&name, Mode::Read).map_err(at)?;
+        let length = file.length().map_err(at)?;
+        let block = if map { file.map(length).map_err(at)? } else { read_whole(&*file, length)? };
+        let index = FileIndex::open(block, self.head(), self.tail().0, self.seed());
+        let index = index.map_err(|error| error.in_file(&name, None))?;
+        self.check_end(u64::from(index.count()))?;
+        Ok(index)
     }
 
-    /// Builds its index from its records. `level_of` gives the levels of events of earlier segments.
+    /// Builds its index from its records. `level_of` gives the levels of events of earlier segments. The
+    /// segment is sealed.
     pub fn build_index(&self, level_of: impl Fn(Position) -> Result<u32>) -> Result<Vec<u8>> {
         let bytes = self.bytes()?;
-        let records = Records::new(&bytes, self.head().salt, self.first());
+        let mut count = 0;
+        let records = Records::new(&bytes, self.head().salt, self.first()).inspect(|_| count += 1);
         let built = index::build(self.head(), self.tail().0, records, self.seed(), level_of);
-        built.map_err(|error| error.in_file(self.name(), None))
+        let built = built.map_err(|error| error.in_file(self.name(), None))?;
+        self.check_end(count)?;
+        Ok(built)
     }
 
     /// Keeps a built index as its file and takes it into use.
@@ -98,20 +91,10 @@ impl Segment {
             let _ = disk.remove(&beside);
         }
         placed?;
-        if let Some(index) = self.open_index(disk, map)?.filter(|index| index.length() == built.len() as u64)
-        {
-            self.set_lookup(Lookup::File(Arc::new(index)));
-            return Ok(());
-        }
-        Err(Error::damaged(
-            "a new index file does not read back",
-            "the index of its segment",
-            "something else",
-        )
-        .in_file(&name, None))
+        self.load_index(disk, map)
     }
 
-    /// Takes a built index into use without keeping it: on media that cannot be written.
+    /// Takes a built index into use without keeping it: where it cannot be written.
     pub fn use_index(&self, built: Vec<u8>) -> Result<()> {
         let index = FileIndex::open(Block::from(built), self.head(), self.tail().0, self.seed())?;
         self.set_lookup(Lookup::File(Arc::new(index)));
@@ -132,6 +115,17 @@ impl Segment {
             }
         }
     }
+}
+
+/// The file's bytes on the heap, where there is room for them.
+fn read_whole(file: &dyn File, length: u64) -> Result<Block> {
+    let mut bytes = Vec::new();
+    let room = bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX));
+    room.map_err(|cause| Error::new(ErrorKind::Io, "the index file does not fit memory").because(cause))?;
+    bytes.resize(length as usize, 0);
+    let filled = read_full(file, &mut bytes, 0)?;
+    bytes.truncate(filled);
+    Ok(bytes.into())
 }
 
 fn failed(name: &str, cause: std::io::Error) -> Error {

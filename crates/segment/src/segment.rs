@@ -36,6 +36,8 @@ pub struct Segment {
     name: String,
     seed: Seed,
     tail: AtomicU64,
+    /// The position behind its last event, once it is sealed.
+    end: OnceLock<Position>,
     /// The file, until it is sealed and mapped: a map needs no open file.
     file: ArcSwapOption<Opened>,
     map: OnceLock<Block>,
@@ -55,6 +57,7 @@ impl Segment {
             name: path(head.first),
             seed,
             tail: AtomicU64::new(SEGMENT_HEAD_BYTES as u64),
+            end: OnceLock::new(),
             file: ArcSwapOption::from_pointee(Opened(file)),
             map: OnceLock::new(),
             lookup: ArcSwap::from_pointee(Lookup::Live(Arc::new(LiveIndex::new(seed)))),
@@ -100,11 +103,13 @@ impl Segment {
         }
     }
 
-    /// Takes note that it ends at `tail` for good, and maps it where `map` says so.
-    pub fn seal(&self, tail: Offset, map: bool) -> Result<()> {
-        self.grow(tail);
+    /// Takes note that it ends for good where the segment with the head `behind` says, and maps it where `map`
+    /// says so.
+    pub fn seal(&self, behind: &SegmentHead, map: bool) -> Result<()> {
+        self.grow(behind.before_length);
+        self.end.get_or_init(|| behind.first);
         if map && self.map.get().is_none() {
-            let block = self.file()?.map(tail.0).map_err(|cause| {
+            let block = self.file()?.map(behind.before_length.0).map_err(|cause| {
                 let error = Error::new(ErrorKind::Io, "the segment cannot be mapped").because(cause);
                 error.in_file(&self.name, None)
             })?;
@@ -161,7 +166,13 @@ impl Segment {
 
     /// The position that its next event has or would have.
     pub fn next(&self) -> Position {
-        self.head.first.plus(u64::from(self.lookup.load().count()))
+        let found = || self.head.first.plus(u64::from(self.lookup.load().count()));
+        self.end.get().copied().unwrap_or_else(found)
+    }
+
+    /// How many events it holds.
+    pub fn count(&self) -> u64 {
+        self.next().0 - self.head.first.0
     }
 
     /// What finds its events. Holding it saves looking it up again; it stays right as long as it is held.
@@ -174,15 +185,26 @@ impl Segment {
         self.lookup.store(Arc::new(lookup));
     }
 
-    /// Reads the whole segment and finds its events in memory from now on.
+    /// Reads the whole segment, which is sealed, and finds its events in memory from now on.
     pub(crate) fn index_in_memory(&self) -> Result<()> {
         let live = LiveIndex::new(self.seed);
         for record in Records::new(&self.bytes()?, self.head.salt, self.first()) {
             let (start, record) = record.map_err(|error| error.in_file(&self.name, None))?;
             live.add(&record, start);
         }
+        self.check_end(u64::from(live.count()))?;
         self.set_lookup(Lookup::Live(Arc::new(live)));
         Ok(())
+    }
+
+    /// Refuses a count of events other than the segment behind it says.
+    pub(crate) fn check_end(&self, count: u64) -> Result<()> {
+        if count == self.count() {
+            return Ok(());
+        }
+        let last = self.first().plus(count).before();
+        let error = Error::damaged("a sealed segment ends at a wrong position", self.next().before(), last);
+        Err(error.in_file(&self.name, Some(self.tail())))
     }
 
     /// Asks the lookup. Where the index file turns out to be damaged, the segment itself is read, and the

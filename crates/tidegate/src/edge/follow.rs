@@ -138,7 +138,7 @@ impl Follower {
             // Durable, and not in this segment: the writer has gone on to the next one.
             let segment = Segment::open(&*self.world.disk, next, Mode::Read, self.seed())?;
             check_store(&segment, &self.store)?;
-            newest.segment.seal(segment.head().before_length, self.map)?;
+            newest.segment.seal(segment.head(), self.map)?;
             newest.waiting.push(Arc::clone(&newest.segment));
             let identity = identity_of(&segment)?;
             self.put_newest(newest, segment, identity, false);
@@ -149,8 +149,7 @@ impl Follower {
     fn take_up_indexes(&self, newest: &mut Newest) -> Result<()> {
         let mut waiting = Vec::new();
         for segment in newest.waiting.drain(..) {
-            let count = segment.next().0 - segment.first().0;
-            if !segment.load_index(&*self.world.disk, count, self.map)? {
+            if segment.load_index(&*self.world.disk, self.map).is_err() {
                 waiting.push(segment);
             }
         }

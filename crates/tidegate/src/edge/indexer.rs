@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tidegate_disk::World;
-use tidegate_format::{Error, ErrorKind, Position, Result};
+use tidegate_format::{Error, ErrorKind, Result};
 use tidegate_segment::Segment;
 
 use super::identity::salvage;
@@ -61,13 +61,13 @@ impl Indexer {
         Ok(count)
     }
 
-    /// Builds all index files anew.
+    /// Builds all index files anew. One that cannot be kept is an error here.
     pub(crate) fn rebuild(&self, published: &Published) -> Result<usize> {
         let _working = self.working.lock();
         let log = published.log();
         let sealed = log.0.len().saturating_sub(1);
         for segment in &log.0[..sealed] {
-            self.index(&log, segment)?;
+            segment.keep_index(&*self.world.disk, &build(&log, segment)?, self.map)?;
         }
         Ok(sealed)
     }
@@ -93,23 +93,27 @@ impl Indexer {
         Err(Error::new(ErrorKind::Damaged, "the index files break as fast as they are built"))
     }
 
+    /// Gives a segment its index, on the heap where no file can be kept.
     fn index(&self, log: &Log, segment: &Segment) -> Result<()> {
-        let level_of = |position: Position| match log.locate(position) {
-            Some((_, earlier)) if earlier.first() < segment.first() => {
-                earlier.level((position.0 - earlier.first().0) as u32)
-            }
-            _ => Err(Error::damaged("a cause is not in an earlier segment", "an earlier event", position)),
-        };
-        let built = segment.build_index(level_of)?;
+        let built = build(log, segment)?;
         if self.keep {
             match segment.keep_index(&*self.world.disk, &built, self.map) {
-                Err(error) if error.kind() != ErrorKind::Damaged => {
-                    // The file can be built at any later time; the answers are the same.
+                Ok(()) => return Ok(()),
+                // The file can be built at any later time; the answers are the same.
+                Err(error) => {
                     tracing::warn!(%error, segment = segment.name(), "an index file was not kept");
                 }
-                other => return other,
             }
         }
         segment.use_index(built)
     }
+}
+
+fn build(log: &Log, segment: &Segment) -> Result<Vec<u8>> {
+    segment.build_index(|position| match log.locate(position) {
+        Some((_, earlier)) if earlier.first() < segment.first() => {
+            earlier.level((position.0 - earlier.first().0) as u32)
+        }
+        _ => Err(Error::damaged("a cause is not in an earlier segment", "an earlier event", position)),
+    })
 }

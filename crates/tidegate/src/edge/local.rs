@@ -75,7 +75,7 @@ impl LocalEdge {
             epoch: self.epoch,
         };
         let active = Active::create(&*self.world.disk, head, self.seed)?;
-        old.seal(head.before_length, self.map)?;
+        old.seal(&head, self.map)?;
         let mut segments = self.published.log().0.clone();
         segments.push(Arc::clone(active.segment()));
         self.published.set_log(segments);

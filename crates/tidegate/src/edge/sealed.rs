@@ -35,8 +35,10 @@ pub(super) fn load_sealed(
             let error = Error::damaged("the segments are out of order", next.first, segment.first());
             return Err(salvage(error.in_file(segment.name(), Some(Offset(0)))));
         }
-        segment.seal(next.before_length, map)?;
-        segment.load_index(&*world.disk, next.first.0 - segment.first().0, map)?;
+        segment.seal(&next, map)?;
+        if let Err(error) = segment.load_index(&*world.disk, map) {
+            tracing::debug!(%error, segment = segment.name(), "no index file is of use");
+        }
         next = *segment.head();
         segments.push(Arc::new(segment));
     }
