@@ -25,7 +25,7 @@ use super::ticket::Slot;
 use crate::batch::Conflict;
 use crate::edge::{Edge, Pending};
 use crate::published::Published;
-use crate::read::{PositionOf, Query, View};
+use crate::read::{Query, View};
 use crate::receipt::{Receipt, Receipted};
 use crate::settings::Durability;
 

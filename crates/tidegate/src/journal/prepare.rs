@@ -11,7 +11,7 @@ use tidegate_segment::{Event, Seed, Term};
 
 use crate::batch::{Batch, Condition, Conflict, GATES, read_gates};
 use crate::decide::Footprint;
-use crate::read::{PositionOf, Query, View};
+use crate::read::{Query, View};
 use crate::receipt::{Receipt, Receipted};
 
 /// A batch encoded and hashed, but for its places.
@@ -195,7 +195,7 @@ fn checks(conditions: &[Condition], footprint: &Footprint, bench: &Bench<'_>) ->
 }
 
 fn resolved(query: &Query, view: &View) -> Result<Query> {
-    query.resolved(|id| view.position_of(id)).map(Cow::into_owned)
+    view.resolved(query).map(Cow::into_owned)
 }
 
 struct Work<'a> {

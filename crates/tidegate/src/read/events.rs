@@ -1,5 +1,7 @@
 //! Reading on: the events of a query, one after the other.
 
+use std::borrow::Cow;
+
 use tidegate_format::{Position, Result};
 use tidegate_segment::{Event, Window};
 
@@ -14,6 +16,8 @@ use super::view::View;
 pub struct Events {
     view: View,
     query: Query,
+    /// Whether the query names causes as records do.
+    resolved: bool,
     read: Read,
     left: usize,
     /// The segment being read, in the view's list.
@@ -32,7 +36,8 @@ impl Events {
         let at = view.segment_of(start);
         let window = Window::ahead(read.backwards);
         let left = read.limit.unwrap_or(usize::MAX);
-        Self { view, query, read, left, at, set: None, from: 0, to: 0, window, done: false }
+        let (resolved, set, done) = (false, None, false);
+        Self { view, query, resolved, read, left, at, set, from: 0, to: 0, window, done }
     }
 
     /// The moment it reads from.
@@ -41,6 +46,12 @@ impl Events {
     }
 
     fn step(&mut self) -> Result<Option<Event>> {
+        if !self.resolved {
+            if let Cow::Owned(query) = self.view.resolved(&self.query)? {
+                self.query = query;
+            }
+            self.resolved = true;
+        }
         loop {
             let Some((segment, count)) = self.view.segment(self.at) else { return Ok(None) };
             let set = if let Some(set) = &self.set {
@@ -52,7 +63,7 @@ impl Events {
                     return Ok(None);
                 }
                 self.window.clear();
-                let set = if empty { Set::None } else { Set::of(&self.query, segment, &self.view)? };
+                let set = if empty { Set::None } else { Set::of(&self.query, segment)? };
                 self.set.insert(set)
             };
             let found = if self.from >= self.to {

@@ -10,5 +10,4 @@ pub use events::Events;
 pub use query::{Item, Query};
 pub use range::Read;
 pub use stats::Stats;
-pub(crate) use set::PositionOf;
 pub use view::View;

@@ -20,14 +20,15 @@ pub(crate) enum Set {
 }
 
 impl Set {
-    /// What a query selects in a segment.
-    pub(crate) fn of(query: &Query, segment: &Segment, position_of: &impl PositionOf) -> Result<Self> {
+    /// What a query selects in a segment. A cause that it still names by an id is nowhere in the log: see
+    /// [`Query::resolved`].
+    pub(crate) fn of(query: &Query, segment: &Segment) -> Result<Self> {
         let Some(items) = query.items() else { return Ok(Self::All) };
-        let sets = items.iter().map(|item| Self::of_item(item, segment, position_of));
+        let sets = items.iter().map(|item| Self::of_item(item, segment));
         Ok(Self::any(sets.collect::<Result<_>>()?))
     }
 
-    fn of_item(item: &Item, segment: &Segment, position_of: &impl PositionOf) -> Result<Self> {
+    fn of_item(item: &Item, segment: &Segment) -> Result<Self> {
         let mut parts = Vec::new();
         if !item.kinds.is_empty() {
             let kinds = item.kinds.iter().map(|kind| Self::of_kind(kind, segment));
@@ -62,7 +63,7 @@ impl Set {
             parts.push(Self::of_flow(id, segment)?);
         }
         if let Some(cause) = item.cause {
-            parts.push(Self::of_cause(cause, segment, position_of)?);
+            parts.push(Self::of_cause(cause, segment)?);
         }
         Ok(Self::every(parts))
     }
@@ -94,17 +95,12 @@ impl Set {
         Ok(Self::any(parts))
     }
 
-    fn of_cause(cause: Cause, segment: &Segment, position_of: &impl PositionOf) -> Result<Self> {
-        let term = match cause {
-            Cause::At(position) => Term::cause(position),
-            Cause::Foreign(store, event) => Term::foreign_cause(store, event),
-            Cause::Id(id) => match position_of.position_of(id)? {
-                Some(position) => Term::cause(position),
-                None => return Ok(Self::None),
-            },
-            Cause::Draft(_) => return Ok(Self::None),
-        };
-        Self::of_term(&term, segment)
+    fn of_cause(cause: Cause, segment: &Segment) -> Result<Self> {
+        match cause {
+            Cause::At(position) => Self::of_term(&Term::cause(position), segment),
+            Cause::Foreign(store, event) => Self::of_term(&Term::foreign_cause(store, event), segment),
+            Cause::Id(_) | Cause::Draft(_) => Ok(Self::None),
+        }
     }
 
     fn any(mut sets: Vec<Self>) -> Self {
@@ -181,9 +177,4 @@ fn leap(sets: &[Set], event: u32, step: impl Fn(&Set, u32) -> Option<u32>) -> Op
         }
     }
     None
-}
-
-/// Finds the position of an event by its id, anywhere in the log.
-pub(crate) trait PositionOf {
-    fn position_of(&self, id: EventId) -> Result<Option<tidegate_format::Position>>;
 }

@@ -41,6 +41,7 @@ impl View {
         let mut stats = Stats::default();
         let (mut kinds, mut scopes, mut tags) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut streams = HashMap::new();
+        let query = &self.resolved(query)?;
         for (segment, count) in self.segments() {
             stats.segments += 1;
             stats.segment_bytes += segment.tail().0;
@@ -49,7 +50,7 @@ impl View {
             if from >= to {
                 continue;
             }
-            let part = Part { set: Set::of(query, segment, self)?, from, to };
+            let part = Part { set: Set::of(query, segment)?, from, to };
             stats.events += part.set.count(from, to);
             part.add_texts(segment, Field::Kind, &mut kinds)?;
             part.add_texts(segment, Field::Scope, &mut scopes)?;

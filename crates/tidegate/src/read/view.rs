@@ -1,5 +1,6 @@
 //! Views: consistent moments to read from.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tidegate_format::{Coordinate, EventId, Position, Result, Version};
@@ -7,7 +8,7 @@ use tidegate_segment::{Event, Field, Segment, Term};
 
 use super::query::Query;
 use super::range::Read;
-use super::set::{PositionOf, Set};
+use super::set::Set;
 use crate::published::{Log, Published};
 
 /// A consistent moment of the log: what was visible when it was taken, and nothing later. Cheap to take,
@@ -77,12 +78,12 @@ impl View {
         if after >= self.head {
             return Ok(None);
         }
-        let read = Read::after(after);
+        let (query, read) = (&self.resolved(query)?, Read::after(after));
         for at in self.segment_of(after.next())..self.log.0.len() {
             let (segment, count) = (&self.log.0[at], self.visible_in(at));
             let (from, to) = read.within(segment.first(), count);
             if from < to
-                && let Some(event) = Set::of(query, segment, self)?.next_from(from)
+                && let Some(event) = Set::of(query, segment)?.next_from(from)
                 && event < to
             {
                 return Ok(Some(segment.first().plus(u64::from(event))));
@@ -110,13 +111,24 @@ impl View {
     /// How many events a query selects, without reading them.
     pub fn count(&self, query: &Query, read: Read) -> Result<u64> {
         let mut total = 0;
+        let query = &self.resolved(query)?;
         for (segment, count) in self.segments() {
             let (from, to) = read.within(segment.first(), count);
             if from < to {
-                total += Set::of(query, segment, self)?.count(from, to);
+                total += Set::of(query, segment)?.count(from, to);
             }
         }
         Ok(total.min(read.limit.map_or(u64::MAX, |limit| limit as u64)))
+    }
+
+    /// The position of the event with this id.
+    pub(crate) fn position_of(&self, id: EventId) -> Result<Option<Position>> {
+        Ok(self.find(id)?.map(|event| event.position()))
+    }
+
+    /// The query with causes by their positions, as records name them.
+    pub(crate) fn resolved<'a>(&self, query: &'a Query) -> Result<Cow<'a, Query>> {
+        query.resolved(|id| self.position_of(id))
     }
 
     /// The segments with how many of their events are visible.
@@ -145,11 +157,5 @@ impl View {
         }
         let (_, segment) = self.log.locate(position)?;
         Some((segment, (position.0 - segment.first().0) as u32))
-    }
-}
-
-impl PositionOf for View {
-    fn position_of(&self, id: EventId) -> Result<Option<Position>> {
-        Ok(self.find(id)?.map(|event| event.position()))
     }
 }
