@@ -13,8 +13,9 @@ pub(crate) const MISUSE: u8 = 64;
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0   done
-  1   refused: bad input, a broken rule or limit, an unknown or duplicate event, no store there, a store in
-      use or of a newer format, a full disk. The message says what to do
+  1   refused: bad input, a broken rule or limit, an unknown or duplicate
+      event, no such store or file, a store in use or of a newer format, a
+      full disk; the message says what to do
   2   damage: the bytes on disk are not what was written
   64  misuse of the command line
   74  the operating system failed to read or write";

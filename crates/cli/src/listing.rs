@@ -17,7 +17,7 @@ const STREAM_WIDTH_MAX: usize = 40;
 const KIND_WIDTH_MAX: usize = 24;
 const TAGS_WIDTH_MAX: usize = 28;
 /// From so many columns on there is room for milliseconds.
-const WIDE: usize = 110;
+const WIDE: usize = 140;
 
 /// Writes events as they are asked for: JSON at once, lines a page at a time.
 pub(crate) struct Listing<'a> {
@@ -121,7 +121,7 @@ impl Line {
             text.push_str("  ");
             text.push_str(&part);
         }
-        text
+        text.trim_end().to_owned()
     }
 }
 

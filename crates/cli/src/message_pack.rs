@@ -135,9 +135,7 @@ mod tests {
 
     #[test]
     fn what_is_no_whole_value_has_none() {
-        for bytes in
-            [&b""[..], b"\x81", b"\xc1", b"\x01\x01", b"\xdd\xff\xff\xff\xff", &[0x91; 5000], &[0x81; 5000]]
-        {
+        for bytes in [&b""[..], b"\x81", b"\x01\x01", b"\xdd\xff\xff\xff\xff", &[0x91; 5000], &[0x81; 5000]] {
             assert_eq!(json(bytes), None, "{:02x?}", &bytes[..bytes.len().min(8)]);
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 use console::Term;
+use indicatif::HumanCount;
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
@@ -53,6 +54,11 @@ impl Output {
         let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
         polled.is_ok() && descriptors[0].revents().intersects(gone)
     }
+}
+
+/// A number of things, such as `1,000 events`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", HumanCount(count), if count == 1 { "" } else { "s" })
 }
 
 /// A time in RFC 3339 with microseconds, in UTC.

@@ -2,7 +2,9 @@
 
 use std::io::Read;
 
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::output::counted;
 
 /// A bar that goes away by itself. Where standard error is no terminal it shows nothing.
 pub(crate) struct Progress(ProgressBar);
@@ -10,22 +12,24 @@ pub(crate) struct Progress(ProgressBar);
 impl Progress {
     /// Of bytes, of which the whole number may be unknown.
     pub(crate) fn of_bytes(total: Option<u64>, json: bool) -> Self {
-        let known = "{bar:32.cyan/blue} {percent:>3} %  {msg}  {elapsed}, {eta} left";
-        Self::new(total, json, known)
+        Self::new(total, json)
     }
 
     /// Of events.
     pub(crate) fn of_events(total: u64, json: bool) -> Self {
-        Self::new(Some(total), json, "{bar:32.cyan/blue} {percent:>3} %  {msg}  {elapsed}, {eta} left")
+        Self::new(Some(total), json)
     }
 
-    fn new(total: Option<u64>, json: bool, known: &str) -> Self {
+    fn new(total: Option<u64>, json: bool) -> Self {
         let bar = match total {
             _ if json => ProgressBar::hidden(),
             Some(total) => ProgressBar::new(total),
             None => ProgressBar::no_length(),
         };
-        let template = if total.is_some() { known } else { "{spinner:.cyan} {msg}  {elapsed}" };
+        let template = match total {
+            Some(_) => "{bar:32.cyan/blue} {percent:>3} %  {msg}  {elapsed}, {eta} left",
+            None => "{spinner:.cyan} {msg}  {elapsed}",
+        };
         bar.set_style(ProgressStyle::with_template(template).expect("the templates above are well-formed"));
         Self(bar)
     }
@@ -43,7 +47,7 @@ impl Progress {
     /// Says how many events are done.
     pub(crate) fn events(&self, count: u64) {
         if !self.0.is_hidden() {
-            self.0.set_message(format!("{} events", HumanCount(count)));
+            self.0.set_message(counted(count, "event"));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate::{Cause, Coordinate, Draft, Error, ErrorKind, EventId, Options, Store};
+use tidegate::{Cause, Coordinate, Draft, Error, ErrorKind, EventId, Options, Place, Store};
 
 use crate::failure::Result;
 use crate::filter;
@@ -14,8 +14,10 @@ use crate::output::{Output, rfc3339};
 
 const EXAMPLES: &str = "\
 Examples:
-  tidegate append ./store --scope shop --entity order-7 --kind order.placed --data '{\"total\":12}'
-  tidegate append ./store --scope shop --entity order-7 --kind order.paid --tag method:card --cause 1";
+  tidegate append ./store --scope shop --entity order-7 \\
+      --kind order.placed --data '{\"total\":12}'
+  tidegate append ./store --scope shop --entity order-7 \\
+      --kind order.paid --tag method:card --cause 1";
 
 /// Append one event
 #[derive(Args, Debug)]
@@ -85,7 +87,7 @@ impl Append {
             Durability::Buffered => tidegate::Append::buffered(),
         };
         let store = Store::open(&self.directory, Options::default())?;
-        let receipt = store.append(draft, append)?;
+        let receipt = store.append(draft, append).map_err(alone)?;
         store.close()?;
         if store.report().created && !json {
             output.line(format_args!("created a store in {}", self.directory.display()))?;
@@ -125,6 +127,14 @@ impl Append {
         draft.check()?;
         draft.check_unreserved()?;
         Ok(draft)
+    }
+}
+
+/// A batch of one draft needs no number for it.
+fn alone(error: Error) -> Error {
+    match error.place() {
+        Some(Place::Draft(_)) => Error::new(error.kind(), error.message()),
+        _ => error,
     }
 }
 

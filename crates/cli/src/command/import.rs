@@ -18,7 +18,7 @@ use tidegate::{Append, Cause, Draft, Error, ErrorKind, EventId, Options, Place, 
 use crate::event::{self, Line};
 use crate::failure::{self, Failure, Result};
 use crate::lines::{Input, Lines};
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::progress::Progress;
 
 /// Events of one batch, and bytes of them after which it is full.
@@ -28,25 +28,29 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 const SHAPE: &str = "\
 A line is one event as a JSON object:
 
-  key          text    its name where it comes from, unique in its scope; gives the event its id
+  key          text    its name where it comes from, unique in its scope; the
+                       event's id is made from both
   scope        text    required
   entity       text    required
   lane         number  0 if left out
   kind         text    required; dotted lower-case words
   tags         texts
-  causes       texts   keys of the same scope, or ids, of earlier events; STORE/ID for another store
-  correlation  text    key or id of the first event of its flow
-  time         text    when it happened, in RFC 3339; kept beside the time it is recorded at
+  causes       texts   earlier events: keys of the same scope, ids, or STORE/ID
+                       for an event of another store
+  correlation  text    the first event of its flow: key or id
+  time         text    when it happened, in RFC 3339; kept beside the time it
+                       is recorded at
   data         any     the payload, kept as it is written
   meta         object  texts by name
-  id           text    a UUID, the event's id; goes before the one that the key gives
+  id           text    a UUID; goes before the id that the key gives
   schema       number  version of the payload's schema, 1 if left out
-  type         text    `bytes` or `message-pack`, for a payload that is not JSON
-  base64       text    the bytes of such a payload; `data` beside it is not imported
+  type         text    `bytes` or `message-pack`: the payload is not JSON
+  base64       text    the bytes of such a payload; `data` beside it is there to
+                       be read and is not imported
 
 `tidegate read --json` writes this shape. What only a log can say (position, version, recorded) is passed over.
 
-Events are committed in batches, each whole or not at all. An event whose id or key is in the store already is
+Events are committed in batches, each whole or not at all. An event whose id or key is in the store already is \
 skipped, so an import that was cut off can be run again. Lines with neither id nor key are new every time.
 
 Examples:
@@ -75,9 +79,9 @@ impl Import {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let start = Instant::now();
         let input = Input::open(&self.file)?;
-        let store = Store::open(&self.directory, Options::default())?;
         let progress = Progress::of_bytes(input.length(), json);
         let mut lines = input.lines(&progress)?;
+        let store = Store::open(&self.directory, Options::default())?;
         let mut intake = Intake::new(&store)?;
         let done = intake.run(&mut lines, &progress);
         drop(progress);
@@ -89,9 +93,15 @@ impl Import {
         }
         let seconds = start.elapsed().as_secs_f64();
         let name = lines.name();
-        output.line(format_args!("imported {} from {name} in {seconds:.1} s", events(done.imported)))?;
+        output.line(format_args!(
+            "imported {} from {name} in {seconds:.1} s",
+            counted(done.imported, "event")
+        ))?;
         if done.skipped > 0 {
-            output.line(format_args!("skipped {} that the store had already", events(done.skipped)))?;
+            output.line(format_args!(
+                "skipped {} that the store had already",
+                counted(done.skipped, "event")
+            ))?;
         }
         Ok(())
     }
@@ -219,7 +229,7 @@ impl<'a> Intake<'a> {
         let advice = format!(
             "{} imported before this line, {} skipped; {remedy} and run the import again: it goes on from here\
              {nameless}",
-            events(imported),
+            counted(imported, "event"),
             HumanCount(skipped)
         );
         Failure::Line(Box::new(failure::Line { error, place, imported, advice }))
@@ -236,8 +246,4 @@ fn refuse_different(different: &[&str], place: &str) -> tidegate::Result<()> {
         different.join(", ")
     );
     Err(Error::new(ErrorKind::Refused, message))
-}
-
-fn events(count: u64) -> String {
-    format!("{} event{}", HumanCount(count), if count == 1 { "" } else { "s" })
 }

@@ -18,8 +18,8 @@ use crate::output::Output;
 const ABOUT: &str = "\
 Puts events into a Tidegate store and gets them out again.
 
-A store is a directory: an append-only log of events. One process writes to it at a time; any number of others
-read it meanwhile and see what has been synced.";
+A store is a directory that holds an append-only log of events. One process writes to it at a time; any number \
+of others read it meanwhile, and see what has been synced.";
 
 /// Puts events into a Tidegate store and gets them out again
 #[derive(Parser, Debug)]
@@ -32,7 +32,7 @@ struct Call {
     #[command(subcommand)]
     command: Command,
     /// Write JSON, one object a line; errors too
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     json: bool,
 }
 

@@ -12,7 +12,7 @@ use crate::listing::Listing;
 use crate::output::Output;
 
 const EXAMPLES: &str = "\
-Without --json a line is: position, time recorded (UTC), stream and version, kind, tags, payload.
+Without --json a line is: position, time recorded (UTC), stream and version, kind, tags, payload. \
 With --json it is the event in the shape that `tidegate import` reads.
 
 Examples:

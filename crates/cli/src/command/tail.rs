@@ -16,7 +16,7 @@ use crate::output::Output;
 const WAIT: Duration = Duration::from_millis(200);
 
 const EXAMPLES: &str = "\
-Events show once they are synced. --follow goes on until it is interrupted, or the reader of its output ends.
+Events show once they are synced. --follow goes on until it is interrupted, or until nobody reads its output.
 
 Examples:
   tidegate tail ./store

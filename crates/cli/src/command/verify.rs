@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use indicatif::{BinaryBytes, HumanCount};
+use indicatif::BinaryBytes;
 use serde::Serialize;
 
 use super::read::{open, refuse_damage};
 use crate::failure::Result;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::progress::Progress;
 
 const EXAMPLES: &str = "\
-Ends with 0 where all is well, with 2 and the place of the first fault where it is not. It may run beside a
-writer, and looks at what was synced when it started.
+Ends with 0 where all is well, with 2 and the place of the first fault where it is not. It may run beside \
+a writer, and looks at what was synced when it started.
 
 Examples:
   tidegate verify ./store
@@ -52,9 +52,9 @@ impl Verify {
             return output.json(&whole);
         }
         output.line(format_args!(
-            "all is well: {} events in {} streams, {} of records",
-            HumanCount(whole.events),
-            HumanCount(whole.streams),
+            "all is well: {} in {}, {} of records",
+            counted(whole.events, "event"),
+            counted(whole.streams, "stream"),
             BinaryBytes(whole.bytes)
         ))
     }

@@ -1,0 +1,15 @@
+//! What the command line promises, shown by running it.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(clippy::disallowed_methods, reason = "a program outside the store")]
+
+mod program;
+mod append_tells_what_it_did;
+mod damage_is_told_from_refusal;
+mod filters_select;
+mod help_shows_the_way;
+mod history_comes_back_whole;
+mod import_refuses_bad_lines;
+mod import_runs_again;
+mod output_may_close;
+mod stores_are_counted_and_verified;
+mod tail_follows_a_writer;
