@@ -4,8 +4,6 @@
 //!
 //! S1. Bytes before the tail never change; a sealed segment never changes at all.
 //! S2. Event `n` of the segment has the position `first + n`, and its record says so.
-//! S3. One sync of the file runs at a time, and none after one that failed: the system tells of lost bytes
-//!     once, so a sync beside the failed one, or after it, may succeed although they are gone.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +30,6 @@ pub const SEGMENTS: &str = "segments";
 #[derive(Debug)]
 pub struct Segment {
     head: SegmentHead,
-    sync_failed: parking_lot::Mutex<bool>,
     name: String,
     seed: Seed,
     tail: AtomicU64,
@@ -53,7 +50,6 @@ impl Segment {
     pub(crate) fn empty(head: SegmentHead, file: Arc<dyn File>, seed: Seed) -> Self {
         Self {
             head,
-            sync_failed: parking_lot::Mutex::new(false),
             name: path(head.first),
             seed,
             tail: AtomicU64::new(SEGMENT_HEAD_BYTES as u64),
@@ -405,19 +401,9 @@ impl Segment {
         self.tail.store(to.0, Ordering::Release);
     }
 
-    /// Makes the file durable, unless that failed before (S3). A file that is closed was sealed, and so it is
-    /// durable.
+    /// Makes the file durable. A file that is closed was sealed, and durable before that.
     pub(crate) fn sync_file(&self) -> std::io::Result<()> {
-        let mut failed = self.sync_failed.lock();
-        if *failed {
-            return Err(std::io::Error::other("an earlier sync of this file failed"));
-        }
-        if let Some(opened) = &*self.file.load() {
-            *failed = true;
-            opened.0.sync()?;
-            *failed = false;
-        }
-        Ok(())
+        self.file.load().as_ref().map_or(Ok(()), |opened| opened.0.sync())
     }
 
     /// The index while the segment grows.

@@ -1,6 +1,6 @@
 //! A crash at every call of a scenario, and again at every call of what repairs it.
 
-use tidegate::disk::{FaultPlan, Model as DiskModel};
+use tidegate::disk::{Directories, FaultPlan, Grain, Model as DiskModel};
 
 use crate::check;
 use crate::dice::Dice;
@@ -32,13 +32,27 @@ impl Default for Sweep {
     fn default() -> Self {
         Self {
             seed: 0,
-            acts: 40,
+            acts: 24,
             disk: DiskModel::default(),
             segment_bytes: 2048,
             cuts: 2,
             repair_every: 1,
             wrap: plain,
         }
+    }
+}
+
+impl Sweep {
+    /// The sweep of one seed, which chooses the kind of disk and the size of segments too.
+    pub fn of(seed: u64) -> Self {
+        let disk = DiskModel {
+            directories: if seed & 1 == 0 { Directories::Strict } else { Directories::Ordered },
+            grain: if seed & 2 == 0 { Grain::Sector } else { Grain::Page },
+            torn: seed & 4 == 0,
+            ..DiskModel::default()
+        };
+        let segment_bytes = [900, 2500, 6000][(seed / 3 % 3) as usize];
+        Self { seed, disk, segment_bytes, ..Self::default() }
     }
 }
 

@@ -1,3 +1,4 @@
-//! What the simulated world finds out about the store.
+//! What the simulated world finds out about the store, and that it would find out.
 
+mod broken_stores_are_caught;
 mod crash_keeps_acknowledged;

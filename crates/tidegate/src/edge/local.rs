@@ -63,6 +63,7 @@ impl LocalEdge {
         let old = Arc::clone(self.active.segment());
         let pending = self.pending();
         pending.run()?;
+        self.published.set_durable(pending.position());
         self.note_durable(&*pending)?;
         self.watermark.sync()?;
         let head = SegmentHead {
@@ -105,7 +106,7 @@ impl Edge for LocalEdge {
         }
         // Nothing of the frame may stay: the next one starts at the same byte, and this one, should it be whole
         // after all, must not come back when a power cut takes the next.
-        self.active.cut().and_then(|()| self.active.sync()).map_err(unknown)?;
+        self.active.cut().and_then(|()| self.syncs.run(self.active.segment())).map_err(unknown)?;
         Err(error)
     }
 
