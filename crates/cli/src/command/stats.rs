@@ -1,19 +1,20 @@
 //! `stats`: how much a store holds.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{BinaryBytes, HumanCount};
-use serde::Serialize;
-use tidegate::format::Micros;
-use tidegate::{Coordinate, Error, ErrorKind, Query, Read, Store};
+use serde::{Serialize, Serializer};
+use tidegate::{Error, ErrorKind, Position, Query, Read, Store};
 
 use super::read::{open, refuse_damage};
 use crate::failure::Result;
-use crate::output::{Output, clock_time, rfc3339};
+use crate::output::{Output, rfc3339};
+
+/// Kinds that are named one by one to people.
+const KINDS_SHOWN: usize = 12;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,30 +35,33 @@ pub(super) struct Stats {
 struct Holding {
     store: String,
     events: u64,
-    streams: usize,
-    scopes: usize,
-    kinds: usize,
-    segments: usize,
+    streams: u64,
+    scopes: u64,
+    kinds: u64,
+    segments: u64,
     /// Of all its files.
     bytes: u64,
+    /// When the first and the last event were recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<String>,
+    /// Events of each kind, the most frequent first.
+    #[serde(serialize_with = "write_counts")]
+    by_kind: Vec<(String, u64)>,
 }
 
 impl Stats {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory)?;
-        let (counted, times) = count(&store)?;
         let bytes = bytes_under(&self.directory).map_err(|cause| {
             Error::new(ErrorKind::Io, "the store's files cannot be counted").because(cause)
         })?;
-        let holding = Holding { bytes, ..counted };
+        let holding = Holding::of(&store, bytes)?;
         if json {
             output.json(&holding)?;
         } else {
-            holding.write(times, output)?;
+            holding.write(output)?;
         }
         output.flush()?;
         refuse_damage(&store)
@@ -65,56 +69,54 @@ impl Stats {
 }
 
 impl Holding {
-    fn write(&self, times: Option<(Micros, Micros)>, output: &mut Output) -> Result<()> {
-        output.line(format_args!("store     {}", self.store))?;
-        output.line(format_args!("events    {}", HumanCount(self.events)))?;
-        output.line(format_args!("streams   {}", HumanCount(self.streams as u64)))?;
-        output.line(format_args!("scopes    {}", HumanCount(self.scopes as u64)))?;
-        output.line(format_args!("kinds     {}", HumanCount(self.kinds as u64)))?;
-        output.line(format_args!("segments  {}", HumanCount(self.segments as u64)))?;
-        output.line(format_args!("bytes     {} ({})", HumanCount(self.bytes), BinaryBytes(self.bytes)))?;
-        if let Some((first, last)) = times {
-            output.line(format_args!(
-                "recorded  {} to {}",
-                clock_time(first, false),
-                clock_time(last, false)
-            ))?;
+    fn of(store: &Store, bytes: u64) -> Result<Self> {
+        let view = store.view()?;
+        let stats = view.stats(&Query::ALL, Read::all(), 0)?;
+        let recorded = |at| -> Result<_> { Ok(view.at(at)?.map(|event| rfc3339(event.time()))) };
+        Ok(Self {
+            store: store.id().to_string(),
+            events: stats.events,
+            streams: stats.streams,
+            scopes: stats.scopes.len() as u64,
+            kinds: stats.kinds.len() as u64,
+            segments: stats.segments,
+            bytes,
+            first: recorded(Position(1))?,
+            last: recorded(view.head())?,
+            by_kind: stats.kinds,
+        })
+    }
+
+    fn write(&self, output: &mut Output) -> Result<()> {
+        let store = ("store", self.store.clone());
+        let counts = [
+            ("events", self.events),
+            ("streams", self.streams),
+            ("scopes", self.scopes),
+            ("kinds", self.kinds),
+            ("segments", self.segments),
+        ];
+        let counts = counts.map(|(name, count)| (name, HumanCount(count).to_string()));
+        let bytes = ("bytes", format!("{} ({})", HumanCount(self.bytes), BinaryBytes(self.bytes)));
+        let times = [("first", self.first.clone()), ("last", self.last.clone())].into_iter();
+        let times = times.filter_map(|(name, time)| Some((name, time?)));
+        for (name, value) in [store].into_iter().chain(counts).chain([bytes]).chain(times) {
+            output.line(format_args!("{name:<10}{value}"))?;
         }
-        Ok(())
+        let shown = &self.by_kind[..self.by_kind.len().min(KINDS_SHOWN)];
+        let width = shown.iter().map(|(kind, _)| kind.len()).max().unwrap_or_default();
+        for (kind, count) in shown {
+            output.line(format_args!("  {kind:<width$}  {:>11}", HumanCount(*count).to_string()))?;
+        }
+        match self.by_kind.len() - shown.len() {
+            0 => Ok(()),
+            more => output.line(format_args!("  and {} more", HumanCount(more as u64))),
+        }
     }
 }
 
-/// Counts by going through all events. Returns the times of the first and the last as well.
-fn count(store: &Store) -> Result<(Holding, Option<(Micros, Micros)>)> {
-    let mut streams: HashSet<Coordinate> = HashSet::new();
-    let mut scopes: HashSet<String> = HashSet::new();
-    let mut kinds: HashSet<String> = HashSet::new();
-    let mut times = None;
-    let view = store.view()?;
-    for event in view.read(&Query::ALL, Read::all()) {
-        let event = event?;
-        if !kinds.contains(event.kind()) {
-            kinds.insert(event.kind().to_owned());
-        }
-        if event.version().0 == 1 {
-            streams.insert(event.coordinate());
-            scopes.insert(event.scope().to_owned());
-        }
-        let (first, _) = times.unwrap_or((event.time(), event.time()));
-        times = Some((first, event.time()));
-    }
-    let holding = Holding {
-        store: store.id().to_string(),
-        events: view.head().0,
-        streams: streams.len(),
-        scopes: scopes.len(),
-        kinds: kinds.len(),
-        segments: store.report().segments,
-        bytes: 0,
-        first: times.map(|(first, _)| rfc3339(first)),
-        last: times.map(|(_, last)| rfc3339(last)),
-    };
-    Ok((holding, times))
+fn write_counts<S: Serializer>(counts: &[(String, u64)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(counts.iter().map(|(name, count)| (name, count)))
 }
 
 /// Bytes of all files in a directory and those below it.

@@ -16,6 +16,7 @@ fn stats_count() {
     assert_eq!((&held["events"], &held["streams"]), (&json!(4), &json!(3)));
     assert_eq!((&held["kinds"], &held["segments"], &held["scopes"]), (&json!(2), &json!(1), &json!(1)));
     assert!(held["bytes"].as_u64().unwrap() > 400, "{held}");
+    assert_eq!(held["by_kind"], json!({"k.x": 3, "k.y": 1}));
     let shown = run(&["stats", &store]).ok();
     assert!(shown.contains("events    4\nstreams   3\n"), "{shown}");
     let verified = run(&["verify", &store, "--json"]).json();
