@@ -12,12 +12,12 @@ use tidegate_format::{Error, ErrorKind, Position, Result};
 
 use crate::batch::Batch;
 use crate::batch::Conflict;
-use crate::decide::{Decided, Decision, DecisionView, Denied, Footprint, GateSet, Proposal, record};
+use crate::decide::{Decided, Decision, DecisionView, Denied, Footprint, GateSet, Guard, Proposal, record};
 use crate::journal::{self, Bench, Preparation, Ticket};
 use crate::read::{Query, View};
 use crate::receipt::{Checked, Receipt, Receipted};
 use crate::settings::{Append, Durability};
-use crate::store::{Guard, Store, Writer};
+use crate::store::{Store, Writer};
 
 impl Store {
     /// Appends a batch, or a single draft, and waits until it is as durable as asked for. Either all of its
@@ -100,6 +100,7 @@ impl Store {
         append: Append,
     ) -> Result<Decided> {
         let batch = batch.into();
+        batch.check()?;
         if let Some(receipt) = self.known(self.writer()?, &batch, append)? {
             return Ok(Decided::Committed(receipt));
         }
@@ -113,9 +114,8 @@ impl Store {
         })
     }
 
-    /// Attaches gates to the store: from now on, as long as this handle lives, every batch with a draft that
-    /// the query selects has to pass them, whoever appends it. A query's causes and correlation are compared
-    /// with what the draft itself says.
+    /// Attaches gates to the store: from now on, as long as this handle lives, every batch with an event that
+    /// the query will select has to pass them, whoever appends it.
     pub fn guard(&self, query: impl Into<Query>, gates: GateSet) -> Result<()> {
         let guard = Arc::new(Guard { query: query.into(), gates });
         self.writer()?.guards.rcu(|guards| {
@@ -172,11 +172,13 @@ impl Store {
         view: &DecisionView,
         append: Append,
     ) -> Result<std::result::Result<Batch, Denied>> {
-        if batch.bypasses() {
+        let guards = writer.guards.load();
+        if batch.bypasses() || guards.is_empty() {
             return Ok(Ok(batch));
         }
-        for guard in writer.guards.load().iter() {
-            if !batch.drafts().iter().any(|draft| guard.query.matches_draft(draft)) {
+        batch.check()?;
+        for guard in guards.iter() {
+            if !guard.concerns(batch.drafts(), view.view())? {
                 continue;
             }
             match guard.gates.judge(&Proposal { context: &(), drafts: batch.drafts() }, view)? {

@@ -10,7 +10,7 @@ use tidegate_disk::{Lock, World};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 use tidegate_segment::Seed;
 
-use crate::decide::GateSet;
+use crate::decide::Guard;
 use crate::edge::{self, Follower, Indexer};
 use crate::journal::{Committer, Ids, Journal, Leads};
 use crate::published::Deadline;
@@ -67,13 +67,6 @@ pub(crate) struct Writer {
     process: u32,
     pub(crate) seed: Seed,
     lock: Mutex<Option<Box<dyn Lock>>>,
-}
-
-/// Gates attached to the store for a query.
-#[derive(Debug)]
-pub(crate) struct Guard {
-    pub(crate) query: Query,
-    pub(crate) gates: GateSet,
 }
 
 impl Store {

@@ -1,7 +1,7 @@
 //! Batches: events appended as one, all or nothing.
 
 use tidegate_format::hash::{self, Hash};
-use tidegate_format::{Cause, Draft, Error, Position, Result, Text, name};
+use tidegate_format::{Cause, Draft, Error, Place, Position, Result, Text, name};
 
 use super::condition::Condition;
 use super::note::{self, Bypass};
@@ -85,6 +85,17 @@ impl Batch {
         &self.passed
     }
 
+    /// Refuses a batch without events, and drafts that break a rule or a limit or use reserved names.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.drafts.is_empty() {
+            return Err(Error::invalid("a batch without events cannot be appended"));
+        }
+        self.drafts.iter().enumerate().try_for_each(|(index, draft)| {
+            let unreserved = || if self.own { Ok(()) } else { draft.check_unreserved() };
+            draft.check().and_then(|()| unreserved()).map_err(|error| error.at(Place::Draft(index)))
+        })
+    }
+
     /// Whether it passes over gates attached to the store.
     pub(crate) fn bypasses(&self) -> bool {
         self.bypass.is_some()
@@ -93,10 +104,6 @@ impl Batch {
     /// A batch of the store's own.
     pub(crate) fn own(draft: Draft) -> Self {
         Self { own: true, ..draft.into() }
-    }
-
-    pub(crate) fn is_own(&self) -> bool {
-        self.own
     }
 
     /// The first draft with what the store notes on it, if it notes anything: the gates that the batch passed

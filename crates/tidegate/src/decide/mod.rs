@@ -22,6 +22,7 @@
 mod footprint;
 mod denial;
 mod gate;
+mod guard;
 pub(crate) mod record;
 mod decision;
 
@@ -29,3 +30,4 @@ pub use decision::{Decided, Decision};
 pub use denial::{Denial, Denied, GATE_DEFECT, Verdict};
 pub use footprint::{DecisionView, Footprint};
 pub use gate::{Gate, GateSet, Proposal, gate};
+pub(crate) use guard::Guard;

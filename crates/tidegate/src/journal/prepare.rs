@@ -116,9 +116,7 @@ pub(crate) struct Bench<'a> {
 /// Checks and encodes a batch against a view. `footprint` is what was read through that view to decide it.
 pub(crate) fn prepare(batch: &Batch, footprint: &Footprint, bench: &Bench<'_>) -> Result<Preparation> {
     let (drafts, view) = (batch.drafts(), bench.view);
-    if drafts.is_empty() {
-        return Err(Error::invalid("a batch without events cannot be appended"));
-    }
+    batch.check()?;
     let key = batch.keyed()?;
     if let Some((key, content)) = key
         && let Some(first) = view.find_key(key, Position::START)?
@@ -209,10 +207,6 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn one(&mut self, index: usize, draft: &Draft, id: EventId) -> Result<()> {
-        draft.check()?;
-        if !self.batch.is_own() {
-            draft.check_unreserved()?;
-        }
         if draft.id.is_some() {
             self.refuse_known(id)?;
             self.prepared.given.push((index, id));

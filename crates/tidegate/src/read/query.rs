@@ -38,9 +38,14 @@ impl Query {
         self.items().is_none_or(|items| items.iter().any(|item| item.matches(record)))
     }
 
-    /// Whether a draft matches, as far as the draft itself says.
+    /// Whether a draft matches. Its flow and its causes are compared as the draft names them.
     pub(crate) fn matches_draft(&self, draft: &Draft) -> bool {
         self.items().is_none_or(|items| items.iter().any(|item| item.matches_draft(draft)))
+    }
+
+    /// Whether it asks what an event's flow or its causes are, which drafts name in several ways.
+    pub(crate) fn asks_for_flow(&self) -> bool {
+        self.0.iter().flatten().any(|item| item.correlation.is_some() || item.cause.is_some())
     }
 
     /// The query with causes as records name them: positions instead of ids, where `position_of` knows them.
