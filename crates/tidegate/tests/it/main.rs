@@ -1,4 +1,7 @@
 //! What the store promises to those who use it, one module a promise.
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the store and hold real files and clocks")]
+#![allow(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
 
+mod dcb;
+mod deciding;
 mod house;

@@ -1,0 +1,77 @@
+//! The examples of [dcb.events](https://dcb.events/examples/), each with its success and every refusal.
+
+mod course_subscriptions;
+mod dynamic_price;
+mod event_sourced_aggregate;
+mod invoice_number;
+mod opt_in_token;
+mod record_duplication;
+mod unique_username;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tidegate::decide::{Decided, Decision, DecisionView};
+use tidegate::disk::{MemoryDisk, SimulatedClock, SystemRandom, World};
+use tidegate::{Append, Draft, Event, Item, Options, Query, Read, Result, Store};
+
+const MINUTE: u64 = 60_000_000;
+const DAY: u64 = 24 * 60 * MINUTE;
+
+/// What became of a decision: the position of its first event, or the code of the denial.
+type Answer = Result<u64, String>;
+
+/// A store in memory, with a clock that the test moves.
+struct Desk {
+    store: Store,
+    clock: SimulatedClock,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let clock = SimulatedClock::new(1_700_000_000_000_000);
+        let (disk, random) = (Arc::new(MemoryDisk::new()), Arc::new(SystemRandom));
+        let world = World { disk, clock: Arc::new(clock.clone()), random };
+        Self { store: Store::open_in(world, Options::default()).unwrap(), clock }
+    }
+
+    fn decide(&self, decide: impl Fn(&DecisionView) -> Result<Decision>) -> Answer {
+        match self.store.decide(Append::default(), decide).unwrap() {
+            Decided::Committed(receipt) => Ok(receipt.first().0),
+            Decided::Denied(denied) => Err(denied.denials().next().unwrap().code.to_string()),
+        }
+    }
+
+    /// How many microseconds ago an event was recorded.
+    fn age(&self, event: &Event) -> u64 {
+        use tidegate::disk::Clock;
+        self.clock.now_micros() - event.time().0
+    }
+
+    /// How many events the log has.
+    fn count(&self) -> u64 {
+        self.store.frontier().visible.0
+    }
+}
+
+/// Events of any of the kinds that have the tag.
+fn tagged(tag: impl Into<String>, kinds: &[&'static str]) -> Query {
+    let item = Item::new().tag(tag.into());
+    kinds.iter().fold(item, |item, kind| item.kind(*kind)).into()
+}
+
+/// The last event of a query.
+fn last(view: &DecisionView, query: &Query) -> Result<Option<Event>> {
+    view.read(query, Read::backwards().limit(1)).next().transpose()
+}
+
+/// An event with tags and a JSON payload.
+fn event(entity: &str, kind: &'static str, tags: &[String], payload: &Value) -> Draft {
+    let draft = Draft::new(("app", entity.to_owned()), kind).json(payload.to_string());
+    tags.iter().fold(draft, |draft, tag| draft.tag(tag.clone()))
+}
+
+/// The payload of an event.
+fn payload(event: &Event) -> Value {
+    serde_json::from_slice(event.payload()).unwrap()
+}

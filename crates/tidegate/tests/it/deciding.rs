@@ -1,0 +1,68 @@
+//! What is decided holds at the moment of commit: conditions, keys, decisions and gates.
+
+mod bypasses;
+mod conditions;
+mod conditions_by_definition;
+mod decisions;
+mod denials;
+mod gates;
+mod groups;
+mod guards;
+mod keys;
+mod receipts;
+
+use tidegate::decide::{Decided, Denied};
+use tidegate::{Append, Batch, Conflict, Draft, Error, Item, Options, Query, Receipt, Store, Ticket};
+
+/// A store in memory.
+fn store() -> Store {
+    Store::in_memory(Options::default()).unwrap()
+}
+
+/// A store without a thread: what is submitted is committed as one group by the next step.
+fn stepped() -> Store {
+    Store::in_memory(Options { thread: false, ..Options::default() }).unwrap()
+}
+
+/// An event of a stream in the scope `s`.
+fn draft(entity: &str, kind: &'static str) -> Draft {
+    Draft::new(("s", entity.to_owned()), kind)
+}
+
+fn tag(tag: &'static str) -> Query {
+    Item::new().tag(tag).into()
+}
+
+fn append(store: &Store, batch: impl Into<Batch>) -> Receipt {
+    store.append(batch, Append::default()).unwrap()
+}
+
+fn refused(store: &Store, batch: impl Into<Batch>) -> Error {
+    store.append(batch, Append::default()).unwrap_err()
+}
+
+fn submit(store: &Store, batch: impl Into<Batch>) -> Ticket {
+    store.submit(batch, Append::default()).unwrap()
+}
+
+fn conflict(error: &Error) -> Conflict {
+    *Conflict::of(error).unwrap_or_else(|| panic!("{error} is no conflict"))
+}
+
+fn head(store: &Store) -> u64 {
+    store.frontier().accepted.0
+}
+
+/// The code of the only denial.
+fn code(denied: &Denied) -> &str {
+    let codes: Vec<_> = denied.denials().map(|denial| &*denial.code).collect();
+    assert_eq!(codes.len(), 1, "{denied}");
+    codes[0]
+}
+
+fn denied(decided: Decided) -> Denied {
+    match decided {
+        Decided::Denied(denied) => denied,
+        Decided::Committed(receipt) => panic!("it was committed at {}", receipt.first()),
+    }
+}

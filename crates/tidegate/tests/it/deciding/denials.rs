@@ -1,0 +1,149 @@
+//! Recorded denials: what was denied, by whom, and what every other gate said.
+
+use serde_json::{Value, json};
+use tidegate::decide::{DecisionView, Denial, Denied, GateSet, Proposal, Verdict, gate};
+use tidegate::{Append, Batch, Coordinate, Item, Position, Query, Read, Store};
+
+use super::{append, denied, draft, head, refused, store, tag};
+
+fn recording<C: ?Sized + 'static>() -> GateSet<C> {
+    let says = |name: &'static str, verdict: Verdict| {
+        gate(name, move |_: &Proposal<'_, C>, _: &DecisionView| Ok(verdict.clone()))
+    };
+    let denial = Denial::new("LIMIT", "over the limit").field("limit", 100).field("asked \"for\"", "1\n2");
+    GateSet::new()
+        .and(says("roles", Verdict::Allow))
+        .and(says("limit", Verdict::Deny(denial)))
+        .and(says("hours", Verdict::Allow))
+        .recording_denials()
+}
+
+fn record(store: &Store, position: Position) -> (Coordinate, Value) {
+    let event = store.view().unwrap().at(position).unwrap().unwrap();
+    assert_eq!(event.kind(), "tidegate.denied");
+    (event.coordinate(), serde_json::from_slice(event.payload()).unwrap())
+}
+
+#[test]
+fn a_record_holds_every_verdict_and_what_was_drafted() {
+    let store = store();
+    append(&store, draft("z", "a.b"));
+    let batch = vec![draft("a", "money.paid").json("1"), draft("b", "money.got").json("2")];
+    let refusal = denied(store.propose("ann", batch.clone(), &recording(), Append::default()).unwrap());
+    assert_eq!(refusal.recorded, Some(Position(2)));
+    let (coordinate, record) = record(&store, Position(2));
+    assert_eq!(coordinate, Coordinate::new("s", "tidegate.denials"));
+    assert_eq!(
+        record["verdicts"],
+        json!([
+            { "gate": "roles", "verdict": "allow" },
+            {
+                "gate": "limit", "verdict": "deny", "code": "LIMIT", "message": "over the limit",
+                "fields": { "limit": "100", "asked \"for\"": "1\n2" },
+            },
+            { "gate": "hours", "verdict": "skipped" },
+        ])
+    );
+    assert_eq!(record["judged_at"], 1);
+    assert_eq!(
+        (&record["drafted"][0]["kind"], &record["drafted"][1]["entity"]),
+        (&json!("money.paid"), &json!("b"))
+    );
+    let contents = [&record["drafted"][0]["content"], &record["drafted"][1]["content"]];
+    assert!(contents.iter().all(|content| content.as_str().is_some_and(|hash| hash.len() == 64)));
+    assert_ne!(contents[0], contents[1]);
+}
+
+#[test]
+fn the_same_draft_has_the_same_content_hash_and_another_one_has_another() {
+    let store = store();
+    let denied = |draft: tidegate::Draft| {
+        let refusal = denied(store.propose("ann", draft, &recording(), Append::default()).unwrap());
+        record(&store, refusal.recorded.unwrap()).1["drafted"][0]["content"].as_str().unwrap().to_owned()
+    };
+    let plain = || draft("a", "a.b").json("1");
+    let first = denied(plain());
+    assert_eq!(denied(plain()), first);
+    for other in [
+        draft("b", "a.b").json("1"),
+        draft("a", "a.c").json("1"),
+        plain().json("2"),
+        plain().bytes(b"1".as_slice()),
+        plain().tag("t"),
+        plain().meta("m", "1"),
+        plain().schema(2),
+        plain().cause(Position(1)),
+        plain().id(tidegate::EventId([1; 16])),
+        plain().correlation(tidegate::EventId([1; 16])),
+    ] {
+        assert_ne!(denied(other.clone()), first, "{other:?}");
+    }
+}
+
+#[test]
+fn denials_by_the_gates_of_a_store_are_recorded_too() {
+    let store = store();
+    store.guard(tag("t"), recording()).unwrap();
+    let error = refused(&store, draft("a", "a.b").tag("t"));
+    assert_eq!(Denied::of(&error).unwrap().recorded, Some(Position(1)));
+    let error = store.submit(draft("a", "a.b").tag("t"), Append::default()).unwrap_err();
+    assert_eq!(Denied::of(&error).unwrap().recorded, Some(Position(2)));
+    let decided = store.decide(Append::default(), |_| Ok(draft("a", "a.b").tag("t").into()));
+    assert_eq!(denied(decided.unwrap()).recorded, Some(Position(3)));
+    let found = store.read(&Item::new().kind("tidegate.*").into(), Read::all()).unwrap();
+    assert_eq!(found.count(), 3);
+}
+
+#[test]
+fn records_pass_every_gate() {
+    let store = store();
+    store.guard(Query::ALL, recording()).unwrap();
+    let error = refused(&store, draft("a", "a.b"));
+    assert_eq!(Denied::of(&error).unwrap().recorded, Some(Position(1)), "and it was not denied itself");
+}
+
+#[test]
+fn what_is_not_asked_for_is_not_recorded() {
+    let store = store();
+    let silent = GateSet::new().and(gate("no", |_: &Proposal<'_, str>, _: &DecisionView| {
+        Ok(Verdict::Deny(Denial::new("NO", "no")))
+    }));
+    assert_eq!(
+        denied(store.propose("ann", draft("a", "a.b"), &silent, Append::default()).unwrap()).recorded,
+        None
+    );
+    assert_eq!(head(&store), 0);
+}
+
+#[test]
+fn only_the_store_writes_reserved_names() {
+    let store = store();
+    let batches: [Batch; 4] = [
+        draft("a", "tidegate.denied").into(),
+        draft("a", "tidegate").into(),
+        draft("a", "a.b").meta("tidegate.gates", r#"{"passed":["all"],"judged_at":0}"#).into(),
+        vec![draft("a", "a.b"), draft("a", "a.b").meta("tidegate.bypass", "{}")].into(),
+    ];
+    for batch in batches {
+        let error = refused(&store, batch.clone());
+        assert_eq!(error.kind(), tidegate::ErrorKind::Invalid, "{error}");
+        assert_eq!(store.submit(batch.clone(), Append::default()).unwrap_err().kind(), error.kind());
+        let decided = store.decide(Append::default(), |_| Ok(batch.clone().into()));
+        assert_eq!(decided.unwrap_err().kind(), error.kind());
+    }
+    append(&store, draft("a", "tidegates.opened").meta("tidegates", "fine"));
+    assert_eq!(head(&store), 1);
+}
+
+/// What nobody could append leaves no record either.
+#[test]
+fn a_draft_that_breaks_a_rule_is_no_denial() {
+    let store = store();
+    store.guard(Query::ALL, recording()).unwrap();
+    for bad in [draft("", "a.b"), draft("a", "tidegate.denied"), draft("a", "a.b").tag("")] {
+        assert_eq!(refused(&store, bad.clone()).kind(), tidegate::ErrorKind::Invalid, "{bad:?}");
+        let proposed = store.propose("ann", bad, &recording(), Append::default());
+        assert_eq!(proposed.unwrap_err().kind(), tidegate::ErrorKind::Invalid);
+    }
+    assert_eq!(head(&store), 0);
+}
