@@ -47,9 +47,12 @@ struct Life<'a> {
 
 /// Lives a life on what the last one left, and keeps the model up to date.
 pub(crate) fn live(ground: &Ground, model: &mut Model, script: Script) -> Result<Exit, Failure> {
-    let store = match ground.open() {
+    let opened = ground.open();
+    if ground.disk.ended() {
+        return Ok(Exit::Crashed);
+    }
+    let store = match opened {
         Ok(store) => store,
-        Err(_) if ground.disk.ended() => return Ok(Exit::Crashed),
         Err(error)
             if script.faults
                 && matches!(error.kind(), ErrorKind::Full | ErrorKind::Io | ErrorKind::Ended) =>
@@ -153,6 +156,7 @@ impl Life<'_> {
         same("tickets without an answer after closing", &0, &self.waiting.len())?;
         self.model.durable = self.model.count();
         match self.ground.open() {
+            _ if self.ground.disk.ended() => Ok(()),
             Ok(store) => {
                 ensure(store.report().clean, || format!("closed in good order: {}", store.report()))?;
                 self.store = store;

@@ -191,7 +191,8 @@ impl Store {
     }
 
     /// Makes everything up to this position durable, with a sync of its own where none is under way for it,
-    /// and returns the last durable position. A position that is not written yet is waited for.
+    /// and returns the last durable position. A position that is not written yet is waited for. The time is
+    /// that of the wait: a write or sync that this call itself leads takes as long as the disk does.
     ///
     /// # Errors
     ///
@@ -201,6 +202,7 @@ impl Store {
         let writer = self.writer()?;
         let written = |published: &Published| published.written() >= position || published.ended().is_some();
         if self.published.durable() < position {
+            writer.journal.lead_if_idle();
             if !self.published.wait(Some(&self.deadline(timeout)), written) {
                 let message = format!("position {position} was not written in time");
                 return Err(Error::new(ErrorKind::TimedOut, message));
@@ -273,7 +275,8 @@ impl Writer {
         let Some(lock) = self.lock.lock().take() else { return Ok(()) };
         // A fork shares the lock with its parent and must not end the parent's store.
         if self.process != std::process::id() {
-            std::mem::forget(lock);
+            // Nor is there a thread in it to wait for.
+            std::mem::forget((lock, self.upkeep.lock().take()));
             return Ok(());
         }
         drop(self.upkeep.lock().take());

@@ -5,12 +5,13 @@
 
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use tidegate_format::{Error, ErrorKind, Result};
 
 use crate::edge::Indexer;
-use crate::journal::{Caller, Journal, Leads};
+use crate::journal::{Caller, Journal, Leads, panicked};
 use crate::published::{Deadline, Published};
 
 /// What the thread is asked for.
@@ -18,7 +19,8 @@ use crate::published::{Deadline, Published};
 struct Wanted {
     lead: bool,
     index: bool,
-    sync_at: Option<Deadline>,
+    /// When to sync, and how long after that again if batches are on their way then.
+    sync_at: Option<(Deadline, Duration)>,
     ear: Ear,
 }
 
@@ -57,12 +59,12 @@ impl Bell {
         true
     }
 
-    /// Asks for a sync by this time.
-    pub(crate) fn sync_at(&self, at: Deadline) {
+    /// Asks for a sync by this time, which is so much from now.
+    pub(crate) fn sync_at(&self, at: Deadline, interval: Duration) {
         let mut wanted = self.wanted.lock();
-        let sooner = wanted.sync_at.as_ref().is_none_or(|planned| at.is_before(planned));
+        let sooner = wanted.sync_at.as_ref().is_none_or(|(planned, _)| at.is_before(planned));
         if sooner {
-            wanted.sync_at = Some(at);
+            wanted.sync_at = Some((at, interval));
             drop(wanted);
             self.rung.notify_one();
         }
@@ -90,10 +92,10 @@ impl Bell {
             }
             match wanted.sync_at.take() {
                 None => self.rung.wait(&mut wanted),
-                Some(at) if at.is_over() => return Task::Sync,
-                Some(at) => {
+                Some((at, interval)) if at.is_over() => return Task::Sync(interval),
+                Some((at, interval)) => {
                     let left = at.left();
-                    wanted.sync_at = Some(at);
+                    wanted.sync_at = Some((at, interval));
                     self.rung.wait_for(&mut wanted, left);
                 }
             }
@@ -104,7 +106,7 @@ impl Bell {
 enum Task {
     Lead,
     Index,
-    Sync,
+    Sync(Duration),
     Stop,
 }
 
@@ -165,15 +167,38 @@ struct Work {
     published: Arc<Published>,
 }
 
+/// Says at the end of the thread that nobody listens any more, and ends the writer if that was a panic.
+struct Leaving<'a> {
+    work: &'a Work,
+    bell: &'a Bell,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.bell.wanted.lock().ear = Ear::Nobody;
+        if std::thread::panicking() {
+            self.work.published.end(panicked());
+            if let Some(journal) = self.work.journal.upgrade() {
+                journal.lead_if_idle();
+            }
+        }
+    }
+}
+
 fn run(work: &Work, bell: &Bell) {
+    let _leaving = Leaving { work, bell };
     loop {
         let task = bell.wait();
         let Some(journal) = work.journal.upgrade() else { return };
         match task {
             Task::Lead => journal.lead(),
-            Task::Sync => {
+            Task::Sync(interval) => {
+                // A batch on its way may be answered after this sync began, and wants one of its own.
+                let busy = journal.is_busy();
                 if let Err(error) = journal.flush() {
                     tracing::error!(%error, "the sync at the interval failed; the writer has ended");
+                } else if busy {
+                    bell.sync_at(journal.deadline(interval), interval);
                 }
             }
             Task::Index => {

@@ -31,8 +31,8 @@ pub(crate) fn verify(view: &View, mut progress: impl FnMut(Verified)) -> Result<
     let mut done = Verified::default();
     let mut ends: HashMap<Term, End> = HashMap::new();
     let mut time = tidegate_format::Micros(0);
-    for (segment, _) in view.segments() {
-        segment.verify(|record| {
+    for (segment, count) in view.segments() {
+        segment.verify(count, |record| {
             if record.position() > view.head() {
                 return Ok(());
             }

@@ -50,9 +50,13 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
     check_expected(options, tail.segment.next().before())?;
     let epoch = tail.epoch + 1;
     remove_leftovers(world, opening.report)?;
-    let watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
+    let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
+    let known = tail.durable;
     let active = opening.activate(tail, epoch)?;
     let durable = active.segment().next().before();
+    if !known {
+        tell_durable(&mut watermark_file, active.segment(), &store, epoch);
+    }
     segments.push(Arc::clone(active.segment()));
     report.head = durable;
     report.segments = segments.len();
@@ -74,6 +78,23 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
         syncs: Syncs::default(),
     };
     Ok(Opened { store, lock, edge, published, indexer, report, time })
+}
+
+/// Tells readers of what a recovery has made durable. Where that fails they learn of it later.
+fn tell_durable(file: &mut WatermarkFile, segment: &Segment, store: &StoreFile, epoch: u32) {
+    let (durable, tail) = (segment.next().before(), segment.tail());
+    let mark = Watermark {
+        sequence: 0,
+        durable,
+        segment: segment.first(),
+        tail,
+        salt: store.salt,
+        epoch,
+        clean: false,
+    };
+    if let Err(error) = file.write(mark) {
+        tracing::warn!(%error, "the watermark was not written");
+    }
 }
 
 /// Finds out which store this is, or makes it one, and takes the lock.

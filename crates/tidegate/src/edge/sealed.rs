@@ -18,6 +18,12 @@ pub(super) fn load_sealed(
     let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(firsts.len() + 1);
     let mut next = *newest;
     for &first in firsts.iter().rev() {
+        if first > next.before_first && next.before_first != Position::START {
+            let expected = format!("the segment at position {} before it", next.before_first);
+            let error =
+                Error::damaged("a segment is none of this log", expected, format!("position {first}"));
+            return Err(salvage(error.in_file(&tidegate_segment::path(first), None)));
+        }
         if next.before_first != first {
             return Err(missing(next.before_first, next.first.before()));
         }

@@ -21,7 +21,7 @@ use tidegate_format::{
 
 use super::heads::{Head, Heads};
 use super::prepare::{Check, Prepared, Stream, duplicate, receipt_of};
-use super::ticket::Slot;
+use super::ticket::Duty;
 use crate::batch::Conflict;
 use crate::edge::{Edge, Pending};
 use crate::published::Published;
@@ -34,7 +34,7 @@ use crate::settings::Durability;
 pub(crate) struct Entry {
     pub(crate) prepared: Prepared,
     pub(crate) durability: Durability,
-    pub(crate) slot: Arc<Slot>,
+    pub(crate) slot: Duty,
 }
 
 /// What the leader holds: the places of the next events, and the edge.
@@ -53,7 +53,7 @@ pub(crate) struct Committer {
 #[derive(Debug, Default)]
 struct Group {
     frame: Vec<u8>,
-    receipts: Vec<(Arc<Slot>, Receipt)>,
+    receipts: Vec<(Duty, Receipt)>,
     /// Where each record lies in the frame, for conditions of batches behind it.
     records: Vec<std::ops::Range<usize>>,
     /// The ids that its batches came with.
@@ -61,7 +61,7 @@ struct Group {
     /// The keys of its batches, with the hash of the content and the receipt's place.
     keys: HashMap<String, (Hash, usize)>,
     /// Batches refused because of another one in the group, which is not kept yet.
-    refused: Vec<(Arc<Slot>, Error)>,
+    refused: Vec<(Duty, Error)>,
     synced: bool,
 }
 

@@ -6,6 +6,7 @@
 //!     the next call; at most one leads.
 //! Q2. Batches are committed in the order they were queued.
 //! Q3. The queue never holds more than its bound, but for one batch alone.
+//! Q4. A panic of the one who leads ends the writer, and everybody who waits is answered.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use tidegate_format::{Error, ErrorKind, Result, limit};
 
 use super::committer::{Committer, Entry};
 use super::prepare::Prepared;
-use super::ticket::{Leads, Slot, Ticket, Woken};
+use super::ticket::{Duty, Leads, Slot, Ticket, Woken, panicked};
 use crate::published::Deadline;
 use crate::published::Published;
 use crate::receipt::Receipt;
@@ -134,7 +135,7 @@ impl Journal {
             return Err(error);
         }
         queue.bytes += bytes;
-        queue.entries.push_back(Entry { prepared, durability, slot: Arc::clone(slot) });
+        queue.entries.push_back(Entry { prepared, durability, slot: Duty::new(slot) });
         // Asked under the lock: whoever queues a batch next sees the answer.
         let led = !queue.led && leader();
         queue.led |= led;
@@ -179,10 +180,19 @@ impl Journal {
         self.committer.lock()
     }
 
+    /// Whether batches are queued or on their way.
+    pub(crate) fn is_busy(&self) -> bool {
+        let queue = self.queue.lock();
+        queue.led || !queue.entries.is_empty()
+    }
+
     /// Makes all that is written durable, beside further commits.
     pub(crate) fn flush(&self) -> Result<()> {
         let Some(pending) = self.committer.lock().pending() else { return Ok(()) };
-        match pending.run() {
+        let guard = Guard { journal: self, leads: false };
+        let result = pending.run();
+        guard.lift();
+        match result {
             Ok(()) => {
                 self.committer.lock().note_durable(&*pending);
                 Ok(())
@@ -191,6 +201,32 @@ impl Journal {
                 self.published.end(error.again());
                 Err(error)
             }
+        }
+    }
+}
+
+/// Stands for as long as a panic would leave the journal in between; then it ends the writer (Q4).
+struct Guard<'a> {
+    journal: &'a Journal,
+    leads: bool,
+}
+
+impl Guard<'_> {
+    fn lift(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.journal.published.end(panicked());
+        if self.leads {
+            let mut queue = self.journal.queue.lock();
+            let left = std::mem::take(&mut queue.entries);
+            (queue.bytes, queue.led) = (0, false);
+            drop(queue);
+            self.journal.room.notify_all();
+            drop(left);
         }
     }
 }
@@ -213,7 +249,11 @@ impl Leads for Journal {
     fn lead(&self) {
         loop {
             let Some(group) = self.next_group() else { return };
-            self.committer.lock().commit(group.into_iter());
+            let mut committer = self.committer.lock();
+            let guard = Guard { journal: self, leads: true };
+            committer.commit(group.into_iter());
+            guard.lift();
+            drop(committer);
             if self.published.set_sealed(false) {
                 self.caller.index();
             }

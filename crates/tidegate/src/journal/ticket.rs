@@ -30,6 +30,43 @@ struct State {
     waker: Option<Waker>,
 }
 
+/// The duty to answer a batch, once. Dropped without an answer, which only a panic does, it says that the
+/// writer has ended.
+#[derive(Debug)]
+pub(crate) struct Duty(Option<Arc<Slot>>);
+
+impl Duty {
+    pub(crate) fn new(slot: &Arc<Slot>) -> Self {
+        Self(Some(Arc::clone(slot)))
+    }
+
+    /// Puts the answer.
+    pub(crate) fn answer(mut self, answer: Result<Receipt>) {
+        if let Some(slot) = self.0.take() {
+            slot.answer(answer);
+        }
+    }
+
+    /// Asks the one who waits for the answer to lead; says whether there is one.
+    pub(crate) fn ask_to_lead(&self) -> bool {
+        self.0.as_ref().is_some_and(|slot| slot.ask_to_lead())
+    }
+}
+
+impl Drop for Duty {
+    fn drop(&mut self) {
+        if let Some(slot) = self.0.take() {
+            slot.answer(Err(panicked()));
+        }
+    }
+}
+
+/// What everybody is told after a panic in the writer.
+pub(crate) fn panicked() -> Error {
+    let message = "the writer ended in a panic, what it was about to keep is unknown; open the store again";
+    Error::new(ErrorKind::Ended, message)
+}
+
 /// Why a wait ended.
 pub(crate) enum Woken {
     Answered(Result<Receipt>),
