@@ -18,6 +18,9 @@ pub(crate) struct Filter {
     /// About this entity
     #[arg(long)]
     entity: Option<String>,
+    /// About an entity whose name starts so
+    #[arg(long, value_name = "PREFIX", conflicts_with_all = ["entity", "stream"])]
+    entity_prefix: Option<String>,
     /// On this lane
     #[arg(long, value_name = "N")]
     lane: Option<u32>,
@@ -54,6 +57,9 @@ impl Filter {
         }
         if let Some(entity) = self.entity.clone() {
             item = item.entity(entity);
+        }
+        if let Some(prefix) = self.entity_prefix.clone() {
+            item = item.entity_prefix(prefix);
         }
         if let Some(lane) = self.lane {
             item = item.lane(lane);
@@ -100,7 +106,8 @@ fn stream(text: &str) -> Result<Stream, String> {
     }
 }
 
-fn kind(text: &str) -> Result<String, String> {
+/// A kind or a family of kinds.
+pub(crate) fn kind(text: &str) -> Result<String, String> {
     let family = text.strip_suffix(".*").unwrap_or(text).to_owned();
     match Draft::new(("scope", "entity"), family).check() {
         Ok(()) => Ok(text.to_owned()),

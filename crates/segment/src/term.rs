@@ -117,7 +117,9 @@ pub(crate) fn of_record_in(bytes: &mut Vec<u8>, record: &Record<'_>, mut each: i
     let mut one = |field: Field, parts: &[&[u8]]| {
         bytes.clear();
         bytes.push(field as u8);
-        parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        for part in parts {
+            bytes.extend_from_slice(part);
+        }
         each(field, bytes);
     };
     let (scope, entity) = (record.scope().as_bytes(), record.entity().as_bytes());

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate::{Cause, Coordinate, Draft, Error, ErrorKind, EventId, Options, Place, Store};
+use tidegate::{
+    Batch, Cause, Condition, Conflict, Coordinate, Draft, Error, ErrorKind, EventId, Item, Options, Place,
+    Position, Store, Version,
+};
 
 use crate::failure::Result;
 use crate::filter;
@@ -17,7 +20,9 @@ Examples:
   tidegate append ./store --scope shop --entity order-7 \\
       --kind order.placed --data '{\"total\":12}'
   tidegate append ./store --scope shop --entity order-7 \\
-      --kind order.paid --tag method:card --cause 1";
+      --kind order.paid --tag method:card --cause 1
+  tidegate append ./store --scope users --entity u1 --kind name.claimed \\
+      --tag name:ada --fail-if-tag name:ada --key claim-u1-ada";
 
 /// Append one event
 #[derive(Args, Debug)]
@@ -56,6 +61,21 @@ pub(super) struct Append {
     /// The id of the first event of its flow; that of its first cause if left out
     #[arg(long, value_name = "ID")]
     correlation: Option<EventId>,
+    /// Only if the stream has exactly this many events; 0 is none
+    #[arg(long, value_name = "N", help_heading = "Only if")]
+    expect_version: Option<u64>,
+    /// Only if no event of this kind, or of a family such as `order.*`, is there; several: any of them
+    #[arg(long, value_name = "KIND", value_parser = filter::kind, help_heading = "Only if")]
+    fail_if_kind: Vec<String>,
+    /// Only if no event with this tag is there; several, and with kinds: that has all of it
+    #[arg(long, value_name = "TAG", help_heading = "Only if")]
+    fail_if_tag: Vec<String>,
+    /// Count for --fail-if-kind and --fail-if-tag only events after this position
+    #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = "Only if")]
+    after: Option<Position>,
+    /// An idempotency key: the same event under the same key is appended once
+    #[arg(long)]
+    key: Option<String>,
     /// When the append is done: on disk, or handed to the system
     #[arg(long, value_enum, default_value_t = Durability::Synced)]
     durability: Durability,
@@ -87,7 +107,7 @@ impl Append {
             Durability::Buffered => tidegate::Append::buffered(),
         };
         let store = Store::open(&self.directory, Options::default())?;
-        let receipt = store.append(draft, append).map_err(alone)?;
+        let receipt = store.append(self.batch(draft), append).map_err(alone)?;
         store.close()?;
         if store.report().created && !json {
             output.line(format_args!("created a store in {}", self.directory.display()))?;
@@ -112,6 +132,25 @@ impl Append {
         Ok(())
     }
 
+    /// The event with what must hold for it.
+    fn batch(&self, draft: Draft) -> Batch {
+        let stream = draft.coordinate.clone();
+        let mut batch = Batch::from(draft);
+        if let Some(version) = self.expect_version {
+            batch = batch.only_if(Condition::Version(stream, Version(version)));
+        }
+        if !self.fail_if_kind.is_empty() || !self.fail_if_tag.is_empty() {
+            let item = self.fail_if_kind.iter().cloned().fold(Item::new(), Item::kind);
+            let item = self.fail_if_tag.iter().cloned().fold(item, Item::tag);
+            let after = self.after.unwrap_or(Position::START);
+            batch = batch.only_if(Condition::fail_if(item).after(after));
+        }
+        match &self.key {
+            Some(key) => batch.key(key.clone()),
+            None => batch,
+        }
+    }
+
     /// The event, checked before a store is opened or created for it.
     fn draft(&self) -> Result<Draft> {
         let coordinate = Coordinate::new(self.scope.clone(), self.entity.clone()).lane(self.lane);
@@ -133,7 +172,10 @@ impl Append {
 /// A batch of one draft needs no number for it.
 fn alone(error: Error) -> Error {
     match error.place() {
-        Some(Place::Draft(_)) => Error::new(error.kind(), error.message()),
+        Some(Place::Draft(_)) => match Conflict::of(&error) {
+            Some(conflict) => Error::new(error.kind(), error.message()).because(*conflict),
+            None => Error::new(error.kind(), error.message()),
+        },
         _ => error,
     }
 }

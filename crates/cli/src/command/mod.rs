@@ -6,6 +6,7 @@ mod read;
 mod tail;
 mod stats;
 mod verify;
+mod reindex;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,7 @@ enum Command {
     Tail(tail::Tail),
     Stats(stats::Stats),
     Verify(verify::Verify),
+    Reindex(reindex::Reindex),
 }
 
 /// Does what the command line asks for.
@@ -73,6 +75,7 @@ impl Call {
             Command::Tail(tail) => tail.run(output, self.json),
             Command::Stats(stats) => stats.run(output, self.json),
             Command::Verify(verify) => verify.run(output, self.json),
+            Command::Reindex(reindex) => reindex.run(output, self.json),
         }
     }
 }

@@ -55,10 +55,11 @@ pub(super) struct Read {
 const WHICH: &str = "Which events";
 const HOW: &str = "How to read them";
 /// What makes no sense beside the one event.
-const ONE: [&str; 13] = [
+const ONE: [&str; 14] = [
     "stream",
     "scope",
     "entity",
+    "entity_prefix",
     "lane",
     "kind",
     "tag",

@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use indicatif::{BinaryBytes, HumanCount};
 use serde::{Serialize, Serializer};
-use tidegate::{Error, ErrorKind, Position, Query, Read, Store};
+use serde_json::json;
+use tidegate::{Error, ErrorKind, Position, Read, Store};
 
 use super::read::{open, refuse_damage};
 use crate::failure::Result;
+use crate::filter::{self, Filter};
 use crate::output::{Output, rfc3339};
-
-/// Kinds that are named one by one to people.
-const KINDS_SHOWN: usize = 12;
 
 const EXAMPLES: &str = "\
 Examples:
   tidegate stats ./store
+  tidegate stats ./store --kind 'order.*' --after 1000 --limit 20
   tidegate stats ./store --json";
 
 /// Say how much a store holds
@@ -28,6 +28,20 @@ pub(super) struct Stats {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
+    #[command(flatten)]
+    filter: Filter,
+    /// Only events after this position
+    #[arg(long, value_name = "POSITION", value_parser = filter::position)]
+    after: Option<Position>,
+    /// Only events before this position
+    #[arg(long, value_name = "POSITION", value_parser = filter::position)]
+    before: Option<Position>,
+    /// How many kinds, tags and streams are named
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    limit: usize,
+    /// Say only how many events there are
+    #[arg(long)]
+    count: bool,
 }
 
 /// What a store holds.
@@ -46,34 +60,51 @@ struct Holding {
     first: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<String>,
-    /// Events of each kind, the most frequent first.
+    /// Events of each kind, in each scope, with the most frequent tags and in the largest streams; each list
+    /// has the most frequent first.
     #[serde(serialize_with = "write_counts")]
-    by_kind: Vec<(String, u64)>,
+    by_kind: Counts,
+    #[serde(serialize_with = "write_counts")]
+    by_scope: Counts,
+    #[serde(serialize_with = "write_counts")]
+    top_tags: Counts,
+    #[serde(serialize_with = "write_counts")]
+    top_streams: Counts,
 }
+
+type Counts = Vec<(String, u64)>;
 
 impl Stats {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory)?;
-        let bytes = bytes_under(&self.directory).map_err(|cause| {
-            Error::new(ErrorKind::Io, "the store's files cannot be counted").because(cause)
-        })?;
-        let holding = Holding::of(&store, bytes)?;
-        if json {
-            output.json(&holding)?;
+        if self.count {
+            let count = store.view()?.count(&self.filter.query(), self.range())?;
+            if json { output.json(&json!({ "events": count }))? } else { output.line(count)? }
         } else {
-            holding.write(output)?;
+            let bytes = bytes_under(&self.directory).map_err(|cause| {
+                Error::new(ErrorKind::Io, "the store's files cannot be counted").because(cause)
+            })?;
+            let holding = self.holding(&store, bytes)?;
+            if json { output.json(&holding)? } else { holding.write(self.limit, output)? }
         }
         output.flush()?;
         refuse_damage(&store)
     }
-}
 
-impl Holding {
-    fn of(store: &Store, bytes: u64) -> Result<Self> {
-        let view = store.view()?;
-        let stats = view.stats(&Query::ALL, Read::all(), 0)?;
-        let recorded = |at| -> Result<_> { Ok(view.at(at)?.map(|event| rfc3339(event.time()))) };
-        Ok(Self {
+    fn range(&self) -> Read {
+        let (after, before) = (self.after.unwrap_or(Position::START), self.before.unwrap_or(Position::MAX));
+        Read { after, before, ..Read::all() }
+    }
+
+    fn holding(&self, store: &Store, bytes: u64) -> Result<Holding> {
+        let (view, query, range) = (store.view()?, self.filter.query(), self.range());
+        let stats = view.stats(&query, range, self.limit)?;
+        let recorded = |read: Read| -> Result<_> {
+            let first = view.read(&query, read.limit(1)).next().transpose()?;
+            Ok(first.map(|event| rfc3339(event.time())))
+        };
+        let streams = stats.top_streams.iter().map(|(stream, count)| (stream.to_string(), *count));
+        Ok(Holding {
             store: store.id().to_string(),
             events: stats.events,
             streams: stats.streams,
@@ -81,13 +112,18 @@ impl Holding {
             kinds: stats.kinds.len() as u64,
             segments: stats.segments,
             bytes,
-            first: recorded(Position(1))?,
-            last: recorded(view.head())?,
+            first: recorded(range)?,
+            last: recorded(Read { backwards: true, ..range })?,
             by_kind: stats.kinds,
+            by_scope: stats.scopes,
+            top_tags: stats.top_tags,
+            top_streams: streams.collect(),
         })
     }
+}
 
-    fn write(&self, output: &mut Output) -> Result<()> {
+impl Holding {
+    fn write(&self, limit: usize, output: &mut Output) -> Result<()> {
         let store = ("store", self.store.clone());
         let counts = [
             ("events", self.events),
@@ -103,16 +139,28 @@ impl Holding {
         for (name, value) in [store].into_iter().chain(counts).chain([bytes]).chain(times) {
             output.line(format_args!("{name:<10}{value}"))?;
         }
-        let shown = &self.by_kind[..self.by_kind.len().min(KINDS_SHOWN)];
-        let width = shown.iter().map(|(kind, _)| kind.len()).max().unwrap_or_default();
-        for (kind, count) in shown {
-            output.line(format_args!("  {kind:<width$}  {:>11}", HumanCount(*count).to_string()))?;
+        let lists = [
+            ("kinds", &self.by_kind),
+            ("scopes", &self.by_scope),
+            ("tags", &self.top_tags),
+            ("streams", &self.top_streams),
+        ];
+        for (name, counts) in lists {
+            if !counts.is_empty() {
+                output.line(format_args!("\n{name}"))?;
+                write_list(&counts[..counts.len().min(limit)], output)?;
+            }
         }
-        match self.by_kind.len() - shown.len() {
-            0 => Ok(()),
-            more => output.line(format_args!("  and {} more", HumanCount(more as u64))),
-        }
+        Ok(())
     }
+}
+
+fn write_list(counts: &[(String, u64)], output: &mut Output) -> Result<()> {
+    let width = counts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    for (name, count) in counts {
+        output.line(format_args!("  {name:<width$}  {:>11}", HumanCount(*count).to_string()))?;
+    }
+    Ok(())
 }
 
 fn write_counts<S: Serializer>(counts: &[(String, u64)], to: S) -> Result<S::Ok, S::Error> {

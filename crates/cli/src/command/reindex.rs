@@ -1,0 +1,37 @@
+//! `reindex`: the index files anew.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use tidegate::{Access, Options, Store};
+
+use crate::failure::Result;
+use crate::output::{Output, counted};
+
+const EXAMPLES: &str = "\
+Example:
+  tidegate reindex ./store";
+
+/// Build every index file anew from the events
+///
+/// A store does this by itself wherever an index file is missing or damaged; this is for being sure.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Reindex {
+    /// The store's directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+}
+
+impl Reindex {
+    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        let store = Store::open(&self.directory, Options { access: Access::Write, ..Options::default() })?;
+        let count = store.reindex()? as u64;
+        store.close()?;
+        if json {
+            return output.json(&json!({ "segments": count }));
+        }
+        output.line(format_args!("indexed {} anew", counted(count, "sealed segment")))
+    }
+}
