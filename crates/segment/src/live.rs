@@ -25,6 +25,10 @@ const BLOCK: u32 = 4;
 /// Cells of a block before its events: its ordinal, and the block before it.
 const BLOCK_HEAD: u32 = 2;
 
+/// Ids that wait to be put into their table together: the memory of each is far from that of the others, and
+/// together they take little longer than one. A search looks through those that wait.
+const IDS_TOGETHER: usize = 64;
+
 /// Which term of this index.
 type TermNumber = u32;
 
@@ -36,6 +40,8 @@ pub struct LiveIndex {
     offsets: Column32,
     ids: [Column64; 2],
     id_table: Table,
+    /// How many ids the table holds.
+    id_count: AtomicU32,
     terms: Terms,
     term_table: Table,
     /// Blocks: the ordinal, the block before, then events.
@@ -85,6 +91,7 @@ impl LiveIndex {
             offsets: Column32::new(),
             ids: [Column64::new(), Column64::new()],
             id_table,
+            id_count: AtomicU32::new(0),
             terms: Terms {
                 count: AtomicU32::new(0),
                 rows: Rows::new(),
@@ -131,7 +138,10 @@ impl LiveIndex {
     pub fn find_id(&self, id: EventId) -> Option<u32> {
         let wanted = halves(u128::from_le_bytes(id.0));
         let is = |event| [self.ids[0].get(event), self.ids[1].get(event)] == wanted;
-        self.id_table.find(self.id_hash(id), is)
+        // Asked before the table, so that what is put there meanwhile is looked through nevertheless.
+        let waiting = self.id_count.load(Ordering::Acquire);
+        let found = self.id_table.find(self.id_hash(id), is);
+        found.or_else(|| (waiting..self.count()).find(|event| is(*event)))
     }
 
     /// The events of a term.
@@ -194,7 +204,19 @@ impl LiveIndex {
         let [low, high] = halves(u128::from_le_bytes(id.0));
         self.ids[0].set(event, low);
         self.ids[1].set(event, high);
-        ids.insert(&self.id_table, self.id_hash(id), event);
+        let waiting = self.id_count.load(Ordering::Relaxed);
+        if (event - waiting) as usize + 1 < IDS_TOGETHER {
+            return;
+        }
+        let mut hashes = [0; IDS_TOGETHER];
+        for (hash, event) in hashes.iter_mut().zip(waiting..) {
+            let id = u128::from(self.ids[0].get(event)) | u128::from(self.ids[1].get(event)) << 64;
+            *hash = self.id_hash(EventId(id.to_le_bytes()));
+        }
+        for (hash, event) in hashes.iter().zip(waiting..) {
+            ids.insert(&self.id_table, *hash, event);
+        }
+        self.id_count.store(event + 1, Ordering::Release);
     }
 
     fn is_term(&self, number: TermNumber, hash: u128) -> bool {
@@ -418,7 +440,9 @@ mod tests {
         let tagged = index.find(&Term::new(Field::Tag, b"t")).expect("every event has it");
         assert_eq!(tagged.count(), 3000);
         assert!(index.find(&Term::new(Field::Tag, b"u")).is_none());
-        assert_eq!(index.find_id(EventId(2999u128.to_be_bytes())), Some(2999));
+        for event in [0, 63, 64, 2943, 2944, 2999] {
+            assert_eq!(index.find_id(EventId(u128::from(event).to_be_bytes())), Some(event));
+        }
         assert_eq!(index.find_id(EventId(3000u128.to_be_bytes())), None);
         assert_eq!(index.offset(77), 770);
     }
