@@ -240,7 +240,7 @@ impl<'a> Frame<'a> {
             if rest.is_empty() {
                 return None;
             }
-            let layout = Layout::read(rest).expect("the frame was checked to hold whole records (F1)");
+            let layout = Layout::read_again(rest).expect("the frame was checked to hold whole records (F1)");
             let found = (FRAME_HEAD_BYTES + at, Record::again(rest, layout));
             at += layout.length();
             Some(found)

@@ -96,7 +96,7 @@ impl Layout {
     /// Finds the parts of the record that starts `bytes`, without looking at its checksum.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
         Self::stated_length(bytes)?;
-        let layout = Self::walk(bytes, Some(number!(bytes, POSITION, u64)))?;
+        let layout = Self::walk::<true>(bytes, Some(number!(bytes, POSITION, u64)))?;
         let number = |at| number!(bytes, at, u64);
         let (position, version, previous) = (number(POSITION), number(VERSION), number(PREVIOUS));
         if previous >= position || version == 0 || (version == 1) != (previous == 0) {
@@ -108,11 +108,16 @@ impl Layout {
 
     /// The same for a record that has no place yet, whose causes may be drafts of its batch.
     pub(crate) fn read_unplaced(bytes: &[u8]) -> Result<Self> {
-        Self::walk(bytes, None)
+        Self::walk::<true>(bytes, None)
     }
 
-    /// Finds the parts; `position` is the record's own, where it has one.
-    fn walk(bytes: &[u8], position: Option<u64>) -> Result<Self> {
+    /// The same for a placed record that was checked before, whose text needs no second look.
+    pub(crate) fn read_again(bytes: &[u8]) -> Result<Self> {
+        Self::walk::<false>(bytes, Some(number!(bytes, POSITION, u64)))
+    }
+
+    /// Finds the parts; `position` is the record's own, where it has one. Text is looked at if `NEW`.
+    fn walk<const NEW: bool>(bytes: &[u8], position: Option<u64>) -> Result<Self> {
         let length = Self::stated_length(bytes)?;
         let bytes = &bytes[..length];
         let payload_length = number!(bytes, PAYLOAD_LENGTH, u32) as usize;
@@ -128,7 +133,7 @@ impl Layout {
         if correlation != 0 && bytes.get(RECORD_HEAD_BYTES..names) == bytes.get(ID..LINK) {
             return Err(malformed("correlation", "its own id"));
         }
-        let mut walk = Walk { bytes: &bytes[..payload], at: names };
+        let mut walk = Walk::<'_, NEW> { bytes: &bytes[..payload], at: names };
         walk.names()?;
         let key = walk.at;
         walk.key()?;
@@ -160,12 +165,12 @@ impl Layout {
 }
 
 /// A walk over the parts between head and payload.
-struct Walk<'a> {
+struct Walk<'a, const NEW: bool> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl Walk<'_> {
+impl<const NEW: bool> Walk<'_, NEW> {
     fn skip(&mut self, count: usize) -> Result<&[u8]> {
         match self.bytes.get(self.at..self.at + count) {
             Some(part) => {
@@ -185,10 +190,11 @@ impl Walk<'_> {
     }
 
     fn text(&mut self, count: usize) -> Result<()> {
-        match std::str::from_utf8(self.skip(count)?) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(malformed("text", "bytes that are no UTF-8")),
+        let text = self.skip(count)?;
+        if NEW && std::str::from_utf8(text).is_err() {
+            return Err(malformed("text", "bytes that are no UTF-8"));
         }
+        Ok(())
     }
 
     /// Scope, entity and kind stand together, so one look tells that all three are text.
@@ -197,8 +203,11 @@ impl Walk<'_> {
         if scope == 0 || entity == 0 || kind == 0 {
             return Err(malformed("names", "an empty name"));
         }
-        let names = std::str::from_utf8(self.skip(scope + entity + kind)?)
-            .map_err(|_| malformed("names", "bytes that are no UTF-8"))?;
+        let names = self.skip(scope + entity + kind)?;
+        if !NEW {
+            return Ok(());
+        }
+        let names = std::str::from_utf8(names).map_err(|_| malformed("names", "bytes that are no UTF-8"))?;
         if names.is_char_boundary(scope) && names.is_char_boundary(scope + entity) {
             Ok(())
         } else {

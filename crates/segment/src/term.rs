@@ -58,10 +58,16 @@ impl Term {
 
     /// The stream of a coordinate.
     pub fn stream(scope: &str, entity: &str, lane: u32) -> Self {
-        let mut bytes = Vec::with_capacity(scope.len() + entity.len() + 6);
-        bytes.push(Field::Stream as u8);
-        put_stream(scope, entity, lane, &mut bytes);
-        Self { bytes }
+        let mut term = Self { bytes: Vec::with_capacity(scope.len() + entity.len() + 6) };
+        term.set_stream(scope, entity, lane);
+        term
+    }
+
+    /// Becomes the stream of a coordinate, in the memory it has.
+    pub fn set_stream(&mut self, scope: &str, entity: &str, lane: u32) {
+        self.bytes.clear();
+        self.bytes.push(Field::Stream as u8);
+        put_stream(scope, entity, lane, &mut self.bytes);
     }
 
     /// The events on a lane.

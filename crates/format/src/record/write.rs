@@ -135,6 +135,29 @@ fn put(record: &mut [u8], at: usize, bytes: &[u8]) {
     record[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
+/// Scope, entity and lane of a record that [`encode`] wrote, with or without its place.
+///
+/// ```
+/// # use tidegate_format::{Draft, Facts, record};
+/// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
+/// # let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+/// # let mut bytes = Vec::new();
+/// record::encode(&Draft::new(("shop", "order-7"), "order.placed"), &facts, &mut bytes);
+/// assert_eq!(record::stream(&bytes), ("shop", "order-7", 0));
+/// # Ok::<(), tidegate_format::Error>(())
+/// ```
+///
+/// # Panics
+///
+/// Where `record` is not one whole record that [`encode`] wrote.
+pub fn stream(record: &[u8]) -> (&str, &str, u32) {
+    let [scope, entity] = [layout::SCOPE, layout::ENTITY].map(|field| usize::from(record[field]));
+    let correlation = if record[layout::FLAGS] & layout::FLAG_CORRELATION == 0 { 0 } else { 16 };
+    let names = &record[RECORD_HEAD_BYTES + correlation..];
+    let text = |bytes| std::str::from_utf8(bytes).expect("names are encoded from text");
+    (text(&names[..scope]), text(&names[scope..scope + entity]), number!(record, layout::LANE, u32))
+}
+
 /// Gives an encoded record its place and its checksum, and returns its leaf hash. `first` is the position
 /// of the batch's first event, which turns causes inside the batch into positions; `payload` is what
 /// [`encode`] returned.

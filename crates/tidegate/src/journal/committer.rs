@@ -18,9 +18,10 @@ use tidegate_format::{
     Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Hash, Micros, Place, Placed, Position, Record, Result,
     StoreId, Version, record,
 };
+use tidegate_segment::Term;
 
 use super::heads::{Head, Heads};
-use super::prepare::{Check, Prepared, Stream, duplicate, receipt_of};
+use super::prepare::{Check, Prepared, duplicate, receipt_of};
 use super::ticket::Duty;
 use crate::batch::Conflict;
 use crate::edge::{Edge, Pending};
@@ -156,6 +157,7 @@ impl Committer {
             group.frame.extend_from_slice(&prepared.bytes[FRAME_HEAD_BYTES..]);
         }
         let mut start = group.records.last().map_or(FRAME_HEAD_BYTES, |range| range.end);
+        group.records.reserve(prepared.records.len());
         for record in &prepared.records {
             let end = start + record.length as usize;
             group.records.push(start..end);
@@ -175,14 +177,14 @@ impl Committer {
         for check in &prepared.checks {
             match check {
                 Check::Version(stream, expected) => {
-                    let head = self.head_of(stream)?;
+                    let head = self.head_of(stream.hash, || stream.term.clone())?;
                     let found = head.map_or(Version::EMPTY, |head| head.version);
                     if found != *expected {
                         return Err(Conflict::version(*expected, found, head.map(|head| head.position)));
                     }
                 }
                 Check::Exists(stream, expected) => {
-                    let head = self.head_of(stream)?;
+                    let head = self.head_of(stream.hash, || stream.term.clone())?;
                     if head.is_some() != *expected {
                         return Err(Conflict::exists(head.map(|head| head.position)));
                     }
@@ -249,9 +251,16 @@ impl Committer {
 
     /// Gives every record of a batch its place, and links it to the event before it in its stream.
     fn place(&mut self, prepared: &mut Prepared) -> Result<Receipt> {
+        self.heads.make_room();
         // What can fail comes first, so that a batch is placed whole or not at all.
+        let mut start = FRAME_HEAD_BYTES;
         for item in &prepared.records {
-            self.head_of(&item.stream)?;
+            let bytes = &prepared.bytes[start..start + item.length as usize];
+            self.head_of(item.stream, || {
+                let (scope, entity, lane) = record::stream(bytes);
+                Term::stream(scope, entity, lane)
+            })?;
+            start += bytes.len();
         }
         let first = self.next;
         let mut events = Vec::with_capacity(prepared.records.len());
@@ -259,12 +268,12 @@ impl Committer {
         for item in &prepared.records {
             let (bytes, behind) = rest.split_at_mut(item.length as usize);
             rest = behind;
-            let head = self.heads.get(item.stream.hash).unwrap_or_default();
+            let head = self.heads.get(item.stream).unwrap_or_default();
             let (position, version) = (self.next, head.version.next());
             let placed =
                 Placed { position, version, previous: head.position, link: head.leaf, time: self.time };
             let leaf = record::place(bytes, &placed, first, &item.payload);
-            self.heads.put(item.stream.hash, Head { version, position, leaf });
+            self.heads.put(item.stream, Head { version, position, leaf });
             events.push(Receipted { id: item.id, position, version, leaf });
             self.next = position.next();
         }
@@ -274,17 +283,18 @@ impl Committer {
     }
 
     /// The head of a stream, if it has any events; it is at hand from then on.
-    fn head_of(&mut self, stream: &Stream) -> Result<Option<Head>> {
-        if let Some(head) = self.heads.get(stream.hash) {
+    fn head_of(&mut self, stream: u128, term: impl FnOnce() -> Term) -> Result<Option<Head>> {
+        if let Some(head) = self.heads.get(stream) {
             return Ok(Some(head));
         }
+        let term = term();
         for segment in self.published.log().0.iter().rev() {
-            let Some(postings) = segment.find(&stream.term)? else { continue };
+            let Some(postings) = segment.find(&term)? else { continue };
             let Some(last) = postings.get(postings.count() - 1) else { continue };
             let event = segment.event(last)?;
             let (version, position) = (event.version(), event.position());
             let head = Head { version, position, leaf: event.leaf() };
-            self.heads.put(stream.hash, head);
+            self.heads.put(stream, head);
             return Ok(Some(head));
         }
         Ok(None)

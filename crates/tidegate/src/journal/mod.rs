@@ -8,5 +8,5 @@ mod queue;
 pub(crate) use committer::Committer;
 pub(crate) use prepare::{Bench, Ids, Preparation, gates_of, prepare, receipt_of};
 pub(crate) use queue::{Caller, Journal};
-pub(crate) use ticket::{Leads, panicked};
 pub use ticket::Ticket;
+pub(crate) use ticket::{Leads, panicked};

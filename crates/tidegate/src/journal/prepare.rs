@@ -75,8 +75,8 @@ pub(crate) struct PreparedRecord {
     pub(crate) length: u32,
     /// The hash of its payload.
     pub(crate) payload: Hash,
-    /// Its stream.
-    pub(crate) stream: Stream,
+    /// The hash of its stream.
+    pub(crate) stream: u128,
 }
 
 /// Makes ids nobody can predict without asking the system for random bytes each time.
@@ -135,8 +135,15 @@ pub(crate) fn prepare(batch: &Batch, footprint: &Footprint, bench: &Bench<'_>) -
         gates: batch.gates().to_vec(),
         checked: view.head(),
     };
-    let mut work =
-        Work { batch, view, seed: bench.seed, prepared, correlations: Vec::new(), causes: Vec::new() };
+    let mut work = Work {
+        batch,
+        view,
+        seed: bench.seed,
+        prepared,
+        correlations: Vec::with_capacity(drafts.len() - 1),
+        causes: Vec::new(),
+        term: Term::stream("", "", 0),
+    };
     for (index, draft) in drafts.iter().enumerate() {
         let id = draft.id.unwrap_or_else(|| bench.ids.make(bench.micros));
         work.one(index, draft, id).map_err(|error| error.at(Place::Draft(index)))?;
@@ -203,6 +210,8 @@ struct Work<'a> {
     prepared: Prepared,
     correlations: Vec<EventId>,
     causes: Vec<Cause>,
+    /// The stream of the last draft.
+    term: Term,
 }
 
 impl Work<'_> {
@@ -213,10 +222,12 @@ impl Work<'_> {
         }
         let inherited = self.resolve_causes(index, draft)?;
         let correlation = draft.correlation.or(inherited).unwrap_or(id);
-        self.correlations.push(correlation);
+        let batch_end = index + 1 == self.batch.drafts().len();
+        if !batch_end {
+            self.correlations.push(correlation);
+        }
         let noted = if index == 0 { self.batch.noted(self.view.head())? } else { None };
         let draft = noted.as_ref().unwrap_or(draft);
-        let batch_end = index + 1 == self.batch.drafts().len();
         let key = self.prepared.key.as_ref().filter(|_| index == 0);
         let key = key.map(|(key, content)| (key.as_str(), *content));
         let facts = Facts { id, correlation, causes: &self.causes, key, batch_end };
@@ -227,7 +238,9 @@ impl Work<'_> {
             let limit = limit::FRAME_BYTES_MAX;
             return Err(Error::invalid(format!("the batch is larger than {limit} bytes; split it")));
         }
-        let stream = Stream::new(&draft.coordinate, self.seed);
+        let Coordinate { scope, entity, lane } = &draft.coordinate;
+        self.term.set_stream(scope, entity, *lane);
+        let stream = self.seed.hash(self.term.as_bytes());
         self.prepared.records.push(PreparedRecord { id, length: (end - start) as u32, payload, stream });
         Ok(())
     }
