@@ -5,3 +5,4 @@
 mod dcb;
 mod deciding;
 mod house;
+mod linearizable;
