@@ -4,5 +4,6 @@
 
 mod dcb;
 mod deciding;
+mod failed_sync_is_final;
 mod house;
 mod linearizable;

@@ -1,0 +1,37 @@
+//! After a failed sync nothing is called durable any more, whoever asks and however often.
+
+use std::time::Duration;
+
+use tidegate::disk::{Call, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
+use tidegate::{Append, Draft, ErrorKind, Options, Position, Store};
+
+fn draft() -> Draft {
+    Draft::new(("s", "a"), "a.b")
+}
+
+/// The system tells of lost bytes once: the sync after the failed one says all is well. A wait for durability
+/// once ran that second sync and believed it.
+#[test]
+fn a_sync_after_a_failed_one_is_not_believed() {
+    let disk = FaultyDisk::new(1, Model::default());
+    let world = World::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
+    let store = Store::open_in(world, Options { thread: false, ..Options::default() }).unwrap();
+    store.append(draft(), Append::default()).unwrap();
+    store.append(draft(), Append::buffered()).unwrap();
+    disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
+    let first = store.wait_durable(Position(2), Duration::ZERO).unwrap_err();
+    assert_eq!(first.kind(), ErrorKind::Ended, "{first}");
+    for _ in 0..2 {
+        assert_eq!(store.wait_durable(Position(2), Duration::ZERO).unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(store.step().unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(store.append(draft(), Append::default()).unwrap_err().kind(), ErrorKind::Ended);
+    }
+    assert_eq!(store.frontier().durable, Position(1));
+    assert_eq!(store.wait_durable(Position(1), Duration::ZERO).unwrap(), Position(1));
+    assert_eq!(disk.count(Call::Sync), 1, "it is not even tried");
+    drop(store);
+    let disk = disk.reopen();
+    let world = World::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
+    let store = Store::open_in(world, Options::default()).unwrap();
+    assert!(store.frontier().durable >= Position(1));
+}
