@@ -184,13 +184,27 @@ impl Segment {
     /// Reads the whole segment, which is sealed, and finds its events in memory from now on.
     pub(crate) fn index_in_memory(&self) -> Result<()> {
         let live = LiveIndex::new(self.seed);
+        self.add_all(&live)?;
+        self.set_lookup(Lookup::Live(Arc::new(live)));
+        Ok(())
+    }
+
+    /// Finds the events before the first damage in memory from now on, and says how many they are.
+    pub fn index_before_damage(&self) -> u32 {
+        let live = LiveIndex::new(self.seed);
+        // What the damage is, the caller has learned already.
+        let _ = self.add_all(&live);
+        let count = live.count();
+        self.set_lookup(Lookup::Live(Arc::new(live)));
+        count
+    }
+
+    fn add_all(&self, live: &LiveIndex) -> Result<()> {
         for record in Records::new(&self.bytes()?, self.head.salt, self.first()) {
             let (start, record) = record.map_err(|error| error.in_file(&self.name, None))?;
             live.add(&record, start);
         }
-        self.check_end(u64::from(live.count()))?;
-        self.set_lookup(Lookup::Live(Arc::new(live)));
-        Ok(())
+        self.check_end(u64::from(live.count()))
     }
 
     /// Refuses a count of events other than the segment behind it says.

@@ -28,7 +28,8 @@ pub(crate) struct Follower {
     store: StoreFile,
     map: bool,
     published: Arc<Published>,
-    newest: Mutex<Newest>,
+    /// Nothing where damage hides what follows it.
+    newest: Mutex<Option<Newest>>,
 }
 
 /// The newest segment known so far. Its lock makes whoever holds it the one who takes frames in.
@@ -59,7 +60,12 @@ impl Follower {
         check_store(&newest, &store)?;
         let mut report = OpenReport::default();
         let mut segments = load_sealed(world, sealed, newest.head(), options.map)?;
-        report.rebuilt_indexes = Indexer::new(world.clone(), options.map, false).prepare(&segments)?;
+        match Indexer::new(world.clone(), options.map, false).prepare(&segments) {
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                return Self::open_before(error, world, options, store, segments);
+            }
+            rebuilt => report.rebuilt_indexes = rebuilt?,
+        }
         let watermark = WatermarkFile::read(disk, store.salt)?;
         let durable = watermark.map_or(Position::START, |mark| mark.durable);
         let bound = durable.max(vouched(&newest)?);
@@ -71,15 +77,33 @@ impl Follower {
         segments.push(Arc::clone(&newest));
         (report.head, report.segments) = (head, segments.len());
         let published = Arc::new(Published::new(segments, head, head));
-        let newest = Newest {
+        let newest = Mutex::new(Some(Newest {
             identity: identity_of(&newest)?,
             segment: newest,
             sequence: watermark.map_or(0, |mark| mark.sequence),
             waiting: Vec::new(),
-        };
-        let follower =
-            Self { world: world.clone(), store, map: options.map, published, newest: Mutex::new(newest) };
-        Ok((follower, report))
+        }));
+        Ok((Self { world: world.clone(), store, map: options.map, published, newest }, report))
+    }
+
+    /// Shows what stands before a damaged segment that has no index, and its own events before the damage.
+    fn open_before(
+        damage: Error,
+        world: &World,
+        options: &Options,
+        store: StoreFile,
+        mut segments: Vec<Arc<Segment>>,
+    ) -> Result<(Self, OpenReport)> {
+        let sound = segments.iter().take_while(|segment| segment.is_indexed()).count();
+        let Some(damaged) = segments.get(sound) else { return Err(damage) };
+        let head = damaged.first().plus(u64::from(damaged.index_before_damage())).before();
+        segments.truncate(sound + 1);
+        check_expected(options, head)?;
+        let report =
+            OpenReport { head, segments: segments.len(), damage: Some(damage), ..OpenReport::default() };
+        let published = Arc::new(Published::new(segments, head, head));
+        let newest = Mutex::new(None);
+        Ok((Self { world: world.clone(), store, map: options.map, published, newest }, report))
     }
 
     pub(crate) fn published(&self) -> &Arc<Published> {
@@ -96,13 +120,15 @@ impl Follower {
             return Ok(());
         };
         let mut newest = self.newest.lock();
+        let Some(newest) = &mut *newest else { return Ok(()) };
         if watermark.sequence <= newest.sequence {
             return Ok(());
         }
-        self.reopen_if_replaced(&mut newest)?;
-        self.catch_up(&mut newest, &watermark)?;
+        self.reopen_if_replaced(newest)?;
+        self.catch_up(newest, &watermark)?;
         newest.sequence = watermark.sequence;
-        self.take_up_indexes(&mut newest)
+        self.take_up_indexes(newest);
+        Ok(())
     }
 
     /// A writer that recovered puts a copy in the place of the active segment; what this process holds open
@@ -146,15 +172,8 @@ impl Follower {
     }
 
     /// Takes the index files into use that the writer has finished since.
-    fn take_up_indexes(&self, newest: &mut Newest) -> Result<()> {
-        let mut waiting = Vec::new();
-        for segment in newest.waiting.drain(..) {
-            if segment.load_index(&*self.world.disk, self.map).is_err() {
-                waiting.push(segment);
-            }
-        }
-        newest.waiting = waiting;
-        Ok(())
+    fn take_up_indexes(&self, newest: &mut Newest) {
+        newest.waiting.retain(|segment| segment.load_index(&*self.world.disk, self.map).is_err());
     }
 
     fn put_newest(&self, newest: &mut Newest, segment: Segment, identity: Identity, instead: bool) {
