@@ -1,0 +1,85 @@
+//! A simulated machine with one store on it, and the same events every time.
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use tidegate::disk::{FaultyDisk, Model, SeededRandom, SimulatedClock, World};
+use tidegate::{Access, Options, Result, Store};
+
+use super::known::Known;
+use super::question::{Question, question};
+use super::story::{Sketch, append, sketch};
+
+/// Bytes of a segment: about five events.
+const SEGMENT_BYTES: u64 = 1000;
+
+/// A simulated machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Ground {
+    pub(crate) disk: FaultyDisk,
+    clock: SimulatedClock,
+    random: SeededRandom,
+}
+
+impl Ground {
+    pub(crate) fn new(seed: u64) -> Self {
+        let clock = SimulatedClock::new(1_795_000_000_000_000);
+        Self { disk: FaultyDisk::new(seed, Model::default()), clock, random: SeededRandom::new(seed) }
+    }
+
+    /// The same machine once more, its process killed.
+    pub(crate) fn fork(&self) -> Self {
+        Self { disk: self.disk.fork(), ..self.clone() }.restarted()
+    }
+
+    /// The next process on the same machine.
+    pub(crate) fn restarted(&self) -> Self {
+        Self { disk: self.disk.reopen(), ..self.clone() }
+    }
+
+    pub(crate) fn world(&self) -> World {
+        World::simulated(&self.disk, &self.clock, &self.random)
+    }
+
+    pub(crate) fn open(&self, access: Access, map: bool) -> Result<Store> {
+        let segment_bytes = SEGMENT_BYTES;
+        let options = Options { access, map, segment_bytes, thread: false, ..Options::default() };
+        Store::open_in(self.world(), options)
+    }
+
+    /// The names of the index files.
+    pub(crate) fn indexes(&self) -> Vec<String> {
+        self.disk.at_rest().names_in("index")
+    }
+
+    /// The bytes of a file.
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
+        self.disk.at_rest().read(name).expect("the file is there")
+    }
+
+    /// Appends batches to a store here and closes it; what it holds then.
+    pub(crate) fn filled(seed: u64, batches: usize) -> (Self, Vec<Known>) {
+        let (ground, mut log) = (Self::new(seed), Vec::new());
+        let store = ground.open(Access::Create, true).expect("an empty disk opens");
+        for batch in self::batches(batches) {
+            append(&store, &mut log, &batch).expect("the disk does not fail");
+        }
+        store.close().expect("the disk does not fail");
+        (ground.restarted(), log)
+    }
+}
+
+/// The same batches every time.
+pub(crate) fn batches(count: usize) -> Vec<Vec<Sketch>> {
+    samples(&proptest::collection::vec(sketch(), 1..5), count)
+}
+
+/// The same questions every time.
+pub(crate) fn questions(count: usize) -> Vec<Question> {
+    samples(&question(), count)
+}
+
+fn samples<S: Strategy>(strategy: &S, count: usize) -> Vec<S::Value> {
+    let mut runner = TestRunner::deterministic();
+    let sample = |_| strategy.new_tree(&mut runner).expect("nothing is filtered out").current();
+    (0..count).map(sample).collect()
+}

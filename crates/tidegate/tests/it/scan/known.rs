@@ -1,0 +1,41 @@
+//! An event as the tests know it.
+
+use tidegate::format::Hash;
+use tidegate::{Cause, Coordinate, Event, EventId, Position, Query, Read, Result, Version, View};
+
+/// All that queries look at, and enough more to tell an event from any other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) position: Position,
+    pub(crate) version: Version,
+    pub(crate) id: EventId,
+    pub(crate) stream: Coordinate,
+    pub(crate) kind: String,
+    pub(crate) tags: Vec<String>,
+    pub(crate) causes: Vec<Cause>,
+    pub(crate) correlation: EventId,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) leaf: Hash,
+}
+
+impl Known {
+    pub(crate) fn of(event: &Event) -> Self {
+        Self {
+            position: event.position(),
+            version: event.version(),
+            id: event.id(),
+            stream: event.coordinate(),
+            kind: event.kind().to_owned(),
+            tags: event.tags().map(str::to_owned).collect(),
+            causes: event.causes().collect(),
+            correlation: event.correlation(),
+            payload: event.payload().to_vec(),
+            leaf: event.leaf(),
+        }
+    }
+}
+
+/// All events of a view, one after the other.
+pub(crate) fn scan(view: &View) -> Result<Vec<Known>> {
+    view.read(&Query::ALL, Read::all()).map(|event| Ok(Known::of(&event?))).collect()
+}
