@@ -100,21 +100,6 @@ impl Segment {
         self.set_lookup(Lookup::File(Arc::new(index)));
         Ok(())
     }
-
-    /// The level of an event in the causal graph, from its index file. Where that turns out to be missing or
-    /// damaged it is not believed any more, and has to be built before this can be asked again.
-    pub fn level(&self, event: u32) -> Result<u32> {
-        match &*self.lookup() {
-            Lookup::File(index) => index.level(event).or_else(|error| {
-                self.index_in_memory()?;
-                Err(error.in_file(&index_path(self.first()), None))
-            }),
-            Lookup::Live(_) => {
-                let error = Error::damaged("the index file is missing", "an index", "none");
-                Err(error.in_file(&index_path(self.first()), None))
-            }
-        }
-    }
 }
 
 /// The file's bytes on the heap, where there is room for them.

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
-use tidegate_format::{EventId, Record};
+use tidegate_format::{EventId, Position, Record, Result};
 
 use crate::column::{Column32, Column64, Rows};
+use crate::lineage::{CauseBlock, LiveLineage};
 use crate::recent::Recent;
 use crate::table::{Filler, Table};
 use crate::term::{self, Field, Seed, Term};
@@ -50,6 +51,7 @@ pub struct LiveIndex {
     /// Texts: the length in bytes, then the bytes, four to a cell.
     texts: Column32,
     texts_end: AtomicU32,
+    lineage: LiveLineage,
     writing: Mutex<Writing>,
 }
 
@@ -103,6 +105,7 @@ impl LiveIndex {
             blocks_end: AtomicU32::new(1),
             texts: Column32::new(),
             texts_end: AtomicU32::new(1),
+            lineage: LiveLineage::new(),
             writing: Mutex::new(writing),
         }
     }
@@ -124,6 +127,9 @@ impl LiveIndex {
             let mut find = || self.term(terms, field, bytes, event);
             let number = if field.repeats() { recent.find(bytes, find) } else { find() };
             self.add_event(number, event);
+            if let Some(cause) = term::local_cause(bytes) {
+                self.lineage.add(event, cause);
+            }
         });
         self.count.store(event + 1, Ordering::Release);
     }
@@ -181,6 +187,22 @@ impl LiveIndex {
         }
     }
 
+    /// Reads the causes of the events around `event` into a block.
+    pub(crate) fn fill_causes(&self, event: u32, block: &mut CauseBlock) {
+        self.lineage.fill(event, self.count(), block);
+    }
+
+    /// The level of an event in the causal graph, if it is known.
+    pub fn level(&self, event: u32) -> Option<u32> {
+        self.lineage.level(event)
+    }
+
+    /// Makes the levels of all its events known. `first` is the position of the first one, and `level_of`
+    /// gives the levels of events of earlier segments.
+    pub fn make_levels(&self, first: Position, level_of: impl Fn(Position) -> Result<u32>) -> Result<()> {
+        self.lineage.make_levels(self.count(), first, level_of)
+    }
+
     /// Bytes of memory it takes.
     pub fn memory(&self) -> usize {
         let terms = &self.terms;
@@ -189,6 +211,7 @@ impl LiveIndex {
             .map(Column32::memory)
             .chain(self.ids.iter().map(Column64::memory))
             .chain([terms.rows.memory(), self.id_table.memory(), self.term_table.memory()])
+            .chain([self.lineage.memory()])
             .sum()
     }
 

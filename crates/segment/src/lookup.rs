@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use tidegate_format::Result;
+use tidegate_format::{Position, Result};
 
 use crate::index::{self, FileIndex};
+use crate::lineage::CauseBlock;
 use crate::live::{LiveIndex, LivePostings};
 use crate::term::{Field, Seed, Term};
 
@@ -65,6 +66,34 @@ impl Lookup {
             Self::File(index) => {
                 index.with_prefix(field, prefix, |text, postings| each(text, Postings::File(postings)))
             }
+        }
+    }
+
+    /// The events of this segment that have the event at this position as a cause.
+    pub fn effects(&self, cause: Position) -> Result<Option<Postings>> {
+        match self {
+            Self::Live(index) => Ok(index.find(&Term::cause(cause)).map(Postings::Live)),
+            Self::File(index) => Ok(index.effects(cause)?.map(Postings::File)),
+        }
+    }
+
+    /// The level of an event in the causal graph; nothing where it is not known yet, which is so in memory
+    /// only.
+    pub fn level(&self, event: u32) -> Result<Option<u32>> {
+        match self {
+            Self::Live(index) => Ok(index.level(event)),
+            Self::File(index) => index.level(event).map(Some),
+        }
+    }
+
+    /// Reads the causes of the events around `event` into a block.
+    pub(crate) fn fill_causes(&self, event: u32, block: &mut CauseBlock) -> Result<()> {
+        match self {
+            Self::Live(index) => {
+                index.fill_causes(event, block);
+                Ok(())
+            }
+            Self::File(index) => index.fill_causes(event, block),
         }
     }
 

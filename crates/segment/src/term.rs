@@ -112,6 +112,15 @@ pub(crate) fn parse_stream(value: &[u8]) -> Option<Coordinate> {
     Some(Coordinate::new(name(scope)?, name(entity)?).lane(u32::from_be_bytes(*lane)))
 }
 
+/// The position in the term of a local cause.
+pub(crate) fn local_cause(term: &[u8]) -> Option<Position> {
+    let (field, value) = term.split_first()?;
+    if *field != Field::Cause as u8 {
+        return None;
+    }
+    value.try_into().ok().map(|raw| Position(u64::from_be_bytes(raw)))
+}
+
 /// Calls `each` with every term of a record, as the bytes of [`Term::as_bytes`]. A term that stands in the
 /// record twice comes twice. The stream comes first.
 pub fn of_record(record: &Record<'_>, each: impl FnMut(Field, &[u8])) {

@@ -12,14 +12,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tidegate_disk::Block;
 use tidegate_format::{Error, Position, Result, SegmentHead, hash};
 
-use super::graph::{Effects, Parents};
+use super::graph::{self, Effects, Parents};
 use super::head::{FIELD_COUNT, Head, Owner, SECTION_COUNT, Section};
 use super::number::malformed;
 use super::packed::Packed;
 use super::postings::Postings;
 use super::terms::Terms;
 use super::{filter, ids};
-use crate::term::{Field, Seed, Term};
+use crate::lineage::CauseBlock;
+use crate::term::{self, Field, Seed, Term};
 
 /// The index file of a sealed segment. Events are counted from 0 within the segment.
 ///
@@ -90,7 +91,7 @@ impl FileIndex {
     /// The events of a term.
     pub fn find(&self, term: &Term) -> Result<Option<Postings>> {
         let bytes = term.as_bytes();
-        if let Some(cause) = local_cause(bytes) {
+        if let Some(cause) = term::local_cause(bytes) {
             return self.effects(cause);
         }
         let found = self.terms()?.find(self.numbers(bytes[0]), bytes)?;
@@ -178,6 +179,12 @@ impl FileIndex {
         Parents::read(self.section(Section::Parents)?, self.head.count, event, position)
     }
 
+    /// Reads the causes of the events around `event` into a block.
+    pub(crate) fn fill_causes(&self, event: u32, block: &mut CauseBlock) -> Result<()> {
+        self.check_event(event)?;
+        graph::fill_causes(self.section(Section::Parents)?, self.head.count, self.first, event, block)
+    }
+
     /// The level of an event: 0 without local causes, otherwise one more than the highest level of a cause.
     pub fn level(&self, event: u32) -> Result<u32> {
         self.column(Section::Levels, event)
@@ -185,16 +192,25 @@ impl FileIndex {
 
     /// The events of this segment that have the event at this position as a cause.
     pub fn effects(&self, cause: Position) -> Result<Option<Postings>> {
+        self.all_effects()?.find(cause)
+    }
+
+    /// Calls `each` with every cause from `from` up to but without `to` that has effects in this segment, and
+    /// with how many they are; the causes ascend.
+    pub fn effect_counts(&self, from: Position, to: Position, each: impl FnMut(Position, u32)) -> Result<()> {
+        self.all_effects()?.counts(from, to, each)
+    }
+
+    fn all_effects(&self) -> Result<Effects<'_>> {
         self.check(Section::Effects)?;
         self.check(Section::Lists)?;
-        let effects = Effects {
+        Ok(Effects {
             block: &self.block,
             section: self.range(Section::Effects),
             lists: self.range(Section::Lists),
             first: self.first,
             limit: self.head.count,
-        };
-        effects.find(cause)
+        })
     }
 
     fn column(&self, section: Section, event: u32) -> Result<u32> {
@@ -261,13 +277,4 @@ impl FileIndex {
         self.held[section as usize].store(true, Ordering::Relaxed);
         Ok(())
     }
-}
-
-/// The position in the term of a local cause.
-fn local_cause(term: &[u8]) -> Option<Position> {
-    let (field, value) = term.split_first()?;
-    if *field != Field::Cause as u8 {
-        return None;
-    }
-    value.try_into().ok().map(|raw| Position(u64::from_be_bytes(raw)))
 }

@@ -14,9 +14,10 @@ use tidegate_format::{Error, Position, Result};
 use super::deltas::{self, RUN};
 use super::number::{malformed, put_varint, u32_at, u64_at, varint, varint32};
 use super::postings::Postings;
+use crate::lineage::{CAUSE_BLOCK, CauseBlock};
 
 /// Events for which there is one place in the section of parents.
-const PARENTS_BLOCK: u32 = 32;
+const PARENTS_BLOCK: u32 = CAUSE_BLOCK;
 /// Causes of a block of effects.
 const EFFECTS_BLOCK: usize = 32;
 /// Bytes of a block's entry: its first cause, and where its effects start.
@@ -94,6 +95,36 @@ impl Iterator for Parents<'_> {
         self.more &= cause.is_some();
         cause.map(Position)
     }
+}
+
+/// Reads the causes of the events around `event` into a block; `first` is the position of the segment's first
+/// event, and `count` how many events it has.
+pub(super) fn fill_causes(
+    bytes: &[u8],
+    count: u32,
+    first: Position,
+    event: u32,
+    block: &mut CauseBlock,
+) -> Result<()> {
+    look_causes(bytes, count, first, event, block).ok_or_else(|| malformed("the section of parents"))
+}
+
+fn look_causes(bytes: &[u8], count: u32, first: Position, event: u32, block: &mut CauseBlock) -> Option<()> {
+    let (directory, body) = bytes.split_at_checked(count.div_ceil(PARENTS_BLOCK) as usize * 4)?;
+    let mut at = u32_at(directory, (event / PARENTS_BLOCK) as usize * 4)? as usize;
+    let start = block.begin(event);
+    for event in start..count.min(start.saturating_add(PARENTS_BLOCK)) {
+        let position = first.0.saturating_add(u64::from(event));
+        let mut code = varint(body, &mut at)?;
+        // Zero stands for no cause at all.
+        while code != 0 {
+            let cause = position.checked_sub(code >> 1).filter(|cause| (1..position).contains(cause))?;
+            block.add(Position(cause));
+            code = if code & 1 == 1 { varint(body, &mut at)? } else { 0 };
+        }
+        block.end_event();
+    }
+    Some(())
 }
 
 /// Appends the section of effects: pairs of a cause's position and an event, ascending, each once. Lists too
@@ -176,6 +207,31 @@ impl Effects<'_> {
         Ok(None)
     }
 
+    /// Calls `each` with the causes of a range and the counts of their effects.
+    pub(super) fn counts(
+        &self,
+        from: Position,
+        to: Position,
+        mut each: impl FnMut(Position, u32),
+    ) -> Result<()> {
+        let (directory, body) = self.split().ok_or_else(malformed_effects)?;
+        let blocks = directory.len() / EFFECTS_ENTRY;
+        for block in block_of(directory, from.0).unwrap_or(0)..blocks {
+            let mut walk = Walk::at(directory, body, block)?;
+            let end = if block + 1 < blocks { Walk::at(directory, body, block + 1)?.at } else { body.len() };
+            while walk.at < end {
+                let group = walk.step().ok_or_else(malformed_effects)?;
+                if walk.cause >= to.0 {
+                    return Ok(());
+                }
+                if walk.cause >= from.0 {
+                    each(Position(walk.cause), group.count());
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn split(&self) -> Option<(&[u8], &[u8])> {
         let (length, rest) = self.block.get(self.section.clone())?.split_first_chunk()?;
         rest.split_at_checked(u32::from_le_bytes(*length) as usize)
@@ -204,6 +260,33 @@ enum Group {
     Here { count: u32, first: u32, gaps: usize },
 }
 
+impl Group {
+    fn count(&self) -> u32 {
+        match self {
+            Self::Far { count, .. } | Self::Here { count, .. } => *count,
+        }
+    }
+}
+
+/// The first cause of a block of effects.
+fn first_of(directory: &[u8], block: usize) -> u64 {
+    u64_at(directory, block * EFFECTS_ENTRY).unwrap_or(u64::MAX)
+}
+
+/// The last block of effects whose first cause is not past `cause`.
+fn block_of(directory: &[u8], cause: u64) -> Option<usize> {
+    let (mut low, mut high) = (0, directory.len() / EFFECTS_ENTRY);
+    while low < high {
+        let middle = low.midpoint(high);
+        if first_of(directory, middle) <= cause {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low.checked_sub(1)
+}
+
 /// A walk over the causes of one block.
 struct Walk<'a> {
     body: &'a [u8],
@@ -215,20 +298,14 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// A walk over the last block whose first cause is not past `cause`.
     fn to(directory: &[u8], body: &'a [u8], cause: u64) -> Result<Option<Self>> {
-        let first_of = |block: usize| u64_at(directory, block * EFFECTS_ENTRY).unwrap_or(u64::MAX);
-        let (mut low, mut high) = (0, directory.len() / EFFECTS_ENTRY);
-        while low < high {
-            let middle = low.midpoint(high);
-            if first_of(middle) <= cause {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        let Some(block) = low.checked_sub(1) else { return Ok(None) };
+        block_of(directory, cause).map(|block| Self::at(directory, body, block)).transpose()
+    }
+
+    /// A walk over a block.
+    fn at(directory: &[u8], body: &'a [u8], block: usize) -> Result<Self> {
         let at = u32_at(directory, block * EFFECTS_ENTRY + 8).ok_or_else(malformed_effects)? as usize;
-        let before = first_of(block).checked_sub(1).ok_or_else(malformed_effects)?;
-        Ok(Some(Self { body, at, cause: before }))
+        let before = first_of(directory, block).checked_sub(1).ok_or_else(malformed_effects)?;
+        Ok(Self { body, at, cause: before })
     }
 
     fn step(&mut self) -> Option<Group> {

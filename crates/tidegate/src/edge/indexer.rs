@@ -5,12 +5,13 @@
 //! X1. One segment is indexed at a time, and only when every earlier one is.
 //! X2. Nothing waits for it but a writer that has run too many segments ahead.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tidegate_disk::World;
 use tidegate_format::{Error, ErrorKind, Result};
-use tidegate_segment::Segment;
+use tidegate_segment::{Lineage, Segment, index_path};
 
 use super::identity::salvage;
 use crate::published::{Log, Published};
@@ -110,9 +111,15 @@ impl Indexer {
 }
 
 fn build(log: &Log, segment: &Segment) -> Result<Vec<u8>> {
+    let lineage = RefCell::new(Lineage::default());
     segment.build_index(|position| match log.locate(position) {
         Some((_, earlier)) if earlier.first() < segment.first() => {
-            earlier.level((position.0 - earlier.first().0) as u32)
+            let event = (position.0 - earlier.first().0) as u32;
+            earlier.level(event, &mut lineage.borrow_mut())?.ok_or_else(|| {
+                // Its file turned out to be damaged just now; it is built first (X1).
+                let error = Error::damaged("the index file is missing", "an index", "none");
+                error.in_file(&index_path(earlier.first()), None)
+            })
         }
         _ => Err(Error::damaged("a cause is not in an earlier segment", "an earlier event", position)),
     })

@@ -40,7 +40,7 @@ mod file;
 #[cfg(test)]
 mod tests;
 
-#[doc = include_str!("../INDEX.md")]
+#[doc = include_str!("../../INDEX.md")]
 pub mod format {}
 
 pub use build::build;

@@ -1,0 +1,92 @@
+//! The causal graph of a segment: causes, effects and levels, whatever finds its events.
+
+use std::sync::Arc;
+
+use tidegate_format::{Error, ErrorKind, Position, Result};
+
+use crate::lineage::CauseBlock;
+use crate::lookup::{Lookup, Postings};
+use crate::segment::Segment;
+
+/// What was read of a segment's causes around the last event, so that the next one needs no search.
+#[derive(Debug, Default)]
+pub struct Lineage {
+    first: Position,
+    lookup: Option<Arc<Lookup>>,
+    block: CauseBlock,
+}
+
+impl Segment {
+    /// The events here that have the event at this position as a cause.
+    pub fn effects(&self, cause: Position) -> Result<Option<Postings>> {
+        self.ask_again(self.lookup().effects(cause), |lookup| lookup.effects(cause))
+    }
+
+    /// Calls `each` with every cause from `from` up to but without `to` that has effects here, and with how
+    /// many, as its index file says. A segment without one, or with a damaged one, is an error of kind
+    /// `Damaged`.
+    pub fn effect_counts(&self, from: Position, to: Position, each: impl FnMut(Position, u32)) -> Result<()> {
+        match &*self.lookup() {
+            Lookup::Live(_) => Err(Error::damaged("the index file is missing", "an index", "none")),
+            Lookup::File(index) => index.effect_counts(from, to, each),
+        }
+    }
+
+    /// The level of event `n` in the causal graph: 0 without local causes, otherwise one more than the highest
+    /// level of a cause. Nothing where it is not known yet; [`make_levels`](Self::make_levels) helps.
+    #[inline]
+    pub fn level(&self, n: u32, lineage: &mut Lineage) -> Result<Option<u32>> {
+        self.ask_through(lineage, |lookup, _| lookup.level(n))
+    }
+
+    /// The local causes of event `n`, which is there, in the order in which it gives them. Those of events
+    /// near it are read with them.
+    #[inline]
+    pub fn causes<'a>(&self, n: u32, lineage: &'a mut Lineage) -> Result<&'a [Position]> {
+        if lineage.first != self.first() || lineage.block.of(n).is_none() {
+            self.ask_through(lineage, |lookup, block| lookup.fill_causes(n, block))?;
+        }
+        lineage.block.of(n).ok_or_else(|| Error::invalid(format!("event {n} is past the segment's end")))
+    }
+
+    /// Makes the levels of its events known. `level_of` gives those of events of earlier segments.
+    pub fn make_levels(&self, level_of: impl Fn(Position) -> Result<u32>) -> Result<()> {
+        match &*self.lookup() {
+            Lookup::Live(index) => index.make_levels(self.first(), level_of),
+            Lookup::File(_) => Ok(()),
+        }
+    }
+
+    /// Asks the lookup that stands in `lineage`, or a new one where that is of another segment or damaged.
+    #[inline]
+    fn ask_through<T>(
+        &self,
+        lineage: &mut Lineage,
+        question: impl Fn(&Lookup, &mut CauseBlock) -> Result<T>,
+    ) -> Result<T> {
+        if lineage.first != self.first() {
+            *lineage = Lineage { first: self.first(), lookup: None, block: CauseBlock::default() };
+        }
+        let Lineage { lookup, block, .. } = lineage;
+        let asked = question(lookup.get_or_insert_with(|| self.lookup()), block);
+        if asked.is_ok() {
+            return asked;
+        }
+        let answer = self.ask_again(asked, |lookup| question(lookup, block))?;
+        *lookup = Some(self.lookup());
+        Ok(answer)
+    }
+
+    /// The answer; where it says that the index file is damaged, that of the segment itself.
+    fn ask_again<T>(&self, asked: Result<T>, question: impl FnOnce(&Lookup) -> Result<T>) -> Result<T> {
+        match asked {
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                if self.is_indexed() {
+                    self.index_in_memory()?;
+                }
+                question(&self.lookup())
+            }
+            other => other,
+        }
+    }
+}
