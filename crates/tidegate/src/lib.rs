@@ -24,11 +24,12 @@
 //!
 //! Reading order: [`Store`] (the facade), [`Options`] and [`Append`] (how), [`Draft`] and [`Batch`] (what
 //! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`Read`] and [`Events`]
-//! (reading), [`Error`] (what can go wrong and what to do).
+//! (reading), [`graph`] (what led to what), [`Error`] (what can go wrong and what to do).
 pub mod settings;
 pub mod receipt;
 mod published;
 mod read;
+pub mod graph;
 pub mod batch;
 pub mod decide;
 pub mod report;

@@ -9,5 +9,6 @@ mod stats;
 pub use events::Events;
 pub use query::{Item, Query};
 pub use range::Read;
+pub(crate) use set::Set;
 pub use stats::Stats;
 pub use view::View;

@@ -31,6 +31,12 @@ impl View {
         Self { log: published.log(), head }
     }
 
+    /// The log as it was when this position was its last one. A position past the head changes nothing.
+    #[must_use]
+    pub fn until(&self, position: Position) -> Self {
+        Self { log: Arc::clone(&self.log), head: self.head.min(position) }
+    }
+
     /// The last position it shows; 0 where the log is empty.
     pub fn head(&self) -> Position {
         self.head
@@ -132,7 +138,9 @@ impl View {
     }
 
     /// The segments with how many of their events are visible.
-    pub(crate) fn segments(&self) -> impl DoubleEndedIterator<Item = (&Arc<Segment>, u32)> {
+    pub(crate) fn segments(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (&Arc<Segment>, u32)> + ExactSizeIterator {
         self.log.0.iter().enumerate().map(|(at, segment)| (segment, self.visible_in(at)))
     }
 

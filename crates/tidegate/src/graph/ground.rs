@@ -1,0 +1,119 @@
+//! The ground that walks go over: causes, effects and levels by position, at one moment of the log.
+//!
+//! Invariants:
+//!
+//! G1. Records are never read; what is read follows the number of causes and effects, not their payloads.
+//! G2. A cause has a lower position than its effect, so positions are an order of the graph.
+
+use std::sync::Arc;
+
+use tidegate_format::{Error, ErrorKind, Place, Position, Result};
+use tidegate_segment::{Lineage, Postings, Segment};
+
+use crate::read::View;
+
+/// Reads the graph of a view, and keeps what was read last.
+#[derive(Debug)]
+pub(super) struct Ground {
+    view: View,
+    /// The segment of the last position: its place in the view's list, its first position, its next one.
+    at: usize,
+    first: Position,
+    next: Position,
+    lineage: Lineage,
+}
+
+impl Ground {
+    pub(super) fn new(view: &View) -> Self {
+        let (first, next) = (Position::START, Position::START);
+        Self { view: view.clone(), at: 0, first, next, lineage: Lineage::default() }
+    }
+
+    pub(super) fn view(&self) -> &View {
+        &self.view
+    }
+
+    pub(super) fn head(&self) -> Position {
+        self.view.head()
+    }
+
+    /// Refuses a position at which the view has no event.
+    pub(super) fn check(&self, event: Position) -> Result<()> {
+        if (Position(1)..=self.head()).contains(&event) {
+            return Ok(());
+        }
+        let message = format!("there is no event at this position, the last one is {}", self.head());
+        Err(Error::new(ErrorKind::Missing, message).at(Place::Event(event)))
+    }
+
+    /// The segment of an event, its place in the list, and the event's place in it.
+    #[inline]
+    pub(super) fn place(&mut self, event: Position) -> Result<(usize, u32)> {
+        if event < self.first || event >= self.next {
+            self.check(event)?;
+            self.at = self.view.segment_of(event);
+            let Some((segment, count)) = self.view.segment(self.at) else {
+                return Err(Error::damaged("an event has no segment", "a segment", "none"));
+            };
+            (self.first, self.next) = (segment.first(), segment.first().plus(u64::from(count)));
+        }
+        Ok((self.at, (event.0 - self.first.0) as u32))
+    }
+
+    /// The local causes of an event, in the order in which it gives them; one may come twice.
+    #[inline]
+    pub(super) fn causes(&mut self, event: Position) -> Result<&[Position]> {
+        let (at, n) = self.place(event)?;
+        let Some((segment, _)) = self.view.segment(at) else { return Ok(&[]) };
+        segment.causes(n, &mut self.lineage)
+    }
+
+    /// The level of an event.
+    #[inline]
+    pub(super) fn level(&mut self, event: Position) -> Result<u32> {
+        // An index file that turns out to be damaged is replaced by one in memory, whose levels are not known.
+        let attempts = self.view.segments().len() + 1;
+        for _ in 0..attempts {
+            let (at, n) = self.place(event)?;
+            let Some((segment, _)) = self.view.segment(at) else { break };
+            match segment.level(n, &mut self.lineage)? {
+                Some(level) => return Ok(level),
+                None => self.make_levels(at)?,
+            }
+        }
+        Err(Error::damaged("the index files break as fast as they are read", "levels", "none"))
+    }
+
+    /// Makes the levels known of the segments in memory up to one, the earliest first.
+    #[cold]
+    fn make_levels(&self, to: usize) -> Result<()> {
+        for (segment, _) in self.view.segments().take(to + 1) {
+            let lineage = std::cell::RefCell::new(Lineage::default());
+            let made = segment.make_levels(|cause| {
+                let Some((earlier, _)) = self.view.segment(self.view.segment_of(cause)) else { return Ok(0) };
+                let event = (cause.0 - earlier.first().0) as u32;
+                let level = earlier.level(event, &mut lineage.borrow_mut())?;
+                level.ok_or_else(|| Error::damaged("a level is not known", "a level", "none"))
+            });
+            match made {
+                // An earlier one has gone back to memory meanwhile; its turn comes again.
+                Err(error) if error.kind() == ErrorKind::Damaged => {}
+                made => made?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A segment of the view, with how many of its events are visible.
+    pub(super) fn segment(&self, at: usize) -> Option<(&Arc<Segment>, u32)> {
+        self.view.segment(at)
+    }
+
+    /// The effects of an event in one segment of the view, and how many of them are visible.
+    pub(super) fn effects(&self, event: Position, at: usize) -> Result<Option<(Postings, u32)>> {
+        let Some((segment, count)) = self.view.segment(at) else { return Ok(None) };
+        let Some(postings) = segment.effects(event)? else { return Ok(None) };
+        let visible = postings.rank(count);
+        Ok((visible > 0).then_some((postings, visible)))
+    }
+}

@@ -1,0 +1,127 @@
+//! Positions: the answers of the graph, one by one as they are asked for.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use tidegate_format::{Position, Result};
+
+use super::ground::Ground;
+use crate::read::{Query, Set};
+
+/// Finds the next event of an answer.
+pub(super) trait Step: fmt::Debug + Send {
+    /// The next event; nothing where there is none any more.
+    fn step(&mut self, ground: &mut Ground) -> Result<Option<Position>>;
+
+    /// Whether the events come from the last one to the first.
+    fn backwards(&self) -> bool {
+        false
+    }
+}
+
+/// The positions of events, found as they are asked for. It holds its view: what is appended later does not
+/// show. After an error it ends.
+#[derive(Debug)]
+pub struct Positions {
+    ground: Ground,
+    step: Box<dyn Step>,
+    only: Vec<Filter>,
+    done: bool,
+}
+
+impl Positions {
+    pub(super) fn new(ground: Ground, step: impl Step + 'static) -> Self {
+        Self { ground, step: Box::new(step), only: Vec::new(), done: false }
+    }
+
+    /// Only those that a query selects.
+    #[must_use]
+    pub fn only(mut self, query: impl Into<Query>) -> Self {
+        self.only.push(Filter::new(query.into()));
+        self
+    }
+
+    fn advance(&mut self) -> Result<Option<Position>> {
+        'events: loop {
+            let Some(event) = self.step.step(&mut self.ground)? else { return Ok(None) };
+            for filter in &mut self.only {
+                if !filter.selects(event, &mut self.ground, self.step.backwards())? {
+                    continue 'events;
+                }
+            }
+            return Ok(Some(event));
+        }
+    }
+}
+
+impl Iterator for Positions {
+    type Item = Result<Position>;
+
+    fn next(&mut self) -> Option<Result<Position>> {
+        if self.done {
+            return None;
+        }
+        let result = self.advance().transpose();
+        self.done = !matches!(result, Some(Ok(_)));
+        result
+    }
+}
+
+/// Tells whether a query selects an event, for events that come in either order.
+#[derive(Debug)]
+pub(super) struct Filter {
+    query: Query,
+    /// The segment that was asked last, and what the query selects in it.
+    segment: Option<(usize, Set)>,
+    /// Events next to each other of which the query selects none.
+    gap: std::ops::Range<u32>,
+    /// An event that it selects, at an end of the gap.
+    hit: Option<u32>,
+}
+
+impl Filter {
+    pub(super) fn new(query: Query) -> Self {
+        Self { query, segment: None, gap: 0..0, hit: None }
+    }
+
+    pub(super) fn selects(&mut self, event: Position, ground: &mut Ground, backwards: bool) -> Result<bool> {
+        let (at, event) = ground.place(event)?;
+        let set = match &self.segment {
+            Some((known, set)) if *known == at => set,
+            _ => {
+                let Some((segment, _)) = ground.segment(at) else { return Ok(false) };
+                (self.gap, self.hit) = (0..0, None);
+                if self.segment.is_none()
+                    && let Cow::Owned(query) = ground.view().resolved(&self.query)?
+                {
+                    self.query = query;
+                }
+                let set = Set::of(&self.query, segment)?;
+                &self.segment.insert((at, set)).1
+            }
+        };
+        if self.gap.contains(&event) {
+            return Ok(false);
+        }
+        if self.hit != Some(event) {
+            if backwards {
+                self.hit = set.last_up_to(event);
+                self.gap = self.hit.map_or(0, |hit| hit + 1)..event + 1;
+            } else {
+                self.hit = set.next_from(event);
+                self.gap = event..self.hit.unwrap_or(u32::MAX);
+            }
+        }
+        Ok(self.hit == Some(event))
+    }
+}
+
+/// Events that are known already.
+#[derive(Debug)]
+pub(super) struct Known(pub(super) std::vec::IntoIter<Position>);
+
+impl Step for Known {
+    fn step(&mut self, _: &mut Ground) -> Result<Option<Position>> {
+        Ok(self.0.next())
+    }
+}

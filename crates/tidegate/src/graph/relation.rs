@@ -1,0 +1,205 @@
+//! How two events or more are related.
+//!
+//! An event's level is above the levels of all its ancestors. A walk backwards that looks for an event of some
+//! level leaves out whatever is not above it.
+
+use tidegate_format::{Position, Result};
+
+use super::ground::Ground;
+use super::marks::Marks;
+use super::positions::Step;
+
+/// Whether `event` is an ancestor of `of`.
+pub(super) fn is_ancestor(ground: &mut Ground, event: Position, of: Position) -> Result<bool> {
+    ground.check(event)?;
+    ground.check(of)?;
+    if event >= of {
+        return Ok(false);
+    }
+    let level = ground.level(event)?;
+    if ground.level(of)? <= level {
+        return Ok(false);
+    }
+    let mut seen = Marks::new(of);
+    let mut open = vec![of];
+    let mut causes = Vec::new();
+    while let Some(next) = open.pop() {
+        causes.clear();
+        causes.extend(ground.causes(next)?.iter().copied().filter(|cause| *cause >= event));
+        if causes.contains(&event) {
+            return Ok(true);
+        }
+        // The nearest to the level that is looked for comes first: it is popped first when pushed last.
+        let start = open.len();
+        for cause in &causes {
+            if seen.insert(*cause) && ground.level(*cause)? > level {
+                open.push(*cause);
+            }
+        }
+        if open.len() > start + 1 {
+            open[start..].sort_unstable_by(|left, right| right.cmp(left));
+        }
+    }
+    Ok(false)
+}
+
+/// All best common causes: the events that are, or are ancestors of, each of these events, and that are no
+/// ancestors of another such.
+///
+/// Events are taken from the last to the first, so that all that is known of one is known when it is taken.
+pub(super) fn common_causes(ground: &mut Ground, events: &[Position]) -> Result<Vec<Position>> {
+    let head = events.iter().max().copied().unwrap_or(Position::START);
+    let mut painting = Painting {
+        reached: vec![Marks::new(head); events.len()],
+        stale: Marks::new(head),
+        open: Marks::new(head),
+        fresh: 0,
+    };
+    for (reached, event) in painting.reached.iter_mut().zip(events) {
+        ground.check(*event)?;
+        reached.insert(*event);
+        painting.fresh += usize::from(painting.open.insert(*event));
+    }
+    let mut best = Vec::new();
+    let mut next = head;
+    while painting.fresh > 0
+        && let Some(event) = painting.open.last_up_to(next)
+    {
+        painting.take(event, ground, &mut best)?;
+        next = event.before();
+    }
+    best.reverse();
+    Ok(best)
+}
+
+/// What is known of events while common causes are looked for.
+struct Painting {
+    /// For each of the events, what leads to it.
+    reached: Vec<Marks>,
+    /// What leads to a common cause.
+    stale: Marks,
+    /// What was found, taken or not.
+    open: Marks,
+    /// How many were found, not taken, and are not stale.
+    fresh: usize,
+}
+
+impl Painting {
+    fn take(&mut self, event: Position, ground: &mut Ground, best: &mut Vec<Position>) -> Result<()> {
+        let was_stale = self.stale.contains(event);
+        let common = was_stale || self.reached.iter().all(|reached| reached.contains(event));
+        if !was_stale {
+            self.fresh -= 1;
+            if common {
+                best.push(event);
+            }
+        }
+        for cause in ground.causes(event)? {
+            let is_new = self.open.insert(*cause);
+            if common {
+                let was_fresh = self.stale.insert(*cause) && !is_new;
+                self.fresh -= usize::from(was_fresh);
+                continue;
+            }
+            self.fresh += usize::from(is_new);
+            for reached in &mut self.reached {
+                if reached.contains(event) {
+                    reached.insert(*cause);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One of the shortest ways along effects from an event to another one, both of them on it; empty where there
+/// is none.
+pub(super) fn path(ground: &mut Ground, from: Position, to: Position) -> Result<Vec<Position>> {
+    ground.check(from)?;
+    ground.check(to)?;
+    if from == to {
+        return Ok(vec![from]);
+    }
+    if from > to {
+        return Ok(Vec::new());
+    }
+    let level = ground.level(from)?;
+    let mut seen = Marks::new(to);
+    // All that was found in the order of its distance, with the place of the effect it was found by.
+    let mut found = vec![(to, 0)];
+    let mut at = 0;
+    let mut causes = Vec::new();
+    while let Some((event, _)) = found.get(at).copied() {
+        causes.clear();
+        causes.extend(ground.causes(event)?.iter().copied().filter(|cause| *cause >= from));
+        for cause in &causes {
+            if *cause == from {
+                return Ok(way_back(&found, from, at));
+            }
+            if seen.insert(*cause) && ground.level(*cause)? > level {
+                found.push((*cause, at));
+            }
+        }
+        at += 1;
+    }
+    Ok(Vec::new())
+}
+
+fn way_back(found: &[(Position, usize)], from: Position, mut at: usize) -> Vec<Position> {
+    let mut way = vec![from];
+    loop {
+        let (event, effect) = found[at];
+        way.push(event);
+        if at == 0 {
+            return way;
+        }
+        at = effect;
+    }
+}
+
+/// The events on any way along effects from an event to another one, without these two, the first one first.
+#[derive(Debug)]
+pub(super) struct Between {
+    /// What leads to the second event and is above the first.
+    leading: Marks,
+    /// What the first event leads to.
+    led: Marks,
+    next: Position,
+    end: Position,
+}
+
+impl Between {
+    pub(super) fn of(from: Position, to: Position, ground: &mut Ground) -> Result<Self> {
+        ground.check(from)?;
+        ground.check(to)?;
+        let (mut leading, mut led) = (Marks::new(to), Marks::new(to));
+        led.insert(from);
+        let level = ground.level(from)?;
+        let mut causes = Vec::new();
+        let mut next = Some(to).filter(|to| *to > from);
+        while let Some(event) = next {
+            causes.clear();
+            causes.extend(ground.causes(event)?.iter().copied().filter(|cause| *cause > from));
+            for cause in &causes {
+                if !leading.contains(*cause) && ground.level(*cause)? > level {
+                    leading.insert(*cause);
+                }
+            }
+            next = leading.last_up_to(event.before());
+        }
+        Ok(Self { leading, led, next: from.next(), end: to })
+    }
+}
+
+impl Step for Between {
+    fn step(&mut self, ground: &mut Ground) -> Result<Option<Position>> {
+        while let Some(event) = self.leading.next_from(self.next).filter(|event| *event < self.end) {
+            self.next = event.next();
+            if ground.causes(event)?.iter().any(|cause| self.led.contains(*cause)) {
+                self.led.insert(event);
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+}
