@@ -24,3 +24,8 @@ bench *args:
 # The example the README opens with.
 quickstart:
     cargo run --release --locked -p tidegate --example quickstart
+
+# Measures the store beside other embedded stores.
+compare *args:
+    CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-crates/compare/target}" cargo build --release --manifest-path crates/compare/batpak/Cargo.toml
+    CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-crates/compare/target}" cargo run --release --manifest-path crates/compare/Cargo.toml -- {{args}}

@@ -1,0 +1,102 @@
+//! Tidegate, as it comes.
+
+use std::path::Path;
+
+use tidegate::{
+    Append, Batch, Condition, Conflict, Draft, EventId, Item, Options, Position, Read, Store, View,
+};
+
+use crate::engine::{About, Decided, Durability, Engine, Entry, Query, Result, Seen, Visit};
+use crate::sample::{Id, Sample};
+
+pub(super) fn entry() -> Entry {
+    Entry { about: About::new("Tidegate", "as it comes; Durability::Synced, relaxed Buffered", &[]), open }
+}
+
+struct Tidegate {
+    store: Store,
+    append: Append,
+}
+
+fn open(directory: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
+    let store = Store::open(directory.join("events"), Options::default())?;
+    let append = match durability {
+        Durability::Synced => Append::synced(),
+        Durability::Relaxed => Append::buffered(),
+    };
+    Ok(Box::new(Tidegate { store, append }))
+}
+
+impl Engine for Tidegate {
+    fn append(&self, events: Vec<Sample>) -> Result {
+        let batch: Batch = events.into_iter().map(draft).collect();
+        self.store.append(batch, self.append)?;
+        Ok(())
+    }
+
+    fn last(&self) -> Result<u64> {
+        Ok(self.store.view()?.head().0)
+    }
+
+    fn read(&self, query: Query<'_>, after: u64, limit: usize, visit: Visit<'_>) -> Result {
+        let read = Read::after(Position(after)).limit(limit);
+        for event in self.store.read(&selected(query), read)? {
+            visit(seen(&event?));
+        }
+        Ok(())
+    }
+
+    fn find(&self, id: Id, visit: Visit<'_>) -> Result {
+        if let Some(event) = self.store.view()?.find(EventId(id))? {
+            visit(seen(&event));
+        }
+        Ok(())
+    }
+
+    fn at(&self, position: u64, visit: Visit<'_>) -> Result {
+        if let Some(event) = self.store.view()?.at(Position(position))? {
+            visit(seen(&event));
+        }
+        Ok(())
+    }
+
+    fn decide(&self, tag: &str, event: Sample) -> Result<Decided> {
+        let (query, view) = (selected(Query::Tag(tag)), self.store.view()?);
+        read_all(&view, &query)?;
+        let condition = Condition::fail_if(query).after(view.head());
+        match self.store.append(Batch::from(draft(event)).only_if(condition), self.append) {
+            Ok(_) => Ok(Decided::Appended),
+            Err(error) if Conflict::of(&error).is_some() => Ok(Decided::Conflict),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn close(self: Box<Self>) -> Result {
+        Ok(self.store.close()?)
+    }
+}
+
+fn read_all(view: &View, query: &tidegate::Query) -> Result {
+    for event in view.read(query, Read::all()) {
+        seen(&event?);
+    }
+    Ok(())
+}
+
+fn draft(event: Sample) -> Draft {
+    let draft = Draft::new((event.scope, event.entity), event.kind);
+    event.tags.into_iter().fold(draft, Draft::tag).bytes(event.payload).id(EventId(event.id))
+}
+
+fn seen(event: &tidegate::Event) -> Seen<'_> {
+    Seen { position: event.position().0, kind: event.kind(), payload: event.payload() }
+}
+
+fn selected(query: Query<'_>) -> tidegate::Query {
+    match query {
+        Query::All => tidegate::Query::ALL,
+        Query::Stream(scope, entity) => tidegate::Query::stream((scope.to_owned(), entity.to_owned())),
+        Query::Kind(kind) => Item::new().kind(kind.to_owned()).into(),
+        Query::Tag(tag) => Item::new().tag(tag.to_owned()).into(),
+    }
+}
