@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::callers::{self, together};
-use super::{Found, Given, Session, figure, open};
+use super::{Found, Given, Session, figure};
 use crate::engine::{Durability, Engine, Result, Skill};
 use crate::grouped::Grouped;
 use crate::sample::{Sample, Samples};
@@ -78,7 +78,7 @@ impl<'a> Appends<'a> {
             let relaxed = stroke.ends_with("relaxed");
             let durability = if relaxed { Durability::Relaxed } else { Durability::Synced };
             let engine: Arc<dyn Engine> =
-                Arc::from(open(Given { directory: &self.folder(), ..self.given }, durability)?);
+                Arc::from(Given { directory: &self.folder(), ..self.given }.open(durability)?);
             self.grouped = (stroke == GROUPED).then(|| Grouped::new(Arc::clone(&engine)));
             (self.engine, self.stroke, self.number) = (Some(engine), stroke.to_owned(), 1);
         }
@@ -143,7 +143,7 @@ impl Session for Appends<'_> {
 
 /// Fills the store, every batch synced, and leaves it open.
 pub(super) fn load(given: Given<'_>, found: Found<'_>) -> Result {
-    let engine = open(given, Durability::Synced)?;
+    let engine = given.open(Durability::Synced)?;
     let samples = Samples::new(given.events);
     let (mut number, mut busy) = (1, Duration::ZERO);
     while number <= given.events {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::callers::{self, together};
-use super::{Found, Given, Session, figure, open};
+use super::{Found, Given, Session, figure};
 use crate::engine::{Decided, Durability, Engine, Result, Skill};
 use crate::sample::Samples;
 
@@ -31,7 +31,7 @@ pub(super) struct Decisions<'a> {
 
 impl<'a> Decisions<'a> {
     pub(super) fn new(given: Given<'a>) -> Result<Self> {
-        let engine = open(given, Durability::Synced)?;
+        let engine = given.open(Durability::Synced)?;
         let (number, shared) = (AtomicU64::new(given.events + 1), AtomicU64::new(0));
         Ok(Self { engine, given, number, shared, slice: 0 })
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{About, Engine, Entry, Result, Skill};
+use crate::engine::{About, Durability, Engine, Entry, Result, Skill};
 
 /// One part of the comparison, which has a process of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -45,6 +45,12 @@ pub struct Given<'a> {
     pub events: u64,
     /// How long each slice goes on.
     pub time: Duration,
+}
+
+impl Given<'_> {
+    fn open(self, durability: Durability) -> Result<Box<dyn Engine>> {
+        (self.entry.open)(self.directory, durability)
+    }
 }
 
 /// One figure, found by a phase.
@@ -103,10 +109,6 @@ pub fn run(phase: Phase, given: Given<'_>, found: Found<'_>) -> Result {
         Phase::OpenClosed => open::closed(given, found),
         Phase::Append | Phase::Read | Phase::Decide => Err("this phase goes slice by slice".into()),
     }
-}
-
-fn open(given: Given<'_>, durability: crate::engine::Durability) -> Result<Box<dyn Engine>> {
-    (given.entry.open)(given.directory, durability)
 }
 
 fn figure(row: &str, value: f64, times: u64) -> Figure {

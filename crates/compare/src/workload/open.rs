@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Found, Given, figure, open};
+use super::{Found, Given, figure};
 use crate::engine::{Durability, Result};
 use crate::measure::Memory;
 
@@ -18,7 +18,7 @@ pub(super) fn closed(given: Given<'_>, found: Found<'_>) -> Result {
 
 fn first_answer(given: Given<'_>, row: &str, found: Found<'_>) -> Result {
     let start = Instant::now();
-    let engine = open(given, Durability::Synced)?;
+    let engine = given.open(Durability::Synced)?;
     let last = engine.last()?;
     let time = start.elapsed();
     found(figure(row, time.as_secs_f64(), 1));

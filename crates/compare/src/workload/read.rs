@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use super::{Found, Given, Session, check, figure, open};
+use super::{Found, Given, Session, check, figure};
 use crate::engine::{Durability, Engine, Query, Result, Seen, Skill};
 use crate::measure::{Memory, Times};
 use crate::sample::{self, Id, KINDS, REGIONS, STREAM_EVENTS, Samples, mix};
@@ -37,7 +37,7 @@ pub(super) struct Reads<'a> {
 
 impl<'a> Reads<'a> {
     pub(super) fn new(given: Given<'a>) -> Result<Self> {
-        let engine = open(given, Durability::Synced)?;
+        let engine = given.open(Durability::Synced)?;
         check::run(&*engine, given.events, given.entry.about.has(Skill::Tags))?;
         let numbers: Vec<_> = (0..LOOKUPS as u64).map(|n| mix(n) % given.events + 1).collect();
         let ids = engine.ids(&numbers)?;
