@@ -37,6 +37,10 @@ pub(crate) struct LocalEdge {
     pub(super) syncs: Syncs,
 }
 
+/// Bytes of the active segment beyond which closing puts a new one behind it, so that opening, which scans the
+/// active segment, is quick after a close whatever the size of segments.
+const CLOSE_BYTES_MAX: u64 = 4 << 20;
+
 /// Keeps syncs apart, and remembers that one failed: the system tells of lost bytes once, to one of those
 /// who sync, so neither a second sync nor one at the same time says anything about them.
 #[derive(Clone, Debug, Default)]
@@ -125,6 +129,15 @@ impl Edge for LocalEdge {
     }
 
     fn close(&mut self) -> Result<()> {
+        if self.active.segment().tail().0 > CLOSE_BYTES_MAX {
+            match self.roll() {
+                // Without a new segment the next opening scans this one, and is as right.
+                Err(error) if error.kind() != ErrorKind::Ended => {
+                    tracing::warn!(%error, "the last segment stays active");
+                }
+                other => other?,
+            }
+        }
         let segment = self.active.segment();
         let place = (segment.first(), segment.tail());
         debug_assert_eq!(self.written(), self.durable, "closing comes after the last sync");
