@@ -189,16 +189,6 @@ impl Segment {
         Ok(())
     }
 
-    /// Finds the events before the first damage in memory from now on, and says how many they are.
-    pub fn index_before_damage(&self) -> u32 {
-        let live = LiveIndex::new(self.seed);
-        // What the damage is, the caller has learned already.
-        let _ = self.add_all(&live);
-        let count = live.count();
-        self.set_lookup(Lookup::Live(Arc::new(live)));
-        count
-    }
-
     fn add_all(&self, live: &LiveIndex) -> Result<()> {
         for record in Records::new(&self.bytes()?, self.head.salt, self.first()) {
             let (start, record) = record.map_err(|error| error.in_file(&self.name, None))?;

@@ -31,7 +31,7 @@ impl Ground {
         let options = Options {
             segment_bytes,
             thread: false,
-            map: seed % 2 == 0,
+            map: seed.is_multiple_of(2),
             durability: Durability::Synced,
             ..Options::default()
         };

@@ -204,7 +204,9 @@ impl Model {
         self.ids.clear();
         self.streams.clear();
         self.keys.clear();
-        kept.into_iter().for_each(|known| self.note(known));
+        for known in kept {
+            self.note(known);
+        }
         self.doubt.clear();
         Ok(())
     }

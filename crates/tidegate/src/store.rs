@@ -1,5 +1,6 @@
 //! The store: everything a caller does begins here.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +40,6 @@ use crate::verify::{Verified, verify};
 /// store.close()?;
 /// # Ok::<(), tidegate::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Store {
     id: StoreId,
     pub(crate) published: Arc<Published>,
@@ -235,6 +235,9 @@ impl Store {
         let writer = self.writer()?;
         writer.journal.lead_if_idle();
         writer.journal.flush()?;
+        if let Some(error) = self.published.ended() {
+            return Err(error);
+        }
         writer.indexer.run(&self.published).map(|_| ())
     }
 
@@ -302,5 +305,14 @@ impl Drop for Store {
         {
             tracing::error!(%error, "the store was not closed in good order");
         }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("id", &self.id)
+            .field("frontier", &self.frontier())
+            .finish_non_exhaustive()
     }
 }

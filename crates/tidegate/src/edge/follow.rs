@@ -4,6 +4,7 @@
 //!
 //! Y1. Nothing is written and no lock is taken.
 //! Y2. Nothing shows that is not known to be durable: by the watermark, or by a later frame.
+//! Y3. Where the log is damaged, everything before the damage shows, and the report says what hides the rest.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use tidegate_segment::{Seed, Segment, Walk};
 use super::identity::{self, io, salvage, seed};
 use super::indexer::Indexer;
 use super::open::check_expected;
-use super::sealed::{check_store, load_sealed};
+use super::sealed::{check_store, load_sealed, missing};
 use super::watermark::WatermarkFile;
 use crate::published::Published;
 use crate::report::OpenReport;
@@ -27,9 +28,10 @@ pub(crate) struct Follower {
     world: World,
     store: StoreFile,
     map: bool,
+    /// Whether damage that was found at opening keeps it from going on.
+    stopped: bool,
     published: Arc<Published>,
-    /// Nothing where damage hides what follows it.
-    newest: Mutex<Option<Newest>>,
+    newest: Mutex<Newest>,
 }
 
 /// The newest segment known so far. Its lock makes whoever holds it the one who takes frames in.
@@ -37,7 +39,8 @@ pub(crate) struct Follower {
 struct Newest {
     segment: Arc<Segment>,
     identity: Identity,
-    sequence: u64,
+    /// That of the last watermark that was followed.
+    sequence: Option<u64>,
     /// Sealed segments whose index files the writer had not finished yet.
     waiting: Vec<Arc<Segment>>,
 }
@@ -50,60 +53,34 @@ impl Follower {
             let message = format!("there is no store in {}", disk.place());
             return Err(Error::new(ErrorKind::Missing, message));
         };
-        let seed = seed(store.salt);
         let firsts = tidegate_segment::list(disk)?;
-        let Some((&newest, sealed)) = firsts.split_last() else {
-            let error = Error::damaged("the segments are missing", "one at least", "none");
-            return Err(salvage(error));
-        };
-        let newest = Segment::open(disk, newest, Mode::Read, seed).map_err(salvage)?;
-        check_store(&newest, &store)?;
         let mut report = OpenReport::default();
-        let mut segments = load_sealed(world, sealed, newest.head(), options.map)?;
-        match Indexer::new(world.clone(), options.map, false).prepare(&segments) {
+        let segments = match load(world, &store, &firsts, options, &mut report) {
             Err(error) if error.kind() == ErrorKind::Damaged => {
-                return Self::open_before(error, world, options, store, segments);
+                let (segments, found) = before_damage(world, &store, &firsts)?;
+                report.damage = Some(found.unwrap_or(error));
+                segments
             }
-            rebuilt => report.rebuilt_indexes = rebuilt?,
-        }
-        let watermark = WatermarkFile::read(disk, store.salt)?;
-        let durable = watermark.map_or(Position::START, |mark| mark.durable);
-        let bound = durable.max(vouched(&newest)?);
-        report.damage = take_in(&newest, bound)?;
+            other => other?,
+        };
+        let Some(newest) = segments.last().map(Arc::clone) else {
+            return Err(report.damage.unwrap_or_else(|| missing(Position(1), Position(1))));
+        };
         let head = newest.next().before();
         check_expected(options, head)?;
-        report.clean = watermark.is_some_and(|mark| mark.clean) && report.damage.is_none();
-        let newest = Arc::new(newest);
-        segments.push(Arc::clone(&newest));
         (report.head, report.segments) = (head, segments.len());
         let published = Arc::new(Published::new(segments, head, head));
-        let newest = Mutex::new(Some(Newest {
-            identity: identity_of(&newest)?,
-            segment: newest,
-            sequence: watermark.map_or(0, |mark| mark.sequence),
-            waiting: Vec::new(),
-        }));
-        Ok((Self { world: world.clone(), store, map: options.map, published, newest }, report))
-    }
-
-    /// Shows what stands before a damaged segment that has no index, and its own events before the damage.
-    fn open_before(
-        damage: Error,
-        world: &World,
-        options: &Options,
-        store: StoreFile,
-        mut segments: Vec<Arc<Segment>>,
-    ) -> Result<(Self, OpenReport)> {
-        let sound = segments.iter().take_while(|segment| segment.is_indexed()).count();
-        let Some(damaged) = segments.get(sound) else { return Err(damage) };
-        let head = damaged.first().plus(u64::from(damaged.index_before_damage())).before();
-        segments.truncate(sound + 1);
-        check_expected(options, head)?;
-        let report =
-            OpenReport { head, segments: segments.len(), damage: Some(damage), ..OpenReport::default() };
-        let published = Arc::new(Published::new(segments, head, head));
-        let newest = Mutex::new(None);
-        Ok((Self { world: world.clone(), store, map: options.map, published, newest }, report))
+        let identity = identity_of(&newest)?;
+        let newest = Newest { identity, segment: newest, sequence: None, waiting: Vec::new() };
+        let follower = Self {
+            world: world.clone(),
+            store,
+            map: options.map,
+            stopped: report.damage.is_some(),
+            published,
+            newest: Mutex::new(newest),
+        };
+        Ok((follower, report))
     }
 
     pub(crate) fn published(&self) -> &Arc<Published> {
@@ -116,18 +93,21 @@ impl Follower {
 
     /// Takes in what has become durable since.
     pub(crate) fn refresh(&self) -> Result<()> {
+        if self.stopped {
+            return Ok(());
+        }
         let Some(watermark) = WatermarkFile::read(&*self.world.disk, self.store.salt)? else {
             return Ok(());
         };
         let mut newest = self.newest.lock();
-        let Some(newest) = &mut *newest else { return Ok(()) };
-        if watermark.sequence <= newest.sequence {
+        // Any other sequence is news: a watermark that was lost is begun anew.
+        if newest.sequence == Some(watermark.sequence) {
             return Ok(());
         }
-        self.reopen_if_replaced(newest)?;
-        self.catch_up(newest, &watermark)?;
-        newest.sequence = watermark.sequence;
-        self.take_up_indexes(newest);
+        self.reopen_if_replaced(&mut newest)?;
+        self.catch_up(&mut newest, &watermark)?;
+        newest.sequence = Some(watermark.sequence);
+        self.take_up_indexes(&mut newest);
         Ok(())
     }
 
@@ -136,7 +116,7 @@ impl Follower {
     fn reopen_if_replaced(&self, newest: &mut Newest) -> Result<()> {
         let segment = Segment::open(&*self.world.disk, newest.segment.first(), Mode::Read, self.seed())?;
         let identity = identity_of(&segment)?;
-        if identity == newest.identity {
+        if identity == newest.identity && segment.head().epoch == newest.segment.head().epoch {
             return Ok(());
         }
         let seen = newest.segment.next();
@@ -190,6 +170,71 @@ impl Follower {
     fn seed(&self) -> Seed {
         seed(self.store.salt)
     }
+}
+
+/// The segments of a log without damage but in the newest one, and what is durable of that.
+fn load(
+    world: &World,
+    store: &StoreFile,
+    firsts: &[Position],
+    options: &Options,
+    report: &mut OpenReport,
+) -> Result<Vec<Arc<Segment>>> {
+    let disk = &*world.disk;
+    let Some((&newest, sealed)) = firsts.split_last() else { return Err(missing(Position(1), Position(1))) };
+    let newest = Segment::open(disk, newest, Mode::Read, seed(store.salt)).map_err(salvage)?;
+    check_store(&newest, store)?;
+    let mut segments = load_sealed(world, sealed, newest.head(), options.map)?;
+    report.rebuilt_indexes = Indexer::new(world.clone(), options.map, false).prepare(&segments)?;
+    let watermark = WatermarkFile::read(disk, store.salt)?;
+    let durable = watermark.map_or(Position::START, |mark| mark.durable);
+    let bound = durable.max(vouched(&newest)?);
+    report.damage = take_in(&newest, bound)?;
+    if report.damage.is_none() && newest.next() <= durable {
+        // Either the writer has gone on to the next segment just now, or that is gone.
+        let next = newest.next();
+        let rolled = next > newest.first() && tidegate_segment::list(disk)?.contains(&next);
+        report.damage = (!rolled).then(|| missing(newest.next(), durable));
+    }
+    report.clean = watermark.is_some_and(|mark| mark.clean) && report.damage.is_none();
+    segments.push(Arc::new(newest));
+    Ok(segments)
+}
+
+/// The segments from the first one on, as far as they are whole and go on from each other, and what is wrong
+/// behind. All but the last of a log are durable, so what is whole of them shows.
+fn before_damage(
+    world: &World,
+    store: &StoreFile,
+    firsts: &[Position],
+) -> Result<(Vec<Arc<Segment>>, Option<Error>)> {
+    let disk = &*world.disk;
+    let watermark = WatermarkFile::read(disk, store.salt)?;
+    let durable = watermark.map_or(Position::START, |mark| mark.durable);
+    let mut segments: Vec<Arc<Segment>> = Vec::new();
+    for &first in firsts {
+        let expected = segments.last().map_or(Position(1), |segment| segment.next());
+        if first != expected {
+            return Ok((segments, Some(missing(expected, first.before()))));
+        }
+        let segment = match Segment::open(disk, first, Mode::Read, seed(store.salt)) {
+            Err(error) if error.kind() == ErrorKind::Damaged => return Ok((segments, Some(salvage(error)))),
+            other => other?,
+        };
+        if let Err(error) = check_store(&segment, store) {
+            return Ok((segments, Some(error)));
+        }
+        let bound = match firsts.last() {
+            Some(newest) if *newest == first => durable.max(vouched(&segment)?),
+            _ => Position::MAX,
+        };
+        let fault = segment.take_in(segment.file_length()?, |head| head.last() <= bound)?;
+        segments.push(Arc::new(segment));
+        if let Some(fault) = fault {
+            return Ok((segments, Some(salvage(fault.error))));
+        }
+    }
+    Ok((segments, None))
 }
 
 /// Takes in frames that end at `bound` or before; says what damage keeps it from going on.

@@ -32,7 +32,7 @@ pub(crate) fn read(disk: &dyn Disk) -> Result<Option<StoreFile>> {
             count => filled += count,
         }
     }
-    StoreFile::read(&bytes[..filled]).map(Some).map_err(|error| error.in_file(STORE, None))
+    StoreFile::read(&bytes[..filled]).map(Some).map_err(|error| salvage(error.in_file(STORE, None)))
 }
 
 /// Takes the writer's lock.

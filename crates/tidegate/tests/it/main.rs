@@ -6,6 +6,7 @@ mod crashes_while_indexing_change_no_answer;
 mod dcb;
 mod deciding;
 mod failed_sync_is_final;
+mod faults;
 mod house;
 mod index_files_are_never_believed_blindly;
 mod linearizable;

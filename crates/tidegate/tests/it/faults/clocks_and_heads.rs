@@ -1,0 +1,43 @@
+//! Clocks that run backwards (F24), and whole directories that do (F21).
+
+use tidegate::{Access, ErrorKind, Options, Position, Query, Read, Store};
+
+use super::stage::{Stage, fill, history};
+
+/// F24: forwards, backwards, before 1970, and as late as a clock can say, also over a reopening.
+#[test]
+fn times_never_decrease() {
+    let stage = Stage::new();
+    for micros in [5_000_000, 4_000_000, 0, u64::MAX / 2, 7] {
+        let store = stage.open();
+        stage.clock.set(micros);
+        fill(&store, 2);
+        stage.clock.jump_back(3_000_000);
+        fill(&store, 1);
+        store.verify(|_| ()).unwrap();
+        store.close().unwrap();
+    }
+    let store = stage.read_only();
+    let times: Vec<_> =
+        store.read(&Query::ALL, Read::all()).unwrap().map(|event| event.unwrap().time()).collect();
+    assert!(times.is_sorted() && times[0] < times[times.len() - 1]);
+}
+
+/// F21: an older copy of the whole directory looks like any store; a caller who knows how far it was is warned,
+/// before anything is changed.
+#[test]
+fn an_older_copy_is_noticed_by_those_who_know_the_head() {
+    let (stage, intact) = Stage::closed();
+    let head = Position(intact.len() as u64);
+    let expect = |stage: &Stage, expected_head, access| {
+        Store::open_in(stage.world(), Options { expected_head, access, ..stage.options })
+    };
+    assert_eq!(history(&expect(&stage.fork(), head, Access::Write).unwrap()).unwrap(), intact);
+    for access in [Access::Write, Access::Read] {
+        let copy = stage.fork();
+        let error = expect(&copy, head.next(), access).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        assert_eq!(error.evidence().unwrap().1, format!("position {head}"));
+        assert!(copy.disk.calls() <= 1, "the lock at most");
+    }
+}

@@ -1,0 +1,244 @@
+//! Files that are missing, doubled, foreign, older or none of ours (F7, F19, F20, F22, F23, F27, F34, F36, F37).
+
+use tidegate::disk::{AtRest, World};
+use tidegate::{Access, Append, Error, ErrorKind, Options, Store};
+
+use super::stage::{Stage, assert_refusal, fill, history, one};
+
+fn refused(stage: &Stage, change: impl FnOnce(&AtRest)) -> Error {
+    let copy = stage.fork();
+    change(&copy.disk.at_rest());
+    let names = copy.disk.at_rest().names();
+    let error = copy.try_open(Access::Create).unwrap_err();
+    assert_refusal(&error);
+    assert_eq!(copy.disk.at_rest().names(), names, "a refusal removes and adds nothing");
+    error
+}
+
+/// F19: a missing segment is refused by name and positions, wherever it was.
+#[test]
+fn a_missing_segment() {
+    let (stage, intact) = Stage::closed();
+    for name in stage.segments() {
+        let error = refused(&stage, |files| files.remove(&name).unwrap());
+        let text = error.to_string();
+        let newest = name == stage.active();
+        assert!(newest || text.contains(&name), "{text}");
+        assert!(text.contains("position"), "{text}");
+    }
+    let error = refused(&stage, |files| files.remove("STORE").unwrap());
+    assert!(error.to_string().contains("STORE"), "{error}");
+    let copy = stage.fork();
+    copy.disk.at_rest().remove("WATERMARK").unwrap();
+    assert_eq!(history(&copy.open()).unwrap(), intact, "the watermark is not needed");
+}
+
+/// F20: segments that are there twice, under another's name, from another store, or older than they were.
+#[test]
+fn a_segment_that_does_not_belong() {
+    let (stage, _) = Stage::closed();
+    let [first, second, newest] = &stage.segments()[..] else { unreachable!("the sample has three") };
+    let far = "segments/00000000000000000999.seg";
+    let between = "segments/00000000000000000002.seg";
+    for (from, to) in [(first, far), (newest, far), (first, between), (first, second), (second, newest)] {
+        refused(&stage, |files| files.copy(from, to).unwrap());
+    }
+    refused(&stage, |files| files.rename(newest, far).unwrap());
+    let mut other = Stage::seeded(2);
+    let store = other.open();
+    fill(&store, 12);
+    store.close().unwrap();
+    other.restart();
+    for name in stage.segments() {
+        refused(&stage, |files| files.write(&name, &other.bytes(&name)).unwrap());
+    }
+    let older = {
+        let mut stage = Stage::new();
+        let store = stage.open();
+        fill(&store, 11);
+        store.close().unwrap();
+        stage.restart();
+        assert_eq!(&stage.active(), newest);
+        stage.bytes(newest)
+    };
+    refused(&stage, |files| files.write(newest, &older).unwrap());
+}
+
+/// F7: a name that comes back after it was removed, or a copy that was never renamed, is ignored and removed.
+#[test]
+fn a_resurrected_leftover() {
+    let (stage, intact) = Stage::killed();
+    let active = stage.active();
+    let leftovers = ["STORE.tmp".to_owned(), format!("{active}.tmp")];
+    for name in &leftovers {
+        stage.disk.at_rest().write(name, &stage.bytes(&active)[..100]).unwrap();
+    }
+    let store = stage.open();
+    assert_eq!(history(&store).unwrap(), intact);
+    let mut removed = store.report().removed.clone();
+    removed.sort();
+    assert_eq!(removed, leftovers);
+}
+
+/// F36: what is not ours stays, and changes nothing.
+#[test]
+fn foreign_files_and_odd_names() {
+    let (stage, intact) = Stage::closed();
+    let foreign = [
+        "notes.txt",
+        "STORE.bak",
+        "WATERMARK.tmp",
+        "segments/README",
+        "segments/1.seg",
+        "segments/x.seg.tmp",
+        "segments/000000000000000000001.seg",
+        "segments/00000000000000000001.SEG",
+        "segments/.seg",
+        "other/file",
+    ];
+    for name in foreign {
+        stage.disk.at_rest().write(name, b"not ours").unwrap();
+    }
+    let store = stage.open();
+    assert!(store.report().removed.is_empty(), "{}", store.report());
+    assert_eq!(history(&store).unwrap(), intact);
+    fill(&store, 9);
+    store.close().unwrap();
+    assert!(foreign.iter().all(|name| stage.bytes(name) == b"not ours"));
+}
+
+/// F36: a directory that holds something else is not made a store.
+#[test]
+fn a_directory_of_somebody_else() {
+    let stage = Stage::new();
+    stage.disk.at_rest().write("thesis.tex", b"years of work").unwrap();
+    assert_eq!(stage.try_open(Access::Create).unwrap_err().kind(), ErrorKind::Missing);
+    assert_eq!(stage.disk.at_rest().names(), ["thesis.tex"]);
+    for access in [Access::Write, Access::Read] {
+        assert_eq!(Stage::new().try_open(access).unwrap_err().kind(), ErrorKind::Missing);
+    }
+}
+
+/// F36: links are not followed and not removed.
+#[test]
+fn symbolic_links() {
+    let folder = tempfile::tempdir().unwrap();
+    let outside = folder.path().join("outside");
+    std::fs::write(&outside, b"not ours").unwrap();
+    let directory = folder.path().join("store");
+    fill(&Store::open(&directory, Options::default()).unwrap(), 2);
+    for name in ["segments/00000000000000000777.seg", "segments/00000000000000000778.seg.tmp"] {
+        std::os::unix::fs::symlink(&outside, directory.join(name)).unwrap();
+    }
+    let store = Store::open(&directory, Options::default()).unwrap();
+    assert_eq!(history(&store).unwrap().len(), 3);
+    assert_eq!(std::fs::read(&outside).unwrap(), b"not ours");
+}
+
+/// F22, F23: the lock is the kernel's. A file left over locks nothing; a second handle is told.
+#[test]
+fn one_writer_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("store")).unwrap();
+    std::fs::write(folder.path().join("store/LOCK"), b"4711").unwrap();
+    let native = || World::native(folder.path().join("store"));
+    let stage = Stage::new();
+    let simulated = || stage.world();
+    for world in [&native as &dyn Fn() -> World, &simulated] {
+        let store = Store::open_in(world(), Options::default()).unwrap();
+        fill(&store, 1);
+        let second = Store::open_in(world(), Options::default()).unwrap_err();
+        assert_eq!(second.kind(), ErrorKind::Locked, "{second}");
+        assert_eq!(history(&Store::open_in(world(), Options::read_only()).unwrap()).unwrap().len(), 2);
+        store.close().unwrap();
+        let third = Store::open_in(world(), Options::default()).unwrap();
+        assert_eq!(store.append(one("closed"), Append::default()).unwrap_err().kind(), ErrorKind::Ended);
+        fill(&third, 1);
+    }
+}
+
+/// F27: reading writes nothing: no file is added, removed or touched.
+#[test]
+fn reading_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { segment_bytes: 1000, thread: false, ..Options::default() };
+    let store = Store::open(folder.path(), options).unwrap();
+    fill(&store, 20);
+    store.append(one("unsynced"), Append::buffered()).unwrap();
+    let trace = || {
+        let mut found = Vec::new();
+        for part in ["", "segments", "index"] {
+            for entry in std::fs::read_dir(folder.path().join(part)).into_iter().flatten() {
+                let entry = entry.unwrap();
+                let data = entry.metadata().unwrap();
+                found.push((entry.path(), data.len(), data.modified().unwrap()));
+            }
+        }
+        found.sort();
+        found
+    };
+    let before = trace();
+    let reader = Store::open(folder.path(), Options::read_only()).unwrap();
+    reader.verify(|_| ()).unwrap();
+    assert_eq!(history(&reader).unwrap().len(), 27);
+    reader.close().unwrap();
+    assert_eq!(trace(), before);
+}
+
+/// F34: a store of a newer format is refused as that, by writers and readers, and not touched.
+#[test]
+fn a_newer_format() {
+    let (stage, _) = Stage::closed();
+    let segment = stage.active();
+    let newer_store = |text: &mut Vec<u8>| {
+        let old = String::from_utf8(text.clone()).unwrap();
+        let body = old.replace("format 1\n", "format 2\n");
+        let body = &body[..body.rfind("checksum").unwrap()];
+        *text = format!("{body}checksum {:08x}\n", crc(body.as_bytes())).into_bytes();
+    };
+    let newer_segment = |bytes: &mut Vec<u8>| {
+        bytes[8..12].copy_from_slice(&2u32.to_le_bytes());
+        let sum = crc(&bytes[..12]);
+        bytes[12..16].copy_from_slice(&sum.to_le_bytes());
+    };
+    for (name, change) in [("STORE", &newer_store as &dyn Fn(&mut Vec<u8>)), (&segment, &newer_segment)] {
+        for access in [Access::Create, Access::Write, Access::Read] {
+            let copy = stage.fork();
+            copy.disk.at_rest().edit(name, |bytes| change(bytes)).unwrap();
+            copy.disk.at_rest().remove("WATERMARK").unwrap();
+            let names = copy.disk.at_rest().names();
+            let error = copy.try_open(access).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Newer, "{error}");
+            assert_eq!(copy.disk.at_rest().names(), names);
+            assert_eq!(copy.disk.calls(), u64::from(access != Access::Read && name != "STORE"), "the lock");
+        }
+    }
+}
+
+/// CRC-32C, a bit at a time.
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |sum, byte| {
+        (0..8).fold(
+            sum ^ u32::from(*byte),
+            |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0x82f6_3b78 } else { sum >> 1 },
+        )
+    })
+}
+
+/// F37: a directory that is deleted under the store is not made again.
+#[test]
+fn a_directory_deleted_while_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("store");
+    let options = Options { segment_bytes: 1000, thread: false, ..Options::default() };
+    let store = Store::open(&directory, options).unwrap();
+    fill(&store, 2);
+    std::fs::remove_dir_all(&directory).unwrap();
+    let error = (0..20).find_map(|_| store.append(one("a"), Append::synced()).err()).unwrap();
+    assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
+    assert!(!history(&store).unwrap().is_empty(), "what was read in stays readable");
+    assert!(store.close().is_err());
+    assert!(!directory.exists());
+    let again = Options { access: Access::Write, ..Options::default() };
+    assert_eq!(Store::open(&directory, again).unwrap_err().kind(), ErrorKind::Missing);
+}

@@ -1,0 +1,100 @@
+//! A disk that says what it is about to do before it does it.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use tidegate::disk::{Block, Call, Disk, File, Identity, Lock, Mode};
+
+/// Called before every call; it may wait or panic.
+pub(super) type Hook = Arc<dyn Fn(Call) + Send + Sync>;
+
+#[derive(Clone)]
+pub(super) struct Hooked<T> {
+    inner: T,
+    hook: Hook,
+}
+
+impl<T> Hooked<T> {
+    pub(super) fn new(inner: T, hook: impl Fn(Call) + Send + Sync + 'static) -> Self {
+        Self { inner, hook: Arc::new(hook) }
+    }
+
+    fn before(&self, call: Call) -> &T {
+        (self.hook)(call);
+        &self.inner
+    }
+}
+
+impl<T> fmt::Debug for Hooked<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hooked")
+    }
+}
+
+impl<T: Disk> Disk for Hooked<T> {
+    fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>> {
+        // Opening for writing changes nothing yet, but no reader does it.
+        let call = if mode == Mode::Read { Call::Open } else { Call::Create };
+        let inner = self.before(call).open(name, mode)?;
+        Ok(Arc::new(Hooked { inner, hook: Arc::clone(&self.hook) }))
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.before(Call::List).list(folder)
+    }
+
+    fn create_folder(&self, folder: &str) -> io::Result<()> {
+        self.before(Call::CreateFolder).create_folder(folder)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.before(Call::Rename).rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.before(Call::Remove).remove(name)
+    }
+
+    fn sync_folder(&self, folder: &str) -> io::Result<()> {
+        self.before(Call::SyncFolder).sync_folder(folder)
+    }
+
+    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+        self.before(Call::Lock).lock(name)
+    }
+
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+}
+
+impl File for Hooked<Arc<dyn File>> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.before(Call::Read).read_at(buffer, offset)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.before(Call::Write).write_all_at(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.before(Call::Sync).sync()
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.before(Call::SetLength).set_len(length)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.inner.length()
+    }
+
+    fn identity(&self) -> io::Result<Identity> {
+        self.inner.identity()
+    }
+
+    fn map(&self, length: u64) -> io::Result<Block> {
+        self.before(Call::Read).map(length)
+    }
+}

@@ -1,0 +1,96 @@
+//! A panic in the writer ends it; nobody who waits is forgotten, and nothing hangs (F32).
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tidegate::disk::{Call, MemoryDisk, World};
+use tidegate::{Append, ErrorKind, Options, Position, Store};
+
+use super::hooked::Hooked;
+use super::stage::{LONG, fill, history, one};
+
+/// A store whose disk panics at every write and sync once it is told to.
+fn armed(thread: bool) -> (Store, Arc<AtomicBool>, MemoryDisk) {
+    let (disk, armed) = (MemoryDisk::new(), Arc::new(AtomicBool::new(false)));
+    let trigger = Arc::clone(&armed);
+    let hooked = Hooked::new(disk.clone(), move |call| {
+        let due = matches!(call, Call::Write | Call::Sync) && trigger.load(Ordering::SeqCst);
+        assert!(!due, "the disk panics, as planned");
+    });
+    let world = World { disk: Arc::new(hooked), ..World::memory() };
+    (Store::open_in(world, Options { thread, ..Options::default() }).unwrap(), armed, disk)
+}
+
+fn ended(store: &Store) {
+    assert_eq!(store.append(one("later"), Append::synced()).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(store.submit(one("later"), Append::synced()).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(store.wait_durable(Position(999), LONG).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(history(store).unwrap().len(), 3, "reads go on");
+    assert_eq!(store.close().unwrap_err().kind(), ErrorKind::Ended);
+}
+
+#[test]
+fn in_the_one_who_leads() {
+    let (store, armed, disk) = armed(false);
+    fill(&store, 2);
+    let tickets = ["a", "b"].map(|entity| store.submit(one(entity), Append::synced()).unwrap());
+    armed.store(true, Ordering::SeqCst);
+    assert!(catch_unwind(AssertUnwindSafe(|| store.append(one("c"), Append::synced()))).is_err());
+    for ticket in tickets {
+        assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Ended);
+    }
+    ended(&store);
+    drop(store);
+    let world = World { disk: Arc::new(disk), ..World::memory() };
+    let store = Store::open_in(world, Options::default()).unwrap();
+    assert_eq!(history(&store).unwrap().len(), 3, "the lock was let go, and the log is whole");
+    fill(&store, 1);
+}
+
+#[test]
+fn in_the_thread_of_the_store() {
+    let (store, armed, _) = armed(true);
+    fill(&store, 2);
+    armed.store(true, Ordering::SeqCst);
+    let tickets = ["a", "b", "c"].map(|entity| store.submit(one(entity), Append::synced()));
+    for ticket in tickets {
+        // The thread may have ended before the last of them was handed in.
+        let answer = ticket.and_then(tidegate::Ticket::wait);
+        assert_eq!(answer.unwrap_err().kind(), ErrorKind::Ended);
+    }
+    ended(&store);
+}
+
+#[test]
+fn with_many_who_wait() {
+    let (store, armed, _) = armed(false);
+    fill(&store, 2);
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    catch_unwind(AssertUnwindSafe(|| {
+                        while store.append(one("a"), Append::buffered()).is_ok() {}
+                    }))
+                })
+            })
+            .collect();
+        store.wait_visible(Position(50), LONG).unwrap();
+        armed.store(true, Ordering::SeqCst);
+        let panics = callers.into_iter().map(|one| one.join().unwrap().is_err());
+        assert_eq!(panics.filter(|panicked| *panicked).count(), 1, "one led, the others were told");
+    });
+    assert_eq!(store.append(one("later"), Append::synced()).unwrap_err().kind(), ErrorKind::Ended);
+}
+
+#[test]
+fn in_a_forced_sync() {
+    let (store, armed, _) = armed(false);
+    fill(&store, 1);
+    store.append(one("buffered"), Append::buffered()).unwrap();
+    armed.store(true, Ordering::SeqCst);
+    assert!(catch_unwind(AssertUnwindSafe(|| store.wait_durable(Position(3), LONG))).is_err());
+    armed.store(false, Ordering::SeqCst);
+    ended(&store);
+}

@@ -1,0 +1,223 @@
+//! A simulated machine with a store on it, for tests that do one thing to it and look.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate::disk::{Disk, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
+use tidegate::format::{FRAME_HEAD_BYTES, FrameHead, Hash, SEGMENT_HEAD_BYTES};
+use tidegate::{Access, Append, Batch, Draft, Error, ErrorKind, Options, Place, Query, Read, Result, Store};
+
+/// What tells one history from another: an event's leaf commits to everything in it and before it.
+pub(super) type History = Vec<(u64, Hash)>;
+
+#[derive(Clone, Debug)]
+pub(super) struct Stage {
+    pub(super) disk: FaultyDisk,
+    pub(super) clock: SimulatedClock,
+    random: SeededRandom,
+    pub(super) options: Options,
+}
+
+impl Stage {
+    pub(super) fn new() -> Self {
+        Self::on(Model::default())
+    }
+
+    /// A machine on which another store comes to be.
+    pub(super) fn seeded(seed: u64) -> Self {
+        Self { random: SeededRandom::new(seed), ..Self::new() }
+    }
+
+    pub(super) fn on(model: Model) -> Self {
+        Self {
+            disk: FaultyDisk::new(1, model),
+            clock: SimulatedClock::new(1_795_000_000_000_000),
+            random: SeededRandom::new(1),
+            options: Options { thread: false, segment_bytes: 1400, ..Options::default() },
+        }
+    }
+
+    /// The same machine once more, at the beginning of its next process.
+    pub(super) fn fork(&self) -> Self {
+        Self { disk: self.disk.fork().reopen(), ..self.clone() }
+    }
+
+    /// The next process; the last one was killed.
+    pub(super) fn restart(&mut self) {
+        self.disk = self.disk.reopen();
+    }
+
+    pub(super) fn world(&self) -> World {
+        World::simulated(&self.disk, &self.clock, &self.random)
+    }
+
+    /// The world with another disk between store and machine.
+    pub(super) fn world_with(&self, disk: Arc<dyn Disk>) -> World {
+        World { disk, ..self.world() }
+    }
+
+    pub(super) fn try_open(&self, access: Access) -> Result<Store> {
+        Store::open_in(self.world(), Options { access, ..self.options })
+    }
+
+    pub(super) fn open(&self) -> Store {
+        self.try_open(Access::Create).unwrap()
+    }
+
+    pub(super) fn read_only(&self) -> Store {
+        self.try_open(Access::Read).unwrap()
+    }
+
+    /// A store of three segments, closed in good order, and what is in it.
+    pub(super) fn closed() -> (Self, History) {
+        let mut stage = Self::new();
+        let store = stage.open();
+        fill(&store, 12);
+        let history = history(&store).unwrap();
+        store.close().unwrap();
+        stage.restart();
+        assert_eq!(stage.segments().len(), 3, "the sample has a first, a middle and an active segment");
+        (stage, history)
+    }
+
+    /// The same store, its process killed instead.
+    pub(super) fn killed() -> (Self, History) {
+        let mut stage = Self::new();
+        let store = stage.open();
+        fill(&store, 12);
+        let history = history(&store).unwrap();
+        stage.disk.kill();
+        stage.restart();
+        (stage, history)
+    }
+
+    pub(super) fn segments(&self) -> Vec<String> {
+        self.disk.at_rest().names_in("segments")
+    }
+
+    pub(super) fn active(&self) -> String {
+        self.segments().last().unwrap().clone()
+    }
+
+    pub(super) fn bytes(&self, name: &str) -> Vec<u8> {
+        self.disk.at_rest().read(name).unwrap()
+    }
+
+    /// Where each frame of a segment starts, and where the last one ends.
+    pub(super) fn frames(&self, name: &str) -> Vec<usize> {
+        let bytes = self.bytes(name);
+        let mut starts = vec![SEGMENT_HEAD_BYTES];
+        while let Some(rest) =
+            bytes.get(starts[starts.len() - 1]..).filter(|rest| rest.len() > FRAME_HEAD_BYTES)
+        {
+            let Ok(head) = FrameHead::read(rest) else { break };
+            starts.push(starts[starts.len() - 1] + head.frame_bytes());
+        }
+        starts
+    }
+}
+
+/// Appends so many batches, each synced, of one or two events.
+pub(super) fn fill(store: &Store, batches: usize) {
+    for number in 0..batches {
+        store.append(batch(number), Append::synced()).unwrap();
+    }
+}
+
+pub(super) fn batch(number: usize) -> Batch {
+    let draft = |part: usize| {
+        Draft::new(("scope", format!("entity-{}", number % 3)), "thing.done")
+            .bytes(vec![number as u8; 30 + part])
+            .tag(format!("tag:{}", number % 2))
+    };
+    if number.is_multiple_of(3) { Batch::from(vec![draft(0), draft(1)]) } else { Batch::from(draft(0)) }
+}
+
+pub(super) fn one(entity: &'static str) -> Draft {
+    Draft::new(("scope", entity), "thing.done").bytes(vec![7; 40])
+}
+
+/// All events, up to the first error.
+pub(super) fn history(store: &Store) -> Result<History> {
+    let mut found = Vec::new();
+    for event in store.read(&Query::ALL, Read::all())? {
+        let event = event?;
+        found.push((event.position().0, event.leaf()));
+    }
+    Ok(found)
+}
+
+/// What came of damage to a store whose history is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Everything is there.
+    Same,
+    /// The end is not, and the report says so.
+    Dropped,
+    /// Opening refused.
+    Refused,
+    /// The store opened; reading or verifying said what is damaged.
+    Noticed,
+}
+
+/// Opens a damaged store in every way and checks that nothing wrong is ever shown, and nothing silently gone.
+pub(super) fn outcome(stage: &Stage, intact: &[(u64, Hash)]) -> Outcome {
+    let told = look(&stage.fork(), intact);
+    let store = match stage.fork().try_open(Access::Write) {
+        Ok(store) => store,
+        Err(error) => {
+            assert_refusal(&error);
+            assert!(told, "a writer is refused ({error}), and a reader is told nothing");
+            return Outcome::Refused;
+        }
+    };
+    let read = history(&store);
+    let verified = store.verify(|_| ());
+    let found = match (read, verified) {
+        (Ok(found), Ok(_)) => found,
+        (found, verified) => {
+            let error = found.as_ref().err().or(verified.as_ref().err()).unwrap();
+            assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+            assert!(error.place().is_some(), "{error}");
+            if let Ok(found) = found {
+                assert_eq!(found, intact[..found.len()]);
+            }
+            return Outcome::Noticed;
+        }
+    };
+    assert!(intact.starts_with(&found), "what shows is what was written");
+    if found.len() == intact.len() {
+        return Outcome::Same;
+    }
+    let report = store.report();
+    assert!(report.dropped_bytes > 0 && report.dropped_because.is_some(), "events went silently: {report}");
+    Outcome::Dropped
+}
+
+/// Reading only shows nothing wrong. Says whether it told of any damage.
+fn look(stage: &Stage, intact: &[(u64, Hash)]) -> bool {
+    match stage.try_open(Access::Read) {
+        Err(error) => {
+            assert_refusal(&error);
+            true
+        }
+        Ok(store) => match history(&store) {
+            Err(error) => error.kind() == ErrorKind::Damaged,
+            Ok(found) => {
+                assert!(intact.starts_with(&found), "what shows to a reader is what was written");
+                store.report().damage.is_some()
+            }
+        },
+    }
+}
+
+/// A refusal says what, where, what was expected and found, and what to do.
+pub(super) fn assert_refusal(error: &Error) {
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    assert!(matches!(error.place(), Some(Place::File { .. })), "{error}");
+    assert!(error.evidence().is_some(), "{error}");
+    assert!(error.to_string().contains("salvage"), "{error}");
+}
+
+/// Long enough for any machine; nothing here waits for it to pass.
+pub(super) const LONG: Duration = Duration::from_secs(60);

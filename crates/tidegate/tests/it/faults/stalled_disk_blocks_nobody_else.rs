@@ -1,0 +1,125 @@
+//! A disk that does not answer: who waits with a time is told that the outcome is unknown, reads go on, and
+//! everything goes on when the disk does (F33).
+
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use tidegate::disk::{Call, MemoryDisk, World};
+use tidegate::{Append, ErrorKind, Options, Position, Store};
+
+use super::hooked::Hooked;
+use super::stage::{LONG, fill, history, one};
+
+/// Where syncs wait while it is shut.
+#[derive(Debug, Default)]
+struct Gate {
+    state: Mutex<(bool, usize)>,
+    moved: Condvar,
+}
+
+impl Gate {
+    fn pass(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.1 += 1;
+        self.moved.notify_all();
+        drop(self.moved.wait_while(state, |(shut, _)| *shut).unwrap());
+    }
+
+    fn shut(&self) {
+        *self.state.lock().unwrap() = (true, 0);
+    }
+
+    fn open(&self) {
+        self.state.lock().unwrap().0 = false;
+        self.moved.notify_all();
+    }
+
+    fn wait_for_someone(&self) {
+        let state = self.state.lock().unwrap();
+        drop(self.moved.wait_while(state, |(_, waiting)| *waiting == 0).unwrap());
+    }
+}
+
+fn stalling(options: Options) -> (Store, Arc<Gate>) {
+    let gate = Arc::new(Gate::default());
+    let passed = Arc::clone(&gate);
+    let disk = Hooked::new(MemoryDisk::new(), move |call| {
+        if call == Call::Sync {
+            passed.pass();
+        }
+    });
+    let world = World { disk: Arc::new(disk), ..World::memory() };
+    (Store::open_in(world, options).unwrap(), gate)
+}
+
+#[test]
+fn and_those_with_a_time_are_told() {
+    let (store, gate) = stalling(Options::default());
+    fill(&store, 2);
+    gate.shut();
+    let soon = Duration::from_millis(1);
+    std::thread::scope(|scope| {
+        let stuck = scope.spawn(|| store.append(one("stuck"), Append::synced()));
+        gate.wait_for_someone();
+        let mut ticket = store.submit(one("behind"), Append::synced()).unwrap();
+        let error = ticket.wait_for(soon).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        assert!(error.to_string().contains("not known"), "{error}");
+        assert_eq!(store.wait_visible(Position(4), soon).unwrap(), Position(3), "the last that is visible");
+        assert_eq!(store.wait_durable(Position(9), soon).unwrap_err().kind(), ErrorKind::TimedOut);
+        assert_eq!(history(&store).unwrap().len(), 3, "reads wait for nobody");
+        store.verify(|_| ()).unwrap();
+        gate.open();
+        assert_eq!(stuck.join().unwrap().unwrap().first(), Position(4));
+        assert_eq!(ticket.wait().unwrap().first(), Position(5), "a wait that timed out loses no receipt");
+    });
+}
+
+/// The queue stays within its bound: who may not wait is refused, who waits gets in when there is room.
+#[test]
+fn and_the_queue_keeps_its_bound() {
+    use tidegate::settings::WhenFull;
+    let (store, gate) = stalling(Options { queue_bytes: 2000, ..Options::default() });
+    gate.shut();
+    let refuse = Append { when_full: WhenFull::Refuse, ..Append::synced() };
+    std::thread::scope(|scope| {
+        scope.spawn(|| store.append(one("stuck"), Append::synced()).unwrap());
+        gate.wait_for_someone();
+        let (mut tickets, mut refused) = (Vec::new(), 0);
+        for _ in 0..100 {
+            match store.submit(one("queued"), refuse) {
+                Ok(ticket) => tickets.push(ticket),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Full);
+                    refused += 1;
+                }
+            }
+        }
+        assert!(!tickets.is_empty() && tickets.len() < 20 && refused > 80, "{} queued", tickets.len());
+        let waiting = scope.spawn(|| store.append(one("waits for room"), Append::synced()).unwrap());
+        gate.open();
+        let last = tickets.into_iter().map(|ticket| ticket.wait().unwrap().first().0).last();
+        assert!(waiting.join().unwrap().first().0 > last.unwrap() && refused > 0);
+    });
+    let big = one("big").bytes(vec![1; 100_000]);
+    store.append(big, refuse).expect("one batch alone may exceed the bound");
+}
+
+/// Closing waits for the disk too, and everybody gets an answer.
+#[test]
+fn and_closing_answers_everybody() {
+    let (store, gate) = stalling(Options::default());
+    fill(&store, 1);
+    gate.shut();
+    std::thread::scope(|scope| {
+        let stuck = scope.spawn(|| store.append(one("stuck"), Append::synced()));
+        gate.wait_for_someone();
+        let behind = store.submit(one("behind"), Append::synced()).unwrap();
+        let closing = scope.spawn(|| store.close());
+        gate.open();
+        assert_eq!(stuck.join().unwrap().unwrap().first(), Position(3));
+        closing.join().unwrap().unwrap();
+        assert_eq!(behind.wait().unwrap().first(), Position(4), "closing commits what is queued");
+    });
+    assert_eq!(store.wait_visible(Position(99), LONG).unwrap(), Position(4), "an ended store keeps nobody");
+}

@@ -1,0 +1,150 @@
+//! Tickets: waited for, polled and awaited, with the store's thread and without, over closing and dropping.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::Duration;
+
+use tidegate::{Append, Durability, ErrorKind, Options, Position, Store};
+
+use super::stage::{LONG, Stage, fill, history, one};
+
+/// Wakes the thread that waits for a future: all the executor there is.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn wait_for<T>(future: impl Future<Output = T>) -> T {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+fn store(thread: bool) -> Store {
+    Store::in_memory(Options { thread, ..Options::default() }).unwrap()
+}
+
+#[test]
+fn awaited_with_the_thread() {
+    let store = store(true);
+    let first = wait_for(store.submit(one("a"), Append::synced()).unwrap()).unwrap();
+    let tickets: Vec<_> = (0..50).map(|_| store.submit(one("b"), Append::synced()).unwrap()).collect();
+    let all = async {
+        let mut positions = vec![first.first()];
+        for ticket in tickets {
+            positions.push(ticket.await.unwrap().first());
+        }
+        positions
+    };
+    assert_eq!(wait_for(all), (1..=51).map(Position).collect::<Vec<_>>());
+}
+
+#[test]
+fn awaited_while_another_thread_steps() {
+    let store = store(false);
+    let ticket = store.submit(one("a"), Append::synced()).unwrap();
+    std::thread::scope(|scope| {
+        let awaited = scope.spawn(|| wait_for(ticket));
+        store.step().unwrap();
+        assert_eq!(awaited.join().unwrap().unwrap().first(), Position(1));
+    });
+}
+
+#[test]
+fn polled() {
+    let store = store(false);
+    let mut ticket = store.submit(one("a"), Append::buffered()).unwrap();
+    assert!(ticket.poll_now().is_none());
+    store.step().unwrap();
+    assert_eq!(ticket.poll_now().unwrap().unwrap().first(), Position(1));
+    assert!(ticket.poll_now().is_none(), "an answer is given out once");
+    assert_eq!(ticket.wait_for(LONG).unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn waited_for_without_a_thread() {
+    let store = store(false);
+    let tickets: Vec<_> = (0..5).map(|_| store.submit(one("a"), Append::synced()).unwrap()).collect();
+    let answers: Vec<_> = tickets.into_iter().rev().map(|ticket| ticket.wait().unwrap().first().0).collect();
+    assert_eq!(answers, [5, 4, 3, 2, 1], "whoever waits first leads for all");
+}
+
+/// A wait for a position that is queued and led by nobody leads itself.
+#[test]
+fn a_wait_for_a_queued_position_commits_it() {
+    let store = store(false);
+    let _ticket = store.submit(one("a"), Append::buffered()).unwrap();
+    assert_eq!(store.wait_durable(Position(1), Duration::ZERO).unwrap(), Position(1));
+}
+
+#[test]
+fn a_time_that_is_over_loses_no_receipt() {
+    let store = store(true);
+    for number in 1..200 {
+        let mut ticket = store.submit(one("a"), Append::synced()).unwrap();
+        let receipt = match ticket.wait_for(Duration::from_nanos(1)) {
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::TimedOut);
+                ticket.wait().unwrap()
+            }
+            Ok(receipt) => receipt,
+        };
+        assert_eq!(receipt.first(), Position(number));
+    }
+}
+
+#[test]
+fn over_closing_and_dropping() {
+    for thread in [false, true] {
+        let store = store(thread);
+        let before = store.submit(one("a"), Append::synced()).unwrap();
+        let mut also = store.submit(one("b"), Append::buffered()).unwrap();
+        store.close().unwrap();
+        assert_eq!(before.wait().unwrap().first(), Position(1));
+        assert_eq!(also.poll_now().unwrap().unwrap().first(), Position(2));
+        assert_eq!(store.submit(one("c"), Append::synced()).unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(history(&store).unwrap().len(), 2);
+    }
+    let stage = Stage::new();
+    let store = stage.open();
+    fill(&store, 1);
+    let ticket = store.submit(one("a"), Append::synced()).unwrap();
+    drop(store);
+    let next = stage.open();
+    assert!(next.report().clean, "a ticket that lives on keeps neither lock nor log");
+    assert_eq!(ticket.wait().unwrap().first(), Position(3));
+    assert_eq!(history(&next).unwrap().len(), 3);
+    fill(&next, 1);
+}
+
+/// The interval is kept by the thread, and by steps where there is none.
+#[test]
+fn what_was_promised_within_an_interval() {
+    let within =
+        Append { durability: Some(Durability::Interval(Duration::from_millis(2))), ..Append::default() };
+    let store = Store::in_memory(Options::default()).unwrap();
+    for _ in 0..20 {
+        store.append(one("a"), within).unwrap();
+        let last = store.submit(one("b"), within).unwrap().wait().unwrap().last();
+        while store.frontier().durable < last {
+            std::thread::yield_now();
+        }
+    }
+    let stage = Stage::new();
+    let store = stage.open();
+    store.append(one("a"), within).unwrap();
+    assert_eq!(store.frontier().durable, Position(0));
+    store.step().unwrap();
+    assert_eq!(store.frontier().durable, Position(1));
+}
