@@ -80,6 +80,7 @@ impl Layout {
     /// The length of the record at the start of `bytes`, which its own length field states; an error where
     /// it cannot be true, which is where it is less than a record's head or more than `bytes`. Nothing else
     /// is checked.
+    #[inline]
     pub fn stated_length(bytes: &[u8]) -> Result<usize> {
         if bytes.len() < RECORD_HEAD_BYTES {
             let found = format!("{} bytes", bytes.len());
@@ -93,15 +94,15 @@ impl Layout {
         Ok(length)
     }
 
-    /// Finds the parts of the record that starts `bytes`, without looking at its checksum.
+    /// Finds the parts of a record, which is as long as it states, without looking at its checksum.
+    #[expect(clippy::inline_always, reason = "a layout that goes through memory stalls every scan")]
+    #[inline(always)]
     pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
-        Self::stated_length(bytes)?;
         let layout = Self::walk::<true>(bytes, Some(number!(bytes, POSITION, u64)))?;
         let number = |at| number!(bytes, at, u64);
         let (position, version, previous) = (number(POSITION), number(VERSION), number(PREVIOUS));
         if previous >= position || version == 0 || (version == 1) != (previous == 0) {
-            let found = format!("position {position}, version {version}, previous {previous}");
-            return Err(malformed("place", found));
+            return Err(misplaced(position, version, previous));
         }
         Ok(layout)
     }
@@ -111,15 +112,18 @@ impl Layout {
         Self::walk::<true>(bytes, None)
     }
 
-    /// The same for a placed record that was checked before, whose text needs no second look.
+    /// Finds the parts of the placed record that starts `bytes` and was checked before, so that its text
+    /// needs no second look.
     pub(crate) fn read_again(bytes: &[u8]) -> Result<Self> {
-        Self::walk::<false>(bytes, Some(number!(bytes, POSITION, u64)))
+        let length = Self::stated_length(bytes)?;
+        Self::walk::<false>(&bytes[..length], Some(number!(bytes, POSITION, u64)))
     }
 
     /// Finds the parts; `position` is the record's own, where it has one. Text is looked at if `NEW`.
+    #[expect(clippy::inline_always, reason = "a layout that goes through memory stalls every scan")]
+    #[inline(always)]
     fn walk<const NEW: bool>(bytes: &[u8], position: Option<u64>) -> Result<Self> {
-        let length = Self::stated_length(bytes)?;
-        let bytes = &bytes[..length];
+        let length = bytes.len();
         let payload_length = number!(bytes, PAYLOAD_LENGTH, u32) as usize;
         if payload_length > PAYLOAD_BYTES_MAX || payload_length > length - RECORD_HEAD_BYTES {
             return Err(malformed("payload length", payload_length));
@@ -133,7 +137,9 @@ impl Layout {
         if correlation != 0 && bytes.get(RECORD_HEAD_BYTES..names) == bytes.get(ID..LINK) {
             return Err(malformed("correlation", "its own id"));
         }
-        let mut walk = Walk::<'_, NEW> { bytes: &bytes[..payload], at: names };
+        // Where all is plain ASCII, so is every text in it, and most often it is.
+        let unsure = NEW && !bytes[names.min(payload)..payload].is_ascii();
+        let mut walk = Walk { bytes: &bytes[..payload], at: names, unsure };
         walk.names()?;
         let key = walk.at;
         walk.key()?;
@@ -165,12 +171,15 @@ impl Layout {
 }
 
 /// A walk over the parts between head and payload.
-struct Walk<'a, const NEW: bool> {
+struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Whether text may be no UTF-8.
+    unsure: bool,
 }
 
-impl<const NEW: bool> Walk<'_, NEW> {
+impl Walk<'_> {
+    #[inline]
     fn skip(&mut self, count: usize) -> Result<&[u8]> {
         match self.bytes.get(self.at..self.at + count) {
             Some(part) => {
@@ -182,6 +191,7 @@ impl<const NEW: bool> Walk<'_, NEW> {
     }
 
     /// One byte of length, then a name of that length.
+    #[inline]
     fn name(&mut self) -> Result<()> {
         match self.skip(1)?[0] {
             0 => Err(malformed("names", "an empty name")),
@@ -189,22 +199,26 @@ impl<const NEW: bool> Walk<'_, NEW> {
         }
     }
 
+    #[inline]
     fn text(&mut self, count: usize) -> Result<()> {
+        let unsure = self.unsure;
         let text = self.skip(count)?;
-        if NEW && std::str::from_utf8(text).is_err() {
+        if unsure && std::str::from_utf8(text).is_err() {
             return Err(malformed("text", "bytes that are no UTF-8"));
         }
         Ok(())
     }
 
     /// Scope, entity and kind stand together, so one look tells that all three are text.
+    #[inline]
     fn names(&mut self) -> Result<()> {
         let [scope, entity, kind] = [SCOPE, ENTITY, KIND].map(|field| usize::from(self.bytes[field]));
         if scope == 0 || entity == 0 || kind == 0 {
             return Err(malformed("names", "an empty name"));
         }
+        let unsure = self.unsure;
         let names = self.skip(scope + entity + kind)?;
-        if !NEW {
+        if !unsure {
             return Ok(());
         }
         let names = std::str::from_utf8(names).map_err(|_| malformed("names", "bytes that are no UTF-8"))?;
@@ -215,6 +229,7 @@ impl<const NEW: bool> Walk<'_, NEW> {
         }
     }
 
+    #[inline]
     fn key(&mut self) -> Result<()> {
         match usize::from(self.bytes[KEY]) {
             0 => Ok(()),
@@ -225,6 +240,7 @@ impl<const NEW: bool> Walk<'_, NEW> {
         }
     }
 
+    #[inline]
     fn tags(&mut self) -> Result<()> {
         for _ in 0..self.bytes[TAGS] {
             self.name()?;
@@ -232,6 +248,7 @@ impl<const NEW: bool> Walk<'_, NEW> {
         Ok(())
     }
 
+    #[inline]
     fn causes(&mut self, own: Option<u64>) -> Result<()> {
         for _ in 0..number!(self.bytes, CAUSES, u16) {
             let form = self.skip(1)?[0];
@@ -254,6 +271,7 @@ impl<const NEW: bool> Walk<'_, NEW> {
         Ok(())
     }
 
+    #[inline]
     fn metadata(&mut self) -> Result<()> {
         for _ in 0..self.bytes[METADATA] {
             self.name()?;
@@ -264,6 +282,12 @@ impl<const NEW: bool> Walk<'_, NEW> {
     }
 }
 
+#[cold]
+fn misplaced(position: u64, version: u64, previous: u64) -> Error {
+    malformed("place", format!("position {position}, version {version}, previous {previous}"))
+}
+
+#[cold]
 fn malformed(field: &str, found: impl std::fmt::Display) -> Error {
     Error::damaged(format!("a record's {field} does not fit the record"), "a well-formed record", found)
 }

@@ -40,14 +40,14 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// Reads and checks the record that starts `bytes`; more may follow it.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a layout that goes through memory stalls every scan")]
+    #[inline(always)]
     pub fn read(bytes: &'a [u8]) -> Result<Self> {
         let length = Layout::stated_length(bytes)?;
         let bytes = &bytes[..length];
         let (stated, found) = (stated_crc(bytes), crc_of(bytes));
         if stated != found {
-            let (stated, found) = (format!("{stated:08x}"), format!("{found:08x}"));
-            return Err(Error::damaged("a record's checksum does not hold", stated, found));
+            return Err(broken(stated, found));
         }
         let layout = Layout::read(bytes)?;
         Ok(Self { bytes, layout })
@@ -237,6 +237,12 @@ impl std::fmt::Debug for Record<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Record({} {} {}/{})", self.position(), self.kind(), self.scope(), self.entity())
     }
+}
+
+#[cold]
+fn broken(stated: u32, found: u32) -> Error {
+    let (stated, found) = (format!("{stated:08x}"), format!("{found:08x}"));
+    Error::damaged("a record's checksum does not hold", stated, found)
 }
 
 fn number16(bytes: &[u8], at: usize) -> [u8; 16] {
