@@ -9,6 +9,7 @@ mod hooked;
 mod stage;
 
 mod clocks_and_heads;
+mod closing_rolls_a_long_segment;
 mod damage_is_refused;
 mod failed_sync_ends_the_writer;
 mod files_come_and_go;

@@ -14,7 +14,7 @@ pub(super) type History = Vec<(u64, Hash)>;
 pub(super) struct Stage {
     pub(super) disk: FaultyDisk,
     pub(super) clock: SimulatedClock,
-    random: SeededRandom,
+    pub(super) random: SeededRandom,
     pub(super) options: Options,
 }
 

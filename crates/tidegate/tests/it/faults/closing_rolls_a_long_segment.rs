@@ -1,0 +1,57 @@
+//! Closing puts a new segment behind a long one, and may die at any step of that (F13, F31).
+
+use tidegate::disk::{Call, Errno, FaultPlan};
+use tidegate::{Append, ErrorKind, Store};
+
+use super::stage::{History, Stage, history, one};
+
+fn long() -> (Stage, Store, History) {
+    let mut stage = Stage::new();
+    stage.options.segment_bytes = 64 << 20;
+    let store = stage.open();
+    for _ in 0..5 {
+        store.append(one("long").bytes(vec![5; 1 << 20]), Append::synced()).unwrap();
+    }
+    let history = history(&store).unwrap();
+    stage.disk.set_plan(FaultPlan::default());
+    (stage, store, history)
+}
+
+#[test]
+fn and_dies_at_any_call() {
+    let calls = {
+        let (stage, store, _) = long();
+        store.close().unwrap();
+        assert_eq!(stage.segments().len(), 2, "the long segment was sealed");
+        stage.disk.calls()
+    };
+    assert!(calls > 8);
+    for nth in 1..=calls {
+        let (stage, store, intact) = long();
+        stage.disk.set_plan(FaultPlan::default().crash_at(nth));
+        let _ = store.close();
+        for seed in 0..4 {
+            let copy = stage.disk.fork();
+            if seed > 0 {
+                copy.power_cut(seed);
+            }
+            let next = Stage { disk: copy.reopen(), ..stage.clone() };
+            assert_eq!(history(&next.read_only()).unwrap().len(), 5, "call {nth}, seed {seed}");
+            assert_eq!(history(&next.open()).unwrap(), intact, "call {nth}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn and_finds_no_room() {
+    for call in [Call::Create, Call::Write, Call::Rename, Call::SyncFolder] {
+        let (mut stage, store, intact) = long();
+        stage.disk.set_plan(FaultPlan::default().fail_from(call, 1, Errno::NOSPC));
+        if let Err(error) = store.close() {
+            assert!(matches!(error.kind(), ErrorKind::Full | ErrorKind::Io), "{call:?}: {error}");
+        }
+        drop(store);
+        stage.restart();
+        assert_eq!(history(&stage.open()).unwrap(), intact, "{call:?}");
+    }
+}
