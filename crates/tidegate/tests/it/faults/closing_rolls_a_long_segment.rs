@@ -36,7 +36,8 @@ fn and_dies_at_any_call() {
                 copy.power_cut(seed);
             }
             let next = Stage { disk: copy.reopen(), ..stage.clone() };
-            assert_eq!(history(&next.read_only()).unwrap().len(), 5, "call {nth}, seed {seed}");
+            // The last group may be vouched for by nothing but a watermark that the power took.
+            assert!(intact.starts_with(&history(&next.read_only()).unwrap()), "call {nth}, seed {seed}");
             assert_eq!(history(&next.open()).unwrap(), intact, "call {nth}, seed {seed}");
         }
     }

@@ -1,7 +1,7 @@
 //! A disk without room is an error to go on after: nothing half-written, and appends go on once there is room
 //! (F12, F13, F15, F28).
 
-use tidegate::disk::{Call, Errno, FaultPlan, Model};
+use tidegate::disk::{Call, Errno, FaultPlan, FaultyDisk, Model};
 use tidegate::{Append, ErrorKind};
 
 use super::stage::{Stage, fill, history, one};
@@ -35,6 +35,8 @@ fn in_the_middle_of_a_frame() {
 fn a_refused_frame_stays_away() {
     for seed in 0..200 {
         let mut stage = Stage::new();
+        // The seed of the disk says how much of the failing write is done.
+        stage.disk = FaultyDisk::new(seed, Model::default());
         stage.options.segment_bytes = 1 << 20;
         let store = stage.open();
         fill(&store, 2);
@@ -42,7 +44,7 @@ fn a_refused_frame_stays_away() {
         stage.disk.set_plan(FaultPlan::default().fail(Call::Write, 1, Errno::NOSPC));
         let refused = store.append(one("refused"), Append::buffered()).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Full);
-        let accepted = store.append(one("x"), Append::buffered()).unwrap();
+        let accepted = store.append(one("with a longer name"), Append::buffered()).unwrap();
         stage.disk.power_cut(seed);
         stage.restart();
         let found = history(&stage.open()).unwrap();

@@ -253,6 +253,23 @@ fn retry_is_as_durable_as_asked() {
     assert_eq!(history(&stage.open()).unwrap().len(), 1);
 }
 
+/// The same where the first append is still queued when the retry comes, in a group before that of the retry.
+#[test]
+fn retry_behind_the_first_is_as_durable_as_asked() {
+    let mut stage = Stage::new();
+    stage.options.segment_bytes = 64 << 20;
+    let store = stage.open();
+    let keyed = || Batch::from(one("a")).key("k");
+    let first = store.submit(keyed(), Append::buffered()).unwrap();
+    let between = store.submit(one("long").bytes(vec![1; 9 << 20]), Append::buffered()).unwrap();
+    let retry = store.submit(keyed(), Append::synced()).unwrap();
+    assert_eq!(retry.wait().unwrap(), first.wait().unwrap());
+    stage.disk.lose_unsynced();
+    stage.restart();
+    assert_eq!(history(&stage.open()).unwrap().len(), 2);
+    assert_eq!(between.wait().unwrap().first().0, 2);
+}
+
 /// A compare-and-set could not say "still empty": version 0 meant "any". Here it means no event.
 #[test]
 fn compare_and_set_on_an_empty_stream() {
