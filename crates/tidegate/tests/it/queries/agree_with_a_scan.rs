@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tidegate::disk::World;
 use tidegate::{Access, Options, Result, Store, View};
 
-use crate::scan::{Known, Question, Sketch, append, compare, question, sketch};
+use super::scan::{Known, Question, Sketch, append, compare, question, sketch};
 
 #[derive(Clone, Debug)]
 enum Act {

@@ -3,7 +3,7 @@
 use tidegate::disk::{Call, Errno, FaultPlan};
 use tidegate::{Access, ErrorKind, Store};
 
-use crate::scan::{Ground, Known, Question, Sketch, append, batches, compare, questions, scan};
+use super::scan::{Ground, Known, Question, Sketch, append, batches, compare, questions, scan};
 
 /// Ends the process and, but for one of the three, the page cache.
 fn blows(ground: &Ground, seed: u64) -> [Ground; 3] {

@@ -9,7 +9,7 @@ use proptest::sample::Index;
 use tidegate::format::hash::crc;
 use tidegate::{Access, ErrorKind, Position, Query, Read};
 
-use crate::scan::{Ground, Known, Question, compare, questions, scan};
+use super::scan::{Ground, Known, Question, compare, questions, scan};
 
 /// Bytes of an index file's head, and where its table of sections starts.
 const HEAD: usize = 320;

@@ -1,0 +1,164 @@
+//! What is asked costs what the answer holds, and opening costs a few calls a segment, however long the log is.
+
+use tidegate::format::SEGMENT_HEAD_BYTES;
+use tidegate::{
+    Access, Append, Batch, Coordinate, Draft, EventId, Item, Options, Position, Query, Read, Store, View,
+};
+
+use super::counted::Counted;
+
+/// Events of a batch; one batch fills a segment.
+const EVENTS: u64 = 4;
+/// No event is larger, the gap to the next one included.
+const EVENT_BYTES: u64 = 320;
+
+fn options(map: bool) -> Options {
+    Options { segment_bytes: 600, map, thread: false, ..Options::default() }
+}
+
+fn stream(number: u64) -> Coordinate {
+    Coordinate::new("shop", format!("order-{}", number % 997))
+}
+
+fn draft(number: u64) -> Draft {
+    let kind = if number.is_multiple_of(2) { "order.placed" } else { "order.paid" };
+    let draft = Draft::new(stream(number), kind).bytes(vec![b'.'; 40]).id(id(number));
+    match number {
+        1234 => draft.tag("rare"),
+        number if number.is_multiple_of(10) => draft.tag("tenth"),
+        _ => draft,
+    }
+}
+
+fn id(number: u64) -> EventId {
+    EventId::from_key("shop", &number.to_string())
+}
+
+/// A store with so many sealed segments and an active one, closed.
+fn filled(sealed: u64) -> Counted {
+    let disk = Counted::default();
+    let store = Store::open_in(disk.world(), options(true)).expect("it opens");
+    for batch in 0..=sealed {
+        let drafts: Batch = (batch * EVENTS..(batch + 1) * EVENTS).map(draft).collect();
+        store.append(drafts, Append::buffered()).expect("there is room");
+    }
+    store.close().expect("it closes");
+    let index_files = disk.world().disk.list("index").expect("the folder is there");
+    assert_eq!(index_files.len() as u64, sealed, "every batch fills a segment");
+    disk.look();
+    disk
+}
+
+fn read(view: &View, query: impl Into<Query>, read: Read) -> Vec<u64> {
+    view.read(&query.into(), read).map(|event| event.expect("sound").position().0).collect()
+}
+
+#[test]
+fn opening_takes_a_few_calls_a_segment_and_reads_no_events() {
+    let (few, many) = (filled(100), filled(1000));
+    for access in [Access::Write, Access::Read] {
+        let [of_few, of_many] = [&few, &many].map(|disk| {
+            let store = Store::open_in(disk.world(), Options { access, ..options(true) }).expect("it opens");
+            assert_eq!(store.report().rebuilt_indexes, 0);
+            let asked = disk.look();
+            store.close().expect("it closes");
+            disk.look();
+            asked
+        });
+        let calls = of_many.calls - of_few.calls;
+        assert_eq!(calls % 900, 0, "each sealed segment takes the same calls");
+        assert!(calls / 900 <= 7, "{} calls a sealed segment", calls / 900);
+        // The active segments hold equally many events, some with longer names.
+        let heads = 900 * SEGMENT_HEAD_BYTES as u64;
+        let bytes = of_many.bytes - of_few.bytes;
+        assert!(bytes.abs_diff(heads) <= EVENT_BYTES, "{bytes} bytes read of 900 sealed segments");
+    }
+}
+
+#[test]
+fn answers_read_what_they_hold() {
+    let disk = filled(1000);
+    let store = Store::open_in(disk.world(), options(false)).expect("it opens");
+    let (view, last) = (store.view().expect("a view"), 1001 * EVENTS);
+    disk.look();
+
+    for number in (7..last).step_by(199) {
+        let found = view.find(id(number)).expect("sound").expect("it is there");
+        assert_eq!(found.position().0, number + 1);
+        let head = view.stream_head(&stream(number)).expect("sound").expect("it is there");
+        assert_eq!(head.position().0, number + 1 + (last - 1 - number) / 997 * 997);
+    }
+    let asked = disk.look();
+    // A few ids that are not in a segment seem to be, and their records are looked at.
+    let answers = 2 * last.div_ceil(199);
+    assert!(asked.bytes <= (answers + answers / 4) * EVENT_BYTES, "{asked:?} for {answers} events");
+
+    assert_eq!(read(&view, Item::new().tag("rare"), Read::all()), [1235]);
+    assert_eq!(read(&view, Item::new().tag("rare"), Read::backwards()), [1235]);
+    assert!(disk.look().bytes <= 2 * EVENT_BYTES);
+
+    let middle = Read::after(Position(2000)).limit(100);
+    for (query, step) in [(Query::ALL, 1), (Item::new().kind("order.placed").into(), 2)] {
+        for read_part in [middle, Read { before: Position(2201), ..Read::backwards().limit(100) }] {
+            let found = read(&view, query.clone(), read_part);
+            assert!(found.len() == 100 && found.windows(2).all(|pair| pair[0].abs_diff(pair[1]) == step));
+            let asked = disk.look();
+            // Reading on takes a segment's neighbours along.
+            assert!(asked.bytes <= (100 * step + EVENTS) * EVENT_BYTES, "{asked:?} for 100 events");
+        }
+    }
+
+    let tenth = Item::new().tag("tenth").into();
+    assert_eq!(view.count(&tenth, Read::all()).expect("sound"), last.div_ceil(10));
+    assert_eq!(view.count(&Query::ALL, middle).expect("sound"), 100);
+    assert_eq!(disk.look().bytes, 0, "counting reads no event");
+}
+
+/// What happened: of an active segment, and of one that is not mapped, 256 KiB were read for every event, even
+/// where the events of a page lay far apart.
+#[test]
+fn a_page_of_few_among_many_reads_the_few() {
+    let disk = Counted::default();
+    let store =
+        Store::open_in(disk.world(), Options { thread: false, ..Options::default() }).expect("it opens");
+    for batch in 0..10 {
+        let drafts: Batch = (batch * 500..(batch + 1) * 500).map(draft).collect();
+        store.append(drafts, Append::buffered()).expect("there is room");
+    }
+    let view = store.view().expect("a view");
+    disk.look();
+    for part in [Read::after(Position(2000)).limit(100), Read::backwards().limit(100)] {
+        assert_eq!(read(&view, Item::new().tag("tenth"), part).len(), 100);
+        let asked = disk.look();
+        assert!(asked.bytes <= 100 * EVENT_BYTES, "{asked:?} for 100 events");
+    }
+    for part in [Read::all(), Read::backwards()] {
+        assert_eq!(read(&view, Query::ALL, part).len(), 5000);
+        let asked = disk.look();
+        assert!(asked.bytes <= 5000 * EVENT_BYTES && asked.reads <= 20, "{asked:?} for 5000 events in a row");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn sealed_segments_take_no_descriptors() {
+    let open_files = |directory: &std::path::Path| {
+        let entries = std::fs::read_dir("/proc/self/fd").expect("linux shows them");
+        let targets = entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        targets.filter(|target| target.starts_with(directory)).count()
+    };
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let directory = place.path().canonicalize().expect("it is there");
+    let store = Store::open(&directory, options(true)).expect("it opens");
+    let empty = open_files(&directory);
+    assert!(empty > 0, "the lock and the active segment are open");
+    for batch in 0..60 {
+        let drafts: Batch = (batch * EVENTS..(batch + 1) * EVENTS).map(draft).collect();
+        store.append(drafts, Append::buffered()).expect("there is room");
+    }
+    assert_eq!(open_files(&directory), empty, "while it grows");
+    store.close().expect("it closes");
+    drop(store);
+    let store = Store::open(&directory, options(true)).expect("it opens");
+    assert_eq!((store.report().segments, open_files(&directory)), (60, empty), "after opening");
+}

@@ -1,0 +1,10 @@
+//! Queries and the indexes that answer them.
+
+mod scan;
+
+mod agree_with_a_scan;
+mod crashes_while_indexing_change_no_answer;
+mod index_files_are_never_believed_blindly;
+
+mod counted;
+mod many_segments_cost_little;
