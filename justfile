@@ -21,6 +21,14 @@ ci:
 bench *args:
     cargo run --release --locked -p tidegate-bench -- {{args}}
 
+# Simulated histories for a long time; names the seed of each that fails.
+sim-long first="0" count="100000":
+    cargo run --release --locked -p tidegate-sim -- soak {{first}} {{count}}
+
+# A writing process killed many times over.
+kill-long cycles="1000":
+    TIDEGATE_KILL_CYCLES={{cycles}} cargo test --locked -p tidegate --test it killed_process_keeps_acknowledged
+
 # The example the README opens with.
 quickstart:
     cargo run --release --locked -p tidegate --example quickstart
