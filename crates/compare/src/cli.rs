@@ -27,7 +27,7 @@ struct Arguments {
     /// How many events a store has.
     #[arg(long, default_value_t = 1_000_000)]
     events: u64,
-    /// A short run: 100,000 events, three slices of a quarter of a second.
+    /// A short run: 100,000 events, five slices of 0.15 seconds each.
     #[arg(long)]
     quick: bool,
     /// Afterwards the first engine alone, with five times the events.
@@ -40,10 +40,10 @@ struct Arguments {
     #[arg(long)]
     phase: Vec<Phase>,
     /// Seconds that each slice goes on.
-    #[arg(long, default_value_t = 0.5)]
+    #[arg(long, default_value_t = 0.3)]
     seconds: f64,
     /// How many slices each measurement has, the engines taking turns.
-    #[arg(long, default_value_t = 9)]
+    #[arg(long, default_value_t = 15)]
     slices: u32,
     /// Where stores are made, on the disk to be measured.
     #[arg(long, default_value = "target/compare")]
@@ -138,7 +138,7 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
     let phases =
         phases.filter(|phase| arguments.phase.is_empty() || arguments.phase.contains(phase)).collect();
     if arguments.quick {
-        return Ok(Plan { directory, events: EVENTS_MIN, seconds: 0.25, slices: 3, opens: 2, phases });
+        return Ok(Plan { directory, events: EVENTS_MIN, seconds: 0.15, slices: 5, opens: 2, phases });
     }
     let (events, seconds, slices) = (arguments.events, arguments.seconds, arguments.slices);
     if events < EVENTS_MIN {

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use crate::measure::median;
 use crate::rows::{Better, Row, TABLES, Table, Unit};
 use crate::run::Finding;
 
@@ -74,19 +73,15 @@ fn cell(row: &Row, ours: &Finding, other: &Finding, lost: &mut Vec<String>) -> S
     format!("{shown} ({}{mark})", significant(ratio))
 }
 
-/// How many times better ours is: the middle of it over slices that were measured next to each other.
+/// How many times better ours is.
 fn ratio(row: &Row, ours: &Finding, other: &Finding) -> Option<f64> {
-    let (mut ours, mut theirs) = (ours.values(row.against.unwrap_or(row.key)), other.values(row.key));
-    if ours.len() != theirs.len() || row.against.is_some() {
-        (ours, theirs) = (vec![median(&mut ours)?], vec![median(&mut theirs)?]);
-    }
-    let ratio = |(ours, theirs): (f64, f64)| match row.better {
-        Better::More => Some(ours / theirs),
-        Better::Less => Some(theirs / ours),
-        Better::Neither => None,
+    let (ours, theirs) = (ours.value(row.against.unwrap_or(row.key))?, other.value(row.key)?);
+    let ratio = match row.better {
+        Better::More => ours / theirs,
+        Better::Less => theirs / ours,
+        Better::Neither => return None,
     };
-    let ratios: Option<Vec<_>> = ours.into_iter().zip(theirs).map(ratio).collect();
-    median(&mut ratios?).filter(|ratio| ratio.is_finite())
+    ratio.is_finite().then_some(ratio)
 }
 
 fn write_notes(text: &mut String, findings: &[Finding]) {
