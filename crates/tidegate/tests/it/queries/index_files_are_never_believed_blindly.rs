@@ -75,7 +75,11 @@ impl Damage {
         let mut bytes = base().ground.bytes(name);
         let length = bytes.len();
         match self {
-            Self::Remove => return disk.remove(name).expect("it is there"),
+            Self::Remove => {
+                // It may have been removed a moment ago.
+                let _ = disk.remove(name);
+                return;
+            }
             Self::Truncate(to) => bytes.truncate(to.index(length)),
             Self::Lengthen(byte, count) => bytes.extend(vec![*byte; 1 + count.index(64)]),
             Self::FlipBit(bit) => flip(&mut bytes, bit.index(length * 8)),
