@@ -13,6 +13,10 @@ lint:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
+# The committing code under a model checker; a failure prints the seed that runs the same interleaving again.
+interleavings:
+    RUSTFLAGS="--cfg shuttle" cargo test --locked -p tidegate --target-dir target/shuttle --lib --test it interleavings
+
 # What a change must pass before it is merged.
 ci:
     .ci/run

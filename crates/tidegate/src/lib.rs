@@ -25,6 +25,7 @@
 //! Reading order: [`Store`] (the facade), [`Options`] and [`Append`] (how), [`Draft`] and [`Batch`] (what
 //! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`Read`] and [`Events`]
 //! (reading), [`graph`] (what led to what), [`Error`] (what can go wrong and what to do).
+mod sync;
 pub mod settings;
 pub mod receipt;
 mod published;

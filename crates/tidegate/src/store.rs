@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
 use tidegate_disk::{Lock, World};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 use tidegate_segment::Seed;
@@ -20,6 +19,7 @@ use crate::published::Published;
 use crate::read::{Events, Query, Read, View};
 use crate::report::OpenReport;
 use crate::settings::{Access, Durability, Options};
+use crate::sync::Mutex;
 use crate::threads::{Bell, Ring, Upkeep};
 use crate::verify::{Verified, verify};
 

@@ -4,15 +4,15 @@
 //! was acknowledged before its sync, at the time that was promised. It never polls.
 
 use std::sync::{Arc, Weak};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
 use tidegate_format::{Error, ErrorKind, Result};
 
 use crate::edge::Indexer;
 use crate::journal::{Caller, Journal, Leads, panicked};
 use crate::published::{Deadline, Published};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Mutex};
 
 /// What the thread is asked for.
 #[derive(Debug, Default)]
@@ -141,8 +141,8 @@ impl Upkeep {
     ) -> Result<Self> {
         let work = Work { journal: Arc::downgrade(journal), indexer, published };
         let heard = Arc::clone(&bell);
-        #[expect(clippy::disallowed_methods, reason = "this is the place where threads start")]
-        let thread = std::thread::Builder::new()
+        #[cfg_attr(not(shuttle), expect(clippy::disallowed_methods, reason = "this is where threads start"))]
+        let thread = thread::Builder::new()
             .name("tidegate".to_owned())
             .spawn(move || run(&work, &heard))
             .map_err(|cause| Error::new(ErrorKind::Io, "the store's thread cannot start").because(cause))?;

@@ -8,7 +8,6 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use tidegate_disk::{Identity, Mode, World};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreFile, Watermark};
 use tidegate_segment::{Seed, Segment, Walk};
@@ -21,6 +20,7 @@ use super::watermark::WatermarkFile;
 use crate::published::Published;
 use crate::report::OpenReport;
 use crate::settings::Options;
+use crate::sync::Mutex;
 
 /// Follows a log that another process may be writing.
 #[derive(Debug)]

@@ -8,13 +8,13 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use tidegate_disk::World;
 use tidegate_format::{Error, ErrorKind, Result};
 use tidegate_segment::{Lineage, Segment, index_path};
 
 use super::identity::salvage;
 use crate::published::{Log, Published};
+use crate::sync::Mutex;
 
 /// Sealed segments that may wait for their index before the writer waits for the indexer: each one keeps
 /// its index in memory meanwhile.

@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use tidegate_disk::World;
 use tidegate_format::{
     Error, ErrorKind, FRAME_HEAD_BYTES, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark,
@@ -19,6 +18,7 @@ use super::indexer::Indexer;
 use super::seam::{Edge, Pending};
 use super::watermark::WatermarkFile;
 use crate::published::Published;
+use crate::sync::Mutex;
 
 /// The directory's active segment and what belongs to writing it.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use crate::batch::{Batch, Condition, Conflict, GATES, read_gates};
 use crate::decide::Footprint;
 use crate::read::{Query, View};
 use crate::receipt::{Receipt, Receipted};
+use crate::sync::atomic;
 
 /// A batch encoded and hashed, but for its places.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ pub(crate) struct PreparedRecord {
 #[derive(Debug)]
 pub(crate) struct Ids {
     key: Seed,
-    next: std::sync::atomic::AtomicU64,
+    next: atomic::AtomicU64,
 }
 
 impl Ids {
@@ -91,11 +92,11 @@ impl Ids {
         let mut bytes = [0; 16];
         random.fill(&mut bytes);
         let key = u128::from_le_bytes(bytes);
-        Self { key: Seed(key as u64, (key >> 64) as u64), next: std::sync::atomic::AtomicU64::new(0) }
+        Self { key: Seed(key as u64, (key >> 64) as u64), next: atomic::AtomicU64::new(0) }
     }
 
     fn make(&self, micros: u64) -> EventId {
-        let count = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let count = self.next.fetch_add(1, atomic::Ordering::Relaxed);
         let hash = self.key.hash(&count.to_le_bytes()).to_le_bytes();
         let mut random = [0; 10];
         random.copy_from_slice(&hash[..10]);

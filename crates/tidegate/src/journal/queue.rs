@@ -12,7 +12,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
 use tidegate_disk::Clock;
 use tidegate_format::{Error, ErrorKind, Result, limit};
 
@@ -23,6 +22,7 @@ use crate::published::Deadline;
 use crate::published::Published;
 use crate::receipt::Receipt;
 use crate::settings::{Durability, WhenFull};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// Bytes after which a group takes no further batch.
 const GROUP_BYTES: usize = 8 << 20;
@@ -176,7 +176,7 @@ impl Journal {
     }
 
     /// The committer, between groups.
-    pub(crate) fn committer(&self) -> parking_lot::MutexGuard<'_, Committer> {
+    pub(crate) fn committer(&self) -> MutexGuard<'_, Committer> {
         self.committer.lock()
     }
 

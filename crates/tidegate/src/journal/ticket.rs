@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
 use tidegate_format::{Error, ErrorKind, Result};
 
 use crate::published::Deadline;
 use crate::receipt::Receipt;
+use crate::sync::{Condvar, Mutex};
 
 /// Where the answer to one batch is put, and where its thread waits.
 #[derive(Debug, Default)]
@@ -248,4 +248,46 @@ impl fmt::Debug for Ticket {
 
 fn taken() -> Error {
     Error::invalid("the ticket's answer was given out before")
+}
+
+#[cfg(test)]
+#[cfg(shuttle)]
+mod interleavings {
+    use shuttle::thread;
+
+    use super::*;
+
+    /// The leader either finds somebody who leads on, or answers itself; whoever waits gets an answer, in
+    /// every interleaving.
+    #[test]
+    fn a_slot_passes_on_the_lead_or_the_answer() {
+        shuttle::check_dfs(
+            || {
+                let slot = Arc::new(Slot::default());
+                let leader = {
+                    let slot = Arc::clone(&slot);
+                    thread::spawn(move || {
+                        let asked = slot.ask_to_lead();
+                        if !asked {
+                            slot.answer(Err(Error::invalid("answered")));
+                        }
+                        asked
+                    })
+                };
+                let mut led = false;
+                loop {
+                    match slot.wait(None) {
+                        Woken::Answered(answer) => break assert!(answer.is_err()),
+                        Woken::Lead => {
+                            led = true;
+                            slot.answer(Err(Error::invalid("answered")));
+                        }
+                        Woken::TimedOut => unreachable!("there is no deadline"),
+                    }
+                }
+                assert_eq!(leader.join().expect("it did not panic"), led);
+            },
+            None,
+        );
+    }
 }

@@ -6,16 +6,16 @@
 //! P2. A waiter that saw too little and then waits is woken by the next growth (no lost wake-up): it counts
 //!     itself before it looks, and the publisher looks at that count after it has published.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use parking_lot::{Condvar, Mutex};
 use tidegate_format::{Error, Position};
 use tidegate_segment::Segment;
 
 use super::deadline::Deadline;
 use super::frontier::Frontier;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Condvar, Mutex};
 
 /// The segments of the log, in order; the last one is active.
 #[derive(Debug)]
@@ -151,5 +151,49 @@ impl Published {
         drop(gate);
         self.waiters.fetch_sub(1, Ordering::SeqCst);
         done(self)
+    }
+}
+
+#[cfg(test)]
+#[cfg(shuttle)]
+mod interleavings {
+    use std::sync::Arc;
+
+    use shuttle::thread;
+
+    use super::*;
+
+    /// keeps P2, in every interleaving
+    #[test]
+    fn no_growth_is_slept_through() {
+        shuttle::check_dfs(
+            || {
+                let published = Arc::new(Published::new(Vec::new(), Position(0), Position(0)));
+                let waiting = {
+                    let published = Arc::clone(&published);
+                    thread::spawn(move || published.wait(None, |now| now.visible() == Position(2)))
+                };
+                published.set_visible(Position(1));
+                published.set_visible(Position(2));
+                assert!(waiting.join().expect("it did not panic"));
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn the_end_is_not_slept_through() {
+        shuttle::check_dfs(
+            || {
+                let published = Arc::new(Published::new(Vec::new(), Position(0), Position(0)));
+                let waiting = {
+                    let published = Arc::clone(&published);
+                    thread::spawn(move || published.wait(None, |now| now.ended().is_some()))
+                };
+                published.end(Error::invalid("the end"));
+                assert!(waiting.join().expect("it did not panic"));
+            },
+            None,
+        );
     }
 }

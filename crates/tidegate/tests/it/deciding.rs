@@ -9,6 +9,7 @@ mod gates;
 mod groups;
 mod guards;
 mod keys;
+mod linearizable;
 mod receipts;
 
 use tidegate::decide::{Decided, Denied};

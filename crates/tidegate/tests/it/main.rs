@@ -7,5 +7,6 @@ mod deciding;
 mod failed_sync_is_final;
 mod faults;
 mod house;
-mod linearizable;
+#[cfg(shuttle)]
+mod interleavings;
 mod queries;

@@ -1,0 +1,295 @@
+//! The committing code under a model checker: small cases in many interleavings.
+//!
+//! `just interleavings` builds and runs it, with `--cfg shuttle`. What waits for ever is a deadlock to the
+//! checker and fails; the seed it prints runs the same interleaving again. Disks and indexes are not modelled:
+//! they take no part in who waits for whom.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::thread;
+use tidegate::decide::{Decided, Decision};
+use tidegate::settings::WhenFull;
+use tidegate::{
+    Append, Batch, Condition, Durability, ErrorKind, Item, Options, Position, Query, Receipt, Result, Store,
+};
+
+const RUNS: usize = 4000;
+const FOREVER: Duration = Duration::MAX;
+
+/// Runs a case with threads that come and go at random, and with few changes at the worst places.
+fn explore(case: impl Fn() + Send + Sync + 'static) {
+    let case = Arc::new(case);
+    let config = || {
+        let mut config = shuttle::Config::new();
+        config.stack_size = 1 << 20;
+        config
+    };
+    let random = Arc::clone(&case);
+    shuttle::Runner::new(RandomScheduler::new(RUNS), config()).run(move || random());
+    shuttle::Runner::new(PctScheduler::new(3, RUNS), config()).run(move || case());
+}
+
+fn store(thread: bool) -> Arc<Store> {
+    let options = Options { thread, durability: Durability::Buffered, ..Options::default() };
+    Arc::new(Store::in_memory(options).unwrap())
+}
+
+fn draft(tag: &'static str) -> tidegate::Draft {
+    tidegate::Draft::new(("s", tag), "a.b").tag(tag)
+}
+
+fn tag(tag: &'static str) -> Query {
+    Item::new().tag(tag).into()
+}
+
+/// Runs something on a thread of its own.
+fn spawn<T: Send + 'static>(
+    store: &Arc<Store>,
+    run: impl FnOnce(&Store) -> T + Send + 'static,
+) -> thread::JoinHandle<T> {
+    let store = Arc::clone(store);
+    thread::spawn(move || run(&store))
+}
+
+fn append(store: &Store, batch: impl Into<Batch>) -> Result<Receipt> {
+    store.append(batch, Append::default())
+}
+
+/// The positions of receipts are 1 to their count, each once.
+fn dense(receipts: impl IntoIterator<Item = Receipt>) {
+    let mut positions: Vec<_> =
+        receipts.into_iter().flat_map(|receipt| receipt.events).map(|event| event.position.0).collect();
+    positions.sort_unstable();
+    assert_eq!(positions, (1..=positions.len() as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_append_is_answered_and_seen() {
+    explore(|| {
+        let store = store(true);
+        let waiting = spawn(&store, |store| store.wait_visible(Position(3), FOREVER).unwrap());
+        let appending = ["a", "b", "c"].map(|name| {
+            spawn(&store, move |store| {
+                let receipt = append(store, draft(name)).unwrap();
+                assert!(store.view().unwrap().head() >= receipt.last(), "who was answered sees it");
+                receipt
+            })
+        });
+        dense(appending.map(|thread| thread.join().unwrap()));
+        assert_eq!(waiting.join().unwrap(), Position(3));
+        store.close().unwrap();
+    });
+}
+
+#[test]
+fn a_ticket_is_answered_whoever_waits() {
+    explore(|| {
+        let store = store(true);
+        let threads = ["a", "b"].map(|name| {
+            spawn(&store, move |store| {
+                let ticket = store.submit(draft(name), Append::default()).unwrap();
+                ticket.wait().unwrap()
+            })
+        });
+        let appending = spawn(&store, |store| append(store, draft("c")).unwrap());
+        let dropped = store.submit(draft("d"), Append::default()).unwrap();
+        drop(dropped);
+        let mut receipts: Vec<_> =
+            threads.into_iter().chain([appending]).map(|thread| thread.join().unwrap()).collect();
+        store.close().unwrap();
+        assert_eq!(store.frontier().durable, Position(4), "it is committed whether anybody waits or not");
+        let view = store.view().unwrap();
+        let dropped = view.stream_head(&("s", "d").into()).unwrap().unwrap();
+        let mut missing = receipts[0].clone();
+        missing.events[0].position = dropped.position();
+        receipts.push(missing);
+        dense(receipts);
+    });
+}
+
+/// A waker that wakes a thread of the model.
+struct Unpark(thread::Thread);
+
+impl std::task::Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+#[test]
+fn a_ticket_that_is_awaited_is_woken() {
+    explore(|| {
+        let store = store(true);
+        let appending = spawn(&store, |store| append(store, draft("b")).unwrap());
+        let mut ticket = store.submit(draft("a"), Append::default()).unwrap();
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let receipt = loop {
+            match std::pin::Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(answer) => break answer.unwrap(),
+                Poll::Pending => thread::park(),
+            }
+        };
+        dense([receipt, appending.join().unwrap()]);
+        store.close().unwrap();
+    });
+}
+
+/// Without a thread of the store's own, a submit once marked the queue as led for a moment, and whoever
+/// queued a batch in that moment waited for nobody.
+#[test]
+fn an_append_beside_a_submit_needs_no_thread() {
+    explore(|| {
+        let store = store(false);
+        let submitting = spawn(&store, |store| store.submit(draft("a"), Append::default()).unwrap());
+        let appending = spawn(&store, |store| append(store, draft("b")).unwrap());
+        let appended = appending.join().unwrap();
+        let submitted = submitting.join().unwrap().wait().unwrap();
+        dense([appended, submitted]);
+        store.close().unwrap();
+    });
+}
+
+/// A batch submitted while the store closes once called for a thread that had gone already.
+#[test]
+fn closing_answers_everybody() {
+    explore(|| {
+        let store = store(true);
+        let submitting = spawn(&store, |store| store.submit(draft("a"), Append::default())?.wait());
+        let appending = spawn(&store, |store| append(store, draft("b")));
+        store.close().unwrap();
+        let answers = [submitting.join().unwrap(), appending.join().unwrap()];
+        let (kept, ended): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+        assert!(
+            ended.iter().all(|answer| answer.as_ref().unwrap_err().kind() == ErrorKind::Ended),
+            "{ended:?}"
+        );
+        assert_eq!(store.frontier().durable, Position(kept.len() as u64));
+        dense(kept.into_iter().map(Result::unwrap));
+    });
+}
+
+#[test]
+fn a_future_is_woken_when_the_store_closes() {
+    explore(|| {
+        let store = store(true);
+        let awaiting = spawn(&store, |store| -> Result<Receipt> {
+            let mut ticket = store.submit(draft("a"), Append::default())?;
+            let waker = Waker::from(Arc::new(Unpark(thread::current())));
+            loop {
+                match std::pin::Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)) {
+                    Poll::Ready(answer) => return answer,
+                    Poll::Pending => thread::park(),
+                }
+            }
+        });
+        store.close().unwrap();
+        match awaiting.join().unwrap() {
+            Ok(receipt) => assert_eq!(receipt.first(), Position(1)),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Ended),
+        }
+    });
+}
+
+#[test]
+fn one_of_those_who_want_the_same_gets_it() {
+    explore(|| {
+        let store = store(true);
+        let claim = || Batch::from(draft("t")).only_if(Condition::fail_if(tag("t")));
+        let appending = [(); 3].map(|()| spawn(&store, move |store| append(store, claim()).is_ok()));
+        let accepted = appending.map(|thread| thread.join().unwrap());
+        assert_eq!(accepted.iter().filter(|accepted| **accepted).count(), 1);
+        assert_eq!(store.frontier().visible, Position(1));
+        store.close().unwrap();
+    });
+}
+
+#[test]
+fn decisions_are_taken_one_after_the_other() {
+    explore(|| {
+        let store = store(true);
+        let threads = [(); 3].map(|()| {
+            spawn(&store, |store| {
+                let decided = store.decide(Append::default(), |view| {
+                    let taken = view.count(&tag("seat"), tidegate::Read::all())?;
+                    Ok(if taken < 2 { draft("seat").into() } else { Decision::deny("FULL", "two seats") })
+                });
+                matches!(decided.unwrap(), Decided::Committed(_))
+            })
+        });
+        let committed = threads.map(|thread| thread.join().unwrap());
+        assert_eq!(committed.iter().filter(|committed| **committed).count(), 2);
+        assert_eq!(store.frontier().visible, Position(2));
+        store.close().unwrap();
+    });
+}
+
+#[test]
+fn one_key_is_one_batch() {
+    explore(|| {
+        let store = store(true);
+        let threads =
+            [(); 3].map(|()| spawn(&store, |store| append(store, Batch::from(draft("a")).key("k")).unwrap()));
+        let receipts = threads.map(|thread| thread.join().unwrap());
+        assert!(receipts.iter().all(|receipt| *receipt == receipts[0]), "{receipts:?}");
+        assert_eq!(store.frontier().visible, Position(1));
+        store.close().unwrap();
+    });
+}
+
+#[test]
+fn a_full_queue_lets_everybody_in_by_and_by() {
+    for thread in [true, false] {
+        explore(move || {
+            let options =
+                Options { thread, queue_bytes: 1, durability: Durability::Buffered, ..Options::default() };
+            let store = Arc::new(Store::in_memory(options).unwrap());
+            let submitting = spawn(&store, |store| store.submit(draft("a"), Append::default()).unwrap());
+            let appending =
+                ["b", "c"].map(|name| spawn(&store, move |store| append(store, draft(name)).unwrap()));
+            let refusing = spawn(&store, |store| {
+                store.append(draft("d"), Append { when_full: WhenFull::Refuse, ..Append::default() })
+            });
+            let mut receipts: Vec<_> = appending.into_iter().map(|thread| thread.join().unwrap()).collect();
+            receipts.push(submitting.join().unwrap().wait().unwrap());
+            match refusing.join().unwrap() {
+                Ok(receipt) => receipts.push(receipt),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Full),
+            }
+            dense(receipts);
+            store.close().unwrap();
+        });
+    }
+}
+
+#[test]
+fn what_is_waited_for_becomes_durable() {
+    explore(|| {
+        let store = store(true);
+        let waiting = spawn(&store, |store| store.wait_durable(Position(2), FOREVER).unwrap());
+        let buffered = spawn(&store, |store| append(store, draft("a")).unwrap());
+        let synced = spawn(&store, |store| {
+            let receipt = store.append(draft("b"), Append::synced()).unwrap();
+            assert!(store.frontier().durable >= receipt.last());
+            receipt
+        });
+        dense([buffered.join().unwrap(), synced.join().unwrap()]);
+        assert_eq!(waiting.join().unwrap(), Position(2));
+        store.close().unwrap();
+    });
+}
+
+#[test]
+fn who_waits_for_what_never_comes_is_told_that_the_writer_ended() {
+    explore(|| {
+        let store = store(true);
+        let visible = spawn(&store, |store| store.wait_visible(Position(9), FOREVER).unwrap());
+        let durable = spawn(&store, |store| store.wait_durable(Position(9), FOREVER).unwrap_err().kind());
+        append(&store, draft("a")).unwrap();
+        store.close().unwrap();
+        assert_eq!((visible.join().unwrap(), durable.join().unwrap()), (Position(1), ErrorKind::Ended));
+    });
+}
