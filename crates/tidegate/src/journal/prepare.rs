@@ -136,6 +136,7 @@ pub(crate) fn prepare(batch: &Batch, footprint: &Footprint, bench: &Bench<'_>) -
         gates: batch.gates().to_vec(),
         checked: view.head(),
     };
+    let first = &drafts[0].coordinate;
     let mut work = Work {
         batch,
         view,
@@ -143,7 +144,7 @@ pub(crate) fn prepare(batch: &Batch, footprint: &Footprint, bench: &Bench<'_>) -
         prepared,
         correlations: Vec::with_capacity(drafts.len() - 1),
         causes: Vec::new(),
-        term: Term::stream("", "", 0),
+        term: Term::stream(first.scope.as_ref(), first.entity.as_ref(), first.lane),
     };
     for (index, draft) in drafts.iter().enumerate() {
         let id = draft.id.unwrap_or_else(|| bench.ids.make(bench.micros));
