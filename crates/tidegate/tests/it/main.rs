@@ -6,6 +6,7 @@ mod dcb;
 mod deciding;
 mod failed_sync_is_final;
 mod faults;
+mod graph;
 mod house;
 #[cfg(shuttle)]
 mod interleavings;
