@@ -16,6 +16,13 @@ pub struct Lineage {
     block: CauseBlock,
 }
 
+impl Lineage {
+    /// One that reads ahead: for events that are asked for in ascending order.
+    pub fn ahead() -> Self {
+        Self { block: CauseBlock::new(true), ..Self::default() }
+    }
+}
+
 impl Segment {
     /// The events here that have the event at this position as a cause.
     pub fn effects(&self, cause: Position) -> Result<Option<Postings>> {
@@ -65,7 +72,8 @@ impl Segment {
         question: impl Fn(&Lookup, &mut CauseBlock) -> Result<T>,
     ) -> Result<T> {
         if lineage.first != self.first() {
-            *lineage = Lineage { first: self.first(), lookup: None, block: CauseBlock::default() };
+            (lineage.first, lineage.lookup) = (self.first(), None);
+            lineage.block.begin(0, 0);
         }
         let Lineage { lookup, block, .. } = lineage;
         let asked = question(lookup.get_or_insert_with(|| self.lookup()), block);

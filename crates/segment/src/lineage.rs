@@ -5,6 +5,7 @@
 //! L1. The causes of an event are written before the event is counted.
 //! L2. A level is given out only once it is known; levels become known in the order of events.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
@@ -55,8 +56,7 @@ impl LiveLineage {
 
     /// Fills a block with the causes of the events around `event`, as far as `count` goes.
     pub(crate) fn fill(&self, event: u32, count: u32, block: &mut CauseBlock) {
-        block.begin(event);
-        for event in block.first..count.min(block.first.saturating_add(CAUSE_BLOCK)) {
+        for event in block.begin(event, count) {
             self.each(event, |cause| block.causes.push(cause));
             block.end_event();
         }
@@ -121,6 +121,7 @@ impl LiveLineage {
 /// The local causes of events that follow each other, read at once.
 #[derive(Debug, Default)]
 pub(crate) struct CauseBlock {
+    ahead: bool,
     first: u32,
     /// For each event, where its causes end.
     ends: Vec<u32>,
@@ -128,12 +129,18 @@ pub(crate) struct CauseBlock {
 }
 
 impl CauseBlock {
-    /// Empties it, to hold the causes of the events around `event`; returns the first of those.
-    pub(crate) fn begin(&mut self, event: u32) -> u32 {
+    /// An empty one; `ahead` says whether the events behind one that is asked for are read with it.
+    pub(crate) fn new(ahead: bool) -> Self {
+        Self { ahead, ..Self::default() }
+    }
+
+    /// Empties it, to hold the causes of `event` and of those near it, out of `count`; returns which.
+    pub(crate) fn begin(&mut self, event: u32, count: u32) -> Range<u32> {
         self.first = event / CAUSE_BLOCK * CAUSE_BLOCK;
         self.ends.clear();
         self.causes.clear();
-        self.first
+        let end = if self.ahead { self.first.saturating_add(CAUSE_BLOCK) } else { event + 1 };
+        self.first..end.min(count)
     }
 
     /// Adds a cause to the event that comes next.
@@ -176,7 +183,7 @@ mod tests {
         lineage.make_levels(5, Position(10), of_earlier).unwrap();
         let levels: Vec<_> = (0..5).map(|event| lineage.level(event)).collect();
         assert_eq!(levels, [Some(31), Some(32), Some(33), Some(0), Some(41)]);
-        let mut block = CauseBlock::default();
+        let mut block = CauseBlock::new(true);
         lineage.fill(4, 5, &mut block);
         assert_eq!(block.of(4), Some(&[Position(12), Position(4), Position(11)][..]));
         assert_eq!((block.of(3), block.of(5)), (Some(&[][..]), None));

@@ -132,6 +132,18 @@ impl Postings {
         }
     }
 
+    /// Calls `each` with all of them before `event`, in order.
+    pub fn each_before(&self, event: u32, mut each: impl FnMut(u32)) {
+        match self {
+            Self::Live(postings) => (0..postings.rank(event)).filter_map(|n| postings.get(n)).for_each(each),
+            Self::File(postings) => {
+                for found in postings.events().take_while(|found| *found < event) {
+                    each(found);
+                }
+            }
+        }
+    }
+
     /// How many of them come before `event`.
     pub fn rank(&self, event: u32) -> u32 {
         match self {

@@ -112,8 +112,7 @@ pub(super) fn fill_causes(
 fn look_causes(bytes: &[u8], count: u32, first: Position, event: u32, block: &mut CauseBlock) -> Option<()> {
     let (directory, body) = bytes.split_at_checked(count.div_ceil(PARENTS_BLOCK) as usize * 4)?;
     let mut at = u32_at(directory, (event / PARENTS_BLOCK) as usize * 4)? as usize;
-    let start = block.begin(event);
-    for event in start..count.min(start.saturating_add(PARENTS_BLOCK)) {
+    for event in block.begin(event, count) {
         let position = first.0.saturating_add(u64::from(event));
         let mut code = varint(body, &mut at)?;
         // Zero stands for no cause at all.

@@ -32,6 +32,7 @@ pub(super) fn path(ground: &mut Ground, event: Position) -> Result<Vec<Hop>> {
     let marks = ancestors.into_marks();
     let mut led = super::marks::Marks::new(event);
     led.insert(earliest);
+    ground.read_ahead();
     let mut next = marks.next_from(earliest.next());
     while let Some(ancestor) = next {
         if ground.causes(ancestor)?.iter().any(|cause| led.contains(*cause)) {

@@ -110,6 +110,7 @@ fn fan_out(ground: &mut Ground, marks: &Marks, limit: usize, use_files: bool) ->
 
 /// The causes of the first `count` events of a segment, with how many effects each has there.
 fn read_fans(ground: &mut Ground, first: Position, count: u32) -> Result<Vec<(Position, u32)>> {
+    ground.read_ahead();
     let mut pairs = Vec::new();
     for event in (0..u64::from(count)).map(|n| first.plus(n)) {
         pairs.extend(ground.causes(event)?.iter().map(|cause| (*cause, event)));

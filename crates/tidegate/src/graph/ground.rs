@@ -20,13 +20,20 @@ pub(super) struct Ground {
     at: usize,
     first: Position,
     next: Position,
-    lineage: Lineage,
+    causes: Lineage,
+    levels: Lineage,
 }
 
 impl Ground {
     pub(super) fn new(view: &View) -> Self {
         let (first, next) = (Position::START, Position::START);
-        Self { view: view.clone(), at: 0, first, next, lineage: Lineage::default() }
+        let (causes, levels) = (Lineage::default(), Lineage::default());
+        Self { view: view.clone(), at: 0, first, next, causes, levels }
+    }
+
+    /// From now on events are asked for their causes in ascending order, mostly.
+    pub(super) fn read_ahead(&mut self) {
+        self.causes = Lineage::ahead();
     }
 
     pub(super) fn view(&self) -> &View {
@@ -65,7 +72,7 @@ impl Ground {
     pub(super) fn causes(&mut self, event: Position) -> Result<&[Position]> {
         let (at, n) = self.place(event)?;
         let Some((segment, _)) = self.view.segment(at) else { return Ok(&[]) };
-        segment.causes(n, &mut self.lineage)
+        segment.causes(n, &mut self.causes)
     }
 
     /// The level of an event.
@@ -76,7 +83,7 @@ impl Ground {
         for _ in 0..attempts {
             let (at, n) = self.place(event)?;
             let Some((segment, _)) = self.view.segment(at) else { break };
-            match segment.level(n, &mut self.lineage)? {
+            match segment.level(n, &mut self.levels)? {
                 Some(level) => return Ok(level),
                 None => self.make_levels(at)?,
             }
@@ -107,6 +114,21 @@ impl Ground {
     /// A segment of the view, with how many of its events are visible.
     pub(super) fn segment(&self, at: usize) -> Option<(&Arc<Segment>, u32)> {
         self.view.segment(at)
+    }
+
+    /// Calls `each` with the visible effects of an event in one segment of the view.
+    pub(super) fn each_effect(
+        &self,
+        event: Position,
+        at: usize,
+        mut each: impl FnMut(Position),
+    ) -> Result<()> {
+        if let Some((segment, count)) = self.view.segment(at)
+            && let Some(postings) = segment.effects(event)?
+        {
+            postings.each_before(count, |effect| each(segment.first().plus(u64::from(effect))));
+        }
+        Ok(())
     }
 
     /// The effects of an event in one segment of the view, and how many of them are visible.

@@ -86,8 +86,8 @@ impl Graph {
 
     /// All events that any of these led to, the first one first.
     pub fn descendants(&self, events: &[Position]) -> Result<Positions> {
-        let ground = self.ground();
-        let descendants = Descendants::of(events, &ground)?;
+        let mut ground = self.ground();
+        let descendants = Descendants::of(events, &mut ground)?;
         Ok(Positions::new(ground, descendants))
     }
 
@@ -138,6 +138,7 @@ impl Graph {
     pub fn roots(&self, selection: &Selection) -> Result<Positions> {
         let mut ground = self.ground();
         let marked = Marked { marks: selection.marks(&mut ground)?, next: Position::START };
+        ground.read_ahead();
         Ok(Positions::new(ground, Roots { marked }))
     }
 

@@ -10,37 +10,71 @@ use super::marks::Marks;
 use super::positions::Step;
 
 /// Whether `event` is an ancestor of `of`.
+///
+/// It is looked for from both ends in turn until the two meet or either has nowhere to go any more: an
+/// event that led to little, or that followed from little, is soon done with.
 pub(super) fn is_ancestor(ground: &mut Ground, event: Position, of: Position) -> Result<bool> {
     ground.check(event)?;
     ground.check(of)?;
     if event >= of {
         return Ok(false);
     }
-    let level = ground.level(event)?;
-    if ground.level(of)? <= level {
+    let levels = (ground.level(event)?, ground.level(of)?);
+    if levels.0 >= levels.1 {
         return Ok(false);
     }
-    let mut seen = Marks::new(of);
-    let mut open = vec![of];
-    let mut causes = Vec::new();
-    while let Some(next) = open.pop() {
-        causes.clear();
-        causes.extend(ground.causes(next)?.iter().copied().filter(|cause| *cause >= event));
-        if causes.contains(&event) {
-            return Ok(true);
-        }
-        // The nearest to the level that is looked for comes first: it is popped first when pushed last.
-        let start = open.len();
-        for cause in &causes {
-            if seen.insert(*cause) && ground.level(*cause)? > level {
-                open.push(*cause);
+    let mut up = Side::new(of, of);
+    let mut down = Side::new(event, of);
+    let last = ground.view().segment_of(of);
+    let mut found = Vec::new();
+    while let (Some(above), Some(below)) = (up.open.last().copied(), down.open.last().copied()) {
+        found.clear();
+        let side = if up.cost <= down.cost {
+            up.cost += 1;
+            up.open.pop();
+            found.extend_from_slice(ground.causes(above)?);
+            if found.iter().any(|cause| down.seen.contains(*cause)) {
+                return Ok(true);
             }
-        }
-        if open.len() > start + 1 {
-            open[start..].sort_unstable_by(|left, right| right.cmp(left));
+            // What is nearest to the other end is pushed last and popped first.
+            found.sort_unstable_by(|left, right| right.cmp(left));
+            &mut up
+        } else {
+            down.open.pop();
+            let (first, _) = ground.place(below)?;
+            // Effects may lie in any later segment, and each is asked.
+            down.cost += (last - first + 1) as u64;
+            for at in first..=last {
+                ground.each_effect(below, at, |effect| found.push(effect))?;
+            }
+            if found.iter().any(|effect| up.seen.contains(*effect)) {
+                return Ok(true);
+            }
+            &mut down
+        };
+        for next in found.drain(..).filter(|next| *next > event && *next < of) {
+            let level = ground.level(next)?;
+            if levels.0 < level && level < levels.1 && side.seen.insert(next) {
+                side.open.push(next);
+            }
         }
     }
     Ok(false)
+}
+
+/// What was found from one end.
+struct Side {
+    seen: Marks,
+    open: Vec<Position>,
+    cost: u64,
+}
+
+impl Side {
+    fn new(end: Position, head: Position) -> Self {
+        let mut seen = Marks::new(head);
+        seen.insert(end);
+        Self { seen, open: vec![end], cost: 0 }
+    }
 }
 
 /// All best common causes: the events that are, or are ancestors of, each of these events, and that are no
@@ -48,6 +82,12 @@ pub(super) fn is_ancestor(ground: &mut Ground, event: Position, of: Position) ->
 ///
 /// Events are taken from the last to the first, so that all that is known of one is known when it is taken.
 pub(super) fn common_causes(ground: &mut Ground, events: &[Position]) -> Result<Vec<Position>> {
+    // Most often one of two events led to the other one, and that is quickly seen.
+    if let [one, other] = events
+        && is_ancestor(ground, *one.min(other), *one.max(other))?
+    {
+        return Ok(vec![*one.min(other)]);
+    }
     let head = events.iter().max().copied().unwrap_or(Position::START);
     let mut painting = Painting {
         reached: vec![Marks::new(head); events.len()],
@@ -187,6 +227,7 @@ impl Between {
             }
             next = leading.last_up_to(event.before());
         }
+        ground.read_ahead();
         Ok(Self { leading, led, next: from.next(), end: to })
     }
 }

@@ -114,7 +114,8 @@ pub(super) struct Descendants {
 }
 
 impl Descendants {
-    pub(super) fn of(events: &[Position], ground: &Ground) -> Result<Self> {
+    pub(super) fn of(events: &[Position], ground: &mut Ground) -> Result<Self> {
+        ground.read_ahead();
         let mut found = Marks::new(ground.head());
         for event in events {
             ground.check(*event)?;
@@ -149,17 +150,11 @@ impl Descendants {
 
     /// Marks the effects that an event has in this segment.
     fn reach(&mut self, event: Position, ground: &Ground) -> Result<()> {
-        let (Some((segment, _)), Some((postings, visible))) =
-            (ground.segment(self.at), ground.effects(event, self.at)?)
-        else {
-            return Ok(());
-        };
-        for effect in (0..visible).filter_map(|n| postings.get(n)) {
-            let effect = segment.first().plus(u64::from(effect));
-            self.found.insert(effect);
-            self.reached.insert(effect);
-        }
-        Ok(())
+        let Self { found, reached, .. } = self;
+        ground.each_effect(event, self.at, |effect| {
+            found.insert(effect);
+            reached.insert(effect);
+        })
     }
 
     /// The next descendant of the segment, found as an effect.
