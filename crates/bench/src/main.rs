@@ -14,6 +14,7 @@ mod appends;
 mod history;
 mod reads;
 mod allocations;
+mod graph;
 mod table;
 
 use std::process::ExitCode;
@@ -45,6 +46,7 @@ fn run(settings: &Settings) -> Result<(), Failure> {
         rows.extend(reads::rows(&settings, &history)?);
         rows.extend(allocations::of_reads(&settings, &history)?);
     }
+    rows.extend(graph::rows(&settings, place.path())?);
     table::print(&settings, &rows)?;
     Ok(())
 }

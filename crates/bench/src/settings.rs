@@ -38,6 +38,15 @@ pub(crate) struct Settings {
     /// Point reads, stream reads and pages of each kind.
     #[arg(long, default_value_t = 20_000)]
     pub(crate) reads: usize,
+    /// Events of each made-up graph.
+    #[arg(long, default_value_t = 5_000_000)]
+    pub(crate) graph: u64,
+    /// The history of the git project as `tidegate import` reads it, in gzip; without it its rows are left out.
+    #[arg(long, default_value = "../shared/data/git-history.jsonl.gz")]
+    pub(crate) git_history: PathBuf,
+    /// A clone of git that holds this history, to ask git the same questions. Its commit-graph file is written.
+    #[arg(long)]
+    pub(crate) git_repository: Option<PathBuf>,
 }
 
 impl Settings {
@@ -47,8 +56,9 @@ impl Settings {
             return self.clone();
         }
         let (history, reads) = (self.history / 10, self.reads / 10);
+        let graph = self.graph / 10;
         let (rounds, events) = (self.rounds.min(3), self.events / 2);
-        Self { rounds, events, history, reads, ..self.clone() }
+        Self { rounds, events, history, reads, graph, ..self.clone() }
     }
 
     /// Whether a row is asked for.
