@@ -2,7 +2,8 @@
 //!
 //! Every row that compares does so in rounds that alternate between the two, and reports the medians and
 //! their ratio: speeds differ from machine to machine and from minute to minute, ratios within a run hold.
-//! Reading order: `floor` (what the store is measured against), `appends`, `reads`.
+//! Reading order: `floor` (what the store is measured against), `appends`, `reads`,
+//! `decisions`.
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
 
 mod settings;
@@ -13,6 +14,7 @@ mod row;
 mod appends;
 mod history;
 mod reads;
+mod decisions;
 mod allocations;
 mod graph;
 mod table;
@@ -45,6 +47,7 @@ fn run(settings: &Settings) -> Result<(), Failure> {
     if let Some(history) = history::History::write(&settings, place.path())? {
         rows.extend(reads::rows(&settings, &history)?);
         rows.extend(allocations::of_reads(&settings, &history)?);
+        rows.extend(decisions::rows(&settings, &history)?);
     }
     rows.extend(graph::rows(&settings, place.path())?);
     table::print(&settings, &rows)?;
