@@ -10,7 +10,7 @@ use crate::child::{self, Job, Program};
 use crate::engine::{Entry, Result};
 use crate::report;
 use crate::run::{Plan, compare};
-use crate::sample::PAYLOAD_BYTES;
+use crate::sample::{CUSTOMER_EVENTS, PAYLOAD_BYTES};
 use crate::workload::Phase;
 
 /// The program with the engines that cannot be built beside the others.
@@ -140,7 +140,9 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
     if arguments.quick {
         return Ok(Plan { directory, events: EVENTS_MIN, seconds: 0.15, slices: 5, opens: 2, phases });
     }
-    let (events, seconds, slices) = (arguments.events, arguments.seconds, arguments.slices);
+    let (seconds, slices) = (arguments.seconds, arguments.slices);
+    // Whole streams and customers only.
+    let events = arguments.events - arguments.events % CUSTOMER_EVENTS;
     if events < EVENTS_MIN {
         let message = format!("{events} events are too few for some of the pages; {EVENTS_MIN} are enough");
         return Err(message.into());

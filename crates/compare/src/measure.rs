@@ -1,6 +1,7 @@
 //! Time, memory and disk.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -92,4 +93,19 @@ pub fn disk_bytes(directory: &Path) -> Result<u64> {
         bytes += if metadata.is_dir() { disk_bytes(&entry.path())? } else { metadata.blocks() * 512 };
     }
     Ok(bytes)
+}
+
+/// Reads all files of a directory, so that they are in the page cache whatever else the machine does.
+pub fn warm(directory: &Path) -> Result {
+    let mut buffer = vec![0; 64 << 10];
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            warm(&path)?;
+            continue;
+        }
+        let mut file = File::open(path)?;
+        while file.read(&mut buffer)? > 0 {}
+    }
+    Ok(())
 }

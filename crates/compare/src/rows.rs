@@ -104,8 +104,9 @@ pub const TABLES: [Table; 5] = [
         title: "Memory and disk",
         rows: &[
             memory("memory.open", "most resident, after opening"),
-            memory("memory.own", "of it not pages of files, after opening"),
+            memory("memory.own", "held then and not pages of files"),
             memory("memory.read", "most resident, after all reads"),
+            memory("memory.read.own", "held then and not pages of files"),
             Row { unit: Unit::Plain, ..memory("disk", "bytes on disk an event (payload 152)") },
         ],
     },

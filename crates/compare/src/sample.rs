@@ -153,3 +153,24 @@ pub fn mix(number: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_have_as_many_events_as_they_should() {
+        let samples = Samples::new(100_000);
+        let mut counts = vec![0; samples.streams() as usize];
+        (1..=100_000).for_each(|number| counts[samples.stream_of(number) as usize] += 1);
+        assert!(counts.iter().all(|count| *count == STREAM_EVENTS));
+    }
+
+    #[test]
+    fn payloads_are_of_one_length_and_say_their_number() {
+        for number in [1, 77, 1_000_000] {
+            let payload = Samples::new(1000).get(number).payload;
+            assert_eq!((payload.len(), number_of(&payload)), (PAYLOAD_BYTES, Some(number)));
+        }
+    }
+}

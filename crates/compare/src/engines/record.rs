@@ -68,3 +68,24 @@ pub(super) fn lookup(query: Query<'_>) -> Option<(Index, Vec<&str>)> {
         Query::Tag(tag) => Some((Index::Tags, vec![tag])),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Samples;
+
+    #[test]
+    fn a_value_shows_what_was_encoded() {
+        let event = Samples::new(1000).get(7);
+        let bytes = encode(&event);
+        let seen = decode(7, &bytes).unwrap();
+        assert_eq!((seen.position, seen.kind, seen.payload), (7, event.kind, &event.payload[..]));
+    }
+
+    #[test]
+    fn keys_sort_by_position() {
+        let keys: Vec<_> = [1, 255, 256, u64::MAX].map(|position| key(&["a", "b"], position)).into();
+        assert!(keys.is_sorted());
+        assert_eq!(position(&keys[2]).unwrap(), 256);
+    }
+}

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Found, Given, figure};
 use crate::engine::{Durability, Result};
-use crate::measure::Memory;
+use crate::measure::{Memory, warm};
 
 /// After the process that filled the store was killed. What was answered must all be there.
 pub(super) fn killed(given: Given<'_>, found: Found<'_>) -> Result {
@@ -17,6 +17,7 @@ pub(super) fn closed(given: Given<'_>, found: Found<'_>) -> Result {
 }
 
 fn first_answer(given: Given<'_>, row: &str, found: Found<'_>) -> Result {
+    warm(given.directory)?;
     let start = Instant::now();
     let engine = given.open(Durability::Synced)?;
     let last = engine.last()?;

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use super::{Found, Given, Session, check, figure};
 use crate::engine::{Durability, Engine, Query, Result, Seen, Skill};
-use crate::measure::{Memory, Times};
+use crate::measure::{Memory, Times, warm};
 use crate::sample::{self, Id, KINDS, REGIONS, STREAM_EVENTS, Samples, mix};
 
 /// What is measured.
@@ -33,15 +33,18 @@ pub(super) struct Reads<'a> {
     ids: Vec<Id>,
     /// Grows from slice to slice, so that each looks elsewhere.
     turn: u64,
+    /// What the files were last read in advance for.
+    warm: String,
 }
 
 impl<'a> Reads<'a> {
     pub(super) fn new(given: Given<'a>) -> Result<Self> {
+        warm(given.directory)?;
         let engine = given.open(Durability::Synced)?;
         check::run(&*engine, given.events, given.entry.about.has(Skill::Tags))?;
         let numbers: Vec<_> = (0..LOOKUPS as u64).map(|n| mix(n) % given.events + 1).collect();
         let ids = engine.ids(&numbers)?;
-        Ok(Self { engine, given, numbers, ids, turn: 0 })
+        Ok(Self { engine, given, numbers, ids, turn: 0, warm: String::new() })
     }
 
     fn times(&self, most: usize) -> Times {
@@ -121,6 +124,10 @@ impl<'a> Reads<'a> {
 impl Session for Reads<'_> {
     fn measure(&mut self, stroke: &str, found: Found<'_>) -> Result {
         self.turn += READS_MAX as u64;
+        if self.warm != stroke {
+            warm(self.given.directory)?;
+            stroke.clone_into(&mut self.warm);
+        }
         match stroke {
             "read.stream" => self.streams(found),
             "read.scan" => self.scan(found),
@@ -143,7 +150,9 @@ impl Session for Reads<'_> {
     }
 
     fn end(self: Box<Self>, found: Found<'_>) -> Result {
-        found(figure("memory.read", Memory::now()?.peak, 1));
+        let memory = Memory::now()?;
+        found(figure("memory.read", memory.peak, 1));
+        found(figure("memory.read.own", memory.own, 1));
         self.engine.close()
     }
 }
