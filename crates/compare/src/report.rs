@@ -52,25 +52,32 @@ fn write_table(text: &mut String, table: &Table, ours: &Finding, others: &[Findi
     for row in rows {
         let mut cells = vec![ours.value(row.key).map_or("–".to_owned(), |value| show(value, row.unit))];
         for other in others {
-            cells.push(cell(row, ours, other, lost));
+            let (cell, is_lost) = cell(row, ours, other);
+            if is_lost {
+                let (title, name) = (table.title, &other.about.name);
+                let own = ours.value(row.against.unwrap_or(row.key)).unwrap_or_default();
+                lost.push(format!(
+                    "- {title}: {}: {} against {cell} of {name}",
+                    row.title,
+                    show(own, row.unit)
+                ));
+            }
+            cells.push(cell);
         }
         line(text, &format!("| {} | {} |", row.title, cells.join(" | ")));
     }
     line(text, "");
 }
 
-fn cell(row: &Row, ours: &Finding, other: &Finding, lost: &mut Vec<String>) -> String {
-    let Some(theirs) = other.value(row.key) else { return "–".to_owned() };
+/// What stands in the column of another engine, and whether ours is the worse one.
+fn cell(row: &Row, ours: &Finding, other: &Finding) -> (String, bool) {
+    let Some(theirs) = other.value(row.key) else { return ("–".to_owned(), false) };
     let shown = show(theirs, row.unit);
-    let Some(ratio) = ratio(row, ours, other) else { return shown };
+    let Some(ratio) = ratio(row, ours, other) else { return (shown, false) };
     // What rounds to equal is not lost.
-    let mark = if ratio < 0.995 { LOST } else { "" };
-    if !mark.is_empty() {
-        let own =
-            ours.value(row.against.unwrap_or(row.key)).map_or("–".to_owned(), |own| show(own, row.unit));
-        lost.push(format!("- {}: {own} against {shown} of {}", row.title, other.about.name));
-    }
-    format!("{shown} ({}{mark})", significant(ratio))
+    let is_lost = ratio < 0.995;
+    let mark = if is_lost { LOST } else { "" };
+    (format!("{shown} ({}{mark})", significant(ratio)), is_lost)
 }
 
 /// How many times better ours is.
