@@ -283,10 +283,7 @@ impl Writer {
             return Ok(());
         }
         drop(self.upkeep.lock().take());
-        self.journal.lead_if_idle();
-        let closed = self.journal.committer().close();
-        // What was queued in between is told that the store was closed.
-        self.journal.lead_if_idle();
+        let closed = self.journal.close();
         if closed.is_ok()
             && let Err(error) = self.indexer.run(published)
         {

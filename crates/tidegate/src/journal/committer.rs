@@ -357,9 +357,14 @@ impl Committer {
             pending.run().inspect_err(|error| self.published.end(ended(error)))?;
             self.note_durable(&*pending);
         }
-        self.published.end(Error::new(ErrorKind::Ended, "the store was closed"));
+        self.published.end(closed());
         self.edge.close()
     }
+}
+
+/// What everybody is told after the store was closed.
+pub(super) fn closed() -> Error {
+    Error::new(ErrorKind::Ended, "the store was closed")
 }
 
 /// What everybody is told once the outcome of a group is unknown.

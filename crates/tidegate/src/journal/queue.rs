@@ -7,6 +7,7 @@
 //! Q2. Batches are committed in the order they were queued.
 //! Q3. The queue never holds more than its bound, but for one batch alone.
 //! Q4. A panic of the one who leads ends the writer, and everybody who waits is answered.
+//! Q5. What was queued before the journal closes is committed first; what comes later is refused.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,14 +16,14 @@ use std::time::Duration;
 use tidegate_disk::Clock;
 use tidegate_format::{Error, ErrorKind, Result, limit};
 
-use super::committer::{Committer, Entry};
+use super::committer::{Committer, Entry, closed};
 use super::prepare::Prepared;
 use super::ticket::{Duty, Leads, Slot, Ticket, Woken, panicked};
 use crate::published::Deadline;
 use crate::published::Published;
 use crate::receipt::Receipt;
 use crate::settings::{Durability, WhenFull};
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex};
 
 /// Bytes after which a group takes no further batch.
 const GROUP_BYTES: usize = 8 << 20;
@@ -39,7 +40,8 @@ pub(crate) trait Caller: Send + Sync {
 /// The way of batches into the log.
 pub(crate) struct Journal {
     queue: Mutex<Queue>,
-    room: Condvar,
+    /// Batches were taken off the queue, or nobody leads any more.
+    moved: Condvar,
     bytes_max: usize,
     committer: Mutex<Committer>,
     published: Arc<Published>,
@@ -52,6 +54,7 @@ struct Queue {
     entries: VecDeque<Entry>,
     bytes: usize,
     led: bool,
+    closed: bool,
 }
 
 impl Journal {
@@ -63,7 +66,15 @@ impl Journal {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let committer = Mutex::new(committer);
-        Self { queue: Mutex::default(), room: Condvar::new(), bytes_max, committer, published, caller, clock }
+        Self {
+            queue: Mutex::default(),
+            moved: Condvar::new(),
+            bytes_max,
+            committer,
+            published,
+            caller,
+            clock,
+        }
     }
 
     /// Appends a batch and waits for its answer.
@@ -117,13 +128,13 @@ impl Journal {
     ) -> Result<bool> {
         let bytes = prepared.bytes.len();
         let mut queue = self.queue.lock();
-        while queue.bytes > 0 && queue.bytes + bytes > self.bytes_max {
+        while !queue.closed && queue.bytes > 0 && queue.bytes + bytes > self.bytes_max {
             if when_full == WhenFull::Refuse {
                 let message = "the queue is full; wait for earlier batches to be answered";
                 return Err(Error::new(ErrorKind::Full, message));
             }
             if queue.led {
-                self.room.wait(&mut queue);
+                self.moved.wait(&mut queue);
             } else {
                 queue.led = true;
                 drop(queue);
@@ -133,6 +144,9 @@ impl Journal {
         }
         if let Some(error) = self.published.ended() {
             return Err(error);
+        }
+        if queue.closed {
+            return Err(closed());
         }
         queue.bytes += bytes;
         queue.entries.push_back(Entry { prepared, durability, slot: Duty::new(slot) });
@@ -156,13 +170,10 @@ impl Journal {
             group.extend(queue.entries.pop_front());
         }
         queue.bytes -= bytes;
-        if group.is_empty() {
-            queue.led = false;
-            return None;
-        }
+        queue.led = !group.is_empty();
         drop(queue);
-        self.room.notify_all();
-        Some(group)
+        self.moved.notify_all();
+        (!group.is_empty()).then_some(group)
     }
 
     /// Passes the lead on to the first who waits; says whether somebody took it, or nobody needs to.
@@ -170,14 +181,32 @@ impl Journal {
         let mut queue = self.queue.lock();
         if queue.entries.is_empty() {
             queue.led = false;
+            self.moved.notify_all();
             return true;
         }
         queue.entries.iter().any(|entry| entry.slot.ask_to_lead()) || self.caller.call()
     }
 
-    /// The committer, between groups.
-    pub(crate) fn committer(&self) -> MutexGuard<'_, Committer> {
-        self.committer.lock()
+    /// Ends in good order: refuses further batches, commits what is queued, and makes it durable (Q5).
+    pub(crate) fn close(&self) -> Result<()> {
+        let mut queue = self.queue.lock();
+        queue.closed = true;
+        loop {
+            if queue.led {
+                self.moved.wait(&mut queue);
+            } else if queue.entries.is_empty() {
+                break;
+            } else {
+                queue.led = true;
+                drop(queue);
+                self.lead();
+                queue = self.queue.lock();
+            }
+        }
+        drop(queue);
+        // Who waits for room is refused.
+        self.moved.notify_all();
+        self.committer.lock().close()
     }
 
     /// Whether batches are queued or on their way.
@@ -225,7 +254,7 @@ impl Drop for Guard<'_> {
             let left = std::mem::take(&mut queue.entries);
             (queue.bytes, queue.led) = (0, false);
             drop(queue);
-            self.journal.room.notify_all();
+            self.journal.moved.notify_all();
             drop(left);
         }
     }

@@ -172,6 +172,27 @@ fn closing_answers_everybody() {
     });
 }
 
+/// Closing once overtook whoever led, between two groups, and refused what had been queued long before.
+#[test]
+fn closing_commits_what_was_queued_before() {
+    for thread in [true, false] {
+        explore(move || {
+            let store = store(thread);
+            let appending = spawn(&store, |store| append(store, draft("a")));
+            let tickets = ["b", "c"].map(|name| store.submit(draft(name), Append::default()).unwrap());
+            store.close().unwrap();
+            let receipts = tickets.map(|ticket| ticket.wait().unwrap());
+            match appending.join().unwrap() {
+                Ok(receipt) => dense(receipts.into_iter().chain([receipt])),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Ended);
+                    dense(receipts);
+                }
+            }
+        });
+    }
+}
+
 #[test]
 fn a_future_is_woken_when_the_store_closes() {
     explore(|| {
