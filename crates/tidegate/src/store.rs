@@ -12,7 +12,7 @@ use tidegate_segment::Seed;
 
 use crate::decide::Guard;
 use crate::edge::{self, Follower, Indexer};
-use crate::journal::{Committer, Ids, Journal, Leads};
+use crate::journal::{Committer, Ids, Journal, Leads, panicked};
 use crate::published::Deadline;
 use crate::published::Frontier;
 use crate::published::Published;
@@ -66,7 +66,7 @@ pub(crate) struct Writer {
     pub(crate) guards: ArcSwap<Vec<Arc<Guard>>>,
     process: u32,
     pub(crate) seed: Seed,
-    lock: Mutex<Option<Box<dyn Lock>>>,
+    lock: Mutex<Hold>,
 }
 
 impl Store {
@@ -114,7 +114,7 @@ impl Store {
             process: std::process::id(),
             guards: ArcSwap::default(),
             seed: edge::seed(store.salt),
-            lock: Mutex::new(Some(opened.lock)),
+            lock: Mutex::new(Hold::Open(opened.lock)),
         };
         Ok(Self {
             id: store.id,
@@ -247,7 +247,8 @@ impl Store {
     }
 
     /// Ends the writer in good order: commits what is queued, syncs it, and lets the lock go. Reads go on as
-    /// long as the handle lives. Dropping the last handle does the same, but cannot say what went wrong.
+    /// long as the handle lives. Closing once more gives the same answer. Dropping the last handle closes too,
+    /// but cannot say what went wrong.
     pub fn close(&self) -> Result<()> {
         match &self.role {
             Role::Reader(_) => Ok(()),
@@ -273,13 +274,30 @@ impl Store {
     }
 }
 
+/// The writer's lock, or how closing went.
+#[derive(Debug)]
+enum Hold {
+    Open(Box<dyn Lock>),
+    Closed(Option<Error>),
+}
+
 impl Writer {
     fn close(&self, published: &Published) -> Result<()> {
-        let Some(lock) = self.lock.lock().take() else { return Ok(()) };
+        // Held all the time: who closes at the same time gets the same answer, and not before.
+        let mut hold = self.lock.lock();
+        let lock = match std::mem::replace(&mut *hold, Hold::Closed(Some(panicked()))) {
+            Hold::Open(lock) => lock,
+            Hold::Closed(failed) => {
+                let again = failed.as_ref().map(Error::again);
+                *hold = Hold::Closed(failed);
+                return again.map_or(Ok(()), Err);
+            }
+        };
         // A fork shares the lock with its parent and must not end the parent's store.
         if self.process != std::process::id() {
             // Nor is there a thread in it to wait for.
             std::mem::forget((lock, self.upkeep.lock().take()));
+            *hold = Hold::Closed(None);
             return Ok(());
         }
         drop(self.upkeep.lock().take());
@@ -291,13 +309,16 @@ impl Writer {
             tracing::warn!(%error, "a sealed segment was not indexed");
         }
         drop(lock);
+        *hold = Hold::Closed(closed.as_ref().err().map(Error::again));
         closed
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        if let Err(error) = self.close()
+        let open = matches!(&self.role, Role::Writer(writer) if matches!(*writer.lock.lock(), Hold::Open(_)));
+        if open
+            && let Err(error) = self.close()
             && error.kind() != ErrorKind::Ended
         {
             tracing::error!(%error, "the store was not closed in good order");

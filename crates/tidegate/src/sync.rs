@@ -5,12 +5,12 @@
 //! one file of the product that knows of a test; everything else is tested as it ships.
 
 #[cfg(not(shuttle))]
-pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+pub(crate) use parking_lot::{Condvar, Mutex};
 #[cfg(not(shuttle))]
 pub(crate) use std::{sync::atomic, thread};
 
 #[cfg(shuttle)]
-pub(crate) use modelled::{Condvar, Mutex, MutexGuard};
+pub(crate) use modelled::{Condvar, Mutex};
 #[cfg(shuttle)]
 pub(crate) use shuttle::{sync::atomic, thread};
 

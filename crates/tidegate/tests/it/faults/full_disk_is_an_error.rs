@@ -121,6 +121,7 @@ fn at_closing_and_at_opening() {
     let before = history(&store).unwrap();
     stage.disk.set_plan(FaultPlan::default().fail_from(Call::Write, 1, Errno::NOSPC));
     assert_eq!(store.close().unwrap_err().kind(), ErrorKind::Full);
+    assert_eq!(store.close().unwrap_err().kind(), ErrorKind::Full, "asked again it is as bad");
     drop(store);
     stage.restart();
     assert_eq!(history(&stage.open()).unwrap(), before);
