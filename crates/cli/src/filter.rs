@@ -74,6 +74,16 @@ impl Filter {
         }
         item.into()
     }
+
+    /// The query, where it leaves any event out.
+    pub(crate) fn restriction(&self) -> Option<Query> {
+        Some(self.query()).filter(|query| *query != Item::new().into())
+    }
+
+    /// The scope it is about, where it names one.
+    pub(crate) fn scope_name(&self) -> Option<&str> {
+        self.stream.as_ref().map(|stream| &*stream.scope).or(self.scope.as_deref())
+    }
 }
 
 /// A position, from 0.

@@ -11,6 +11,7 @@ mod message_pack;
 mod payload;
 mod event;
 mod filter;
+mod named;
 mod listing;
 mod lines;
 mod command;

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 
 use console::Term;
 use indicatif::HumanCount;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, Unit};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 use tidegate::format::Micros;
@@ -70,6 +70,13 @@ pub(crate) fn rfc3339(time: Micros) -> String {
 pub(crate) fn clock_time(time: Micros, with_millis: bool) -> String {
     let format = if with_millis { "%Y-%m-%d %H:%M:%S.%3f" } else { "%Y-%m-%d %H:%M:%S" };
     timestamp(time).strftime(format).to_string()
+}
+
+/// A time that passed, to be read by people: exact below a second, else to the millisecond.
+pub(crate) fn passed(micros: u64) -> String {
+    let exact = SignedDuration::from_micros(i64::try_from(micros).unwrap_or(i64::MAX));
+    let rounded = if micros < 1_000_000 { Ok(exact) } else { exact.round(Unit::Millisecond) };
+    format!("{:#}", rounded.unwrap_or(exact))
 }
 
 /// Times beyond the year 9999 read as its end.

@@ -5,6 +5,7 @@ mod append;
 mod read;
 mod tail;
 mod stats;
+mod graph;
 mod verify;
 mod reindex;
 
@@ -44,6 +45,7 @@ enum Command {
     Read(read::Read),
     Tail(tail::Tail),
     Stats(stats::Stats),
+    Graph(graph::Graph),
     Verify(verify::Verify),
     Reindex(reindex::Reindex),
 }
@@ -74,6 +76,7 @@ impl Call {
             Command::Read(read) => read.run(output, self.json),
             Command::Tail(tail) => tail.run(output, self.json),
             Command::Stats(stats) => stats.run(output, self.json),
+            Command::Graph(graph) => graph.run(output, self.json),
             Command::Verify(verify) => verify.run(output, self.json),
             Command::Reindex(reindex) => reindex.run(output, self.json),
         }

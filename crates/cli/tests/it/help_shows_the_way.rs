@@ -2,7 +2,7 @@
 
 use crate::program::{Place, run};
 
-const COMMANDS: [&str; 6] = ["import", "append", "read", "tail", "stats", "verify"];
+const COMMANDS: [&str; 7] = ["import", "append", "read", "tail", "stats", "verify", "reindex"];
 
 #[test]
 fn every_command_has_an_example() {
@@ -16,6 +16,8 @@ fn every_command_has_an_example() {
         assert!(help.contains(&format!("tidegate {command} ./store")), "no example in\n{help}");
         assert!(help.lines().all(|line| line.chars().count() <= 100), "a long line in\n{help}");
     }
+    let graph = run(&["graph", "--help"]).ok();
+    assert!(top.contains("\n  graph") && graph.contains("tidegate graph ancestors ./store"), "{graph}");
     assert!(run(&["--version"]).ok().starts_with("tidegate 0."));
 }
 

@@ -7,6 +7,7 @@ mod append_tells_what_it_did;
 mod conditions_hold_or_refuse;
 mod damage_is_told_from_refusal;
 mod filters_select;
+mod graph_answers;
 mod help_shows_the_way;
 mod history_comes_back_whole;
 mod import_refuses_bad_lines;

@@ -1,6 +1,6 @@
 //! Statistics: what a query selects, counted from the indexes alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
 use tidegate_format::{Coordinate, Result};
@@ -35,6 +35,19 @@ pub struct Stats {
 }
 
 impl View {
+    /// The names of all scopes, in order. No event is read.
+    pub fn scopes(&self) -> Result<Vec<String>> {
+        let mut scopes = BTreeSet::new();
+        for (segment, count) in self.segments() {
+            for (scope, postings) in segment.texts(Field::Scope)? {
+                if Set::List(postings).count(0, count) > 0 {
+                    scopes.insert(scope);
+                }
+            }
+        }
+        Ok(scopes.into_iter().collect())
+    }
+
     /// Counts what a query selects, with the `top` most frequent tags and streams. No event is read; the cost
     /// follows the number of different names.
     pub fn stats(&self, query: &Query, read: Read, top: usize) -> Result<Stats> {

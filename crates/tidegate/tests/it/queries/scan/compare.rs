@@ -1,6 +1,6 @@
 //! The comparison: everything that can be asked of a view, beside a plain list of its events.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Debug;
 
 use tidegate::{Cause, Coordinate, EventId, Item, Position, Read, View};
@@ -89,6 +89,9 @@ fn effects(view: &View, log: &[Known]) -> Result<(), String> {
 
 /// The head and the version of every stream there can be.
 fn streams(view: &View, log: &[Known]) -> Result<(), String> {
+    let scopes: BTreeSet<_> = log.iter().map(|known| known.stream.scope.to_string()).collect();
+    let found = view.scopes().map_err(|error| format!("the scopes: {error}"))?;
+    same("the scopes", &scopes.into_iter().collect(), &found)?;
     let heads: HashMap<&Coordinate, &Known> = log.iter().map(|known| (&known.stream, known)).collect();
     for number in 0..SCOPES.len() * ENTITIES.len() * LANES.len() {
         let entity = number / LANES.len();

@@ -1,0 +1,42 @@
+//! Where histories begin and end.
+
+use clap::Args;
+use tidegate::Query;
+use tidegate::graph::Selection;
+
+use super::asked::{Answer, Place};
+use crate::failure::Result;
+use crate::named::{Named, find_all};
+use crate::output::Output;
+
+#[derive(Args, Debug)]
+pub(super) struct Ends {
+    #[command(flatten)]
+    place: Place,
+    /// Of what led to these events, or of what they led to
+    #[arg(value_name = "EVENT")]
+    events: Vec<Named>,
+    #[command(flatten)]
+    answer: Answer,
+}
+
+impl Ends {
+    /// Lists the beginnings, or the ends.
+    pub(super) fn run(&self, roots: bool, output: &mut Output, json: bool) -> Result<()> {
+        let filter = &self.answer.filter;
+        self.place.ask(|graph| {
+            let events = find_all(&self.events, graph.view(), filter.scope_name())?;
+            let selection = match (events.is_empty(), roots) {
+                (true, _) => Selection::from(Query::ALL),
+                (false, true) => Selection::history(&events),
+                (false, false) => Selection::future(&events),
+            };
+            let selection = match filter.restriction() {
+                Some(query) => selection.only(query),
+                None => selection,
+            };
+            let found = if roots { graph.roots(&selection)? } else { graph.leaves(&selection)? };
+            self.answer.list(found, graph, output, json)
+        })
+    }
+}

@@ -1,0 +1,83 @@
+//! `graph`: what led to what.
+
+mod asked;
+mod walk;
+mod pair;
+mod ends;
+mod critical;
+mod fans;
+
+use clap::{Args, Subcommand};
+
+use crate::failure::Result;
+use crate::output::Output;
+
+const EXAMPLES: &str = "\
+An EVENT is named by its position, its id, or the key it was imported under (`key:1234` where that is a \
+number). `tidegate graph COMMAND --help` shows how answers are restricted to a query or counted.
+
+Examples:
+  tidegate graph ancestors ./store 81966 --kind 'order.*' --count
+  tidegate graph path ./store order-7-placed order-7-shipped
+  tidegate graph is-ancestor ./store 12 81966
+  tidegate graph roots ./store --tag customer:c1
+  tidegate graph critical ./store 81966";
+
+/// Say what led to what
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Graph {
+    #[command(subcommand)]
+    question: Question,
+}
+
+#[derive(Subcommand, Debug)]
+enum Question {
+    /// What these events name as their causes
+    Causes(walk::Walk),
+    /// The events that name these as a cause
+    Effects(walk::Walk),
+    /// Everything that led to these events, the last one first
+    Ancestors(walk::Walk),
+    /// Everything that these events led to
+    Descendants(walk::Walk),
+    /// The best common causes of events: what led to all of them, and to no other such event
+    Common(walk::Walk),
+    /// One of the shortest ways from an event to another one
+    Path(pair::Between),
+    /// All events on any way from an event to another one
+    Between(pair::Between),
+    /// Whether event A led to event B: prints `yes` or `no`
+    IsAncestor(pair::Pair),
+    /// Whether neither of two events led to the other one: prints `yes` or `no`
+    Concurrent(pair::Pair),
+    /// Where the history of these events began; without EVENT: what in the query has no cause in it
+    Roots(ends::Ends),
+    /// Where the effects of these events end; without EVENT: what in the query has no effect in it
+    Leaves(ends::Ends),
+    /// The way to an event that took the longest, with the time of each hop
+    Critical(critical::Critical),
+    /// The events with the most causes or effects
+    Fans(fans::Fans),
+}
+
+impl Graph {
+    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        use walk::Way;
+        match &self.question {
+            Question::Causes(walk) => walk.run(Way::Causes, output, json),
+            Question::Effects(walk) => walk.run(Way::Effects, output, json),
+            Question::Ancestors(walk) => walk.run(Way::Ancestors, output, json),
+            Question::Descendants(walk) => walk.run(Way::Descendants, output, json),
+            Question::Common(walk) => walk.run(Way::Common, output, json),
+            Question::Path(between) => between.run(true, output, json),
+            Question::Between(between) => between.run(false, output, json),
+            Question::IsAncestor(pair) => pair.is_ancestor(output, json),
+            Question::Concurrent(pair) => pair.are_concurrent(output, json),
+            Question::Roots(ends) => ends.run(true, output, json),
+            Question::Leaves(ends) => ends.run(false, output, json),
+            Question::Critical(critical) => critical.run(output, json),
+            Question::Fans(fans) => fans.run(output, json),
+        }
+    }
+}

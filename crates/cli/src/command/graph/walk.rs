@@ -1,0 +1,75 @@
+//! Questions about what is around some events.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use tidegate::graph::{Graph, Positions};
+use tidegate::{Position, Query};
+
+use super::asked::{Answer, Place};
+use crate::failure::Result;
+use crate::named::{Named, find_all};
+use crate::output::Output;
+
+/// Which way to go.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    Causes,
+    Effects,
+    Ancestors,
+    Descendants,
+    Common,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Walk {
+    #[command(flatten)]
+    place: Place,
+    /// From which events
+    #[arg(value_name = "EVENT", required = true)]
+    events: Vec<Named>,
+    #[command(flatten)]
+    answer: Answer,
+}
+
+impl Walk {
+    pub(super) fn run(&self, way: Way, output: &mut Output, json: bool) -> Result<()> {
+        let only = self.answer.filter.restriction();
+        let limited = |found: Positions| match &only {
+            Some(query) => found.only(query.clone()),
+            None => found,
+        };
+        self.place.ask(|graph| {
+            let events = find_all(&self.events, graph.view(), self.answer.filter.scope_name())?;
+            let list = |found: Positions, output| self.answer.list(limited(found), graph, output, json);
+            match way {
+                Way::Ancestors => list(graph.ancestors(&events)?, output),
+                Way::Descendants => list(graph.descendants(&events)?, output),
+                Way::Causes | Way::Effects => {
+                    let found = beside(graph, way, &events, only.as_ref())?;
+                    self.answer.list(found.into_iter().map(Ok), graph, output, json)
+                }
+                Way::Common => {
+                    let found = graph.common_causes(&events)?.into_iter().map(Ok);
+                    self.answer.list(found, graph, output, json)
+                }
+            }
+        })
+    }
+}
+
+/// The causes or effects of several events, each once.
+fn beside(graph: &Graph, way: Way, events: &[Position], only: Option<&Query>) -> Result<BTreeSet<Position>> {
+    let mut all = BTreeSet::new();
+    for event in events {
+        let found = if matches!(way, Way::Causes) { graph.causes(*event)? } else { graph.effects(*event)? };
+        let found = match only {
+            Some(query) => found.only(query.clone()),
+            None => found,
+        };
+        for event in found {
+            all.insert(event?);
+        }
+    }
+    Ok(all)
+}
