@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 use tidegate_format::{Error, ErrorKind, Position, Result};
 
-use crate::batch::Batch;
-use crate::batch::Conflict;
+use crate::batch::{Batch, Conflict, gates_of};
 use crate::decide::{Decided, Decision, DecisionView, Denied, Footprint, GateSet, Guard, Proposal, record};
 use crate::journal::{self, Bench, Preparation, Ticket};
 use crate::read::{Query, View};
@@ -57,7 +56,7 @@ impl Store {
             let Some(event) = view.at(expected.position)? else {
                 return Ok(Checked::Missing(expected.position));
             };
-            let (gates, judged_at) = journal::gates_of(&event);
+            let (gates, judged_at) = gates_of(&event);
             let said = index > 0 || (gates == receipt.gates && judged_at == receipt.judged_at);
             if !said || Receipted::of(&event) != *expected || event.time() != receipt.time {
                 return Ok(Checked::Differs(expected.position));
@@ -237,7 +236,7 @@ impl Store {
         append: Append,
     ) -> Result<Receipt> {
         let durability = append.durability.unwrap_or(self.durability);
-        let receipt = match self.prepare(writer, view, batch, footprint)? {
+        let receipt = match self.prepare(writer, view, batch, footprint, append)? {
             Preparation::Ready(prepared) => writer.journal.append(prepared, durability, append.when_full)?,
             Preparation::Known(receipt) => return self.keep_known(writer, receipt, append),
         };
@@ -266,7 +265,7 @@ impl Store {
             Ok(batch) => batch,
             Err(denied) => return Err(denied.error()),
         };
-        let ticket = match self.prepare(writer, view.view(), &batch, &view.footprint())? {
+        let ticket = match self.prepare(writer, view.view(), &batch, &view.footprint(), append)? {
             Preparation::Ready(prepared) => writer.journal.submit(prepared, durability, append.when_full)?,
             Preparation::Known(receipt) => {
                 let receipt = self.keep_known(writer, receipt, append)?;
@@ -285,9 +284,11 @@ impl Store {
         view: &View,
         batch: &Batch,
         footprint: &Footprint,
+        append: Append,
     ) -> Result<Preparation> {
         let (seed, micros) = (writer.seed, self.world.clock.now_micros());
-        let bench = Bench { store: self.id(), view, ids: &writer.ids, seed, micros };
+        let keep_footprint = append.keep_footprint;
+        let bench = Bench { store: self.id(), view, ids: &writer.ids, seed, micros, keep_footprint };
         journal::prepare(batch, footprint, &bench)
     }
 }

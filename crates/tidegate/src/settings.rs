@@ -111,11 +111,14 @@ pub struct Append {
     pub when_full: WhenFull,
     /// How often a decision is judged at most, when what it read moves before each commit.
     pub attempts: u32,
+    /// Whether what a decision or a gate read is kept in the metadata of the first event, where
+    /// [`View::explain`](crate::View::explain) finds it.
+    pub keep_footprint: bool,
 }
 
 impl Default for Append {
     fn default() -> Self {
-        Self { durability: None, when_full: WhenFull::default(), attempts: 256 }
+        Self { durability: None, when_full: WhenFull::default(), attempts: 256, keep_footprint: false }
     }
 }
 

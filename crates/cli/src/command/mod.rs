@@ -6,6 +6,7 @@ mod read;
 mod tail;
 mod stats;
 mod graph;
+mod explain;
 mod verify;
 mod reindex;
 
@@ -46,6 +47,7 @@ enum Command {
     Tail(tail::Tail),
     Stats(stats::Stats),
     Graph(graph::Graph),
+    Explain(explain::Explain),
     Verify(verify::Verify),
     Reindex(reindex::Reindex),
 }
@@ -77,6 +79,7 @@ impl Call {
             Command::Tail(tail) => tail.run(output, self.json),
             Command::Stats(stats) => stats.run(output, self.json),
             Command::Graph(graph) => graph.run(output, self.json),
+            Command::Explain(explain) => explain.run(output, self.json),
             Command::Verify(verify) => verify.run(output, self.json),
             Command::Reindex(reindex) => reindex.run(output, self.json),
         }

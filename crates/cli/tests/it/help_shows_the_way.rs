@@ -2,7 +2,7 @@
 
 use crate::program::{Place, run};
 
-const COMMANDS: [&str; 7] = ["import", "append", "read", "tail", "stats", "verify", "reindex"];
+const COMMANDS: [&str; 8] = ["import", "append", "read", "tail", "stats", "explain", "verify", "reindex"];
 
 #[test]
 fn every_command_has_an_example() {

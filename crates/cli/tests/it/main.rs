@@ -6,6 +6,7 @@ mod program;
 mod append_tells_what_it_did;
 mod conditions_hold_or_refuse;
 mod damage_is_told_from_refusal;
+mod explain_tells_the_grounds;
 mod filters_select;
 mod graph_answers;
 mod help_shows_the_way;

@@ -5,6 +5,6 @@ mod whole;
 
 pub use condition::{Condition, Conflict, ConflictKind};
 pub use note::Bypass;
-pub(crate) use note::{GATES, read_gates};
+pub(crate) use note::{BYPASS, FOOTPRINT, gates_of};
 pub(crate) use whole::content;
 pub use whole::{Batch, key};

@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 use tidegate_format::{Error, Position, Result, Text, name};
+use tidegate_segment::Event;
 
 /// The metadata name of the gates that a batch passed, on its first event.
 pub(crate) const GATES: &str = "tidegate.gates";
+/// The metadata name of what a decision read, on the first event of its batch.
+pub(crate) const FOOTPRINT: &str = "tidegate.footprint";
 /// The metadata name of a bypass, on the first event of its batch.
 pub(crate) const BYPASS: &str = "tidegate.bypass";
 
@@ -13,8 +16,15 @@ pub(crate) fn gates(passed: &[Text], judged_at: Position) -> String {
     json!({ "passed": passed, "judged_at": judged_at.0 }).to_string()
 }
 
+/// The gates that a batch passed, and the position they were judged at, as noted on its first event.
+pub(crate) fn gates_of(first: &Event) -> (Vec<Text>, Option<Position>) {
+    let note = first.metadata().find(|(name, _)| *name == GATES);
+    let (gates, judged_at) = note.and_then(|(_, text)| read_gates(text)).unzip();
+    (gates.unwrap_or_default(), judged_at)
+}
+
 /// Reads a note of gates.
-pub(crate) fn read_gates(note: &str) -> Option<(Vec<Text>, Position)> {
+fn read_gates(note: &str) -> Option<(Vec<Text>, Position)> {
     let note: Value = serde_json::from_str(note).ok()?;
     let passed = note.get("passed")?.as_array()?.iter();
     let passed = passed.map(|name| Some(Text::Owned(name.as_str()?.to_owned()))).collect::<Option<_>>()?;
@@ -41,5 +51,17 @@ impl Bypass {
             return Err(Error::invalid("a bypass needs a justification"));
         }
         Ok(json!({ "reason": reason, "justification": justification, "approver": approver }).to_string())
+    }
+
+    /// Reads a note.
+    pub(crate) fn read_note(note: &str) -> Result<Self> {
+        let broken = || Error::invalid(format!("this is no bypass: {note}"));
+        let note: Value = serde_json::from_str(note).map_err(|cause| broken().because(cause))?;
+        let text = |name: &str| note.get(name).and_then(Value::as_str).map(str::to_owned);
+        Ok(Self {
+            reason: text("reason").ok_or_else(broken)?.into(),
+            justification: text("justification").ok_or_else(broken)?,
+            approver: text("approver"),
+        })
     }
 }

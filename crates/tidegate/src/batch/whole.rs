@@ -1,7 +1,7 @@
 //! Batches: events appended as one, all or nothing.
 
 use tidegate_format::hash::{self, Hash};
-use tidegate_format::{Cause, Draft, Error, Place, Position, Result, Text, name};
+use tidegate_format::{Cause, Draft, Error, Place, Position, Result, Text, limit, name};
 
 use super::condition::Condition;
 use super::note::{self, Bypass};
@@ -107,12 +107,17 @@ impl Batch {
     }
 
     /// The first draft with what the store notes on it, if it notes anything: the gates that the batch passed
-    /// against a view with this head, or their bypass.
-    pub(crate) fn noted(&self, judged_at: Position) -> Result<Option<Draft>> {
+    /// against a view with this head, or their bypass, and what was read to decide it.
+    pub(crate) fn noted(&self, judged_at: Position, footprint: Option<String>) -> Result<Option<Draft>> {
         let gates = (!self.passed.is_empty()).then(|| (note::GATES, note::gates(&self.passed, judged_at)));
         let bypass = self.bypass.as_ref().map(|bypass| bypass.note().map(|note| (note::BYPASS, note)));
         let bypass = bypass.transpose()?;
-        let notes = || gates.iter().chain(&bypass);
+        let footprint = footprint.map(|footprint| (note::FOOTPRINT, footprint));
+        if footprint.as_ref().is_some_and(|(_, note)| note.len() > limit::METADATA_VALUE_BYTES_MAX) {
+            let message = "the footprint is too large to be kept; decide by fewer queries, or do not keep it";
+            return Err(Error::invalid(message));
+        }
+        let notes = || gates.iter().chain(&bypass).chain(&footprint);
         let Some(first) = self.drafts.first().filter(|_| notes().next().is_some()) else { return Ok(None) };
         let mut noted = first.clone();
         noted.metadata.extend(notes().map(|(name, value)| (Text::Borrowed(name), value.clone().into())));

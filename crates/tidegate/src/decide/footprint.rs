@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use tidegate_format::{Coordinate, EventId, Position, Result, Version};
+use serde_json::{Value, json};
+use tidegate_format::{Coordinate, Error, EventId, Position, Result, Version};
 use tidegate_segment::Event;
 
-use crate::read::{Query, Read, View};
+use crate::read::{Query, Read, View, query_value, read_query};
 
 /// What was read through a [`DecisionView`]: queries, and ids that were not found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +30,25 @@ impl Footprint {
     /// Whether nothing was read that could change.
     pub fn is_empty(&self) -> bool {
         self.queries.is_empty() && self.ids.is_empty()
+    }
+
+    /// The note that keeps it, with the head of the view that was read.
+    pub(crate) fn note(&self, judged_at: Position) -> String {
+        let queries: Vec<_> = self.queries.iter().map(query_value).collect();
+        let ids: Vec<_> = self.ids.iter().map(ToString::to_string).collect();
+        json!({ "queries": queries, "absent_ids": ids, "judged_at": judged_at.0 }).to_string()
+    }
+
+    /// Reads a note, and when it was judged.
+    pub(crate) fn read_note(note: &str) -> Result<(Self, Position)> {
+        let broken = || Error::invalid(format!("this is no footprint: {note}"));
+        let note: Value = serde_json::from_str(note).map_err(|cause| broken().because(cause))?;
+        let list = |name: &str| note.get(name).and_then(Value::as_array).ok_or_else(broken);
+        let queries = list("queries")?.iter().map(read_query).collect::<Result<_>>()?;
+        let id = |id: &Value| id.as_str().and_then(|id| id.parse().ok()).ok_or_else(broken);
+        let ids = list("absent_ids")?.iter().map(id).collect::<Result<_>>()?;
+        let judged_at = note.get("judged_at").and_then(Value::as_u64).ok_or_else(broken)?;
+        Ok((Self { queries, ids }, Position(judged_at)))
     }
 
     fn query(&mut self, query: &Query) {

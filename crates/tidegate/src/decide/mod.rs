@@ -25,9 +25,11 @@ mod gate;
 mod guard;
 pub(crate) mod record;
 mod decision;
+mod explain;
 
 pub use decision::{Decided, Decision};
 pub use denial::{Denial, Denied, GATE_DEFECT, Verdict};
+pub use explain::Explanation;
 pub use footprint::{DecisionView, Footprint};
 pub use gate::{Gate, GateSet, Proposal, gate};
 pub(crate) use guard::Guard;

@@ -1,6 +1,7 @@
 //! Preparing: all that can be done with a batch before it has a place, on the caller's own time.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use tidegate_disk::Random;
 use tidegate_format::{
@@ -9,7 +10,7 @@ use tidegate_format::{
 };
 use tidegate_segment::{Event, Seed, Term};
 
-use crate::batch::{Batch, Condition, Conflict, GATES, read_gates};
+use crate::batch::{Batch, Condition, Conflict, gates_of};
 use crate::decide::Footprint;
 use crate::read::{Query, View};
 use crate::receipt::{Receipt, Receipted};
@@ -112,6 +113,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) seed: Seed,
     /// The time that goes into ids made here.
     pub(crate) micros: u64,
+    /// Whether what was read is noted on the first event.
+    pub(crate) keep_footprint: bool,
 }
 
 /// Checks and encodes a batch against a view. `footprint` is what was read through that view to decide it.
@@ -137,11 +140,14 @@ pub(crate) fn prepare(batch: &Batch, footprint: &Footprint, bench: &Bench<'_>) -
         checked: view.head(),
     };
     let first = &drafts[0].coordinate;
+    let kept = bench.keep_footprint && !footprint.is_empty();
     let mut work = Work {
         batch,
         view,
         seed: bench.seed,
         prepared,
+        footprint: kept.then(|| footprint.note(view.head())),
+        places: HashMap::new(),
         correlations: Vec::with_capacity(drafts.len() - 1),
         causes: Vec::new(),
         term: Term::stream(first.scope.as_ref(), first.entity.as_ref(), first.lane),
@@ -168,13 +174,6 @@ pub(crate) fn receipt_of(view: &View, store: StoreId, first: Event, content: Has
         next = if event.record().ends_batch() { None } else { view.at(event.position().next())? };
     }
     Ok(receipt)
-}
-
-/// The gates that a batch passed, and the position they were judged at, as noted on its first event.
-pub(crate) fn gates_of(first: &Event) -> (Vec<Text>, Option<Position>) {
-    let note = first.metadata().find(|(name, _)| *name == GATES);
-    let (gates, judged_at) = note.and_then(|(_, text)| read_gates(text)).unzip();
-    (gates.unwrap_or_default(), judged_at)
 }
 
 /// Judges conditions and footprint against the view, and returns what is left for the commit section.
@@ -210,6 +209,10 @@ struct Work<'a> {
     view: &'a View,
     seed: Seed,
     prepared: Prepared,
+    /// The note of what was read.
+    footprint: Option<String>,
+    /// The drafts of the ids in `prepared.given`.
+    places: HashMap<EventId, usize>,
     correlations: Vec<EventId>,
     causes: Vec<Cause>,
     /// The stream of the last draft.
@@ -221,6 +224,7 @@ impl Work<'_> {
         if draft.id.is_some() {
             self.refuse_known(id)?;
             self.prepared.given.push((index, id));
+            self.places.insert(id, index);
         }
         let inherited = self.resolve_causes(index, draft)?;
         let correlation = draft.correlation.or(inherited).unwrap_or(id);
@@ -228,7 +232,8 @@ impl Work<'_> {
         if !batch_end {
             self.correlations.push(correlation);
         }
-        let noted = if index == 0 { self.batch.noted(self.view.head())? } else { None };
+        let noted =
+            if index == 0 { self.batch.noted(self.view.head(), self.footprint.take())? } else { None };
         let draft = noted.as_ref().unwrap_or(draft);
         let key = self.prepared.key.as_ref().filter(|_| index == 0);
         let key = key.map(|(key, content)| (key.as_str(), *content));
@@ -251,9 +256,9 @@ impl Work<'_> {
         if let Some(event) = self.view.find(id)? {
             return Err(duplicate(id, event.position()));
         }
-        match self.prepared.given.iter().find(|(_, given)| *given == id) {
+        match self.places.get(&id) {
             None => Ok(()),
-            Some((index, _)) => {
+            Some(index) => {
                 Err(Conflict::duplicate(format!("draft {index} of the batch has the id {id} too"), None))
             }
         }
@@ -291,9 +296,7 @@ impl Work<'_> {
             }
             Cause::Foreign(..) | Cause::At(_) | Cause::Draft(_) => Ok(*cause),
             Cause::Id(id) => {
-                if let Some((earlier, _)) =
-                    self.prepared.given.iter().find(|(at, given)| *given == id && *at < index)
-                {
+                if let Some(earlier) = self.places.get(&id).filter(|earlier| **earlier < index) {
                     return Ok(Cause::Draft(*earlier as u32));
                 }
                 match self.view.find(id)? {

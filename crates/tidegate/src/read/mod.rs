@@ -1,5 +1,6 @@
 //! Reading: views, queries and the events they select.
 mod query;
+mod text;
 mod range;
 mod set;
 mod view;
@@ -11,4 +12,5 @@ pub use query::{Item, Query};
 pub use range::Read;
 pub(crate) use set::Set;
 pub use stats::Stats;
+pub(crate) use text::{query_value, read_query};
 pub use view::View;

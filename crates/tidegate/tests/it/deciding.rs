@@ -5,6 +5,7 @@ mod conditions;
 mod conditions_by_definition;
 mod decisions;
 mod denials;
+mod explanations;
 mod gates;
 mod groups;
 mod guards;

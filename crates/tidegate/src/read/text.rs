@@ -1,0 +1,210 @@
+//! Queries as text: JSON that reads back as the same query.
+//!
+//! `"all"`, or an array of items, each an object of what it says: `kinds`, `tags`, `scope`, `entity` or
+//! `entity_prefix`, `lane`, `correlation`, `cause`. A cause is a position, the text of an id, or `STORE/ID`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::{Map, Value, json};
+use tidegate_format::{Cause, Error, Position, Result, Text};
+
+use super::query::{Entity, Item, Query};
+
+const ALL: &str = "all";
+
+/// JSON, as [`FromStr`] takes it.
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        query_value(self).fmt(f)
+    }
+}
+
+impl FromStr for Query {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let value: Value = serde_json::from_str(text)
+            .map_err(|cause| Error::invalid("a query is written in JSON").because(cause))?;
+        read_query(&value)
+    }
+}
+
+/// The query as a value of JSON.
+pub(crate) fn query_value(query: &Query) -> Value {
+    match query.items() {
+        None => ALL.into(),
+        Some(items) => items.iter().map(item_value).collect(),
+    }
+}
+
+fn item_value(item: &Item) -> Value {
+    let mut value = Map::new();
+    let mut say = |name: &str, said: Option<Value>| {
+        value.extend(said.map(|said| (name.to_owned(), said)));
+    };
+    say("kinds", (!item.kinds.is_empty()).then(|| json!(item.kinds)));
+    say("tags", (!item.tags.is_empty()).then(|| json!(item.tags)));
+    say("scope", item.scope.as_ref().map(|scope| json!(scope)));
+    match &item.entity {
+        None => {}
+        Some(Entity::Exactly(name)) => say("entity", Some(json!(name))),
+        Some(Entity::StartsWith(prefix)) => say("entity_prefix", Some(json!(prefix))),
+    }
+    say("lane", item.lane.map(Value::from));
+    say("correlation", item.correlation.map(|id| id.to_string().into()));
+    say("cause", item.cause.as_ref().map(cause_value));
+    Value::Object(value)
+}
+
+fn cause_value(cause: &Cause) -> Value {
+    match cause {
+        Cause::At(position) => position.0.into(),
+        Cause::Id(id) => id.to_string().into(),
+        Cause::Foreign(store, id) => format!("{store}/{id}").into(),
+        Cause::Draft(index) => json!({ "draft": index }),
+    }
+}
+
+/// Reads a query from a value of JSON.
+pub(crate) fn read_query(value: &Value) -> Result<Query> {
+    match value {
+        Value::String(all) if all == ALL => Ok(Query::ALL),
+        Value::Array(items) => {
+            let mut items = items.iter().map(read_item);
+            let Some(first) = items.next() else {
+                return Err(Error::invalid("a query of no items would select nothing; leave it out"));
+            };
+            items.try_fold(Query::from(first?), |query, item| Ok(query.or(item?)))
+        }
+        _ => Err(Error::invalid("a query is \"all\" or an array of items")),
+    }
+}
+
+fn read_item(value: &Value) -> Result<Item> {
+    let Value::Object(fields) = value else { return Err(Error::invalid("an item of a query is an object")) };
+    let mut item = Item::new();
+    for (name, value) in fields {
+        let wrong = || Error::invalid(format!("an item of a query does not take {value} as its {name}"));
+        let text = || value.as_str().map(|text| Text::Owned(text.to_owned())).ok_or_else(wrong);
+        let id = || value.as_str().and_then(|text| text.parse().ok()).ok_or_else(wrong);
+        match name.as_str() {
+            "kinds" => item.kinds = texts(value).ok_or_else(wrong)?,
+            "tags" => item.tags = texts(value).ok_or_else(wrong)?,
+            "scope" => item.scope = Some(text()?),
+            "entity" | "entity_prefix" if item.entity.is_some() => {
+                return Err(Error::invalid("an item of a query has one of entity and entity_prefix"));
+            }
+            "entity" => item.entity = Some(Entity::Exactly(text()?)),
+            "entity_prefix" => item.entity = Some(Entity::StartsWith(text()?)),
+            "lane" => {
+                let lane = value.as_u64().and_then(|lane| u32::try_from(lane).ok());
+                item.lane = Some(lane.ok_or_else(wrong)?);
+            }
+            "correlation" => item.correlation = Some(id()?),
+            "cause" => item.cause = Some(read_cause(value).ok_or_else(wrong)?),
+            _ => return Err(Error::invalid(format!("an item of a query has no {name:?}"))),
+        }
+    }
+    Ok(item)
+}
+
+fn texts(value: &Value) -> Option<Vec<Text>> {
+    value.as_array()?.iter().map(|text| Some(Text::Owned(text.as_str()?.to_owned()))).collect()
+}
+
+fn read_cause(value: &Value) -> Option<Cause> {
+    match value {
+        Value::Number(position) => position.as_u64().map(|position| Cause::At(Position(position))),
+        Value::Object(fields) if fields.len() == 1 => {
+            let draft = fields.get("draft")?.as_u64()?;
+            Some(Cause::Draft(u32::try_from(draft).ok()?))
+        }
+        Value::String(text) => match text.split_once('/') {
+            Some((store, id)) => Some(Cause::Foreign(store.parse().ok()?, id.parse().ok()?)),
+            None => text.parse().ok().map(Cause::Id),
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::option::of as some;
+    use proptest::prelude::*;
+    use tidegate_format::{EventId, StoreId};
+
+    use super::*;
+
+    fn items() -> impl Strategy<Value = Item> {
+        let text = || ".{0,6}".prop_map(Text::Owned);
+        let texts = || proptest::collection::vec(text(), 0..3);
+        let entity =
+            prop_oneof![text().prop_map(Entity::Exactly), text().prop_map(Entity::StartsWith)].boxed();
+        let ids = || any::<[u8; 16]>();
+        let cause = prop_oneof![
+            any::<u64>().prop_map(|position| Cause::At(Position(position))),
+            ids().prop_map(|id| Cause::Id(EventId(id))),
+            (ids(), ids()).prop_map(|(store, id)| Cause::Foreign(StoreId(store), EventId(id))),
+            any::<u32>().prop_map(Cause::Draft),
+        ];
+        (
+            (texts(), texts(), some(text()), some(entity)),
+            (some(any::<u32>()), some(ids().prop_map(EventId)), some(cause)),
+        )
+            .prop_map(|((kinds, tags, scope, entity), (lane, correlation, cause))| Item {
+                kinds,
+                tags,
+                scope,
+                entity,
+                lane,
+                correlation,
+                cause,
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn every_query_reads_back(items in proptest::collection::vec(items(), 0..4)) {
+            let query = match items.split_first() {
+                None => Query::ALL,
+                Some((first, rest)) => rest.iter().cloned().fold(first.clone().into(), Query::or),
+            };
+            prop_assert_eq!(query.to_string().parse::<Query>().unwrap(), query);
+        }
+
+        #[test]
+        fn no_text_is_a_surprise(text in ".{0,40}") {
+            let _ = text.parse::<Query>();
+        }
+    }
+
+    #[test]
+    fn it_is_plain_json() {
+        let query = Query::from(Item::new().kind("order.*").tag("vip").scope("shop").lane(0)).or(Item::new());
+        let text = r#"[{"kinds":["order.*"],"lane":0,"scope":"shop","tags":["vip"]},{}]"#;
+        assert_eq!(query.to_string(), text);
+        assert_eq!(Query::ALL.to_string(), r#""all""#);
+    }
+
+    #[test]
+    fn what_is_no_query_is_refused() {
+        for text in [
+            "",
+            "all",
+            "[]",
+            "{}",
+            "[1]",
+            r#"[{"colour":"red"}]"#,
+            r#"[{"lane":-1}]"#,
+            r#"[{"lane":4294967296}]"#,
+            r#"[{"kinds":"order.placed"}]"#,
+            r#"[{"entity":"a","entity_prefix":"b"}]"#,
+            r#"[{"correlation":"x"}]"#,
+            r#"[{"cause":"x/y"}]"#,
+            r#"[{"cause":{"draft":1,"at":2}}]"#,
+        ] {
+            assert!(text.parse::<Query>().is_err(), "{text}");
+        }
+    }
+}
