@@ -29,6 +29,25 @@ impl Segment {
         self.ask_again(self.lookup().effects(cause), |lookup| lookup.effects(cause))
     }
 
+    /// Calls `each` with the effects of an event here that come before event `end`; where the index file turns
+    /// out to be damaged, perhaps twice. The lookup that is asked stays in `lookup`, for the next question to the
+    /// same segment.
+    pub fn each_effect(
+        &self,
+        cause: Position,
+        end: u32,
+        lookup: &mut Option<Arc<Lookup>>,
+        mut each: impl FnMut(u32),
+    ) -> Result<()> {
+        let asked = lookup.get_or_insert_with(|| self.lookup()).each_effect(cause, end, &mut each);
+        if asked.is_ok() {
+            return asked;
+        }
+        self.ask_again(asked, |lookup| lookup.each_effect(cause, end, &mut each))?;
+        *lookup = Some(self.lookup());
+        Ok(())
+    }
+
     /// Calls `each` with every cause from `from` up to but without `to` that has effects here, and with how
     /// many, as its index file says. A segment without one, or with a damaged one, is an error of kind
     /// `Damaged`.

@@ -77,6 +77,19 @@ impl Lookup {
         }
     }
 
+    /// Calls `each` with those of them that come before `end`.
+    pub fn each_effect(&self, cause: Position, end: u32, each: impl FnMut(u32)) -> Result<()> {
+        match self {
+            Self::Live(index) => {
+                if let Some(postings) = index.find(&Term::cause(cause)) {
+                    Postings::Live(postings).each_before(end, each);
+                }
+                Ok(())
+            }
+            Self::File(index) => index.each_effect(cause, end, each),
+        }
+    }
+
     /// The level of an event in the causal graph; nothing where it is not known yet, which is so in memory
     /// only.
     pub fn level(&self, event: u32) -> Result<Option<u32>> {

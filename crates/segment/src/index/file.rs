@@ -195,6 +195,11 @@ impl FileIndex {
         self.all_effects()?.find(cause)
     }
 
+    /// Calls `each` with those of them that come before `end`.
+    pub fn each_effect(&self, cause: Position, end: u32, each: impl FnMut(u32)) -> Result<()> {
+        self.all_effects()?.each(cause, end, each)
+    }
+
     /// Calls `each` with every cause from `from` up to but without `to` that has effects in this segment, and
     /// with how many they are; the causes ascend.
     pub fn effect_counts(&self, from: Position, to: Position, each: impl FnMut(Position, u32)) -> Result<()> {

@@ -190,6 +190,38 @@ impl Effects<'_> {
     /// The effects of a cause.
     pub(super) fn find(&self, cause: Position) -> Result<Option<Postings>> {
         let (directory, body) = self.split().ok_or_else(malformed_effects)?;
+        match Self::group(directory, body, cause)? {
+            Some(group) => self.postings(cause, &group, body.len()).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Calls `each` with the effects of a cause that come before `end`.
+    pub(super) fn each(&self, cause: Position, end: u32, mut each: impl FnMut(u32)) -> Result<()> {
+        let (directory, body) = self.split().ok_or_else(malformed_effects)?;
+        let end = end.min(self.limit);
+        match Self::group(directory, body, cause)? {
+            None => {}
+            Some(Group::Here { count, first, gaps: mut at }) => {
+                let mut next = least_effect(cause.0, self.first.0).checked_add(first);
+                for left in (0..count).rev() {
+                    let Some(event) = next.filter(|event| *event < end) else { break };
+                    each(event);
+                    if left > 0 {
+                        let gap = varint32(body, &mut at).ok_or_else(malformed_effects)?;
+                        next = event.checked_add(gap).and_then(|event| event.checked_add(1));
+                    }
+                }
+            }
+            Some(group) => {
+                let events = self.postings(cause, &group, body.len())?.events();
+                events.take_while(|event| *event < end).for_each(each);
+            }
+        }
+        Ok(())
+    }
+
+    fn group(directory: &[u8], body: &[u8], cause: Position) -> Result<Option<Group>> {
         let Some(mut walk) = Walk::to(directory, body, cause.0)? else { return Ok(None) };
         for _ in 0..EFFECTS_BLOCK {
             // The last block may be shorter than the others.
@@ -199,7 +231,7 @@ impl Effects<'_> {
             let group = walk.step().ok_or_else(malformed_effects)?;
             match walk.cause.cmp(&cause.0) {
                 Ordering::Less => {}
-                Ordering::Equal => return self.postings(cause, &group, body.len()).map(Some),
+                Ordering::Equal => return Ok(Some(group)),
                 Ordering::Greater => break,
             }
         }

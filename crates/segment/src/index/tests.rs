@@ -285,6 +285,7 @@ fn exercise(index: &FileIndex, model: &Model) {
         let _ = index.parents(event).map(Parents::count);
         let cause = model.head.first.plus(u64::from(event));
         let _ = index.effects(cause).map(|found| found.as_ref().map(bounded));
+        let _ = index.each_effect(cause, u32::MAX, |event| assert!(event < limit));
         if let Ok(found) = index.id_candidates(SEED.hash(&id_of(event).0) as u64) {
             assert!(found.take(1000).all(|event| event < limit));
         }

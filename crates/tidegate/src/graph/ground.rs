@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use tidegate_format::{Error, ErrorKind, Place, Position, Result};
-use tidegate_segment::{Lineage, Postings, Segment};
+use tidegate_segment::{Lineage, Lookup, Postings, Segment};
 
 use crate::read::View;
 
@@ -22,13 +22,15 @@ pub(super) struct Ground {
     next: Position,
     causes: Lineage,
     levels: Lineage,
+    /// What was asked for effects, for each segment.
+    effects: Vec<Option<Arc<Lookup>>>,
 }
 
 impl Ground {
     pub(super) fn new(view: &View) -> Self {
         let (first, next) = (Position::START, Position::START);
         let (causes, levels) = (Lineage::default(), Lineage::default());
-        Self { view: view.clone(), at: 0, first, next, causes, levels }
+        Self { view: view.clone(), at: 0, first, next, causes, levels, effects: Vec::new() }
     }
 
     /// From now on events are asked for their causes in ascending order, mostly.
@@ -118,17 +120,18 @@ impl Ground {
 
     /// Calls `each` with the visible effects of an event in one segment of the view.
     pub(super) fn each_effect(
-        &self,
+        &mut self,
         event: Position,
         at: usize,
         mut each: impl FnMut(Position),
     ) -> Result<()> {
-        if let Some((segment, count)) = self.view.segment(at)
-            && let Some(postings) = segment.effects(event)?
-        {
-            postings.each_before(count, |effect| each(segment.first().plus(u64::from(effect))));
+        let Some((segment, count)) = self.view.segment(at) else { return Ok(()) };
+        if self.effects.len() <= at {
+            self.effects.resize(at + 1, None);
         }
-        Ok(())
+        segment.each_effect(event, count, &mut self.effects[at], |effect| {
+            each(segment.first().plus(u64::from(effect)));
+        })
     }
 
     /// The effects of an event in one segment of the view, and how many of them are visible.

@@ -9,6 +9,11 @@ use super::ground::Ground;
 use super::marks::Marks;
 use super::positions::Step;
 
+/// What a step along causes counts, beside asking one segment for effects. It takes less time than this says,
+/// but where branches come together again a step along effects brings the ends closer: on the history of git
+/// weights from 8 on answer a fifth faster than 1, and on graphs made at random none makes a difference.
+const UP_COST: u64 = 8;
+
 /// Whether `event` is an ancestor of `of`.
 ///
 /// It is looked for from both ends in turn until the two meet or either has nowhere to go any more: an
@@ -30,7 +35,7 @@ pub(super) fn is_ancestor(ground: &mut Ground, event: Position, of: Position) ->
     while let (Some(above), Some(below)) = (up.open.last().copied(), down.open.last().copied()) {
         found.clear();
         let side = if up.cost <= down.cost {
-            up.cost += 1;
+            up.cost += UP_COST;
             up.open.pop();
             found.extend_from_slice(ground.causes(above)?);
             if found.iter().any(|cause| down.seen.contains(*cause)) {

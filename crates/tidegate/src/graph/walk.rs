@@ -128,12 +128,10 @@ impl Descendants {
     }
 
     /// Goes on to the next segment; says whether there is one.
-    fn enter(&mut self, ground: &Ground) -> Result<bool> {
-        let Some((segment, count)) = ground.segment(self.behind).filter(|(_, count)| *count > 0) else {
-            return Ok(false);
-        };
+    fn enter(&mut self, ground: &mut Ground) -> Result<bool> {
+        let found = ground.segment(self.behind).map(|(segment, count)| (segment.first(), count));
+        let Some((first, count)) = found.filter(|(_, count)| *count > 0) else { return Ok(false) };
         (self.at, self.behind) = (self.behind, self.behind + 1);
-        let first = segment.first();
         self.next = self.next.max(first);
         self.end = first.plus(u64::from(count));
         let lookups = (u64::from(count) / LOOKUP_COST).checked_sub(self.count);
@@ -149,7 +147,7 @@ impl Descendants {
     }
 
     /// Marks the effects that an event has in this segment.
-    fn reach(&mut self, event: Position, ground: &Ground) -> Result<()> {
+    fn reach(&mut self, event: Position, ground: &mut Ground) -> Result<()> {
         let Self { found, reached, .. } = self;
         ground.each_effect(event, self.at, |effect| {
             found.insert(effect);
@@ -158,7 +156,7 @@ impl Descendants {
     }
 
     /// The next descendant of the segment, found as an effect.
-    fn step_by_effects(&mut self, ground: &Ground) -> Result<Option<Position>> {
+    fn step_by_effects(&mut self, ground: &mut Ground) -> Result<Option<Position>> {
         while let Some(event) = self.found.next_from(self.next).filter(|event| *event < self.end) {
             self.next = event.next();
             self.count += 1;
