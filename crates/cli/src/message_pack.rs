@@ -1,13 +1,16 @@
 //! `MessagePack` as JSON, to be read: what JSON has no words for comes out as something near it.
 
+use std::collections::HashSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rmpv::{Utf8StringRef, ValueRef};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 
-/// How deep values may be nested; readers of JSON commonly end at 128.
-const DEPTH_MAX: usize = 100;
+/// How deep values may be nested, by a decoder that counts two for each level: readers of JSON commonly end
+/// at 128 levels.
+const DEPTH_MAX: usize = 2 * 100;
 
 /// The JSON for a payload; nothing where it is not one whole value, or nested too deep.
 pub(crate) fn to_json(payload: &[u8]) -> Option<Box<RawValue>> {
@@ -43,9 +46,13 @@ impl Serialize for Json<'_> {
                 list.end()
             }
             ValueRef::Map(entries) => {
+                let keys: Vec<String> = entries.iter().map(|(key, _)| key_text(key)).collect();
+                if !all_different(&keys) {
+                    return pairs(entries, to);
+                }
                 let mut object = to.serialize_map(Some(entries.len()))?;
-                for (key, value) in entries {
-                    object.serialize_entry(&key_text(key), &Json(value))?;
+                for (key, (_, value)) in keys.iter().zip(entries) {
+                    object.serialize_entry(key, &Json(value))?;
                 }
                 object.end()
             }
@@ -59,6 +66,19 @@ fn bytes<S: Serializer>(extension: Option<i8>, bytes: &[u8], to: S) -> Result<S:
         object.serialize_entry("extension", &code)?;
     }
     object.serialize_entry("base64", &STANDARD.encode(bytes))?;
+    object.end()
+}
+
+fn all_different(keys: &[String]) -> bool {
+    let mut seen = HashSet::with_capacity(keys.len());
+    keys.iter().all(|key| seen.insert(key))
+}
+
+/// A map with keys that come out as the same text, of which readers of JSON would show one.
+fn pairs<S: Serializer>(entries: &[(ValueRef<'_>, ValueRef<'_>)], to: S) -> Result<S::Ok, S::Error> {
+    let pairs: Vec<[Json<'_>; 2]> = entries.iter().map(|(key, value)| [Json(key), Json(value)]).collect();
+    let mut object = to.serialize_map(Some(1))?;
+    object.serialize_entry("pairs", &pairs)?;
     object.end()
 }
 
@@ -128,9 +148,31 @@ mod tests {
             (b"\xd4\x05\x07", r#"{"extension":5,"base64":"Bw=="}"#),
             (b"\x82\x01\x02\x92\x01\xa1b\x03", r#"{"1":2,"[1,b]":3}"#),
             (b"\x81\x81\xa1a\xc0\xc3", r#"{"{a:null}":true}"#),
+            (b"\x82\xa1a\x01\xa1a\x02", r#"{"pairs":[["a",1],["a",2]]}"#),
+            (b"\x82\x01\x02\xa1\x31\x03", r#"{"pairs":[[1,2],["1",3]]}"#),
+            (
+                b"\x82\xc4\x01\xff\xa0\xd4\x05\xff\xa0",
+                r#"{"pairs":[[{"base64":"/w=="},""],[{"extension":5,"base64":"/w=="},""]]}"#,
+            ),
+            (b"\x82\xc4\x01\xff\xa0\xc0\xc0", r#"{"/w==":"","null":null}"#),
+            (
+                b"\x82\xca\x7f\xc0\x00\x00\x01\xca\x7f\x80\x00\x00\xca\xff\x80\x00\x00",
+                r#"{"NaN":1,"inf":"-inf"}"#,
+            ),
+            (b"\xd3\x80\x00\x00\x00\x00\x00\x00\x00", "-9223372036854775808"),
+            (b"\xc7\x00\xff", r#"{"extension":-1,"base64":""}"#),
+            (b"\xa2\x00\x0a", r#""\u0000\n""#),
         ] {
             assert_eq!(json(bytes).as_deref(), Some(expected), "{bytes:02x?}");
         }
+    }
+
+    #[test]
+    fn as_deep_as_typed_payloads_go() {
+        let nested = |levels: usize| [b"\x81\xa1a".repeat(levels), vec![0xc0]].concat();
+        assert!(json(&nested(64)).is_some(), "what a typed event may hold is shown");
+        assert!(json(&nested(98)).is_some());
+        assert_eq!(json(&nested(1_000_000)), None);
     }
 
     #[test]
