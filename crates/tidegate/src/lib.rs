@@ -24,22 +24,21 @@
 //!
 //! Reading order: [`Store`] (the facade), [`Options`] and [`Append`] (how), [`Draft`] and [`Batch`] (what
 //! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`Read`] and [`Events`]
-//! (reading), [`graph`] (what led to what), [`Error`] (what can go wrong and what to do).
+//! (reading), [`typed`] (Rust types as events), [`graph`] (what led to what), [`Error`] (what can go wrong and what to do).
 mod sync;
 pub mod settings;
 pub mod receipt;
 mod published;
 mod read;
+pub mod typed;
 pub mod graph;
 pub mod batch;
 pub mod decide;
 pub mod report;
 mod edge;
-pub mod verify;
 mod journal;
 mod threads;
 mod store;
-mod appending;
 
 pub use batch::{Batch, Condition, Conflict};
 
@@ -54,4 +53,4 @@ pub use tidegate_format::{
     Cause, Coordinate, Draft, Error, ErrorKind, EventId, PayloadType, Place, Position, Result, StoreId,
     Version,
 };
-pub use tidegate_segment::Event;
+pub use typed::Event;

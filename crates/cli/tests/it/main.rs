@@ -16,3 +16,4 @@ mod import_runs_again;
 mod output_may_close;
 mod stores_are_counted_and_verified;
 mod tail_follows_a_writer;
+mod typed_events_are_shown;

@@ -11,3 +11,4 @@ mod house;
 #[cfg(shuttle)]
 mod interleavings;
 mod queries;
+mod typed;

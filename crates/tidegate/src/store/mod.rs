@@ -1,4 +1,5 @@
 //! The store: everything a caller does begins here.
+mod appending;
 
 use std::fmt;
 use std::path::Path;
@@ -17,11 +18,11 @@ use crate::published::Deadline;
 use crate::published::Frontier;
 use crate::published::Published;
 use crate::read::{Events, Query, Read, View};
-use crate::report::OpenReport;
+use crate::report::{OpenReport, Verified, verify};
 use crate::settings::{Access, Durability, Options};
 use crate::sync::Mutex;
 use crate::threads::{Bell, Ring, Upkeep};
-use crate::verify::{Verified, verify};
+use crate::typed::check_claims;
 
 /// One log of events in one directory. A handle that many threads share by reference or in an [`Arc`].
 ///
@@ -83,6 +84,7 @@ impl Store {
     /// Opens the store of a world: a disk, a clock and randomness that the caller brings.
     pub fn open_in(world: World, options: Options) -> Result<Self> {
         options.check()?;
+        check_claims()?;
         if options.access == Access::Read {
             return Self::open_reader(world, &options);
         }

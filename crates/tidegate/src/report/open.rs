@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-pub use crate::published::Frontier;
-pub use crate::read::Stats;
-
 use tidegate_format::{Error, Position};
 
 /// What opening a store found and did.

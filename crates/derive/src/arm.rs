@@ -1,0 +1,211 @@
+//! What a type with `#[derive(Event)]` stands for.
+//!
+//! A struct stands for one kind. A variant of an enum stands for a kind of its own, or for all kinds of the
+//! event type it holds.
+
+use proc_macro2::Span;
+use quote::quote;
+use syn::spanned::Spanned;
+use syn::{Attribute, Data, DataEnum, DeriveInput, Error, Field, Fields, Ident, Path, Result, Type, Variant};
+
+use crate::binding::{Binding, Said};
+
+/// The arms of a type and the path to `tidegate`, or what is wrong with the type.
+pub(crate) fn arms(input: &DeriveInput) -> Result<(Vec<Arm>, Path)> {
+    let name = &input.ident;
+    if !input.generics.params.is_empty() {
+        let message = format!("a kind belongs to one type, and `{name}` with parameters is many");
+        return Err(Error::new_spanned(&input.generics, message));
+    }
+    let said = Said::read(&input.attrs)?;
+    let root = said.root();
+    let arms = match &input.data {
+        Data::Union(data) => {
+            let message = "a union cannot say what it holds; take a struct or an enum";
+            return Err(Error::new(data.union_token.span, message));
+        }
+        Data::Struct(data) => {
+            refuse_on_fields(&data.fields)?;
+            let binding = said.binding(name.span())?;
+            vec![Arm::of_struct(binding, name.span(), &data.fields)?]
+        }
+        Data::Enum(data) => {
+            if said.binds() {
+                let message = "a kind belongs to a variant; say it there";
+                return Err(Error::new(said.at.unwrap_or(name.span()), message));
+            }
+            of_enum(data, name)?
+        }
+    };
+    Ok((arms, root))
+}
+
+/// The arms of an enum. All mistakes are shown at once.
+fn of_enum(data: &DataEnum, name: &Ident) -> Result<Vec<Arm>> {
+    let mut arms = Vec::new();
+    let mut wrong: Option<Error> = None;
+    let mut note = |error: Error| match &mut wrong {
+        Some(wrong) => wrong.combine(error),
+        None => wrong = Some(error),
+    };
+    for variant in &data.variants {
+        match Arm::of_variant(variant) {
+            Ok(arm) => match arms.iter().find_map(|other| arm.clash(other)) {
+                Some(error) => note(error),
+                None => arms.push(arm),
+            },
+            Err(error) => note(error),
+        }
+    }
+    match wrong {
+        Some(wrong) => Err(wrong),
+        None if arms.is_empty() => {
+            Err(Error::new(name.span(), "an enum without variants stands for no event"))
+        }
+        None => Ok(arms),
+    }
+}
+
+fn refuse_on_fields(fields: &Fields) -> Result<()> {
+    match fields.iter().flat_map(|field| &field.attrs).find(|attribute| attribute.path().is_ident("event")) {
+        Some(attribute) => {
+            Err(Error::new_spanned(attribute, "a kind belongs to the type, not to a field of it"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A struct, or one variant.
+pub(crate) struct Arm {
+    pub(crate) at: Span,
+    /// The variant; nothing for a struct.
+    pub(crate) variant: Option<Ident>,
+    pub(crate) stands: Stands,
+}
+
+/// What an arm stands for.
+pub(crate) enum Stands {
+    /// One kind.
+    Kind(Binding, Shape),
+    /// All kinds of the event type it holds.
+    Held(Box<Type>),
+}
+
+/// How the value of an arm is laid out.
+pub(crate) enum Shape {
+    /// Without fields.
+    Unit,
+    /// A struct, written as it is.
+    Whole,
+    /// One value without a name.
+    One(Box<Type>),
+    /// The fields of a variant.
+    Named(Vec<Field>, Vec<Attribute>),
+}
+
+impl Arm {
+    fn of_struct(binding: Binding, at: Span, fields: &Fields) -> Result<Self> {
+        let shape = match fields {
+            Fields::Unit => Shape::Unit,
+            Fields::Named(_) if binding.content.is_none() => Shape::Whole,
+            Fields::Unnamed(fields) if fields.unnamed.len() == 1 && binding.content.is_none() => Shape::Whole,
+            Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
+                Shape::One(Box::new(fields.unnamed[0].ty.clone()))
+            }
+            Fields::Unnamed(_) if binding.content.is_none() => return Err(nameless(fields)),
+            _ => return Err(no_bytes(&binding)),
+        };
+        Self { at, variant: None, stands: Stands::Kind(binding, shape) }.checked()
+    }
+
+    fn of_variant(variant: &Variant) -> Result<Self> {
+        refuse_on_fields(&variant.fields)?;
+        let at = variant.ident.span();
+        let said = Said::read(&variant.attrs)?.of_variant()?;
+        let held = match &variant.fields {
+            Fields::Unnamed(fields) if fields.unnamed.len() == 1 => Some(fields.unnamed[0].ty.clone()),
+            _ => None,
+        };
+        let name = Some(variant.ident.clone());
+        if let (Some(held), false) = (&held, said.binds()) {
+            return Ok(Self { at, variant: name, stands: Stands::Held(Box::new(held.clone())) });
+        }
+        let binding = said.binding(at)?;
+        let shape = match (&variant.fields, held) {
+            (_, Some(held)) => Shape::One(Box::new(held)),
+            (Fields::Unit, _) => Shape::Unit,
+            (Fields::Named(fields), _) if fields.named.is_empty() => Shape::Unit,
+            (Fields::Unnamed(_), _) if binding.content.is_none() => return Err(nameless(&variant.fields)),
+            (Fields::Named(fields), _) if binding.content.is_none() => {
+                let fields = fields.named.iter().cloned().collect();
+                let of_serde = |attribute: &&Attribute| attribute.path().is_ident("serde");
+                Shape::Named(fields, variant.attrs.iter().filter(of_serde).cloned().collect())
+            }
+            _ => return Err(no_bytes(&binding)),
+        };
+        Self { at, variant: name, stands: Stands::Kind(binding, shape) }.checked()
+    }
+
+    /// Refuses what cannot be written or read.
+    fn checked(self) -> Result<Self> {
+        let Stands::Kind(binding, shape) = &self.stands else { return Ok(self) };
+        if let (Shape::Unit, Some(content)) = (shape, &binding.content) {
+            return Err(Error::new(content.span(), "what has no fields has no content"));
+        }
+        if let (Shape::Named(..) | Shape::Unit, Some(shape), Some(_)) =
+            (shape, binding.upcasts.last(), &self.variant)
+        {
+            let message = "what is upcast needs a type to become; hold one, as in Placed(OrderPlaced)";
+            return Err(Error::new_spanned(shape, message));
+        }
+        if let Shape::Named(fields, _) = shape {
+            fields.iter().try_for_each(refuse_functions)?;
+        }
+        Ok(self)
+    }
+
+    /// The error for two arms that stand for one kind.
+    fn clash(&self, other: &Self) -> Option<Error> {
+        match (&self.stands, &other.stands) {
+            (Stands::Kind(one, _), Stands::Kind(two, _)) if one.kind.value() == two.kind.value() => {
+                let message = format!("two variants stand for the kind {:?}", one.kind.value());
+                Some(Error::new(one.kind.span(), message))
+            }
+            (Stands::Held(one), Stands::Held(two))
+                if quote!(#one).to_string() == quote!(#two).to_string() =>
+            {
+                Some(Error::new(one.span(), "two variants hold the same event type"))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn nameless(fields: &Fields) -> Error {
+    let message = if fields.is_empty() {
+        "no fields are written without parentheses: remove them"
+    } else {
+        "these fields have no names, and payloads are read by names; name them"
+    };
+    Error::new_spanned(fields, message)
+}
+
+fn no_bytes(binding: &Binding) -> Error {
+    let at = binding.content.as_ref().map_or_else(|| binding.kind.span(), syn::LitStr::span);
+    Error::new(at, "a payload of bytes is one field without a name, as in Photo(Vec<u8>)")
+}
+
+/// The fields of a variant are written through references, which these attributes do not fit.
+fn refuse_functions(field: &Field) -> Result<()> {
+    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
+        let text = attribute.meta.require_list()?.tokens.to_string();
+        let words_of = || text.split(|c: char| c != '_' && !c.is_alphanumeric());
+        let words = ["with", "serialize_with", "skip_serializing_if", "getter", "borrow"];
+        let found = words.iter().find(|word| words_of().any(|said| said == **word));
+        if let Some(word) = found {
+            let message = format!("`{word}` is for a type of its own; hold one, as in Placed(OrderPlaced)");
+            return Err(Error::new_spanned(attribute, message));
+        }
+    }
+    Ok(())
+}

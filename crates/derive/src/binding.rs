@@ -1,0 +1,173 @@
+//! What `#[event(..)]` says of a struct or a variant, and what it may not say.
+
+use proc_macro2::Span;
+use syn::meta::ParseNestedMeta;
+use syn::spanned::Spanned;
+use syn::{Attribute, Error, LitInt, LitStr, Path, Result, Token, Type};
+
+use crate::kind;
+
+/// What all `#[event(..)]` of one item say together.
+#[derive(Default)]
+pub(crate) struct Said {
+    kind: Option<LitStr>,
+    version: Option<(u16, Span)>,
+    since: Option<(u16, Span)>,
+    content: Option<LitStr>,
+    upcasts: Vec<(u16, Span, Type)>,
+    upcasts_at: Option<Span>,
+    /// The path to `tidegate`, where it goes by another name.
+    root: Option<Path>,
+    /// Where the first of them stands.
+    pub(crate) at: Option<Span>,
+}
+
+/// A kind, its versions and how its payload is written.
+pub(crate) struct Binding {
+    pub(crate) kind: LitStr,
+    pub(crate) version: u16,
+    /// The first version that was ever written.
+    pub(crate) since: u16,
+    /// The content type of a payload in bytes; nothing for `MessagePack`.
+    pub(crate) content: Option<LitStr>,
+    /// The types of earlier versions, from `since` to the one before `version`.
+    pub(crate) upcasts: Vec<Type>,
+}
+
+impl Said {
+    pub(crate) fn read(attributes: &[Attribute]) -> Result<Self> {
+        let mut said = Self::default();
+        for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("event")) {
+            said.at.get_or_insert(attribute.span());
+            attribute.parse_nested_meta(|meta| said.word(&meta))?;
+        }
+        Ok(said)
+    }
+
+    fn word(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        let word = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
+        let twice = match word.as_str() {
+            "kind" => self.kind.replace(meta.value()?.parse()?).is_some(),
+            "version" => self.version.replace(number(meta)?).is_some(),
+            "since" => self.since.replace(number(meta)?).is_some(),
+            "content" => self.content.replace(meta.value()?.parse()?).is_some(),
+            "crate" => self.root.replace(meta.value()?.call(Path::parse_mod_style)?).is_some(),
+            "upcast" => {
+                self.upcasts(meta)?;
+                self.upcasts_at.replace(meta.path.span()).is_some()
+            }
+            _ => {
+                let known = "kind, version, since, content, upcast and crate";
+                return Err(meta.error(format!("unknown word; `event` knows {known}")));
+            }
+        };
+        if twice { Err(meta.error(format!("`{word}` is said twice"))) } else { Ok(()) }
+    }
+
+    fn upcasts(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        let inside;
+        syn::parenthesized!(inside in meta.input);
+        while !inside.is_empty() {
+            let (version, span) = schema(&inside.parse()?)?;
+            inside.parse::<Token![=>]>()?;
+            self.upcasts.push((version, span, inside.parse()?));
+            if !inside.is_empty() {
+                inside.parse::<Token![,]>()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The path to `tidegate`. Only the whole type says it.
+    pub(crate) fn root(&self) -> Path {
+        self.root.clone().unwrap_or_else(|| syn::parse_quote!(::tidegate))
+    }
+
+    /// Whether a kind, a version or the like is said.
+    pub(crate) fn binds(&self) -> bool {
+        self.kind.is_some()
+            || self.version.is_some()
+            || self.since.is_some()
+            || self.content.is_some()
+            || self.upcasts_at.is_some()
+    }
+
+    /// Refuses what only the whole type may say.
+    pub(crate) fn of_variant(self) -> Result<Self> {
+        match &self.root {
+            Some(path) => Err(Error::new_spanned(path, "`crate` is said of the whole enum")),
+            None => Ok(self),
+        }
+    }
+
+    /// The binding of the item at `at`.
+    pub(crate) fn binding(self, at: Span) -> Result<Binding> {
+        let Some(kind) = self.kind else {
+            let message = "the kind is missing: say #[event(kind = \"order.placed\")]";
+            return Err(Error::new(self.at.unwrap_or(at), message));
+        };
+        if let Some(complaint) = kind::complaint(&kind.value()) {
+            return Err(Error::new(kind.span(), complaint));
+        }
+        if let Some(content) = &self.content
+            && (content.value().is_empty() || content.value().chars().any(char::is_control))
+        {
+            return Err(Error::new(content.span(), "a content type is a text such as image/png"));
+        }
+        let (version, version_at) = self.version.unwrap_or((1, kind.span()));
+        let (since, since_at) = self.since.unwrap_or((1, version_at));
+        if since > version {
+            let message = format!("the first version is {since}, after the present one, {version}");
+            return Err(Error::new(since_at, message));
+        }
+        let upcasts = chain(self.upcasts, since, version, self.upcasts_at.unwrap_or(version_at))?;
+        Ok(Binding { kind, version, since, content: self.content, upcasts })
+    }
+}
+
+/// The upcasts in the order of their versions, one for each version before the present one.
+fn chain(mut upcasts: Vec<(u16, Span, Type)>, since: u16, version: u16, at: Span) -> Result<Vec<Type>> {
+    for (index, (from, span, _)) in upcasts.iter().enumerate() {
+        if upcasts[..index].iter().any(|(other, ..)| other == from) {
+            return Err(Error::new(*span, format!("version {from} is upcast twice")));
+        }
+        if *from >= version {
+            let message = format!("version {from} is not before the present one, {version}");
+            return Err(Error::new(*span, message));
+        }
+        if *from < since {
+            let message = format!("version {from} is before the first one, {since}");
+            return Err(Error::new(*span, message));
+        }
+    }
+    let is_upcast = |wanted: &u16| upcasts.iter().any(|(from, ..)| from == wanted);
+    let missing: Vec<u16> = (since..version).filter(|wanted| !is_upcast(wanted)).collect();
+    if let Some(first) = missing.first() {
+        let named: Vec<String> = missing.iter().take(8).map(ToString::to_string).collect();
+        let mut message = format!(
+            "no upcast from version {}; name the type it had: upcast({first} => Type)",
+            named.join(", ")
+        );
+        // Versions before the first upcast may never have been written.
+        if upcasts.iter().all(|(from, ..)| from > first) {
+            let next = missing.iter().zip(*first..).take_while(|(missing, at)| **missing == *at).count();
+            let next = usize::from(*first) + next;
+            message = format!("{message}; or say since = {next} if no earlier one was ever written");
+        }
+        return Err(Error::new(at, message));
+    }
+    upcasts.sort_by_key(|(from, ..)| *from);
+    Ok(upcasts.into_iter().map(|(.., shape)| shape).collect())
+}
+
+fn number(meta: &ParseNestedMeta<'_>) -> Result<(u16, Span)> {
+    schema(&meta.value()?.parse()?)
+}
+
+fn schema(number: &LitInt) -> Result<(u16, Span)> {
+    match number.base10_parse() {
+        Ok(0) => Err(Error::new(number.span(), "versions are counted from 1")),
+        Ok(version) => Ok((version, number.span())),
+        Err(_) => Err(Error::new(number.span(), "a version is a number from 1 to 65535")),
+    }
+}

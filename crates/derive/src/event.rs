@@ -1,0 +1,233 @@
+//! The code for `#[derive(Event)]`.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Attribute, DeriveInput, Field, Ident, Result};
+
+use crate::arm::{Arm, Shape, Stands, arms};
+use crate::binding::Binding;
+
+/// The implementation for a type, or what is wrong with it.
+pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
+    let (arms, root) = arms(input)?;
+    let name = &input.ident;
+    let typed = quote!(#root::typed);
+    let code = Code { derived: quote!(#typed::derived), typed: typed.clone() };
+    let (mut kinds, mut names, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut drafts, mut reads) = (Vec::new(), Vec::new());
+    for arm in &arms {
+        match &arm.stands {
+            Stands::Kind(binding, shape) => {
+                let part = Part { arm, binding, shape, slot: kinds.len() };
+                drafts.push(code.draft(&part));
+                reads.push(code.read(&part));
+                kinds.push(code.kind(binding));
+                names.push(binding.kind.value());
+            }
+            Stands::Held(inner) => {
+                let inner = quote_spanned!(arm.at=> <#inner as #typed::Typed>);
+                let variant = &arm.variant;
+                drafts.push(quote!(Self::#variant(__value) => #inner::draft(__value, __coordinate),));
+                reads.push(quote! {
+                    __kind if #inner::knows(__kind) => {
+                        ::core::result::Result::Ok(Self::#variant(#inner::of(__event)?))
+                    }
+                });
+                held.push(inner);
+            }
+        }
+    }
+    let knows = names.iter().map(|name| quote!(__kind == #name));
+    let knows = knows.chain(held.iter().map(|inner| quote!(#inner::knows(__kind))));
+    let derived = &code.derived;
+    let claim =
+        (!kinds.is_empty()).then(|| quote!(#typed::claim! { #name => || #derived::Cow::Borrowed(__KINDS) }));
+    Ok(quote! {
+        const _: () = {
+            const __KINDS: &[#typed::Kind] = &[#(#kinds),*];
+
+            #[automatically_derived]
+            impl #typed::Typed for #name {
+                fn kinds() -> #derived::Cow<'static, [#typed::Kind]> {
+                    #[allow(unused_mut)]
+                    let mut __kinds = #derived::Cow::Borrowed(__KINDS);
+                    #(__kinds.to_mut().extend_from_slice(&#held::kinds());)*
+                    __kinds
+                }
+
+                fn knows(__kind: &::core::primitive::str) -> ::core::primitive::bool {
+                    #(#knows)||*
+                }
+
+                fn draft(
+                    &self,
+                    __coordinate: impl ::core::convert::Into<#derived::Coordinate>,
+                ) -> #derived::Result<#derived::Draft> {
+                    match self { #(#drafts)* }
+                }
+
+                fn of(__event: &#derived::Event) -> #derived::Result<Self> {
+                    match __event.kind() {
+                        #(#reads)*
+                        _ => ::core::result::Result::Err(#derived::unknown::<Self>(__event)),
+                    }
+                }
+            }
+
+            #claim
+        };
+    })
+}
+
+/// Where the code finds what it calls.
+struct Code {
+    typed: TokenStream,
+    derived: TokenStream,
+}
+
+/// An arm that stands for a kind.
+struct Part<'a> {
+    arm: &'a Arm,
+    binding: &'a Binding,
+    shape: &'a Shape,
+    /// The place of its kind among those of the type.
+    slot: usize,
+}
+
+impl Part<'_> {
+    fn path(&self) -> TokenStream {
+        self.arm.variant.as_ref().map_or_else(|| quote!(Self), |variant| quote!(Self::#variant))
+    }
+}
+
+impl Code {
+    /// The value of a `Kind`.
+    fn kind(&self, binding: &Binding) -> TokenStream {
+        let Binding { kind, version, since, upcasts, .. } = binding;
+        let (typed, sources) = (&self.typed, (*since..).take(upcasts.len()));
+        quote!(#typed::Kind { name: #kind, version: #version, since: #since, upcasts: &[#(#sources),*] })
+    }
+
+    /// How an arm becomes a draft.
+    fn draft(&self, part: &Part<'_>) -> TokenStream {
+        let (derived, path, slot) = (&self.derived, part.path(), part.slot);
+        let write = |value: TokenStream| match &part.binding.content {
+            None => quote!(#derived::draft(&__KINDS[#slot], __coordinate, #value)),
+            Some(content) => quote!(#derived::draft_bytes(&__KINDS[#slot], __coordinate, #content, #value)),
+        };
+        match part.shape {
+            Shape::Unit => quote!(#path { .. } => #derived::draft_empty(&__KINDS[#slot], __coordinate),),
+            Shape::Whole => {
+                let written = write(quote!(self));
+                quote!(_ => #written,)
+            }
+            Shape::One(_) => {
+                let written = write(quote!(__value));
+                quote!(#path(__value) => #written,)
+            }
+            Shape::Named(fields, attributes) => {
+                let shadow = self.shadow(part.arm, fields, attributes, true);
+                let (names, name) = (names_of(fields), shadow_name(part.arm));
+                let written = write(quote!(&#name { #(#names),* }));
+                quote!(#path { #(#names),* } => { #shadow #written })
+            }
+        }
+    }
+
+    /// How an event becomes the value of an arm.
+    fn read(&self, part: &Part<'_>) -> TokenStream {
+        let (derived, path, slot) = (&self.derived, part.path(), part.slot);
+        let kind = &part.binding.kind;
+        let (shape, present) = match part.shape {
+            Shape::Unit => (None, quote!(#path {})),
+            Shape::Whole => (Some(quote!(Self)), quote!(__value)),
+            Shape::One(one) => (Some(quote!(#one)), quote!(#path(__value))),
+            Shape::Named(fields, _) => {
+                let (names, name) = (names_of(fields), shadow_name(part.arm));
+                let value = quote!({
+                    let #name { #(#names),* } = __value;
+                    #path { #(#names),* }
+                });
+                (Some(quote!(#name)), value)
+            }
+        };
+        let shadow = match part.shape {
+            Shape::Named(fields, attributes) => Some(self.shadow(part.arm, fields, attributes, false)),
+            _ => None,
+        };
+        let last = match &shape {
+            None => present.clone(),
+            Some(shape) => {
+                let value = self.value(part.binding, shape);
+                quote!({ let __value: #shape = #value?; #present })
+            }
+        };
+        let becomes = shape.unwrap_or_else(|| quote!(Self));
+        let upcasts = part.binding.upcasts.iter().enumerate().map(|(index, first)| {
+            let version = part.binding.since + index as u16;
+            let value = self.value(part.binding, &quote!(#first));
+            let later = part.binding.upcasts[index + 1..].iter().map(|shape| quote!(#shape));
+            let later = later.chain([becomes.clone()]);
+            let present = if matches!(part.shape, Shape::Unit) { quote!(__value) } else { present.clone() };
+            quote! {
+                #version => {
+                    let __value: #first = #value?;
+                    #(let __value: #later = #derived::upcast(__event, __value)?;)*
+                    #present
+                }
+            }
+        });
+        quote! {
+            #kind => {
+                #shadow
+                ::core::result::Result::Ok(match #derived::schema(__event, &__KINDS[#slot])? {
+                    #(#upcasts)*
+                    _ => #last,
+                })
+            }
+        }
+    }
+
+    /// The payload as a value of this type.
+    fn value(&self, binding: &Binding, shape: &TokenStream) -> TokenStream {
+        let derived = &self.derived;
+        match &binding.content {
+            None => quote!(#derived::decode::<#shape>(__event)),
+            Some(content) => quote!(#derived::decode_bytes::<#shape>(__event, #content)),
+        }
+    }
+
+    /// A struct with the fields of a variant, to be written or to be read.
+    fn shadow(&self, arm: &Arm, fields: &[Field], attributes: &[Attribute], write: bool) -> TokenStream {
+        let (derived, name, names) = (&self.derived, shadow_name(arm), names_of(fields));
+        let types = fields.iter().map(|field| &field.ty);
+        let serde: Vec<Vec<&Attribute>> = fields
+            .iter()
+            .map(|field| field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")).collect())
+            .collect();
+        let from = format!("{derived}::serde").replace(' ', "");
+        if write {
+            quote! {
+                #[derive(#derived::serde::Serialize)]
+                #[serde(crate = #from)]
+                #(#attributes)*
+                struct #name<'__a> { #(#(#serde)* #names: &'__a #types),* }
+            }
+        } else {
+            quote! {
+                #[derive(#derived::serde::Deserialize)]
+                #[serde(crate = #from)]
+                #(#attributes)*
+                struct #name { #(#(#serde)* #names: #types),* }
+            }
+        }
+    }
+}
+
+fn shadow_name(arm: &Arm) -> Ident {
+    format_ident!("__{}", arm.variant.as_ref().map_or_else(String::new, Ident::to_string))
+}
+
+fn names_of(fields: &[Field]) -> Vec<&Option<Ident>> {
+    fields.iter().map(|field| &field.ident).collect()
+}

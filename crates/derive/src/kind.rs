@@ -1,0 +1,63 @@
+//! The rules of kinds. They are the store's; said here once more so that a macro needs nothing of it, and held
+//! to the store's by a test.
+
+/// What is wrong with a kind; nothing where a caller may append it.
+pub(crate) fn complaint(kind: &str) -> Option<String> {
+    let part = |part: &str| {
+        let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        part.bytes().next().is_some_and(word) && part.bytes().all(|b| word(b) || matches!(b, b'_' | b'-'))
+    };
+    if kind.is_empty() {
+        Some("the kind is empty".to_owned())
+    } else if kind.len() > 255 {
+        Some(format!("the kind has {} bytes, the limit is 255", kind.len()))
+    } else if !kind.split('.').all(part) {
+        Some(format!("the kind {kind:?} is not dotted lower-case words such as order.placed"))
+    } else if kind == "tidegate" || kind.starts_with("tidegate.") {
+        Some(format!("the kind {kind:?} is reserved for the store"))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_has_the_same_rules() {
+        let (long, longest) = ("k".repeat(256), "k".repeat(255));
+        let kinds = [
+            "order.placed",
+            "a",
+            "0",
+            "a.b.c",
+            "a-b_c.d9",
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "A",
+            "a b",
+            "ä",
+            "-a",
+            "a.-b",
+            "_a",
+            "order.*",
+            "*",
+            "a\n",
+            "tidegate",
+            "tidegate.denied",
+            "tidegates",
+            "tidegate-x",
+            &long,
+            &longest,
+        ];
+        for kind in kinds {
+            let refused =
+                tidegate_format::name::check_kind(kind).is_err() || tidegate_format::name::is_reserved(kind);
+            assert_eq!(complaint(kind).is_some(), refused, "{kind:?}");
+        }
+    }
+}

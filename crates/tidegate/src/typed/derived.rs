@@ -1,0 +1,94 @@
+//! What the code of macros calls. No promise is made about it.
+
+use std::error::Error as StdError;
+
+pub use std::borrow::Cow;
+
+pub use inventory;
+pub use serde;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+pub use tidegate_format::{Coordinate, Draft, Result};
+pub use tidegate_segment::Event;
+
+use super::kind::Kind;
+use super::payload::{self, CONTENT_TYPE, failed};
+use super::value::Typed;
+use tidegate_format::Error;
+
+/// Claims the kinds of a type that implements [`Typed`](crate::typed::Typed) by hand, so that opening a store
+/// refuses another type with one of them, and checks its versions. `#[derive(Event)]` does that by itself.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __claim {
+    ($type:ty) => {
+        $crate::__claim! { $type => <$type as $crate::typed::Typed>::kinds }
+    };
+    ($type:ty => $kinds:expr) => {
+        $crate::typed::derived::inventory::submit! {
+            $crate::typed::Claim::new::<$type>(
+                $kinds,
+                ::core::concat!(::core::module_path!(), "::", ::core::stringify!($type)),
+                ::core::file!(),
+                ::core::line!(),
+            )
+        }
+    };
+}
+
+/// An event without fields. They may come in a later version, so it is a map with none.
+pub fn draft_empty(kind: &Kind, coordinate: impl Into<Coordinate>) -> Result<Draft> {
+    const EMPTY_MAP: &[u8] = &[0x80];
+    Ok(Draft::new(coordinate, kind.name).schema(kind.version).message_pack(EMPTY_MAP))
+}
+
+pub fn draft<T: Serialize + ?Sized>(
+    kind: &Kind,
+    coordinate: impl Into<Coordinate>,
+    value: &T,
+) -> Result<Draft> {
+    payload::draft(kind, coordinate.into(), value)
+}
+
+pub fn draft_bytes(
+    kind: &Kind,
+    coordinate: impl Into<Coordinate>,
+    content: &'static str,
+    value: &(impl AsRef<[u8]> + ?Sized),
+) -> Result<Draft> {
+    let draft = Draft::new(coordinate, kind.name).schema(kind.version);
+    Ok(draft.bytes(value.as_ref().to_vec()).meta(CONTENT_TYPE, content))
+}
+
+pub fn schema(event: &Event, kind: &Kind) -> Result<u16> {
+    payload::schema(event, kind)
+}
+
+pub fn decode<T: DeserializeOwned>(event: &Event) -> Result<T> {
+    payload::decode(event)
+}
+
+pub fn decode_bytes<T>(event: &Event, content: &str) -> Result<T>
+where
+    T: TryFrom<Vec<u8>>,
+    T::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    payload::decode_bytes(event, content)
+}
+
+/// A value of one version as a value of the next.
+pub fn upcast<A, B>(event: &Event, earlier: A) -> Result<B>
+where
+    B: TryFrom<A>,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    B::try_from(earlier).map_err(|cause| {
+        let (from, to) = (std::any::type_name::<A>(), std::any::type_name::<B>());
+        failed(event, &format!("the {from} becomes no {to}")).because(cause)
+    })
+}
+
+pub fn unknown<T: Typed>(event: &Event) -> Error {
+    let kinds: Vec<&str> = T::kinds().iter().map(|kind| kind.name).collect();
+    failed(event, &format!("{} stands for {} only", std::any::type_name::<T>(), kinds.join(", ")))
+}
