@@ -11,6 +11,7 @@
 //! J6. A refusal that rests on a batch of the same group is told only once that group is kept.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tidegate_disk::Clock;
@@ -21,12 +22,13 @@ use tidegate_format::{
 use tidegate_segment::Term;
 
 use super::heads::{Head, Heads};
-use super::prepare::{Check, Prepared, duplicate, receipt_of};
+use super::names::Names;
+use super::prepare::{Check, Nothing, Prepared, duplicate, receipt_of};
 use super::ticket::Duty;
 use crate::batch::Conflict;
 use crate::edge::{Edge, Pending};
 use crate::published::Published;
-use crate::read::{Query, View};
+use crate::read::View;
 use crate::receipt::{Receipt, Receipted};
 use crate::settings::Durability;
 
@@ -56,7 +58,9 @@ struct Group {
     frame: Vec<u8>,
     receipts: Vec<(Duty, Receipt)>,
     /// Where each record lies in the frame, for conditions of batches behind it.
-    records: Vec<std::ops::Range<usize>>,
+    records: Vec<Range<usize>>,
+    /// What some of them are called.
+    names: Names,
     /// The ids that its batches came with.
     given: HashMap<EventId, Position>,
     /// The keys of its batches, with the hash of the content and the receipt's place.
@@ -172,7 +176,7 @@ impl Committer {
     }
 
     /// Refuses what came into the log since the batch was prepared, or comes before it in the group.
-    fn admit(&mut self, group: &Group, prepared: &Prepared) -> Result<()> {
+    fn admit(&mut self, group: &mut Group, prepared: &Prepared) -> Result<()> {
         self.admit_ids(group, prepared)?;
         for check in &prepared.checks {
             match check {
@@ -190,14 +194,14 @@ impl Committer {
                     }
                 }
                 Check::Unknown(id) => self.admit_id(group, *id, prepared.checked, true)?,
-                Check::Nothing(query, after, footprint) => {
+                Check::Nothing(nothing) => {
                     let before = self.before_group(group);
-                    let found = match before.first_match(query, *after)? {
-                        None => Self::match_in(group, &before, query, *after)?,
+                    let found = match before.first_match(&nothing.query, nothing.after)? {
+                        None => Self::match_in(group, &before, nothing)?,
                         found => found,
                     };
                     if let Some(position) = found {
-                        return Err(Conflict::boundary(position, *footprint));
+                        return Err(Conflict::boundary(position, nothing.footprint));
                     }
                 }
             }
@@ -205,23 +209,30 @@ impl Committer {
         Ok(())
     }
 
-    /// The first event of the group after a position that a query selects.
-    fn match_in(group: &Group, before: &View, query: &Query, after: Position) -> Result<Option<Position>> {
-        let first = before.head().next().0;
-        let positions =
-            group.records.iter().zip(first..).map(|(range, position)| (range, Position(position)));
-        let mut positions = positions.filter(|(_, position)| *position > after).peekable();
-        if positions.peek().is_none() {
+    /// The first event of the group that must not be there.
+    fn match_in(group: &mut Group, before: &View, nothing: &Nothing) -> Result<Option<Position>> {
+        let Group { records, names, frame, .. } = group;
+        if records.is_empty() {
             return Ok(None);
         }
-        let query = query.resolved(|id| match group.given.get(&id) {
+        let read =
+            |range: &Range<usize>| Record::read(&frame[range.clone()]).expect("it was placed just now");
+        if let Some(wanted) = &nothing.wanted {
+            for range in &records[names.events()..] {
+                names.add(&read(range), wanted.seed());
+            }
+            if !names.may_hold(wanted) {
+                return Ok(None);
+            }
+        }
+        let first = before.head().next().0;
+        let positions = records.iter().zip(first..).map(|(range, position)| (range, Position(position)));
+        let mut positions = positions.filter(|(_, position)| *position > nothing.after);
+        let query = nothing.query.resolved(|id| match group.given.get(&id) {
             Some(position) => Ok(Some(*position)),
             None => before.position_of(id),
         })?;
-        Ok(positions.find_map(|(range, position)| {
-            let record = Record::read(&group.frame[range.clone()]).expect("it was placed just now");
-            query.matches(&record).then_some(position)
-        }))
+        Ok(positions.find_map(|(range, position)| query.matches(&read(range)).then_some(position)))
     }
 
     /// Refuses ids that came into the log since the batch was prepared.

@@ -1,7 +1,8 @@
 //! The way down: from a batch to its receipt.
 mod ticket;
-mod prepare;
 mod heads;
+mod names;
+mod prepare;
 mod committer;
 mod queue;
 

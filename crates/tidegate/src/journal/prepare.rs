@@ -1,6 +1,5 @@
 //! Preparing: all that can be done with a batch before it has a place, on the caller's own time.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use tidegate_disk::Random;
@@ -10,6 +9,7 @@ use tidegate_format::{
 };
 use tidegate_segment::{Event, Seed, Term};
 
+use super::names::Wanted;
 use crate::batch::{Batch, Condition, Conflict, gates_of};
 use crate::decide::Footprint;
 use crate::read::{Query, View};
@@ -41,10 +41,29 @@ pub(crate) enum Check {
     Version(Stream, Version),
     /// The stream has events, or has none.
     Exists(Stream, bool),
-    /// Nothing after the position matches. The flag says that a gate or a decision read it.
-    Nothing(Query, Position, bool),
+    /// Nothing after a position matches.
+    Nothing(Nothing),
     /// The log does not hold this id, as a gate or a decision read it.
     Unknown(EventId),
+}
+
+/// What must not be there.
+#[derive(Debug)]
+pub(crate) struct Nothing {
+    pub(crate) query: Query,
+    /// By what names it is found, where it says any.
+    pub(crate) wanted: Option<Wanted>,
+    pub(crate) after: Position,
+    /// Whether a gate or a decision read it.
+    pub(crate) footprint: bool,
+}
+
+impl Nothing {
+    fn new(query: &Query, after: Position, footprint: bool, bench: &Bench<'_>) -> Result<Self> {
+        let query = bench.view.resolved(query)?.into_owned();
+        let wanted = Wanted::of(&query, bench.seed);
+        Ok(Self { query, wanted, after, footprint })
+    }
 }
 
 /// A stream by its hash, and the term to look it up with.
@@ -189,19 +208,15 @@ fn checks(conditions: &[Condition], footprint: &Footprint, bench: &Bench<'_>) ->
                 if let Some(position) = view.first_match(query, *after)? {
                     return Err(Conflict::boundary(position, false));
                 }
-                Check::Nothing(resolved(query, view)?, view.head().max(*after), false)
+                Check::Nothing(Nothing::new(query, view.head().max(*after), false, bench)?)
             }
         });
     }
     for query in footprint.queries() {
-        checks.push(Check::Nothing(resolved(query, view)?, view.head(), true));
+        checks.push(Check::Nothing(Nothing::new(query, view.head(), true, bench)?));
     }
     checks.extend(footprint.absent_ids().iter().copied().map(Check::Unknown));
     Ok(checks)
-}
-
-fn resolved(query: &Query, view: &View) -> Result<Query> {
-    view.resolved(query).map(Cow::into_owned)
 }
 
 struct Work<'a> {

@@ -8,6 +8,7 @@ mod events;
 mod stats;
 
 pub use events::Events;
+pub(crate) use query::Entity;
 pub use query::{Item, Query};
 pub use range::Read;
 pub(crate) use set::Set;
