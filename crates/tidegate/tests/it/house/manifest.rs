@@ -11,11 +11,12 @@ pub(crate) const FLOORS: [(&str, &[&str]); 5] = [
 ];
 
 /// The annexes. They stand on any floor, and nothing stands on them.
-pub(crate) const ANNEXES: [&str; 6] = [
+pub(crate) const ANNEXES: [&str; 7] = [
     "tidegate-bench",
     "tidegate-cli",
     "tidegate-cluster",
     "tidegate-compare",
+    "tidegate-draw",
     "tidegate-inspector",
     "tidegate-sim",
 ];

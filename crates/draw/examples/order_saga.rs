@@ -1,0 +1,112 @@
+//! An order saga: one order, its payment, its stock and two shipments, one of which fails and is sent again on
+//! another way. It prints what the customer waited for, and draws the picture.
+//!
+//! `cargo run --release -p tidegate-draw --example order_saga -- saga.svg`
+
+use std::sync::Arc;
+
+use tidegate::disk::{MemoryDisk, SeededRandom, SimulatedClock, World};
+use tidegate::format::Micros;
+use tidegate::graph::Selection;
+use tidegate::{Append, Coordinate, Draft, Options, Position, Result, Store};
+use tidegate_draw::{Picture, Style};
+
+const MINUTE: u64 = 60_000_000;
+const HOUR: u64 = 60 * MINUTE;
+
+/// A store in memory whose time is moved by hand, so that the saga is the same each time it is told.
+struct Shop {
+    store: Store,
+    clock: SimulatedClock,
+}
+
+impl Shop {
+    fn open() -> Result<Self> {
+        // 2026-03-02 at 09:00 UTC.
+        let clock = SimulatedClock::new(1_772_442_000_000_000);
+        let world = World {
+            disk: Arc::new(MemoryDisk::new()),
+            clock: Arc::new(clock.clone()),
+            random: Arc::new(SeededRandom::new(7)),
+        };
+        Ok(Self { store: Store::open_in(world, Options::default())?, clock })
+    }
+
+    /// Some time later something happens, because of what happened before.
+    fn later(
+        &self,
+        micros: u64,
+        what: impl Into<Coordinate>,
+        kind: &'static str,
+        causes: &[Position],
+    ) -> Result<Position> {
+        self.clock.advance(micros);
+        let draft = causes.iter().fold(Draft::new(what, kind), |draft, cause| draft.cause(*cause));
+        Ok(self.store.append(draft, Append::default())?.first())
+    }
+}
+
+/// The saga, and the event it ends with.
+fn saga(shop: &Shop) -> Result<Position> {
+    let order = || Coordinate::new("shop", "order-7");
+    // Each shipment is a branch of the order of its own.
+    let (books, lamp) = (|| order().lane(1), || order().lane(2));
+    let payment = ("shop", "payment-7");
+
+    let placed = shop.later(0, order(), "order.placed", &[])?;
+    let asked = shop.later(MINUTE, payment, "payment.requested", &[placed])?;
+    let reserved = shop.later(2 * MINUTE, ("shop", "stock-books"), "stock.reserved", &[placed])?;
+    let missing = shop.later(MINUTE, ("shop", "stock-lamps"), "stock.missing", &[placed])?;
+    let taken = shop.later(9 * MINUTE, payment, "payment.taken", &[asked])?;
+    let ready = shop.later(MINUTE, order(), "order.accepted", &[taken, reserved])?;
+
+    let first = shop.later(3 * HOUR, books(), "shipment.sent", &[ready])?;
+    let refilled = shop.later(20 * HOUR, ("shop", "stock-lamps"), "stock.refilled", &[missing])?;
+    let second = shop.later(2 * HOUR, lamp(), "shipment.sent", &[ready, refilled])?;
+    let arrived = shop.later(4 * HOUR, books(), "shipment.delivered", &[first])?;
+    let lost = shop.later(26 * HOUR, lamp(), "shipment.failed", &[second])?;
+    let again = shop.later(5 * HOUR, lamp(), "shipment.sent", &[lost])?;
+    let sorry = shop.later(MINUTE, payment, "payment.refunded", &[lost, taken])?;
+    let there = shop.later(22 * HOUR, lamp(), "shipment.delivered", &[again])?;
+    shop.later(2 * MINUTE, order(), "order.completed", &[arrived, there, sorry])
+}
+
+/// The picture of everything that led to an event.
+fn picture(shop: &Shop, end: Position) -> Result<Picture> {
+    let style = Style { focus: vec![end], ..Style::default() };
+    Picture::of(&shop.store.view()?.graph(), &Selection::history(&[end]), &style)
+}
+
+/// Prints the way to an event that took the longest: what was waited for.
+fn print_critical_path(shop: &Shop, end: Position) -> Result<()> {
+    let view = shop.store.view()?;
+    println!("What the customer waited for:\n");
+    let hops = view.graph().critical_path(end)?;
+    for hop in &hops {
+        let event = view.at(hop.event)?.expect("the graph knows only events of its view");
+        println!("  {:>9}  {:<19} {}", waited(hop.waited), event.kind(), event.coordinate());
+    }
+    let times = hops.first().zip(hops.last());
+    let Micros(all) = Micros(times.map_or(0, |(first, last)| last.time.0 - first.time.0));
+    println!("  ---------\n  {:>9}  from the first to the last\n", waited(all));
+    Ok(())
+}
+
+fn waited(micros: u64) -> String {
+    let (hours, minutes) = (micros / HOUR, micros % HOUR / MINUTE);
+    if hours > 0 { format!("{hours} h {minutes:>2} m") } else { format!("{minutes} m") }
+}
+
+#[expect(clippy::disallowed_methods, reason = "an example is a caller, and callers have files")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let shop = Shop::open()?;
+    let end = saga(&shop)?;
+    print_critical_path(&shop, end)?;
+    let picture = picture(&shop, end)?;
+    println!("What led to what, for a page that shows Mermaid:\n\n{}", picture.mermaid());
+    let file =
+        std::env::args_os().nth(1).map_or_else(|| std::env::temp_dir().join("order_saga.svg"), Into::into);
+    std::fs::write(&file, picture.svg())?;
+    println!("The same as SVG: {}", file.display());
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Across: in which order the things of a row stand, and how far to the right.
+//!
+//! The order comes from `rust-sugiyama`, which sweeps up and down until few lines cross, and so does the first
+//! guess of how far to the right each stands. From there rows are moved in turn to where their lines pull them,
+//! bends of long lines hardest, so that long lines become straight.
+
+use rust_sugiyama::configure::Config;
+use rust_sugiyama::from_vertices_and_edges;
+
+/// Sweeps over all rows.
+const SWEEPS: usize = 40;
+/// How much harder a line pulls for each end of it that is a bend.
+const BEND_PULL: f64 = 4.0;
+
+/// A thing in a row: a node, or a bend of a line that passes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Thing {
+    pub(crate) row: u32,
+    /// The room it needs, with half of the gap on either side.
+    pub(crate) width: f64,
+    pub(crate) is_bend: bool,
+}
+
+/// How far to the right the middle of each thing stands, from 0 at the left of the leftmost. The lines go from
+/// one row to the next, and hold all things together.
+pub(crate) fn across(things: &[Thing], lines: &[(u32, u32)]) -> Vec<f64> {
+    let sizes: Vec<_> = (0_u32..).zip(things).map(|(at, thing)| (at, (thing.width, 1.0))).collect();
+    let config = Config { vertex_spacing: 0.0, ..Config::default() };
+    let mut middles = vec![0.0; things.len()];
+    for (layout, _, _) in from_vertices_and_edges(&sizes, lines, &config) {
+        layout.into_iter().for_each(|(at, (x, _))| middles[at] = x);
+    }
+    let rows = rows(things, &middles);
+    // Nothing overlaps from here on.
+    for row in &rows {
+        let wanted: Vec<_> = row.iter().map(|at| (middles[*at], 1.0)).collect();
+        settle(row, things, &wanted, &mut middles);
+    }
+    let pulls = pulls(things, lines);
+    for sweep in 0..SWEEPS {
+        let down: &mut dyn Iterator<Item = &Vec<usize>> = &mut rows.iter();
+        let up: &mut dyn Iterator<Item = &Vec<usize>> = &mut rows.iter().rev();
+        for row in if sweep % 2 == 0 { down } else { up } {
+            let wanted: Vec<_> = row.iter().map(|at| wanted(&pulls[*at], &middles, middles[*at])).collect();
+            settle(row, things, &wanted, &mut middles);
+        }
+    }
+    let left = things.iter().zip(&middles).map(|(thing, middle)| middle - thing.width / 2.0);
+    let left = left.fold(f64::INFINITY, f64::min);
+    middles.iter_mut().for_each(|middle| *middle -= left);
+    middles
+}
+
+/// The things of each row from left to right.
+fn rows(things: &[Thing], middles: &[f64]) -> Vec<Vec<usize>> {
+    let first = things.iter().map(|thing| thing.row).min().unwrap_or(0);
+    let last = things.iter().map(|thing| thing.row).max().unwrap_or(0);
+    let mut rows = vec![Vec::new(); (last - first + 1) as usize];
+    for (at, thing) in things.iter().enumerate() {
+        rows[(thing.row - first) as usize].push(at);
+    }
+    for row in &mut rows {
+        row.sort_by(|one, other| middles[*one].total_cmp(&middles[*other]).then(one.cmp(other)));
+    }
+    rows
+}
+
+/// What each thing is pulled by, and how hard.
+fn pulls(things: &[Thing], lines: &[(u32, u32)]) -> Vec<Vec<(usize, f64)>> {
+    let mut pulls = vec![Vec::new(); things.len()];
+    for (from, to) in lines {
+        let (from, to) = (*from as usize, *to as usize);
+        let bends = [from, to].into_iter().filter(|end| things[*end].is_bend).count();
+        let pull = BEND_PULL.powi(bends as i32);
+        pulls[from].push((to, pull));
+        pulls[to].push((from, pull));
+    }
+    pulls
+}
+
+/// Where a thing is pulled to, and how hard.
+fn wanted(pulls: &[(usize, f64)], middles: &[f64], here: f64) -> (f64, f64) {
+    let all: f64 = pulls.iter().map(|(_, pull)| pull).sum();
+    if all == 0.0 {
+        return (here, 1.0);
+    }
+    (pulls.iter().map(|(by, pull)| middles[*by] * pull).sum::<f64>() / all, all)
+}
+
+/// Moves the things of a row as near as they get to where they want to be: without changing their order, without
+/// an overlap, and with the least sum of weighted squares.
+fn settle(row: &[usize], things: &[Thing], wanted: &[(f64, f64)], middles: &mut [f64]) {
+    // Apart from the room for those before them, all that is asked is that places ascend. So neighbours that
+    // want to be the wrong way round meet in the middle, together with those they then run into.
+    let mut room = 0.0;
+    let mut rooms = Vec::with_capacity(row.len());
+    for (n, at) in row.iter().enumerate() {
+        room += if n == 0 { 0.0 } else { (things[row[n - 1]].width + things[*at].width) / 2.0 };
+        rooms.push(room);
+    }
+    let mut groups: Vec<(f64, f64, usize)> = Vec::new();
+    for ((wish, weight), room) in wanted.iter().zip(&rooms) {
+        let mut group = (wish - room, *weight, 1);
+        while let Some((place, weight, count)) = groups.pop_if(|group_before| group_before.0 > group.0) {
+            let all = weight + group.1;
+            group = ((place * weight + group.0 * group.1) / all, all, count + group.2);
+        }
+        groups.push(group);
+    }
+    let places = groups.iter().flat_map(|(place, _, count)| std::iter::repeat_n(*place, *count));
+    for ((at, room), place) in row.iter().zip(&rooms).zip(places) {
+        middles[*at] = place + room;
+    }
+}

@@ -1,0 +1,77 @@
+//! DOT, the language of Graphviz.
+
+use std::fmt::Write;
+
+use crate::chosen::Line;
+use crate::label::SMALL;
+use crate::picture::Picture;
+use crate::text::shorten;
+
+/// Text longer than that is shortened, in pixels at the size of small text.
+const TEXT_WIDTH: f64 = 420.0;
+
+impl Picture {
+    /// The picture in DOT, for `dot` of Graphviz, which has its own layout. Rows and their axis are its own too.
+    pub fn dot(&self) -> String {
+        write(self)
+    }
+}
+
+fn write(picture: &Picture) -> String {
+    let mut out = String::from(
+        "digraph tidegate {\n  rankdir=TB;\n  bgcolor=\"#ffffff\";\n  node [shape=box, style=\"rounded,filled\", \
+         fontname=\"Helvetica,Arial,sans-serif\", fontsize=11];\n  edge [color=\"#57606a\"];\n",
+    );
+    let summary = quoted(&picture.summary());
+    let _ = writeln!(out, "  label={summary};\n  tooltip={summary};");
+    for (at, (label, node)) in picture.labels.iter().zip(&picture.web.nodes).enumerate() {
+        let entry = picture.legend.entry(at);
+        let mut lines = vec![&label.head, &label.below, &label.position];
+        lines.extend(&label.hint);
+        let lines: Vec<_> = lines.into_iter().map(|line| shorten(line, SMALL, TEXT_WIDTH)).collect();
+        let mut more = String::new();
+        if node.is_fold() {
+            more.push_str(", peripheries=2");
+        }
+        if picture.is_focus(at) {
+            more.push_str(", penwidth=3");
+        }
+        let _ = writeln!(
+            out,
+            "  {} [label={}, tooltip={}, color=\"{}\", fillcolor=\"{}\"{more}];",
+            picture.name(at as u32),
+            quoted(&lines.join("\n")),
+            quoted(&label.whole.join("\n")),
+            entry.strong,
+            entry.light,
+        );
+    }
+    for link in &picture.web.links {
+        let style = match (link.line, link.forks) {
+            (Line::Cause, false) => "",
+            (Line::Cause, true) => " [dir=both, arrowtail=dot]",
+            (Line::Lane, false) => " [style=dashed]",
+            (Line::Lane, true) => " [style=dashed, dir=both, arrowtail=dot]",
+        };
+        let (from, to) = (picture.name(link.from), picture.name(link.to));
+        let _ = writeln!(out, "  {from} -> {to}{style};");
+    }
+    out.push_str("}\n");
+    out
+}
+
+/// A string of DOT. In labels it reads `\n` as a line's end, other letters behind a backslash as names of parts of
+/// the graph, and `&` as the start of a character's name.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '&' => quoted.push_str("&amp;"),
+            '\n' => quoted.push_str("\\n"),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}

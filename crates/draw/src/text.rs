@@ -1,0 +1,100 @@
+//! Text that may come from anybody: made visible, measured, and shortened.
+
+/// What stands for a character that cannot be shown as it is.
+const UNSHOWN: char = '\u{fffd}';
+
+/// The text without characters that hide, reorder or end text: controls, marks of direction, separators of
+/// lines, and those that no XML document may hold.
+pub(crate) fn visible(text: &str) -> String {
+    text.chars().map(|c| if is_shown(c) { c } else { UNSHOWN }).collect()
+}
+
+fn is_shown(c: char) -> bool {
+    let hidden = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    let is_noncharacter = u32::from(c) & 0xfffe == 0xfffe || ('\u{fdd0}'..='\u{fdef}').contains(&c);
+    !(c.is_control() || hidden || is_noncharacter)
+}
+
+/// How wide a text is at most, in pixels, at a size. No font is at hand, so it goes by the widest common ones.
+pub(crate) fn width(text: &str, size: f64) -> f64 {
+    text.chars().map(em).sum::<f64>() * size
+}
+
+/// The text with its middle left out, so that it is at most so wide.
+pub(crate) fn shorten(text: &str, size: f64, width_max: f64) -> String {
+    if width(text, size) <= width_max {
+        return text.to_owned();
+    }
+    let room = width_max / size - em('…');
+    let head = taken(text.chars(), room * 0.6);
+    let tail = taken(text.chars().rev(), room - head.iter().copied().map(em).sum::<f64>());
+    head.into_iter().chain(['…']).chain(tail.into_iter().rev()).collect()
+}
+
+/// As many characters from the start as there is room for.
+fn taken(text: impl Iterator<Item = char>, room: f64) -> Vec<char> {
+    let mut used = 0.0;
+    let fits = text.take_while(|c| {
+        used += em(*c);
+        used <= room
+    });
+    fits.collect()
+}
+
+fn em(c: char) -> f64 {
+    match c {
+        'i' | 'j' | 'l' | '.' | ',' | ':' | ';' | '\'' | '|' | ' ' => 0.33,
+        'f' | 'r' | 't' | '-' | '(' | ')' | '[' | ']' | '/' | '!' | 'I' => 0.41,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' => 0.98,
+        'A'..='Z' | '#' | '&' | '+' | '<' | '=' | '>' | '~' => 0.76,
+        ' '..='~' | '·' => 0.62,
+        '\u{a0}'..='\u{2ff}' | '\u{370}'..='\u{6ff}' | '–' => 0.75,
+        _ => 1.1,
+    }
+}
+
+/// A number with commas between its thousands.
+pub(crate) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number and what is counted, `1 cause` or `3 causes`.
+pub(crate) fn count(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", number(count))
+}
+
+#[test]
+fn what_hides_or_reorders_text_is_replaced() {
+    assert_eq!(
+        visible("a\u{202e}b\u{0}c\u{2028}d\u{ffff}e\u{1f}"),
+        "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}"
+    );
+    assert_eq!(visible("שלום é 漢 👩\u{200d}🔬"), "שלום é 漢 👩\u{200d}🔬");
+}
+
+#[test]
+fn shortened_text_keeps_both_ends_and_fits() {
+    assert_eq!(shorten("order.placed", 13.0, 200.0), "order.placed");
+    let long = "entity-".repeat(40) + "end";
+    let short = shorten(&long, 12.0, 150.0);
+    assert!(short.starts_with("entity-") && short.ends_with("end") && short.contains('…'), "{short}");
+    assert!(width(&short, 12.0) <= 150.0);
+    assert!(width(&shorten(&"漢".repeat(99), 12.0, 150.0), 12.0) <= 150.0);
+}
+
+#[test]
+fn numbers_are_grouped() {
+    assert_eq!((number(7), number(1_000), number(81_966)), ("7".into(), "1,000".into(), "81,966".into()));
+    assert_eq!((count(1, "cause"), count(1_204, "event")), ("1 cause".into(), "1,204 events".into()));
+}
