@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use tidegate::disk::{MemoryDisk, SeededRandom, SimulatedClock, World};
-use tidegate::format::Micros;
 use tidegate::graph::Selection;
 use tidegate::{Append, Coordinate, Draft, Options, Position, Result, Store};
 use tidegate_draw::{Picture, Style};
@@ -46,7 +45,13 @@ impl Shop {
     }
 }
 
-/// The saga, and the event it ends with.
+/// A shop with the saga in it, and the event that ends the saga.
+pub(crate) struct Told {
+    shop: Shop,
+    end: Position,
+}
+
+/// Lets it all happen, and gives the last event.
 fn saga(shop: &Shop) -> Result<Position> {
     let order = || Coordinate::new("shop", "order-7");
     // Each shipment is a branch of the order of its own.
@@ -71,24 +76,26 @@ fn saga(shop: &Shop) -> Result<Position> {
     shop.later(2 * MINUTE, order(), "order.completed", &[arrived, there, sorry])
 }
 
-/// The picture of everything that led to an event.
-fn picture(shop: &Shop, end: Position) -> Result<Picture> {
+/// Tells the saga, and draws everything that led to its end.
+pub(crate) fn draw() -> Result<(Told, Picture)> {
+    let shop = Shop::open()?;
+    let end = saga(&shop)?;
     let style = Style { focus: vec![end], ..Style::default() };
-    Picture::of(&shop.store.view()?.graph(), &Selection::history(&[end]), &style)
+    let picture = Picture::of(&shop.store.view()?.graph(), &Selection::history(&[end]), &style)?;
+    Ok((Told { shop, end }, picture))
 }
 
 /// Prints the way to an event that took the longest: what was waited for.
-fn print_critical_path(shop: &Shop, end: Position) -> Result<()> {
-    let view = shop.store.view()?;
+fn print_critical_path(told: &Told) -> Result<()> {
+    let view = told.shop.store.view()?;
     println!("What the customer waited for:\n");
-    let hops = view.graph().critical_path(end)?;
+    let hops = view.graph().critical_path(told.end)?;
     for hop in &hops {
         let event = view.at(hop.event)?.expect("the graph knows only events of its view");
         println!("  {:>9}  {:<19} {}", waited(hop.waited), event.kind(), event.coordinate());
     }
-    let times = hops.first().zip(hops.last());
-    let Micros(all) = Micros(times.map_or(0, |(first, last)| last.time.0 - first.time.0));
-    println!("  ---------\n  {:>9}  from the first to the last\n", waited(all));
+    let all = hops.iter().map(|hop| hop.waited).sum();
+    println!("  ---------\n  {:>9}  in all\n", waited(all));
     Ok(())
 }
 
@@ -99,10 +106,8 @@ fn waited(micros: u64) -> String {
 
 #[expect(clippy::disallowed_methods, reason = "an example is a caller, and callers have files")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let shop = Shop::open()?;
-    let end = saga(&shop)?;
-    print_critical_path(&shop, end)?;
-    let picture = picture(&shop, end)?;
+    let (told, picture) = draw()?;
+    print_critical_path(&told)?;
     println!("What led to what, for a page that shows Mermaid:\n\n{}", picture.mermaid());
     let file =
         std::env::args_os().nth(1).map_or_else(|| std::env::temp_dir().join("order_saga.svg"), Into::into);

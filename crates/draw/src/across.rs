@@ -7,8 +7,10 @@
 use rust_sugiyama::configure::Config;
 use rust_sugiyama::from_vertices_and_edges;
 
-/// Sweeps over all rows.
-const SWEEPS: usize = 40;
+/// Sweeps over all rows, up and down.
+const ROUNDS: usize = 16;
+/// How hard a thing without lines on that side stays where it is.
+const LOOSE: f64 = 0.1;
 /// How much harder a line pulls for each end of it that is a bend.
 const BEND_PULL: f64 = 4.0;
 
@@ -21,6 +23,9 @@ pub(crate) struct Thing {
     pub(crate) is_bend: bool,
 }
 
+/// What pulls each thing, and how hard.
+type Pulls = Vec<Vec<(usize, f64)>>;
+
 /// How far to the right the middle of each thing stands, from 0 at the left of the leftmost. The lines go from
 /// one row to the next, and hold all things together.
 pub(crate) fn across(things: &[Thing], lines: &[(u32, u32)]) -> Vec<f64> {
@@ -28,7 +33,9 @@ pub(crate) fn across(things: &[Thing], lines: &[(u32, u32)]) -> Vec<f64> {
     let config = Config { vertex_spacing: 0.0, ..Config::default() };
     let mut middles = vec![0.0; things.len()];
     for (layout, _, _) in from_vertices_and_edges(&sizes, lines, &config) {
-        layout.into_iter().for_each(|(at, (x, _))| middles[at] = x);
+        for (at, (x, _)) in layout {
+            middles[at] = x;
+        }
     }
     let rows = rows(things, &middles);
     // Nothing overlaps from here on.
@@ -36,18 +43,21 @@ pub(crate) fn across(things: &[Thing], lines: &[(u32, u32)]) -> Vec<f64> {
         let wanted: Vec<_> = row.iter().map(|at| (middles[*at], 1.0)).collect();
         settle(row, things, &wanted, &mut middles);
     }
-    let pulls = pulls(things, lines);
-    for sweep in 0..SWEEPS {
-        let down: &mut dyn Iterator<Item = &Vec<usize>> = &mut rows.iter();
-        let up: &mut dyn Iterator<Item = &Vec<usize>> = &mut rows.iter().rev();
-        for row in if sweep % 2 == 0 { down } else { up } {
-            let wanted: Vec<_> = row.iter().map(|at| wanted(&pulls[*at], &middles, middles[*at])).collect();
+    let (above, below) = pulls(things, lines);
+    for _ in 0..ROUNDS {
+        for (row, at_pulls) in
+            rows.iter().rev().map(|row| (row, &below)).chain(rows.iter().map(|row| (row, &above)))
+        {
+            let wanted: Vec<_> =
+                row.iter().map(|at| wanted(&at_pulls[*at], &middles, middles[*at])).collect();
             settle(row, things, &wanted, &mut middles);
         }
     }
     let left = things.iter().zip(&middles).map(|(thing, middle)| middle - thing.width / 2.0);
     let left = left.fold(f64::INFINITY, f64::min);
-    middles.iter_mut().for_each(|middle| *middle -= left);
+    for middle in &mut middles {
+        *middle -= left;
+    }
     middles
 }
 
@@ -65,24 +75,24 @@ fn rows(things: &[Thing], middles: &[f64]) -> Vec<Vec<usize>> {
     rows
 }
 
-/// What each thing is pulled by, and how hard.
-fn pulls(things: &[Thing], lines: &[(u32, u32)]) -> Vec<Vec<(usize, f64)>> {
-    let mut pulls = vec![Vec::new(); things.len()];
+/// What each thing is pulled by and how hard, from the row above and from the row below.
+fn pulls(things: &[Thing], lines: &[(u32, u32)]) -> (Pulls, Pulls) {
+    let (mut above, mut below) = (vec![Vec::new(); things.len()], vec![Vec::new(); things.len()]);
     for (from, to) in lines {
         let (from, to) = (*from as usize, *to as usize);
-        let bends = [from, to].into_iter().filter(|end| things[*end].is_bend).count();
-        let pull = BEND_PULL.powi(bends as i32);
-        pulls[from].push((to, pull));
-        pulls[to].push((from, pull));
+        let pull = |end: usize| if things[end].is_bend { BEND_PULL } else { 1.0 };
+        let pull = pull(from) * pull(to);
+        below[from].push((to, pull));
+        above[to].push((from, pull));
     }
-    pulls
+    (above, below)
 }
 
 /// Where a thing is pulled to, and how hard.
 fn wanted(pulls: &[(usize, f64)], middles: &[f64], here: f64) -> (f64, f64) {
     let all: f64 = pulls.iter().map(|(_, pull)| pull).sum();
     if all == 0.0 {
-        return (here, 1.0);
+        return (here, LOOSE);
     }
     (pulls.iter().map(|(by, pull)| middles[*by] * pull).sum::<f64>() / all, all)
 }
@@ -95,7 +105,7 @@ fn settle(row: &[usize], things: &[Thing], wanted: &[(f64, f64)], middles: &mut 
     let mut room = 0.0;
     let mut rooms = Vec::with_capacity(row.len());
     for (n, at) in row.iter().enumerate() {
-        room += if n == 0 { 0.0 } else { (things[row[n - 1]].width + things[*at].width) / 2.0 };
+        room += if n == 0 { 0.0 } else { f64::midpoint(things[row[n - 1]].width, things[*at].width) };
         rooms.push(room);
     }
     let mut groups: Vec<(f64, f64, usize)> = Vec::new();

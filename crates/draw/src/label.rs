@@ -47,7 +47,7 @@ impl Label {
         let hint = self.hint.as_ref().map_or(0.0, |hint| width(hint, SMALL));
         let wide = head.max(below).max(hint) + PADDING.0 + PADDING.1;
         let height = if self.hint.is_some() { 64.0 } else { 48.0 };
-        (wide.clamp(*WIDTHS.start(), *WIDTHS.end()).round(), height)
+        ((wide + 1.0).clamp(*WIDTHS.start(), *WIDTHS.end()).round(), height)
     }
 }
 

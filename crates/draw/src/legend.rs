@@ -101,7 +101,9 @@ fn groups(drawn: impl Iterator<Item = u32>, kinds: &[String]) -> (Vec<usize>, Ve
     let mut group_of = vec![0; kinds.len()];
     let mut names = Vec::new();
     for (family, members) in families {
-        members.iter().for_each(|kind| group_of[*kind as usize] = names.len());
+        for kind in &members {
+            group_of[*kind as usize] = names.len();
+        }
         names.push(match &members[..] {
             [kind] => visible(&kinds[*kind as usize]),
             _ => visible(&format!("{family}.*")),

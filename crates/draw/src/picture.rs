@@ -1,6 +1,7 @@
 //! Pictures: what the crate makes.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 
 use tidegate::graph::{Graph, Selection};
 use tidegate::{Position, Result};
@@ -70,15 +71,16 @@ impl Picture {
         self.web.left_out
     }
 
-    /// How many events there are, and what became of them.
-    pub(crate) fn summary(&self) -> String {
+    /// How many events there are, and what became of them, in words.
+    pub fn summary(&self) -> String {
         let mut summary = count(self.events(), "event");
         if self.folded() > 0 {
             let folds = self.web.nodes.iter().filter(|node| node.is_fold()).count();
-            summary += &format!(", {} of them folded into {}", number(self.folded()), number(folds as u64));
+            let (events, nodes) = (number(self.folded()), number(folds as u64));
+            let _ = write!(summary, ", {events} of them folded into {nodes}");
         }
         if self.left_out() > 0 {
-            summary += &format!(", and {} more that are not drawn", number(self.left_out()));
+            let _ = write!(summary, ", and {} more that are not drawn", number(self.left_out()));
         }
         summary
     }

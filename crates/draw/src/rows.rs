@@ -9,7 +9,7 @@ const ROUNDS: usize = 4;
 /// Rows by level: a node stands below all from which lines go to it, and lines are short.
 ///
 /// From the longest ways a node is moved down to where its lines go, or up to where they come from, whichever
-/// are more; where it is the same, down, so that branches stand near what they led to.
+/// are more. Where a branch begins in the picture, all of it moves down to what it led to.
 pub(crate) fn levels(web: &Web) -> Vec<u32> {
     let count = web.nodes.len();
     let mut rows = vec![0_u32; count];
@@ -21,11 +21,15 @@ pub(crate) fn levels(web: &Web) -> Vec<u32> {
     for node in 0..count {
         rows[node] = below(&ins[node], &rows).unwrap_or(0);
     }
+    let mut hangs = vec![false; count];
+    for node in 0..count {
+        hangs[node] = ins[node].iter().all(|from: &usize| hangs[*from] && outs[*from].len() == 1);
+    }
     for _ in 0..ROUNDS {
-        for node in (0..count).rev().filter(|node| outs[*node].len() >= ins[*node].len()) {
+        for node in (0..count).rev().filter(|node| hangs[*node] || outs[*node].len() > ins[*node].len()) {
             rows[node] = outs[node].iter().map(|to| rows[*to] - 1).min().unwrap_or(rows[node]);
         }
-        for node in (0..count).filter(|node| ins[*node].len() > outs[*node].len()) {
+        for node in (0..count).filter(|node| !hangs[*node] && ins[*node].len() > outs[*node].len()) {
             rows[node] = below(&ins[node], &rows).unwrap_or(rows[node]);
         }
     }

@@ -37,7 +37,7 @@ pub struct Style {
     /// Selections of at least so many events have their runs folded: 100. A run is three or more events, each
     /// with one line to it and one from it. 0 folds always, [`usize::MAX`] never.
     pub fold_from: usize,
-    /// At most so many nodes are drawn: 300, and fewer where their lines need the room. What is left out is
+    /// At most so many nodes are drawn: 200, and fewer where their lines need the room. What is left out is
     /// counted; what is nearest to the focus stays, or the last events where there is none.
     pub nodes_max: usize,
     /// Events that matter most. They have a strong border and are never folded.
@@ -47,6 +47,6 @@ pub struct Style {
 impl Default for Style {
     fn default() -> Self {
         let (axis, colour) = (Axis::default(), Colour::default());
-        Self { axis, colour, fold_from: 100, nodes_max: 300, focus: Vec::new() }
+        Self { axis, colour, fold_from: 100, nodes_max: 200, focus: Vec::new() }
     }
 }

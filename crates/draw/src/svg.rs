@@ -66,7 +66,7 @@ impl Picture {
              .e,.l{{fill:none;stroke:{CAUSE};stroke-width:1.5;marker-end:url(#a)}}\
              .l{{stroke:{LANE};stroke-dasharray:6 4;marker-end:url(#b)}}\
              .m{{fill:none;stroke:{CAUSE};stroke-width:1.5;stroke-dasharray:2 2}}\
-             .k{{stroke:{LANE};stroke-width:8;stroke-linecap:round}}.f{{stroke:#1f2328;stroke-width:3}}",
+             .k{{stroke:{LANE};stroke-width:8;stroke-linecap:round}}",
             escaped(&summary)
         );
         for (class, entry) in self.legend.entries.iter().enumerate() {
@@ -81,7 +81,7 @@ impl Picture {
         };
         let _ = write!(
             out,
-            "</style>\n<defs>{}{}</defs>\n<rect x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"8\" fill=\"#fff\" \
+            ".f{{stroke:#1f2328;stroke-width:3}}</style>\n<defs>{}{}</defs>\n<rect x=\".5\" y=\".5\" width=\"{}\" height=\"{}\" rx=\"8\" fill=\"#fff\" \
              stroke=\"#d0d7de\"/>\n<text class=\"h\" x=\"{MARGIN}\" y=\"{}\">{}</text>\n",
             arrow("a", CAUSE),
             arrow("b", LANE),
@@ -211,12 +211,12 @@ impl Picture {
         ] {
             if is_there {
                 let (x, y) = place(40.0 + width(text, BELOW));
+                let (indent, length) = if class == "k" { (15.0, ".01") } else { (0.0, "30") };
                 let _ = write!(
                     out,
-                    "\n<path class=\"{class}\" d=\"M{},{}h{}\"/><text x=\"{}\" y=\"{}\">{text}</text>",
-                    Px(x),
+                    "\n<path class=\"{class}\" d=\"M{},{}h{length}\"/><text x=\"{}\" y=\"{}\">{text}</text>",
+                    Px(x + indent),
                     Px(y + 7.0),
-                    if class == "k" { ".01" } else { "30" },
                     Px(x + 38.0),
                     Px(y + 11.0),
                 );

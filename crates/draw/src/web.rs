@@ -15,6 +15,8 @@ use crate::style::Style;
 
 /// Fewer events than that are not worth folding.
 const RUN_MIN: usize = 3;
+/// So many causes and effects of a node are looked at, where not all nodes are drawn.
+const FAN_MAX: usize = 10;
 /// Effects of an event are not counted beyond.
 pub(crate) const EFFECTS_MAX: u64 = 1_000;
 
@@ -69,7 +71,9 @@ impl Web {
                 continue;
             }
             let events = if run.is_empty() { vec![event] } else { run };
-            events.iter().for_each(|event| node_of[*event as usize] = nodes.len() as u32);
+            for event in &events {
+                node_of[*event as usize] = nodes.len() as u32;
+            }
             let all = || events.iter().map(|event| &chosen.events[*event as usize]);
             let more_causes = all().map(|event| event.more_causes).sum();
             let foreign = all().map(|event| event.foreign).sum();
@@ -83,7 +87,8 @@ impl Web {
         Self { nodes, links, left_out: 0 }
     }
 
-    /// At most so many of the nodes: those nearest to the focus, or the last ones where there is none.
+    /// At most so many of the nodes: those nearest to the focus, without more than a few on either side of any, or
+    /// the last ones where there is no focus.
     pub(crate) fn nearest(&self, limit: usize, chosen: &Chosen, focus: &[Position]) -> Self {
         if self.nodes.len() <= limit {
             return self.clone();
@@ -113,25 +118,29 @@ impl Web {
         let focus: HashSet<&Position> = focus.iter().collect();
         let is_focus = |node: &usize| focus.contains(&chosen.events[self.nodes[*node].first()].position);
         let mut found: VecDeque<usize> = (0..self.nodes.len()).filter(is_focus).collect();
-        let mut beside = vec![Vec::new(); if found.is_empty() { 0 } else { self.nodes.len() }];
-        if !beside.is_empty() {
-            for link in &self.links {
-                beside[link.from as usize].push(link.to as usize);
-                beside[link.to as usize].push(link.from as usize);
-            }
+        if found.is_empty() {
+            return (0..self.nodes.len()).rev().take(limit).collect();
+        }
+        let (mut before, mut behind) =
+            (vec![Vec::new(); self.nodes.len()], vec![Vec::new(); self.nodes.len()]);
+        for link in &self.links {
+            before[link.to as usize].push(link.from as usize);
+            behind[link.from as usize].push(link.to as usize);
         }
         let mut seen = vec![false; self.nodes.len()];
-        found.iter().for_each(|node| seen[*node] = true);
+        for node in &found {
+            seen[*node] = true;
+        }
         let mut kept = Vec::new();
         while kept.len() < limit
             && let Some(node) = found.pop_front()
         {
             kept.push(node);
-            found.extend(beside[node].iter().filter(|next| !std::mem::replace(&mut seen[**next], true)));
+            // The causes and effects that are nearest in the log.
+            let causes = before[node].iter().rev().take(FAN_MAX);
+            let beside = causes.chain(behind[node].iter().take(FAN_MAX));
+            found.extend(beside.filter(|next| !std::mem::replace(&mut seen[**next], true)));
         }
-        let rest = (0..self.nodes.len()).rev().filter(|node| !seen[*node]);
-        let room = limit - kept.len();
-        kept.extend(rest.take(room));
         kept
     }
 

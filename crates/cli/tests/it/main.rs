@@ -9,6 +9,7 @@ mod damage_is_told_from_refusal;
 mod explain_tells_the_grounds;
 mod filters_select;
 mod graph_answers;
+mod graph_draws;
 mod help_shows_the_way;
 mod history_comes_back_whole;
 mod import_refuses_bad_lines;

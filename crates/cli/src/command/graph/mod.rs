@@ -6,6 +6,7 @@ mod pair;
 mod ends;
 mod critical;
 mod fans;
+mod draw;
 
 use clap::{Args, Subcommand};
 
@@ -21,7 +22,8 @@ Examples:
   tidegate graph path ./store order-7-placed order-7-shipped
   tidegate graph is-ancestor ./store 12 81966
   tidegate graph roots ./store --tag customer:c1
-  tidegate graph critical ./store 81966";
+  tidegate graph critical ./store 81966
+  tidegate graph draw ./store 81966 --up 6 --output why.svg";
 
 /// Say what led to what
 #[derive(Args, Debug)]
@@ -59,6 +61,8 @@ enum Question {
     Critical(critical::Critical),
     /// The events with the most causes or effects
     Fans(fans::Fans),
+    /// A picture of what is around events: SVG, DOT or Mermaid
+    Draw(draw::Draw),
 }
 
 impl Graph {
@@ -78,6 +82,7 @@ impl Graph {
             Question::Leaves(ends) => ends.run(false, output, json),
             Question::Critical(critical) => critical.run(output, json),
             Question::Fans(fans) => fans.run(output, json),
+            Question::Draw(draw) => draw.run(output, json),
         }
     }
 }

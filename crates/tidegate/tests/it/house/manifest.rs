@@ -10,7 +10,7 @@ pub(crate) const FLOORS: [(&str, &[&str]); 5] = [
     ("tidegate", &["tidegate-format", "tidegate-disk", "tidegate-segment", "tidegate-derive"]),
 ];
 
-/// The annexes. They stand on any floor, and nothing stands on them.
+/// The annexes. They stand on any floor, and nothing stands on them but programs on libraries.
 pub(crate) const ANNEXES: [&str; 7] = [
     "tidegate-bench",
     "tidegate-cli",
@@ -20,6 +20,9 @@ pub(crate) const ANNEXES: [&str; 7] = [
     "tidegate-inspector",
     "tidegate-sim",
 ];
+
+/// Annexes that are libraries. They stand on floors alone.
+pub(crate) const LIBRARIES: [&str; 1] = ["tidegate-draw"];
 
 /// What one `Cargo.toml` says about the house.
 #[derive(Debug, Default)]
@@ -70,7 +73,11 @@ impl Manifest {
         let floor = FLOORS.iter().find(|(name, _)| *name == self.name);
         let below: Vec<&str> = match floor {
             Some((_, below)) => below.to_vec(),
-            None if ANNEXES.contains(&self.name.as_str()) => FLOORS.iter().map(|(name, _)| *name).collect(),
+            None if ANNEXES.contains(&self.name.as_str()) => {
+                let is_library = LIBRARIES.contains(&self.name.as_str());
+                let libraries = if is_library { &[][..] } else { &LIBRARIES[..] };
+                FLOORS.iter().map(|(name, _)| *name).chain(libraries.iter().copied()).collect()
+            }
             None => return vec![format!("{place}: `{}` is neither a floor nor an annex", self.name)],
         };
         let refused = self.arrows.iter().filter(|(_, target)| !below.contains(&target.as_str()));
@@ -123,6 +130,8 @@ fn arrows_that_point_down_are_fine() {
     let sim = "[package]\nname = \"tidegate-sim\"\n[dependencies]\ntidegate = { path = \"../tidegate\" }\n";
     assert_eq!(complaints(sim), Vec::<String>::new());
     assert!(!Manifest::read(sim).lints);
+    let cli = "[package]\nname = \"tidegate-cli\"\n[dependencies]\ntidegate-draw = \"0.1\"\n";
+    assert_eq!(complaints(cli), Vec::<String>::new());
 }
 
 #[test]
@@ -136,6 +145,7 @@ fn an_arrow_that_points_up_is_reported() {
         ("tidegate", "[target.'cfg(unix)'.dependencies]\nworld = { package = \"tidegate-sim\" }", 4),
         ("tidegate", "[dependencies.world]\npackage = \"tidegate-sim\"", 4),
         ("tidegate-sim", "[dependencies]\n\"tidegate-bench\" = \"1\"", 4),
+        ("tidegate-draw", "[dependencies]\ntidegate-cli = \"1\"", 4),
     ] {
         let found = complaints(&format!("[package]\nname = \"{name}\"\n{arrow}\n"));
         assert_eq!(found.len(), 1, "{name} {arrow}: {found:?}");

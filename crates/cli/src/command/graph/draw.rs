@@ -1,0 +1,147 @@
+//! Pictures of what is around some events.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use tidegate::graph::Selection;
+use tidegate::{Error, ErrorKind, Query};
+use tidegate_draw::{Axis, Colour, Picture, Style};
+
+use super::asked::Place;
+use crate::failure::Result;
+use crate::filter::Filter;
+use crate::named::{Named, find_all};
+use crate::output::Output;
+
+const EXAMPLES: &str = "\
+With --json the answer says how many events there are, how many of them were folded or left out, and holds the \
+picture, or the name of the file it went to.
+
+Examples:
+  tidegate graph draw ./store order-7-shipped --up 10 --down 0 --output order-7.svg
+  tidegate graph draw ./store 81966 --format dot | dot -Tpdf > history.pdf
+  tidegate graph draw ./store --correlation 01999b7c-7a3e-7f21-8000-0242ac120002 --axis time";
+
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Draw {
+    #[command(flatten)]
+    place: Place,
+    /// Around which events; without EVENT: what the query selects
+    #[arg(value_name = "EVENT")]
+    events: Vec<Named>,
+    #[command(flatten)]
+    filter: Filter,
+    /// So many causes back from the events
+    #[arg(long, value_name = "N", default_value_t = 4, help_heading = HOW)]
+    up: u32,
+    /// So many effects on from the events
+    #[arg(long, value_name = "N", default_value_t = 4, help_heading = HOW)]
+    down: u32,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::Svg, help_heading = HOW)]
+    format: Format,
+    /// What the rows of an SVG mean
+    #[arg(long, value_enum, default_value_t = Rows::Level, help_heading = HOW)]
+    axis: Rows,
+    /// What the colours mean
+    #[arg(long, value_enum, default_value_t = Colours::Kind, help_heading = HOW)]
+    colour: Colours,
+    /// Never fold runs of events, each with one cause and one effect
+    #[arg(long, help_heading = HOW)]
+    no_fold: bool,
+    /// Write the picture to this file
+    #[arg(long, value_name = "FILE", help_heading = HOW)]
+    output: Option<PathBuf>,
+}
+
+const HOW: &str = "How to draw";
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Svg,
+    Dot,
+    Mermaid,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Rows {
+    /// An event stands below its causes
+    Level,
+    /// Events stand in the order in which they were recorded, with the times
+    Time,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Colours {
+    Kind,
+    Stream,
+}
+
+/// What was drawn, as JSON.
+#[derive(Serialize)]
+struct Drawn {
+    events: u64,
+    folded: u64,
+    left_out: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<String>,
+}
+
+impl Draw {
+    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        self.place.ask(|graph| {
+            let focus = find_all(&self.events, graph.view(), self.filter.scope_name())?;
+            let around = if focus.is_empty() {
+                Selection::from(Query::ALL)
+            } else {
+                Selection::around(&focus, self.up, self.down)
+            };
+            let selection = match self.filter.restriction() {
+                Some(query) => around.only(query),
+                None => around,
+            };
+            let picture = Picture::of(graph, &selection, &self.style(focus))?;
+            let text = match self.format {
+                Format::Svg => picture.svg(),
+                Format::Dot => picture.dot(),
+                Format::Mermaid => picture.mermaid(),
+            };
+            self.write(&picture, text, output, json)
+        })
+    }
+
+    fn style(&self, focus: Vec<tidegate::Position>) -> Style {
+        let axis = match self.axis {
+            Rows::Level => Axis::Level,
+            Rows::Time => Axis::Time,
+        };
+        let colour = match self.colour {
+            Colours::Kind => Colour::Kind,
+            Colours::Stream => Colour::Stream,
+        };
+        let fold_from = if self.no_fold { usize::MAX } else { Style::default().fold_from };
+        Style { axis, colour, fold_from, focus, ..Style::default() }
+    }
+
+    fn write(&self, picture: &Picture, text: String, output: &mut Output, json: bool) -> Result<()> {
+        if let Some(file) = &self.output {
+            std::fs::write(file, &text).map_err(|cause| {
+                Error::new(ErrorKind::Io, format!("cannot write {}", file.display())).because(cause)
+            })?;
+        }
+        let (events, folded, left_out) = (picture.events(), picture.folded(), picture.left_out());
+        let file = self.output.as_ref().map(|file| file.display().to_string());
+        if json {
+            let picture = file.is_none().then_some(text);
+            return output.json(&Drawn { events, folded, left_out, file, picture });
+        }
+        match file {
+            Some(file) => output.line(format_args!("{file}: {}", picture.summary())),
+            None => output.line(text.trim_end()),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What `graph draw` writes, and where to.
+
+use crate::program::{Place, run};
+
+/// An order: 2 and 3 follow from 1, 4 from both; then a run of five events, and one that stands alone.
+const LINES: [&str; 10] = [
+    r#"{"scope":"shop","entity":"o1","kind":"order.placed","key":"placed"}"#,
+    r#"{"scope":"shop","entity":"p1","kind":"payment.taken","causes":["placed"],"key":"paid"}"#,
+    r#"{"scope":"shop","entity":"s1","kind":"stock.taken","causes":["placed"],"key":"taken"}"#,
+    r#"{"scope":"shop","entity":"o1","kind":"order.shipped","causes":["paid","taken"],"key":"a"}"#,
+    r#"{"scope":"shop","entity":"p\"1","kind":"parcel.moved","causes":["a"],"key":"b"}"#,
+    r#"{"scope":"shop","entity":"p\"1","kind":"parcel.moved","causes":["b"],"key":"c"}"#,
+    r#"{"scope":"shop","entity":"p\"1","kind":"parcel.moved","causes":["c"],"key":"d"}"#,
+    r#"{"scope":"shop","entity":"p\"1","kind":"parcel.moved","causes":["d"],"key":"e"}"#,
+    r#"{"scope":"shop","entity":"o1","kind":"order.arrived","causes":["e"],"key":"f"}"#,
+    r#"{"scope":"bank","entity":"a1","kind":"account.opened"}"#,
+];
+
+#[test]
+fn around_events_and_by_query() {
+    let place = Place::new();
+    let store = place.store("store", &LINES);
+    let draw = |more: &[&str]| run(&[&["graph", "draw", store.as_str()], more].concat()).ok();
+    let near = draw(&["a", "--up", "1", "--down", "0", "--format", "mermaid"]);
+    assert!(near.starts_with("flowchart TD\n  %% 3 events\n"), "{near}");
+    assert!(near.contains("n2 --> n4\n  n3 --> n4\n") && near.contains("style n4 stroke-width"), "{near}");
+    let bank = draw(&["--scope", "bank", "--format", "dot"]);
+    assert!(
+        bank.starts_with("digraph tidegate {") && bank.contains("n10 [") && !bank.contains("n9"),
+        "{bank}"
+    );
+    let orders = draw(&["placed", "--down", "9", "--kind", "order.*", "--format", "mermaid"]);
+    assert!(orders.contains("%% 3 events"), "{orders}");
+    let then = draw(&["placed", "--at", "3", "--format", "mermaid"]);
+    assert!(then.contains("%% 3 events") && then.contains("n1 --> n3"), "{then}");
+    let svg = draw(&["4", "--axis", "time", "--colour", "stream"]);
+    assert!(svg.starts_with("<svg ") && svg.contains("shop/o1 (3)") && svg.trim_end().ends_with("</svg>"));
+    assert_eq!(svg, draw(&["4", "--axis", "time", "--colour", "stream"]));
+}
+
+#[test]
+fn files_and_json_say_what_was_drawn() {
+    let place = Place::new();
+    let store = place.store("store", &LINES);
+    let file = place.path("picture.svg");
+    let told = run(&["graph", "draw", &store, "placed", "--output", &file]).ok();
+    assert_eq!(told, format!("{file}: 6 events\n"));
+    let svg = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(svg, run(&["graph", "draw", &store, "placed"]).ok());
+    let json = run(&["graph", "draw", &store, "placed", "--json"]).json().remove(0);
+    assert_eq!((&json["events"], &json["folded"], &json["left_out"]), (&6.into(), &0.into(), &0.into()));
+    assert_eq!(json["picture"], svg);
+    let nowhere = place.path("no/such/folder/picture.svg");
+    let refused = run(&["graph", "draw", &store, "placed", "--output", &nowhere]).refused(74);
+    assert!(refused.contains("cannot write"), "{refused}");
+    let unknown = run(&["graph", "draw", &store, "nobody"]).refused(1);
+    assert!(unknown.contains("nobody"), "{unknown}");
+}
+
+#[test]
+fn runs_are_folded_in_large_pictures_only_where_that_is_wanted() {
+    let place = Place::new();
+    let line = |at: u32| {
+        let causes = if at == 0 { String::new() } else { format!(r#","causes":["k{}"]"#, at - 1) };
+        format!(r#"{{"scope":"s","entity":"e","kind":"step.made","key":"k{at}"{causes}}}"#)
+    };
+    let lines: Vec<String> = (0..120).map(line).collect();
+    let store = place.store("store", &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let folded = run(&["graph", "draw", &store, "--json"]).json().remove(0);
+    assert_eq!((&folded["events"], &folded["folded"]), (&120.into(), &118.into()));
+    let whole = run(&["graph", "draw", &store, "--no-fold", "--json"]).json().remove(0);
+    assert_eq!((&whole["folded"], &whole["left_out"]), (&0.into(), &0.into()));
+}

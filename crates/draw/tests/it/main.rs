@@ -1,0 +1,17 @@
+//! Pictures hold what was selected, and stay readable and well formed whatever they show.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests stand outside the store and may stop"
+)]
+
+mod told;
+
+mod every_event_is_accounted_for;
+mod example_is_the_picture_of_the_readme;
+mod hostile_names_stay_text;
+mod lanes_fork;
+mod large_selections_stay_small;
+mod nothing_overlaps;
+mod same_events_same_bytes;
+mod text_formats_are_plain;
