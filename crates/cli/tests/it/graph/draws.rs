@@ -34,7 +34,7 @@ fn around_events_and_by_query() {
     let then = draw(&["placed", "--at", "3", "--format", "mermaid"]);
     assert!(then.contains("%% 3 events") && then.contains("n1 --> n3"), "{then}");
     let svg = draw(&["4", "--axis", "time", "--colour", "stream"]);
-    assert!(svg.starts_with("<svg ") && svg.contains("shop/o1 (3)") && svg.trim_end().ends_with("</svg>"));
+    assert!(svg.starts_with("<svg ") && svg.contains("shop/o1 (2)") && svg.trim_end().ends_with("</svg>"));
     assert_eq!(svg, draw(&["4", "--axis", "time", "--colour", "stream"]));
 }
 
