@@ -14,6 +14,8 @@ use crate::web::{EFFECTS_MAX, Node, Web};
 pub(crate) const HEAD: f64 = 13.0;
 pub(crate) const BELOW: f64 = 12.0;
 pub(crate) const SMALL: f64 = 11.0;
+/// How much wider the head is because it is bold.
+pub(crate) const BOLD: f64 = 1.06;
 /// Left and right of the text in a node.
 pub(crate) const PADDING: (f64, f64) = (16.0, 10.0);
 /// Between the head and the position.
@@ -42,7 +44,7 @@ pub(crate) struct Label {
 impl Label {
     /// How wide and high its node is.
     pub(crate) fn size(&self) -> (f64, f64) {
-        let head = width(&self.head, HEAD) * 1.06 + SPACE + width(&self.position, SMALL);
+        let head = width(&self.head, HEAD) * BOLD + SPACE + width(&self.position, SMALL);
         let below = width(&self.below, BELOW);
         let hint = self.hint.as_ref().map_or(0.0, |hint| width(hint, SMALL));
         let wide = head.max(below).max(hint) + PADDING.0 + PADDING.1;

@@ -137,7 +137,7 @@ fn parts(web: &Web, sizes: &[(f64, f64)], rows: &[u32], by_level: bool) -> (Vec<
     }
     members.retain(|nodes| !nodes.is_empty());
     if by_level {
-        // Single events do not spread over rows that others made high.
+        // Single events come last.
         members.sort_by_key(|nodes| nodes.len() == 1);
     }
     let mut spots = vec![(0, 0); count];
@@ -188,7 +188,9 @@ fn shelve(parts: &mut [Part]) {
     let (mut left, mut base, mut height) = (0.0, 0, 0);
     for part in parts {
         let (width, rows) = (part.width(), part.rows().end as usize);
-        if left > 0.0 && left + width > widest {
+        // Single events do not spread beside rows that others made high.
+        let is_first_single = part.nodes.len() == 1 && height > 1;
+        if left > 0.0 && (left + width > widest || is_first_single) {
             (left, base, height) = (0.0, base + height, 0);
         }
         (part.left, part.base) = (left, base);

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 
 use crate::chosen::Line;
-use crate::label::{BELOW, HEAD, Label, PADDING, SMALL, SPACE, time};
+use crate::label::{BELOW, BOLD, HEAD, Label, PADDING, SMALL, SPACE, time};
 use crate::picture::Picture;
 use crate::plan::{Frame, Way};
 use crate::style::Axis;
@@ -28,7 +28,8 @@ impl Picture {
     pub fn svg(&self) -> String {
         let gutter = self.gutter();
         let (left, top) = (MARGIN + gutter, MARGIN + TITLE);
-        let width = (left + self.plan.width + MARGIN).max(WIDTH_MIN);
+        let title = width(&self.summary(), HEAD) * BOLD + 2.0 * MARGIN;
+        let width = (left + self.plan.width + MARGIN).max(title).max(WIDTH_MIN);
         let mut keys = String::new();
         let below = self.keys(&mut keys, top + self.plan.height + 26.0, width);
         let height = below + MARGIN - 8.0;
@@ -231,7 +232,7 @@ fn texts(out: &mut String, frame: &Frame, label: &Label) {
     let (left, right) = (frame.left + PADDING.0, frame.left + frame.width - PADDING.1);
     let room = right - left;
     let position = shorten(&label.position, SMALL, room * 0.6);
-    let head = shorten(&label.head, HEAD * 1.06, room - SPACE - width(&position, SMALL));
+    let head = shorten(&label.head, HEAD * BOLD, room - SPACE - width(&position, SMALL));
     let mut text = |class: &str, x: f64, y: f64, text: &str| {
         let (x, y) = (Px(x), Px(frame.top + y));
         let _ = write!(out, "<text{class} x=\"{x}\" y=\"{y}\">{}</text>", escaped(text));

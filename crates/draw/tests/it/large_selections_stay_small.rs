@@ -49,6 +49,8 @@ fn what_is_nearest_to_the_focus_is_drawn() {
     assert!(nodes.len() <= 30 && nodes.iter().any(|node| node.position() == Some(200)));
     assert_eq!(picture.left_out(), 400 - nodes.len() as u64);
     assert!(picture.svg().contains(&format!("and {} more that are not drawn", picture.left_out())));
+    let wide: f64 = picture.svg().split('"').nth(3).unwrap().parse().unwrap();
+    assert!(wide > 7.0 * picture.summary().len() as f64);
     assert!(nodes.iter().all(|node| (150..250).contains(&node.position().unwrap())));
 }
 
