@@ -8,6 +8,7 @@ test:
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy --locked -p tidegate --lib --no-default-features -- -D warnings
 
 # The documentation; a broken link is an error.
 doc:

@@ -24,7 +24,7 @@
 //!
 //! Reading order: [`Store`] (the facade), [`Options`] and [`Append`] (how), [`Draft`] and [`Batch`] (what
 //! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`Read`] and [`Events`]
-//! (reading), [`typed`] (Rust types as events), [`graph`] (what led to what), [`Error`] (what can go wrong and what to do).
+//! (reading), [`subscription`] (reading on), [`typed`] (Rust types as events), [`graph`] (what led to what), [`Error`] (what can go wrong and what to do).
 mod sync;
 pub mod settings;
 pub mod receipt;
@@ -36,6 +36,7 @@ pub mod batch;
 pub mod decide;
 pub mod report;
 mod edge;
+pub mod subscription;
 mod journal;
 mod threads;
 mod store;

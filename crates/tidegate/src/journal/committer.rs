@@ -368,7 +368,7 @@ impl Committer {
             pending.run().inspect_err(|error| self.published.end(ended(error)))?;
             self.note_durable(&*pending);
         }
-        self.published.end(closed());
+        self.published.close(closed());
         self.edge.close()
     }
 }

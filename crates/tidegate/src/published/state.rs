@@ -7,9 +7,10 @@
 //!     itself before it looks, and the publisher looks at that count after it has published.
 
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 
 use arc_swap::ArcSwap;
-use tidegate_format::{Error, Position};
+use tidegate_format::{Error, Position, Result};
 use tidegate_segment::Segment;
 
 use super::deadline::Deadline;
@@ -38,10 +39,20 @@ pub(crate) struct Published {
     visible: AtomicU64,
     /// A segment was sealed and waits for its index.
     sealed: AtomicBool,
+    /// Threads that wait and tasks that want to be woken.
     waiters: AtomicUsize,
-    gate: Mutex<()>,
+    /// The tasks. Its lock is also what threads wait with.
+    tasks: Mutex<Vec<Waker>>,
     moved: Condvar,
-    ended: OnceLock<Error>,
+    ended: OnceLock<Ending>,
+}
+
+/// How the writer ended.
+#[derive(Debug)]
+struct Ending {
+    /// What everybody is told from then on.
+    error: Error,
+    in_order: bool,
 }
 
 impl Published {
@@ -54,7 +65,7 @@ impl Published {
             visible: AtomicU64::new(visible.0),
             sealed: AtomicBool::new(false),
             waiters: AtomicUsize::new(0),
-            gate: Mutex::new(()),
+            tasks: Mutex::new(Vec::new()),
             moved: Condvar::new(),
             ended: OnceLock::new(),
         }
@@ -114,21 +125,48 @@ impl Published {
 
     /// Ends the writer for good, with the error that everybody gets from now on. The first one stays.
     pub(crate) fn end(&self, error: Error) {
-        let _ = self.ended.set(error);
-        drop(self.gate.lock());
-        self.moved.notify_all();
+        let _ = self.ended.set(Ending { error, in_order: false });
+        self.wake();
+    }
+
+    /// Ends the writer in good order, unless it ended before.
+    pub(crate) fn close(&self, error: Error) {
+        let _ = self.ended.set(Ending { error, in_order: true });
+        self.wake();
+    }
+
+    /// How the writer ended, if it has.
+    pub(crate) fn ending(&self) -> Option<Result<()>> {
+        let Ending { error, in_order } = self.ended.get()?;
+        Some(if *in_order { Ok(()) } else { Err(error.again()) })
     }
 
     /// The error that ended the writer.
     pub(crate) fn ended(&self) -> Option<Error> {
-        self.ended.get().map(Error::again)
+        self.ended.get().map(|ending| ending.error.again())
     }
 
     fn wake(&self) {
         if self.waiters.load(Ordering::SeqCst) != 0 {
-            drop(self.gate.lock());
+            let tasks = std::mem::take(&mut *self.tasks.lock());
+            self.waiters.fetch_sub(tasks.len(), Ordering::SeqCst);
             self.moved.notify_all();
+            for task in tasks {
+                task.wake();
+            }
         }
+    }
+
+    /// Has a task woken by the next growth or the end. Whoever registers looks again afterwards.
+    #[cfg(feature = "futures")]
+    pub(crate) fn register(&self, waker: &Waker) {
+        let mut tasks = self.tasks.lock();
+        if tasks.iter().any(|task| task.will_wake(waker)) {
+            return;
+        }
+        // keeps P2: counted before the look, and taken off by whoever wakes it.
+        self.waiters.fetch_add(1, Ordering::SeqCst);
+        tasks.push(waker.clone());
     }
 
     /// Waits until `done` says so or the deadline passes, and returns what it says then.
@@ -137,7 +175,7 @@ impl Published {
             return true;
         }
         self.waiters.fetch_add(1, Ordering::SeqCst);
-        let mut gate = self.gate.lock();
+        let mut gate = self.tasks.lock();
         let mut in_time = true;
         while !done(self) && in_time {
             match deadline {

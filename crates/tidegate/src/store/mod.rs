@@ -20,6 +20,7 @@ use crate::published::Published;
 use crate::read::{Events, Query, Read, View};
 use crate::report::{OpenReport, Verified, verify};
 use crate::settings::{Access, Durability, Options};
+use crate::subscription::{Source, Subscription};
 use crate::sync::Mutex;
 use crate::threads::{Bell, Ring, Upkeep};
 use crate::typed::check_claims;
@@ -53,7 +54,7 @@ pub struct Store {
 #[derive(Debug)]
 enum Role {
     Writer(Box<Writer>),
-    Reader(Box<Follower>),
+    Reader(Arc<Follower>),
 }
 
 #[derive(Debug)]
@@ -136,7 +137,7 @@ impl Store {
             report,
             world,
             durability: options.durability,
-            role: Role::Reader(Box::new(follower)),
+            role: Role::Reader(Arc::new(follower)),
         })
     }
 
@@ -164,6 +165,11 @@ impl Store {
         Ok(self.view()?.read(query, read))
     }
 
+    /// Every event of a query after a position, those that are there and those to come; see [`Subscription`].
+    pub fn subscribe(&self, query: impl Into<Query>, after: Position) -> Subscription {
+        Subscription::new(self.source(), query.into(), after)
+    }
+
     /// How far the log got.
     pub fn frontier(&self) -> Frontier {
         self.published.frontier()
@@ -173,21 +179,8 @@ impl Store {
     /// last position that is. A smaller one than asked for means that the time is over. A store opened for
     /// reading only looks for what another process wrote every 5 milliseconds.
     pub fn wait_visible(&self, position: Position, timeout: Duration) -> Result<Position> {
-        let deadline = self.deadline(timeout);
-        let seen = |published: &Published| published.visible() >= position || published.ended().is_some();
-        match &self.role {
-            Role::Writer(_) => {
-                self.published.wait(Some(&deadline), seen);
-            }
-            Role::Reader(follower) => {
-                // Nothing tells a process of another one's writes, so it has to look.
-                let mut over = false;
-                while !over {
-                    follower.refresh()?;
-                    let pause = self.deadline(deadline.left().min(Duration::from_millis(5)));
-                    over = self.published.wait(Some(&pause), seen) || deadline.is_over();
-                }
-            }
+        if position > Position::START {
+            self.source().wait(position.before(), Some(&self.deadline(timeout)))?;
         }
         Ok(self.published.visible())
     }
@@ -256,6 +249,14 @@ impl Store {
             Role::Reader(_) => Ok(()),
             Role::Writer(writer) => writer.close(&self.published),
         }
+    }
+
+    fn source(&self) -> Source {
+        let follower = match &self.role {
+            Role::Reader(follower) => Some(Arc::clone(follower)),
+            Role::Writer(_) => None,
+        };
+        Source::new(Arc::clone(&self.published), follower, Arc::clone(&self.world.clock))
     }
 
     pub(crate) fn deadline(&self, time: Duration) -> Deadline {

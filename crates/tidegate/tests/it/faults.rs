@@ -21,3 +21,5 @@ mod regressions_of_others;
 mod stalled_disk_blocks_nobody_else;
 mod tickets_are_answered;
 mod waits_lose_nothing;
+
+pub(crate) use stage::Stage;

@@ -314,3 +314,48 @@ fn who_waits_for_what_never_comes_is_told_that_the_writer_ended() {
         assert_eq!((visible.join().unwrap(), durable.join().unwrap()), (Position(1), ErrorKind::Ended));
     });
 }
+
+/// Whatever the writer does while a subscription looks and goes to sleep, it delivers everything and ends.
+#[test]
+fn a_subscription_delivers_all_and_ends() {
+    explore(|| {
+        let store = store(true);
+        let subscribing = spawn(&store, |store| {
+            let events = store.subscribe(tag("a"), Position::START);
+            events.map(|event| event.unwrap().position()).collect::<Vec<_>>()
+        });
+        let appending = ["a", "b"].map(|name| {
+            spawn(&store, move |store| [(); 2].map(|()| append(store, draft(name)).unwrap().first()).to_vec())
+        });
+        let [mut of_a, _] = appending.map(|thread| thread.join().unwrap());
+        store.close().unwrap();
+        of_a.sort_unstable();
+        assert_eq!(subscribing.join().unwrap(), of_a);
+    });
+}
+
+#[test]
+fn a_subscription_that_is_awaited_is_woken() {
+    use futures_core::Stream;
+    explore(|| {
+        let store = store(true);
+        let awaiting = spawn(&store, |store| {
+            let mut events = store.subscribe(tag("a"), Position::START);
+            let waker = Waker::from(Arc::new(Unpark(thread::current())));
+            let mut delivered = 0;
+            loop {
+                let polled = std::pin::Pin::new(&mut events).poll_next(&mut Context::from_waker(&waker));
+                match polled {
+                    Poll::Ready(Some(event)) => delivered += u64::from(event.is_ok()),
+                    Poll::Ready(None) => return delivered,
+                    Poll::Pending => thread::park(),
+                }
+            }
+        });
+        let appending = spawn(&store, |store| append(store, draft("b")).unwrap());
+        append(&store, draft("a")).unwrap();
+        appending.join().unwrap();
+        store.close().unwrap();
+        assert_eq!(awaiting.join().unwrap(), 1);
+    });
+}

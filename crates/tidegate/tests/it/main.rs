@@ -11,4 +11,5 @@ mod house;
 #[cfg(shuttle)]
 mod interleavings;
 mod queries;
+mod subscriptions;
 mod typed;

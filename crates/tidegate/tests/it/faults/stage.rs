@@ -8,27 +8,27 @@ use tidegate::format::{FRAME_HEAD_BYTES, FrameHead, Hash, SEGMENT_HEAD_BYTES};
 use tidegate::{Access, Append, Batch, Draft, Error, ErrorKind, Options, Place, Query, Read, Result, Store};
 
 /// What tells one history from another: an event's leaf commits to everything in it and before it.
-pub(super) type History = Vec<(u64, Hash)>;
+pub(crate) type History = Vec<(u64, Hash)>;
 
 #[derive(Clone, Debug)]
-pub(super) struct Stage {
-    pub(super) disk: FaultyDisk,
-    pub(super) clock: SimulatedClock,
-    pub(super) random: SeededRandom,
-    pub(super) options: Options,
+pub(crate) struct Stage {
+    pub(crate) disk: FaultyDisk,
+    pub(crate) clock: SimulatedClock,
+    pub(crate) random: SeededRandom,
+    pub(crate) options: Options,
 }
 
 impl Stage {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::on(Model::default())
     }
 
     /// A machine on which another store comes to be.
-    pub(super) fn seeded(seed: u64) -> Self {
+    pub(crate) fn seeded(seed: u64) -> Self {
         Self { random: SeededRandom::new(seed), ..Self::new() }
     }
 
-    pub(super) fn on(model: Model) -> Self {
+    pub(crate) fn on(model: Model) -> Self {
         Self {
             disk: FaultyDisk::new(1, model),
             clock: SimulatedClock::new(1_795_000_000_000_000),
@@ -38,38 +38,38 @@ impl Stage {
     }
 
     /// The same machine once more, at the beginning of its next process.
-    pub(super) fn fork(&self) -> Self {
+    pub(crate) fn fork(&self) -> Self {
         Self { disk: self.disk.fork().reopen(), ..self.clone() }
     }
 
     /// The next process; the last one was killed.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.disk = self.disk.reopen();
     }
 
-    pub(super) fn world(&self) -> World {
+    pub(crate) fn world(&self) -> World {
         World::simulated(&self.disk, &self.clock, &self.random)
     }
 
     /// The world with another disk between store and machine.
-    pub(super) fn world_with(&self, disk: Arc<dyn Disk>) -> World {
+    pub(crate) fn world_with(&self, disk: Arc<dyn Disk>) -> World {
         World { disk, ..self.world() }
     }
 
-    pub(super) fn try_open(&self, access: Access) -> Result<Store> {
+    pub(crate) fn try_open(&self, access: Access) -> Result<Store> {
         Store::open_in(self.world(), Options { access, ..self.options })
     }
 
-    pub(super) fn open(&self) -> Store {
+    pub(crate) fn open(&self) -> Store {
         self.try_open(Access::Create).unwrap()
     }
 
-    pub(super) fn read_only(&self) -> Store {
+    pub(crate) fn read_only(&self) -> Store {
         self.try_open(Access::Read).unwrap()
     }
 
     /// A store of three segments, closed in good order, and what is in it.
-    pub(super) fn closed() -> (Self, History) {
+    pub(crate) fn closed() -> (Self, History) {
         let mut stage = Self::new();
         let store = stage.open();
         fill(&store, 12);
@@ -81,7 +81,7 @@ impl Stage {
     }
 
     /// The same store, its process killed instead.
-    pub(super) fn killed() -> (Self, History) {
+    pub(crate) fn killed() -> (Self, History) {
         let mut stage = Self::new();
         let store = stage.open();
         fill(&store, 12);
@@ -91,20 +91,20 @@ impl Stage {
         (stage, history)
     }
 
-    pub(super) fn segments(&self) -> Vec<String> {
+    pub(crate) fn segments(&self) -> Vec<String> {
         self.disk.at_rest().names_in("segments")
     }
 
-    pub(super) fn active(&self) -> String {
+    pub(crate) fn active(&self) -> String {
         self.segments().last().unwrap().clone()
     }
 
-    pub(super) fn bytes(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
         self.disk.at_rest().read(name).unwrap()
     }
 
     /// Where each frame of a segment starts, and where the last one ends.
-    pub(super) fn frames(&self, name: &str) -> Vec<usize> {
+    pub(crate) fn frames(&self, name: &str) -> Vec<usize> {
         let bytes = self.bytes(name);
         let mut starts = vec![SEGMENT_HEAD_BYTES];
         while let Some(rest) =
@@ -118,13 +118,13 @@ impl Stage {
 }
 
 /// Appends so many batches, each synced, of one or two events.
-pub(super) fn fill(store: &Store, batches: usize) {
+pub(crate) fn fill(store: &Store, batches: usize) {
     for number in 0..batches {
         store.append(batch(number), Append::synced()).unwrap();
     }
 }
 
-pub(super) fn batch(number: usize) -> Batch {
+pub(crate) fn batch(number: usize) -> Batch {
     let draft = |part: usize| {
         Draft::new(("scope", format!("entity-{}", number % 3)), "thing.done")
             .bytes(vec![number as u8; 30 + part])
@@ -133,12 +133,12 @@ pub(super) fn batch(number: usize) -> Batch {
     if number.is_multiple_of(3) { Batch::from(vec![draft(0), draft(1)]) } else { Batch::from(draft(0)) }
 }
 
-pub(super) fn one(entity: &'static str) -> Draft {
+pub(crate) fn one(entity: &'static str) -> Draft {
     Draft::new(("scope", entity), "thing.done").bytes(vec![7; 40])
 }
 
 /// All events, up to the first error.
-pub(super) fn history(store: &Store) -> Result<History> {
+pub(crate) fn history(store: &Store) -> Result<History> {
     let mut found = Vec::new();
     for event in store.read(&Query::ALL, Read::all())? {
         let event = event?;
@@ -149,7 +149,7 @@ pub(super) fn history(store: &Store) -> Result<History> {
 
 /// What came of damage to a store whose history is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// Everything is there.
     Same,
     /// The end is not, and the report says so.
@@ -161,7 +161,7 @@ pub(super) enum Outcome {
 }
 
 /// Opens a damaged store in every way and checks that nothing wrong is ever shown, and nothing silently gone.
-pub(super) fn outcome(stage: &Stage, intact: &[(u64, Hash)]) -> Outcome {
+pub(crate) fn outcome(stage: &Stage, intact: &[(u64, Hash)]) -> Outcome {
     let told = look(&stage.fork(), intact);
     let store = match stage.fork().try_open(Access::Write) {
         Ok(store) => store,
@@ -212,7 +212,7 @@ fn look(stage: &Stage, intact: &[(u64, Hash)]) -> bool {
 }
 
 /// A refusal says what, where, what was expected and found, and what to do.
-pub(super) fn assert_refusal(error: &Error) {
+pub(crate) fn assert_refusal(error: &Error) {
     assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
     assert!(matches!(error.place(), Some(Place::File { .. })), "{error}");
     assert!(error.evidence().is_some(), "{error}");
@@ -220,4 +220,4 @@ pub(super) fn assert_refusal(error: &Error) {
 }
 
 /// Long enough for any machine; nothing here waits for it to pass.
-pub(super) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);

@@ -1,0 +1,225 @@
+//! Subscriptions: every event of a query, those that are there and those to come, once and in order.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tidegate::{Append, Draft, Item, Options, Position, Store};
+//!
+//! let store = Store::in_memory(Options::default())?;
+//! let order = |kind: &'static str| Draft::new(("shop", "order-7"), kind);
+//! store.append(order("order.placed"), Append::default())?;
+//!
+//! let orders = store.subscribe(Item::new().kind("order.*"), Position::START);
+//! std::thread::scope(|scope| {
+//!     let reading = scope.spawn(|| {
+//!         orders.map(|event| Ok(event?.kind().to_owned())).collect::<tidegate::Result<Vec<_>>>()
+//!     });
+//!     store.append(order("order.paid"), Append::default())?;
+//!     store.close()?; // ends the subscription once it has delivered everything
+//!     assert_eq!(reading.join().unwrap()?, ["order.placed", "order.paid"]);
+//!     Ok::<(), tidegate::Error>(())
+//! })?;
+//! # Ok::<(), tidegate::Error>(())
+//! ```
+mod source;
+mod tap;
+#[cfg(feature = "futures")]
+mod stream;
+
+use std::fmt;
+use std::time::Duration;
+
+use tidegate_format::{Error, ErrorKind, Position, Result};
+use tidegate_segment::Event;
+
+pub(crate) use source::Source;
+pub use tap::Tap;
+
+use crate::published::Deadline;
+use crate::read::{Events, Query, Read};
+
+/// Every event of a query after a position: first those that are there, then those to come, each once and in
+/// order, as soon as they are visible. Nobody waits for a subscription, however slow it is; it holds a position,
+/// and no events.
+///
+/// As an iterator it blocks until there is a further event, and ends when the store is closed and everything
+/// was delivered. Where the writer ended otherwise, its error comes last.
+///
+/// What was appended with [`Buffered`](crate::Durability::Buffered) durability is visible before it is durable.
+pub struct Subscription {
+    source: Source,
+    query: Query,
+    /// Everything up to here was delivered or is not selected.
+    position: Position,
+    /// The rest of a view.
+    events: Option<Events>,
+    /// An event that was found, and belongs to the next batch.
+    found: Option<Event>,
+    /// Whether the end was told.
+    ended: bool,
+}
+
+/// What a look for the next event finds.
+enum Look {
+    Found(Event),
+    /// Nothing after the position, so far.
+    Nothing,
+    Ended,
+}
+
+impl Subscription {
+    pub(crate) fn new(source: Source, query: Query, after: Position) -> Self {
+        Self { source, query, position: after, events: None, found: None, ended: false }
+    }
+
+    /// The query it is about.
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// How far it got: every event of the query up to here was delivered. Another subscription after this
+    /// position goes on where this one is.
+    pub fn reached(&self) -> Position {
+        match &self.found {
+            Some(event) => event.position().before(),
+            None => self.position,
+        }
+    }
+
+    /// The next event, if it comes in time; nothing once the store was closed and everything was delivered.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut) when `time` is over, and it can be asked again. Those of reading, and
+    /// [`Ended`](ErrorKind::Ended) when the writer did not end in good order; then it has ended too.
+    pub fn next_within(&mut self, time: Duration) -> Result<Option<Event>> {
+        let deadline = self.source.deadline(time);
+        self.next_by(Some(&deadline))
+    }
+
+    /// The next event that is there already.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`next_within`](Self::next_within).
+    pub fn next_now(&mut self) -> Result<Option<Event>> {
+        match self.look()? {
+            Look::Found(event) => Ok(Some(event)),
+            Look::Nothing | Look::Ended => Ok(None),
+        }
+    }
+
+    /// The next events that were appended as one batch, as far as the query selects them: never a part of
+    /// what is there of a batch. Like [`next_within`](Self::next_within) it returns none at the end.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`next_within`](Self::next_within).
+    pub fn next_batch(&mut self, time: Duration) -> Result<Vec<Event>> {
+        let Some(first) = self.next_within(time)? else { return Ok(Vec::new()) };
+        let mut batch = vec![first];
+        // A batch becomes visible as a whole, so the rest of it is in the same view.
+        while let Some(events) = &mut self.events
+            && let Some(event) = events.next().transpose().inspect_err(|_| self.ended = true)?
+        {
+            let last = batch.last().expect("it has a first");
+            if !same_batch(events.view(), last, &event)? {
+                self.found = Some(event);
+                break;
+            }
+            self.position = event.position();
+            batch.push(event);
+        }
+        Ok(batch)
+    }
+
+    /// From now on only the newest events, in bounded memory: see [`Tap`].
+    pub fn lossy(self, capacity: usize) -> Tap {
+        Tap::new(self, capacity)
+    }
+
+    fn next_by(&mut self, deadline: Option<&Deadline>) -> Result<Option<Event>> {
+        loop {
+            match self.look()? {
+                Look::Found(event) => return Ok(Some(event)),
+                Look::Ended => return Ok(None),
+                Look::Nothing => {
+                    if !self.source.wait(self.position, deadline)? {
+                        let message =
+                            format!("no further event came in time after position {}", self.position);
+                        return Err(Error::new(ErrorKind::TimedOut, message));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks for the next event without waiting. After an error there is none.
+    fn look(&mut self) -> Result<Look> {
+        if self.ended {
+            return Ok(Look::Ended);
+        }
+        let look = self.look_on();
+        self.ended |= !matches!(look, Ok(Look::Found(_) | Look::Nothing));
+        look
+    }
+
+    fn look_on(&mut self) -> Result<Look> {
+        if let Some(event) = self.found.take() {
+            self.position = event.position();
+            return Ok(Look::Found(event));
+        }
+        loop {
+            if let Some(events) = &mut self.events {
+                if let Some(event) = events.next().transpose()? {
+                    self.position = event.position();
+                    return Ok(Look::Found(event));
+                }
+                self.position = self.position.max(events.view().head());
+                self.events = None;
+            }
+            let (view, ended) = self.source.now()?;
+            if view.head() > self.position {
+                self.events = Some(view.read(&self.query, Read::after(self.position)));
+                continue;
+            }
+            return match ended {
+                None => Ok(Look::Nothing),
+                Some(ended) => ended.map(|()| Look::Ended),
+            };
+        }
+    }
+}
+
+/// Whether two events of a view, in this order, belong to one batch.
+fn same_batch(view: &crate::View, first: &Event, later: &Event) -> Result<bool> {
+    let mut event = first.clone();
+    while !event.record().ends_batch() {
+        let next = event.position().next();
+        if next == later.position() {
+            return Ok(true);
+        }
+        match view.at(next)? {
+            Some(between) => event = between,
+            None => return Ok(false),
+        }
+    }
+    Ok(false)
+}
+
+impl Iterator for Subscription {
+    type Item = Result<Event>;
+
+    fn next(&mut self) -> Option<Result<Event>> {
+        self.next_by(None).transpose()
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("query", &self.query)
+            .field("reached", &self.reached())
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}

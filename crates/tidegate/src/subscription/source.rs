@@ -1,0 +1,78 @@
+//! Where a subscription looks: what this process publishes, or what another one makes durable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_disk::Clock;
+use tidegate_format::{Position, Result};
+
+use crate::edge::Follower;
+use crate::published::{Deadline, Published};
+use crate::read::View;
+
+/// How often a reader process looks for what another process wrote.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// The log as it grows.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    published: Arc<Published>,
+    /// For a store opened for reading only.
+    follower: Option<Arc<Follower>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Source {
+    pub(crate) fn new(
+        published: Arc<Published>,
+        follower: Option<Arc<Follower>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { published, follower, clock }
+    }
+
+    /// So much from now.
+    pub(crate) fn deadline(&self, time: Duration) -> Deadline {
+        Deadline::after(&self.clock, time)
+    }
+
+    /// The log as it is now, and how the writer has ended, if it has: nothing follows what the view shows then.
+    pub(crate) fn now(&self) -> Result<(View, Option<Result<()>>)> {
+        if let Some(follower) = &self.follower {
+            follower.refresh()?;
+        }
+        // Asked first: what became visible before the end is in the view.
+        let ended = self.published.ending();
+        Ok((View::of(&self.published), ended))
+    }
+
+    /// Waits until an event after this position is visible or the writer has ended; says whether that came
+    /// before the deadline.
+    pub(crate) fn wait(&self, after: Position, deadline: Option<&Deadline>) -> Result<bool> {
+        let seen = |published: &Published| published.visible() > after || published.ended().is_some();
+        let Some(follower) = &self.follower else { return Ok(self.published.wait(deadline, seen)) };
+        // Nothing tells a process of another one's writes, so it has to look.
+        loop {
+            follower.refresh()?;
+            let left = deadline.map_or(LOOK_EVERY, |deadline| deadline.left().min(LOOK_EVERY));
+            if self.published.wait(Some(&self.deadline(left)), seen) {
+                return Ok(true);
+            }
+            if deadline.is_some_and(Deadline::is_over) {
+                return Ok(false);
+            }
+        }
+    }
+
+    #[cfg(feature = "futures")]
+    /// Has a task woken when an event after this position is visible or the writer has ended; says whether
+    /// that is so already.
+    pub(crate) fn wake(&self, after: Position, waker: &std::task::Waker) -> Result<bool> {
+        if self.follower.is_some() {
+            let message = "a store opened for reading only cannot wake a task; wait for it on a thread";
+            return Err(tidegate_format::Error::invalid(message));
+        }
+        self.published.register(waker);
+        Ok(self.published.visible() > after || self.published.ended().is_some())
+    }
+}

@@ -1,0 +1,74 @@
+//! Taps: the newest events, for those who would rather miss some than fall behind.
+
+use std::time::Duration;
+
+use tidegate_format::Result;
+use tidegate_segment::Event;
+
+use super::{Look, Subscription};
+use crate::read::Read;
+
+/// The newest events of a query. Where it falls behind by more events than its capacity it leaves out the oldest
+/// of them, and counts them. It holds no events, only a position.
+///
+/// As an iterator it blocks until there is a further event, and ends like a [`Subscription`].
+#[derive(Debug)]
+pub struct Tap {
+    subscription: Subscription,
+    capacity: u64,
+    dropped: u64,
+}
+
+impl Tap {
+    pub(super) fn new(subscription: Subscription, capacity: usize) -> Self {
+        Self { subscription, capacity: capacity.max(1) as u64, dropped: 0 }
+    }
+
+    /// How many events it left out so far.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The next event, if it comes in time; nothing once the store was closed and everything was delivered.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Subscription::next_within`].
+    pub fn next_within(&mut self, time: Duration) -> Result<Option<Event>> {
+        self.skip()?;
+        self.subscription.next_within(time)
+    }
+
+    /// Leaves out what is too much.
+    fn skip(&mut self) -> Result<()> {
+        let from = &mut self.subscription;
+        // What is visible now may be more than what the subscription has looked at.
+        let (view, _) = from.source.now()?;
+        let waiting = view.count(&from.query, Read::after(from.reached()))?;
+        let Some(excess) = waiting.checked_sub(self.capacity).filter(|excess| *excess > 0) else {
+            return Ok(());
+        };
+        let newest = Read { after: from.reached(), ..Read::backwards().limit(self.capacity as usize) };
+        let Some(oldest) = view.read(&from.query, newest).last().transpose()? else { return Ok(()) };
+        (from.events, from.found) = (None, None);
+        from.position = oldest.position().before();
+        self.dropped += excess;
+        Ok(())
+    }
+}
+
+impl Iterator for Tap {
+    type Item = Result<Event>;
+
+    fn next(&mut self) -> Option<Result<Event>> {
+        match self.skip().and_then(|()| self.subscription.look()) {
+            Ok(Look::Found(event)) => Some(Ok(event)),
+            Ok(Look::Ended) => None,
+            Ok(Look::Nothing) => self.subscription.next(),
+            Err(error) => {
+                self.subscription.ended = true;
+                Some(Err(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What a subscription delivers, and when it ends.
+
+mod ends_with_its_store;
+mod joined_at_any_moment;
+mod tasks_are_woken;
+mod whole_batches;
+mod with_losses;
+
+use std::time::Duration;
+
+use tidegate::{Draft, Event, Item, Options, Position, Query, Store};
+
+/// Longer than any wait that is to end by itself.
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(1);
+
+/// Segments so small that a few dozen events seal one.
+fn small() -> Options {
+    Options { segment_bytes: 4096, ..Options::default() }
+}
+
+fn store() -> Store {
+    Store::in_memory(small()).unwrap()
+}
+
+fn draft(kind: &'static str) -> Draft {
+    Draft::new(("s", "e"), kind)
+}
+
+fn kind(kind: &'static str) -> Query {
+    Item::new().kind(kind).into()
+}
+
+fn positions(events: impl IntoIterator<Item = Event>) -> Vec<Position> {
+    events.into_iter().map(|event| event.position()).collect()
+}
