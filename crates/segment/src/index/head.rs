@@ -9,7 +9,7 @@ use super::number::{malformed, u32_at, u64_at};
 use crate::term::Seed;
 
 /// The version of index files that this program writes, and the only one it reads.
-pub const INDEX_VERSION: u32 = 1;
+pub const INDEX_VERSION: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"\xf7TGidx\r\n";
 const VERSION: usize = 8;
