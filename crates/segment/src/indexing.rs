@@ -1,4 +1,5 @@
-//! Index files: built from a sealed segment, put in place, and believed only when they belong to it.
+//! Index files: built from a sealed segment, put in place, and believed only when they belong to it; and
+//! rosters, which are made of the index files of many segments.
 //!
 //! Invariants:
 //!
@@ -8,11 +9,11 @@
 
 use std::sync::Arc;
 
-use tidegate_disk::{Block, Disk, File, Mode};
+use tidegate_disk::{Block, Disk, Mode};
 use tidegate_format::{Error, ErrorKind, Position, Result, parse_segment_name};
 
 use crate::active::LEFTOVER;
-use crate::index::{self, FileIndex};
+use crate::index::{self, FileIndex, Roster};
 use crate::lookup::Lookup;
 use crate::records::Records;
 use crate::segment::Segment;
@@ -45,13 +46,7 @@ impl Segment {
 
     fn open_index(&self, disk: &dyn Disk, map: bool) -> Result<FileIndex> {
         let name = index_path(self.first());
-        let at = |cause| {
-            Error::new(ErrorKind::Io, "the index file cannot be read").in_file(&name, None).because(cause)
-        };
-        let file = disk.open(&name, Mode::Read).map_err(at)?;
-        let length = file.length().map_err(at)?;
-        let block = if map { file.map(length).map_err(at)? } else { read_whole(&*file, length)? };
-        let index = FileIndex::open(block, self.head(), self.tail().0, self.seed());
+        let index = FileIndex::open(read_whole(disk, &name, map)?, self.head(), self.tail().0, self.seed());
         let index = index.map_err(|error| error.in_file(&name, None))?;
         self.check_end(u64::from(index.count()))?;
         Ok(index)
@@ -72,25 +67,7 @@ impl Segment {
     /// Keeps a built index as its file and takes it into use.
     pub fn keep_index(&self, disk: &dyn Disk, built: &[u8], map: bool) -> Result<()> {
         let name = index_path(self.first());
-        let beside = format!("{name}{LEFTOVER}");
-        let at = |cause| failed(&beside, cause);
-        disk.create_folder(INDEX).map_err(at)?;
-        match disk.remove(&beside) {
-            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(at(cause)),
-            _ => {}
-        }
-        let placed = (|| {
-            let file = disk.open(&beside, Mode::CreateNew).map_err(at)?;
-            file.write_all_at(built, 0).map_err(at)?;
-            file.sync().map_err(at)?;
-            disk.rename(&beside, &name).map_err(at)?;
-            disk.sync_folder(INDEX).map_err(at)
-        })();
-        if placed.is_err() {
-            // Best effort: whoever opens the store next removes leftovers.
-            let _ = disk.remove(&beside);
-        }
-        placed?;
+        put_in_place(disk, &name, |write| write(built, 0))?;
         self.load_index(disk, map)
     }
 
@@ -102,15 +79,97 @@ impl Segment {
     }
 }
 
-/// The file's bytes on the heap, where there is room for them.
-fn read_whole(file: &dyn File, length: u64) -> Result<Block> {
+/// The name within the store of the roster of the segments of which the first starts at `first`.
+pub fn roster_path(first: Position) -> String {
+    format!("{INDEX}/{:020}.roster", first.0)
+}
+
+/// The first position in the name of a roster; nothing for any other name.
+pub fn parse_roster_name(name: &str) -> Option<Position> {
+    parse_segment_name(&format!("{}.seg", name.strip_suffix(".roster")?))
+}
+
+/// The roster of the first of these segments, if it is there, can be read and belongs to them. They are sealed and
+/// follow each other, and there is one at least.
+pub fn load_roster(disk: &dyn Disk, segments: &[Arc<Segment>], map: bool) -> Result<Roster> {
+    let name = roster_path(segments[0].first());
+    let roster = Roster::open(read_whole(disk, &name, map)?, &owners(segments));
+    roster.map_err(|error| error.in_file(&name, None))
+}
+
+/// Makes the roster of these segments, keeps it as its file, and opens that. They are indexed and follow each
+/// other, and there is one at least. One whose index file turns out to be damaged is an error, and needs its index
+/// built anew first.
+pub fn keep_roster(disk: &dyn Disk, segments: &[Arc<Segment>], map: bool) -> Result<Roster> {
+    let (lookups, owners): (Vec<_>, _) =
+        (segments.iter().map(|one| one.lookup()).collect(), owners(segments));
+    let filters = segments.iter().zip(&lookups).map(|(segment, lookup)| match &**lookup {
+        Lookup::File(index) => index.filter().or_else(|error| {
+            segment.index_in_memory()?;
+            Err(error.in_file(&index_path(segment.first()), None))
+        }),
+        Lookup::Live(_) => {
+            let error = Error::damaged("the index file is missing", "an index", "none");
+            Err(error.in_file(&index_path(segment.first()), None))
+        }
+    });
+    let filters: Vec<&[u8]> = filters.collect::<Result<_>>()?;
+    let name = roster_path(segments[0].first());
+    put_in_place(disk, &name, |write| index::write_roster(&filters, &owners, write))?;
+    load_roster(disk, segments, map)
+}
+
+/// What tells each segment from all others, of this store and of every other one.
+fn owners(segments: &[Arc<Segment>]) -> Vec<u64> {
+    let owner = |segment: &Arc<Segment>| {
+        let bytes = [&segment.head().encode()[..], &segment.tail().0.to_le_bytes()].concat();
+        segment.seed().hash(&bytes) as u64
+    };
+    segments.iter().map(owner).collect()
+}
+
+/// The bytes of a file in the folder of the index files, on the heap where they are not to be mapped.
+fn read_whole(disk: &dyn Disk, name: &str, map: bool) -> Result<Block> {
+    let at =
+        |cause| Error::new(ErrorKind::Io, "the index file cannot be read").in_file(name, None).because(cause);
+    let file = disk.open(name, Mode::Read).map_err(at)?;
+    let length = file.length().map_err(at)?;
+    if map {
+        return file.map(length).map_err(at);
+    }
     let mut bytes = Vec::new();
     let room = bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX));
     room.map_err(|cause| Error::new(ErrorKind::Io, "the index file does not fit memory").because(cause))?;
     bytes.resize(length as usize, 0);
-    let filled = read_full(file, &mut bytes, 0)?;
+    let filled = read_full(&*file, &mut bytes, 0)?;
     bytes.truncate(filled);
     Ok(bytes.into())
+}
+
+/// Puts bytes at a byte of a file.
+type Write<'a> = dyn FnMut(&[u8], u64) -> Result<()> + 'a;
+
+/// Puts a file into the folder of the index files, durable, name and all, once `fill` has filled it. Keeps N1.
+fn put_in_place(disk: &dyn Disk, name: &str, fill: impl FnOnce(&mut Write<'_>) -> Result<()>) -> Result<()> {
+    let beside = format!("{name}{LEFTOVER}");
+    let at = |cause| failed(&beside, cause);
+    disk.create_folder(INDEX).map_err(at)?;
+    match disk.remove(&beside) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(at(cause)),
+        _ => {}
+    }
+    let placed = (|| {
+        let file = disk.open(&beside, Mode::CreateNew).map_err(at)?;
+        fill(&mut |bytes, offset| file.write_all_at(bytes, offset).map_err(at))?;
+        file.sync().map_err(at)?;
+        disk.rename(&beside, name).map_err(at)?;
+        disk.sync_folder(INDEX).map_err(at)
+    })();
+    if placed.is_err() {
+        // Best effort: whoever opens the store next removes leftovers.
+        let _ = disk.remove(&beside);
+    }
+    placed
 }
 
 fn failed(name: &str, cause: std::io::Error) -> Error {

@@ -18,9 +18,11 @@ mod graph;
 pub use active::{Active, LEFTOVER, sync};
 pub use event::Event;
 pub use graph::Lineage;
-pub use indexing::{INDEX, index_path, parse_index_name};
+pub use indexing::{
+    INDEX, index_path, keep_roster, load_roster, parse_index_name, parse_roster_name, roster_path,
+};
 pub use live::LiveIndex;
 pub use lookup::{Lookup, Postings};
 pub use segment::{SEGMENTS, Segment, Window, list, path};
-pub use term::{Field, Seed, Term, of_record};
+pub use term::{Field, Seed, Sought, SoughtId, Term, of_record};
 pub use walk::{Fault, Walk};

@@ -18,7 +18,7 @@ use crate::column::{Column32, Column64, Rows};
 use crate::lineage::{CauseBlock, LiveLineage};
 use crate::recent::Recent;
 use crate::table::{Filler, Table};
-use crate::term::{self, Field, Seed, Term};
+use crate::term::{self, Field, Seed, Sought, SoughtId, Term};
 
 /// Events of a term's first block; every later block is twice as large as the one before. The very first
 /// event of a term takes no block.
@@ -141,20 +141,25 @@ impl LiveIndex {
     }
 
     /// The event with this id.
-    pub fn find_id(&self, id: EventId) -> Option<u32> {
-        let wanted = halves(u128::from_le_bytes(id.0));
+    pub fn find_id(&self, sought: &SoughtId) -> Option<u32> {
+        let wanted = halves(u128::from_le_bytes(sought.id.0));
         let is = |event| [self.ids[0].get(event), self.ids[1].get(event)] == wanted;
         // Asked before the table, so that what is put there meanwhile is looked through nevertheless.
         let waiting = self.id_count.load(Ordering::Acquire);
-        let found = self.id_table.find(self.id_hash(id), is);
+        let found = self.id_table.find(sought.hash, is);
         found.or_else(|| (waiting..self.count()).find(|event| is(*event)))
     }
 
     /// The events of a term.
-    pub fn find(self: &Arc<Self>, term: &Term) -> Option<LivePostings> {
-        let hash = self.seed.hash(term.as_bytes());
+    pub fn find(self: &Arc<Self>, sought: &Sought) -> Option<LivePostings> {
+        let hash = sought.hash;
         let number = self.term_table.find(hash as u64, |number| self.is_term(number, hash))?;
         Some(self.postings(number))
+    }
+
+    /// The events that have the event at this position as a cause.
+    pub(crate) fn effects(self: &Arc<Self>, cause: Position) -> Option<LivePostings> {
+        self.find(&self.seed.seek(Term::cause(cause)))
     }
 
     /// Calls `each` with the text and the postings of every term of a text field (scope, entity, kind or
@@ -443,7 +448,8 @@ mod tests {
     /// keeps M2
     #[test]
     fn postings_agree_with_a_plain_list() {
-        let index = Arc::new(LiveIndex::new(Seed(1, 2)));
+        let seed = Seed(1, 2);
+        let index = Arc::new(LiveIndex::new(seed));
         let mut plain = vec![Vec::new(); 7];
         for event in 0..3000 {
             let entity = (event * event + event / 3) % 7;
@@ -452,7 +458,7 @@ mod tests {
         }
         for (entity, events) in plain.iter().enumerate() {
             let term = Term::new(Field::Entity, format!("e{entity}").as_bytes());
-            let found = index.find(&term).map_or(Vec::new(), |postings| {
+            let found = index.find(&seed.seek(term)).map_or(Vec::new(), |postings| {
                 (0..3000).for_each(|event| {
                     assert_eq!(postings.rank(event) as usize, events.partition_point(|e| *e < event));
                 });
@@ -460,13 +466,14 @@ mod tests {
             });
             assert_eq!(&found, events, "entity {entity}");
         }
-        let tagged = index.find(&Term::new(Field::Tag, b"t")).expect("every event has it");
+        let tagged = index.find(&seed.seek(Term::new(Field::Tag, b"t"))).expect("every event has it");
         assert_eq!(tagged.count(), 3000);
-        assert!(index.find(&Term::new(Field::Tag, b"u")).is_none());
+        assert!(index.find(&seed.seek(Term::new(Field::Tag, b"u"))).is_none());
+        let find = |id: u32| index.find_id(&seed.seek_id(EventId(u128::from(id).to_be_bytes())));
         for event in [0, 63, 64, 2943, 2944, 2999] {
-            assert_eq!(index.find_id(EventId(u128::from(event).to_be_bytes())), Some(event));
+            assert_eq!(find(event), Some(event));
         }
-        assert_eq!(index.find_id(EventId(3000u128.to_be_bytes())), None);
+        assert_eq!(find(3000), None);
         assert_eq!(index.offset(77), 770);
     }
 

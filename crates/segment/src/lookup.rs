@@ -7,7 +7,7 @@ use tidegate_format::{Position, Result};
 use crate::index::{self, FileIndex};
 use crate::lineage::CauseBlock;
 use crate::live::{LiveIndex, LivePostings};
-use crate::term::{Field, Seed, Term};
+use crate::term::{Field, Sought};
 
 /// What finds the events of a segment.
 #[derive(Clone, Debug)]
@@ -38,14 +38,14 @@ impl Lookup {
     }
 
     /// The events of a term.
-    pub fn find(&self, term: &Term, seed: Seed) -> Result<Option<Postings>> {
+    pub fn find(&self, sought: &Sought) -> Result<Option<Postings>> {
         match self {
-            Self::Live(index) => Ok(index.find(term).map(Postings::Live)),
+            Self::Live(index) => Ok(index.find(sought).map(Postings::Live)),
             Self::File(index) => {
-                if !index.may_hold(seed.hash(term.as_bytes()) as u64)? {
+                if !index.may_hold(sought.hash as u64)? {
                     return Ok(None);
                 }
-                Ok(index.find(term)?.map(Postings::File))
+                Ok(index.find(&sought.term)?.map(Postings::File))
             }
         }
     }
@@ -72,7 +72,7 @@ impl Lookup {
     /// The events of this segment that have the event at this position as a cause.
     pub fn effects(&self, cause: Position) -> Result<Option<Postings>> {
         match self {
-            Self::Live(index) => Ok(index.find(&Term::cause(cause)).map(Postings::Live)),
+            Self::Live(index) => Ok(index.effects(cause).map(Postings::Live)),
             Self::File(index) => Ok(index.effects(cause)?.map(Postings::File)),
         }
     }
@@ -81,7 +81,7 @@ impl Lookup {
     pub fn each_effect(&self, cause: Position, end: u32, each: impl FnMut(u32)) -> Result<()> {
         match self {
             Self::Live(index) => {
-                if let Some(postings) = index.find(&Term::cause(cause)) {
+                if let Some(postings) = index.effects(cause) {
                     Postings::Live(postings).each_before(end, each);
                 }
                 Ok(())

@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tidegate_disk::{Block, Disk, File, Mode};
 use tidegate_format::{
-    Coordinate, Error, ErrorKind, EventId, FrameHead, Offset, Position, Record, Result, SEGMENT_HEAD_BYTES,
+    Coordinate, Error, ErrorKind, FrameHead, Offset, Position, Record, Result, SEGMENT_HEAD_BYTES,
     SegmentHead, parse_segment_name, segment_name,
 };
 
@@ -20,7 +20,7 @@ use crate::event::Event;
 use crate::live::LiveIndex;
 use crate::lookup::{Lookup, Postings};
 use crate::records::Records;
-use crate::term::{self, Field, Seed, Term};
+use crate::term::{self, Field, Seed, Sought, SoughtId};
 use crate::walk::{Fault, Walk, read_full};
 
 /// The folder of the segments.
@@ -223,18 +223,17 @@ impl Segment {
     }
 
     /// The event with this id, whether it is visible or not.
-    pub fn find_id(&self, id: EventId) -> Result<Option<u32>> {
+    pub fn find_id(&self, sought: &SoughtId) -> Result<Option<u32>> {
         self.ask(|lookup| match lookup {
-            Lookup::Live(index) => Ok(index.find_id(id)),
+            Lookup::Live(index) => Ok(index.find_id(sought)),
             Lookup::File(index) => {
-                let hash = self.seed.hash(&id.0) as u64;
-                if !index.may_hold(hash)? {
+                if !index.may_hold(sought.hash)? {
                     return Ok(None);
                 }
-                for event in index.id_candidates(hash)? {
+                for event in index.id_candidates(sought.hash)? {
                     let start = index.offset(event)?;
                     let found = self.read(start, self.end_of(lookup, event)?, &mut Window::default());
-                    if found.map_err(|error| self.in_place(error, start))?.id() == id {
+                    if found.map_err(|error| self.in_place(error, start))?.id() == sought.id {
                         return Ok(Some(event));
                     }
                 }
@@ -244,8 +243,8 @@ impl Segment {
     }
 
     /// The events of a term, visible or not.
-    pub fn find(&self, term: &Term) -> Result<Option<Postings>> {
-        self.ask(|lookup| lookup.find(term, self.seed))
+    pub fn find(&self, sought: &Sought) -> Result<Option<Postings>> {
+        self.ask(|lookup| lookup.find(sought))
     }
 
     /// The postings of every term of a text field (scope, entity, kind or tag) that starts with `prefix`.

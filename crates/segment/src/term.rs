@@ -163,6 +163,24 @@ pub(crate) fn of_record_in(bytes: &mut Vec<u8>, record: &Record<'_>, mut each: i
     }
 }
 
+/// A term that is looked for, with its hash: made once for all segments.
+#[derive(Clone, Debug)]
+pub struct Sought {
+    /// The term.
+    pub term: Term,
+    /// What the seed of the store makes of it.
+    pub hash: u128,
+}
+
+/// An id that is looked for, with its hash.
+#[derive(Clone, Copy, Debug)]
+pub struct SoughtId {
+    /// The id.
+    pub id: EventId,
+    /// The lower half of what the seed of the store makes of it.
+    pub hash: u64,
+}
+
 /// What terms and ids are hashed with in memory: 128 bits of SipHash-1-3 under a random key, wide enough
 /// to stand for the bytes, and out of reach for whoever chooses them.
 #[derive(Clone, Copy, Debug)]
@@ -175,5 +193,15 @@ impl Seed {
         let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
         hasher.write(bytes);
         hasher.finish128().as_u128()
+    }
+
+    /// A term to look for.
+    pub fn seek(self, term: Term) -> Sought {
+        Sought { hash: self.hash(term.as_bytes()), term }
+    }
+
+    /// An id to look for.
+    pub fn seek_id(self, id: EventId) -> SoughtId {
+        SoughtId { id, hash: self.hash(&id.0) as u64 }
     }
 }

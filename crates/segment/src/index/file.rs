@@ -82,6 +82,11 @@ impl FileIndex {
         filter::may_hold(self.section(Section::Filter)?, hash)
     }
 
+    /// The filter that answers that, as the specification has it.
+    pub fn filter(&self) -> Result<&[u8]> {
+        self.section(Section::Filter)
+    }
+
     /// The events that may have the id with this hash, the lower half of `seed.hash` of the id's bytes. Most
     /// often there is one or none; the caller compares their ids.
     pub fn id_candidates(&self, hash: u64) -> Result<impl Iterator<Item = u32> + Clone + '_> {

@@ -14,6 +14,7 @@
 //! * `terms`: the dictionary of terms
 //! * `graph`: causes and effects
 //! * `filter`: a quick "not here"
+//! * `roster`: the filters of many segments side by side
 //! * `head`: which segment a file belongs to, and where its sections lie
 //! * `build`: from records to a file
 //! * `file`: the file as its readers see it
@@ -31,6 +32,7 @@ mod terms;
 mod graph;
 
 mod filter;
+mod roster;
 
 mod head;
 
@@ -48,3 +50,4 @@ pub use file::FileIndex;
 pub use graph::Parents;
 pub use head::INDEX_VERSION;
 pub use postings::{Events, Postings};
+pub use roster::{ROSTER_SEGMENTS_MAX, ROSTER_VERSION, Roster, write_roster};

@@ -15,9 +15,10 @@ use tidegate_segment::{Seed, Segment, Walk};
 use super::identity::{self, io, salvage, seed};
 use super::indexer::Indexer;
 use super::open::check_expected;
+use super::rosters;
 use super::sealed::{check_store, load_sealed, missing};
 use super::watermark::WatermarkFile;
-use crate::published::Published;
+use crate::published::{Log, Published};
 use crate::report::OpenReport;
 use crate::settings::Options;
 use crate::sync::Mutex;
@@ -69,7 +70,8 @@ impl Follower {
         let head = newest.next().before();
         check_expected(options, head)?;
         (report.head, report.segments) = (head, segments.len());
-        let published = Arc::new(Published::new(segments, head, head));
+        let rosters = rosters::load(disk, &segments[..segments.len() - 1], options.map);
+        let published = Arc::new(Published::new(Log { segments, rosters }, head, head));
         let identity = identity_of(&newest)?;
         let newest = Newest { identity, segment: newest, sequence: None, waiting: Vec::new() };
         let follower = Self {
@@ -108,6 +110,7 @@ impl Follower {
         self.catch_up(&mut newest, &watermark)?;
         newest.sequence = Some(watermark.sequence);
         self.take_up_indexes(&mut newest);
+        rosters::follow(&*self.world.disk, &self.published, self.map);
         Ok(())
     }
 
@@ -158,12 +161,12 @@ impl Follower {
 
     fn put_newest(&self, newest: &mut Newest, segment: Segment, identity: Identity, instead: bool) {
         let segment = Arc::new(segment);
-        let mut segments = self.published.log().0.clone();
-        if instead {
-            segments.pop();
-        }
-        segments.push(Arc::clone(&segment));
-        self.published.set_log(segments);
+        self.published.change_log(|log| {
+            if instead {
+                log.segments.pop();
+            }
+            log.segments.push(Arc::clone(&segment));
+        });
         (newest.segment, newest.identity) = (segment, identity);
     }
 

@@ -13,6 +13,7 @@ use tidegate_format::{Error, ErrorKind, Result};
 use tidegate_segment::{Lineage, Segment, index_path};
 
 use super::identity::salvage;
+use super::rosters;
 use crate::published::{Log, Published};
 use crate::sync::Mutex;
 
@@ -28,33 +29,48 @@ pub(crate) struct Indexer {
     /// Whether index files can be kept.
     keep: bool,
     working: Mutex<()>,
+    rostering: Mutex<()>,
 }
 
 impl Indexer {
     pub(crate) fn new(world: World, map: bool, keep: bool) -> Self {
-        Self { world, map, keep, working: Mutex::new(()) }
+        Self { world, map, keep, working: Mutex::new(()), rostering: Mutex::new(()) }
     }
 
-    /// Indexes every sealed segment that waits for it. A segment that is damaged itself is an error.
+    /// Indexes every sealed segment that waits for it, and makes the rosters that are wanting. A segment that
+    /// is damaged itself is an error.
     pub(crate) fn run(&self, published: &Published) -> Result<usize> {
-        let mut count = 0;
-        while self.step(&published.log(), true)? {
-            count += 1;
+        let (mut count, mut repaired) = (0, false);
+        loop {
+            while self.step(&published.log(), true)? {
+                count += 1;
+            }
+            let _rostering = self.rostering.lock();
+            match rosters::make(&*self.world.disk, published, self.map) {
+                Ok(true) => {}
+                Ok(false) => return Ok(count),
+                // An index file turned out to be damaged: it is built anew, once.
+                Err(error) if error.kind() == ErrorKind::Damaged && !repaired => repaired = true,
+                Err(error) => {
+                    // It can be made at any later time; the answers are the same.
+                    tracing::warn!(%error, "a roster was not made");
+                    return Ok(count);
+                }
+            }
         }
-        Ok(count)
     }
 
     /// Takes part of the work if the writer has run too far ahead.
     pub(crate) fn keep_up(&self, published: &Published) -> Result<()> {
         let log = published.log();
-        let (_, sealed) = log.0.split_last().map_or((None, &[][..]), |(last, sealed)| (Some(last), sealed));
-        let waiting = sealed.iter().rev().take_while(|segment| !segment.is_indexed()).count();
+        let sealed = log.segments.len().saturating_sub(1);
+        let waiting = log.segments[..sealed].iter().rev().take_while(|segment| !segment.is_indexed()).count();
         if waiting >= WAITING_MAX { self.step(&log, true).map(|_| ()) } else { Ok(()) }
     }
 
     /// Indexes these segments before they are published, all of them sealed, and says how many had to be.
     pub(crate) fn prepare(&self, segments: &[Arc<Segment>]) -> Result<usize> {
-        let log = Log(segments.to_vec());
+        let log = Log { segments: segments.to_vec(), rosters: Vec::new() };
         let mut count = 0;
         while self.step(&log, false)? {
             count += 1;
@@ -66,24 +82,26 @@ impl Indexer {
     pub(crate) fn rebuild(&self, published: &Published) -> Result<usize> {
         let _working = self.working.lock();
         let log = published.log();
-        let sealed = log.0.len().saturating_sub(1);
-        for segment in &log.0[..sealed] {
+        let sealed = log.segments.len().saturating_sub(1);
+        for segment in &log.segments[..sealed] {
             segment.keep_index(&*self.world.disk, &build(&log, segment)?, self.map)?;
         }
+        let _rostering = self.rostering.lock();
+        rosters::make_all(&*self.world.disk, published, self.map)?;
         Ok(sealed)
     }
 
     /// Indexes the first segment that waits for it; says whether there was one.
     fn step(&self, log: &Log, last_is_active: bool) -> Result<bool> {
         let _working = self.working.lock();
-        let sealed = log.0.len() - usize::from(last_is_active && !log.0.is_empty());
+        let sealed = log.segments.len() - usize::from(last_is_active && !log.segments.is_empty());
         // A damaged index of an earlier segment shows while a later one is built, and is then first in turn.
         for _ in 0..=sealed {
-            let waiting = log.0[..sealed].iter().find(|segment| !segment.is_indexed());
+            let waiting = log.segments[..sealed].iter().find(|segment| !segment.is_indexed());
             let Some(segment) = waiting else { return Ok(false) };
             match self.index(log, segment) {
                 Err(error) if error.kind() == ErrorKind::Damaged => {
-                    let first = log.0[..sealed].iter().find(|segment| !segment.is_indexed());
+                    let first = log.segments[..sealed].iter().find(|segment| !segment.is_indexed());
                     if first.is_none_or(|first| Arc::ptr_eq(first, segment)) {
                         return Err(salvage(error));
                     }

@@ -81,9 +81,7 @@ impl LocalEdge {
         };
         let active = Active::create(&*self.world.disk, head, self.seed)?;
         old.seal(&head, self.map)?;
-        let mut segments = self.published.log().0.clone();
-        segments.push(Arc::clone(active.segment()));
-        self.published.set_log(segments);
+        self.published.change_log(|log| log.segments.push(Arc::clone(active.segment())));
         self.published.set_sealed(true);
         self.active = active;
         Ok(())

@@ -2,6 +2,7 @@
 mod seam;
 mod watermark;
 mod identity;
+mod rosters;
 mod indexer;
 mod sealed;
 mod local;

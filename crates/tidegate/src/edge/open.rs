@@ -12,14 +12,17 @@ use tidegate_disk::{Lock, Mode, World};
 use tidegate_format::{
     Error, ErrorKind, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark,
 };
-use tidegate_segment::{Active, Fault, INDEX, LEFTOVER, SEGMENTS, Seed, Segment, parse_index_name};
+use tidegate_segment::{
+    Active, Fault, INDEX, LEFTOVER, SEGMENTS, Seed, Segment, parse_index_name, parse_roster_name,
+};
 
 use super::identity::{self, io, salvage, seed};
 use super::indexer::Indexer;
 use super::local::{LocalEdge, Syncs};
+use super::rosters;
 use super::sealed::{check_store, load_sealed, missing};
 use super::watermark::WatermarkFile;
-use crate::published::Published;
+use crate::published::{Log, Published};
 use crate::report::OpenReport;
 use crate::settings::{Access, Options};
 
@@ -53,6 +56,7 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
     let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
     let known = tail.durable;
     let active = opening.activate(tail, epoch)?;
+    let rosters = rosters::load(&*world.disk, &segments, options.map);
     let durable = active.segment().next().before();
     if !known {
         tell_durable(&mut watermark_file, active.segment(), &store, epoch);
@@ -61,7 +65,8 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
     report.head = durable;
     report.segments = segments.len();
     let time = last_time(&segments)?;
-    let published = Arc::new(Published::new(segments, durable, durable));
+    let published = Arc::new(Published::new(Log { segments, rosters }, durable, durable));
+    published.set_sealed(rosters::are_wanting(&published.log()));
     let indexer = Arc::new(indexer);
     let edge = LocalEdge {
         world: world.clone(),
@@ -149,6 +154,7 @@ fn remove_leftovers(world: &World, report: &mut OpenReport) -> Result<()> {
                 name == identity::STORE
                     || tidegate_format::parse_segment_name(name).is_some()
                     || parse_index_name(name).is_some()
+                    || parse_roster_name(name).is_some()
             });
             if ours {
                 let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };

@@ -1,12 +1,11 @@
 //! Positions: the answers of the graph, one by one as they are asked for.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use tidegate_format::{Position, Result};
 
 use super::ground::Ground;
-use crate::read::{Query, Set};
+use crate::read::{Plan, Query, Set};
 
 /// Finds the next event of an answer.
 pub(super) trait Step: fmt::Debug + Send {
@@ -71,6 +70,8 @@ impl Iterator for Positions {
 #[derive(Debug)]
 pub(super) struct Filter {
     query: Query,
+    /// The query as it is put to segments, once any is asked.
+    plan: Option<Plan>,
     /// The segment that was asked last, and what the query selects in it.
     segment: Option<(usize, Set)>,
     /// Events next to each other of which the query selects none.
@@ -81,7 +82,7 @@ pub(super) struct Filter {
 
 impl Filter {
     pub(super) fn new(query: Query) -> Self {
-        Self { query, segment: None, gap: 0..0, hit: None }
+        Self { query, plan: None, segment: None, gap: 0..0, hit: None }
     }
 
     pub(super) fn selects(&mut self, event: Position, ground: &mut Ground, backwards: bool) -> Result<bool> {
@@ -91,12 +92,11 @@ impl Filter {
             _ => {
                 let Some((segment, _)) = ground.segment(at) else { return Ok(false) };
                 (self.gap, self.hit) = (0..0, None);
-                if self.segment.is_none()
-                    && let Cow::Owned(query) = ground.view().resolved(&self.query)?
-                {
-                    self.query = query;
-                }
-                let set = Set::of(&self.query, segment)?;
+                let plan = match &mut self.plan {
+                    Some(plan) => plan,
+                    plan => plan.insert(ground.view().plan(&self.query)?),
+                };
+                let set = plan.set(segment)?;
                 &self.segment.insert((at, set)).1
             }
         };

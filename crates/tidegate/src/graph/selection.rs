@@ -7,7 +7,7 @@ use super::marks::Marks;
 use super::positions::{Filter, Step};
 use super::relation::Between;
 use super::walk::{Ancestors, Descendants};
-use crate::read::{Item, Query, Set};
+use crate::read::{Item, Query, Read};
 
 /// A part of the graph: which events are looked at.
 ///
@@ -111,11 +111,11 @@ impl From<Item> for Selection {
 }
 
 fn mark_query(query: &Query, ground: &Ground, marks: &mut Marks) -> Result<()> {
-    let query = &ground.view().resolved(query)?;
-    for (segment, count) in ground.view().segments() {
-        let set = Set::of(query, segment)?;
-        let next = |event: u32| set.next_from(event).filter(|event| *event < count);
-        let mut found = next(0);
+    let plan = ground.view().plan(query)?;
+    for (segment, from, to) in ground.view().parts(&plan, &Read::all()) {
+        let set = plan.set(segment)?;
+        let next = |event: u32| set.next_from(event).filter(|event| *event < to);
+        let mut found = next(from);
         while let Some(event) = found {
             marks.insert(segment.first().plus(u64::from(event)));
             found = next(event + 1);

@@ -6,11 +6,13 @@
 //! W2. A walk keeps a few bits an event, and only for pages of the log in which it found something.
 
 use tidegate_format::{Position, Result};
-use tidegate_segment::Postings;
+use tidegate_segment::index::Roster;
+use tidegate_segment::{Postings, Term};
 
 use super::ground::Ground;
 use super::marks::Marks;
 use super::positions::Step;
+use crate::published::Sieve;
 
 /// Asking an event for its effects costs as much as looking at the causes of so many events in a row.
 const LOOKUP_COST: u64 = 32;
@@ -59,6 +61,9 @@ impl Step for Ancestors {
 #[derive(Debug)]
 pub(super) struct Effects {
     event: Position,
+    /// The hash of the term of a cause, and the segments that may have it.
+    hash: u64,
+    sieve: Sieve,
     at: usize,
     /// The effects in the segment before `at`: where it starts, how many are visible, how many came.
     here: Option<(Position, Postings, u32, u32)>,
@@ -67,7 +72,8 @@ pub(super) struct Effects {
 impl Effects {
     pub(super) fn of(event: Position, ground: &mut Ground) -> Result<Self> {
         let (at, _) = ground.place(event)?;
-        Ok(Self { event, at, here: None })
+        let hash = ground.view().log().seed().seek(Term::cause(event)).hash as u64;
+        Ok(Self { event, hash, sieve: Sieve::default(), at, here: None })
     }
 }
 
@@ -81,11 +87,12 @@ impl Step for Effects {
                 *n += 1;
                 return Ok(Some(first.plus(u64::from(effect))));
             }
-            let Some((segment, _)) = ground.segment(self.at) else { return Ok(None) };
-            let first = segment.first();
-            let effects = ground.effects(self.event, self.at)?;
+            let (log, may_hold) = (ground.view().log(), |roster: &Roster| roster.may_hold(self.hash));
+            let Some(at) = self.sieve.find(log, self.at, false, may_hold) else { return Ok(None) };
+            let first = log.segments[at].first();
+            let effects = ground.effects(self.event, at)?;
             self.here = effects.map(|(postings, visible)| (first, postings, visible, 0));
-            self.at += 1;
+            self.at = at + 1;
         }
     }
 }

@@ -19,7 +19,7 @@ use tidegate_format::{
     Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Hash, Micros, Place, Placed, Position, Record, Result,
     StoreId, Version, record,
 };
-use tidegate_segment::Term;
+use tidegate_segment::{Sought, Term};
 
 use super::heads::{Head, Heads};
 use super::names::Names;
@@ -248,9 +248,10 @@ impl Committer {
     fn admit_id(&self, group: &Group, id: EventId, after: Position, footprint: bool) -> Result<()> {
         let mut found = group.given.get(&id).copied();
         let log = self.published.log();
-        for segment in log.0.iter().rev().take_while(|segment| segment.next().before() > after) {
+        let sought = log.seed().seek_id(id);
+        for segment in log.segments.iter().rev().take_while(|segment| segment.next().before() > after) {
             if found.is_none() {
-                found = segment.find_id(id)?.map(|event| segment.first().plus(u64::from(event)));
+                found = segment.find_id(&sought)?.map(|event| segment.first().plus(u64::from(event)));
             }
         }
         match found {
@@ -298,9 +299,9 @@ impl Committer {
         if let Some(head) = self.heads.get(stream) {
             return Ok(Some(head));
         }
-        let term = term();
-        for segment in self.published.log().0.iter().rev() {
-            let Some(postings) = segment.find(&term)? else { continue };
+        let sought = Sought { term: term(), hash: stream };
+        for (_, segment) in self.published.log().newest_first(stream as u64) {
+            let Some(postings) = segment.find(&sought)? else { continue };
             let Some(last) = postings.get(postings.count() - 1) else { continue };
             let event = segment.event(last)?;
             let (version, position) = (event.version(), event.position());

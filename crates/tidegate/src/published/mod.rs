@@ -1,8 +1,10 @@
 //! What the writer publishes, and waiting for it.
 mod deadline;
 mod frontier;
+mod log;
 mod state;
 
 pub(crate) use deadline::Deadline;
 pub use frontier::Frontier;
-pub(crate) use state::{Log, Published};
+pub(crate) use log::{Log, STRETCH, Sieve};
+pub(crate) use state::Published;

@@ -11,24 +11,12 @@ use std::task::Waker;
 
 use arc_swap::ArcSwap;
 use tidegate_format::{Error, Position, Result};
-use tidegate_segment::Segment;
 
 use super::deadline::Deadline;
 use super::frontier::Frontier;
+use super::log::Log;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex};
-
-/// The segments of the log, in order; the last one is active.
-#[derive(Debug)]
-pub(crate) struct Log(pub(crate) Vec<Arc<Segment>>);
-
-impl Log {
-    /// The segment that holds a position, and its place in the list; nothing before the first.
-    pub(crate) fn locate(&self, position: Position) -> Option<(usize, &Arc<Segment>)> {
-        let at = self.0.partition_point(|segment| segment.first() <= position).checked_sub(1)?;
-        Some((at, &self.0[at]))
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Published {
@@ -56,9 +44,9 @@ struct Ending {
 }
 
 impl Published {
-    pub(crate) fn new(segments: Vec<Arc<Segment>>, durable: Position, visible: Position) -> Self {
+    pub(crate) fn new(log: Log, durable: Position, visible: Position) -> Self {
         Self {
-            log: ArcSwap::from_pointee(Log(segments)),
+            log: ArcSwap::from_pointee(log),
             accepted: AtomicU64::new(visible.0),
             written: AtomicU64::new(visible.0),
             durable: AtomicU64::new(durable.0),
@@ -96,8 +84,13 @@ impl Published {
         self.log.load_full()
     }
 
-    pub(crate) fn set_log(&self, segments: Vec<Arc<Segment>>) {
-        self.log.store(Arc::new(Log(segments)));
+    /// Publishes a changed log. Others may change it at the same time, and `change` may be called again then.
+    pub(crate) fn change_log(&self, change: impl Fn(&mut Log)) {
+        self.log.rcu(|log| {
+            let mut log = Log::clone(log);
+            change(&mut log);
+            log
+        });
     }
 
     /// Says that a segment was sealed and waits for its index, or that this was heard.
@@ -206,7 +199,7 @@ mod interleavings {
     fn no_growth_is_slept_through() {
         shuttle::check_dfs(
             || {
-                let published = Arc::new(Published::new(Vec::new(), Position(0), Position(0)));
+                let published = Arc::new(Published::new(Log::default(), Position(0), Position(0)));
                 let waiting = {
                     let published = Arc::clone(&published);
                     thread::spawn(move || published.wait(None, |now| now.visible() == Position(2)))
@@ -223,7 +216,7 @@ mod interleavings {
     fn the_end_is_not_slept_through() {
         shuttle::check_dfs(
             || {
-                let published = Arc::new(Published::new(Vec::new(), Position(0), Position(0)));
+                let published = Arc::new(Published::new(Log::default(), Position(0), Position(0)));
                 let waiting = {
                     let published = Arc::clone(&published);
                     thread::spawn(move || published.wait(None, |now| now.ended().is_some()))

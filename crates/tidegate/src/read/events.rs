@@ -1,14 +1,15 @@
 //! Reading on: the events of a query, one after the other.
 
-use std::borrow::Cow;
-
 use tidegate_format::{Position, Result};
+use tidegate_segment::index::Roster;
 use tidegate_segment::{Event, Window};
 
+use super::plan::Plan;
 use super::query::Query;
 use super::range::Read;
 use super::set::Set;
 use super::view::View;
+use crate::published::Sieve;
 
 /// The events of a query, read as they are asked for. It holds its view: what is appended later does not
 /// show, and nobody waits for it. After an error it ends.
@@ -16,8 +17,9 @@ use super::view::View;
 pub struct Events {
     view: View,
     query: Query,
-    /// Whether the query names causes as records do.
-    resolved: bool,
+    /// The query as it is put to segments, once anything is read.
+    plan: Option<Plan>,
+    sieve: Sieve,
     read: Read,
     left: usize,
     /// The segment being read, in the view's list.
@@ -36,8 +38,8 @@ impl Events {
         let at = view.segment_of(start);
         let window = Window::ahead(read.backwards);
         let left = read.limit.unwrap_or(usize::MAX);
-        let (resolved, set, done) = (false, None, false);
-        Self { view, query, resolved, read, left, at, set, from: 0, to: 0, window, done }
+        let (plan, sieve, set) = (None, Sieve::default(), None);
+        Self { view, query, plan, sieve, read, left, at, set, from: 0, to: 0, window, done: false }
     }
 
     /// The moment it reads from.
@@ -46,13 +48,19 @@ impl Events {
     }
 
     fn step(&mut self) -> Result<Option<Event>> {
-        if !self.resolved {
-            if let Cow::Owned(query) = self.view.resolved(&self.query)? {
-                self.query = query;
-            }
-            self.resolved = true;
+        if self.plan.is_none() {
+            self.plan = Some(self.view.plan(&self.query)?);
         }
+        let Some(plan) = &self.plan else { return Ok(None) };
         loop {
+            if self.set.is_none() {
+                let may_hold = |roster: &Roster| plan.may_hold(roster);
+                let Some(at) = self.sieve.find(self.view.log(), self.at, self.read.backwards, may_hold)
+                else {
+                    return Ok(None);
+                };
+                self.at = at;
+            }
             let Some((segment, count)) = self.view.segment(self.at) else { return Ok(None) };
             let set = if let Some(set) = &self.set {
                 set
@@ -63,7 +71,7 @@ impl Events {
                     return Ok(None);
                 }
                 self.window.clear();
-                let set = if empty { Set::None } else { Set::of(&self.query, segment)? };
+                let set = if empty { Set::None } else { plan.set(segment)? };
                 self.set.insert(set)
             };
             let found = if self.from >= self.to {

@@ -3,11 +3,13 @@ mod query;
 mod text;
 mod range;
 mod set;
+mod plan;
 mod view;
 mod events;
 mod stats;
 
 pub use events::Events;
+pub(crate) use plan::Plan;
 pub(crate) use query::Entity;
 pub use query::{Item, Query};
 pub use range::Read;

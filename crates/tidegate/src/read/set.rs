@@ -3,10 +3,7 @@
 //! A set says its next event from a point on, and its last before one; unions take the nearest of their
 //! parts, intersections leap from part to part until all agree. Nothing is collected.
 
-use tidegate_format::{Cause, EventId, Result};
-use tidegate_segment::{Field, Postings, Segment, Term};
-
-use super::query::{Entity, Item, Query};
+use tidegate_segment::Postings;
 
 /// Events of one segment, counted from 0 in it.
 #[derive(Clone, Debug)]
@@ -20,90 +17,7 @@ pub(crate) enum Set {
 }
 
 impl Set {
-    /// What a query selects in a segment. A cause that it still names by an id is nowhere in the log: see
-    /// [`Query::resolved`].
-    pub(crate) fn of(query: &Query, segment: &Segment) -> Result<Self> {
-        let Some(items) = query.items() else { return Ok(Self::All) };
-        let sets = items.iter().map(|item| Self::of_item(item, segment));
-        Ok(Self::any(sets.collect::<Result<_>>()?))
-    }
-
-    fn of_item(item: &Item, segment: &Segment) -> Result<Self> {
-        let mut parts = Vec::new();
-        if !item.kinds.is_empty() {
-            let kinds = item.kinds.iter().map(|kind| Self::of_kind(kind, segment));
-            parts.push(Self::any(kinds.collect::<Result<_>>()?));
-        }
-        for tag in &item.tags {
-            parts.push(Self::of_term(&Term::new(Field::Tag, tag.as_bytes()), segment)?);
-        }
-        match (&item.scope, &item.entity, item.lane) {
-            (Some(scope), Some(Entity::Exactly(entity)), Some(lane)) => {
-                parts.push(Self::of_term(&Term::stream(scope, entity, lane), segment)?);
-            }
-            (scope, entity, lane) => {
-                if let Some(scope) = scope {
-                    parts.push(Self::of_term(&Term::new(Field::Scope, scope.as_bytes()), segment)?);
-                }
-                match entity {
-                    None => {}
-                    Some(Entity::Exactly(entity)) => {
-                        parts.push(Self::of_term(&Term::new(Field::Entity, entity.as_bytes()), segment)?);
-                    }
-                    Some(Entity::StartsWith(prefix)) => {
-                        parts.push(Self::of_prefix(Field::Entity, prefix, segment)?);
-                    }
-                }
-                if let Some(lane) = lane {
-                    parts.push(Self::of_term(&Term::lane(lane), segment)?);
-                }
-            }
-        }
-        if let Some(id) = item.correlation {
-            parts.push(Self::of_flow(id, segment)?);
-        }
-        if let Some(cause) = item.cause {
-            parts.push(Self::of_cause(cause, segment)?);
-        }
-        Ok(Self::every(parts))
-    }
-
-    fn of_term(term: &Term, segment: &Segment) -> Result<Self> {
-        Ok(segment.find(term)?.map_or(Self::None, Self::List))
-    }
-
-    fn of_kind(kind: &str, segment: &Segment) -> Result<Self> {
-        match kind.strip_suffix('*') {
-            Some(family) if family.ends_with('.') => Self::of_prefix(Field::Kind, family, segment),
-            _ => Self::of_term(&Term::new(Field::Kind, kind.as_bytes()), segment),
-        }
-    }
-
-    fn of_prefix(field: Field, prefix: &str, segment: &Segment) -> Result<Self> {
-        let lists = segment.find_prefix(field, prefix.as_bytes())?;
-        Ok(Self::any(lists.into_iter().map(Self::List).collect()))
-    }
-
-    /// A flow is the event that began it and those that name it as their correlation.
-    fn of_flow(id: EventId, segment: &Segment) -> Result<Self> {
-        let mut parts = vec![Self::of_term(&Term::correlation(id), segment)?];
-        if let Some(event) = segment.find_id(id)?
-            && segment.event(event)?.correlation() == id
-        {
-            parts.push(Self::One(event));
-        }
-        Ok(Self::any(parts))
-    }
-
-    fn of_cause(cause: Cause, segment: &Segment) -> Result<Self> {
-        match cause {
-            Cause::At(position) => Self::of_term(&Term::cause(position), segment),
-            Cause::Foreign(store, event) => Self::of_term(&Term::foreign_cause(store, event), segment),
-            Cause::Id(_) | Cause::Draft(_) => Ok(Self::None),
-        }
-    }
-
-    fn any(mut sets: Vec<Self>) -> Self {
+    pub(crate) fn any(mut sets: Vec<Self>) -> Self {
         sets.retain(|set| !matches!(set, Self::None));
         if sets.iter().any(|set| matches!(set, Self::All)) {
             return Self::All;

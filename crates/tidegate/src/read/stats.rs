@@ -54,7 +54,7 @@ impl View {
         let mut stats = Stats::default();
         let (mut kinds, mut scopes, mut tags) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut streams = HashMap::new();
-        let query = &self.resolved(query)?;
+        let plan = self.plan(query)?;
         for (segment, count) in self.segments() {
             stats.segments += 1;
             stats.segment_bytes += segment.tail().0;
@@ -63,7 +63,7 @@ impl View {
             if from >= to {
                 continue;
             }
-            let part = Part { set: Set::of(query, segment)?, from, to };
+            let part = Part { set: plan.set(segment)?, from, to };
             stats.events += part.set.count(from, to);
             part.add_texts(segment, Field::Kind, &mut kinds)?;
             part.add_texts(segment, Field::Scope, &mut scopes)?;

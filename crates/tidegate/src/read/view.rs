@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tidegate_format::{Coordinate, EventId, Position, Result, Version};
 use tidegate_segment::{Event, Field, Segment, Term};
 
+use super::plan::Plan;
 use super::query::Query;
 use super::range::Read;
-use super::set::Set;
-use crate::published::{Log, Published};
+use crate::published::{Log, Published, Sieve};
 
 /// A consistent moment of the log: what was visible when it was taken, and nothing later. Cheap to take,
 /// to clone and to hold; it blocks nobody.
@@ -52,8 +52,9 @@ impl View {
 
     /// The event with this id.
     pub fn find(&self, id: EventId) -> Result<Option<Event>> {
-        for segment in self.log.0.iter().rev() {
-            if let Some(event) = segment.find_id(id)?
+        let sought = self.log.seed().seek_id(id);
+        for (_, segment) in self.log.newest_first(sought.hash) {
+            if let Some(event) = segment.find_id(&sought)?
                 && segment.first().plus(u64::from(event)) <= self.head
             {
                 return segment.event(event).map(Some);
@@ -69,10 +70,10 @@ impl View {
 
     /// The last event of a stream.
     pub fn stream_head(&self, stream: &Coordinate) -> Result<Option<Event>> {
-        let term = Term::stream(&stream.scope, &stream.entity, stream.lane);
-        for (segment, count) in self.segments().rev() {
-            let set = segment.find(&term)?.map_or(Set::None, Set::List);
-            if let Some(event) = count.checked_sub(1).and_then(|last| set.last_up_to(last)) {
+        let sought = self.log.seed().seek(Term::stream(&stream.scope, &stream.entity, stream.lane));
+        for (at, segment) in self.log.newest_first(sought.hash as u64) {
+            let postings = segment.find(&sought)?;
+            if let Some(event) = postings.and_then(|postings| postings.last_before(self.visible_in(at))) {
                 return segment.event(event).map(Some);
             }
         }
@@ -84,14 +85,10 @@ impl View {
         if after >= self.head {
             return Ok(None);
         }
-        let (query, read) = (&self.resolved(query)?, Read::after(after));
-        for at in self.segment_of(after.next())..self.log.0.len() {
-            let (segment, count) = (&self.log.0[at], self.visible_in(at));
-            let (from, to) = read.within(segment.first(), count);
-            if from < to
-                && let Some(event) = Set::of(query, segment)?.next_from(from)
-                && event < to
-            {
+        let (plan, read) = (self.plan(query)?, Read::after(after));
+        for (segment, from, to) in self.parts(&plan, &read) {
+            let event = plan.set(segment)?.next_from(from);
+            if let Some(event) = event.filter(|event| *event < to) {
                 return Ok(Some(segment.first().plus(u64::from(event))));
             }
         }
@@ -100,12 +97,13 @@ impl View {
 
     /// The first event of the batch with this idempotency key, if it came after a position.
     pub(crate) fn find_key(&self, key: &str, after: Position) -> Result<Option<Event>> {
-        let term = Term::new(Field::Key, key.as_bytes());
-        for (segment, count) in self.segments().rev() {
+        let sought = self.log.seed().seek(Term::new(Field::Key, key.as_bytes()));
+        for (at, segment) in self.log.newest_first(sought.hash as u64) {
+            let count = self.visible_in(at);
             if segment.first().plus(u64::from(count)) <= after.next() {
                 break;
             }
-            if let Some(event) = segment.find(&term)?.and_then(|postings| postings.get(0))
+            if let Some(event) = segment.find(&sought)?.and_then(|postings| postings.get(0))
                 && event < count
             {
                 return segment.event(event).map(Some);
@@ -117,12 +115,9 @@ impl View {
     /// How many events a query selects, without reading them.
     pub fn count(&self, query: &Query, read: Read) -> Result<u64> {
         let mut total = 0;
-        let query = &self.resolved(query)?;
-        for (segment, count) in self.segments() {
-            let (from, to) = read.within(segment.first(), count);
-            if from < to {
-                total += Set::of(query, segment)?.count(from, to);
-            }
+        let plan = self.plan(query)?;
+        for (segment, from, to) in self.parts(&plan, &read) {
+            total += plan.set(segment)?.count(from, to);
         }
         Ok(total.min(read.limit.map_or(u64::MAX, |limit| limit as u64)))
     }
@@ -137,15 +132,40 @@ impl View {
         query.resolved(|id| self.position_of(id))
     }
 
+    /// The query as it is put to segments.
+    pub(crate) fn plan(&self, query: &Query) -> Result<Plan> {
+        Ok(Plan::of(&*self.resolved(query)?, self.log.seed()))
+    }
+
+    /// The segments in which a plan may select something, in order, with the part of them that is read.
+    pub(crate) fn parts(&self, plan: &Plan, read: &Read) -> impl Iterator<Item = (&Arc<Segment>, u32, u32)> {
+        let (mut sieve, mut next) = (Sieve::default(), self.segment_of(read.after.next()));
+        let places = std::iter::from_fn(move || {
+            let at = sieve.find(&self.log, next, false, |roster| plan.may_hold(roster))?;
+            next = at + 1;
+            Some(at)
+        });
+        let parts = places.map(|at| {
+            let segment = &self.log.segments[at];
+            let (from, to) = read.within(segment.first(), self.visible_in(at));
+            (segment, from, to)
+        });
+        parts.filter(|(_, from, to)| from < to)
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
     /// The segments with how many of their events are visible.
     pub(crate) fn segments(
         &self,
     ) -> impl DoubleEndedIterator<Item = (&Arc<Segment>, u32)> + ExactSizeIterator {
-        self.log.0.iter().enumerate().map(|(at, segment)| (segment, self.visible_in(at)))
+        self.log.segments.iter().enumerate().map(|(at, segment)| (segment, self.visible_in(at)))
     }
 
     pub(crate) fn segment(&self, at: usize) -> Option<(&Arc<Segment>, u32)> {
-        self.log.0.get(at).map(|segment| (segment, self.visible_in(at)))
+        self.log.segments.get(at).map(|segment| (segment, self.visible_in(at)))
     }
 
     /// The place in the list of segments of the one that holds a position.
@@ -154,8 +174,8 @@ impl View {
     }
 
     fn visible_in(&self, at: usize) -> u32 {
-        let first = self.log.0[at].first();
-        let end = self.log.0.get(at + 1).map_or(Position::MAX, |next| next.first().before());
+        let first = self.log.segments[at].first();
+        let end = self.log.segments.get(at + 1).map_or(Position::MAX, |next| next.first().before());
         (end.min(self.head).0 + 1).saturating_sub(first.0) as u32
     }
 

@@ -43,7 +43,8 @@ fn filled(sealed: u64) -> Counted {
         store.append(drafts, Append::buffered()).expect("there is room");
     }
     store.close().expect("it closes");
-    let index_files = disk.world().disk.list("index").expect("the folder is there");
+    let mut index_files = disk.world().disk.list("index").expect("the folder is there");
+    index_files.retain(|name| !name.ends_with("roster"));
     assert_eq!(index_files.len() as u64, sealed, "every batch fills a segment");
     disk.look();
     disk
@@ -66,8 +67,8 @@ fn opening_takes_a_few_calls_a_segment_and_reads_no_events() {
             asked
         });
         let calls = of_many.calls - of_few.calls;
-        assert_eq!(calls % 900, 0, "each sealed segment takes the same calls");
-        assert!(calls / 900 <= 7, "{} calls a sealed segment", calls / 900);
+        // What is left of the division are the rosters, of 64 segments each.
+        assert!(calls / 900 <= 7 && calls % 900 <= 900 / 64 * 3, "{calls} calls for 900 sealed segments");
         // The active segments hold equally many events, some with longer names.
         let heads = 900 * SEGMENT_HEAD_BYTES as u64;
         let bytes = of_many.bytes - of_few.bytes;

@@ -5,6 +5,7 @@ mod scan;
 mod agree_with_a_scan;
 mod crashes_while_indexing_change_no_answer;
 mod index_files_are_never_believed_blindly;
+mod rosters_change_no_answer;
 
 mod counted;
 mod many_segments_cost_little;

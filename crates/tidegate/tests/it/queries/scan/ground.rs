@@ -48,7 +48,9 @@ impl Ground {
 
     /// The names of the index files.
     pub(crate) fn indexes(&self) -> Vec<String> {
-        self.disk.at_rest().names_in("index")
+        let mut names = self.disk.at_rest().names_in("index");
+        names.retain(|name| !name.ends_with("roster"));
+        names
     }
 
     /// The bytes of a file.

@@ -1,0 +1,127 @@
+//! Plans: a query as it is put to one segment after the other, its terms hashed once for all of them.
+
+use tidegate_format::{Cause, EventId, Result, Text};
+use tidegate_segment::index::Roster;
+use tidegate_segment::{Field, Seed, Segment, Sought, SoughtId, Term};
+
+use super::query::{Entity, Item, Query};
+use super::set::Set;
+
+/// A query, ready to be put to segments.
+#[derive(Clone, Debug)]
+pub(crate) enum Plan {
+    /// No event.
+    None,
+    /// Every event.
+    All,
+    /// The events of a term.
+    Term(Sought),
+    /// The events of all terms of a field that start so.
+    Prefix(Field, Text),
+    /// The event that began a flow, and those that name it as their correlation.
+    Flow(SoughtId, Sought),
+    Any(Vec<Plan>),
+    Every(Vec<Plan>),
+}
+
+impl Plan {
+    /// The plan of a query. A cause that it still names by an id is nowhere in the log: see
+    /// [`Query::resolved`].
+    pub(crate) fn of(query: &Query, seed: Seed) -> Self {
+        let Some(items) = query.items() else { return Self::All };
+        Self::any(items.iter().map(|item| Self::of_item(item, seed)).collect())
+    }
+
+    fn of_item(item: &Item, seed: Seed) -> Self {
+        let mut parts = Vec::new();
+        let text = |field: Field, text: &Text| Self::Term(seed.seek(Term::new(field, text.as_bytes())));
+        if !item.kinds.is_empty() {
+            parts.push(Self::any(item.kinds.iter().map(|kind| Self::of_kind(kind, seed)).collect()));
+        }
+        parts.extend(item.tags.iter().map(|tag| text(Field::Tag, tag)));
+        match (&item.scope, &item.entity, item.lane) {
+            (Some(scope), Some(Entity::Exactly(entity)), Some(lane)) => {
+                parts.push(Self::Term(seed.seek(Term::stream(scope, entity, lane))));
+            }
+            (scope, entity, lane) => {
+                parts.extend(scope.as_ref().map(|scope| text(Field::Scope, scope)));
+                parts.extend(entity.as_ref().map(|entity| match entity {
+                    Entity::Exactly(entity) => text(Field::Entity, entity),
+                    Entity::StartsWith(prefix) => Self::Prefix(Field::Entity, prefix.clone()),
+                }));
+                parts.extend(lane.map(|lane| Self::Term(seed.seek(Term::lane(lane)))));
+            }
+        }
+        parts.extend(item.correlation.map(|id| Self::of_flow(id, seed)));
+        parts.extend(item.cause.map(|cause| Self::of_cause(cause, seed)));
+        Self::every(parts)
+    }
+
+    fn of_kind(kind: &Text, seed: Seed) -> Self {
+        match kind.strip_suffix('*') {
+            Some(family) if family.ends_with('.') => Self::Prefix(Field::Kind, family.to_owned().into()),
+            _ => Self::Term(seed.seek(Term::new(Field::Kind, kind.as_bytes()))),
+        }
+    }
+
+    fn of_flow(id: EventId, seed: Seed) -> Self {
+        Self::Flow(seed.seek_id(id), seed.seek(Term::correlation(id)))
+    }
+
+    fn of_cause(cause: Cause, seed: Seed) -> Self {
+        match cause {
+            Cause::At(position) => Self::Term(seed.seek(Term::cause(position))),
+            Cause::Foreign(store, event) => Self::Term(seed.seek(Term::foreign_cause(store, event))),
+            Cause::Id(_) | Cause::Draft(_) => Self::None,
+        }
+    }
+
+    fn any(mut plans: Vec<Self>) -> Self {
+        if plans.len() == 1 { plans.swap_remove(0) } else { Self::Any(plans) }
+    }
+
+    fn every(mut plans: Vec<Self>) -> Self {
+        match plans.len() {
+            0 => Self::All,
+            1 => plans.swap_remove(0),
+            _ => Self::Every(plans),
+        }
+    }
+
+    /// The segments of a roster in which it may select something, a bit for each.
+    pub(crate) fn may_hold(&self, roster: &Roster) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::All | Self::Prefix(..) => u64::MAX,
+            Self::Term(sought) => roster.may_hold(sought.hash as u64),
+            Self::Flow(id, sought) => roster.may_hold(id.hash) | roster.may_hold(sought.hash as u64),
+            Self::Any(plans) => plans.iter().fold(0, |any, plan| any | plan.may_hold(roster)),
+            Self::Every(plans) => plans.iter().fold(u64::MAX, |every, plan| every & plan.may_hold(roster)),
+        }
+    }
+
+    /// What it selects in a segment.
+    pub(crate) fn set(&self, segment: &Segment) -> Result<Set> {
+        let sets = |plans: &[Self]| plans.iter().map(|plan| plan.set(segment)).collect::<Result<_>>();
+        match self {
+            Self::None => Ok(Set::None),
+            Self::All => Ok(Set::All),
+            Self::Term(sought) => Ok(segment.find(sought)?.map_or(Set::None, Set::List)),
+            Self::Prefix(field, prefix) => {
+                let lists = segment.find_prefix(*field, prefix.as_bytes())?;
+                Ok(Set::any(lists.into_iter().map(Set::List).collect()))
+            }
+            Self::Flow(id, sought) => {
+                let mut parts: Vec<_> = segment.find(sought)?.map(Set::List).into_iter().collect();
+                if let Some(event) = segment.find_id(id)?
+                    && segment.event(event)?.correlation() == id.id
+                {
+                    parts.push(Set::One(event));
+                }
+                Ok(Set::any(parts))
+            }
+            Self::Any(plans) => Ok(Set::any(sets(plans)?)),
+            Self::Every(plans) => Ok(Set::every(sets(plans)?)),
+        }
+    }
+}
