@@ -3,9 +3,10 @@
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, LitInt, LitStr, Path, Result, Token, Type};
+use syn::{Attribute, Error, LitStr, Path, Result, Token, Type};
 
 use crate::kind;
+use crate::number::schema;
 
 /// What all `#[event(..)]` of one item say together.
 #[derive(Default)]
@@ -162,12 +163,4 @@ fn chain(mut upcasts: Vec<(u16, Span, Type)>, since: u16, version: u16, at: Span
 
 fn number(meta: &ParseNestedMeta<'_>) -> Result<(u16, Span)> {
     schema(&meta.value()?.parse()?)
-}
-
-fn schema(number: &LitInt) -> Result<(u16, Span)> {
-    match number.base10_parse() {
-        Ok(0) => Err(Error::new(number.span(), "versions are counted from 1")),
-        Ok(version) => Ok((version, number.span())),
-        Err(_) => Err(Error::new(number.span(), "a version is a number from 1 to 65535")),
-    }
 }

@@ -1,12 +1,48 @@
 //! Every mistake has words of its own.
 
-use crate::event::expand;
+use proc_macro2::TokenStream;
+
+use crate::{event, projection};
 
 fn refused(item: &str) -> Vec<String> {
-    let input = syn::parse_str(item).expect("the sample is Rust");
-    match expand(&input) {
+    words_of(event::expand(&syn::parse_str(item).expect("the sample is Rust")))
+}
+
+fn words_of(expanded: syn::Result<TokenStream>) -> Vec<String> {
+    match expanded {
         Ok(_) => Vec::new(),
         Err(errors) => errors.into_iter().map(|error| error.to_string()).collect(),
+    }
+}
+
+#[test]
+fn mistakes_of_a_projection_are_named() {
+    let refused =
+        |item: &str| words_of(projection::expand(&syn::parse_str(item).expect("the sample is Rust")));
+    for item in [
+        r#"#[projection(name = "a.b", version = 2, on(C => c, d::D => d,))] struct A;"#,
+        r#"#[projection(name = "a", version = 1)] #[projection(on(C => c), crate = x::y)] enum A { #[default] B }"#,
+    ] {
+        assert_eq!(refused(item), Vec::<String>::new(), "{item}");
+    }
+    for (item, words) in [
+        ("struct A;", "the name is missing: say #[projection(name = \"order.totals\")]"),
+        (r#"#[projection(name = "A")] struct A;"#, "the name \"A\" is not dotted lower-case words"),
+        (r#"#[projection(name = "tidegate.a")] struct A;"#, "the name \"tidegate.a\" is reserved"),
+        (r#"#[projection(name = "a")] struct A;"#, "the version is missing: say #[projection(version = 1)]"),
+        (r#"#[projection(name = "a", version = 0)] struct A;"#, "versions are counted from 1"),
+        (r#"#[projection(name = "a", version = 1)] struct A;"#, "the handler of an event is missing"),
+        (r#"#[projection(name = "a", name = "b")] struct A;"#, "`name` is said twice"),
+        (r#"#[projection(colour = "a")] struct A;"#, "unknown word; `projection` knows name, version, on"),
+        (r#"#[projection(name = "a", version = 1, on(B => b, B => c))] struct A;"#, "has a handler already"),
+        (r#"#[projection(name = "a", version = 1, on(B = b))] struct A;"#, "expected `=>`"),
+        (
+            r#"#[projection(name = "a", version = 1, on(B => b))] struct A<T>(T);"#,
+            "is one type, and `A` with",
+        ),
+    ] {
+        let found = refused(item);
+        assert!(found.len() == 1 && found[0].contains(words), "{item}: {found:?}");
     }
 }
 

@@ -24,10 +24,10 @@
 //!
 //! Reading order: [`Store`] (the facade), [`Options`] and [`Append`] (how), [`Draft`] and [`Batch`] (what
 //! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`Read`] and [`Events`]
-//! (reading), [`subscription`] (reading on), [`typed`] (Rust types as events), [`graph`] (what led to what), [`Error`] (what can go wrong and what to do).
+//! (reading), [`subscription`] (reading on), [`typed`] (Rust types as events), [`project`] (states folded from
+//! them), [`graph`] (what led to what), [`Error`] (what can go wrong and what to do).
 mod sync;
 pub mod settings;
-pub mod receipt;
 mod published;
 mod read;
 pub mod typed;
@@ -40,12 +40,12 @@ pub mod subscription;
 mod journal;
 mod threads;
 mod store;
+pub mod project;
 
-pub use batch::{Batch, Condition, Conflict};
+pub use batch::{Batch, Condition, Conflict, Receipt};
 
 pub use journal::Ticket;
 pub use read::{Events, Item, Query, Read, View};
-pub use receipt::Receipt;
 pub use settings::{Access, Append, Durability, Options};
 pub use store::Store;
 pub use tidegate_disk as disk;

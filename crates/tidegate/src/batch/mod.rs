@@ -1,4 +1,5 @@
-//! Batches: what a caller wants in the log, and what must hold for it.
+//! Batches: what a caller wants in the log, what must hold for it, and what the caller keeps.
+mod receipt;
 mod condition;
 mod note;
 mod whole;
@@ -6,5 +7,6 @@ mod whole;
 pub use condition::{Condition, Conflict, ConflictKind};
 pub use note::Bypass;
 pub(crate) use note::{BYPASS, FOOTPRINT, gates_of};
+pub use receipt::{Checked, Receipt, Receipted};
 pub(crate) use whole::content;
 pub use whole::{Batch, key};

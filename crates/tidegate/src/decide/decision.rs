@@ -4,7 +4,7 @@ use tidegate_format::Draft;
 
 use super::denial::{Denial, Denied};
 use crate::batch::Batch;
-use crate::receipt::Receipt;
+use crate::batch::Receipt;
 
 /// What a decision comes to: events, or a denial.
 #[derive(Clone, Debug)]

@@ -26,10 +26,10 @@ use super::names::Names;
 use super::prepare::{Check, Nothing, Prepared, duplicate, receipt_of};
 use super::ticket::Duty;
 use crate::batch::Conflict;
+use crate::batch::{Receipt, Receipted};
 use crate::edge::{Edge, Pending};
 use crate::published::Published;
 use crate::read::View;
-use crate::receipt::{Receipt, Receipted};
 use crate::settings::Durability;
 
 /// A batch in the queue.

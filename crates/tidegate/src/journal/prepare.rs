@@ -11,9 +11,9 @@ use tidegate_segment::{Event, Seed, Term};
 
 use super::names::Wanted;
 use crate::batch::{Batch, Condition, Conflict, gates_of};
+use crate::batch::{Receipt, Receipted};
 use crate::decide::Footprint;
 use crate::read::{Query, View};
-use crate::receipt::{Receipt, Receipted};
 use crate::sync::atomic;
 
 /// A batch encoded and hashed, but for its places.

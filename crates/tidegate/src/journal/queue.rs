@@ -19,9 +19,9 @@ use tidegate_format::{Error, ErrorKind, Result, limit};
 use super::committer::{Committer, Entry, closed};
 use super::prepare::Prepared;
 use super::ticket::{Duty, Leads, Slot, Ticket, Woken, panicked};
+use crate::batch::Receipt;
 use crate::published::Deadline;
 use crate::published::Published;
-use crate::receipt::Receipt;
 use crate::settings::{Durability, WhenFull};
 use crate::sync::{Condvar, Mutex};
 

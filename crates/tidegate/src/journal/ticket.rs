@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tidegate_format::{Error, ErrorKind, Result};
 
+use crate::batch::Receipt;
 use crate::published::Deadline;
-use crate::receipt::Receipt;
 use crate::sync::{Condvar, Mutex};
 
 /// Where the answer to one batch is put, and where its thread waits.

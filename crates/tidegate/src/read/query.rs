@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use tidegate_format::{Cause, Draft, EventId, Position, Record, Text};
+use tidegate_format::{Cause, Coordinate, Draft, EventId, Position, Record, Text};
 
 /// Which events to select: all of them, or those that match one of several [`Item`]s.
 ///
@@ -19,7 +19,7 @@ impl Query {
     pub const ALL: Self = Self(None);
 
     /// The events of one stream.
-    pub fn stream(coordinate: impl Into<tidegate_format::Coordinate>) -> Self {
+    pub fn stream(coordinate: impl Into<Coordinate>) -> Self {
         let coordinate = coordinate.into();
         Item::new().scope(coordinate.scope).entity(coordinate.entity).lane(coordinate.lane).into()
     }
@@ -63,6 +63,25 @@ impl Query {
             }
         }
         Ok(resolved)
+    }
+
+    /// The part of the query in one stream; nothing where it selects none of its events.
+    pub(crate) fn within(&self, stream: &Coordinate) -> Option<Self> {
+        let Some(items) = &self.0 else { return Some(Self::stream(stream.clone())) };
+        let items: Vec<Item> = items.iter().filter_map(|item| item.within(stream)).collect();
+        (!items.is_empty()).then_some(Self(Some(items)))
+    }
+
+    /// What any of the queries selects.
+    pub(crate) fn union<'a>(queries: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut all = Vec::new();
+        for query in queries {
+            match &query.0 {
+                None => return Self::ALL,
+                Some(items) => all.extend(items.iter().cloned()),
+            }
+        }
+        Self(Some(all))
     }
 
     /// Its items, never none; nothing where it selects every event.
@@ -162,6 +181,13 @@ impl Item {
 }
 
 impl Item {
+    fn within(&self, stream: &Coordinate) -> Option<Self> {
+        let fits = self.matches_place(&stream.scope, &stream.entity)
+            && self.lane.is_none_or(|lane| lane == stream.lane);
+        let narrowed = || self.clone().scope(stream.scope.clone()).entity(stream.entity.clone());
+        fits.then(|| narrowed().lane(stream.lane))
+    }
+
     fn matches(&self, record: &Record<'_>) -> bool {
         self.matches_names(record.scope(), record.entity(), record.kind())
             && self.tags.iter().all(|tag| record.tags().any(|found| found == tag))
@@ -184,8 +210,11 @@ impl Item {
             Some(family) if family.ends_with('.') => kind.starts_with(family),
             _ => kind == wanted,
         };
-        (self.kinds.is_empty() || self.kinds.iter().any(is_kind))
-            && self.scope.as_ref().is_none_or(|wanted| scope == wanted)
+        (self.kinds.is_empty() || self.kinds.iter().any(is_kind)) && self.matches_place(scope, entity)
+    }
+
+    fn matches_place(&self, scope: &str, entity: &str) -> bool {
+        self.scope.as_ref().is_none_or(|wanted| scope == wanted)
             && self.entity.as_ref().is_none_or(|wanted| match wanted {
                 Entity::Exactly(name) => entity == name,
                 Entity::StartsWith(prefix) => entity.starts_with(&**prefix),

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use tidegate_format::{Error, ErrorKind, Position, Result};
 
 use crate::batch::{Batch, Conflict, gates_of};
+use crate::batch::{Checked, Receipt, Receipted};
 use crate::decide::{Decided, Decision, DecisionView, Denied, Footprint, GateSet, Guard, Proposal, record};
 use crate::journal::{self, Bench, Preparation, Ticket};
 use crate::read::{Query, View};
-use crate::receipt::{Checked, Receipt, Receipted};
 use crate::settings::{Append, Durability};
 use crate::store::{Store, Writer};
 

@@ -251,7 +251,8 @@ impl Store {
         }
     }
 
-    fn source(&self) -> Source {
+    /// What reads on from the store without its handle.
+    pub(crate) fn source(&self) -> Source {
         let follower = match &self.role {
             Role::Reader(follower) => Some(Arc::clone(follower)),
             Role::Writer(_) => None,

@@ -10,6 +10,7 @@ mod graph;
 mod house;
 #[cfg(shuttle)]
 mod interleavings;
+mod project;
 mod queries;
 mod subscriptions;
 mod typed;

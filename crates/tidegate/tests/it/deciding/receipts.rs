@@ -1,9 +1,9 @@
 //! Receipts: kept as text, read back, and checked against the log.
 
 use proptest::prelude::*;
+use tidegate::batch::{Checked, Receipted};
 use tidegate::decide::{DecisionView, GateSet, Proposal, Verdict, gate};
 use tidegate::format::{Hash, Micros};
-use tidegate::receipt::{Checked, Receipted};
 use tidegate::{Append, Batch, ErrorKind, EventId, Options, Position, Receipt, Store, StoreId, Version};
 
 use super::{append, draft, store};

@@ -3,7 +3,7 @@
 
 use std::sync::Barrier;
 
-use tidegate::receipt::Receipted;
+use tidegate::batch::Receipted;
 use tidegate::{Append, Batch, Condition, Conflict, Options, Position, Store};
 
 use super::Dice;

@@ -1,0 +1,70 @@
+//! What the code of `#[derive(Projection)]` calls. No promise is made about it.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+
+pub use tidegate_format::Result;
+use tidegate_format::{Error, Place};
+pub use tidegate_segment::Event;
+
+use crate::read::Item;
+pub use crate::read::Query;
+use crate::typed::Kind;
+
+type Refusal = Box<dyn StdError + Send + Sync>;
+
+/// All events of these kinds.
+pub fn query(kinds: &[Cow<'static, [Kind]>]) -> Query {
+    kinds.iter().flat_map(|kinds| kinds.iter()).fold(Item::new(), |item, kind| item.kind(kind.name)).into()
+}
+
+/// What a handler may answer.
+pub trait Answer {
+    fn outcome(self) -> std::result::Result<(), Refusal>;
+}
+
+impl Answer for () {
+    fn outcome(self) -> std::result::Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+impl<E: Into<Refusal>> Answer for std::result::Result<(), E> {
+    fn outcome(self) -> std::result::Result<(), Refusal> {
+        self.map_err(Into::into)
+    }
+}
+
+/// A method that takes in a value. `How` tells those that take the event from those that do not.
+#[diagnostic::on_unimplemented(
+    message = "this is no handler of `{T}` for `{S}`",
+    label = "a handler is fn(&mut self, {T}) or fn(&mut self, {T}, &Event), and gives nothing or a Result<(), _>"
+)]
+pub trait Handler<S, T, How> {
+    fn call(self, state: &mut S, value: T, event: &Event) -> std::result::Result<(), Refusal>;
+}
+
+impl<S, T, A: Answer, F: FnOnce(&mut S, T) -> A> Handler<S, T, (T, A)> for F {
+    fn call(self, state: &mut S, value: T, _event: &Event) -> std::result::Result<(), Refusal> {
+        self(state, value).outcome()
+    }
+}
+
+impl<S, T, A: Answer, F: FnOnce(&mut S, T, &Event) -> A> Handler<S, T, (T, &Event, A)> for F {
+    fn call(self, state: &mut S, value: T, event: &Event) -> std::result::Result<(), Refusal> {
+        self(state, value, event).outcome()
+    }
+}
+
+/// Gives a value to its handler.
+pub fn handle<S, T, How>(
+    handler: impl Handler<S, T, How>,
+    state: &mut S,
+    value: T,
+    event: &Event,
+) -> Result<()> {
+    handler.call(state, value, event).map_err(|cause| {
+        let message = format!("the handler of {} refuses it", std::any::type_name::<T>());
+        Error::invalid(message).at(Place::Event(event.position())).because(cause)
+    })
+}

@@ -1,0 +1,173 @@
+//! Folds: a state with the position it stands at.
+//!
+//! Invariants:
+//!
+//! R1. The state is the plain fold of the events of the query up to the position, without those parked, which
+//!     left no trace in it.
+//! R2. No event of the query up to the position is in neither the state nor the list of parked ones.
+
+use std::sync::Arc;
+
+use tidegate_format::{Error, Place, Position, Result};
+use tidegate_segment::Event;
+
+use super::projection::Projection;
+use super::reading::{Parked, Poison};
+use crate::read::{Query, Read, View};
+
+/// What a fold is told from outside.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    pub(super) query: Query,
+    pub(super) poison: Poison,
+}
+
+/// A state and where it stands.
+#[derive(Debug)]
+pub(super) struct Fold<P> {
+    pub(super) state: Arc<P>,
+    /// Everything up to here was looked at.
+    pub(super) position: Position,
+    /// What was put aside, by position.
+    pub(super) parked: Vec<Parked>,
+    /// Events taken in since the state was last saved.
+    pub(super) unsaved: u64,
+    /// An earlier state to begin from when an event leaves one half done.
+    base: Option<(Arc<P>, Position)>,
+    /// An event was begun and not ended.
+    begun: bool,
+    /// What stopped it, until it goes on.
+    stopped: Option<Error>,
+}
+
+impl<P: Projection> Fold<P> {
+    pub(super) fn new() -> Self {
+        Self::at(P::default(), Position::START, Vec::new())
+    }
+
+    /// A fold that stands at a position already.
+    pub(super) fn at(state: P, position: Position, parked: Vec<Parked>) -> Self {
+        let state = Arc::new(state);
+        Self { state, position, parked, unsaved: 0, base: None, begun: false, stopped: None }
+    }
+
+    /// A fold of its own that goes on from here.
+    pub(super) fn fork(&self) -> Self {
+        Self {
+            state: Arc::clone(&self.state),
+            position: self.position,
+            parked: self.parked.clone(),
+            unsaved: 0,
+            base: self.base.clone(),
+            begun: self.begun,
+            stopped: None,
+        }
+    }
+
+    /// What stopped it.
+    pub(super) fn stopped(&self) -> Option<Error> {
+        self.stopped.as_ref().map(Error::again)
+    }
+
+    /// Takes in what a view has after its position, at most so many events; says whether that was all.
+    pub(super) fn advance(&mut self, rules: &Rules, view: &View, limit: usize) -> Result<bool> {
+        self.ready(rules, view)?;
+        let mut left = limit;
+        for event in view.read(&rules.query, Read::after(self.position)) {
+            if left == 0 {
+                return Ok(false);
+            }
+            self.take(rules, view, &event?)?;
+            left -= 1;
+        }
+        self.reach(view.head());
+        Ok(true)
+    }
+
+    /// Makes sure that the state is whole, also after a panic in the middle of an event.
+    pub(super) fn ready(&mut self, rules: &Rules, view: &View) -> Result<()> {
+        if self.begun { self.restore(rules, view) } else { Ok(()) }
+    }
+
+    /// Takes in the next event of the query. A fold that has looked at it already is left alone.
+    pub(super) fn take(&mut self, rules: &Rules, view: &View, event: &Event) -> Result<()> {
+        let position = event.position();
+        if position <= self.position {
+            return Ok(());
+        }
+        self.begun = true;
+        match Arc::make_mut(&mut self.state).apply(event) {
+            Ok(()) => {
+                self.begun = false;
+                self.unsaved += 1;
+            }
+            Err(cause) => {
+                self.restore(rules, view)?;
+                self.put_aside(rules, event, cause)?;
+            }
+        }
+        self.position = position;
+        self.stopped = None;
+        Ok(())
+    }
+
+    /// Says that there is nothing more up to a position.
+    pub(super) fn reach(&mut self, head: Position) {
+        if head > self.position {
+            self.position = head;
+        }
+        self.stopped = None;
+    }
+
+    /// Parks an event, or stops before it.
+    fn put_aside(&mut self, rules: &Rules, event: &Event, cause: Error) -> Result<()> {
+        let full = match rules.poison {
+            Poison::Park(most) if self.parked.len() < most => {
+                tracing::warn!(projection = P::NAME, position = event.position().0, %cause, "parked an event");
+                self.parked.push(Parked { position: event.position(), reason: cause.to_string() });
+                self.unsaved += 1;
+                return Ok(());
+            }
+            Poison::Park(most) => format!(", and {most} are parked already"),
+            Poison::Stop => String::new(),
+        };
+        let message = format!(
+            "the projection {} v{} stops before an event of kind {}{full}",
+            P::NAME,
+            P::VERSION,
+            event.kind()
+        );
+        let error = Error::new(cause.kind(), message).at(Place::Event(event.position())).because(cause);
+        self.stopped = Some(error.again());
+        Err(error)
+    }
+
+    /// Brings back the state at the position after an event was begun and not ended, and keeps it to begin from
+    /// the next time: however many events fail, each other one is taken in twice at most for that.
+    fn restore(&mut self, rules: &Rules, view: &View) -> Result<()> {
+        let (mut state, from) =
+            self.base.clone().unwrap_or_else(|| (Arc::new(P::default()), Position::START));
+        let read = Read::after(from).before(self.position.next());
+        if from < self.position {
+            let whole = Arc::make_mut(&mut state);
+            for event in view.read(&rules.query, read) {
+                let event = event?;
+                if self.parked.binary_search_by_key(&event.position(), |parked| parked.position).is_ok() {
+                    continue;
+                }
+                whole.apply(&event).map_err(|cause| {
+                    let message = format!(
+                        "the projection {} refuses an event that it took in before; it must come of state and \
+                         event alone",
+                        P::NAME
+                    );
+                    Error::invalid(message).at(Place::Event(event.position())).because(cause)
+                })?;
+            }
+        }
+        self.base = Some((Arc::clone(&state), self.position));
+        self.state = state;
+        self.begun = false;
+        Ok(())
+    }
+}

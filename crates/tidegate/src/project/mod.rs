@@ -1,0 +1,122 @@
+//! Projections: states folded from events, kept up to date beside a store.
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use tidegate::project::{Freshness, Project, Projection, Projector};
+//! use tidegate::typed::Typed;
+//! use tidegate::{Append, Event, Options, Store};
+//!
+//! #[derive(Serialize, Deserialize, Event)]
+//! #[event(kind = "tank.filled")]
+//! struct Filled {
+//!     litres: u32,
+//! }
+//!
+//! #[derive(Serialize, Deserialize, Event)]
+//! #[event(kind = "tank.drained")]
+//! struct Drained {
+//!     litres: u32,
+//! }
+//!
+//! #[derive(Clone, Debug, Default, Serialize, Deserialize, Projection)]
+//! #[projection(name = "tank.level", version = 1, on(Filled => filled, Drained => drained))]
+//! struct Level {
+//!     litres: u32,
+//! }
+//!
+//! impl Level {
+//!     // A handler takes the value, and the event too where it asks for it.
+//!     fn filled(&mut self, Filled { litres }: Filled, _event: &Event) {
+//!         self.litres += litres;
+//!     }
+//!
+//!     // It may refuse: the event is then poison.
+//!     fn drained(&mut self, Drained { litres }: Drained) -> Result<(), String> {
+//!         self.litres = self.litres.checked_sub(litres).ok_or("drained of more than it held")?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let store = Store::in_memory(Options::default())?;
+//! let level = Projector::<Level>::open(&store, Project::stream(("boat", "tank-1")))?;
+//! let filled = store.append(Filled { litres: 40 }.draft(("boat", "tank-1"))?, Append::default())?;
+//! assert_eq!(level.read(Freshness::AtHead)?.litres, 40);
+//!
+//! // The second read costs what is new, and what was read before stays as it was.
+//! store.append(Drained { litres: 15 }.draft(("boat", "tank-1"))?, Append::default())?;
+//! assert_eq!(level.read(Freshness::Within(1))?.litres, 40);
+//! assert_eq!(level.read(Freshness::AtHead)?.litres, 25);
+//! assert_eq!(level.at(filled.last())?.litres, 40);
+//!
+//! // What cannot be taken in stops it, with the place and the reason.
+//! store.append(Drained { litres: 99 }.draft(("boat", "tank-1"))?, Append::default())?;
+//! let stopped = level.read(Freshness::AtHead).unwrap_err().to_string();
+//! assert!(stopped.contains("position 3") && stopped.contains("more than it held"));
+//! assert_eq!(level.read(Freshness::ANY)?.litres, 25);
+//! # Ok::<(), tidegate::Error>(())
+//! ```
+//!
+//! Reading order: [`Projection`] (how a state comes of events), [`Projector`] (the state beside a store),
+//! [`Project`] and [`Poison`] (how it is kept), [`Freshness`] and [`Reading`] (what is asked and answered),
+//! [`together`] (several in one pass).
+//!
+//! # Saved states
+//!
+//! A state is saved under `projections/NAME/`, apart from the log and off the way of appends: by the thread that
+//! reads the projection. It can be deleted at any time. One that is damaged, or that the log does not bear
+//! out, is not believed and folded anew; [`Projector::begin`] says so.
+//!
+//! # A new version
+//!
+//! Where the fold changes, its version does. The new one is built beside the old, which answers until then:
+//!
+//! ```
+//! # use serde::{Deserialize, Serialize};
+//! # use tidegate::project::{Freshness, Project, Projection, Projector};
+//! # use tidegate::{Append, Draft, Event, Item, Options, Query, Result, Store};
+//! # #[derive(Clone, Default, Serialize, Deserialize)]
+//! # struct CountV1(u64);
+//! # #[derive(Clone, Default, Serialize, Deserialize)]
+//! # struct Count { events: u64, days: u64 }
+//! # impl Projection for CountV1 {
+//! #     const NAME: &'static str = "count";
+//! #     const VERSION: u16 = 1;
+//! #     fn query() -> Query { Query::ALL }
+//! #     fn apply(&mut self, _: &Event) -> Result<()> { self.0 += 1; Ok(()) }
+//! # }
+//! # impl Projection for Count {
+//! #     const NAME: &'static str = "count";
+//! #     const VERSION: u16 = 2;
+//! #     fn query() -> Query { Query::ALL }
+//! #     fn apply(&mut self, _: &Event) -> Result<()> { self.events += 1; Ok(()) }
+//! # }
+//! # impl From<CountV1> for Count {
+//! #     fn from(old: CountV1) -> Self { Self { events: old.0, days: 0 } }
+//! # }
+//! # let store = Store::in_memory(Options::default())?;
+//! # store.append(Draft::new(("a", "b"), "c"), Append::default())?;
+//! # store.append(Draft::new(("a", "b"), "c"), Append::default())?;
+//! let old = Projector::<CountV1>::open(&store, Project::default())?;
+//! let count = Projector::<Count>::open(&store, Project::default())?.beside(old)?;
+//! assert_eq!(count.read(Freshness::AtHead)?.version(), 1);
+//! while !count.advance(1)? {
+//!     assert_eq!(count.read(Freshness::AtHead)?.events, 2);
+//! }
+//! assert_eq!(count.read(Freshness::AtHead)?.version(), 2);
+//! # Ok::<(), tidegate::Error>(())
+//! ```
+mod projection;
+mod reading;
+mod fold;
+mod saved;
+mod projector;
+mod together;
+#[doc(hidden)]
+pub mod derived;
+
+pub use projection::Projection;
+pub use projector::{Begin, Projector};
+pub use reading::{Freshness, Parked, Poison, Project, Reading};
+#[cfg(feature = "derive")]
+pub use tidegate_derive::Projection;
+pub use together::{Pass, together};

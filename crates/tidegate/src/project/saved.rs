@@ -1,0 +1,238 @@
+//! Saved states: what a projection came to, kept in a file that can be deleted at any time.
+//!
+//! It is never truth. A file that is damaged, of another store, of another query or of a log that is not this
+//! one up to its position is not believed, and the state is folded anew.
+//!
+//! | offset | bytes | field | meaning |
+//! |---:|---:|---|---|
+//! | 0 | 4 | magic | `f7 54 47 70` |
+//! | 4 | 4 | checksum | CRC-32C of everything after it |
+//! | 8 | 4 | format | 1 |
+//! | 12 | 4 | version | of the projection |
+//! | 16 | 16 | store | its id |
+//! | 32 | 8 | position | the last position that was looked at |
+//! | 40 | 32 | leaf | leaf hash of the event there; zeros for position 0 |
+//! | 72 | 32 | query | SHA-256 of the query |
+//! | 104 | | body | `MessagePack`: the parked events, then the state |
+//!
+//! All numbers are little-endian. The leaf says that the log is the one the state came of: a log that lost its
+//! end in a crash and grew again has another event there.
+
+use tidegate_disk::{Disk, Mode};
+use tidegate_format::{Coordinate, Error, ErrorKind, Hash, Position, Result, StoreId, hash};
+use tidegate_segment::LEFTOVER;
+
+use super::projection::Projection;
+use super::reading::Parked;
+use crate::read::{Query, View};
+
+const MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'p'];
+const FORMAT: u32 = 1;
+const CRC: usize = 4;
+const CHECKED: usize = 8;
+const VERSION: usize = 12;
+const STORE: usize = 16;
+const POSITION: usize = 32;
+const LEAF: usize = 40;
+const QUERY: usize = 72;
+const BODY: usize = 104;
+
+/// The largest saved state.
+const STATE_BYTES_MAX: u64 = 1 << 30;
+
+/// Where the states of a projection are kept, and what they are kept for.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    folder: String,
+    /// What tells the states of one projection apart: `all`, or the hash of a stream.
+    part: String,
+    store: StoreId,
+    query: Hash,
+}
+
+/// A state as it stands in a file.
+pub(super) struct Saved<P> {
+    pub(super) state: P,
+    pub(super) position: Position,
+    pub(super) parked: Vec<Parked>,
+}
+
+impl Shelf {
+    pub(super) fn new<P: Projection>(store: StoreId, stream: Option<&Coordinate>, query: &Query) -> Self {
+        let part = stream.map_or_else(
+            || "all".to_owned(),
+            |stream| {
+                let parts: [&[u8]; 3] =
+                    [stream.scope.as_bytes(), stream.entity.as_bytes(), &stream.lane.to_le_bytes()];
+                hash::parts(b"stream", &parts).to_string()[..32].to_owned()
+            },
+        );
+        let folder = format!("projections/{}", P::NAME);
+        Self { folder, part, store, query: hash::sha256(format!("{query:?}").as_bytes()) }
+    }
+
+    fn name(&self, version: u16) -> String {
+        format!("{}/{}.{version}", self.folder, self.part)
+    }
+
+    /// Writes a state, durable under its name before this returns.
+    pub(super) fn write<P: Projection>(&self, disk: &dyn Disk, leaf: Hash, saved: &Saved<&P>) -> Result<()> {
+        let name = self.name(P::VERSION);
+        let bytes = self.encode(leaf, saved)?;
+        let beside = format!("{name}{LEFTOVER}");
+        let at = |cause| io("the state of a projection cannot be saved", &name, cause);
+        disk.create_folder(&self.folder).map_err(at)?;
+        remove_if_there(disk, &beside).map_err(at)?;
+        let file = disk.open(&beside, Mode::CreateNew).map_err(at)?;
+        file.write_all_at(&bytes, 0).map_err(at)?;
+        file.sync().map_err(at)?;
+        disk.rename(&beside, &name).map_err(at)?;
+        disk.sync_folder(&self.folder).map_err(at)
+    }
+
+    /// Removes the states of earlier versions, which nobody needs any more.
+    pub(super) fn remove_earlier(&self, disk: &dyn Disk, version: u16) -> Result<()> {
+        let at = |cause| io("the state of an earlier version cannot be removed", &self.folder, cause);
+        for name in disk.list(&self.folder).map_err(at)? {
+            let earlier = name
+                .strip_prefix(&self.part)
+                .and_then(|rest| rest.strip_prefix('.'))
+                .and_then(|digits| digits.parse::<u16>().ok())
+                .is_some_and(|found| found < version);
+            if earlier {
+                remove_if_there(disk, &format!("{}/{name}", self.folder)).map_err(at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the state of a version.
+    pub(super) fn remove(&self, disk: &dyn Disk, version: u16) -> Result<()> {
+        let name = self.name(version);
+        let at = |cause| io("the state of a projection cannot be removed", &name, cause);
+        remove_if_there(disk, &name).map_err(at)?;
+        match disk.sync_folder(&self.folder) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(at(cause)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The saved state; nothing where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not believed, and what reading it ran into.
+    pub(super) fn read<P: Projection>(&self, disk: &dyn Disk, view: &View) -> Result<Option<Saved<P>>> {
+        let name = self.name(P::VERSION);
+        let at = |cause| io("the state of a projection cannot be read", &name, cause);
+        let file = match disk.open(&name, Mode::Read) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(at)?,
+        };
+        let length = file.length().map_err(at)?;
+        if length > STATE_BYTES_MAX {
+            let error =
+                Error::damaged("the saved state is not believed: it is too long", STATE_BYTES_MAX, length);
+            return Err(error.in_file(&name, None));
+        }
+        let mut bytes = vec![0; length as usize];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match file.read_at(&mut bytes[filled..], filled as u64).map_err(at)? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        self.decode(&bytes[..filled], view).map(Some).map_err(|error| error.in_file(&name, None))
+    }
+
+    fn encode<P: Projection>(&self, leaf: Hash, saved: &Saved<&P>) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; BODY];
+        bytes[..CRC].copy_from_slice(&MAGIC);
+        bytes[CHECKED..VERSION].copy_from_slice(&FORMAT.to_le_bytes());
+        bytes[VERSION..STORE].copy_from_slice(&u32::from(P::VERSION).to_le_bytes());
+        bytes[STORE..POSITION].copy_from_slice(&self.store.0);
+        bytes[POSITION..LEAF].copy_from_slice(&saved.position.0.to_le_bytes());
+        bytes[LEAF..QUERY].copy_from_slice(&leaf.0);
+        bytes[QUERY..BODY].copy_from_slice(&self.query.0);
+        let parked: Vec<(u64, &str)> =
+            saved.parked.iter().map(|parked| (parked.position.0, &*parked.reason)).collect();
+        rmp_serde::encode::write_named(&mut bytes, &(parked, saved.state)).map_err(|cause| {
+            Error::invalid(format!("the state of {} cannot be written", P::NAME)).because(cause)
+        })?;
+        if bytes.len() as u64 > STATE_BYTES_MAX {
+            let message =
+                format!("the state of {} has {} bytes, the limit is {STATE_BYTES_MAX}", P::NAME, bytes.len());
+            return Err(Error::invalid(message));
+        }
+        let crc = hash::crc(0, &bytes[CHECKED..]);
+        bytes[CRC..CHECKED].copy_from_slice(&crc.to_le_bytes());
+        Ok(bytes)
+    }
+
+    fn decode<P: Projection>(&self, bytes: &[u8], view: &View) -> Result<Saved<P>> {
+        let expect = |what: &str, expected: &dyn std::fmt::Display, found: &dyn std::fmt::Display| {
+            Err(Error::damaged(format!("the saved state is not believed: {what}"), expected, found))
+        };
+        if bytes.len() < BODY || bytes[..CRC] != MAGIC {
+            return expect("it is none", &"a saved state", &format!("{} other bytes", bytes.len()));
+        }
+        let (found, crc) = (number(bytes, CRC), hash::crc(0, &bytes[CHECKED..]));
+        if found != crc {
+            return expect("its checksum does not hold", &format!("{crc:08x}"), &format!("{found:08x}"));
+        }
+        if number(bytes, CHECKED) != FORMAT || number(bytes, VERSION) != u32::from(P::VERSION) {
+            return expect("it is of another version", &P::VERSION, &number(bytes, VERSION));
+        }
+        if bytes[STORE..POSITION] != self.store.0 {
+            return expect("it is of another store", &self.store, &"another id");
+        }
+        if bytes[QUERY..BODY] != self.query.0 {
+            return expect("it is of another query", &self.query, &"another hash");
+        }
+        let low = u64::from(number(bytes, POSITION));
+        let position = Position(low | u64::from(number(bytes, POSITION + 4)) << 32);
+        match leaf_at(view, position)? {
+            None => return expect("it is ahead of the log", &view.head(), &position),
+            Some(leaf) if bytes[LEAF..QUERY] != leaf.0 => {
+                return expect("the log went another way", &leaf, &"another leaf");
+            }
+            Some(_) => {}
+        }
+        let (parked, state): (Vec<(u64, String)>, P) =
+            rmp_serde::from_slice(&bytes[BODY..]).map_err(|cause| {
+                Error::damaged("the saved state is not believed: it is none of this type", P::NAME, "another")
+                    .because(cause)
+            })?;
+        let parked =
+            parked.into_iter().map(|(position, reason)| Parked { position: Position(position), reason });
+        Ok(Saved { state, position, parked: parked.collect() })
+    }
+}
+
+/// The leaf of the event at a position; zeros before the first one, nothing past the head.
+pub(super) fn leaf_at(view: &View, position: Position) -> Result<Option<Hash>> {
+    if position == Position::START {
+        return Ok(Some(Hash::ZERO));
+    }
+    Ok(view.at(position)?.map(|event| event.leaf()))
+}
+
+fn number(bytes: &[u8], at: usize) -> u32 {
+    let mut digits = [0; 4];
+    digits.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_le_bytes(digits)
+}
+
+fn remove_if_there(disk: &dyn Disk, name: &str) -> std::io::Result<()> {
+    match disk.remove(name) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(cause),
+        _ => Ok(()),
+    }
+}
+
+fn io(message: &str, name: &str, cause: std::io::Error) -> Error {
+    let full = matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
+    let kind = if full { ErrorKind::Full } else { ErrorKind::Io };
+    Error::new(kind, message).in_file(name, None).because(cause)
+}

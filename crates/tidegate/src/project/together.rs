@@ -1,0 +1,142 @@
+//! Several projections in one pass over the log.
+
+use std::ops::DerefMut;
+
+use tidegate_format::{Error, Position, Result, StoreId};
+use tidegate_segment::Event;
+
+use super::fold::Fold;
+use super::projection::Projection;
+use super::projector::Projector;
+use crate::read::{Query, Read, View};
+use crate::subscription::Source;
+
+/// A projector of any type, one of several in a pass.
+pub trait Pass: sealed::Sealed {}
+
+impl<P: Projection> Pass for Projector<P> {}
+
+mod sealed {
+    /// Implemented here alone.
+    pub trait Sealed {
+        /// Its place in a pass.
+        fn member(&self) -> super::Member<'_>;
+    }
+}
+
+impl<P: Projection> sealed::Sealed for Projector<P> {
+    fn member(&self) -> Member<'_> {
+        Member(self)
+    }
+}
+
+/// A projector before a pass.
+#[derive(Clone, Copy)]
+pub struct Member<'a>(&'a dyn Waiting);
+
+/// What a pass needs of each projector.
+trait Waiting {
+    /// The same for the same projector, to take locks in one order.
+    fn address(&self) -> usize;
+    fn store(&self) -> StoreId;
+    fn source(&self) -> &Source;
+    fn query(&self) -> &Query;
+    fn begin<'a>(&'a self, view: &'a View) -> Box<dyn Running + 'a>;
+}
+
+/// A projector in the middle of a pass, with its state held.
+trait Running {
+    fn position(&self) -> Position;
+    fn take(&mut self, event: &Event);
+    /// Ends the pass at the head, and says what stopped it before.
+    fn end(self: Box<Self>) -> Result<()>;
+}
+
+impl<P: Projection> Waiting for Projector<P> {
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn store(&self) -> StoreId {
+        self.store
+    }
+
+    fn source(&self) -> &Source {
+        &self.source
+    }
+
+    fn query(&self) -> &Query {
+        &self.rules.query
+    }
+
+    fn begin<'a>(&'a self, view: &'a View) -> Box<dyn Running + 'a> {
+        let mut fold = self.fold.lock();
+        let begun = fold.ready(&self.rules, view);
+        let query = view.resolved(&self.rules.query).map(std::borrow::Cow::into_owned);
+        let (query, failed) = match (begun, query) {
+            (Ok(()), Ok(query)) => (query, None),
+            (Err(error), _) | (_, Err(error)) => (Query::ALL, Some(error)),
+        };
+        Box::new(Held { projector: self, fold, view, query, failed })
+    }
+}
+
+struct Held<'a, P, F> {
+    projector: &'a Projector<P>,
+    fold: F,
+    view: &'a View,
+    /// The query with causes as records name them.
+    query: Query,
+    failed: Option<Error>,
+}
+
+impl<P: Projection, F: DerefMut<Target = Fold<P>>> Running for Held<'_, P, F> {
+    fn position(&self) -> Position {
+        self.fold.position
+    }
+
+    fn take(&mut self, event: &Event) {
+        if self.failed.is_none() && self.query.matches(&event.record()) {
+            self.failed = self.fold.take(&self.projector.rules, self.view, event).err();
+        }
+    }
+
+    fn end(mut self: Box<Self>) -> Result<()> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        self.fold.reach(self.view.head());
+        self.projector.caught_up(&mut self.fold, self.view)
+    }
+}
+
+/// Brings several projectors of one store to the head in one pass over the log: each event is read once,
+/// whoever wants it. Says where the head was.
+///
+/// # Errors
+///
+/// [`Invalid`](crate::ErrorKind::Invalid) for projectors of different stores, and those of reading. Where an
+/// event stops a projection, the others go on; the first of the errors is returned at the end.
+pub fn together(projectors: &[&dyn Pass]) -> Result<Position> {
+    let mut members: Vec<&dyn Waiting> = projectors.iter().map(|one| one.member().0).collect();
+    // Two passes take their locks in the same order, and one projector twice is one.
+    members.sort_by_key(|member| member.address());
+    members.dedup_by_key(|member| member.address());
+    let Some(first) = members.first() else { return Ok(Position::START) };
+    if members.iter().any(|member| member.store() != first.store()) {
+        return Err(Error::invalid("a pass is over one store, and these projectors are of several"));
+    }
+    let view = first.source().now()?.0;
+    let mut running: Vec<Box<dyn Running + '_>> = members.iter().map(|member| member.begin(&view)).collect();
+    let from = running.iter().map(|one| one.position()).min().unwrap_or(Position::START);
+    let query = Query::union(members.iter().map(|member| member.query()));
+    for event in view.read(&query, Read::after(from)) {
+        let event = event?;
+        for one in &mut running {
+            one.take(&event);
+        }
+    }
+    let ended: Vec<Result<()>> = running.into_iter().map(Running::end).collect();
+    ended.into_iter().collect::<Result<()>>()?;
+    Ok(view.head())
+}

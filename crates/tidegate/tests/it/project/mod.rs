@@ -1,0 +1,119 @@
+//! Projections: a state is the plain fold of its events, whatever happens to it on the way.
+
+mod equals_a_plain_fold;
+mod freshness_is_answered;
+mod poison_is_never_skipped;
+mod saved_states_are_distrusted;
+mod several_in_one_pass;
+mod versions_replace_each_other;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tidegate::project::Projection;
+use tidegate::typed::Typed;
+use tidegate::{Append, Draft, Event, Options, Position, Query, Read, Store};
+
+#[derive(Serialize, Deserialize, Event)]
+#[event(kind = "project.added")]
+struct Added {
+    number: i64,
+}
+
+#[derive(Serialize, Deserialize, Event)]
+#[event(kind = "project.taken")]
+struct Taken {
+    number: i64,
+}
+
+/// What no handler takes in, after it changed its state.
+const POISON: i64 = 13;
+
+/// A sum for each entity, and a trail that depends on every event and on their order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Projection)]
+#[projection(name = "project.sums", version = 1, on(Added => added, Taken => taken))]
+struct Sums {
+    sums: BTreeMap<String, i64>,
+    trail: u64,
+}
+
+impl Sums {
+    fn added(&mut self, Added { number }: Added, event: &Event) -> Result<(), String> {
+        *self.sums.entry(event.entity().to_owned()).or_default() += number;
+        self.trail = self.trail.wrapping_mul(31).wrapping_add(event.position().0);
+        if number == POISON {
+            return Err(format!("{POISON} is not taken in"));
+        }
+        Ok(())
+    }
+
+    fn taken(&mut self, Taken { number }: Taken, event: &Event) -> Result<(), String> {
+        self.added(Added { number: -number }, event)
+    }
+}
+
+/// The same with a count, as a later version.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Counted {
+    count: u64,
+    inner: Sums,
+}
+
+impl Projection for Counted {
+    const NAME: &'static str = Sums::NAME;
+    const VERSION: u16 = 2;
+
+    fn query() -> Query {
+        Sums::query()
+    }
+
+    fn apply(&mut self, event: &Event) -> tidegate::Result<()> {
+        self.count += 1;
+        self.inner.apply(event)
+    }
+}
+
+impl From<Sums> for Counted {
+    fn from(inner: Sums) -> Self {
+        Self { count: 0, inner }
+    }
+}
+
+fn store() -> Store {
+    Store::in_memory(Options { thread: false, ..Options::default() }).unwrap()
+}
+
+fn added(entity: &'static str, number: i64) -> Draft {
+    Added { number }.draft(("s", entity)).unwrap()
+}
+
+fn append(store: &Store, drafts: impl IntoIterator<Item = Draft>) -> Position {
+    let drafts: Vec<Draft> = drafts.into_iter().collect();
+    store.append(drafts, Append::default()).unwrap().last()
+}
+
+/// The state and what was left out, by going through the whole log.
+fn plain<P: Projection>(store: &Store, until: Position, entity: Option<&str>) -> (P, Vec<Position>) {
+    try_plain(store, until, entity).unwrap()
+}
+
+/// The same over a disk that may end.
+fn try_plain<P: Projection>(
+    store: &Store,
+    until: Position,
+    entity: Option<&str>,
+) -> tidegate::Result<(P, Vec<Position>)> {
+    let (mut state, mut left_out) = (P::default(), Vec::new());
+    for event in store.read(&Query::ALL, Read::all().before(until.next()))? {
+        let event = event?;
+        let wanted = ["project.added", "project.taken"].contains(&event.kind());
+        if wanted && entity.is_none_or(|entity| entity == event.entity()) {
+            let mut next = state.clone();
+            match next.apply(&event) {
+                Ok(()) => state = next,
+                Err(_) => left_out.push(event.position()),
+            }
+        }
+    }
+    Ok((state, left_out))
+}

@@ -1,0 +1,249 @@
+//! A saved state is believed only where everything speaks for it; the answers are the same without it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+use tidegate::disk::{Call, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
+use tidegate::project::{Begin, Freshness, Project, Projection, Projector};
+use tidegate::typed::Typed;
+use tidegate::{Access, Append, ErrorKind, Event, Item, Options, Position, Query, Result, Store};
+
+use super::{Sums, Taken, added, append, plain};
+
+const FILE: &str = "projections/project.sums/all.1";
+
+/// A simulated machine with a store on it.
+struct Machine {
+    disk: FaultyDisk,
+    clock: SimulatedClock,
+    random: SeededRandom,
+}
+
+impl Machine {
+    fn new(seed: u64) -> Self {
+        let disk = FaultyDisk::new(seed, Model::default());
+        Self { disk, clock: SimulatedClock::new(1), random: SeededRandom::new(seed) }
+    }
+
+    fn open_for(&self, access: Access) -> Store {
+        let world = World::simulated(&self.disk, &self.clock, &self.random);
+        Store::open_in(world, Options { access, thread: false, ..Options::default() }).unwrap()
+    }
+
+    fn open(&self) -> Store {
+        self.open_for(Access::Create)
+    }
+
+    /// A machine whose store has five events and a saved state of them, closed in good order.
+    fn saved(seed: u64) -> Self {
+        let machine = Self::new(seed);
+        let store = machine.open();
+        append(&store, (1..=5).map(|number| added("a", number)));
+        let sums = open(&store);
+        sums.read(Freshness::AtHead).unwrap();
+        sums.save().unwrap();
+        store.close().unwrap();
+        machine.restarted()
+    }
+
+    fn restarted(&self) -> Self {
+        Self { disk: self.disk.reopen(), clock: self.clock.clone(), random: self.random.clone() }
+    }
+}
+
+fn open(store: &Store) -> Projector<Sums> {
+    Projector::open(store, Project::default()).unwrap()
+}
+
+/// Why the state was not believed. The answer is right all the same.
+#[track_caller]
+fn distrusted(store: &Store) -> String {
+    let sums = open(store);
+    let reading = sums.read(Freshness::AtHead).unwrap();
+    assert_eq!(*reading, plain::<Sums>(store, reading.head(), None).0);
+    match sums.begin() {
+        Begin::Distrusted(error) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_next_one_begins_there() {
+    let machine = Machine::saved(1);
+    for access in [Access::Read, Access::Create] {
+        let store = machine.open_for(access);
+        let sums = open(&store);
+        assert!(matches!(sums.begin(), Begin::Saved(Position(5))), "{:?}", sums.begin());
+        assert_eq!(*sums.read(Freshness::AtHead).unwrap(), plain::<Sums>(&store, Position(5), None).0);
+    }
+    machine.disk.at_rest().remove(FILE).unwrap();
+    assert!(matches!(open(&machine.open()).begin(), Begin::Start));
+}
+
+#[test]
+fn any_changed_bit_is_noticed() {
+    let machine = Machine::saved(1);
+    let whole = machine.disk.at_rest().read(FILE).unwrap();
+    let store = machine.open_for(Access::Read);
+    for bit in 0..8 * whole.len() as u64 {
+        machine.disk.at_rest().flip_bit(FILE, bit).unwrap();
+        let why = distrusted(&store);
+        assert!(why.contains("damaged: the saved state is not believed") && why.contains(FILE), "{why}");
+        machine.disk.at_rest().write(FILE, &whole).unwrap();
+    }
+    for length in 0..whole.len() {
+        machine.disk.at_rest().write(FILE, &whole[..length]).unwrap();
+        distrusted(&store);
+    }
+    machine.disk.at_rest().write(FILE, &[&whole[..], b"\0"].concat()).unwrap();
+    distrusted(&store);
+    machine.disk.at_rest().write(FILE, &whole).unwrap();
+    assert!(matches!(open(&store).begin(), Begin::Saved(_)));
+    let store = machine.open();
+    machine.disk.set_plan(FaultPlan::default().fail(Call::Read, 1, Errno::IO));
+    let unreadable = open(&store);
+    assert!(matches!(unreadable.begin(), Begin::Distrusted(_)), "{:?}", unreadable.begin());
+}
+
+#[test]
+fn another_store_or_query_is_noticed() {
+    let (machine, other) = (Machine::saved(1), Machine::saved(2));
+    let foreign = other.disk.at_rest().read(FILE).unwrap();
+    machine.disk.at_rest().write(FILE, &foreign).unwrap();
+    let store = machine.open();
+    assert!(distrusted(&store).contains("it is of another store"));
+
+    // Another part of the same projection has another query.
+    let part: Projector<Sums> = Projector::open(&store, Project::stream(("s", "a"))).unwrap();
+    part.read(Freshness::AtHead).unwrap();
+    part.save().unwrap();
+    let names = machine.disk.at_rest().names_in("projections/project.sums");
+    let name = names.iter().find(|name| *name != FILE).unwrap();
+    machine.disk.at_rest().copy(name, FILE).unwrap();
+    assert!(distrusted(&store).contains("it is of another query"));
+}
+
+/// The log loses its end in a power cut, and the saved state came of what it lost.
+#[test]
+fn a_log_that_went_another_way_is_noticed() {
+    let machine = Machine::saved(1);
+    let store = machine.open();
+    store.append(vec![added("b", 6), added("b", 7)], Append::buffered()).unwrap();
+    let sums = open(&store);
+    assert_eq!(sums.read(Freshness::AtHead).unwrap().position(), Position(7));
+    sums.save().unwrap();
+    machine.disk.lose_unsynced();
+    drop(store);
+
+    let machine = machine.restarted();
+    let store = machine.open();
+    assert_eq!(store.frontier().visible, Position(5), "the end is lost");
+    assert!(distrusted(&store).contains("it is ahead of the log"));
+    let ahead = machine.disk.at_rest().read(FILE).unwrap();
+    append(&store, [added("c", 8), added("c", 9)]);
+    machine.disk.at_rest().write(FILE, &ahead).unwrap();
+    assert!(distrusted(&store).contains("the log went another way"));
+    append(&store, [Taken { number: 1 }.draft(("s", "c")).unwrap()]);
+    assert!(distrusted(&store).contains("the log went another way"));
+}
+
+#[test]
+fn a_reader_writes_nothing() {
+    let machine = Machine::saved(1);
+    let store = machine.open_for(Access::Read);
+    let eager = Project { save_after: Some(1), ..Project::default() };
+    let sums: Projector<Sums> = Projector::open(&store, eager).unwrap();
+    sums.read(Freshness::AtHead).unwrap();
+    assert_eq!(sums.save().unwrap_err().kind(), ErrorKind::Invalid);
+    sums.reset().unwrap();
+    assert_eq!(sums.read(Freshness::AtHead).unwrap().position(), Position(5));
+    assert!(Call::ALL.iter().filter(|call| call.changes()).all(|call| machine.disk.count(*call) == 0));
+}
+
+/// At every call of a save the process dies, or the power fails, or the call fails.
+#[test]
+fn a_save_that_ends_anywhere_leaves_a_state_or_none() {
+    let (mut crashes, mut calls) = (0, 0);
+    for power in [false, true] {
+        for at in 1..40 {
+            let machine = Machine::saved(at);
+            let store = machine.open();
+            append(&store, (0..4).map(|number| added("b", number)));
+            let sums = open(&store);
+            sums.read(Freshness::AtHead).unwrap();
+            machine.disk.set_plan(FaultPlan::default().crash_at(at));
+            let saved = sums.save();
+            if power {
+                machine.disk.power_cut(at);
+            } else {
+                machine.disk.kill();
+            }
+            crashes += u64::from(saved.is_err());
+            drop((store, sums));
+            let machine = machine.restarted();
+            let store = machine.open();
+            let sums = open(&store);
+            match sums.begin() {
+                Begin::Saved(Position(5)) => assert!(saved.is_err()),
+                Begin::Saved(Position(9)) => {}
+                other => panic!("at {at}, power {power}: {other:?}"),
+            }
+            assert_eq!(*sums.read(Freshness::AtHead).unwrap(), plain::<Sums>(&store, Position(9), None).0);
+            sums.save().unwrap();
+            assert!(matches!(open(&store).begin(), Begin::Saved(Position(9))));
+        }
+    }
+    for call in Call::ALL.into_iter().filter(|call| call.changes()) {
+        let machine = Machine::saved(1);
+        let store = machine.open();
+        let sums = open(&store);
+        machine.disk.set_plan(FaultPlan::default().fail_from(call, 1, Errno::IO));
+        calls += u64::from(sums.save().is_err());
+        machine.disk.set_plan(FaultPlan::default());
+        assert!(matches!(open(&store).begin(), Begin::Saved(Position(5))), "{call:?}");
+        append(&store, [added("a", 1)]);
+        assert_eq!(sums.read(Freshness::AtHead).unwrap().position(), Position(6));
+        sums.save().unwrap();
+    }
+    assert!(crashes > 10 && calls >= 5, "{crashes} {calls}");
+}
+
+/// Counts in how many ways it was called, apart from its state.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Touched(u64);
+
+static TOUCHED: AtomicU64 = AtomicU64::new(0);
+
+impl Projection for Touched {
+    const NAME: &'static str = "project.touched";
+    const VERSION: u16 = 1;
+
+    fn query() -> Query {
+        Item::new().kind("project.*").into()
+    }
+
+    fn apply(&mut self, _: &Event) -> Result<()> {
+        TOUCHED.fetch_add(1, Ordering::Relaxed);
+        self.0 += 1;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_second_read_costs_what_is_new() {
+    let store = super::store();
+    append(&store, (0..100).map(|number| added("a", number)));
+    let project = Project { save_after: Some(50), ..Project::default() };
+    let touched: Projector<Touched> = Projector::open(&store, project.clone()).unwrap();
+    let read = |touched: &Projector<Touched>| {
+        TOUCHED.store(0, Ordering::Relaxed);
+        let count = touched.read(Freshness::AtHead).unwrap().0;
+        (TOUCHED.load(Ordering::Relaxed), count)
+    };
+    assert_eq!(read(&touched), (100, 100));
+    assert_eq!(read(&touched), (0, 100));
+    append(&store, (0..10).map(|number| added("a", number)));
+    assert_eq!(read(&touched), (10, 110));
+    let again: Projector<Touched> = Projector::open(&store, project).unwrap();
+    assert_eq!(read(&again), (10, 110), "it was saved by itself");
+}

@@ -1,0 +1,105 @@
+//! Several projections take in one pass over the log, each for itself.
+
+use serde::{Deserialize, Serialize};
+use tidegate::project::{Freshness, Project, Projection, Projector, together};
+use tidegate::{Draft, ErrorKind, Event, Item, Place, Position, Query, Result};
+
+use super::{POISON, Sums, added, append, plain, store};
+
+/// How many effects the first event has.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Effects(Vec<u64>);
+
+impl Projection for Effects {
+    const NAME: &'static str = "project.effects";
+    const VERSION: u16 = 1;
+
+    fn query() -> Query {
+        Item::new().cause(Position(1)).into()
+    }
+
+    fn apply(&mut self, event: &Event) -> Result<()> {
+        self.0.push(event.position().0);
+        Ok(())
+    }
+}
+
+/// Every position.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct All(Vec<u64>);
+
+impl Projection for All {
+    const NAME: &'static str = "project.all";
+    const VERSION: u16 = 1;
+
+    fn query() -> Query {
+        Query::ALL
+    }
+
+    fn apply(&mut self, event: &Event) -> Result<()> {
+        self.0.push(event.position().0);
+        Ok(())
+    }
+}
+
+#[test]
+fn each_takes_in_what_it_is_about_from_where_it_stands() {
+    let store = store();
+    append(&store, [added("a", 1)]);
+    append(&store, [added("b", 2), Draft::new(("s", "c"), "other").cause(Position(1))]);
+    let sums: Projector<Sums> = Projector::open(&store, Project::default()).unwrap();
+    let of_b: Projector<Sums> = Projector::open(&store, Project::stream(("s", "b"))).unwrap();
+    let effects: Projector<Effects> = Projector::open(&store, Project::default()).unwrap();
+    let all: Projector<All> = Projector::open(&store, Project::default()).unwrap();
+    all.read(Freshness::AtHead).unwrap();
+    sums.advance(1).unwrap();
+    append(&store, [added("b", 5).cause(Position(1)), added("a", 6)]);
+    assert_eq!(together(&[&sums, &all, &of_b, &effects, &sums]).unwrap(), Position(5));
+    assert_eq!(*sums.read(Freshness::ANY).unwrap(), plain::<Sums>(&store, Position(5), None).0);
+    assert_eq!(*of_b.read(Freshness::ANY).unwrap(), plain::<Sums>(&store, Position(5), Some("b")).0);
+    assert_eq!(effects.read(Freshness::ANY).unwrap().0, [3, 4]);
+    assert_eq!(all.read(Freshness::ANY).unwrap().0, [1, 2, 3, 4, 5]);
+    assert_eq!(together(&[&effects, &of_b]).unwrap(), Position(5));
+    assert_eq!(together(&[]).unwrap(), Position(0));
+}
+
+#[test]
+fn one_that_stops_stops_alone() {
+    let store = store();
+    append(&store, [added("a", 1), added("a", POISON), added("b", 3)]);
+    let sums: Projector<Sums> = Projector::open(&store, Project::default()).unwrap();
+    let of_b: Projector<Sums> = Projector::open(&store, Project::stream(("s", "b"))).unwrap();
+    let all: Projector<All> = Projector::open(&store, Project::default()).unwrap();
+    for _ in 0..2 {
+        let error = together(&[&sums, &of_b, &all]).unwrap_err();
+        assert_eq!(error.place(), Some(&Place::Event(Position(2))));
+        assert_eq!(*sums.read(Freshness::ANY).unwrap(), plain::<Sums>(&store, Position(1), None).0);
+        assert_eq!(all.read(Freshness::ANY).unwrap().0, [1, 2, 3]);
+        assert_eq!(of_b.read(Freshness::ANY).unwrap().behind(), 0);
+    }
+}
+
+#[test]
+fn one_pass_is_over_one_store() {
+    let (store, other) = (store(), store());
+    let one: Projector<All> = Projector::open(&store, Project::default()).unwrap();
+    let two: Projector<All> = Projector::open(&other, Project::default()).unwrap();
+    assert_eq!(together(&[&one, &two]).unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn passes_in_any_order_do_not_wait_for_each_other_for_ever() {
+    let store = store();
+    let sums: Projector<Sums> = Projector::open(&store, Project::default()).unwrap();
+    let all: Projector<All> = Projector::open(&store, Project::default()).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..200).for_each(|_| assert!(together(&[&sums, &all]).is_ok())));
+        scope.spawn(|| (0..200).for_each(|_| assert!(together(&[&all, &sums]).is_ok())));
+        for number in 0..200 {
+            append(&store, [added("a", number % 5)]);
+        }
+    });
+    together(&[&all, &sums]).unwrap();
+    assert_eq!(all.read(Freshness::ANY).unwrap().0, (1..=200).collect::<Vec<_>>());
+    assert_eq!(*sums.read(Freshness::ANY).unwrap(), plain::<Sums>(&store, Position(200), None).0);
+}
