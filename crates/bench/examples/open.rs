@@ -32,6 +32,9 @@ struct Settings {
     /// How many times over the longer store holds the history.
     #[arg(long, default_value_t = 20)]
     times: usize,
+    /// Bytes of a segment.
+    #[arg(long, default_value_t = Options::default().segment_bytes)]
+    segment_bytes: u64,
     /// How often each store is opened.
     #[arg(long, default_value_t = 41)]
     rounds: usize,
@@ -81,8 +84,8 @@ fn made_up(number: u64) -> Line {
     }
 }
 
-fn write(directory: &Path, lines: &[Line], times: usize) -> Result<(), Failure> {
-    let store = Store::open(directory, Options::default())?;
+fn write(directory: &Path, lines: &[Line], times: usize, segment_bytes: u64) -> Result<(), Failure> {
+    let store = Store::open(directory, Options { segment_bytes, ..Options::default() })?;
     for copy in 0..times {
         for part in lines.chunks(1000) {
             store.append(part.iter().map(|line| line.draft(copy)).collect::<Batch>(), Append::buffered())?;
@@ -157,8 +160,8 @@ fn main() -> Result<(), Failure> {
     let lines = history(&settings.history)?;
     let place = tempfile::Builder::new().prefix("tidegate-open-").tempdir_in(&settings.dir)?;
     let (short, long) = (place.path().join("short"), place.path().join("long"));
-    write(&short, &lines, 1)?;
-    write(&long, &lines, settings.times)?;
+    write(&short, &lines, 1, settings.segment_bytes)?;
+    write(&long, &lines, settings.times, settings.segment_bytes)?;
     let rounds = settings.rounds.max(1);
     compare("as written", &short, &long, rounds)?;
     roll(&short)?;

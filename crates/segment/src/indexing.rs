@@ -27,17 +27,20 @@ pub fn index_path(first: Position) -> String {
     format!("{INDEX}/{:020}.idx", first.0)
 }
 
+/// The first positions of the segments that have an index file, in order; none where they cannot be listed.
+pub fn list_indexes(disk: &dyn Disk) -> Vec<Position> {
+    let names = disk.list(INDEX).unwrap_or_default();
+    let mut firsts: Vec<_> = names.iter().filter_map(|name| parse_index_name(name)).collect();
+    firsts.sort_unstable();
+    firsts
+}
+
 /// The first position in the name of an index file; nothing for any other name.
 pub fn parse_index_name(name: &str) -> Option<Position> {
     parse_segment_name(&format!("{}.seg", name.strip_suffix(".idx")?))
 }
 
 impl Segment {
-    /// Whether its index file stands in for what was kept in memory.
-    pub fn is_indexed(&self) -> bool {
-        matches!(*self.lookup(), Lookup::File(_))
-    }
-
     /// Takes its index file into use, if that is there, can be read and belongs to it. The segment is sealed.
     pub fn load_index(&self, disk: &dyn Disk, map: bool) -> Result<()> {
         self.set_lookup(Lookup::File(Arc::new(self.open_index(disk, map)?)));

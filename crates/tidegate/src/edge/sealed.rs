@@ -1,14 +1,15 @@
-//! Sealed segments: opened by their heads alone, each in line with the one behind it.
+//! Sealed segments: found by their heads and lengths alone, each in line with the one behind it, and opened once they
+//! are asked.
 
 use std::sync::Arc;
 
-use tidegate_disk::{Mode, World};
+use tidegate_disk::World;
 use tidegate_format::{Error, Offset, Position, Result, SegmentHead, StoreFile};
-use tidegate_segment::Segment;
+use tidegate_segment::{Segment, list_indexes};
 
 use super::identity::{salvage, seed};
 
-/// Opens the sealed segments in order, and checks that each goes on where the one before it ended.
+/// Finds the sealed segments in order, and checks that each goes on where the one before it ended.
 pub(super) fn load_sealed(
     world: &World,
     firsts: &[Position],
@@ -16,6 +17,10 @@ pub(super) fn load_sealed(
     map: bool,
 ) -> Result<Vec<Arc<Segment>>> {
     let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(firsts.len() + 1);
+    let indexes = list_indexes(&*world.disk);
+    // Whether an index file was of use. Those of another version are so all together; until one is, each is opened
+    // at once, so that what is of no use is built anew here and not held in memory later.
+    let mut indexes_are_sound = false;
     let mut next = *newest;
     for &first in firsts.iter().rev() {
         if first > next.before_first && next.before_first != Position::START {
@@ -27,23 +32,18 @@ pub(super) fn load_sealed(
         if next.before_first != first {
             return Err(missing(next.before_first, next.first.before()));
         }
-        let segment = Segment::open(&*world.disk, first, Mode::Read, seed(next.salt)).map_err(salvage)?;
+        let indexed = indexes.binary_search(&first).is_ok();
+        let waits = indexed && indexes_are_sound;
+        let segment =
+            Segment::find_sealed(&world.disk, &next, seed(next.salt), map, waits).map_err(salvage)?;
         if segment.head().store != next.store {
             return Err(foreign(&segment));
         }
-        let length = segment.file_length()?;
-        if length < next.before_length.0 {
-            let expected = format!("{} bytes", next.before_length);
-            let error = Error::damaged("a sealed segment was cut short", expected, format!("{length} bytes"));
-            return Err(salvage(error.in_file(segment.name(), Some(Offset(length)))));
-        }
-        if segment.first() >= next.first {
-            let error = Error::damaged("the segments are out of order", next.first, segment.first());
-            return Err(salvage(error.in_file(segment.name(), Some(Offset(0)))));
-        }
-        segment.seal(&next, map)?;
-        if let Err(error) = segment.load_index(&*world.disk, map) {
-            tracing::debug!(%error, segment = segment.name(), "no index file is of use");
+        if indexed && !waits {
+            match segment.load_index(&*world.disk, map) {
+                Ok(()) => indexes_are_sound = true,
+                Err(error) => tracing::debug!(%error, segment = segment.name(), "an index file is of no use"),
+            }
         }
         next = *segment.head();
         segments.push(Arc::new(segment));

@@ -1,7 +1,8 @@
 //! Damage to durable bytes is noticed before it reaches a caller, wherever it lies (F4, F5, F16 to F18).
 
+use tidegate::disk::AtRest;
 use tidegate::format::FrameHead;
-use tidegate::{Access, Append, ErrorKind};
+use tidegate::{Access, Append, ErrorKind, Options, Position, Query, Read, Store};
 
 use super::stage::{Outcome, Stage, fill, history, one, outcome};
 
@@ -167,6 +168,44 @@ fn a_reader_sees_everything_before_the_damage() {
         let reader = copy.read_only();
         let found = history(&reader).unwrap();
         assert!(intact.starts_with(&found) && found.len() > least, "{name}: {}", found.len());
+    }
+}
+
+/// F18, F19, F20: a sealed segment is opened by its first question; what happened to it since the store was opened
+/// is noticed then, and takes nothing from the others.
+#[test]
+fn a_sealed_segment_that_changes_before_it_is_asked() {
+    let (stage, intact) = Stage::closed();
+    let name = stage.segments().remove(0);
+    let length = stage.bytes(&name).len() as u64;
+    let mut other = Stage::seeded(2);
+    let store = other.open();
+    fill(&store, 12);
+    store.close().unwrap();
+    other.restart();
+    let foreign = other.bytes(&name);
+    let behind: u64 = stage.segments()[1]["segments/".len()..].trim_end_matches(".seg").parse().unwrap();
+    for (kind, change) in [
+        (
+            ErrorKind::Damaged,
+            &(|files: &AtRest| files.truncate(&name, length - 1).unwrap()) as &dyn Fn(&AtRest),
+        ),
+        (ErrorKind::Damaged, &|files: &AtRest| files.flip_bit(&name, 300).unwrap()),
+        (ErrorKind::Damaged, &|files: &AtRest| files.write(&name, &foreign).unwrap()),
+        (ErrorKind::Damaged, &|files: &AtRest| files.copy(&stage.active(), &name).unwrap()),
+        (ErrorKind::Io, &|files: &AtRest| files.remove(&name).unwrap()),
+    ] {
+        for (access, map) in [(Access::Read, true), (Access::Write, true), (Access::Write, false)] {
+            let copy = stage.fork();
+            let options = Options { access, map, ..copy.options };
+            let store = Store::open_in(copy.world(), options).unwrap();
+            change(&copy.disk.at_rest());
+            let error = history(&store).expect_err("the first segment is not the one it was");
+            assert_eq!(error.kind(), kind, "{error}");
+            assert!(error.to_string().contains(&name), "{error}");
+            let rest = store.read(&Query::ALL, Read::after(Position(behind - 1))).unwrap();
+            assert_eq!(rest.map(Result::unwrap).count() as u64, intact.len() as u64 + 1 - behind);
+        }
     }
 }
 

@@ -68,7 +68,7 @@ fn opening_takes_a_few_calls_a_segment_and_reads_no_events() {
         });
         let calls = of_many.calls - of_few.calls;
         // What is left of the division are the rosters, of 64 segments each.
-        assert!(calls / 900 <= 7 && calls % 900 <= 900 / 64 * 3, "{calls} calls for 900 sealed segments");
+        assert!(calls / 900 <= 4 && calls % 900 <= 900 / 64 * 3, "{calls} calls for 900 sealed segments");
         // The active segments hold equally many events, some with longer names.
         let heads = 900 * SEGMENT_HEAD_BYTES as u64;
         let bytes = of_many.bytes - of_few.bytes;

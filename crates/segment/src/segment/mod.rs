@@ -4,12 +4,17 @@
 //!
 //! S1. Bytes before the tail never change; a sealed segment never changes at all.
 //! S2. Event `n` of the segment has the position `first + n`, and its record says so.
+//! S3. A segment that was found sealed is opened by the first question that needs its bytes, and is then what was
+//!     found: it has the same head and is no shorter.
+
+mod window;
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use parking_lot::Mutex;
 use tidegate_disk::{Block, Disk, File, Mode};
 use tidegate_format::{
     Coordinate, Error, ErrorKind, FrameHead, Offset, Position, Record, Result, SEGMENT_HEAD_BYTES,
@@ -17,11 +22,14 @@ use tidegate_format::{
 };
 
 use crate::event::Event;
+use crate::index::FileIndex;
 use crate::live::LiveIndex;
 use crate::lookup::{Lookup, Postings};
 use crate::records::Records;
 use crate::term::{self, Field, Seed, Sought, SoughtId};
 use crate::walk::{Fault, Walk, read_full};
+
+pub use window::Window;
 
 /// The folder of the segments.
 pub const SEGMENTS: &str = "segments";
@@ -39,6 +47,19 @@ pub struct Segment {
     file: ArcSwapOption<Opened>,
     map: OnceLock<Block>,
     lookup: ArcSwap<Lookup>,
+    /// Of one that was found sealed.
+    rest: Option<Rest>,
+}
+
+/// How a segment that was found sealed is opened, once it is asked.
+#[derive(Debug)]
+struct Rest {
+    disk: Arc<dyn Disk>,
+    map: bool,
+    /// Whether the index file is there and was not opened yet. Until then the lookup is one that answers nothing.
+    index_waits: AtomicBool,
+    /// Held while either file is opened.
+    opening: Mutex<()>,
 }
 
 /// An open file, on the heap so that it can be swapped.
@@ -46,33 +67,91 @@ pub struct Segment {
 struct Opened(Arc<dyn File>);
 
 impl Segment {
-    /// A segment that holds nothing yet but its head.
-    pub(crate) fn empty(head: SegmentHead, file: Arc<dyn File>, seed: Seed) -> Self {
+    fn new(head: SegmentHead, seed: Seed, lookup: Lookup) -> Self {
         Self {
             head,
             name: path(head.first),
             seed,
             tail: AtomicU64::new(SEGMENT_HEAD_BYTES as u64),
             end: OnceLock::new(),
-            file: ArcSwapOption::from_pointee(Opened(file)),
+            file: ArcSwapOption::empty(),
             map: OnceLock::new(),
-            lookup: ArcSwap::from_pointee(Lookup::Live(Arc::new(LiveIndex::new(seed)))),
+            lookup: ArcSwap::from_pointee(lookup),
+            rest: None,
         }
+    }
+
+    /// A segment that holds nothing yet but its head.
+    pub(crate) fn empty(head: SegmentHead, file: Arc<dyn File>, seed: Seed) -> Self {
+        let segment = Self::new(head, seed, Lookup::Live(Arc::new(LiveIndex::new(seed))));
+        segment.file.store(Some(Arc::new(Opened(file))));
+        segment
     }
 
     /// Opens the segment that starts at `first` and reads its head; its events are not looked at yet.
     pub fn open(disk: &dyn Disk, first: Position, mode: Mode, seed: Seed) -> Result<Self> {
-        let name = path(first);
-        let io = |cause| Error::new(ErrorKind::Io, "the segment cannot be opened").because(cause);
-        let file = disk.open(&name, mode).map_err(|cause| io(cause).in_file(&name, None))?;
-        let mut bytes = [0; SEGMENT_HEAD_BYTES];
-        let head = read_full(&*file, &mut bytes, 0).and_then(|filled| SegmentHead::read(&bytes[..filled]));
-        let head = head.map_err(|error| error.in_file(&name, Some(Offset(0))))?;
-        if head.first != first {
-            let error = Error::damaged("the segment's name and its head disagree", first, head.first);
-            return Err(error.in_file(&name, Some(Offset(0))));
-        }
+        let (file, head) = open_file(disk, first, mode)?;
         Ok(Self::empty(head, file, seed))
+    }
+
+    /// Finds the sealed segment before the one with the head `behind`, which says where it ends: reads its head and
+    /// its length, and closes it again. Once it is asked it is opened, and mapped where `map` says so; and so is its
+    /// index file, if `indexed` says that there is one.
+    pub fn find_sealed(
+        disk: &Arc<dyn Disk>,
+        behind: &SegmentHead,
+        seed: Seed,
+        map: bool,
+        indexed: bool,
+    ) -> Result<Self> {
+        let (_, head) = open_whole(&**disk, behind.before_first, behind.before_length)?;
+        let lookup = if indexed {
+            let count = (behind.first.0 - head.first.0) as u32;
+            Lookup::File(Arc::new(FileIndex::unread(&head, count, seed)))
+        } else {
+            Lookup::Live(Arc::new(LiveIndex::new(seed)))
+        };
+        let mut segment = Self::new(head, seed, lookup);
+        segment.grow(behind.before_length);
+        segment.end.get_or_init(|| behind.first);
+        let (disk, index_waits) = (Arc::clone(disk), AtomicBool::new(indexed));
+        segment.rest = Some(Rest { disk, map, index_waits, opening: Mutex::new(()) });
+        Ok(segment)
+    }
+
+    /// Opens its file where it was found sealed and was not asked yet. Keeps S3.
+    #[cold]
+    fn wake(&self) -> Result<()> {
+        let Some(rest) = &self.rest else { return Ok(()) };
+        let _opening = rest.opening.lock();
+        if self.map.get().is_some() || self.file.load().is_some() {
+            return Ok(());
+        }
+        let (file, head) = open_whole(&*rest.disk, self.first(), self.tail())?;
+        if head != self.head {
+            let (message, found) = ("a sealed segment is not the one it was", format!("{head:?}"));
+            let error = Error::damaged(message, format!("{:?}", self.head), found);
+            return Err(error.in_file(&self.name, Some(Offset(0))));
+        }
+        if rest.map {
+            let block = self.map_of(&*file, self.tail())?;
+            self.map.get_or_init(|| block);
+        } else {
+            self.file.store(Some(Arc::new(Opened(file))));
+        }
+        Ok(())
+    }
+
+    /// Opens its index file where that was not asked yet. One that is of no use answers nothing from then on, as
+    /// one that is damaged.
+    fn wake_index(&self) {
+        let Some(rest) = self.rest.as_ref().filter(|rest| rest.index_waits.load(Ordering::Acquire)) else {
+            return;
+        };
+        let _opening = rest.opening.lock();
+        if rest.index_waits.load(Ordering::Acquire) && self.load_index(&*rest.disk, rest.map).is_err() {
+            rest.index_waits.store(false, Ordering::Release);
+        }
     }
 
     /// Reads on from the tail up to the byte `end` and takes in every whole frame that `wanted` says yes
@@ -105,16 +184,20 @@ impl Segment {
         self.grow(behind.before_length);
         self.end.get_or_init(|| behind.first);
         if map && self.map.get().is_none() {
-            let block = self.file()?.map(behind.before_length.0).map_err(|cause| {
-                let error = Error::new(ErrorKind::Io, "the segment cannot be mapped").because(cause);
-                error.in_file(&self.name, None)
-            })?;
+            let block = self.map_of(&*self.file()?, behind.before_length)?;
             // Whoever reads through the file right now holds it as long as that takes.
             if self.map.set(block).is_ok() {
                 self.file.store(None);
             }
         }
         Ok(())
+    }
+
+    fn map_of(&self, file: &dyn File, end: Offset) -> Result<Block> {
+        file.map(end.0).map_err(|cause| {
+            let error = Error::new(ErrorKind::Io, "the segment cannot be mapped").because(cause);
+            error.in_file(&self.name, None)
+        })
     }
 
     /// What it says of itself.
@@ -138,10 +221,7 @@ impl Segment {
 
     /// The length of its file in bytes, while it is not mapped.
     pub fn file_length(&self) -> Result<u64> {
-        self.file()?.length().map_err(|cause| {
-            let error = Error::new(ErrorKind::Io, "the length of the segment is unknown").because(cause);
-            error.in_file(&self.name, None)
-        })
+        length_of(&*self.file()?, &self.name)
     }
 
     /// What its terms are hashed with.
@@ -173,12 +253,21 @@ impl Segment {
 
     /// What finds its events. Holding it saves looking it up again; it stays right as long as it is held.
     pub fn lookup(&self) -> Arc<Lookup> {
+        self.wake_index();
         self.lookup.load_full()
     }
 
     /// Puts another lookup in the place of the one it has.
     pub(crate) fn set_lookup(&self, lookup: Lookup) {
         self.lookup.store(Arc::new(lookup));
+        if let Some(rest) = &self.rest {
+            rest.index_waits.store(false, Ordering::Release);
+        }
+    }
+
+    /// Whether its index file stands in for what was kept in memory.
+    pub fn is_indexed(&self) -> bool {
+        matches!(&**self.lookup.load(), Lookup::File(_))
     }
 
     /// Reads the whole segment, which is sealed, and finds its events in memory from now on.
@@ -210,15 +299,36 @@ impl Segment {
     /// Asks the lookup. Where the index file turns out to be damaged, the segment itself is read, and the
     /// answer comes from there, now and from then on.
     fn ask<T>(&self, question: impl Fn(&Lookup) -> Result<T>) -> Result<T> {
-        match question(&self.lookup.load()) {
+        let asked = self.lookup.load();
+        match question(&asked) {
             Err(error) if error.kind() == ErrorKind::Damaged => {
-                if !matches!(&**self.lookup.load(), Lookup::File(_)) {
+                self.ask_anew(error, Arc::clone(&asked), question)
+            }
+            other => other,
+        }
+    }
+
+    #[cold]
+    fn ask_anew<T>(
+        &self,
+        mut error: Error,
+        mut asked: Arc<Lookup>,
+        question: impl Fn(&Lookup) -> Result<T>,
+    ) -> Result<T> {
+        loop {
+            // It may have waited to be opened, or somebody else has put another in its place.
+            let now = self.lookup();
+            if Arc::ptr_eq(&asked, &now) {
+                if matches!(*now, Lookup::Live(_)) {
                     return Err(error);
                 }
                 self.index_in_memory()?;
-                question(&self.lookup.load())
             }
-            other => other,
+            asked = self.lookup();
+            match question(&asked) {
+                Err(again) if again.kind() == ErrorKind::Damaged => error = again,
+                other => return other,
+            }
         }
     }
 
@@ -354,7 +464,8 @@ impl Segment {
         if !window.holds(start, end) {
             let (from, to) = window.reach(start, end, self.tail().0);
             let Ok(file) = self.file() else {
-                // It was sealed and mapped a moment ago.
+                // It was not opened yet, or sealed and mapped a moment ago.
+                self.wake()?;
                 return self.read(start as u32, end as u32, window);
             };
             let mut bytes = vec![0; to.saturating_sub(from) as usize];
@@ -370,6 +481,9 @@ impl Segment {
 
     /// All its bytes up to the tail, mapped where it is sealed and mapped.
     pub(crate) fn bytes(&self) -> Result<Block> {
+        if self.map.get().is_none() {
+            self.wake()?;
+        }
         if let Some(map) = self.map.get() {
             return Ok(map.clone());
         }
@@ -414,68 +528,39 @@ impl Segment {
     }
 }
 
-/// Bytes read at once at most when reading on.
-const WINDOW_BYTES_MAX: u64 = 256 << 10;
-/// Bytes read at once when reading on begins.
-const WINDOW_BYTES_MIN: u64 = 4 << 10;
-
-/// What was read of an unmapped segment around the last event, so that the next one needs no read. Events that
-/// lie far from each other are read one by one; the closer they follow, the more is read at once.
-#[derive(Debug, Default)]
-pub struct Window {
-    ahead: Ahead,
-    /// Bytes to be read at once if the next event follows the last one.
-    size: u64,
-    lookup: Option<Arc<Lookup>>,
-    bytes: Option<Block>,
-    at: u64,
+/// Opens the file of the segment that starts at `first`, and reads its head.
+fn open_file(disk: &dyn Disk, first: Position, mode: Mode) -> Result<(Arc<dyn File>, SegmentHead)> {
+    let name = path(first);
+    let io = |cause| Error::new(ErrorKind::Io, "the segment cannot be opened").because(cause);
+    let file = disk.open(&name, mode).map_err(|cause| io(cause).in_file(&name, None))?;
+    let mut bytes = [0; SEGMENT_HEAD_BYTES];
+    let head = read_full(&*file, &mut bytes, 0).and_then(|filled| SegmentHead::read(&bytes[..filled]));
+    let head = head.map_err(|error| error.in_file(&name, Some(Offset(0))))?;
+    if head.first != first {
+        let error = Error::damaged("the segment's name and its head disagree", first, head.first);
+        return Err(error.in_file(&name, Some(Offset(0))));
+    }
+    Ok((file, head))
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-enum Ahead {
-    #[default]
-    Nothing,
-    Forwards,
-    Backwards,
+/// The same, for a segment that is at least so long.
+fn open_whole(disk: &dyn Disk, first: Position, end: Offset) -> Result<(Arc<dyn File>, SegmentHead)> {
+    let (file, head) = open_file(disk, first, Mode::Read)?;
+    let name = path(first);
+    let length = length_of(&*file, &name)?;
+    if length < end.0 {
+        let (expected, found) = (format!("{end} bytes"), format!("{length} bytes"));
+        let error = Error::damaged("a sealed segment was cut short", expected, found);
+        return Err(error.in_file(&name, Some(Offset(length))));
+    }
+    Ok((file, head))
 }
 
-impl Window {
-    /// A window for reading on, forwards or backwards.
-    pub fn ahead(backwards: bool) -> Self {
-        let ahead = if backwards { Ahead::Backwards } else { Ahead::Forwards };
-        Self { ahead, ..Self::default() }
-    }
-
-    /// Forgets what was read: another segment follows.
-    pub fn clear(&mut self) {
-        (self.bytes, self.lookup) = (None, None);
-    }
-
-    fn end(&self) -> u64 {
-        self.at + self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)
-    }
-
-    fn holds(&self, start: u64, end: u64) -> bool {
-        self.bytes.is_some() && start >= self.at && end <= self.end()
-    }
-
-    /// From where to where to read for an event that is not held, in a segment that ends at `tail`.
-    fn reach(&mut self, start: u64, end: u64, tail: u64) -> (u64, u64) {
-        if self.bytes.is_some() {
-            let gap = match self.ahead {
-                Ahead::Nothing => None,
-                Ahead::Forwards => (start >= self.at).then(|| start.saturating_sub(self.end())),
-                Ahead::Backwards => (end <= self.end()).then(|| self.at.saturating_sub(end)),
-            };
-            let near = gap.is_some_and(|gap| gap <= self.size.max(WINDOW_BYTES_MIN / 8));
-            self.size = if near { (self.size * 2).clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX) } else { 0 };
-        }
-        match self.ahead {
-            Ahead::Nothing => (start, end),
-            Ahead::Forwards => (start, end.max(tail.min(start + self.size))),
-            Ahead::Backwards => (start.min(end.saturating_sub(self.size)), end),
-        }
-    }
+fn length_of(file: &dyn File, name: &str) -> Result<u64> {
+    file.length().map_err(|cause| {
+        let error = Error::new(ErrorKind::Io, "the length of the segment is unknown").because(cause);
+        error.in_file(name, None)
+    })
 }
 
 /// The name within the store of the segment that starts at `first`.
