@@ -22,6 +22,7 @@
 mod footprint;
 mod denial;
 mod gate;
+pub mod machine;
 mod guard;
 pub(crate) mod record;
 mod decision;

@@ -11,6 +11,7 @@ mod groups;
 mod guards;
 mod keys;
 mod linearizable;
+mod machines;
 mod receipts;
 
 use tidegate::decide::{Decided, Denied};
