@@ -36,6 +36,9 @@ pub(crate) struct Filter {
     /// Led to by this event
     #[arg(long, value_name = "POSITION|ID|STORE/ID", value_parser = cause)]
     cause: Option<Cause>,
+    /// Any of several items, in JSON: `[{"kinds":["order.*"],"tags":["vip"]},{"scope":"bank"}]`
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["stream", "scope", "entity", "entity_prefix", "lane", "kind", "tag", "correlation", "cause"])]
+    query: Option<Query>,
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +51,9 @@ struct Stream {
 impl Filter {
     /// The query it stands for.
     pub(crate) fn query(&self) -> Query {
+        if let Some(query) = &self.query {
+            return query.clone();
+        }
         let mut item = Item::new();
         if let Some(Stream { scope, entity, lane }) = self.stream.clone() {
             item = item.scope(scope).entity(entity).lane(lane);
@@ -77,7 +83,7 @@ impl Filter {
 
     /// The query, where it leaves any event out.
     pub(crate) fn restriction(&self) -> Option<Query> {
-        Some(self.query()).filter(|query| *query != Item::new().into())
+        Some(self.query()).filter(|query| *query != Item::new().into() && *query != Query::ALL)
     }
 
     /// The scope it is about, where it names one.

@@ -55,7 +55,7 @@ pub(super) struct Read {
 const WHICH: &str = "Which events";
 const HOW: &str = "How to read them";
 /// What makes no sense beside the one event.
-const ONE: [&str; 14] = [
+const ONE: [&str; 15] = [
     "stream",
     "scope",
     "entity",
@@ -65,6 +65,7 @@ const ONE: [&str; 14] = [
     "tag",
     "correlation",
     "cause",
+    "query",
     "after",
     "before",
     "limit",

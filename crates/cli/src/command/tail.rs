@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use tidegate::{Position, Query, Read, Store};
+use tidegate::subscription::Subscription;
+use tidegate::{ErrorKind, Position, Read, Store};
 
 use super::read::{open, refuse_damage};
 use crate::failure::{Failure, Result};
@@ -58,24 +59,30 @@ impl Tail {
         }
         listing.flush()?;
         refuse_damage(&store)?;
-        if self.follow { follow(&store, &query, view.head().max(range.after), &mut listing) } else { Ok(()) }
+        let seen = view.head().max(range.after);
+        if self.follow { follow(&store, store.subscribe(query, seen), &mut listing) } else { Ok(()) }
     }
 }
 
-/// Shows what comes after a position, for ever.
-fn follow(store: &Store, query: &Query, mut seen: Position, listing: &mut Listing<'_>) -> Result<()> {
+/// Shows what comes, for ever.
+fn follow(store: &Store, mut coming: Subscription, listing: &mut Listing<'_>) -> Result<()> {
     loop {
-        if store.wait_visible(seen.next(), WAIT)? <= seen {
-            if listing.is_closed() {
-                return Err(Failure::Closed);
+        match coming.next_within(WAIT) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                if listing.is_closed() {
+                    return Err(Failure::Closed);
+                }
+                continue;
             }
-            continue;
-        }
-        let view = store.view()?;
-        for event in view.read(query, Read::after(seen)) {
-            listing.event(&event?, &view)?;
+            first => {
+                let mut next = first?;
+                let view = store.view()?;
+                while let Some(event) = next {
+                    listing.event(&event, &view)?;
+                    next = coming.next_now()?;
+                }
+            }
         }
         listing.flush()?;
-        seen = seen.max(view.head());
     }
 }

@@ -39,6 +39,9 @@ fn calls_that_make_no_sense_are_misuse() {
         &["read", &store, "--stream", "a/b/c"],
         &["read", &store, "--stream", "a/b", "--scope", "a"],
         &["read", &store, "--cause", "x"],
+        &["read", &store, "--query", "x"],
+        &["read", &store, "--query", "[]"],
+        &["read", &store, "--query", "\"all\"", "--kind", "k"],
         &["append", &store, "--scope", "s"],
         &["append", &store, "--scope", "s", "--entity", "e", "--kind", "k", "--meta", "x"],
     ] {

@@ -91,7 +91,7 @@ fn it_goes_on_from_segment_to_segment() {
     let place = Place::new();
     let path = place.path("store");
     let store = Store::open(&path, Options { segment_bytes: 16 << 10, ..Options::default() }).unwrap();
-    let tail = Following::start(&path, &[]);
+    let tail = Following::start(&path, &["--limit", "300"]);
     let draft = Draft::new(("s", "e"), "a.x").bytes(vec![7; 500]);
     for position in 1..=300 {
         store.append(draft.clone(), Append::synced()).unwrap();
