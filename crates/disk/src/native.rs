@@ -89,7 +89,7 @@ impl Disk for NativeDisk {
     fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
         let file = open(&self.file(name)?, OFlags::RDWR | OFlags::CREATE)?;
         retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive))?;
-        Ok(Box::new(NativeLock { _file: file }))
+        Ok(Box::new(NativeLock { file, process: std::process::id() }))
     }
 
     fn place(&self) -> String {
@@ -246,11 +246,21 @@ fn sync_directory(directory: &fs::File) -> io::Result<()> {
     Ok(rustix::fs::fsync(directory)?)
 }
 
-/// Closing the descriptor lets the lock go (D3). It is not unlocked by hand: that would also take it from a
-/// parent process if a forked child dropped its copy.
+/// The lock goes with the last copy of its descriptor (D3). A program that is just being started holds such a copy
+/// for a moment, so whoever took the lock also unlocks it; a fork must not, as that would take it from its parent.
 #[derive(Debug)]
 struct NativeLock {
-    _file: fs::File,
+    file: fs::File,
+    process: u32,
+}
+
+impl Drop for NativeLock {
+    fn drop(&mut self) {
+        if self.process == std::process::id() {
+            // Closing the descriptor is what is left where this fails.
+            let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+        }
+    }
 }
 
 impl Lock for NativeLock {}
@@ -286,6 +296,24 @@ mod tests {
         let folder = tempfile::tempdir().expect("temporary folder");
         let file = NativeFile(fs::File::open(folder.path()).expect("a folder opens"));
         assert!(file.map(1).is_err());
+    }
+
+    /// A store that was closed could not be opened again while another thread was starting a program: between
+    /// its beginning and its exec that holds copies of all descriptors.
+    #[test]
+    fn a_lock_that_is_let_go_is_free_at_once() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let disk = NativeDisk::new(folder.path());
+        let file = open(&disk.file("LOCK")?, OFlags::RDWR | OFlags::CREATE)?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        let copy = file.try_clone()?;
+        drop(NativeLock { file, process: std::process::id() });
+        drop(disk.lock("LOCK")?);
+        let fork = std::process::id().wrapping_add(1);
+        rustix::fs::flock(&copy, FlockOperation::NonBlockingLockExclusive)?;
+        drop(NativeLock { file: copy.try_clone()?, process: fork });
+        assert_eq!(disk.lock("LOCK").expect_err("its parent holds it").kind(), io::ErrorKind::WouldBlock);
+        Ok(())
     }
 
     #[test]
