@@ -87,7 +87,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         let (event, handler) = (typed(event), quote_spanned!(method.span()=> Self::#method));
         quote! {
             if #event::knows(__event.kind()) {
-                return #derived::handle(#handler, self, #event::of(__event)?, __event);
+                #derived::handle(#handler, self, #event::of(__event)?, __event)?;
             }
         }
     });

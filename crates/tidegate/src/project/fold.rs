@@ -15,6 +15,9 @@ use super::projection::Projection;
 use super::reading::{Parked, Poison};
 use crate::read::{Query, Read, View};
 
+/// Characters of the reason why an event was parked.
+const REASON_MAX: usize = 500;
+
 /// What a fold is told from outside.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
@@ -124,7 +127,8 @@ impl<P: Projection> Fold<P> {
         let full = match rules.poison {
             Poison::Park(most) if self.parked.len() < most => {
                 tracing::warn!(projection = P::NAME, position = event.position().0, %cause, "parked an event");
-                self.parked.push(Parked { position: event.position(), reason: cause.to_string() });
+                let reason: String = cause.to_string().chars().take(REASON_MAX).collect();
+                self.parked.push(Parked { position: event.position(), reason });
                 self.unsaved += 1;
                 return Ok(());
             }

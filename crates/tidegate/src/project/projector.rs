@@ -208,12 +208,17 @@ impl<P: Projection> Projector<P> {
     /// # Errors
     ///
     /// [`Invalid`](ErrorKind::Invalid) over a store that is open for reading only and for a state that cannot
-    /// be written, [`Full`](ErrorKind::Full), and what the disk says.
+    /// be written, [`Ended`](ErrorKind::Ended) where the writer has, [`Full`](ErrorKind::Full), and what the
+    /// disk says.
     pub fn save(&self) -> Result<()> {
         if !self.writes {
             return Err(Error::invalid("the store is open for reading only; its writer saves states"));
         }
-        let view = self.source.now()?.0;
+        let (view, ended) = self.source.now()?;
+        if ended.is_some() {
+            let message = "the writer has ended, and another may write by now; open the store again to save";
+            return Err(Error::new(ErrorKind::Ended, message));
+        }
         let mut fold = self.fold.lock();
         fold.ready(&self.rules, &view)?;
         self.save_at(&mut fold, &view)
@@ -226,7 +231,7 @@ impl<P: Projection> Projector<P> {
     /// What the disk says.
     pub fn reset(&self) -> Result<()> {
         let mut fold = self.fold.lock();
-        if self.writes {
+        if self.may_write()? {
             self.shelf.remove(&*self.world.disk, P::VERSION)?;
         }
         *fold = Fold::new();
@@ -250,11 +255,16 @@ impl<P: Projection> Projector<P> {
 
     /// Ends an earlier version, whose answers are not needed any more.
     pub(super) fn caught_up(&self, fold: &mut Fold<P>, view: &View) -> Result<()> {
-        if self.earlier.lock().take().is_some() && self.writes {
+        if self.earlier.lock().take().is_some() && self.may_write()? {
             return self.save_at(fold, view);
         }
         self.save_when_due(fold, view);
         Ok(())
+    }
+
+    /// Whether this process is the writer still.
+    fn may_write(&self) -> Result<bool> {
+        Ok(self.writes && self.source.now()?.1.is_none())
     }
 
     fn save_at(&self, fold: &mut Fold<P>, view: &View) -> Result<()> {
@@ -279,12 +289,13 @@ impl<P: Projection> Projector<P> {
     /// Saves now and then. The state can be folded again, so nothing fails for it.
     fn save_when_due(&self, fold: &mut Fold<P>, view: &View) {
         let is_due = self.save_after.is_some_and(|after| fold.unsaved >= after.max(1));
-        if self.writes
-            && is_due
-            && let Err(error) = self.save_at(fold, view)
-        {
+        if !is_due {
+            return;
+        }
+        fold.unsaved = 0;
+        let saved = self.may_write().and_then(|may| if may { self.save_at(fold, view) } else { Ok(()) });
+        if let Err(error) = saved {
             tracing::warn!(%error, projection = P::NAME, "a state was not saved");
-            fold.unsaved = 0;
         }
     }
 }

@@ -54,7 +54,7 @@ pub enum Poison {
 pub struct Parked {
     /// Its place in the log.
     pub position: Position,
-    /// Why it was not taken in.
+    /// Why it was not taken in, in at most 500 characters.
     pub reason: String,
 }
 

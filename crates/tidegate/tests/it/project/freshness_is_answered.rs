@@ -74,6 +74,7 @@ fn who_appended_sees_it() {
     assert_eq!(sums.wait_for(Position(21), Duration::ZERO).unwrap_err().kind(), ErrorKind::TimedOut);
     store.close().unwrap();
     assert_eq!(sums.wait_for(Position(21), long).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(sums.save().unwrap_err().kind(), ErrorKind::Ended, "another process may write by now");
     drop(store);
     assert_eq!(sums.wait_for(Position(20), long).unwrap().behind(), 0, "reads go on");
 }

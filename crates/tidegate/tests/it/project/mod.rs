@@ -4,6 +4,7 @@ mod equals_a_plain_fold;
 mod freshness_is_answered;
 mod poison_is_never_skipped;
 mod saved_states_are_distrusted;
+mod handlers_are_called;
 mod several_in_one_pass;
 mod versions_replace_each_other;
 

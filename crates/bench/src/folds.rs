@@ -1,0 +1,141 @@
+//! Rows of projections: folding the history, and reading on after it has grown a little.
+
+use std::hint::black_box;
+
+use serde::{Deserialize, Serialize};
+use tidegate::project::{Freshness, Project, Projection, Projector};
+use tidegate::{Append, Event, Position, Query, Read, Result};
+
+use crate::Failure;
+use crate::history::History;
+use crate::log::draft;
+use crate::row::{Aim, Row, in_rounds, quantile, seconds};
+use crate::sample::Sample;
+use crate::settings::Settings;
+
+/// Counts events and bytes, without a look into payloads.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Bytes {
+    events: u64,
+    bytes: u64,
+}
+
+impl Projection for Bytes {
+    const NAME: &'static str = "bench.bytes";
+    const VERSION: u16 = 1;
+
+    fn query() -> Query {
+        Query::ALL
+    }
+
+    fn apply(&mut self, event: &Event) -> Result<()> {
+        self.events += 1;
+        self.bytes += event.payload().len() as u64;
+        Ok(())
+    }
+}
+
+/// What the fold of values looks at; a payload says more.
+#[derive(Serialize, Deserialize)]
+struct Amount {
+    amount_cents: i64,
+}
+
+#[derive(Event)]
+enum Posted {
+    #[event(kind = "account.credited")]
+    Credited(Amount),
+    #[event(kind = "account.debited")]
+    Debited(Amount),
+    #[event(kind = "account.frozen")]
+    Frozen(Amount),
+    #[event(kind = "account.opened")]
+    Opened(Amount),
+    #[event(kind = "card.charged")]
+    Charged(Amount),
+    #[event(kind = "card.refunded")]
+    Refunded(Amount),
+    #[event(kind = "loan.drawn")]
+    Drawn(Amount),
+    #[event(kind = "loan.repaid")]
+    Repaid(Amount),
+}
+
+/// A total of all amounts, each decoded.
+#[derive(Clone, Default, Serialize, Deserialize, Projection)]
+#[projection(name = "bench.total", version = 1, on(Posted => posted))]
+struct Total {
+    cents: i64,
+}
+
+impl Total {
+    fn posted(&mut self, posted: Posted) {
+        let (Posted::Credited(amount)
+        | Posted::Debited(amount)
+        | Posted::Frozen(amount)
+        | Posted::Opened(amount)
+        | Posted::Charged(amount)
+        | Posted::Refunded(amount)
+        | Posted::Drawn(amount)
+        | Posted::Repaid(amount)) = posted;
+        self.cents += amount.amount_cents;
+    }
+}
+
+/// All rows of projections that are asked for. They come after those of reading, for the log grows here.
+pub(crate) fn rows(settings: &Settings, history: &History) -> std::result::Result<Vec<Row>, Failure> {
+    const NAMES: [&str; 3] =
+        ["fold, of events", "fold, of typed values", "fold, second read after 10 more events, median"];
+    let mut rows = Vec::new();
+    if !NAMES.iter().any(|name| settings.wants(name)) {
+        return Ok(rows);
+    }
+    eprintln!("folds");
+    let view = history.store.view()?;
+    let events = view.head().0 as f64;
+    let scan = || {
+        let (time, bytes) = seconds(|| {
+            view.read(&Query::ALL, Read::all())
+                .try_fold(0, |bytes, event| Ok::<_, Failure>(bytes + event?.payload().len()))
+        });
+        black_box(bytes?);
+        Ok(events / time)
+    };
+    let pairs = in_rounds(settings.rounds, scan, || fold::<Bytes>(history))?;
+    rows.push(Row::of_speeds(NAMES[0], "events/s", &pairs, Aim::Ratio(0.5)));
+    let pairs = in_rounds(settings.rounds, scan, || fold::<Total>(history))?;
+    rows.push(Row::of_speeds(NAMES[1], "events/s", &pairs, Aim::Told));
+    rows.push(Row::alone(NAMES[2], "us", second_reads(settings, history)? * 1e6, Aim::Below(50.0)));
+    rows.retain(|row| settings.wants(&row.name));
+    Ok(rows)
+}
+
+/// The speed of one fold of the whole history.
+fn fold<P: Projection>(history: &History) -> std::result::Result<f64, Failure> {
+    let projector = Projector::<P>::open(&history.store, unsaved())?;
+    let (time, reading) = seconds(|| projector.read(Freshness::AtHead));
+    let position = reading?.position();
+    if position < Position(history.events) {
+        return Err(format!("the fold ends at position {position}").into());
+    }
+    Ok(position.0 as f64 / time)
+}
+
+/// The median time of a read after ten more events.
+fn second_reads(settings: &Settings, history: &History) -> std::result::Result<f64, Failure> {
+    let projector = Projector::<Total>::open(&history.store, unsaved())?;
+    projector.read(Freshness::AtHead)?;
+    let mut times = Vec::new();
+    for round in 0..settings.reads.clamp(1, 2000) as u64 {
+        let ten = (10 * round..10 * (round + 1)).map(|number| draft(Sample::new(number, settings.entities)));
+        history.store.append(ten.collect::<Vec<_>>(), Append::buffered())?;
+        let (time, reading) = seconds(|| projector.read(Freshness::AtHead));
+        black_box(reading?.cents);
+        times.push(time);
+    }
+    Ok(quantile(&mut times, 0.5))
+}
+
+fn unsaved() -> Project {
+    Project { save_after: None, ..Project::default() }
+}
