@@ -24,8 +24,9 @@
 //!
 //! Reading order: [`Store`] (the facade), [`Options`] and [`Append`] (how), [`Draft`] and [`Batch`] (what
 //! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`Read`] and [`Events`]
-//! (reading), [`subscription`] (reading on), [`typed`] (Rust types as events), [`project`] (states folded from
-//! them), [`graph`] (what led to what), [`Error`] (what can go wrong and what to do).
+//! (reading), [`subscription`] (reading on), [`cursor`](subscription::cursor) (and remembering where), [`typed`]
+//! (Rust types as events), [`project`] (states folded from them), [`graph`] (what led to what), [`Error`] (what
+//! can go wrong and what to do).
 mod sync;
 pub mod settings;
 mod published;
@@ -36,10 +37,10 @@ pub mod batch;
 pub mod decide;
 pub mod report;
 mod edge;
-pub mod subscription;
 mod journal;
 mod threads;
 mod store;
+pub mod subscription;
 pub mod project;
 
 pub use batch::{Batch, Condition, Conflict, Receipt};

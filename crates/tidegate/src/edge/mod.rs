@@ -1,4 +1,4 @@
-//! The lower edge: where frames go and come from. Only these files know of files.
+//! The lower edge: where frames go and come from, and what else is kept. Only these files know of files.
 mod seam;
 mod watermark;
 mod identity;
@@ -8,9 +8,13 @@ mod sealed;
 mod local;
 mod open;
 mod follow;
+mod keeping;
+mod source;
 
 pub(crate) use follow::Follower;
 pub(crate) use identity::seed;
 pub(crate) use indexer::Indexer;
+pub(crate) use keeping::{Keeping, Kept, Progress, list, read};
 pub(crate) use open::open;
 pub(crate) use seam::{Edge, Pending};
+pub(crate) use source::Source;

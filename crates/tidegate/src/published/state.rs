@@ -139,6 +139,11 @@ impl Published {
         self.ended.get().map(|ending| ending.error.again())
     }
 
+    /// Has everybody who waits look again, for what else they wait for.
+    pub(crate) fn nudge(&self) {
+        self.wake();
+    }
+
     fn wake(&self) {
         if self.waiters.load(Ordering::SeqCst) != 0 {
             let tasks = std::mem::take(&mut *self.tasks.lock());

@@ -12,7 +12,7 @@ use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 use tidegate_segment::Seed;
 
 use crate::decide::Guard;
-use crate::edge::{self, Follower, Indexer};
+use crate::edge::{self, Follower, Indexer, Keeping, Source};
 use crate::journal::{Committer, Ids, Journal, Leads, panicked};
 use crate::published::Deadline;
 use crate::published::Frontier;
@@ -20,7 +20,6 @@ use crate::published::Published;
 use crate::read::{Events, Query, Read, View};
 use crate::report::{OpenReport, Verified, verify};
 use crate::settings::{Access, Durability, Options};
-use crate::subscription::{Source, Subscription};
 use crate::sync::Mutex;
 use crate::threads::{Bell, Ring, Upkeep};
 use crate::typed::check_claims;
@@ -66,6 +65,7 @@ pub(crate) struct Writer {
     indexer: Arc<Indexer>,
     pub(crate) ids: Ids,
     pub(crate) guards: ArcSwap<Vec<Arc<Guard>>>,
+    pub(crate) keeping: Arc<Keeping>,
     process: u32,
     pub(crate) seed: Seed,
     lock: Mutex<Hold>,
@@ -114,6 +114,7 @@ impl Store {
             bell,
             indexer,
             ids: Ids::new(&*world.random),
+            keeping: Arc::new(Keeping::new(Arc::clone(&world.disk))),
             process: std::process::id(),
             guards: ArcSwap::default(),
             seed: edge::seed(store.salt),
@@ -163,11 +164,6 @@ impl Store {
     /// The events of a query as the log is now: [`View::read`] of a new [`view`](Self::view).
     pub fn read(&self, query: &Query, read: Read) -> Result<Events> {
         Ok(self.view()?.read(query, read))
-    }
-
-    /// Every event of a query after a position, those that are there and those to come; see [`Subscription`].
-    pub fn subscribe(&self, query: impl Into<Query>, after: Position) -> Subscription {
-        Subscription::new(self.source(), query.into(), after)
     }
 
     /// How far the log got.
@@ -304,8 +300,10 @@ impl Writer {
             *hold = Hold::Closed(None);
             return Ok(());
         }
+        self.keeping.keep_all();
         drop(self.upkeep.lock().take());
         let closed = self.journal.close();
+        self.keeping.close();
         if closed.is_ok()
             && let Err(error) = self.indexer.run(published)
         {

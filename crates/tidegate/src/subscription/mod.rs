@@ -20,10 +20,10 @@
 //! })?;
 //! # Ok::<(), tidegate::Error>(())
 //! ```
-mod source;
 mod tap;
 #[cfg(feature = "futures")]
 mod stream;
+pub mod cursor;
 
 use std::fmt;
 use std::time::Duration;
@@ -31,11 +31,12 @@ use std::time::Duration;
 use tidegate_format::{Error, ErrorKind, Position, Result};
 use tidegate_segment::Event;
 
-pub(crate) use source::Source;
 pub use tap::Tap;
 
+pub(crate) use crate::edge::Source;
 use crate::published::Deadline;
 use crate::read::{Events, Query, Read};
+use crate::store::Store;
 
 /// Every event of a query after a position: first those that are there, then those to come, each once and in
 /// order, as soon as they are visible. Nobody waits for a subscription, however slow it is; it holds a position,
@@ -64,6 +65,13 @@ enum Look {
     /// Nothing after the position, so far.
     Nothing,
     Ended,
+}
+
+impl Store {
+    /// Every event of a query after a position, those that are there and those to come; see [`Subscription`].
+    pub fn subscribe(&self, query: impl Into<Query>, after: Position) -> Subscription {
+        Subscription::new(self.source(), query.into(), after)
+    }
 }
 
 impl Subscription {

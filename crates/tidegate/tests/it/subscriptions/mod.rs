@@ -1,5 +1,7 @@
 //! What a subscription delivers, and when it ends.
 
+mod crashes;
+mod cursors;
 mod ends_with_its_store;
 mod joined_at_any_moment;
 mod tasks_are_woken;

@@ -1,4 +1,4 @@
-//! Where a subscription looks: what this process publishes, or what another one makes durable.
+//! Where those look who read on: at what this process publishes, or what another one makes durable.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidegate_disk::Clock;
 use tidegate_format::{Position, Result};
 
-use crate::edge::Follower;
+use super::follow::Follower;
 use crate::published::{Deadline, Published};
 use crate::read::View;
 
@@ -49,7 +49,18 @@ impl Source {
     /// Waits until an event after this position is visible or the writer has ended; says whether that came
     /// before the deadline.
     pub(crate) fn wait(&self, after: Position, deadline: Option<&Deadline>) -> Result<bool> {
-        let seen = |published: &Published| published.visible() > after || published.ended().is_some();
+        self.wait_or(after, deadline, || false)
+    }
+
+    /// Waits like [`wait`](Self::wait), or until something else is so, which whoever changes it has to
+    /// [`nudge`](Self::nudge) for.
+    pub(crate) fn wait_or(
+        &self,
+        after: Position,
+        deadline: Option<&Deadline>,
+        or: impl Fn() -> bool,
+    ) -> Result<bool> {
+        let seen = |published: &Published| or() || published.visible() > after || published.ended().is_some();
         let Some(follower) = &self.follower else { return Ok(self.published.wait(deadline, seen)) };
         // Nothing tells a process of another one's writes, so it has to look.
         loop {
@@ -62,6 +73,11 @@ impl Source {
                 return Ok(false);
             }
         }
+    }
+
+    /// Has everybody who waits look again.
+    pub(crate) fn nudge(&self) {
+        self.published.nudge();
     }
 
     #[cfg(feature = "futures")]

@@ -1,0 +1,156 @@
+//! Keeping: small files that readers of the log have their progress in, each replaced as a whole.
+//!
+//! Invariants:
+//!
+//! R1. A crash at any call leaves the contents from before or the new ones, under one name, never neither.
+//! R2. One handle holds a name at a time, and nothing is written once the store was closed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use tidegate_disk::{Disk, Mode};
+use tidegate_format::{Error, ErrorKind, Result};
+use tidegate_segment::LEFTOVER;
+
+use super::identity::{io, remove_if_there};
+use crate::sync::Mutex;
+
+/// The largest file that is read.
+const BYTES_MAX: u64 = 64 << 20;
+
+/// What has progress to keep when the store is closed.
+pub(crate) trait Progress: Send + Sync + fmt::Debug {
+    /// Keeps what is not kept yet.
+    fn keep(&self) -> Result<()>;
+}
+
+/// Who keeps what in a store.
+#[derive(Debug)]
+pub(crate) struct Keeping {
+    disk: Arc<dyn Disk>,
+    holders: Mutex<BTreeMap<String, Option<Weak<dyn Progress>>>>,
+    /// Whether the store was closed. Held while a file is written.
+    closed: Mutex<bool>,
+}
+
+/// A file of this name, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    keeping: Arc<Keeping>,
+    folder: &'static str,
+    name: String,
+}
+
+impl Keeping {
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
+        Self { disk, holders: Mutex::default(), closed: Mutex::new(false) }
+    }
+
+    /// Takes hold of a file, whether it exists or not.
+    pub(crate) fn hold(self: &Arc<Self>, folder: &'static str, name: &str) -> Result<Kept> {
+        let name = format!("{folder}/{name}");
+        let mut holders = self.holders.lock();
+        if holders.contains_key(&name) {
+            let message = "another handle of this process has it; share that one by cloning it";
+            return Err(Error::new(ErrorKind::Locked, message).in_file(&name, None));
+        }
+        holders.insert(name.clone(), None);
+        drop(holders);
+        Ok(Kept { keeping: Arc::clone(self), folder, name })
+    }
+
+    /// Has everybody keep what is not kept yet, before the store is closed.
+    pub(crate) fn keep_all(&self) {
+        let holders: Vec<_> = self.holders.lock().values().flatten().filter_map(Weak::upgrade).collect();
+        for holder in holders {
+            if let Err(error) = holder.keep() {
+                // It will be done again: nothing counts as done that was not kept.
+                tracing::warn!(%error, "progress was not kept before closing");
+            }
+        }
+    }
+
+    /// Ends all writing.
+    pub(crate) fn close(&self) {
+        *self.closed.lock() = true;
+    }
+}
+
+impl Kept {
+    /// Its name within the store.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whom to ask when the store is closed.
+    pub(crate) fn attach(&self, progress: Weak<dyn Progress>) {
+        self.keeping.holders.lock().insert(self.name.clone(), Some(progress));
+    }
+
+    /// What is in it; nothing where there is no such file.
+    pub(crate) fn read(&self) -> Result<Option<Vec<u8>>> {
+        read(&*self.keeping.disk, &self.name)
+    }
+
+    /// Gives it these contents, durable with their name before this returns.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<()> {
+        // keeps R2
+        let closed = self.keeping.closed.lock();
+        if *closed {
+            let message = "the store was closed; what was not kept before will be done again";
+            return Err(Error::new(ErrorKind::Ended, message).in_file(&self.name, None));
+        }
+        let (disk, name) = (&*self.keeping.disk, &self.name);
+        let at = |cause| io("it cannot be written", name, cause);
+        let beside = format!("{name}{LEFTOVER}");
+        disk.create_folder(self.folder).map_err(at)?;
+        remove_if_there(disk, &beside).map_err(at)?;
+        // keeps R1: the new contents are durable before they get the name.
+        let file = disk.open(&beside, Mode::CreateNew).map_err(at)?;
+        file.write_all_at(bytes, 0).map_err(at)?;
+        file.sync().map_err(at)?;
+        disk.rename(&beside, name).map_err(at)?;
+        disk.sync_folder(self.folder).map_err(at)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.keeping.holders.lock().remove(&self.name);
+    }
+}
+
+/// The names of the files in a folder, in order.
+pub(crate) fn list(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
+    let mut names = match disk.list(folder) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        other => other.map_err(|cause| io("the directory cannot be listed", folder, cause))?,
+    };
+    names.retain(|name| !name.ends_with(LEFTOVER));
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// The contents of a file; nothing where there is none.
+pub(crate) fn read(disk: &dyn Disk, name: &str) -> Result<Option<Vec<u8>>> {
+    let at = |cause| io("it cannot be read", name, cause);
+    let file = match disk.open(name, Mode::Read) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(at)?,
+    };
+    let length = file.length().map_err(at)?;
+    if length > BYTES_MAX {
+        return Err(Error::damaged("the file is too long", BYTES_MAX, length).in_file(name, None));
+    }
+    let mut bytes = vec![0; length as usize];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], filled as u64).map_err(at)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    bytes.truncate(filled);
+    Ok(Some(bytes))
+}

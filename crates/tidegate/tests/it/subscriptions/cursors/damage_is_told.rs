@@ -1,0 +1,106 @@
+//! A file that is not what was written is an error that names it, and never a cursor at the start. Keeps F16,
+//! F18 and F21 for cursors.
+
+use tidegate::subscription::cursor::{Settings, state};
+use tidegate::{ErrorKind, Item, Query, Store};
+
+use super::{drain, next, put, stage, strict};
+use crate::faults::Stage;
+use crate::subscriptions::kind;
+
+const FILE: &str = "cursors/mailer";
+
+fn refused(stage: &Stage) -> String {
+    let store = stage.fork().open();
+    let error = store.cursor("mailer", kind("a.*"), strict()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    assert_eq!(error.place().unwrap().to_string(), FILE);
+    assert_eq!(state(&store, "mailer").unwrap_err().kind(), ErrorKind::Damaged);
+    error.to_string()
+}
+
+fn sample() -> Stage {
+    let (mut stage, store) = stage(4);
+    let cursor = store.cursor("mailer", kind("a.*"), Settings { attempts: 1, ..strict() }).unwrap();
+    next(&cursor).fail("no such mailbox").unwrap();
+    next(&cursor).ack().unwrap();
+    let _out = next(&cursor);
+    next(&cursor).ack().unwrap();
+    cursor.stop();
+    drop((cursor, store));
+    stage.restart();
+    stage
+}
+
+#[test]
+fn no_bit_of_it_can_flip_unnoticed() {
+    let stage = sample();
+    let bits = stage.bytes(FILE).len() as u64 * 8;
+    for bit in (0..bits).step_by(13) {
+        let damaged = stage.fork();
+        damaged.disk.at_rest().flip_bit(FILE, bit).unwrap();
+        refused(&damaged);
+    }
+}
+
+#[test]
+fn no_part_of_it_can_go_unnoticed() {
+    let stage = sample();
+    for length in (0..stage.bytes(FILE).len() as u64).step_by(17) {
+        let damaged = stage.fork();
+        damaged.disk.at_rest().truncate(FILE, length).unwrap();
+        assert!(refused(&damaged).contains("remove it to read from the start"));
+    }
+}
+
+#[test]
+fn a_log_from_before_is_noticed() {
+    let (mut stage, store) = stage(2);
+    store.close().unwrap();
+    let older = Stage { disk: stage.disk.fork().reopen(), ..stage.clone() };
+    stage.restart();
+    let store = stage.open();
+    put(&store, "later");
+    let cursor = store.cursor("mailer", kind("a.*"), strict()).unwrap();
+    assert_eq!(drain(&cursor), [1, 2, 3]);
+    drop((cursor, store));
+    older.disk.at_rest().write(FILE, &stage.bytes(FILE)).unwrap();
+    assert!(refused(&older).contains("older"));
+    // The older log grows again, and has another event where the cursor was.
+    let store = older.open();
+    put(&store, "another");
+    drop(store);
+    assert!(refused(&older).contains("another event"));
+}
+
+#[test]
+fn another_store_is_noticed() {
+    let (stage, other) = (sample(), Stage::seeded(2));
+    drop(other.open());
+    other.disk.at_rest().write(FILE, &stage.bytes(FILE)).unwrap();
+    assert!(refused(&other).contains("another store"));
+}
+
+#[test]
+fn a_full_disk_costs_nothing_but_a_repetition() {
+    let (stage, store) = stage(3);
+    let cursor = store.cursor("mailer", Query::ALL, strict()).unwrap();
+    next(&cursor).ack().unwrap();
+    let model = stage.disk.model();
+    stage.disk.set_model(tidegate::disk::Model { capacity_bytes: Some(0), ..model });
+    assert_eq!(next(&cursor).ack().unwrap_err().kind(), ErrorKind::Full);
+    stage.disk.set_model(model);
+    next(&cursor).ack().unwrap();
+    assert_eq!(state(&store, "mailer").unwrap().position.0, 3);
+    let files = stage.disk.at_rest().names_in("cursors");
+    assert_eq!(files, [FILE]);
+}
+
+#[test]
+fn a_reader_sees_the_cursors_of_the_writer() {
+    let (stage, store) = stage(2);
+    let cursor = store.cursor("mailer", Item::new(), strict()).unwrap();
+    next(&cursor).ack().unwrap();
+    let reader: Store = stage.read_only();
+    assert_eq!(state(&reader, "mailer").unwrap().position.0, 1);
+}

@@ -1,0 +1,111 @@
+//! Failures are tried again, then set aside, and never lost.
+
+use tidegate::subscription::cursor::{Settings, state};
+use tidegate::{ErrorKind, Position, Query};
+
+use super::{at, drain, next, parked, pass, put, stage, strict};
+
+#[test]
+fn a_failure_rests_and_holds_up_its_stream_alone() {
+    let (stage, store) = stage(2);
+    put(&store, "e0");
+    let cursor = store.cursor("fails", Query::ALL, strict()).unwrap();
+    next(&cursor).fail("not now").unwrap();
+    assert_eq!(drain(&cursor), [2], "3 is of the stream of 1");
+    pass(&stage.clock, 1);
+    let again = next(&cursor);
+    assert_eq!((at(&again), again.attempt()), (1, 2));
+    again.ack().unwrap();
+    assert_eq!(drain(&cursor), [3]);
+    assert_eq!(cursor.parked(), []);
+}
+
+#[test]
+fn the_last_failure_parks() {
+    let (mut stage, store) = stage(2);
+    put(&store, "e0");
+    let cursor = store.cursor("parks", Query::ALL, strict()).unwrap();
+    next(&cursor).fail("first").unwrap();
+    pass(&stage.clock, 1);
+    next(&cursor).fail("no such mailbox").unwrap();
+    assert_eq!(drain(&cursor), [2, 3], "its stream goes on without it");
+    assert_eq!((cursor.position(), cursor.lag().unwrap()), (Position(3), 0));
+    drop((cursor, store));
+    stage.restart();
+    let store = stage.open();
+    let kept = state(&store, "parks").unwrap().parked;
+    assert_eq!((kept[0].position, kept[0].attempts, &*kept[0].reason), (Position(1), 2, "no such mailbox"));
+    let cursor = store.cursor("parks", Query::ALL, strict()).unwrap();
+    assert_eq!(drain(&cursor), [0; 0]);
+    assert_eq!(parked(&cursor), [1]);
+}
+
+#[test]
+fn what_is_parked_is_retried_or_discarded() {
+    let (mut stage, store) = stage(3);
+    let once = Settings { attempts: 1, ..strict() };
+    let cursor = store.cursor("parks", Query::ALL, once).unwrap();
+    for _ in 0..3 {
+        next(&cursor).fail("no").unwrap();
+    }
+    assert_eq!(parked(&cursor), [1, 2, 3]);
+    cursor.discard(Position(1)).unwrap();
+    assert_eq!(cursor.discard(Position(1)).unwrap_err().kind(), ErrorKind::Missing);
+    assert_eq!(cursor.retry(Position(1)).unwrap_err().kind(), ErrorKind::Missing);
+    cursor.retry(Position(2)).unwrap();
+    cursor.retry(Position(3)).unwrap();
+    assert_eq!(parked(&cursor), [2, 3], "they are not done yet");
+    next(&cursor).ack().unwrap();
+    assert_eq!(parked(&cursor), [3]);
+    drop((cursor, store));
+    // What was asked for again before a restart is handed out after it.
+    stage.restart();
+    let store = stage.open();
+    let cursor = store.cursor("parks", Query::ALL, once).unwrap();
+    let again = next(&cursor);
+    assert_eq!(at(&again), 3);
+    again.fail("still not").unwrap();
+    assert_eq!(cursor.parked()[0].reason, "still not");
+    cursor.retry(Position(3)).unwrap();
+    cursor.retry(Position(3)).unwrap();
+    assert_eq!(drain(&cursor), [3]);
+    assert_eq!((parked(&cursor), cursor.position()), (vec![], Position(3)));
+}
+
+#[test]
+fn a_retried_event_waits_until_its_stream_is_free() {
+    let (_stage, store) = stage(1);
+    put(&store, "e0");
+    let cursor = store.cursor("parks", Query::ALL, Settings { attempts: 1, ..strict() }).unwrap();
+    next(&cursor).fail("no").unwrap();
+    let second = next(&cursor);
+    cursor.retry(Position(1)).unwrap();
+    assert!(cursor.next_now().unwrap().is_none());
+    put(&store, "e0");
+    second.ack().unwrap();
+    assert_eq!(drain(&cursor), [1, 3], "then it comes before later ones");
+}
+
+#[test]
+fn parking_is_bounded_and_nothing_is_lost() {
+    let (stage, store) = stage(3);
+    let one = Settings { attempts: 1, parked_max: 1, ..strict() };
+    let cursor = store.cursor("full", Query::ALL, one).unwrap();
+    next(&cursor).fail("no").unwrap();
+    let error = next(&cursor).fail("no").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Full);
+    assert_eq!(drain(&cursor), [3]);
+    assert_eq!((parked(&cursor), cursor.lag().unwrap(), cursor.position().0), (vec![1], 1, 1));
+    cursor.discard(Position(1)).unwrap();
+    pass(&stage.clock, 1);
+    next(&cursor).fail("no").unwrap();
+    assert_eq!((parked(&cursor), cursor.lag().unwrap()), (vec![2], 0));
+}
+
+#[test]
+fn a_long_reason_is_cut() {
+    let (_stage, store) = stage(1);
+    let cursor = store.cursor("long", Query::ALL, Settings { attempts: 1, ..strict() }).unwrap();
+    next(&cursor).fail("ä".repeat(10_000)).unwrap();
+    assert_eq!(cursor.parked()[0].reason, "ä".repeat(512));
+}
