@@ -24,9 +24,9 @@
 //!
 //! Reading order: [`Store`] (the facade), [`Options`] and [`Append`] (how), [`Draft`] and [`Batch`] (what
 //! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`Read`] and [`Events`]
-//! (reading), [`subscription`] (reading on), [`cursor`](subscription::cursor) (and remembering where), [`typed`]
-//! (Rust types as events), [`project`] (states folded from them), [`graph`] (what led to what), [`Error`] (what
-//! can go wrong and what to do).
+//! (reading), [`subscription`] (reading on), its [`cursor`](subscription::cursor) (remembering where) and
+//! [`reactor`](subscription::reactor) (answering events with events), [`typed`] (Rust types as events), [`project`]
+//! (states folded from them), [`graph`] (what led to what), [`Error`] (what can go wrong and what to do).
 mod sync;
 pub mod settings;
 mod published;

@@ -2,6 +2,7 @@
 
 use tidegate_format::hash::{self, Hash};
 use tidegate_format::{Cause, Draft, Error, Place, Position, Result, Text, limit, name};
+use tidegate_segment::Event;
 
 use super::condition::Condition;
 use super::note::{self, Bypass};
@@ -53,6 +54,23 @@ impl Batch {
     pub fn key(mut self, key: impl Into<Text>) -> Self {
         self.key = Some(key.into());
         self
+    }
+
+    /// The batch as what an event led to: with that event among the causes, and in its flow where it names no
+    /// other, under this key.
+    pub(crate) fn led_to_by(mut self, event: &Event, key: &str) -> Result<Self> {
+        if self.key.is_some() {
+            return Err(Error::invalid("a reaction has a key of its own; its batch cannot have another"));
+        }
+        let names_it =
+            |cause: &Cause| *cause == Cause::At(event.position()) || *cause == Cause::Id(event.id());
+        for draft in &mut self.drafts {
+            if !draft.causes.iter().any(names_it) {
+                draft.causes.push(Cause::At(event.position()));
+            }
+            draft.correlation.get_or_insert(event.correlation());
+        }
+        Ok(self.key(key.to_owned()))
     }
 
     /// Its events.

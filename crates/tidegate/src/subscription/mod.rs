@@ -24,6 +24,7 @@ mod tap;
 #[cfg(feature = "futures")]
 mod stream;
 pub mod cursor;
+pub mod reactor;
 
 use std::fmt;
 use std::time::Duration;

@@ -66,6 +66,7 @@ pub struct Cursor(Arc<Shared>);
 
 struct Shared {
     name: String,
+    role: Role,
     query: Query,
     settings: Settings,
     source: Source,
@@ -150,6 +151,7 @@ impl Cursor {
         };
         let shared = Shared {
             name: name.to_owned(),
+            role,
             query,
             settings,
             source: store.source(),
@@ -207,6 +209,7 @@ impl Cursor {
     /// [`TimedOut`](ErrorKind::TimedOut) when `time` is over, and it can be asked again. Those of reading, and
     /// those of [`keep`](Self::keep): before it waits it keeps what was acknowledged.
     pub fn next_within(&self, time: Duration) -> Result<Option<Delivery>> {
+        self.check_role()?;
         let deadline = self.0.source.deadline(time);
         self.next_by(Some(&deadline))
     }
@@ -217,6 +220,7 @@ impl Cursor {
     ///
     /// Those of reading.
     pub fn next_now(&self) -> Result<Option<Delivery>> {
+        self.check_role()?;
         match self.look()? {
             Found::Delivery(delivery) => Ok(Some(delivery)),
             Found::Nothing { .. } | Found::Ended => Ok(None),
@@ -278,6 +282,16 @@ impl Cursor {
     pub fn stop(&self) {
         self.0.stopped.store(true, Ordering::SeqCst);
         self.0.stir();
+    }
+
+    /// What a reactor did not react to cannot be acknowledged.
+    fn check_role(&self) -> Result<()> {
+        match self.0.role {
+            Role::Cursor => Ok(()),
+            Role::Reactor => {
+                Err(Error::invalid("the cursor is a reactor's, which alone takes events from it"))
+            }
+        }
     }
 
     pub(super) fn next_by(&self, deadline: Option<&Deadline>) -> Result<Option<Delivery>> {
@@ -480,7 +494,7 @@ impl Iterator for Cursor {
     type Item = Result<Delivery>;
 
     fn next(&mut self) -> Option<Result<Delivery>> {
-        self.next_by(None).transpose()
+        self.check_role().and_then(|()| self.next_by(None)).transpose()
     }
 }
 

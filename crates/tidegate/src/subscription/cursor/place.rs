@@ -57,7 +57,7 @@ pub struct Parked {
 pub enum Role {
     /// Whoever acknowledges what it delivers.
     Cursor,
-    /// A reactor, by itself.
+    /// A [reactor](crate::subscription::reactor), by itself.
     Reactor,
 }
 

@@ -4,6 +4,7 @@ mod crashes;
 mod cursors;
 mod ends_with_its_store;
 mod joined_at_any_moment;
+mod reactors;
 mod tasks_are_woken;
 mod whole_batches;
 mod with_losses;

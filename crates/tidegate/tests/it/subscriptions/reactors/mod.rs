@@ -1,0 +1,51 @@
+//! What a reactor promises.
+
+mod commit_once;
+mod crashes_double_none;
+mod failures_are_visible;
+mod share_and_stop;
+
+use std::time::Duration;
+
+use tidegate::subscription::cursor::Settings;
+use tidegate::subscription::reactor::{Reaction, Reactor, Step};
+use tidegate::{Append, Cause, Draft, Event, Position, Read, Store, decide::DecisionView};
+
+use crate::subscriptions::kind;
+
+fn settings() -> Settings {
+    Settings { keep_every: Duration::ZERO, attempts: 2, retry_after: Duration::ZERO, ..Settings::default() }
+}
+
+fn put(store: &Store, entity: &str) -> Position {
+    store.append(Draft::new(("s", entity.to_owned()), "a.one"), Append::default()).unwrap().first()
+}
+
+/// What answers an event.
+fn answer(event: &Event) -> Draft {
+    Draft::new(("answers", event.entity().to_owned()), "b.one")
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is a handler")]
+fn answers(_: &DecisionView, event: &Event) -> Reaction {
+    Ok(Some(answer(event).into()))
+}
+
+/// Reacts to what there is, and says how many steps that took.
+fn run<H: Fn(&DecisionView, &Event) -> Reaction>(reactor: &Reactor<'_, H>) -> usize {
+    let mut steps = 0;
+    while !matches!(reactor.step().unwrap(), Step::Idle | Step::Ended) {
+        steps += 1;
+        assert!(steps < 1000, "it never ends");
+    }
+    steps
+}
+
+/// The answers in the log, each by the positions of its causes.
+fn answered(store: &Store) -> Vec<Vec<u64>> {
+    let causes = |event: Event| {
+        let at = |cause| if let Cause::At(position) = cause { position.0 } else { 0 };
+        event.causes().map(at).collect()
+    };
+    store.read(&kind("b.*"), Read::all()).unwrap().map(|event| causes(event.unwrap())).collect()
+}

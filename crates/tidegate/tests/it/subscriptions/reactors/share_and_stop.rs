@@ -1,0 +1,74 @@
+//! A reactor runs on its callers' threads, and returns when it is told to.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tidegate::{Append, Draft, Options, Position, Store};
+
+use super::{answer, answered, put, settings};
+use crate::subscriptions::kind;
+
+const EVENTS: u64 = 200;
+
+#[test]
+fn several_threads_answer_each_event_once() {
+    let store = Store::in_memory(Options { segment_bytes: 16 << 10, ..Options::default() }).unwrap();
+    let asked = AtomicU64::new(0);
+    let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| {
+        let number = asked.fetch_add(1, Ordering::Relaxed);
+        if number % 17 == 5 {
+            return Err("by chance".into());
+        }
+        Ok(Some(answer(event).json(number.to_string()).into()))
+    });
+    let reactor = reactor.unwrap().appending(Append::buffered());
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| reactor.run_until_stopped())).collect();
+        for number in 0..EVENTS {
+            let draft = Draft::new(("s", format!("e{}", number % 5)), "a.one");
+            store.append(draft, Append::buffered()).unwrap();
+        }
+        while reactor.cursor().lag().unwrap() > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for parked in reactor.cursor().parked() {
+            reactor.cursor().retry(parked.position).unwrap();
+        }
+        while !reactor.cursor().parked().is_empty() {
+            for parked in reactor.cursor().parked().iter().filter(|parked| !parked.retried) {
+                // Another thread may have been faster.
+                let _ = reactor.cursor().retry(parked.position);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        reactor.cursor().stop();
+        for run in runs {
+            run.join().unwrap().unwrap();
+        }
+    });
+    let mut causes: Vec<_> = answered(&store).into_iter().map(|causes| causes[0]).collect();
+    causes.sort_unstable();
+    let mut events: Vec<_> = (store.read(&kind("a.one"), tidegate::Read::all()).unwrap())
+        .map(|event| event.unwrap().position().0)
+        .collect();
+    events.sort_unstable();
+    assert_eq!(causes, events);
+}
+
+#[test]
+fn closing_the_store_ends_the_run() {
+    let store = Store::in_memory(Options::default()).unwrap();
+    let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| Ok(Some(answer(event).into())));
+    let reactor = reactor.unwrap();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| reactor.run_until_stopped());
+        put(&store, "e");
+        while reactor.cursor().position() < Position(1) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        store.close().unwrap();
+        run.join().unwrap().unwrap();
+    });
+    assert_eq!(answered(&store), [[1]]);
+    reactor.run_until_stopped().unwrap();
+}
