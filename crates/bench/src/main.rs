@@ -3,7 +3,7 @@
 //! Every row that compares does so in rounds that alternate between the two, and reports the medians and
 //! their ratio: speeds differ from machine to machine and from minute to minute, ratios within a run hold.
 //! Reading order: `floor` (what the store is measured against), `appends`, `reads`,
-//! `decisions`, `folds`.
+//! `decisions`, `folds`, `deliveries`, `graph`.
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
 
 mod settings;
@@ -16,6 +16,7 @@ mod history;
 mod reads;
 mod decisions;
 mod folds;
+mod deliveries;
 mod allocations;
 mod graph;
 mod table;
@@ -51,6 +52,7 @@ fn run(settings: &Settings) -> Result<(), Failure> {
         rows.extend(decisions::rows(&settings, &history)?);
         rows.extend(folds::rows(&settings, &history)?);
     }
+    rows.extend(deliveries::rows(&settings, place.path())?);
     rows.extend(graph::rows(&settings, place.path())?);
     table::print(&settings, &rows)?;
     Ok(())
