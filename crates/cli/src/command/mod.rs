@@ -5,6 +5,7 @@ mod append;
 mod read;
 mod tail;
 mod stats;
+mod project;
 mod graph;
 mod explain;
 mod verify;
@@ -46,6 +47,7 @@ enum Command {
     Read(read::Read),
     Tail(tail::Tail),
     Stats(stats::Stats),
+    Project(project::Project),
     Graph(graph::Graph),
     Explain(explain::Explain),
     Verify(verify::Verify),
@@ -78,6 +80,7 @@ impl Call {
             Command::Read(read) => read.run(output, self.json),
             Command::Tail(tail) => tail.run(output, self.json),
             Command::Stats(stats) => stats.run(output, self.json),
+            Command::Project(project) => project.run(output, self.json),
             Command::Graph(graph) => graph.run(output, self.json),
             Command::Explain(explain) => explain.run(output, self.json),
             Command::Verify(verify) => verify.run(output, self.json),

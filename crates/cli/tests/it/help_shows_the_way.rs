@@ -2,7 +2,8 @@
 
 use crate::program::{Place, run};
 
-const COMMANDS: [&str; 8] = ["import", "append", "read", "tail", "stats", "explain", "verify", "reindex"];
+const COMMANDS: [&str; 9] =
+    ["import", "append", "read", "tail", "stats", "project", "explain", "verify", "reindex"];
 
 #[test]
 fn every_command_has_an_example() {

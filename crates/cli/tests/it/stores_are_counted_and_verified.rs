@@ -33,3 +33,24 @@ fn an_empty_store_is_one() {
     assert!(run(&["verify", &store]).ok().starts_with("all is well: 0 events in 0 streams"));
     assert_eq!(run(&["read", &store]).ok() + &run(&["tail", &store]).ok(), "");
 }
+
+#[test]
+fn events_are_folded_by_kind_and_by_stream() {
+    let place = Place::new();
+    let line = |entity: &str, kind: &str| format!(r#"{{"scope":"s","entity":"{entity}","kind":"{kind}"}}"#);
+    let lines =
+        [("a", "k.x"), ("b", "k.x"), ("a", "k.y"), ("a", "k.x")].map(|(entity, kind)| line(entity, kind));
+    let store = place.store("folded", &lines.each_ref().map(String::as_str));
+    let fold = |options: &[&str]| {
+        let told = run(&[&["project", &store, "--json"][..], options].concat()).json();
+        told.iter()
+            .map(|one| (one["name"].as_str().unwrap().to_owned(), one["count"].clone(), one["last"].clone()))
+            .map(|(name, count, last)| format!("{name} {count} {last}"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(fold(&[]), ["k.x 3 4", "k.y 1 3"]);
+    assert_eq!(fold(&["--by", "stream"]), ["s/a 3 4", "s/b 1 2"]);
+    assert_eq!(fold(&["--by", "stream", "--at", "2"]), ["s/a 1 1", "s/b 1 2"]);
+    assert_eq!(fold(&["--entity", "a", "--limit", "1"]), ["k.x 2 4"]);
+    assert!(run(&["project", &store]).ok().starts_with("3  last 4  20"));
+}
