@@ -6,6 +6,8 @@ mod read;
 mod tail;
 mod stats;
 mod project;
+mod cursors;
+mod parked;
 mod graph;
 mod explain;
 mod verify;
@@ -48,6 +50,8 @@ enum Command {
     Tail(tail::Tail),
     Stats(stats::Stats),
     Project(project::Project),
+    Cursors(cursors::Cursors),
+    Parked(parked::Parked),
     Graph(graph::Graph),
     Explain(explain::Explain),
     Verify(verify::Verify),
@@ -81,6 +85,8 @@ impl Call {
             Command::Tail(tail) => tail.run(output, self.json),
             Command::Stats(stats) => stats.run(output, self.json),
             Command::Project(project) => project.run(output, self.json),
+            Command::Cursors(cursors) => cursors.run(output, self.json),
+            Command::Parked(parked) => parked.run(output, self.json),
             Command::Graph(graph) => graph.run(output, self.json),
             Command::Explain(explain) => explain.run(output, self.json),
             Command::Verify(verify) => verify.run(output, self.json),

@@ -2,8 +2,10 @@
 
 use crate::program::{Place, run};
 
-const COMMANDS: [&str; 9] =
-    ["import", "append", "read", "tail", "stats", "project", "explain", "verify", "reindex"];
+const COMMANDS: [&str; 11] = [
+    "import", "append", "read", "tail", "stats", "project", "cursors", "parked", "explain", "verify",
+    "reindex",
+];
 
 #[test]
 fn every_command_has_an_example() {

@@ -5,14 +5,14 @@
 mod program;
 mod append_tells_what_it_did;
 mod conditions_hold_or_refuse;
+mod cursors_are_listed;
 mod damage_is_told_from_refusal;
 mod explain_tells_the_grounds;
 mod filters_select;
 mod graph;
 mod help_shows_the_way;
 mod history_comes_back_whole;
-mod import_refuses_bad_lines;
-mod import_runs_again;
+mod imports;
 mod output_may_close;
 mod stores_are_counted_and_verified;
 mod tail_follows_a_writer;

@@ -1,0 +1,94 @@
+//! `parked`: the events that readers of a store could not deal with.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use tidegate::subscription::cursor::{self, Parked as Event};
+
+use super::read::{open, refuse_damage};
+use crate::failure::Result;
+use crate::output::{Output, clock_time, rfc3339};
+
+const EXAMPLES: &str = "\
+An event is parked when it failed too often. It holds up nobody; its reader tries it again when told to, or gives \
+it up.
+
+Examples:
+  tidegate parked ./store
+  tidegate parked ./store mailer --json";
+
+/// Show the events that readers could not deal with
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Parked {
+    /// The store's directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// Only those of this cursor
+    #[arg(value_name = "CURSOR")]
+    cursor: Option<String>,
+}
+
+/// A parked event, as JSON.
+#[derive(Serialize)]
+struct Told<'a> {
+    cursor: &'a str,
+    position: u64,
+    attempts: u32,
+    time: String,
+    retried: bool,
+    reason: &'a str,
+}
+
+impl Parked {
+    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        let store = open(&self.directory)?;
+        let names = match &self.cursor {
+            Some(name) => vec![name.clone()],
+            None => cursor::names(&store)?,
+        };
+        let mut damage = None;
+        for name in names {
+            let state = match cursor::state(&store, &name) {
+                Ok(state) => state,
+                Err(error) => {
+                    damage = damage.or(Some(error));
+                    continue;
+                }
+            };
+            for event in &state.parked {
+                if json { output.json(&told(&name, event))? } else { write(&name, event, output)? }
+            }
+        }
+        output.flush()?;
+        match damage {
+            Some(error) => Err(error.into()),
+            None => refuse_damage(&store),
+        }
+    }
+}
+
+fn told<'a>(cursor: &'a str, event: &'a Event) -> Told<'a> {
+    let Event { position, attempts, reason, time, retried } = event;
+    Told {
+        cursor,
+        position: position.0,
+        attempts: *attempts,
+        time: rfc3339(*time),
+        retried: *retried,
+        reason,
+    }
+}
+
+fn write(cursor: &str, event: &Event, output: &mut Output) -> Result<()> {
+    let tries = match event.attempts {
+        1 => "1 try".to_owned(),
+        count => format!("{count} tries"),
+    };
+    let again = if event.retried { ", to be tried again" } else { "" };
+    let (time, position) = (clock_time(event.time, false), event.position);
+    // A reason is somebody's text, and stays on its line.
+    let reason = event.reason.escape_debug();
+    output.line(format_args!("{cursor}  {position}  {time}  after {tries}{again}: {reason}"))
+}
