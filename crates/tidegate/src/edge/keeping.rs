@@ -3,7 +3,7 @@
 //! Invariants:
 //!
 //! R1. A crash at any call leaves the contents from before or the new ones, under one name, never neither.
-//! R2. One handle holds a name at a time, and nothing is written once the store was closed.
+//! R2. One handle holds a name at a time, and nothing is written once the store was closed, or by a fork.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,6 +32,7 @@ pub(crate) struct Keeping {
     holders: Mutex<BTreeMap<String, Option<Weak<dyn Progress>>>>,
     /// Whether the store was closed. Held while a file is written.
     closed: Mutex<bool>,
+    process: u32,
 }
 
 /// A file of this name, for as long as this lives.
@@ -44,7 +45,7 @@ pub(crate) struct Kept {
 
 impl Keeping {
     pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
-        Self { disk, holders: Mutex::default(), closed: Mutex::new(false) }
+        Self { disk, holders: Mutex::default(), closed: Mutex::new(false), process: std::process::id() }
     }
 
     /// Takes hold of a file, whether it exists or not.
@@ -93,9 +94,19 @@ impl Kept {
         read(&*self.keeping.disk, &self.name)
     }
 
+    /// Refuses a fork of the process that opened the store.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        if self.keeping.process == std::process::id() {
+            return Ok(());
+        }
+        let message = "this process is a fork of the one that opened the store; open it again";
+        Err(Error::new(ErrorKind::Locked, message).in_file(&self.name, None))
+    }
+
     /// Gives it these contents, durable with their name before this returns.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<()> {
         // keeps R2
+        self.check_process()?;
         let closed = self.keeping.closed.lock();
         if *closed {
             let message = "the store was closed; what was not kept before will be done again";

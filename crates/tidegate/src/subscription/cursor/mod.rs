@@ -439,6 +439,7 @@ impl Shared {
             let needed = hand.needed.max(reached.position);
             (reached, hand.flow.changes, needed)
         };
+        self.kept.check_process()?;
         self.make_durable(needed)?;
         let leaf = leaf_at(&View::of(&self.published), reached.position)?;
         reached.leaf = leaf.ok_or_else(|| Error::new(ErrorKind::Missing, "the event is not in the log"))?;

@@ -1,6 +1,6 @@
 //! A cursor has a name, a query and a store, and keeps to them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidegate::subscription::cursor::{self, Role, Settings};
 use tidegate::{ErrorKind, Item, Options, Position, Query, Store};
@@ -93,12 +93,40 @@ fn it_waits_and_ends_like_a_subscription() {
     assert!(cursor.next_within(LONG).unwrap().is_none());
 }
 
+/// Nobody was woken by the end of a wait: that also finds what a lost wake-up left behind.
+fn assert_woken(since: Instant) {
+    assert!(since.elapsed() < LONG / 2, "it slept through its wake-up");
+}
+
+/// No wait ends by itself.
+fn unhurried() -> Settings {
+    Settings { redeliver_after: Duration::from_secs(3600), ..Settings::default() }
+}
+
+#[test]
+fn an_acknowledgement_wakes_who_waits_for_the_stream() {
+    let store = Store::in_memory(Options::default()).unwrap();
+    put(&store, "e");
+    put(&store, "e");
+    let cursor = store.cursor("wakes", Query::ALL, unhurried()).unwrap();
+    let (held, begun) = (next(&cursor), Instant::now());
+    std::thread::scope(|scope| {
+        let wait = scope.spawn(|| cursor.next_within(LONG).unwrap().unwrap());
+        std::thread::sleep(Duration::from_millis(20));
+        held.ack().unwrap();
+        let second = wait.join().unwrap();
+        assert_eq!(second.event().position(), Position(2));
+        second.ack().unwrap();
+    });
+    assert_woken(begun);
+}
+
 #[test]
 fn stopping_ends_waits() {
     let store = Store::in_memory(Options::default()).unwrap();
     put(&store, "e");
-    let cursor = store.cursor("stops", Query::ALL, Settings::default()).unwrap();
-    let held = next(&cursor);
+    let cursor = store.cursor("stops", Query::ALL, unhurried()).unwrap();
+    let (held, begun) = (next(&cursor), Instant::now());
     std::thread::scope(|scope| {
         let waits: Vec<_> = (0..3).map(|_| scope.spawn(|| cursor.next_within(LONG).unwrap())).collect();
         std::thread::sleep(Duration::from_millis(20));
@@ -107,6 +135,7 @@ fn stopping_ends_waits() {
             assert!(wait.join().unwrap().is_none());
         }
     });
+    assert_woken(begun);
     held.ack().unwrap();
     assert_eq!(cursor.lag().unwrap(), 0);
 }
