@@ -16,8 +16,8 @@ use tidegate_segment::LEFTOVER;
 use super::identity::{io, remove_if_there};
 use crate::sync::Mutex;
 
-/// The largest file that is read.
-const BYTES_MAX: u64 = 64 << 20;
+/// The largest file that a handle reads.
+pub(crate) const BYTES_MAX: u64 = 64 << 20;
 
 /// What has progress to keep when the store is closed.
 pub(crate) trait Progress: Send + Sync + fmt::Debug {
@@ -91,7 +91,7 @@ impl Kept {
 
     /// What is in it; nothing where there is no such file.
     pub(crate) fn read(&self) -> Result<Option<Vec<u8>>> {
-        read(&*self.keeping.disk, &self.name)
+        read(&*self.keeping.disk, &self.name, BYTES_MAX)
     }
 
     /// Refuses a fork of the process that opened the store.
@@ -112,18 +112,22 @@ impl Kept {
             let message = "the store was closed; what was not kept before will be done again";
             return Err(Error::new(ErrorKind::Ended, message).in_file(&self.name, None));
         }
-        let (disk, name) = (&*self.keeping.disk, &self.name);
-        let at = |cause| io("it cannot be written", name, cause);
-        let beside = format!("{name}{LEFTOVER}");
-        disk.create_folder(self.folder).map_err(at)?;
-        remove_if_there(disk, &beside).map_err(at)?;
-        // keeps R1: the new contents are durable before they get the name.
-        let file = disk.open(&beside, Mode::CreateNew).map_err(at)?;
-        file.write_all_at(bytes, 0).map_err(at)?;
-        file.sync().map_err(at)?;
-        disk.rename(&beside, name).map_err(at)?;
-        disk.sync_folder(self.folder).map_err(at)
+        replace(&*self.keeping.disk, self.folder, &self.name, bytes)
     }
+}
+
+/// Gives a file in a folder these contents, durable with their name before this returns.
+pub(crate) fn replace(disk: &dyn Disk, folder: &str, name: &str, bytes: &[u8]) -> Result<()> {
+    let at = |cause| io("it cannot be written", name, cause);
+    let beside = format!("{name}{LEFTOVER}");
+    disk.create_folder(folder).map_err(at)?;
+    remove_if_there(disk, &beside).map_err(at)?;
+    // keeps R1: the new contents are durable before they get the name.
+    let file = disk.open(&beside, Mode::CreateNew).map_err(at)?;
+    file.write_all_at(bytes, 0).map_err(at)?;
+    file.sync().map_err(at)?;
+    disk.rename(&beside, name).map_err(at)?;
+    disk.sync_folder(folder).map_err(at)
 }
 
 impl Drop for Kept {
@@ -143,16 +147,16 @@ pub(crate) fn list(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The contents of a file; nothing where there is none.
-pub(crate) fn read(disk: &dyn Disk, name: &str) -> Result<Option<Vec<u8>>> {
+/// The contents of a file of at most so many bytes; nothing where there is none.
+pub(crate) fn read(disk: &dyn Disk, name: &str, bytes_max: u64) -> Result<Option<Vec<u8>>> {
     let at = |cause| io("it cannot be read", name, cause);
     let file = match disk.open(name, Mode::Read) {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(at)?,
     };
     let length = file.length().map_err(at)?;
-    if length > BYTES_MAX {
-        return Err(Error::damaged("the file is too long", BYTES_MAX, length).in_file(name, None));
+    if length > bytes_max {
+        return Err(Error::damaged("the file is too long", bytes_max, length).in_file(name, None));
     }
     let mut bytes = vec![0; length as usize];
     let mut filled = 0;

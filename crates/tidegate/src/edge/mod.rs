@@ -14,7 +14,7 @@ mod source;
 pub(crate) use follow::Follower;
 pub(crate) use identity::seed;
 pub(crate) use indexer::Indexer;
-pub(crate) use keeping::{Keeping, Kept, Progress, list, read};
+pub(crate) use keeping::{BYTES_MAX, Keeping, Kept, Progress, list, read, replace};
 pub(crate) use open::open;
 pub(crate) use seam::{Edge, Pending};
 pub(crate) use source::Source;

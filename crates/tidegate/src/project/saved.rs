@@ -12,18 +12,18 @@
 //! | 16 | 16 | store | its id |
 //! | 32 | 8 | position | the last position that was looked at |
 //! | 40 | 32 | leaf | leaf hash of the event there; zeros for position 0 |
-//! | 72 | 32 | query | SHA-256 of the query |
+//! | 72 | 32 | query | SHA-256 of the query as text |
 //! | 104 | | body | `MessagePack`: the parked events, then the state |
 //!
 //! All numbers are little-endian. The leaf says that the log is the one the state came of: a log that lost its
 //! end in a crash and grew again has another event there.
 
-use tidegate_disk::{Disk, Mode};
+use tidegate_disk::Disk;
 use tidegate_format::{Coordinate, Error, ErrorKind, Hash, Position, Result, StoreId, hash};
-use tidegate_segment::LEFTOVER;
 
 use super::projection::Projection;
 use super::reading::Parked;
+use crate::edge::{read, replace};
 use crate::read::{Query, View};
 
 const MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'p'];
@@ -68,7 +68,7 @@ impl Shelf {
             },
         );
         let folder = format!("projections/{}", P::NAME);
-        Self { folder, part, store, query: hash::sha256(format!("{query:?}").as_bytes()) }
+        Self { folder, part, store, query: hash::sha256(query.to_string().as_bytes()) }
     }
 
     fn name(&self, version: u16) -> String {
@@ -79,15 +79,7 @@ impl Shelf {
     pub(super) fn write<P: Projection>(&self, disk: &dyn Disk, leaf: Hash, saved: &Saved<&P>) -> Result<()> {
         let name = self.name(P::VERSION);
         let bytes = self.encode(leaf, saved)?;
-        let beside = format!("{name}{LEFTOVER}");
-        let at = |cause| io("the state of a projection cannot be saved", &name, cause);
-        disk.create_folder(&self.folder).map_err(at)?;
-        remove_if_there(disk, &beside).map_err(at)?;
-        let file = disk.open(&beside, Mode::CreateNew).map_err(at)?;
-        file.write_all_at(&bytes, 0).map_err(at)?;
-        file.sync().map_err(at)?;
-        disk.rename(&beside, &name).map_err(at)?;
-        disk.sync_folder(&self.folder).map_err(at)
+        replace(disk, &self.folder, &name, &bytes)
     }
 
     /// Removes the states of earlier versions, which nobody needs any more.
@@ -124,26 +116,8 @@ impl Shelf {
     /// Why it is not believed, and what reading it ran into.
     pub(super) fn read<P: Projection>(&self, disk: &dyn Disk, view: &View) -> Result<Option<Saved<P>>> {
         let name = self.name(P::VERSION);
-        let at = |cause| io("the state of a projection cannot be read", &name, cause);
-        let file = match disk.open(&name, Mode::Read) {
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(at)?,
-        };
-        let length = file.length().map_err(at)?;
-        if length > STATE_BYTES_MAX {
-            let error =
-                Error::damaged("the saved state is not believed: it is too long", STATE_BYTES_MAX, length);
-            return Err(error.in_file(&name, None));
-        }
-        let mut bytes = vec![0; length as usize];
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match file.read_at(&mut bytes[filled..], filled as u64).map_err(at)? {
-                0 => break,
-                count => filled += count,
-            }
-        }
-        self.decode(&bytes[..filled], view).map(Some).map_err(|error| error.in_file(&name, None))
+        let Some(bytes) = read(disk, &name, STATE_BYTES_MAX)? else { return Ok(None) };
+        self.decode(&bytes, view).map(Some).map_err(|error| error.in_file(&name, None))
     }
 
     fn encode<P: Projection>(&self, leaf: Hash, saved: &Saved<&P>) -> Result<Vec<u8>> {

@@ -3,7 +3,7 @@
 use tidegate_format::{Error, ErrorKind, Position, Result};
 
 use super::place::{CURSORS, Parked, Reached, Role, check_name};
-use crate::edge::{list, read};
+use crate::edge::{BYTES_MAX, list, read};
 use crate::read::Query;
 use crate::store::Store;
 
@@ -44,7 +44,7 @@ pub fn names(store: &Store) -> Result<Vec<String>> {
 pub fn state(store: &Store, name: &str) -> Result<State> {
     check_name(name)?;
     let file = format!("{CURSORS}/{name}");
-    let bytes = read(&*store.world.disk, &file)?;
+    let bytes = read(&*store.world.disk, &file, BYTES_MAX)?;
     let missing = || Error::new(ErrorKind::Missing, format!("there is no cursor {name:?}"));
     let reached = Reached::decode(&bytes.ok_or_else(missing)?).map_err(|error| error.in_file(&file, None))?;
     let view = store.view()?;
