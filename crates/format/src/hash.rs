@@ -1,8 +1,11 @@
 //! Hashes: SHA-256 for what proofs rest on, CRC-32C for what disks break.
 
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
+
+use crate::error::Error;
 
 /// A SHA-256 hash, printed as hexadecimal digits.
 ///
@@ -11,6 +14,8 @@ use sha2::{Digest, Sha256};
 ///
 /// let empty = hash::sha256(b"").to_string();
 /// assert_eq!(empty, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+/// assert_eq!(empty.parse::<hash::Hash>()?, hash::sha256(b""));
+/// # Ok::<(), tidegate_format::Error>(())
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash(pub [u8; 32]);
@@ -29,6 +34,24 @@ impl fmt::Display for Hash {
 impl fmt::Debug for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Hash({self})")
+    }
+}
+
+impl FromStr for Hash {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let not_one = || Error::invalid(format!("{text:?} is no hash of 64 hexadecimal digits"));
+        let mut hash = Self::ZERO;
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != hash.0.len() || !rest.is_empty() {
+            return Err(not_one());
+        }
+        for (byte, pair) in hash.0.iter_mut().zip(pairs) {
+            let digit = |one: u8| char::from(one).to_digit(16).ok_or_else(not_one);
+            *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
+        }
+        Ok(hash)
     }
 }
 

@@ -58,7 +58,7 @@
 //!
 //! Reading order: [`Projection`] (how a state comes of events), [`Projector`] (the state beside a store),
 //! [`Project`] and [`Poison`] (how it is kept), [`Freshness`] and [`Reading`] (what is asked and answered),
-//! [`together`] (several in one pass).
+//! [`together`] (several in one pass), [`ReadModel`] and [`Updater`] (a state in the caller's own database).
 //!
 //! # Saved states
 //!
@@ -111,11 +111,15 @@ mod fold;
 mod saved;
 mod projector;
 mod together;
+mod bookmark;
+mod read_model;
 #[doc(hidden)]
 pub mod derived;
 
+pub use bookmark::Bookmark;
 pub use projection::Projection;
 pub use projector::{Begin, Projector};
+pub use read_model::{ReadModel, Updater};
 pub use reading::{Freshness, Parked, Poison, Project, Reading};
 #[cfg(feature = "derive")]
 pub use tidegate_derive::Projection;

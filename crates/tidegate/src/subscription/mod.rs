@@ -124,7 +124,22 @@ impl Subscription {
     ///
     /// Those of [`next_within`](Self::next_within).
     pub fn next_batch(&mut self, time: Duration) -> Result<Vec<Event>> {
-        let Some(first) = self.next_within(time)? else { return Ok(Vec::new()) };
+        match self.next_within(time)? {
+            Some(first) => self.batch_of(first),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The next batch like [`next_batch`](Self::next_batch), if it is there already; none otherwise.
+    pub(crate) fn batch_now(&mut self) -> Result<Vec<Event>> {
+        match self.next_now()? {
+            Some(first) => self.batch_of(first),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// An event that was just delivered, and those after it that were appended with it.
+    fn batch_of(&mut self, first: Event) -> Result<Vec<Event>> {
         let mut batch = vec![first];
         // A batch becomes visible as a whole, so the rest of it is in the same view.
         while let Some(events) = &mut self.events

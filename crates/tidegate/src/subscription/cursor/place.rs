@@ -155,7 +155,7 @@ impl Reached {
         };
         let query = field("query")?.parse().ok()?;
         let position = Position(field("position")?.parse().ok()?);
-        let leaf = read_hash(field("leaf")?)?;
+        let leaf = field("leaf")?.parse().ok()?;
         let mut settled = BTreeSet::new();
         if let Some(line) = lines.next_if(|line| line.starts_with("settled ")) {
             for position in line.split(' ').skip(1) {
@@ -237,17 +237,6 @@ fn unlike(expected: &str) -> Error {
 
 fn advised(error: Error) -> Error {
     error.advise("restore this file from a backup, or remove it to read from the start")
-}
-
-fn read_hash(text: &str) -> Option<Hash> {
-    let mut hash = Hash::ZERO;
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in hash.0.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(hash)
 }
 
 fn read_parked(text: &str) -> Option<Parked> {

@@ -3,6 +3,7 @@
 mod equals_a_plain_fold;
 mod freshness_is_answered;
 mod poison_is_never_skipped;
+mod read_models_take_in_each_event_once;
 mod saved_states_are_distrusted;
 mod handlers_are_called;
 mod several_in_one_pass;

@@ -1,6 +1,6 @@
 //! What a subscription delivers, and when it ends.
 
-mod crashes;
+pub(crate) mod crashes;
 mod cursors;
 mod ends_with_its_store;
 mod joined_at_any_moment;

@@ -1,0 +1,277 @@
+//! Read models: states in the caller's own database, changed in the caller's own transactions.
+//!
+//! Invariants:
+//!
+//! M1. Events and the bookmark after them are handed over together; what a failed transaction left is read from
+//!     the database before anything else is handed over.
+//! M2. Nothing is handed over that the log could still lose.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use tidegate_format::{Error, ErrorKind, Hash, Place, Position, Result};
+use tidegate_segment::Event;
+
+use super::bookmark::Bookmark;
+use crate::read::Query;
+use crate::store::Store;
+use crate::subscription::Subscription;
+
+/// A state in a database of the caller's, with a [`Bookmark`] beside it. An [`Updater`] brings it up to date.
+///
+/// Each event is taken in exactly once, through crashes of either side, if [`commit`](Self::commit) changes state
+/// and bookmark in one transaction. The crate `tidegate-enrolment` of this workspace does it with `SQLite`. Here a
+/// map stands for the database:
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use tidegate::project::{Bookmark, ReadModel, Updater};
+/// use tidegate::{Append, Draft, Event, Item, Options, Query, Store};
+///
+/// #[derive(Clone, Default)]
+/// struct Orders {
+///     per_customer: BTreeMap<String, u64>,
+///     bookmark: Option<String>,
+/// }
+///
+/// impl ReadModel for Orders {
+///     const VERSION: u16 = 1;
+///     type Error = &'static str;
+///
+///     fn query(&self) -> Query {
+///         Item::new().kind("order.placed").into()
+///     }
+///
+///     fn bookmark(&mut self) -> Result<Option<String>, Self::Error> {
+///         Ok(self.bookmark.clone())
+///     }
+///
+///     fn commit(&mut self, events: &[Event], before: Option<&Bookmark>, after: &Bookmark) -> Result<(), Self::Error> {
+///         let mut next = self.clone(); // the transaction
+///         if next.bookmark != before.map(ToString::to_string) {
+///             return Err("somebody else has moved on");
+///         }
+///         for event in events {
+///             *next.per_customer.entry(event.entity().to_owned()).or_default() += 1;
+///         }
+///         next.bookmark = Some(after.to_string());
+///         *self = next;
+///         Ok(())
+///     }
+/// }
+///
+/// let store = Store::in_memory(Options::default())?;
+/// let placed = store.append(Draft::new(("orders", "ada"), "order.placed"), Append::default())?;
+/// let mut orders = Updater::open(&store, Orders::default())?;
+/// assert_eq!(orders.update()?, placed.last());
+/// assert_eq!(orders.model().per_customer["ada"], 1);
+/// # Ok::<(), tidegate::Error>(())
+/// ```
+pub trait ReadModel {
+    /// Which version of the model this is, from 1 on: where another state would come of the same events, it is another
+    /// version, which begins with a database, or tables, of its own.
+    const VERSION: u16;
+
+    /// What its database fails with.
+    type Error: Into<Box<dyn StdError + Send + Sync>>;
+
+    /// The events it is about.
+    fn query(&self) -> Query;
+
+    /// The text of the bookmark that was committed last; nothing before the first one.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn bookmark(&mut self) -> Result<Option<String>, Self::Error>;
+
+    /// Takes in events, in order, and replaces the bookmark, all in one transaction. It should refuse where the
+    /// database does not hold the bookmark `before`: somebody else has moved on, and these events are in already.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database, and what keeps an event from being taken in. After one, what the database holds
+    /// is read again, whether that is the old state or the new one.
+    fn commit(
+        &mut self,
+        events: &[Event],
+        before: Option<&Bookmark>,
+        after: &Bookmark,
+    ) -> Result<(), Self::Error>;
+}
+
+/// Brings a [`ReadModel`] up to date, on its caller's thread. Only what is durable is handed over: where newer
+/// events are visible, as after a [`Buffered`](crate::Durability::Buffered) append, they are synced first.
+pub struct Updater<'a, M> {
+    store: &'a Store,
+    model: M,
+    query: Query,
+    /// The model's place before the first event.
+    start: Bookmark,
+    /// What the database holds; unknown after a transaction that failed.
+    bookmark: Option<Bookmark>,
+    subscription: Option<Subscription>,
+    events_max: usize,
+    /// Batches up to here are handed over one by one, to find the one that cannot be taken in.
+    singly: Position,
+}
+
+impl<'a, M: ReadModel> Updater<'a, M> {
+    /// Begins where the database says.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`](ErrorKind::Refused) where the database has another version of the model, or has taken in another
+    /// query. [`Damaged`](ErrorKind::Damaged) where it is of another store or ahead of the log, or holds no bookmark.
+    /// [`Io`](ErrorKind::Io) with the database's own error as its source.
+    pub fn open(store: &'a Store, model: M) -> Result<Self> {
+        if M::VERSION == 0 {
+            return Err(Error::invalid("versions of a read model are counted from 1"));
+        }
+        let query = model.query();
+        let start = Bookmark::new(store.id(), M::VERSION, &query, Position::START, Hash::ZERO);
+        let mut updater = Self {
+            store,
+            model,
+            query,
+            start,
+            bookmark: None,
+            subscription: None,
+            events_max: 1000,
+            singly: Position::START,
+        };
+        updater.subscription = Some(updater.ready()?);
+        Ok(updater)
+    }
+
+    /// The updater with so many events in a transaction, 1,000 otherwise. A batch is never divided, so it
+    /// may be more.
+    #[must_use]
+    pub fn at_most(self, events: usize) -> Self {
+        Self { events_max: events.max(1), ..self }
+    }
+
+    /// Takes in everything that is there now, and says how far the model got.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading, of making events durable, and of the database. Where a batch cannot be taken in, those
+    /// before it are, and the error names it. It can be called again.
+    pub fn update(&mut self) -> Result<Position> {
+        loop {
+            let mut subscription = self.ready()?;
+            let batch = subscription.batch_now()?;
+            if batch.is_empty() {
+                self.subscription = Some(subscription);
+                return Ok(self.reached());
+            }
+            self.take(subscription, batch)?;
+        }
+    }
+
+    /// Waits for something new, takes in everything that is there then, and says how far the model got; nothing
+    /// once the store was closed and everything was taken in.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut) when `time` is over, [`Ended`](ErrorKind::Ended) when the writer did not end
+    /// in good order, and those of [`update`](Self::update).
+    pub fn update_within(&mut self, time: Duration) -> Result<Option<Position>> {
+        let mut subscription = self.ready()?;
+        match subscription.next_batch(time) {
+            Ok(batch) if !batch.is_empty() => {
+                self.take(subscription, batch)?;
+                self.update().map(Some)
+            }
+            Ok(_) => {
+                self.subscription = Some(subscription);
+                Ok(None)
+            }
+            Err(error) => {
+                if error.kind() == ErrorKind::TimedOut {
+                    self.subscription = Some(subscription);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Every event of the query up to here is in the state.
+    pub fn reached(&self) -> Position {
+        self.bookmark.as_ref().unwrap_or(&self.start).position()
+    }
+
+    /// The model, to read its state.
+    pub fn model(&mut self) -> &mut M {
+        &mut self.model
+    }
+
+    /// The model, with everything committed that was taken in.
+    pub fn into_model(self) -> M {
+        self.model
+    }
+
+    /// What reads on from the place that the database holds. It is taken out, so that after an error or a panic,
+    /// when events were read that the database does not have, the next call begins from the database again.
+    fn ready(&mut self) -> Result<Subscription> {
+        if let Some(subscription) = self.subscription.take() {
+            return Ok(subscription);
+        }
+        // keeps M1
+        let found = self.model.bookmark().map_err(|cause| database("its bookmark was not read", cause))?;
+        let found = found.map(|text| text.parse::<Bookmark>()).transpose()?;
+        if let Some(bookmark) = &found {
+            bookmark.check(&self.start, &self.store.view()?)?;
+        }
+        self.bookmark = found;
+        Ok(self.store.subscribe(self.query.clone(), self.reached()))
+    }
+
+    /// Hands over a batch, and what more is there, in one transaction.
+    fn take(&mut self, mut subscription: Subscription, mut events: Vec<Event>) -> Result<()> {
+        let first = events[0].position();
+        let one_batch = events.len();
+        while first > self.singly && events.len() < self.events_max {
+            let batch = subscription.batch_now()?;
+            if batch.is_empty() {
+                break;
+            }
+            events.extend(batch);
+        }
+        let last = events.last().expect("there is a first one");
+        let after = self.start.moved(last.position(), last.leaf());
+        // keeps M2
+        if self.store.frontier().durable < after.position() {
+            self.store.wait_durable(after.position(), Duration::MAX)?;
+        }
+        match self.model.commit(&events, self.bookmark.as_ref(), &after) {
+            Ok(()) => {
+                self.bookmark = Some(after);
+                self.subscription = Some(subscription);
+                Ok(())
+            }
+            Err(_) if events.len() > one_batch => {
+                self.singly = after.position();
+                Ok(())
+            }
+            Err(cause) => {
+                Err(database("it did not take in an event or its batch", cause).at(Place::Event(first)))
+            }
+        }
+    }
+}
+
+fn database(message: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+    let cause = cause.into();
+    Error::new(ErrorKind::Io, format!("the read model failed: {message}: {cause}")).because(cause)
+}
+
+impl<M> fmt::Debug for Updater<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Updater")
+            .field("query", &self.query)
+            .field("bookmark", &self.bookmark)
+            .finish_non_exhaustive()
+    }
+}
