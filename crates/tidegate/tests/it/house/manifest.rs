@@ -11,12 +11,13 @@ pub(crate) const FLOORS: [(&str, &[&str]); 5] = [
 ];
 
 /// The annexes. They stand on any floor, and nothing stands on them but programs on libraries.
-pub(crate) const ANNEXES: [&str; 7] = [
+pub(crate) const ANNEXES: [&str; 8] = [
     "tidegate-bench",
     "tidegate-cli",
     "tidegate-cluster",
     "tidegate-compare",
     "tidegate-draw",
+    "tidegate-enrolment",
     "tidegate-inspector",
     "tidegate-sim",
 ];
