@@ -30,9 +30,13 @@ bench *args:
 sim-long first="0" count="100000":
     cargo run --release --locked -p tidegate-sim -- soak {{first}} {{count}}
 
-# A writing process killed many times over.
-kill-long cycles="1000":
-    TIDEGATE_KILL_CYCLES={{cycles}} cargo test --locked -p tidegate --test it killed_process_keeps_acknowledged
+# Writing processes killed outright many times over.
+kill-long cycles="2000":
+    cargo run --release --locked -p tidegate-ordeal -- kill {{cycles}}
+
+# Every system call of a standard run on its store fails once, in every way; needs strace.
+injected *call:
+    cargo run --release --locked -p tidegate-ordeal -- inject {{call}}
 
 # The example the README opens with.
 quickstart:

@@ -2,8 +2,8 @@
 //!
 //! Every test names the rows of the table of faults that it shows, as F1 to F37. Crashes at every call, power
 //! cuts, torn sectors and repairs that crash again (F1 to F9, F15, F24, F31) are swept through by the simulator
-//! in `crates/sim`; short writes (F14) are the native disk's own tests, and hostile bytes (F25, F26) those of
-//! the format.
+//! in `crates/sim`; processes, system calls and file systems are real in `crates/ordeal`; short writes (F14) are
+//! the native disk's own tests, and hostile bytes (F25, F26) those of the format. docs/reliability.md has the table.
 
 mod hooked;
 mod stage;
@@ -14,7 +14,6 @@ mod damage_is_refused;
 mod failed_sync_ends_the_writer;
 mod files_come_and_go;
 mod full_disk_is_an_error;
-mod killed_process_keeps_acknowledged;
 mod panics_answer_everybody;
 mod readers_follow_the_writer;
 mod regressions_of_others;

@@ -11,7 +11,7 @@ pub(crate) const FLOORS: [(&str, &[&str]); 5] = [
 ];
 
 /// The annexes. They stand on any floor, and nothing stands on them but programs on libraries.
-pub(crate) const ANNEXES: [&str; 8] = [
+pub(crate) const ANNEXES: [&str; 9] = [
     "tidegate-bench",
     "tidegate-cli",
     "tidegate-cluster",
@@ -19,6 +19,7 @@ pub(crate) const ANNEXES: [&str; 8] = [
     "tidegate-draw",
     "tidegate-enrolment",
     "tidegate-inspector",
+    "tidegate-ordeal",
     "tidegate-sim",
 ];
 

@@ -1,0 +1,22 @@
+//! Puts real processes with a real store through what a machine can do to them, and checks what is left.
+//!
+//! A *worker* is a process that does a standard run over a directory and tells each acknowledgement on its standard
+//! output. A *trial* kills it, makes its system calls fail, fills its disk or cuts its power, and then compares the
+//! store with what was told. Nothing here reaches into the store.
+//!
+//! Reading order: `dice` and `failure`, [`story`] (what is handed in), [`told`] (what was acknowledged), [`worker`],
+//! [`child`] (workers as processes), [`check`] (what must be true afterwards), [`trial`].
+#![allow(clippy::disallowed_methods, reason = "a program outside the store")]
+
+mod dice;
+mod failure;
+pub mod story;
+pub mod told;
+pub mod worker;
+pub mod child;
+pub mod check;
+pub mod trace;
+pub mod trial;
+
+pub use dice::Dice;
+pub use failure::{Failure, Outcome, ensure};

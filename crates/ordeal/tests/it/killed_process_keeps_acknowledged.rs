@@ -1,0 +1,13 @@
+//! A process that is killed outright keeps everything it acknowledged (F1, F6, F22).
+
+use tidegate_ordeal::trial::kill::kill;
+
+use super::program;
+
+#[test]
+fn over_and_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = kill(&program(), folder.path(), 1, 20).unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(done.kills, 20);
+    assert!(done.acknowledged > 1_000, "{done:?} is too little to mean anything");
+}

@@ -1,0 +1,21 @@
+//! Whichever system call fails, a caller gets an error or nothing is amiss (F1, F12, F13, F15, F28).
+
+use std::io::Write;
+
+use tidegate_ordeal::trace;
+use tidegate_ordeal::trial::inject::{Extent, inject};
+
+use super::program;
+
+#[test]
+fn one_at_a_time() {
+    if !trace::is_there() {
+        // Past the harness, which shows nothing of a test that passes.
+        writeln!(std::io::stderr(), "strace is not installed: injected faults are not run").unwrap();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let extent = Extent { every: 17, acts: 16 };
+    let done = inject(&program(), folder.path(), extent, None).unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(done.runs() > 50, "{} runs are too few to mean anything\n{done}", done.runs());
+}
