@@ -89,6 +89,13 @@ impl Disk for MemoryDisk {
         Ok(inside.map(|name| name::last_part(name).to_owned()).collect())
     }
 
+    fn folders(&self, folder: &str) -> io::Result<Vec<String>> {
+        let directory = self.0.lock();
+        directory.check_folder(folder)?;
+        let inside = directory.folders.iter().filter(|name| name::folder_of(name) == folder);
+        Ok(inside.map(|name| name::last_part(name).to_owned()).collect())
+    }
+
     fn create_folder(&self, folder: &str) -> io::Result<()> {
         name::check_folder(folder)?;
         let mut directory = self.0.lock();

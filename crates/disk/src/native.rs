@@ -58,16 +58,11 @@ impl Disk for NativeDisk {
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(self.folder(folder)?)? {
-            let entry = entry?;
-            if entry.file_type()?.is_file()
-                && let Ok(name) = entry.file_name().into_string()
-            {
-                names.push(name);
-            }
-        }
-        Ok(names)
+        names(&self.folder(folder)?, fs::FileType::is_file)
+    }
+
+    fn folders(&self, folder: &str) -> io::Result<Vec<String>> {
+        names(&self.folder(folder)?, fs::FileType::is_dir)
     }
 
     fn create_folder(&self, folder: &str) -> io::Result<()> {
@@ -95,6 +90,20 @@ impl Disk for NativeDisk {
     fn place(&self) -> String {
         self.directory.display().to_string()
     }
+}
+
+/// The names of what is of this type right inside a folder.
+fn names(folder: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if wanted(&entry.file_type()?)
+            && let Ok(name) = entry.file_name().into_string()
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 /// Opens without following a link (D2), closed on exec so that a started program never inherits the lock.

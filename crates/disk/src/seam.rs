@@ -63,6 +63,13 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// Folders, links and names that are not UTF-8 are left out. A missing folder is `NotFound`.
     fn list(&self, folder: &str) -> io::Result<Vec<String>>;
 
+    /// The names of the folders right inside `folder`, in no order. A missing folder is `NotFound`. A disk that
+    /// does not tell says `Unsupported`; only those who look through everything ask.
+    fn folders(&self, folder: &str) -> io::Result<Vec<String>> {
+        let message = format!("this disk does not list the folders in {folder:?}");
+        Err(io::Error::new(io::ErrorKind::Unsupported, message))
+    }
+
     /// Creates a folder and those above it, the store's directory included, and makes each new one
     /// durable in its parent. A folder that is there already is fine.
     fn create_folder(&self, folder: &str) -> io::Result<()>;

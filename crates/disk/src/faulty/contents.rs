@@ -64,6 +64,12 @@ impl Contents {
         Ok(inside.map(|(name, _)| last_part(name).to_owned()).collect())
     }
 
+    pub(crate) fn folders(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.check_folder(folder)?;
+        let inside = self.folders.iter().filter(|name| folder_of(name) == folder);
+        Ok(inside.map(|name| last_part(name).to_owned()).collect())
+    }
+
     pub(crate) fn create(&mut self, name: &str, capacity_bytes: Option<u64>) -> io::Result<u64> {
         self.check_parent(name)?;
         if self.names.get(name).is_some() || self.folders.contains(name) {

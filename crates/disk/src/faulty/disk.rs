@@ -142,6 +142,10 @@ impl Disk for FaultyDisk {
         self.state.lock().list(self.life, folder)
     }
 
+    fn folders(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.state.lock().folders(self.life, folder)
+    }
+
     fn create_folder(&self, folder: &str) -> io::Result<()> {
         self.state.lock().create_folder(self.life, folder)
     }

@@ -123,6 +123,10 @@ impl State {
         self.whole(life, Call::List, |state| state.contents.list(folder))
     }
 
+    pub(crate) fn folders(&mut self, life: Life, folder: &str) -> io::Result<Vec<String>> {
+        self.whole(life, Call::List, |state| state.contents.folders(folder))
+    }
+
     pub(crate) fn create_folder(&mut self, life: Life, folder: &str) -> io::Result<()> {
         check_folder(folder)?;
         self.whole(life, Call::CreateFolder, |state| state.contents.create_folder(folder))

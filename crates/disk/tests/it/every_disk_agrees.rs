@@ -105,6 +105,21 @@ fn folders_hold_files() -> io::Result<()> {
 }
 
 #[test]
+fn folders_are_listed_apart_from_files() -> io::Result<()> {
+    each(|disk| {
+        refused(disk.folders("a"), io::ErrorKind::NotFound);
+        disk.create_folder("a/b/c")?;
+        disk.create_folder("a/d")?;
+        disk.open("a/file", Mode::CreateNew)?;
+        let mut names = disk.folders("a")?;
+        names.sort();
+        assert_eq!((names, disk.folders("")?), (vec!["b".to_owned(), "d".to_owned()], vec!["a".to_owned()]));
+        assert_eq!(disk.list("a")?, ["file"]);
+        Ok(())
+    })
+}
+
+#[test]
 fn names_cannot_leave_the_directory() -> io::Result<()> {
     each(|disk| {
         for name in ["", "../a", "/a", "f/../../a", "a/"] {
