@@ -13,6 +13,7 @@
 //! assert_eq!(Watermark::read(&file, 98), None, "another store's watermark is never believed");
 //! ```
 
+use crate::error::Error;
 use crate::hash;
 use crate::layout::number;
 use crate::number::{Offset, Position};
@@ -84,6 +85,35 @@ impl Watermark {
         slots.max_by_key(|slot| slot.sequence)
     }
 
+    /// What is wrong with the watermark file of the store with this salt, with the byte: slots that were written and
+    /// do not hold, and bytes between them. A slot that was never written is zeros.
+    ///
+    /// ```
+    /// use tidegate_format::Watermark;
+    ///
+    /// assert!(Watermark::faults(&[0; 4152], 99).is_empty());
+    /// assert_eq!(Watermark::faults(&[0, 0, 1], 99)[0].0, 0);
+    /// ```
+    pub fn faults(file: &[u8], salt: u64) -> Vec<(u64, Error)> {
+        let mut faults = Vec::new();
+        let mut behind = 0;
+        for at in WATERMARK_SLOTS.map(|at| at as usize) {
+            faults.extend(first_set(file, behind, at));
+            behind = at + WATERMARK_BYTES;
+            let slot = file.get(at..behind.min(file.len())).unwrap_or_default();
+            let found = Self::read_slot(slot).filter(|found| found.slot() == at as u64 && found.salt == salt);
+            if found.is_none() && slot.iter().any(|byte| *byte != 0) {
+                let message = "a slot of the watermark does not hold";
+                faults.push((
+                    at as u64,
+                    Error::damaged(message, "one of this store, with its checksum", "another"),
+                ));
+            }
+        }
+        faults.extend(first_set(file, behind, file.len()));
+        faults
+    }
+
     fn read_slot(slot: &[u8]) -> Option<Self> {
         let bytes = slot.get(..WATERMARK_BYTES)?;
         let holds = bytes[..CRC] == MAGIC && number!(bytes, CRC, u32) == hash::crc(0, &bytes[SEQUENCE..]);
@@ -102,4 +132,12 @@ impl Watermark {
             clean,
         })
     }
+}
+
+/// The first byte from `from` up to `to` that is not zero, where nothing was ever written.
+fn first_set(file: &[u8], from: usize, to: usize) -> Option<(u64, Error)> {
+    let unused = file.get(from..to.min(file.len())).unwrap_or_default();
+    let at = unused.iter().position(|byte| *byte != 0)?;
+    let error = Error::damaged("there is something between the slots of the watermark", "zeros", unused[at]);
+    Some(((from + at) as u64, error))
 }

@@ -10,13 +10,14 @@
 use std::sync::Arc;
 
 use tidegate_disk::{Block, Disk, Mode};
-use tidegate_format::{Error, ErrorKind, Position, Result, parse_segment_name};
+use tidegate_format::{Error, ErrorKind, Position, Result, SegmentHead, parse_segment_name};
 
 use crate::active::LEFTOVER;
 use crate::index::{self, FileIndex, Roster};
 use crate::lookup::Lookup;
 use crate::records::Records;
 use crate::segment::Segment;
+use crate::term::Seed;
 use crate::walk::read_full;
 
 /// The folder of the index files.
@@ -122,13 +123,13 @@ pub fn keep_roster(disk: &dyn Disk, segments: &[Arc<Segment>], map: bool) -> Res
     load_roster(disk, segments, map)
 }
 
-/// What tells each segment from all others, of this store and of every other one.
+/// What tells a segment from all others, of this store and of every other one: in a roster it stands for the segment.
+pub fn owner(head: &SegmentHead, length: u64, seed: Seed) -> u64 {
+    seed.hash(&[&head.encode()[..], &length.to_le_bytes()].concat()) as u64
+}
+
 fn owners(segments: &[Arc<Segment>]) -> Vec<u64> {
-    let owner = |segment: &Arc<Segment>| {
-        let bytes = [&segment.head().encode()[..], &segment.tail().0.to_le_bytes()].concat();
-        segment.seed().hash(&bytes) as u64
-    };
-    segments.iter().map(owner).collect()
+    segments.iter().map(|segment| owner(segment.head(), segment.tail().0, segment.seed())).collect()
 }
 
 /// The bytes of a file in the folder of the index files, on the heap where they are not to be mapped.

@@ -19,7 +19,7 @@ pub use active::{Active, LEFTOVER, sync};
 pub use event::Event;
 pub use graph::Lineage;
 pub use indexing::{
-    INDEX, index_path, keep_roster, list_indexes, load_roster, parse_index_name, parse_roster_name,
+    INDEX, index_path, keep_roster, list_indexes, load_roster, owner, parse_index_name, parse_roster_name,
     roster_path,
 };
 pub use live::LiveIndex;

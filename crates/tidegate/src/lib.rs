@@ -26,7 +26,8 @@
 //! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`Read`] and [`Events`]
 //! (reading), [`subscription`] (reading on), its [`cursor`](subscription::cursor) (remembering where) and
 //! [`reactor`](subscription::reactor) (answering events with events), [`typed`] (Rust types as events), [`project`]
-//! (states folded from them), [`graph`] (what led to what), [`Error`] (what can go wrong and what to do).
+//! (states folded from them), [`graph`] (what led to what), [`report`] (what is in order
+//! and what is not), [`Error`] (what can go wrong and what to do).
 mod sync;
 pub mod settings;
 mod published;
@@ -35,13 +36,13 @@ pub mod typed;
 pub mod graph;
 pub mod batch;
 pub mod decide;
-pub mod report;
 mod edge;
 mod journal;
 mod threads;
 mod store;
 pub mod subscription;
 pub mod project;
+pub mod report;
 
 pub use batch::{Batch, Condition, Conflict, Receipt};
 

@@ -15,11 +15,11 @@ use tidegate_segment::{Seed, Segment, Walk};
 use super::identity::{self, io, salvage, seed};
 use super::indexer::Indexer;
 use super::open::check_expected;
+use super::report::OpenReport;
 use super::rosters;
 use super::sealed::{check_store, load_sealed, missing};
 use super::watermark::WatermarkFile;
 use crate::published::{Log, Published};
-use crate::report::OpenReport;
 use crate::settings::Options;
 use crate::sync::Mutex;
 
@@ -51,6 +51,7 @@ impl Follower {
     pub(crate) fn open(world: &World, options: &Options) -> Result<(Self, OpenReport)> {
         let disk = &*world.disk;
         let Some(store) = identity::read(disk)? else {
+            identity::refuse_unfinished(disk)?;
             let message = format!("there is no store in {}", disk.place());
             return Err(Error::new(ErrorKind::Missing, message));
         };

@@ -8,6 +8,8 @@ use super::watermark::WATERMARK;
 
 pub(crate) const STORE: &str = "STORE";
 pub(crate) const LOCK: &str = "LOCK";
+/// What marks a directory that a salvage is filling, until it is done.
+pub(crate) const UNFINISHED: &str = "UNFINISHED";
 /// The largest store file that is read.
 const STORE_BYTES_MAX: usize = 4096;
 
@@ -33,6 +35,18 @@ pub(crate) fn read(disk: &dyn Disk) -> Result<Option<StoreFile>> {
         }
     }
     StoreFile::read(&bytes[..filled]).map(Some).map_err(|error| salvage(error.in_file(STORE, None)))
+}
+
+/// Refuses a directory without a store file that a salvage did not finish filling.
+pub(crate) fn refuse_unfinished(disk: &dyn Disk) -> Result<()> {
+    if disk.open(UNFINISHED, Mode::Read).is_err() {
+        return Ok(());
+    }
+    let message = format!(
+        "what was to be salvaged into {} is not all there; remove it and run the salvage again",
+        disk.place()
+    );
+    Err(Error::new(ErrorKind::Missing, message).in_file(UNFINISHED, None))
 }
 
 /// Takes the writer's lock.

@@ -1,4 +1,5 @@
 //! The lower edge: where frames go and come from, and what else is kept. Only these files know of files.
+mod report;
 mod seam;
 mod watermark;
 mod identity;
@@ -12,9 +13,14 @@ mod keeping;
 mod source;
 
 pub(crate) use follow::Follower;
-pub(crate) use identity::seed;
+pub(crate) use identity::{
+    LOCK, STORE, UNFINISHED, io, keep as keep_store, read as read_store, refuse_unfinished, remove_if_there,
+    seed,
+};
 pub(crate) use indexer::Indexer;
 pub(crate) use keeping::{BYTES_MAX, Keeping, Kept, Progress, list, read, replace};
 pub(crate) use open::open;
+pub use report::OpenReport;
 pub(crate) use seam::{Edge, Pending};
 pub(crate) use source::Source;
+pub(crate) use watermark::{WATERMARK, WatermarkFile};

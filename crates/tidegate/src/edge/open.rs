@@ -19,11 +19,11 @@ use tidegate_segment::{
 use super::identity::{self, io, salvage, seed};
 use super::indexer::Indexer;
 use super::local::{LocalEdge, Syncs};
+use super::report::OpenReport;
 use super::rosters;
 use super::sealed::{check_store, load_sealed, missing};
 use super::watermark::WatermarkFile;
 use crate::published::{Log, Published};
-use crate::report::OpenReport;
 use crate::settings::{Access, Options};
 
 /// A store open for writing, before anything is written.
@@ -55,7 +55,7 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
     remove_leftovers(world, opening.report)?;
     let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
     let known = tail.durable;
-    let active = opening.activate(tail, epoch)?;
+    let active = opening.activate(tail, epoch).map_err(salvage)?;
     let rosters = rosters::load(&*world.disk, &segments, options.map);
     let durable = active.segment().next().before();
     if !known {
@@ -64,7 +64,7 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
     segments.push(Arc::clone(active.segment()));
     report.head = durable;
     report.segments = segments.len();
-    let time = last_time(&segments)?;
+    let time = last_time(&segments).map_err(salvage)?;
     let published = Arc::new(Published::new(Log { segments, rosters }, durable, durable));
     published.set_sealed(rosters::are_wanting(&published.log()));
     let indexer = Arc::new(indexer);
@@ -106,6 +106,7 @@ fn tell_durable(file: &mut WatermarkFile, segment: &Segment, store: &StoreFile, 
 fn identify(world: &World, access: Access, report: &mut OpenReport) -> Result<(StoreFile, Box<dyn Lock>)> {
     let disk = &*world.disk;
     if identity::read(disk)?.is_none() {
+        identity::refuse_unfinished(disk)?;
         refuse_orphans(world)?;
         if access != Access::Create {
             return Err(Error::new(ErrorKind::Missing, format!("there is no store in {}", disk.place())));
@@ -156,6 +157,8 @@ fn remove_leftovers(world: &World, report: &mut OpenReport) -> Result<()> {
                     || parse_index_name(name).is_some()
                     || parse_roster_name(name).is_some()
             });
+            // With a store file beside it, a salvage had all but ended.
+            let ours = ours || (folder.is_empty() && name == identity::UNFINISHED);
             if ours {
                 let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
                 disk.remove(&name).map_err(|cause| io("a leftover cannot be removed", &name, cause))?;

@@ -121,6 +121,7 @@ pub use projection::Projection;
 pub use projector::{Begin, Projector};
 pub use read_model::{ReadModel, Updater};
 pub use reading::{Freshness, Parked, Poison, Project, Reading};
+pub(crate) use saved::{PROJECTIONS, STATE_BYTES_MAX, Stamp};
 #[cfg(feature = "derive")]
 pub use tidegate_derive::Projection;
 pub use together::{Pass, together};

@@ -37,8 +37,10 @@ const LEAF: usize = 40;
 const QUERY: usize = 72;
 const BODY: usize = 104;
 
+/// The folder of saved states, which holds one for each projection.
+pub(crate) const PROJECTIONS: &str = "projections";
 /// The largest saved state.
-const STATE_BYTES_MAX: u64 = 1 << 30;
+pub(crate) const STATE_BYTES_MAX: u64 = 1 << 30;
 
 /// Where the states of a projection are kept, and what they are kept for.
 #[derive(Debug)]
@@ -67,7 +69,7 @@ impl Shelf {
                 hash::parts(b"stream", &parts).to_string()[..32].to_owned()
             },
         );
-        let folder = format!("projections/{}", P::NAME);
+        let folder = format!("{PROJECTIONS}/{}", P::NAME);
         Self { folder, part, store, query: hash::sha256(query.to_string().as_bytes()) }
     }
 
@@ -145,31 +147,20 @@ impl Shelf {
     }
 
     fn decode<P: Projection>(&self, bytes: &[u8], view: &View) -> Result<Saved<P>> {
-        let expect = |what: &str, expected: &dyn std::fmt::Display, found: &dyn std::fmt::Display| {
-            Err(Error::damaged(format!("the saved state is not believed: {what}"), expected, found))
-        };
-        if bytes.len() < BODY || bytes[..CRC] != MAGIC {
-            return expect("it is none", &"a saved state", &format!("{} other bytes", bytes.len()));
+        let Stamp { version, store, position, leaf } = Stamp::read(bytes)?;
+        if version != u32::from(P::VERSION) {
+            return disbelieved("it is of another version", P::VERSION, version);
         }
-        let (found, crc) = (number(bytes, CRC), hash::crc(0, &bytes[CHECKED..]));
-        if found != crc {
-            return expect("its checksum does not hold", &format!("{crc:08x}"), &format!("{found:08x}"));
-        }
-        if number(bytes, CHECKED) != FORMAT || number(bytes, VERSION) != u32::from(P::VERSION) {
-            return expect("it is of another version", &P::VERSION, &number(bytes, VERSION));
-        }
-        if bytes[STORE..POSITION] != self.store.0 {
-            return expect("it is of another store", &self.store, &"another id");
+        if store != self.store {
+            return disbelieved("it is of another store", self.store, store);
         }
         if bytes[QUERY..BODY] != self.query.0 {
-            return expect("it is of another query", &self.query, &"another hash");
+            return disbelieved("it is of another query", self.query, "another hash");
         }
-        let low = u64::from(number(bytes, POSITION));
-        let position = Position(low | u64::from(number(bytes, POSITION + 4)) << 32);
         match leaf_at(view, position)? {
-            None => return expect("it is ahead of the log", &view.head(), &position),
-            Some(leaf) if bytes[LEAF..QUERY] != leaf.0 => {
-                return expect("the log went another way", &leaf, &"another leaf");
+            None => return disbelieved("it is ahead of the log", view.head(), position),
+            Some(found) if leaf != found => {
+                return disbelieved("the log went another way", found, leaf);
             }
             Some(_) => {}
         }
@@ -182,6 +173,42 @@ impl Shelf {
             parked.into_iter().map(|(position, reason)| Parked { position: Position(position), reason });
         Ok(Saved { state, position, parked: parked.collect() })
     }
+}
+
+/// Where a saved state belongs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp {
+    /// The version of its projection.
+    pub(crate) version: u32,
+    pub(crate) store: StoreId,
+    pub(crate) position: Position,
+    pub(crate) leaf: Hash,
+}
+
+impl Stamp {
+    /// Reads it from all the bytes of a saved state, whose checksum must hold.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
+        if bytes.len() < BODY || bytes[..CRC] != MAGIC {
+            return disbelieved("it is none", "a saved state", format!("{} other bytes", bytes.len()));
+        }
+        let (found, crc) = (number(bytes, CRC), hash::crc(0, &bytes[CHECKED..]));
+        if found != crc {
+            return disbelieved("its checksum does not hold", format!("{crc:08x}"), format!("{found:08x}"));
+        }
+        if number(bytes, CHECKED) != FORMAT {
+            return disbelieved("it is of another format", FORMAT, number(bytes, CHECKED));
+        }
+        let low = u64::from(number(bytes, POSITION));
+        let position = Position(low | u64::from(number(bytes, POSITION + 4)) << 32);
+        let (mut store, mut leaf) = (StoreId([0; 16]), Hash::ZERO);
+        store.0.copy_from_slice(&bytes[STORE..POSITION]);
+        leaf.0.copy_from_slice(&bytes[LEAF..QUERY]);
+        Ok(Self { version: number(bytes, VERSION), store, position, leaf })
+    }
+}
+
+fn disbelieved<T>(what: &str, expected: impl std::fmt::Display, found: impl std::fmt::Display) -> Result<T> {
+    Err(Error::damaged(format!("the saved state is not believed: {what}"), expected, found))
 }
 
 /// The leaf of the event at a position; zeros before the first one, nothing past the head.

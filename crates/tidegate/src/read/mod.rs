@@ -7,6 +7,7 @@ mod plan;
 mod view;
 mod events;
 mod stats;
+mod verify;
 
 pub use events::Events;
 pub(crate) use plan::Plan;
@@ -16,4 +17,6 @@ pub use range::Read;
 pub(crate) use set::Set;
 pub use stats::Stats;
 pub(crate) use text::{query_value, read_query};
+pub use verify::Verified;
+pub(crate) use verify::{Chain, verify};
 pub use view::View;

@@ -1,9 +1,20 @@
-//! Reports: what opening found, and what verifying went through.
-mod open;
-mod verify;
+//! Reports: what opening found, what verifying went through, what is wrong with a store, and what was salvaged of it.
+mod fault;
+mod files;
+mod scan;
+mod identity;
+mod survey;
+mod derived;
+mod readers;
+mod doctor;
+mod rebuilt;
+mod salvage;
 
+pub use doctor::{Examined, examine};
+pub use fault::{Fault, Lost, Remark};
+pub use rebuilt::Run;
+pub use salvage::{Salvaged, salvage};
+
+pub use crate::edge::OpenReport;
 pub use crate::published::Frontier;
-pub use crate::read::Stats;
-pub use open::OpenReport;
-pub use verify::Verified;
-pub(crate) use verify::verify;
+pub use crate::read::{Stats, Verified};

@@ -12,13 +12,12 @@ use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 use tidegate_segment::Seed;
 
 use crate::decide::Guard;
-use crate::edge::{self, Follower, Indexer, Keeping, Source};
+use crate::edge::{self, Follower, Indexer, Keeping, OpenReport, Source};
 use crate::journal::{Committer, Ids, Journal, Leads, panicked};
 use crate::published::Deadline;
 use crate::published::Frontier;
 use crate::published::Published;
-use crate::read::{Events, Query, Read, View};
-use crate::report::{OpenReport, Verified, verify};
+use crate::read::{Events, Query, Read, Verified, View, verify};
 use crate::settings::{Access, Durability, Options};
 use crate::sync::Mutex;
 use crate::threads::{Bell, Ring, Upkeep};

@@ -47,7 +47,8 @@ use tidegate_format::{Error, ErrorKind, Micros, Position, Result, StoreId};
 pub use delivery::Delivery;
 use flow::{Failure, Flow, Now};
 pub use listing::{State, names, state};
-use place::{CURSORS, Reached, check_name, leaf_at};
+use place::leaf_at;
+pub(crate) use place::{CURSORS, REMEDY, Reached, check_name};
 pub use place::{Parked, Role};
 pub use settings::Settings;
 

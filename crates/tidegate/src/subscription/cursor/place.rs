@@ -37,6 +37,9 @@ const FIRST_LINE: &str = "tidegate cursor\n";
 const FORMAT: u32 = 1;
 const NAME_BYTES_MAX: usize = 100;
 
+/// What to do about the file of a cursor that is damaged.
+pub(crate) const REMEDY: &str = "restore this file from a backup, or remove it to read from the start";
+
 /// An event that could not be dealt with, set aside so that others go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parked {
@@ -124,8 +127,16 @@ impl Reached {
         text
     }
 
-    /// Reads and checks the text, which is all of `bytes`.
+    /// Reads and checks the text, which is all of `bytes`. An error says what to do.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
+        Self::read(bytes).map_err(|error| match error.kind() {
+            ErrorKind::Damaged => error.advise(REMEDY),
+            _ => error,
+        })
+    }
+
+    /// The same, and leaves it to others to say what to do.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(bytes).map_err(|_| unlike("text"))?;
         let rest = text.strip_prefix(FIRST_LINE).ok_or_else(|| unlike("a first line \"tidegate cursor\""))?;
         let body = check_text(text)?;
@@ -172,18 +183,18 @@ impl Reached {
 
     /// Refuses a place that is not in this log.
     pub(crate) fn check(&self, store: StoreId, view: &View) -> Result<()> {
-        const REMEDY: &str = "restore the log, or remove this file to read from the start";
+        const RESTORE: &str = "restore the log, or remove this file to read from the start";
         self.check_store(store)?;
         match leaf_at(view, self.position)? {
             None => {
                 let expected = format!("position {} at least", self.position);
                 let found = format!("position {}", view.head());
                 let error = Error::damaged("the log is older than the cursor", expected, found);
-                Err(error.advise(REMEDY))
+                Err(error.advise(RESTORE))
             }
             Some(leaf) if leaf != self.leaf => {
                 let message = format!("position {} has another event than the cursor read", self.position);
-                Err(Error::damaged(message, self.leaf, leaf).advise(REMEDY))
+                Err(Error::damaged(message, self.leaf, leaf).advise(RESTORE))
             }
             Some(_) => Ok(()),
         }
@@ -228,15 +239,11 @@ fn check_text(text: &str) -> Result<&str> {
     if stated == found && body.len() > FIRST_LINE.len() {
         return Ok(body);
     }
-    Err(advised(Error::damaged("the checksum of the cursor does not hold", stated, found)))
+    Err(Error::damaged("the checksum of the cursor does not hold", stated, found))
 }
 
 fn unlike(expected: &str) -> Error {
-    advised(Error::damaged("this is no cursor", expected, "something else"))
-}
-
-fn advised(error: Error) -> Error {
-    error.advise("restore this file from a backup, or remove it to read from the start")
+    Error::damaged("this is no cursor", expected, "something else")
 }
 
 fn read_parked(text: &str) -> Option<Parked> {

@@ -1,0 +1,151 @@
+//! Verifying: every checksum, every link, every leaf.
+
+use std::collections::HashMap;
+
+use tidegate_format::{Cause, Error, Frame, Hash, Micros, Place, Position, Record, Result, Version};
+use tidegate_segment::Term;
+
+use super::view::View;
+
+/// What a verification went through without finding a fault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Events.
+    pub events: u64,
+    /// Streams.
+    pub streams: u64,
+    /// Bytes of their records.
+    pub bytes: u64,
+}
+
+/// Reads every frame of a view from its file and checks all that an event says about others. `progress` is
+/// called with how much was verified so far, now and then.
+pub(crate) fn verify(view: &View, mut progress: impl FnMut(Verified)) -> Result<Verified> {
+    let mut done = Verified::default();
+    let mut chain = Chain::default();
+    for (segment, count) in view.segments() {
+        segment.verify(count, |record| {
+            if record.position() > view.head() {
+                return Ok(());
+            }
+            chain.take(record).map_err(|error| error.at(Place::Event(record.position())))?;
+            done.events += 1;
+            done.bytes += record.as_bytes().len() as u64;
+            done.streams = chain.streams();
+            if done.events % 4096 == 0 {
+                progress(done);
+            }
+            Ok(())
+        })?;
+    }
+    if done.events != view.head().0 {
+        return Err(Error::damaged("the log does not reach its head", view.head(), done.events));
+    }
+    progress(done);
+    Ok(done)
+}
+
+/// The end of a stream so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct End {
+    position: Position,
+    version: Version,
+    leaf: Hash,
+}
+
+/// What the events so far say of those that follow: versions, links and times.
+#[derive(Debug, Default)]
+pub(crate) struct Chain {
+    ends: HashMap<Term, End>,
+    time: Micros,
+    /// Positions that nothing is known of, in order.
+    lost: Vec<(Position, Position)>,
+}
+
+impl Chain {
+    /// Takes the next event, if it agrees with those before it.
+    pub(crate) fn take(&mut self, record: &Record<'_>) -> Result<()> {
+        let term = Term::stream(record.scope(), record.entity(), record.lane());
+        let known = self.ends.get(&term).copied().unwrap_or_default();
+        self.check(record, &known)?;
+        self.time = record.time();
+        let (position, version) = (record.position(), record.version());
+        self.ends.insert(term, End { position, version, leaf: record.leaf() });
+        Ok(())
+    }
+
+    /// Takes all events of a frame, or none of them: then it says at which byte of the frame the first stands that
+    /// does not agree. Nothing is known of the positions from `next` up to the frame.
+    pub(crate) fn take_frame(&mut self, frame: &Frame<'_>, next: Position) -> Result<(), (usize, Error)> {
+        let (time, losses, mut before) = (self.time, self.lost.len(), Vec::new());
+        if next < frame.head.first {
+            self.lose(next, frame.head.first.before());
+        }
+        for (start, record) in frame.records() {
+            let term = Term::stream(record.scope(), record.entity(), record.lane());
+            before.push((term.clone(), self.ends.get(&term).copied()));
+            let Err(error) = self.take(&record) else { continue };
+            self.time = time;
+            self.lost.truncate(losses);
+            for (term, end) in before.into_iter().rev() {
+                match end {
+                    Some(end) => self.ends.insert(term, end),
+                    None => self.ends.remove(&term),
+                };
+            }
+            return Err((start, error));
+        }
+        Ok(())
+    }
+
+    /// Takes note that nothing is known of these positions, which follow those before.
+    pub(crate) fn lose(&mut self, first: Position, last: Position) {
+        self.lost.push((first, last));
+    }
+
+    /// The streams so far.
+    pub(crate) fn streams(&self) -> u64 {
+        self.ends.len() as u64
+    }
+
+    fn check(&self, record: &Record<'_>, known: &End) -> Result<()> {
+        let previous = record.previous();
+        let after_a_loss = previous > known.position && self.is_lost(previous);
+        if after_a_loss {
+            let least = known.version.next().next();
+            if record.version() < least {
+                return disagrees("the version", format!("{least} or more"), record.version());
+            }
+        } else {
+            expect("the version", known.version.next(), record.version())?;
+            expect("the previous position", known.position, previous)?;
+            expect("the link", known.leaf, record.link())?;
+        }
+        if record.time() < self.time {
+            let expected = format!("{} or later", self.time);
+            return Err(Error::damaged("time runs backwards", expected, record.time()));
+        }
+        for cause in record.causes() {
+            if let Cause::At(cause) = cause
+                && (cause.0 == 0 || cause >= record.position())
+            {
+                let message = "a cause does not come before its effect";
+                return Err(Error::damaged(message, "an earlier one", cause));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_lost(&self, position: Position) -> bool {
+        let before = self.lost.partition_point(|(first, _)| *first <= position);
+        before > 0 && position <= self.lost[before - 1].1
+    }
+}
+
+fn expect<T: PartialEq + std::fmt::Display>(what: &str, expected: T, found: T) -> Result<()> {
+    if expected == found { Ok(()) } else { disagrees(what, expected, found) }
+}
+
+fn disagrees(what: &str, expected: impl std::fmt::Display, found: impl std::fmt::Display) -> Result<()> {
+    Err(Error::damaged(format!("{what} of an event does not agree with its stream"), expected, found))
+}

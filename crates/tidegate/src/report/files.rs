@@ -1,0 +1,108 @@
+//! Reading files that may be damaged: what can be read of them, and what cannot.
+
+use tidegate_disk::{Disk, File, Mode};
+use tidegate_format::{Error, ErrorKind, Offset, Result};
+
+use crate::edge::io;
+
+/// Bytes read at once.
+const PIECE_BYTES: usize = 1 << 20;
+/// Bytes read at once around a place that cannot be read.
+const BLOCK_BYTES: usize = 4096;
+
+/// The bytes of a file, as far as they can be read, with zeros for those that cannot.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    pub(super) bytes: Vec<u8>,
+    /// Why the rest is not here: it could not be read, or the file is longer than it may be.
+    pub(super) faults: Vec<Error>,
+}
+
+/// Reads a file of at most so many bytes; nothing where there is none.
+pub(super) fn read(disk: &dyn Disk, name: &str, bytes_max: u64) -> Result<Option<Contents>> {
+    let file = match disk.open(name, Mode::Read) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|cause| io("it cannot be opened", name, cause))?,
+    };
+    let length = file.length().map_err(|cause| io("its length is unknown", name, cause))?;
+    let mut contents = Contents::default();
+    let taken = length.min(bytes_max);
+    if taken < length {
+        let error = Error::damaged("the file is too long", format!("at most {bytes_max} bytes"), length);
+        contents.faults.push(error.in_file(name, Some(Offset(bytes_max))));
+    }
+    let room = contents.bytes.try_reserve_exact(taken as usize);
+    room.map_err(|cause| Error::new(ErrorKind::Io, "the file does not fit memory").because(cause))?;
+    contents.bytes.resize(taken as usize, 0);
+    let mut at = 0;
+    while at < contents.bytes.len() {
+        let end = contents.bytes.len().min(at + PIECE_BYTES);
+        at = match fill(&*file, &mut contents.bytes[at..end], at as u64) {
+            Ok(0) => {
+                // It became shorter while it was read.
+                contents.bytes.truncate(at);
+                break;
+            }
+            Ok(count) => at + count,
+            Err(_) => {
+                blocks(&*file, name, &mut contents, at..end);
+                end
+            }
+        };
+    }
+    Ok(Some(contents))
+}
+
+/// Reads what can be read of a piece, block by block.
+fn blocks(file: &dyn File, name: &str, contents: &mut Contents, piece: std::ops::Range<usize>) {
+    let mut failed = false;
+    for at in piece.clone().step_by(BLOCK_BYTES) {
+        let end = piece.end.min(at + BLOCK_BYTES);
+        let block = &mut contents.bytes[at..end];
+        match fill(file, block, at as u64) {
+            Ok(_) => failed = false,
+            Err(cause) => {
+                block.fill(0);
+                // Blocks that follow each other are one fault.
+                if !std::mem::replace(&mut failed, true) {
+                    let error =
+                        Error::new(ErrorKind::Io, "it cannot be read from this byte on").because(cause);
+                    contents.faults.push(error.in_file(name, Some(Offset(at as u64))));
+                }
+            }
+        }
+    }
+}
+
+fn fill(file: &dyn File, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
+}
+
+/// The names of the files in a folder, in order; none where there is no such folder.
+pub(super) fn list(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
+    sorted(disk.list(folder), folder)
+}
+
+/// The names of the folders in a folder, in order; none where there is no such folder, or where nobody can tell.
+pub(super) fn folders(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
+    match disk.folders(folder) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::Unsupported => Ok(Vec::new()),
+        other => sorted(other, folder),
+    }
+}
+
+fn sorted(names: std::io::Result<Vec<String>>, folder: &str) -> Result<Vec<String>> {
+    let mut names = match names {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        other => other.map_err(|cause| io("the directory cannot be listed", folder, cause))?,
+    };
+    names.sort_unstable();
+    Ok(names)
+}

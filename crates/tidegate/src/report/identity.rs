@@ -1,0 +1,145 @@
+//! Which store a directory is, and which files are segments of it, asked of everything that says so.
+
+use std::collections::BTreeMap;
+
+use tidegate_disk::{Disk, Mode};
+use tidegate_format::{
+    Error, ErrorKind, Micros, Offset, Position, Result, SEGMENT_HEAD_BYTES, SegmentHead, StoreId,
+    parse_segment_name,
+};
+use tidegate_segment::{SEGMENTS, path};
+
+use super::fault::{Fault, MOVE, RESTORE};
+use super::files;
+use crate::edge::{STORE, io, read_store};
+
+/// A file that is a segment of the store.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) first: Position,
+    pub(super) name: String,
+    /// What it says of itself, where that can be read.
+    pub(super) head: Option<SegmentHead>,
+    /// Bytes of the file.
+    pub(super) length: u64,
+}
+
+/// What the files agree on.
+#[derive(Debug, Default)]
+pub(super) struct Identity {
+    pub(super) store: Option<StoreId>,
+    /// What its checksums start from. Without it nothing can be checked.
+    pub(super) salt: Option<u64>,
+    pub(super) created: Micros,
+    /// The segments, in order.
+    pub(super) entries: Vec<Entry>,
+    pub(super) faults: Vec<Fault>,
+}
+
+/// Asks the store file and the heads of all segments.
+pub(super) fn identify(disk: &dyn Disk) -> Result<Identity> {
+    let mut found = Identity::default();
+    let files = heads(disk, &mut found.faults)?;
+    let mut heads: BTreeMap<(StoreId, u64), usize> = BTreeMap::new();
+    for head in files.iter().filter_map(|file| file.head) {
+        *heads.entry((head.store, head.salt)).or_default() += 1;
+    }
+    let most = heads.iter().max_by_key(|(_, count)| **count).map(|(one, _)| *one);
+    match read_store(disk) {
+        Err(error) if error.kind() == ErrorKind::Newer => return Err(error),
+        Err(error) => found.faults.push(Fault::new(placed(error, STORE), RESTORE)),
+        Ok(None) if files.is_empty() => {
+            return Err(Error::new(ErrorKind::Missing, format!("there is no store in {}", disk.place())));
+        }
+        Ok(None) => {
+            let error = Error::damaged("the store file is missing", "a store file", "none");
+            found.faults.push(Fault::new(error.in_file(STORE, None), RESTORE));
+        }
+        Ok(Some(store)) => match most {
+            Some(most) if !heads.contains_key(&(store.id, store.salt)) => {
+                let error = Error::damaged("the store file is of another store", most.0, store.id);
+                found.faults.push(Fault::of(error, STORE, 0, RESTORE));
+            }
+            _ => {
+                (found.store, found.salt) = (Some(store.id), Some(store.salt));
+                found.created = store.created;
+            }
+        },
+    }
+    if found.salt.is_none()
+        && let Some((store, salt)) = most
+    {
+        (found.store, found.salt) = (Some(store), Some(salt));
+        let first = files.iter().filter_map(|file| file.head).find(|head| head.store == store);
+        found.created = first.map_or(Micros(0), |head| head.created);
+    }
+    found.sort_out(files);
+    Ok(found)
+}
+
+impl Identity {
+    /// Keeps the files that are segments of this store, each at the position that its head says, or its name.
+    fn sort_out(&mut self, files: Vec<Entry>) {
+        let own = |head: &SegmentHead| (Some(head.store), Some(head.salt)) == (self.store, self.salt);
+        let named = |file: &Entry| file.head.is_none_or(|head| head.first == file.first && own(&head));
+        let (mut kept, others): (Vec<_>, Vec<_>) = files.into_iter().partition(named);
+        for mut file in others {
+            let Some(head) = file.head else { continue };
+            if !own(&head) {
+                let expected = self.store.map_or_else(|| "this store".to_owned(), |store| store.to_string());
+                let error = Error::damaged("a segment belongs to another store", expected, head.store);
+                self.faults.push(Fault::of(error, &file.name, 0, MOVE));
+                continue;
+            }
+            let error = Error::damaged("the segment's name and its head disagree", file.first, head.first);
+            let is_there = kept.iter().any(|other| other.first == head.first && other.head.is_some());
+            let remedy = if is_there { MOVE } else { "give it the name that its head says" };
+            self.faults.push(Fault::of(error, &file.name, 0, remedy));
+            if !is_there {
+                kept.retain(|other| other.first != head.first);
+                file.first = head.first;
+                kept.push(file);
+            }
+        }
+        kept.sort_by_key(|file| file.first);
+        self.entries = kept;
+    }
+}
+
+/// The files with names of segments, and their heads.
+fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    for first in files::list(disk, SEGMENTS)?.iter().filter_map(|name| parse_segment_name(name)) {
+        let name = path(first);
+        let (length, head) = match head(disk, &name) {
+            Ok(head) => head,
+            Err(error) => {
+                faults.push(Fault::new(error, RESTORE));
+                continue;
+            }
+        };
+        found.push(Entry { first, name, head, length });
+    }
+    Ok(found)
+}
+
+fn head(disk: &dyn Disk, name: &str) -> Result<(u64, Option<SegmentHead>)> {
+    let file = disk.open(name, Mode::Read).map_err(|cause| io("it cannot be opened", name, cause))?;
+    let length = file.length().map_err(|cause| io("its length is unknown", name, cause))?;
+    let (mut bytes, mut filled) = ([0; SEGMENT_HEAD_BYTES], 0);
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], filled as u64) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => filled += count,
+        }
+    }
+    Ok((length, SegmentHead::read(&bytes[..filled]).ok()))
+}
+
+/// The error in this file, at its start where it says no byte.
+pub(super) fn placed(error: Error, name: &str) -> Error {
+    match error.place() {
+        Some(_) => error,
+        None => error.in_file(name, Some(Offset(0))),
+    }
+}

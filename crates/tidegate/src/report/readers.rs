@@ -1,0 +1,135 @@
+//! What readers of the log keep beside it: cursors and saved states, each tied to an event by its leaf.
+
+use std::collections::BTreeMap;
+
+use tidegate_disk::Disk;
+use tidegate_format::{Error, ErrorKind, Frame, Hash, Position, Result, StoreId};
+use tidegate_segment::LEFTOVER;
+
+use super::fault::{Fault, Lost, Remark};
+use super::files;
+use crate::edge::BYTES_MAX;
+use crate::project::{PROJECTIONS, STATE_BYTES_MAX, Stamp};
+use crate::subscription::cursor::{CURSORS, REMEDY as CURSOR, Reached, check_name};
+
+const STATE: &str = "delete it; the state is folded anew";
+
+/// Files that say how far their readers got.
+#[derive(Debug, Default)]
+pub(super) struct Readers {
+    ties: Vec<Tie>,
+    /// The leaves of the events they are tied to, where those are whole.
+    leaves: BTreeMap<Position, Option<Hash>>,
+    pub(super) files: u64,
+}
+
+/// What ties a file to the log.
+#[derive(Debug)]
+struct Tie {
+    file: String,
+    store: StoreId,
+    position: Position,
+    leaf: Hash,
+    remedy: &'static str,
+}
+
+impl Readers {
+    /// Reads all of them.
+    pub(super) fn read(disk: &dyn Disk, faults: &mut Vec<Fault>, remarks: &mut Vec<Remark>) -> Result<Self> {
+        let mut readers = Self::default();
+        for name in files::list(disk, CURSORS)? {
+            let file = format!("{CURSORS}/{name}");
+            if check_name(&name).is_err() {
+                continue;
+            }
+            let tie = |bytes: &[u8]| Reached::read(bytes).map(|read| (read.store, read.position, read.leaf));
+            readers.one(disk, file, BYTES_MAX, (CURSOR, tie), faults, remarks)?;
+        }
+        for folder in files::folders(disk, PROJECTIONS)? {
+            let folder = format!("{PROJECTIONS}/{folder}");
+            for name in files::list(disk, &folder)? {
+                if name.ends_with(LEFTOVER) {
+                    continue;
+                }
+                let tie =
+                    |bytes: &[u8]| Stamp::read(bytes).map(|stamp| (stamp.store, stamp.position, stamp.leaf));
+                readers.one(
+                    disk,
+                    format!("{folder}/{name}"),
+                    STATE_BYTES_MAX,
+                    (STATE, tie),
+                    faults,
+                    remarks,
+                )?;
+            }
+        }
+        Ok(readers)
+    }
+
+    fn one(
+        &mut self,
+        disk: &dyn Disk,
+        file: String,
+        bytes_max: u64,
+        (remedy, tie): (&'static str, impl Fn(&[u8]) -> Result<(StoreId, Position, Hash)>),
+        faults: &mut Vec<Fault>,
+        remarks: &mut Vec<Remark>,
+    ) -> Result<()> {
+        let Some(contents) = files::read(disk, &file, bytes_max)? else { return Ok(()) };
+        self.files += 1;
+        if !contents.faults.is_empty() {
+            faults.extend(contents.faults.into_iter().map(|error| Fault::new(error, remedy)));
+            return Ok(());
+        }
+        match tie(&contents.bytes) {
+            Ok((store, position, leaf)) => {
+                self.leaves.insert(position, None);
+                self.ties.push(Tie { file, store, position, leaf, remedy });
+            }
+            Err(error) if error.kind() == ErrorKind::Newer => {
+                remarks.push(Remark { file, text: error.message().to_owned() });
+            }
+            Err(error) => faults.push(Fault::of(error, &file, 0, remedy)),
+        }
+        Ok(())
+    }
+
+    /// Takes note of the leaves that are asked for.
+    pub(super) fn frame(&mut self, frame: &Frame<'_>) {
+        if self.leaves.range(frame.head.first..=frame.head.last()).next().is_none() {
+            return;
+        }
+        for (_, record) in frame.records() {
+            if let Some(leaf) = self.leaves.get_mut(&record.position()) {
+                *leaf = Some(record.leaf());
+            }
+        }
+    }
+
+    /// Compares what the files say with a log that ends at `head`.
+    pub(super) fn end(self, store: Option<StoreId>, head: Position, lost: &[Lost], faults: &mut Vec<Fault>) {
+        for Tie { file, store: own, position, leaf, remedy } in self.ties {
+            let is_lost =
+                |lost: &Lost| position >= lost.first && lost.last.is_none_or(|last| position <= last);
+            let found = match self.leaves.get(&position).copied().flatten() {
+                None if position == Position::START => Some(Hash::ZERO),
+                found => found,
+            };
+            let error = match found {
+                _ if store.is_some_and(|store| store != own) => {
+                    let expected = store.map_or_else(String::new, |store| store.to_string());
+                    Error::damaged("it is of another store", expected, own)
+                }
+                Some(found) if found != leaf => {
+                    Error::damaged(format!("position {position} has another event than it saw"), leaf, found)
+                }
+                None if !lost.iter().any(is_lost) => {
+                    let expected = format!("position {position} at least");
+                    Error::damaged("the log is older than it", expected, format!("position {head}"))
+                }
+                _ => continue,
+            };
+            faults.push(Fault::of(error, &file, 0, remedy));
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! A new log, written from whole events of another one.
+//!
+//! Invariants:
+//!
+//! W1. An event that keeps its position and has no lost event before it keeps all its bytes, and so its leaf.
+//! W2. Every segment is durable before one after it exists, and all of them before the store file exists, which
+//!     makes the directory a store.
+
+use std::collections::HashMap;
+
+use tidegate_disk::World;
+use tidegate_format::limit::FRAME_BYTES_MAX;
+use tidegate_format::{
+    Cause, Coordinate, Draft, EventId, FRAME_HEAD_BYTES, Facts, Frame, Hash, Micros, Offset, Placed,
+    Position, Record, Result, SegmentHead, StoreFile, StoreId, Version, Watermark, frame, record,
+};
+use tidegate_segment::{Active, Term};
+
+use crate::edge::{WatermarkFile, keep_store, seed};
+
+/// Bytes at which a segment is followed by a new one.
+const SEGMENT_BYTES: u64 = 64 << 20;
+/// How much more room a foreign cause takes than a position.
+const FOREIGN_BYTES: usize = 24;
+
+/// Events that follow each other in both logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The position of the first in the old log.
+    pub from: Position,
+    /// Its position in the new one.
+    pub to: Position,
+    /// How many they are.
+    pub count: u64,
+}
+
+/// A log that grows by events of another one.
+#[derive(Debug)]
+pub(super) struct Rebuilt<'a> {
+    world: &'a World,
+    store: StoreFile,
+    /// The store that the events are of.
+    from: StoreId,
+    active: Active,
+    /// Room for a frame's head, and events that are not written yet.
+    frame: Vec<u8>,
+    /// The position of the first of them.
+    first: Position,
+    epoch: u32,
+    head: Position,
+    runs: Vec<Run>,
+    ends: HashMap<Term, (Position, Version, Hash)>,
+}
+
+impl<'a> Rebuilt<'a> {
+    /// Begins the log of this store, with its first segment.
+    pub(super) fn begin(world: &'a World, store: StoreFile, from: StoreId) -> Result<Self> {
+        let head = SegmentHead {
+            store: store.id,
+            salt: store.salt,
+            first: Position(1),
+            before_first: Position::START,
+            before_length: Offset(0),
+            created: store.created,
+            epoch: 1,
+        };
+        Ok(Self {
+            world,
+            store,
+            from,
+            active: Active::create(&*world.disk, head, seed(store.salt))?,
+            frame: vec![0; FRAME_HEAD_BYTES],
+            first: Position(1),
+            epoch: 1,
+            head: Position::START,
+            runs: Vec::new(),
+            ends: HashMap::new(),
+        })
+    }
+
+    /// Adds the events of a frame, which come after all before in the old log too.
+    pub(super) fn add(&mut self, frame: &Frame<'_>) -> Result<()> {
+        self.epoch = self.epoch.max(frame.head.epoch);
+        let mut batch = Vec::new();
+        for (_, record) in frame.records() {
+            batch.push(record);
+            if record.ends_batch() {
+                self.add_batch(&batch)?;
+                batch.clear();
+            }
+        }
+        self.flush()
+    }
+
+    /// Makes everything durable and then the directory a store. Says which events stand where.
+    pub(super) fn end(self) -> Result<Vec<Run>> {
+        let disk = &*self.world.disk;
+        self.active.sync()?;
+        let segment = self.active.segment();
+        let mark = Watermark {
+            sequence: 0,
+            durable: self.head,
+            segment: segment.first(),
+            tail: segment.tail(),
+            salt: self.store.salt,
+            epoch: self.epoch,
+            clean: true,
+        };
+        let mut watermark = WatermarkFile::open(disk, None)?;
+        watermark.write(mark)?;
+        watermark.sync()?;
+        keep_store(disk, &self.store)?;
+        Ok(self.runs)
+    }
+
+    fn add_batch(&mut self, batch: &[Record<'_>]) -> Result<()> {
+        let bytes: usize = batch.iter().map(|record| record.as_bytes().len()).sum();
+        let causes = batch.iter().flat_map(Record::causes);
+        let lost = causes.filter(|cause| self.is_lost(*cause, batch[0].position())).count();
+        if self.frame.len() + bytes + lost * FOREIGN_BYTES > FRAME_HEAD_BYTES + FRAME_BYTES_MAX {
+            self.flush()?;
+        }
+        // Only a batch of nearly the largest size there is loses its lost causes.
+        let keep = FRAME_HEAD_BYTES + bytes + lost * FOREIGN_BYTES <= FRAME_BYTES_MAX;
+        for record in batch {
+            self.add_record(record, keep);
+        }
+        Ok(())
+    }
+
+    fn add_record(&mut self, record: &Record<'_>, keep_lost: bool) {
+        let (old, position) = (record.position(), self.head.next());
+        let start = self.frame.len();
+        let goes_on = self.runs.last().is_some_and(|run| run.from.plus(run.count) == old);
+        let is_same = position == old && (self.runs.is_empty() || (self.runs.len() == 1 && goes_on));
+        match self.runs.last_mut().filter(|_| goes_on) {
+            Some(run) => run.count += 1,
+            None => self.runs.push(Run { from: old, to: position, count: 1 }),
+        }
+        let term = Term::stream(record.scope(), record.entity(), record.lane());
+        // keeps W1
+        let (version, leaf) = if is_same {
+            self.frame.extend_from_slice(record.as_bytes());
+            (record.version(), record.leaf())
+        } else {
+            let (previous, version, link) =
+                self.ends.get(&term).copied().unwrap_or((Position::START, Version::EMPTY, Hash::ZERO));
+            let placed = Placed { position, version: version.next(), previous, link, time: record.time() };
+            let mut bytes = Vec::new();
+            let payload = self.encode(record, keep_lost, &mut bytes);
+            let leaf = record::place(&mut bytes, &placed, position, &payload);
+            self.frame.append(&mut bytes);
+            (placed.version, leaf)
+        };
+        debug_assert!(self.frame.len() > start, "a record has bytes");
+        self.ends.insert(term, (position, version, leaf));
+        self.head = position;
+    }
+
+    /// Encodes the event of a record anew, with its causes as they are called in this log.
+    fn encode(&self, record: &Record<'_>, keep_lost: bool, bytes: &mut Vec<u8>) -> Hash {
+        let text = |text: &str| text.to_owned().into();
+        let draft = Draft {
+            coordinate: Coordinate::new(record.scope().to_owned(), record.entity().to_owned())
+                .lane(record.lane()),
+            kind: text(record.kind()),
+            schema: record.schema(),
+            payload_type: record.payload_type(),
+            payload: record.payload().to_vec().into(),
+            tags: record.tags().map(text).collect(),
+            causes: Vec::new(),
+            correlation: None,
+            metadata: record.metadata().map(|(name, value)| (text(name), text(value))).collect(),
+            id: None,
+        };
+        let called = |cause: Cause| match cause {
+            Cause::At(at) => match self.new_position(at) {
+                Some(position) => Some(Cause::At(position)),
+                None => keep_lost.then(|| Cause::Foreign(self.from, lost_id(self.from, at))),
+            },
+            other => Some(other),
+        };
+        let causes: Vec<Cause> = record.causes().filter_map(called).collect();
+        let facts = Facts {
+            id: record.id(),
+            correlation: record.correlation(),
+            causes: &causes,
+            key: record.key(),
+            batch_end: record.ends_batch(),
+        };
+        record::encode(&draft, &facts, bytes)
+    }
+
+    /// Where an event of the old log stands in this one, if it does.
+    fn new_position(&self, old: Position) -> Option<Position> {
+        let run = self.runs.partition_point(|run| run.from <= old).checked_sub(1)?;
+        let Run { from, to, count } = self.runs[run];
+        (old < from.plus(count)).then(|| to.plus(old.0 - from.0))
+    }
+
+    fn is_lost(&self, cause: Cause, batch: Position) -> bool {
+        matches!(cause, Cause::At(at) if at < batch && self.new_position(at).is_none())
+    }
+
+    /// Writes the events so far as one frame.
+    fn flush(&mut self) -> Result<()> {
+        if self.frame.len() == FRAME_HEAD_BYTES {
+            return Ok(());
+        }
+        let segment = self.active.segment();
+        let empty = segment.next() == segment.first();
+        if !empty && segment.tail().0 + self.frame.len() as u64 > SEGMENT_BYTES {
+            self.roll()?;
+        }
+        // Nobody reads this before the store file is there, and until then everything is durable (W2).
+        let synced = self.first.before();
+        let head = frame::seal(&mut self.frame, self.first, synced, self.epoch, self.store.salt);
+        self.active.append(&self.frame, head)?;
+        self.first = self.head.next();
+        self.frame.truncate(FRAME_HEAD_BYTES);
+        Ok(())
+    }
+
+    fn roll(&mut self) -> Result<()> {
+        self.active.sync()?;
+        let old = self.active.segment();
+        let head = SegmentHead {
+            store: self.store.id,
+            salt: self.store.salt,
+            first: old.next(),
+            before_first: old.first(),
+            before_length: old.tail(),
+            created: Micros(self.world.clock.now_micros()),
+            epoch: self.epoch,
+        };
+        self.active = Active::create(&*self.world.disk, head, seed(self.store.salt))?;
+        Ok(())
+    }
+}
+
+/// What a lost event is called. Its own id is lost with it; this one is the same for all its effects.
+fn lost_id(store: StoreId, position: Position) -> EventId {
+    EventId::from_key(&store.to_string(), &position.to_string())
+}

@@ -1,0 +1,174 @@
+//! Salvage: a new store of everything that is whole of another one.
+//!
+//! Invariants:
+//!
+//! G1. The old store is not written to.
+//! G2. Every event of a whole frame is in the new store, in the old order, and says what it said.
+//! G3. Until the new store is complete its directory is no store, and says so.
+
+use tidegate_disk::{Disk, Mode, World};
+use tidegate_format::{Error, ErrorKind, Frame, Micros, Position, Result, StoreFile, StoreId};
+use tidegate_segment::SEGMENTS;
+
+use super::fault::{Fault, Lost, Remark};
+use super::files;
+use super::rebuilt::{Rebuilt, Run};
+use super::survey::{Segment, Survey, Visit, survey};
+use crate::edge::{UNFINISHED, io, remove_if_there};
+use crate::read::Verified;
+use crate::settings::{Access, Options};
+use crate::store::Store;
+
+/// What was salvaged, and what was not.
+#[derive(Debug)]
+pub struct Salvaged {
+    /// The old store.
+    pub from: StoreId,
+    /// The new one: the same id where no event changed its position, otherwise a new one.
+    pub store: StoreId,
+    /// What is in the new store.
+    pub saved: Verified,
+    /// Which events stand where: runs of them, in order.
+    pub runs: Vec<Run>,
+    /// Positions of the old log of which nothing was whole.
+    pub lost: Vec<Lost>,
+    /// What is wrong with the old log.
+    pub faults: Vec<Fault>,
+    /// What else there is to know of it.
+    pub remarks: Vec<Remark>,
+}
+
+/// Writes everything that is whole of the log of `from` into an empty directory `to`, as a new store. The frame, the
+/// events of one write, is the unit: one that is not whole is lost as a whole.
+///
+/// Up to the first lost event nothing changes: positions, versions, times and leaves are the old ones. Where nothing
+/// is lost but an end, the store keeps its id, and is as an older copy of itself. Where whole events follow a loss,
+/// the store gets a new id, and those events new positions and versions, without gaps. They keep their ids, times,
+/// correlations, keys and contents, and their causes as far as those are saved; a lost one becomes a foreign cause in
+/// the old store. Cursors and saved states are not taken over.
+///
+/// ```
+/// use tidegate::disk::World;
+/// use tidegate::{Append, Draft, Options, Store, report};
+///
+/// let (old, new) = (World::memory(), World::memory());
+/// let store = Store::open_in(old.clone(), Options::default())?;
+/// store.append(Draft::new(("shop", "order-7"), "order.placed"), Append::default())?;
+/// store.close()?;
+/// let salvaged = report::salvage(&old, &new, |_| ())?;
+/// assert_eq!((salvaged.saved.events, salvaged.store), (1, store.id()));
+/// # Ok::<(), tidegate::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Missing`](ErrorKind::Missing) where there is no store, [`Invalid`](ErrorKind::Invalid) where `to` is not empty,
+/// [`Damaged`](ErrorKind::Damaged) where nothing says which store the files are of, and those of the disk.
+pub fn salvage(from: &World, to: &World, mut progress: impl FnMut(Verified)) -> Result<Salvaged> {
+    refuse_filled(&*to.disk)?;
+    let found = survey(&*from.disk, &mut Nobody, &mut progress)?;
+    let (Some(id), Some(_)) = (found.store, found.salt) else {
+        let message =
+            "neither the store file nor any segment says which store this is, and so nothing can be checked";
+        return Err(Error::damaged(message, "one of them", "none"));
+    };
+    let store = new_identity(&found, id, to);
+    mark(&*to.disk)?;
+    to.disk.create_folder(SEGMENTS).map_err(|cause| io("it cannot be created", SEGMENTS, cause))?;
+    let mut taker = Taker(Rebuilt::begin(to, store, id)?);
+    let again = survey(&*from.disk, &mut taker, &mut progress)?;
+    if (again.head, &again.lost) != (found.head, &found.lost) {
+        let message =
+            "the store changed while it was salvaged; close whoever writes to it, and salvage it again";
+        return Err(Error::new(ErrorKind::Refused, message));
+    }
+    let runs = taker.0.end()?;
+    let saved = check(to, found.verified.events)?;
+    unmark(&*to.disk)?;
+    let Survey { lost, faults, remarks, .. } = found;
+    Ok(Salvaged { from: id, store: store.id, saved, runs, lost, faults, remarks })
+}
+
+/// The same store where every event keeps its position, and another one where not.
+fn new_identity(found: &Survey, id: StoreId, to: &World) -> StoreFile {
+    let mut random = [0; 18];
+    to.random.fill(&mut random);
+    let (id_bytes, salt_bytes) = random.split_at(10);
+    let (mut entropy, mut salt) = ([0; 10], [0; 8]);
+    entropy.copy_from_slice(id_bytes);
+    salt.copy_from_slice(salt_bytes);
+    let salt = u64::from_le_bytes(salt);
+    if found.lost.iter().all(|lost| lost.first > found.head) {
+        return StoreFile { id, salt, created: found.created };
+    }
+    let now = to.clock.now_micros();
+    StoreFile { id: StoreId::from_time(now, &entropy), salt, created: Micros(now) }
+}
+
+/// Reads the new store once more, as anybody will.
+fn check(to: &World, events: u64) -> Result<Verified> {
+    let options = Options {
+        access: Access::Write,
+        thread: false,
+        expected_head: Position(events),
+        ..Options::default()
+    };
+    let store = Store::open_in(to.clone(), options)?;
+    store.step()?;
+    let verified = store.verify(|_| ())?;
+    store.close()?;
+    if verified.events == events {
+        return Ok(verified);
+    }
+    Err(Error::damaged("the new store does not hold what was saved", events, verified.events))
+}
+
+fn refuse_filled(disk: &dyn Disk) -> Result<()> {
+    let names = files::list(disk, "")?;
+    let Some(name) = names.into_iter().chain(files::folders(disk, "")?).next() else { return Ok(()) };
+    let message = format!("{} is not empty (it holds {name}); choose an empty directory", disk.place());
+    Err(Error::invalid(message))
+}
+
+/// Says that what is here is not complete. Keeps G3.
+fn mark(disk: &dyn Disk) -> Result<()> {
+    let at = |cause| io("the directory cannot be written to", UNFINISHED, cause);
+    disk.create_folder("").map_err(at)?;
+    let file = disk.open(UNFINISHED, Mode::CreateNew).map_err(at)?;
+    let text = "What tidegate salvages into this directory is not all here yet. If no salvage is running, remove it.\n";
+    file.write_all_at(text.as_bytes(), 0).map_err(at)?;
+    file.sync().map_err(at)?;
+    disk.sync_folder("").map_err(at)
+}
+
+fn unmark(disk: &dyn Disk) -> Result<()> {
+    let at = |cause| io("the mark of an unfinished salvage cannot be removed", UNFINISHED, cause);
+    remove_if_there(disk, UNFINISHED).map_err(at)?;
+    disk.sync_folder("").map_err(at)
+}
+
+/// Looks only.
+struct Nobody;
+
+impl Visit for Nobody {
+    fn frame(&mut self, _: &Frame<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn segment(&mut self, _: &Segment<'_>, _: &mut Vec<Fault>, _: &mut Vec<Remark>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Takes what is whole into the new log.
+struct Taker<'a>(Rebuilt<'a>);
+
+impl Visit for Taker<'_> {
+    fn frame(&mut self, frame: &Frame<'_>) -> Result<()> {
+        self.0.add(frame)
+    }
+
+    fn segment(&mut self, _: &Segment<'_>, _: &mut Vec<Fault>, _: &mut Vec<Remark>) -> Result<()> {
+        Ok(())
+    }
+}

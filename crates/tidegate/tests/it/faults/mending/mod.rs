@@ -1,0 +1,7 @@
+//! Damage is found where it is, and everything beside it is saved.
+
+mod doctor_names_the_place;
+mod random_damage;
+mod salvage_saves_the_rest;
+mod sample;
+mod unfinished_salvage;
