@@ -168,7 +168,7 @@ fn exit_code(kind: ErrorKind) -> u8 {
     }
 }
 
-fn kind_name(kind: ErrorKind) -> &'static str {
+pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Invalid => "invalid",
         ErrorKind::Refused => "refused",

@@ -11,6 +11,8 @@ mod parked;
 mod graph;
 mod explain;
 mod verify;
+mod doctor;
+mod salvage;
 mod reindex;
 
 use std::process::ExitCode;
@@ -55,6 +57,8 @@ enum Command {
     Graph(graph::Graph),
     Explain(explain::Explain),
     Verify(verify::Verify),
+    Doctor(doctor::Doctor),
+    Salvage(salvage::Salvage),
     Reindex(reindex::Reindex),
 }
 
@@ -90,6 +94,8 @@ impl Call {
             Command::Graph(graph) => graph.run(output, self.json),
             Command::Explain(explain) => explain.run(output, self.json),
             Command::Verify(verify) => verify.run(output, self.json),
+            Command::Doctor(doctor) => doctor.run(output, self.json),
+            Command::Salvage(salvage) => salvage.run(output, self.json),
             Command::Reindex(reindex) => reindex.run(output, self.json),
         }
     }

@@ -68,7 +68,7 @@ fn damage_is_told_with_its_place_after_what_can_be_read() {
         assert!(error["expected"].is_string() && error["found"].is_string(), "{error}");
     }
     let error = run(&["append", &path, "--scope", "s", "--entity", "e", "--kind", "k"]).refused(2);
-    assert!(error.contains(name) && error.contains("restore a backup"), "{error}");
+    assert!(error.contains(name) && error.contains("tidegate salvage DIR NEW"), "{error}");
 }
 
 #[test]

@@ -1,0 +1,4 @@
+//! What damage leads to.
+
+mod is_found_and_left_behind;
+mod is_told_from_refusal;
