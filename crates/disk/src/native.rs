@@ -1,6 +1,6 @@
 //! A directory of the operating system. Unix only: files, locks and syncs are Unix calls.
 //!
-//! D1: a read, write or open interrupted by a signal is tried again; a sync never is.
+//! D1: a read, write, open or listing interrupted by a signal is tried again; a sync never is.
 //! D2: a symbolic link is not listed and not opened, so a store never reaches outside its directory.
 //! D3: the lock is the kernel's and goes with its descriptor; no process id is written anywhere.
 #![expect(clippy::disallowed_methods, reason = "this is where files come in")]
@@ -92,8 +92,17 @@ impl Disk for NativeDisk {
     }
 }
 
-/// The names of what is of this type right inside a folder.
+/// The names of what is of this type right inside a folder (D1).
 fn names(folder: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> io::Result<Vec<String>> {
+    loop {
+        match names_once(folder, &wanted) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            names => return names,
+        }
+    }
+}
+
+fn names_once(folder: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
