@@ -38,6 +38,19 @@ kill-long cycles="2000":
 injected *call:
     cargo run --release --locked -p tidegate-ordeal -- inject {{call}}
 
+# Disks of any fill level, as root; file limits, descriptors, several openers, readers, read-only directories.
+full-disks step="2":
+    cargo run --release --locked -p tidegate-ordeal -- full {{step}}
+    cargo run --release --locked -p tidegate-ordeal -- readonly
+    cargo run --release --locked -p tidegate-ordeal -- descriptors
+    cargo run --release --locked -p tidegate-ordeal -- openers
+    cargo run --release --locked -p tidegate-ordeal -- reader
+    cargo run --release --locked -p tidegate-ordeal -- truncate
+
+# File systems on loop devices, shut down without flushing; as root, with xfsprogs and btrfs-progs.
+power-cuts cuts="300":
+    cargo run --release --locked -p tidegate-ordeal -- power {{cuts}}
+
 # The example the README opens with.
 quickstart:
     cargo run --release --locked -p tidegate --example quickstart

@@ -27,7 +27,8 @@ pub struct Program {
 pub struct Running {
     child: Child,
     lines: Receiver<String>,
-    started: Instant,
+    /// When it counts as hanging.
+    late: Instant,
 }
 
 /// How a worker ended.
@@ -78,7 +79,7 @@ impl Program {
                 line.clear();
             }
         });
-        Ok(Running { child, lines, started: Instant::now() })
+        Ok(Running { child, lines, late: Instant::now() + HANGS_AFTER })
     }
 
     /// Runs a worker to its end, whatever that is, and takes in what it tells.
@@ -94,7 +95,7 @@ impl Program {
 impl Running {
     /// The next line; nothing at the end of its output.
     pub fn hear(&mut self) -> Outcome<Option<Line>> {
-        let left = HANGS_AFTER.saturating_sub(self.started.elapsed());
+        let left = self.late.saturating_duration_since(Instant::now());
         self.hear_within(left.max(Duration::from_millis(1)))?.map_or_else(|| Err(self.hangs()), Ok)
     }
 
@@ -105,6 +106,12 @@ impl Running {
             Err(RecvTimeoutError::Disconnected) => Ok(Some(None)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
         }
+    }
+
+    /// The same, for a process that is meant to stay: it hangs when it says nothing for a while.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { late: Instant::now() + 100 * HANGS_AFTER, ..self }
     }
 
     /// Its process.
@@ -132,7 +139,7 @@ impl Running {
             if let Some(status) = self.child.try_wait()? {
                 return judge(status, self.child.stderr.take());
             }
-            if self.started.elapsed() > HANGS_AFTER {
+            if Instant::now() > self.late {
                 return Err(self.hangs());
             }
             std::thread::sleep(Duration::from_millis(1));

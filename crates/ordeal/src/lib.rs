@@ -4,8 +4,10 @@
 //! output. A *trial* kills it, makes its system calls fail, fills its disk or cuts its power, and then compares the
 //! store with what was told. Nothing here reaches into the store.
 //!
-//! Reading order: `dice` and `failure`, [`story`] (what is handed in), [`told`] (what was acknowledged), [`worker`],
-//! [`child`] (workers as processes), [`check`] (what must be true afterwards), [`trial`].
+//! Reading order: `dice` and `failure`, [`story`] (what is handed in), [`told`] (what was acknowledged), [`worker`] and
+//! [`follower`] (what processes do),
+//! [`child`] (workers as processes), [`check`] (what must be true afterwards), [`trace`] and
+//! [`mount`] (what is done to them), [`trial`].
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
 
 mod dice;
@@ -13,9 +15,11 @@ mod failure;
 pub mod story;
 pub mod told;
 pub mod worker;
+pub mod follower;
 pub mod child;
 pub mod check;
 pub mod trace;
+pub mod mount;
 pub mod trial;
 
 pub use dice::Dice;

@@ -6,35 +6,42 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use tidegate_ordeal::child::Program;
+use tidegate_ordeal::follower;
+use tidegate_ordeal::mount::{KINDS, is_installed};
 use tidegate_ordeal::trial::inject::{Extent, inject};
+use tidegate_ordeal::trial::power::power;
+use tidegate_ordeal::trial::{descriptors, full, kill, openers, reader, readonly, truncate};
 use tidegate_ordeal::worker::{Orders, work};
-use tidegate_ordeal::{Outcome, trial};
+use tidegate_ordeal::{Outcome, ensure};
 
-const USAGE: &str = "usage: ordeal COMMAND [NUMBER]
+const USAGE: &str = "usage: ordeal COMMAND [NUMBER [SEED]]
   kill [CYCLES]      workers are killed outright, over and over
-  inject [CALL]      every system call on the store fails once in every way, and is killed at once";
+  inject [CALL]      every system call on the store fails once in every way, or the process is killed at it
+  power [CUTS]       the power of file systems is cut, each so many times; takes root
+  full [STEP]        disks of any fill level, and files that may not grow; takes root
+  readonly           directories that cannot be written to
+  descriptors        a process has no file descriptors left
+  openers [ROUNDS]   several processes want to write
+  reader [WRITERS]   a reader follows writers that are killed
+  truncate           files are cut short under readers";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    match words.split_first() {
-        Some((word, rest)) if word == "worker" => match Orders::read(rest) {
-            Some(orders) => ExitCode::from(work(orders)),
-            None => misuse(),
-        },
-        Some((word, rest)) => {
-            let start = Instant::now();
-            let done = match run(word, rest) {
-                Ok(Some(done)) => done,
-                Ok(None) => return misuse(),
-                Err(failure) => {
-                    println!("{word}: FAILED: {failure}");
-                    return ExitCode::FAILURE;
-                }
-            };
-            println!("{word}: {done} in {:.0} s", start.elapsed().as_secs_f64());
+    let Some((command, rest)) = words.split_first() else { return misuse() };
+    if let Some(code) = be_child(command, rest) {
+        return ExitCode::from(code);
+    }
+    let start = Instant::now();
+    match run(command, rest) {
+        Ok(Some(done)) => {
+            println!("{command}: {done} in {:.0} s", start.elapsed().as_secs_f64());
             ExitCode::SUCCESS
         }
-        None => misuse(),
+        Ok(None) => misuse(),
+        Err(failure) => {
+            println!("{command}: FAILED: {failure}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -43,19 +50,57 @@ fn misuse() -> ExitCode {
     ExitCode::from(64)
 }
 
+/// Does what a trial started this program for, if one did.
+fn be_child(command: &str, words: &[String]) -> Option<u8> {
+    match (command, words) {
+        ("worker", _) => Some(work(Orders::read(words)?)),
+        ("follow", [directory]) => Some(follower::follow(Path::new(directory))),
+        ("look", [directory, map]) => Some(follower::look(Path::new(directory), map == "true")),
+        ("want", [directory]) => Some(follower::want(Path::new(directory))),
+        _ => None,
+    }
+}
+
 fn run(command: &str, words: &[String]) -> Outcome<Option<String>> {
     let program = Program::new(std::env::current_exe()?);
     let number = |at: usize, other: u64| words.get(at).map_or(Ok(other), |word| word.parse::<u64>());
     let folder = tempfile::tempdir()?;
-    let folder: &Path = folder.path();
+    let folder = folder.path();
     Ok(Some(match command {
-        "kill" => format!("{:?}", trial::kill::kill(&program, folder, number(1, 1)?, number(0, 100)?)?),
+        "kill" => format!("{:?}", kill::kill(&program, folder, number(1, 1)?, number(0, 100)?)?),
         "inject" => {
             let extent = Extent { every: 1, acts: 96 };
             let done = inject(&program, folder, extent, words.first().map(String::as_str))?;
             println!("{done}");
             format!("{} runs", done.runs())
         }
+        "power" => format!("{} cuts", cut_all(&program, folder, number(1, 1)?, number(0, 100)?)?),
+        "full" => {
+            let step = number(0, 2)? as usize;
+            println!("tmpfs: {:?}", full::full(&program, folder, true, 240, step)?);
+            println!("ext4: {:?}", full::full(&program, folder, false, 240, step)?);
+            format!("limited files: {:?}", full::limited(&program, folder, 7_000, 16 * step)?)
+        }
+        "readonly" => readonly::readonly(&program, folder)?.join(", "),
+        "descriptors" => format!("{:?}", descriptors::descriptors(&program, folder, 40, 1)?),
+        "openers" => format!("{:?}", openers::openers(&program, folder, number(0, 200)?)?),
+        "reader" => format!("{:?}", reader::reader(&program, folder, number(1, 1)?, number(0, 100)?)?),
+        "truncate" => format!("{:?}", truncate::truncate(&program, folder)?),
         _ => return Ok(None),
     }))
+}
+
+fn cut_all(program: &Program, folder: &Path, seed: u64, cycles: u64) -> Outcome<u64> {
+    ensure(is_installed("xfs_io"), || "xfs_io is not installed: apt-get install xfsprogs".into())?;
+    let mut cuts = 0;
+    for kind in KINDS {
+        if !is_installed(&format!("mkfs.{}", kind.name)) {
+            println!("mkfs.{} is not installed: {kind} is not run", kind.name);
+            continue;
+        }
+        let done = power(program, folder, kind, seed, cycles)?;
+        println!("{kind}: {done:?}");
+        cuts += done.shutdowns + done.snapshots;
+    }
+    Ok(cuts)
 }

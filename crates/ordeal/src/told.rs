@@ -17,6 +17,8 @@ pub enum Line {
     Durable(u64),
     /// This batch was refused, so that nothing of it was written.
     Refused(u64, u64),
+    /// The cursor handed out an event, which is acknowledged next.
+    Handed(u64),
     /// The cursor's place is kept.
     Reached(u64),
     /// A call answered with an error of a kind.
@@ -37,6 +39,7 @@ impl fmt::Display for Line {
             Self::Written(position, leaf) => write!(f, "written {position} {leaf}"),
             Self::Durable(position) => write!(f, "durable {position}"),
             Self::Refused(life, number) => write!(f, "refused {life} {number}"),
+            Self::Handed(position) => write!(f, "handed {position}"),
             Self::Reached(position) => write!(f, "reached {position}"),
             Self::Failed(text) => write!(f, "failed {}", one_line(text)),
             Self::Ended => write!(f, "ended"),
@@ -64,6 +67,7 @@ impl FromStr for Line {
             "written" => Self::Written(number(pair()?.0)?, pair()?.1.to_owned()),
             "durable" => Self::Durable(number(rest)?),
             "refused" => Self::Refused(number(pair()?.0)?, number(pair()?.1)?),
+            "handed" => Self::Handed(number(rest)?),
             "reached" => Self::Reached(number(rest)?),
             "failed" => Self::Failed(rest.to_owned()),
             "ended" => Self::Ended,
@@ -81,6 +85,8 @@ pub struct Told {
     pub events: BTreeMap<u64, (String, bool)>,
     /// Batches of which nothing was written.
     pub refused: BTreeSet<(u64, u64)>,
+    /// Events that the cursor handed out, and that may be acknowledged.
+    pub handed: BTreeSet<u64>,
     /// How far the cursor's place was kept.
     pub reached: u64,
     /// Errors that were told.
@@ -105,6 +111,7 @@ impl Told {
             }
             Line::Durable(position) => self.set_durable(position),
             Line::Refused(life, number) => _ = self.refused.insert((life, number)),
+            Line::Handed(position) => _ = self.handed.insert(position),
             Line::Reached(position) => self.reached = self.reached.max(position),
             Line::Failed(text) => self.failed.push(text),
             // What a failed write or sync leaves is known at the next opening only.

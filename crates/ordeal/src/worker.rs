@@ -19,8 +19,6 @@ use tidegate::{
 use crate::story::{self, BILL, COURSES, CURSOR, REACTOR, SEAT, SEATS, Tally};
 use crate::told::{Line, Told};
 
-/// Errors after which a worker gives up.
-const FAILURES_MAX: usize = 40;
 /// The worker did its run, or has given up, or has seen what must not be.
 pub const DONE: u8 = 0;
 /// See [`DONE`].
@@ -41,12 +39,14 @@ pub struct Orders {
     pub thread: bool,
     /// Whether sealed segments are mapped.
     pub map: bool,
+    /// Errors after which it gives up.
+    pub patience: usize,
 }
 
 impl Orders {
     /// The standard run over a directory.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), life: 0, acts: 96, thread: false, map: true }
+        Self { directory: directory.into(), life: 0, acts: 96, thread: false, map: true, patience: 40 }
     }
 
     /// A run that ends by being ended.
@@ -55,25 +55,32 @@ impl Orders {
         Self { acts: u64::MAX, thread: true, ..self }
     }
 
+    /// A run of which somebody sees to it that calls succeed again.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { patience: 5_000, ..self }
+    }
+
     /// The same, as words of a command line.
     pub fn words(&self) -> Vec<String> {
-        let Self { life, acts, thread, map, .. } = self;
+        let Self { life, acts, thread, map, patience, .. } = self;
         let directory = self.directory.display();
         ["worker".into(), directory.to_string(), life.to_string(), acts.to_string()]
             .into_iter()
-            .chain([thread.to_string(), map.to_string()])
+            .chain([thread.to_string(), map.to_string(), patience.to_string()])
             .collect()
     }
 
     /// Undoes [`words`](Self::words), without the first one.
     pub fn read(words: &[String]) -> Option<Self> {
-        let [directory, life, acts, thread, map] = words else { return None };
+        let [directory, life, acts, thread, map, patience] = words else { return None };
         Some(Self {
             directory: directory.into(),
             life: life.parse().ok()?,
             acts: acts.parse().ok()?,
             thread: thread.parse().ok()?,
             map: map.parse().ok()?,
+            patience: patience.parse().ok()?,
         })
     }
 
@@ -92,7 +99,7 @@ pub fn work(orders: Orders) -> u8 {
         if !worker.told.wrong.is_empty() {
             return SAW_WRONG;
         }
-        if worker.told.failed.len() > FAILURES_MAX {
+        if worker.told.failed.len() > worker.orders.patience {
             return GAVE_UP;
         }
     }
@@ -105,7 +112,7 @@ pub fn work(orders: Orders) -> u8 {
             Err(error) => worker.failed("close", &error),
         }
         drop(open);
-        if worker.told.failed.len() > FAILURES_MAX {
+        if worker.told.failed.len() > worker.orders.patience {
             break;
         }
     }
@@ -142,10 +149,12 @@ impl Worker {
             source = cause.source();
         }
         self.tell(&[Line::Failed(text)]);
+        // Whatever is wrong may be over soon.
+        std::thread::sleep(Duration::from_millis(1));
     }
 
     fn open(&mut self) -> Option<Store> {
-        for _ in 0..FAILURES_MAX {
+        for _ in 0..self.orders.patience {
             match Store::open(&self.orders.directory, self.orders.options()) {
                 Ok(store) => {
                     self.tell(&[Line::Opened(store.frontier().durable.0)]);
@@ -293,6 +302,7 @@ impl Worker {
 
     fn deliver(&mut self, store: &Store) -> Result<()> {
         let cursor = store.cursor(CURSOR, story::notes(), Settings::default())?;
+        let mut done = 0;
         for _ in 0..4 {
             let Some(delivery) = cursor.next_now()? else { break };
             let position = delivery.event().position().0;
@@ -301,10 +311,13 @@ impl Worker {
                     "{position} was delivered again, after it was kept as done"
                 ))]);
             }
+            self.tell(&[Line::Handed(position)]);
             delivery.ack()?;
+            done = position;
         }
         cursor.keep()?;
-        self.tell(&[Line::Reached(cursor.position().0)]);
+        // The place may be further, behind events that are not of the query; that is not kept.
+        self.tell(&[Line::Reached(cursor.position().0.min(done))]);
         Ok(())
     }
 

@@ -30,7 +30,7 @@ const CALLS: [(&str, &[&str], &str); 14] = [
     ("mmap", &["ENOMEM", "ENODEV"], ""),
     ("statx", &["EIO"], "EIO"),
     ("newfstatat", &["EIO"], "EIO"),
-    ("getdents64", &["EIO"], "EIO"),
+    ("getdents64", &["EIO", "EINTR"], "EIO"),
     ("flock", &["EINTR", "ENOLCK"], "ENOLCK"),
 ];
 
@@ -197,6 +197,8 @@ impl Ground {
             format!("errors of a wrong kind: {errors:?}")
         })
         .map_err(at)?;
+        let interrupted = injection.what.ends_with("EINTR") && !injection.call.contains("sync");
+        ensure(!interrupted || errors.is_empty(), || format!("not tried again: {errors:?}")).map_err(at)?;
         let silent = errors.is_empty() && line.is_some_and(|line| must_be_told(&line));
         ensure(!silent, || "nobody was told".to_owned()).map_err(at)?;
         let Injection { call, what, from_then_on, beside, .. } = injection;

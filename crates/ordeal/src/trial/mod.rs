@@ -1,3 +1,10 @@
 //! The trials: each does something to workers and their stores, and checks what is left.
 pub mod kill;
 pub mod inject;
+pub mod power;
+pub mod openers;
+pub mod reader;
+pub mod descriptors;
+pub mod truncate;
+pub mod full;
+pub mod readonly;

@@ -2,12 +2,12 @@
 
 use tidegate_ordeal::trial::kill::kill;
 
-use super::program;
+use super::{done, program};
 
 #[test]
 fn over_and_over() {
     let folder = tempfile::tempdir().unwrap();
-    let done = kill(&program(), folder.path(), 1, 20).unwrap_or_else(|failure| panic!("{failure}"));
+    let done = done(kill(&program(), folder.path(), 1, 20));
     assert_eq!(done.kills, 20);
     assert!(done.acknowledged > 1_000, "{done:?} is too little to mean anything");
 }

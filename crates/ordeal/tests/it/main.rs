@@ -1,12 +1,23 @@
 //! The short part of each trial that needs neither root nor much time.
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
 
+mod descriptors_run_out;
+mod directories_cannot_be_written;
+mod files_are_cut_short;
 mod killed_process_keeps_acknowledged;
+mod one_opener_wins;
+mod readers_see_a_prefix;
 mod system_calls_may_fail;
 
+use tidegate_ordeal::Outcome;
 use tidegate_ordeal::child::Program;
 
 /// The program with the worker in it.
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_ordeal"))
+}
+
+/// What a trial did; its failure is the test's.
+fn done<T>(outcome: Outcome<T>) -> T {
+    outcome.unwrap_or_else(|failure| panic!("{failure}"))
 }

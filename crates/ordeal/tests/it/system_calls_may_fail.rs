@@ -5,7 +5,7 @@ use std::io::Write;
 use tidegate_ordeal::trace;
 use tidegate_ordeal::trial::inject::{Extent, inject};
 
-use super::program;
+use super::{done, program};
 
 #[test]
 fn one_at_a_time() {
@@ -15,7 +15,6 @@ fn one_at_a_time() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let extent = Extent { every: 17, acts: 16 };
-    let done = inject(&program(), folder.path(), extent, None).unwrap_or_else(|failure| panic!("{failure}"));
+    let done = done(inject(&program(), folder.path(), Extent { every: 17, acts: 16 }, None));
     assert!(done.runs() > 50, "{} runs are too few to mean anything\n{done}", done.runs());
 }
