@@ -1,6 +1,6 @@
 //! Files that are missing, doubled, foreign, older or none of ours (F7, F19, F20, F22, F23, F27, F34, F36, F37).
 
-use tidegate::disk::{AtRest, World};
+use tidegate::disk::{AtRest, Call, Errno, FaultPlan, World};
 use tidegate::{Access, Append, Error, ErrorKind, Options, Store};
 
 use super::stage::{Stage, assert_refusal, fill, history, one};
@@ -62,6 +62,34 @@ fn a_segment_that_does_not_belong() {
         stage.bytes(newest)
     };
     refused(&stage, |files| files.write(newest, &older).unwrap());
+}
+
+/// A creation that was interrupted leaves a first segment without a store file. An error of reading that segment
+/// was taken for damage, and the caller was told to salvage a store that never was; it is told as what it is, and
+/// the next opening creates the store.
+#[test]
+fn an_unfinished_creation_that_cannot_be_read() {
+    let whole = Stage::new();
+    drop(whole.open());
+    let mut met = 0;
+    for crash in 1..=whole.disk.calls() {
+        for read in 1..8 {
+            for call in [Call::Open, Call::Read, Call::List] {
+                let mut stage = Stage::new();
+                stage.disk.set_plan(FaultPlan::default().crash_at(crash));
+                let _ = stage.try_open(Access::Create);
+                stage.restart();
+                stage.disk.set_plan(FaultPlan::default().fail(call, read, Errno::IO));
+                if let Err(error) = stage.try_open(Access::Create) {
+                    assert_eq!(error.kind(), ErrorKind::Io, "crash at {crash}, {call:?} {read}: {error}");
+                    met += 1;
+                }
+                stage.restart();
+                stage.open();
+            }
+        }
+    }
+    assert!(met > 20, "{met} errors are too few to mean anything");
 }
 
 /// F7: a name that comes back after it was removed, or a copy that was never renamed, is ignored and removed.
