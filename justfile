@@ -26,9 +26,10 @@ ci:
 bench *args:
     cargo run --release --locked -p tidegate-bench -- {{args}}
 
-# Simulated histories for a long time; names the seed of each that fails.
+# Simulated histories for a long time, short ones and long ones; names the seed of each that fails.
 sim-long first="0" count="100000":
     cargo run --release --locked -p tidegate-sim -- soak {{first}} {{count}}
+    cargo run --release --locked -p tidegate-sim -- long {{first}} 5000
 
 # Writing processes killed outright many times over.
 kill-long cycles="2000":

@@ -2,6 +2,32 @@
 
 use tidegate::{Append, Batch, Cause, Condition, Coordinate, Draft, Durability, Version};
 
+use crate::defect::Defect;
+use crate::wanted::Wanted;
+
+/// What must hold at the commit of an attempt.
+#[derive(Clone, Debug)]
+pub(crate) enum Demand {
+    Version(Coordinate, Version),
+    Exists(Coordinate),
+    Absent(Coordinate),
+    /// No event after this position is selected.
+    FailIf(Wanted, u64),
+}
+
+impl Demand {
+    fn condition(&self) -> Condition {
+        match self {
+            Self::Version(stream, version) => Condition::Version(stream.clone(), *version),
+            Self::Exists(stream) => Condition::Exists(stream.clone()),
+            Self::Absent(stream) => Condition::Absent(stream.clone()),
+            Self::FailIf(wanted, after) => {
+                Condition::fail_if(wanted.query()).after(tidegate::Position(*after))
+            }
+        }
+    }
+}
+
 /// A batch, with what its causes mean at the moment it is handed over.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
@@ -10,19 +36,38 @@ pub(crate) struct Attempt {
     pub(crate) causes: Vec<Vec<Cause>>,
     pub(crate) durability: Durability,
     pub(crate) key: Option<String>,
-    pub(crate) version: Option<(Coordinate, Version)>,
-    /// Whether one of its causes is not in the log.
+    pub(crate) demands: Vec<Demand>,
+    /// Whether it may be refused for a reason that the model does not judge, such as a cause that is not there.
     pub(crate) unfounded: bool,
+    /// Whether it passes the gate of the store.
+    pub(crate) gated: bool,
+    /// Whether it may be missing in a group that was never answered: it may have been refused, or have failed on
+    /// its own.
+    pub(crate) unsure: bool,
 }
 
 impl Attempt {
-    pub(crate) fn batch(&self) -> Batch {
+    /// One draft that asks for nothing and is synced.
+    pub(crate) fn plain(draft: Draft) -> Self {
+        Self {
+            causes: vec![draft.causes.clone()],
+            drafts: vec![draft],
+            durability: Durability::Synced,
+            key: None,
+            demands: Vec::new(),
+            unfounded: false,
+            gated: false,
+            unsure: false,
+        }
+    }
+
+    pub(crate) fn batch(&self, defect: Defect) -> Batch {
         let mut batch = Batch::from(self.drafts.clone());
-        if let Some(key) = &self.key {
+        if let Some(key) = self.key.as_ref().filter(|_| defect != Defect::KeysIgnored) {
             batch = batch.key(key.clone());
         }
-        if let Some((stream, version)) = &self.version {
-            batch = batch.only_if(Condition::Version(stream.clone(), *version));
+        if defect != Defect::ConditionsIgnored {
+            batch = self.demands.iter().fold(batch, |batch, demand| batch.only_if(demand.condition()));
         }
         batch
     }

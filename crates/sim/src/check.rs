@@ -1,10 +1,11 @@
 //! What must hold whenever a store has been opened: it says what the model says, whichever way it is asked.
 
+use tidegate::subscription::cursor;
 use tidegate::{Access, ErrorKind, Event, EventId, Position, Query, Read, Store};
 
-use crate::failure::{Failure, ensure, same};
+use crate::failure::{Failure, ensure, failed, same};
 use crate::ground::Ground;
-use crate::model::{End, Model, compare};
+use crate::model::{End, Model, Told, compare};
 
 /// Every event of the store, in order.
 pub(crate) fn events(store: &Store) -> Result<Vec<Event>, Failure> {
@@ -32,12 +33,42 @@ pub(crate) fn adopt(store: &Store, model: &mut Model) -> Result<(), Failure> {
     let frontier = store.frontier();
     same("the durable position after opening", &model.count(), &frontier.durable.0)?;
     whole(store, model)?;
+    model.check_rules()?;
+    places(store, model)?;
     let lost = before.iter().filter(|id| !model.ids.contains_key(*id));
     for id in lost {
         let found = store.view().and_then(|view| view.find(*id)).map_err(failed("looking for a lost id"))?;
         ensure(found.is_none(), || format!("a lost event is found by its id: {found:?}"))?;
     }
     Ok(())
+}
+
+/// What the store tells of a reader with a name; nothing where it has no file.
+pub(crate) fn told(store: &Store, name: &str) -> tidegate::Result<Option<Told>> {
+    match cursor::state(store, name) {
+        Ok(state) => {
+            let parked = state.parked.iter().map(|parked| parked.position.0).collect();
+            let head = store.frontier().visible.0;
+            Ok(Some(Told { head, position: state.position.0, lag: state.lag, parked }))
+        }
+        Err(error) if error.kind() == ErrorKind::Missing => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether each reader with a name is where it may be.
+fn places(store: &Store, model: &mut Model) -> Result<(), Failure> {
+    let is_durable = model.last_end.take() == Some(End::PowerCut);
+    let mut all = std::mem::take(&mut model.progress);
+    let checked =
+        all.iter_mut().filter(|(_, progress)| !progress.damaged).try_for_each(|(name, progress)| {
+            let told = told(store, name).map_err(failed("looking for a reader's place"))?;
+            let selected: Vec<u64> = model.selected(&progress.wanted).collect();
+            let found = progress.find(told.as_ref(), &selected, is_durable);
+            found.map(drop).map_err(|failure| failure.during(&format!("the place of {name}")))
+        });
+    model.progress = all;
+    checked
 }
 
 /// Checks every way of reading against the model.
@@ -55,7 +86,8 @@ pub(crate) fn whole(store: &Store, model: &Model) -> Result<(), Failure> {
         compare(known, &event)?;
     }
     for (stream, positions) in &model.streams {
-        same("the version of a stream", &Ok(model.version(stream)), &view.version(stream).map_err(|_| ()))?;
+        let version = view.version(stream).map_err(failed("the version of a stream"))?;
+        same("the version of a stream", &model.version(stream), &version)?;
         let read = view.read(&Query::stream(stream.clone()), Read::backwards());
         let mut found: Vec<u64> = read
             .map(|event| Ok(event?.position().0))
@@ -99,8 +131,4 @@ fn sealed(ground: &Ground) -> u64 {
     let names = ground.disk.at_rest().names_in("segments");
     let first = |name: &String| name.strip_prefix("segments/")?.strip_suffix(".seg")?.parse::<u64>().ok();
     names.iter().filter_map(first).max().map_or(0, |first| first - 1)
-}
-
-pub(crate) fn failed(what: &'static str) -> impl Fn(tidegate::Error) -> Failure {
-    move |error| Failure::new(format!("{what}: {error}"))
 }

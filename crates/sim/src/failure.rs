@@ -2,37 +2,62 @@
 
 use std::fmt;
 
+use tidegate::{Error, ErrorKind};
+
 /// A promise the store broke.
 #[derive(Debug)]
-pub struct Failure(String);
+pub struct Failure {
+    what: String,
+    /// Whether it is no more than the disk's own error, told as such.
+    disk: bool,
+}
 
 impl Failure {
     /// A broken promise, in words.
     pub fn new(what: impl Into<String>) -> Self {
-        Self(what.into())
+        Self { what: what.into(), disk: false }
+    }
+
+    /// An error that nobody expected, unless the disk was planned to fail.
+    pub(crate) fn of(what: &str, error: &Error) -> Self {
+        Self { what: format!("{what}: {error}"), disk: error.kind() == ErrorKind::Io }
+    }
+
+    /// Whether it is the disk's own error, which is as it should be where the disk was planned to fail.
+    pub(crate) fn is_of_disk(&self) -> bool {
+        self.disk
     }
 
     /// The same, and where in the run it was noticed.
     #[must_use]
     pub fn during(self, what: &dyn fmt::Display) -> Self {
-        Self(format!("{what}: {}", self.0))
+        Self { what: format!("{what}: {}", self.what), ..self }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.what)
     }
 }
 
 impl std::error::Error for Failure {}
 
+/// What makes a failure of an error.
+pub(crate) fn failed(what: &'static str) -> impl Fn(Error) -> Failure {
+    move |error| Failure::of(what, &error)
+}
+
 /// Fails unless `holds`; the words are made only then.
 pub(crate) fn ensure(holds: bool, what: impl FnOnce() -> String) -> Result<(), Failure> {
-    if holds { Ok(()) } else { Err(Failure(what())) }
+    if holds { Ok(()) } else { Err(Failure::new(what())) }
 }
 
 /// Fails unless both are the same.
-pub(crate) fn same<T: PartialEq + fmt::Debug>(what: &str, expected: &T, found: &T) -> Result<(), Failure> {
+pub(crate) fn same<T: PartialEq + fmt::Debug>(
+    what: impl fmt::Display,
+    expected: &T,
+    found: &T,
+) -> Result<(), Failure> {
     ensure(expected == found, || format!("{what}: expected {expected:?}, found {found:?}"))
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use tidegate::disk::{Disk, FaultyDisk, Model as DiskModel, SeededRandom, SimulatedClock, World};
 use tidegate::{Access, Durability, Options, Result, Store};
 
+use crate::trace::Trace;
+
 /// Puts another disk between the store and the simulated one; how a canary is let in.
 pub type Wrap = fn(FaultyDisk) -> Arc<dyn Disk>;
 
@@ -21,6 +23,8 @@ pub struct Ground {
     pub(crate) clock: SimulatedClock,
     pub(crate) random: SeededRandom,
     pub(crate) options: Options,
+    /// All that was called and answered so far.
+    pub(crate) trace: Trace,
     wrap: Wrap,
     seed: u64,
 }
@@ -40,6 +44,7 @@ impl Ground {
             clock: SimulatedClock::new(1_795_000_000_000_000),
             random: SeededRandom::new(seed),
             options,
+            trace: Trace::default(),
             wrap,
             seed,
         }
@@ -70,7 +75,7 @@ impl Ground {
     /// Opens the store.
     pub fn open_as(&self, access: Access) -> Result<Store> {
         let mut world = World::simulated(&self.disk, &self.clock, &self.random);
-        world.disk = (self.wrap)(self.disk.clone());
+        world.disk = self.trace.watch((self.wrap)(self.disk.clone()));
         Store::open_in(world, Options { access, ..self.options })
     }
 }

@@ -11,22 +11,28 @@
 //! assert!(done.crash_points > 0);
 //! ```
 //!
-//! Reading order: `dice` and `failure`, `attempt` (what is handed in), `model` (what may be true), `ground`
-//! (disk, clock and randomness), `check` (what an opening must show), `life` (one process from opening to its
-//! end), [`sweep`] (a crash at every call), [`soak`] (many lives under random faults).
+//! Reading order: `dice` and `failure`, `defect` (how a store could be broken), `wanted` and `attempt` (what is asked
+//! and handed in), `model` (what may be true), `trace` (one number over a run), `ground` (disk, clock and
+//! randomness), `check` (what an opening must show), `damage` (what happens to files between lives), `life` (one
+//! process from opening to its end), [`sweep`] (a crash at every call), [`soak`] (many lives under random faults).
 mod dice;
 mod failure;
+mod defect;
+mod wanted;
 mod attempt;
 mod model;
+mod trace;
 mod ground;
 mod check;
+mod damage;
 mod life;
 mod sweep;
 mod soak;
 
+pub use defect::Defect;
 pub use dice::Dice;
 pub use failure::Failure;
 pub use ground::{Ground, Wrap, plain};
 pub use model::{End, Model};
-pub use soak::{Soak, Soaked, soak};
+pub use soak::{Cast, Soak, Soaked, soak};
 pub use sweep::{Sweep, Swept, sweep};

@@ -4,34 +4,70 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use tidegate_sim::{Failure, Soak, Sweep, soak, sweep};
+use tidegate_sim::{Failure, Soak, Soaked, Sweep, Swept, soak, sweep};
 
-const USAGE: &str = "usage: sim soak|sweep FIRST_SEED [COUNT]
-  soak   many lives of one store under random faults, one history a seed
-  sweep  a crash at every call of one scenario and of every repair after it";
+const USAGE: &str = "usage: sim soak|long|appenders|sweep|crowd FIRST_SEED [COUNT]
+  soak       few lives of one store under random faults, one short history a seed
+  long       many lives, long histories
+  appenders  those who append, alone
+  sweep      a crash at every call of one scenario and of every repair after it
+  crowd      the same with everybody who works with a store";
+
+/// How seeds are run, and what they went through together.
+#[derive(Default)]
+struct Run {
+    soaked: Soaked,
+    swept: Swept,
+}
+
+impl Run {
+    fn one(&mut self, what: &str, seed: u64) -> Option<Result<String, Failure>> {
+        let settings = match what {
+            "soak" => Soak::of(seed),
+            "long" => Soak::long(seed),
+            "appenders" => Soak::appenders(seed),
+            "sweep" => return Some(self.sweep(&Sweep::of(seed))),
+            "crowd" => return Some(self.sweep(&Sweep { company: true, ..Sweep::of(seed) })),
+            _ => return None,
+        };
+        Some(soak(&settings).map(|soaked| {
+            self.soaked += soaked;
+            format!("trace {:016x}, {soaked:?}", soaked.trace)
+        }))
+    }
+
+    fn sweep(&mut self, settings: &Sweep) -> Result<String, Failure> {
+        let swept = sweep(settings)?;
+        self.swept.crash_points += swept.crash_points;
+        self.swept.openings += swept.openings;
+        self.swept.events += swept.events;
+        Ok(format!("{swept:?}"))
+    }
+}
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, other: u64| words.get(at).map_or(Some(other), |word| word.parse().ok());
-    let (Some(first), Some(count)) = (number(1, 0), number(2, 1)) else { return misuse() };
-    let run: fn(u64) -> Result<String, Failure> = match words.first().map(String::as_str) {
-        Some("soak") => |seed| Ok(format!("{:?}", soak(&Soak { seed, ..Soak::default() })?)),
-        Some("sweep") => |seed| Ok(format!("{:?}", sweep(&Sweep::of(seed))?)),
-        _ => return misuse(),
+    let (Some(what), Some(first), Some(count)) = (words.first(), number(1, 0), number(2, 1)) else {
+        return misuse();
     };
     let start = Instant::now();
-    let mut failed = 0;
+    let (mut run, mut failed) = (Run::default(), 0);
     for seed in first..first.saturating_add(count) {
-        match run(seed) {
-            Ok(done) if count <= 10 => println!("seed {seed}: {done}"),
-            Ok(_) => {}
-            Err(failure) => {
+        match run.one(what, seed) {
+            None => return misuse(),
+            Some(Ok(done)) if count <= 10 => println!("seed {seed}: {done}"),
+            Some(Ok(_)) => {}
+            Some(Err(failure)) => {
                 failed += 1;
                 println!("seed {seed}: {failure}");
+                println!("again: cargo run -p tidegate-sim -- {what} {seed}");
             }
         }
     }
     let seconds = start.elapsed().as_secs_f64();
+    println!("{:?}", run.soaked);
+    println!("{:?}", run.swept);
     println!("{count} seeds in {seconds:.1} s, {:.0} a second, {failed} failed", count as f64 / seconds);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,13 +1,26 @@
 //! Many lives of one store, each with its own faults and its own end.
 
+use std::ops::AddAssign;
+
 use tidegate::disk::{Call, Directories, Errno, FaultPlan, Grain, Model as DiskModel};
 
 use crate::check;
+use crate::damage::{self, Outcome};
+use crate::defect::Defect;
 use crate::dice::Dice;
 use crate::failure::Failure;
 use crate::ground::{Ground, Wrap, plain};
-use crate::life::{Exit, Script, live};
+use crate::life::{Exit, Script, catch_up, live};
 use crate::model::{End, Model};
+
+/// Who works with the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cast {
+    /// Those who append, alone.
+    Appenders,
+    /// Those who decide, read, listen, deliver, react and project too, and files that are damaged between lives.
+    Everybody,
+}
 
 /// Which history is run.
 #[derive(Clone, Copy, Debug)]
@@ -16,25 +29,112 @@ pub struct Soak {
     pub seed: u64,
     /// How many processes follow each other.
     pub lives: u64,
+    /// How much a process does at most, beside a little that each does.
+    pub acts: u64,
+    /// Who works with the store.
+    pub cast: Cast,
+    /// What is broken.
+    pub defect: Defect,
     /// What stands between the store and the disk.
     pub wrap: Wrap,
 }
 
 impl Default for Soak {
     fn default() -> Self {
-        Self { seed: 0, lives: 6, wrap: plain }
+        Self { seed: 0, lives: 3, acts: 24, cast: Cast::Everybody, defect: Defect::None, wrap: plain }
+    }
+}
+
+impl Soak {
+    /// A short history of everybody.
+    pub fn of(seed: u64) -> Self {
+        Self { seed, ..Self::default() }
+    }
+
+    /// A long history of everybody.
+    pub fn long(seed: u64) -> Self {
+        Self { seed, lives: 10, acts: 80, ..Self::default() }
+    }
+
+    /// A history of those who append, alone. What a seed means here does not change when others learn something.
+    pub fn appenders(seed: u64) -> Self {
+        Self { seed, lives: 6, acts: 40, cast: Cast::Appenders, ..Self::default() }
     }
 }
 
 /// What a history went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Soaked {
+    /// One number over every call on the disk and every answer.
+    pub trace: u64,
+    /// Processes.
+    pub lives: u64,
     /// Lives that ended inside a call.
     pub crashed: u64,
-    /// Lives whose writer ended after a fault.
+    /// Lives whose writer ended after a fault, or whose process gave up over one.
     pub ended: u64,
+    /// Ends of the machine, not of the process alone.
+    pub power_cuts: u64,
     /// Events there at the end.
     pub events: u64,
+    /// Calls on the disk.
+    pub calls: u64,
+    /// Faults that came, by kind.
+    pub faults: Faults,
+}
+
+/// How many faults came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// A sync that failed.
+    pub syncs: u64,
+    /// A write that failed.
+    pub writes: u64,
+    /// A call on names or lengths that failed, once or from then on.
+    pub names: u64,
+    /// An open, a list or a read that failed, once or from then on.
+    pub reads: u64,
+    /// Lives on a disk with little room.
+    pub little_room: u64,
+    /// Lives with short reads.
+    pub short_reads: u64,
+    /// Damaged files that are derived or hold a reader's place.
+    pub derived: u64,
+    /// Damage to the log: refused, dropped, noticed by reading, harmless.
+    pub log: [u64; 4],
+}
+
+impl AddAssign for Soaked {
+    fn add_assign(&mut self, other: Self) {
+        self.trace = self.trace.rotate_left(1) ^ other.trace;
+        self.lives += other.lives;
+        self.crashed += other.crashed;
+        self.ended += other.ended;
+        self.power_cuts += other.power_cuts;
+        self.events += other.events;
+        self.calls += other.calls;
+        let (sum, more) = (&mut self.faults, &other.faults);
+        sum.syncs += more.syncs;
+        sum.writes += more.writes;
+        sum.names += more.names;
+        sum.reads += more.reads;
+        sum.little_room += more.little_room;
+        sum.short_reads += more.short_reads;
+        sum.derived += more.derived;
+        sum.log.iter_mut().zip(more.log).for_each(|(sum, more)| *sum += more);
+    }
+}
+
+/// A history on its way.
+struct History<'a> {
+    soak: &'a Soak,
+    ground: Ground,
+    model: Model,
+    dice: Dice,
+    /// The choices that came later; the first ones stay as they are without them.
+    others: Dice,
+    disk: DiskModel,
+    soaked: Soaked,
 }
 
 /// Runs one history: its seed chooses the disk, and for each life what is done, what fails and how it ends.
@@ -42,54 +142,101 @@ pub fn soak(soak: &Soak) -> Result<Soaked, Failure> {
     let mut dice = Dice::new(soak.seed);
     let disk = disk(&mut dice);
     let segment_bytes = *dice.pick(&[700, 1500, 4000, 9000]);
-    let mut ground = Ground::new(dice.roll(), disk, segment_bytes, soak.wrap);
-    let mut model = Model::default();
-    let mut soaked = Soaked::default();
+    let ground = Ground::new(dice.roll(), disk, segment_bytes, soak.wrap);
+    let others = Dice::new(soak.seed ^ 0xd1ce);
+    let soaked = Soaked { lives: soak.lives + 1, ..Soaked::default() };
+    let mut history = History { soak, ground, model: Model::default(), dice, others, disk, soaked };
     for life in 0..soak.lives {
-        let exit = one_life(&mut ground, &mut model, &mut dice, disk)
-            .map_err(|failure| failure.during(&format!("life {life}")))?;
-        soaked.crashed += u64::from(exit == Exit::Crashed);
-        soaked.ended += u64::from(exit == Exit::Ended);
+        history.live().map_err(|failure| failure.during(&format!("life {life}")))?;
     }
-    ground.disk.set_model(DiskModel { capacity_bytes: None, ..disk });
-    let store = ground.open().map_err(check::failed("the last opening"))?;
-    check::adopt(&store, &mut model)?;
-    soaked.events = model.count();
-    Ok(soaked)
+    history.finish().map_err(|failure| failure.during(&"the end"))?;
+    Ok(history.soaked)
 }
 
-fn one_life(
-    ground: &mut Ground,
-    model: &mut Model,
-    dice: &mut Dice,
-    disk: DiskModel,
-) -> Result<Exit, Failure> {
-    let capacity_bytes = dice.chance(1, 6).then(|| 2000 + model.count() * 500 + dice.below(20_000));
-    ground.disk.set_model(DiskModel { capacity_bytes, ..disk });
-    let (plan, faults) = plan(dice);
-    ground.disk.set_plan(plan);
-    let faults = faults || capacity_bytes.is_some();
-    let script = Script { seed: dice.roll(), acts: 5 + dice.below(40), faults };
-    let exit = live(ground, model, script)?;
-    let end = match dice.below(4) {
-        0 | 1 => {
-            ground.disk.kill();
-            End::Kill
+impl History<'_> {
+    fn script(&mut self) -> Script {
+        let (seed, acts) = (self.dice.roll(), 5 + self.dice.below(self.soak.acts));
+        let company = self.soak.cast == Cast::Everybody;
+        Script { seed, acts, faults: false, reads_fail: false, company, defect: self.soak.defect }
+    }
+
+    fn live(&mut self) -> Result<(), Failure> {
+        let capacity_bytes =
+            self.dice.chance(1, 6).then(|| 2000 + self.model.count() * 500 + self.dice.below(20_000));
+        self.ground.disk.set_model(DiskModel { capacity_bytes, ..self.disk });
+        let mut planned = Planned::new(&mut self.dice);
+        let script = self.script();
+        let company = script.company;
+        if company && self.others.chance(1, 5) {
+            planned.fail_reads(&mut self.others);
         }
-        2 => {
-            ground.disk.lose_unsynced();
-            End::PowerCut
+        self.ground.disk.set_plan(planned.plan.clone());
+        let faults = planned.may_end || capacity_bytes.is_some();
+        let script = Script { faults, reads_fail: planned.reads_fail, ..script };
+        let exit = live(&self.ground, &mut self.model, script)?;
+        self.soaked.crashed += u64::from(exit == Exit::Crashed);
+        self.soaked.ended += u64::from(exit == Exit::Ended);
+        self.soaked.faults.little_room += u64::from(capacity_bytes.is_some());
+        planned.count(&self.ground, &mut self.soaked);
+        self.end(exit)?;
+        if company && self.others.chance(1, 3) {
+            let done = damage::derived(&self.ground, &mut self.model, &mut self.others)?;
+            self.soaked.faults.derived += u64::from(done);
         }
-        _ => {
-            ground.disk.power_cut(dice.roll());
-            End::PowerCut
+        Ok(())
+    }
+
+    fn end(&mut self, exit: Exit) -> Result<(), Failure> {
+        let disk = &self.ground.disk;
+        let end = match self.dice.below(4) {
+            0 | 1 => {
+                disk.kill();
+                End::Kill
+            }
+            2 => {
+                disk.lose_unsynced();
+                End::PowerCut
+            }
+            _ => {
+                disk.power_cut(self.dice.roll());
+                End::PowerCut
+            }
+        };
+        self.soaked.power_cuts += u64::from(end == End::PowerCut);
+        self.model.end(end);
+        self.ground.restart();
+        check::look(&self.ground, &self.model, end, exit == Exit::Done)
+            .map_err(|failure| failure.during(&format!("after {end:?}")))
+    }
+
+    /// Nothing fails any more: everybody does what is left, and at the very end the log is damaged.
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.ground.disk.set_model(DiskModel { capacity_bytes: None, ..self.disk });
+        let script = self.script();
+        catch_up(&self.ground, &mut self.model, script)?;
+        self.soaked.events = self.model.count();
+        self.soaked.calls += self.ground.disk.calls();
+        if script.company {
+            let was_closed = self.others.chance(1, 2);
+            if !was_closed {
+                // What was written last is known to be durable by the watermark alone.
+                self.ground.restart();
+                live(&self.ground, &mut self.model, Script { acts: 6, seed: self.others.roll(), ..script })?;
+                self.model.end(End::Kill);
+            }
+            self.ground.restart();
+            let outcome = damage::truth(&self.ground, &self.model, was_closed, &mut self.others)?;
+            let at = match outcome {
+                Outcome::Refused => 0,
+                Outcome::Dropped => 1,
+                Outcome::Noticed => 2,
+                Outcome::Harmless => 3,
+            };
+            self.soaked.faults.log[at] += 1;
         }
-    };
-    model.end(end);
-    ground.restart();
-    check::look(ground, model, end, exit == Exit::Done)
-        .map_err(|failure| failure.during(&format!("after {end:?}")))?;
-    Ok(exit)
+        self.soaked.trace = self.ground.trace.number();
+        Ok(())
+    }
 }
 
 fn disk(dice: &mut Dice) -> DiskModel {
@@ -102,30 +249,91 @@ fn disk(dice: &mut Dice) -> DiskModel {
     }
 }
 
-/// What goes wrong in one life, and whether that may end the writer without ending the process.
-fn plan(dice: &mut Dice) -> (FaultPlan, bool) {
-    let plan = FaultPlan::default();
-    match dice.below(8) {
-        0..4 => (plan.crash_at(1 + dice.below(120)), false),
-        4 => (plan.fail(Call::Sync, 1 + dice.below(20), Errno::IO), true),
-        5 => {
-            let errno = *dice.pick(&[Errno::NOSPC, Errno::IO, Errno::DQUOT, Errno::AGAIN]);
-            (plan.fail(Call::Write, 1 + dice.below(40), errno), true)
+/// What goes wrong in one life.
+#[derive(Clone, Debug)]
+struct Planned {
+    plan: FaultPlan,
+    /// Whether that may end the writer without ending the process.
+    may_end: bool,
+    reads_fail: bool,
+    short_reads: bool,
+    /// The calls that fail, and from which on.
+    calls: Vec<(Call, u64)>,
+}
+
+impl Planned {
+    fn new(dice: &mut Dice) -> Self {
+        let nothing = FaultPlan::default();
+        let mut planned = Self {
+            plan: nothing.clone(),
+            may_end: true,
+            reads_fail: false,
+            short_reads: false,
+            calls: Vec::new(),
+        };
+        match dice.below(8) {
+            0..4 => {
+                planned.plan = nothing.crash_at(1 + dice.below(120));
+                planned.may_end = false;
+            }
+            4 => {
+                let first = 1 + dice.below(20);
+                planned.fail(Call::Sync, first, Errno::IO, false);
+            }
+            5 => {
+                let errno = *dice.pick(&[Errno::NOSPC, Errno::IO, Errno::DQUOT, Errno::AGAIN]);
+                let first = 1 + dice.below(40);
+                planned.fail(Call::Write, first, errno, false);
+            }
+            6 => {
+                let call = *dice.pick(&[
+                    Call::Create,
+                    Call::Rename,
+                    Call::SyncFolder,
+                    Call::Remove,
+                    Call::SetLength,
+                ]);
+                let errno = *dice.pick(&[Errno::NOSPC, Errno::IO, Errno::MFILE]);
+                let first = 1 + dice.below(6);
+                let for_good = dice.chance(1, 2);
+                planned.fail(call, first, errno, for_good);
+            }
+            _ => {
+                planned.plan = nothing.short_reads();
+                (planned.may_end, planned.short_reads) = (false, true);
+            }
         }
-        6 => {
-            let call =
-                *dice.pick(&[Call::Create, Call::Rename, Call::SyncFolder, Call::Remove, Call::SetLength]);
-            let errno = *dice.pick(&[Errno::NOSPC, Errno::IO, Errno::MFILE]);
-            let first = 1 + dice.below(6);
-            (
-                if dice.chance(1, 2) {
-                    plan.fail_from(call, first, errno)
-                } else {
-                    plan.fail(call, first, errno)
-                },
-                true,
-            )
+        planned
+    }
+
+    fn fail(&mut self, call: Call, first: u64, errno: Errno, for_good: bool) {
+        let plan = std::mem::take(&mut self.plan);
+        self.plan = if for_good { plan.fail_from(call, first, errno) } else { plan.fail(call, first, errno) };
+        self.calls.push((call, first));
+    }
+
+    /// Reading fails too.
+    fn fail_reads(&mut self, dice: &mut Dice) {
+        let call = *dice.pick(&[Call::Read, Call::Read, Call::Read, Call::Open, Call::List]);
+        let most = if call == Call::Read { 400 } else { 30 };
+        let first = 1 + dice.below(most);
+        let for_good = dice.chance(1, 4);
+        self.fail(call, first, Errno::IO, for_good);
+        (self.may_end, self.reads_fail) = (true, true);
+    }
+
+    /// Counts what came of it.
+    fn count(&self, ground: &Ground, soaked: &mut Soaked) {
+        soaked.calls += ground.disk.calls() + ground.disk.reads();
+        soaked.faults.short_reads += u64::from(self.short_reads);
+        for (call, first) in &self.calls {
+            let came = u64::from(ground.disk.count(*call) >= *first);
+            match call {
+                Call::Sync => soaked.faults.syncs += came,
+                Call::Write => soaked.faults.writes += came,
+                Call::Open | Call::List | Call::Read => soaked.faults.reads += came,
+                _ => soaked.faults.names += came,
+            }
         }
-        _ => (plan.short_reads(), false),
     }
 }

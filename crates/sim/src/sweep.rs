@@ -3,8 +3,9 @@
 use tidegate::disk::{Directories, FaultPlan, Grain, Model as DiskModel};
 
 use crate::check;
+use crate::defect::Defect;
 use crate::dice::Dice;
-use crate::failure::Failure;
+use crate::failure::{Failure, failed};
 use crate::ground::{Ground, Wrap, plain};
 use crate::life::{Exit, Script, live};
 use crate::model::{End, Model};
@@ -24,6 +25,8 @@ pub struct Sweep {
     pub cuts: u64,
     /// Every which crash point's repair is crashed at each of its calls too.
     pub repair_every: u64,
+    /// Whether there are others beside those who append.
+    pub company: bool,
     /// What stands between the store and the disk.
     pub wrap: Wrap,
 }
@@ -37,6 +40,7 @@ impl Default for Sweep {
             segment_bytes: 2048,
             cuts: 2,
             repair_every: 1,
+            company: false,
             wrap: plain,
         }
     }
@@ -53,6 +57,11 @@ impl Sweep {
         };
         let segment_bytes = [900, 2500, 6000][(seed / 3 % 3) as usize];
         Self { seed, disk, segment_bytes, ..Self::default() }
+    }
+
+    fn script(&self, seed: u64, acts: u64) -> Script {
+        let (company, defect) = (self.company, Defect::None);
+        Script { seed, acts, faults: false, reads_fail: false, company, defect }
     }
 }
 
@@ -120,7 +129,7 @@ fn run(sweep: &Sweep, crash_at: Option<u64>) -> Result<(Ground, Model), Failure>
     if let Some(nth) = crash_at {
         ground.disk.set_plan(FaultPlan::default().crash_at(nth));
     }
-    let exit = live(&ground, &mut model, Script { seed: sweep.seed, acts: sweep.acts, faults: false })?;
+    let exit = live(&ground, &mut model, sweep.script(sweep.seed, sweep.acts))?;
     if crash_at.is_some() && exit != Exit::Crashed {
         return Err(Failure::new("the run went another way than before"));
     }
@@ -162,7 +171,7 @@ fn after(
 
 /// Opens, checks, and returns how many calls that took. The process is killed afterwards.
 fn repair(ground: &Ground, model: &mut Model) -> Result<u64, Failure> {
-    let store = ground.open().map_err(check::failed("opening after a crash"))?;
+    let store = ground.open().map_err(failed("opening after a crash"))?;
     let calls = ground.disk.calls();
     check::adopt(&store, model)?;
     ground.disk.kill();
@@ -199,7 +208,7 @@ fn go_on(sweep: &Sweep, ground: &mut Ground, model: &mut Model, swept: &mut Swep
     ground.restart();
     ground.disk.set_plan(FaultPlan::default().crash_at(1 + dice.below(40)));
     model.end(End::Kill);
-    let script = Script { seed: dice.roll(), acts: 12, faults: false };
+    let script = sweep.script(dice.roll(), 12);
     let exit = live(ground, model, script).map_err(|failure| failure.during(&"second life"))?;
     swept.crash_points += u64::from(exit == Exit::Crashed);
     let blow = if dice.chance(1, 2) { Blow::Kill } else { Blow::Cut(dice.roll()) };

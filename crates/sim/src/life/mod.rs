@@ -1,19 +1,28 @@
 //! One process: it opens the store, does what its dice say, and ends.
+mod appending;
+mod deciding;
+mod looking;
+mod listening;
+mod delivering;
+mod reacting;
+mod projecting;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tidegate::{
-    Cause, Coordinate, Draft, Durability, Error, ErrorKind, EventId, Position, Receipt, Store, StoreId,
-    Ticket, Version,
-};
+use tidegate::project::Projector;
+use tidegate::{Error, ErrorKind, Position, Store, Ticket};
 
 use crate::attempt::Attempt;
-use crate::check::{self, failed};
+use crate::check;
+use crate::defect::Defect;
 use crate::dice::Dice;
 use crate::failure::{Failure, ensure, same};
 use crate::ground::Ground;
-use crate::model::{Model, Verdict};
+use crate::model::{Model, compare};
+use delivering::Held;
+use listening::{Listener, Tapped};
+use projecting::Sums;
 
 /// How a process came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +31,7 @@ pub(crate) enum Exit {
     Done,
     /// It died in the middle of a call.
     Crashed,
-    /// The writer ended after a fault; the process goes on.
+    /// A fault ended the writer, or the process gave up over it.
     Ended,
 }
 
@@ -33,48 +42,135 @@ pub(crate) struct Script {
     pub(crate) acts: u64,
     /// Whether the disk may fail without ending the process.
     pub(crate) faults: bool,
+    /// Whether reading may fail too.
+    pub(crate) reads_fail: bool,
+    /// Whether there are others beside those who append.
+    pub(crate) company: bool,
+    pub(crate) defect: Defect,
 }
 
 struct Life<'a> {
     ground: &'a Ground,
     model: &'a mut Model,
     script: Script,
+    /// The choices of those who append.
     dice: Dice,
+    /// The choices of all others.
+    others: Dice,
+    listeners: Vec<Listener>,
+    taps: Vec<Tapped>,
+    held: Vec<Held>,
+    projector: Option<Projector<Sums>>,
+    /// A store opened for reading beside this one, and how far it saw.
+    peer: Option<(Store, u64)>,
     store: Store,
     waiting: VecDeque<(Attempt, Ticket)>,
+    /// Whether the writer has ended.
     ended: bool,
+    /// Whether the process gave up over an error that may not have ended the writer.
+    stopped: bool,
 }
 
 /// Lives a life on what the last one left, and keeps the model up to date.
 pub(crate) fn live(ground: &Ground, model: &mut Model, script: Script) -> Result<Exit, Failure> {
-    let opened = ground.open();
-    if ground.disk.ended() {
-        return Ok(Exit::Crashed);
-    }
-    let store = match opened {
-        Ok(store) => store,
-        Err(error)
-            if script.faults
-                && matches!(error.kind(), ErrorKind::Full | ErrorKind::Io | ErrorKind::Ended) =>
-        {
-            return Ok(Exit::Ended);
-        }
-        Err(error) => return Err(Failure::new(format!("opening: {error}"))),
+    let Some(mut life) = Life::begin(ground, model, script)? else {
+        let crashed = ground.disk.ended();
+        // A store that could not be looked at must not be closed in good order.
+        ground.disk.kill();
+        return Ok(if crashed { Exit::Crashed } else { Exit::Ended });
     };
-    check::adopt(&store, model)?;
-    let dice = Dice::new(script.seed);
-    let mut life = Life { ground, model, script, dice, store, waiting: VecDeque::new(), ended: false };
-    for act in 0..script.acts {
-        life.act().map_err(|failure| failure.during(&format!("act {act}")))?;
-        if ground.disk.ended() || life.ended {
-            break;
-        }
-    }
+    let lived = life.run();
+    life.forgive(lived)?;
     life.leave()
 }
 
+/// Opens everything without faults once more, and has everybody do what is left to do.
+pub(crate) fn catch_up(ground: &Ground, model: &mut Model, script: Script) -> Result<(), Failure> {
+    let life = Life::begin(ground, model, script)?;
+    let mut life = life.ok_or_else(|| Failure::new("the store does not open without faults"))?;
+    if script.company {
+        life.finish_reacting().map_err(|failure| failure.during(&"the reactor at the end"))?;
+        life.finish_deliveries().map_err(|failure| failure.during(&"the cursors at the end"))?;
+        life.finish_projecting().map_err(|failure| failure.during(&"the projection at the end"))?;
+        check::whole(&life.store, life.model)?;
+    }
+    let closed = life.store.close();
+    life.take(closed).map(drop)
+}
+
+impl<'a> Life<'a> {
+    /// Opens the store; nothing where it does not open, as it may.
+    fn begin(ground: &'a Ground, model: &'a mut Model, script: Script) -> Result<Option<Self>, Failure> {
+        let may_fail = |kind| matches!(kind, ErrorKind::Full | ErrorKind::Io | ErrorKind::Ended);
+        let store = match ground.open() {
+            _ if ground.disk.ended() => return Ok(None),
+            Ok(store) => store,
+            Err(error) if script.faults && may_fail(error.kind()) => return Ok(None),
+            Err(error) => return Err(Failure::new(format!("opening: {error}"))),
+        };
+        match check::adopt(&store, model) {
+            Err(failure) if script.reads_fail && failure.is_of_disk() => {
+                ground.disk.kill();
+                return Ok(None);
+            }
+            other => other?,
+        }
+        let life = Life {
+            ground,
+            model,
+            script,
+            dice: Dice::new(script.seed),
+            others: Dice::new(script.seed ^ 0x07e5),
+            listeners: Vec::new(),
+            taps: Vec::new(),
+            held: Vec::new(),
+            projector: None,
+            peer: None,
+            store,
+            waiting: VecDeque::new(),
+            ended: false,
+            stopped: false,
+        };
+        life.attach_gate()?;
+        Ok(Some(life))
+    }
+
+    /// Takes the disk's own error, where it may fail, for the end of the life.
+    fn forgive(&mut self, lived: Result<(), Failure>) -> Result<(), Failure> {
+        match lived {
+            Err(failure) if failure.is_of_disk() && (self.script.reads_fail || self.ground.disk.ended()) => {
+                self.stopped = true;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
 impl Life<'_> {
+    fn run(&mut self) -> Result<(), Failure> {
+        for act in 0..self.script.acts {
+            self.act().map_err(|failure| failure.during(&format!("act {act}")))?;
+            if self.ground.disk.ended() || self.ended || self.stopped {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn act(&mut self) -> Result<(), Failure> {
+        if self.script.company && self.others.chance(1, 2) {
+            self.accompany()?;
+        } else {
+            self.append_or_so()?;
+        }
+        if self.ground.disk.ended() || self.stopped {
+            return Ok(());
+        }
+        self.watch()
+    }
+
+    fn append_or_so(&mut self) -> Result<(), Failure> {
         match self.dice.below(100) {
             0..30 => self.append(1),
             30..46 => {
@@ -93,49 +189,24 @@ impl Life<'_> {
             91..93 => self.again(),
             93..98 => self.peek(),
             _ => check::whole(&self.store, self.model),
-        }?;
-        if self.ground.disk.ended() {
-            return Ok(());
         }
-        self.watch()
     }
 
-    fn append(&mut self, count: u64) -> Result<(), Failure> {
-        let attempt = self.attempt(count);
-        let answer = self.store.append(attempt.batch(), attempt.append());
-        self.poll_tickets()?;
-        self.settle(attempt, answer)
-    }
-
-    fn submit(&mut self) -> Result<(), Failure> {
-        for _ in 0..=self.dice.below(3) {
-            let count = 1 + self.dice.below(3);
-            let attempt = self.attempt(count);
-            match self.store.submit(attempt.batch(), attempt.append()) {
-                Ok(ticket) => self.waiting.push_back((attempt, ticket)),
-                Err(error) => {
-                    self.poll_tickets()?;
-                    self.settle(attempt, Err(error))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn step(&mut self) -> Result<(), Failure> {
-        let result = self.store.step();
-        self.poll_tickets()?;
-        if self.unless_ended(result)?.is_some() {
-            same("tickets without an answer after a step", &0, &self.waiting.len())?;
-            self.model.durable = self.model.count();
-        }
-        Ok(())
-    }
-
-    fn wait_for_ticket(&mut self) -> Result<(), Failure> {
-        let Some((attempt, ticket)) = self.waiting.pop_front() else { return Ok(()) };
-        let answer = ticket.wait();
-        self.settle(attempt, answer)?;
+    fn accompany(&mut self) -> Result<(), Failure> {
+        let (what, done) = match self.others.below(100) {
+            0..13 => ("a decision", self.take_seat()),
+            13..22 => ("a gate", self.book_desk()),
+            22..34 => ("a query", self.ask()),
+            34..40 => ("the graph", self.walk()),
+            40..44 => ("a reader", self.peer()),
+            44..57 => ("a subscription", self.listen()),
+            57..61 => ("a tap", self.tap()),
+            61..80 => ("a cursor", self.deliver()),
+            80..89 => ("a reactor", self.react()),
+            89..99 => ("a projection", self.project()),
+            _ => ("indexing", self.reindex()),
+        };
+        done.map_err(|failure| failure.during(&what))?;
         self.poll_tickets()
     }
 
@@ -158,11 +229,15 @@ impl Life<'_> {
         }
         same("tickets without an answer after closing", &0, &self.waiting.len())?;
         self.model.durable = self.model.count();
+        self.end_listening()?;
+        self.held.clear();
+        self.projector = None;
         match self.ground.open() {
             _ if self.ground.disk.ended() => Ok(()),
             Ok(store) => {
                 ensure(store.report().clean, || format!("closed in good order: {}", store.report()))?;
                 self.store = store;
+                self.attach_gate()?;
                 check::adopt(&self.store, self.model)
             }
             Err(error) => self.unless_ended(Err(error)).map(|_: Option<()>| ()),
@@ -178,24 +253,9 @@ impl Life<'_> {
         }
     }
 
-    /// Hands a batch in once more, as a caller does that never heard of the first time.
-    fn again(&mut self) -> Result<(), Failure> {
-        let keyed = self.dice.chance(1, 2);
-        let Some(mut attempt) = self.model.last_batch(keyed) else { return Ok(()) };
-        if self.dice.chance(1, 8) {
-            attempt.drafts[0].schema += 1;
-        }
-        let answer = self.store.append(attempt.batch(), attempt.append());
-        self.poll_tickets()?;
-        self.settle(attempt, answer)
-    }
-
-    fn peek(&mut self) -> Result<(), Failure> {
-        let position = self.dice.below(self.model.count() + 2);
-        let view = self.store.view().map_err(failed("viewing"))?;
-        let event = view.at(Position(position)).map_err(failed("reading"))?;
-        same("whether a position is there", &(1..=self.model.count()).contains(&position), &event.is_some())?;
-        event.map_or(Ok(()), |event| crate::model::compare(self.model.at(position), &event))
+    fn reindex(&mut self) -> Result<(), Failure> {
+        let built = self.store.reindex();
+        self.take(built).map(drop)
     }
 
     /// What holds after every act of a process that lives.
@@ -214,44 +274,8 @@ impl Life<'_> {
             format!("{} events were acknowledged, the frontier says {frontier}", self.model.count())
         })?;
         self.model.durable = self.model.durable.max(frontier.durable.0.min(self.model.count()));
+        self.ground.trace.note(&(frontier.durable.0, frontier.written.0, frontier.visible.0));
         Ok(())
-    }
-
-    fn poll_tickets(&mut self) -> Result<(), Failure> {
-        while let Some((attempt, mut ticket)) = self.waiting.pop_front() {
-            match ticket.poll_now() {
-                Some(answer) => self.settle(attempt, answer)?,
-                None => {
-                    self.waiting.push_front((attempt, ticket));
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Judges an answer, and keeps it.
-    fn settle(&mut self, attempt: Attempt, answer: Result<Receipt, Error>) -> Result<(), Failure> {
-        match answer {
-            Ok(receipt) => {
-                self.model.accept(&attempt, &receipt)?;
-                if attempt.durability == Durability::Synced {
-                    self.model.durable = self.model.durable.max(receipt.last().0);
-                }
-                Ok(())
-            }
-            Err(error) if error.kind() == ErrorKind::Refused => {
-                let verdict = self.model.verdict(&attempt);
-                ensure(verdict == Verdict::Refused || attempt.unfounded, || {
-                    format!("refused ({error}) what is {verdict:?}: {attempt:?}")
-                })
-            }
-            Err(error) if error.kind() == ErrorKind::Full && self.script.faults => Ok(()),
-            Err(error) => {
-                self.model.doubt.push(attempt);
-                self.unless_ended(Err(error)).map(|_: Option<()>| ())
-            }
-        }
     }
 
     /// The value, or nothing where the process died or the writer ended as it may.
@@ -261,7 +285,26 @@ impl Life<'_> {
             Err(_) if self.ground.disk.ended() => Ok(None),
             Err(error) if self.script.faults && error.kind() == ErrorKind::Full => Ok(None),
             Err(error) if self.script.faults && matches!(error.kind(), ErrorKind::Ended | ErrorKind::Io) => {
-                self.ended = true;
+                // Where reading fails too, an error says nothing of the writer.
+                self.stopped |= self.script.reads_fail;
+                self.ended |= !self.script.reads_fail;
+                Ok(None)
+            }
+            Err(error) => Err(Failure::new(format!("an error nobody expected: {error}"))),
+        }
+    }
+
+    /// The value, or nothing where the process died or gives up over what the disk did.
+    fn take<T>(&mut self, result: Result<T, Error>) -> Result<Option<T>, Failure> {
+        self.ground.trace.note(&result.as_ref().err().map(Error::kind));
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(_) if self.ground.disk.ended() => Ok(None),
+            Err(error)
+                if self.script.faults
+                    && matches!(error.kind(), ErrorKind::Full | ErrorKind::Ended | ErrorKind::Io) =>
+            {
+                self.stopped = true;
                 Ok(None)
             }
             Err(error) => Err(Failure::new(format!("an error nobody expected: {error}"))),
@@ -271,21 +314,10 @@ impl Life<'_> {
     /// The end of the process. Batches without an answer are in doubt.
     fn leave(mut self) -> Result<Exit, Failure> {
         self.poll_tickets()?;
-        let crashed = self.ground.disk.ended();
-        if self.ended && !crashed {
-            // Nothing later is acknowledged, and reads go on.
-            let attempt = self.attempt(1);
-            let answer = self.store.append(attempt.batch(), attempt.append());
-            let kind = answer.as_ref().map_err(Error::kind).err();
-            ensure(matches!(kind, Some(ErrorKind::Ended | ErrorKind::Refused)), || {
-                format!("the writer ended and still answers {answer:?}")
-            })?;
-            let found = check::events(&self.store)?;
-            for (known, event) in self.model.events.iter().zip(&found) {
-                crate::model::compare(known, event)?;
-            }
+        if self.ended && !self.ground.disk.ended() {
+            self.outlive_the_writer()?;
         }
-        if !crashed && !self.ended && self.dice.chance(1, 4) {
+        if !self.ground.disk.ended() && !self.ended && !self.stopped && self.dice.chance(1, 4) {
             let closed = self.store.close();
             self.poll_tickets()?;
             if self.unless_ended(closed)?.is_some() {
@@ -303,82 +335,25 @@ impl Life<'_> {
         }
         Ok(if crashed {
             Exit::Crashed
-        } else if self.ended {
+        } else if self.ended || self.stopped {
             Exit::Ended
         } else {
             Exit::Done
         })
     }
-}
 
-/// What a life hands in.
-impl Life<'_> {
-    fn attempt(&mut self, count: u64) -> Attempt {
-        let durability = match self.dice.below(5) {
-            0..3 => Durability::Synced,
-            3 => Durability::Buffered,
-            _ => Durability::Interval(Duration::from_millis(1)),
-        };
-        let drafts: Vec<Draft> = (0..count).map(|index| self.draft(index)).collect();
-        let resolve = |draft: &Draft| draft.causes.iter().map(|cause| self.resolve(*cause)).collect();
-        let causes: Vec<Vec<Cause>> = drafts.iter().map(resolve).collect();
-        let unfounded = causes.iter().flatten().any(|cause| match cause {
-            Cause::At(position) => !(1..=self.model.count()).contains(&position.0),
-            Cause::Id(_) => true,
-            _ => false,
-        });
-        let key = self.dice.chance(1, 8).then(|| format!("key-{}", self.dice.below(40)));
-        let version = self.dice.chance(1, 12).then(|| {
-            let stream = drafts[0].coordinate.clone();
-            let off = self.dice.chance(1, 4);
-            let version = self.model.version(&stream);
-            (stream, if off { Version(version.0 + 1) } else { version })
-        });
-        Attempt { drafts, causes, durability, key, version, unfounded }
-    }
-
-    fn draft(&mut self, index: u64) -> Draft {
-        let dice = &mut self.dice;
-        let stream = Coordinate::new(format!("s{}", dice.below(2)), format!("entity-{}", dice.below(4)))
-            .lane(dice.below(2) as u32);
-        let kind = *dice.pick(&["a.one", "a.two", "b.three"]);
-        let length = match dice.below(10) {
-            0 => 600 + dice.below(1500),
-            1..4 => 0,
-            _ => dice.below(200),
-        };
-        let byte = dice.roll() as u8;
-        let mut draft = Draft::new(stream, kind).bytes(vec![byte; length as usize]);
-        for _ in 0..dice.below(3) {
-            draft = draft.tag(format!("tag:{}", dice.below(5)));
+    /// Nothing later is acknowledged, and reads go on.
+    fn outlive_the_writer(&mut self) -> Result<(), Failure> {
+        let attempt = self.attempt(1);
+        let answer = self.store.append(attempt.batch(Defect::None), attempt.append());
+        let kind = answer.as_ref().map_err(Error::kind).err();
+        ensure(matches!(kind, Some(ErrorKind::Ended | ErrorKind::Refused)), || {
+            format!("the writer ended and still answers {answer:?}")
+        })?;
+        let found = check::events(&self.store)?;
+        for (known, event) in self.model.events.iter().zip(&found) {
+            compare(known, event)?;
         }
-        if dice.chance(1, 4) {
-            draft.metadata.push(("note".into(), format!("{}", dice.below(1000)).into()));
-        }
-        if dice.chance(1, 3) {
-            draft.id = Some(EventId(u128::from(dice.below(400)).to_be_bytes()));
-        }
-        if dice.chance(1, 6) {
-            draft.correlation = Some(EventId(u128::from(1000 + dice.below(5)).to_be_bytes()));
-        }
-        for _ in 0..dice.below(3) {
-            let cause = match dice.below(8) {
-                0 if index > 0 => Some(Cause::Draft(dice.below(index) as u32)),
-                1 => Some(Cause::Foreign(StoreId([7; 16]), EventId([dice.below(9) as u8 + 1; 16]))),
-                2 if dice.chance(1, 4) => Some(Cause::At(Position(self.model.count() + 1 + dice.below(3)))),
-                3 => self.model.events.last().map(|known| Cause::Id(known.id)),
-                _ if self.model.count() > 0 => Some(Cause::At(Position(1 + dice.below(self.model.count())))),
-                _ => None,
-            };
-            draft.causes.extend(cause);
-        }
-        draft
-    }
-
-    fn resolve(&self, cause: Cause) -> Cause {
-        match cause {
-            Cause::Id(id) => self.model.ids.get(&id).map_or(cause, |position| Cause::At(Position(*position))),
-            other => other,
-        }
+        Ok(())
     }
 }

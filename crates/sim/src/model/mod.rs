@@ -1,12 +1,18 @@
 //! The plain model: a list of events that says what may be true of the store.
+mod progress;
+mod rules;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use tidegate::format::{Hash, Micros};
+use tidegate::format::{Hash, Micros, Text};
 use tidegate::{Cause, Coordinate, Draft, Durability, Event, EventId, Receipt, StoreId, Version};
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Demand};
 use crate::failure::{Failure, ensure, same};
+use crate::wanted::{Traits, Wanted};
+
+pub(crate) use progress::{Place, Progress, Told};
+pub(crate) use rules::{DESKS, GATE, SEATS};
 
 /// An event the store has taken.
 #[derive(Clone, Debug)]
@@ -21,6 +27,8 @@ pub(crate) struct Known {
     pub(crate) leaf: Hash,
     /// Whether the event is the last of its batch.
     pub(crate) ends: bool,
+    /// Whether it is the first event of a batch that passed the gate.
+    gated: bool,
     /// The key of the batch, on its first event, and how many events the batch has.
     key: Option<(String, usize)>,
 }
@@ -56,9 +64,13 @@ pub struct Model {
     pub(crate) created: bool,
     /// Batches that were handed over and never answered, in order.
     pub(crate) doubt: Vec<Attempt>,
-    pub(crate) streams: HashMap<Coordinate, Vec<u64>>,
+    pub(crate) streams: BTreeMap<Coordinate, Vec<u64>>,
     pub(crate) ids: HashMap<EventId, u64>,
     keys: HashMap<String, u64>,
+    /// How far the readers with names got.
+    pub(crate) progress: BTreeMap<&'static str, Progress>,
+    /// How the last life ended.
+    pub(crate) last_end: Option<End>,
 }
 
 impl Model {
@@ -70,6 +82,12 @@ impl Model {
     /// The event at a position.
     pub(crate) fn at(&self, position: u64) -> &Known {
         &self.events[position as usize - 1]
+    }
+
+    /// The positions of what a query selects.
+    pub(crate) fn selected<'a>(&'a self, wanted: &'a Wanted) -> impl DoubleEndedIterator<Item = u64> + 'a {
+        let found = self.events.iter().enumerate().filter(|(_, known)| wanted.selects(known.traits()));
+        found.map(|(at, _)| at as u64 + 1)
     }
 
     pub(crate) fn version(&self, stream: &Coordinate) -> Version {
@@ -87,9 +105,21 @@ impl Model {
         let given: Vec<_> = attempt.drafts.iter().filter_map(|draft| draft.id).collect();
         let twice = given.iter().enumerate().any(|(at, id)| given[..at].contains(id));
         let known = given.iter().any(|id| self.ids.contains_key(id));
-        let moved =
-            attempt.version.as_ref().is_some_and(|(stream, version)| self.version(stream) != *version);
-        if twice || known || moved { Verdict::Refused } else { Verdict::Fresh }
+        let moved = !attempt.demands.iter().all(|demand| self.holds(demand));
+        let full = |tag: &Text| self.count_of(DESKS.0, tag) >= DESKS.1;
+        let denied = attempt.gated && attempt.drafts[0].tags.iter().any(full);
+        if twice || known || moved || denied { Verdict::Refused } else { Verdict::Fresh }
+    }
+
+    fn holds(&self, demand: &Demand) -> bool {
+        match demand {
+            Demand::Version(stream, version) => self.version(stream) == *version,
+            Demand::Exists(stream) => self.streams.contains_key(stream),
+            Demand::Absent(stream) => !self.streams.contains_key(stream),
+            Demand::FailIf(wanted, after) => {
+                self.selected(wanted).next_back().is_none_or(|last| last <= *after)
+            }
+        }
     }
 
     /// Takes note of a receipt.
@@ -101,6 +131,9 @@ impl Model {
             Verdict::Fresh => {
                 same("the first position of a receipt", &(self.count() + 1), &receipt.first().0)?;
                 same("the events of a receipt", &attempt.drafts.len(), &receipt.events.len())?;
+                let gates: &[&str] = if attempt.gated { &[GATE] } else { &[] };
+                let passed: Vec<&str> = receipt.gates.iter().map(|gate| &**gate).collect();
+                same("the gates of a receipt", &gates, &&*passed)?;
                 let last = self.events.last().map_or(Micros(0), |event| event.time);
                 ensure(receipt.time >= last, || format!("time ran back from {last} to {}", receipt.time))?;
                 for (index, placed) in receipt.events.iter().enumerate() {
@@ -141,7 +174,8 @@ impl Model {
         let version = self.version(&draft.coordinate).next();
         let key = attempt.key.clone().filter(|_| index == 0).map(|key| (key, attempt.drafts.len()));
         let ends = index + 1 == attempt.drafts.len();
-        self.note(Known { draft, causes, correlation, id, version, time, leaf, ends, key });
+        let gated = attempt.gated && index == 0;
+        self.note(Known { draft, causes, correlation, id, version, time, leaf, ends, gated, key });
     }
 
     fn note(&mut self, known: Known) {
@@ -154,9 +188,12 @@ impl Model {
         self.events.push(known);
     }
 
-    /// The last batch with a key, or the last single event with an id of its own, to be handed in again.
+    /// The last batch with a key of its caller's, or the last single event with an id of its own, to be handed in again.
     pub(crate) fn last_batch(&self, keyed: bool) -> Option<Attempt> {
-        let wanted = |known: &&Known| if keyed { known.key.is_some() } else { known.draft.id.is_some() };
+        let is_own = |(key, _): &(String, usize)| key.starts_with("key-");
+        let wanted = |known: &&Known| {
+            if keyed { known.key.as_ref().is_some_and(is_own) } else { known.draft.id.is_some() }
+        };
         let at = self.events.iter().rposition(|known| wanted(&known))?;
         let (key, count) = match &self.events[at].key {
             Some((key, count)) if keyed => (Some(key.clone()), *count),
@@ -166,7 +203,8 @@ impl Model {
         let drafts: Vec<_> = events.iter().map(|known| known.draft.clone()).collect();
         let causes = events.iter().map(|known| known.causes.clone()).collect();
         let durability = Durability::Synced;
-        Some(Attempt { drafts, causes, durability, key, version: None, unfounded: true })
+        let (demands, gated) = (Vec::new(), self.events[at].gated);
+        Some(Attempt { drafts, causes, durability, key, demands, unfounded: true, gated, unsure: false })
     }
 
     /// The life ended.
@@ -176,6 +214,7 @@ impl Model {
             End::PowerCut => self.durable,
         };
         self.floor = self.floor.min(kept);
+        self.last_end = Some(end);
     }
 
     /// Takes over what the next opening found, if it may be so.
@@ -216,7 +255,8 @@ impl Model {
         let doubt = std::mem::take(&mut self.doubt);
         let all = rest.len();
         for attempt in doubt {
-            if all == 0 || self.verdict(&attempt) != Verdict::Fresh {
+            let is_out = attempt.unsure && !is_of(&attempt, rest);
+            if all == 0 || is_out || self.verdict(&attempt) != Verdict::Fresh {
                 continue;
             }
             let Some((batch, behind)) = rest.split_at_checked(attempt.drafts.len()) else {
@@ -232,6 +272,23 @@ impl Model {
             }
         }
         ensure(rest.is_empty(), || format!("{} events came from nowhere, first {:?}", rest.len(), rest[0]))
+    }
+}
+
+/// Whether events begin with those of an attempt, by what was handed in.
+fn is_of(attempt: &Attempt, events: &[Event]) -> bool {
+    let is_one = |(draft, event): (&Draft, &Event)| {
+        let said = (&draft.coordinate, &*draft.kind, &*draft.payload);
+        said == (&event.coordinate(), event.kind(), event.payload())
+    };
+    attempt.drafts.len() <= events.len() && attempt.drafts.iter().zip(events).all(is_one)
+}
+
+impl Known {
+    pub(crate) fn traits(&self) -> Traits<'_> {
+        let Self { draft, causes, correlation, .. } = self;
+        let (stream, kind, tags) = (&draft.coordinate, &*draft.kind, &*draft.tags);
+        Traits { stream, kind, tags, correlation: *correlation, causes }
     }
 }
 
@@ -251,5 +308,8 @@ pub(crate) fn compare(known: &Known, event: &Event) -> Result<(), Failure> {
     same("its tags", &draft.tags.iter().map(|tag| &**tag).collect(), &event.tags().collect::<Vec<_>>())?;
     same("its causes", &known.causes, &event.causes().collect())?;
     let metadata: Vec<_> = draft.metadata.iter().map(|(name, value)| (&**name, &**value)).collect();
-    same("its metadata", &metadata, &event.metadata().collect())
+    let (notes, said): (Vec<_>, Vec<_>) =
+        event.metadata().partition(|(name, _)| name.starts_with("tidegate."));
+    same("whether it notes a gate", &known.gated, &notes.iter().any(|(_, note)| note.contains(GATE)))?;
+    same("its metadata", &metadata, &said)
 }

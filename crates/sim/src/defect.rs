@@ -1,0 +1,26 @@
+//! Defects that a store could have, done by its caller: a simulation that does not notice one of them is worth
+//! nothing where it should have.
+
+/// What the caller does in place of a broken store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Defect {
+    /// Nothing: the store is driven as it should be.
+    #[default]
+    None,
+    /// Conditions are not handed in, as if the commit did not look at them.
+    ConditionsIgnored,
+    /// Keys are not handed in, as if nobody looked for them.
+    KeysIgnored,
+    /// What a decision read is not held at its commit.
+    FootprintsIgnored,
+    /// The gates of the store are not attached.
+    GatesIgnored,
+    /// A subscription loses an event now and then.
+    EventsSkipped,
+    /// Progress is kept before the reaction is committed.
+    ProgressBeforeReaction,
+    /// A reaction is committed without its key.
+    ReactionsWithoutKey,
+    /// An acknowledgement is told as kept when it was not.
+    ProgressNotKept,
+}

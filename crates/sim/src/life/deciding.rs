@@ -1,0 +1,129 @@
+//! Those who decide: a rule read and kept as one, with rivals in between, and a gate attached to the store.
+
+use tidegate::decide::{Decided, Decision, Denial, GateSet, Proposal, Verdict, gate};
+use tidegate::{Draft, Error, ErrorKind, Item, Query, Read, Result, Store};
+
+use super::Life;
+use crate::attempt::Attempt;
+use crate::defect::Defect;
+use crate::failure::{Failure, ensure, failed};
+use crate::model::{DESKS, GATE, SEATS};
+use crate::wanted::Wanted;
+
+/// Takes a seat if there is one left. Each time it is asked, `before` is called between reading and deciding.
+fn seat(store: &Store, attempt: &Attempt, defect: Defect, mut before: impl FnMut()) -> Result<Decided> {
+    let tag = &attempt.drafts[0].tags[0];
+    let taken = Wanted::tagged(SEATS.0, tag).query();
+    let full = || Decision::deny("FULL", "every seat is taken");
+    if defect == Defect::FootprintsIgnored {
+        let count = store.view()?.count(&taken, Read::all())?;
+        before();
+        return match full() {
+            Decision::Deny(denial) if count >= SEATS.1 => Ok(Decided::Denied(denial.into())),
+            _ => store.append(attempt.batch(defect), attempt.append()).map(Decided::Committed),
+        };
+    }
+    store.decide(attempt.append(), |view| {
+        let count = view.count(&taken, Read::all())?;
+        before();
+        Ok(if count >= SEATS.1 { full() } else { attempt.batch(defect).into() })
+    })
+}
+
+impl Life<'_> {
+    /// A decision, and often a rival that decides the same while the first one thinks.
+    pub(super) fn take_seat(&mut self) -> std::result::Result<(), Failure> {
+        let tag = format!("course:{}", self.others.below(3));
+        let mut attempt = || {
+            let draft = Draft::new(("s0", "seats"), SEATS.0).tag(tag.clone());
+            let mut attempt = Attempt::plain(draft.bytes(vec![self.others.roll() as u8]));
+            if self.others.chance(1, 3) {
+                attempt.durability = tidegate::Durability::Buffered;
+            }
+            attempt
+        };
+        let (mine, theirs) = (attempt(), attempt());
+        let rivals = self.others.chance(2, 3);
+        let (store, defect) = (&self.store, self.script.defect);
+        let (mut asked, mut rival) = (0, None);
+        let decided = seat(store, &mine, defect, || {
+            asked += 1;
+            if rivals && asked == 1 {
+                rival = Some(seat(store, &theirs, defect, || ()));
+            }
+        });
+        self.poll_tickets()?;
+        let moved = matches!(rival, Some(Ok(Decided::Committed(_))));
+        ensure(!moved || asked > 1 || decided.is_err() || defect != Defect::None, || {
+            "what a decision read has moved, and it was not asked again".to_owned()
+        })?;
+        let is_end = |error: &Error| !matches!(error.kind(), ErrorKind::Full | ErrorKind::Refused);
+        let was_last = matches!(&rival, Some(Err(error)) if is_end(error)) && decided.is_err();
+        if let Some(rival) = rival {
+            self.settle_seat(theirs, rival)?;
+        }
+        if was_last {
+            // What ended the rival ended everything: the other one was never handed in.
+            return self.unless_ended(decided).map(drop);
+        }
+        self.settle_seat(mine, decided)
+    }
+
+    fn settle_seat(
+        &mut self,
+        attempt: Attempt,
+        decided: Result<Decided>,
+    ) -> std::result::Result<(), Failure> {
+        let count = self.model.count_of(SEATS.0, &attempt.drafts[0].tags[0]);
+        match decided {
+            Ok(Decided::Committed(receipt)) => {
+                ensure(count < SEATS.1, || format!("a seat was given away though {count} were taken"))?;
+                self.settle(attempt, Ok(receipt))
+            }
+            Ok(Decided::Denied(_)) => {
+                self.ground.trace.note(&"denied");
+                ensure(count >= SEATS.1, || format!("a seat was denied though only {count} were taken"))
+            }
+            Err(error) => self.settle(attempt, Err(error)),
+        }
+    }
+
+    /// Attaches the gate, which lets no more desks be booked than there are.
+    pub(super) fn attach_gate(&self) -> std::result::Result<(), Failure> {
+        if !self.script.company || self.script.defect == Defect::GatesIgnored {
+            return Ok(());
+        }
+        let room = gate(GATE, |proposal: &Proposal<'_, ()>, view| {
+            for tag in proposal.drafts.iter().flat_map(|draft| &draft.tags) {
+                let booked = Query::from(Item::new().kind(DESKS.0).tag(tag.clone()));
+                if view.count(&booked, Read::all())? >= DESKS.1 {
+                    return Ok(Verdict::Deny(Denial::new("BOOKED", "every desk is booked")));
+                }
+            }
+            Ok(Verdict::Allow)
+        });
+        self.store
+            .guard(Item::new().kind(DESKS.0), GateSet::new().and(room))
+            .map_err(failed("attaching a gate"))
+    }
+
+    /// Something that has to pass the gate.
+    pub(super) fn book_desk(&mut self) -> std::result::Result<(), Failure> {
+        let tag = format!("room:{}", self.others.below(4));
+        let draft = Draft::new(("s1", "desks"), DESKS.0).tag(tag).bytes(vec![self.others.roll() as u8]);
+        let gated = self.script.defect != Defect::GatesIgnored;
+        let mut attempt = Attempt { gated, ..Attempt::plain(draft) };
+        if self.others.chance(1, 2) {
+            let answer = self.store.append(attempt.batch(Defect::None), attempt.append());
+            self.poll_tickets()?;
+            return self.settle(attempt, answer);
+        }
+        // Asked once: where what the gate read moves before the commit, the answer is a conflict.
+        (attempt.unfounded, attempt.unsure) = (true, true);
+        match self.store.submit(attempt.batch(Defect::None), attempt.append()) {
+            Ok(ticket) => self.waiting.push_back((attempt, ticket)),
+            Err(error) => self.not_queued(attempt, error)?,
+        }
+        Ok(())
+    }
+}

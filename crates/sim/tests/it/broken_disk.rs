@@ -1,0 +1,231 @@
+//! A disk that does not do what it was asked, between a store and the simulated one: with it a sound store behaves
+//! like one with a defect.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tidegate::disk::{Block, Disk, Errno, FaultyDisk, File, Identity, Lock, Mode};
+use tidegate::format::hash::crc;
+
+/// What it gets wrong, and which defect of a store that amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// A sync of a file does nothing: appends are acknowledged before they are durable.
+    NoSync,
+    /// A sync of a folder does nothing.
+    NoFolderSync,
+    /// A sync that failed is told as one that did not.
+    SwallowedError,
+    /// A failed write leaves what it wrote: cutting it off does nothing.
+    NoCut,
+    /// A segment that is opened for writing seems to be shorter: recovery cuts too much.
+    CutTooMuch,
+    /// What gets its name by a rename is not synced before: a new segment, an index, a reader's place.
+    NoSyncBeforeRename,
+    /// Readers' places are written and never get their names.
+    PlacesForgotten,
+    /// A read that failed is told as one that found zeros.
+    SwallowedReadError,
+    /// The watermark says nothing: it is never looked at.
+    NoWatermark,
+    /// Index files are wrong behind checksums that hold: these are not compared.
+    IndexBelieved,
+    /// A saved state is an older one under the newest place: what it is of is not compared.
+    StaleState,
+}
+
+#[derive(Debug)]
+struct Broken {
+    disk: FaultyDisk,
+    wrong: Wrong,
+    /// The first saved state of this process.
+    first_state: Mutex<Option<Vec<u8>>>,
+}
+
+/// The simulated disk behind one that gets something wrong.
+pub(crate) fn broken(disk: FaultyDisk, wrong: Wrong) -> Arc<dyn Disk> {
+    Arc::new(Broken { disk, wrong, first_state: Mutex::default() })
+}
+
+impl Broken {
+    fn handle(&self, name: &str, mode: Mode) -> io::Result<Handle> {
+        let file = self.disk.open(name, mode)?;
+        let is_new = name.strip_suffix(".tmp").is_some();
+        let is_segment = name.starts_with("segments/") && mode == Mode::Write;
+        let served = match self.wrong {
+            Wrong::IndexBelieved if name.starts_with("index/") && mode == Mode::Read => {
+                forge_index(all_of(&*file)?)
+            }
+            Wrong::StaleState if name.starts_with("projections/") && mode == Mode::Read => self
+                .first_state
+                .lock()
+                .expect("nobody panics")
+                .as_ref()
+                .map(|first| stale(first, &all_of(&*file).unwrap_or_default())),
+            _ => None,
+        };
+        Ok(Handle { file, wrong: self.wrong, is_new, is_segment, served })
+    }
+}
+
+/// The whole of a file.
+fn all_of(file: &dyn File) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; file.length()? as usize];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], filled as u64)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(bytes)
+}
+
+/// An index file with a wrong bit in its lists, and checksums that hold, by the page on its format.
+fn forge_index(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    const LISTS: usize = 160 + 3 * 16;
+    let number =
+        |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    if bytes.len() < 320 {
+        return None;
+    }
+    let (start, length) = (number(&bytes, LISTS) as usize, number(&bytes, LISTS + 8) as usize);
+    if length == 0 || start + length > bytes.len() {
+        return None;
+    }
+    bytes[start + length / 2] ^= 1;
+    let section = crc(0, &bytes[start..start + length]);
+    bytes[LISTS + 12..LISTS + 16].copy_from_slice(&section.to_le_bytes());
+    let head = crc(crc(0, &bytes[..12]), &bytes[16..320]);
+    bytes[12..16].copy_from_slice(&head.to_le_bytes());
+    Some(bytes)
+}
+
+/// The body of one saved state under the head of another.
+fn stale(first: &[u8], newest: &[u8]) -> Vec<u8> {
+    const BODY: usize = 104;
+    let mut bytes = newest.get(..BODY).unwrap_or(newest).to_vec();
+    bytes.extend_from_slice(first.get(BODY..).unwrap_or_default());
+    if bytes.len() > 8 {
+        let sum = crc(0, &bytes[8..]);
+        bytes[4..8].copy_from_slice(&sum.to_le_bytes());
+    }
+    bytes
+}
+
+impl Disk for Broken {
+    fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>> {
+        if self.wrong == Wrong::NoWatermark && name == "WATERMARK" && mode == Mode::Read {
+            return Err(Errno::NOENT.into());
+        }
+        Ok(Arc::new(self.handle(name, mode)?))
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.disk.list(folder)
+    }
+
+    fn create_folder(&self, folder: &str) -> io::Result<()> {
+        self.disk.create_folder(folder)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        if self.wrong == Wrong::PlacesForgotten && to.starts_with("cursors/") {
+            return self.disk.remove(from);
+        }
+        if self.wrong == Wrong::StaleState && to.starts_with("projections/") {
+            let mut first = self.first_state.lock().expect("nobody panics");
+            if first.is_none() {
+                *first = Some(all_of(&*self.disk.open(from, Mode::Read)?)?);
+            }
+        }
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+
+    fn sync_folder(&self, folder: &str) -> io::Result<()> {
+        if self.wrong == Wrong::NoFolderSync { Ok(()) } else { self.disk.sync_folder(folder) }
+    }
+
+    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+        self.disk.lock(name)
+    }
+
+    fn place(&self) -> String {
+        self.disk.place()
+    }
+}
+
+#[derive(Debug)]
+struct Handle {
+    file: Arc<dyn File>,
+    wrong: Wrong,
+    is_new: bool,
+    is_segment: bool,
+    /// What is read in place of the file.
+    served: Option<Vec<u8>>,
+}
+
+impl File for Handle {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        if let Some(bytes) = &self.served {
+            let rest = bytes.get(offset as usize..).unwrap_or_default();
+            let count = rest.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&rest[..count]);
+            return Ok(count);
+        }
+        match self.file.read_at(buffer, offset) {
+            Err(error)
+                if self.wrong == Wrong::SwallowedReadError && Errno::from_io_error(&error).is_some() =>
+            {
+                buffer.fill(0);
+                Ok(buffer.len())
+            }
+            other => other,
+        }
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        match self.wrong {
+            // A process that ended is told so still.
+            Wrong::NoSync => self.file.length().map(drop),
+            Wrong::NoSyncBeforeRename if self.is_new => self.file.length().map(drop),
+            Wrong::SwallowedError => match self.file.sync() {
+                Err(error) if Errno::from_io_error(&error).is_some() => Ok(()),
+                other => other,
+            },
+            _ => self.file.sync(),
+        }
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        if self.wrong == Wrong::NoCut { Ok(()) } else { self.file.set_len(length) }
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        let length = self.file.length()?;
+        if let Some(bytes) = &self.served {
+            return Ok(bytes.len() as u64);
+        }
+        let cut = self.wrong == Wrong::CutTooMuch && self.is_segment;
+        Ok(if cut { length.saturating_sub(1).max(length.min(80)) } else { length })
+    }
+
+    fn identity(&self) -> io::Result<Identity> {
+        self.file.identity()
+    }
+
+    fn map(&self, length: u64) -> io::Result<Block> {
+        match &self.served {
+            Some(bytes) => Ok(Block::from(bytes.clone())),
+            None => self.file.map(length),
+        }
+    }
+}
