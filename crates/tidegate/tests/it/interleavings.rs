@@ -13,8 +13,10 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::thread;
 use tidegate::decide::{Decided, Decision};
 use tidegate::settings::WhenFull;
+use tidegate::subscription::cursor::Settings;
 use tidegate::{
-    Append, Batch, Condition, Durability, ErrorKind, Item, Options, Position, Query, Receipt, Result, Store,
+    Append, Batch, Condition, Durability, ErrorKind, Item, Options, Position, Query, Read, Receipt, Result,
+    Store,
 };
 
 const RUNS: usize = 4000;
@@ -22,6 +24,10 @@ const FOREVER: Duration = Duration::MAX;
 
 /// Runs a case with threads that come and go at random, and with few changes at the worst places.
 fn explore(case: impl Fn() + Send + Sync + 'static) {
+    explore_so_often(RUNS, case);
+}
+
+fn explore_so_often(runs: usize, case: impl Fn() + Send + Sync + 'static) {
     let case = Arc::new(case);
     let config = || {
         let mut config = shuttle::Config::new();
@@ -29,8 +35,8 @@ fn explore(case: impl Fn() + Send + Sync + 'static) {
         config
     };
     let random = Arc::clone(&case);
-    shuttle::Runner::new(RandomScheduler::new(RUNS), config()).run(move || random());
-    shuttle::Runner::new(PctScheduler::new(3, RUNS), config()).run(move || case());
+    shuttle::Runner::new(RandomScheduler::new(runs), config()).run(move || random());
+    shuttle::Runner::new(PctScheduler::new(3, runs), config()).run(move || case());
 }
 
 fn store(thread: bool) -> Arc<Store> {
@@ -357,5 +363,71 @@ fn a_subscription_that_is_awaited_is_woken() {
         appending.join().unwrap();
         store.close().unwrap();
         assert_eq!(awaiting.join().unwrap(), 1);
+    });
+}
+
+/// Segments are sealed, handed to the thread of the store and indexed by it while others append, read on and read
+/// back; nobody sees a hole or waits for ever.
+#[test]
+fn segments_are_handed_over_under_writers_and_readers() {
+    explore_so_often(RUNS / 2, || {
+        let options = Options { segment_bytes: 600, durability: Durability::Buffered, ..Options::default() };
+        let store = Arc::new(Store::in_memory(options).unwrap());
+        let long = |name: &'static str| draft(name).bytes(vec![7; 300]);
+        let subscribing = spawn(&store, |store| {
+            let events = store.subscribe(Query::ALL, Position::START);
+            events.map(|event| event.unwrap().position().0).collect::<Vec<_>>()
+        });
+        let reading = spawn(&store, |store| {
+            for _ in 0..3 {
+                let view = store.view().unwrap();
+                let read: Vec<_> = view.read(&Query::ALL, Read::all()).collect::<Result<_>>().unwrap();
+                assert_eq!(read.len() as u64, view.head().0, "a view is whole");
+                assert_eq!(view.count(&tag("a"), Read::all()).unwrap(), count_of(&read, "a"));
+            }
+        });
+        let appending = ["a", "b"].map(|name| {
+            spawn(&store, move |store| [(); 3].map(|()| append(store, long(name)).unwrap().first()).to_vec())
+        });
+        let appended: Vec<_> = appending.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        reading.join().unwrap();
+        store.close().unwrap();
+        assert_eq!(subscribing.join().unwrap(), (1..=appended.len() as u64).collect::<Vec<_>>());
+    });
+}
+
+fn count_of(events: &[tidegate::Event], tag: &str) -> u64 {
+    events.iter().filter(|event| event.tags().any(|found| found == tag)).count() as u64
+}
+
+/// Whoever acknowledges an event of a stream lets the next one of it go to another worker that waits; stopping
+/// wakes whoever waits for more.
+#[test]
+fn workers_share_a_cursor_and_are_stopped() {
+    explore_so_often(RUNS / 2, || {
+        let store = store(true);
+        let cursor = store.cursor("workers", Query::ALL, Settings::default()).unwrap();
+        let working = [(); 3].map(|()| {
+            let cursor = cursor.clone();
+            spawn(&store, move |_| {
+                let delivery = cursor.next_within(FOREVER).unwrap().expect("nobody stopped it yet");
+                let position = delivery.event().position();
+                delivery.ack().unwrap();
+                position
+            })
+        });
+        for name in ["a", "a", "b"] {
+            append(&store, draft(name)).unwrap();
+        }
+        let mut done = working.map(|thread| thread.join().unwrap());
+        done.sort_unstable();
+        assert_eq!(done, [1, 2, 3].map(Position), "each event is delivered once, to one of them");
+        let waiting = spawn(&store, {
+            let cursor = cursor.clone();
+            move |_| cursor.next_within(FOREVER).unwrap().is_none()
+        });
+        cursor.stop();
+        assert!(waiting.join().unwrap(), "it was stopped");
+        store.close().unwrap();
     });
 }
