@@ -158,3 +158,59 @@ fn write_error(cause: std::io::Error, name: &str) -> Error {
     };
     Error::new(kind, message).in_file(name, None).because(cause)
 }
+
+#[cfg(all(test, debug_assertions))]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use tidegate_disk::World;
+    use tidegate_format::{
+        Draft, FRAME_HEAD_BYTES, Facts, Hash, Micros, Offset, Placed, Position, StoreId, Version, frame,
+        record,
+    };
+
+    use super::*;
+
+    const SALT: u64 = 99;
+
+    fn sealed() -> (Vec<u8>, FrameHead) {
+        let id = tidegate_format::EventId([1; 16]);
+        let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+        let (position, previous, version) = (Position(1), Position(0), Version(1));
+        let placed = Placed { position, version, previous, link: Hash::ZERO, time: Micros(7) };
+        let mut bytes = Vec::new();
+        let payload = record::encode(&Draft::new(("shop", "order-7"), "order.placed"), &facts, &mut bytes);
+        record::place(&mut bytes, &placed, position, &payload);
+        bytes.splice(0..0, [0; FRAME_HEAD_BYTES]);
+        let head = frame::seal(&mut bytes, position, previous, 1, SALT);
+        (bytes, head)
+    }
+
+    /// F35: bytes that change between sealing and writing are caught before they are written.
+    #[test]
+    fn a_frame_that_changed_after_it_was_sealed_is_not_written() -> Result<()> {
+        let disk = World::memory().disk;
+        disk.create_folder(SEGMENTS).expect("memory takes folders");
+        let segment_head = SegmentHead {
+            store: StoreId([2; 16]),
+            salt: SALT,
+            first: Position(1),
+            before_first: Position(0),
+            before_length: Offset(0),
+            created: Micros(7),
+            epoch: 1,
+        };
+        let mut active = Active::create(&*disk, segment_head, Seed(1, 2))?;
+        let (bytes, head) = sealed();
+        for byte in (0..bytes.len()).step_by(13) {
+            let mut changed = bytes.clone();
+            changed[byte] ^= 0x10;
+            let written = catch_unwind(AssertUnwindSafe(|| active.append(&changed, head)));
+            assert!(written.is_err(), "byte {byte}");
+            assert_eq!(active.segment().file_length()?, SEGMENT_HEAD_BYTES as u64);
+        }
+        active.append(&bytes, head)?;
+        assert_eq!(active.segment().next(), Position(2));
+        Ok(())
+    }
+}

@@ -335,3 +335,40 @@ impl fmt::Debug for Store {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate_format::Draft;
+
+    use super::*;
+    use crate::settings::Append;
+
+    /// F23: what a fork of the process finds in its memory is a store whose writer is another process.
+    #[test]
+    fn a_fork_can_neither_append_nor_end_the_store() -> Result<()> {
+        let world = World::memory();
+        let options = Options { thread: false, ..Options::default() };
+        let draft = || Draft::new(("shop", "order-7"), "order.placed");
+        let mut fork = Store::open_in(world.clone(), options)?;
+        fork.append(draft(), Append::default())?;
+        if let Role::Writer(writer) = &mut fork.role {
+            writer.process = writer.process.wrapping_add(1);
+        }
+        let refused = [
+            fork.append(draft(), Append::default()).map(drop),
+            fork.submit(draft(), Append::default()).map(drop),
+            fork.step(),
+            fork.reindex().map(drop),
+        ];
+        for refused in refused {
+            assert_eq!(refused.expect_err("the writer is another process").kind(), ErrorKind::Locked);
+        }
+        fork.close()?;
+        drop(fork);
+        let parent = Store::open_in(world.clone(), options).expect_err("the parent holds the lock");
+        assert_eq!(parent.kind(), ErrorKind::Locked);
+        let seen = Store::open_in(world, Options::read_only())?;
+        assert_eq!(seen.view()?.head(), Position(1));
+        Ok(())
+    }
+}
