@@ -52,6 +52,10 @@ full-disks step="2":
 power-cuts cuts="300":
     cargo run --release --locked -p tidegate-ordeal -- power {{cuts}}
 
+# Single bits that flip in every kind of file of a store at rest.
+bit-flips bits="120000":
+    cargo run --release --locked -p tidegate-ordeal -- flips {{bits}}
+
 # The example the README opens with.
 quickstart:
     cargo run --release --locked -p tidegate --example quickstart

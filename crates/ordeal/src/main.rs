@@ -10,7 +10,7 @@ use tidegate_ordeal::follower;
 use tidegate_ordeal::mount::{KINDS, is_installed};
 use tidegate_ordeal::trial::inject::{Extent, inject};
 use tidegate_ordeal::trial::power::power;
-use tidegate_ordeal::trial::{descriptors, full, kill, openers, reader, readonly, truncate};
+use tidegate_ordeal::trial::{descriptors, flips, full, kill, memory, openers, reader, readonly, truncate};
 use tidegate_ordeal::worker::{Orders, work};
 use tidegate_ordeal::{Outcome, ensure};
 
@@ -21,9 +21,11 @@ const USAGE: &str = "usage: ordeal COMMAND [NUMBER [SEED]]
   full [STEP]        disks of any fill level, and files that may not grow; takes root
   readonly           directories that cannot be written to
   descriptors        a process has no file descriptors left
+  memory [STEP]      a process gets no more memory
   openers [ROUNDS]   several processes want to write
   reader [WRITERS]   a reader follows writers that are killed
-  truncate           files are cut short under readers";
+  truncate           files are cut short under readers
+  flips [BITS]       single bits flip at rest, in every kind of file";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -83,9 +85,15 @@ fn run(command: &str, words: &[String]) -> Outcome<Option<String>> {
         }
         "readonly" => readonly::readonly(&program, folder)?.join(", "),
         "descriptors" => format!("{:?}", descriptors::descriptors(&program, folder, 40, 1)?),
+        "memory" => format!("{:?}", memory::memory(&program, folder, 1_000, number(0, 16)? as usize)?),
         "openers" => format!("{:?}", openers::openers(&program, folder, number(0, 200)?)?),
         "reader" => format!("{:?}", reader::reader(&program, folder, number(1, 1)?, number(0, 100)?)?),
         "truncate" => format!("{:?}", truncate::truncate(&program, folder)?),
+        "flips" => {
+            let done = flips::flips(number(1, 1)?, number(0, 120_000)?)?;
+            println!("{done}");
+            format!("{} bits flipped", done.flips())
+        }
         _ => return Ok(None),
     }))
 }

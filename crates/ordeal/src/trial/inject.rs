@@ -219,11 +219,11 @@ fn is_of_the_system(error: &str) -> bool {
     ["input/output: ", "full: ", "writer ended: "].iter().any(|kind| error.contains(kind))
 }
 
-/// Whether a failed call of the log is one whose failure a caller has to learn of: a write or sync of a segment.
+/// Whether a failed call of the log is one whose failure a caller has to learn of: a write of a segment that is not
+/// tried again, or any sync of one.
 fn must_be_told(line: &str) -> bool {
-    let writes = ["pwrite64(", "fdatasync("].iter().any(|call| line.contains(call));
-    let for_good = ["EIO", "ENOSPC"].iter().any(|error| line.contains(error));
-    writes && for_good && line.contains("/segments/")
+    let write = line.contains("pwrite64(") && !line.contains("EINTR");
+    (write || line.contains("fdatasync(")) && line.contains("/segments/")
 }
 
 fn copy(from: &Path, to: &Path) -> Outcome {

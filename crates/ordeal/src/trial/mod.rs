@@ -8,3 +8,5 @@ pub mod descriptors;
 pub mod truncate;
 pub mod full;
 pub mod readonly;
+pub mod flips;
+pub mod memory;

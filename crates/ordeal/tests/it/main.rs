@@ -4,10 +4,14 @@
 mod descriptors_run_out;
 mod directories_cannot_be_written;
 mod files_are_cut_short;
+mod flipped_bits_are_caught;
 mod killed_process_keeps_acknowledged;
+mod limits_are_reached;
 mod one_opener_wins;
 mod readers_see_a_prefix;
 mod system_calls_may_fail;
+
+use std::io::Write;
 
 use tidegate_ordeal::Outcome;
 use tidegate_ordeal::child::Program;
@@ -15,6 +19,12 @@ use tidegate_ordeal::child::Program;
 /// The program with the worker in it.
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_ordeal"))
+}
+
+/// Says what is not run, past the harness, which shows nothing of a test that passes.
+fn not_run(why: &str) {
+    let line = format!("{why}\n");
+    std::io::stderr().write_all(line.as_bytes()).expect("standard error takes a line");
 }
 
 /// What a trial did; its failure is the test's.

@@ -7,6 +7,6 @@ use super::{done, program};
 #[test]
 fn while_writers_come_and_go() {
     let folder = tempfile::tempdir().unwrap();
-    let done = done(reader(&program(), folder.path(), 1, 6));
+    let done = done(reader(&program(), folder.path(), 1, 4));
     assert!(done.seen > 100, "{done:?} is too little to mean anything");
 }
