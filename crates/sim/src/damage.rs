@@ -3,6 +3,7 @@
 
 use std::io;
 
+use tidegate::format::{FrameHead, SEGMENT_HEAD_BYTES};
 use tidegate::{Access, ErrorKind, Position, Query, Read, Store};
 
 use crate::dice::Dice;
@@ -122,19 +123,43 @@ pub(crate) fn truth(
 ) -> Result<Outcome, Failure> {
     let reader = ground.open_as(Access::Read).map_err(failed("reading what will be damaged"))?;
     let shown = reader.view().map_err(failed("viewing what will be damaged"))?.head().0;
-    let known = if was_closed { model.count() } else { shown };
+    let mut known = if was_closed { model.count() } else { shown };
     let mut names = ground.disk.at_rest().names_in("segments");
     let newest = names.iter().max().cloned();
-    names.push("STORE".to_owned());
+    let mut harm = *dice.pick(&Harm::ALL);
+    // Without the watermark the frames of the newest segment alone say how far the log was durable.
+    let is_blind = dice.chance(1, 4) && ground.disk.at_rest().remove("WATERMARK").is_ok();
+    if is_blind {
+        (harm, names) = (Harm::Flip, newest.iter().cloned().collect());
+    } else {
+        names.push("STORE".to_owned());
+    }
     let before = contents(ground, &names);
-    let harm = *dice.pick(&Harm::ALL);
     let struck = harm.strike(ground, dice, &names);
     let struck = struck.map_err(|error| Failure::new(format!("{harm:?}: {error}")))?;
+    if is_blind {
+        known = vouched(&before, &contents(ground, &names));
+    }
     let is_same = before == contents(ground, &names);
     look(ground, model).map_err(|failure| failure.during(&format!("{harm:?} of {struck:?}, read only")))?;
     let sealed = struck.iter().any(|name| name.starts_with("segments/") && Some(name) != newest.as_ref());
     let outcome = judge(ground, model, known, sealed && !is_same);
     outcome.map_err(|failure| failure.during(&format!("{harm:?} of {struck:?}")))
+}
+
+/// How far the log was durable, by the frames of a segment that were left whole.
+fn vouched(before: &[Option<Vec<u8>>], after: &[Option<Vec<u8>>]) -> u64 {
+    let ([Some(before)], [Some(after)]) = (before, after) else { return 0 };
+    let harmed = before.iter().zip(after).position(|(one, other)| one != other).unwrap_or(before.len());
+    let (mut at, mut most) = (SEGMENT_HEAD_BYTES, 0);
+    while let Ok(head) = FrameHead::read(before.get(at..).unwrap_or_default()) {
+        let end = at + head.frame_bytes();
+        if !(at..end).contains(&harmed) {
+            most = most.max(head.synced.0);
+        }
+        at = end;
+    }
+    most
 }
 
 fn contents(ground: &Ground, names: &[String]) -> Vec<Option<Vec<u8>>> {

@@ -112,14 +112,15 @@ impl Life<'_> {
         let tag = format!("room:{}", self.others.below(4));
         let draft = Draft::new(("s1", "desks"), DESKS.0).tag(tag).bytes(vec![self.others.roll() as u8]);
         let gated = self.script.defect != Defect::GatesIgnored;
-        let mut attempt = Attempt { gated, ..Attempt::plain(draft) };
+        // What the gate read may have moved in the very group that is never answered.
+        let mut attempt = Attempt { gated, unsure: true, ..Attempt::plain(draft) };
         if self.others.chance(1, 2) {
             let answer = self.store.append(attempt.batch(Defect::None), attempt.append());
             self.poll_tickets()?;
             return self.settle(attempt, answer);
         }
         // Asked once: where what the gate read moves before the commit, the answer is a conflict.
-        (attempt.unfounded, attempt.unsure) = (true, true);
+        attempt.unfounded = true;
         match self.store.submit(attempt.batch(Defect::None), attempt.append()) {
             Ok(ticket) => self.waiting.push_back((attempt, ticket)),
             Err(error) => self.not_queued(attempt, error)?,

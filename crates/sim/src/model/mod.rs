@@ -279,7 +279,7 @@ impl Model {
 fn is_of(attempt: &Attempt, events: &[Event]) -> bool {
     let is_one = |(draft, event): (&Draft, &Event)| {
         let said = (&draft.coordinate, &*draft.kind, &*draft.payload);
-        said == (&event.coordinate(), event.kind(), event.payload())
+        said == (&event.coordinate(), event.kind(), event.payload()) && event.tags().eq(draft.tags.iter())
     };
     attempt.drafts.len() <= events.len() && attempt.drafts.iter().zip(events).all(is_one)
 }
