@@ -34,6 +34,7 @@
 //!     assert_eq!((offset, record.kind()), (FRAME_HEAD_BYTES, "order.placed"));
 //! }
 //! assert!(Frame::read(&bytes, salt + 1).is_err(), "a frame of another store");
+//! assert!(Frame::is_sealed(&bytes, salt) && !Frame::is_sealed(&bytes, salt + 1));
 //! assert_eq!(frame::find(&bytes, 0), Some(0));
 //! # Ok::<(), tidegate_format::Error>(())
 //! ```
@@ -185,6 +186,21 @@ impl<'a> Frame<'a> {
         }
         let (stated, found) = (format!("{stated:08x}"), format!("{found:08x}"));
         Err(Error::damaged("a frame's checksum does not hold", stated, found))
+    }
+
+    /// Whether the frame that starts `bytes` has its own checksum right: over its head, the salt, and the checksums that
+    /// its records state. The records are not looked at otherwise, so this tells quickly what only looks like a
+    /// frame, which nobody can make who does not know the salt; [`read`](Self::read) tells the rest.
+    pub fn is_sealed(bytes: &[u8], salt: u64) -> bool {
+        let Some(head) = FrameHead::read(bytes).ok() else { return false };
+        let Some(mut rest) = bytes.get(FRAME_HEAD_BYTES..head.frame_bytes()) else { return false };
+        let mut crcs = 0;
+        while !rest.is_empty() {
+            let Ok(length) = Layout::stated_length(rest) else { return false };
+            crcs = hash::crc(crcs, &record::stated_crc(rest).to_le_bytes());
+            rest = &rest[length..];
+        }
+        number!(bytes, CRC, u32) == crc_of(bytes, crcs, salt)
     }
 
     fn walk(bytes: &'a [u8], mut each: impl FnMut(&Record<'a>)) -> Result<Self> {

@@ -74,7 +74,8 @@ fn next_whole(bytes: &[u8], from: usize, salt: u64, positions: &Range<Position>)
     let mut at = from;
     loop {
         at = frame::find(bytes, at)?;
-        if whole(&bytes[at..], salt, positions).is_ok() {
+        // A payload may hold much that looks like a frame; the salted checksum tells it quickly.
+        if Frame::is_sealed(&bytes[at..], salt) && whole(&bytes[at..], salt, positions).is_ok() {
             return Some(at);
         }
         at += 1;
