@@ -51,7 +51,7 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
         Opening { world, store: &store, seed, watermark, options, indexer: &indexer, report: &mut report };
     let (mut segments, tail) = opening.load()?;
     check_expected(options, tail.segment.next().before())?;
-    let epoch = tail.epoch + 1;
+    let epoch = tail.epoch.saturating_add(1);
     remove_leftovers(world, opening.report)?;
     let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
     let known = tail.durable;
