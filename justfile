@@ -64,3 +64,8 @@ quickstart:
 compare *args:
     CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-crates/compare/target}" cargo build --release --manifest-path crates/compare/batpak/Cargo.toml
     CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-crates/compare/target}" cargo run --release --manifest-path crates/compare/Cargo.toml -- {{args}}
+
+# Hands hostile bytes to one group of decoders (log, derived, text, stores, cli) for so many seconds, guided by coverage.
+fuzz target seconds="60":
+    command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+    cargo +nightly fuzz run --sanitizer none {{target}} -- -max_total_time={{seconds}} -timeout=10 -rss_limit_mb=2048

@@ -14,6 +14,8 @@ mod verify;
 mod doctor;
 mod salvage;
 mod reindex;
+#[cfg(any(test, fuzzing))]
+mod hostile;
 
 use std::process::ExitCode;
 
@@ -22,6 +24,9 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::{self, EXIT_CODES, Failure, MISUSE, Result};
 use crate::output::Output;
+
+#[cfg(fuzzing)]
+pub(crate) use hostile::one;
 
 const ABOUT: &str = "\
 Puts events into a Tidegate store and gets them out again.

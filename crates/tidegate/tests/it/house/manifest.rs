@@ -11,13 +11,14 @@ pub(crate) const FLOORS: [(&str, &[&str]); 5] = [
 ];
 
 /// The annexes. They stand on any floor, and nothing stands on them but programs on libraries.
-pub(crate) const ANNEXES: [&str; 9] = [
+pub(crate) const ANNEXES: [&str; 10] = [
     "tidegate-bench",
     "tidegate-cli",
     "tidegate-cluster",
     "tidegate-compare",
     "tidegate-draw",
     "tidegate-enrolment",
+    "tidegate-hostile",
     "tidegate-inspector",
     "tidegate-ordeal",
     "tidegate-sim",

@@ -1,0 +1,88 @@
+//! What is kept beside the log: index files, rosters, watermarks, cursors, saved states and the store file.
+
+use crate::checksums;
+use crate::ground::{CURSOR, Files, STATE, Sample, ask, ask_cursor, ask_state, many, mend, small};
+
+/// The first byte says which file the rest is, and by its highest bit whether its checksums are made right.
+pub fn one(bytes: &[u8]) {
+    let Some((mode, rest)) = bytes.split_first() else { return };
+    let (mut rest, mended) = (rest.to_vec(), mode & 0x80 != 0);
+    match (mode & 0x7f) % 6 {
+        0 => index(rest, mended),
+        1 => roster(rest, mended),
+        2 => {
+            if mended {
+                checksums::watermark(&mut rest);
+            }
+            let files = with(small(), "WATERMARK", rest);
+            check(&files, small(), false);
+        }
+        3 => {
+            if mended {
+                checksums::text(&mut rest);
+            }
+            let files = with(small(), CURSOR, rest);
+            ask_cursor(&files);
+            mend(&files);
+        }
+        4 => {
+            if mended {
+                checksums::state(&mut rest);
+            }
+            let files = with(small(), STATE, rest);
+            let counted = ask_state(&files);
+            assert!(counted.is_some(), "a saved state keeps no store from opening");
+            mend(&files);
+        }
+        _ => {
+            if mended {
+                checksums::text(&mut rest);
+            }
+            let files = with(small(), "STORE", rest);
+            ask(&files, small(), false);
+            mend(&files);
+        }
+    }
+}
+
+fn with(sample: &Sample, name: &str, bytes: Vec<u8>) -> Files {
+    let mut files = sample.files.clone();
+    files.insert(name.to_owned(), bytes);
+    files
+}
+
+/// The index file of the first segment.
+fn index(mut bytes: Vec<u8>, mended: bool) {
+    let sample = small();
+    if mended {
+        checksums::index(&mut bytes);
+    }
+    let name = sample.files.keys().find(|name| name.strip_suffix(".idx").is_some());
+    let name = name.expect("the sample has one");
+    check(&with(sample, name, bytes), sample, mended);
+}
+
+fn roster(mut bytes: Vec<u8>, mended: bool) {
+    let sample = many();
+    if mended {
+        checksums::roster(&mut bytes);
+    }
+    let name = sample.files.keys().find(|name| name.strip_suffix(".roster").is_some());
+    let name = name.expect("the sample has one");
+    check(&with(sample, name, bytes), sample, mended);
+}
+
+/// The log is whole: every event is there, whatever else the bytes say.
+fn check(files: &Files, sample: &Sample, lies: bool) {
+    let asked = ask(files, sample, lies);
+    for leaves in asked.into_iter().flatten() {
+        assert!(
+            leaves.iter().all(|(position, leaf)| sample.leaves.get(position) == Some(leaf)),
+            "nothing else shows"
+        );
+    }
+    let (examined, salvaged) = mend(files);
+    assert!(examined.is_some(), "the doctor reads on");
+    let (_, leaves) = salvaged.expect("the log is whole");
+    assert_eq!(leaves, sample.leaves, "everything is saved");
+}

@@ -1,0 +1,317 @@
+//! A sample store in memory, the same each time, and everything that can be asked of a store.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+use tidegate::disk::{Disk, MemoryDisk, Mode, SeededRandom, SimulatedClock, World};
+use tidegate::format::{Hash, StoreFile};
+use tidegate::project::{Freshness, Project, Projection, Projector};
+use tidegate::report::{Examined, Salvaged, examine, salvage};
+use tidegate::subscription::cursor::{self, Settings};
+use tidegate::{
+    Access, Append, Batch, Cause, Draft, ErrorKind, Event, EventId, Item, Options, Position, Query, Read,
+    Result, Store,
+};
+
+/// The name of the sample's cursor.
+pub(crate) const CURSOR: &str = "cursors/reader";
+/// The saved state of the sample's projection.
+pub(crate) const STATE: &str = "projections/hostile.things/all.1";
+/// The most events that are read one by one where hostile bytes say how many there are.
+const READ_MAX: usize = 500;
+
+/// Files by name.
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+
+/// The leaf of each event, by its position.
+pub(crate) type Leaves = BTreeMap<u64, Hash>;
+
+/// A store at rest, and what is in it.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    pub(crate) files: Files,
+    pub(crate) leaves: Leaves,
+    pub(crate) salt: u64,
+    pub(crate) ids: Vec<EventId>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Projection)]
+#[projection(name = "hostile.things", version = 1, on(Counted => counted))]
+struct Things {
+    numbers: Vec<u64>,
+    names: BTreeMap<String, u64>,
+}
+
+#[derive(Serialize, Deserialize, Event)]
+#[event(kind = "thing.counted")]
+struct Counted {
+    number: u64,
+    name: String,
+}
+
+impl Things {
+    fn counted(&mut self, Counted { number, name }: Counted) {
+        self.numbers.push(number);
+        *self.names.entry(name).or_default() += 1;
+    }
+}
+
+fn options(access: Access, segment_bytes: u64) -> Options {
+    Options { access, segment_bytes, thread: false, ..Options::default() }
+}
+
+/// A world around these files. Whatever is random in it is always the same.
+pub(crate) fn world(files: &Files) -> World {
+    let disk = MemoryDisk::new();
+    for (name, bytes) in files {
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        disk.create_folder(folder).expect("names of the sample are names");
+        let file = disk.open(name, Mode::CreateNew).expect("names are different");
+        file.write_all_at(bytes, 0).expect("memory takes what is written");
+    }
+    World {
+        disk: Arc::new(disk),
+        clock: Arc::new(SimulatedClock::new(1_795_000_000_000_000)),
+        random: Arc::new(SeededRandom::new(1)),
+    }
+}
+
+/// The files of a world.
+pub(crate) fn files(world: &World) -> Files {
+    let disk = &*world.disk;
+    let mut found = Files::new();
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        let inside = |name: String| if folder.is_empty() { name } else { format!("{folder}/{name}") };
+        for name in disk.list(&folder).expect("the folder is there").into_iter().map(inside) {
+            let file = disk.open(&name, Mode::Read).expect("it was listed");
+            let length = file.length().expect("memory knows");
+            found.insert(name, file.map(length).expect("memory maps").to_vec());
+        }
+        folders.extend(disk.folders(&folder).expect("the folder is there").into_iter().map(inside));
+    }
+    found
+}
+
+/// A store of a few segments with every kind of file.
+pub(crate) fn small() -> &'static Sample {
+    static SAMPLE: OnceLock<Sample> = OnceLock::new();
+    SAMPLE.get_or_init(|| sample(14, 1800))
+}
+
+/// A store of so many segments that it has a roster.
+pub(crate) fn many() -> &'static Sample {
+    static SAMPLE: OnceLock<Sample> = OnceLock::new();
+    SAMPLE.get_or_init(|| sample(18, 81))
+}
+
+fn sample(batches: u64, segment_bytes: u64) -> Sample {
+    let world = world(&Files::new());
+    let made = (|| {
+        let store = Store::open_in(world.clone(), options(Access::Create, segment_bytes))?;
+        for number in 0..batches {
+            store.append(batch(number, store.view()?.head()), Append::default())?;
+        }
+        let cursor = store.cursor("reader", Query::ALL, Settings::default())?;
+        for _ in 0..3 {
+            cursor.next_now()?.expect("there are more").ack()?;
+        }
+        cursor.keep()?;
+        drop(cursor);
+        let things = Projector::<Things>::open(&store, Project::default())?;
+        things.read(Freshness::AtHead)?;
+        things.save()?;
+        drop(things);
+        store.step()?;
+        let events: Vec<Event> = store.read(&Query::ALL, Read::all())?.collect::<Result<_>>()?;
+        store.close()?;
+        Ok::<_, tidegate::Error>(events)
+    })();
+    let events = made.expect("nothing hostile is here yet");
+    let files = files(&world);
+    let salt = StoreFile::read(&files["STORE"]).expect("it was written just now").salt;
+    Sample {
+        leaves: events.iter().map(|event| (event.position().0, event.leaf())).collect(),
+        ids: events.iter().map(Event::id).collect(),
+        files,
+        salt,
+    }
+}
+
+fn batch(number: u64, head: Position) -> Batch {
+    let counted = Draft::new(("scope", format!("entity-{}", number % 3)), "thing.counted")
+        .json(format!(r#"{{"number":{number},"name":"n{number}"}}"#))
+        .tag(format!("tag:{}", number % 2))
+        .meta("by", "sample");
+    let caused = [1, 4].into_iter().filter(|back| head.0 > *back).map(|back| Position(head.0 - back));
+    let first = caused.fold(counted, Draft::cause);
+    let batch = Batch::from(first);
+    let batch = match number % 4 {
+        0 => batch.and(Draft::new(("scope", "both"), "thing.done").bytes(vec![7; 20]).cause(Cause::Draft(0))),
+        _ => batch,
+    };
+    if number.is_multiple_of(5) { batch.key(format!("key-{number}")) } else { batch }
+}
+
+/// Opens the store in these files for reading, and another copy for writing; where one opens, asks everything and
+/// returns what was read. `lies` says that the index files may say anything behind checksums that hold: then answers may
+/// be wrong, and still there is no panic and no event that is not in the log.
+pub(crate) fn ask(files: &Files, sample: &Sample, lies: bool) -> [Option<Leaves>; 2] {
+    [Access::Read, Access::Write].map(|access| {
+        let store = opened(Store::open_in(world(files), options(access, 1800)))?;
+        let leaves = questions(&store, sample, lies);
+        let verified = checked(store.verify(|_| ()));
+        if let (Some(verified), Some(leaves)) = (verified, &leaves) {
+            assert!(
+                leaves.len() >= READ_MAX || verified.events == leaves.len() as u64,
+                "what verifies can be read"
+            );
+        }
+        if access == Access::Write {
+            let appended =
+                checked(store.append(Draft::new(("scope", "new"), "thing.new"), Append::default()));
+            if let Some(receipt) = appended {
+                let event = store.view().and_then(|view| view.at(receipt.first()));
+                assert!(event.is_ok_and(|event| event.is_some()), "what was acknowledged is there");
+            }
+            checked(store.close());
+        }
+        leaves
+    })
+}
+
+/// What came of a call that hostile bytes may fail, but in no other way than these.
+fn checked<T>(result: Result<T>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let kinds = [ErrorKind::Damaged, ErrorKind::Newer, ErrorKind::Refused, ErrorKind::Ended];
+            assert!(kinds.contains(&error.kind()), "{error}");
+            assert!(error.kind() != ErrorKind::Damaged || error.evidence().is_some(), "{error}");
+            None
+        }
+    }
+}
+
+fn opened(result: Result<Store>) -> Option<Store> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::Missing => None,
+        Err(error) if error.kind() == ErrorKind::Damaged => {
+            assert!(error.place().is_some(), "{error}");
+            assert!(error.to_string().contains("salvage"), "{error}");
+            None
+        }
+        other => checked(other),
+    }
+}
+
+/// Asks a store everything there is to ask, and returns what a read of all events shows up to the first error.
+fn questions(store: &Store, sample: &Sample, lies: bool) -> Option<Leaves> {
+    let view = checked(store.view())?;
+    let mut leaves = Leaves::new();
+    let mut whole = true;
+    for event in view.read(&Query::ALL, Read::all()).take(READ_MAX) {
+        let Some(event) = checked(event) else {
+            whole = false;
+            break;
+        };
+        assert_eq!(event.position().0, leaves.len() as u64 + 1, "positions have no gaps");
+        leaves.insert(event.position().0, event.leaf());
+        let _ = (event.record(), event.coordinate(), event.tags().count(), event.metadata().count());
+    }
+    let queries: [Query; 7] = [
+        Item::new().kind("thing.counted").into(),
+        Item::new().kind("thing.*").tag("tag:1").into(),
+        Query::stream(("scope", "both")),
+        Item::new().entity_prefix("entity").into(),
+        Item::new().cause(Position(2)).into(),
+        Item::new().correlation(sample.ids[0]).into(),
+        Query::from(Item::new().tag("none")).or(Item::new().lane(0)),
+    ];
+    for query in &queries {
+        for read in [Read::all(), Read::backwards(), Read::after(Position(5)).limit(3)] {
+            let found: Result<Vec<Event>> = view.read(query, read).take(READ_MAX).collect();
+            let count = checked(view.count(query, read));
+            if let (Some(found), Some(count)) = (checked(found), count) {
+                let same = found.len() as u64 == count || found.len() >= READ_MAX;
+                assert!(same || lies, "{query}: as many as counted");
+            }
+        }
+        checked(view.stats(query, Read::all(), 3));
+    }
+    checked(view.scopes());
+    for id in sample.ids.iter().take(4) {
+        checked(view.find(*id));
+    }
+    checked(view.version(&("scope", "entity-1").into()));
+    let graph = view.graph();
+    let (first, last) = (Position(1), view.head());
+    if last.0 > 1 && last.0 < READ_MAX as u64 {
+        checked(graph.ancestors(&[last]).and_then(Iterator::collect::<Result<Vec<_>>>));
+        checked(graph.descendants(&[first]).and_then(Iterator::collect::<Result<Vec<_>>>));
+        checked(graph.is_ancestor(first, last));
+        checked(graph.path(first, last));
+        checked(graph.common_causes(&[Position(last.0 - 1), last]));
+        checked(graph.critical_path(last));
+        checked(graph.level(last));
+    }
+    whole.then_some(leaves)
+}
+
+/// Reads the sample's cursor and goes on with it.
+pub(crate) fn ask_cursor(files: &Files) {
+    for access in [Access::Read, Access::Write] {
+        let Some(store) = opened(Store::open_in(world(files), options(access, 1800))) else { continue };
+        checked(cursor::state(&store, "reader"));
+        if access == Access::Read {
+            continue;
+        }
+        let Some(cursor) = checked(store.cursor("reader", Query::ALL, Settings::default())) else { continue };
+        let _ = (cursor.position(), cursor.parked(), checked(cursor.lag()));
+        for _ in 0..40 {
+            match checked(cursor.next_now()).flatten() {
+                Some(delivery) => drop(checked(delivery.ack())),
+                None => break,
+            }
+        }
+        checked(cursor.keep());
+    }
+}
+
+/// Reads the sample's saved state; whatever it is, the answer is that of the log.
+pub(crate) fn ask_state(files: &Files) -> Option<u64> {
+    let store = opened(Store::open_in(world(files), options(Access::Write, 1800)))?;
+    let things = checked(Projector::<Things>::open(&store, Project::default()))?;
+    let reading = checked(things.read(Freshness::AtHead))?;
+    checked(things.save());
+    let names = reading.names.values().sum::<u64>();
+    Some(names.max(reading.numbers.len() as u64))
+}
+
+/// Has the doctor look at the files, and saves what is whole. What was saved is a store, and everything the doctor
+/// counted is in it.
+pub(crate) fn mend(files: &Files) -> (Option<Examined>, Option<(Salvaged, Leaves)>) {
+    let examined = told(examine(&world(files), |_| ()));
+    let new = world(&Files::new());
+    let Some(salvaged) = told(salvage(&world(files), &new, |_| ())) else { return (examined, None) };
+    let store = Store::open_in(new, options(Access::Read, 1800)).expect("what was saved opens");
+    let events = store.read(&Query::ALL, Read::all()).expect("it has a view");
+    let leaves: Leaves = events
+        .map(|event| event.expect("it reads"))
+        .map(|event| (event.position().0, event.leaf()))
+        .collect();
+    assert_eq!(leaves.len() as u64, salvaged.saved.events);
+    if let Some(examined) = &examined {
+        assert_eq!(examined.verified.events, salvaged.saved.events, "what is whole is saved");
+        assert_eq!(examined.lost, salvaged.lost);
+    }
+    (examined, Some((salvaged, leaves)))
+}
+
+fn told<T>(result: Result<T>) -> Option<T> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::Missing => None,
+        other => checked(other),
+    }
+}

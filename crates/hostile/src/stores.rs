@@ -1,0 +1,85 @@
+//! Whole stores with edits: bits, blocks, lengths, files that go, come twice or change places.
+
+use crate::checksums;
+use crate::ground::{Files, ask, mend, small};
+
+/// Bytes of one edit: the file, what is done, from where, how much, and with what.
+const EDIT_BYTES: usize = 8;
+/// The most edits of one input.
+const EDITS_MAX: usize = 12;
+/// The most bytes that an edit adds.
+const ADDED_MAX: usize = 4096;
+
+/// The first byte says by its highest bit whether checksums of the log are made right, the rest is edits.
+pub fn one(bytes: &[u8]) {
+    let Some((mode, rest)) = bytes.split_first() else { return };
+    let sample = small();
+    let mut files = sample.files.clone();
+    for edit in rest.chunks_exact(EDIT_BYTES).take(EDITS_MAX) {
+        apply(&mut files, edit);
+    }
+    let mended = mode & 0x80 != 0;
+    if mended {
+        for (name, bytes) in &mut files {
+            if name.starts_with("segments/") {
+                checksums::segment(bytes, sample.salt);
+            }
+        }
+    }
+    let asked = ask(&files, sample, mode & 0x80 != 0);
+    let (examined, salvaged) = mend(&files);
+    if mended {
+        return;
+    }
+    let known = |leaves: &crate::ground::Leaves| {
+        leaves.iter().all(|(position, leaf)| sample.leaves.get(position) == Some(leaf))
+    };
+    for leaves in asked.iter().flatten() {
+        assert!(known(leaves), "what shows is what was written");
+    }
+    if let (Some(examined), [_, Some(leaves)]) = (&examined, &asked)
+        && examined.faults.is_empty()
+    {
+        assert!(
+            leaves.len() as u64 >= examined.head.0 || !examined.remarks.is_empty(),
+            "nothing is gone silently"
+        );
+    }
+    if let Some((salvaged, leaves)) = salvaged {
+        let before = salvaged.lost.first().map_or(u64::MAX, |lost| lost.first.0);
+        let unmoved = leaves.iter().filter(|(position, _)| **position < before);
+        assert!(unmoved.clone().all(|(position, leaf)| sample.leaves.get(position) == Some(leaf)));
+    }
+}
+
+fn apply(files: &mut Files, edit: &[u8]) {
+    let names: Vec<String> = files.keys().filter(|name| *name != "LOCK").cloned().collect();
+    let [which, what, low, high, count, more, with, other] = *edit else { return };
+    let Some(name) = names.get(usize::from(which) % names.len().max(1)) else { return };
+    let Some(bytes) = files.get_mut(name) else { return };
+    let from = usize::from(u16::from_le_bytes([low, high])) % (bytes.len() + 1);
+    let to = bytes.len().min(from + usize::from(u16::from_le_bytes([count, more])));
+    match what % 10 {
+        0 => bytes.get_mut(from).into_iter().for_each(|byte| *byte ^= 1 << (with % 8)),
+        1 => bytes.get_mut(from).into_iter().for_each(|byte| *byte = with),
+        2 => bytes[from..to].fill(0),
+        3 => bytes.truncate(from),
+        4 => drop(bytes.drain(from..to)),
+        5 => drop(bytes.splice(from..from, vec![with; (to - from).min(ADDED_MAX)])),
+        6 => drop(files.remove(name)),
+        7 => {
+            let part = bytes[from..to].to_vec();
+            let at = usize::from(other) * 8 % (bytes.len() + 1);
+            bytes.splice(at..at, part).for_each(drop);
+        }
+        8 => {
+            let Some(target) = names.get(usize::from(other) % names.len()) else { return };
+            let copy = bytes.clone();
+            files.insert(target.clone(), copy);
+        }
+        _ => {
+            let Some(bytes) = files.remove(name) else { return };
+            files.insert(format!("segments/{:020}.seg", u16::from_le_bytes([with, other])), bytes);
+        }
+    }
+}
