@@ -5,6 +5,7 @@
 
 mod manifest;
 mod order;
+mod shown;
 mod source;
 mod words;
 mod workspace;
@@ -116,6 +117,21 @@ fn every_command_has_one_spelling() {
     keep(|workspace| {
         let text = |name: &str| workspace.text(name).unwrap_or_default();
         command_complaints(&text(".ci/run"), &text("justfile"), workspace.text("README.md").as_deref())
+    });
+}
+
+#[test]
+fn every_fault_is_shown_by_tests() {
+    keep(|workspace| {
+        let is_there = |file: &str, test: &str| {
+            let file = if file.ends_with(".rs") { format!("/{file}") } else { format!("/{file}.rs") };
+            let mut sources = workspace.crates.iter().flat_map(|room| room.sources());
+            sources.any(|(place, source)| {
+                place.ends_with(&file) && !source::lines_of(&source.words, &["fn", test]).is_empty()
+            })
+        };
+        let page = workspace.text("docs/reliability.md").unwrap_or_default();
+        shown::complaints(&page, is_there)
     });
 }
 
