@@ -124,8 +124,8 @@ fn every_command_has_one_spelling() {
 fn every_fault_is_shown_by_tests() {
     keep(|workspace| {
         let is_there = |file: &str, test: &str| {
-            let file = if file.ends_with(".rs") { format!("/{file}") } else { format!("/{file}.rs") };
-            let mut sources = workspace.crates.iter().flat_map(|room| room.sources());
+            let file = format!("/{file}.rs");
+            let mut sources = workspace.crates.iter().flat_map(workspace::Crate::sources);
             sources.any(|(place, source)| {
                 place.ends_with(&file) && !source::lines_of(&source.words, &["fn", test]).is_empty()
             })
