@@ -69,7 +69,7 @@ pub fn examine(world: &World, mut progress: impl FnMut(Verified)) -> Result<Exam
     let mut found = survey(disk, &mut visit, &mut progress)?;
     let Doctor { mut derived, readers } = visit;
     derived.end(&mut found.faults, &mut found.remarks)?;
-    readers.end(found.store, found.head, &found.lost, &mut found.faults);
+    readers.end(found.store, found.head, &found.lost, &mut found.faults, &mut found.remarks);
     found.faults.append(&mut faults);
     found.remarks.append(&mut remarks);
     strange_names(disk, &mut found.remarks)?;

@@ -107,7 +107,14 @@ impl Readers {
     }
 
     /// Compares what the files say with a log that ends at `head`.
-    pub(super) fn end(self, store: Option<StoreId>, head: Position, lost: &[Lost], faults: &mut Vec<Fault>) {
+    pub(super) fn end(
+        self,
+        store: Option<StoreId>,
+        head: Position,
+        lost: &[Lost],
+        faults: &mut Vec<Fault>,
+        remarks: &mut Vec<Remark>,
+    ) {
         for Tie { file, store: own, position, leaf, remedy } in self.ties {
             let is_lost =
                 |lost: &Lost| position >= lost.first && lost.last.is_none_or(|last| position <= last);
@@ -129,7 +136,13 @@ impl Readers {
                 }
                 _ => continue,
             };
-            faults.push(Fault::of(error, &file, 0, remedy));
+            if remedy == STATE {
+                // After a power cut the log may have lost an end that was never synced, and a state saw it.
+                let text = format!("it is not believed, and the state is folded anew: {error}");
+                remarks.push(Remark { file, text });
+            } else {
+                faults.push(Fault::of(error, &file, 0, remedy));
+            }
         }
     }
 }

@@ -75,6 +75,8 @@ pub(super) struct Survey {
     chain: Chain,
     /// Whether the newest segment ends with what is no frame.
     open_end: bool,
+    /// Whether every slot of the watermark that was written can be read.
+    watermark_holds: bool,
 }
 
 /// Goes through the log of a disk and shows what is whole of it to `visit`. `progress` is called now and then.
@@ -130,13 +132,19 @@ impl Survey {
     /// Reads what tells how far the log was durable. It is rewritten as the store goes on.
     fn read_watermark(&mut self, disk: &dyn Disk) -> Result<()> {
         const REMEDY: &str = "nothing need be done, the next opening for writing writes it anew";
-        let Some(contents) = files::read(disk, WATERMARK, 1 << 16)? else { return Ok(()) };
+        let faults_before = self.faults.len();
+        let Some(contents) = files::read(disk, WATERMARK, 1 << 16)? else {
+            let text = "it is missing, so nothing says how far the log was durable".to_owned();
+            self.remarks.push(Remark { file: WATERMARK.to_owned(), text });
+            return Ok(());
+        };
         self.faults.extend(contents.faults.into_iter().map(|error| Fault::new(error, REMEDY)));
         for (at, error) in self.salt.map(|salt| Watermark::faults(&contents.bytes, salt)).unwrap_or_default()
         {
             self.faults.push(Fault::of(error, WATERMARK, at, REMEDY));
         }
         self.watermark = self.salt.and_then(|salt| Watermark::read(&contents.bytes, salt));
+        self.watermark_holds = self.watermark.is_some() && self.faults.len() == faults_before;
         if self.watermark.is_none() {
             self.remarks.push(Remark {
                 file: WATERMARK.to_owned(),
@@ -315,9 +323,12 @@ impl Survey {
         } else if newest.is_none() {
             let error = Error::damaged("there are no segments", "the first one", "no such file");
             self.faults.push(Fault::new(error.in_file(&name, None), RESTORE));
-            self.lost.push(Lost { first: next, last: None });
-        } else if self.open_end {
-            self.lost.push(Lost { first: next, last: None });
+        }
+        // Only a watermark of a store that was closed in good order says where exactly the log ended. Without any, it
+        // may have been cut right behind a frame.
+        let exact = self.watermark_holds && self.watermark.is_some_and(|mark| mark.clean);
+        if !self.watermark_holds || (!exact && (self.open_end || newest.is_none())) {
+            self.lost.push(Lost { first: self.next(), last: None });
         }
     }
 }

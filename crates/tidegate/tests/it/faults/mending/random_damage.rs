@@ -7,6 +7,9 @@ use crate::faults::stage::Stage;
 
 /// How many seeds are tried, unless `TIDEGATE_DAMAGE_SEEDS` says otherwise.
 const SEEDS: u64 = 400;
+/// Seeds that failed once. With 3021 the newest segment ended right behind a frame and no watermark was left: events
+/// were gone that were not listed. Without a watermark the list ends openly since.
+const FAILED: [u64; 1] = [3021];
 
 /// Repeatable choices.
 struct Choices(u64);
@@ -79,7 +82,7 @@ fn saved_and_lost_are_all_there_was() {
     let (stage, intact) = closed(30);
     let (mut done, mut harmed) = (0, 0);
     let seeds = std::env::var("TIDEGATE_DAMAGE_SEEDS").map_or(SEEDS, |seeds| seeds.parse().unwrap());
-    for seed in 0..seeds {
+    for seed in FAILED.into_iter().chain(0..seeds) {
         let copy = stage.fork();
         let mut choices = Choices(seed);
         for _ in 0..=choices.below(3) {
