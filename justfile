@@ -68,4 +68,5 @@ compare *args:
 # Hands hostile bytes to one group of decoders (log, derived, text, stores, cli) for so many seconds, guided by coverage.
 fuzz target seconds="60":
     command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-    cargo +nightly fuzz run --sanitizer none {{target}} -- -max_total_time={{seconds}} -timeout=10 -rss_limit_mb=2048
+    mkdir -p fuzz/target/found/{{target}}
+    cargo +nightly fuzz run --sanitizer none {{target}} fuzz/target/found/{{target}} fuzz/corpus/{{target}} -- -max_total_time={{seconds}} -timeout=10 -rss_limit_mb=2048

@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 use tidegate::disk::{Disk, MemoryDisk, Mode, SeededRandom, SimulatedClock, World};
 use tidegate::format::{Hash, StoreFile};
+use tidegate::graph::Positions;
 use tidegate::project::{Freshness, Project, Projection, Projector};
 use tidegate::report::{Examined, Salvaged, examine, salvage};
 use tidegate::subscription::cursor::{self, Settings};
 use tidegate::{
     Access, Append, Batch, Cause, Draft, ErrorKind, Event, EventId, Item, Options, Position, Query, Read,
-    Result, Store,
+    Result, Store, View,
 };
 
 /// The name of the sample's cursor.
@@ -27,11 +28,22 @@ pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 /// The leaf of each event, by its position.
 pub(crate) type Leaves = BTreeMap<u64, Hash>;
 
+/// What a store answered.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// The leaf of each event, where all could be read.
+    pub(crate) leaves: Option<Leaves>,
+    /// The positions that answer each question; nothing for one that was answered with an error.
+    pub(crate) answers: Vec<Option<Vec<u64>>>,
+}
+
 /// A store at rest, and what is in it.
 #[derive(Debug)]
 pub(crate) struct Sample {
     pub(crate) files: Files,
     pub(crate) leaves: Leaves,
+    /// What it answers while it is intact.
+    pub(crate) answers: Vec<Option<Vec<u64>>>,
     pub(crate) salt: u64,
     pub(crate) ids: Vec<EventId>,
 }
@@ -131,12 +143,17 @@ fn sample(batches: u64, segment_bytes: u64) -> Sample {
     let events = made.expect("nothing hostile is here yet");
     let files = files(&world);
     let salt = StoreFile::read(&files["STORE"]).expect("it was written just now").salt;
-    Sample {
+    let mut sample = Sample {
+        answers: Vec::new(),
         leaves: events.iter().map(|event| (event.position().0, event.leaf())).collect(),
         ids: events.iter().map(Event::id).collect(),
         files,
         salt,
-    }
+    };
+    let [_, asked] = ask(&sample.files, &sample, false);
+    sample.answers = asked.expect("it opens").answers;
+    assert!(sample.answers.iter().all(Option::is_some), "nothing hostile is here yet");
+    sample
 }
 
 fn batch(number: u64, head: Position) -> Batch {
@@ -157,12 +174,12 @@ fn batch(number: u64, head: Position) -> Batch {
 /// Opens the store in these files for reading, and another copy for writing; where one opens, asks everything and
 /// returns what was read. `lies` says that the index files may say anything behind checksums that hold: then answers may
 /// be wrong, and still there is no panic and no event that is not in the log.
-pub(crate) fn ask(files: &Files, sample: &Sample, lies: bool) -> [Option<Leaves>; 2] {
+pub(crate) fn ask(files: &Files, sample: &Sample, lies: bool) -> [Option<Asked>; 2] {
     [Access::Read, Access::Write].map(|access| {
         let store = opened(Store::open_in(world(files), options(access, 1800)))?;
-        let leaves = questions(&store, sample, lies);
+        let asked = questions(&store, sample, lies);
         let verified = checked(store.verify(|_| ()));
-        if let (Some(verified), Some(leaves)) = (verified, &leaves) {
+        if let (Some(verified), Some(leaves)) = (verified, &asked.leaves) {
             assert!(
                 leaves.len() >= READ_MAX || verified.events == leaves.len() as u64,
                 "what verifies can be read"
@@ -177,7 +194,7 @@ pub(crate) fn ask(files: &Files, sample: &Sample, lies: bool) -> [Option<Leaves>
             }
             checked(store.close());
         }
-        leaves
+        Some(asked)
     })
 }
 
@@ -206,9 +223,9 @@ fn opened(result: Result<Store>) -> Option<Store> {
     }
 }
 
-/// Asks a store everything there is to ask, and returns what a read of all events shows up to the first error.
-fn questions(store: &Store, sample: &Sample, lies: bool) -> Option<Leaves> {
-    let view = checked(store.view())?;
+/// Asks a store everything there is to ask.
+fn questions(store: &Store, sample: &Sample, lies: bool) -> Asked {
+    let Some(view) = checked(store.view()) else { return Asked::default() };
     let mut leaves = Leaves::new();
     let mut whole = true;
     for event in view.read(&Query::ALL, Read::all()).take(READ_MAX) {
@@ -229,34 +246,55 @@ fn questions(store: &Store, sample: &Sample, lies: bool) -> Option<Leaves> {
         Item::new().correlation(sample.ids[0]).into(),
         Query::from(Item::new().tag("none")).or(Item::new().lane(0)),
     ];
+    let mut answers = Vec::new();
     for query in &queries {
         for read in [Read::all(), Read::backwards(), Read::after(Position(5)).limit(3)] {
             let found: Result<Vec<Event>> = view.read(query, read).take(READ_MAX).collect();
+            let found =
+                checked(found).map(|found| found.iter().map(|event| event.position().0).collect::<Vec<_>>());
             let count = checked(view.count(query, read));
-            if let (Some(found), Some(count)) = (checked(found), count) {
+            if let (Some(found), Some(count)) = (&found, count) {
                 let same = found.len() as u64 == count || found.len() >= READ_MAX;
                 assert!(same || lies, "{query}: as many as counted");
             }
+            answers.push(found);
         }
         checked(view.stats(query, Read::all(), 3));
     }
     checked(view.scopes());
-    for id in sample.ids.iter().take(4) {
-        checked(view.find(*id));
+    for id in &sample.ids {
+        answers.push(
+            checked(view.find(*id)).map(|event| event.iter().map(|event| event.position().0).collect()),
+        );
     }
-    checked(view.version(&("scope", "entity-1").into()));
-    let graph = view.graph();
+    for entity in ["entity-0", "entity-1", "both", "none"] {
+        answers.push(checked(view.version(&("scope", entity).into())).map(|version| vec![version.0]));
+    }
     let (first, last) = (Position(1), view.head());
     if last.0 > 1 && last.0 < READ_MAX as u64 {
-        checked(graph.ancestors(&[last]).and_then(Iterator::collect::<Result<Vec<_>>>));
-        checked(graph.descendants(&[first]).and_then(Iterator::collect::<Result<Vec<_>>>));
-        checked(graph.is_ancestor(first, last));
-        checked(graph.path(first, last));
-        checked(graph.common_causes(&[Position(last.0 - 1), last]));
-        checked(graph.critical_path(last));
-        checked(graph.level(last));
+        graph_questions(&view, first, last, &mut answers);
     }
-    whole.then_some(leaves)
+    Asked { leaves: whole.then_some(leaves), answers }
+}
+
+fn graph_questions(view: &View, first: Position, last: Position, answers: &mut Vec<Option<Vec<u64>>>) {
+    let graph = view.graph();
+    let all = |found: Result<Positions>| {
+        let found = found.and_then(Iterator::collect::<Result<Vec<Position>>>);
+        checked(found).map(|found| found.iter().map(|position| position.0).collect())
+    };
+    let listed = |found: Result<Vec<Position>>| {
+        checked(found).map(|found| found.iter().map(|position| position.0).collect())
+    };
+    answers.push(all(graph.ancestors(&[last])));
+    answers.push(all(graph.descendants(&[first])));
+    answers.push(all(graph.causes(last)));
+    answers.push(all(graph.effects(first)));
+    answers.push(checked(graph.is_ancestor(first, last)).map(|is| vec![u64::from(is)]));
+    answers.push(checked(graph.level(last)).map(|level| vec![u64::from(level)]));
+    answers.push(listed(graph.common_causes(&[Position(last.0 - 1), last])));
+    checked(graph.path(first, last));
+    checked(graph.critical_path(last));
 }
 
 /// Reads the sample's cursor and goes on with it.

@@ -1,7 +1,7 @@
 //! Whole stores with edits: bits, blocks, lengths, files that go, come twice or change places.
 
 use crate::checksums;
-use crate::ground::{Files, ask, mend, small};
+use crate::ground::{Asked, Files, Leaves, ask, mend, small};
 
 /// Bytes of one edit: the file, what is done, from where, how much, and with what.
 const EDIT_BYTES: usize = 8;
@@ -31,13 +31,12 @@ pub fn one(bytes: &[u8]) {
     if mended {
         return;
     }
-    let known = |leaves: &crate::ground::Leaves| {
-        leaves.iter().all(|(position, leaf)| sample.leaves.get(position) == Some(leaf))
-    };
-    for leaves in asked.iter().flatten() {
+    let known =
+        |leaves: &Leaves| leaves.iter().all(|(position, leaf)| sample.leaves.get(position) == Some(leaf));
+    for leaves in asked.iter().flatten().filter_map(|asked| asked.leaves.as_ref()) {
         assert!(known(leaves), "what shows is what was written");
     }
-    if let (Some(examined), [_, Some(leaves)]) = (&examined, &asked)
+    if let (Some(examined), [_, Some(Asked { leaves: Some(leaves), .. })]) = (&examined, &asked)
         && examined.faults.is_empty()
     {
         assert!(
