@@ -335,7 +335,8 @@ impl Flow {
     fn advance(&mut self) {
         let reached = &mut self.reached;
         let open = self.taken.range(reached.position.next()..).next();
-        let position = open.map_or(self.looked, |(position, _)| position.before());
+        // A parked event that is tried again may be taken before what lies in front of it was looked at.
+        let position = open.map_or(self.looked, |(position, _)| position.before().min(self.looked));
         if position > reached.position {
             reached.position = position;
             reached.settled = reached.settled.split_off(&position.next());

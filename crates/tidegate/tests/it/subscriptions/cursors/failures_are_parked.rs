@@ -109,3 +109,31 @@ fn a_long_reason_is_cut() {
     next(&cursor).fail("ä".repeat(10_000)).unwrap();
     assert_eq!(cursor.parked()[0].reason, "ä".repeat(512));
 }
+
+/// An event that is tried again after a restart is taken first, however far back the cursor is. With more events in
+/// front of it than the cursor takes in at a time, it passed over those it had not looked at, and never delivered
+/// them. Its position goes no further than what it has looked at.
+#[test]
+fn what_is_retried_does_not_hide_what_comes_before_it() {
+    let (mut stage, store) = stage(5);
+    let cursor = store.cursor("skips", Query::ALL, Settings { attempts: 1, ..strict() }).unwrap();
+    let out = [next(&cursor), next(&cursor), next(&cursor), next(&cursor)];
+    let [first, second, third, fourth] = out;
+    fourth.fail("no").unwrap();
+    cursor.retry(Position(4)).unwrap();
+    drop((first, second, third, cursor, store));
+    stage.restart();
+    let store = stage.open();
+    let narrow = Settings { window: 2, ..strict() };
+    let cursor = store.cursor("skips", Query::ALL, narrow).unwrap();
+    let mut found: Vec<u64> = std::iter::from_fn(|| {
+        let delivery = cursor.next_now().unwrap()?;
+        let position = at(&delivery);
+        delivery.ack().unwrap();
+        Some(position)
+    })
+    .collect();
+    found.sort_unstable();
+    assert_eq!(found, [1, 2, 3, 4, 5]);
+    assert_eq!((cursor.position(), cursor.lag().unwrap()), (Position(5), 0));
+}
