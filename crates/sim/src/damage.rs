@@ -78,8 +78,12 @@ impl Harm {
 pub(crate) fn derived(ground: &Ground, model: &mut Model, dice: &mut Dice) -> Result<bool, Failure> {
     let rest = ground.disk.at_rest();
     let mut names = rest.names();
-    let is_derived = |name: &String| {
-        name == "WATERMARK" || ["index/", "projections/", "cursors/"].iter().any(|at| name.starts_with(at))
+    // Harm that puts back a whole older place is nothing a reader could notice: at most one is done at a time, and
+    // none with what lies beside a place.
+    let may_harm = model.progress.values().all(|progress| !progress.damaged);
+    let is_derived = |name: &String| match name.strip_prefix("cursors/") {
+        Some(reader) => may_harm && model.progress.contains_key(reader),
+        None => name == "WATERMARK" || name.starts_with("index/") || name.starts_with("projections/"),
     };
     names.retain(is_derived);
     if names.is_empty() {

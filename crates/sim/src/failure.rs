@@ -8,24 +8,29 @@ use tidegate::{Error, ErrorKind};
 #[derive(Debug)]
 pub struct Failure {
     what: String,
-    /// Whether it is no more than the disk's own error, told as such.
-    disk: bool,
+    /// The error it is no more than.
+    error: Option<ErrorKind>,
 }
 
 impl Failure {
     /// A broken promise, in words.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), disk: false }
+        Self { what: what.into(), error: None }
     }
 
     /// An error that nobody expected, unless the disk was planned to fail.
     pub(crate) fn of(what: &str, error: &Error) -> Self {
-        Self { what: format!("{what}: {error}"), disk: error.kind() == ErrorKind::Io }
+        Self { what: format!("{what}: {error}"), error: Some(error.kind()) }
     }
 
-    /// Whether it is the disk's own error, which is as it should be where the disk was planned to fail.
+    /// Whether it is the disk's own error, which is as it should be where reading was planned to fail.
     pub(crate) fn is_of_disk(&self) -> bool {
-        self.disk
+        self.error == Some(ErrorKind::Io)
+    }
+
+    /// Whether it is the error of a writer that has ended, as it should where the disk was planned to fail.
+    pub(crate) fn is_of_writer(&self) -> bool {
+        self.error == Some(ErrorKind::Ended)
     }
 
     /// The same, and where in the run it was noticed.

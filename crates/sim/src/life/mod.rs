@@ -135,10 +135,13 @@ impl<'a> Life<'a> {
         Ok(Some(life))
     }
 
-    /// Takes the disk's own error, where it may fail, for the end of the life.
+    /// Takes an error that the disk may cause for the end of the life.
     fn forgive(&mut self, lived: Result<(), Failure>) -> Result<(), Failure> {
         match lived {
-            Err(failure) if failure.is_of_disk() && (self.script.reads_fail || self.ground.disk.ended()) => {
+            Err(failure)
+                if failure.is_of_disk() && (self.script.reads_fail || self.ground.disk.ended())
+                    || failure.is_of_writer() && self.script.faults =>
+            {
                 self.stopped = true;
                 Ok(())
             }
