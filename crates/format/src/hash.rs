@@ -99,3 +99,23 @@ pub fn parts(domain: &[u8], parts: &[&[u8]]) -> Hash {
 pub fn crc(crc: u32, bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(crc, bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_read_from_their_digits_and_from_nothing_else() {
+        let hash = sha256(b"a hash");
+        let digits = hash.to_string();
+        assert_eq!(digits.parse::<Hash>().unwrap(), hash);
+        assert_eq!(digits.to_uppercase().parse::<Hash>().unwrap(), hash);
+        for wrong in [String::new(), digits[1..].to_owned(), digits[2..].to_owned(), format!("{digits}0")] {
+            assert!(wrong.parse::<Hash>().is_err(), "{wrong:?}");
+        }
+        for wrong in ["g", "+", " ", "é"] {
+            let wrong = format!("{wrong}{}", &digits[wrong.len()..]);
+            assert!(wrong.parse::<Hash>().is_err(), "{wrong:?}");
+        }
+    }
+}
