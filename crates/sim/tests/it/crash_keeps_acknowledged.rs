@@ -20,7 +20,9 @@ const APPENDERS_SEEDS: [u64; 8] = [0, 2, 43, 75, 189, 413, 730, 11265];
 ///
 /// * 2188, 4980: an error of reading over an unfinished creation was told as damage.
 /// * 1000978: a parked event that was tried again after a restart let its cursor pass over events in front of it.
-const SOAK_SEEDS: [u64; 3] = [2188, 4980, 1_000_978];
+/// * 2322364, 2323769: a recovered copy was taken for what an earlier clean close had left, and its name was never
+///   made durable.
+const SOAK_SEEDS: [u64; 5] = [2188, 4980, 1_000_978, 2_322_364, 2_323_769];
 
 /// Further histories of everybody that every run goes through, beside some fresh ones.
 const FIXED: Range<u64> = 1000..2500;

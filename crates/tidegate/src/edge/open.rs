@@ -264,9 +264,12 @@ impl Opening<'_> {
         }
         self.report.dropped_bytes = length - segment.tail().0;
         self.report.dropped_because = fault.map(|fault| fault.error);
+        // A copy that a later opening made may be as long; whether its name is durable nobody knows then.
         let durable = self.watermark.is_some_and(|mark| {
-            let place = (mark.segment, mark.tail, mark.durable);
-            mark.clean && place == (segment.first(), Offset(length), last) && segment.tail() == Offset(length)
+            let place = (mark.segment, mark.tail, mark.durable, mark.epoch);
+            mark.clean
+                && place == (segment.first(), Offset(length), last, epoch)
+                && segment.tail() == Offset(length)
         });
         self.report.clean = durable;
         Ok(Tail { segment, epoch, durable })
