@@ -51,6 +51,8 @@ impl Harm {
                 let half = length / 2;
                 rest.swap(&name, dice.below(half - 16), half, 16)?;
             }
+            // A reader's place that is put away and put back later is whole and older, which nothing could notice.
+            Self::Exchange | Self::Replace if is_place(&name) != is_place(&other) => rest.remove(&name)?,
             Self::Exchange => {
                 let (one, two) = (rest.read(&name)?, rest.read(&other)?);
                 rest.write(&name, &two)?;
@@ -58,6 +60,8 @@ impl Harm {
                 return Ok(vec![name, other]);
             }
             Self::Replace => rest.copy(&other, &name)?,
+            // Beside a store that is not durable yet it would be a stranger's file, and the directory no store's.
+            Self::Double if !name.contains('/') => return Ok(Vec::new()),
             Self::Double => {
                 let digits = name.find(|byte: char| byte.is_ascii_digit());
                 let beside = match digits {
@@ -71,6 +75,10 @@ impl Harm {
         }
         Ok(vec![name])
     }
+}
+
+fn is_place(name: &str) -> bool {
+    name.starts_with("cursors/")
 }
 
 /// Damages one of the files that can be made anew, or one that holds a reader's place, and says whether there was
