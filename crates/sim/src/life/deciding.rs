@@ -44,12 +44,13 @@ impl Life<'_> {
         };
         let (mine, theirs) = (attempt(), attempt());
         let rivals = self.others.chance(2, 3);
-        let (store, defect) = (&self.store, self.script.defect);
-        let (mut asked, mut rival) = (0, None);
+        let (store, defect, disk) = (&self.store, self.script.defect, &self.ground.disk);
+        let (mut asked, mut rival, mut is_over) = (0, None, false);
         let decided = seat(store, &mine, defect, || {
             asked += 1;
             if rivals && asked == 1 {
                 rival = Some(seat(store, &theirs, defect, || ()));
+                is_over = disk.ended();
             }
         });
         self.poll_tickets()?;
@@ -57,8 +58,8 @@ impl Life<'_> {
         ensure(!moved || asked > 1 || decided.is_err() || defect != Defect::None, || {
             "what a decision read has moved, and it was not asked again".to_owned()
         })?;
-        let is_end = |error: &Error| !matches!(error.kind(), ErrorKind::Full | ErrorKind::Refused);
-        let was_last = matches!(&rival, Some(Err(error)) if is_end(error)) && decided.is_err();
+        let has_ended = |error: &Error| is_over || error.kind() == ErrorKind::Ended;
+        let was_last = matches!(&rival, Some(Err(error)) if has_ended(error)) && decided.is_err();
         if let Some(rival) = rival {
             self.settle_seat(theirs, rival)?;
         }
