@@ -70,3 +70,8 @@ fuzz target seconds="60":
     command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
     mkdir -p fuzz/target/found/{{target}}
     cargo +nightly fuzz run --sanitizer none {{target}} fuzz/target/found/{{target}} fuzz/corpus/{{target}} -- -max_total_time={{seconds}} -timeout=10 -rss_limit_mb=2048
+
+# Changes the code of a crate in one place at a time and looks whether a test notices.
+mutants crate="tidegate-format" *args:
+    command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants
+    cargo mutants -p {{crate}} --output target {{args}}
