@@ -112,6 +112,58 @@ impl Bitmap {
     }
 }
 
+/// Words that are looked through for a set bit that is near, before the counts are asked.
+const NEAR_WORDS: usize = 16;
+
+/// What a look nearby for an event finds.
+pub(super) enum Near {
+    Event(u32),
+    /// There is none on this side.
+    None,
+    /// There is none nearby.
+    Far,
+}
+
+impl Bitmap {
+    /// The first event from `event` on.
+    pub(super) fn next_from(&self, event: u32) -> Near {
+        let bit = event.saturating_sub(self.base) as usize;
+        let first = bit / 64;
+        let mut mask = u64::MAX << (bit % 64);
+        for at in first..(first + NEAR_WORDS).min(self.words) {
+            let word = self.word(at) & mask;
+            if word != 0 {
+                return self.near(at * 64 + word.trailing_zeros() as usize);
+            }
+            mask = u64::MAX;
+        }
+        if first + NEAR_WORDS >= self.words { Near::None } else { Near::Far }
+    }
+
+    /// The last event before `event`.
+    pub(super) fn last_before(&self, event: u32) -> Near {
+        let Some(bit) = event.checked_sub(self.base).filter(|bit| *bit > 0) else { return Near::None };
+        let last = (bit as usize - 1) / 64;
+        if last >= self.words {
+            return Near::Far;
+        }
+        let mut mask = u64::MAX >> (63 - (bit - 1) % 64);
+        for at in (last.saturating_sub(NEAR_WORDS - 1)..=last).rev() {
+            let word = self.word(at) & mask;
+            if word != 0 {
+                return self.near(at * 64 + 63 - word.leading_zeros() as usize);
+            }
+            mask = u64::MAX;
+        }
+        if last < NEAR_WORDS { Near::None } else { Near::Far }
+    }
+
+    fn near(&self, bit: usize) -> Near {
+        let event = u32::try_from(bit).ok().and_then(|bit| self.base.checked_add(bit));
+        event.map_or(Near::None, Near::Event)
+    }
+}
+
 /// A walk over set bits.
 pub(super) struct SetBits<'a> {
     bits: &'a Bitmap,

@@ -22,7 +22,7 @@ use std::ops::Range;
 use tidegate_disk::Block;
 use tidegate_format::Result;
 
-use super::bitmap::{self, Bitmap};
+use super::bitmap::{self, Bitmap, Near};
 use super::deltas::{self, Deltas, RUN};
 use super::number::malformed;
 
@@ -132,12 +132,32 @@ impl Postings {
 
     /// The first of them that is not before `event`.
     pub fn next_from(&self, event: u32) -> Option<u32> {
-        self.get(self.rank(event))
+        match &self.form {
+            Form::Bitmap(bits) => match bits.next_from(event) {
+                Near::Far => self.get(self.rank(event)),
+                near => self.nearby(&near),
+            },
+            _ => self.get(self.rank(event)),
+        }
     }
 
     /// The last of them that comes before `event`.
     pub fn last_before(&self, event: u32) -> Option<u32> {
-        self.get(self.rank(event).checked_sub(1)?)
+        match &self.form {
+            Form::Bitmap(bits) => match bits.last_before(event) {
+                Near::Far => self.get(self.rank(event).checked_sub(1)?),
+                near => self.nearby(&near),
+            },
+            _ => self.get(self.rank(event).checked_sub(1)?),
+        }
+    }
+
+    fn nearby(&self, near: &Near) -> Option<u32> {
+        match near {
+            // keeps P1
+            Near::Event(event) if *event < self.limit => Some(*event),
+            _ => None,
+        }
     }
 
     /// All of them, from either end.

@@ -261,6 +261,26 @@ fn compare_postings(postings: &Postings, events: &BTreeSet<u32>, limit: u32) {
     }
 }
 
+/// Bits are looked through nearby, and found by their counts where gaps are wide.
+#[test]
+fn wide_gaps_in_a_bitmap() {
+    let blocks = [0..3000, 3001..3002, 8000..11_000, 11_900..12_000, 40_000..46_000u32];
+    let events: BTreeSet<u32> = blocks.into_iter().flatten().collect();
+    let plain: Vec<u32> = events.iter().copied().collect();
+    let mut bytes = Vec::new();
+    let form = postings::write(&plain, &mut bytes);
+    let (length, limit) = (bytes.len(), 50_000);
+    let block = Block::from(bytes);
+    let list = Postings::read(&block, 0..length, plain.len() as u32, form, limit).unwrap();
+    assert!(length < plain.len(), "these events are shorter as bits");
+    compare_postings(&list, &events, limit);
+    for event in 0..limit {
+        let rank = plain.partition_point(|found| *found < event);
+        assert_eq!(list.next_from(event), plain.get(rank).copied());
+        assert_eq!(list.last_before(event), rank.checked_sub(1).map(|rank| plain[rank]));
+    }
+}
+
 fn exercise_postings(postings: &Postings, limit: u32) {
     assert!(postings.events().chain(postings.events().rev()).all(|event| event < limit));
     for event in [0, 1, limit / 2, limit] {

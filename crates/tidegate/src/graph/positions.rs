@@ -87,7 +87,7 @@ impl Filter {
 
     pub(super) fn selects(&mut self, event: Position, ground: &mut Ground, backwards: bool) -> Result<bool> {
         let (at, event) = ground.place(event)?;
-        let set = match &self.segment {
+        let set = match &mut self.segment {
             Some((known, set)) if *known == at => set,
             _ => {
                 let Some((segment, _)) = ground.segment(at) else { return Ok(false) };
@@ -97,7 +97,7 @@ impl Filter {
                     plan => plan.insert(ground.view().plan(&self.query)?),
                 };
                 let set = plan.set(segment)?;
-                &self.segment.insert((at, set)).1
+                &mut self.segment.insert((at, set)).1
             }
         };
         if self.gap.contains(&event) {

@@ -113,8 +113,8 @@ impl From<Item> for Selection {
 fn mark_query(query: &Query, ground: &Ground, marks: &mut Marks) -> Result<()> {
     let plan = ground.view().plan(query)?;
     for (segment, from, to) in ground.view().parts(&plan, &Read::all()) {
-        let set = plan.set(segment)?;
-        let next = |event: u32| set.next_from(event).filter(|event| *event < to);
+        let mut set = plan.set(segment)?;
+        let mut next = |event: u32| set.next_from(event).filter(|event| *event < to);
         let mut found = next(from);
         while let Some(event) = found {
             marks.insert(segment.first().plus(u64::from(event)));

@@ -62,7 +62,7 @@ impl Events {
                 self.at = at;
             }
             let Some((segment, count)) = self.view.segment(self.at) else { return Ok(None) };
-            let set = if let Some(set) = &self.set {
+            let set = if let Some(set) = &mut self.set {
                 set
             } else {
                 (self.from, self.to) = self.read.within(segment.first(), count);

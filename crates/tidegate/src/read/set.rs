@@ -1,7 +1,8 @@
 //! Sets of events of one segment: what a query selects there, walked in order either way.
 //!
 //! A set says its next event from a point on, and its last before one; unions take the nearest of their
-//! parts, intersections leap from part to part until all agree. Nothing is collected.
+//! parts, intersections leap from part to part until all agree. Nothing is collected. A union remembers what each of
+//! its parts said, so that a walk asks only the part that it took the last event from.
 
 use tidegate_segment::Postings;
 
@@ -12,8 +13,23 @@ pub(crate) enum Set {
     All,
     One(u32),
     List(Postings),
-    Any(Vec<Set>),
+    Any(Vec<Part>),
     Every(Vec<Set>),
+}
+
+/// A part of a union, and its last answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    set: Set,
+    next: Option<Answer>,
+    last: Option<Answer>,
+}
+
+/// What was found from a point on, or up to it.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    asked: u32,
+    found: Option<u32>,
 }
 
 impl Set {
@@ -25,7 +41,7 @@ impl Set {
         match sets.len() {
             0 => Self::None,
             1 => sets.swap_remove(0),
-            _ => Self::Any(sets),
+            _ => Self::Any(sets.into_iter().map(|set| Part { set, next: None, last: None }).collect()),
         }
     }
 
@@ -42,53 +58,75 @@ impl Set {
     }
 
     /// The first event from `event` on.
-    pub(crate) fn next_from(&self, event: u32) -> Option<u32> {
+    pub(crate) fn next_from(&mut self, event: u32) -> Option<u32> {
         match self {
             Self::None => None,
             Self::All => Some(event),
             Self::One(one) => (*one >= event).then_some(*one),
             Self::List(postings) => postings.next_from(event),
-            Self::Any(sets) => sets.iter().filter_map(|set| set.next_from(event)).min(),
+            Self::Any(parts) => parts.iter_mut().filter_map(|part| part.next_from(event)).min(),
             Self::Every(sets) => leap(sets, event, Self::next_from),
         }
     }
 
     /// The last event up to `event`, itself included.
-    pub(crate) fn last_up_to(&self, event: u32) -> Option<u32> {
+    pub(crate) fn last_up_to(&mut self, event: u32) -> Option<u32> {
         match self {
             Self::None => None,
             Self::All => Some(event),
             Self::One(one) => (*one <= event).then_some(*one),
             Self::List(postings) => postings.last_before(event.saturating_add(1)),
-            Self::Any(sets) => sets.iter().filter_map(|set| set.last_up_to(event)).max(),
+            Self::Any(parts) => parts.iter_mut().filter_map(|part| part.last_up_to(event)).max(),
             Self::Every(sets) => leap(sets, event, Self::last_up_to),
         }
     }
 
     /// How many events from `from` up to but without `to`.
-    pub(crate) fn count(&self, from: u32, to: u32) -> u64 {
+    pub(crate) fn count(&mut self, from: u32, to: u32) -> u64 {
         match self {
             Self::All => u64::from(to.saturating_sub(from)),
             Self::List(postings) => u64::from(postings.rank(to).saturating_sub(postings.rank(from))),
             _ => {
-                let next = |event: u32| self.next_from(event).filter(|event| *event < to);
+                let mut next = |event: u32| self.next_from(event).filter(|event| *event < to);
                 std::iter::successors(next(from), |event| next(event + 1)).count() as u64
             }
         }
     }
 }
 
-/// The nearest event that all sets have, seen from `event` in the direction of `step`.
-fn leap(sets: &[Set], event: u32, step: impl Fn(&Set, u32) -> Option<u32>) -> Option<u32> {
-    let mut candidate = event;
-    let mut agreed = 0;
-    for set in sets.iter().cycle() {
-        let found = step(set, candidate)?;
-        agreed = if found == candidate { agreed + 1 } else { 1 };
-        candidate = found;
-        if agreed == sets.len() {
-            return Some(candidate);
+impl Part {
+    fn next_from(&mut self, event: u32) -> Option<u32> {
+        match self.next {
+            Some(Answer { asked, found }) if asked <= event && found.is_none_or(|found| event <= found) => found,
+            _ => {
+                let found = self.set.next_from(event);
+                self.next = Some(Answer { asked: event, found });
+                found
+            }
         }
     }
-    None
+
+    fn last_up_to(&mut self, event: u32) -> Option<u32> {
+        match self.last {
+            Some(Answer { asked, found }) if event <= asked && found.is_none_or(|found| found <= event) => found,
+            _ => {
+                let found = self.set.last_up_to(event);
+                self.last = Some(Answer { asked: event, found });
+                found
+            }
+        }
+    }
+}
+
+/// The nearest event that all sets have, seen from `event` in the direction of `step`.
+fn leap(sets: &mut [Set], event: u32, step: impl Fn(&mut Set, u32) -> Option<u32>) -> Option<u32> {
+    let mut candidate = event;
+    let (mut at, mut agreed) = (0, 0);
+    while agreed < sets.len() {
+        let found = step(&mut sets[at], candidate)?;
+        agreed = if found == candidate { agreed + 1 } else { 1 };
+        candidate = found;
+        at = (at + 1) % sets.len();
+    }
+    (!sets.is_empty()).then_some(candidate)
 }

@@ -63,7 +63,7 @@ impl View {
             if from >= to {
                 continue;
             }
-            let part = Part { set: plan.set(segment)?, from, to };
+            let mut part = Part { set: plan.set(segment)?, from, to };
             stats.events += part.set.count(from, to);
             part.add_texts(segment, Field::Kind, &mut kinds)?;
             part.add_texts(segment, Field::Scope, &mut scopes)?;
@@ -97,7 +97,7 @@ impl Part {
     }
 
     fn add<N: Eq + Hash>(&self, name: N, postings: Postings, counts: &mut HashMap<N, u64>) {
-        let both = Set::every(vec![Set::List(postings), self.set.clone()]);
+        let mut both = Set::every(vec![Set::List(postings), self.set.clone()]);
         match both.count(self.from, self.to) {
             0 => {}
             count => *counts.entry(name).or_default() += count,
