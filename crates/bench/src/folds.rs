@@ -1,10 +1,11 @@
 //! Rows of projections: folding the history, and reading on after it has grown a little.
 
 use std::hint::black_box;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Freshness, Project, Projection, Projector};
-use tidegate::{Append, Event, Position, Query, Read, Result};
+use tidegate::{Append, Event, Options, Query, Read, Result, Store};
 
 use crate::Failure;
 use crate::history::History;
@@ -83,42 +84,82 @@ impl Total {
 }
 
 /// All rows of projections that are asked for. They come after those of reading, for the log grows here.
-pub(crate) fn rows(settings: &Settings, history: &History) -> std::result::Result<Vec<Row>, Failure> {
-    const NAMES: [&str; 3] =
-        ["fold, of events", "fold, of typed values", "fold, second read after 10 more events, median"];
+pub(crate) fn rows(
+    settings: &Settings,
+    history: &History,
+    place: &Path,
+) -> std::result::Result<Vec<Row>, Failure> {
+    const NAMES: [&str; 4] = [
+        "fold, of events",
+        "fold, of typed values",
+        "fold, of one stream of 100000",
+        "fold, second read after 10 more events, median",
+    ];
     let mut rows = Vec::new();
     if !NAMES.iter().any(|name| settings.wants(name)) {
         return Ok(rows);
     }
     eprintln!("folds");
-    let view = history.store.view()?;
-    let events = view.head().0 as f64;
-    let scan = || {
-        let (time, bytes) = seconds(|| {
-            view.read(&Query::ALL, Read::all())
-                .try_fold(0, |bytes, event| Ok::<_, Failure>(bytes + event?.payload().len()))
-        });
-        black_box(bytes?);
-        Ok(events / time)
-    };
-    let pairs = in_rounds(settings.rounds, scan, || fold::<Bytes>(history))?;
+    let scan = || scan(&history.store, &Query::ALL);
+    let pairs = in_rounds(settings.rounds, scan, || fold::<Bytes>(&history.store, unsaved()))?;
     rows.push(Row::of_speeds(NAMES[0], "events/s", &pairs, Aim::Ratio(0.5)));
-    let pairs = in_rounds(settings.rounds, scan, || fold::<Total>(history))?;
+    let pairs = in_rounds(settings.rounds, scan, || fold::<Total>(&history.store, unsaved()))?;
     rows.push(Row::of_speeds(NAMES[1], "events/s", &pairs, Aim::Told));
-    rows.push(Row::alone(NAMES[2], "us", second_reads(settings, history)? * 1e6, Aim::Below(50.0)));
+    if settings.wants(NAMES[2]) {
+        rows.push(one_stream(NAMES[2], settings, place)?);
+    }
+    let second = second_reads(settings, history)? * 1e6;
+    rows.push(Row::alone(NAMES[3], "us", second, Aim::Below(50.0)));
     rows.retain(|row| settings.wants(&row.name));
     Ok(rows)
 }
 
-/// The speed of one fold of the whole history.
-fn fold<P: Projection>(history: &History) -> std::result::Result<f64, Failure> {
-    let projector = Projector::<P>::open(&history.store, unsaved())?;
-    let (time, reading) = seconds(|| projector.read(Freshness::AtHead));
-    let position = reading?.position();
-    if position < Position(history.events) {
-        return Err(format!("the fold ends at position {position}").into());
+/// Half of the events of a store are in one stream; the others are in streams of their own.
+fn one_stream(name: &str, settings: &Settings, place: &Path) -> std::result::Result<Row, Failure> {
+    const EVENTS: u64 = 100_000;
+    const STREAM: (&str, &str) = ("bank", "the long one");
+    let directory = tempfile::tempdir_in(place)?;
+    let store = Store::open(directory.path(), Options::default())?;
+    for first in (0..EVENTS).step_by(500) {
+        let pairs = (first..first + 500).flat_map(|number| {
+            let mut long = draft(Sample::new(number, settings.entities));
+            long.coordinate = STREAM.into();
+            [long, draft(Sample::new(EVENTS + number, settings.entities))]
+        });
+        store.append(pairs.collect::<Vec<_>>(), Append::buffered())?;
     }
-    Ok(position.0 as f64 / time)
+    store.close()?;
+    drop(store);
+    let store = Store::open(directory.path(), Options::default())?;
+    let project = || Project { stream: Some(STREAM.into()), ..unsaved() };
+    let scan = || scan(&store, &Query::stream(STREAM));
+    let pairs = in_rounds(settings.rounds, scan, || fold::<Bytes>(&store, project()))?;
+    Ok(Row::of_speeds(name, "events/s", &pairs, Aim::Ratio(0.5)))
+}
+
+/// The speed of a plain scan.
+fn scan(store: &Store, query: &Query) -> std::result::Result<f64, Failure> {
+    let view = store.view()?;
+    let (time, counted) = seconds(|| {
+        view.read(query, Read::all()).try_fold((0, 0), |(events, bytes), event| {
+            Ok::<_, Failure>((events + 1, bytes + event?.payload().len()))
+        })
+    });
+    let (events, bytes) = counted?;
+    black_box(bytes);
+    Ok(f64::from(events) / time)
+}
+
+/// The speed of one fold of all that the projection is about.
+fn fold<P: Projection>(store: &Store, project: Project) -> std::result::Result<f64, Failure> {
+    let projector = Projector::<P>::open(store, project.clone())?;
+    let (time, reading) = seconds(|| projector.read(Freshness::AtHead));
+    let head = store.view()?.head();
+    if reading?.position() != head {
+        return Err(format!("the fold does not end at position {head}").into());
+    }
+    let events = store.view()?.count(&project.stream.map_or(Query::ALL, Query::stream), Read::all())?;
+    Ok(events as f64 / time)
 }
 
 /// The median time of a read after ten more events.

@@ -3,7 +3,7 @@
 //! Every row that compares does so in rounds that alternate between the two, and reports the medians and
 //! their ratio: speeds differ from machine to machine and from minute to minute, ratios within a run hold.
 //! Reading order: `floor` (what the store is measured against), `appends`, `reads`,
-//! `decisions`, `folds`, `deliveries`, `graph`.
+//! `decisions`, `folds`, `deliveries`, `reactions`, `graph`.
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
 
 mod settings;
@@ -17,6 +17,7 @@ mod reads;
 mod decisions;
 mod folds;
 mod deliveries;
+mod reactions;
 mod allocations;
 mod graph;
 mod table;
@@ -50,9 +51,10 @@ fn run(settings: &Settings) -> Result<(), Failure> {
         rows.extend(reads::rows(&settings, &history)?);
         rows.extend(allocations::of_reads(&settings, &history)?);
         rows.extend(decisions::rows(&settings, &history)?);
-        rows.extend(folds::rows(&settings, &history)?);
+        rows.extend(folds::rows(&settings, &history, place.path())?);
     }
     rows.extend(deliveries::rows(&settings, place.path())?);
+    rows.extend(reactions::rows(&settings, place.path())?);
     rows.extend(graph::rows(&settings, place.path())?);
     table::print(&settings, &rows)?;
     Ok(())
