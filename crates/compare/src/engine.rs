@@ -84,6 +84,12 @@ pub trait Engine: Send + Sync {
         Err("this engine has no conditions over tags".into())
     }
 
+    /// The state that the engine's own projections make of one stream, as new as the log: how many events it has
+    /// taken in. Asked again, the engine may go on from what it knows.
+    fn fold(&self, _scope: &str, _entity: &str) -> Result<u64> {
+        Err("this engine has no projections".into())
+    }
+
     /// Ends in good order.
     fn close(self: Box<Self>) -> Result;
 }
@@ -108,6 +114,8 @@ pub enum Skill {
     Tags,
     /// It decides over a tag.
     Decides,
+    /// It keeps states folded from events up to date.
+    Folds,
 }
 
 /// What an engine is and what it can do.

@@ -59,7 +59,7 @@ const fn memory(key: &'static str, title: &'static str) -> Row {
 }
 
 /// All tables, in the order they are shown.
-pub const TABLES: [Table; 5] = [
+pub const TABLES: [Table; 6] = [
     Table {
         title: "Appends, events a second",
         rows: &[
@@ -120,6 +120,14 @@ pub const TABLES: [Table; 5] = [
                 better: Better::Neither,
                 ..rate("decide.conflicts", "conflicts a decision, over the same tags")
             },
+        ],
+    },
+    Table {
+        title: "A projection of one stream of 100,000 events",
+        rows: &[
+            rate("fold.first", "first read, events a second"),
+            time("fold.same", "read again, nothing new"),
+            time("fold.ten", "read again, ten more events"),
         ],
     },
 ];

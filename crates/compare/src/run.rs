@@ -100,9 +100,10 @@ pub fn compare(programs: &[Program], plan: &Plan) -> Result<Vec<Finding>> {
     for phase in &plan.phases {
         match phase {
             Phase::Append | Phase::Read => slices(*phase, guests.iter_mut().collect(), plan),
-            Phase::Decide => {
-                let deciding = guests.iter_mut().filter(|guest| guest.finding.about.has(Skill::Decides));
-                slices(Phase::Decide, deciding.collect(), plan);
+            Phase::Decide | Phase::Fold => {
+                let skill = if *phase == Phase::Fold { Skill::Folds } else { Skill::Decides };
+                let skilled = guests.iter_mut().filter(|guest| guest.finding.about.has(skill));
+                slices(*phase, skilled.collect(), plan);
             }
             Phase::Load | Phase::OpenKilled => guests.iter_mut().for_each(|guest| guest.run(*phase)),
             Phase::OpenClosed => {

@@ -1,21 +1,23 @@
-//! batpak in two versions, which have the same names for everything that is needed here.
+//! batpak in two versions, which have the same names for almost everything that is needed here.
 
-/// A module with the engine over one version.
+/// A module with the engine over one version, and what only that version asks of a projection.
 macro_rules! engine {
-    ($module:ident, $batpak:ident, $name:literal) => {
+    ($module:ident, $batpak:ident, $name:literal, { $($asked:item)* }) => {
         mod $module {
             use std::path::Path;
 
-            use serde::{Serialize, Serializer};
+            use serde::{Deserialize, Serialize, Serializer};
             use tidegate_compare::engine::{
                 About, Durability, Engine, Entry, Query, Result, Seen, Skill, Visit,
             };
             use tidegate_compare::sample::{Id, KINDS, Sample};
             use $batpak::coordinate::{Coordinate, KindFilter, Region};
-            use $batpak::event::EventKind;
+            use $batpak::event::{EventKind, EventSourced, ProjectionEvent, RawMsgpackInput};
             use $batpak::id::{EntityIdType as _, EventId};
             use $batpak::store::index::IndexEntry;
-            use $batpak::store::{AppendOptions, BatchAppendItem, CausationRef, Open, Store, StoreConfig};
+            use $batpak::store::{
+                AppendOptions, BatchAppendItem, CausationRef, Freshness, Open, Store, StoreConfig,
+            };
 
             /// What stands before the payload's bytes in `MessagePack`.
             const HEAD_BYTES: usize = 2;
@@ -29,7 +31,8 @@ macro_rules! engine {
 
             pub(crate) fn entry() -> Entry {
                 let settings = "as it comes, batches of up to 1,000; synced by a sync after each append, \
-                                the only one it waits for; relaxed as it comes";
+                                the only one it waits for; relaxed as it comes; \
+                                projections incremental, with its native cache";
                 let lacks = [Skill::Groups, Skill::Tags, Skill::Decides];
                 Entry { about: About::new($name, settings, &lacks), open }
             }
@@ -40,7 +43,10 @@ macro_rules! engine {
             }
 
             fn open(directory: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
-                let store = Store::open(StoreConfig::new(directory).with_batch_max_size(1000))?;
+                let config = StoreConfig::new(directory.join("events")).with_batch_max_size(1000);
+                // Projections go on from a cache where one is set up and this is asked for.
+                let config = config.with_incremental_projection(true);
+                let store = Store::open_with_native_cache(config, directory.join("cache"))?;
                 Ok(Box::new(Batpak { store, durability }))
             }
 
@@ -115,9 +121,47 @@ macro_rules! engine {
                     numbers.iter().map(id).collect()
                 }
 
+                fn fold(&self, _scope: &str, entity: &str) -> Result<u64> {
+                    let total = self.store.project::<Total>(entity, &Freshness::Consistent)?;
+                    Ok(total.unwrap_or_default().events)
+                }
+
                 fn close(self: Box<Self>) -> Result {
                     self.store.close()?;
                     Ok(())
+                }
+            }
+
+            /// How many events and bytes there are in a stream.
+            #[derive(Default, Serialize, Deserialize)]
+            struct Total {
+                events: u64,
+                bytes: u64,
+            }
+
+            impl EventSourced for Total {
+                type Input = RawMsgpackInput;
+                $($asked)*
+
+                fn from_events(events: &[ProjectionEvent<Self>]) -> Option<Self> {
+                    let mut total = Self::default();
+                    for event in events {
+                        total.apply_event(event);
+                    }
+                    Some(total)
+                }
+
+                fn apply_event(&mut self, event: &ProjectionEvent<Self>) {
+                    self.events += 1;
+                    self.bytes += event.payload.len() as u64;
+                }
+
+                fn relevant_event_kinds() -> &'static [EventKind] {
+                    &[]
+                }
+
+                fn supports_incremental_apply() -> bool {
+                    true
                 }
             }
 

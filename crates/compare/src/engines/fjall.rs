@@ -13,7 +13,7 @@ const CACHE_BYTES: u64 = 256 << 20;
 
 pub(super) fn entry() -> Entry {
     let settings = "PersistMode::SyncData, relaxed Buffer; a cache of 256 MiB";
-    Entry { about: About::new("fjall", settings, &[Skill::Groups, Skill::Decides]), open }
+    Entry { about: About::new("fjall", settings, &[Skill::Groups, Skill::Decides, Skill::Folds]), open }
 }
 
 struct Fjall {

@@ -21,7 +21,7 @@ const TAGS: Ordered = TableDefinition::new("tags");
 
 pub(super) fn entry() -> Entry {
     let settings = "Durability::Immediate, relaxed None; the cache it has by default (1 GiB)";
-    Entry { about: About::new("redb", settings, &[Skill::Groups, Skill::Decides]), open }
+    Entry { about: About::new("redb", settings, &[Skill::Groups, Skill::Decides, Skill::Folds]), open }
 }
 
 struct Redb {

@@ -32,7 +32,7 @@ const BY_TAG: &str = "SELECT position, kind, payload FROM tags JOIN events USING
 
 pub(super) fn entry() -> Entry {
     let settings = "WAL, synchronous=FULL, relaxed NORMAL; a cache of 256 MiB; callers share one connection";
-    Entry { about: About::new("SQLite", settings, &[Skill::Groups]), open }
+    Entry { about: About::new("SQLite", settings, &[Skill::Groups, Skill::Folds]), open }
 }
 
 struct Sqlite(Mutex<Connection>);

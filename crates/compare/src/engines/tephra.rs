@@ -15,7 +15,7 @@ const SEGMENT_BYTES: usize = 256 << 20;
 
 pub(super) fn entry() -> Entry {
     let settings = "as in its example: segments of 256 MiB; stream and id are tags; always synced";
-    Entry { about: About::new("Tephra", settings, &[Skill::Relaxed]), open }
+    Entry { about: About::new("Tephra", settings, &[Skill::Relaxed, Skill::Folds]), open }
 }
 
 struct Tephra {

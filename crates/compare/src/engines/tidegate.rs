@@ -1,9 +1,13 @@
 //! Tidegate, as it comes.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+use tidegate::project::{Freshness, Project, Projection, Projector};
 use tidegate::{
-    Append, Batch, Condition, Conflict, Draft, EventId, Item, Options, Position, Read, Store, View,
+    Append, Batch, Condition, Conflict, Coordinate, Draft, EventId, Item, Options, Position, Read, Store,
+    View,
 };
 
 use crate::engine::{About, Decided, Durability, Engine, Entry, Query, Result, Seen, Visit};
@@ -16,6 +20,30 @@ pub(super) fn entry() -> Entry {
 struct Tidegate {
     store: Store,
     append: Append,
+    /// The projection of the stream that was asked for last.
+    total: Mutex<Option<(Coordinate, Projector<Total>)>>,
+}
+
+/// How many events and bytes there are in a stream.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Total {
+    events: u64,
+    bytes: u64,
+}
+
+impl Projection for Total {
+    const NAME: &'static str = "compare.total";
+    const VERSION: u16 = 1;
+
+    fn query() -> tidegate::Query {
+        tidegate::Query::ALL
+    }
+
+    fn apply(&mut self, event: &tidegate::Event) -> tidegate::Result<()> {
+        self.events += 1;
+        self.bytes += event.payload().len() as u64;
+        Ok(())
+    }
 }
 
 fn open(directory: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
@@ -24,7 +52,7 @@ fn open(directory: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
         Durability::Synced => Append::synced(),
         Durability::Relaxed => Append::buffered(),
     };
-    Ok(Box::new(Tidegate { store, append }))
+    Ok(Box::new(Tidegate { store, append, total: Mutex::default() }))
 }
 
 impl Engine for Tidegate {
@@ -69,6 +97,19 @@ impl Engine for Tidegate {
             Err(error) if Conflict::of(&error).is_some() => Ok(Decided::Conflict),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn fold(&self, scope: &str, entity: &str) -> Result<u64> {
+        let stream = Coordinate::new(scope.to_owned(), entity.to_owned());
+        let mut total = self.total.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = total.take().filter(|(known, _)| *known == stream);
+        let (stream, projector) = match known {
+            Some(known) => known,
+            None => (stream.clone(), Projector::open(&self.store, Project::stream(stream))?),
+        };
+        let events = projector.read(Freshness::AtHead)?.events;
+        *total = Some((stream, projector));
+        Ok(events)
     }
 
     fn close(self: Box<Self>) -> Result {

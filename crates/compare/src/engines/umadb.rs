@@ -28,7 +28,7 @@ const READ_EVENTS: usize = 1000;
 
 pub(super) fn entry() -> Entry {
     let settings = "default options, its own writer thread; stream and id are tags; always synced";
-    Entry { about: About::new("UmaDB core", settings, &[Skill::Relaxed]), open }
+    Entry { about: About::new("UmaDB core", settings, &[Skill::Relaxed, Skill::Folds]), open }
 }
 
 struct Umadb {

@@ -7,6 +7,7 @@ mod callers;
 mod append;
 mod check;
 mod decide;
+mod fold;
 mod open;
 mod read;
 
@@ -32,6 +33,8 @@ pub enum Phase {
     Read,
     /// Decisions are made over it.
     Decide,
+    /// A long stream is appended and folded.
+    Fold,
 }
 
 /// What a phase is given.
@@ -82,6 +85,7 @@ pub fn strokes(phase: Phase) -> &'static [(&'static str, Option<Skill>)] {
         Phase::Append => &append::STROKES,
         Phase::Read => &read::STROKES,
         Phase::Decide => &decide::STROKES,
+        Phase::Fold => &fold::STROKES,
         Phase::Load | Phase::OpenKilled | Phase::OpenClosed => &[],
     }
 }
@@ -97,6 +101,7 @@ pub fn start<'a>(phase: Phase, given: Given<'a>) -> Result<Box<dyn Session + 'a>
         Phase::Append => Ok(Box::new(append::Appends::new(given))),
         Phase::Read => Ok(Box::new(read::Reads::new(given)?)),
         Phase::Decide => Ok(Box::new(decide::Decisions::new(given)?)),
+        Phase::Fold => Ok(Box::new(fold::Folds::new(given)?)),
         Phase::Load | Phase::OpenKilled | Phase::OpenClosed => Err("this phase has no slices".into()),
     }
 }
@@ -107,7 +112,9 @@ pub fn run(phase: Phase, given: Given<'_>, found: Found<'_>) -> Result {
         Phase::Load => append::load(given, found),
         Phase::OpenKilled => open::killed(given, found),
         Phase::OpenClosed => open::closed(given, found),
-        Phase::Append | Phase::Read | Phase::Decide => Err("this phase goes slice by slice".into()),
+        Phase::Append | Phase::Read | Phase::Decide | Phase::Fold => {
+            Err("this phase goes slice by slice".into())
+        }
     }
 }
 
