@@ -97,7 +97,9 @@ impl Set {
 impl Part {
     fn next_from(&mut self, event: u32) -> Option<u32> {
         match self.next {
-            Some(Answer { asked, found }) if asked <= event && found.is_none_or(|found| event <= found) => found,
+            Some(Answer { asked, found }) if asked <= event && found.is_none_or(|found| event <= found) => {
+                found
+            }
             _ => {
                 let found = self.set.next_from(event);
                 self.next = Some(Answer { asked: event, found });
@@ -108,7 +110,9 @@ impl Part {
 
     fn last_up_to(&mut self, event: u32) -> Option<u32> {
         match self.last {
-            Some(Answer { asked, found }) if event <= asked && found.is_none_or(|found| found <= event) => found,
+            Some(Answer { asked, found }) if event <= asked && found.is_none_or(|found| found <= event) => {
+                found
+            }
             _ => {
                 let found = self.set.last_up_to(event);
                 self.last = Some(Answer { asked: event, found });
