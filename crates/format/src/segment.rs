@@ -98,7 +98,11 @@ impl SegmentHead {
         }
         let head = Self::fields(bytes);
         let (first, before) = (head.first, head.before_first);
-        if before >= first || (before == Position::START) != (head.before_length == Offset(0)) {
+        let earliest = before == Position::START;
+        if before >= first
+            || earliest != (first == Position(1))
+            || earliest != (head.before_length == Offset(0))
+        {
             let found = format!("positions from {first}, before it {before} to byte {}", head.before_length);
             return Err(Error::damaged(
                 "a segment's head is impossible",

@@ -59,6 +59,21 @@ fn in_frames() {
     }
 }
 
+#[test]
+fn in_what_seals_a_frame() {
+    let golden = golden::bytes(FRAME);
+    assert!(Frame::is_sealed(&golden, SALT));
+    assert!(!Frame::is_sealed(&golden, SALT ^ 1), "another store's");
+    for bit in 0..FRAME_HEAD_BYTES * 8 {
+        let mut bytes = golden.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(!Frame::is_sealed(&bytes, SALT), "bit {bit}");
+    }
+    for length in 0..golden.len() {
+        assert!(!Frame::is_sealed(&golden[..length], SALT), "cut to {length} bytes");
+    }
+}
+
 /// keeps F1
 #[test]
 fn where_whole_records_changed_places() {
@@ -126,6 +141,31 @@ fn a_watermark_in_the_other_slot_is_none() {
     file[..WATERMARK_BYTES].copy_from_slice(&mark.encode());
     assert_eq!(Watermark::read(&file, SALT), None);
     assert_eq!(WATERMARK_SLOTS, [0, 4096]);
+}
+
+#[test]
+fn the_faults_of_a_watermark() {
+    let (durable, segment, tail) = (Position(43), Position(41), Offset(575));
+    let old = Watermark { sequence: 6, durable, segment, tail, salt: SALT, epoch: 2, clean: false };
+    let new = Watermark { sequence: 7, ..old };
+    let file = |first: &[u8], second: &[u8]| {
+        let mut file = vec![0; 4096 + WATERMARK_BYTES];
+        file[..first.len()].copy_from_slice(first);
+        file[4096..4096 + second.len()].copy_from_slice(second);
+        file
+    };
+    let faults =
+        |file: &[u8]| -> Vec<u64> { Watermark::faults(file, SALT).into_iter().map(|(at, _)| at).collect() };
+    let (old_bytes, new_bytes) = (old.encode(), new.encode());
+    assert_eq!(faults(&file(&old_bytes, &new_bytes)), []);
+    assert_eq!(faults(&file(&old_bytes, &[])), [], "one that was never written");
+    assert_eq!(faults(&file(&new_bytes, &old_bytes)), [0, 4096], "in each other's places");
+    let foreign = Watermark { salt: SALT + 1, ..old };
+    assert_eq!(faults(&file(&foreign.encode(), &new_bytes)), [0], "of another store");
+    assert_eq!(faults(&file(&[0xff; WATERMARK_BYTES], &new_bytes)), [0]);
+    assert_eq!(faults(&file(&[&old_bytes[..], &[0, 9]].concat(), &new_bytes)), [WATERMARK_BYTES as u64 + 1]);
+    assert_eq!(faults(&[&file(&old_bytes, &new_bytes)[..], &[9]].concat()), [4096 + WATERMARK_BYTES as u64]);
+    assert_eq!(faults(&file(&old_bytes, &new_bytes)[..4100]), [4096], "cut in the second");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use tidegate_format::frame::Frame;
 use tidegate_format::limit::FRAME_BYTES_MAX;
 use tidegate_format::watermark::WATERMARK_SLOTS;
 use tidegate_format::{
-    Cause, ErrorKind, FrameHead, Position, Record, SegmentHead, StoreFile, Watermark, hash,
+    Cause, ErrorKind, FrameHead, Offset, Position, Record, SegmentHead, StoreFile, Watermark, hash,
 };
 
 use crate::golden;
@@ -251,6 +251,31 @@ fn segment_heads_that_break_a_rule() {
         let error = SegmentHead::read(&bytes).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Damaged);
         assert!(error.message().contains("impossible"), "{error}");
+    }
+    let head = SegmentHead::read(&golden).unwrap();
+    let (start, none) = (Position::START, Offset(0));
+    for (first, before_first, before_length, possible) in [
+        (Position(1), start, none, true),
+        (Position(8), start, none, false),
+        (Position(8), Position(1), none, false),
+        (Position(8), Position(1), Offset(80), true),
+    ] {
+        let head = SegmentHead { first, before_first, before_length, ..head };
+        assert_eq!(SegmentHead::read(&head.encode()).is_ok(), possible, "{head:?}");
+    }
+}
+
+#[test]
+fn names_without_a_byte() {
+    let golden = golden::bytes(RECORD);
+    Record::read(&golden).unwrap();
+    for (empty, longer) in [(102, 103), (103, 104), (104, 103)] {
+        let mut bytes = golden.clone();
+        bytes[longer] += bytes[empty];
+        bytes[empty] = 0;
+        mend_record(&mut bytes);
+        let error = Record::read(&bytes).unwrap_err();
+        assert!(error.message().contains("names"), "{error}");
     }
 }
 

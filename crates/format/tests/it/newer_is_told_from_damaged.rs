@@ -1,5 +1,6 @@
 //! A newer version is an upgrade away; damage is not. The two are never mixed up.
 
+use tidegate_format::limit::STORE_FILE_BYTES_MAX;
 use tidegate_format::{ErrorKind, SegmentHead, StoreFile, hash};
 
 use crate::golden;
@@ -48,6 +49,15 @@ fn store_files() {
     let error = StoreFile::read(newer.as_bytes()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Newer);
     assert_eq!(error.message(), "the store has format 2, this program reads format 1");
+    let filled = |length: usize| {
+        let body = "tidegate store\nformat 2\n";
+        let rest = "checksum 00000000\n".len() + body.len() + 1;
+        store(&format!("{body}{}\n", "x".repeat(length - rest)))
+    };
+    let largest = STORE_FILE_BYTES_MAX;
+    assert_eq!(filled(largest).len(), largest);
+    assert_eq!(StoreFile::read(filled(largest).as_bytes()).unwrap_err().kind(), ErrorKind::Newer);
+    assert_eq!(StoreFile::read(filled(largest + 1).as_bytes()).unwrap_err().kind(), ErrorKind::Damaged);
     for bit in 0..newer.len() * 8 {
         let mut bytes = newer.clone().into_bytes();
         bytes[bit / 8] ^= 1 << (bit % 8);

@@ -61,10 +61,12 @@ impl Ground {
         if event < self.first || event >= self.next {
             self.check(event)?;
             self.at = self.view.segment_of(event);
-            let Some((segment, count)) = self.view.segment(self.at) else {
+            let part = self.view.segment(self.at).map(|(segment, count)| (segment.first(), u64::from(count)));
+            (self.first, self.next) =
+                part.map_or_else(Default::default, |(first, count)| (first, first.plus(count)));
+            if !(self.first..self.next).contains(&event) {
                 return Err(Error::damaged("an event has no segment", "a segment", "none"));
-            };
-            (self.first, self.next) = (segment.first(), segment.first().plus(u64::from(count)));
+            }
         }
         Ok((self.at, (event.0 - self.first.0) as u32))
     }
