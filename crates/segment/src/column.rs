@@ -134,4 +134,17 @@ mod tests {
         assert!((0..5000).all(|index| column.get(index) == index * 3));
         assert_eq!(column.get(1_000_000), 0);
     }
+
+    #[test]
+    fn memory_is_that_of_the_chunks_that_were_written_to() {
+        let (column, wide, rows) = (Column32::new(), Column64::new(), Rows::<3>::new());
+        assert_eq!((column.memory(), wide.memory(), rows.memory()), (0, 0, 0));
+        // The second chunk is as long as the first, the third twice as long.
+        for (index, cells) in [(255, 256), (256, 512), (511, 512), (512, 1024)] {
+            column.set(index, 1);
+            wide.set(index, 1);
+            rows.make(index);
+            assert_eq!((column.memory(), wide.memory(), rows.memory()), (cells * 4, cells * 8, cells * 12));
+        }
+    }
 }

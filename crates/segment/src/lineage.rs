@@ -188,4 +188,14 @@ mod tests {
         assert_eq!(block.of(4), Some(&[Position(12), Position(4), Position(11)][..]));
         assert_eq!((block.of(3), block.of(5)), (Some(&[][..]), None));
     }
+
+    #[test]
+    fn memory_is_that_of_its_parts() {
+        let lineage = LiveLineage::new();
+        assert_eq!(lineage.memory(), 0);
+        lineage.add(0, Position(3));
+        assert_eq!(lineage.memory(), 256 * 4 + 256 * 8);
+        lineage.make_levels(1, Position(10), |_| Ok(0)).unwrap();
+        assert_eq!(lineage.memory(), 256 * 4 + 256 * 8 + 256 * 4);
+    }
 }

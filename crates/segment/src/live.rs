@@ -445,6 +445,55 @@ mod tests {
         index.add(&Record::read(&bytes).expect("just written"), event * 10);
     }
 
+    #[test]
+    fn postings_stay_what_they_were_while_the_index_grows() {
+        let seed = Seed(1, 2);
+        let index = Arc::new(LiveIndex::new(seed));
+        let mut looked_up = Vec::new();
+        for event in 0..400 {
+            add(&index, format!("e{}", event % 3), &[]);
+            let term = Term::new(Field::Entity, b"e1");
+            looked_up.extend(index.find(&seed.seek(term)));
+        }
+        for postings in looked_up {
+            let count = postings.count();
+            assert_eq!((postings.get(count - 1), postings.get(count)), (Some(count * 3 - 2), None));
+            for event in 0..400 {
+                assert_eq!(postings.rank(event), ((event + 1) / 3).min(count), "{event} of {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_term_is_told_by_all_of_its_hash() {
+        let index = LiveIndex::new(Seed(1, 2));
+        add(&index, "e".into(), &[]);
+        let hash = index.seed.hash(&term_bytes(Field::Entity, "e"));
+        let number = (0..4).find(|number| index.is_term(*number, hash)).expect("it was added");
+        for bit in 0..u128::BITS {
+            assert!(!index.is_term(number, hash ^ (1 << bit)), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn memory_is_that_of_its_parts() {
+        let index = LiveIndex::new(Seed(1, 2));
+        let tables = 2 * 256 * 8;
+        assert_eq!(index.memory(), tables);
+        add(&index, "e".into(), &[]);
+        // Offsets, fields, texts and where they lie; ids in two halves; rows of eight cells.
+        let cells = 256 * 4;
+        assert_eq!(index.memory(), tables + 4 * cells + 4 * cells + 8 * cells);
+        add(&index, "e".into(), &[]);
+        assert_eq!(index.memory(), tables + 16 * cells + cells, "the second event of a term takes a block");
+        (0..2998).for_each(|_| add(&index, "e".into(), &[]));
+        assert_eq!(index.id_table.memory(), 8192 * 8, "each id is in the table once");
+    }
+
+    fn term_bytes(field: Field, value: &str) -> Vec<u8> {
+        [&[field as u8], value.as_bytes()].concat()
+    }
+
     /// keeps M2
     #[test]
     fn postings_agree_with_a_plain_list() {

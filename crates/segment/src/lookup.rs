@@ -82,7 +82,7 @@ impl Lookup {
         match self {
             Self::Live(index) => {
                 if let Some(postings) = index.effects(cause) {
-                    Postings::Live(postings).each_before(end, each);
+                    (0..postings.rank(end)).filter_map(|n| postings.get(n)).for_each(each);
                 }
                 Ok(())
             }
@@ -142,18 +142,6 @@ impl Postings {
         match self {
             Self::Live(postings) => postings.get(n),
             Self::File(postings) => postings.get(n),
-        }
-    }
-
-    /// Calls `each` with all of them before `event`, in order.
-    pub fn each_before(&self, event: u32, mut each: impl FnMut(u32)) {
-        match self {
-            Self::Live(postings) => (0..postings.rank(event)).filter_map(|n| postings.get(n)).for_each(each),
-            Self::File(postings) => {
-                for found in postings.events().take_while(|found| *found < event) {
-                    each(found);
-                }
-            }
         }
     }
 

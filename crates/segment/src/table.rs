@@ -125,5 +125,6 @@ mod tests {
         }
         assert!((0..5000).all(|number| table.find(hash(number), |found| found == number) == Some(number)));
         assert_eq!(table.find(hash(5000), |_| false), None);
+        assert_eq!(table.memory(), 8192 * 8, "between a third and two thirds are filled");
     }
 }

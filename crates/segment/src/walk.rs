@@ -43,16 +43,6 @@ impl<'a> Walk<'a> {
         Self { file, salt, at: from.0, end, next, window: Vec::new(), window_at: from.0 }
     }
 
-    /// Where the frames that were whole so far end.
-    pub fn tail(&self) -> Offset {
-        Offset(self.at)
-    }
-
-    /// The position that must come next.
-    pub fn next(&self) -> Position {
-        self.next
-    }
-
     /// Calls `each` with the place and contents of every whole frame. Ends at the end, before the frame at
     /// which `each` breaks off, or with the fault that stopped it. An error is one of reading, or of `each`.
     pub fn run(
@@ -89,10 +79,10 @@ impl<'a> Walk<'a> {
         Frame::read(self.bytes(head.frame_bytes())?, salt)
     }
 
-    /// Looks behind the fault for a whole frame that vouches for what should stand there.
+    /// Looks from the fault on for a whole frame that vouches for what should stand there. Where a part of the file is
+    /// gone, that is the very frame that starts at a wrong position.
     fn voucher(&mut self) -> Result<Option<(Offset, FrameHead)>> {
         let (bad, next, salt) = (self.at, self.next, self.salt);
-        self.at += 1;
         let mut found = None;
         while found.is_none() && self.at < self.end {
             let bytes = self.bytes(WINDOW_BYTES)?;
@@ -168,18 +158,31 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use tidegate_disk::{Block, Identity};
+    use tidegate_format::{Draft, EventId, Facts, Hash, Micros, Placed, Version, record};
 
     use super::*;
 
-    /// A file that counts the bytes that are read of it.
+    const SALT: u64 = 7;
+
+    /// A file that counts the bytes that are read of it, or fails at every read.
     #[derive(Debug)]
     struct Counted {
         bytes: Vec<u8>,
         read: AtomicU64,
+        fails: bool,
+    }
+
+    impl From<Vec<u8>> for Counted {
+        fn from(bytes: Vec<u8>) -> Self {
+            Self { bytes, read: AtomicU64::new(0), fails: false }
+        }
     }
 
     impl File for Counted {
         fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+            if self.fails {
+                return Err(io::Error::other("a worn-out disk"));
+            }
             let rest = &self.bytes[self.bytes.len().min(offset as usize)..];
             let count = rest.len().min(buffer.len());
             buffer[..count].copy_from_slice(&rest[..count]);
@@ -230,11 +233,81 @@ mod tests {
             bytes.extend_from_slice(&head);
         }
         bytes.resize(length, 0);
-        let file = Counted { bytes, read: AtomicU64::new(0) };
-        let mut walk = Walk::new(&file, 7, Offset(0), length as u64, Position(1));
+        let file = Counted::from(bytes);
+        let mut walk = Walk::new(&file, SALT, Offset(0), length as u64, Position(1));
         let fault = walk.run(|_, _| unreachable!("no frame is whole")).unwrap().unwrap();
         assert!(fault.voucher.is_none());
         let read = file.read.load(Ordering::Relaxed);
         assert!(read < 20 * length as u64, "{read} bytes were read of {length}");
+    }
+
+    /// A frame of one event, written when the position before it was durable.
+    fn frame(position: u64) -> Vec<u8> {
+        let id = EventId(u128::from(position).to_be_bytes());
+        let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+        let mut records = Vec::new();
+        let payload = record::encode(&Draft::new(("s", "e"), "k"), &facts, &mut records);
+        let (position, previous) = (Position(position), Position(position - 1));
+        let (version, link, time) = (Version(position.0), Hash::ZERO, Micros(1));
+        record::place(&mut records, &Placed { position, version, previous, link, time }, position, &payload);
+        let mut bytes = [vec![0; FRAME_HEAD_BYTES], records].concat();
+        frame::seal(&mut bytes, position, previous, 1, SALT);
+        bytes
+    }
+
+    /// Walks over the frames, which must begin at position 1; returns how many were whole, and where a voucher is.
+    fn walked(frames: &[Vec<u8>]) -> (u64, Option<(Offset, Position)>) {
+        let file = Counted::from(frames.concat());
+        let mut walk = Walk::new(&file, SALT, Offset(0), file.bytes.len() as u64, Position(1));
+        let mut whole = 0;
+        let fault = walk.run(|at, frame| {
+            assert_eq!((at.0, frame.head.first.0), (frames[0].len() as u64 * whole, whole + 1));
+            whole += 1;
+            Ok(ControlFlow::Continue(()))
+        });
+        let voucher = fault.unwrap().and_then(|fault| fault.voucher);
+        (whole, voucher.map(|(at, head)| (at, head.first)))
+    }
+
+    #[test]
+    fn the_next_whole_frame_vouches() {
+        let frames: Vec<_> = (1..=5).map(frame).collect();
+        let length = frames[0].len() as u64;
+        assert_eq!(walked(&frames), (5, None));
+        let at = |frame: u64| Some((Offset((frame - 1) * length), Position(frame)));
+        for byte in 0..length as usize {
+            let mut broken = frames.clone();
+            broken[1][byte] ^= 1;
+            assert_eq!(walked(&broken), (1, at(3)), "byte {byte}");
+            broken[2][byte] ^= 1;
+            assert_eq!(walked(&broken), (1, at(4)), "byte {byte} of two");
+            broken.truncate(2);
+            assert_eq!(walked(&broken), (1, None), "byte {byte} of the last");
+        }
+        for kept in 0..length as usize {
+            let mut cut = frames.clone();
+            cut[4].truncate(kept);
+            assert_eq!(walked(&cut), (4, None), "{kept} bytes of the last");
+            cut[3].truncate(kept);
+            assert_eq!(walked(&cut).0, 3, "{kept} bytes of the last two");
+        }
+    }
+
+    #[test]
+    fn a_frame_in_the_place_of_another_vouches_for_that() {
+        let mut frames: Vec<_> = (1..=4).map(frame).collect();
+        frames.drain(1..3);
+        assert_eq!(walked(&frames), (1, Some((Offset(frames[0].len() as u64), Position(4)))));
+        // One from before says nothing of what should stand here.
+        frames[1] = frame(1);
+        assert_eq!(walked(&frames), (1, None));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_damage() {
+        let file = Counted { fails: true, ..Counted::from(frame(1)) };
+        let mut walk = Walk::new(&file, SALT, Offset(0), file.bytes.len() as u64, Position(1));
+        let error = walk.run(|_, _| unreachable!("nothing was read")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
     }
 }

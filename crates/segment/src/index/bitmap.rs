@@ -188,3 +188,65 @@ impl Iterator for SetBits<'_> {
         self.bits.base.checked_add(u32::try_from(bit).ok()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The bitmap of these events, with other lists before and behind it.
+    fn looked_at(events: &[u32]) -> Bitmap {
+        let mut bytes = vec![0xff; 24];
+        write(events, &mut bytes);
+        let list = 24..bytes.len();
+        assert_eq!(list.len(), length(events));
+        for cut in 0..list.len() {
+            let block = Block::from(bytes[..24 + cut].to_vec());
+            assert!(Bitmap::look(&block, &block[24..], 24..24 + cut).is_none(), "cut to {cut} bytes");
+        }
+        bytes.extend([0xff; 40]);
+        let block = Block::from(bytes);
+        Bitmap::look(&block, &block[24..], 24..block.len()).expect("it was just written")
+    }
+
+    fn assert_agrees(events: &[u32]) {
+        let bits = looked_at(events);
+        let (first, last) = (events[0], events[events.len() - 1]);
+        for (n, event) in events.iter().enumerate() {
+            let rest: Vec<_> = bits.select(n as u32).into_iter().flatten().collect();
+            assert_eq!(rest, events[n..]);
+            assert_eq!(bits.rank(*event) as usize, n);
+        }
+        for event in first.saturating_sub(70)..last + 200 {
+            let rank = events.partition_point(|found| *found < event);
+            assert_eq!(bits.rank(event).min(events.len() as u32), rank as u32, "before {event}");
+            match bits.next_from(event) {
+                Near::Event(found) => assert_eq!(Some(&found), events.get(rank)),
+                Near::None => assert_eq!(rank, events.len()),
+                Near::Far => assert!(events.get(rank).is_none_or(|next| next - event > 64 * 14)),
+            }
+            match bits.last_before(event) {
+                Near::Event(found) => assert_eq!(Some(found), rank.checked_sub(1).map(|rank| events[rank])),
+                Near::None => assert_eq!(rank, 0),
+                Near::Far => assert!(event > last || event - events[rank - 1] > 64 * 14),
+            }
+        }
+    }
+
+    #[test]
+    fn of_one_word_and_of_many_lines() {
+        assert_agrees(&[5]);
+        assert_agrees(&[0, 63, 64, 127]);
+        assert_agrees(&[70, 71, 70 + 64 * 8, 70 + 64 * 40, 71 + 64 * 40]);
+        assert_agrees(&(3..3000).collect::<Vec<_>>());
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_plain_list(gaps in proptest::collection::vec(prop_oneof![9 => 1u32..40, 1 => 1u32..2500], 1..80)) {
+            let events: Vec<u32> = gaps.iter().scan(0, |at, gap| { *at += gap; Some(*at) }).collect();
+            assert_agrees(&events);
+        }
+    }
+}
