@@ -125,3 +125,30 @@ impl Iterator for Run<'_> {
         Some(event)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_end_where_the_list_ends() {
+        for count in [1, 2, 63, 64, 65, 128, 129, 300] {
+            let events: Vec<u32> = (0..count).map(|n| n * 300 + 5).collect();
+            let mut bytes = vec![0; 11];
+            write(&events, &mut bytes);
+            let list = 11..bytes.len();
+            // Whatever follows is another list.
+            bytes.extend([1; 200]);
+            let block = Block::from(bytes);
+            let deltas = Deltas::look(&block, &block[11..], list.start..block.len(), count).unwrap();
+            for (run, expected) in (0..).zip(events.chunks(RUN as usize)) {
+                let found: Vec<_> = deltas.run(run, count).unwrap().collect();
+                assert_eq!(found, expected, "run {run} of {count}");
+            }
+            for event in 0..count * 300 {
+                let before = events.partition_point(|found| *found < event);
+                assert_eq!(deltas.rank(event, count) as usize, before, "{event} of {count}");
+            }
+        }
+    }
+}

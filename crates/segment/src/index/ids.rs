@@ -107,4 +107,29 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn buckets_are_small_and_all_are_used() {
+        assert_eq!([0, 7, 8, 15, 16, 63, 64, 80_000].map(bucket_bits), [0, 0, 1, 1, 2, 3, 4, 14]);
+        assert_eq!([0, 1 << 61, u64::MAX].map(|hash| bucket_of(hash, 3)), [0, 1, 7]);
+        assert_eq!(bucket_of(u64::MAX, 0), 0);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_is_refused() {
+        let section = |starts: &[u32]| {
+            let mut directory = Vec::new();
+            packed::write(starts, &mut directory);
+            let mut bytes = (directory.len() as u32).to_le_bytes().to_vec();
+            bytes.append(&mut directory);
+            bytes.extend([0; 40]);
+            bytes
+        };
+        let count = 5;
+        assert!(find(&section(&[0, 5]), count, 7).is_ok());
+        for starts in [[5, 0], [0, 6], [7, 9]] {
+            let refused = find(&section(&starts), count, 7).map(Iterator::count);
+            assert!(refused.is_err(), "{starts:?}");
+        }
+    }
 }

@@ -252,10 +252,6 @@ impl Iterator for Events {
         let rank = self.ranks.next()?;
         self.at(rank)
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.ranks.len()))
-    }
 }
 
 impl DoubleEndedIterator for Events {

@@ -287,4 +287,56 @@ mod tests {
             }
         }
     }
+
+    fn written(terms: &[Vec<u8>]) -> Vec<u8> {
+        let mut writer = TermsWriter::default();
+        for (number, term) in (0..).zip(terms) {
+            writer.add(term, 1, number);
+        }
+        let mut bytes = Vec::new();
+        writer.end(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn walks_start_anywhere_among_many() {
+        let terms: Vec<_> = (0..1000).map(|number| format!("{number:04}").into_bytes()).collect();
+        let bytes = written(&terms);
+        let read = Terms::read(&bytes, 1000).unwrap();
+        for start in 0..1000 {
+            let mut walk = read.walk(start..start + 1).unwrap();
+            assert_eq!(walk.next().unwrap().map(|(term, _)| term), Some(&terms[start as usize][..]));
+            assert_eq!(walk.next().unwrap(), None);
+            assert_eq!(read.lower_bound(0..1000, &terms[start as usize]).unwrap(), start);
+        }
+    }
+
+    #[test]
+    fn the_longest_term_is_read_and_none_longer() {
+        // A term that stands whole, and one that shares five bytes with it.
+        let section = |whole: usize, rest: usize| {
+            let mut body = Vec::new();
+            put_varint(whole as u64, &mut body);
+            body.resize(body.len() + whole, b'a');
+            body.extend([1, 0, 5]);
+            put_varint(rest as u64, &mut body);
+            body.resize(body.len() + rest, b'b');
+            body.extend([1, 0]);
+            [&[0; 4], &(body.len() as u32).to_le_bytes()[..], &body].concat()
+        };
+        let lengths = |bytes: &[u8]| -> Result<Vec<usize>> {
+            let mut walk = Terms::read(bytes, 2)?.walk(0..2)?;
+            let mut found = Vec::new();
+            while let Some((term, _)) = walk.next()? {
+                found.push(term.len());
+            }
+            Ok(found)
+        };
+        let longest = TERM_BYTES_MAX;
+        assert_eq!(lengths(&section(longest, 1)).unwrap(), [longest, 6]);
+        assert_eq!(lengths(&section(5, longest - 5)).unwrap(), [5, longest]);
+        for (whole, rest) in [(longest + 1, 1), (longest + 300, 1), (5, longest - 4), (5, longest)] {
+            assert!(lengths(&section(whole, rest)).is_err(), "{whole} bytes, then {rest} more than five");
+        }
+    }
 }

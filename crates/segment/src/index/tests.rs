@@ -10,8 +10,9 @@ use tidegate_format::{
     Result, SegmentHead, StoreId, Version, hash, record,
 };
 
-use super::head::{HEAD_BYTES, Head, Owner};
+use super::head::{HEAD_BYTES, Head, Owner, SECTION_COUNT};
 use super::{FileIndex, Parents, Postings, build, postings};
+use crate::lineage::CauseBlock;
 use crate::term::{self, Field, Seed, Term};
 
 const SEED: Seed = Seed(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
@@ -163,6 +164,12 @@ impl Model {
         for event in 0..self.count() {
             self.compare_event(index, event)?;
         }
+        for event in [self.count(), self.count() + 1, u32::MAX] {
+            let beyond =
+                [index.offset(event), index.level(event), index.stream_of(event), index.kind_of(event)];
+            assert!(beyond.iter().all(Result::is_err), "there is no event {event}");
+            assert!(index.parents(event).is_err());
+        }
         for event in self.count()..self.count() + 3 {
             let hash = SEED.hash(&id_of(event).0) as u64;
             assert!(index.id_candidates(hash)?.count() < 3, "ids that are not there find next to nothing");
@@ -178,7 +185,46 @@ impl Model {
         }
         let far = Term::cause(self.head.first.plus(u64::from(self.count()) + 5));
         assert!(index.find(&far)?.is_none());
+        self.compare_graph(index)?;
         FIELDS.into_iter().try_for_each(|field| self.compare_field(index, field))
+    }
+
+    fn compare_graph(&self, index: &FileIndex) -> Result<()> {
+        let mut effects: BTreeMap<Position, BTreeSet<u32>> = BTreeMap::new();
+        for ahead in [false, true] {
+            let mut block = CauseBlock::new(ahead);
+            for event in 0..self.count() {
+                let causes: Vec<Position> = local(&self.record(event).causes().collect::<Vec<_>>()).collect();
+                if block.of(event).is_none() {
+                    index.fill_causes(event, &mut block)?;
+                }
+                assert_eq!(block.of(event), Some(&causes[..]));
+                for cause in causes {
+                    effects.entry(cause).or_default().insert(event);
+                }
+            }
+        }
+        for (cause, events) in &effects {
+            compare_postings(&index.effects(*cause)?.expect("it has effects"), events, self.count());
+            let middle = *events.iter().nth(events.len() / 2).expect("it has effects");
+            for end in [0, middle, middle + 1, self.count(), u32::MAX] {
+                let mut found = Vec::new();
+                index.each_effect(*cause, end, |event| found.push(event))?;
+                assert!(found.iter().eq(events.range(..end)), "before {end}");
+            }
+        }
+        let counts: Vec<_> = effects.iter().map(|(cause, events)| (*cause, events.len() as u32)).collect();
+        for from in counts.iter().map(|(cause, _)| *cause).step_by(5).chain([Position::START]) {
+            for to in [from, from.next(), from.plus(40), Position::MAX] {
+                let mut found = Vec::new();
+                index.effect_counts(from, to, |cause, count| found.push((cause, count)))?;
+                let expected = counts.iter().copied().filter(|(cause, _)| (from..to).contains(cause));
+                assert!(found.iter().copied().eq(expected), "from {from} to {to}");
+            }
+        }
+        let without = self.head.first.plus(u64::from(self.count()));
+        assert!(index.effects(without)?.is_none());
+        index.each_effect(without, u32::MAX, |event| panic!("{event} has no such cause"))
     }
 
     fn compare_event(&self, index: &FileIndex, event: u32) -> Result<()> {
@@ -490,6 +536,10 @@ fn a_file_of_another_segment_is_refused() {
         kind.map(|_| ())
     };
     assert_eq!(open(&model.head, model.length, SEED), Ok(()));
+    let error = FileIndex::open(Block::from(model.build()), &model.head, model.length + 1, SEED);
+    let (expected, found) = (format!("of {} bytes", model.length + 1), format!("of {} bytes", model.length));
+    let evidence = error.map(|_| ()).expect_err("another length").to_string();
+    assert!(evidence.contains(&expected) && evidence.contains(&found), "{evidence}");
     assert_eq!(open(&model.head, model.length + 1, SEED), Err(ErrorKind::Damaged));
     assert_eq!(open(&model.head, model.length, Seed(SEED.0, SEED.1 ^ 1)), Err(ErrorKind::Damaged));
     for other in [
@@ -512,6 +562,28 @@ fn records_out_of_order_make_no_index() {
     assert!(attempt(&[0, 1, 2], model.length).is_ok());
     assert_eq!(attempt(&[0, 2], model.length).expect_err("a gap").kind(), ErrorKind::Damaged);
     assert_eq!(attempt(&[0, 1, 2], model.length - 1).expect_err("too long").kind(), ErrorKind::Damaged);
+    let twice = (0..2).map(|n| Ok((model.offsets[0], Record::read(&model.records[n])?)));
+    let built = build(&model.head, model.length, twice, SEED, |_| Ok(0)).map(|bytes| bytes.len());
+    assert_eq!(built.expect_err("two in one place").kind(), ErrorKind::Damaged);
+}
+
+/// A head with its own checksum right says nothing that cannot be.
+#[test]
+fn heads_that_cannot_be_are_refused() {
+    let model = Model::new(Position(40), &some_plans(12));
+    let bytes = model.build();
+    let refused = |change: fn(&mut Head)| {
+        let (mut bytes, mut head) = (bytes.clone(), Head::read(&bytes, &model.owner()).unwrap());
+        change(&mut head);
+        bytes[..HEAD_BYTES].copy_from_slice(&head.encode());
+        model.open(bytes).is_err()
+    };
+    assert!(!refused(|_| ()));
+    assert!(refused(|head| head.count = (head.owner.segment_length / 108) as u32 + 1), "more than fit");
+    assert!(refused(|head| head.fields.reverse()), "terms of fields that end before they start");
+    assert!(refused(|head| head.sections[3].offset += 1), "a gap");
+    assert!(refused(|head| head.sections[SECTION_COUNT - 1].length -= 1), "less than the file");
+    assert!(refused(|head| head.sections[SECTION_COUNT - 1].length += 1), "more than the file");
 }
 
 #[test]
@@ -527,6 +599,63 @@ fn many_effects_of_one_cause_are_found() {
     assert_eq!(index.effects(Position(1)).unwrap().unwrap().count(), 200);
 }
 
+/// A walk that has read some and then leaves out others: where it goes on follows from what it holds.
+#[test]
+fn walks_go_on_wherever_they_are_put() {
+    let range: Vec<u32> = (500..900).collect();
+    let sparse: Vec<u32> = (0..400).map(|n| n * 40 + n % 7).collect();
+    let dense: Vec<u32> = (0..4000).filter(|n| n % 3 > 0).collect();
+    let few = vec![3, 90, 4000];
+    for events in [range, sparse, dense, few] {
+        let (count, limit) = (events.len() as u32, 20_000);
+        let mut bytes = vec![0xff; 9];
+        let is_range = events.len() == (events[events.len() - 1] - events[0]) as usize + 1;
+        let mut written = Vec::new();
+        let form =
+            if is_range { postings::range_place(events[0]) } else { postings::write(&events, &mut written) };
+        bytes.append(&mut written);
+        let end = bytes.len();
+        bytes.extend([0xff; 40]);
+        let list = Postings::read(&Block::from(bytes), 9..end, count, form, limit).unwrap();
+        for start in (0..count).step_by(37) {
+            for ahead in [1, 30, 64, 65, 129, 1000] {
+                let sought = events.get((start + ahead) as usize).map_or(limit, |event| event - 1);
+                let mut walk = list.events_in(start..count);
+                assert_eq!(walk.next(), Some(events[start as usize]));
+                walk.seek(sought);
+                let rank = events.partition_point(|event| *event < sought).max(start as usize + 1);
+                assert!(walk.clone().eq(events[rank..].iter().copied()), "to {sought} from {start}");
+                walk.seek_back(sought + 200);
+                let back = events.partition_point(|event| *event < sought + 200).max(rank);
+                assert!(walk.rev().eq(events[rank..back].iter().rev().copied()), "back to {sought}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lists_that_cannot_be_are_refused() {
+    let read = |count: u32, place: u64, limit: u32| {
+        let mut bytes = Vec::new();
+        postings::write(&[3, 90, 4000], &mut bytes);
+        let end = bytes.len();
+        Postings::read(&Block::from(bytes), 0..end, count, place, limit)
+            .map(|list| list.events().collect::<Vec<_>>())
+    };
+    assert_eq!(read(3, 1, 5000).unwrap(), [3, 90, 4000]);
+    assert_eq!(read(2, postings::range_place(7), 9).unwrap(), [7, 8]);
+    let refused = [
+        (0, 1, 5000),
+        (0, postings::range_place(7), 9),
+        (4, 1, 3),
+        (3, 3, 5000),
+        (2, postings::range_place(8), 9),
+    ];
+    for (count, place, limit) in refused {
+        assert_eq!(read(count, place, limit).expect_err("impossible").kind(), ErrorKind::Damaged);
+    }
+}
+
 /// A tiny index file, byte for byte. Another outcome is another format: raise `INDEX_VERSION`.
 #[test]
 fn a_tiny_file_keeps_its_bytes() {
@@ -535,6 +664,7 @@ fn a_tiny_file_keeps_its_bytes() {
     let head = Head::read(&bytes, &model.owner()).unwrap();
     let mut text = format!("head\n{}", lines(&bytes[..HEAD_BYTES]));
     let index = model.open(bytes.clone()).unwrap();
+    assert_eq!(index.length(), bytes.len() as u64);
     for (section, (name, _)) in head.sections.iter().zip(index.section_lengths()) {
         write!(text, "{name}\n{}", lines(&bytes[section.range()])).unwrap();
     }

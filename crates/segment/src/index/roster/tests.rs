@@ -118,6 +118,18 @@ fn a_flipped_bit_leaves_out_nothing() {
     }
 }
 
+/// keeps R2
+#[test]
+fn a_page_of_another_roster_is_damage() {
+    let segments = |first: u64| -> Vec<Vec<u64>> { (0..5).map(|n| vec![hash_of(first + n)]).collect() };
+    let ((bytes, _), (other, _)) = (roster(&segments(0)), roster(&segments(100)));
+    assert_eq!(bytes.len(), HEAD_BYTES + PAGE_BYTES + SUM_BYTES, "one page each");
+    let mixed = [&bytes[..HEAD_BYTES], &other[HEAD_BYTES..]].concat();
+    let roster = open(mixed, 5).unwrap();
+    assert_eq!(roster.may_hold(hash_of(0)), u64::MAX);
+    assert!(roster.is_damaged() && roster.verify().is_err());
+}
+
 #[test]
 fn every_cut_is_noticed_at_once() {
     let (bytes, _) = roster(&some_segments(2));
