@@ -1,7 +1,7 @@
 //! Conditions on a batch alone: each holds, and each refuses with a typed conflict.
 
 use tidegate::batch::ConflictKind;
-use tidegate::{Batch, Condition, Coordinate, ErrorKind, Item, Position, Query, Version};
+use tidegate::{Batch, Cause, Condition, Coordinate, ErrorKind, Item, Position, Query, Version};
 
 use super::{append, conflict, draft, head, refused, store, tag};
 
@@ -131,6 +131,25 @@ fn an_id_is_in_the_log_once() {
     let conflict = conflict(&error);
     assert_eq!((conflict.kind, conflict.position), (ConflictKind::Duplicate, Some(Position(1))));
     assert!(!conflict.retry);
+}
+
+#[test]
+fn a_cause_within_a_batch_comes_before_its_effect() {
+    let store = store();
+    let id = tidegate::EventId([7; 16]);
+    let first = || draft("a", "a.b").id(id);
+    for effect in [Cause::Id(id), Cause::Draft(0)] {
+        let store = super::store();
+        append(&store, vec![first(), draft("b", "a.b").cause(effect)]);
+        let event = store.view().unwrap().at(Position(2)).unwrap().unwrap();
+        assert_eq!(event.causes().collect::<Vec<_>>(), [Cause::At(Position(1))]);
+    }
+    for cause in [Cause::Id(id), Cause::Draft(0), Cause::Draft(1), Cause::Draft(7), Cause::At(Position(1))] {
+        let error = refused(&store, vec![draft("b", "a.b").cause(cause), first()]);
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert!(error.message().contains("a cause comes before its effects"), "{error}");
+    }
+    assert_eq!(head(&store), 0);
 }
 
 #[test]

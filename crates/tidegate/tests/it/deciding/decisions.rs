@@ -78,6 +78,11 @@ fn what_cannot_move_is_not_held() {
     assert_eq!(attempts(&store, |view| view.at(Position(1)).map(drop), moving()), HELD);
     let closed = |view: &DecisionView| view.count(&tag("t"), Read::all().before(Position(2))).map(drop);
     assert_eq!(attempts(&store, closed, moving()), HELD);
+    let newest = |view: &DecisionView| view.at(view.head()).map(drop);
+    assert_eq!(attempts(&store, newest, moving()), HELD);
+    let up_to_head =
+        |view: &DecisionView| view.count(&tag("t"), Read::all().before(view.head().next())).map(drop);
+    assert_eq!(attempts(&store, up_to_head, moving()), HELD);
     let open =
         |view: &DecisionView| view.count(&tag("t"), Read::all().before(view.head().next().next())).map(drop);
     assert_eq!(attempts(&store, open, moving()), MOVED);

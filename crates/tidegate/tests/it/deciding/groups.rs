@@ -2,12 +2,13 @@
 
 use tidegate::batch::ConflictKind;
 use tidegate::disk::{Call, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
+use tidegate::format::limit;
 use tidegate::{
     Append, Batch, Cause, Condition, Conflict, Coordinate, ErrorKind, EventId, Item, Options, Position,
     Query, Store, Version,
 };
 
-use super::{conflict, draft, head, stepped, submit, tag};
+use super::{append, conflict, draft, head, refused, stepped, store, submit, tag};
 
 #[test]
 fn the_first_of_a_group_wins() {
@@ -39,6 +40,37 @@ fn a_refused_batch_refuses_nobody() {
     assert_eq!(taken.wait().unwrap().first(), Position(1));
     assert_eq!(conflict(&fails.wait().unwrap_err()).position, Some(Position(1)));
     assert_eq!(holds.wait().unwrap().first(), Position(2), "positions have no gap");
+}
+
+/// More than one frame takes waits at once, and so does a batch that is larger than groups are made.
+#[test]
+fn what_is_too_much_for_one_group_goes_into_several() {
+    let options = Options { thread: false, queue_bytes: 256 << 20, ..Options::default() };
+    let store = Store::in_memory(options).unwrap();
+    let payload = vec![7; limit::PAYLOAD_BYTES_MAX];
+    let tickets: Vec<_> = (0..5).map(|_| submit(&store, draft("a", "a.b").bytes(payload.clone()))).collect();
+    store.step().unwrap();
+    for (ticket, position) in tickets.into_iter().zip(1..) {
+        assert_eq!(ticket.wait().unwrap().first(), Position(position));
+    }
+    assert_eq!(head(&store), 5);
+}
+
+#[test]
+fn a_batch_fills_a_frame_and_no_more() {
+    let store = store();
+    let batch = |last: usize| {
+        let events = [limit::PAYLOAD_BYTES_MAX, limit::PAYLOAD_BYTES_MAX, limit::PAYLOAD_BYTES_MAX, last];
+        let drafts = events.map(|bytes| draft("a", "a.b").bytes(vec![7; bytes]));
+        Batch::from(drafts.to_vec())
+    };
+    // A record of these names without correlation, tags and causes is its head and five bytes.
+    let record = 108 + "s".len() + "a".len() + "a.b".len();
+    let rest = limit::FRAME_BYTES_MAX - 3 * (record + limit::PAYLOAD_BYTES_MAX) - record;
+    let error = refused(&store, batch(rest + 1));
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.message().contains("67108864 bytes; split it"), "{error}");
+    assert_eq!(append(&store, batch(rest)).first(), Position(1));
 }
 
 #[test]

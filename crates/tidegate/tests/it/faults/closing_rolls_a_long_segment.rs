@@ -43,6 +43,46 @@ fn and_dies_at_any_call() {
     }
 }
 
+/// F8: what a failed sync should have kept may be lost, so nothing is said to have ended in good order.
+#[test]
+fn and_a_sync_fails() {
+    let syncs = {
+        let (stage, store, _) = long();
+        store.close().unwrap();
+        stage.disk.count(Call::Sync)
+    };
+    let mut said = Vec::new();
+    for nth in 1..=syncs {
+        let (mut stage, store, intact) = long();
+        stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, nth, Errno::IO));
+        let closed = store.close().map_err(|error| error.kind());
+        drop(store);
+        stage.disk.kill();
+        stage.disk.power_cut(nth);
+        stage.restart();
+        let store = stage.open();
+        assert_eq!(store.report().clean, closed.is_ok(), "sync {nth}: {closed:?}");
+        assert_eq!(history(&store).unwrap(), intact, "sync {nth}");
+        said.push(closed);
+    }
+    // Of the long segment; of the watermark and the new segment, without which the long one stays active; of the
+    // watermark that says how it ended; of an index file, which the next opening builds.
+    assert_eq!(said, [Err(ErrorKind::Ended), Ok(()), Ok(()), Err(ErrorKind::Io), Ok(())]);
+}
+
+/// Without a new segment the next opening scans the long one, and is as right.
+#[test]
+fn and_does_without() {
+    let (mut stage, store, intact) = long();
+    stage.disk.set_plan(FaultPlan::default().fail_from(Call::Create, 1, Errno::NOSPC));
+    store.close().unwrap();
+    drop(store);
+    stage.restart();
+    let store = stage.open();
+    assert!(store.report().clean);
+    assert_eq!((stage.segments().len(), history(&store).unwrap()), (1, intact));
+}
+
 #[test]
 fn and_finds_no_room() {
     for call in [Call::Create, Call::Write, Call::Rename, Call::SyncFolder] {

@@ -92,6 +92,39 @@ fn an_unfinished_creation_that_cannot_be_read() {
     assert!(met > 20, "{met} errors are too few to mean anything");
 }
 
+/// What cannot be read right now is neither damage nor nothing, whichever file it is: opening fails with that, or it does
+/// without and nothing is missing.
+#[test]
+fn a_store_that_cannot_be_read() {
+    for (sample, intact) in [Stage::closed(), Stage::killed()] {
+        for access in [Access::Read, Access::Write] {
+            for call in [Call::Open, Call::Read, Call::List] {
+                let calls = {
+                    let stage = sample.fork();
+                    stage.disk.set_plan(FaultPlan::default());
+                    drop(stage.try_open(access).unwrap());
+                    stage.disk.count(call)
+                };
+                let mut met = 0;
+                for nth in 1..=calls {
+                    let stage = sample.fork();
+                    stage.disk.set_plan(FaultPlan::default().fail(call, nth, Errno::IO));
+                    match stage.try_open(access) {
+                        Ok(store) => {
+                            assert_eq!(history(&store).unwrap(), intact, "{access:?}, {call:?} {nth}")
+                        }
+                        Err(error) => {
+                            assert_eq!(error.kind(), ErrorKind::Io, "{access:?}, {call:?} {nth}: {error}");
+                            met += 1;
+                        }
+                    }
+                }
+                assert!(met > 0, "{access:?}, {call:?}: none of {calls} calls mattered");
+            }
+        }
+    }
+}
+
 /// F7, F8: a process died, or a sync of the folder failed, between the rename of a recovered copy and its sync. The
 /// copy was as long as the watermark of an earlier clean close said, so the next opening took the close for its own
 /// and went on in a file whose name was not durable: a power cut then took acknowledged events. A copy is of a later
