@@ -55,6 +55,20 @@ fn read(view: &View, query: impl Into<Query>, read: Read) -> Vec<u64> {
 }
 
 #[test]
+fn only_segments_without_an_index_file_take_memory_for_one() {
+    let memory = |sealed: u64| {
+        let disk = filled(sealed);
+        let store = Store::open_in(disk.world(), options(true)).expect("it opens");
+        let stats = store.view().and_then(|view| view.stats(&Query::ALL, Read::all(), 1)).expect("sound");
+        assert_eq!((stats.events, stats.segments), ((sealed + 1) * EVENTS, sealed + 1));
+        stats.index_memory
+    };
+    let (few, many) = (memory(3), memory(300));
+    assert_eq!(few, many, "it is that of the active segment");
+    assert!((4096..100_000).contains(&few), "{few} bytes");
+}
+
+#[test]
 fn opening_takes_a_few_calls_a_segment_and_reads_no_events() {
     let (few, many) = (filled(100), filled(1000));
     for access in [Access::Write, Access::Read] {
