@@ -186,21 +186,42 @@ mod tests {
         (bytes, head)
     }
 
+    const SEGMENT_HEAD: SegmentHead = SegmentHead {
+        store: StoreId([2; 16]),
+        salt: SALT,
+        first: Position(1),
+        before_first: Position(0),
+        before_length: Offset(0),
+        created: Micros(7),
+        epoch: 1,
+    };
+
+    fn created() -> Result<(Arc<dyn Disk>, Active)> {
+        let disk = World::memory().disk;
+        disk.create_folder(SEGMENTS).expect("memory takes folders");
+        let active = Active::create(&*disk, SEGMENT_HEAD, Seed(1, 2))?;
+        Ok((disk, active))
+    }
+
+    #[test]
+    fn a_segment_with_fewer_events_than_the_next_one_says_is_refused() -> Result<()> {
+        let (disk, mut active) = created()?;
+        let (bytes, head) = sealed();
+        active.append(&bytes, head)?;
+        let (before_first, before_length) = (Position(1), active.segment().tail());
+        for (first, whole) in [(2, true), (3, false)] {
+            let behind = SegmentHead { first: Position(first), before_first, before_length, ..SEGMENT_HEAD };
+            let segment = Segment::find_sealed(&disk, &behind, Seed(1, 2), false, false)?;
+            let kind = segment.index_in_memory().map_err(|error| error.kind());
+            assert_eq!(kind, if whole { Ok(()) } else { Err(ErrorKind::Damaged) });
+        }
+        Ok(())
+    }
+
     /// F35: bytes that change between sealing and writing are caught before they are written.
     #[test]
     fn a_frame_that_changed_after_it_was_sealed_is_not_written() -> Result<()> {
-        let disk = World::memory().disk;
-        disk.create_folder(SEGMENTS).expect("memory takes folders");
-        let segment_head = SegmentHead {
-            store: StoreId([2; 16]),
-            salt: SALT,
-            first: Position(1),
-            before_first: Position(0),
-            before_length: Offset(0),
-            created: Micros(7),
-            epoch: 1,
-        };
-        let mut active = Active::create(&*disk, segment_head, Seed(1, 2))?;
+        let (_, mut active) = created()?;
         let (bytes, head) = sealed();
         for byte in (0..bytes.len()).step_by(13) {
             let mut changed = bytes.clone();

@@ -48,12 +48,12 @@ impl FileIndex {
         })
     }
 
-    /// What stands for the index file of a segment until that is opened: every question is an error of kind
-    /// `Damaged`, as no section holds its checksum.
-    pub(crate) fn unread(head: &SegmentHead, count: u32, seed: Seed) -> Self {
+    /// What stands for the index file of a segment until that is opened: every question about any event is an error
+    /// of kind `Damaged`, as no section holds its checksum.
+    pub(crate) fn unread(head: &SegmentHead, seed: Seed) -> Self {
         let sections = [Extent { crc: !hash::crc(0, &[]), ..Extent::default() }; SECTION_COUNT];
         let (owner, fields) = (Owner::new(head, 0, seed), [0; FIELD_COUNT + 1]);
-        let read = Head { owner, file_length: 0, count, fields, sections };
+        let read = Head { owner, file_length: 0, count: u32::MAX, fields, sections };
         let (block, held) = (Vec::new().into(), [const { AtomicBool::new(false) }; SECTION_COUNT]);
         Self { block, head: read, first: head.first, held }
     }

@@ -252,6 +252,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::term::Term;
 
     fn term() -> impl Strategy<Value = Vec<u8>> {
         proptest::collection::vec(0u8..3, 0..6)
@@ -332,7 +333,8 @@ mod tests {
             }
             Ok(found)
         };
-        let longest = TERM_BYTES_MAX;
+        let longest = Term::stream(&"s".repeat(255), &"e".repeat(255), u32::MAX).as_bytes().len();
+        assert_eq!(longest, TERM_BYTES_MAX);
         assert_eq!(lengths(&section(longest, 1)).unwrap(), [longest, 6]);
         assert_eq!(lengths(&section(5, longest - 5)).unwrap(), [5, longest]);
         for (whole, rest) in [(longest + 1, 1), (longest + 300, 1), (5, longest - 4), (5, longest)] {

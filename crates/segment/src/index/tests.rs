@@ -501,7 +501,7 @@ fn every_cut_is_noticed_at_once() {
 #[test]
 fn an_unread_file_answers_nothing() {
     let model = Model::new(Position(40), &some_plans(3));
-    let index = FileIndex::unread(&model.head, 3, SEED);
+    let index = FileIndex::unread(&model.head, SEED);
     let term = Term::new(Field::Tag, b"any");
     let cause = model.head.first;
     let answers = [

@@ -106,8 +106,7 @@ impl Segment {
     ) -> Result<Self> {
         let (_, head) = open_whole(&**disk, behind.before_first, behind.before_length)?;
         let lookup = if indexed {
-            let count = (behind.first.0 - head.first.0) as u32;
-            Lookup::File(Arc::new(FileIndex::unread(&head, count, seed)))
+            Lookup::File(Arc::new(FileIndex::unread(&head, seed)))
         } else {
             Lookup::Live(Arc::new(LiveIndex::new(seed)))
         };

@@ -46,6 +46,25 @@ fn bits_of_a_sealed_segment() {
     assert!(noticed > 100, "records are not read at opening");
 }
 
+/// F16, F30: without maps each read asks the file, so what happens to that is an error, and never ends the process.
+#[test]
+fn bits_under_an_open_store_without_maps() {
+    let mut stage = Stage::new();
+    stage.options.map = false;
+    let store = stage.open();
+    fill(&store, 12);
+    let (sealed, intact) = (stage.segments().swap_remove(0), history(&store).unwrap());
+    for bit in (8 * 80..stage.bytes(&sealed).len() as u64 * 8).step_by(97) {
+        flip(&sealed, bit)(&stage);
+        let found = history(&store);
+        assert!(found.is_err() || found.is_ok_and(|found| found == intact), "bit {bit}");
+        flip(&sealed, bit)(&stage);
+        assert_eq!(history(&store).unwrap(), intact, "bit {bit} as it was");
+    }
+    cut(&sealed, 100)(&stage);
+    assert_eq!(history(&store).unwrap_err().kind(), ErrorKind::Damaged);
+}
+
 /// F16 without the index file: it cannot be built from damaged records, so opening refuses.
 #[test]
 fn bits_of_a_sealed_segment_without_its_index() {
