@@ -235,6 +235,19 @@ mod tests {
     }
 
     #[test]
+    fn it_is_as_long_as_from_the_first_event_to_the_last() {
+        for (events, lines, words) in [
+            (&[5][..], 1, 1),
+            (&[5, 68], 1, 1),
+            (&[5, 69], 1, 2),
+            (&[1000, 1511], 1, 8),
+            (&[1000, 1512], 2, 9),
+        ] {
+            assert_eq!(length(events), 8 + 4 * lines + 8 * words, "{events:?}");
+        }
+    }
+
+    #[test]
     fn of_one_word_and_of_many_lines() {
         assert_agrees(&[5]);
         assert_agrees(&[0, 63, 64, 127]);
