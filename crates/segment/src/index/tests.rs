@@ -599,6 +599,23 @@ fn many_effects_of_one_cause_are_found() {
     assert_eq!(index.effects(Position(1)).unwrap().unwrap().count(), 200);
 }
 
+/// Few effects stand beside their cause, more than a run of them elsewhere.
+#[test]
+fn any_number_of_effects_is_read_back() {
+    let only = some_plans(1).remove(0);
+    for count in [1, 2, 3, 4, 5, 63, 64, 65, 66] {
+        let effects = (1..=count).map(|n| Plan { causes: vec![n], ..only.clone() });
+        let plans: Vec<Plan> = std::iter::once(only.clone()).chain(effects).collect();
+        let model = Model::new(Position(1), &plans);
+        let index = model.open(model.build()).unwrap();
+        model.compare(&index).unwrap();
+        assert_eq!(
+            index.effects(Position(1)).unwrap().map(|effects| u64::from(effects.count())),
+            Some(count)
+        );
+    }
+}
+
 /// A walk that has read some and then leaves out others: where it goes on follows from what it holds.
 #[test]
 fn walks_go_on_wherever_they_are_put() {
