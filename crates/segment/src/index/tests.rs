@@ -560,7 +560,7 @@ fn records_out_of_order_make_no_index() {
             .map(|bytes| bytes.len())
     };
     assert!(attempt(&[0, 1, 2], model.length).is_ok());
-    assert_eq!(attempt(&[0, 2], model.length).expect_err("a gap").kind(), ErrorKind::Damaged);
+    assert!(attempt(&[0, 2], model.length).expect_err("a gap").message().contains("out of order"));
     assert_eq!(attempt(&[0, 1, 2], model.length - 1).expect_err("too long").kind(), ErrorKind::Damaged);
     let twice = (0..2).map(|n| Ok((model.offsets[0], Record::read(&model.records[n])?)));
     let built = build(&model.head, model.length, twice, SEED, |_| Ok(0)).map(|bytes| bytes.len());
