@@ -70,6 +70,26 @@ fn and_a_sync_fails() {
     assert_eq!(said, [Err(ErrorKind::Ended), Ok(()), Ok(()), Err(ErrorKind::Io), Ok(())]);
 }
 
+/// A close in good order is known as that even where the power goes right behind it.
+#[test]
+fn and_the_power_goes() {
+    let short = || {
+        let stage = Stage::new();
+        let store = stage.open();
+        store.append(one("short"), Append::synced()).unwrap();
+        let history = history(&store).unwrap();
+        (stage, store, history)
+    };
+    for (mut stage, store, intact) in [long(), short()] {
+        store.close().unwrap();
+        stage.disk.lose_unsynced();
+        stage.restart();
+        let store = stage.open();
+        assert!(store.report().clean);
+        assert_eq!(history(&store).unwrap(), intact);
+    }
+}
+
 /// Without a new segment the next opening scans the long one, and is as right.
 #[test]
 fn and_does_without() {
