@@ -1,8 +1,9 @@
 //! Clocks that run backwards (F24), and whole directories that do (F21).
 
-use tidegate::{Access, ErrorKind, Options, Position, Query, Read, Store};
+use tidegate::format::{StoreFile, Watermark, segment_name};
+use tidegate::{Access, Append, ErrorKind, Options, Position, Query, Read, Store};
 
-use super::stage::{Stage, fill, history};
+use super::stage::{Stage, fill, history, one};
 
 /// F24: forwards, backwards, before 1970, and as late as a clock can say, also over a reopening.
 #[test]
@@ -40,4 +41,20 @@ fn an_older_copy_is_noticed_by_those_who_know_the_head() {
         assert_eq!(error.evidence().unwrap().1, format!("position {head}"));
         assert!(copy.disk.calls() <= 1, "the lock at most");
     }
+}
+
+/// After each sync the watermark says how far the log is durable, and where in which segment that is.
+#[test]
+fn the_watermark_says_where_the_log_ends() {
+    let stage = Stage::new();
+    let store = stage.open();
+    for _ in 0..12 {
+        let last = store.append(one("a").bytes(vec![7; 150]), Append::synced()).unwrap().last();
+        let salt = StoreFile::read(&stage.bytes("STORE")).unwrap().salt;
+        let mark = Watermark::read(&stage.bytes("WATERMARK"), salt).unwrap();
+        let active = stage.active();
+        assert_eq!((mark.durable, mark.tail.0, mark.clean), (last, stage.bytes(&active).len() as u64, false));
+        assert!(active.ends_with(&segment_name(mark.segment)), "{active}");
+    }
+    assert!(stage.segments().len() > 1);
 }
