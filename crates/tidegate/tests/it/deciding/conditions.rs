@@ -149,6 +149,8 @@ fn a_cause_within_a_batch_comes_before_its_effect() {
         assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
         assert!(error.message().contains("a cause comes before its effects"), "{error}");
     }
+    let own = refused(&store, draft("b", "a.b").id(id).cause(Cause::Id(id)));
+    assert!(own.message().contains("a cause comes before its effects"), "{own}");
     assert_eq!(head(&store), 0);
 }
 

@@ -28,6 +28,19 @@ fn a_missing_segment() {
     }
     let error = refused(&stage, |files| files.remove("STORE").unwrap());
     assert!(error.to_string().contains("STORE"), "{error}");
+    // So is a store of one segment, even where that is damaged as well.
+    let mut single = Stage::new();
+    single.open().append(one("only"), Append::synced()).unwrap();
+    single.restart();
+    for damaged in [false, true] {
+        let error = refused(&single, |files| {
+            files.remove("STORE").unwrap();
+            if damaged {
+                files.flip_bit(&single.active(), 8 * 40).unwrap();
+            }
+        });
+        assert!(error.to_string().contains("STORE"), "{error}");
+    }
     let copy = stage.fork();
     copy.disk.at_rest().remove("WATERMARK").unwrap();
     assert_eq!(history(&copy.open()).unwrap(), intact, "the watermark is not needed");
@@ -121,6 +134,22 @@ fn a_store_that_cannot_be_read() {
                 }
                 assert!(met > 0, "{access:?}, {call:?}: none of {calls} calls mattered");
             }
+        }
+    }
+}
+
+/// F18: the watermark knows of more than is there. As long as it cannot be read, nothing opens as if that were all.
+#[test]
+fn a_watermark_that_cannot_be_read_hides_no_loss() {
+    let (stage, _) = Stage::closed();
+    let (name, frames) = (stage.active(), stage.frames(&stage.active()));
+    stage.disk.at_rest().truncate(&name, frames[frames.len() - 2] as u64).unwrap();
+    for call in [Call::Open, Call::Read] {
+        for nth in 1..30 {
+            let copy = stage.fork();
+            copy.disk.set_plan(FaultPlan::default().fail(call, nth, Errno::IO));
+            let error = copy.try_open(Access::Write).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Io | ErrorKind::Damaged), "{call:?} {nth}: {error}");
         }
     }
 }
