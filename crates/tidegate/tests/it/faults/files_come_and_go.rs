@@ -124,7 +124,7 @@ fn a_store_that_cannot_be_read() {
                     stage.disk.set_plan(FaultPlan::default().fail(call, nth, Errno::IO));
                     match stage.try_open(access) {
                         Ok(store) => {
-                            assert_eq!(history(&store).unwrap(), intact, "{access:?}, {call:?} {nth}")
+                            assert_eq!(history(&store).unwrap(), intact, "{access:?}, {call:?} {nth}");
                         }
                         Err(error) => {
                             assert_eq!(error.kind(), ErrorKind::Io, "{access:?}, {call:?} {nth}: {error}");
