@@ -27,13 +27,14 @@ fn explore(case: impl Fn() + Send + Sync + 'static) {
     explore_so_often(RUNS, case);
 }
 
+fn config() -> shuttle::Config {
+    let mut config = shuttle::Config::new();
+    config.stack_size = 1 << 20;
+    config
+}
+
 fn explore_so_often(runs: usize, case: impl Fn() + Send + Sync + 'static) {
     let case = Arc::new(case);
-    let config = || {
-        let mut config = shuttle::Config::new();
-        config.stack_size = 1 << 20;
-        config
-    };
     let random = Arc::clone(&case);
     shuttle::Runner::new(RandomScheduler::new(runs), config()).run(move || random());
     shuttle::Runner::new(PctScheduler::new(3, runs), config()).run(move || case());
@@ -307,6 +308,25 @@ fn what_is_waited_for_becomes_durable() {
         assert_eq!(waiting.join().unwrap(), Position(2));
         store.close().unwrap();
     });
+}
+
+/// A batch that is still on its way when the sync of its interval begins gets another one. The threads take turns at
+/// random only, as the store's own looks again at once, over and over, with an interval of nothing.
+#[test]
+fn what_is_submitted_is_synced_at_its_interval() {
+    let case = || {
+        let options = Options { durability: Durability::Interval(Duration::ZERO), ..Options::default() };
+        let store = Arc::new(Store::in_memory(options).unwrap());
+        let beside = spawn(&store, |store| store.append(draft("a"), Append::buffered()).unwrap());
+        let ticket = store.submit(draft("b"), Append::default()).unwrap();
+        // To wait for it would be to ask for another sync.
+        while store.frontier().durable < Position(2) {
+            thread::yield_now();
+        }
+        dense([beside.join().unwrap(), ticket.wait().unwrap()]);
+        store.close().unwrap();
+    };
+    shuttle::Runner::new(RandomScheduler::new(2 * RUNS), config()).run(case);
 }
 
 #[test]
