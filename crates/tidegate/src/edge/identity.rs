@@ -49,6 +49,11 @@ pub(crate) fn refuse_unfinished(disk: &dyn Disk) -> Result<()> {
     Err(Error::new(ErrorKind::Missing, message).in_file(UNFINISHED, None))
 }
 
+/// Whether somebody has ever taken the lock here.
+pub(crate) fn has_lock(disk: &dyn Disk) -> bool {
+    disk.open(LOCK, Mode::Read).is_ok()
+}
+
 /// Takes the writer's lock.
 pub(crate) fn lock(disk: &dyn Disk) -> Result<Box<dyn Lock>> {
     disk.lock(LOCK).map_err(|cause| {

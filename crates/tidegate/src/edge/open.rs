@@ -103,25 +103,40 @@ fn tell_durable(file: &mut WatermarkFile, segment: &Segment, store: &StoreFile, 
 }
 
 /// Finds out which store this is, or makes it one, and takes the lock.
+///
+/// A directory that is refused is not written to, so it is looked at before the lock. What was seen then may be
+/// another's creation half done; that one made the lock file first, and so what stands is what is seen under the lock.
 fn identify(world: &World, access: Access, report: &mut OpenReport) -> Result<(StoreFile, Box<dyn Lock>)> {
     let disk = &*world.disk;
     if identity::read(disk)?.is_none() {
-        identity::refuse_unfinished(disk)?;
-        refuse_orphans(world)?;
-        if access != Access::Create {
-            return Err(Error::new(ErrorKind::Missing, format!("there is no store in {}", disk.place())));
+        match refuse_creation(world, access) {
+            Ok(()) => {
+                disk.create_folder("").map_err(|cause| io("the directory cannot be created", "", cause))?;
+            }
+            Err(refusal) if !identity::has_lock(disk) => return Err(refusal),
+            Err(_) => {}
         }
-        identity::check_creatable(disk)?;
-        disk.create_folder("").map_err(|cause| io("the directory cannot be created", "", cause))?;
     }
     let lock = identity::lock(disk)?;
     match identity::read(disk)? {
         Some(store) => Ok((store, lock)),
         None => {
+            refuse_creation(world, access)?;
             report.created = true;
             Ok((identity::create(world)?, lock))
         }
     }
+}
+
+/// Refuses a directory without a store file in which none may be created.
+fn refuse_creation(world: &World, access: Access) -> Result<()> {
+    let disk = &*world.disk;
+    identity::refuse_unfinished(disk)?;
+    refuse_orphans(world)?;
+    if access != Access::Create {
+        return Err(Error::new(ErrorKind::Missing, format!("there is no store in {}", disk.place())));
+    }
+    identity::check_creatable(disk)
 }
 
 /// Refuses a directory with events but without a store file.

@@ -15,6 +15,7 @@ mod failed_sync_ends_the_writer;
 mod files_come_and_go;
 mod full_disk_is_an_error;
 mod mending;
+mod openers_meet_anywhere;
 mod panics_answer_everybody;
 mod readers_follow_the_writer;
 mod regressions_of_others;
