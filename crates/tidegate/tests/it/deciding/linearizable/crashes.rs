@@ -37,7 +37,10 @@ fn live(seed: u64) -> Notes {
         let durable = store.frontier().durable;
         match (disk.ended(), cut) {
             (_, true) => disk.power_cut(dice.roll(1 << 40)),
-            (false, false) if dice.roll(2) == 0 => store.close().unwrap(),
+            (false, false) if dice.roll(2) == 0 => {
+                let closed = store.close();
+                assert!(closed.is_ok() || disk.ended(), "seed {seed}, life {life}: {closed:?}");
+            }
             (false, false) => disk.kill(),
             (true, false) => {}
         }
