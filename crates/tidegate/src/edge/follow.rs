@@ -55,11 +55,14 @@ impl Follower {
             let message = format!("there is no store in {}", disk.place());
             return Err(Error::new(ErrorKind::Missing, message));
         };
+        // Before the segments: a writer may put others in their place, which hold what was durable before, and a
+        // watermark of afterwards says more than those that were found hold.
+        let watermark = WatermarkFile::read(disk, store.salt)?;
         let firsts = tidegate_segment::list(disk)?;
         let mut report = OpenReport::default();
-        let segments = match load(world, &store, &firsts, options, &mut report) {
+        let segments = match load(world, &store, watermark, &firsts, options, &mut report) {
             Err(error) if error.kind() == ErrorKind::Damaged => {
-                let (segments, found) = before_damage(world, &store, &firsts)?;
+                let (segments, found) = before_damage(world, &store, watermark, &firsts)?;
                 report.damage = Some(found.unwrap_or(error));
                 segments
             }
@@ -180,6 +183,7 @@ impl Follower {
 fn load(
     world: &World,
     store: &StoreFile,
+    watermark: Option<Watermark>,
     firsts: &[Position],
     options: &Options,
     report: &mut OpenReport,
@@ -190,15 +194,11 @@ fn load(
     check_store(&newest, store)?;
     let mut segments = load_sealed(world, sealed, newest.head(), options.map)?;
     report.rebuilt_indexes = Indexer::new(world.clone(), options.map, false).prepare(&segments)?;
-    let watermark = WatermarkFile::read(disk, store.salt)?;
     let durable = watermark.map_or(Position::START, |mark| mark.durable);
     let bound = durable.max(vouched(&newest)?);
     report.damage = take_in(&newest, bound)?;
     if report.damage.is_none() && newest.next() <= durable {
-        // Either the writer has gone on to the next segment just now, or that is gone.
-        let next = newest.next();
-        let rolled = next > newest.first() && tidegate_segment::list(disk)?.contains(&next);
-        report.damage = (!rolled).then(|| missing(newest.next(), durable));
+        report.damage = Some(missing(newest.next(), durable));
     }
     report.clean = watermark.is_some_and(|mark| mark.clean) && report.damage.is_none();
     segments.push(Arc::new(newest));
@@ -210,10 +210,10 @@ fn load(
 fn before_damage(
     world: &World,
     store: &StoreFile,
+    watermark: Option<Watermark>,
     firsts: &[Position],
 ) -> Result<(Vec<Arc<Segment>>, Option<Error>)> {
     let disk = &*world.disk;
-    let watermark = WatermarkFile::read(disk, store.salt)?;
     let durable = watermark.map_or(Position::START, |mark| mark.durable);
     let mut segments: Vec<Arc<Segment>> = Vec::new();
     for &first in firsts {
