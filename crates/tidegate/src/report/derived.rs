@@ -10,7 +10,7 @@ use tidegate_segment::{
 };
 
 use super::fault::{DELETE, Fault, Remark};
-use super::files;
+use super::files::{self, Contents};
 use super::survey::{Segment, Visit};
 use crate::edge::seed;
 
@@ -21,6 +21,11 @@ const ROSTER_BYTES_MAX: u64 = 1 << 30;
 #[derive(Debug)]
 pub(super) struct Derived<'a> {
     disk: &'a dyn Disk,
+    /// The files in the folder before the segments were looked for. A writer may make more of them meanwhile, of
+    /// segments that were not there yet.
+    names: Vec<String>,
+    /// The last roster as it was then: a writer makes it anew, of more segments.
+    last_roster: Option<(String, Contents)>,
     levels: Levels,
     /// The sealed segments so far that may be in a roster together.
     stretch: Vec<Member>,
@@ -40,20 +45,27 @@ struct Member {
 }
 
 impl<'a> Derived<'a> {
-    pub(super) fn new(disk: &'a dyn Disk) -> Self {
-        let (stretch, seen) = (Vec::new(), BTreeSet::new());
-        Self { disk, levels: Levels::default(), stretch, unsure: false, seen, files: 0 }
+    /// Looks at what is there; to be done before the segments are looked for.
+    pub(super) fn new(disk: &'a dyn Disk) -> Result<Self> {
+        let names = files::list(disk, INDEX)?;
+        let mut last_roster = None;
+        if let Some(name) = names.iter().rfind(|name| parse_roster_name(name).is_some()) {
+            let name = format!("{INDEX}/{name}");
+            last_roster = files::read(disk, &name, ROSTER_BYTES_MAX)?.map(|contents| (name, contents));
+        }
+        let (levels, stretch, seen) = (Levels::default(), Vec::new(), BTreeSet::new());
+        Ok(Self { disk, names, last_roster, levels, stretch, unsure: false, seen, files: 0 })
     }
 
     /// Compares the rosters of the last segments, and tells of files that belong to none.
     pub(super) fn end(&mut self, faults: &mut Vec<Fault>, remarks: &mut Vec<Remark>) -> Result<()> {
         self.end_stretch(faults, remarks)?;
-        for name in files::list(self.disk, INDEX)? {
+        for name in &self.names {
             let file = format!("{INDEX}/{name}");
             if name.ends_with(LEFTOVER) || self.seen.contains(&file) {
                 continue;
             }
-            if parse_index_name(&name).is_some() || parse_roster_name(&name).is_some() {
+            if parse_index_name(name).is_some() || parse_roster_name(name).is_some() {
                 if self.unsure {
                     let text = "whether it is right cannot be told before the segments are".to_owned();
                     remarks.push(Remark { file, text });
@@ -126,13 +138,26 @@ impl<'a> Derived<'a> {
         index::build(head, segment.bytes.len() as u64, records, seed(head.salt), level).ok()
     }
 
+    /// The roster of a stretch of so many segments. Only one that is full stays as it is.
+    fn roster(&mut self, name: &str, segments: usize) -> Result<Option<Contents>> {
+        match self.last_roster.take_if(|(last, _)| last == name) {
+            Some((_, contents)) => Ok(Some(contents)),
+            None if segments < ROSTER_SEGMENTS_MAX && !self.was_there(name) => Ok(None),
+            None => files::read(self.disk, name, ROSTER_BYTES_MAX),
+        }
+    }
+
+    fn was_there(&self, path: &str) -> bool {
+        self.names.iter().any(|name| path.strip_prefix(INDEX).is_some_and(|rest| rest[1..] == **name))
+    }
+
     /// Compares the roster of the segments so far, which is of as many of them as it says.
     fn end_stretch(&mut self, faults: &mut Vec<Fault>, remarks: &mut Vec<Remark>) -> Result<()> {
         let stretch = std::mem::take(&mut self.stretch);
         let Some(first) = stretch.first().filter(|_| !self.unsure) else { return Ok(()) };
         let name = roster_path(first.first);
         self.seen.insert(name.clone());
-        let Some(contents) = files::read(self.disk, &name, ROSTER_BYTES_MAX)? else { return Ok(()) };
+        let Some(contents) = self.roster(&name, stretch.len())? else { return Ok(()) };
         self.files += 1;
         faults.extend(contents.faults.into_iter().map(|error| Fault::new(error, DELETE)));
         let owners: Vec<u64> = stretch.iter().map(|member| member.owner).collect();
@@ -187,8 +212,7 @@ impl Visit for Derived<'_> {
             (Some(head), Some(length)) => (head, length),
             (Some(head), None) if !segment.sealed => {
                 // An index says that it was sealed, and so that a segment is missing behind it.
-                let names = files::list(self.disk, INDEX)?;
-                self.unsure |= names.iter().any(|name| parse_index_name(name) == Some(head.first));
+                self.unsure |= self.was_there(&index_path(head.first));
                 return Ok(());
             }
             _ => {

@@ -65,7 +65,7 @@ pub fn examine(world: &World, mut progress: impl FnMut(Verified)) -> Result<Exam
     let (mut faults, mut remarks) = (Vec::new(), Vec::new());
     let readers = Readers::read(disk, &mut faults, &mut remarks)?;
     let reader_files = readers.files;
-    let mut visit = Doctor { derived: Derived::new(disk), readers };
+    let mut visit = Doctor { derived: Derived::new(disk)?, readers };
     let mut found = survey(disk, &mut visit, &mut progress)?;
     let Doctor { mut derived, readers } = visit;
     derived.end(&mut found.faults, &mut found.remarks)?;
@@ -126,7 +126,7 @@ fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
                 continue;
             }
             let text = if left || name == UNFINISHED {
-                "an interrupted step left it; it can be deleted"
+                "an interrupted step left it, or a writer is at it; without a writer it can be deleted"
             } else {
                 "it is none of the store's files; it is passed over"
             };

@@ -112,7 +112,9 @@ fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<Entry>> {
     for first in files::list(disk, SEGMENTS)?.iter().filter_map(|name| parse_segment_name(name)) {
         let name = path(first);
         let (length, head) = match head(disk, &name) {
-            Ok(head) => head,
+            Ok(Some(head)) => head,
+            // A writer that opens the store takes an empty newest one away.
+            Ok(None) => continue,
             Err(error) => {
                 faults.push(Fault::new(error, RESTORE));
                 continue;
@@ -123,8 +125,12 @@ fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<Entry>> {
     Ok(found)
 }
 
-fn head(disk: &dyn Disk, name: &str) -> Result<(u64, Option<SegmentHead>)> {
-    let file = disk.open(name, Mode::Read).map_err(|cause| io("it cannot be opened", name, cause))?;
+/// The length of a file and the head in it; nothing where it is gone.
+fn head(disk: &dyn Disk, name: &str) -> Result<Option<(u64, Option<SegmentHead>)>> {
+    let file = match disk.open(name, Mode::Read) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|cause| io("it cannot be opened", name, cause))?,
+    };
     let length = file.length().map_err(|cause| io("its length is unknown", name, cause))?;
     let (mut bytes, mut filled) = ([0; SEGMENT_HEAD_BYTES], 0);
     while filled < bytes.len() {
@@ -133,7 +139,7 @@ fn head(disk: &dyn Disk, name: &str) -> Result<(u64, Option<SegmentHead>)> {
             Ok(count) => filled += count,
         }
     }
-    Ok((length, SegmentHead::read(&bytes[..filled]).ok()))
+    Ok(Some((length, SegmentHead::read(&bytes[..filled]).ok())))
 }
 
 /// The error in this file, at its start where it says no byte.

@@ -17,7 +17,7 @@ use tidegate_format::{
 use tidegate_segment::path;
 
 use super::fault::{Fault, Lost, RESTORE, Remark};
-use super::files;
+use super::files::{self, Contents};
 use super::identity::{Entry, identify};
 use super::scan::{Scanned, scan};
 use crate::edge::WATERMARK;
@@ -25,6 +25,9 @@ use crate::read::{Chain, Verified};
 
 /// The longest file of a segment: one frame may stand behind the most that a segment holds.
 const FILE_BYTES_MAX: u64 = SEGMENT_BYTES_MAX + 2 * FRAME_BYTES_MAX as u64;
+
+/// More than a watermark file holds.
+const WATERMARK_BYTES_MAX: u64 = 1 << 16;
 
 /// Who is shown what is whole, in the order of positions.
 pub(super) trait Visit {
@@ -79,12 +82,28 @@ pub(super) struct Survey {
     watermark_holds: bool,
 }
 
+/// The file that tells how far the log was durable, as it stands between two writes to it.
+fn watermark(disk: &dyn Disk) -> Result<Option<Contents>> {
+    const TRIES_MAX: usize = 100;
+    let read = || files::read(disk, WATERMARK, WATERMARK_BYTES_MAX);
+    let mut last = read()?;
+    for _ in 0..TRIES_MAX {
+        let before = std::mem::replace(&mut last, read()?);
+        if last.as_ref().map(|last| &last.bytes) == before.as_ref().map(|before| &before.bytes) {
+            break;
+        }
+    }
+    Ok(last)
+}
+
 /// Goes through the log of a disk and shows what is whole of it to `visit`. `progress` is called now and then.
 pub(super) fn survey(
     disk: &dyn Disk,
     visit: &mut dyn Visit,
     progress: &mut dyn FnMut(Verified),
 ) -> Result<Survey> {
+    // Before the segments: a writer may go on to further ones.
+    let watermark = watermark(disk)?;
     let found = identify(disk)?;
     let mut survey = Survey {
         store: found.store,
@@ -93,7 +112,7 @@ pub(super) fn survey(
         faults: found.faults,
         ..Survey::default()
     };
-    survey.read_watermark(disk)?;
+    survey.read_watermark(watermark);
     let mut before: Option<&Entry> = None;
     for (index, entry) in found.entries.iter().enumerate() {
         let behind = found.entries.get(index + 1);
@@ -130,13 +149,13 @@ impl Survey {
     }
 
     /// Reads what tells how far the log was durable. It is rewritten as the store goes on.
-    fn read_watermark(&mut self, disk: &dyn Disk) -> Result<()> {
+    fn read_watermark(&mut self, contents: Option<Contents>) {
         const REMEDY: &str = "nothing need be done, the next opening for writing writes it anew";
         let faults_before = self.faults.len();
-        let Some(contents) = files::read(disk, WATERMARK, 1 << 16)? else {
+        let Some(contents) = contents else {
             let text = "it is missing, so nothing says how far the log was durable".to_owned();
             self.remarks.push(Remark { file: WATERMARK.to_owned(), text });
-            return Ok(());
+            return;
         };
         self.faults.extend(contents.faults.into_iter().map(|error| Fault::new(error, REMEDY)));
         for (at, error) in self.salt.map(|salt| Watermark::faults(&contents.bytes, salt)).unwrap_or_default()
@@ -151,7 +170,6 @@ impl Survey {
                 text: "it does not say how far the log was durable".to_owned(),
             });
         }
-        Ok(())
     }
 
     /// Takes note of what is missing before a segment.

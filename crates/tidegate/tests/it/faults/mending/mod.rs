@@ -3,5 +3,5 @@
 mod doctor_names_the_place;
 mod random_damage;
 mod salvage_saves_the_rest;
-mod sample;
+pub(super) mod sample;
 mod unfinished_salvage;

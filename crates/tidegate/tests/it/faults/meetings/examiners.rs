@@ -1,0 +1,77 @@
+//! Somebody who examines a store while a writer appends, rolls, indexes, keeps cursors and saves states: there is
+//! nothing wrong, and so nothing is found.
+
+use std::sync::Arc;
+
+use tidegate::disk::Disk;
+use tidegate::project::{Freshness, Project, Projector};
+use tidegate::report::{Examined, examine};
+use tidegate::subscription::cursor::Settings;
+use tidegate::{Append, Options, Query, Store};
+
+use super::super::mending::sample::{Things, closed};
+use super::super::stage::{Stage, batch, one};
+use super::{Met, meet};
+
+/// Opens and goes on over some twenty segments, so that a roster is made anew.
+fn write(stage: &Stage, disk: Arc<dyn Disk>) {
+    let store = Store::open_in(stage.world_with(disk), stage.options).unwrap();
+    let cursor = store.cursor("reader", Query::ALL, Settings::default()).unwrap();
+    let things = Projector::<Things>::open(&store, Project::default()).unwrap();
+    for number in 0..24 {
+        store.append(one("buffered"), Append::buffered()).unwrap();
+        store.append(batch(number), Append::synced()).unwrap();
+        cursor.next_now().unwrap().unwrap().ack().unwrap();
+        if number % 6 == 5 {
+            cursor.keep().unwrap();
+            things.read(Freshness::AtHead).unwrap();
+            things.save().unwrap();
+            store.step().unwrap();
+        }
+    }
+    drop((cursor, things));
+    store.close().unwrap();
+}
+
+fn check(examined: &Examined, place: &str) {
+    let faults: Vec<String> = examined.faults.iter().map(ToString::to_string).collect();
+    assert_eq!((faults, examined.lost.len()), (Vec::new(), 0), "{place}");
+}
+
+fn sample() -> Stage {
+    let (mut stage, _) = closed(60);
+    stage.options = Options { segment_bytes: 500, ..stage.options };
+    stage
+}
+
+#[test]
+fn find_nothing_wrong_wherever_they_are() {
+    let sample = sample();
+    for at in 1.. {
+        let stage = sample.fork();
+        let (writing, examining) = (stage.clone(), stage.clone());
+        let writer = (usize::MAX, move |disk| write(&writing, disk));
+        let examiner = (at, move |disk| examine(&examining.world_with(disk), |_| ()).unwrap());
+        let Some(Met { second: examined, .. }) = meet(&stage.disk, writer, examiner) else {
+            assert!(at > 100, "{at} calls");
+            break;
+        };
+        check(&examined, &format!("stopped at call {at}"));
+    }
+}
+
+#[test]
+fn find_nothing_wrong_wherever_the_writer_is() {
+    let sample = sample();
+    for at in 1.. {
+        let stage = sample.fork();
+        let (writing, examining) = (stage.clone(), stage.clone());
+        let examiner = (usize::MAX, move |disk| examine(&examining.world_with(disk), |_| ()).unwrap());
+        let writer = (at, move |disk| write(&writing, disk));
+        let Some(Met { first: examined, .. }) = meet(&stage.disk, examiner, writer) else {
+            assert!(at > 500, "{at} calls");
+            break;
+        };
+        check(&examined, &format!("the writer stopped at call {at}"));
+    }
+}
