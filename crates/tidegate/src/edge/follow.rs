@@ -5,6 +5,7 @@
 //! Y1. Nothing is written and no lock is taken.
 //! Y2. Nothing shows that is not known to be durable: by the watermark, or by a later frame.
 //! Y3. Where the log is damaged, everything before the damage shows, and the report says what hides the rest.
+//! Y4. What says how far the log goes is read before the log, so that whatever a writer does meanwhile is more of it.
 
 use std::sync::Arc;
 
@@ -55,8 +56,7 @@ impl Follower {
             let message = format!("there is no store in {}", disk.place());
             return Err(Error::new(ErrorKind::Missing, message));
         };
-        // Before the segments: a writer may put others in their place, which hold what was durable before, and a
-        // watermark of afterwards says more than those that were found hold.
+        // A writer may put another file in the place of a segment. Keeps Y4.
         let watermark = WatermarkFile::read(disk, store.salt)?;
         let firsts = tidegate_segment::list(disk)?;
         let mut report = OpenReport::default();

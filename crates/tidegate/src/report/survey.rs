@@ -6,6 +6,7 @@
 //! V2. An event counts as whole only in a whole frame that agrees with all whole ones before it; every position up
 //!     to the last that is known of is whole or lost.
 //! V3. What opening would take for the torn end of a crash is no fault.
+//! V4. What says how far the log goes, or is made of it, is read before the log: a writer may go on meanwhile.
 
 use std::ops::Range;
 
@@ -102,7 +103,7 @@ pub(super) fn survey(
     visit: &mut dyn Visit,
     progress: &mut dyn FnMut(Verified),
 ) -> Result<Survey> {
-    // Before the segments: a writer may go on to further ones.
+    // Keeps V4.
     let watermark = watermark(disk)?;
     let found = identify(disk)?;
     let mut survey = Survey {
