@@ -1,6 +1,11 @@
 //! A reader process follows while writers roll, seal, close and are killed: it sees a prefix, in order, without gaps.
+//! Others come and look meanwhile, and find nothing wrong.
 
 use std::path::Path;
+
+use tidegate::disk::World;
+use tidegate::report::examine;
+use tidegate::{Options, Query, Read, Store};
 
 use crate::check::check;
 use crate::child::{Program, Running};
@@ -16,6 +21,8 @@ pub struct Followed {
     pub writers: u64,
     /// Events that the reader was handed.
     pub seen: u64,
+    /// How often another reader was opened, and the store examined, beside a writer.
+    pub looks: u64,
 }
 
 /// Lets a reader follow so many writers.
@@ -24,11 +31,16 @@ pub fn reader(program: &Program, folder: &Path, seed: u64, writers: u64) -> Outc
     let directory = folder.join("reader");
     let words = ["follow".to_owned(), directory.display().to_string()];
     let mut follower = program.start(&words)?.patient();
-    let (mut told, mut seen) = (Told::default(), Vec::new());
+    let (mut told, mut seen, mut looks) = (Told::default(), Vec::new(), 0);
     for life in 0..writers {
         let orders = Orders { life, ..Orders::new(&directory).endless() };
         let mut writer = program.start(&orders.words())?;
-        for _ in 0..20 + dice.below(100) {
+        for step in 0..20 + dice.below(100) {
+            // The writer of a later life recovers at first, and nobody waits for it.
+            if step % 8 == 0 && (life > 0 || step > 0) {
+                look(&directory).map_err(|failure| failure.at(format!("beside writer {life}")))?;
+                looks += 1;
+            }
             let Some(line) = writer.hear()? else { break };
             told.note(line);
         }
@@ -41,7 +53,19 @@ pub fn reader(program: &Program, folder: &Path, seed: u64, writers: u64) -> Outc
         }
     }
     follower.kill_and_hear(&mut Told::default())?;
-    Ok(Followed { writers, seen: seen.len() as u64 })
+    Ok(Followed { writers, seen: seen.len() as u64, looks })
+}
+
+/// Opens the store for reading and reads it, and examines it.
+fn look(directory: &Path) -> Outcome {
+    let store = Store::open(directory, Options::read_only())?;
+    if let Some(damage) = &store.report().damage {
+        return Err(Failure(format!("a reader is told of damage: {damage}")));
+    }
+    store.read(&Query::ALL, Read::all())?.try_for_each(|event| event.map(drop))?;
+    let examined = examine(&World::native(directory), |_| ())?;
+    let faults: Vec<String> = examined.faults.iter().map(ToString::to_string).collect();
+    ensure(faults.is_empty(), || format!("the doctor tells of {}", faults.join(", ")))
 }
 
 /// Hears what the reader sees, up to this position.
