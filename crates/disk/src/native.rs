@@ -82,9 +82,11 @@ impl Disk for NativeDisk {
     }
 
     fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
-        let file = open(&self.file(name)?, OFlags::RDWR | OFlags::CREATE)?;
+        let path = self.file(name)?;
+        let file = open(&path, OFlags::RDWR | OFlags::CREATE)?;
         retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive))?;
-        Ok(Box::new(NativeLock { file, process: std::process::id() }))
+        let links = file.metadata()?.nlink();
+        Ok(Box::new(NativeLock { file, path, links, process: std::process::id() }))
     }
 
     fn place(&self) -> String {
@@ -269,6 +271,9 @@ fn sync_directory(directory: &fs::File) -> io::Result<()> {
 #[derive(Debug)]
 struct NativeLock {
     file: fs::File,
+    path: PathBuf,
+    /// How many names the file had. Not every file system counts them.
+    links: u64,
     process: u32,
 }
 
@@ -281,7 +286,16 @@ impl Drop for NativeLock {
     }
 }
 
-impl Lock for NativeLock {}
+impl Lock for NativeLock {
+    /// Where nothing is to be seen under the path, the directory may have been moved, or the process may have gone
+    /// to another one.
+    fn is_held(&self) -> bool {
+        let Ok(own) = self.file.metadata() else { return false };
+        let is_other = |other: fs::Metadata| (other.dev(), other.ino()) != (own.dev(), own.ino());
+        let is_deleted = self.links > 0 && own.nlink() == 0;
+        !is_deleted && !fs::symlink_metadata(&self.path).is_ok_and(is_other)
+    }
+}
 
 impl World {
     /// A directory of the file system, with the system's clock and randomness.
@@ -325,12 +339,36 @@ mod tests {
         let file = open(&disk.file("LOCK")?, OFlags::RDWR | OFlags::CREATE)?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         let copy = file.try_clone()?;
-        drop(NativeLock { file, process: std::process::id() });
+        let path = disk.file("LOCK")?;
+        drop(NativeLock { file, path: path.clone(), links: 1, process: std::process::id() });
         drop(disk.lock("LOCK")?);
         let fork = std::process::id().wrapping_add(1);
         rustix::fs::flock(&copy, FlockOperation::NonBlockingLockExclusive)?;
-        drop(NativeLock { file: copy.try_clone()?, process: fork });
+        drop(NativeLock { file: copy.try_clone()?, path, links: 1, process: fork });
         assert_eq!(disk.lock("LOCK").expect_err("its parent holds it").kind(), io::ErrorKind::WouldBlock);
+        Ok(())
+    }
+
+    #[test]
+    fn a_lock_whose_file_is_gone_keeps_nobody_out() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let directory = folder.path().join("store");
+        fs::create_dir(&directory)?;
+        let disk = NativeDisk::new(&directory);
+        let first = disk.lock("LOCK")?;
+        assert!(first.is_held());
+        fs::remove_file(directory.join("LOCK"))?;
+        assert!(!first.is_held());
+        let second = disk.lock("LOCK")?;
+        assert!(!first.is_held() && second.is_held());
+        let moved = folder.path().join("moved");
+        fs::rename(&directory, &moved)?;
+        assert!(second.is_held(), "nobody else has a lock of that name");
+        fs::create_dir(&directory)?;
+        let third = disk.lock("LOCK")?;
+        assert!(!second.is_held() && third.is_held());
+        fs::remove_dir_all(&directory)?;
+        assert!(!third.is_held());
         Ok(())
     }
 

@@ -52,7 +52,13 @@ pub trait File: Send + Sync + fmt::Debug {
 }
 
 /// A held lock; dropping it (or the end of the process) lets it go.
-pub trait Lock: Send + Sync + fmt::Debug {}
+pub trait Lock: Send + Sync + fmt::Debug {
+    /// Whether it still keeps others out: the file that is locked is the one of that name. Somebody may have deleted
+    /// it, or the directory, and others may have put theirs in its place. A disk that does not tell says yes.
+    fn is_held(&self) -> bool {
+        true
+    }
+}
 
 /// The directory of one store and every file in it.
 pub trait Disk: Send + Sync + fmt::Debug {

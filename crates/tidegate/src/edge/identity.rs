@@ -1,5 +1,7 @@
 //! The store file and the lock: which store a directory is, and who writes to it.
 
+use std::sync::{Arc, Weak};
+
 use tidegate_disk::{Disk, Lock, Mode, World};
 use tidegate_format::{Error, ErrorKind, Micros, Position, Result, SegmentHead, StoreFile, StoreId};
 use tidegate_segment::{Active, LEFTOVER, SEGMENTS, Seed};
@@ -55,14 +57,24 @@ pub(crate) fn has_lock(disk: &dyn Disk) -> bool {
 }
 
 /// Takes the writer's lock.
-pub(crate) fn lock(disk: &dyn Disk) -> Result<Box<dyn Lock>> {
-    disk.lock(LOCK).map_err(|cause| {
+pub(crate) fn lock(disk: &dyn Disk) -> Result<Arc<dyn Lock>> {
+    disk.lock(LOCK).map(Arc::from).map_err(|cause| {
         if cause.kind() == std::io::ErrorKind::WouldBlock {
             let message = "another handle writes to this store; close it, or open for reading only";
             return Error::new(ErrorKind::Locked, message).in_file(LOCK, None);
         }
         io("the lock cannot be taken", LOCK, cause)
     })
+}
+
+/// Refuses to go on where the lock keeps nobody out any more, or was let go.
+pub(super) fn check_lock(lock: &Weak<dyn Lock>) -> Result<()> {
+    if lock.upgrade().is_some_and(|lock| lock.is_held()) {
+        return Ok(());
+    }
+    let message = "the lock is lost: its file or the store's directory was deleted or replaced, and another may write \
+                   by now; open the store again";
+    Err(Error::new(ErrorKind::Ended, message).in_file(LOCK, None))
 }
 
 /// Refuses a directory that holds something else than an unfinished creation.

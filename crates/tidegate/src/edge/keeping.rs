@@ -3,17 +3,18 @@
 //! Invariants:
 //!
 //! R1. A crash at any call leaves the contents from before or the new ones, under one name, never neither.
-//! R2. One handle holds a name at a time, and nothing is written once the store was closed, or by a fork.
+//! R2. One handle holds a name at a time, and nothing is written once the store was closed or its lock lost, or by a
+//!     fork.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use tidegate_disk::{Disk, Mode};
+use tidegate_disk::{Disk, Lock, Mode};
 use tidegate_format::{Error, ErrorKind, Result};
 use tidegate_segment::LEFTOVER;
 
-use super::identity::{io, remove_if_there};
+use super::identity::{check_lock, io, remove_if_there};
 use crate::sync::Mutex;
 
 /// The largest file that a handle reads.
@@ -33,6 +34,7 @@ pub(crate) struct Keeping {
     /// Whether the store was closed. Held while a file is written.
     closed: Mutex<bool>,
     process: u32,
+    lock: Weak<dyn Lock>,
 }
 
 /// A file of this name, for as long as this lives.
@@ -44,8 +46,9 @@ pub(crate) struct Kept {
 }
 
 impl Keeping {
-    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
-        Self { disk, holders: Mutex::default(), closed: Mutex::new(false), process: std::process::id() }
+    pub(crate) fn new(disk: Arc<dyn Disk>, lock: &Arc<dyn Lock>) -> Self {
+        let (holders, closed) = (Mutex::default(), Mutex::new(false));
+        Self { disk, holders, closed, process: std::process::id(), lock: Arc::downgrade(lock) }
     }
 
     /// Takes hold of a file, whether it exists or not.
@@ -112,6 +115,7 @@ impl Kept {
             let message = "the store was closed; what was not kept before will be done again";
             return Err(Error::new(ErrorKind::Ended, message).in_file(&self.name, None));
         }
+        check_lock(&self.keeping.lock)?;
         replace(&*self.keeping.disk, self.folder, &self.name, bytes)
     }
 }

@@ -4,16 +4,19 @@
 //!
 //! E1. What the active segment holds is durable before a segment after it exists.
 //! E2. After a failed sync nothing is written any more, and no later sync is believed.
+//! E3. Nothing counts as synced, and no segment is begun, once the lock keeps nobody out any more: whoever took another
+//!     one came after all that did.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use tidegate_disk::World;
+use tidegate_disk::{Lock, World};
 use tidegate_format::{
     Error, ErrorKind, FRAME_HEAD_BYTES, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark,
     frame,
 };
 use tidegate_segment::{Active, Seed, Segment};
 
+use super::identity::check_lock;
 use super::indexer::Indexer;
 use super::seam::{Edge, Pending};
 use super::watermark::WatermarkFile;
@@ -35,6 +38,8 @@ pub(crate) struct LocalEdge {
     pub(super) published: Arc<Published>,
     pub(super) indexer: Arc<Indexer>,
     pub(super) syncs: Syncs,
+    /// Whether nothing was written yet since the opening.
+    pub(super) untouched: bool,
 }
 
 /// Bytes of the active segment beyond which closing puts a new one behind it, so that opening, which scans the
@@ -43,16 +48,26 @@ const CLOSE_BYTES_MAX: u64 = 4 << 20;
 
 /// Keeps syncs apart, and remembers that one failed: the system tells of lost bytes once, to one of those
 /// who sync, so neither a second sync nor one at the same time says anything about them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Syncs(Arc<Mutex<Option<Error>>>);
+#[derive(Clone, Debug)]
+pub(super) struct Syncs {
+    failed: Arc<Mutex<Option<Error>>>,
+    lock: Weak<dyn Lock>,
+}
 
 impl Syncs {
+    /// For as long as this lock is held.
+    pub(super) fn under(lock: &Arc<dyn Lock>) -> Self {
+        Self { failed: Arc::default(), lock: Arc::downgrade(lock) }
+    }
+
     fn run(&self, segment: &Segment) -> Result<()> {
-        let mut failed = self.0.lock();
+        let mut failed = self.failed.lock();
         if let Some(error) = &*failed {
             return Err(error.again());
         }
-        tidegate_segment::sync(segment).inspect_err(|error| *failed = Some(error.again()))
+        // keeps E3
+        let synced = tidegate_segment::sync(segment).and_then(|()| check_lock(&self.lock));
+        synced.inspect_err(|error| *failed = Some(error.again()))
     }
 }
 
@@ -100,6 +115,11 @@ impl Edge for LocalEdge {
         if !empty && tail + frame.len() as u64 > self.segment_bytes {
             self.roll()?;
         }
+        if self.untouched {
+            // Another one that opened it meanwhile, as it was left, would write to the same file.
+            check_lock(&self.syncs.lock)?;
+            self.untouched = false;
+        }
         debug_assert!(frame.len() > FRAME_HEAD_BYTES, "a group has records");
         let head = frame::seal(frame, first, self.durable, self.epoch, self.store.salt);
         let Err(error) = self.active.append(frame, head) else { return Ok(()) };
@@ -127,6 +147,7 @@ impl Edge for LocalEdge {
     }
 
     fn close(&mut self) -> Result<()> {
+        check_lock(&self.syncs.lock)?;
         if self.active.segment().tail().0 > CLOSE_BYTES_MAX {
             match self.roll() {
                 // Without a new segment the next opening scans this one, and is as right.

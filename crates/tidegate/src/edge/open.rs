@@ -30,7 +30,7 @@ use crate::settings::{Access, Options};
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) store: StoreFile,
-    pub(crate) lock: Box<dyn Lock>,
+    pub(crate) lock: Arc<dyn Lock>,
     pub(crate) edge: LocalEdge,
     pub(crate) published: Arc<Published>,
     pub(crate) indexer: Arc<Indexer>,
@@ -80,7 +80,8 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
         durable,
         published: Arc::clone(&published),
         indexer: Arc::clone(&indexer),
-        syncs: Syncs::default(),
+        syncs: Syncs::under(&lock),
+        untouched: true,
     };
     Ok(Opened { store, lock, edge, published, indexer, report, time })
 }
@@ -106,7 +107,7 @@ fn tell_durable(file: &mut WatermarkFile, segment: &Segment, store: &StoreFile, 
 ///
 /// A directory that is refused is not written to, so it is looked at before the lock. What was seen then may be
 /// another's creation half done; that one made the lock file first, and so what stands is what is seen under the lock.
-fn identify(world: &World, access: Access, report: &mut OpenReport) -> Result<(StoreFile, Box<dyn Lock>)> {
+fn identify(world: &World, access: Access, report: &mut OpenReport) -> Result<(StoreFile, Arc<dyn Lock>)> {
     let disk = &*world.disk;
     if identity::read(disk)?.is_none() {
         match refuse_creation(world, access) {

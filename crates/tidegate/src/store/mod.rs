@@ -113,7 +113,7 @@ impl Store {
             bell,
             indexer,
             ids: Ids::new(&*world.random),
-            keeping: Arc::new(Keeping::new(Arc::clone(&world.disk))),
+            keeping: Arc::new(Keeping::new(Arc::clone(&world.disk), &opened.lock)),
             process: std::process::id(),
             guards: ArcSwap::default(),
             seed: edge::seed(store.salt),
@@ -276,7 +276,7 @@ impl Store {
 /// The writer's lock, or how closing went.
 #[derive(Debug)]
 enum Hold {
-    Open(Box<dyn Lock>),
+    Open(Arc<dyn Lock>),
     Closed(Option<Error>),
 }
 

@@ -1,7 +1,11 @@
 //! Files that are missing, doubled, foreign, older or none of ours (F7, F19, F20, F22, F23, F27, F34, F36, F37).
 
+use std::path::Path;
+
 use tidegate::disk::{AtRest, Call, Directories, Errno, FaultPlan, Model, World};
-use tidegate::{Access, Append, Error, ErrorKind, Options, Store};
+use tidegate::report::examine;
+use tidegate::subscription::cursor::Settings;
+use tidegate::{Access, Append, Error, ErrorKind, Options, Query, Store};
 
 use super::stage::{Stage, assert_refusal, fill, history, one};
 
@@ -367,4 +371,64 @@ fn a_directory_deleted_while_open() {
     assert!(!directory.exists());
     let again = Options { access: Access::Write, ..Options::default() };
     assert_eq!(Store::open(&directory, again).unwrap_err().kind(), ErrorKind::Missing);
+}
+
+/// F37: a lock file that is deleted while it is held is taken by another writer, with a lock of its own. The first one
+/// acknowledges nothing any more, so nothing that either of them acknowledged is lost.
+#[test]
+fn a_lock_file_deleted_while_held() {
+    let options = Options { thread: false, ..Options::default() };
+    for batches in [0, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        fill(&Store::open(folder.path(), options).unwrap(), 1);
+        let first = Store::open(folder.path(), options).unwrap();
+        fill(&first, batches);
+        let cursor = first.cursor("reader", Query::ALL, Settings::default()).unwrap();
+        cursor.next_now().unwrap().unwrap().ack().unwrap();
+        std::fs::remove_file(folder.path().join("LOCK")).unwrap();
+        let second = Store::open(folder.path(), options).unwrap();
+        fill(&second, 3);
+        let error = first.append(one("late"), Append::synced()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
+        assert_eq!(cursor.keep().unwrap_err().kind(), ErrorKind::Ended);
+        assert!(first.close().is_err());
+        fill(&second, 3);
+        let all = history(&second).unwrap();
+        assert_eq!(all.len(), if batches == 0 { 10 } else { 13 });
+        second.close().unwrap();
+        assert_eq!(history(&Store::open(folder.path(), options).unwrap()).unwrap(), all);
+    }
+}
+
+/// F37: where another store has come to be in the place of a directory that was deleted or moved, the writer of the old
+/// one leaves it alone. It once put segments, and places of cursors, among those of the new one.
+#[test]
+fn another_store_in_the_place_of_one_that_is_open() {
+    type Away = fn(&Path);
+    let delete: Away = |directory| std::fs::remove_dir_all(directory).unwrap();
+    let shift: Away = |directory| std::fs::rename(directory, directory.with_extension("old")).unwrap();
+    for away in [delete, shift] {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("store");
+        let options = Options { segment_bytes: 1000, thread: false, ..Options::default() };
+        let old = Store::open(&directory, options).unwrap();
+        fill(&old, 4);
+        let cursor = old.cursor("reader", Query::ALL, Settings::default()).unwrap();
+        cursor.next_now().unwrap().unwrap().ack().unwrap();
+        away(&directory);
+        let new = Store::open(&directory, options).unwrap();
+        fill(&new, 9);
+        new.cursor("reader", Query::ALL, Settings::default()).unwrap();
+        let error = (0..20).find_map(|_| old.append(one("late"), Append::buffered()).err()).unwrap();
+        assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
+        assert_eq!(cursor.keep().unwrap_err().kind(), ErrorKind::Ended);
+        drop(cursor);
+        assert!(old.close().is_err());
+        fill(&new, 9);
+        let all = history(&new).unwrap();
+        new.close().unwrap();
+        let examined = examine(&World::native(&directory), |_| ()).unwrap();
+        assert!(examined.faults.is_empty(), "{:?}", examined.faults);
+        assert_eq!(history(&Store::open(&directory, options).unwrap()).unwrap(), all);
+    }
 }
