@@ -103,7 +103,7 @@ impl Follower {
             return Ok(());
         }
         let Some(watermark) = WatermarkFile::read(&*self.world.disk, self.store.salt)? else {
-            return Ok(());
+            return self.check_there();
         };
         let mut newest = self.newest.lock();
         // Any other sequence is news: a watermark that was lost is begun anew.
@@ -116,6 +116,19 @@ impl Follower {
         self.take_up_indexes(&mut newest);
         rosters::follow(&*self.world.disk, &self.published, self.map);
         Ok(())
+    }
+
+    /// Refuses a directory that this store is gone from.
+    fn check_there(&self) -> Result<()> {
+        let disk = &*self.world.disk;
+        let found = identity::read(disk)?.map(|store| (store.id, store.salt));
+        if found == Some((self.store.id, self.store.salt)) {
+            return Ok(());
+        }
+        let instead = if found.is_some() { "another store" } else { "none" };
+        let message =
+            format!("the store that was opened in {} is gone, {instead} is there now", disk.place());
+        Err(Error::new(ErrorKind::Missing, message).in_file(identity::STORE, None))
     }
 
     /// A writer that recovered puts a copy in the place of the active segment; what this process holds open

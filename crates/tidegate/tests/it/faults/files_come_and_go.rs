@@ -5,9 +5,9 @@ use std::path::Path;
 use tidegate::disk::{AtRest, Call, Directories, Errno, FaultPlan, Model, World};
 use tidegate::report::examine;
 use tidegate::subscription::cursor::Settings;
-use tidegate::{Access, Append, Error, ErrorKind, Options, Query, Store};
+use tidegate::{Access, Append, Error, ErrorKind, Options, Query, Read, Store};
 
-use super::stage::{Stage, assert_refusal, fill, history, one};
+use super::stage::{LONG, Stage, assert_refusal, fill, history, one};
 
 fn refused(stage: &Stage, change: impl FnOnce(&AtRest)) -> Error {
     let copy = stage.fork();
@@ -430,5 +430,25 @@ fn another_store_in_the_place_of_one_that_is_open() {
         let examined = examine(&World::native(&directory), |_| ()).unwrap();
         assert!(examined.faults.is_empty(), "{:?}", examined.faults);
         assert_eq!(history(&Store::open(&directory, options).unwrap()).unwrap(), all);
+    }
+}
+
+/// F37: a reader is told that its store is gone. It once waited for ever for what was to come.
+#[test]
+fn a_directory_deleted_under_a_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("store");
+    let options = Options { thread: false, ..Options::default() };
+    fill(&Store::open(&directory, options).unwrap(), 2);
+    let reader = Store::open(&directory, Options::read_only()).unwrap();
+    let view = reader.view().unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
+    for _ in ["no store", "another store"] {
+        let error = reader.view().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Missing, "{error}");
+        let waited = reader.subscribe(Query::ALL, view.head()).next_within(LONG).unwrap_err();
+        assert_eq!(waited.kind(), ErrorKind::Missing, "{waited}");
+        assert_eq!(view.read(&Query::ALL, Read::all()).map(Result::unwrap).count(), 3);
+        fill(&Store::open(&directory, options).unwrap(), 5);
     }
 }
