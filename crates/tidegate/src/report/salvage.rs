@@ -4,9 +4,11 @@
 //!
 //! G1. The old store is not written to.
 //! G2. Every event of a whole frame is in the new store, in the old order, and says what it said.
-//! G3. Until the new store is complete its directory is no store, and says so.
+//! G3. Until the new store is complete its directory is no store, says so, and is locked.
 
-use tidegate_disk::{Disk, Mode, World};
+use std::sync::Arc;
+
+use tidegate_disk::{Disk, Lock, Mode, World};
 use tidegate_format::{Error, ErrorKind, Frame, Micros, Position, Result, StoreFile, StoreId};
 use tidegate_segment::SEGMENTS;
 
@@ -14,7 +16,7 @@ use super::fault::{Fault, Lost, Remark};
 use super::files;
 use super::rebuilt::{Rebuilt, Run};
 use super::survey::{Segment, Survey, Visit, survey};
-use crate::edge::{UNFINISHED, io, remove_if_there};
+use crate::edge::{LOCK, UNFINISHED, io, lock, remove_if_there};
 use crate::read::Verified;
 use crate::settings::{Access, Options};
 use crate::store::Store;
@@ -73,7 +75,7 @@ pub fn salvage(from: &World, to: &World, mut progress: impl FnMut(Verified)) -> 
         return Err(Error::damaged(message, "one of them", "none"));
     };
     let store = new_identity(&found, id, to);
-    mark(&*to.disk)?;
+    let lock = take(&*to.disk)?;
     to.disk.create_folder(SEGMENTS).map_err(|cause| io("it cannot be created", SEGMENTS, cause))?;
     let mut taker = Taker(Rebuilt::begin(to, store, id)?);
     let again = survey(&*from.disk, &mut taker, &mut progress)?;
@@ -83,6 +85,8 @@ pub fn salvage(from: &World, to: &World, mut progress: impl FnMut(Verified)) -> 
         return Err(Error::new(ErrorKind::Refused, message));
     }
     let runs = taker.0.end()?;
+    // From here on it is a store, which anybody may open.
+    drop(lock);
     let saved = check(to, found.verified.events)?;
     unmark(&*to.disk)?;
     let Survey { lost, faults, remarks, .. } = found;
@@ -117,28 +121,33 @@ fn check(to: &World, events: u64) -> Result<Verified> {
     store.step()?;
     let verified = store.verify(|_| ())?;
     store.close()?;
-    if verified.events == events {
+    if verified.events >= events {
         return Ok(verified);
     }
     Err(Error::damaged("the new store does not hold what was saved", events, verified.events))
 }
 
+/// Refuses a directory that holds more than the lock file of somebody who was refused there.
 fn refuse_filled(disk: &dyn Disk) -> Result<()> {
-    let names = files::list(disk, "")?;
-    let Some(name) = names.into_iter().chain(files::folders(disk, "")?).next() else { return Ok(()) };
+    let names = files::list(disk, "")?.into_iter().filter(|name| name != LOCK);
+    let Some(name) = names.chain(files::folders(disk, "")?).next() else { return Ok(()) };
     let message = format!("{} is not empty (it holds {name}); choose an empty directory", disk.place());
     Err(Error::invalid(message))
 }
 
-/// Says that what is here is not complete. Keeps G3.
-fn mark(disk: &dyn Disk) -> Result<()> {
+/// Locks the directory and says that what is here is not complete. Another may have created a store meanwhile. Keeps
+/// G3.
+fn take(disk: &dyn Disk) -> Result<Arc<dyn Lock>> {
     let at = |cause| io("the directory cannot be written to", UNFINISHED, cause);
     disk.create_folder("").map_err(at)?;
+    let lock = lock(disk)?;
+    refuse_filled(disk)?;
     let file = disk.open(UNFINISHED, Mode::CreateNew).map_err(at)?;
     let text = "What tidegate salvages into this directory is not all here yet. If no salvage is running, remove it.\n";
     file.write_all_at(text.as_bytes(), 0).map_err(at)?;
     file.sync().map_err(at)?;
-    disk.sync_folder("").map_err(at)
+    disk.sync_folder("").map_err(at)?;
+    Ok(lock)
 }
 
 fn unmark(disk: &dyn Disk) -> Result<()> {

@@ -3,6 +3,7 @@
 mod examiners;
 mod openers;
 mod readers;
+mod salvagers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -11,7 +11,7 @@ use super::super::stage::{History, Stage, batch, fill, history, one};
 use super::{Met, meet};
 
 /// A store that is killed with an unsynced event and a torn frame at its end, and what of it was durable.
-fn torn() -> (Stage, History) {
+pub(super) fn torn() -> (Stage, History) {
     let mut stage = Stage::new();
     let store = stage.open();
     fill(&store, 7);
@@ -45,7 +45,7 @@ fn write_on(stage: &Stage) -> History {
 }
 
 /// Opens, appends over rolls, keeps house and closes.
-fn write(stage: &Stage, disk: Arc<dyn Disk>) -> History {
+pub(super) fn write(stage: &Stage, disk: Arc<dyn Disk>) -> History {
     let store = on(stage, disk, Access::Create).unwrap();
     for number in 0..5 {
         store.append(one("buffered"), Append::buffered()).unwrap();
