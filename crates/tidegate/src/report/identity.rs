@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use tidegate_disk::{Disk, Mode};
 use tidegate_format::{
-    Error, ErrorKind, Micros, Offset, Position, Result, SEGMENT_HEAD_BYTES, SegmentHead, StoreId,
-    parse_segment_name,
+    Error, ErrorKind, Micros, Offset, Position, Result, SEGMENT_HEAD_BYTES, SegmentHead, StoreFile, StoreId,
 };
-use tidegate_segment::{SEGMENTS, path};
+use tidegate_segment::path;
 
 use super::fault::{Fault, MOVE, RESTORE};
-use super::files;
 use crate::edge::{STORE, io, read_store};
 
 /// A file that is a segment of the store.
@@ -39,16 +37,16 @@ pub(super) struct Identity {
 /// Asks the store file and the heads of all segments.
 pub(super) fn identify(disk: &dyn Disk) -> Result<Identity> {
     let mut found = Identity::default();
-    let files = heads(disk, &mut found.faults)?;
+    let (store, files) = look(disk, &mut found.faults)?;
     let mut heads: BTreeMap<(StoreId, u64), usize> = BTreeMap::new();
     for head in files.iter().filter_map(|file| file.head) {
         *heads.entry((head.store, head.salt)).or_default() += 1;
     }
     let most = heads.iter().max_by_key(|(_, count)| **count).map(|(one, _)| *one);
-    match read_store(disk) {
+    match store {
         Err(error) if error.kind() == ErrorKind::Newer => return Err(error),
         Err(error) => found.faults.push(Fault::new(placed(error, STORE), RESTORE)),
-        Ok(None) if files.is_empty() => {
+        Ok(None) if files.is_empty() || is_unfinished(&files) => {
             return Err(Error::new(ErrorKind::Missing, format!("there is no store in {}", disk.place())));
         }
         Ok(None) => {
@@ -75,6 +73,29 @@ pub(super) fn identify(disk: &dyn Disk) -> Result<Identity> {
     }
     found.sort_out(files);
     Ok(found)
+}
+
+/// What the store file says, and the segments. Whoever creates a store makes its first segment and then the store
+/// file, and may be at it.
+fn look(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<(Result<Option<StoreFile>>, Vec<Entry>)> {
+    let store = read_store(disk);
+    let files = heads(disk, faults)?;
+    if !matches!(store, Ok(None)) {
+        return Ok((store, files));
+    }
+    match read_store(disk) {
+        Ok(Some(store)) => {
+            faults.clear();
+            Ok((Ok(Some(store)), heads(disk, faults)?))
+        }
+        other => Ok((other, files)),
+    }
+}
+
+/// Whether there is no more than a creation leaves that was interrupted, which opening begins anew.
+fn is_unfinished(files: &[Entry]) -> bool {
+    let [Entry { first: Position(1), head: Some(_), length, .. }] = files else { return false };
+    *length == SEGMENT_HEAD_BYTES as u64
 }
 
 impl Identity {
@@ -109,7 +130,7 @@ impl Identity {
 /// The files with names of segments, and their heads.
 fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<Entry>> {
     let mut found = Vec::new();
-    for first in files::list(disk, SEGMENTS)?.iter().filter_map(|name| parse_segment_name(name)) {
+    for first in tidegate_segment::list(disk)? {
         let name = path(first);
         let (length, head) = match head(disk, &name) {
             Ok(Some(head)) => head,
