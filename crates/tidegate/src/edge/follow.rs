@@ -24,6 +24,9 @@ use crate::published::{Log, Published};
 use crate::settings::Options;
 use crate::sync::Mutex;
 
+/// How often a reader looks for the segments of a writer that goes on to further ones all the time.
+const TRIES_MAX: usize = 100;
+
 /// Follows a log that another process may be writing.
 #[derive(Debug)]
 pub(crate) struct Follower {
@@ -56,18 +59,7 @@ impl Follower {
             let message = format!("there is no store in {}", disk.place());
             return Err(Error::new(ErrorKind::Missing, message));
         };
-        // A writer may put another file in the place of a segment. Keeps Y4.
-        let watermark = WatermarkFile::read(disk, store.salt)?;
-        let firsts = tidegate_segment::list(disk)?;
-        let mut report = OpenReport::default();
-        let segments = match load(world, &store, watermark, &firsts, options, &mut report) {
-            Err(error) if error.kind() == ErrorKind::Damaged => {
-                let (segments, found) = before_damage(world, &store, watermark, &firsts)?;
-                report.damage = Some(found.unwrap_or(error));
-                segments
-            }
-            other => other?,
-        };
+        let (segments, mut report) = find(world, &store, options)?;
         let Some(newest) = segments.last().map(Arc::clone) else {
             return Err(report.damage.unwrap_or_else(|| missing(Position(1), Position(1))));
         };
@@ -189,6 +181,31 @@ impl Follower {
 
     fn seed(&self) -> Seed {
         seed(self.store.salt)
+    }
+}
+
+/// The segments, as far as the log is whole, and what is to be said of them.
+fn find(world: &World, store: &StoreFile, options: &Options) -> Result<(Vec<Arc<Segment>>, OpenReport)> {
+    let disk = &*world.disk;
+    let mut tries = 0;
+    loop {
+        // A writer may put another file in the place of a segment. Keeps Y4.
+        let watermark = WatermarkFile::read(disk, store.salt)?;
+        let firsts = tidegate_segment::list(disk)?;
+        let mut report = OpenReport::default();
+        let segments = match load(world, store, watermark, &firsts, options, &mut report) {
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                let (segments, found) = before_damage(world, store, watermark, &firsts)?;
+                report.damage = Some(found.unwrap_or(error));
+                segments
+            }
+            other => other?,
+        };
+        // A listing may show a segment and not one that was there before it. Two that say the same have no such hole.
+        tries += 1;
+        if report.damage.is_none() || tries == TRIES_MAX || tidegate_segment::list(disk)? == firsts {
+            return Ok((segments, report));
+        }
     }
 }
 

@@ -130,7 +130,7 @@ impl Identity {
 /// The files with names of segments, and their heads.
 fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<Entry>> {
     let mut found = Vec::new();
-    for first in tidegate_segment::list(disk)? {
+    for first in listed(disk)? {
         let name = path(first);
         let (length, head) = match head(disk, &name) {
             Ok(Some(head)) => head,
@@ -144,6 +144,21 @@ fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<Entry>> {
         found.push(Entry { first, name, head, length });
     }
     Ok(found)
+}
+
+/// The positions in the names of the segments.
+fn listed(disk: &dyn Disk) -> Result<Vec<Position>> {
+    const TRIES_MAX: usize = 100;
+    let mut last = tidegate_segment::list(disk)?;
+    // A listing may show a segment of a writer and not one that was there before it. Two that say the same have no such
+    // hole.
+    for _ in 0..TRIES_MAX {
+        let before = std::mem::replace(&mut last, tidegate_segment::list(disk)?);
+        if before == last {
+            break;
+        }
+    }
+    Ok(last)
 }
 
 /// The length of a file and the head in it; nothing where it is gone.

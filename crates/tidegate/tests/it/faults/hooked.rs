@@ -1,4 +1,4 @@
-//! A disk that says what it is about to do before it does it.
+//! A disk that says what it is about to do before it does it, and lists a folder in two parts.
 
 use std::fmt;
 use std::io;
@@ -26,6 +26,11 @@ impl<T> Hooked<T> {
     }
 }
 
+/// Whether a name is in the first part of a listing.
+fn is_early(name: &str) -> bool {
+    name.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) & 8 == 0
+}
+
 impl<T> fmt::Debug for Hooked<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Hooked")
@@ -40,8 +45,13 @@ impl<T: Disk> Disk for Hooked<T> {
         Ok(Arc::new(Hooked { inner, hook: Arc::clone(&self.hook) }))
     }
 
+    /// A listing is no moment of its folder: what comes or goes meanwhile is in it or not, whatever came first.
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
-        self.before(Call::List).list(folder)
+        let mut names = self.before(Call::List).list(folder)?;
+        names.retain(|name| is_early(name));
+        let late = self.before(Call::List).list(folder)?;
+        names.extend(late.into_iter().filter(|name| !is_early(name)));
+        Ok(names)
     }
 
     fn create_folder(&self, folder: &str) -> io::Result<()> {

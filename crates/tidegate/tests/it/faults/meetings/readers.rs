@@ -148,6 +148,24 @@ fn of_a_store_that_comes_to_be() {
     assert!(meetings(&Stage::new(), &History::new()) > 20);
 }
 
+/// A listing of the segments may show one and not another that was there before it. A reader was told once that such a
+/// one is missing, and followed no more.
+#[test]
+fn of_a_store_that_rolls_while_it_is_listed() {
+    let (mut sample, durable) = Stage::closed();
+    sample.options.segment_bytes = 200;
+    for at in 1.. {
+        let stage = sample.fork();
+        let (writing, reading) = (stage.clone(), stage.clone());
+        let writer = (usize::MAX, move |disk| write(&writing, disk));
+        let Some(met) = meet(&stage.disk, writer, (at, move |disk| read(&reading, disk))) else {
+            assert!(at > 20, "{at} calls");
+            break;
+        };
+        saw_less(met.second, &met.first, &durable, &format!("reader stopped at call {at}"));
+    }
+}
+
 /// A process dies at any of its calls. The next writer goes through its whole run at any call of a reader.
 #[test]
 fn of_whatever_a_crash_left() {
