@@ -44,8 +44,8 @@ pub(crate) struct Follower {
 struct Newest {
     segment: Arc<Segment>,
     identity: Identity,
-    /// That of the last watermark that was followed.
-    sequence: Option<u64>,
+    /// The last watermark that was followed.
+    followed: Option<Watermark>,
     /// Sealed segments whose index files the writer had not finished yet.
     waiting: Vec<Arc<Segment>>,
 }
@@ -69,7 +69,7 @@ impl Follower {
         let rosters = rosters::load(disk, &segments[..segments.len() - 1], options.map);
         let published = Arc::new(Published::new(Log { segments, rosters }, head, head));
         let identity = identity_of(&newest)?;
-        let newest = Newest { identity, segment: newest, sequence: None, waiting: Vec::new() };
+        let newest = Newest { identity, segment: newest, followed: None, waiting: Vec::new() };
         let follower = Self {
             world: world.clone(),
             store,
@@ -98,13 +98,13 @@ impl Follower {
             return self.check_there();
         };
         let mut newest = self.newest.lock();
-        // Any other sequence is news: a watermark that was lost is begun anew.
-        if newest.sequence == Some(watermark.sequence) {
+        // Any other one is news: one that was lost is begun anew, with sequences that were there before.
+        if newest.followed == Some(watermark) {
             return Ok(());
         }
         self.reopen_if_replaced(&mut newest)?;
         self.catch_up(&mut newest, &watermark)?;
-        newest.sequence = Some(watermark.sequence);
+        newest.followed = Some(watermark);
         self.take_up_indexes(&mut newest);
         rosters::follow(&*self.world.disk, &self.published, self.map);
         Ok(())
@@ -156,9 +156,9 @@ impl Follower {
             // Durable, and not in this segment: the writer has gone on to the next one.
             let segment = Segment::open(&*self.world.disk, next, Mode::Read, self.seed())?;
             check_store(&segment, &self.store)?;
+            let identity = identity_of(&segment)?;
             newest.segment.seal(segment.head(), self.map)?;
             newest.waiting.push(Arc::clone(&newest.segment));
-            let identity = identity_of(&segment)?;
             self.put_newest(newest, segment, identity, false);
         }
     }

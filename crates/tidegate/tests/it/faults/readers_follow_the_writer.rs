@@ -79,6 +79,21 @@ fn over_a_lost_watermark() {
     }
 }
 
+/// A watermark that is begun anew may say more under the number that the lost one had.
+#[test]
+fn over_a_lost_watermark_with_the_same_number() {
+    let stage = Stage::new();
+    let store = stage.open();
+    fill(&store, 1);
+    let early = reader(&stage);
+    assert_eq!(history(&early).unwrap().len(), 2);
+    store.close().unwrap();
+    stage.disk.at_rest().remove("WATERMARK").unwrap();
+    let store = stage.open();
+    fill(&store, 1);
+    assert_eq!(history(&early).unwrap(), history(&store).unwrap());
+}
+
 /// A reader of a store without a writer that was killed: what is durable for sure, and the rest after the next
 /// writer has made it so.
 #[test]
