@@ -483,11 +483,13 @@ impl Segment {
         if self.map.get().is_none() {
             self.wake()?;
         }
+        let file = self.file();
+        // Looked for last: whoever seals it maps it before the file is closed.
         if let Some(map) = self.map.get() {
             return Ok(map.clone());
         }
         let mut bytes = vec![0; self.tail().0 as usize];
-        let filled = read_full(&*self.file()?, &mut bytes, 0)?;
+        let filled = read_full(&*file?, &mut bytes, 0)?;
         bytes.truncate(filled);
         Ok(bytes.into())
     }

@@ -138,3 +138,22 @@ fn waiting_for_another_handle() {
     });
     assert_eq!(history(&early).unwrap(), history(&store).unwrap());
 }
+
+/// A segment that was active when a verification came to it may be sealed, mapped and its file closed before it is read.
+/// That was once an error.
+#[test]
+fn verifying_beside_rolls() {
+    for _ in 0..40 {
+        let options = Options { segment_bytes: 81, thread: false, ..Options::default() };
+        let store = Store::in_memory(options).unwrap();
+        fill(&store, 1);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                (0..100).for_each(|_| drop(store.append(one("a"), Append::buffered()).unwrap()));
+            });
+            while !writer.is_finished() {
+                store.verify(|_| ()).unwrap();
+            }
+        });
+    }
+}
