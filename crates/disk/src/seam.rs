@@ -109,8 +109,11 @@ pub trait Clock: Send + Sync + fmt::Debug {
 
 /// Random bytes.
 pub trait Random: Send + Sync + fmt::Debug {
-    /// Fills `buffer` with bytes that nobody can predict.
-    fn fill(&self, buffer: &mut [u8]);
+    /// Fills `buffer` with bytes that an outsider cannot predict.
+    ///
+    /// An error means that there are none: no weaker bytes take their place, because store ids, event ids and
+    /// checksum salts rest on them.
+    fn fill(&self, buffer: &mut [u8]) -> io::Result<()>;
 }
 
 /// Everything outside a store: its disk, the clock and randomness.

@@ -1,5 +1,6 @@
 //! A clock that stands still until it is moved, and randomness that follows from a seed.
 
+use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -64,11 +65,12 @@ impl SeededRandom {
 }
 
 impl Random for SeededRandom {
-    fn fill(&self, buffer: &mut [u8]) {
+    fn fill(&self, buffer: &mut [u8]) -> io::Result<()> {
         let mut dice = self.0.lock();
         for chunk in buffer.chunks_mut(8) {
             chunk.copy_from_slice(&dice.roll().to_le_bytes()[..chunk.len()]);
         }
+        Ok(())
     }
 }
 
@@ -93,8 +95,8 @@ mod tests {
         let draw = |seed| {
             let random = SeededRandom::new(seed);
             let mut bytes = [0; 21];
-            random.fill(&mut bytes[..3]);
-            random.clone().fill(&mut bytes[3..]);
+            random.fill(&mut bytes[..3]).unwrap();
+            random.clone().fill(&mut bytes[3..]).unwrap();
             bytes
         };
         assert_eq!(draw(1), draw(1));

@@ -2,8 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is where times come in")]
 
 use std::fs;
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::Read;
+use std::io::{self, Read};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::seam::{Clock, Random};
@@ -38,22 +37,23 @@ impl Clock for SystemClock {
     }
 }
 
-/// The random bytes of the operating system.
-///
-/// They come from `getrandom` on Linux and from `/dev/urandom` elsewhere. Where neither answers (a sandbox,
-/// no descriptors left) they are derived from the secret hash keys that the standard library was started with.
+/// The random bytes of the operating system: from `getrandom` on Linux, from `/dev/urandom` elsewhere and if a
+/// sandbox forbids the call. If neither answers, filling fails.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandom;
 
 impl Random for SystemRandom {
-    fn fill(&self, buffer: &mut [u8]) {
+    fn fill(&self, buffer: &mut [u8]) -> io::Result<()> {
         let done = fill_by_call(buffer);
-        let rest = &mut buffer[done..];
-        if !rest.is_empty() && !fill_by_device(rest) {
-            fill_by_hash(rest);
+        match &mut buffer[done..] {
+            [] => Ok(()),
+            rest => fill_by_device(DEVICE, rest),
         }
     }
 }
+
+/// The device that gives random bytes.
+const DEVICE: &str = "/dev/urandom";
 
 /// Fills as much as the system call gives and returns how much that was.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -78,17 +78,11 @@ fn fill_by_call(_buffer: &mut [u8]) -> usize {
     0
 }
 
-fn fill_by_device(buffer: &mut [u8]) -> bool {
-    fs::File::open("/dev/urandom").and_then(|mut device| device.read_exact(buffer)).is_ok()
-}
-
-fn fill_by_hash(buffer: &mut [u8]) {
-    let keys = RandomState::new();
-    for (count, chunk) in buffer.chunks_mut(8).enumerate() {
-        let mut hasher = keys.build_hasher();
-        hasher.write_usize(count);
-        chunk.copy_from_slice(&hasher.finish().to_le_bytes()[..chunk.len()]);
-    }
+/// Fills the buffer from a device, or fails.
+fn fill_by_device(device: &str, buffer: &mut [u8]) -> io::Result<()> {
+    fs::File::open(device)
+        .and_then(|mut device| device.read_exact(buffer))
+        .map_err(|cause| io::Error::new(cause.kind(), format!("no random bytes from {device}: {cause}")))
 }
 
 #[cfg(test)]
@@ -104,9 +98,8 @@ mod tests {
 
     #[test]
     fn every_source_fills_the_whole_buffer_anew() {
-        assert!(differs(|buffer| SystemRandom.fill(buffer)));
-        assert!(differs(|buffer| assert!(fill_by_device(buffer))));
-        assert!(differs(fill_by_hash));
+        assert!(differs(|buffer| SystemRandom.fill(buffer).unwrap()));
+        assert!(differs(|buffer| fill_by_device(DEVICE, buffer).unwrap()));
     }
 
     #[test]

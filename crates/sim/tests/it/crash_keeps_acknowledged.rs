@@ -80,7 +80,7 @@ fn over_many_lives_of_everybody() {
 #[test]
 fn over_histories_that_nobody_has_seen() {
     let mut first = [0; 8];
-    SystemRandom.fill(&mut first);
+    SystemRandom.fill(&mut first).unwrap();
     let first = u64::from_le_bytes(first) >> 1;
     for seed in first..first + FRESH {
         hold("soak", seed, soak(&Soak::of(seed)));

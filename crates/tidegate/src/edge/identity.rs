@@ -100,7 +100,8 @@ pub(crate) fn check_creatable(disk: &dyn Disk) -> Result<()> {
 /// Creates a store: the first segment, then the store file, which makes it one.
 pub(crate) fn create(world: &World) -> Result<StoreFile> {
     let mut random = [0; 18];
-    world.random.fill(&mut random);
+    let at = |cause| io("the store cannot be created", STORE, cause);
+    world.random.fill(&mut random).map_err(at)?;
     let (id_bytes, salt_bytes) = random.split_at(10);
     let (mut id, mut salt) = ([0; 10], [0; 8]);
     id.copy_from_slice(id_bytes);
@@ -111,7 +112,6 @@ pub(crate) fn create(world: &World) -> Result<StoreFile> {
         salt: u64::from_le_bytes(salt),
         created: Micros(created),
     };
-    let at = |cause| io("the store cannot be created", STORE, cause);
     world.disk.create_folder(SEGMENTS).map_err(at)?;
     let head = SegmentHead {
         store: store.id,

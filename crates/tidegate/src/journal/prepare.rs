@@ -108,11 +108,13 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    pub(crate) fn new(random: &dyn Random) -> Self {
+    pub(crate) fn new(random: &dyn Random) -> Result<Self> {
         let mut bytes = [0; 16];
-        random.fill(&mut bytes);
+        random.fill(&mut bytes).map_err(|cause| {
+            Error::new(ErrorKind::Io, "event ids need random bytes, and there are none").because(cause)
+        })?;
         let key = u128::from_le_bytes(bytes);
-        Self { key: Seed(key as u64, (key >> 64) as u64), next: atomic::AtomicU64::new(0) }
+        Ok(Self { key: Seed(key as u64, (key >> 64) as u64), next: atomic::AtomicU64::new(0) })
     }
 
     fn make(&self, micros: u64) -> EventId {

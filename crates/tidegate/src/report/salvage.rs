@@ -16,7 +16,7 @@ use super::fault::{Fault, Lost, Remark};
 use super::files;
 use super::rebuilt::{Rebuilt, Run};
 use super::survey::{Segment, Survey, Visit, survey};
-use crate::edge::{LOCK, UNFINISHED, io, lock, remove_if_there};
+use crate::edge::{LOCK, STORE, UNFINISHED, io, lock, remove_if_there};
 use crate::read::Verified;
 use crate::settings::{Access, Options};
 use crate::store::Store;
@@ -74,7 +74,7 @@ pub fn salvage(from: &World, to: &World, mut progress: impl FnMut(Verified)) -> 
             "neither the store file nor any segment says which store this is, and so nothing can be checked";
         return Err(Error::damaged(message, "one of them", "none"));
     };
-    let store = new_identity(&found, id, to);
+    let store = new_identity(&found, id, to)?;
     let lock = take(&*to.disk)?;
     to.disk.create_folder(SEGMENTS).map_err(|cause| io("it cannot be created", SEGMENTS, cause))?;
     let mut taker = Taker(Rebuilt::begin(to, store, id)?);
@@ -94,19 +94,19 @@ pub fn salvage(from: &World, to: &World, mut progress: impl FnMut(Verified)) -> 
 }
 
 /// The same store where every event keeps its position, and another one where not.
-fn new_identity(found: &Survey, id: StoreId, to: &World) -> StoreFile {
+fn new_identity(found: &Survey, id: StoreId, to: &World) -> Result<StoreFile> {
     let mut random = [0; 18];
-    to.random.fill(&mut random);
+    to.random.fill(&mut random).map_err(|cause| io("the new store gets no id", STORE, cause))?;
     let (id_bytes, salt_bytes) = random.split_at(10);
     let (mut entropy, mut salt) = ([0; 10], [0; 8]);
     entropy.copy_from_slice(id_bytes);
     salt.copy_from_slice(salt_bytes);
     let salt = u64::from_le_bytes(salt);
     if found.lost.iter().all(|lost| lost.first > found.head) {
-        return StoreFile { id, salt, created: found.created };
+        return Ok(StoreFile { id, salt, created: found.created });
     }
     let now = to.clock.now_micros();
-    StoreFile { id: StoreId::from_time(now, &entropy), salt, created: Micros(now) }
+    Ok(StoreFile { id: StoreId::from_time(now, &entropy), salt, created: Micros(now) })
 }
 
 /// Reads the new store once more, as anybody will.

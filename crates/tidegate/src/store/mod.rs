@@ -88,6 +88,8 @@ impl Store {
         if options.access == Access::Read {
             return Self::open_reader(world, &options);
         }
+        // Comes before anything is written: ids that an outsider can predict are never made.
+        let ids = Ids::new(&*world.random)?;
         let opened = edge::open(&world, &options)?;
         let (store, published) = (opened.store, opened.published);
         let clock = Arc::clone(&world.clock);
@@ -112,7 +114,7 @@ impl Store {
             journal,
             bell,
             indexer,
-            ids: Ids::new(&*world.random),
+            ids,
             keeping: Arc::new(Keeping::new(Arc::clone(&world.disk), &opened.lock)),
             process: std::process::id(),
             guards: ArcSwap::default(),
@@ -170,14 +172,30 @@ impl Store {
         self.published.frontier()
     }
 
-    /// Waits until an event at this position is visible, but no longer than `timeout`, and returns the
-    /// last position that is. A smaller one than asked for means that the time is over. A store opened for
-    /// reading only looks for what another process wrote every 5 milliseconds.
+    /// Waits until the event at this position is visible, but no longer than `timeout`, and returns the last
+    /// visible position, which is this one or a later one. A store opened for reading only looks for what
+    /// another process wrote every 5 milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut) when `timeout` is over, [`Ended`](ErrorKind::Ended) when the writer
+    /// ended first, and those of reading.
     pub fn wait_visible(&self, position: Position, timeout: Duration) -> Result<Position> {
-        if position > Position::START {
-            self.source().wait(position.before(), Some(&self.deadline(timeout)))?;
+        if position > Position::START
+            && !self.source().wait(position.before(), Some(&self.deadline(timeout)))?
+        {
+            let message = format!("position {position} did not become visible in time");
+            return Err(Error::new(ErrorKind::TimedOut, message));
         }
-        Ok(self.published.visible())
+        self.reached(position, self.published.visible())
+    }
+
+    /// Returns how far the log got, or how the writer ended before it got to `position`.
+    fn reached(&self, position: Position, last: Position) -> Result<Position> {
+        match self.published.ended() {
+            Some(error) if last < position => Err(error),
+            _ => Ok(last),
+        }
     }
 
     /// Makes everything up to this position durable, with a sync of its own where none is under way for it,
@@ -201,11 +219,7 @@ impl Store {
                 writer.journal.flush()?;
             }
         }
-        let durable = self.published.durable();
-        match self.published.ended() {
-            Some(error) if durable < position => Err(error),
-            _ => Ok(durable),
-        }
+        self.reached(position, self.published.durable())
     }
 
     /// Reads everything that is visible from its files and checks every checksum, link, leaf and cause.

@@ -1,5 +1,9 @@
-//! Clocks that run backwards (F24), and whole directories that do (F21).
+//! Clocks that run backwards (F24), whole directories that do (F21), and a world without randomness.
 
+use std::io;
+use std::sync::Arc;
+
+use tidegate::disk::{Random, World};
 use tidegate::format::{StoreFile, Watermark, segment_name};
 use tidegate::{Access, Append, ErrorKind, Options, Position, Query, Read, Store};
 
@@ -57,4 +61,30 @@ fn the_watermark_says_where_the_log_ends() {
         assert!(active.ends_with(&segment_name(mark.segment)), "{active}");
     }
     assert!(stage.segments().len() > 1);
+}
+
+/// A source that has no random bytes to give, like a sandbox without the call and without the device.
+#[derive(Debug)]
+struct NoRandom;
+
+impl Random for NoRandom {
+    fn fill(&self, _: &mut [u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// Ids and salts were once made of weaker bytes in silence. Now a writer does not open, and leaves no trace; readers
+/// need no randomness.
+#[test]
+fn without_randomness_no_writer_opens() {
+    let (stage, intact) = Stage::closed();
+    let world = |stage: &Stage| World { random: Arc::new(NoRandom), ..stage.world() };
+    for stage in [&stage, &Stage::new()] {
+        let before = stage.disk.calls();
+        let error = Store::open_in(world(stage), stage.options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+        assert_eq!(stage.disk.calls(), before, "nothing is touched");
+    }
+    let reader = Store::open_in(world(&stage), Options { access: Access::Read, ..stage.options }).unwrap();
+    assert_eq!(history(&reader).unwrap(), intact);
 }

@@ -65,7 +65,7 @@ fn and_those_with_a_time_are_told() {
         let error = ticket.wait_for(soon).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert!(error.to_string().contains("not known"), "{error}");
-        assert_eq!(store.wait_visible(Position(4), soon).unwrap(), Position(3), "the last that is visible");
+        assert_eq!(store.wait_visible(Position(4), soon).unwrap_err().kind(), ErrorKind::TimedOut);
         assert_eq!(store.wait_durable(Position(9), soon).unwrap_err().kind(), ErrorKind::TimedOut);
         assert_eq!(history(&store).unwrap().len(), 3, "reads wait for nobody");
         store.verify(|_| ()).unwrap();
@@ -121,5 +121,8 @@ fn and_closing_answers_everybody() {
         closing.join().unwrap().unwrap();
         assert_eq!(behind.wait().unwrap().first(), Position(4), "closing commits what is queued");
     });
-    assert_eq!(store.wait_visible(Position(99), LONG).unwrap(), Position(4), "an ended store keeps nobody");
+    assert_eq!(store.wait_visible(Position(4), LONG).unwrap(), Position(4));
+    for ended in [store.wait_visible(Position(99), LONG), store.wait_durable(Position(99), LONG)] {
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Ended, "an ended store makes no caller wait");
+    }
 }
