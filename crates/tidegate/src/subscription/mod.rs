@@ -32,6 +32,8 @@ use std::time::Duration;
 use tidegate_format::{Error, ErrorKind, Position, Result};
 use tidegate_segment::Event;
 
+#[cfg(feature = "futures")]
+pub use stream::EventStream;
 pub use tap::Tap;
 
 pub(crate) use crate::edge::Source;
@@ -44,7 +46,8 @@ use crate::store::Store;
 /// and no events.
 ///
 /// As an iterator it blocks until there is a further event, and ends when the store is closed and everything
-/// was delivered. Where the writer ended otherwise, its error comes last.
+/// was delivered. Where the writer ended otherwise, its error comes last. A task takes it as an asynchronous stream
+/// instead, by `into_stream`, with the feature `futures`.
 ///
 /// What was appended with [`Buffered`](crate::Durability::Buffered) durability is visible before it is durable.
 pub struct Subscription {

@@ -9,24 +9,60 @@ use tidegate_segment::Event;
 
 use super::{Look, Subscription};
 
-/// The tasks are woken by the writer of this process; on a store opened for reading only it is an error.
-impl Stream for Subscription {
+/// A [`Subscription`] for tasks: its `next` is a future. [`Subscription::into_stream`] makes one.
+///
+/// It is a type of its own, because a type that is an [`Iterator`] and a [`Stream`] has two methods `next`, and a
+/// call of either does not compile. The writer of this process wakes the tasks; on a store that is open for reading
+/// only, waiting is an error.
+///
+/// ```
+/// use futures_util::StreamExt;
+/// use tidegate::{Position, Query, Store};
+///
+/// async fn print_all(store: &Store) -> tidegate::Result<()> {
+///     let mut events = store.subscribe(Query::ALL, Position::START).into_stream();
+///     while let Some(event) = events.next().await {
+///         println!("{}", event?.kind());
+///     }
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct EventStream(Subscription);
+
+impl Subscription {
+    /// Returns the same subscription as a [`Stream`], which goes on where this one is. Needs the feature `futures`.
+    pub fn into_stream(self) -> EventStream {
+        EventStream(self)
+    }
+}
+
+impl EventStream {
+    /// Returns the subscription behind it: its query, and how far it got.
+    pub fn subscription(&self) -> &Subscription {
+        &self.0
+    }
+}
+
+impl Stream for EventStream {
     type Item = Result<Event>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Event>>> {
+        let subscription = &mut self.0;
         loop {
-            match self.look() {
+            match subscription.look() {
                 Ok(Look::Found(event)) => return Poll::Ready(Some(Ok(event))),
                 Ok(Look::Ended) => return Poll::Ready(None),
                 Err(error) => return Poll::Ready(Some(Err(error))),
                 Ok(Look::Nothing) => {}
             }
             // Registered before the second look, so that no growth is slept through.
-            match self.source.wake(self.position, context.waker()) {
+            match subscription.source.wake(subscription.position, context.waker()) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(error) => {
-                    self.ended = true;
+                    subscription.ended = true;
                     return Poll::Ready(Some(Err(error)));
                 }
             }

@@ -1,12 +1,12 @@
 //! Subscriptions as asynchronous streams, without a runtime: a task here is a thread that parks.
 
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use futures_core::Stream;
-use tidegate::subscription::Subscription;
+use futures_util::StreamExt;
+use tidegate::subscription::EventStream;
 use tidegate::{Access, Append, ErrorKind, Event, Position, Query, Result};
 
 use super::{draft, kind, positions, store};
@@ -20,14 +20,43 @@ impl Wake for Unpark {
     }
 }
 
-fn next(subscription: &mut Subscription) -> Option<Result<Event>> {
+/// Runs a task to its end on this thread.
+fn run<T>(task: impl Future<Output = T>) -> T {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut task = pin!(task);
     loop {
-        match Pin::new(&mut *subscription).poll_next(&mut Context::from_waker(&waker)) {
-            Poll::Ready(next) => return next,
+        match task.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(done) => return done,
             Poll::Pending => thread::park(),
         }
     }
+}
+
+fn next(events: &mut EventStream) -> Option<Result<Event>> {
+    run(events.next())
+}
+
+/// A subscription was an iterator and a stream at once, and with `StreamExt` in scope neither `next()` compiled.
+/// Here both are in scope, and either is called by its short name.
+#[test]
+fn a_loop_and_a_task_take_the_same_subscription() {
+    let store = store();
+    for kind in ["a.one", "b.one", "a.two"] {
+        store.append(draft(kind), Append::buffered()).unwrap();
+    }
+    let mut subscription = store.subscribe(kind("a.*"), Position::START);
+    let first = subscription.next().unwrap().unwrap();
+    let mut events = subscription.into_stream();
+    assert_eq!(events.subscription().reached(), first.position());
+    let second = run(async { events.next().await }).unwrap().unwrap();
+    assert_eq!(positions([first, second]), [Position(1), Position(3)]);
+    store.close().unwrap();
+    let mut count = 0;
+    for event in store.subscribe(Query::ALL, Position::START) {
+        event.unwrap();
+        count += 1;
+    }
+    assert_eq!((count, run(events.count())), (3, 0));
 }
 
 #[test]
@@ -35,10 +64,10 @@ fn every_event_wakes_who_waits_for_it() {
     let store = store();
     thread::scope(|scope| {
         let tasks = ["a.*", "a.two", "b.one"].map(|wanted| {
-            let mut subscription = store.subscribe(kind(wanted), Position::START);
+            let mut events = store.subscribe(kind(wanted), Position::START).into_stream();
             scope.spawn(move || {
                 let mut delivered = Vec::new();
-                while let Some(event) = next(&mut subscription) {
+                while let Some(event) = next(&mut events) {
                     delivered.push(event.unwrap());
                 }
                 positions(delivered).len()
@@ -58,8 +87,8 @@ fn a_reader_process_cannot_be_woken_and_says_so() {
     let store = stage.open();
     store.append(draft("a.one"), Append::default()).unwrap();
     let reader = stage.try_open(Access::Read).unwrap();
-    let mut subscription = reader.subscribe(Query::ALL, Position::START);
-    assert!(next(&mut subscription).unwrap().is_ok(), "what is there needs no waking");
-    assert_eq!(next(&mut subscription).unwrap().unwrap_err().kind(), ErrorKind::Invalid);
-    assert!(next(&mut subscription).is_none());
+    let mut events = reader.subscribe(Query::ALL, Position::START).into_stream();
+    assert!(next(&mut events).unwrap().is_ok(), "what is there needs no waking");
+    assert_eq!(next(&mut events).unwrap().unwrap_err().kind(), ErrorKind::Invalid);
+    assert!(next(&mut events).is_none());
 }
