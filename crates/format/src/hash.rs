@@ -1,4 +1,4 @@
-//! Hashes: SHA-256 for what proofs rest on, CRC-32C for what disks break.
+//! Hashes: SHA-256 for leaves and links, CRC-32C for what disks break.
 
 use std::fmt;
 use std::str::FromStr;

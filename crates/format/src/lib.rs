@@ -28,7 +28,7 @@
 //! * [`limit`]: the largest of everything
 //! * `number`: positions, versions, offsets and times
 //! * `error`: the one error of all floors
-//! * [`hash`]: SHA-256 for proofs, CRC-32C for disks
+//! * [`hash`]: SHA-256 for leaves and links, CRC-32C for disks
 //! * `id`: what events and stores are called
 //! * [`name`]: coordinates, kinds and the rules of names
 //! * `draft`: what a caller says of an event

@@ -20,8 +20,8 @@ use crate::subscription::Subscription;
 
 /// A state in a database of the caller's, with a [`Bookmark`] beside it. An [`Updater`] brings it up to date.
 ///
-/// Each event is taken in exactly once, through crashes of either side, if [`commit`](Self::commit) changes state
-/// and bookmark in one transaction. The crate `tidegate-enrolment` of this workspace does it with `SQLite`. Here a
+/// Each event is in the state once, through crashes of either side, if [`commit`](Self::commit) changes state
+/// and bookmark in one transaction and does nothing else: after an error it is called again for the same events. The crate `tidegate-enrolment` of this workspace does it with `SQLite`. Here a
 /// map stands for the database:
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! Reactors: a handler turns events into batches, and every event is reacted to exactly once, through crashes.
+//! Reactors: a handler turns events into batches, and one reaction to each event is committed, through crashes.
 //!
 //! ```
 //! use tidegate::subscription::cursor::Settings;
@@ -21,11 +21,14 @@
 //! # Ok::<(), tidegate::Error>(())
 //! ```
 //!
-//! * **Exactly once.** The reaction is committed under a key made of the reactor's name and the event's id, so the
+//! * **One reaction.** The reaction is committed under a key made of the reactor's name and the event's id, so the
 //!   reaction and "this was reacted to" are one commit. An event whose key is in the log is passed over without
-//!   asking the handler; so after a crash, and after [`rewind`](Cursor::rewind), nothing is done twice, and a
+//!   asking the handler; so after a crash, and after a rewind, no reaction is committed twice, and a
 //!   handler need not say the same thing twice. An event that leads to nothing writes nothing, and may be asked
 //!   about again.
+//! * **The handler may run more than once** for an event: its reaction is judged again if what it read moved, and
+//!   tried again after a failure or a crash. What it does outside the store, such as sending a letter, may happen
+//!   again; do that in a [cursor](super::cursor) over the reactions, under their ids.
 //! * **As decided.** What the handler reads through its view still holds at the commit; where something moved, it is
 //!   asked again. Conditions and gates apply to its batch.
 //! * **Failures** of the handler, denials and refusals rest, are tried again and parked like those of any

@@ -5,6 +5,7 @@
 
 mod manifest;
 mod order;
+mod promises;
 mod shown;
 mod source;
 mod words;
@@ -99,6 +100,35 @@ fn documents_stay_short() {
     keep(|workspace| {
         let texts = DOCUMENTS.iter().filter_map(|(name, limit)| Some((name, workspace.text(name)?, limit)));
         texts.filter_map(|(name, text, limit)| document_complaint(name, &text, *limit)).collect()
+    });
+}
+
+#[test]
+fn nothing_is_promised_that_does_not_hold() {
+    keep(|workspace| {
+        let mut found = Vec::new();
+        for name in ["README.md", "ARCHITECTURE.md", "docs/reliability.md", "crates/format/FORMAT.md"] {
+            found.extend(promises::in_text(name, &workspace.text(name).unwrap_or_default()));
+        }
+        for room in &workspace.crates {
+            let manifest = workspace.text(&room.manifest_place()).unwrap_or_default();
+            found.extend(promises::in_text(&room.manifest_place(), &manifest));
+            let product = room.product();
+            let sources =
+                product.iter().map(|(file, source)| (format!("{}/src/{file}", room.folder), source));
+            found.extend(sources.flat_map(|(place, source)| promises::in_comments(&place, source)));
+        }
+        found
+    });
+}
+
+#[test]
+fn release_builds_check_for_overflow() {
+    keep(|workspace| {
+        let manifest = workspace.text("Cargo.toml").unwrap_or_default();
+        let is_set = manifest.lines().any(|line| line == "overflow-checks = true");
+        let message = "Cargo.toml: `overflow-checks = true` of `[profile.release]` is missing".to_owned();
+        (!is_set).then_some(message).into_iter().collect()
     });
 }
 

@@ -22,7 +22,8 @@
 //! ```
 //!
 //! * **At least once.** An event is delivered until it is acknowledged, through crashes. What was acknowledged
-//!   shortly before one may be delivered again ([`Settings::keep_every`]). An acknowledgement is not kept before
+//!   shortly before one may be delivered again ([`Settings::keep_every`]), so what a worker does has to bear being
+//!   done again: let the other side know the event's id. An acknowledgement is not kept before
 //!   everything is durable that was visible when it was made: the event itself, and what a worker appended
 //!   because of it.
 //! * **Several workers** share one cursor by cloning it. An event is handed out only when no earlier one of its
