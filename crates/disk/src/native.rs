@@ -1,8 +1,10 @@
 //! A directory of the operating system. Unix only: files, locks and syncs are Unix calls.
 //!
 //! D1: a read, write, open or listing interrupted by a signal is tried again; a sync never is.
-//! D2: a symbolic link is not listed and not opened, so a store never reaches outside its directory.
+//! D2: a symbolic link is not listed and not opened, as a file or as a folder, so a store never reaches outside its
+//!     directory.
 //! D3: the lock is the kernel's and goes with its descriptor; no process id is written anywhere.
+//! D4: only plain files are opened. Opening a pipe or a device would wait for its other end, or do something.
 #![expect(clippy::disallowed_methods, reason = "this is where files come in")]
 
 use std::fs;
@@ -35,11 +37,26 @@ impl NativeDisk {
 
     fn file(&self, name: &str) -> io::Result<PathBuf> {
         name::check_file(name)?;
+        self.refuse_linked(name::folder_of(name))?;
         Ok(self.directory.join(name))
+    }
+
+    /// Refuses a folder of the store that is a symbolic link, or lies in one (D2). The store's directory itself may
+    /// be reached by one: that is for the caller to choose.
+    fn refuse_linked(&self, folder: &str) -> io::Result<()> {
+        for part in name::folders_down_to(folder) {
+            match fs::symlink_metadata(self.directory.join(part)) {
+                Ok(metadata) if metadata.is_symlink() => return Err(not_plain(part, "a symbolic link")),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn folder(&self, folder: &str) -> io::Result<PathBuf> {
         name::check_folder(folder)?;
+        self.refuse_linked(folder)?;
         // Joining the empty name would add a `/`, and the empty path is not the working directory.
         let directory = if self.directory.as_os_str().is_empty() { Path::new(".") } else { &self.directory };
         Ok(if folder.is_empty() { directory.to_path_buf() } else { directory.join(folder) })
@@ -54,7 +71,7 @@ impl Disk for NativeDisk {
             Mode::Write => OFlags::RDWR,
             Mode::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
         };
-        Ok(Arc::new(NativeFile(open(&self.file(name)?, flags)?)))
+        Ok(Arc::new(NativeFile(open(&self.file(name)?, name, flags)?)))
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
@@ -83,7 +100,7 @@ impl Disk for NativeDisk {
 
     fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
         let path = self.file(name)?;
-        let file = open(&path, OFlags::RDWR | OFlags::CREATE)?;
+        let file = open(&path, name, OFlags::RDWR | OFlags::CREATE)?;
         retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive))?;
         let links = file.metadata()?.nlink();
         Ok(Box::new(NativeLock { file, path, links, process: std::process::id() }))
@@ -120,11 +137,42 @@ fn names_once(folder: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> io::Resu
     Ok(names)
 }
 
-/// Opens without following a link (D2), closed on exec so that a started program never inherits the lock.
-fn open(path: &Path, flags: OFlags) -> io::Result<fs::File> {
-    let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let descriptor = retry_on_intr(|| rustix::fs::open(path, flags, Access::from_raw_mode(0o666)))?;
-    Ok(fs::File::from(descriptor))
+/// Opens a plain file without following a link (D2, D4), closed on exec so that a started program never inherits the
+/// lock.
+fn open(path: &Path, name: &str, flags: OFlags) -> io::Result<fs::File> {
+    // Without waiting: the open of a pipe returns only once somebody has its other end. Plain files do not care.
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let opened = retry_on_intr(|| rustix::fs::open(path, flags, Access::from_raw_mode(0o666)));
+    let kind = match &opened {
+        Ok(descriptor) => rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(descriptor)?.st_mode),
+        // A link, or what cannot be opened as a file at all: a socket, a pipe that nobody reads.
+        Err(Errno::LOOP | Errno::NXIO | Errno::NODEV | Errno::OPNOTSUPP) => {
+            rustix::fs::FileType::from_raw_mode(rustix::fs::lstat(path)?.st_mode)
+        }
+        Err(error) => return Err((*error).into()),
+    };
+    match plain(kind) {
+        Ok(()) => Ok(fs::File::from(opened?)),
+        Err(what) => Err(not_plain(name, what)),
+    }
+}
+
+/// Whether this is what a file of a store may be, or what it is instead. A folder is left to the calls that follow.
+fn plain(kind: rustix::fs::FileType) -> Result<(), &'static str> {
+    use rustix::fs::FileType as Kind;
+    match kind {
+        Kind::Symlink => Err("a symbolic link"),
+        Kind::Fifo => Err("a pipe"),
+        Kind::Socket => Err("a socket"),
+        Kind::CharacterDevice | Kind::BlockDevice => Err("a device"),
+        _ => Ok(()),
+    }
+}
+
+/// Says what stands in the place of a file or a folder of the store.
+fn not_plain(name: &str, what: &str) -> io::Error {
+    let message = format!("{name} is {what}, and a store has only plain files and folders; move it away");
+    io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
 fn open_directory(path: &Path) -> io::Result<fs::File> {
@@ -341,7 +389,7 @@ mod tests {
     fn a_lock_that_is_let_go_is_free_at_once() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
         let disk = NativeDisk::new(folder.path());
-        let file = open(&disk.file("LOCK")?, OFlags::RDWR | OFlags::CREATE)?;
+        let file = open(&disk.file("LOCK")?, "LOCK", OFlags::RDWR | OFlags::CREATE)?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         let copy = file.try_clone()?;
         let path = disk.file("LOCK")?;

@@ -62,7 +62,7 @@ pub trait Lock: Send + Sync + fmt::Debug {
 
 /// The directory of one store and every file in it.
 pub trait Disk: Send + Sync + fmt::Debug {
-    /// Opens a file.
+    /// Opens a plain file. Anything else under that name (a link, a pipe, a device) is an error at once.
     fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>>;
 
     /// The names of the plain files right inside `folder` (`""` is the store's directory), in no order.

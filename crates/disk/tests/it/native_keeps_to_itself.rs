@@ -24,6 +24,57 @@ fn links_and_odd_names_are_not_listed_and_links_not_opened() -> io::Result<()> {
     Ok(())
 }
 
+/// A pipe in the place of a file: opening it waited for its other end, so every command hung.
+#[test]
+fn what_is_no_plain_file_is_refused_at_once() -> io::Result<()> {
+    use rustix::fs::{CWD, FileType, Mode as Access, mknodat};
+    let folder = tempfile::tempdir()?;
+    let disk = NativeDisk::new(folder.path());
+    mknodat(CWD, folder.path().join("pipe"), FileType::Fifo, Access::RUSR | Access::WUSR, 0)?;
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket"))?;
+    symlink("/dev/null", folder.path().join("link"))?;
+    for (name, what) in [("pipe", "a pipe"), ("socket", "a socket"), ("link", "a symbolic link")] {
+        for mode in [Mode::Read, Mode::Write] {
+            let error = disk.open(name, mode).expect_err("it is no plain file").to_string();
+            assert!(error.starts_with(&format!("{name} is {what}, ")), "{mode:?}: {error}");
+        }
+        let error = disk.lock(name).expect_err("it is no plain file").to_string();
+        assert!(error.starts_with(&format!("{name} is {what}, ")), "lock: {error}");
+    }
+    assert!(disk.list("")?.is_empty());
+    Ok(())
+}
+
+/// A link in the place of a folder: what it leads to was listed, read and written as if it were the store's.
+#[test]
+fn a_linked_folder_is_refused() -> io::Result<()> {
+    let (folder, outside) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    std::fs::create_dir(outside.path().join("inner"))?;
+    std::fs::write(outside.path().join("file"), b"not ours")?;
+    // The directory itself may be a link: its caller chose it.
+    symlink(folder.path(), outside.path().join("store"))?;
+    let disk = NativeDisk::new(outside.path().join("store"));
+    disk.open("plain", Mode::CreateNew)?;
+    symlink(outside.path(), folder.path().join("segments"))?;
+    let refused = |result: io::Result<()>| {
+        let error = result.expect_err("the folder is a link").to_string();
+        assert!(error.starts_with("segments is a symbolic link, "), "{error}");
+    };
+    refused(disk.list("segments").map(drop));
+    refused(disk.folders("segments").map(drop));
+    refused(disk.list("segments/inner").map(drop));
+    refused(disk.create_folder("segments"));
+    refused(disk.create_folder("segments/new"));
+    refused(disk.sync_folder("segments"));
+    refused(disk.open("segments/file", Mode::Read).map(drop));
+    refused(disk.open("segments/new", Mode::CreateNew).map(drop));
+    refused(disk.rename("plain", "segments/plain"));
+    refused(disk.remove("segments/file"));
+    refused(disk.lock("segments/file").map(drop));
+    assert_eq!(std::fs::read(outside.path().join("file"))?, b"not ours");
+    Ok(())
+}
+
 #[test]
 fn a_missing_directory_is_created_with_all_above_it() -> io::Result<()> {
     let folder = tempfile::tempdir()?;
