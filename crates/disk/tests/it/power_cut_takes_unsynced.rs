@@ -136,7 +136,7 @@ fn live(seed: u64) -> io::Result<()> {
     let random = SeededRandom::new(seed);
     let below = |bound: usize| {
         let mut bytes = [0; 8];
-        random.fill(&mut bytes).unwrap();
+        random.fill(&mut bytes).expect("a seed never runs out");
         (u64::from_le_bytes(bytes) % bound as u64) as usize
     };
     let grain = if below(2) == 0 { Grain::Sector } else { Grain::Page };
