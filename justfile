@@ -45,6 +45,7 @@ full-disks step="2":
     cargo run --release --locked -p tidegate-ordeal -- readonly
     cargo run --release --locked -p tidegate-ordeal -- descriptors
     cargo run --release --locked -p tidegate-ordeal -- openers
+    cargo run --release --locked -p tidegate-ordeal -- fork
     cargo run --release --locked -p tidegate-ordeal -- reader
     cargo run --release --locked -p tidegate-ordeal -- truncate
 

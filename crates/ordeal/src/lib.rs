@@ -5,7 +5,7 @@
 //! store with what was told. Nothing here reaches into the store.
 //!
 //! Reading order: `dice` and `failure`, [`story`] (what is handed in), [`told`] (what was acknowledged), [`worker`] and
-//! [`follower`] (what processes do),
+//! [`follower`] (what processes do), [`forked`] (what one does that forks),
 //! [`child`] (workers as processes), [`check`] (what must be true afterwards), [`trace`] and
 //! [`mount`] (what is done to them), [`trial`].
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
@@ -16,6 +16,7 @@ pub mod story;
 pub mod told;
 pub mod worker;
 pub mod follower;
+pub mod forked;
 pub mod child;
 pub mod check;
 pub mod trace;

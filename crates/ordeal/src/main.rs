@@ -7,10 +7,13 @@ use std::time::Instant;
 
 use tidegate_ordeal::child::Program;
 use tidegate_ordeal::follower;
+use tidegate_ordeal::forked::forked;
 use tidegate_ordeal::mount::{KINDS, is_installed};
 use tidegate_ordeal::trial::inject::{Extent, inject};
 use tidegate_ordeal::trial::power::power;
-use tidegate_ordeal::trial::{descriptors, flips, full, kill, memory, openers, reader, readonly, truncate};
+use tidegate_ordeal::trial::{
+    descriptors, flips, fork, full, kill, memory, openers, reader, readonly, truncate,
+};
 use tidegate_ordeal::worker::{Orders, work};
 use tidegate_ordeal::{Outcome, ensure};
 
@@ -23,6 +26,7 @@ const USAGE: &str = "usage: ordeal COMMAND [NUMBER [SEED]]
   descriptors        a process has no file descriptors left
   memory [STEP]      a process gets no more memory
   openers [ROUNDS]   several processes want to write
+  fork               a process forks while it has a store open
   reader [WRITERS]   a reader follows writers that are killed
   truncate           files are cut short under readers
   flips [BITS]       single bits flip at rest, in every kind of file";
@@ -58,6 +62,7 @@ fn be_child(command: &str, words: &[String]) -> Option<u8> {
         ("worker", _) => Some(work(Orders::read(words)?)),
         ("follow", [directory]) => Some(follower::follow(Path::new(directory))),
         ("look", [directory, map]) => Some(follower::look(Path::new(directory), map == "true")),
+        ("forked", [directory, thread, call]) => Some(forked(Path::new(directory), thread == "true", call)),
         ("want", [directory]) => Some(follower::want(Path::new(directory))),
         _ => None,
     }
@@ -87,6 +92,7 @@ fn run(command: &str, words: &[String]) -> Outcome<Option<String>> {
         "descriptors" => format!("{:?}", descriptors::descriptors(&program, folder, 40, 1)?),
         "memory" => format!("{:?}", memory::memory(&program, folder, 1_000, number(0, 16)? as usize)?),
         "openers" => format!("{:?}", openers::openers(&program, folder, number(0, 200)?)?),
+        "fork" => format!("{} forks", fork::fork(&program, folder)?),
         "reader" => format!("{:?}", reader::reader(&program, folder, number(1, 1)?, number(0, 100)?)?),
         "truncate" => format!("{:?}", truncate::truncate(&program, folder)?),
         "flips" => {

@@ -3,6 +3,7 @@ pub mod kill;
 pub mod inject;
 pub mod power;
 pub mod openers;
+pub mod fork;
 pub mod reader;
 pub mod descriptors;
 pub mod truncate;

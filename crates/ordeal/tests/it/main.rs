@@ -5,6 +5,7 @@ mod descriptors_run_out;
 mod directories_cannot_be_written;
 mod files_are_cut_short;
 mod flipped_bits_are_caught;
+mod forks_change_nothing;
 mod killed_process_keeps_acknowledged;
 mod limits_are_reached;
 mod one_opener_wins;

@@ -15,6 +15,7 @@ use tidegate_format::{Error, ErrorKind, Result};
 use tidegate_segment::LEFTOVER;
 
 use super::identity::{check_lock, io, remove_if_there};
+use super::process::OwnerProcess;
 use crate::sync::Mutex;
 
 /// The largest file that a handle reads.
@@ -33,7 +34,7 @@ pub(crate) struct Keeping {
     holders: Mutex<BTreeMap<String, Option<Weak<dyn Progress>>>>,
     /// Whether the store was closed. Held while a file is written.
     closed: Mutex<bool>,
-    process: u32,
+    process: OwnerProcess,
     lock: Weak<dyn Lock>,
 }
 
@@ -48,7 +49,7 @@ pub(crate) struct Kept {
 impl Keeping {
     pub(crate) fn new(disk: Arc<dyn Disk>, lock: &Arc<dyn Lock>) -> Self {
         let (holders, closed) = (Mutex::default(), Mutex::new(false));
-        Self { disk, holders, closed, process: std::process::id(), lock: Arc::downgrade(lock) }
+        Self { disk, holders, closed, process: OwnerProcess::current(), lock: Arc::downgrade(lock) }
     }
 
     /// Takes hold of a file, whether it exists or not.
@@ -97,13 +98,9 @@ impl Kept {
         read(&*self.keeping.disk, &self.name, BYTES_MAX)
     }
 
-    /// Refuses a fork of the process that opened the store.
+    /// Refuses a process forked from the one that opened the store.
     pub(crate) fn check_process(&self) -> Result<()> {
-        if self.keeping.process == std::process::id() {
-            return Ok(());
-        }
-        let message = "this process is a fork of the one that opened the store; open it again";
-        Err(Error::new(ErrorKind::Locked, message).in_file(&self.name, None))
+        self.keeping.process.check().map_err(|error| error.in_file(&self.name, None))
     }
 
     /// Gives it these contents, durable with their name before this returns.
@@ -136,6 +133,10 @@ pub(crate) fn replace(disk: &dyn Disk, folder: &str, name: &str, bytes: &[u8]) -
 
 impl Drop for Kept {
     fn drop(&mut self) {
+        if !self.keeping.process.is_current() {
+            // A thread of the first process may have held this lock at the fork, and is not here to release it.
+            return;
+        }
         self.keeping.holders.lock().remove(&self.name);
     }
 }

@@ -1,4 +1,5 @@
 //! The lower edge: where frames go and come from, and what else is kept. Only these files know of files.
+mod process;
 mod report;
 mod seam;
 mod watermark;
@@ -20,6 +21,7 @@ pub(crate) use identity::{
 pub(crate) use indexer::Indexer;
 pub(crate) use keeping::{BYTES_MAX, Keeping, Kept, Progress, list, read, replace};
 pub(crate) use open::open;
+pub(crate) use process::OwnerProcess;
 pub use report::OpenReport;
 pub(crate) use seam::{Edge, Pending};
 pub(crate) use source::Source;

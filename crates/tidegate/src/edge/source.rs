@@ -7,6 +7,7 @@ use tidegate_disk::Clock;
 use tidegate_format::{Position, Result};
 
 use super::follow::Follower;
+use super::process::OwnerProcess;
 use crate::published::{Deadline, Published};
 use crate::read::View;
 
@@ -19,6 +20,9 @@ pub(crate) struct Source {
     published: Arc<Published>,
     /// For a store opened for reading only.
     follower: Option<Arc<Follower>>,
+    /// The process that writes, if this is a handle of it. A handle for reading only learns from files what
+    /// another process wrote, in a fork as well.
+    writer: Option<OwnerProcess>,
     clock: Arc<dyn Clock>,
 }
 
@@ -26,9 +30,10 @@ impl Source {
     pub(crate) fn new(
         published: Arc<Published>,
         follower: Option<Arc<Follower>>,
+        writer: Option<OwnerProcess>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { published, follower, clock }
+        Self { published, follower, writer, clock }
     }
 
     /// So much from now.
@@ -36,8 +41,14 @@ impl Source {
         Deadline::after(&self.clock, time)
     }
 
+    /// Refuses a process forked from the one that writes: nothing is ever published there.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        self.writer.map_or(Ok(()), OwnerProcess::check)
+    }
+
     /// The log as it is now, and how the writer has ended, if it has: nothing follows what the view shows then.
     pub(crate) fn now(&self) -> Result<(View, Option<Result<()>>)> {
+        self.check_process()?;
         if let Some(follower) = &self.follower {
             follower.refresh()?;
         }
@@ -60,6 +71,7 @@ impl Source {
         deadline: Option<&Deadline>,
         or: impl Fn() -> bool,
     ) -> Result<bool> {
+        self.check_process()?;
         let seen = |published: &Published| or() || published.visible() > after || published.ended().is_some();
         let Some(follower) = &self.follower else { return Ok(self.published.wait(deadline, seen)) };
         // Nothing tells a process of another one's writes, so it has to look.
@@ -88,6 +100,7 @@ impl Source {
             let message = "a store opened for reading only cannot wake a task; wait for it on a thread";
             return Err(tidegate_format::Error::invalid(message));
         }
+        self.check_process()?;
         self.published.register(waker);
         Ok(self.published.visible() > after || self.published.ended().is_some())
     }

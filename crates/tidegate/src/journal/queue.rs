@@ -8,6 +8,7 @@
 //! Q3. The queue never holds more than its bound, but for one batch alone.
 //! Q4. A panic of the one who leads ends the writer, and everybody who waits is answered.
 //! Q5. What was queued before the journal closes is committed first; what comes later is refused.
+//! Q6. A process forked from the one that opened the store neither queues, leads, waits, syncs nor closes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::committer::{Committer, Entry, closed};
 use super::prepare::Prepared;
 use super::ticket::{Duty, Leads, Slot, Ticket, Woken, panicked};
 use crate::batch::Receipt;
+use crate::edge::OwnerProcess;
 use crate::published::Deadline;
 use crate::published::Published;
 use crate::settings::{Durability, WhenFull};
@@ -47,6 +49,7 @@ pub(crate) struct Journal {
     published: Arc<Published>,
     caller: Box<dyn Caller>,
     clock: Arc<dyn Clock>,
+    process: OwnerProcess,
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +77,7 @@ impl Journal {
             published,
             caller,
             clock,
+            process: OwnerProcess::current(),
         }
     }
 
@@ -126,6 +130,8 @@ impl Journal {
         slot: &Arc<Slot>,
         leader: impl FnOnce() -> bool,
     ) -> Result<bool> {
+        // keeps Q6: user code that ran before this may have forked.
+        self.process.check()?;
         let bytes = prepared.bytes.len();
         let mut queue = self.queue.lock();
         while !queue.closed && queue.bytes > 0 && queue.bytes + bytes > self.bytes_max {
@@ -189,6 +195,7 @@ impl Journal {
 
     /// Ends in good order: refuses further batches, commits what is queued, and makes it durable (Q5).
     pub(crate) fn close(&self) -> Result<()> {
+        self.process.check()?;
         let mut queue = self.queue.lock();
         queue.closed = true;
         loop {
@@ -217,6 +224,7 @@ impl Journal {
 
     /// Makes all that is written durable, beside further commits.
     pub(crate) fn flush(&self) -> Result<()> {
+        self.process.check()?;
         let Some(pending) = self.committer.lock().pending() else { return Ok(()) };
         let guard = Guard { journal: self, leads: false };
         let result = pending.run();
@@ -265,7 +273,15 @@ impl Leads for Journal {
         Deadline::after(&self.clock, time)
     }
 
+    fn check_process(&self) -> Result<()> {
+        self.process.check()
+    }
+
     fn lead_if_idle(&self) {
+        // keeps Q6
+        if !self.process.is_current() {
+            return;
+        }
         let mut queue = self.queue.lock();
         if queue.led || queue.entries.is_empty() {
             return;

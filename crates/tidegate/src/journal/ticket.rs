@@ -138,6 +138,8 @@ impl Slot {
 
 /// Leads the commit of what is queued, where nobody does.
 pub(crate) trait Leads: Send + Sync {
+    /// Refuses a process forked from the one that opened the store.
+    fn check_process(&self) -> Result<()>;
     /// Commits until the queue is empty or somebody else leads.
     fn lead_if_idle(&self);
     /// Commits the next groups, having been asked to.
@@ -201,6 +203,10 @@ impl Ticket {
         if self.taken {
             return Some(Err(taken()));
         }
+        if let Err(error) = self.leads.check_process() {
+            // Nothing commits the batch in this process. An answer that was there at the fork stays one.
+            return Some(self.poll_now().unwrap_or(Err(error)));
+        }
         self.leads.lead_if_idle();
         loop {
             match self.slot.wait(deadline) {
@@ -230,7 +236,8 @@ impl Future for Ticket {
             }
             answer
         };
-        match answer {
+        let forked = || self.leads.check_process().err().map(Err);
+        match answer.or_else(forked) {
             Some(answer) => {
                 self.taken = true;
                 Poll::Ready(answer)

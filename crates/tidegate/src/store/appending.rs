@@ -31,7 +31,7 @@ impl Store {
     /// events are kept is unknown until the store is opened again.
     pub fn append(&self, batch: impl Into<Batch>, append: Append) -> Result<Receipt> {
         let batch = batch.into();
-        let writer = self.writer()?;
+        let writer = self.queuing_writer()?;
         if writer.guards.load().is_empty() {
             let view = View::of(&self.published);
             return self.append_from(writer, &view, &batch, &Footprint::default(), append);

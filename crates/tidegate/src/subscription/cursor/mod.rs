@@ -325,6 +325,7 @@ impl Cursor {
     /// Looks for a delivery without waiting.
     pub(super) fn look(&self) -> Result<Found> {
         let shared = &*self.0;
+        shared.source.check_process()?;
         // Before the look, so that what changes after it is noticed.
         let stirs = shared.stirs.load(Ordering::SeqCst);
         if shared.stopped.load(Ordering::SeqCst) {
