@@ -156,7 +156,7 @@ fn check_reactions(store: &Store) -> Outcome {
     loop {
         match reactor.step()? {
             Step::Idle | Step::Ended => break,
-            Step::Failed(at) => return Err(Failure(format!("the reactor failed over {at}"))),
+            Step::Failed(failure) => return Err(Failure(format!("the reactor failed: {failure}"))),
             _ => {}
         }
     }

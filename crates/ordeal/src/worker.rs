@@ -328,9 +328,9 @@ impl Worker {
         loop {
             match reactor.step()? {
                 Step::Reacted(receipt) => self.acknowledge(&receipt, None),
-                Step::Failed(at) => {
+                Step::Failed(failure) => {
                     self.tell(&[Line::Wrong(format!(
-                        "the reactor counts trouble of the store as one of {at}"
+                        "the reactor counts trouble of the store as one of an event: {failure}"
                     ))]);
                 }
                 Step::Passed(_) | Step::Known(..) => {}

@@ -48,7 +48,7 @@ fn run(name: &str, reactor: &Reactor<'_, impl Fn(&DecisionView, &Event) -> React
                 );
             }
             Step::Known(at, first) => println!("{name:>9}: position {at} led to {first} already"),
-            Step::Failed(at) => println!("{name:>9}: position {at} failed"),
+            Step::Failed(failure) => println!("{name:>9}: {failure}"),
             Step::Passed(_) => {}
             Step::Idle | Step::Ended => return Ok(reactions),
         }

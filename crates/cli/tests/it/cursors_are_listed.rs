@@ -20,8 +20,8 @@ fn sample(place: &Place) -> String {
     mailer.next_now().unwrap().unwrap().fail("no such mailbox\n\u{1b}[31m").unwrap();
     mailer.next_now().unwrap().unwrap().ack().unwrap();
     let billing = store.reactor("billing", Query::ALL, settings, |_, _| Err("no price".into())).unwrap();
-    billing.step().unwrap();
-    billing.step().unwrap();
+    let _ = billing.step().unwrap();
+    let _ = billing.step().unwrap();
     billing.cursor().retry(billing.cursor().parked()[0].position).unwrap();
     path
 }

@@ -237,7 +237,7 @@ impl Life<'_> {
         let out = held.out.swap_remove(self.others.below(held.out.len() as u64) as usize);
         let (is_late, position) = (held.is_late(&out, now), out.position);
         let ended = match what {
-            0..7 => out.delivery.ack(),
+            0..7 => out.delivery.ack().map(|()| false),
             7..9 => out.delivery.fail("it would not do"),
             _ => {
                 drop(out);
@@ -264,6 +264,15 @@ impl Life<'_> {
         if what >= 7 {
             // What parks an event keeps it too, and may have failed there.
             self.see_parked(at)?;
+            if let Ok(said) = &ended {
+                let is_parked = self.held[at].place.parked.contains(&position);
+                let was_retried = is_parked && !said;
+                ensure(*said == is_parked || was_retried, || {
+                    format!(
+                        "a failure of {position} is told to have parked it: {said}, which it has: {is_parked}"
+                    )
+                })?;
+            }
         }
         self.take(ended).map(drop)
     }

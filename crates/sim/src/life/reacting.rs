@@ -20,6 +20,8 @@ use crate::wanted::Wanted;
 const NAME: &str = "echo";
 const SOURCE: &str = "a.one";
 const REACTION: &str = "echo.made";
+/// Why its handler fails, when it does.
+const NOT_NOW: &str = "not now";
 
 /// Whether an event leads to anything.
 fn leads(payload: &[u8]) -> bool {
@@ -66,7 +68,7 @@ impl Life<'_> {
         let opened = store.reactor(NAME, Wanted::kind(SOURCE).query(), settings, |_, event| {
             let dice = &mut *dice.borrow_mut();
             if failing && dice.chance(1, 4) {
-                return Err("not now".into());
+                return Err(NOT_NOW.into());
             }
             if !leads(event.payload()) {
                 return Ok(None);
@@ -100,6 +102,7 @@ impl Life<'_> {
         done: Vec<(tidegate::Result<Step>, Option<Attempt>)>,
     ) -> Result<bool, Failure> {
         let Some(mut place) = self.begin_at(NAME, &Wanted::kind(SOURCE), told)? else { return Ok(false) };
+        let sources: Vec<u64> = self.model.selected(&Wanted::kind(SOURCE)).collect();
         let mut is_idle = false;
         for (step, attempt) in done {
             let source = attempt.as_ref().and_then(source);
@@ -118,7 +121,13 @@ impl Life<'_> {
                     same("what a reaction is to", &[position.0].into(), &self.model.causes(first.0))?;
                     Some(position.0)
                 }
-                Ok(Step::Failed(_)) => None,
+                Ok(Step::Failed(failure)) => {
+                    same("why a reaction failed", &NOT_NOW, &failure.reason.to_string().as_str())?;
+                    let position = failure.position.0;
+                    let is_open = sources.contains(&position) && !place.settled.contains(&position);
+                    ensure(is_open, || format!("the reactor failed over {position}, which was none to do"))?;
+                    None
+                }
                 Ok(Step::Idle | Step::Ended) => {
                     is_idle = true;
                     None

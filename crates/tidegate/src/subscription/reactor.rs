@@ -32,7 +32,7 @@
 //! * **As decided.** What the handler reads through its view still holds at the commit; where something moved, it is
 //!   asked again. Conditions and gates apply to its batch.
 //! * **Failures** of the handler, denials and refusals rest, are tried again and parked like those of any
-//!   [`Cursor`]. Trouble of the store itself ends the run with its error, and counts as nobody's failure.
+//!   [`Cursor`]. Each is handed to the caller with its [`Reason`], and is a warning in the program's log. Trouble of the store itself ends the run with its error, and counts as nobody's failure.
 //! * **No thread of its own.** It runs on its caller's thread, or on several: streams stay in order.
 
 use std::error::Error as StdError;
@@ -44,7 +44,7 @@ use tidegate_segment::Event;
 
 use super::cursor::{Cursor, Delivery, Found, Role, Settings};
 use crate::batch::{self, Batch, Receipt};
-use crate::decide::{Decided, Decision, DecisionView};
+use crate::decide::{Decided, Decision, DecisionView, Denied};
 use crate::read::Query;
 use crate::settings::Append;
 use crate::store::Store;
@@ -64,6 +64,7 @@ pub struct Reactor<'a, H> {
 
 /// What one step of a reactor did.
 #[derive(Debug)]
+#[must_use = "a step may have failed"]
 pub enum Step {
     /// An event led to a batch.
     Reacted(Receipt),
@@ -71,17 +72,82 @@ pub enum Step {
     Passed(Position),
     /// The event at the first position had led to the one at the second already.
     Known(Position, Position),
-    /// The event at this position could not be reacted to: it is tried again later, or parked.
-    Failed(Position),
+    /// An event could not be reacted to: it is tried again later, or parked.
+    Failed(Failure),
     /// There is nothing to react to now.
     Idle,
     /// It was stopped, or the store was closed.
     Ended,
 }
 
+/// An event that could not be reacted to, and why.
+#[derive(Debug)]
+pub struct Failure {
+    /// Where the event is.
+    pub position: Position,
+    /// Which try failed, from 1. After a restart of the process it counts anew.
+    pub attempt: u32,
+    /// Whether the event is parked now. Otherwise it is tried again after
+    /// [`Settings::retry_after`](super::cursor::Settings::retry_after).
+    pub is_parked: bool,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why an event could not be reacted to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The handler returned this error.
+    Handler(Box<dyn StdError + Send + Sync>),
+    /// The handler panicked, with this message.
+    Panic(String),
+    /// A gate denied the batch.
+    Denied(Denied),
+    /// The store refused the batch, or refused what the handler asked of it.
+    Store(Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { position, attempt, is_parked, reason } = self;
+        let then = if *is_parked { "it is parked" } else { "it is tried again" };
+        write!(f, "position {position}, try {attempt}: {reason}; {then}")
+    }
+}
+
+impl StdError for Failure {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.reason)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handler(error) => error.fmt(f),
+            Self::Panic(message) => write!(f, "the handler panicked: {message}"),
+            Self::Denied(denied) => denied.fmt(f),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl StdError for Reason {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        // Its own text is that of the cause, whose cause comes next.
+        match self {
+            Self::Handler(error) => error.source(),
+            Self::Panic(_) => None,
+            Self::Denied(denied) => denied.source(),
+            Self::Store(error) => error.source(),
+        }
+    }
+}
+
 /// What is wrong: something about the event, or something about the store.
 enum Trouble {
-    Event(String),
+    Event(Reason),
     Store(Error),
 }
 
@@ -121,14 +187,34 @@ impl<H: Fn(&DecisionView, &Event) -> Reaction> Reactor<'_, H> {
         &self.cursor
     }
 
-    /// Reacts to everything that is there and that comes, until somebody stops it or the store is closed.
+    /// Reacts to everything that is there and that comes, until it is [stopped](Cursor::stop) or the store is closed.
+    /// Each failure is handed to `failed` at once, on this thread, after it was kept if it was parked.
+    ///
+    /// ```
+    /// use tidegate::subscription::cursor::Settings;
+    /// use tidegate::{Append, Draft, Options, Query, Store};
+    ///
+    /// let store = Store::in_memory(Options::default())?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"), Append::default())?;
+    /// let once = Settings { attempts: 1, ..Settings::default() };
+    /// let billing = store.reactor("billing", Query::ALL, once, |_, _| Err("no price".into()))?;
+    /// let mut told = Vec::new();
+    /// billing.run_until_stopped(|failure| {
+    ///     told.push(failure.to_string());
+    ///     billing.cursor().stop();
+    /// })?;
+    /// assert_eq!(told, ["position 1, try 1: no price; it is parked"]);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// Those of the store: of reading, of the disk, of a writer that has ended. It can be run again.
-    pub fn run_until_stopped(&self) -> Result<()> {
+    pub fn run_until_stopped(&self, mut failed: impl FnMut(Failure)) -> Result<()> {
         while let Some(delivery) = self.cursor.next_by(None)? {
-            self.react(delivery)?;
+            if let Step::Failed(failure) = self.react(delivery)? {
+                failed(failure);
+            }
         }
         Ok(())
     }
@@ -162,7 +248,11 @@ impl<H: Fn(&DecisionView, &Event) -> Reaction> Reactor<'_, H> {
             return done(delivery, Step::Known(position, first));
         }
         match trouble {
-            Trouble::Event(reason) => forgive(delivery.fail(reason)).map(|()| Step::Failed(position)),
+            Trouble::Event(reason) => {
+                let attempt = delivery.attempt();
+                let is_parked = forgive(delivery.fail(&reason))?.unwrap_or(false);
+                Ok(Step::Failed(Failure { position, attempt, is_parked, reason }))
+            }
             Trouble::Store(error) => Err(error),
         }
     }
@@ -187,30 +277,35 @@ impl<H: Fn(&DecisionView, &Event) -> Reaction> Reactor<'_, H> {
             }
         });
         match (answer, decided) {
-            (Some(Err(cause)), _) => Err(Trouble::of(cause)),
+            (Some(Err(reason)), _) => Err(Trouble::of(reason)),
             (Some(Ok(_)), Ok(_)) => Ok(Step::Passed(event.position())),
             (None, Ok(Decided::Committed(receipt))) => Ok(Step::Reacted(receipt)),
-            (None, Ok(Decided::Denied(denied))) => Err(Trouble::Event(denied.to_string())),
+            (None, Ok(Decided::Denied(denied))) => Err(Trouble::Event(Reason::Denied(denied))),
             (_, Err(error)) => Err(Trouble::from(error)),
         }
     }
 
-    fn ask(&self, view: &DecisionView, event: &Event) -> Reaction {
-        catch_unwind(AssertUnwindSafe(|| (self.handler)(view, event))).unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            Err(format!("the handler panicked: {}", text.unwrap_or_else(|| "without a message".to_owned()))
-                .into())
-        })
+    fn ask(&self, view: &DecisionView, event: &Event) -> std::result::Result<Option<Batch>, Reason> {
+        match catch_unwind(AssertUnwindSafe(|| (self.handler)(view, event))) {
+            Ok(reaction) => reaction.map_err(Reason::Handler),
+            Err(panic) => {
+                let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+                let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+                Err(Reason::Panic(text.unwrap_or_else(|| "without a message".to_owned())))
+            }
+        }
     }
 }
 
 impl Trouble {
     /// A handler's error. What the store has told it is the store's trouble still.
-    fn of(cause: Box<dyn StdError + Send + Sync>) -> Self {
-        match cause.downcast::<Error>() {
-            Ok(error) => Self::from(*error),
-            Err(cause) => Self::Event(cause.to_string()),
+    fn of(reason: Reason) -> Self {
+        match reason {
+            Reason::Handler(cause) => match cause.downcast::<Error>() {
+                Ok(error) => Self::from(*error),
+                Err(cause) => Self::Event(Reason::Handler(cause)),
+            },
+            reason => Self::Event(reason),
         }
     }
 }
@@ -222,21 +317,21 @@ impl From<Error> for Trouble {
             | ErrorKind::Refused
             | ErrorKind::Missing
             | ErrorKind::Newer
-            | ErrorKind::TimedOut => Self::Event(error.to_string()),
+            | ErrorKind::TimedOut => Self::Event(Reason::Store(error)),
             _ => Self::Store(error),
         }
     }
 }
 
 fn done(delivery: Delivery, step: Step) -> Result<Step> {
-    forgive(delivery.ack()).map(|()| step)
+    forgive(delivery.ack()).map(|_| step)
 }
 
-/// Whoever was too late with an event leaves it to the next one, who finds its key.
-fn forgive(settled: Result<()>) -> Result<()> {
+/// A thread that was too late with an event leaves it to the next one, which finds its key; `None` then.
+fn forgive<T>(settled: Result<T>) -> Result<Option<T>> {
     match settled {
-        Err(error) if error.kind() == ErrorKind::Refused => Ok(()),
-        other => other,
+        Err(error) if error.kind() == ErrorKind::Refused => Ok(None),
+        other => other.map(Some),
     }
 }
 

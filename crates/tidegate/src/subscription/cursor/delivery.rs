@@ -43,22 +43,23 @@ impl Delivery {
     pub fn ack(mut self) -> Result<()> {
         self.over = true;
         let turn = self.turn;
-        self.cursor.end_turn(|flow, _| flow.ack(turn).map(|()| None))
+        self.cursor.end_turn(|flow, _| flow.ack(turn).map(|()| None)).map(drop)
     }
 
-    /// The event could not be dealt with: it is tried again later, or parked with this reason if it was tried
-    /// often enough.
+    /// The event could not be dealt with: it is tried again later, or parked with this reason if this was the last of
+    /// its [`attempts`](super::Settings::attempts). Returns whether it was parked. Either is a warning in the
+    /// program's log, with cursor, position, attempt and reason.
     ///
     /// # Errors
     ///
     /// Those of [`ack`](Self::ack); [`Full`](crate::ErrorKind::Full) where it should be parked and there is no room for
     /// it, so that it is tried again.
-    pub fn fail(mut self, reason: impl fmt::Display) -> Result<()> {
+    pub fn fail(mut self, reason: impl fmt::Display) -> Result<bool> {
         self.over = true;
         self.fail_for(&reason.to_string())
     }
 
-    fn fail_for(&self, reason: &str) -> Result<()> {
+    fn fail_for(&self, reason: &str) -> Result<bool> {
         let (turn, settings) = (self.turn, &self.cursor.0.settings);
         self.cursor.end_turn(|flow, now| flow.fail(turn, reason, now, settings).map(Some))
     }
@@ -70,8 +71,10 @@ impl Drop for Delivery {
             return;
         }
         if std::thread::panicking() {
-            // It is told when the event is parked; here nobody could take an error.
-            let _ = self.fail_for("its worker panicked");
+            if let Err(error) = self.fail_for("its worker panicked") {
+                let (cursor, position) = (self.cursor.name(), self.turn.position);
+                tracing::warn!(%error, cursor, %position, "the failure of a worker was not kept");
+            }
         } else {
             self.cursor.0.hand.lock().flow.give_back(self.turn);
             self.cursor.0.stir();

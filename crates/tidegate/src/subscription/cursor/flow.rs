@@ -31,6 +31,8 @@ pub(super) struct Flow {
     /// When something out is due, or something resting rested.
     timers: BTreeSet<(u64, Position)>,
     turns: u64,
+    /// Failures that the program's log was not told of yet.
+    untold: Vec<Untold>,
 }
 
 /// An event that was found in the log and is not done.
@@ -77,6 +79,16 @@ pub(super) enum Failure {
     NoRoom,
 }
 
+/// A failure that the program's log is to be told of.
+#[derive(Debug)]
+pub(super) struct Untold {
+    pub(super) position: Position,
+    /// Which try failed, from 1.
+    pub(super) attempt: u32,
+    pub(super) reason: String,
+    pub(super) came: Failure,
+}
+
 /// Now, by both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Now {
@@ -95,6 +107,7 @@ impl Flow {
             ready: BTreeSet::new(),
             timers: BTreeSet::new(),
             turns: 0,
+            untold: Vec::new(),
         }
     }
 
@@ -177,6 +190,12 @@ impl Flow {
         }
     }
 
+    /// Takes the failures that were not told yet. They are told once no lock is held, since telling runs code of the
+    /// program's.
+    pub(super) fn take_untold(&mut self) -> Vec<Untold> {
+        std::mem::take(&mut self.untold)
+    }
+
     /// Hands out a parked event once more.
     pub(super) fn retry(&mut self, position: Position, stream: &Coordinate) -> Result<()> {
         let parked = self.reached.parked.get_mut(&position).ok_or_else(|| not_parked(position))?;
@@ -232,24 +251,38 @@ impl Flow {
     }
 
     fn failed(&mut self, position: Position, reason: &str, now: Now, settings: &Settings) -> Failure {
+        let reason = shortened(reason);
+        let (attempt, came) = self.rest_or_park(position, reason, now, settings);
+        self.untold.push(Untold { position, attempt, reason: reason.to_owned(), came });
+        came
+    }
+
+    fn rest_or_park(
+        &mut self,
+        position: Position,
+        reason: &str,
+        now: Now,
+        settings: &Settings,
+    ) -> (u32, Failure) {
         let taken = self.taken.get_mut(&position).expect("only what was taken fails");
         taken.failed = taken.failed.saturating_add(1);
         let attempts = taken.failed;
         let has_room =
             self.reached.parked.len() < settings.parked_max || self.reached.parked.contains_key(&position);
         if attempts >= settings.attempts.max(1) && has_room {
-            let reason = shortened(reason).to_owned();
+            let reason = reason.to_owned();
             let parked = Parked { position, attempts, reason, time: now.time, retried: false };
             self.reached.parked.insert(position, parked);
             self.settle(position);
-            return Failure::Parked;
+            return (attempts, Failure::Parked);
         }
         self.stop_timer(position);
         let until = now.steady.saturating_add(micros(settings.retry_after));
         let taken = self.taken.get_mut(&position).expect("only what was taken fails");
         taken.state = State::Resting { until };
         self.timers.insert((until, position));
-        if attempts >= settings.attempts.max(1) { Failure::NoRoom } else { Failure::Retried }
+        let came = if attempts >= settings.attempts.max(1) { Failure::NoRoom } else { Failure::Retried };
+        (attempts, came)
     }
 
     /// Does what is due: takes back what was out too long, and wakes what rested.

@@ -46,7 +46,7 @@ use tidegate_disk::Clock;
 use tidegate_format::{Error, ErrorKind, Micros, Position, Result, StoreId};
 
 pub use delivery::Delivery;
-use flow::{Failure, Flow, Now};
+use flow::{Failure, Flow, Now, Untold};
 pub use listing::{State, names, state};
 use place::leaf_at;
 pub(crate) use place::{CURSORS, REMEDY, Reached, check_name};
@@ -324,6 +324,15 @@ impl Cursor {
 
     /// Looks for a delivery without waiting.
     pub(super) fn look(&self) -> Result<Found> {
+        let mut hand = self.0.hand.lock();
+        let found = self.look_in(&mut hand);
+        let untold = hand.flow.take_untold();
+        drop(hand);
+        self.0.warn(untold);
+        found
+    }
+
+    fn look_in(&self, hand: &mut Hand) -> Result<Found> {
         let shared = &*self.0;
         shared.source.check_process()?;
         // Before the look, so that what changes after it is noticed.
@@ -331,7 +340,6 @@ impl Cursor {
         if shared.stopped.load(Ordering::SeqCst) {
             return Ok(Found::Ended);
         }
-        let mut hand = shared.hand.lock();
         let filled = hand.fill(shared);
         let now = shared.now();
         if let Some(turn) = hand.flow.next(now, &shared.settings) {
@@ -354,17 +362,19 @@ impl Cursor {
         Ok(if ended { Found::Ended } else { Found::Nothing { after, timer, stirs } })
     }
 
-    /// Ends somebody's turn with an event.
-    fn end_turn(&self, end: impl FnOnce(&mut Flow, Now) -> Result<Option<Failure>>) -> Result<()> {
+    /// Ends a turn with an event; returns whether that parked it.
+    fn end_turn(&self, end: impl FnOnce(&mut Flow, Now) -> Result<Option<Failure>>) -> Result<bool> {
         let shared = &*self.0;
         let now = shared.now();
         let mut hand = shared.hand.lock();
         let failure = end(&mut hand.flow, now)?;
+        let untold = hand.flow.take_untold();
         // What the worker appended because of the event has to outlive the acknowledgement.
         hand.needed = hand.needed.max(shared.published.visible());
         let every = u64::try_from(shared.settings.keep_every.as_micros()).unwrap_or(u64::MAX);
         let due = now.steady >= hand.kept_at.saturating_add(every);
         drop(hand);
+        shared.warn(untold);
         shared.stir();
         match failure {
             Some(Failure::NoRoom) => {
@@ -375,9 +385,9 @@ impl Cursor {
                 );
                 Err(Error::new(ErrorKind::Full, message))
             }
-            Some(Failure::Parked) => shared.keep(),
-            None if due => shared.keep(),
-            Some(Failure::Retried) | None => Ok(()),
+            Some(Failure::Parked) => shared.keep().map(|()| true),
+            None if due => shared.keep().map(|()| false),
+            Some(Failure::Retried) | None => Ok(false),
         }
     }
 }
@@ -423,6 +433,25 @@ impl Hand {
 impl Shared {
     fn now(&self) -> Now {
         Now { steady: self.clock.steady_micros(), time: Micros(self.clock.now_micros()) }
+    }
+
+    /// Tells the program's log what failed. No lock is held: the log runs code of the program's.
+    fn warn(&self, untold: Vec<Untold>) {
+        let cursor = &*self.name;
+        for Untold { position, attempt, reason, came } in untold {
+            match came {
+                Failure::Retried => {
+                    tracing::warn!(cursor, %position, attempt, reason, "an event failed and is tried again");
+                }
+                Failure::Parked => {
+                    tracing::warn!(cursor, %position, attempt, reason, "an event was parked: retry or discard it");
+                }
+                Failure::NoRoom => tracing::warn!(
+                    cursor, %position, attempt, reason,
+                    "an event failed and cannot be parked, because too many are: retry or discard some"
+                ),
+            }
+        }
     }
 
     /// Has waiting workers look again.

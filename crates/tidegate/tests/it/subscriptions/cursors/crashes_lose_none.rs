@@ -39,7 +39,7 @@ fn append(store: &Store, dice: &mut Dice) -> Result<()> {
 fn deliver(cursor: &Cursor, notes: &mut Notes, dice: &mut Dice) -> Result<()> {
     let Some(delivery) = cursor.next_now()? else { return Ok(()) };
     match dice.roll(6) {
-        0 => delivery.fail("by chance"),
+        0 => delivery.fail("by chance").map(drop),
         1 => Ok(()),
         _ => {
             notes.done.insert(delivery.event().id());

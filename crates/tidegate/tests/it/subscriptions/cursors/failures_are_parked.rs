@@ -3,6 +3,8 @@
 use tidegate::subscription::cursor::{Settings, state};
 use tidegate::{ErrorKind, Position, Query};
 
+use crate::subscriptions::logged::{warnings, warnings_and};
+
 use super::{at, drain, next, parked, pass, put, stage, strict};
 
 #[test]
@@ -38,6 +40,54 @@ fn the_last_failure_parks() {
     let cursor = store.cursor("parks", Query::ALL, strict()).unwrap();
     assert_eq!(drain(&cursor), [0; 0]);
     assert_eq!(parked(&cursor), [1]);
+}
+
+/// A failing reader was silent at every level until somebody asked for what is parked. Each failure is a warning, whether
+/// a worker says so, panics, or keeps an event too long.
+#[test]
+fn each_failure_is_a_warning() {
+    let (stage, store) = stage(2);
+    let cursor = store.cursor("mailer", Query::ALL, strict()).unwrap();
+    let told = warnings(|| {
+        assert!(!next(&cursor).fail("no such mailbox").unwrap());
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _held = next(&cursor);
+            std::panic::resume_unwind(Box::new("the worker"));
+        }));
+        assert!(panicked.is_err());
+        pass(&stage.clock, 1);
+        assert!(next(&cursor).fail("still\nnone").unwrap(), "it says that it parked it");
+        let _slow = next(&cursor);
+        pass(&stage.clock, 30);
+        assert!(cursor.next_now().unwrap().is_none());
+    });
+    let line = |position: u64, attempt: u32, reason: &str, text: &str| {
+        format!(
+            "WARN message={text} cursor=\"mailer\" position={position} attempt={attempt} reason={reason:?}"
+        )
+    };
+    let (again, parked) = ("an event failed and is tried again", "an event was parked: retry or discard it");
+    let expected = [
+        line(1, 1, "no such mailbox", again),
+        line(2, 1, "its worker panicked", again),
+        line(1, 2, "still\nnone", parked),
+        line(2, 2, "it was not acknowledged within 30s", parked),
+    ];
+    assert_eq!(told, expected);
+}
+
+/// The log runs code of the program's, which may ask the cursor.
+#[test]
+fn a_warning_is_told_without_a_lock() {
+    let (_stage, store) = stage(2);
+    let full = Settings { parked_max: 0, attempts: 1, ..strict() };
+    let cursor = store.cursor("mailer", Query::ALL, full).unwrap();
+    let asked = cursor.clone();
+    let ask = move || assert_eq!((asked.position(), asked.parked()), (Position(0), vec![]));
+    let told = warnings_and(ask, || {
+        assert_eq!(next(&cursor).fail("no").unwrap_err().kind(), ErrorKind::Full);
+    });
+    assert!(told.len() == 1 && told[0].contains("cannot be parked"), "{told:?}");
 }
 
 #[test]

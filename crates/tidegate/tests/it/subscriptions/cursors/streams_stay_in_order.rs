@@ -37,7 +37,9 @@ fn work(cursor: Cursor, seen: &Seen, mut dice: Dice) {
         assert!(seen.out.lock().unwrap().remove(&stream));
         if fails {
             seen.failed.fetch_add(1, Ordering::Relaxed);
-            if dice.one_in(2) { delivery.fail("by chance").unwrap() } else { drop(delivery) }
+            if dice.one_in(2) {
+                delivery.fail("by chance").unwrap();
+            }
         } else {
             delivery.ack().unwrap();
         }

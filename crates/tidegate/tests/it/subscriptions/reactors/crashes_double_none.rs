@@ -75,7 +75,7 @@ fn promised(said: &Cell<u64>) -> impl Fn(&Store, &mut Dice) -> Result<()> {
         let keep_every = if dice.one_in(2) { Duration::ZERO } else { Duration::from_secs(1) };
         let reactor = open(store, said, 5, keep_every)?.appending(durability(dice));
         for _ in 0..dice.roll(5) {
-            reactor.step()?;
+            let _ = reactor.step()?;
         }
         match (dice.roll(4), reactor.cursor().parked().first()) {
             (0, _) => reactor.cursor().rewind(Position(dice.roll(reactor.cursor().position().0 + 1))),

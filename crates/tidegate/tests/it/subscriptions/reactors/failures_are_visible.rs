@@ -1,10 +1,12 @@
 //! What a handler cannot do is tried again, then parked, and never passed over in silence.
 
 use std::cell::Cell;
+use std::num::ParseIntError;
 
+use tidegate::decide::{DecisionView, Denial, GateSet, Verdict, gate};
 use tidegate::disk::{Call, Errno, FaultPlan};
-use tidegate::subscription::reactor::Step;
-use tidegate::{ErrorKind, Options, Position, Store};
+use tidegate::subscription::reactor::{Failure, Reaction, Reactor, Reason, Step};
+use tidegate::{Batch, Condition, Draft, ErrorKind, Event, Item, Options, Position, Store, Version};
 
 use super::{answer, answered, answers, put, run, settings};
 use crate::faults::Stage;
@@ -24,7 +26,8 @@ fn a_failing_event_is_parked_and_others_go_on() {
         Ok(Some(answer(event).into()))
     });
     let reactor = reactor.unwrap();
-    assert!(matches!(reactor.step().unwrap(), Step::Failed(Position(1))));
+    let first = failure(&reactor);
+    assert_eq!((first.position, first.attempt, first.is_parked), (Position(1), 1, false));
     run(&reactor);
     let parked = reactor.cursor().parked();
     assert_eq!(
@@ -36,6 +39,72 @@ fn a_failing_event_is_parked_and_others_go_on() {
     reactor.cursor().retry(Position(1)).unwrap();
     assert!(matches!(reactor.step().unwrap(), Step::Reacted(_)));
     assert_eq!((reactor.cursor().parked(), answered(&store)), (vec![], vec![vec![2], vec![3], vec![1]]));
+}
+
+/// The next step, which fails.
+fn failure<H: Fn(&DecisionView, &Event) -> Reaction>(reactor: &Reactor<'_, H>) -> Failure {
+    match reactor.step().unwrap() {
+        Step::Failed(failure) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A step that failed told the position alone, and a run nothing at all: that a bill was never sent stood in the file
+/// of the cursor, and nowhere else. Each way to fail comes with its reason, which is the error itself.
+#[test]
+fn a_failure_carries_its_reason() {
+    let store = Store::in_memory(Options::default()).unwrap();
+    for entity in ["says", "panics", "denied", "conflicts"] {
+        put(&store, entity);
+    }
+    let never = gate("never", |_, _| Ok(Verdict::Deny(Denial::new("SHUT", "no bills today"))));
+    store.guard(Item::new().kind("b.one"), GateSet::new().and(never)).unwrap();
+    let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| match event.entity() {
+        "says" => Err(Box::new("x".parse::<u8>().unwrap_err())),
+        "panics" => panic!("of all days"),
+        "denied" => Ok(Some(answer(event).into())),
+        _ => {
+            let batch = Batch::from(Draft::new(("s", "free"), "c.one"));
+            Ok(Some(batch.only_if(Condition::Version(event.coordinate(), Version(9)))))
+        }
+    });
+    let reactor = reactor.unwrap();
+    for position in 1..=4 {
+        for attempt in 1..=2 {
+            let told = failure(&reactor);
+            assert_eq!(
+                (told.position, told.attempt, told.is_parked),
+                (Position(position), attempt, attempt == 2)
+            );
+            match (position, &told.reason) {
+                (1, Reason::Handler(error)) => assert!(error.is::<ParseIntError>()),
+                (2, Reason::Panic(message)) => assert_eq!(message, "of all days"),
+                (3, Reason::Denied(denied)) => assert_eq!(denied.denials().next().unwrap().code, "SHUT"),
+                (4, Reason::Store(error)) => assert_eq!(error.kind(), ErrorKind::Refused),
+                (_, reason) => panic!("{position} failed for {reason:?}"),
+            }
+            let source = std::error::Error::source(&told).unwrap();
+            assert!(told.to_string().contains(&source.to_string()), "{told}");
+        }
+    }
+    assert!(matches!(reactor.step().unwrap(), Step::Idle));
+    assert_eq!(reactor.cursor().parked().len(), 4);
+}
+
+#[test]
+fn a_run_tells_each_failure() {
+    let store = Store::in_memory(Options::default()).unwrap();
+    put(&store, "e");
+    let reactor = store.reactor("r", kind("a.one"), settings(), |_, _| Err("no price".into())).unwrap();
+    let mut told = Vec::new();
+    let run = reactor.run_until_stopped(|failure| {
+        told.push((failure.attempt, failure.reason.to_string()));
+        if failure.is_parked {
+            reactor.cursor().stop();
+        }
+    });
+    run.unwrap();
+    assert_eq!(told, [(1, "no price".to_owned()), (2, "no price".to_owned())]);
 }
 
 /// Keeps F32 for handlers.
@@ -66,6 +135,6 @@ fn trouble_of_the_store_is_nobodys_failure() {
     put(&store, "e");
     stage.disk.set_plan(FaultPlan::default().fail_from(Call::Sync, 1, Errno::IO));
     let first = reactor.step().unwrap_err();
-    assert!(reactor.step().is_err() && reactor.run_until_stopped().is_err(), "{first}");
+    assert!(reactor.step().is_err() && reactor.run_until_stopped(drop).is_err(), "{first}");
     assert_eq!(reactor.cursor().parked(), []);
 }

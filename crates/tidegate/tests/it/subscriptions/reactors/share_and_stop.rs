@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tidegate::subscription::reactor::Failure;
 use tidegate::{Append, Draft, Options, Position, Store};
 
 use super::{answer, answered, put, settings};
@@ -13,17 +14,29 @@ const EVENTS: u64 = 200;
 #[test]
 fn several_threads_answer_each_event_once() {
     let store = Store::in_memory(Options { segment_bytes: 16 << 10, ..Options::default() }).unwrap();
-    let asked = AtomicU64::new(0);
+    let (asked, told) = (AtomicU64::new(0), AtomicU64::new(0));
+    let failed = AtomicU64::new(0);
     let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| {
         let number = asked.fetch_add(1, Ordering::Relaxed);
         if number % 17 == 5 {
+            failed.fetch_add(1, Ordering::Relaxed);
             return Err("by chance".into());
         }
         Ok(Some(answer(event).json(number.to_string()).into()))
     });
     let reactor = reactor.unwrap().appending(Append::buffered());
     std::thread::scope(|scope| {
-        let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| reactor.run_until_stopped())).collect();
+        let runs: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let count = |failure: Failure| {
+                        assert_eq!(failure.reason.to_string(), "by chance");
+                        told.fetch_add(1, Ordering::Relaxed);
+                    };
+                    reactor.run_until_stopped(count)
+                })
+            })
+            .collect();
         for number in 0..EVENTS {
             let draft = Draft::new(("s", format!("e{}", number % 5)), "a.one");
             store.append(draft, Append::buffered()).unwrap();
@@ -46,6 +59,7 @@ fn several_threads_answer_each_event_once() {
             run.join().unwrap().unwrap();
         }
     });
+    assert_eq!(told.into_inner(), failed.into_inner(), "each failure is told, by the thread that had it");
     let mut causes: Vec<_> = answered(&store).into_iter().map(|causes| causes[0]).collect();
     causes.sort_unstable();
     let mut events: Vec<_> = (store.read(&kind("a.one"), tidegate::Read::all()).unwrap())
@@ -61,7 +75,7 @@ fn closing_the_store_ends_the_run() {
     let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| Ok(Some(answer(event).into())));
     let reactor = reactor.unwrap();
     std::thread::scope(|scope| {
-        let run = scope.spawn(|| reactor.run_until_stopped());
+        let run = scope.spawn(|| reactor.run_until_stopped(|failure| panic!("{failure}")));
         put(&store, "e");
         while reactor.cursor().position() < Position(1) {
             std::thread::sleep(Duration::from_millis(1));
@@ -70,5 +84,5 @@ fn closing_the_store_ends_the_run() {
         run.join().unwrap().unwrap();
     });
     assert_eq!(answered(&store), [[1]]);
-    reactor.run_until_stopped().unwrap();
+    reactor.run_until_stopped(|failure| panic!("{failure}")).unwrap();
 }
