@@ -98,8 +98,8 @@ impl Failure {
             Self::Line(line) => (Some(line.place.clone()), Some(line.imported), Some(line.advice.as_str())),
             _ => (error.place().map(ToString::to_string), None, None),
         };
-        let message = match std::error::Error::source(error) {
-            Some(source) => format!("{}: {source}", error.message()),
+        let message = match error.get_ref() {
+            Some(cause) => format!("{}: {cause}", error.message()),
             None => error.message().to_owned(),
         };
         let (expected, found) = error.evidence().unzip();

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::number::{Offset, Position};
 
@@ -32,7 +33,7 @@ pub enum ErrorKind {
     Ended,
     /// The wait ended before the outcome was known.
     TimedOut,
-    /// The operating system refused. Look at the source, and report what does not explain itself.
+    /// The operating system refused. The message ends with its reason; report what does not explain itself.
     Io,
 }
 
@@ -81,7 +82,14 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why something failed: a [kind](ErrorKind), a message, a [`Place`] and a source.
+/// Why something failed: a [kind](ErrorKind), a message, a [`Place`] and what caused it.
+///
+/// A clone is the same error, with the same cause: so one failure can be told to many who wait for it.
+///
+/// As text the cause follows the message, so `{error}` says everything, once. For that reason
+/// [`source`](StdError::source) goes on behind the cause, and a report that walks the chain of sources does not
+/// repeat it; [`get_ref`](Self::get_ref) returns the cause itself. [`std::io::Error`] does the same with an error that it
+/// holds.
 ///
 /// ```
 /// use tidegate_format::{Error, ErrorKind, Offset};
@@ -95,22 +103,28 @@ impl fmt::Display for Place {
 ///     "damaged: a frame's checksum does not hold (segments/00000000000000000001.seg, byte 80); \
 ///      expected 5d1f3a07, found 5d1f3a17"
 /// );
-/// assert_eq!(error.again().to_string(), error.to_string());
+///
+/// let error = Error::new(ErrorKind::Io, "the file cannot be read").because(std::io::Error::from_raw_os_error(13));
+/// assert_eq!(error.to_string(), "input/output: the file cannot be read: Permission denied (os error 13)");
+/// let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+/// assert_eq!(cause.and_then(std::io::Error::raw_os_error), Some(13));
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
     place: Option<Place>,
     evidence: Option<(String, String)>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     /// An error of this kind with a message that says what is wrong and what to do.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), place: None, evidence: None, source: None }))
+        Self(Box::new(Inner { kind, message: message.into(), place: None, evidence: None, cause: None }))
     }
 
     /// Bytes that are not what was written: what was expected, what was found.
@@ -144,8 +158,8 @@ impl Error {
 
     /// The same error, with what caused it.
     #[must_use]
-    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+    pub fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.cause = Some(Arc::from(cause.into()));
         self
     }
 
@@ -174,29 +188,15 @@ impl Error {
         self.0.evidence.as_ref().map(|(expected, found)| (expected.as_str(), found.as_str()))
     }
 
-    /// The message alone, without place and source.
+    /// The message alone, without place and cause.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The same trouble for another waiter. The source of an input/output error keeps its code and text.
-    #[must_use]
-    pub fn again(&self) -> Self {
-        let source: Option<Box<dyn StdError + Send + Sync>> =
-            self.0.source.as_ref().map(|source| match source.downcast_ref::<std::io::Error>() {
-                Some(io) => match io.raw_os_error() {
-                    Some(code) => std::io::Error::from_raw_os_error(code).into(),
-                    None => std::io::Error::new(io.kind(), io.to_string()).into(),
-                },
-                None => source.to_string().into(),
-            });
-        Self(Box::new(Inner {
-            kind: self.0.kind,
-            message: self.0.message.clone(),
-            place: self.0.place.clone(),
-            evidence: self.0.evidence.clone(),
-            source,
-        }))
+    /// Returns what caused it, if that is known: an error of the system, of a library or of the caller's, or what a batch
+    /// was refused for.
+    pub fn get_ref(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.0.cause.as_deref()
     }
 }
 
@@ -209,8 +209,8 @@ impl fmt::Display for Error {
         if let Some((expected, found)) = &self.0.evidence {
             write!(f, "; expected {expected}, found {found}")?;
         }
-        if let Some(source) = &self.0.source {
-            write!(f, ": {source}")?;
+        if let Some(cause) = &self.0.cause {
+            write!(f, ": {cause}")?;
         }
         Ok(())
     }
@@ -223,7 +223,61 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {
+    /// Returns what caused the cause: the cause itself is part of the text.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+        self.0.cause.as_deref()?.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What reports such as those of `anyhow` print: an error and all its sources.
+    fn report(error: &dyn StdError) -> String {
+        let mut text = error.to_string();
+        let mut next = error.source();
+        while let Some(source) = next {
+            text = format!("{text}: {source}");
+            next = source.source();
+        }
+        text
+    }
+
+    /// An error whose text does not hold its source.
+    #[derive(Debug)]
+    struct Outer(std::num::ParseIntError);
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("outer")
+        }
+    }
+
+    impl StdError for Outer {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn each_cause_is_reported_once() {
+        let number = || "x".parse::<u8>().expect_err("a letter is not a number");
+        let inner = Error::invalid("inner").because(Outer(number()));
+        assert_eq!(report(&inner), format!("invalid: inner: outer: {}", number()));
+        let wrapped = Error::new(ErrorKind::Io, "wrapped").because(inner);
+        assert_eq!(report(&wrapped), format!("input/output: wrapped: invalid: inner: outer: {}", number()));
+        assert_eq!(format!("{wrapped:?}"), "Error(input/output: wrapped: invalid: inner: outer)");
+    }
+
+    #[test]
+    fn a_clone_has_the_same_cause() {
+        let error =
+            Error::invalid("inner").because(std::io::Error::other("of the caller's own")).in_file("x", None);
+        let clone = error.clone();
+        assert_eq!(clone.to_string(), error.to_string());
+        let cause = |error: &Error| error.get_ref().map(|cause| std::ptr::from_ref(cause).cast::<()>());
+        assert_eq!(cause(&clone), cause(&error));
+        assert!(cause(&clone).is_some());
     }
 }

@@ -32,6 +32,7 @@
 //! * `id`: what events and stores are called
 //! * [`name`]: coordinates, kinds and the rules of names
 //! * `draft`: what a caller says of an event
+//! * [`refusal`]: why a batch was refused
 //! * `layout`: where the parts of a record lie
 //! * [`record`]: an event as bytes
 //! * [`frame`]: a group of batches
@@ -49,6 +50,7 @@ mod id;
 pub mod name;
 
 mod draft;
+pub mod refusal;
 mod layout;
 pub mod record;
 

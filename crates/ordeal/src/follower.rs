@@ -48,7 +48,7 @@ pub fn look(directory: &Path, map: bool) -> u8 {
     let options = Options { access: Access::Read, map, ..Options::default() };
     let found = Store::open(directory, options).and_then(|store| {
         if let Some(damage) = &store.report().damage {
-            return Err(damage.again());
+            return Err(damage.clone());
         }
         store.read(&Query::ALL, Read::all())?.try_for_each(|event| {
             let event = event?;

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p tidegate --example gate`
 
-use tidegate::decide::{Denial, Denied, GateSet, Verdict, gate};
+use tidegate::decide::{Denial, GateSet, Verdict, gate};
 use tidegate::{Append, Draft, Event, Item, Options, Query, Result, Store};
 
 /// What an event does to a balance.
@@ -36,7 +36,7 @@ fn main() -> Result<()> {
             Ok(receipt) => {
                 println!("{kind} {amount}: position {}, passed {:?}", receipt.first(), receipt.gates);
             }
-            Err(error) => match Denied::of(&error) {
+            Err(error) => match error.denied() {
                 Some(denied) => println!("{kind} {amount}: {denied}"),
                 None => return Err(error),
             },

@@ -2,9 +2,7 @@
 //!
 //! `cargo run --release -p tidegate --example idempotent_retry`
 
-use tidegate::{
-    Append, Batch, Condition, Conflict, Coordinate, Draft, Options, Result, Store, Version, batch,
-};
+use tidegate::{Append, Batch, Condition, Coordinate, Draft, Options, Result, Store, Version, batch};
 
 fn main() -> Result<()> {
     let store = Store::in_memory(Options::default())?;
@@ -23,7 +21,7 @@ fn main() -> Result<()> {
     println!("sent again:  position {}, the same receipt: {}", again.first(), again == first);
     let other = store.append(payment("90"), Append::default());
     match &other {
-        Err(error) if Conflict::of(error).is_some() => println!("other sum:   {error}"),
+        Err(error) if error.conflict().is_some() => println!("other sum:   {error}"),
         Err(_) | Ok(_) => println!("other sum:   {other:?}"),
     }
     println!("events in the log: {}", store.view()?.head());

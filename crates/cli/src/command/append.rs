@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate::{
-    Batch, Cause, Condition, Conflict, Coordinate, Draft, Error, ErrorKind, EventId, Item, Options, Place,
-    Position, Store, Version,
+    Batch, Cause, Condition, Coordinate, Draft, Error, ErrorKind, EventId, Item, Options, Place, Position,
+    Store, Version,
 };
 
 use crate::failure::Result;
@@ -172,7 +172,7 @@ impl Append {
 /// A batch of one draft needs no number for it.
 fn alone(error: Error) -> Error {
     match error.place() {
-        Some(Place::Draft(_)) => match Conflict::of(&error) {
+        Some(Place::Draft(_)) => match error.conflict() {
             Some(conflict) => Error::new(error.kind(), error.message()).because(*conflict),
             None => Error::new(error.kind(), error.message()),
         },

@@ -138,6 +138,6 @@ pub(super) fn open(directory: &Path) -> Result<Store> {
 pub(super) fn refuse_damage(store: &Store) -> Result<()> {
     match &store.report().damage {
         None => Ok(()),
-        Some(damage) => Err(damage.again().into()),
+        Some(damage) => Err(damage.clone().into()),
     }
 }

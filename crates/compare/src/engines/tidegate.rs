@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Freshness, Project, Projection, Projector};
 use tidegate::{
-    Append, Batch, Condition, Conflict, Coordinate, Draft, EventId, Item, Options, Position, Read, Store,
+    Append, Batch, Condition, Coordinate, Draft, EventId, Item, Options, Position, Read, Store,
     View,
 };
 
@@ -94,7 +94,7 @@ impl Engine for Tidegate {
         let condition = Condition::fail_if(query).after(view.head());
         match self.store.append(Batch::from(draft(event)).only_if(condition), self.append) {
             Ok(_) => Ok(Decided::Appended),
-            Err(error) if Conflict::of(&error).is_some() => Ok(Decided::Conflict),
+            Err(error) if error.conflict().is_some() => Ok(Decided::Conflict),
             Err(error) => Err(error.into()),
         }
     }

@@ -4,9 +4,10 @@ mod condition;
 mod note;
 mod whole;
 
-pub use condition::{Condition, Conflict, ConflictKind};
+pub use condition::Condition;
 pub use note::Bypass;
 pub(crate) use note::{BYPASS, FOOTPRINT, gates_of};
 pub use receipt::{Checked, Receipt, Receipted};
+pub use tidegate_format::refusal::{Conflict, ConflictKind};
 pub(crate) use whole::content;
 pub use whole::{Batch, key};

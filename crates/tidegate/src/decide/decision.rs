@@ -1,8 +1,8 @@
 //! Decisions: what a caller's closure comes to, and what the store makes of it.
 
 use tidegate_format::Draft;
+use tidegate_format::refusal::{Denial, Denied};
 
-use super::denial::{Denial, Denied};
 use crate::batch::Batch;
 use crate::batch::Receipt;
 

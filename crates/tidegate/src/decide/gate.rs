@@ -9,9 +9,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use tidegate_format::refusal::{Denial, Denied, GATE_DEFECT, Verdict};
 use tidegate_format::{Draft, Result, Text};
 
-use super::denial::{Denial, Denied, GATE_DEFECT, Verdict};
 use super::footprint::DecisionView;
 
 /// What a gate judges: the caller's context and the drafted events.

@@ -20,7 +20,6 @@
 //! # Ok::<(), tidegate::Error>(())
 //! ```
 mod footprint;
-mod denial;
 mod gate;
 pub mod machine;
 mod guard;
@@ -29,8 +28,8 @@ mod decision;
 mod explain;
 
 pub use decision::{Decided, Decision};
-pub use denial::{Denial, Denied, GATE_DEFECT, Verdict};
 pub use explain::Explanation;
 pub use footprint::{DecisionView, Footprint};
 pub use gate::{Gate, GateSet, Proposal, gate};
 pub(crate) use guard::Guard;
+pub use tidegate_format::refusal::{Denial, Denied, GATE_DEFECT, Verdict};

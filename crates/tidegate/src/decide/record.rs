@@ -1,9 +1,9 @@
 //! Recorded denials: the events that a store writes when a gate says no and was asked to record it.
 
 use serde_json::{Value, json};
+use tidegate_format::refusal::{Denied, Verdict};
 use tidegate_format::{Coordinate, Draft, Position, Text};
 
-use super::denial::{Denied, Verdict};
 use crate::batch;
 
 /// The kind of a recorded denial.

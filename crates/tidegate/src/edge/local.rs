@@ -63,11 +63,11 @@ impl Syncs {
     fn run(&self, segment: &Segment) -> Result<()> {
         let mut failed = self.failed.lock();
         if let Some(error) = &*failed {
-            return Err(error.again());
+            return Err(error.clone());
         }
         // keeps E3
         let synced = tidegate_segment::sync(segment).and_then(|()| check_lock(&self.lock));
-        synced.inspect_err(|error| *failed = Some(error.again()))
+        synced.inspect_err(|error| *failed = Some(error.clone()))
     }
 }
 

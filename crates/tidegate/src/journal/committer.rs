@@ -119,7 +119,7 @@ impl Committer {
         let visible = Some(self.published.visible());
         match joined {
             // Nobody learns of an event that may still be lost: its refusals wait for it.
-            Err(error) if Conflict::of(&error).is_some_and(|conflict| conflict.position > visible) => {
+            Err(error) if error.conflict().is_some_and(|conflict| conflict.position > visible) => {
                 group.refused.push((entry.slot, error));
             }
             Err(error) => entry.slot.answer(Err(error)),
@@ -342,7 +342,7 @@ impl Committer {
         }
         let waiting = group.receipts.into_iter().map(|(slot, _)| slot);
         for slot in waiting.chain(group.refused.into_iter().map(|(slot, _)| slot)) {
-            slot.answer(Err(self.published.ended().unwrap_or_else(|| error.again())));
+            slot.answer(Err(self.published.ended().unwrap_or_else(|| error.clone())));
         }
     }
 
@@ -382,8 +382,8 @@ pub(super) fn closed() -> Error {
 /// What everybody is told once the outcome of a group is unknown.
 fn ended(cause: &Error) -> Error {
     if cause.kind() == ErrorKind::Ended {
-        return cause.again();
+        return cause.clone();
     }
     let message = "the writer ended after an error whose outcome is unknown; open the store again";
-    Error::new(ErrorKind::Ended, message).because(cause.again())
+    Error::new(ErrorKind::Ended, message).because(cause.clone())
 }

@@ -235,7 +235,7 @@ impl Journal {
                 Ok(())
             }
             Err(error) => {
-                self.published.end(error.again());
+                self.published.end(error.clone());
                 Err(error)
             }
         }

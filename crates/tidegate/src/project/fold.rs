@@ -69,7 +69,7 @@ impl<P: Projection> Fold<P> {
 
     /// What stopped it.
     pub(super) fn stopped(&self) -> Option<Error> {
-        self.stopped.as_ref().map(Error::again)
+        self.stopped.clone()
     }
 
     /// Takes in what a view has after its position, at most so many events; says whether that was all.
@@ -142,7 +142,7 @@ impl<P: Projection> Fold<P> {
             event.kind()
         );
         let error = Error::new(cause.kind(), message).at(Place::Event(event.position())).because(cause);
-        self.stopped = Some(error.again());
+        self.stopped = Some(error.clone());
         Err(error)
     }
 

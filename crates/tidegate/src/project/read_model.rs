@@ -263,8 +263,7 @@ impl<'a, M: ReadModel> Updater<'a, M> {
 }
 
 fn database(message: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-    let cause = cause.into();
-    Error::new(ErrorKind::Io, format!("the read model failed: {message}: {cause}")).because(cause)
+    Error::new(ErrorKind::Io, format!("the read model failed: {message}")).because(cause)
 }
 
 impl<M> fmt::Debug for Updater<'_, M> {

@@ -131,12 +131,12 @@ impl Published {
     /// How the writer ended, if it has.
     pub(crate) fn ending(&self) -> Option<Result<()>> {
         let Ending { error, in_order } = self.ended.get()?;
-        Some(if *in_order { Ok(()) } else { Err(error.again()) })
+        Some(if *in_order { Ok(()) } else { Err(error.clone()) })
     }
 
     /// The error that ended the writer.
     pub(crate) fn ended(&self) -> Option<Error> {
-        self.ended.get().map(|ending| ending.error.again())
+        self.ended.get().map(|ending| ending.error.clone())
     }
 
     /// Has everybody who waits look again, for what else they wait for.

@@ -282,7 +282,7 @@ impl Survey {
             let vouches = |(_, head): &(usize, FrameHead)| head.first >= expected && head.synced >= expected;
             let durable = !newest || self.durable() >= expected || scanned.frames.iter().any(vouches);
             if durable {
-                self.faults.push(Fault::of(error.again(), name, at as u64, RESTORE));
+                self.faults.push(Fault::of(error.clone(), name, at as u64, RESTORE));
                 continue;
             }
             let text = format!(

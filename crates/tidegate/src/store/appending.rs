@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tidegate_format::{Error, ErrorKind, Position, Result};
 
-use crate::batch::{Batch, Conflict, gates_of};
+use crate::batch::{Batch, gates_of};
 use crate::batch::{Checked, Receipt, Receipted};
 use crate::decide::{Decided, Decision, DecisionView, Denied, Footprint, GateSet, Guard, Proposal, record};
 use crate::journal::{self, Bench, Preparation, Ticket};
@@ -38,7 +38,7 @@ impl Store {
         }
         match self.settle(append, |_| Ok(Ok(batch.clone())))? {
             Decided::Committed(receipt) => Ok(receipt),
-            Decided::Denied(denied) => Err(denied.error()),
+            Decided::Denied(denied) => Err(denied.refused()),
         }
     }
 
@@ -148,7 +148,7 @@ impl Store {
                 Err(denied) => return Ok(Decided::Denied(denied)),
             };
             match self.append_from(writer, view.view(), &batch, &view.footprint(), append) {
-                Err(error) => match Conflict::of(&error) {
+                Err(error) => match error.conflict() {
                     Some(conflict) if conflict.footprint => moved = Some(*conflict),
                     _ => return Err(error),
                 },
@@ -263,7 +263,7 @@ impl Store {
         let view = DecisionView::new(View::of(&self.published));
         let batch = match self.pass_guards(writer, batch, &view, append)? {
             Ok(batch) => batch,
-            Err(denied) => return Err(denied.error()),
+            Err(denied) => return Err(denied.refused()),
         };
         let ticket = match self.prepare(writer, view.view(), &batch, &view.footprint(), append)? {
             Preparation::Ready(prepared) => writer.journal.submit(prepared, durability, append.when_full)?,

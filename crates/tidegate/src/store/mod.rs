@@ -317,7 +317,7 @@ impl Writer {
         let lock = match std::mem::replace(&mut *hold, Hold::Closed(Some(panicked()))) {
             Hold::Open(lock) => lock,
             Hold::Closed(failed) => {
-                let again = failed.as_ref().map(Error::again);
+                let again = failed.clone();
                 *hold = Hold::Closed(failed);
                 return again.map_or(Ok(()), Err);
             }
@@ -333,7 +333,7 @@ impl Writer {
             tracing::warn!(%error, "a sealed segment was not indexed");
         }
         drop(lock);
-        *hold = Hold::Closed(closed.as_ref().err().map(Error::again));
+        *hold = Hold::Closed(closed.as_ref().err().cloned());
         closed
     }
 }

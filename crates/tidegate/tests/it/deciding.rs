@@ -49,7 +49,7 @@ fn submit(store: &Store, batch: impl Into<Batch>) -> Ticket {
 }
 
 fn conflict(error: &Error) -> Conflict {
-    *Conflict::of(error).unwrap_or_else(|| panic!("{error} is no conflict"))
+    *error.conflict().unwrap_or_else(|| panic!("{error} is no conflict"))
 }
 
 fn head(store: &Store) -> u64 {

@@ -65,12 +65,12 @@ mod state;
 
 use std::collections::HashMap;
 
+use tidegate_format::refusal::{Denial, Verdict};
 use tidegate_format::{Coordinate, Error, Result, Text};
 use tidegate_segment::Event;
 
 pub use state::{Follows, InState, Start, State};
 
-use super::denial::{Denial, Verdict};
 use super::footprint::DecisionView;
 use super::gate::{Gate, Proposal};
 use crate::read::{Entity, Item, Query, Read, View};

@@ -1,7 +1,7 @@
 //! An aggregate is loaded from its events, changed, and saved unless somebody else saved it in between.
 
 use serde_json::json;
-use tidegate::{Append, Batch, Condition, Conflict, Draft, Position, Query, Read, Receipt, Result, Store};
+use tidegate::{Append, Batch, Condition, Draft, Position, Query, Read, Receipt, Result, Store};
 
 use super::{Desk, event, payload, tagged};
 
@@ -105,7 +105,7 @@ fn an_aggregate_that_moved_is_not_saved() {
     let desk = Desk::new();
     Course::create("c1", 3).save(&desk.store).unwrap();
     let refused = Course::create("c1", 9).save(&desk.store).unwrap_err();
-    assert_eq!(Conflict::of(&refused).unwrap().position, Some(Position(1)));
+    assert_eq!(refused.conflict().unwrap().position, Some(Position(1)));
     let mut one = Course::load(&desk.store, "c1").unwrap().unwrap();
     let mut other = Course::load(&desk.store, "c1").unwrap().unwrap();
     Course::create("c2", 3).save(&desk.store).unwrap();
@@ -113,7 +113,7 @@ fn an_aggregate_that_moved_is_not_saved() {
     one.save(&desk.store).expect("another course is outside the boundary");
     other.subscribe().unwrap();
     let refused = other.save(&desk.store).unwrap_err();
-    let conflict = Conflict::of(&refused).unwrap();
+    let conflict = refused.conflict().unwrap();
     assert!(conflict.retry);
     assert_eq!(conflict.position, Some(Position(3)));
     assert_eq!(Course::load(&desk.store, "c1").unwrap().unwrap().subscribed, 1);

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use tidegate::batch::ConflictKind;
 use tidegate::disk::{MemoryDisk, World};
 use tidegate::{
-    Append, Batch, Cause, Condition, Conflict, Coordinate, Draft, EventId, Item, Options, Position, Query,
-    Read, Receipt, Store, StoreId, Version,
+    Append, Batch, Cause, Condition, Coordinate, Draft, EventId, Item, Options, Position, Query, Read,
+    Receipt, Store, StoreId, Version,
 };
 
 const SCOPES: [&str; 2] = ["s", "t"];
@@ -290,7 +290,7 @@ impl Both {
                 self.log.append(&mut plain);
             }
             Err(error) => {
-                let conflict = Conflict::of(&error).expect("nothing else can go wrong");
+                let conflict = error.conflict().expect("nothing else can go wrong");
                 let found = (conflict.kind, conflict.position);
                 prop_assert!(failing.contains(&found), "{:?} is none of {:?}", found, failing);
             }

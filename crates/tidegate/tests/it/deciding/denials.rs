@@ -1,7 +1,7 @@
 //! Recorded denials: what was denied, by whom, and what every other gate said.
 
 use serde_json::{Value, json};
-use tidegate::decide::{DecisionView, Denial, Denied, GateSet, Proposal, Verdict, gate};
+use tidegate::decide::{DecisionView, Denial, GateSet, Proposal, Verdict, gate};
 use tidegate::{Append, Batch, Coordinate, Item, Position, Query, Read, Store};
 
 use super::{append, denied, draft, head, refused, store, tag};
@@ -85,9 +85,9 @@ fn denials_by_the_gates_of_a_store_are_recorded_too() {
     let store = store();
     store.guard(tag("t"), recording()).unwrap();
     let error = refused(&store, draft("a", "a.b").tag("t"));
-    assert_eq!(Denied::of(&error).unwrap().recorded, Some(Position(1)));
+    assert_eq!(error.denied().unwrap().recorded, Some(Position(1)));
     let error = store.submit(draft("a", "a.b").tag("t"), Append::default()).unwrap_err();
-    assert_eq!(Denied::of(&error).unwrap().recorded, Some(Position(2)));
+    assert_eq!(error.denied().unwrap().recorded, Some(Position(2)));
     let decided = store.decide(Append::default(), |_| Ok(draft("a", "a.b").tag("t").into()));
     assert_eq!(denied(decided.unwrap()).recorded, Some(Position(3)));
     let found = store.read(&Item::new().kind("tidegate.*").into(), Read::all()).unwrap();
@@ -99,7 +99,7 @@ fn records_pass_every_gate() {
     let store = store();
     store.guard(Query::ALL, recording()).unwrap();
     let error = refused(&store, draft("a", "a.b"));
-    assert_eq!(Denied::of(&error).unwrap().recorded, Some(Position(1)), "and it was not denied itself");
+    assert_eq!(error.denied().unwrap().recorded, Some(Position(1)), "and it was not denied itself");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use tidegate::batch::ConflictKind;
 use tidegate::disk::{Call, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
 use tidegate::format::limit;
 use tidegate::{
-    Append, Batch, Cause, Condition, Conflict, Coordinate, ErrorKind, EventId, Item, Options, Position,
-    Query, Store, Version,
+    Append, Batch, Cause, Condition, Coordinate, ErrorKind, EventId, Item, Options, Position, Query, Store,
+    Version,
 };
 
 use super::{append, conflict, draft, head, refused, stepped, store, submit, tag};
@@ -156,7 +156,7 @@ fn a_refusal_by_a_group_that_is_lost_says_so() {
     store.step().unwrap();
     for ticket in tickets {
         let error = ticket.wait().unwrap_err();
-        assert_eq!((error.kind(), Conflict::of(&error)), (ErrorKind::Full, None));
+        assert_eq!((error.kind(), error.conflict()), (ErrorKind::Full, None));
     }
     let tickets = attempt();
     store.step().unwrap();

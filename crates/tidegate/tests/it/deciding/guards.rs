@@ -1,6 +1,6 @@
 //! Gates attached to a store: every matching batch passes them, whoever appends it and however.
 
-use tidegate::decide::{Decided, DecisionView, Denial, Denied, GateSet, Proposal, Verdict, gate};
+use tidegate::decide::{Decided, DecisionView, Denial, GateSet, Proposal, Verdict, gate};
 use tidegate::{Append, Batch, Cause, ErrorKind, EventId, Item, Position, Query, Receipt, Result, Store};
 
 use super::{append, code, draft, head, refused, store, submit, tag};
@@ -27,7 +27,7 @@ fn every_way(store: &Store, batch: &Batch) -> [Result<Receipt, String>; 4] {
         Decided::Committed(receipt) => Ok(receipt),
         Decided::Denied(denied) => Err(code(&denied).to_owned()),
     };
-    let error = |error: tidegate::Error| code(Denied::of(&error).unwrap()).to_owned();
+    let error = |error: tidegate::Error| code(error.denied().unwrap()).to_owned();
     [
         store.append(batch.clone(), Append::default()).map_err(error),
         store.submit(batch.clone(), Append::default()).and_then(tidegate::Ticket::wait).map_err(error),
@@ -82,7 +82,7 @@ fn what_a_guard_read_holds_at_the_commit_of_every_way() {
     let balance = |view: &DecisionView| view.count(&tag("spent"), tidegate::Read::all());
     let race = |store: &Store, go: &Way| {
         let error = go(store).unwrap_err();
-        assert_eq!(code(Denied::of(&error).unwrap()), "SPENT");
+        assert_eq!(code(error.denied().unwrap()), "SPENT");
     };
     let ways: [&Way; 3] = [
         &|store| store.append(draft("a", "a.b").tag("spent"), Append::default()),
@@ -142,7 +142,7 @@ fn a_submitted_batch_is_refused_where_its_gate_would_have_to_judge_again() {
     let error = other.wait().unwrap_err();
     assert!(super::conflict(&error).retry);
     let again = store.submit(draft("b", "a.b").tag("spent"), Append::default()).unwrap_err();
-    assert_eq!(code(Denied::of(&again).unwrap()), "SPENT");
+    assert_eq!(code(again.denied().unwrap()), "SPENT");
     assert_eq!(judged.load(std::sync::atomic::Ordering::SeqCst), 3);
 }
 
@@ -171,7 +171,7 @@ fn a_flow_is_guarded_however_an_event_comes_into_it() {
     for effect in
         [draft("b", "a.b").correlation(id), draft("b", "a.b").cause(position), draft("b", "a.b").cause(id)]
     {
-        assert_eq!(code(Denied::of(&refused(&store, effect)).unwrap()), "FROZEN");
+        assert_eq!(code(refused(&store, effect).denied().unwrap()), "FROZEN");
     }
     // The flow of the first cause counts, and the draft's own word before it.
     let other = append(&store, draft("z", "a.b")).first();
@@ -189,14 +189,14 @@ fn effects_are_guarded_however_they_name_their_cause() {
     let (id, position) = (first.events[0].id, first.first());
     store.guard(Item::new().cause(id), frozen()).unwrap();
     for effect in [draft("b", "a.b").cause(position), draft("b", "a.b").cause(id)] {
-        assert_eq!(code(Denied::of(&refused(&store, effect)).unwrap()), "FROZEN");
+        assert_eq!(code(refused(&store, effect).denied().unwrap()), "FROZEN");
     }
     let own = EventId([8; 16]);
     store.guard(Item::new().cause(Cause::Id(own)), frozen()).unwrap();
     let chain = vec![draft("x", "a.b").id(own), draft("y", "a.b").cause(Cause::Draft(0))];
-    assert_eq!(code(Denied::of(&refused(&store, chain)).unwrap()), "FROZEN");
+    assert_eq!(code(refused(&store, chain).denied().unwrap()), "FROZEN");
     append(&store, draft("x", "a.b").id(own));
-    assert_eq!(code(Denied::of(&refused(&store, draft("y", "a.b").cause(own))).unwrap()), "FROZEN");
+    assert_eq!(code(refused(&store, draft("y", "a.b").cause(own)).denied().unwrap()), "FROZEN");
     append(&store, draft("b", "a.b").cause(Position(1)));
     assert_eq!(head(&store), 4);
 }

@@ -3,7 +3,7 @@
 use tidegate::decide::machine::{InState, Machine, NOT_NOW, Start};
 use tidegate::decide::{GateSet, Verdict};
 use tidegate::typed::Typed;
-use tidegate::{Append, Batch, Conflict, Coordinate, ErrorKind, Event};
+use tidegate::{Append, Batch, Coordinate, ErrorKind, Event};
 
 use super::{append, code, denied, draft, refused, store};
 
@@ -106,7 +106,7 @@ fn states_as_types_hold_to_the_version() {
     assert!(InState::<Closed>::find(&machine, &store.view().unwrap(), ("s", "front")).unwrap().is_none());
     let open = InState::<Open>::find(&machine, &store.view().unwrap(), ("s", "front")).unwrap().unwrap();
     let locked = open.then(&Shut::Slammed).unwrap().then(&Locked).unwrap();
-    assert!(Conflict::of(&refused(&store, opened.batch())).is_some(), "the stream is not empty any more");
+    assert!(refused(&store, opened.batch()).conflict().is_some(), "the stream is not empty any more");
     append(&store, locked.batch());
     assert_eq!(machine.state(&store.view().unwrap(), &("s", "front").into()).unwrap(), "Fast");
     append(&store, Shut::Closed.draft(("s", "other")).unwrap());

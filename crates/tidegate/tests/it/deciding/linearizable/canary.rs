@@ -4,7 +4,7 @@
 use std::sync::Barrier;
 
 use tidegate::batch::Receipted;
-use tidegate::{Append, Batch, Condition, Conflict, Options, Position, Store};
+use tidegate::{Append, Batch, Condition, Options, Position, Store};
 
 use super::Dice;
 use super::checker::check;
@@ -63,7 +63,7 @@ fn with_its_check_it_is_refused_and_nothing_is_found() {
             };
             let batch = ground.boundaries.iter().fold(batch, unmoved);
             if let Err(error) = store.append(batch, Append::default()) {
-                assert!(Conflict::of(&error).is_some(), "{error}");
+                assert!(error.conflict().is_some(), "{error}");
             }
         });
         assert_eq!(found, Vec::<String>::new(), "{task:?}");

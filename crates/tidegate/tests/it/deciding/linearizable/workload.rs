@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidegate::decide::{Decided, Decision, DecisionView};
 use tidegate::{
-    Append, Batch, Condition, Conflict, Draft, ErrorKind, Event, EventId, Item, Position, Query, Read,
-    Receipt, Result, Store,
+    Append, Batch, Condition, Draft, ErrorKind, Event, EventId, Item, Position, Query, Read, Receipt, Result,
+    Store,
 };
 
 use super::Dice;
@@ -199,7 +199,7 @@ impl Notes {
                 self.denied.fetch_add(1, Ordering::Relaxed);
                 true
             }
-            Err(error) if Conflict::of(&error).is_some() => {
+            Err(error) if error.conflict().is_some() => {
                 self.conflicts.fetch_add(1, Ordering::Relaxed);
                 true
             }

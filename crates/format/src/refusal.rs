@@ -1,0 +1,214 @@
+//! Refusals: what an error of kind [`Refused`](crate::ErrorKind::Refused) says for programs, a conflict or a denial.
+
+use std::fmt;
+
+use crate::error::{Error, ErrorKind};
+use crate::name::Text;
+use crate::number::{Position, Version};
+
+/// Which kind of condition did not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConflictKind {
+    /// An event matches a query that none was to match.
+    Boundary,
+    /// A stream has another version.
+    Version,
+    /// A stream has events, or has none.
+    Exists,
+    /// An id or an idempotency key is in the log already.
+    Duplicate,
+}
+
+/// Which of a batch's conditions did not hold; [`Error::conflict`] returns it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Conflict {
+    /// Which kind of condition did not hold.
+    pub kind: ConflictKind,
+    /// The event that conflicts, where there is one.
+    pub position: Option<Position>,
+    /// Whether reading again and judging again can lead to another outcome.
+    pub retry: bool,
+    /// Whether what moved was read by a gate or a decision, not named by the caller.
+    pub footprint: bool,
+}
+
+impl Conflict {
+    /// Returns the refusal for an event at this position, which matches what none was to match.
+    pub fn boundary(position: Position, footprint: bool) -> Error {
+        let conflict =
+            Self { kind: ConflictKind::Boundary, position: Some(position), retry: true, footprint };
+        conflict.refused("an event matches what none was to match; read again and decide again")
+    }
+
+    /// Returns the refusal for a stream with another version, whose last event is at this position.
+    pub fn version(expected: Version, found: Version, position: Option<Position>) -> Error {
+        let conflict = Self { kind: ConflictKind::Version, position, retry: true, footprint: false };
+        conflict.refused(format!("the stream was to have version {expected}, it has {found}"))
+    }
+
+    /// Returns the refusal for a stream that was to have no event and has the one at this position, or that was to have
+    /// one.
+    pub fn exists(position: Option<Position>) -> Error {
+        let conflict = Self { kind: ConflictKind::Exists, position, retry: false, footprint: false };
+        let what = if position.is_some() {
+            "was to have no event, it has"
+        } else {
+            "was to have events, it has none"
+        };
+        conflict.refused(format!("the stream {what}"))
+    }
+
+    /// Returns the refusal for an id or a key that is in the log, or twice in the batch.
+    pub fn duplicate(message: String, position: Option<Position>) -> Error {
+        let conflict = Self { kind: ConflictKind::Duplicate, position, retry: false, footprint: false };
+        conflict.refused(message)
+    }
+
+    fn refused(self, message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Refused, message).because(self)
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            ConflictKind::Boundary => "boundary",
+            ConflictKind::Version => "version",
+            ConflictKind::Exists => "existence",
+            ConflictKind::Duplicate => "duplicate",
+        };
+        write!(f, "{kind} conflict")?;
+        match self.position {
+            Some(position) => write!(f, " with position {position}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Conflict {}
+
+/// The code of a gate that panicked.
+pub const GATE_DEFECT: &str = "GATE_DEFECT";
+
+/// A typed refusal: which gate, a code for machines, a message for people, and fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// The gate that denied; empty for a decision's own denial.
+    pub gate: Text,
+    /// What programs tell apart, `COURSE_FULL`.
+    pub code: Text,
+    /// What people read.
+    pub message: String,
+    /// Further facts, in order.
+    pub fields: Vec<(Text, String)>,
+}
+
+impl Denial {
+    /// A denial with a code and a message.
+    pub fn new(code: impl Into<Text>, message: impl Into<String>) -> Self {
+        Self { gate: Text::Borrowed(""), code: code.into(), message: message.into(), fields: Vec::new() }
+    }
+
+    /// With one more field.
+    #[must_use]
+    pub fn field(mut self, name: impl Into<Text>, value: impl fmt::Display) -> Self {
+        self.fields.push((name.into(), value.to_string()));
+        self
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.gate.is_empty() {
+            write!(f, "{}: ", self.gate)?;
+        }
+        write!(f, "{} ({})", self.message, self.code)
+    }
+}
+
+/// What a gate says of a proposal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may pass.
+    Allow,
+    /// It may not.
+    Deny(Denial),
+    /// It was not asked, because another gate had denied already.
+    Skipped,
+}
+
+/// The verdicts of all gates that a proposal met, at least one of them a denial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// The name and the verdict of each gate, in order.
+    pub verdicts: Vec<(Text, Verdict)>,
+    /// Where the denial was recorded as an event, if it was.
+    pub recorded: Option<Position>,
+}
+
+impl Denied {
+    /// The denials, in order; never none.
+    pub fn denials(&self) -> impl Iterator<Item = &Denial> {
+        self.verdicts.iter().filter_map(|(_, verdict)| match verdict {
+            Verdict::Deny(denial) => Some(denial),
+            Verdict::Allow | Verdict::Skipped => None,
+        })
+    }
+
+    /// Returns the error of kind [`Refused`](ErrorKind::Refused) that says so.
+    pub fn refused(self) -> Error {
+        let by_gate = self.denials().any(|denial| !denial.gate.is_empty());
+        let message = if by_gate { "a gate denied the batch" } else { "the decision is a denial" };
+        Error::new(ErrorKind::Refused, message).because(self)
+    }
+}
+
+impl From<Denial> for Denied {
+    fn from(denial: Denial) -> Self {
+        Self { verdicts: vec![(denial.gate.clone(), Verdict::Deny(denial))], recorded: None }
+    }
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, denial) in self.denials().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            denial.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Denied {}
+
+impl Error {
+    /// Returns the conflict that a batch was refused for, or `None` if the error is another one.
+    pub fn conflict(&self) -> Option<&Conflict> {
+        self.get_ref()?.downcast_ref()
+    }
+
+    /// Returns the denial that a batch was refused for, or `None` if the error is another one.
+    pub fn denied(&self) -> Option<&Denied> {
+        self.get_ref()?.downcast_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_of_a_refusal_is_one_still() {
+        let refused = Conflict::boundary(Position(7), true).clone();
+        let conflict = refused.conflict().copied().expect("it is a conflict");
+        assert_eq!((conflict.kind, conflict.position), (ConflictKind::Boundary, Some(Position(7))));
+        assert_eq!((refused.kind(), refused.denied()), (ErrorKind::Refused, None));
+        let denied = Denied::from(Denial::new("SOLD_OUT", "all seats are taken"));
+        let refused = denied.clone().refused().clone();
+        assert_eq!((refused.conflict(), refused.denied()), (None, Some(&denied)));
+        assert_eq!(refused.to_string(), "refused: the decision is a denial: all seats are taken (SOLD_OUT)");
+    }
+}
