@@ -24,6 +24,8 @@
 //! * `block`: bytes that stay put, mapped or on the heap
 //! * `seam`: the traits and what each call promises
 //! * `name`: which names the disks accept
+//! * `room`: which errors say that something has run out
+//! * `replace`: files that are there as a whole or not at all
 //! * `map`: mapping a file; the only unsafe code of the workspace
 //! * `system`: the system's clock and randomness
 //! * `native`: a directory of the operating system (Unix only)
@@ -35,6 +37,9 @@ mod block;
 mod seam;
 
 mod name;
+pub mod room;
+
+pub mod replace;
 
 mod map;
 mod system;

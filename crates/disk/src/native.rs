@@ -274,12 +274,8 @@ impl NativeFile {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
         bytes.resize(length, 0);
-        let mut done = 0;
-        while done < length {
-            match self.read_at(&mut bytes[done..], done as u64)? {
-                0 => return Err(map::shorter_than(length as u64)),
-                count => done += count,
-            }
+        if self.read_full_at(&mut bytes, 0)? < length {
+            return Err(map::shorter_than(length as u64));
         }
         Ok(Block::from(bytes))
     }

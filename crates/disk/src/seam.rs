@@ -30,6 +30,18 @@ pub trait File: Send + Sync + fmt::Debug {
     /// (or for an empty buffer). A read interrupted by a signal is tried again.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Reads from `offset` until the buffer is full or the file ends, and returns how many bytes came.
+    fn read_full_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.read_at(&mut buffer[filled..], offset + filled as u64)? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        Ok(filled)
+    }
+
     /// Writes all of `bytes` at `offset`, completing short writes. On an error any part of it may be there.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 

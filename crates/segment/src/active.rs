@@ -9,15 +9,14 @@
 
 use std::sync::Arc;
 
-use tidegate_disk::{Disk, Errno, Mode};
+use tidegate_disk::replace::{Replacement, Unplaced};
+use tidegate_disk::room::lacks_room;
+use tidegate_disk::{Disk, File};
 use tidegate_format::{Error, ErrorKind, Frame, FrameHead, Result, SEGMENT_HEAD_BYTES, SegmentHead};
 
-use crate::segment::{SEGMENTS, Segment, path};
+use crate::segment::{Segment, path};
 use crate::term::Seed;
 use crate::walk::read_full;
-
-/// Ends the names of files that are not whole yet; whoever opens the store for writing removes them.
-pub const LEFTOVER: &str = ".tmp";
 
 /// Bytes copied at once.
 const COPY_BYTES: usize = 1 << 20;
@@ -53,7 +52,7 @@ impl Active {
                 if filled == 0 {
                     return Err(Error::new(ErrorKind::Io, "the file became shorter while it was copied"));
                 }
-                file.write_all_at(&buffer[..filled], at).map_err(|cause| write_error(cause, old.name()))?;
+                file.write_all_at(&buffer[..filled], at).map_err(|cause| unwritten(cause, old.name()))?;
                 at += filled as u64;
             }
             Ok(())
@@ -80,7 +79,7 @@ impl Active {
         let segment = &self.segment;
         let tail = segment.tail();
         debug_assert!(Frame::read(bytes, segment.head().salt).is_ok(), "only whole frames are written");
-        segment.file()?.write_all_at(bytes, tail.0).map_err(|cause| write_error(cause, segment.name()))?;
+        segment.file()?.write_all_at(bytes, tail.0).map_err(|cause| unwritten(cause, segment.name()))?;
         let live = segment.live();
         for (start, record) in Frame::again(bytes, head).records() {
             live.add(&record, (tail.0 + start as u64) as u32);
@@ -92,7 +91,7 @@ impl Active {
     /// Takes off what stands behind the tail.
     pub fn cut(&mut self) -> Result<()> {
         let segment = &self.segment;
-        segment.file()?.set_len(segment.tail().0).map_err(|cause| write_error(cause, segment.name()))
+        segment.file()?.set_len(segment.tail().0).map_err(|cause| unwritten(cause, segment.name()))
     }
 
     /// Makes what was written durable. After an error the outcome is unknown for good.
@@ -109,54 +108,40 @@ pub fn sync(segment: &Segment) -> Result<()> {
     })
 }
 
-/// Writes a segment beside its place, makes it durable, and then puts it there.
+fn unwritten(cause: std::io::Error, name: &str) -> Error {
+    write_error("the segment cannot be written", name, cause)
+}
+
+/// Puts a segment with this head into its place, once `fill` has filled the file.
 fn put_in_place(
     disk: &dyn Disk,
     head: &SegmentHead,
-    fill: impl FnOnce(&dyn tidegate_disk::File) -> Result<()>,
-) -> Result<Arc<dyn tidegate_disk::File>> {
+    fill: impl FnOnce(&dyn File) -> Result<()>,
+) -> Result<Arc<dyn File>> {
     let name = path(head.first);
-    let beside = format!("{name}{LEFTOVER}");
-    let at = |cause| write_error(cause, &beside);
-    match disk.remove(&beside) {
-        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(at(cause)),
-        _ => {}
-    }
-    let file = disk.open(&beside, Mode::CreateNew).map_err(at)?;
-    let placed = (|| {
-        file.write_all_at(&head.encode(), 0).map_err(at)?;
-        fill(&*file)?;
-        file.sync().map_err(at)?;
-        disk.rename(&beside, &name).map_err(at)
-    })();
-    if placed.is_err() {
-        // Best effort: whoever opens the store next removes leftovers.
-        let _ = disk.remove(&beside);
-    }
-    placed?;
-    // From here on the segment is there, durable or not, so this is no error after which to go on (A4).
-    disk.sync_folder(SEGMENTS).map_err(|cause| {
-        let error = Error::new(ErrorKind::Io, "whether the segment's name is kept is unknown");
-        error.in_file(&name, None).because(cause)
-    })?;
-    Ok(file)
+    let at = |cause| write_error("the segment cannot be created", &name, cause);
+    let new = Replacement::begin(disk, &name).map_err(at)?;
+    new.file().write_all_at(&head.encode(), 0).map_err(at)?;
+    fill(new.file())?;
+    new.finish().map_err(|unplaced| match unplaced {
+        Unplaced::Before(cause) => at(cause),
+        // From here on the segment is there, durable or not, so this is no error after which to go on (A4).
+        Unplaced::After(cause) => {
+            let error = Error::new(ErrorKind::Io, "whether the segment's name is kept is unknown");
+            error.in_file(&name, None).because(cause)
+        }
+    })
 }
 
-/// An error of writing: full where making room helps, otherwise one that ends the writer.
-fn write_error(cause: std::io::Error, name: &str) -> Error {
-    use std::io::ErrorKind as Io;
-    let no_descriptor = matches!(Errno::from_io_error(&cause), Some(Errno::MFILE | Errno::NFILE));
-    let full = no_descriptor
-        || matches!(
-            cause.kind(),
-            Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge | Io::WouldBlock | Io::OutOfMemory
-        );
-    let (kind, message) = if full {
-        (ErrorKind::Full, "there is no room to write; make some and try again")
+/// The error of a write to this file: [`Full`](ErrorKind::Full) if the write can be made again once there is room,
+/// [`Io`](ErrorKind::Io) otherwise.
+pub fn write_error(message: &str, name: &str, cause: std::io::Error) -> Error {
+    let error = if lacks_room(&cause) {
+        Error::new(ErrorKind::Full, message).advise("make room and try again")
     } else {
-        (ErrorKind::Io, "the file cannot be written")
+        Error::new(ErrorKind::Io, message)
     };
-    Error::new(kind, message).in_file(name, None).because(cause)
+    error.in_file(name, None).because(cause)
 }
 
 #[cfg(all(test, debug_assertions))]
@@ -170,6 +155,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::segment::SEGMENTS;
 
     const SALT: u64 = 99;
 

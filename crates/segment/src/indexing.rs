@@ -9,10 +9,11 @@
 
 use std::sync::Arc;
 
+use tidegate_disk::replace::Replacement;
 use tidegate_disk::{Block, Disk, Mode};
 use tidegate_format::{Error, ErrorKind, Position, Result, SegmentHead, parse_segment_name};
 
-use crate::active::LEFTOVER;
+use crate::active::write_error;
 use crate::index::{self, FileIndex, Roster};
 use crate::lookup::Lookup;
 use crate::records::Records;
@@ -155,29 +156,9 @@ type Write<'a> = dyn FnMut(&[u8], u64) -> Result<()> + 'a;
 
 /// Puts a file into the folder of the index files, durable, name and all, once `fill` has filled it. Keeps N1.
 fn put_in_place(disk: &dyn Disk, name: &str, fill: impl FnOnce(&mut Write<'_>) -> Result<()>) -> Result<()> {
-    let beside = format!("{name}{LEFTOVER}");
-    let at = |cause| failed(&beside, cause);
+    let at = |cause| write_error("the index file cannot be kept", name, cause);
     disk.create_folder(INDEX).map_err(at)?;
-    match disk.remove(&beside) {
-        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(at(cause)),
-        _ => {}
-    }
-    let placed = (|| {
-        let file = disk.open(&beside, Mode::CreateNew).map_err(at)?;
-        fill(&mut |bytes, offset| file.write_all_at(bytes, offset).map_err(at))?;
-        file.sync().map_err(at)?;
-        disk.rename(&beside, name).map_err(at)?;
-        disk.sync_folder(INDEX).map_err(at)
-    })();
-    if placed.is_err() {
-        // Best effort: whoever opens the store next removes leftovers.
-        let _ = disk.remove(&beside);
-    }
-    placed
-}
-
-fn failed(name: &str, cause: std::io::Error) -> Error {
-    let full = matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
-    let kind = if full { ErrorKind::Full } else { ErrorKind::Io };
-    Error::new(kind, "the index file cannot be kept").in_file(name, None).because(cause)
+    let new = Replacement::begin(disk, name).map_err(at)?;
+    fill(&mut |bytes, offset| new.file().write_all_at(bytes, offset).map_err(at))?;
+    new.finish().map(drop).map_err(|unplaced| at(unplaced.into_cause()))
 }

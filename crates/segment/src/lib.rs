@@ -15,7 +15,7 @@ mod active;
 mod indexing;
 mod graph;
 
-pub use active::{Active, LEFTOVER, sync};
+pub use active::{Active, sync, write_error};
 pub use event::Event;
 pub use graph::Lineage;
 pub use indexing::{

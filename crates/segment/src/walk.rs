@@ -137,19 +137,10 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Reads until the buffer is full or the file ends, and says how much came.
+/// Reads until the buffer is full or the file ends, and returns how many bytes came.
 pub(crate) fn read_full(file: &dyn File, buffer: &mut [u8], offset: u64) -> Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        let count = file
-            .read_at(&mut buffer[filled..], offset + filled as u64)
-            .map_err(|cause| Error::new(ErrorKind::Io, "the file cannot be read").because(cause))?;
-        if count == 0 {
-            break;
-        }
-        filled += count;
-    }
-    Ok(filled)
+    let filled = file.read_full_at(buffer, offset);
+    filled.map_err(|cause| Error::new(ErrorKind::Io, "the file cannot be read").because(cause))
 }
 
 #[cfg(test)]

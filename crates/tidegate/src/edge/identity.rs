@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Weak};
 
+use tidegate_disk::replace::{self, LEFTOVER};
 use tidegate_disk::{Disk, Lock, Mode, World};
 use tidegate_format::{Error, ErrorKind, Micros, Position, Result, SegmentHead, StoreFile, StoreId};
-use tidegate_segment::{Active, LEFTOVER, SEGMENTS, Seed};
+use tidegate_segment::{Active, SEGMENTS, Seed, write_error};
 
 use super::watermark::WATERMARK;
 
@@ -28,14 +29,8 @@ pub(crate) fn read(disk: &dyn Disk) -> Result<Option<StoreFile>> {
         Err(cause) => return Err(io("the store file cannot be opened", STORE, cause)),
     };
     let mut bytes = vec![0; STORE_BYTES_MAX];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        let count = file.read_at(&mut bytes[filled..], filled as u64);
-        match count.map_err(|cause| io("the store file cannot be read", STORE, cause))? {
-            0 => break,
-            count => filled += count,
-        }
-    }
+    let filled = file.read_full_at(&mut bytes, 0);
+    let filled = filled.map_err(|cause| io("the store file cannot be read", STORE, cause))?;
     StoreFile::read(&bytes[..filled]).map(Some).map_err(|error| salvage(error.in_file(STORE, None)))
 }
 
@@ -63,7 +58,7 @@ pub(crate) fn lock(disk: &dyn Disk) -> Result<Arc<dyn Lock>> {
             let message = "another handle writes to this store; close it, or open for reading only";
             return Error::new(ErrorKind::Locked, message).in_file(LOCK, None);
         }
-        io("the lock cannot be taken", LOCK, cause)
+        write_error("the lock cannot be taken", LOCK, cause)
     })
 }
 
@@ -100,7 +95,7 @@ pub(crate) fn check_creatable(disk: &dyn Disk) -> Result<()> {
 /// Creates a store: the first segment, then the store file, which makes it one.
 pub(crate) fn create(world: &World) -> Result<StoreFile> {
     let mut random = [0; 18];
-    let at = |cause| io("the store cannot be created", STORE, cause);
+    let at = |cause| write_error("the store cannot be created", STORE, cause);
     world.random.fill(&mut random).map_err(at)?;
     let (id_bytes, salt_bytes) = random.split_at(10);
     let (mut id, mut salt) = ([0; 10], [0; 8]);
@@ -130,31 +125,17 @@ pub(crate) fn create(world: &World) -> Result<StoreFile> {
 /// Puts the store file in its place, durable, name and all. One that is there is replaced by the same bytes:
 /// a name that was never made durable is not made so by looking at it.
 pub(crate) fn keep(disk: &dyn Disk, store: &StoreFile) -> Result<()> {
-    let at = |cause| io("the store file cannot be written", STORE, cause);
-    remove_if_there(disk, &beside()).map_err(at)?;
-    let file = disk.open(&beside(), Mode::CreateNew).map_err(at)?;
-    file.write_all_at(store.encode().as_bytes(), 0).map_err(at)?;
-    file.sync().map_err(at)?;
-    disk.rename(&beside(), STORE).map_err(at)?;
-    disk.sync_folder("").map_err(at)
-}
-
-/// Removes a file that may be missing.
-pub(crate) fn remove_if_there(disk: &dyn Disk, name: &str) -> std::io::Result<()> {
-    match disk.remove(name) {
-        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(cause),
-        _ => Ok(()),
-    }
+    let replaced = replace::replace(disk, STORE, store.encode().as_bytes());
+    replaced.map_err(|cause| write_error("the store file cannot be written", STORE, cause))
 }
 
 fn beside() -> String {
     format!("{STORE}{LEFTOVER}")
 }
 
+/// The error of a call that changes nothing. Those of calls that do are [`write_error`]s.
 pub(crate) fn io(message: &str, name: &str, cause: std::io::Error) -> Error {
-    let full = matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
-    let kind = if full { ErrorKind::Full } else { ErrorKind::Io };
-    Error::new(kind, message).in_file(name, None).because(cause)
+    Error::new(ErrorKind::Io, message).in_file(name, None).because(cause)
 }
 
 /// The error with the remedy.

@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use tidegate_disk::replace::{self, LEFTOVER};
 use tidegate_disk::{Disk, Lock, Mode};
 use tidegate_format::{Error, ErrorKind, Result};
-use tidegate_segment::LEFTOVER;
+use tidegate_segment::write_error;
 
-use super::identity::{check_lock, io, remove_if_there};
+use super::identity::{check_lock, io};
 use super::process::OwnerProcess;
 use crate::sync::Mutex;
 
@@ -119,16 +120,10 @@ impl Kept {
 
 /// Gives a file in a folder these contents, durable with their name before this returns.
 pub(crate) fn replace(disk: &dyn Disk, folder: &str, name: &str, bytes: &[u8]) -> Result<()> {
-    let at = |cause| io("it cannot be written", name, cause);
-    let beside = format!("{name}{LEFTOVER}");
+    let at = |cause| write_error("it cannot be written", name, cause);
     disk.create_folder(folder).map_err(at)?;
-    remove_if_there(disk, &beside).map_err(at)?;
-    // keeps R1: the new contents are durable before they get the name.
-    let file = disk.open(&beside, Mode::CreateNew).map_err(at)?;
-    file.write_all_at(bytes, 0).map_err(at)?;
-    file.sync().map_err(at)?;
-    disk.rename(&beside, name).map_err(at)?;
-    disk.sync_folder(folder).map_err(at)
+    // keeps R1
+    replace::replace(disk, name, bytes).map_err(at)
 }
 
 impl Drop for Kept {
@@ -164,13 +159,7 @@ pub(crate) fn read(disk: &dyn Disk, name: &str, bytes_max: u64) -> Result<Option
         return Err(Error::damaged("the file is too long", bytes_max, length).in_file(name, None));
     }
     let mut bytes = vec![0; length as usize];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], filled as u64).map_err(at)? {
-            0 => break,
-            count => filled += count,
-        }
-    }
+    let filled = file.read_full_at(&mut bytes, 0).map_err(at)?;
     bytes.truncate(filled);
     Ok(Some(bytes))
 }

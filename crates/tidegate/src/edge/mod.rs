@@ -15,8 +15,7 @@ mod source;
 
 pub(crate) use follow::Follower;
 pub(crate) use identity::{
-    LOCK, STORE, UNFINISHED, io, keep as keep_store, lock, read as read_store, refuse_unfinished,
-    remove_if_there, seed,
+    LOCK, STORE, UNFINISHED, io, keep as keep_store, lock, read as read_store, refuse_unfinished, seed,
 };
 pub(crate) use indexer::Indexer;
 pub(crate) use keeping::{BYTES_MAX, Keeping, Kept, Progress, list, read, replace};

@@ -8,12 +8,13 @@
 
 use std::sync::Arc;
 
+use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Lock, Mode, World};
 use tidegate_format::{
     Error, ErrorKind, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark,
 };
 use tidegate_segment::{
-    Active, Fault, INDEX, LEFTOVER, SEGMENTS, Seed, Segment, parse_index_name, parse_roster_name,
+    Active, Fault, INDEX, SEGMENTS, Seed, Segment, parse_index_name, parse_roster_name, write_error,
 };
 
 use super::identity::{self, io, salvage, seed};
@@ -112,7 +113,8 @@ fn identify(world: &World, access: Access, report: &mut OpenReport) -> Result<(S
     if identity::read(disk)?.is_none() {
         match refuse_creation(world, access) {
             Ok(()) => {
-                disk.create_folder("").map_err(|cause| io("the directory cannot be created", "", cause))?;
+                disk.create_folder("")
+                    .map_err(|cause| write_error("the directory cannot be created", "", cause))?;
             }
             Err(refusal) if !identity::has_lock(disk) => return Err(refusal),
             Err(_) => {}
@@ -181,7 +183,8 @@ fn remove_leftovers(world: &World, report: &mut OpenReport) -> Result<()> {
             let ours = ours || (folder.is_empty() && name == identity::UNFINISHED);
             if ours {
                 let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-                disk.remove(&name).map_err(|cause| io("a leftover cannot be removed", &name, cause))?;
+                disk.remove(&name)
+                    .map_err(|cause| write_error("a leftover cannot be removed", &name, cause))?;
                 report.removed.push(name);
             }
         }
@@ -233,8 +236,10 @@ impl Opening<'_> {
         if length >= tidegate_format::SEGMENT_HEAD_BYTES as u64 || self.durable() >= newest {
             return Ok(());
         }
-        disk.remove(&name).map_err(|cause| io("an empty segment cannot be removed", &name, cause))?;
-        disk.sync_folder(SEGMENTS).map_err(|cause| io("its removal cannot be kept", SEGMENTS, cause))?;
+        disk.remove(&name)
+            .map_err(|cause| write_error("an empty segment cannot be removed", &name, cause))?;
+        disk.sync_folder(SEGMENTS)
+            .map_err(|cause| write_error("its removal cannot be kept", SEGMENTS, cause))?;
         self.report.removed.push(name);
         firsts.pop();
         Ok(())

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tidegate_disk::{Disk, File, Mode};
 use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
 use tidegate_format::{Error, ErrorKind, Result, Watermark};
+use tidegate_segment::write_error;
 
 /// Its name within the store.
 pub(crate) const WATERMARK: &str = "WATERMARK";
@@ -26,11 +27,11 @@ impl WatermarkFile {
     pub(crate) fn open(disk: &dyn Disk, found: Option<Watermark>) -> Result<Self> {
         let file = match disk.open(WATERMARK, Mode::Write) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
-                let file = disk.open(WATERMARK, Mode::CreateNew).map_err(io)?;
-                disk.sync_folder("").map_err(io)?;
+                let file = disk.open(WATERMARK, Mode::CreateNew).map_err(unwritten)?;
+                disk.sync_folder("").map_err(unwritten)?;
                 file
             }
-            other => other.map_err(io)?,
+            other => other.map_err(unwritten)?,
         };
         Ok(Self { file, sequence: found.map_or(0, |mark| mark.sequence) })
     }
@@ -39,21 +40,21 @@ impl WatermarkFile {
     pub(crate) fn read(disk: &dyn Disk, salt: u64) -> Result<Option<Watermark>> {
         match disk.open(WATERMARK, Mode::Read) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            other => read_file(&*other.map_err(io)?, salt),
+            other => read_file(&*other.map_err(unread)?, salt),
         }
     }
 
     /// Writes what is durable now; `sequence` is set here.
     pub(crate) fn write(&mut self, mut mark: Watermark) -> Result<()> {
         mark.sequence = self.sequence + 1;
-        self.file.write_all_at(&mark.encode(), mark.slot()).map_err(io)?;
+        self.file.write_all_at(&mark.encode(), mark.slot()).map_err(unwritten)?;
         self.sequence = mark.sequence;
         Ok(())
     }
 
     /// Makes it durable.
     pub(crate) fn sync(&self) -> Result<()> {
-        self.file.sync().map_err(io)
+        self.file.sync().map_err(unwritten)
     }
 }
 
@@ -62,19 +63,15 @@ pub(crate) fn read_file(file: &dyn File, salt: u64) -> Result<Option<Watermark>>
     let mut bytes = [0; WATERMARK_SLOTS[1] as usize + WATERMARK_BYTES];
     for at in WATERMARK_SLOTS {
         let slot = &mut bytes[at as usize..at as usize + WATERMARK_BYTES];
-        let mut filled = 0;
-        while filled < slot.len() {
-            match file.read_at(&mut slot[filled..], at + filled as u64).map_err(io)? {
-                0 => break,
-                count => filled += count,
-            }
-        }
+        file.read_full_at(slot, at).map_err(unread)?;
     }
     Ok(Watermark::read(&bytes, salt))
 }
 
-fn io(cause: std::io::Error) -> Error {
-    let full = matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
-    let kind = if full { ErrorKind::Full } else { ErrorKind::Io };
-    Error::new(kind, "the watermark cannot be kept").in_file(WATERMARK, None).because(cause)
+fn unread(cause: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, "the watermark cannot be read").in_file(WATERMARK, None).because(cause)
+}
+
+fn unwritten(cause: std::io::Error) -> Error {
+    write_error("the watermark cannot be kept", WATERMARK, cause)
 }

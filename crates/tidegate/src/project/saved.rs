@@ -19,7 +19,9 @@
 //! end in a crash and grew again has another event there.
 
 use tidegate_disk::Disk;
-use tidegate_format::{Coordinate, Error, ErrorKind, Hash, Position, Result, StoreId, hash};
+use tidegate_disk::replace::remove_if_there;
+use tidegate_format::{Coordinate, Error, Hash, Position, Result, StoreId, hash};
+use tidegate_segment::write_error;
 
 use super::projection::Projection;
 use super::reading::Parked;
@@ -86,7 +88,8 @@ impl Shelf {
 
     /// Removes the states of earlier versions, which nobody needs any more.
     pub(super) fn remove_earlier(&self, disk: &dyn Disk, version: u16) -> Result<()> {
-        let at = |cause| io("the state of an earlier version cannot be removed", &self.folder, cause);
+        let at =
+            |cause| write_error("the state of an earlier version cannot be removed", &self.folder, cause);
         for name in disk.list(&self.folder).map_err(at)? {
             let earlier = name
                 .strip_prefix(&self.part)
@@ -103,7 +106,7 @@ impl Shelf {
     /// Removes the state of a version.
     pub(super) fn remove(&self, disk: &dyn Disk, version: u16) -> Result<()> {
         let name = self.name(version);
-        let at = |cause| io("the state of a projection cannot be removed", &name, cause);
+        let at = |cause| write_error("the state of a projection cannot be removed", &name, cause);
         remove_if_there(disk, &name).map_err(at)?;
         match disk.sync_folder(&self.folder) {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(at(cause)),
@@ -223,17 +226,4 @@ fn number(bytes: &[u8], at: usize) -> u32 {
     let mut digits = [0; 4];
     digits.copy_from_slice(&bytes[at..at + 4]);
     u32::from_le_bytes(digits)
-}
-
-fn remove_if_there(disk: &dyn Disk, name: &str) -> std::io::Result<()> {
-    match disk.remove(name) {
-        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(cause),
-        _ => Ok(()),
-    }
-}
-
-fn io(message: &str, name: &str, cause: std::io::Error) -> Error {
-    let full = matches!(cause.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
-    let kind = if full { ErrorKind::Full } else { ErrorKind::Io };
-    Error::new(kind, message).in_file(name, None).because(cause)
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Block, Disk};
 use tidegate_format::{Cause, Error, ErrorKind, Frame, Position, Record, Result, SegmentHead};
 use tidegate_segment::index::{self, FileIndex, ROSTER_SEGMENTS_MAX, Roster};
-use tidegate_segment::{
-    INDEX, LEFTOVER, index_path, owner, parse_index_name, parse_roster_name, roster_path,
-};
+use tidegate_segment::{INDEX, index_path, owner, parse_index_name, parse_roster_name, roster_path};
 
 use super::fault::{DELETE, Fault, Remark};
 use super::files::{self, Contents};

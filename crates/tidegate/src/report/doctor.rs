@@ -1,8 +1,9 @@
 //! The doctor: reads everything in a store's directory and tells of everything that is wrong.
 
+use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Disk, World};
 use tidegate_format::{Frame, Position, Result, StoreId, parse_segment_name};
-use tidegate_segment::{INDEX, LEFTOVER, SEGMENTS, parse_index_name, parse_roster_name};
+use tidegate_segment::{INDEX, SEGMENTS, parse_index_name, parse_roster_name};
 
 use super::derived::Derived;
 use super::fault::{Fault, Lost, Remark};

@@ -37,7 +37,7 @@ pub(super) fn read(disk: &dyn Disk, name: &str, bytes_max: u64) -> Result<Option
     let mut at = 0;
     while at < contents.bytes.len() {
         let end = contents.bytes.len().min(at + PIECE_BYTES);
-        at = match fill(&*file, &mut contents.bytes[at..end], at as u64) {
+        at = match file.read_full_at(&mut contents.bytes[at..end], at as u64) {
             Ok(0) => {
                 // It became shorter while it was read.
                 contents.bytes.truncate(at);
@@ -59,7 +59,7 @@ fn blocks(file: &dyn File, name: &str, contents: &mut Contents, piece: std::ops:
     for at in piece.clone().step_by(BLOCK_BYTES) {
         let end = piece.end.min(at + BLOCK_BYTES);
         let block = &mut contents.bytes[at..end];
-        match fill(file, block, at as u64) {
+        match file.read_full_at(block, at as u64) {
             Ok(_) => failed = false,
             Err(cause) => {
                 block.fill(0);
@@ -72,17 +72,6 @@ fn blocks(file: &dyn File, name: &str, contents: &mut Contents, piece: std::ops:
             }
         }
     }
-}
-
-fn fill(file: &dyn File, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], offset + filled as u64)? {
-            0 => break,
-            count => filled += count,
-        }
-    }
-    Ok(filled)
 }
 
 /// The names of the files in a folder, in order; none where there is no such folder.

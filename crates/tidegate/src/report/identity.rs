@@ -168,13 +168,9 @@ fn head(disk: &dyn Disk, name: &str) -> Result<Option<(u64, Option<SegmentHead>)
         other => other.map_err(|cause| io("it cannot be opened", name, cause))?,
     };
     let length = file.length().map_err(|cause| io("its length is unknown", name, cause))?;
-    let (mut bytes, mut filled) = ([0; SEGMENT_HEAD_BYTES], 0);
-    while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], filled as u64) {
-            Ok(0) | Err(_) => break,
-            Ok(count) => filled += count,
-        }
-    }
+    let mut bytes = [0; SEGMENT_HEAD_BYTES];
+    // A head that cannot be read is no head.
+    let filled = file.read_full_at(&mut bytes, 0).unwrap_or(0);
     Ok(Some((length, SegmentHead::read(&bytes[..filled]).ok())))
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tidegate_disk::Disk;
+use tidegate_disk::replace::LEFTOVER;
 use tidegate_format::{Error, ErrorKind, Frame, Hash, Position, Result, StoreId};
-use tidegate_segment::LEFTOVER;
 
 use super::fault::{Fault, Lost, Remark};
 use super::files;

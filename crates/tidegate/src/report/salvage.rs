@@ -8,15 +8,16 @@
 
 use std::sync::Arc;
 
+use tidegate_disk::replace::remove_if_there;
 use tidegate_disk::{Disk, Lock, Mode, World};
 use tidegate_format::{Error, ErrorKind, Frame, Micros, Position, Result, StoreFile, StoreId};
-use tidegate_segment::SEGMENTS;
+use tidegate_segment::{SEGMENTS, write_error};
 
 use super::fault::{Fault, Lost, Remark};
 use super::files;
 use super::rebuilt::{Rebuilt, Run};
 use super::survey::{Segment, Survey, Visit, survey};
-use crate::edge::{LOCK, STORE, UNFINISHED, io, lock, remove_if_there};
+use crate::edge::{LOCK, STORE, UNFINISHED, io, lock};
 use crate::read::Verified;
 use crate::settings::{Access, Options};
 use crate::store::Store;
@@ -76,7 +77,7 @@ pub fn salvage(from: &World, to: &World, mut progress: impl FnMut(Verified)) -> 
     };
     let store = new_identity(&found, id, to)?;
     let lock = take(&*to.disk)?;
-    to.disk.create_folder(SEGMENTS).map_err(|cause| io("it cannot be created", SEGMENTS, cause))?;
+    to.disk.create_folder(SEGMENTS).map_err(|cause| write_error("it cannot be created", SEGMENTS, cause))?;
     let mut taker = Taker(Rebuilt::begin(to, store, id)?);
     let again = survey(&*from.disk, &mut taker, &mut progress)?;
     if (again.head, &again.lost) != (found.head, &found.lost) {
@@ -138,7 +139,7 @@ fn refuse_filled(disk: &dyn Disk) -> Result<()> {
 /// Locks the directory and says that what is here is not complete. Another may have created a store meanwhile. Keeps
 /// G3.
 fn take(disk: &dyn Disk) -> Result<Arc<dyn Lock>> {
-    let at = |cause| io("the directory cannot be written to", UNFINISHED, cause);
+    let at = |cause| write_error("the directory cannot be written to", UNFINISHED, cause);
     disk.create_folder("").map_err(at)?;
     let lock = lock(disk)?;
     refuse_filled(disk)?;
@@ -151,7 +152,7 @@ fn take(disk: &dyn Disk) -> Result<Arc<dyn Lock>> {
 }
 
 fn unmark(disk: &dyn Disk) -> Result<()> {
-    let at = |cause| io("the mark of an unfinished salvage cannot be removed", UNFINISHED, cause);
+    let at = |cause| write_error("the mark of an unfinished salvage cannot be removed", UNFINISHED, cause);
     remove_if_there(disk, UNFINISHED).map_err(at)?;
     disk.sync_folder("").map_err(at)
 }

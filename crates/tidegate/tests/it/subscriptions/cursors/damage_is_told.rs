@@ -1,6 +1,7 @@
 //! A file that is not what was written is an error that names it, and never a cursor at the start. Keeps F16,
 //! F18 and F21 for cursors.
 
+use tidegate::disk::{Call, Errno, FaultPlan};
 use tidegate::subscription::cursor::{Settings, state};
 use tidegate::{ErrorKind, Item, Query, Store};
 
@@ -94,6 +95,22 @@ fn a_full_disk_costs_nothing_but_a_repetition() {
     assert_eq!(state(&store, "mailer").unwrap().position.0, 3);
     let files = stage.disk.at_rest().names_in("cursors");
     assert_eq!(files, [FILE]);
+}
+
+/// One rule says of every file that is written what lack of room is.
+#[test]
+fn any_lack_of_room_is_told_as_such_and_costs_nothing() {
+    for errno in [Errno::DQUOT, Errno::FBIG, Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE] {
+        let (stage, store) = stage(60);
+        let cursor = store.cursor("mailer", Query::ALL, strict()).unwrap();
+        let call = if matches!(errno, Errno::MFILE | Errno::NFILE) { Call::Create } else { Call::Write };
+        stage.disk.set_plan(FaultPlan::default().fail_from(call, 1, errno));
+        assert_eq!(next(&cursor).ack().unwrap_err().kind(), ErrorKind::Full, "{errno:?}, of a cursor");
+        assert_eq!(store.reindex().unwrap_err().kind(), ErrorKind::Full, "{errno:?}, of an index file");
+        stage.disk.set_plan(FaultPlan::default());
+        next(&cursor).ack().unwrap();
+        store.reindex().unwrap();
+    }
 }
 
 #[test]
