@@ -4,6 +4,9 @@
 //! interleavings (`tests/it/interleavings.rs`). An interleaving cannot be forced from outside, so this is the
 //! one file of the product that knows of a test; everything else is tested as it ships.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
 #[cfg(not(shuttle))]
 pub(crate) use parking_lot::{Condvar, Mutex};
 #[cfg(not(shuttle))]
@@ -13,6 +16,16 @@ pub(crate) use std::{sync::atomic, thread};
 pub(crate) use modelled::{Condvar, Mutex};
 #[cfg(shuttle)]
 pub(crate) use shuttle::{sync::atomic, thread};
+
+/// Wakes a task. Its waker is the code of a caller, which may do anything: no lock is held here, and a panic is noted
+/// and goes no further, whether this thread is panicking already or not.
+pub(crate) fn wake(waker: Waker) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        tracing::error!("a waker panicked; the task it belongs to may never be woken");
+        // To drop it is to run the caller's code once more.
+        std::mem::forget(panic);
+    }
+}
 
 /// The locks of the model checker with the interface of the real ones. Nothing is ever poisoned in them: a
 /// panic ends the whole run.

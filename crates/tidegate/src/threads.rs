@@ -153,7 +153,8 @@ impl Upkeep {
 impl Drop for Upkeep {
     fn drop(&mut self) {
         self.bell.stop();
-        if let Some(thread) = self.thread.take() {
+        // A waker may let go of the store on this very thread, which ends when that returns.
+        if let Some(thread) = self.thread.take().filter(|one| one.thread().id() != thread::current().id()) {
             // A panic there has ended the writer already.
             let _ = thread.join();
         }

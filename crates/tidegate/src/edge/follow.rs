@@ -150,6 +150,8 @@ impl Follower {
             self.published.set_written(next.before());
             self.published.set_durable(next.before());
             self.published.set_visible(next.before());
+            // A reader's tasks are not woken, so no code of a caller runs under this lock.
+            self.published.announce();
             if next > watermark.durable {
                 return Ok(());
             }

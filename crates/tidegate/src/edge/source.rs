@@ -89,7 +89,7 @@ impl Source {
 
     /// Has everybody who waits look again.
     pub(crate) fn nudge(&self) {
-        self.published.nudge();
+        self.published.announce();
     }
 
     #[cfg(feature = "futures")]

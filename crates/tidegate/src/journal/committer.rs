@@ -9,6 +9,7 @@
 //! J4. Times never decrease from one position to the next.
 //! J5. After an outcome nobody knows the writer ends, and every batch still waiting is told.
 //! J6. A refusal that rests on a batch of the same group is told only once that group is kept.
+//! J7. Nothing is told here: answers are handed back, and given out when the commit section and the lead are let go.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -24,7 +25,7 @@ use tidegate_segment::{Sought, Term};
 use super::heads::{Head, Heads};
 use super::names::Names;
 use super::prepare::{Check, Nothing, Prepared, duplicate, receipt_of};
-use super::ticket::Duty;
+use super::ticket::{Answers, Duty};
 use crate::batch::Conflict;
 use crate::batch::{Receipt, Receipted};
 use crate::edge::{Edge, Pending};
@@ -37,7 +38,19 @@ use crate::settings::Durability;
 pub(crate) struct Entry {
     pub(crate) prepared: Prepared,
     pub(crate) durability: Durability,
-    pub(crate) slot: Duty,
+    /// Taken when the batch has its answer.
+    pub(crate) slot: Option<Duty>,
+}
+
+impl Entry {
+    /// Asks the one who waits for the answer to lead; says whether there is one.
+    pub(crate) fn ask_to_lead(&self) -> bool {
+        self.slot.as_ref().is_some_and(Duty::ask_to_lead)
+    }
+
+    fn answered(&mut self, answer: Result<Receipt>) -> Option<(Duty, Result<Receipt>)> {
+        self.slot.take().map(|slot| (slot, answer))
+    }
 }
 
 /// What the leader holds: the places of the next events, and the edge.
@@ -56,7 +69,8 @@ pub(crate) struct Committer {
 #[derive(Debug, Default)]
 struct Group {
     frame: Vec<u8>,
-    receipts: Vec<(Duty, Receipt)>,
+    /// By the batch's place in the group.
+    receipts: Vec<(usize, Receipt)>,
     /// Where each record lies in the frame, for conditions of batches behind it.
     records: Vec<Range<usize>>,
     /// What some of them are called.
@@ -66,7 +80,9 @@ struct Group {
     /// The keys of its batches, with the hash of the content and the receipt's place.
     keys: HashMap<String, (Hash, usize)>,
     /// Batches refused because of another one in the group, which is not kept yet.
-    refused: Vec<(Duty, Error)>,
+    refused: Vec<(usize, Error)>,
+    /// Errors that rest on nothing that may still be lost.
+    failed: Vec<(usize, Error)>,
     synced: bool,
 }
 
@@ -82,37 +98,34 @@ impl Committer {
         Self { store, edge, published, clock, heads: Heads::default(), next, time }
     }
 
-    /// Commits batches as one group and answers all of them.
-    pub(crate) fn commit(&mut self, entries: impl Iterator<Item = Entry>) {
+    /// Commits batches as one group and hands back the answers to all of them.
+    pub(crate) fn commit(&mut self, entries: &mut [Entry]) -> Answers {
         let first = self.next;
         self.time = self.time.max(Micros(self.clock.now_micros()));
         let mut group = Group::default();
-        for entry in entries {
+        for (index, entry) in entries.iter_mut().enumerate() {
             match self.published.ended() {
-                Some(error) => entry.slot.answer(Err(error)),
-                None => self.join(&mut group, entry),
+                Some(error) => group.failed.push((index, error)),
+                None => self.join(&mut group, index, entry),
             }
         }
-        match self.keep(&mut group, first) {
-            Ok(()) => {
-                for (slot, receipt) in group.receipts {
-                    slot.answer(Ok(receipt));
-                }
-                for (slot, error) in group.refused {
-                    slot.answer(Err(error));
-                }
-            }
-            Err(error) => self.fail(group, first, &error),
-        }
+        let kept = self.keep(&mut group, first).inspect_err(|error| self.fail(first, error)).err();
+        let kept = kept.map(|error| self.published.ended().unwrap_or(error));
+        let outcome = |answer| kept.as_ref().map_or(answer, |error| Err(error.clone()));
+        let receipts = group.receipts.into_iter().map(|(index, receipt)| (index, outcome(Ok(receipt))));
+        let refused = group.refused.into_iter().map(|(index, error)| (index, outcome(Err(error))));
+        let failed = group.failed.into_iter().map(|(index, error)| (index, Err(error)));
+        let answers = receipts.chain(refused).chain(failed);
+        answers.filter_map(|(index, answer)| entries[index].answered(answer)).collect()
     }
 
-    /// Judges a batch and gives it the next places in the group, or answers it.
-    fn join(&mut self, group: &mut Group, mut entry: Entry) {
+    /// Judges a batch and gives it the next places in the group, or notes why not.
+    fn join(&mut self, group: &mut Group, index: usize, entry: &mut Entry) {
         let joined = match self.known(group, &entry.prepared) {
             Ok(None) => self
                 .admit(group, &entry.prepared)
                 .and_then(|()| self.place(&mut entry.prepared))
-                .map(|receipt| Self::include(group, &mut entry, receipt)),
+                .map(|receipt| Self::include(group, entry, receipt)),
             Ok(Some(receipt)) => Ok(receipt),
             Err(error) => Err(error),
         };
@@ -120,12 +133,12 @@ impl Committer {
         match joined {
             // Nobody learns of an event that may still be lost: its refusals wait for it.
             Err(error) if error.conflict().is_some_and(|conflict| conflict.position > visible) => {
-                group.refused.push((entry.slot, error));
+                group.refused.push((index, error));
             }
-            Err(error) => entry.slot.answer(Err(error)),
+            Err(error) => group.failed.push((index, error)),
             Ok(receipt) => {
                 group.synced |= entry.durability == Durability::Synced;
-                group.receipts.push((entry.slot, receipt));
+                group.receipts.push((index, receipt));
             }
         }
     }
@@ -331,18 +344,14 @@ impl Committer {
         Ok(())
     }
 
-    fn fail(&mut self, group: Group, first: Position, error: &Error) {
+    fn fail(&mut self, first: Position, error: &Error) {
         if error.kind() == ErrorKind::Full {
             // The places were never taken; the heads are looked up in the log again.
             self.next = first;
             self.heads.clear();
             self.published.set_accepted(first.before());
         } else {
-            self.published.end(ended(error));
-        }
-        let waiting = group.receipts.into_iter().map(|(slot, _)| slot);
-        for slot in waiting.chain(group.refused.into_iter().map(|(slot, _)| slot)) {
-            slot.answer(Err(self.published.ended().unwrap_or_else(|| error.clone())));
+            self.published.set_ended(ended(error));
         }
     }
 
@@ -366,10 +375,10 @@ impl Committer {
             return Err(error);
         }
         if let Some(pending) = self.pending() {
-            pending.run().inspect_err(|error| self.published.end(ended(error)))?;
+            pending.run().inspect_err(|error| self.published.set_ended(ended(error)))?;
             self.note_durable(&*pending);
         }
-        self.published.close(closed());
+        self.published.set_closed(closed());
         self.edge.close()
     }
 }

@@ -9,6 +9,8 @@
 //! Q4. A panic of the one who leads ends the writer, and everybody who waits is answered.
 //! Q5. What was queued before the journal closes is committed first; what comes later is refused.
 //! Q6. A process forked from the one that opened the store neither queues, leads, waits, syncs nor closes.
+//! Q7. Callers are answered, and their wakers run, when the committer and the lead were let go: what a waker does, be
+//!     it to append to this store or to panic, is like what any other caller does.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use tidegate_format::{Error, ErrorKind, Result, limit};
 
 use super::committer::{Committer, Entry, closed};
 use super::prepare::Prepared;
-use super::ticket::{Duty, Leads, Slot, Ticket, Woken, panicked};
+use super::ticket::{Answers, Duty, Leads, Slot, Ticket, Woken, deliver, panicked};
 use crate::batch::Receipt;
 use crate::edge::OwnerProcess;
 use crate::published::Deadline;
@@ -117,7 +119,8 @@ impl Journal {
     /// A ticket for a batch that was answered before it was queued.
     pub(crate) fn answered(self: &Arc<Self>, receipt: Receipt) -> Ticket {
         let slot = Arc::new(Slot::default());
-        slot.answer(Ok(receipt));
+        let nobody = slot.answer(Ok(receipt));
+        debug_assert!(nobody.is_none(), "a new ticket has no waker");
         Ticket::new(slot, Arc::clone(self) as Arc<dyn Leads>)
     }
 
@@ -155,7 +158,7 @@ impl Journal {
             return Err(closed());
         }
         queue.bytes += bytes;
-        queue.entries.push_back(Entry { prepared, durability, slot: Duty::new(slot) });
+        queue.entries.push_back(Entry { prepared, durability, slot: Some(Duty::new(slot)) });
         // Asked under the lock: whoever queues a batch next sees the answer.
         let led = !queue.led && leader();
         queue.led |= led;
@@ -182,15 +185,29 @@ impl Journal {
         (!group.is_empty()).then_some(group)
     }
 
-    /// Passes the lead on to the first who waits; says whether somebody took it, or nobody needs to.
+    /// Passes the lead on to the first who waits, or lets it go; says whether somebody took it, or nobody needs to.
     fn hand_over(&self) -> bool {
         let mut queue = self.queue.lock();
-        if queue.entries.is_empty() {
-            queue.led = false;
+        queue.led =
+            queue.entries.iter().any(Entry::ask_to_lead) || !queue.entries.is_empty() && self.caller.call();
+        if !queue.led {
             self.moved.notify_all();
-            return true;
         }
-        queue.entries.iter().any(|entry| entry.slot.ask_to_lead()) || self.caller.call()
+        queue.led || queue.entries.is_empty()
+    }
+
+    /// Takes the lead where batches are queued and nobody has it; says whether it did.
+    fn take_lead(&self) -> bool {
+        let mut queue = self.queue.lock();
+        let taken = !queue.led && !queue.entries.is_empty();
+        queue.led |= taken;
+        taken
+    }
+
+    /// Tells callers and readers what became of their batches and of the log. No lock and no role is held (keeps Q7).
+    fn tell(&self, answers: Answers) {
+        deliver(answers);
+        self.published.announce();
     }
 
     /// Ends in good order: refuses further batches, commits what is queued, and makes it durable (Q5).
@@ -213,7 +230,9 @@ impl Journal {
         drop(queue);
         // Who waits for room is refused.
         self.moved.notify_all();
-        self.committer.lock().close()
+        let closed = self.committer.lock().close();
+        self.published.announce();
+        closed
     }
 
     /// Whether batches are queued or on their way.
@@ -232,6 +251,7 @@ impl Journal {
         match result {
             Ok(()) => {
                 self.committer.lock().note_durable(&*pending);
+                self.published.announce();
                 Ok(())
             }
             Err(error) => {
@@ -256,15 +276,18 @@ impl Guard<'_> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        self.journal.published.end(panicked());
-        if self.leads {
-            let mut queue = self.journal.queue.lock();
-            let left = std::mem::take(&mut queue.entries);
+        let Self { journal, leads } = self;
+        journal.published.set_ended(panicked());
+        let mut left = VecDeque::new();
+        if *leads {
+            let mut queue = journal.queue.lock();
+            std::mem::swap(&mut left, &mut queue.entries);
             (queue.bytes, queue.led) = (0, false);
-            drop(queue);
-            self.journal.moved.notify_all();
-            drop(left);
         }
+        journal.moved.notify_all();
+        // Only now, with the lead let go, wakers may run.
+        drop(left);
+        journal.published.announce();
     }
 }
 
@@ -279,30 +302,23 @@ impl Leads for Journal {
 
     fn lead_if_idle(&self) {
         // keeps Q6
-        if !self.process.is_current() {
-            return;
+        if self.process.is_current() && self.take_lead() {
+            self.lead();
         }
-        let mut queue = self.queue.lock();
-        if queue.led || queue.entries.is_empty() {
-            return;
-        }
-        queue.led = true;
-        drop(queue);
-        self.lead();
     }
 
     fn lead(&self) {
-        loop {
-            let Some(group) = self.next_group() else { return };
-            let mut committer = self.committer.lock();
+        while let Some(mut group) = self.next_group() {
             let guard = Guard { journal: self, leads: true };
-            committer.commit(group.into_iter());
+            let answers = self.committer.lock().commit(&mut group);
             guard.lift();
-            drop(committer);
             if self.published.set_sealed(false) {
                 self.caller.index();
             }
-            if self.hand_over() {
+            // Let go for as long as wakers run; where nobody else took it, it is taken again.
+            let is_led = self.hand_over();
+            self.tell(answers);
+            if is_led || !self.take_lead() {
                 return;
             }
         }

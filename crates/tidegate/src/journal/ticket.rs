@@ -1,4 +1,7 @@
 //! Tickets: the answer to a submitted batch, waited for, polled or awaited.
+//!
+//! Invariant T1: a waker, which is the caller's code, runs only in [`deliver`] and when a [`Duty`] is dropped, and both
+//! happen while no lock and no role is held. A panic of a waker reaches nothing else.
 
 use std::fmt;
 use std::future::Future;
@@ -11,7 +14,7 @@ use tidegate_format::{Error, ErrorKind, Result};
 
 use crate::batch::Receipt;
 use crate::published::Deadline;
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, wake};
 
 /// Where the answer to one batch is put, and where its thread waits.
 #[derive(Debug, Default)]
@@ -31,7 +34,7 @@ struct State {
 }
 
 /// The duty to answer a batch, once. Dropped without an answer, which only a panic does, it says that the
-/// writer has ended.
+/// writer has ended. It is dropped while no lock and no role is held.
 #[derive(Debug)]
 pub(crate) struct Duty(Option<Arc<Slot>>);
 
@@ -40,11 +43,9 @@ impl Duty {
         Self(Some(Arc::clone(slot)))
     }
 
-    /// Puts the answer.
-    pub(crate) fn answer(mut self, answer: Result<Receipt>) {
-        if let Some(slot) = self.0.take() {
-            slot.answer(answer);
-        }
+    /// Puts the answer; returns the waker of the task that waits for it, which is to be woken.
+    fn answer(mut self, answer: Result<Receipt>) -> Option<Waker> {
+        self.0.take().and_then(|slot| slot.answer(answer))
     }
 
     /// Asks the one who waits for the answer to lead; says whether there is one.
@@ -55,10 +56,20 @@ impl Duty {
 
 impl Drop for Duty {
     fn drop(&mut self) {
-        if let Some(slot) = self.0.take() {
-            slot.answer(Err(panicked()));
+        if let Some(waker) = self.0.take().and_then(|slot| slot.answer(Err(panicked()))) {
+            wake(waker);
         }
     }
+}
+
+/// What batches are to be told, and the duty to tell it.
+pub(crate) type Answers = Vec<(Duty, Result<Receipt>)>;
+
+/// Gives the answers out and wakes those who wait for them. All answers are there before the first waker runs: a waker
+/// that appends, waits or panics is in the way of none of them (keeps T1).
+pub(crate) fn deliver(answers: Answers) {
+    let wakers: Vec<_> = answers.into_iter().filter_map(|(duty, answer)| duty.answer(answer)).collect();
+    wakers.into_iter().for_each(wake);
 }
 
 /// What everybody is told after a panic in the writer.
@@ -75,8 +86,9 @@ pub(crate) enum Woken {
 }
 
 impl Slot {
-    /// Puts the answer, once.
-    pub(crate) fn answer(&self, answer: Result<Receipt>) {
+    /// Puts the answer, once; returns the waker of the task that waits for it.
+    #[must_use]
+    pub(crate) fn answer(&self, answer: Result<Receipt>) -> Option<Waker> {
         let waker = {
             let mut state = self.state.lock();
             debug_assert!(state.answer.is_none(), "a batch is answered once");
@@ -84,9 +96,7 @@ impl Slot {
             state.waker.take()
         };
         self.changed.notify_all();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        waker
     }
 
     /// Asks the one who waits here to lead; says whether there is one.
@@ -228,14 +238,17 @@ impl Future for Ticket {
         if self.taken {
             return Poll::Ready(Err(taken()));
         }
+        // Copying a waker and letting one go is the caller's code too, and done outside the lock.
+        let mut waker = Some(context.waker().clone());
         let answer = {
             let mut state = self.slot.state.lock();
             let answer = state.answer.take();
             if answer.is_none() {
-                state.waker = Some(context.waker().clone());
+                std::mem::swap(&mut state.waker, &mut waker);
             }
             answer
         };
+        drop(waker);
         let forked = || self.leads.check_process().err().map(Err);
         match answer.or_else(forked) {
             Some(answer) => {
@@ -276,7 +289,7 @@ mod interleavings {
                     thread::spawn(move || {
                         let asked = slot.ask_to_lead();
                         if !asked {
-                            slot.answer(Err(Error::invalid("answered")));
+                            assert!(slot.answer(Err(Error::invalid("answered"))).is_none());
                         }
                         asked
                     })
@@ -287,7 +300,7 @@ mod interleavings {
                         Woken::Answered(answer) => break assert!(answer.is_err()),
                         Woken::Lead => {
                             led = true;
-                            slot.answer(Err(Error::invalid("answered")));
+                            assert!(slot.answer(Err(Error::invalid("answered"))).is_none());
                         }
                         Woken::TimedOut => unreachable!("there is no deadline"),
                     }

@@ -5,6 +5,8 @@
 //! P1. `visible` grows only after every event up to it can be found in the published segments.
 //! P2. A waiter that saw too little and then waits is woken by the next growth (no lost wake-up): it counts
 //!     itself before it looks, and the publisher looks at that count after it has published.
+//! P3. Wakers are the callers' code. They run in [`announce`](Published::announce) alone, which the publisher calls once
+//!     it holds no lock and no role, and a panic of one of them reaches nothing else.
 
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
@@ -16,7 +18,7 @@ use super::deadline::Deadline;
 use super::frontier::Frontier;
 use super::log::Log;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, wake};
 
 #[derive(Debug)]
 pub(crate) struct Published {
@@ -106,26 +108,31 @@ impl Published {
         self.written.store(position.0, Ordering::SeqCst);
     }
 
+    /// Raises the durable position; [`announce`](Self::announce) tells those who wait.
     pub(crate) fn set_durable(&self, position: Position) {
         self.durable.fetch_max(position.0, Ordering::SeqCst);
-        self.wake();
     }
 
+    /// Raises the visible position; [`announce`](Self::announce) tells those who wait.
     pub(crate) fn set_visible(&self, position: Position) {
         self.visible.fetch_max(position.0, Ordering::SeqCst);
-        self.wake();
     }
 
-    /// Ends the writer for good, with the error that everybody gets from now on. The first one stays.
+    /// Ends the writer for good, with the error that everybody gets from now on, and tells those who wait. The first
+    /// error stays. Called without a lock.
     pub(crate) fn end(&self, error: Error) {
-        let _ = self.ended.set(Ending { error, in_order: false });
-        self.wake();
+        self.set_ended(error);
+        self.announce();
     }
 
-    /// Ends the writer in good order, unless it ended before.
-    pub(crate) fn close(&self, error: Error) {
+    /// Ends the writer for good as [`end`](Self::end) does; [`announce`](Self::announce) tells those who wait.
+    pub(crate) fn set_ended(&self, error: Error) {
+        let _ = self.ended.set(Ending { error, in_order: false });
+    }
+
+    /// Ends the writer in good order, unless it ended before; [`announce`](Self::announce) tells those who wait.
+    pub(crate) fn set_closed(&self, error: Error) {
         let _ = self.ended.set(Ending { error, in_order: true });
-        self.wake();
     }
 
     /// How the writer ended, if it has.
@@ -139,32 +146,30 @@ impl Published {
         self.ended.get().map(|ending| ending.error.clone())
     }
 
-    /// Has everybody who waits look again, for what else they wait for.
-    pub(crate) fn nudge(&self) {
-        self.wake();
-    }
-
-    fn wake(&self) {
+    /// Has everybody who waits look again: at what was published, or for what else they wait for. Called without a
+    /// lock and outside every role, since wakers may do anything (keeps P3).
+    pub(crate) fn announce(&self) {
         if self.waiters.load(Ordering::SeqCst) != 0 {
             let tasks = std::mem::take(&mut *self.tasks.lock());
             self.waiters.fetch_sub(tasks.len(), Ordering::SeqCst);
             self.moved.notify_all();
-            for task in tasks {
-                task.wake();
-            }
+            tasks.into_iter().for_each(wake);
         }
     }
 
     /// Has a task woken by the next growth or the end. Whoever registers looks again afterwards.
     #[cfg(feature = "futures")]
     pub(crate) fn register(&self, waker: &Waker) {
+        // Copied, and let go where it is not needed, outside the lock (keeps P3).
+        let copy = waker.clone();
         let mut tasks = self.tasks.lock();
         if tasks.iter().any(|task| task.will_wake(waker)) {
-            return;
+            drop(tasks);
+            return drop(copy);
         }
-        // keeps P2: counted before the look, and taken off by whoever wakes it.
+        // keeps P2: counted before the look, and taken off by the one who wakes it.
         self.waiters.fetch_add(1, Ordering::SeqCst);
-        tasks.push(waker.clone());
+        tasks.push(copy);
     }
 
     /// Waits until `done` says so or the deadline passes, and returns what it says then.
@@ -209,8 +214,10 @@ mod interleavings {
                     let published = Arc::clone(&published);
                     thread::spawn(move || published.wait(None, |now| now.visible() == Position(2)))
                 };
-                published.set_visible(Position(1));
-                published.set_visible(Position(2));
+                for position in [1, 2] {
+                    published.set_visible(Position(position));
+                    published.announce();
+                }
                 assert!(waiting.join().expect("it did not panic"));
             },
             None,

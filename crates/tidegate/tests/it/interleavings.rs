@@ -145,6 +145,40 @@ fn a_ticket_that_is_awaited_is_woken() {
     });
 }
 
+/// A waker that appends, and tells another thread what came of it.
+struct Appending(Arc<Store>, shuttle::sync::mpsc::Sender<Receipt>);
+
+impl std::task::Wake for Appending {
+    fn wake(self: Arc<Self>) {
+        let receipt = append(&self.0, draft("w")).unwrap();
+        self.1.send(receipt).unwrap();
+    }
+}
+
+/// A waker ran within the commit, and one that appended waited for itself.
+#[test]
+fn a_waker_may_append() {
+    for thread in [false, true] {
+        explore(move || {
+            let store = store(thread);
+            let (woken, appended) = shuttle::sync::mpsc::channel();
+            let waker = Waker::from(Arc::new(Appending(Arc::clone(&store), woken)));
+            let appending = spawn(&store, |store| append(store, draft("b")).unwrap());
+            let mut ticket = store.submit(draft("a"), Append::default()).unwrap();
+            let polled = std::pin::Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker));
+            drop(waker);
+            let mut receipts = vec![appending.join().unwrap()];
+            receipts.push(match polled {
+                Poll::Ready(answer) => answer.unwrap(),
+                Poll::Pending => ticket.wait().unwrap(),
+            });
+            receipts.extend(appended.iter());
+            dense(receipts);
+            store.close().unwrap();
+        });
+    }
+}
+
 /// Without a thread of the store's own, a submit once marked the queue as led for a moment, and whoever
 /// queued a batch in that moment waited for nobody.
 #[test]

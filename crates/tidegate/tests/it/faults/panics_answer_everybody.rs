@@ -1,8 +1,11 @@
 //! A panic in the writer ends it; nobody who waits is forgotten, and nothing hangs (F32).
 
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
 
 use tidegate::disk::{Call, MemoryDisk, World};
 use tidegate::{Append, ErrorKind, Options, Position, Store};
@@ -92,5 +95,32 @@ fn in_a_forced_sync() {
     armed.store(true, Ordering::SeqCst);
     assert!(catch_unwind(AssertUnwindSafe(|| store.wait_durable(Position(3), LONG))).is_err());
     armed.store(false, Ordering::SeqCst);
+    ended(&store);
+}
+
+/// A waker that panics whenever it is woken.
+struct Panicking;
+
+impl Wake for Panicking {
+    fn wake(self: Arc<Self>) {
+        panic!("the waker panics, as planned");
+    }
+}
+
+/// Wakers that panic while the writer's panic unwinds once aborted the process.
+#[test]
+fn with_wakers_that_panic_too() {
+    let (store, armed, _) = armed(false);
+    fill(&store, 2);
+    let waker = Waker::from(Arc::new(Panicking));
+    let mut tickets = ["a", "b", "c"].map(|entity| store.submit(one(entity), Append::synced()).unwrap());
+    for ticket in &mut tickets {
+        assert!(Pin::new(ticket).poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    armed.store(true, Ordering::SeqCst);
+    assert!(catch_unwind(AssertUnwindSafe(|| store.step())).is_err());
+    for ticket in tickets {
+        assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Ended);
+    }
     ended(&store);
 }

@@ -7,6 +7,7 @@ mod joined_at_any_moment;
 mod logged;
 mod reactors;
 mod tasks_are_woken;
+mod wakers_do_as_they_like;
 mod whole_batches;
 mod with_losses;
 
