@@ -43,6 +43,16 @@ pub fn parse_index_name(name: &str) -> Option<Position> {
 }
 
 impl Segment {
+    /// Returns the head of the segment that the index file of this name says it was made of, and the position behind
+    /// the segment's last event. Only a segment that another one follows has an index file, so both were there. `None`
+    /// if the file is missing, cannot be read, does not hold, or is of a store with another seed.
+    pub fn of_index(disk: &dyn Disk, first: Position, seed: Seed) -> Option<(SegmentHead, Position)> {
+        let file = disk.open(&index_path(first), Mode::Read).ok()?;
+        let mut bytes = [0; index::HEAD_BYTES];
+        let filled = read_full(&*file, &mut bytes, 0).ok()?;
+        index::made_of(&bytes[..filled], seed)
+    }
+
     /// Takes its index file into use, if that is there, can be read and belongs to it. The segment is sealed.
     pub fn load_index(&self, disk: &dyn Disk, map: bool) -> Result<()> {
         self.set_lookup(Lookup::File(Arc::new(self.open_index(disk, map)?)));

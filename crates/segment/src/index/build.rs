@@ -54,15 +54,54 @@ pub fn build<'a>(
     seed: Seed,
     level_of: impl Fn(Position) -> Result<u32>,
 ) -> Result<Vec<u8>> {
-    let mut gathered = Gathered::new(seed, head.first);
+    let mut builder = Builder::new(head, segment_length, seed);
     for record in records {
         let (offset, record) = record?;
-        let position = Position(head.first.0.saturating_add(gathered.offsets.len() as u64));
-        gathered
-            .add(&record, offset, segment_length, &level_of)
-            .map_err(|error| error.at(Place::Event(position)))?;
+        builder.add(&record, offset, &level_of)?;
     }
-    gathered.encode(Owner::new(head, segment_length, seed))
+    builder.end()
+}
+
+/// An index file that is built record by record, so that the segment need not be in memory as a whole.
+#[derive(Debug)]
+pub struct Builder {
+    gathered: Gathered,
+    owner: Owner,
+}
+
+impl Builder {
+    /// Begins the index file of the segment with this head and length in bytes.
+    pub fn new(head: &SegmentHead, segment_length: u64, seed: Seed) -> Self {
+        Self { gathered: Gathered::new(seed, head.first), owner: Owner::new(head, segment_length, seed) }
+    }
+
+    /// Adds the next record of the segment, which starts at the byte `offset` of it. `level_of` gives the levels of
+    /// events of earlier segments.
+    ///
+    /// # Errors
+    ///
+    /// [`Damaged`](tidegate_format::ErrorKind::Damaged) if the record is not the next one of the segment, and those of
+    /// `level_of`. Nothing is to be added after one.
+    pub fn add(
+        &mut self,
+        record: &Record<'_>,
+        offset: u32,
+        level_of: impl Fn(Position) -> Result<u32>,
+    ) -> Result<()> {
+        let gathered = &mut self.gathered;
+        let position = Position(gathered.first.0.saturating_add(gathered.offsets.len() as u64));
+        let added = gathered.add(record, offset, self.owner.segment_length, &level_of);
+        added.map_err(|error| error.at(Place::Event(position)))
+    }
+
+    /// Returns the bytes of the file, once all records of the segment were added.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](tidegate_format::ErrorKind::Invalid) if a section would be 4 GiB or more.
+    pub fn end(self) -> Result<Vec<u8>> {
+        self.gathered.encode(self.owner)
+    }
 }
 
 /// What is known of a term.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use tidegate_format::record::RECORD_HEAD_BYTES;
-use tidegate_format::{Error, ErrorKind, Result, SEGMENT_HEAD_BYTES, SegmentHead, hash};
+use tidegate_format::{Error, ErrorKind, Position, Result, SEGMENT_HEAD_BYTES, SegmentHead, hash};
 
 use super::number::{malformed, u32_at, u64_at};
 use crate::term::Seed;
@@ -24,7 +24,7 @@ const SECTIONS: usize = FIELDS + 4 * FIELD_COUNT;
 const SECTION_BYTES: usize = 16;
 
 /// Bytes of an index file before its sections.
-pub(super) const HEAD_BYTES: usize = SECTIONS + SECTION_BYTES * SECTION_COUNT;
+pub const HEAD_BYTES: usize = SECTIONS + SECTION_BYTES * SECTION_COUNT;
 /// How many fields terms have.
 pub(super) const FIELD_COUNT: usize = 9;
 /// How many sections there are.
@@ -158,6 +158,13 @@ impl Head {
 
     /// Reads and checks the head of a whole file, which must belong to `owner`.
     pub(super) fn read(file: &[u8], owner: &Owner) -> Result<Self> {
+        let head = Self::parse(file)?;
+        head.check(file.len() as u64, owner)?;
+        Ok(head)
+    }
+
+    /// Reads the head that starts `file`, and checks it against its own checksum.
+    fn parse(file: &[u8]) -> Result<Self> {
         let Some((bytes, _)) = file.split_first_chunk::<HEAD_BYTES>() else {
             let (expected, found) = (format!("at least {HEAD_BYTES} bytes"), format!("{} bytes", file.len()));
             return Err(Error::damaged("an index file is cut short", expected, found));
@@ -190,15 +197,13 @@ impl Head {
             let at = SECTIONS + at * SECTION_BYTES;
             *section = Extent { offset: long(at), length: number(at + 8), crc: number(at + 12) };
         }
-        let head = Self {
+        Ok(Self {
             owner: Owner { segment, segment_length: long(SEGMENT_LENGTH), seed: long(SEED) },
             file_length: long(FILE_LENGTH),
             count: number(COUNT),
             fields,
             sections,
-        };
-        head.check(file.len() as u64, owner)?;
-        Ok(head)
+        })
     }
 
     fn check(&self, file_length: u64, owner: &Owner) -> Result<()> {
@@ -223,6 +228,15 @@ impl Head {
         }
         Ok(())
     }
+}
+
+/// Returns the segment that an index file says it was made of, and the position behind the segment's last event.
+/// `bytes` are the first ones of the file. `None` if they do not hold, or are of a store with another seed.
+pub fn made_of(bytes: &[u8], seed: Seed) -> Option<(SegmentHead, Position)> {
+    let head = Head::parse(bytes).ok()?;
+    let segment = SegmentHead::read(&head.owner.segment).ok()?;
+    let is_own = head.owner == Owner::new(&segment, head.owner.segment_length, seed);
+    is_own.then(|| (segment, segment.first.plus(u64::from(head.count))))
 }
 
 fn describe(owner: &Owner) -> String {

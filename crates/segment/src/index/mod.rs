@@ -45,9 +45,9 @@ mod tests;
 #[doc = include_str!("../../INDEX.md")]
 pub mod format {}
 
-pub use build::build;
+pub use build::{Builder, build};
 pub use file::FileIndex;
 pub use graph::Parents;
-pub use head::INDEX_VERSION;
+pub use head::{HEAD_BYTES, INDEX_VERSION, made_of};
 pub use postings::{Events, Postings};
 pub use roster::{ROSTER_SEGMENTS_MAX, ROSTER_VERSION, Roster, write_roster};

@@ -13,12 +13,13 @@ use tidegate_disk::{Identity, Mode, World};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreFile, Watermark};
 use tidegate_segment::{Seed, Segment, Walk};
 
+use super::evidence::{Evidence, Witnesses};
 use super::identity::{self, io, salvage, seed};
 use super::indexer::Indexer;
 use super::open::check_expected;
 use super::report::OpenReport;
 use super::rosters;
-use super::sealed::{check_store, load_sealed, missing};
+use super::sealed::{check_store, load_sealed, missing, stray};
 use super::watermark::WatermarkFile;
 use crate::published::{Log, Published};
 use crate::settings::Options;
@@ -53,12 +54,12 @@ struct Newest {
 impl Follower {
     /// Opens a store for reading only.
     pub(crate) fn open(world: &World, options: &Options) -> Result<(Self, OpenReport)> {
+        Self::open_store(world, options).map_err(|error| identity::newer_first(&*world.disk, error))
+    }
+
+    fn open_store(world: &World, options: &Options) -> Result<(Self, OpenReport)> {
         let disk = &*world.disk;
-        let Some(store) = identity::read(disk)? else {
-            identity::refuse_unfinished(disk)?;
-            let message = format!("there is no store in {}", disk.place());
-            return Err(Error::new(ErrorKind::Missing, message));
-        };
+        let store = identity::read_present(disk)?;
         let (segments, mut report) = find(world, &store, options)?;
         let Some(newest) = segments.last().map(Arc::clone) else {
             return Err(report.damage.unwrap_or_else(|| missing(Position(1), Position(1))));
@@ -193,11 +194,15 @@ fn find(world: &World, store: &StoreFile, options: &Options) -> Result<(Vec<Arc<
     loop {
         // A writer may put another file in the place of a segment. Keeps Y4.
         let watermark = WatermarkFile::read(disk, store.salt)?;
+        let evidence = Evidence::new(watermark, Witnesses::look(disk), store.id, store.salt);
         let firsts = tidegate_segment::list(disk)?;
+        // The next opening for writing takes it away.
+        let unborn = usize::from(evidence.is_unborn(disk, &firsts)?);
+        let born = &firsts[..firsts.len() - unborn];
         let mut report = OpenReport::default();
-        let segments = match load(world, store, watermark, &firsts, options, &mut report) {
+        let segments = match load(world, store, &evidence, born, options, &mut report) {
             Err(error) if error.kind() == ErrorKind::Damaged => {
-                let (segments, found) = before_damage(world, store, watermark, &firsts)?;
+                let (segments, found) = before_damage(world, store, &evidence, born)?;
                 report.damage = Some(found.unwrap_or(error));
                 segments
             }
@@ -215,7 +220,7 @@ fn find(world: &World, store: &StoreFile, options: &Options) -> Result<(Vec<Arc<
 fn load(
     world: &World,
     store: &StoreFile,
-    watermark: Option<Watermark>,
+    evidence: &Evidence,
     firsts: &[Position],
     options: &Options,
     report: &mut OpenReport,
@@ -226,13 +231,12 @@ fn load(
     check_store(&newest, store)?;
     let mut segments = load_sealed(world, sealed, newest.head(), options.map)?;
     report.rebuilt_indexes = Indexer::new(world.clone(), options.map, false).prepare(&segments)?;
-    let durable = watermark.map_or(Position::START, |mark| mark.durable);
-    let bound = durable.max(vouched(&newest)?);
+    let bound = evidence.durable().max(vouched(&newest)?);
     report.damage = take_in(&newest, bound)?;
-    if report.damage.is_none() && newest.next() <= durable {
-        report.damage = Some(missing(newest.next(), durable));
+    if report.damage.is_none() {
+        report.damage = evidence.beyond(disk, newest.first(), newest.tail(), newest.next(), None);
     }
-    report.clean = watermark.is_some_and(|mark| mark.clean) && report.damage.is_none();
+    report.clean = evidence.watermark.is_some_and(|mark| mark.clean) && report.damage.is_none();
     segments.push(Arc::new(newest));
     Ok(segments)
 }
@@ -242,16 +246,18 @@ fn load(
 fn before_damage(
     world: &World,
     store: &StoreFile,
-    watermark: Option<Watermark>,
+    evidence: &Evidence,
     firsts: &[Position],
 ) -> Result<(Vec<Arc<Segment>>, Option<Error>)> {
     let disk = &*world.disk;
-    let durable = watermark.map_or(Position::START, |mark| mark.durable);
+    let durable = evidence.durable();
     let mut segments: Vec<Arc<Segment>> = Vec::new();
     for &first in firsts {
         let expected = segments.last().map_or(Position(1), |segment| segment.next());
         if first != expected {
-            return Ok((segments, Some(missing(expected, first.before()))));
+            let damage =
+                if first < expected { stray(first, expected) } else { missing(expected, first.before()) };
+            return Ok((segments, Some(damage)));
         }
         let segment = match Segment::open(disk, first, Mode::Read, seed(store.salt)) {
             Err(error) if error.kind() == ErrorKind::Damaged => return Ok((segments, Some(salvage(error)))),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use tidegate_disk::replace::{self, LEFTOVER};
 use tidegate_disk::{Disk, Lock, Mode, World};
 use tidegate_format::{Error, ErrorKind, Micros, Position, Result, SegmentHead, StoreFile, StoreId};
-use tidegate_segment::{Active, SEGMENTS, Seed, write_error};
+use tidegate_segment::{Active, SEGMENTS, Seed, Segment, write_error};
 
 use super::watermark::WATERMARK;
 
@@ -44,6 +44,57 @@ pub(crate) fn refuse_unfinished(disk: &dyn Disk) -> Result<()> {
         disk.place()
     );
     Err(Error::new(ErrorKind::Missing, message).in_file(UNFINISHED, None))
+}
+
+/// Reads the store file of a store that must be there.
+pub(crate) fn read_present(disk: &dyn Disk) -> Result<StoreFile> {
+    if let Some(store) = read(disk)? {
+        return Ok(store);
+    }
+    let refusal = no_store(disk);
+    // A writer that creates the store may have done so in between.
+    read(disk)?.ok_or(refusal)
+}
+
+/// The error for a directory without a store file: `Damaged` if it has events, so that only that file is gone.
+pub(crate) fn no_store(disk: &dyn Disk) -> Error {
+    match refuse_unfinished(disk).and_then(|()| refuse_orphans(disk)) {
+        Ok(()) => Error::new(ErrorKind::Missing, format!("there is no store in {}", disk.place())),
+        Err(refusal) => refusal,
+    }
+}
+
+/// Refuses a directory without a store file that has more than an interrupted creation leaves, which is begun anew.
+pub(crate) fn refuse_orphans(disk: &dyn Disk) -> Result<()> {
+    let is_empty = match tidegate_segment::list(disk)?[..] {
+        [] => true,
+        [Position(1)] => match Segment::open(disk, Position(1), Mode::Read, seed(0)) {
+            Ok(segment) => segment.file_length()? == segment.tail().0,
+            // What cannot be read now says nothing about what is there.
+            Err(error) if error.kind() == ErrorKind::Io => return Err(error),
+            Err(_) => false,
+        },
+        _ => false,
+    };
+    if is_empty {
+        return Ok(());
+    }
+    let error = Error::damaged("the store file is missing, but there are segments", "a store file", "none");
+    Err(salvage(error.in_file(STORE, None)))
+}
+
+/// Puts a newer format before damage: what a newer program wrote may look damaged to this one, and neither a backup nor
+/// a salvage is the remedy then.
+pub(crate) fn newer_first(disk: &dyn Disk, error: Error) -> Error {
+    if error.kind() != ErrorKind::Damaged {
+        return error;
+    }
+    let firsts = tidegate_segment::list(disk).unwrap_or_default();
+    let newer = firsts.into_iter().find_map(|first| {
+        let opened = Segment::open(disk, first, Mode::Read, seed(0));
+        opened.err().filter(|error| error.kind() == ErrorKind::Newer)
+    });
+    newer.unwrap_or(error)
 }
 
 /// Whether somebody has ever taken the lock here.
@@ -141,7 +192,9 @@ pub(crate) fn io(message: &str, name: &str, cause: std::io::Error) -> Error {
 /// The error with the remedy.
 pub(crate) fn salvage(error: Error) -> Error {
     match error.kind() {
-        ErrorKind::Damaged => error.advise("restore a backup, or run: tidegate salvage DIR NEW"),
+        ErrorKind::Damaged => error.advise(
+            "restore the file from a backup by renaming the copy into its place, or run: tidegate salvage DIR NEW",
+        ),
         _ => error,
     }
 }

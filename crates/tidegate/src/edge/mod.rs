@@ -4,15 +4,17 @@ mod report;
 mod seam;
 mod watermark;
 mod identity;
+mod keeping;
+mod evidence;
 mod rosters;
 mod indexer;
 mod sealed;
 mod local;
 mod open;
 mod follow;
-mod keeping;
 mod source;
 
+pub(crate) use evidence::CURSORS;
 pub(crate) use follow::Follower;
 pub(crate) use identity::{
     LOCK, STORE, UNFINISHED, io, keep as keep_store, lock, read as read_store, refuse_unfinished, seed,

@@ -10,13 +10,12 @@ use std::sync::Arc;
 
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Lock, Mode, World};
-use tidegate_format::{
-    Error, ErrorKind, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark,
-};
+use tidegate_format::{Error, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark};
 use tidegate_segment::{
     Active, Fault, INDEX, SEGMENTS, Seed, Segment, parse_index_name, parse_roster_name, write_error,
 };
 
+use super::evidence::{Evidence, Witnesses};
 use super::identity::{self, io, salvage, seed};
 use super::indexer::Indexer;
 use super::local::{LocalEdge, Syncs};
@@ -42,18 +41,32 @@ pub(crate) struct Opened {
 
 /// Opens a store for writing.
 pub(crate) fn open(world: &World, options: &Options) -> Result<Opened> {
+    open_store(world, options).map_err(|error| identity::newer_first(&*world.disk, error))
+}
+
+fn open_store(world: &World, options: &Options) -> Result<Opened> {
     let mut report = OpenReport::default();
     let (store, lock) = identify(world, options.access, &mut report)?;
     // Whatever refuses comes before whatever writes.
     let watermark = WatermarkFile::read(&*world.disk, store.salt)?;
+    let evidence = Evidence::new(watermark, Witnesses::look(&*world.disk), store.id, store.salt);
     let seed = seed(store.salt);
     let indexer = Indexer::new(world.clone(), options.map, true);
-    let mut opening =
-        Opening { world, store: &store, seed, watermark, options, indexer: &indexer, report: &mut report };
+    let mut opening = Opening {
+        world,
+        store: &store,
+        seed,
+        evidence,
+        options,
+        indexer: &indexer,
+        report: &mut report,
+        unborn: None,
+    };
     let (mut segments, tail) = opening.load()?;
     check_expected(options, tail.segment.next().before())?;
     let epoch = tail.epoch.saturating_add(1);
     remove_leftovers(world, opening.report)?;
+    opening.remove_unborn()?;
     let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
     let known = tail.durable;
     let active = opening.activate(tail, epoch).map_err(salvage)?;
@@ -134,35 +147,12 @@ fn identify(world: &World, access: Access, report: &mut OpenReport) -> Result<(S
 /// Refuses a directory without a store file in which none may be created.
 fn refuse_creation(world: &World, access: Access) -> Result<()> {
     let disk = &*world.disk;
-    identity::refuse_unfinished(disk)?;
-    refuse_orphans(world)?;
     if access != Access::Create {
-        return Err(Error::new(ErrorKind::Missing, format!("there is no store in {}", disk.place())));
+        return Err(identity::no_store(disk));
     }
+    identity::refuse_unfinished(disk)?;
+    identity::refuse_orphans(disk)?;
     identity::check_creatable(disk)
-}
-
-/// Refuses a directory with events but without a store file.
-fn refuse_orphans(world: &World) -> Result<()> {
-    let disk = &*world.disk;
-    let firsts = tidegate_segment::list(disk)?;
-    let empty = match firsts[..] {
-        [] => true,
-        [Position(1)] => {
-            match Segment::open(disk, Position(1), Mode::Read, seed(0)) {
-                Ok(segment) => segment.file_length()? == segment.tail().0,
-                // What cannot be read now says nothing about what is there.
-                Err(error) if error.kind() == ErrorKind::Io => return Err(error),
-                Err(_) => false,
-            }
-        }
-        _ => false,
-    };
-    if empty {
-        return Ok(());
-    }
-    let error = Error::damaged("the store file is missing, but there are segments", "a store file", "none");
-    Err(salvage(error.in_file(identity::STORE, None)))
 }
 
 fn remove_leftovers(world: &World, report: &mut OpenReport) -> Result<()> {
@@ -205,19 +195,21 @@ struct Opening<'a> {
     world: &'a World,
     store: &'a StoreFile,
     seed: Seed,
-    watermark: Option<Watermark>,
+    evidence: Evidence,
     options: &'a Options,
     indexer: &'a Indexer,
     report: &'a mut OpenReport,
+    /// A newest segment without a head.
+    unborn: Option<Position>,
 }
 
 impl Opening<'_> {
     /// The sealed segments, and the newest one.
     fn load(&mut self) -> Result<(Vec<Arc<Segment>>, Tail)> {
         let mut firsts = tidegate_segment::list(&*self.world.disk)?;
-        self.drop_empty_newest(&mut firsts)?;
+        self.drop_unborn(&mut firsts)?;
         let Some((&newest, sealed)) = firsts.split_last() else {
-            return Err(missing(Position(1), self.durable().max(Position(1))));
+            return Err(missing(Position(1), self.evidence.durable().max(Position(1))));
         };
         let newest = self.segment(newest, Mode::Write)?;
         let segments = load_sealed(self.world, sealed, newest.head(), self.options.map)?;
@@ -226,22 +218,23 @@ impl Opening<'_> {
         Ok((segments, tail))
     }
 
-    /// Removes a newest segment that never got its head, where nothing says that it ever held an event.
-    fn drop_empty_newest(&mut self, firsts: &mut Vec<Position>) -> Result<()> {
-        let disk = &*self.world.disk;
-        let [.., _, newest] = firsts[..] else { return Ok(()) };
-        let name = tidegate_segment::path(newest);
-        let file = disk.open(&name, Mode::Read).map_err(|cause| io("it cannot be opened", &name, cause))?;
-        let length = file.length().map_err(|cause| io("its length is unknown", &name, cause))?;
-        if length >= tidegate_format::SEGMENT_HEAD_BYTES as u64 || self.durable() >= newest {
-            return Ok(());
+    /// Takes a newest segment that never got its head off the list. It is removed once nothing refuses any more.
+    fn drop_unborn(&mut self, firsts: &mut Vec<Position>) -> Result<()> {
+        if self.evidence.is_unborn(&*self.world.disk, firsts)? {
+            self.unborn = firsts.pop();
         }
+        Ok(())
+    }
+
+    /// Removes the file of a newest segment that never got its head.
+    fn remove_unborn(&mut self) -> Result<()> {
+        let Some(unborn) = self.unborn else { return Ok(()) };
+        let (disk, name) = (&*self.world.disk, tidegate_segment::path(unborn));
         disk.remove(&name)
             .map_err(|cause| write_error("an empty segment cannot be removed", &name, cause))?;
         disk.sync_folder(SEGMENTS)
             .map_err(|cause| write_error("its removal cannot be kept", SEGMENTS, cause))?;
         self.report.removed.push(name);
-        firsts.pop();
         Ok(())
     }
 
@@ -251,14 +244,10 @@ impl Opening<'_> {
         Ok(segment)
     }
 
-    fn durable(&self) -> Position {
-        self.watermark.map_or(Position::START, |mark| mark.durable)
-    }
-
     /// Takes in the newest segment, and decides what a fault in it means.
     fn take_in(&mut self, segment: Segment) -> Result<Tail> {
         let length = segment.file_length()?;
-        let mut epoch = segment.head().epoch.max(self.watermark.map_or(0, |mark| mark.epoch));
+        let mut epoch = segment.head().epoch.max(self.evidence.watermark.map_or(0, |mark| mark.epoch));
         let fault = segment.take_in(length, |head| {
             epoch = epoch.max(head.epoch);
             true
@@ -275,18 +264,15 @@ impl Opening<'_> {
                 Error::damaged(message, expected, found).in_file(segment.name(), Some(segment.tail())),
             ));
         }
-        if self.durable() > last {
-            let error = Error::damaged(
-                format!("the log ends at position {last}, and the watermark says that more was durable"),
-                format!("position {}", self.durable()),
-                fault.map_or_else(|| "the end of the file".to_owned(), |fault| fault.error.to_string()),
-            );
-            return Err(salvage(error.in_file(segment.name(), Some(segment.tail()))));
+        let (disk, tail) = (&*self.world.disk, segment.tail());
+        let why = fault.as_ref().map(|fault| &fault.error);
+        if let Some(error) = self.evidence.beyond(disk, segment.first(), tail, segment.next(), why) {
+            return Err(error);
         }
         self.report.dropped_bytes = length - segment.tail().0;
         self.report.dropped_because = fault.map(|fault| fault.error);
         // A copy that a later opening made may be as long; whether its name is durable nobody knows then.
-        let durable = self.watermark.is_some_and(|mark| {
+        let durable = self.evidence.watermark.is_some_and(|mark| {
             let place = (mark.segment, mark.tail, mark.durable, mark.epoch);
             mark.clean
                 && place == (segment.first(), Offset(length), last, epoch)

@@ -24,10 +24,7 @@ pub(super) fn load_sealed(
     let mut next = *newest;
     for &first in firsts.iter().rev() {
         if first > next.before_first && next.before_first != Position::START {
-            let expected = format!("the segment at position {} before it", next.before_first);
-            let error =
-                Error::damaged("a segment is none of this log", expected, format!("position {first}"));
-            return Err(salvage(error.in_file(&tidegate_segment::path(first), None)));
+            return Err(stray(first, next.before_first));
         }
         if next.before_first != first {
             return Err(missing(next.before_first, next.first.before()));
@@ -64,6 +61,14 @@ pub(super) fn check_store(segment: &Segment, store: &StoreFile) -> Result<()> {
 fn foreign(segment: &Segment) -> Error {
     let error = Error::damaged("a segment belongs to another store", "this store", segment.head().store);
     salvage(error.in_file(segment.name(), Some(Offset(0))))
+}
+
+/// Refuses a file with the name of a segment between two others that follow each other.
+pub(super) fn stray(first: Position, expected: Position) -> Error {
+    let message = "a segment is not a part of this log, others hold its positions";
+    let error =
+        Error::damaged(message, format!("a segment at position {expected}"), format!("position {first}"));
+    salvage(error.in_file(&tidegate_segment::path(first), None))
 }
 
 pub(super) fn missing(first: Position, last: Position) -> Error {

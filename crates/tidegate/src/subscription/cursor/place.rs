@@ -30,8 +30,7 @@ use tidegate_format::{Error, ErrorKind, Hash, Micros, Position, Result, StoreId,
 
 use crate::read::{Query, View};
 
-/// The folder of cursors within a store.
-pub(crate) const CURSORS: &str = "cursors";
+pub(crate) use crate::edge::CURSORS;
 
 const FIRST_LINE: &str = "tidegate cursor\n";
 const FORMAT: u32 = 1;

@@ -3,7 +3,7 @@
 
 use tidegate::disk::{Call, Errno, FaultPlan};
 use tidegate::subscription::cursor::{Settings, state};
-use tidegate::{ErrorKind, Item, Query, Store};
+use tidegate::{Access, ErrorKind, Item, Query, Store};
 
 use super::{drain, next, put, stage, strict};
 use crate::faults::Stage;
@@ -65,12 +65,17 @@ fn a_log_from_before_is_noticed() {
     let cursor = store.cursor("mailer", kind("a.*"), strict()).unwrap();
     assert_eq!(drain(&cursor), [1, 2, 3]);
     drop((cursor, store));
+    // The cursor proves that more was durable: no writer goes on as if that had never been.
     older.disk.at_rest().write(FILE, &stage.bytes(FILE)).unwrap();
-    assert!(refused(&older).contains("older"));
-    // The older log grows again, and has another event where the cursor was.
+    let error = older.try_open(Access::Write).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    assert!(error.to_string().contains("cursors/mailer has read further"), "{error}");
+    // Without it the older log grows again, and has another event where the cursor was.
+    older.disk.at_rest().remove(FILE).unwrap();
     let store = older.open();
     put(&store, "another");
     drop(store);
+    older.disk.at_rest().write(FILE, &stage.bytes(FILE)).unwrap();
     assert!(refused(&older).contains("another event"));
 }
 
