@@ -8,6 +8,8 @@ use tidegate_format::{Position, Result};
 
 use super::follow::Follower;
 use super::process::OwnerProcess;
+#[cfg(feature = "futures")]
+use crate::published::Registration;
 use crate::published::{Deadline, Published};
 use crate::read::View;
 
@@ -93,15 +95,26 @@ impl Source {
     }
 
     #[cfg(feature = "futures")]
+    /// Returns what a task registers with to be woken.
+    pub(crate) fn registration(&self) -> Registration {
+        Registration::new(&self.published)
+    }
+
+    #[cfg(feature = "futures")]
     /// Has a task woken when an event after this position is visible or the writer has ended; says whether
     /// that is so already.
-    pub(crate) fn wake(&self, after: Position, waker: &std::task::Waker) -> Result<bool> {
+    pub(crate) fn wake(
+        &self,
+        after: Position,
+        registration: &Registration,
+        waker: &std::task::Waker,
+    ) -> Result<bool> {
         if self.follower.is_some() {
             let message = "a store opened for reading only cannot wake a task; wait for it on a thread";
             return Err(tidegate_format::Error::invalid(message));
         }
         self.check_process()?;
-        self.published.register(waker);
+        registration.register(waker);
         Ok(self.published.visible() > after || self.published.ended().is_some())
     }
 }

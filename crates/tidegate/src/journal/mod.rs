@@ -1,4 +1,5 @@
 //! The way down: from a batch to its receipt.
+mod room;
 mod ticket;
 mod heads;
 mod names;

@@ -14,6 +14,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use tidegate_disk::Clock;
@@ -21,13 +22,13 @@ use tidegate_format::{Error, ErrorKind, Result, limit};
 
 use super::committer::{Committer, Entry, closed};
 use super::prepare::Prepared;
+use super::room::{Fills, Room};
 use super::ticket::{Answers, Duty, Leads, Slot, Ticket, Woken, deliver, panicked};
 use crate::batch::Receipt;
 use crate::edge::OwnerProcess;
-use crate::published::Deadline;
-use crate::published::Published;
+use crate::published::{Deadline, Published, Tasks};
 use crate::settings::{Durability, WhenFull};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, wake};
 
 /// Bytes after which a group takes no further batch.
 const GROUP_BYTES: usize = 8 << 20;
@@ -46,6 +47,8 @@ pub(crate) struct Journal {
     queue: Mutex<Queue>,
     /// Batches were taken off the queue, or nobody leads any more.
     moved: Condvar,
+    /// Tasks that wait for room.
+    room: Mutex<Tasks>,
     bytes_max: usize,
     committer: Mutex<Committer>,
     published: Arc<Published>,
@@ -58,6 +61,8 @@ pub(crate) struct Journal {
 struct Queue {
     entries: VecDeque<Entry>,
     bytes: usize,
+    /// How many groups were taken off.
+    taken: u64,
     led: bool,
     closed: bool,
 }
@@ -74,6 +79,7 @@ impl Journal {
         Self {
             queue: Mutex::default(),
             moved: Condvar::new(),
+            room: Mutex::default(),
             bytes_max,
             committer,
             published,
@@ -179,6 +185,7 @@ impl Journal {
             group.extend(queue.entries.pop_front());
         }
         queue.bytes -= bytes;
+        queue.taken += u64::from(!group.is_empty());
         queue.led = !group.is_empty();
         drop(queue);
         self.moved.notify_all();
@@ -208,6 +215,19 @@ impl Journal {
     fn tell(&self, answers: Answers) {
         deliver(answers);
         self.published.announce();
+        self.wake_for_room();
+    }
+
+    /// Returns a wait for room in the queue.
+    pub(crate) fn room(self: &Arc<Self>) -> Room {
+        let key = self.room.lock().key();
+        Room::new(Arc::clone(self) as Arc<dyn Fills>, key, self.queue.lock().taken)
+    }
+
+    /// Wakes the tasks that wait for room. No lock and no role is held (keeps Q7).
+    fn wake_for_room(&self) {
+        let wakers = self.room.lock().take_all();
+        wakers.into_iter().for_each(wake);
     }
 
     /// Ends in good order: refuses further batches, commits what is queued, and makes it durable (Q5).
@@ -232,6 +252,7 @@ impl Journal {
         self.moved.notify_all();
         let closed = self.committer.lock().close();
         self.published.announce();
+        self.wake_for_room();
         closed
     }
 
@@ -288,6 +309,33 @@ impl Drop for Guard<'_> {
         // Only now, with the lead let go, wakers may run.
         drop(left);
         journal.published.announce();
+        journal.wake_for_room();
+    }
+}
+
+impl Fills for Journal {
+    fn register(&self, key: u64, waker: &Waker) {
+        // Copied, and the earlier one dropped, outside the lock: both are the caller's code (keeps Q7).
+        let copy = waker.clone();
+        let earlier = self.room.lock().insert(key, copy);
+        drop(earlier);
+    }
+
+    fn unregister(&self, key: u64) {
+        let waker = self.room.lock().remove(key);
+        drop(waker);
+    }
+
+    fn has_room_since(&self, taken: u64) -> Result<bool> {
+        self.process.check()?;
+        if let Some(error) = self.published.ended() {
+            return Err(error);
+        }
+        let queue = self.queue.lock();
+        if queue.closed {
+            return Err(closed());
+        }
+        Ok(queue.taken != taken || queue.entries.is_empty())
     }
 }
 

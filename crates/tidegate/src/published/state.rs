@@ -9,6 +9,7 @@
 //!     it holds no lock and no role, and a panic of one of them reaches nothing else.
 
 use std::sync::{Arc, OnceLock};
+#[cfg(feature = "futures")]
 use std::task::Waker;
 
 use arc_swap::ArcSwap;
@@ -17,6 +18,7 @@ use tidegate_format::{Error, Position, Result};
 use super::deadline::Deadline;
 use super::frontier::Frontier;
 use super::log::Log;
+use super::tasks::Tasks;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, wake};
 
@@ -32,9 +34,48 @@ pub(crate) struct Published {
     /// Threads that wait and tasks that want to be woken.
     waiters: AtomicUsize,
     /// The tasks. Its lock is also what threads wait with.
-    tasks: Mutex<Vec<Waker>>,
+    tasks: Mutex<Tasks>,
     moved: Condvar,
     ended: OnceLock<Ending>,
+}
+
+/// A task that waits for growth. Dropping it ends that: the waker of a task that is gone is never called.
+#[cfg(feature = "futures")]
+#[derive(Debug)]
+pub(crate) struct Registration {
+    published: Arc<Published>,
+    key: u64,
+}
+
+#[cfg(feature = "futures")]
+impl Registration {
+    pub(crate) fn new(published: &Arc<Published>) -> Self {
+        let key = published.tasks.lock().key();
+        Self { published: Arc::clone(published), key }
+    }
+
+    /// Has the task woken by the next growth or the end. The caller looks again afterwards.
+    pub(crate) fn register(&self, waker: &Waker) {
+        let Self { published, key } = self;
+        // Copied, and the earlier one dropped, outside the lock (keeps P3).
+        let copy = waker.clone();
+        // keeps P2: counted before the look, and taken off by the one who takes the waker out.
+        published.waiters.fetch_add(1, Ordering::SeqCst);
+        let earlier = published.tasks.lock().insert(*key, copy);
+        if earlier.is_some() {
+            published.waiters.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(feature = "futures")]
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let waker = self.published.tasks.lock().remove(self.key);
+        if waker.is_some() {
+            self.published.waiters.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
 }
 
 /// How the writer ended.
@@ -55,7 +96,7 @@ impl Published {
             visible: AtomicU64::new(visible.0),
             sealed: AtomicBool::new(false),
             waiters: AtomicUsize::new(0),
-            tasks: Mutex::new(Vec::new()),
+            tasks: Mutex::default(),
             moved: Condvar::new(),
             ended: OnceLock::new(),
         }
@@ -150,26 +191,11 @@ impl Published {
     /// lock and outside every role, since wakers may do anything (keeps P3).
     pub(crate) fn announce(&self) {
         if self.waiters.load(Ordering::SeqCst) != 0 {
-            let tasks = std::mem::take(&mut *self.tasks.lock());
+            let tasks = self.tasks.lock().take_all();
             self.waiters.fetch_sub(tasks.len(), Ordering::SeqCst);
             self.moved.notify_all();
             tasks.into_iter().for_each(wake);
         }
-    }
-
-    /// Has a task woken by the next growth or the end. Whoever registers looks again afterwards.
-    #[cfg(feature = "futures")]
-    pub(crate) fn register(&self, waker: &Waker) {
-        // Copied, and let go where it is not needed, outside the lock (keeps P3).
-        let copy = waker.clone();
-        let mut tasks = self.tasks.lock();
-        if tasks.iter().any(|task| task.will_wake(waker)) {
-            drop(tasks);
-            return drop(copy);
-        }
-        // keeps P2: counted before the look, and taken off by the one who wakes it.
-        self.waiters.fetch_add(1, Ordering::SeqCst);
-        tasks.push(copy);
     }
 
     /// Waits until `done` says so or the deadline passes, and returns what it says then.

@@ -246,7 +246,28 @@ impl Store {
         Ok(receipt)
     }
 
-    /// Queues a batch to be appended and returns at once with a [`Ticket`] for the answer.
+    /// Queues a batch to be appended and returns a [`Ticket`] for the answer, without waiting for the disk.
+    ///
+    /// If the queue is full ([`Options::queue_bytes`](crate::Options::queue_bytes)), it waits for room under
+    /// [`WhenFull::Wait`](crate::settings::WhenFull::Wait), which is the default and blocks the thread. A task asks for
+    /// [`WhenFull::Refuse`](crate::settings::WhenFull::Refuse) instead, and awaits [`room`](Self::room) when it is
+    /// refused:
+    ///
+    /// ```
+    /// use tidegate::settings::WhenFull;
+    /// use tidegate::{Append, Draft, ErrorKind, Receipt, Result, Store};
+    ///
+    /// async fn append(store: &Store, draft: Draft) -> Result<Receipt> {
+    ///     let append = Append { when_full: WhenFull::Refuse, ..Append::default() };
+    ///     loop {
+    ///         match store.submit(draft.clone(), append) {
+    ///             Ok(ticket) => return ticket.await,
+    ///             Err(error) if error.kind() == ErrorKind::Full => store.room()?.await?,
+    ///             Err(error) => return Err(error),
+    ///         }
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -276,6 +297,18 @@ impl Store {
             writer.bell.sync_at(self.deadline(interval), interval);
         }
         Ok(ticket)
+    }
+
+    /// Waits for room in the queue, for a task whose batch was refused as [`Full`](ErrorKind::Full) by
+    /// [`submit`](Self::submit). The future needs no runtime. It is ready once batches were taken off the queue since
+    /// it was made, or the queue is empty; a batch that is refused once more waits once more.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) if the store is open for reading only; from the future,
+    /// [`Ended`](ErrorKind::Ended) if the writer has ended.
+    pub fn room(&self) -> Result<impl Future<Output = Result<()>> + Send + use<>> {
+        Ok(self.writer()?.journal.room())
     }
 
     fn prepare(

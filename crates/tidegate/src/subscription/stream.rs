@@ -8,6 +8,7 @@ use tidegate_format::Result;
 use tidegate_segment::Event;
 
 use super::{Look, Subscription};
+use crate::published::Registration;
 
 /// A [`Subscription`] for tasks: its `next` is a future. [`Subscription::into_stream`] makes one.
 ///
@@ -29,19 +30,22 @@ use super::{Look, Subscription};
 /// ```
 #[derive(Debug)]
 #[must_use = "a stream does nothing unless it is polled"]
-pub struct EventStream(Subscription);
+pub struct EventStream {
+    subscription: Subscription,
+    registration: Registration,
+}
 
 impl Subscription {
     /// Returns the same subscription as a [`Stream`], which goes on where this one is. Needs the feature `futures`.
     pub fn into_stream(self) -> EventStream {
-        EventStream(self)
+        EventStream { registration: self.source.registration(), subscription: self }
     }
 }
 
 impl EventStream {
     /// Returns the subscription behind it: its query, and how far it got.
     pub fn subscription(&self) -> &Subscription {
-        &self.0
+        &self.subscription
     }
 }
 
@@ -49,7 +53,7 @@ impl Stream for EventStream {
     type Item = Result<Event>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Event>>> {
-        let subscription = &mut self.0;
+        let Self { subscription, registration } = &mut *self;
         loop {
             match subscription.look() {
                 Ok(Look::Found(event)) => return Poll::Ready(Some(Ok(event))),
@@ -58,7 +62,7 @@ impl Stream for EventStream {
                 Ok(Look::Nothing) => {}
             }
             // Registered before the second look, so that no growth is slept through.
-            match subscription.source.wake(subscription.position, context.waker()) {
+            match subscription.source.wake(subscription.position, registration, context.waker()) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(error) => {

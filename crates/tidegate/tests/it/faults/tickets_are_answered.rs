@@ -3,10 +3,12 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
+use tidegate::settings::WhenFull;
 use tidegate::{Append, Durability, ErrorKind, Options, Position, Store};
 
 use super::stage::{LONG, Stage, fill, history, one};
@@ -147,4 +149,67 @@ fn what_was_promised_within_an_interval() {
     assert_eq!(store.frontier().durable, Position(0));
     store.step().unwrap();
     assert_eq!(store.frontier().durable, Position(1));
+}
+
+/// Counts how many times a task is woken.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A store whose queue holds one batch, and nothing takes it off but a step.
+fn full_queue() -> (Store, Append) {
+    let options = Options { thread: false, queue_bytes: 1, ..Options::default() };
+    let store = Store::in_memory(options).unwrap();
+    let append = Append { when_full: WhenFull::Refuse, ..Append::default() };
+    drop(store.submit(one("first"), append).unwrap());
+    (store, append)
+}
+
+#[test]
+fn a_task_that_was_refused_awaits_room() {
+    let (store, append) = full_queue();
+    assert_eq!(store.submit(one("second"), append).unwrap_err().kind(), ErrorKind::Full);
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let mut context = Context::from_waker(&waker);
+    let mut room = pin!(store.room().unwrap());
+    assert!(room.as_mut().poll(&mut context).is_pending());
+    assert!(room.as_mut().poll(&mut context).is_pending());
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 0);
+    store.step().unwrap();
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "a task is woken once, however many times it was polled");
+    assert!(matches!(room.as_mut().poll(&mut context), Poll::Ready(Ok(()))));
+    drop(store.submit(one("second"), append).unwrap());
+    store.step().unwrap();
+    assert_eq!(store.frontier().visible, Position(2));
+}
+
+/// Room that came between the refusal and the wait is not slept through.
+#[test]
+fn an_empty_queue_has_room() {
+    let (store, append) = full_queue();
+    store.submit(one("second"), append).unwrap_err();
+    store.step().unwrap();
+    let mut room = pin!(store.room().unwrap());
+    assert!(room.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+}
+
+#[test]
+fn closing_ends_a_wait_for_room() {
+    let (store, _) = full_queue();
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let mut room = pin!(store.room().unwrap());
+    assert!(room.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    store.close().unwrap();
+    assert!(wakes.0.load(Ordering::SeqCst) > 0);
+    let Poll::Ready(Err(error)) = room.as_mut().poll(&mut Context::from_waker(&waker)) else {
+        panic!("a closed store has no room")
+    };
+    assert_eq!(error.kind(), ErrorKind::Ended);
 }

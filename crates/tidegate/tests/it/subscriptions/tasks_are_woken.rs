@@ -92,3 +92,29 @@ fn a_reader_process_cannot_be_woken_and_says_so() {
     assert_eq!(next(&mut events).unwrap().unwrap_err().kind(), ErrorKind::Invalid);
     assert!(next(&mut events).is_none());
 }
+
+/// A waker that counts how many copies of it there are.
+struct Counted;
+
+impl Wake for Counted {
+    fn wake(self: Arc<Self>) {}
+}
+
+/// Each poll of a stream that is dropped afterwards left its waker behind, and every later poll looked through all of
+/// them: 20,000 polls took 0.1 s, and the next 20,000 took 1.6 s.
+#[test]
+fn a_task_that_is_gone_leaves_no_waker() {
+    let store = store();
+    let counted = Arc::new(Counted);
+    for _ in 0..100 {
+        // Each time another waker, as a runtime may make for each task.
+        let waker = Waker::from(Arc::new(Counted));
+        let mut events = store.subscribe(Query::ALL, Position::START).into_stream();
+        let shared = Waker::from(Arc::clone(&counted));
+        for waker in [&waker, &shared] {
+            assert!(events.poll_next_unpin(&mut Context::from_waker(waker)).is_pending());
+        }
+        assert_eq!(Arc::strong_count(&counted), 3, "one for the poll, one that is registered");
+    }
+    assert_eq!(Arc::strong_count(&counted), 1, "nothing is left of streams that are gone");
+}
