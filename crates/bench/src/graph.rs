@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use serde::Deserialize;
-use tidegate::graph::Graph;
+use tidegate::graph::{Graph, Positions};
 use tidegate::{Append, Draft, Options, Position, Store};
 
 use crate::Failure;
@@ -166,9 +166,14 @@ fn count_rows(
         rows.push(Row::alone(&format!("{of}: {what}"), "ms", quantile(&mut times, 0.5), aim));
         Ok(())
     };
-    one("count ancestors of the last", &|| Ok(graph.ancestors(&[last])?.count()), aim)?;
-    one("count descendants of the first", &|| Ok(graph.descendants(&[first])?.count()), Aim::Told)?;
+    one("count ancestors of the last", &|| counted(graph.ancestors(&[last])?), aim)?;
+    one("count descendants of the first", &|| counted(graph.descendants(&[first])?), Aim::Told)?;
     Ok(rows)
+}
+
+/// Counts the positions; an error is not one.
+fn counted(positions: Positions) -> Result<usize, Failure> {
+    Ok(positions.map(|position| position.map(|_| 1)).sum::<tidegate::Result<usize>>()?)
 }
 
 /// What a line of the history says, as far as it is needed.

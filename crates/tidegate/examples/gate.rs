@@ -3,12 +3,19 @@
 //! `cargo run --release -p tidegate --example gate`
 
 use tidegate::decide::{Denial, GateSet, Verdict, gate};
-use tidegate::{Append, Draft, Event, Item, Options, Query, Result, Store};
+use tidegate::{Append, Draft, Error, Event, Item, Options, Query, Result, Store};
+
+/// The sum that a payload says. One that cannot be read is an error that refuses the batch,
+/// and not a sum of nothing.
+fn sum(payload: &[u8]) -> Result<i64> {
+    let text = String::from_utf8_lossy(payload);
+    text.parse().map_err(|cause| Error::invalid(format!("{text:?} is not a sum")).because(cause))
+}
 
 /// What an event does to a balance.
-fn amount(event: &Event) -> i64 {
-    let amount = std::str::from_utf8(event.payload()).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-    if event.kind() == "money.paid_in" { amount } else { -amount }
+fn amount(event: &Event) -> Result<i64> {
+    let sum = sum(event.payload())?;
+    Ok(if event.kind() == "money.paid_in" { sum } else { -sum })
 }
 
 fn main() -> Result<()> {
@@ -16,9 +23,8 @@ fn main() -> Result<()> {
     let solvent = gate("solvent", |proposal, view| {
         for draft in proposal.drafts.iter().filter(|draft| draft.kind == "money.paid_out") {
             let account = Query::stream(draft.coordinate.clone());
-            let balance = view.fold(&account, 0, |balance, event| Ok(balance + amount(event)))?;
-            let wanted: i64 =
-                std::str::from_utf8(&draft.payload).ok().and_then(|t| t.parse().ok()).unwrap_or(0);
+            let balance = view.fold(&account, 0, |balance, event| Ok(balance + amount(event)?))?;
+            let wanted = sum(&draft.payload)?;
             if balance < wanted {
                 let denial = Denial::new("TOO_LITTLE", "the account does not hold that much");
                 return Ok(Verdict::Deny(denial.field("balance", balance).field("wanted", wanted)));

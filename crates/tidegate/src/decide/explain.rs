@@ -25,7 +25,7 @@ use crate::read::View;
 /// let explanation = store.view()?.explain(event)?;
 /// let footprint = explanation.footprint.expect("it was kept");
 /// assert_eq!(footprint.queries(), [subscribed]);
-/// assert_eq!(explanation.judged_at.unwrap().read(&footprint.queries()[0], Read::all()).count(), 0);
+/// assert_eq!(explanation.judged_at.unwrap().count(&footprint.queries()[0], Read::all())?, 0);
 /// # Ok::<(), tidegate::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -2,13 +2,13 @@
 //!
 //! ```
 //! use tidegate::decide::Decision;
-//! use tidegate::{Append, Draft, Item, Options, Query, Store};
+//! use tidegate::{Append, Draft, Item, Options, Query, Read, Store};
 //!
 //! let store = Store::in_memory(Options::default())?;
 //! let subscribe = |student: &'static str| {
 //!     store.decide(Append::default(), |view| {
 //!         let subscribed = Query::from(Item::new().tag("course:c1").kind("student.subscribed"));
-//!         if view.read(&subscribed, Default::default()).count() >= 2 {
+//!         if view.count(&subscribed, Read::all())? >= 2 {
 //!             return Ok(Decision::deny("COURSE_FULL", "the course has two seats"));
 //!         }
 //!         Ok(Draft::new(("school", student), "student.subscribed").tag("course:c1").into())

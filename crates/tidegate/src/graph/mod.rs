@@ -17,7 +17,8 @@
 //!
 //! let graph = store.view()?.graph();
 //! assert!(graph.is_ancestor(placed, shipped)?);
-//! assert_eq!(graph.ancestors(&[shipped])?.count(), 3);
+//! let ancestors: Vec<_> = graph.ancestors(&[shipped])?.collect::<tidegate::Result<_>>()?;
+//! assert_eq!(ancestors.len(), 3);
 //! assert_eq!(graph.level(shipped)?, 2);
 //! assert_eq!(graph.path(placed, shipped)?.len(), 3);
 //! # Ok::<(), tidegate::Error>(())

@@ -6,6 +6,7 @@
 mod manifest;
 mod order;
 mod promises;
+mod results;
 mod shown;
 mod source;
 mod words;
@@ -147,6 +148,14 @@ fn every_command_has_one_spelling() {
     keep(|workspace| {
         let text = |name: &str| workspace.text(name).unwrap_or_default();
         command_complaints(&text(".ci/run"), &text("justfile"), workspace.text("README.md").as_deref())
+    });
+}
+
+#[test]
+fn errors_are_not_counted_as_events() {
+    keep(|workspace| {
+        let sources = workspace.crates.iter().flat_map(workspace::Crate::sources);
+        sources.flat_map(|(place, source)| results::complaints(&place, source)).collect()
     });
 }
 

@@ -143,7 +143,7 @@ fn closing_answers_everybody() {
         });
         let again = Store::open(folder.path(), Options::default()).unwrap();
         assert!(again.report().clean, "{}", again.report());
-        let found = again.read(&Query::ALL, Read::all()).unwrap().count();
+        let found = again.read(&Query::ALL, Read::all()).unwrap().map(Result::unwrap).count();
         assert_eq!(
             found,
             told.len(),

@@ -107,7 +107,7 @@ fn item_length(words: &[Word]) -> usize {
 }
 
 /// How many words the bracketed group at the head of `words` takes.
-fn group_length(words: &[Word]) -> usize {
+pub(crate) fn group_length(words: &[Word]) -> usize {
     let mut depth = 0_usize;
     for (at, word) in words.iter().enumerate() {
         match word.text.as_str() {
