@@ -13,6 +13,7 @@ use tidegate::{Cause, Coordinate, Draft, Error, ErrorKind, Event, EventId, Resul
 
 use crate::output::rfc3339;
 use crate::payload;
+use crate::shown::shown_json;
 
 /// The metadata name for the key of an imported event.
 const KEY: &str = "import.key";
@@ -75,7 +76,7 @@ pub(crate) fn to_json(event: &Event, view: &View) -> Result<String> {
         data: payload.data,
         base64: payload.base64,
     };
-    Ok(serde_json::to_string(&written).expect("texts and numbers are always JSON"))
+    Ok(shown_json(&written).expect("texts and numbers are always JSON"))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature the attribute asks for")]

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use serde::Serialize;
 use tidegate::{Error, ErrorKind};
 
+use crate::shown::{shown_json, shown_lines};
+
 /// The program's end where the call itself makes no sense.
 pub(crate) const MISUSE: u8 = 64;
 /// The last words of the help: what the codes mean.
@@ -80,7 +82,7 @@ impl Failure {
         let _ = if json {
             tell_json(&self.told(error, exit))
         } else {
-            writeln!(io::stderr(), "tidegate: {self}")
+            writeln!(io::stderr(), "tidegate: {}", shown_lines(self))
         };
         ExitCode::from(exit)
     }
@@ -140,7 +142,7 @@ fn tell_json(told: &Told<'_>) -> io::Result<()> {
     struct Outer<'a> {
         error: &'a Told<'a>,
     }
-    writeln!(io::stderr(), "{}", serde_json::to_string(&Outer { error: told })?)
+    writeln!(io::stderr(), "{}", shown_json(&Outer { error: told })?)
 }
 
 #[derive(Serialize)]

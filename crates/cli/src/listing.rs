@@ -9,6 +9,7 @@ use crate::event;
 use crate::failure::Result;
 use crate::message_pack;
 use crate::output::{Output, clock_time};
+use crate::shown::shown;
 
 /// Events that are looked at together to find out how wide a column is.
 const PAGE_EVENTS: usize = 64;
@@ -52,7 +53,7 @@ impl<'a> Listing<'a> {
     /// Writes an event. Its causes are looked up in the view.
     pub(crate) fn event(&mut self, event: &Event, view: &View) -> Result<()> {
         if self.json {
-            return self.output.line(event::to_json(event, view)?);
+            return self.output.styled(event::to_json(event, view)?);
         }
         self.page.push(Line::of(event, self.output.width()));
         if self.page.len() == PAGE_EVENTS { self.finish_page() } else { Ok(()) }
@@ -76,8 +77,8 @@ impl<'a> Listing<'a> {
         for line in self.page.drain(..) {
             let text = line.text(&self.widths);
             match self.output.width() {
-                Some(width) => self.output.line(truncate_str(&text, width, "…"))?,
-                None => self.output.line(text)?,
+                Some(width) => self.output.styled(truncate_str(&text, width, "…"))?,
+                None => self.output.styled(text)?,
             }
         }
         Ok(())
@@ -101,9 +102,9 @@ impl Line {
         Self {
             position: event.position().to_string(),
             time: clock_time(event.time(), room >= WIDE),
-            stream: format!("{} v{}", event.coordinate(), event.version()),
-            kind: event.kind().to_owned(),
-            tags: tags.join(" "),
+            stream: shown(format_args!("{} v{}", event.coordinate(), event.version())),
+            kind: shown(event.kind()),
+            tags: shown(tags.join(" ")),
             payload: payload_text(event, room),
         }
     }
@@ -137,5 +138,7 @@ fn payload_text(event: &Event, room: usize) -> String {
         PayloadType::Bytes if payload.is_empty() => Cow::Borrowed(""),
         PayloadType::Bytes => Cow::Owned(format!("{} bytes", payload.len())),
     };
-    text.chars().take(room).map(|char| if char.is_control() { ' ' } else { char }).collect()
+    // Line breaks and tabs are space in JSON, and room is scarce.
+    let text: String = text.chars().take(room).collect();
+    shown(text.replace(['\n', '\r', '\t'], " "))
 }

@@ -4,6 +4,7 @@
 //! command.
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
 
+mod shown;
 mod failure;
 mod output;
 mod progress;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use tidegate::format::Micros;
 
 use crate::failure::Result;
+use crate::shown::{shown_json, shown_lines};
 
 /// Standard output.
 pub(crate) struct Output {
@@ -31,15 +32,21 @@ impl Output {
         self.width
     }
 
-    /// Writes a line.
+    /// Writes a line, or several, as text that a terminal obeys nothing of.
     pub(crate) fn line(&mut self, line: impl fmt::Display) -> Result<()> {
+        self.styled(shown_lines(line))
+    }
+
+    /// Writes a line that holds styles for the terminal. Every name in it went through
+    /// [`shown`](crate::shown::shown) before.
+    pub(crate) fn styled(&mut self, line: impl fmt::Display) -> Result<()> {
         Ok(writeln!(self.out, "{line}")?)
     }
 
     /// Writes a value as one line of JSON.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<()> {
-        serde_json::to_writer(&mut self.out, value)?;
-        Ok(self.out.write_all(b"\n")?)
+        let json = shown_json(value)?;
+        self.styled(json)
     }
 
     /// Hands on everything written so far.

@@ -1,7 +1,7 @@
 //! Payloads in an event's JSON, both ways, byte for byte.
 //!
-//! A payload in JSON stands in `data` as it is. Every other payload, and JSON that does not fit a line, stands
-//! in `base64`, and `type` says what its bytes are; `data` beside it is there to be read and is not imported.
+//! A payload in JSON stands in `data` as it is. Every other payload, and JSON that does not fit a line or holds what a
+//! terminal would obey, stands in `base64`, and `type` says what its bytes are; `data` beside it is there to be read and is not imported.
 //! An event without any of the three has no payload.
 
 use std::borrow::Cow;
@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
+use tidegate::format::name::visible_json;
 use tidegate::{Error, PayloadType, Result};
 
 use crate::message_pack;
@@ -31,7 +32,7 @@ pub(crate) fn to_fields(payload_type: PayloadType, payload: &[u8]) -> Fields<'_>
         PayloadType::MessagePack => message_pack::to_json(payload).map(Cow::Owned),
         PayloadType::Json => {
             let Some(data) = one_line(payload) else { return exactly(payload_type, payload, None) };
-            if data.get().as_bytes() == payload {
+            if data.get().as_bytes() == payload && visible_json(data.get()) == data.get() {
                 return Fields { data: Some(data), ..Fields::default() };
             }
             Some(data)
@@ -106,6 +107,7 @@ mod tests {
             (PayloadType::Json, br#"{"a" : 1.10, "a":12345678901234567890123}"#, true),
             (PayloadType::Json, b"{\n\t\"a\": [1,\r\n2]}", true),
             (PayloadType::Json, b" 1 ", true),
+            (PayloadType::Json, "\"\u{9b}31m \u{202e}\"".as_bytes(), true),
             (PayloadType::Json, b"", false),
             (PayloadType::Json, b"\"\xff\"", false),
             (PayloadType::MessagePack, b"\x81\xa1a\x01", true),

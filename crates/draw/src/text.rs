@@ -1,20 +1,8 @@
-//! Text that may come from anybody: made visible, measured, and shortened.
+//! Text, made visible, measured and shortened.
 
-/// What stands for a character that cannot be shown as it is.
-const UNSHOWN: char = '\u{fffd}';
-
-/// The text without characters that hide, reorder or end text: controls, marks of direction, separators of
-/// lines, and those that no XML document may hold.
+/// The text with what hides, reorders or ends text as its escape.
 pub(crate) fn visible(text: &str) -> String {
-    text.chars().map(|c| if is_shown(c) { c } else { UNSHOWN }).collect()
-}
-
-fn is_shown(c: char) -> bool {
-    let hidden = matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-    let is_noncharacter = u32::from(c) & 0xfffe == 0xfffe || ('\u{fdd0}'..='\u{fdef}').contains(&c);
-    !(c.is_control() || hidden || is_noncharacter)
+    tidegate::format::name::visible(text).into_owned()
 }
 
 /// How wide a text is at most, in pixels, at a size. No font is at hand, so it goes by the widest common ones.
@@ -72,15 +60,6 @@ pub(crate) fn number(number: u64) -> String {
 pub(crate) fn count(count: u64, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {what}{plural}", number(count))
-}
-
-#[test]
-fn what_hides_or_reorders_text_is_replaced() {
-    assert_eq!(
-        visible("a\u{202e}b\u{0}c\u{2028}d\u{ffff}e\u{1f}"),
-        "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e\u{fffd}"
-    );
-    assert_eq!(visible("שלום é 漢 👩\u{200d}🔬"), "שלום é 漢 👩\u{200d}🔬");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::failure::Result;
 use crate::listing::Listing;
 use crate::named::Named;
 use crate::output::{Output, counted};
+use crate::shown::shown;
 
 const EXAMPLES: &str = "\
 What a decision read is known where it was appended with `keep_footprint`. An EVENT is named by its position, its id, \
@@ -185,7 +186,7 @@ impl Explain {
 }
 
 fn title(output: &mut Output, title: &str, said: impl std::fmt::Display) -> Result<()> {
-    output.line(format!("{} {said}", style(format!("{title:<9}")).bold()).trim_end())
+    output.styled(format!("{} {}", style(format!("{title:<9}")).bold(), shown(said)).trim_end())
 }
 
 fn list(events: &[Event], view: &View, output: &mut Output) -> Result<()> {

@@ -9,6 +9,7 @@ use tidegate::subscription::cursor::{self, Parked as Event};
 use super::read::{open, refuse_damage};
 use crate::failure::Result;
 use crate::output::{Output, clock_time, rfc3339};
+use crate::shown::shown;
 
 const EXAMPLES: &str = "\
 An event is parked when it failed too often. It holds up nobody; its reader tries it again when told to, or gives \
@@ -88,7 +89,7 @@ fn write(cursor: &str, event: &Event, output: &mut Output) -> Result<()> {
     };
     let again = if event.retried { ", to be tried again" } else { "" };
     let (time, position) = (clock_time(event.time, false), event.position);
-    // A reason is somebody's text, and stays on its line.
-    let reason = event.reason.escape_debug();
+    // A reason is the text of a handler, and stays on its line.
+    let reason = shown(&event.reason);
     output.line(format_args!("{cursor}  {position}  {time}  after {tries}{again}: {reason}"))
 }

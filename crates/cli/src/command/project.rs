@@ -15,6 +15,7 @@ use crate::failure::Result;
 use crate::filter::{self, Filter};
 use crate::output::{Output, clock_time, rfc3339};
 use crate::progress::Progress;
+use crate::shown::shown;
 
 const EXAMPLES: &str = "\
 Reads every event of the query once. `tidegate stats` counts without reading, and knows no last ones.
@@ -115,12 +116,12 @@ fn write(tallies: &[(String, Tally)], output: &mut Output, json: bool) -> Result
             output.json(&Written { name, count: *count, last: last.0, recorded: rfc3339(*time) })?;
             continue;
         }
-        output.line(format_args!(
+        output.styled(format_args!(
             "{:>wide$}  last {:>places$}  {}  {}",
             HumanCount(*count).to_string(),
             last.0,
             style(clock_time(*time, false)).dim(),
-            style(name).cyan(),
+            style(shown(name)).cyan(),
         ))?;
     }
     Ok(())

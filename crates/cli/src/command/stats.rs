@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use console::{Alignment, measure_text_width, pad_str};
 use indicatif::{BinaryBytes, HumanCount};
 use serde::{Serialize, Serializer};
 use serde_json::json;
@@ -14,6 +15,7 @@ use super::read::{open, refuse_damage};
 use crate::failure::Result;
 use crate::filter::{self, Filter};
 use crate::output::{Output, rfc3339};
+use crate::shown::shown;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -156,9 +158,11 @@ impl Holding {
 }
 
 fn write_list(counts: &[(String, u64)], output: &mut Output) -> Result<()> {
-    let width = counts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
-    for (name, count) in counts {
-        output.line(format_args!("  {name:<width$}  {:>11}", HumanCount(*count).to_string()))?;
+    let names: Vec<String> = counts.iter().map(|(name, _)| shown(name)).collect();
+    let width = names.iter().map(|name| measure_text_width(name)).max().unwrap_or_default();
+    for (name, (_, count)) in names.iter().zip(counts) {
+        let name = pad_str(name, width, Alignment::Left, None);
+        output.line(format_args!("  {name}  {:>11}", HumanCount(*count).to_string()))?;
     }
     Ok(())
 }

@@ -54,6 +54,19 @@ fn svg_is_well_formed_and_shows_names_as_text() {
     }
 }
 
+/// Names that differ only in what is hidden do not look alike, in any format.
+#[test]
+fn names_that_differ_look_different() {
+    for name in ["order\u{202e}7", "order\u{200b}7"] {
+        let told = [(Coordinate::new("s", name), "name.taken".to_owned(), vec![])];
+        let picture = picture(&graph(&told), &Style::default());
+        let code = format!("{:x}", u32::from(name.chars().find(|c| !c.is_ascii()).unwrap()));
+        for text in [picture.svg(), picture.dot(), picture.mermaid()] {
+            assert!(text.contains(&code), "{code} is not in {text}");
+        }
+    }
+}
+
 #[test]
 fn dot_strings_end_where_they_should() {
     let dot = picture(&graph(&hostile()), &Style::default()).dot();

@@ -9,6 +9,7 @@ use super::asked::{Place, record};
 use crate::failure::Result;
 use crate::named::Named;
 use crate::output::{Output, clock_time, passed, rfc3339};
+use crate::shown::shown;
 
 #[derive(Args, Debug)]
 pub(super) struct Critical {
@@ -73,13 +74,13 @@ fn write_lines(hops: &[Hop], graph: &Graph, output: &mut Output) -> Result<()> {
     let places = hops.last().map_or(0, |hop| hop.event.to_string().len());
     for (hop, wait) in hops.iter().zip(&waits) {
         let event = record(graph, hop.event)?;
-        output.line(format_args!(
+        output.styled(format_args!(
             "{}  {}  {}  {}  {}",
             style(format_args!("{:>places$}", hop.event.0)).bold(),
             style(clock_time(hop.time, true)).dim(),
             format_args!("{wait:>wide$}"),
-            style(event.kind()).cyan(),
-            event.coordinate(),
+            style(shown(event.kind())).cyan(),
+            shown(event.coordinate()),
         ))?;
     }
     if let (Some(first), Some(last)) = (hops.first(), hops.last()) {

@@ -11,6 +11,7 @@ use crate::failure::Result;
 use crate::filter::Filter;
 use crate::named::{Named, find_all};
 use crate::output::Output;
+use crate::shown::shown;
 
 #[derive(Args, Debug)]
 pub(super) struct Fans {
@@ -66,8 +67,8 @@ impl Fans {
                 let event = record(graph, position)?;
                 if !json {
                     let position = style(format!("{:>places$}", position.0)).bold();
-                    let (kind, stream) = (style(event.kind()).cyan(), event.coordinate());
-                    output.line(format_args!("{count:>wide$}  {position}  {kind}  {stream}"))?;
+                    let (kind, stream) = (style(shown(event.kind())).cyan(), shown(event.coordinate()));
+                    output.styled(format_args!("{count:>wide$}  {position}  {kind}  {stream}"))?;
                     continue;
                 }
                 output.json(&Written {

@@ -1,10 +1,13 @@
-//! Names: coordinates and kinds, and the rules every name keeps.
+//! Names: coordinates and kinds, the rules every name keeps, and how a name is shown.
+mod visible;
 
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::{Error, Result};
 use crate::limit::NAME_BYTES_MAX;
+
+pub use visible::{is_hidden, visible, visible_json};
 
 /// Text of a name: a literal costs nothing, anything else is owned.
 pub type Text = Cow<'static, str>;
