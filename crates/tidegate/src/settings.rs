@@ -70,6 +70,10 @@ pub struct Options {
     /// A position the log is known to have reached. A log that ends before it, such as an older copy put
     /// back in its place, is not opened.
     pub expected_head: Position,
+    /// How far the clock may be ahead of the last recorded time for an append to be accepted: without a limit by
+    /// default. It keeps a wild clock out, whose time every later event would get, since times never decrease. A store
+    /// that was idle for longer than this refuses appends until it is opened with a larger step.
+    pub time_step_max: Option<Duration>,
 }
 
 impl Default for Options {
@@ -82,6 +86,7 @@ impl Default for Options {
             map: true,
             thread: true,
             expected_head: Position::START,
+            time_step_max: None,
         }
     }
 }

@@ -24,6 +24,7 @@ pub(crate) use keeping::{BYTES_MAX, Keeping, Kept, Progress, list, read, replace
 pub(crate) use open::open;
 pub(crate) use process::OwnerProcess;
 pub use report::OpenReport;
+pub(crate) use report::clock_behind;
 pub(crate) use seam::{Edge, Pending};
 pub(crate) use source::Source;
 pub(crate) use watermark::{WATERMARK, WatermarkFile};

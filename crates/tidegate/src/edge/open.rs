@@ -19,7 +19,7 @@ use super::evidence::{Evidence, Witnesses};
 use super::identity::{self, io, salvage, seed};
 use super::indexer::Indexer;
 use super::local::{LocalEdge, Syncs};
-use super::report::OpenReport;
+use super::report::{OpenReport, clock_behind};
 use super::rosters;
 use super::sealed::{check_store, load_sealed, missing};
 use super::watermark::WatermarkFile;
@@ -79,6 +79,7 @@ fn open_store(world: &World, options: &Options) -> Result<Opened> {
     report.head = durable;
     report.segments = segments.len();
     let time = last_time(&segments).map_err(salvage)?;
+    report.clock_behind = clock_behind(Micros(world.clock.now_micros()), time);
     let published = Arc::new(Published::new(Log { segments, rosters }, durable, durable));
     published.set_sealed(rosters::are_wanting(&published.log()));
     let indexer = Arc::new(indexer);

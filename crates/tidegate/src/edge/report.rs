@@ -1,8 +1,18 @@
 //! What opening a store found and did.
 
 use std::fmt;
+use std::time::Duration;
 
-use tidegate_format::{Error, Position};
+use tidegate_format::{Error, Micros, Position};
+
+/// How far a clock may be behind the log before it is told of: a day, more than time zones and leap seconds explain.
+const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Returns how far the clock is behind the last recorded time, if that is more than a day.
+pub(crate) fn clock_behind(now: Micros, last: Micros) -> Option<Duration> {
+    let behind = Duration::from_micros(last.0.saturating_sub(now.0));
+    (behind > CLOCK_BEHIND_MAX).then_some(behind)
+}
 
 /// What opening a store found and did.
 #[derive(Debug, Default)]
@@ -23,6 +33,9 @@ pub struct OpenReport {
     pub rebuilt_indexes: usize,
     /// Files left over from an interrupted step that were removed.
     pub removed: Vec<String>,
+    /// How far the clock was behind the last recorded time, if that was more than a day: this clock is wrong, or the one
+    /// of an earlier writer was. Later events get the last recorded time until the clock has passed it.
+    pub clock_behind: Option<Duration>,
     /// For a store opened for reading only: the damage that hides what follows it.
     pub damage: Option<Error>,
 }
@@ -43,6 +56,9 @@ impl fmt::Display for OpenReport {
         }
         if !self.removed.is_empty() {
             write!(f, "; leftovers removed: {}", self.removed.join(", "))?;
+        }
+        if let Some(behind) = self.clock_behind {
+            write!(f, "; the clock is {} hours behind the last recorded time", behind.as_secs() / 3600)?;
         }
         match &self.damage {
             Some(damage) => write!(f, "; what follows is hidden: {damage}"),

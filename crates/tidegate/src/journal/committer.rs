@@ -14,6 +14,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_disk::Clock;
 use tidegate_format::{
@@ -26,6 +27,7 @@ use super::heads::{Head, Heads};
 use super::names::Names;
 use super::prepare::{Check, Nothing, Prepared, duplicate, receipt_of};
 use super::ticket::{Answers, Duty};
+use super::time::LogTime;
 use crate::batch::Conflict;
 use crate::batch::{Receipt, Receipted};
 use crate::edge::{Edge, Pending};
@@ -62,7 +64,7 @@ pub(crate) struct Committer {
     clock: Arc<dyn Clock>,
     heads: Heads,
     next: Position,
-    time: Micros,
+    time: LogTime,
 }
 
 /// A group on its way: its frame, and what its batches will be told.
@@ -84,6 +86,9 @@ struct Group {
     /// Errors that rest on nothing that may still be lost.
     failed: Vec<(usize, Error)>,
     synced: bool,
+    /// When its events are recorded, or why they cannot be now.
+    time: Micros,
+    untimely: Option<Error>,
 }
 
 impl Committer {
@@ -92,7 +97,7 @@ impl Committer {
         edge: Box<dyn Edge>,
         published: Arc<Published>,
         clock: Arc<dyn Clock>,
-        time: Micros,
+        time: LogTime,
     ) -> Self {
         let next = published.visible().next();
         Self { store, edge, published, clock, heads: Heads::default(), next, time }
@@ -101,8 +106,11 @@ impl Committer {
     /// Commits batches as one group and hands back the answers to all of them.
     pub(crate) fn commit(&mut self, entries: &mut [Entry]) -> Answers {
         let first = self.next;
-        self.time = self.time.max(Micros(self.clock.now_micros()));
         let mut group = Group::default();
+        match self.time.at(Micros(self.clock.now_micros())) {
+            Ok(time) => group.time = time,
+            Err(error) => group.untimely = Some(error),
+        }
         for (index, entry) in entries.iter_mut().enumerate() {
             match self.published.ended() {
                 Some(error) => group.failed.push((index, error)),
@@ -119,12 +127,18 @@ impl Committer {
         answers.filter_map(|(index, answer)| entries[index].answered(answer)).collect()
     }
 
+    /// Returns how far the clock is behind the log, if that is news.
+    pub(crate) fn clock_behind(&mut self) -> Option<Duration> {
+        self.time.take_untold()
+    }
+
     /// Judges a batch and gives it the next places in the group, or notes why not.
     fn join(&mut self, group: &mut Group, index: usize, entry: &mut Entry) {
         let joined = match self.known(group, &entry.prepared) {
             Ok(None) => self
                 .admit(group, &entry.prepared)
-                .and_then(|()| self.place(&mut entry.prepared))
+                .and_then(|()| group.untimely.clone().map_or(Ok(()), Err))
+                .and_then(|()| self.place(&mut entry.prepared, group.time))
                 .map(|receipt| Self::include(group, entry, receipt)),
             Ok(Some(receipt)) => Ok(receipt),
             Err(error) => Err(error),
@@ -275,7 +289,7 @@ impl Committer {
     }
 
     /// Gives every record of a batch its place, and links it to the event before it in its stream.
-    fn place(&mut self, prepared: &mut Prepared) -> Result<Receipt> {
+    fn place(&mut self, prepared: &mut Prepared, time: Micros) -> Result<Receipt> {
         self.heads.make_room();
         // What can fail comes first, so that a batch is placed whole or not at all.
         let mut start = FRAME_HEAD_BYTES;
@@ -295,8 +309,7 @@ impl Committer {
             rest = behind;
             let head = self.heads.get(item.stream).unwrap_or_default();
             let (position, version) = (self.next, head.version.next());
-            let placed =
-                Placed { position, version, previous: head.position, link: head.leaf, time: self.time };
+            let placed = Placed { position, version, previous: head.position, link: head.leaf, time };
             let leaf = record::place(bytes, &placed, first, &item.payload);
             self.heads.put(item.stream, Head { version, position, leaf });
             events.push(Receipted { id: item.id, position, version, leaf });
@@ -304,7 +317,7 @@ impl Committer {
         }
         let gates = std::mem::take(&mut prepared.gates);
         let judged_at = (!gates.is_empty()).then_some(prepared.checked);
-        Ok(Receipt { store: self.store, time: self.time, gates, judged_at, events })
+        Ok(Receipt { store: self.store, time, gates, judged_at, events })
     }
 
     /// The head of a stream, if it has any events; it is at hand from then on.
@@ -333,6 +346,7 @@ impl Committer {
             self.published.set_accepted(last);
             self.edge.append(&mut group.frame, first)?;
             self.published.set_written(last);
+            self.time.record(group.time);
         }
         // A group of nothing but repeated batches may ask for the sync that the first of them did not.
         if group.synced && last > self.published.durable() {

@@ -2,6 +2,7 @@
 mod room;
 mod ticket;
 mod heads;
+mod time;
 mod names;
 mod prepare;
 mod committer;
@@ -12,3 +13,4 @@ pub(crate) use prepare::{Bench, Ids, Preparation, prepare, receipt_of};
 pub(crate) use queue::{Caller, Journal};
 pub use ticket::Ticket;
 pub(crate) use ticket::{Leads, panicked};
+pub(crate) use time::LogTime;

@@ -358,7 +358,10 @@ impl Leads for Journal {
     fn lead(&self) {
         while let Some(mut group) = self.next_group() {
             let guard = Guard { journal: self, leads: true };
-            let answers = self.committer.lock().commit(&mut group);
+            let (answers, behind) = {
+                let mut committer = self.committer.lock();
+                (committer.commit(&mut group), committer.clock_behind())
+            };
             guard.lift();
             if self.published.set_sealed(false) {
                 self.caller.index();
@@ -366,6 +369,12 @@ impl Leads for Journal {
             // Let go for as long as wakers run; where nobody else took it, it is taken again.
             let is_led = self.hand_over();
             self.tell(answers);
+            if let Some(behind) = behind {
+                tracing::warn!(
+                    ?behind,
+                    "the clock is behind the log; events get the last recorded time until it is not"
+                );
+            }
             if is_led || !self.take_lead() {
                 return;
             }

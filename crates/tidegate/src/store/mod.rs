@@ -13,7 +13,7 @@ use tidegate_segment::Seed;
 
 use crate::decide::Guard;
 use crate::edge::{self, Follower, Indexer, Keeping, OpenReport, OwnerProcess, Source};
-use crate::journal::{Committer, Ids, Journal, Leads, panicked};
+use crate::journal::{Committer, Ids, Journal, Leads, LogTime, panicked};
 use crate::published::Deadline;
 use crate::published::Frontier;
 use crate::published::Published;
@@ -94,7 +94,8 @@ impl Store {
         let (store, published) = (opened.store, opened.published);
         let clock = Arc::clone(&world.clock);
         let edge = Box::new(opened.edge);
-        let committer = Committer::new(store.id, edge, Arc::clone(&published), clock, opened.time);
+        let time = LogTime::new(opened.time, options.time_step_max);
+        let committer = Committer::new(store.id, edge, Arc::clone(&published), clock, time);
         let bell = Arc::new(Bell::new(options.thread));
         let caller = Box::new(Ring(Arc::clone(&bell)));
         let journal = Arc::new(Journal::new(

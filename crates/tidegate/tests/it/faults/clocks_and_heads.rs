@@ -2,10 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate::disk::{Random, World};
 use tidegate::format::{StoreFile, Watermark, segment_name};
 use tidegate::{Access, Append, ErrorKind, Options, Position, Query, Read, Store};
+
+use crate::subscriptions::logged::warnings;
 
 use super::stage::{Stage, fill, history, one};
 
@@ -26,6 +29,38 @@ fn times_never_decrease() {
     let times: Vec<_> =
         store.read(&Query::ALL, Read::all()).unwrap().map(|event| event.unwrap().time()).collect();
     assert!(times.is_sorted() && times[0] < times[times.len() - 1]);
+}
+
+/// One wild clock pins all later times. It is told of at the next append and at the next opening, and an option keeps
+/// it out.
+#[test]
+fn a_wild_clock_is_told_of_and_can_be_kept_out() {
+    const DAY: u64 = 24 * 3600 * 1_000_000;
+    let mut stage = Stage::new();
+    stage.options.time_step_max = Some(Duration::from_secs(3600));
+    let store = stage.open();
+    stage.clock.advance(10 * DAY);
+    store.append(one("first"), Append::default()).expect("the first event has nothing to be compared with");
+    stage.clock.advance(2 * DAY);
+    let refused = store.append(one("late"), Append::default()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Refused);
+    assert!(refused.to_string().contains("time_step_max"), "{refused}");
+    stage.clock.jump_back(2 * DAY);
+    store.append(one("second"), Append::default()).expect("a refused append leaves no time behind");
+    stage.clock.jump_back(DAY + 1);
+    let told = warnings(|| {
+        for _ in 0..3 {
+            store.append(one("third"), Append::default()).unwrap();
+        }
+    });
+    assert!(told.len() == 1 && told[0].contains("behind the log"), "{told:?}");
+    store.close().unwrap();
+    stage.restart();
+    let behind = stage.open().report().clock_behind;
+    assert_eq!(behind, Some(Duration::from_micros(DAY + 1)));
+    stage.restart();
+    stage.clock.advance(1);
+    assert_eq!(stage.open().report().clock_behind, None, "a day is no wild clock");
 }
 
 /// F21: an older copy of the whole directory looks like any store; a caller who knows how far it was is warned,

@@ -4,7 +4,7 @@ pub(crate) mod crashes;
 mod cursors;
 mod ends_with_its_store;
 mod joined_at_any_moment;
-mod logged;
+pub(crate) mod logged;
 mod reactors;
 mod tasks_are_woken;
 mod wakers_do_as_they_like;

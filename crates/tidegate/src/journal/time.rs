@@ -1,0 +1,58 @@
+//! The times of events: those of the clock, but never earlier than the one before.
+//!
+//! So one wild clock decides for good: once it was a year ahead, every later event has that time until a year is over.
+//! A clock that is more than a day behind the log is told of, and [`Options::time_step_max`] refuses a wild one.
+//!
+//! [`Options::time_step_max`]: crate::Options::time_step_max
+
+use std::time::Duration;
+
+use tidegate_format::{Error, ErrorKind, Micros, Result};
+
+use crate::edge::clock_behind;
+
+/// The last recorded time, and how far the next one may be from it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LogTime {
+    last: Micros,
+    step_max: Option<Duration>,
+    /// Whether the clock was behind at the last look. It is told once, and again only after the clock was right.
+    behind: bool,
+    /// What is to be told, once no lock is held: a program's log is its own code.
+    untold: Option<Duration>,
+}
+
+impl LogTime {
+    pub(crate) fn new(last: Micros, step_max: Option<Duration>) -> Self {
+        Self { last, step_max, behind: false, untold: None }
+    }
+
+    /// Returns the time of events that are recorded while the clock says `now`.
+    pub(crate) fn at(&mut self, now: Micros) -> Result<Micros> {
+        let behind = clock_behind(now, self.last);
+        self.untold = self.untold.or(behind.filter(|_| !self.behind));
+        self.behind = behind.is_some();
+        let step = Duration::from_micros(now.0.saturating_sub(self.last.0));
+        match self.step_max {
+            // The first event has nothing to be compared with.
+            Some(max) if step > max && self.last != Micros(0) => {
+                let message = format!(
+                    "the clock is {step:?} ahead of the last recorded time, and time_step_max is {max:?}; set the clock, or \
+                     open the store with a larger step"
+                );
+                Err(Error::new(ErrorKind::Refused, message))
+            }
+            _ => Ok(self.last.max(now)),
+        }
+    }
+
+    /// Returns how far the clock is behind, if that is news.
+    pub(crate) fn take_untold(&mut self) -> Option<Duration> {
+        self.untold.take()
+    }
+
+    /// Takes note that events of this time were written.
+    pub(crate) fn record(&mut self, time: Micros) {
+        self.last = self.last.max(time);
+    }
+}
