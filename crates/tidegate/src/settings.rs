@@ -11,8 +11,10 @@ pub enum Durability {
     /// After the sync: an acknowledged event survives the end of the process and of the machine.
     #[default]
     Synced,
-    /// After the write; a sync follows within this time. The end of the process costs nothing; the end of
-    /// the machine costs what was acknowledged since the last sync.
+    /// After the write; a sync follows that is over within this time, unless the disk is slow: it begins before its
+    /// time by twice what the last one took, at most by half the interval. The end of the process costs nothing; the
+    /// end of the machine costs what was acknowledged since the last sync. A store without a thread of its own syncs
+    /// when [`step`](crate::Store::step) is called.
     Interval(Duration),
     /// After the write; synced only when something else asks for it ([`wait_durable`], a synced append, a
     /// new segment, closing). The end of the process costs nothing; the end of the machine costs whatever

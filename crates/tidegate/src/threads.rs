@@ -19,8 +19,10 @@ use crate::sync::{Condvar, Mutex};
 struct Wanted {
     lead: bool,
     index: bool,
-    /// When to sync, and how long after that again if batches are on their way then.
-    sync_at: Option<(Deadline, Duration)>,
+    /// By when a sync has to be over, and how long after that another one if batches are on their way then.
+    sync_by: Option<(Deadline, Duration)>,
+    /// How long the last of these syncs took.
+    sync_took: Option<Duration>,
     ear: Ear,
 }
 
@@ -59,12 +61,12 @@ impl Bell {
         true
     }
 
-    /// Asks for a sync by this time, which is so much from now.
-    pub(crate) fn sync_at(&self, at: Deadline, interval: Duration) {
+    /// Asks for a sync that is over by this time, which is `interval` from now.
+    pub(crate) fn sync_by(&self, by: Deadline, interval: Duration) {
         let mut wanted = self.wanted.lock();
-        let sooner = wanted.sync_at.as_ref().is_none_or(|(planned, _)| at.is_before(planned));
+        let sooner = wanted.sync_by.as_ref().is_none_or(|(planned, _)| by.is_before(planned));
         if sooner {
-            wanted.sync_at = Some((at, interval));
+            wanted.sync_by = Some((by, interval));
             drop(wanted);
             self.rung.notify_one();
         }
@@ -90,17 +92,25 @@ impl Bell {
                 wanted.index = false;
                 return Task::Index;
             }
-            match wanted.sync_at.take() {
-                None => self.rung.wait(&mut wanted),
-                Some((at, interval)) if at.is_over() => return Task::Sync(interval),
-                Some((at, interval)) => {
-                    let left = at.left();
-                    wanted.sync_at = Some((at, interval));
-                    self.rung.wait_for(&mut wanted, left);
-                }
+            let Some((by, interval)) = wanted.sync_by.take() else {
+                self.rung.wait(&mut wanted);
+                continue;
+            };
+            let left = by.left().saturating_sub(head_start(interval, wanted.sync_took));
+            if left.is_zero() {
+                return Task::Sync(interval);
             }
+            wanted.sync_by = Some((by, interval));
+            self.rung.wait_for(&mut wanted, left);
         }
     }
+}
+
+/// How long before its time a sync begins, so that it is over by then: twice what the last one took, and half the
+/// interval while that is not known or more.
+fn head_start(interval: Duration, took: Option<Duration>) -> Duration {
+    let half = interval / 2;
+    took.map_or(half, |took| half.min(2 * took))
 }
 
 enum Task {
@@ -196,11 +206,13 @@ fn run(work: &Work, bell: &Bell) {
             Task::Sync(interval) => {
                 // A batch on its way may be answered after this sync began, and wants one of its own.
                 let busy = journal.is_busy();
+                let began = journal.deadline(Duration::ZERO);
                 if let Err(error) = journal.flush() {
                     tracing::error!(%error, "the sync at the interval failed; the writer has ended");
                 } else if busy {
-                    bell.sync_at(journal.deadline(interval), interval);
+                    bell.sync_by(journal.deadline(interval), interval);
                 }
+                bell.wanted.lock().sync_took = Some(began.since());
             }
             Task::Index => {
                 if let Err(error) = work.indexer.run(&work.published) {

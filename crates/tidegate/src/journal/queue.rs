@@ -205,6 +205,10 @@ impl Journal {
 
     /// Takes the lead where batches are queued and nobody has it; says whether it did.
     fn take_lead(&self) -> bool {
+        // keeps Q6: a waker may have forked, and this may be the child.
+        if !self.process.is_current() {
+            return false;
+        }
         let mut queue = self.queue.lock();
         let taken = !queue.led && !queue.entries.is_empty();
         queue.led |= taken;
@@ -349,8 +353,7 @@ impl Leads for Journal {
     }
 
     fn lead_if_idle(&self) {
-        // keeps Q6
-        if self.process.is_current() && self.take_lead() {
+        if self.take_lead() {
             self.lead();
         }
     }

@@ -24,6 +24,11 @@ impl Deadline {
         Duration::from_micros(self.micros.saturating_sub(self.clock.steady_micros()))
     }
 
+    /// How long ago it was, or nothing if it is still to come.
+    pub(crate) fn since(&self) -> Duration {
+        Duration::from_micros(self.clock.steady_micros().saturating_sub(self.micros))
+    }
+
     /// Whether it has passed.
     pub(crate) fn is_over(&self) -> bool {
         self.left().is_zero()

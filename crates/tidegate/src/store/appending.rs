@@ -220,7 +220,7 @@ impl Store {
         if self.published.durable() < receipt.last() {
             match append.durability.unwrap_or(self.durability) {
                 Durability::Synced => writer.journal.flush()?,
-                Durability::Interval(interval) => writer.bell.sync_at(self.deadline(interval), interval),
+                Durability::Interval(interval) => writer.bell.sync_by(self.deadline(interval), interval),
                 Durability::Buffered => {}
             }
         }
@@ -241,7 +241,7 @@ impl Store {
             Preparation::Known(receipt) => return self.keep_known(writer, receipt, append),
         };
         if let Durability::Interval(interval) = durability {
-            writer.bell.sync_at(self.deadline(interval), interval);
+            writer.bell.sync_by(self.deadline(interval), interval);
         }
         Ok(receipt)
     }
@@ -294,7 +294,7 @@ impl Store {
             }
         };
         if let Durability::Interval(interval) = durability {
-            writer.bell.sync_at(self.deadline(interval), interval);
+            writer.bell.sync_by(self.deadline(interval), interval);
         }
         Ok(ticket)
     }
