@@ -162,16 +162,18 @@ fn decide(
     counts: &Counts,
 ) -> tidegate::Result<()> {
     let mut before: Option<Position> = None;
-    store.decide(append, |view| {
-        if let Some(before) = before.replace(view.head()) {
-            counts.again.fetch_add(1, Ordering::Relaxed);
-            let between = Read::after(before).before(view.head().next());
-            let moved = view.count(query, between)?;
-            counts.falsely.fetch_add(u64::from(moved == 0), Ordering::Relaxed);
-        }
-        let last = view.read(query, Read::backwards().limit(1)).next().transpose()?;
-        let next = last.map_or(0, |event| event.payload().len());
-        Ok(if next < usize::MAX { draft.clone().into() } else { Decision::deny("NEVER", "never") })
-    })?;
+    store
+        .decide(append, |view| {
+            if let Some(before) = before.replace(view.head()) {
+                counts.again.fetch_add(1, Ordering::Relaxed);
+                let between = Read::after(before).before(view.head().next());
+                let moved = view.count(query, between)?;
+                counts.falsely.fetch_add(u64::from(moved == 0), Ordering::Relaxed);
+            }
+            let last = view.read(query, Read::backwards().limit(1)).next().transpose()?;
+            let next = last.map_or(0, |event| event.payload().len());
+            Ok(if next < usize::MAX { draft.clone().into() } else { Decision::deny("NEVER", "never") })
+        })?
+        .into_result()?;
     Ok(())
 }

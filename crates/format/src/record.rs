@@ -16,7 +16,7 @@ mod read;
 
 pub use crate::layout::RECORD_HEAD_BYTES;
 pub use read::Record;
-pub use write::{Facts, Placed, encode, place, stream};
+pub use write::{Facts, Placed, encode, encode_noted, place, stream};
 
 /// The checksum of a record: its length field, then everything behind the checksum.
 fn crc_of(record: &[u8]) -> u32 {

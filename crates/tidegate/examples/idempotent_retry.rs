@@ -1,29 +1,55 @@
-//! A payment that is sent again after its answer was lost: it is there once.
+//! Requests that are sent again after their answer was lost: each is done once.
 //!
 //! `cargo run --release -p tidegate --example idempotent_retry`
 
-use tidegate::{Append, Batch, Condition, Coordinate, Draft, Options, Result, Store, Version, batch};
+use tidegate::decide::{Decided, Decision};
+use tidegate::{Append, Batch, Coordinate, Draft, Item, Options, Query, Result, Store, batch};
+
+/// A payment is appended as it is, so its key stands for its content.
+fn pay(store: &Store, invoice: &str, amount: &'static str) -> Result<tidegate::Receipt> {
+    let account = Coordinate::new("bank", "alice");
+    let payment = Batch::from(Draft::new(account, "money.paid_out").json(amount));
+    store.append(payment.key(batch::key("payment", &["alice", invoice])?), Append::default())
+}
+
+/// Who gets the last seat depends on what is read, so the key is given with the call: it stands for the request, and
+/// is looked at before the decision is asked.
+fn reserve(store: &Store, request: &str) -> Result<Decided> {
+    store.decide(Append::default().key(batch::key("reservation", &[request])?), |view| {
+        if view.exists(&Query::from(Item::new().tag("show:7")))? {
+            return Ok(Decision::deny("SOLD_OUT", "the only seat is taken"));
+        }
+        Ok(Draft::new(("shows", "7"), "seat.reserved").tag("show:7").into())
+    })
+}
+
+fn show(what: &str, decided: &Decided) {
+    match decided {
+        Decided::Committed(receipt) => println!("{what}: a seat, at position {}", receipt.first()),
+        Decided::Denied(denied) => println!("{what}: {denied}"),
+    }
+}
 
 fn main() -> Result<()> {
     let store = Store::in_memory(Options::default())?;
-    let account = Coordinate::new("bank", "alice");
-    let key = batch::key("payment", &["alice", "invoice-17"])?;
-    let payment = |amount: &'static str| {
-        Batch::from(Draft::new(account.clone(), "money.paid_out").json(amount))
-            .only_if(Condition::Version(account.clone(), Version(0)))
-            .key(key.clone())
-    };
 
-    let first = store.append(payment("70"), Append::default())?;
-    println!("sent:        position {}", first.first());
-    // The account has moved on, so the condition would fail now. The key is looked at first.
-    let again = store.append(payment("70"), Append::default())?;
-    println!("sent again:  position {}, the same receipt: {}", again.first(), again == first);
-    let other = store.append(payment("90"), Append::default());
-    match &other {
-        Err(error) if error.conflict().is_some() => println!("other sum:   {error}"),
-        Err(_) | Ok(_) => println!("other sum:   {other:?}"),
+    let first = pay(&store, "invoice-17", "70")?;
+    println!("paid:              position {}", first.first());
+    let again = pay(&store, "invoice-17", "70")?;
+    println!("paid again:        position {}, the same receipt: {}", again.first(), again == first);
+    match pay(&store, "invoice-17", "90") {
+        Err(error) if error.conflict().is_some() => println!("another sum:       {error}"),
+        other => println!("another sum:       {:?}", other?),
     }
+
+    let first = reserve(&store, "request-1")?;
+    show("reserved          ", &first);
+    // Asked again it would see its own seat and say SOLD_OUT.
+    let again = reserve(&store, "request-1")?;
+    show("reserved again    ", &again);
+    println!("the same answer:   {}", again == first);
+    show("another request   ", &reserve(&store, "request-2")?);
+
     println!("events in the log: {}", store.view()?.head());
     Ok(())
 }

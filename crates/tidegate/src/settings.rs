@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate_format::limit::SEGMENT_BYTES_MAX;
-use tidegate_format::{Error, Position, Result, SEGMENT_HEAD_BYTES};
+use tidegate_format::{Error, Position, Result, SEGMENT_HEAD_BYTES, Text};
 
 /// When an append is answered, and so what a crash of the machine can cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,5 +138,26 @@ impl Append {
     /// Answered once it is written.
     pub fn buffered() -> Self {
         Self { durability: Some(Durability::Buffered), ..Self::default() }
+    }
+
+    /// Returns the options of a decision under this idempotency key; see [`Store::decide`](crate::Store::decide).
+    /// [`key`](crate::batch::key()) makes keys from parts.
+    pub fn key(self, key: impl Into<Text>) -> DecideOptions {
+        DecideOptions { append: self, key: Some(key.into()) }
+    }
+}
+
+/// How a decision is made and its batch appended. An [`Append`] becomes one without a key.
+#[derive(Clone, Debug, Default)]
+pub struct DecideOptions {
+    /// How the batch is appended, and how many times the decision is made at most.
+    pub append: Append,
+    /// The idempotency key. If a batch is in the log under it, its receipt is the answer and the decision is not made.
+    pub key: Option<Text>,
+}
+
+impl From<Append> for DecideOptions {
+    fn from(append: Append) -> Self {
+        Self { append, key: None }
     }
 }

@@ -57,6 +57,8 @@ struct Told {
     read: Option<Vec<ToldQuery>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     absent_ids: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    absent_keys: Vec<String>,
     causes: Vec<u64>,
 }
 
@@ -101,6 +103,7 @@ impl Explain {
             _ => None,
         };
         let absent = footprint.iter().flat_map(Footprint::absent_ids);
+        let absent_keys = footprint.iter().flat_map(Footprint::absent_keys);
         let causes = view.graph().causes(event.position())?;
         Ok(Told {
             event: RawValue::from_string(event::to_json(event, view)?)?,
@@ -114,6 +117,7 @@ impl Explain {
             }),
             read,
             absent_ids: absent.map(ToString::to_string).collect(),
+            absent_keys: absent_keys.map(ToString::to_string).collect(),
             causes: causes.map(|cause| Ok(cause?.0)).collect::<tidegate::Result<_>>()?,
         })
     }
@@ -169,6 +173,9 @@ impl Explain {
                 }
                 for id in footprint.absent_ids() {
                     title(output, "read", format_args!("no event with the id {id}"))?;
+                }
+                for key in footprint.absent_keys() {
+                    title(output, "read", format_args!("no batch with the key {key}"))?;
                 }
             }
             _ => title(output, "read", "no footprint was kept")?,

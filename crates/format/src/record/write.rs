@@ -6,7 +6,7 @@ use crate::hash::{self, Hash};
 use crate::id::EventId;
 use crate::layout::{self, Layout, RECORD_HEAD_BYTES, number};
 use crate::limit::{CAUSES_MAX, PAYLOAD_BYTES_MAX};
-use crate::name::Coordinate;
+use crate::name::{Coordinate, Text};
 use crate::number::{Micros, Position, Version};
 
 /// What the store knows of a draft before it has a place.
@@ -48,9 +48,19 @@ pub struct Placed {
 /// there are more than [`CAUSES_MAX`] causes, or one of them is a [`Cause::Id`], which the store has to turn
 /// into a position first.
 pub fn encode(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) -> Hash {
+    encode_noted(draft, &[], facts, out)
+}
+
+/// Appends the record of a draft as [`encode`] does, with notes of the store's behind the metadata of the draft, which
+/// itself is neither changed nor copied.
+///
+/// # Panics
+///
+/// Where [`encode`] does, and where notes and metadata together exceed the limits of metadata.
+pub fn encode_noted(draft: &Draft, notes: &[(Text, Text)], facts: &Facts<'_>, out: &mut Vec<u8>) -> Hash {
     let start = out.len();
     out.reserve(RECORD_HEAD_BYTES + 256 + draft.payload.len());
-    encode_head(draft, facts, out);
+    encode_head(draft, notes.len(), facts, out);
     if facts.correlation != facts.id {
         out.extend_from_slice(&facts.correlation.0);
     }
@@ -61,14 +71,14 @@ pub fn encode(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) -> Hash {
         out.extend_from_slice(key.as_bytes());
         out.extend_from_slice(&content.0);
     }
-    encode_lists(draft, facts.causes, out);
+    encode_lists(draft, notes, facts.causes, out);
     out.extend_from_slice(&draft.payload);
     let length = (out.len() - start) as u32;
     put(&mut out[start..], layout::LENGTH, &length.to_le_bytes());
     hash::sha256(&draft.payload)
 }
 
-fn encode_head(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) {
+fn encode_head(draft: &Draft, notes: usize, facts: &Facts<'_>, out: &mut Vec<u8>) {
     assert!(draft.payload.len() <= PAYLOAD_BYTES_MAX, "a payload is within its limit");
     assert!(facts.causes.len() <= CAUSES_MAX, "causes are within their limit");
     let Coordinate { scope, entity, lane } = &draft.coordinate;
@@ -89,7 +99,8 @@ fn encode_head(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) {
     head[layout::KIND] = name_length(&draft.kind);
     head[layout::KEY] = facts.key.map_or(0, |(key, _)| name_length(key));
     head[layout::TAGS] = u8::try_from(draft.tags.len()).expect("tags are within their limit");
-    head[layout::METADATA] = u8::try_from(draft.metadata.len()).expect("metadata is within its limit");
+    head[layout::METADATA] =
+        u8::try_from(draft.metadata.len() + notes).expect("metadata is within its limit");
     out.extend_from_slice(&head);
 }
 
@@ -99,7 +110,7 @@ fn name_length(name: &str) -> u8 {
     u8::try_from(name.len()).expect("a name is within its limit")
 }
 
-fn encode_lists(draft: &Draft, causes: &[Cause], out: &mut Vec<u8>) {
+fn encode_lists(draft: &Draft, notes: &[(Text, Text)], causes: &[Cause], out: &mut Vec<u8>) {
     for tag in &draft.tags {
         out.push(name_length(tag));
         out.extend_from_slice(tag.as_bytes());
@@ -122,7 +133,7 @@ fn encode_lists(draft: &Draft, causes: &[Cause], out: &mut Vec<u8>) {
             Cause::Id(_) => unreachable!("the store turns ids into positions before it encodes"),
         }
     }
-    for (name, value) in &draft.metadata {
+    for (name, value) in draft.metadata.iter().chain(notes) {
         out.push(name_length(name));
         out.extend_from_slice(name.as_bytes());
         let length = u16::try_from(value.len()).expect("a metadata value is within its limit");

@@ -3,11 +3,13 @@ mod receipt;
 mod condition;
 mod note;
 mod whole;
+mod valid;
 
 pub use condition::Condition;
 pub use note::Bypass;
 pub(crate) use note::{BYPASS, FOOTPRINT, gates_of};
 pub use receipt::{Checked, Receipt, Receipted};
 pub use tidegate_format::refusal::{Conflict, ConflictKind};
+pub(crate) use valid::{Key, SoughtKey, ValidBatch};
 pub(crate) use whole::content;
 pub use whole::{Batch, key};

@@ -1,7 +1,7 @@
 //! Batches: events appended as one, all or nothing.
 
 use tidegate_format::hash::{self, Hash};
-use tidegate_format::{Cause, Draft, Error, Place, Position, Result, Text, limit, name};
+use tidegate_format::{Cause, Draft, Error, Place, Position, Result, Text, limit};
 use tidegate_segment::Event;
 
 use super::condition::Condition;
@@ -24,7 +24,6 @@ pub struct Batch {
     /// Whether it is the store's own, which may use reserved names.
     own: bool,
     bypass: Option<Bypass>,
-    passed: Vec<Text>,
 }
 
 impl Batch {
@@ -47,9 +46,12 @@ impl Batch {
         self
     }
 
-    /// The batch under an idempotency key. Appending the same content under the same key again writes nothing
+    /// Returns the batch under an idempotency key. Appending the same content under the same key again writes nothing
     /// and gives the first receipt, whatever happened since; other content under the same key is refused.
     /// [`key`](crate::batch::key()) makes keys from parts.
+    ///
+    /// A decision takes its key with the call, by [`Append::key`](crate::Append::key). A key that stands only on the
+    /// batch it comes to is looked for after the decision was asked, which by then has seen its own first success.
     #[must_use]
     pub fn key(mut self, key: impl Into<Text>) -> Self {
         self.key = Some(key.into());
@@ -91,18 +93,6 @@ impl Batch {
         self
     }
 
-    /// The batch, having passed these gates.
-    #[must_use]
-    pub(crate) fn passed(mut self, gates: Vec<Text>) -> Self {
-        self.passed.extend(gates);
-        self
-    }
-
-    /// The gates it has passed.
-    pub(crate) fn gates(&self) -> &[Text] {
-        &self.passed
-    }
-
     /// Refuses a batch without events, and drafts that break a rule or a limit or use reserved names.
     pub(crate) fn check(&self) -> Result<()> {
         if self.drafts.is_empty() {
@@ -124,31 +114,42 @@ impl Batch {
         Self { own: true, ..draft.into() }
     }
 
-    /// The first draft with what the store notes on it, if it notes anything: the gates that the batch passed
-    /// against a view with this head, or their bypass, and what was read to decide it.
-    pub(crate) fn noted(&self, judged_at: Position, footprint: Option<String>) -> Result<Option<Draft>> {
-        let gates = (!self.passed.is_empty()).then(|| (note::GATES, note::gates(&self.passed, judged_at)));
+    /// Returns what the store notes on the first event: the gates that the batch passed against a view with this head, or
+    /// their bypass, and what was read to decide it.
+    pub(crate) fn notes(
+        &self,
+        gates: &[Text],
+        judged_at: Position,
+        footprint: Option<String>,
+    ) -> Result<Vec<(Text, Text)>> {
+        let gates = (!gates.is_empty()).then(|| (note::GATES, note::gates(gates, judged_at)));
         let bypass = self.bypass.as_ref().map(|bypass| bypass.note().map(|note| (note::BYPASS, note)));
-        let bypass = bypass.transpose()?;
         let footprint = footprint.map(|footprint| (note::FOOTPRINT, footprint));
         if footprint.as_ref().is_some_and(|(_, note)| note.len() > limit::METADATA_VALUE_BYTES_MAX) {
             let message = "the footprint is too large to be kept; decide by fewer queries, or do not keep it";
             return Err(Error::invalid(message));
         }
-        let notes = || gates.iter().chain(&bypass).chain(&footprint);
-        let Some(first) = self.drafts.first().filter(|_| notes().next().is_some()) else { return Ok(None) };
-        let mut noted = first.clone();
-        noted.metadata.extend(notes().map(|(name, value)| (Text::Borrowed(name), value.clone().into())));
-        noted.check().map(|()| Some(noted))
+        let notes = gates.into_iter().chain(bypass.transpose()?).chain(footprint);
+        let notes: Vec<(Text, Text)> =
+            notes.map(|(name, note)| (Text::Borrowed(name), note.into())).collect();
+        if let Some(first) = self.drafts.first().filter(|_| !notes.is_empty()) {
+            // Checked on a draft of its own: the payload is not copied for it.
+            let mut noted = Draft::new(first.coordinate.clone(), first.kind.clone());
+            noted.metadata.extend(first.metadata.iter().chain(&notes).cloned());
+            noted.check()?;
+        }
+        Ok(notes)
     }
 
-    /// Its idempotency key and the hash of its content: of what the caller says, not of what the store adds.
-    pub(crate) fn keyed(&self) -> Result<Option<(&str, Hash)>> {
-        let Some(key) = &self.key else { return Ok(None) };
-        name::check("idempotency key", key)?;
+    pub(super) fn own_key(&self) -> Option<&Text> {
+        self.key.as_ref()
+    }
+
+    /// Returns the hash of its content: of what the caller says, not of what the store adds.
+    pub(super) fn content(&self) -> Hash {
         let drafts: Vec<_> = self.drafts.iter().map(content).collect();
         let parts: Vec<_> = drafts.iter().map(|hash| &hash.0[..]).collect();
-        Ok(Some((key, hash::parts(b"tidegate batch", &parts))))
+        hash::parts(b"tidegate batch", &parts)
     }
 }
 

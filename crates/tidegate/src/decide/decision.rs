@@ -1,7 +1,7 @@
 //! Decisions: what a caller's closure comes to, and what the store makes of it.
 
-use tidegate_format::Draft;
 use tidegate_format::refusal::{Denial, Denied};
+use tidegate_format::{Draft, Result};
 
 use crate::batch::Batch;
 use crate::batch::Receipt;
@@ -41,7 +41,12 @@ impl From<Denial> for Decision {
 }
 
 /// What became of a decision or a proposal.
+///
+/// A denial is a value here and no error: it is one of the answers that a caller of
+/// [`decide`](crate::Store::decide) or [`propose`](crate::Store::propose) asked for. Where it ends the work like an error,
+/// [`into_result`](Self::into_result) makes it one.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "it may be a denial, and then nothing was written"]
 pub enum Decided {
     /// Its events are in the log.
     Committed(Receipt),
@@ -55,6 +60,30 @@ impl Decided {
         match self {
             Self::Committed(receipt) => Some(receipt),
             Self::Denied(_) => None,
+        }
+    }
+
+    /// Returns the receipt, or the denial as the error that [`append`](crate::Store::append) makes of one.
+    ///
+    /// ```
+    /// use tidegate::decide::Decision;
+    /// use tidegate::{Append, ErrorKind, Options, Store};
+    ///
+    /// let store = Store::in_memory(Options::default())?;
+    /// let decided = store.decide(Append::default(), |_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
+    /// let error = decided.into_result().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Refused);
+    /// assert_eq!(error.denied().unwrap().denials().next().unwrap().code, "CLOSED");
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`](tidegate_format::ErrorKind::Refused) if it was denied; [`Error::denied`](tidegate_format::Error::denied) returns the denial.
+    pub fn into_result(self) -> Result<Receipt> {
+        match self {
+            Self::Committed(receipt) => Ok(receipt),
+            Self::Denied(denied) => Err(denied.refused()),
         }
     }
 

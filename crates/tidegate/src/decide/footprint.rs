@@ -1,19 +1,22 @@
 //! Footprints: what a decision read, which is what must not have moved when it is committed.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 
 use serde_json::{Value, json};
-use tidegate_format::{Coordinate, Error, EventId, Position, Result, Version};
+use tidegate_format::{Coordinate, Error, EventId, Position, Result, Text, Version};
 use tidegate_segment::Event;
 
 use crate::read::{Query, Read, View, query_value, read_query};
 
-/// What was read through a [`DecisionView`]: queries, and ids that were not found.
+/// What was read through a [`DecisionView`]: queries, and ids and idempotency keys that were not found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Footprint {
     pub(crate) queries: Vec<Query>,
     pub(crate) ids: Vec<EventId>,
+    pub(crate) keys: Vec<Text>,
 }
 
 impl Footprint {
@@ -27,16 +30,25 @@ impl Footprint {
         &self.ids
     }
 
+    /// Returns the idempotency keys it rests on not being in the log.
+    pub fn absent_keys(&self) -> &[Text] {
+        &self.keys
+    }
+
     /// Whether nothing was read that could change.
     pub fn is_empty(&self) -> bool {
-        self.queries.is_empty() && self.ids.is_empty()
+        self.queries.is_empty() && self.ids.is_empty() && self.keys.is_empty()
     }
 
     /// The note that keeps it, with the head of the view that was read.
     pub(crate) fn note(&self, judged_at: Position) -> String {
         let queries: Vec<_> = self.queries.iter().map(query_value).collect();
         let ids: Vec<_> = self.ids.iter().map(ToString::to_string).collect();
-        json!({ "queries": queries, "absent_ids": ids, "judged_at": judged_at.0 }).to_string()
+        let mut note = json!({ "queries": queries, "absent_ids": ids, "judged_at": judged_at.0 });
+        if !self.keys.is_empty() {
+            note["absent_keys"] = json!(self.keys);
+        }
+        note.to_string()
     }
 
     /// Reads a note, and when it was judged.
@@ -47,15 +59,55 @@ impl Footprint {
         let queries = list("queries")?.iter().map(read_query).collect::<Result<_>>()?;
         let id = |id: &Value| id.as_str().and_then(|id| id.parse().ok()).ok_or_else(broken);
         let ids = list("absent_ids")?.iter().map(id).collect::<Result<_>>()?;
+        let key = |key: &Value| key.as_str().map(|key| Text::Owned(key.to_owned())).ok_or_else(broken);
+        let keys = match note.get("absent_keys") {
+            None => Vec::new(),
+            Some(_) => list("absent_keys")?.iter().map(key).collect::<Result<_>>()?,
+        };
         let judged_at = note.get("judged_at").and_then(Value::as_u64).ok_or_else(broken)?;
-        Ok((Self { queries, ids }, Position(judged_at)))
+        Ok((Self { queries, ids, keys }, Position(judged_at)))
     }
+}
 
-    fn query(&mut self, query: &Query) {
-        if !self.queries.contains(query) {
-            self.queries.push(query.clone());
+/// Values in the order they came, each once, found by their hash.
+#[derive(Debug)]
+struct InOrder<T>(HashMap<T, usize>);
+
+impl<T> Default for InOrder<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T: Clone + Eq + Hash> InOrder<T> {
+    fn insert(&mut self, value: &T) {
+        let next = self.0.len();
+        if !self.0.contains_key(value) {
+            self.0.insert(value.clone(), next);
         }
     }
+
+    fn to_vec(&self) -> Vec<T> {
+        sorted(self.0.iter().map(|(value, at)| (value.clone(), *at)))
+    }
+
+    fn into_vec(self) -> Vec<T> {
+        sorted(self.0.into_iter())
+    }
+}
+
+fn sorted<T>(values: impl Iterator<Item = (T, usize)>) -> Vec<T> {
+    let mut values: Vec<_> = values.collect();
+    values.sort_unstable_by_key(|(_, at)| *at);
+    values.into_iter().map(|(value, _)| value).collect()
+}
+
+/// A footprint as it is collected.
+#[derive(Debug, Default)]
+struct Collected {
+    queries: InOrder<Query>,
+    ids: InOrder<EventId>,
+    keys: InOrder<Text>,
 }
 
 /// A view that remembers what was read through it. What cannot change any more, such as an event by its
@@ -66,12 +118,12 @@ impl Footprint {
 #[derive(Debug)]
 pub struct DecisionView {
     view: View,
-    footprint: RefCell<Footprint>,
+    collected: RefCell<Collected>,
 }
 
 impl DecisionView {
     pub(crate) fn new(view: View) -> Self {
-        Self { view, footprint: RefCell::default() }
+        Self { view, collected: RefCell::default() }
     }
 
     /// The last position it shows.
@@ -139,17 +191,33 @@ impl DecisionView {
     pub fn find(&self, id: EventId) -> Result<Option<Event>> {
         let found = self.view.find(id)?;
         if found.is_none() {
-            let mut footprint = self.footprint.borrow_mut();
-            if !footprint.ids.contains(&id) {
-                footprint.ids.push(id);
-            }
+            self.collected.borrow_mut().ids.insert(&id);
         }
         Ok(found)
     }
 
-    /// What was read so far.
+    /// Returns the first event of the batch with this idempotency key, or `None`, which the decision then rests on; see
+    /// [`View::find_key`].
+    pub fn find_key(&self, key: &str) -> Result<Option<Event>> {
+        let found = self.view.find_key(key)?;
+        if found.is_none() {
+            self.collected.borrow_mut().keys.insert(&Text::Owned(key.to_owned()));
+        }
+        Ok(found)
+    }
+
+    /// Returns what was read so far.
     pub fn footprint(&self) -> Footprint {
-        self.footprint.borrow().clone()
+        let collected = self.collected.borrow();
+        let Collected { queries, ids, keys } = &*collected;
+        Footprint { queries: queries.to_vec(), ids: ids.to_vec(), keys: keys.to_vec() }
+    }
+
+    /// Returns the view, and what was read through it.
+    pub(crate) fn into_parts(self) -> (View, Footprint) {
+        let Collected { queries, ids, keys } = self.collected.into_inner();
+        let footprint = Footprint { queries: queries.into_vec(), ids: ids.into_vec(), keys: keys.into_vec() };
+        (self.view, footprint)
     }
 
     pub(crate) fn view(&self) -> &View {
@@ -159,7 +227,7 @@ impl DecisionView {
     /// A part of the log that is closed cannot change, so only reads up to the head are remembered.
     fn remember(&self, query: &Query, read: &Read) {
         if read.before > self.view.head().next() {
-            self.footprint.borrow_mut().query(query);
+            self.collected.borrow_mut().queries.insert(query);
         }
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tidegate_disk::Clock;
 use tidegate_format::{
     Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Hash, Micros, Place, Placed, Position, Record, Result,
-    StoreId, Version, record,
+    StoreId, Text, Version, record,
 };
 use tidegate_segment::{Sought, Term};
 
@@ -28,7 +28,7 @@ use super::names::Names;
 use super::prepare::{Check, Nothing, Prepared, duplicate, receipt_of};
 use super::ticket::{Answers, Duty};
 use super::time::LogTime;
-use crate::batch::Conflict;
+use crate::batch::{Conflict, Key};
 use crate::batch::{Receipt, Receipted};
 use crate::edge::{Edge, Pending};
 use crate::published::Published;
@@ -80,7 +80,7 @@ struct Group {
     /// The ids that its batches came with.
     given: HashMap<EventId, Position>,
     /// The keys of its batches, with the hash of the content and the receipt's place.
-    keys: HashMap<String, (Hash, usize)>,
+    keys: HashMap<Text, (Hash, usize)>,
     /// Batches refused because of another one in the group, which is not kept yet.
     refused: Vec<(usize, Error)>,
     /// Errors that rest on nothing that may still be lost.
@@ -157,20 +157,20 @@ impl Committer {
         }
     }
 
-    /// The receipt of the same batch under the same key, if it came in since this one was prepared.
+    /// The first receipt of the same key, if it came in since this one was prepared.
     fn known(&self, group: &Group, prepared: &Prepared) -> Result<Option<Receipt>> {
-        let Some((key, content)) = &prepared.key else { return Ok(None) };
-        if let Some((known, receipt)) = group.keys.get(key) {
-            if known == content {
+        let Some(key) = prepared.key.as_ref().map(Key::sought) else { return Ok(None) };
+        if let Some((content, receipt)) = group.keys.get(key.text) {
+            if key.answers(content) {
                 return Ok(Some(group.receipts[*receipt].1.clone()));
             }
             let message = "the key was used a moment ago, for other content".to_owned();
             return Err(Conflict::duplicate(message, Some(group.receipts[*receipt].1.first())));
         }
         let view = self.before_group(group);
-        match view.find_key(key, prepared.checked)? {
+        match view.find_key_after(key.text, prepared.checked)? {
             None => Ok(None),
-            Some(first) => receipt_of(&view, self.store, first, *content).map(Some),
+            Some(first) => receipt_of(&view, self.store, first, key).map(Some),
         }
     }
 
@@ -179,8 +179,8 @@ impl Committer {
         let prepared = &mut entry.prepared;
         let given = prepared.given.iter();
         group.given.extend(given.map(|(index, id)| (*id, receipt.events[*index].position)));
-        if let Some((key, content)) = prepared.key.take() {
-            group.keys.insert(key, (content, group.receipts.len()));
+        if let Some(key) = prepared.key.take() {
+            group.keys.insert(key.text, (key.content, group.receipts.len()));
         }
         if group.frame.is_empty() {
             group.frame = std::mem::take(&mut prepared.bytes);
@@ -221,6 +221,7 @@ impl Committer {
                     }
                 }
                 Check::Unknown(id) => self.admit_id(group, *id, prepared.checked, true)?,
+                Check::UnknownKey(key) => self.admit_key(group, key, prepared.checked)?,
                 Check::Nothing(nothing) => {
                     let before = self.before_group(group);
                     let found = match before.first_match(&nothing.query, nothing.after)? {
@@ -286,6 +287,15 @@ impl Committer {
             Some(position) if footprint => Err(Conflict::boundary(position, true)),
             Some(position) => Err(duplicate(id, position)),
         }
+    }
+
+    /// Refuses a batch whose decision did not find a key that came into the log after a position.
+    fn admit_key(&self, group: &Group, key: &str, after: Position) -> Result<()> {
+        let found = match group.keys.get(key) {
+            Some((_, receipt)) => Some(group.receipts[*receipt].1.first()),
+            None => self.before_group(group).find_key_after(key, after)?.map(|first| first.position()),
+        };
+        found.map_or(Ok(()), |position| Err(Conflict::boundary(position, true)))
     }
 
     /// Gives every record of a batch its place, and links it to the event before it in its stream.

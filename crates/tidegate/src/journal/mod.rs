@@ -9,7 +9,7 @@ mod committer;
 mod queue;
 
 pub(crate) use committer::Committer;
-pub(crate) use prepare::{Bench, Ids, Preparation, prepare, receipt_of};
+pub(crate) use prepare::{Bench, Ids, Prepared, prepare, receipt_of};
 pub(crate) use queue::{Caller, Journal};
 pub use ticket::Ticket;
 pub(crate) use ticket::{Leads, panicked};

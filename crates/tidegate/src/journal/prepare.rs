@@ -1,5 +1,6 @@
 //! Preparing: all that can be done with a batch before it has a place, on the caller's own time.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use tidegate_disk::Random;
@@ -10,7 +11,7 @@ use tidegate_format::{
 use tidegate_segment::{Event, Seed, Term};
 
 use super::names::Wanted;
-use crate::batch::{Batch, Condition, Conflict, gates_of};
+use crate::batch::{Condition, Conflict, Key, SoughtKey, ValidBatch, gates_of};
 use crate::batch::{Receipt, Receipted};
 use crate::decide::Footprint;
 use crate::read::{Query, View};
@@ -26,8 +27,8 @@ pub(crate) struct Prepared {
     pub(crate) given: Vec<(usize, EventId)>,
     /// What must still be checked against what comes after `checked`.
     pub(crate) checks: Vec<Check>,
-    /// The idempotency key and the hash of the content.
-    pub(crate) key: Option<(String, Hash)>,
+    /// The idempotency key, which must not be in the log after `checked`.
+    pub(crate) key: Option<Key>,
     /// The gates it has passed, judged against a view with the head `checked`.
     pub(crate) gates: Vec<Text>,
     /// The last position up to which ids, key and queries were looked up before.
@@ -45,6 +46,8 @@ pub(crate) enum Check {
     Nothing(Nothing),
     /// The log does not hold this id, as a gate or a decision read it.
     Unknown(EventId),
+    /// The log does not hold this idempotency key, as a gate or a decision read it.
+    UnknownKey(Text),
 }
 
 /// What must not be there.
@@ -59,8 +62,11 @@ pub(crate) struct Nothing {
 }
 
 impl Nothing {
-    fn new(query: &Query, after: Position, footprint: bool, bench: &Bench<'_>) -> Result<Self> {
-        let query = bench.view.resolved(query)?.into_owned();
+    fn new(query: Query, after: Position, footprint: bool, bench: &Bench<'_>) -> Result<Self> {
+        let query = match bench.view.resolved(&query)? {
+            Cow::Owned(resolved) => resolved,
+            Cow::Borrowed(_) => query,
+        };
         let wanted = Wanted::of(&query, bench.seed);
         Ok(Self { query, wanted, after, footprint })
     }
@@ -78,15 +84,6 @@ impl Stream {
         let term = Term::stream(&coordinate.scope, &coordinate.entity, coordinate.lane);
         Self { hash: seed.hash(term.as_bytes()), term }
     }
-}
-
-/// What preparing a batch comes to.
-#[derive(Debug)]
-pub(crate) enum Preparation {
-    /// It is ready for the queue.
-    Ready(Prepared),
-    /// It was committed before, under the same key.
-    Known(Receipt),
 }
 
 #[derive(Debug)]
@@ -128,7 +125,6 @@ impl Ids {
 
 /// What preparing needs from the store.
 pub(crate) struct Bench<'a> {
-    pub(crate) store: StoreId,
     pub(crate) view: &'a View,
     pub(crate) ids: &'a Ids,
     pub(crate) seed: Seed,
@@ -138,36 +134,39 @@ pub(crate) struct Bench<'a> {
     pub(crate) keep_footprint: bool,
 }
 
-/// Checks and encodes a batch against a view. `footprint` is what was read through that view to decide it.
-pub(crate) fn prepare(batch: &Batch, footprint: &Footprint, bench: &Bench<'_>) -> Result<Preparation> {
-    let (drafts, view) = (batch.drafts(), bench.view);
-    batch.check()?;
-    let key = batch.keyed()?;
-    if let Some((key, content)) = key
-        && let Some(first) = view.find_key(key, Position::START)?
-    {
-        return receipt_of(view, bench.store, first, content).map(Preparation::Known);
-    }
+/// Encodes a batch against a view that does not hold its key. `gates` are those it passed, and `footprint` is what was
+/// read through that view to decide it.
+pub(crate) fn prepare(
+    valid: &ValidBatch,
+    gates: Vec<Text>,
+    footprint: Footprint,
+    bench: &Bench<'_>,
+) -> Result<Prepared> {
+    let (batch, view) = (valid.batch(), bench.view);
+    let drafts = batch.drafts();
     let payloads: usize = drafts.iter().map(|draft| draft.payload.len() + 512).sum();
     let mut bytes = Vec::with_capacity(FRAME_HEAD_BYTES + payloads.min(limit::FRAME_BYTES_MAX));
     bytes.resize(FRAME_HEAD_BYTES, 0);
+    let kept = bench.keep_footprint && !footprint.is_empty();
+    let note = kept.then(|| footprint.note(view.head()));
+    let checks = checks(batch.conditions(), footprint, bench)?;
+    let notes = batch.notes(&gates, view.head(), note).map_err(|error| error.at(Place::Draft(0)))?;
     let prepared = Prepared {
         bytes,
         records: Vec::with_capacity(drafts.len()),
         given: Vec::new(),
-        checks: checks(batch.conditions(), footprint, bench)?,
-        key: key.map(|(key, content)| (key.to_owned(), content)),
-        gates: batch.gates().to_vec(),
+        checks,
+        key: valid.key().cloned(),
+        gates,
         checked: view.head(),
     };
     let first = &drafts[0].coordinate;
-    let kept = bench.keep_footprint && !footprint.is_empty();
     let mut work = Work {
-        batch,
+        drafts,
         view,
         seed: bench.seed,
         prepared,
-        footprint: kept.then(|| footprint.note(view.head())),
+        notes,
         places: HashMap::new(),
         correlations: Vec::with_capacity(drafts.len() - 1),
         causes: Vec::new(),
@@ -177,13 +176,13 @@ pub(crate) fn prepare(batch: &Batch, footprint: &Footprint, bench: &Bench<'_>) -
         let id = draft.id.unwrap_or_else(|| bench.ids.make(bench.micros));
         work.one(index, draft, id).map_err(|error| error.at(Place::Draft(index)))?;
     }
-    Ok(Preparation::Ready(work.prepared))
+    Ok(work.prepared)
 }
 
-/// The receipt of a batch that was committed under the same key before, from the log.
-pub(crate) fn receipt_of(view: &View, store: StoreId, first: Event, content: Hash) -> Result<Receipt> {
+/// Returns the first receipt of a key, from the log, if the batch that begins with this event answers it.
+pub(crate) fn receipt_of(view: &View, store: StoreId, first: Event, key: SoughtKey<'_>) -> Result<Receipt> {
     let position = first.position();
-    if first.record().key().is_none_or(|(_, known)| known != content) {
+    if first.record().key().is_none_or(|(_, content)| !key.answers(&content)) {
         let message = format!("the key was used before, at position {position}, for other content");
         return Err(Conflict::duplicate(message, Some(position)));
     }
@@ -198,7 +197,7 @@ pub(crate) fn receipt_of(view: &View, store: StoreId, first: Event, content: Has
 }
 
 /// Judges conditions and footprint against the view, and returns what is left for the commit section.
-fn checks(conditions: &[Condition], footprint: &Footprint, bench: &Bench<'_>) -> Result<Vec<Check>> {
+fn checks(conditions: &[Condition], footprint: Footprint, bench: &Bench<'_>) -> Result<Vec<Check>> {
     let view = bench.view;
     let mut checks = Vec::with_capacity(conditions.len());
     for condition in conditions {
@@ -210,24 +209,26 @@ fn checks(conditions: &[Condition], footprint: &Footprint, bench: &Bench<'_>) ->
                 if let Some(position) = view.first_match(query, *after)? {
                     return Err(Conflict::boundary(position, false));
                 }
-                Check::Nothing(Nothing::new(query, view.head().max(*after), false, bench)?)
+                Check::Nothing(Nothing::new(query.clone(), view.head().max(*after), false, bench)?)
             }
         });
     }
-    for query in footprint.queries() {
+    let Footprint { queries, ids, keys } = footprint;
+    for query in queries {
         checks.push(Check::Nothing(Nothing::new(query, view.head(), true, bench)?));
     }
-    checks.extend(footprint.absent_ids().iter().copied().map(Check::Unknown));
+    checks.extend(ids.into_iter().map(Check::Unknown));
+    checks.extend(keys.into_iter().map(Check::UnknownKey));
     Ok(checks)
 }
 
 struct Work<'a> {
-    batch: &'a Batch,
+    drafts: &'a [Draft],
     view: &'a View,
     seed: Seed,
     prepared: Prepared,
-    /// The note of what was read.
-    footprint: Option<String>,
+    /// What the store notes on the first event.
+    notes: Vec<(Text, Text)>,
     /// The drafts of the ids in `prepared.given`.
     places: HashMap<EventId, usize>,
     correlations: Vec<EventId>,
@@ -245,18 +246,18 @@ impl Work<'_> {
         }
         let inherited = self.resolve_causes(index, draft)?;
         let correlation = draft.correlation.or(inherited).unwrap_or(id);
-        let batch_end = index + 1 == self.batch.drafts().len();
+        let batch_end = index + 1 == self.drafts.len();
         if !batch_end {
             self.correlations.push(correlation);
         }
-        let noted =
-            if index == 0 { self.batch.noted(self.view.head(), self.footprint.take())? } else { None };
-        let draft = noted.as_ref().unwrap_or(draft);
-        let key = self.prepared.key.as_ref().filter(|_| index == 0);
-        let key = key.map(|(key, content)| (key.as_str(), *content));
+        let (key, notes) = match index {
+            0 => (self.prepared.key.as_ref(), &*self.notes),
+            _ => (None, &[][..]),
+        };
+        let key = key.map(|key| (&*key.text, key.content));
         let facts = Facts { id, correlation, causes: &self.causes, key, batch_end };
         let start = self.prepared.bytes.len();
-        let payload = record::encode(draft, &facts, &mut self.prepared.bytes);
+        let payload = record::encode_noted(draft, notes, &facts, &mut self.prepared.bytes);
         let end = self.prepared.bytes.len();
         if end - FRAME_HEAD_BYTES > limit::FRAME_BYTES_MAX {
             let limit = limit::FRAME_BYTES_MAX;

@@ -95,8 +95,26 @@ impl View {
         Ok(None)
     }
 
-    /// The first event of the batch with this idempotency key, if it came after a position.
-    pub(crate) fn find_key(&self, key: &str, after: Position) -> Result<Option<Event>> {
+    /// Returns the first event of the batch with this idempotency key, or `None`. The key is that of
+    /// [`Batch::key`](crate::Batch::key) or [`Append::key`](crate::Append::key), or the one that a reactor made.
+    ///
+    /// ```
+    /// use tidegate::{Append, Batch, Draft, Options, Store};
+    ///
+    /// let store = Store::in_memory(Options::default())?;
+    /// let payment = Batch::from(Draft::new(("bank", "alice"), "money.paid_out")).key("payment-17");
+    /// let receipt = store.append(payment, Append::default())?;
+    /// let first = store.view()?.find_key("payment-17")?.map(|event| event.position());
+    /// assert_eq!(first, Some(receipt.first()));
+    /// assert!(store.view()?.find_key("payment-18")?.is_none());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    pub fn find_key(&self, key: &str) -> Result<Option<Event>> {
+        self.find_key_after(key, Position::START)
+    }
+
+    /// Returns the first event of the batch with this idempotency key, if it came after a position.
+    pub(crate) fn find_key_after(&self, key: &str, after: Position) -> Result<Option<Event>> {
         let sought = self.log.seed().seek(Term::new(Field::Key, key.as_bytes()));
         for (at, segment) in self.log.newest_first(sought.hash as u64) {
             let count = self.visible_in(at);

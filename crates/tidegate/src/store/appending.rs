@@ -4,18 +4,21 @@
 //!
 //! D1. What a gate or a decision read through its view has not moved when its batch is committed; where it
 //!     moved, the whole is judged again, against a new view.
-//! D2. A keyed batch that was committed before is answered before any gate is asked.
+//! D2. A key that is in the log is answered before any gate is asked, and the key of a decision before the decision is;
+//!     the key, the gates and the decision all see one view.
+//! D3. A batch is checked once, hashed once, and looked up by its key once in each view.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
-use tidegate_format::{Error, ErrorKind, Position, Result};
+use tidegate_format::{Draft, Error, ErrorKind, Position, Result, Text};
 
-use crate::batch::{Batch, gates_of};
+use crate::batch::{Batch, Key, SoughtKey, ValidBatch, gates_of};
 use crate::batch::{Checked, Receipt, Receipted};
 use crate::decide::{Decided, Decision, DecisionView, Denied, Footprint, GateSet, Guard, Proposal, record};
-use crate::journal::{self, Bench, Preparation, Ticket};
+use crate::journal::{self, Bench, Prepared, Ticket};
 use crate::read::{Query, View};
-use crate::settings::{Append, Durability};
+use crate::settings::{Append, DecideOptions, Durability};
 use crate::store::{Store, Writer};
 
 impl Store {
@@ -30,16 +33,13 @@ impl Store {
     /// [`Ended`](ErrorKind::Ended) when the writer has ended; if it ended over this batch, whether its
     /// events are kept is unknown until the store is opened again.
     pub fn append(&self, batch: impl Into<Batch>, append: Append) -> Result<Receipt> {
-        let batch = batch.into();
         let writer = self.queuing_writer()?;
-        if writer.guards.load().is_empty() {
-            let view = View::of(&self.published);
-            return self.append_from(writer, &view, &batch, &Footprint::default(), append);
+        if !writer.guards.load().is_empty() {
+            writer.process.check()?;
         }
-        match self.settle(append, |_| Ok(Ok(batch.clone())))? {
-            Decided::Committed(receipt) => Ok(receipt),
-            Decided::Denied(denied) => Err(denied.refused()),
-        }
+        let valid = ValidBatch::new(batch.into())?;
+        let key = valid.key().map(Key::sought);
+        self.settle(writer, key, append, |_| Ok(Ok((&valid, Vec::new()))))?.into_result()
     }
 
     /// Says whether the log still agrees with a receipt.
@@ -68,18 +68,54 @@ impl Store {
     /// Reads and decides as one: `decide` reads through a view and comes to events or a denial, and the
     /// events are committed only if nothing it read has moved. Where something has, it is asked again.
     ///
+    /// A denial is a value here, [`Decided::Denied`]: to say no is one of the answers that the caller asked for.
+    /// [`append`](Self::append) asked to write, so there a denial is an error; [`Decided::into_result`] makes it one here
+    /// too.
+    ///
+    /// # Sent again
+    ///
+    /// A decision that may be sent again, because its answer can be lost, is given an idempotency key with
+    /// [`Append::key`]. If a batch is in the log under this key, its first receipt is the answer, and `decide` is not
+    /// asked: it would see its own first success and say that the last seat is taken. The content of that batch is not
+    /// compared, since what a decision comes to depends on what it read; so one key stands for one request, whatever
+    /// it comes to. (The key of an append stands for its content, and other content under it is refused.) A denial
+    /// leaves nothing under the key, and `decide` is asked again by the next call.
+    ///
+    /// ```
+    /// use tidegate::decide::Decision;
+    /// use tidegate::{Append, Draft, Item, Options, Query, Store};
+    ///
+    /// let store = Store::in_memory(Options::default())?;
+    /// let seats = Query::from(Item::new().tag("show:7"));
+    /// let reserve = |request: &'static str| {
+    ///     store.decide(Append::default().key(request), |view| {
+    ///         if view.exists(&seats)? {
+    ///             return Ok(Decision::deny("SOLD_OUT", "the only seat is taken"));
+    ///         }
+    ///         Ok(Draft::new(("shows", "7"), "seat.reserved").tag("show:7").into())
+    ///     })
+    /// };
+    /// let first = reserve("request-1")?;
+    /// assert_eq!(reserve("request-1")?, first, "the answer was lost, and the request sent again");
+    /// assert!(reserve("request-2")?.denied().is_some());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of [`append`](Self::append) and of `decide` itself; [`Refused`](ErrorKind::Refused) when
-    /// something moved each of the [`attempts`](Append::attempts) times.
+    /// something moved each of the [`attempts`](Append::attempts) times. [`Invalid`](ErrorKind::Invalid) if the
+    /// decision has a key and comes to a batch with a key of its own.
     pub fn decide(
         &self,
-        append: Append,
+        options: impl Into<DecideOptions>,
         mut decide: impl FnMut(&DecisionView) -> Result<Decision>,
     ) -> Result<Decided> {
-        self.settle(append, |view| {
+        let DecideOptions { append, key } = options.into();
+        let sought = key.as_deref().map(SoughtKey::of_decision).transpose()?;
+        self.settle(self.writer()?, sought, append, |view| {
             Ok(match decide(view)? {
-                Decision::Append(batch) => Ok(batch),
+                Decision::Append(batch) => Ok((ValidBatch::decided(batch, key.as_ref())?, Vec::new())),
                 Decision::Deny(denial) => Err(Denied::from(denial)),
             })
         })
@@ -98,16 +134,13 @@ impl Store {
         gates: &GateSet<C>,
         append: Append,
     ) -> Result<Decided> {
-        let batch = batch.into();
-        batch.check()?;
-        if let Some(receipt) = self.known(self.writer()?, &batch, append)? {
-            return Ok(Decided::Committed(receipt));
-        }
-        self.settle(append, |view| {
-            let proposal = Proposal { context, drafts: batch.drafts() };
-            match gates.judge(&proposal, view)? {
-                Ok(passed) => Ok(Ok(batch.clone().passed(passed))),
-                Err(denied) if gates.records() => self.record(&batch, denied, view.head(), append).map(Err),
+        let writer = self.writer()?;
+        let valid = ValidBatch::new(batch.into())?;
+        let drafts = valid.batch().drafts();
+        self.settle(writer, valid.key().map(Key::sought), append, |view| {
+            match gates.judge(&Proposal { context, drafts }, view)? {
+                Ok(passed) => Ok(Ok((&valid, passed))),
+                Err(denied) if gates.records() => self.record(drafts, denied, view.head(), append).map(Err),
                 Err(denied) => Ok(Err(denied)),
             }
         })
@@ -125,29 +158,38 @@ impl Store {
         Ok(())
     }
 
-    /// Judges and appends until what was read has not moved.
-    fn settle(
+    /// Judges and appends until what was read has not moved. A key that is known beforehand is looked up before that, in
+    /// the same view.
+    fn settle<B: Borrow<ValidBatch>>(
         &self,
+        writer: &Writer,
+        key: Option<SoughtKey<'_>>,
         append: Append,
-        mut judge: impl FnMut(&DecisionView) -> Result<std::result::Result<Batch, Denied>>,
+        mut judge: impl FnMut(&DecisionView) -> Result<std::result::Result<(B, Vec<Text>), Denied>>,
     ) -> Result<Decided> {
-        let writer = self.writer()?;
         let attempts = append.attempts.max(1);
-        let mut moved = None;
+        let (mut moved, mut looked) = (None, Position::START);
         for _ in 0..attempts {
             let view = DecisionView::new(View::of(&self.published));
-            let batch = match judge(&view)? {
-                Ok(batch) => batch,
-                Err(denied) => return Ok(Decided::Denied(denied)),
-            };
-            if let Some(receipt) = self.known(writer, &batch, append)? {
+            if let Some(receipt) = self.known(writer, view.view(), key, looked, append)? {
                 return Ok(Decided::Committed(receipt));
             }
-            let batch = match self.pass_guards(writer, batch, &view, append)? {
-                Ok(batch) => batch,
+            looked = view.head();
+            let (batch, mut gates) = match judge(&view)? {
+                Ok(judged) => judged,
                 Err(denied) => return Ok(Decided::Denied(denied)),
             };
-            match self.append_from(writer, view.view(), &batch, &view.footprint(), append) {
+            let valid: &ValidBatch = batch.borrow();
+            let own = valid.key().map(Key::sought).filter(|_| key.is_none());
+            if let Some(receipt) = self.known(writer, view.view(), own, Position::START, append)? {
+                return Ok(Decided::Committed(receipt));
+            }
+            match self.pass_guards(writer, valid.batch(), &view, append)? {
+                Ok(passed) => gates.extend(passed),
+                Err(denied) => return Ok(Decided::Denied(denied)),
+            }
+            let (view, footprint) = view.into_parts();
+            match self.append_from(writer, &view, valid, gates, footprint, append) {
                 Err(error) => match error.conflict() {
                     Some(conflict) if conflict.footprint => moved = Some(*conflict),
                     _ => return Err(error),
@@ -163,60 +205,63 @@ impl Store {
         })
     }
 
-    /// Judges the gates attached to the store.
+    /// Judges the gates attached to the store, and returns those that the batch passed.
     fn pass_guards(
         &self,
         writer: &Writer,
-        mut batch: Batch,
+        batch: &Batch,
         view: &DecisionView,
         append: Append,
-    ) -> Result<std::result::Result<Batch, Denied>> {
+    ) -> Result<std::result::Result<Vec<Text>, Denied>> {
         let guards = writer.guards.load();
+        let mut passed = Vec::new();
         if batch.bypasses() || guards.is_empty() {
-            return Ok(Ok(batch));
+            return Ok(Ok(passed));
         }
-        batch.check()?;
+        let drafts = batch.drafts();
         for guard in guards.iter() {
-            if !guard.concerns(batch.drafts(), view.view())? {
+            if !guard.concerns(drafts, view.view())? {
                 continue;
             }
-            match guard.gates.judge(&Proposal { context: &(), drafts: batch.drafts() }, view)? {
-                Ok(passed) => batch = batch.passed(passed),
+            match guard.gates.judge(&Proposal { context: &(), drafts }, view)? {
+                Ok(gates) => passed.extend(gates),
                 Err(denied) if guard.gates.records() => {
-                    return self.record(&batch, denied, view.head(), append).map(Err);
+                    return self.record(drafts, denied, view.head(), append).map(Err);
                 }
                 Err(denied) => return Ok(Err(denied)),
             }
         }
-        Ok(Ok(batch))
+        Ok(Ok(passed))
     }
 
     /// Records a denial as an event.
     fn record(
         &self,
-        batch: &Batch,
+        drafts: &[Draft],
         mut denied: Denied,
         judged_at: Position,
         append: Append,
     ) -> Result<Denied> {
-        let own = Batch::own(record::denied(batch.drafts(), &denied, judged_at));
+        let own = ValidBatch::new(Batch::own(record::denied(drafts, &denied, judged_at)))?;
         let view = View::of(&self.published);
-        let receipt = self.append_from(self.writer()?, &view, &own, &Footprint::default(), append)?;
+        let footprint = Footprint::default();
+        let receipt = self.append_from(self.writer()?, &view, &own, Vec::new(), footprint, append)?;
         denied.recorded = Some(receipt.first());
         Ok(denied)
     }
 
-    /// The first receipt of a keyed batch that is in the log already, as durable as asked for this time.
-    fn known(&self, writer: &Writer, batch: &Batch, append: Append) -> Result<Option<Receipt>> {
-        let Some((key, content)) = batch.keyed()? else { return Ok(None) };
-        let view = View::of(&self.published);
-        let Some(first) = view.find_key(key, Position::START)? else { return Ok(None) };
-        let receipt = journal::receipt_of(&view, self.id(), first, content)?;
-        self.keep_known(writer, receipt, append).map(Some)
-    }
-
-    /// Makes what was written before as durable as asked for this time.
-    fn keep_known(&self, writer: &Writer, receipt: Receipt, append: Append) -> Result<Receipt> {
+    /// Returns the first receipt of a key that came into the log after a position, as durable as asked for this time.
+    fn known(
+        &self,
+        writer: &Writer,
+        view: &View,
+        key: Option<SoughtKey<'_>>,
+        after: Position,
+        append: Append,
+    ) -> Result<Option<Receipt>> {
+        let Some(key) = key else { return Ok(None) };
+        let Some(first) = view.find_key_after(key.text, after)? else { return Ok(None) };
+        let receipt = journal::receipt_of(view, self.id(), first, key)?;
         if self.published.durable() < receipt.last() {
             match append.durability.unwrap_or(self.durability) {
                 Durability::Synced => writer.journal.flush()?,
@@ -224,22 +269,21 @@ impl Store {
                 Durability::Buffered => {}
             }
         }
-        Ok(receipt)
+        Ok(Some(receipt))
     }
 
     fn append_from(
         &self,
         writer: &Writer,
         view: &View,
-        batch: &Batch,
-        footprint: &Footprint,
+        valid: &ValidBatch,
+        gates: Vec<Text>,
+        footprint: Footprint,
         append: Append,
     ) -> Result<Receipt> {
         let durability = append.durability.unwrap_or(self.durability);
-        let receipt = match self.prepare(writer, view, batch, footprint, append)? {
-            Preparation::Ready(prepared) => writer.journal.append(prepared, durability, append.when_full)?,
-            Preparation::Known(receipt) => return self.keep_known(writer, receipt, append),
-        };
+        let prepared = self.prepare(writer, view, valid, gates, footprint, append)?;
+        let receipt = writer.journal.append(prepared, durability, append.when_full)?;
         if let Durability::Interval(interval) = durability {
             writer.bell.sync_by(self.deadline(interval), interval);
         }
@@ -277,22 +321,19 @@ impl Store {
     pub fn submit(&self, batch: impl Into<Batch>, append: Append) -> Result<Ticket> {
         let writer = self.writer()?;
         let durability = append.durability.unwrap_or(self.durability);
-        let batch = batch.into();
-        if let Some(receipt) = self.known(writer, &batch, append)? {
+        let valid = ValidBatch::new(batch.into())?;
+        let view = DecisionView::new(View::of(&self.published));
+        let key = valid.key().map(Key::sought);
+        if let Some(receipt) = self.known(writer, view.view(), key, Position::START, append)? {
             return Ok(writer.journal.answered(receipt));
         }
-        let view = DecisionView::new(View::of(&self.published));
-        let batch = match self.pass_guards(writer, batch, &view, append)? {
-            Ok(batch) => batch,
+        let gates = match self.pass_guards(writer, valid.batch(), &view, append)? {
+            Ok(gates) => gates,
             Err(denied) => return Err(denied.refused()),
         };
-        let ticket = match self.prepare(writer, view.view(), &batch, &view.footprint(), append)? {
-            Preparation::Ready(prepared) => writer.journal.submit(prepared, durability, append.when_full)?,
-            Preparation::Known(receipt) => {
-                let receipt = self.keep_known(writer, receipt, append)?;
-                return Ok(writer.journal.answered(receipt));
-            }
-        };
+        let (view, footprint) = view.into_parts();
+        let prepared = self.prepare(writer, &view, &valid, gates, footprint, append)?;
+        let ticket = writer.journal.submit(prepared, durability, append.when_full)?;
         if let Durability::Interval(interval) = durability {
             writer.bell.sync_by(self.deadline(interval), interval);
         }
@@ -315,13 +356,14 @@ impl Store {
         &self,
         writer: &Writer,
         view: &View,
-        batch: &Batch,
-        footprint: &Footprint,
+        valid: &ValidBatch,
+        gates: Vec<Text>,
+        footprint: Footprint,
         append: Append,
-    ) -> Result<Preparation> {
+    ) -> Result<Prepared> {
         let (seed, micros) = (writer.seed, self.world.clock.now_micros());
         let keep_footprint = append.keep_footprint;
-        let bench = Bench { store: self.id(), view, ids: &writer.ids, seed, micros, keep_footprint };
-        journal::prepare(batch, footprint, &bench)
+        let bench = Bench { view, ids: &writer.ids, seed, micros, keep_footprint };
+        journal::prepare(valid, gates, footprint, &bench)
     }
 }

@@ -259,7 +259,7 @@ impl<H: Fn(&DecisionView, &Event) -> Reaction> Reactor<'_, H> {
 
     /// The first event of the batch that an event has led to.
     fn known(&self, key: &str, after: Position) -> Result<Option<Position>> {
-        Ok(self.store.view()?.find_key(key, after)?.map(|first| first.position()))
+        Ok(self.store.view()?.find_key_after(key, after)?.map(|first| first.position()))
     }
 
     /// Asks the handler and commits what it says.

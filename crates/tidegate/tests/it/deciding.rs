@@ -3,6 +3,7 @@
 mod bypasses;
 mod conditions;
 mod conditions_by_definition;
+mod decided_again;
 mod decisions;
 mod denials;
 mod explanations;

@@ -142,6 +142,7 @@ fn several_reactors_answer_the_same_event() {
     }
     assert_eq!(answered(&store), [[1], [1]]);
     // A decision of somebody else's is no reaction.
-    store.decide(Append::default(), |_| Ok(Decision::deny("NO", "no"))).unwrap();
+    let denied = store.decide(Append::default(), |_| Ok(Decision::deny("NO", "no"))).unwrap();
+    assert!(denied.denied().is_some());
     assert_eq!(run(&store.reactor("three", kind("b.one"), settings(), |_, _| Ok(None)).unwrap()), 2);
 }
