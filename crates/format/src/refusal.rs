@@ -27,7 +27,10 @@ pub struct Conflict {
     pub kind: ConflictKind,
     /// The event that conflicts, where there is one.
     pub position: Option<Position>,
-    /// Whether reading again and judging again can lead to another outcome.
+    /// Whether the same batch can be accepted later, as it is. `true`: a stream has too few events for its condition,
+    /// and may get them, or a gate or a decision read what has moved, and would read something else now. `false`: no
+    /// event that comes can make its conditions hold, because events never go away; read again, and append another
+    /// batch.
     pub retry: bool,
     /// Whether what moved was read by a gate or a decision, not named by the caller.
     pub footprint: bool,
@@ -36,21 +39,23 @@ pub struct Conflict {
 impl Conflict {
     /// Returns the refusal for an event at this position, which matches what none was to match.
     pub fn boundary(position: Position, footprint: bool) -> Error {
-        let conflict =
-            Self { kind: ConflictKind::Boundary, position: Some(position), retry: true, footprint };
+        let retry = footprint;
+        let conflict = Self { kind: ConflictKind::Boundary, position: Some(position), retry, footprint };
         conflict.refused("an event matches what none was to match; read again and decide again")
     }
 
     /// Returns the refusal for a stream with another version, whose last event is at this position.
     pub fn version(expected: Version, found: Version, position: Option<Position>) -> Error {
-        let conflict = Self { kind: ConflictKind::Version, position, retry: true, footprint: false };
+        let retry = found < expected;
+        let conflict = Self { kind: ConflictKind::Version, position, retry, footprint: false };
         conflict.refused(format!("the stream was to have version {expected}, it has {found}"))
     }
 
     /// Returns the refusal for a stream that was to have no event and has the one at this position, or that was to have
     /// one.
     pub fn exists(position: Option<Position>) -> Error {
-        let conflict = Self { kind: ConflictKind::Exists, position, retry: false, footprint: false };
+        let retry = position.is_none();
+        let conflict = Self { kind: ConflictKind::Exists, position, retry, footprint: false };
         let what = if position.is_some() {
             "was to have no event, it has"
         } else {
@@ -63,6 +68,14 @@ impl Conflict {
     pub fn duplicate(message: String, position: Option<Position>) -> Error {
         let conflict = Self { kind: ConflictKind::Duplicate, position, retry: false, footprint: false };
         conflict.refused(message)
+    }
+
+    /// Returns the same refusal, as one that never passes: other conditions of the batch stand against it too.
+    pub fn lasting(refusal: &Error) -> Error {
+        match refusal.conflict() {
+            Some(conflict) => Self { retry: false, ..*conflict }.refused(refusal.message()),
+            None => refusal.clone(),
+        }
     }
 
     fn refused(self, message: impl Into<String>) -> Error {

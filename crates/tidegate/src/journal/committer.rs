@@ -25,10 +25,11 @@ use tidegate_segment::{Sought, Term};
 
 use super::heads::{Head, Heads};
 use super::names::Names;
+use super::outlook;
 use super::prepare::{Check, Nothing, Prepared, duplicate, receipt_of};
 use super::ticket::{Answers, Duty};
 use super::time::LogTime;
-use crate::batch::{Conflict, Key};
+use crate::batch::{Condition, Conflict, Key};
 use crate::batch::{Receipt, Receipted};
 use crate::edge::{Edge, Pending};
 use crate::published::Published;
@@ -205,36 +206,62 @@ impl Committer {
     /// Refuses what came into the log since the batch was prepared, or comes before it in the group.
     fn admit(&mut self, group: &mut Group, prepared: &Prepared) -> Result<()> {
         self.admit_ids(group, prepared)?;
+        let mut passing: Option<Error> = None;
         for check in &prepared.checks {
-            match check {
-                Check::Version(stream, expected) => {
-                    let head = self.head_of(stream.hash, || stream.term.clone())?;
-                    let found = head.map_or(Version::EMPTY, |head| head.version);
-                    if found != *expected {
-                        return Err(Conflict::version(*expected, found, head.map(|head| head.position)));
-                    }
+            let Err(error) = self.admit_check(group, check, prepared.checked) else { continue };
+            // What can never hold again is said before what may hold later.
+            if error.conflict().is_none_or(|conflict| !conflict.retry) {
+                return Err(error);
+            }
+            passing.get_or_insert(error);
+        }
+        let Some(error) = passing else { return Ok(()) };
+        let asked_again = error.conflict().is_some_and(|conflict| conflict.footprint);
+        if asked_again || self.can_hold(&prepared.several)? {
+            Err(error)
+        } else {
+            Err(Conflict::lasting(&error))
+        }
+    }
+
+    fn admit_check(&mut self, group: &mut Group, check: &Check, checked: Position) -> Result<()> {
+        match check {
+            Check::Version(stream, expected) => {
+                let head = self.head_of(stream.hash, || stream.term.clone())?;
+                let found = head.map_or(Version::EMPTY, |head| head.version);
+                if found == *expected {
+                    return Ok(());
                 }
-                Check::Exists(stream, expected) => {
-                    let head = self.head_of(stream.hash, || stream.term.clone())?;
-                    if head.is_some() != *expected {
-                        return Err(Conflict::exists(head.map(|head| head.position)));
-                    }
+                Err(Conflict::version(*expected, found, head.map(|head| head.position)))
+            }
+            Check::Exists(stream, expected) => {
+                let head = self.head_of(stream.hash, || stream.term.clone())?;
+                if head.is_some() == *expected {
+                    return Ok(());
                 }
-                Check::Unknown(id) => self.admit_id(group, *id, prepared.checked, true)?,
-                Check::UnknownKey(key) => self.admit_key(group, key, prepared.checked)?,
-                Check::Nothing(nothing) => {
-                    let before = self.before_group(group);
-                    let found = match before.first_match(&nothing.query, nothing.after)? {
-                        None => Self::match_in(group, &before, nothing)?,
-                        found => found,
-                    };
-                    if let Some(position) = found {
-                        return Err(Conflict::boundary(position, nothing.footprint));
-                    }
-                }
+                Err(Conflict::exists(head.map(|head| head.position)))
+            }
+            Check::Unknown(id) => self.admit_id(group, *id, checked, true),
+            Check::UnknownKey(key) => self.admit_key(group, key, checked),
+            Check::Nothing(nothing) => {
+                let before = self.before_group(group);
+                let found = match before.first_match(&nothing.query, nothing.after)? {
+                    None => Self::match_in(group, &before, nothing)?,
+                    found => found,
+                };
+                found.map_or(Ok(()), |position| Err(Conflict::boundary(position, nothing.footprint)))
             }
         }
-        Ok(())
+    }
+
+    /// Whether conditions of which one does not hold can all hold later.
+    fn can_hold(&mut self, conditions: &[Condition]) -> Result<bool> {
+        let seed = self.published.log().seed();
+        outlook::can_hold(conditions, self.next.before(), |stream| {
+            let term = Term::stream(&stream.scope, &stream.entity, stream.lane);
+            let head = self.head_of(seed.hash(term.as_bytes()), || term)?;
+            Ok(head.map_or(Version::EMPTY, |head| head.version))
+        })
     }
 
     /// The first event of the group that must not be there.

@@ -5,6 +5,7 @@ mod heads;
 mod time;
 mod names;
 mod prepare;
+mod outlook;
 mod committer;
 mod queue;
 

@@ -27,6 +27,8 @@ pub(crate) struct Prepared {
     pub(crate) given: Vec<(usize, EventId)>,
     /// What must still be checked against what comes after `checked`.
     pub(crate) checks: Vec<Check>,
+    /// All conditions, where there are several and one of them may hold later.
+    pub(crate) several: Vec<Condition>,
     /// The idempotency key, which must not be in the log after `checked`.
     pub(crate) key: Option<Key>,
     /// The gates it has passed, judged against a view with the head `checked`.
@@ -156,6 +158,7 @@ pub(crate) fn prepare(
         records: Vec::with_capacity(drafts.len()),
         given: Vec::new(),
         checks,
+        several: several(batch.conditions()),
         key: valid.key().cloned(),
         gates,
         checked: view.head(),
@@ -194,6 +197,12 @@ pub(crate) fn receipt_of(view: &View, store: StoreId, first: Event, key: SoughtK
         next = if event.record().ends_batch() { None } else { view.at(event.position().next())? };
     }
     Ok(receipt)
+}
+
+/// Returns the conditions that a conflict has to be looked at together with: one alone speaks for itself.
+fn several(conditions: &[Condition]) -> Vec<Condition> {
+    let may_come = |condition: &Condition| matches!(condition, Condition::Version(..) | Condition::Exists(_));
+    if conditions.len() > 1 && conditions.iter().any(may_come) { conditions.to_vec() } else { Vec::new() }
 }
 
 /// Judges conditions and footprint against the view, and returns what is left for the commit section.

@@ -72,6 +72,11 @@ impl Query {
         (!items.is_empty()).then_some(Self(Some(items)))
     }
 
+    /// Whether it selects every event that a stream can have, whatever its kind, tags, causes and flow are.
+    pub(crate) fn covers(&self, stream: &Coordinate) -> bool {
+        self.items().is_none_or(|items| items.iter().any(|item| item.covers(stream)))
+    }
+
     /// What any of the queries selects.
     pub(crate) fn union<'a>(queries: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut all = Vec::new();
@@ -181,6 +186,11 @@ impl Item {
 }
 
 impl Item {
+    fn covers(&self, stream: &Coordinate) -> bool {
+        let says_more = self.correlation.is_some() || self.cause.is_some();
+        self.kinds.is_empty() && self.tags.is_empty() && !says_more && self.within(stream).is_some()
+    }
+
     fn within(&self, stream: &Coordinate) -> Option<Self> {
         let fits = self.matches_place(&stream.scope, &stream.entity)
             && self.lane.is_none_or(|lane| lane == stream.lane);

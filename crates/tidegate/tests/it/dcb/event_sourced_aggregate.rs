@@ -114,7 +114,7 @@ fn an_aggregate_that_moved_is_not_saved() {
     other.subscribe().unwrap();
     let refused = other.save(&desk.store).unwrap_err();
     let conflict = refused.conflict().unwrap();
-    assert!(conflict.retry);
+    assert!(!conflict.retry, "it has to be loaded again; the same batch never passes");
     assert_eq!(conflict.position, Some(Position(3)));
     assert_eq!(Course::load(&desk.store, "c1").unwrap().unwrap().subscribed, 1);
 }

@@ -21,6 +21,9 @@ const WANTED_KINDS: [&str; 8] =
 const TAGS: [&str; 3] = ["x", "y", "xy"];
 const PREFIXES: [&str; 4] = ["", "a", "ab", "c"];
 
+/// How many events are tried to make conditions hold that do not: no test asks for more.
+const TRIED: usize = 6;
+
 /// An event as the definition sees it.
 #[derive(Clone, Debug)]
 struct Plain {
@@ -184,6 +187,39 @@ impl Asked {
     }
 }
 
+/// Events after which all conditions hold, if there are any: of the streams that the conditions name, and otherwise like
+/// nothing that a query wants, since events that match something can only do harm.
+fn remedy(asked: &[Asked], log: &mut Vec<Plain>, most: usize) -> Option<Vec<Plain>> {
+    if asked.iter().all(|asked| asked.judge(log).is_none()) {
+        return Some(Vec::new());
+    }
+    if most == 0 {
+        return None;
+    }
+    asked.iter().find_map(|one| {
+        let (Asked::Version(scope, entity, lane, _) | Asked::Exists(scope, entity, lane, _)) = one else {
+            return None;
+        };
+        let own = id(1000 + log.len() as u64);
+        let next = Plain {
+            id: own,
+            scope: SCOPES[*scope],
+            entity: ENTITIES[*entity],
+            lane: *lane,
+            kind: "remedy",
+            tags: Vec::new(),
+            causes: Vec::new(),
+            correlation: own,
+        };
+        log.push(next.clone());
+        let rest = remedy(asked, log, most - 1);
+        log.pop();
+        let mut all = vec![next];
+        all.extend(rest?);
+        Some(all)
+    })
+}
+
 fn query(items: &[Wanted]) -> Query {
     let mut items = items.iter().map(Wanted::item);
     let first = Query::from(items.next().expect("never none"));
@@ -269,13 +305,14 @@ impl Both {
         (batch, plain)
     }
 
-    /// Compares an answer with the definition's, and takes the events in.
+    /// Compares an answer with the definition's, and takes the events in. Returns the events after which a batch that was
+    /// refused can be appended as it is, if any can help.
     fn compare(
         &mut self,
         asked: &[Asked],
         mut plain: Vec<Plain>,
         answer: tidegate::Result<Receipt>,
-    ) -> Result<(), TestCaseError> {
+    ) -> Result<Option<Vec<Plain>>, TestCaseError> {
         let failing: Vec<_> = asked.iter().filter_map(|asked| asked.judge(&self.log)).collect();
         match answer {
             Ok(receipt) => {
@@ -293,9 +330,29 @@ impl Both {
                 let conflict = error.conflict().expect("nothing else can go wrong");
                 let found = (conflict.kind, conflict.position);
                 prop_assert!(failing.contains(&found), "{:?} is none of {:?}", found, failing);
+                let remedy = remedy(asked, &mut self.log, TRIED);
+                prop_assert_eq!(conflict.retry, remedy.is_some(), "{:?} of {:?}", conflict, asked);
+                return Ok(remedy);
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Appends what makes a refused batch possible, and then the batch itself, as it was.
+    fn retry(
+        &mut self,
+        appended: (Batch, &[Asked], Vec<Plain>),
+        remedy: Vec<Plain>,
+    ) -> Result<(), TestCaseError> {
+        for event in remedy {
+            let stream = Coordinate::new(event.scope, event.entity).lane(event.lane);
+            self.store.append(Draft::new(stream, event.kind).id(event.id), Append::default()).unwrap();
+            self.log.push(event);
+        }
+        let (batch, asked, plain) = appended;
+        let answer = self.store.append(batch, Append::default());
+        prop_assert!(answer.is_ok(), "{:?}", answer);
+        self.compare(asked, plain, answer).map(drop)
     }
 
     /// Appends batches one by one, or as one group.
@@ -303,8 +360,10 @@ impl Both {
         if !together {
             for appended in group {
                 let (batch, plain) = self.draft(appended);
-                let answer = self.store.append(batch, Append::default());
-                self.compare(&appended.conditions, plain, answer)?;
+                let answer = self.store.append(batch.clone(), Append::default());
+                if let Some(remedy) = self.compare(&appended.conditions, plain.clone(), answer)? {
+                    self.retry((batch, &appended.conditions, plain), remedy)?;
+                }
             }
             return Ok(());
         }
@@ -316,7 +375,7 @@ impl Both {
         }
         self.store.step().unwrap();
         for (appended, plain, ticket) in tickets {
-            self.compare(&appended.conditions, plain, ticket.and_then(tidegate::Ticket::wait))?;
+            self.compare(&appended.conditions, plain, ticket.and_then(tidegate::Ticket::wait)).map(drop)?;
         }
         Ok(())
     }
@@ -388,7 +447,7 @@ fn drafted() -> impl Strategy<Value = Drafted> {
 
 fn appended() -> impl Strategy<Value = Appended> {
     let drafts = prop::collection::vec(drafted(), 1..4);
-    let conditions = prop_oneof![1 => Just(Vec::new()), 2 => prop::collection::vec(asked(), 1..3)];
+    let conditions = prop_oneof![1 => Just(Vec::new()), 2 => prop::collection::vec(asked(), 1..4)];
     (drafts, conditions).prop_map(|(drafts, conditions)| Appended { drafts, conditions })
 }
 

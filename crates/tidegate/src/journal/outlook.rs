@@ -1,0 +1,64 @@
+//! What can come yet: whether conditions that do not hold now can hold later, all of them at once.
+
+use std::collections::HashMap;
+
+use tidegate_format::{Coordinate, Position, Result, Version};
+
+use crate::batch::Condition;
+
+/// What conditions say of one stream.
+#[derive(Default)]
+struct Wanted {
+    version: Option<Version>,
+    exists: bool,
+    absent: bool,
+}
+
+/// Whether events can follow on a log with this head after which every condition holds. Each
+/// [`FailIf`](Condition::FailIf) holds now, and `found` returns the version that a stream has now.
+///
+/// An event cannot be taken back, so only a stream that has too few events for its condition can come to fit, by events
+/// that no `FailIf` matches: they need a place up to its position if it matches every event of their stream.
+pub(super) fn can_hold(
+    conditions: &[Condition],
+    head: Position,
+    mut found: impl FnMut(&Coordinate) -> Result<Version>,
+) -> Result<bool> {
+    let mut streams: HashMap<&Coordinate, Wanted> = HashMap::new();
+    for condition in conditions {
+        match condition {
+            Condition::Version(stream, version) => {
+                let wanted = streams.entry(stream).or_default();
+                if wanted.version.is_some_and(|other| other != *version) {
+                    return Ok(false);
+                }
+                wanted.version = Some(*version);
+            }
+            Condition::Exists(stream) => streams.entry(stream).or_default().exists = true,
+            Condition::Absent(stream) => streams.entry(stream).or_default().absent = true,
+            Condition::FailIf(..) => {}
+        }
+    }
+    // How many events have to come, each with how many positions there are for it.
+    let mut missing = Vec::new();
+    for (stream, wanted) in streams {
+        let found = found(stream)?;
+        let goal = wanted.version.unwrap_or_else(|| found.max(Version(u64::from(wanted.exists))));
+        let fits = !(wanted.exists && goal == Version::EMPTY || wanted.absent && goal != Version::EMPTY);
+        if goal < found || !fits {
+            return Ok(false);
+        }
+        let room = conditions.iter().filter_map(|condition| match condition {
+            Condition::FailIf(query, after) if query.covers(stream) => Some(after.0.saturating_sub(head.0)),
+            _ => None,
+        });
+        missing.push((room.min().unwrap_or(u64::MAX), goal.0 - found.0));
+    }
+    // Those with the least room go first.
+    missing.sort_unstable();
+    let mut placed = 0_u64;
+    Ok(missing.iter().all(|(room, count)| {
+        placed = placed.saturating_add(*count);
+        *count == 0 || placed <= *room
+    }))
+}
