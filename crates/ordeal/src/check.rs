@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tidegate::project::{Freshness, Project, Projector};
-use tidegate::subscription::cursor::Settings;
+use tidegate::subscription::cursor::{Change, Settings};
 use tidegate::subscription::reactor::Step;
 use tidegate::{Access, Append, Cause, Draft, ErrorKind, Event, Options, Query, Read, Store};
 
@@ -142,7 +142,7 @@ fn check_cursor(store: &Store, events: &[Event], told: &mut Told) -> Outcome {
     let odd = handed.iter().find(|position| !wanted.contains(position));
     ensure(odd.is_none(), || format!("the cursor at {place} hands out {odd:?}"))?;
     ensure(handed.windows(2).all(|pair| pair[0] < pair[1]), || "the cursor hands out an event twice".into())?;
-    cursor.rewind(place)?;
+    cursor.change(Change::Rewind(place))?;
     told.reached = place.0;
     told.handed.clear();
     Ok(())

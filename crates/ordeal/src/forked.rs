@@ -12,7 +12,7 @@ use fork::{Fork, fork, waitpid_nohang};
 use tidegate::decide::{Decision, GateSet};
 use tidegate::project::{Freshness, Project, Projector};
 use tidegate::subscription::Subscription;
-use tidegate::subscription::cursor::{Cursor, Delivery, Settings};
+use tidegate::subscription::cursor::{Change, Cursor, Delivery, Settings};
 use tidegate::{
     Append, Draft, Error, ErrorKind, Event, Options, Position, Query, Read, Receipt, Result, Store, Ticket,
     View,
@@ -113,7 +113,7 @@ const CALLS: &[(&str, Expected, Call)] = &[
         h.delivery = None;
         Ok(())
     }),
-    ("rewind a cursor", Expected::Refused, |h| h.cursor.rewind(Position::START)),
+    ("rewind a cursor", Expected::Refused, |h| h.cursor.change(Change::Rewind(Position::START)).map(drop)),
     ("run a reactor", Expected::Refused, |h| {
         let answer = |_: &_, _: &Event| Ok(Some(draft("child").into()));
         h.store.reactor("another", Query::ALL, Settings::default(), answer)?.step().map(drop)

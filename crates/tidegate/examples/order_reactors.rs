@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use tidegate::decide::DecisionView;
-use tidegate::subscription::cursor::Settings;
+use tidegate::subscription::cursor::{Change, Settings};
 use tidegate::subscription::reactor::{Reaction, Reactor, Step};
 use tidegate::{Append, Batch, Cause, Draft, Event, Item, Options, Position, Query, Read, Result, Store};
 
@@ -75,8 +75,8 @@ fn main() -> Result<()> {
         println!("\nparked: position {} after {} tries: {}", parked.position, parked.attempts, parked.reason);
     }
     println!("\nBoth are sent back to the start, as if all their progress had been lost:");
-    payments.cursor().rewind(Position::START)?;
-    shipping.cursor().rewind(Position::START)?;
+    payments.cursor().change(Change::Rewind(Position::START))?;
+    shipping.cursor().change(Change::Rewind(Position::START))?;
     run("payments", &payments)?;
     run("shipping", &shipping)?;
 

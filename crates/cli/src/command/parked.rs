@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
-use tidegate::subscription::cursor::{self, Parked as Event};
+use tidegate::Position;
+use tidegate::subscription::cursor::{self, Change, Parked as Event};
 
+use super::cursors::change_each;
 use super::read::{open, refuse_damage};
 use crate::failure::Result;
 use crate::output::{Output, clock_time, rfc3339};
@@ -17,18 +19,51 @@ it up.
 
 Examples:
   tidegate parked ./store
-  tidegate parked ./store mailer --json";
+  tidegate parked ./store mailer --json
+  tidegate parked retry ./store mailer 40 41
+  tidegate parked discard ./store mailer --all";
 
-/// Show the events that readers could not deal with
+const CHANGING: &str = "\
+The store must not be open for writing elsewhere. The program that reads the cursor delivers what is retried when it \
+runs next; what is discarded is not delivered again.";
+
+/// Show the events that readers could not deal with, and retry or discard them
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Parked {
     /// The store's directory
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
+    #[arg(value_name = "DIR", required = true)]
+    directory: Option<PathBuf>,
     /// Only those of this cursor
     #[arg(value_name = "CURSOR")]
     cursor: Option<String>,
+    #[command(subcommand)]
+    end: Option<End>,
+}
+
+#[derive(Subcommand, Debug)]
+enum End {
+    /// Have parked events delivered once more
+    #[command(after_help = CHANGING)]
+    Retry(Which),
+    /// Give parked events up
+    #[command(after_help = CHANGING)]
+    Discard(Which),
+}
+
+#[derive(Args, Debug)]
+struct Which {
+    /// The store's directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// The cursor's or reactor's name
+    cursor: String,
+    /// Where the events are
+    #[arg(value_name = "POSITION", required_unless_present = "all", conflicts_with = "all")]
+    positions: Vec<u64>,
+    /// All that are parked
+    #[arg(long)]
+    all: bool,
 }
 
 /// A parked event, as JSON.
@@ -44,7 +79,22 @@ struct Told<'a> {
 
 impl Parked {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let store = open(&self.directory)?;
+        let (which, one, all): (_, fn(Position) -> Change, _) = match &self.end {
+            None => return self.list(output, json),
+            Some(End::Retry(which)) => (which, Change::Retry, Change::RetryAll),
+            Some(End::Discard(which)) => (which, Change::Discard, Change::DiscardAll),
+        };
+        let changes = if which.all {
+            vec![all]
+        } else {
+            which.positions.iter().map(|position| one(Position(*position))).collect()
+        };
+        change_each(&which.directory, &which.cursor, &changes, output, json)
+    }
+
+    fn list(&self, output: &mut Output, json: bool) -> Result<()> {
+        let directory = self.directory.as_ref().expect("it is required without a subcommand");
+        let store = open(directory)?;
         let names = match &self.cursor {
             Some(name) => vec![name.clone()],
             None => cursor::names(&store)?,

@@ -5,7 +5,7 @@
 mod program;
 mod append_tells_what_it_did;
 mod conditions_hold_or_refuse;
-mod cursors_are_listed;
+mod cursors;
 mod damage;
 mod explain_tells_the_grounds;
 mod filters_select;

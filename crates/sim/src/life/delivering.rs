@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tidegate::disk::Clock;
-use tidegate::subscription::cursor::{Cursor, Delivery, Settings};
+use tidegate::subscription::cursor::{self, Change, Changed, Cursor, Delivery, Settings};
 use tidegate::{Coordinate, ErrorKind, Position, Store};
 
 use super::Life;
+use super::changing::{Before, Planned};
 use crate::defect::Defect;
 use crate::failure::{Failure, ensure, same};
 use crate::model::{Place, Progress, Told, compare};
@@ -27,6 +28,8 @@ pub(super) struct Held {
     out: Vec<Out>,
     cursor: Cursor,
     settings: Settings,
+    /// Whether its worker fails most of the time.
+    moody: bool,
     place: Place,
     /// When and how often an event failed.
     failed: BTreeMap<u64, (u64, u32)>,
@@ -76,6 +79,37 @@ impl Held {
         before.all(|at| self.place.settled.contains(at))
     }
 
+    /// Takes note of a change that is made.
+    fn take_in(&mut self, change: Change) {
+        let retried = match change {
+            Change::Retry(Position(position)) => BTreeSet::from([position]),
+            Change::RetryAll => self.place.parked.clone(),
+            Change::Discard(Position(position)) => {
+                self.forget(&[position].into());
+                return;
+            }
+            Change::DiscardAll => {
+                self.forget(&self.place.parked.clone());
+                return;
+            }
+            // Nothing that is out can be acknowledged any more.
+            _ => {
+                self.out.clear();
+                self.failed.clear();
+                return;
+            }
+        };
+        self.failed.retain(|position, _| !retried.contains(position));
+        self.retried.extend(retried);
+    }
+
+    /// Takes note that events were given up.
+    fn forget(&mut self, positions: &BTreeSet<u64>) {
+        self.out.retain(|out| !positions.contains(&out.position));
+        self.failed.retain(|position, _| !positions.contains(position));
+        self.retried.retain(|position| !positions.contains(position));
+    }
+
     fn progress<'a>(&self, all: &'a mut BTreeMap<&'static str, Progress>) -> &'a mut Progress {
         all.get_mut(self.name).expect("a cursor that was opened has a place")
     }
@@ -89,17 +123,22 @@ impl Life<'_> {
     /// Does something with one of the cursors.
     pub(super) fn deliver(&mut self) -> Result<(), Failure> {
         let name = *self.others.pick(&NAMES);
-        let Some(at) = self.held.iter().position(|held| held.name == name) else {
-            return self.open_cursor(name).map(drop);
-        };
-        let steps = 1 + self.others.below(4);
+        if !self.held.iter().any(|held| held.name == name) {
+            if self.others.chance(1, 3) {
+                return self.change_from_outside(name);
+            }
+            if !self.open_cursor(name)? {
+                return Ok(());
+            }
+        }
+        let at = self.held.iter().position(|held| held.name == name).expect("it is open");
+        let steps = 2 + self.others.below(12);
         for _ in 0..steps {
             match self.others.below(40) {
                 0..15 => self.take_delivery(at)?,
-                15..26 => self.end_delivery(at)?,
-                26..34 => self.keep_place(at)?,
-                34..36 => self.go_back(at)?,
-                36..38 => self.parked(at)?,
+                15..28 => self.end_delivery(at)?,
+                28..32 => self.keep_place(at)?,
+                32..39 => self.change(at)?,
                 _ => {
                     drop(self.held.swap_remove(at));
                     return Ok(());
@@ -134,7 +173,8 @@ impl Life<'_> {
         let (Some(cursor), Some(place)) = (cursor, place) else { return Ok(false) };
         let (out, failed) = Default::default();
         let retried = BTreeSet::new();
-        self.held.push(Held { name, out, cursor, settings, place, failed, retried });
+        let moody = self.others.chance(1, 3);
+        self.held.push(Held { name, out, cursor, settings, moody, place, failed, retried });
         let at = self.held.len() - 1;
         self.see_parked(at).map(|()| true)
     }
@@ -229,8 +269,9 @@ impl Life<'_> {
     /// Says what became of an event that is out.
     fn end_delivery(&mut self, at: usize) -> Result<(), Failure> {
         let now = self.steady();
-        let what = self.others.below(10);
         let held = &mut self.held[at];
+        // Some fail most of the time, so that several events are parked at once.
+        let what = if held.moody { 4 + self.others.below(5) } else { self.others.below(10) };
         if held.out.is_empty() {
             return Ok(());
         }
@@ -324,39 +365,80 @@ impl Life<'_> {
         Ok(())
     }
 
-    fn go_back(&mut self, at: usize) -> Result<(), Failure> {
-        let held = &mut self.held[at];
-        let after = self.others.below(held.cursor.position().0 + 1);
-        held.place.settled.retain(|position| *position <= after);
-        held.place.parked.retain(|position| *position <= after);
-        let gone = held.cursor.rewind(Position(after));
-        held.out.clear();
-        held.failed.clear();
-        held.retried.clear();
-        let place = held.place.clone();
-        held.progress(&mut self.model.progress).note(&place, gone.is_ok());
+    /// Changes the place of a cursor that is open.
+    fn change(&mut self, at: usize) -> Result<(), Failure> {
+        let head = self.store.frontier().visible.0;
+        let held = &self.held[at];
+        let mut selected: Vec<u64> = self.model.selected(&wanted(held.name)).collect();
+        selected.retain(|at| *at <= head);
+        let (place, position) = (&held.place, held.cursor.position().0);
+        let planned = Before { place, position, head, selected: &selected }.plan(&mut self.others);
+        let changed = held.cursor.change(planned.change);
         self.poll_tickets()?;
-        self.take(gone).map(drop)
+        let held = &mut self.held[at];
+        if planned.place.is_ok() {
+            held.take_in(planned.change);
+        }
+        self.settle_change(self.held[at].name, &planned, changed)?;
+        if let Ok(place) = planned.place {
+            self.held[at].place = place;
+        }
+        Ok(())
     }
 
-    /// Tries a parked event again, or gives it up.
-    fn parked(&mut self, at: usize) -> Result<(), Failure> {
-        let held = &mut self.held[at];
-        let Some(position) = held.place.parked.first().copied() else { return Ok(()) };
-        let done = if self.others.chance(1, 2) {
-            held.retried.insert(position);
-            held.cursor.retry(Position(position))
-        } else {
-            held.place.parked.remove(&position);
-            held.retried.remove(&position);
-            held.out.retain(|out| out.position != position);
-            held.cursor.discard(Position(position))
+    /// Changes the place of a cursor that is not open, if there is one.
+    fn change_from_outside(&mut self, name: &'static str) -> Result<(), Failure> {
+        let Some(progress) = self.model.progress.get_mut(name).filter(|progress| !progress.damaged) else {
+            return Ok(());
         };
-        held.failed.remove(&position);
-        let place = held.place.clone();
-        held.progress(&mut self.model.progress).note(&place, done.is_ok());
+        let state = match cursor::state(&self.store, name) {
+            Err(error) if error.kind() == ErrorKind::Missing => {
+                return progress.find(None, &[], false).map(drop).map_err(|failure| failure.during(&name));
+            }
+            other => self.take(other)?,
+        };
+        let Some(state) = state else { return Ok(()) };
+        let (head, position) = (self.store.frontier().visible.0, state.position.0);
+        let mut selected: Vec<u64> = self.model.selected(&wanted(name)).collect();
+        selected.retain(|at| *at <= head);
+        let parked = state.parked.iter().map(|parked| parked.position.0).collect();
+        let told = Told { head, position, lag: state.lag, parked };
+        let progress = self.model.progress.get_mut(name).expect("it was there");
+        let place = progress.find(Some(&told), &selected, false).map_err(|failure| failure.during(&name))?;
+        let place = place.unwrap_or_default();
+        let planned = Before { place: &place, position, head, selected: &selected }.plan(&mut self.others);
+        let changed = cursor::change(&self.store, name, planned.change);
         self.poll_tickets()?;
-        self.take(done).map(drop)
+        self.settle_change(name, &planned, changed)
+    }
+
+    /// Judges what came of a change.
+    fn settle_change(
+        &mut self,
+        name: &'static str,
+        planned: &Planned,
+        changed: tidegate::Result<Changed>,
+    ) -> Result<(), Failure> {
+        match (&planned.place, changed) {
+            (Err(kind), Err(error)) if error.kind() == *kind => Ok(()),
+            (Err(kind), Ok(_)) => {
+                Err(Failure::new(format!("{name} took {:?}, which is {kind:?}", planned.change)))
+            }
+            (Ok(place), changed) => {
+                let progress = self.model.progress.get_mut(name).expect("it has a place");
+                progress.note(place, changed.is_ok());
+                let Some(changed) = self.take(changed)? else { return Ok(()) };
+                planned.check(&changed).map_err(|failure| failure.during(&name))?;
+                let state = cursor::state(&self.store, name);
+                match self.take(state)? {
+                    Some(state) => {
+                        planned.check_parked(&state.parked).map_err(|failure| failure.during(&name))
+                    }
+                    None => Ok(()),
+                }
+            }
+            (Err(_), changed) => self.take(changed).map(drop),
+        }
     }
 
     /// Every cursor delivers what is left, in order within each stream, and then lags by nothing.

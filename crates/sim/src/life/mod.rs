@@ -3,6 +3,7 @@ mod appending;
 mod deciding;
 mod looking;
 mod listening;
+mod changing;
 mod delivering;
 mod reacting;
 mod projecting;

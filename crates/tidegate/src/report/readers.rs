@@ -10,7 +10,7 @@ use super::fault::{Fault, Lost, Remark};
 use super::files;
 use crate::edge::BYTES_MAX;
 use crate::project::{PROJECTIONS, STATE_BYTES_MAX, Stamp};
-use crate::subscription::cursor::{CURSORS, REMEDY as CURSOR, Reached, check_name};
+use crate::subscription::cursor::{CURSORS, ELSEWHERE, REMEDY as CURSOR, Reached, check_name};
 
 const STATE: &str = "delete it; the state is folded anew";
 
@@ -122,8 +122,9 @@ impl Readers {
                 None if position == Position::START => Some(Hash::ZERO),
                 found => found,
             };
+            let is_foreign = store.is_some_and(|store| store != own);
             let error = match found {
-                _ if store.is_some_and(|store| store != own) => {
+                _ if is_foreign => {
                     let expected = store.map_or_else(String::new, |store| store.to_string());
                     Error::damaged("it is of another store", expected, own)
                 }
@@ -141,6 +142,7 @@ impl Readers {
                 let text = format!("it is not believed, and the state is folded anew: {error}");
                 remarks.push(Remark { file, text });
             } else {
+                let remedy = if is_foreign { remedy } else { ELSEWHERE };
                 faults.push(Fault::of(error, &file, 0, remedy));
             }
         }

@@ -216,25 +216,16 @@ impl Flow {
         Ok(())
     }
 
-    /// Goes back to a position: everything after it is to be done again.
-    pub(super) fn rewind(&mut self, after: Position) -> Result<()> {
-        if after > self.reached.position {
-            let message = format!(
-                "the cursor is at position {}, and to go on to {after} would pass over events",
-                self.reached.position
-            );
-            return Err(Error::invalid(message));
-        }
-        let turns = self.turns;
-        let mut reached = self.reached.clone();
-        reached.position = after;
-        reached.settled.clear();
-        reached.parked.retain(|position, _| *position <= after);
-        for parked in reached.parked.values_mut() {
-            parked.retried = false;
-        }
-        *self = Self { turns, changes: self.changes + 1, ..Self::new(reached) };
-        Ok(())
+    /// Goes on as another one, which has its place in the log. What is out now is of no turn of that one (L3).
+    pub(super) fn go_on_as(&mut self, other: Self) {
+        let (turns, changes) = (self.turns, self.changes + 1);
+        let untold = self.take_untold();
+        *self = Self { changes, turns, untold, ..other };
+    }
+
+    /// Refuses a position that is not parked.
+    pub(super) fn check_parked(&self, position: Position) -> Result<()> {
+        if self.reached.parked.contains_key(&position) { Ok(()) } else { Err(not_parked(position)) }
     }
 
     /// keeps L3
@@ -243,8 +234,8 @@ impl Flow {
         match state {
             Some(State::Out { turn: number, .. }) if number == turn.number => Ok(()),
             _ => {
-                let message =
-                    "its time was over and it was taken back: it is handed out again, or was parked";
+                let message = "it was taken back, since its time was over or the cursor was sent elsewhere; it is \
+                               handed out again, or was parked or given up";
                 Err(Error::new(ErrorKind::Refused, message).at(tidegate_format::Place::Event(turn.position)))
             }
         }

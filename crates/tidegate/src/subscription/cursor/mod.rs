@@ -31,10 +31,12 @@
 //!   the late holder's acknowledgement is refused then.
 //! * **Failures** rest and are tried again, up to a limit. Then the event is parked, with the reason, and its
 //!   stream goes on without it. A parked event is listed until it is tried again with success or given up.
-//! * **One query.** A cursor is bound to its query and to its store. It goes back, and never passes over events.
+//! * **One query.** A cursor is bound to its query and to its store. It goes back when it is told to, and passes over
+//!   events that are not done only if it is told to [skip](Change::Skip) them, and then says which.
 mod place;
 mod settings;
 mod flow;
+mod change;
 mod listing;
 mod delivery;
 
@@ -45,11 +47,12 @@ use std::time::Duration;
 use tidegate_disk::Clock;
 use tidegate_format::{Error, ErrorKind, Micros, Position, Result, StoreId};
 
+pub use change::{Change, Changed, Span, change};
 pub use delivery::Delivery;
 use flow::{Failure, Flow, Now, Untold};
 pub use listing::{State, names, state};
 use place::leaf_at;
-pub(crate) use place::{CURSORS, REMEDY, Reached, check_name};
+pub(crate) use place::{CURSORS, ELSEWHERE, REMEDY, Reached, check_name};
 pub use place::{Parked, Role};
 pub use settings::Settings;
 
@@ -128,9 +131,7 @@ impl Cursor {
         settings: Settings,
         role: Role,
     ) -> Result<Self> {
-        check_name(name)?;
-        let writer = store.writer()?;
-        let kept = writer.keeping.hold(CURSORS, name)?;
+        let kept = Self::hold(store, name)?;
         let view = store.view()?;
         let reached = match kept.read()? {
             Some(bytes) => {
@@ -139,27 +140,39 @@ impl Cursor {
                 bind(name, &reached, &query, role)?;
                 reached
             }
-            None => begin(store.id(), query.clone(), settings.start, role, &view)?,
+            None => begin(store.id(), query, settings.start, role, &view)?,
         };
+        Self::resume(store, kept, reached, settings, &view)
+    }
+
+    /// Takes hold of the file of a cursor.
+    fn hold(store: &Store, name: &str) -> Result<Kept> {
+        check_name(name)?;
+        store.writer()?.keeping.hold(CURSORS, name)
+    }
+
+    /// Goes on from a place that is of this log, and keeps it.
+    fn resume(store: &Store, kept: Kept, reached: Reached, settings: Settings, view: &View) -> Result<Self> {
+        let (role, query) = (reached.role, reached.query.clone());
         let clock = Arc::clone(&store.world.clock);
         let subscription = Subscription::new(store.source(), query.clone(), reached.position);
         let hand = Hand {
             // A new cursor is a change; one that was read is looked at as one too, and kept once more.
             needed: reached.position,
-            flow: resumed(reached, &view)?,
+            flow: resumed(reached, view)?,
             subscription,
             kept: 0,
             kept_at: clock.steady_micros(),
         };
         let shared = Shared {
-            name: name.to_owned(),
+            name: kept.name().rsplit('/').next().unwrap_or_default().to_owned(),
             role,
             query,
             settings,
             source: store.source(),
             clock,
             published: Arc::clone(&store.published),
-            journal: Arc::clone(&writer.journal),
+            journal: Arc::clone(&store.writer()?.journal),
             kept,
             hand: Mutex::new(hand),
             keeping: Mutex::new(()),
@@ -237,46 +250,6 @@ impl Cursor {
     /// again. [`Ended`](ErrorKind::Ended) when the writer has ended.
     pub fn keep(&self) -> Result<()> {
         self.0.keep()
-    }
-
-    /// Hands out a parked event once more. It counts as parked until it is acknowledged.
-    ///
-    /// # Errors
-    ///
-    /// [`Missing`](ErrorKind::Missing) where it is not parked; those of [`keep`](Self::keep).
-    pub fn retry(&self, position: Position) -> Result<()> {
-        let event = View::of(&self.0.published).at(position)?;
-        let event = event.ok_or_else(|| Error::new(ErrorKind::Missing, "there is no such event"))?;
-        self.0.hand.lock().flow.retry(position, &event.coordinate())?;
-        self.0.stir();
-        self.0.keep()
-    }
-
-    /// Gives up a parked event: it is not tried again.
-    ///
-    /// # Errors
-    ///
-    /// [`Missing`](ErrorKind::Missing) where it is not parked; those of [`keep`](Self::keep).
-    pub fn discard(&self, position: Position) -> Result<()> {
-        self.0.hand.lock().flow.discard(position)?;
-        self.0.stir();
-        self.0.keep()
-    }
-
-    /// Goes back: every event of the query after this position is delivered again, those that are parked too.
-    /// What is out now can no longer be acknowledged.
-    ///
-    /// # Errors
-    ///
-    /// [`Invalid`](ErrorKind::Invalid) for a position that it has not reached; those of [`keep`](Self::keep).
-    pub fn rewind(&self, after: Position) -> Result<()> {
-        let shared = &*self.0;
-        let mut hand = shared.hand.lock();
-        hand.flow.rewind(after)?;
-        hand.subscription = Subscription::new(shared.source.clone(), shared.query.clone(), after);
-        drop(hand);
-        shared.stir();
-        shared.keep()
     }
 
     /// Ends this handle and its clones: nothing is handed out any more, and whoever waits returns at once. What

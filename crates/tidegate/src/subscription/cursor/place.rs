@@ -39,6 +39,10 @@ const NAME_BYTES_MAX: usize = 100;
 /// What to do about the file of a cursor that is damaged.
 pub(crate) const REMEDY: &str = "restore this file from a backup, or remove it to read from the start";
 
+/// What to do about a cursor that read another log than the one that is there.
+pub(crate) const ELSEWHERE: &str = "restore the log, or send the cursor to a position of this one with `tidegate \
+                                    cursors rewind`, or remove this file to read from the start";
+
 /// An event that could not be dealt with, set aside so that others go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parked {
@@ -182,18 +186,17 @@ impl Reached {
 
     /// Refuses a place that is not in this log.
     pub(crate) fn check(&self, store: StoreId, view: &View) -> Result<()> {
-        const RESTORE: &str = "restore the log, or remove this file to read from the start";
         self.check_store(store)?;
         match leaf_at(view, self.position)? {
             None => {
                 let expected = format!("position {} at least", self.position);
                 let found = format!("position {}", view.head());
                 let error = Error::damaged("the log is older than the cursor", expected, found);
-                Err(error.advise(RESTORE))
+                Err(error.advise(ELSEWHERE))
             }
             Some(leaf) if leaf != self.leaf => {
                 let message = format!("position {} has another event than the cursor read", self.position);
-                Err(Error::damaged(message, self.leaf, leaf).advise(RESTORE))
+                Err(Error::damaged(message, self.leaf, leaf).advise(ELSEWHERE))
             }
             Some(_) => Ok(()),
         }

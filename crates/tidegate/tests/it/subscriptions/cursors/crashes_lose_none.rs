@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tidegate::subscription::cursor::{Cursor, Settings};
+use tidegate::subscription::cursor::{self, Change, Cursor, Parked, Settings};
 use tidegate::{Append, Draft, EventId, Position, Query, Read, Result, Store};
 
 use crate::faults::Stage;
@@ -50,40 +50,97 @@ fn deliver(cursor: &Cursor, notes: &mut Notes, dice: &mut Dice) -> Result<()> {
 
 /// Something that is done now and then.
 fn interfere(store: &Store, cursor: &Cursor, notes: &mut Notes, dice: &mut Dice) -> Result<()> {
-    let parked = cursor.parked();
-    match (dice.roll(4), parked.first()) {
-        (0, Some(parked)) => cursor.retry(parked.position),
-        (1, Some(parked)) => {
-            notes.done.extend(store.view()?.at(parked.position)?.map(|event| event.id()));
-            cursor.discard(parked.position)
-        }
-        (2, _) => {
+    let parked = cursor.parked().first().map(|parked| parked.position);
+    let change = match (dice.roll(8), parked) {
+        (0, Some(position)) => Change::Retry(position),
+        (1, Some(position)) => Change::Discard(position),
+        (2, _) => Change::RetryAll,
+        (3, _) => Change::DiscardAll,
+        (4, _) => Change::Rewind(Position(dice.roll(cursor.position().0 + 1))),
+        (5, _) => Change::Skip(Position(dice.roll(store.view()?.head().0 + 1))),
+        _ => {
             cursor.keep()?;
             notes.kept.clone_from(&notes.done);
-            Ok(())
+            return Ok(());
         }
-        (3, _) => {
-            let after = Position(dice.roll(cursor.position().0 + 1));
-            notes.kept.clear();
-            cursor.rewind(after)?;
-            for event in store.read(&Query::ALL, Read::after(after))? {
-                notes.done.remove(&event?.id());
+    };
+    let back = notes.before(store, change, cursor.position(), &cursor.parked())?;
+    cursor.change(change)?;
+    notes.after(store, back)
+}
+
+/// The same to a cursor that nobody has open.
+fn interfere_from_outside(store: &Store, notes: &mut Notes, dice: &mut Dice) -> Result<()> {
+    let state = cursor::state(store, "mailer")?;
+    let change = match dice.roll(4) {
+        0 => Change::RetryAll,
+        1 => Change::DiscardAll,
+        2 => Change::Rewind(Position(dice.roll(state.position.0 + 1))),
+        _ => Change::Skip(Position(dice.roll(store.view()?.head().0 + 1))),
+    };
+    let back = notes.before(store, change, state.position, &state.parked)?;
+    cursor::change(store, "mailer", change)?;
+    notes.after(store, back)
+}
+
+impl Notes {
+    /// Takes note of what a change may do, whether it succeeds or not. Returns the position it goes back to.
+    fn before(
+        &mut self,
+        store: &Store,
+        change: Change,
+        at: Position,
+        parked: &[Parked],
+    ) -> Result<Option<Position>> {
+        let view = store.view()?;
+        match change {
+            Change::Discard(position) => self.done.extend(view.at(position)?.map(|event| event.id())),
+            Change::DiscardAll => {
+                for parked in parked {
+                    self.done.extend(view.at(parked.position)?.map(|event| event.id()));
+                }
             }
-            Ok(())
+            Change::Skip(to) if to > at => {
+                for event in view.until(to).read(&kind("a.*"), Read::after(at)) {
+                    let event = event?;
+                    if !parked.iter().any(|parked| parked.position == event.position()) {
+                        self.done.insert(event.id());
+                    }
+                }
+            }
+            Change::Rewind(to) | Change::Skip(to) => {
+                self.kept.clear();
+                return Ok(Some(to));
+            }
+            _ => {}
         }
-        _ => Ok(()),
+        Ok(None)
+    }
+
+    /// What is after the position it went back to is to be done again.
+    fn after(&mut self, store: &Store, back: Option<Position>) -> Result<()> {
+        let Some(to) = back else { return Ok(()) };
+        for event in store.read(&Query::ALL, Read::after(to))? {
+            self.done.remove(&event?.id());
+        }
+        Ok(())
     }
 }
 
 fn live(stage: &Stage, notes: &mut Notes, dice: &mut Dice) -> Result<()> {
     for _ in 0..2 {
         let store = stage.try_open(tidegate::Access::Create)?;
-        let cursor = open(&store, dice)?;
+        let mut cursor = open(&store, dice)?;
         for _ in 0..12 {
-            match dice.roll(8) {
+            match dice.roll(9) {
                 0..3 => append(&store, dice)?,
                 3..7 => deliver(&cursor, notes, dice)?,
-                _ => interfere(&store, &cursor, notes, dice)?,
+                7 => interfere(&store, &cursor, notes, dice)?,
+                _ => {
+                    drop(cursor);
+                    interfere_from_outside(&store, notes, dice)?;
+                    cursor = open(&store, dice)?;
+                }
             }
             stage.clock.advance(400_000);
         }

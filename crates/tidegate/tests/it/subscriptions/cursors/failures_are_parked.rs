@@ -1,6 +1,6 @@
 //! Failures are tried again, then set aside, and never lost.
 
-use tidegate::subscription::cursor::{Settings, state};
+use tidegate::subscription::cursor::{Change, Settings, state};
 use tidegate::{ErrorKind, Position, Query};
 
 use crate::subscriptions::logged::{warnings, warnings_and};
@@ -99,11 +99,11 @@ fn what_is_parked_is_retried_or_discarded() {
         next(&cursor).fail("no").unwrap();
     }
     assert_eq!(parked(&cursor), [1, 2, 3]);
-    cursor.discard(Position(1)).unwrap();
-    assert_eq!(cursor.discard(Position(1)).unwrap_err().kind(), ErrorKind::Missing);
-    assert_eq!(cursor.retry(Position(1)).unwrap_err().kind(), ErrorKind::Missing);
-    cursor.retry(Position(2)).unwrap();
-    cursor.retry(Position(3)).unwrap();
+    cursor.change(Change::Discard(Position(1))).unwrap();
+    assert_eq!(cursor.change(Change::Discard(Position(1))).unwrap_err().kind(), ErrorKind::Missing);
+    assert_eq!(cursor.change(Change::Retry(Position(1))).unwrap_err().kind(), ErrorKind::Missing);
+    cursor.change(Change::Retry(Position(2))).unwrap();
+    cursor.change(Change::Retry(Position(3))).unwrap();
     assert_eq!(parked(&cursor), [2, 3], "they are not done yet");
     next(&cursor).ack().unwrap();
     assert_eq!(parked(&cursor), [3]);
@@ -116,8 +116,8 @@ fn what_is_parked_is_retried_or_discarded() {
     assert_eq!(at(&again), 3);
     again.fail("still not").unwrap();
     assert_eq!(cursor.parked()[0].reason, "still not");
-    cursor.retry(Position(3)).unwrap();
-    cursor.retry(Position(3)).unwrap();
+    cursor.change(Change::Retry(Position(3))).unwrap();
+    cursor.change(Change::Retry(Position(3))).unwrap();
     assert_eq!(drain(&cursor), [3]);
     assert_eq!((parked(&cursor), cursor.position()), (vec![], Position(3)));
 }
@@ -129,7 +129,7 @@ fn a_retried_event_waits_until_its_stream_is_free() {
     let cursor = store.cursor("parks", Query::ALL, Settings { attempts: 1, ..strict() }).unwrap();
     next(&cursor).fail("no").unwrap();
     let second = next(&cursor);
-    cursor.retry(Position(1)).unwrap();
+    cursor.change(Change::Retry(Position(1))).unwrap();
     assert!(cursor.next_now().unwrap().is_none());
     put(&store, "e0");
     second.ack().unwrap();
@@ -146,7 +146,7 @@ fn parking_is_bounded_and_nothing_is_lost() {
     assert_eq!(error.kind(), ErrorKind::Full);
     assert_eq!(drain(&cursor), [3]);
     assert_eq!((parked(&cursor), cursor.lag().unwrap(), cursor.position().0), (vec![1], 1, 1));
-    cursor.discard(Position(1)).unwrap();
+    cursor.change(Change::Discard(Position(1))).unwrap();
     pass(&stage.clock, 1);
     next(&cursor).fail("no").unwrap();
     assert_eq!((parked(&cursor), cursor.lag().unwrap()), (vec![2], 0));
@@ -170,7 +170,7 @@ fn what_is_retried_does_not_hide_what_comes_before_it() {
     let out = [next(&cursor), next(&cursor), next(&cursor), next(&cursor)];
     let [first, second, third, fourth] = out;
     fourth.fail("no").unwrap();
-    cursor.retry(Position(4)).unwrap();
+    cursor.change(Change::Retry(Position(4))).unwrap();
     drop((first, second, third, cursor, store));
     stage.restart();
     let store = stage.open();

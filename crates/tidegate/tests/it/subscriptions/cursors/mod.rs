@@ -1,6 +1,7 @@
 //! What a cursor promises.
 
 mod are_bound_and_named;
+mod change_from_outside;
 mod crashes_lose_none;
 mod damage_is_told;
 mod failures_are_parked;

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 
 use tidegate::decide::{Decision, Denial, GateSet, Verdict, gate};
-use tidegate::subscription::cursor::Role;
 use tidegate::subscription::cursor::state;
+use tidegate::subscription::cursor::{Change, Role};
 use tidegate::subscription::reactor::Step;
 use tidegate::{
     Append, Batch, Condition, Draft, ErrorKind, Item, Options, Position, Query, Read, Store, Version,
@@ -58,7 +58,7 @@ fn going_back_doubles_nothing() {
     });
     let reactor = reactor.unwrap();
     assert_eq!(run(&reactor), 3);
-    reactor.cursor().rewind(Position::START).unwrap();
+    reactor.cursor().change(Change::Rewind(Position::START)).unwrap();
     assert!(matches!(reactor.step().unwrap(), Step::Known(Position(1), Position(4))));
     assert_eq!(run(&reactor), 2);
     assert_eq!(

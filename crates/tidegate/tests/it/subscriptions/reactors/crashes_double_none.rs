@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tidegate::subscription::cursor::Settings;
+use tidegate::subscription::cursor::{Change, Settings};
 use tidegate::subscription::reactor::{Reaction, Reactor};
 use tidegate::{Access, Append, Cause, Draft, Event, Position, Read, Result, Store, decide::DecisionView};
 
@@ -78,8 +78,11 @@ fn promised(said: &Cell<u64>) -> impl Fn(&Store, &mut Dice) -> Result<()> {
             let _ = reactor.step()?;
         }
         match (dice.roll(4), reactor.cursor().parked().first()) {
-            (0, _) => reactor.cursor().rewind(Position(dice.roll(reactor.cursor().position().0 + 1))),
-            (1, Some(parked)) => reactor.cursor().retry(parked.position),
+            (0, _) => {
+                let back = Position(dice.roll(reactor.cursor().position().0 + 1));
+                reactor.cursor().change(Change::Rewind(back)).map(drop)
+            }
+            (1, Some(_)) => reactor.cursor().change(Change::RetryAll).map(drop),
             _ => Ok(()),
         }
     }
@@ -113,7 +116,7 @@ fn finish(store: &Store) {
     let reactor = open(store, &said, 0, Duration::ZERO).unwrap();
     run(&reactor);
     for parked in reactor.cursor().parked() {
-        reactor.cursor().retry(parked.position).unwrap();
+        reactor.cursor().change(Change::Retry(parked.position)).unwrap();
     }
     run(&reactor);
     assert_eq!((reactor.cursor().parked(), reactor.cursor().lag().unwrap()), (vec![], 0));

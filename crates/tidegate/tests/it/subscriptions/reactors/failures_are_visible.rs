@@ -5,6 +5,7 @@ use std::num::ParseIntError;
 
 use tidegate::decide::{DecisionView, Denial, GateSet, Verdict, gate};
 use tidegate::disk::{Call, Errno, FaultPlan};
+use tidegate::subscription::cursor::Change;
 use tidegate::subscription::reactor::{Failure, Reaction, Reactor, Reason, Step};
 use tidegate::{Batch, Condition, Draft, ErrorKind, Event, Item, Options, Position, Store, Version};
 
@@ -36,7 +37,7 @@ fn a_failing_event_is_parked_and_others_go_on() {
     );
     assert_eq!(answered(&store), [[2], [3]]);
     broken.set(false);
-    reactor.cursor().retry(Position(1)).unwrap();
+    reactor.cursor().change(Change::Retry(Position(1))).unwrap();
     assert!(matches!(reactor.step().unwrap(), Step::Reacted(_)));
     assert_eq!((reactor.cursor().parked(), answered(&store)), (vec![], vec![vec![2], vec![3], vec![1]]));
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tidegate::subscription::cursor::Change;
 use tidegate::subscription::reactor::Failure;
 use tidegate::{Append, Draft, Options, Position, Store};
 
@@ -45,12 +46,12 @@ fn several_threads_answer_each_event_once() {
             std::thread::sleep(Duration::from_millis(1));
         }
         for parked in reactor.cursor().parked() {
-            reactor.cursor().retry(parked.position).unwrap();
+            reactor.cursor().change(Change::Retry(parked.position)).unwrap();
         }
         while !reactor.cursor().parked().is_empty() {
             for parked in reactor.cursor().parked().iter().filter(|parked| !parked.retried) {
                 // Another thread may have been faster.
-                let _ = reactor.cursor().retry(parked.position);
+                let _ = reactor.cursor().change(Change::Retry(parked.position));
             }
             std::thread::sleep(Duration::from_millis(1));
         }

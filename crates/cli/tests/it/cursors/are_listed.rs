@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::json;
-use tidegate::subscription::cursor::Settings;
+use tidegate::subscription::cursor::{Change, Settings};
 use tidegate::{Item, Options, Query, Store};
 
 use crate::program::{Place, run};
@@ -22,7 +22,7 @@ fn sample(place: &Place) -> String {
     let billing = store.reactor("billing", Query::ALL, settings, |_, _| Err("no price".into())).unwrap();
     let _ = billing.step().unwrap();
     let _ = billing.step().unwrap();
-    billing.cursor().retry(billing.cursor().parked()[0].position).unwrap();
+    billing.cursor().change(Change::Retry(billing.cursor().parked()[0].position)).unwrap();
     path
 }
 

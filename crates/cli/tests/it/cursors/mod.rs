@@ -1,0 +1,4 @@
+//! Readers of a store on the command line.
+
+mod are_listed;
+mod are_mended;

@@ -1,0 +1,295 @@
+//! Changes of a cursor's place that its owner decides on: what becomes of parked events, and where it goes on.
+
+use tidegate_format::{Coordinate, Error, ErrorKind, Position, Result};
+use tidegate_segment::Event;
+
+use super::place::{Reached, leaf_at};
+use super::settings::Settings;
+use super::{Cursor, Hand, Shared, resumed};
+use crate::read::{Read, View};
+use crate::store::Store;
+use crate::subscription::Subscription;
+
+/// What is to change about the place of a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// The parked event at this position is delivered once more. It counts as parked until it is acknowledged.
+    Retry(Position),
+    /// Every parked event is delivered once more.
+    RetryAll,
+    /// The parked event at this position is given up: it is not delivered again.
+    Discard(Position),
+    /// Every parked event is given up.
+    DiscardAll,
+    /// The cursor goes back: every event of its query after this position is delivered again, parked ones too.
+    /// Position 0 is before the first event.
+    Rewind(Position),
+    /// The cursor goes on after this position, back or forward. It is refused if events of its query would be passed
+    /// over that are neither done nor parked.
+    Set(Position),
+    /// The same, and events that are passed over are given up. [`Changed::given_up`] and a warning in the program's
+    /// log count them.
+    Skip(Position),
+}
+
+/// Events that a change is about: how many, the first and the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// How many events of the query these are.
+    pub count: u64,
+    /// Where the first one is; 0 if there is none.
+    pub first: Position,
+    /// Where the last one is; 0 if there is none.
+    pub last: Position,
+}
+
+/// What a change did to a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Where the cursor was.
+    pub before: Position,
+    /// Where it is now.
+    pub position: Position,
+    /// Events that were done or parked, and are delivered again. What was out is delivered again as well.
+    pub again: Span,
+    /// Events that were not done, and are not delivered any more.
+    pub given_up: Span,
+}
+
+/// Changes a cursor or reactor that this process does not have open, durably. A crash leaves the place from before
+/// or the new one. What a reactor has reacted to before is recognised by its key, and no reaction is committed twice.
+///
+/// This also mends a cursor that read another log: one that was put back from an older copy, and grew again. After a
+/// [`Change::Rewind`] to a position that both logs have in common it opens, and goes on.
+///
+/// ```
+/// use tidegate::subscription::cursor::{self, Change, Settings};
+/// use tidegate::{Append, Draft, Options, Position, Query, Store};
+///
+/// let store = Store::in_memory(Options::default())?;
+/// for order in ["order-1", "order-2", "order-3"] {
+///     store.append(Draft::new(("shop", order), "order.placed"), Append::default())?;
+/// }
+/// let mailer = store.cursor("mailer", Query::ALL, Settings::default())?;
+/// while let Some(delivery) = mailer.next_now()? {
+///     delivery.ack()?;
+/// }
+/// drop(mailer);
+/// let changed = cursor::change(&store, "mailer", Change::Rewind(Position(1)))?;
+/// assert_eq!((changed.again.count, changed.again.first), (2, Position(2)));
+/// # Ok::<(), tidegate::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of [`Cursor::change`]; [`Missing`](ErrorKind::Missing) if there is no such cursor,
+/// [`Locked`](ErrorKind::Locked) if a handle of this process has it open: change it by that one,
+/// [`Damaged`](ErrorKind::Damaged) if its file is.
+pub fn change(store: &Store, name: &str, change: Change) -> Result<Changed> {
+    match Cursor::reopen(store, name, change)? {
+        (cursor, None) => cursor.change(change),
+        (_, Some(changed)) => Ok(changed),
+    }
+}
+
+impl Cursor {
+    /// Changes its place, durably: what is parked is retried or discarded, and the cursor goes back or on. The answer
+    /// says which events are delivered again.
+    ///
+    /// ```
+    /// use tidegate::subscription::cursor::{Change, Settings};
+    /// use tidegate::{Append, Draft, Options, Position, Query, Store};
+    ///
+    /// let store = Store::in_memory(Options::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), Append::default())?;
+    /// let once = Settings { attempts: 1, ..Settings::default() };
+    /// let mailer = store.cursor("mailer", Query::ALL, once)?;
+    /// mailer.next_now()?.expect("an order").fail("no such mailbox")?;
+    /// assert_eq!(mailer.change(Change::RetryAll)?.again.count, 1);
+    /// mailer.next_now()?.expect("it comes again").ack()?;
+    /// assert!(mailer.parked().is_empty());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`](ErrorKind::Missing) if the event is not parked, [`Invalid`](ErrorKind::Invalid) for a rewind to a
+    /// position that the cursor has not reached and for a position that the log has not,
+    /// [`Refused`](ErrorKind::Refused) if [`Change::Set`] would give up events; nothing has changed then, nor after an
+    /// error of reading. Those of [`keep`](Self::keep): the change is made, and is kept with the next change.
+    pub fn change(&self, change: Change) -> Result<Changed> {
+        let shared = &*self.0;
+        let mut hand = shared.hand.lock();
+        let changed = hand.change(shared, &View::of(&shared.published), change)?;
+        drop(hand);
+        if changed.given_up.count > 0 {
+            let Span { count, first, last } = changed.given_up;
+            let cursor = &*shared.name;
+            tracing::warn!(cursor, count, %first, %last, "events were given up and are not delivered");
+        }
+        shared.stir();
+        shared.keep()?;
+        Ok(changed)
+    }
+
+    /// Opens a cursor as its file has it, to change it. If the file names an event that the log does not have, and
+    /// the change says where to go on, it is made here already.
+    fn reopen(store: &Store, name: &str, change: Change) -> Result<(Self, Option<Changed>)> {
+        let kept = Self::hold(store, name)?;
+        let view = store.view()?;
+        let in_file = |error: Error| error.in_file(kept.name(), None);
+        let missing = || Error::new(ErrorKind::Missing, format!("there is no cursor {name:?}"));
+        let mut reached = Reached::decode(&kept.read()?.ok_or_else(missing)?).map_err(in_file)?;
+        reached.check_store(store.id()).map_err(in_file)?;
+        let mut changed = None;
+        if let Err(error) = reached.check(store.id(), &view) {
+            let (Change::Rewind(to) | Change::Set(to) | Change::Skip(to)) = change else {
+                return Err(in_file(error));
+            };
+            check_in_log(to, &view)?;
+            let again = selected(&reached, &view, to)?;
+            let before = std::mem::replace(&mut reached.position, to);
+            reached.leaf = leaf_at(&view, to)?.unwrap_or_default();
+            reached.settled.clear();
+            reached.parked.retain(|position, _| *position <= to);
+            changed = Some(Changed { before, position: to, again, given_up: Span::default() });
+        }
+        // Opening keeps it.
+        Ok((Self::resume(store, kept, reached, Settings::default(), &view)?, changed))
+    }
+}
+
+impl Hand {
+    fn change(&mut self, shared: &Shared, view: &View, change: Change) -> Result<Changed> {
+        let before = self.flow.reached.position;
+        let (mut again, mut given_up) = (Span::default(), Span::default());
+        match change {
+            Change::Retry(position) => {
+                self.flow.check_parked(position)?;
+                again = self.retry(view, &[position])?;
+            }
+            Change::RetryAll => {
+                let all: Vec<_> = self.flow.reached.parked.keys().copied().collect();
+                again = self.retry(view, &all)?;
+            }
+            Change::Discard(position) => {
+                self.flow.discard(position)?;
+                given_up = Span::of(&[position]);
+            }
+            Change::DiscardAll => {
+                let all: Vec<_> = self.flow.reached.parked.keys().copied().collect();
+                for position in &all {
+                    self.flow.discard(*position)?;
+                }
+                given_up = Span::of(&all);
+            }
+            Change::Rewind(to) if to > before => {
+                let message =
+                    format!("the cursor is at position {before}, and going back to {to} is no way back");
+                return Err(Error::invalid(message).advise("set it there instead"));
+            }
+            Change::Set(to) | Change::Skip(to) if to > before => {
+                check_in_log(to, view)?;
+                given_up = open_until(&self.flow.reached, view, to)?;
+                if given_up.count > 0 && change == Change::Set(to) {
+                    let Span { count, first, last } = given_up;
+                    let message = format!(
+                        "the cursor is at position {before}, and setting it to {to} would give up {count} events \
+                         that are not done, from position {first} to {last}"
+                    );
+                    return Err(Error::new(ErrorKind::Refused, message).advise("skip them if that is meant"));
+                }
+                self.go_to(shared, view, to)?;
+            }
+            Change::Rewind(to) | Change::Set(to) | Change::Skip(to) => {
+                again = settled_after(&self.flow.reached, view, to)?;
+                self.go_to(shared, view, to)?;
+            }
+        }
+        Ok(Changed { before, position: self.flow.reached.position, again, given_up })
+    }
+
+    fn retry(&mut self, view: &View, positions: &[Position]) -> Result<Span> {
+        // All are read before any is changed.
+        let streams: Vec<Coordinate> = (positions.iter())
+            .map(|position| {
+                let missing = || Error::new(ErrorKind::Missing, format!("the log has no event {position}"));
+                Ok(view.at(*position)?.ok_or_else(missing)?.coordinate())
+            })
+            .collect::<Result<_>>()?;
+        for (position, stream) in positions.iter().zip(&streams) {
+            self.flow.retry(*position, stream)?;
+        }
+        Ok(Span::of(positions))
+    }
+
+    /// Goes on after a position. What is out can no longer be acknowledged; what was to be tried again still is.
+    fn go_to(&mut self, shared: &Shared, view: &View, to: Position) -> Result<()> {
+        let mut reached = self.flow.reached.clone();
+        if to <= reached.position {
+            reached.settled.clear();
+            reached.parked.retain(|position, _| *position <= to);
+        } else {
+            reached.settled = reached.settled.split_off(&to.next());
+        }
+        reached.position = to;
+        let flow = resumed(reached, view)?;
+        self.flow.go_on_as(flow);
+        self.subscription = Subscription::new(shared.source.clone(), shared.query.clone(), to);
+        Ok(())
+    }
+}
+
+impl Span {
+    /// These positions, in order.
+    fn of(positions: &[Position]) -> Self {
+        let end = |position: Option<&Position>| position.copied().unwrap_or_default();
+        Self { count: positions.len() as u64, first: end(positions.first()), last: end(positions.last()) }
+    }
+}
+
+/// The events of the query after a position.
+fn selected(reached: &Reached, view: &View, after: Position) -> Result<Span> {
+    let count = view.count(&reached.query, Read::after(after))?;
+    let end = |read: Read| -> Result<Position> {
+        let event = view.read(&reached.query, Read { after, limit: Some(1), ..read }).next().transpose()?;
+        Ok(event.map_or(Position::START, |event| event.position()))
+    };
+    Ok(Span { count, first: end(Read::all())?, last: end(Read::backwards())? })
+}
+
+/// The events of the query after a position that are done or parked.
+fn settled_after(reached: &Reached, view: &View, after: Position) -> Result<Span> {
+    let passed = selected(reached, &view.until(reached.position), after)?;
+    // What is settled beyond the position is of the query.
+    let beyond = Span::of(&reached.settled.iter().copied().collect::<Vec<_>>());
+    Ok(Span {
+        count: passed.count + beyond.count,
+        first: if passed.count > 0 { passed.first } else { beyond.first },
+        last: if beyond.count > 0 { beyond.last } else { passed.last },
+    })
+}
+
+/// The events of the query up to a position that are neither done nor parked.
+fn open_until(reached: &Reached, view: &View, to: Position) -> Result<Span> {
+    let passed = view.until(to);
+    let all = passed.count(&reached.query, Read::after(reached.position))?;
+    let count = all.saturating_sub(reached.settled.range(..=to).count() as u64);
+    let is_open =
+        |event: &Result<Event>| !matches!(event, Ok(event) if reached.settled.contains(&event.position()));
+    let end = |read: Read| -> Result<Position> {
+        let mut events = passed.read(&reached.query, Read { after: reached.position, ..read });
+        let event = events.find(is_open).transpose()?;
+        Ok(event.map_or(Position::START, |event| event.position()))
+    };
+    Ok(Span { count, first: end(Read::all())?, last: end(Read::backwards())? })
+}
+
+fn check_in_log(position: Position, view: &View) -> Result<()> {
+    if position <= view.head() {
+        return Ok(());
+    }
+    let message = format!("the log ends at position {}, before position {position}", view.head());
+    Err(Error::invalid(message))
+}
