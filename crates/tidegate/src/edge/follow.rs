@@ -270,7 +270,7 @@ fn before_damage(
             Some(newest) if *newest == first => durable.max(vouched(&segment)?),
             _ => Position::MAX,
         };
-        let fault = segment.take_in(segment.file_length()?, |head| head.last() <= bound)?;
+        let fault = segment.take_in(segment.file_length()?, |head| head.first <= bound)?;
         segments.push(Arc::new(segment));
         if let Some(fault) = fault {
             return Ok((segments, Some(salvage(fault.error))));
@@ -279,10 +279,11 @@ fn before_damage(
     Ok((segments, None))
 }
 
-/// Takes in frames that end at `bound` or before; says what damage keeps it from going on.
+/// Takes in the frames up to the one that holds `bound`; says what damage keeps it from going on. A frame is durable as
+/// a whole, and a cursor may stand within one.
 fn take_in(segment: &Segment, bound: Position) -> Result<Option<Error>> {
     let length = segment.file_length()?;
-    let fault = segment.take_in(length, |head| head.last() <= bound)?;
+    let fault = segment.take_in(length, |head| head.first <= bound)?;
     Ok(fault.filter(|_| segment.next() <= bound).map(|fault| salvage(fault.error)))
 }
 
