@@ -101,11 +101,6 @@ impl Lines {
         self.number
     }
 
-    /// A line's place, to be shown.
-    pub(crate) fn place(&self, number: u64) -> String {
-        format!("{}:{number}", self.name)
-    }
-
     /// What the input is called.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -1,14 +1,14 @@
-//! Events as they are named on the command line: by position, by id, or by the key they were imported under.
+//! Events as they are named on the command line: by position, by id, or by their import key.
 
 use std::str::FromStr;
 
 use tidegate::{Error, ErrorKind, EventId, Position, Result, View};
 
-/// An event's name. A number is a position; with `key:` before it, it is a key like any other text.
+/// An event's name. A number is a position; with `import-key:` before it, it is an import key like any other text.
 #[derive(Clone, Debug)]
 pub(crate) enum Named {
     At(Position),
-    /// What reads as an id may be a key too.
+    /// What reads as an id may be an import key too.
     Id(EventId, String),
     Key(String),
 }
@@ -18,11 +18,9 @@ impl FromStr for Named {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text.is_empty() {
-            return Err(
-                "an event is named by its position, its id, or the key it was imported under".to_owned()
-            );
+            return Err("an event is named by its position, its id, or its import key".to_owned());
         }
-        if let Some(key) = text.strip_prefix("key:") {
+        if let Some(key) = text.strip_prefix("import-key:") {
             return Ok(Self::Key(key.to_owned()));
         }
         if let Ok(position) = text.parse() {
@@ -36,12 +34,12 @@ impl FromStr for Named {
 }
 
 impl Named {
-    /// Where the event is. Keys are looked up in one scope, or in all of them where none is said.
+    /// Where the event is. Import keys are looked up in one scope, or in all of them where none is said.
     ///
     /// # Errors
     ///
     /// [`Missing`](ErrorKind::Missing) where there is none, [`Refused`](ErrorKind::Refused) where several
-    /// scopes have one under that key.
+    /// scopes have one under that import key.
     pub(crate) fn find(&self, view: &View, scope: Option<&str>) -> Result<Position> {
         match self {
             Self::At(position) if *position > Position::START && *position <= view.head() => Ok(*position),
@@ -54,7 +52,7 @@ impl Named {
             },
             Self::Key(key) => {
                 let found = find_key(key, view, scope)?;
-                found.ok_or_else(|| missing(&format!("that was imported under the key {key:?}"), view))
+                found.ok_or_else(|| missing(&format!("with the import key {key:?}"), view))
             }
         }
     }
@@ -74,7 +72,7 @@ fn find_key(key: &str, view: &View, scope: Option<&str>) -> Result<Option<Positi
     for scope in scopes {
         let Some(event) = view.find(EventId::from_key(&scope, key))? else { continue };
         if let Some((other, _)) = found {
-            let message = format!("the key {key:?} names events in {other:?} and in {scope:?}");
+            let message = format!("the import key {key:?} names events in {other:?} and in {scope:?}");
             return Err(
                 Error::new(ErrorKind::Refused, message).advise("say which with --scope, or give an id")
             );

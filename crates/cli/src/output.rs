@@ -68,15 +68,16 @@ pub(crate) fn counted(count: u64, what: &str) -> String {
     format!("{} {what}{}", HumanCount(count), if count == 1 { "" } else { "s" })
 }
 
-/// A time in RFC 3339 with microseconds, in UTC.
+/// A time in RFC 3339 with microseconds, in UTC; one beyond the year 9999 as its microseconds since 1970.
 pub(crate) fn rfc3339(time: Micros) -> String {
-    format!("{:.6}", timestamp(time))
+    timestamp(time).map_or_else(|| time.0.to_string(), |time| format!("{time:.6}"))
 }
 
 /// A time to be read by people, in UTC, down to the second or to the millisecond.
 pub(crate) fn clock_time(time: Micros, with_millis: bool) -> String {
     let format = if with_millis { "%Y-%m-%d %H:%M:%S.%3f" } else { "%Y-%m-%d %H:%M:%S" };
-    timestamp(time).strftime(format).to_string()
+    // One that has no place in a calendar reads as its end.
+    timestamp(time).unwrap_or(Timestamp::MAX).strftime(format).to_string()
 }
 
 /// A time that passed, to be read by people: exact below a second, else to the millisecond.
@@ -86,10 +87,6 @@ pub(crate) fn passed(micros: u64) -> String {
     format!("{:#}", rounded.unwrap_or(exact))
 }
 
-/// Times beyond the year 9999 read as its end.
-fn timestamp(time: Micros) -> Timestamp {
-    i64::try_from(time.0)
-        .ok()
-        .and_then(|micros| Timestamp::from_microsecond(micros).ok())
-        .unwrap_or(Timestamp::MAX)
+fn timestamp(time: Micros) -> Option<Timestamp> {
+    i64::try_from(time.0).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok())
 }

@@ -187,8 +187,19 @@ impl Draft {
 
     /// Refuses names that only the store itself writes.
     pub fn check_unreserved(&self) -> Result<()> {
+        self.check_names(|_| false)
+    }
+
+    /// Refuses names that only the store itself writes, other than those that another store wrote and that are
+    /// [imported](name::imported).
+    pub fn check_imported(&self) -> Result<()> {
+        self.check_names(name::is_imported)
+    }
+
+    fn check_names(&self, is_allowed: impl Fn(&str) -> bool) -> Result<()> {
         let names = self.metadata.iter().map(|(name, _)| name);
-        match std::iter::once(&self.kind).chain(names).find(|name| name::is_reserved(name)) {
+        let mut names = std::iter::once(&self.kind).chain(names);
+        match names.find(|name| name::is_reserved(name) && !is_allowed(name)) {
             None => Ok(()),
             Some(name) => Err(Error::invalid(format!("the name {name:?} is reserved for the store"))),
         }

@@ -22,7 +22,8 @@ Examples:
   tidegate append ./store --scope shop --entity order-7 \\
       --kind order.paid --tag method:card --cause 1
   tidegate append ./store --scope users --entity u1 --kind name.claimed \\
-      --tag name:ada --fail-if-tag name:ada --key claim-u1-ada";
+      --tag name:ada --fail-if-tag name:ada \\
+      --idempotency-key claim-u1-ada";
 
 /// Append one event
 #[derive(Args, Debug)]
@@ -73,9 +74,9 @@ pub(super) struct Append {
     /// Count for --fail-if-kind and --fail-if-tag only events after this position
     #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = "Only if")]
     after: Option<Position>,
-    /// An idempotency key: the same event under the same key is appended once
-    #[arg(long)]
-    key: Option<String>,
+    /// The same event under the same idempotency key is appended once
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
     /// When the append is done: on disk, or handed to the system
     #[arg(long, value_enum, default_value_t = Durability::Synced)]
     durability: Durability,
@@ -145,7 +146,7 @@ impl Append {
             let after = self.after.unwrap_or(Position::START);
             batch = batch.only_if(Condition::fail_if(item).after(after));
         }
-        match &self.key {
+        match &self.idempotency_key {
             Some(key) => batch.key(key.clone()),
             None => batch,
         }

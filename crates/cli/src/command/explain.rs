@@ -19,7 +19,7 @@ use crate::shown::shown;
 
 const EXAMPLES: &str = "\
 What a decision read is known where it was appended with `keep_footprint`. An EVENT is named by its position, its id, \
-or the key it was imported under.
+or its import key.
 
 Examples:
   tidegate explain ./store 17
@@ -35,7 +35,7 @@ pub(super) struct Explain {
     /// Which event
     #[arg(value_name = "EVENT")]
     event: Named,
-    /// The scope in which keys are looked up
+    /// The scope in which import keys are looked up
     #[arg(long)]
     scope: Option<String>,
     /// How many of the events that a query read are shown, the last ones

@@ -5,6 +5,7 @@
 
 use clap::Parser;
 use tidegate::disk::World;
+use tidegate::format::name;
 use tidegate::{Append, Cause, Draft, EventId, Options, PayloadType, Position, Result, Store, View};
 
 use super::Call;
@@ -36,7 +37,11 @@ fn line(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let store = store();
     let view = store.view().expect("memory is read");
-    let Ok(draft) = Line::parse(text).and_then(|line| line.draft(|id| known(&view, id))) else { return };
+    let Ok(draft) =
+        Line::parse(text).and_then(|line| line.draft(|id| known(&view, id), Draft::check_unreserved))
+    else {
+        return;
+    };
     comes_back(&store, &draft);
 }
 
@@ -55,11 +60,22 @@ fn comes_back(store: &Store, draft: &Draft) {
     let Ok(receipt) = store.append(draft.clone(), Append::default()) else { return };
     let view = store.view().expect("memory is read");
     let event = view.at(receipt.first()).ok().flatten().expect("what was acknowledged is there");
-    let written = event::to_json(&event, &view).expect("what is there can be written");
-    let again = Line::parse(&written).and_then(|line| line.draft(|id| known(&view, id)));
-    let again = again.unwrap_or_else(|error| panic!("{error}: {written}"));
-    let different = event::differences(&again, &event);
-    assert!(different.is_empty(), "{different:?} changed: {written}");
+    for write in [event::to_json, event::to_export] {
+        let written = write(&event, &view).expect("what is there can be written");
+        assert!(!written.replace('\t', " ").contains(name::is_hidden), "a terminal obeys it: {written}");
+        let line = Line::parse(&written).unwrap_or_else(|error| panic!("{error}: {written}"));
+        let (place, recorded) =
+            (line.place().expect("it says where"), line.recorded().expect("it says when"));
+        assert_eq!(
+            (place.ends_batch, place.position, recorded),
+            (Some(true), Some(2), event.time()),
+            "{written}"
+        );
+        let again = line.draft(|id| known(&view, id), Draft::check_unreserved);
+        let again = again.unwrap_or_else(|error| panic!("{error}: {written}"));
+        let different = event::differences(&again, &event);
+        assert!(different.is_empty(), "{different:?} changed: {written}");
+    }
 }
 
 fn known(view: &View, id: EventId) -> Result<Option<Cause>> {

@@ -1,8 +1,8 @@
 //! Commands: what can be asked for on the command line, a file each.
 
-mod import;
 mod append;
 mod read;
+mod transfer;
 mod tail;
 mod stats;
 mod project;
@@ -51,7 +51,8 @@ struct Call {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    Import(import::Import),
+    Import(transfer::Import),
+    Export(transfer::Export),
     Append(append::Append),
     Read(read::Read),
     Tail(tail::Tail),
@@ -89,6 +90,7 @@ impl Call {
     fn run(&self, output: &mut Output) -> Result<()> {
         match &self.command {
             Command::Import(import) => import.run(output, self.json),
+            Command::Export(export) => export.run(output, self.json),
             Command::Append(append) => append.run(output, self.json),
             Command::Read(read) => read.run(output, self.json),
             Command::Tail(tail) => tail.run(output, self.json),

@@ -40,7 +40,7 @@ fn a_query_must_not_match() {
 fn a_key_is_used_once() {
     let place = Place::new();
     let store = place.path("store");
-    let keyed = ["--key", "claim-1", "--expect-version", "0", "--json"];
+    let keyed = ["--idempotency-key", "claim-1", "--expect-version", "0", "--json"];
     let first = run(&claim(&store, "u1", &keyed)).json();
     assert_eq!(run(&claim(&store, "u1", &keyed)).json(), first, "the same again is the same");
     let said = run(&claim(&store, "u2", &keyed)).refused(1);

@@ -2,9 +2,9 @@
 
 use crate::program::{Place, run};
 
-const COMMANDS: [&str; 11] = [
-    "import", "append", "read", "tail", "stats", "project", "cursors", "parked", "explain", "verify",
-    "reindex",
+const COMMANDS: [&str; 12] = [
+    "import", "export", "append", "read", "tail", "stats", "project", "cursors", "parked", "explain",
+    "verify", "reindex",
 ];
 
 #[test]

@@ -125,3 +125,30 @@ pub fn check_kind(kind: &str) -> Result<()> {
 pub fn is_reserved(name: &str) -> bool {
     name.strip_prefix(RESERVED).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
+
+/// The first parts of kinds and metadata names that another store wrote, and that came here by an import.
+pub const IMPORTED: &str = "tidegate.imported";
+
+/// Returns what a kind or metadata name is called in a store that imports it: a name of the other store's own gets
+/// [`IMPORTED`] before it, as its word is not the word of the store that imports. Every other name stays.
+///
+/// ```
+/// use tidegate_format::name;
+///
+/// assert_eq!(name::imported("tidegate.gates"), "tidegate.imported.gates");
+/// assert_eq!(name::imported("tidegate.imported.gates"), "tidegate.imported.gates");
+/// assert_eq!(name::imported("order.placed"), "order.placed");
+/// ```
+#[must_use]
+pub fn imported(name: &str) -> Cow<'_, str> {
+    if !is_reserved(name) || is_imported(name) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(format!("{IMPORTED}{}", &name[RESERVED.len()..]))
+}
+
+/// Returns whether another store wrote this kind or metadata name, and it came here by an import.
+#[must_use]
+pub fn is_imported(name: &str) -> bool {
+    name.strip_prefix(IMPORTED).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}

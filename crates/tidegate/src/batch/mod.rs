@@ -2,10 +2,12 @@
 mod receipt;
 mod condition;
 mod note;
+mod import;
 mod whole;
 mod valid;
 
 pub use condition::Condition;
+pub use import::Import;
 pub use note::Bypass;
 pub(crate) use note::{BYPASS, FOOTPRINT, gates_of};
 pub use receipt::{Checked, Receipt, Receipted};

@@ -52,14 +52,25 @@ impl ValidBatch {
     /// Checks a batch, and hashes its content if it has a key.
     pub(crate) fn new(batch: Batch) -> Result<Self> {
         batch.check()?;
-        let key = batch.own_key().map(|text| Self::keyed(&batch, text, false)).transpose()?;
+        let key = match (batch.own_key(), batch.imported_key()) {
+            (None, None) => None,
+            (Some(text), None) => Some(Self::keyed(&batch, text, false)?),
+            (None, Some((text, content))) => {
+                check(text)?;
+                Some(Key { text: text.clone(), content: *content, decision: false })
+            }
+            (Some(_), Some(_)) => {
+                let message = "an imported batch has the idempotency key that it had; leave `key` out";
+                return Err(Error::invalid(message));
+            }
+        };
         Ok(Self { batch, key })
     }
 
     /// Checks the batch of a decision, under the key that the decision has.
     pub(crate) fn decided(batch: Batch, key: Option<&Text>) -> Result<Self> {
         let Some(text) = key else { return Self::new(batch) };
-        if batch.own_key().is_some() {
+        if batch.own_key().is_some() || batch.imported_key().is_some() {
             return Err(Error::invalid("the decision has a key; the batch it comes to cannot have another"));
         }
         batch.check()?;

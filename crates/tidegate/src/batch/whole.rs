@@ -1,10 +1,11 @@
 //! Batches: events appended as one, all or nothing.
 
 use tidegate_format::hash::{self, Hash};
-use tidegate_format::{Cause, Draft, Error, Place, Position, Result, Text, limit};
+use tidegate_format::{Cause, Draft, Error, Micros, Place, Position, Result, Text, limit};
 use tidegate_segment::Event;
 
 use super::condition::Condition;
+use super::import::Import;
 use super::note::{self, Bypass};
 
 /// Events that are appended as one: all or nothing, at consecutive positions, in this order.
@@ -24,6 +25,7 @@ pub struct Batch {
     /// Whether it is the store's own, which may use reserved names.
     own: bool,
     bypass: Option<Bypass>,
+    import: Option<Import>,
 }
 
 impl Batch {
@@ -58,10 +60,48 @@ impl Batch {
         self
     }
 
+    /// The batch as another store recorded it, to be recorded here as far as that can be: with the content of its
+    /// idempotency key, and with the time. Its drafts may use names under
+    /// [`tidegate.imported`](tidegate_format::name::imported), which tell what the other store's word was and are no
+    /// word of this one; conditions and gates are judged as for every batch.
+    ///
+    /// Times never decrease: an append of it is refused with [`Refused`](crate::ErrorKind::Refused) if it was
+    /// recorded before the last event of this log. So the times of a whole log fit an empty store, and a store that
+    /// holds the beginning of that log.
+    ///
+    /// ```
+    /// use tidegate::batch::{Batch, Import};
+    /// use tidegate::{Append, Draft, Options, Store};
+    ///
+    /// let (old, new) = (Store::in_memory(Options::default())?, Store::in_memory(Options::default())?);
+    /// let payment = || Batch::from(Draft::new(("bank", "alice"), "money.paid")).key("payment-7");
+    /// let paid = old.append(payment(), Append::default())?;
+    ///
+    /// let event = old.view()?.at(paid.first())?.expect("it was appended");
+    /// let (key, content) = event.record().key().expect("it has a key");
+    /// let import = Import { idempotency: Some((key.to_owned().into(), content)), recorded: Some(event.time()) };
+    /// let draft = Draft::new(event.coordinate(), event.kind().to_owned()).id(event.id());
+    /// let copied = new.append(Batch::from(draft).imported(import), Append::default())?;
+    ///
+    /// assert_eq!((copied.time, &copied.events), (paid.time, &paid.events));
+    /// assert_eq!(new.append(payment(), Append::default())?, copied, "a payment is made once");
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    #[must_use]
+    pub fn imported(mut self, import: Import) -> Self {
+        self.import = Some(import);
+        self
+    }
+
+    /// Returns when another store recorded it, if that is to stay.
+    pub(crate) fn recorded(&self) -> Option<Micros> {
+        self.import.as_ref().and_then(|import| import.recorded)
+    }
+
     /// The batch as what an event led to: with that event among the causes, and in its flow where it names no
     /// other, under this key.
     pub(crate) fn led_to_by(mut self, event: &Event, key: &str) -> Result<Self> {
-        if self.key.is_some() {
+        if self.key.is_some() || self.imported_key().is_some() {
             return Err(Error::invalid("a reaction has a key of its own; its batch cannot have another"));
         }
         let names_it =
@@ -99,7 +139,11 @@ impl Batch {
             return Err(Error::invalid("a batch without events cannot be appended"));
         }
         self.drafts.iter().enumerate().try_for_each(|(index, draft)| {
-            let unreserved = || if self.own { Ok(()) } else { draft.check_unreserved() };
+            let unreserved = || match &self.import {
+                _ if self.own => Ok(()),
+                Some(_) => draft.check_imported(),
+                None => draft.check_unreserved(),
+            };
             draft.check().and_then(|()| unreserved()).map_err(|error| error.at(Place::Draft(index)))
         })
     }
@@ -143,6 +187,11 @@ impl Batch {
 
     pub(super) fn own_key(&self) -> Option<&Text> {
         self.key.as_ref()
+    }
+
+    /// Returns the key that it had in another store, and the hash of the content there.
+    pub(super) fn imported_key(&self) -> Option<&(Text, Hash)> {
+        self.import.as_ref().and_then(|import| import.idempotency.as_ref())
     }
 
     /// Returns the hash of its content: of what the caller says, not of what the store adds.

@@ -87,7 +87,9 @@ struct Group {
     /// Errors that rest on nothing that may still be lost.
     failed: Vec<(usize, Error)>,
     synced: bool,
-    /// When its events are recorded, or why they cannot be now.
+    /// The time of the last event before the next batch.
+    last: Micros,
+    /// When its events are recorded, unless another store recorded them before, or why they cannot be now.
     time: Micros,
     untimely: Option<Error>,
 }
@@ -107,11 +109,10 @@ impl Committer {
     /// Commits batches as one group and hands back the answers to all of them.
     pub(crate) fn commit(&mut self, entries: &mut [Entry]) -> Answers {
         let first = self.next;
-        let mut group = Group::default();
-        match self.time.at(Micros(self.clock.now_micros())) {
-            Ok(time) => group.time = time,
-            Err(error) => group.untimely = Some(error),
-        }
+        let now = Micros(self.clock.now_micros());
+        let last = self.time.last();
+        let untimely = self.time.check(now).err();
+        let mut group = Group { last, time: last.max(now), untimely, ..Group::default() };
         for (index, entry) in entries.iter_mut().enumerate() {
             match self.published.ended() {
                 Some(error) => group.failed.push((index, error)),
@@ -138,8 +139,8 @@ impl Committer {
         let joined = match self.known(group, &entry.prepared) {
             Ok(None) => self
                 .admit(group, &entry.prepared)
-                .and_then(|()| group.untimely.clone().map_or(Ok(()), Err))
-                .and_then(|()| self.place(&mut entry.prepared, group.time))
+                .and_then(|()| self.time_in(group, entry.prepared.recorded))
+                .and_then(|time| self.place(&mut entry.prepared, time))
                 .map(|receipt| Self::include(group, entry, receipt)),
             Ok(Some(receipt)) => Ok(receipt),
             Err(error) => Err(error),
@@ -155,6 +156,16 @@ impl Committer {
                 group.synced |= entry.durability == Durability::Synced;
                 group.receipts.push((index, receipt));
             }
+        }
+    }
+
+    /// Returns the time of a batch: that of the group, or the one that another store recorded it at.
+    fn time_in(&self, group: &Group, recorded: Option<Micros>) -> Result<Micros> {
+        match (recorded, &group.untimely) {
+            // keeps J4
+            (Some(recorded), _) => self.time.imported(recorded, group.last, group.time),
+            (None, Some(error)) => Err(error.clone()),
+            (None, None) => Ok(group.time),
         }
     }
 
@@ -177,6 +188,7 @@ impl Committer {
 
     /// Adds a batch that has its places to the frame.
     fn include(group: &mut Group, entry: &mut Entry, receipt: Receipt) -> Receipt {
+        (group.last, group.time) = (receipt.time, group.time.max(receipt.time));
         let prepared = &mut entry.prepared;
         let given = prepared.given.iter();
         group.given.extend(given.map(|(index, id)| (*id, receipt.events[*index].position)));
@@ -383,7 +395,7 @@ impl Committer {
             self.published.set_accepted(last);
             self.edge.append(&mut group.frame, first)?;
             self.published.set_written(last);
-            self.time.record(group.time);
+            self.time.record(group.last);
         }
         // A group of nothing but repeated batches may ask for the sync that the first of them did not.
         if group.synced && last > self.published.durable() {

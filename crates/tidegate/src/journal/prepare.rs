@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use tidegate_disk::Random;
 use tidegate_format::{
-    Cause, Coordinate, Draft, Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Facts, Hash, Place, Position,
-    Result, StoreId, Text, Version, limit, record,
+    Cause, Coordinate, Draft, Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Facts, Hash, Micros, Place,
+    Position, Result, StoreId, Text, Version, limit, record,
 };
 use tidegate_segment::{Event, Seed, Term};
 
@@ -31,6 +31,8 @@ pub(crate) struct Prepared {
     pub(crate) several: Vec<Condition>,
     /// The idempotency key, which must not be in the log after `checked`.
     pub(crate) key: Option<Key>,
+    /// When another store recorded it, if that is to stay.
+    pub(crate) recorded: Option<Micros>,
     /// The gates it has passed, judged against a view with the head `checked`.
     pub(crate) gates: Vec<Text>,
     /// The last position up to which ids, key and queries were looked up before.
@@ -160,6 +162,7 @@ pub(crate) fn prepare(
         checks,
         several: several(batch.conditions()),
         key: valid.key().cloned(),
+        recorded: batch.recorded(),
         gates,
         checked: view.head(),
     };

@@ -27,8 +27,13 @@ impl LogTime {
         Self { last, step_max, behind: false, untold: None }
     }
 
-    /// Returns the time of events that are recorded while the clock says `now`.
-    pub(crate) fn at(&mut self, now: Micros) -> Result<Micros> {
+    /// Returns the time of the last event.
+    pub(crate) fn last(&self) -> Micros {
+        self.last
+    }
+
+    /// Refuses to record events while the clock says `now`, if that is too far ahead.
+    pub(crate) fn check(&mut self, now: Micros) -> Result<()> {
         let behind = clock_behind(now, self.last);
         self.untold = self.untold.or(behind.filter(|_| !self.behind));
         self.behind = behind.is_some();
@@ -42,7 +47,30 @@ impl LogTime {
                 );
                 Err(Error::new(ErrorKind::Refused, message))
             }
-            _ => Ok(self.last.max(now)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the time that another store recorded a batch at, if events after `last` can have it; `now` is the time
+    /// that others get.
+    pub(crate) fn imported(&self, recorded: Micros, last: Micros, now: Micros) -> Result<Micros> {
+        if recorded < last {
+            let message = format!(
+                "the batch was recorded at {recorded} us since 1970, before the last event of this log, at {last}: times \
+                 never decrease; import into an empty store, or leave the time out"
+            );
+            return Err(Error::new(ErrorKind::Refused, message));
+        }
+        let step = Duration::from_micros(recorded.0.saturating_sub(now.0));
+        match self.step_max {
+            Some(max) if step > max => {
+                let message = format!(
+                    "the batch was recorded {step:?} ahead of the clock, and time_step_max is {max:?}; leave its time out, or \
+                     open the store with a larger step"
+                );
+                Err(Error::new(ErrorKind::Refused, message))
+            }
+            _ => Ok(recorded),
         }
     }
 

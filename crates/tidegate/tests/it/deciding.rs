@@ -10,6 +10,7 @@ mod explanations;
 mod gates;
 mod groups;
 mod guards;
+mod imports;
 mod keys;
 mod linearizable;
 mod machines;

@@ -6,7 +6,7 @@
 //! the native disk's own tests, and hostile bytes (F25, F26) those of the format. docs/reliability.md has the table.
 
 mod hooked;
-mod stage;
+pub(crate) mod stage;
 
 mod clocks_and_heads;
 mod closing_rolls_a_long_segment;

@@ -18,7 +18,7 @@ pub(super) struct Critical {
     /// The event to end with
     #[arg(value_name = "EVENT")]
     event: Named,
-    /// The scope in which keys are looked up
+    /// The scope in which import keys are looked up
     #[arg(long)]
     scope: Option<String>,
     /// Only say how many events are on it

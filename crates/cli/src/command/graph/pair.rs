@@ -20,7 +20,7 @@ pub(super) struct Pair {
     /// Another one
     #[arg(value_name = "B")]
     other: Named,
-    /// The scope in which keys are looked up
+    /// The scope in which import keys are looked up
     #[arg(long)]
     scope: Option<String>,
 }

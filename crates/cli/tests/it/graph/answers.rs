@@ -42,7 +42,7 @@ fn events_are_listed() {
         ("descendants placed --scope shop", &[2, 3, 4, 5]),
         ("descendants 1 --at 3", &[2, 3]),
         ("common shipped booked", &[2]),
-        ("common key:7 booked", &[1]),
+        ("common import-key:7 booked", &[1]),
         ("common 4 6", &[]),
         ("path 1 booked", &[1, 2, 5]),
         ("path 3 5", &[]),
@@ -78,8 +78,8 @@ fn relations_are_yes_or_no() {
         ("is-ancestor 1 shipped", "yes\n"),
         ("is-ancestor shipped 1", "no\n"),
         ("is-ancestor 1 1", "no\n"),
-        ("is-ancestor key:7 booked", "no\n"),
-        ("concurrent key:7 paid", "yes\n"),
+        ("is-ancestor import-key:7 booked", "no\n"),
+        ("concurrent import-key:7 paid", "yes\n"),
         ("concurrent 1 shipped", "no\n"),
         ("concurrent placed paid --scope shop", "no\n"),
         ("is-ancestor 1 4 --json", "{\"answer\":true}\n"),
@@ -96,7 +96,7 @@ fn unknown_events_are_refused() {
         ("ancestors 7", "no event at position 7; the log ends at position 6"),
         ("ancestors 0", "no event at position 0"),
         ("ancestors 6 --at 5", "the log ends at position 5"),
-        ("ancestors nothing", "no event that was imported under the key \"nothing\""),
+        ("ancestors nothing", "no event with the import key \"nothing\""),
         ("ancestors placed", "names events in \"bank\" and in \"shop\""),
         ("is-ancestor 1 0195fdd6-0000-7000-8000-0000000000aa", "no event with the id 0195fdd6"),
     ] {
@@ -139,7 +139,7 @@ fn the_history_of_git_is_as_git_says() {
         let of: Vec<_> = entry["of"].as_array().unwrap().iter().map(text).collect();
         let words = ask(&store, &format!("common {} --json", of.join(" ")));
         let found = run(&words.iter().map(String::as_str).collect::<Vec<_>>()).json();
-        let mut keys: Vec<_> = found.iter().map(|event| text(&event["key"])).collect();
+        let mut keys: Vec<_> = found.iter().map(|event| text(&event["import_key"])).collect();
         keys.sort_unstable();
         assert_eq!(keys, entry["bases"].as_array().unwrap().iter().map(text).collect::<Vec<_>>(), "{entry}");
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use tidegate::{
-    Append, Cause, Coordinate, Draft, Event, EventId, Options, Position, Query, Read, Store, StoreId,
+    Append, Batch, Cause, Coordinate, Draft, Event, EventId, Options, Position, Query, Read, Store, StoreId,
 };
 
 use crate::program::{Place, run, run_with};
@@ -23,6 +23,7 @@ struct Content {
     correlation: EventId,
     metadata: Vec<(String, String)>,
     payload: (tidegate::PayloadType, Vec<u8>),
+    batch: (Option<(String, tidegate::format::Hash)>, bool),
 }
 
 impl Content {
@@ -37,6 +38,10 @@ impl Content {
             correlation: event.correlation(),
             metadata: metadata.collect(),
             payload: (event.payload_type(), event.payload().to_vec()),
+            batch: (
+                event.record().key().map(|(key, content)| (key.to_owned(), content)),
+                event.record().ends_batch(),
+            ),
         }
     }
 }
@@ -113,10 +118,15 @@ fn every_part_of_an_event_comes_back() {
         draft.metadata.retain(|(name, _)| !name.is_empty());
         store.append(draft, Append::buffered()).unwrap();
     }
+    let pair = vec![base().cause(Position(3)), base().cause(Cause::Draft(0))];
+    store.append(Batch::from(pair).key("pair"), Append::buffered()).unwrap();
     store.close().unwrap();
     let text = comes_back_whole(&place, &path);
     let line = |n: usize| -> Value { serde_json::from_str(text.lines().nth(n - 1).unwrap()).unwrap() };
-    assert_eq!((&line(1)["key"], &line(1)["time"]), (&"first".into(), &"2005-04-07T22:13:13.5+02:00".into()));
+    assert_eq!(
+        (&line(1)["import_key"], &line(1)["time"]),
+        (&"first".into(), &"2005-04-07T22:13:13.5+02:00".into())
+    );
     assert_eq!(line(1).get("meta"), None);
     assert_eq!(line(2)["causes"], serde_json::json!(["first"]));
     assert!(
@@ -160,6 +170,7 @@ fn the_git_history_comes_back_with_its_causes_in_order() {
         let expected: Value = serde_json::from_str(&line.unwrap()).unwrap();
         let found: Value = serde_json::from_str(written.next().unwrap()).unwrap();
         for (name, value) in expected.as_object().unwrap() {
+            let name = if name == "key" { "import_key" } else { name };
             assert_eq!(*value, found[name], "{name} of {}", expected["key"]);
         }
     }

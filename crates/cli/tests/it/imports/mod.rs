@@ -1,5 +1,8 @@
-//! What an import takes, and what it refuses.
+//! What an import takes, and what it refuses; and what an export gives it.
 
+mod copies_keep_what_a_store_says;
+mod copies_of_random_histories;
+mod exports_are_whole;
 mod history_comes_back_whole;
 mod refuse_bad_lines;
 mod run_again;

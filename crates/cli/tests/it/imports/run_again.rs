@@ -63,7 +63,7 @@ fn lines_without_a_name_are_new_every_time() {
     let line = r#"{"scope":"s","entity":"e","kind":"k"}"#;
     let file = place.file("events.jsonl", format!("{line}\n{line}\nbad"));
     let error = run(&["import", &place.path("store"), &file]).refused(1);
-    assert!(error.contains("neither key nor id") && error.contains("the 2 imported"), "{error}");
+    assert!(error.contains("neither import key nor id") && error.contains("the 2 imported"), "{error}");
     run(&["import", &place.path("store"), &file]).refused(1);
     assert_eq!(run(&["read", &place.path("store"), "--count"]).ok(), "4\n");
 }

@@ -1,0 +1,9 @@
+//! `export` and `import`: events out of a store and into one, as JSON Lines.
+
+mod header;
+mod intake;
+mod import;
+mod export;
+
+pub(super) use export::Export;
+pub(super) use import::Import;

@@ -1,0 +1,135 @@
+//! Imported batches: what another store said of them stays as far as it is true here, and times never decrease.
+
+use tidegate::batch::{Checked, Import};
+use tidegate::decide::{Denial, GateSet, Verdict, gate};
+use tidegate::disk::{Call, Errno, FaultPlan};
+use tidegate::format::{Hash, Micros};
+use tidegate::subscription::cursor::Settings;
+use tidegate::subscription::reactor::Step;
+use tidegate::{Append, Batch, ErrorKind, Item, Options, Position, Query, Read, Store};
+
+use super::{append, draft, head, refused, stepped, store, submit};
+use crate::faults::stage::Stage;
+
+/// A batch of one event that was recorded then.
+fn at(micros: u64) -> Batch {
+    Batch::from(draft("e", "k.x")).imported(Import { recorded: Some(Micros(micros)), ..Import::default() })
+}
+
+fn keyed(key: &str) -> Batch {
+    let idempotency = Some((key.to_owned().into(), Hash([7; 32])));
+    Batch::from(draft("e", "k.x")).imported(Import { idempotency, recorded: None })
+}
+
+fn times(store: &Store) -> Vec<u64> {
+    store.read(&Query::ALL, Read::all()).unwrap().map(|event| event.unwrap().time().0).collect()
+}
+
+#[test]
+fn times_stay_and_never_decrease() {
+    let store = store();
+    for micros in [5, 5, 9] {
+        let receipt = append(&store, at(micros));
+        assert_eq!(receipt.time, Micros(micros));
+        assert_eq!(store.check(&receipt).unwrap(), Checked::Agrees);
+    }
+    let error = refused(&store, at(8));
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.message().contains("times never decrease"), "{error}");
+    let now = append(&store, draft("e", "k.x")).time;
+    assert!(now > Micros(9), "an event of the store's own is recorded now");
+    refused(&store, at(9));
+    // What another clock recorded ahead of this one holds up the times behind it, as in the other store.
+    let ahead = append(&store, at(now.0 + 1_000_000_000)).time;
+    assert_eq!(append(&store, draft("e", "k.x")).time, ahead);
+    assert_eq!(times(&store), [5, 5, 9, now.0, ahead.0, ahead.0]);
+    assert_eq!(store.verify(|_| ()).unwrap().events, 6);
+}
+
+/// The order in a group is that of the log: one batch's time decides about the next one's.
+#[test]
+fn times_of_a_group_never_decrease() {
+    let store = stepped();
+    let tickets: Vec<_> = [at(5), at(9), at(8), at(9), draft("e", "k.x").into(), at(9)]
+        .into_iter()
+        .map(|batch| submit(&store, batch))
+        .collect();
+    store.step().unwrap();
+    let told: Vec<_> =
+        tickets.into_iter().map(|ticket| ticket.wait().ok().map(|receipt| receipt.time.0)).collect();
+    assert_eq!(told[..4], [Some(5), Some(9), None, Some(9)]);
+    assert!(told[4] > Some(9) && told[5].is_none(), "{told:?}");
+    assert_eq!(times(&store)[..3], [5, 9, 9]);
+    store.verify(|_| ()).unwrap();
+}
+
+/// What was not written has no time.
+#[test]
+fn a_full_disk_takes_no_time() {
+    let stage = Stage::new();
+    let store = stage.open();
+    append(&store, at(5));
+    stage.disk.set_plan(FaultPlan::default().fail(Call::Write, 1, Errno::NOSPC));
+    assert_eq!(refused(&store, at(100)).kind(), ErrorKind::Full);
+    assert_eq!(append(&store, at(50)).time, Micros(50));
+    refused(&store, at(49));
+}
+
+#[test]
+fn a_step_too_far_ahead_of_the_clock_is_refused() {
+    let options = Options { time_step_max: Some(std::time::Duration::from_secs(60)), ..Options::default() };
+    let store = Store::in_memory(options).unwrap();
+    append(&store, at(5));
+    append(&store, at(1_000_000_000_000));
+    let error = refused(&store, at(u64::MAX / 2));
+    assert!(error.message().contains("ahead of the clock"), "{error}");
+}
+
+#[test]
+fn the_key_stands_for_what_it_stood_for() {
+    let store = store();
+    let first = append(&store, keyed("a"));
+    assert_eq!(append(&store, keyed("a")), first);
+    assert_eq!(refused(&store, Batch::from(draft("e", "k.x")).key("a")).kind(), ErrorKind::Refused);
+    assert_eq!(refused(&store, keyed("")).kind(), ErrorKind::Invalid);
+    assert_eq!(refused(&store, keyed("b").key("c")).kind(), ErrorKind::Invalid);
+    assert_eq!(head(&store), 1);
+}
+
+#[test]
+fn only_names_that_were_imported_are_allowed() {
+    let store = store();
+    for name in ["tidegate", "tidegate.gates", "tidegate.importeds"] {
+        let batch = Batch::from(draft("e", "k.x").meta(name, "x"));
+        assert_eq!(refused(&store, batch.imported(Import::default())).kind(), ErrorKind::Invalid, "{name}");
+    }
+    let named = || Batch::from(draft("e", "tidegate.imported.denied").meta("tidegate.imported.gates", "x"));
+    assert_eq!(refused(&store, named()).kind(), ErrorKind::Invalid, "it is not an import");
+    let receipt = append(&store, named().imported(Import::default()));
+    assert_eq!((receipt.gates.len(), receipt.judged_at), (0, None));
+}
+
+/// An import passes the gates of the store that it comes to, and says which.
+#[test]
+fn gates_are_asked() {
+    let store = store();
+    let no_y = gate("no y", |proposal: &tidegate::decide::Proposal<'_>, _| {
+        let denied = proposal.drafts.iter().any(|draft| draft.kind == "k.y");
+        Ok(if denied { Verdict::Deny(Denial::new("Y", "no")) } else { Verdict::Allow })
+    });
+    store.guard(Item::new().kind("k.*"), GateSet::new().and(no_y)).unwrap();
+    let denied = Batch::from(draft("e", "k.y")).imported(Import::default());
+    assert!(refused(&store, denied).denied().is_some());
+    assert_eq!(append(&store, at(5)).gates, ["no y"]);
+}
+
+#[test]
+fn a_reaction_has_no_other_key() {
+    let store = store();
+    append(&store, draft("e", "k.x"));
+    let reactor =
+        store.reactor("r", Item::new().kind("k.x"), Settings::default(), |_, _| Ok(Some(keyed("other"))));
+    assert!(matches!(reactor.unwrap().step().unwrap(), Step::Failed(_)));
+    assert_eq!(store.view().unwrap().head(), Position(1));
+    assert!(store.append(draft("e", "k.y"), Append::default()).is_ok());
+}
