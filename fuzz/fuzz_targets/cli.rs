@@ -4,6 +4,8 @@
 #[path = "allocations.rs"]
 mod allocations;
 
+#[path = "../../crates/cli/src/shown.rs"]
+mod shown;
 #[path = "../../crates/cli/src/failure.rs"]
 mod failure;
 #[path = "../../crates/cli/src/output.rs"]
@@ -14,7 +16,7 @@ mod progress;
 mod message_pack;
 #[path = "../../crates/cli/src/payload.rs"]
 mod payload;
-#[path = "../../crates/cli/src/event.rs"]
+#[path = "../../crates/cli/src/event/mod.rs"]
 mod event;
 #[path = "../../crates/cli/src/filter.rs"]
 mod filter;

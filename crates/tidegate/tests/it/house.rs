@@ -151,6 +151,28 @@ fn every_command_has_one_spelling() {
     });
 }
 
+/// The fuzzer of the command line is built from the program's files, and outside the workspace.
+#[test]
+fn the_fuzzer_has_all_files_of_the_program() {
+    keep(|workspace| {
+        let modules = |name: &str| {
+            let text = workspace.text(name)?;
+            let names = text.lines().filter_map(|line| line.strip_prefix("mod ")).map(str::to_owned);
+            Some(names.filter(|name| name != "allocations;").collect::<Vec<_>>())
+        };
+        let (program, fuzzer) = (modules("crates/cli/src/main.rs"), modules("fuzz/fuzz_targets/cli.rs"));
+        let complaint = || {
+            format!("fuzz/fuzz_targets/cli.rs: declare the modules of crates/cli/src/main.rs, {program:?}")
+        };
+        fuzzer
+            .as_ref()
+            .filter(|fuzzer| program.as_ref() != Some(*fuzzer))
+            .map(|_| complaint())
+            .into_iter()
+            .collect()
+    });
+}
+
 #[test]
 fn errors_are_not_counted_as_events() {
     keep(|workspace| {
