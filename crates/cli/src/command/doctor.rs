@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 use tidegate::disk::World;
-use tidegate::report::{Examined, Fault, Lost, Remark, examine};
+use tidegate::report::{Examined, Fault, Lost, Remark, Verdict, examine};
 use tidegate::{Error, ErrorKind, Place};
 
 use crate::failure::{Result, kind_name};
@@ -19,8 +19,9 @@ files and rosters beside what they should be, cursors and saved states. It goes 
 each with file, byte, expected, found, and what to do. It writes nothing, works on a store that does not open, and \
 may run beside a writer.
 
-Ends with 0 where all is well, with 2 where anything is wrong. What a crash leaves and the next opening sees to is \
-told of and is not wrong.
+Ends with 0 if the store is sound, and with 2 if durable events, the store file or a cursor are damaged: then opening \
+or reading the store is refused too. What costs no event is a remark: what a crash left and the next opening for \
+writing cuts off, index files and saved states that are built anew, and files that are passed over.
 
 Examples:
   tidegate doctor ./store
@@ -38,6 +39,7 @@ pub(super) struct Doctor {
 /// What was read, and how much of it is wrong.
 #[derive(Serialize)]
 struct Read {
+    verdict: String,
     events: u64,
     streams: u64,
     bytes: u64,
@@ -45,7 +47,9 @@ struct Read {
     index_files: u64,
     reader_files: u64,
     head: u64,
+    kept: u64,
     faults: u64,
+    remarks: u64,
 }
 
 impl Doctor {
@@ -60,7 +64,9 @@ impl Doctor {
         let lost: &[Lost] = if faults.is_empty() { &[] } else { lost };
         tell_lost(lost, output, json)?;
         let count = faults.len() as u64;
+        let verdict = examined.verdict();
         let read = Read {
+            verdict: verdict.to_string(),
             events: examined.verified.events,
             streams: examined.verified.streams,
             bytes: examined.verified.bytes,
@@ -68,14 +74,17 @@ impl Doctor {
             index_files: examined.index_files,
             reader_files: examined.reader_files,
             head: examined.head.0,
+            kept: examined.kept.0,
             faults: count,
+            remarks: remarks.len() as u64,
         };
         read.tell(output, json)?;
-        if count == 0 {
-            return Ok(());
-        }
         let message = format!("{} in {}", counted(count, "fault"), self.directory.display());
-        Err(Error::damaged(message, "none", count).into())
+        match verdict {
+            Verdict::Sound | Verdict::Mendable => Ok(()),
+            Verdict::Unknown => Err(Error::new(ErrorKind::Io, message).into()),
+            _ => Err(Error::new(ErrorKind::Damaged, message).into()),
+        }
     }
 }
 
@@ -84,7 +93,11 @@ impl Read {
         if json {
             return output.json(self);
         }
-        let state = if self.faults == 0 { "all is well" } else { "whole" };
+        let state = match (self.faults, self.remarks) {
+            (0, 0) => "all is well".to_owned(),
+            (0, remarks) => format!("sound, with {}", counted(remarks, "remark")),
+            _ => "whole".to_owned(),
+        };
         output.line(format_args!(
             "{state}: {} in {}, {} of records; read {}, {}, {} of readers",
             counted(self.events, "event"),
@@ -131,21 +144,15 @@ pub(super) fn tell(faults: &[Fault], remarks: &[Remark], output: &mut Output, js
             output.line(format_args!("{}\n  what to do: {}", fault.error, fault.remedy))?;
         }
     }
-    for Remark { file, text } in remarks {
+    for remark in remarks {
         if json {
-            let (message, file) = (text.as_str(), Some(file.as_str()));
-            let remark = Told {
-                kind: "remark",
-                message,
-                file,
-                offset: None,
-                expected: None,
-                found: None,
-                remedy: None,
-            };
+            let (message, file) = (remark.text.as_str(), Some(remark.file.as_str()));
+            let offset = remark.offset.map(u64::from);
+            let (expected, found, remedy) = (None, None, None);
+            let remark = Told { kind: "remark", message, file, offset, expected, found, remedy };
             output.json(&OfRemark { remark })?;
         } else {
-            output.line(format_args!("remark: {file}: {text}"))?;
+            output.line(format_args!("remark: {remark}"))?;
         }
     }
     Ok(())

@@ -129,7 +129,10 @@ impl Read {
 /// Opens a store to look at it only, beside whoever writes to it.
 pub(super) fn open(directory: &Path) -> Result<Store> {
     Store::open(directory, Options::read_only()).map_err(|error| match error.kind() {
-        ErrorKind::Missing => error.advise("`tidegate append` and `tidegate import` create one").into(),
+        // A place says that something is there, and what to do about that.
+        ErrorKind::Missing if error.place().is_none() => {
+            error.advise("`tidegate append` and `tidegate import` create one").into()
+        }
         _ => error.into(),
     })
 }

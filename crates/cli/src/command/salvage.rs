@@ -51,6 +51,7 @@ pub(super) struct Salvage {
 /// What was salvaged, as JSON.
 #[derive(Serialize)]
 struct Told {
+    verdict: String,
     from: String,
     store: String,
     saved: u64,
@@ -105,6 +106,7 @@ impl Salvage {
 fn told(salvaged: &Salvaged) -> Told {
     let run = |run: &Run| ToldRun { from: run.from.0, to: run.to.0, count: run.count };
     Told {
+        verdict: salvaged.verdict().to_string(),
         from: salvaged.from.to_string(),
         store: salvaged.store.to_string(),
         saved: salvaged.saved.events,

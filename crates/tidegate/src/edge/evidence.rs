@@ -13,7 +13,7 @@ use tidegate_disk::{Disk, Mode};
 use tidegate_format::{Error, Offset, Position, Result, SEGMENT_HEAD_BYTES, StoreId, Watermark, hash};
 use tidegate_segment::{Segment, index_path, list_indexes, path};
 
-use super::identity::{io, salvage, seed};
+use super::identity::{io, seed};
 use super::keeping;
 
 /// The folder of cursors within a store.
@@ -118,12 +118,12 @@ impl Evidence {
     ) -> Option<Error> {
         let last = next.before();
         let found = || why.map_or_else(|| "the end of the file".to_owned(), |why| why.message().to_owned());
-        let here = |error: Error| Some(salvage(error.in_file(&path(newest), Some(tail))));
+        let here = |error: Error| Some(error.in_file(&path(newest), Some(tail)));
         if let Some(mark) = self.watermark.filter(|mark| mark.durable >= next) {
             if mark.segment > newest && mark.segment >= next {
                 let expected = format!("positions {next} to {}", mark.durable);
                 let error = Error::damaged("a segment is missing", expected, "no such file");
-                return Some(salvage(error.in_file(&path(mark.segment), None)));
+                return Some(error.in_file(&path(mark.segment), None));
             }
             let message =
                 format!("the log ends at position {last}, and the watermark says that more was durable");
@@ -134,7 +134,7 @@ impl Evidence {
             let error =
                 Error::damaged(message, format!("positions from {} on", behind.max(next)), "no such file");
             let error = error.in_file(&path(behind.max(next)), None);
-            return Some(salvage(error.advise(&meant_to_end(&file))));
+            return Some(error.advise(&meant_to_end(&file)));
         }
         let cursor = self.cursor().filter(|cursor| cursor.position >= next)?;
         let message = format!("the log ends at position {last}, and {} has read further", cursor.file);

@@ -202,6 +202,10 @@ fn find(world: &World, store: &StoreFile, options: &Options) -> Result<(Vec<Arc<
         let mut report = OpenReport::default();
         let segments = match load(world, store, &evidence, born, options, &mut report) {
             Err(error) if error.kind() == ErrorKind::Damaged => {
+                let error = identity::newer_first(disk, error);
+                if error.kind() == ErrorKind::Newer {
+                    return Err(error);
+                }
                 let (segments, found) = before_damage(world, store, &evidence, born)?;
                 report.damage = Some(found.unwrap_or(error));
                 segments
@@ -234,7 +238,8 @@ fn load(
     let bound = evidence.durable().max(vouched(&newest)?);
     report.damage = take_in(&newest, bound)?;
     if report.damage.is_none() {
-        report.damage = evidence.beyond(disk, newest.first(), newest.tail(), newest.next(), None);
+        report.damage =
+            evidence.beyond(disk, newest.first(), newest.tail(), newest.next(), None).map(salvage);
     }
     report.clean = evidence.watermark.is_some_and(|mark| mark.clean) && report.damage.is_none();
     segments.push(Arc::new(newest));
@@ -254,15 +259,15 @@ fn before_damage(
     let mut segments: Vec<Arc<Segment>> = Vec::new();
     for &first in firsts {
         let expected = segments.last().map_or(Position(1), |segment| segment.next());
+        let segment = match Segment::open(disk, first, Mode::Read, seed(store.salt)) {
+            Err(error) if error.kind() == ErrorKind::Damaged => return Ok((segments, Some(salvage(error)))),
+            other => other?,
+        };
         if first != expected {
             let damage =
                 if first < expected { stray(first, expected) } else { missing(expected, first.before()) };
             return Ok((segments, Some(damage)));
         }
-        let segment = match Segment::open(disk, first, Mode::Read, seed(store.salt)) {
-            Err(error) if error.kind() == ErrorKind::Damaged => return Ok((segments, Some(salvage(error)))),
-            other => other?,
-        };
         if let Err(error) = check_store(&segment, store) {
             return Ok((segments, Some(error)));
         }

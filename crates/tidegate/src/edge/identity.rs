@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 
 use tidegate_disk::replace::{self, LEFTOVER};
 use tidegate_disk::{Disk, Lock, Mode, World};
+use tidegate_format::name::visible;
 use tidegate_format::{Error, ErrorKind, Micros, Position, Result, SegmentHead, StoreFile, StoreId};
 use tidegate_segment::{Active, SEGMENTS, Seed, Segment, write_error};
 
@@ -135,8 +136,9 @@ pub(crate) fn check_creatable(disk: &dyn Disk) -> Result<()> {
         None => Ok(()),
         Some(name) => {
             let message = format!(
-                "{} is no store and not empty (it holds {name}); choose an empty directory",
-                disk.place()
+                "{} is no store and not empty (it holds {}); choose an empty directory",
+                disk.place(),
+                visible(name)
             );
             Err(Error::new(ErrorKind::Missing, message))
         }

@@ -268,7 +268,7 @@ impl Opening<'_> {
         let (disk, tail) = (&*self.world.disk, segment.tail());
         let why = fault.as_ref().map(|fault| &fault.error);
         if let Some(error) = self.evidence.beyond(disk, segment.first(), tail, segment.next(), why) {
-            return Err(error);
+            return Err(salvage(error));
         }
         self.report.dropped_bytes = length - segment.tail().0;
         self.report.dropped_because = fault.map(|fault| fault.error);

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Block, Disk};
 use tidegate_format::{Cause, Error, ErrorKind, Frame, Position, Record, Result, SegmentHead};
-use tidegate_segment::index::{self, FileIndex, ROSTER_SEGMENTS_MAX, Roster};
+use tidegate_segment::index::{self, Builder, FileIndex, ROSTER_SEGMENTS_MAX, Roster};
 use tidegate_segment::{INDEX, index_path, owner, parse_index_name, parse_roster_name, roster_path};
 
-use super::fault::{DELETE, Fault, Remark};
+use super::fault::{REBUILT, Remark};
 use super::files::{self, Contents};
 use super::survey::{Segment, Visit};
 use crate::edge::seed;
@@ -26,6 +26,8 @@ pub(super) struct Derived<'a> {
     /// The last roster as it was then: a writer makes it anew, of more segments.
     last_roster: Option<(String, Contents)>,
     levels: Levels,
+    /// The index file of the segment that is gone through, as far as that is whole.
+    builder: Option<Builder>,
     /// The sealed segments so far that may be in a roster together.
     stretch: Vec<Member>,
     /// Whether a segment was missing or unreadable: what is made of several of them cannot be judged then.
@@ -35,12 +37,12 @@ pub(super) struct Derived<'a> {
     pub(super) files: u64,
 }
 
-/// A sealed segment in a stretch: what tells it from others, and its filter where the segment is whole.
+/// A sealed segment in a stretch: what tells it from others, and its filter if the segment is whole.
 #[derive(Debug)]
 struct Member {
     first: Position,
     owner: u64,
-    index: Option<FileIndex>,
+    filter: Option<Vec<u8>>,
 }
 
 impl<'a> Derived<'a> {
@@ -53,12 +55,13 @@ impl<'a> Derived<'a> {
             last_roster = files::read(disk, &name, ROSTER_BYTES_MAX)?.map(|contents| (name, contents));
         }
         let (levels, stretch, seen) = (Levels::default(), Vec::new(), BTreeSet::new());
-        Ok(Self { disk, names, last_roster, levels, stretch, unsure: false, seen, files: 0 })
+        let builder = None;
+        Ok(Self { disk, names, last_roster, levels, builder, stretch, unsure: false, seen, files: 0 })
     }
 
     /// Compares the rosters of the last segments, and tells of files that belong to none.
-    pub(super) fn end(&mut self, faults: &mut Vec<Fault>, remarks: &mut Vec<Remark>) -> Result<()> {
-        self.end_stretch(faults, remarks)?;
+    pub(super) fn finish(&mut self, remarks: &mut Vec<Remark>) -> Result<()> {
+        self.end_stretch(remarks)?;
         for name in &self.names {
             let file = format!("{INDEX}/{name}");
             if name.ends_with(LEFTOVER) || self.seen.contains(&file) {
@@ -66,75 +69,52 @@ impl<'a> Derived<'a> {
             }
             if parse_index_name(name).is_some() || parse_roster_name(name).is_some() {
                 if self.unsure {
-                    let text = "whether it is right cannot be told before the segments are".to_owned();
-                    remarks.push(Remark { file, text });
+                    remarks.push(Remark::new(
+                        file,
+                        "whether it is right cannot be told before the segments are",
+                    ));
                     continue;
                 }
                 let error = Error::damaged("it belongs to no sealed segment", "a segment", "none");
-                faults.push(Fault::of(error, &file, 0, DELETE));
+                remarks.push(Remark::at(&file, 0, &error, "it is passed over, and can be deleted"));
             }
         }
         Ok(())
     }
 
+    /// Compares the index file of a segment with what is built; returns the filter that belongs in it.
     fn index(
         &mut self,
-        segment: &Segment<'_>,
+        whole: bool,
         head: &SegmentHead,
         length: u64,
-        faults: &mut Vec<Fault>,
         remarks: &mut Vec<Remark>,
-    ) -> Result<Option<FileIndex>> {
+    ) -> Result<Option<Vec<u8>>> {
         let (name, seed) = (index_path(head.first), seed(head.salt));
         self.seen.insert(name.clone());
-        let built = if segment.whole { self.build(segment, head) } else { None };
+        let built = self.builder.take().filter(|_| whole).and_then(|builder| builder.end().ok());
         let open = |bytes| FileIndex::open(Block::from(bytes), head, length, seed);
-        let index = || built.clone().and_then(|built| open(built).ok());
         // No index is longer than its segment by much, so a file that claims to be one takes no more memory.
         let bytes_max = built
             .as_ref()
             .map_or(length.saturating_mul(2).saturating_add(1 << 20), |built| built.len() as u64);
-        let Some(contents) = files::read(self.disk, &name, bytes_max)? else {
-            let text = "it is missing; the next opening for writing builds it".to_owned();
-            remarks.push(Remark { file: name, text });
-            return Ok(index());
-        };
-        self.files += 1;
-        faults.extend(contents.faults.into_iter().map(|error| Fault::new(error, DELETE)));
-        let bytes = contents.bytes;
-        if let Some(at) = built.as_ref().and_then(|built| first_difference(built, &bytes)) {
-            let known = open(bytes).and_then(|index| index.verify());
-            match known {
-                Err(error) if error.kind() == ErrorKind::Newer => {
-                    remarks.push(Remark { file: name, text: error.message().to_owned() });
-                }
-                known => {
-                    let other = || {
-                        Error::damaged("it does not say what its segment does", "what is built", "another")
-                    };
-                    faults.push(Fault::of(known.err().unwrap_or_else(other), &name, at, DELETE));
-                }
+        if let Some(contents) = files::read(self.disk, &name, bytes_max)? {
+            self.files += 1;
+            remarks.extend(contents.faults.iter().map(|error| Remark::of(error, REBUILT)));
+            let difference = built.as_ref().map(|built| first_difference(built, &contents.bytes));
+            if difference != Some(None) {
+                let other =
+                    || Error::damaged("it does not say what its segment does", "what is built", "another");
+                let known = open(contents.bytes).and_then(|index| index.verify());
+                let at = difference.flatten();
+                let error = known.err().or_else(|| at.map(|_| other()));
+                remarks.extend(error.map(|error| wrong(&name, at, &error)));
             }
-        } else if built.is_none() {
-            match open(bytes).and_then(|index| index.verify()) {
-                Err(error) if error.kind() != ErrorKind::Newer => {
-                    faults.push(Fault::of(error, &name, 0, DELETE));
-                }
-                _ => {}
-            }
+        } else {
+            remarks.push(Remark::new(name, "it is missing; the next opening for writing builds it"));
         }
-        Ok(index())
-    }
-
-    /// The index file of a whole segment, if the levels of all its causes are known.
-    fn build(&self, segment: &Segment<'_>, head: &SegmentHead) -> Option<Vec<u8>> {
-        let records = segment.frames.iter().flat_map(|(at, head)| {
-            let frame = Frame::again(&segment.bytes[*at..], *head);
-            frame.records().map(move |(start, record)| Ok(((at + start) as u32, record)))
-        });
-        let unknown = || Error::damaged("a cause is lost", "an event", "none");
-        let level = |position| self.levels.of(position).ok_or_else(unknown);
-        index::build(head, segment.bytes.len() as u64, records, seed(head.salt), level).ok()
+        let filter = |built| open(built).ok().and_then(|index| index.filter().map(<[u8]>::to_vec).ok());
+        Ok(built.and_then(filter))
     }
 
     /// The roster of a stretch of so many segments. Only one that is full stays as it is.
@@ -151,30 +131,25 @@ impl<'a> Derived<'a> {
     }
 
     /// Compares the roster of the segments so far, which is of as many of them as it says.
-    fn end_stretch(&mut self, faults: &mut Vec<Fault>, remarks: &mut Vec<Remark>) -> Result<()> {
+    fn end_stretch(&mut self, remarks: &mut Vec<Remark>) -> Result<()> {
         let stretch = std::mem::take(&mut self.stretch);
         let Some(first) = stretch.first().filter(|_| !self.unsure) else { return Ok(()) };
         let name = roster_path(first.first);
         self.seen.insert(name.clone());
         let Some(contents) = self.roster(&name, stretch.len())? else { return Ok(()) };
         self.files += 1;
-        faults.extend(contents.faults.into_iter().map(|error| Fault::new(error, DELETE)));
+        remarks.extend(contents.faults.iter().map(|error| Remark::of(error, REBUILT)));
         let owners: Vec<u64> = stretch.iter().map(|member| member.owner).collect();
         let roster = match Roster::open(Block::from(contents.bytes.clone()), &owners) {
             Ok(roster) => roster,
-            Err(error) if error.kind() == ErrorKind::Newer => {
-                remarks.push(Remark { file: name, text: error.message().to_owned() });
-                return Ok(());
-            }
             Err(error) => {
-                faults.push(Fault::of(error, &name, 0, DELETE));
+                remarks.push(wrong(&name, None, &error));
                 return Ok(());
             }
         };
         let held = roster.verify();
         let members = &stretch[..roster.count()];
-        let filters: Option<Vec<&[u8]>> =
-            members.iter().map(|member| member.index.as_ref()?.filter().ok()).collect();
+        let filters: Option<Vec<&[u8]>> = members.iter().map(|member| member.filter.as_deref()).collect();
         let mut differs = None;
         if let Some(filters) = filters {
             index::write_roster(&filters, &owners[..filters.len()], |bytes, at| {
@@ -189,24 +164,34 @@ impl<'a> Derived<'a> {
         }
         if held.is_err() || differs.is_some() {
             let other = || Error::damaged("it does not say what its segments do", "what is built", "another");
-            faults.push(Fault::of(held.err().unwrap_or_else(other), &name, differs.unwrap_or(0), DELETE));
+            remarks.push(wrong(&name, differs, &held.err().unwrap_or_else(other)));
         }
         Ok(())
     }
 }
 
 impl Visit for Derived<'_> {
-    fn frame(&mut self, frame: &Frame<'_>) -> Result<()> {
-        frame.records().for_each(|(_, record)| self.levels.add(&record));
+    fn begin(&mut self, segment: &Segment) {
+        let known = segment.head.zip(segment.length);
+        self.builder = known.map(|(head, length)| Builder::new(&head, length, seed(head.salt)));
+    }
+
+    fn frame(&mut self, at: u64, frame: &Frame<'_>) -> Result<()> {
+        for (start, record) in frame.records() {
+            self.levels.add(&record);
+            let unknown = || Error::damaged("a cause is lost", "an event", "none");
+            let level = |position| self.levels.of(position).ok_or_else(unknown);
+            let offset = u32::try_from(at + start as u64).ok();
+            // Of a segment that is not whole, or has lost causes, no index file can be made.
+            self.builder =
+                self.builder.take().zip(offset).and_then(|(mut builder, offset)| {
+                    builder.add(&record, offset, level).ok().map(|()| builder)
+                });
+        }
         Ok(())
     }
 
-    fn segment(
-        &mut self,
-        segment: &Segment<'_>,
-        faults: &mut Vec<Fault>,
-        remarks: &mut Vec<Remark>,
-    ) -> Result<()> {
+    fn end(&mut self, segment: &Segment, remarks: &mut Vec<Remark>) -> Result<()> {
         let (head, length) = match (segment.head, segment.length) {
             (Some(head), Some(length)) => (head, length),
             (Some(head), None) if !segment.sealed => {
@@ -220,12 +205,20 @@ impl Visit for Derived<'_> {
             }
         };
         let seed = seed(head.salt);
-        let index = self.index(segment, &head, length, faults, remarks)?;
-        self.stretch.push(Member { first: head.first, owner: owner(&head, length, seed), index });
+        let filter = self.index(segment.whole, &head, length, remarks)?;
+        self.stretch.push(Member { first: head.first, owner: owner(&head, length, seed), filter });
         if self.stretch.len() == ROSTER_SEGMENTS_MAX {
-            self.end_stretch(faults, remarks)?;
+            self.end_stretch(remarks)?;
         }
         Ok(())
+    }
+}
+
+/// What is wrong with a file that is made of the log.
+fn wrong(name: &str, at: Option<u64>, error: &Error) -> Remark {
+    match error.kind() {
+        ErrorKind::Newer => Remark::new(name, error.message()),
+        _ => Remark::at(name, at.unwrap_or(0), error, REBUILT),
     }
 }
 

@@ -9,7 +9,8 @@ use super::derived::Derived;
 use super::fault::{Fault, Lost, Remark};
 use super::files;
 use super::readers::Readers;
-use super::survey::{Segment, Visit, survey};
+use super::survey::{Segment, Survey, Visit, survey};
+use super::verdict::Verdict;
 use crate::edge::{LOCK, STORE, UNFINISHED, WATERMARK, refuse_unfinished};
 use crate::project::PROJECTIONS;
 use crate::read::Verified;
@@ -22,6 +23,9 @@ pub struct Examined {
     pub store: Option<StoreId>,
     /// The last whole event.
     pub head: Position,
+    /// The last event that the next opening for writing keeps, if nothing is damaged: what stands behind it is the torn
+    /// end that a crash left, and a remark tells of it.
+    pub kept: Position,
     /// What is whole.
     pub verified: Verified,
     /// Segments.
@@ -30,18 +34,27 @@ pub struct Examined {
     pub index_files: u64,
     /// Cursors and saved states.
     pub reader_files: u64,
-    /// What is wrong.
+    /// What is damaged: durable events, the store file, or a reader's place.
     pub faults: Vec<Fault>,
-    /// What is not wrong and yet worth knowing.
+    /// What costs nothing and is yet worth knowing: what the next opening for writing sees to, what the store builds anew
+    /// when it is asked, and what is passed over.
     pub remarks: Vec<Remark>,
     /// Positions of which nothing is whole.
     pub lost: Vec<Lost>,
 }
 
+impl Examined {
+    /// Returns what state the store is in.
+    pub fn verdict(&self) -> Verdict {
+        Verdict::of_findings(&self.faults, &self.remarks)
+    }
+}
+
 /// Reads everything in the directory of a store and checks it: that each file is what was written, that the segments
 /// follow each other, every event with its checksum, leaf, link, version and causes, and that index files, cursors
 /// and saved states agree with the log. It goes on after a fault, writes nothing, and needs no store that can be
-/// opened. It may run beside a writer. `progress` is called now and then.
+/// opened. It may run beside a writer. `progress` is called now and then. A segment is read through a window, and takes
+/// no more memory than its largest frame and its index.
 ///
 /// ```
 /// use tidegate::disk::World;
@@ -62,21 +75,14 @@ pub struct Examined {
 /// [`Newer`](tidegate_format::ErrorKind::Newer) where it is of a newer format, and those of listing a directory.
 pub fn examine(world: &World, mut progress: impl FnMut(Verified)) -> Result<Examined> {
     let disk = &*world.disk;
-    refuse_unfinished_store(disk)?;
-    let (mut faults, mut remarks) = (Vec::new(), Vec::new());
-    let readers = Readers::read(disk, &mut faults, &mut remarks)?;
-    let reader_files = readers.files;
-    let mut visit = Doctor { derived: Derived::new(disk)?, readers };
-    let mut found = survey(disk, &mut visit, &mut progress)?;
-    let Doctor { mut derived, readers } = visit;
-    derived.end(&mut found.faults, &mut found.remarks)?;
-    readers.end(found.store, found.head, &found.lost, &mut found.faults, &mut found.remarks);
-    found.faults.append(&mut faults);
-    found.remarks.append(&mut remarks);
+    let mut derived = Derived::new(disk)?;
+    let (mut found, reader_files) = look(disk, Some(&mut derived), &mut progress)?;
+    derived.finish(&mut found.remarks)?;
     strange_names(disk, &mut found.remarks)?;
     Ok(Examined {
         store: found.store,
         head: found.head,
+        kept: found.kept,
         verified: found.verified,
         segments: found.segments,
         index_files: derived.files,
@@ -87,24 +93,44 @@ pub fn examine(world: &World, mut progress: impl FnMut(Verified)) -> Result<Exam
     })
 }
 
-struct Doctor<'a> {
-    derived: Derived<'a>,
+/// Goes through the log and the files of its readers, and says how many of those there are: what the doctor and salvage
+/// judge by.
+pub(super) fn look(
+    disk: &dyn Disk,
+    derived: Option<&mut Derived<'_>>,
+    progress: &mut dyn FnMut(Verified),
+) -> Result<(Survey, u64)> {
+    refuse_unfinished_store(disk)?;
+    let (mut faults, mut remarks) = (Vec::new(), Vec::new());
+    let readers = Readers::read(disk, &mut faults, &mut remarks)?;
+    let reader_files = readers.files;
+    let mut visit = Doctor { derived, readers };
+    let mut found = survey(disk, &mut visit, progress)?;
+    visit.readers.end(found.store, found.head, &found.lost, &mut found.faults, &mut found.remarks);
+    found.faults.append(&mut faults);
+    found.remarks.append(&mut remarks);
+    Ok((found, reader_files))
+}
+
+struct Doctor<'a, 'b> {
+    derived: Option<&'a mut Derived<'b>>,
     readers: Readers,
 }
 
-impl Visit for Doctor<'_> {
-    fn frame(&mut self, frame: &Frame<'_>) -> Result<()> {
-        self.readers.frame(frame);
-        self.derived.frame(frame)
+impl Visit for Doctor<'_, '_> {
+    fn begin(&mut self, segment: &Segment) {
+        if let Some(derived) = &mut self.derived {
+            derived.begin(segment);
+        }
     }
 
-    fn segment(
-        &mut self,
-        segment: &Segment<'_>,
-        faults: &mut Vec<Fault>,
-        remarks: &mut Vec<Remark>,
-    ) -> Result<()> {
-        self.derived.segment(segment, faults, remarks)
+    fn frame(&mut self, at: u64, frame: &Frame<'_>) -> Result<()> {
+        self.readers.frame(frame);
+        self.derived.as_mut().map_or(Ok(()), |derived| derived.frame(at, frame))
+    }
+
+    fn end(&mut self, segment: &Segment, remarks: &mut Vec<Remark>) -> Result<()> {
+        self.derived.as_mut().map_or(Ok(()), |derived| derived.end(segment, remarks))
     }
 }
 
@@ -132,15 +158,14 @@ fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
                 "it is none of the store's files; it is passed over"
             };
             let file = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-            remarks.push(Remark { file, text: text.to_owned() });
+            remarks.push(Remark::new(file, text));
         }
     }
     let folders = files::folders(disk, "")?;
     for file in
         folders.into_iter().filter(|name| ![SEGMENTS, INDEX, CURSORS, PROJECTIONS].contains(&name.as_str()))
     {
-        let text = "it is none of the store's folders; it is passed over".to_owned();
-        remarks.push(Remark { file, text });
+        remarks.push(Remark::new(file, "it is none of the store's folders; it is passed over"));
     }
     Ok(())
 }

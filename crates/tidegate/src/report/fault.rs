@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use tidegate_format::name::visible;
 use tidegate_format::{Error, Offset, Place, Position};
 
-/// What to do about bytes of the log.
-pub(super) const RESTORE: &str =
-    "restore this file from a backup, or save what is whole with: tidegate salvage DIR NEW";
-/// What to do about a file that is made of the log.
-pub(super) const DELETE: &str = "delete it; the next opening builds it anew";
+/// What to do about bytes of the log. A copy over the file itself would change it under those who have it mapped.
+pub(super) const RESTORE: &str = "restore this file from a backup by renaming the copy into its place, or save what is \
+                                  whole with: tidegate salvage DIR NEW";
+/// What becomes of a file that is made of the log.
+pub(super) const REBUILT: &str = "no answer rests on it, the store builds it anew once it is asked; deleting it does so at the next opening";
 /// What to do about a file that is in the way.
 pub(super) const MOVE: &str = "move it out of the store";
 
@@ -43,13 +44,49 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Something in the directory that is no fault, and that somebody who looks for one should know of.
+/// Something that costs no event and no reader's place, and yet is worth knowing: the store passes over it, or the next
+/// opening for writing sees to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
     /// The file.
     pub file: String,
+    /// The byte of the file, if there is one to name.
+    pub offset: Option<Offset>,
     /// What there is to say of it.
     pub text: String,
+}
+
+impl Remark {
+    pub(super) fn new(file: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { file: file.into(), offset: None, text: text.into() }
+    }
+
+    /// What is wrong with a file from a byte on, and what becomes of that.
+    pub(super) fn at(file: &str, at: u64, error: &Error, then: &str) -> Self {
+        let evidence =
+            error.evidence().map(|(expected, found)| format!("; expected {expected}, found {found}"));
+        let text = format!("{}{}; {then}", error.message(), evidence.unwrap_or_default());
+        Self { file: file.to_owned(), offset: Some(Offset(at)), text }
+    }
+
+    /// The same, for an error that says itself where it is.
+    pub(super) fn of(error: &Error, then: &str) -> Self {
+        match error.place() {
+            Some(Place::File { name, offset }) => Self::at(name, offset.map_or(0, |at| at.0), error, then),
+            _ => Self::at("", 0, error, then),
+        }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Anyone may have put a file there, under any name.
+        let file = visible(&self.file);
+        match self.offset {
+            Some(offset) => write!(f, "{file}, byte {offset}: {}", self.text),
+            None => write!(f, "{file}: {}", self.text),
+        }
+    }
 }
 
 /// Positions of which nothing is whole.

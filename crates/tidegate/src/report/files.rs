@@ -1,5 +1,8 @@
 //! Reading files that may be damaged: what can be read of them, and what cannot.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use tidegate_disk::{Disk, File, Mode};
 use tidegate_format::{Error, ErrorKind, Offset, Result};
 
@@ -70,6 +73,93 @@ fn blocks(file: &dyn File, name: &str, contents: &mut Contents, piece: std::ops:
                     contents.faults.push(error.in_file(name, Some(Offset(at as u64))));
                 }
             }
+        }
+    }
+}
+
+/// A file that is read through a window, so that a large one takes no more memory than the largest part asked for. What
+/// cannot be read is zeros.
+#[derive(Debug)]
+pub(super) struct Window {
+    file: Arc<dyn File>,
+    name: String,
+    length: u64,
+    at: u64,
+    bytes: Vec<u8>,
+    /// Where the blocks start that cannot be read.
+    unreadable: BTreeSet<u64>,
+    /// Why they cannot, once for blocks that follow each other.
+    faults: Vec<Error>,
+}
+
+impl Window {
+    /// Opens a file; `None` if there is none.
+    pub(super) fn open(disk: &dyn Disk, name: &str) -> Result<Option<Self>> {
+        let file = match disk.open(name, Mode::Read) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(|cause| io("it cannot be opened", name, cause))?,
+        };
+        let length = file.length().map_err(|cause| io("its length is unknown", name, cause))?;
+        let (unreadable, faults, name) = (BTreeSet::new(), Vec::new(), name.to_owned());
+        Ok(Some(Self { file, name, length, at: 0, bytes: Vec::new(), unreadable, faults }))
+    }
+
+    /// How many bytes of the file count.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Leaves out what stands behind this byte.
+    pub(super) fn cut(&mut self, length: u64) {
+        self.length = self.length.min(length);
+    }
+
+    /// The errors of reading so far, each told once.
+    pub(super) fn take_faults(&mut self) -> Vec<Error> {
+        std::mem::take(&mut self.faults)
+    }
+
+    /// The `count` bytes from `at` on, or as many as there are.
+    pub(super) fn bytes(&mut self, at: u64, count: usize) -> &[u8] {
+        let count = self.length.saturating_sub(at).min(count as u64) as usize;
+        let held = at >= self.at && at + count as u64 <= self.at + self.bytes.len() as u64;
+        if !held {
+            // With a piece beyond what is asked for, what follows close behind is not read all over again.
+            self.fill(at, count + PIECE_BYTES);
+        }
+        let start = (at - self.at) as usize;
+        &self.bytes[self.bytes.len().min(start)..self.bytes.len().min(start + count)]
+    }
+
+    fn fill(&mut self, at: u64, count: usize) {
+        let count = self.length.saturating_sub(at).min(count as u64) as usize;
+        self.at = at;
+        self.bytes.resize(count, 0);
+        match self.file.read_full_at(&mut self.bytes, at) {
+            // It became shorter while it was read.
+            Ok(filled) => self.bytes.truncate(filled),
+            Err(_) => self.fill_by_blocks(),
+        }
+    }
+
+    /// Reads what can be read, block by block.
+    fn fill_by_blocks(&mut self) {
+        let block_bytes = BLOCK_BYTES as u64;
+        let (mut at, end) = (self.at, self.at + self.bytes.len() as u64);
+        while at < end {
+            let block = at / block_bytes * block_bytes;
+            let next = end.min(block + block_bytes);
+            let part = &mut self.bytes[(at - self.at) as usize..(next - self.at) as usize];
+            if let Err(cause) = self.file.read_full_at(part, at) {
+                part.fill(0);
+                let goes_on = block >= block_bytes && self.unreadable.contains(&(block - block_bytes));
+                if self.unreadable.insert(block) && !goes_on {
+                    let error =
+                        Error::new(ErrorKind::Io, "it cannot be read from this byte on").because(cause);
+                    self.faults.push(error.in_file(&self.name, Some(Offset(at))));
+                }
+            }
+            at = next;
         }
     }
 }

@@ -9,7 +9,7 @@ use tidegate_format::{
 use tidegate_segment::path;
 
 use super::fault::{Fault, MOVE, RESTORE};
-use crate::edge::{STORE, io, read_store};
+use crate::edge::{STORE, io, no_store, read_store, refuse_orphans};
 
 /// A file that is a segment of the store.
 #[derive(Debug)]
@@ -46,13 +46,14 @@ pub(super) fn identify(disk: &dyn Disk) -> Result<Identity> {
     match store {
         Err(error) if error.kind() == ErrorKind::Newer => return Err(error),
         Err(error) => found.faults.push(Fault::new(placed(error, STORE), RESTORE)),
-        Ok(None) if files.is_empty() || is_unfinished(&files) => {
-            return Err(Error::new(ErrorKind::Missing, format!("there is no store in {}", disk.place())));
-        }
-        Ok(None) => {
-            let error = Error::damaged("the store file is missing", "a store file", "none");
-            found.faults.push(Fault::new(error.in_file(STORE, None), RESTORE));
-        }
+        Ok(None) => match refuse_orphans(disk) {
+            Ok(()) => return Err(no_store(disk)),
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                let error = Error::damaged("the store file is missing", "a store file", "none");
+                found.faults.push(Fault::new(error.in_file(STORE, None), RESTORE));
+            }
+            Err(error) => return Err(error),
+        },
         Ok(Some(store)) => match most {
             Some(most) if !heads.contains_key(&(store.id, store.salt)) => {
                 let error = Error::damaged("the store file is of another store", most.0, store.id);
@@ -90,12 +91,6 @@ fn look(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<(Result<Option<Store
         }
         other => Ok((other, files)),
     }
-}
-
-/// Whether there is no more than a creation leaves that was interrupted, which opening begins anew.
-fn is_unfinished(files: &[Entry]) -> bool {
-    let [Entry { first: Position(1), head: Some(_), length, .. }] = files else { return false };
-    *length == SEGMENT_HEAD_BYTES as u64
 }
 
 impl Identity {
@@ -136,6 +131,8 @@ fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<Entry>> {
             Ok(Some(head)) => head,
             // A writer that opens the store takes an empty newest one away.
             Ok(None) => continue,
+            // What a newer program wrote may look damaged to this one.
+            Err(error) if error.kind() == ErrorKind::Newer => return Err(error),
             Err(error) => {
                 faults.push(Fault::new(error, RESTORE));
                 continue;
@@ -171,7 +168,10 @@ fn head(disk: &dyn Disk, name: &str) -> Result<Option<(u64, Option<SegmentHead>)
     let mut bytes = [0; SEGMENT_HEAD_BYTES];
     // A head that cannot be read is no head.
     let filled = file.read_full_at(&mut bytes, 0).unwrap_or(0);
-    Ok(Some((length, SegmentHead::read(&bytes[..filled]).ok())))
+    match SegmentHead::read(&bytes[..filled]) {
+        Err(error) if error.kind() == ErrorKind::Newer => Err(error.in_file(name, Some(Offset(0)))),
+        read => Ok(Some((length, read.ok()))),
+    }
 }
 
 /// The error in this file, at its start where it says no byte.

@@ -1,5 +1,6 @@
 //! Reports: what opening found, what verifying went through, what is wrong with a store, and what was salvaged of it.
 mod fault;
+mod verdict;
 mod files;
 mod scan;
 mod identity;
@@ -14,6 +15,7 @@ pub use doctor::{Examined, examine};
 pub use fault::{Fault, Lost, Remark};
 pub use rebuilt::Run;
 pub use salvage::{Salvaged, salvage};
+pub use verdict::Verdict;
 
 pub use crate::edge::OpenReport;
 pub use crate::published::Frontier;

@@ -12,7 +12,7 @@ use crate::edge::BYTES_MAX;
 use crate::project::{PROJECTIONS, STATE_BYTES_MAX, Stamp};
 use crate::subscription::cursor::{CURSORS, ELSEWHERE, REMEDY as CURSOR, Reached, check_name};
 
-const STATE: &str = "delete it; the state is folded anew";
+const STATE: &str = "it is not believed, and the state is folded anew";
 
 /// Files that say how far their readers got.
 #[derive(Debug, Default)]
@@ -77,8 +77,8 @@ impl Readers {
     ) -> Result<()> {
         let Some(contents) = files::read(disk, &file, bytes_max)? else { return Ok(()) };
         self.files += 1;
-        if !contents.faults.is_empty() {
-            faults.extend(contents.faults.into_iter().map(|error| Fault::new(error, remedy)));
+        if let Some(error) = contents.faults.into_iter().next() {
+            tell(error, &file, remedy, faults, remarks);
             return Ok(());
         }
         match tie(&contents.bytes) {
@@ -87,9 +87,9 @@ impl Readers {
                 self.ties.push(Tie { file, store, position, leaf, remedy });
             }
             Err(error) if error.kind() == ErrorKind::Newer => {
-                remarks.push(Remark { file, text: error.message().to_owned() });
+                remarks.push(Remark::new(file, error.message()));
             }
-            Err(error) => faults.push(Fault::of(error, &file, 0, remedy)),
+            Err(error) => tell(error, &file, remedy, faults, remarks),
         }
         Ok(())
     }
@@ -137,14 +137,19 @@ impl Readers {
                 }
                 _ => continue,
             };
-            if remedy == STATE {
-                // After a power cut the log may have lost an end that was never synced, and a state saw it.
-                let text = format!("it is not believed, and the state is folded anew: {error}");
-                remarks.push(Remark { file, text });
-            } else {
-                let remedy = if is_foreign { remedy } else { ELSEWHERE };
-                faults.push(Fault::of(error, &file, 0, remedy));
-            }
+            // A cursor of this store can be set to a place that the log has.
+            let remedy = if remedy == STATE || is_foreign { remedy } else { ELSEWHERE };
+            tell(error, &file, remedy, faults, remarks);
         }
+    }
+}
+
+/// A cursor that is wrong is refused to its reader. A saved state that is wrong costs nothing but time; also, after a power
+/// cut the log may have lost an end that was never synced, and a state saw it.
+fn tell(error: Error, file: &str, remedy: &'static str, faults: &mut Vec<Fault>, remarks: &mut Vec<Remark>) {
+    if remedy == STATE {
+        remarks.push(Remark::at(file, 0, &error, STATE));
+    } else {
+        faults.push(Fault::of(error, file, 0, remedy));
     }
 }

@@ -10,13 +10,16 @@ use std::sync::Arc;
 
 use tidegate_disk::replace::remove_if_there;
 use tidegate_disk::{Disk, Lock, Mode, World};
+use tidegate_format::name::visible;
 use tidegate_format::{Error, ErrorKind, Frame, Micros, Position, Result, StoreFile, StoreId};
 use tidegate_segment::{SEGMENTS, write_error};
 
+use super::doctor::look;
 use super::fault::{Fault, Lost, Remark};
 use super::files;
 use super::rebuilt::{Rebuilt, Run};
-use super::survey::{Segment, Survey, Visit, survey};
+use super::survey::{Survey, Visit, survey};
+use super::verdict::Verdict;
 use crate::edge::{LOCK, STORE, UNFINISHED, io, lock};
 use crate::read::Verified;
 use crate::settings::{Access, Options};
@@ -35,10 +38,18 @@ pub struct Salvaged {
     pub runs: Vec<Run>,
     /// Positions of the old log of which nothing was whole.
     pub lost: Vec<Lost>,
-    /// What is wrong with the old log.
+    /// What is damaged in the old store.
     pub faults: Vec<Fault>,
     /// What else there is to know of it.
     pub remarks: Vec<Remark>,
+}
+
+impl Salvaged {
+    /// Returns what state the old store is in: what the [doctor](super::examine) says of it too, but for the index files,
+    /// which salvage does not look at.
+    pub fn verdict(&self) -> Verdict {
+        Verdict::of_findings(&self.faults, &self.remarks)
+    }
 }
 
 /// Writes everything that is whole of the log of `from` into an empty directory `to`, as a new store. The frame, the
@@ -69,7 +80,7 @@ pub struct Salvaged {
 /// [`Damaged`](ErrorKind::Damaged) where nothing says which store the files are of, and those of the disk.
 pub fn salvage(from: &World, to: &World, mut progress: impl FnMut(Verified)) -> Result<Salvaged> {
     refuse_filled(&*to.disk)?;
-    let found = survey(&*from.disk, &mut Nobody, &mut progress)?;
+    let (found, _) = look(&*from.disk, None, &mut progress)?;
     let (Some(id), Some(_)) = (found.store, found.salt) else {
         let message =
             "neither the store file nor any segment says which store this is, and so nothing can be checked";
@@ -132,7 +143,8 @@ fn check(to: &World, events: u64) -> Result<Verified> {
 fn refuse_filled(disk: &dyn Disk) -> Result<()> {
     let names = files::list(disk, "")?.into_iter().filter(|name| name != LOCK);
     let Some(name) = names.chain(files::folders(disk, "")?).next() else { return Ok(()) };
-    let message = format!("{} is not empty (it holds {name}); choose an empty directory", disk.place());
+    let (place, name) = (disk.place(), visible(&name));
+    let message = format!("{place} is not empty (it holds {name}); choose an empty directory");
     Err(Error::invalid(message))
 }
 
@@ -157,28 +169,11 @@ fn unmark(disk: &dyn Disk) -> Result<()> {
     disk.sync_folder("").map_err(at)
 }
 
-/// Looks only.
-struct Nobody;
-
-impl Visit for Nobody {
-    fn frame(&mut self, _: &Frame<'_>) -> Result<()> {
-        Ok(())
-    }
-
-    fn segment(&mut self, _: &Segment<'_>, _: &mut Vec<Fault>, _: &mut Vec<Remark>) -> Result<()> {
-        Ok(())
-    }
-}
-
 /// Takes what is whole into the new log.
 struct Taker<'a>(Rebuilt<'a>);
 
 impl Visit for Taker<'_> {
-    fn frame(&mut self, frame: &Frame<'_>) -> Result<()> {
+    fn frame(&mut self, _: u64, frame: &Frame<'_>) -> Result<()> {
         self.0.add(frame)
-    }
-
-    fn segment(&mut self, _: &Segment<'_>, _: &mut Vec<Fault>, _: &mut Vec<Remark>) -> Result<()> {
-        Ok(())
     }
 }

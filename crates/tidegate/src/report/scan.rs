@@ -1,85 +1,126 @@
-//! Looking through the bytes of a segment for every whole frame, wherever it stands.
+//! Looking through a segment for every whole frame, wherever it stands.
 //!
 //! Invariants:
 //!
 //! N1. Every byte belongs to one whole frame or to one broken stretch.
 //! N2. A frame that counts as whole holds its checksums, has events that break no rule of names, and lies within
 //!     the positions that the segment may have.
+//! N3. Memory holds one frame and one window at a time, and what is in order takes no more for being long.
 
 use std::ops::Range;
 
-use tidegate_format::{Error, Frame, FrameHead, Position, Record, Result, frame, name};
+use tidegate_format::{Error, FRAME_HEAD_BYTES, Frame, FrameHead, Position, Record, Result, frame, name};
+
+use super::files::Window;
+
+/// Bytes searched at once for the next frame.
+const SEARCH_BYTES: usize = 256 << 10;
+
+/// Whole frames that stand behind each other, with positions that go on from each other.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    /// Where they stand in the file.
+    pub(super) bytes: Range<u64>,
+    /// The positions of their events.
+    pub(super) positions: Range<Position>,
+}
 
 /// What the bytes of a segment are.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
-    /// Where each whole frame starts, and what its head says; by their positions.
-    pub(super) frames: Vec<(usize, FrameHead)>,
-    /// What is no frame, in the order of the file, and why.
-    pub(super) broken: Vec<(Range<usize>, Error)>,
+    /// The whole frames, in the order of their positions.
+    pub(super) runs: Vec<Run>,
+    /// What is not a frame, in the order of the file, and why.
+    pub(super) broken: Vec<(Range<u64>, Error)>,
     /// Whole frames that do not go on from what stands before them.
-    pub(super) misplaced: Vec<(usize, Error)>,
+    pub(super) misplaced: Vec<(u64, Error)>,
+    /// The last position that a whole frame says was durable.
+    pub(super) synced: Position,
 }
 
-/// Looks through `bytes` from the byte `from` on, where the position `first` comes. `positions` are those that the
+/// Looks through a file from the byte `from` on, where the position `first` comes. `positions` are those that the
 /// segment may have.
-pub(super) fn scan(bytes: &[u8], from: usize, salt: u64, positions: &Range<Position>) -> Scanned {
+pub(super) fn scan(window: &mut Window, from: u64, salt: u64, positions: &Range<Position>) -> Scanned {
     let mut scanned = Scanned::default();
     let (mut at, mut expected) = (from, Some(positions.start));
-    while at < bytes.len() {
-        match whole(&bytes[at..], salt, positions) {
+    while at < window.length() {
+        match whole(window, at, salt, positions) {
             Ok(head) => {
+                let (end, next) = (at + head.frame_bytes() as u64, head.last().next());
+                let goes_on = expected == Some(head.first) && !scanned.runs.is_empty();
+                match scanned.runs.last_mut().filter(|_| goes_on) {
+                    Some(run) => (run.bytes.end, run.positions.end) = (end, next),
+                    None => scanned.runs.push(Run { bytes: at..end, positions: head.first..next }),
+                }
                 if let Some(expected) = expected.filter(|expected| *expected != head.first) {
                     let message = "a frame starts at a wrong position";
                     scanned.misplaced.push((at, Error::damaged(message, expected, head.first)));
                 }
-                scanned.frames.push((at, head));
-                at += head.frame_bytes();
-                expected = Some(head.last().next());
+                scanned.synced = scanned.synced.max(head.synced);
+                (at, expected) = (end, Some(next));
             }
             Err(error) => {
-                let end = next_whole(bytes, at + 1, salt, positions).unwrap_or(bytes.len());
+                let end = next_whole(window, at + 1, salt, positions).unwrap_or(window.length());
                 scanned.broken.push((at..end, error));
                 (at, expected) = (end, None);
             }
         }
     }
-    scanned.frames.sort_by_key(|(at, head)| (head.first, *at));
+    scanned.runs.sort_by_key(|run| (run.positions.start, run.bytes.start));
     scanned
 }
 
-/// The head of the frame that starts `bytes`, if that is whole. Keeps N2.
-fn whole(bytes: &[u8], salt: u64, positions: &Range<Position>) -> Result<FrameHead> {
-    let frame = Frame::read(bytes, salt)?;
+/// Reads the frame at a byte, if it is whole.
+pub(super) fn frame_at(window: &mut Window, at: u64, salt: u64) -> Result<Frame<'_>> {
+    let head = FrameHead::read(window.bytes(at, FRAME_HEAD_BYTES))?;
+    Frame::read(window.bytes(at, head.frame_bytes()), salt)
+}
+
+/// The head of the frame at a byte, if that is whole. Keeps N2.
+fn whole(window: &mut Window, at: u64, salt: u64, positions: &Range<Position>) -> Result<FrameHead> {
+    let frame = frame_at(window, at, salt)?;
     let head = frame.head;
-    if head.first < positions.start || head.last() >= positions.end {
+    if !is_within(&head, positions) {
         let expected = format!("positions from {} to {}", positions.start, positions.end.before());
         let found = format!("positions from {} to {}", head.first, head.last());
         return Err(Error::damaged("a frame belongs elsewhere", expected, found));
     }
     for (_, record) in frame.records() {
         check_names(&record).map_err(|broken| {
-            let position = record.position();
-            Error::damaged(
-                format!("the event at position {position} breaks a rule"),
-                "none",
-                broken.message(),
-            )
+            let message = format!("the event at position {} breaks a rule", record.position());
+            Error::damaged(message, "names within the rules", broken.message())
         })?;
     }
     Ok(head)
 }
 
-fn next_whole(bytes: &[u8], from: usize, salt: u64, positions: &Range<Position>) -> Option<usize> {
+fn is_within(head: &FrameHead, positions: &Range<Position>) -> bool {
+    head.first >= positions.start && head.last() < positions.end
+}
+
+fn next_whole(window: &mut Window, from: u64, salt: u64, positions: &Range<Position>) -> Option<u64> {
     let mut at = from;
-    loop {
-        at = frame::find(bytes, at)?;
-        // A payload may hold much that looks like a frame; the salted checksum tells it quickly.
-        if Frame::is_sealed(&bytes[at..], salt) && whole(&bytes[at..], salt, positions).is_ok() {
+    while at < window.length() {
+        let bytes = window.bytes(at, SEARCH_BYTES);
+        let Some(start) = frame::find(bytes, 0) else {
+            // The last three bytes may begin what the next window ends.
+            at += bytes.len().saturating_sub(3).max(1) as u64;
+            continue;
+        };
+        at += start as u64;
+        // A payload may hold much that looks like a frame. What is cheap to tell comes first, and then the salted
+        // checksum.
+        let head = FrameHead::read(window.bytes(at, FRAME_HEAD_BYTES)).ok();
+        let fits = |head: &FrameHead| head.frame_bytes() as u64 <= window.length() - at;
+        if let Some(head) = head.filter(|head| is_within(head, positions) && fits(head))
+            && Frame::is_sealed(window.bytes(at, head.frame_bytes()), salt)
+            && whole(window, at, salt, positions).is_ok()
+        {
             return Some(at);
         }
         at += 1;
     }
+    None
 }
 
 fn check_names(record: &Record<'_>) -> Result<()> {

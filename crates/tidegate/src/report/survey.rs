@@ -7,54 +7,49 @@
 //!     to the last that is known of is whole or lost.
 //! V3. What opening would take for the torn end of a crash is no fault.
 //! V4. What says how far the log goes, or is made of it, is read before the log: a writer may go on meanwhile.
+//! V5. A segment is read through a window, so memory does not grow with its length.
 
 use std::ops::Range;
 
 use tidegate_disk::Disk;
-use tidegate_format::limit::{FRAME_BYTES_MAX, SEGMENT_BYTES_MAX};
+use tidegate_format::watermark::WATERMARK_SLOTS;
 use tidegate_format::{
-    Error, Frame, FrameHead, Micros, Position, Result, SEGMENT_HEAD_BYTES, SegmentHead, StoreId, Watermark,
+    Error, Frame, Micros, Offset, Position, Result, SEGMENT_HEAD_BYTES, SegmentHead, StoreId, Watermark,
 };
 use tidegate_segment::path;
 
 use super::fault::{Fault, Lost, RESTORE, Remark};
-use super::files::{self, Contents};
+use super::files::{self, Contents, Window};
 use super::identity::{Entry, identify};
-use super::scan::{Scanned, scan};
-use crate::edge::WATERMARK;
+use super::scan::{Scanned, frame_at, scan};
+use crate::edge::{Evidence, WATERMARK, Witnesses};
 use crate::read::{Chain, Verified};
-
-/// The longest file of a segment: one frame may stand behind the most that a segment holds.
-const FILE_BYTES_MAX: u64 = SEGMENT_BYTES_MAX + 2 * FRAME_BYTES_MAX as u64;
 
 /// More than a watermark file holds.
 const WATERMARK_BYTES_MAX: u64 = 1 << 16;
 
 /// Who is shown what is whole, in the order of positions.
 pub(super) trait Visit {
-    /// A whole frame. Says whether to go on.
-    fn frame(&mut self, frame: &Frame<'_>) -> Result<()>;
+    /// The beginning of a segment, whose frames follow.
+    fn begin(&mut self, _segment: &Segment) {}
+
+    /// A whole frame, at a byte of its segment.
+    fn frame(&mut self, at: u64, frame: &Frame<'_>) -> Result<()>;
 
     /// The end of a segment.
-    fn segment(
-        &mut self,
-        segment: &Segment<'_>,
-        faults: &mut Vec<Fault>,
-        remarks: &mut Vec<Remark>,
-    ) -> Result<()>;
+    fn end(&mut self, _segment: &Segment, _remarks: &mut Vec<Remark>) -> Result<()> {
+        Ok(())
+    }
 }
 
-/// A segment that was gone through.
+/// A segment that is gone through.
 #[derive(Debug)]
-pub(super) struct Segment<'a> {
-    /// Its head, where that can be read and names the segment before it.
+pub(super) struct Segment {
+    /// Its head, if that can be read and names the segment before it.
     pub(super) head: Option<SegmentHead>,
-    /// Its bytes up to where it ends.
-    pub(super) bytes: &'a [u8],
-    /// Its whole frames.
-    pub(super) frames: &'a [(usize, FrameHead)],
-    /// Whether another one follows it, and whether everything in it is whole.
+    /// Whether another one follows it.
     pub(super) sealed: bool,
+    /// Whether everything in it is whole, which is known at its end.
     pub(super) whole: bool,
     /// Where it ends if it is sealed, as the one behind it says.
     pub(super) length: Option<u64>,
@@ -66,7 +61,6 @@ pub(super) struct Survey {
     pub(super) store: Option<StoreId>,
     pub(super) salt: Option<u64>,
     pub(super) created: Micros,
-    pub(super) watermark: Option<Watermark>,
     pub(super) faults: Vec<Fault>,
     pub(super) remarks: Vec<Remark>,
     pub(super) lost: Vec<Lost>,
@@ -76,6 +70,13 @@ pub(super) struct Survey {
     pub(super) bytes: u64,
     /// The last whole event.
     pub(super) head: Position,
+    /// The last event that the next opening for writing keeps, if nothing is damaged.
+    pub(super) kept: Position,
+    evidence: Option<Evidence>,
+    /// The last position that a whole frame says was durable.
+    synced: Position,
+    /// From where on the next opening for writing cuts off the newest segment.
+    cut: Option<u64>,
     chain: Chain,
     /// Whether the newest segment ends with what is no frame.
     open_end: bool,
@@ -104,16 +105,19 @@ pub(super) fn survey(
     progress: &mut dyn FnMut(Verified),
 ) -> Result<Survey> {
     // Keeps V4.
-    let watermark = watermark(disk)?;
-    let found = identify(disk)?;
+    let (watermark, witnesses) = (watermark(disk)?, Witnesses::look(disk));
+    let mut found = identify(disk)?;
     let mut survey = Survey {
         store: found.store,
         salt: found.salt,
         created: found.created,
-        faults: found.faults,
+        faults: std::mem::take(&mut found.faults),
         ..Survey::default()
     };
-    survey.read_watermark(watermark);
+    let watermark = survey.read_watermark(watermark);
+    survey.evidence =
+        found.store.zip(found.salt).map(|(store, salt)| Evidence::new(watermark, witnesses, store, salt));
+    survey.pass_over_unborn(disk, &mut found.entries);
     let mut before: Option<&Entry> = None;
     for (index, entry) in found.entries.iter().enumerate() {
         let behind = found.entries.get(index + 1);
@@ -123,7 +127,7 @@ pub(super) fn survey(
         before = Some(entry);
         progress(survey.verified);
     }
-    survey.end(before);
+    survey.end(disk, before);
     Ok(survey)
 }
 
@@ -134,7 +138,11 @@ impl Survey {
     }
 
     fn durable(&self) -> Position {
-        self.watermark.map_or(Position::START, |mark| mark.durable)
+        self.evidence.as_ref().map_or(Position::START, Evidence::durable)
+    }
+
+    fn watermark(&self) -> Option<Watermark> {
+        self.evidence.as_ref().and_then(|evidence| evidence.watermark)
     }
 
     fn lose(&mut self, first: Position, last: Position) {
@@ -149,27 +157,36 @@ impl Survey {
         }
     }
 
-    /// Reads what tells how far the log was durable. It is rewritten as the store goes on.
-    fn read_watermark(&mut self, contents: Option<Contents>) {
-        const REMEDY: &str = "nothing need be done, the next opening for writing writes it anew";
-        let faults_before = self.faults.len();
+    /// Reads what tells how far the log was durable. It is rewritten as the store goes on, so nothing that is wrong with
+    /// it is more than a remark.
+    fn read_watermark(&mut self, contents: Option<Contents>) -> Option<Watermark> {
+        const THEN: &str = "a writer writes it anew as it goes on";
+        let remark = |text: &str| Remark::new(WATERMARK, text);
         let Some(contents) = contents else {
-            let text = "it is missing, so nothing says how far the log was durable".to_owned();
-            self.remarks.push(Remark { file: WATERMARK.to_owned(), text });
-            return;
+            self.remarks.push(remark("it is missing, so nothing says how far the log was durable"));
+            return None;
         };
-        self.faults.extend(contents.faults.into_iter().map(|error| Fault::new(error, REMEDY)));
-        for (at, error) in self.salt.map(|salt| Watermark::faults(&contents.bytes, salt)).unwrap_or_default()
-        {
-            self.faults.push(Fault::of(error, WATERMARK, at, REMEDY));
+        let errors = self.salt.map(|salt| Watermark::faults(&contents.bytes, salt)).unwrap_or_default();
+        let slots_hold = errors.iter().all(|(at, _)| !WATERMARK_SLOTS.contains(at));
+        self.remarks.extend(contents.faults.iter().map(|error| Remark::of(error, THEN)));
+        self.remarks.extend(errors.iter().map(|(at, error)| Remark::at(WATERMARK, *at, error, THEN)));
+        let watermark = self.salt.and_then(|salt| Watermark::read(&contents.bytes, salt));
+        self.watermark_holds = watermark.is_some() && slots_hold && contents.faults.is_empty();
+        if watermark.is_none() {
+            self.remarks.push(remark("it does not say how far the log was durable"));
         }
-        self.watermark = self.salt.and_then(|salt| Watermark::read(&contents.bytes, salt));
-        self.watermark_holds = self.watermark.is_some() && self.faults.len() == faults_before;
-        if self.watermark.is_none() {
-            self.remarks.push(Remark {
-                file: WATERMARK.to_owned(),
-                text: "it does not say how far the log was durable".to_owned(),
-            });
+        watermark
+    }
+
+    /// Takes a newest file off the list that never got its head.
+    fn pass_over_unborn(&mut self, disk: &dyn Disk, entries: &mut Vec<Entry>) {
+        let firsts: Vec<Position> = entries.iter().map(|entry| entry.first).collect();
+        let is_unborn = |evidence: &Evidence| evidence.is_unborn(disk, &firsts).unwrap_or(false);
+        if self.evidence.as_ref().is_some_and(is_unborn)
+            && let Some(entry) = entries.pop()
+        {
+            let text = "it never held an event; the next opening for writing removes it";
+            self.remarks.push(Remark::new(entry.name, text));
         }
     }
 
@@ -201,153 +218,210 @@ impl Survey {
     ) -> Result<()> {
         let name = &entry.name;
         let faults_before = self.faults.len();
-        let contents = match files::read(disk, name, FILE_BYTES_MAX) {
-            Ok(contents) => contents.unwrap_or_default(),
+        let mut window = match Window::open(disk, name) {
+            Ok(Some(window)) => window,
+            // A writer that opens the store takes an empty newest one away.
+            Ok(None) => return Ok(()),
             Err(error) => {
                 self.faults.push(Fault::new(error, RESTORE));
                 self.open_end = behind.is_none();
                 return Ok(());
             }
         };
-        let mut bytes = contents.bytes;
-        self.faults.extend(contents.faults.into_iter().map(|error| Fault::new(error, RESTORE)));
         self.segments += 1;
-        self.bytes += bytes.len() as u64;
-        if behind.is_none()
-            && bytes.len() < SEGMENT_HEAD_BYTES
-            && self.durable() < entry.first
-            && entry.first.0 > 1
-        {
-            let text = "it never held an event; the next opening for writing removes it".to_owned();
-            self.remarks.push(Remark { file: name.clone(), text });
-            return Ok(());
-        }
-        if let Err(error) = SegmentHead::read(&bytes) {
+        self.bytes += window.length();
+        if let Err(error) = SegmentHead::read(window.bytes(0, SEGMENT_HEAD_BYTES)) {
             self.faults.push(Fault::of(error, name, 0, RESTORE));
         }
         let Some(salt) = self.salt else { return Ok(()) };
         let end = behind.and_then(|behind| behind.head).filter(|head| head.before_first == entry.first);
-        self.check_length(name, &mut bytes, end.as_ref());
+        self.check_length(name, &mut window, end.as_ref());
         let positions = entry.first..behind.map_or(Position::MAX, |behind| behind.first);
-        let scanned = scan(&bytes, SEGMENT_HEAD_BYTES.min(bytes.len()), salt, &positions);
+        let start = window.length().min(SEGMENT_HEAD_BYTES as u64);
+        let scanned = scan(&mut window, start, salt, &positions);
+        let unreadable = window.take_faults();
+        self.faults.extend(unreadable.into_iter().map(|error| Fault::new(error, RESTORE)));
+        self.synced = self.synced.max(scanned.synced);
         self.open_end =
-            behind.is_none() && scanned.broken.last().is_some_and(|(range, _)| range.end == bytes.len());
-        self.tell_broken(name, &scanned, behind.is_none(), &positions);
-        self.take(name, &bytes, &scanned, visit)?;
-        // Where the one behind it names another one, that one is missing, and nothing says where this one ended.
+            behind.is_none() && scanned.broken.last().is_some_and(|(range, _)| range.end == window.length());
+        self.tell_broken(name, &scanned, behind.is_none(), &positions, window.length());
+        let head = entry.head.filter(|head| head.before_first == before);
+        let (sealed, length) = (behind.is_some(), end.map(|head| head.before_length.0));
+        let mut segment = Segment { head, sealed, whole: false, length };
+        visit.begin(&segment);
+        self.take(name, &mut window, salt, &scanned, visit)?;
+        // If the one behind it names another one, that one is missing, and nothing says where this one ended.
         let follows = end.is_some() || behind.is_some_and(|behind| behind.head.is_none());
         let ended = !follows || self.head.next() == positions.end;
         if !ended && self.faults.len() == faults_before {
             let (message, last) = ("a sealed segment ends at a wrong position", positions.end.before());
             let error = Error::damaged(message, last, self.head);
-            self.faults.push(Fault::of(error, name, bytes.len() as u64, RESTORE));
+            self.faults.push(Fault::of(error, name, window.length(), RESTORE));
         }
-        let whole = self.faults.len() == faults_before && (end.is_some() || behind.is_none());
-        let segment = Segment {
-            head: entry.head.filter(|head| head.before_first == before),
-            bytes: &bytes,
-            frames: &scanned.frames,
-            sealed: behind.is_some(),
-            whole,
-            length: end.map(|head| head.before_length.0),
-        };
-        visit.segment(&segment, &mut self.faults, &mut self.remarks)
+        segment.whole = self.faults.len() == faults_before && (end.is_some() || behind.is_none());
+        visit.end(&segment, &mut self.remarks)
     }
 
     /// Compares the length of a sealed segment with what the one behind it says, and takes off what is too much.
-    fn check_length(&mut self, name: &str, bytes: &mut Vec<u8>, end: Option<&SegmentHead>) {
+    fn check_length(&mut self, name: &str, window: &mut Window, end: Option<&SegmentHead>) {
         let Some(end) = end.map(|head| head.before_length.0) else { return };
-        let length = bytes.len() as u64;
+        let length = window.length();
         let (expected, found) = (format!("{end} bytes"), format!("{length} bytes"));
         if length < end {
             let error = Error::damaged("a sealed segment was cut short", expected, found);
             self.faults.push(Fault::of(error, name, length, RESTORE));
         } else if length > end {
             let error = Error::damaged("a sealed segment is longer than it was", expected, found);
-            let remedy = "nothing need be done, nobody reads what is too much";
-            self.faults.push(Fault::of(error, name, end, remedy));
-            bytes.truncate(end as usize);
+            self.remarks.push(Remark::at(name, end, &error, "what is too much is not read"));
+            window.cut(end);
         }
     }
 
     /// Tells of what is no frame, and of frames that are out of place. Keeps V3.
-    fn tell_broken(&mut self, name: &str, scanned: &Scanned, newest: bool, positions: &Range<Position>) {
+    fn tell_broken(
+        &mut self,
+        name: &str,
+        scanned: &Scanned,
+        newest: bool,
+        positions: &Range<Position>,
+        length: u64,
+    ) {
         let broken = scanned.broken.iter().map(|(range, error)| (range.start, error));
         let misplaced = scanned.misplaced.iter().map(|(at, error)| (*at, error));
         let mut places: Vec<_> = broken.chain(misplaced).collect();
         places.sort_by_key(|(at, _)| *at);
         for (at, error) in places {
-            let before = scanned.frames.iter().filter(|(start, _)| *start < at);
-            let expected = before.map(|(_, head)| head.last().next()).max().unwrap_or(positions.start);
-            let vouches = |(_, head): &(usize, FrameHead)| head.first >= expected && head.synced >= expected;
-            let durable = !newest || self.durable() >= expected || scanned.frames.iter().any(vouches);
+            let before = scanned.runs.iter().filter(|run| run.bytes.start < at);
+            let expected = before.map(|run| run.positions.end).max().unwrap_or(positions.start);
+            // As the recovery rule has it: a later frame vouches, or what stands beside the log.
+            let durable = !newest || self.durable() >= expected || scanned.synced >= expected;
             if durable {
-                self.faults.push(Fault::of(error.clone(), name, at as u64, RESTORE));
+                self.faults.push(Fault::of(error.clone(), name, at, RESTORE));
                 continue;
             }
-            let text = format!(
-                "from byte {at} on it is as a crash leaves it, nothing there is known to have been durable; \
-                 the next opening for writing cuts it off ({error})"
+            let behind: Vec<_> = scanned.runs.iter().filter(|run| run.bytes.start >= at).collect();
+            let count: u64 = behind.iter().map(|run| run.positions.end.0 - run.positions.start.0).sum();
+            let last = behind.iter().map(|run| run.positions.end.before()).max();
+            let events = match (behind.first().map(|run| run.positions.start), last) {
+                (Some(first), Some(last)) => {
+                    format!(", with {} ({first} to {last})", counted(count, "whole event"))
+                }
+                _ => String::new(),
+            };
+            let then = format!(
+                "the next opening for writing cuts off {} bytes from here on{events}: a crash leaves an end like this, and \
+                 nothing says that any of it was durable",
+                length - at
             );
-            self.remarks.push(Remark { file: name.to_owned(), text });
+            self.remarks.push(Remark::at(name, at, error, &then));
+            (self.cut, self.kept) = (Some(at), expected.before());
             return;
         }
     }
 
     /// Takes the frames in the order of their positions. Keeps V2.
-    fn take(&mut self, name: &str, bytes: &[u8], scanned: &Scanned, visit: &mut dyn Visit) -> Result<()> {
-        for (at, head) in &scanned.frames {
-            let next = self.next();
-            let frame = Frame::again(&bytes[*at..], *head);
-            if head.first < next {
-                let error = Error::damaged("a frame stands here once more", next, head.first);
-                self.faults.push(Fault::of(error, name, *at as u64, RESTORE));
-                continue;
+    fn take(
+        &mut self,
+        name: &str,
+        window: &mut Window,
+        salt: u64,
+        scanned: &Scanned,
+        visit: &mut dyn Visit,
+    ) -> Result<()> {
+        for run in &scanned.runs {
+            let mut at = run.bytes.start;
+            while at < run.bytes.end {
+                let frame = match frame_at(window, at, salt) {
+                    Ok(frame) => frame,
+                    // It was whole a moment ago.
+                    Err(error) => {
+                        self.faults.push(Fault::of(error, name, at, RESTORE));
+                        break;
+                    }
+                };
+                let (start, head) = (at, frame.head);
+                at += head.frame_bytes() as u64;
+                // What is cut off anyway need not agree with anything.
+                let is_cut = self.cut.is_some_and(|cut| start >= cut);
+                if let Err((byte, error)) = self.agree(&frame) {
+                    if !is_cut {
+                        self.faults.push(Fault::of(error, name, start + byte as u64, RESTORE));
+                    }
+                    continue;
+                }
+                self.head = head.last();
+                self.verified.events += u64::from(head.count);
+                self.verified.bytes += u64::from(head.length);
+                self.verified.streams = self.chain.streams();
+                visit.frame(start, &frame)?;
             }
-            if let Err((start, error)) = self.chain.take_frame(&frame, next) {
-                self.faults.push(Fault::of(error, name, (at + start) as u64, RESTORE));
-                continue;
-            }
-            if head.first > next {
-                self.note_lost(next, head.first.before());
-            }
-            self.head = head.last();
-            self.verified.events += u64::from(head.count);
-            self.verified.bytes += u64::from(head.length);
-            self.verified.streams = self.chain.streams();
-            visit.frame(&frame)?;
+        }
+        Ok(())
+    }
+
+    /// Takes note of a frame that agrees with all before it; otherwise says at which byte of it the disagreement is.
+    fn agree(&mut self, frame: &Frame<'_>) -> Result<(), (usize, Error)> {
+        let (head, next) = (frame.head, self.next());
+        if head.first < next {
+            return Err((0, Error::damaged("a frame stands here once more", next, head.first)));
+        }
+        self.chain.take_frame(frame, next)?;
+        if head.first > next {
+            self.note_lost(next, head.first.before());
         }
         Ok(())
     }
 
     /// Compares the end of the log with what is known of how far it was durable.
-    fn end(&mut self, newest: Option<&Entry>) {
+    fn end(&mut self, disk: &dyn Disk, newest: Option<&Entry>) {
         let (next, durable) = (self.next(), self.durable());
-        let name = newest.map_or_else(|| path(next), |newest| newest.name.clone());
-        let told = self.faults.iter().any(|fault| fault.is_in(&name));
-        let behind = self.watermark.map(|mark| mark.segment).filter(|segment| *segment >= next);
+        if self.cut.is_none() {
+            self.kept = self.head;
+        }
+        if let (Some(newest), Some(evidence)) = (newest, &self.evidence)
+            && let Some(error) = evidence.beyond(disk, newest.first, Offset(newest.length), next, None)
+        {
+            let fault = Fault::new(error, RESTORE);
+            if !fault.is_in(&newest.name) || !self.faults.iter().any(|fault| fault.is_in(&newest.name)) {
+                // What an index file knows of may have been longer still.
+                self.open_end |= durable < next;
+                self.faults.push(fault);
+            }
+        }
         if durable >= next {
             self.lose(next, durable);
-            if let Some(missing) = behind {
-                let expected = format!("positions {next} to {durable}");
-                let error = Error::damaged("a segment is missing", expected, "no such file");
-                self.faults.push(Fault::new(error.in_file(&path(missing), None), RESTORE));
-            } else if !told {
-                let message = "the log ends early, the watermark says that more was durable";
-                let error =
-                    Error::damaged(message, format!("position {durable}"), format!("position {}", self.head));
-                let at = newest.map_or(0, |newest| newest.length);
-                self.faults.push(Fault::of(error, &name, at, RESTORE));
+        }
+        match newest {
+            None => {
+                let error = Error::damaged("there are no segments", "the first one", "no such file");
+                self.faults.push(Fault::new(error.in_file(&path(next), None), RESTORE));
             }
-        } else if newest.is_none() {
-            let error = Error::damaged("there are no segments", "the first one", "no such file");
-            self.faults.push(Fault::new(error.in_file(&name, None), RESTORE));
+            Some(newest) => self.tell_unconfirmed(newest),
         }
         // Only a watermark of a store that was closed in good order says where exactly the log ended. Without any, it
         // may have been cut right behind a frame.
-        let exact = self.watermark_holds && self.watermark.is_some_and(|mark| mark.clean);
+        let exact = self.watermark_holds && self.watermark().is_some_and(|mark| mark.clean);
         if !self.watermark_holds || (!exact && (self.open_end || newest.is_none())) {
             self.lost.push(Lost { first: self.next(), last: None });
         }
     }
+
+    /// Tells of events that are whole without anything that says they were durable. Opening for writing keeps them.
+    fn tell_unconfirmed(&mut self, newest: &Entry) {
+        let confirmed = self.durable().max(self.synced).max(newest.first.before());
+        let count = self.kept.0.saturating_sub(confirmed.0);
+        if count > 0 && self.faults.is_empty() {
+            let text = format!(
+                "{} from position {} on are whole, and nothing says that they were durable; the next opening for writing \
+                 keeps them",
+                counted(count, "event"),
+                confirmed.next()
+            );
+            self.remarks.push(Remark::new(newest.name.clone(), text));
+        }
+    }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

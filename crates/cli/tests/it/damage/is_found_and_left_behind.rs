@@ -1,6 +1,7 @@
 //! `doctor` tells of every fault, and `salvage` saves what is whole.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -57,17 +58,62 @@ fn a_fault_is_told_with_its_place_and_what_to_do() {
         "{}",
         ran.out
     );
-    assert!(ran.refused(2).starts_with("tidegate: damaged: 2 faults in "));
+    assert!(
+        ran.out.contains("remark: WATERMARK, byte 4096: a slot of the watermark does not hold"),
+        "{}",
+        ran.out
+    );
+    let error = ran.refused(2);
+    assert!(error.starts_with("tidegate: damaged: 1 fault in ") && !error.contains("expected"), "{error}");
     let ran = run(&["doctor", &path, "--json"]);
     let told: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let faults: Vec<&Value> = told.iter().filter_map(|line| line.get("fault")).collect();
-    assert_eq!(faults.len(), 2);
+    assert_eq!(faults.len(), 1);
+    assert_eq!(told.last().unwrap()["verdict"], "damaged");
     let broken = faults.iter().find(|fault| fault["file"] == SEGMENT).unwrap();
     assert_eq!((&broken["kind"], &broken["offset"]), (&"damaged".into(), &ends[0].into()));
     assert!(broken["expected"].is_string() && broken["found"].is_string(), "{broken}");
     assert!(broken["remedy"].as_str().unwrap().contains("tidegate salvage DIR NEW"), "{broken}");
     assert!(told.iter().any(|line| line["lost"] == serde_json::json!({"first": 2, "last": 2})), "{told:?}");
     ran.refused(2);
+}
+
+/// Anyone may put a file into a directory, under a name that a terminal obeys or that ends a line.
+#[test]
+fn names_of_foreign_files_are_shown_and_not_obeyed() {
+    let place = Place::new();
+    let (path, _) = store(&place);
+    let name = "\u{1b}[2Jall is well\nremark: \u{202e}txt";
+    fs::write(format!("{path}/{name}"), "").unwrap();
+    for json in [&[][..], &["--json"]] {
+        let told = run(&[&["doctor", &path][..], json].concat()).ok();
+        assert!(!told.contains(['\u{1b}', '\u{202e}']), "{told:?}");
+        assert_eq!(told.lines().count(), 2, "{told:?}");
+    }
+    let told = run(&["doctor", &path]).ok();
+    assert!(
+        told.starts_with(r"remark: \u{1b}[2Jall is well\nremark: \u{202e}txt: it is none of"),
+        "{told:?}"
+    );
+    assert!(told.contains("\nsound, with 1 remark: 4 events in 2 streams"), "{told:?}");
+    let error = run(&["salvage", &place.path("none"), &path]).refused(1);
+    assert!(!error.contains(['\u{1b}', '\u{202e}']), "{error:?}");
+}
+
+/// A store file that is gone is not put back by appending, which a reader once advised.
+#[test]
+fn a_missing_store_file_is_damage_to_every_command() {
+    let place = Place::new();
+    let (path, _) = store(&place);
+    fs::remove_file(format!("{path}/STORE")).unwrap();
+    for command in ["read", "tail", "stats", "verify", "doctor"] {
+        let error = run(&[command, &path]).refused(2);
+        assert!(!error.contains("tidegate append"), "{error}");
+    }
+    let error = run(&["append", &path, "--scope", "s", "--entity", "e", "--kind", "k"]).refused(2);
+    assert!(error.contains("the store file is missing, but there are segments"), "{error}");
+    let told = run(&["salvage", &path, &place.path("new")]).ok();
+    assert!(told.contains("saved 4 events"), "{told}");
 }
 
 #[test]
@@ -110,4 +156,28 @@ fn a_store_that_lost_its_end_keeps_its_id() {
     assert_eq!((&last["from"], &last["saved"]), (&last["store"], &3.into()));
     assert_eq!(last["runs"], serde_json::json!([{"from": 1, "to": 1, "count": 3}]));
     run(&["append", &place.path("new"), "--scope", "s", "--entity", "e", "--kind", "k"]).ok();
+}
+
+/// A segment was read into memory as a whole, so that of a large one needed as much memory as it is long.
+#[test]
+fn a_segment_larger_than_memory_is_examined_and_salvaged() {
+    const SEGMENT_BYTES: u64 = 1 << 30;
+    const MEMORY_KIB: u64 = 400_000;
+    let place = Place::new();
+    let (path, ends) = store(&place);
+    let file = fs::OpenOptions::new().write(true).open(format!("{path}/{SEGMENT}")).unwrap();
+    file.set_len(SEGMENT_BYTES).unwrap();
+    let limited = |args: &[&str]| {
+        let script = format!("ulimit -v {MEMORY_KIB} && exec \"$0\" \"$@\"");
+        let program = env!("CARGO_BIN_EXE_tidegate");
+        let ran = Command::new("sh").args(["-c", &script, program]).args(args).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    let told = limited(&["doctor", &path]);
+    let remark = format!("remark: {SEGMENT}, byte {}: no frame starts here", ends[3]);
+    assert!(told.starts_with(&remark) && told.contains("sound, with 1 remark: 4 events"), "{told}");
+    assert!(told.contains(&format!("cuts off {} bytes", SEGMENT_BYTES - ends[3])), "{told}");
+    let told = limited(&["salvage", &path, &place.path("new")]);
+    assert!(told.contains("saved 4 events"), "{told}");
 }

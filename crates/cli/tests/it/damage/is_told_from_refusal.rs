@@ -95,3 +95,35 @@ fn a_damaged_store_file_is_damage() {
         assert!(error.contains("(STORE"), "{error}");
     }
 }
+
+/// A pipe in the place of any file of a store: each command once waited for its other end, for ever.
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_told_at_once() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let place = Place::new();
+    let path = place.store("store", &[LINE]);
+    let segment = "segments/00000000000000000001.seg";
+    for name in ["STORE", "WATERMARK", "LOCK", segment, "index/00000000000000000001.idx", "cursors/reader"] {
+        let (file, kept) = (format!("{path}/{name}"), place.path("kept"));
+        let was_there = fs::rename(&file, &kept).is_ok();
+        fs::create_dir_all(Path::new(&file).parent().unwrap()).unwrap();
+        mknodat(CWD, &file, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let append = ["append", &path, "--scope", "s", "--entity", "e", "--kind", "k"];
+        let new = place.path("new");
+        let commands = [&["read", &path][..], &["verify", &path], &["doctor", &path], &["cursors", &path]];
+        for command in commands.into_iter().chain([&append[..], &["salvage", &path, &new]]) {
+            // That it ends is what is shown. What can be done without is passed over, and salvage needs no store file.
+            let ran = run(command);
+            let refuses = name == "STORE" && command[0] != "salvage";
+            assert!(ran.code != Some(0) || !refuses, "{name}, {command:?}: {}", ran.out);
+            if ran.code != Some(0) && ran.err.contains("a pipe") {
+                assert!(ran.err.contains(name), "{name}, {command:?}: {}", ran.err);
+            }
+        }
+        let _ = fs::remove_dir_all(&new);
+        fs::remove_file(&file).unwrap();
+        if was_there {
+            fs::rename(&kept, &file).unwrap();
+        }
+    }
+}

@@ -12,10 +12,10 @@ const SEEDS: u64 = 400;
 const FAILED: [u64; 1] = [3021];
 
 /// Repeatable choices.
-struct Choices(u64);
+pub(super) struct Choices(pub(super) u64);
 
 impl Choices {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.0;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,7 +24,8 @@ impl Choices {
     }
 }
 
-fn harm(stage: &Stage, choices: &mut Choices) {
+/// Does something to a file.
+pub(super) fn harm(stage: &Stage, choices: &mut Choices) {
     let files = stage.disk.at_rest();
     let names: Vec<_> = files.names().into_iter().filter(|name| name != "LOCK").collect();
     if names.is_empty() {

@@ -217,6 +217,12 @@ pub(crate) fn places(examined: &Examined) -> Vec<(String, Option<u64>)> {
     examined.faults.iter().map(|fault| place(&fault.error)).collect()
 }
 
+/// The file and the byte of every remark that names a byte.
+pub(crate) fn remarked(examined: &Examined) -> Vec<(String, Option<u64>)> {
+    let named = examined.remarks.iter().filter(|remark| remark.offset.is_some());
+    named.map(|remark| (remark.file.clone(), remark.offset.map(|offset| offset.0))).collect()
+}
+
 /// The frames of a segment of an intact machine: from which byte to which, and their positions.
 pub(crate) fn frames(stage: &Stage, name: &str) -> Vec<(Range<usize>, Range<u64>)> {
     let (bytes, starts) = (stage.bytes(name), stage.frames(name));
