@@ -143,6 +143,11 @@ impl Disk for MemoryDisk {
         Ok(Box::new(MemoryLock(inode)))
     }
 
+    /// Only this process has this memory.
+    fn lock_holders(&self, _name: &str) -> Vec<u32> {
+        vec![std::process::id()]
+    }
+
     fn place(&self) -> String {
         "memory".to_owned()
     }

@@ -6,6 +6,7 @@
 //! D3: the lock is the kernel's and goes with its descriptor; no process id is written anywhere.
 //! D4: only plain files are opened. Opening a pipe or a device would wait for its other end, or do something.
 #![expect(clippy::disallowed_methods, reason = "this is where files come in")]
+mod holders;
 
 use std::fs;
 use std::io;
@@ -104,6 +105,10 @@ impl Disk for NativeDisk {
         retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive))?;
         let links = file.metadata()?.nlink();
         Ok(Box::new(NativeLock { file, path, links, process: std::process::id() }))
+    }
+
+    fn lock_holders(&self, name: &str) -> Vec<u32> {
+        self.file(name).map(|path| holders::of(&path)).unwrap_or_default()
     }
 
     fn place(&self) -> String {
@@ -395,6 +400,20 @@ mod tests {
         rustix::fs::flock(&copy, FlockOperation::NonBlockingLockExclusive)?;
         drop(NativeLock { file: copy.try_clone()?, path, links: 1, process: fork });
         assert_eq!(disk.lock("LOCK").expect_err("its parent holds it").kind(), io::ErrorKind::WouldBlock);
+        Ok(())
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_holder_of_a_lock_is_known() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let disk = NativeDisk::new(folder.path());
+        assert_eq!(disk.lock_holders("LOCK"), [0_u32; 0], "there is no such file");
+        let lock = disk.lock("LOCK")?;
+        assert_eq!(disk.lock_holders("LOCK"), [std::process::id()]);
+        drop(lock);
+        let opened = disk.open("LOCK", Mode::Read)?;
+        assert_eq!(disk.lock_holders("LOCK"), [0_u32; 0], "it is open and not locked: {opened:?}");
         Ok(())
     }
 

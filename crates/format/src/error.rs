@@ -60,7 +60,7 @@ impl ErrorKind {
 pub enum Place {
     /// A file of the store, by its name inside it, and the byte in it where that is known.
     File {
-        /// The name, relative to the store's directory.
+        /// The name, relative to the store's directory, which stands before it in errors of opening.
         name: String,
         /// The byte at which the trouble starts.
         offset: Option<Offset>,
@@ -154,6 +154,18 @@ impl Error {
     #[must_use]
     pub fn in_file(self, name: &str, offset: Option<Offset>) -> Self {
         self.at(Place::File { name: name.to_owned(), offset })
+    }
+
+    /// The same error, with the store's directory in front of its file, or as its place.
+    #[must_use]
+    pub fn in_directory(mut self, directory: &str) -> Self {
+        match &mut self.0.place {
+            Some(Place::File { name, .. }) if name.is_empty() => directory.clone_into(name),
+            Some(Place::File { name, .. }) => *name = format!("{}/{name}", directory.trim_end_matches('/')),
+            None if !self.0.message.contains(directory) => return self.in_file(directory, None),
+            _ => {}
+        }
+        self
     }
 
     /// The same error, with what caused it.

@@ -72,6 +72,13 @@ pub(crate) struct Writer {
 
 impl Store {
     /// Opens the store in a directory.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`](ErrorKind::Missing) if there is no store and none may be created, [`Locked`](ErrorKind::Locked) if
+    /// another handle writes to it (the message names the process, on systems that tell), [`Damaged`](ErrorKind::Damaged)
+    /// and [`Newer`](ErrorKind::Newer) for its files, [`Io`](ErrorKind::Io) if the system refuses. Errors that the path may
+    /// be the reason for name it.
     pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Self> {
         Self::open_in(World::native(directory.as_ref()), options)
     }
@@ -82,7 +89,22 @@ impl Store {
     }
 
     /// Opens the store of a world: a disk, a clock and randomness that the caller brings.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
     pub fn open_in(world: World, options: Options) -> Result<Self> {
+        let disk = Arc::clone(&world.disk);
+        Self::open_world(world, options).map_err(|error| match error.kind() {
+            // Here it may be the path that is wrong, and in a program with several stores it tells which one it is.
+            ErrorKind::Missing | ErrorKind::Locked | ErrorKind::Full | ErrorKind::Io => {
+                error.in_directory(&disk.place())
+            }
+            _ => error,
+        })
+    }
+
+    fn open_world(world: World, options: Options) -> Result<Self> {
         options.check()?;
         check_claims()?;
         if options.access == Access::Read {

@@ -39,6 +39,10 @@ fn a_store_in_use_is_locked_for_writers_only() {
     let store = Store::open(&path, Options::default()).unwrap();
     let error = run(&["append", &path, "--scope", "s", "--entity", "e", "--kind", "k"]).refused(1);
     assert!(error.starts_with("tidegate: locked: "), "{error}");
+    assert!(error.contains(&format!("{path}/LOCK")), "{error}");
+    if cfg!(target_os = "linux") {
+        assert!(error.contains(&format!("process {} has the store's lock", std::process::id())), "{error}");
+    }
     for command in READERS {
         run(&[command, &path]).ok();
     }

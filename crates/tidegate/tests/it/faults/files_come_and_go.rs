@@ -265,6 +265,30 @@ fn symbolic_links() {
     assert_eq!(std::fs::read(&outside).unwrap(), b"not ours");
 }
 
+/// What cannot be opened is named with its directory, for every access: "the directory cannot be created ()" was all that
+/// was said of a path below a file.
+#[test]
+fn a_path_that_leads_nowhere_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, b"no store").unwrap();
+    std::fs::create_dir_all(folder.path().join("taken/STORE")).unwrap();
+    let long = folder.path().join("l".repeat(300));
+    let paths =
+        [file.clone(), file.join("below"), long, folder.path().join("none"), folder.path().join("taken")];
+    for path in paths {
+        for access in [Access::Create, Access::Write, Access::Read] {
+            if path.ends_with("none") && access == Access::Create {
+                continue;
+            }
+            let error = Store::open(&path, Options { access, ..Options::default() }).unwrap_err();
+            let text = error.to_string();
+            assert_eq!(text.matches(path.to_str().unwrap()).count(), 1, "{access:?}: {text}");
+            assert!(matches!(error.kind(), ErrorKind::Io | ErrorKind::Missing), "{text}");
+        }
+    }
+}
+
 /// F22, F23: the lock is the kernel's. A file left over locks nothing; a second handle is told.
 #[test]
 fn one_writer_at_a_time() {
@@ -279,6 +303,7 @@ fn one_writer_at_a_time() {
         fill(&store, 1);
         let second = Store::open_in(world(), Options::default()).unwrap_err();
         assert_eq!(second.kind(), ErrorKind::Locked, "{second}");
+        assert!(second.to_string().contains("or open for reading only"), "{second}");
         assert_eq!(history(&Store::open_in(world(), Options::read_only()).unwrap()).unwrap().len(), 2);
         store.close().unwrap();
         let third = Store::open_in(world(), Options::default()).unwrap();
