@@ -182,7 +182,8 @@ fn write(states: &[State], output: &mut Output) -> Result<()> {
     Ok(())
 }
 
-fn role(state: &State) -> &'static str {
+/// Who moves a cursor, in one word.
+pub(super) fn role(state: &State) -> &'static str {
     match state.role {
         Role::Cursor => "cursor",
         Role::Reactor => "reactor",

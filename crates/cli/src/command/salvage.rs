@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use tidegate::Error;
 use tidegate::disk::World;
 use tidegate::report::{Run, Salvaged, salvage};
+use tidegate::subscription::cursor;
+use tidegate::{Error, Options, Read, Store};
 
+use super::cursors::role;
 use super::doctor::{tell, tell_lost};
 use crate::failure::Result;
 use crate::output::{Output, counted};
@@ -27,7 +29,9 @@ ids, times, correlations, idempotency keys, payloads and metadata. Causes are ke
 cause becomes a foreign one, an event of the old store that is named after its position. Positions inside metadata \
 and payloads stay as they are.
 
-Cursors and saved states are not taken over: readers begin anew. Nobody may write to DIR meanwhile.
+Cursors and saved states are not taken over: readers begin anew. Which ones, and how many events each delivers again, \
+is listed. A reactor commits no second reaction where the first one was saved, since it is known by its key. A program \
+begins a cursor later by `Settings::start`. Nobody may write to DIR meanwhile.
 
 Ends with 0 when all that is whole was saved, whatever was lost.
 
@@ -57,6 +61,18 @@ struct Told {
     saved: u64,
     streams: u64,
     runs: Vec<ToldRun>,
+    readers: Vec<Reader>,
+}
+
+/// A cursor or reactor of the old store, which begins anew.
+#[derive(Serialize)]
+struct Reader {
+    name: String,
+    role: &'static str,
+    /// Where it was in the old store.
+    position: u64,
+    /// How many saved events of its query it had passed.
+    again: u64,
 }
 
 #[derive(Serialize)]
@@ -79,10 +95,29 @@ impl Salvage {
         let salvaged = salvaged?;
         tell(&salvaged.faults, &salvaged.remarks, output, json)?;
         tell_lost(&salvaged.lost, output, json)?;
-        if json { output.json(&told(&salvaged)) } else { self.write(&salvaged, output) }
+        let readers = self.readers(&salvaged)?;
+        if json { output.json(&told(&salvaged, readers)) } else { self.write(&salvaged, &readers, output) }
     }
 
-    fn write(&self, salvaged: &Salvaged, output: &mut Output) -> Result<()> {
+    /// The cursors of the old store, as far as it opens for reading and their files can be read.
+    fn readers(&self, salvaged: &Salvaged) -> Result<Vec<Reader>> {
+        let Ok(old) = Store::open(&self.directory, Options::read_only()) else { return Ok(Vec::new()) };
+        let view = Store::open(&self.new, Options::read_only())?.view()?;
+        let mut readers = Vec::new();
+        for name in cursor::names(&old)? {
+            let Ok(state) = cursor::state(&old, &name) else { continue };
+            let mut again = 0;
+            for Run { from, to, count } in salvaged.runs.iter().filter(|run| run.from <= state.position) {
+                let passed = (state.position.0 - from.0 + 1).min(*count);
+                let last = to.plus(passed - 1);
+                again += view.until(last).count(&state.query, Read::after(to.before()))?;
+            }
+            readers.push(Reader { name, role: role(&state), position: state.position.0, again });
+        }
+        Ok(readers)
+    }
+
+    fn write(&self, salvaged: &Salvaged, readers: &[Reader], output: &mut Output) -> Result<()> {
         for Run { from, to, count } in salvaged.runs.iter().filter(|run| run.from != run.to) {
             let last = |first: tidegate::Position| first.plus(count - 1);
             let (old, new) = (last(*from), last(*to));
@@ -99,11 +134,27 @@ impl Salvage {
             counted(salvaged.saved.streams, "stream"),
             self.new.display(),
             salvaged.store
-        ))
+        ))?;
+        for Reader { name, role, position, again } in readers {
+            let again = counted(*again, "event");
+            let then = match *role {
+                "reactor" => format!(
+                    "looks again at {again}; where its reaction was saved it is known by its key, and there is no \
+                     second one"
+                ),
+                _ => {
+                    format!("delivers {again} again, unless its program begins it later (`Settings::start`)")
+                }
+            };
+            output.line(format_args!(
+                "the {role} {name} was at position {position}: it begins anew and {then}"
+            ))?;
+        }
+        Ok(())
     }
 }
 
-fn told(salvaged: &Salvaged) -> Told {
+fn told(salvaged: &Salvaged, readers: Vec<Reader>) -> Told {
     let run = |run: &Run| ToldRun { from: run.from.0, to: run.to.0, count: run.count };
     Told {
         verdict: salvaged.verdict().to_string(),
@@ -112,6 +163,7 @@ fn told(salvaged: &Salvaged) -> Told {
         saved: salvaged.saved.events,
         streams: salvaged.saved.streams,
         runs: salvaged.runs.iter().map(run).collect(),
+        readers,
     }
 }
 

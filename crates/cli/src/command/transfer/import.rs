@@ -56,6 +56,10 @@ Examples:
   tidegate import ./store history.jsonl.gz
   tidegate export ./old | tidegate import ./new -";
 
+const READERS: &str = "\
+cursors do not come along: a reader of this store begins at its first event, and delivers again what it has delivered \
+from another store; a reactor reacts again, unless a reaction came along with its key";
+
 /// Import events from a file of JSON Lines
 #[derive(Args, Debug)]
 #[command(after_long_help = SHAPE, after_help = "`tidegate import --help` shows what a line looks like.")]
@@ -97,6 +101,9 @@ impl Import {
                 "skipped {} that the store had already",
                 counted(done.skipped, "event")
             ))?;
+        }
+        if store.report().created && done.imported > 0 {
+            output.line(READERS)?;
         }
         Ok(())
     }

@@ -150,3 +150,33 @@ fn a_store_in_use_is_left_alone() {
     run(&["cursors", "rewind", &none, "mailer", "0"]).refused(1);
     assert!(!std::path::Path::new(&none).join("STORE").exists(), "no store is made by asking");
 }
+
+/// What comes out of a salvage or an import has no cursors, and a mailer that begins anew sends every letter again:
+/// that is said where it is done.
+#[test]
+fn readers_that_begin_anew_are_told_of() {
+    let place = Place::new();
+    let path = sample(&place);
+    {
+        let store = Store::open(&path, Options::default()).unwrap();
+        let billing = store.reactor("billing", Query::ALL, settings(), |_, _| Ok(None)).unwrap();
+        let _ = billing.step().unwrap();
+    }
+    let said = run(&["salvage", &path, &place.path("new")]).ok();
+    let lines: Vec<_> = said.lines().collect();
+    assert!(
+        lines[1]
+            .starts_with("the reactor billing was at position 1: it begins anew and looks again at 1 event;")
+    );
+    assert!(
+        lines[2]
+            .starts_with("the cursor mailer was at position 3: it begins anew and delivers 3 events again")
+    );
+    let told = run(&["salvage", &path, &place.path("newer"), "--json"]).json();
+    let mailer = json!({"name": "mailer", "role": "cursor", "position": 3, "again": 3});
+    assert_eq!(told[0]["readers"][1], mailer);
+    let line = r#"{"key":"1","scope":"s","entity":"e","kind":"k"}"#;
+    let (file, copy) = (place.file("copy.jsonl", line), place.path("copy"));
+    assert!(run(&["import", &copy, &file]).ok().contains("cursors do not come along"));
+    assert!(!run(&["import", &copy, &file]).ok().contains("cursors"), "it is said of a new store");
+}
