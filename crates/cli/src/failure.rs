@@ -122,8 +122,12 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Tells that the call makes no sense, as JSON.
-pub(crate) fn tell_misuse(message: &str) {
+/// Tells that the call makes no sense, as JSON or as text that a terminal obeys nothing of.
+pub(crate) fn tell_misuse(message: &str, json: bool) {
+    if !json {
+        let _ = writeln!(io::stderr(), "{}", shown_lines(message.trim_end()));
+        return;
+    }
     let told = Told {
         kind: "misuse",
         message: message.trim_end().to_owned(),

@@ -4,11 +4,13 @@
 //! program's files with this one.
 
 use clap::Parser;
+use tidegate::batch::Import;
 use tidegate::disk::World;
 use tidegate::format::name;
-use tidegate::{Append, Cause, Draft, EventId, Options, PayloadType, Position, Result, Store, View};
+use tidegate::{Append, Batch, Cause, Draft, EventId, Options, PayloadType, Position, Result, Store, View};
 
 use super::Call;
+use super::transfer::Header;
 use crate::event::{self, Line};
 use crate::message_pack;
 
@@ -32,17 +34,18 @@ fn arguments(bytes: &[u8]) {
     }
 }
 
-/// A line that is taken in comes out as a line that says the same.
+/// A line that is taken in comes out as a line that says the same; one of an export tells of its batch too.
 fn line(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
+    drop(Header::read(text));
     let store = store();
     let view = store.view().expect("memory is read");
-    let Ok(draft) =
-        Line::parse(text).and_then(|line| line.draft(|id| known(&view, id), Draft::check_unreserved))
-    else {
-        return;
-    };
-    comes_back(&store, &draft);
+    let Ok(line) = Line::parse(text) else { return };
+    let (place, recorded) = (line.place(), line.recorded());
+    let Ok(draft) = line.draft(|id| known(&view, id), Draft::check_imported) else { return };
+    let key = place.ok().and_then(|place| place.key).and_then(|(key, content)| Some((key.into(), content?)));
+    let batch = Batch::from(draft).imported(Import { idempotency: key, recorded: recorded.ok() });
+    comes_back(&store, batch);
 }
 
 fn payload(bytes: &[u8], payload_type: PayloadType) {
@@ -53,11 +56,11 @@ fn payload(bytes: &[u8], payload_type: PayloadType) {
     }
     let mut draft = Draft::new(("scope", "entity"), "hostile.payload").bytes(bytes.to_vec());
     draft.payload_type = payload_type;
-    comes_back(&store(), &draft);
+    comes_back(&store(), draft.into());
 }
 
-fn comes_back(store: &Store, draft: &Draft) {
-    let Ok(receipt) = store.append(draft.clone(), Append::default()) else { return };
+fn comes_back(store: &Store, batch: Batch) {
+    let Ok(receipt) = store.append(batch, Append::default()) else { return };
     let view = store.view().expect("memory is read");
     let event = view.at(receipt.first()).ok().flatten().expect("what was acknowledged is there");
     for write in [event::to_json, event::to_export] {
@@ -71,7 +74,7 @@ fn comes_back(store: &Store, draft: &Draft) {
             (Some(true), Some(2), event.time()),
             "{written}"
         );
-        let again = line.draft(|id| known(&view, id), Draft::check_unreserved);
+        let again = line.draft(|id| known(&view, id), Draft::check_imported);
         let again = again.unwrap_or_else(|error| panic!("{error}: {written}"));
         let different = event::differences(&again, &event);
         assert!(different.is_empty(), "{different:?} changed: {written}");

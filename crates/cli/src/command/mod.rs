@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use tidegate::format::name;
 
 use crate::failure::{self, EXIT_CODES, Failure, MISUSE, Result};
 use crate::output::Output;
@@ -111,8 +112,11 @@ impl Call {
 /// Help and version go to standard output and are what was asked for; everything else is misuse.
 fn misuse(error: &clap::Error) -> ExitCode {
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if !asked && std::env::args_os().any(|argument| argument == "--json") {
-        failure::tell_misuse(&error.to_string());
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    // An argument may be a name of someone else's; styles are given up for it.
+    let obeyed = error.to_string().contains(|c: char| c != '\n' && name::is_hidden(c));
+    if !asked && (json || obeyed) {
+        failure::tell_misuse(&error.to_string(), json);
     } else if let Err(cause) = error.print()
         && asked
     {

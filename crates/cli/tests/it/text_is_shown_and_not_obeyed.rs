@@ -77,6 +77,9 @@ fn no_command_lets_a_terminal_obey_a_name_or_a_payload() {
         let refused = run(&[&appended[..], &["--cause", "77", "--tag", "\u{1b}[2J"], json].concat());
         assert_eq!(refused.code, Some(1), "{refused:?}");
         is_shown(&refused);
+        let misused = run(&[&["read", &store, "--id", "\u{1b}[2J\u{202e}"], json].concat());
+        assert_eq!(misused.code, Some(64), "{misused:?}");
+        is_shown(&misused);
         let missing = place.path("no\u{202e}\u{1b}[2J");
         let missing = run(&[&["read", missing.as_str()], json].concat());
         assert_eq!(missing.code, Some(1), "{missing:?}");

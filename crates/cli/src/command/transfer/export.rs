@@ -25,9 +25,9 @@ use crate::shown::shown_json;
 
 const RULES: &str = "\
 The first line names the store and says how many events follow, one a line. `tidegate import NEW FILE` makes a copy \
-of it: with ids, positions, versions, batches, causes, correlations, idempotency keys and their contents, payloads \
-byte for byte, and in an empty store with the times. So a retry of what was appended to the store is answered by the \
-copy too, and a reactor over the copy does not act again.
+of it: with ids, batches, causes, correlations, idempotency keys and their contents, payloads byte for byte, and in \
+an empty store with positions, versions and times. So a retry of what was appended to the store is answered by the copy \
+too, and a reactor over the copy does not act again.
 
 The copy is another store, with an id of its own: of a receipt of the store it says that it is of another one. What \
 the store itself noted (gates passed, bypasses, what was read; recorded denials) is called `tidegate.imported.*` in \

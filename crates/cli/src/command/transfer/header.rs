@@ -10,7 +10,7 @@ const VERSION: u32 = 1;
 /// The first line of an export.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Header {
+pub(in crate::command) struct Header {
     tidegate_export: u32,
     /// The store it is of.
     pub(super) store: String,
@@ -24,7 +24,7 @@ impl Header {
     }
 
     /// Reads the header, if the line is one.
-    pub(super) fn read(line: &str) -> Result<Option<Self>> {
+    pub(in crate::command) fn read(line: &str) -> Result<Option<Self>> {
         #[derive(Deserialize)]
         struct Probe {
             tidegate_export: Option<IgnoredAny>,

@@ -6,4 +6,6 @@ mod import;
 mod export;
 
 pub(super) use export::Export;
+#[cfg(any(test, fuzzing))]
+pub(super) use header::Header;
 pub(super) use import::Import;
