@@ -132,7 +132,7 @@ fn run(store: &Store, callers: u64, work: Work, slice: u64) -> Result<Rate> {
 
 fn decide(store: &Store, caller: u64, boundary: &str, judged: &AtomicU64) -> Result<()> {
     let query = Query::from(Item::new().tag(boundary.to_owned()));
-    let decided = store.decide(Append { attempts: 100_000, ..Append::synced() }, |view| {
+    let decided = store.decide(Append::synced(), |view| {
         judged.fetch_add(1, Ordering::Relaxed);
         // Read and not counted from the index: a decision usually looks into what it reads.
         let seen = view.read(&query, Read::all()).try_fold(0, |seen, event| event.map(|_| seen + 1))?;

@@ -1,8 +1,9 @@
 //! Rows of deciding: a decision over one tag that comes to one event, beside the same event appended without
 //! a condition, into the same store with its long history.
 //!
-//! Each caller decides about a tag of its own, or all about one. A decision is judged again when what it read
-//! has moved; where nothing of it has, that was a false conflict, and there should be none.
+//! Each caller decides about a tag of its own, or all about one; the latter rows stand beside the same decisions about
+//! own tags. A decision is judged again when what it read has moved; where nothing of it has, that was a false conflict,
+//! and there should be none.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex};
@@ -40,12 +41,16 @@ enum Way {
     Decision,
 }
 
-const PLANS: [Plan; 8] = [
+const PLANS: [Plan; 12] = [
     Plan::new("condition on a tag, 1 caller", 1, Way::Condition, 2),
     Plan::new("condition on a tag, 64 callers", 64, Way::Condition, 20),
     Plan::new("decision over a tag, 1 caller", 1, Way::Decision, 2),
     Plan::new("decision over a tag, 64 callers", 64, Way::Decision, 20),
-    Plan { shared: true, aim: Aim::Told, ..Plan::new("decision, 64 callers, one tag", 64, Way::Decision, 1) },
+    Plan { aim: Aim::Told, ..Plan::hot("decision on one tag, 1 caller", 1, 2) },
+    Plan { aim: Aim::Told, ..Plan::hot("decision on one tag, 4 callers", 4, 4) },
+    Plan { aim: Aim::Told, ..Plan::hot("decision on one tag, 16 callers", 16, 10) },
+    Plan::hot("decision on one tag, 64 callers", 64, 20),
+    Plan { aim: Aim::Told, ..Plan::hot("decision on one tag, 256 callers", 256, 40) },
     Plan { synced: false, ..Plan::new("condition, 1 caller, buffered", 1, Way::Condition, 100) },
     Plan { synced: false, ..Plan::new("condition, 64 callers, buffered", 64, Way::Condition, 100) },
     Plan {
@@ -71,7 +76,8 @@ pub(crate) fn rows(settings: &Settings, history: &History) -> Result<Vec<Row>, F
     for plan in PLANS.iter().filter(|plan| settings.wants(plan.name)) {
         eprintln!("{}", plan.name);
         let events = settings.events * plan.times;
-        let plain = Plan { way: Way::Plain, ..*plan };
+        let plain =
+            if plan.shared { Plan { shared: false, ..*plan } } else { Plan { way: Way::Plain, ..*plan } };
         let pairs = in_rounds(
             settings.rounds,
             || plain.speed(&history.store, settings, &counts, events),
@@ -90,6 +96,12 @@ pub(crate) fn rows(settings: &Settings, history: &History) -> Result<Vec<Row>, F
 impl Plan {
     const fn new(name: &'static str, callers: u64, way: Way, times: usize) -> Self {
         Self { name, callers, way, shared: false, synced: true, times, aim: Aim::Ratio(0.9) }
+    }
+
+    /// All callers decide about one tag.
+    const fn hot(name: &'static str, callers: u64, times: usize) -> Self {
+        let plan = Self::new(name, callers, Way::Decision, times);
+        Self { shared: true, aim: Aim::Ratio(0.6), ..plan }
     }
 
     /// Events a second over one round, from when all callers are ready until the last one is done.
@@ -135,7 +147,6 @@ impl Plan {
         let tag = if self.shared { "decided:all".to_owned() } else { format!("decided:{caller:02}") };
         let query = Query::from(Item::new().tag(tag.clone()));
         let append = if self.synced { Append::synced() } else { Append::buffered() };
-        let append = Append { attempts: u32::MAX, ..append };
         let mut last = store.view()?.head();
         for _ in 0..events {
             let number = counts.samples.fetch_add(1, Ordering::Relaxed);

@@ -49,8 +49,8 @@ pub type Visit<'a> = &'a mut dyn FnMut(Seen<'_>);
 /// How a decision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decided {
-    /// Its event is in the log.
-    Appended,
+    /// Its event is in the log, after the engine itself had judged it again so many times.
+    Appended(u64),
     /// Another one came first, so that it has to be made again.
     Conflict,
 }

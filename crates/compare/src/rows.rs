@@ -120,6 +120,11 @@ pub const TABLES: [Table; 6] = [
                 better: Better::Neither,
                 ..rate("decide.conflicts", "conflicts a decision, over the same tags")
             },
+            rate("decide.hot.1", "over the same tags, 1 caller"),
+            rate("decide.hot.4", "over the same tags, 4 callers"),
+            rate("decide.hot.16", "over the same tags, 16 callers"),
+            rate("decide.hot.64", "over the same tags, 64 callers"),
+            rate("decide.hot.256", "over the same tags, 256 callers"),
         ],
     },
     Table {

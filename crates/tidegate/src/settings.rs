@@ -16,9 +16,9 @@ pub enum Durability {
     /// end of the machine costs what was acknowledged since the last sync. A store without a thread of its own syncs
     /// when [`step`](crate::Store::step) is called.
     Interval(Duration),
-    /// After the write; synced only when something else asks for it ([`wait_durable`], a synced append, a
-    /// new segment, closing). The end of the process costs nothing; the end of the machine costs whatever
-    /// the operating system had not written back.
+    /// After the write, or, behind a synced batch that is still on its way, after the sync of that one; synced only when
+    /// something else asks for it ([`wait_durable`], a synced append, a new segment, closing). The end of the process
+    /// costs nothing; the end of the machine costs whatever the operating system had not written back.
     ///
     /// [`wait_durable`]: crate::Store::wait_durable
     Buffered,
@@ -61,7 +61,7 @@ pub struct Options {
     pub durability: Durability,
     /// Bytes at which a segment is followed by a new one: 64 MiB, at most 1 GiB. One frame may exceed it.
     pub segment_bytes: u64,
-    /// Bytes of batches that may wait to be committed: 64 MiB. One batch may exceed it.
+    /// Bytes of batches that may be queued or written and not answered: 64 MiB. One batch may exceed it.
     pub queue_bytes: usize,
     /// Whether sealed segments are mapped into memory. Without maps a file that somebody cuts short can
     /// never end the process, and reads are slower.
@@ -116,7 +116,9 @@ pub struct Append {
     pub durability: Option<Durability>,
     /// What to do when the queue is full.
     pub when_full: WhenFull,
-    /// How often a decision is judged at most, when what it read moves before each commit.
+    /// Maximum number of times a decision is judged, when what it read moves before each commit; then it is refused.
+    /// Without a limit by default (`u32::MAX`): those who decide about the same thing take turns, so each of them comes
+    /// to its end.
     pub attempts: u32,
     /// Whether what a decision or a gate read is kept in the metadata of the first event, where
     /// [`View::explain`](crate::View::explain) finds it.
@@ -125,7 +127,7 @@ pub struct Append {
 
 impl Default for Append {
     fn default() -> Self {
-        Self { durability: None, when_full: WhenFull::default(), attempts: 256, keep_footprint: false }
+        Self { durability: None, when_full: WhenFull::default(), attempts: u32::MAX, keep_footprint: false }
     }
 }
 

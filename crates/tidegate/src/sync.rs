@@ -10,12 +10,12 @@ use std::task::Waker;
 #[cfg(not(shuttle))]
 pub(crate) use parking_lot::{Condvar, Mutex};
 #[cfg(not(shuttle))]
-pub(crate) use std::{sync::atomic, thread};
+pub(crate) use std::{sync::atomic, thread, thread_local};
 
 #[cfg(shuttle)]
 pub(crate) use modelled::{Condvar, Mutex};
 #[cfg(shuttle)]
-pub(crate) use shuttle::{sync::atomic, thread};
+pub(crate) use shuttle::{sync::atomic, thread, thread_local};
 
 /// Wakes a task. Its waker is the code of a caller, which may do anything: no lock is held here, and a panic is noted
 /// and goes no further, whether this thread is panicking already or not.

@@ -18,6 +18,7 @@ use crate::sync::{Condvar, Mutex};
 #[derive(Debug, Default)]
 struct Wanted {
     lead: bool,
+    settle: bool,
     index: bool,
     /// By when a sync has to be over, and how long after that another one if batches are on their way then.
     sync_by: Option<(Deadline, Duration)>,
@@ -83,6 +84,10 @@ impl Bell {
                 wanted.lead = false;
                 return Task::Lead;
             }
+            if wanted.settle {
+                wanted.settle = false;
+                return Task::Settle;
+            }
             if wanted.ear == Ear::Stopping {
                 // Who calls from now on is told that nobody comes.
                 wanted.ear = Ear::Nobody;
@@ -115,6 +120,7 @@ fn head_start(interval: Duration, took: Option<Duration>) -> Duration {
 
 enum Task {
     Lead,
+    Settle,
     Index,
     Sync(Duration),
     Stop,
@@ -127,6 +133,10 @@ pub(crate) struct Ring(pub(crate) Arc<Bell>);
 impl Caller for Ring {
     fn call(&self) -> bool {
         self.0.ring(|wanted| wanted.lead = true)
+    }
+
+    fn call_to_sync(&self) -> bool {
+        self.0.ring(|wanted| wanted.settle = true)
     }
 
     fn index(&self) {
@@ -190,7 +200,7 @@ impl Drop for Leaving<'_> {
         if std::thread::panicking() {
             self.work.published.end(panicked());
             if let Some(journal) = self.work.journal.upgrade() {
-                journal.lead_if_idle();
+                journal.work();
             }
         }
     }
@@ -202,7 +212,8 @@ fn run(work: &Work, bell: &Bell) {
         let task = bell.wait();
         let Some(journal) = work.journal.upgrade() else { return };
         match task {
-            Task::Lead => journal.lead(),
+            Task::Lead => journal.lead_asked(),
+            Task::Settle => journal.sync_if_wanted(),
             Task::Sync(interval) => {
                 // A batch on its way may be answered after this sync began, and wants one of its own.
                 let busy = journal.is_busy();

@@ -110,7 +110,7 @@ impl Engine for Sqlite {
         select(&transaction, BY_TAG, params![tag, 0, -1], &mut |_| {})?;
         insert(&transaction, &[event])?;
         transaction.commit()?;
-        Ok(Decided::Appended)
+        Ok(Decided::Appended(0))
     }
 
     fn close(self: Box<Self>) -> Result {

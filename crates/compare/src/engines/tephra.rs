@@ -67,7 +67,7 @@ impl Engine for Tephra {
         self.visit(&query, 0, usize::MAX, &mut |_| {})?;
         let condition = AppendCondition::new(query).after(head);
         match self.handle.append(vec![encode(&event)?], Some(condition)) {
-            Ok(_) => Ok(Decided::Appended),
+            Ok(_) => Ok(Decided::Appended(0)),
             Err(AppendError::Conflict { .. }) => Ok(Decided::Conflict),
             Err(error) => Err(error.into()),
         }

@@ -5,10 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Freshness, Project, Projection, Projector};
-use tidegate::{
-    Append, Batch, Condition, Coordinate, Draft, EventId, Item, Options, Position, Read, Store,
-    View,
-};
+use tidegate::{Append, Batch, Coordinate, Draft, EventId, Item, Options, Position, Read, Store};
 
 use crate::engine::{About, Decided, Durability, Engine, Entry, Query, Result, Seen, Visit};
 use crate::sample::{Id, Sample};
@@ -89,14 +86,19 @@ impl Engine for Tidegate {
     }
 
     fn decide(&self, tag: &str, event: Sample) -> Result<Decided> {
-        let (query, view) = (selected(Query::Tag(tag)), self.store.view()?);
-        read_all(&view, &query)?;
-        let condition = Condition::fail_if(query).after(view.head());
-        match self.store.append(Batch::from(draft(event)).only_if(condition), self.append) {
-            Ok(_) => Ok(Decided::Appended),
-            Err(error) if error.conflict().is_some() => Ok(Decided::Conflict),
-            Err(error) => Err(error.into()),
+        let (query, draft) = (selected(Query::Tag(tag)), draft(event));
+        let mut judged = 0;
+        let decided = self.store.decide(self.append, |view| {
+            judged += 1;
+            for event in view.read(&query, Read::all()) {
+                seen(&event?);
+            }
+            Ok(draft.clone().into())
+        })?;
+        if decided.receipt().is_none() {
+            return Err("nothing denies here".into());
         }
+        Ok(Decided::Appended(judged - 1))
     }
 
     fn fold(&self, scope: &str, entity: &str) -> Result<u64> {
@@ -115,13 +117,6 @@ impl Engine for Tidegate {
     fn close(self: Box<Self>) -> Result {
         Ok(self.store.close()?)
     }
-}
-
-fn read_all(view: &View, query: &tidegate::Query) -> Result {
-    for event in view.read(query, Read::all()) {
-        seen(&event?);
-    }
-    Ok(())
 }
 
 fn draft(event: Sample) -> Draft {

@@ -104,7 +104,7 @@ impl Engine for Umadb {
         let (_, head) = self.store.read_with_head(Some(query.clone()), None, false, None)?;
         let condition = DcbAppendCondition::new(query).after(head);
         match self.request(vec![encode(event)], Some(condition))? {
-            Ok(_) => Ok(Decided::Appended),
+            Ok(_) => Ok(Decided::Appended(0)),
             Err(error) if is_integrity_error(&error) => Ok(Decided::Conflict),
             Err(error) => Err(error.into()),
         }

@@ -9,11 +9,19 @@ use crate::engine::{Decided, Durability, Engine, Result, Skill};
 use crate::sample::Samples;
 
 /// What is measured.
-pub(super) const STROKES: [(&str, Option<Skill>); 3] = [
+pub(super) const STROKES: [(&str, Option<Skill>); 8] = [
     ("decide.one", Some(Skill::Decides)),
     ("decide.many.own", Some(Skill::Decides)),
     ("decide.many.shared", Some(Skill::Decides)),
+    ("decide.hot.1", Some(Skill::Decides)),
+    ("decide.hot.4", Some(Skill::Decides)),
+    ("decide.hot.16", Some(Skill::Decides)),
+    ("decide.hot.64", Some(Skill::Decides)),
+    ("decide.hot.256", Some(Skill::Decides)),
 ];
+
+/// What the names of rows with so many callers over the same tags begin with.
+const HOT: &str = "decide.hot.";
 
 /// How many decisions are made over one tag before the next one has its turn.
 const TAG_DECISIONS: u64 = 10;
@@ -46,11 +54,11 @@ impl<'a> Decisions<'a> {
         })
     }
 
-    /// Many callers over the same tags, and how often one was in the way of another.
-    fn shared(&self) -> Result<(u64, Duration, u64)> {
+    /// Callers over the same tags, and how often one was in the way of another.
+    fn shared(&self, callers: u64) -> Result<(u64, Duration, u64)> {
         let conflicts = AtomicU64::new(0);
         let (count, time) = together(
-            callers::MANY,
+            callers,
             self.given.time,
             |_| (),
             |()| {
@@ -68,8 +76,8 @@ impl<'a> Decisions<'a> {
             let number = self.number.fetch_add(1, Ordering::Relaxed);
             let mut event = Samples::new(self.given.events).get(number);
             event.tags = vec![tag.to_owned()];
-            if self.engine.decide(tag, event)? == Decided::Appended {
-                return Ok(conflicts);
+            if let Decided::Appended(again) = self.engine.decide(tag, event)? {
+                return Ok(conflicts + again);
             }
         }
         unreachable!("there is no last number")
@@ -82,8 +90,13 @@ impl Session for Decisions<'_> {
         let (count, time) = match stroke {
             "decide.one" => self.own(1)?,
             "decide.many.own" => self.own(callers::MANY)?,
+            hot if hot.starts_with(HOT) => {
+                let callers = hot[HOT.len()..].parse().map_err(|_| format!("{hot} names no number of callers"))?;
+                let (count, time, _) = self.shared(callers)?;
+                (count, time)
+            }
             _ => {
-                let (count, time, conflicts) = self.shared()?;
+                let (count, time, conflicts) = self.shared(callers::MANY)?;
                 found(figure("decide.conflicts", conflicts as f64 / count as f64, count));
                 (count, time)
             }

@@ -3,3 +3,4 @@
 mod broken_disk;
 mod broken_stores_are_caught;
 mod crash_keeps_acknowledged;
+mod running_syncs;

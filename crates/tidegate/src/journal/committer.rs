@@ -1,15 +1,20 @@
-//! The commit section: a group of batches gets its places and goes down, one group at a time.
+//! The commit section: a group of batches gets its places and is written, one group at a time. Syncing is not done
+//! here: frames are written while an earlier sync runs, and one sync covers several of them.
 //!
 //! Invariants:
 //!
 //! J1. Positions are dense: what was answered with a receipt, and nothing else, has a position.
-//! J2. A batch is answered with a receipt only when it is as durable as it asked to be.
-//! J3. Events become visible only when their group is: after the sync where one batch of it asked for that,
-//!     otherwise after the write.
+//! J2. A batch is judged against everything that is written, visible or not, and against its own group; never against
+//!     what is only accepted, since after a full disk those positions are given again.
+//! J3. Written means written and indexed: a decision's view shows it from then on, and only a crash takes it back.
 //! J4. Times never decrease from one position to the next.
-//! J5. After an outcome nobody knows the writer ends, and every batch still waiting is told.
-//! J6. A refusal that rests on a batch of the same group is told only once that group is kept.
-//! J7. Nothing is told here: answers are handed back, and given out when the commit section and the lead are let go.
+//! J5. After an outcome nobody knows the writer ends, and every batch still waiting is told: those of all frames that no
+//!     sync had covered.
+//! J6. Every answer names the last position that it rests on, and is held until that is visible, and durable if its
+//!     caller asked to be synced (`unsettled.rs`). What rests on a group that was not written fails with it.
+//! J7. A frame says in `synced` what a sync made durable that had ended before the frame was sealed: a sync is noted
+//!     under the lock that frames are sealed under, and only when it has ended.
+//! J8. Nothing is told here: answers are handed back, and given out when the commit section and the lead are let go.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -27,8 +32,10 @@ use super::heads::{Head, Heads};
 use super::names::Names;
 use super::outlook;
 use super::prepare::{Check, Nothing, Prepared, duplicate, receipt_of};
-use super::ticket::{Answers, Duty};
+use super::ticket::Duty;
 use super::time::LogTime;
+use super::turns::Turn;
+use super::unsettled::{Held, Written};
 use crate::batch::{Condition, Conflict, Key};
 use crate::batch::{Receipt, Receipted};
 use crate::edge::{Edge, Pending};
@@ -43,6 +50,12 @@ pub(crate) struct Entry {
     pub(crate) durability: Durability,
     /// Taken when the batch has its answer.
     pub(crate) slot: Option<Duty>,
+    /// The turn of the one who decided it.
+    pub(crate) turn: Option<Arc<Turn>>,
+    /// Whether its caller decides again if what it read has moved, and so need not wait to learn of that.
+    pub(crate) again: bool,
+    /// Whether that came so.
+    pub(crate) moved: bool,
 }
 
 impl Entry {
@@ -51,8 +64,11 @@ impl Entry {
         self.slot.as_ref().is_some_and(Duty::ask_to_lead)
     }
 
-    fn answered(&mut self, answer: Result<Receipt>) -> Option<(Duty, Result<Receipt>)> {
-        self.slot.take().map(|slot| (slot, answer))
+    /// Lets the turn of its decision go, unless that is taken again.
+    pub(crate) fn free_turn(&self) {
+        if let Some(turn) = self.turn.as_ref().filter(|_| !self.moved) {
+            turn.free();
+        }
     }
 }
 
@@ -72,26 +88,29 @@ pub(crate) struct Committer {
 #[derive(Debug, Default)]
 struct Group {
     frame: Vec<u8>,
-    /// By the batch's place in the group.
-    receipts: Vec<(usize, Receipt)>,
+    /// What each batch is told, and the last position that this rests on.
+    outcomes: Vec<(Result<Receipt>, Position)>,
     /// Where each record lies in the frame, for conditions of batches behind it.
     records: Vec<Range<usize>>,
     /// What some of them are called.
     names: Names,
     /// The ids that its batches came with.
     given: HashMap<EventId, Position>,
-    /// The keys of its batches, with the hash of the content and the receipt's place.
+    /// The keys of its batches, with the hash of the content and the place of the batch.
     keys: HashMap<Text, (Hash, usize)>,
-    /// Batches refused because of another one in the group, which is not kept yet.
-    refused: Vec<(usize, Error)>,
-    /// Errors that rest on nothing that may still be lost.
-    failed: Vec<(usize, Error)>,
-    synced: bool,
     /// The time of the last event before the next batch.
     last: Micros,
     /// When its events are recorded, unless another store recorded them before, or why they cannot be now.
     time: Micros,
     untimely: Option<Error>,
+}
+
+impl Group {
+    /// The hash of the content and the receipt of the batch with a key, if it is in the group.
+    fn of_key(&self, key: &str) -> Option<(&Hash, &Receipt)> {
+        let (content, at) = self.keys.get(key)?;
+        Some((content, self.outcomes[*at].0.as_ref().ok()?))
+    }
 }
 
 impl Committer {
@@ -106,27 +125,41 @@ impl Committer {
         Self { store, edge, published, clock, heads: Heads::default(), next, time }
     }
 
-    /// Commits batches as one group and hands back the answers to all of them.
-    pub(crate) fn commit(&mut self, entries: &mut [Entry]) -> Answers {
+    /// Gives the batches of one group their places and writes them, and says what each is told and when. `bytes` is
+    /// what they took in the queue.
+    pub(crate) fn commit(&mut self, entries: &mut [Entry], bytes: usize) -> Written {
         let first = self.next;
         let now = Micros(self.clock.now_micros());
         let last = self.time.last();
         let untimely = self.time.check(now).err();
         let mut group = Group { last, time: last.max(now), untimely, ..Group::default() };
-        for (index, entry) in entries.iter_mut().enumerate() {
-            match self.published.ended() {
-                Some(error) => group.failed.push((index, error)),
-                None => self.join(&mut group, index, entry),
-            }
+        for entry in entries.iter_mut() {
+            let outcome = self.published.ended().map_or_else(|| self.join(&mut group, entry), Err);
+            let rests_on = match &outcome {
+                // Its caller looks again at once, at what is written.
+                Err(_) if entry.moved => Position::START,
+                Err(error) => error.conflict().and_then(|conflict| conflict.position).unwrap_or_default(),
+                Ok(receipt) => receipt.last(),
+            };
+            group.outcomes.push((outcome, rests_on));
         }
-        let kept = self.keep(&mut group, first).inspect_err(|error| self.fail(first, error)).err();
-        let kept = kept.map(|error| self.published.ended().unwrap_or(error));
-        let outcome = |answer| kept.as_ref().map_or(answer, |error| Err(error.clone()));
-        let receipts = group.receipts.into_iter().map(|(index, receipt)| (index, outcome(Ok(receipt))));
-        let refused = group.refused.into_iter().map(|(index, error)| (index, outcome(Err(error))));
-        let failed = group.failed.into_iter().map(|(index, error)| (index, Err(error)));
-        let answers = receipts.chain(refused).chain(failed);
-        answers.filter_map(|(index, answer)| entries[index].answered(answer)).collect()
+        let kept = self.keep(&mut group, first).inspect_err(|error| self.fail(first, error));
+        let failed = kept.err().map(|error| self.published.ended().unwrap_or(error));
+        let (mut held, mut asks) = (Vec::with_capacity(entries.len()), false);
+        for (entry, (mut answer, rests_on)) in entries.iter_mut().zip(group.outcomes) {
+            let synced = entry.durability == Durability::Synced;
+            if rests_on >= first {
+                asks |= synced && answer.is_ok();
+                if let Some(error) = &failed {
+                    answer = Err(error.clone());
+                }
+            }
+            // What failed rests on nothing.
+            let rests_on = if rests_on < self.next { rests_on } else { Position::START };
+            held.extend(entry.slot.take().map(|duty| Held { duty, answer, rests_on, synced }));
+        }
+        let is_written = failed.is_none() && self.next > first;
+        Written { last: self.next.before(), synced: is_written.then_some(asks), held, bytes }
     }
 
     /// Returns how far the clock is behind the log, if that is news.
@@ -134,29 +167,18 @@ impl Committer {
         self.time.take_untold()
     }
 
-    /// Judges a batch and gives it the next places in the group, or notes why not.
-    fn join(&mut self, group: &mut Group, index: usize, entry: &mut Entry) {
-        let joined = match self.known(group, &entry.prepared) {
-            Ok(None) => self
-                .admit(group, &entry.prepared)
-                .and_then(|()| self.time_in(group, entry.prepared.recorded))
-                .and_then(|time| self.place(&mut entry.prepared, time))
-                .map(|receipt| Self::include(group, entry, receipt)),
-            Ok(Some(receipt)) => Ok(receipt),
-            Err(error) => Err(error),
-        };
-        let visible = Some(self.published.visible());
-        match joined {
-            // Nobody learns of an event that may still be lost: its refusals wait for it.
-            Err(error) if error.conflict().is_some_and(|conflict| conflict.position > visible) => {
-                group.refused.push((index, error));
-            }
-            Err(error) => group.failed.push((index, error)),
-            Ok(receipt) => {
-                group.synced |= entry.durability == Durability::Synced;
-                group.receipts.push((index, receipt));
-            }
+    /// Judges a batch and gives it the next places in the group.
+    fn join(&mut self, group: &mut Group, entry: &mut Entry) -> Result<Receipt> {
+        if let Some(receipt) = self.known(group, &entry.prepared)? {
+            return Ok(receipt);
         }
+        if let Err(error) = self.admit(group, &entry.prepared) {
+            entry.moved = entry.again && error.conflict().is_some_and(|conflict| conflict.footprint);
+            return Err(error);
+        }
+        let time = self.time_in(group, entry.prepared.recorded)?;
+        let receipt = self.place(&mut entry.prepared, time)?;
+        Ok(Self::include(group, entry, receipt))
     }
 
     /// Returns the time of a batch: that of the group, or the one that another store recorded it at.
@@ -172,12 +194,12 @@ impl Committer {
     /// The first receipt of the same key, if it came in since this one was prepared.
     fn known(&self, group: &Group, prepared: &Prepared) -> Result<Option<Receipt>> {
         let Some(key) = prepared.key.as_ref().map(Key::sought) else { return Ok(None) };
-        if let Some((content, receipt)) = group.keys.get(key.text) {
+        if let Some((content, receipt)) = group.of_key(key.text) {
             if key.answers(content) {
-                return Ok(Some(group.receipts[*receipt].1.clone()));
+                return Ok(Some(receipt.clone()));
             }
             let message = "the key was used a moment ago, for other content".to_owned();
-            return Err(Conflict::duplicate(message, Some(group.receipts[*receipt].1.first())));
+            return Err(Conflict::duplicate(message, Some(receipt.first())));
         }
         let view = self.before_group(group);
         match view.find_key_after(key.text, prepared.checked)? {
@@ -193,7 +215,7 @@ impl Committer {
         let given = prepared.given.iter();
         group.given.extend(given.map(|(index, id)| (*id, receipt.events[*index].position)));
         if let Some(key) = prepared.key.take() {
-            group.keys.insert(key.text, (key.content, group.receipts.len()));
+            group.keys.insert(key.text, (key.content, group.outcomes.len()));
         }
         if group.frame.is_empty() {
             group.frame = std::mem::take(&mut prepared.bytes);
@@ -212,7 +234,7 @@ impl Committer {
 
     /// The log as it is before this group.
     fn before_group(&self, group: &Group) -> View {
-        View::written(&self.published, Position(self.next.0 - group.records.len() as u64).before())
+        View::up_to(&self.published, Position(self.next.0 - group.records.len() as u64).before())
     }
 
     /// Refuses what came into the log since the batch was prepared, or comes before it in the group.
@@ -330,8 +352,8 @@ impl Committer {
 
     /// Refuses a batch whose decision did not find a key that came into the log after a position.
     fn admit_key(&self, group: &Group, key: &str, after: Position) -> Result<()> {
-        let found = match group.keys.get(key) {
-            Some((_, receipt)) => Some(group.receipts[*receipt].1.first()),
+        let found = match group.of_key(key) {
+            Some((_, receipt)) => Some(receipt.first()),
             None => self.before_group(group).find_key_after(key, after)?.map(|first| first.position()),
         };
         found.map_or(Ok(()), |position| Err(Conflict::boundary(position, true)))
@@ -387,23 +409,15 @@ impl Committer {
         Ok(None)
     }
 
-    /// Writes the group, syncs it where asked to, and makes it visible. A group may hold nothing new, only
-    /// batches that were written before under their key.
+    /// Writes the group. It may hold nothing new, only batches that were written before under their key, or refused
+    /// ones.
     fn keep(&mut self, group: &mut Group, first: Position) -> Result<()> {
-        let last = self.next.before();
-        if !group.records.is_empty() {
-            self.published.set_accepted(last);
-            self.edge.append(&mut group.frame, first)?;
-            self.published.set_written(last);
-            self.time.record(group.last);
+        if group.records.is_empty() {
+            return Ok(());
         }
-        // A group of nothing but repeated batches may ask for the sync that the first of them did not.
-        if group.synced && last > self.published.durable() {
-            let pending = self.edge.pending();
-            pending.run()?;
-            self.note_durable(&*pending);
-        }
-        self.published.set_visible(last);
+        self.published.set_accepted(self.next.before());
+        self.edge.append(&mut group.frame, first)?;
+        self.time.record(group.last);
         Ok(())
     }
 
@@ -420,26 +434,21 @@ impl Committer {
 
     /// A sync to be run beside further commits; nothing where all is durable.
     pub(crate) fn pending(&self) -> Option<Box<dyn Pending>> {
-        (self.published.written() > self.published.durable()).then(|| self.edge.pending())
+        let pending = self.edge.pending();
+        (pending.position() > self.published.durable()).then_some(pending)
     }
 
-    /// Takes note that it was run.
-    pub(crate) fn note_durable(&mut self, done: &dyn Pending) {
-        if let Err(error) = self.edge.note_durable(done) {
-            // The events are durable; only readers in other processes learn of it later.
-            tracing::warn!(%error, "the watermark was not written");
-        }
+    /// Takes note that it was run and has ended. The error is that of telling readers in other processes, who learn of
+    /// it later.
+    pub(crate) fn note_durable(&mut self, done: &dyn Pending) -> Result<()> {
         self.published.set_durable(done.position());
+        self.edge.note_durable(done)
     }
 
-    /// Ends in good order.
+    /// Ends in good order; everything is durable.
     pub(crate) fn close(&mut self) -> Result<()> {
         if let Some(error) = self.published.ended() {
             return Err(error);
-        }
-        if let Some(pending) = self.pending() {
-            pending.run().inspect_err(|error| self.published.set_ended(ended(error)))?;
-            self.note_durable(&*pending);
         }
         self.published.set_closed(closed());
         self.edge.close()
@@ -452,7 +461,7 @@ pub(super) fn closed() -> Error {
 }
 
 /// What everybody is told once the outcome of a group is unknown.
-fn ended(cause: &Error) -> Error {
+pub(super) fn ended(cause: &Error) -> Error {
     if cause.kind() == ErrorKind::Ended {
         return cause.clone();
     }

@@ -36,6 +36,11 @@ impl Wanted {
         Some(Self { seed, items: items.collect::<Option<_>>()? })
     }
 
+    /// Returns all wanted names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = u128> {
+        self.items.iter().flatten().copied()
+    }
+
     /// What names are hashed with.
     pub(crate) fn seed(&self) -> Seed {
         self.seed

@@ -5,12 +5,14 @@
 //! Q1. While batches are queued somebody leads, was asked to lead, or (without a thread) will be asked by
 //!     the next call; at most one leads.
 //! Q2. Batches are committed in the order they were queued.
-//! Q3. The queue never holds more than its bound, but for one batch alone.
-//! Q4. A panic of the one who leads ends the writer, and everybody who waits is answered.
+//! Q3. The queue and what is written and not answered yet never take more than the bound, but for one batch alone: a
+//!     disk that does not answer a sync is not written on to without end.
+//! Q4. A panic of the one who leads or syncs ends the writer, and everybody who waits is answered.
 //! Q5. What was queued before the journal closes is committed first; what comes later is refused.
 //! Q6. A process forked from the one that opened the store neither queues, leads, waits, syncs nor closes.
 //! Q7. Callers are answered, and their wakers run, when the committer and the lead were let go: what a waker does, be
 //!     it to append to this store or to panic, is like what any other caller does.
+//! Q8. Locks are taken in this order: committer, what those wait with who look at the log, unsettled, queue, slot.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,7 +25,9 @@ use tidegate_format::{Error, ErrorKind, Result, limit};
 use super::committer::{Committer, Entry, closed};
 use super::prepare::Prepared;
 use super::room::{Fills, Room};
-use super::ticket::{Answers, Duty, Leads, Slot, Ticket, Woken, deliver, panicked};
+use super::ticket::{Duty, Leads, Slot, Ticket, Woken, deliver, panicked};
+use super::turns::Turn;
+use super::unsettled::{Settled, Unsettled};
 use crate::batch::Receipt;
 use crate::edge::OwnerProcess;
 use crate::published::{Deadline, Published, Tasks};
@@ -38,31 +42,46 @@ const _: () = assert!(GROUP_BYTES < limit::FRAME_BYTES_MAX);
 pub(crate) trait Caller: Send + Sync {
     /// Somebody is to lead. Says whether anybody will.
     fn call(&self) -> bool;
+    /// Somebody is to sync what waits for it. Says whether anybody will.
+    fn call_to_sync(&self) -> bool;
     /// A segment was sealed and waits for its index.
     fn index(&self);
+}
+
+/// How a batch is to be appended.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(crate) durability: Durability,
+    pub(crate) when_full: WhenFull,
+    /// The turn of the one who decided it.
+    pub(crate) turn: Option<Arc<Turn>>,
+    /// Whether it is decided again if what was read has moved.
+    pub(crate) again: bool,
 }
 
 /// The way of batches into the log.
 pub(crate) struct Journal {
     queue: Mutex<Queue>,
-    /// Batches were taken off the queue, or nobody leads any more.
+    /// Room became free, or nobody leads any more.
     moved: Condvar,
     /// Tasks that wait for room.
     room: Mutex<Tasks>,
     bytes_max: usize,
-    committer: Mutex<Committer>,
-    published: Arc<Published>,
-    caller: Box<dyn Caller>,
+    pub(super) committer: Mutex<Committer>,
+    pub(super) unsettled: Mutex<Unsettled>,
+    pub(super) published: Arc<Published>,
+    pub(super) caller: Box<dyn Caller>,
     clock: Arc<dyn Clock>,
-    process: OwnerProcess,
+    pub(super) process: OwnerProcess,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     entries: VecDeque<Entry>,
+    /// Bytes of what is queued, and of what is written and not answered.
     bytes: usize,
-    /// How many groups were taken off.
-    taken: u64,
+    /// How many times room became free.
+    freed: u64,
     led: bool,
     closed: bool,
 }
@@ -82,6 +101,7 @@ impl Journal {
             room: Mutex::default(),
             bytes_max,
             committer,
+            unsettled: Mutex::default(),
             published,
             caller,
             clock,
@@ -90,52 +110,34 @@ impl Journal {
     }
 
     /// Appends a batch and waits for its answer.
-    pub(crate) fn append(
-        &self,
-        prepared: Prepared,
-        durability: Durability,
-        when_full: WhenFull,
-    ) -> Result<Receipt> {
-        let slot = Arc::new(Slot::default());
-        if self.join(prepared, durability, when_full, &slot, || true)? {
-            self.lead();
+    pub(crate) fn append(&self, prepared: Prepared, wish: Wish) -> Result<Receipt> {
+        let slot = Arc::new(Slot::attended());
+        if self.join(prepared, wish, &slot, || true)? {
+            self.lead(Some(&slot));
         }
         loop {
             match slot.wait(None) {
                 Woken::Answered(answer) => return answer,
-                Woken::Lead => self.lead(),
+                Woken::Lead => self.lead(Some(&slot)),
+                Woken::Sync => self.sync_on(),
                 Woken::TimedOut => unreachable!("there is no deadline"),
             }
         }
     }
 
     /// Queues a batch and returns at once.
-    pub(crate) fn submit(
-        self: &Arc<Self>,
-        prepared: Prepared,
-        durability: Durability,
-        when_full: WhenFull,
-    ) -> Result<Ticket> {
+    pub(crate) fn submit(self: &Arc<Self>, prepared: Prepared, wish: Wish) -> Result<Ticket> {
         let slot = Arc::new(Slot::default());
         // Without a thread the next call of any kind leads.
-        self.join(prepared, durability, when_full, &slot, || self.caller.call())?;
+        self.join(prepared, wish, &slot, || self.caller.call())?;
         Ok(Ticket::new(slot, Arc::clone(self) as Arc<dyn Leads>))
-    }
-
-    /// A ticket for a batch that was answered before it was queued.
-    pub(crate) fn answered(self: &Arc<Self>, receipt: Receipt) -> Ticket {
-        let slot = Arc::new(Slot::default());
-        let nobody = slot.answer(Ok(receipt));
-        debug_assert!(nobody.is_none(), "a new ticket has no waker");
-        Ticket::new(slot, Arc::clone(self) as Arc<dyn Leads>)
     }
 
     /// Queues a batch. Where nobody leads it asks whether somebody will from now on, and returns the answer.
     fn join(
         &self,
         prepared: Prepared,
-        durability: Durability,
-        when_full: WhenFull,
+        wish: Wish,
         slot: &Arc<Slot>,
         leader: impl FnOnce() -> bool,
     ) -> Result<bool> {
@@ -143,19 +145,28 @@ impl Journal {
         self.process.check()?;
         let bytes = prepared.bytes.len();
         let mut queue = self.queue.lock();
+        let mut synced = false;
         while !queue.closed && queue.bytes > 0 && queue.bytes + bytes > self.bytes_max {
-            if when_full == WhenFull::Refuse {
+            if wish.when_full == WhenFull::Refuse {
                 let message = "the queue is full; wait for earlier batches to be answered";
                 return Err(Error::new(ErrorKind::Full, message));
             }
-            if queue.led {
+            if queue.led || synced && queue.entries.is_empty() {
                 self.moved.wait(&mut queue);
-            } else {
-                queue.led = true;
-                drop(queue);
-                self.lead();
-                queue = self.queue.lock();
+                synced = false;
+                continue;
             }
+            queue.led = !queue.entries.is_empty();
+            let leads = queue.led;
+            drop(queue);
+            if leads {
+                self.lead(None);
+            } else {
+                // What is written waits for a sync, which another thread may be at.
+                self.sync_if_wanted();
+                synced = true;
+            }
+            queue = self.queue.lock();
         }
         if let Some(error) = self.published.ended() {
             return Err(error);
@@ -164,15 +175,18 @@ impl Journal {
             return Err(closed());
         }
         queue.bytes += bytes;
-        queue.entries.push_back(Entry { prepared, durability, slot: Some(Duty::new(slot)) });
-        // Asked under the lock: whoever queues a batch next sees the answer.
+        let Wish { durability, turn, again, .. } = wish;
+        let slot = Some(Duty::new(slot));
+        queue.entries.push_back(Entry { prepared, durability, slot, turn, again, moved: false });
+        // Asked under the lock: the next one to queue a batch sees the answer.
         let led = !queue.led && leader();
         queue.led |= led;
         Ok(led)
     }
 
-    /// Takes the batches of the next group off the queue.
-    fn next_group(&self) -> Option<Vec<Entry>> {
+    /// Takes the batches of the next group off the queue, with the bytes that they take; lets the lead go where there
+    /// are none.
+    fn next_group(&self) -> Option<(Vec<Entry>, usize)> {
         let mut queue = self.queue.lock();
         let mut group = Vec::new();
         let mut bytes = 0;
@@ -184,12 +198,52 @@ impl Journal {
             bytes += more;
             group.extend(queue.entries.pop_front());
         }
-        queue.bytes -= bytes;
-        queue.taken += u64::from(!group.is_empty());
-        queue.led = !group.is_empty();
-        drop(queue);
-        self.moved.notify_all();
-        (!group.is_empty()).then_some(group)
+        if group.is_empty() {
+            queue.led = false;
+            drop(queue);
+            self.moved.notify_all();
+            return None;
+        }
+        Some((group, bytes))
+    }
+
+    /// Commits the next groups, as the one who leads. `own` is where the caller waits for its own answer.
+    pub(super) fn lead(&self, own: Option<&Slot>) {
+        while let Some((mut group, bytes)) = self.next_group() {
+            let guard = Guard { journal: self, leads: true };
+            let (settled, is_syncing, behind) = {
+                let mut committer = self.committer.lock();
+                let written = committer.commit(&mut group, bytes);
+                // Under the committer's lock, so that a sync that covers the frame finds it here.
+                let mut unsettled = self.unsettled.lock();
+                let settled = unsettled.take_in(written, &self.published);
+                (settled, unsettled.is_syncing(), committer.clock_behind())
+            };
+            guard.lift();
+            group.iter().for_each(Entry::free_turn);
+            if self.published.set_sealed(false) {
+                self.caller.index();
+            }
+            // While another thread syncs this one would only wait, so it writes on; to ask one that sleeps takes longer.
+            let is_wanted = || own.is_none_or(Slot::is_called);
+            if settled.is_empty() && behind.is_none() && is_syncing && !is_wanted() {
+                continue;
+            }
+            // Let go for as long as wakers run and the disk syncs; where nobody else took it, it is taken again.
+            let is_led = self.hand_over();
+            self.tell(settled);
+            if let Some(behind) = behind {
+                tracing::warn!(
+                    ?behind,
+                    "the clock is behind the log; events get the last recorded time until it is not"
+                );
+            }
+            self.sync_beside(own);
+            if is_led || !self.take_lead() {
+                return;
+            }
+        }
+        self.sync_beside(own);
     }
 
     /// Passes the lead on to the first who waits, or lets it go; says whether somebody took it, or nobody needs to.
@@ -215,9 +269,22 @@ impl Journal {
         taken
     }
 
+    /// Gives back room in the queue.
+    fn free(&self, bytes: usize) {
+        if bytes > 0 {
+            let mut queue = self.queue.lock();
+            // A panic has set it to nothing.
+            queue.bytes = queue.bytes.saturating_sub(bytes);
+            queue.freed += 1;
+            drop(queue);
+            self.moved.notify_all();
+        }
+    }
+
     /// Tells callers and readers what became of their batches and of the log. No lock and no role is held (keeps Q7).
-    fn tell(&self, answers: Answers) {
-        deliver(answers);
+    pub(super) fn tell(&self, settled: Settled) {
+        self.free(settled.bytes);
+        deliver(settled.answers);
         self.published.announce();
         self.wake_for_room();
     }
@@ -225,7 +292,7 @@ impl Journal {
     /// Returns a wait for room in the queue.
     pub(crate) fn room(self: &Arc<Self>) -> Room {
         let key = self.room.lock().key();
-        Room::new(Arc::clone(self) as Arc<dyn Fills>, key, self.queue.lock().taken)
+        Room::new(Arc::clone(self) as Arc<dyn Fills>, key, self.queue.lock().freed)
     }
 
     /// Wakes the tasks that wait for room. No lock and no role is held (keeps Q7).
@@ -247,13 +314,14 @@ impl Journal {
             } else {
                 queue.led = true;
                 drop(queue);
-                self.lead();
+                self.lead(None);
                 queue = self.queue.lock();
             }
         }
         drop(queue);
-        // Who waits for room is refused.
+        // Those who wait for room are refused.
         self.moved.notify_all();
+        self.flush()?;
         let closed = self.committer.lock().close();
         self.published.announce();
         self.wake_for_room();
@@ -263,38 +331,18 @@ impl Journal {
     /// Whether batches are queued or on their way.
     pub(crate) fn is_busy(&self) -> bool {
         let queue = self.queue.lock();
-        queue.led || !queue.entries.is_empty()
-    }
-
-    /// Makes all that is written durable, beside further commits.
-    pub(crate) fn flush(&self) -> Result<()> {
-        self.process.check()?;
-        let Some(pending) = self.committer.lock().pending() else { return Ok(()) };
-        let guard = Guard { journal: self, leads: false };
-        let result = pending.run();
-        guard.lift();
-        match result {
-            Ok(()) => {
-                self.committer.lock().note_durable(&*pending);
-                self.published.announce();
-                Ok(())
-            }
-            Err(error) => {
-                self.published.end(error.clone());
-                Err(error)
-            }
-        }
+        queue.led || queue.bytes > 0
     }
 }
 
 /// Stands for as long as a panic would leave the journal in between; then it ends the writer (Q4).
-struct Guard<'a> {
-    journal: &'a Journal,
-    leads: bool,
+pub(super) struct Guard<'a> {
+    pub(super) journal: &'a Journal,
+    pub(super) leads: bool,
 }
 
 impl Guard<'_> {
-    fn lift(self) {
+    pub(super) fn lift(self) {
         std::mem::forget(self);
     }
 }
@@ -309,11 +357,15 @@ impl Drop for Guard<'_> {
             std::mem::swap(&mut left, &mut queue.entries);
             (queue.bytes, queue.led) = (0, false);
         }
+        let settled = {
+            let mut unsettled = journal.unsettled.lock();
+            unsettled.give_up();
+            unsettled.settle(&journal.published)
+        };
         journal.moved.notify_all();
-        // Only now, with the lead let go, wakers may run.
+        // Only now, with lead and sync let go, wakers may run.
         drop(left);
-        journal.published.announce();
-        journal.wake_for_room();
+        journal.tell(settled);
     }
 }
 
@@ -330,7 +382,7 @@ impl Fills for Journal {
         drop(waker);
     }
 
-    fn has_room_since(&self, taken: u64) -> Result<bool> {
+    fn has_room_since(&self, freed: u64) -> Result<bool> {
         self.process.check()?;
         if let Some(error) = self.published.ended() {
             return Err(error);
@@ -339,7 +391,7 @@ impl Fills for Journal {
         if queue.closed {
             return Err(closed());
         }
-        Ok(queue.taken != taken || queue.entries.is_empty())
+        Ok(queue.freed != freed || queue.bytes == 0)
     }
 }
 
@@ -352,36 +404,23 @@ impl Leads for Journal {
         self.process.check()
     }
 
-    fn lead_if_idle(&self) {
+    fn work(&self) {
         if self.take_lead() {
-            self.lead();
+            self.lead(None);
         }
+        self.sync_if_wanted();
     }
 
-    fn lead(&self) {
-        while let Some(mut group) = self.next_group() {
-            let guard = Guard { journal: self, leads: true };
-            let (answers, behind) = {
-                let mut committer = self.committer.lock();
-                (committer.commit(&mut group), committer.clock_behind())
-            };
-            guard.lift();
-            if self.published.set_sealed(false) {
-                self.caller.index();
-            }
-            // Let go for as long as wakers run; where nobody else took it, it is taken again.
-            let is_led = self.hand_over();
-            self.tell(answers);
-            if let Some(behind) = behind {
-                tracing::warn!(
-                    ?behind,
-                    "the clock is behind the log; events get the last recorded time until it is not"
-                );
-            }
-            if is_led || !self.take_lead() {
-                return;
-            }
-        }
+    fn lead(&self, own: &Slot) {
+        Self::lead(self, Some(own));
+    }
+
+    fn lead_asked(&self) {
+        Self::lead(self, None);
+    }
+
+    fn sync_on(&self) {
+        Self::sync_on(self);
     }
 }
 

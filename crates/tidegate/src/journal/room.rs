@@ -10,26 +10,26 @@ use tidegate_format::Result;
 
 /// What is full, and has room again.
 pub(crate) trait Fills: Send + Sync {
-    /// Has a task woken when batches were taken off the queue, or the journal ends.
+    /// Has a task woken when batches were answered, or the journal ends.
     fn register(&self, key: u64, waker: &Waker);
     /// Forgets a task.
     fn unregister(&self, key: u64);
-    /// Returns whether more groups than `taken` were taken off the queue, or it is empty.
-    fn has_room_since(&self, taken: u64) -> Result<bool>;
+    /// Returns whether room became free more than `freed` times, or all of it is free.
+    fn has_room_since(&self, freed: u64) -> Result<bool>;
 }
 
-/// A wait for room in the queue. It is ready once batches were taken off the queue since it was made, or the queue is
-/// empty, and fails if the writer has ended.
+/// A wait for room in the queue. It is ready once batches were answered since it was made, or none is queued or on its
+/// way, and fails if the writer has ended.
 pub(crate) struct Room {
     queue: Arc<dyn Fills>,
     key: u64,
-    /// How many groups had been taken off the queue.
-    taken: u64,
+    /// How many times room had become free.
+    freed: u64,
 }
 
 impl Room {
-    pub(super) fn new(queue: Arc<dyn Fills>, key: u64, taken: u64) -> Self {
-        Self { queue, key, taken }
+    pub(super) fn new(queue: Arc<dyn Fills>, key: u64, freed: u64) -> Self {
+        Self { queue, key, freed }
     }
 }
 
@@ -39,7 +39,7 @@ impl Future for Room {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         // Registered before the look, so that no room is slept through.
         self.queue.register(self.key, context.waker());
-        match self.queue.has_room_since(self.taken) {
+        match self.queue.has_room_since(self.freed) {
             Ok(false) => Poll::Pending,
             Ok(true) => Poll::Ready(Ok(())),
             Err(error) => Poll::Ready(Err(error)),
@@ -55,6 +55,6 @@ impl Drop for Room {
 
 impl fmt::Debug for Room {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Room").field("taken", &self.taken).finish_non_exhaustive()
+        f.debug_struct("Room").field("freed", &self.freed).finish_non_exhaustive()
     }
 }

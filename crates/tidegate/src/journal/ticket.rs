@@ -26,11 +26,22 @@ pub(crate) struct Slot {
 #[derive(Debug, Default)]
 struct State {
     answer: Option<Result<Receipt>>,
-    /// The one who waits is to lead the next group.
-    lead: bool,
-    /// Somebody waits here and can lead.
+    /// What the one who waits is asked to do.
+    asked: Option<Role>,
+    /// Somebody waits here and can be asked.
     waiting: bool,
+    /// Somebody waits here until the answer comes, or is about to.
+    attended: bool,
     waker: Option<Waker>,
+}
+
+/// What a thread does for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// It commits the next groups.
+    Lead,
+    /// It syncs what is written.
+    Sync,
 }
 
 /// The duty to answer a batch, once. Dropped without an answer, which only a panic does, it says that the
@@ -50,7 +61,12 @@ impl Duty {
 
     /// Asks the one who waits for the answer to lead; says whether there is one.
     pub(crate) fn ask_to_lead(&self) -> bool {
-        self.0.as_ref().is_some_and(|slot| slot.ask_to_lead())
+        self.0.as_ref().is_some_and(|slot| slot.ask(Role::Lead))
+    }
+
+    /// Asks the one who waits for the answer to sync; says whether there is one.
+    pub(crate) fn ask_to_sync(&self) -> bool {
+        self.0.as_ref().is_some_and(|slot| slot.ask(Role::Sync))
     }
 }
 
@@ -82,10 +98,33 @@ pub(crate) fn panicked() -> Error {
 pub(crate) enum Woken {
     Answered(Result<Receipt>),
     Lead,
+    Sync,
     TimedOut,
 }
 
 impl Slot {
+    /// A slot at which a thread stays until the answer comes.
+    pub(crate) fn attended() -> Self {
+        Self { state: Mutex::new(State { attended: true, ..State::default() }), ..Self::default() }
+    }
+
+    /// Whether the one who waits here has something else to do than to wait: its answer is there, or it was asked to
+    /// do something.
+    pub(crate) fn is_called(&self) -> bool {
+        let state = self.state.lock();
+        state.answer.is_some() || state.asked.is_some()
+    }
+
+    /// Takes over the sync that the one who waits here was asked to run, if it was.
+    pub(crate) fn take_sync(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_asked = state.asked == Some(Role::Sync);
+        if is_asked {
+            state.asked = None;
+        }
+        is_asked
+    }
+
     /// Puts the answer, once; returns the waker of the task that waits for it.
     #[must_use]
     pub(crate) fn answer(&self, answer: Result<Receipt>) -> Option<Waker> {
@@ -99,29 +138,31 @@ impl Slot {
         waker
     }
 
-    /// Asks the one who waits here to lead; says whether there is one.
-    pub(crate) fn ask_to_lead(&self) -> bool {
+    /// Asks the one who waits here to do something; says whether there is one who will.
+    fn ask(&self, role: Role) -> bool {
         let mut state = self.state.lock();
-        if !state.waiting {
+        let can = (state.waiting || state.attended) && state.answer.is_none() && state.asked.is_none();
+        if !can {
             return false;
         }
-        state.lead = true;
+        state.asked = Some(role);
         drop(state);
         self.changed.notify_all();
         true
     }
 
-    /// Waits for the answer, or to be asked to lead.
+    /// Waits for the answer, or to be asked to lead or to sync. What was asked comes first, since others wait for it.
     pub(crate) fn wait(&self, deadline: Option<&Deadline>) -> Woken {
         let mut state = self.state.lock();
         state.waiting = true;
         let woken = loop {
+            match state.asked.take() {
+                Some(Role::Lead) => break Woken::Lead,
+                Some(Role::Sync) => break Woken::Sync,
+                None => {}
+            }
             if let Some(answer) = state.answer.take() {
                 break Woken::Answered(answer);
-            }
-            if state.lead {
-                state.lead = false;
-                break Woken::Lead;
             }
             let timed_out = match deadline {
                 Some(deadline) => {
@@ -133,7 +174,7 @@ impl Slot {
                     false
                 }
             };
-            if timed_out && state.answer.is_none() && !state.lead {
+            if timed_out && state.answer.is_none() && state.asked.is_none() {
                 break Woken::TimedOut;
             }
         };
@@ -146,14 +187,18 @@ impl Slot {
     }
 }
 
-/// Leads the commit of what is queued, where nobody does.
+/// Leads the commit of what is queued and syncs what is written, where no other thread does.
 pub(crate) trait Leads: Send + Sync {
+    /// Commits until the queue is empty or another thread leads, and syncs what waits for that.
+    fn work(&self);
+    /// Commits the next groups, as one who was asked to while it waited for its own answer.
+    fn lead(&self, own: &Slot);
+    /// Commits the next groups, as a thread of the store's that was asked to.
+    fn lead_asked(&self);
+    /// Syncs, having been asked to.
+    fn sync_on(&self);
     /// Refuses a process forked from the one that opened the store.
     fn check_process(&self) -> Result<()>;
-    /// Commits until the queue is empty or somebody else leads.
-    fn lead_if_idle(&self);
-    /// Commits the next groups, having been asked to.
-    fn lead(&self);
     /// When it will be so much later than now.
     fn deadline(&self, time: Duration) -> Deadline;
 }
@@ -217,14 +262,15 @@ impl Ticket {
             // Nothing commits the batch in this process. An answer that was there at the fork stays one.
             return Some(self.poll_now().unwrap_or(Err(error)));
         }
-        self.leads.lead_if_idle();
+        self.leads.work();
         loop {
             match self.slot.wait(deadline) {
                 Woken::Answered(answer) => {
                     self.taken = true;
                     return Some(answer);
                 }
-                Woken::Lead => self.leads.lead(),
+                Woken::Lead => self.leads.lead(&self.slot),
+                Woken::Sync => self.leads.sync_on(),
                 Woken::TimedOut => return None,
             }
         }
@@ -287,7 +333,7 @@ mod interleavings {
                 let leader = {
                     let slot = Arc::clone(&slot);
                     thread::spawn(move || {
-                        let asked = slot.ask_to_lead();
+                        let asked = slot.ask(Role::Lead);
                         if !asked {
                             assert!(slot.answer(Err(Error::invalid("answered"))).is_none());
                         }
@@ -302,6 +348,7 @@ mod interleavings {
                             led = true;
                             assert!(slot.answer(Err(Error::invalid("answered"))).is_none());
                         }
+                        Woken::Sync => unreachable!("nobody asks for that"),
                         Woken::TimedOut => unreachable!("there is no deadline"),
                     }
                 }

@@ -20,9 +20,16 @@ pub struct View {
 }
 
 impl View {
-    /// All that was written, visible or not: what the committer judges against.
-    pub(crate) fn written(published: &Published, head: Position) -> Self {
+    /// The log up to a position that is written, visible or not: what the committer judges against.
+    pub(crate) fn up_to(published: &Published, head: Position) -> Self {
         Self { log: published.log(), head }
+    }
+
+    /// All that is written, visible or not: what decisions and gates see, whose answers wait until it is visible.
+    pub(crate) fn written(published: &Published) -> Self {
+        // The order matters, as below.
+        let head = published.written();
+        Self::up_to(published, head)
     }
 
     pub(crate) fn of(published: &Published) -> Self {

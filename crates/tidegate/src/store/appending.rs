@@ -7,16 +7,20 @@
 //! D2. A key that is in the log is answered before any gate is asked, and the key of a decision before the decision is;
 //!     the key, the gates and the decision all see one view.
 //! D3. A batch is checked once, hashed once, and looked up by its key once in each view.
+//! D4. What is judged sees all that is written, visible or not. Every answer, a receipt, a denial, an error of the caller's
+//!     closure or a refusal, waits until what it rests on is visible, and durable where the caller asked for that: no
+//!     answer rests on an event that is lost while the answer stands.
+//! D5. No lock is held while a closure or a gate of the caller's runs. A turn is, but nobody needs it to go on.
 
 use std::borrow::Borrow;
 use std::sync::Arc;
 
 use tidegate_format::{Draft, Error, ErrorKind, Position, Result, Text};
 
-use crate::batch::{Batch, Key, SoughtKey, ValidBatch, gates_of};
+use crate::batch::{Batch, Conflict, Key, SoughtKey, ValidBatch, gates_of};
 use crate::batch::{Checked, Receipt, Receipted};
 use crate::decide::{Decided, Decision, DecisionView, Denied, Footprint, GateSet, Guard, Proposal, record};
-use crate::journal::{self, Bench, Prepared, Ticket};
+use crate::journal::{self, Bench, Prepared, Ticket, Turn, Wish, boundaries, judging};
 use crate::read::{Query, View};
 use crate::settings::{Append, DecideOptions, Durability};
 use crate::store::{Store, Writer};
@@ -39,7 +43,8 @@ impl Store {
         }
         let valid = ValidBatch::new(batch.into())?;
         let key = valid.key().map(Key::sought);
-        self.settle(writer, key, append, |_| Ok(Ok((&valid, Vec::new()))))?.into_result()
+        let contest = Contest { decides: false, ..Contest::default() };
+        self.settle(writer, key, append, contest, |_| Ok(Ok((&valid, Vec::new()))))?.into_result()
     }
 
     /// Says whether the log still agrees with a receipt.
@@ -113,7 +118,7 @@ impl Store {
     ) -> Result<Decided> {
         let DecideOptions { append, key } = options.into();
         let sought = key.as_deref().map(SoughtKey::of_decision).transpose()?;
-        self.settle(self.writer()?, sought, append, |view| {
+        self.settle(self.writer()?, sought, append, Contest::default(), |view| {
             Ok(match decide(view)? {
                 Decision::Append(batch) => Ok((ValidBatch::decided(batch, key.as_ref())?, Vec::new())),
                 Decision::Deny(denial) => Err(Denied::from(denial)),
@@ -137,7 +142,7 @@ impl Store {
         let writer = self.writer()?;
         let valid = ValidBatch::new(batch.into())?;
         let drafts = valid.batch().drafts();
-        self.settle(writer, valid.key().map(Key::sought), append, |view| {
+        self.settle(writer, valid.key().map(Key::sought), append, Contest::default(), |view| {
             match gates.judge(&Proposal { context, drafts }, view)? {
                 Ok(passed) => Ok(Ok((&valid, passed))),
                 Err(denied) if gates.records() => self.record(drafts, denied, view.head(), append).map(Err),
@@ -165,44 +170,128 @@ impl Store {
         writer: &Writer,
         key: Option<SoughtKey<'_>>,
         append: Append,
-        mut judge: impl FnMut(&DecisionView) -> Result<std::result::Result<(B, Vec<Text>), Denied>>,
+        mut contest: Contest,
+        mut judge: impl FnMut(&DecisionView) -> Judged<(B, Vec<Text>)>,
     ) -> Result<Decided> {
         let attempts = append.attempts.max(1);
-        let (mut moved, mut looked) = (None, Position::START);
         for _ in 0..attempts {
-            let view = DecisionView::new(View::of(&self.published));
-            if let Some(receipt) = self.known(writer, view.view(), key, looked, append)? {
-                return Ok(Decided::Committed(receipt));
-            }
-            looked = view.head();
-            let (batch, mut gates) = match judge(&view)? {
-                Ok(judged) => judged,
-                Err(denied) => return Ok(Decided::Denied(denied)),
-            };
-            let valid: &ValidBatch = batch.borrow();
-            let own = valid.key().map(Key::sought).filter(|_| key.is_none());
-            if let Some(receipt) = self.known(writer, view.view(), own, Position::START, append)? {
-                return Ok(Decided::Committed(receipt));
-            }
-            match self.pass_guards(writer, valid.batch(), &view, append)? {
-                Ok(passed) => gates.extend(passed),
-                Err(denied) => return Ok(Decided::Denied(denied)),
-            }
-            let (view, footprint) = view.into_parts();
-            match self.append_from(writer, &view, valid, gates, footprint, append) {
-                Err(error) => match error.conflict() {
-                    Some(conflict) if conflict.footprint => moved = Some(*conflict),
-                    _ => return Err(error),
-                },
-                Ok(receipt) => return Ok(Decided::Committed(receipt)),
+            if let Some(decided) = self.attempt(writer, key, append, &mut contest, &mut judge)? {
+                return Ok(decided);
             }
         }
         let message = format!("what was read moved before the commit, {attempts} times in a row");
         let error = Error::new(ErrorKind::Refused, message);
-        Err(match moved {
-            Some(conflict) => error.because(conflict),
-            None => error,
-        })
+        let Some(conflict) = contest.moved else { return Err(error) };
+        let position = conflict.position.unwrap_or_default();
+        Err(self.hold(writer, position, append, error.because(conflict))?)
+    }
+
+    /// Judges and appends once; `None` where that is to be done again.
+    fn attempt<B: Borrow<ValidBatch>>(
+        &self,
+        writer: &Writer,
+        key: Option<SoughtKey<'_>>,
+        append: Append,
+        contest: &mut Contest,
+        judge: &mut impl FnMut(&DecisionView) -> Judged<(B, Vec<Text>)>,
+    ) -> Result<Option<Decided>> {
+        let view = DecisionView::new(View::written(&self.published));
+        if let Some(receipt) = self.known(writer, view.view(), key, contest.looked, append)? {
+            return Ok(Some(Decided::Committed(receipt)));
+        }
+        contest.looked = view.head();
+        let (batch, mut gates) = match self.judged(writer, &view, append, contest, || judge(&view))? {
+            Ok(judged) => judged,
+            Err(denied) => return Ok(Some(Decided::Denied(denied))),
+        };
+        let valid: &ValidBatch = batch.borrow();
+        let own = valid.key().map(Key::sought).filter(|_| key.is_none());
+        if let Some(receipt) = self.known(writer, view.view(), own, Position::START, append)? {
+            return Ok(Some(Decided::Committed(receipt)));
+        }
+        let guards = || self.pass_guards(writer, valid.batch(), &view, append);
+        match self.judged(writer, &view, append, contest, guards)? {
+            Ok(passed) => gates.extend(passed),
+            Err(denied) => return Ok(Some(Decided::Denied(denied))),
+        }
+        let (view, footprint) = view.into_parts();
+        let boundaries = boundaries(&footprint, writer.seed);
+        if contest.turn.is_none() && writer.turns.are_insisted_on(&boundaries) {
+            contest.turn = writer.turns.take(&boundaries);
+            if contest.turn.is_some() {
+                // What was read has most likely moved meanwhile.
+                return Ok(None);
+            }
+        }
+        let prepared = match self.prepare(writer, &view, valid, gates, footprint, append) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let rests_on = if contest.decides { view.head() } else { rests_on(&error) };
+                return Err(self.hold(writer, rests_on, append, error)?);
+            }
+        };
+        let wish = Wish { turn: contest.turn.clone(), again: true, ..self.wish(append) };
+        match writer.journal.append(prepared, wish) {
+            Ok(receipt) => {
+                self.sync_within(writer, append);
+                Ok(Some(Decided::Committed(receipt)))
+            }
+            Err(error) => match error.conflict() {
+                Some(conflict) if conflict.footprint => {
+                    contest.lose(*conflict, writer, &boundaries);
+                    Ok(None)
+                }
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Runs the caller's own code, without a lock. A denial and an error are held until what was read is settled; a batch
+    /// has an answer of its own later (keeps D4).
+    fn judged<T>(
+        &self,
+        writer: &Writer,
+        view: &DecisionView,
+        append: Append,
+        contest: &mut Contest,
+        judge: impl FnOnce() -> Judged<T>,
+    ) -> Judged<T> {
+        let judged = judging(judge);
+        if !matches!(judged, Ok(Ok(_))) {
+            // Nothing will be written, so the next one need not wait for the sync that this answer waits for.
+            contest.turn = None;
+            self.hold(writer, view.head(), append, ())?;
+        }
+        judged
+    }
+
+    /// Holds an answer back until what it rests on is visible, and durable if the caller asked for that. The caller runs
+    /// the sync where no other thread does.
+    ///
+    /// # Errors
+    ///
+    /// That of the writer's end: what the answer rests on may be lost then.
+    fn hold<T>(&self, writer: &Writer, rests_on: Position, append: Append, answer: T) -> Result<T> {
+        // What was never written cannot be waited for, and nothing rests on it.
+        let rests_on = rests_on.min(self.published.written());
+        let synced = self.wish(append).durability == Durability::Synced;
+        if !writer.journal.is_settled(rests_on, synced) {
+            writer.journal.settle_until(rests_on, synced, None)?;
+        }
+        Ok(answer)
+    }
+
+    /// How a batch is appended that nobody decides again.
+    fn wish(&self, append: Append) -> Wish {
+        let durability = append.durability.unwrap_or(self.durability);
+        Wish { durability, when_full: append.when_full, turn: None, again: false }
+    }
+
+    /// Asks for a sync within the interval, if that is what the caller chose.
+    fn sync_within(&self, writer: &Writer, append: Append) {
+        if let Durability::Interval(interval) = self.wish(append).durability {
+            writer.bell.sync_by(self.deadline(interval), interval);
+        }
     }
 
     /// Judges the gates attached to the store, and returns those that the batch passed.
@@ -212,7 +301,7 @@ impl Store {
         batch: &Batch,
         view: &DecisionView,
         append: Append,
-    ) -> Result<std::result::Result<Vec<Text>, Denied>> {
+    ) -> Judged<Vec<Text>> {
         let guards = writer.guards.load();
         let mut passed = Vec::new();
         if batch.bypasses() || guards.is_empty() {
@@ -243,9 +332,10 @@ impl Store {
         append: Append,
     ) -> Result<Denied> {
         let own = ValidBatch::new(Batch::own(record::denied(drafts, &denied, judged_at)))?;
-        let view = View::of(&self.published);
-        let footprint = Footprint::default();
-        let receipt = self.append_from(self.writer()?, &view, &own, Vec::new(), footprint, append)?;
+        let (writer, view) = (self.writer()?, View::written(&self.published));
+        let prepared = self.prepare(writer, &view, &own, Vec::new(), Footprint::default(), append)?;
+        let receipt = writer.journal.append(prepared, self.wish(append))?;
+        self.sync_within(writer, append);
         denied.recorded = Some(receipt.first());
         Ok(denied)
     }
@@ -259,35 +349,25 @@ impl Store {
         after: Position,
         append: Append,
     ) -> Result<Option<Receipt>> {
-        let Some(key) = key else { return Ok(None) };
-        let Some(first) = view.find_key_after(key.text, after)? else { return Ok(None) };
-        let receipt = journal::receipt_of(view, self.id(), first, key)?;
-        if self.published.durable() < receipt.last() {
-            match append.durability.unwrap_or(self.durability) {
-                Durability::Synced => writer.journal.flush()?,
-                Durability::Interval(interval) => writer.bell.sync_by(self.deadline(interval), interval),
-                Durability::Buffered => {}
-            }
+        let Some(known) = self.find_known(view, key, after)? else { return Ok(None) };
+        let rests_on = known.as_ref().map_or_else(rests_on, Receipt::last);
+        let known = self.hold(writer, rests_on, append, known)?;
+        if self.published.durable() < rests_on {
+            self.sync_within(writer, append);
         }
-        Ok(Some(receipt))
+        known.map(Some)
     }
 
-    fn append_from(
+    /// Returns the first receipt of a key that came into the log after a position, or why it is refused.
+    fn find_known(
         &self,
-        writer: &Writer,
         view: &View,
-        valid: &ValidBatch,
-        gates: Vec<Text>,
-        footprint: Footprint,
-        append: Append,
-    ) -> Result<Receipt> {
-        let durability = append.durability.unwrap_or(self.durability);
-        let prepared = self.prepare(writer, view, valid, gates, footprint, append)?;
-        let receipt = writer.journal.append(prepared, durability, append.when_full)?;
-        if let Durability::Interval(interval) = durability {
-            writer.bell.sync_by(self.deadline(interval), interval);
-        }
-        Ok(receipt)
+        key: Option<SoughtKey<'_>>,
+        after: Position,
+    ) -> Result<Option<Result<Receipt>>> {
+        let Some(key) = key else { return Ok(None) };
+        let first = view.find_key_after(key.text, after)?;
+        Ok(first.map(|first| journal::receipt_of(view, self.id(), first, key)))
     }
 
     /// Queues a batch to be appended and returns a [`Ticket`] for the answer, without waiting for the disk.
@@ -316,33 +396,54 @@ impl Store {
     /// # Errors
     ///
     /// Those of [`append`](Self::append) that are known before the batch is queued; the rest comes with the
-    /// ticket's answer. Gates attached to the store are asked once: where what they read moves before the
+    /// ticket's answer, and so does a refusal that rests on events which are still to be synced. Gates attached to the store are asked once: where what they read moves before the
     /// commit, the answer is a boundary conflict, and submitting again asks them again.
     pub fn submit(&self, batch: impl Into<Batch>, append: Append) -> Result<Ticket> {
         let writer = self.writer()?;
-        let durability = append.durability.unwrap_or(self.durability);
         let valid = ValidBatch::new(batch.into())?;
-        let view = DecisionView::new(View::of(&self.published));
+        let view = DecisionView::new(View::written(&self.published));
         let key = valid.key().map(Key::sought);
-        if let Some(receipt) = self.known(writer, view.view(), key, Position::START, append)? {
-            return Ok(writer.journal.answered(receipt));
+        if let Some(known) = self.find_known(view.view(), key, Position::START)? {
+            return self.answer_later(writer, append, Position::START, known);
         }
-        let gates = match self.pass_guards(writer, valid.batch(), &view, append)? {
-            Ok(gates) => gates,
-            Err(denied) => return Err(denied.refused()),
+        let gates = match judging(|| self.pass_guards(writer, valid.batch(), &view, append)) {
+            Ok(Ok(gates)) => gates,
+            Ok(Err(denied)) => return self.answer_later(writer, append, view.head(), Err(denied.refused())),
+            Err(error) => return self.answer_later(writer, append, view.head(), Err(error)),
         };
         let (view, footprint) = view.into_parts();
-        let prepared = self.prepare(writer, &view, &valid, gates, footprint, append)?;
-        let ticket = writer.journal.submit(prepared, durability, append.when_full)?;
-        if let Durability::Interval(interval) = durability {
-            writer.bell.sync_by(self.deadline(interval), interval);
-        }
+        let ticket = match self.prepare(writer, &view, &valid, gates, footprint, append) {
+            Ok(prepared) => writer.journal.submit(prepared, self.wish(append))?,
+            Err(error) => return self.answer_later(writer, append, Position::START, Err(error)),
+        };
+        self.sync_within(writer, append);
         Ok(ticket)
     }
 
+    /// Answers a batch that is not queued: at once where nothing is left to wait for, otherwise by a ticket (keeps D4).
+    /// `read` is the last position that was read for it.
+    fn answer_later(
+        &self,
+        writer: &Writer,
+        append: Append,
+        read: Position,
+        answer: Result<Receipt>,
+    ) -> Result<Ticket> {
+        let said = answer.as_ref().map_or_else(rests_on, Receipt::last);
+        let rests_on = said.max(read).min(self.published.written());
+        let synced = self.wish(append).durability == Durability::Synced;
+        match answer {
+            Err(error) if writer.journal.is_settled(rests_on, synced) => Err(error),
+            answer => {
+                self.sync_within(writer, append);
+                Ok(writer.journal.answer(answer, rests_on, synced))
+            }
+        }
+    }
+
     /// Waits for room in the queue, for a task whose batch was refused as [`Full`](ErrorKind::Full) by
-    /// [`submit`](Self::submit). The future needs no runtime. It is ready once batches were taken off the queue since
-    /// it was made, or the queue is empty; a batch that is refused once more waits once more.
+    /// [`submit`](Self::submit). The future needs no runtime. It is ready once batches were answered since
+    /// it was made, or none is queued or on its way; a batch that is refused once more waits once more.
     ///
     /// # Errors
     ///
@@ -366,4 +467,45 @@ impl Store {
         let bench = Bench { view, ids: &writer.ids, seed, micros, keep_footprint };
         journal::prepare(valid, gates, footprint, &bench)
     }
+}
+
+/// What the caller's own code comes to: what is to be appended, or a denial.
+type Judged<T> = Result<std::result::Result<T, Denied>>;
+
+/// What a decision or an append went through so far.
+#[derive(Debug)]
+struct Contest {
+    /// Whether what is appended depends on what was read.
+    decides: bool,
+    /// Up to where its key was looked for.
+    looked: Position,
+    turn: Option<Arc<Turn>>,
+    lost: u32,
+    moved: Option<Conflict>,
+}
+
+impl Default for Contest {
+    fn default() -> Self {
+        Self { decides: true, looked: Position::START, turn: None, lost: 0, moved: None }
+    }
+}
+
+/// How many times a decision is judged again before others have to wait for it.
+const LOST_MAX: u32 = 3;
+
+impl Contest {
+    /// What was read has moved: from now on those who contend for the same take turns.
+    fn lose(&mut self, conflict: Conflict, writer: &Writer, boundaries: &[usize]) {
+        (self.moved, self.lost) = (Some(conflict), self.lost + 1);
+        match &self.turn {
+            None => self.turn = writer.turns.take(boundaries),
+            Some(turn) if self.lost > LOST_MAX => turn.insist(),
+            Some(_) => {}
+        }
+    }
+}
+
+/// The last position that a refusal rests on.
+fn rests_on(error: &Error) -> Position {
+    error.conflict().and_then(|conflict| conflict.position).unwrap_or_default()
 }

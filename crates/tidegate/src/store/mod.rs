@@ -13,7 +13,7 @@ use tidegate_segment::Seed;
 
 use crate::decide::Guard;
 use crate::edge::{self, Follower, Indexer, Keeping, OpenReport, OwnerProcess, Source};
-use crate::journal::{Committer, Ids, Journal, Leads, LogTime, panicked};
+use crate::journal::{Committer, Ids, Journal, Leads, LogTime, Turns, panicked};
 use crate::published::Deadline;
 use crate::published::Frontier;
 use crate::published::Published;
@@ -63,6 +63,7 @@ pub(crate) struct Writer {
     pub(crate) bell: Arc<Bell>,
     indexer: Arc<Indexer>,
     pub(crate) ids: Ids,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) guards: ArcSwap<Vec<Arc<Guard>>>,
     pub(crate) keeping: Arc<Keeping>,
     process: OwnerProcess,
@@ -138,6 +139,7 @@ impl Store {
             bell,
             indexer,
             ids,
+            turns: Arc::new(Turns::new(Arc::clone(&world.clock))),
             keeping: Arc::new(Keeping::new(Arc::clone(&world.disk), &opened.lock)),
             process: OwnerProcess::current(),
             guards: ArcSwap::default(),
@@ -239,13 +241,16 @@ impl Store {
         let writer = self.writer()?;
         let written = |published: &Published| published.written() >= position || published.ended().is_some();
         if self.published.durable() < position {
-            writer.journal.lead_if_idle();
-            if !self.published.wait(Some(&self.deadline(timeout)), written) {
-                let message = format!("position {position} was not written in time");
-                return Err(Error::new(ErrorKind::TimedOut, message));
+            let deadline = self.deadline(timeout);
+            let late = |what: &str| {
+                Error::new(ErrorKind::TimedOut, format!("position {position} was not {what} in time"))
+            };
+            writer.journal.work();
+            if !self.published.wait(Some(&deadline), written) {
+                return Err(late("written"));
             }
-            if self.published.durable() < position {
-                writer.journal.flush()?;
+            if !writer.journal.settle_until(position, true, Some(&deadline))? {
+                return Err(late("synced"));
             }
         }
         self.reached(position, self.published.durable())
@@ -266,7 +271,7 @@ impl Store {
     /// segments.
     pub fn step(&self) -> Result<()> {
         let writer = self.writer()?;
-        writer.journal.lead_if_idle();
+        writer.journal.work();
         writer.journal.flush()?;
         if let Some(error) = self.published.ended() {
             return Err(error);

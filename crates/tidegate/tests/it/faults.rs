@@ -23,4 +23,5 @@ mod stalled_disk_blocks_nobody_else;
 mod tickets_are_answered;
 mod waits_lose_nothing;
 
-pub(crate) use stage::Stage;
+pub(crate) use hooked::{Gate, Hooked, stalled};
+pub(crate) use stage::{LONG, Stage};

@@ -289,6 +289,82 @@ fn decisions_are_taken_one_after_the_other() {
     });
 }
 
+/// Frames are written while another thread syncs, and one sync covers several. Whoever is answered, with a receipt, a
+/// denial or an error, is told nothing that a crash could take back: what it saw is visible, and durable if it asked for
+/// that. Whoever waits runs the sync, with the store's thread and without it.
+#[test]
+fn no_answer_comes_before_what_it_rests_on_is_durable() {
+    for thread in [false, true] {
+        explore(move || {
+            let store = store(thread);
+            let safe = |store: &Store, append: Append, position: Position| {
+                let frontier = store.frontier();
+                let synced = append.durability == Some(Durability::Synced);
+                let reached = if synced { frontier.durable } else { frontier.visible };
+                assert!(reached >= position, "{append:?} was told of {position}, {frontier}");
+            };
+            let appending = [Append::synced(), Append::buffered()].map(|how| {
+                spawn(&store, move |store| {
+                    let receipt = store.append(draft("seat"), how).unwrap();
+                    safe(store, how, receipt.last());
+                    receipt
+                })
+            });
+            let deciding = [Append::synced(), Append::buffered()].map(|how| {
+                spawn(&store, move |store| {
+                    let mut seen = Position::START;
+                    let decided = store.decide(how, |view| {
+                        seen = view.head();
+                        let taken = view.count(&tag("seat"), Read::all())?;
+                        Ok(if taken < 2 { draft("seat").into() } else { Decision::deny("FULL", "two seats") })
+                    });
+                    safe(store, how, seen);
+                    match decided.unwrap() {
+                        Decided::Committed(receipt) => {
+                            safe(store, how, receipt.last());
+                            Some(receipt)
+                        }
+                        Decided::Denied(_) => None,
+                    }
+                })
+            });
+            let submitted = store.submit(draft("other"), Append::synced()).unwrap();
+            let mut receipts: Vec<_> = appending.map(|one| one.join().unwrap()).into();
+            receipts.extend(deciding.into_iter().filter_map(|one| one.join().unwrap()));
+            let last = submitted.wait().unwrap();
+            safe(&store, Append::synced(), last.last());
+            receipts.push(last);
+            dense(receipts);
+            store.close().unwrap();
+        });
+    }
+}
+
+/// Somebody always syncs what waits for it: with tickets that are waited for and ones that are not, beside waits for
+/// positions and closing.
+#[test]
+fn what_is_written_is_synced_by_somebody() {
+    for thread in [false, true] {
+        explore(move || {
+            let store = store(thread);
+            let waiting = ["a", "b"].map(|name| {
+                spawn(&store, move |store| {
+                    store.submit(draft(name), Append::synced()).unwrap().wait().unwrap()
+                })
+            });
+            let durable = spawn(&store, |store| store.wait_durable(Position(2), FOREVER).unwrap());
+            let mut receipts: Vec<_> = waiting.into_iter().map(|one| one.join().unwrap()).collect();
+            assert!(store.frontier().durable >= Position(2));
+            assert!(durable.join().unwrap() >= Position(2));
+            let dropped = store.submit(draft("c"), Append::synced()).unwrap();
+            receipts.push(append(&store, draft("d")).unwrap());
+            receipts.push(dropped.wait().unwrap());
+            dense(receipts);
+            store.close().unwrap();
+        });
+    }
+}
+
 #[test]
 fn one_key_is_one_batch() {
     explore(|| {
@@ -401,7 +477,7 @@ fn a_subscription_that_is_awaited_is_woken() {
     explore(|| {
         let store = store(true);
         let awaiting = spawn(&store, |store| {
-            let mut events = store.subscribe(tag("a"), Position::START);
+            let mut events = store.subscribe(tag("a"), Position::START).into_stream();
             let waker = Waker::from(Arc::new(Unpark(thread::current())));
             let mut delivered = 0;
             loop {

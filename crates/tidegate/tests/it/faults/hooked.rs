@@ -2,21 +2,22 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
 
-use tidegate::disk::{Block, Call, Disk, File, Identity, Lock, Mode};
+use tidegate::disk::{Block, Call, Disk, File, Identity, Lock, Mode, World};
+use tidegate::{Options, Store};
 
 /// Called before every call; it may wait or panic.
-pub(super) type Hook = Arc<dyn Fn(Call) + Send + Sync>;
+pub(crate) type Hook = Arc<dyn Fn(Call) + Send + Sync>;
 
 #[derive(Clone)]
-pub(super) struct Hooked<T> {
+pub(crate) struct Hooked<T> {
     inner: T,
     hook: Hook,
 }
 
 impl<T> Hooked<T> {
-    pub(super) fn new(inner: T, hook: impl Fn(Call) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(inner: T, hook: impl Fn(Call) + Send + Sync + 'static) -> Self {
         Self { inner, hook: Arc::new(hook) }
     }
 
@@ -107,4 +108,52 @@ impl File for Hooked<Arc<dyn File>> {
     fn map(&self, length: u64) -> io::Result<Block> {
         self.before(Call::Read).map(length)
     }
+}
+
+/// Where syncs wait while it is shut.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    /// Whether it is shut, and how many came to it since it was shut last.
+    state: Mutex<(bool, usize)>,
+    moved: Condvar,
+}
+
+impl Gate {
+    fn pass(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.1 += 1;
+        self.moved.notify_all();
+        drop(self.moved.wait_while(state, |(shut, _)| *shut).unwrap());
+    }
+
+    pub(crate) fn shut(&self) {
+        *self.state.lock().unwrap() = (true, 0);
+    }
+
+    pub(crate) fn open(&self) {
+        self.state.lock().unwrap().0 = false;
+        self.moved.notify_all();
+    }
+
+    pub(crate) fn wait_for_someone(&self) {
+        let state = self.state.lock().unwrap();
+        drop(self.moved.wait_while(state, |(_, waiting)| *waiting == 0).unwrap());
+    }
+
+    /// How many syncs came since it was shut last.
+    pub(crate) fn passed(&self) -> usize {
+        self.state.lock().unwrap().1
+    }
+}
+
+/// A store on a disk whose syncs wait while the gate is shut.
+pub(crate) fn stalled(disk: impl Disk + 'static, world: World, options: Options) -> (Store, Arc<Gate>) {
+    let gate = Arc::new(Gate::default());
+    let passed = Arc::clone(&gate);
+    let disk = Hooked::new(disk, move |call| {
+        if call == Call::Sync {
+            passed.pass();
+        }
+    });
+    (Store::open_in(World { disk: Arc::new(disk), ..world }, options).unwrap(), gate)
 }

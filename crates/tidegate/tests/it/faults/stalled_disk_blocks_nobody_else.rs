@@ -1,55 +1,17 @@
 //! A disk that does not answer: who waits with a time is told that the outcome is unknown, reads go on, and
 //! everything goes on when the disk does (F33).
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::disk::{Call, MemoryDisk, World};
+use tidegate::disk::{MemoryDisk, World};
 use tidegate::{Append, ErrorKind, Options, Position, Store};
 
-use super::hooked::Hooked;
+use super::hooked::{Gate, stalled};
 use super::stage::{LONG, fill, history, one};
 
-/// Where syncs wait while it is shut.
-#[derive(Debug, Default)]
-struct Gate {
-    state: Mutex<(bool, usize)>,
-    moved: Condvar,
-}
-
-impl Gate {
-    fn pass(&self) {
-        let mut state = self.state.lock().unwrap();
-        state.1 += 1;
-        self.moved.notify_all();
-        drop(self.moved.wait_while(state, |(shut, _)| *shut).unwrap());
-    }
-
-    fn shut(&self) {
-        *self.state.lock().unwrap() = (true, 0);
-    }
-
-    fn open(&self) {
-        self.state.lock().unwrap().0 = false;
-        self.moved.notify_all();
-    }
-
-    fn wait_for_someone(&self) {
-        let state = self.state.lock().unwrap();
-        drop(self.moved.wait_while(state, |(_, waiting)| *waiting == 0).unwrap());
-    }
-}
-
 fn stalling(options: Options) -> (Store, Arc<Gate>) {
-    let gate = Arc::new(Gate::default());
-    let passed = Arc::clone(&gate);
-    let disk = Hooked::new(MemoryDisk::new(), move |call| {
-        if call == Call::Sync {
-            passed.pass();
-        }
-    });
-    let world = World { disk: Arc::new(disk), ..World::memory() };
-    (Store::open_in(world, options).unwrap(), gate)
+    stalled(MemoryDisk::new(), World::memory(), options)
 }
 
 #[test]

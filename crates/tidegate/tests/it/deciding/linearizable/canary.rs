@@ -112,3 +112,16 @@ fn what_was_acknowledged_and_is_not_there_is_found() {
     assert_eq!(lose(&|event| event.leaf.0[0] ^= 1), ["what was acknowledged at 1 is not there"]);
     assert_eq!(lose(&|event| event.id.0[0] ^= 1), ["what was acknowledged at 1 is not there"]);
 }
+
+#[test]
+fn a_denial_for_what_is_lost_is_found() {
+    let (store, notes) = (store(), Notes::default());
+    for _ in 0..2 {
+        notes.run(&store, Task::ClaimName(0), Way::Decide, Append::default());
+    }
+    assert_eq!(check(&store, &notes), Vec::<String>::new());
+    let told = notes.rested.lock().unwrap()[0];
+    assert_eq!(told.0, Position(1));
+    notes.rested.lock().unwrap().push((Position(2), told.1, true));
+    assert_eq!(check(&store, &notes), ["a denial rested on the event at 2, which is lost"]);
+}

@@ -10,6 +10,7 @@ use super::workload::{Notes, SEATS, moved};
 pub(super) fn check(store: &Store, notes: &Notes) -> Vec<String> {
     let events: Vec<Event> = store.read(&Query::ALL, Read::all()).unwrap().map(Result::unwrap).collect();
     let mut found = receipts(&events, notes);
+    found.extend(denials(&events, notes));
     found.extend(grounds(&events, notes));
     found.extend(rules(&events));
     if let Err(error) = store.verify(|_| ()) {
@@ -30,6 +31,15 @@ fn receipts(events: &[Event], notes: &Notes) -> Vec<String> {
         }
     }
     found
+}
+
+/// Every event that a denial rested on is in the log: nobody was denied for something that is lost.
+fn denials(events: &[Event], notes: &Notes) -> Vec<String> {
+    let rested = notes.rested.lock().unwrap();
+    let is_there =
+        |position: u64, leaf| events.get(position as usize - 1).is_some_and(|event| event.leaf() == leaf);
+    let lost = rested.iter().filter(|(position, leaf, _)| !is_there(position.0, *leaf));
+    lost.map(|(position, ..)| format!("a denial rested on the event at {position}, which is lost")).collect()
 }
 
 /// Nothing that a decision rested on moved between its view and its own position.

@@ -1,17 +1,28 @@
 //! Threads decide, the process or the power ends, and the next life goes on.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tidegate::disk::{FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
+use tidegate::disk::{Call, Disk, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
 use tidegate::{Append, Options, Store};
 
 use super::Dice;
 use super::checker::check;
 use super::workload::{Notes, Task, Way};
+use crate::faults::Hooked;
 
 const THREADS: u64 = 6;
 const LIVES: u64 = 8;
 const TASKS: u64 = 60;
+
+/// The disk, whose syncs let the other threads run: they write on meanwhile, and several frames are unsynced at once.
+fn slow(disk: &FaultyDisk) -> Arc<dyn Disk> {
+    Arc::new(Hooked::new(disk.clone(), |call| {
+        if call == Call::Sync {
+            (0..THREADS).for_each(|_| std::thread::yield_now());
+        }
+    }))
+}
 
 /// One store over several lives.
 fn live(seed: u64) -> Notes {
@@ -21,8 +32,8 @@ fn live(seed: u64) -> Notes {
     let options = Options { segment_bytes: 8 << 10, ..Options::default() };
     let notes = Notes::default();
     for life in 0..LIVES {
-        let world = World::simulated(&disk, &clock, &random);
-        let store = Store::open_in(world.clone(), options).unwrap();
+        let world = World { disk: slow(&disk), ..World::simulated(&disk, &clock, &random) };
+        let store = Store::open_in(world, options).unwrap();
         assert_eq!(check(&store, &notes), Vec::<String>::new(), "seed {seed}, life {life}");
         if dice.roll(4) > 0 {
             disk.set_plan(FaultPlan::default().crash_at(20 + dice.roll(400)));
@@ -47,6 +58,7 @@ fn live(seed: u64) -> Notes {
         if cut {
             // What was acknowledged before its sync may be lost.
             notes.receipts.lock().unwrap().retain(|(receipt, synced)| *synced || receipt.last() <= durable);
+            notes.rested.lock().unwrap().retain(|(position, _, synced)| *synced || *position <= durable);
         }
         drop(store);
         disk = disk.reopen();

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidegate::decide::{Decided, Decision, DecisionView};
+use tidegate::format::Hash;
 use tidegate::{
     Append, Batch, Condition, Draft, ErrorKind, Event, EventId, Item, Position, Query, Read, Receipt, Result,
     Store,
@@ -65,6 +66,8 @@ pub(super) struct Notes {
     pub(super) grounds: Mutex<HashMap<EventId, Ground>>,
     /// Receipts, and whether they were for a synced append.
     pub(super) receipts: Mutex<Vec<(Receipt, bool)>>,
+    /// What denials rested on: the last event that was seen, its leaf, and whether it was to be synced before the answer.
+    pub(super) rested: Mutex<Vec<(Position, Hash, bool)>>,
     pub(super) denied: AtomicU64,
     pub(super) conflicts: AtomicU64,
 }
@@ -180,8 +183,10 @@ impl Notes {
 
     /// Decides a task and commits it; says whether the store lives on.
     pub(super) fn run(&self, store: &Store, task: Task, way: Way, append: Append) -> bool {
+        let mut seen = None;
         let answer = match way {
             Way::Decide => store.decide(append, |view| {
+                seen = view.at(view.head())?.map(|event| (event.position(), event.leaf()));
                 Ok(match self.draft(task, view)? {
                     Some((draft, _)) => draft.into(),
                     None => Decision::deny("NO", "the rule says no"),
@@ -197,6 +202,8 @@ impl Notes {
             }
             Ok(Decided::Denied(_)) => {
                 self.denied.fetch_add(1, Ordering::Relaxed);
+                let seen = seen.map(|(position, leaf)| (position, leaf, append.durability.is_none()));
+                self.rested.lock().unwrap().extend(seen);
                 true
             }
             Err(error) if error.conflict().is_some() => {

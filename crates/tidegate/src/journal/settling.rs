@@ -1,0 +1,147 @@
+//! Settling: making durable what is written, and waiting until an answer can be given.
+//!
+//! A sync is run by one thread at a time, beside commits: by a caller that waits for it, else by the store's thread.
+
+use std::sync::Arc;
+
+use tidegate_format::{Position, Result};
+
+use super::committer::ended;
+use super::queue::{Guard, Journal};
+use super::ticket::{Duty, Leads, Slot, Ticket};
+use super::unsettled::{Held, Written};
+use crate::batch::Receipt;
+use crate::published::{Deadline, Published};
+
+impl Journal {
+    /// Syncs what waits for it, unless another thread does.
+    pub(crate) fn sync_if_wanted(&self) {
+        let take = || {
+            // keeps Q6: a waker may have forked, and this may be the child.
+            if !self.process.is_current() {
+                return false;
+            }
+            let mut unsettled = self.unsettled.lock();
+            unsettled.wants_sync() && unsettled.take_sync()
+        };
+        while take() {
+            if self.sync() {
+                return;
+            }
+        }
+    }
+
+    /// Syncs what waits for it, unless another thread does that or this one, which led, was asked to meanwhile.
+    pub(super) fn sync_beside(&self, own: Option<&Slot>) {
+        if own.is_some_and(Slot::take_sync) {
+            self.sync_on();
+        } else {
+            self.sync_if_wanted();
+        }
+    }
+
+    /// Syncs, having been asked to.
+    pub(super) fn sync_on(&self) {
+        if !self.sync() {
+            self.sync_if_wanted();
+        }
+    }
+
+    /// Makes what is written by now durable, as the one who syncs, and settles what waited for that. Says whether another
+    /// thread goes on with what was written meanwhile: no sync covers what was written after it began.
+    fn sync(&self) -> bool {
+        let guard = Guard { journal: self, leads: false };
+        // Taken under the committer's lock, and so at the end of a frame.
+        let pending = self.committer.lock().pending();
+        let result =
+            pending.as_ref().filter(|_| self.published.ended().is_none()).map(|pending| pending.run());
+        let mut untold = None;
+        let (settled, is_passed_on, is_wanted) = {
+            let mut committer = self.committer.lock();
+            match (pending, result) {
+                (Some(pending), Some(Ok(()))) => untold = committer.note_durable(&*pending).err(),
+                (_, Some(Err(error))) => self.published.set_ended(ended(&error)),
+                _ => {}
+            }
+            let mut unsettled = self.unsettled.lock();
+            let settled = unsettled.settle(&self.published);
+            (settled, unsettled.pass_on(), unsettled.wants_sync())
+        };
+        guard.lift();
+        if let Some(error) = untold {
+            // The events are durable; only readers in other processes learn of it later.
+            tracing::warn!(%error, "the watermark was not written");
+        }
+        let is_passed_on = is_passed_on || is_wanted && self.caller.call_to_sync();
+        self.tell(settled);
+        is_passed_on
+    }
+
+    /// Makes all that is written by now durable, beside further commits.
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.settle_until(self.published.written(), true, None).map(drop)
+    }
+
+    /// Whether what an answer rests on is visible, and durable if that was asked for.
+    pub(crate) fn is_settled(&self, rests_on: Position, synced: bool) -> bool {
+        rests_on <= if synced { self.published.durable() } else { self.published.visible() }
+    }
+
+    /// Waits until a position that is written is visible, or durable, and syncs where no other thread does. Says whether
+    /// that came before the deadline; a sync that this call runs itself takes as long as the disk does.
+    pub(crate) fn settle_until(
+        &self,
+        position: Position,
+        synced: bool,
+        deadline: Option<&Deadline>,
+    ) -> Result<bool> {
+        self.process.check()?;
+        let is_settled = || self.is_settled(position, synced);
+        loop {
+            if is_settled() {
+                return Ok(true);
+            }
+            if let Some(error) = self.published.ended() {
+                return Err(error);
+            }
+            let syncs = {
+                let mut unsettled = self.unsettled.lock();
+                // Looked at again under the lock, where a frame is written and seen in one.
+                !is_settled() && unsettled.take_sync()
+            };
+            if syncs {
+                self.sync_on();
+                continue;
+            }
+            let is_over = |published: &Published| {
+                is_settled() || published.ended().is_some() || !self.unsettled.lock().is_syncing()
+            };
+            if !self.published.wait(deadline, is_over) {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// A ticket for an answer that is there before anything is queued, given once what it rests on is settled.
+    pub(crate) fn answer(
+        self: &Arc<Self>,
+        answer: Result<Receipt>,
+        rests_on: Position,
+        synced: bool,
+    ) -> Ticket {
+        let slot = Arc::new(Slot::default());
+        let held = vec![Held { duty: Duty::new(&slot), answer, rests_on, synced }];
+        let (settled, is_left) = {
+            let written = Written { last: self.published.written(), synced: None, held, bytes: 0 };
+            let mut unsettled = self.unsettled.lock();
+            let settled = unsettled.take_in(written, &self.published);
+            (settled, unsettled.wants_sync() && !unsettled.is_syncing())
+        };
+        self.tell(settled);
+        if is_left {
+            // Without a thread the next call of any kind syncs.
+            self.caller.call_to_sync();
+        }
+        Ticket::new(slot, Arc::clone(self) as Arc<dyn Leads>)
+    }
+}
