@@ -59,7 +59,7 @@ fn a_line_that_is_missing_is_noticed() {
 #[test]
 fn killed_midway_and_run_again_the_copy_is_the_same() {
     let place = Place::new();
-    let path = store(&place, 4_000);
+    let path = store(&place, 1_200);
     let (file, whole) = (place.path("store.jsonl"), place.path("whole"));
     run(&["export", &path, "--output", &file]).ok();
     let start = Instant::now();
@@ -115,16 +115,20 @@ fn an_export_beside_a_writer_is_one_moment() {
     assert_eq!(exported(&copy), exported(&path));
 }
 
+/// Flips a bit in the middle of a segment.
+fn flip(segment: &str) {
+    let at = fs::metadata(segment).unwrap().len() / 2;
+    let file = fs::File::options().read(true).write(true).open(segment).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+}
+
 #[test]
 fn damage_ends_an_export_and_leaves_no_file() {
     let place = Place::new();
     let path = store(&place, 200);
-    let segment = format!("{path}/segments/00000000000000000001.seg");
-    let at = fs::metadata(&segment).unwrap().len() / 2;
-    let file = fs::File::options().read(true).write(true).open(&segment).unwrap();
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, at).unwrap();
-    file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+    flip(&format!("{path}/segments/00000000000000000001.seg"));
     let target = place.file("store.jsonl", "what was there before");
     for call in
         [&["export", &path][..], &["export", &path, "--output", &target], &["export", &path, "--json"]]
@@ -140,6 +144,32 @@ fn damage_ends_an_export_and_leaves_no_file() {
         4,
         "what was whole then can be had"
     );
+}
+
+/// Opening does not read sealed segments, so the export has begun when it meets the damage.
+#[test]
+fn damage_that_shows_on_the_way_is_told_by_both_ends() {
+    let place = Place::new();
+    let path = place.path("store");
+    let options = Options { segment_bytes: 4096, ..Options::default() };
+    let store = Store::open(&path, options).unwrap();
+    for _ in 0..100 {
+        store.append(Draft::new(("s", "e"), "k.x"), Append::buffered()).unwrap();
+    }
+    store.close().unwrap();
+    let mut segments: Vec<_> =
+        fs::read_dir(format!("{path}/segments")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.sort();
+    flip(segments[1].to_str().unwrap());
+    let target = place.path("store.jsonl");
+    run(&["export", &path, "--output", &target]).refused(2);
+    assert!(!fs::exists(&target).unwrap() && !fs::exists(format!("{target}.part")).unwrap());
+    let ran = run(&["export", &path]);
+    let text = ran.out.clone();
+    assert!(ran.refused(2).contains("damaged"));
+    assert!(text.lines().count() > 1, "the events before it were written when it was met");
+    let error = run_with(&text, &["import", &place.path("copy"), "-"]).refused(1);
+    assert!(error.contains("cut short"), "{error}");
 }
 
 #[test]
