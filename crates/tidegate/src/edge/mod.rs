@@ -17,8 +17,8 @@ mod source;
 pub(crate) use evidence::{CURSORS, Evidence, Witnesses};
 pub(crate) use follow::Follower;
 pub(crate) use identity::{
-    LOCK, STORE, UNFINISHED, io, keep as keep_store, lock, no_store, read as read_store, refuse_orphans,
-    refuse_unfinished, seed,
+    LOCK, STORE, UNFINISHED, io, keep as keep_store, lock, no_store, read as read_store, refuse_unfinished,
+    seed,
 };
 pub(crate) use indexer::Indexer;
 pub(crate) use keeping::{BYTES_MAX, Keeping, Kept, Progress, list, read, replace};

@@ -9,7 +9,7 @@ use tidegate_format::{
 use tidegate_segment::path;
 
 use super::fault::{Fault, MOVE, RESTORE};
-use crate::edge::{STORE, io, no_store, read_store, refuse_orphans};
+use crate::edge::{STORE, io, no_store, read_store};
 
 /// A file that is a segment of the store.
 #[derive(Debug)]
@@ -46,14 +46,10 @@ pub(super) fn identify(disk: &dyn Disk) -> Result<Identity> {
     match store {
         Err(error) if error.kind() == ErrorKind::Newer => return Err(error),
         Err(error) => found.faults.push(Fault::new(placed(error, STORE), RESTORE)),
-        Ok(None) => match refuse_orphans(disk) {
-            Ok(()) => return Err(no_store(disk)),
-            Err(error) if error.kind() == ErrorKind::Damaged => {
-                let error = Error::damaged("the store file is missing", "a store file", "none");
-                found.faults.push(Fault::new(error.in_file(STORE, None), RESTORE));
-            }
-            Err(error) => return Err(error),
-        },
+        Ok(None) => {
+            let error = Error::damaged("the store file is missing", "a store file", "none");
+            found.faults.push(Fault::new(error.in_file(STORE, None), RESTORE));
+        }
         Ok(Some(store)) => match most {
             Some(most) if !heads.contains_key(&(store.id, store.salt)) => {
                 let error = Error::damaged("the store file is of another store", most.0, store.id);
@@ -84,11 +80,14 @@ fn look(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<(Result<Option<Store
     if !matches!(store, Ok(None)) {
         return Ok((store, files));
     }
+    // Looked at before the store file is looked for again: with that missing after it, nobody creates a store here.
+    let refusal = no_store(disk);
     match read_store(disk) {
         Ok(Some(store)) => {
             faults.clear();
             Ok((Ok(Some(store)), heads(disk, faults)?))
         }
+        Ok(None) if refusal.kind() != ErrorKind::Damaged => Err(refusal),
         other => Ok((other, files)),
     }
 }
