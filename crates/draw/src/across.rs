@@ -1,14 +1,12 @@
-//! Across: in which order the things of a row stand, and how far to the right.
+//! Across: how far to the right the things of a row stand.
 //!
-//! The order comes from `rust-sugiyama`, which sweeps up and down until few lines cross, and so does the first
-//! guess of how far to the right each stands. From there rows are moved in turn to where their lines pull them,
-//! bends of long lines hardest, so that long lines become straight.
+//! Their order is known; they begin beside each other, each row around one middle. From there rows are moved in turn to
+//! where their lines pull them, bends of long lines hardest, so that long lines become straight.
 
-use rust_sugiyama::configure::Config;
-use rust_sugiyama::from_vertices_and_edges;
+use crate::order::order;
 
 /// Sweeps over all rows, up and down.
-const ROUNDS: usize = 16;
+const ROUNDS: usize = 48;
 /// How hard a thing without lines on that side stays where it is.
 const LOOSE: f64 = 0.1;
 /// How much harder a line pulls for each end of it that is a bend.
@@ -29,15 +27,8 @@ type Pulls = Vec<Vec<(usize, f64)>>;
 /// How far to the right the middle of each thing stands, from 0 at the left of the leftmost. The lines go from
 /// one row to the next, and hold all things together.
 pub(crate) fn across(things: &[Thing], lines: &[(u32, u32)]) -> Vec<f64> {
-    let sizes: Vec<_> = (0_u32..).zip(things).map(|(at, thing)| (at, (thing.width, 1.0))).collect();
-    let config = Config { vertex_spacing: 0.0, ..Config::default() };
+    let rows = order(&things.iter().map(|thing| thing.row).collect::<Vec<_>>(), lines);
     let mut middles = vec![0.0; things.len()];
-    for (layout, _, _) in from_vertices_and_edges(&sizes, lines, &config) {
-        for (at, (x, _)) in layout {
-            middles[at] = x;
-        }
-    }
-    let rows = rows(things, &middles);
     // Nothing overlaps from here on.
     for row in &rows {
         let wanted: Vec<_> = row.iter().map(|at| (middles[*at], 1.0)).collect();
@@ -59,20 +50,6 @@ pub(crate) fn across(things: &[Thing], lines: &[(u32, u32)]) -> Vec<f64> {
         *middle -= left;
     }
     middles
-}
-
-/// The things of each row from left to right.
-fn rows(things: &[Thing], middles: &[f64]) -> Vec<Vec<usize>> {
-    let first = things.iter().map(|thing| thing.row).min().unwrap_or(0);
-    let last = things.iter().map(|thing| thing.row).max().unwrap_or(0);
-    let mut rows = vec![Vec::new(); (last - first + 1) as usize];
-    for (at, thing) in things.iter().enumerate() {
-        rows[(thing.row - first) as usize].push(at);
-    }
-    for row in &mut rows {
-        row.sort_by(|one, other| middles[*one].total_cmp(&middles[*other]).then(one.cmp(other)));
-    }
-    rows
 }
 
 /// What each thing is pulled by and how hard, from the row above and from the row below.

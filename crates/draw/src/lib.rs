@@ -1,7 +1,6 @@
 //! Pictures of what led to what in a Tidegate store: SVG, DOT and Mermaid.
 //!
-//! Not a layout engine: `rust-sugiyama` says in which order the things of a row stand. Not a viewer either: a picture
-//! is text.
+//! Not a viewer: a picture is text.
 //!
 //! ```
 //! use tidegate::graph::Selection;
@@ -25,14 +24,15 @@
 //! # Ok::<(), tidegate::Error>(())
 //! ```
 //!
-//! Reading order: `chosen` (what is read of the store), `web` (nodes and lines, folding), `rows`, `across` and
-//! `plan` (where everything stands), `label` and `legend` (what is said of it), [`Picture`], and a file for each
+//! Reading order: `chosen` (what is read of the store), `web` (nodes and lines, folding), `rows`, `order`, `across`
+//! and `plan` (where everything stands), `label` and `legend` (what is said of it), [`Picture`], and a file for each
 //! way to write it down.
 mod style;
 mod text;
 mod chosen;
 mod web;
 mod rows;
+mod order;
 mod across;
 mod plan;
 mod label;

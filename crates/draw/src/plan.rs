@@ -11,8 +11,7 @@ use crate::across::{Thing, across};
 use crate::chosen::Link;
 use crate::web::Web;
 
-/// Nodes and bends of what hangs together, at most. The layout recurses over them, and its time grows faster than
-/// their number.
+/// Nodes and bends of what hangs together, at most: the time to lay them out grows faster than their number.
 const THINGS_MAX: usize = 1_500;
 /// The gap between two nodes of a row.
 const NODE_GAP: f64 = 30.0;

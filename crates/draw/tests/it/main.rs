@@ -12,6 +12,7 @@ mod example_is_the_picture_of_the_readme;
 mod hostile_names_stay_text;
 mod lanes_fork;
 mod large_selections_stay_small;
+mod logs_stay_clean;
 mod nothing_overlaps;
 mod same_events_same_bytes;
 mod text_formats_are_plain;
