@@ -44,7 +44,19 @@ impl From<Denial> for Decision {
 ///
 /// A denial is a value here and no error: it is one of the answers that a caller of
 /// [`decide`](crate::Store::decide) or [`propose`](crate::Store::propose) asked for. Where it ends the work like an error,
-/// [`into_result`](Self::into_result) makes it one.
+/// [`into_result`](Self::into_result) makes it one. [`append`](crate::Store::append), which asked to write, always does.
+///
+/// One that is dropped unseen warns:
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// use tidegate::decide::Decision;
+/// use tidegate::{Append, Options, Store};
+///
+/// let store = Store::in_memory(Options::default())?;
+/// store.decide(Append::default(), |_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
+/// # Ok::<(), tidegate::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "it may be a denial, and then nothing was written"]
 pub enum Decided {

@@ -214,6 +214,7 @@ pub(crate) trait Leads: Send + Sync {
 /// assert_eq!(receipt.first().0, 1);
 /// # Ok::<(), tidegate::Error>(())
 /// ```
+#[must_use = "the batch is committed without it, but only the ticket says if it was refused"]
 pub struct Ticket {
     slot: Arc<Slot>,
     leads: Arc<dyn Leads>,

@@ -18,6 +18,7 @@ use crate::subscription::cursor::{CURSORS, check_name};
 
 /// What was read of a store, and everything that was found wrong with it.
 #[derive(Debug, Default)]
+#[must_use = "it says what is wrong with the store"]
 pub struct Examined {
     /// The store, where anything says which it is.
     pub store: Option<StoreId>,

@@ -27,6 +27,7 @@ use crate::store::Store;
 
 /// What was salvaged, and what was not.
 #[derive(Debug)]
+#[must_use = "it says what was lost"]
 pub struct Salvaged {
     /// The old store.
     pub from: StoreId,

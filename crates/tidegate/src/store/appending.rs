@@ -29,11 +29,15 @@ impl Store {
     /// Appends a batch, or a single draft, and waits until it is as durable as asked for. Either all of its
     /// events are in the log then, at consecutive positions, or none.
     ///
+    /// A denial by gates that are [attached](Self::guard) to the store is an error here, as the call asked to write and
+    /// nothing was written; [`Error::denied`] returns it. [`decide`](Self::decide) and [`propose`](Self::propose) ask
+    /// whether to write, and there a denial is one of the answers, [`Decided::Denied`].
+    ///
     /// # Errors
     ///
     /// [`Invalid`](ErrorKind::Invalid) for a draft that breaks a rule or a limit, and
-    /// [`Refused`](ErrorKind::Refused) for an unknown cause or an id that is in the log already: nothing was
-    /// written. [`Full`](ErrorKind::Full) when the queue or the disk is: nothing was written.
+    /// [`Refused`](ErrorKind::Refused) for an unknown cause, an id that is in the log already, a condition that does not
+    /// hold ([`Error::conflict`]) and a denial ([`Error::denied`]): nothing was written. [`Full`](ErrorKind::Full) when the queue or the disk is: nothing was written.
     /// [`Ended`](ErrorKind::Ended) when the writer has ended; if it ended over this batch, whether its
     /// events are kept is unknown until the store is opened again.
     pub fn append(&self, batch: impl Into<Batch>, append: Append) -> Result<Receipt> {
@@ -127,7 +131,7 @@ impl Store {
     }
 
     /// Appends a batch if the gates allow it, judging them with a context of the caller's. What they read
-    /// holds at the commit.
+    /// holds at the commit. A denial is a value, [`Decided::Denied`], as with [`decide`](Self::decide).
     ///
     /// # Errors
     ///

@@ -4,7 +4,6 @@ mod at_speed;
 mod bypasses;
 mod conditions;
 mod conditions_by_definition;
-mod decided_again;
 mod decisions;
 mod denials;
 mod explanations;
@@ -15,6 +14,7 @@ mod imports;
 mod keys;
 mod linearizable;
 mod machines;
+mod once;
 mod receipts;
 
 use tidegate::decide::{Decided, Denied};

@@ -8,7 +8,7 @@ use tidegate::disk::{Call, FaultyDisk, Model, SeededRandom, SimulatedClock, Worl
 use tidegate::settings::DecideOptions;
 use tidegate::{Append, Batch, Draft, ErrorKind, Options, Position, Query, Read, Result, Store};
 
-use super::{append, code, conflict, denied, draft, head, refused, stepped, store, submit, tag};
+use crate::deciding::{append, code, conflict, denied, draft, head, refused, stepped, store, submit, tag};
 
 /// Takes the only seat, or says that it is taken.
 fn take_seat(view: &DecisionView) -> Result<Decision> {
