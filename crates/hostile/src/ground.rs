@@ -8,7 +8,7 @@ use tidegate::disk::{Disk, MemoryDisk, Mode, SeededRandom, SimulatedClock, World
 use tidegate::format::{Hash, StoreFile};
 use tidegate::graph::Positions;
 use tidegate::project::{Freshness, Project, Projection, Projector};
-use tidegate::report::{Examined, Salvaged, examine, salvage};
+use tidegate::report::{Examined, Salvaged, Verdict, examine, salvage};
 use tidegate::subscription::cursor::{self, Settings};
 use tidegate::{
     Access, Append, Batch, Cause, Draft, ErrorKind, Event, EventId, Item, Options, Position, Query, Read,
@@ -343,6 +343,9 @@ pub(crate) fn mend(files: &Files) -> (Option<Examined>, Option<(Salvaged, Leaves
     if let Some(examined) = &examined {
         assert_eq!(examined.verified.events, salvaged.saved.events, "what is whole is saved");
         assert_eq!(examined.lost, salvaged.lost);
+        let is_damaged = |verdict| !matches!(verdict, Verdict::Sound | Verdict::Mendable);
+        let (doctor, salvage) = (examined.verdict(), salvaged.verdict());
+        assert_eq!(is_damaged(doctor), is_damaged(salvage), "one state has one verdict: {doctor}, {salvage}");
     }
     (examined, Some((salvaged, leaves)))
 }

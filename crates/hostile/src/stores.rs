@@ -36,6 +36,13 @@ pub fn one(bytes: &[u8]) {
     for leaves in asked.iter().flatten().filter_map(|asked| asked.leaves.as_ref()) {
         assert!(known(leaves), "what shows is what was written");
     }
+    if examined.as_ref().is_some_and(|examined| examined.faults.is_empty()) {
+        let reads = |asked: &Option<Asked>| asked.as_ref().is_some_and(|asked| asked.leaves.is_some());
+        assert!(
+            asked.iter().all(reads),
+            "what the doctor calls sound opens and reads, to a writer and a reader"
+        );
+    }
     if let (Some(examined), [_, Some(Asked { leaves: Some(leaves), .. })]) = (&examined, &asked)
         && examined.faults.is_empty()
     {
