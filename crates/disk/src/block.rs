@@ -4,20 +4,22 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::uses::Mapping;
+
 /// Immutable bytes with many owners. Cloning shares them.
 #[derive(Clone)]
 pub struct Block(Arc<Bytes>);
 
 enum Bytes {
     Heap(Vec<u8>),
-    #[cfg_attr(not(any(unix, windows)), expect(dead_code))]
-    Mapped(memmap2::Mmap),
+    // In this order: the file is unmapped before another handle may write to it.
+    Mapped(memmap2::Mmap, #[expect(dead_code, reason = "held, not looked at")] Mapping),
 }
 
 impl Block {
     /// A block over a mapped file.
-    pub(crate) fn mapped(map: memmap2::Mmap) -> Self {
-        Self(Arc::new(Bytes::Mapped(map)))
+    pub(crate) fn mapped(map: memmap2::Mmap, mapping: Mapping) -> Self {
+        Self(Arc::new(Bytes::Mapped(map, mapping)))
     }
 }
 
@@ -34,7 +36,7 @@ impl Deref for Block {
     fn deref(&self) -> &[u8] {
         match &*self.0 {
             Bytes::Heap(bytes) => bytes,
-            Bytes::Mapped(map) => map,
+            Bytes::Mapped(map, _) => map,
         }
     }
 }

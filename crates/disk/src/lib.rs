@@ -14,6 +14,8 @@
 //! file.write_all_at(b"bytes", 0)?;
 //! file.sync()?;
 //! world.disk.sync_folder("segments")?;
+//! drop(file);
+//! let file = world.disk.open("segments/first", Mode::Read)?;
 //! assert_eq!(&*file.map(5)?, b"bytes");
 //! # Ok(())
 //! # }
@@ -21,10 +23,11 @@
 //!
 //! Reading order:
 //!
+//! * `room`: what has run out, what the process has open, and how much of that it may have
+//! * `uses`: which files are mapped, and which are written to
 //! * `block`: bytes that stay put, mapped or on the heap
 //! * `seam`: the traits and what each call promises
 //! * `name`: which names the disks accept
-//! * `room`: which errors say that something has run out
 //! * `replace`: files that are there as a whole or not at all
 //! * `map`: mapping a file; the only unsafe code of the workspace
 //! * `system`: the system's clock and randomness
@@ -33,11 +36,13 @@
 //! * `dice`: repeatable choices
 //! * `simulated`: a clock moved by hand and seeded randomness
 //! * `faulty`: a simulated disk that loses power, fails, fills up and rots
+pub mod room;
+mod uses;
+
 mod block;
 mod seam;
 
 mod name;
-pub mod room;
 
 pub mod replace;
 

@@ -16,6 +16,7 @@ use crate::map;
 use crate::name;
 use crate::seam::{Disk, File, Identity, Lock, Mode, World};
 use crate::system::{SystemClock, SystemRandom};
+use crate::uses;
 
 /// A disk in memory. Clones are the same disk. The store's directory exists from the start.
 #[derive(Clone, Debug, Default)]
@@ -215,6 +216,9 @@ impl File for MemoryFile {
     }
 
     fn map(&self, length: u64) -> io::Result<Block> {
+        if self.writable {
+            return Err(uses::is_written());
+        }
         let bytes = self.inode.bytes.read();
         let part = usize::try_from(length).ok().and_then(|length| bytes.get(..length));
         part.map(|part| Block::from(part.to_vec())).ok_or_else(|| map::shorter_than(length))

@@ -20,8 +20,10 @@ use rustix::io::{Errno, retry_on_intr};
 use crate::block::Block;
 use crate::map;
 use crate::name;
+use crate::room::Counted;
 use crate::seam::{Disk, File, Identity, Lock, Mode, World};
 use crate::system::{SystemClock, SystemRandom};
+use crate::uses::{self, Writing};
 
 /// A store's directory in the file system. Making one touches nothing; the directory need not exist until
 /// [`create_folder`](Disk::create_folder) creates it.
@@ -72,7 +74,7 @@ impl Disk for NativeDisk {
             Mode::Write => OFlags::RDWR,
             Mode::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
         };
-        Ok(Arc::new(NativeFile(open(&self.file(name)?, name, flags)?)))
+        Ok(Arc::new(NativeFile::new(open(&self.file(name)?, name, flags)?, mode)?))
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
@@ -223,17 +225,35 @@ fn parent(folder: &Path) -> PathBuf {
 }
 
 #[derive(Debug)]
-struct NativeFile(fs::File);
+struct NativeFile {
+    file: fs::File,
+    /// If it may be written to. Dropped after the file is closed.
+    writing: Option<Writing>,
+    _counted: Counted,
+}
+
+impl NativeFile {
+    fn new(file: fs::File, mode: Mode) -> io::Result<Self> {
+        let writing = match mode {
+            Mode::Read => None,
+            Mode::Write | Mode::CreateNew => {
+                let metadata = file.metadata()?;
+                Some(Writing::begin((metadata.dev(), metadata.ino()))?)
+            }
+        };
+        Ok(Self { file, writing, _counted: Counted::file() })
+    }
+}
 
 impl File for NativeFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        Ok(retry_on_intr(|| rustix::io::pread(&self.0, &mut *buffer, offset))?)
+        Ok(retry_on_intr(|| rustix::io::pread(&self.file, &mut *buffer, offset))?)
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut done = 0;
         while done < bytes.len() {
-            match rustix::io::pwrite(&self.0, &bytes[done..], offset + done as u64) {
+            match rustix::io::pwrite(&self.file, &bytes[done..], offset + done as u64) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => done += count,
                 Err(Errno::INTR) => {}
@@ -244,45 +264,27 @@ impl File for NativeFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        sync_data(&self.0)
+        sync_data(&self.file)
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.0.set_len(length)
+        self.file.set_len(length)
     }
 
     fn length(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn identity(&self) -> io::Result<Identity> {
-        let metadata = self.0.metadata()?;
+        let metadata = self.file.metadata()?;
         Ok(Identity(metadata.dev(), metadata.ino()))
     }
 
-    /// Where the file system cannot map, the bytes are read onto the heap instead.
     fn map(&self, length: u64) -> io::Result<Block> {
-        match map::map(&self.0, length) {
-            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => self.read_block(length),
-            result => result,
+        if self.writing.is_some() {
+            return Err(uses::is_written());
         }
-    }
-}
-
-impl NativeFile {
-    fn read_block(&self, length: u64) -> io::Result<Block> {
-        // Checked before the memory is asked for, so that a wild length costs nothing.
-        if length > self.length()? {
-            return Err(map::shorter_than(length));
-        }
-        let length = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        bytes.resize(length, 0);
-        if self.read_full_at(&mut bytes, 0)? < length {
-            return Err(map::shorter_than(length as u64));
-        }
-        Ok(Block::from(bytes))
+        map::map(&self.file, length)
     }
 }
 
@@ -367,20 +369,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_heap_serves_where_a_map_cannot() -> io::Result<()> {
-        let file = NativeFile(tempfile::tempfile()?);
-        file.write_all_at(b"abcdef", 0)?;
-        assert_eq!(&*file.read_block(4)?, b"abcd");
-        let error = file.read_block(u64::MAX).expect_err("the file is six bytes long");
-        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-        Ok(())
-    }
-
-    #[test]
     fn a_file_that_cannot_be_mapped_is_an_error_not_a_crash() {
         // A folder opens for reading but neither maps nor reads.
         let folder = tempfile::tempdir().expect("temporary folder");
-        let file = NativeFile(fs::File::open(folder.path()).expect("a folder opens"));
+        let opened = fs::File::open(folder.path()).expect("a folder opens");
+        let file = NativeFile::new(opened, Mode::Read).expect("it is not written to");
         assert!(file.map(1).is_err());
     }
 

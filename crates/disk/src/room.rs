@@ -1,8 +1,14 @@
-//! Which errors say that something has run out, so that the same call succeeds once there is room again.
+//! Room: which errors say that something has run out, what the process has open through the native disk, and how much of
+//! that a process may have.
+//!
+//! Descriptors and maps belong to the process, not to one store: several stores, and the program around them, share
+//! them. The counts here are of real files only; the disks in memory need neither.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 /// Whether a call that writes failed for want of room: on the medium, in a quota, under a limit of the file's size, in
 /// the tables of descriptors, in memory, or in a device that says "try again". Nothing is broken then, and the call may
@@ -32,4 +38,55 @@ pub fn lacks_room(cause: &io::Error) -> bool {
 /// Whether the process or the machine has no file descriptor left. To close a file helps.
 pub fn lacks_descriptors(cause: &io::Error) -> bool {
     matches!(Errno::from_io_error(cause), Some(Errno::MFILE | Errno::NFILE))
+}
+
+/// Maps of all stores of the process beyond which each of them keeps few. Linux lets a process have 65,530 maps
+/// (`vm.max_map_count`), and one that reaches this cannot even allocate memory any more.
+pub const MAPS_SHARED: usize = 32_768;
+/// Maps beyond which none is made: files are read instead. The rest of the 65,530 is the program's.
+pub(crate) const MAPS_MAX: usize = 49_152;
+
+static MAPS: AtomicUsize = AtomicUsize::new(0);
+static FILES: AtomicUsize = AtomicUsize::new(0);
+
+/// How many files are mapped now, by all stores of the process.
+pub fn maps() -> usize {
+    MAPS.load(Ordering::Relaxed)
+}
+
+/// How many files are open now, by all stores of the process.
+pub fn files() -> usize {
+    FILES.load(Ordering::Relaxed)
+}
+
+/// How many descriptors the process may have (`RLIMIT_NOFILE`).
+pub fn files_max() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+/// One of those counted, for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Counted(&'static AtomicUsize);
+
+impl Counted {
+    pub(crate) fn map() -> Self {
+        Self::of(&MAPS)
+    }
+
+    pub(crate) fn file() -> Self {
+        Self::of(&FILES)
+    }
+
+    fn of(count: &'static AtomicUsize) -> Self {
+        // The count guides eviction and orders nothing else.
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }

@@ -58,8 +58,14 @@ pub trait File: Send + Sync + fmt::Debug {
     /// Which file this is, whatever its name is now.
     fn identity(&self) -> io::Result<Identity>;
 
-    /// The first `length` bytes, without a copy where the disk can map files. The caller promises that
-    /// this part of the file never changes again.
+    /// The first `length` bytes, without a copy if the disk can map files. The file must be open for reading only.
+    ///
+    /// # Errors
+    ///
+    /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) if the file is shorter. Any other error says that it cannot be
+    /// mapped now and may still be readable: [`ResourceBusy`](io::ErrorKind::ResourceBusy) if this handle, or any other
+    /// handle of this process on the native disk, is open for writing. As long as a map of the native disk lives, its
+    /// file cannot be opened for writing in this process.
     fn map(&self, length: u64) -> io::Result<Block>;
 }
 

@@ -15,6 +15,7 @@ mod failure;
 pub mod story;
 pub mod told;
 pub mod worker;
+pub mod many;
 pub mod follower;
 pub mod forked;
 pub mod child;

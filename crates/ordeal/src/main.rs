@@ -12,7 +12,7 @@ use tidegate_ordeal::mount::{KINDS, is_installed};
 use tidegate_ordeal::trial::inject::{Extent, inject};
 use tidegate_ordeal::trial::power::power;
 use tidegate_ordeal::trial::{
-    descriptors, flips, fork, full, kill, memory, openers, reader, readonly, truncate,
+    descriptors, flips, fork, full, kill, memory, open_files, openers, reader, readonly, truncate,
 };
 use tidegate_ordeal::worker::{Orders, work};
 use tidegate_ordeal::{Outcome, ensure};
@@ -24,6 +24,7 @@ const USAGE: &str = "usage: ordeal COMMAND [NUMBER [SEED]]
   full [STEP]        disks of any fill level, and files that may not grow; takes root
   readonly           directories that cannot be written to
   descriptors        a process has no file descriptors left
+  open-files         a store has more segments than a process may have maps or descriptors
   memory [STEP]      a process gets no more memory
   openers [ROUNDS]   several processes want to write
   fork               a process forks while it has a store open
@@ -63,6 +64,9 @@ fn be_child(command: &str, words: &[String]) -> Option<u8> {
         ("follow", [directory]) => Some(follower::follow(Path::new(directory))),
         ("look", [directory, map]) => Some(follower::look(Path::new(directory), map == "true")),
         ("forked", [directory, thread, call]) => Some(forked(Path::new(directory), thread == "true", call)),
+        ("ask", [directory, map, writes]) => {
+            Some(follower::ask(Path::new(directory), map == "true", writes == "true"))
+        }
         ("want", [directory]) => Some(follower::want(Path::new(directory))),
         _ => None,
     }
@@ -90,6 +94,10 @@ fn run(command: &str, words: &[String]) -> Outcome<Option<String>> {
         }
         "readonly" => readonly::readonly(&program, folder)?.join(", "),
         "descriptors" => format!("{:?}", descriptors::descriptors(&program, folder, 40, 1)?),
+        "open-files" => {
+            let seen = open_files::open_files(&program, folder, 400, Some(64), true)?;
+            format!("{} events", seen + open_files::open_files(&program, folder, 40_000, None, false)?)
+        }
         "memory" => format!("{:?}", memory::memory(&program, folder, 1_000, number(0, 16)? as usize)?),
         "openers" => format!("{:?}", openers::openers(&program, folder, number(0, 200)?)?),
         "fork" => format!("{} forks", fork::fork(&program, folder)?),

@@ -155,6 +155,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::cache::{FileCache, OpenFiles};
     use crate::segment::SEGMENTS;
 
     const SALT: u64 = 99;
@@ -194,10 +195,11 @@ mod tests {
         let (disk, mut active) = created()?;
         let (bytes, head) = sealed();
         active.append(&bytes, head)?;
+        let cache = FileCache::new(disk, false, OpenFiles::default());
         let (before_first, before_length) = (Position(1), active.segment().tail());
         for (first, whole) in [(2, true), (3, false)] {
             let behind = SegmentHead { first: Position(first), before_first, before_length, ..SEGMENT_HEAD };
-            let segment = Segment::find_sealed(&disk, &behind, Seed(1, 2), false, false)?;
+            let segment = Segment::find_sealed(&cache, &behind, Seed(1, 2), false)?;
             let kind = segment.index_in_memory().map_err(|error| error.kind());
             assert_eq!(kind, if whole { Ok(()) } else { Err(ErrorKind::Damaged) });
         }

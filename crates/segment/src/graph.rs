@@ -26,7 +26,7 @@ impl Lineage {
 impl Segment {
     /// The events here that have the event at this position as a cause.
     pub fn effects(&self, cause: Position) -> Result<Option<Postings>> {
-        self.ask_again(self.lookup().effects(cause), |lookup| lookup.effects(cause))
+        self.ask_again(self.lookup()?.effects(cause), |lookup| lookup.effects(cause))
     }
 
     /// Calls `each` with the effects of an event here that come before event `end`; where the index file turns
@@ -39,12 +39,16 @@ impl Segment {
         lookup: &mut Option<Arc<Lookup>>,
         mut each: impl FnMut(u32),
     ) -> Result<()> {
-        let asked = lookup.get_or_insert_with(|| self.lookup()).each_effect(cause, end, &mut each);
+        let held = match lookup.take() {
+            Some(held) => held,
+            None => self.lookup()?,
+        };
+        let asked = lookup.insert(held).each_effect(cause, end, &mut each);
         if asked.is_ok() {
             return asked;
         }
         self.ask_again(asked, |lookup| lookup.each_effect(cause, end, &mut each))?;
-        *lookup = Some(self.lookup());
+        *lookup = Some(self.lookup()?);
         Ok(())
     }
 
@@ -52,7 +56,7 @@ impl Segment {
     /// many, as its index file says. A segment without one, or with a damaged one, is an error of kind
     /// `Damaged`.
     pub fn effect_counts(&self, from: Position, to: Position, each: impl FnMut(Position, u32)) -> Result<()> {
-        match &*self.lookup() {
+        match &*self.lookup()? {
             Lookup::Live(_) => Err(Error::damaged("the index file is missing", "an index", "none")),
             Lookup::File(index) => index.effect_counts(from, to, each),
         }
@@ -77,7 +81,7 @@ impl Segment {
 
     /// Makes the levels of its events known. `level_of` gives those of events of earlier segments.
     pub fn make_levels(&self, level_of: impl Fn(Position) -> Result<u32>) -> Result<()> {
-        match &*self.lookup() {
+        match &*self.lookup()? {
             Lookup::Live(index) => index.make_levels(self.first(), level_of),
             Lookup::File(_) => Ok(()),
         }
@@ -95,12 +99,16 @@ impl Segment {
             lineage.block.begin(0, 0);
         }
         let Lineage { lookup, block, .. } = lineage;
-        let asked = question(lookup.get_or_insert_with(|| self.lookup()), block);
+        let held = match lookup.take() {
+            Some(held) => held,
+            None => self.lookup()?,
+        };
+        let asked = question(lookup.insert(held), block);
         if asked.is_ok() {
             return asked;
         }
         let answer = self.ask_again(asked, |lookup| question(lookup, block))?;
-        *lookup = Some(self.lookup());
+        *lookup = Some(self.lookup()?);
         Ok(answer)
     }
 
@@ -111,7 +119,7 @@ impl Segment {
                 if self.is_indexed() {
                     self.index_in_memory()?;
                 }
-                question(&self.lookup())
+                question(&*self.lookup()?)
             }
             other => other,
         }

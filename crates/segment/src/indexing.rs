@@ -14,6 +14,7 @@ use tidegate_disk::{Block, Disk, Mode};
 use tidegate_format::{Error, ErrorKind, Position, Result, SegmentHead, parse_segment_name};
 
 use crate::active::write_error;
+use crate::cache::{FileCache, Takes, lacks_any};
 use crate::index::{self, FileIndex, Roster};
 use crate::lookup::Lookup;
 use crate::records::Records;
@@ -54,17 +55,20 @@ impl Segment {
     }
 
     /// Takes its index file into use, if that is there, can be read and belongs to it. The segment is sealed.
-    pub fn load_index(&self, disk: &dyn Disk, map: bool) -> Result<()> {
-        self.set_lookup(Lookup::File(Arc::new(self.open_index(disk, map)?)));
+    pub fn load_index(&self, cache: &FileCache) -> Result<()> {
+        let (index, takes) = cache.retry(|| self.open_index(cache))?;
+        self.hold_index(index, takes);
         Ok(())
     }
 
-    fn open_index(&self, disk: &dyn Disk, map: bool) -> Result<FileIndex> {
+    /// Opens its index file, if that is there, can be read and belongs to it.
+    pub(crate) fn open_index(&self, cache: &FileCache) -> Result<(FileIndex, Takes)> {
         let name = index_path(self.first());
-        let index = FileIndex::open(read_whole(disk, &name, map)?, self.head(), self.tail().0, self.seed());
+        let (block, takes) = read_whole(cache, &name)?;
+        let index = FileIndex::open(block, self.head(), self.tail().0, self.seed());
         let index = index.map_err(|error| error.in_file(&name, None))?;
         self.check_end(u64::from(index.count()))?;
-        Ok(index)
+        Ok((index, takes))
     }
 
     /// Builds its index from its records. `level_of` gives the levels of events of earlier segments. The
@@ -80,16 +84,16 @@ impl Segment {
     }
 
     /// Keeps a built index as its file and takes it into use.
-    pub fn keep_index(&self, disk: &dyn Disk, built: &[u8], map: bool) -> Result<()> {
+    pub fn keep_index(&self, cache: &FileCache, built: &[u8]) -> Result<()> {
         let name = index_path(self.first());
-        put_in_place(disk, &name, |write| write(built, 0))?;
-        self.load_index(disk, map)
+        cache.retry(|| put_in_place(cache.disk(), &name, |write| write(built, 0)))?;
+        self.load_index(cache)
     }
 
     /// Takes a built index into use without keeping it: where it cannot be written.
     pub fn use_index(&self, built: Vec<u8>) -> Result<()> {
         let index = FileIndex::open(Block::from(built), self.head(), self.tail().0, self.seed())?;
-        self.set_lookup(Lookup::File(Arc::new(index)));
+        self.hold_in_memory(Lookup::File(Arc::new(index)));
         Ok(())
     }
 }
@@ -106,18 +110,19 @@ pub fn parse_roster_name(name: &str) -> Option<Position> {
 
 /// The roster of the first of these segments, if it is there, can be read and belongs to them. They are sealed and
 /// follow each other, and there is one at least.
-pub fn load_roster(disk: &dyn Disk, segments: &[Arc<Segment>], map: bool) -> Result<Roster> {
+pub fn load_roster(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<Roster> {
     let name = roster_path(segments[0].first());
-    let roster = Roster::open(read_whole(disk, &name, map)?, &owners(segments));
+    let (block, _) = cache.retry(|| read_whole(cache, &name))?;
+    let roster = Roster::open(block, &owners(segments));
     roster.map_err(|error| error.in_file(&name, None))
 }
 
 /// Makes the roster of these segments, keeps it as its file, and opens that. They are indexed and follow each
 /// other, and there is one at least. One whose index file turns out to be damaged is an error, and needs its index
 /// built anew first.
-pub fn keep_roster(disk: &dyn Disk, segments: &[Arc<Segment>], map: bool) -> Result<Roster> {
-    let (lookups, owners): (Vec<_>, _) =
-        (segments.iter().map(|one| one.lookup()).collect(), owners(segments));
+pub fn keep_roster(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<Roster> {
+    let lookups: Vec<_> = segments.iter().map(|one| one.lookup()).collect::<Result<_>>()?;
+    let owners = owners(segments);
     let filters = segments.iter().zip(&lookups).map(|(segment, lookup)| match &**lookup {
         Lookup::File(index) => index.filter().or_else(|error| {
             segment.index_in_memory()?;
@@ -130,8 +135,8 @@ pub fn keep_roster(disk: &dyn Disk, segments: &[Arc<Segment>], map: bool) -> Res
     });
     let filters: Vec<&[u8]> = filters.collect::<Result<_>>()?;
     let name = roster_path(segments[0].first());
-    put_in_place(disk, &name, |write| index::write_roster(&filters, &owners, write))?;
-    load_roster(disk, segments, map)
+    put_in_place(cache.disk(), &name, |write| index::write_roster(&filters, &owners, write))?;
+    load_roster(cache, segments)
 }
 
 /// What tells a segment from all others, of this store and of every other one: in a roster it stands for the segment.
@@ -143,14 +148,19 @@ fn owners(segments: &[Arc<Segment>]) -> Vec<u64> {
     segments.iter().map(|segment| owner(segment.head(), segment.tail().0, segment.seed())).collect()
 }
 
-/// The bytes of a file in the folder of the index files, on the heap where they are not to be mapped.
-fn read_whole(disk: &dyn Disk, name: &str, map: bool) -> Result<Block> {
+/// The bytes of a file in the folder of the index files, on the heap if they are not to be mapped or cannot be.
+fn read_whole(cache: &FileCache, name: &str) -> Result<(Block, Takes)> {
     let at =
         |cause| Error::new(ErrorKind::Io, "the index file cannot be read").in_file(name, None).because(cause);
-    let file = disk.open(name, Mode::Read).map_err(at)?;
+    let file = cache.disk().open(name, Mode::Read).map_err(at)?;
     let length = file.length().map_err(at)?;
-    if map {
-        return file.map(length).map_err(at);
+    if cache.maps_files() {
+        match file.map(length) {
+            Ok(block) => return Ok((block, Takes::Map)),
+            // The cache closes others and asks again, as long as there are others.
+            Err(cause) if lacks_any(&cause) && cache.holds_any() => return Err(at(cause)),
+            Err(_) => {}
+        }
     }
     let mut bytes = Vec::new();
     let room = bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX));
@@ -158,7 +168,7 @@ fn read_whole(disk: &dyn Disk, name: &str, map: bool) -> Result<Block> {
     bytes.resize(length as usize, 0);
     let filled = read_full(&*file, &mut bytes, 0)?;
     bytes.truncate(filled);
-    Ok(bytes.into())
+    Ok((bytes.into(), Takes::Descriptor))
 }
 
 /// Puts bytes at a byte of a file.

@@ -1,6 +1,6 @@
 //! One file of a Tidegate log and its index; no threads.
+pub mod cache;
 mod column;
-mod table;
 mod recent;
 mod term;
 mod lineage;

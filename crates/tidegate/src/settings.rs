@@ -5,6 +5,8 @@ use std::time::Duration;
 use tidegate_format::limit::SEGMENT_BYTES_MAX;
 use tidegate_format::{Error, Position, Result, SEGMENT_HEAD_BYTES, Text};
 
+pub use tidegate_segment::cache::OpenFiles;
+
 /// When an append is answered, and so what a crash of the machine can cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -63,9 +65,14 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Bytes of batches that may be queued or written and not answered: 64 MiB. One batch may exceed it.
     pub queue_bytes: usize,
-    /// Whether sealed segments are mapped into memory. Without maps a file that somebody cuts short can
-    /// never end the process, and reads are slower.
+    /// Whether sealed segments are mapped into memory. Without maps what was read is a copy that nobody changes, and a
+    /// file that another process cuts short never ends this one; reads are slower.
+    ///
+    /// With maps, no other process may write to a file of the store in place, or cut it. A backup is put back with the
+    /// store closed, or by a rename; copying over a file ends the processes that have it mapped.
     pub map: bool,
+    /// How many files of sealed segments are kept open at once.
+    pub open_files: OpenFiles,
     /// Whether the store has a thread of its own, which commits what was submitted without waiting and syncs
     /// at intervals. Without it [`Store::step`](crate::Store::step) does that, whenever it is called.
     pub thread: bool,
@@ -86,6 +93,7 @@ impl Default for Options {
             segment_bytes: 64 << 20,
             queue_bytes: 64 << 20,
             map: true,
+            open_files: OpenFiles::default(),
             thread: true,
             expected_head: Position::START,
             time_step_max: None,

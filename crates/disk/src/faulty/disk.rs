@@ -15,6 +15,7 @@ use crate::faulty::state::{Life, State};
 use crate::map;
 use crate::seam::{Disk, File, Identity, Lock, Mode, World};
 use crate::simulated::{SeededRandom, SimulatedClock};
+use crate::uses;
 
 /// A simulated disk, as one process holds it. Clones are the same disk in the same process.
 ///
@@ -220,6 +221,10 @@ impl File for FaultyFile {
     }
 
     fn map(&self, length: u64) -> io::Result<Block> {
+        if self.writable {
+            self.disk.state.lock().check_alive(self.disk.life)?;
+            return Err(uses::is_written());
+        }
         let bytes = self.disk.state.lock().map(self.disk.life, self.inode, length)?;
         bytes.map(Block::from).ok_or_else(|| map::shorter_than(length))
     }

@@ -169,10 +169,11 @@ fn a_rename_onto_itself_changes_nothing() -> io::Result<()> {
 #[test]
 fn a_map_is_as_long_as_asked_or_refused() -> io::Result<()> {
     each(|disk| {
-        let file = disk.open("a", Mode::CreateNew)?;
+        drop(disk.open("a", Mode::CreateNew)?);
+        let file = disk.open("a", Mode::Read)?;
         assert_eq!(&*file.map(0)?, b"");
         refused(file.map(1), io::ErrorKind::UnexpectedEof);
-        file.write_all_at(&[7; 5000], 0)?;
+        disk.open("a", Mode::Write)?.write_all_at(&[7; 5000], 0)?;
         assert_eq!(&*file.map(4097)?, &[7; 4097]);
         refused(file.map(5001), io::ErrorKind::UnexpectedEof);
         refused(file.map(u64::MAX), io::ErrorKind::UnexpectedEof);
@@ -180,6 +181,19 @@ fn a_map_is_as_long_as_asked_or_refused() -> io::Result<()> {
         disk.remove("a")?;
         drop(file);
         assert_eq!(&*block, &[7; 5000]);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_file_that_may_be_written_to_is_not_mapped() -> io::Result<()> {
+    each(|disk| {
+        let new = disk.open("a", Mode::CreateNew)?;
+        new.write_all_at(&[7; 100], 0)?;
+        refused(new.map(100), io::ErrorKind::ResourceBusy);
+        drop(new);
+        refused(disk.open("a", Mode::Write)?.map(100), io::ErrorKind::ResourceBusy);
+        assert_eq!(&*disk.open("a", Mode::Read)?.map(100)?, &[7; 100]);
         Ok(())
     })
 }

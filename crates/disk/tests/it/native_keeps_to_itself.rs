@@ -110,9 +110,56 @@ fn a_map_sees_what_was_written_before_it() -> io::Result<()> {
     let file = disk.open("a", Mode::CreateNew)?;
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     file.write_all_at(&bytes, 0)?;
-    let block = file.map(bytes.len() as u64)?;
+    drop(file);
+    let block = disk.open("a", Mode::Read)?.map(bytes.len() as u64)?;
     let shared = block.clone();
     drop(block);
     assert_eq!(&*shared, &*bytes);
+    Ok(())
+}
+
+/// Through the seam, safe code wrote to a mapped file, or cut it: bytes that were checked changed, and the next look
+/// ended the process.
+#[test]
+fn a_mapped_file_is_not_written_to() -> io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (disk, other) = (NativeDisk::new(folder.path()), NativeDisk::new(folder.path()));
+    let writer = disk.open("a", Mode::CreateNew)?;
+    writer.write_all_at("text".as_bytes(), 0)?;
+    let reader = other.open("a", Mode::Read)?;
+    let busy = |result: io::Result<()>| {
+        assert_eq!(result.expect_err("both at once").kind(), io::ErrorKind::ResourceBusy);
+    };
+    busy(reader.map(4).map(drop));
+    drop(writer);
+    let block = reader.map(4)?;
+    assert!(reader.write_all_at(b"\xff", 0).is_err() && reader.set_len(0).is_err());
+    busy(other.open("a", Mode::Write).map(drop));
+    let shared = block.clone();
+    drop(block);
+    disk.rename("a", "b")?;
+    busy(disk.open("b", Mode::Write).map(drop));
+    // Another file in its place is another file.
+    disk.open("a", Mode::CreateNew)?.write_all_at(b"more", 0)?;
+    disk.rename("a", "b")?;
+    disk.open("b", Mode::Write)?.set_len(0)?;
+    assert_eq!(&*shared, b"text");
+    drop((shared, reader));
+    assert_eq!(disk.open("b", Mode::Read)?.length()?, 0);
+    Ok(())
+}
+
+/// The text that a caller holds of a mapped file stays what it was found to be, whatever is written meanwhile.
+#[test]
+fn writing_is_free_again_once_the_map_is_gone() -> io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let disk = NativeDisk::new(folder.path());
+    disk.open("a", Mode::CreateNew)?.write_all_at(b"text", 0)?;
+    for _ in 0..3 {
+        let block = disk.open("a", Mode::Read)?.map(4)?;
+        assert!(disk.open("a", Mode::Write).is_err());
+        drop(block);
+        disk.open("a", Mode::Write)?.write_all_at(b"next", 0)?;
+    }
     Ok(())
 }

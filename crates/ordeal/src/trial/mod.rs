@@ -6,6 +6,7 @@ pub mod openers;
 pub mod fork;
 pub mod reader;
 pub mod descriptors;
+pub mod open_files;
 pub mod truncate;
 pub mod full;
 pub mod readonly;

@@ -9,6 +9,7 @@ mod forks_change_nothing;
 mod killed_process_keeps_acknowledged;
 mod limits_are_reached;
 mod one_opener_wins;
+mod open_files_are_bounded;
 mod readers_see_a_prefix;
 mod system_calls_may_fail;
 

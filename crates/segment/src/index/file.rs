@@ -13,7 +13,7 @@ use tidegate_disk::Block;
 use tidegate_format::{Error, Position, Result, SegmentHead, hash};
 
 use super::graph::{self, Effects, Parents};
-use super::head::{Extent, FIELD_COUNT, Head, Owner, SECTION_COUNT, Section};
+use super::head::{FIELD_COUNT, Head, Owner, SECTION_COUNT, Section};
 use super::number::malformed;
 use super::packed::Packed;
 use super::postings::Postings;
@@ -46,16 +46,6 @@ impl FileIndex {
             first: head.first,
             held: [const { AtomicBool::new(false) }; SECTION_COUNT],
         })
-    }
-
-    /// What stands for the index file of a segment until that is opened: every question about any event is an error
-    /// of kind `Damaged`, as no section holds its checksum.
-    pub(crate) fn unread(head: &SegmentHead, seed: Seed) -> Self {
-        let sections = [Extent { crc: !hash::crc(0, &[]), ..Extent::default() }; SECTION_COUNT];
-        let (owner, fields) = (Owner::new(head, 0, seed), [0; FIELD_COUNT + 1]);
-        let read = Head { owner, file_length: 0, count: u32::MAX, fields, sections };
-        let (block, held) = (Vec::new().into(), [const { AtomicBool::new(false) }; SECTION_COUNT]);
-        Self { block, head: read, first: head.first, held }
     }
 
     /// How many events it holds.

@@ -497,36 +497,6 @@ fn every_cut_is_noticed_at_once() {
     assert_eq!(model.open(longer).expect_err("too long").kind(), ErrorKind::Damaged);
 }
 
-/// What stands for a file that was not opened yet answers nothing, not even that nothing is there.
-#[test]
-fn an_unread_file_answers_nothing() {
-    let model = Model::new(Position(40), &some_plans(3));
-    let index = FileIndex::unread(&model.head, SEED);
-    let term = Term::new(Field::Tag, b"any");
-    let cause = model.head.first;
-    let answers = [
-        index.offset(0).map(drop),
-        index.may_hold(7).map(drop),
-        index.filter().map(drop),
-        index.id_candidates(7).map(|_| ()),
-        index.find(&term).map(drop),
-        index.find(&Term::cause(cause)).map(drop),
-        index.ordinals(Field::Kind, b"").map(drop),
-        index.with_prefix(Field::Tag, b"", |_, _| ()),
-        index.level(0).map(drop),
-        index.parents(0).map(|_| ()),
-        index.effects(cause).map(drop),
-        index.each_effect(cause, 3, |_| ()),
-        index.effect_counts(Position(1), cause, |_, _| ()),
-        index.stream_of(0).map(drop),
-        index.kind_of(0).map(drop),
-        index.verify(),
-    ];
-    for (number, answer) in answers.into_iter().enumerate() {
-        assert_eq!(answer.expect_err("it was not read").kind(), ErrorKind::Damaged, "question {number}");
-    }
-}
-
 #[test]
 fn a_file_of_another_segment_is_refused() {
     let model = Model::new(Position(40), &some_plans(12));

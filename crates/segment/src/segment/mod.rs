@@ -4,31 +4,34 @@
 //!
 //! S1. Bytes before the tail never change; a sealed segment never changes at all.
 //! S2. Event `n` of the segment has the position `first + n`, and its record says so.
-//! S3. A segment that was found sealed is opened by the first question that needs its bytes, and is then what was
-//!     found: it has the same head and is no shorter.
+//! S3. A sealed segment is opened by the first question that needs its bytes, and again after the cache closed it, and is
+//!     then what was sealed: it has the same head and is no shorter.
 
 mod window;
 
+mod source;
+
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
-use tidegate_disk::{Block, Disk, File, Mode};
+use tidegate_disk::{Disk, File, Mode};
 use tidegate_format::{
     Coordinate, Error, ErrorKind, FrameHead, Offset, Position, Record, Result, SEGMENT_HEAD_BYTES,
     SegmentHead, parse_segment_name, segment_name,
 };
 
+use crate::cache::{FileCache, Slot};
 use crate::event::Event;
-use crate::index::FileIndex;
 use crate::live::LiveIndex;
 use crate::lookup::{Lookup, Postings};
 use crate::records::Records;
 use crate::term::{self, Field, Seed, Sought, SoughtId};
 use crate::walk::{Fault, Walk, read_full};
 
+pub(crate) use source::Source;
 pub use window::Window;
 
 /// The folder of the segments.
@@ -43,48 +46,41 @@ pub struct Segment {
     tail: AtomicU64,
     /// The position behind its last event, once it is sealed.
     end: OnceLock<Position>,
-    /// The file, until it is sealed and mapped: a map needs no open file.
-    file: ArcSwapOption<Opened>,
-    map: OnceLock<Block>,
-    lookup: ArcSwap<Lookup>,
-    /// Of one that was found sealed.
-    rest: Option<Rest>,
-}
-
-/// How a segment that was found sealed is opened, once it is asked.
-#[derive(Debug)]
-struct Rest {
-    disk: Arc<dyn Disk>,
-    map: bool,
-    /// Whether the index file is there and was not opened yet. Until then the lookup is one that answers nothing.
-    index_waits: AtomicBool,
+    /// The file, until it is sealed.
+    growing: ArcSwapOption<Source>,
+    /// What finds its events until it has an index file, or where that is of no use.
+    memory: ArcSwapOption<Lookup>,
+    /// Its files once it is sealed, while they are open.
+    bytes: Arc<Slot<Source>>,
+    index: Arc<Slot<Lookup>>,
+    /// What opens its files, once it is sealed.
+    cache: OnceLock<Arc<FileCache>>,
     /// Held while either file is opened.
     opening: Mutex<()>,
 }
 
-/// An open file, on the heap so that it can be swapped.
-#[derive(Debug)]
-struct Opened(Arc<dyn File>);
-
 impl Segment {
-    fn new(head: SegmentHead, seed: Seed, lookup: Lookup) -> Self {
+    fn new(head: SegmentHead, seed: Seed) -> Self {
         Self {
             head,
             name: path(head.first),
             seed,
             tail: AtomicU64::new(SEGMENT_HEAD_BYTES as u64),
             end: OnceLock::new(),
-            file: ArcSwapOption::empty(),
-            map: OnceLock::new(),
-            lookup: ArcSwap::from_pointee(lookup),
-            rest: None,
+            growing: ArcSwapOption::empty(),
+            memory: ArcSwapOption::empty(),
+            bytes: Slot::empty(),
+            index: Slot::empty(),
+            cache: OnceLock::new(),
+            opening: Mutex::new(()),
         }
     }
 
     /// A segment that holds nothing yet but its head.
     pub(crate) fn empty(head: SegmentHead, file: Arc<dyn File>, seed: Seed) -> Self {
-        let segment = Self::new(head, seed, Lookup::Live(Arc::new(LiveIndex::new(seed))));
-        segment.file.store(Some(Arc::new(Opened(file))));
+        let segment = Self::new(head, seed);
+        segment.growing.store(Some(Arc::new(Source::File(file))));
+        segment.memory.store(Some(Arc::new(Lookup::Live(Arc::new(LiveIndex::new(seed))))));
         segment
     }
 
@@ -95,62 +91,22 @@ impl Segment {
     }
 
     /// Finds the sealed segment before the one with the head `behind`, which says where it ends: reads its head and
-    /// its length, and closes it again. Once it is asked it is opened, and mapped where `map` says so; and so is its
-    /// index file, if `indexed` says that there is one.
+    /// its length, and closes it again. Once it is asked, the cache opens it, and so its index file, if `indexed` says
+    /// that there is one.
     pub fn find_sealed(
-        disk: &Arc<dyn Disk>,
+        cache: &Arc<FileCache>,
         behind: &SegmentHead,
         seed: Seed,
-        map: bool,
         indexed: bool,
     ) -> Result<Self> {
-        let (_, head) = open_whole(&**disk, behind.before_first, behind.before_length)?;
-        let lookup = if indexed {
-            Lookup::File(Arc::new(FileIndex::unread(&head, seed)))
-        } else {
-            Lookup::Live(Arc::new(LiveIndex::new(seed)))
-        };
-        let mut segment = Self::new(head, seed, lookup);
-        segment.grow(behind.before_length);
-        segment.end.get_or_init(|| behind.first);
-        let (disk, index_waits) = (Arc::clone(disk), AtomicBool::new(indexed));
-        segment.rest = Some(Rest { disk, map, index_waits, opening: Mutex::new(()) });
+        let open = || open_whole(cache.disk(), behind.before_first, behind.before_length);
+        let (_, head) = cache.retry(open)?;
+        let segment = Self::new(head, seed);
+        if !indexed {
+            segment.memory.store(Some(Arc::new(Lookup::Live(Arc::new(LiveIndex::new(seed))))));
+        }
+        segment.end_at(behind, cache);
         Ok(segment)
-    }
-
-    /// Opens its file where it was found sealed and was not asked yet. Keeps S3.
-    #[cold]
-    fn wake(&self) -> Result<()> {
-        let Some(rest) = &self.rest else { return Ok(()) };
-        let _opening = rest.opening.lock();
-        if self.map.get().is_some() || self.file.load().is_some() {
-            return Ok(());
-        }
-        let (file, head) = open_whole(&*rest.disk, self.first(), self.tail())?;
-        if head != self.head {
-            let (message, found) = ("a sealed segment is not the one it was", format!("{head:?}"));
-            let error = Error::damaged(message, format!("{:?}", self.head), found);
-            return Err(error.in_file(&self.name, Some(Offset(0))));
-        }
-        if rest.map {
-            let block = self.map_of(&*file, self.tail())?;
-            self.map.get_or_init(|| block);
-        } else {
-            self.file.store(Some(Arc::new(Opened(file))));
-        }
-        Ok(())
-    }
-
-    /// Opens its index file where that was not asked yet. One that is of no use answers nothing from then on, as
-    /// one that is damaged.
-    fn wake_index(&self) {
-        let Some(rest) = self.rest.as_ref().filter(|rest| rest.index_waits.load(Ordering::Acquire)) else {
-            return;
-        };
-        let _opening = rest.opening.lock();
-        if rest.index_waits.load(Ordering::Acquire) && self.load_index(&*rest.disk, rest.map).is_err() {
-            rest.index_waits.store(false, Ordering::Release);
-        }
     }
 
     /// Reads on from the tail up to the byte `end` and takes in every whole frame that `wanted` says yes
@@ -177,26 +133,20 @@ impl Segment {
         }
     }
 
-    /// Takes note that it ends for good where the segment with the head `behind` says, and maps it where `map`
-    /// says so.
-    pub fn seal(&self, behind: &SegmentHead, map: bool) -> Result<()> {
-        self.grow(behind.before_length);
-        self.end.get_or_init(|| behind.first);
-        if map && self.map.get().is_none() {
-            let block = self.map_of(&*self.file()?, behind.before_length)?;
-            // Whoever reads through the file right now holds it as long as that takes.
-            if self.map.set(block).is_ok() {
-                self.file.store(None);
-            }
-        }
-        Ok(())
+    /// Takes note that it ends for good where the segment with the head `behind` says. From now on the cache opens its
+    /// file, for reading only: one that is open for writing is not mapped.
+    pub fn seal(&self, behind: &SegmentHead, cache: &Arc<FileCache>) {
+        self.end_at(behind, cache);
+        // It will be read soon, to be indexed. If that fails now, the first question tries again.
+        let _ = self.source();
     }
 
-    fn map_of(&self, file: &dyn File, end: Offset) -> Result<Block> {
-        file.map(end.0).map_err(|cause| {
-            let error = Error::new(ErrorKind::Io, "the segment cannot be mapped").because(cause);
-            error.in_file(&self.name, None)
-        })
+    fn end_at(&self, behind: &SegmentHead, cache: &Arc<FileCache>) {
+        self.grow(behind.before_length);
+        self.end.get_or_init(|| behind.first);
+        // Before the file is let go, so that who finds it gone finds what opens it again.
+        self.cache.get_or_init(|| Arc::clone(cache));
+        self.growing.store(None);
     }
 
     /// What it says of itself.
@@ -209,16 +159,16 @@ impl Segment {
         &self.name
     }
 
-    /// Its file, while it is not mapped.
+    /// Its file, until it is sealed.
     pub fn file(&self) -> Result<Arc<dyn File>> {
-        match &*self.file.load() {
-            Some(opened) => Ok(Arc::clone(&opened.0)),
-            None => Err(Error::new(ErrorKind::Io, "the segment's file is closed, it is mapped")
+        match self.growing.load().as_deref() {
+            Some(Source::File(file)) => Ok(Arc::clone(file)),
+            _ => Err(Error::new(ErrorKind::Io, "the segment is sealed, its file is closed")
                 .in_file(&self.name, None)),
         }
     }
 
-    /// The length of its file in bytes, while it is not mapped.
+    /// The length of its file in bytes, until it is sealed.
     pub fn file_length(&self) -> Result<u64> {
         length_of(&*self.file()?, &self.name)
     }
@@ -241,8 +191,8 @@ impl Segment {
 
     /// The position that its next event has or would have.
     pub fn next(&self) -> Position {
-        let found = || self.head.first.plus(u64::from(self.lookup.load().count()));
-        self.end.get().copied().unwrap_or_else(found)
+        let found = || self.memory.load().as_ref().map_or(0, |lookup| lookup.count());
+        self.end.get().copied().unwrap_or_else(|| self.head.first.plus(u64::from(found())))
     }
 
     /// How many events it holds.
@@ -250,30 +200,16 @@ impl Segment {
         self.next().0 - self.head.first.0
     }
 
-    /// What finds its events. Holding it saves looking it up again; it stays right as long as it is held.
-    pub fn lookup(&self) -> Arc<Lookup> {
-        self.wake_index();
-        self.lookup.load_full()
-    }
-
-    /// Puts another lookup in the place of the one it has.
-    pub(crate) fn set_lookup(&self, lookup: Lookup) {
-        self.lookup.store(Arc::new(lookup));
-        if let Some(rest) = &self.rest {
-            rest.index_waits.store(false, Ordering::Release);
-        }
-    }
-
     /// Whether its index file stands in for what was kept in memory.
     pub fn is_indexed(&self) -> bool {
-        matches!(&**self.lookup.load(), Lookup::File(_))
+        !matches!(self.memory.load().as_deref(), Some(Lookup::Live(_)))
     }
 
     /// Reads the whole segment, which is sealed, and finds its events in memory from now on.
     pub(crate) fn index_in_memory(&self) -> Result<()> {
         let live = LiveIndex::new(self.seed);
         self.add_all(&live)?;
-        self.set_lookup(Lookup::Live(Arc::new(live)));
+        self.hold_in_memory(Lookup::Live(Arc::new(live)));
         Ok(())
     }
 
@@ -295,16 +231,14 @@ impl Segment {
         Err(error.in_file(&self.name, Some(self.tail())))
     }
 
-    /// Asks the lookup. Where the index file turns out to be damaged, the segment itself is read, and the
-    /// answer comes from there, now and from then on.
+    /// Asks the lookup. If the index file turns out to be damaged, the segment itself is read, and the answer comes from
+    /// there, now and from then on.
     fn ask<T>(&self, question: impl Fn(&Lookup) -> Result<T>) -> Result<T> {
-        let asked = self.lookup.load();
-        match question(&asked) {
-            Err(error) if error.kind() == ErrorKind::Damaged => {
-                self.ask_anew(error, Arc::clone(&asked), question)
-            }
-            other => other,
-        }
+        let answer = self.with_lookup(|lookup| match question(lookup) {
+            Err(error) if error.kind() == ErrorKind::Damaged => Err((error, Arc::clone(lookup))),
+            other => Ok(other),
+        })?;
+        answer.unwrap_or_else(|(error, asked)| self.ask_anew(error, asked, question))
     }
 
     #[cold]
@@ -315,15 +249,15 @@ impl Segment {
         question: impl Fn(&Lookup) -> Result<T>,
     ) -> Result<T> {
         loop {
-            // It may have waited to be opened, or somebody else has put another in its place.
-            let now = self.lookup();
+            // Somebody else may have put another in its place.
+            let now = self.lookup()?;
             if Arc::ptr_eq(&asked, &now) {
                 if matches!(*now, Lookup::Live(_)) {
                     return Err(error);
                 }
                 self.index_in_memory()?;
             }
-            asked = self.lookup();
+            asked = self.lookup()?;
             match question(&asked) {
                 Err(again) if again.kind() == ErrorKind::Damaged => error = again,
                 other => return other,
@@ -341,7 +275,7 @@ impl Segment {
                 }
                 for event in index.id_candidates(sought.hash)? {
                     let start = index.offset(event)?;
-                    let found = self.read(start, self.end_of(lookup, event)?, &mut Window::default());
+                    let found = self.read(lookup, event, start, &mut Window::default());
                     if found.map_err(|error| self.in_place(error, start))?.id() == sought.id {
                         return Ok(Some(event));
                     }
@@ -405,32 +339,36 @@ impl Segment {
 
     /// Reads event `n`, which is there.
     pub fn event(&self, n: u32) -> Result<Event> {
-        self.event_through(n, &mut Window::default())
+        self.ask(|lookup| {
+            let start = lookup.offset(n)?;
+            Ok(self.expected(n, start, self.read(lookup, n, start, &mut Window::default())))
+        })?
     }
 
     /// Reads event `n`, which is there, through a window that keeps what was read beside it.
     #[inline]
     pub fn event_through(&self, n: u32, window: &mut Window) -> Result<Event> {
-        if window.lookup.is_none() {
-            window.lookup = Some(self.lookup());
-        }
-        let place = |lookup: &Lookup| {
-            let start = lookup.offset(n)?;
-            // A map needs no end: the record says its own length.
-            let end = if self.map.get().is_some() { start } else { self.end_of(lookup, n)? };
-            Ok((start, end))
+        let lookup = match window.lookup.take() {
+            Some(lookup) => lookup,
+            None => self.lookup()?,
         };
-        let found = window.lookup.as_deref().map(place);
-        let (start, end) = match found {
-            Some(Ok(found)) => found,
-            _ => {
-                let found = self.ask(place)?;
-                window.lookup = Some(self.lookup());
-                found
+        let (lookup, start) = match lookup.offset(n) {
+            Ok(start) => (lookup, start),
+            Err(_) => {
+                let start = self.ask(|lookup| lookup.offset(n))?;
+                (self.lookup()?, start)
             }
         };
+        let read = self.read(&lookup, n, start, window);
+        window.lookup = Some(lookup);
+        self.expected(n, start, read)
+    }
+
+    /// The event that was read from this byte, if it is event `n`.
+    #[inline]
+    fn expected(&self, n: u32, start: u32, read: Result<Event>) -> Result<Event> {
         let expected = self.head.first.plus(u64::from(n));
-        match self.read(start, end, window) {
+        match read {
             Ok(event) if event.position() == expected => Ok(event),
             Ok(event) => {
                 let error = Error::damaged("a record stands at a wrong position", expected, event.position());
@@ -448,50 +386,6 @@ impl Segment {
     /// The byte at which event `n` ends at the latest; a frame's head may lie before it.
     fn end_of(&self, lookup: &Lookup, n: u32) -> Result<u32> {
         if n + 1 < lookup.count() { lookup.offset(n + 1) } else { Ok(self.tail().0 as u32) }
-    }
-
-    /// Reads the record between two bytes of the segment.
-    #[inline]
-    fn read(&self, start: u32, end: u32, window: &mut Window) -> Result<Event> {
-        match self.map.get() {
-            Some(map) => Event::read(map, start as usize),
-            None => self.read_file(u64::from(start), u64::from(end), window),
-        }
-    }
-
-    fn read_file(&self, start: u64, end: u64, window: &mut Window) -> Result<Event> {
-        if !window.holds(start, end) {
-            let (from, to) = window.reach(start, end, self.tail().0);
-            let Ok(file) = self.file() else {
-                // It was not opened yet, or sealed and mapped a moment ago.
-                self.wake()?;
-                return self.read(start as u32, end as u32, window);
-            };
-            let mut bytes = vec![0; to.saturating_sub(from) as usize];
-            let filled = read_full(&*file, &mut bytes, from)?;
-            bytes.truncate(filled);
-            (window.bytes, window.at) = (Some(bytes.into()), from);
-        }
-        match &window.bytes {
-            Some(bytes) => Event::read(bytes, (start - window.at) as usize),
-            None => Event::read(&Vec::new().into(), 0),
-        }
-    }
-
-    /// All its bytes up to the tail, mapped where it is sealed and mapped.
-    pub(crate) fn bytes(&self) -> Result<Block> {
-        if self.map.get().is_none() {
-            self.wake()?;
-        }
-        let file = self.file();
-        // Looked for last: whoever seals it maps it before the file is closed.
-        if let Some(map) = self.map.get() {
-            return Ok(map.clone());
-        }
-        let mut bytes = vec![0; self.tail().0 as usize];
-        let filled = read_full(&*file?, &mut bytes, 0)?;
-        bytes.truncate(filled);
-        Ok(bytes.into())
     }
 
     /// Walks over all its frames and checks them, and calls `each` with every record in order.
@@ -517,14 +411,14 @@ impl Segment {
 
     /// Makes the file durable. A file that is closed was sealed, and durable before that.
     pub(crate) fn sync_file(&self) -> std::io::Result<()> {
-        self.file.load().as_ref().map_or(Ok(()), |opened| opened.0.sync())
+        self.file().map_or(Ok(()), |file| file.sync())
     }
 
     /// The index while the segment grows.
     pub(crate) fn live(&self) -> Arc<LiveIndex> {
-        match &**self.lookup.load() {
-            Lookup::Live(index) => Arc::clone(index),
-            Lookup::File(_) => unreachable!("a segment grows before it has an index file"),
+        match self.memory.load().as_deref() {
+            Some(Lookup::Live(index)) => Arc::clone(index),
+            _ => unreachable!("a segment grows before it has an index file"),
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Window {
     /// Bytes to be read at once if the next event follows the last one.
     size: u64,
     pub(super) lookup: Option<Arc<Lookup>>,
+    /// The whole segment, if that is mapped.
+    pub(super) map: Option<Block>,
     pub(super) bytes: Option<Block>,
     pub(super) at: u64,
 }
@@ -40,7 +42,14 @@ impl Window {
 
     /// Forgets what was read: another segment follows.
     pub fn clear(&mut self) {
-        (self.bytes, self.lookup) = (None, None);
+        (self.map, self.bytes, self.lookup) = (None, None, None);
+    }
+
+    /// Keeps the map of the segment for the events that follow, if any will.
+    pub(super) fn keep(&mut self, map: &Block) {
+        if !matches!(self.ahead, Ahead::Nothing) {
+            self.map = Some(map.clone());
+        }
     }
 
     fn end(&self) -> u64 {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use tidegate_disk::{Identity, Mode, World};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreFile, Watermark};
+use tidegate_segment::cache::FileCache;
 use tidegate_segment::{Seed, Segment, Walk};
 
 use super::evidence::{Evidence, Witnesses};
@@ -33,7 +34,7 @@ const TRIES_MAX: usize = 100;
 pub(crate) struct Follower {
     world: World,
     store: StoreFile,
-    map: bool,
+    cache: Arc<FileCache>,
     /// Whether damage that was found at opening keeps it from going on.
     stopped: bool,
     published: Arc<Published>,
@@ -60,21 +61,22 @@ impl Follower {
     fn open_store(world: &World, options: &Options) -> Result<(Self, OpenReport)> {
         let disk = &*world.disk;
         let store = identity::read_present(disk)?;
-        let (segments, mut report) = find(world, &store, options)?;
+        let cache = FileCache::new(Arc::clone(&world.disk), options.map, options.open_files);
+        let (segments, mut report) = find(world, &store, &cache)?;
         let Some(newest) = segments.last().map(Arc::clone) else {
             return Err(report.damage.unwrap_or_else(|| missing(Position(1), Position(1))));
         };
         let head = newest.next().before();
         check_expected(options, head)?;
         (report.head, report.segments) = (head, segments.len());
-        let rosters = rosters::load(disk, &segments[..segments.len() - 1], options.map);
+        let rosters = rosters::load(&cache, &segments[..segments.len() - 1]);
         let published = Arc::new(Published::new(Log { segments, rosters }, head, head));
         let identity = identity_of(&newest)?;
         let newest = Newest { identity, segment: newest, followed: None, waiting: Vec::new() };
         let follower = Self {
             world: world.clone(),
             store,
-            map: options.map,
+            cache,
             stopped: report.damage.is_some(),
             published,
             newest: Mutex::new(newest),
@@ -92,6 +94,10 @@ impl Follower {
 
     /// Takes in what has become durable since.
     pub(crate) fn refresh(&self) -> Result<()> {
+        self.cache.retry(|| self.refresh_once())
+    }
+
+    fn refresh_once(&self) -> Result<()> {
         if self.stopped {
             return Ok(());
         }
@@ -107,7 +113,7 @@ impl Follower {
         self.catch_up(&mut newest, &watermark)?;
         newest.followed = Some(watermark);
         self.take_up_indexes(&mut newest);
-        rosters::follow(&*self.world.disk, &self.published, self.map);
+        rosters::follow(&self.cache, &self.published);
         Ok(())
     }
 
@@ -160,7 +166,7 @@ impl Follower {
             let segment = Segment::open(&*self.world.disk, next, Mode::Read, self.seed())?;
             check_store(&segment, &self.store)?;
             let identity = identity_of(&segment)?;
-            newest.segment.seal(segment.head(), self.map)?;
+            newest.segment.seal(segment.head(), &self.cache);
             newest.waiting.push(Arc::clone(&newest.segment));
             self.put_newest(newest, segment, identity, false);
         }
@@ -168,7 +174,7 @@ impl Follower {
 
     /// Takes the index files into use that the writer has finished since.
     fn take_up_indexes(&self, newest: &mut Newest) {
-        newest.waiting.retain(|segment| segment.load_index(&*self.world.disk, self.map).is_err());
+        newest.waiting.retain(|segment| segment.load_index(&self.cache).is_err());
     }
 
     fn put_newest(&self, newest: &mut Newest, segment: Segment, identity: Identity, instead: bool) {
@@ -188,7 +194,7 @@ impl Follower {
 }
 
 /// The segments, as far as the log is whole, and what is to be said of them.
-fn find(world: &World, store: &StoreFile, options: &Options) -> Result<(Vec<Arc<Segment>>, OpenReport)> {
+fn find(world: &World, store: &StoreFile, cache: &Arc<FileCache>) -> Result<(Vec<Arc<Segment>>, OpenReport)> {
     let disk = &*world.disk;
     let mut tries = 0;
     loop {
@@ -200,13 +206,13 @@ fn find(world: &World, store: &StoreFile, options: &Options) -> Result<(Vec<Arc<
         let unborn = usize::from(evidence.is_unborn(disk, &firsts)?);
         let born = &firsts[..firsts.len() - unborn];
         let mut report = OpenReport::default();
-        let segments = match load(world, store, &evidence, born, options, &mut report) {
+        let segments = match load(world, store, &evidence, born, cache, &mut report) {
             Err(error) if error.kind() == ErrorKind::Damaged => {
                 let error = identity::newer_first(disk, error);
                 if error.kind() == ErrorKind::Newer {
                     return Err(error);
                 }
-                let (segments, found) = before_damage(world, store, &evidence, born)?;
+                let (segments, found) = before_damage(cache, store, &evidence, born)?;
                 report.damage = Some(found.unwrap_or(error));
                 segments
             }
@@ -226,15 +232,15 @@ fn load(
     store: &StoreFile,
     evidence: &Evidence,
     firsts: &[Position],
-    options: &Options,
+    cache: &Arc<FileCache>,
     report: &mut OpenReport,
 ) -> Result<Vec<Arc<Segment>>> {
     let disk = &*world.disk;
     let Some((&newest, sealed)) = firsts.split_last() else { return Err(missing(Position(1), Position(1))) };
     let newest = Segment::open(disk, newest, Mode::Read, seed(store.salt)).map_err(salvage)?;
     check_store(&newest, store)?;
-    let mut segments = load_sealed(world, sealed, newest.head(), options.map)?;
-    report.rebuilt_indexes = Indexer::new(world.clone(), options.map, false).prepare(&segments)?;
+    let mut segments = load_sealed(cache, sealed, newest.head())?;
+    report.rebuilt_indexes = Indexer::new(cache, false).prepare(&segments)?;
     let bound = evidence.durable().max(vouched(&newest)?);
     report.damage = take_in(&newest, bound)?;
     if report.damage.is_none() {
@@ -249,12 +255,12 @@ fn load(
 /// The segments from the first one on, as far as they are whole and go on from each other, and what is wrong
 /// behind. All but the last of a log are durable, so what is whole of them shows.
 fn before_damage(
-    world: &World,
+    cache: &Arc<FileCache>,
     store: &StoreFile,
     evidence: &Evidence,
     firsts: &[Position],
 ) -> Result<(Vec<Arc<Segment>>, Option<Error>)> {
-    let disk = &*world.disk;
+    let disk = cache.disk();
     let durable = evidence.durable();
     let mut segments: Vec<Arc<Segment>> = Vec::new();
     for &first in firsts {
@@ -270,6 +276,11 @@ fn before_damage(
         }
         if let Err(error) = check_store(&segment, store) {
             return Ok((segments, Some(error)));
+        }
+        let before = (segment.head().before_first, segment.head().before_length);
+        if let Some(last) = segments.last().filter(|last| before == (last.first(), last.tail())) {
+            // Found by what is in memory, so its file need not stay open.
+            last.seal(segment.head(), cache);
         }
         let bound = match firsts.last() {
             Some(newest) if *newest == first => durable.max(vouched(&segment)?),

@@ -8,8 +8,8 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use tidegate_disk::World;
 use tidegate_format::{Error, ErrorKind, Result};
+use tidegate_segment::cache::FileCache;
 use tidegate_segment::{Lineage, Segment, index_path};
 
 use super::identity::salvage;
@@ -24,8 +24,7 @@ const WAITING_MAX: usize = 4;
 /// Builds index files.
 #[derive(Debug)]
 pub(crate) struct Indexer {
-    world: World,
-    map: bool,
+    cache: Arc<FileCache>,
     /// Whether index files can be kept.
     keep: bool,
     working: Mutex<()>,
@@ -33,8 +32,9 @@ pub(crate) struct Indexer {
 }
 
 impl Indexer {
-    pub(crate) fn new(world: World, map: bool, keep: bool) -> Self {
-        Self { world, map, keep, working: Mutex::new(()), rostering: Mutex::new(()) }
+    pub(crate) fn new(cache: &Arc<FileCache>, keep: bool) -> Self {
+        let cache = Arc::clone(cache);
+        Self { cache, keep, working: Mutex::new(()), rostering: Mutex::new(()) }
     }
 
     /// Indexes every sealed segment that waits for it, and makes the rosters that are wanting. A segment that
@@ -46,7 +46,7 @@ impl Indexer {
                 count += 1;
             }
             let _rostering = self.rostering.lock();
-            match rosters::make(&*self.world.disk, published, self.map) {
+            match rosters::make(&self.cache, published) {
                 Ok(true) => {}
                 Ok(false) => return Ok(count),
                 // An index file turned out to be damaged: it is built anew, once.
@@ -84,10 +84,10 @@ impl Indexer {
         let log = published.log();
         let sealed = log.segments.len().saturating_sub(1);
         for segment in &log.segments[..sealed] {
-            segment.keep_index(&*self.world.disk, &build(&log, segment)?, self.map)?;
+            segment.keep_index(&self.cache, &build(&log, segment)?)?;
         }
         let _rostering = self.rostering.lock();
-        rosters::make_all(&*self.world.disk, published, self.map)?;
+        rosters::make_all(&self.cache, published)?;
         Ok(sealed)
     }
 
@@ -116,7 +116,7 @@ impl Indexer {
     fn index(&self, log: &Log, segment: &Segment) -> Result<()> {
         let built = build(log, segment)?;
         if self.keep {
-            match segment.keep_index(&*self.world.disk, &built, self.map) {
+            match segment.keep_index(&self.cache, &built) {
                 Ok(()) => return Ok(()),
                 // The file can be built at any later time; the answers are the same.
                 Err(error) => {

@@ -13,6 +13,7 @@ use std::sync::{Arc, Weak};
 use tidegate_disk::replace::{self, LEFTOVER};
 use tidegate_disk::{Disk, Lock, Mode};
 use tidegate_format::{Error, ErrorKind, Result};
+use tidegate_segment::cache::FileCache;
 use tidegate_segment::write_error;
 
 use super::identity::{check_lock, io};
@@ -31,7 +32,7 @@ pub(crate) trait Progress: Send + Sync + fmt::Debug {
 /// Who keeps what in a store.
 #[derive(Debug)]
 pub(crate) struct Keeping {
-    disk: Arc<dyn Disk>,
+    cache: Arc<FileCache>,
     holders: Mutex<BTreeMap<String, Option<Weak<dyn Progress>>>>,
     /// Whether the store was closed. Held while a file is written.
     closed: Mutex<bool>,
@@ -48,9 +49,10 @@ pub(crate) struct Kept {
 }
 
 impl Keeping {
-    pub(crate) fn new(disk: Arc<dyn Disk>, lock: &Arc<dyn Lock>) -> Self {
+    pub(crate) fn new(cache: &Arc<FileCache>, lock: &Arc<dyn Lock>) -> Self {
         let (holders, closed) = (Mutex::default(), Mutex::new(false));
-        Self { disk, holders, closed, process: OwnerProcess::current(), lock: Arc::downgrade(lock) }
+        let (cache, process) = (Arc::clone(cache), OwnerProcess::current());
+        Self { cache, holders, closed, process, lock: Arc::downgrade(lock) }
     }
 
     /// Takes hold of a file, whether it exists or not.
@@ -96,7 +98,8 @@ impl Kept {
 
     /// What is in it; nothing where there is no such file.
     pub(crate) fn read(&self) -> Result<Option<Vec<u8>>> {
-        read(&*self.keeping.disk, &self.name, BYTES_MAX)
+        let cache = &self.keeping.cache;
+        cache.retry(|| read(cache.disk(), &self.name, BYTES_MAX))
     }
 
     /// Refuses a process forked from the one that opened the store.
@@ -114,7 +117,8 @@ impl Kept {
             return Err(Error::new(ErrorKind::Ended, message).in_file(&self.name, None));
         }
         check_lock(&self.keeping.lock)?;
-        replace(&*self.keeping.disk, self.folder, &self.name, bytes)
+        let cache = &self.keeping.cache;
+        cache.retry(|| replace(cache.disk(), self.folder, &self.name, bytes))
     }
 }
 

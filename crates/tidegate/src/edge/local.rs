@@ -14,6 +14,7 @@ use tidegate_format::{
     Error, ErrorKind, FRAME_HEAD_BYTES, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark,
     frame,
 };
+use tidegate_segment::cache::FileCache;
 use tidegate_segment::{Active, Seed, Segment};
 
 use super::identity::check_lock;
@@ -31,7 +32,7 @@ pub(crate) struct LocalEdge {
     pub(super) seed: Seed,
     pub(super) epoch: u32,
     pub(super) segment_bytes: u64,
-    pub(super) map: bool,
+    pub(super) cache: Arc<FileCache>,
     pub(super) active: Active,
     pub(super) watermark: WatermarkFile,
     pub(super) durable: Position,
@@ -94,8 +95,8 @@ impl LocalEdge {
             created: Micros(self.world.clock.now_micros()),
             epoch: self.epoch,
         };
-        let active = Active::create(&*self.world.disk, head, self.seed)?;
-        old.seal(&head, self.map)?;
+        let active = self.cache.retry(|| Active::create(&*self.world.disk, head, self.seed))?;
+        old.seal(&head, &self.cache);
         self.published.change_log(|log| log.segments.push(Arc::clone(active.segment())));
         self.published.set_sealed(true);
         self.active = active;

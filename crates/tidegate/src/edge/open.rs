@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Lock, Mode, World};
 use tidegate_format::{Error, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark};
+use tidegate_segment::cache::FileCache;
 use tidegate_segment::{
     Active, Fault, INDEX, SEGMENTS, Seed, Segment, parse_index_name, parse_roster_name, write_error,
 };
@@ -34,6 +35,7 @@ pub(crate) struct Opened {
     pub(crate) edge: LocalEdge,
     pub(crate) published: Arc<Published>,
     pub(crate) indexer: Arc<Indexer>,
+    pub(crate) cache: Arc<FileCache>,
     pub(crate) report: OpenReport,
     /// When the last event was recorded.
     pub(crate) time: Micros,
@@ -51,13 +53,14 @@ fn open_store(world: &World, options: &Options) -> Result<Opened> {
     let watermark = WatermarkFile::read(&*world.disk, store.salt)?;
     let evidence = Evidence::new(watermark, Witnesses::look(&*world.disk), store.id, store.salt);
     let seed = seed(store.salt);
-    let indexer = Indexer::new(world.clone(), options.map, true);
+    let cache = FileCache::new(Arc::clone(&world.disk), options.map, options.open_files);
+    let indexer = Indexer::new(&cache, true);
     let mut opening = Opening {
         world,
         store: &store,
         seed,
         evidence,
-        options,
+        cache: &cache,
         indexer: &indexer,
         report: &mut report,
         unborn: None,
@@ -70,7 +73,7 @@ fn open_store(world: &World, options: &Options) -> Result<Opened> {
     let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
     let known = tail.durable;
     let active = opening.activate(tail, epoch).map_err(salvage)?;
-    let rosters = rosters::load(&*world.disk, &segments, options.map);
+    let rosters = rosters::load(&cache, &segments);
     let durable = active.segment().next().before();
     if !known {
         tell_durable(&mut watermark_file, active.segment(), &store, epoch);
@@ -89,7 +92,7 @@ fn open_store(world: &World, options: &Options) -> Result<Opened> {
         seed,
         epoch,
         segment_bytes: options.segment_bytes,
-        map: options.map,
+        cache: Arc::clone(&cache),
         active,
         watermark: watermark_file,
         durable,
@@ -98,7 +101,7 @@ fn open_store(world: &World, options: &Options) -> Result<Opened> {
         syncs: Syncs::under(&lock),
         untouched: true,
     };
-    Ok(Opened { store, lock, edge, published, indexer, report, time })
+    Ok(Opened { store, lock, edge, published, indexer, cache, report, time })
 }
 
 /// Tells readers of what a recovery has made durable. Where that fails they learn of it later.
@@ -197,7 +200,7 @@ struct Opening<'a> {
     store: &'a StoreFile,
     seed: Seed,
     evidence: Evidence,
-    options: &'a Options,
+    cache: &'a Arc<FileCache>,
     indexer: &'a Indexer,
     report: &'a mut OpenReport,
     /// A newest segment without a head.
@@ -213,7 +216,7 @@ impl Opening<'_> {
             return Err(missing(Position(1), self.evidence.durable().max(Position(1))));
         };
         let newest = self.segment(newest, Mode::Write)?;
-        let segments = load_sealed(self.world, sealed, newest.head(), self.options.map)?;
+        let segments = load_sealed(self.cache, sealed, newest.head())?;
         self.report.rebuilt_indexes = self.indexer.prepare(&segments)?;
         let tail = self.take_in(newest)?;
         Ok((segments, tail))

@@ -7,11 +7,12 @@
 //!
 //! Z1. Answers never depend on a roster: without it each segment is asked on its own.
 //! Z2. A roster is used only once it is durable, and only for the segments it was made of.
+//! Z3. Rosters stay mapped, one for 64 segments, and the budget of the cache counts them.
 
 use std::sync::Arc;
 
-use tidegate_disk::Disk;
 use tidegate_format::Result;
+use tidegate_segment::cache::FileCache;
 use tidegate_segment::index::Roster;
 use tidegate_segment::{Segment, keep_roster, load_roster};
 
@@ -21,12 +22,12 @@ use crate::published::{Log, Published, STRETCH};
 const STEP: usize = 16;
 
 /// The rosters of these sealed segments that are there and of use.
-pub(super) fn load(disk: &dyn Disk, sealed: &[Arc<Segment>], map: bool) -> Vec<Option<Arc<Roster>>> {
+pub(super) fn load(cache: &FileCache, sealed: &[Arc<Segment>]) -> Vec<Option<Arc<Roster>>> {
     let load = |stretch: &[Arc<Segment>]| {
         if stretch.len() < STEP {
             return None;
         }
-        match load_roster(disk, stretch, map) {
+        match load_roster(cache, stretch) {
             Ok(roster) => Some(Arc::new(roster)),
             Err(error) => {
                 tracing::debug!(%error, "no roster is of use");
@@ -34,7 +35,9 @@ pub(super) fn load(disk: &dyn Disk, sealed: &[Arc<Segment>], map: bool) -> Vec<O
             }
         }
     };
-    sealed.chunks(STRETCH).map(load).collect()
+    let rosters: Vec<_> = sealed.chunks(STRETCH).map(load).collect();
+    cache.reserve(rosters.iter().flatten().count());
+    rosters
 }
 
 /// Whether any stretch could have a better roster than it has.
@@ -44,41 +47,42 @@ pub(super) fn are_wanting(log: &Log) -> bool {
 
 /// Makes the first roster that is wanting, and takes it into use; says whether there was one. The segments
 /// are indexed; one whose index file turns out to be damaged has to be indexed again first.
-pub(super) fn make(disk: &dyn Disk, published: &Published, map: bool) -> Result<bool> {
+pub(super) fn make(cache: &FileCache, published: &Published) -> Result<bool> {
     let log = published.log();
     let wanting = stretches(&log).find(|stretch| is_wanting(&log, stretch));
     let Some((stretch, segments)) = wanting else { return Ok(false) };
-    take_up(published, stretch, keep_roster(disk, segments, map)?);
+    take_up(cache, published, stretch, keep_roster(cache, segments)?);
     Ok(true)
 }
 
 /// Makes all rosters anew.
-pub(super) fn make_all(disk: &dyn Disk, published: &Published, map: bool) -> Result<()> {
+pub(super) fn make_all(cache: &FileCache, published: &Published) -> Result<()> {
     let log = published.log();
     for (stretch, segments) in stretches(&log) {
-        take_up(published, stretch, keep_roster(disk, segments, map)?);
+        take_up(cache, published, stretch, keep_roster(cache, segments)?);
     }
     Ok(())
 }
 
 /// Takes the rosters into use that the writer of another process has made since: of the last stretches, those
 /// before were looked for when the store was opened.
-pub(super) fn follow(disk: &dyn Disk, published: &Published, map: bool) {
+pub(super) fn follow(cache: &FileCache, published: &Published) {
     let log = published.log();
     let earlier = stretches(&log).count().saturating_sub(2);
     for (stretch, segments) in stretches(&log).skip(earlier).filter(|one| is_wanting(&log, one)) {
         let known =
             log.roster(stretch).filter(|roster| !roster.is_damaged()).map_or(0, |roster| roster.count());
-        match load_roster(disk, segments, map) {
-            Ok(roster) if roster.count() > known => take_up(published, stretch, roster),
+        match load_roster(cache, segments) {
+            Ok(roster) if roster.count() > known => take_up(cache, published, stretch, roster),
             _ => {}
         }
     }
 }
 
-fn take_up(published: &Published, stretch: usize, roster: Roster) {
+fn take_up(cache: &FileCache, published: &Published, stretch: usize, roster: Roster) {
     let roster = Arc::new(roster);
     published.change_log(|log| log.set_roster(stretch, Arc::clone(&roster)));
+    cache.reserve(published.log().rosters.iter().flatten().count());
 }
 
 fn is_wanting(log: &Log, (stretch, segments): &(usize, &[Arc<Segment>])) -> bool {

@@ -3,21 +3,20 @@
 
 use std::sync::Arc;
 
-use tidegate_disk::World;
 use tidegate_format::{Error, Offset, Position, Result, SegmentHead, StoreFile};
+use tidegate_segment::cache::FileCache;
 use tidegate_segment::{Segment, list_indexes};
 
 use super::identity::{salvage, seed};
 
 /// Finds the sealed segments in order, and checks that each goes on where the one before it ended.
 pub(super) fn load_sealed(
-    world: &World,
+    cache: &Arc<FileCache>,
     firsts: &[Position],
     newest: &SegmentHead,
-    map: bool,
 ) -> Result<Vec<Arc<Segment>>> {
     let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(firsts.len() + 1);
-    let indexes = list_indexes(&*world.disk);
+    let indexes = list_indexes(cache.disk());
     // Whether an index file was of use. Those of another version are so all together; until one is, each is opened
     // at once, so that what is of no use is built anew here and not held in memory later.
     let mut indexes_are_sound = false;
@@ -31,13 +30,12 @@ pub(super) fn load_sealed(
         }
         let indexed = indexes.binary_search(&first).is_ok();
         let waits = indexed && indexes_are_sound;
-        let segment =
-            Segment::find_sealed(&world.disk, &next, seed(next.salt), map, waits).map_err(salvage)?;
+        let segment = Segment::find_sealed(cache, &next, seed(next.salt), waits).map_err(salvage)?;
         if segment.head().store != next.store {
             return Err(foreign(&segment));
         }
         if indexed && !waits {
-            match segment.load_index(&*world.disk, map) {
+            match segment.load_index(cache) {
                 Ok(()) => indexes_are_sound = true,
                 Err(error) => tracing::debug!(%error, segment = segment.name(), "an index file is of no use"),
             }

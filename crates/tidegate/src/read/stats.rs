@@ -58,7 +58,7 @@ impl View {
         for (segment, count) in self.segments() {
             stats.segments += 1;
             stats.segment_bytes += segment.tail().0;
-            stats.index_memory += segment.lookup().memory() as u64;
+            stats.index_memory += segment.lookup()?.memory() as u64;
             let (from, to) = read.within(segment.first(), count);
             if from >= to {
                 continue;

@@ -140,7 +140,7 @@ impl Store {
             indexer,
             ids,
             turns: Arc::new(Turns::new(Arc::clone(&world.clock))),
-            keeping: Arc::new(Keeping::new(Arc::clone(&world.disk), &opened.lock)),
+            keeping: Arc::new(Keeping::new(&opened.cache, &opened.lock)),
             process: OwnerProcess::current(),
             guards: ArcSwap::default(),
             seed: edge::seed(store.salt),

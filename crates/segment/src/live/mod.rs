@@ -8,16 +8,19 @@
 //! M2. The events of a term are in ascending order, each once.
 //! M3. A number is published (a count, a table slot) only after all that it leads to.
 
+mod table;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 use tidegate_format::{EventId, Position, Record, Result};
 
+use table::{Filler, Table};
+
 use crate::column::{Column32, Column64, Rows};
 use crate::lineage::{CauseBlock, LiveLineage};
 use crate::recent::Recent;
-use crate::table::{Filler, Table};
 use crate::term::{self, Field, Seed, Sought, SoughtId, Term};
 
 /// Events of a term's first block; every later block is twice as large as the one before. The very first

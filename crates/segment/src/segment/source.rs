@@ -1,0 +1,196 @@
+//! Where the bytes of a segment come from, and what finds its events: open files while the cache keeps them, opened
+//! again when it does not.
+
+use std::sync::Arc;
+
+use tidegate_disk::{Block, File};
+use tidegate_format::{Error, ErrorKind, Offset, Result};
+
+use super::{Segment, Window, open_whole};
+use crate::cache::{FileCache, Takes, is_shortage, lacks_any};
+use crate::event::Event;
+use crate::index::FileIndex;
+use crate::lookup::Lookup;
+use crate::walk::read_full;
+
+/// The file of a segment, open.
+#[derive(Debug)]
+pub(crate) enum Source {
+    File(Arc<dyn File>),
+    Map(Block),
+}
+
+impl Segment {
+    /// What opens its files, once it is sealed.
+    fn cache(&self) -> Result<&Arc<FileCache>> {
+        self.cache.get().ok_or_else(|| {
+            Error::new(ErrorKind::Io, "the segment's file is closed").in_file(self.name(), None)
+        })
+    }
+
+    /// What finds its events. Holding it saves looking it up again; it stays right as long as it is held.
+    pub fn lookup(&self) -> Result<Arc<Lookup>> {
+        self.with_lookup(Arc::clone)
+    }
+
+    /// Asks what finds its events, without taking a share of it.
+    #[inline]
+    pub(super) fn with_lookup<T>(&self, ask: impl FnOnce(&Arc<Lookup>) -> T) -> Result<T> {
+        // Only a sealed segment has an index file.
+        if self.cache.get().is_some()
+            && let Some(index) = &*self.index.get()
+        {
+            return Ok(ask(index));
+        }
+        if let Some(memory) = &*self.memory.load() {
+            return Ok(ask(memory));
+        }
+        self.open_lookup().map(|lookup| ask(&lookup))
+    }
+
+    /// Opens its index file. If that is of no use, the segment itself is read, and what finds its events stays in
+    /// memory.
+    #[cold]
+    fn open_lookup(&self) -> Result<Arc<Lookup>> {
+        let cache = self.cache()?;
+        loop {
+            let opening = self.opening.lock();
+            if let Some(index) = &*self.index.get() {
+                return Ok(Arc::clone(index));
+            }
+            if let Some(memory) = self.memory.load_full() {
+                return Ok(memory);
+            }
+            match cache.retry(|| self.open_index(cache)) {
+                Ok((index, takes)) => return Ok(self.hold_index(index, takes)),
+                // That says nothing of the file, and to read the segment instead would take as much.
+                Err(error) if is_shortage(&error) => return Err(error),
+                Err(_) => {
+                    drop(opening);
+                    self.index_in_memory()?;
+                }
+            }
+        }
+    }
+
+    /// Takes an index file into use.
+    pub(crate) fn hold_index(&self, index: FileIndex, takes: Takes) -> Arc<Lookup> {
+        let lookup = Arc::new(Lookup::File(Arc::new(index)));
+        if let Some(cache) = self.cache.get() {
+            cache.hold(&self.index, Arc::clone(&lookup), takes);
+            // After the file is there, so that there is always one of them.
+            self.memory.store(None);
+        }
+        lookup
+    }
+
+    /// Finds its events with what is in memory from now on.
+    pub(crate) fn hold_in_memory(&self, lookup: Lookup) {
+        self.memory.store(Some(Arc::new(lookup)));
+        self.index.clear();
+    }
+
+    /// Its file, open.
+    pub(super) fn source(&self) -> Result<Arc<Source>> {
+        if let Some(source) = &*self.bytes.get() {
+            return Ok(Arc::clone(source));
+        }
+        match self.growing.load_full() {
+            Some(source) => Ok(source),
+            None => self.open_source(),
+        }
+    }
+
+    /// Opens its file once it is sealed. Keeps S3.
+    #[cold]
+    fn open_source(&self) -> Result<Arc<Source>> {
+        let cache = self.cache()?;
+        let _opening = self.opening.lock();
+        if let Some(source) = &*self.bytes.get() {
+            return Ok(Arc::clone(source));
+        }
+        let (file, head) = cache.retry(|| open_whole(cache.disk(), self.first(), self.tail()))?;
+        if head != self.head {
+            let (message, found) = ("a sealed segment is not the one it was", format!("{head:?}"));
+            let error = Error::damaged(message, format!("{:?}", self.head), found);
+            return Err(error.in_file(&self.name, Some(Offset(0))));
+        }
+        if !cache.maps_files() {
+            return Ok(self.hold_source(cache, Source::File(file), Takes::Descriptor));
+        }
+        loop {
+            match file.map(self.tail().0) {
+                Ok(block) => return Ok(self.hold_source(cache, Source::Map(block), Takes::Map)),
+                Err(cause) if lacks_any(&cause) && cache.make_room() => {}
+                // A handle of the writer that sealed it a moment ago is not closed yet: the next question maps it.
+                Err(cause) if cause.kind() == std::io::ErrorKind::ResourceBusy => {
+                    return Ok(Arc::new(Source::File(file)));
+                }
+                Err(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
+                    let error = Error::new(ErrorKind::Io, "the segment cannot be mapped").because(cause);
+                    return Err(error.in_file(&self.name, None));
+                }
+                // What cannot be mapped, there or now, can be read.
+                Err(_) => return Ok(self.hold_source(cache, Source::File(file), Takes::Descriptor)),
+            }
+        }
+    }
+
+    fn hold_source(&self, cache: &FileCache, source: Source, takes: Takes) -> Arc<Source> {
+        let source = Arc::new(source);
+        cache.hold(&self.bytes, Arc::clone(&source), takes);
+        source
+    }
+
+    /// Reads the record of event `n`, which starts at this byte.
+    #[inline]
+    pub(super) fn read(&self, lookup: &Lookup, n: u32, start: u32, window: &mut Window) -> Result<Event> {
+        if let Some(map) = &window.map {
+            return Event::read(map, start as usize);
+        }
+        match self.bytes.get().as_deref() {
+            // A map needs no end: the record says its own length.
+            Some(Source::Map(map)) => {
+                window.keep(map);
+                Event::read(map, start as usize)
+            }
+            _ => self.read_file(lookup, n, start, window),
+        }
+    }
+
+    fn read_file(&self, lookup: &Lookup, n: u32, start: u32, window: &mut Window) -> Result<Event> {
+        let end = u64::from(self.end_of(lookup, n)?);
+        let at = u64::from(start);
+        if !window.holds(at, end) {
+            let file = match &*self.source()? {
+                Source::File(file) => Arc::clone(file),
+                Source::Map(map) => {
+                    window.keep(map);
+                    return Event::read(map, start as usize);
+                }
+            };
+            let (from, to) = window.reach(at, end, self.tail().0);
+            let mut bytes = vec![0; to.saturating_sub(from) as usize];
+            let filled = read_full(&*file, &mut bytes, from)?;
+            bytes.truncate(filled);
+            (window.bytes, window.at) = (Some(bytes.into()), from);
+        }
+        match &window.bytes {
+            Some(bytes) => Event::read(bytes, (at - window.at) as usize),
+            None => Event::read(&Vec::new().into(), 0),
+        }
+    }
+
+    /// All its bytes up to the tail, mapped if it is sealed and mapped.
+    pub(crate) fn bytes(&self) -> Result<Block> {
+        match &*self.source()? {
+            Source::Map(map) => Ok(map.clone()),
+            Source::File(file) => {
+                let mut bytes = vec![0; self.tail().0 as usize];
+                let filled = read_full(&**file, &mut bytes, 0)?;
+                bytes.truncate(filled);
+                Ok(bytes.into())
+            }
+        }
+    }
+}
