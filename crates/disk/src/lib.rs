@@ -61,7 +61,7 @@ mod faulty;
 pub use block::Block;
 pub use faulty::{AtRest, Call, Crashed, Directories, FaultPlan, FaultyDisk, Grain, Model};
 pub use memory::MemoryDisk;
-pub use native::NativeDisk;
+pub use native::{NativeDisk, Permissions};
 pub use rustix::io::Errno;
 pub use seam::{Clock, Disk, File, Identity, Lock, Mode, Random, World};
 pub use simulated::{SeededRandom, SimulatedClock};

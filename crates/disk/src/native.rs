@@ -10,7 +10,7 @@ mod holders;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,12 +30,50 @@ use crate::uses::{self, Writing};
 #[derive(Clone, Debug)]
 pub struct NativeDisk {
     directory: PathBuf,
+    permissions: Permissions,
+}
+
+/// Who may read the files and folders that are created. The process's umask takes away from each of them, and what is
+/// there already keeps the permissions it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Permissions {
+    /// Those whom the umask leaves, as with most programs: 0666 for files, 0777 for folders.
+    #[default]
+    Umask,
+    /// The owner, and the group may read: 0640 and 0750.
+    Group,
+    /// The owner alone: 0600 and 0700.
+    Owner,
+}
+
+impl Permissions {
+    fn of_files(self) -> Access {
+        Access::from_raw_mode(match self {
+            Self::Umask => 0o666,
+            Self::Group => 0o640,
+            Self::Owner => 0o600,
+        })
+    }
+
+    fn of_folders(self) -> u32 {
+        match self {
+            Self::Umask => 0o777,
+            Self::Group => 0o750,
+            Self::Owner => 0o700,
+        }
+    }
 }
 
 impl NativeDisk {
     /// The disk of one directory.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into() }
+        Self { directory: directory.into(), permissions: Permissions::default() }
+    }
+
+    /// The same, where files and folders are created with these permissions.
+    #[must_use]
+    pub fn with_permissions(self, permissions: Permissions) -> Self {
+        Self { permissions, ..self }
     }
 
     fn file(&self, name: &str) -> io::Result<PathBuf> {
@@ -74,7 +112,7 @@ impl Disk for NativeDisk {
             Mode::Write => OFlags::RDWR,
             Mode::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
         };
-        Ok(Arc::new(NativeFile::new(open(&self.file(name)?, name, flags)?, mode)?))
+        Ok(Arc::new(NativeFile::new(open(&self.file(name)?, name, flags, self.permissions)?, mode)?))
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
@@ -86,7 +124,7 @@ impl Disk for NativeDisk {
     }
 
     fn create_folder(&self, folder: &str) -> io::Result<()> {
-        create_durable(&self.folder(folder)?)
+        create_durable(&self.folder(folder)?, self.permissions)
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -103,7 +141,7 @@ impl Disk for NativeDisk {
 
     fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
         let path = self.file(name)?;
-        let file = open(&path, name, OFlags::RDWR | OFlags::CREATE)?;
+        let file = open(&path, name, OFlags::RDWR | OFlags::CREATE, self.permissions)?;
         retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive))?;
         let links = file.metadata()?.nlink();
         Ok(Box::new(NativeLock { file, path, links, process: std::process::id() }))
@@ -146,10 +184,10 @@ fn names_once(folder: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> io::Resu
 
 /// Opens a plain file without following a link (D2, D4), closed on exec so that a started program never inherits the
 /// lock.
-fn open(path: &Path, name: &str, flags: OFlags) -> io::Result<fs::File> {
+fn open(path: &Path, name: &str, flags: OFlags, permissions: Permissions) -> io::Result<fs::File> {
     // Without waiting: the open of a pipe returns only once somebody has its other end. Plain files do not care.
     let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let opened = retry_on_intr(|| rustix::fs::open(path, flags, Access::from_raw_mode(0o666)));
+    let opened = retry_on_intr(|| rustix::fs::open(path, flags, permissions.of_files()));
     let kind = match &opened {
         Ok(descriptor) => rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(descriptor)?.st_mode),
         // A link, or what cannot be opened as a file at all: a socket, a pipe that nobody reads.
@@ -191,7 +229,7 @@ fn open_directory(path: &Path) -> io::Result<fs::File> {
 ///
 /// The deepest folder that is there already may be what an interrupted creation left, so its own entry is
 /// made durable too, unless its parent is out of reach, in which case nobody here can have created it.
-fn create_durable(folder: &Path) -> io::Result<()> {
+fn create_durable(folder: &Path, permissions: Permissions) -> io::Result<()> {
     if folder.is_dir() {
         return match open_directory(&parent(folder)) {
             Ok(parent) => sync_directory(&parent),
@@ -204,8 +242,8 @@ fn create_durable(folder: &Path) -> io::Result<()> {
         return Err(Errno::NOENT.into());
     }
     let parent = parent(folder);
-    create_durable(&parent)?;
-    match fs::create_dir(folder) {
+    create_durable(&parent, permissions)?;
+    match fs::DirBuilder::new().mode(permissions.of_folders()).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
         result => result?,
     }
@@ -383,7 +421,7 @@ mod tests {
     fn a_lock_that_is_let_go_is_free_at_once() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
         let disk = NativeDisk::new(folder.path());
-        let file = open(&disk.file("LOCK")?, "LOCK", OFlags::RDWR | OFlags::CREATE)?;
+        let file = open(&disk.file("LOCK")?, "LOCK", OFlags::RDWR | OFlags::CREATE, Permissions::default())?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         let copy = file.try_clone()?;
         let path = disk.file("LOCK")?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tidegate_format::limit::SEGMENT_BYTES_MAX;
 use tidegate_format::{Error, Position, Result, SEGMENT_HEAD_BYTES, Text};
 
+pub use tidegate_disk::Permissions;
 pub use tidegate_segment::cache::OpenFiles;
 
 /// When an append is answered, and so what a crash of the machine can cost.
@@ -83,6 +84,9 @@ pub struct Options {
     /// default. It keeps a wild clock out, whose time every later event would get, since times never decrease. A store
     /// that was idle for longer than this refuses appends until it is opened with a larger step.
     pub time_step_max: Option<Duration>,
+    /// Who may read the files and folders that the store creates. It is for [`Store::open`](crate::Store::open); a world
+    /// of the caller's own brings a disk with its own permissions.
+    pub permissions: Permissions,
 }
 
 impl Default for Options {
@@ -97,6 +101,7 @@ impl Default for Options {
             thread: true,
             expected_head: Position::START,
             time_step_max: None,
+            permissions: Permissions::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
-use tidegate_disk::{Disk, Mode, NativeDisk, World};
+use tidegate_disk::{Disk, Mode, NativeDisk, Permissions, World};
 
 #[test]
 fn links_and_odd_names_are_not_listed_and_links_not_opened() -> io::Result<()> {
@@ -160,6 +160,25 @@ fn writing_is_free_again_once_the_map_is_gone() -> io::Result<()> {
         assert!(disk.open("a", Mode::Write).is_err());
         drop(block);
         disk.open("a", Mode::Write)?.write_all_at(b"next", 0)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn files_and_folders_are_created_as_private_as_asked() -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    for (permissions, mask, others) in
+        [(Permissions::Owner, 0o077, 0), (Permissions::Group, 0o027, 0), (Permissions::Umask, 0, 0)]
+    {
+        let folder = tempfile::tempdir()?;
+        let disk = NativeDisk::new(folder.path().join("store")).with_permissions(permissions);
+        disk.create_folder("segments")?;
+        disk.open("segments/file", Mode::CreateNew)?;
+        drop(disk.lock("LOCK")?);
+        for name in ["store", "store/segments", "store/segments/file", "store/LOCK"] {
+            let mode = std::fs::metadata(folder.path().join(name))?.permissions().mode();
+            assert_eq!(mode & mask, others, "{permissions:?}: {name} has {mode:o}");
+        }
     }
     Ok(())
 }

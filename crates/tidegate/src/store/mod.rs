@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tidegate_disk::{Lock, World};
+use tidegate_disk::{Lock, NativeDisk, World};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 use tidegate_segment::Seed;
 
@@ -81,7 +81,9 @@ impl Store {
     /// and [`Newer`](ErrorKind::Newer) for its files, [`Io`](ErrorKind::Io) if the system refuses. Errors that the path may
     /// be the reason for name it.
     pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Self> {
-        Self::open_in(World::native(directory.as_ref()), options)
+        let directory = directory.as_ref();
+        let disk = Arc::new(NativeDisk::new(directory).with_permissions(options.permissions));
+        Self::open_in(World { disk, ..World::native(directory) }, options)
     }
 
     /// Opens a new store that lives in memory and ends with its handle: for tests and examples.
