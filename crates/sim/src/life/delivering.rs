@@ -124,15 +124,16 @@ impl Life<'_> {
     pub(super) fn deliver(&mut self) -> Result<(), Failure> {
         let name = *self.others.pick(&NAMES);
         if !self.held.iter().any(|held| held.name == name) {
-            if self.others.chance(1, 3) {
+            if self.cursors_busy && self.others.chance(1, 3) {
                 return self.change_from_outside(name);
             }
-            if !self.open_cursor(name)? {
+            if !self.open_cursor(name)? || !self.cursors_busy {
                 return Ok(());
             }
         }
         let at = self.held.iter().position(|held| held.name == name).expect("it is open");
-        let steps = 2 + self.others.below(12);
+        let most = if self.cursors_busy { 14 } else { 4 };
+        let steps = 1 + self.others.below(most);
         for _ in 0..steps {
             match self.others.below(40) {
                 0..15 => self.take_delivery(at)?,
@@ -173,7 +174,7 @@ impl Life<'_> {
         let (Some(cursor), Some(place)) = (cursor, place) else { return Ok(false) };
         let (out, failed) = Default::default();
         let retried = BTreeSet::new();
-        let moody = self.others.chance(1, 3);
+        let moody = self.cursors_busy && self.others.chance(1, 3);
         self.held.push(Held { name, out, cursor, settings, moody, place, failed, retried });
         let at = self.held.len() - 1;
         self.see_parked(at).map(|()| true)

@@ -61,6 +61,9 @@ struct Life<'a> {
     listeners: Vec<Listener>,
     taps: Vec<Tapped>,
     held: Vec<Held>,
+    /// Whether cursors are worked with most of the time. They keep their places, and with them the log; a life in which
+    /// that is always so loses too little for what others believe to be put to the test.
+    cursors_busy: bool,
     projector: Option<Projector<Sums>>,
     /// A store opened for reading beside this one, and how far it saw.
     peer: Option<(Store, u64)>,
@@ -125,6 +128,7 @@ impl<'a> Life<'a> {
             listeners: Vec::new(),
             taps: Vec::new(),
             held: Vec::new(),
+            cursors_busy: Dice::new(script.seed ^ 0xc0).chance(1, 3),
             projector: None,
             peer: None,
             store,
