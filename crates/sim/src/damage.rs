@@ -3,7 +3,9 @@
 
 use std::io;
 
+use tidegate::disk::World;
 use tidegate::format::{FrameHead, SEGMENT_HEAD_BYTES};
+use tidegate::report::{Examined, Fault, examine};
 use tidegate::{Access, ErrorKind, Position, Query, Read, Store};
 
 use crate::dice::Dice;
@@ -154,9 +156,28 @@ pub(crate) fn truth(
     }
     let is_same = before == contents(ground, &names);
     look(ground, model).map_err(|failure| failure.during(&format!("{harm:?} of {struck:?}, read only")))?;
+    let world = World::simulated(&ground.disk, &ground.clock, &ground.random);
+    let examined = examine(&world, |_| ());
     let sealed = struck.iter().any(|name| name.starts_with("segments/") && Some(name) != newest.as_ref());
     let outcome = judge(ground, model, known, sealed && !is_same);
+    let outcome = outcome.and_then(|outcome| agree(&examined, outcome).map(|()| outcome));
     outcome.map_err(|failure| failure.during(&format!("{harm:?} of {struck:?}")))
+}
+
+/// The doctor finds the log damaged if it was refused or reading told of it, and only then. What became of cursors in
+/// earlier lives is another matter.
+fn agree(examined: &tidegate::Result<Examined>, outcome: Outcome) -> Result<(), Failure> {
+    let is_of_log =
+        |fault: &Fault| !fault.error.place().is_some_and(|at| at.to_string().starts_with("cursors/"));
+    let is_sound = match examined {
+        Ok(examined) => !examined.faults.iter().any(is_of_log),
+        Err(error) if is_told(error) => false,
+        Err(error) => return Err(Failure::of("examining", error)),
+    };
+    let is_used = matches!(outcome, Outcome::Dropped | Outcome::Harmless);
+    ensure(is_sound == is_used, || {
+        format!("one state has two verdicts: {outcome:?}, and the doctor says {examined:?}")
+    })
 }
 
 /// How far the log was durable, by the frames of a segment that were left whole.
