@@ -145,8 +145,9 @@ impl Disk for MemoryDisk {
     }
 
     /// Only this process has this memory.
-    fn lock_holders(&self, _name: &str) -> Vec<u32> {
-        vec![std::process::id()]
+    fn lock_holders(&self, name: &str) -> Vec<u32> {
+        let is_locked = self.0.lock().find(name).is_ok_and(|inode| inode.locked.load(Ordering::Acquire));
+        is_locked.then(std::process::id).into_iter().collect()
     }
 
     fn place(&self) -> String {

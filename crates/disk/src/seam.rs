@@ -112,8 +112,8 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// `WouldBlock` where another holder has it, in this process or another.
     fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>>;
 
-    /// The processes that hold the lock on the file `name`, for messages: a process forked from the one that took it holds
-    /// it too. None where the disk does not tell.
+    /// The processes that hold the lock on the file `name`, to say so or to know whether there is a writer: a process forked
+    /// from the one that took it holds it too. Nothing is locked for it. None where the disk does not tell.
     fn lock_holders(&self, name: &str) -> Vec<u32> {
         let _ = name;
         Vec::new()

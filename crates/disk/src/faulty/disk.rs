@@ -168,6 +168,10 @@ impl Disk for FaultyDisk {
         Ok(Box::new(FaultyLock { disk: self.clone(), inode }))
     }
 
+    fn lock_holders(&self, name: &str) -> Vec<u32> {
+        self.state.lock().lock_holders(name)
+    }
+
     fn place(&self) -> String {
         "simulated disk".to_owned()
     }
