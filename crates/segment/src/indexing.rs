@@ -76,7 +76,8 @@ impl Segment {
     pub fn build_index(&self, level_of: impl Fn(Position) -> Result<u32>) -> Result<Vec<u8>> {
         let bytes = self.bytes()?;
         let mut count = 0;
-        let records = Records::new(&bytes, self.head().salt, self.first()).inspect(|_| count += 1);
+        let records =
+            Records::new(&bytes, self.name(), self.head().salt, self.first()).inspect(|_| count += 1);
         let built = index::build(self.head(), self.tail().0, records, self.seed(), level_of);
         let built = built.map_err(|error| error.in_file(self.name(), None))?;
         self.check_end(count)?;

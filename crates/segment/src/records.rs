@@ -1,11 +1,13 @@
 //! Records of a whole segment in memory, frame by frame.
 
-use tidegate_format::{Error, Frame, Position, Record, Result, SEGMENT_HEAD_BYTES};
+use tidegate_format::{Error, Frame, Offset, Position, Record, Result, SEGMENT_HEAD_BYTES};
 
 /// The records of a segment's bytes, each with the byte at which it starts. Every frame is checked whole
 /// before its first record comes; after an error nothing comes any more.
 pub(crate) struct Records<'a> {
     bytes: &'a [u8],
+    /// The file they are of, for errors.
+    name: &'a str,
     salt: u64,
     at: usize,
     /// Where the frame at `at` ends.
@@ -18,9 +20,9 @@ pub(crate) struct Records<'a> {
 type FrameRecords<'a> = Box<dyn Iterator<Item = (usize, Record<'a>)> + 'a>;
 
 impl<'a> Records<'a> {
-    /// The records of the segment in `bytes`, which starts with the event `first`.
-    pub(crate) fn new(bytes: &'a [u8], salt: u64, first: Position) -> Self {
-        Self { bytes, salt, at: SEGMENT_HEAD_BYTES, end: SEGMENT_HEAD_BYTES, next: first, frame: None }
+    /// The records of the segment in `bytes`, which starts with the event `first` and is in the file `name`.
+    pub(crate) fn new(bytes: &'a [u8], name: &'a str, salt: u64, first: Position) -> Self {
+        Self { bytes, name, salt, at: SEGMENT_HEAD_BYTES, end: SEGMENT_HEAD_BYTES, next: first, frame: None }
     }
 
     fn step(&mut self) -> Result<Option<(u32, Record<'a>)>> {
@@ -58,6 +60,8 @@ impl<'a> Iterator for Records<'a> {
             self.bytes = &[];
             self.frame = None;
         }
-        result
+        result.map(|result| {
+            result.map_err(|error: Error| error.in_file(self.name, Some(Offset(self.at as u64))))
+        })
     }
 }

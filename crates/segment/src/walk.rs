@@ -35,6 +35,8 @@ pub struct Fault {
     /// A later whole frame that was written when the position expected here was already durable. With it
     /// the bytes here were damaged; without, they may be the torn tail of a crash.
     pub voucher: Option<(Offset, FrameHead)>,
+    /// The last position that a later whole frame, up to the voucher if there is one, calls durable.
+    pub synced: Position,
 }
 
 impl<'a> Walk<'a> {
@@ -61,8 +63,8 @@ impl<'a> Walk<'a> {
                     self.next = last.next();
                 }
                 Err(error) if error.kind() == ErrorKind::Damaged => {
-                    let voucher = self.voucher()?;
-                    return Ok(Some(Fault { error, voucher }));
+                    let (voucher, synced) = self.voucher()?;
+                    return Ok(Some(Fault { error, voucher, synced }));
                 }
                 Err(error) => return Err(error),
             }
@@ -80,10 +82,11 @@ impl<'a> Walk<'a> {
     }
 
     /// Looks from the fault on for a whole frame that vouches for what should stand there. Where a part of the file is
-    /// gone, that is the very frame that starts at a wrong position.
-    fn voucher(&mut self) -> Result<Option<(Offset, FrameHead)>> {
+    /// gone, that is the very frame that starts at a wrong position. Returns it, and the last position that whole frames
+    /// up to it call durable: several frames may have been on their way, and vouch for what was synced before them only.
+    fn voucher(&mut self) -> Result<(Option<(Offset, FrameHead)>, Position)> {
         let (bad, next, salt) = (self.at, self.next, self.salt);
-        let mut found = None;
+        let (mut found, mut synced) = (None, Position::START);
         while found.is_none() && self.at < self.end {
             let bytes = self.bytes(WINDOW_BYTES)?;
             let Some(start) = frame::find(bytes, 0) else {
@@ -93,12 +96,15 @@ impl<'a> Walk<'a> {
             };
             self.at += start as u64;
             let at = Offset(self.at);
-            let vouches = |head: &FrameHead| head.first >= next && head.synced >= next;
-            found = self.candidate(salt, vouches)?.map(|head| (at, head));
+            let says_more = |head: &FrameHead| head.first >= next && head.synced > synced;
+            if let Some(head) = self.candidate(salt, says_more)? {
+                synced = head.synced;
+                found = (synced >= next).then_some((at, head));
+            }
             self.at += 1;
         }
         self.at = bad;
-        Ok(found)
+        Ok((found, synced))
     }
 
     /// The head of the frame that starts here, if that is whole and its head is wanted. Payloads may hold any

@@ -214,8 +214,8 @@ impl Segment {
     }
 
     fn add_all(&self, live: &LiveIndex) -> Result<()> {
-        for record in Records::new(&self.bytes()?, self.head.salt, self.first()) {
-            let (start, record) = record.map_err(|error| error.in_file(&self.name, None))?;
+        for record in Records::new(&self.bytes()?, &self.name, self.head.salt, self.first()) {
+            let (start, record) = record?;
             live.add(&record, start);
         }
         self.check_end(u64::from(live.count()))
@@ -391,8 +391,8 @@ impl Segment {
     /// Walks over all its frames and checks them, and calls `each` with every record in order.
     pub fn verify(&self, count: u32, mut each: impl FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
         let mut next = self.first();
-        for record in Records::new(&self.bytes()?, self.head.salt, next) {
-            let (_, record) = record.map_err(|error| error.in_file(&self.name, None))?;
+        for record in Records::new(&self.bytes()?, &self.name, self.head.salt, next) {
+            let (_, record) = record?;
             each(&record)?;
             next = next.next();
         }
