@@ -10,6 +10,8 @@ mod shown;
 mod failure;
 #[path = "../../crates/cli/src/output.rs"]
 mod output;
+#[path = "../../crates/cli/src/reader.rs"]
+mod reader;
 #[path = "../../crates/cli/src/progress.rs"]
 mod progress;
 #[path = "../../crates/cli/src/message_pack.rs"]

@@ -122,6 +122,17 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Tells on standard error of what the answer leaves out, although nothing failed.
+pub(crate) fn warn(kind: &str, message: &str, json: bool) {
+    // The answer stands, whether the warning can be written or not.
+    let _ = if json {
+        let warning = serde_json::json!({ "warning": { "kind": kind, "message": message } });
+        writeln!(io::stderr(), "{}", shown_json(&warning).unwrap_or_default())
+    } else {
+        writeln!(io::stderr(), "tidegate: warning: {}", shown_lines(message))
+    };
+}
+
 /// Tells that the call makes no sense, as JSON or as text that a terminal obeys nothing of.
 pub(crate) fn tell_misuse(message: &str, json: bool) {
     if !json {

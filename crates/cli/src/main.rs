@@ -7,6 +7,7 @@
 mod shown;
 mod failure;
 mod output;
+mod reader;
 mod progress;
 mod message_pack;
 mod payload;

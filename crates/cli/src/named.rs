@@ -42,8 +42,10 @@ impl Named {
     /// scopes have one under that import key.
     pub(crate) fn find(&self, view: &View, scope: Option<&str>) -> Result<Position> {
         match self {
-            Self::At(position) if *position > Position::START && *position <= view.head() => Ok(*position),
-            Self::At(position) => Err(missing(&format!("at position {position}"), view)),
+            Self::At(position) => match view.at(*position)? {
+                Some(event) => Ok(event.position()),
+                None => Err(missing(&format!("at position {position}"), view)),
+            },
             Self::Id(id, text) => match view.find(*id)? {
                 Some(event) => Ok(event.position()),
                 None => {

@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 use tidegate::subscription::cursor::{self, Change, Changed, Role, Span, State};
 use tidegate::{Access, ErrorKind, Options, Position, Store};
 
-use super::read::{open, refuse_damage};
 use crate::failure::Result;
 use crate::output::{Output, counted};
+use crate::reader::{open, warn_of_damage};
 
 const EXAMPLES: &str = "\
 Without a subcommand it says how far each is. A cursor remembers how far a reader of the log got. Its lag is how many events of its query are neither done nor \
@@ -123,7 +123,7 @@ impl Cursors {
 
     fn list(&self, output: &mut Output, json: bool) -> Result<()> {
         let directory = self.directory.as_ref().expect("it is required without a subcommand");
-        let store = open(directory)?;
+        let store = open(directory, json)?;
         let (states, damage) = states(&store)?;
         if json {
             for state in &states {
@@ -135,7 +135,7 @@ impl Cursors {
         output.flush()?;
         match damage {
             Some(error) => Err(error.into()),
-            None => refuse_damage(&store),
+            None => warn_of_damage(&store, json),
         }
     }
 }

@@ -9,12 +9,12 @@ use serde_json::value::RawValue;
 use tidegate::decide::{Explanation, Footprint};
 use tidegate::{Cause, Error, Event, Position, Query, Read, View};
 
-use super::read::{open, refuse_damage};
 use crate::event;
 use crate::failure::Result;
 use crate::listing::Listing;
 use crate::named::Named;
 use crate::output::{Output, counted};
+use crate::reader::{open, warn_of_damage};
 use crate::shown::shown;
 
 const EXAMPLES: &str = "\
@@ -79,7 +79,7 @@ struct ToldQuery {
 
 impl Explain {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let store = open(&self.directory)?;
+        let store = open(&self.directory, json)?;
         let view = store.view()?;
         let position = self.event.find(&view, self.scope.as_deref())?;
         let missing = || Error::damaged("an event of the log is not in it", position, "none");
@@ -90,7 +90,7 @@ impl Explain {
         } else {
             self.write(&event, &view, &explanation, output)?;
         }
-        refuse_damage(&store)
+        warn_of_damage(&store, json)
     }
 
     fn told(&self, event: &Event, view: &View, explanation: &Explanation) -> Result<Told> {

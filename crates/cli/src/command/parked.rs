@@ -8,9 +8,9 @@ use tidegate::Position;
 use tidegate::subscription::cursor::{self, Change, Parked as Event};
 
 use super::cursors::change_each;
-use super::read::{open, refuse_damage};
 use crate::failure::Result;
 use crate::output::{Output, clock_time, rfc3339};
+use crate::reader::{open, warn_of_damage};
 use crate::shown::shown;
 
 const EXAMPLES: &str = "\
@@ -94,7 +94,7 @@ impl Parked {
 
     fn list(&self, output: &mut Output, json: bool) -> Result<()> {
         let directory = self.directory.as_ref().expect("it is required without a subcommand");
-        let store = open(directory)?;
+        let store = open(directory, json)?;
         let names = match &self.cursor {
             Some(name) => vec![name.clone()],
             None => cursor::names(&store)?,
@@ -115,7 +115,7 @@ impl Parked {
         output.flush()?;
         match damage {
             Some(error) => Err(error.into()),
-            None => refuse_damage(&store),
+            None => warn_of_damage(&store, json),
         }
     }
 }

@@ -10,11 +10,11 @@ use serde::Serialize;
 use tidegate::format::Micros;
 use tidegate::{Event, Position};
 
-use super::read::{open, refuse_damage};
 use crate::failure::Result;
 use crate::filter::{self, Filter};
 use crate::output::{Output, clock_time, rfc3339};
 use crate::progress::Progress;
+use crate::reader::{open, warn_of_damage};
 use crate::shown::shown;
 
 const EXAMPLES: &str = "\
@@ -69,7 +69,7 @@ struct Written<'a> {
 
 impl Project {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let store = open(&self.directory)?;
+        let store = open(&self.directory, json)?;
         let view = store.view()?;
         let view = match self.at {
             Some(position) => view.until(position),
@@ -92,7 +92,7 @@ impl Project {
         });
         tallies.truncate(self.limit.unwrap_or(usize::MAX));
         write(&tallies, output, json)?;
-        refuse_damage(&store)
+        warn_of_damage(&store, json)
     }
 
     fn take(&self, event: &Event, tallies: &mut HashMap<String, Tally>) {

@@ -1,15 +1,16 @@
 //! `read`: the events of a store, all or some.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use tidegate::{Error, ErrorKind, Event, EventId, Options, Position, Store, View};
+use tidegate::{Error, ErrorKind, Event, EventId, Position, Store, View};
 
 use crate::failure::Result;
 use crate::filter::{self, Filter};
 use crate::listing::Listing;
 use crate::output::Output;
+use crate::reader::{self, open};
 
 const EXAMPLES: &str = "\
 Without --json a line is: position, time recorded (UTC), stream and version, kind, tags, payload. \
@@ -75,22 +76,23 @@ const ONE: [&str; 15] = [
 
 impl Read {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let store = open(&self.directory)?;
+        let store = open(&self.directory, json)?;
         let view = store.view()?;
         if self.count {
-            self.write_count(&view, output, json)?;
+            self.write_count(&store, &view, output, json)?;
         } else if self.position.is_some() || self.id.is_some() {
             let mut listing = Listing::new(output, json);
             listing.event(&self.one(&view)?, &view)?;
             listing.flush()?;
         } else {
             let mut listing = Listing::new(output, json);
-            for event in view.read(&self.filter.query(), self.range()) {
-                listing.event(&event?, &view)?;
-            }
+            let mut events = view.read(&self.filter.query(), self.range());
+            // What was read before an error belongs before its message.
+            let shown = events.try_for_each(|event| listing.event(&event?, &view));
             listing.flush()?;
+            shown?;
         }
-        refuse_damage(&store)
+        reader::warn_of_damage(&store, json)
     }
 
     fn range(&self) -> tidegate::Read {
@@ -102,13 +104,16 @@ impl Read {
         }
     }
 
-    fn write_count(&self, view: &View, output: &mut Output, json: bool) -> Result<()> {
+    fn write_count(&self, store: &Store, view: &View, output: &mut Output, json: bool) -> Result<()> {
         #[derive(Serialize)]
         struct Count {
             count: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            unconfirmed: Option<u64>,
         }
         let count = view.count(&self.filter.query(), self.range())?;
-        if json { output.json(&Count { count }) } else { output.line(count) }
+        let unconfirmed = reader::unconfirmed(store);
+        if json { output.json(&Count { count, unconfirmed }) } else { output.line(count) }
     }
 
     /// The event that was asked for by its place or its id.
@@ -123,24 +128,5 @@ impl Read {
             Error::new(ErrorKind::Missing, message).into()
         };
         found.ok_or_else(missing)
-    }
-}
-
-/// Opens a store to look at it only, beside whoever writes to it.
-pub(super) fn open(directory: &Path) -> Result<Store> {
-    Store::open(directory, Options::read_only()).map_err(|error| match error.kind() {
-        // A place says that something is there, and what to do about that.
-        ErrorKind::Missing if error.place().is_none() => {
-            error.advise("`tidegate append` and `tidegate import` create one").into()
-        }
-        _ => error.into(),
-    })
-}
-
-/// What was read is right, but damage hides what follows it.
-pub(super) fn refuse_damage(store: &Store) -> Result<()> {
-    match &store.report().damage {
-        None => Ok(()),
-        Some(damage) => Err(damage.clone().into()),
     }
 }

@@ -11,10 +11,10 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use tidegate::{Error, ErrorKind, Position, Read, Store};
 
-use super::read::{open, refuse_damage};
 use crate::failure::Result;
 use crate::filter::{self, Filter};
 use crate::output::{Output, rfc3339};
+use crate::reader::{open, unconfirmed, warn_of_damage};
 use crate::shown::shown;
 
 const EXAMPLES: &str = "\
@@ -51,6 +51,9 @@ pub(super) struct Stats {
 struct Holding {
     store: String,
     events: u64,
+    /// Events behind them that are not known to be durable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unconfirmed: Option<u64>,
     streams: u64,
     scopes: u64,
     kinds: u64,
@@ -78,10 +81,14 @@ type Counts = Vec<(String, u64)>;
 
 impl Stats {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let store = open(&self.directory)?;
+        let store = open(&self.directory, json)?;
         if self.count {
             let count = store.view()?.count(&self.filter.query(), self.range())?;
-            if json { output.json(&json!({ "events": count }))? } else { output.line(count)? }
+            match (json, unconfirmed(&store)) {
+                (true, None) => output.json(&json!({ "events": count }))?,
+                (true, Some(more)) => output.json(&json!({ "events": count, "unconfirmed": more }))?,
+                (false, _) => output.line(count)?,
+            }
         } else {
             let bytes = bytes_under(&self.directory).map_err(|cause| {
                 Error::new(ErrorKind::Io, "the store's files cannot be counted").because(cause)
@@ -90,7 +97,7 @@ impl Stats {
             if json { output.json(&holding)? } else { holding.write(self.limit, output)? }
         }
         output.flush()?;
-        refuse_damage(&store)
+        warn_of_damage(&store, json)
     }
 
     fn range(&self) -> Read {
@@ -109,6 +116,7 @@ impl Stats {
         Ok(Holding {
             store: store.id().to_string(),
             events: stats.events,
+            unconfirmed: unconfirmed(store),
             streams: stats.streams,
             scopes: stats.scopes.len() as u64,
             kinds: stats.kinds.len() as u64,

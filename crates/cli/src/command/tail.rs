@@ -7,11 +7,11 @@ use clap::Args;
 use tidegate::subscription::Subscription;
 use tidegate::{ErrorKind, Position, Read, Store};
 
-use super::read::{open, refuse_damage};
 use crate::failure::{Failure, Result};
 use crate::filter::{self, Filter};
 use crate::listing::Listing;
 use crate::output::Output;
+use crate::reader::open;
 
 /// How long to wait for an event before looking whether anybody still reads the output.
 const WAIT: Duration = Duration::from_millis(200);
@@ -47,18 +47,22 @@ const HOW: &str = "How to read them";
 
 impl Tail {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let store = open(&self.directory)?;
+        let store = open(&self.directory, json)?;
         let query = self.filter.query();
         let mut listing = Listing::new(output, json);
         let view = store.view()?;
+        // The last events before damage, if there is any: what follows them is not there to be shown.
+        let shown = view.until(view.head());
         let range = Read { after: self.after.unwrap_or(Position::START), ..Read::backwards() };
-        let events = view.read(&query, range.limit(self.limit));
+        let events = shown.read(&query, range.limit(self.limit));
         let events: Vec<_> = events.collect::<tidegate::Result<_>>()?;
         for event in events.iter().rev() {
             listing.event(event, &view)?;
         }
         listing.flush()?;
-        refuse_damage(&store)?;
+        if let Some(damage) = view.damage() {
+            return Err(damage.clone().into());
+        }
         let seen = view.head().max(range.after);
         if self.follow { follow(&store, store.subscribe(query, seen), &mut listing) } else { Ok(()) }
     }
@@ -79,7 +83,7 @@ fn follow(store: &Store, mut coming: Subscription, listing: &mut Listing<'_>) ->
                 let view = store.view()?;
                 while let Some(event) = next {
                     listing.event(&event, &view)?;
-                    next = coming.next_now()?;
+                    next = coming.next_now().or_else(|error| listing.flush().and(Err(error.into())))?;
                 }
             }
         }

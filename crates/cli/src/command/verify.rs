@@ -6,10 +6,10 @@ use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
-use super::read::{open, refuse_damage};
 use crate::failure::Result;
 use crate::output::{Output, counted};
 use crate::progress::Progress;
+use crate::reader::open;
 
 const EXAMPLES: &str = "\
 Ends with 0 where all is well, with 2 and the place of the first fault where it is not. It may run beside \
@@ -38,8 +38,7 @@ struct Whole {
 
 impl Verify {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let store = open(&self.directory)?;
-        refuse_damage(&store)?;
+        let store = open(&self.directory, json)?;
         let progress = Progress::of_events(store.view()?.head().0, json);
         let verified = store.verify(|so_far| {
             progress.moved_to(so_far.events);

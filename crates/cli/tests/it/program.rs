@@ -56,6 +56,14 @@ impl Ran {
         self.ok().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// What it said, and what it warned of, where it ended well.
+    #[track_caller]
+    pub(crate) fn warned(self) -> (String, String) {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        assert!(self.err.contains("warning"), "{self:?}");
+        (self.out, self.err)
+    }
+
     /// What it said of the trouble it had, where it ended with this code.
     #[track_caller]
     pub(crate) fn refused(self, code: i32) -> String {

@@ -51,6 +51,10 @@ pub enum Checked {
     Agrees,
     /// The receipt is of another store.
     OtherStore,
+    /// From this position on the events stand where the receipt says, as the receipt says, and nothing says that they
+    /// are durable: a writer has not synced them yet, or has ended. Opening the store for writing once makes them so,
+    /// or loses them.
+    Unconfirmed(Position),
     /// The log ends before this position: it is older than the receipt, or was cut.
     Missing(Position),
     /// The event at this position is another one.

@@ -70,7 +70,7 @@ impl Indexer {
 
     /// Indexes these segments before they are published, all of them sealed, and says how many had to be.
     pub(crate) fn prepare(&self, segments: &[Arc<Segment>]) -> Result<usize> {
-        let log = Log { segments: segments.to_vec(), rosters: Vec::new() };
+        let log = Log { segments: segments.to_vec(), ..Log::default() };
         let mut count = 0;
         while self.step(&log, false)? {
             count += 1;

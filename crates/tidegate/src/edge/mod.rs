@@ -9,13 +9,13 @@ mod evidence;
 mod rosters;
 mod indexer;
 mod sealed;
+mod tail;
 mod local;
 mod open;
-mod follow;
+mod reader;
 mod source;
 
 pub(crate) use evidence::{CURSORS, Evidence, Witnesses};
-pub(crate) use follow::Follower;
 pub(crate) use identity::{
     LOCK, STORE, UNFINISHED, io, keep as keep_store, lock, no_store, read as read_store, refuse_unfinished,
     seed,
@@ -24,8 +24,9 @@ pub(crate) use indexer::Indexer;
 pub(crate) use keeping::{BYTES_MAX, Keeping, Kept, Progress, list, read, replace};
 pub(crate) use open::open;
 pub(crate) use process::OwnerProcess;
-pub use report::OpenReport;
+pub(crate) use reader::Follower;
 pub(crate) use report::clock_behind;
+pub use report::{OpenReport, Unconfirmed};
 pub(crate) use seam::{Edge, Pending};
 pub(crate) use source::Source;
 pub(crate) use watermark::{WATERMARK, WatermarkFile};

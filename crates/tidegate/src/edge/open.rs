@@ -13,7 +13,7 @@ use tidegate_disk::{Lock, Mode, World};
 use tidegate_format::{Error, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark};
 use tidegate_segment::cache::FileCache;
 use tidegate_segment::{
-    Active, Fault, INDEX, SEGMENTS, Seed, Segment, parse_index_name, parse_roster_name, write_error,
+    Active, INDEX, SEGMENTS, Seed, Segment, parse_index_name, parse_roster_name, write_error,
 };
 
 use super::evidence::{Evidence, Witnesses};
@@ -23,6 +23,7 @@ use super::local::{LocalEdge, Syncs};
 use super::report::{OpenReport, clock_behind};
 use super::rosters;
 use super::sealed::{check_store, load_sealed, missing};
+use super::tail;
 use super::watermark::WatermarkFile;
 use crate::published::{Log, Published};
 use crate::settings::{Access, Options};
@@ -83,7 +84,7 @@ fn open_store(world: &World, options: &Options) -> Result<Opened> {
     report.segments = segments.len();
     let time = last_time(&segments).map_err(salvage)?;
     report.clock_behind = clock_behind(Micros(world.clock.now_micros()), time);
-    let published = Arc::new(Published::new(Log { segments, rosters }, durable, durable));
+    let published = Arc::new(Published::new(Log { segments, rosters, damage: None }, durable, durable));
     published.set_sealed(rosters::are_wanting(&published.log()));
     let indexer = Arc::new(indexer);
     let edge = LocalEdge {
@@ -257,21 +258,9 @@ impl Opening<'_> {
             true
         })?;
         let last = segment.next().before();
-        if let Some(Fault { error, voucher: Some((at, head)) }) = fault {
-            let message = format!(
-                "{}, and a later frame at byte {at} says that position {} was durable",
-                error.message(),
-                head.synced
-            );
-            let (expected, found) = error.evidence().unwrap_or(("a whole frame", "none"));
-            return Err(salvage(
-                Error::damaged(message, expected, found).in_file(segment.name(), Some(segment.tail())),
-            ));
-        }
-        let (disk, tail) = (&*self.world.disk, segment.tail());
-        let why = fault.as_ref().map(|fault| &fault.error);
-        if let Some(error) = self.evidence.beyond(disk, segment.first(), tail, segment.next(), why) {
-            return Err(salvage(error));
+        let (disk, whole) = (&*self.world.disk, (segment.tail(), segment.next()));
+        if let Some(damage) = tail::damage(disk, &segment, whole, fault.as_ref(), &self.evidence) {
+            return Err(damage);
         }
         self.report.dropped_bytes = length - segment.tail().0;
         self.report.dropped_because = fault.map(|fault| fault.error);

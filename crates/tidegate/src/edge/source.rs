@@ -6,8 +6,8 @@ use std::time::Duration;
 use tidegate_disk::Clock;
 use tidegate_format::{Position, Result};
 
-use super::follow::Follower;
 use super::process::OwnerProcess;
+use super::reader::Follower;
 #[cfg(feature = "futures")]
 use crate::published::Registration;
 use crate::published::{Deadline, Published};
@@ -59,8 +59,8 @@ impl Source {
         Ok((View::of(&self.published), ended))
     }
 
-    /// Waits until an event after this position is visible or the writer has ended; says whether that came
-    /// before the deadline.
+    /// Waits until an event after this position is visible, the writer has ended or damage is met; says whether that
+    /// came before the deadline.
     pub(crate) fn wait(&self, after: Position, deadline: Option<&Deadline>) -> Result<bool> {
         self.wait_or(after, deadline, || false)
     }
@@ -74,7 +74,9 @@ impl Source {
         or: impl Fn() -> bool,
     ) -> Result<bool> {
         self.check_process()?;
-        let seen = |published: &Published| or() || published.visible() > after || published.ended().is_some();
+        let seen = |published: &Published| {
+            or() || published.visible() > after || published.ended().is_some() || published.is_damaged()
+        };
         let Some(follower) = &self.follower else { return Ok(self.published.wait(deadline, seen)) };
         // Nothing tells a process of another one's writes, so it has to look.
         loop {

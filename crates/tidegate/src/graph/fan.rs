@@ -46,6 +46,9 @@ pub(super) fn largest(
     fan: Fan,
     limit: usize,
 ) -> Result<Vec<(Position, u64)>> {
+    if fan == Fan::Out {
+        ground.view().check_end()?;
+    }
     let top = match fan {
         Fan::In => fan_in(ground, marks, limit)?,
         Fan::Out => match fan_out(ground, marks, limit, true) {

@@ -51,6 +51,9 @@ impl Ground {
         if (Position(1)..=self.head()).contains(&event) {
             return Ok(());
         }
+        if event > self.head() {
+            self.view.check_end()?;
+        }
         let message = format!("there is no event at this position, the last one is {}", self.head());
         Err(Error::new(ErrorKind::Missing, message).at(Place::Event(event)))
     }

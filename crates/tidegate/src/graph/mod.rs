@@ -50,7 +50,9 @@ use walk::{Ancestors, Descendants, Effects};
 /// The causal graph at one moment: what its view shows, and nothing later.
 ///
 /// Events go by their positions; [`View::find`] knows those of ids. Wherever an event is asked for that the
-/// view does not show, the error is of kind [`Missing`](crate::ErrorKind::Missing).
+/// view does not show, the error is of kind [`Missing`](crate::ErrorKind::Missing). If [damage](View::damage) hides
+/// what follows the head, effects, descendants and selections by a query end in that, and what leads up to an event
+/// does not.
 #[derive(Clone, Debug)]
 pub struct Graph {
     view: View,

@@ -121,7 +121,7 @@ fn mark_query(query: &Query, ground: &Ground, marks: &mut Marks) -> Result<()> {
             found = next(event + 1);
         }
     }
-    Ok(())
+    ground.view().check_end()
 }
 
 fn mark_all(walk: &mut impl Step, ends: &[Position], ground: &mut Ground, marks: &mut Marks) -> Result<()> {

@@ -88,7 +88,9 @@ impl Step for Effects {
                 return Ok(Some(first.plus(u64::from(effect))));
             }
             let (log, may_hold) = (ground.view().log(), |roster: &Roster| roster.may_hold(self.hash));
-            let Some(at) = self.sieve.find(log, self.at, false, may_hold) else { return Ok(None) };
+            let Some(at) = self.sieve.find(log, self.at, false, may_hold) else {
+                return ground.view().check_end().map(|()| None);
+            };
             let first = log.segments[at].first();
             let effects = ground.effects(self.event, at)?;
             self.here = effects.map(|(postings, visible)| (first, postings, visible, 0));
@@ -214,7 +216,7 @@ impl Step for Descendants {
                 }
             }
             if !self.enter(ground)? {
-                return Ok(None);
+                return ground.view().check_end().map(|()| None);
             }
         }
     }

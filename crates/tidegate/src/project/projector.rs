@@ -134,7 +134,12 @@ impl<P: Projection> Projector<P> {
         }
         let view = self.source.now()?.0;
         let mut fold = self.fold.lock();
-        if !freshness.allows(view.head().0.saturating_sub(fold.position.0)) {
+        // Nobody knows by how much a state lags that ends at damage.
+        let behind = match view.damage() {
+            Some(_) => u64::MAX,
+            None => view.head().0.saturating_sub(fold.position.0),
+        };
+        if !freshness.allows(behind) {
             fold.advance(&self.rules, &view, usize::MAX)?;
             self.save_when_due(&mut fold, &view);
         }
@@ -155,6 +160,7 @@ impl<P: Projection> Projector<P> {
         }
         let (view, ended) = self.source.now()?;
         if view.head() < position {
+            view.check_end()?;
             return Err(match ended {
                 Some(Err(error)) => error,
                 Some(Ok(())) => {

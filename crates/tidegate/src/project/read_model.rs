@@ -232,8 +232,13 @@ impl<'a, M: ReadModel> Updater<'a, M> {
     fn take(&mut self, mut subscription: Subscription, mut events: Vec<Event>) -> Result<()> {
         let first = events[0].position();
         let one_batch = events.len();
+        let mut failed = false;
         while first > self.singly && events.len() < self.events_max {
-            let batch = subscription.batch_now()?;
+            // What was read before an error is taken in first; the next call meets the error again.
+            let Ok(batch) = subscription.batch_now() else {
+                failed = true;
+                break;
+            };
             if batch.is_empty() {
                 break;
             }
@@ -248,7 +253,7 @@ impl<'a, M: ReadModel> Updater<'a, M> {
         match self.model.commit(&events, self.bookmark.as_ref(), &after) {
             Ok(()) => {
                 self.bookmark = Some(after);
-                self.subscription = Some(subscription);
+                self.subscription = (!failed).then_some(subscription);
                 Ok(())
             }
             Err(_) if events.len() > one_batch => {

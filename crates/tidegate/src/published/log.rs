@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_format::Position;
+use tidegate_format::{Error, Position};
 use tidegate_segment::index::{ROSTER_SEGMENTS_MAX, Roster};
 use tidegate_segment::{Seed, Segment};
 
@@ -15,6 +15,16 @@ pub(crate) struct Log {
     pub(crate) segments: Vec<Arc<Segment>>,
     /// For each stretch of segments the roster of its first ones, as far as there is one.
     pub(crate) rosters: Vec<Option<Arc<Roster>>>,
+    /// Where damage ends what can be shown, for those who read beside no writer of their own.
+    pub(crate) damage: Option<Arc<Damage>>,
+}
+
+/// Damage that hides everything behind a position.
+#[derive(Debug)]
+pub(crate) struct Damage {
+    /// The last position in front of it.
+    pub(crate) after: Position,
+    pub(crate) error: Error,
 }
 
 impl Log {

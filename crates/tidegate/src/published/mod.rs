@@ -7,7 +7,7 @@ mod state;
 
 pub(crate) use deadline::Deadline;
 pub use frontier::Frontier;
-pub(crate) use log::{Log, STRETCH, Sieve};
+pub(crate) use log::{Damage, Log, STRETCH, Sieve};
 pub(crate) use state::Published;
 #[cfg(feature = "futures")]
 pub(crate) use state::Registration;

@@ -7,6 +7,8 @@
 //!     itself before it looks, and the publisher looks at that count after it has published.
 //! P3. Wakers are the callers' code. They run in [`announce`](Published::announce) alone, which the publisher calls once
 //!     it holds no lock and no role, and a panic of one of them reaches nothing else.
+//! P4. Damage that ends the log is published before the last position in front of it is visible, so that no view
+//!     takes that position for the end.
 
 use std::sync::{Arc, OnceLock};
 #[cfg(feature = "futures")]
@@ -17,7 +19,7 @@ use tidegate_format::{Error, Position, Result};
 
 use super::deadline::Deadline;
 use super::frontier::Frontier;
-use super::log::Log;
+use super::log::{Damage, Log};
 use super::tasks::Tasks;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, wake};
@@ -134,6 +136,23 @@ impl Published {
             change(&mut log);
             log
         });
+    }
+
+    /// Publishes the damage that hides what follows `after`. The first one stays. Keeps P4: the caller makes `after`
+    /// visible behind it, and then has [`announce`](Self::announce) tell those who wait.
+    pub(crate) fn set_damage(&self, after: Position, error: &Error) {
+        let damage = Arc::new(Damage { after, error: error.clone() });
+        self.change_log(|log| _ = log.damage.get_or_insert_with(|| Arc::clone(&damage)));
+    }
+
+    /// Returns the damage that ends the log, or `None`.
+    pub(crate) fn damage(&self) -> Option<Error> {
+        self.log.load().damage.as_ref().map(|damage| damage.error.clone())
+    }
+
+    /// Says whether damage ends the log.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.log.load().damage.is_some()
     }
 
     /// Says that a segment was sealed and waits for its index, or that this was heard.

@@ -12,7 +12,8 @@ use super::view::View;
 use crate::published::Sieve;
 
 /// The events of a query, read as they are asked for. It holds its view: what is appended later does not
-/// show, and nobody waits for it. After an error it ends.
+/// show, and nobody waits for it. After an error it ends. If damage hides what it would go on to, that is its last
+/// item.
 #[derive(Debug)]
 pub struct Events {
     view: View,
@@ -49,6 +50,10 @@ impl Events {
 
     fn step(&mut self) -> Result<Option<Event>> {
         if self.plan.is_none() {
+            if self.read.backwards {
+                // What would come first is hidden.
+                self.view.check_range(&self.read)?;
+            }
             self.plan = Some(self.view.plan(&self.query)?);
         }
         let Some(plan) = &self.plan else { return Ok(None) };
@@ -115,7 +120,10 @@ impl Iterator for Events {
         if self.done || self.left == 0 {
             return None;
         }
-        let result = self.step().transpose();
+        let result = match self.step() {
+            Ok(None) => self.view.check_range(&self.read).err().map(Err),
+            found => found.transpose(),
+        };
         match &result {
             Some(Ok(_)) => self.left -= 1,
             _ => self.done = true,

@@ -57,6 +57,12 @@ impl Read {
         self
     }
 
+    /// Whether it wants events behind this position.
+    pub(crate) fn goes_past(&self, head: Position) -> bool {
+        let first = self.after.next().max(head.next());
+        first < self.before
+    }
+
     /// The part of a segment with `count` events that it covers: the first event, and the one past the
     /// last.
     pub(crate) fn within(&self, first: Position, count: u32) -> (u32, u32) {

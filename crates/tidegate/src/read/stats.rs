@@ -37,6 +37,7 @@ pub struct Stats {
 impl View {
     /// The names of all scopes, in order. No event is read.
     pub fn scopes(&self) -> Result<Vec<String>> {
+        self.check_end()?;
         let mut scopes = BTreeSet::new();
         for (segment, count) in self.segments() {
             for (scope, postings) in segment.texts(Field::Scope)? {
@@ -51,6 +52,7 @@ impl View {
     /// Counts what a query selects, with the `top` most frequent tags and streams. No event is read; the cost
     /// follows the number of different names.
     pub fn stats(&self, query: &Query, read: Read, top: usize) -> Result<Stats> {
+        self.check_range(&read)?;
         let mut stats = Stats::default();
         let (mut kinds, mut scopes, mut tags) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut streams = HashMap::new();

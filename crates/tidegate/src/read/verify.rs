@@ -42,6 +42,7 @@ pub(crate) fn verify(view: &View, mut progress: impl FnMut(Verified)) -> Result<
         return Err(Error::damaged("the log does not reach its head", view.head(), done.events));
     }
     progress(done);
+    view.check_end()?;
     Ok(done)
 }
 

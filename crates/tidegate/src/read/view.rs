@@ -3,26 +3,34 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tidegate_format::{Coordinate, EventId, Position, Result, Version};
+use tidegate_format::{Coordinate, Error, EventId, Position, Result, Version};
 use tidegate_segment::{Event, Field, Segment, Term};
 
 use super::plan::Plan;
 use super::query::Query;
 use super::range::Read;
-use crate::published::{Log, Published, Sieve};
+use crate::published::{Damage, Log, Published, Sieve};
 
 /// A consistent moment of the log: what was visible when it was taken, and nothing later. Cheap to take,
 /// to clone and to hold; it blocks nobody.
+///
+/// A store that is open for reading only may hold damage. Its views show what precedes it, and every question
+/// whose answer may lie behind it ends in [`Damaged`](crate::ErrorKind::Damaged), with the place: a read that goes on
+/// past the head or begins at the end, a count without an upper bound, an id that is not found, the version of a
+/// stream. Questions within the [`head`](Self::head) are answered, and so is everything asked of
+/// [`until`](Self::until).
 #[derive(Clone, Debug)]
 pub struct View {
     log: Arc<Log>,
     head: Position,
+    /// The damage right behind the head, if the view ends there and not earlier.
+    damage: Option<Arc<Damage>>,
 }
 
 impl View {
     /// The log up to a position that is written, visible or not: what the committer judges against.
     pub(crate) fn up_to(published: &Published, head: Position) -> Self {
-        Self { log: published.log(), head }
+        Self { log: published.log(), head, damage: None }
     }
 
     /// All that is written, visible or not: what decisions and gates see, whose answers wait until it is visible.
@@ -33,15 +41,19 @@ impl View {
     }
 
     pub(crate) fn of(published: &Published) -> Self {
-        // The order matters: segments that are read after the head hold everything up to it.
+        // The order matters: segments that are read after the head hold everything up to it, and damage right behind
+        // it was published before it.
         let head = published.visible();
-        Self { log: published.log(), head }
+        let log = published.log();
+        let damage = log.damage.clone().filter(|damage| damage.after <= head);
+        Self { log, head, damage }
     }
 
     /// The log as it was when this position was its last one. A position past the head changes nothing.
     #[must_use]
     pub fn until(&self, position: Position) -> Self {
-        Self { log: Arc::clone(&self.log), head: self.head.min(position) }
+        let damage = self.damage.clone().filter(|_| position > self.head);
+        Self { log: Arc::clone(&self.log), head: self.head.min(position), damage }
     }
 
     /// The last position it shows; 0 where the log is empty.
@@ -49,16 +61,44 @@ impl View {
         self.head
     }
 
+    /// Returns the damage that hides what follows the head, or `None` if the view ends where the log does.
+    pub fn damage(&self) -> Option<&Error> {
+        self.damage.as_ref().map(|damage| &damage.error)
+    }
+
+    /// Refuses a question whose answer may lie behind the head, if damage hides that.
+    pub(crate) fn check_end(&self) -> Result<()> {
+        self.damage().map_or(Ok(()), |damage| Err(damage.clone()))
+    }
+
+    /// Refuses a range that goes on behind the head, if damage hides that.
+    pub(crate) fn check_range(&self, read: &Read) -> Result<()> {
+        if read.goes_past(self.head) { self.check_end() } else { Ok(()) }
+    }
+
+    /// The answer, unless it is `None` because damage hides it.
+    fn unless_hidden<T>(&self, found: Option<T>) -> Result<Option<T>> {
+        if found.is_none() {
+            self.check_end()?;
+        }
+        Ok(found)
+    }
+
     /// The event at a position; nothing for 0 and past the head.
     pub fn at(&self, position: Position) -> Result<Option<Event>> {
         match self.locate(position) {
             Some((segment, event)) => segment.event(event).map(Some),
-            None => Ok(None),
+            None if position == Position::START => Ok(None),
+            None => self.unless_hidden(None),
         }
     }
 
     /// The event with this id.
     pub fn find(&self, id: EventId) -> Result<Option<Event>> {
+        self.unless_hidden(self.find_visible(id)?)
+    }
+
+    fn find_visible(&self, id: EventId) -> Result<Option<Event>> {
         let sought = self.log.seed().seek_id(id);
         for (_, segment) in self.log.newest_first(sought.hash) {
             if let Some(event) = segment.find_id(&sought)?
@@ -77,6 +117,8 @@ impl View {
 
     /// The last event of a stream.
     pub fn stream_head(&self, stream: &Coordinate) -> Result<Option<Event>> {
+        // Whatever is found, a later one may be hidden.
+        self.check_end()?;
         let sought = self.log.seed().seek(Term::stream(&stream.scope, &stream.entity, stream.lane));
         for (at, segment) in self.log.newest_first(sought.hash as u64) {
             let postings = segment.find(&sought)?;
@@ -90,7 +132,7 @@ impl View {
     /// The first event after a position that a query selects, without reading it.
     pub(crate) fn first_match(&self, query: &Query, after: Position) -> Result<Option<Position>> {
         if after >= self.head {
-            return Ok(None);
+            return self.unless_hidden(None);
         }
         let (plan, read) = (self.plan(query)?, Read::after(after));
         for (segment, from, to) in self.parts(&plan, &read) {
@@ -99,7 +141,7 @@ impl View {
                 return Ok(Some(segment.first().plus(u64::from(event))));
             }
         }
-        Ok(None)
+        self.unless_hidden(None)
     }
 
     /// Returns the first event of the batch with this idempotency key, or `None`. The key is that of
@@ -134,7 +176,7 @@ impl View {
                 return segment.event(event).map(Some);
             }
         }
-        Ok(None)
+        self.unless_hidden(None)
     }
 
     /// How many events a query selects, without reading them.
@@ -144,17 +186,22 @@ impl View {
         for (segment, from, to) in self.parts(&plan, &read) {
             total += plan.set(segment)?.count(from, to);
         }
-        Ok(total.min(read.limit.map_or(u64::MAX, |limit| limit as u64)))
+        let limit = read.limit.map_or(u64::MAX, |limit| limit as u64);
+        if total < limit {
+            self.check_range(&read)?;
+        }
+        Ok(total.min(limit))
     }
 
-    /// The position of the event with this id.
-    pub(crate) fn position_of(&self, id: EventId) -> Result<Option<Position>> {
-        Ok(self.find(id)?.map(|event| event.position()))
-    }
-
-    /// The query with causes by their positions, as records name them.
+    /// The query with causes by their positions, as records name them. A cause that is not visible has no visible
+    /// effects, whatever damage hides behind the head.
     pub(crate) fn resolved<'a>(&self, query: &'a Query) -> Result<Cow<'a, Query>> {
         query.resolved(|id| self.position_of(id))
+    }
+
+    /// The position of the event with this id, if it is visible.
+    pub(crate) fn position_of(&self, id: EventId) -> Result<Option<Position>> {
+        Ok(self.find_visible(id)?.map(|event| event.position()))
     }
 
     /// The query as it is put to segments.

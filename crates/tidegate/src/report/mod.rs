@@ -17,6 +17,6 @@ pub use rebuilt::Run;
 pub use salvage::{Salvaged, salvage};
 pub use verdict::Verdict;
 
-pub use crate::edge::OpenReport;
+pub use crate::edge::{OpenReport, Unconfirmed};
 pub use crate::published::Frontier;
 pub use crate::read::{Stats, Verified};

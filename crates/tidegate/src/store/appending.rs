@@ -51,19 +51,28 @@ impl Store {
         self.settle(writer, key, append, contest, |_| Ok(Ok((&valid, Vec::new()))))?.into_result()
     }
 
-    /// Says whether the log still agrees with a receipt.
+    /// Says whether the log still agrees with a receipt. A store that is open for reading only shows what is known to be
+    /// durable; an event that it only finds written is [`Unconfirmed`](Checked::Unconfirmed).
     ///
     /// # Errors
     ///
-    /// Those of reading.
+    /// Those of reading; [`Damaged`](ErrorKind::Damaged) if damage hides what the receipt is about.
     pub fn check(&self, receipt: &Receipt) -> Result<Checked> {
         if receipt.store != self.id() {
             return Ok(Checked::OtherStore);
         }
         let view = self.view()?;
+        let mut agrees = Checked::Agrees;
         for (index, expected) in receipt.events.iter().enumerate() {
-            let Some(event) = view.at(expected.position)? else {
-                return Ok(Checked::Missing(expected.position));
+            let event = match view.at(expected.position)? {
+                Some(event) => event,
+                None => match self.unconfirmed(expected.position)? {
+                    None => return Ok(Checked::Missing(expected.position)),
+                    Some(event) => {
+                        agrees = Checked::Unconfirmed(receipt.first().max(view.head().next()));
+                        event
+                    }
+                },
             };
             let (gates, judged_at) = gates_of(&event);
             let said = index > 0 || (gates == receipt.gates && judged_at == receipt.judged_at);
@@ -71,7 +80,7 @@ impl Store {
                 return Ok(Checked::Differs(expected.position));
             }
         }
-        Ok(Checked::Agrees)
+        Ok(agrees)
     }
 
     /// Reads and decides as one: `decide` reads through a view and comes to events or a denial, and the

@@ -9,7 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tidegate_disk::{Lock, NativeDisk, World};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
-use tidegate_segment::Seed;
+use tidegate_segment::{Event, Seed};
 
 use crate::decide::Guard;
 use crate::edge::{self, Follower, Indexer, Keeping, OpenReport, OwnerProcess, Source};
@@ -180,6 +180,14 @@ impl Store {
         &self.report
     }
 
+    /// Returns the event at a position that a reader does not show because nothing says that it is durable, or `None`.
+    pub(crate) fn unconfirmed(&self, position: Position) -> Result<Option<Event>> {
+        match &self.role {
+            Role::Reader(follower) => follower.unconfirmed(position),
+            Role::Writer(_) => Ok(None),
+        }
+    }
+
     /// The log as it is now. A store opened for reading only first takes in what the writer has made
     /// durable since.
     ///
@@ -223,9 +231,9 @@ impl Store {
         self.reached(position, self.published.visible())
     }
 
-    /// Returns how far the log got, or how the writer ended before it got to `position`.
+    /// Returns how far the log got, or what ended it before it got to `position`: the writer's end, or damage.
     fn reached(&self, position: Position, last: Position) -> Result<Position> {
-        match self.published.ended() {
+        match self.published.ended().or_else(|| self.published.damage()) {
             Some(error) if last < position => Err(error),
             _ => Ok(last),
         }

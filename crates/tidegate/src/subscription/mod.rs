@@ -46,8 +46,8 @@ use crate::store::Store;
 /// and no events.
 ///
 /// As an iterator it blocks until there is a further event, and ends when the store is closed and everything
-/// was delivered. Where the writer ended otherwise, its error comes last. A task takes it as an asynchronous stream
-/// instead, by `into_stream`, with the feature `futures`.
+/// was delivered. Where the writer ended otherwise, its error comes last, and so does damage of a store that is open
+/// for reading only. A task takes it as an asynchronous stream instead, by `into_stream`, with the feature `futures`.
 ///
 /// What was appended with [`Buffered`](crate::Durability::Buffered) durability is visible before it is durable.
 pub struct Subscription {
@@ -206,9 +206,12 @@ impl Subscription {
             }
             let (view, ended) = self.source.now()?;
             if view.head() > self.position {
-                self.events = Some(view.read(&self.query, Read::after(self.position)));
+                // Bounded, so that what precedes damage is delivered, whole batches of it, before the damage is told.
+                let read = Read::after(self.position).before(view.head().next());
+                self.events = Some(view.read(&self.query, read));
                 continue;
             }
+            view.check_end()?;
             return match ended {
                 None => Ok(Look::Nothing),
                 Some(ended) => ended.map(|()| Look::Ended),

@@ -44,11 +44,12 @@ impl Tap {
         let from = &mut self.subscription;
         // What is visible now may be more than what the subscription has looked at.
         let (view, _) = from.source.now()?;
-        let waiting = view.count(&from.query, Read::after(from.reached()))?;
+        let there = Read::after(from.reached()).before(view.head().next());
+        let waiting = view.count(&from.query, there)?;
         let Some(excess) = waiting.checked_sub(self.capacity).filter(|excess| *excess > 0) else {
             return Ok(());
         };
-        let newest = Read { after: from.reached(), ..Read::backwards().limit(self.capacity as usize) };
+        let newest = Read { backwards: true, limit: Some(self.capacity as usize), ..there };
         let Some(oldest) = view.read(&from.query, newest).last().transpose()? else { return Ok(()) };
         (from.events, from.found) = (None, None);
         from.position = oldest.position().before();

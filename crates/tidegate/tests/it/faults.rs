@@ -17,7 +17,7 @@ mod full_disk_is_an_error;
 mod meetings;
 mod mending;
 mod panics_answer_everybody;
-mod readers_follow_the_writer;
+mod readers;
 mod regressions_of_others;
 mod stalled_disk_blocks_nobody_else;
 mod tickets_are_answered;

@@ -7,11 +7,11 @@ use serde::Serialize;
 use tidegate::graph::Graph;
 use tidegate::{Error, Position, Store};
 
-use crate::command::read::{open, refuse_damage};
 use crate::failure::Result;
 use crate::filter::{self, Filter};
 use crate::listing::Listing;
 use crate::output::Output;
+use crate::reader::{open, warn_of_damage};
 
 /// The store that is asked.
 #[derive(Args, Debug)]
@@ -26,15 +26,15 @@ pub(super) struct Place {
 
 impl Place {
     /// Answers a question about its graph.
-    pub(super) fn ask(&self, answer: impl FnOnce(&Graph) -> Result<()>) -> Result<()> {
-        let store: Store = open(&self.directory)?;
+    pub(super) fn ask(&self, json: bool, answer: impl FnOnce(&Graph) -> Result<()>) -> Result<()> {
+        let store: Store = open(&self.directory, json)?;
         let view = store.view()?;
         let view = match self.at {
             Some(position) => view.until(position),
             None => view,
         };
         answer(&view.graph())?;
-        refuse_damage(&store)
+        warn_of_damage(&store, json)
     }
 }
 
@@ -70,10 +70,10 @@ impl Answer {
             return if json { output.json(&Count { count }) } else { output.line(count) };
         }
         let mut listing = Listing::new(output, json);
-        for event in events {
-            listing.event(&record(graph, event?)?, graph.view())?;
-        }
-        listing.flush()
+        // What was found before an error belongs before its message.
+        let shown = events.try_for_each(|event| listing.event(&record(graph, event?)?, graph.view()));
+        listing.flush()?;
+        shown
     }
 }
 

@@ -41,7 +41,7 @@ struct Written<'a> {
 
 impl Critical {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        self.place.ask(|graph| {
+        self.place.ask(json, |graph| {
             let event = self.event.find(graph.view(), self.scope.as_deref())?;
             let hops = graph.critical_path(event)?;
             match (self.count, json) {

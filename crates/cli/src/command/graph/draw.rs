@@ -93,7 +93,7 @@ struct Drawn {
 
 impl Draw {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        self.place.ask(|graph| {
+        self.place.ask(json, |graph| {
             let focus = find_all(&self.events, graph.view(), self.filter.scope_name())?;
             let around = if focus.is_empty() {
                 Selection::from(Query::ALL)

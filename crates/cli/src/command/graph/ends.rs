@@ -24,7 +24,7 @@ impl Ends {
     /// Lists the beginnings, or the ends.
     pub(super) fn run(&self, roots: bool, output: &mut Output, json: bool) -> Result<()> {
         let filter = &self.answer.filter;
-        self.place.ask(|graph| {
+        self.place.ask(json, |graph| {
             let events = find_all(&self.events, graph.view(), filter.scope_name())?;
             let selection = match (events.is_empty(), roots) {
                 (true, _) => Selection::from(Query::ALL),

@@ -53,7 +53,7 @@ impl Fans {
             Of::Causes => Fan::In,
             Of::Effects => Fan::Out,
         };
-        self.place.ask(|graph| {
+        self.place.ask(json, |graph| {
             let events = find_all(&self.events, graph.view(), self.filter.scope_name())?;
             let all = events.is_empty();
             let mut selection = if all { Selection::from(Query::ALL) } else { Selection::history(&events) };

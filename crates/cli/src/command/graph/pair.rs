@@ -44,7 +44,7 @@ impl Pair {
         struct Told {
             answer: bool,
         }
-        self.place.ask(|graph| {
+        self.place.ask(json, |graph| {
             let find = |name: &Named| name.find(graph.view(), self.scope.as_deref());
             let answer = question(graph, find(&self.one)?, find(&self.other)?)?;
             if json { output.json(&Told { answer }) } else { output.line(if answer { "yes" } else { "no" }) }
@@ -69,7 +69,7 @@ pub(super) struct Between {
 impl Between {
     /// Lists a shortest way, or everything on any.
     pub(super) fn run(&self, shortest: bool, output: &mut Output, json: bool) -> Result<()> {
-        self.place.ask(|graph| {
+        self.place.ask(json, |graph| {
             let find = |name: &Named| name.find(graph.view(), self.answer.filter.scope_name());
             let (from, to) = (find(&self.from)?, find(&self.to)?);
             if shortest {

@@ -39,7 +39,7 @@ impl Walk {
             Some(query) => found.only(query.clone()),
             None => found,
         };
-        self.place.ask(|graph| {
+        self.place.ask(json, |graph| {
             let events = find_all(&self.events, graph.view(), self.answer.filter.scope_name())?;
             let list = |found: Positions, output| self.answer.list(limited(found), graph, output, json);
             match way {

@@ -14,13 +14,13 @@ use clap::Args;
 use serde::Serialize;
 use tidegate::{Error, ErrorKind, Position, Query, Read, View};
 
-use super::super::read::{open, refuse_damage};
 use super::header::Header;
 use crate::event;
 use crate::failure::Result;
 use crate::filter;
 use crate::output::{Output, counted};
 use crate::progress::Progress;
+use crate::reader::open;
 use crate::shown::shown_json;
 
 const RULES: &str = "\
@@ -66,21 +66,17 @@ struct Exported {
 
 impl Export {
     pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let store = open(&self.directory)?;
+        let store = open(&self.directory, json)?;
         let view = store.view()?;
         let view = match self.until {
             Some(position) => until(&view, position)?,
-            None => {
-                // What precedes damage is not the store.
-                refuse_damage(&store)?;
-                view
-            }
+            // What precedes damage is not the store: the count below ends in it.
+            None => view,
         };
         let header = Header::new(store.id().to_string(), view.count(&Query::ALL, Read::all())?);
         let Some(path) = &self.output else {
             write(&header, &view, |line| output.styled(line))?;
-            output.flush()?;
-            return if self.until.is_none() { refuse_damage(&store) } else { Ok(()) };
+            return output.flush();
         };
         let progress = Progress::of_events(header.events, json);
         let mut file = Target::open(path)?;
@@ -93,9 +89,6 @@ impl Export {
             }
             writeln!(file.writer, "{line}").map_err(|cause| file.failed(cause).into())
         })?;
-        if self.until.is_none() {
-            refuse_damage(&store)?;
-        }
         file.finish()?;
         drop(progress);
         let (store, events, file) = (header.store, header.events, path.display().to_string());
@@ -118,6 +111,9 @@ fn write(header: &Header, view: &View, mut line: impl FnMut(String) -> Result<()
 /// The log as it was when this position was its last one.
 fn until(view: &View, position: Position) -> Result<View> {
     if position > view.head() {
+        if let Some(damage) = view.damage() {
+            return Err(damage.clone().into());
+        }
         let message =
             format!("there is no event at position {position}; the log ends at position {}", view.head());
         return Err(Error::new(ErrorKind::Missing, message).into());

@@ -2,3 +2,4 @@
 
 mod is_found_and_left_behind;
 mod is_told_from_refusal;
+mod leaves_no_silent_prefix;

@@ -160,14 +160,18 @@ pub(crate) enum Outcome {
     Noticed,
 }
 
-/// Opens a damaged store in every way and checks that nothing wrong is ever shown, and nothing silently gone.
+/// Opens a damaged store in every way and checks that nothing wrong is ever shown, nothing silently gone, and that a
+/// reader and a writer come to one verdict.
 pub(crate) fn outcome(stage: &Stage, intact: &[(u64, Hash)]) -> Outcome {
     let told = look(&stage.fork(), intact);
     let store = match stage.fork().try_open(Access::Write) {
         Ok(store) => store,
         Err(error) => {
             assert_refusal(&error);
-            assert!(told, "a writer is refused ({error}), and a reader is told nothing");
+            let Told::Damage(told) = told else {
+                panic!("a writer is refused ({error}), and a reader says {told:?}")
+            };
+            assert_eq!(told.place(), error.place(), "reader: {told}; writer: {error}");
             return Outcome::Refused;
         }
     };
@@ -186,6 +190,12 @@ pub(crate) fn outcome(stage: &Stage, intact: &[(u64, Hash)]) -> Outcome {
         }
     };
     assert!(intact.starts_with(&found), "what shows is what was written");
+    // What a reader shows and what it counts as unconfirmed is what an opening for writing keeps.
+    let Told::Shows { events, unconfirmed, torn } = told else {
+        panic!("a writer opens, and a reader says {told:?}: {}", store.report())
+    };
+    assert_eq!(events as u64 + unconfirmed, found.len() as u64, "{}", store.report());
+    assert_eq!(torn, store.report().dropped_bytes > 0, "{}", store.report());
     if found.len() == intact.len() {
         return Outcome::Same;
     }
@@ -194,20 +204,35 @@ pub(crate) fn outcome(stage: &Stage, intact: &[(u64, Hash)]) -> Outcome {
     Outcome::Dropped
 }
 
-/// Reading only shows nothing wrong. Says whether it told of any damage.
-fn look(stage: &Stage, intact: &[(u64, Hash)]) -> bool {
-    match stage.try_open(Access::Read) {
+/// What a reader says of a store.
+#[derive(Debug)]
+enum Told {
+    Damage(Error),
+    Shows { events: usize, unconfirmed: u64, torn: bool },
+}
+
+/// Reading only shows nothing wrong, and everything else is told.
+fn look(stage: &Stage, intact: &[(u64, Hash)]) -> Told {
+    let store = match stage.try_open(Access::Read) {
+        Ok(store) => store,
         Err(error) => {
             assert_refusal(&error);
-            true
+            return Told::Damage(error);
         }
-        Ok(store) => match history(&store) {
-            Err(error) => error.kind() == ErrorKind::Damaged,
-            Ok(found) => {
-                assert!(intact.starts_with(&found), "what shows to a reader is what was written");
-                store.report().damage.is_some()
-            }
-        },
+    };
+    match history(&store) {
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+            Told::Damage(error)
+        }
+        Ok(found) => {
+            assert!(intact.starts_with(&found), "what shows to a reader is what was written");
+            assert!(store.report().damage.is_none(), "a reader ends in silence: {}", store.report());
+            let unconfirmed = store.report().unconfirmed.as_ref();
+            let torn = unconfirmed.is_some_and(|unconfirmed| unconfirmed.torn.is_some());
+            let unconfirmed = unconfirmed.map_or(0, |unconfirmed| unconfirmed.events);
+            Told::Shows { events: found.len(), unconfirmed, torn }
+        }
     }
 }
 

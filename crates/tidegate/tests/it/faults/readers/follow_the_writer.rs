@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tidegate::{Access, Append, Options, Position, Store};
 
-use super::hooked::Hooked;
-use super::stage::{LONG, Stage, batch, fill, history, one};
+use crate::faults::hooked::Hooked;
+use crate::faults::stage::{LONG, Stage, batch, fill, history, one};
 
 /// A reader to whom anything but looking is a bug.
 fn reader(stage: &Stage) -> Store {
