@@ -23,5 +23,5 @@ mod stalled_disk_blocks_nobody_else;
 mod tickets_are_answered;
 mod waits_lose_nothing;
 
-pub(crate) use hooked::{Gate, Hooked, stalled};
+pub(crate) use hooked::{Gate, Hooked, Opened, stalled};
 pub(crate) use stage::{LONG, Stage};

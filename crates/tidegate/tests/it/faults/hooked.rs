@@ -146,6 +146,16 @@ impl Gate {
     }
 }
 
+/// Opens a gate when it is dropped: a test that fails while the gate is shut ends, and does not hang.
+#[derive(Debug)]
+pub(crate) struct Opened<'a>(pub(crate) &'a Gate);
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
 /// A store on a disk whose syncs wait while the gate is shut.
 pub(crate) fn stalled(disk: impl Disk + 'static, world: World, options: Options) -> (Store, Arc<Gate>) {
     let gate = Arc::new(Gate::default());

@@ -11,7 +11,7 @@ use tidegate::{
 };
 
 use super::{draft, tag};
-use crate::faults::{Gate, LONG, Stage, stalled};
+use crate::faults::{Gate, LONG, Opened, Stage, stalled};
 
 /// A store of one long segment whose disk waits at syncs while the gate is shut.
 fn gated(thread: bool) -> (Stage, Arc<Store>, Arc<Gate>) {
@@ -42,6 +42,7 @@ fn beside_a_sync<T: Send>(
 ) -> T {
     gate.shut();
     std::thread::scope(|scope| {
+        let _opened = Opened(gate);
         let first = scope.spawn(|| store.append(seat("first"), Append::synced()).unwrap());
         gate.wait_for_someone();
         let others = scope.spawn(|| meanwhile(store));
@@ -216,6 +217,7 @@ fn a_failed_sync_fails_all_frames_since() {
     gate.shut();
     let store = &store;
     std::thread::scope(|scope| {
+        let _opened = Opened(&gate);
         let first = scope.spawn(|| store.append(seat("first"), Append::synced()));
         gate.wait_for_someone();
         let later = [Append::synced(), Append::buffered()]
@@ -264,6 +266,7 @@ fn a_frame_never_counts_on_a_sync_that_still_runs() {
     store.append(seat("before"), Append::synced()).unwrap();
     gate.shut();
     std::thread::scope(|scope| {
+        let _opened = Opened(&gate);
         let waiting: Vec<_> = (2..6)
             .map(|position| {
                 let one =
