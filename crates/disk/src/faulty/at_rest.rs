@@ -126,6 +126,36 @@ impl AtRest {
         names
     }
 
+    /// The whole of a file as a power cut leaves it that takes everything unsynced, its name included.
+    ///
+    /// ```
+    /// use tidegate_disk::{Disk, FaultyDisk, Mode, Model};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let disk = FaultyDisk::new(1, Model::default());
+    /// let file = disk.open("a", Mode::CreateNew)?;
+    /// file.write_all_at(b"abc", 0)?;
+    /// file.sync()?;
+    /// assert!(disk.at_rest().read_synced("a").is_err(), "the name is not durable");
+    /// disk.sync_folder("")?;
+    /// file.write_all_at(b"def", 3)?;
+    /// assert_eq!(disk.at_rest().read_synced("a")?, b"abc");
+    /// assert_eq!(disk.at_rest().synced_names_in(""), ["a"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn read_synced(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.state.lock().contents.synced_bytes(name).map(<[u8]>::to_vec)
+    }
+
+    /// The names of the files right inside a folder, with the folder in front, as a power cut leaves them that takes
+    /// everything unsynced.
+    pub fn synced_names_in(&self, folder: &str) -> Vec<String> {
+        let state = self.state.lock();
+        let names = state.contents.names.synced().keys();
+        names.filter(|name| folder_of(name) == folder).cloned().collect()
+    }
+
     fn range(&self, name: &str, range: Range<u64>) -> io::Result<Range<usize>> {
         let held = self.state.lock().contents.bytes(name)?.len() as u64;
         if range.start > range.end || range.end > held {

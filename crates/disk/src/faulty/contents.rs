@@ -147,6 +147,12 @@ impl Contents {
         Ok(self.inode(inode).bytes())
     }
 
+    /// The bytes of a file, by a name that the disk holds, as they were last synced.
+    pub(crate) fn synced_bytes(&self, name: &str) -> io::Result<&[u8]> {
+        let inode = self.names.synced().get(name).ok_or(Errno::NOENT)?;
+        Ok(self.inode(*inode).synced_bytes())
+    }
+
     /// Gives a file other bytes; handles see them.
     pub(crate) fn replace(&mut self, name: &str, bytes: Vec<u8>) -> io::Result<()> {
         let inode = self.names.get(name).ok_or(Errno::NOENT)?;

@@ -44,6 +44,11 @@ impl Inode {
         &self.cached
     }
 
+    /// What the disk holds, whatever readers see.
+    pub(crate) fn synced_bytes(&self) -> &[u8] {
+        &self.durable
+    }
+
     /// What a map of the first `length` bytes shows, from now on unchanging.
     pub(crate) fn map(&mut self, length: usize) -> Option<Vec<u8>> {
         let bytes = self.cached.get(..length)?.to_vec();

@@ -64,6 +64,11 @@ impl Names {
         self.seen.iter().map(|(name, inode)| (name.as_str(), *inode))
     }
 
+    /// Every name that the disk holds with its file, in order, whatever callers see.
+    pub(crate) fn synced(&self) -> &BTreeMap<String, u64> {
+        &self.durable
+    }
+
     pub(crate) fn create(&mut self, name: &str, inode: u64) {
         self.change(Change { inode, from: None, to: Some(name.to_owned()) });
     }
