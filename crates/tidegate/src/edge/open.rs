@@ -56,16 +56,8 @@ fn open_store(world: &World, options: &Options) -> Result<Opened> {
     let seed = seed(store.salt);
     let cache = FileCache::new(Arc::clone(&world.disk), options.map, options.open_files);
     let indexer = Indexer::new(&cache, true);
-    let mut opening = Opening {
-        world,
-        store: &store,
-        seed,
-        evidence,
-        cache: &cache,
-        indexer: &indexer,
-        report: &mut report,
-        unborn: None,
-    };
+    let mut opening =
+        Opening { world, store: &store, seed, evidence, cache: &cache, report: &mut report, unborn: None };
     let (mut segments, tail) = opening.load()?;
     check_expected(options, tail.segment.next().before())?;
     let epoch = tail.epoch.saturating_add(1);
@@ -74,6 +66,9 @@ fn open_store(world: &World, options: &Options) -> Result<Opened> {
     let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
     let known = tail.durable;
     let active = opening.activate(tail, epoch).map_err(salvage)?;
+    // An index file proves that a later segment was there, so it comes after that one's name is durable: a process that
+    // began the segment may have died before.
+    opening.report.rebuilt_indexes = indexer.prepare(&segments)?;
     let rosters = rosters::load(&cache, &segments);
     let durable = active.segment().next().before();
     if !known {
@@ -202,7 +197,6 @@ struct Opening<'a> {
     seed: Seed,
     evidence: Evidence,
     cache: &'a Arc<FileCache>,
-    indexer: &'a Indexer,
     report: &'a mut OpenReport,
     /// A newest segment without a head.
     unborn: Option<Position>,
@@ -218,7 +212,6 @@ impl Opening<'_> {
         };
         let newest = self.segment(newest, Mode::Write)?;
         let segments = load_sealed(self.cache, sealed, newest.head())?;
-        self.report.rebuilt_indexes = self.indexer.prepare(&segments)?;
         let tail = self.take_in(newest)?;
         Ok((segments, tail))
     }

@@ -460,6 +460,42 @@ fn another_store_in_the_place_of_one_that_is_open() {
     }
 }
 
+/// F7, F19: a process died before the name of its new segment was durable. The next one indexed the segment in front of
+/// it and died too, and a power cut took the name. The index file then stood for a segment that was never promised, and
+/// the log was refused as if one were missing.
+#[test]
+fn an_index_file_outlives_no_segment() {
+    let mut rolled = 0;
+    for nth in 1.. {
+        let stage = Stage::new();
+        let store = stage.open();
+        stage.disk.set_plan(FaultPlan::default().crash_at(nth));
+        let kept =
+            (0..5).take_while(|_| store.append(one("a").bytes(vec![7; 400]), Append::synced()).is_ok());
+        if kept.count() == 5 && !stage.disk.ended() {
+            break;
+        }
+        rolled += usize::from(stage.segments().len() > 1);
+        for later in 1.. {
+            let mut again = stage.fork();
+            again.disk.set_plan(FaultPlan::default().crash_at(later));
+            drop(again.try_open(Access::Write));
+            let is_last = !again.disk.ended();
+            again.disk.lose_unsynced();
+            again.restart();
+            let place = format!("died at call {nth}, and opening at call {later}");
+            for access in [Access::Read, Access::Write] {
+                let opened = again.try_open(access).unwrap_or_else(|error| panic!("{place}: {error}"));
+                assert!(opened.report().damage.is_none(), "{place}: {}", opened.report());
+            }
+            if is_last {
+                break;
+            }
+        }
+    }
+    assert!(rolled > 3, "{rolled} deaths left a new segment");
+}
+
 /// F37: a reader is told that its store is gone. It once waited for ever for what was to come.
 #[test]
 fn a_directory_deleted_under_a_reader() {
