@@ -1,8 +1,11 @@
 //! A sync that failed once is final: the writer ends, says so, and nothing later is acknowledged (F8 to F11).
 
+use std::sync::{Arc, Mutex};
+
 use tidegate::disk::{Call, Errno, FaultPlan, Model};
 use tidegate::{Access, Append, ErrorKind, Position, Store};
 
+use super::hooked::Hooked;
 use super::stage::{LONG, Stage, fill, history, one};
 
 fn ended(store: &Store) {
@@ -37,6 +40,33 @@ fn everybody_in_the_group_is_told() {
     let store = stage.open();
     assert!(history(&store).unwrap().starts_with(&before));
     fill(&store, 2);
+}
+
+/// F8. Whoever came in while the sync ran was told that the writer has ended, and what the sync had failed for showed
+/// all the same: the group of those who came in held nothing, and made visible whatever had a place.
+#[test]
+fn who_comes_in_meanwhile_shows_nothing_of_it() {
+    let stage = Stage::new();
+    let (ask, asked) = std::sync::mpsc::channel::<Arc<Store>>();
+    let (tell, told) = std::sync::mpsc::channel();
+    let (asked, tell) = (Mutex::new(asked), Mutex::new(tell));
+    let mut world = stage.world();
+    world.disk = Arc::new(Hooked::new(stage.disk.clone(), move |call| {
+        let store = (call == Call::Sync).then(|| asked.lock().unwrap().try_recv().ok()).flatten();
+        if let Some(store) = store {
+            tell.lock().unwrap().send(store.submit(one("meanwhile"), Append::synced())).unwrap();
+        }
+    }));
+    let store = Arc::new(Store::open_in(world, stage.options).unwrap());
+    fill(&store, 3);
+    let before = history(&store).unwrap();
+    stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
+    ask.send(Arc::clone(&store)).unwrap();
+    assert_eq!(store.append(one("lost"), Append::synced()).unwrap_err().kind(), ErrorKind::Ended);
+    let meanwhile = told.recv().unwrap().unwrap();
+    assert_eq!(meanwhile.wait().unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(history(&store).unwrap(), before, "whether it is kept is unknown, so it does not show");
+    ended(&store);
 }
 
 /// F9: what the page cache still shows after a failed sync is worth nothing when the power goes. What an
