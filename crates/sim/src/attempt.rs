@@ -39,8 +39,6 @@ pub(crate) struct Attempt {
     pub(crate) demands: Vec<Demand>,
     /// Whether it may be refused for a reason that the model does not judge, such as a cause that is not there.
     pub(crate) unfounded: bool,
-    /// Whether it passes the gate of the store.
-    pub(crate) gated: bool,
     /// Whether it may be missing in a group that was never answered: it may have been refused, or have failed on
     /// its own.
     pub(crate) unsure: bool,
@@ -49,14 +47,18 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// One draft that asks for nothing and is synced.
     pub(crate) fn plain(draft: Draft) -> Self {
+        Self::of(vec![draft])
+    }
+
+    /// Drafts that ask for nothing and are synced.
+    pub(crate) fn of(drafts: Vec<Draft>) -> Self {
         Self {
-            causes: vec![draft.causes.clone()],
-            drafts: vec![draft],
+            causes: drafts.iter().map(|draft| draft.causes.clone()).collect(),
+            drafts,
             durability: Durability::Synced,
             key: None,
             demands: Vec::new(),
             unfounded: false,
-            gated: false,
             unsure: false,
         }
     }

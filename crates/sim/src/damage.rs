@@ -145,7 +145,8 @@ pub(crate) fn truth(
     let is_blind = dice.chance(1, 4) && ground.disk.at_rest().remove("WATERMARK").is_ok();
     if is_blind {
         (harm, names) = (Harm::Flip, newest.iter().cloned().collect());
-    } else {
+    } else if model.count() > 0 {
+        // A log without an event and without this file is a creation that did not end, which is no store to the doctor.
         names.push("STORE".to_owned());
     }
     let before = contents(ground, &names);

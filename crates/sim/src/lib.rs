@@ -11,17 +11,17 @@
 //! assert!(done.crash_points > 0);
 //! ```
 //!
-//! Reading order: `dice` and `failure`, `defect` (how a store could be broken), `wanted` and `attempt` (what is asked
-//! and handed in), `model` (what may be true), `trace` (one number over a run), `ground` (disk, clock and
-//! randomness), `check` (what an opening must show), `damage` (what happens to files between lives), `life` (one
-//! process from opening to its end), [`sweep`] (a crash at every call), [`soak`] (many lives under random faults).
+//! Reading order: `dice` and `failure`, `defect` (how a store could be broken), `wanted`, `attempt` and `weighed` (what is
+//! asked and handed in), `model` (what may be true), `ground` (disk, clock and randomness, with one number over a run),
+//! `check` (what an opening must show), `damage` (what happens to files between lives), `life` (one process from opening
+//! to its end), [`sweep`] (a crash at every call), [`soak`] (many lives under random faults).
 mod dice;
 mod failure;
 mod defect;
 mod wanted;
 mod attempt;
+mod weighed;
 mod model;
-mod trace;
 mod ground;
 mod check;
 mod damage;

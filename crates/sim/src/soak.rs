@@ -2,6 +2,7 @@
 
 use std::ops::AddAssign;
 
+use tidegate::Access;
 use tidegate::disk::{Call, Directories, Errno, FaultPlan, Grain, Model as DiskModel};
 
 use crate::check;
@@ -41,7 +42,7 @@ pub struct Soak {
 
 impl Default for Soak {
     fn default() -> Self {
-        Self { seed: 0, lives: 3, acts: 24, cast: Cast::Everybody, defect: Defect::None, wrap: plain }
+        Self { seed: 0, lives: 3, acts: 20, cast: Cast::Everybody, defect: Defect::None, wrap: plain }
     }
 }
 
@@ -135,7 +136,13 @@ struct History<'a> {
     others: Dice,
     disk: DiskModel,
     soaked: Soaked,
+    /// How many batches of a crowd come in the next life.
+    crowd: u64,
 }
+
+/// In one history of so many a crowd comes, and segments are so large.
+const CROWD_EVERY: u64 = 64;
+const CROWD_BYTES: u64 = 60_000;
 
 /// Runs one history: its seed chooses the disk, and for each life what is done, what fails and how it ends.
 pub fn soak(soak: &Soak) -> Result<Soaked, Failure> {
@@ -145,8 +152,15 @@ pub fn soak(soak: &Soak) -> Result<Soaked, Failure> {
     let ground = Ground::new(dice.roll(), disk, segment_bytes, soak.wrap);
     let others = Dice::new(soak.seed ^ 0xd1ce);
     let soaked = Soaked { lives: soak.lives + 1, ..Soaked::default() };
-    let mut history = History { soak, ground, model: Model::default(), dice, others, disk, soaked };
+    let mut history = History { soak, ground, model: Model::default(), dice, others, disk, soaked, crowd: 0 };
+    // Long lists need long segments, and take time: in few histories, in one of their lives.
+    let crowd = soak.cast == Cast::Everybody && soak.seed % CROWD_EVERY == 5;
+    if crowd {
+        history.ground.options.segment_bytes = CROWD_BYTES;
+    }
     for life in 0..soak.lives {
+        let comes = crowd && life == soak.seed / CROWD_EVERY % soak.lives;
+        history.crowd = if comes { 2 + history.others.below(4) } else { 0 };
         history.live().map_err(|failure| failure.during(&format!("life {life}")))?;
     }
     history.finish().map_err(|failure| failure.during(&"the end"))?;
@@ -157,7 +171,8 @@ impl History<'_> {
     fn script(&mut self) -> Script {
         let (seed, acts) = (self.dice.roll(), 5 + self.dice.below(self.soak.acts));
         let company = self.soak.cast == Cast::Everybody;
-        Script { seed, acts, faults: false, reads_fail: false, company, defect: self.soak.defect }
+        let defect = self.soak.defect;
+        Script { seed, acts, faults: false, reads_fail: false, company, crowd: 0, defect }
     }
 
     fn live(&mut self) -> Result<(), Failure> {
@@ -172,7 +187,7 @@ impl History<'_> {
         }
         self.ground.disk.set_plan(planned.plan.clone());
         let faults = planned.may_end || capacity_bytes.is_some();
-        let script = Script { faults, reads_fail: planned.reads_fail, ..script };
+        let script = Script { faults, reads_fail: planned.reads_fail, crowd: self.crowd, ..script };
         let exit = live(&self.ground, &mut self.model, script)?;
         self.soaked.crashed += u64::from(exit == Exit::Crashed);
         self.soaked.ended += u64::from(exit == Exit::Ended);
@@ -206,6 +221,11 @@ impl History<'_> {
         self.model.end(end);
         self.ground.restart();
         check::look(&self.ground, &self.model, end, exit == Exit::Done)
+            .and_then(|()| match self.others.below(6) {
+                0 => check::too_much(&self.ground, &self.model, Access::Write),
+                1 => check::too_much(&self.ground, &self.model, Access::Read),
+                _ => Ok(()),
+            })
             .map_err(|failure| failure.during(&format!("after {end:?}")))
     }
 

@@ -31,15 +31,42 @@ pub(crate) struct Traits<'a> {
 }
 
 impl Wanted {
-    pub(crate) const ALL: Self = Self(Vec::new());
-
     pub(crate) fn kind(kind: &'static str) -> Self {
         Self(vec![Part { kinds: vec![kind], ..Part::default() }])
+    }
+
+    /// Of any of these kinds.
+    pub(crate) fn kinds(kinds: &[&'static str]) -> Self {
+        Self(vec![Part { kinds: kinds.to_vec(), ..Part::default() }])
     }
 
     /// Of a kind, with a tag.
     pub(crate) fn tagged(kind: &'static str, tag: &str) -> Self {
         Self(vec![Part { kinds: vec![kind], tags: vec![tag.to_owned()], ..Part::default() }])
+    }
+
+    /// Of one stream.
+    pub(crate) fn stream(stream: &Coordinate) -> Self {
+        let Coordinate { scope, entity, lane } = stream;
+        let (scope, entity) = (Some(scope.to_string()), Some(entity.to_string()));
+        Self(vec![Part { scope, entity, lane: Some(*lane), ..Part::default() }])
+    }
+
+    /// Of one entity, in any scope.
+    pub(crate) fn entity(entity: &str) -> Self {
+        Self(vec![Part { entity: Some(entity.to_owned()), ..Part::default() }])
+    }
+
+    /// With all of these tags.
+    pub(crate) fn tags(tags: &[&str]) -> Self {
+        Self(vec![Part { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..Part::default() }])
+    }
+
+    /// Of any of these scopes.
+    pub(crate) fn scopes(scopes: &[&str]) -> Self {
+        Self(
+            scopes.iter().map(|scope| Part { scope: Some((*scope).to_owned()), ..Part::default() }).collect(),
+        )
     }
 
     /// Some query over what lives write.

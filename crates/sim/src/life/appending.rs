@@ -24,12 +24,20 @@ impl Life<'_> {
         for _ in 0..=self.dice.below(3) {
             let count = 1 + self.dice.below(3);
             let attempt = self.attempt(count);
-            match self.store.submit(attempt.batch(self.script.defect), attempt.append()) {
-                Ok(ticket) => self.waiting.push_back((attempt, ticket)),
-                Err(error) => self.not_queued(attempt, error)?,
-            }
+            self.queue(attempt)?;
         }
         Ok(())
+    }
+
+    /// Submits a batch, whose ticket waits for its answer.
+    pub(super) fn queue(&mut self, attempt: Attempt) -> Result<(), Failure> {
+        match self.store.submit(attempt.batch(self.script.defect), attempt.append()) {
+            Ok(ticket) => {
+                self.waiting.push_back((attempt, ticket));
+                Ok(())
+            }
+            Err(error) => self.not_queued(attempt, error),
+        }
     }
 
     /// Judges an error that came before the batch was queued: nothing of it is written.
@@ -148,7 +156,7 @@ impl Life<'_> {
         if self.script.company && self.others.chance(1, 5) {
             demands.push(self.demand(&drafts[0].coordinate));
         }
-        Attempt { drafts, causes, durability, key, demands, unfounded, gated: false, unsure: false }
+        Attempt { drafts, causes, durability, key, demands, unfounded, unsure: false }
     }
 
     /// Something that holds, or does not because the caller looked long ago.

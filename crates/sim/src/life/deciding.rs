@@ -1,13 +1,13 @@
-//! Those who decide: a rule read and kept as one, with rivals in between, and a gate attached to the store.
+//! Those who decide: a rule read and kept as one, with rivals in between.
 
-use tidegate::decide::{Decided, Decision, Denial, GateSet, Proposal, Verdict, gate};
-use tidegate::{Draft, Error, ErrorKind, Item, Query, Read, Result, Store};
+use tidegate::decide::{Decided, Decision};
+use tidegate::{Draft, Error, ErrorKind, Read, Result, Store};
 
 use super::Life;
 use crate::attempt::Attempt;
 use crate::defect::Defect;
-use crate::failure::{Failure, ensure, failed};
-use crate::model::{DESKS, GATE, SEATS};
+use crate::failure::{Failure, ensure};
+use crate::model::SEATS;
 use crate::wanted::Wanted;
 
 /// Takes a seat if there is one left. Each time it is asked, `before` is called between reading and deciding.
@@ -37,6 +37,8 @@ impl Life<'_> {
         let mut attempt = || {
             let draft = Draft::new(("s0", "seats"), SEATS.0).tag(tag.clone());
             let mut attempt = Attempt::plain(draft.bytes(vec![self.others.roll() as u8]));
+            // What it was shown may be lost before it is handed in.
+            attempt.unsure = true;
             if self.others.chance(1, 3) {
                 attempt.durability = tidegate::Durability::Buffered;
             }
@@ -87,45 +89,5 @@ impl Life<'_> {
             }
             Err(error) => self.settle(attempt, Err(error)),
         }
-    }
-
-    /// Attaches the gate, which lets no more desks be booked than there are.
-    pub(super) fn attach_gate(&self) -> std::result::Result<(), Failure> {
-        if !self.script.company || self.script.defect == Defect::GatesIgnored {
-            return Ok(());
-        }
-        let room = gate(GATE, |proposal: &Proposal<'_, ()>, view| {
-            for tag in proposal.drafts.iter().flat_map(|draft| &draft.tags) {
-                let booked = Query::from(Item::new().kind(DESKS.0).tag(tag.clone()));
-                if view.count(&booked, Read::all())? >= DESKS.1 {
-                    return Ok(Verdict::Deny(Denial::new("BOOKED", "every desk is booked")));
-                }
-            }
-            Ok(Verdict::Allow)
-        });
-        self.store
-            .guard(Item::new().kind(DESKS.0), GateSet::new().and(room))
-            .map_err(failed("attaching a gate"))
-    }
-
-    /// Something that has to pass the gate.
-    pub(super) fn book_desk(&mut self) -> std::result::Result<(), Failure> {
-        let tag = format!("room:{}", self.others.below(4));
-        let draft = Draft::new(("s1", "desks"), DESKS.0).tag(tag).bytes(vec![self.others.roll() as u8]);
-        let gated = self.script.defect != Defect::GatesIgnored;
-        // What the gate read may have moved in the very group that is never answered.
-        let mut attempt = Attempt { gated, unsure: true, ..Attempt::plain(draft) };
-        if self.others.chance(1, 2) {
-            let answer = self.store.append(attempt.batch(Defect::None), attempt.append());
-            self.poll_tickets()?;
-            return self.settle(attempt, answer);
-        }
-        // Asked once: where what the gate read moves before the commit, the answer is a conflict.
-        attempt.unfounded = true;
-        match self.store.submit(attempt.batch(Defect::None), attempt.append()) {
-            Ok(ticket) => self.waiting.push_back((attempt, ticket)),
-            Err(error) => self.not_queued(attempt, error)?,
-        }
-        Ok(())
     }
 }

@@ -18,19 +18,19 @@ use crate::wanted::Wanted;
 const NAMES: [&str; 2] = ["mail", "audit"];
 
 /// At most so many events of a cursor are out at a time.
-const OUT_MOST: usize = 3;
+const OUT_MOST: usize = 5;
 
 /// A cursor in this process's hands.
 #[derive(Debug)]
 pub(super) struct Held {
-    name: &'static str,
+    pub(super) name: &'static str,
     // Dropped before the cursor, which they belong to.
-    out: Vec<Out>,
-    cursor: Cursor,
+    pub(super) out: Vec<Out>,
+    pub(super) cursor: Cursor,
     settings: Settings,
     /// Whether its worker fails most of the time.
     moody: bool,
-    place: Place,
+    pub(super) place: Place,
     /// When and how often an event failed.
     failed: BTreeMap<u64, (u64, u32)>,
     /// Events that are to be tried again though they are parked.
@@ -39,14 +39,14 @@ pub(super) struct Held {
 
 /// An event that was handed out, and when.
 #[derive(Debug)]
-struct Out {
+pub(super) struct Out {
     delivery: Delivery,
     position: u64,
     since: u64,
 }
 
 fn wanted(name: &str) -> Wanted {
-    if name == NAMES[0] { Wanted::kind("a.*") } else { Wanted::ALL }
+    if name == NAMES[0] { Wanted::kind("a.*") } else { Wanted::scopes(&["s0", "s1"]) }
 }
 
 /// What a cursor tells of its place.
@@ -61,6 +61,11 @@ fn micros(time: Duration) -> u64 {
 }
 
 impl Held {
+    /// What it reads.
+    pub(super) fn wanted(&self) -> Wanted {
+        wanted(self.name)
+    }
+
     /// Whether an event may have been taken back by now.
     fn is_late(&self, out: &Out, now: u64) -> bool {
         now >= out.since.saturating_add(micros(self.settings.redeliver_after))
@@ -135,11 +140,12 @@ impl Life<'_> {
         let most = if self.cursors_busy { 14 } else { 4 };
         let steps = 1 + self.others.below(most);
         for _ in 0..steps {
-            match self.others.below(40) {
-                0..15 => self.take_delivery(at)?,
-                15..28 => self.end_delivery(at)?,
-                28..32 => self.keep_place(at)?,
-                32..39 => self.change(at)?,
+            match self.others.below(42) {
+                0..12 => self.take_delivery(at)?,
+                12..24 => self.end_delivery(at)?,
+                24..28 => self.keep_place(at)?,
+                28..36 => self.change(at)?,
+                36..41 => self.take_several(at)?,
                 _ => {
                     drop(self.held.swap_remove(at));
                     return Ok(());
@@ -217,7 +223,7 @@ impl Life<'_> {
         Ok(Some(place))
     }
 
-    fn take_delivery(&mut self, at: usize) -> Result<(), Failure> {
+    pub(super) fn take_delivery(&mut self, at: usize) -> Result<(), Failure> {
         if self.held[at].out.len() >= OUT_MOST {
             return Ok(());
         }
@@ -268,7 +274,7 @@ impl Life<'_> {
     }
 
     /// Says what became of an event that is out.
-    fn end_delivery(&mut self, at: usize) -> Result<(), Failure> {
+    pub(super) fn end_delivery(&mut self, at: usize) -> Result<(), Failure> {
         let now = self.steady();
         let held = &mut self.held[at];
         // Some fail most of the time, so that several events are parked at once.

@@ -45,7 +45,7 @@ impl Life<'_> {
         if count == 0 {
             return Ok(());
         }
-        let (one, other) = (1 + self.others.below(count), 1 + self.others.below(count));
+        let (one, other) = (self.somewhere(), 1 + self.others.below(count));
         let graph = self.store.view().map_err(failed("viewing"))?.graph();
         let walked = |walk: tidegate::Result<tidegate::graph::Positions>| -> tidegate::Result<Vec<u64>> {
             walk?.map(|position| Ok(position?.0)).collect()
@@ -56,12 +56,29 @@ impl Life<'_> {
         let descendants = walked(graph.descendants(&[Position(one)])).map_err(failed("walking down"))?;
         let led_to = self.model.descendants(one);
         same(format_args!("the descendants of {one}"), &led_to.into_iter().collect(), &descendants)?;
+        let effects = walked(graph.effects(Position(one))).map_err(failed("looking for effects"))?;
+        let later = one + 1..=count;
+        let named = later.filter(|at| self.model.causes(*at).contains(&one)).collect();
+        same(format_args!("the effects of {one}"), &named, &effects)?;
         let mut causes = walked(graph.causes(Position(one))).map_err(failed("looking for causes"))?;
         causes.sort_unstable();
         same(format_args!("the causes of {one}"), &self.model.causes(one).into_iter().collect(), &causes)?;
         let led = graph.is_ancestor(Position(other), Position(one)).map_err(failed("comparing"))?;
         self.ground.trace.note(&(ancestors, descendants, led));
         same(format_args!("whether {other} led to {one}"), &expected.contains(&other), &led)
+    }
+
+    /// A position, often at the border of a segment or one that led to an event there.
+    fn somewhere(&mut self) -> u64 {
+        let count = self.model.count();
+        let borders = self.ground.segments().into_keys().filter(|first| (2..=count).contains(first));
+        let borders: Vec<u64> = borders.collect();
+        if borders.is_empty() || self.others.chance(1, 4) {
+            return 1 + self.others.below(count);
+        }
+        let border = *self.others.pick(&borders) - self.others.below(2);
+        let causes: Vec<u64> = self.model.causes(border).into_iter().collect();
+        if causes.is_empty() || self.others.chance(1, 3) { border } else { *self.others.pick(&causes) }
     }
 
     /// What another process sees, which reads beside the writer: what is durable, and never less than before.

@@ -1,25 +1,32 @@
 //! One process: it opens the store, does what its dice say, and ends.
 mod appending;
+mod guarding;
+mod repeating;
+mod joining;
+mod crowding;
 mod deciding;
+mod judging;
 mod looking;
 mod listening;
 mod changing;
 mod delivering;
+mod several;
 mod reacting;
 mod projecting;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::project::Projector;
-use tidegate::{Error, ErrorKind, Position, Store, Ticket};
+use tidegate::{Error, ErrorKind, Options, Position, Store, Ticket};
 
 use crate::attempt::Attempt;
 use crate::check;
 use crate::defect::Defect;
 use crate::dice::Dice;
 use crate::failure::{Failure, ensure, same};
-use crate::ground::Ground;
+use crate::ground::{self, Ground};
 use crate::model::{Model, compare};
 use delivering::Held;
 use listening::{Listener, Tapped};
@@ -47,6 +54,8 @@ pub(crate) struct Script {
     pub(crate) reads_fail: bool,
     /// Whether there are others beside those who append.
     pub(crate) company: bool,
+    /// How many batches of a crowd come first.
+    pub(crate) crowd: u64,
     pub(crate) defect: Defect,
 }
 
@@ -67,7 +76,7 @@ struct Life<'a> {
     projector: Option<Projector<Sums>>,
     /// A store opened for reading beside this one, and how far it saw.
     peer: Option<(Store, u64)>,
-    store: Store,
+    store: Arc<Store>,
     waiting: VecDeque<(Attempt, Ticket)>,
     /// Whether the writer has ended.
     ended: bool,
@@ -106,7 +115,8 @@ impl<'a> Life<'a> {
     /// Opens the store; nothing where it does not open, as it may.
     fn begin(ground: &'a Ground, model: &'a mut Model, script: Script) -> Result<Option<Self>, Failure> {
         let may_fail = |kind| matches!(kind, ErrorKind::Full | ErrorKind::Io | ErrorKind::Ended);
-        let store = match ground.open() {
+        let expected_head = Position(model.floor);
+        let store = match ground.open_with(Options { expected_head, ..ground.options }) {
             _ if ground.disk.ended() => return Ok(None),
             Ok(store) => store,
             Err(error) if script.faults && may_fail(error.kind()) => return Ok(None),
@@ -119,7 +129,7 @@ impl<'a> Life<'a> {
             }
             other => other?,
         }
-        let life = Life {
+        let mut life = Life {
             ground,
             model,
             script,
@@ -131,12 +141,12 @@ impl<'a> Life<'a> {
             cursors_busy: Dice::new(script.seed ^ 0xc0).chance(1, 3),
             projector: None,
             peer: None,
-            store,
+            store: Arc::new(store),
             waiting: VecDeque::new(),
             ended: false,
             stopped: false,
         };
-        life.attach_gate()?;
+        life.attach_gates()?;
         Ok(Some(life))
     }
 
@@ -157,13 +167,21 @@ impl<'a> Life<'a> {
 
 impl Life<'_> {
     fn run(&mut self) -> Result<(), Failure> {
+        if self.script.crowd > 0 {
+            self.crowd(self.script.crowd).map_err(|failure| failure.during(&"a crowd"))?;
+        }
         for act in 0..self.script.acts {
-            self.act().map_err(|failure| failure.during(&format!("act {act}")))?;
-            if self.ground.disk.ended() || self.ended || self.stopped {
+            if self.is_over() {
                 break;
             }
+            self.act().map_err(|failure| failure.during(&format!("act {act}")))?;
         }
         Ok(())
+    }
+
+    /// Whether nothing more can be done in this life.
+    fn is_over(&self) -> bool {
+        self.ground.disk.ended() || self.ended || self.stopped
     }
 
     fn act(&mut self) -> Result<(), Failure> {
@@ -201,17 +219,23 @@ impl Life<'_> {
     }
 
     fn accompany(&mut self) -> Result<(), Failure> {
-        let (what, done) = match self.others.below(100) {
-            0..13 => ("a decision", self.take_seat()),
-            13..22 => ("a gate", self.book_desk()),
-            22..34 => ("a query", self.ask()),
-            34..40 => ("the graph", self.walk()),
-            40..44 => ("a reader", self.peer()),
-            44..57 => ("a subscription", self.listen()),
-            57..61 => ("a tap", self.tap()),
-            61..80 => ("a cursor", self.deliver()),
-            80..89 => ("a reactor", self.react()),
-            89..99 => ("a projection", self.project()),
+        let (what, done) = match self.others.below(128) {
+            0..11 => ("a decision", self.take_seat()),
+            11..20 => ("a decision upon a look", self.judge()),
+            20..29 => ("a gate", self.book_desk()),
+            29..33 => ("a key", self.repeat()),
+            33..35 => ("a decision under a key", self.decide_again()),
+            35..40 => ("a group", self.contend()),
+            40..46 => ("a running sync", self.join_a_sync()),
+            46..50 => ("a running flush", self.join_a_flush()),
+            50..62 => ("a query", self.ask()),
+            62..69 => ("the graph", self.walk()),
+            69..73 => ("a reader", self.peer()),
+            73..85 => ("a subscription", self.listen()),
+            85..89 => ("a tap", self.tap()),
+            89..108 => ("a cursor", self.deliver()),
+            108..118 => ("a reactor", self.react()),
+            118..127 => ("a projection", self.project()),
             _ => ("indexing", self.reindex()),
         };
         done.map_err(|failure| failure.during(&what))?;
@@ -222,11 +246,17 @@ impl Life<'_> {
         let position = Position(self.dice.below(self.model.count() + 1));
         let result = self.store.wait_durable(position, Duration::ZERO);
         self.poll_tickets()?;
-        if let Some(durable) = self.unless_ended(result)? {
-            ensure(durable >= position, || format!("waited for {position} to be durable, got {durable}"))?;
-            self.model.durable = self.model.durable.max(durable.0);
-        }
-        Ok(())
+        let waited = self.durable_after(result)?;
+        ensure(waited.is_none_or(|durable| durable >= position), || {
+            format!("waited for {position} to be durable, got {waited:?}")
+        })
+    }
+
+    /// Takes note of what is durable after a wait for that.
+    fn durable_after(&mut self, waited: Result<Position, Error>) -> Result<Option<Position>, Failure> {
+        let durable = self.unless_ended(waited)?;
+        self.model.durable = self.model.durable.max(durable.map_or(0, |durable| durable.0));
+        Ok(durable)
     }
 
     fn close_and_open(&mut self) -> Result<(), Failure> {
@@ -244,8 +274,8 @@ impl Life<'_> {
             _ if self.ground.disk.ended() => Ok(()),
             Ok(store) => {
                 ensure(store.report().clean, || format!("closed in good order: {}", store.report()))?;
-                self.store = store;
-                self.attach_gate()?;
+                self.store = Arc::new(store);
+                self.attach_gates()?;
                 check::adopt(&self.store, self.model)
             }
             Err(error) => self.unless_ended(Err(error)).map(|_: Option<()>| ()),
@@ -280,6 +310,10 @@ impl Life<'_> {
             self.model.count() + self.model.doubt.iter().map(|one| one.drafts.len() as u64).sum::<u64>();
         ensure(frontier.visible.0 == self.model.count() && frontier.accepted.0 <= most, || {
             format!("{} events were acknowledged, the frontier says {frontier}", self.model.count())
+        })?;
+        let synced = ground::last_position(&self.ground.disk);
+        ensure(frontier.durable.0 <= synced, || {
+            format!("the disk holds {synced} events whatever comes, the frontier says {frontier}")
         })?;
         self.model.durable = self.model.durable.max(frontier.durable.0.min(self.model.count()));
         self.ground.trace.note(&(frontier.durable.0, frontier.written.0, frontier.visible.0));

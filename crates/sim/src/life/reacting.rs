@@ -1,11 +1,12 @@
-//! Those who react: each event of a kind leads to exactly one reaction, through crashes.
+//! Those who react: each event of a kind leads to exactly one reaction of each reactor, through crashes, and however
+//! often one of them goes back.
 
 use std::cell::RefCell;
 use std::time::Duration;
 
-use tidegate::subscription::cursor::Settings;
+use tidegate::subscription::cursor::{Change, Settings};
 use tidegate::subscription::reactor::Step;
-use tidegate::{Cause, Draft, Error, ErrorKind, Event};
+use tidegate::{Cause, Draft, Error, ErrorKind, Event, Position};
 
 use super::Life;
 use super::delivering::told;
@@ -13,15 +14,33 @@ use crate::attempt::Attempt;
 use crate::defect::Defect;
 use crate::dice::Dice;
 use crate::failure::{Failure, ensure, same};
-use crate::model::Told;
+use crate::model::Place;
 use crate::wanted::Wanted;
 
-/// The reactor's name, what it reacts to, and what comes of that.
-const NAME: &str = "echo";
-const SOURCE: &str = "a.one";
-const REACTION: &str = "echo.made";
-/// Why its handler fails, when it does.
+/// The reactors. Both react to some events, each in its own way.
+const ECHO: Reacts = Reacts { name: "echo", reaction: "echo.made", sources: &["a.one"] };
+const RELAY: Reacts = Reacts { name: "relay", reaction: "relay.made", sources: &["a.one", "seat.taken"] };
+
+/// Why their handlers fail, when they do.
 const NOT_NOW: &str = "not now";
+
+#[derive(Clone, Copy, Debug)]
+struct Reacts {
+    name: &'static str,
+    /// The kind of what comes of an event.
+    reaction: &'static str,
+    /// The kinds it reacts to. Readers' files tell each other apart by their queries.
+    sources: &'static [&'static str],
+}
+
+impl Reacts {
+    fn wanted(self) -> Wanted {
+        Wanted::kinds(self.sources)
+    }
+}
+
+/// What a step of a reactor came to, and the reaction that was asked for in it.
+type Done = (tidegate::Result<Step>, Option<Attempt>);
 
 /// Whether an event leads to anything.
 fn leads(payload: &[u8]) -> bool {
@@ -29,11 +48,12 @@ fn leads(payload: &[u8]) -> bool {
 }
 
 /// What comes of an event. It is not the same each time somebody asks.
-fn reaction(event: &Event, dice: &mut Dice) -> Attempt {
-    let mut draft = Draft::new(("s0", "echo"), REACTION).tag("tag:0").bytes(vec![dice.roll() as u8]);
+fn reaction(one: Reacts, event: &Event, dice: &mut Dice) -> Attempt {
+    let stream = ("s0", one.name);
+    let mut draft = Draft::new(stream, one.reaction).tag("tag:0").bytes(vec![dice.roll() as u8]);
     draft.correlation = Some(event.correlation());
     draft.causes.push(Cause::At(event.position()));
-    Attempt { key: Some(format!("reaction to {}", event.id())), ..Attempt::plain(draft) }
+    Attempt { key: Some(format!("{} to {}", one.name, event.id())), ..Attempt::plain(draft) }
 }
 
 /// What a reaction is to.
@@ -45,17 +65,26 @@ fn source(attempt: &Attempt) -> Option<u64> {
 }
 
 impl Life<'_> {
-    /// Has the reactor do some steps.
+    /// Has a reactor do some steps.
     pub(super) fn react(&mut self) -> Result<(), Failure> {
+        let one = *self.others.pick(&[ECHO, ECHO, RELAY]);
         let steps = 1 + self.others.below(5);
         let failing = self.others.chance(1, 3);
-        self.react_to(steps, failing).map(drop)
+        let back = self.others.chance(1, 5).then(|| self.others.below(self.model.count() + 1));
+        self.react_to(one, steps, failing, back).map(drop)
     }
 
-    /// Has the reactor do some steps, fewer where nothing is left, and says whether it was idle in the end.
-    fn react_to(&mut self, steps: u64, failing: bool) -> Result<bool, Failure> {
+    /// Has a reactor go back if it has come so far, and then do some steps, fewer where nothing is left. Says whether it
+    /// was idle in the end.
+    fn react_to(
+        &mut self,
+        one: Reacts,
+        mut steps: u64,
+        failing: bool,
+        back: Option<u64>,
+    ) -> Result<bool, Failure> {
         if matches!(self.script.defect, Defect::ProgressBeforeReaction | Defect::ReactionsWithoutKey) {
-            return self.react_wrongly(steps);
+            return self.react_wrongly(one, steps);
         }
         let settings = Settings {
             attempts: u32::MAX,
@@ -65,7 +94,7 @@ impl Life<'_> {
         };
         let (dice, asked) = (RefCell::new(Dice::new(self.others.roll())), RefCell::new(None));
         let store = &self.store;
-        let opened = store.reactor(NAME, Wanted::kind(SOURCE).query(), settings, |_, event| {
+        let opened = store.reactor(one.name, one.wanted().query(), settings, |_, event| {
             let dice = &mut *dice.borrow_mut();
             if failing && dice.chance(1, 4) {
                 return Err(NOT_NOW.into());
@@ -73,15 +102,20 @@ impl Life<'_> {
             if !leads(event.payload()) {
                 return Ok(None);
             }
-            let attempt = reaction(event, dice);
+            let attempt = reaction(one, event, dice);
             let draft = attempt.drafts[0].clone();
             asked.replace(Some(attempt));
             Ok(Some(Draft { causes: Vec::new(), correlation: None, ..draft }.into()))
         });
         // The reactor borrows the store, and what it does is judged once it is gone.
-        let mut done = Vec::new();
+        let (mut done, mut gone) = (Vec::new(), None);
         let told = opened.and_then(|reactor| {
             let told = told(store, reactor.cursor())?;
+            if let Some(after) = back.map(Position).filter(|after| *after <= reactor.cursor().position()) {
+                let rewound = reactor.cursor().change(Change::Rewind(after));
+                steps *= u64::from(rewound.is_ok());
+                gone = Some((after.0, rewound));
+            }
             while (done.len() as u64) < steps {
                 let step = reactor.step();
                 let is_over = matches!(&step, Ok(Step::Idle | Step::Ended) | Err(_));
@@ -93,17 +127,19 @@ impl Life<'_> {
             Ok(told)
         });
         self.poll_tickets()?;
-        self.judge_reactions(told, done)
+        let name = one.name;
+        let Some(mut place) = self.begin_at(name, &one.wanted(), told)? else { return Ok(false) };
+        if let Some((after, gone)) = gone {
+            place.settled.retain(|position| *position <= after);
+            self.model.progress.get_mut(name).expect("it was opened").note(&place, gone.is_ok());
+            self.take(gone)?;
+        }
+        self.judge_reactions(one, place, done)
     }
 
-    fn judge_reactions(
-        &mut self,
-        told: tidegate::Result<Told>,
-        done: Vec<(tidegate::Result<Step>, Option<Attempt>)>,
-    ) -> Result<bool, Failure> {
-        let Some(mut place) = self.begin_at(NAME, &Wanted::kind(SOURCE), told)? else { return Ok(false) };
-        let sources: Vec<u64> = self.model.selected(&Wanted::kind(SOURCE)).collect();
-        let mut is_idle = false;
+    fn judge_reactions(&mut self, one: Reacts, mut place: Place, done: Vec<Done>) -> Result<bool, Failure> {
+        let sources: Vec<u64> = self.model.selected(&one.wanted()).collect();
+        let (name, mut is_idle) = (one.name, false);
         for (step, attempt) in done {
             let source = attempt.as_ref().and_then(source);
             let settled = match step {
@@ -136,30 +172,30 @@ impl Life<'_> {
                     // The reaction may be in the log, and the progress kept, though nobody heard of it.
                     let unsure = self.script.reads_fail && error.kind() == ErrorKind::Io;
                     self.model.doubt.extend(attempt.map(|attempt| Attempt { unsure, ..attempt }));
-                    let sources = Wanted::kind(SOURCE);
+                    let sources = one.wanted();
                     place
                         .settled
                         .extend(self.model.selected(&sources).find(|at| !place.settled.contains(at)));
-                    self.model.progress.get_mut(NAME).expect("it was opened").reach(&place);
+                    self.model.progress.get_mut(name).expect("it was opened").reach(&place);
                     return self.take(Err::<(), Error>(error)).map(|_| false);
                 }
             };
             place.settled.extend(settled);
-            self.model.progress.get_mut(NAME).expect("it was opened").reach(&place);
+            self.model.progress.get_mut(name).expect("it was opened").reach(&place);
         }
         self.ground.trace.note(&is_idle);
         Ok(is_idle)
     }
 
     /// Reacts as a broken reactor would.
-    fn react_wrongly(&mut self, steps: u64) -> Result<bool, Failure> {
-        let opened = self.store.cursor(NAME, Wanted::kind(SOURCE).query(), Settings::default());
+    fn react_wrongly(&mut self, one: Reacts, steps: u64) -> Result<bool, Failure> {
+        let opened = self.store.cursor(one.name, one.wanted().query(), Settings::default());
         let Some(cursor) = self.take(opened)? else { return Ok(false) };
         for _ in 0..steps {
             let next = cursor.next_now();
             let Some(next) = self.take(next)? else { return Ok(false) };
             let Some(delivery) = next else { return Ok(true) };
-            let mut attempt = reaction(delivery.event(), &mut self.others);
+            let mut attempt = reaction(one, delivery.event(), &mut self.others);
             let leads = leads(delivery.event().payload());
             if self.script.defect == Defect::ProgressBeforeReaction {
                 let kept = delivery.ack().and_then(|()| cursor.keep());
@@ -189,19 +225,26 @@ impl Life<'_> {
         self.settle(attempt, answer)
     }
 
-    /// Everything is reacted to, and nothing twice.
+    /// Everything is reacted to by each reactor, and nothing twice, even if the first event is gone back to.
     pub(super) fn finish_reacting(&mut self) -> Result<(), Failure> {
-        let most = 2 * self.model.count() + 4;
-        let is_idle = self.react_to(most, false)? || self.react_to(most, false)?;
-        ensure(is_idle, || "there is always something to react to".to_owned())?;
-        let sources = Wanted::kind(SOURCE);
-        for source in self.model.selected(&sources) {
-            let is_reaction = |at: &u64| self.model.at(*at).draft.kind == REACTION;
-            let later = source + 1..=self.model.count();
-            let reactions =
-                later.filter(|at| is_reaction(at) && self.model.causes(*at).contains(&source)).count();
-            let expected = usize::from(leads(&self.model.at(source).draft.payload));
-            same(format_args!("the reactions to {source}"), &expected, &reactions)?;
+        let back = self.others.chance(1, 3).then_some(0);
+        for one in [ECHO, RELAY] {
+            let most = 2 * self.model.count() + 4;
+            // The first time a damaged place is removed.
+            let is_idle = self.react_to(one, most, false, back)? || self.react_to(one, most, false, None)?;
+            ensure(is_idle, || format!("{} always has something to react to", one.name))?;
+        }
+        for one in [ECHO, RELAY] {
+            let sources = one.wanted();
+            for source in self.model.selected(&sources) {
+                let leads = leads(&self.model.at(source).draft.payload);
+                let is_reaction = |at: &u64| self.model.at(*at).draft.kind == one.reaction;
+                let later = source + 1..=self.model.count();
+                let reactions =
+                    later.filter(|at| is_reaction(at) && self.model.causes(*at).contains(&source)).count();
+                let what = format_args!("the reactions of {} to {source}", one.name);
+                same(what, &usize::from(leads), &reactions)?;
+            }
         }
         Ok(())
     }

@@ -1,18 +1,22 @@
 //! The plain model: a list of events that says what may be true of the store.
 mod progress;
 mod rules;
+mod gates;
+mod basis;
 
 use std::collections::{BTreeMap, HashMap};
 
-use tidegate::format::{Hash, Micros, Text};
+use tidegate::format::{Hash, Micros};
 use tidegate::{Cause, Coordinate, Draft, Durability, Event, EventId, Receipt, StoreId, Version};
 
 use crate::attempt::{Attempt, Demand};
 use crate::failure::{Failure, ensure, same};
 use crate::wanted::{Traits, Wanted};
+use crate::weighed;
 
+pub(crate) use basis::Basis;
 pub(crate) use progress::{Place, Progress, Told};
-pub(crate) use rules::{DESKS, GATE, SEATS};
+pub(crate) use rules::{DESKS, FLOW, GATE, SEATS};
 
 /// An event the store has taken.
 #[derive(Clone, Debug)]
@@ -27,8 +31,8 @@ pub(crate) struct Known {
     pub(crate) leaf: Hash,
     /// Whether the event is the last of its batch.
     pub(crate) ends: bool,
-    /// Whether it is the first event of a batch that passed the gate.
-    gated: bool,
+    /// The gates that its batch passed, on its first event.
+    gates: Vec<&'static str>,
     /// The key of the batch, on its first event, and how many events the batch has.
     key: Option<(String, usize)>,
 }
@@ -62,6 +66,8 @@ pub struct Model {
     pub(crate) floor: u64,
     /// Whether any opening has succeeded, so that the store may never be missing again.
     pub(crate) created: bool,
+    /// Whether the gates are attached to the store.
+    pub(crate) guarded: bool,
     /// Batches that were handed over and never answered, in order.
     pub(crate) doubt: Vec<Attempt>,
     pub(crate) streams: BTreeMap<Coordinate, Vec<u64>>,
@@ -106,9 +112,7 @@ impl Model {
         let twice = given.iter().enumerate().any(|(at, id)| given[..at].contains(id));
         let known = given.iter().any(|id| self.ids.contains_key(id));
         let moved = !attempt.demands.iter().all(|demand| self.holds(demand));
-        let full = |tag: &Text| self.count_of(DESKS.0, tag) >= DESKS.1;
-        let denied = attempt.gated && attempt.drafts[0].tags.iter().any(full);
-        if twice || known || moved || denied { Verdict::Refused } else { Verdict::Fresh }
+        if twice || known || moved || self.is_denied(attempt) { Verdict::Refused } else { Verdict::Fresh }
     }
 
     fn holds(&self, demand: &Demand) -> bool {
@@ -131,9 +135,8 @@ impl Model {
             Verdict::Fresh => {
                 same("the first position of a receipt", &(self.count() + 1), &receipt.first().0)?;
                 same("the events of a receipt", &attempt.drafts.len(), &receipt.events.len())?;
-                let gates: &[&str] = if attempt.gated { &[GATE] } else { &[] };
                 let passed: Vec<&str> = receipt.gates.iter().map(|gate| &**gate).collect();
-                same("the gates of a receipt", &gates, &&*passed)?;
+                same("the gates of a receipt", &self.gates_of(attempt), &passed)?;
                 let last = self.events.last().map_or(Micros(0), |event| event.time);
                 ensure(receipt.time >= last, || format!("time ran back from {last} to {}", receipt.time))?;
                 for (index, placed) in receipt.events.iter().enumerate() {
@@ -148,8 +151,15 @@ impl Model {
         }
     }
 
-    fn check_repeated(&self, first: u64, receipt: &Receipt) -> Result<(), Failure> {
+    /// The first event of the batch under a key.
+    pub(crate) fn first_of(&self, key: &str) -> Option<u64> {
+        self.keys.get(key).copied()
+    }
+
+    pub(crate) fn check_repeated(&self, first: u64, receipt: &Receipt) -> Result<(), Failure> {
         same("the first position of a repeated receipt", &first, &receipt.first().0)?;
+        let passed: Vec<&str> = receipt.gates.iter().map(|gate| &**gate).collect();
+        same("the gates of a repeated receipt", &self.at(first).gates, &passed)?;
         for placed in &receipt.events {
             let known = self.at(placed.position.0);
             same("a repeated receipt", &(known.id, known.leaf), &(placed.id, placed.leaf))?;
@@ -174,8 +184,8 @@ impl Model {
         let version = self.version(&draft.coordinate).next();
         let key = attempt.key.clone().filter(|_| index == 0).map(|key| (key, attempt.drafts.len()));
         let ends = index + 1 == attempt.drafts.len();
-        let gated = attempt.gated && index == 0;
-        self.note(Known { draft, causes, correlation, id, version, time, leaf, ends, gated, key });
+        let gates = if index == 0 { self.gates_of(attempt) } else { Vec::new() };
+        self.note(Known { draft, causes, correlation, id, version, time, leaf, ends, gates, key });
     }
 
     fn note(&mut self, known: Known) {
@@ -203,8 +213,7 @@ impl Model {
         let drafts: Vec<_> = events.iter().map(|known| known.draft.clone()).collect();
         let causes = events.iter().map(|known| known.causes.clone()).collect();
         let durability = Durability::Synced;
-        let (demands, gated) = (Vec::new(), self.events[at].gated);
-        Some(Attempt { drafts, causes, durability, key, demands, unfounded: true, gated, unsure: false })
+        Some(Attempt { drafts, causes, durability, key, demands: Vec::new(), unfounded: true, unsure: false })
     }
 
     /// The life ended.
@@ -310,6 +319,10 @@ pub(crate) fn compare(known: &Known, event: &Event) -> Result<(), Failure> {
     let metadata: Vec<_> = draft.metadata.iter().map(|(name, value)| (&**name, &**value)).collect();
     let (notes, said): (Vec<_>, Vec<_>) =
         event.metadata().partition(|(name, _)| name.starts_with("tidegate."));
-    same("whether it notes a gate", &known.gated, &notes.iter().any(|(_, note)| note.contains(GATE)))?;
-    same("its metadata", &metadata, &said)
+    for gate in [GATE, FLOW.0] {
+        let notes_it = notes.iter().any(|(_, note)| note.contains(gate));
+        same("whether it notes a gate", &known.gates.contains(&gate), &notes_it)?;
+    }
+    same("its metadata", &metadata, &said)?;
+    weighed::check(draft, event)
 }

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use tidegate::Cause;
+use tidegate::{Cause, EventId};
 
 use super::Model;
 use crate::failure::{Failure, ensure};
 
 /// The gate of the store, by its name in receipts.
 pub(crate) const GATE: &str = "room";
+
+/// A gate that lets everything pass and concerns one flow: its name in receipts, and the flow.
+pub(crate) const FLOW: (&str, EventId) = ("flow", EventId(1004_u128.to_be_bytes()));
 
 /// A rule that decisions keep: at most so many events of this kind with the same tag.
 pub(crate) const SEATS: (&str, u64) = ("seat.taken", 3);

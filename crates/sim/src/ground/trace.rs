@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidegate::disk::{Block, Disk, File, Identity, Lock, Mode};
 
+use super::meanwhile::Meanwhile;
+
 /// The number so far. Clones go on with the same one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trace(Arc<AtomicU64>);
@@ -48,9 +50,9 @@ impl Trace {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// A disk whose calls are taken in.
-    pub(crate) fn watch(&self, disk: Arc<dyn Disk>) -> Arc<dyn Disk> {
-        Arc::new(Watched { disk, trace: self.clone() })
+    /// A disk whose calls are taken in, and whose syncs of segments let something happen meanwhile.
+    pub(crate) fn watch(&self, disk: Arc<dyn Disk>, meanwhile: &Meanwhile) -> Arc<dyn Disk> {
+        Arc::new(Watched { disk, trace: self.clone(), meanwhile: meanwhile.clone() })
     }
 
     fn call<T>(&self, what: &impl Hash, answer: io::Result<T>) -> io::Result<T> {
@@ -63,12 +65,14 @@ impl Trace {
 struct Watched {
     disk: Arc<dyn Disk>,
     trace: Trace,
+    meanwhile: Meanwhile,
 }
 
 impl Disk for Watched {
     fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>> {
         let file = self.trace.call(&("open", name, mode as u8), self.disk.open(name, mode))?;
-        Ok(Arc::new(WatchedFile { file, trace: self.trace.clone() }))
+        let meanwhile = name.starts_with("segments/").then(|| self.meanwhile.clone());
+        Ok(Arc::new(WatchedFile { file, trace: self.trace.clone(), meanwhile }))
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
@@ -104,6 +108,8 @@ impl Disk for Watched {
 struct WatchedFile {
     file: Arc<dyn File>,
     trace: Trace,
+    /// What happens during a sync, if this is a segment.
+    meanwhile: Option<Meanwhile>,
 }
 
 impl File for WatchedFile {
@@ -119,7 +125,11 @@ impl File for WatchedFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.trace.call(&"sync", self.file.sync())
+        self.trace.call(&"sync", self.file.sync())?;
+        if let Some(meanwhile) = &self.meanwhile {
+            meanwhile.happen();
+        }
+        Ok(())
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {

@@ -1,11 +1,19 @@
 //! The world one store lives in: its disk, clock and randomness, and how the store is opened on them.
 
+mod meanwhile;
+mod trace;
+mod synced;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidegate::disk::{Disk, FaultyDisk, Model as DiskModel, SeededRandom, SimulatedClock, World};
+use tidegate::format::parse_segment_name;
 use tidegate::{Access, Durability, Options, Result, Store};
 
-use crate::trace::Trace;
+pub(crate) use meanwhile::Meanwhile;
+pub(crate) use synced::last_position;
+pub(crate) use trace::Trace;
 
 /// Puts another disk between the store and the simulated one; how a canary is let in.
 pub type Wrap = fn(FaultyDisk) -> Arc<dyn Disk>;
@@ -25,6 +33,8 @@ pub struct Ground {
     pub(crate) options: Options,
     /// All that was called and answered so far.
     pub(crate) trace: Trace,
+    /// What happens in the middle of the next sync.
+    pub(crate) meanwhile: Meanwhile,
     wrap: Wrap,
     seed: u64,
 }
@@ -45,6 +55,7 @@ impl Ground {
             random: SeededRandom::new(seed),
             options,
             trace: Trace::default(),
+            meanwhile: Meanwhile::default(),
             wrap,
             seed,
         }
@@ -58,6 +69,7 @@ impl Ground {
             disk: self.disk.fork(),
             clock: SimulatedClock::new(self.clock.now_micros()),
             random: SeededRandom::new(self.seed ^ 0x5eed),
+            meanwhile: Meanwhile::default(),
             ..self.clone()
         }
     }
@@ -67,6 +79,13 @@ impl Ground {
         self.disk = self.disk.reopen();
     }
 
+    /// The segments that are there, by first position, each with its name.
+    pub(crate) fn segments(&self) -> BTreeMap<u64, String> {
+        let names = self.disk.at_rest().names_in("segments");
+        let first = |name: &str| Some(parse_segment_name(name.strip_prefix("segments/")?)?.0);
+        names.into_iter().filter_map(|name| Some((first(&name)?, name))).collect()
+    }
+
     /// Opens the store for writing.
     pub fn open(&self) -> Result<Store> {
         self.open_as(Access::Create)
@@ -74,8 +93,13 @@ impl Ground {
 
     /// Opens the store.
     pub fn open_as(&self, access: Access) -> Result<Store> {
+        self.open_with(Options { access, ..self.options })
+    }
+
+    /// Opens the store with these options.
+    pub(crate) fn open_with(&self, options: Options) -> Result<Store> {
         let mut world = World::simulated(&self.disk, &self.clock, &self.random);
-        world.disk = self.trace.watch((self.wrap)(self.disk.clone()));
-        Store::open_in(world, Options { access, ..self.options })
+        world.disk = self.trace.watch((self.wrap)(self.disk.clone()), &self.meanwhile);
+        Store::open_in(world, options)
     }
 }

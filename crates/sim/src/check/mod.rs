@@ -1,11 +1,15 @@
 //! What must hold whenever a store has been opened: it says what the model says, whichever way it is asked.
 
+mod expected;
+
 use tidegate::subscription::cursor;
 use tidegate::{Access, ErrorKind, Event, EventId, Position, Query, Read, Store};
 
 use crate::failure::{Failure, ensure, failed, same};
 use crate::ground::Ground;
 use crate::model::{End, Model, Told, compare};
+
+pub(crate) use expected::too_much;
 
 /// Every event of the store, in order.
 pub(crate) fn events(store: &Store) -> Result<Vec<Event>, Failure> {
