@@ -82,7 +82,7 @@ fn roster(mut bytes: Vec<u8>, mended: bool) {
 /// The log is whole: every event is there, whatever else the bytes say.
 fn check(files: &Files, sample: &Sample, lies: bool) {
     let asked = ask(files, sample, lies);
-    for Asked { leaves, answers } in asked.into_iter().flatten() {
+    for Asked { leaves, answers, .. } in asked.into_iter().flatten() {
         let Some(leaves) = leaves else { continue };
         let known = |(position, leaf): (&u64, _)| sample.leaves.get(position) == Some(leaf);
         assert!(leaves.iter().all(known), "nothing else shows");

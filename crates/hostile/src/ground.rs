@@ -33,6 +33,8 @@ pub(crate) type Leaves = BTreeMap<u64, Hash>;
 pub(crate) struct Asked {
     /// The leaf of each event, where all could be read.
     pub(crate) leaves: Option<Leaves>,
+    /// How many events it says that it does not show.
+    pub(crate) withheld: u64,
     /// The positions that answer each question; nothing for one that was answered with an error.
     pub(crate) answers: Vec<Option<Vec<u64>>>,
 }
@@ -274,7 +276,8 @@ fn questions(store: &Store, sample: &Sample, lies: bool) -> Asked {
     if last.0 > 1 && last.0 < READ_MAX as u64 {
         graph_questions(&view, first, last, &mut answers);
     }
-    Asked { leaves: whole.then_some(leaves), answers }
+    let withheld = store.report().unconfirmed.as_ref().map_or(0, |unconfirmed| unconfirmed.events);
+    Asked { leaves: whole.then_some(leaves), withheld, answers }
 }
 
 fn graph_questions(view: &View, first: Position, last: Position, answers: &mut Vec<Option<Vec<u64>>>) {

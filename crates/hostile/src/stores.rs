@@ -36,6 +36,15 @@ pub fn one(bytes: &[u8]) {
     for leaves in asked.iter().flatten().filter_map(|asked| asked.leaves.as_ref()) {
         assert!(known(leaves), "what shows is what was written");
     }
+    if let [Some(reader), None] = &asked {
+        assert!(reader.leaves.is_none(), "where a writer is refused, a reader does not end in silence");
+    }
+    if let [Some(reader), Some(writer)] = &asked
+        && let (Some(shown), Some(kept)) = (&reader.leaves, &writer.leaves)
+    {
+        let told = shown.len() as u64 + reader.withheld;
+        assert_eq!(told, kept.len() as u64, "a reader shows or counts what a writer keeps");
+    }
     if examined.as_ref().is_some_and(|examined| examined.faults.is_empty()) {
         let reads = |asked: &Option<Asked>| asked.as_ref().is_some_and(|asked| asked.leaves.is_some());
         assert!(

@@ -53,10 +53,21 @@ pub fn look_only(directory: &Path, told: &Told) -> Outcome<Vec<Event>> {
         Err(error) if error.kind() == ErrorKind::Missing && told.events.is_empty() => return Ok(Vec::new()),
         other => other?,
     };
-    if let Some(damage) = &store.report().damage {
+    let report = store.report();
+    if let Some(damage) = &report.damage {
         return Err(Failure(format!("what follows is said to be hidden: {damage}")));
     }
-    history(&store)
+    let events = history(&store)?;
+    // No silent prefix: what a reader does not show it counts.
+    let withheld = report.unconfirmed.as_ref().map_or(0, |unconfirmed| unconfirmed.events);
+    let last = told.events.last_key_value().map_or(0, |(position, _)| *position);
+    ensure(events.len() as u64 + withheld >= last, || {
+        format!(
+            "a reader shows {} events and counts {withheld} more, {last} were told: {report}",
+            events.len()
+        )
+    })?;
+    Ok(events)
 }
 
 fn history(store: &Store) -> Outcome<Vec<Event>> {

@@ -156,11 +156,12 @@ pub(crate) fn truth(
         known = vouched(&before, &contents(ground, &names));
     }
     let is_same = before == contents(ground, &names);
-    look(ground, model).map_err(|failure| failure.during(&format!("{harm:?} of {struck:?}, read only")))?;
+    let seen = look(ground, model);
+    let seen = seen.map_err(|failure| failure.during(&format!("{harm:?} of {struck:?}, read only")))?;
     let world = World::simulated(&ground.disk, &ground.clock, &ground.random);
     let examined = examine(&world, |_| ());
     let sealed = struck.iter().any(|name| name.starts_with("segments/") && Some(name) != newest.as_ref());
-    let outcome = judge(ground, model, known, sealed && !is_same);
+    let outcome = judge(ground, model, known, seen, sealed && !is_same);
     let outcome = outcome.and_then(|outcome| agree(&examined, outcome).map(|()| outcome));
     outcome.map_err(|failure| failure.during(&format!("{harm:?} of {struck:?}")))
 }
@@ -200,11 +201,16 @@ fn contents(ground: &Ground, names: &[String]) -> Vec<Option<Vec<u8>>> {
     names.iter().map(|name| ground.disk.at_rest().read(name).ok()).collect()
 }
 
-/// A reader shows a first part of the log, or says what is wrong.
-fn look(ground: &Ground, model: &Model) -> Result<(), Failure> {
+/// A reader shows a first part of the log, and ends in what is wrong. Returns how many events it shows and counts as
+/// withheld, or `None` if it was told of damage.
+fn look(ground: &Ground, model: &Model) -> Result<Option<u64>, Failure> {
     match ground.open_as(Access::Read) {
-        Ok(store) => scan(&store, model).map(drop),
-        Err(error) if is_told(&error) => Ok(()),
+        Ok(store) => {
+            let (shown, told) = scan(&store, model)?;
+            let withheld = store.report().unconfirmed.as_ref().map_or(0, |unconfirmed| unconfirmed.events);
+            Ok((!told).then_some(shown + withheld))
+        }
+        Err(error) if is_told(&error) => Ok(None),
         Err(error) => Err(Failure::of("opening for reading", &error)),
     }
 }
@@ -254,13 +260,25 @@ fn ask(store: &Store, model: &Model, head: u64) -> Result<bool, Failure> {
     Ok(false)
 }
 
-fn judge(ground: &Ground, model: &Model, known: u64, is_sealed: bool) -> Result<Outcome, Failure> {
+fn judge(
+    ground: &Ground,
+    model: &Model,
+    known: u64,
+    seen: Option<u64>,
+    is_sealed: bool,
+) -> Result<Outcome, Failure> {
     let store = match ground.open() {
         Ok(store) => store,
-        Err(error) if is_told(&error) => return Ok(Outcome::Refused),
+        Err(error) if is_told(&error) => {
+            ensure(seen.is_none(), || format!("a reader ends in silence, and a writer is told {error}"))?;
+            return Ok(Outcome::Refused);
+        }
         Err(error) => return Err(Failure::of("opening what is damaged", &error)),
     };
     let head = store.report().head.0;
+    if let Some(seen) = seen {
+        same("what a reader shows or counts, and what opening keeps", &seen, &head)?;
+    }
     ensure(head >= known, || {
         format!("{known} events were known to be durable, {head} are left: {}", store.report())
     })?;

@@ -127,6 +127,15 @@ pub(crate) fn look(ground: &Ground, model: &Model, end: End, told: bool) -> Resu
     ensure(shown == 0 || shown >= model.count() || model.at(shown).ends, || {
         format!("a reader sees a part of a batch: {shown} events")
     })?;
+    // No silent prefix: what is not shown is counted, and together it is all that an opening must find.
+    let report = store.report();
+    let withheld = report.unconfirmed.as_ref().map_or(0, |unconfirmed| unconfirmed.events);
+    ensure(shown + withheld >= model.floor, || {
+        format!(
+            "a reader shows {shown} events and counts {withheld} more, {} are there: {report}",
+            model.floor
+        )
+    })?;
     same("changes made by a reader", &calls, &ground.disk.calls())
 }
 
