@@ -213,7 +213,7 @@ fn run(work: &Work, bell: &Bell) {
         let Some(journal) = work.journal.upgrade() else { return };
         match task {
             Task::Lead => journal.lead_asked(),
-            Task::Settle => journal.sync_if_wanted(),
+            Task::Settle => journal.sync_if_wanted(None),
             Task::Sync(interval) => {
                 // A batch on its way may be answered after this sync began, and wants one of its own.
                 let busy = journal.is_busy();

@@ -25,7 +25,7 @@ use tidegate_format::{Error, ErrorKind, Result, limit};
 use super::committer::{Committer, Entry, closed};
 use super::prepare::Prepared;
 use super::room::{Fills, Room};
-use super::ticket::{Duty, Leads, Slot, Ticket, Woken, deliver, panicked};
+use super::ticket::{Duty, Leads, Role, Slot, Ticket, Woken, panicked, put};
 use super::turns::Turn;
 use super::unsettled::{Settled, Unsettled};
 use crate::batch::Receipt;
@@ -119,7 +119,7 @@ impl Journal {
             match slot.wait(None) {
                 Woken::Answered(answer) => return answer,
                 Woken::Lead => self.lead(Some(&slot)),
-                Woken::Sync => self.sync_on(),
+                Woken::Sync => self.sync_on(Some(&slot)),
                 Woken::TimedOut => unreachable!("there is no deadline"),
             }
         }
@@ -163,7 +163,7 @@ impl Journal {
                 self.lead(None);
             } else {
                 // What is written waits for a sync, which another thread may be at.
-                self.sync_if_wanted();
+                self.sync_if_wanted(None);
                 synced = true;
             }
             queue = self.queue.lock();
@@ -230,31 +230,35 @@ impl Journal {
                 continue;
             }
             // Let go for as long as wakers run and the disk syncs; where nobody else took it, it is taken again.
-            let is_led = self.hand_over();
-            self.tell(settled);
-            if let Some(behind) = behind {
-                tracing::warn!(
-                    ?behind,
-                    "the clock is behind the log; events get the last recorded time until it is not"
-                );
+            self.hand_over();
+            let wakers = self.publish(settled);
+            if !wakers.is_empty() || behind.is_some() {
+                self.call_out(own, || {
+                    wakers.into_iter().for_each(wake);
+                    if let Some(behind) = behind {
+                        tracing::warn!(
+                            ?behind,
+                            "the clock is behind the log; events get the last recorded time until it is not"
+                        );
+                    }
+                });
             }
             self.sync_beside(own);
-            if is_led || !self.take_lead() {
+            if !self.take_lead() {
                 return;
             }
         }
         self.sync_beside(own);
     }
 
-    /// Passes the lead on to the first who waits, or lets it go; says whether somebody took it, or nobody needs to.
-    fn hand_over(&self) -> bool {
+    /// Passes the lead on to the first who waits, or lets it go.
+    fn hand_over(&self) {
         let mut queue = self.queue.lock();
         queue.led =
             queue.entries.iter().any(Entry::ask_to_lead) || !queue.entries.is_empty() && self.caller.call();
         if !queue.led {
             self.moved.notify_all();
         }
-        queue.led || queue.entries.is_empty()
     }
 
     /// Takes the lead where batches are queued and nobody has it; says whether it did.
@@ -283,10 +287,34 @@ impl Journal {
 
     /// Tells callers and readers what became of their batches and of the log. No lock and no role is held (keeps Q7).
     pub(super) fn tell(&self, settled: Settled) {
+        self.publish(settled).into_iter().for_each(wake);
+    }
+
+    /// The same, but for the tasks that are to be woken: it returns their wakers.
+    #[must_use]
+    pub(super) fn publish(&self, settled: Settled) -> Vec<Waker> {
         self.free(settled.bytes);
-        deliver(settled.answers);
-        self.published.announce();
-        self.wake_for_room();
+        let mut wakers = put(settled.answers);
+        wakers.extend(self.published.announce_to_threads());
+        wakers.extend(self.room.lock().take_all());
+        wakers
+    }
+
+    /// Runs code of callers', on a thread that others count on at `own`: to lead or to sync, which that code may wait for.
+    /// So what it was asked for goes to others first, and nobody asks it meanwhile (keeps Q7). Returns false if that
+    /// was to sync, and no other thread does.
+    pub(super) fn call_out(&self, own: Option<&Slot>, code: impl FnOnce()) -> bool {
+        let (_away, asked) = own.map(Slot::leave).unzip();
+        let is_done = match asked.flatten() {
+            Some(Role::Sync) => self.pass_sync_on(),
+            Some(Role::Lead) => {
+                self.hand_over();
+                true
+            }
+            None => true,
+        };
+        code();
+        is_done
     }
 
     /// Returns a wait for room in the queue.
@@ -408,7 +436,7 @@ impl Leads for Journal {
         if self.take_lead() {
             self.lead(None);
         }
-        self.sync_if_wanted();
+        self.sync_if_wanted(None);
     }
 
     fn lead(&self, own: &Slot) {
@@ -420,7 +448,7 @@ impl Leads for Journal {
     }
 
     fn sync_on(&self) {
-        Self::sync_on(self);
+        Self::sync_on(self, None);
     }
 }
 

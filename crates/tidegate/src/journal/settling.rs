@@ -12,10 +12,11 @@ use super::ticket::{Duty, Leads, Slot, Ticket};
 use super::unsettled::{Held, Written};
 use crate::batch::Receipt;
 use crate::published::{Deadline, Published};
+use crate::sync::wake;
 
 impl Journal {
     /// Syncs what waits for it, unless another thread does.
-    pub(crate) fn sync_if_wanted(&self) {
+    pub(crate) fn sync_if_wanted(&self, own: Option<&Slot>) {
         let take = || {
             // keeps Q6: a waker may have forked, and this may be the child.
             if !self.process.is_current() {
@@ -25,7 +26,7 @@ impl Journal {
             unsettled.wants_sync() && unsettled.take_sync()
         };
         while take() {
-            if self.sync() {
+            if self.sync(own) {
                 return;
             }
         }
@@ -34,22 +35,35 @@ impl Journal {
     /// Syncs what waits for it, unless another thread does that or this one, which led, was asked to meanwhile.
     pub(super) fn sync_beside(&self, own: Option<&Slot>) {
         if own.is_some_and(Slot::take_sync) {
-            self.sync_on();
+            self.sync_on(own);
         } else {
-            self.sync_if_wanted();
+            self.sync_if_wanted(own);
         }
     }
 
     /// Syncs, having been asked to.
-    pub(super) fn sync_on(&self) {
-        if !self.sync() {
-            self.sync_if_wanted();
+    pub(super) fn sync_on(&self, own: Option<&Slot>) {
+        if !self.sync(own) {
+            self.sync_if_wanted(own);
         }
+    }
+
+    /// Lets go of a sync that another thread is to run; says whether one does, or none needs to.
+    pub(super) fn pass_sync_on(&self) -> bool {
+        let (is_passed_on, is_wanted) = {
+            let mut unsettled = self.unsettled.lock();
+            (unsettled.pass_on(), unsettled.wants_sync())
+        };
+        if !is_passed_on {
+            // Those who wait until nobody syncs look again.
+            self.published.announce();
+        }
+        is_passed_on || !is_wanted || self.caller.call_to_sync()
     }
 
     /// Makes what is written by now durable, as the one who syncs, and settles what waited for that. Says whether another
     /// thread goes on with what was written meanwhile: no sync covers what was written after it began.
-    fn sync(&self) -> bool {
+    fn sync(&self, own: Option<&Slot>) -> bool {
         let guard = Guard { journal: self, leads: false };
         // Taken under the committer's lock, and so at the end of a frame.
         let pending = self.committer.lock().pending();
@@ -68,13 +82,19 @@ impl Journal {
             (settled, unsettled.pass_on(), unsettled.wants_sync())
         };
         guard.lift();
-        if let Some(error) = untold {
-            // The events are durable; only readers in other processes learn of it later.
-            tracing::warn!(%error, "the watermark was not written");
-        }
         let is_passed_on = is_passed_on || is_wanted && self.caller.call_to_sync();
-        self.tell(settled);
-        is_passed_on
+        let wakers = self.publish(settled);
+        if wakers.is_empty() && untold.is_none() {
+            return is_passed_on;
+        }
+        let is_done = self.call_out(own, || {
+            if let Some(error) = untold {
+                // The events are durable; only readers in other processes learn of it later.
+                tracing::warn!(%error, "the watermark was not written");
+            }
+            wakers.into_iter().for_each(wake);
+        });
+        is_passed_on && is_done
     }
 
     /// Makes all that is written by now durable, beside further commits.
@@ -84,7 +104,8 @@ impl Journal {
 
     /// Whether what an answer rests on is visible, and durable if that was asked for.
     pub(crate) fn is_settled(&self, rests_on: Position, synced: bool) -> bool {
-        rests_on <= if synced { self.published.durable() } else { self.published.visible() }
+        // What a sync has made durable becomes visible a moment later.
+        rests_on <= self.published.visible() && (!synced || rests_on <= self.published.durable())
     }
 
     /// Waits until a position that is written is visible, or durable, and syncs where no other thread does. Says whether
@@ -110,7 +131,7 @@ impl Journal {
                 !is_settled() && unsettled.take_sync()
             };
             if syncs {
-                self.sync_on();
+                self.sync_on(None);
                 continue;
             }
             let is_over = |published: &Published| {

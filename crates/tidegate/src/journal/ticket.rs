@@ -1,7 +1,11 @@
 //! Tickets: the answer to a submitted batch, waited for, polled or awaited.
 //!
-//! Invariant T1: a waker, which is the caller's code, runs only in [`deliver`] and when a [`Duty`] is dropped, and both
-//! happen while no lock and no role is held. A panic of a waker reaches nothing else.
+//! Invariants:
+//!
+//! T1. A waker, which is the caller's code, runs only when a [`Duty`] is dropped and where what [`put`] returned is
+//!     woken, and both happen while no lock and no role is held. A panic of a waker reaches nothing else.
+//! T2. Whoever is asked to lead or to sync does it next: while a thread runs such code nobody asks it, since that code
+//!     may wait for just what was asked ([`Away`]).
 
 use std::fmt;
 use std::future::Future;
@@ -37,7 +41,7 @@ struct State {
 
 /// What a thread does for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
+pub(crate) enum Role {
     /// It commits the next groups.
     Lead,
     /// It syncs what is written.
@@ -81,11 +85,11 @@ impl Drop for Duty {
 /// What batches are to be told, and the duty to tell it.
 pub(crate) type Answers = Vec<(Duty, Result<Receipt>)>;
 
-/// Gives the answers out and wakes those who wait for them. All answers are there before the first waker runs: a waker
-/// that appends, waits or panics is in the way of none of them (keeps T1).
-pub(crate) fn deliver(answers: Answers) {
-    let wakers: Vec<_> = answers.into_iter().filter_map(|(duty, answer)| duty.answer(answer)).collect();
-    wakers.into_iter().for_each(wake);
+/// Gives the answers out, and returns the wakers of the tasks that wait for them. All answers are there before the first
+/// waker runs: a waker that appends, waits or panics is in the way of none of them (keeps T1).
+#[must_use]
+pub(crate) fn put(answers: Answers) -> Vec<Waker> {
+    answers.into_iter().filter_map(|(duty, answer)| duty.answer(answer)).collect()
 }
 
 /// What everybody is told after a panic in the writer.
@@ -123,6 +127,14 @@ impl Slot {
             state.asked = None;
         }
         is_asked
+    }
+
+    /// Nobody is asked here until what this returns is dropped (keeps T2). Also returns what was asked before, which
+    /// has to be done by others now.
+    pub(crate) fn leave(&self) -> (Away<'_>, Option<Role>) {
+        let mut state = self.state.lock();
+        let attended = std::mem::take(&mut state.attended);
+        (Away { slot: self, attended }, state.asked.take())
     }
 
     /// Puts the answer, once; returns the waker of the task that waits for it.
@@ -184,6 +196,19 @@ impl Slot {
 
     fn take(&self) -> Option<Result<Receipt>> {
         self.state.lock().answer.take()
+    }
+}
+
+/// A thread whose slot this is runs code of a caller's.
+#[derive(Debug)]
+pub(crate) struct Away<'a> {
+    slot: &'a Slot,
+    attended: bool,
+}
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        self.slot.state.lock().attended = self.attended;
     }
 }
 

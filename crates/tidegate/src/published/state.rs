@@ -5,13 +5,12 @@
 //! P1. `visible` grows only after every event up to it can be found in the published segments.
 //! P2. A waiter that saw too little and then waits is woken by the next growth (no lost wake-up): it counts
 //!     itself before it looks, and the publisher looks at that count after it has published.
-//! P3. Wakers are the callers' code. They run in [`announce`](Published::announce) alone, which the publisher calls once
-//!     it holds no lock and no role, and a panic of one of them reaches nothing else.
+//! P3. Wakers are the callers' code. They run in [`announce`](Published::announce) alone, or by the one who announced to
+//!     the threads, once it holds no lock and no role, and a panic of one of them reaches nothing else.
 //! P4. Damage that ends the log is published before the last position in front of it is visible, so that no view
 //!     takes that position for the end.
 
 use std::sync::{Arc, OnceLock};
-#[cfg(feature = "futures")]
 use std::task::Waker;
 
 use arc_swap::ArcSwap;
@@ -209,12 +208,19 @@ impl Published {
     /// Has everybody who waits look again: at what was published, or for what else they wait for. Called without a
     /// lock and outside every role, since wakers may do anything (keeps P3).
     pub(crate) fn announce(&self) {
-        if self.waiters.load(Ordering::SeqCst) != 0 {
-            let tasks = self.tasks.lock().take_all();
-            self.waiters.fetch_sub(tasks.len(), Ordering::SeqCst);
-            self.moved.notify_all();
-            tasks.into_iter().for_each(wake);
+        self.announce_to_threads().into_iter().for_each(wake);
+    }
+
+    /// Has the threads that wait look again, and returns the wakers of the tasks that do: the caller wakes them.
+    #[must_use]
+    pub(crate) fn announce_to_threads(&self) -> Vec<Waker> {
+        if self.waiters.load(Ordering::SeqCst) == 0 {
+            return Vec::new();
         }
+        let tasks = self.tasks.lock().take_all();
+        self.waiters.fetch_sub(tasks.len(), Ordering::SeqCst);
+        self.moved.notify_all();
+        tasks
     }
 
     /// Waits until `done` says so or the deadline passes, and returns what it says then.

@@ -254,6 +254,10 @@ impl Store {
                     contest.lose(*conflict, writer, &boundaries);
                     Ok(None)
                 }
+                // It refuses what was decided by what was read, which may be lost where the conflict cannot.
+                _ if contest.decides && error.kind() == ErrorKind::Refused => {
+                    Err(self.hold(writer, view.head(), append, error)?)
+                }
                 _ => Err(error),
             },
         }

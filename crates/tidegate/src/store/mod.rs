@@ -250,7 +250,7 @@ impl Store {
     pub fn wait_durable(&self, position: Position, timeout: Duration) -> Result<Position> {
         let writer = self.writer()?;
         let written = |published: &Published| published.written() >= position || published.ended().is_some();
-        if self.published.durable() < position {
+        if !writer.journal.is_settled(position, true) {
             let deadline = self.deadline(timeout);
             let late = |what: &str| {
                 Error::new(ErrorKind::TimedOut, format!("position {position} was not {what} in time"))

@@ -1,11 +1,15 @@
 //! A disk that does not answer: who waits with a time is told that the outcome is unknown, reads go on, and
 //! everything goes on when the disk does (F33).
 
-use std::sync::Arc;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use tidegate::disk::{MemoryDisk, World};
-use tidegate::{Append, ErrorKind, Options, Position, Store};
+use tidegate::{Append, Batch, Condition, ErrorKind, Options, Position, Store, Version};
 
 use super::hooked::{Gate, stalled};
 use super::stage::{LONG, fill, history, one};
@@ -87,4 +91,58 @@ fn and_closing_answers_everybody() {
     for ended in [store.wait_visible(Position(99), LONG), store.wait_durable(Position(99), LONG)] {
         assert_eq!(ended.unwrap_err().kind(), ErrorKind::Ended, "an ended store makes no caller wait");
     }
+}
+
+/// A task that, when it is woken, has the disk go on, waits until the one who synced has its answer, and appends.
+struct Appends {
+    store: Arc<Store>,
+    gate: Arc<Gate>,
+    synced: Mutex<Receiver<()>>,
+    appended: Sender<()>,
+}
+
+impl Wake for Appends {
+    fn wake(self: Arc<Self>) {
+        self.gate.open();
+        self.synced.lock().unwrap().recv_timeout(LONG).unwrap();
+        self.store.append(one("waker"), Append::synced()).unwrap();
+        self.appended.send(()).unwrap();
+    }
+}
+
+/// The one who syncs asks the next to go on with that. Whoever runs a waker at that time cannot, and the waker waits
+/// for a sync itself.
+#[test]
+fn and_a_waker_appends_on_a_thread_that_others_count_on() {
+    let (store, gate) = stalling(Options { thread: false, ..Options::default() });
+    let store = Arc::new(store);
+    let (answered, synced) = channel();
+    let (appended, is_appended) = channel();
+    gate.shut();
+    let append = |entity: &'static str, done: Sender<()>| {
+        let store = Arc::clone(&store);
+        // Not joined: where it waits for ever, the test fails and does not.
+        std::thread::spawn(move || {
+            store.append(one(entity), Append::synced()).unwrap();
+            done.send(()).unwrap();
+        });
+    };
+    append("syncs", answered);
+    gate.wait_for_someone();
+    let never = Condition::Version(one("never").coordinate, Version(7));
+    let mut refused =
+        pin!(store.submit(Batch::from(one("refused")).only_if(never), Append::synced()).unwrap());
+    let waker = Waker::from(Arc::new(Appends {
+        store: Arc::clone(&store),
+        gate: Arc::clone(&gate),
+        synced: Mutex::new(synced),
+        appended: appended.clone(),
+    }));
+    assert!(refused.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    // It leads, wakes the task, and is the only one who waits for the next sync.
+    append("leads", appended);
+    for _ in 0..2 {
+        is_appended.recv_timeout(LONG).expect("nobody waits for ever");
+    }
+    assert_eq!(store.frontier().durable, Position(3));
 }

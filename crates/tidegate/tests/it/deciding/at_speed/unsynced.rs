@@ -1,17 +1,20 @@
 //! Frames are written while a sync runs, decisions see them, and no answer comes before what it rests on is kept.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use tidegate::decide::{Decided, Decision, Denial, GateSet, Proposal, Verdict, gate};
-use tidegate::disk::{Call, Errno, FaultPlan};
+use tidegate::disk::{Call, Errno, FaultPlan, World};
 use tidegate::format::FrameHead;
 use tidegate::{
     Append, Batch, Cause, Condition, Draft, Error, ErrorKind, Options, Position, Query, Read, Result, Store,
+    Version,
 };
 
 use super::{draft, tag};
-use crate::faults::{Gate, LONG, Opened, Stage, stalled};
+use crate::faults::{Gate, Hooked, LONG, Opened, Stage, stalled};
 
 /// A store of one long segment whose disk waits at syncs while the gate is shut.
 fn gated(thread: bool) -> (Stage, Arc<Store>, Arc<Gate>) {
@@ -104,7 +107,7 @@ fn by(store: &Store, append: Append, seen: &dyn Fn(), decision: impl Fn() -> Res
     }))
 }
 
-fn ways() -> [Way; 5] {
+fn ways() -> [Way; 6] {
     [
         ("denied", |store, append, seen| by(store, append, seen, || Ok(Decision::deny("FULL", "taken")))),
         ("an error of the closure", |store, append, seen| {
@@ -118,6 +121,10 @@ fn ways() -> [Way; 5] {
             let taken = || Batch::from(draft("b", "a.b")).only_if(Condition::fail_if(tag("t")));
             by(store, append, seen, || Ok(taken().into()))
         }),
+        ("refused at the commit", |store, append, seen| {
+            let moved = || Condition::Version(draft("other", "a.b").coordinate, Version(7));
+            by(store, append, seen, || Ok(Batch::from(draft("b", "a.b")).only_if(moved()).into()))
+        }),
         ("committed", |store, append, seen| by(store, append, seen, || Ok(draft("b", "a.b").into()))),
     ]
 }
@@ -127,6 +134,7 @@ fn a_decision_sees_what_is_written_and_its_answer_waits_for_that() {
     let expected = [
         Answer::Denied,
         Answer::Refused(ErrorKind::Missing),
+        Answer::Refused(ErrorKind::Refused),
         Answer::Refused(ErrorKind::Refused),
         Answer::Refused(ErrorKind::Refused),
         Answer::Committed(Position(2)),
@@ -153,6 +161,46 @@ fn a_decision_sees_what_is_written_and_its_answer_waits_for_that() {
             store.close().unwrap();
         }
     }
+}
+
+/// What a sync has made durable is visible a moment later, and no answer that rests on it comes before that.
+#[test]
+fn what_an_answer_rests_on_is_visible_as_soon_as_it_is_durable() {
+    let mut stage = Stage::new();
+    stage.options = Options { thread: false, ..Options::default() };
+    let (gate, syncs) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
+    let (passed, synced) = (Arc::clone(&gate), Arc::clone(&syncs));
+    // What is written behind a sync is the watermark.
+    let disk = Hooked::new(stage.disk.clone(), move |call| match call {
+        Call::Sync => _ = synced.fetch_add(1, Ordering::SeqCst),
+        Call::Write if synced.load(Ordering::SeqCst) > 0 => passed.pass(),
+        _ => {}
+    });
+    let world = World { disk: Arc::new(disk), ..stage.world() };
+    let store = Store::open_in(world, stage.options).unwrap();
+    syncs.store(0, Ordering::SeqCst);
+    gate.shut();
+    std::thread::scope(|scope| {
+        let _opened = Opened(&gate);
+        let first = scope.spawn(|| store.append(seat("first"), Append::synced()).unwrap());
+        gate.wait_for_someone();
+        assert_eq!(store.frontier().durable, Position(1));
+        let denied = scope.spawn(|| {
+            let decided = store.decide(Append::synced(), |view| {
+                Ok(Decision::deny("SEEN", view.count(&tag("t"), Read::all())?.to_string()))
+            });
+            (answer(decided), store.view().unwrap().head())
+        });
+        let waited =
+            scope.spawn(|| (store.wait_durable(Position(1), LONG).unwrap(), store.view().unwrap().head()));
+        // Long enough for whoever does not wait; whoever does is let go here.
+        std::thread::sleep(Duration::from_millis(50));
+        gate.open();
+        assert_eq!(first.join().unwrap().first(), Position(1));
+        assert_eq!(denied.join().unwrap(), (Answer::Denied, Position(1)));
+        assert_eq!(waited.join().unwrap(), (Position(1), Position(1)));
+    });
+    store.close().unwrap();
 }
 
 /// A refusal by the log, to one who asked to be synced, waits for what refuses it, and so does the answer of a ticket.
