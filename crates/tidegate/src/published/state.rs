@@ -231,7 +231,14 @@ impl Published {
         self.waiters.fetch_add(1, Ordering::SeqCst);
         let mut gate = self.tasks.lock();
         let mut in_time = true;
-        while !done(self) && in_time {
+        // What it said once counts: whether somebody syncs, say, may be otherwise a moment later.
+        let is_done = loop {
+            if done(self) {
+                break true;
+            }
+            if !in_time {
+                break false;
+            }
             match deadline {
                 Some(deadline) => {
                     self.moved.wait_for(&mut gate, deadline.left());
@@ -239,10 +246,10 @@ impl Published {
                 }
                 None => self.moved.wait(&mut gate),
             }
-        }
+        };
         drop(gate);
         self.waiters.fetch_sub(1, Ordering::SeqCst);
-        done(self)
+        is_done
     }
 }
 
