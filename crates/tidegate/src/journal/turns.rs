@@ -138,9 +138,11 @@ impl Boundary {
             state.taken = true;
             return true;
         }
+        // A turn that is free here belongs to one who waits and was woken for it: those behind it wait once (keeps B3).
+        let mut is_behind = !state.taken;
         state.waiting += 1;
         let mut in_time = true;
-        while state.taken && in_time {
+        while (state.taken || std::mem::take(&mut is_behind)) && in_time {
             self.freed.wait_for(&mut state, deadline.left());
             in_time = !deadline.is_over();
         }
@@ -191,5 +193,40 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.free();
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests {
+    use tidegate_disk::SimulatedClock;
+
+    use super::*;
+
+    /// keeps B3: a newcomer that found the turn free took it however many had gone before one that was woken for it.
+    #[test]
+    fn one_who_waits_is_passed_a_few_times_only() {
+        let clock: Arc<dyn Clock> = Arc::new(SimulatedClock::new(0));
+        let boundary = Boundary::default();
+        let deadline = Deadline::after(&clock, PATIENCE);
+        boundary.state.lock().waiting = 1;
+        for _ in 0..PASSES {
+            assert!(boundary.take(&deadline));
+            boundary.free();
+        }
+        #[expect(clippy::disallowed_methods, reason = "a test of threads")]
+        std::thread::scope(|scope| {
+            let newcomer = scope.spawn(|| boundary.take(&deadline));
+            while boundary.state.lock().waiting < 2 {
+                assert!(!newcomer.is_finished(), "the newcomer goes first a fifth time");
+                std::thread::yield_now();
+            }
+            // The one that was woken takes its turn, and lets it go.
+            let mut state = boundary.state.lock();
+            (state.taken, state.waiting, state.passed) = (true, state.waiting - 1, 0);
+            drop(state);
+            boundary.free();
+            assert!(newcomer.join().expect("it did not panic"));
+        });
     }
 }
