@@ -13,11 +13,8 @@ use tidegate_disk::{Disk, Mode};
 use tidegate_format::{Error, Offset, Position, Result, SEGMENT_HEAD_BYTES, StoreId, Watermark, hash};
 use tidegate_segment::{Segment, index_path, list_indexes, path};
 
-use super::identity::{io, seed};
+use super::identity::{CURSORS, io, seed};
 use super::keeping;
-
-/// The folder of cursors within a store.
-pub(crate) const CURSORS: &str = "cursors";
 
 /// What a cursor's file begins with, in the format of this program.
 const CURSOR_LINES: &str = "tidegate cursor\nformat 1\n";

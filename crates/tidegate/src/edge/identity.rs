@@ -6,12 +6,16 @@ use tidegate_disk::replace::{self, LEFTOVER};
 use tidegate_disk::{Disk, Lock, Mode, World};
 use tidegate_format::name::visible;
 use tidegate_format::{Error, ErrorKind, Micros, Position, Result, SegmentHead, StoreFile, StoreId};
-use tidegate_segment::{Active, SEGMENTS, Seed, Segment, write_error};
+use tidegate_segment::{Active, INDEX, SEGMENTS, Seed, Segment, write_error};
 
-use super::watermark::WATERMARK;
+use super::watermark::{WATERMARK, WatermarkFile};
 
 pub(crate) const STORE: &str = "STORE";
 pub(crate) const LOCK: &str = "LOCK";
+/// The folder of cursors within a store.
+pub(crate) const CURSORS: &str = "cursors";
+/// The folder of saved states within a store.
+pub(crate) const PROJECTIONS: &str = "projections";
 /// What marks a directory that a salvage is filling, until it is done.
 pub(crate) const UNFINISHED: &str = "UNFINISHED";
 /// The largest store file that is read.
@@ -67,21 +71,57 @@ pub(crate) fn no_store(disk: &dyn Disk) -> Error {
 
 /// Refuses a directory without a store file that has more than an interrupted creation leaves, which is begun anew.
 pub(crate) fn refuse_orphans(disk: &dyn Disk) -> Result<()> {
-    let is_empty = match tidegate_segment::list(disk)?[..] {
-        [] => true,
-        [Position(1)] => match Segment::open(disk, Position(1), Mode::Read, seed(0)) {
-            Ok(segment) => segment.file_length()? == segment.tail().0,
-            // What cannot be read now says nothing about what is there.
-            Err(error) if error.kind() == ErrorKind::Io => return Err(error),
-            Err(_) => false,
-        },
-        _ => false,
-    };
-    if is_empty {
+    let remains = remains(disk)?;
+    if remains.is_empty() {
         return Ok(());
     }
-    let error = Error::damaged("the store file is missing, but there are segments", "a store file", "none");
-    Err(salvage(error.in_file(STORE, None)))
+    let message = format!("the store file is missing, but a store left {} here", remains.join(", "));
+    let error = Error::damaged(message, "a store file", "none").in_file(STORE, None);
+    Err(salvage(error).advise("for a new store choose an empty directory"))
+}
+
+/// One file of each kind that a store has and that a creation does not leave before its store file is durable.
+fn remains(disk: &dyn Disk) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let (first, segments) = (tidegate_segment::path(Position(1)), listed(disk, SEGMENTS)?);
+    let is_created = |name: &&String| **name == first || **name == format!("{first}{LEFTOVER}");
+    match segments.iter().find(|name| !is_created(name)) {
+        Some(other) => found.push(other.clone()),
+        None if segments.contains(&first) && !is_new(disk)? => found.push(first),
+        None => {}
+    }
+    if WatermarkFile::is_written(disk)? {
+        found.push(WATERMARK.to_owned());
+    }
+    for folder in [INDEX, CURSORS, PROJECTIONS] {
+        found.extend(listed(disk, folder)?.into_iter().next());
+    }
+    // Saved states are in folders, one for each projection. A disk that does not tell of folders has none to tell of.
+    if let Some(folder) = disk.folders(PROJECTIONS).unwrap_or_default().into_iter().min() {
+        found.push(format!("{PROJECTIONS}/{folder}"));
+    }
+    Ok(found.iter().map(|name| visible(name).to_string()).collect())
+}
+
+/// Whether the first segment has a head and nothing else.
+fn is_new(disk: &dyn Disk) -> Result<bool> {
+    match Segment::open(disk, Position(1), Mode::Read, seed(0)) {
+        Ok(segment) => Ok(segment.file_length()? == segment.tail().0),
+        // What cannot be read now says nothing about what is there.
+        Err(error) if error.kind() == ErrorKind::Io => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
+/// The files in a folder by their names within the store, in order; none if there is no such folder.
+fn listed(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
+    let names = match disk.list(folder) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        other => other.map_err(|cause| io("the directory cannot be listed", folder, cause))?,
+    };
+    let mut names: Vec<_> = names.into_iter().map(|name| format!("{folder}/{name}")).collect();
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// Puts a newer format before damage: what a newer program wrote may look damaged to this one, and neither a backup nor

@@ -15,10 +15,10 @@ mod open;
 mod reader;
 mod source;
 
-pub(crate) use evidence::{CURSORS, Evidence, Witnesses};
+pub(crate) use evidence::{Evidence, Witnesses};
 pub(crate) use identity::{
-    LOCK, STORE, UNFINISHED, io, keep as keep_store, lock, no_store, read as read_store, refuse_unfinished,
-    seed,
+    CURSORS, LOCK, PROJECTIONS, STORE, UNFINISHED, io, keep as keep_store, lock, no_store,
+    read as read_store, refuse_unfinished, seed,
 };
 pub(crate) use indexer::Indexer;
 pub(crate) use keeping::{BYTES_MAX, Keeping, Kept, Progress, list, read, replace};

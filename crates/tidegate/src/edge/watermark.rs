@@ -44,6 +44,17 @@ impl WatermarkFile {
         }
     }
 
+    /// Whether anything was ever written to it, by any store. Created and not yet written it is empty, or zeros.
+    pub(crate) fn is_written(disk: &dyn Disk) -> Result<bool> {
+        let file = match disk.open(WATERMARK, Mode::Read) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            other => other.map_err(unread)?,
+        };
+        let mut bytes = [0; WATERMARK_SLOTS[1] as usize + WATERMARK_BYTES];
+        file.read_full_at(&mut bytes, 0).map_err(unread)?;
+        Ok(bytes.iter().any(|byte| *byte != 0))
+    }
+
     /// Writes what is durable now; `sequence` is set here.
     pub(crate) fn write(&mut self, mut mark: Watermark) -> Result<()> {
         mark.sequence = self.sequence + 1;

@@ -40,7 +40,7 @@ const QUERY: usize = 72;
 const BODY: usize = 104;
 
 /// The folder of saved states, which holds one for each projection.
-pub(crate) const PROJECTIONS: &str = "projections";
+pub(crate) use crate::edge::PROJECTIONS;
 /// The largest saved state.
 pub(crate) const STATE_BYTES_MAX: u64 = 1 << 30;
 

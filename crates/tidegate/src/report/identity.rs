@@ -46,11 +46,7 @@ pub(super) fn identify(disk: &dyn Disk) -> Result<Identity> {
     match store {
         Err(error) if error.kind() == ErrorKind::Newer => return Err(error),
         Err(error) => found.faults.push(Fault::new(placed(error, STORE), RESTORE)),
-        Ok(None) => {
-            let error = Error::damaged("the store file is missing", "a store file", "none");
-            found.faults.push(Fault::new(error.in_file(STORE, None), RESTORE));
-        }
-        Ok(Some(store)) => match most {
+        Ok(store) => match most {
             Some(most) if !heads.contains_key(&(store.id, store.salt)) => {
                 let error = Error::damaged("the store file is of another store", most.0, store.id);
                 found.faults.push(Fault::of(error, STORE, 0, RESTORE));
@@ -74,21 +70,21 @@ pub(super) fn identify(disk: &dyn Disk) -> Result<Identity> {
 
 /// What the store file says, and the segments. Whoever creates a store makes its first segment and then the store
 /// file, and may be at it.
-fn look(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<(Result<Option<StoreFile>>, Vec<Entry>)> {
-    let store = read_store(disk);
+fn look(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<(Result<StoreFile>, Vec<Entry>)> {
+    let store = read_store(disk).transpose();
     let files = heads(disk, faults)?;
-    if !matches!(store, Ok(None)) {
+    if let Some(store) = store {
         return Ok((store, files));
     }
     // Looked at before the store file is looked for again: with that missing after it, nobody creates a store here.
     let refusal = no_store(disk);
-    match read_store(disk) {
-        Ok(Some(store)) => {
+    match read_store(disk).transpose() {
+        Some(Ok(store)) => {
             faults.clear();
-            Ok((Ok(Some(store)), heads(disk, faults)?))
+            Ok((Ok(store), heads(disk, faults)?))
         }
-        Ok(None) if refusal.kind() != ErrorKind::Damaged => Err(refusal),
-        other => Ok((other, files)),
+        None if refusal.kind() != ErrorKind::Damaged => Err(refusal),
+        other => Ok((other.unwrap_or(Err(refusal)), files)),
     }
 }
 

@@ -111,7 +111,7 @@ fn a_missing_store_file_is_damage_to_every_command() {
         assert!(!error.contains("tidegate append"), "{error}");
     }
     let error = run(&["append", &path, "--scope", "s", "--entity", "e", "--kind", "k"]).refused(2);
-    assert!(error.contains("the store file is missing, but there are segments"), "{error}");
+    assert!(error.contains("the store file is missing, but a store left segments/"), "{error}");
     let told = run(&["salvage", &path, &place.path("new")]).ok();
     assert!(told.contains("saved 4 events"), "{told}");
 }

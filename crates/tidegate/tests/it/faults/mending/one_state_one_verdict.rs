@@ -202,6 +202,47 @@ fn a_missing_store_file() {
     check(&Stage::new(), Verdict::Missing);
 }
 
+/// (f) A writer once took what is left of a store for none, and wrote a new one over it.
+#[test]
+fn what_is_left_of_a_store() {
+    let (stage, _) = closed(12);
+    let files = stage.disk.at_rest();
+    files.remove("STORE").unwrap();
+    files.names_in("segments").iter().for_each(|name| files.remove(name).unwrap());
+    let left: Vec<_> = files.names().into_iter().filter(|name| name != "LOCK").collect();
+    let kinds = ["WATERMARK", "index/", "cursors/", "projections/"];
+    for kind in kinds {
+        // Each of them alone is enough.
+        let copy = stage.fork();
+        let (kept, removed): (Vec<_>, Vec<_>) = left.iter().partition(|name| name.starts_with(kind));
+        assert!(!kept.is_empty(), "the sample has {kind}: {left:?}");
+        for name in removed {
+            copy.disk.at_rest().remove(name).unwrap();
+        }
+        let before: Vec<_> = kept.iter().map(|name| copy.bytes(name)).collect();
+        check(&copy, Verdict::Damaged);
+        let refusal = copy.try_open(Access::Create).unwrap_err();
+        let told = refusal.to_string();
+        assert_eq!(refusal.kind(), ErrorKind::Damaged, "{told}");
+        assert!(told.contains(kind) && told.contains("choose an empty directory"), "{told}");
+        assert_eq!(kept.iter().map(|name| copy.bytes(name)).collect::<Vec<_>>(), before);
+        let found = doctor(&copy).unwrap();
+        assert!(found.faults.iter().any(|fault| fault.error.to_string().contains(kind)), "{found:#?}");
+    }
+}
+
+/// What a creation leaves that was interrupted before its store file was there is begun anew.
+#[test]
+fn what_is_left_of_a_creation() {
+    let stage = Stage::new();
+    stage.open().close().unwrap();
+    let files = stage.disk.at_rest();
+    files.rename("STORE", "STORE.tmp").unwrap();
+    files.write("WATERMARK", &[0; 4152]).unwrap();
+    check(&stage, Verdict::Missing);
+    assert!(stage.fork().open().report().created);
+}
+
 /// (g) The doctor told of a fault for ever, and that nothing need be done.
 #[test]
 fn noise_between_the_slots_of_the_watermark() {
