@@ -8,6 +8,7 @@ mod shown;
 mod failure;
 mod output;
 mod reader;
+mod target;
 mod progress;
 mod message_pack;
 mod payload;

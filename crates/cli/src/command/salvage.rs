@@ -1,6 +1,6 @@
 //! `salvage`: a new store of everything that is whole of another one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
@@ -14,6 +14,7 @@ use super::doctor::{tell, tell_lost};
 use crate::failure::Result;
 use crate::output::{Output, counted};
 use crate::progress::Progress;
+use crate::target::is_inside;
 
 const RULES: &str = "\
 DIR is only read. NEW must not exist, or be empty. Until all is there and was verified, NEW holds a file UNFINISHED \
@@ -165,12 +166,4 @@ fn told(salvaged: &Salvaged, readers: Vec<Reader>) -> Told {
         runs: salvaged.runs.iter().map(run).collect(),
         readers,
     }
-}
-
-/// Whether a path lies in a directory, by whatever of it exists.
-fn is_inside(path: &Path, directory: &Path) -> bool {
-    let (Ok(directory), Ok(path)) = (directory.canonicalize(), std::path::absolute(path)) else {
-        return false;
-    };
-    path.ancestors().find_map(|part| part.canonicalize().ok()).is_some_and(|part| part.starts_with(directory))
 }

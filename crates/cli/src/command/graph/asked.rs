@@ -1,6 +1,6 @@
 //! What all questions about the graph share: where to look, as of when, and how to list the answer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -25,6 +25,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The store's directory.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Answers a question about its graph.
     pub(super) fn ask(&self, json: bool, answer: impl FnOnce(&Graph) -> Result<()>) -> Result<()> {
         let store: Store = open(&self.directory, json)?;

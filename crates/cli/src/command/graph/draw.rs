@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use tidegate::Query;
 use tidegate::graph::Selection;
-use tidegate::{Error, ErrorKind, Query};
 use tidegate_draw::{Axis, Colour, Picture, Style};
 
 use super::asked::Place;
@@ -13,6 +13,7 @@ use crate::failure::Result;
 use crate::filter::Filter;
 use crate::named::{Named, find_all};
 use crate::output::Output;
+use crate::target::Target;
 
 const EXAMPLES: &str = "\
 With --json the answer says how many events there are, how many of them were folded or left out, and holds the \
@@ -51,7 +52,7 @@ pub(super) struct Draw {
     /// Never fold runs of events, each with one cause and one effect
     #[arg(long, help_heading = HOW)]
     no_fold: bool,
-    /// Write the picture to this file
+    /// Write the picture to this file, which is replaced as a whole
     #[arg(long, value_name = "FILE", help_heading = HOW)]
     output: Option<PathBuf>,
 }
@@ -129,9 +130,9 @@ impl Draw {
 
     fn write(&self, picture: &Picture, text: String, output: &mut Output, json: bool) -> Result<()> {
         if let Some(file) = &self.output {
-            std::fs::write(file, &text).map_err(|cause| {
-                Error::new(ErrorKind::Io, format!("cannot write {}", file.display())).because(cause)
-            })?;
+            let mut file = Target::open(file, self.place.directory())?;
+            file.line(text.trim_end())?;
+            file.finish()?;
         }
         let (events, folded, left_out) = (picture.events(), picture.folded(), picture.left_out());
         let file = self.output.as_ref().map(|file| file.display().to_string());

@@ -3,12 +3,9 @@
 //! Invariants:
 //!
 //! X1. An export is known to be whole or not: its first line says how many events follow.
-//! X2. A file has its name only when all of it is there and synced.
+//! X2. A file has its name only when all of it is there and synced (see [`Target`]).
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
@@ -22,6 +19,7 @@ use crate::output::{Output, counted};
 use crate::progress::Progress;
 use crate::reader::open;
 use crate::shown::shown_json;
+use crate::target::Target;
 
 const RULES: &str = "\
 The first line names the store and says how many events follow, one a line. `tidegate import NEW FILE` makes a copy \
@@ -79,7 +77,7 @@ impl Export {
             return output.flush();
         };
         let progress = Progress::of_events(header.events, json);
-        let mut file = Target::open(path)?;
+        let mut file = Target::open(path, &self.directory)?;
         let mut done = 0;
         write(&header, &view, |line| {
             done += 1;
@@ -87,7 +85,7 @@ impl Export {
                 progress.moved_to(done);
                 progress.events(done);
             }
-            writeln!(file.writer, "{line}").map_err(|cause| file.failed(cause).into())
+            Ok(file.line(line)?)
         })?;
         file.finish()?;
         drop(progress);
@@ -134,57 +132,4 @@ fn until(view: &View, position: Position) -> Result<View> {
         return Err(Error::new(ErrorKind::Refused, message).into());
     }
     Ok(until)
-}
-
-/// A file that is written beside its place, and put there when it is whole.
-struct Target {
-    path: PathBuf,
-    /// The name it has until then. A pipe or a device is written at its place.
-    beside: Option<PathBuf>,
-    writer: BufWriter<File>,
-}
-
-impl Target {
-    fn open(path: &Path) -> Result<Self> {
-        let is_special = fs::metadata(path).is_ok_and(|found| !found.is_file());
-        let beside = (!is_special).then(|| {
-            let mut name = OsString::from(path);
-            name.push(".part");
-            PathBuf::from(name)
-        });
-        let opened = match &beside {
-            Some(beside) => File::create(beside),
-            None => File::options().write(true).open(path),
-        };
-        let file = opened.map_err(|cause| failed(path, cause))?;
-        Ok(Self { path: path.to_owned(), beside, writer: BufWriter::with_capacity(1 << 16, file) })
-    }
-
-    fn failed(&self, cause: io::Error) -> Error {
-        failed(&self.path, cause)
-    }
-
-    /// Puts the file in its place.
-    fn finish(mut self) -> Result<()> {
-        self.writer.flush().map_err(|cause| self.failed(cause))?;
-        if let Some(beside) = &self.beside {
-            let placed = self.writer.get_ref().sync_all().and_then(|()| fs::rename(beside, &self.path));
-            placed.map_err(|cause| self.failed(cause))?;
-        }
-        self.beside = None;
-        Ok(())
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        if let Some(beside) = &self.beside {
-            // What is left of it would only be in the way.
-            let _ = fs::remove_file(beside);
-        }
-    }
-}
-
-fn failed(path: &Path, cause: io::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("cannot write {}", path.display())).because(cause)
 }

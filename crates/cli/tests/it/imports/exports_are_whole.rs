@@ -185,6 +185,49 @@ fn a_file_is_replaced_as_a_whole() {
     run(&["export", &path, "--output", &place.path("none/file")]).refused(74);
 }
 
+/// An export replaces the file that it is told to write, and in the store's directory that is a file of the store.
+#[test]
+fn a_file_in_the_store_is_never_replaced() {
+    let place = Place::new();
+    let path = store(&place, 2);
+    fs::create_dir(format!("{path}/cursors")).unwrap();
+    fs::write(format!("{path}/cursors/mailer"), "a cursor").unwrap();
+    let files = ["STORE", "LOCK", "segments/00000000000000000001.seg", "cursors/mailer"];
+    let contents = || files.map(|name| fs::read(format!("{path}/{name}")).unwrap());
+    let before = contents();
+    let mut targets: Vec<_> = files.map(|name| format!("{path}/{name}")).into();
+    targets.extend(["new", "cursors/../new", "../store/new"].map(|name| format!("{path}/{name}")));
+    let links = [
+        ("to a file", format!("{path}/STORE"), "to a file"),
+        ("to nothing", format!("{path}/new"), "to nothing"),
+        ("to the store", path.clone(), "to the store/new"),
+        ("in part.part", format!("{path}/STORE"), "in part"),
+        ("relative", "store/new".to_owned(), "relative"),
+    ];
+    for (link, to, target) in links {
+        std::os::unix::fs::symlink(to, place.path(link)).unwrap();
+        targets.push(place.path(target));
+    }
+    for target in targets {
+        let call = ["export", &path, "--output", &target];
+        let error = run(&call).refused(1);
+        assert!(error.contains("cannot lie inside the store"), "{target}: {error}");
+        let call = ["graph", "draw", &path, "1", "--output", &target];
+        let error = run(&call).refused(1);
+        assert!(error.contains("cannot lie inside the store"), "{target}: {error}");
+        assert!(contents() == before && !fs::exists(format!("{path}/new")).unwrap(), "{target}");
+    }
+    // A second name of a file cannot be told from the first; that name alone is replaced.
+    let target = place.path("second");
+    for call in [&["export", path.as_str()][..], &["graph", "draw", &path, "1"]] {
+        fs::hard_link(format!("{path}/STORE"), &target).unwrap();
+        run(&[call, &["--output", &target]].concat()).ok();
+        assert!(contents() == before, "{call:?}");
+        fs::remove_file(&target).unwrap();
+    }
+    run(&["export", &path, "--output", &format!("{path}/../store.jsonl")]).ok();
+}
+
 #[test]
 fn a_newer_export_and_times_that_go_back_are_refused() {
     let place = Place::new();
