@@ -155,7 +155,7 @@ fn states(store: &Store) -> Result<(Vec<State>, Option<tidegate::Error>)> {
 fn told(state: &State) -> Result<Told> {
     Ok(Told {
         name: state.name.clone(),
-        role: role(state),
+        role: role_word(state.role),
         position: state.position.0,
         lag: state.lag,
         parked: state.parked.len(),
@@ -175,7 +175,7 @@ fn write(states: &[State], output: &mut Output) -> Result<()> {
         output.line(format_args!(
             "{:<width$}  {:<7}  at {at}, {behind} behind{parked}  {}",
             state.name,
-            role(state),
+            role_word(state.role),
             state.query
         ))?;
     }
@@ -183,8 +183,8 @@ fn write(states: &[State], output: &mut Output) -> Result<()> {
 }
 
 /// Who moves a cursor, in one word.
-pub(super) fn role(state: &State) -> &'static str {
-    match state.role {
+pub(super) fn role_word(role: Role) -> &'static str {
+    match role {
         Role::Cursor => "cursor",
         Role::Reactor => "reactor",
     }
@@ -210,7 +210,7 @@ pub(super) fn change_each(
                 (ErrorKind::Refused, Change::Set(_)) => error.advise("--skip does that"),
                 _ => error,
             })?;
-        let role = role(&cursor::state(&store, name)?);
+        let role = role_word(cursor::state(&store, name)?.role);
         if json {
             output.json(&told_change(name, role, &changed))?;
         } else {

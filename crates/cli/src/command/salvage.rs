@@ -1,15 +1,15 @@
 //! `salvage`: a new store of everything that is whole of another one.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 use tidegate::disk::World;
-use tidegate::report::{Run, Salvaged, salvage};
-use tidegate::subscription::cursor;
+use tidegate::report::{LeftCursor, LeftPlace, Run, Salvaged, salvage};
 use tidegate::{Error, Options, Read, Store};
 
-use super::cursors::role;
+use super::cursors::role_word;
 use super::doctor::{tell, tell_lost};
 use crate::failure::Result;
 use crate::output::{Output, counted};
@@ -30,7 +30,7 @@ ids, times, correlations, idempotency keys, payloads and metadata. Causes are ke
 cause becomes a foreign one, an event of the old store that is named after its position. Positions inside metadata \
 and payloads stay as they are.
 
-Cursors and saved states are not taken over: readers begin anew. Which ones, and how many events each delivers again, \
+Cursors and saved states are not taken over: readers begin anew. Which ones, and how many events each delivers again as far as its file says, \
 is listed. A reactor commits no second reaction where the first one was saved, since it is known by its key. A program \
 begins a cursor later by `Settings::start`. Nobody may write to DIR meanwhile.
 
@@ -69,11 +69,15 @@ struct Told {
 #[derive(Serialize)]
 struct Reader {
     name: String,
-    role: &'static str,
+    /// Left out, as what follows, if its file does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
     /// Where it was in the old store.
-    position: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
     /// How many saved events of its query it had passed.
-    again: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    again: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -100,20 +104,24 @@ impl Salvage {
         if json { output.json(&told(&salvaged, readers)) } else { self.write(&salvaged, &readers, output) }
     }
 
-    /// The cursors of the old store, as far as it opens for reading and their files can be read.
+    /// The cursors of the old store, and what those whose file is whole deliver again.
     fn readers(&self, salvaged: &Salvaged) -> Result<Vec<Reader>> {
-        let Ok(old) = Store::open(&self.directory, Options::read_only()) else { return Ok(Vec::new()) };
         let view = Store::open(&self.new, Options::read_only())?.view()?;
         let mut readers = Vec::new();
-        for name in cursor::names(&old)? {
-            let Ok(state) = cursor::state(&old, &name) else { continue };
+        for LeftCursor { name, place } in &salvaged.cursors {
+            let name = name.clone();
+            let Some(LeftPlace { role, query, position }) = place else {
+                readers.push(Reader { name, role: None, position: None, again: None });
+                continue;
+            };
             let mut again = 0;
-            for Run { from, to, count } in salvaged.runs.iter().filter(|run| run.from <= state.position) {
-                let passed = (state.position.0 - from.0 + 1).min(*count);
+            for Run { from, to, count } in salvaged.runs.iter().filter(|run| run.from <= *position) {
+                let passed = (position.0 - from.0 + 1).min(*count);
                 let last = to.plus(passed - 1);
-                again += view.until(last).count(&state.query, Read::after(to.before()))?;
+                again += view.until(last).count(query, Read::after(to.before()))?;
             }
-            readers.push(Reader { name, role: role(&state), position: state.position.0, again });
+            let (role, position) = (Some(role_word(*role)), Some(position.0));
+            readers.push(Reader { name, role, position, again: Some(again) });
         }
         Ok(readers)
     }
@@ -136,22 +144,29 @@ impl Salvage {
             self.new.display(),
             salvaged.store
         ))?;
-        for Reader { name, role, position, again } in readers {
-            let again = counted(*again, "event");
-            let then = match *role {
-                "reactor" => format!(
-                    "looks again at {again}; where its reaction was saved it is known by its key, and there is no \
-                     second one"
-                ),
-                _ => {
-                    format!("delivers {again} again, unless its program begins it later (`Settings::start`)")
-                }
-            };
-            output.line(format_args!(
-                "the {role} {name} was at position {position}: it begins anew and {then}"
-            ))?;
+        readers.iter().try_for_each(|reader| output.line(reader))
+    }
+}
+
+impl fmt::Display for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, role, position, again } = self;
+        let (Some(role), Some(position), Some(again)) = (role, position, again) else {
+            return write!(
+                f,
+                "the cursor {name} was at a position that is not known, as its file is damaged or of another store: it \
+                 begins anew and delivers everything again, unless its program begins it later (`Settings::start`)"
+            );
+        };
+        let again = counted(*again, "event");
+        write!(f, "the {role} {name} was at position {position}: it begins anew and ")?;
+        match *role {
+            "reactor" => write!(
+                f,
+                "looks again at {again}; where its reaction was saved it is known by its key, and there is no second one"
+            ),
+            _ => write!(f, "delivers {again} again, unless its program begins it later (`Settings::start`)"),
         }
-        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ mod salvage;
 
 pub use doctor::{Examined, examine};
 pub use fault::{Fault, Lost, Remark};
+pub use readers::{LeftCursor, LeftPlace};
 pub use rebuilt::Run;
 pub use salvage::{Salvaged, salvage};
 pub use verdict::Verdict;

@@ -10,9 +10,42 @@ use super::fault::{Fault, Lost, Remark};
 use super::files;
 use crate::edge::BYTES_MAX;
 use crate::project::{PROJECTIONS, STATE_BYTES_MAX, Stamp};
-use crate::subscription::cursor::{CURSORS, ELSEWHERE, REMEDY as CURSOR, Reached, check_name};
+use crate::read::Query;
+use crate::subscription::cursor::{CURSORS, ELSEWHERE, REMEDY as CURSOR, Reached, Role, check_name};
 
 const STATE: &str = "it is not believed, and the state is folded anew";
+
+/// A cursor of a salvaged store. It is not taken over: its reader begins anew in the new store.
+#[derive(Clone, Debug)]
+pub struct LeftCursor {
+    /// Its name.
+    pub name: String,
+    /// What its file says; `None` if the file is damaged, cannot be read, or is of another store.
+    pub place: Option<LeftPlace>,
+}
+
+/// How far a cursor of a salvaged store was.
+#[derive(Clone, Debug)]
+pub struct LeftPlace {
+    /// Who moves it.
+    pub role: Role,
+    /// The query it is bound to.
+    pub query: Query,
+    /// Every event of the query up to here, a position of the old store, is done or parked.
+    pub position: Position,
+}
+
+/// Returns the cursors of a store, in the order of their names, also if the store does not open.
+pub(super) fn left_cursors(disk: &dyn Disk, store: StoreId) -> Result<Vec<LeftCursor>> {
+    let mut names = files::list(disk, CURSORS)?;
+    names.retain(|name| check_name(name).is_ok());
+    let place = |name: &str| {
+        let contents = files::read(disk, &format!("{CURSORS}/{name}"), BYTES_MAX).ok()??;
+        let reached = Reached::read(&contents.bytes).ok().filter(|reached| reached.store == store)?;
+        Some(LeftPlace { role: reached.role, query: reached.query, position: reached.position })
+    };
+    Ok(names.into_iter().map(|name| LeftCursor { place: place(&name), name }).collect())
+}
 
 /// Files that say how far their readers got.
 #[derive(Debug, Default)]

@@ -17,6 +17,7 @@ use tidegate_segment::{SEGMENTS, write_error};
 use super::doctor::look;
 use super::fault::{Fault, Lost, Remark};
 use super::files;
+use super::readers::{LeftCursor, left_cursors};
 use super::rebuilt::{Rebuilt, Run};
 use super::survey::{Survey, Visit, survey};
 use super::verdict::Verdict;
@@ -39,6 +40,8 @@ pub struct Salvaged {
     pub runs: Vec<Run>,
     /// Positions of the old log of which nothing was whole.
     pub lost: Vec<Lost>,
+    /// The cursors of the old store, in the order of their names. None is taken over: each begins anew.
+    pub cursors: Vec<LeftCursor>,
     /// What is damaged in the old store.
     pub faults: Vec<Fault>,
     /// What else there is to know of it.
@@ -60,7 +63,7 @@ impl Salvaged {
 /// is lost but an end, the store keeps its id, and is as an older copy of itself. Where whole events follow a loss,
 /// the store gets a new id, and those events new positions and versions, without gaps. They keep their ids, times,
 /// correlations, keys and contents, and their causes as far as those are saved; a lost one becomes a foreign cause in
-/// the old store. Cursors and saved states are not taken over.
+/// the old store. Cursors and saved states are not taken over; [`Salvaged::cursors`] names the cursors.
 ///
 /// ```
 /// use tidegate::disk::World;
@@ -88,6 +91,7 @@ pub fn salvage(from: &World, to: &World, mut progress: impl FnMut(Verified)) -> 
         return Err(Error::damaged(message, "one of them", "none"));
     };
     let store = new_identity(&found, id, to)?;
+    let cursors = left_cursors(&*from.disk, id)?;
     let lock = take(&*to.disk)?;
     to.disk.create_folder(SEGMENTS).map_err(|cause| write_error("it cannot be created", SEGMENTS, cause))?;
     let mut taker = Taker(Rebuilt::begin(to, store, id)?);
@@ -103,7 +107,7 @@ pub fn salvage(from: &World, to: &World, mut progress: impl FnMut(Verified)) -> 
     let saved = check(to, found.verified.events)?;
     unmark(&*to.disk)?;
     let Survey { lost, faults, remarks, .. } = found;
-    Ok(Salvaged { from: id, store: store.id, saved, runs, lost, faults, remarks })
+    Ok(Salvaged { from: id, store: store.id, saved, runs, lost, cursors, faults, remarks })
 }
 
 /// The same store where every event keeps its position, and another one where not.

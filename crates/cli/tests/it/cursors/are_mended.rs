@@ -1,5 +1,6 @@
 //! Readers are sent back and on, and what they parked is retried or given up, without their programs.
 
+use std::fs;
 use std::time::Duration;
 
 use serde_json::json;
@@ -179,4 +180,25 @@ fn readers_that_begin_anew_are_told_of() {
     let (file, copy) = (place.file("copy.jsonl", line), place.path("copy"));
     assert!(run(&["import", &copy, &file]).ok().contains("cursors do not come along"));
     assert!(!run(&["import", &copy, &file]).ok().contains("cursors"), "it is said of a new store");
+}
+
+/// Damage is what a store is salvaged for, so that is when its readers have to be told of.
+#[test]
+fn readers_of_a_damaged_store_are_told_of() {
+    let place = Place::new();
+    let path = sample(&place);
+    fs::write(format!("{path}/cursors/billing"), "tidegate cursor\nnonsense").unwrap();
+    for missing in ["WATERMARK", "STORE"] {
+        fs::remove_file(format!("{path}/{missing}")).unwrap();
+        let new = place.path(missing);
+        let said = run(&["salvage", &path, &new]).ok();
+        let told = |start: &str| assert!(said.lines().any(|line| line.starts_with(start)), "{start}: {said}");
+        told("the cursor mailer was at position 3: it begins anew and delivers 3 events again");
+        told("the cursor billing was at a position that is not known");
+        fs::remove_dir_all(&new).unwrap();
+        let ran = run(&["salvage", &path, &new, "--json"]).ok();
+        let told: serde_json::Value = serde_json::from_str(ran.lines().last().unwrap()).unwrap();
+        let mailer = json!({"name": "mailer", "role": "cursor", "position": 3, "again": 3});
+        assert_eq!(told["readers"], json!([{"name": "billing"}, mailer]));
+    }
 }
