@@ -10,7 +10,7 @@ use tidegate::{Access, ErrorKind, Options, Position, Store};
 
 use crate::failure::Result;
 use crate::output::{Output, counted};
-use crate::reader::{open, warn_of_damage};
+use crate::reader::{open, unconfirmed, warn_of_damage};
 
 const EXAMPLES: &str = "\
 Without a subcommand it says how far each is. A cursor remembers how far a reader of the log got. Its lag is how many events of its query are neither done nor \
@@ -106,6 +106,9 @@ struct Told {
     role: &'static str,
     position: u64,
     lag: u64,
+    /// Events of the whole log, of any query, that are not known to be durable and so not in the lag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unconfirmed: Option<u64>,
     parked: usize,
     query: Box<RawValue>,
 }
@@ -127,7 +130,7 @@ impl Cursors {
         let (states, damage) = states(&store)?;
         if json {
             for state in &states {
-                output.json(&told(state)?)?;
+                output.json(&told(state, unconfirmed(&store))?)?;
             }
         } else {
             write(&states, output)?;
@@ -152,12 +155,13 @@ fn states(store: &Store) -> Result<(Vec<State>, Option<tidegate::Error>)> {
     Ok((states, damage))
 }
 
-fn told(state: &State) -> Result<Told> {
+fn told(state: &State, unconfirmed: Option<u64>) -> Result<Told> {
     Ok(Told {
         name: state.name.clone(),
         role: role_word(state.role),
         position: state.position.0,
         lag: state.lag,
+        unconfirmed,
         parked: state.parked.len(),
         query: RawValue::from_string(state.query.to_string())?,
     })

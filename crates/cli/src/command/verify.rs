@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::failure::Result;
 use crate::output::{Output, counted};
 use crate::progress::Progress;
-use crate::reader::open;
+use crate::reader::{open, unconfirmed};
 
 const EXAMPLES: &str = "\
 Ends with 0 where all is well, with 2 and the place of the first fault where it is not. It may run beside \
@@ -32,6 +32,9 @@ pub(super) struct Verify {
 #[derive(Serialize)]
 struct Whole {
     events: u64,
+    /// Events behind them that are not known to be durable, and were not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unconfirmed: Option<u64>,
     streams: u64,
     bytes: u64,
 }
@@ -46,7 +49,12 @@ impl Verify {
         });
         drop(progress);
         let verified = verified?;
-        let whole = Whole { events: verified.events, streams: verified.streams, bytes: verified.bytes };
+        let whole = Whole {
+            events: verified.events,
+            unconfirmed: unconfirmed(&store),
+            streams: verified.streams,
+            bytes: verified.bytes,
+        };
         if json {
             return output.json(&whole);
         }

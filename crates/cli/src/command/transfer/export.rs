@@ -17,7 +17,7 @@ use crate::failure::Result;
 use crate::filter;
 use crate::output::{Output, counted};
 use crate::progress::Progress;
-use crate::reader::open;
+use crate::reader::{open, unconfirmed};
 use crate::shown::shown_json;
 use crate::target::Target;
 
@@ -32,7 +32,8 @@ the store itself noted (gates passed, bypasses, what was read; recorded denials)
 the export: the copy shows it, and it is no word of the copy. Cursors and saved states are not exported.
 
 The export shows the store as it is when it begins, or as it was at --until, also beside a writer. Damage ends it \
-with 2, and an import refuses a file that ends early.
+with 2, and an import refuses a file that ends early. Events that are not known to be durable are left out; the first \
+line counts them as `unconfirmed`, and an import tells of them.
 
 Examples:
   tidegate export ./store --output store.jsonl
@@ -59,6 +60,8 @@ pub(in crate::command) struct Export {
 struct Exported {
     store: String,
     events: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unconfirmed: Option<u64>,
     file: String,
 }
 
@@ -71,7 +74,10 @@ impl Export {
             // What precedes damage is not the store: the count below ends in it.
             None => view,
         };
-        let header = Header::new(store.id().to_string(), view.count(&Query::ALL, Read::all())?);
+        // An export of the log as it was leaves out what came later, and that is no news.
+        let unconfirmed = if self.until.is_some() { None } else { unconfirmed(&store) };
+        let events = view.count(&Query::ALL, Read::all())?;
+        let header = Header::new(store.id().to_string(), events, unconfirmed);
         let Some(path) = &self.output else {
             write(&header, &view, |line| output.styled(line))?;
             return output.flush();
@@ -91,7 +97,7 @@ impl Export {
         drop(progress);
         let (store, events, file) = (header.store, header.events, path.display().to_string());
         if json {
-            return output.json(&Exported { store, events, file });
+            return output.json(&Exported { store, events, unconfirmed, file });
         }
         output.line(format_args!("exported {} of the store {store} to {file}", counted(events, "event")))
     }

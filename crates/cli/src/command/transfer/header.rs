@@ -16,11 +16,14 @@ pub(in crate::command) struct Header {
     pub(super) store: String,
     /// How many events follow.
     pub(super) events: u64,
+    /// How many events the store held behind them that were not known to be durable, and so are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unconfirmed: Option<u64>,
 }
 
 impl Header {
-    pub(super) fn new(store: String, events: u64) -> Self {
-        Self { tidegate_export: VERSION, store, events }
+    pub(super) fn new(store: String, events: u64, unconfirmed: Option<u64>) -> Self {
+        Self { tidegate_export: VERSION, store, events, unconfirmed }
     }
 
     /// Reads the header, if the line is one.

@@ -102,6 +102,10 @@ impl Import {
                 counted(done.skipped, "event")
             ))?;
         }
+        if let Some(count) = done.unconfirmed {
+            let (count, were) = (counted(count, "event"), if count == 1 { "was" } else { "were" });
+            output.line(format_args!("the export left out {count} that {were} not known to be durable"))?;
+        }
         if store.report().created && done.imported > 0 {
             output.line(READERS)?;
         }

@@ -39,6 +39,9 @@ pub(super) struct Done {
     /// Whether the events of an export kept the times they were recorded at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) times_kept: Option<bool>,
+    /// Events that the export left out, as nothing said that they were durable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unconfirmed: Option<u64>,
 }
 
 /// Events on their way into the store.
@@ -143,6 +146,7 @@ impl<'a> Intake<'a> {
             && self.header.is_none()
             && let Some(header) = Header::read(text)?
         {
+            self.done.unconfirmed = header.unconfirmed;
             self.header = Some(header);
             return Ok(());
         }

@@ -3,9 +3,10 @@
 use std::fs;
 
 use serde_json::Value;
-use tidegate::{Access, Append, Draft, Options, Store};
+use tidegate::subscription::cursor::Settings;
+use tidegate::{Access, Append, Draft, Options, Query, Store};
 
-use crate::program::{Place, run};
+use crate::program::{Place, run, run_with};
 
 const LINE: &str = r#"{"scope":"s","entity":"e","kind":"k","data":"first"}"#;
 
@@ -102,8 +103,46 @@ fn events_that_nothing_says_are_durable_are_counted() {
         let stats: Value = serde_json::from_str(&stats).unwrap();
         assert_eq!((&stats["events"], &stats["unconfirmed"]), (&3.into(), &1.into()));
     }
+    let (verified, _) = run(&["verify", &path, "--json"]).warned();
+    let verified: Value = serde_json::from_str(&verified).unwrap();
+    assert_eq!((&verified["events"], &verified["unconfirmed"]), (&3.into(), &1.into()));
     run(&["reindex", &path]).ok();
     assert_eq!(run(&["read", &path, "--count"]).ok().trim(), "4");
+    assert_eq!(run(&["verify", &path, "--json"]).json()[0].get("unconfirmed"), None);
+}
+
+#[test]
+fn the_lag_of_a_cursor_comes_with_what_is_not_in_it() {
+    let place = Place::new();
+    let (path, ..) = store(&place);
+    let store = Store::open(&path, Options::default()).unwrap();
+    drop(store.cursor("mailer", Query::ALL, Settings::default()).unwrap());
+    store.close().unwrap();
+    assert_eq!(run(&["cursors", &path, "--json"]).json()[0].get("unconfirmed"), None);
+    fs::remove_file(format!("{path}/WATERMARK")).unwrap();
+    let (told, _) = run(&["cursors", &path, "--json"]).warned();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told["lag"], &told["unconfirmed"]), (&3.into(), &1.into()));
+}
+
+/// The file of an export outlives the warning that came with it.
+#[test]
+fn an_export_says_what_it_leaves_out_and_its_import_repeats_it() {
+    let place = Place::new();
+    let (path, ..) = store(&place);
+    fs::remove_file(format!("{path}/WATERMARK")).unwrap();
+    let (text, _) = run(&["export", &path]).warned();
+    let header: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!((&header["events"], &header["unconfirmed"]), (&3.into(), &1.into()));
+    let (said, _) = run(&["export", &path, "--output", &place.path("file"), "--json"]).warned();
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["unconfirmed"], 1);
+    let said = run_with(&text, &["import", &place.path("a"), "-"]).ok();
+    assert!(said.contains("the export left out 1 event that was not known to be durable"), "{said}");
+    assert_eq!(run_with(&text, &["import", &place.path("b"), "-", "--json"]).json()[0]["unconfirmed"], 1);
+    let (past, _) = run(&["export", &path, "--until", "2"]).warned();
+    assert!(!past.contains("unconfirmed"), "{past}");
+    run(&["reindex", &path]).ok();
+    assert!(!run(&["export", &path]).ok().contains("unconfirmed"));
 }
 
 /// What a writer that is there has yet to sync is on its way, and no reason to warn.
