@@ -12,6 +12,8 @@ mod failure;
 mod output;
 #[path = "../../crates/cli/src/reader.rs"]
 mod reader;
+#[path = "../../crates/cli/src/writer.rs"]
+mod writer;
 #[path = "../../crates/cli/src/target.rs"]
 mod target;
 #[path = "../../crates/cli/src/progress.rs"]

@@ -8,6 +8,7 @@ mod shown;
 mod failure;
 mod output;
 mod reader;
+mod writer;
 mod target;
 mod progress;
 mod message_pack;

@@ -8,12 +8,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate::{
     Batch, Cause, Condition, Coordinate, Draft, Error, ErrorKind, EventId, Item, Options, Place, Position,
-    Store, Version,
+    Version,
 };
 
 use crate::failure::Result;
 use crate::filter;
 use crate::output::{Output, rfc3339};
+use crate::writer;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -107,7 +108,7 @@ impl Append {
             Durability::Synced => tidegate::Append::synced(),
             Durability::Buffered => tidegate::Append::buffered(),
         };
-        let store = Store::open(&self.directory, Options::default())?;
+        let store = writer::open(&self.directory, Options::default(), json)?;
         let receipt = store.append(self.batch(draft), append).map_err(alone)?;
         store.close()?;
         if store.report().created && !json {

@@ -11,6 +11,7 @@ use tidegate::{Access, ErrorKind, Options, Position, Store};
 use crate::failure::Result;
 use crate::output::{Output, counted};
 use crate::reader::{open, unconfirmed, warn_of_damage};
+use crate::writer;
 
 const EXAMPLES: &str = "\
 Without a subcommand it says how far each is. A cursor remembers how far a reader of the log got. Its lag is how many events of its query are neither done nor \
@@ -203,7 +204,7 @@ pub(super) fn change_each(
     json: bool,
 ) -> Result<()> {
     let options = Options { access: Access::Write, ..Options::default() };
-    let store = Store::open(directory, options).map_err(|error| match error.kind() {
+    let store = writer::open(directory, options, json).map_err(|error| match error.kind() {
         ErrorKind::Locked => error
             .advise("stop the program that writes to it, or have it do this itself with `Cursor::change`"),
         _ => error,

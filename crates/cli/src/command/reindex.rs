@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use tidegate::{Access, Options, Store};
+use tidegate::{Access, Options};
 
 use crate::failure::Result;
 use crate::output::{Output, counted};
+use crate::writer;
 
 const EXAMPLES: &str = "\
 Example:
@@ -26,7 +27,8 @@ pub(super) struct Reindex {
 
 impl Reindex {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let store = Store::open(&self.directory, Options { access: Access::Write, ..Options::default() })?;
+        let store =
+            writer::open(&self.directory, Options { access: Access::Write, ..Options::default() }, json)?;
         let count = store.reindex()? as u64;
         store.close()?;
         if json {

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use tidegate::{Options, Store};
+use tidegate::Options;
 
 use super::intake::Intake;
 use crate::failure::Result;
 use crate::lines::Input;
 use crate::output::{Output, counted};
 use crate::progress::Progress;
+use crate::writer;
 
 const SHAPE: &str = "\
 A line is one event as a JSON object:
@@ -77,7 +78,7 @@ impl Import {
         let input = Input::open(&self.file)?;
         let progress = Progress::of_bytes(input.length(), json);
         let mut lines = input.lines(&progress)?;
-        let store = Store::open(&self.directory, Options::default())?;
+        let store = writer::open(&self.directory, Options::default(), json)?;
         let mut intake = Intake::new(&store, lines.name())?;
         let done = intake.run(&mut lines, &progress);
         drop(progress);

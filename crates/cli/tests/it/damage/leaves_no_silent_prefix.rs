@@ -157,3 +157,47 @@ fn beside_a_writer_there_is_no_warning() {
     store.close().unwrap();
     assert_eq!(run(&["read", &path, "--count"]).ok().trim(), "5");
 }
+
+/// A torn end was never acknowledged, and yet it was written: whoever opens the store for writing learns that it is gone.
+#[test]
+fn an_end_that_an_opening_cuts_off_is_told() {
+    let line = LINE.replace("first", "more");
+    for (command, json) in ["append", "reindex", "import"].into_iter().zip([false, true, false]) {
+        let place = Place::new();
+        let (path, segment, ends) = store(&place);
+        let file = place.file("more.jsonl", &line);
+        let call = match command {
+            "append" => vec!["append", &path, "--scope", "s", "--entity", "e", "--kind", "k"],
+            "reindex" => vec!["reindex", &path, "--json"],
+            _ => vec!["import", &path, &file],
+        };
+        fs::remove_file(format!("{path}/WATERMARK")).unwrap();
+        let cut = ends[3] - 9;
+        fs::OpenOptions::new().write(true).open(&segment).unwrap().set_len(cut).unwrap();
+        let (_, warning) = run(&call).warned();
+        let told = format!("a torn end of {} bytes behind position 3 was cut off: ", cut - ends[2]);
+        assert!(warning.contains(&told) && warning.contains(".seg, byte "), "{command}: {warning}");
+        assert_eq!(warning.lines().count(), 1, "{command}: {warning}");
+        if json {
+            let warning: Value = serde_json::from_str(&warning).unwrap();
+            assert_eq!(warning["warning"]["kind"], "recovered");
+        }
+        assert!(!run(&["reindex", &path]).ok().is_empty(), "it is told once");
+    }
+}
+
+#[test]
+fn a_writer_whose_clock_is_behind_the_log_is_told() {
+    let place = Place::new();
+    let event = r#"{"id":"0195fdd6-0000-7000-8000-000000000001","scope":"s","entity":"e","kind":"k","ends_batch":true"#;
+    let export = format!(
+        "{{\"tidegate_export\":1,\"store\":\"x\",\"events\":1}}\n{event},\"recorded\":\"9000-01-01T00:00:00Z\"}}"
+    );
+    let path = place.path("store");
+    run_with(&export, &["import", &path, "-"]).ok();
+    let call = ["append", &path, "--scope", "s", "--entity", "e", "--kind", "k"];
+    let (_, warning) = run(&call).warned();
+    assert!(warning.contains("hours behind the last recorded time"), "{warning}");
+    let (_, warning) = run(&["reindex", &path, "--json"]).warned();
+    assert_eq!(serde_json::from_str::<Value>(&warning).unwrap()["warning"]["kind"], "clock-behind");
+}

@@ -77,7 +77,8 @@ fn killed_midway_and_run_again_the_copy_is_the_same() {
             child.kill().unwrap();
             child.wait().unwrap();
         }
-        run(&["import", &killed, &file]).ok();
+        let ran = run(&["import", &killed, &file]);
+        assert_eq!(ran.code, Some(0), "at most it warns of the end that it cut off: {}", ran.err);
         assert!(exported(&killed) == expected, "round {round}: the copy is another one");
         run(&["verify", &killed]).ok();
     }

@@ -90,7 +90,8 @@ fn killed_midway_and_run_again_it_ends_the_same() {
             child.wait().unwrap();
             check_part(&killed);
         }
-        run(&["import", &killed, &file]).ok();
+        let ran = run(&["import", &killed, &file]);
+        assert_eq!(ran.code, Some(0), "at most it warns of the end that it cut off: {}", ran.err);
         assert!(events(&killed) == expected, "the history is another one");
         run(&["verify", &killed]).ok();
     }
