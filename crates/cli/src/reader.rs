@@ -20,8 +20,9 @@ pub(crate) fn open(directory: &Path, json: bool) -> Result<Store> {
         && !unconfirmed.has_writer
     {
         let directory = directory.display();
+        let shown = if unconfirmed.events > 1 { "They are" } else { "It is" };
         let message = format!(
-            "{unconfirmed}. It is not shown. If no writer has the store open, opening it for writing once keeps what is \
+            "{unconfirmed}. {shown} not shown. If no writer has the store open, opening it for writing once keeps what is \
              whole, durably, and cuts off the rest: tidegate reindex {directory}"
         );
         warn("unconfirmed", &message, json);

@@ -107,7 +107,8 @@ impl Import {
             let (count, were) = (counted(count, "event"), if count == 1 { "was" } else { "were" });
             output.line(format_args!("the export left out {count} that {were} not known to be durable"))?;
         }
-        if store.report().created && done.imported > 0 {
+        // Only an export is of a store, which may have had cursors.
+        if store.report().created && done.times_kept.is_some() {
             output.line(READERS)?;
         }
         Ok(())

@@ -384,9 +384,33 @@ fn refuse_different(different: &[&str], place: &str) -> tidegate::Result<()> {
         return Ok(());
     }
     let message = format!(
-        "the same event is there already, at {place}, with another {}; events never change, so give this one \
-         another import key or id",
-        different.join(", ")
+        "the same event is there already, at {place}, with {}; events never change, so give this one another import \
+         key or id",
+        other(different)
     );
     Err(Error::new(ErrorKind::Refused, message))
+}
+
+/// Names what is different: `another kind`, `other tags and payload`.
+fn other(different: &[&str]) -> String {
+    match different {
+        [] => String::new(),
+        // Those of which one event has several.
+        [one @ ("tags" | "causes" | "content")] => format!("other {one}"),
+        [one] => format!("another {one}"),
+        [before @ .., last] => format!("other {} and {last}", before.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_different_reads_as_a_sentence() {
+        assert_eq!(other(&["kind"]), "another kind");
+        assert_eq!(other(&["tags"]), "other tags");
+        assert_eq!(other(&["tags", "payload"]), "other tags and payload");
+        assert_eq!(other(&["kind", "tags", "payload"]), "other kind, tags and payload");
+    }
 }

@@ -178,8 +178,11 @@ fn readers_that_begin_anew_are_told_of() {
     assert_eq!(told[0]["readers"][1], mailer);
     let line = r#"{"key":"1","scope":"s","entity":"e","kind":"k"}"#;
     let (file, copy) = (place.file("copy.jsonl", line), place.path("copy"));
-    assert!(run(&["import", &copy, &file]).ok().contains("cursors do not come along"));
-    assert!(!run(&["import", &copy, &file]).ok().contains("cursors"), "it is said of a new store");
+    assert!(!run(&["import", &copy, &file]).ok().contains("cursors"), "lines of no store have none");
+    let (export, copy) = (place.path("export"), place.path("copy of a store"));
+    run(&["export", &path, "--output", &export]).ok();
+    assert!(run(&["import", &copy, &export]).ok().contains("cursors do not come along"));
+    assert!(!run(&["import", &copy, &export]).ok().contains("cursors"), "it is said of a new store");
 }
 
 /// Damage is what a store is salvaged for, so that is when its readers have to be told of.

@@ -125,6 +125,19 @@ fn the_lag_of_a_cursor_comes_with_what_is_not_in_it() {
     assert_eq!((&told["lag"], &told["unconfirmed"]), (&3.into(), &1.into()));
 }
 
+#[test]
+fn several_events_that_are_not_shown_are_told_of_as_several() {
+    let place = Place::new();
+    let (path, ..) = store(&place);
+    // Lines of one import are one write.
+    let file = place.file("more.jsonl", [LINE; 3].join("\n"));
+    run(&["import", &path, &file]).ok();
+    fs::remove_file(format!("{path}/WATERMARK")).unwrap();
+    let (_, warning) = run(&["read", &path]).warned();
+    let told = ["3 events behind position 4 are not known to be durable", "). They are not shown. "];
+    assert!(told.iter().all(|told| warning.contains(told)), "{warning}");
+}
+
 /// The file of an export outlives the warning that came with it.
 #[test]
 fn an_export_says_what_it_leaves_out_and_its_import_repeats_it() {

@@ -19,6 +19,18 @@ fn good(key: usize) -> String {
 }
 
 #[test]
+fn an_event_that_changed_is_refused_by_what_changed() {
+    let place = Place::new();
+    let path = place.store("store", &[&good(1)]);
+    let changed = good(1).replace(r#""data":1"#, r#""data":2,"tags":["t"]"#);
+    let error = run_with(&changed, &["import", &path, "-"]).refused(1);
+    assert!(error.contains("at position 1, with other tags and payload; events never change"), "{error}");
+    let changed = good(1).replace(r#""kind":"k""#, r#""kind":"l""#);
+    let error = run_with(&changed, &["import", &path, "-"]).refused(1);
+    assert!(error.contains("at position 1, with another kind; "), "{error}");
+}
+
+#[test]
 fn everything_before_the_line_is_kept_and_the_place_is_told() {
     let long = "x".repeat(17 << 20);
     let oversized = format!(r#"{{"scope":"s","entity":"e","kind":"k","data":"{long}"}}"#);
