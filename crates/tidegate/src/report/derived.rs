@@ -16,6 +16,12 @@ use crate::edge::seed;
 /// The longest roster read whole, where it is not known how long it should be.
 const ROSTER_BYTES_MAX: u64 = 1 << 30;
 
+/// What becomes of a roster without its segments.
+const UNUSED: &str = "it is passed over, and can be deleted";
+/// What to know of an index file without its segment, which only a segment that another one followed has.
+const EVIDENCE: &str = "it is evidence that there were segments from here on: keep it until the log is restored; \
+                        delete it only if the log is meant to end before it";
+
 /// What is known of the events so far, to make index files of.
 #[derive(Debug)]
 pub(super) struct Derived<'a> {
@@ -76,7 +82,8 @@ impl<'a> Derived<'a> {
                     continue;
                 }
                 let error = Error::damaged("it belongs to no sealed segment", "a segment", "none");
-                remarks.push(Remark::at(&file, 0, &error, "it is passed over, and can be deleted"));
+                let then = if parse_index_name(name).is_some() { EVIDENCE } else { UNUSED };
+                remarks.push(Remark::at(&file, 0, &error, then));
             }
         }
         Ok(())

@@ -228,6 +228,9 @@ fn what_is_left_of_a_store() {
         assert_eq!(kept.iter().map(|name| copy.bytes(name)).collect::<Vec<_>>(), before);
         let found = doctor(&copy).unwrap();
         assert!(found.faults.iter().any(|fault| fault.error.to_string().contains(kind)), "{found:#?}");
+        let mut remarks = found.remarks.iter().filter(|remark| remark.file.contains(".idx"));
+        let is_told = remarks.any(|remark| remark.text.contains("it is evidence"));
+        assert_eq!(is_told, kind == "index/", "{found:#?}");
     }
 }
 
