@@ -138,11 +138,12 @@ struct History<'a> {
     soaked: Soaked,
     /// How many batches of a crowd come in the next life.
     crowd: u64,
+    has_crowd: bool,
 }
 
 /// In one history of so many a crowd comes, and segments are so large.
 const CROWD_EVERY: u64 = 64;
-const CROWD_BYTES: u64 = 60_000;
+const CROWD_BYTES: u64 = 100_000;
 
 /// Runs one history: its seed chooses the disk, and for each life what is done, what fails and how it ends.
 pub fn soak(soak: &Soak) -> Result<Soaked, Failure> {
@@ -152,7 +153,17 @@ pub fn soak(soak: &Soak) -> Result<Soaked, Failure> {
     let ground = Ground::new(dice.roll(), disk, segment_bytes, soak.wrap);
     let others = Dice::new(soak.seed ^ 0xd1ce);
     let soaked = Soaked { lives: soak.lives + 1, ..Soaked::default() };
-    let mut history = History { soak, ground, model: Model::default(), dice, others, disk, soaked, crowd: 0 };
+    let mut history = History {
+        soak,
+        ground,
+        model: Model::default(),
+        dice,
+        others,
+        disk,
+        soaked,
+        crowd: 0,
+        has_crowd: false,
+    };
     // Long lists need long segments, and take time: in few histories, in one of their lives.
     let crowd = soak.cast == Cast::Everybody && soak.seed % CROWD_EVERY == 5;
     if crowd {
@@ -160,7 +171,8 @@ pub fn soak(soak: &Soak) -> Result<Soaked, Failure> {
     }
     for life in 0..soak.lives {
         let comes = crowd && life == soak.seed / CROWD_EVERY % soak.lives;
-        history.crowd = if comes { 2 + history.others.below(4) } else { 0 };
+        history.has_crowd |= comes;
+        history.crowd = if comes { 7 + history.others.below(3) } else { 0 };
         history.live().map_err(|failure| failure.during(&format!("life {life}")))?;
     }
     history.finish().map_err(|failure| failure.during(&"the end"))?;
@@ -233,7 +245,8 @@ impl History<'_> {
     fn finish(&mut self) -> Result<(), Failure> {
         self.ground.disk.set_model(DiskModel { capacity_bytes: None, ..self.disk });
         let script = self.script();
-        catch_up(&self.ground, &mut self.model, script)?;
+        let crowd = u64::from(self.has_crowd);
+        catch_up(&self.ground, &mut self.model, Script { crowd, ..script })?;
         self.soaked.events = self.model.count();
         self.soaked.calls += self.ground.disk.calls();
         if script.company {

@@ -1,10 +1,11 @@
 //! A crowd: so many events at once that lists of one term are long, dense or sparse, in one segment.
 
-use tidegate::Draft;
+use tidegate::{Draft, Position, Read};
 
 use super::Life;
 use crate::attempt::Attempt;
-use crate::failure::Failure;
+use crate::failure::{Failure, failed, same};
+use crate::wanted::Wanted;
 
 /// The scope of a crowd, which the readers with names do not read.
 pub(crate) const CROWD: &str = "crowd";
@@ -34,6 +35,35 @@ impl Life<'_> {
             self.settle(attempt, answer)?;
             if self.is_over() {
                 return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for parts of the lists of a crowd, from both ends.
+    pub(super) fn ask_the_crowd(&mut self) -> Result<(), Failure> {
+        let view = self.store.view().map_err(failed("viewing a crowd"))?;
+        for tag in ["tag:0", "tag:1", "tag:2"] {
+            let wanted = Wanted::tags(&[tag]);
+            let (query, all) = (wanted.query(), self.model.selected(&wanted).collect::<Vec<u64>>());
+            for _ in 0..8 {
+                let mut read = if self.others.chance(1, 2) { Read::all() } else { Read::backwards() };
+                read.after = Position(self.others.below(self.model.count() + 1));
+                read.before = Position(self.others.below(self.model.count() + 2));
+                let is_in = |at: &u64| (read.after.0 + 1..read.before.0).contains(at);
+                let mut expected: Vec<u64> = all.iter().copied().filter(is_in).collect();
+                let counted = view.count(&query, read).map_err(failed("counting a crowd"))?;
+                same(
+                    format_args!("how many of a crowd have {tag}, {read:?}"),
+                    &(expected.len() as u64),
+                    &counted,
+                )?;
+                if read.backwards {
+                    expected.reverse();
+                }
+                let found = view.read(&query, read).map(|event| Ok(event?.position().0));
+                let found: Vec<u64> = found.collect::<Result<_, _>>().map_err(failed("reading a crowd"))?;
+                same(format_args!("a crowd with {tag}, {read:?}"), &expected, &found)?;
             }
         }
         Ok(())

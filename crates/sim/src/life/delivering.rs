@@ -26,6 +26,8 @@ pub(super) struct Held {
     pub(super) name: &'static str,
     // Dropped before the cursor, which they belong to.
     pub(super) out: Vec<Out>,
+    /// Deliveries of events that were handed out anew since.
+    pub(super) late: Vec<Out>,
     pub(super) cursor: Cursor,
     settings: Settings,
     /// Whether its worker fails most of the time.
@@ -40,8 +42,8 @@ pub(super) struct Held {
 /// An event that was handed out, and when.
 #[derive(Debug)]
 pub(super) struct Out {
-    delivery: Delivery,
-    position: u64,
+    pub(super) delivery: Delivery,
+    pub(super) position: u64,
     since: u64,
 }
 
@@ -181,7 +183,7 @@ impl Life<'_> {
         let (out, failed) = Default::default();
         let retried = BTreeSet::new();
         let moody = self.cursors_busy && self.others.chance(1, 3);
-        self.held.push(Held { name, out, cursor, settings, moody, place, failed, retried });
+        self.held.push(Held { name, out, late: Vec::new(), cursor, settings, moody, place, failed, retried });
         let at = self.held.len() - 1;
         self.see_parked(at).map(|()| true)
     }
@@ -268,9 +270,10 @@ impl Life<'_> {
         ensure(held.is_first(&stream, position) && !held.is_busy(position, now), || {
             format!("{} delivers {position} out of turn: {stream:?}, {held:?}", held.name)
         })?;
-        held.out.retain(|out| out.position != position);
+        let (late, out) = held.out.drain(..).partition(|out| out.position == position);
+        (held.late, held.out) = (late, out);
         held.out.push(Out { delivery, position, since: now });
-        Ok(())
+        self.settle_late(at)
     }
 
     /// Says what became of an event that is out.

@@ -54,7 +54,7 @@ pub(crate) struct Script {
     pub(crate) reads_fail: bool,
     /// Whether there are others beside those who append.
     pub(crate) company: bool,
-    /// How many batches of a crowd come first.
+    /// How many batches of a crowd come first, or have come.
     pub(crate) crowd: u64,
     pub(crate) defect: Defect,
 }
@@ -105,6 +105,9 @@ pub(crate) fn catch_up(ground: &Ground, model: &mut Model, script: Script) -> Re
         life.finish_reacting().map_err(|failure| failure.during(&"the reactor at the end"))?;
         life.finish_deliveries().map_err(|failure| failure.during(&"the cursors at the end"))?;
         life.finish_projecting().map_err(|failure| failure.during(&"the projection at the end"))?;
+        if script.crowd > 0 {
+            life.ask_the_crowd()?;
+        }
         check::whole(&life.store, life.model)?;
     }
     let closed = life.store.close();

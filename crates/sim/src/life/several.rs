@@ -1,5 +1,7 @@
 //! Workers of one cursor that have several of its events at once and are done with them in any order.
 
+use tidegate::ErrorKind;
+
 use super::Life;
 use crate::failure::{Failure, ensure, failed, same};
 
@@ -15,12 +17,32 @@ impl Life<'_> {
                 return Ok(());
             }
         }
+        if self.others.chance(1, 5) {
+            // Their time is over: they are handed out again, or parked.
+            self.ground.clock.advance(31_000_000);
+            self.take_delivery(at)?;
+        }
         for _ in 0..out.saturating_sub(self.others.below(2) as usize) {
             self.end_delivery(at)?;
             if self.stopped || self.ground.disk.ended() {
                 return Ok(());
             }
             self.check_place(at)?;
+        }
+        Ok(())
+    }
+
+    /// A worker that was too late with an event is told so, whatever it says of it, and the event is the newest holder's.
+    pub(super) fn settle_late(&mut self, at: usize) -> Result<(), Failure> {
+        for late in std::mem::take(&mut self.held[at].late) {
+            let settled = if self.others.chance(1, 2) {
+                late.delivery.ack()
+            } else {
+                late.delivery.fail("too late").map(drop)
+            };
+            let kind = settled.err().map(|error| error.kind());
+            let what = format_args!("what is told to a late holder of {}", late.position);
+            same(what, &Some(ErrorKind::Refused), &kind)?;
         }
         Ok(())
     }
