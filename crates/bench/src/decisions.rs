@@ -182,7 +182,7 @@ fn decide(
                 counts.falsely.fetch_add(u64::from(moved == 0), Ordering::Relaxed);
             }
             let last = view.read(query, Read::backwards().limit(1)).next().transpose()?;
-            let next = last.map_or(0, |event| event.payload().len());
+            let next = last.map_or(0, |event| event.payload_bytes());
             Ok(if next < usize::MAX { draft.clone().into() } else { Decision::deny("NEVER", "never") })
         })?
         .into_result()?;

@@ -31,7 +31,7 @@ impl Projection for Bytes {
 
     fn apply(&mut self, event: &Event) -> Result<()> {
         self.events += 1;
-        self.bytes += event.payload().len() as u64;
+        self.bytes += event.payload()?.len() as u64;
         Ok(())
     }
 }
@@ -142,7 +142,7 @@ fn scan(store: &Store, query: &Query) -> std::result::Result<f64, Failure> {
     let view = store.view()?;
     let (time, counted) = seconds(|| {
         view.read(query, Read::all()).try_fold((0, 0), |(events, bytes), event| {
-            Ok::<_, Failure>((events + 1, bytes + event?.payload().len()))
+            Ok::<_, Failure>((events + 1, bytes + event?.payload()?.len()))
         })
     });
     let (events, bytes) = counted?;

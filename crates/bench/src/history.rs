@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use tidegate::disk::{Block, Disk, Mode, NativeDisk};
-use tidegate::format::{parse_segment_name, segment_name};
+use tidegate::format::SegmentName;
 use tidegate::{Append, Draft, EventId, Options, Position, Query, Read, Store};
 
 use crate::Failure;
@@ -111,13 +111,16 @@ fn directory_bytes(directory: &Path) -> Result<u64, Failure> {
 /// Maps all segments but the last, and says which position is the last in them.
 fn map_sealed(directory: &Path) -> Result<(Vec<Block>, u64), Failure> {
     let disk: Arc<dyn Disk> = Arc::new(NativeDisk::new(directory));
-    let mut firsts: Vec<Position> =
-        disk.list("segments")?.iter().filter_map(|name| parse_segment_name(name)).collect();
+    let mut firsts: Vec<Position> = disk
+        .list("segments")?
+        .iter()
+        .filter_map(|name| Some(SegmentName::parse(name.strip_suffix(".seg")?)?.first))
+        .collect();
     firsts.sort_unstable();
     let active = firsts.pop().ok_or("the store has no segment")?;
     let mut blocks = Vec::new();
     for first in firsts {
-        let file = disk.open(&format!("segments/{}", segment_name(first)), Mode::Read)?;
+        let file = disk.open(&format!("segments/{}.seg", SegmentName::new(first)), Mode::Read)?;
         blocks.push(file.map(file.length()?)?);
     }
     if blocks.is_empty() {

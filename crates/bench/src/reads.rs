@@ -68,11 +68,11 @@ fn points(settings: &Settings, history: &History) -> Result<Vec<Row>, Failure> {
     let view = history.store.view()?;
     let mut by_position = times(settings.reads, |number| {
         let event = view.at(history.sealed_position(number))?.ok_or("an event is missing")?;
-        Ok(event.payload().len())
+        Ok(event.payload()?.len())
     })?;
     let mut by_id = times(settings.reads, |number| {
         let id = history.ids[history.sealed_position(number).0 as usize - 1];
-        Ok(view.find(id)?.ok_or("an event is missing")?.payload().len())
+        Ok(view.find(id)?.ok_or("an event is missing")?.payload()?.len())
     })?;
     let mut plain = plain_reads(settings, history)?;
     let floor = quantile(&mut plain, 0.5);
@@ -141,7 +141,7 @@ fn pages(settings: &Settings, history: &History) -> Result<Vec<Row>, Failure> {
 pub(crate) fn read_all(view: &View, query: &Query, read: Read) -> Result<usize, Failure> {
     let mut bytes = 0;
     for event in view.read(query, read) {
-        bytes += event?.payload().len();
+        bytes += event?.payload()?.len();
     }
     Ok(bytes)
 }

@@ -128,7 +128,7 @@ impl Line {
 
 /// A payload as far as a line has room for it, without anything a terminal would obey.
 fn payload_text(event: &Event, room: usize) -> String {
-    let payload = event.payload();
+    let Ok(payload) = event.payload() else { return "erased".to_owned() };
     let text = match event.payload_type() {
         PayloadType::Json => String::from_utf8_lossy(payload),
         PayloadType::MessagePack => match message_pack::to_json(payload) {

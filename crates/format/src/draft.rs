@@ -79,7 +79,7 @@ pub struct Draft {
     /// new one.
     pub correlation: Option<EventId>,
     /// Further facts, in the order given.
-    pub metadata: Vec<(Text, Text)>,
+    pub metadata: Vec<(Text, Cow<'static, [u8]>)>,
     /// Its id; if left out, the store makes one.
     pub id: Option<EventId>,
 }
@@ -149,9 +149,19 @@ impl Draft {
         self
     }
 
-    /// With one more metadata entry.
+    /// Adds a metadata entry of text.
     #[must_use]
-    pub fn meta(mut self, name: impl Into<Text>, value: impl Into<Text>) -> Self {
+    pub fn meta(self, name: impl Into<Text>, value: impl Into<Text>) -> Self {
+        let value = match value.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        };
+        self.meta_bytes(name, value)
+    }
+
+    /// Adds a metadata entry of any bytes.
+    #[must_use]
+    pub fn meta_bytes(mut self, name: impl Into<Text>, value: impl Into<Cow<'static, [u8]>>) -> Self {
         self.metadata.push((name.into(), value.into()));
         self
     }

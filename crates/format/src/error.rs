@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Full,
     /// The bytes on disk are not what was written. Restore from a backup, or salvage.
     Damaged,
+    /// The payload was erased for good. Go on without it; its place, names and proof are still there.
+    Erased,
     /// The bytes were written by a newer format. Upgrade.
     Newer,
     /// The writer has ended for good, by closing the store or after a failed write or sync
@@ -46,6 +48,7 @@ impl ErrorKind {
             Self::Locked => "locked",
             Self::Full => "full",
             Self::Damaged => "damaged",
+            Self::Erased => "erased",
             Self::Newer => "newer format",
             Self::Ended => "writer ended",
             Self::TimedOut => "timed out",

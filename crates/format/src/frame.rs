@@ -10,22 +10,23 @@
 //! F4. Only the first record of a batch carries an idempotency key.
 //!
 //! ```
-//! use tidegate_format::frame::{self, FRAME_HEAD_BYTES, Frame, FrameHead};
-//! # use tidegate_format::{Draft, Facts, Hash, Micros, Placed, Position, Version, record};
+//! use tidegate_format::frame::{self, FRAME_HEAD_BYTES, Frame, FrameHead, Sealing};
+//! # use tidegate_format::{Blind, Draft, Facts, Hash, Micros, Placed, Position, Version, record};
 //! # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
-//! # let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+//! # let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
 //! # let (position, previous) = (Position(1), Position(0));
 //! # let (version, link, time) = (Version(1), Hash::ZERO, Micros(0));
 //! # let placed = Placed { position, version, previous, link, time };
 //! # let mut placed_record = Vec::new();
 //! # let draft = Draft::new(("shop", "order-7"), "order.placed");
-//! # let payload = record::encode(&draft, &facts, &mut placed_record);
-//! # record::place(&mut placed_record, &placed, position, &payload);
+//! # let body = record::encode(&draft, &facts, &mut placed_record);
+//! # record::place(&mut placed_record, &placed, position, &body);
 //!
 //! let salt = 99;
 //! let mut bytes = vec![0; FRAME_HEAD_BYTES];
 //! bytes.extend_from_slice(&placed_record);
-//! frame::seal(&mut bytes, Position(1), Position(0), 1, salt);
+//! let sealing = Sealing { first: Position(1), synced: Position(0), epoch: 1, slot: None };
+//! frame::seal(&mut bytes, &sealing, salt);
 //!
 //! assert_eq!(FrameHead::read(&bytes)?.frame_bytes(), bytes.len());
 //! let frame = Frame::read(&bytes, salt)?;
@@ -41,7 +42,7 @@
 
 use crate::error::{Error, Result};
 use crate::hash;
-use crate::layout::{Layout, RECORD_HEAD_BYTES, number};
+use crate::layout::{Layout, RECORD_BYTES_MIN, number};
 use crate::limit::FRAME_BYTES_MAX;
 use crate::number::Position;
 use crate::record::{self, Record};
@@ -49,13 +50,21 @@ use crate::record::{self, Record};
 /// Bytes of a frame before its records.
 pub const FRAME_HEAD_BYTES: usize = 36;
 
+/// Bytes before the records of a frame that was made from a shared log.
+pub const SLOT_FRAME_HEAD_BYTES: usize = FRAME_HEAD_BYTES + 8;
+
+/// What every magic of a frame begins with.
+const MAGIC_START: [u8; 3] = [0xf7, b'T', b'G'];
 const MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'f'];
+/// The magic of a frame that says from which slot of a shared log it was made.
+const SLOT_MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'l'];
 const CRC: usize = 4;
 const LENGTH: usize = 8;
 const COUNT: usize = 12;
 const FIRST: usize = 16;
 const SYNCED: usize = 24;
 const EPOCH: usize = 32;
+const SLOT: usize = 36;
 
 const _: () = assert!(EPOCH + size_of::<u32>() == FRAME_HEAD_BYTES);
 
@@ -72,6 +81,8 @@ pub struct FrameHead {
     pub synced: Position,
     /// Which writable opening of the store wrote it, counted from 1.
     pub epoch: u32,
+    /// The slot of the shared log that it was made from, in a store that is a node of one.
+    pub slot: Option<u64>,
 }
 
 impl FrameHead {
@@ -82,16 +93,23 @@ impl FrameHead {
             let found = format!("{} bytes", bytes.len());
             return Err(Error::damaged("a frame is cut short", "at least 36 bytes", found));
         }
-        if bytes[..4] != MAGIC {
-            let found = format!("{:02x?}", &bytes[..4]);
-            return Err(Error::damaged("no frame starts here", format!("{MAGIC:02x?}"), found));
-        }
+        let slot = match &bytes[..4] {
+            magic if *magic == MAGIC => None,
+            magic if *magic == SLOT_MAGIC && bytes.len() >= SLOT_FRAME_HEAD_BYTES => {
+                Some(number!(bytes, SLOT, u64))
+            }
+            magic => {
+                let found = format!("{magic:02x?}");
+                return Err(Error::damaged("no frame starts here", format!("{MAGIC:02x?}"), found));
+            }
+        };
         let head = Self {
             length: number!(bytes, LENGTH, u32),
             count: number!(bytes, COUNT, u32),
             first: Position(number!(bytes, FIRST, u64)),
             synced: Position(number!(bytes, SYNCED, u64)),
             epoch: number!(bytes, EPOCH, u32),
+            slot,
         };
         if head.is_possible() {
             return Ok(head);
@@ -103,7 +121,7 @@ impl FrameHead {
 
     /// Whether the limits hold, the records can be that many, and no position is past the last there is.
     fn is_possible(&self) -> bool {
-        let records_bytes_min = u64::from(self.count) * RECORD_HEAD_BYTES as u64;
+        let records_bytes_min = u64::from(self.count) * RECORD_BYTES_MIN as u64;
         self.length as usize <= FRAME_BYTES_MAX
             && self.count != 0
             && records_bytes_min <= u64::from(self.length)
@@ -111,9 +129,15 @@ impl FrameHead {
             && self.first.0.checked_add(u64::from(self.count)).is_some()
     }
 
+    /// Bytes before its records.
+    #[inline]
+    pub fn head_bytes(&self) -> usize {
+        if self.slot.is_none() { FRAME_HEAD_BYTES } else { SLOT_FRAME_HEAD_BYTES }
+    }
+
     /// Bytes of the whole frame.
     pub fn frame_bytes(&self) -> usize {
-        FRAME_HEAD_BYTES + self.length as usize
+        self.head_bytes() + self.length as usize
     }
 
     /// The position of the last record.
@@ -122,15 +146,30 @@ impl FrameHead {
     }
 }
 
-/// Writes the head over the first [`FRAME_HEAD_BYTES`] of `frame`, whose records stand behind it with
-/// their places and checksums. Length and count are taken from them.
+/// What a frame's head says beside what its records tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Sealing {
+    /// The position of its first record.
+    pub first: Position,
+    /// The last position that a sync which had ended made durable.
+    pub synced: Position,
+    /// Which writable opening writes it.
+    pub epoch: u32,
+    /// The slot of a shared log that it is made from.
+    pub slot: Option<u64>,
+}
+
+/// Writes the head over the first bytes of `frame`, [`FRAME_HEAD_BYTES`] of them, or [`SLOT_FRAME_HEAD_BYTES`] if it
+/// has a slot. Its records stand behind it with their places and checksums; length and count are taken from them.
 ///
 /// # Panics
 ///
 /// Where what stands behind the head is not whole batches of placed records within the limits, with
 /// positions that go on from `first`, or where `synced` does not lie before `first`.
-pub fn seal(frame: &mut [u8], first: Position, synced: Position, epoch: u32, salt: u64) -> FrameHead {
-    let (head, records) = frame.split_at_mut(FRAME_HEAD_BYTES);
+pub fn seal(frame: &mut [u8], sealing: &Sealing, salt: u64) -> FrameHead {
+    let Sealing { first, synced, epoch, slot } = *sealing;
+    let head_bytes = if slot.is_none() { FRAME_HEAD_BYTES } else { SLOT_FRAME_HEAD_BYTES };
+    let (head, records) = frame.split_at_mut(head_bytes);
     assert!(records.len() <= FRAME_BYTES_MAX, "a frame is within its limit");
     let mut crcs = 0;
     let mut count = 0;
@@ -145,14 +184,17 @@ pub fn seal(frame: &mut [u8], first: Position, synced: Position, epoch: u32, sal
         rest = &rest[length..];
         count += 1;
     }
-    let sealed = FrameHead { length: records.len() as u32, count, first, synced, epoch };
+    let sealed = FrameHead { length: records.len() as u32, count, first, synced, epoch, slot };
     assert!(ended && sealed.is_possible(), "a frame is whole batches behind what was synced (F2, F3)");
-    head[..4].copy_from_slice(&MAGIC);
+    head[..4].copy_from_slice(if slot.is_none() { &MAGIC } else { &SLOT_MAGIC });
     head[LENGTH..COUNT].copy_from_slice(&sealed.length.to_le_bytes());
     head[COUNT..FIRST].copy_from_slice(&count.to_le_bytes());
     head[FIRST..SYNCED].copy_from_slice(&first.0.to_le_bytes());
     head[SYNCED..EPOCH].copy_from_slice(&synced.0.to_le_bytes());
-    head[EPOCH..].copy_from_slice(&epoch.to_le_bytes());
+    head[EPOCH..SLOT].copy_from_slice(&epoch.to_le_bytes());
+    if let Some(slot) = slot {
+        head[SLOT..].copy_from_slice(&slot.to_le_bytes());
+    }
     let crc = crc_of(head, crcs, salt);
     head[CRC..LENGTH].copy_from_slice(&crc.to_le_bytes());
     sealed
@@ -162,7 +204,7 @@ pub fn seal(frame: &mut [u8], first: Position, synced: Position, epoch: u32, sal
 /// of its records.
 fn crc_of(head: &[u8], crcs: u32, salt: u64) -> u32 {
     let crc = hash::crc(0, &salt.to_le_bytes());
-    hash::crc(hash::crc(crc, &head[LENGTH..FRAME_HEAD_BYTES]), &crcs.to_le_bytes())
+    hash::crc(hash::crc(crc, &head[LENGTH..]), &crcs.to_le_bytes())
 }
 
 /// A whole frame, read in place.
@@ -180,7 +222,8 @@ impl<'a> Frame<'a> {
         let frame = Self::walk(bytes, |record| {
             crcs = hash::crc(crcs, &record::stated_crc(record.as_bytes()).to_le_bytes());
         })?;
-        let (stated, found) = (number!(bytes, CRC, u32), crc_of(bytes, crcs, salt));
+        let (stated, found) =
+            (number!(bytes, CRC, u32), crc_of(&bytes[..frame.head.head_bytes()], crcs, salt));
         if stated == found {
             return Ok(frame);
         }
@@ -193,19 +236,19 @@ impl<'a> Frame<'a> {
     /// frame, which nobody can make who does not know the salt; [`read`](Self::read) tells the rest.
     pub fn is_sealed(bytes: &[u8], salt: u64) -> bool {
         let Some(head) = FrameHead::read(bytes).ok() else { return false };
-        let Some(mut rest) = bytes.get(FRAME_HEAD_BYTES..head.frame_bytes()) else { return false };
+        let Some(mut rest) = bytes.get(head.head_bytes()..head.frame_bytes()) else { return false };
         let mut crcs = 0;
         while !rest.is_empty() {
             let Ok(length) = Layout::stated_length(rest) else { return false };
             crcs = hash::crc(crcs, &record::stated_crc(rest).to_le_bytes());
             rest = &rest[length..];
         }
-        number!(bytes, CRC, u32) == crc_of(bytes, crcs, salt)
+        number!(bytes, CRC, u32) == crc_of(&bytes[..head.head_bytes()], crcs, salt)
     }
 
     fn walk(bytes: &'a [u8], mut each: impl FnMut(&Record<'a>)) -> Result<Self> {
         let head = FrameHead::read(bytes)?;
-        let Some(records) = bytes.get(FRAME_HEAD_BYTES..head.frame_bytes()) else {
+        let Some(records) = bytes.get(head.head_bytes()..head.frame_bytes()) else {
             let expected = format!("{} bytes", head.frame_bytes());
             return Err(Error::damaged("a frame is cut short", expected, format!("{} bytes", bytes.len())));
         };
@@ -244,12 +287,12 @@ impl<'a> Frame<'a> {
     ///
     /// Here or in [`records`](Self::records), where `head` belongs to other bytes.
     pub fn again(bytes: &'a [u8], head: FrameHead) -> Self {
-        Self { head, records: &bytes[FRAME_HEAD_BYTES..head.frame_bytes()] }
+        Self { head, records: &bytes[head.head_bytes()..head.frame_bytes()] }
     }
 
     /// Its records with the byte in the frame at which each starts.
     pub fn records(&self) -> impl Iterator<Item = (usize, Record<'a>)> + use<'a> {
-        let records = self.records;
+        let (records, head_bytes) = (self.records, self.head.head_bytes());
         let mut at = 0;
         std::iter::from_fn(move || {
             let rest = &records[at..];
@@ -257,7 +300,7 @@ impl<'a> Frame<'a> {
                 return None;
             }
             let layout = Layout::read_again(rest).expect("the frame was checked to hold whole records (F1)");
-            let found = (FRAME_HEAD_BYTES + at, Record::again(rest, layout));
+            let found = (head_bytes + at, Record::again(rest, layout));
             at += layout.length();
             Some(found)
         })
@@ -270,8 +313,13 @@ impl std::fmt::Debug for Frame<'_> {
     }
 }
 
-/// The byte in `bytes`, from `from` on, at which the next frame may start: only [`Frame::read`] tells
+/// Returns the byte in `bytes`, from `from` on, at which the next frame may start: only [`Frame::read`] tells
 /// whether one does.
 pub fn find(bytes: &[u8], from: usize) -> Option<usize> {
-    memchr::memmem::find(bytes.get(from..)?, &MAGIC).map(|at| from + at)
+    let searched = bytes.get(from..)?;
+    let starts = memchr::memmem::find_iter(searched, &MAGIC_START);
+    let mut frames = starts.filter(
+        |at| matches!(searched.get(at + 3), Some(last) if *last == MAGIC[3] || *last == SLOT_MAGIC[3]),
+    );
+    frames.next().map(|at| from + at)
 }

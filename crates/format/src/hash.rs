@@ -41,18 +41,23 @@ impl FromStr for Hash {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let not_one = || Error::invalid(format!("{text:?} is no hash of 64 hexadecimal digits"));
-        let mut hash = Self::ZERO;
-        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        if pairs.len() != hash.0.len() || !rest.is_empty() {
-            return Err(not_one());
-        }
-        for (byte, pair) in hash.0.iter_mut().zip(pairs) {
-            let digit = |one: u8| char::from(one).to_digit(16).ok_or_else(not_one);
-            *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
-        }
-        Ok(hash)
+        let not_one = || Error::invalid(format!("{text:?} is not a hash of 64 hexadecimal digits"));
+        digits(text).map(Self).ok_or_else(not_one)
     }
+}
+
+/// Reads bytes from their hexadecimal digits, two for each.
+pub(crate) fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        let digit = |one: u8| char::from(one).to_digit(16);
+        *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
+    }
+    Some(bytes)
 }
 
 /// SHA-256 of `bytes`.
@@ -60,13 +65,18 @@ pub fn sha256(bytes: &[u8]) -> Hash {
     Hash(Sha256::digest(bytes).into())
 }
 
-/// The Merkle tree leaf hash of an entry given in two pieces: SHA-256 of a zero byte and the entry
+/// Returns the Merkle tree leaf hash of an entry given in two pieces: SHA-256 of a zero byte and the entry
 /// ([RFC 6962, section 2.1](https://www.rfc-editor.org/rfc/rfc6962#section-2.1)).
-pub(crate) fn leaf(head: &[u8], payload: &Hash) -> Hash {
+pub(crate) fn leaf(head: &[u8], body: &Hash) -> Hash {
+    chain(&[&[0], head, &body.0])
+}
+
+/// SHA-256 of pieces, one behind the other.
+pub(crate) fn chain(pieces: &[&[u8]]) -> Hash {
     let mut digest = Sha256::new();
-    digest.update([0]);
-    digest.update(head);
-    digest.update(payload.0);
+    for piece in pieces {
+        digest.update(piece);
+    }
     Hash(digest.finalize().into())
 }
 

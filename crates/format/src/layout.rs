@@ -3,16 +3,25 @@
 //! Invariants:
 //!
 //! L1. A [`Layout`] read from bytes lies wholly inside them, and every name in it is UTF-8.
-//! L2. The parts follow each other without a gap, and the payload ends where the record ends.
+//! L2. The parts follow each other without a gap, and the tail ends where the record ends.
 //! L3. Every position that a placed record names, its stream's last event and its local causes, lies before
 //!     its own: nobody who follows them goes round in circles.
 //! L4. A correlation that is the event's own id is not written.
+//! L5. The tail is as long for an erased payload as it was for the payload, so erasing moves nothing.
 
 use crate::error::{Error, Result};
 use crate::limit::{FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
 
 /// Bytes of a record before its parts of varying length.
-pub const RECORD_HEAD_BYTES: usize = 108;
+pub const RECORD_HEAD_BYTES: usize = 112;
+/// Bytes of a blind.
+pub(crate) const BLIND_BYTES: usize = 16;
+/// Bytes of a tail at least: room for the commitment that stays of an erased payload.
+pub(crate) const TAIL_BYTES_MIN: usize = 32;
+/// Bytes of a keyed batch's content hash.
+pub(crate) const CONTENT_BYTES: usize = 32;
+/// Bytes of the shortest record: three names of one byte and an empty payload.
+pub const RECORD_BYTES_MIN: usize = RECORD_HEAD_BYTES + 3 + TAIL_BYTES_MIN;
 
 pub(crate) const LENGTH: usize = 0;
 pub(crate) const CRC: usize = 4;
@@ -31,13 +40,20 @@ pub(crate) const CAUSES: usize = 98;
 pub(crate) const FLAGS: usize = 100;
 pub(crate) const PAYLOAD_TYPE: usize = 101;
 pub(crate) const SCOPE: usize = 102;
-pub(crate) const ENTITY: usize = 103;
-pub(crate) const KIND: usize = 104;
-pub(crate) const KEY: usize = 105;
-pub(crate) const TAGS: usize = 106;
-pub(crate) const METADATA: usize = 107;
+pub(crate) const ENTITY: usize = 104;
+pub(crate) const KIND: usize = 106;
+pub(crate) const KEY: usize = 108;
+pub(crate) const TAGS: usize = 110;
+pub(crate) const METADATA: usize = 111;
 
 const _: () = assert!(METADATA + 1 == RECORD_HEAD_BYTES);
+
+/// The bits of the length field that hold the length.
+const LENGTH_BITS: u32 = (1 << 28) - 1;
+/// The bit of the length field that says that the payload was erased. It is outside the entry, so the leaf stays.
+pub(crate) const ERASED: u32 = 1 << 31;
+
+const _: () = assert!(FRAME_BYTES_MAX <= LENGTH_BITS as usize);
 
 /// The record ends its batch.
 pub(crate) const FLAG_BATCH_END: u8 = 1;
@@ -63,6 +79,12 @@ macro_rules! number {
 }
 pub(crate) use number;
 
+/// Returns a name's length, which stands in a record's head at `field`.
+#[inline]
+pub(crate) fn name_length(record: &[u8], field: usize) -> usize {
+    usize::from(number!(record, field, u16))
+}
+
 /// Byte offsets of the parts of one record, from its start. Kept beside a record's bytes, it saves reading
 /// them again: [`Record::again`](crate::Record::again).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +94,9 @@ pub struct Layout {
     pub(crate) tags: u32,
     pub(crate) causes: u32,
     pub(crate) metadata: u32,
-    pub(crate) payload: u32,
+    /// Where the parts end, and the content hash of a keyed batch begins, if there is one.
+    pub(crate) content: u32,
+    pub(crate) tail: u32,
     pub(crate) end: u32,
 }
 
@@ -84,12 +108,15 @@ impl Layout {
     pub fn stated_length(bytes: &[u8]) -> Result<usize> {
         if bytes.len() < RECORD_HEAD_BYTES {
             let found = format!("{} bytes", bytes.len());
-            return Err(Error::damaged("a record is cut short", "at least 108 bytes", found));
+            return Err(Error::damaged("a record is cut short", "at least 147 bytes", found));
         }
-        let length = number!(bytes, LENGTH, u32) as usize;
-        if !(RECORD_HEAD_BYTES..=FRAME_BYTES_MAX.min(bytes.len())).contains(&length) {
-            let expected = format!("108 to {}", bytes.len().min(FRAME_BYTES_MAX));
-            return Err(Error::damaged("a record's length is impossible", expected, length));
+        let field = number!(bytes, LENGTH, u32);
+        let length = (field & LENGTH_BITS) as usize;
+        if field & !(LENGTH_BITS | ERASED) != 0
+            || !(RECORD_BYTES_MIN..=FRAME_BYTES_MAX.min(bytes.len())).contains(&length)
+        {
+            let expected = format!("147 to {}", bytes.len().min(FRAME_BYTES_MAX));
+            return Err(Error::damaged("a record's length is impossible", expected, format!("{field:#x}")));
         }
         Ok(length)
     }
@@ -125,21 +152,24 @@ impl Layout {
     fn walk<const NEW: bool>(bytes: &[u8], position: Option<u64>) -> Result<Self> {
         let length = bytes.len();
         let payload_length = number!(bytes, PAYLOAD_LENGTH, u32) as usize;
-        if payload_length > PAYLOAD_BYTES_MAX || payload_length > length - RECORD_HEAD_BYTES {
+        let tail_length = tail_bytes(payload_length);
+        if payload_length > PAYLOAD_BYTES_MAX || tail_length > length - RECORD_HEAD_BYTES {
             return Err(malformed("payload length", payload_length));
         }
         if bytes[FLAGS] & !FLAGS_KNOWN != 0 {
             return Err(malformed("flags", bytes[FLAGS]));
         }
         let correlation = if bytes[FLAGS] & FLAG_CORRELATION == 0 { 0 } else { 16 };
-        let payload = length - payload_length;
+        let tail = length - tail_length;
         let names = RECORD_HEAD_BYTES + correlation;
         if correlation != 0 && bytes.get(RECORD_HEAD_BYTES..names) == bytes.get(ID..LINK) {
             return Err(malformed("correlation", "its own id"));
         }
         // Where all is plain ASCII, so is every text in it, and most often it is.
-        let unsure = NEW && !bytes[names.min(payload)..payload].is_ascii();
-        let mut walk = Walk { bytes: &bytes[..payload], at: names, unsure };
+        let hashed = if name_length(bytes, KEY) == 0 { 0 } else { CONTENT_BYTES };
+        let parts = tail.saturating_sub(hashed);
+        let unsure = NEW && !bytes[names.min(parts)..parts].is_ascii();
+        let mut walk = Walk { bytes: &bytes[..tail], at: names, unsure };
         walk.names()?;
         let key = walk.at;
         walk.key()?;
@@ -149,8 +179,15 @@ impl Layout {
         walk.causes(position)?;
         let metadata = walk.at;
         walk.metadata()?;
-        if walk.at != payload {
-            return Err(malformed("payload start", walk.at));
+        let content = walk.at;
+        walk.skip(hashed)?;
+        if walk.at != tail {
+            return Err(malformed("tail start", walk.at));
+        }
+        let erased = number!(bytes, LENGTH, u32) & ERASED != 0;
+        let said = if erased { TAIL_BYTES_MIN } else { BLIND_BYTES + payload_length };
+        if NEW && bytes[tail + said..].iter().any(|byte| *byte != 0) {
+            return Err(malformed("tail end", "bytes other than zeros"));
         }
         Ok(Self {
             names: names as u32,
@@ -158,7 +195,8 @@ impl Layout {
             tags: tags as u32,
             causes: causes as u32,
             metadata: metadata as u32,
-            payload: payload as u32,
+            content: content as u32,
+            tail: tail as u32,
             end: length as u32,
         })
     }
@@ -170,7 +208,13 @@ impl Layout {
     }
 }
 
-/// A walk over the parts between head and payload.
+/// Returns the bytes of the tail of a record with a payload of this length.
+pub(crate) const fn tail_bytes(payload_length: usize) -> usize {
+    let bytes = BLIND_BYTES + payload_length;
+    if bytes < TAIL_BYTES_MIN { TAIL_BYTES_MIN } else { bytes }
+}
+
+/// A walk over the parts between head and tail.
 struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -190,13 +234,18 @@ impl Walk<'_> {
         }
     }
 
-    /// One byte of length, then a name of that length.
+    /// Walks over two bytes of length, then a name of that length.
     #[inline]
     fn name(&mut self) -> Result<()> {
-        match self.skip(1)?[0] {
+        match self.length()? {
             0 => Err(malformed("names", "an empty name")),
-            length => self.text(usize::from(length)),
+            length => self.text(length),
         }
+    }
+
+    #[inline]
+    fn length(&mut self) -> Result<usize> {
+        Ok(usize::from(number!(self.skip(2)?, 0, u16)))
     }
 
     #[inline]
@@ -212,7 +261,7 @@ impl Walk<'_> {
     /// Scope, entity and kind stand together, so one look tells that all three are text.
     #[inline]
     fn names(&mut self) -> Result<()> {
-        let [scope, entity, kind] = [SCOPE, ENTITY, KIND].map(|field| usize::from(self.bytes[field]));
+        let [scope, entity, kind] = [SCOPE, ENTITY, KIND].map(|field| name_length(self.bytes, field));
         if scope == 0 || entity == 0 || kind == 0 {
             return Err(malformed("names", "an empty name"));
         }
@@ -231,12 +280,9 @@ impl Walk<'_> {
 
     #[inline]
     fn key(&mut self) -> Result<()> {
-        match usize::from(self.bytes[KEY]) {
+        match name_length(self.bytes, KEY) {
             0 => Ok(()),
-            length => {
-                self.text(length)?;
-                self.skip(32).map(|_| ())
-            }
+            length => self.text(length),
         }
     }
 
@@ -275,8 +321,9 @@ impl Walk<'_> {
     fn metadata(&mut self) -> Result<()> {
         for _ in 0..self.bytes[METADATA] {
             self.name()?;
-            let length = u16::from_le_bytes([self.skip(1)?[0], self.skip(1)?[0]]);
-            self.text(usize::from(length))?;
+            // A value may be any bytes.
+            let length = self.length()?;
+            self.skip(length)?;
         }
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! The bytes of a Tidegate store: records, frames, heads and hashes. No input or output, no clock.
 //!
 //! ```
-//! use tidegate_format::{Draft, Facts, Hash, Micros, Placed, Position, Record, Version, record};
+//! use tidegate_format::{Blind, Draft, Facts, Hash, Micros, Placed, Position, Record, Version, record};
 //!
 //! let draft = Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#);
 //! let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
-//! let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+//! let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
 //! let mut bytes = Vec::new();
-//! let payload = record::encode(&draft, &facts, &mut bytes);
+//! let body = record::encode(&draft, &facts, &mut bytes);
 //! let placed = Placed {
 //!     position: Position(1),
 //!     version: Version(1),
@@ -15,10 +15,10 @@
 //!     link: Hash::ZERO,
 //!     time: Micros(1_795_000_000_000_000),
 //! };
-//! let leaf = record::place(&mut bytes, &placed, Position(1), &payload);
+//! let leaf = record::place(&mut bytes, &placed, Position(1), &body);
 //!
 //! let record = Record::read(&bytes)?;
-//! assert_eq!((record.kind(), record.payload()), ("order.placed", &br#"{"total":12}"#[..]));
+//! assert_eq!((record.kind(), record.payload()?), ("order.placed", &br#"{"total":12}"#[..]));
 //! assert_eq!(record.leaf(), leaf);
 //! # Ok::<(), tidegate_format::Error>(())
 //! ```
@@ -55,7 +55,9 @@ mod layout;
 pub mod record;
 
 pub mod frame;
+mod checked_text;
 mod store;
+mod floor;
 
 mod segment;
 pub mod watermark;
@@ -65,13 +67,14 @@ pub mod format {}
 
 pub use draft::{Cause, Draft, PayloadType};
 pub use error::{Error, ErrorKind, Place, Result};
-pub use frame::{FRAME_HEAD_BYTES, Frame, FrameHead};
+pub use floor::FloorFile;
+pub use frame::{FRAME_HEAD_BYTES, Frame, FrameHead, SLOT_FRAME_HEAD_BYTES, Sealing};
 pub use hash::Hash;
 pub use id::{EventId, StoreId};
 pub use layout::Layout;
 pub use name::{Coordinate, Text};
 pub use number::{Micros, Offset, Position, Version};
-pub use record::{Facts, Placed, Record};
-pub use segment::{SEGMENT_HEAD_BYTES, SegmentHead, parse_segment_name, segment_name};
-pub use store::{FORMAT, StoreFile};
+pub use record::{Blind, Body, ENTRY_BYTES, ErasedPayload, Facts, Placed, Record};
+pub use segment::{SEGMENT_HEAD_BYTES, SegmentHead, SegmentName};
+pub use store::{FORMAT, ForkPoint, StoreFile};
 pub use watermark::Watermark;

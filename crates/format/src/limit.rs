@@ -8,8 +8,8 @@
 //! assert_eq!(refused.kind(), ErrorKind::Invalid);
 //! ```
 
-/// Bytes of a scope, entity, kind, tag, metadata name or idempotency key.
-pub const NAME_BYTES_MAX: usize = 255;
+/// Bytes of a scope, entity, kind, tag, metadata name or idempotency key: 1,024.
+pub const NAME_BYTES_MAX: usize = 1024;
 /// Tags of one event.
 pub const TAGS_MAX: usize = 255;
 /// Causes of one event.
@@ -18,26 +18,31 @@ pub const CAUSES_MAX: usize = 65_535;
 pub const METADATA_MAX: usize = 255;
 /// Bytes of one metadata value.
 pub const METADATA_VALUE_BYTES_MAX: usize = 65_535;
-/// Bytes of one payload: 16 MiB.
-pub const PAYLOAD_BYTES_MAX: usize = 16 << 20;
-/// Bytes of the records of one frame, and so of one batch: 64 MiB.
-pub const FRAME_BYTES_MAX: usize = 64 << 20;
-/// Bytes of the store file. A reader looks at no more than that.
-pub const STORE_FILE_BYTES_MAX: usize = 4096;
+/// Bytes of one payload: 64 MiB.
+pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
+/// Bytes of the records of one frame, and so of one batch: 128 MiB.
+pub const FRAME_BYTES_MAX: usize = 128 << 20;
+/// Bytes of the store file: 64 KiB. A reader looks at no more than that.
+pub const STORE_FILE_BYTES_MAX: usize = 64 << 10;
+/// Bytes of the floor file: 64 KiB.
+pub const FLOOR_FILE_BYTES_MAX: usize = 64 << 10;
+/// Stores that a store may say it was forked from.
+pub const FORKS_MAX: usize = 400;
 /// Bytes at which an active segment is followed by a new one, at most: 1 GiB.
 pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
-// Lengths and counts fill the fields of the record that hold them, and no more.
-const _: () = assert!(NAME_BYTES_MAX == u8::MAX as usize && TAGS_MAX == u8::MAX as usize);
+// Lengths and counts fit the fields of the record that hold them.
+const _: () = assert!(NAME_BYTES_MAX <= u16::MAX as usize && TAGS_MAX == u8::MAX as usize);
 const _: () = assert!(CAUSES_MAX == u16::MAX as usize && METADATA_MAX == u8::MAX as usize);
 const _: () = assert!(METADATA_VALUE_BYTES_MAX == u16::MAX as usize);
 
 // A record of the largest event fits a frame, and offsets in a segment fit 32 bits.
 const _: () = assert!(
     PAYLOAD_BYTES_MAX
-        + METADATA_MAX * (METADATA_VALUE_BYTES_MAX + NAME_BYTES_MAX + 3)
+        + METADATA_MAX * (METADATA_VALUE_BYTES_MAX + NAME_BYTES_MAX + 4)
         + CAUSES_MAX * 33
-        + TAGS_MAX * 256
+        + TAGS_MAX * (NAME_BYTES_MAX + 2)
+        + 4 * NAME_BYTES_MAX
         + 4096
         <= FRAME_BYTES_MAX
 );

@@ -4,19 +4,23 @@
 //!
 //! R1. A [`Record`] was checked when it was made: its checksum holds and its parts lie inside it.
 //! R2. The same draft with the same facts and place always gives the same bytes.
-//! R3. The leaf hash covers every field and the hash of the payload; nothing outside the record.
+//! R3. The leaf hash covers every field but length, checksum and content hash, and the payload by its commitment. It
+//!     stays the same when the payload is erased.
+//! R4. What stays of an erased payload says nothing about it: its commitment is blinded, and the blind goes with it.
 
 use crate::hash;
 use crate::layout::{self, number};
 use crate::number::Position;
 
+mod commitment;
 mod write;
 
 mod read;
 
-pub use crate::layout::RECORD_HEAD_BYTES;
-pub use read::Record;
-pub use write::{Facts, Placed, encode, encode_noted, place, stream};
+pub use crate::layout::{RECORD_BYTES_MIN, RECORD_HEAD_BYTES};
+pub use commitment::{Blind, Body, ErasedPayload};
+pub use read::{ENTRY_BYTES, Record};
+pub use write::{Facts, Placed, encode, encode_erased, erase, place, stream};
 
 /// The checksum of a record: its length field, then everything behind the checksum.
 fn crc_of(record: &[u8]) -> u32 {

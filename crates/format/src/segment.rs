@@ -146,23 +146,56 @@ impl SegmentHead {
     }
 }
 
-/// The file name of a segment: its first position in twenty digits.
+/// The file name of a segment without its ending: its first position in twenty digits, and behind a dot its
+/// generation, unless that is 0.
+///
+/// A file that another handle may have open or mapped is not replaced by one of the same name; the new one is of the
+/// next generation, and the newest whole one counts.
 ///
 /// ```
-/// use tidegate_format::{Position, parse_segment_name, segment_name};
+/// use tidegate_format::{Position, SegmentName};
 ///
-/// assert_eq!(segment_name(Position(7)), "00000000000000000007.seg");
-/// assert_eq!(parse_segment_name("00000000000000000007.seg"), Some(Position(7)));
-/// assert_eq!(parse_segment_name("7.seg"), None);
+/// let name = SegmentName::new(Position(7));
+/// assert_eq!(name.to_string(), "00000000000000000007");
+/// assert_eq!(name.next_generation().to_string(), "00000000000000000007.1");
+/// assert_eq!(SegmentName::parse("00000000000000000007.1"), Some(name.next_generation()));
+/// assert_eq!(SegmentName::parse("7"), None);
 /// ```
-pub fn segment_name(first: Position) -> String {
-    format!("{:020}.seg", first.0)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SegmentName {
+    /// The position of its first event.
+    pub first: Position,
+    /// How many times the file was replaced by a newer one.
+    pub generation: u32,
 }
 
-/// The first position in a segment's file name; nothing for any other name.
-pub fn parse_segment_name(name: &str) -> Option<Position> {
-    let digits = name.strip_suffix(".seg")?;
-    let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let first = if plain { digits.parse().ok()? } else { 0 };
-    (first != 0).then_some(Position(first))
+impl SegmentName {
+    /// Returns the name of a segment that was not replaced.
+    pub fn new(first: Position) -> Self {
+        Self { first, generation: 0 }
+    }
+
+    /// Returns the name that a newer file of this segment gets.
+    #[must_use]
+    pub fn next_generation(self) -> Self {
+        Self { generation: self.generation.saturating_add(1), ..self }
+    }
+
+    /// Reads a name, or returns `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (digits, generation) = match text.split_once('.') {
+            None => (text, 0),
+            Some((digits, generation)) => (digits, generation.parse().ok()?),
+        };
+        let name = Self { first: Position(digits.parse().ok()?), generation };
+        // One name has one text: no sign, no other number of digits, no written generation 0.
+        (name.first != Position::START && name.to_string() == text).then_some(name)
+    }
+}
+
+impl std::fmt::Display for SegmentName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:020}", self.first.0)?;
+        if self.generation == 0 { Ok(()) } else { write!(f, ".{}", self.generation) }
+    }
 }

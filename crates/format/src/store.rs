@@ -10,19 +10,20 @@
 //! use tidegate_format::{Micros, StoreFile, StoreId};
 //!
 //! let created = Micros(1_795_000_000_000_000);
-//! let file = StoreFile { id: StoreId::from_time(created.0, &[7; 10]), salt: 99, created };
+//! let id = StoreId::from_time(created.0, &[7; 10]);
+//! let file = StoreFile { id, salt: 99, seed: 17, created, forks: Vec::new(), log: None };
 //! assert!(file.encode().starts_with("tidegate store\nformat 1\n"));
 //! assert_eq!(StoreFile::read(file.encode().as_bytes())?, file);
 //! # Ok::<(), tidegate_format::Error>(())
 //! ```
 
-use std::fmt::Write;
-
+use crate::checked_text::{self, CheckedText};
 use crate::error::{Error, ErrorKind, Result};
-use crate::hash;
+use crate::hash::Hash;
 use crate::id::StoreId;
-use crate::limit::STORE_FILE_BYTES_MAX;
-use crate::number::Micros;
+use crate::limit::{FORKS_MAX, STORE_FILE_BYTES_MAX};
+use crate::name;
+use crate::number::{Micros, Position};
 
 /// The format this program writes, and the only one it reads.
 pub const FORMAT: u32 = 1;
@@ -30,69 +31,108 @@ pub const FORMAT: u32 = 1;
 const FIRST_LINE: &str = "tidegate store\n";
 
 /// What the store file holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreFile {
     /// The store's id.
     pub id: StoreId,
-    /// What the checksums of its frames start from: random, and shown to nobody.
+    /// What the checksums of its frames start from: random, and kept in the store.
     pub salt: u64,
+    /// What the terms of its index files are hashed with: random, and kept in the store. A fork keeps its parent's, so
+    /// that index files can be shared.
+    pub seed: u64,
     /// When it was created.
     pub created: Micros,
+    /// The stores that it was forked from, the oldest first.
+    pub forks: Vec<ForkPoint>,
+    /// The shared log that this directory is a node of.
+    pub log: Option<String>,
+}
+
+/// Where a store was forked from another one: up to here the two have the same events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForkPoint {
+    /// The id of the store it was forked from.
+    pub store: StoreId,
+    /// That store's salt, which the segments that came from it have.
+    pub salt: u64,
+    /// The last position that the two share.
+    pub until: Position,
+    /// The root of the Merkle tree over everything up to there.
+    pub root: Hash,
 }
 
 impl StoreFile {
     /// Its text.
     pub fn encode(&self) -> String {
-        let Self { id, salt, created } = self;
-        let mut text = format!("{FIRST_LINE}format {FORMAT}\nid {id}\nsalt {salt:016x}\ncreated {created}\n");
-        let crc = hash::crc(0, text.as_bytes());
-        writeln!(text, "checksum {crc:08x}").expect("text takes what is written to it");
-        text
+        let Self { id, salt, seed, created, forks, log } = self;
+        let mut text = format!(
+            "{FIRST_LINE}format {FORMAT}\nid {id}\nsalt {salt:016x}\nseed {seed:016x}\ncreated {created}\n"
+        );
+        for ForkPoint { store, salt, until, root } in forks {
+            text += &format!("from {store} {salt:016x} {until} {root}\n");
+        }
+        if let Some(log) = log {
+            text += &format!("log {log}\n");
+        }
+        checked_text::seal(text)
+    }
+
+    /// Returns whether a segment that ends at `last` and whose head has this id and salt belongs to this store: it is
+    /// the store's own, or came whole from one that the store was forked from.
+    pub fn owns_segment(&self, store: StoreId, salt: u64, last: Position) -> bool {
+        let own = (store, salt) == (self.id, self.salt);
+        own || self.forks.iter().any(|fork| (fork.store, fork.salt) == (store, salt) && last <= fork.until)
     }
 
     /// Reads and checks the text, which is all of `bytes`.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        if bytes.len() > STORE_FILE_BYTES_MAX {
-            let (expected, found) = (format!("at most {STORE_FILE_BYTES_MAX} bytes"), bytes.len());
-            return Err(Error::damaged("the store file is too long", expected, found));
+        let mut text = CheckedText::read("store file", FIRST_LINE, STORE_FILE_BYTES_MAX, bytes)?;
+        check_format("store", text.number("format")?)?;
+        let (id, salt, seed) = (text.field("id")?, text.field("salt")?, text.field("seed")?);
+        let created = Micros(text.number("created")?);
+        let mut forks = Vec::new();
+        while let Some(line) = text.optional("from") {
+            forks.push(fork_point(line).ok_or_else(|| text.unlike("a fork point"))?);
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| unlike("text"))?;
-        let Some(rest) = text.strip_prefix(FIRST_LINE) else {
-            return Err(unlike("a first line \"tidegate store\""));
-        };
-        check_text(text)?;
-        let mut lines = rest.lines();
-        let mut field = |name: &str| {
-            let value = lines.next().and_then(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            value.ok_or_else(|| unlike(name))
-        };
-        check_format("store", field("format")?.parse().map_err(|_| unlike("a format number"))?)?;
-        let (id, salt, created) = (field("id")?, field("salt")?, field("created")?);
+        let log = text.optional("log").map(str::to_owned);
         let found = Self {
-            id: id.parse().map_err(|_| unlike("a store id"))?,
-            salt: u64::from_str_radix(salt, 16).map_err(|_| unlike("a salt"))?,
-            created: Micros(created.parse().map_err(|_| unlike("a time"))?),
+            id: id.parse().map_err(|_| text.unlike("a store id"))?,
+            salt: u64::from_str_radix(salt, 16).map_err(|_| text.unlike("a salt"))?,
+            seed: u64::from_str_radix(seed, 16).map_err(|_| text.unlike("a seed"))?,
+            created,
+            forks,
+            log,
         };
-        if found.encode() == text { Ok(found) } else { Err(unlike("the text of what it says (T2)")) }
+        found.check().map_err(|expected| text.unlike(expected))?;
+        text.end(&found.encode())?;
+        Ok(found)
+    }
+
+    /// Finds what cannot be so.
+    fn check(&self) -> std::result::Result<(), &'static str> {
+        if self.forks.len() > FORKS_MAX {
+            return Err("at most 400 fork points");
+        }
+        if !self.forks.is_sorted_by(|earlier, later| earlier.until <= later.until) {
+            return Err("fork points in ascending order");
+        }
+        if self.log.as_ref().is_some_and(|log| name::check("shared log", log).is_err()) {
+            return Err("a name of a shared log");
+        }
+        Ok(())
     }
 }
 
-/// Checks the last line, which every version has (T1).
-fn check_text(text: &str) -> Result<()> {
-    let lines = text.strip_suffix('\n').and_then(|lines| lines.rfind('\n')).map(|at| text.split_at(at + 1));
-    let stated = lines.and_then(|(_, last)| last.strip_prefix("checksum ")?.strip_suffix('\n'));
-    let (Some((body, _)), Some(stated)) = (lines, stated) else {
-        return Err(unlike("a checksum in the last line"));
-    };
-    let found = format!("{:08x}", hash::crc(0, body.as_bytes()));
-    if stated == found {
-        return Ok(());
-    }
-    Err(Error::damaged("the store file's checksum does not hold", stated, found))
-}
-
-fn unlike(expected: &str) -> Error {
-    Error::damaged("this is no store file", expected, "something else")
+fn fork_point(line: &str) -> Option<ForkPoint> {
+    let mut words = line.split(' ');
+    let mut next = || words.next();
+    let (store, salt, until, root) = (next()?, next()?, next()?, next()?);
+    Some(ForkPoint {
+        store: store.parse().ok()?,
+        salt: u64::from_str_radix(salt, 16).ok()?,
+        until: Position(until.parse().ok()?),
+        root: root.parse().ok()?,
+    })
 }
 
 /// Refuses a format this program does not read. `what` has it. The number was checked to be as written.

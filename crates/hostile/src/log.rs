@@ -39,7 +39,7 @@ fn look(record: &Record<'_>) {
         + record.tags().map(str::len).sum::<usize>()
         + record.metadata().map(|(name, value)| name.len() + value.len()).sum::<usize>()
         + record.key().map_or(0, |(key, _)| key.len())
-        + record.payload().len();
+        + record.payload_bytes();
     assert!(lengths <= record.as_bytes().len(), "parts lie inside");
     let _ =
         (record.position(), record.version(), record.previous(), record.time(), record.id(), record.link());

@@ -102,7 +102,7 @@ fn payload(bytes: &[u8], payload_type: PayloadType) {
     let Ok(receipt) = store.append(draft, Append::default()) else { return };
     let event = store.view().and_then(|view| view.at(receipt.first())).ok().flatten();
     let event = event.expect("what was acknowledged is there");
-    assert_eq!(event.payload(), bytes);
+    assert_eq!(event.payload().expect("nothing was erased"), bytes);
     let Ok(value) = <Value as Typed>::of(&event) else { return };
     if let Ok(draft) = value.draft(("scope", "entity")) {
         let receipt = store.append(draft, Append::default()).expect("a value that was read can be written");

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use tidegate::format::{
-    Draft, EventId, FRAME_HEAD_BYTES, Facts, Hash, Micros, Offset, Placed, Position, Record, SegmentHead,
-    StoreFile, StoreId, Version, frame, record, segment_name,
+    Blind, Draft, EventId, FRAME_HEAD_BYTES, Facts, Hash, Micros, Offset, Placed, Position, Record, Sealing,
+    SegmentHead, SegmentName, StoreFile, StoreId, Version, frame, record,
 };
 use tidegate_segment::{Seed, index, index_path};
 
@@ -27,7 +27,7 @@ pub fn id(position: u64) -> EventId {
 pub fn write(directory: &Path, segments: u64) -> Outcome {
     std::fs::create_dir_all(directory.join("segments"))?;
     std::fs::create_dir_all(directory.join("index"))?;
-    let store = StoreFile { id: STORE, salt: SALT, created: TIME };
+    let store = StoreFile { id: STORE, salt: SALT, seed: SALT, created: TIME, forks: Vec::new(), log: None };
     std::fs::write(directory.join("STORE"), store.encode())?;
     let mut before = (Position(0), Offset(0));
     for number in 1..=segments {
@@ -35,7 +35,7 @@ pub fn write(directory: &Path, segments: u64) -> Outcome {
         let frame = frame_of(first);
         let bytes = [&head.encode()[..], &frame].concat();
         let records = head.encode().len() + FRAME_HEAD_BYTES;
-        std::fs::write(directory.join("segments").join(segment_name(first)), &bytes)?;
+        std::fs::write(directory.join("segments").join(format!("{}.seg", SegmentName::new(first))), &bytes)?;
         let record = Record::read(&bytes[records..]).map(|record| (records as u32, record));
         let none = |_| Ok(0);
         let built = index::build(&head, bytes.len() as u64, std::iter::once(record), SEED, none)?;
@@ -43,7 +43,10 @@ pub fn write(directory: &Path, segments: u64) -> Outcome {
         before = (first, Offset(bytes.len() as u64));
     }
     let last = head(segments + 1, before);
-    std::fs::write(directory.join("segments").join(segment_name(last.first)), last.encode())?;
+    std::fs::write(
+        directory.join("segments").join(format!("{}.seg", SegmentName::new(last.first))),
+        last.encode(),
+    )?;
     Ok(())
 }
 
@@ -55,14 +58,26 @@ fn head(first: u64, (before_first, before_length): (Position, Offset)) -> Segmen
 /// A frame of one event, the first of its stream.
 fn frame_of(position: Position) -> Vec<u8> {
     let id = id(position.0);
-    let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+    let facts = Facts {
+        id,
+        correlation: id,
+        causes: &[],
+        key: None,
+        notes: &[],
+        blind: Blind::default(),
+        batch_end: true,
+    };
     let draft = Draft::new(("shop", format!("order-{position}")), "order.placed");
     let (version, previous, link) = (Version(1), Position(0), Hash::ZERO);
     let placed = Placed { position, version, previous, link, time: TIME };
     let mut records = Vec::new();
-    let payload = record::encode(&draft, &facts, &mut records);
-    record::place(&mut records, &placed, position, &payload);
+    let body = record::encode(&draft, &facts, &mut records);
+    record::place(&mut records, &placed, position, &body);
     let mut bytes = [vec![0; FRAME_HEAD_BYTES], records].concat();
-    frame::seal(&mut bytes, position, position.before(), 1, SALT);
+    frame::seal(
+        &mut bytes,
+        &Sealing { first: position, synced: position.before(), epoch: 1, slot: None },
+        SALT,
+    );
     bytes
 }

@@ -46,7 +46,7 @@ impl Mark {
         if event.kind() != NOTE && event.kind() != ORDER {
             return None;
         }
-        let text = std::str::from_utf8(event.payload()).ok()?;
+        let text = std::str::from_utf8(event.payload().ok()?).ok()?;
         let mut numbers = text.split(' ').map(|part| part.parse().ok());
         let mut next = || numbers.next().flatten();
         Some(Self { life: next()?, number: next()?, index: next()?, count: next()? })
@@ -68,7 +68,7 @@ impl Mark {
     pub fn agrees(self, event: &Event) -> Outcome {
         let draft = self.draft();
         let tags: Vec<_> = event.tags().collect();
-        let same = event.payload() == &*draft.payload
+        let same = event.payload()? == &*draft.payload
             && event.kind() == draft.kind
             && event.coordinate() == draft.coordinate
             && draft.tags.iter().all(|tag| tags.contains(&&**tag));
@@ -137,7 +137,7 @@ impl Projection for Tally {
 
     fn apply(&mut self, event: &Event) -> Result<()> {
         self.count += 1;
-        let bytes = event.payload().iter().fold(0_u64, |sum, byte| sum * 3 % 65_521 + u64::from(*byte));
+        let bytes = event.payload()?.iter().fold(0_u64, |sum, byte| sum * 3 % 65_521 + u64::from(*byte));
         self.trail = self.trail.wrapping_mul(31).wrapping_add(event.position().0 ^ (bytes << 32));
         Ok(())
     }

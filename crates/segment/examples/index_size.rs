@@ -76,7 +76,15 @@ fn read(path: &str) -> Result<Segment, Box<dyn Error>> {
         let correlation = causes.first().map_or(id, |(_, correlation)| *correlation);
         places.insert(text("key"), (position, correlation));
         let causes: Vec<Cause> = causes.iter().map(|(position, _)| Cause::At(*position)).collect();
-        let facts = Facts { id, correlation, causes: &causes, key: None, batch_end: true };
+        let facts = Facts {
+            id,
+            correlation,
+            causes: &causes,
+            key: None,
+            notes: &[],
+            blind: tidegate_format::Blind::default(),
+            batch_end: true,
+        };
         let stream = streams.entry(coordinate).or_default();
         let placed = Placed {
             position,

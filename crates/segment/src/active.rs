@@ -150,8 +150,8 @@ mod tests {
 
     use tidegate_disk::World;
     use tidegate_format::{
-        Draft, FRAME_HEAD_BYTES, Facts, Hash, Micros, Offset, Placed, Position, StoreId, Version, frame,
-        record,
+        Blind, Draft, FRAME_HEAD_BYTES, Facts, Hash, Micros, Offset, Placed, Position, Sealing, StoreId,
+        Version, frame, record,
     };
 
     use super::*;
@@ -162,14 +162,26 @@ mod tests {
 
     fn sealed() -> (Vec<u8>, FrameHead) {
         let id = tidegate_format::EventId([1; 16]);
-        let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+        let facts = Facts {
+            id,
+            correlation: id,
+            causes: &[],
+            key: None,
+            notes: &[],
+            blind: Blind::default(),
+            batch_end: true,
+        };
         let (position, previous, version) = (Position(1), Position(0), Version(1));
         let placed = Placed { position, version, previous, link: Hash::ZERO, time: Micros(7) };
         let mut bytes = Vec::new();
         let payload = record::encode(&Draft::new(("shop", "order-7"), "order.placed"), &facts, &mut bytes);
         record::place(&mut bytes, &placed, position, &payload);
         bytes.splice(0..0, [0; FRAME_HEAD_BYTES]);
-        let head = frame::seal(&mut bytes, position, previous, 1, SALT);
+        let head = frame::seal(
+            &mut bytes,
+            &Sealing { first: position, synced: previous, epoch: 1, slot: None },
+            SALT,
+        );
         (bytes, head)
     }
 

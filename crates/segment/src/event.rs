@@ -96,8 +96,18 @@ impl Event {
     }
 
     /// Its metadata, in the order it was given.
-    pub fn metadata(&self) -> impl ExactSizeIterator<Item = (&str, &str)> + Clone {
+    pub fn metadata(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> + Clone {
         self.record().metadata()
+    }
+
+    /// Returns the value of the first metadata entry of this name, or `None`.
+    pub fn meta(&self, name: &str) -> Option<&[u8]> {
+        self.metadata().find(|(found, _)| *found == name).map(|(_, value)| value)
+    }
+
+    /// Returns the value of the first metadata entry of this name as text, or `None` if there is none or it is not text.
+    pub fn meta_text(&self, name: &str) -> Option<&str> {
+        self.meta(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
     /// What its payload's bytes are.
@@ -105,9 +115,18 @@ impl Event {
         self.record().payload_type()
     }
 
-    /// Its payload.
-    pub fn payload(&self) -> &[u8] {
+    /// Returns its payload.
+    ///
+    /// # Errors
+    ///
+    /// [`Erased`](tidegate_format::ErrorKind::Erased) if the payload was erased.
+    pub fn payload(&self) -> Result<&[u8]> {
         self.record().payload()
+    }
+
+    /// Returns how many bytes its payload has, or had before it was erased.
+    pub fn payload_bytes(&self) -> usize {
+        self.record().payload_bytes()
     }
 
     /// Its leaf hash in the Merkle tree over the log.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tidegate_disk::replace::Replacement;
 use tidegate_disk::{Block, Disk, Mode};
-use tidegate_format::{Error, ErrorKind, Position, Result, SegmentHead, parse_segment_name};
+use tidegate_format::{Error, ErrorKind, Position, Result, SegmentHead, SegmentName};
 
 use crate::active::write_error;
 use crate::cache::{FileCache, Takes, lacks_any};
@@ -40,7 +40,7 @@ pub fn list_indexes(disk: &dyn Disk) -> Vec<Position> {
 
 /// The first position in the name of an index file; nothing for any other name.
 pub fn parse_index_name(name: &str) -> Option<Position> {
-    parse_segment_name(&format!("{}.seg", name.strip_suffix(".idx")?))
+    Some(SegmentName::parse(name.strip_suffix(".idx")?)?.first)
 }
 
 impl Segment {
@@ -106,7 +106,7 @@ pub fn roster_path(first: Position) -> String {
 
 /// The first position in the name of a roster; nothing for any other name.
 pub fn parse_roster_name(name: &str) -> Option<Position> {
-    parse_segment_name(&format!("{}.seg", name.strip_suffix(".roster")?))
+    Some(SegmentName::parse(name.strip_suffix(".roster")?)?.first)
 }
 
 /// The roster of the first of these segments, if it is there, can be read and belongs to them. They are sealed and

@@ -24,6 +24,6 @@ pub use indexing::{
 };
 pub use live::LiveIndex;
 pub use lookup::{Lookup, Postings};
-pub use segment::{SEGMENTS, Segment, Window, list, path};
+pub use segment::{SEGMENTS, Segment, Window, list, parse_segment_name, path};
 pub use term::{Field, Seed, Sought, SoughtId, Term, of_record};
 pub use walk::{Fault, Walk};

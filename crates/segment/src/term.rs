@@ -58,7 +58,7 @@ impl Term {
 
     /// The stream of a coordinate.
     pub fn stream(scope: &str, entity: &str, lane: u32) -> Self {
-        let mut term = Self { bytes: Vec::with_capacity(scope.len() + entity.len() + 6) };
+        let mut term = Self { bytes: Vec::with_capacity(scope.len() + entity.len() + 7) };
         term.set_stream(scope, entity, lane);
         term
     }
@@ -97,7 +97,7 @@ impl Term {
 }
 
 fn put_stream(scope: &str, entity: &str, lane: u32, out: &mut Vec<u8>) {
-    out.push(scope.len() as u8);
+    out.extend_from_slice(&(scope.len() as u16).to_be_bytes());
     out.extend_from_slice(scope.as_bytes());
     out.extend_from_slice(entity.as_bytes());
     out.extend_from_slice(&lane.to_be_bytes());
@@ -105,9 +105,9 @@ fn put_stream(scope: &str, entity: &str, lane: u32, out: &mut Vec<u8>) {
 
 /// The coordinate in the value of a stream's term.
 pub(crate) fn parse_stream(value: &[u8]) -> Option<Coordinate> {
-    let (&scope_length, rest) = value.split_first()?;
+    let (scope_length, rest) = value.split_first_chunk::<2>()?;
     let (names, lane) = rest.split_last_chunk::<4>()?;
-    let (scope, entity) = names.split_at_checked(usize::from(scope_length))?;
+    let (scope, entity) = names.split_at_checked(usize::from(u16::from_be_bytes(*scope_length)))?;
     let name = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
     Some(Coordinate::new(name(scope)?, name(entity)?).lane(u32::from_be_bytes(*lane)))
 }
@@ -139,7 +139,7 @@ pub(crate) fn of_record_in(bytes: &mut Vec<u8>, record: &Record<'_>, mut each: i
     };
     let (scope, entity) = (record.scope().as_bytes(), record.entity().as_bytes());
     let lane = record.lane().to_be_bytes();
-    one(Field::Stream, &[&[scope.len() as u8], scope, entity, &lane]);
+    one(Field::Stream, &[&(scope.len() as u16).to_be_bytes(), scope, entity, &lane]);
     one(Field::Scope, &[scope]);
     one(Field::Entity, &[entity]);
     one(Field::Lane, &[&lane]);

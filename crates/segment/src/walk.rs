@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use tidegate_disk::File;
 use tidegate_format::{
-    Error, ErrorKind, FRAME_HEAD_BYTES, Frame, FrameHead, Offset, Position, Result, frame, limit,
+    Error, ErrorKind, Frame, FrameHead, Offset, Position, Result, SLOT_FRAME_HEAD_BYTES, frame, limit,
 };
 
 /// Bytes read at once.
@@ -74,7 +74,7 @@ impl<'a> Walk<'a> {
 
     fn frame(&mut self) -> Result<Frame<'_>> {
         let (salt, next) = (self.salt, self.next);
-        let head = FrameHead::read(self.bytes(FRAME_HEAD_BYTES)?)?;
+        let head = FrameHead::read(self.bytes(SLOT_FRAME_HEAD_BYTES)?)?;
         if head.first != next {
             return Err(Error::damaged("a frame starts at a wrong position", next, head.first));
         }
@@ -110,7 +110,7 @@ impl<'a> Walk<'a> {
     /// The head of the frame that starts here, if that is whole and its head is wanted. Payloads may hold any
     /// number of heads that claim much, so what is cheap to tell comes first.
     fn candidate(&mut self, salt: u64, wanted: impl Fn(&FrameHead) -> bool) -> Result<Option<FrameHead>> {
-        let Ok(head) = FrameHead::read(self.bytes(FRAME_HEAD_BYTES)?) else { return Ok(None) };
+        let Ok(head) = FrameHead::read(self.bytes(SLOT_FRAME_HEAD_BYTES)?) else { return Ok(None) };
         if !wanted(&head) || head.frame_bytes() as u64 > self.end - self.at {
             return Ok(None);
         }
@@ -121,7 +121,7 @@ impl<'a> Walk<'a> {
 
     /// The next `count` bytes, or as many as there are.
     fn bytes(&mut self, count: usize) -> Result<&[u8]> {
-        debug_assert!(count <= limit::FRAME_BYTES_MAX + FRAME_HEAD_BYTES, "heads state no more");
+        debug_assert!(count <= limit::FRAME_BYTES_MAX + SLOT_FRAME_HEAD_BYTES, "heads state no more");
         let count = count.min((self.end - self.at) as usize);
         let held =
             self.at >= self.window_at && self.at + count as u64 <= self.window_at + self.window.len() as u64;
@@ -155,7 +155,9 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use tidegate_disk::{Block, Identity};
-    use tidegate_format::{Draft, EventId, Facts, Hash, Micros, Placed, Version, record};
+    use tidegate_format::{
+        Blind, Draft, EventId, FRAME_HEAD_BYTES, Facts, Hash, Micros, Placed, Sealing, Version, record,
+    };
 
     use super::*;
 
@@ -241,14 +243,22 @@ mod tests {
     /// A frame of one event, written when the position before it was durable.
     fn frame(position: u64) -> Vec<u8> {
         let id = EventId(u128::from(position).to_be_bytes());
-        let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+        let facts = Facts {
+            id,
+            correlation: id,
+            causes: &[],
+            key: None,
+            notes: &[],
+            blind: Blind::default(),
+            batch_end: true,
+        };
         let mut records = Vec::new();
         let payload = record::encode(&Draft::new(("s", "e"), "k"), &facts, &mut records);
         let (position, previous) = (Position(position), Position(position - 1));
         let (version, link, time) = (Version(position.0), Hash::ZERO, Micros(1));
         record::place(&mut records, &Placed { position, version, previous, link, time }, position, &payload);
         let mut bytes = [vec![0; FRAME_HEAD_BYTES], records].concat();
-        frame::seal(&mut bytes, position, previous, 1, SALT);
+        frame::seal(&mut bytes, &Sealing { first: position, synced: previous, epoch: 1, slot: None }, SALT);
         bytes
     }
 

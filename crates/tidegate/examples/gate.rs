@@ -14,7 +14,7 @@ fn sum(payload: &[u8]) -> Result<i64> {
 
 /// What an event does to a balance.
 fn amount(event: &Event) -> Result<i64> {
-    let sum = sum(event.payload())?;
+    let sum = sum(event.payload()?)?;
     Ok(if event.kind() == "money.paid_in" { sum } else { -sum })
 }
 

@@ -13,12 +13,14 @@ const STOCK: u64 = 2;
 
 /// Payments are taken up to a limit. The bank's line is down for one customer.
 fn take_payment(_: &DecisionView, order: &Event) -> Reaction {
-    let total: u64 = std::str::from_utf8(order.payload())?.parse()?;
+    let total: u64 = std::str::from_utf8(order.payload()?)?.parse()?;
     if order.tags().any(|tag| tag == "customer:dan") {
         return Err("the bank does not answer".into());
     }
     let kind = if total <= 100 { "payment.taken" } else { "payment.refused" };
-    Ok(Some(Draft::new(("payments", order.entity().to_owned()), kind).bytes(order.payload().to_vec()).into()))
+    Ok(Some(
+        Draft::new(("payments", order.entity().to_owned()), kind).bytes(order.payload()?.to_vec()).into(),
+    ))
 }
 
 /// What was paid is shipped while there is stock. What is read here still holds when the batch is committed, so

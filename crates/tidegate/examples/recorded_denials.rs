@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     println!("\nwhat the log says of it:");
     for event in store.read(&Item::new().kind("tidegate.denied").into(), Read::all())? {
         let event = event?;
-        println!("{} {}: {}", event.position(), event.kind(), String::from_utf8_lossy(event.payload()));
+        println!("{} {}: {}", event.position(), event.kind(), String::from_utf8_lossy(event.payload()?));
     }
     Ok(())
 }

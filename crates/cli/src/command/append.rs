@@ -163,7 +163,7 @@ impl Append {
         draft.tags = self.tag.iter().cloned().map(Into::into).collect();
         draft.causes.clone_from(&self.cause);
         let meta = self.meta.iter().cloned();
-        draft.metadata = meta.map(|(name, value)| (name.into(), value.into())).collect();
+        draft.metadata = meta.map(|(name, value)| (name.into(), value.into_bytes().into())).collect();
         (draft.id, draft.correlation) = (self.id, self.correlation);
         draft.check()?;
         draft.check_unreserved()?;

@@ -43,8 +43,11 @@ fn line(bytes: &[u8]) {
     let Ok(line) = Line::parse(text) else { return };
     let (place, recorded) = (line.place(), line.recorded());
     let Ok(draft) = line.draft(|id| known(&view, id), Draft::check_imported) else { return };
-    let key = place.ok().and_then(|place| place.key).and_then(|(key, content)| Some((key.into(), content?)));
-    let batch = Batch::from(draft).imported(Import { idempotency: key, recorded: recorded.ok() });
+    let place = place.ok();
+    let blind = place.as_ref().and_then(|place| place.blind);
+    let key = place.and_then(|place| place.key).and_then(|(key, content)| Some((key.into(), content?)));
+    let blinds = blind.into_iter().collect();
+    let batch = Batch::from(draft).imported(Import { idempotency: key, recorded: recorded.ok(), blinds });
     comes_back(&store, batch);
 }
 

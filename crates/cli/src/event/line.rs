@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use tidegate::format::{Hash, Micros, name};
+use tidegate::format::{Blind, Hash, Micros, name};
 use tidegate::{Cause, Coordinate, Draft, Error, ErrorKind, Event, EventId, Result};
 
-use super::{IMPORT_KEY, TIME, foreign, is_rfc3339};
+use super::{IMPORT_KEY, TIME, foreign, is_rfc3339, meta};
 use crate::payload;
 
 /// An event that was read, before it is known what its keys stand for.
@@ -50,6 +50,8 @@ pub(crate) struct Line<'a> {
     idempotency_key: Option<String>,
     #[serde(default, deserialize_with = "present")]
     idempotency_content: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    blind: Option<String>,
     /// What a log says of its own events; another log says it anew, but for what an export keeps.
     #[serde(borrow, default)]
     position: Option<&'a RawValue>,
@@ -70,7 +72,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Op
 
 /// The entries of an object, in order.
 #[derive(Debug, Default)]
-struct Pairs(Vec<(String, String)>);
+struct Pairs(Vec<(String, meta::Read)>);
 
 impl<'de> Deserialize<'de> for Pairs {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -129,7 +131,8 @@ impl<'a> Line<'a> {
             (Some(key), content) => Some((key.clone(), content)),
         };
         let position = self.position.and_then(|position| position.get().parse().ok());
-        Ok(Place { key, ends_batch: self.ends_batch, position })
+        let blind = self.blind.as_deref().map(str::parse).transpose()?;
+        Ok(Place { key, blind, ends_batch: self.ends_batch, position })
     }
 
     /// When it was recorded in the log that it comes from.
@@ -174,8 +177,8 @@ impl<'a> Line<'a> {
         draft.tags = self.tags.into_iter().map(Into::into).collect();
         (draft.causes, draft.correlation, draft.id) = (causes, correlation, id);
         let source = [(IMPORT_KEY, self.import_key), (TIME, self.time)].into_iter();
-        let source = source.filter_map(|(name, value)| Some((name.into(), value?.into())));
-        let meta = self.meta.0.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let source = source.filter_map(|(name, value)| Some((name.into(), value?.into_bytes().into())));
+        let meta = self.meta.0.into_iter().map(|(name, value)| (name.into(), value.0.into()));
         draft.metadata = source.chain(meta).collect();
         draft.check()?;
         allowed(&draft)?;
@@ -218,8 +221,10 @@ impl<'a> Line<'a> {
 /// Where an event stands in the log that its line comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The idempotency key of its batch, and the hash of the content that the key stands for.
+    /// The idempotency key of its batch, and what is kept of the content that the key stands for.
     pub(crate) key: Option<(String, Option<Hash>)>,
+    /// What hides its payload.
+    pub(crate) blind: Option<Blind>,
     pub(crate) ends_batch: Option<bool>,
     pub(crate) position: Option<u64>,
 }
@@ -252,7 +257,11 @@ pub(crate) fn differences(draft: &Draft, event: &Event) -> Vec<&'static str> {
         ("causes", draft.causes.iter().copied().eq(event.causes())),
         ("correlation", draft.correlation.is_none_or(|id| id == event.correlation())),
         ("import key, time or metadata", metadata.eq(logged)),
-        ("payload", (draft.payload_type, &*draft.payload) == (event.payload_type(), event.payload())),
+        (
+            "payload",
+            draft.payload_type == event.payload_type()
+                && event.payload().is_ok_and(|payload| *payload == *draft.payload),
+        ),
     ];
     checks.into_iter().filter(|(_, same)| !same).map(|(field, _)| field).collect()
 }

@@ -3,6 +3,7 @@
 //! Importing what was written gives an equal event: same id, place, names, causes, correlation, metadata, payload, and
 //! in a copy by `export` also the same batch, idempotency key and time. An import key and a time of the source are the
 //! first metadata entries, under the names below.
+mod meta;
 mod written;
 mod line;
 

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use tidegate::format::name;
 use tidegate::{Cause, Error, Event, EventId, Result, View};
 
-use super::{IMPORT_KEY, TIME, is_rfc3339};
+use super::{IMPORT_KEY, TIME, is_rfc3339, meta};
 use crate::output::rfc3339;
 use crate::payload;
 use crate::shown::shown_json;
@@ -40,8 +40,11 @@ struct Written<'a> {
     /// The hash of the content that the key stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_content: Option<String>,
+    /// What hides the payload in the leaf.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blind: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "write_pairs")]
-    meta: Vec<(Cow<'a, str>, &'a str)>,
+    meta: Vec<(Cow<'a, str>, &'a [u8])>,
     #[serde(skip_serializing_if = "Option::is_none", rename = "type")]
     payload_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,20 +55,27 @@ struct Written<'a> {
 
 /// Returns an event as JSON. Its causes are looked up in the view.
 pub(crate) fn to_json(event: &Event, view: &View) -> Result<String> {
-    write(event, view, Cow::Borrowed)
+    write(event, view, false, Cow::Borrowed)
 }
 
 /// Returns an event as JSON for another store, in which the words of this one are imported.
 pub(crate) fn to_export(event: &Event, view: &View) -> Result<String> {
-    write(event, view, name::imported)
+    write(event, view, true, name::imported)
 }
 
-fn write<'a>(event: &'a Event, view: &View, called: impl Fn(&'a str) -> Cow<'a, str>) -> Result<String> {
-    let metadata: Vec<(&str, &str)> = event.metadata().collect();
+fn write<'a>(
+    event: &'a Event,
+    view: &View,
+    copies: bool,
+    called: impl Fn(&'a str) -> Cow<'a, str>,
+) -> Result<String> {
+    let metadata: Vec<(&str, &[u8])> = event.metadata().collect();
     let (import_key, time, rest) = split_source(&metadata);
     let (idempotency_key, content) = event.record().key().unzip();
+    // Without its blind a content hash says nothing; a copy keeps the blinds of all events.
+    let blind = event.record().blind().filter(|_| copies || content.is_some());
     let causes = event.causes().map(|cause| cause_text(event.scope(), cause, view));
-    let payload = payload::to_fields(event.payload_type(), event.payload());
+    let payload = payload::to_fields(event.payload_type(), event.payload()?);
     let written = Written {
         position: event.position().0,
         id: event.id().to_string(),
@@ -84,6 +94,7 @@ fn write<'a>(event: &'a Event, view: &View, called: impl Fn(&'a str) -> Cow<'a, 
         ends_batch: event.record().ends_batch(),
         idempotency_key,
         idempotency_content: content.map(|content| content.to_string()),
+        blind: blind.map(|blind| blind.to_string()),
         meta: rest.iter().map(|(name, value)| (called(name), *value)).collect(),
         payload_type: payload.payload_type,
         data: payload.data,
@@ -97,23 +108,27 @@ fn is_first(schema: &u16) -> bool {
     *schema == 1
 }
 
-fn write_pairs<S: Serializer>(pairs: &[(Cow<'_, str>, &str)], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+fn write_pairs<S: Serializer>(pairs: &[(Cow<'_, str>, &[u8])], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(pairs.iter().map(|(name, value)| (name, meta::Written(value))))
 }
 
 /// Metadata as import key, time and the rest.
-type Source<'a, 'b> = (Option<&'a str>, Option<&'a str>, &'b [(&'a str, &'a str)]);
+type Source<'a, 'b> = (Option<&'a str>, Option<&'a str>, &'b [(&'a str, &'a [u8])]);
 
 /// Splits off the import key and the time where they are what an import would take and where it would put them.
-fn split_source<'a, 'b>(metadata: &'b [(&'a str, &'a str)]) -> Source<'a, 'b> {
+fn split_source<'a, 'b>(metadata: &'b [(&'a str, &'a [u8])]) -> Source<'a, 'b> {
     let (key, rest) = match metadata {
-        [(IMPORT_KEY, key), rest @ ..] if !key.is_empty() => (Some(*key), rest),
+        [(IMPORT_KEY, key), rest @ ..] if !key.is_empty() && text(key).is_some() => (text(key), rest),
         _ => (None, metadata),
     };
     match rest {
-        [(TIME, time), rest @ ..] if is_rfc3339(time) => (key, Some(*time), rest),
+        [(TIME, time), rest @ ..] if text(time).is_some_and(is_rfc3339) => (key, text(time), rest),
         _ => (key, None, rest),
     }
+}
+
+fn text(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok()
 }
 
 /// The import key of a cause that has one in this scope, else its id.
@@ -127,7 +142,8 @@ fn cause_text(scope: &str, cause: Cause, view: &View) -> Result<String> {
     let Some(event) = position.map(|position| view.at(position)).transpose()?.flatten() else {
         return Err(Error::damaged("a cause is not in the log", "an earlier event", format!("{cause:?}")));
     };
-    match event.metadata().next() {
+    let first = event.metadata().next().and_then(|(name, value)| Some((name, text(value)?)));
+    match first {
         Some((IMPORT_KEY, key)) if EventId::from_key(scope, key) == event.id() => Ok(key.to_owned()),
         _ => id_text(scope, event.id(), view),
     }

@@ -68,7 +68,7 @@ fn a_bad_event_is_refused_and_creates_no_store() {
     let store = place.path("store");
     let at = ["append", &store, "--scope", "shop", "--entity", "order-7"];
     for (options, expected) in [
-        (&["--kind", "Order"][..], "tidegate: invalid: the kind \"Order\" is not dotted lower-case words"),
+        (&["--kind", "order.*"][..], "tidegate: invalid: the kind \"order.*\" holds a `*`"),
         (&["--kind", "tidegate.x"], "tidegate: invalid: the name \"tidegate.x\" is reserved"),
         (&["--kind", "k", "--data", "{x}"], "tidegate: invalid: the payload is not JSON"),
         (&["--kind", "k", "--tag", ""], "tidegate: invalid: the tag is empty"),

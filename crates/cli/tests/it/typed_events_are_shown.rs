@@ -59,7 +59,12 @@ fn odd_keys_and_bytes_are_shown_and_come_back() {
     let (file, copy) = (place.file("lines.jsonl", &lines), place.path("copy"));
     run(&["import", &copy, &file]).ok();
     let (before, after) = (events(&place.path("store")), events(&copy));
-    assert!(before.iter().map(Event::payload).eq(after.iter().map(Event::payload)));
+    assert!(
+        before
+            .iter()
+            .map(|event| event.payload().unwrap())
+            .eq(after.iter().map(|event| event.payload().unwrap()))
+    );
     assert_eq!(Odd::of(&after[0]).unwrap(), odd);
     assert_eq!(Page::of(&after[1]).unwrap(), page);
 }

@@ -91,27 +91,25 @@ pub fn check(what: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a kind that is not dotted lower-case words (`order.placed`): parts of `a`-`z`, `0`-`9`, `_` and
-/// `-`, each starting with a letter or digit, with single dots between.
+/// Refuses a kind that breaks the rules of names or holds a `*`, which selects a family in queries.
+///
+/// Any other text is a kind (`order.placed`, `OrderPlaced`, `com.example.Paid`). Dotted lower-case words are the
+/// advice: the dots make families.
 ///
 /// ```
 /// use tidegate_format::name;
 ///
 /// assert!(name::check_kind("order.placed").is_ok());
-/// assert!(name::check_kind("Order.Placed").is_err());
+/// assert!(name::check_kind("app:Dog.Registered").is_ok());
+/// assert!(name::check_kind("order.*").is_err());
 /// ```
 pub fn check_kind(kind: &str) -> Result<()> {
     check("kind", kind)?;
-    let part = |part: &str| {
-        let mut bytes = part.bytes();
-        bytes.next().is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit())
-            && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
-    };
-    if kind.split('.').all(part) {
-        Ok(())
-    } else {
-        Err(Error::invalid(format!("the kind {kind:?} is not dotted lower-case words such as order.placed")))
+    if kind.contains('*') {
+        let message = format!("the kind {kind:?} holds a `*`, which stands for a family of kinds in queries");
+        return Err(Error::invalid(message));
     }
+    Ok(())
 }
 
 /// Whether a kind or metadata name is kept for the store itself.

@@ -1,34 +1,38 @@
 //! From a record to its fields, in place and without allocation.
 
+use super::commitment::{Blind, Body};
 use super::{crc_of, stated_crc};
 use crate::draft::{Cause, PayloadType};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Place, Result};
 use crate::hash::{self, Hash};
 use crate::id::{EventId, StoreId};
 use crate::layout::{self, Layout, RECORD_HEAD_BYTES, number};
 use crate::number::{Micros, Position, Version};
 
+/// Bytes of the entry of an event, whatever its names and its payload.
+pub const ENTRY_BYTES: usize = RECORD_HEAD_BYTES - layout::ENTRY + 32;
+
 /// An event as it stands in the log, read in place.
 ///
 /// ```
-/// # use tidegate_format::{Cause, Draft, Facts, Hash, Micros, Placed, Position, Record, Version, record};
+/// # use tidegate_format::{Blind, Cause, Draft, Facts, Hash, Micros, Placed, Position, Record, Version, record};
 /// let draft = Draft::new(("shop", "order-7"), "order.paid").tag("vip").meta("by", "till 4").bytes(&b"12"[..]);
 /// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
 /// let causes = [Cause::At(Position(3))];
-/// let facts = Facts { id, correlation: id, causes: &causes, key: None, batch_end: true };
+/// let facts = Facts { id, correlation: id, causes: &causes, key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
 /// # let mut bytes = Vec::new();
-/// # let payload = record::encode(&draft, &facts, &mut bytes);
+/// # let body = record::encode(&draft, &facts, &mut bytes);
 /// # let (position, previous, version) = (Position(4), Position(3), Version(2));
 /// # let placed = Placed { position, version, previous, link: Hash([9; 32]), time: Micros(5) };
-/// # record::place(&mut bytes, &placed, position, &payload);
+/// # record::place(&mut bytes, &placed, position, &body);
 /// let record = Record::read(&bytes)?;
 ///
 /// assert_eq!((record.scope(), record.entity(), record.lane()), ("shop", "order-7", 0));
-/// assert_eq!((record.kind(), record.schema(), record.payload()), ("order.paid", 1, &b"12"[..]));
+/// assert_eq!((record.kind(), record.schema(), record.payload()?), ("order.paid", 1, &b"12"[..]));
 /// assert_eq!((record.position(), record.version(), record.previous()), (position, version, previous));
 /// assert_eq!((record.id(), record.correlation(), record.key()), (id, id, None));
 /// assert!(record.tags().eq(["vip"]));
-/// assert!(record.metadata().eq([("by", "till 4")]));
+/// assert!(record.metadata().eq([("by", &b"till 4"[..])]));
 /// assert!(record.causes().eq(causes));
 /// # Ok::<(), tidegate_format::Error>(())
 /// ```
@@ -57,15 +61,15 @@ impl<'a> Record<'a> {
     /// the same bytes, not what a file holds in the same place now.
     ///
     /// ```
-    /// # use tidegate_format::{Draft, Facts, Hash, Micros, Placed, Position, Record, Version, record};
+    /// # use tidegate_format::{Blind, Draft, Facts, Hash, Micros, Placed, Position, Record, Version, record};
     /// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
-    /// # let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+    /// # let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
     /// # let mut bytes = Vec::new();
-    /// # let payload = record::encode(&Draft::new(("shop", "order-7"), "order.placed"), &facts, &mut bytes);
+    /// # let body = record::encode(&Draft::new(("shop", "order-7"), "order.placed"), &facts, &mut bytes);
     /// # let (position, previous) = (Position(1), Position(0));
     /// # let (version, link, time) = (Version(1), Hash::ZERO, Micros(0));
     /// # let placed = Placed { position, version, previous, link, time };
-    /// # record::place(&mut bytes, &placed, position, &payload);
+    /// # record::place(&mut bytes, &placed, position, &body);
     /// let layout = Record::read(&bytes)?.layout();
     /// assert_eq!(Record::again(&bytes, layout).kind(), "order.placed");
     /// # Ok::<(), tidegate_format::Error>(())
@@ -136,7 +140,7 @@ impl<'a> Record<'a> {
 
     /// The entity of its coordinate.
     pub fn entity(&self) -> &'a str {
-        self.name(usize::from(self.bytes[layout::SCOPE]), layout::ENTITY)
+        self.name(layout::name_length(self.bytes, layout::SCOPE), layout::ENTITY)
     }
 
     /// The lane of its coordinate.
@@ -146,8 +150,9 @@ impl<'a> Record<'a> {
 
     /// Its kind.
     pub fn kind(&self) -> &'a str {
-        let before = usize::from(self.bytes[layout::SCOPE]) + usize::from(self.bytes[layout::ENTITY]);
-        self.name(before, layout::KIND)
+        let [scope, entity] =
+            [layout::SCOPE, layout::ENTITY].map(|field| layout::name_length(self.bytes, field));
+        self.name(scope + entity, layout::KIND)
     }
 
     /// The version of the payload's schema.
@@ -160,18 +165,21 @@ impl<'a> Record<'a> {
         self.bytes[layout::FLAGS] & layout::FLAG_BATCH_END != 0
     }
 
-    /// The idempotency key of its batch and the batch's content hash; only on the first record of a batch.
+    /// Returns the idempotency key of its batch and what is stored of the batch's content hash
+    /// ([`Blind::content`]), which is zeros once an event of the batch was erased. Only the first record of a batch
+    /// has them.
     pub fn key(&self) -> Option<(&'a str, Hash)> {
-        let length = usize::from(self.bytes[layout::KEY]);
+        let length = layout::name_length(self.bytes, layout::KEY);
         let at = self.layout.key as usize;
-        (length != 0).then(|| (text(&self.bytes[at..at + length]), Hash(self.array(at + length))))
+        let content = || Hash(self.array(self.layout.content as usize));
+        (length != 0).then(|| (text(&self.bytes[at..at + length]), content()))
     }
 
     /// Its tags, in the order they were given.
     pub fn tags(&self) -> impl ExactSizeIterator<Item = &'a str> + Clone + use<'a> {
         let mut rest = &self.bytes[self.layout.tags as usize..self.layout.causes as usize];
         (0..usize::from(self.bytes[layout::TAGS])).map(move |_| {
-            let (tag, behind) = rest[1..].split_at(usize::from(rest[0]));
+            let (tag, behind) = rest[2..].split_at(usize::from(number!(rest, 0, u16)));
             rest = behind;
             text(tag)
         })
@@ -193,14 +201,14 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// Its metadata, in the order it was given.
-    pub fn metadata(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a str)> + Clone + use<'a> {
-        let mut rest = &self.bytes[self.layout.metadata as usize..self.layout.payload as usize];
+    /// Returns its metadata, in the order it was given. A value may be any bytes.
+    pub fn metadata(&self) -> impl ExactSizeIterator<Item = (&'a str, &'a [u8])> + Clone + use<'a> {
+        let mut rest = &self.bytes[self.layout.metadata as usize..self.layout.content as usize];
         (0..usize::from(self.bytes[layout::METADATA])).map(move |_| {
-            let (name, behind) = rest[1..].split_at(usize::from(rest[0]));
+            let (name, behind) = rest[2..].split_at(usize::from(number!(rest, 0, u16)));
             let (value, behind) = behind[2..].split_at(usize::from(number!(behind, 0, u16)));
             rest = behind;
-            (text(name), text(value))
+            (text(name), value)
         })
     }
 
@@ -209,21 +217,62 @@ impl<'a> Record<'a> {
         PayloadType::from_code(self.bytes[layout::PAYLOAD_TYPE]).unwrap_or_default()
     }
 
-    /// Its payload.
+    /// Returns its payload.
+    ///
+    /// # Errors
+    ///
+    /// [`Erased`](crate::ErrorKind::Erased) if the payload was erased.
     #[inline]
-    pub fn payload(&self) -> &'a [u8] {
-        &self.bytes[self.layout.payload as usize..]
+    pub fn payload(&self) -> Result<&'a [u8]> {
+        if self.is_erased() {
+            return Err(erased(self.position()));
+        }
+        let start = self.layout.tail as usize + layout::BLIND_BYTES;
+        Ok(&self.bytes[start..start + self.payload_bytes()])
     }
 
-    /// Its leaf hash in the Merkle tree over the log.
+    /// Returns how many bytes its payload has, or had before it was erased.
+    pub fn payload_bytes(&self) -> usize {
+        number!(self.bytes, layout::PAYLOAD_LENGTH, u32) as usize
+    }
+
+    /// Returns whether its payload was erased.
+    #[inline]
+    pub fn is_erased(&self) -> bool {
+        number!(self.bytes, layout::LENGTH, u32) & layout::ERASED != 0
+    }
+
+    /// Returns what hides its payload, or `None` once that was erased.
+    pub fn blind(&self) -> Option<Blind> {
+        (!self.is_erased()).then(|| Blind(self.array(self.layout.tail as usize)))
+    }
+
+    /// Returns the commitment to its payload, which is the same before and after erasing.
+    pub fn commitment(&self) -> Hash {
+        match (self.blind(), self.payload()) {
+            (Some(blind), Ok(payload)) => blind.commit(payload),
+            _ => Hash(self.array(self.layout.tail as usize)),
+        }
+    }
+
+    /// Returns its entry: what its leaf commits to, 136 bytes that tell neither its names nor its payload.
+    pub fn entry(&self) -> [u8; ENTRY_BYTES] {
+        let (head, parts) = self.bytes[..self.layout.content as usize].split_at(RECORD_HEAD_BYTES);
+        let mut entry = [0; ENTRY_BYTES];
+        let (fields, body) = entry.split_at_mut(RECORD_HEAD_BYTES - layout::ENTRY);
+        fields.copy_from_slice(&head[layout::ENTRY..]);
+        body.copy_from_slice(&Body::of(self.commitment(), parts).hash.0);
+        entry
+    }
+
+    /// Returns its leaf hash in the Merkle tree over the log.
     pub fn leaf(&self) -> Hash {
-        let head = &self.bytes[layout::ENTRY..self.layout.payload as usize];
-        hash::leaf(head, &hash::sha256(self.payload()))
+        hash::chain(&[&[0], &self.entry()])
     }
 
     fn name(&self, before: usize, length_at: usize) -> &'a str {
         let at = self.layout.names as usize + before;
-        text(&self.bytes[at..at + usize::from(self.bytes[length_at])])
+        text(&self.bytes[at..at + layout::name_length(self.bytes, length_at)])
     }
 
     fn array<const N: usize>(&self, at: usize) -> [u8; N] {
@@ -243,6 +292,11 @@ impl std::fmt::Debug for Record<'_> {
 fn broken(stated: u32, found: u32) -> Error {
     let (stated, found) = (format!("{stated:08x}"), format!("{found:08x}"));
     Error::damaged("a record's checksum does not hold", stated, found)
+}
+
+#[cold]
+fn erased(position: Position) -> Error {
+    Error::new(ErrorKind::Erased, "the payload was erased").at(Place::Event(position))
 }
 
 fn number16(bytes: &[u8], at: usize) -> [u8; 16] {

@@ -1,11 +1,14 @@
 //! From a draft to a record: first all that is known outside any lock, then the place.
 
+use std::ops::Range;
+
+use super::commitment::{Blind, Body, ErasedPayload};
 use super::crc_of;
 use crate::draft::{Cause, Draft};
 use crate::hash::{self, Hash};
 use crate::id::EventId;
 use crate::layout::{self, Layout, RECORD_HEAD_BYTES, number};
-use crate::limit::{CAUSES_MAX, PAYLOAD_BYTES_MAX};
+use crate::limit::{CAUSES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::name::{Coordinate, Text};
 use crate::number::{Micros, Position, Version};
 
@@ -18,9 +21,14 @@ pub struct Facts<'a> {
     pub correlation: EventId,
     /// Its causes, each one a position, an earlier draft, or foreign.
     pub causes: &'a [Cause],
-    /// The batch's idempotency key and content hash, on the first record of a keyed batch and no other. A
-    /// key keeps the rules of [names](crate::name::check).
+    /// The batch's idempotency key and its content hash as it is stored ([`Blind::content`]), on the first record
+    /// of a keyed batch and no other. A key keeps the rules of [names](crate::name::check). A hash of zeros says
+    /// that an event of the batch was erased.
     pub key: Option<(&'a str, Hash)>,
+    /// What the store notes on it, behind the metadata of the draft.
+    pub notes: &'a [(Text, Text)],
+    /// What hides its payload.
+    pub blind: Blind,
     /// Whether it ends its batch.
     pub batch_end: bool,
 }
@@ -40,46 +48,91 @@ pub struct Placed {
     pub time: Micros,
 }
 
-/// Appends the record of a draft to `out`, all but its place, and returns the hash of the payload.
+/// Appends the record of a draft to `out`, all but its place, and returns what its entry commits to.
 ///
 /// # Panics
 ///
 /// Where the draft does not pass [`Draft::check`], the key does not pass [`name::check`](crate::name::check),
 /// there are more than [`CAUSES_MAX`] causes, or one of them is a [`Cause::Id`], which the store has to turn
 /// into a position first.
-pub fn encode(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) -> Hash {
-    encode_noted(draft, &[], facts, out)
+pub fn encode(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) -> Body {
+    assert!(draft.payload.len() <= PAYLOAD_BYTES_MAX, "a payload is within its limit");
+    let start = out.len();
+    out.reserve(RECORD_HEAD_BYTES + 256 + draft.payload.len());
+    let parts = encode_parts(draft, facts, draft.payload.len() as u32, out);
+    let tail = out.len();
+    out.extend_from_slice(&facts.blind.0);
+    out.extend_from_slice(&draft.payload);
+    let bytes = tail + layout::tail_bytes(draft.payload.len());
+    out.resize(bytes, 0);
+    put_length(&mut out[start..], 0);
+    Body::of(facts.blind.commit(&draft.payload), &out[parts])
 }
 
-/// Appends the record of a draft as [`encode`] does, with notes of the store's behind the metadata of the draft, which
-/// itself is neither changed nor copied.
+/// Appends the record of an event whose payload was erased, all but its place, and returns what its entry commits to:
+/// the same as before. The draft's payload and the blind are not looked at.
 ///
 /// # Panics
 ///
-/// Where [`encode`] does, and where notes and metadata together exceed the limits of metadata.
-pub fn encode_noted(draft: &Draft, notes: &[(Text, Text)], facts: &Facts<'_>, out: &mut Vec<u8>) -> Hash {
+/// Like [`encode`], and if the payload that was erased was longer than its limit.
+pub fn encode_erased(draft: &Draft, facts: &Facts<'_>, erased: &ErasedPayload, out: &mut Vec<u8>) -> Body {
+    assert!(erased.length as usize <= PAYLOAD_BYTES_MAX, "a payload is within its limit");
     let start = out.len();
-    out.reserve(RECORD_HEAD_BYTES + 256 + draft.payload.len());
-    encode_head(draft, notes.len(), facts, out);
+    let parts = encode_parts(draft, facts, erased.length, out);
+    let tail = out.len();
+    out.extend_from_slice(&erased.commitment.0);
+    out.resize(tail + layout::tail_bytes(erased.length as usize), 0);
+    put_length(&mut out[start..], layout::ERASED);
+    Body::of(erased.commitment, &out[parts])
+}
+
+/// Erases the payload and the blind of a placed record in these bytes, and the content hash of its batch if it holds
+/// one. Length, leaf and every other field stay as they are; the checksum is made anew. One that is erased stays so.
+///
+/// # Panics
+///
+/// If the bytes are not one record that [`Record::read`](super::Record::read) has checked.
+pub fn erase(record: &mut [u8]) {
+    let (commitment, content, tail) = {
+        let read = super::Record::read(record).expect("only a checked record is erased");
+        let layout = read.layout();
+        (read.commitment(), layout.content as usize, layout.tail as usize)
+    };
+    record[content..].fill(0);
+    put(record, tail, &commitment.0);
+    put_length(record, layout::ERASED);
+    let crc = crc_of(record);
+    put(record, layout::CRC, &crc.to_le_bytes());
+}
+
+/// Writes the length of a whole record, with its marks.
+fn put_length(record: &mut [u8], marks: u32) {
+    let length = record.len() as u32 | marks;
+    put(record, layout::LENGTH, &length.to_le_bytes());
+}
+
+/// Appends head, parts and content hash, and returns where the parts lie in `out`.
+fn encode_parts(draft: &Draft, facts: &Facts<'_>, payload_length: u32, out: &mut Vec<u8>) -> Range<usize> {
+    encode_head(draft, facts, payload_length, out);
+    let start = out.len();
     if facts.correlation != facts.id {
         out.extend_from_slice(&facts.correlation.0);
     }
     for name in [&draft.coordinate.scope, &draft.coordinate.entity, &draft.kind] {
         out.extend_from_slice(name.as_bytes());
     }
-    if let Some((key, content)) = facts.key {
+    if let Some((key, _)) = facts.key {
         out.extend_from_slice(key.as_bytes());
+    }
+    encode_lists(draft, facts, out);
+    let end = out.len();
+    if let Some((_, content)) = facts.key {
         out.extend_from_slice(&content.0);
     }
-    encode_lists(draft, notes, facts.causes, out);
-    out.extend_from_slice(&draft.payload);
-    let length = (out.len() - start) as u32;
-    put(&mut out[start..], layout::LENGTH, &length.to_le_bytes());
-    hash::sha256(&draft.payload)
+    start..end
 }
 
-fn encode_head(draft: &Draft, notes: usize, facts: &Facts<'_>, out: &mut Vec<u8>) {
-    assert!(draft.payload.len() <= PAYLOAD_BYTES_MAX, "a payload is within its limit");
+fn encode_head(draft: &Draft, facts: &Facts<'_>, payload_length: u32, out: &mut Vec<u8>) {
     assert!(facts.causes.len() <= CAUSES_MAX, "causes are within their limit");
     let Coordinate { scope, entity, lane } = &draft.coordinate;
     let mut flags = if facts.batch_end { layout::FLAG_BATCH_END } else { 0 };
@@ -89,33 +142,33 @@ fn encode_head(draft: &Draft, notes: usize, facts: &Facts<'_>, out: &mut Vec<u8>
     let mut head = [0; RECORD_HEAD_BYTES];
     put(&mut head, layout::ID, &facts.id.0);
     put(&mut head, layout::LANE, &lane.to_le_bytes());
-    put(&mut head, layout::PAYLOAD_LENGTH, &(draft.payload.len() as u32).to_le_bytes());
+    put(&mut head, layout::PAYLOAD_LENGTH, &payload_length.to_le_bytes());
     put(&mut head, layout::SCHEMA, &draft.schema.to_le_bytes());
     put(&mut head, layout::CAUSES, &(facts.causes.len() as u16).to_le_bytes());
     head[layout::FLAGS] = flags;
     head[layout::PAYLOAD_TYPE] = draft.payload_type as u8;
-    head[layout::SCOPE] = name_length(scope);
-    head[layout::ENTITY] = name_length(entity);
-    head[layout::KIND] = name_length(&draft.kind);
-    head[layout::KEY] = facts.key.map_or(0, |(key, _)| name_length(key));
+    put(&mut head, layout::SCOPE, &name_length(scope));
+    put(&mut head, layout::ENTITY, &name_length(entity));
+    put(&mut head, layout::KIND, &name_length(&draft.kind));
+    put(&mut head, layout::KEY, &facts.key.map_or([0; 2], |(key, _)| name_length(key)));
     head[layout::TAGS] = u8::try_from(draft.tags.len()).expect("tags are within their limit");
     head[layout::METADATA] =
-        u8::try_from(draft.metadata.len() + notes).expect("metadata is within its limit");
+        u8::try_from(draft.metadata.len() + facts.notes.len()).expect("metadata is within its limit");
     out.extend_from_slice(&head);
 }
 
-/// A length in one byte. An empty or overlong name would read back as something else.
-fn name_length(name: &str) -> u8 {
-    assert!(!name.is_empty(), "a name is not empty");
-    u8::try_from(name.len()).expect("a name is within its limit")
+/// Returns a name's length as it is written. An empty or overlong name would read back as something else.
+fn name_length(name: &str) -> [u8; 2] {
+    assert!(!name.is_empty() && name.len() <= NAME_BYTES_MAX, "a name is not empty and within its limit");
+    (name.len() as u16).to_le_bytes()
 }
 
-fn encode_lists(draft: &Draft, notes: &[(Text, Text)], causes: &[Cause], out: &mut Vec<u8>) {
+fn encode_lists(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) {
     for tag in &draft.tags {
-        out.push(name_length(tag));
+        out.extend_from_slice(&name_length(tag));
         out.extend_from_slice(tag.as_bytes());
     }
-    for cause in causes {
+    for cause in facts.causes {
         match cause {
             Cause::At(position) => {
                 out.push(layout::CAUSE_AT);
@@ -133,12 +186,13 @@ fn encode_lists(draft: &Draft, notes: &[(Text, Text)], causes: &[Cause], out: &m
             Cause::Id(_) => unreachable!("the store turns ids into positions before it encodes"),
         }
     }
-    for (name, value) in draft.metadata.iter().chain(notes) {
-        out.push(name_length(name));
+    let notes = facts.notes.iter().map(|(name, value)| (name, value.as_bytes()));
+    for (name, value) in draft.metadata.iter().map(|(name, value)| (name, &**value)).chain(notes) {
+        out.extend_from_slice(&name_length(name));
         out.extend_from_slice(name.as_bytes());
         let length = u16::try_from(value.len()).expect("a metadata value is within its limit");
         out.extend_from_slice(&length.to_le_bytes());
-        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(value);
     }
 }
 
@@ -149,9 +203,9 @@ fn put(record: &mut [u8], at: usize, bytes: &[u8]) {
 /// Scope, entity and lane of a record that [`encode`] wrote, with or without its place.
 ///
 /// ```
-/// # use tidegate_format::{Draft, Facts, record};
+/// # use tidegate_format::{Blind, Draft, Facts, record};
 /// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
-/// # let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+/// # let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
 /// # let mut bytes = Vec::new();
 /// record::encode(&Draft::new(("shop", "order-7"), "order.placed"), &facts, &mut bytes);
 /// assert_eq!(record::stream(&bytes), ("shop", "order-7", 0));
@@ -162,7 +216,7 @@ fn put(record: &mut [u8], at: usize, bytes: &[u8]) {
 ///
 /// Where `record` is not one whole record that [`encode`] wrote.
 pub fn stream(record: &[u8]) -> (&str, &str, u32) {
-    let [scope, entity] = [layout::SCOPE, layout::ENTITY].map(|field| usize::from(record[field]));
+    let [scope, entity] = [layout::SCOPE, layout::ENTITY].map(|field| layout::name_length(record, field));
     let correlation = if record[layout::FLAGS] & layout::FLAG_CORRELATION == 0 { 0 } else { 16 };
     let names = &record[RECORD_HEAD_BYTES + correlation..];
     let text = |bytes| std::str::from_utf8(bytes).expect("names are encoded from text");
@@ -170,16 +224,15 @@ pub fn stream(record: &[u8]) -> (&str, &str, u32) {
 }
 
 /// Gives an encoded record its place and its checksum, and returns its leaf hash. `first` is the position
-/// of the batch's first event, which turns causes inside the batch into positions; `payload` is what
-/// [`encode`] returned.
+/// of the batch's first event, which turns causes inside the batch into positions; `body` is what [`encode`] returned.
 ///
 /// # Panics
 ///
 /// Where `record` is not one whole record that [`encode`] wrote, has a place already (its causes are settled
 /// then, so a second place needs the bytes as they were encoded), or gets an impossible one: `previous` and
 /// every local cause lie before the position, and `previous` is 0 exactly where the version is 1.
-pub fn place(record: &mut [u8], placed: &Placed, first: Position, payload: &Hash) -> Hash {
-    assert_eq!(number!(record, layout::LENGTH, u32) as usize, record.len(), "a record is placed whole");
+pub fn place(record: &mut [u8], placed: &Placed, first: Position, body: &Body) -> Hash {
+    assert_eq!(Layout::stated_length(record).ok(), Some(record.len()), "a record is placed whole");
     assert_eq!(number!(record, layout::POSITION, u64), 0, "a record is placed once");
     assert!(placed.previous < placed.position, "the stream's last event lies before the next one");
     assert!(placed.version != Version::EMPTY, "the first event of a stream has version 1");
@@ -194,18 +247,20 @@ pub fn place(record: &mut [u8], placed: &Placed, first: Position, payload: &Hash
     put(record, layout::PREVIOUS, &placed.previous.0.to_le_bytes());
     put(record, layout::TIME, &placed.time.0.to_le_bytes());
     put(record, layout::LINK, &placed.link.0);
-    if number!(record, layout::CAUSES, u16) != 0 {
-        place_causes(record, placed.position, first);
-    }
-    let payload_at = record.len() - number!(record, layout::PAYLOAD_LENGTH, u32) as usize;
-    let leaf = hash::leaf(&record[layout::ENTRY..payload_at], payload);
+    let causes = number!(record, layout::CAUSES, u16) != 0;
+    // A cause that became a position changed the parts, and so the body.
+    let body = if causes { place_causes(record, placed.position, first, body) } else { body.hash };
+    let leaf = hash::leaf(&record[layout::ENTRY..RECORD_HEAD_BYTES], &body);
     let crc = crc_of(record);
     put(record, layout::CRC, &crc.to_le_bytes());
     leaf
 }
 
-fn place_causes(record: &mut [u8], own: Position, first: Position) {
-    let mut at = Layout::read_unplaced(record).expect("the record was encoded whole").causes as usize;
+/// Turns causes inside the batch into positions, and returns the hash of the body that follows from them.
+fn place_causes(record: &mut [u8], own: Position, first: Position, body: &Body) -> Hash {
+    let layout = Layout::read_unplaced(record).expect("the record was encoded whole");
+    let mut at = layout.causes as usize;
+    let mut moved = false;
     for _ in 0..number!(record, layout::CAUSES, u16) {
         if record[at] == layout::CAUSE_FOREIGN {
             at += layout::CAUSE_FOREIGN_BYTES;
@@ -213,11 +268,17 @@ fn place_causes(record: &mut [u8], own: Position, first: Position) {
         }
         let mut cause = number!(record, at + 1, u64);
         if record[at] == layout::CAUSE_DRAFT {
+            moved = true;
             cause = first.plus(cause).0;
             record[at] = layout::CAUSE_AT;
             put(record, at + 1, &cause.to_le_bytes());
         }
         assert!((1..own.0).contains(&cause), "a cause lies before its effect");
         at += layout::CAUSE_AT_BYTES;
+    }
+    if moved {
+        Body::of(body.payload, &record[RECORD_HEAD_BYTES..layout.content as usize]).hash
+    } else {
+        body.hash
     }
 }

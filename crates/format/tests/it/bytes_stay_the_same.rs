@@ -1,25 +1,31 @@
 //! The golden files were computed by another program, from the specification alone.
 
 use sha2::{Digest, Sha256};
-use tidegate_format::frame::{self, FRAME_HEAD_BYTES, Frame};
+use tidegate_format::frame::{self, FRAME_HEAD_BYTES, Frame, SLOT_FRAME_HEAD_BYTES, Sealing};
 use tidegate_format::record::{self, RECORD_HEAD_BYTES};
 use tidegate_format::watermark::WATERMARK_SLOTS;
 use tidegate_format::{
-    Cause, Draft, EventId, Facts, FrameHead, Hash, Micros, Offset, PayloadType, Placed, Position, Record,
-    SegmentHead, StoreFile, StoreId, Version, Watermark,
+    Blind, Cause, Draft, ErrorKind, EventId, Facts, FloorFile, ForkPoint, FrameHead, Hash, Micros, Offset,
+    PayloadType, Placed, Position, Record, SegmentHead, StoreFile, StoreId, Version, Watermark,
 };
 
 use crate::golden;
+use crate::sample::sealing;
 
 const FULL: &str = include_str!("../../fixtures/record-full.txt");
+const ERASED: &str = include_str!("../../fixtures/record-erased.txt");
 const MINIMAL: &str = include_str!("../../fixtures/record-minimal.txt");
 const FRAME: &str = include_str!("../../fixtures/frame.txt");
+const SLOT_FRAME: &str = include_str!("../../fixtures/frame-slot.txt");
 const SEGMENT: &str = include_str!("../../fixtures/segment-head.txt");
 const STORE: &str = include_str!("../../fixtures/store.txt");
+const FORKED_STORE: &str = include_str!("../../fixtures/store-forked.txt");
+const FLOOR: &str = include_str!("../../fixtures/floor.txt");
 const WATERMARK: &str = include_str!("../../fixtures/watermark.txt");
 
 const SALT: u64 = 0x0123_4567_89ab_cdef;
 const TIME: Micros = Micros(1_795_000_000_000_000);
+const SEED: u64 = 0xfedc_ba98_7654_3210;
 const CONTENT: Hash = Hash([0xab; 32]);
 
 fn event(number: u8) -> EventId {
@@ -30,13 +36,12 @@ fn store(last: u8) -> StoreId {
     format!("01a1b2c3-d4e5-7f60-8a1b-2c3d4e5f60{last}").parse().unwrap()
 }
 
-/// The leaf hash from the specification: plain SHA-256 over bytes put together by hand.
-fn leaf_by_hand(record: &[u8], payload_bytes: usize) -> Hash {
-    let (head, payload) = record.split_at(record.len() - payload_bytes);
-    let mut leaf = vec![0];
-    leaf.extend_from_slice(&head[8..]);
-    leaf.extend_from_slice(&Sha256::digest(payload));
-    Hash(Sha256::digest(&leaf).into())
+/// The leaf hash from the specification: plain SHA-256 over bytes put together by hand. `content` and `tail` say where
+/// the parts and the content hash end.
+fn leaf_by_hand(record: &[u8], content: usize, tail: usize, payload_bytes: usize) -> Hash {
+    let commitment = Sha256::digest(&record[tail..tail + 16 + payload_bytes]);
+    let body = Sha256::digest([&commitment[..], &record[RECORD_HEAD_BYTES..content]].concat());
+    Hash(Sha256::digest([&[0], &record[8..RECORD_HEAD_BYTES], &body[..]].concat()).into())
 }
 
 #[test]
@@ -48,14 +53,18 @@ fn record_with_every_field() {
             .tag("vip")
             .tag("straße")
             .meta("by", "till 4")
-            .meta("note", "");
+            .meta("note", "")
+            .meta_bytes("trace", &b"\xff\0"[..]);
     let position = Position(0x0102_0304_0506_0708);
     let causes = [Cause::At(Position(5)), Cause::Foreign(store(72), event(3)), Cause::Draft(1)];
+    let blind = Blind(std::array::from_fn(|n| 0xb0 + n as u8));
     let facts = Facts {
         id: event(2),
         correlation: event(1),
         causes: &causes,
-        key: Some(("request-1", CONTENT)),
+        key: Some(("request-1", blind.content(&CONTENT))),
+        notes: &[],
+        blind,
         batch_end: true,
     };
     let link = Hash(std::array::from_fn(|n| n as u8));
@@ -63,11 +72,11 @@ fn record_with_every_field() {
     let placed = Placed { position, version: Version(0x1112), previous, link, time: TIME };
 
     let mut bytes = Vec::new();
-    let payload = record::encode(&draft, &facts, &mut bytes);
-    let leaf = record::place(&mut bytes, &placed, Position(position.0 - 2), &payload);
+    let body = record::encode(&draft, &facts, &mut bytes);
+    let leaf = record::place(&mut bytes, &placed, Position(position.0 - 2), &body);
     golden::assert_same(&bytes, FULL);
     assert_eq!(leaf.to_string(), golden::note(FULL, "leaf"));
-    assert_eq!(leaf, leaf_by_hand(&bytes, 12));
+    assert_eq!(leaf, leaf_by_hand(&bytes, 257, 289, 12));
 
     let bytes = golden::bytes(FULL);
     let record = Record::read(&bytes).unwrap();
@@ -79,26 +88,39 @@ fn record_with_every_field() {
     assert_eq!((record.id(), record.correlation()), (event(2), event(1)));
     assert_eq!((record.scope(), record.entity(), record.lane()), ("café", "order-7", 0x0102_0304));
     assert_eq!((record.kind(), record.schema()), ("order.placed", 7));
-    assert_eq!((record.key(), record.ends_batch()), (Some(("request-1", CONTENT)), true));
-    assert_eq!((record.payload_type(), record.payload()), (PayloadType::Json, &br#"{"total":12}"#[..]));
+    assert_eq!((record.key(), record.ends_batch()), (Some(("request-1", blind.content(&CONTENT))), true));
+    assert_eq!(
+        (record.payload_type(), record.payload().unwrap()),
+        (PayloadType::Json, &br#"{"total":12}"#[..])
+    );
+    assert_eq!((record.blind(), record.is_erased()), (Some(blind), false));
     assert!(record.tags().eq(["vip", "straße"]));
     assert!(record.causes().eq([causes[0], causes[1], Cause::At(Position(position.0 - 1))]));
-    assert!(record.metadata().eq([("by", "till 4"), ("note", "")]));
+    assert!(record.metadata().eq([("by", &b"till 4"[..]), ("note", b""), ("trace", b"\xff\0")]));
 }
 
 #[test]
 fn minimal_record() {
     let draft = Draft::new(("s", "e"), "k");
-    let facts = Facts { id: event(1), correlation: event(1), causes: &[], key: None, batch_end: false };
+    let blind = Blind([7; 16]);
+    let facts = Facts {
+        id: event(1),
+        correlation: event(1),
+        causes: &[],
+        key: None,
+        notes: &[],
+        blind,
+        batch_end: false,
+    };
     let (position, previous, version) = (Position(1), Position(0), Version(1));
     let placed = Placed { position, version, previous, link: Hash::ZERO, time: Micros(0) };
     let mut bytes = Vec::new();
-    let payload = record::encode(&draft, &facts, &mut bytes);
-    let leaf = record::place(&mut bytes, &placed, position, &payload);
+    let body = record::encode(&draft, &facts, &mut bytes);
+    let leaf = record::place(&mut bytes, &placed, position, &body);
     golden::assert_same(&bytes, MINIMAL);
-    assert_eq!(bytes.len(), RECORD_HEAD_BYTES + 3);
+    assert_eq!(bytes.len(), RECORD_HEAD_BYTES + 3 + 32);
     assert_eq!(leaf.to_string(), golden::note(MINIMAL, "leaf"));
-    assert_eq!(leaf, leaf_by_hand(&bytes, 0));
+    assert_eq!(leaf, leaf_by_hand(&bytes, 115, 115, 0));
 
     let bytes = golden::bytes(MINIMAL);
     let record = Record::read(&bytes).unwrap();
@@ -107,36 +129,45 @@ fn minimal_record() {
     assert_eq!((record.id(), record.correlation()), (event(1), event(1)));
     assert_eq!((record.scope(), record.entity(), record.lane(), record.kind()), ("s", "e", 0, "k"));
     assert_eq!((record.schema(), record.key(), record.ends_batch()), (1, None, false));
-    assert_eq!((record.payload_type(), record.payload()), (PayloadType::Bytes, &b""[..]));
+    assert_eq!((record.payload_type(), record.payload().unwrap()), (PayloadType::Bytes, &b""[..]));
     assert_eq!((record.tags().len(), record.causes().len(), record.metadata().len()), (0, 0, 0));
 }
 
-#[test]
-fn frame_of_two_batches() {
+/// The records of the golden frames, behind room for a head.
+fn records_of_two_batches(head_bytes: usize) -> Vec<u8> {
     let drafts = [
         Draft::new(("shop", "order-7"), "order.placed").json("{}"),
         Draft::new(("shop", "order-7"), "order.paid"),
         Draft::new(("shop", "order-8"), "order.placed"),
     ];
     let caused = [Cause::Draft(0)];
-    let plain = |n| Facts { id: event(n), correlation: event(n), causes: &[], key: None, batch_end: true };
+    let plain = |n| {
+        let (id, blind) = (event(n), Blind([n; 16]));
+        Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind, batch_end: true }
+    };
     let facts = [
-        Facts { key: Some(("request-1", CONTENT)), batch_end: false, ..plain(1) },
+        Facts { key: Some(("request-1", Blind([1; 16]).content(&CONTENT))), batch_end: false, ..plain(1) },
         Facts { correlation: event(1), causes: &caused, ..plain(2) },
         plain(3),
     ];
     let places = [(41, 3, 17), (42, 4, 41), (43, 1, 0)];
-    let mut bytes = vec![0; FRAME_HEAD_BYTES];
+    let mut bytes = vec![0; head_bytes];
     let mut link = Hash([0x11; 32]);
     for ((draft, facts), (position, version, previous)) in drafts.iter().zip(&facts).zip(places) {
         let start = bytes.len();
-        let payload = record::encode(draft, facts, &mut bytes);
+        let body = record::encode(draft, facts, &mut bytes);
         link = if previous == 0 { Hash::ZERO } else { link };
         let (position, previous) = (Position(position), Position(previous));
         let placed = Placed { position, version: Version(version), previous, link, time: TIME };
-        link = record::place(&mut bytes[start..], &placed, Position(41), &payload);
+        link = record::place(&mut bytes[start..], &placed, Position(41), &body);
     }
-    let sealed = frame::seal(&mut bytes, Position(41), Position(40), 2, SALT);
+    bytes
+}
+
+#[test]
+fn frame_of_two_batches() {
+    let mut bytes = records_of_two_batches(FRAME_HEAD_BYTES);
+    let sealed = frame::seal(&mut bytes, &sealing(41, 40, 2), SALT);
     golden::assert_same(&bytes, FRAME);
     assert_eq!(golden::note(FRAME, "salt"), format!("{SALT:016x}"));
 
@@ -144,13 +175,43 @@ fn frame_of_two_batches() {
     let frame = Frame::read(&bytes, SALT).unwrap();
     assert_eq!(frame.head, sealed);
     let (first, synced) = (Position(41), Position(40));
-    assert_eq!(frame.head, FrameHead { length: 459, count: 3, first, synced, epoch: 2 });
+    assert_eq!(frame.head, FrameHead { length: 565, count: 3, first, synced, epoch: 2, slot: None });
     let found: Vec<_> =
         frame.records().map(|(at, record)| (at, record.position().0, record.kind())).collect();
-    assert_eq!(found, [(36, 41, "order.placed"), (210, 42, "order.paid"), (364, 43, "order.placed")]);
+    assert_eq!(found, [(36, 41, "order.placed"), (244, 42, "order.paid"), (434, 43, "order.placed")]);
     let (_, second) = frame.records().nth(1).unwrap();
     assert!(second.causes().eq([Cause::At(Position(41))]));
     assert_eq!(second.link(), frame.records().next().unwrap().1.leaf());
+}
+
+#[test]
+fn frame_from_a_shared_log() {
+    let mut bytes = records_of_two_batches(SLOT_FRAME_HEAD_BYTES);
+    let sealed = frame::seal(&mut bytes, &Sealing { slot: Some(99), ..sealing(41, 40, 2) }, SALT);
+    golden::assert_same(&bytes, SLOT_FRAME);
+    let bytes = golden::bytes(SLOT_FRAME);
+    let frame = Frame::read(&bytes, SALT).unwrap();
+    assert_eq!((frame.head, frame.head.slot, frame.head.frame_bytes()), (sealed, Some(99), bytes.len()));
+    assert_eq!(frame.records().next().unwrap().0, SLOT_FRAME_HEAD_BYTES);
+    assert_eq!((frame::find(&bytes, 0), Frame::is_sealed(&bytes, SALT)), (Some(0), true));
+}
+
+/// keeps R3, R4
+#[test]
+fn erased_record() {
+    let (mut bytes, erased) = (golden::bytes(FULL), golden::bytes(ERASED));
+    let leaf = Record::read(&bytes).unwrap().leaf();
+    record::erase(&mut bytes);
+    golden::assert_same(&bytes, ERASED);
+    let record = Record::read(&erased).unwrap();
+    assert_eq!((record.leaf(), record.leaf().to_string().as_str()), (leaf, golden::note(ERASED, "leaf")));
+    assert_eq!(hex(&record.entry()), golden::note(FULL, "entry"));
+    assert_eq!(record.payload().unwrap_err().kind(), ErrorKind::Erased);
+    assert_eq!((record.payload_bytes(), record.key()), (12, Some(("request-1", Hash::ZERO))));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]
@@ -170,9 +231,50 @@ fn segment_head() {
 
 #[test]
 fn store_file() {
-    let file = StoreFile { id: store(71), salt: SALT, created: TIME };
+    let file =
+        StoreFile { id: store(71), salt: SALT, seed: SEED, created: TIME, forks: Vec::new(), log: None };
     golden::assert_same(file.encode().as_bytes(), STORE);
     assert_eq!(StoreFile::read(&golden::bytes(STORE)).unwrap(), file);
+    let fork = |last, salt, until, root| ForkPoint {
+        store: store(last),
+        salt,
+        until: Position(until),
+        root: Hash([root; 32]),
+    };
+    let forks = vec![fork(69, 0xaa, 17, 0x1a), fork(70, 0xbb, 758_970, 0x2b)];
+    let file = StoreFile { forks, log: Some("nats:orders".to_owned()), ..file };
+    golden::assert_same(file.encode().as_bytes(), FORKED_STORE);
+    assert_eq!(StoreFile::read(&golden::bytes(FORKED_STORE)).unwrap(), file);
+    let owns = |last, salt, position| file.owns_segment(store(last), salt, Position(position));
+    assert!(owns(71, SALT, u64::MAX) && owns(70, 0xbb, 758_970) && owns(69, 0xaa, 17));
+    assert!(!owns(70, 0xbb, 758_971) && !owns(70, 0xaa, 1) && !owns(69, 0xaa, 18) && !owns(72, SALT, 1));
+}
+
+#[test]
+fn floor_file() {
+    let floor = FloorFile {
+        store: store(71),
+        first: Position(771),
+        before_first: Position(489),
+        before_length: Offset(65_373),
+        root: Hash([0x3c; 32]),
+        edges: (0..3).map(|number| Hash([number; 32])).collect(),
+        leaves: (0..2).map(|number| Hash([0x80 + number; 32])).collect(),
+        time: TIME,
+        reason: "older than ten years".to_owned(),
+    };
+    golden::assert_same(floor.encode().as_bytes(), FLOOR);
+    assert_eq!(FloorFile::read(&golden::bytes(FLOOR)).unwrap(), floor);
+    for wrong in [
+        FloorFile { first: Position(770), ..floor.clone() },
+        FloorFile { before_first: Position(771), ..floor.clone() },
+        FloorFile { before_length: Offset(0), ..floor.clone() },
+        FloorFile { edges: floor.edges[1..].to_vec(), ..floor.clone() },
+        FloorFile { leaves: floor.leaves[1..].to_vec(), ..floor.clone() },
+        FloorFile { reason: "two\nlines".to_owned(), ..floor.clone() },
+    ] {
+        assert_eq!(FloorFile::read(wrong.encode().as_bytes()).unwrap_err().kind(), ErrorKind::Damaged);
+    }
 }
 
 #[test]
@@ -190,14 +292,14 @@ fn watermark() {
 #[test]
 fn leaf_changes_with_every_byte() {
     let golden = golden::bytes(FULL);
-    let leaf = leaf_by_hand(&golden, 12);
-    for at in 8..golden.len() {
+    let leaf = leaf_by_hand(&golden, 257, 289, 12);
+    for at in (8..257).chain(289..golden.len() - 4) {
         let mut bytes = golden.clone();
         bytes[at] ^= 1;
-        assert_ne!(leaf_by_hand(&bytes, 12), leaf, "byte {at}");
+        assert_ne!(leaf_by_hand(&bytes, 257, 289, 12), leaf, "byte {at}");
     }
     let mut other = golden.clone();
-    *other.last_mut().unwrap() ^= 1;
+    other[290] ^= 1;
     crate::sample::mend_record(&mut other);
     assert_ne!(Record::read(&other).unwrap().leaf(), leaf);
 }

@@ -4,17 +4,21 @@ use proptest::prelude::*;
 use tidegate_format::frame::{self, FRAME_HEAD_BYTES, Frame};
 use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
 use tidegate_format::{
-    Error, ErrorKind, FrameHead, Offset, Position, Record, SegmentHead, StoreFile, Watermark,
-    parse_segment_name, segment_name,
+    Error, ErrorKind, FloorFile, FrameHead, Offset, Position, Record, SegmentHead, SegmentName, StoreFile,
+    Watermark,
 };
 
 use crate::golden;
 use crate::sample::{self, SALT, sample};
 
 const RECORD: &str = include_str!("../../fixtures/record-full.txt");
+const ERASED: &str = include_str!("../../fixtures/record-erased.txt");
 const MINIMAL: &str = include_str!("../../fixtures/record-minimal.txt");
 const FRAME: &str = include_str!("../../fixtures/frame.txt");
+const SLOT_FRAME: &str = include_str!("../../fixtures/frame-slot.txt");
 const SEGMENT: &str = include_str!("../../fixtures/segment-head.txt");
+const FORKED_STORE: &str = include_str!("../../fixtures/store-forked.txt");
+const FLOOR: &str = include_str!("../../fixtures/floor.txt");
 const STORE: &str = include_str!("../../fixtures/store.txt");
 
 /// Flips every bit and cuts at every byte; each time, `read` has to say that the bytes are damaged.
@@ -34,7 +38,7 @@ fn assert_notices<T: std::fmt::Debug>(golden: &[u8], read: impl Fn(&[u8]) -> Res
 
 #[test]
 fn in_records() {
-    for text in [RECORD, MINIMAL] {
+    for text in [RECORD, ERASED, MINIMAL] {
         let golden = golden::bytes(text);
         let length = golden.len();
         assert_notices(&golden, |bytes| Record::read(bytes).map(|record| record.as_bytes().to_vec()));
@@ -52,7 +56,9 @@ fn in_records() {
 /// keeps F1
 #[test]
 fn in_frames() {
-    assert_notices(&golden::bytes(FRAME), |bytes| Frame::read(bytes, SALT).map(|frame| frame.head));
+    for text in [FRAME, SLOT_FRAME] {
+        assert_notices(&golden::bytes(text), |bytes| Frame::read(bytes, SALT).map(|frame| frame.head));
+    }
     let golden = golden::bytes(FRAME);
     for bit in 0..64 {
         assert!(Frame::read(&golden, SALT ^ (1 << bit)).is_err(), "bit {bit} of the salt");
@@ -78,14 +84,15 @@ fn in_what_seals_a_frame() {
 #[test]
 fn where_whole_records_changed_places() {
     let golden = golden::bytes(FRAME);
-    let (second, third) = (&golden[210..364], &golden[364..]);
-    let swapped = [&golden[..210], third, second].concat();
+    let (second, third) = (&golden[244..434], &golden[434..]);
+    let swapped = [&golden[..244], third, second].concat();
     assert!(Frame::read(&swapped, SALT).is_err());
     // A record that is whole, but not the one that the frame was sealed with.
     let mut other = golden.clone();
-    *other.last_mut().unwrap() ^= 1;
-    sample::mend_record(&mut other[364..]);
-    Record::read(&other[364..]).unwrap();
+    // Its blind begins there.
+    other[569] ^= 1;
+    sample::mend_record(&mut other[434..]);
+    Record::read(&other[434..]).unwrap();
     assert!(Frame::read(&other, SALT).unwrap_err().message().contains("frame's checksum"));
 }
 
@@ -95,10 +102,12 @@ fn in_segment_heads() {
     assert_notices(&golden::bytes(SEGMENT), SegmentHead::read);
 }
 
-/// keeps T1, T2
+/// keeps X1, X2
 #[test]
 fn in_store_files() {
     assert_notices(&golden::bytes(STORE), StoreFile::read);
+    assert_notices(&golden::bytes(FORKED_STORE), StoreFile::read);
+    assert_notices(&golden::bytes(FLOOR), FloorFile::read);
     for (more, less) in [("\n", ""), (" ", ""), ("\r\n", "\n"), ("format 1\n", "")] {
         let text = String::from_utf8(golden::bytes(STORE)).unwrap();
         let text = text.strip_suffix(less).unwrap().to_owned() + more;
@@ -187,25 +196,31 @@ fn zeros_are_nothing() {
 #[test]
 fn names_of_other_files_are_no_segments() {
     for first in [1, 7, 10_000_000_000_000_000_000, u64::MAX] {
-        assert_eq!(parse_segment_name(&segment_name(Position(first))), Some(Position(first)));
+        for generation in [0, 1, 10, u32::MAX] {
+            let name = SegmentName { first: Position(first), generation };
+            assert_eq!(SegmentName::parse(&name.to_string()), Some(name));
+        }
     }
     for name in [
         "",
-        ".seg",
-        "1.seg",
-        "00000000000000000000.seg",
-        "00000000000000000001",
-        "00000000000000000001.seg.tmp",
-        "000000000000000000001.seg",
-        "+0000000000000000001.seg",
-        " 0000000000000000001.seg",
-        "0000000000000000000a.seg",
-        "0000000000000000000١.seg",
-        "18446744073709551616.seg",
-        "99999999999999999999.seg",
-        "00000000000000000001.SEG",
+        ".",
+        "1",
+        "00000000000000000000",
+        "00000000000000000001.",
+        "00000000000000000001.0",
+        "00000000000000000001.01",
+        "00000000000000000001.+1",
+        "00000000000000000001.1.1",
+        "00000000000000000001.4294967296",
+        "000000000000000000001",
+        "+0000000000000000001",
+        " 0000000000000000001",
+        "0000000000000000000a",
+        "0000000000000000000١",
+        "18446744073709551616",
+        "99999999999999999999",
     ] {
-        assert_eq!(parse_segment_name(name), None, "{name}");
+        assert_eq!(SegmentName::parse(name), None, "{name}");
     }
 }
 
@@ -238,10 +253,11 @@ proptest! {
 
     #[test]
     fn find_agrees_with_a_plain_search(
-        parts in prop::collection::vec(prop::sample::select(vec![0xf7_u8, b'T', b'G', b'f', 0]), 0..200),
+        parts in prop::collection::vec(prop::sample::select(vec![0xf7_u8, b'T', b'G', b'f', b'l', 0]), 0..200),
         from in 0..220_usize,
     ) {
-        let plain = (from..parts.len()).find(|at| parts[*at..].starts_with(b"\xf7TGf"));
+        let starts = |at: &usize| parts[*at..].starts_with(b"\xf7TGf") || parts[*at..].starts_with(b"\xf7TGl");
+        let plain = (from..parts.len()).find(starts);
         prop_assert_eq!(frame::find(&parts, from), plain);
     }
 }

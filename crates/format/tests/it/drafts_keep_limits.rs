@@ -37,8 +37,8 @@ fn names() {
             assert_refused(&with(control.to_owned()), what);
         }
         if what != "kind" {
-            with("漢".repeat(85)).check().unwrap();
-            assert_refused(&with("漢".repeat(86)), what);
+            with("漢".repeat(341)).check().unwrap();
+            assert_refused(&with("漢".repeat(342)), what);
             with("a/b c:d*\u{fffd}".to_owned()).check().unwrap();
         }
     }
@@ -62,7 +62,7 @@ fn counts() {
     assert_refused(&with(CAUSES_MAX + 1), "65536 causes");
     let with = |count: usize| {
         let mut draft = draft();
-        draft.metadata = vec![("n".into(), "v".into()); count];
+        draft.metadata = vec![("n".into(), b"v".as_slice().into()); count];
         draft
     };
     with(METADATA_MAX).check().unwrap();
@@ -78,34 +78,17 @@ fn sizes() {
     assert_refused(&with(METADATA_VALUE_BYTES_MAX + 1), "65536 bytes of a metadata value");
     let with = |length: usize| draft().bytes(vec![0; length]);
     with(PAYLOAD_BYTES_MAX).check().unwrap();
-    assert_refused(&with(PAYLOAD_BYTES_MAX + 1), "16777217 bytes of payload");
+    assert_refused(&with(PAYLOAD_BYTES_MAX + 1), "67108865 bytes of payload");
 }
 
 #[test]
 fn kinds() {
-    for kind in ["a", "7", "order.placed", "a.b.c.d", "order-line.was_split", "x9.2", "0-", "a_"] {
+    for kind in
+        ["a", "7", "order.placed", "OrderPlaced", "com.example.Paid", "app:Dog Registered", ".", "ärger"]
+    {
         name::check_kind(kind).unwrap();
     }
-    for kind in [
-        "",
-        ".",
-        "a.",
-        ".a",
-        "a..b",
-        "A",
-        "Order.placed",
-        "order placed",
-        "-a",
-        "_a",
-        "a.-b",
-        "a._b",
-        "a*",
-        "a.*",
-        "ärger",
-        "order/placed",
-        "a\n",
-        "a.b ",
-    ] {
+    for kind in ["", "*", "a.*", "a*", "a\n", "a\u{85}"] {
         assert_eq!(name::check_kind(kind).expect_err(kind).kind(), ErrorKind::Invalid);
     }
 }

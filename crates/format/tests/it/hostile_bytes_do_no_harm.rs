@@ -23,7 +23,7 @@ fn look(record: &Record<'_>) {
     let text: usize = record.tags().map(str::len).sum();
     let metadata: usize = record.metadata().map(|(name, value)| name.len() + value.len()).sum();
     let key = record.key().map_or(0, |(key, _)| key.len());
-    assert!(text + metadata + key + record.payload().len() <= record.as_bytes().len());
+    assert!(text + metadata + key + record.payload_bytes() <= record.as_bytes().len());
     let before = |position: Position| position < record.position();
     assert!(before(record.previous()));
     assert!(record.causes().all(|cause| match cause {
@@ -32,6 +32,7 @@ fn look(record: &Record<'_>) {
         Cause::Draft(_) | Cause::Id(_) => false,
     }));
     let _ = (record.version(), record.time(), record.link(), record.lane(), record.schema(), record.leaf());
+    assert_eq!(record.payload().map(<[u8]>::len).ok(), (!record.is_erased()).then(|| record.payload_bytes()));
     let _ = (record.correlation(), record.payload_type(), record.ends_batch(), format!("{record:?}"));
 }
 
@@ -44,7 +45,7 @@ fn read_everything(bytes: &[u8]) {
         assert_eq!(count, frame.head.count as usize);
     }
     if let Ok(head) = FrameHead::read(bytes) {
-        assert!(head.frame_bytes() <= FRAME_BYTES_MAX + 36 && head.last() >= head.first);
+        assert!(head.frame_bytes() <= FRAME_BYTES_MAX + 44 && head.last() >= head.first);
     }
     let _ = (SegmentHead::read(bytes), StoreFile::read(bytes), Watermark::read(bytes, SALT));
 }
@@ -73,7 +74,7 @@ proptest! {
     }
 
     #[test]
-    fn noise_with_a_record_checksum(mut bytes in vec(any::<u8>(), 108..400)) {
+    fn noise_with_a_record_checksum(mut bytes in vec(any::<u8>(), 147..400)) {
         let length = bytes.len() as u32;
         bytes[..4].copy_from_slice(&length.to_le_bytes());
         bytes[92..96].fill(0);
@@ -101,7 +102,7 @@ proptest! {
     #[test]
     fn edited_records(sample in sample(), edits in edits(), in_head: bool) {
         let (mut bytes, _) = sample.record();
-        let end = if in_head { 108 } else { bytes.len() };
+        let end = if in_head { 112 } else { bytes.len() };
         edit(&mut bytes[..end], &edits);
         mend_record(&mut bytes);
         read_everything(&bytes);
@@ -141,29 +142,31 @@ fn every_single_edit_of_a_record() {
 fn records_that_break_a_rule() {
     let golden = golden::bytes(RECORD);
     let own = golden[8..16].to_vec();
-    let edits: [(&str, usize, &[u8]); 22] = [
-        ("length", 0, &[107, 0, 0, 0]),
+    let edits: [(&str, usize, &[u8]); 24] = [
+        ("length", 0, &[146, 0, 0, 0]),
         ("length", 0, &[0xff; 4]),
+        ("length", 3, &[0x40]),
         ("cause", 8, &[0; 8]),
         ("place", 16, &[0; 8]),
         ("place", 16, &[1, 0, 0, 0, 0, 0, 0, 0]),
         ("place", 24, &[0; 8]),
         ("place", 24, &own),
         ("payload length", 92, &[0xff; 4]),
-        ("payload length", 92, &[175, 0, 0, 0]),
-        ("payload start", 92, &[11, 0, 0, 0]),
+        ("payload length", 92, &[194, 0, 0, 0]),
+        ("tail start", 92, &[17, 0, 0, 0]),
+        ("tail end", 92, &[11, 0, 0, 0]),
         ("cause form", 98, &[4]),
         ("flags", 100, &[7]),
         ("flags", 100, &[0x83]),
         ("names", 102, &[0]),
-        ("names", 102, &[4, 8]),
-        ("names", 102, &[0xff, 0xff, 0xff]),
-        ("text", 189, &[4]),
-        ("names", 189, &[0]),
-        ("cause form", 201, &[2]),
-        ("cause", 202, &[0]),
-        ("cause", 244, &own),
-        ("correlation", 123, &[2]),
+        ("names", 102, &[4, 0, 8]),
+        ("names", 102, &[0xff; 6]),
+        ("text", 161, &[4]),
+        ("names", 161, &[0]),
+        ("cause form", 175, &[2]),
+        ("cause", 176, &[0]),
+        ("cause", 218, &own),
+        ("correlation", 127, &[2]),
     ];
     for (field, at, new) in edits {
         let mut bytes = golden.clone();
@@ -183,19 +186,19 @@ fn frames_that_break_a_rule() {
     let golden = golden::bytes(FRAME);
     let edits: [(&str, usize, &[u8]); 14] = [
         ("head is impossible", 8, &[0xff; 4]),
-        ("head is impossible", 8, &[1, 0, 0, 4]),
-        ("cut short", 8, &[0xcc]),
-        ("length is impossible", 8, &[0xca]),
+        ("head is impossible", 8, &[1, 0, 0, 8]),
+        ("cut short", 8, &[0x36]),
+        ("length is impossible", 8, &[0x34]),
         ("head is impossible", 12, &[0]),
         ("not whole batches", 12, &[2]),
-        ("not whole batches", 12, &[4]),
-        ("head is impossible", 12, &[5]),
+        ("head is impossible", 12, &[4]),
+        ("head is impossible", 12, &[0, 0, 0, 1]),
         ("wrong position", 16, &[42]),
         ("head is impossible", 16, &[0; 8]),
         ("head is impossible", 16, &[0xff; 8]),
         ("head is impossible", 24, &[41]),
-        ("not whole batches", 364 + 100, &[0]),
-        ("inside a batch", 36 + 174 + 105, &[1]),
+        ("not whole batches", 434 + 100, &[0]),
+        ("inside a batch", 244 + 108, &[1]),
     ];
     for (rule, at, new) in edits {
         let mut bytes = golden.clone();
@@ -213,12 +216,14 @@ fn frames_that_break_a_rule() {
 
 /// The golden frame with a key on the second record of its first batch.
 fn with_inner_key(golden: &[u8]) -> Vec<u8> {
-    let mut record = golden[210..364].to_vec();
-    record[105] = 1;
-    let names_end = 108 + 16 + 4 + 7 + 10;
-    record.splice(names_end..names_end, [b'k'; 33]);
+    let mut record = golden[244..434].to_vec();
+    record[108] = 1;
+    let tail = record.len() - 32;
+    record.splice(tail..tail, [b'h'; 32]);
+    let names_end = 112 + 16 + 4 + 7 + 10;
+    record.splice(names_end..names_end, [b'k']);
     record[0] += 33;
-    let mut bytes = [&golden[..210], &record, &golden[364..]].concat();
+    let mut bytes = [&golden[..244], &record, &golden[434..]].concat();
     let length = bytes.len() as u32 - 36;
     bytes[8..12].copy_from_slice(&length.to_le_bytes());
     bytes
@@ -269,7 +274,7 @@ fn segment_heads_that_break_a_rule() {
 fn names_without_a_byte() {
     let golden = golden::bytes(RECORD);
     Record::read(&golden).unwrap();
-    for (empty, longer) in [(102, 103), (103, 104), (104, 103)] {
+    for (empty, longer) in [(102, 104), (104, 106), (106, 104)] {
         let mut bytes = golden.clone();
         bytes[longer] += bytes[empty];
         bytes[empty] = 0;

@@ -1,12 +1,17 @@
 //! What a reader would refuse is not written in the first place: a defect above stops there.
 
 use tidegate_format::frame::{self, FRAME_HEAD_BYTES};
-use tidegate_format::{Cause, Draft, EventId, Facts, Hash, Micros, Placed, Position, Version, record};
+use tidegate_format::limit::NAME_BYTES_MAX;
+use tidegate_format::{
+    Blind, Body, Cause, Draft, EventId, Facts, Hash, Micros, Placed, Position, Version, record,
+};
+
+use crate::sample::sealing;
 
 const ID: EventId = EventId([1; 16]);
 
 fn facts(causes: &[Cause]) -> Facts<'_> {
-    Facts { id: ID, correlation: ID, causes, key: None, batch_end: true }
+    Facts { id: ID, correlation: ID, causes, key: None, notes: &[], blind: Blind::default(), batch_end: true }
 }
 
 fn place(position: u64, version: u64, previous: u64) -> Placed {
@@ -14,22 +19,22 @@ fn place(position: u64, version: u64, previous: u64) -> Placed {
     Placed { position, version: Version(version), previous, link: Hash::ZERO, time: Micros(0) }
 }
 
-fn encode(facts: &Facts<'_>) -> (Vec<u8>, Hash) {
+fn encode(facts: &Facts<'_>) -> (Vec<u8>, Body) {
     let mut bytes = Vec::new();
-    let payload = record::encode(&Draft::new(("s", "e"), "k"), facts, &mut bytes);
-    (bytes, payload)
+    let body = record::encode(&Draft::new(("s", "e"), "k"), facts, &mut bytes);
+    (bytes, body)
 }
 
 fn write(causes: &[Cause], placed: &Placed, first: u64) -> Vec<u8> {
-    let (mut bytes, payload) = encode(&facts(causes));
-    record::place(&mut bytes, placed, Position(first), &payload);
+    let (mut bytes, body) = encode(&facts(causes));
+    record::place(&mut bytes, placed, Position(first), &body);
     bytes
 }
 
 fn seal(records: &[u8], first: u64, synced: u64) {
     let mut bytes = vec![0; FRAME_HEAD_BYTES];
     bytes.extend_from_slice(records);
-    frame::seal(&mut bytes, Position(first), Position(synced), 1, 7);
+    frame::seal(&mut bytes, &sealing(first, synced, 1), 7);
 }
 
 #[test]
@@ -39,9 +44,9 @@ fn empty_key() {
 }
 
 #[test]
-#[should_panic(expected = "a name is within its limit")]
+#[should_panic(expected = "a name is not empty and within its limit")]
 fn overlong_key() {
-    encode(&Facts { key: Some((&"x".repeat(256), Hash::ZERO)), ..facts(&[]) });
+    encode(&Facts { key: Some((&"x".repeat(NAME_BYTES_MAX + 1), Hash::ZERO)), ..facts(&[]) });
 }
 
 #[test]
@@ -59,16 +64,17 @@ fn cause_that_is_not_settled() {
 #[test]
 #[should_panic(expected = "a record is placed once")]
 fn second_place() {
-    let mut bytes = write(&[], &place(4, 1, 0), 4);
-    record::place(&mut bytes, &place(5, 1, 0), Position(5), &Hash::ZERO);
+    let (mut bytes, body) = encode(&facts(&[]));
+    record::place(&mut bytes, &place(4, 1, 0), Position(4), &body);
+    record::place(&mut bytes, &place(5, 1, 0), Position(5), &body);
 }
 
 #[test]
 #[should_panic(expected = "a record is placed whole")]
 fn two_records_at_once() {
-    let (mut bytes, payload) = encode(&facts(&[]));
+    let (mut bytes, body) = encode(&facts(&[]));
     bytes.extend_from_within(..);
-    record::place(&mut bytes, &place(4, 1, 0), Position(4), &payload);
+    record::place(&mut bytes, &place(4, 1, 0), Position(4), &body);
 }
 
 #[test]
@@ -129,8 +135,8 @@ fn frame_with_a_gap() {
 #[test]
 #[should_panic(expected = "whole batches")]
 fn frame_with_half_a_batch() {
-    let (mut bytes, payload) = encode(&Facts { batch_end: false, ..facts(&[]) });
-    record::place(&mut bytes, &place(4, 1, 0), Position(4), &payload);
+    let (mut bytes, body) = encode(&Facts { batch_end: false, ..facts(&[]) });
+    record::place(&mut bytes, &place(4, 1, 0), Position(4), &body);
     seal(&bytes, 4, 3);
 }
 

@@ -38,11 +38,15 @@ fn a_damaged_version_of_a_segment() {
     }
 }
 
+fn fork_line(until: u64) -> String {
+    format!("from 01a1b2c3-d4e5-7f60-8a1b-2c3d4e5f6071 0000000000000001 {until} {}\n", "ab".repeat(32))
+}
+
 fn store(body: &str) -> String {
     format!("{body}checksum {:08x}\n", hash::crc(0, body.as_bytes()))
 }
 
-/// keeps T1
+/// keeps X1
 #[test]
 fn store_files() {
     let newer = store("tidegate store\nformat 2\nsecret 7\nchecksum of another kind\nid somewhere else\n");
@@ -65,11 +69,11 @@ fn store_files() {
     }
 }
 
-/// keeps T2
+/// keeps X2
 #[test]
 fn store_files_that_nobody_wrote() {
     let id = "id 01a1b2c3-d4e5-7f60-8a1b-2c3d4e5f6071\n";
-    let rest = "salt 0000000000000001\ncreated 5\n";
+    let rest = "salt 0000000000000001\nseed 0000000000000002\ncreated 5\n";
     let whole = store(&format!("tidegate store\nformat 1\n{id}{rest}"));
     StoreFile::read(whole.as_bytes()).unwrap();
     for body in [
@@ -80,10 +84,17 @@ fn store_files_that_nobody_wrote() {
         format!("tidegate store\nformat 1\r\n{id}{rest}"),
         format!("tidegate store\nformat 1\n{}{rest}", id.to_uppercase().replace("ID", "id")),
         format!("tidegate store\nformat 1\n{}{rest}", id.replace('-', "")),
-        format!("tidegate store\nformat 1\n{id}salt 1\ncreated 5\n"),
-        format!("tidegate store\nformat 1\n{id}salt 0000000000000001\ncreated 05\n"),
-        format!("tidegate store\nformat 1\n{id}salt 0000000000000001\ncreated 18446744073709551616\n"),
+        format!("tidegate store\nformat 1\n{id}salt 1\nseed 0000000000000002\ncreated 5\n"),
+        format!("tidegate store\nformat 1\n{id}salt 0000000000000001\nseed 0000000000000002\ncreated 05\n"),
+        format!(
+            "tidegate store\nformat 1\n{id}salt 0000000000000001\nseed 0000000000000002\ncreated 18446744073709551616\n"
+        ),
         format!("tidegate store\nformat 1\n{id}{rest}more 1\n"),
+        format!("tidegate store\nformat 1\n{id}{rest}log \n"),
+        format!("tidegate store\nformat 1\n{id}{rest}log a\nlog b\n"),
+        format!("tidegate store\nformat 1\n{id}{rest}log a\n{}", fork_line(7)),
+        format!("tidegate store\nformat 1\n{id}{rest}{}{}", fork_line(7), fork_line(6)),
+        format!("tidegate store\nformat 1\n{id}{rest}{}", fork_line(7).repeat(401)),
         format!("tidegate store\nformat 1\n{id}"),
         "tidegate store\n".to_owned(),
         String::new(),
@@ -91,6 +102,6 @@ fn store_files_that_nobody_wrote() {
         let error = StoreFile::read(store(&body).as_bytes()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Damaged, "{body}: {error}");
     }
-    let long = store(&format!("tidegate store\nformat 2\n{}\n", "x".repeat(5000)));
+    let long = store(&format!("tidegate store\nformat 2\n{}\n", "x".repeat(STORE_FILE_BYTES_MAX)));
     assert_eq!(StoreFile::read(long.as_bytes()).unwrap_err().kind(), ErrorKind::Damaged);
 }

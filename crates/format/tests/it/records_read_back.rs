@@ -7,8 +7,10 @@ use tidegate_format::limit::{
     TAGS_MAX,
 };
 use tidegate_format::record::RECORD_HEAD_BYTES;
-use tidegate_format::{Draft, EventId, Hash, Micros, Offset, Placed, Position, Record, Version};
-use tidegate_format::{Layout, SegmentHead, StoreFile, StoreId, Watermark};
+use tidegate_format::{
+    Blind, Draft, ErrorKind, EventId, ForkPoint, Hash, Micros, Offset, Placed, Position, Record, Version,
+};
+use tidegate_format::{Layout, SegmentHead, StoreFile, StoreId, Watermark, record};
 
 use crate::sample::{SALT, Sample, frame, sample};
 
@@ -26,9 +28,17 @@ fn assert_reads_back(sample: &Sample, record: &Record<'_>) {
     let coordinate = (record.scope(), record.entity(), record.lane());
     assert_eq!(coordinate, (&*draft.coordinate.scope, &*draft.coordinate.entity, draft.coordinate.lane));
     assert_eq!((record.kind(), record.schema()), (&*draft.kind, draft.schema));
-    assert_eq!(record.key(), sample.key.as_ref().map(|(key, content)| (key.as_str(), *content)));
+    let key = |(key, content): &(String, Hash)| {
+        (key.clone(), if record.is_erased() { Hash::ZERO } else { *content })
+    };
+    assert_eq!(record.key().map(|(key, content)| (key.to_owned(), content)), sample.key.as_ref().map(key));
     assert_eq!(record.ends_batch(), sample.batch_end);
-    assert_eq!((record.payload_type(), record.payload()), (draft.payload_type, &*draft.payload));
+    assert_eq!(record.payload_type(), draft.payload_type);
+    assert_eq!(record.payload_bytes(), draft.payload.len());
+    if let Some(blind) = record.blind() {
+        assert_eq!((blind, record.payload().unwrap()), (sample.blind, &*draft.payload));
+    }
+    assert_eq!(record.commitment(), sample.blind.commit(&draft.payload));
     assert!(record.tags().eq(draft.tags.iter().map(|tag| &**tag)));
     assert!(record.causes().eq(sample.settled_causes()));
     assert!(record.metadata().eq(draft.metadata.iter().map(|(name, value)| (&**name, &**value))));
@@ -40,11 +50,11 @@ fn expected_bytes(sample: &Sample) -> usize {
     let correlation = if sample.correlation == sample.id { 0 } else { 16 };
     let names = coordinate.scope.len() + coordinate.entity.len() + kind.len();
     let key = sample.key.as_ref().map_or(0, |(key, _)| key.len() + 32);
-    let tags: usize = tags.iter().map(|tag| 1 + tag.len()).sum();
+    let tags: usize = tags.iter().map(|tag| 2 + tag.len()).sum();
     let foreign = |cause: &tidegate_format::Cause| matches!(cause, tidegate_format::Cause::Foreign(..));
     let causes: usize = sample.causes().iter().map(|cause| if foreign(cause) { 33 } else { 9 }).sum();
-    let metadata: usize = metadata.iter().map(|(name, value)| 3 + name.len() + value.len()).sum();
-    RECORD_HEAD_BYTES + correlation + names + key + tags + causes + metadata + payload.len()
+    let metadata: usize = metadata.iter().map(|(name, value)| 4 + name.len() + value.len()).sum();
+    RECORD_HEAD_BYTES + correlation + names + key + tags + causes + metadata + (16 + payload.len()).max(32)
 }
 
 proptest! {
@@ -67,8 +77,31 @@ proptest! {
         let layout: Layout = record.layout();
         prop_assert_eq!(Record::again(&bytes, layout), record);
         // The shortest that a record can state, of which nothing else is checked.
-        bytes[..4].copy_from_slice(&108_u32.to_le_bytes());
-        prop_assert_eq!(Layout::stated_length(&bytes[..108]).unwrap(), 108);
+        bytes[..4].copy_from_slice(&147_u32.to_le_bytes());
+        prop_assert_eq!(Layout::stated_length(&bytes[..147]).unwrap(), 147);
+    }
+
+    /// keeps R3, R4, L5: erasing moves nothing and changes no leaf, whether it is done in place or the record is made
+    /// anew from what stays; and what stays tells nothing of the payload, its blind or the content of its batch.
+    #[test]
+    fn any_erased_record(sample in sample()) {
+        let (bytes, leaf) = sample.record();
+        let mut erased = bytes.clone();
+        record::erase(&mut erased);
+        prop_assert_eq!(&erased, &sample.erased_record().0);
+        prop_assert_eq!(erased.len(), bytes.len());
+        let record = Record::read(&erased).unwrap();
+        assert_reads_back(&sample, &record);
+        prop_assert_eq!((record.leaf(), record.blind(), record.is_erased()), (leaf, None, true));
+        prop_assert_eq!(record.payload().unwrap_err().kind(), ErrorKind::Erased);
+        prop_assert_eq!(record.entry(), Record::read(&bytes).unwrap().entry());
+        let mut again = erased.clone();
+        record::erase(&mut again);
+        prop_assert_eq!(&again, &erased);
+        let other = Sample { draft: sample.draft.clone().bytes(vec![1; sample.draft.payload.len() + 1]), ..sample.clone() };
+        prop_assert_ne!(other.record().1, leaf);
+        let other = Sample { blind: Blind(sample.blind.0.map(|byte| !byte)), ..sample.clone() };
+        prop_assert_ne!(other.record().1, leaf);
     }
 
     /// keeps F2
@@ -102,7 +135,10 @@ proptest! {
             epoch: time as u32,
         };
         prop_assert_eq!(SegmentHead::read(&head.encode()).unwrap(), head);
-        let file = StoreFile { id: StoreId(id), salt, created: Micros(time) };
+        let fork = |until| ForkPoint { store: StoreId(id), salt: !salt, until: Position(until), root: Hash([9; 32]) };
+        let forks = if first % 3 == 0 { vec![] } else { vec![fork(first / 2), fork(first)] };
+        let log = (time % 2 == 0).then(|| "nats:orders".to_owned());
+        let file = StoreFile { id: StoreId(id), salt, seed: !salt, created: Micros(time), forks, log };
         prop_assert_eq!(StoreFile::read(file.encode().as_bytes()).unwrap(), file);
     }
 
@@ -131,12 +167,12 @@ proptest! {
 /// A record in which everything is as large as it may be fits a frame and is read back.
 #[test]
 fn largest_record() {
-    let name = "é".repeat(127) + "x";
+    let name = "é".repeat(512);
     assert_eq!(name.len(), NAME_BYTES_MAX);
     let kind = "k".repeat(NAME_BYTES_MAX);
     let mut draft = Draft::new((name.clone(), name.clone()), kind).bytes(vec![0xf7; PAYLOAD_BYTES_MAX]);
     draft.tags = vec![name.clone().into(); TAGS_MAX];
-    draft.metadata = vec![(name.clone().into(), "v".repeat(METADATA_VALUE_BYTES_MAX).into()); METADATA_MAX];
+    draft.metadata = vec![(name.clone().into(), vec![b'v'; METADATA_VALUE_BYTES_MAX].into()); METADATA_MAX];
     draft.check().unwrap();
     let position = Position(u64::MAX - 1);
     let sample = Sample {
@@ -145,6 +181,7 @@ fn largest_record() {
         correlation: EventId([2; 16]),
         raw_causes: (0..CAUSES_MAX as u64).map(|n| ((n % 3) as u8, n)).collect(),
         key: Some((name, Hash([3; 32]))),
+        blind: Blind([5; 16]),
         batch_end: true,
         placed: Placed {
             position,

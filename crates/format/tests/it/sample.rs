@@ -3,11 +3,11 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use tidegate_format::frame::{self, FRAME_HEAD_BYTES};
+use tidegate_format::frame::{self, FRAME_HEAD_BYTES, Sealing};
 use tidegate_format::limit::NAME_BYTES_MAX;
 use tidegate_format::{
-    Cause, Coordinate, Draft, EventId, Facts, Hash, Micros, PayloadType, Placed, Position, StoreId, Version,
-    hash, record,
+    Blind, Body, Cause, Coordinate, Draft, ErasedPayload, EventId, Facts, Hash, Micros, PayloadType, Placed,
+    Position, StoreId, Version, hash, record,
 };
 
 /// A draft with all that the store adds to it.
@@ -19,6 +19,7 @@ pub(crate) struct Sample {
     /// A form and a number each; what they mean depends on the position.
     pub(crate) raw_causes: Vec<(u8, u64)>,
     pub(crate) key: Option<(String, Hash)>,
+    pub(crate) blind: Blind,
     pub(crate) batch_end: bool,
     pub(crate) placed: Placed,
     /// The position of the batch's first event.
@@ -51,10 +52,28 @@ impl Sample {
         let causes = self.causes();
         let key = self.key.as_ref().map(|(key, content)| (key.as_str(), *content));
         let (id, correlation, batch_end) = (self.id, self.correlation, self.batch_end);
-        let facts = Facts { id, correlation, causes: &causes, key, batch_end };
+        let facts = Facts { id, correlation, causes: &causes, key, notes: &[], blind: self.blind, batch_end };
+        self.placed_by(|bytes| record::encode(&self.draft, &facts, bytes))
+    }
+
+    /// Its record after its payload was erased, made from what stays.
+    pub(crate) fn erased_record(&self) -> (Vec<u8>, Hash) {
+        let causes = self.causes();
+        let key = self.key.as_ref().map(|(key, _)| (key.as_str(), Hash::ZERO));
+        let (id, correlation, batch_end) = (self.id, self.correlation, self.batch_end);
+        let facts =
+            Facts { id, correlation, causes: &causes, key, notes: &[], blind: Blind::default(), batch_end };
+        let commitment = self.blind.commit(&self.draft.payload);
+        let erased = ErasedPayload { commitment, length: self.draft.payload.len() as u32 };
+        let draft = self.draft.clone().bytes(&b""[..]);
+        let draft = Draft { payload_type: self.draft.payload_type, ..draft };
+        self.placed_by(|bytes| record::encode_erased(&draft, &facts, &erased, bytes))
+    }
+
+    fn placed_by(&self, encode: impl FnOnce(&mut Vec<u8>) -> Body) -> (Vec<u8>, Hash) {
         let mut bytes = Vec::new();
-        let payload = record::encode(&self.draft, &facts, &mut bytes);
-        let leaf = record::place(&mut bytes, &self.placed, self.first, &payload);
+        let body = encode(&mut bytes);
+        let leaf = record::place(&mut bytes, &self.placed, self.first, &body);
         (bytes, leaf)
     }
 }
@@ -62,25 +81,26 @@ impl Sample {
 /// Names of all lengths from one byte to the limit, many of them not ASCII.
 pub(crate) fn name() -> impl Strategy<Value = String> {
     let characters = select(vec!['a', 'Z', '7', ' ', '/', ':', 'é', 'ß', '漢', '🦀', '\u{202e}', '\u{fffd}']);
-    let long = select(vec!["x".repeat(NAME_BYTES_MAX), format!("{}x", "é".repeat(127)), "漢".repeat(85)]);
+    let long = select(vec!["x".repeat(NAME_BYTES_MAX), format!("{}xx", "é".repeat(511)), "漢".repeat(341)]);
     prop_oneof![9 => vec(characters, 1..24).prop_map(String::from_iter), 1 => long]
 }
 
 fn kind() -> impl Strategy<Value = String> {
-    select(vec!["k", "order.placed", "a-b_c.0", "7"]).prop_map(str::to_owned)
+    select(vec!["k", "order.placed", "a-b_c.0", "7", "OrderPlaced", "com.example.Paid", "app:Dog Registered"])
+        .prop_map(str::to_owned)
 }
 
 fn draft() -> impl Strategy<Value = Draft> {
     let coordinate = (name(), name(), any::<u32>())
         .prop_map(|(scope, entity, lane)| Coordinate::new(scope, entity).lane(lane));
     let types = select(vec![PayloadType::Bytes, PayloadType::MessagePack, PayloadType::Json]);
-    let lists = (vec(name(), 0..5), vec((name(), prop_oneof![name(), Just(String::new())]), 0..4));
+    let lists = (vec(name(), 0..5), vec((name(), vec(any::<u8>(), 0..30)), 0..4));
     (coordinate, kind(), any::<u16>(), types, vec(any::<u8>(), 0..80), lists).prop_map(
         |(coordinate, kind, schema, payload_type, payload, (tags, metadata))| {
             let mut draft = Draft::new(coordinate, kind).schema(schema).bytes(payload);
             draft.payload_type = payload_type;
             draft = tags.into_iter().fold(draft, Draft::tag);
-            metadata.into_iter().fold(draft, |draft, (name, value)| draft.meta(name, value))
+            metadata.into_iter().fold(draft, |draft, (name, value)| draft.meta_bytes(name, value))
         },
     )
 }
@@ -103,10 +123,11 @@ pub(crate) fn sample() -> impl Strategy<Value = Sample> {
     let id = any::<[u8; 16]>().prop_map(EventId);
     let key = proptest::option::of((name(), any::<[u8; 32]>().prop_map(Hash)));
     let other = proptest::option::of(id.clone());
-    (draft(), id, other, vec((0..3_u8, any::<u64>()), 0..40), key, any::<bool>(), placed()).prop_map(
-        |(draft, id, other, raw_causes, key, batch_end, (placed, first))| {
+    let facts = (key, any::<[u8; 16]>().prop_map(Blind), any::<bool>());
+    (draft(), id, other, vec((0..3_u8, any::<u64>()), 0..40), facts, placed()).prop_map(
+        |(draft, id, other, raw_causes, (key, blind, batch_end), (placed, first))| {
             let correlation = other.unwrap_or(id);
-            Sample { draft, id, correlation, raw_causes, key, batch_end, placed, first }
+            Sample { draft, id, correlation, raw_causes, key, blind, batch_end, placed, first }
         },
     )
 }
@@ -131,9 +152,14 @@ pub(crate) fn frame() -> impl Strategy<Value = (Vec<Sample>, Vec<u8>)> {
             }
             bytes.extend(sample.record().0);
         }
-        frame::seal(&mut bytes, Position(first), Position(first - 1), 1, SALT);
+        frame::seal(&mut bytes, &sealing(first, first - 1, 1), SALT);
         (samples, bytes)
     })
+}
+
+/// What a frame of a store that is alone says.
+pub(crate) fn sealing(first: u64, synced: u64, epoch: u32) -> Sealing {
+    Sealing { first: Position(first), synced: Position(synced), epoch, slot: None }
 }
 
 /// What the checksums of the frames here start from.
@@ -144,10 +170,16 @@ pub(crate) fn number(bytes: &[u8], at: usize) -> usize {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize
 }
 
+/// The length that a record states, without its marks.
+fn record_length(bytes: &[u8], at: usize) -> usize {
+    number(bytes, at) & ((1 << 28) - 1)
+}
+
 /// Gives a record the checksum that belongs to its bytes, whatever they are.
 pub(crate) fn mend_record(bytes: &mut [u8]) {
     if bytes.len() >= 8 {
-        let end = if number(bytes, 0) >= 8 { number(bytes, 0).min(bytes.len()) } else { bytes.len() };
+        let length = record_length(bytes, 0);
+        let end = if length >= 8 { length.min(bytes.len()) } else { bytes.len() };
         let crc = hash::crc(hash::crc(0, &bytes[..4]), &bytes[8..end]);
         bytes[4..8].copy_from_slice(&crc.to_le_bytes());
     }
@@ -158,7 +190,7 @@ pub(crate) fn mend_frame(bytes: &mut [u8], salt: u64) {
     let end = bytes.len().min(FRAME_HEAD_BYTES.saturating_add(number(bytes, 8)));
     let (mut at, mut crcs) = (FRAME_HEAD_BYTES, 0);
     while at + 8 <= end {
-        let length = number(bytes, at).max(8).min(end - at);
+        let length = record_length(bytes, at).max(8).min(end - at);
         mend_record(&mut bytes[at..at + length]);
         crcs = hash::crc(crcs, &bytes[at + 4..at + 8]);
         at += length;

@@ -1,9 +1,9 @@
 //! What `FORMAT.md` says in numbers is what the code does.
 
-use tidegate_format::frame::FRAME_HEAD_BYTES;
+use tidegate_format::frame::{FRAME_HEAD_BYTES, SLOT_FRAME_HEAD_BYTES};
 use tidegate_format::record::RECORD_HEAD_BYTES;
 use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
-use tidegate_format::{FORMAT, SEGMENT_HEAD_BYTES, StoreFile, limit};
+use tidegate_format::{ENTRY_BYTES, FORMAT, FloorFile, SEGMENT_HEAD_BYTES, StoreFile, limit};
 
 const TEXT: &str = include_str!("../../FORMAT.md");
 
@@ -23,6 +23,8 @@ fn limits() {
     assert_eq!(stated("PAYLOAD_BYTES_MAX"), limit::PAYLOAD_BYTES_MAX as u64);
     assert_eq!(stated("FRAME_BYTES_MAX"), limit::FRAME_BYTES_MAX as u64);
     assert_eq!(stated("STORE_FILE_BYTES_MAX"), limit::STORE_FILE_BYTES_MAX as u64);
+    assert_eq!(stated("FLOOR_FILE_BYTES_MAX"), limit::FLOOR_FILE_BYTES_MAX as u64);
+    assert_eq!(stated("FORKS_MAX"), limit::FORKS_MAX as u64);
     assert_eq!(stated("SEGMENT_BYTES_MAX"), limit::SEGMENT_BYTES_MAX);
 }
 
@@ -31,6 +33,8 @@ fn sizes() {
     for (words, size) in [
         ("A record is {} bytes and the bytes of", RECORD_HEAD_BYTES),
         ("A frame adds {} bytes", FRAME_HEAD_BYTES),
+        ("head of {} bytes, and its records start there", SLOT_FRAME_HEAD_BYTES),
+        ("entry is always {} bytes", ENTRY_BYTES),
         ("A segment is a head of {} bytes", SEGMENT_HEAD_BYTES),
         ("CRC of bytes 8 to {} |", WATERMARK_BYTES - 1),
         ("one at offset 0 and one at offset {}.", WATERMARK_SLOTS[1] as usize),
@@ -67,7 +71,20 @@ fn tables() {
 fn store_file() {
     let (_, behind) = TEXT.split_once("## The store file").unwrap();
     let (part, _) = behind.split_once("\n## ").unwrap();
-    let lines = part.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
-    let text: String = lines.map(|(line, _)| line.to_owned() + "\n").collect();
+    let text = lines_of(part);
     assert_eq!(StoreFile::read(text.as_bytes()).unwrap().encode(), text);
+}
+
+#[test]
+fn floor_file() {
+    let (_, behind) = TEXT.split_once("## The floor file").unwrap();
+    let (part, _) = behind.split_once("\n## ").unwrap();
+    let text = lines_of(part);
+    assert_eq!(FloorFile::read(text.as_bytes()).unwrap().encode(), text);
+}
+
+/// The lines of a file, as the rows of a table give them.
+fn lines_of(part: &str) -> String {
+    let lines = part.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    lines.map(|(line, _)| line.to_owned() + "\n").collect()
 }

@@ -256,7 +256,7 @@ impl From<Wrong> for Failure {
 /// Everything that an event says.
 fn of(event: &Event) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (event.position(), event.leaf(), event.kind(), event.payload(), event.coordinate().to_string())
+    (event.position(), event.leaf(), event.kind(), event.payload().ok(), event.coordinate().to_string())
         .hash(&mut hasher);
     (event.id(), event.version(), event.time(), event.tags().collect::<Vec<_>>()).hash(&mut hasher);
     event.causes().for_each(|cause| format!("{cause:?}").hash(&mut hasher));

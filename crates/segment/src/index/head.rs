@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use tidegate_format::record::RECORD_HEAD_BYTES;
+use tidegate_format::record::RECORD_BYTES_MIN;
 use tidegate_format::{Error, ErrorKind, Position, Result, SEGMENT_HEAD_BYTES, SegmentHead, hash};
 
 use super::number::{malformed, u32_at, u64_at};
 use crate::term::Seed;
 
 /// The version of index files that this program writes, and the only one it reads.
-pub const INDEX_VERSION: u32 = 2;
+pub const INDEX_VERSION: u32 = 3;
 
 const MAGIC: [u8; 8] = *b"\xf7TGidx\r\n";
 const VERSION: usize = 8;
@@ -222,7 +222,7 @@ impl Head {
             }
             end += u64::from(section.length);
         }
-        let records = u64::from(self.count) * RECORD_HEAD_BYTES as u64;
+        let records = u64::from(self.count) * RECORD_BYTES_MIN as u64;
         if end != file_length || records > owner.segment_length || !self.fields.is_sorted() {
             return Err(malformed("the head"));
         }

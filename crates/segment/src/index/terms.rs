@@ -20,7 +20,7 @@ use super::number::{malformed, put_varint, u32_at, varint, varint32};
 /// Terms of a block.
 const BLOCK: u32 = 16;
 /// Bytes of the longest term: the stream of the longest scope and entity.
-const TERM_BYTES_MAX: usize = 1 + 1 + 255 + 255 + 4;
+const TERM_BYTES_MAX: usize = 1 + 2 + 1024 + 1024 + 4;
 
 /// What the dictionary says of a term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -333,7 +333,7 @@ mod tests {
             }
             Ok(found)
         };
-        let longest = Term::stream(&"s".repeat(255), &"e".repeat(255), u32::MAX).as_bytes().len();
+        let longest = Term::stream(&"s".repeat(1024), &"e".repeat(1024), u32::MAX).as_bytes().len();
         assert_eq!(longest, TERM_BYTES_MAX);
         assert_eq!(lengths(&section(longest, 1)).unwrap(), [longest, 6]);
         assert_eq!(lengths(&section(5, longest - 5)).unwrap(), [5, longest]);

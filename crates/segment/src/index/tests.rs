@@ -111,6 +111,8 @@ impl Model {
         let id = id_of(event);
         let key = plan.key.map(|key| format!("key {key}"));
         let facts = Facts {
+            notes: &[],
+            blind: tidegate_format::Blind::default(),
             id,
             correlation: plan.correlation.map_or(id, |number| EventId([number; 16])),
             causes: &causes,
@@ -549,7 +551,7 @@ fn heads_that_cannot_be_are_refused() {
         model.open(bytes).is_err()
     };
     assert!(!refused(|_| ()));
-    assert!(refused(|head| head.count = (head.owner.segment_length / 108) as u32 + 1), "more than fit");
+    assert!(refused(|head| head.count = (head.owner.segment_length / 147) as u32 + 1), "more than fit");
     assert!(refused(|head| head.fields.reverse()), "terms of fields that end before they start");
     assert!(refused(|head| head.sections[3].offset += 1), "a gap");
     assert!(refused(|head| head.sections[SECTION_COUNT - 1].length -= 1), "less than the file");

@@ -433,7 +433,15 @@ mod tests {
         let mut draft = Draft::new(("s", entity), "a.b");
         draft.tags.extend(tags.iter().map(|tag| (*tag).into()));
         let id = EventId(u128::from(event).to_be_bytes());
-        let facts = Facts { id, correlation: id, causes: &[], key: None, batch_end: true };
+        let facts = Facts {
+            id,
+            correlation: id,
+            causes: &[],
+            key: None,
+            notes: &[],
+            blind: tidegate_format::Blind::default(),
+            batch_end: true,
+        };
         let mut bytes = Vec::new();
         let payload = record::encode(&draft, &facts, &mut bytes);
         let position = Position(u64::from(event) + 1);

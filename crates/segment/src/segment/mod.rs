@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use tidegate_disk::{Disk, File, Mode};
 use tidegate_format::{
     Coordinate, Error, ErrorKind, FrameHead, Offset, Position, Record, Result, SEGMENT_HEAD_BYTES,
-    SegmentHead, parse_segment_name, segment_name,
+    SegmentHead, SegmentName,
 };
 
 use crate::cache::{FileCache, Slot};
@@ -460,7 +460,18 @@ fn length_of(file: &dyn File, name: &str) -> Result<u64> {
 
 /// The name within the store of the segment that starts at `first`.
 pub fn path(first: Position) -> String {
-    format!("{SEGMENTS}/{}", segment_name(first))
+    format!("{SEGMENTS}/{}.seg", SegmentName::new(first))
+}
+
+/// Whether a name is that of a segment in a later generation.
+fn is_replaced(name: &str) -> bool {
+    name.strip_suffix(".seg").and_then(SegmentName::parse).is_some_and(|name| name.generation != 0)
+}
+
+/// Returns the first position in a segment's file name, or `None` for any other name.
+pub fn parse_segment_name(name: &str) -> Option<Position> {
+    let name = SegmentName::parse(name.strip_suffix(".seg")?)?;
+    (name.generation == 0).then_some(name.first)
 }
 
 /// The first positions of the segments that are there, in order.
@@ -473,6 +484,12 @@ pub fn list(disk: &dyn Disk) -> Result<Vec<Position>> {
             return Err(error.in_file(SEGMENTS, None));
         }
     };
+    // The format defines generations, and this version of the program does not tell which one counts.
+    if let Some(name) = names.iter().find(|name| is_replaced(name)) {
+        let message =
+            "a segment was replaced by a newer generation, which this program does not read; upgrade it";
+        return Err(Error::new(ErrorKind::Newer, message).in_file(&format!("{SEGMENTS}/{name}"), None));
+    }
     let mut firsts: Vec<_> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
     firsts.sort_unstable();
     Ok(firsts)

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidegate::disk::{Disk, FaultyDisk, Model as DiskModel, SeededRandom, SimulatedClock, World};
-use tidegate::format::parse_segment_name;
 use tidegate::{Access, Durability, Options, Result, Store};
 
 pub(crate) use meanwhile::Meanwhile;
@@ -82,8 +81,7 @@ impl Ground {
     /// The segments that are there, by first position, each with its name.
     pub(crate) fn segments(&self) -> BTreeMap<u64, String> {
         let names = self.disk.at_rest().names_in("segments");
-        let first = |name: &str| Some(parse_segment_name(name.strip_prefix("segments/")?)?.0);
-        names.into_iter().filter_map(|name| Some((first(&name)?, name))).collect()
+        names.into_iter().filter_map(|name| Some((synced::first_of(&name)?.0, name))).collect()
     }
 
     /// Opens the store for writing.

@@ -1,7 +1,7 @@
 //! How far the disk itself holds the log, told from its bytes: what a power cut that takes everything unsynced leaves.
 
 use tidegate::disk::FaultyDisk;
-use tidegate::format::{Frame, Position, SEGMENT_HEAD_BYTES, StoreFile, parse_segment_name};
+use tidegate::format::{Frame, Position, SEGMENT_HEAD_BYTES, SegmentName, StoreFile};
 
 /// Returns the last position up to which synced frames follow each other without a gap; 0 if there are none.
 ///
@@ -14,7 +14,7 @@ pub(crate) fn last_position(disk: &FaultyDisk) -> u64 {
     let names = rest.synced_names_in("segments");
     let mut firsts: Vec<(Position, &String)> = names
         .iter()
-        .filter_map(|name| Some((parse_segment_name(name.strip_prefix("segments/")?)?, name)))
+        .filter_map(|name| Some((first_of(name)?, name)))
         .collect();
     firsts.sort_unstable();
     let two = firsts.len().saturating_sub(2);
@@ -26,6 +26,12 @@ pub(crate) fn last_position(disk: &FaultyDisk) -> u64 {
         last = rest.read_synced(name).map_or(last, |bytes| last_of(&bytes, *first, salt));
     }
     last
+}
+
+/// The first position of the segment with this name, or `None` if it is not a segment's name.
+pub(crate) fn first_of(name: &str) -> Option<Position> {
+    let stem = name.strip_prefix("segments/")?.strip_suffix(".seg")?;
+    SegmentName::parse(stem).map(|name| name.first)
 }
 
 /// The last position of a segment's whole frames.

@@ -189,7 +189,7 @@ impl Life<'_> {
             draft = draft.tag(format!("tag:{}", dice.below(5)));
         }
         if dice.chance(1, 4) {
-            draft.metadata.push(("note".into(), format!("{}", dice.below(1000)).into()));
+            draft.metadata.push(("note".into(), format!("{}", dice.below(1000)).into_bytes().into()));
         }
         if dice.chance(1, 3) {
             draft.id = Some(EventId(u128::from(dice.below(400)).to_be_bytes()));

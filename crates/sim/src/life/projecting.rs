@@ -45,7 +45,7 @@ impl Projection for Sums {
     }
 
     fn apply(&mut self, event: &Event) -> Result<()> {
-        if self.take(event.position().0, event.payload()) {
+        if self.take(event.position().0, event.payload()?) {
             return Ok(());
         }
         Err(Error::new(tidegate::ErrorKind::Invalid, "this projection does not take such events"))

@@ -99,7 +99,7 @@ impl Life<'_> {
             if failing && dice.chance(1, 4) {
                 return Err(NOT_NOW.into());
             }
-            if !leads(event.payload()) {
+            if !leads(event.payload()?) {
                 return Ok(None);
             }
             let attempt = reaction(one, event, dice);
@@ -196,7 +196,7 @@ impl Life<'_> {
             let Some(next) = self.take(next)? else { return Ok(false) };
             let Some(delivery) = next else { return Ok(true) };
             let mut attempt = reaction(one, delivery.event(), &mut self.others);
-            let leads = leads(delivery.event().payload());
+            let leads = leads(delivery.event().payload().unwrap_or_default());
             if self.script.defect == Defect::ProgressBeforeReaction {
                 let kept = delivery.ack().and_then(|()| cursor.keep());
                 if self.take(kept)?.is_none() {

@@ -288,7 +288,8 @@ impl Model {
 fn is_of(attempt: &Attempt, events: &[Event]) -> bool {
     let is_one = |(draft, event): (&Draft, &Event)| {
         let said = (&draft.coordinate, &*draft.kind, &*draft.payload);
-        said == (&event.coordinate(), event.kind(), event.payload()) && event.tags().eq(draft.tags.iter())
+        said == (&event.coordinate(), event.kind(), event.payload().unwrap_or_default())
+            && event.tags().eq(draft.tags.iter())
     };
     attempt.drafts.len() <= events.len() && attempt.drafts.iter().zip(events).all(is_one)
 }
@@ -310,7 +311,7 @@ pub(crate) fn compare(known: &Known, event: &Event) -> Result<(), Failure> {
     same("its kind", &&*draft.kind, &event.kind())?;
     same("its schema", &draft.schema, &event.schema())?;
     same("its payload's type", &draft.payload_type, &event.payload_type())?;
-    same("its payload", &&*draft.payload, &event.payload())?;
+    same("its payload", &&*draft.payload, &event.payload().unwrap_or_default())?;
     same("its correlation", &known.correlation, &event.correlation())?;
     same("its time", &known.time, &event.time())?;
     same("its leaf", &known.leaf, &event.leaf())?;
@@ -320,7 +321,7 @@ pub(crate) fn compare(known: &Known, event: &Event) -> Result<(), Failure> {
     let (notes, said): (Vec<_>, Vec<_>) =
         event.metadata().partition(|(name, _)| name.starts_with("tidegate."));
     for gate in [GATE, FLOW.0] {
-        let notes_it = notes.iter().any(|(_, note)| note.contains(gate));
+        let notes_it = notes.iter().any(|(_, note)| note.windows(gate.len()).any(|part| part == gate.as_bytes()));
         same("whether it notes a gate", &known.gates.contains(&gate), &notes_it)?;
     }
     same("its metadata", &metadata, &said)?;

@@ -18,7 +18,7 @@ use tidegate::disk::{
     Block, Directories, Disk, FaultyDisk, File, Grain, Identity, Lock, Mode, Model, SeededRandom,
     SimulatedClock, World,
 };
-use tidegate::format::{FrameHead, SEGMENT_HEAD_BYTES, SegmentHead, frame};
+use tidegate::format::{FrameHead, SEGMENT_HEAD_BYTES, Sealing, SegmentHead, frame};
 use tidegate::{
     Append, Draft, Durability, Error, ErrorKind, Item, Options, Position, Query, Read, Result, Store,
 };
@@ -108,7 +108,7 @@ impl MidwayFile {
         let salt = SegmentHead::read(&head).expect("the segment is whole").salt;
         let mut bytes = bytes.to_vec();
         let FrameHead { first, epoch, .. } = FrameHead::read(&bytes).expect("it is a frame");
-        frame::seal(&mut bytes, first, first.before(), epoch, salt);
+        frame::seal(&mut bytes, &Sealing { first, synced: first.before(), epoch, slot: None }, salt);
         bytes
     }
 }

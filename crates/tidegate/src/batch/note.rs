@@ -18,8 +18,7 @@ pub(crate) fn gates(passed: &[Text], judged_at: Position) -> String {
 
 /// The gates that a batch passed, and the position they were judged at, as noted on its first event.
 pub(crate) fn gates_of(first: &Event) -> (Vec<Text>, Option<Position>) {
-    let note = first.metadata().find(|(name, _)| *name == GATES);
-    let (gates, judged_at) = note.and_then(|(_, text)| read_gates(text)).unzip();
+    let (gates, judged_at) = first.meta_text(GATES).and_then(read_gates).unzip();
     (gates.unwrap_or_default(), judged_at)
 }
 

@@ -1,6 +1,6 @@
 //! Valid batches: checked once, and hashed once where they have a key, whatever becomes of them then.
 
-use tidegate_format::{Error, Hash, Result, Text, name};
+use tidegate_format::{Blind, Error, Hash, Result, Text, name};
 
 use super::whole::Batch;
 
@@ -8,13 +8,29 @@ use super::whole::Batch;
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) text: Text,
-    /// The hash of the batch's content.
-    pub(crate) content: Hash,
+    content: Content,
     /// Whether it is the key of a decision. Its content depends on what was read, so any content answers it.
     decision: bool,
 }
 
+/// What the batch under a key says.
+#[derive(Clone, Copy, Debug)]
+enum Content {
+    /// The hash of what the caller said.
+    Said(Hash),
+    /// What another store kept of that hash, under the blind of the first event. What was said is not known here.
+    Kept(Hash),
+}
+
 impl Key {
+    /// Returns what the log keeps of the content beside this blind.
+    pub(crate) fn kept(&self, blind: Blind) -> Hash {
+        match self.content {
+            Content::Said(content) => blind.content(&content),
+            Content::Kept(kept) => kept,
+        }
+    }
+
     /// Returns the key as it is looked up.
     pub(crate) fn sought(&self) -> SoughtKey<'_> {
         SoughtKey { text: &self.text, content: (!self.decision).then_some(self.content) }
@@ -25,8 +41,8 @@ impl Key {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SoughtKey<'a> {
     pub(crate) text: &'a str,
-    /// The hash of the content it must have, or `None` if any will do.
-    content: Option<Hash>,
+    /// The content it must have, or `None` if any will do.
+    content: Option<Content>,
 }
 
 impl<'a> SoughtKey<'a> {
@@ -35,9 +51,15 @@ impl<'a> SoughtKey<'a> {
         check(text).map(|()| Self { text, content: None })
     }
 
-    /// Whether a batch with this content under this key answers.
-    pub(crate) fn answers(&self, content: &Hash) -> bool {
-        self.content.is_none_or(|wanted| wanted == *content)
+    /// Whether a batch answers that keeps this of its content, and whose first event has this blind. Once an event of it
+    /// was erased, nothing tells whether the content is the same, and only a decision is answered.
+    pub(crate) fn is_answered_by(&self, blind: Option<Blind>, kept: Hash) -> bool {
+        match self.content {
+            None => true,
+            Some(_) if kept == Hash::ZERO => false,
+            Some(Content::Said(content)) => blind.is_some_and(|blind| blind.content(&content) == kept),
+            Some(Content::Kept(wanted)) => wanted == kept,
+        }
     }
 }
 
@@ -57,7 +79,11 @@ impl ValidBatch {
             (Some(text), None) => Some(Self::keyed(&batch, text, false)?),
             (None, Some((text, content))) => {
                 check(text)?;
-                Some(Key { text: text.clone(), content: *content, decision: false })
+                if batch.blinds().is_empty() {
+                    let message = "an imported idempotency key needs the blind of its first event";
+                    return Err(Error::invalid(message));
+                }
+                Some(Key { text: text.clone(), content: Content::Kept(*content), decision: false })
             }
             (Some(_), Some(_)) => {
                 let message = "an imported batch has the idempotency key that it had; leave `key` out";
@@ -80,7 +106,7 @@ impl ValidBatch {
 
     fn keyed(batch: &Batch, text: &Text, decision: bool) -> Result<Key> {
         check(text)?;
-        Ok(Key { text: text.clone(), content: batch.content(), decision })
+        Ok(Key { text: text.clone(), content: Content::Said(batch.content()), decision })
     }
 
     pub(crate) fn batch(&self) -> &Batch {

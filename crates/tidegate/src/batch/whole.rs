@@ -1,7 +1,7 @@
 //! Batches: events appended as one, all or nothing.
 
 use tidegate_format::hash::{self, Hash};
-use tidegate_format::{Cause, Draft, Error, Micros, Place, Position, Result, Text, limit};
+use tidegate_format::{Blind, Cause, Draft, Error, Micros, Place, Position, Result, Text, limit};
 use tidegate_segment::Event;
 
 use super::condition::Condition;
@@ -78,8 +78,11 @@ impl Batch {
     /// let paid = old.append(payment(), Append::default())?;
     ///
     /// let event = old.view()?.at(paid.first())?.expect("it was appended");
-    /// let (key, content) = event.record().key().expect("it has a key");
-    /// let import = Import { idempotency: Some((key.to_owned().into(), content)), recorded: Some(event.time()) };
+    /// let import = Import {
+    ///     idempotency: event.record().key().map(|(key, content)| (key.to_owned().into(), content)),
+    ///     recorded: Some(event.time()),
+    ///     blinds: event.record().blind().into_iter().collect(),
+    /// };
     /// let draft = Draft::new(event.coordinate(), event.kind().to_owned()).id(event.id());
     /// let copied = new.append(Batch::from(draft).imported(import), Append::default())?;
     ///
@@ -179,7 +182,9 @@ impl Batch {
         if let Some(first) = self.drafts.first().filter(|_| !notes.is_empty()) {
             // Checked on a draft of its own: the payload is not copied for it.
             let mut noted = Draft::new(first.coordinate.clone(), first.kind.clone());
-            noted.metadata.extend(first.metadata.iter().chain(&notes).cloned());
+            noted.metadata.extend_from_slice(&first.metadata);
+            let noted =
+                notes.iter().fold(noted, |noted, (name, note)| noted.meta(name.clone(), note.clone()));
             noted.check()?;
         }
         Ok(notes)
@@ -187,6 +192,11 @@ impl Batch {
 
     pub(super) fn own_key(&self) -> Option<&Text> {
         self.key.as_ref()
+    }
+
+    /// Returns the blinds that its first events had in another store.
+    pub(crate) fn blinds(&self) -> &[Blind] {
+        self.import.as_ref().map_or(&[], |import| &import.blinds)
     }
 
     /// Returns the key that it had in another store, and the hash of the content there.
@@ -238,7 +248,7 @@ pub(crate) fn content(draft: &Draft) -> Hash {
     parts.extend([draft.kind.as_bytes(), &draft.payload]);
     parts.extend(draft.tags.iter().map(|tag| tag.as_bytes()));
     parts.extend(causes.iter().map(Vec::as_slice));
-    parts.extend(draft.metadata.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]));
+    parts.extend(draft.metadata.iter().flat_map(|(name, value)| [name.as_bytes(), &**value]));
     hash::parts(b"tidegate draft", &parts)
 }
 

@@ -78,5 +78,5 @@ impl View {
 }
 
 fn note<'a>(event: &'a Event, name: &str) -> Option<&'a str> {
-    event.metadata().find(|(found, _)| *found == name).map(|(_, note)| note)
+    event.meta_text(name)
 }

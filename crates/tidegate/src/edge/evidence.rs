@@ -40,8 +40,10 @@ struct CursorMark {
 pub(crate) struct Evidence {
     pub(crate) watermark: Option<Watermark>,
     witnesses: Witnesses,
-    store: StoreId,
-    salt: u64,
+    /// Id and salt of the store.
+    store: (StoreId, u64),
+    /// What its index files are hashed with, if its store file says it.
+    seed: Option<u64>,
 }
 
 impl Witnesses {
@@ -61,8 +63,13 @@ impl Witnesses {
 }
 
 impl Evidence {
-    pub(crate) fn new(watermark: Option<Watermark>, witnesses: Witnesses, store: StoreId, salt: u64) -> Self {
-        Self { watermark, witnesses, store, salt }
+    pub(crate) fn new(
+        watermark: Option<Watermark>,
+        witnesses: Witnesses,
+        store: (StoreId, u64),
+        seed: Option<u64>,
+    ) -> Self {
+        Self { watermark, witnesses, store, seed }
     }
 
     /// The last position that something here says was durable.
@@ -73,7 +80,7 @@ impl Evidence {
 
     /// The cursor that got furthest.
     fn cursor(&self) -> Option<&CursorMark> {
-        let own = self.witnesses.cursors.iter().filter(|cursor| cursor.store == self.store);
+        let own = self.witnesses.cursors.iter().filter(|cursor| cursor.store == self.store.0);
         own.max_by_key(|cursor| cursor.position)
     }
 
@@ -81,8 +88,8 @@ impl Evidence {
     fn sealed_from(&self, disk: &dyn Disk, newest: Position) -> Option<(String, Position)> {
         let names = self.witnesses.indexes.iter().rev().take_while(|first| **first >= newest);
         let proofs = names.filter_map(|first| {
-            let (head, behind) = Segment::of_index(disk, *first, seed(self.salt))?;
-            let is_own = (head.store, head.salt) == (self.store, self.salt) && head.first >= newest;
+            let (head, behind) = Segment::of_index(disk, *first, seed(self.seed?))?;
+            let is_own = (head.store, head.salt) == self.store && head.first >= newest;
             is_own.then(|| (index_path(*first), behind))
         });
         proofs.max_by_key(|(_, behind)| *behind)

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 
 use tidegate_disk::replace::{self, LEFTOVER};
 use tidegate_disk::{Disk, Lock, Mode, World};
+use tidegate_format::limit::STORE_FILE_BYTES_MAX;
 use tidegate_format::name::visible;
 use tidegate_format::{Error, ErrorKind, Micros, Position, Result, SegmentHead, StoreFile, StoreId};
 use tidegate_segment::{Active, INDEX, SEGMENTS, Seed, Segment, write_error};
@@ -18,12 +19,12 @@ pub(crate) const CURSORS: &str = "cursors";
 pub(crate) const PROJECTIONS: &str = "projections";
 /// What marks a directory that a salvage is filling, until it is done.
 pub(crate) const UNFINISHED: &str = "UNFINISHED";
-/// The largest store file that is read.
-const STORE_BYTES_MAX: usize = 4096;
+/// Where the log begins, if what came before was retired.
+const FLOOR: &str = "FLOOR";
 
-/// What the terms of a store are hashed with in memory, derived from what nobody outside knows.
-pub(crate) fn seed(salt: u64) -> Seed {
-    Seed(salt, salt.rotate_left(32) ^ 0x7469_6465_6761_7465)
+/// Returns what the terms of a store are hashed with, made of the number in its store file.
+pub(crate) fn seed(seed: u64) -> Seed {
+    Seed(seed, seed.rotate_left(32) ^ 0x7469_6465_6761_7465)
 }
 
 /// Reads the store file; nothing where it is missing.
@@ -33,10 +34,32 @@ pub(crate) fn read(disk: &dyn Disk) -> Result<Option<StoreFile>> {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => return Err(io("the store file cannot be opened", STORE, cause)),
     };
-    let mut bytes = vec![0; STORE_BYTES_MAX];
+    let mut bytes = vec![0; STORE_FILE_BYTES_MAX];
     let filled = file.read_full_at(&mut bytes, 0);
     let filled = filled.map_err(|cause| io("the store file cannot be read", STORE, cause))?;
-    StoreFile::read(&bytes[..filled]).map(Some).map_err(|error| salvage(error.in_file(STORE, None)))
+    let store = StoreFile::read(&bytes[..filled]).map_err(|error| salvage(error.in_file(STORE, None)))?;
+    refuse_newer(disk, &store)?;
+    Ok(Some(store))
+}
+
+/// Refuses what the format defines and this version of the program does not do: the end of a log that begins later than
+/// at position 1, and of a node of a shared log, would be judged wrongly.
+fn refuse_newer(disk: &dyn Disk, store: &StoreFile) -> Result<()> {
+    let newer = |message: &str, name: &str| Err(Error::new(ErrorKind::Newer, message).in_file(name, None));
+    if store.log.is_some() {
+        return newer(
+            "the store is a node of a shared log, which this program does not read; upgrade it",
+            STORE,
+        );
+    }
+    match disk.open(FLOOR, Mode::Read) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(cause) => Err(io("the floor file cannot be opened", FLOOR, cause)),
+        Ok(_) => newer(
+            "the beginning of the log was retired, and this program does not read such a log; upgrade it",
+            FLOOR,
+        ),
+    }
 }
 
 /// Refuses a directory without a store file that a salvage did not finish filling.
@@ -211,18 +234,20 @@ pub(crate) fn check_creatable(disk: &dyn Disk) -> Result<()> {
 
 /// Creates a store: the first segment, then the store file, which makes it one.
 pub(crate) fn create(world: &World) -> Result<StoreFile> {
-    let mut random = [0; 18];
+    let mut random = [0; 26];
     let at = |cause| write_error("the store cannot be created", STORE, cause);
     world.random.fill(&mut random).map_err(at)?;
-    let (id_bytes, salt_bytes) = random.split_at(10);
-    let (mut id, mut salt) = ([0; 10], [0; 8]);
-    id.copy_from_slice(id_bytes);
-    salt.copy_from_slice(salt_bytes);
+    let (id, rest) = random.split_first_chunk::<10>().expect("it is longer");
+    let (salt, seed_bytes) = rest.split_first_chunk::<8>().expect("eight and eight are left");
+    let seed_bytes = seed_bytes.first_chunk::<8>().expect("eight are left");
     let created = world.clock.now_micros();
     let store = StoreFile {
-        id: StoreId::from_time(created, &id),
-        salt: u64::from_le_bytes(salt),
+        id: StoreId::from_time(created, id),
+        salt: u64::from_le_bytes(*salt),
+        seed: u64::from_le_bytes(*seed_bytes),
         created: Micros(created),
+        forks: Vec::new(),
+        log: None,
     };
     world.disk.create_folder(SEGMENTS).map_err(at)?;
     let head = SegmentHead {
@@ -234,7 +259,7 @@ pub(crate) fn create(world: &World) -> Result<StoreFile> {
         created: store.created,
         epoch: 0,
     };
-    Active::create(&*world.disk, head, seed(store.salt))?;
+    Active::create(&*world.disk, head, seed(store.seed))?;
     keep(&*world.disk, &store)?;
     Ok(store)
 }

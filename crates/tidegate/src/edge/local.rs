@@ -11,8 +11,8 @@ use std::sync::{Arc, Weak};
 
 use tidegate_disk::{Lock, World};
 use tidegate_format::{
-    Error, ErrorKind, FRAME_HEAD_BYTES, Micros, Offset, Position, Result, SegmentHead, StoreFile, Watermark,
-    frame,
+    Error, ErrorKind, FRAME_HEAD_BYTES, Micros, Offset, Position, Result, Sealing, SegmentHead, StoreFile,
+    Watermark, frame,
 };
 use tidegate_segment::cache::FileCache;
 use tidegate_segment::{Active, Seed, Segment};
@@ -122,7 +122,8 @@ impl Edge for LocalEdge {
             self.untouched = false;
         }
         debug_assert!(frame.len() > FRAME_HEAD_BYTES, "a group has records");
-        let head = frame::seal(frame, first, self.durable, self.epoch, self.store.salt);
+        let sealing = Sealing { first, synced: self.durable, epoch: self.epoch, slot: None };
+        let head = frame::seal(frame, &sealing, self.store.salt);
         let Err(error) = self.active.append(frame, head) else { return Ok(()) };
         if error.kind() != ErrorKind::Full {
             return Err(unknown(error));

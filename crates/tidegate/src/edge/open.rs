@@ -52,8 +52,9 @@ fn open_store(world: &World, options: &Options) -> Result<Opened> {
     let (store, lock) = identify(world, options.access, &mut report)?;
     // Whatever refuses comes before whatever writes.
     let watermark = WatermarkFile::read(&*world.disk, store.salt)?;
-    let evidence = Evidence::new(watermark, Witnesses::look(&*world.disk), store.id, store.salt);
-    let seed = seed(store.salt);
+    let evidence =
+        Evidence::new(watermark, Witnesses::look(&*world.disk), (store.id, store.salt), Some(store.seed));
+    let seed = seed(store.seed);
     let cache = FileCache::new(Arc::clone(&world.disk), options.map, options.open_files);
     let indexer = Indexer::new(&cache, true);
     let mut opening =
@@ -84,7 +85,7 @@ fn open_store(world: &World, options: &Options) -> Result<Opened> {
     let indexer = Arc::new(indexer);
     let edge = LocalEdge {
         world: world.clone(),
-        store,
+        store: store.clone(),
         seed,
         epoch,
         segment_bytes: options.segment_bytes,
@@ -165,7 +166,7 @@ fn remove_leftovers(world: &World, report: &mut OpenReport) -> Result<()> {
         for name in names {
             let ours = name.strip_suffix(LEFTOVER).is_some_and(|name| {
                 name == identity::STORE
-                    || tidegate_format::parse_segment_name(name).is_some()
+                    || tidegate_segment::parse_segment_name(name).is_some()
                     || parse_index_name(name).is_some()
                     || parse_roster_name(name).is_some()
             });
@@ -211,7 +212,7 @@ impl Opening<'_> {
             return Err(missing(Position(1), self.evidence.durable().max(Position(1))));
         };
         let newest = self.segment(newest, Mode::Write)?;
-        let segments = load_sealed(self.cache, sealed, newest.head())?;
+        let segments = load_sealed(self.cache, self.store, sealed, newest.head())?;
         let tail = self.take_in(newest)?;
         Ok((segments, tail))
     }

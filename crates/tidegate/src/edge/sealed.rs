@@ -12,6 +12,7 @@ use super::identity::{salvage, seed};
 /// Finds the sealed segments in order, and checks that each goes on where the one before it ended.
 pub(super) fn load_sealed(
     cache: &Arc<FileCache>,
+    store: &StoreFile,
     firsts: &[Position],
     newest: &SegmentHead,
 ) -> Result<Vec<Arc<Segment>>> {
@@ -30,10 +31,8 @@ pub(super) fn load_sealed(
         }
         let indexed = indexes.binary_search(&first).is_ok();
         let waits = indexed && indexes_are_sound;
-        let segment = Segment::find_sealed(cache, &next, seed(next.salt), waits).map_err(salvage)?;
-        if segment.head().store != next.store {
-            return Err(foreign(&segment));
-        }
+        let segment = Segment::find_sealed(cache, &next, seed(store.seed), waits).map_err(salvage)?;
+        check_store(&segment, store)?;
         if indexed && !waits {
             match segment.load_index(cache) {
                 Ok(()) => indexes_are_sound = true,
@@ -53,7 +52,8 @@ pub(super) fn load_sealed(
 /// Refuses a segment of another store.
 pub(super) fn check_store(segment: &Segment, store: &StoreFile) -> Result<()> {
     let head = segment.head();
-    if (head.store, head.salt) == (store.id, store.salt) { Ok(()) } else { Err(foreign(segment)) }
+    let last = segment.next().before();
+    if store.owns_segment(head.store, head.salt, last) { Ok(()) } else { Err(foreign(segment)) }
 }
 
 fn foreign(segment: &Segment) -> Error {

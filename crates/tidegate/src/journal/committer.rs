@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use tidegate_disk::Clock;
 use tidegate_format::{
-    Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Hash, Micros, Place, Placed, Position, Record, Result,
-    StoreId, Text, Version, record,
+    Blind, Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Hash, Micros, Place, Placed, Position, Record,
+    Result, StoreId, Text, Version, record,
 };
 use tidegate_segment::{Sought, Term};
 
@@ -96,8 +96,8 @@ struct Group {
     names: Names,
     /// The ids that its batches came with.
     given: HashMap<EventId, Position>,
-    /// The keys of its batches, with the hash of the content and the place of the batch.
-    keys: HashMap<Text, (Hash, usize)>,
+    /// The keys of its batches, with what is kept of the content under which blind, and the place of the batch.
+    keys: HashMap<Text, ((Blind, Hash), usize)>,
     /// The time of the last event before the next batch.
     last: Micros,
     /// When its events are recorded, unless another store recorded them before, or why they cannot be now.
@@ -106,10 +106,10 @@ struct Group {
 }
 
 impl Group {
-    /// The hash of the content and the receipt of the batch with a key, if it is in the group.
-    fn of_key(&self, key: &str) -> Option<(&Hash, &Receipt)> {
-        let (content, at) = self.keys.get(key)?;
-        Some((content, self.outcomes[*at].0.as_ref().ok()?))
+    /// Returns what is kept of the content of the batch with a key, and its receipt, if it is in the group.
+    fn of_key(&self, key: &str) -> Option<(&(Blind, Hash), &Receipt)> {
+        let (kept, at) = self.keys.get(key)?;
+        Some((kept, self.outcomes[*at].0.as_ref().ok()?))
     }
 }
 
@@ -194,8 +194,8 @@ impl Committer {
     /// The first receipt of the same key, if it came in since this one was prepared.
     fn known(&self, group: &Group, prepared: &Prepared) -> Result<Option<Receipt>> {
         let Some(key) = prepared.key.as_ref().map(Key::sought) else { return Ok(None) };
-        if let Some((content, receipt)) = group.of_key(key.text) {
-            if key.answers(content) {
+        if let Some(((blind, kept), receipt)) = group.of_key(key.text) {
+            if key.is_answered_by(Some(*blind), *kept) {
                 return Ok(Some(receipt.clone()));
             }
             let message = "the key was used a moment ago, for other content".to_owned();
@@ -214,8 +214,8 @@ impl Committer {
         let prepared = &mut entry.prepared;
         let given = prepared.given.iter();
         group.given.extend(given.map(|(index, id)| (*id, receipt.events[*index].position)));
-        if let Some(key) = prepared.key.take() {
-            group.keys.insert(key.text, (key.content, group.outcomes.len()));
+        if let Some((key, kept)) = prepared.key.take().zip(prepared.kept) {
+            group.keys.insert(key.text, (kept, group.outcomes.len()));
         }
         if group.frame.is_empty() {
             group.frame = std::mem::take(&mut prepared.bytes);
@@ -381,7 +381,7 @@ impl Committer {
             let head = self.heads.get(item.stream).unwrap_or_default();
             let (position, version) = (self.next, head.version.next());
             let placed = Placed { position, version, previous: head.position, link: head.leaf, time };
-            let leaf = record::place(bytes, &placed, first, &item.payload);
+            let leaf = record::place(bytes, &placed, first, &item.body);
             self.heads.put(item.stream, Head { version, position, leaf });
             events.push(Receipted { id: item.id, position, version, leaf });
             self.next = position.next();

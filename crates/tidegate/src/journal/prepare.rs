@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
 use tidegate_disk::Random;
 use tidegate_format::{
-    Cause, Coordinate, Draft, Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Facts, Hash, Micros, Place,
-    Position, Result, StoreId, Text, Version, limit, record,
+    Blind, Body, Cause, Coordinate, Draft, Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Facts, Hash, Micros,
+    Place, Position, Result, StoreId, Text, Version, hash, limit, record,
 };
 use tidegate_segment::{Event, Seed, Term};
 
@@ -31,6 +32,8 @@ pub(crate) struct Prepared {
     pub(crate) several: Vec<Condition>,
     /// The idempotency key, which must not be in the log after `checked`.
     pub(crate) key: Option<Key>,
+    /// What the first record keeps of the content under the key, and its blind.
+    pub(crate) kept: Option<(Blind, Hash)>,
     /// When another store recorded it, if that is to stay.
     pub(crate) recorded: Option<Micros>,
     /// The gates it has passed, judged against a view with the head `checked`.
@@ -95,27 +98,36 @@ pub(crate) struct PreparedRecord {
     pub(crate) id: EventId,
     /// Bytes of the record.
     pub(crate) length: u32,
-    /// The hash of its payload.
-    pub(crate) payload: Hash,
+    /// What its entry commits to.
+    pub(crate) body: Body,
     /// The hash of its stream.
     pub(crate) stream: u128,
 }
 
-/// Makes ids nobody can predict without asking the system for random bytes each time.
-#[derive(Debug)]
+/// Makes ids and blinds that an outsider cannot predict, without asking the system for random bytes each time.
 pub(crate) struct Ids {
     key: Seed,
     next: atomic::AtomicU64,
+    /// What blinds are made of, from a number each. It lives as long as the handle: nobody can make them again.
+    secret: [u8; 32],
+    next_blinds: atomic::AtomicU64,
 }
 
 impl Ids {
     pub(crate) fn new(random: &dyn Random) -> Result<Self> {
-        let mut bytes = [0; 16];
-        random.fill(&mut bytes).map_err(|cause| {
-            Error::new(ErrorKind::Io, "event ids need random bytes, and there are none").because(cause)
-        })?;
+        let (mut bytes, mut secret) = ([0; 16], [0; 32]);
+        for buffer in [&mut bytes[..], &mut secret] {
+            random.fill(buffer).map_err(|cause| {
+                Error::new(ErrorKind::Io, "event ids need random bytes, and there are none").because(cause)
+            })?;
+        }
         let key = u128::from_le_bytes(bytes);
-        Ok(Self { key: Seed(key as u64, (key >> 64) as u64), next: atomic::AtomicU64::new(0) })
+        Ok(Self {
+            key: Seed(key as u64, (key >> 64) as u64),
+            next: atomic::AtomicU64::new(0),
+            secret,
+            next_blinds: atomic::AtomicU64::new(0),
+        })
     }
 
     fn make(&self, micros: u64) -> EventId {
@@ -124,6 +136,30 @@ impl Ids {
         let mut random = [0; 10];
         random.copy_from_slice(&hash[..10]);
         EventId::from_time(micros, &random)
+    }
+
+    /// Makes blinds for the events of a batch. One hash gives two.
+    fn blinds(&self, count: usize) -> impl Iterator<Item = Blind> + use<> {
+        let (secret, pairs) = (self.secret, count.div_ceil(2) as u64);
+        // Numbers are never given twice, which is all that is asked of them: no other memory hangs on the order.
+        let first = self.next_blinds.fetch_add(pairs, atomic::Ordering::Relaxed);
+        (first..first + pairs).flat_map(move |number| {
+            let mut input = [0; 40];
+            input[..32].copy_from_slice(&secret);
+            input[32..].copy_from_slice(&number.to_le_bytes());
+            let hash = hash::sha256(&input).0;
+            let mut halves = [[0; 16]; 2];
+            halves[0].copy_from_slice(&hash[..16]);
+            halves[1].copy_from_slice(&hash[16..]);
+            halves.map(Blind)
+        })
+    }
+}
+
+impl fmt::Debug for Ids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The secret is shown to no log.
+        f.debug_struct("Ids").finish_non_exhaustive()
     }
 }
 
@@ -162,6 +198,7 @@ pub(crate) fn prepare(
         checks,
         several: several(batch.conditions()),
         key: valid.key().cloned(),
+        kept: None,
         recorded: batch.recorded(),
         gates,
         checked: view.head(),
@@ -178,9 +215,11 @@ pub(crate) fn prepare(
         causes: Vec::new(),
         term: Term::stream(first.scope.as_ref(), first.entity.as_ref(), first.lane),
     };
-    for (index, draft) in drafts.iter().enumerate() {
+    let given = batch.blinds().iter().copied();
+    let blinds = given.chain(bench.ids.blinds(drafts.len()));
+    for (index, (draft, blind)) in drafts.iter().zip(blinds).enumerate() {
         let id = draft.id.unwrap_or_else(|| bench.ids.make(bench.micros));
-        work.one(index, draft, id).map_err(|error| error.at(Place::Draft(index)))?;
+        work.one(index, draft, id, blind).map_err(|error| error.at(Place::Draft(index)))?;
     }
     Ok(work.prepared)
 }
@@ -188,8 +227,11 @@ pub(crate) fn prepare(
 /// Returns the first receipt of a key, from the log, if the batch that begins with this event answers it.
 pub(crate) fn receipt_of(view: &View, store: StoreId, first: Event, key: SoughtKey<'_>) -> Result<Receipt> {
     let position = first.position();
-    if first.record().key().is_none_or(|(_, content)| !key.answers(&content)) {
-        let message = format!("the key was used before, at position {position}, for other content");
+    let kept = first.record().key().map(|(_, kept)| kept);
+    if kept.is_none_or(|kept| !key.is_answered_by(first.record().blind(), kept)) {
+        let erased = kept == Some(Hash::ZERO);
+        let what = if erased { "and a payload of that batch was erased since" } else { "for other content" };
+        let message = format!("the key was used before, at position {position}, {what}");
         return Err(Conflict::duplicate(message, Some(position)));
     }
     let (gates, judged_at) = gates_of(&first);
@@ -250,7 +292,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn one(&mut self, index: usize, draft: &Draft, id: EventId) -> Result<()> {
+    fn one(&mut self, index: usize, draft: &Draft, id: EventId, blind: Blind) -> Result<()> {
         if draft.id.is_some() {
             self.refuse_known(id)?;
             self.prepared.given.push((index, id));
@@ -266,10 +308,11 @@ impl Work<'_> {
             0 => (self.prepared.key.as_ref(), &*self.notes),
             _ => (None, &[][..]),
         };
-        let key = key.map(|key| (&*key.text, key.content));
-        let facts = Facts { id, correlation, causes: &self.causes, key, batch_end };
+        let key = key.map(|key| (&*key.text, key.kept(blind)));
+        self.prepared.kept = self.prepared.kept.or(key.map(|(_, kept)| (blind, kept)));
+        let facts = Facts { id, correlation, causes: &self.causes, key, notes, blind, batch_end };
         let start = self.prepared.bytes.len();
-        let payload = record::encode_noted(draft, notes, &facts, &mut self.prepared.bytes);
+        let body = record::encode(draft, &facts, &mut self.prepared.bytes);
         let end = self.prepared.bytes.len();
         if end - FRAME_HEAD_BYTES > limit::FRAME_BYTES_MAX {
             let limit = limit::FRAME_BYTES_MAX;
@@ -278,7 +321,7 @@ impl Work<'_> {
         let Coordinate { scope, entity, lane } = &draft.coordinate;
         self.term.set_stream(scope, entity, *lane);
         let stream = self.seed.hash(self.term.as_bytes());
-        self.prepared.records.push(PreparedRecord { id, length: (end - start) as u32, payload, stream });
+        self.prepared.records.push(PreparedRecord { id, length: (end - start) as u32, body, stream });
         Ok(())
     }
 

@@ -6,12 +6,12 @@ use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Block, Disk};
 use tidegate_format::{Cause, Error, ErrorKind, Frame, Position, Record, Result, SegmentHead};
 use tidegate_segment::index::{self, Builder, FileIndex, ROSTER_SEGMENTS_MAX, Roster};
-use tidegate_segment::{INDEX, index_path, owner, parse_index_name, parse_roster_name, roster_path};
+use tidegate_segment::{INDEX, Seed, index_path, owner, parse_index_name, parse_roster_name, roster_path};
 
 use super::fault::{REBUILT, Remark};
 use super::files::{self, Contents};
 use super::survey::{Segment, Visit};
-use crate::edge::seed;
+use crate::edge::{read_store, seed};
 
 /// The longest roster read whole, where it is not known how long it should be.
 const ROSTER_BYTES_MAX: u64 = 1 << 30;
@@ -26,6 +26,8 @@ const EVIDENCE: &str = "it is evidence that there were segments from here on: ke
 #[derive(Debug)]
 pub(super) struct Derived<'a> {
     disk: &'a dyn Disk,
+    /// What index files are hashed with. Without the store file it is not known, and they cannot be judged.
+    seed: Option<Seed>,
     /// The files in the folder before the segments were looked for. A writer may make more of them meanwhile, of
     /// segments that were not there yet.
     names: Vec<String>,
@@ -61,8 +63,9 @@ impl<'a> Derived<'a> {
             last_roster = files::read(disk, &name, ROSTER_BYTES_MAX)?.map(|contents| (name, contents));
         }
         let (levels, stretch, seen) = (Levels::default(), Vec::new(), BTreeSet::new());
-        let builder = None;
-        Ok(Self { disk, names, last_roster, levels, builder, stretch, unsure: false, seen, files: 0 })
+        let seed = read_store(disk).ok().flatten().map(|store| seed(store.seed));
+        let (builder, unsure) = (None, seed.is_none());
+        Ok(Self { disk, seed, names, last_roster, levels, builder, stretch, unsure, seen, files: 0 })
     }
 
     /// Compares the rosters of the last segments, and tells of files that belong to none.
@@ -95,9 +98,10 @@ impl<'a> Derived<'a> {
         whole: bool,
         head: &SegmentHead,
         length: u64,
+        seed: Seed,
         remarks: &mut Vec<Remark>,
     ) -> Result<Option<Vec<u8>>> {
-        let (name, seed) = (index_path(head.first), seed(head.salt));
+        let name = index_path(head.first);
         self.seen.insert(name.clone());
         let built = self.builder.take().filter(|_| whole).and_then(|builder| builder.end().ok());
         let open = |bytes| FileIndex::open(Block::from(bytes), head, length, seed);
@@ -180,7 +184,8 @@ impl<'a> Derived<'a> {
 impl Visit for Derived<'_> {
     fn begin(&mut self, segment: &Segment) {
         let known = segment.head.zip(segment.length);
-        self.builder = known.map(|(head, length)| Builder::new(&head, length, seed(head.salt)));
+        let known = known.zip(self.seed);
+        self.builder = known.map(|((head, length), seed)| Builder::new(&head, length, seed));
     }
 
     fn frame(&mut self, at: u64, frame: &Frame<'_>) -> Result<()> {
@@ -211,8 +216,8 @@ impl Visit for Derived<'_> {
                 return Ok(());
             }
         };
-        let seed = seed(head.salt);
-        let filter = self.index(segment.whole, &head, length, remarks)?;
+        let Some(seed) = self.seed else { return Ok(()) };
+        let filter = self.index(segment.whole, &head, length, seed, remarks)?;
         self.stretch.push(Member { first: head.first, owner: owner(&head, length, seed), filter });
         if self.stretch.len() == ROSTER_SEGMENTS_MAX {
             self.end_stretch(remarks)?;

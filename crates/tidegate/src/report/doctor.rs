@@ -2,8 +2,8 @@
 
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Disk, World};
-use tidegate_format::{Frame, Position, Result, StoreId, parse_segment_name};
-use tidegate_segment::{INDEX, SEGMENTS, parse_index_name, parse_roster_name};
+use tidegate_format::{Frame, Position, Result, StoreId};
+use tidegate_segment::{INDEX, SEGMENTS, parse_index_name, parse_roster_name, parse_segment_name};
 
 use super::derived::Derived;
 use super::fault::{Fault, Lost, Remark};

@@ -28,6 +28,8 @@ pub(super) struct Identity {
     pub(super) store: Option<StoreId>,
     /// What its checksums start from. Without it nothing can be checked.
     pub(super) salt: Option<u64>,
+    /// What its index files are hashed with, which only the store file says.
+    pub(super) seed: Option<u64>,
     pub(super) created: Micros,
     /// The segments, in order.
     pub(super) entries: Vec<Entry>,
@@ -53,6 +55,7 @@ pub(super) fn identify(disk: &dyn Disk) -> Result<Identity> {
             }
             _ => {
                 (found.store, found.salt) = (Some(store.id), Some(store.salt));
+                found.seed = Some(store.seed);
                 found.created = store.created;
             }
         },

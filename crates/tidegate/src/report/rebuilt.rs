@@ -11,8 +11,9 @@ use std::collections::HashMap;
 use tidegate_disk::World;
 use tidegate_format::limit::FRAME_BYTES_MAX;
 use tidegate_format::{
-    Cause, Coordinate, Draft, EventId, FRAME_HEAD_BYTES, Facts, Frame, Hash, Micros, Offset, Placed,
-    Position, Record, Result, SegmentHead, StoreFile, StoreId, Version, Watermark, frame, record,
+    Body, Cause, Coordinate, Draft, ErasedPayload, EventId, FRAME_HEAD_BYTES, Facts, Frame, Hash, Micros,
+    Offset, Placed, Position, Record, Result, Sealing, SegmentHead, StoreFile, StoreId, Version, Watermark,
+    frame, record,
 };
 use tidegate_segment::{Active, Term};
 
@@ -64,11 +65,12 @@ impl<'a> Rebuilt<'a> {
             created: store.created,
             epoch: 1,
         };
+        let active = Active::create(&*world.disk, head, seed(store.seed))?;
         Ok(Self {
             world,
             store,
             from,
-            active: Active::create(&*world.disk, head, seed(store.salt))?,
+            active,
             frame: vec![0; FRAME_HEAD_BYTES],
             first: Position(1),
             epoch: 1,
@@ -147,8 +149,8 @@ impl<'a> Rebuilt<'a> {
                 self.ends.get(&term).copied().unwrap_or((Position::START, Version::EMPTY, Hash::ZERO));
             let placed = Placed { position, version: version.next(), previous, link, time: record.time() };
             let mut bytes = Vec::new();
-            let payload = self.encode(record, keep_lost, &mut bytes);
-            let leaf = record::place(&mut bytes, &placed, position, &payload);
+            let body = self.encode(record, keep_lost, &mut bytes);
+            let leaf = record::place(&mut bytes, &placed, position, &body);
             self.frame.append(&mut bytes);
             (placed.version, leaf)
         };
@@ -158,7 +160,7 @@ impl<'a> Rebuilt<'a> {
     }
 
     /// Encodes the event of a record anew, with its causes as they are called in this log.
-    fn encode(&self, record: &Record<'_>, keep_lost: bool, bytes: &mut Vec<u8>) -> Hash {
+    fn encode(&self, record: &Record<'_>, keep_lost: bool, bytes: &mut Vec<u8>) -> Body {
         let text = |text: &str| text.to_owned().into();
         let draft = Draft {
             coordinate: Coordinate::new(record.scope().to_owned(), record.entity().to_owned())
@@ -166,11 +168,11 @@ impl<'a> Rebuilt<'a> {
             kind: text(record.kind()),
             schema: record.schema(),
             payload_type: record.payload_type(),
-            payload: record.payload().to_vec().into(),
+            payload: record.payload().unwrap_or_default().to_vec().into(),
             tags: record.tags().map(text).collect(),
             causes: Vec::new(),
             correlation: None,
-            metadata: record.metadata().map(|(name, value)| (text(name), text(value))).collect(),
+            metadata: record.metadata().map(|(name, value)| (text(name), value.to_vec().into())).collect(),
             id: None,
         };
         let called = |cause: Cause| match cause {
@@ -186,8 +188,14 @@ impl<'a> Rebuilt<'a> {
             correlation: record.correlation(),
             causes: &causes,
             key: record.key(),
+            notes: &[],
+            blind: record.blind().unwrap_or_default(),
             batch_end: record.ends_batch(),
         };
+        if record.is_erased() {
+            let (commitment, length) = (record.commitment(), record.payload_bytes() as u32);
+            return record::encode_erased(&draft, &facts, &ErasedPayload { commitment, length }, bytes);
+        }
         record::encode(&draft, &facts, bytes)
     }
 
@@ -214,7 +222,8 @@ impl<'a> Rebuilt<'a> {
         }
         // Nobody reads this before the store file is there, and until then everything is durable (W2).
         let synced = self.first.before();
-        let head = frame::seal(&mut self.frame, self.first, synced, self.epoch, self.store.salt);
+        let sealing = Sealing { first: self.first, synced, epoch: self.epoch, slot: None };
+        let head = frame::seal(&mut self.frame, &sealing, self.store.salt);
         self.active.append(&self.frame, head)?;
         self.first = self.head.next();
         self.frame.truncate(FRAME_HEAD_BYTES);
@@ -233,7 +242,7 @@ impl<'a> Rebuilt<'a> {
             created: Micros(self.world.clock.now_micros()),
             epoch: self.epoch,
         };
-        self.active = Active::create(&*self.world.disk, head, seed(self.store.salt))?;
+        self.active = Active::create(&*self.world.disk, head, seed(self.store.seed))?;
         Ok(())
     }
 }

@@ -94,7 +94,7 @@ pub fn salvage(from: &World, to: &World, mut progress: impl FnMut(Verified)) -> 
     let cursors = left_cursors(&*from.disk, id)?;
     let lock = take(&*to.disk)?;
     to.disk.create_folder(SEGMENTS).map_err(|cause| write_error("it cannot be created", SEGMENTS, cause))?;
-    let mut taker = Taker(Rebuilt::begin(to, store, id)?);
+    let mut taker = Taker(Rebuilt::begin(to, store.clone(), id)?);
     let again = survey(&*from.disk, &mut taker, &mut progress)?;
     if (again.head, &again.lost) != (found.head, &found.lost) {
         let message =
@@ -112,18 +112,18 @@ pub fn salvage(from: &World, to: &World, mut progress: impl FnMut(Verified)) -> 
 
 /// The same store where every event keeps its position, and another one where not.
 fn new_identity(found: &Survey, id: StoreId, to: &World) -> Result<StoreFile> {
-    let mut random = [0; 18];
+    let mut random = [0; 26];
     to.random.fill(&mut random).map_err(|cause| io("the new store gets no id", STORE, cause))?;
-    let (id_bytes, salt_bytes) = random.split_at(10);
-    let (mut entropy, mut salt) = ([0; 10], [0; 8]);
-    entropy.copy_from_slice(id_bytes);
-    salt.copy_from_slice(salt_bytes);
-    let salt = u64::from_le_bytes(salt);
+    let (entropy, rest) = random.split_first_chunk::<10>().expect("it is longer");
+    let (salt, seed) = rest.split_first_chunk::<8>().expect("eight and eight are left");
+    let seed = seed.first_chunk::<8>().expect("eight are left");
+    let (salt, seed) = (u64::from_le_bytes(*salt), u64::from_le_bytes(*seed));
+    let file = |id, created| StoreFile { id, salt, seed, created, forks: Vec::new(), log: None };
     if found.lost.iter().all(|lost| lost.first > found.head) {
-        return Ok(StoreFile { id, salt, created: found.created });
+        return Ok(file(id, found.created));
     }
     let now = to.clock.now_micros();
-    Ok(StoreFile { id: StoreId::from_time(now, &entropy), salt, created: Micros(now) })
+    Ok(file(StoreId::from_time(now, entropy), Micros(now)))
 }
 
 /// Reads the new store once more, as anybody will.

@@ -116,7 +116,7 @@ pub(super) fn survey(
     };
     let watermark = survey.read_watermark(watermark);
     survey.evidence =
-        found.store.zip(found.salt).map(|(store, salt)| Evidence::new(watermark, witnesses, store, salt));
+        found.store.zip(found.salt).map(|store| Evidence::new(watermark, witnesses, store, found.seed));
     survey.pass_over_unborn(disk, &mut found.entries);
     let mut before: Option<&Entry> = None;
     for (index, entry) in found.entries.iter().enumerate() {

@@ -145,7 +145,7 @@ impl Store {
             keeping: Arc::new(Keeping::new(&opened.cache, &opened.lock)),
             process: OwnerProcess::current(),
             guards: ArcSwap::default(),
-            seed: edge::seed(store.salt),
+            seed: edge::seed(store.seed),
             lock: Mutex::new(Hold::Open(opened.lock)),
         };
         Ok(Self {

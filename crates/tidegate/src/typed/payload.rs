@@ -31,7 +31,7 @@ pub(super) fn draft<T: Serialize + ?Sized>(kind: &Kind, coordinate: Coordinate, 
 
 /// The payload of an event as a value.
 pub(super) fn decode<T: DeserializeOwned>(event: &Event) -> Result<T> {
-    let payload = event.payload();
+    let payload = event.payload()?;
     let decoded = match event.payload_type() {
         PayloadType::MessagePack => match nesting::check(payload) {
             Ok(()) => rmp_serde::from_slice(payload).map_err(Into::into),
@@ -49,12 +49,12 @@ where
     T: TryFrom<Vec<u8>>,
     T::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let said = event.metadata().find(|(name, _)| *name == CONTENT_TYPE).map(|(_, value)| value);
+    let said = event.meta_text(CONTENT_TYPE);
     if event.payload_type() != PayloadType::Bytes || said != Some(content) {
         let cause = format!("it is not {content} but {}", said.unwrap_or("without a content type"));
         return Err(no_value::<T>(event, cause.into()));
     }
-    T::try_from(event.payload().to_vec()).map_err(|cause| no_value::<T>(event, cause.into()))
+    T::try_from(event.payload()?.to_vec()).map_err(|cause| no_value::<T>(event, cause.into()))
 }
 
 /// The error for a payload that says no such value.

@@ -73,5 +73,5 @@ fn event(entity: &str, kind: &'static str, tags: &[String], payload: &Value) -> 
 
 /// The payload of an event.
 fn payload(event: &Event) -> Value {
-    serde_json::from_slice(event.payload()).unwrap()
+    serde_json::from_slice(event.payload().unwrap()).unwrap()
 }

@@ -42,7 +42,10 @@ Of batches, and of an append that may be retried, it may say
   ends_batch           whether it is the last event of its batch
   idempotency_key      the key under which its batch was appended; on the first
                        event of the batch
-  idempotency_content  the hash of what was appended under that key
+  idempotency_content  what the log keeps of the hash of what was appended
+                       under that key
+  blind                what hides the payload in the leaf; needed beside
+                       idempotency_content
 
 Where lines say nothing of batches, some are committed together, each batch whole or not at all. An event whose id or \
 import key is in the store already is skipped, so an import that was cut off can be run again. Lines with neither are \

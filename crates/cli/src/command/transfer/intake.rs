@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use indicatif::HumanCount;
 use serde::Serialize;
 use tidegate::batch::Import;
-use tidegate::format::{Hash, Micros};
+use tidegate::format::{Blind, Hash, Micros};
 use tidegate::{
     Append, Batch, Cause, Draft, Error, ErrorKind, Event, EventId, Place, Position, Receipt, Store, View,
 };
@@ -68,6 +68,8 @@ pub(super) struct Intake<'a> {
 #[derive(Default)]
 struct Pending {
     drafts: Vec<Draft>,
+    /// What hid the payload of each draft, if the line says it.
+    blinds: Vec<Option<Blind>>,
     /// The line of each draft.
     numbers: Vec<u64>,
     /// The places in the batch of the ids in it.
@@ -211,6 +213,7 @@ impl<'a> Intake<'a> {
         let metadata = draft.metadata.iter().map(|(name, value)| name.len() + value.len());
         self.batch.bytes += draft.payload.len() + metadata.sum::<usize>() + draft.causes.len() * 9;
         self.batch.drafts.push(draft);
+        self.batch.blinds.push(place.blind);
         self.batch.numbers.push(number);
         Ok(())
     }
@@ -272,7 +275,7 @@ impl<'a> Intake<'a> {
         if self.header.is_some() {
             self.may_keep_times(&pending).map_err(|error| self.stopped(error, pending.numbers[0]))?;
         }
-        let Pending { drafts, numbers, bytes, is_told, key, recorded, .. } = pending;
+        let Pending { drafts, blinds, numbers, bytes, is_told, key, recorded, .. } = pending;
         let (count, ids): (_, Vec<_>) = (drafts.len(), drafts.iter().map(|draft| draft.id).collect());
         self.unsynced = (self.unsynced.0 + count, self.unsynced.1 + bytes);
         let is_due = !is_told || self.unsynced.0 >= BATCH_EVENTS_MAX || self.unsynced.1 >= BATCH_BYTES_MAX;
@@ -280,7 +283,7 @@ impl<'a> Intake<'a> {
         if is_due {
             self.unsynced = (0, 0);
         }
-        let appended = self.store.append(self.batch_of(drafts, key, recorded), append);
+        let appended = self.store.append(self.batch_of(drafts, blinds, key, recorded), append);
         let appended = appended.and_then(|receipt| self.count(&receipt, &ids));
         if let Err(error) = appended {
             let draft = match error.place() {
@@ -297,17 +300,19 @@ impl<'a> Intake<'a> {
     fn batch_of(
         &self,
         drafts: Vec<Draft>,
+        blinds: Vec<Option<Blind>>,
         key: Option<(String, Option<Hash>)>,
         recorded: Option<Micros>,
     ) -> Batch {
         let batch = Batch::from(drafts);
+        let blinds = blinds.into_iter().map_while(|blind| blind).collect();
         let recorded = recorded.filter(|_| self.done.times_kept == Some(true));
         match key {
             Some((key, None)) => batch.key(key),
             Some((key, Some(content))) => {
-                batch.imported(Import { idempotency: Some((key.into(), content)), recorded })
+                batch.imported(Import { idempotency: Some((key.into(), content)), recorded, blinds })
             }
-            None if self.header.is_some() => batch.imported(Import { idempotency: None, recorded }),
+            None if self.header.is_some() => batch.imported(Import { idempotency: None, recorded, blinds }),
             None => batch,
         }
     }

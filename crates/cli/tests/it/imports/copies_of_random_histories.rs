@@ -117,7 +117,7 @@ fn history(path: &str, seed: u64) {
 /// What a copy keeps of an event; its leaf is the same where the store noted nothing in the stream.
 fn kept(event: &Event) -> impl PartialEq + std::fmt::Debug + use<> {
     let place = (event.position(), event.version(), event.id(), event.time(), event.coordinate());
-    let payload: (PayloadType, Vec<u8>) = (event.payload_type(), event.payload().to_vec());
+    let payload: (PayloadType, Vec<u8>) = (event.payload_type(), event.payload().unwrap().to_vec());
     let names: Vec<String> = event.tags().map(str::to_owned).collect();
     let key = event.record().key().map(|(key, content)| (key.to_owned(), content));
     let links = (event.causes().collect::<Vec<_>>(), event.correlation(), key, event.record().ends_batch());

@@ -21,7 +21,7 @@ struct Content {
     tags: Vec<String>,
     causes: Vec<Cause>,
     correlation: EventId,
-    metadata: Vec<(String, String)>,
+    metadata: Vec<(String, Vec<u8>)>,
     payload: (tidegate::PayloadType, Vec<u8>),
     batch: (Option<(String, tidegate::format::Hash)>, bool),
 }
@@ -37,7 +37,7 @@ impl Content {
             causes: event.causes().collect(),
             correlation: event.correlation(),
             metadata: metadata.collect(),
-            payload: (event.payload_type(), event.payload().to_vec()),
+            payload: (event.payload_type(), event.payload().unwrap().to_vec()),
             batch: (
                 event.record().key().map(|(key, content)| (key.to_owned(), content)),
                 event.record().ends_batch(),

@@ -34,7 +34,8 @@ pub(super) fn find(
     loop {
         // A writer may put another file in the place of a segment. Keeps Y4.
         let watermark = WatermarkFile::read(disk, store.salt)?;
-        let evidence = Evidence::new(watermark, Witnesses::look(disk), store.id, store.salt);
+        let evidence =
+            Evidence::new(watermark, Witnesses::look(disk), (store.id, store.salt), Some(store.seed));
         let firsts = tidegate_segment::list(disk)?;
         // The next opening for writing takes it away.
         let unborn = usize::from(evidence.is_unborn(disk, &firsts)?);
@@ -75,7 +76,7 @@ struct Finding<'a> {
 
 impl Finding<'_> {
     fn open(&self, first: Position) -> Result<Segment> {
-        Segment::open(&*self.world.disk, first, Mode::Read, seed(self.store.salt)).map_err(salvage)
+        Segment::open(&*self.world.disk, first, Mode::Read, seed(self.store.seed)).map_err(salvage)
     }
 
     /// The segments of a log without damage but in the newest one, and what is durable of that.
@@ -85,7 +86,7 @@ impl Finding<'_> {
         };
         let newest = self.open(newest)?;
         check_store(&newest, self.store)?;
-        let mut segments = load_sealed(self.cache, sealed, newest.head())?;
+        let mut segments = load_sealed(self.cache, self.store, sealed, newest.head())?;
         self.report.rebuilt_indexes = Indexer::new(self.cache, false).prepare(&segments)?;
         self.report.damage = self.take_in_newest(&newest)?;
         self.report.clean = self.evidence.watermark.is_some_and(|mark| mark.clean)

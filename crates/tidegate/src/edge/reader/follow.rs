@@ -284,7 +284,7 @@ impl Follower {
     }
 
     fn seed(&self) -> Seed {
-        seed(self.store.salt)
+        seed(self.store.seed)
     }
 }
 

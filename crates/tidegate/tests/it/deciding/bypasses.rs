@@ -37,7 +37,7 @@ fn a_bypass_stands_in_the_first_event() {
     };
     let [(name, note)] = &metadata(1)[..] else { panic!("one note") };
     assert_eq!(name, "tidegate.bypass");
-    let note: serde_json::Value = serde_json::from_str(note).unwrap();
+    let note: serde_json::Value = serde_json::from_slice(note).unwrap();
     let expected = serde_json::json!({ "reason": "migration", "justification": "took the history over", "approver": "ann" });
     assert_eq!(note, expected);
     assert!(metadata(2).is_empty());

@@ -21,7 +21,7 @@ fn recording<C: ?Sized + 'static>() -> GateSet<C> {
 fn record(store: &Store, position: Position) -> (Coordinate, Value) {
     let event = store.view().unwrap().at(position).unwrap().unwrap();
     assert_eq!(event.kind(), "tidegate.denied");
-    (event.coordinate(), serde_json::from_slice(event.payload()).unwrap())
+    (event.coordinate(), serde_json::from_slice(event.payload().unwrap()).unwrap())
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn a_key_stands_for_what_the_caller_said() {
     let first = decide().unwrap();
     assert_eq!(decide().unwrap().receipt(), first.receipt(), "the first one again, though it reads more now");
     let mut draft = seat("bob");
-    draft.metadata.push(("tidegate.footprint".into(), "{}".into()));
+    draft.metadata.push(("tidegate.footprint".into(), b"{}".as_slice().into()));
     assert_eq!(store.append(draft, Append::default()).unwrap_err().kind(), ErrorKind::Invalid);
 }
 

@@ -37,8 +37,8 @@ fn passed_gates_stand_in_the_receipt_and_in_the_log() {
     );
     let first = store.view().unwrap().at(Position(2)).unwrap().unwrap();
     let metadata: Vec<_> = first.metadata().collect();
-    assert_eq!(metadata[0], ("own", "kept"));
-    let note: serde_json::Value = serde_json::from_str(metadata[1].1).unwrap();
+    assert_eq!(metadata[0], ("own", &b"kept"[..]));
+    let note: serde_json::Value = serde_json::from_slice(metadata[1].1).unwrap();
     assert_eq!(
         (metadata[1].0, &note["passed"][1], &note["judged_at"]),
         ("tidegate.gates", &"two".into(), &1.into())

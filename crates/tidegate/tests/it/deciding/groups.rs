@@ -60,16 +60,16 @@ fn what_is_too_much_for_one_group_goes_into_several() {
 fn a_batch_fills_a_frame_and_no_more() {
     let store = store();
     let batch = |last: usize| {
-        let events = [limit::PAYLOAD_BYTES_MAX, limit::PAYLOAD_BYTES_MAX, limit::PAYLOAD_BYTES_MAX, last];
+        let events = [limit::PAYLOAD_BYTES_MAX, last];
         let drafts = events.map(|bytes| draft("a", "a.b").bytes(vec![7; bytes]));
         Batch::from(drafts.to_vec())
     };
-    // A record of these names without correlation, tags and causes is its head and five bytes.
-    let record = 108 + "s".len() + "a".len() + "a.b".len();
-    let rest = limit::FRAME_BYTES_MAX - 3 * (record + limit::PAYLOAD_BYTES_MAX) - record;
+    // A record of these names without correlation, tags and causes is its head, five bytes and a blind.
+    let record = 112 + "s".len() + "a".len() + "a.b".len() + 16;
+    let rest = limit::FRAME_BYTES_MAX - (record + limit::PAYLOAD_BYTES_MAX) - record;
     let error = refused(&store, batch(rest + 1));
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert!(error.message().contains("67108864 bytes; split it"), "{error}");
+    assert!(error.message().contains("134217728 bytes; split it"), "{error}");
     assert_eq!(append(&store, batch(rest)).first(), Position(1));
 }
 

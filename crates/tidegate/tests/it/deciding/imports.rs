@@ -3,7 +3,7 @@
 use tidegate::batch::{Checked, Import};
 use tidegate::decide::{Denial, GateSet, Verdict, gate};
 use tidegate::disk::{Call, Errno, FaultPlan};
-use tidegate::format::{Hash, Micros};
+use tidegate::format::{Blind, Hash, Micros};
 use tidegate::subscription::cursor::Settings;
 use tidegate::subscription::reactor::Step;
 use tidegate::{Append, Batch, ErrorKind, Item, Options, Position, Query, Read, Store};
@@ -18,7 +18,11 @@ fn at(micros: u64) -> Batch {
 
 fn keyed(key: &str) -> Batch {
     let idempotency = Some((key.to_owned().into(), Hash([7; 32])));
-    Batch::from(draft("e", "k.x")).imported(Import { idempotency, recorded: None })
+    Batch::from(draft("e", "k.x")).imported(Import {
+        idempotency,
+        recorded: None,
+        blinds: vec![Blind([3; 16])],
+    })
 }
 
 fn times(store: &Store) -> Vec<u64> {

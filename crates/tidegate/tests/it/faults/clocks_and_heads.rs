@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::disk::{Random, World};
-use tidegate::format::{StoreFile, Watermark, segment_name};
+use tidegate::format::{SegmentName, StoreFile, Watermark};
 use tidegate::{Access, Append, ErrorKind, Options, Position, Query, Read, Store};
 
 use crate::subscriptions::logged::warnings;
@@ -93,7 +93,7 @@ fn the_watermark_says_where_the_log_ends() {
         let mark = Watermark::read(&stage.bytes("WATERMARK"), salt).unwrap();
         let active = stage.active();
         assert_eq!((mark.durable, mark.tail.0, mark.clean), (last, stage.bytes(&active).len() as u64, false));
-        assert!(active.ends_with(&segment_name(mark.segment)), "{active}");
+        assert!(active.ends_with(&format!("{}.seg", SegmentName::new(mark.segment))), "{active}");
     }
     assert!(stage.segments().len() > 1);
 }

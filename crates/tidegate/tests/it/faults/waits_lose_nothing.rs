@@ -58,7 +58,7 @@ fn append_many(store: &Store, caller: usize) -> Vec<u64> {
         let view = store.view().unwrap();
         for placed in &receipt.events {
             let event = view.at(placed.position).unwrap().expect("what was answered is visible");
-            assert_eq!(event.payload(), text.as_bytes());
+            assert_eq!(event.payload().unwrap(), text.as_bytes());
             assert_eq!((event.id(), event.leaf()), (placed.id, placed.leaf));
             positions.push(placed.position.0);
         }

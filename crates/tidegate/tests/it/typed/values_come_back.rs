@@ -94,7 +94,7 @@ fn an_enum_is_a_kind_a_variant() {
 fn bytes_say_their_content_type() {
     let draft = Page("<p>".to_owned()).draft(("s", "e")).unwrap();
     assert_eq!((draft.payload_type, &*draft.payload), (PayloadType::Bytes, &b"<p>"[..]));
-    assert_eq!(draft.metadata, [(CONTENT_TYPE.into(), "text/html".into())]);
+    assert_eq!(draft.metadata, [(CONTENT_TYPE.into(), b"text/html".as_slice().into())]);
     let other = Draft::new(("s", "e"), "values.page").bytes(b"<p>").meta(CONTENT_TYPE, "text/plain");
     let error = Page::of(&appended(other)).unwrap_err().to_string();
     assert!(error.contains("it is not text/html but text/plain"), "{error}");

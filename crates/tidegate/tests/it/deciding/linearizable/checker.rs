@@ -78,7 +78,7 @@ fn rules(events: &[Event]) -> Vec<String> {
             "seat.left" => change(&mut seats, what, -1, SEATS.cast_signed()),
             "invoice.created" => {
                 invoices += 1;
-                event.payload() == invoices.to_string().as_bytes()
+                event.payload().unwrap() == invoices.to_string().as_bytes()
             }
             _ => {
                 (0..).zip(&mut balances).for_each(|(account, balance)| *balance += moved(event, account));

@@ -138,7 +138,7 @@ impl Task {
 
 /// By how much an event changes the balance of an account.
 pub(super) fn moved(event: &Event, account: u64) -> i64 {
-    let (from, to, amount): (u64, u64, i64) = serde_json::from_slice(event.payload()).unwrap();
+    let (from, to, amount): (u64, u64, i64) = serde_json::from_slice(event.payload().unwrap()).unwrap();
     match event.kind() {
         "money.paid_in" if to == account => amount,
         "money.transferred" => amount * (i64::from(to == account) - i64::from(from == account)),

@@ -157,7 +157,7 @@ fn a_decision_has_one_key_which_keeps_the_rules_of_names() {
     let error = two.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.message().contains("key"), "{error}");
-    for bad in [String::new(), "k".repeat(256), "a\nb".to_owned()] {
+    for bad in [String::new(), "k".repeat(1025), "a\nb".to_owned()] {
         let asked = Cell::new(false);
         let error = store.decide(Append::default().key(bad), |_| {
             asked.set(true);

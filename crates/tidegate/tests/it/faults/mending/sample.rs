@@ -121,9 +121,12 @@ fn placed(event: &Event) -> Placed {
         stream: event.coordinate().to_string(),
         kind: event.kind().to_owned(),
         schema: event.schema(),
-        payload: (event.payload_type(), event.payload().to_vec()),
+        payload: (event.payload_type(), event.payload().unwrap().to_vec()),
         tags: event.tags().map(str::to_owned).collect(),
-        metadata: event.metadata().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        metadata: event
+            .metadata()
+            .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
+            .collect(),
         correlation: event.correlation(),
         time: event.time().0,
         key: record.key().map(|(key, content)| (key.to_owned(), content)),

@@ -29,7 +29,7 @@ impl Known {
             tags: event.tags().map(str::to_owned).collect(),
             causes: event.causes().collect(),
             correlation: event.correlation(),
-            payload: event.payload().to_vec(),
+            payload: event.payload().unwrap().to_vec(),
             leaf: event.leaf(),
         }
     }

@@ -83,7 +83,7 @@ fn what_the_handler_read_holds_at_the_commit() {
     });
     let Step::Reacted(receipt) = reactor.unwrap().step().unwrap() else { panic!("there is an event") };
     let event = store.view().unwrap().at(receipt.first()).unwrap().unwrap();
-    assert_eq!((event.payload(), asked.get()), (&b"1"[..], 2));
+    assert_eq!((event.payload().unwrap(), asked.get()), (&b"1"[..], 2));
 }
 
 #[test]
