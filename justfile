@@ -33,29 +33,29 @@ sim-long first="0" count="100000":
 
 # Writing processes killed outright many times over.
 kill-long cycles="2000":
-    cargo run --release --locked -p tidegate-ordeal -- kill {{cycles}}
+    cargo run --release --locked -p tidegate-crashtest -- kill {{cycles}}
 
 # Every system call of a standard run on its store fails once, in every way; needs strace.
 injected *call:
-    cargo run --release --locked -p tidegate-ordeal -- inject {{call}}
+    cargo run --release --locked -p tidegate-crashtest -- inject {{call}}
 
 # Disks of any fill level, as root; file limits, descriptors, several openers, readers, read-only directories.
 full-disks step="2":
-    cargo run --release --locked -p tidegate-ordeal -- full {{step}}
-    cargo run --release --locked -p tidegate-ordeal -- readonly
-    cargo run --release --locked -p tidegate-ordeal -- descriptors
-    cargo run --release --locked -p tidegate-ordeal -- openers
-    cargo run --release --locked -p tidegate-ordeal -- fork
-    cargo run --release --locked -p tidegate-ordeal -- reader
-    cargo run --release --locked -p tidegate-ordeal -- truncate
+    cargo run --release --locked -p tidegate-crashtest -- full {{step}}
+    cargo run --release --locked -p tidegate-crashtest -- readonly
+    cargo run --release --locked -p tidegate-crashtest -- descriptors
+    cargo run --release --locked -p tidegate-crashtest -- openers
+    cargo run --release --locked -p tidegate-crashtest -- fork
+    cargo run --release --locked -p tidegate-crashtest -- reader
+    cargo run --release --locked -p tidegate-crashtest -- truncate
 
 # File systems on loop devices, shut down without flushing; as root, with xfsprogs and btrfs-progs.
 power-cuts cuts="300":
-    cargo run --release --locked -p tidegate-ordeal -- power {{cuts}}
+    cargo run --release --locked -p tidegate-crashtest -- power {{cuts}}
 
 # Single bits that flip in every kind of file of a store at rest.
 bit-flips bits="120000":
-    cargo run --release --locked -p tidegate-ordeal -- flips {{bits}}
+    cargo run --release --locked -p tidegate-crashtest -- flips {{bits}}
 
 # The example the README opens with.
 quickstart:
@@ -63,8 +63,8 @@ quickstart:
 
 # Measures the store beside other embedded stores.
 compare *args:
-    CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-crates/compare/target}" cargo build --release --manifest-path crates/compare/batpak/Cargo.toml
-    CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-crates/compare/target}" cargo run --release --manifest-path crates/compare/Cargo.toml -- {{args}}
+    CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo build --release --manifest-path annexes/compare/batpak/Cargo.toml
+    CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo run --release --manifest-path annexes/compare/Cargo.toml -- {{args}}
 
 # Hands hostile bytes to one group of decoders (log, derived, text, stores, cli) for so many seconds, guided by coverage.
 fuzz target seconds="60":

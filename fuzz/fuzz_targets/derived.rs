@@ -2,4 +2,4 @@
 #[path = "allocations.rs"]
 mod allocations;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tidegate_hostile::derived::one(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tidegate_fuzz_cases::derived::one(bytes));

@@ -2,4 +2,4 @@
 #[path = "allocations.rs"]
 mod allocations;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tidegate_hostile::text::one(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tidegate_fuzz_cases::text::one(bytes));

@@ -25,7 +25,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 names.push(binding.kind.value());
             }
             Stands::Held(inner) => {
-                let inner = quote_spanned!(arm.at=> <#inner as #typed::Typed>);
+                let inner = quote_spanned!(arm.at=> <#inner as #typed::Event>);
                 let variant = &arm.variant;
                 drafts.push(quote!(Self::#variant(__value) => #inner::draft(__value, __coordinate),));
                 reads.push(quote! {
@@ -47,7 +47,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             const __KINDS: &[#typed::Kind] = &[#(#kinds),*];
 
             #[automatically_derived]
-            impl #typed::Typed for #name {
+            impl #typed::Event for #name {
                 fn kinds() -> #derived::Cow<'static, [#typed::Kind]> {
                     #[allow(unused_mut)]
                     let mut __kinds = #derived::Cow::Borrowed(__KINDS);
@@ -61,12 +61,12 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
 
                 fn draft(
                     &self,
-                    __coordinate: impl ::core::convert::Into<#derived::Coordinate>,
+                    __coordinate: impl ::core::convert::Into<#derived::StreamId>,
                 ) -> #derived::Result<#derived::Draft> {
                     match self { #(#drafts)* }
                 }
 
-                fn of(__event: &#derived::Event) -> #derived::Result<Self> {
+                fn of(__event: &#derived::RecordedEvent) -> #derived::Result<Self> {
                     match __event.kind() {
                         #(#reads)*
                         _ => ::core::result::Result::Err(#derived::unknown::<Self>(__event)),

@@ -78,7 +78,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     }
     let root = said.root.unwrap_or_else(|| syn::parse_quote!(::tidegate));
     let derived = quote!(#root::project::derived);
-    let typed = |event: &Type| quote_spanned!(event.span()=> <#event as #root::typed::Typed>);
+    let typed = |event: &Type| quote_spanned!(event.span()=> <#event as #root::typed::Event>);
     let kinds = said.handlers.iter().map(|(event, _)| {
         let event = typed(event);
         quote!(#event::kinds())
@@ -101,7 +101,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 #derived::query(&[#(#kinds),*])
             }
 
-            fn apply(&mut self, __event: &#derived::Event) -> #derived::Result<()> {
+            fn apply(&mut self, __event: &#derived::RecordedEvent) -> #derived::Result<()> {
                 #(#calls)*
                 ::core::result::Result::Ok(())
             }

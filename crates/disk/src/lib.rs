@@ -2,13 +2,13 @@
 //!
 //! This crate knows no events, records or segments: it opens, reads, writes, syncs, renames and locks
 //! files, and says what time it is. Everything above reaches the outside through the three traits of
-//! [`World`], so one store runs unchanged on a real directory, in memory, and on a simulated disk.
+//! [`Env`], so one store runs unchanged on a real directory, in memory, and on a simulated disk.
 //!
 //! ```
-//! use tidegate_disk::{Mode, World};
+//! use tidegate_disk::{Mode, Env};
 //!
 //! # fn main() -> std::io::Result<()> {
-//! let world = World::memory();
+//! let world = Env::memory();
 //! world.disk.create_folder("segments")?;
 //! let file = world.disk.open("segments/first", Mode::CreateNew)?;
 //! file.write_all_at(b"bytes", 0)?;
@@ -63,7 +63,7 @@ pub use faulty::{AtRest, Call, Crashed, Directories, FaultPlan, FaultyDisk, Grai
 pub use memory::MemoryDisk;
 pub use native::{NativeDisk, Permissions};
 pub use rustix::io::Errno;
-pub use seam::{Clock, Disk, File, Identity, Lock, Mode, Random, World};
+pub use seam::{Clock, Disk, Env, File, Identity, Lock, Mode, Random};
 pub use simulated::{SeededRandom, SimulatedClock};
 pub use system::{SystemClock, SystemRandom};
 

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use crate::block::Block;
 use crate::map;
 use crate::name;
-use crate::seam::{Disk, File, Identity, Lock, Mode, World};
+use crate::seam::{Disk, Env, File, Identity, Lock, Mode};
 use crate::system::{SystemClock, SystemRandom};
 use crate::uses;
 
@@ -244,7 +244,7 @@ impl Drop for MemoryLock {
     }
 }
 
-impl World {
+impl Env {
     /// An empty disk in memory, with the system's clock and randomness.
     pub fn memory() -> Self {
         Self {

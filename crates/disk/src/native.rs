@@ -21,7 +21,7 @@ use crate::block::Block;
 use crate::map;
 use crate::name;
 use crate::room::Counted;
-use crate::seam::{Disk, File, Identity, Lock, Mode, World};
+use crate::seam::{Disk, Env, File, Identity, Lock, Mode};
 use crate::system::{SystemClock, SystemRandom};
 use crate::uses::{self, Writing};
 
@@ -389,7 +389,7 @@ impl Lock for NativeLock {
     }
 }
 
-impl World {
+impl Env {
     /// A directory of the file system, with the system's clock and randomness.
     pub fn native(directory: impl Into<PathBuf>) -> Self {
         Self {

@@ -20,10 +20,10 @@ pub const LEFTOVER: &str = ".tmp";
 /// A file that is being written beside its place. Dropped before [`finish`](Self::finish), it is removed.
 ///
 /// ```
-/// use tidegate_disk::{World, replace::Replacement};
+/// use tidegate_disk::{Env, replace::Replacement};
 ///
 /// # fn main() -> std::io::Result<()> {
-/// let disk = World::memory().disk;
+/// let disk = Env::memory().disk;
 /// let new = Replacement::begin(&*disk, "STORE")?;
 /// new.file().write_all_at(b"contents", 0)?;
 /// assert_eq!(disk.list("")?, ["STORE.tmp"]);

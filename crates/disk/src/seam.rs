@@ -143,7 +143,7 @@ pub trait Random: Send + Sync + fmt::Debug {
 
 /// Everything outside a store: its disk, the clock and randomness.
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct Env {
     /// The directory and its files.
     pub disk: Arc<dyn Disk>,
     /// Times.

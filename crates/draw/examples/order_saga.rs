@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use tidegate::disk::{MemoryDisk, SeededRandom, SimulatedClock, World};
+use tidegate::disk::{Env, MemoryDisk, SeededRandom, SimulatedClock};
 use tidegate::graph::Selection;
-use tidegate::{Append, Coordinate, Draft, Options, Position, Result, Store};
+use tidegate::{AppendOptions, Draft, Position, Result, Store, StoreOptions, StreamId};
 use tidegate_draw::{Picture, Style};
 
 const MINUTE: u64 = 60_000_000;
@@ -23,25 +23,25 @@ impl Shop {
     fn open() -> Result<Self> {
         // 2026-03-02 at 09:00 UTC.
         let clock = SimulatedClock::new(1_772_442_000_000_000);
-        let world = World {
+        let world = Env {
             disk: Arc::new(MemoryDisk::new()),
             clock: Arc::new(clock.clone()),
             random: Arc::new(SeededRandom::new(7)),
         };
-        Ok(Self { store: Store::open_in(world, Options::default())?, clock })
+        Ok(Self { store: Store::open_in(world, StoreOptions::default())?, clock })
     }
 
     /// Some time later something happens, because of what happened before.
     fn later(
         &self,
         micros: u64,
-        what: impl Into<Coordinate>,
+        what: impl Into<StreamId>,
         kind: &'static str,
         causes: &[Position],
     ) -> Result<Position> {
         self.clock.advance(micros);
         let draft = causes.iter().fold(Draft::new(what, kind), |draft, cause| draft.cause(*cause));
-        Ok(self.store.append(draft, Append::default())?.first())
+        Ok(self.store.append(draft, AppendOptions::default())?.first())
     }
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Told {
 
 /// Lets it all happen, and gives the last event.
 fn saga(shop: &Shop) -> Result<Position> {
-    let order = || Coordinate::new("shop", "order-7");
+    let order = || StreamId::new("shop", "order-7");
     // Each shipment is a branch of the order of its own.
     let (books, lamp) = (|| order().lane(1), || order().lane(2));
     let payment = ("shop", "payment-7");
@@ -92,7 +92,7 @@ fn print_critical_path(told: &Told) -> Result<()> {
     let hops = view.graph().critical_path(told.end)?;
     for hop in &hops {
         let event = view.at(hop.event)?.expect("the graph knows only events of its view");
-        println!("  {:>9}  {:<19} {}", waited(hop.waited), event.kind(), event.coordinate());
+        println!("  {:>9}  {:<19} {}", waited(hop.waited), event.kind(), event.stream());
     }
     let all = hops.iter().map(|hop| hop.waited).sum();
     println!("  ---------\n  {:>9}  in all\n", waited(all));

@@ -5,7 +5,9 @@ use std::collections::hash_map::Entry;
 
 use tidegate::format::Micros;
 use tidegate::graph::{Graph, Selection};
-use tidegate::{Cause, Coordinate, Error, ErrorKind, Event as Read, Place, Position, Query, Result, Version};
+use tidegate::{
+    Cause, Error, ErrorKind, Place, Position, Query, RecordedEvent as Read, Result, StreamId, Version,
+};
 
 /// Events a picture takes at most.
 const EVENTS_MAX: usize = 1_000_000;
@@ -19,7 +21,7 @@ pub(crate) struct Chosen {
     /// In the order of the events they lead to.
     pub(crate) links: Vec<Link>,
     pub(crate) kinds: Vec<String>,
-    pub(crate) streams: Vec<Coordinate>,
+    pub(crate) streams: Vec<StreamId>,
 }
 
 /// What a picture knows of one event.
@@ -73,7 +75,7 @@ impl Chosen {
                 return Err(Error::new(ErrorKind::Missing, message).at(Place::Event(*position)));
             };
             let kind = number(&mut kinds, &mut chosen.kinds, event.kind().to_owned());
-            let stream = number(&mut streams, &mut chosen.streams, event.coordinate());
+            let stream = number(&mut streams, &mut chosen.streams, event.stream());
             chosen.add(&event, kind, stream, &positions);
         }
         chosen.add_lanes(graph)?;
@@ -103,8 +105,8 @@ impl Chosen {
 
     /// Adds lines along the lanes of entities of which several lanes were chosen.
     fn add_lanes(&mut self, graph: &Graph) -> Result<()> {
-        let entity = |stream: &Coordinate| stream.clone().lane(0);
-        let mut lanes: HashMap<Coordinate, u32> = HashMap::new();
+        let entity = |stream: &StreamId| stream.clone().lane(0);
+        let mut lanes: HashMap<StreamId, u32> = HashMap::new();
         for stream in &self.streams {
             *lanes.entry(entity(stream)).or_default() += 1;
         }
@@ -155,11 +157,11 @@ impl Chosen {
             return Ok(Some(cause.from));
         }
         let main = Query::stream(stream.clone().lane(0));
-        let before = tidegate::Read {
+        let before = tidegate::ReadOptions {
             before: event.position,
             backwards: true,
             limit: Some(1),
-            ..tidegate::Read::all()
+            ..tidegate::ReadOptions::all()
         };
         let Some(fork) = graph.view().read(&main, before).next().transpose()? else { return Ok(None) };
         let found = self.events.binary_search_by_key(&fork.position(), |event| event.position);

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use tidegate::format::Micros;
-use tidegate::{Coordinate, Position};
+use tidegate::{Position, StreamId};
 
 use crate::chosen::Chosen;
 use crate::text::{count, visible, width};
@@ -62,7 +62,7 @@ pub(crate) fn labels(web: &Web, chosen: &Chosen) -> Vec<Label> {
         .filter(|stream| stream.lane > 0)
         .map(|stream| (&*stream.scope, &*stream.entity))
         .collect();
-    let whose = |stream: &Coordinate| {
+    let whose = |stream: &StreamId| {
         let scope = if scopes.len() > 1 { format!("{}/", stream.scope) } else { String::new() };
         let has_lanes = on_lanes.contains(&(&*stream.scope, &*stream.entity));
         let lane = if has_lanes { format!(" · lane {}", stream.lane) } else { String::new() };
@@ -72,7 +72,7 @@ pub(crate) fn labels(web: &Web, chosen: &Chosen) -> Vec<Label> {
     web.nodes.iter().map(label).collect()
 }
 
-fn single(node: &Node, chosen: &Chosen, whose: impl Fn(&Coordinate) -> String) -> Label {
+fn single(node: &Node, chosen: &Chosen, whose: impl Fn(&StreamId) -> String) -> Label {
     let event = &chosen.events[node.first()];
     let stream = &chosen.streams[event.stream as usize];
     let kind = visible(&chosen.kinds[event.kind as usize]);

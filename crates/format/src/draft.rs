@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::error::{Error, Result};
 use crate::id::{EventId, StoreId};
 use crate::limit::{CAUSES_MAX, METADATA_MAX, METADATA_VALUE_BYTES_MAX, PAYLOAD_BYTES_MAX, TAGS_MAX};
-use crate::name::{self, Coordinate, Text};
+use crate::name::{self, StreamId, Text};
 use crate::number::Position;
 
 /// An event that led to another one.
@@ -62,7 +62,7 @@ impl PayloadType {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     /// The stream it goes to.
-    pub coordinate: Coordinate,
+    pub coordinate: StreamId,
     /// What happened, `order.placed`.
     pub kind: Text,
     /// The version of the payload's schema; 1 unless said otherwise.
@@ -86,7 +86,7 @@ pub struct Draft {
 
 impl Draft {
     /// A draft of an event with an empty payload.
-    pub fn new(coordinate: impl Into<Coordinate>, kind: impl Into<Text>) -> Self {
+    pub fn new(coordinate: impl Into<StreamId>, kind: impl Into<Text>) -> Self {
         Self {
             coordinate: coordinate.into(),
             kind: kind.into(),

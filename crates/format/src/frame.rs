@@ -10,7 +10,7 @@
 //! F4. Only the first record of a batch carries an idempotency key.
 //!
 //! ```
-//! use tidegate_format::frame::{self, FRAME_HEAD_BYTES, Frame, FrameHead, Sealing};
+//! use tidegate_format::frame::{self, FRAME_HEADER_BYTES, Frame, FrameHeader, Sealing};
 //! # use tidegate_format::{Blind, Draft, Facts, Hash, Micros, Placed, Position, Version, record};
 //! # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
 //! # let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
@@ -23,16 +23,16 @@
 //! # record::place(&mut placed_record, &placed, position, &body);
 //!
 //! let salt = 99;
-//! let mut bytes = vec![0; FRAME_HEAD_BYTES];
+//! let mut bytes = vec![0; FRAME_HEADER_BYTES];
 //! bytes.extend_from_slice(&placed_record);
 //! let sealing = Sealing { first: Position(1), synced: Position(0), epoch: 1, slot: None };
 //! frame::seal(&mut bytes, &sealing, salt);
 //!
-//! assert_eq!(FrameHead::read(&bytes)?.frame_bytes(), bytes.len());
+//! assert_eq!(FrameHeader::read(&bytes)?.frame_bytes(), bytes.len());
 //! let frame = Frame::read(&bytes, salt)?;
 //! assert_eq!(frame.head.last(), Position(1));
 //! for (offset, record) in frame.records() {
-//!     assert_eq!((offset, record.kind()), (FRAME_HEAD_BYTES, "order.placed"));
+//!     assert_eq!((offset, record.kind()), (FRAME_HEADER_BYTES, "order.placed"));
 //! }
 //! assert!(Frame::read(&bytes, salt + 1).is_err(), "a frame of another store");
 //! assert!(Frame::is_sealed(&bytes, salt) && !Frame::is_sealed(&bytes, salt + 1));
@@ -48,10 +48,10 @@ use crate::number::Position;
 use crate::record::{self, Record};
 
 /// Bytes of a frame before its records.
-pub const FRAME_HEAD_BYTES: usize = 36;
+pub const FRAME_HEADER_BYTES: usize = 36;
 
 /// Bytes before the records of a frame that was made from a shared log.
-pub const SLOT_FRAME_HEAD_BYTES: usize = FRAME_HEAD_BYTES + 8;
+pub const SLOT_FRAME_HEADER_BYTES: usize = FRAME_HEADER_BYTES + 8;
 
 /// What every magic of a frame begins with.
 const MAGIC_START: [u8; 3] = [0xf7, b'T', b'G'];
@@ -66,11 +66,11 @@ const SYNCED: usize = 24;
 const EPOCH: usize = 32;
 const SLOT: usize = 36;
 
-const _: () = assert!(EPOCH + size_of::<u32>() == FRAME_HEAD_BYTES);
+const _: () = assert!(EPOCH + size_of::<u32>() == FRAME_HEADER_BYTES);
 
 /// What a frame says of itself before its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FrameHead {
+pub struct FrameHeader {
     /// Bytes of the records.
     pub length: u32,
     /// How many records.
@@ -85,17 +85,17 @@ pub struct FrameHead {
     pub slot: Option<u64>,
 }
 
-impl FrameHead {
+impl FrameHeader {
     /// Reads a head without looking at the records, so without its checksum: good for knowing how much to
     /// read, not for believing it.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        if bytes.len() < FRAME_HEAD_BYTES {
+        if bytes.len() < FRAME_HEADER_BYTES {
             let found = format!("{} bytes", bytes.len());
             return Err(Error::damaged("a frame is cut short", "at least 36 bytes", found));
         }
         let slot = match &bytes[..4] {
             magic if *magic == MAGIC => None,
-            magic if *magic == SLOT_MAGIC && bytes.len() >= SLOT_FRAME_HEAD_BYTES => {
+            magic if *magic == SLOT_MAGIC && bytes.len() >= SLOT_FRAME_HEADER_BYTES => {
                 Some(number!(bytes, SLOT, u64))
             }
             magic => {
@@ -132,7 +132,7 @@ impl FrameHead {
     /// Bytes before its records.
     #[inline]
     pub fn head_bytes(&self) -> usize {
-        if self.slot.is_none() { FRAME_HEAD_BYTES } else { SLOT_FRAME_HEAD_BYTES }
+        if self.slot.is_none() { FRAME_HEADER_BYTES } else { SLOT_FRAME_HEADER_BYTES }
     }
 
     /// Bytes of the whole frame.
@@ -159,16 +159,16 @@ pub struct Sealing {
     pub slot: Option<u64>,
 }
 
-/// Writes the head over the first bytes of `frame`, [`FRAME_HEAD_BYTES`] of them, or [`SLOT_FRAME_HEAD_BYTES`] if it
+/// Writes the head over the first bytes of `frame`, [`FRAME_HEADER_BYTES`] of them, or [`SLOT_FRAME_HEADER_BYTES`] if it
 /// has a slot. Its records stand behind it with their places and checksums; length and count are taken from them.
 ///
 /// # Panics
 ///
 /// Where what stands behind the head is not whole batches of placed records within the limits, with
 /// positions that go on from `first`, or where `synced` does not lie before `first`.
-pub fn seal(frame: &mut [u8], sealing: &Sealing, salt: u64) -> FrameHead {
+pub fn seal(frame: &mut [u8], sealing: &Sealing, salt: u64) -> FrameHeader {
     let Sealing { first, synced, epoch, slot } = *sealing;
-    let head_bytes = if slot.is_none() { FRAME_HEAD_BYTES } else { SLOT_FRAME_HEAD_BYTES };
+    let head_bytes = if slot.is_none() { FRAME_HEADER_BYTES } else { SLOT_FRAME_HEADER_BYTES };
     let (head, records) = frame.split_at_mut(head_bytes);
     assert!(records.len() <= FRAME_BYTES_MAX, "a frame is within its limit");
     let mut crcs = 0;
@@ -184,7 +184,7 @@ pub fn seal(frame: &mut [u8], sealing: &Sealing, salt: u64) -> FrameHead {
         rest = &rest[length..];
         count += 1;
     }
-    let sealed = FrameHead { length: records.len() as u32, count, first, synced, epoch, slot };
+    let sealed = FrameHeader { length: records.len() as u32, count, first, synced, epoch, slot };
     assert!(ended && sealed.is_possible(), "a frame is whole batches behind what was synced (F2, F3)");
     head[..4].copy_from_slice(if slot.is_none() { &MAGIC } else { &SLOT_MAGIC });
     head[LENGTH..COUNT].copy_from_slice(&sealed.length.to_le_bytes());
@@ -211,7 +211,7 @@ fn crc_of(head: &[u8], crcs: u32, salt: u64) -> u32 {
 #[derive(Clone, Copy)]
 pub struct Frame<'a> {
     /// What it says of itself.
-    pub head: FrameHead,
+    pub head: FrameHeader,
     records: &'a [u8],
 }
 
@@ -235,7 +235,7 @@ impl<'a> Frame<'a> {
     /// its records state. The records are not looked at otherwise, so this tells quickly what only looks like a
     /// frame, which nobody can make who does not know the salt; [`read`](Self::read) tells the rest.
     pub fn is_sealed(bytes: &[u8], salt: u64) -> bool {
-        let Some(head) = FrameHead::read(bytes).ok() else { return false };
+        let Some(head) = FrameHeader::read(bytes).ok() else { return false };
         let Some(mut rest) = bytes.get(head.head_bytes()..head.frame_bytes()) else { return false };
         let mut crcs = 0;
         while !rest.is_empty() {
@@ -247,7 +247,7 @@ impl<'a> Frame<'a> {
     }
 
     fn walk(bytes: &'a [u8], mut each: impl FnMut(&Record<'a>)) -> Result<Self> {
-        let head = FrameHead::read(bytes)?;
+        let head = FrameHeader::read(bytes)?;
         let Some(records) = bytes.get(head.head_bytes()..head.frame_bytes()) else {
             let expected = format!("{} bytes", head.frame_bytes());
             return Err(Error::damaged("a frame is cut short", expected, format!("{} bytes", bytes.len())));
@@ -286,7 +286,7 @@ impl<'a> Frame<'a> {
     /// # Panics
     ///
     /// Here or in [`records`](Self::records), where `head` belongs to other bytes.
-    pub fn again(bytes: &'a [u8], head: FrameHead) -> Self {
+    pub fn again(bytes: &'a [u8], head: FrameHeader) -> Self {
         Self { head, records: &bytes[head.head_bytes()..head.frame_bytes()] }
     }
 

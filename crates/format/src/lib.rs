@@ -36,7 +36,7 @@
 //! * `layout`: where the parts of a record lie
 //! * [`record`]: an event as bytes
 //! * [`frame`]: a group of batches
-//! * `store`: which store a directory is
+//! * `store`: which store a directory is, and where its log begins
 //! * `segment`: the head of one file of the log
 //! * [`watermark`]: how far the log is known to be durable
 
@@ -55,10 +55,7 @@ mod layout;
 pub mod record;
 
 pub mod frame;
-mod checked_text;
 mod store;
-mod floor;
-
 mod segment;
 pub mod watermark;
 
@@ -67,14 +64,13 @@ pub mod format {}
 
 pub use draft::{Cause, Draft, PayloadType};
 pub use error::{Error, ErrorKind, Place, Result};
-pub use floor::FloorFile;
-pub use frame::{FRAME_HEAD_BYTES, Frame, FrameHead, SLOT_FRAME_HEAD_BYTES, Sealing};
+pub use frame::{Frame, FrameHeader};
 pub use hash::Hash;
 pub use id::{EventId, StoreId};
 pub use layout::Layout;
-pub use name::{Coordinate, Text};
+pub use name::{StreamId, Text};
 pub use number::{Micros, Offset, Position, Version};
-pub use record::{Blind, Body, ENTRY_BYTES, ErasedPayload, Facts, Placed, Record};
-pub use segment::{SEGMENT_HEAD_BYTES, SegmentHead, SegmentName};
-pub use store::{FORMAT, ForkPoint, StoreFile};
+pub use record::{Blind, Record};
+pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName};
+pub use store::{FORMAT, FloorFile, ForkPoint, StoreFile};
 pub use watermark::Watermark;

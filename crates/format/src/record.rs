@@ -16,11 +16,13 @@ mod commitment;
 mod write;
 
 mod read;
+mod erase;
 
 pub use crate::layout::{RECORD_BYTES_MIN, RECORD_HEAD_BYTES};
 pub use commitment::{Blind, Body, ErasedPayload};
+pub use erase::erase;
 pub use read::{ENTRY_BYTES, Record};
-pub use write::{Facts, Placed, encode, encode_erased, erase, place, stream};
+pub use write::{Facts, Placed, encode, encode_erased, place, stream};
 
 /// The checksum of a record: its length field, then everything behind the checksum.
 fn crc_of(record: &[u8]) -> u32 {

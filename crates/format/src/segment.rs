@@ -6,9 +6,9 @@
 //!     So a newer version is told from a damaged one, wherever it keeps the rest.
 //!
 //! ```
-//! use tidegate_format::{Micros, Offset, Position, SegmentHead, StoreId};
+//! use tidegate_format::{Micros, Offset, Position, SegmentHeader, StoreId};
 //!
-//! let head = SegmentHead {
+//! let head = SegmentHeader {
 //!     store: StoreId::from_time(1_795_000_000_000_000, &[7; 10]),
 //!     salt: 99,
 //!     first: Position(1),
@@ -17,7 +17,7 @@
 //!     created: Micros(1_795_000_000_000_000),
 //!     epoch: 1,
 //! };
-//! assert_eq!(SegmentHead::read(&head.encode())?, head);
+//! assert_eq!(SegmentHeader::read(&head.encode())?, head);
 //! # Ok::<(), tidegate_format::Error>(())
 //! ```
 
@@ -29,7 +29,7 @@ use crate::number::{Micros, Offset, Position};
 use crate::store::{self, FORMAT};
 
 /// Bytes of a segment before its frames.
-pub const SEGMENT_HEAD_BYTES: usize = 80;
+pub const SEGMENT_HEADER_BYTES: usize = 80;
 
 const MAGIC: [u8; 8] = *b"\xf7TGseg\r\n";
 const VERSION: usize = 8;
@@ -43,11 +43,11 @@ const CREATED: usize = 64;
 const EPOCH: usize = 72;
 const CRC: usize = 76;
 
-const _: () = assert!(CRC + size_of::<u32>() == SEGMENT_HEAD_BYTES);
+const _: () = assert!(CRC + size_of::<u32>() == SEGMENT_HEADER_BYTES);
 
 /// What a segment says of itself before its frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SegmentHead {
+pub struct SegmentHeader {
     /// The store it belongs to.
     pub store: StoreId,
     /// What the checksums of its frames start from.
@@ -64,10 +64,10 @@ pub struct SegmentHead {
     pub epoch: u32,
 }
 
-impl SegmentHead {
+impl SegmentHeader {
     /// Its bytes.
-    pub fn encode(&self) -> [u8; SEGMENT_HEAD_BYTES] {
-        let mut bytes = [0; SEGMENT_HEAD_BYTES];
+    pub fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
+        let mut bytes = [0; SEGMENT_HEADER_BYTES];
         bytes[..VERSION].copy_from_slice(&MAGIC);
         bytes[VERSION..VERSION_CRC].copy_from_slice(&FORMAT.to_le_bytes());
         let crc = hash::crc(0, &bytes[..VERSION_CRC]);
@@ -87,7 +87,7 @@ impl SegmentHead {
     /// Reads and checks the head that starts `bytes`.
     pub fn read(bytes: &[u8]) -> Result<Self> {
         Self::read_version(bytes)?;
-        if bytes.len() < SEGMENT_HEAD_BYTES {
+        if bytes.len() < SEGMENT_HEADER_BYTES {
             let found = format!("{} bytes", bytes.len());
             return Err(Error::damaged("a segment's head is cut short", "at least 80 bytes", found));
         }

@@ -14,14 +14,15 @@ use std::time::Instant;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use tidegate_disk::Block;
+use tidegate_format::record::{Facts, Placed};
 use tidegate_format::{
-    Cause, Coordinate, Draft, EventId, Facts, Hash, Micros, Offset, Placed, Position, Record, SegmentHead,
-    StoreId, Version, record,
+    Cause, Draft, EventId, Hash, Micros, Offset, Position, Record, SegmentHeader, StoreId, StreamId, Version,
+    record,
 };
 use tidegate_segment::index::{self, FileIndex};
-use tidegate_segment::{Field, Seed, Term};
+use tidegate_segment::{Field, HashKey, Term};
 
-const SEED: Seed = Seed(1, 2);
+const SEED: HashKey = HashKey(1, 2);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(path) = std::env::args().nth(1) else {
@@ -29,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let segment = read(&path)?;
-    let head = SegmentHead {
+    let head = SegmentHeader {
         store: StoreId([1; 16]),
         salt: 1,
         first: Position(1),
@@ -60,14 +61,14 @@ struct Segment {
 fn read(path: &str) -> Result<Segment, Box<dyn Error>> {
     let mut segment = Segment { bytes: vec![0; 80], offsets: vec![], ids: vec![], terms: BTreeSet::new() };
     let mut places: HashMap<String, (Position, EventId)> = HashMap::new();
-    let mut streams: HashMap<Coordinate, (Position, Version)> = HashMap::new();
+    let mut streams: HashMap<StreamId, (Position, Version)> = HashMap::new();
     for line in BufReader::new(GzDecoder::new(File::open(path)?)).lines() {
         let value: Value = serde_json::from_str(&line?)?;
         let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
         let texts = |name: &str| value[name].as_array().cloned().unwrap_or_default();
         let position = Position(segment.offsets.len() as u64 + 1);
         let id = EventId::from_key(&text("scope"), &text("key"));
-        let coordinate = Coordinate::new(text("scope"), text("entity"));
+        let coordinate = StreamId::new(text("scope"), text("entity"));
         let mut draft = Draft::new(coordinate.clone(), text("kind")).json(value["data"].to_string());
         draft = draft.meta("import.key", text("key")).meta("import.time", text("time"));
         draft.tags = texts("tags").iter().filter_map(|tag| Some(tag.as_str()?.to_owned().into())).collect();
@@ -98,7 +99,7 @@ fn read(path: &str) -> Result<Segment, Box<dyn Error>> {
         let payload = record::encode(&draft, &facts, &mut segment.bytes);
         record::place(&mut segment.bytes[start..], &placed, position, &payload);
         let record = Record::read(&segment.bytes[start..])?;
-        tidegate_segment::of_record(&record, |_, term| {
+        tidegate_segment::term::of_record(&record, |_, term| {
             segment.terms.insert(term.to_vec());
         });
         segment.offsets.push(start as u32);

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //!
-//! A1. There is one [`Active`] of a segment at most; whoever holds it is its writer.
+//! A1. There is one [`ActiveSegment`] of a segment at most; whoever holds it is its writer.
 //! A2. A segment has its name only once its head is durable, so a named segment always has a head.
 //! A3. Frames are written behind the tail only, and the tail moves only behind whole frames.
 //! A4. An error of kind [`Full`](ErrorKind::Full) leaves nothing behind that anybody will ever read.
@@ -12,10 +12,10 @@ use std::sync::Arc;
 use tidegate_disk::replace::{Replacement, Unplaced};
 use tidegate_disk::room::lacks_room;
 use tidegate_disk::{Disk, File};
-use tidegate_format::{Error, ErrorKind, Frame, FrameHead, Result, SEGMENT_HEAD_BYTES, SegmentHead};
+use tidegate_format::{Error, ErrorKind, Frame, FrameHeader, Result, SEGMENT_HEADER_BYTES, SegmentHeader};
 
 use crate::segment::{Segment, path};
-use crate::term::Seed;
+use crate::term::HashKey;
 use crate::walk::read_full;
 
 /// Bytes copied at once.
@@ -23,13 +23,13 @@ const COPY_BYTES: usize = 1 << 20;
 
 /// The right to write to a segment.
 #[derive(Debug)]
-pub struct Active {
+pub struct ActiveSegment {
     segment: Arc<Segment>,
 }
 
-impl Active {
+impl ActiveSegment {
     /// Creates a segment with this head and makes it durable, name and all.
-    pub fn create(disk: &dyn Disk, head: SegmentHead, seed: Seed) -> Result<Self> {
+    pub fn create(disk: &dyn Disk, head: SegmentHeader, seed: HashKey) -> Result<Self> {
         let file = put_in_place(disk, &head, |_| Ok(()))?;
         Ok(Self { segment: Arc::new(Segment::empty(head, file, seed)) })
     }
@@ -41,11 +41,11 @@ impl Active {
 
     /// Replaces a segment by a durable copy of its frames up to the tail, and goes on with that one: after
     /// a crash the page cache may show bytes that the disk never got. `head` is the copy's head.
-    pub fn recover(disk: &dyn Disk, old: &Segment, head: SegmentHead, seed: Seed) -> Result<Self> {
+    pub fn recover(disk: &dyn Disk, old: &Segment, head: SegmentHeader, seed: HashKey) -> Result<Self> {
         let file = put_in_place(disk, &head, |file| {
             let mut buffer = vec![0; COPY_BYTES];
             let source = old.file()?;
-            let mut at = SEGMENT_HEAD_BYTES as u64;
+            let mut at = SEGMENT_HEADER_BYTES as u64;
             while at < old.tail().0 {
                 let count = COPY_BYTES.min((old.tail().0 - at) as usize);
                 let filled = read_full(&*source, &mut buffer[..count], at)?;
@@ -75,7 +75,7 @@ impl Active {
 
     /// Writes a frame that was sealed with this head behind the tail, and adds its events to the index.
     /// After an error the file may hold a part of the frame; [`cut`](Self::cut) takes it off.
-    pub fn append(&mut self, bytes: &[u8], head: FrameHead) -> Result<()> {
+    pub fn append(&mut self, bytes: &[u8], head: FrameHeader) -> Result<()> {
         let segment = &self.segment;
         let tail = segment.tail();
         debug_assert!(Frame::read(bytes, segment.head().salt).is_ok(), "only whole frames are written");
@@ -115,7 +115,7 @@ fn unwritten(cause: std::io::Error, name: &str) -> Error {
 /// Puts a segment with this head into its place, once `fill` has filled the file.
 fn put_in_place(
     disk: &dyn Disk,
-    head: &SegmentHead,
+    head: &SegmentHeader,
     fill: impl FnOnce(&dyn File) -> Result<()>,
 ) -> Result<Arc<dyn File>> {
     let name = path(head.first);
@@ -148,11 +148,10 @@ pub fn write_error(message: &str, name: &str, cause: std::io::Error) -> Error {
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use tidegate_disk::World;
-    use tidegate_format::{
-        Blind, Draft, FRAME_HEAD_BYTES, Facts, Hash, Micros, Offset, Placed, Position, Sealing, StoreId,
-        Version, frame, record,
-    };
+    use tidegate_disk::Env;
+    use tidegate_format::frame::{FRAME_HEADER_BYTES, Sealing};
+    use tidegate_format::record::{Facts, Placed};
+    use tidegate_format::{Blind, Draft, Hash, Micros, Offset, Position, StoreId, Version, frame, record};
 
     use super::*;
     use crate::cache::{FileCache, OpenFiles};
@@ -160,7 +159,7 @@ mod tests {
 
     const SALT: u64 = 99;
 
-    fn sealed() -> (Vec<u8>, FrameHead) {
+    fn sealed() -> (Vec<u8>, FrameHeader) {
         let id = tidegate_format::EventId([1; 16]);
         let facts = Facts {
             id,
@@ -176,7 +175,7 @@ mod tests {
         let mut bytes = Vec::new();
         let payload = record::encode(&Draft::new(("shop", "order-7"), "order.placed"), &facts, &mut bytes);
         record::place(&mut bytes, &placed, position, &payload);
-        bytes.splice(0..0, [0; FRAME_HEAD_BYTES]);
+        bytes.splice(0..0, [0; FRAME_HEADER_BYTES]);
         let head = frame::seal(
             &mut bytes,
             &Sealing { first: position, synced: previous, epoch: 1, slot: None },
@@ -185,7 +184,7 @@ mod tests {
         (bytes, head)
     }
 
-    const SEGMENT_HEAD: SegmentHead = SegmentHead {
+    const SEGMENT_HEAD: SegmentHeader = SegmentHeader {
         store: StoreId([2; 16]),
         salt: SALT,
         first: Position(1),
@@ -195,10 +194,10 @@ mod tests {
         epoch: 1,
     };
 
-    fn created() -> Result<(Arc<dyn Disk>, Active)> {
-        let disk = World::memory().disk;
+    fn created() -> Result<(Arc<dyn Disk>, ActiveSegment)> {
+        let disk = Env::memory().disk;
         disk.create_folder(SEGMENTS).expect("memory takes folders");
-        let active = Active::create(&*disk, SEGMENT_HEAD, Seed(1, 2))?;
+        let active = ActiveSegment::create(&*disk, SEGMENT_HEAD, HashKey(1, 2))?;
         Ok((disk, active))
     }
 
@@ -210,8 +209,9 @@ mod tests {
         let cache = FileCache::new(disk, false, OpenFiles::default());
         let (before_first, before_length) = (Position(1), active.segment().tail());
         for (first, whole) in [(2, true), (3, false)] {
-            let behind = SegmentHead { first: Position(first), before_first, before_length, ..SEGMENT_HEAD };
-            let segment = Segment::find_sealed(&cache, &behind, Seed(1, 2), false)?;
+            let behind =
+                SegmentHeader { first: Position(first), before_first, before_length, ..SEGMENT_HEAD };
+            let segment = Segment::find_sealed(&cache, &behind, HashKey(1, 2), false)?;
             let kind = segment.index_in_memory().map_err(|error| error.kind());
             assert_eq!(kind, if whole { Ok(()) } else { Err(ErrorKind::Damaged) });
         }
@@ -228,7 +228,7 @@ mod tests {
             changed[byte] ^= 0x10;
             let written = catch_unwind(AssertUnwindSafe(|| active.append(&changed, head)));
             assert!(written.is_err(), "byte {byte}");
-            assert_eq!(active.segment().file_length()?, SEGMENT_HEAD_BYTES as u64);
+            assert_eq!(active.segment().file_length()?, SEGMENT_HEADER_BYTES as u64);
         }
         active.append(&bytes, head)?;
         assert_eq!(active.segment().next(), Position(2));

@@ -255,13 +255,13 @@ impl<T: Send + Sync + fmt::Debug> Evict for Slot<T> {
 mod tests {
     use std::sync::atomic::AtomicU32;
 
-    use tidegate_disk::{Errno, World};
+    use tidegate_disk::{Env, Errno};
     use tidegate_format::ErrorKind;
 
     use super::*;
 
     fn cache(maps: usize, descriptors: usize) -> Arc<FileCache> {
-        FileCache::new(World::memory().disk, true, OpenFiles { maps, descriptors })
+        FileCache::new(Env::memory().disk, true, OpenFiles { maps, descriptors })
     }
 
     fn slots<const N: usize>(cache: &FileCache, takes: Takes) -> [Arc<Slot<u32>>; N] {

@@ -4,18 +4,18 @@ use std::fmt;
 
 use tidegate_disk::Block;
 use tidegate_format::{
-    Cause, Coordinate, EventId, Hash, Layout, Micros, PayloadType, Position, Record, Result, Version,
+    Cause, EventId, Hash, Layout, Micros, PayloadType, Position, Record, Result, StreamId, Version,
 };
 
 /// An event of the log. It shares the bytes it was read from and copies nothing; cloning is cheap.
 #[derive(Clone)]
-pub struct Event {
+pub struct RecordedEvent {
     block: Block,
     start: u32,
     layout: Layout,
 }
 
-impl Event {
+impl RecordedEvent {
     /// Reads and checks the record that starts at `start`.
     #[inline]
     pub(crate) fn read(block: &Block, start: usize) -> Result<Self> {
@@ -66,8 +66,8 @@ impl Event {
     }
 
     /// Its coordinate, as a value of its own.
-    pub fn coordinate(&self) -> Coordinate {
-        Coordinate::new(self.scope().to_owned(), self.entity().to_owned()).lane(self.lane())
+    pub fn stream(&self) -> StreamId {
+        StreamId::new(self.scope().to_owned(), self.entity().to_owned()).lane(self.lane())
     }
 
     /// Its kind.
@@ -135,8 +135,8 @@ impl Event {
     }
 }
 
-impl fmt::Debug for Event {
+impl fmt::Debug for RecordedEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Event({} {} {})", self.position(), self.kind(), self.coordinate())
+        write!(f, "Event({} {} {})", self.position(), self.kind(), self.stream())
     }
 }

@@ -10,13 +10,13 @@ use crate::segment::Segment;
 
 /// What was read of a segment's causes around the last event, so that the next one needs no search.
 #[derive(Debug, Default)]
-pub struct Lineage {
+pub struct CauseReader {
     first: Position,
     lookup: Option<Arc<Lookup>>,
     block: CauseBlock,
 }
 
-impl Lineage {
+impl CauseReader {
     /// One that reads ahead: for events that are asked for in ascending order.
     pub fn ahead() -> Self {
         Self { block: CauseBlock::new(true), ..Self::default() }
@@ -65,14 +65,14 @@ impl Segment {
     /// The level of event `n` in the causal graph: 0 without local causes, otherwise one more than the highest
     /// level of a cause. Nothing where it is not known yet; [`make_levels`](Self::make_levels) helps.
     #[inline]
-    pub fn level(&self, n: u32, lineage: &mut Lineage) -> Result<Option<u32>> {
+    pub fn level(&self, n: u32, lineage: &mut CauseReader) -> Result<Option<u32>> {
         self.ask_through(lineage, |lookup, _| lookup.level(n))
     }
 
     /// The local causes of event `n`, which is there, in the order in which it gives them. Those of events
     /// near it are read with them.
     #[inline]
-    pub fn causes<'a>(&self, n: u32, lineage: &'a mut Lineage) -> Result<&'a [Position]> {
+    pub fn causes<'a>(&self, n: u32, lineage: &'a mut CauseReader) -> Result<&'a [Position]> {
         if lineage.first != self.first() || lineage.block.of(n).is_none() {
             self.ask_through(lineage, |lookup, block| lookup.fill_causes(n, block))?;
         }
@@ -91,14 +91,14 @@ impl Segment {
     #[inline]
     fn ask_through<T>(
         &self,
-        lineage: &mut Lineage,
+        lineage: &mut CauseReader,
         question: impl Fn(&Lookup, &mut CauseBlock) -> Result<T>,
     ) -> Result<T> {
         if lineage.first != self.first() {
             (lineage.first, lineage.lookup) = (self.first(), None);
             lineage.block.begin(0, 0);
         }
-        let Lineage { lookup, block, .. } = lineage;
+        let CauseReader { lookup, block, .. } = lineage;
         let held = match lookup.take() {
             Some(held) => held,
             None => self.lookup()?,

@@ -11,15 +11,15 @@ use std::sync::Arc;
 
 use tidegate_disk::replace::Replacement;
 use tidegate_disk::{Block, Disk, Mode};
-use tidegate_format::{Error, ErrorKind, Position, Result, SegmentHead, SegmentName};
+use tidegate_format::{Error, ErrorKind, Position, Result, SegmentHeader, SegmentName};
 
 use crate::active::write_error;
 use crate::cache::{FileCache, Takes, lacks_any};
-use crate::index::{self, FileIndex, Roster};
+use crate::index::{self, FileIndex, FilterGroup};
 use crate::lookup::Lookup;
 use crate::records::Records;
 use crate::segment::Segment;
-use crate::term::Seed;
+use crate::term::HashKey;
 use crate::walk::read_full;
 
 /// The folder of the index files.
@@ -47,7 +47,7 @@ impl Segment {
     /// Returns the head of the segment that the index file of this name says it was made of, and the position behind
     /// the segment's last event. Only a segment that another one follows has an index file, so both were there. `None`
     /// if the file is missing, cannot be read, does not hold, or is of a store with another seed.
-    pub fn of_index(disk: &dyn Disk, first: Position, seed: Seed) -> Option<(SegmentHead, Position)> {
+    pub fn of_index(disk: &dyn Disk, first: Position, seed: HashKey) -> Option<(SegmentHeader, Position)> {
         let file = disk.open(&index_path(first), Mode::Read).ok()?;
         let mut bytes = [0; index::HEAD_BYTES];
         let filled = read_full(&*file, &mut bytes, 0).ok()?;
@@ -111,17 +111,17 @@ pub fn parse_roster_name(name: &str) -> Option<Position> {
 
 /// The roster of the first of these segments, if it is there, can be read and belongs to them. They are sealed and
 /// follow each other, and there is one at least.
-pub fn load_roster(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<Roster> {
+pub fn load_roster(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<FilterGroup> {
     let name = roster_path(segments[0].first());
     let (block, _) = cache.retry(|| read_whole(cache, &name))?;
-    let roster = Roster::open(block, &owners(segments));
+    let roster = FilterGroup::open(block, &owners(segments));
     roster.map_err(|error| error.in_file(&name, None))
 }
 
 /// Makes the roster of these segments, keeps it as its file, and opens that. They are indexed and follow each
 /// other, and there is one at least. One whose index file turns out to be damaged is an error, and needs its index
 /// built anew first.
-pub fn keep_roster(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<Roster> {
+pub fn keep_roster(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<FilterGroup> {
     let lookups: Vec<_> = segments.iter().map(|one| one.lookup()).collect::<Result<_>>()?;
     let owners = owners(segments);
     let filters = segments.iter().zip(&lookups).map(|(segment, lookup)| match &**lookup {
@@ -141,7 +141,7 @@ pub fn keep_roster(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<Roste
 }
 
 /// What tells a segment from all others, of this store and of every other one: in a roster it stands for the segment.
-pub fn owner(head: &SegmentHead, length: u64, seed: Seed) -> u64 {
+pub fn owner(head: &SegmentHeader, length: u64, seed: HashKey) -> u64 {
     seed.hash(&[&head.encode()[..], &length.to_le_bytes()].concat()) as u64
 }
 

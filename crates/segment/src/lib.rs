@@ -2,7 +2,7 @@
 pub mod cache;
 mod column;
 mod recent;
-mod term;
+pub mod term;
 mod lineage;
 mod live;
 pub mod index;
@@ -15,15 +15,15 @@ mod active;
 mod indexing;
 mod graph;
 
-pub use active::{Active, sync, write_error};
-pub use event::Event;
-pub use graph::Lineage;
+pub use active::{ActiveSegment, sync, write_error};
+pub use event::RecordedEvent;
+pub use graph::CauseReader;
 pub use indexing::{
     INDEX, index_path, keep_roster, list_indexes, load_roster, owner, parse_index_name, parse_roster_name,
     roster_path,
 };
-pub use live::LiveIndex;
+pub use live::MemIndex;
 pub use lookup::{Lookup, Postings};
 pub use segment::{SEGMENTS, Segment, Window, list, parse_segment_name, path};
-pub use term::{Field, Seed, Sought, SoughtId, Term, of_record};
-pub use walk::{Fault, Walk};
+pub use term::{Field, HashKey, HashedId, HashedTerm, Term};
+pub use walk::{Fault, FrameReader};

@@ -1,4 +1,4 @@
-//! Lineage: the local causes of events, and their levels, as long as a segment has no index file.
+//! The local causes of events, and their levels, as long as a segment has no index file.
 //!
 //! Invariants:
 //!
@@ -18,7 +18,7 @@ pub(crate) const CAUSE_BLOCK: u32 = 32;
 
 /// Causes and levels in memory.
 #[derive(Debug)]
-pub(crate) struct LiveLineage {
+pub(crate) struct CauseColumn {
     /// For each event, one more than the cell of its first cause; 0 where it has none.
     starts: Column32,
     /// Positions of causes, each shifted by one bit, which says whether another cause of the event follows.
@@ -30,7 +30,7 @@ pub(crate) struct LiveLineage {
     leveling: Mutex<()>,
 }
 
-impl LiveLineage {
+impl CauseColumn {
     pub(crate) fn new() -> Self {
         Self {
             starts: Column32::new(),
@@ -172,7 +172,7 @@ mod tests {
     /// keeps L2
     #[test]
     fn levels_count_the_longest_way_up() {
-        let lineage = LiveLineage::new();
+        let lineage = CauseColumn::new();
         for (event, cause) in [(0, 3), (1, 10), (2, 11), (2, 10), (4, 12), (4, 4), (4, 11)] {
             lineage.add(event, Position(cause));
         }
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn memory_is_that_of_its_parts() {
-        let lineage = LiveLineage::new();
+        let lineage = CauseColumn::new();
         assert_eq!(lineage.memory(), 0);
         lineage.add(0, Position(3));
         assert_eq!(lineage.memory(), 256 * 4 + 256 * 8);

@@ -6,14 +6,14 @@ use tidegate_format::{Position, Result};
 
 use crate::index::{self, FileIndex};
 use crate::lineage::CauseBlock;
-use crate::live::{LiveIndex, LivePostings};
-use crate::term::{Field, Sought};
+use crate::live::{LivePostings, MemIndex};
+use crate::term::{Field, HashedTerm};
 
 /// What finds the events of a segment.
 #[derive(Clone, Debug)]
 pub enum Lookup {
     /// In memory: the segment grows, or its index file does not stand yet.
-    Live(Arc<LiveIndex>),
+    Live(Arc<MemIndex>),
     /// In its index file.
     File(Arc<FileIndex>),
 }
@@ -38,7 +38,7 @@ impl Lookup {
     }
 
     /// The events of a term.
-    pub fn find(&self, sought: &Sought) -> Result<Option<Postings>> {
+    pub fn find(&self, sought: &HashedTerm) -> Result<Option<Postings>> {
         match self {
             Self::Live(index) => Ok(index.find(sought).map(Postings::Live)),
             Self::File(index) => {

@@ -1,6 +1,6 @@
 //! Records of a whole segment in memory, frame by frame.
 
-use tidegate_format::{Error, Frame, Offset, Position, Record, Result, SEGMENT_HEAD_BYTES};
+use tidegate_format::{Error, Frame, Offset, Position, Record, Result, SEGMENT_HEADER_BYTES};
 
 /// The records of a segment's bytes, each with the byte at which it starts. Every frame is checked whole
 /// before its first record comes; after an error nothing comes any more.
@@ -22,7 +22,15 @@ type FrameRecords<'a> = Box<dyn Iterator<Item = (usize, Record<'a>)> + 'a>;
 impl<'a> Records<'a> {
     /// The records of the segment in `bytes`, which starts with the event `first` and is in the file `name`.
     pub(crate) fn new(bytes: &'a [u8], name: &'a str, salt: u64, first: Position) -> Self {
-        Self { bytes, name, salt, at: SEGMENT_HEAD_BYTES, end: SEGMENT_HEAD_BYTES, next: first, frame: None }
+        Self {
+            bytes,
+            name,
+            salt,
+            at: SEGMENT_HEADER_BYTES,
+            end: SEGMENT_HEADER_BYTES,
+            next: first,
+            frame: None,
+        }
     }
 
     fn step(&mut self) -> Result<Option<(u32, Record<'a>)>> {

@@ -3,7 +3,7 @@
 use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
-use tidegate_format::{Cause, Coordinate, EventId, Position, Record, StoreId};
+use tidegate_format::{Cause, EventId, Position, Record, StoreId, StreamId};
 
 /// Which part of an event a term is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,12 +104,12 @@ fn put_stream(scope: &str, entity: &str, lane: u32, out: &mut Vec<u8>) {
 }
 
 /// The coordinate in the value of a stream's term.
-pub(crate) fn parse_stream(value: &[u8]) -> Option<Coordinate> {
+pub(crate) fn parse_stream(value: &[u8]) -> Option<StreamId> {
     let (scope_length, rest) = value.split_first_chunk::<2>()?;
     let (names, lane) = rest.split_last_chunk::<4>()?;
     let (scope, entity) = names.split_at_checked(usize::from(u16::from_be_bytes(*scope_length)))?;
     let name = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
-    Some(Coordinate::new(name(scope)?, name(entity)?).lane(u32::from_be_bytes(*lane)))
+    Some(StreamId::new(name(scope)?, name(entity)?).lane(u32::from_be_bytes(*lane)))
 }
 
 /// The position in the term of a local cause.
@@ -165,7 +165,7 @@ pub(crate) fn of_record_in(bytes: &mut Vec<u8>, record: &Record<'_>, mut each: i
 
 /// A term that is looked for, with its hash: made once for all segments.
 #[derive(Clone, Debug)]
-pub struct Sought {
+pub struct HashedTerm {
     /// The term.
     pub term: Term,
     /// What the seed of the store makes of it.
@@ -174,7 +174,7 @@ pub struct Sought {
 
 /// An id that is looked for, with its hash.
 #[derive(Clone, Copy, Debug)]
-pub struct SoughtId {
+pub struct HashedId {
     /// The id.
     pub id: EventId,
     /// The lower half of what the seed of the store makes of it.
@@ -184,9 +184,9 @@ pub struct SoughtId {
 /// What terms and ids are hashed with in memory: 128 bits of SipHash-1-3 under a random key, wide enough
 /// to stand for the bytes, and out of reach for whoever chooses them.
 #[derive(Clone, Copy, Debug)]
-pub struct Seed(pub u64, pub u64);
+pub struct HashKey(pub u64, pub u64);
 
-impl Seed {
+impl HashKey {
     /// The hash of bytes.
     #[inline]
     pub fn hash(self, bytes: &[u8]) -> u128 {
@@ -196,12 +196,12 @@ impl Seed {
     }
 
     /// A term to look for.
-    pub fn seek(self, term: Term) -> Sought {
-        Sought { hash: self.hash(term.as_bytes()), term }
+    pub fn seek(self, term: Term) -> HashedTerm {
+        HashedTerm { hash: self.hash(term.as_bytes()), term }
     }
 
     /// An id to look for.
-    pub fn seek_id(self, id: EventId) -> SoughtId {
-        SoughtId { id, hash: self.hash(&id.0) as u64 }
+    pub fn seek_id(self, id: EventId) -> HashedId {
+        HashedId { id, hash: self.hash(&id.0) as u64 }
     }
 }

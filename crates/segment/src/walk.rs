@@ -8,16 +8,15 @@
 use std::ops::ControlFlow;
 
 use tidegate_disk::File;
-use tidegate_format::{
-    Error, ErrorKind, Frame, FrameHead, Offset, Position, Result, SLOT_FRAME_HEAD_BYTES, frame, limit,
-};
+use tidegate_format::frame::SLOT_FRAME_HEADER_BYTES;
+use tidegate_format::{Error, ErrorKind, Frame, FrameHeader, Offset, Position, Result, frame, limit};
 
 /// Bytes read at once.
 const WINDOW_BYTES: usize = 1 << 20;
 
 /// A walk over frames, from one byte of a file to another.
 #[derive(Debug)]
-pub struct Walk<'a> {
+pub struct FrameReader<'a> {
     file: &'a dyn File,
     salt: u64,
     at: u64,
@@ -34,12 +33,12 @@ pub struct Fault {
     pub error: Error,
     /// A later whole frame that was written when the position expected here was already durable. With it
     /// the bytes here were damaged; without, they may be the torn tail of a crash.
-    pub voucher: Option<(Offset, FrameHead)>,
+    pub voucher: Option<(Offset, FrameHeader)>,
     /// The last position that a later whole frame, up to the voucher if there is one, calls durable.
     pub synced: Position,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> FrameReader<'a> {
     /// A walk from the byte `from`, where the event `next` must come, up to the byte `end`.
     pub fn new(file: &'a dyn File, salt: u64, from: Offset, end: u64, next: Position) -> Self {
         Self { file, salt, at: from.0, end, next, window: Vec::new(), window_at: from.0 }
@@ -74,7 +73,7 @@ impl<'a> Walk<'a> {
 
     fn frame(&mut self) -> Result<Frame<'_>> {
         let (salt, next) = (self.salt, self.next);
-        let head = FrameHead::read(self.bytes(SLOT_FRAME_HEAD_BYTES)?)?;
+        let head = FrameHeader::read(self.bytes(SLOT_FRAME_HEADER_BYTES)?)?;
         if head.first != next {
             return Err(Error::damaged("a frame starts at a wrong position", next, head.first));
         }
@@ -84,7 +83,7 @@ impl<'a> Walk<'a> {
     /// Looks from the fault on for a whole frame that vouches for what should stand there. Where a part of the file is
     /// gone, that is the very frame that starts at a wrong position. Returns it, and the last position that whole frames
     /// up to it call durable: several frames may have been on their way, and vouch for what was synced before them only.
-    fn voucher(&mut self) -> Result<(Option<(Offset, FrameHead)>, Position)> {
+    fn voucher(&mut self) -> Result<(Option<(Offset, FrameHeader)>, Position)> {
         let (bad, next, salt) = (self.at, self.next, self.salt);
         let (mut found, mut synced) = (None, Position::START);
         while found.is_none() && self.at < self.end {
@@ -96,7 +95,7 @@ impl<'a> Walk<'a> {
             };
             self.at += start as u64;
             let at = Offset(self.at);
-            let says_more = |head: &FrameHead| head.first >= next && head.synced > synced;
+            let says_more = |head: &FrameHeader| head.first >= next && head.synced > synced;
             if let Some(head) = self.candidate(salt, says_more)? {
                 synced = head.synced;
                 found = (synced >= next).then_some((at, head));
@@ -109,8 +108,8 @@ impl<'a> Walk<'a> {
 
     /// The head of the frame that starts here, if that is whole and its head is wanted. Payloads may hold any
     /// number of heads that claim much, so what is cheap to tell comes first.
-    fn candidate(&mut self, salt: u64, wanted: impl Fn(&FrameHead) -> bool) -> Result<Option<FrameHead>> {
-        let Ok(head) = FrameHead::read(self.bytes(SLOT_FRAME_HEAD_BYTES)?) else { return Ok(None) };
+    fn candidate(&mut self, salt: u64, wanted: impl Fn(&FrameHeader) -> bool) -> Result<Option<FrameHeader>> {
+        let Ok(head) = FrameHeader::read(self.bytes(SLOT_FRAME_HEADER_BYTES)?) else { return Ok(None) };
         if !wanted(&head) || head.frame_bytes() as u64 > self.end - self.at {
             return Ok(None);
         }
@@ -121,7 +120,7 @@ impl<'a> Walk<'a> {
 
     /// The next `count` bytes, or as many as there are.
     fn bytes(&mut self, count: usize) -> Result<&[u8]> {
-        debug_assert!(count <= limit::FRAME_BYTES_MAX + SLOT_FRAME_HEAD_BYTES, "heads state no more");
+        debug_assert!(count <= limit::FRAME_BYTES_MAX + SLOT_FRAME_HEADER_BYTES, "heads state no more");
         let count = count.min((self.end - self.at) as usize);
         let held =
             self.at >= self.window_at && self.at + count as u64 <= self.window_at + self.window.len() as u64;
@@ -155,9 +154,9 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use tidegate_disk::{Block, Identity};
-    use tidegate_format::{
-        Blind, Draft, EventId, FRAME_HEAD_BYTES, Facts, Hash, Micros, Placed, Sealing, Version, record,
-    };
+    use tidegate_format::frame::{FRAME_HEADER_BYTES, Sealing};
+    use tidegate_format::record::{Facts, Placed};
+    use tidegate_format::{Blind, Draft, EventId, Hash, Micros, Version, record};
 
     use super::*;
 
@@ -220,20 +219,20 @@ mod tests {
     #[test]
     fn heads_in_payloads_do_not_slow_the_search() {
         let length = 6 << 20;
-        let mut head = [0; FRAME_HEAD_BYTES];
+        let mut head = [0; FRAME_HEADER_BYTES];
         head[..4].copy_from_slice(&[0xf7, b'T', b'G', b'f']);
         head[12..16].copy_from_slice(&1_u32.to_le_bytes());
         head[16..24].copy_from_slice(&9_u64.to_le_bytes());
         head[24..32].copy_from_slice(&8_u64.to_le_bytes());
         let mut bytes = vec![0; 40];
-        while bytes.len() + 2 * FRAME_HEAD_BYTES < length {
-            let claimed = length - bytes.len() - FRAME_HEAD_BYTES;
+        while bytes.len() + 2 * FRAME_HEADER_BYTES < length {
+            let claimed = length - bytes.len() - FRAME_HEADER_BYTES;
             head[8..12].copy_from_slice(&(claimed as u32).to_le_bytes());
             bytes.extend_from_slice(&head);
         }
         bytes.resize(length, 0);
         let file = Counted::from(bytes);
-        let mut walk = Walk::new(&file, SALT, Offset(0), length as u64, Position(1));
+        let mut walk = FrameReader::new(&file, SALT, Offset(0), length as u64, Position(1));
         let fault = walk.run(|_, _| unreachable!("no frame is whole")).unwrap().unwrap();
         assert!(fault.voucher.is_none());
         let read = file.read.load(Ordering::Relaxed);
@@ -257,7 +256,7 @@ mod tests {
         let (position, previous) = (Position(position), Position(position - 1));
         let (version, link, time) = (Version(position.0), Hash::ZERO, Micros(1));
         record::place(&mut records, &Placed { position, version, previous, link, time }, position, &payload);
-        let mut bytes = [vec![0; FRAME_HEAD_BYTES], records].concat();
+        let mut bytes = [vec![0; FRAME_HEADER_BYTES], records].concat();
         frame::seal(&mut bytes, &Sealing { first: position, synced: previous, epoch: 1, slot: None }, SALT);
         bytes
     }
@@ -265,7 +264,7 @@ mod tests {
     /// Walks over the frames, which must begin at position 1; returns how many were whole, and where a voucher is.
     fn walked(frames: &[Vec<u8>]) -> (u64, Option<(Offset, Position)>) {
         let file = Counted::from(frames.concat());
-        let mut walk = Walk::new(&file, SALT, Offset(0), file.bytes.len() as u64, Position(1));
+        let mut walk = FrameReader::new(&file, SALT, Offset(0), file.bytes.len() as u64, Position(1));
         let mut whole = 0;
         let fault = walk.run(|at, frame| {
             assert_eq!((at.0, frame.head.first.0), (frames[0].len() as u64 * whole, whole + 1));
@@ -313,7 +312,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_no_damage() {
         let file = Counted { fails: true, ..Counted::from(frame(1)) };
-        let mut walk = Walk::new(&file, SALT, Offset(0), file.bytes.len() as u64, Position(1));
+        let mut walk = FrameReader::new(&file, SALT, Offset(0), file.bytes.len() as u64, Position(1));
         let error = walk.run(|_, _| unreachable!("nothing was read")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
     }

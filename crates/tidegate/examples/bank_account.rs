@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Freshness, Poison, Project, Projection, Projector, together};
-use tidegate::typed::Typed;
-use tidegate::{Append, Draft, Event, Options, Result, Store};
+use tidegate::{AppendOptions, Draft, Event, Result, Store, StoreOptions};
 
 #[derive(Serialize, Deserialize, Event)]
 #[event(kind = "money.deposited")]
@@ -94,10 +93,11 @@ fn withdraw(account: &'static str, cents: i64) -> Result<Draft> {
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(Options::default())?;
-    let opening = store.append(vec![deposit("alice", 50_00)?, deposit("bob", 20_00)?], Append::default())?;
+    let store = Store::in_memory(StoreOptions::default())?;
+    let opening =
+        store.append(vec![deposit("alice", 50_00)?, deposit("bob", 20_00)?], AppendOptions::default())?;
     let transfer = vec![withdraw("alice", 30_00)?, deposit("bob", 30_00)?];
-    let transfer = store.append(transfer, Append::default())?;
+    let transfer = store.append(transfer, AppendOptions::default())?;
 
     // One account, the other, and the whole bank, in one pass over the log.
     let alice = Projector::<Balance>::open(&store, Project::stream(("bank", "alice")))?;
@@ -117,7 +117,7 @@ fn main() -> Result<()> {
     );
 
     // Who wrote reads it; who can do with less says so.
-    let paid = store.append(withdraw("alice", 25_00)?, Append::default())?;
+    let paid = store.append(withdraw("alice", 25_00)?, AppendOptions::default())?;
     let lagging = alice.read(Freshness::Within(1))?;
     println!("{} behind: alice {}", lagging.behind(), money(lagging.cents));
     println!(

@@ -2,16 +2,16 @@
 //!
 //! `cargo run --release -p tidegate --example decision`
 
-use tidegate::decide::{Decided, Decision};
-use tidegate::{Append, Draft, Item, Options, Query, Read, Result, Store};
+use tidegate::decide::{Decision, Outcome};
+use tidegate::{AppendOptions, Draft, Query, QueryItem, ReadOptions, Result, Store, StoreOptions};
 
 const SEATS: usize = 3;
 
 /// Gives a student a seat: whatever was read here still holds when the event is committed.
-fn subscribe(store: &Store, student: &str) -> Result<Decided> {
-    store.decide(Append::default(), |view| {
-        let course = Query::from(Item::new().tag("course:tides").kind("student.subscribed"));
-        let taken: Vec<_> = view.read(&course, Read::all()).collect::<Result<_>>()?;
+fn subscribe(store: &Store, student: &str) -> Result<Outcome> {
+    store.decide(AppendOptions::default(), |view| {
+        let course = Query::from(QueryItem::new().tag("course:tides").kind("student.subscribed"));
+        let taken: Vec<_> = view.read(&course, ReadOptions::all()).collect::<Result<_>>()?;
         if taken.iter().any(|event| event.entity() == student) {
             return Ok(Decision::deny("TWICE", "the student has a seat already"));
         }
@@ -23,7 +23,7 @@ fn subscribe(store: &Store, student: &str) -> Result<Decided> {
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(Options::default())?;
+    let store = Store::in_memory(StoreOptions::default())?;
     let students = ["ada", "bob", "cyd", "dan", "eve", "ada"];
     // Scoped threads of the example; the store starts none for this.
     #[expect(clippy::disallowed_methods, reason = "an example is a caller, and callers have threads")]
@@ -39,11 +39,11 @@ fn main() -> Result<()> {
     });
     for (student, answer) in answers {
         match answer? {
-            Decided::Committed(receipt) => println!("{student}: seat at position {}", receipt.first()),
-            Decided::Denied(denied) => println!("{student}: {denied}"),
+            Outcome::Committed(receipt) => println!("{student}: seat at position {}", receipt.first()),
+            Outcome::Denied(denied) => println!("{student}: {denied}"),
         }
     }
-    let seats = store.view()?.count(&Item::new().tag("course:tides").into(), Read::all())?;
+    let seats = store.view()?.count(&QueryItem::new().tag("course:tides").into(), ReadOptions::all())?;
     println!("{seats} of {SEATS} seats are taken");
     Ok(())
 }

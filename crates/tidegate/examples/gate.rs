@@ -3,7 +3,7 @@
 //! `cargo run --release -p tidegate --example gate`
 
 use tidegate::decide::{Denial, GateSet, Verdict, gate};
-use tidegate::{Append, Draft, Error, Event, Item, Options, Query, Result, Store};
+use tidegate::{AppendOptions, Draft, Error, Query, QueryItem, RecordedEvent, Result, Store, StoreOptions};
 
 /// The sum that a payload says. One that cannot be read is an error that refuses the batch,
 /// and not a sum of nothing.
@@ -13,13 +13,13 @@ fn sum(payload: &[u8]) -> Result<i64> {
 }
 
 /// What an event does to a balance.
-fn amount(event: &Event) -> Result<i64> {
+fn amount(event: &RecordedEvent) -> Result<i64> {
     let sum = sum(event.payload()?)?;
     Ok(if event.kind() == "money.paid_in" { sum } else { -sum })
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(Options::default())?;
+    let store = Store::in_memory(StoreOptions::default())?;
     let solvent = gate("solvent", |proposal, view| {
         for draft in proposal.drafts.iter().filter(|draft| draft.kind == "money.paid_out") {
             let account = Query::stream(draft.coordinate.clone());
@@ -32,10 +32,10 @@ fn main() -> Result<()> {
         }
         Ok(Verdict::Allow)
     });
-    store.guard(Item::new().kind("money.*"), GateSet::new().and(solvent))?;
+    store.guard(QueryItem::new().kind("money.*"), GateSet::new().and(solvent))?;
 
     let pay = |kind: &'static str, amount: &'static str| {
-        store.append(Draft::new(("bank", "alice"), kind).json(amount), Append::default())
+        store.append(Draft::new(("bank", "alice"), kind).json(amount), AppendOptions::default())
     };
     for (kind, amount) in [("money.paid_in", "100"), ("money.paid_out", "70"), ("money.paid_out", "70")] {
         match pay(kind, amount) {

@@ -2,36 +2,36 @@
 //!
 //! `cargo run --release -p tidegate --example idempotent_retry`
 
-use tidegate::decide::{Decided, Decision};
-use tidegate::{Append, Batch, Coordinate, Draft, Item, Options, Query, Result, Store, batch};
+use tidegate::decide::{Decision, Outcome};
+use tidegate::{AppendOptions, Batch, Draft, Query, QueryItem, Result, Store, StoreOptions, StreamId, batch};
 
 /// A payment is appended as it is, so its key stands for its content.
 fn pay(store: &Store, invoice: &str, amount: &'static str) -> Result<tidegate::Receipt> {
-    let account = Coordinate::new("bank", "alice");
+    let account = StreamId::new("bank", "alice");
     let payment = Batch::from(Draft::new(account, "money.paid_out").json(amount));
-    store.append(payment.key(batch::key("payment", &["alice", invoice])?), Append::default())
+    store.append(payment.key(batch::key("payment", &["alice", invoice])?), AppendOptions::default())
 }
 
 /// Who gets the last seat depends on what is read, so the key is given with the call: it stands for the request, and
 /// is looked at before the decision is asked.
-fn reserve(store: &Store, request: &str) -> Result<Decided> {
-    store.decide(Append::default().key(batch::key("reservation", &[request])?), |view| {
-        if view.exists(&Query::from(Item::new().tag("show:7")))? {
+fn reserve(store: &Store, request: &str) -> Result<Outcome> {
+    store.decide(AppendOptions::default().key(batch::key("reservation", &[request])?), |view| {
+        if view.exists(&Query::from(QueryItem::new().tag("show:7")))? {
             return Ok(Decision::deny("SOLD_OUT", "the only seat is taken"));
         }
         Ok(Draft::new(("shows", "7"), "seat.reserved").tag("show:7").into())
     })
 }
 
-fn show(what: &str, decided: &Decided) {
+fn show(what: &str, decided: &Outcome) {
     match decided {
-        Decided::Committed(receipt) => println!("{what}: a seat, at position {}", receipt.first()),
-        Decided::Denied(denied) => println!("{what}: {denied}"),
+        Outcome::Committed(receipt) => println!("{what}: a seat, at position {}", receipt.first()),
+        Outcome::Denied(denied) => println!("{what}: {denied}"),
     }
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(Options::default())?;
+    let store = Store::in_memory(StoreOptions::default())?;
 
     let first = pay(&store, "invoice-17", "70")?;
     println!("paid:              position {}", first.first());

@@ -5,14 +5,17 @@
 use std::time::Duration;
 
 use tidegate::decide::DecisionView;
-use tidegate::subscription::cursor::{Change, Settings};
+use tidegate::subscription::cursor::{Change, CursorOptions};
 use tidegate::subscription::reactor::{Reaction, Reactor, Step};
-use tidegate::{Append, Batch, Cause, Draft, Event, Item, Options, Position, Query, Read, Result, Store};
+use tidegate::{
+    AppendOptions, Batch, Cause, Draft, Position, Query, QueryItem, ReadOptions, RecordedEvent, Result,
+    Store, StoreOptions,
+};
 
 const STOCK: u64 = 2;
 
 /// Payments are taken up to a limit. The bank's line is down for one customer.
-fn take_payment(_: &DecisionView, order: &Event) -> Reaction {
+fn take_payment(_: &DecisionView, order: &RecordedEvent) -> Reaction {
     let total: u64 = std::str::from_utf8(order.payload()?)?.parse()?;
     if order.tags().any(|tag| tag == "customer:dan") {
         return Err("the bank does not answer".into());
@@ -25,9 +28,9 @@ fn take_payment(_: &DecisionView, order: &Event) -> Reaction {
 
 /// What was paid is shipped while there is stock. What is read here still holds when the batch is committed, so
 /// two workers never ship the last one twice.
-fn ship(view: &DecisionView, payment: &Event) -> Reaction {
+fn ship(view: &DecisionView, payment: &RecordedEvent) -> Reaction {
     let order = payment.entity().to_owned();
-    let shipped = view.count(&Item::new().kind("stock.taken").into(), Read::all())?;
+    let shipped = view.count(&QueryItem::new().kind("stock.taken").into(), ReadOptions::all())?;
     if shipped >= STOCK {
         return Ok(Some(Draft::new(("payments", order), "payment.returned").into()));
     }
@@ -37,7 +40,10 @@ fn ship(view: &DecisionView, payment: &Event) -> Reaction {
 }
 
 /// Runs one reactor until it has nothing to do, and tells what it did.
-fn run(name: &str, reactor: &Reactor<'_, impl Fn(&DecisionView, &Event) -> Reaction>) -> Result<usize> {
+fn run(
+    name: &str,
+    reactor: &Reactor<'_, impl Fn(&DecisionView, &RecordedEvent) -> Reaction>,
+) -> Result<usize> {
     let mut reactions = 0;
     loop {
         match reactor.step()? {
@@ -58,19 +64,19 @@ fn run(name: &str, reactor: &Reactor<'_, impl Fn(&DecisionView, &Event) -> React
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(Options::default())?;
+    let store = Store::in_memory(StoreOptions::default())?;
     let orders = [("ada", 40), ("bob", 400), ("cyd", 30), ("dan", 20), ("eve", 10)];
     for (number, (customer, total)) in orders.iter().enumerate() {
         let order = Draft::new(("shop", format!("order-{}", number + 1)), "order.placed");
         store.append(
             order.bytes(total.to_string().into_bytes()).tag(format!("customer:{customer}")),
-            Append::default(),
+            AppendOptions::default(),
         )?;
     }
 
-    let twice = Settings { attempts: 2, retry_after: Duration::ZERO, ..Settings::default() };
-    let payments = store.reactor("payments", Item::new().kind("order.placed"), twice, take_payment)?;
-    let shipping = store.reactor("shipping", Item::new().kind("payment.taken"), twice, ship)?;
+    let twice = CursorOptions { attempts: 2, retry_after: Duration::ZERO, ..CursorOptions::default() };
+    let payments = store.reactor("payments", QueryItem::new().kind("order.placed"), twice, take_payment)?;
+    let shipping = store.reactor("shipping", QueryItem::new().kind("payment.taken"), twice, ship)?;
     while run("payments", &payments)? + run("shipping", &shipping)? > 0 {}
 
     for parked in payments.cursor().parked() {
@@ -83,7 +89,7 @@ fn main() -> Result<()> {
     run("shipping", &shipping)?;
 
     println!("\nThe log, each event with the events that led to it:");
-    for event in store.read(&Query::ALL, Read::all())? {
+    for event in store.read(&Query::ALL, ReadOptions::all())? {
         let event = event?;
         let causes: Vec<_> =
             event.causes().map(|cause| if let Cause::At(at) = cause { at.0 } else { 0 }).collect();
@@ -91,7 +97,7 @@ fn main() -> Result<()> {
             "{:>3}  {:<17} {:<18} {causes:?}",
             event.position(),
             event.kind(),
-            event.coordinate().to_string()
+            event.stream().to_string()
         );
     }
     Ok(())

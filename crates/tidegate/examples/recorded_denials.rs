@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p tidegate --example recorded_denials`
 
-use tidegate::decide::{Decided, Denial, GateSet, Verdict, gate};
-use tidegate::{Append, Draft, Item, Options, Read, Result, Store};
+use tidegate::decide::{Denial, GateSet, Outcome, Verdict, gate};
+use tidegate::{AppendOptions, Draft, QueryItem, ReadOptions, Result, Store, StoreOptions};
 
 /// Who asks.
 struct Clerk {
@@ -12,7 +12,7 @@ struct Clerk {
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(Options::default())?;
+    let store = Store::in_memory(StoreOptions::default())?;
     let known = gate("known clerk", |proposal: &tidegate::decide::Proposal<'_, Clerk>, _| {
         let known = ["ada", "bob"].contains(&proposal.context.name);
         Ok(if known {
@@ -31,15 +31,15 @@ fn main() -> Result<()> {
     for clerk in [Clerk { name: "ada", limit: 2 }, Clerk { name: "eve", limit: 1 }] {
         let orders: Vec<_> =
             (1..=2).map(|n| Draft::new(("shop", format!("{}-{n}", clerk.name)), "order.placed")).collect();
-        match store.propose(&clerk, orders, &gates, Append::default())? {
-            Decided::Committed(receipt) => {
+        match store.propose(&clerk, orders, &gates, AppendOptions::default())? {
+            Outcome::Committed(receipt) => {
                 println!("{}: positions {} to {}", clerk.name, receipt.first(), receipt.last());
             }
-            Decided::Denied(denied) => println!("{}: {denied}", clerk.name),
+            Outcome::Denied(denied) => println!("{}: {denied}", clerk.name),
         }
     }
     println!("\nwhat the log says of it:");
-    for event in store.read(&Item::new().kind("tidegate.denied").into(), Read::all())? {
+    for event in store.read(&QueryItem::new().kind("tidegate.denied").into(), ReadOptions::all())? {
         let event = event?;
         println!("{} {}: {}", event.position(), event.kind(), String::from_utf8_lossy(event.payload()?));
     }

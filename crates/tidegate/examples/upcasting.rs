@@ -3,8 +3,7 @@
 //! `cargo run --release -p tidegate --example upcasting`
 
 use serde::{Deserialize, Serialize};
-use tidegate::typed::Typed;
-use tidegate::{Append, Draft, Event, Options, Read, Result, Store};
+use tidegate::{AppendOptions, Draft, Event, ReadOptions, Result, Store, StoreOptions};
 
 /// 2023: a price was a number, and everybody knew which money it was in.
 #[derive(Serialize, Deserialize)]
@@ -50,7 +49,7 @@ fn written_earlier(article: &'static str, version: u16, payload: &'static str) -
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(Options::default())?;
+    let store = Store::in_memory(StoreOptions::default())?;
     let history = [
         written_earlier("lamp", 1, r#"{"price":19.99}"#),
         written_earlier("chair", 2, r#"{"cents":8900}"#),
@@ -59,11 +58,11 @@ fn main() -> Result<()> {
         written_earlier("lamp", 4, r#"{"net":2000,"tax":150,"currency":"CHF"}"#),
     ];
     for draft in history {
-        store.append(draft, Append::default())?;
+        store.append(draft, AppendOptions::default())?;
     }
 
     println!("{:<9} {:<6} {:<8} read as version 3", "position", "what", "written");
-    for event in store.read(&Priced::item().into(), Read::all())? {
+    for event in store.read(&Priced::item().into(), ReadOptions::all())? {
         let event = event?;
         let written = format!("v{}", event.schema());
         print!("{:<9} {:<6} {written:<8} ", event.position(), event.entity());

@@ -3,27 +3,27 @@
 //! Not a server, not a query language, not a message broker.
 //!
 //! ```
-//! use tidegate::{Append, Draft, Options, Query, Read, Store};
+//! use tidegate::{AppendOptions, Draft, StoreOptions, Query, ReadOptions, Store};
 //!
-//! let store = Store::in_memory(Options::default())?;
+//! let store = Store::in_memory(StoreOptions::default())?;
 //! let placed = store.append(
 //!     Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#).tag("customer:c1"),
-//!     Append::default(),
+//!     AppendOptions::default(),
 //! )?;
 //! store.append(
 //!     Draft::new(("shop", "order-7"), "order.paid").cause(placed.first()),
-//!     Append::default(),
+//!     AppendOptions::default(),
 //! )?;
 //! let kinds: Vec<_> = store
-//!     .read(&Query::stream(("shop", "order-7")), Read::all())?
+//!     .read(&Query::stream(("shop", "order-7")), ReadOptions::all())?
 //!     .map(|event| Ok(event?.kind().to_owned()))
 //!     .collect::<tidegate::Result<_>>()?;
 //! assert_eq!(kinds, ["order.placed", "order.paid"]);
 //! # Ok::<(), tidegate::Error>(())
 //! ```
 //!
-//! Reading order: [`Store`] (the facade), [`Options`] and [`Append`] (how), [`Draft`] and [`Batch`] (what
-//! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`Read`] and [`Events`]
+//! Reading order: [`Store`] (the facade), [`StoreOptions`] and [`AppendOptions`] (how), [`Draft`] and [`Batch`] (what
+//! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`ReadOptions`] and [`Events`]
 //! (reading), [`subscription`] (reading on), its [`cursor`](subscription::cursor) (remembering where) and
 //! [`reactor`](subscription::reactor) (answering events with events), [`typed`] (Rust types as events), [`project`]
 //! (states folded from them), [`graph`] (what led to what), [`report`] (what is in order
@@ -36,7 +36,7 @@ pub mod typed;
 pub mod graph;
 pub mod batch;
 pub mod decide;
-mod edge;
+mod backend;
 mod journal;
 mod threads;
 mod store;
@@ -47,13 +47,12 @@ pub mod report;
 pub use batch::{Batch, Condition, Conflict, Receipt};
 
 pub use journal::Ticket;
-pub use read::{Events, Item, Query, Read, View};
-pub use settings::{Access, Append, Durability, Options};
+pub use read::{Events, Query, QueryItem, ReadOptions, View};
+pub use settings::{Access, AppendOptions, Durability, StoreOptions};
 pub use store::Store;
 pub use tidegate_disk as disk;
 pub use tidegate_format as format;
 pub use tidegate_format::{
-    Cause, Coordinate, Draft, Error, ErrorKind, EventId, PayloadType, Place, Position, Result, StoreId,
-    Version,
+    Cause, Draft, Error, ErrorKind, EventId, Place, Position, Result, StoreId, StreamId, Version,
 };
-pub use typed::Event;
+pub use typed::{Event, RecordedEvent};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate_format::limit::SEGMENT_BYTES_MAX;
-use tidegate_format::{Error, Position, Result, SEGMENT_HEAD_BYTES, Text};
+use tidegate_format::{Error, Position, Result, SEGMENT_HEADER_BYTES, Text};
 
 pub use tidegate_disk::Permissions;
 pub use tidegate_segment::cache::OpenFiles;
@@ -53,11 +53,11 @@ pub enum WhenFull {
 /// How a store is opened.
 ///
 /// ```
-/// use tidegate::{Durability, Options};
-/// let options = Options { segment_bytes: 16 << 20, durability: Durability::Buffered, ..Options::default() };
+/// use tidegate::{Durability, StoreOptions};
+/// let options = StoreOptions { segment_bytes: 16 << 20, durability: Durability::Buffered, ..StoreOptions::default() };
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct StoreOptions {
     /// What opening may do to the directory.
     pub access: Access,
     /// The durability of appends that do not choose their own.
@@ -89,7 +89,7 @@ pub struct Options {
     pub permissions: Permissions,
 }
 
-impl Default for Options {
+impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             access: Access::default(),
@@ -106,14 +106,14 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl StoreOptions {
     /// The default options for reading only.
     pub fn read_only() -> Self {
         Self { access: Access::Read, ..Self::default() }
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        let least = SEGMENT_HEAD_BYTES as u64 + 1;
+        let least = SEGMENT_HEADER_BYTES as u64 + 1;
         if (least..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes) {
             return Ok(());
         }
@@ -124,7 +124,7 @@ impl Options {
 
 /// How one batch is appended.
 #[derive(Clone, Copy, Debug)]
-pub struct Append {
+pub struct AppendOptions {
     /// Its durability, if not that of the store.
     pub durability: Option<Durability>,
     /// What to do when the queue is full.
@@ -138,13 +138,13 @@ pub struct Append {
     pub keep_footprint: bool,
 }
 
-impl Default for Append {
+impl Default for AppendOptions {
     fn default() -> Self {
         Self { durability: None, when_full: WhenFull::default(), attempts: u32::MAX, keep_footprint: false }
     }
 }
 
-impl Append {
+impl AppendOptions {
     /// Answered only once it is synced.
     pub fn synced() -> Self {
         Self { durability: Some(Durability::Synced), ..Self::default() }
@@ -162,17 +162,17 @@ impl Append {
     }
 }
 
-/// How a decision is made and its batch appended. An [`Append`] becomes one without a key.
+/// How a decision is made and its batch appended. An [`AppendOptions`] becomes one without a key.
 #[derive(Clone, Debug, Default)]
 pub struct DecideOptions {
     /// How the batch is appended, and how many times the decision is made at most.
-    pub append: Append,
+    pub append: AppendOptions,
     /// The idempotency key. If a batch is in the log under it, its receipt is the answer and the decision is not made.
     pub key: Option<Text>,
 }
 
-impl From<Append> for DecideOptions {
-    fn from(append: Append) -> Self {
+impl From<AppendOptions> for DecideOptions {
+    fn from(append: AppendOptions) -> Self {
         Self { append, key: None }
     }
 }

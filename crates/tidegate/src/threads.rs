@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tidegate_format::{Error, ErrorKind, Result};
 
-use crate::edge::Indexer;
+use crate::backend::Indexer;
 use crate::journal::{Caller, Journal, Leads, panicked};
-use crate::published::{Deadline, Published};
+use crate::published::{Deadline, SharedState};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex};
 
@@ -156,7 +156,7 @@ impl Upkeep {
     pub(crate) fn start(
         journal: &Arc<Journal>,
         indexer: Arc<Indexer>,
-        published: Arc<Published>,
+        published: Arc<SharedState>,
         bell: Arc<Bell>,
     ) -> Result<Self> {
         let work = Work { journal: Arc::downgrade(journal), indexer, published };
@@ -185,7 +185,7 @@ impl Drop for Upkeep {
 struct Work {
     journal: Weak<Journal>,
     indexer: Arc<Indexer>,
-    published: Arc<Published>,
+    published: Arc<SharedState>,
 }
 
 /// Says at the end of the thread that nobody listens any more, and ends the writer if that was a panic.

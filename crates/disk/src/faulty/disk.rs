@@ -13,7 +13,7 @@ use crate::faulty::model::Model;
 use crate::faulty::plan::{Call, FaultPlan, Tally};
 use crate::faulty::state::{Life, State};
 use crate::map;
-use crate::seam::{Disk, File, Identity, Lock, Mode, World};
+use crate::seam::{Disk, Env, File, Identity, Lock, Mode};
 use crate::simulated::{SeededRandom, SimulatedClock};
 use crate::uses;
 
@@ -248,7 +248,7 @@ impl Drop for FaultyLock {
     }
 }
 
-impl World {
+impl Env {
     /// A simulated disk, clock and randomness. The parts stay in the caller's hands, to be turned while a
     /// store runs on them.
     pub fn simulated(disk: &FaultyDisk, clock: &SimulatedClock, random: &SeededRandom) -> Self {

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
-use tidegate_disk::{Disk, Mode, NativeDisk, Permissions, World};
+use tidegate_disk::{Disk, Env, Mode, NativeDisk, Permissions};
 
 #[test]
 fn links_and_odd_names_are_not_listed_and_links_not_opened() -> io::Result<()> {
@@ -78,7 +78,7 @@ fn a_linked_folder_is_refused() -> io::Result<()> {
 #[test]
 fn a_missing_directory_is_created_with_all_above_it() -> io::Result<()> {
     let folder = tempfile::tempdir()?;
-    let world = World::native(folder.path().join("one/two"));
+    let world = Env::native(folder.path().join("one/two"));
     let missing = world.disk.list("").expect_err("nothing was created yet");
     assert_eq!(missing.kind(), io::ErrorKind::NotFound);
     world.disk.create_folder("three")?;

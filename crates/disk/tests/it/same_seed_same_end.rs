@@ -3,13 +3,13 @@
 use std::io;
 
 use tidegate_disk::{
-    Call, Disk, Errno, FaultPlan, FaultyDisk, Mode, Model, SeededRandom, SimulatedClock, World,
+    Call, Disk, Env, Errno, FaultPlan, FaultyDisk, Mode, Model, SeededRandom, SimulatedClock,
 };
 
 /// Everything left after a run that fails, crashes and loses power.
 fn end(disk_seed: u64, cut_seed: u64) -> io::Result<Vec<(String, Vec<u8>)>> {
     let disk = FaultyDisk::new(disk_seed, Model::default());
-    let world = World::simulated(&disk, &SimulatedClock::new(0), &SeededRandom::new(5));
+    let world = Env::simulated(&disk, &SimulatedClock::new(0), &SeededRandom::new(5));
     disk.set_plan(FaultPlan::default().fail(Call::Write, 3, Errno::NOSPC).crash_at(12).short_reads());
     let mut bytes = vec![0; 3000];
     for name in ["a", "b", "c", "d"] {
@@ -51,7 +51,7 @@ fn seeds_matter() -> io::Result<()> {
 #[test]
 fn the_parts_of_a_world_stay_in_hand() -> io::Result<()> {
     let (disk, clock) = (FaultyDisk::new(1, Model::default()), SimulatedClock::new(50));
-    let world = World::simulated(&disk, &clock, &SeededRandom::new(1));
+    let world = Env::simulated(&disk, &clock, &SeededRandom::new(1));
     world.disk.create_folder("f")?;
     clock.advance(1);
     assert_eq!((disk.calls(), world.clock.now_micros(), world.clock.steady_micros()), (1, 51, 1));

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use tidegate::graph::Selection;
-use tidegate::{ErrorKind, Item, Position};
+use tidegate::{ErrorKind, Position, QueryItem};
 use tidegate_draw::{Axis, Colour, Picture, Style};
 
 use crate::told::{Drawn, event, graph, history, nodes, picture, ways};
@@ -78,7 +78,7 @@ fn what_is_outside_the_selection_is_hinted() {
     let only = Selection::around(&[Position(4)], 0, 0);
     let svg = Picture::of(&graph, &only, &style).unwrap().svg();
     assert!(svg.contains(">3 more causes · 1 more effect<"), "{svg}");
-    let some = Selection::from(tidegate::Query::from(Item::new().kind("one.*")));
+    let some = Selection::from(tidegate::Query::from(QueryItem::new().kind("one.*")));
     let picture = Picture::of(&graph, &some, &style).unwrap();
     assert_eq!((picture.events(), ways(&picture.svg()).len()), (4, 0));
 }
@@ -86,7 +86,7 @@ fn what_is_outside_the_selection_is_hinted() {
 #[test]
 fn nothing_and_unknown_events_are_no_trouble() {
     let graph = graph(&[event("a", "one.made", &[])]);
-    let none = Selection::from(tidegate::Query::from(Item::new().kind("other.*")));
+    let none = Selection::from(tidegate::Query::from(QueryItem::new().kind("other.*")));
     for axis in [Axis::Level, Axis::Time] {
         for colour in [Colour::Kind, Colour::Stream] {
             let style = Style { axis, colour, ..Style::default() };

@@ -1,6 +1,6 @@
 //! Names come from anybody. Whatever they hold, a picture stays well formed and shows them as text.
 
-use tidegate::{Coordinate, Draft};
+use tidegate::{Draft, StreamId};
 use tidegate_draw::{Colour, Style};
 
 use crate::told::{Told, graph, nodes, picture};
@@ -25,7 +25,7 @@ const NAMES: [&str; 14] = [
 fn hostile() -> Vec<Told> {
     let events = NAMES.iter().enumerate();
     let told = events.map(|(at, name)| {
-        let coordinate = Coordinate::new((*name).to_owned(), (*name).to_owned()).lane(at as u32 % 2);
+        let coordinate = StreamId::new((*name).to_owned(), (*name).to_owned()).lane(at as u32 % 2);
         Draft::new(coordinate.clone(), "name.taken").check().expect("the store takes such names");
         (coordinate, "name.taken".to_owned(), if at == 0 { vec![] } else { vec![at as u32 - 1] })
     });
@@ -58,7 +58,7 @@ fn svg_is_well_formed_and_shows_names_as_text() {
 #[test]
 fn names_that_differ_look_different() {
     for name in ["order\u{202e}7", "order\u{200b}7"] {
-        let told = [(Coordinate::new("s", name), "name.taken".to_owned(), vec![])];
+        let told = [(StreamId::new("s", name), "name.taken".to_owned(), vec![])];
         let picture = picture(&graph(&told), &Style::default());
         let code = format!("{:x}", u32::from(name.chars().find(|c| !c.is_ascii()).unwrap()));
         for text in [picture.svg(), picture.dot(), picture.mermaid()] {

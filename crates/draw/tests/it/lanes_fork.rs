@@ -1,12 +1,12 @@
 //! Lanes of an entity are branches that show where they forked.
 
-use tidegate::Coordinate;
+use tidegate::StreamId;
 use tidegate_draw::Style;
 
 use crate::told::{Told, graph, nodes, picture, ways};
 
 fn on(lane: u32, causes: &[u32]) -> Told {
-    (Coordinate::new("shop", "order-7").lane(lane), "order.moved".to_owned(), causes.to_vec())
+    (StreamId::new("shop", "order-7").lane(lane), "order.moved".to_owned(), causes.to_vec())
 }
 
 /// The lines of a Mermaid picture, without what they look like.
@@ -34,7 +34,7 @@ fn a_lane_forks_from_its_own_cause() {
 
 #[test]
 fn causes_along_a_lane_need_no_second_line() {
-    let other = (Coordinate::new("shop", "payment-7"), "payment.taken".to_owned(), vec![0]);
+    let other = (StreamId::new("shop", "payment-7"), "payment.taken".to_owned(), vec![0]);
     let told = [on(0, &[]), other, on(0, &[1]), on(1, &[2]), on(0, &[])];
     assert_eq!(lines(&told), ["n1 --> n2", "n2 --> n3", "n3 -->|fork| n4", "n3 -.-> n5"]);
 }

@@ -1,6 +1,6 @@
 //! DOT and Mermaid, as they are written.
 
-use tidegate::{Coordinate, Position};
+use tidegate::{Position, StreamId};
 use tidegate_draw::Style;
 
 use crate::told::{Told, event, graph, picture};
@@ -11,7 +11,7 @@ fn small() -> Vec<Told> {
         event("pay \"7\"", "payment.taken", &[0]),
         event("order-7", "order.shipped", &[0, 1]),
     ];
-    events[2].0 = Coordinate::new("shop", "order-7").lane(1);
+    events[2].0 = StreamId::new("shop", "order-7").lane(1);
     events
 }
 

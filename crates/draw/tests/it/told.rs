@@ -3,27 +3,27 @@
 use std::sync::Arc;
 
 use roxmltree::Node;
-use tidegate::disk::{MemoryDisk, SeededRandom, SimulatedClock, World};
+use tidegate::disk::{Env, MemoryDisk, SeededRandom, SimulatedClock};
 use tidegate::graph::{Graph, Selection};
-use tidegate::{Append, Batch, Cause, Coordinate, Draft, Options, Query, Store};
+use tidegate::{AppendOptions, Batch, Cause, Draft, Query, Store, StoreOptions, StreamId};
 use tidegate_draw::{Picture, Style};
 
 /// A store in a world that is the same each time.
 pub(crate) fn store() -> (Store, SimulatedClock) {
     let clock = SimulatedClock::new(1_772_442_000_000_000);
-    let world = World {
+    let world = Env {
         disk: Arc::new(MemoryDisk::new()),
         clock: Arc::new(clock.clone()),
         random: Arc::new(SeededRandom::new(1)),
     };
-    (Store::open_in(world, Options::default()).unwrap(), clock)
+    (Store::open_in(world, StoreOptions::default()).unwrap(), clock)
 }
 
 /// An event by where it belongs, its kind, and the numbers of its causes, counted from 0.
-pub(crate) type Told = (Coordinate, String, Vec<u32>);
+pub(crate) type Told = (StreamId, String, Vec<u32>);
 
 pub(crate) fn event(entity: &str, kind: &str, causes: &[u32]) -> Told {
-    (Coordinate::new("shop", entity.to_owned()), kind.to_owned(), causes.to_vec())
+    (StreamId::new("shop", entity.to_owned()), kind.to_owned(), causes.to_vec())
 }
 
 /// The graph of a store that holds just these events, in one batch, from position 1 on.
@@ -34,7 +34,7 @@ pub(crate) fn graph(events: &[Told]) -> Graph {
         causes.iter().fold(draft, |draft, cause| draft.cause(Cause::Draft(*cause)))
     };
     let batch = events.iter().map(draft).fold(Batch::new(), Batch::and);
-    store.append(batch, Append::default()).unwrap();
+    store.append(batch, AppendOptions::default()).unwrap();
     store.view().unwrap().graph()
 }
 

@@ -16,15 +16,15 @@ pub type Text = Cow<'static, str>;
 /// `lane` tells parallel branches of one entity apart. One coordinate is one stream.
 ///
 /// ```
-/// use tidegate_format::Coordinate;
+/// use tidegate_format::StreamId;
 ///
-/// let coordinate = Coordinate::new("shop", "order-7").lane(2);
+/// let coordinate = StreamId::new("shop", "order-7").lane(2);
 /// assert!(coordinate.check().is_ok());
 /// assert_eq!(coordinate.to_string(), "shop/order-7/2");
-/// assert_eq!(Coordinate::from(("shop", "order-7")).to_string(), "shop/order-7");
+/// assert_eq!(StreamId::from(("shop", "order-7")).to_string(), "shop/order-7");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Coordinate {
+pub struct StreamId {
     /// The isolation boundary, a tenant or a module.
     pub scope: Text,
     /// Who or what the event is about.
@@ -33,7 +33,7 @@ pub struct Coordinate {
     pub lane: u32,
 }
 
-impl Coordinate {
+impl StreamId {
     /// The coordinate of an entity in a scope, on lane 0.
     pub fn new(scope: impl Into<Text>, entity: impl Into<Text>) -> Self {
         Self { scope: scope.into(), entity: entity.into(), lane: 0 }
@@ -53,14 +53,14 @@ impl Coordinate {
     }
 }
 
-impl fmt::Display for Coordinate {
+impl fmt::Display for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.scope, self.entity)?;
         if self.lane == 0 { Ok(()) } else { write!(f, "/{}", self.lane) }
     }
 }
 
-impl<S: Into<Text>, E: Into<Text>> From<(S, E)> for Coordinate {
+impl<S: Into<Text>, E: Into<Text>> From<(S, E)> for StreamId {
     fn from((scope, entity): (S, E)) -> Self {
         Self::new(scope, entity)
     }

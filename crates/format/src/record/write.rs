@@ -9,7 +9,7 @@ use crate::hash::{self, Hash};
 use crate::id::EventId;
 use crate::layout::{self, Layout, RECORD_HEAD_BYTES, number};
 use crate::limit::{CAUSES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
-use crate::name::{Coordinate, Text};
+use crate::name::{StreamId, Text};
 use crate::number::{Micros, Position, Version};
 
 /// What the store knows of a draft before it has a place.
@@ -86,27 +86,8 @@ pub fn encode_erased(draft: &Draft, facts: &Facts<'_>, erased: &ErasedPayload, o
     Body::of(erased.commitment, &out[parts])
 }
 
-/// Erases the payload and the blind of a placed record in these bytes, and the content hash of its batch if it holds
-/// one. Length, leaf and every other field stay as they are; the checksum is made anew. One that is erased stays so.
-///
-/// # Panics
-///
-/// If the bytes are not one record that [`Record::read`](super::Record::read) has checked.
-pub fn erase(record: &mut [u8]) {
-    let (commitment, content, tail) = {
-        let read = super::Record::read(record).expect("only a checked record is erased");
-        let layout = read.layout();
-        (read.commitment(), layout.content as usize, layout.tail as usize)
-    };
-    record[content..].fill(0);
-    put(record, tail, &commitment.0);
-    put_length(record, layout::ERASED);
-    let crc = crc_of(record);
-    put(record, layout::CRC, &crc.to_le_bytes());
-}
-
 /// Writes the length of a whole record, with its marks.
-fn put_length(record: &mut [u8], marks: u32) {
+pub(super) fn put_length(record: &mut [u8], marks: u32) {
     let length = record.len() as u32 | marks;
     put(record, layout::LENGTH, &length.to_le_bytes());
 }
@@ -134,7 +115,7 @@ fn encode_parts(draft: &Draft, facts: &Facts<'_>, payload_length: u32, out: &mut
 
 fn encode_head(draft: &Draft, facts: &Facts<'_>, payload_length: u32, out: &mut Vec<u8>) {
     assert!(facts.causes.len() <= CAUSES_MAX, "causes are within their limit");
-    let Coordinate { scope, entity, lane } = &draft.coordinate;
+    let StreamId { scope, entity, lane } = &draft.coordinate;
     let mut flags = if facts.batch_end { layout::FLAG_BATCH_END } else { 0 };
     if facts.correlation != facts.id {
         flags |= layout::FLAG_CORRELATION;
@@ -196,7 +177,7 @@ fn encode_lists(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn put(record: &mut [u8], at: usize, bytes: &[u8]) {
+pub(super) fn put(record: &mut [u8], at: usize, bytes: &[u8]) {
     record[at..at + bytes.len()].copy_from_slice(bytes);
 }
 

@@ -1,12 +1,13 @@
 //! The golden files were computed by another program, from the specification alone.
 
 use sha2::{Digest, Sha256};
-use tidegate_format::frame::{self, FRAME_HEAD_BYTES, Frame, SLOT_FRAME_HEAD_BYTES, Sealing};
+use tidegate_format::frame::{self, FRAME_HEADER_BYTES, Frame, SLOT_FRAME_HEADER_BYTES, Sealing};
 use tidegate_format::record::{self, RECORD_HEAD_BYTES};
+use tidegate_format::record::{Facts, Placed};
 use tidegate_format::watermark::WATERMARK_SLOTS;
 use tidegate_format::{
-    Blind, Cause, Draft, ErrorKind, EventId, Facts, FloorFile, ForkPoint, FrameHead, Hash, Micros, Offset,
-    PayloadType, Placed, Position, Record, SegmentHead, StoreFile, StoreId, Version, Watermark,
+    Blind, Cause, Draft, ErrorKind, EventId, FloorFile, ForkPoint, FrameHeader, Hash, Micros, Offset,
+    PayloadType, Position, Record, SegmentHeader, StoreFile, StoreId, Version, Watermark,
 };
 
 use crate::golden;
@@ -47,7 +48,7 @@ fn leaf_by_hand(record: &[u8], content: usize, tail: usize, payload_bytes: usize
 #[test]
 fn record_with_every_field() {
     let draft =
-        Draft::new(tidegate_format::Coordinate::new("café", "order-7").lane(0x0102_0304), "order.placed")
+        Draft::new(tidegate_format::StreamId::new("café", "order-7").lane(0x0102_0304), "order.placed")
             .json(r#"{"total":12}"#)
             .schema(7)
             .tag("vip")
@@ -166,7 +167,7 @@ fn records_of_two_batches(head_bytes: usize) -> Vec<u8> {
 
 #[test]
 fn frame_of_two_batches() {
-    let mut bytes = records_of_two_batches(FRAME_HEAD_BYTES);
+    let mut bytes = records_of_two_batches(FRAME_HEADER_BYTES);
     let sealed = frame::seal(&mut bytes, &sealing(41, 40, 2), SALT);
     golden::assert_same(&bytes, FRAME);
     assert_eq!(golden::note(FRAME, "salt"), format!("{SALT:016x}"));
@@ -175,7 +176,7 @@ fn frame_of_two_batches() {
     let frame = Frame::read(&bytes, SALT).unwrap();
     assert_eq!(frame.head, sealed);
     let (first, synced) = (Position(41), Position(40));
-    assert_eq!(frame.head, FrameHead { length: 565, count: 3, first, synced, epoch: 2, slot: None });
+    assert_eq!(frame.head, FrameHeader { length: 565, count: 3, first, synced, epoch: 2, slot: None });
     let found: Vec<_> =
         frame.records().map(|(at, record)| (at, record.position().0, record.kind())).collect();
     assert_eq!(found, [(36, 41, "order.placed"), (244, 42, "order.paid"), (434, 43, "order.placed")]);
@@ -186,13 +187,13 @@ fn frame_of_two_batches() {
 
 #[test]
 fn frame_from_a_shared_log() {
-    let mut bytes = records_of_two_batches(SLOT_FRAME_HEAD_BYTES);
+    let mut bytes = records_of_two_batches(SLOT_FRAME_HEADER_BYTES);
     let sealed = frame::seal(&mut bytes, &Sealing { slot: Some(99), ..sealing(41, 40, 2) }, SALT);
     golden::assert_same(&bytes, SLOT_FRAME);
     let bytes = golden::bytes(SLOT_FRAME);
     let frame = Frame::read(&bytes, SALT).unwrap();
     assert_eq!((frame.head, frame.head.slot, frame.head.frame_bytes()), (sealed, Some(99), bytes.len()));
-    assert_eq!(frame.records().next().unwrap().0, SLOT_FRAME_HEAD_BYTES);
+    assert_eq!(frame.records().next().unwrap().0, SLOT_FRAME_HEADER_BYTES);
     assert_eq!((frame::find(&bytes, 0), Frame::is_sealed(&bytes, SALT)), (Some(0), true));
 }
 
@@ -211,12 +212,12 @@ fn erased_record() {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[test]
 fn segment_head() {
-    let head = SegmentHead {
+    let head = SegmentHeader {
         store: store(71),
         salt: SALT,
         first: Position(41),
@@ -226,7 +227,7 @@ fn segment_head() {
         epoch: 2,
     };
     golden::assert_same(&head.encode(), SEGMENT);
-    assert_eq!(SegmentHead::read(&golden::bytes(SEGMENT)).unwrap(), head);
+    assert_eq!(SegmentHeader::read(&golden::bytes(SEGMENT)).unwrap(), head);
 }
 
 #[test]

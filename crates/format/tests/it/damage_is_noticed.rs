@@ -1,11 +1,11 @@
 //! One flipped bit, one byte too few, or bytes of something else: an error, never another value.
 
 use proptest::prelude::*;
-use tidegate_format::frame::{self, FRAME_HEAD_BYTES, Frame};
+use tidegate_format::frame::{self, FRAME_HEADER_BYTES, Frame};
 use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
 use tidegate_format::{
-    Error, ErrorKind, FloorFile, FrameHead, Offset, Position, Record, SegmentHead, SegmentName, StoreFile,
-    Watermark,
+    Error, ErrorKind, FloorFile, FrameHeader, Offset, Position, Record, SegmentHeader, SegmentName,
+    StoreFile, Watermark,
 };
 
 use crate::golden;
@@ -70,7 +70,7 @@ fn in_what_seals_a_frame() {
     let golden = golden::bytes(FRAME);
     assert!(Frame::is_sealed(&golden, SALT));
     assert!(!Frame::is_sealed(&golden, SALT ^ 1), "another store's");
-    for bit in 0..FRAME_HEAD_BYTES * 8 {
+    for bit in 0..FRAME_HEADER_BYTES * 8 {
         let mut bytes = golden.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
         assert!(!Frame::is_sealed(&bytes, SALT), "bit {bit}");
@@ -99,7 +99,7 @@ fn where_whole_records_changed_places() {
 /// keeps S1
 #[test]
 fn in_segment_heads() {
-    assert_notices(&golden::bytes(SEGMENT), SegmentHead::read);
+    assert_notices(&golden::bytes(SEGMENT), SegmentHeader::read);
 }
 
 /// keeps X1, X2
@@ -185,9 +185,9 @@ fn zeros_are_nothing() {
             assert!(Frame::read(&zeros, salt).is_err());
             assert_eq!(Watermark::read(&zeros, salt), None);
         }
-        assert!(FrameHead::read(&zeros).is_err());
+        assert!(FrameHeader::read(&zeros).is_err());
         assert!(Record::read(&zeros).is_err());
-        assert!(SegmentHead::read(&zeros).is_err());
+        assert!(SegmentHeader::read(&zeros).is_err());
         assert!(StoreFile::read(&zeros).is_err());
         assert_eq!(frame::find(&zeros, 0), None);
     }
@@ -244,7 +244,7 @@ proptest! {
         prop_assert!(Frame::read(&bytes, SALT).is_err());
         // The last sectors never came, but the file had grown.
         bytes[bit / 8] ^= 1 << (bit % 8);
-        let kept = cut.index(bytes.len() - 1).max(FRAME_HEAD_BYTES);
+        let kept = cut.index(bytes.len() - 1).max(FRAME_HEADER_BYTES);
         if bytes[kept..].iter().any(|byte| *byte != 0) {
             bytes[kept..].fill(0);
             prop_assert!(Frame::read(&bytes, SALT).is_err());

@@ -3,7 +3,7 @@
 use tidegate_format::limit::{
     CAUSES_MAX, METADATA_MAX, METADATA_VALUE_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, TAGS_MAX,
 };
-use tidegate_format::{Cause, Coordinate, Draft, ErrorKind, Position, name};
+use tidegate_format::{Cause, Draft, ErrorKind, Position, StreamId, name};
 
 fn draft() -> Draft {
     Draft::new(("shop", "order-7"), "order.placed")
@@ -112,7 +112,7 @@ fn reserved_names() {
 
 #[test]
 fn coordinates() {
-    assert!(Coordinate::new("s", "e").lane(u32::MAX).check().is_ok());
-    assert!(Coordinate::new("", "e").check().unwrap_err().message().contains("scope"));
-    assert!(Coordinate::new("s", "\t").check().unwrap_err().message().contains("entity"));
+    assert!(StreamId::new("s", "e").lane(u32::MAX).check().is_ok());
+    assert!(StreamId::new("", "e").check().unwrap_err().message().contains("scope"));
+    assert!(StreamId::new("s", "\t").check().unwrap_err().message().contains("entity"));
 }

@@ -6,7 +6,7 @@ use tidegate_format::frame::Frame;
 use tidegate_format::limit::FRAME_BYTES_MAX;
 use tidegate_format::watermark::WATERMARK_SLOTS;
 use tidegate_format::{
-    Cause, ErrorKind, FrameHead, Offset, Position, Record, SegmentHead, StoreFile, Watermark, hash,
+    Cause, ErrorKind, FrameHeader, Offset, Position, Record, SegmentHeader, StoreFile, Watermark, hash,
 };
 
 use crate::golden;
@@ -44,10 +44,10 @@ fn read_everything(bytes: &[u8]) {
         let count = frame.records().inspect(|(_, record)| look(record)).count();
         assert_eq!(count, frame.head.count as usize);
     }
-    if let Ok(head) = FrameHead::read(bytes) {
+    if let Ok(head) = FrameHeader::read(bytes) {
         assert!(head.frame_bytes() <= FRAME_BYTES_MAX + 44 && head.last() >= head.first);
     }
-    let _ = (SegmentHead::read(bytes), StoreFile::read(bytes), Watermark::read(bytes, SALT));
+    let _ = (SegmentHeader::read(bytes), StoreFile::read(bytes), Watermark::read(bytes, SALT));
 }
 
 /// Bytes that are read as lengths, counts and flags more often than others.
@@ -239,7 +239,7 @@ fn frames_at_the_end_of_all_positions() {
         let mut bytes = golden::bytes(FRAME);
         bytes[12..16].copy_from_slice(&u32::to_le_bytes(count));
         bytes[16..24].copy_from_slice(&u64::to_le_bytes(first));
-        assert_eq!(FrameHead::read(&bytes).is_ok(), possible, "{count} from {first}");
+        assert_eq!(FrameHeader::read(&bytes).is_ok(), possible, "{count} from {first}");
     }
 }
 
@@ -253,11 +253,11 @@ fn segment_heads_that_break_a_rule() {
         bytes[at..at + 8].copy_from_slice(&new);
         let crc = hash::crc(0, &bytes[16..76]);
         bytes[76..].copy_from_slice(&crc.to_le_bytes());
-        let error = SegmentHead::read(&bytes).unwrap_err();
+        let error = SegmentHeader::read(&bytes).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Damaged);
         assert!(error.message().contains("impossible"), "{error}");
     }
-    let head = SegmentHead::read(&golden).unwrap();
+    let head = SegmentHeader::read(&golden).unwrap();
     let (start, none) = (Position::START, Offset(0));
     for (first, before_first, before_length, possible) in [
         (Position(1), start, none, true),
@@ -265,8 +265,8 @@ fn segment_heads_that_break_a_rule() {
         (Position(8), Position(1), none, false),
         (Position(8), Position(1), Offset(80), true),
     ] {
-        let head = SegmentHead { first, before_first, before_length, ..head };
-        assert_eq!(SegmentHead::read(&head.encode()).is_ok(), possible, "{head:?}");
+        let head = SegmentHeader { first, before_first, before_length, ..head };
+        assert_eq!(SegmentHeader::read(&head.encode()).is_ok(), possible, "{head:?}");
     }
 }
 

@@ -1,10 +1,9 @@
 //! What a reader would refuse is not written in the first place: a defect above stops there.
 
-use tidegate_format::frame::{self, FRAME_HEAD_BYTES};
+use tidegate_format::frame::{self, FRAME_HEADER_BYTES};
 use tidegate_format::limit::NAME_BYTES_MAX;
-use tidegate_format::{
-    Blind, Body, Cause, Draft, EventId, Facts, Hash, Micros, Placed, Position, Version, record,
-};
+use tidegate_format::record::{Body, Facts, Placed};
+use tidegate_format::{Blind, Cause, Draft, EventId, Hash, Micros, Position, Version, record};
 
 use crate::sample::sealing;
 
@@ -32,7 +31,7 @@ fn write(causes: &[Cause], placed: &Placed, first: u64) -> Vec<u8> {
 }
 
 fn seal(records: &[u8], first: u64, synced: u64) {
-    let mut bytes = vec![0; FRAME_HEAD_BYTES];
+    let mut bytes = vec![0; FRAME_HEADER_BYTES];
     bytes.extend_from_slice(records);
     frame::seal(&mut bytes, &sealing(first, synced, 1), 7);
 }

@@ -1,7 +1,7 @@
 //! A newer version is an upgrade away; damage is not. The two are never mixed up.
 
 use tidegate_format::limit::STORE_FILE_BYTES_MAX;
-use tidegate_format::{ErrorKind, SegmentHead, StoreFile, hash};
+use tidegate_format::{ErrorKind, SegmentHeader, StoreFile, hash};
 
 use crate::golden;
 
@@ -21,11 +21,11 @@ fn segments() {
         let bytes = segment(version);
         let other = [&bytes[..16], &[0xaa; 200]].concat();
         for bytes in [&bytes[..], &bytes[..16], &other] {
-            assert_eq!(SegmentHead::read(bytes).unwrap_err().kind(), ErrorKind::Newer);
+            assert_eq!(SegmentHeader::read(bytes).unwrap_err().kind(), ErrorKind::Newer);
         }
-        assert_eq!(SegmentHead::read(&bytes[..15]).unwrap_err().kind(), ErrorKind::Damaged);
+        assert_eq!(SegmentHeader::read(&bytes[..15]).unwrap_err().kind(), ErrorKind::Damaged);
     }
-    assert_eq!(SegmentHead::read(&segment(0)).unwrap_err().kind(), ErrorKind::Damaged);
+    assert_eq!(SegmentHeader::read(&segment(0)).unwrap_err().kind(), ErrorKind::Damaged);
 }
 
 /// keeps S1
@@ -34,7 +34,7 @@ fn a_damaged_version_of_a_segment() {
     for bit in 64..128 {
         let mut bytes = segment(2);
         bytes[bit / 8] ^= 1 << (bit % 8);
-        assert_eq!(SegmentHead::read(&bytes).unwrap_err().kind(), ErrorKind::Damaged, "bit {bit}");
+        assert_eq!(SegmentHeader::read(&bytes).unwrap_err().kind(), ErrorKind::Damaged, "bit {bit}");
     }
 }
 

@@ -6,11 +6,12 @@ use tidegate_format::limit::{
     CAUSES_MAX, FRAME_BYTES_MAX, METADATA_MAX, METADATA_VALUE_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX,
     TAGS_MAX,
 };
+use tidegate_format::record::Placed;
 use tidegate_format::record::RECORD_HEAD_BYTES;
 use tidegate_format::{
-    Blind, Draft, ErrorKind, EventId, ForkPoint, Hash, Micros, Offset, Placed, Position, Record, Version,
+    Blind, Draft, ErrorKind, EventId, ForkPoint, Hash, Micros, Offset, Position, Record, Version,
 };
-use tidegate_format::{Layout, SegmentHead, StoreFile, StoreId, Watermark, record};
+use tidegate_format::{Layout, SegmentHeader, StoreFile, StoreId, Watermark, record};
 
 use crate::sample::{SALT, Sample, frame, sample};
 
@@ -125,7 +126,7 @@ proptest! {
     #[test]
     fn any_head(id: [u8; 16], salt: u64, first in 1..=u64::MAX, before: u64, length in 1..=u64::MAX, time: u64) {
         let before = if first == 1 { 0 } else { 1 + before % (first - 1) };
-        let head = SegmentHead {
+        let head = SegmentHeader {
             store: StoreId(id),
             salt,
             first: Position(first),
@@ -134,7 +135,7 @@ proptest! {
             created: Micros(time),
             epoch: time as u32,
         };
-        prop_assert_eq!(SegmentHead::read(&head.encode()).unwrap(), head);
+        prop_assert_eq!(SegmentHeader::read(&head.encode()).unwrap(), head);
         let fork = |until| ForkPoint { store: StoreId(id), salt: !salt, until: Position(until), root: Hash([9; 32]) };
         let forks = if first % 3 == 0 { vec![] } else { vec![fork(first / 2), fork(first)] };
         let log = (time % 2 == 0).then(|| "nats:orders".to_owned());

@@ -3,11 +3,12 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use tidegate_format::frame::{self, FRAME_HEAD_BYTES, Sealing};
+use tidegate_format::frame::{self, FRAME_HEADER_BYTES, Sealing};
 use tidegate_format::limit::NAME_BYTES_MAX;
+use tidegate_format::record::{Body, ErasedPayload, Facts, Placed};
 use tidegate_format::{
-    Blind, Body, Cause, Coordinate, Draft, ErasedPayload, EventId, Facts, Hash, Micros, PayloadType, Placed,
-    Position, StoreId, Version, hash, record,
+    Blind, Cause, Draft, EventId, Hash, Micros, PayloadType, Position, StoreId, StreamId, Version, hash,
+    record,
 };
 
 /// A draft with all that the store adds to it.
@@ -92,7 +93,7 @@ fn kind() -> impl Strategy<Value = String> {
 
 fn draft() -> impl Strategy<Value = Draft> {
     let coordinate = (name(), name(), any::<u32>())
-        .prop_map(|(scope, entity, lane)| Coordinate::new(scope, entity).lane(lane));
+        .prop_map(|(scope, entity, lane)| StreamId::new(scope, entity).lane(lane));
     let types = select(vec![PayloadType::Bytes, PayloadType::MessagePack, PayloadType::Json]);
     let lists = (vec(name(), 0..5), vec((name(), vec(any::<u8>(), 0..30)), 0..4));
     (coordinate, kind(), any::<u16>(), types, vec(any::<u8>(), 0..80), lists).prop_map(
@@ -137,7 +138,7 @@ pub(crate) fn frame() -> impl Strategy<Value = (Vec<Sample>, Vec<u8>)> {
     let first = prop_oneof![1..50_u64, 1..u64::MAX - 8];
     (first, vec(sample(), 1..6)).prop_map(|(first, mut samples)| {
         samples.last_mut().expect("at least one").batch_end = true;
-        let mut bytes = vec![0; FRAME_HEAD_BYTES];
+        let mut bytes = vec![0; FRAME_HEADER_BYTES];
         let mut batch_first = first;
         for (sample, position) in samples.iter_mut().zip(first..) {
             let (previous, link) = (Position(0), Hash::ZERO);
@@ -187,15 +188,15 @@ pub(crate) fn mend_record(bytes: &mut [u8]) {
 
 /// Gives a frame and its records the checksums that belong to their bytes, as far as they can be told apart.
 pub(crate) fn mend_frame(bytes: &mut [u8], salt: u64) {
-    let end = bytes.len().min(FRAME_HEAD_BYTES.saturating_add(number(bytes, 8)));
-    let (mut at, mut crcs) = (FRAME_HEAD_BYTES, 0);
+    let end = bytes.len().min(FRAME_HEADER_BYTES.saturating_add(number(bytes, 8)));
+    let (mut at, mut crcs) = (FRAME_HEADER_BYTES, 0);
     while at + 8 <= end {
         let length = record_length(bytes, at).max(8).min(end - at);
         mend_record(&mut bytes[at..at + length]);
         crcs = hash::crc(crcs, &bytes[at + 4..at + 8]);
         at += length;
     }
-    let crc = hash::crc(hash::crc(0, &salt.to_le_bytes()), &bytes[8..FRAME_HEAD_BYTES]);
+    let crc = hash::crc(hash::crc(0, &salt.to_le_bytes()), &bytes[8..FRAME_HEADER_BYTES]);
     let crc = hash::crc(crc, &crcs.to_le_bytes());
     bytes[4..8].copy_from_slice(&crc.to_le_bytes());
 }

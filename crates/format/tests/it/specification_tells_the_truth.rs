@@ -1,9 +1,10 @@
 //! What `FORMAT.md` says in numbers is what the code does.
 
-use tidegate_format::frame::{FRAME_HEAD_BYTES, SLOT_FRAME_HEAD_BYTES};
+use tidegate_format::frame::{FRAME_HEADER_BYTES, SLOT_FRAME_HEADER_BYTES};
+use tidegate_format::record::ENTRY_BYTES;
 use tidegate_format::record::RECORD_HEAD_BYTES;
 use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
-use tidegate_format::{ENTRY_BYTES, FORMAT, FloorFile, SEGMENT_HEAD_BYTES, StoreFile, limit};
+use tidegate_format::{FORMAT, FloorFile, SEGMENT_HEADER_BYTES, StoreFile, limit};
 
 const TEXT: &str = include_str!("../../FORMAT.md");
 
@@ -32,10 +33,10 @@ fn limits() {
 fn sizes() {
     for (words, size) in [
         ("A record is {} bytes and the bytes of", RECORD_HEAD_BYTES),
-        ("A frame adds {} bytes", FRAME_HEAD_BYTES),
-        ("head of {} bytes, and its records start there", SLOT_FRAME_HEAD_BYTES),
+        ("A frame adds {} bytes", FRAME_HEADER_BYTES),
+        ("head of {} bytes, and its records start there", SLOT_FRAME_HEADER_BYTES),
         ("entry is always {} bytes", ENTRY_BYTES),
-        ("A segment is a head of {} bytes", SEGMENT_HEAD_BYTES),
+        ("A segment is a head of {} bytes", SEGMENT_HEADER_BYTES),
         ("CRC of bytes 8 to {} |", WATERMARK_BYTES - 1),
         ("one at offset 0 and one at offset {}.", WATERMARK_SLOTS[1] as usize),
         ("describes\nformat **{}**", FORMAT as usize),
@@ -64,7 +65,7 @@ fn tables() {
         end += size;
     }
     ends.push(end);
-    assert_eq!(ends, [RECORD_HEAD_BYTES, FRAME_HEAD_BYTES, SEGMENT_HEAD_BYTES, WATERMARK_BYTES]);
+    assert_eq!(ends, [RECORD_HEAD_BYTES, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, WATERMARK_BYTES]);
 }
 
 #[test]

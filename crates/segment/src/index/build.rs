@@ -8,14 +8,14 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use tidegate_format::{Cause, Error, Place, Position, Record, Result, SegmentHead, hash};
+use tidegate_format::{Cause, Error, Place, Position, Record, Result, SegmentHeader, hash};
 
 use super::graph::{self, ParentsWriter};
 use super::head::{Extent, FIELD_COUNT, HEAD_BYTES, Head, Owner, SECTION_COUNT, Section};
 use super::postings;
 use super::terms::TermsWriter;
 use super::{filter, ids, packed};
-use crate::term::{self, Field, Seed};
+use crate::term::{self, Field, HashKey};
 
 /// The last position whose distances fit the sections of parents and effects.
 const POSITION_MAX: u64 = 1 << 62;
@@ -48,10 +48,10 @@ impl Hasher for Low {
 ///
 /// It fails where reading a record or a level fails, and where the records are not those of the segment.
 pub fn build<'a>(
-    head: &SegmentHead,
+    head: &SegmentHeader,
     segment_length: u64,
     records: impl Iterator<Item = Result<(u32, Record<'a>)>>,
-    seed: Seed,
+    seed: HashKey,
     level_of: impl Fn(Position) -> Result<u32>,
 ) -> Result<Vec<u8>> {
     let mut builder = Builder::new(head, segment_length, seed);
@@ -71,7 +71,7 @@ pub struct Builder {
 
 impl Builder {
     /// Begins the index file of the segment with this head and length in bytes.
-    pub fn new(head: &SegmentHead, segment_length: u64, seed: Seed) -> Self {
+    pub fn new(head: &SegmentHeader, segment_length: u64, seed: HashKey) -> Self {
         Self { gathered: Gathered::new(seed, head.first), owner: Owner::new(head, segment_length, seed) }
     }
 
@@ -114,7 +114,7 @@ struct Gained {
 /// What the records of a segment come to.
 #[derive(Debug)]
 struct Gathered {
-    seed: Seed,
+    seed: HashKey,
     first: Position,
     offsets: Vec<u32>,
     ids: Vec<u64>,
@@ -130,7 +130,7 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn new(seed: Seed, first: Position) -> Self {
+    fn new(seed: HashKey, first: Position) -> Self {
         Self {
             seed,
             first,
@@ -275,14 +275,14 @@ impl Gathered {
 /// The section of lists. Equal lists stand there once: an entity that has one stream shares its list.
 #[derive(Debug)]
 struct Lists {
-    seed: Seed,
+    seed: HashKey,
     bytes: Vec<u8>,
     by_hash: ByHash,
     list: Vec<u8>,
 }
 
 impl Lists {
-    fn new(seed: Seed) -> Self {
+    fn new(seed: HashKey) -> Self {
         Self { seed, bytes: Vec::new(), by_hash: ByHash::default(), list: Vec::new() }
     }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tidegate_disk::Block;
-use tidegate_format::{Error, Position, Result, SegmentHead, hash};
+use tidegate_format::{Error, Position, Result, SegmentHeader, hash};
 
 use super::graph::{self, Effects, Parents};
 use super::head::{FIELD_COUNT, Head, Owner, SECTION_COUNT, Section};
@@ -20,7 +20,7 @@ use super::postings::Postings;
 use super::terms::Terms;
 use super::{filter, ids};
 use crate::lineage::CauseBlock;
-use crate::term::{self, Field, Seed, Term};
+use crate::term::{self, Field, HashKey, Term};
 
 /// The index file of a sealed segment. Events are counted from 0 within the segment.
 ///
@@ -37,7 +37,7 @@ pub struct FileIndex {
 impl FileIndex {
     /// The index file in `block`, which must belong to the segment with this head and length in bytes, and to
     /// a store with this seed. A file of another version is an error of kind `Newer`.
-    pub fn open(block: Block, head: &SegmentHead, segment_length: u64, seed: Seed) -> Result<Self> {
+    pub fn open(block: Block, head: &SegmentHeader, segment_length: u64, seed: HashKey) -> Result<Self> {
         let owner = Owner::new(head, segment_length, seed);
         let read = Head::read(&block, &owner)?;
         Ok(Self {

@@ -94,7 +94,7 @@ mod tests {
 
     /// How many of 100,000 hashes that are not there seem to be.
     fn wrong(count: u64) -> usize {
-        let seed = crate::term::Seed(1, 2);
+        let seed = crate::term::HashKey(1, 2);
         let hash = |number: u64| seed.hash(&number.to_le_bytes()) as u64;
         let mut bytes = Vec::new();
         write((0..count).map(hash).collect(), &mut bytes);

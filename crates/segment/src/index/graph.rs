@@ -222,7 +222,7 @@ impl Effects<'_> {
     }
 
     fn group(directory: &[u8], body: &[u8], cause: Position) -> Result<Option<Group>> {
-        let Some(mut walk) = Walk::to(directory, body, cause.0)? else { return Ok(None) };
+        let Some(mut walk) = FrameReader::to(directory, body, cause.0)? else { return Ok(None) };
         for _ in 0..EFFECTS_BLOCK {
             // The last block may be shorter than the others.
             if walk.at == body.len() {
@@ -248,8 +248,9 @@ impl Effects<'_> {
         let (directory, body) = self.split().ok_or_else(malformed_effects)?;
         let blocks = directory.len() / EFFECTS_ENTRY;
         for block in block_of(directory, from.0).unwrap_or(0)..blocks {
-            let mut walk = Walk::at(directory, body, block)?;
-            let end = if block + 1 < blocks { Walk::at(directory, body, block + 1)?.at } else { body.len() };
+            let mut walk = FrameReader::at(directory, body, block)?;
+            let end =
+                if block + 1 < blocks { FrameReader::at(directory, body, block + 1)?.at } else { body.len() };
             while walk.at < end {
                 let group = walk.step().ok_or_else(malformed_effects)?;
                 if walk.cause >= to.0 {
@@ -319,14 +320,14 @@ fn block_of(directory: &[u8], cause: u64) -> Option<usize> {
 }
 
 /// A walk over the causes of one block.
-struct Walk<'a> {
+struct FrameReader<'a> {
     body: &'a [u8],
     at: usize,
     /// The cause of the last step.
     cause: u64,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> FrameReader<'a> {
     /// A walk over the last block whose first cause is not past `cause`.
     fn to(directory: &[u8], body: &'a [u8], cause: u64) -> Result<Option<Self>> {
         block_of(directory, cause).map(|block| Self::at(directory, body, block)).transpose()

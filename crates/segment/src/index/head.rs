@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use tidegate_format::record::RECORD_BYTES_MIN;
-use tidegate_format::{Error, ErrorKind, Position, Result, SEGMENT_HEAD_BYTES, SegmentHead, hash};
+use tidegate_format::{Error, ErrorKind, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader, hash};
 
 use super::number::{malformed, u32_at, u64_at};
-use crate::term::Seed;
+use crate::term::HashKey;
 
 /// The version of index files that this program writes, and the only one it reads.
 pub const INDEX_VERSION: u32 = 3;
@@ -15,7 +15,7 @@ const MAGIC: [u8; 8] = *b"\xf7TGidx\r\n";
 const VERSION: usize = 8;
 const CRC: usize = 12;
 const SEGMENT: usize = 16;
-const SEGMENT_LENGTH: usize = SEGMENT + SEGMENT_HEAD_BYTES;
+const SEGMENT_LENGTH: usize = SEGMENT + SEGMENT_HEADER_BYTES;
 const SEED: usize = SEGMENT_LENGTH + 8;
 const FILE_LENGTH: usize = SEED + 8;
 const COUNT: usize = FILE_LENGTH + 8;
@@ -93,7 +93,7 @@ impl Section {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
     /// The segment's head.
-    pub(super) segment: [u8; SEGMENT_HEAD_BYTES],
+    pub(super) segment: [u8; SEGMENT_HEADER_BYTES],
     /// The segment's length in bytes.
     pub(super) segment_length: u64,
     /// What tells the seed from others without giving it away.
@@ -101,7 +101,7 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    pub(super) fn new(head: &SegmentHead, segment_length: u64, seed: Seed) -> Self {
+    pub(super) fn new(head: &SegmentHeader, segment_length: u64, seed: HashKey) -> Self {
         Self { segment: head.encode(), segment_length, seed: seed.hash(b"tidegate index seed") as u64 }
     }
 }
@@ -186,7 +186,7 @@ impl Head {
             let (stated, found) = (format!("{stated:08x}"), format!("{found:08x}"));
             return Err(Error::damaged("the checksum of an index file's head does not hold", stated, found));
         }
-        let mut segment = [0; SEGMENT_HEAD_BYTES];
+        let mut segment = [0; SEGMENT_HEADER_BYTES];
         segment.copy_from_slice(&bytes[SEGMENT..SEGMENT_LENGTH]);
         let mut fields = [0; FIELD_COUNT + 1];
         for (at, end) in fields[1..].iter_mut().enumerate() {
@@ -232,9 +232,9 @@ impl Head {
 
 /// Returns the segment that an index file says it was made of, and the position behind the segment's last event.
 /// `bytes` are the first ones of the file. `None` if they do not hold, or are of a store with another seed.
-pub fn made_of(bytes: &[u8], seed: Seed) -> Option<(SegmentHead, Position)> {
+pub fn made_of(bytes: &[u8], seed: HashKey) -> Option<(SegmentHeader, Position)> {
     let head = Head::parse(bytes).ok()?;
-    let segment = SegmentHead::read(&head.owner.segment).ok()?;
+    let segment = SegmentHeader::read(&head.owner.segment).ok()?;
     let is_own = head.owner == Owner::new(&segment, head.owner.segment_length, seed);
     is_own.then(|| (segment, segment.first.plus(u64::from(head.count))))
 }

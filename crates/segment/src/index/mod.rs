@@ -1,4 +1,4 @@
-//! The index file of a sealed segment: what [`LiveIndex`](crate::LiveIndex) is in memory, on disk.
+//! The index file of a sealed segment: what [`MemIndex`](crate::MemIndex) is in memory, on disk.
 //!
 //! It answers everything that can be asked of a segment but for the events themselves, and is read where it
 //! lies: nothing is decoded when it is opened, and nothing is kept on the heap. It is no truth of its own; a
@@ -50,4 +50,4 @@ pub use file::FileIndex;
 pub use graph::Parents;
 pub use head::{HEAD_BYTES, INDEX_VERSION, made_of};
 pub use postings::{Events, Postings};
-pub use roster::{ROSTER_SEGMENTS_MAX, ROSTER_VERSION, Roster, write_roster};
+pub use roster::{FilterGroup, ROSTER_SEGMENTS_MAX, ROSTER_VERSION, write_roster};

@@ -124,10 +124,11 @@ impl<'a> Terms<'a> {
     }
 
     /// A walk over the terms of these numbers.
-    pub(super) fn walk(&self, among: Range<u32>) -> Result<Walk<'a>> {
+    pub(super) fn walk(&self, among: Range<u32>) -> Result<FrameReader<'a>> {
         let among = among.start..among.end.min(self.count);
         let number = among.start / BLOCK * BLOCK;
-        let mut walk = Walk { terms: *self, bytes: &[], at: 0, number, end: among.end, term: Vec::new() };
+        let mut walk =
+            FrameReader { terms: *self, bytes: &[], at: 0, number, end: among.end, term: Vec::new() };
         while walk.number < among.start && walk.next()?.is_some() {}
         Ok(walk)
     }
@@ -201,7 +202,7 @@ fn find_in_block(block: &[u8], numbers: Range<u32>, wanted: &[u8]) -> Result<Opt
 
 /// A walk over terms in ascending order.
 #[derive(Debug)]
-pub(super) struct Walk<'a> {
+pub(super) struct FrameReader<'a> {
     terms: Terms<'a>,
     bytes: &'a [u8],
     at: usize,
@@ -210,7 +211,7 @@ pub(super) struct Walk<'a> {
     term: Vec<u8>,
 }
 
-impl Walk<'_> {
+impl FrameReader<'_> {
     /// The next term, and what the dictionary says of it.
     pub(super) fn next(&mut self) -> Result<Option<(&[u8], Found)>> {
         if self.number >= self.end {

@@ -5,17 +5,18 @@ use std::fmt::Write;
 
 use proptest::prelude::*;
 use tidegate_disk::Block;
+use tidegate_format::record::{Facts, Placed};
 use tidegate_format::{
-    Cause, Coordinate, Draft, ErrorKind, EventId, Facts, Hash, Micros, Offset, Placed, Position, Record,
-    Result, SegmentHead, StoreId, Version, hash, record,
+    Cause, Draft, ErrorKind, EventId, Hash, Micros, Offset, Position, Record, Result, SegmentHeader, StoreId,
+    StreamId, Version, hash, record,
 };
 
 use super::head::{HEAD_BYTES, Head, Owner, SECTION_COUNT};
 use super::{FileIndex, Parents, Postings, build, postings};
 use crate::lineage::CauseBlock;
-use crate::term::{self, Field, Seed, Term};
+use crate::term::{self, Field, HashKey, Term};
 
-const SEED: Seed = Seed(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
+const SEED: HashKey = HashKey(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
 const FIELDS: [Field; 8] = [
     Field::Stream,
     Field::Scope,
@@ -58,7 +59,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 
 /// A segment in memory, and what is known of it without an index.
 struct Model {
-    head: SegmentHead,
+    head: SegmentHeader,
     length: u64,
     offsets: Vec<u32>,
     records: Vec<Vec<u8>>,
@@ -72,7 +73,7 @@ fn level_before(position: Position) -> u32 {
 
 impl Model {
     fn new(first: Position, plans: &[Plan]) -> Self {
-        let head = SegmentHead {
+        let head = SegmentHeader {
             store: StoreId([7; 16]),
             salt: 8,
             first,
@@ -100,7 +101,7 @@ impl Model {
         let position = self.head.first.plus(u64::from(event));
         let kind = ["a.b", "a.bc", "a.c", "ab.c", "b.a", "b.b"][usize::from(plan.kind)];
         let entity = format!("entity-{:03b}", plan.entity);
-        let coordinate = Coordinate::new(format!("s{}", plan.scope), entity).lane(plan.lane);
+        let coordinate = StreamId::new(format!("s{}", plan.scope), entity).lane(plan.lane);
         let mut draft = Draft::new(coordinate, kind);
         plan.tags.iter().for_each(|tag| draft.tags.push(format!("tag:{tag}").into()));
         draft.payload = vec![1; plan.payload].into();
@@ -502,7 +503,7 @@ fn every_cut_is_noticed_at_once() {
 #[test]
 fn a_file_of_another_segment_is_refused() {
     let model = Model::new(Position(40), &some_plans(12));
-    let open = |head: &SegmentHead, length: u64, seed: Seed| {
+    let open = |head: &SegmentHeader, length: u64, seed: HashKey| {
         let kind =
             FileIndex::open(Block::from(model.build()), head, length, seed).map_err(|error| error.kind());
         kind.map(|_| ())
@@ -513,11 +514,11 @@ fn a_file_of_another_segment_is_refused() {
     let evidence = error.map(|_| ()).expect_err("another length").to_string();
     assert!(evidence.contains(&expected) && evidence.contains(&found), "{evidence}");
     assert_eq!(open(&model.head, model.length + 1, SEED), Err(ErrorKind::Damaged));
-    assert_eq!(open(&model.head, model.length, Seed(SEED.0, SEED.1 ^ 1)), Err(ErrorKind::Damaged));
+    assert_eq!(open(&model.head, model.length, HashKey(SEED.0, SEED.1 ^ 1)), Err(ErrorKind::Damaged));
     for other in [
-        SegmentHead { store: StoreId([8; 16]), ..model.head },
-        SegmentHead { first: Position(41), ..model.head },
-        SegmentHead { epoch: 2, ..model.head },
+        SegmentHeader { store: StoreId([8; 16]), ..model.head },
+        SegmentHeader { first: Position(41), ..model.head },
+        SegmentHeader { epoch: 2, ..model.head },
     ] {
         assert_eq!(open(&other, model.length, SEED), Err(ErrorKind::Damaged));
     }

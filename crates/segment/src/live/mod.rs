@@ -19,9 +19,9 @@ use tidegate_format::{EventId, Position, Record, Result};
 use table::{Filler, Table};
 
 use crate::column::{Column32, Column64, Rows};
-use crate::lineage::{CauseBlock, LiveLineage};
+use crate::lineage::{CauseBlock, CauseColumn};
 use crate::recent::Recent;
-use crate::term::{self, Field, Seed, Sought, SoughtId, Term};
+use crate::term::{self, Field, HashKey, HashedId, HashedTerm, Term};
 
 /// Events of a term's first block; every later block is twice as large as the one before. The very first
 /// event of a term takes no block.
@@ -38,8 +38,8 @@ type TermNumber = u32;
 
 /// An index that grows with its segment.
 #[derive(Debug)]
-pub struct LiveIndex {
-    seed: Seed,
+pub struct MemIndex {
+    seed: HashKey,
     count: AtomicU32,
     offsets: Column32,
     ids: [Column64; 2],
@@ -54,7 +54,7 @@ pub struct LiveIndex {
     /// Texts: the length in bytes, then the bytes, four to a cell.
     texts: Column32,
     texts_end: AtomicU32,
-    lineage: LiveLineage,
+    lineage: CauseColumn,
     writing: Mutex<Writing>,
 }
 
@@ -84,9 +84,9 @@ struct Writing {
     bytes: Vec<u8>,
 }
 
-impl LiveIndex {
+impl MemIndex {
     /// An empty index.
-    pub fn new(seed: Seed) -> Self {
+    pub fn new(seed: HashKey) -> Self {
         let (id_table, ids) = Table::new();
         let (term_table, terms) = Table::new();
         let writing = Writing { ids, terms, recent: Recent::default(), bytes: Vec::new() };
@@ -108,7 +108,7 @@ impl LiveIndex {
             blocks_end: AtomicU32::new(1),
             texts: Column32::new(),
             texts_end: AtomicU32::new(1),
-            lineage: LiveLineage::new(),
+            lineage: CauseColumn::new(),
             writing: Mutex::new(writing),
         }
     }
@@ -144,7 +144,7 @@ impl LiveIndex {
     }
 
     /// The event with this id.
-    pub fn find_id(&self, sought: &SoughtId) -> Option<u32> {
+    pub fn find_id(&self, sought: &HashedId) -> Option<u32> {
         let wanted = halves(u128::from_le_bytes(sought.id.0));
         let is = |event| [self.ids[0].get(event), self.ids[1].get(event)] == wanted;
         // Asked before the table, so that what is put there meanwhile is looked through nevertheless.
@@ -154,7 +154,7 @@ impl LiveIndex {
     }
 
     /// The events of a term.
-    pub fn find(self: &Arc<Self>, sought: &Sought) -> Option<LivePostings> {
+    pub fn find(self: &Arc<Self>, sought: &HashedTerm) -> Option<LivePostings> {
         let hash = sought.hash;
         let number = self.term_table.find(hash as u64, |number| self.is_term(number, hash))?;
         Some(self.postings(number))
@@ -378,7 +378,7 @@ impl LiveIndex {
 /// The events of one term, in ascending order.
 #[derive(Clone, Debug)]
 pub struct LivePostings {
-    index: Arc<LiveIndex>,
+    index: Arc<MemIndex>,
     term: TermNumber,
     count: u32,
 }
@@ -424,11 +424,12 @@ fn block_size(ordinal: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_format::{Draft, Facts, Hash, Micros, Placed, Position, Version, record};
+    use tidegate_format::record::{Facts, Placed};
+    use tidegate_format::{Draft, Hash, Micros, Position, Version, record};
 
     use super::*;
 
-    fn add(index: &LiveIndex, entity: String, tags: &[&'static str]) {
+    fn add(index: &MemIndex, entity: String, tags: &[&'static str]) {
         let event = index.count();
         let mut draft = Draft::new(("s", entity), "a.b");
         draft.tags.extend(tags.iter().map(|tag| (*tag).into()));
@@ -458,8 +459,8 @@ mod tests {
 
     #[test]
     fn postings_stay_what_they_were_while_the_index_grows() {
-        let seed = Seed(1, 2);
-        let index = Arc::new(LiveIndex::new(seed));
+        let seed = HashKey(1, 2);
+        let index = Arc::new(MemIndex::new(seed));
         let mut looked_up = Vec::new();
         for event in 0..400 {
             add(&index, format!("e{}", event % 3), &[]);
@@ -477,7 +478,7 @@ mod tests {
 
     #[test]
     fn a_term_is_told_by_all_of_its_hash() {
-        let index = LiveIndex::new(Seed(1, 2));
+        let index = MemIndex::new(HashKey(1, 2));
         add(&index, "e".into(), &[]);
         let hash = index.seed.hash(&term_bytes(Field::Entity, "e"));
         let number = (0..4).find(|number| index.is_term(*number, hash)).expect("it was added");
@@ -488,7 +489,7 @@ mod tests {
 
     #[test]
     fn memory_is_that_of_its_parts() {
-        let index = LiveIndex::new(Seed(1, 2));
+        let index = MemIndex::new(HashKey(1, 2));
         let tables = 2 * 256 * 8;
         assert_eq!(index.memory(), tables);
         add(&index, "e".into(), &[]);
@@ -508,8 +509,8 @@ mod tests {
     /// keeps M2
     #[test]
     fn postings_agree_with_a_plain_list() {
-        let seed = Seed(1, 2);
-        let index = Arc::new(LiveIndex::new(seed));
+        let seed = HashKey(1, 2);
+        let index = Arc::new(MemIndex::new(seed));
         let mut plain = vec![Vec::new(); 7];
         for event in 0..3000 {
             let entity = (event * event + event / 3) % 7;
@@ -539,7 +540,7 @@ mod tests {
 
     #[test]
     fn prefixes_find_their_texts() {
-        let index = Arc::new(LiveIndex::new(Seed(1, 2)));
+        let index = Arc::new(MemIndex::new(HashKey(1, 2)));
         for entity in ["ab", "abcdef", "b", "abc"] {
             add(&index, entity.into(), &[]);
         }

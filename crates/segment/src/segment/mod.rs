@@ -19,17 +19,17 @@ use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use tidegate_disk::{Disk, File, Mode};
 use tidegate_format::{
-    Coordinate, Error, ErrorKind, FrameHead, Offset, Position, Record, Result, SEGMENT_HEAD_BYTES,
-    SegmentHead, SegmentName,
+    Error, ErrorKind, FrameHeader, Offset, Position, Record, Result, SEGMENT_HEADER_BYTES, SegmentHeader,
+    SegmentName, StreamId,
 };
 
 use crate::cache::{FileCache, Slot};
-use crate::event::Event;
-use crate::live::LiveIndex;
+use crate::event::RecordedEvent;
+use crate::live::MemIndex;
 use crate::lookup::{Lookup, Postings};
 use crate::records::Records;
-use crate::term::{self, Field, Seed, Sought, SoughtId};
-use crate::walk::{Fault, Walk, read_full};
+use crate::term::{self, Field, HashKey, HashedId, HashedTerm};
+use crate::walk::{Fault, FrameReader, read_full};
 
 pub(crate) use source::Source;
 pub use window::Window;
@@ -40,9 +40,9 @@ pub const SEGMENTS: &str = "segments";
 /// One file of the log, open for reading.
 #[derive(Debug)]
 pub struct Segment {
-    head: SegmentHead,
+    head: SegmentHeader,
     name: String,
-    seed: Seed,
+    seed: HashKey,
     tail: AtomicU64,
     /// The position behind its last event, once it is sealed.
     end: OnceLock<Position>,
@@ -60,12 +60,12 @@ pub struct Segment {
 }
 
 impl Segment {
-    fn new(head: SegmentHead, seed: Seed) -> Self {
+    fn new(head: SegmentHeader, seed: HashKey) -> Self {
         Self {
             head,
             name: path(head.first),
             seed,
-            tail: AtomicU64::new(SEGMENT_HEAD_BYTES as u64),
+            tail: AtomicU64::new(SEGMENT_HEADER_BYTES as u64),
             end: OnceLock::new(),
             growing: ArcSwapOption::empty(),
             memory: ArcSwapOption::empty(),
@@ -77,15 +77,15 @@ impl Segment {
     }
 
     /// A segment that holds nothing yet but its head.
-    pub(crate) fn empty(head: SegmentHead, file: Arc<dyn File>, seed: Seed) -> Self {
+    pub(crate) fn empty(head: SegmentHeader, file: Arc<dyn File>, seed: HashKey) -> Self {
         let segment = Self::new(head, seed);
         segment.growing.store(Some(Arc::new(Source::File(file))));
-        segment.memory.store(Some(Arc::new(Lookup::Live(Arc::new(LiveIndex::new(seed))))));
+        segment.memory.store(Some(Arc::new(Lookup::Live(Arc::new(MemIndex::new(seed))))));
         segment
     }
 
     /// Opens the segment that starts at `first` and reads its head; its events are not looked at yet.
-    pub fn open(disk: &dyn Disk, first: Position, mode: Mode, seed: Seed) -> Result<Self> {
+    pub fn open(disk: &dyn Disk, first: Position, mode: Mode, seed: HashKey) -> Result<Self> {
         let (file, head) = open_file(disk, first, mode)?;
         Ok(Self::empty(head, file, seed))
     }
@@ -95,15 +95,15 @@ impl Segment {
     /// that there is one.
     pub fn find_sealed(
         cache: &Arc<FileCache>,
-        behind: &SegmentHead,
-        seed: Seed,
+        behind: &SegmentHeader,
+        seed: HashKey,
         indexed: bool,
     ) -> Result<Self> {
         let open = || open_whole(cache.disk(), behind.before_first, behind.before_length);
         let (_, head) = cache.retry(open)?;
         let segment = Self::new(head, seed);
         if !indexed {
-            segment.memory.store(Some(Arc::new(Lookup::Live(Arc::new(LiveIndex::new(seed))))));
+            segment.memory.store(Some(Arc::new(Lookup::Live(Arc::new(MemIndex::new(seed))))));
         }
         segment.end_at(behind, cache);
         Ok(segment)
@@ -112,9 +112,9 @@ impl Segment {
     /// Reads on from the tail up to the byte `end` and takes in every whole frame that `wanted` says yes
     /// to; ends at the first frame that is not whole or not wanted. Only the segment's writer (or the one
     /// follower of another process's writer) calls this, and only before it is sealed.
-    pub fn take_in(&self, end: u64, mut wanted: impl FnMut(&FrameHead) -> bool) -> Result<Option<Fault>> {
+    pub fn take_in(&self, end: u64, mut wanted: impl FnMut(&FrameHeader) -> bool) -> Result<Option<Fault>> {
         let (file, live) = (self.file()?, self.live());
-        let mut walk = Walk::new(&*file, self.head.salt, self.tail(), end, self.next());
+        let mut walk = FrameReader::new(&*file, self.head.salt, self.tail(), end, self.next());
         let fault = walk.run(|at, frame| {
             if !wanted(&frame.head) {
                 return Ok(ControlFlow::Break(()));
@@ -135,13 +135,13 @@ impl Segment {
 
     /// Takes note that it ends for good where the segment with the head `behind` says. From now on the cache opens its
     /// file, for reading only: one that is open for writing is not mapped.
-    pub fn seal(&self, behind: &SegmentHead, cache: &Arc<FileCache>) {
+    pub fn seal(&self, behind: &SegmentHeader, cache: &Arc<FileCache>) {
         self.end_at(behind, cache);
         // It will be read soon, to be indexed. If that fails now, the first question tries again.
         let _ = self.source();
     }
 
-    fn end_at(&self, behind: &SegmentHead, cache: &Arc<FileCache>) {
+    fn end_at(&self, behind: &SegmentHeader, cache: &Arc<FileCache>) {
         self.grow(behind.before_length);
         self.end.get_or_init(|| behind.first);
         // Before the file is let go, so that who finds it gone finds what opens it again.
@@ -150,7 +150,7 @@ impl Segment {
     }
 
     /// What it says of itself.
-    pub fn head(&self) -> &SegmentHead {
+    pub fn head(&self) -> &SegmentHeader {
         &self.head
     }
 
@@ -174,7 +174,7 @@ impl Segment {
     }
 
     /// What its terms are hashed with.
-    pub fn seed(&self) -> Seed {
+    pub fn seed(&self) -> HashKey {
         self.seed
     }
 
@@ -207,13 +207,13 @@ impl Segment {
 
     /// Reads the whole segment, which is sealed, and finds its events in memory from now on.
     pub(crate) fn index_in_memory(&self) -> Result<()> {
-        let live = LiveIndex::new(self.seed);
+        let live = MemIndex::new(self.seed);
         self.add_all(&live)?;
         self.hold_in_memory(Lookup::Live(Arc::new(live)));
         Ok(())
     }
 
-    fn add_all(&self, live: &LiveIndex) -> Result<()> {
+    fn add_all(&self, live: &MemIndex) -> Result<()> {
         for record in Records::new(&self.bytes()?, &self.name, self.head.salt, self.first()) {
             let (start, record) = record?;
             live.add(&record, start);
@@ -266,7 +266,7 @@ impl Segment {
     }
 
     /// The event with this id, whether it is visible or not.
-    pub fn find_id(&self, sought: &SoughtId) -> Result<Option<u32>> {
+    pub fn find_id(&self, sought: &HashedId) -> Result<Option<u32>> {
         self.ask(|lookup| match lookup {
             Lookup::Live(index) => Ok(index.find_id(sought)),
             Lookup::File(index) => {
@@ -286,7 +286,7 @@ impl Segment {
     }
 
     /// The events of a term, visible or not.
-    pub fn find(&self, sought: &Sought) -> Result<Option<Postings>> {
+    pub fn find(&self, sought: &HashedTerm) -> Result<Option<Postings>> {
         self.ask(|lookup| lookup.find(sought))
     }
 
@@ -299,7 +299,7 @@ impl Segment {
     }
 
     /// Every stream that has events here: its name as `scope/entity`, its lane, and its postings.
-    pub fn streams(&self) -> Result<Vec<(Coordinate, Postings)>> {
+    pub fn streams(&self) -> Result<Vec<(StreamId, Postings)>> {
         self.ask(|lookup| {
             let mut found = Vec::new();
             match lookup {
@@ -307,7 +307,7 @@ impl Segment {
                     index.each_term(Field::Stream, |postings| found.push(Postings::Live(postings)));
                     let named = found.drain(..).filter_map(|postings| {
                         let first = postings.get(0)?;
-                        Some(self.event(first).map(|event| (event.coordinate(), postings)))
+                        Some(self.event(first).map(|event| (event.stream(), postings)))
                     });
                     named.collect()
                 }
@@ -338,7 +338,7 @@ impl Segment {
     }
 
     /// Reads event `n`, which is there.
-    pub fn event(&self, n: u32) -> Result<Event> {
+    pub fn event(&self, n: u32) -> Result<RecordedEvent> {
         self.ask(|lookup| {
             let start = lookup.offset(n)?;
             Ok(self.expected(n, start, self.read(lookup, n, start, &mut Window::default())))
@@ -347,7 +347,7 @@ impl Segment {
 
     /// Reads event `n`, which is there, through a window that keeps what was read beside it.
     #[inline]
-    pub fn event_through(&self, n: u32, window: &mut Window) -> Result<Event> {
+    pub fn event_through(&self, n: u32, window: &mut Window) -> Result<RecordedEvent> {
         let lookup = match window.lookup.take() {
             Some(lookup) => lookup,
             None => self.lookup()?,
@@ -366,7 +366,7 @@ impl Segment {
 
     /// The event that was read from this byte, if it is event `n`.
     #[inline]
-    fn expected(&self, n: u32, start: u32, read: Result<Event>) -> Result<Event> {
+    fn expected(&self, n: u32, start: u32, read: Result<RecordedEvent>) -> Result<RecordedEvent> {
         let expected = self.head.first.plus(u64::from(n));
         match read {
             Ok(event) if event.position() == expected => Ok(event),
@@ -415,7 +415,7 @@ impl Segment {
     }
 
     /// The index while the segment grows.
-    pub(crate) fn live(&self) -> Arc<LiveIndex> {
+    pub(crate) fn live(&self) -> Arc<MemIndex> {
         match self.memory.load().as_deref() {
             Some(Lookup::Live(index)) => Arc::clone(index),
             _ => unreachable!("a segment grows before it has an index file"),
@@ -424,12 +424,12 @@ impl Segment {
 }
 
 /// Opens the file of the segment that starts at `first`, and reads its head.
-fn open_file(disk: &dyn Disk, first: Position, mode: Mode) -> Result<(Arc<dyn File>, SegmentHead)> {
+fn open_file(disk: &dyn Disk, first: Position, mode: Mode) -> Result<(Arc<dyn File>, SegmentHeader)> {
     let name = path(first);
     let io = |cause| Error::new(ErrorKind::Io, "the segment cannot be opened").because(cause);
     let file = disk.open(&name, mode).map_err(|cause| io(cause).in_file(&name, None))?;
-    let mut bytes = [0; SEGMENT_HEAD_BYTES];
-    let head = read_full(&*file, &mut bytes, 0).and_then(|filled| SegmentHead::read(&bytes[..filled]));
+    let mut bytes = [0; SEGMENT_HEADER_BYTES];
+    let head = read_full(&*file, &mut bytes, 0).and_then(|filled| SegmentHeader::read(&bytes[..filled]));
     let head = head.map_err(|error| error.in_file(&name, Some(Offset(0))))?;
     if head.first != first {
         let error = Error::damaged("the segment's name and its head disagree", first, head.first);
@@ -439,7 +439,7 @@ fn open_file(disk: &dyn Disk, first: Position, mode: Mode) -> Result<(Arc<dyn Fi
 }
 
 /// The same, for a segment that is at least so long.
-fn open_whole(disk: &dyn Disk, first: Position, end: Offset) -> Result<(Arc<dyn File>, SegmentHead)> {
+fn open_whole(disk: &dyn Disk, first: Position, end: Offset) -> Result<(Arc<dyn File>, SegmentHeader)> {
     let (file, head) = open_file(disk, first, Mode::Read)?;
     let name = path(first);
     let length = length_of(&*file, &name)?;

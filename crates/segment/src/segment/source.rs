@@ -8,7 +8,7 @@ use tidegate_format::{Error, ErrorKind, Offset, Result};
 
 use super::{Segment, Window, open_whole};
 use crate::cache::{FileCache, Takes, is_shortage, lacks_any};
-use crate::event::Event;
+use crate::event::RecordedEvent;
 use crate::index::FileIndex;
 use crate::lookup::Lookup;
 use crate::walk::read_full;
@@ -144,21 +144,27 @@ impl Segment {
 
     /// Reads the record of event `n`, which starts at this byte.
     #[inline]
-    pub(super) fn read(&self, lookup: &Lookup, n: u32, start: u32, window: &mut Window) -> Result<Event> {
+    pub(super) fn read(
+        &self,
+        lookup: &Lookup,
+        n: u32,
+        start: u32,
+        window: &mut Window,
+    ) -> Result<RecordedEvent> {
         if let Some(map) = &window.map {
-            return Event::read(map, start as usize);
+            return RecordedEvent::read(map, start as usize);
         }
         match self.bytes.get().as_deref() {
             // A map needs no end: the record says its own length.
             Some(Source::Map(map)) => {
                 window.keep(map);
-                Event::read(map, start as usize)
+                RecordedEvent::read(map, start as usize)
             }
             _ => self.read_file(lookup, n, start, window),
         }
     }
 
-    fn read_file(&self, lookup: &Lookup, n: u32, start: u32, window: &mut Window) -> Result<Event> {
+    fn read_file(&self, lookup: &Lookup, n: u32, start: u32, window: &mut Window) -> Result<RecordedEvent> {
         let end = u64::from(self.end_of(lookup, n)?);
         let at = u64::from(start);
         if !window.holds(at, end) {
@@ -166,7 +172,7 @@ impl Segment {
                 Source::File(file) => Arc::clone(file),
                 Source::Map(map) => {
                     window.keep(map);
-                    return Event::read(map, start as usize);
+                    return RecordedEvent::read(map, start as usize);
                 }
             };
             let (from, to) = window.reach(at, end, self.tail().0);
@@ -176,8 +182,8 @@ impl Segment {
             (window.bytes, window.at) = (Some(bytes.into()), from);
         }
         match &window.bytes {
-            Some(bytes) => Event::read(bytes, (at - window.at) as usize),
-            None => Event::read(&Vec::new().into(), 0),
+            Some(bytes) => RecordedEvent::read(bytes, (at - window.at) as usize),
+            None => RecordedEvent::read(&Vec::new().into(), 0),
         }
     }
 

@@ -4,20 +4,20 @@
 //! ([dcb.events](https://dcb.events/specification/)): `after` is exclusive and may lie beyond the head; left
 //! out, any match refuses; a batch is not judged against its own events.
 
-use tidegate_format::{Coordinate, Position, Version};
+use tidegate_format::{Position, StreamId, Version};
 
 use crate::read::Query;
 
 /// What must hold when a batch is committed.
 ///
 /// ```
-/// use tidegate::{Append, Batch, Condition, Draft, Item, Options, Store, Version};
+/// use tidegate::{AppendOptions, Batch, Condition, Draft, QueryItem, StoreOptions, Store, Version};
 ///
-/// let store = Store::in_memory(Options::default())?;
+/// let store = Store::in_memory(StoreOptions::default())?;
 /// let claim = || Batch::from(Draft::new(("users", "u1"), "name.claimed").tag("name:ada"));
-/// let free = Condition::fail_if(Item::new().tag("name:ada"));
-/// store.append(claim().only_if(free.clone()), Append::default())?;
-/// let refused = store.append(claim().only_if(free), Append::default()).unwrap_err();
+/// let free = Condition::fail_if(QueryItem::new().tag("name:ada"));
+/// store.append(claim().only_if(free.clone()), AppendOptions::default())?;
+/// let refused = store.append(claim().only_if(free), AppendOptions::default()).unwrap_err();
 /// assert_eq!(refused.kind(), tidegate::ErrorKind::Refused);
 /// assert_eq!(refused.conflict().unwrap().position, Some(tidegate::Position(1)));
 /// # Ok::<(), tidegate::Error>(())
@@ -25,11 +25,11 @@ use crate::read::Query;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// The stream has exactly this many events; 0 means none.
-    Version(Coordinate, Version),
+    Version(StreamId, Version),
     /// The stream has an event.
-    Exists(Coordinate),
+    Exists(StreamId),
     /// The stream has no event.
-    Absent(Coordinate),
+    Absent(StreamId),
     /// No event after a position matches the query. The position may lie beyond the head.
     FailIf(Query, Position),
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tidegate_format::{Error, Position, Result, Text, name};
-use tidegate_segment::Event;
+use tidegate_segment::RecordedEvent;
 
 /// The metadata name of the gates that a batch passed, on its first event.
 pub(crate) const GATES: &str = "tidegate.gates";
@@ -17,7 +17,7 @@ pub(crate) fn gates(passed: &[Text], judged_at: Position) -> String {
 }
 
 /// The gates that a batch passed, and the position they were judged at, as noted on its first event.
-pub(crate) fn gates_of(first: &Event) -> (Vec<Text>, Option<Position>) {
+pub(crate) fn gates_of(first: &RecordedEvent) -> (Vec<Text>, Option<Position>) {
     let (gates, judged_at) = first.meta_text(GATES).and_then(read_gates).unzip();
     (gates.unwrap_or_default(), judged_at)
 }

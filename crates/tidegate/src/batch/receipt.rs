@@ -4,14 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use tidegate_format::{Error, EventId, Hash, Micros, Position, StoreId, Text, Version};
-use tidegate_segment::Event;
+use tidegate_segment::RecordedEvent;
 
 /// What the store says of a batch it has taken. As text it has a line for each thing it says, and reads back.
 ///
 /// ```
-/// # use tidegate::{Append, Draft, Options, Receipt, Store};
-/// # let store = Store::in_memory(Options::default())?;
-/// let receipt = store.append(Draft::new(("bank", "alice"), "account.opened"), Append::default())?;
+/// # use tidegate::{AppendOptions, Draft, StoreOptions, Receipt, Store};
+/// # let store = Store::in_memory(StoreOptions::default())?;
+/// let receipt = store.append(Draft::new(("bank", "alice"), "account.opened"), AppendOptions::default())?;
 /// let kept = receipt.to_string();
 /// assert_eq!(kept.parse::<Receipt>()?, receipt);
 /// # Ok::<(), tidegate::Error>(())
@@ -27,12 +27,12 @@ pub struct Receipt {
     /// The head of the view that they were judged against.
     pub judged_at: Option<Position>,
     /// Its events, in order.
-    pub events: Vec<Receipted>,
+    pub events: Vec<ReceiptEvent>,
 }
 
 /// What a [`Receipt`] says of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Receipted {
+pub struct ReceiptEvent {
     /// Its id.
     pub id: EventId,
     /// Its place in the log.
@@ -46,7 +46,7 @@ pub struct Receipted {
 /// Whether a log agrees with a [`Receipt`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Checked {
+pub enum ReceiptStatus {
     /// Every event stands where the receipt says, as the receipt says; time and gates are those of the log.
     Agrees,
     /// The receipt is of another store.
@@ -82,7 +82,7 @@ impl fmt::Display for Receipt {
         for gate in &self.gates {
             writeln!(f, "gate {}", gate.escape_default())?;
         }
-        for Receipted { id, position, version, leaf } in &self.events {
+        for ReceiptEvent { id, position, version, leaf } in &self.events {
             writeln!(f, "event {id} {position} {version} {leaf}")?;
         }
         Ok(())
@@ -112,7 +112,7 @@ impl FromStr for Receipt {
                     false
                 }
                 "event" => {
-                    events.push(Receipted::parse(value).ok_or_else(broken)?);
+                    events.push(ReceiptEvent::parse(value).ok_or_else(broken)?);
                     false
                 }
                 _ => true,
@@ -130,8 +130,8 @@ impl FromStr for Receipt {
     }
 }
 
-impl Receipted {
-    pub(crate) fn of(event: &Event) -> Self {
+impl ReceiptEvent {
+    pub(crate) fn of(event: &RecordedEvent) -> Self {
         Self { id: event.id(), position: event.position(), version: event.version(), leaf: event.leaf() }
     }
 

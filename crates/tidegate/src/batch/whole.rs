@@ -2,7 +2,7 @@
 
 use tidegate_format::hash::{self, Hash};
 use tidegate_format::{Blind, Cause, Draft, Error, Micros, Place, Position, Result, Text, limit};
-use tidegate_segment::Event;
+use tidegate_segment::RecordedEvent;
 
 use super::condition::Condition;
 use super::import::Import;
@@ -52,7 +52,7 @@ impl Batch {
     /// and gives the first receipt, whatever happened since; other content under the same key is refused.
     /// [`key`](crate::batch::key()) makes keys from parts.
     ///
-    /// A decision takes its key with the call, by [`Append::key`](crate::Append::key). A key that stands only on the
+    /// A decision takes its key with the call, by [`AppendOptions::key`](crate::AppendOptions::key). A key that stands only on the
     /// batch it comes to is looked for after the decision was asked, which by then has seen its own first success.
     #[must_use]
     pub fn key(mut self, key: impl Into<Text>) -> Self {
@@ -71,11 +71,11 @@ impl Batch {
     ///
     /// ```
     /// use tidegate::batch::{Batch, Import};
-    /// use tidegate::{Append, Draft, Options, Store};
+    /// use tidegate::{AppendOptions, Draft, StoreOptions, Store};
     ///
-    /// let (old, new) = (Store::in_memory(Options::default())?, Store::in_memory(Options::default())?);
+    /// let (old, new) = (Store::in_memory(StoreOptions::default())?, Store::in_memory(StoreOptions::default())?);
     /// let payment = || Batch::from(Draft::new(("bank", "alice"), "money.paid")).key("payment-7");
-    /// let paid = old.append(payment(), Append::default())?;
+    /// let paid = old.append(payment(), AppendOptions::default())?;
     ///
     /// let event = old.view()?.at(paid.first())?.expect("it was appended");
     /// let import = Import {
@@ -83,11 +83,11 @@ impl Batch {
     ///     recorded: Some(event.time()),
     ///     blinds: event.record().blind().into_iter().collect(),
     /// };
-    /// let draft = Draft::new(event.coordinate(), event.kind().to_owned()).id(event.id());
-    /// let copied = new.append(Batch::from(draft).imported(import), Append::default())?;
+    /// let draft = Draft::new(event.stream(), event.kind().to_owned()).id(event.id());
+    /// let copied = new.append(Batch::from(draft).imported(import), AppendOptions::default())?;
     ///
     /// assert_eq!((copied.time, &copied.events), (paid.time, &paid.events));
-    /// assert_eq!(new.append(payment(), Append::default())?, copied, "a payment is made once");
+    /// assert_eq!(new.append(payment(), AppendOptions::default())?, copied, "a payment is made once");
     /// # Ok::<(), tidegate::Error>(())
     /// ```
     #[must_use]
@@ -103,7 +103,7 @@ impl Batch {
 
     /// The batch as what an event led to: with that event among the causes, and in its flow where it names no
     /// other, under this key.
-    pub(crate) fn led_to_by(mut self, event: &Event, key: &str) -> Result<Self> {
+    pub(crate) fn led_to_by(mut self, event: &RecordedEvent, key: &str) -> Result<Self> {
         if self.key.is_some() || self.imported_key().is_some() {
             return Err(Error::invalid("a reaction has a key of its own; its batch cannot have another"));
         }
@@ -180,7 +180,7 @@ impl Batch {
         let notes: Vec<(Text, Text)> =
             notes.map(|(name, note)| (Text::Borrowed(name), note.into())).collect();
         if let Some(first) = self.drafts.first().filter(|_| !notes.is_empty()) {
-            // Checked on a draft of its own: the payload is not copied for it.
+            // ReceiptStatus on a draft of its own: the payload is not copied for it.
             let mut noted = Draft::new(first.coordinate.clone(), first.kind.clone());
             noted.metadata.extend_from_slice(&first.metadata);
             let noted =

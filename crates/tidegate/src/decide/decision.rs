@@ -51,22 +51,22 @@ impl From<Denial> for Decision {
 /// ```compile_fail
 /// #![deny(unused_must_use)]
 /// use tidegate::decide::Decision;
-/// use tidegate::{Append, Options, Store};
+/// use tidegate::{AppendOptions, StoreOptions, Store};
 ///
-/// let store = Store::in_memory(Options::default())?;
-/// store.decide(Append::default(), |_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
+/// let store = Store::in_memory(StoreOptions::default())?;
+/// store.decide(AppendOptions::default(), |_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
 /// # Ok::<(), tidegate::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "it may be a denial, and then nothing was written"]
-pub enum Decided {
+pub enum Outcome {
     /// Its events are in the log.
     Committed(Receipt),
     /// It was denied, and nothing was written but, where asked for, the denial.
     Denied(Denied),
 }
 
-impl Decided {
+impl Outcome {
     /// The receipt, unless it was denied.
     pub fn receipt(&self) -> Option<&Receipt> {
         match self {
@@ -79,10 +79,10 @@ impl Decided {
     ///
     /// ```
     /// use tidegate::decide::Decision;
-    /// use tidegate::{Append, ErrorKind, Options, Store};
+    /// use tidegate::{AppendOptions, ErrorKind, StoreOptions, Store};
     ///
-    /// let store = Store::in_memory(Options::default())?;
-    /// let decided = store.decide(Append::default(), |_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let decided = store.decide(AppendOptions::default(), |_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
     /// let error = decided.into_result().unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Refused);
     /// assert_eq!(error.denied().unwrap().denials().next().unwrap().code, "CLOSED");

@@ -1,7 +1,7 @@
 //! Explanations: on what grounds an event is in the log.
 
 use tidegate_format::{Error, ErrorKind, Position, Result, Text};
-use tidegate_segment::Event;
+use tidegate_segment::RecordedEvent;
 
 use super::footprint::Footprint;
 use crate::batch::{BYPASS, Bypass, FOOTPRINT, gates_of};
@@ -10,14 +10,14 @@ use crate::read::View;
 /// On what grounds an event is in the log, as far as its batch says.
 ///
 /// ```
-/// use tidegate::{Append, Draft, Item, Options, Query, Read, Store};
+/// use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Query, ReadOptions, Store};
 ///
-/// let store = Store::in_memory(Options::default())?;
+/// let store = Store::in_memory(StoreOptions::default())?;
 /// let seat = Draft::new(("school", "ada"), "student.subscribed").tag("course:c1");
-/// let subscribed = Query::from(Item::new().tag("course:c1"));
-/// let keep = Append { keep_footprint: true, ..Append::default() };
+/// let subscribed = Query::from(QueryItem::new().tag("course:c1"));
+/// let keep = AppendOptions { keep_footprint: true, ..AppendOptions::default() };
 /// let decided = store.decide(keep, |view| {
-///     assert!(view.count(&subscribed, Read::all())? < 20);
+///     assert!(view.count(&subscribed, ReadOptions::all())? < 20);
 ///     Ok(seat.clone().into())
 /// })?;
 ///
@@ -25,7 +25,7 @@ use crate::read::View;
 /// let explanation = store.view()?.explain(event)?;
 /// let footprint = explanation.footprint.expect("it was kept");
 /// assert_eq!(footprint.queries(), [subscribed]);
-/// assert_eq!(explanation.judged_at.unwrap().count(&footprint.queries()[0], Read::all())?, 0);
+/// assert_eq!(explanation.judged_at.unwrap().count(&footprint.queries()[0], ReadOptions::all())?, 0);
 /// # Ok::<(), tidegate::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub struct Explanation {
     /// The log as the decision and the gates saw it, where the batch says when that was. What they read still
     /// reads the same in it.
     pub judged_at: Option<View>,
-    /// What was read, where the footprint was [kept](crate::Append::keep_footprint).
+    /// What was read, where the footprint was [kept](crate::AppendOptions::keep_footprint).
     pub footprint: Option<Footprint>,
 }
 
@@ -77,6 +77,6 @@ impl View {
     }
 }
 
-fn note<'a>(event: &'a Event, name: &str) -> Option<&'a str> {
+fn note<'a>(event: &'a RecordedEvent, name: &str) -> Option<&'a str> {
     event.meta_text(name)
 }

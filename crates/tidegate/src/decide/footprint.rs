@@ -6,10 +6,10 @@ use std::fmt;
 use std::hash::Hash;
 
 use serde_json::{Value, json};
-use tidegate_format::{Coordinate, Error, EventId, Position, Result, Text, Version};
-use tidegate_segment::Event;
+use tidegate_format::{Error, EventId, Position, Result, StreamId, Text, Version};
+use tidegate_segment::RecordedEvent;
 
-use crate::read::{Query, Read, View, query_value, read_query};
+use crate::read::{Query, ReadOptions, View, query_value, read_query};
 
 /// What was read through a [`DecisionView`]: queries, and ids and idempotency keys that were not found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -135,8 +135,8 @@ impl DecisionView {
     pub fn read(
         &self,
         query: &Query,
-        read: Read,
-    ) -> impl Iterator<Item = Result<Event>> + fmt::Debug + use<> {
+        read: ReadOptions,
+    ) -> impl Iterator<Item = Result<RecordedEvent>> + fmt::Debug + use<> {
         self.remember(query, &read);
         self.view.read(query, read)
     }
@@ -150,45 +150,45 @@ impl DecisionView {
         &self,
         query: &Query,
         state: S,
-        mut step: impl FnMut(S, &Event) -> Result<S>,
+        mut step: impl FnMut(S, &RecordedEvent) -> Result<S>,
     ) -> Result<S> {
-        self.read(query, Read::all()).try_fold(state, |state, event| step(state, &event?))
+        self.read(query, ReadOptions::all()).try_fold(state, |state, event| step(state, &event?))
     }
 
     /// How many events a query selects; see [`View::count`].
-    pub fn count(&self, query: &Query, read: Read) -> Result<u64> {
+    pub fn count(&self, query: &Query, read: ReadOptions) -> Result<u64> {
         self.remember(query, &read);
         self.view.count(query, read)
     }
 
     /// Whether a query selects any event.
     pub fn exists(&self, query: &Query) -> Result<bool> {
-        self.remember(query, &Read::all());
+        self.remember(query, &ReadOptions::all());
         Ok(self.view.first_match(query, Position::START)?.is_some())
     }
 
     /// How many events a stream has; see [`View::version`].
-    pub fn version(&self, stream: &Coordinate) -> Result<Version> {
-        self.remember(&Query::stream(stream.clone()), &Read::all());
+    pub fn version(&self, stream: &StreamId) -> Result<Version> {
+        self.remember(&Query::stream(stream.clone()), &ReadOptions::all());
         self.view.version(stream)
     }
 
     /// The last event of a stream.
-    pub fn stream_head(&self, stream: &Coordinate) -> Result<Option<Event>> {
-        self.remember(&Query::stream(stream.clone()), &Read::all());
+    pub fn stream_head(&self, stream: &StreamId) -> Result<Option<RecordedEvent>> {
+        self.remember(&Query::stream(stream.clone()), &ReadOptions::all());
         self.view.stream_head(stream)
     }
 
     /// The event at a position.
-    pub fn at(&self, position: Position) -> Result<Option<Event>> {
+    pub fn at(&self, position: Position) -> Result<Option<RecordedEvent>> {
         if position > self.view.head() {
-            self.remember(&Query::ALL, &Read::all());
+            self.remember(&Query::ALL, &ReadOptions::all());
         }
         self.view.at(position)
     }
 
     /// The event with this id.
-    pub fn find(&self, id: EventId) -> Result<Option<Event>> {
+    pub fn find(&self, id: EventId) -> Result<Option<RecordedEvent>> {
         let found = self.view.find(id)?;
         if found.is_none() {
             self.collected.borrow_mut().ids.insert(&id);
@@ -198,7 +198,7 @@ impl DecisionView {
 
     /// Returns the first event of the batch with this idempotency key, or `None`, which the decision then rests on; see
     /// [`View::find_key`].
-    pub fn find_key(&self, key: &str) -> Result<Option<Event>> {
+    pub fn find_key(&self, key: &str) -> Result<Option<RecordedEvent>> {
         let found = self.view.find_key(key)?;
         if found.is_none() {
             self.collected.borrow_mut().keys.insert(&Text::Owned(key.to_owned()));
@@ -225,7 +225,7 @@ impl DecisionView {
     }
 
     /// A part of the log that is closed cannot change, so only reads up to the head are remembered.
-    fn remember(&self, query: &Query, read: &Read) {
+    fn remember(&self, query: &Query, read: &ReadOptions) {
         if read.before > self.view.head().next() {
             self.collected.borrow_mut().queries.insert(query);
         }

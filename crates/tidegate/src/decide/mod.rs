@@ -2,13 +2,13 @@
 //!
 //! ```
 //! use tidegate::decide::Decision;
-//! use tidegate::{Append, Draft, Item, Options, Query, Read, Store};
+//! use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Query, ReadOptions, Store};
 //!
-//! let store = Store::in_memory(Options::default())?;
+//! let store = Store::in_memory(StoreOptions::default())?;
 //! let subscribe = |student: &'static str| {
-//!     store.decide(Append::default(), |view| {
-//!         let subscribed = Query::from(Item::new().tag("course:c1").kind("student.subscribed"));
-//!         if view.count(&subscribed, Read::all())? >= 2 {
+//!     store.decide(AppendOptions::default(), |view| {
+//!         let subscribed = Query::from(QueryItem::new().tag("course:c1").kind("student.subscribed"));
+//!         if view.count(&subscribed, ReadOptions::all())? >= 2 {
 //!             return Ok(Decision::deny("COURSE_FULL", "the course has two seats"));
 //!         }
 //!         Ok(Draft::new(("school", student), "student.subscribed").tag("course:c1").into())
@@ -27,7 +27,7 @@ pub(crate) mod record;
 mod decision;
 mod explain;
 
-pub use decision::{Decided, Decision};
+pub use decision::{Decision, Outcome};
 pub use explain::Explanation;
 pub use footprint::{DecisionView, Footprint};
 pub use gate::{Gate, GateSet, Proposal, gate};

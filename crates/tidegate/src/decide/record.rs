@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tidegate_format::refusal::{Denied, Verdict};
-use tidegate_format::{Coordinate, Draft, Position, Text};
+use tidegate_format::{Draft, Position, StreamId, Text};
 
 use crate::batch;
 
@@ -38,5 +38,5 @@ pub(crate) fn denied(drafts: &[Draft], denied: &Denied, judged_at: Position) -> 
     let payload = json!({ "verdicts": verdicts.collect::<Vec<_>>(), "drafted": drafted.collect::<Vec<_>>(),
         "judged_at": judged_at.0 });
     let scope = drafts.first().map_or(Text::Borrowed("tidegate"), |draft| draft.coordinate.scope.clone());
-    Draft::new(Coordinate::new(scope, DENIALS), DENIED).json(payload.to_string())
+    Draft::new(StreamId::new(scope, DENIALS), DENIED).json(payload.to_string())
 }

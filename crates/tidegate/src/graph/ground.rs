@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use tidegate_format::{Error, ErrorKind, Place, Position, Result};
-use tidegate_segment::{Lineage, Lookup, Postings, Segment};
+use tidegate_segment::{CauseReader, Lookup, Postings, Segment};
 
 use crate::read::View;
 
@@ -20,8 +20,8 @@ pub(super) struct Ground {
     at: usize,
     first: Position,
     next: Position,
-    causes: Lineage,
-    levels: Lineage,
+    causes: CauseReader,
+    levels: CauseReader,
     /// What was asked for effects, for each segment.
     effects: Vec<Option<Arc<Lookup>>>,
 }
@@ -29,13 +29,13 @@ pub(super) struct Ground {
 impl Ground {
     pub(super) fn new(view: &View) -> Self {
         let (first, next) = (Position::START, Position::START);
-        let (causes, levels) = (Lineage::default(), Lineage::default());
+        let (causes, levels) = (CauseReader::default(), CauseReader::default());
         Self { view: view.clone(), at: 0, first, next, causes, levels, effects: Vec::new() }
     }
 
     /// From now on events are asked for their causes in ascending order, mostly.
     pub(super) fn read_ahead(&mut self) {
-        self.causes = Lineage::ahead();
+        self.causes = CauseReader::ahead();
     }
 
     pub(super) fn view(&self) -> &View {
@@ -102,7 +102,7 @@ impl Ground {
     #[cold]
     fn make_levels(&self, to: usize) -> Result<()> {
         for (segment, _) in self.view.segments().take(to + 1) {
-            let lineage = std::cell::RefCell::new(Lineage::default());
+            let lineage = std::cell::RefCell::new(CauseReader::default());
             let made = segment.make_levels(|cause| {
                 let Some((earlier, _)) = self.view.segment(self.view.segment_of(cause)) else { return Ok(0) };
                 let event = (cause.0 - earlier.first().0) as u32;

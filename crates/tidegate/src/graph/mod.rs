@@ -4,15 +4,15 @@
 //! indexes alone, as of one moment; no record is read but where a recorded time is asked for.
 //!
 //! ```
-//! use tidegate::{Append, Cause, Draft, Batch, Options, Store};
+//! use tidegate::{AppendOptions, Cause, Draft, Batch, StoreOptions, Store};
 //!
-//! let store = Store::in_memory(Options::default())?;
+//! let store = Store::in_memory(StoreOptions::default())?;
 //! let batch = Batch::new()
 //!     .and(Draft::new(("shop", "order-7"), "order.placed"))
 //!     .and(Draft::new(("shop", "pay-7"), "payment.taken").cause(Cause::Draft(0)))
 //!     .and(Draft::new(("shop", "stock-3"), "stock.reserved").cause(Cause::Draft(0)))
 //!     .and(Draft::new(("shop", "order-7"), "order.shipped").cause(Cause::Draft(1)).cause(Cause::Draft(2)));
-//! let receipt = store.append(batch, Append::default())?;
+//! let receipt = store.append(batch, AppendOptions::default())?;
 //! let (placed, shipped) = (receipt.first(), receipt.last());
 //!
 //! let graph = store.view()?.graph();

@@ -7,14 +7,14 @@ use super::marks::Marks;
 use super::positions::{Filter, Step};
 use super::relation::Between;
 use super::walk::{Ancestors, Descendants};
-use crate::read::{Item, Query, Read};
+use crate::read::{Query, QueryItem, ReadOptions};
 
 /// A part of the graph: which events are looked at.
 ///
 /// ```
-/// use tidegate::{Item, Position, graph::Selection};
-/// let orders = Selection::from(Item::new().kind("order.*"));
-/// let why = Selection::history(&[Position(7)]).only(Item::new().scope("shop"));
+/// use tidegate::{QueryItem, Position, graph::Selection};
+/// let orders = Selection::from(QueryItem::new().kind("order.*"));
+/// let why = Selection::history(&[Position(7)]).only(QueryItem::new().scope("shop"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
@@ -104,15 +104,15 @@ impl From<Query> for Selection {
     }
 }
 
-impl From<Item> for Selection {
-    fn from(item: Item) -> Self {
+impl From<QueryItem> for Selection {
+    fn from(item: QueryItem) -> Self {
         Query::from(item).into()
     }
 }
 
 fn mark_query(query: &Query, ground: &Ground, marks: &mut Marks) -> Result<()> {
     let plan = ground.view().plan(query)?;
-    for (segment, from, to) in ground.view().parts(&plan, &Read::all()) {
+    for (segment, from, to) in ground.view().parts(&plan, &ReadOptions::all()) {
         let mut set = plan.set(segment)?;
         let mut next = |event: u32| set.next_from(event).filter(|event| *event < to);
         let mut found = next(from);

@@ -6,13 +6,13 @@
 //! W2. A walk keeps a few bits an event, and only for pages of the log in which it found something.
 
 use tidegate_format::{Position, Result};
-use tidegate_segment::index::Roster;
+use tidegate_segment::index::FilterGroup;
 use tidegate_segment::{Postings, Term};
 
 use super::ground::Ground;
 use super::marks::Marks;
 use super::positions::Step;
-use crate::published::Sieve;
+use crate::published::SegmentFilter;
 
 /// Asking an event for its effects costs as much as looking at the causes of so many events in a row.
 const LOOKUP_COST: u64 = 32;
@@ -63,7 +63,7 @@ pub(super) struct Effects {
     event: Position,
     /// The hash of the term of a cause, and the segments that may have it.
     hash: u64,
-    sieve: Sieve,
+    sieve: SegmentFilter,
     at: usize,
     /// The effects in the segment before `at`: where it starts, how many are visible, how many came.
     here: Option<(Position, Postings, u32, u32)>,
@@ -73,7 +73,7 @@ impl Effects {
     pub(super) fn of(event: Position, ground: &mut Ground) -> Result<Self> {
         let (at, _) = ground.place(event)?;
         let hash = ground.view().log().seed().seek(Term::cause(event)).hash as u64;
-        Ok(Self { event, hash, sieve: Sieve::default(), at, here: None })
+        Ok(Self { event, hash, sieve: SegmentFilter::default(), at, here: None })
     }
 }
 
@@ -87,7 +87,7 @@ impl Step for Effects {
                 *n += 1;
                 return Ok(Some(first.plus(u64::from(effect))));
             }
-            let (log, may_hold) = (ground.view().log(), |roster: &Roster| roster.may_hold(self.hash));
+            let (log, may_hold) = (ground.view().log(), |roster: &FilterGroup| roster.may_hold(self.hash));
             let Some(at) = self.sieve.find(log, self.at, false, may_hold) else {
                 return ground.view().check_end().map(|()| None);
             };

@@ -22,11 +22,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_disk::Clock;
+use tidegate_format::frame::FRAME_HEADER_BYTES;
+use tidegate_format::record::Placed;
 use tidegate_format::{
-    Blind, Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Hash, Micros, Place, Placed, Position, Record,
-    Result, StoreId, Text, Version, record,
+    Blind, Error, ErrorKind, EventId, Hash, Micros, Place, Position, Record, Result, StoreId, Text, Version,
+    record,
 };
-use tidegate_segment::{Sought, Term};
+use tidegate_segment::{HashedTerm, Term};
 
 use super::heads::{Head, Heads};
 use super::names::Names;
@@ -36,10 +38,10 @@ use super::ticket::Duty;
 use super::time::LogTime;
 use super::turns::Turn;
 use super::unsettled::{Held, Written};
+use crate::backend::{Backend, Pending};
 use crate::batch::{Condition, Conflict, Key};
-use crate::batch::{Receipt, Receipted};
-use crate::edge::{Edge, Pending};
-use crate::published::Published;
+use crate::batch::{Receipt, ReceiptEvent};
+use crate::published::SharedState;
 use crate::read::View;
 use crate::settings::Durability;
 
@@ -76,8 +78,8 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct Committer {
     store: StoreId,
-    edge: Box<dyn Edge>,
-    published: Arc<Published>,
+    edge: Box<dyn Backend>,
+    published: Arc<SharedState>,
     clock: Arc<dyn Clock>,
     heads: Heads,
     next: Position,
@@ -116,8 +118,8 @@ impl Group {
 impl Committer {
     pub(crate) fn new(
         store: StoreId,
-        edge: Box<dyn Edge>,
-        published: Arc<Published>,
+        edge: Box<dyn Backend>,
+        published: Arc<SharedState>,
         clock: Arc<dyn Clock>,
         time: LogTime,
     ) -> Self {
@@ -220,9 +222,9 @@ impl Committer {
         if group.frame.is_empty() {
             group.frame = std::mem::take(&mut prepared.bytes);
         } else {
-            group.frame.extend_from_slice(&prepared.bytes[FRAME_HEAD_BYTES..]);
+            group.frame.extend_from_slice(&prepared.bytes[FRAME_HEADER_BYTES..]);
         }
-        let mut start = group.records.last().map_or(FRAME_HEAD_BYTES, |range| range.end);
+        let mut start = group.records.last().map_or(FRAME_HEADER_BYTES, |range| range.end);
         group.records.reserve(prepared.records.len());
         for record in &prepared.records {
             let end = start + record.length as usize;
@@ -363,7 +365,7 @@ impl Committer {
     fn place(&mut self, prepared: &mut Prepared, time: Micros) -> Result<Receipt> {
         self.heads.make_room();
         // What can fail comes first, so that a batch is placed whole or not at all.
-        let mut start = FRAME_HEAD_BYTES;
+        let mut start = FRAME_HEADER_BYTES;
         for item in &prepared.records {
             let bytes = &prepared.bytes[start..start + item.length as usize];
             self.head_of(item.stream, || {
@@ -374,7 +376,7 @@ impl Committer {
         }
         let first = self.next;
         let mut events = Vec::with_capacity(prepared.records.len());
-        let mut rest = &mut prepared.bytes[FRAME_HEAD_BYTES..];
+        let mut rest = &mut prepared.bytes[FRAME_HEADER_BYTES..];
         for item in &prepared.records {
             let (bytes, behind) = rest.split_at_mut(item.length as usize);
             rest = behind;
@@ -383,7 +385,7 @@ impl Committer {
             let placed = Placed { position, version, previous: head.position, link: head.leaf, time };
             let leaf = record::place(bytes, &placed, first, &item.body);
             self.heads.put(item.stream, Head { version, position, leaf });
-            events.push(Receipted { id: item.id, position, version, leaf });
+            events.push(ReceiptEvent { id: item.id, position, version, leaf });
             self.next = position.next();
         }
         let gates = std::mem::take(&mut prepared.gates);
@@ -396,7 +398,7 @@ impl Committer {
         if let Some(head) = self.heads.get(stream) {
             return Ok(Some(head));
         }
-        let sought = Sought { term: term(), hash: stream };
+        let sought = HashedTerm { term: term(), hash: stream };
         for (_, segment) in self.published.log().newest_first(stream as u64) {
             let Some(postings) = segment.find(&sought)? else { continue };
             let Some(last) = postings.get(postings.count() - 1) else { continue };

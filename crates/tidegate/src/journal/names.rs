@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::hash::BuildHasherDefault;
 
 use tidegate_format::Record;
-use tidegate_segment::{Field, Seed, Term};
+use tidegate_segment::{Field, HashKey, Term};
 
 use super::heads::Through;
 use crate::read::{Entity, Query};
@@ -15,13 +15,13 @@ use crate::read::{Entity, Query};
 /// For each item of a query, names of which an event that matches it has at least one.
 #[derive(Debug)]
 pub(crate) struct Wanted {
-    seed: Seed,
+    seed: HashKey,
     items: Vec<Vec<u128>>,
 }
 
 impl Wanted {
     /// What a query wants; nothing where it says so little that every group has to be looked at.
-    pub(crate) fn of(query: &Query, seed: Seed) -> Option<Self> {
+    pub(crate) fn of(query: &Query, seed: HashKey) -> Option<Self> {
         let items = query.items()?.iter().map(|item| {
             if let Some(tag) = item.tags.first() {
                 return Some(vec![name(seed, Field::Tag, tag)]);
@@ -42,12 +42,12 @@ impl Wanted {
     }
 
     /// What names are hashed with.
-    pub(crate) fn seed(&self) -> Seed {
+    pub(crate) fn seed(&self) -> HashKey {
         self.seed
     }
 }
 
-fn name(seed: Seed, field: Field, text: &str) -> u128 {
+fn name(seed: HashKey, field: Field, text: &str) -> u128 {
     seed.hash(Term::new(field, text.as_bytes()).as_bytes())
 }
 
@@ -66,7 +66,7 @@ impl Names {
     }
 
     /// Takes in the next event.
-    pub(crate) fn add(&mut self, record: &Record<'_>, seed: Seed) {
+    pub(crate) fn add(&mut self, record: &Record<'_>, seed: HashKey) {
         self.names.extend(record.tags().map(|tag| name(seed, Field::Tag, tag)));
         self.names.insert(name(seed, Field::Entity, record.entity()));
         self.names.insert(name(seed, Field::Kind, record.kind()));

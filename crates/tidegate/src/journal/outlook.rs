@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tidegate_format::{Coordinate, Position, Result, Version};
+use tidegate_format::{Position, Result, StreamId, Version};
 
 use crate::batch::Condition;
 
@@ -22,9 +22,9 @@ struct Wanted {
 pub(super) fn can_hold(
     conditions: &[Condition],
     head: Position,
-    mut found: impl FnMut(&Coordinate) -> Result<Version>,
+    mut found: impl FnMut(&StreamId) -> Result<Version>,
 ) -> Result<bool> {
-    let mut streams: HashMap<&Coordinate, Wanted> = HashMap::new();
+    let mut streams: HashMap<&StreamId, Wanted> = HashMap::new();
     for condition in conditions {
         match condition {
             Condition::Version(stream, version) => {

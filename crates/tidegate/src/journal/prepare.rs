@@ -5,15 +5,17 @@ use std::collections::HashMap;
 use std::fmt;
 
 use tidegate_disk::Random;
+use tidegate_format::frame::FRAME_HEADER_BYTES;
+use tidegate_format::record::{Body, Facts};
 use tidegate_format::{
-    Blind, Body, Cause, Coordinate, Draft, Error, ErrorKind, EventId, FRAME_HEAD_BYTES, Facts, Hash, Micros,
-    Place, Position, Result, StoreId, Text, Version, hash, limit, record,
+    Blind, Cause, Draft, Error, ErrorKind, EventId, Hash, Micros, Place, Position, Result, StoreId, StreamId,
+    Text, Version, hash, limit, record,
 };
-use tidegate_segment::{Event, Seed, Term};
+use tidegate_segment::{HashKey, RecordedEvent, Term};
 
 use super::names::Wanted;
-use crate::batch::{Condition, Conflict, Key, SoughtKey, ValidBatch, gates_of};
-use crate::batch::{Receipt, Receipted};
+use crate::batch::{Condition, Conflict, HashedKey, Key, ValidBatch, gates_of};
+use crate::batch::{Receipt, ReceiptEvent};
 use crate::decide::Footprint;
 use crate::read::{Query, View};
 use crate::sync::atomic;
@@ -87,7 +89,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    fn new(coordinate: &Coordinate, seed: Seed) -> Self {
+    fn new(coordinate: &StreamId, seed: HashKey) -> Self {
         let term = Term::stream(&coordinate.scope, &coordinate.entity, coordinate.lane);
         Self { hash: seed.hash(term.as_bytes()), term }
     }
@@ -106,7 +108,7 @@ pub(crate) struct PreparedRecord {
 
 /// Makes ids and blinds that an outsider cannot predict, without asking the system for random bytes each time.
 pub(crate) struct Ids {
-    key: Seed,
+    key: HashKey,
     next: atomic::AtomicU64,
     /// What blinds are made of, from a number each. It lives as long as the handle: nobody can make them again.
     secret: [u8; 32],
@@ -123,7 +125,7 @@ impl Ids {
         }
         let key = u128::from_le_bytes(bytes);
         Ok(Self {
-            key: Seed(key as u64, (key >> 64) as u64),
+            key: HashKey(key as u64, (key >> 64) as u64),
             next: atomic::AtomicU64::new(0),
             secret,
             next_blinds: atomic::AtomicU64::new(0),
@@ -167,7 +169,7 @@ impl fmt::Debug for Ids {
 pub(crate) struct Bench<'a> {
     pub(crate) view: &'a View,
     pub(crate) ids: &'a Ids,
-    pub(crate) seed: Seed,
+    pub(crate) seed: HashKey,
     /// The time that goes into ids made here.
     pub(crate) micros: u64,
     /// Whether what was read is noted on the first event.
@@ -185,8 +187,8 @@ pub(crate) fn prepare(
     let (batch, view) = (valid.batch(), bench.view);
     let drafts = batch.drafts();
     let payloads: usize = drafts.iter().map(|draft| draft.payload.len() + 512).sum();
-    let mut bytes = Vec::with_capacity(FRAME_HEAD_BYTES + payloads.min(limit::FRAME_BYTES_MAX));
-    bytes.resize(FRAME_HEAD_BYTES, 0);
+    let mut bytes = Vec::with_capacity(FRAME_HEADER_BYTES + payloads.min(limit::FRAME_BYTES_MAX));
+    bytes.resize(FRAME_HEADER_BYTES, 0);
     let kept = bench.keep_footprint && !footprint.is_empty();
     let note = kept.then(|| footprint.note(view.head()));
     let checks = checks(batch.conditions(), footprint, bench)?;
@@ -225,7 +227,12 @@ pub(crate) fn prepare(
 }
 
 /// Returns the first receipt of a key, from the log, if the batch that begins with this event answers it.
-pub(crate) fn receipt_of(view: &View, store: StoreId, first: Event, key: SoughtKey<'_>) -> Result<Receipt> {
+pub(crate) fn receipt_of(
+    view: &View,
+    store: StoreId,
+    first: RecordedEvent,
+    key: HashedKey<'_>,
+) -> Result<Receipt> {
     let position = first.position();
     let kept = first.record().key().map(|(_, kept)| kept);
     if kept.is_none_or(|kept| !key.is_answered_by(first.record().blind(), kept)) {
@@ -238,7 +245,7 @@ pub(crate) fn receipt_of(view: &View, store: StoreId, first: Event, key: SoughtK
     let mut receipt = Receipt { store, time: first.time(), gates, judged_at, events: Vec::new() };
     let mut next = Some(first);
     while let Some(event) = next {
-        receipt.events.push(Receipted::of(&event));
+        receipt.events.push(ReceiptEvent::of(&event));
         next = if event.record().ends_batch() { None } else { view.at(event.position().next())? };
     }
     Ok(receipt)
@@ -279,7 +286,7 @@ fn checks(conditions: &[Condition], footprint: Footprint, bench: &Bench<'_>) -> 
 struct Work<'a> {
     drafts: &'a [Draft],
     view: &'a View,
-    seed: Seed,
+    seed: HashKey,
     prepared: Prepared,
     /// What the store notes on the first event.
     notes: Vec<(Text, Text)>,
@@ -314,11 +321,11 @@ impl Work<'_> {
         let start = self.prepared.bytes.len();
         let body = record::encode(draft, &facts, &mut self.prepared.bytes);
         let end = self.prepared.bytes.len();
-        if end - FRAME_HEAD_BYTES > limit::FRAME_BYTES_MAX {
+        if end - FRAME_HEADER_BYTES > limit::FRAME_BYTES_MAX {
             let limit = limit::FRAME_BYTES_MAX;
             return Err(Error::invalid(format!("the batch is larger than {limit} bytes; split it")));
         }
-        let Coordinate { scope, entity, lane } = &draft.coordinate;
+        let StreamId { scope, entity, lane } = &draft.coordinate;
         self.term.set_stream(scope, entity, *lane);
         let stream = self.seed.hash(self.term.as_bytes());
         self.prepared.records.push(PreparedRecord { id, length: (end - start) as u32, body, stream });

@@ -28,9 +28,9 @@ use super::room::{Fills, Room};
 use super::ticket::{Duty, Leads, Role, Slot, Ticket, Woken, panicked, put};
 use super::turns::Turn;
 use super::unsettled::{Settled, Unsettled};
+use crate::backend::OwnerProcess;
 use crate::batch::Receipt;
-use crate::edge::OwnerProcess;
-use crate::published::{Deadline, Published, Tasks};
+use crate::published::{Deadline, SharedState, Tasks};
 use crate::settings::{Durability, WhenFull};
 use crate::sync::{Condvar, Mutex, wake};
 
@@ -69,7 +69,7 @@ pub(crate) struct Journal {
     bytes_max: usize,
     pub(super) committer: Mutex<Committer>,
     pub(super) unsettled: Mutex<Unsettled>,
-    pub(super) published: Arc<Published>,
+    pub(super) published: Arc<SharedState>,
     pub(super) caller: Box<dyn Caller>,
     clock: Arc<dyn Clock>,
     pub(super) process: OwnerProcess,
@@ -89,7 +89,7 @@ struct Queue {
 impl Journal {
     pub(crate) fn new(
         committer: Committer,
-        published: Arc<Published>,
+        published: Arc<SharedState>,
         bytes_max: usize,
         caller: Box<dyn Caller>,
         clock: Arc<dyn Clock>,

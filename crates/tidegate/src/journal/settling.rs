@@ -11,7 +11,7 @@ use super::queue::{Guard, Journal};
 use super::ticket::{Duty, Leads, Slot, Ticket};
 use super::unsettled::{Held, Written};
 use crate::batch::Receipt;
-use crate::published::{Deadline, Published};
+use crate::published::{Deadline, SharedState};
 use crate::sync::wake;
 
 impl Journal {
@@ -134,7 +134,7 @@ impl Journal {
                 self.sync_on(None);
                 continue;
             }
-            let is_over = |published: &Published| {
+            let is_over = |published: &SharedState| {
                 is_settled() || published.ended().is_some() || !self.unsettled.lock().is_syncing()
             };
             if !self.published.wait(deadline, is_over) {

@@ -232,9 +232,9 @@ pub(crate) trait Leads: Send + Sync {
 /// [`Future`]; no runtime is needed, and any will do.
 ///
 /// ```
-/// # use tidegate::{Append, Draft, Options, Store};
-/// # let store = Store::in_memory(Options::default())?;
-/// let ticket = store.submit(Draft::new(("bank", "alice"), "account.opened"), Append::default())?;
+/// # use tidegate::{AppendOptions, Draft, StoreOptions, Store};
+/// # let store = Store::in_memory(StoreOptions::default())?;
+/// let ticket = store.submit(Draft::new(("bank", "alice"), "account.opened"), AppendOptions::default())?;
 /// let receipt = ticket.wait()?;
 /// assert_eq!(receipt.first().0, 1);
 /// # Ok::<(), tidegate::Error>(())

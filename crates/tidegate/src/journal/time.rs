@@ -3,13 +3,13 @@
 //! So one wild clock decides for good: once it was a year ahead, every later event has that time until a year is over.
 //! A clock that is more than a day behind the log is told of, and [`Options::time_step_max`] refuses a wild one.
 //!
-//! [`Options::time_step_max`]: crate::Options::time_step_max
+//! [`Options::time_step_max`]: crate::StoreOptions::time_step_max
 
 use std::time::Duration;
 
 use tidegate_format::{Error, ErrorKind, Micros, Result};
 
-use crate::edge::clock_behind;
+use crate::backend::clock_behind;
 
 /// The last recorded time, and how far the next one may be from it.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_disk::Clock;
-use tidegate_segment::Seed;
+use tidegate_segment::HashKey;
 
 use super::names::Wanted;
 use crate::decide::Footprint;
@@ -84,7 +84,7 @@ struct State {
 }
 
 /// The boundaries of a footprint, by number, each once, in ascending order.
-pub(crate) fn boundaries(footprint: &Footprint, seed: Seed) -> Vec<usize> {
+pub(crate) fn boundaries(footprint: &Footprint, seed: HashKey) -> Vec<usize> {
     let number = |hash: u128| hash as usize % BOUNDARIES;
     let queries = footprint.queries().iter().flat_map(|query| match Wanted::of(query, seed) {
         Some(wanted) => wanted.names().map(number).collect(),

@@ -15,7 +15,7 @@ use tidegate_format::{Error, Position, Result};
 
 use super::ticket::{Answers, Duty};
 use crate::batch::Receipt;
-use crate::published::Published;
+use crate::published::SharedState;
 
 /// What one batch is told, and when.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ struct Frame {
 
 impl Unsettled {
     /// Takes in what a group came to, and settles what can be. Groups come in the order of the log.
-    pub(crate) fn take_in(&mut self, written: Written, published: &Published) -> Settled {
+    pub(crate) fn take_in(&mut self, written: Written, published: &SharedState) -> Settled {
         let mut settled = Settled::default();
         match written.synced {
             Some(synced) => {
@@ -100,13 +100,13 @@ impl Unsettled {
     }
 
     /// Settles what can be, after more has become durable or the writer has ended.
-    pub(crate) fn settle(&mut self, published: &Published) -> Settled {
+    pub(crate) fn settle(&mut self, published: &SharedState) -> Settled {
         let mut settled = Settled::default();
         self.settle_into(published, &mut settled);
         settled
     }
 
-    fn settle_into(&mut self, published: &Published, settled: &mut Settled) {
+    fn settle_into(&mut self, published: &SharedState, settled: &mut Settled) {
         let ended = published.ended();
         let durable = published.durable();
         // keeps U1

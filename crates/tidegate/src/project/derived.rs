@@ -5,17 +5,21 @@ use std::error::Error as StdError;
 
 pub use tidegate_format::Result;
 use tidegate_format::{Error, Place};
-pub use tidegate_segment::Event;
+pub use tidegate_segment::RecordedEvent;
 
-use crate::read::Item;
 pub use crate::read::Query;
+use crate::read::QueryItem;
 use crate::typed::Kind;
 
 type Refusal = Box<dyn StdError + Send + Sync>;
 
 /// All events of these kinds.
 pub fn query(kinds: &[Cow<'static, [Kind]>]) -> Query {
-    kinds.iter().flat_map(|kinds| kinds.iter()).fold(Item::new(), |item, kind| item.kind(kind.name)).into()
+    kinds
+        .iter()
+        .flat_map(|kinds| kinds.iter())
+        .fold(QueryItem::new(), |item, kind| item.kind(kind.name))
+        .into()
 }
 
 /// What a handler may answer.
@@ -38,20 +42,20 @@ impl<E: Into<Refusal>> Answer for std::result::Result<(), E> {
 /// A method that takes in a value. `How` tells those that take the event from those that do not.
 #[diagnostic::on_unimplemented(
     message = "this is no handler of `{T}` for `{S}`",
-    label = "a handler is fn(&mut self, {T}) or fn(&mut self, {T}, &Event), and gives nothing or a Result<(), _>"
+    label = "a handler is fn(&mut self, {T}) or fn(&mut self, {T}, &RecordedEvent), and gives nothing or a Result<(), _>"
 )]
 pub trait Handler<S, T, How> {
-    fn call(self, state: &mut S, value: T, event: &Event) -> std::result::Result<(), Refusal>;
+    fn call(self, state: &mut S, value: T, event: &RecordedEvent) -> std::result::Result<(), Refusal>;
 }
 
 impl<S, T, A: Answer, F: FnOnce(&mut S, T) -> A> Handler<S, T, (T, A)> for F {
-    fn call(self, state: &mut S, value: T, _event: &Event) -> std::result::Result<(), Refusal> {
+    fn call(self, state: &mut S, value: T, _event: &RecordedEvent) -> std::result::Result<(), Refusal> {
         self(state, value).outcome()
     }
 }
 
-impl<S, T, A: Answer, F: FnOnce(&mut S, T, &Event) -> A> Handler<S, T, (T, &Event, A)> for F {
-    fn call(self, state: &mut S, value: T, event: &Event) -> std::result::Result<(), Refusal> {
+impl<S, T, A: Answer, F: FnOnce(&mut S, T, &RecordedEvent) -> A> Handler<S, T, (T, &RecordedEvent, A)> for F {
+    fn call(self, state: &mut S, value: T, event: &RecordedEvent) -> std::result::Result<(), Refusal> {
         self(state, value, event).outcome()
     }
 }
@@ -61,7 +65,7 @@ pub fn handle<S, T, How>(
     handler: impl Handler<S, T, How>,
     state: &mut S,
     value: T,
-    event: &Event,
+    event: &RecordedEvent,
 ) -> Result<()> {
     handler.call(state, value, event).map_err(|cause| {
         let message = format!("the handler of {} refuses it", std::any::type_name::<T>());

@@ -9,11 +9,11 @@
 use std::sync::Arc;
 
 use tidegate_format::{Error, Place, Position, Result};
-use tidegate_segment::Event;
+use tidegate_segment::RecordedEvent;
 
 use super::projection::Projection;
 use super::reading::{Parked, Poison};
-use crate::read::{Query, Read, View};
+use crate::read::{Query, ReadOptions, View};
 
 /// Characters of the reason why an event was parked.
 const REASON_MAX: usize = 500;
@@ -76,7 +76,7 @@ impl<P: Projection> Fold<P> {
     pub(super) fn advance(&mut self, rules: &Rules, view: &View, limit: usize) -> Result<bool> {
         self.ready(rules, view)?;
         let mut left = limit;
-        for event in view.read(&rules.query, Read::after(self.position)) {
+        for event in view.read(&rules.query, ReadOptions::after(self.position)) {
             if left == 0 {
                 return Ok(false);
             }
@@ -93,7 +93,7 @@ impl<P: Projection> Fold<P> {
     }
 
     /// Takes in the next event of the query. A fold that has looked at it already is left alone.
-    pub(super) fn take(&mut self, rules: &Rules, view: &View, event: &Event) -> Result<()> {
+    pub(super) fn take(&mut self, rules: &Rules, view: &View, event: &RecordedEvent) -> Result<()> {
         let position = event.position();
         if position <= self.position {
             return Ok(());
@@ -123,7 +123,7 @@ impl<P: Projection> Fold<P> {
     }
 
     /// Parks an event, or stops before it.
-    fn put_aside(&mut self, rules: &Rules, event: &Event, cause: Error) -> Result<()> {
+    fn put_aside(&mut self, rules: &Rules, event: &RecordedEvent, cause: Error) -> Result<()> {
         let full = match rules.poison {
             Poison::Park(most) if self.parked.len() < most => {
                 tracing::warn!(projection = P::NAME, position = event.position().0, %cause, "parked an event");
@@ -151,7 +151,7 @@ impl<P: Projection> Fold<P> {
     fn restore(&mut self, rules: &Rules, view: &View) -> Result<()> {
         let (mut state, from) =
             self.base.clone().unwrap_or_else(|| (Arc::new(P::default()), Position::START));
-        let read = Read::after(from).before(self.position.next());
+        let read = ReadOptions::after(from).before(self.position.next());
         if from < self.position {
             let whole = Arc::make_mut(&mut state);
             for event in view.read(&rules.query, read) {

@@ -3,8 +3,7 @@
 //! ```
 //! use serde::{Deserialize, Serialize};
 //! use tidegate::project::{Freshness, Project, Projection, Projector};
-//! use tidegate::typed::Typed;
-//! use tidegate::{Append, Event, Options, Store};
+//! use tidegate::{AppendOptions, Event, RecordedEvent, StoreOptions, Store};
 //!
 //! #[derive(Serialize, Deserialize, Event)]
 //! #[event(kind = "tank.filled")]
@@ -26,7 +25,7 @@
 //!
 //! impl Level {
 //!     // A handler takes the value, and the event too where it asks for it.
-//!     fn filled(&mut self, Filled { litres }: Filled, _event: &Event) {
+//!     fn filled(&mut self, Filled { litres }: Filled, _event: &RecordedEvent) {
 //!         self.litres += litres;
 //!     }
 //!
@@ -37,19 +36,19 @@
 //!     }
 //! }
 //!
-//! let store = Store::in_memory(Options::default())?;
+//! let store = Store::in_memory(StoreOptions::default())?;
 //! let level = Projector::<Level>::open(&store, Project::stream(("boat", "tank-1")))?;
-//! let filled = store.append(Filled { litres: 40 }.draft(("boat", "tank-1"))?, Append::default())?;
+//! let filled = store.append(Filled { litres: 40 }.draft(("boat", "tank-1"))?, AppendOptions::default())?;
 //! assert_eq!(level.read(Freshness::AtHead)?.litres, 40);
 //!
 //! // The second read costs what is new, and what was read before stays as it was.
-//! store.append(Drained { litres: 15 }.draft(("boat", "tank-1"))?, Append::default())?;
+//! store.append(Drained { litres: 15 }.draft(("boat", "tank-1"))?, AppendOptions::default())?;
 //! assert_eq!(level.read(Freshness::Within(1))?.litres, 40);
 //! assert_eq!(level.read(Freshness::AtHead)?.litres, 25);
 //! assert_eq!(level.at(filled.last())?.litres, 40);
 //!
 //! // What cannot be taken in stops it, with the place and the reason.
-//! store.append(Drained { litres: 99 }.draft(("boat", "tank-1"))?, Append::default())?;
+//! store.append(Drained { litres: 99 }.draft(("boat", "tank-1"))?, AppendOptions::default())?;
 //! let stopped = level.read(Freshness::AtHead).unwrap_err().to_string();
 //! assert!(stopped.contains("position 3") && stopped.contains("more than it held"));
 //! assert_eq!(level.read(Freshness::ANY)?.litres, 25);
@@ -73,7 +72,7 @@
 //! ```
 //! # use serde::{Deserialize, Serialize};
 //! # use tidegate::project::{Freshness, Project, Projection, Projector};
-//! # use tidegate::{Append, Draft, Event, Item, Options, Query, Result, Store};
+//! # use tidegate::{AppendOptions, Draft, Event, RecordedEvent, QueryItem, StoreOptions, Query, Result, Store};
 //! # #[derive(Clone, Default, Serialize, Deserialize)]
 //! # struct CountV1(u64);
 //! # #[derive(Clone, Default, Serialize, Deserialize)]
@@ -82,20 +81,20 @@
 //! #     const NAME: &'static str = "count";
 //! #     const VERSION: u16 = 1;
 //! #     fn query() -> Query { Query::ALL }
-//! #     fn apply(&mut self, _: &Event) -> Result<()> { self.0 += 1; Ok(()) }
+//! #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
 //! # }
 //! # impl Projection for Count {
 //! #     const NAME: &'static str = "count";
 //! #     const VERSION: u16 = 2;
 //! #     fn query() -> Query { Query::ALL }
-//! #     fn apply(&mut self, _: &Event) -> Result<()> { self.events += 1; Ok(()) }
+//! #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.events += 1; Ok(()) }
 //! # }
 //! # impl From<CountV1> for Count {
 //! #     fn from(old: CountV1) -> Self { Self { events: old.0, days: 0 } }
 //! # }
-//! # let store = Store::in_memory(Options::default())?;
-//! # store.append(Draft::new(("a", "b"), "c"), Append::default())?;
-//! # store.append(Draft::new(("a", "b"), "c"), Append::default())?;
+//! # let store = Store::in_memory(StoreOptions::default())?;
+//! # store.append(Draft::new(("a", "b"), "c"), AppendOptions::default())?;
+//! # store.append(Draft::new(("a", "b"), "c"), AppendOptions::default())?;
 //! let old = Projector::<CountV1>::open(&store, Project::default())?;
 //! let count = Projector::<Count>::open(&store, Project::default())?.beside(old)?;
 //! assert_eq!(count.read(Freshness::AtHead)?.version(), 1);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidegate_format::{Error, Result, name};
-use tidegate_segment::Event;
+use tidegate_segment::RecordedEvent;
 
 use crate::read::Query;
 
@@ -14,7 +14,7 @@ use crate::read::Query;
 /// ```
 /// use serde::{Deserialize, Serialize};
 /// use tidegate::project::Projection;
-/// use tidegate::{Event, Item, Query, Result};
+/// use tidegate::{RecordedEvent, QueryItem, Query, Result};
 ///
 /// /// How many orders there are, and where the last one stands.
 /// #[derive(Clone, Default, Serialize, Deserialize)]
@@ -28,10 +28,10 @@ use crate::read::Query;
 ///     const VERSION: u16 = 1;
 ///
 ///     fn query() -> Query {
-///         Item::new().kind("order.placed").into()
+///         QueryItem::new().kind("order.placed").into()
 ///     }
 ///
-///     fn apply(&mut self, event: &Event) -> Result<()> {
+///     fn apply(&mut self, event: &RecordedEvent) -> Result<()> {
 ///         self.count += 1;
 ///         self.last = event.position().0;
 ///         Ok(())
@@ -55,7 +55,7 @@ pub trait Projection: Clone + Default + Send + Sync + Serialize + DeserializeOwn
     /// # Errors
     ///
     /// Whatever keeps the event from being taken in: see [`Poison`](super::Poison).
-    fn apply(&mut self, event: &Event) -> Result<()>;
+    fn apply(&mut self, event: &RecordedEvent) -> Result<()>;
 }
 
 /// Refuses a name or a version that cannot be kept.

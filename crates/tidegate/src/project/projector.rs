@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_disk::World;
+use tidegate_disk::Env;
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 
 use super::fold::{Fold, Rules};
@@ -36,7 +36,7 @@ pub struct Projector<P> {
     pub(super) source: Source,
     pub(super) rules: Rules,
     pub(super) fold: Mutex<Fold<P>>,
-    world: World,
+    world: Env,
     shelf: Shelf,
     /// Whether states can be saved.
     writes: bool,

@@ -11,7 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use tidegate_format::{Error, ErrorKind, Hash, Place, Position, Result};
-use tidegate_segment::Event;
+use tidegate_segment::RecordedEvent;
 
 use super::bookmark::Bookmark;
 use crate::read::Query;
@@ -27,7 +27,7 @@ use crate::subscription::Subscription;
 /// ```
 /// use std::collections::BTreeMap;
 /// use tidegate::project::{Bookmark, ReadModel, Updater};
-/// use tidegate::{Append, Draft, Event, Item, Options, Query, Store};
+/// use tidegate::{AppendOptions, Draft, RecordedEvent, QueryItem, StoreOptions, Query, Store};
 ///
 /// #[derive(Clone, Default)]
 /// struct Orders {
@@ -40,14 +40,14 @@ use crate::subscription::Subscription;
 ///     type Error = &'static str;
 ///
 ///     fn query(&self) -> Query {
-///         Item::new().kind("order.placed").into()
+///         QueryItem::new().kind("order.placed").into()
 ///     }
 ///
 ///     fn bookmark(&mut self) -> Result<Option<String>, Self::Error> {
 ///         Ok(self.bookmark.clone())
 ///     }
 ///
-///     fn commit(&mut self, events: &[Event], before: Option<&Bookmark>, after: &Bookmark) -> Result<(), Self::Error> {
+///     fn commit(&mut self, events: &[RecordedEvent], before: Option<&Bookmark>, after: &Bookmark) -> Result<(), Self::Error> {
 ///         let mut next = self.clone(); // the transaction
 ///         if next.bookmark != before.map(ToString::to_string) {
 ///             return Err("somebody else has moved on");
@@ -61,8 +61,8 @@ use crate::subscription::Subscription;
 ///     }
 /// }
 ///
-/// let store = Store::in_memory(Options::default())?;
-/// let placed = store.append(Draft::new(("orders", "ada"), "order.placed"), Append::default())?;
+/// let store = Store::in_memory(StoreOptions::default())?;
+/// let placed = store.append(Draft::new(("orders", "ada"), "order.placed"), AppendOptions::default())?;
 /// let mut orders = Updater::open(&store, Orders::default())?;
 /// assert_eq!(orders.update()?, placed.last());
 /// assert_eq!(orders.model().per_customer["ada"], 1);
@@ -95,7 +95,7 @@ pub trait ReadModel {
     /// is read again, whether that is the old state or the new one.
     fn commit(
         &mut self,
-        events: &[Event],
+        events: &[RecordedEvent],
         before: Option<&Bookmark>,
         after: &Bookmark,
     ) -> Result<(), Self::Error>;
@@ -229,7 +229,7 @@ impl<'a, M: ReadModel> Updater<'a, M> {
     }
 
     /// Hands over a batch, and what more is there, in one transaction.
-    fn take(&mut self, mut subscription: Subscription, mut events: Vec<Event>) -> Result<()> {
+    fn take(&mut self, mut subscription: Subscription, mut events: Vec<RecordedEvent>) -> Result<()> {
         let first = events[0].position();
         let one_batch = events.len();
         let mut failed = false;

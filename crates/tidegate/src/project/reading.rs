@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use tidegate_format::{Coordinate, Position};
+use tidegate_format::{Position, StreamId};
 
 /// How a projection is kept.
 ///
@@ -16,7 +16,7 @@ use tidegate_format::{Coordinate, Position};
 #[derive(Clone, Debug)]
 pub struct Project {
     /// The only stream whose events are taken in; those of all streams if left out.
-    pub stream: Option<Coordinate>,
+    pub stream: Option<StreamId>,
     /// What becomes of events that cannot be taken in.
     pub poison: Poison,
     /// The state is saved by itself once so many events were taken in since the last time: 16,384. Without a
@@ -32,7 +32,7 @@ impl Default for Project {
 
 impl Project {
     /// The events of one stream, and the defaults otherwise.
-    pub fn stream(stream: impl Into<Coordinate>) -> Self {
+    pub fn stream(stream: impl Into<StreamId>) -> Self {
         Self { stream: Some(stream.into()), ..Self::default() }
     }
 }

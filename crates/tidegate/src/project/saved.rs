@@ -20,12 +20,12 @@
 
 use tidegate_disk::Disk;
 use tidegate_disk::replace::remove_if_there;
-use tidegate_format::{Coordinate, Error, Hash, Position, Result, StoreId, hash};
+use tidegate_format::{Error, Hash, Position, Result, StoreId, StreamId, hash};
 use tidegate_segment::write_error;
 
 use super::projection::Projection;
 use super::reading::Parked;
-use crate::edge::{read, replace};
+use crate::backend::{read, replace};
 use crate::read::{Query, View};
 
 const MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'p'];
@@ -40,7 +40,7 @@ const QUERY: usize = 72;
 const BODY: usize = 104;
 
 /// The folder of saved states, which holds one for each projection.
-pub(crate) use crate::edge::PROJECTIONS;
+pub(crate) use crate::backend::PROJECTIONS;
 /// The largest saved state.
 pub(crate) const STATE_BYTES_MAX: u64 = 1 << 30;
 
@@ -62,7 +62,7 @@ pub(super) struct Saved<P> {
 }
 
 impl Shelf {
-    pub(super) fn new<P: Projection>(store: StoreId, stream: Option<&Coordinate>, query: &Query) -> Self {
+    pub(super) fn new<P: Projection>(store: StoreId, stream: Option<&StreamId>, query: &Query) -> Self {
         let part = stream.map_or_else(
             || "all".to_owned(),
             |stream| {

@@ -3,12 +3,12 @@
 use std::ops::DerefMut;
 
 use tidegate_format::{Error, Position, Result, StoreId};
-use tidegate_segment::Event;
+use tidegate_segment::RecordedEvent;
 
 use super::fold::Fold;
 use super::projection::Projection;
 use super::projector::Projector;
-use crate::read::{Query, Read, View};
+use crate::read::{Query, ReadOptions, View};
 use crate::subscription::Source;
 
 /// A projector of any type, one of several in a pass.
@@ -47,7 +47,7 @@ trait Waiting {
 /// A projector in the middle of a pass, with its state held.
 trait Running {
     fn position(&self) -> Position;
-    fn take(&mut self, event: &Event);
+    fn take(&mut self, event: &RecordedEvent);
     /// Ends the pass at the head, and says what stopped it before.
     fn end(self: Box<Self>) -> Result<()>;
 }
@@ -95,7 +95,7 @@ impl<P: Projection, F: DerefMut<Target = Fold<P>>> Running for Held<'_, P, F> {
         self.fold.position
     }
 
-    fn take(&mut self, event: &Event) {
+    fn take(&mut self, event: &RecordedEvent) {
         if self.failed.is_none() && self.query.matches(&event.record()) {
             self.failed = self.fold.take(&self.projector.rules, self.view, event).err();
         }
@@ -130,7 +130,7 @@ pub fn together(projectors: &[&dyn Pass]) -> Result<Position> {
     let mut running: Vec<Box<dyn Running + '_>> = members.iter().map(|member| member.begin(&view)).collect();
     let from = running.iter().map(|one| one.position()).min().unwrap_or(Position::START);
     let query = Query::union(members.iter().map(|member| member.query()));
-    for event in view.read(&query, Read::after(from)) {
+    for event in view.read(&query, ReadOptions::after(from)) {
         let event = event?;
         for one in &mut running {
             one.take(&event);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tidegate_format::{Error, Position};
-use tidegate_segment::index::{ROSTER_SEGMENTS_MAX, Roster};
-use tidegate_segment::{Seed, Segment};
+use tidegate_segment::index::{FilterGroup, ROSTER_SEGMENTS_MAX};
+use tidegate_segment::{HashKey, Segment};
 
 /// Segments of a stretch: those that one roster can be of.
 pub(crate) const STRETCH: usize = ROSTER_SEGMENTS_MAX;
@@ -14,7 +14,7 @@ pub(crate) const STRETCH: usize = ROSTER_SEGMENTS_MAX;
 pub(crate) struct Log {
     pub(crate) segments: Vec<Arc<Segment>>,
     /// For each stretch of segments the roster of its first ones, as far as there is one.
-    pub(crate) rosters: Vec<Option<Arc<Roster>>>,
+    pub(crate) rosters: Vec<Option<Arc<FilterGroup>>>,
     /// Where damage ends what can be shown, for those who read beside no writer of their own.
     pub(crate) damage: Option<Arc<Damage>>,
 }
@@ -35,17 +35,17 @@ impl Log {
     }
 
     /// What terms and ids are hashed with.
-    pub(crate) fn seed(&self) -> Seed {
+    pub(crate) fn seed(&self) -> HashKey {
         self.segments[0].seed()
     }
 
     /// The roster of a stretch.
-    pub(crate) fn roster(&self, stretch: usize) -> Option<&Arc<Roster>> {
+    pub(crate) fn roster(&self, stretch: usize) -> Option<&Arc<FilterGroup>> {
         self.rosters.get(stretch)?.as_ref()
     }
 
     /// Puts a roster in the place of the one that a stretch has.
-    pub(crate) fn set_roster(&mut self, stretch: usize, roster: Arc<Roster>) {
+    pub(crate) fn set_roster(&mut self, stretch: usize, roster: Arc<FilterGroup>) {
         if self.rosters.len() <= stretch {
             self.rosters.resize(stretch + 1, None);
         }
@@ -54,7 +54,7 @@ impl Log {
 
     /// The segments that may hold a term or an id with this hash, by their places in the list, the newest first.
     pub(crate) fn newest_first(&self, hash: u64) -> impl Iterator<Item = (usize, &Arc<Segment>)> {
-        let (mut sieve, mut next) = (Sieve::default(), self.segments.len().checked_sub(1));
+        let (mut sieve, mut next) = (SegmentFilter::default(), self.segments.len().checked_sub(1));
         std::iter::from_fn(move || {
             let at = sieve.find(self, next?, true, |roster| roster.may_hold(hash))?;
             next = at.checked_sub(1);
@@ -65,12 +65,12 @@ impl Log {
 
 /// Picks the segments that may hold something, stretch by stretch. It belongs to one log and one question.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sieve {
+pub(crate) struct SegmentFilter {
     /// The stretch that was asked last, and which of its segments may hold it.
     asked: Option<(usize, u64)>,
 }
 
-impl Sieve {
+impl SegmentFilter {
     /// The nearest segment that may hold it, from the one at a place on, in one direction. `may_hold` asks the
     /// roster of a stretch; without one, all its segments may.
     #[inline]
@@ -79,7 +79,7 @@ impl Sieve {
         log: &Log,
         mut at: usize,
         backwards: bool,
-        may_hold: impl Fn(&Roster) -> u64,
+        may_hold: impl Fn(&FilterGroup) -> u64,
     ) -> Option<usize> {
         while at < log.segments.len() {
             let (stretch, place) = (at / STRETCH, at % STRETCH);

@@ -7,8 +7,8 @@ mod state;
 
 pub(crate) use deadline::Deadline;
 pub use frontier::Frontier;
-pub(crate) use log::{Damage, Log, STRETCH, Sieve};
-pub(crate) use state::Published;
+pub(crate) use log::{Damage, Log, STRETCH, SegmentFilter};
 #[cfg(feature = "futures")]
 pub(crate) use state::Registration;
+pub(crate) use state::SharedState;
 pub(crate) use tasks::Tasks;

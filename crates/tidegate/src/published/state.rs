@@ -5,7 +5,7 @@
 //! P1. `visible` grows only after every event up to it can be found in the published segments.
 //! P2. A waiter that saw too little and then waits is woken by the next growth (no lost wake-up): it counts
 //!     itself before it looks, and the publisher looks at that count after it has published.
-//! P3. Wakers are the callers' code. They run in [`announce`](Published::announce) alone, or by the one who announced to
+//! P3. Wakers are the callers' code. They run in [`announce`](SharedState::announce) alone, or by the one who announced to
 //!     the threads, once it holds no lock and no role, and a panic of one of them reaches nothing else.
 //! P4. Damage that ends the log is published before the last position in front of it is visible, so that no view
 //!     takes that position for the end.
@@ -24,7 +24,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, wake};
 
 #[derive(Debug)]
-pub(crate) struct Published {
+pub(crate) struct SharedState {
     log: ArcSwap<Log>,
     accepted: AtomicU64,
     written: AtomicU64,
@@ -44,13 +44,13 @@ pub(crate) struct Published {
 #[cfg(feature = "futures")]
 #[derive(Debug)]
 pub(crate) struct Registration {
-    published: Arc<Published>,
+    published: Arc<SharedState>,
     key: u64,
 }
 
 #[cfg(feature = "futures")]
 impl Registration {
-    pub(crate) fn new(published: &Arc<Published>) -> Self {
+    pub(crate) fn new(published: &Arc<SharedState>) -> Self {
         let key = published.tasks.lock().key();
         Self { published: Arc::clone(published), key }
     }
@@ -87,7 +87,7 @@ struct Ending {
     in_order: bool,
 }
 
-impl Published {
+impl SharedState {
     pub(crate) fn new(log: Log, durable: Position, visible: Position) -> Self {
         Self {
             log: ArcSwap::from_pointee(log),
@@ -267,7 +267,7 @@ mod interleavings {
     fn no_growth_is_slept_through() {
         shuttle::check_dfs(
             || {
-                let published = Arc::new(Published::new(Log::default(), Position(0), Position(0)));
+                let published = Arc::new(SharedState::new(Log::default(), Position(0), Position(0)));
                 let waiting = {
                     let published = Arc::clone(&published);
                     thread::spawn(move || published.wait(None, |now| now.visible() == Position(2)))
@@ -286,7 +286,7 @@ mod interleavings {
     fn the_end_is_not_slept_through() {
         shuttle::check_dfs(
             || {
-                let published = Arc::new(Published::new(Log::default(), Position(0), Position(0)));
+                let published = Arc::new(SharedState::new(Log::default(), Position(0), Position(0)));
                 let waiting = {
                     let published = Arc::clone(&published);
                     thread::spawn(move || published.wait(None, |now| now.ended().is_some()))

@@ -1,15 +1,15 @@
 //! Reading on: the events of a query, one after the other.
 
 use tidegate_format::{Position, Result};
-use tidegate_segment::index::Roster;
-use tidegate_segment::{Event, Window};
+use tidegate_segment::index::FilterGroup;
+use tidegate_segment::{RecordedEvent, Window};
 
 use super::plan::Plan;
 use super::query::Query;
-use super::range::Read;
+use super::range::ReadOptions;
 use super::set::Set;
 use super::view::View;
-use crate::published::Sieve;
+use crate::published::SegmentFilter;
 
 /// The events of a query, read as they are asked for. It holds its view: what is appended later does not
 /// show, and nobody waits for it. After an error it ends. If damage hides what it would go on to, that is its last
@@ -20,8 +20,8 @@ pub struct Events {
     query: Query,
     /// The query as it is put to segments, once anything is read.
     plan: Option<Plan>,
-    sieve: Sieve,
-    read: Read,
+    sieve: SegmentFilter,
+    read: ReadOptions,
     left: usize,
     /// The segment being read, in the view's list.
     at: usize,
@@ -34,12 +34,12 @@ pub struct Events {
 }
 
 impl Events {
-    pub(crate) fn new(view: View, query: Query, read: Read) -> Self {
+    pub(crate) fn new(view: View, query: Query, read: ReadOptions) -> Self {
         let start = if read.backwards { read.before.before().min(view.head()) } else { read.after.next() };
         let at = view.segment_of(start);
         let window = Window::ahead(read.backwards);
         let left = read.limit.unwrap_or(usize::MAX);
-        let (plan, sieve, set) = (None, Sieve::default(), None);
+        let (plan, sieve, set) = (None, SegmentFilter::default(), None);
         Self { view, query, plan, sieve, read, left, at, set, from: 0, to: 0, window, done: false }
     }
 
@@ -48,7 +48,7 @@ impl Events {
         &self.view
     }
 
-    fn step(&mut self) -> Result<Option<Event>> {
+    fn step(&mut self) -> Result<Option<RecordedEvent>> {
         if self.plan.is_none() {
             if self.read.backwards {
                 // What would come first is hidden.
@@ -59,7 +59,7 @@ impl Events {
         let Some(plan) = &self.plan else { return Ok(None) };
         loop {
             if self.set.is_none() {
-                let may_hold = |roster: &Roster| plan.may_hold(roster);
+                let may_hold = |roster: &FilterGroup| plan.may_hold(roster);
                 let Some(at) = self.sieve.find(self.view.log(), self.at, self.read.backwards, may_hold)
                 else {
                     return Ok(None);
@@ -114,9 +114,9 @@ impl Events {
 }
 
 impl Iterator for Events {
-    type Item = Result<Event>;
+    type Item = Result<RecordedEvent>;
 
-    fn next(&mut self) -> Option<Result<Event>> {
+    fn next(&mut self) -> Option<Result<RecordedEvent>> {
         if self.done || self.left == 0 {
             return None;
         }
@@ -134,7 +134,7 @@ impl Iterator for Events {
 
 impl View {
     /// The events of a query, in the order of their positions, one by one as they are asked for.
-    pub fn read(&self, query: &Query, read: Read) -> Events {
+    pub fn read(&self, query: &Query, read: ReadOptions) -> Events {
         Events::new(self.clone(), query.clone(), read)
     }
 }

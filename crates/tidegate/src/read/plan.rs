@@ -1,10 +1,10 @@
 //! Plans: a query as it is put to one segment after the other, its terms hashed once for all of them.
 
 use tidegate_format::{Cause, EventId, Result, Text};
-use tidegate_segment::index::Roster;
-use tidegate_segment::{Field, Seed, Segment, Sought, SoughtId, Term};
+use tidegate_segment::index::FilterGroup;
+use tidegate_segment::{Field, HashKey, HashedId, HashedTerm, Segment, Term};
 
-use super::query::{Entity, Item, Query};
+use super::query::{Entity, Query, QueryItem};
 use super::set::Set;
 
 /// A query, ready to be put to segments.
@@ -15,11 +15,11 @@ pub(crate) enum Plan {
     /// Every event.
     All,
     /// The events of a term.
-    Term(Sought),
+    Term(HashedTerm),
     /// The events of all terms of a field that start so.
     Prefix(Field, Text),
     /// The event that began a flow, and those that name it as their correlation.
-    Flow(SoughtId, Sought),
+    Flow(HashedId, HashedTerm),
     Any(Vec<Plan>),
     Every(Vec<Plan>),
 }
@@ -27,12 +27,12 @@ pub(crate) enum Plan {
 impl Plan {
     /// The plan of a query. A cause that it still names by an id is nowhere in the log: see
     /// [`Query::resolved`].
-    pub(crate) fn of(query: &Query, seed: Seed) -> Self {
+    pub(crate) fn of(query: &Query, seed: HashKey) -> Self {
         let Some(items) = query.items() else { return Self::All };
         Self::any(items.iter().map(|item| Self::of_item(item, seed)).collect())
     }
 
-    fn of_item(item: &Item, seed: Seed) -> Self {
+    fn of_item(item: &QueryItem, seed: HashKey) -> Self {
         let mut parts = Vec::new();
         let text = |field: Field, text: &Text| Self::Term(seed.seek(Term::new(field, text.as_bytes())));
         if !item.kinds.is_empty() {
@@ -57,18 +57,18 @@ impl Plan {
         Self::every(parts)
     }
 
-    fn of_kind(kind: &Text, seed: Seed) -> Self {
+    fn of_kind(kind: &Text, seed: HashKey) -> Self {
         match kind.strip_suffix('*') {
             Some(family) if family.ends_with('.') => Self::Prefix(Field::Kind, family.to_owned().into()),
             _ => Self::Term(seed.seek(Term::new(Field::Kind, kind.as_bytes()))),
         }
     }
 
-    fn of_flow(id: EventId, seed: Seed) -> Self {
+    fn of_flow(id: EventId, seed: HashKey) -> Self {
         Self::Flow(seed.seek_id(id), seed.seek(Term::correlation(id)))
     }
 
-    fn of_cause(cause: Cause, seed: Seed) -> Self {
+    fn of_cause(cause: Cause, seed: HashKey) -> Self {
         match cause {
             Cause::At(position) => Self::Term(seed.seek(Term::cause(position))),
             Cause::Foreign(store, event) => Self::Term(seed.seek(Term::foreign_cause(store, event))),
@@ -89,7 +89,7 @@ impl Plan {
     }
 
     /// The segments of a roster in which it may select something, a bit for each.
-    pub(crate) fn may_hold(&self, roster: &Roster) -> u64 {
+    pub(crate) fn may_hold(&self, roster: &FilterGroup) -> u64 {
         match self {
             Self::None => 0,
             Self::All | Self::Prefix(..) => u64::MAX,

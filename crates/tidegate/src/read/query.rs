@@ -2,31 +2,31 @@
 
 use std::borrow::Cow;
 
-use tidegate_format::{Cause, Coordinate, Draft, EventId, Position, Record, Text};
+use tidegate_format::{Cause, Draft, EventId, Position, Record, StreamId, Text};
 
-/// Which events to select: all of them, or those that match one of several [`Item`]s.
+/// Which events to select: all of them, or those that match one of several [`QueryItem`]s.
 ///
 /// ```
-/// use tidegate::{Item, Query};
-/// let course = Query::from(Item::new().tag("course:c1").kind("course.*"));
-/// let both = course.or(Item::new().tag("student:s1").kind("student.subscribed"));
+/// use tidegate::{QueryItem, Query};
+/// let course = Query::from(QueryItem::new().tag("course:c1").kind("course.*"));
+/// let both = course.or(QueryItem::new().tag("student:s1").kind("student.subscribed"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Query(Option<Vec<Item>>);
+pub struct Query(Option<Vec<QueryItem>>);
 
 impl Query {
     /// Every event.
     pub const ALL: Self = Self(None);
 
     /// The events of one stream.
-    pub fn stream(coordinate: impl Into<Coordinate>) -> Self {
+    pub fn stream(coordinate: impl Into<StreamId>) -> Self {
         let coordinate = coordinate.into();
-        Item::new().scope(coordinate.scope).entity(coordinate.entity).lane(coordinate.lane).into()
+        QueryItem::new().scope(coordinate.scope).entity(coordinate.entity).lane(coordinate.lane).into()
     }
 
     /// The events that match this query or the item. Every event stays every event.
     #[must_use]
-    pub fn or(mut self, item: Item) -> Self {
+    pub fn or(mut self, item: QueryItem) -> Self {
         if let Some(items) = &mut self.0 {
             items.push(item);
         }
@@ -66,14 +66,14 @@ impl Query {
     }
 
     /// The part of the query in one stream; nothing where it selects none of its events.
-    pub(crate) fn within(&self, stream: &Coordinate) -> Option<Self> {
+    pub(crate) fn within(&self, stream: &StreamId) -> Option<Self> {
         let Some(items) = &self.0 else { return Some(Self::stream(stream.clone())) };
-        let items: Vec<Item> = items.iter().filter_map(|item| item.within(stream)).collect();
+        let items: Vec<QueryItem> = items.iter().filter_map(|item| item.within(stream)).collect();
         (!items.is_empty()).then_some(Self(Some(items)))
     }
 
     /// Whether it selects every event that a stream can have, whatever its kind, tags, causes and flow are.
-    pub(crate) fn covers(&self, stream: &Coordinate) -> bool {
+    pub(crate) fn covers(&self, stream: &StreamId) -> bool {
         self.items().is_none_or(|items| items.iter().any(|item| item.covers(stream)))
     }
 
@@ -90,13 +90,13 @@ impl Query {
     }
 
     /// Its items, never none; nothing where it selects every event.
-    pub fn items(&self) -> Option<&[Item]> {
+    pub fn items(&self) -> Option<&[QueryItem]> {
         self.0.as_deref()
     }
 }
 
-impl From<Item> for Query {
-    fn from(item: Item) -> Self {
+impl From<QueryItem> for Query {
+    fn from(item: QueryItem) -> Self {
         Self(Some(vec![item]))
     }
 }
@@ -104,7 +104,7 @@ impl From<Item> for Query {
 /// Any of the kinds, and all of the tags, and the rest as far as it is said. An item that says nothing
 /// selects every event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Item {
+pub struct QueryItem {
     pub(crate) kinds: Vec<Text>,
     pub(crate) tags: Vec<Text>,
     pub(crate) scope: Option<Text>,
@@ -121,7 +121,7 @@ pub(crate) enum Entity {
     StartsWith(Text),
 }
 
-impl Item {
+impl QueryItem {
     /// An item that selects every event.
     pub fn new() -> Self {
         Self::default()
@@ -185,13 +185,13 @@ impl Item {
     }
 }
 
-impl Item {
-    fn covers(&self, stream: &Coordinate) -> bool {
+impl QueryItem {
+    fn covers(&self, stream: &StreamId) -> bool {
         let says_more = self.correlation.is_some() || self.cause.is_some();
         self.kinds.is_empty() && self.tags.is_empty() && !says_more && self.within(stream).is_some()
     }
 
-    fn within(&self, stream: &Coordinate) -> Option<Self> {
+    fn within(&self, stream: &StreamId) -> Option<Self> {
         let fits = self.matches_place(&stream.scope, &stream.entity)
             && self.lane.is_none_or(|lane| lane == stream.lane);
         let narrowed = || self.clone().scope(stream.scope.clone()).entity(stream.entity.clone());

@@ -5,12 +5,12 @@ use tidegate_format::Position;
 /// Which part of what a query selects is read, and in which direction.
 ///
 /// ```
-/// use tidegate::{Position, Read};
-/// let newest = Read::backwards().limit(10);
-/// let next = Read::after(Position(41)).limit(100);
+/// use tidegate::{Position, ReadOptions};
+/// let newest = ReadOptions::backwards().limit(10);
+/// let next = ReadOptions::after(Position(41)).limit(100);
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Read {
+pub struct ReadOptions {
     /// Only events after this position.
     pub after: Position,
     /// Only events before this position.
@@ -21,13 +21,13 @@ pub struct Read {
     pub limit: Option<usize>,
 }
 
-impl Default for Read {
+impl Default for ReadOptions {
     fn default() -> Self {
         Self { after: Position::START, before: Position::MAX, backwards: false, limit: None }
     }
 }
 
-impl Read {
+impl ReadOptions {
     /// Everything, from the first event on.
     pub fn all() -> Self {
         Self::default()

@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
-use tidegate_format::{Coordinate, Result};
+use tidegate_format::{Result, StreamId};
 use tidegate_segment::{Field, Postings, Segment};
 
 use super::query::Query;
-use super::range::Read;
+use super::range::ReadOptions;
 use super::set::Set;
 use super::view::View;
 
@@ -25,7 +25,7 @@ pub struct Stats {
     /// The tags that most of them have.
     pub top_tags: Vec<(String, u64)>,
     /// The streams that most of them are in.
-    pub top_streams: Vec<(Coordinate, u64)>,
+    pub top_streams: Vec<(StreamId, u64)>,
     /// Segments they were looked for in.
     pub segments: u64,
     /// Bytes of those segments, up to their last frame.
@@ -51,7 +51,7 @@ impl View {
 
     /// Counts what a query selects, with the `top` most frequent tags and streams. No event is read; the cost
     /// follows the number of different names.
-    pub fn stats(&self, query: &Query, read: Read, top: usize) -> Result<Stats> {
+    pub fn stats(&self, query: &Query, read: ReadOptions, top: usize) -> Result<Stats> {
         self.check_range(&read)?;
         let mut stats = Stats::default();
         let (mut kinds, mut scopes, mut tags) = (HashMap::new(), HashMap::new(), HashMap::new());

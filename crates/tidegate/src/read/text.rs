@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value, json};
 use tidegate_format::{Cause, Error, Position, Result, Text};
 
-use super::query::{Entity, Item, Query};
+use super::query::{Entity, Query, QueryItem};
 
 const ALL: &str = "all";
 
@@ -38,7 +38,7 @@ pub(crate) fn query_value(query: &Query) -> Value {
     }
 }
 
-fn item_value(item: &Item) -> Value {
+fn item_value(item: &QueryItem) -> Value {
     let mut value = Map::new();
     let mut say = |name: &str, said: Option<Value>| {
         value.extend(said.map(|said| (name.to_owned(), said)));
@@ -81,9 +81,9 @@ pub(crate) fn read_query(value: &Value) -> Result<Query> {
     }
 }
 
-fn read_item(value: &Value) -> Result<Item> {
+fn read_item(value: &Value) -> Result<QueryItem> {
     let Value::Object(fields) = value else { return Err(Error::invalid("an item of a query is an object")) };
-    let mut item = Item::new();
+    let mut item = QueryItem::new();
     for (name, value) in fields {
         let wrong = || Error::invalid(format!("an item of a query does not take {value} as its {name}"));
         let text = || value.as_str().map(|text| Text::Owned(text.to_owned())).ok_or_else(wrong);
@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    fn items() -> impl Strategy<Value = Item> {
+    fn items() -> impl Strategy<Value = QueryItem> {
         let text = || ".{0,6}".prop_map(Text::Owned);
         let texts = || proptest::collection::vec(text(), 0..3);
         let entity =
@@ -152,7 +152,7 @@ mod tests {
             (texts(), texts(), some(text()), some(entity)),
             (some(any::<u32>()), some(ids().prop_map(EventId)), some(cause)),
         )
-            .prop_map(|((kinds, tags, scope, entity), (lane, correlation, cause))| Item {
+            .prop_map(|((kinds, tags, scope, entity), (lane, correlation, cause))| QueryItem {
                 kinds,
                 tags,
                 scope,
@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn it_is_plain_json() {
-        let query = Query::from(Item::new().kind("order.*").tag("vip").scope("shop").lane(0)).or(Item::new());
+        let query = Query::from(QueryItem::new().kind("order.*").tag("vip").scope("shop").lane(0))
+            .or(QueryItem::new());
         let text = r#"[{"kinds":["order.*"],"lane":0,"scope":"shop","tags":["vip"]},{}]"#;
         assert_eq!(query.to_string(), text);
         assert_eq!(Query::ALL.to_string(), r#""all""#);

@@ -9,7 +9,7 @@ use super::view::View;
 
 /// What a verification went through without finding a fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Verified {
+pub struct VerifyReport {
     /// Events.
     pub events: u64,
     /// Streams.
@@ -20,8 +20,8 @@ pub struct Verified {
 
 /// Reads every frame of a view from its file and checks all that an event says about others. `progress` is
 /// called with how much was verified so far, now and then.
-pub(crate) fn verify(view: &View, mut progress: impl FnMut(Verified)) -> Result<Verified> {
-    let mut done = Verified::default();
+pub(crate) fn verify(view: &View, mut progress: impl FnMut(VerifyReport)) -> Result<VerifyReport> {
+    let mut done = VerifyReport::default();
     let mut chain = Chain::default();
     for (segment, count) in view.segments() {
         segment.verify(count, |record| {

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tidegate_format::{Coordinate, Error, EventId, Position, Result, Version};
-use tidegate_segment::{Event, Field, Segment, Term};
+use tidegate_format::{Error, EventId, Position, Result, StreamId, Version};
+use tidegate_segment::{Field, RecordedEvent, Segment, Term};
 
 use super::plan::Plan;
 use super::query::Query;
-use super::range::Read;
-use crate::published::{Damage, Log, Published, Sieve};
+use super::range::ReadOptions;
+use crate::published::{Damage, Log, SegmentFilter, SharedState};
 
 /// A consistent moment of the log: what was visible when it was taken, and nothing later. Cheap to take,
 /// to clone and to hold; it blocks nobody.
@@ -29,18 +29,18 @@ pub struct View {
 
 impl View {
     /// The log up to a position that is written, visible or not: what the committer judges against.
-    pub(crate) fn up_to(published: &Published, head: Position) -> Self {
+    pub(crate) fn up_to(published: &SharedState, head: Position) -> Self {
         Self { log: published.log(), head, damage: None }
     }
 
     /// All that is written, visible or not: what decisions and gates see, whose answers wait until it is visible.
-    pub(crate) fn written(published: &Published) -> Self {
+    pub(crate) fn written(published: &SharedState) -> Self {
         // The order matters, as below.
         let head = published.written();
         Self::up_to(published, head)
     }
 
-    pub(crate) fn of(published: &Published) -> Self {
+    pub(crate) fn of(published: &SharedState) -> Self {
         // The order matters: segments that are read after the head hold everything up to it, and damage right behind
         // it was published before it.
         let head = published.visible();
@@ -72,7 +72,7 @@ impl View {
     }
 
     /// Refuses a range that goes on behind the head, if damage hides that.
-    pub(crate) fn check_range(&self, read: &Read) -> Result<()> {
+    pub(crate) fn check_range(&self, read: &ReadOptions) -> Result<()> {
         if read.goes_past(self.head) { self.check_end() } else { Ok(()) }
     }
 
@@ -85,7 +85,7 @@ impl View {
     }
 
     /// The event at a position; nothing for 0 and past the head.
-    pub fn at(&self, position: Position) -> Result<Option<Event>> {
+    pub fn at(&self, position: Position) -> Result<Option<RecordedEvent>> {
         match self.locate(position) {
             Some((segment, event)) => segment.event(event).map(Some),
             None if position == Position::START => Ok(None),
@@ -94,11 +94,11 @@ impl View {
     }
 
     /// The event with this id.
-    pub fn find(&self, id: EventId) -> Result<Option<Event>> {
+    pub fn find(&self, id: EventId) -> Result<Option<RecordedEvent>> {
         self.unless_hidden(self.find_visible(id)?)
     }
 
-    fn find_visible(&self, id: EventId) -> Result<Option<Event>> {
+    fn find_visible(&self, id: EventId) -> Result<Option<RecordedEvent>> {
         let sought = self.log.seed().seek_id(id);
         for (_, segment) in self.log.newest_first(sought.hash) {
             if let Some(event) = segment.find_id(&sought)?
@@ -111,12 +111,12 @@ impl View {
     }
 
     /// How many events a stream has; 0 where it has none.
-    pub fn version(&self, stream: &Coordinate) -> Result<Version> {
+    pub fn version(&self, stream: &StreamId) -> Result<Version> {
         Ok(self.stream_head(stream)?.map_or(Version::EMPTY, |event| event.version()))
     }
 
     /// The last event of a stream.
-    pub fn stream_head(&self, stream: &Coordinate) -> Result<Option<Event>> {
+    pub fn stream_head(&self, stream: &StreamId) -> Result<Option<RecordedEvent>> {
         // Whatever is found, a later one may be hidden.
         self.check_end()?;
         let sought = self.log.seed().seek(Term::stream(&stream.scope, &stream.entity, stream.lane));
@@ -134,7 +134,7 @@ impl View {
         if after >= self.head {
             return self.unless_hidden(None);
         }
-        let (plan, read) = (self.plan(query)?, Read::after(after));
+        let (plan, read) = (self.plan(query)?, ReadOptions::after(after));
         for (segment, from, to) in self.parts(&plan, &read) {
             let event = plan.set(segment)?.next_from(from);
             if let Some(event) = event.filter(|event| *event < to) {
@@ -145,25 +145,25 @@ impl View {
     }
 
     /// Returns the first event of the batch with this idempotency key, or `None`. The key is that of
-    /// [`Batch::key`](crate::Batch::key) or [`Append::key`](crate::Append::key), or the one that a reactor made.
+    /// [`Batch::key`](crate::Batch::key) or [`AppendOptions::key`](crate::AppendOptions::key), or the one that a reactor made.
     ///
     /// ```
-    /// use tidegate::{Append, Batch, Draft, Options, Store};
+    /// use tidegate::{AppendOptions, Batch, Draft, StoreOptions, Store};
     ///
-    /// let store = Store::in_memory(Options::default())?;
+    /// let store = Store::in_memory(StoreOptions::default())?;
     /// let payment = Batch::from(Draft::new(("bank", "alice"), "money.paid_out")).key("payment-17");
-    /// let receipt = store.append(payment, Append::default())?;
+    /// let receipt = store.append(payment, AppendOptions::default())?;
     /// let first = store.view()?.find_key("payment-17")?.map(|event| event.position());
     /// assert_eq!(first, Some(receipt.first()));
     /// assert!(store.view()?.find_key("payment-18")?.is_none());
     /// # Ok::<(), tidegate::Error>(())
     /// ```
-    pub fn find_key(&self, key: &str) -> Result<Option<Event>> {
+    pub fn find_key(&self, key: &str) -> Result<Option<RecordedEvent>> {
         self.find_key_after(key, Position::START)
     }
 
     /// Returns the first event of the batch with this idempotency key, if it came after a position.
-    pub(crate) fn find_key_after(&self, key: &str, after: Position) -> Result<Option<Event>> {
+    pub(crate) fn find_key_after(&self, key: &str, after: Position) -> Result<Option<RecordedEvent>> {
         let sought = self.log.seed().seek(Term::new(Field::Key, key.as_bytes()));
         for (at, segment) in self.log.newest_first(sought.hash as u64) {
             let count = self.visible_in(at);
@@ -180,7 +180,7 @@ impl View {
     }
 
     /// How many events a query selects, without reading them.
-    pub fn count(&self, query: &Query, read: Read) -> Result<u64> {
+    pub fn count(&self, query: &Query, read: ReadOptions) -> Result<u64> {
         let mut total = 0;
         let plan = self.plan(query)?;
         for (segment, from, to) in self.parts(&plan, &read) {
@@ -210,8 +210,12 @@ impl View {
     }
 
     /// The segments in which a plan may select something, in order, with the part of them that is read.
-    pub(crate) fn parts(&self, plan: &Plan, read: &Read) -> impl Iterator<Item = (&Arc<Segment>, u32, u32)> {
-        let (mut sieve, mut next) = (Sieve::default(), self.segment_of(read.after.next()));
+    pub(crate) fn parts(
+        &self,
+        plan: &Plan,
+        read: &ReadOptions,
+    ) -> impl Iterator<Item = (&Arc<Segment>, u32, u32)> {
+        let (mut sieve, mut next) = (SegmentFilter::default(), self.segment_of(read.after.next()));
         let places = std::iter::from_fn(move || {
             let at = sieve.find(&self.log, next, false, |roster| plan.may_hold(roster))?;
             next = at + 1;

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Block, Disk};
-use tidegate_format::{Cause, Error, ErrorKind, Frame, Position, Record, Result, SegmentHead};
-use tidegate_segment::index::{self, Builder, FileIndex, ROSTER_SEGMENTS_MAX, Roster};
-use tidegate_segment::{INDEX, Seed, index_path, owner, parse_index_name, parse_roster_name, roster_path};
+use tidegate_format::{Cause, Error, ErrorKind, Frame, Position, Record, Result, SegmentHeader};
+use tidegate_segment::index::{self, Builder, FileIndex, FilterGroup, ROSTER_SEGMENTS_MAX};
+use tidegate_segment::{HashKey, INDEX, index_path, owner, parse_index_name, parse_roster_name, roster_path};
 
 use super::fault::{REBUILT, Remark};
 use super::files::{self, Contents};
 use super::survey::{Segment, Visit};
-use crate::edge::{read_store, seed};
+use crate::backend::{read_store, seed};
 
 /// The longest roster read whole, where it is not known how long it should be.
 const ROSTER_BYTES_MAX: u64 = 1 << 30;
@@ -27,7 +27,7 @@ const EVIDENCE: &str = "it is evidence that there were segments from here on: ke
 pub(super) struct Derived<'a> {
     disk: &'a dyn Disk,
     /// What index files are hashed with. Without the store file it is not known, and they cannot be judged.
-    seed: Option<Seed>,
+    seed: Option<HashKey>,
     /// The files in the folder before the segments were looked for. A writer may make more of them meanwhile, of
     /// segments that were not there yet.
     names: Vec<String>,
@@ -64,8 +64,8 @@ impl<'a> Derived<'a> {
         }
         let (levels, stretch, seen) = (Levels::default(), Vec::new(), BTreeSet::new());
         let seed = read_store(disk).ok().flatten().map(|store| seed(store.seed));
-        let (builder, unsure) = (None, seed.is_none());
-        Ok(Self { disk, seed, names, last_roster, levels, builder, stretch, unsure, seen, files: 0 })
+        let builder = None;
+        Ok(Self { disk, seed, names, last_roster, levels, builder, stretch, unsure: false, seen, files: 0 })
     }
 
     /// Compares the rosters of the last segments, and tells of files that belong to none.
@@ -96,9 +96,9 @@ impl<'a> Derived<'a> {
     fn index(
         &mut self,
         whole: bool,
-        head: &SegmentHead,
+        head: &SegmentHeader,
         length: u64,
-        seed: Seed,
+        seed: HashKey,
         remarks: &mut Vec<Remark>,
     ) -> Result<Option<Vec<u8>>> {
         let name = index_path(head.first);
@@ -151,7 +151,7 @@ impl<'a> Derived<'a> {
         self.files += 1;
         remarks.extend(contents.faults.iter().map(|error| Remark::of(error, REBUILT)));
         let owners: Vec<u64> = stretch.iter().map(|member| member.owner).collect();
-        let roster = match Roster::open(Block::from(contents.bytes.clone()), &owners) {
+        let roster = match FilterGroup::open(Block::from(contents.bytes.clone()), &owners) {
             Ok(roster) => roster,
             Err(error) => {
                 remarks.push(wrong(&name, None, &error));
@@ -216,7 +216,10 @@ impl Visit for Derived<'_> {
                 return Ok(());
             }
         };
-        let Some(seed) = self.seed else { return Ok(()) };
+        let Some(seed) = self.seed else {
+            self.unsure = true;
+            return Ok(());
+        };
         let filter = self.index(segment.whole, &head, length, seed, remarks)?;
         self.stretch.push(Member { first: head.first, owner: owner(&head, length, seed), filter });
         if self.stretch.len() == ROSTER_SEGMENTS_MAX {

@@ -1,7 +1,7 @@
 //! The doctor: reads everything in a store's directory and tells of everything that is wrong.
 
 use tidegate_disk::replace::LEFTOVER;
-use tidegate_disk::{Disk, World};
+use tidegate_disk::{Disk, Env};
 use tidegate_format::{Frame, Position, Result, StoreId};
 use tidegate_segment::{INDEX, SEGMENTS, parse_index_name, parse_roster_name, parse_segment_name};
 
@@ -11,15 +11,15 @@ use super::files;
 use super::readers::Readers;
 use super::survey::{Segment, Survey, Visit, survey};
 use super::verdict::Verdict;
-use crate::edge::{LOCK, STORE, UNFINISHED, WATERMARK, refuse_unfinished};
+use crate::backend::{LOCK, STORE, UNFINISHED, WATERMARK, refuse_unfinished};
 use crate::project::PROJECTIONS;
-use crate::read::Verified;
+use crate::read::VerifyReport;
 use crate::subscription::cursor::{CURSORS, check_name};
 
 /// What was read of a store, and everything that was found wrong with it.
 #[derive(Debug, Default)]
 #[must_use = "it says what is wrong with the store"]
-pub struct Examined {
+pub struct DoctorReport {
     /// The store, where anything says which it is.
     pub store: Option<StoreId>,
     /// The last whole event.
@@ -28,7 +28,7 @@ pub struct Examined {
     /// end that a crash left, and a remark tells of it.
     pub kept: Position,
     /// What is whole.
-    pub verified: Verified,
+    pub verified: VerifyReport,
     /// Segments.
     pub segments: u64,
     /// Index files and rosters.
@@ -44,7 +44,7 @@ pub struct Examined {
     pub lost: Vec<Lost>,
 }
 
-impl Examined {
+impl DoctorReport {
     /// Returns what state the store is in.
     pub fn verdict(&self) -> Verdict {
         Verdict::of_findings(&self.faults, &self.remarks)
@@ -58,12 +58,12 @@ impl Examined {
 /// no more memory than its largest frame and its index.
 ///
 /// ```
-/// use tidegate::disk::World;
-/// use tidegate::{Append, Draft, Options, Store, report};
+/// use tidegate::disk::Env;
+/// use tidegate::{AppendOptions, Draft, StoreOptions, Store, report};
 ///
-/// let world = World::memory();
-/// let store = Store::open_in(world.clone(), Options::default())?;
-/// store.append(Draft::new(("shop", "order-7"), "order.placed"), Append::default())?;
+/// let world = Env::memory();
+/// let store = Store::open_in(world.clone(), StoreOptions::default())?;
+/// store.append(Draft::new(("shop", "order-7"), "order.placed"), AppendOptions::default())?;
 /// store.close()?;
 /// let examined = report::examine(&world, |_| ())?;
 /// assert_eq!((examined.verified.events, examined.faults.len()), (1, 0));
@@ -74,13 +74,13 @@ impl Examined {
 ///
 /// [`Missing`](tidegate_format::ErrorKind::Missing) where there is no store,
 /// [`Newer`](tidegate_format::ErrorKind::Newer) where it is of a newer format, and those of listing a directory.
-pub fn examine(world: &World, mut progress: impl FnMut(Verified)) -> Result<Examined> {
+pub fn examine(world: &Env, mut progress: impl FnMut(VerifyReport)) -> Result<DoctorReport> {
     let disk = &*world.disk;
     let mut derived = Derived::new(disk)?;
     let (mut found, reader_files) = look(disk, Some(&mut derived), &mut progress)?;
     derived.finish(&mut found.remarks)?;
     strange_names(disk, &mut found.remarks)?;
-    Ok(Examined {
+    Ok(DoctorReport {
         store: found.store,
         head: found.head,
         kept: found.kept,
@@ -99,7 +99,7 @@ pub fn examine(world: &World, mut progress: impl FnMut(Verified)) -> Result<Exam
 pub(super) fn look(
     disk: &dyn Disk,
     derived: Option<&mut Derived<'_>>,
-    progress: &mut dyn FnMut(Verified),
+    progress: &mut dyn FnMut(VerifyReport),
 ) -> Result<(Survey, u64)> {
     refuse_unfinished_store(disk)?;
     let (mut faults, mut remarks) = (Vec::new(), Vec::new());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_disk::{Disk, File, Mode};
 use tidegate_format::{Error, ErrorKind, Offset, Result};
 
-use crate::edge::io;
+use crate::backend::io;
 
 /// Bytes read at once.
 const PIECE_BYTES: usize = 1 << 20;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use tidegate_disk::{Disk, Mode};
 use tidegate_format::{
-    Error, ErrorKind, Micros, Offset, Position, Result, SEGMENT_HEAD_BYTES, SegmentHead, StoreFile, StoreId,
+    Error, ErrorKind, Micros, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader, StoreFile,
+    StoreId,
 };
 use tidegate_segment::path;
 
 use super::fault::{Fault, MOVE, RESTORE};
-use crate::edge::{STORE, io, no_store, read_store};
+use crate::backend::{STORE, io, no_store, read_store};
 
 /// A file that is a segment of the store.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub(super) struct Entry {
     pub(super) first: Position,
     pub(super) name: String,
     /// What it says of itself, where that can be read.
-    pub(super) head: Option<SegmentHead>,
+    pub(super) head: Option<SegmentHeader>,
     /// Bytes of the file.
     pub(super) length: u64,
 }
@@ -94,7 +95,7 @@ fn look(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<(Result<StoreFile>, 
 impl Identity {
     /// Keeps the files that are segments of this store, each at the position that its head says, or its name.
     fn sort_out(&mut self, files: Vec<Entry>) {
-        let own = |head: &SegmentHead| (Some(head.store), Some(head.salt)) == (self.store, self.salt);
+        let own = |head: &SegmentHeader| (Some(head.store), Some(head.salt)) == (self.store, self.salt);
         let named = |file: &Entry| file.head.is_none_or(|head| head.first == file.first && own(&head));
         let (mut kept, others): (Vec<_>, Vec<_>) = files.into_iter().partition(named);
         for mut file in others {
@@ -157,16 +158,16 @@ fn listed(disk: &dyn Disk) -> Result<Vec<Position>> {
 }
 
 /// The length of a file and the head in it; nothing where it is gone.
-fn head(disk: &dyn Disk, name: &str) -> Result<Option<(u64, Option<SegmentHead>)>> {
+fn head(disk: &dyn Disk, name: &str) -> Result<Option<(u64, Option<SegmentHeader>)>> {
     let file = match disk.open(name, Mode::Read) {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|cause| io("it cannot be opened", name, cause))?,
     };
     let length = file.length().map_err(|cause| io("its length is unknown", name, cause))?;
-    let mut bytes = [0; SEGMENT_HEAD_BYTES];
+    let mut bytes = [0; SEGMENT_HEADER_BYTES];
     // A head that cannot be read is no head.
     let filled = file.read_full_at(&mut bytes, 0).unwrap_or(0);
-    match SegmentHead::read(&bytes[..filled]) {
+    match SegmentHeader::read(&bytes[..filled]) {
         Err(error) if error.kind() == ErrorKind::Newer => Err(error.in_file(name, Some(Offset(0)))),
         read => Ok(Some((length, read.ok()))),
     }

@@ -11,13 +11,13 @@ mod doctor;
 mod rebuilt;
 mod salvage;
 
-pub use doctor::{Examined, examine};
+pub use doctor::{DoctorReport, examine};
 pub use fault::{Fault, Lost, Remark};
 pub use readers::{LeftCursor, LeftPlace};
 pub use rebuilt::Run;
-pub use salvage::{Salvaged, salvage};
+pub use salvage::{SalvageReport, salvage};
 pub use verdict::Verdict;
 
-pub use crate::edge::{OpenReport, Unconfirmed};
+pub use crate::backend::{OpenReport, Unconfirmed};
 pub use crate::published::Frontier;
-pub use crate::read::{Stats, Verified};
+pub use crate::read::{Stats, VerifyReport};

@@ -8,7 +8,7 @@ use tidegate_format::{Error, ErrorKind, Frame, Hash, Position, Result, StoreId};
 
 use super::fault::{Fault, Lost, Remark};
 use super::files;
-use crate::edge::BYTES_MAX;
+use crate::backend::BYTES_MAX;
 use crate::project::{PROJECTIONS, STATE_BYTES_MAX, Stamp};
 use crate::read::Query;
 use crate::subscription::cursor::{CURSORS, ELSEWHERE, REMEDY as CURSOR, Reached, Role, check_name};

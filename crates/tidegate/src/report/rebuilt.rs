@@ -8,16 +8,17 @@
 
 use std::collections::HashMap;
 
-use tidegate_disk::World;
+use tidegate_disk::Env;
+use tidegate_format::frame::{FRAME_HEADER_BYTES, Sealing};
 use tidegate_format::limit::FRAME_BYTES_MAX;
+use tidegate_format::record::{Body, ErasedPayload, Facts, Placed};
 use tidegate_format::{
-    Body, Cause, Coordinate, Draft, ErasedPayload, EventId, FRAME_HEAD_BYTES, Facts, Frame, Hash, Micros,
-    Offset, Placed, Position, Record, Result, Sealing, SegmentHead, StoreFile, StoreId, Version, Watermark,
-    frame, record,
+    Cause, Draft, EventId, Frame, Hash, Micros, Offset, Position, Record, Result, SegmentHeader, StoreFile,
+    StoreId, StreamId, Version, Watermark, frame, record,
 };
-use tidegate_segment::{Active, Term};
+use tidegate_segment::{ActiveSegment, Term};
 
-use crate::edge::{WatermarkFile, keep_store, seed};
+use crate::backend::{WatermarkFile, keep_store, seed};
 
 /// Bytes at which a segment is followed by a new one.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -38,11 +39,11 @@ pub struct Run {
 /// A log that grows by events of another one.
 #[derive(Debug)]
 pub(super) struct Rebuilt<'a> {
-    world: &'a World,
+    world: &'a Env,
     store: StoreFile,
     /// The store that the events are of.
     from: StoreId,
-    active: Active,
+    active: ActiveSegment,
     /// Room for a frame's head, and events that are not written yet.
     frame: Vec<u8>,
     /// The position of the first of them.
@@ -55,8 +56,8 @@ pub(super) struct Rebuilt<'a> {
 
 impl<'a> Rebuilt<'a> {
     /// Begins the log of this store, with its first segment.
-    pub(super) fn begin(world: &'a World, store: StoreFile, from: StoreId) -> Result<Self> {
-        let head = SegmentHead {
+    pub(super) fn begin(world: &'a Env, store: StoreFile, from: StoreId) -> Result<Self> {
+        let head = SegmentHeader {
             store: store.id,
             salt: store.salt,
             first: Position(1),
@@ -65,13 +66,13 @@ impl<'a> Rebuilt<'a> {
             created: store.created,
             epoch: 1,
         };
-        let active = Active::create(&*world.disk, head, seed(store.seed))?;
+        let active = ActiveSegment::create(&*world.disk, head, seed(store.seed))?;
         Ok(Self {
             world,
             store,
             from,
             active,
-            frame: vec![0; FRAME_HEAD_BYTES],
+            frame: vec![0; FRAME_HEADER_BYTES],
             first: Position(1),
             epoch: 1,
             head: Position::START,
@@ -119,11 +120,11 @@ impl<'a> Rebuilt<'a> {
         let bytes: usize = batch.iter().map(|record| record.as_bytes().len()).sum();
         let causes = batch.iter().flat_map(Record::causes);
         let lost = causes.filter(|cause| self.is_lost(*cause, batch[0].position())).count();
-        if self.frame.len() + bytes + lost * FOREIGN_BYTES > FRAME_HEAD_BYTES + FRAME_BYTES_MAX {
+        if self.frame.len() + bytes + lost * FOREIGN_BYTES > FRAME_HEADER_BYTES + FRAME_BYTES_MAX {
             self.flush()?;
         }
         // Only a batch of nearly the largest size there is loses its lost causes.
-        let keep = FRAME_HEAD_BYTES + bytes + lost * FOREIGN_BYTES <= FRAME_BYTES_MAX;
+        let keep = FRAME_HEADER_BYTES + bytes + lost * FOREIGN_BYTES <= FRAME_BYTES_MAX;
         for record in batch {
             self.add_record(record, keep);
         }
@@ -163,7 +164,7 @@ impl<'a> Rebuilt<'a> {
     fn encode(&self, record: &Record<'_>, keep_lost: bool, bytes: &mut Vec<u8>) -> Body {
         let text = |text: &str| text.to_owned().into();
         let draft = Draft {
-            coordinate: Coordinate::new(record.scope().to_owned(), record.entity().to_owned())
+            coordinate: StreamId::new(record.scope().to_owned(), record.entity().to_owned())
                 .lane(record.lane()),
             kind: text(record.kind()),
             schema: record.schema(),
@@ -212,7 +213,7 @@ impl<'a> Rebuilt<'a> {
 
     /// Writes the events so far as one frame.
     fn flush(&mut self) -> Result<()> {
-        if self.frame.len() == FRAME_HEAD_BYTES {
+        if self.frame.len() == FRAME_HEADER_BYTES {
             return Ok(());
         }
         let segment = self.active.segment();
@@ -226,14 +227,14 @@ impl<'a> Rebuilt<'a> {
         let head = frame::seal(&mut self.frame, &sealing, self.store.salt);
         self.active.append(&self.frame, head)?;
         self.first = self.head.next();
-        self.frame.truncate(FRAME_HEAD_BYTES);
+        self.frame.truncate(FRAME_HEADER_BYTES);
         Ok(())
     }
 
     fn roll(&mut self) -> Result<()> {
         self.active.sync()?;
         let old = self.active.segment();
-        let head = SegmentHead {
+        let head = SegmentHeader {
             store: self.store.id,
             salt: self.store.salt,
             first: old.next(),
@@ -242,7 +243,7 @@ impl<'a> Rebuilt<'a> {
             created: Micros(self.world.clock.now_micros()),
             epoch: self.epoch,
         };
-        self.active = Active::create(&*self.world.disk, head, seed(self.store.seed))?;
+        self.active = ActiveSegment::create(&*self.world.disk, head, seed(self.store.seed))?;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use tidegate_disk::replace::remove_if_there;
-use tidegate_disk::{Disk, Lock, Mode, World};
+use tidegate_disk::{Disk, Env, Lock, Mode};
 use tidegate_format::name::visible;
 use tidegate_format::{Error, ErrorKind, Frame, Micros, Position, Result, StoreFile, StoreId};
 use tidegate_segment::{SEGMENTS, write_error};
@@ -21,21 +21,21 @@ use super::readers::{LeftCursor, left_cursors};
 use super::rebuilt::{Rebuilt, Run};
 use super::survey::{Survey, Visit, survey};
 use super::verdict::Verdict;
-use crate::edge::{LOCK, STORE, UNFINISHED, io, lock};
-use crate::read::Verified;
-use crate::settings::{Access, Options};
+use crate::backend::{LOCK, STORE, UNFINISHED, io, lock};
+use crate::read::VerifyReport;
+use crate::settings::{Access, StoreOptions};
 use crate::store::Store;
 
 /// What was salvaged, and what was not.
 #[derive(Debug)]
 #[must_use = "it says what was lost"]
-pub struct Salvaged {
+pub struct SalvageReport {
     /// The old store.
     pub from: StoreId,
     /// The new one: the same id where no event changed its position, otherwise a new one.
     pub store: StoreId,
     /// What is in the new store.
-    pub saved: Verified,
+    pub saved: VerifyReport,
     /// Which events stand where: runs of them, in order.
     pub runs: Vec<Run>,
     /// Positions of the old log of which nothing was whole.
@@ -48,7 +48,7 @@ pub struct Salvaged {
     pub remarks: Vec<Remark>,
 }
 
-impl Salvaged {
+impl SalvageReport {
     /// Returns what state the old store is in: what the [doctor](super::examine) says of it too, but for the index files,
     /// which salvage does not look at.
     pub fn verdict(&self) -> Verdict {
@@ -63,15 +63,15 @@ impl Salvaged {
 /// is lost but an end, the store keeps its id, and is as an older copy of itself. Where whole events follow a loss,
 /// the store gets a new id, and those events new positions and versions, without gaps. They keep their ids, times,
 /// correlations, keys and contents, and their causes as far as those are saved; a lost one becomes a foreign cause in
-/// the old store. Cursors and saved states are not taken over; [`Salvaged::cursors`] names the cursors.
+/// the old store. Cursors and saved states are not taken over; [`SalvageReport::cursors`] names the cursors.
 ///
 /// ```
-/// use tidegate::disk::World;
-/// use tidegate::{Append, Draft, Options, Store, report};
+/// use tidegate::disk::Env;
+/// use tidegate::{AppendOptions, Draft, StoreOptions, Store, report};
 ///
-/// let (old, new) = (World::memory(), World::memory());
-/// let store = Store::open_in(old.clone(), Options::default())?;
-/// store.append(Draft::new(("shop", "order-7"), "order.placed"), Append::default())?;
+/// let (old, new) = (Env::memory(), Env::memory());
+/// let store = Store::open_in(old.clone(), StoreOptions::default())?;
+/// store.append(Draft::new(("shop", "order-7"), "order.placed"), AppendOptions::default())?;
 /// store.close()?;
 /// let salvaged = report::salvage(&old, &new, |_| ())?;
 /// assert_eq!((salvaged.saved.events, salvaged.store), (1, store.id()));
@@ -82,7 +82,7 @@ impl Salvaged {
 ///
 /// [`Missing`](ErrorKind::Missing) where there is no store, [`Invalid`](ErrorKind::Invalid) where `to` is not empty,
 /// [`Damaged`](ErrorKind::Damaged) where nothing says which store the files are of, and those of the disk.
-pub fn salvage(from: &World, to: &World, mut progress: impl FnMut(Verified)) -> Result<Salvaged> {
+pub fn salvage(from: &Env, to: &Env, mut progress: impl FnMut(VerifyReport)) -> Result<SalvageReport> {
     refuse_filled(&*to.disk)?;
     let (found, _) = look(&*from.disk, None, &mut progress)?;
     let (Some(id), Some(_)) = (found.store, found.salt) else {
@@ -107,11 +107,11 @@ pub fn salvage(from: &World, to: &World, mut progress: impl FnMut(Verified)) -> 
     let saved = check(to, found.verified.events)?;
     unmark(&*to.disk)?;
     let Survey { lost, faults, remarks, .. } = found;
-    Ok(Salvaged { from: id, store: store.id, saved, runs, lost, cursors, faults, remarks })
+    Ok(SalvageReport { from: id, store: store.id, saved, runs, lost, cursors, faults, remarks })
 }
 
 /// The same store where every event keeps its position, and another one where not.
-fn new_identity(found: &Survey, id: StoreId, to: &World) -> Result<StoreFile> {
+fn new_identity(found: &Survey, id: StoreId, to: &Env) -> Result<StoreFile> {
     let mut random = [0; 26];
     to.random.fill(&mut random).map_err(|cause| io("the new store gets no id", STORE, cause))?;
     let (entropy, rest) = random.split_first_chunk::<10>().expect("it is longer");
@@ -127,12 +127,12 @@ fn new_identity(found: &Survey, id: StoreId, to: &World) -> Result<StoreFile> {
 }
 
 /// Reads the new store once more, as anybody will.
-fn check(to: &World, events: u64) -> Result<Verified> {
-    let options = Options {
+fn check(to: &Env, events: u64) -> Result<VerifyReport> {
+    let options = StoreOptions {
         access: Access::Write,
         thread: false,
         expected_head: Position(events),
-        ..Options::default()
+        ..StoreOptions::default()
     };
     let store = Store::open_in(to.clone(), options)?;
     store.step()?;

@@ -9,7 +9,8 @@
 
 use std::ops::Range;
 
-use tidegate_format::{Error, FRAME_HEAD_BYTES, Frame, FrameHead, Position, Record, Result, frame, name};
+use tidegate_format::frame::FRAME_HEADER_BYTES;
+use tidegate_format::{Error, Frame, FrameHeader, Position, Record, Result, frame, name};
 
 use super::files::Window;
 
@@ -72,12 +73,12 @@ pub(super) fn scan(window: &mut Window, from: u64, salt: u64, positions: &Range<
 
 /// Reads the frame at a byte, if it is whole.
 pub(super) fn frame_at(window: &mut Window, at: u64, salt: u64) -> Result<Frame<'_>> {
-    let head = FrameHead::read(window.bytes(at, FRAME_HEAD_BYTES))?;
+    let head = FrameHeader::read(window.bytes(at, FRAME_HEADER_BYTES))?;
     Frame::read(window.bytes(at, head.frame_bytes()), salt)
 }
 
 /// The head of the frame at a byte, if that is whole. Keeps N2.
-fn whole(window: &mut Window, at: u64, salt: u64, positions: &Range<Position>) -> Result<FrameHead> {
+fn whole(window: &mut Window, at: u64, salt: u64, positions: &Range<Position>) -> Result<FrameHeader> {
     let frame = frame_at(window, at, salt)?;
     let head = frame.head;
     if !is_within(&head, positions) {
@@ -94,7 +95,7 @@ fn whole(window: &mut Window, at: u64, salt: u64, positions: &Range<Position>) -
     Ok(head)
 }
 
-fn is_within(head: &FrameHead, positions: &Range<Position>) -> bool {
+fn is_within(head: &FrameHeader, positions: &Range<Position>) -> bool {
     head.first >= positions.start && head.last() < positions.end
 }
 
@@ -110,8 +111,8 @@ fn next_whole(window: &mut Window, from: u64, salt: u64, positions: &Range<Posit
         at += start as u64;
         // A payload may hold much that looks like a frame. What is cheap to tell comes first, and then the salted
         // checksum.
-        let head = FrameHead::read(window.bytes(at, FRAME_HEAD_BYTES)).ok();
-        let fits = |head: &FrameHead| head.frame_bytes() as u64 <= window.length() - at;
+        let head = FrameHeader::read(window.bytes(at, FRAME_HEADER_BYTES)).ok();
+        let fits = |head: &FrameHeader| head.frame_bytes() as u64 <= window.length() - at;
         if let Some(head) = head.filter(|head| is_within(head, positions) && fits(head))
             && Frame::is_sealed(window.bytes(at, head.frame_bytes()), salt)
             && whole(window, at, salt, positions).is_ok()

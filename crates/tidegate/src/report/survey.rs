@@ -14,7 +14,7 @@ use std::ops::Range;
 use tidegate_disk::Disk;
 use tidegate_format::watermark::WATERMARK_SLOTS;
 use tidegate_format::{
-    Error, Frame, Micros, Offset, Position, Result, SEGMENT_HEAD_BYTES, SegmentHead, StoreId, Watermark,
+    Error, Frame, Micros, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader, StoreId, Watermark,
 };
 use tidegate_segment::path;
 
@@ -22,8 +22,8 @@ use super::fault::{Fault, Lost, RESTORE, Remark};
 use super::files::{self, Contents, Window};
 use super::identity::{Entry, identify};
 use super::scan::{Scanned, frame_at, scan};
-use crate::edge::{Evidence, WATERMARK, Witnesses};
-use crate::read::{Chain, Verified};
+use crate::backend::{Evidence, WATERMARK, Witnesses};
+use crate::read::{Chain, VerifyReport};
 
 /// More than a watermark file holds.
 const WATERMARK_BYTES_MAX: u64 = 1 << 16;
@@ -46,7 +46,7 @@ pub(super) trait Visit {
 #[derive(Debug)]
 pub(super) struct Segment {
     /// Its head, if that can be read and names the segment before it.
-    pub(super) head: Option<SegmentHead>,
+    pub(super) head: Option<SegmentHeader>,
     /// Whether another one follows it.
     pub(super) sealed: bool,
     /// Whether everything in it is whole, which is known at its end.
@@ -64,7 +64,7 @@ pub(super) struct Survey {
     pub(super) faults: Vec<Fault>,
     pub(super) remarks: Vec<Remark>,
     pub(super) lost: Vec<Lost>,
-    pub(super) verified: Verified,
+    pub(super) verified: VerifyReport,
     pub(super) segments: u64,
     /// Bytes of segments.
     pub(super) bytes: u64,
@@ -102,7 +102,7 @@ fn watermark(disk: &dyn Disk) -> Result<Option<Contents>> {
 pub(super) fn survey(
     disk: &dyn Disk,
     visit: &mut dyn Visit,
-    progress: &mut dyn FnMut(Verified),
+    progress: &mut dyn FnMut(VerifyReport),
 ) -> Result<Survey> {
     // Keeps V4.
     let (watermark, witnesses) = (watermark(disk)?, Witnesses::look(disk));
@@ -230,14 +230,14 @@ impl Survey {
         };
         self.segments += 1;
         self.bytes += window.length();
-        if let Err(error) = SegmentHead::read(window.bytes(0, SEGMENT_HEAD_BYTES)) {
+        if let Err(error) = SegmentHeader::read(window.bytes(0, SEGMENT_HEADER_BYTES)) {
             self.faults.push(Fault::of(error, name, 0, RESTORE));
         }
         let Some(salt) = self.salt else { return Ok(()) };
         let end = behind.and_then(|behind| behind.head).filter(|head| head.before_first == entry.first);
         self.check_length(name, &mut window, end.as_ref());
         let positions = entry.first..behind.map_or(Position::MAX, |behind| behind.first);
-        let start = window.length().min(SEGMENT_HEAD_BYTES as u64);
+        let start = window.length().min(SEGMENT_HEADER_BYTES as u64);
         let scanned = scan(&mut window, start, salt, &positions);
         let unreadable = window.take_faults();
         self.faults.extend(unreadable.into_iter().map(|error| Fault::new(error, RESTORE)));
@@ -263,7 +263,7 @@ impl Survey {
     }
 
     /// Compares the length of a sealed segment with what the one behind it says, and takes off what is too much.
-    fn check_length(&mut self, name: &str, window: &mut Window, end: Option<&SegmentHead>) {
+    fn check_length(&mut self, name: &str, window: &mut Window, end: Option<&SegmentHeader>) {
         let Some(end) = end.map(|head| head.before_length.0) else { return };
         let length = window.length();
         let (expected, found) = (format!("{end} bytes"), format!("{length} bytes"));

@@ -17,12 +17,12 @@ use std::sync::Arc;
 
 use tidegate_format::{Draft, Error, ErrorKind, Position, Result, Text};
 
-use crate::batch::{Batch, Conflict, Key, SoughtKey, ValidBatch, gates_of};
-use crate::batch::{Checked, Receipt, Receipted};
-use crate::decide::{Decided, Decision, DecisionView, Denied, Footprint, GateSet, Guard, Proposal, record};
+use crate::batch::{Batch, Conflict, HashedKey, Key, ValidBatch, gates_of};
+use crate::batch::{Receipt, ReceiptEvent, ReceiptStatus};
+use crate::decide::{Decision, DecisionView, Denied, Footprint, GateSet, Guard, Outcome, Proposal, record};
 use crate::journal::{self, Bench, Prepared, Ticket, Turn, Wish, boundaries, judging};
 use crate::read::{Query, View};
-use crate::settings::{Append, DecideOptions, Durability};
+use crate::settings::{AppendOptions, DecideOptions, Durability};
 use crate::store::{Store, Writer};
 
 impl Store {
@@ -31,7 +31,7 @@ impl Store {
     ///
     /// A denial by gates that are [attached](Self::guard) to the store is an error here, as the call asked to write and
     /// nothing was written; [`Error::denied`] returns it. [`decide`](Self::decide) and [`propose`](Self::propose) ask
-    /// whether to write, and there a denial is one of the answers, [`Decided::Denied`].
+    /// whether to write, and there a denial is one of the answers, [`Outcome::Denied`].
     ///
     /// # Errors
     ///
@@ -40,7 +40,7 @@ impl Store {
     /// hold ([`Error::conflict`]) and a denial ([`Error::denied`]): nothing was written. [`Full`](ErrorKind::Full) when the queue or the disk is: nothing was written.
     /// [`Ended`](ErrorKind::Ended) when the writer has ended; if it ended over this batch, whether its
     /// events are kept is unknown until the store is opened again.
-    pub fn append(&self, batch: impl Into<Batch>, append: Append) -> Result<Receipt> {
+    pub fn append(&self, batch: impl Into<Batch>, append: AppendOptions) -> Result<Receipt> {
         let writer = self.queuing_writer()?;
         if !writer.guards.load().is_empty() {
             writer.process.check()?;
@@ -52,32 +52,32 @@ impl Store {
     }
 
     /// Says whether the log still agrees with a receipt. A store that is open for reading only shows what is known to be
-    /// durable; an event that it only finds written is [`Unconfirmed`](Checked::Unconfirmed).
+    /// durable; an event that it only finds written is [`Unconfirmed`](ReceiptStatus::Unconfirmed).
     ///
     /// # Errors
     ///
     /// Those of reading; [`Damaged`](ErrorKind::Damaged) if damage hides what the receipt is about.
-    pub fn check(&self, receipt: &Receipt) -> Result<Checked> {
+    pub fn check(&self, receipt: &Receipt) -> Result<ReceiptStatus> {
         if receipt.store != self.id() {
-            return Ok(Checked::OtherStore);
+            return Ok(ReceiptStatus::OtherStore);
         }
         let view = self.view()?;
-        let mut agrees = Checked::Agrees;
+        let mut agrees = ReceiptStatus::Agrees;
         for (index, expected) in receipt.events.iter().enumerate() {
             let event = match view.at(expected.position)? {
                 Some(event) => event,
                 None => match self.unconfirmed(expected.position)? {
-                    None => return Ok(Checked::Missing(expected.position)),
+                    None => return Ok(ReceiptStatus::Missing(expected.position)),
                     Some(event) => {
-                        agrees = Checked::Unconfirmed(receipt.first().max(view.head().next()));
+                        agrees = ReceiptStatus::Unconfirmed(receipt.first().max(view.head().next()));
                         event
                     }
                 },
             };
             let (gates, judged_at) = gates_of(&event);
             let said = index > 0 || (gates == receipt.gates && judged_at == receipt.judged_at);
-            if !said || Receipted::of(&event) != *expected || event.time() != receipt.time {
-                return Ok(Checked::Differs(expected.position));
+            if !said || ReceiptEvent::of(&event) != *expected || event.time() != receipt.time {
+                return Ok(ReceiptStatus::Differs(expected.position));
             }
         }
         Ok(agrees)
@@ -86,14 +86,14 @@ impl Store {
     /// Reads and decides as one: `decide` reads through a view and comes to events or a denial, and the
     /// events are committed only if nothing it read has moved. Where something has, it is asked again.
     ///
-    /// A denial is a value here, [`Decided::Denied`]: to say no is one of the answers that the caller asked for.
-    /// [`append`](Self::append) asked to write, so there a denial is an error; [`Decided::into_result`] makes it one here
+    /// A denial is a value here, [`Outcome::Denied`]: to say no is one of the answers that the caller asked for.
+    /// [`append`](Self::append) asked to write, so there a denial is an error; [`Outcome::into_result`] makes it one here
     /// too.
     ///
     /// # Sent again
     ///
     /// A decision that may be sent again, because its answer can be lost, is given an idempotency key with
-    /// [`Append::key`]. If a batch is in the log under this key, its first receipt is the answer, and `decide` is not
+    /// [`AppendOptions::key`]. If a batch is in the log under this key, its first receipt is the answer, and `decide` is not
     /// asked: it would see its own first success and say that the last seat is taken. The content of that batch is not
     /// compared, since what a decision comes to depends on what it read; so one key stands for one request, whatever
     /// it comes to. (The key of an append stands for its content, and other content under it is refused.) A denial
@@ -101,12 +101,12 @@ impl Store {
     ///
     /// ```
     /// use tidegate::decide::Decision;
-    /// use tidegate::{Append, Draft, Item, Options, Query, Store};
+    /// use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Query, Store};
     ///
-    /// let store = Store::in_memory(Options::default())?;
-    /// let seats = Query::from(Item::new().tag("show:7"));
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let seats = Query::from(QueryItem::new().tag("show:7"));
     /// let reserve = |request: &'static str| {
-    ///     store.decide(Append::default().key(request), |view| {
+    ///     store.decide(AppendOptions::default().key(request), |view| {
     ///         if view.exists(&seats)? {
     ///             return Ok(Decision::deny("SOLD_OUT", "the only seat is taken"));
     ///         }
@@ -122,15 +122,15 @@ impl Store {
     /// # Errors
     ///
     /// Those of [`append`](Self::append) and of `decide` itself; [`Refused`](ErrorKind::Refused) when
-    /// something moved each of the [`attempts`](Append::attempts) times. [`Invalid`](ErrorKind::Invalid) if the
+    /// something moved each of the [`attempts`](AppendOptions::attempts) times. [`Invalid`](ErrorKind::Invalid) if the
     /// decision has a key and comes to a batch with a key of its own.
     pub fn decide(
         &self,
         options: impl Into<DecideOptions>,
         mut decide: impl FnMut(&DecisionView) -> Result<Decision>,
-    ) -> Result<Decided> {
+    ) -> Result<Outcome> {
         let DecideOptions { append, key } = options.into();
-        let sought = key.as_deref().map(SoughtKey::of_decision).transpose()?;
+        let sought = key.as_deref().map(HashedKey::of_decision).transpose()?;
         self.settle(self.writer()?, sought, append, Contest::default(), |view| {
             Ok(match decide(view)? {
                 Decision::Append(batch) => Ok((ValidBatch::decided(batch, key.as_ref())?, Vec::new())),
@@ -140,7 +140,7 @@ impl Store {
     }
 
     /// Appends a batch if the gates allow it, judging them with a context of the caller's. What they read
-    /// holds at the commit. A denial is a value, [`Decided::Denied`], as with [`decide`](Self::decide).
+    /// holds at the commit. A denial is a value, [`Outcome::Denied`], as with [`decide`](Self::decide).
     ///
     /// # Errors
     ///
@@ -150,8 +150,8 @@ impl Store {
         context: &C,
         batch: impl Into<Batch>,
         gates: &GateSet<C>,
-        append: Append,
-    ) -> Result<Decided> {
+        append: AppendOptions,
+    ) -> Result<Outcome> {
         let writer = self.writer()?;
         let valid = ValidBatch::new(batch.into())?;
         let drafts = valid.batch().drafts();
@@ -181,11 +181,11 @@ impl Store {
     fn settle<B: Borrow<ValidBatch>>(
         &self,
         writer: &Writer,
-        key: Option<SoughtKey<'_>>,
-        append: Append,
+        key: Option<HashedKey<'_>>,
+        append: AppendOptions,
         mut contest: Contest,
         mut judge: impl FnMut(&DecisionView) -> Judged<(B, Vec<Text>)>,
-    ) -> Result<Decided> {
+    ) -> Result<Outcome> {
         let attempts = append.attempts.max(1);
         for _ in 0..attempts {
             if let Some(decided) = self.attempt(writer, key, append, &mut contest, &mut judge)? {
@@ -203,29 +203,29 @@ impl Store {
     fn attempt<B: Borrow<ValidBatch>>(
         &self,
         writer: &Writer,
-        key: Option<SoughtKey<'_>>,
-        append: Append,
+        key: Option<HashedKey<'_>>,
+        append: AppendOptions,
         contest: &mut Contest,
         judge: &mut impl FnMut(&DecisionView) -> Judged<(B, Vec<Text>)>,
-    ) -> Result<Option<Decided>> {
+    ) -> Result<Option<Outcome>> {
         let view = DecisionView::new(View::written(&self.published));
         if let Some(receipt) = self.known(writer, view.view(), key, contest.looked, append)? {
-            return Ok(Some(Decided::Committed(receipt)));
+            return Ok(Some(Outcome::Committed(receipt)));
         }
         contest.looked = view.head();
         let (batch, mut gates) = match self.judged(writer, &view, append, contest, || judge(&view))? {
             Ok(judged) => judged,
-            Err(denied) => return Ok(Some(Decided::Denied(denied))),
+            Err(denied) => return Ok(Some(Outcome::Denied(denied))),
         };
         let valid: &ValidBatch = batch.borrow();
         let own = valid.key().map(Key::sought).filter(|_| key.is_none());
         if let Some(receipt) = self.known(writer, view.view(), own, Position::START, append)? {
-            return Ok(Some(Decided::Committed(receipt)));
+            return Ok(Some(Outcome::Committed(receipt)));
         }
         let guards = || self.pass_guards(writer, valid.batch(), &view, append);
         match self.judged(writer, &view, append, contest, guards)? {
             Ok(passed) => gates.extend(passed),
-            Err(denied) => return Ok(Some(Decided::Denied(denied))),
+            Err(denied) => return Ok(Some(Outcome::Denied(denied))),
         }
         let (view, footprint) = view.into_parts();
         let boundaries = boundaries(&footprint, writer.seed);
@@ -247,7 +247,7 @@ impl Store {
         match writer.journal.append(prepared, wish) {
             Ok(receipt) => {
                 self.sync_within(writer, append);
-                Ok(Some(Decided::Committed(receipt)))
+                Ok(Some(Outcome::Committed(receipt)))
             }
             Err(error) => match error.conflict() {
                 Some(conflict) if conflict.footprint => {
@@ -269,7 +269,7 @@ impl Store {
         &self,
         writer: &Writer,
         view: &DecisionView,
-        append: Append,
+        append: AppendOptions,
         contest: &mut Contest,
         judge: impl FnOnce() -> Judged<T>,
     ) -> Judged<T> {
@@ -288,7 +288,7 @@ impl Store {
     /// # Errors
     ///
     /// That of the writer's end: what the answer rests on may be lost then.
-    fn hold<T>(&self, writer: &Writer, rests_on: Position, append: Append, answer: T) -> Result<T> {
+    fn hold<T>(&self, writer: &Writer, rests_on: Position, append: AppendOptions, answer: T) -> Result<T> {
         // What was never written cannot be waited for, and nothing rests on it.
         let rests_on = rests_on.min(self.published.written());
         let synced = self.wish(append).durability == Durability::Synced;
@@ -299,13 +299,13 @@ impl Store {
     }
 
     /// How a batch is appended that nobody decides again.
-    fn wish(&self, append: Append) -> Wish {
+    fn wish(&self, append: AppendOptions) -> Wish {
         let durability = append.durability.unwrap_or(self.durability);
         Wish { durability, when_full: append.when_full, turn: None, again: false }
     }
 
     /// Asks for a sync within the interval, if that is what the caller chose.
-    fn sync_within(&self, writer: &Writer, append: Append) {
+    fn sync_within(&self, writer: &Writer, append: AppendOptions) {
         if let Durability::Interval(interval) = self.wish(append).durability {
             writer.bell.sync_by(self.deadline(interval), interval);
         }
@@ -317,7 +317,7 @@ impl Store {
         writer: &Writer,
         batch: &Batch,
         view: &DecisionView,
-        append: Append,
+        append: AppendOptions,
     ) -> Judged<Vec<Text>> {
         let guards = writer.guards.load();
         let mut passed = Vec::new();
@@ -346,7 +346,7 @@ impl Store {
         drafts: &[Draft],
         mut denied: Denied,
         judged_at: Position,
-        append: Append,
+        append: AppendOptions,
     ) -> Result<Denied> {
         let own = ValidBatch::new(Batch::own(record::denied(drafts, &denied, judged_at)))?;
         let (writer, view) = (self.writer()?, View::written(&self.published));
@@ -362,9 +362,9 @@ impl Store {
         &self,
         writer: &Writer,
         view: &View,
-        key: Option<SoughtKey<'_>>,
+        key: Option<HashedKey<'_>>,
         after: Position,
-        append: Append,
+        append: AppendOptions,
     ) -> Result<Option<Receipt>> {
         let Some(known) = self.find_known(view, key, after)? else { return Ok(None) };
         let rests_on = known.as_ref().map_or_else(rests_on, Receipt::last);
@@ -379,7 +379,7 @@ impl Store {
     fn find_known(
         &self,
         view: &View,
-        key: Option<SoughtKey<'_>>,
+        key: Option<HashedKey<'_>>,
         after: Position,
     ) -> Result<Option<Result<Receipt>>> {
         let Some(key) = key else { return Ok(None) };
@@ -389,17 +389,17 @@ impl Store {
 
     /// Queues a batch to be appended and returns a [`Ticket`] for the answer, without waiting for the disk.
     ///
-    /// If the queue is full ([`Options::queue_bytes`](crate::Options::queue_bytes)), it waits for room under
+    /// If the queue is full ([`StoreOptions::queue_bytes`](crate::StoreOptions::queue_bytes)), it waits for room under
     /// [`WhenFull::Wait`](crate::settings::WhenFull::Wait), which is the default and blocks the thread. A task asks for
     /// [`WhenFull::Refuse`](crate::settings::WhenFull::Refuse) instead, and awaits [`room`](Self::room) when it is
     /// refused:
     ///
     /// ```
     /// use tidegate::settings::WhenFull;
-    /// use tidegate::{Append, Draft, ErrorKind, Receipt, Result, Store};
+    /// use tidegate::{AppendOptions, Draft, ErrorKind, Receipt, Result, Store};
     ///
     /// async fn append(store: &Store, draft: Draft) -> Result<Receipt> {
-    ///     let append = Append { when_full: WhenFull::Refuse, ..Append::default() };
+    ///     let append = AppendOptions { when_full: WhenFull::Refuse, ..AppendOptions::default() };
     ///     loop {
     ///         match store.submit(draft.clone(), append) {
     ///             Ok(ticket) => return ticket.await,
@@ -415,7 +415,7 @@ impl Store {
     /// Those of [`append`](Self::append) that are known before the batch is queued; the rest comes with the
     /// ticket's answer, and so does a refusal that rests on events which are still to be synced. Gates attached to the store are asked once: where what they read moves before the
     /// commit, the answer is a boundary conflict, and submitting again asks them again.
-    pub fn submit(&self, batch: impl Into<Batch>, append: Append) -> Result<Ticket> {
+    pub fn submit(&self, batch: impl Into<Batch>, append: AppendOptions) -> Result<Ticket> {
         let writer = self.writer()?;
         let valid = ValidBatch::new(batch.into())?;
         let view = DecisionView::new(View::written(&self.published));
@@ -442,7 +442,7 @@ impl Store {
     fn answer_later(
         &self,
         writer: &Writer,
-        append: Append,
+        append: AppendOptions,
         read: Position,
         answer: Result<Receipt>,
     ) -> Result<Ticket> {
@@ -477,7 +477,7 @@ impl Store {
         valid: &ValidBatch,
         gates: Vec<Text>,
         footprint: Footprint,
-        append: Append,
+        append: AppendOptions,
     ) -> Result<Prepared> {
         let (seed, micros) = (writer.seed, self.world.clock.now_micros());
         let keep_footprint = append.keep_footprint;

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tidegate_disk::{Lock, NativeDisk, World};
+use tidegate_disk::{Env, Lock, NativeDisk};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
-use tidegate_segment::{Event, Seed};
+use tidegate_segment::{HashKey, RecordedEvent};
 
+use crate::backend::{self, Follower, Indexer, Keeping, OpenReport, OwnerProcess, Source};
 use crate::decide::Guard;
-use crate::edge::{self, Follower, Indexer, Keeping, OpenReport, OwnerProcess, Source};
 use crate::journal::{Committer, Ids, Journal, Leads, LogTime, Turns, panicked};
 use crate::published::Deadline;
 use crate::published::Frontier;
-use crate::published::Published;
-use crate::read::{Events, Query, Read, Verified, View, verify};
-use crate::settings::{Access, Durability, Options};
+use crate::published::SharedState;
+use crate::read::{Events, Query, ReadOptions, VerifyReport, View, verify};
+use crate::settings::{Access, Durability, StoreOptions};
 use crate::sync::Mutex;
 use crate::threads::{Bell, Ring, Upkeep};
 use crate::typed::check_claims;
@@ -26,14 +26,14 @@ use crate::typed::check_claims;
 /// One log of events in one directory. A handle that many threads share by reference or in an [`Arc`].
 ///
 /// ```
-/// use tidegate::{Append, Draft, Options, Query, Read, Store};
+/// use tidegate::{AppendOptions, Draft, StoreOptions, Query, ReadOptions, Store};
 ///
-/// let store = Store::in_memory(Options::default())?;
+/// let store = Store::in_memory(StoreOptions::default())?;
 /// let receipt = store.append(
 ///     Draft::new(("bank", "alice"), "account.opened").json(r#"{"limit":100}"#),
-///     Append::default(),
+///     AppendOptions::default(),
 /// )?;
-/// for event in store.read(&Query::stream(("bank", "alice")), Read::all())? {
+/// for event in store.read(&Query::stream(("bank", "alice")), ReadOptions::all())? {
 ///     let event = event?;
 ///     assert_eq!((event.position(), event.kind()), (receipt.first(), "account.opened"));
 /// }
@@ -42,9 +42,9 @@ use crate::typed::check_claims;
 /// ```
 pub struct Store {
     id: StoreId,
-    pub(crate) published: Arc<Published>,
+    pub(crate) published: Arc<SharedState>,
     report: OpenReport,
-    pub(crate) world: World,
+    pub(crate) world: Env,
     pub(crate) durability: Durability,
     role: Role,
 }
@@ -67,7 +67,7 @@ pub(crate) struct Writer {
     pub(crate) guards: ArcSwap<Vec<Arc<Guard>>>,
     pub(crate) keeping: Arc<Keeping>,
     process: OwnerProcess,
-    pub(crate) seed: Seed,
+    pub(crate) seed: HashKey,
     lock: Mutex<Hold>,
 }
 
@@ -80,15 +80,15 @@ impl Store {
     /// another handle writes to it (the message names the process, on systems that tell), [`Damaged`](ErrorKind::Damaged)
     /// and [`Newer`](ErrorKind::Newer) for its files, [`Io`](ErrorKind::Io) if the system refuses. Errors that the path may
     /// be the reason for name it.
-    pub fn open(directory: impl AsRef<Path>, options: Options) -> Result<Self> {
+    pub fn open(directory: impl AsRef<Path>, options: StoreOptions) -> Result<Self> {
         let directory = directory.as_ref();
         let disk = Arc::new(NativeDisk::new(directory).with_permissions(options.permissions));
-        Self::open_in(World { disk, ..World::native(directory) }, options)
+        Self::open_in(Env { disk, ..Env::native(directory) }, options)
     }
 
     /// Opens a new store that lives in memory and ends with its handle: for tests and examples.
-    pub fn in_memory(options: Options) -> Result<Self> {
-        Self::open_in(World::memory(), options)
+    pub fn in_memory(options: StoreOptions) -> Result<Self> {
+        Self::open_in(Env::memory(), options)
     }
 
     /// Opens the store of a world: a disk, a clock and randomness that the caller brings.
@@ -96,7 +96,7 @@ impl Store {
     /// # Errors
     ///
     /// Those of [`open`](Self::open).
-    pub fn open_in(world: World, options: Options) -> Result<Self> {
+    pub fn open_in(world: Env, options: StoreOptions) -> Result<Self> {
         let disk = Arc::clone(&world.disk);
         Self::open_world(world, options).map_err(|error| match error.kind() {
             // Here it may be the path that is wrong, and in a program with several stores it tells which one it is.
@@ -107,7 +107,7 @@ impl Store {
         })
     }
 
-    fn open_world(world: World, options: Options) -> Result<Self> {
+    fn open_world(world: Env, options: StoreOptions) -> Result<Self> {
         options.check()?;
         check_claims()?;
         if options.access == Access::Read {
@@ -115,7 +115,7 @@ impl Store {
         }
         // Comes before anything is written: ids that an outsider can predict are never made.
         let ids = Ids::new(&*world.random)?;
-        let opened = edge::open(&world, &options)?;
+        let opened = backend::open(&world, &options)?;
         let (store, published) = (opened.store, opened.published);
         let clock = Arc::clone(&world.clock);
         let edge = Box::new(opened.edge);
@@ -145,7 +145,7 @@ impl Store {
             keeping: Arc::new(Keeping::new(&opened.cache, &opened.lock)),
             process: OwnerProcess::current(),
             guards: ArcSwap::default(),
-            seed: edge::seed(store.seed),
+            seed: backend::seed(store.seed),
             lock: Mutex::new(Hold::Open(opened.lock)),
         };
         Ok(Self {
@@ -158,7 +158,7 @@ impl Store {
         })
     }
 
-    fn open_reader(world: World, options: &Options) -> Result<Self> {
+    fn open_reader(world: Env, options: &StoreOptions) -> Result<Self> {
         let (follower, report) = Follower::open(&world, options)?;
         Ok(Self {
             id: follower.store().id,
@@ -181,7 +181,7 @@ impl Store {
     }
 
     /// Returns the event at a position that a reader does not show because nothing says that it is durable, or `None`.
-    pub(crate) fn unconfirmed(&self, position: Position) -> Result<Option<Event>> {
+    pub(crate) fn unconfirmed(&self, position: Position) -> Result<Option<RecordedEvent>> {
         match &self.role {
             Role::Reader(follower) => follower.unconfirmed(position),
             Role::Writer(_) => Ok(None),
@@ -204,7 +204,7 @@ impl Store {
     }
 
     /// The events of a query as the log is now: [`View::read`] of a new [`view`](Self::view).
-    pub fn read(&self, query: &Query, read: Read) -> Result<Events> {
+    pub fn read(&self, query: &Query, read: ReadOptions) -> Result<Events> {
         Ok(self.view()?.read(query, read))
     }
 
@@ -249,7 +249,8 @@ impl Store {
     /// ended first.
     pub fn wait_durable(&self, position: Position, timeout: Duration) -> Result<Position> {
         let writer = self.writer()?;
-        let written = |published: &Published| published.written() >= position || published.ended().is_some();
+        let written =
+            |published: &SharedState| published.written() >= position || published.ended().is_some();
         if !writer.journal.is_settled(position, true) {
             let deadline = self.deadline(timeout);
             let late = |what: &str| {
@@ -272,12 +273,12 @@ impl Store {
     /// # Errors
     ///
     /// [`Damaged`](ErrorKind::Damaged) with the place of the first fault.
-    pub fn verify(&self, progress: impl FnMut(Verified)) -> Result<Verified> {
+    pub fn verify(&self, progress: impl FnMut(VerifyReport)) -> Result<VerifyReport> {
         verify(&self.view()?, progress)
     }
 
     /// Does what the store's own thread would do, for a store opened without one
-    /// ([`Options::thread`]): commits what was submitted, syncs what waits for its interval, and indexes sealed
+    /// ([`StoreOptions::thread`]): commits what was submitted, syncs what waits for its interval, and indexes sealed
     /// segments.
     pub fn step(&self) -> Result<()> {
         let writer = self.writer()?;
@@ -344,7 +345,7 @@ enum Hold {
 }
 
 impl Writer {
-    fn close(&self, published: &Published) -> Result<()> {
+    fn close(&self, published: &SharedState) -> Result<()> {
         // A process forked from this one must not end the store, and a thread that held a lock at the fork is not
         // there to release it.
         if !self.process.is_current() {

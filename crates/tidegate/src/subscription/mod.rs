@@ -2,18 +2,18 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use tidegate::{Append, Draft, Item, Options, Position, Store};
+//! use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Position, Store};
 //!
-//! let store = Store::in_memory(Options::default())?;
+//! let store = Store::in_memory(StoreOptions::default())?;
 //! let order = |kind: &'static str| Draft::new(("shop", "order-7"), kind);
-//! store.append(order("order.placed"), Append::default())?;
+//! store.append(order("order.placed"), AppendOptions::default())?;
 //!
-//! let orders = store.subscribe(Item::new().kind("order.*"), Position::START);
+//! let orders = store.subscribe(QueryItem::new().kind("order.*"), Position::START);
 //! std::thread::scope(|scope| {
 //!     let reading = scope.spawn(|| {
 //!         orders.map(|event| Ok(event?.kind().to_owned())).collect::<tidegate::Result<Vec<_>>>()
 //!     });
-//!     store.append(order("order.paid"), Append::default())?;
+//!     store.append(order("order.paid"), AppendOptions::default())?;
 //!     store.close()?; // ends the subscription once it has delivered everything
 //!     assert_eq!(reading.join().unwrap()?, ["order.placed", "order.paid"]);
 //!     Ok::<(), tidegate::Error>(())
@@ -30,15 +30,15 @@ use std::fmt;
 use std::time::Duration;
 
 use tidegate_format::{Error, ErrorKind, Position, Result};
-use tidegate_segment::Event;
+use tidegate_segment::RecordedEvent;
 
 #[cfg(feature = "futures")]
 pub use stream::EventStream;
 pub use tap::Tap;
 
-pub(crate) use crate::edge::Source;
+pub(crate) use crate::backend::Source;
 use crate::published::Deadline;
-use crate::read::{Events, Query, Read};
+use crate::read::{Events, Query, ReadOptions};
 use crate::store::Store;
 
 /// Every event of a query after a position: first those that are there, then those to come, each once and in
@@ -58,14 +58,14 @@ pub struct Subscription {
     /// The rest of a view.
     events: Option<Events>,
     /// An event that was found, and belongs to the next batch.
-    found: Option<Event>,
+    found: Option<RecordedEvent>,
     /// Whether the end was told.
     ended: bool,
 }
 
 /// What a look for the next event finds.
 enum Look {
-    Found(Event),
+    Found(RecordedEvent),
     /// Nothing after the position, so far.
     Nothing,
     Ended,
@@ -103,7 +103,7 @@ impl Subscription {
     ///
     /// [`TimedOut`](ErrorKind::TimedOut) when `time` is over, and it can be asked again. Those of reading, and
     /// [`Ended`](ErrorKind::Ended) when the writer did not end in good order; then it has ended too.
-    pub fn next_within(&mut self, time: Duration) -> Result<Option<Event>> {
+    pub fn next_within(&mut self, time: Duration) -> Result<Option<RecordedEvent>> {
         let deadline = self.source.deadline(time);
         self.next_by(Some(&deadline))
     }
@@ -113,7 +113,7 @@ impl Subscription {
     /// # Errors
     ///
     /// Those of [`next_within`](Self::next_within).
-    pub fn next_now(&mut self) -> Result<Option<Event>> {
+    pub fn next_now(&mut self) -> Result<Option<RecordedEvent>> {
         match self.look()? {
             Look::Found(event) => Ok(Some(event)),
             Look::Nothing | Look::Ended => Ok(None),
@@ -126,7 +126,7 @@ impl Subscription {
     /// # Errors
     ///
     /// Those of [`next_within`](Self::next_within).
-    pub fn next_batch(&mut self, time: Duration) -> Result<Vec<Event>> {
+    pub fn next_batch(&mut self, time: Duration) -> Result<Vec<RecordedEvent>> {
         match self.next_within(time)? {
             Some(first) => self.batch_of(first),
             None => Ok(Vec::new()),
@@ -134,7 +134,7 @@ impl Subscription {
     }
 
     /// The next batch like [`next_batch`](Self::next_batch), if it is there already; none otherwise.
-    pub(crate) fn batch_now(&mut self) -> Result<Vec<Event>> {
+    pub(crate) fn batch_now(&mut self) -> Result<Vec<RecordedEvent>> {
         match self.next_now()? {
             Some(first) => self.batch_of(first),
             None => Ok(Vec::new()),
@@ -142,7 +142,7 @@ impl Subscription {
     }
 
     /// An event that was just delivered, and those after it that were appended with it.
-    fn batch_of(&mut self, first: Event) -> Result<Vec<Event>> {
+    fn batch_of(&mut self, first: RecordedEvent) -> Result<Vec<RecordedEvent>> {
         let mut batch = vec![first];
         // A batch becomes visible as a whole, so the rest of it is in the same view.
         while let Some(events) = &mut self.events
@@ -164,7 +164,7 @@ impl Subscription {
         Tap::new(self, capacity)
     }
 
-    fn next_by(&mut self, deadline: Option<&Deadline>) -> Result<Option<Event>> {
+    fn next_by(&mut self, deadline: Option<&Deadline>) -> Result<Option<RecordedEvent>> {
         loop {
             match self.look()? {
                 Look::Found(event) => return Ok(Some(event)),
@@ -207,7 +207,7 @@ impl Subscription {
             let (view, ended) = self.source.now()?;
             if view.head() > self.position {
                 // Bounded, so that what precedes damage is delivered, whole batches of it, before the damage is told.
-                let read = Read::after(self.position).before(view.head().next());
+                let read = ReadOptions::after(self.position).before(view.head().next());
                 self.events = Some(view.read(&self.query, read));
                 continue;
             }
@@ -221,7 +221,7 @@ impl Subscription {
 }
 
 /// Whether two events of a view, in this order, belong to one batch.
-fn same_batch(view: &crate::View, first: &Event, later: &Event) -> Result<bool> {
+fn same_batch(view: &crate::View, first: &RecordedEvent, later: &RecordedEvent) -> Result<bool> {
     let mut event = first.clone();
     while !event.record().ends_batch() {
         let next = event.position().next();
@@ -237,9 +237,9 @@ fn same_batch(view: &crate::View, first: &Event, later: &Event) -> Result<bool> 
 }
 
 impl Iterator for Subscription {
-    type Item = Result<Event>;
+    type Item = Result<RecordedEvent>;
 
-    fn next(&mut self) -> Option<Result<Event>> {
+    fn next(&mut self) -> Option<Result<RecordedEvent>> {
         self.next_by(None).transpose()
     }
 }

@@ -1,18 +1,18 @@
 //! Reactors: a handler turns events into batches, and one reaction to each event is committed, through crashes.
 //!
 //! ```
-//! use tidegate::subscription::cursor::Settings;
+//! use tidegate::subscription::cursor::CursorOptions;
 //! use tidegate::subscription::reactor::Step;
-//! use tidegate::{Append, Draft, Item, Options, Store};
+//! use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Store};
 //!
-//! let store = Store::in_memory(Options::default())?;
+//! let store = Store::in_memory(StoreOptions::default())?;
 //! let billing = store.reactor(
 //!     "billing",
-//!     Item::new().kind("order.placed"),
-//!     Settings::default(),
+//!     QueryItem::new().kind("order.placed"),
+//!     CursorOptions::default(),
 //!     |_view, order| Ok(Some(Draft::new(("bills", order.entity().to_owned()), "bill.sent").into())),
 //! )?;
-//! let order = store.append(Draft::new(("shop", "order-7"), "order.placed"), Append::default())?;
+//! let order = store.append(Draft::new(("shop", "order-7"), "order.placed"), AppendOptions::default())?;
 //! let Step::Reacted(receipt) = billing.step()? else { panic!("there is an order") };
 //! let bill = store.view()?.at(receipt.first())?.expect("it was committed");
 //! assert_eq!(bill.causes().collect::<Vec<_>>(), [order.first().into()]);
@@ -40,13 +40,13 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tidegate_format::{Error, ErrorKind, Position, Result};
-use tidegate_segment::Event;
+use tidegate_segment::RecordedEvent;
 
-use super::cursor::{Cursor, Delivery, Found, Role, Settings};
+use super::cursor::{Cursor, CursorOptions, Delivery, Found, Role};
 use crate::batch::{self, Batch, Receipt};
-use crate::decide::{Decided, Decision, DecisionView, Denied};
+use crate::decide::{Decision, DecisionView, Denied, Outcome};
 use crate::read::Query;
-use crate::settings::Append;
+use crate::settings::AppendOptions;
 use crate::store::Store;
 
 /// What a handler comes to: a batch, nothing, or why it could not say.
@@ -57,7 +57,7 @@ pub struct Reactor<'a, H> {
     store: &'a Store,
     cursor: Cursor,
     handler: H,
-    append: Append,
+    append: AppendOptions,
     /// What its keys begin with.
     domain: String,
 }
@@ -88,7 +88,7 @@ pub struct Failure {
     /// Which try failed, from 1. After a restart of the process it counts anew.
     pub attempt: u32,
     /// Whether the event is parked now. Otherwise it is tried again after
-    /// [`Settings::retry_after`](super::cursor::Settings::retry_after).
+    /// [`CursorOptions::retry_after`](super::cursor::CursorOptions::retry_after).
     pub is_parked: bool,
     /// Why.
     pub reason: Reason,
@@ -162,22 +162,22 @@ impl Store {
         &self,
         name: &str,
         query: impl Into<Query>,
-        settings: Settings,
+        settings: CursorOptions,
         handler: H,
     ) -> Result<Reactor<'_, H>>
     where
-        H: Fn(&DecisionView, &Event) -> Reaction,
+        H: Fn(&DecisionView, &RecordedEvent) -> Reaction,
     {
         let cursor = Cursor::open(self, name, query.into(), settings, Role::Reactor)?;
-        let (append, domain) = (Append::default(), format!("reactor:{name}"));
+        let (append, domain) = (AppendOptions::default(), format!("reactor:{name}"));
         Ok(Reactor { store: self, cursor, handler, append, domain })
     }
 }
 
-impl<H: Fn(&DecisionView, &Event) -> Reaction> Reactor<'_, H> {
+impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<'_, H> {
     /// The reactor, appending its batches like this.
     #[must_use]
-    pub fn appending(self, append: Append) -> Self {
+    pub fn appending(self, append: AppendOptions) -> Self {
         Self { append, ..self }
     }
 
@@ -191,12 +191,12 @@ impl<H: Fn(&DecisionView, &Event) -> Reaction> Reactor<'_, H> {
     /// Each failure is handed to `failed` at once, on this thread, after it was kept if it was parked.
     ///
     /// ```
-    /// use tidegate::subscription::cursor::Settings;
-    /// use tidegate::{Append, Draft, Options, Query, Store};
+    /// use tidegate::subscription::cursor::CursorOptions;
+    /// use tidegate::{AppendOptions, Draft, StoreOptions, Query, Store};
     ///
-    /// let store = Store::in_memory(Options::default())?;
-    /// store.append(Draft::new(("shop", "order-7"), "order.placed"), Append::default())?;
-    /// let once = Settings { attempts: 1, ..Settings::default() };
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"), AppendOptions::default())?;
+    /// let once = CursorOptions { attempts: 1, ..CursorOptions::default() };
     /// let billing = store.reactor("billing", Query::ALL, once, |_, _| Err("no price".into()))?;
     /// let mut told = Vec::new();
     /// billing.run_until_stopped(|failure| {
@@ -263,7 +263,7 @@ impl<H: Fn(&DecisionView, &Event) -> Reaction> Reactor<'_, H> {
     }
 
     /// Asks the handler and commits what it says.
-    fn decide(&self, event: &Event, key: &str) -> std::result::Result<Step, Trouble> {
+    fn decide(&self, event: &RecordedEvent, key: &str) -> std::result::Result<Step, Trouble> {
         let mut answer = None;
         let decided = self.store.decide(self.append, |view| {
             answer = None;
@@ -279,13 +279,13 @@ impl<H: Fn(&DecisionView, &Event) -> Reaction> Reactor<'_, H> {
         match (answer, decided) {
             (Some(Err(reason)), _) => Err(Trouble::of(reason)),
             (Some(Ok(_)), Ok(_)) => Ok(Step::Passed(event.position())),
-            (None, Ok(Decided::Committed(receipt))) => Ok(Step::Reacted(receipt)),
-            (None, Ok(Decided::Denied(denied))) => Err(Trouble::Event(Reason::Denied(denied))),
+            (None, Ok(Outcome::Committed(receipt))) => Ok(Step::Reacted(receipt)),
+            (None, Ok(Outcome::Denied(denied))) => Err(Trouble::Event(Reason::Denied(denied))),
             (_, Err(error)) => Err(Trouble::from(error)),
         }
     }
 
-    fn ask(&self, view: &DecisionView, event: &Event) -> std::result::Result<Option<Batch>, Reason> {
+    fn ask(&self, view: &DecisionView, event: &RecordedEvent) -> std::result::Result<Option<Batch>, Reason> {
         match catch_unwind(AssertUnwindSafe(|| (self.handler)(view, event))) {
             Ok(reaction) => reaction.map_err(Reason::Handler),
             Err(panic) => {

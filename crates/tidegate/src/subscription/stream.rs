@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use tidegate_format::Result;
-use tidegate_segment::Event;
+use tidegate_segment::RecordedEvent;
 
 use super::{Look, Subscription};
 use crate::published::Registration;
@@ -50,9 +50,9 @@ impl EventStream {
 }
 
 impl Stream for EventStream {
-    type Item = Result<Event>;
+    type Item = Result<RecordedEvent>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Event>>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<RecordedEvent>>> {
         let Self { subscription, registration } = &mut *self;
         loop {
             match subscription.look() {

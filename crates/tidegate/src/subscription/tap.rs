@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use tidegate_format::Result;
-use tidegate_segment::Event;
+use tidegate_segment::RecordedEvent;
 
 use super::{Look, Subscription};
-use crate::read::Read;
+use crate::read::ReadOptions;
 
 /// The newest events of a query. Where it falls behind by more events than its capacity it leaves out the oldest
 /// of them, and counts them. It holds no events, only a position.
@@ -34,7 +34,7 @@ impl Tap {
     /// # Errors
     ///
     /// Those of [`Subscription::next_within`].
-    pub fn next_within(&mut self, time: Duration) -> Result<Option<Event>> {
+    pub fn next_within(&mut self, time: Duration) -> Result<Option<RecordedEvent>> {
         self.skip()?;
         self.subscription.next_within(time)
     }
@@ -44,12 +44,12 @@ impl Tap {
         let from = &mut self.subscription;
         // What is visible now may be more than what the subscription has looked at.
         let (view, _) = from.source.now()?;
-        let there = Read::after(from.reached()).before(view.head().next());
+        let there = ReadOptions::after(from.reached()).before(view.head().next());
         let waiting = view.count(&from.query, there)?;
         let Some(excess) = waiting.checked_sub(self.capacity).filter(|excess| *excess > 0) else {
             return Ok(());
         };
-        let newest = Read { backwards: true, limit: Some(self.capacity as usize), ..there };
+        let newest = ReadOptions { backwards: true, limit: Some(self.capacity as usize), ..there };
         let Some(oldest) = view.read(&from.query, newest).last().transpose()? else { return Ok(()) };
         (from.events, from.found) = (None, None);
         from.position = oldest.position().before();
@@ -59,9 +59,9 @@ impl Tap {
 }
 
 impl Iterator for Tap {
-    type Item = Result<Event>;
+    type Item = Result<RecordedEvent>;
 
-    fn next(&mut self) -> Option<Result<Event>> {
+    fn next(&mut self) -> Option<Result<RecordedEvent>> {
         match self.skip().and_then(|()| self.subscription.look()) {
             Ok(Look::Found(event)) => Some(Ok(event)),
             Ok(Look::Ended) => None,

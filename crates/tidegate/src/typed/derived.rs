@@ -8,21 +8,21 @@ pub use inventory;
 pub use serde;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-pub use tidegate_format::{Coordinate, Draft, Result};
-pub use tidegate_segment::Event;
+pub use tidegate_format::{Draft, Result, StreamId};
+pub use tidegate_segment::RecordedEvent;
 
 use super::kind::Kind;
 use super::payload::{self, CONTENT_TYPE, failed};
-use super::value::Typed;
+use super::value::Event;
 use tidegate_format::Error;
 
-/// Claims the kinds of a type that implements [`Typed`](crate::typed::Typed) by hand, so that opening a store
+/// Claims the kinds of a type that implements [`Event`](crate::typed::Event) by hand, so that opening a store
 /// refuses another type with one of them, and checks its versions. `#[derive(Event)]` does that by itself.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __claim {
     ($type:ty) => {
-        $crate::__claim! { $type => <$type as $crate::typed::Typed>::kinds }
+        $crate::__claim! { $type => <$type as $crate::typed::Event>::kinds }
     };
     ($type:ty => $kinds:expr) => {
         $crate::typed::derived::inventory::submit! {
@@ -37,14 +37,14 @@ macro_rules! __claim {
 }
 
 /// An event without fields. They may come in a later version, so it is a map with none.
-pub fn draft_empty(kind: &Kind, coordinate: impl Into<Coordinate>) -> Result<Draft> {
+pub fn draft_empty(kind: &Kind, coordinate: impl Into<StreamId>) -> Result<Draft> {
     const EMPTY_MAP: &[u8] = &[0x80];
     Ok(Draft::new(coordinate, kind.name).schema(kind.version).message_pack(EMPTY_MAP))
 }
 
 pub fn draft<T: Serialize + ?Sized>(
     kind: &Kind,
-    coordinate: impl Into<Coordinate>,
+    coordinate: impl Into<StreamId>,
     value: &T,
 ) -> Result<Draft> {
     payload::draft(kind, coordinate.into(), value)
@@ -52,7 +52,7 @@ pub fn draft<T: Serialize + ?Sized>(
 
 pub fn draft_bytes(
     kind: &Kind,
-    coordinate: impl Into<Coordinate>,
+    coordinate: impl Into<StreamId>,
     content: &'static str,
     value: &(impl AsRef<[u8]> + ?Sized),
 ) -> Result<Draft> {
@@ -60,15 +60,15 @@ pub fn draft_bytes(
     Ok(draft.bytes(value.as_ref().to_vec()).meta(CONTENT_TYPE, content))
 }
 
-pub fn schema(event: &Event, kind: &Kind) -> Result<u16> {
+pub fn schema(event: &RecordedEvent, kind: &Kind) -> Result<u16> {
     payload::schema(event, kind)
 }
 
-pub fn decode<T: DeserializeOwned>(event: &Event) -> Result<T> {
+pub fn decode<T: DeserializeOwned>(event: &RecordedEvent) -> Result<T> {
     payload::decode(event)
 }
 
-pub fn decode_bytes<T>(event: &Event, content: &str) -> Result<T>
+pub fn decode_bytes<T>(event: &RecordedEvent, content: &str) -> Result<T>
 where
     T: TryFrom<Vec<u8>>,
     T::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -77,7 +77,7 @@ where
 }
 
 /// A value of one version as a value of the next.
-pub fn upcast<A, B>(event: &Event, earlier: A) -> Result<B>
+pub fn upcast<A, B>(event: &RecordedEvent, earlier: A) -> Result<B>
 where
     B: TryFrom<A>,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -88,7 +88,7 @@ where
     })
 }
 
-pub fn unknown<T: Typed>(event: &Event) -> Error {
+pub fn unknown<T: Event>(event: &RecordedEvent) -> Error {
     let kinds: Vec<&str> = T::kinds().iter().map(|kind| kind.name).collect();
     failed(event, &format!("{} stands for {} only", std::any::type_name::<T>(), kinds.join(", ")))
 }

@@ -58,7 +58,7 @@ mod tests {
             (kind(2, 1, &[]), "from version 1"),
             (kind(0, 0, &[]), "counted from 1"),
             (kind(1, 2, &[]), "counted from 1"),
-            (Kind::first("A.b"), "dotted lower-case"),
+            (Kind::first("a.*"), "family of kinds"),
             (Kind::first("tidegate.denied"), "reserved"),
         ] {
             let error = kind.check().unwrap_err();

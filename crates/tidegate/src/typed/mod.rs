@@ -2,8 +2,7 @@
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
-//! use tidegate::typed::Typed;
-//! use tidegate::{Append, Event, Options, Read, Store};
+//! use tidegate::{AppendOptions, Event, StoreOptions, ReadOptions, Store};
 //!
 //! // A struct is one kind.
 //! #[derive(Serialize, Deserialize, Event)]
@@ -22,13 +21,13 @@
 //!     Sunk,
 //! }
 //!
-//! let store = Store::in_memory(Options::default())?;
-//! store.append(Launched { crew: 3 }.draft(("harbour", "gull"))?, Append::default())?;
+//! let store = Store::in_memory(StoreOptions::default())?;
+//! store.append(Launched { crew: 3 }.draft(("harbour", "gull"))?, AppendOptions::default())?;
 //! let moored = Boat::Moored { berth: "B4".to_owned() };
-//! store.append(moored.draft(("harbour", "gull"))?.tag("berth:B4"), Append::default())?;
+//! store.append(moored.draft(("harbour", "gull"))?.tag("berth:B4"), AppendOptions::default())?;
 //!
 //! let mut crew = 0;
-//! for event in store.read(&Boat::item().scope("harbour").into(), Read::all())? {
+//! for event in store.read(&Boat::item().scope("harbour").into(), ReadOptions::all())? {
 //!     match Boat::of(&event?)? {
 //!         Boat::Launched(launched) => crew = launched.crew,
 //!         Boat::Moored { berth } => println!("{crew} went ashore at {berth}"),
@@ -38,8 +37,8 @@
 //! # Ok::<(), tidegate::Error>(())
 //! ```
 //!
-//! `tidegate::Event` is two things under one name, as in other crates that derive: the event that is read
-//! from the log, and the derive macro. The trait is [`Typed`].
+//! `tidegate::RecordedEvent` is two things under one name, as in other crates that derive: the event that is read
+//! from the log, and the derive macro. The trait is [`Event`].
 //!
 //! # What is written
 //!
@@ -50,7 +49,6 @@
 //! A payload in other words is bytes with a content type:
 //!
 //! ```
-//! # use tidegate::Event;
 //! #[derive(Event)]
 //! #[event(kind = "chart.drawn", content = "image/svg+xml")]
 //! struct Chart(String); // or Vec<u8>: what gives bytes and is made from a `Vec<u8>`
@@ -63,7 +61,6 @@
 //!
 //! ```
 //! # use serde::{Deserialize, Serialize};
-//! # use tidegate::Event;
 //! #[derive(Deserialize)]
 //! struct WeighedV1 {
 //!     pounds: f64,
@@ -109,5 +106,5 @@ pub use payload::CONTENT_TYPE;
 #[cfg(feature = "derive")]
 pub use tidegate_derive::Event;
 #[doc(no_inline)]
-pub use tidegate_segment::Event;
-pub use value::Typed;
+pub use tidegate_segment::RecordedEvent;
+pub use value::Event;

@@ -9,8 +9,8 @@ use std::error::Error as StdError;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tidegate_format::{Coordinate, Draft, Error, ErrorKind, PayloadType, Place, Result};
-use tidegate_segment::Event;
+use tidegate_format::{Draft, Error, ErrorKind, PayloadType, Place, Result, StreamId};
+use tidegate_segment::RecordedEvent;
 
 use super::kind::Kind;
 use super::nesting;
@@ -19,7 +19,7 @@ use super::nesting;
 pub const CONTENT_TYPE: &str = "content-type";
 
 /// A draft with a value as `MessagePack` with named fields.
-pub(super) fn draft<T: Serialize + ?Sized>(kind: &Kind, coordinate: Coordinate, value: &T) -> Result<Draft> {
+pub(super) fn draft<T: Serialize + ?Sized>(kind: &Kind, coordinate: StreamId, value: &T) -> Result<Draft> {
     let refused = |cause: Box<dyn StdError + Send + Sync>| {
         let name = std::any::type_name::<T>();
         Error::invalid(format!("the {name} cannot be a payload of {}", kind.name)).because(cause)
@@ -30,7 +30,7 @@ pub(super) fn draft<T: Serialize + ?Sized>(kind: &Kind, coordinate: Coordinate, 
 }
 
 /// The payload of an event as a value.
-pub(super) fn decode<T: DeserializeOwned>(event: &Event) -> Result<T> {
+pub(super) fn decode<T: DeserializeOwned>(event: &RecordedEvent) -> Result<T> {
     let payload = event.payload()?;
     let decoded = match event.payload_type() {
         PayloadType::MessagePack => match nesting::check(payload) {
@@ -44,7 +44,7 @@ pub(super) fn decode<T: DeserializeOwned>(event: &Event) -> Result<T> {
 }
 
 /// The payload of an event in bytes of this content type as a value.
-pub(super) fn decode_bytes<T>(event: &Event, content: &str) -> Result<T>
+pub(super) fn decode_bytes<T>(event: &RecordedEvent, content: &str) -> Result<T>
 where
     T: TryFrom<Vec<u8>>,
     T::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -58,17 +58,17 @@ where
 }
 
 /// The error for a payload that says no such value.
-fn no_value<T>(event: &Event, cause: Box<dyn StdError + Send + Sync>) -> Error {
+fn no_value<T>(event: &RecordedEvent, cause: Box<dyn StdError + Send + Sync>) -> Error {
     failed(event, &format!("the payload is no {}", std::any::type_name::<T>())).because(cause)
 }
 
 /// An error with an event: what went wrong, its kind, its version and its position.
-pub(super) fn failed(event: &Event, what: &str) -> Error {
+pub(super) fn failed(event: &RecordedEvent, what: &str) -> Error {
     wrong(event, ErrorKind::Invalid, what)
 }
 
 /// The version of an event's schema, where the kind's type can read it.
-pub(super) fn schema(event: &Event, kind: &Kind) -> Result<u16> {
+pub(super) fn schema(event: &RecordedEvent, kind: &Kind) -> Result<u16> {
     let (schema, Kind { version, since, .. }) = (event.schema(), *kind);
     if schema > version {
         let what = format!("version {version} is the newest that this program knows");
@@ -80,7 +80,7 @@ pub(super) fn schema(event: &Event, kind: &Kind) -> Result<u16> {
     Ok(schema)
 }
 
-fn wrong(event: &Event, kind: ErrorKind, what: &str) -> Error {
+fn wrong(event: &RecordedEvent, kind: ErrorKind, what: &str) -> Error {
     let message = format!("an event of kind {} in version {}: {what}", event.kind(), event.schema());
     Error::new(kind, message).at(Place::Event(event.position()))
 }

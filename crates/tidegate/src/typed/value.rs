@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use tidegate_format::{Coordinate, Draft, Result};
-use tidegate_segment::Event;
+use tidegate_format::{Draft, Result, StreamId};
+use tidegate_segment::RecordedEvent;
 
 use super::kind::Kind;
-use crate::read::Item;
+use crate::read::QueryItem;
 
 /// A type whose values are what happened: it stands for one kind of event or for several.
 ///
@@ -15,8 +15,8 @@ use crate::read::Item;
 ///
 /// ```
 /// use std::borrow::Cow;
-/// use tidegate::typed::{Kind, Typed};
-/// use tidegate::{Coordinate, Draft, Error, Event, Place, Result};
+/// use tidegate::typed::Kind;
+/// use tidegate::{StreamId, Draft, Error, Event, RecordedEvent, Place, Result};
 ///
 /// /// Water levels in centimetres, two bytes each.
 /// struct Levels(Vec<u16>);
@@ -24,17 +24,17 @@ use crate::read::Item;
 /// const LEVELS: Kind = Kind::first("gauge.levels");
 /// tidegate::typed::claim!(Levels);
 ///
-/// impl Typed for Levels {
+/// impl Event for Levels {
 ///     fn kinds() -> Cow<'static, [Kind]> {
 ///         Cow::Borrowed(&[LEVELS])
 ///     }
 ///
-///     fn draft(&self, coordinate: impl Into<Coordinate>) -> Result<Draft> {
+///     fn draft(&self, coordinate: impl Into<StreamId>) -> Result<Draft> {
 ///         let bytes: Vec<u8> = self.0.iter().flat_map(|level| level.to_le_bytes()).collect();
 ///         Ok(Draft::new(coordinate, LEVELS.name).bytes(bytes))
 ///     }
 ///
-///     fn of(event: &Event) -> Result<Self> {
+///     fn of(event: &RecordedEvent) -> Result<Self> {
 ///         let (pairs, rest) = event.payload().as_chunks();
 ///         if event.kind() != LEVELS.name || event.schema() != 1 || !rest.is_empty() {
 ///             return Err(Error::invalid("no water levels").at(Place::Event(event.position())));
@@ -49,7 +49,7 @@ use crate::read::Item;
     note = "derive it: #[derive(tidegate::Event)] #[event(kind = \"order.placed\")]",
     note = "a variant without #[event(kind = \"..\")] stands for the event type it holds"
 )]
-pub trait Typed: Sized + 'static {
+pub trait Event: Sized + 'static {
     /// The kinds it stands for.
     fn kinds() -> Cow<'static, [Kind]>;
 
@@ -58,7 +58,7 @@ pub trait Typed: Sized + 'static {
     /// # Errors
     ///
     /// [`Invalid`](crate::ErrorKind::Invalid) for a value that cannot be written, or not read again.
-    fn draft(&self, coordinate: impl Into<Coordinate>) -> Result<Draft>;
+    fn draft(&self, coordinate: impl Into<StreamId>) -> Result<Draft>;
 
     /// The value that an event of the log is.
     ///
@@ -67,7 +67,7 @@ pub trait Typed: Sized + 'static {
     /// All with the event's position: [`Newer`](crate::ErrorKind::Newer) for a version after the one that the
     /// type knows, [`Invalid`](crate::ErrorKind::Invalid) for an event of another kind, a payload that does
     /// not say such a value, and an upcast that fails.
-    fn of(event: &Event) -> Result<Self>;
+    fn of(event: &RecordedEvent) -> Result<Self>;
 
     /// Whether it stands for this kind.
     fn knows(kind: &str) -> bool {
@@ -75,7 +75,7 @@ pub trait Typed: Sized + 'static {
     }
 
     /// What selects its events: an item with its kinds, to be narrowed further.
-    fn item() -> Item {
-        Self::kinds().iter().fold(Item::new(), |item, kind| item.kind(kind.name))
+    fn item() -> QueryItem {
+        Self::kinds().iter().fold(QueryItem::new(), |item, kind| item.kind(kind.name))
     }
 }

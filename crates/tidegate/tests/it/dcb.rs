@@ -11,9 +11,11 @@ mod unique_username;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tidegate::decide::{Decided, Decision, DecisionView};
-use tidegate::disk::{MemoryDisk, SimulatedClock, SystemRandom, World};
-use tidegate::{Append, Draft, Event, Item, Options, Query, Read, Result, Store};
+use tidegate::decide::{Decision, DecisionView, Outcome};
+use tidegate::disk::{Env, MemoryDisk, SimulatedClock, SystemRandom};
+use tidegate::{
+    AppendOptions, Draft, Query, QueryItem, ReadOptions, RecordedEvent, Result, Store, StoreOptions,
+};
 
 const MINUTE: u64 = 60_000_000;
 const DAY: u64 = 24 * 60 * MINUTE;
@@ -31,19 +33,19 @@ impl Desk {
     fn new() -> Self {
         let clock = SimulatedClock::new(1_700_000_000_000_000);
         let (disk, random) = (Arc::new(MemoryDisk::new()), Arc::new(SystemRandom));
-        let world = World { disk, clock: Arc::new(clock.clone()), random };
-        Self { store: Store::open_in(world, Options::default()).unwrap(), clock }
+        let world = Env { disk, clock: Arc::new(clock.clone()), random };
+        Self { store: Store::open_in(world, StoreOptions::default()).unwrap(), clock }
     }
 
     fn decide(&self, decide: impl Fn(&DecisionView) -> Result<Decision>) -> Answer {
-        match self.store.decide(Append::default(), decide).unwrap() {
-            Decided::Committed(receipt) => Ok(receipt.first().0),
-            Decided::Denied(denied) => Err(denied.denials().next().unwrap().code.to_string()),
+        match self.store.decide(AppendOptions::default(), decide).unwrap() {
+            Outcome::Committed(receipt) => Ok(receipt.first().0),
+            Outcome::Denied(denied) => Err(denied.denials().next().unwrap().code.to_string()),
         }
     }
 
     /// How many microseconds ago an event was recorded.
-    fn age(&self, event: &Event) -> u64 {
+    fn age(&self, event: &RecordedEvent) -> u64 {
         use tidegate::disk::Clock;
         self.clock.now_micros() - event.time().0
     }
@@ -56,13 +58,13 @@ impl Desk {
 
 /// Events of any of the kinds that have the tag.
 fn tagged(tag: impl Into<String>, kinds: &[&'static str]) -> Query {
-    let item = Item::new().tag(tag.into());
+    let item = QueryItem::new().tag(tag.into());
     kinds.iter().fold(item, |item, kind| item.kind(*kind)).into()
 }
 
 /// The last event of a query.
-fn last(view: &DecisionView, query: &Query) -> Result<Option<Event>> {
-    view.read(query, Read::backwards().limit(1)).next().transpose()
+fn last(view: &DecisionView, query: &Query) -> Result<Option<RecordedEvent>> {
+    view.read(query, ReadOptions::backwards().limit(1)).next().transpose()
 }
 
 /// An event with tags and a JSON payload.
@@ -72,6 +74,6 @@ fn event(entity: &str, kind: &'static str, tags: &[String], payload: &Value) -> 
 }
 
 /// The payload of an event.
-fn payload(event: &Event) -> Value {
+fn payload(event: &RecordedEvent) -> Value {
     serde_json::from_slice(event.payload().unwrap()).unwrap()
 }

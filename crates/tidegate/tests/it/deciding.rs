@@ -17,17 +17,19 @@ mod machines;
 mod once;
 mod receipts;
 
-use tidegate::decide::{Decided, Denied};
-use tidegate::{Append, Batch, Conflict, Draft, Error, Item, Options, Query, Receipt, Store, Ticket};
+use tidegate::decide::{Denied, Outcome};
+use tidegate::{
+    AppendOptions, Batch, Conflict, Draft, Error, Query, QueryItem, Receipt, Store, StoreOptions, Ticket,
+};
 
 /// A store in memory.
 fn store() -> Store {
-    Store::in_memory(Options::default()).unwrap()
+    Store::in_memory(StoreOptions::default()).unwrap()
 }
 
 /// A store without a thread: what is submitted is committed as one group by the next step.
 fn stepped() -> Store {
-    Store::in_memory(Options { thread: false, ..Options::default() }).unwrap()
+    Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap()
 }
 
 /// An event of a stream in the scope `s`.
@@ -36,19 +38,19 @@ fn draft(entity: &str, kind: &'static str) -> Draft {
 }
 
 fn tag(tag: &'static str) -> Query {
-    Item::new().tag(tag).into()
+    QueryItem::new().tag(tag).into()
 }
 
 fn append(store: &Store, batch: impl Into<Batch>) -> Receipt {
-    store.append(batch, Append::default()).unwrap()
+    store.append(batch, AppendOptions::default()).unwrap()
 }
 
 fn refused(store: &Store, batch: impl Into<Batch>) -> Error {
-    store.append(batch, Append::default()).unwrap_err()
+    store.append(batch, AppendOptions::default()).unwrap_err()
 }
 
 fn submit(store: &Store, batch: impl Into<Batch>) -> Ticket {
-    store.submit(batch, Append::default()).unwrap()
+    store.submit(batch, AppendOptions::default()).unwrap()
 }
 
 fn conflict(error: &Error) -> Conflict {
@@ -66,9 +68,9 @@ fn code(denied: &Denied) -> &str {
     codes[0]
 }
 
-fn denied(decided: Decided) -> Denied {
+fn denied(decided: Outcome) -> Denied {
     match decided {
-        Decided::Denied(denied) => denied,
-        Decided::Committed(receipt) => panic!("it was committed at {}", receipt.first()),
+        Outcome::Denied(denied) => denied,
+        Outcome::Committed(receipt) => panic!("it was committed at {}", receipt.first()),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tidegate::disk::{Call, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
-use tidegate::{Append, Draft, ErrorKind, Options, Position, Store};
+use tidegate::disk::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
+use tidegate::{AppendOptions, Draft, ErrorKind, Position, Store, StoreOptions};
 
 fn draft() -> Draft {
     Draft::new(("s", "a"), "a.b")
@@ -14,24 +14,24 @@ fn draft() -> Draft {
 #[test]
 fn a_sync_after_a_failed_one_is_not_believed() {
     let disk = FaultyDisk::new(1, Model::default());
-    let world = World::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
-    let store = Store::open_in(world, Options { thread: false, ..Options::default() }).unwrap();
-    store.append(draft(), Append::default()).unwrap();
-    store.append(draft(), Append::buffered()).unwrap();
+    let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
+    let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+    store.append(draft(), AppendOptions::default()).unwrap();
+    store.append(draft(), AppendOptions::buffered()).unwrap();
     disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
     let first = store.wait_durable(Position(2), Duration::ZERO).unwrap_err();
     assert_eq!(first.kind(), ErrorKind::Ended, "{first}");
     for _ in 0..2 {
         assert_eq!(store.wait_durable(Position(2), Duration::ZERO).unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(store.step().unwrap_err().kind(), ErrorKind::Ended);
-        assert_eq!(store.append(draft(), Append::default()).unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(store.append(draft(), AppendOptions::default()).unwrap_err().kind(), ErrorKind::Ended);
     }
     assert_eq!(store.frontier().durable, Position(1));
     assert_eq!(store.wait_durable(Position(1), Duration::ZERO).unwrap(), Position(1));
     assert_eq!(disk.count(Call::Sync), 1, "it is not even tried");
     drop(store);
     let disk = disk.reopen();
-    let world = World::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
-    let store = Store::open_in(world, Options::default()).unwrap();
+    let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
+    let store = Store::open_in(world, StoreOptions::default()).unwrap();
     assert!(store.frontier().durable >= Position(1));
 }

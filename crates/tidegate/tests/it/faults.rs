@@ -2,7 +2,7 @@
 //!
 //! Every test names the rows of the table of faults that it shows, as F1 to F37. Crashes at every call, power
 //! cuts, torn sectors and repairs that crash again (F1 to F9, F15, F24, F31) are swept through by the simulator
-//! in `crates/sim`; processes, system calls and file systems are real in `crates/ordeal`; short writes (F14) are
+//! in `annexes/sim`; processes, system calls and file systems are real in `annexes/crashtest`; short writes (F14) are
 //! the native disk's own tests, and hostile bytes (F25, F26) those of the format. docs/reliability.md has the table.
 
 mod hooked;

@@ -49,7 +49,7 @@ fn every_floor_is_there() {
 fn every_crate_takes_the_lints_of_the_workspace() {
     keep(|workspace| {
         // The comparison stands outside the workspace, for it depends on other engines.
-        let inside = workspace.crates.iter().filter(|room| room.folder != "crates/compare");
+        let inside = workspace.crates.iter().filter(|room| room.folder != "annexes/compare");
         let missing = inside.filter(|room| !room.manifest.lints);
         missing
             .map(|room| format!("{}: `[lints] workspace = true` is missing", room.manifest_place()))
@@ -160,9 +160,9 @@ fn the_fuzzer_has_all_files_of_the_program() {
             let names = text.lines().filter_map(|line| line.strip_prefix("mod ")).map(str::to_owned);
             Some(names.filter(|name| name != "allocations;").collect::<Vec<_>>())
         };
-        let (program, fuzzer) = (modules("crates/cli/src/main.rs"), modules("fuzz/fuzz_targets/cli.rs"));
+        let (program, fuzzer) = (modules("annexes/cli/src/main.rs"), modules("fuzz/fuzz_targets/cli.rs"));
         let complaint = || {
-            format!("fuzz/fuzz_targets/cli.rs: declare the modules of crates/cli/src/main.rs, {program:?}")
+            format!("fuzz/fuzz_targets/cli.rs: declare the modules of annexes/cli/src/main.rs, {program:?}")
         };
         fuzzer
             .as_ref()

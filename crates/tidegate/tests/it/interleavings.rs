@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::thread;
-use tidegate::decide::{Decided, Decision};
+use tidegate::decide::{Decision, Outcome};
 use tidegate::settings::WhenFull;
-use tidegate::subscription::cursor::Settings;
+use tidegate::subscription::cursor::CursorOptions;
 use tidegate::{
-    Append, Batch, Condition, Durability, ErrorKind, Item, Options, Position, Query, Read, Receipt, Result,
-    Store,
+    AppendOptions, Batch, Condition, Durability, ErrorKind, Position, Query, QueryItem, ReadOptions, Receipt,
+    Result, Store, StoreOptions,
 };
 
 const RUNS: usize = 4000;
@@ -41,7 +41,7 @@ fn explore_so_often(runs: usize, case: impl Fn() + Send + Sync + 'static) {
 }
 
 fn store(thread: bool) -> Arc<Store> {
-    let options = Options { thread, durability: Durability::Buffered, ..Options::default() };
+    let options = StoreOptions { thread, durability: Durability::Buffered, ..StoreOptions::default() };
     Arc::new(Store::in_memory(options).unwrap())
 }
 
@@ -50,7 +50,7 @@ fn draft(tag: &'static str) -> tidegate::Draft {
 }
 
 fn tag(tag: &'static str) -> Query {
-    Item::new().tag(tag).into()
+    QueryItem::new().tag(tag).into()
 }
 
 /// Runs something on a thread of its own.
@@ -63,7 +63,7 @@ fn spawn<T: Send + 'static>(
 }
 
 fn append(store: &Store, batch: impl Into<Batch>) -> Result<Receipt> {
-    store.append(batch, Append::default())
+    store.append(batch, AppendOptions::default())
 }
 
 /// The positions of receipts are 1 to their count, each once.
@@ -98,12 +98,12 @@ fn a_ticket_is_answered_whoever_waits() {
         let store = store(true);
         let threads = ["a", "b"].map(|name| {
             spawn(&store, move |store| {
-                let ticket = store.submit(draft(name), Append::default()).unwrap();
+                let ticket = store.submit(draft(name), AppendOptions::default()).unwrap();
                 ticket.wait().unwrap()
             })
         });
         let appending = spawn(&store, |store| append(store, draft("c")).unwrap());
-        let dropped = store.submit(draft("d"), Append::default()).unwrap();
+        let dropped = store.submit(draft("d"), AppendOptions::default()).unwrap();
         drop(dropped);
         let mut receipts: Vec<_> =
             threads.into_iter().chain([appending]).map(|thread| thread.join().unwrap()).collect();
@@ -132,7 +132,7 @@ fn a_ticket_that_is_awaited_is_woken() {
     explore(|| {
         let store = store(true);
         let appending = spawn(&store, |store| append(store, draft("b")).unwrap());
-        let mut ticket = store.submit(draft("a"), Append::default()).unwrap();
+        let mut ticket = store.submit(draft("a"), AppendOptions::default()).unwrap();
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let receipt = loop {
             match std::pin::Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)) {
@@ -164,7 +164,7 @@ fn a_waker_may_append() {
             let (woken, appended) = shuttle::sync::mpsc::channel();
             let waker = Waker::from(Arc::new(Appending(Arc::clone(&store), woken)));
             let appending = spawn(&store, |store| append(store, draft("b")).unwrap());
-            let mut ticket = store.submit(draft("a"), Append::default()).unwrap();
+            let mut ticket = store.submit(draft("a"), AppendOptions::default()).unwrap();
             let polled = std::pin::Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker));
             drop(waker);
             let mut receipts = vec![appending.join().unwrap()];
@@ -185,7 +185,7 @@ fn a_waker_may_append() {
 fn an_append_beside_a_submit_needs_no_thread() {
     explore(|| {
         let store = store(false);
-        let submitting = spawn(&store, |store| store.submit(draft("a"), Append::default()).unwrap());
+        let submitting = spawn(&store, |store| store.submit(draft("a"), AppendOptions::default()).unwrap());
         let appending = spawn(&store, |store| append(store, draft("b")).unwrap());
         let appended = appending.join().unwrap();
         let submitted = submitting.join().unwrap().wait().unwrap();
@@ -199,7 +199,7 @@ fn an_append_beside_a_submit_needs_no_thread() {
 fn closing_answers_everybody() {
     explore(|| {
         let store = store(true);
-        let submitting = spawn(&store, |store| store.submit(draft("a"), Append::default())?.wait());
+        let submitting = spawn(&store, |store| store.submit(draft("a"), AppendOptions::default())?.wait());
         let appending = spawn(&store, |store| append(store, draft("b")));
         store.close().unwrap();
         let answers = [submitting.join().unwrap(), appending.join().unwrap()];
@@ -220,7 +220,7 @@ fn closing_commits_what_was_queued_before() {
         explore(move || {
             let store = store(thread);
             let appending = spawn(&store, |store| append(store, draft("a")));
-            let tickets = ["b", "c"].map(|name| store.submit(draft(name), Append::default()).unwrap());
+            let tickets = ["b", "c"].map(|name| store.submit(draft(name), AppendOptions::default()).unwrap());
             store.close().unwrap();
             let receipts = tickets.map(|ticket| ticket.wait().unwrap());
             match appending.join().unwrap() {
@@ -239,7 +239,7 @@ fn a_future_is_woken_when_the_store_closes() {
     explore(|| {
         let store = store(true);
         let awaiting = spawn(&store, |store| -> Result<Receipt> {
-            let mut ticket = store.submit(draft("a"), Append::default())?;
+            let mut ticket = store.submit(draft("a"), AppendOptions::default())?;
             let waker = Waker::from(Arc::new(Unpark(thread::current())));
             loop {
                 match std::pin::Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)) {
@@ -261,7 +261,7 @@ struct Appends(Arc<Store>);
 
 impl std::task::Wake for Appends {
     fn wake(self: Arc<Self>) {
-        self.0.append(draft("waker"), Append::synced()).unwrap();
+        self.0.append(draft("waker"), AppendOptions::synced()).unwrap();
     }
 }
 
@@ -271,11 +271,12 @@ fn a_waker_appends_on_whatever_thread_it_runs() {
     for thread in [false, true] {
         explore(move || {
             let store = store(thread);
-            let appending = ["a", "b"]
-                .map(|name| spawn(&store, move |store| store.append(draft(name), Append::synced()).unwrap()));
+            let appending = ["a", "b"].map(|name| {
+                spawn(&store, move |store| store.append(draft(name), AppendOptions::synced()).unwrap())
+            });
             let never = Condition::Exists(draft("never").coordinate);
             let mut ticket =
-                store.submit(Batch::from(draft("refused")).only_if(never), Append::synced()).unwrap();
+                store.submit(Batch::from(draft("refused")).only_if(never), AppendOptions::synced()).unwrap();
             let waker = Waker::from(Arc::new(Appends(Arc::clone(&store))));
             let _ = std::pin::Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker));
             let receipts = appending.map(|thread| thread.join().unwrap());
@@ -304,11 +305,11 @@ fn decisions_are_taken_one_after_the_other() {
         let store = store(true);
         let threads = [(); 3].map(|()| {
             spawn(&store, |store| {
-                let decided = store.decide(Append::default(), |view| {
-                    let taken = view.count(&tag("seat"), tidegate::Read::all())?;
+                let decided = store.decide(AppendOptions::default(), |view| {
+                    let taken = view.count(&tag("seat"), tidegate::ReadOptions::all())?;
                     Ok(if taken < 2 { draft("seat").into() } else { Decision::deny("FULL", "two seats") })
                 });
-                matches!(decided.unwrap(), Decided::Committed(_))
+                matches!(decided.unwrap(), Outcome::Committed(_))
             })
         });
         let committed = threads.map(|thread| thread.join().unwrap());
@@ -326,42 +327,42 @@ fn no_answer_comes_before_what_it_rests_on_is_durable() {
     for thread in [false, true] {
         explore(move || {
             let store = store(thread);
-            let safe = |store: &Store, append: Append, position: Position| {
+            let safe = |store: &Store, append: AppendOptions, position: Position| {
                 let frontier = store.frontier();
                 let synced = append.durability == Some(Durability::Synced);
                 let reached = if synced { frontier.durable.min(frontier.visible) } else { frontier.visible };
                 assert!(reached >= position, "{append:?} was told of {position}, {frontier}");
             };
-            let appending = [Append::synced(), Append::buffered()].map(|how| {
+            let appending = [AppendOptions::synced(), AppendOptions::buffered()].map(|how| {
                 spawn(&store, move |store| {
                     let receipt = store.append(draft("seat"), how).unwrap();
                     safe(store, how, receipt.last());
                     receipt
                 })
             });
-            let deciding = [Append::synced(), Append::buffered()].map(|how| {
+            let deciding = [AppendOptions::synced(), AppendOptions::buffered()].map(|how| {
                 spawn(&store, move |store| {
                     let mut seen = Position::START;
                     let decided = store.decide(how, |view| {
                         seen = view.head();
-                        let taken = view.count(&tag("seat"), Read::all())?;
+                        let taken = view.count(&tag("seat"), ReadOptions::all())?;
                         Ok(if taken < 2 { draft("seat").into() } else { Decision::deny("FULL", "two seats") })
                     });
                     safe(store, how, seen);
                     match decided.unwrap() {
-                        Decided::Committed(receipt) => {
+                        Outcome::Committed(receipt) => {
                             safe(store, how, receipt.last());
                             Some(receipt)
                         }
-                        Decided::Denied(_) => None,
+                        Outcome::Denied(_) => None,
                     }
                 })
             });
-            let submitted = store.submit(draft("other"), Append::synced()).unwrap();
+            let submitted = store.submit(draft("other"), AppendOptions::synced()).unwrap();
             let mut receipts: Vec<_> = appending.map(|one| one.join().unwrap()).into();
             receipts.extend(deciding.into_iter().filter_map(|one| one.join().unwrap()));
             let last = submitted.wait().unwrap();
-            safe(&store, Append::synced(), last.last());
+            safe(&store, AppendOptions::synced(), last.last());
             receipts.push(last);
             dense(receipts);
             store.close().unwrap();
@@ -378,14 +379,14 @@ fn what_is_written_is_synced_by_somebody() {
             let store = store(thread);
             let waiting = ["a", "b"].map(|name| {
                 spawn(&store, move |store| {
-                    store.submit(draft(name), Append::synced()).unwrap().wait().unwrap()
+                    store.submit(draft(name), AppendOptions::synced()).unwrap().wait().unwrap()
                 })
             });
             let durable = spawn(&store, |store| store.wait_durable(Position(2), FOREVER).unwrap());
             let mut receipts: Vec<_> = waiting.into_iter().map(|one| one.join().unwrap()).collect();
             assert!(store.frontier().durable >= Position(2));
             assert!(durable.join().unwrap() >= Position(2));
-            let dropped = store.submit(draft("c"), Append::synced()).unwrap();
+            let dropped = store.submit(draft("c"), AppendOptions::synced()).unwrap();
             receipts.push(append(&store, draft("d")).unwrap());
             receipts.push(dropped.wait().unwrap());
             dense(receipts);
@@ -411,14 +412,22 @@ fn one_key_is_one_batch() {
 fn a_full_queue_lets_everybody_in_by_and_by() {
     for thread in [true, false] {
         explore(move || {
-            let options =
-                Options { thread, queue_bytes: 1, durability: Durability::Buffered, ..Options::default() };
+            let options = StoreOptions {
+                thread,
+                queue_bytes: 1,
+                durability: Durability::Buffered,
+                ..StoreOptions::default()
+            };
             let store = Arc::new(Store::in_memory(options).unwrap());
-            let submitting = spawn(&store, |store| store.submit(draft("a"), Append::default()).unwrap());
+            let submitting =
+                spawn(&store, |store| store.submit(draft("a"), AppendOptions::default()).unwrap());
             let appending =
                 ["b", "c"].map(|name| spawn(&store, move |store| append(store, draft(name)).unwrap()));
             let refusing = spawn(&store, |store| {
-                store.append(draft("d"), Append { when_full: WhenFull::Refuse, ..Append::default() })
+                store.append(
+                    draft("d"),
+                    AppendOptions { when_full: WhenFull::Refuse, ..AppendOptions::default() },
+                )
             });
             let mut receipts: Vec<_> = appending.into_iter().map(|thread| thread.join().unwrap()).collect();
             receipts.push(submitting.join().unwrap().wait().unwrap());
@@ -439,7 +448,7 @@ fn what_is_waited_for_becomes_durable() {
         let waiting = spawn(&store, |store| store.wait_durable(Position(2), FOREVER).unwrap());
         let buffered = spawn(&store, |store| append(store, draft("a")).unwrap());
         let synced = spawn(&store, |store| {
-            let receipt = store.append(draft("b"), Append::synced()).unwrap();
+            let receipt = store.append(draft("b"), AppendOptions::synced()).unwrap();
             assert!(store.frontier().durable >= receipt.last());
             receipt
         });
@@ -454,10 +463,11 @@ fn what_is_waited_for_becomes_durable() {
 #[test]
 fn what_is_submitted_is_synced_at_its_interval() {
     let case = || {
-        let options = Options { durability: Durability::Interval(Duration::ZERO), ..Options::default() };
+        let options =
+            StoreOptions { durability: Durability::Interval(Duration::ZERO), ..StoreOptions::default() };
         let store = Arc::new(Store::in_memory(options).unwrap());
-        let beside = spawn(&store, |store| store.append(draft("a"), Append::buffered()).unwrap());
-        let ticket = store.submit(draft("b"), Append::default()).unwrap();
+        let beside = spawn(&store, |store| store.append(draft("a"), AppendOptions::buffered()).unwrap());
+        let ticket = store.submit(draft("b"), AppendOptions::default()).unwrap();
         // To wait for it would be to ask for another sync.
         while store.frontier().durable < Position(2) {
             thread::yield_now();
@@ -531,7 +541,8 @@ fn a_subscription_that_is_awaited_is_woken() {
 #[test]
 fn segments_are_handed_over_under_writers_and_readers() {
     explore_so_often(RUNS / 2, || {
-        let options = Options { segment_bytes: 600, durability: Durability::Buffered, ..Options::default() };
+        let options =
+            StoreOptions { segment_bytes: 600, durability: Durability::Buffered, ..StoreOptions::default() };
         let store = Arc::new(Store::in_memory(options).unwrap());
         let long = |name: &'static str| draft(name).bytes(vec![7; 300]);
         let subscribing = spawn(&store, |store| {
@@ -541,9 +552,9 @@ fn segments_are_handed_over_under_writers_and_readers() {
         let reading = spawn(&store, |store| {
             for _ in 0..3 {
                 let view = store.view().unwrap();
-                let read: Vec<_> = view.read(&Query::ALL, Read::all()).collect::<Result<_>>().unwrap();
+                let read: Vec<_> = view.read(&Query::ALL, ReadOptions::all()).collect::<Result<_>>().unwrap();
                 assert_eq!(read.len() as u64, view.head().0, "a view is whole");
-                assert_eq!(view.count(&tag("a"), Read::all()).unwrap(), count_of(&read, "a"));
+                assert_eq!(view.count(&tag("a"), ReadOptions::all()).unwrap(), count_of(&read, "a"));
             }
         });
         let appending = ["a", "b"].map(|name| {
@@ -556,7 +567,7 @@ fn segments_are_handed_over_under_writers_and_readers() {
     });
 }
 
-fn count_of(events: &[tidegate::Event], tag: &str) -> u64 {
+fn count_of(events: &[tidegate::RecordedEvent], tag: &str) -> u64 {
     events.iter().filter(|event| event.tags().any(|found| found == tag)).count() as u64
 }
 
@@ -566,7 +577,7 @@ fn count_of(events: &[tidegate::Event], tag: &str) -> u64 {
 fn workers_share_a_cursor_and_are_stopped() {
     explore_so_often(RUNS / 2, || {
         let store = store(true);
-        let cursor = store.cursor("workers", Query::ALL, Settings::default()).unwrap();
+        let cursor = store.cursor("workers", Query::ALL, CursorOptions::default()).unwrap();
         let working = [(); 3].map(|()| {
             let cursor = cursor.clone();
             spawn(&store, move |_| {

@@ -45,7 +45,7 @@ const _: () = assert!(PAGE_BYTES == 4096 && OWNERS_END <= HEAD_BYTES);
 
 /// The roster of a run of segments, which are counted from 0.
 #[derive(Debug)]
-pub struct Roster {
+pub struct FilterGroup {
     block: Block,
     count: usize,
     pages: usize,
@@ -56,7 +56,7 @@ pub struct Roster {
     damaged: AtomicBool,
 }
 
-impl Roster {
+impl FilterGroup {
     /// The roster in `block`, which must be of the first of the segments with these owners, in this order. A file
     /// of another version is an error of kind `Newer`.
     pub fn open(block: Block, owners: &[u64]) -> Result<Self> {

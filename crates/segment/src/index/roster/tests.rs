@@ -31,12 +31,12 @@ fn owners(count: usize) -> Vec<u64> {
     (100..).take(count).collect()
 }
 
-fn open(bytes: Vec<u8>, count: usize) -> Result<Roster> {
-    Roster::open(bytes.into(), &owners(count))
+fn open(bytes: Vec<u8>, count: usize) -> Result<FilterGroup> {
+    FilterGroup::open(bytes.into(), &owners(count))
 }
 
 fn hash_of(number: u64) -> u64 {
-    crate::term::Seed(1, 2).hash(&number.to_le_bytes()) as u64
+    crate::term::HashKey(1, 2).hash(&number.to_le_bytes()) as u64
 }
 
 /// A segment of each size, from a few pages to one.
@@ -84,7 +84,7 @@ proptest! {
         bytes.resize(length.max(HEAD_BYTES), 0);
         let crc = crc_of(bytes.first_chunk().unwrap());
         bytes[CRC..COUNT].copy_from_slice(&crc.to_le_bytes());
-        if let Ok(roster) = Roster::open(bytes.into(), &owners(64)) {
+        if let Ok(roster) = FilterGroup::open(bytes.into(), &owners(64)) {
             roster.may_hold(hash);
             let _ = roster.verify();
         }
@@ -143,7 +143,7 @@ fn every_cut_is_noticed_at_once() {
 #[test]
 fn it_serves_the_first_of_its_own_segments_only() {
     let (bytes, _) = roster(&some_segments(5));
-    let open = |owners: &[u64]| Roster::open(bytes.clone().into(), owners).map(|roster| roster.count());
+    let open = |owners: &[u64]| FilterGroup::open(bytes.clone().into(), owners).map(|roster| roster.count());
     assert_eq!(open(&owners(5)).unwrap(), 5);
     assert_eq!(open(&owners(64)).unwrap(), 5);
     assert_eq!(open(&owners(4)).expect_err("one is missing").kind(), ErrorKind::Damaged);
@@ -151,7 +151,7 @@ fn it_serves_the_first_of_its_own_segments_only() {
     assert_eq!(open(&other).expect_err("one is another").kind(), ErrorKind::Damaged);
     let mut newer = bytes.clone();
     newer[VERSION] += 1;
-    let newer = Roster::open(newer.into(), &owners(5)).expect_err("newer");
+    let newer = FilterGroup::open(newer.into(), &owners(5)).expect_err("newer");
     assert_eq!(newer.kind(), ErrorKind::Newer);
 }
 

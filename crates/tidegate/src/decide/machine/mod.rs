@@ -7,8 +7,7 @@
 //! use serde::{Deserialize, Serialize};
 //! use tidegate::decide::GateSet;
 //! use tidegate::decide::machine::{InState, Start};
-//! use tidegate::typed::Typed;
-//! use tidegate::{Append, Event, Options, Store};
+//! use tidegate::{AppendOptions, Event, RecordedEvent, StoreOptions, Store};
 //!
 //! #[derive(Serialize, Deserialize, Event)]
 //! #[event(kind = "parcel.sent")]
@@ -32,18 +31,18 @@
 //!     }
 //! }
 //!
-//! let store = Store::in_memory(Options::default())?;
+//! let store = Store::in_memory(StoreOptions::default())?;
 //! let machine = parcel()?;
 //! store.guard(machine.query(), GateSet::new().and(machine.clone()))?;
 //!
 //! // As types: what does not follow does not compile.
 //! let sent = InState::<Start>::new(("post", "p1")).then(&Sent { to: "Ada".to_owned() })?;
-//! store.append(sent.batch(), Append::default())?;
+//! store.append(sent.batch(), AppendOptions::default())?;
 //! let under_way = InState::<UnderWay>::find(&machine, &store.view()?, ("post", "p1"))?.expect("it was sent");
-//! store.append(under_way.then(&Delivered)?.batch(), Append::default())?;
+//! store.append(under_way.then(&Delivered)?.batch(), AppendOptions::default())?;
 //!
 //! // As a gate: a draft from anywhere is denied.
-//! let denied = store.append(Lost.draft(("post", "p1"))?, Append::default()).unwrap_err();
+//! let denied = store.append(Lost.draft(("post", "p1"))?, AppendOptions::default()).unwrap_err();
 //! assert!(denied.to_string().contains("parcel.lost"), "{denied}");
 //! # Ok::<(), tidegate::Error>(())
 //! ```
@@ -51,7 +50,7 @@
 //! A parcel that is done does not compile to be lost:
 //!
 //! ```compile_fail,E0277
-//! # use tidegate::{Event, decide::machine::{InState, Start}};
+//! # use tidegate::{Event, RecordedEvent, decide::machine::{InState, Start}};
 //! # #[derive(Event)]
 //! # #[event(kind = "parcel.sent")]
 //! # struct Sent;
@@ -66,14 +65,14 @@ mod state;
 use std::collections::HashMap;
 
 use tidegate_format::refusal::{Denial, Verdict};
-use tidegate_format::{Coordinate, Error, Result, Text};
-use tidegate_segment::Event;
+use tidegate_format::{Error, Result, StreamId, Text};
+use tidegate_segment::RecordedEvent;
 
 pub use state::{Follows, InState, Start, State};
 
 use super::footprint::DecisionView;
 use super::gate::{Gate, Proposal};
-use crate::read::{Entity, Item, Query, Read, View};
+use crate::read::{Entity, Query, QueryItem, ReadOptions, View};
 
 /// The code of a denial by a [`Machine`].
 pub const NOT_NOW: &str = "NOT_NOW";
@@ -129,16 +128,16 @@ impl Machine {
     /// # Errors
     ///
     /// Those of reading.
-    pub fn state(&self, view: &View, stream: &Coordinate) -> Result<&str> {
-        let last = view.read(&self.query_in(stream), Read::backwards().limit(1)).next().transpose()?;
-        Ok(self.led_to(last.as_ref().map(Event::kind)))
+    pub fn state(&self, view: &View, stream: &StreamId) -> Result<&str> {
+        let last = view.read(&self.query_in(stream), ReadOptions::backwards().limit(1)).next().transpose()?;
+        Ok(self.led_to(last.as_ref().map(RecordedEvent::kind)))
     }
 
-    fn item(&self) -> Item {
-        self.kinds.iter().fold(Item::new(), |item, (kind, ..)| item.kind(kind.clone()))
+    fn item(&self) -> QueryItem {
+        self.kinds.iter().fold(QueryItem::new(), |item, (kind, ..)| item.kind(kind.clone()))
     }
 
-    fn query_in(&self, stream: &Coordinate) -> Query {
+    fn query_in(&self, stream: &StreamId) -> Query {
         let mut item = self.item();
         (item.scope, item.lane) = (Some(stream.scope.clone()), Some(stream.lane));
         item.entity = Some(Entity::Exactly(stream.entity.clone()));
@@ -150,7 +149,7 @@ impl Machine {
         found.map_or(Start::NAME, |(_, to, _)| to)
     }
 
-    fn deny(&self, stream: &Coordinate, kind: &str, state: &str) -> Denial {
+    fn deny(&self, stream: &StreamId, kind: &str, state: &str) -> Denial {
         let may = self.kinds.iter().filter(|(.., froms)| froms.iter().any(|from| from == state));
         let may: Vec<&str> = may.map(|(kind, ..)| &**kind).collect();
         let message = format!("{stream} is in the state {state:?}, which {kind} does not follow");
@@ -168,7 +167,7 @@ impl<C: ?Sized> Gate<C> for Machine {
 
     fn judge(&self, proposal: &Proposal<'_, C>, view: &DecisionView) -> Result<Verdict> {
         // The drafts of one stream follow each other too.
-        let mut states: HashMap<&Coordinate, &str> = HashMap::new();
+        let mut states: HashMap<&StreamId, &str> = HashMap::new();
         for draft in proposal.drafts {
             let Some((kind, to, froms)) = self.kinds.iter().find(|(kind, ..)| *kind == draft.kind) else {
                 continue;
@@ -177,9 +176,11 @@ impl<C: ?Sized> Gate<C> for Machine {
             let state = match states.get(stream) {
                 Some(state) => *state,
                 None => {
-                    let last =
-                        view.read(&self.query_in(stream), Read::backwards().limit(1)).next().transpose()?;
-                    self.led_to(last.as_ref().map(Event::kind))
+                    let last = view
+                        .read(&self.query_in(stream), ReadOptions::backwards().limit(1))
+                        .next()
+                        .transpose()?;
+                    self.led_to(last.as_ref().map(RecordedEvent::kind))
                 }
             };
             if !froms.iter().any(|from| from == state) {
@@ -220,7 +221,7 @@ macro_rules! machine {
         $vis fn $name() -> $crate::Result<$crate::decide::machine::Machine> {
             let mut steps = ::std::vec::Vec::new();
             $(
-                for kind in <$event as $crate::typed::Typed>::kinds().iter() {
+                for kind in <$event as $crate::typed::Event>::kinds().iter() {
                     steps.push((
                         <$from as $crate::decide::machine::State>::NAME.into(),
                         kind.name.into(),

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use tidegate_format::{Coordinate, Draft, Result, Version};
+use tidegate_format::{Draft, Result, StreamId, Version};
 
 use super::Machine;
 use crate::batch::{Batch, Condition};
 use crate::read::View;
-use crate::typed::Typed;
+use crate::typed::Event;
 
 /// A state of a machine, as a type. [`machine!`](crate::machine!) writes them.
 pub trait State: 'static {
@@ -30,14 +30,14 @@ impl State for Start {
     label = "the machine has no such step",
     note = "steps are declared in `machine!`: {S} + {Self} => NextState;"
 )]
-pub trait Follows<S: State>: Typed {
+pub trait Follows<S: State>: Event {
     /// The state that it leads to.
     type To: State;
 }
 
 /// A stream in a state that is known as a type, with the events that lead there from what is in the log.
 pub struct InState<S: State> {
-    stream: Coordinate,
+    stream: StreamId,
     version: Version,
     drafts: Vec<Draft>,
     state: PhantomData<fn() -> S>,
@@ -45,7 +45,7 @@ pub struct InState<S: State> {
 
 impl InState<Start> {
     /// A stream that has no event yet.
-    pub fn new(stream: impl Into<Coordinate>) -> Self {
+    pub fn new(stream: impl Into<StreamId>) -> Self {
         Self { stream: stream.into(), version: Version::EMPTY, drafts: Vec::new(), state: PhantomData }
     }
 }
@@ -56,7 +56,7 @@ impl<S: State> InState<S> {
     /// # Errors
     ///
     /// Those of reading.
-    pub fn find(machine: &Machine, view: &View, stream: impl Into<Coordinate>) -> Result<Option<Self>> {
+    pub fn find(machine: &Machine, view: &View, stream: impl Into<StreamId>) -> Result<Option<Self>> {
         let stream = stream.into();
         if machine.state(view, &stream)? != S::NAME {
             return Ok(None);

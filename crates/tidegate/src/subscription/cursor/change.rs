@@ -1,12 +1,12 @@
 //! Changes of a cursor's place that its owner decides on: what becomes of parked events, and where it goes on.
 
-use tidegate_format::{Coordinate, Error, ErrorKind, Position, Result};
-use tidegate_segment::Event;
+use tidegate_format::{Error, ErrorKind, Position, Result, StreamId};
+use tidegate_segment::RecordedEvent;
 
 use super::place::{Reached, leaf_at};
-use super::settings::Settings;
+use super::settings::CursorOptions;
 use super::{Cursor, Hand, Shared, resumed};
-use crate::read::{Read, View};
+use crate::read::{ReadOptions, View};
 use crate::store::Store;
 use crate::subscription::Subscription;
 
@@ -64,14 +64,14 @@ pub struct Changed {
 /// [`Change::Rewind`] to a position that both logs have in common it opens, and goes on.
 ///
 /// ```
-/// use tidegate::subscription::cursor::{self, Change, Settings};
-/// use tidegate::{Append, Draft, Options, Position, Query, Store};
+/// use tidegate::subscription::cursor::{self, Change, CursorOptions};
+/// use tidegate::{AppendOptions, Draft, StoreOptions, Position, Query, Store};
 ///
-/// let store = Store::in_memory(Options::default())?;
+/// let store = Store::in_memory(StoreOptions::default())?;
 /// for order in ["order-1", "order-2", "order-3"] {
-///     store.append(Draft::new(("shop", order), "order.placed"), Append::default())?;
+///     store.append(Draft::new(("shop", order), "order.placed"), AppendOptions::default())?;
 /// }
-/// let mailer = store.cursor("mailer", Query::ALL, Settings::default())?;
+/// let mailer = store.cursor("mailer", Query::ALL, CursorOptions::default())?;
 /// while let Some(delivery) = mailer.next_now()? {
 ///     delivery.ack()?;
 /// }
@@ -98,12 +98,12 @@ impl Cursor {
     /// says which events are delivered again.
     ///
     /// ```
-    /// use tidegate::subscription::cursor::{Change, Settings};
-    /// use tidegate::{Append, Draft, Options, Position, Query, Store};
+    /// use tidegate::subscription::cursor::{Change, CursorOptions};
+    /// use tidegate::{AppendOptions, Draft, StoreOptions, Position, Query, Store};
     ///
-    /// let store = Store::in_memory(Options::default())?;
-    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), Append::default())?;
-    /// let once = Settings { attempts: 1, ..Settings::default() };
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// let once = CursorOptions { attempts: 1, ..CursorOptions::default() };
     /// let mailer = store.cursor("mailer", Query::ALL, once)?;
     /// mailer.next_now()?.expect("an order").fail("no such mailbox")?;
     /// assert_eq!(mailer.change(Change::RetryAll)?.again.count, 1);
@@ -156,7 +156,7 @@ impl Cursor {
             changed = Some(Changed { before, position: to, again, given_up: Span::default() });
         }
         // Opening keeps it.
-        Ok((Self::resume(store, kept, reached, Settings::default(), &view)?, changed))
+        Ok((Self::resume(store, kept, reached, CursorOptions::default(), &view)?, changed))
     }
 }
 
@@ -212,10 +212,10 @@ impl Hand {
 
     fn retry(&mut self, view: &View, positions: &[Position]) -> Result<Span> {
         // All are read before any is changed.
-        let streams: Vec<Coordinate> = (positions.iter())
+        let streams: Vec<StreamId> = (positions.iter())
             .map(|position| {
                 let missing = || Error::new(ErrorKind::Missing, format!("the log has no event {position}"));
-                Ok(view.at(*position)?.ok_or_else(missing)?.coordinate())
+                Ok(view.at(*position)?.ok_or_else(missing)?.stream())
             })
             .collect::<Result<_>>()?;
         for (position, stream) in positions.iter().zip(&streams) {
@@ -251,12 +251,13 @@ impl Span {
 
 /// The events of the query after a position.
 fn selected(reached: &Reached, view: &View, after: Position) -> Result<Span> {
-    let count = view.count(&reached.query, Read::after(after))?;
-    let end = |read: Read| -> Result<Position> {
-        let event = view.read(&reached.query, Read { after, limit: Some(1), ..read }).next().transpose()?;
+    let count = view.count(&reached.query, ReadOptions::after(after))?;
+    let end = |read: ReadOptions| -> Result<Position> {
+        let event =
+            view.read(&reached.query, ReadOptions { after, limit: Some(1), ..read }).next().transpose()?;
         Ok(event.map_or(Position::START, |event| event.position()))
     };
-    Ok(Span { count, first: end(Read::all())?, last: end(Read::backwards())? })
+    Ok(Span { count, first: end(ReadOptions::all())?, last: end(ReadOptions::backwards())? })
 }
 
 /// The events of the query after a position that are done or parked.
@@ -274,16 +275,15 @@ fn settled_after(reached: &Reached, view: &View, after: Position) -> Result<Span
 /// The events of the query up to a position that are neither done nor parked.
 fn open_until(reached: &Reached, view: &View, to: Position) -> Result<Span> {
     let passed = view.until(to);
-    let all = passed.count(&reached.query, Read::after(reached.position))?;
+    let all = passed.count(&reached.query, ReadOptions::after(reached.position))?;
     let count = all.saturating_sub(reached.settled.range(..=to).count() as u64);
-    let is_open =
-        |event: &Result<Event>| !matches!(event, Ok(event) if reached.settled.contains(&event.position()));
-    let end = |read: Read| -> Result<Position> {
-        let mut events = passed.read(&reached.query, Read { after: reached.position, ..read });
+    let is_open = |event: &Result<RecordedEvent>| !matches!(event, Ok(event) if reached.settled.contains(&event.position()));
+    let end = |read: ReadOptions| -> Result<Position> {
+        let mut events = passed.read(&reached.query, ReadOptions { after: reached.position, ..read });
         let event = events.find(is_open).transpose()?;
         Ok(event.map_or(Position::START, |event| event.position()))
     };
-    Ok(Span { count, first: end(Read::all())?, last: end(Read::backwards())? })
+    Ok(Span { count, first: end(ReadOptions::all())?, last: end(ReadOptions::backwards())? })
 }
 
 fn check_in_log(position: Position, view: &View) -> Result<()> {

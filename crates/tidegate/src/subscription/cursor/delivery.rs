@@ -3,7 +3,7 @@
 use std::fmt;
 
 use tidegate_format::Result;
-use tidegate_segment::Event;
+use tidegate_segment::RecordedEvent;
 
 use super::Cursor;
 use super::flow::Turn;
@@ -13,19 +13,19 @@ use super::flow::Turn;
 #[must_use = "an event that is not acknowledged is delivered again"]
 pub struct Delivery {
     cursor: Cursor,
-    event: Event,
+    event: RecordedEvent,
     turn: Turn,
     /// Whether it was said what became of it.
     over: bool,
 }
 
 impl Delivery {
-    pub(super) fn new(cursor: Cursor, event: Event, turn: Turn) -> Self {
+    pub(super) fn new(cursor: Cursor, event: RecordedEvent, turn: Turn) -> Self {
         Self { cursor, event, turn, over: false }
     }
 
     /// The event.
-    pub fn event(&self) -> &Event {
+    pub fn event(&self) -> &RecordedEvent {
         &self.event
     }
 
@@ -47,7 +47,7 @@ impl Delivery {
     }
 
     /// The event could not be dealt with: it is tried again later, or parked with this reason if this was the last of
-    /// its [`attempts`](super::Settings::attempts). Returns whether it was parked. Either is a warning in the
+    /// its [`attempts`](super::CursorOptions::attempts). Returns whether it was parked. Either is a warning in the
     /// program's log, with cursor, position, attempt and reason.
     ///
     /// # Errors

@@ -9,10 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tidegate_format::{Coordinate, Error, ErrorKind, Micros, Position, Result};
+use tidegate_format::{Error, ErrorKind, Micros, Position, Result, StreamId};
 
 use super::place::{Parked, Reached};
-use super::settings::Settings;
+use super::settings::CursorOptions;
 
 /// Bytes of a reason that are kept.
 const REASON_BYTES_MAX: usize = 1024;
@@ -26,7 +26,7 @@ pub(super) struct Flow {
     /// How far the log was looked at.
     looked: Position,
     taken: BTreeMap<Position, Taken>,
-    streams: BTreeMap<Coordinate, Stream>,
+    streams: BTreeMap<StreamId, Stream>,
     ready: BTreeSet<Position>,
     /// When something out is due, or something resting rested.
     timers: BTreeSet<(u64, Position)>,
@@ -38,7 +38,7 @@ pub(super) struct Flow {
 /// An event that was found in the log and is not done.
 #[derive(Debug)]
 struct Taken {
-    stream: Coordinate,
+    stream: StreamId,
     failed: u32,
     state: State,
 }
@@ -112,7 +112,7 @@ impl Flow {
     }
 
     /// Whether another event may be taken in.
-    pub(super) fn has_room(&self, settings: &Settings) -> bool {
+    pub(super) fn has_room(&self, settings: &CursorOptions) -> bool {
         self.taken.len() < settings.window.max(1)
     }
 
@@ -122,14 +122,14 @@ impl Flow {
     }
 
     /// Takes in an event that the log has, unless it is settled or known already.
-    pub(super) fn take(&mut self, position: Position, stream: &Coordinate) {
+    pub(super) fn take(&mut self, position: Position, stream: &StreamId) {
         if self.reached.is_settled(position) || self.taken.contains_key(&position) {
             return;
         }
         self.admit(position, stream);
     }
 
-    fn admit(&mut self, position: Position, stream: &Coordinate) {
+    fn admit(&mut self, position: Position, stream: &StreamId) {
         let line = self.streams.entry(stream.clone()).or_default();
         line.waiting.insert(position);
         self.taken.insert(position, Taken { stream: stream.clone(), failed: 0, state: State::Waiting });
@@ -143,7 +143,7 @@ impl Flow {
     }
 
     /// Hands out the first event whose turn it is.
-    pub(super) fn next(&mut self, now: Now, settings: &Settings) -> Option<Turn> {
+    pub(super) fn next(&mut self, now: Now, settings: &CursorOptions) -> Option<Turn> {
         self.pass_time(now, settings);
         let position = self.ready.pop_first()?;
         self.turns += 1;
@@ -177,7 +177,7 @@ impl Flow {
         turn: Turn,
         reason: &str,
         now: Now,
-        settings: &Settings,
+        settings: &CursorOptions,
     ) -> Result<Failure> {
         self.check(turn)?;
         Ok(self.failed(turn.position, reason, now, settings))
@@ -197,7 +197,7 @@ impl Flow {
     }
 
     /// Hands out a parked event once more.
-    pub(super) fn retry(&mut self, position: Position, stream: &Coordinate) -> Result<()> {
+    pub(super) fn retry(&mut self, position: Position, stream: &StreamId) -> Result<()> {
         let parked = self.reached.parked.get_mut(&position).ok_or_else(|| not_parked(position))?;
         if !parked.retried {
             parked.retried = true;
@@ -241,7 +241,7 @@ impl Flow {
         }
     }
 
-    fn failed(&mut self, position: Position, reason: &str, now: Now, settings: &Settings) -> Failure {
+    fn failed(&mut self, position: Position, reason: &str, now: Now, settings: &CursorOptions) -> Failure {
         let reason = shortened(reason);
         let (attempt, came) = self.rest_or_park(position, reason, now, settings);
         self.untold.push(Untold { position, attempt, reason: reason.to_owned(), came });
@@ -253,7 +253,7 @@ impl Flow {
         position: Position,
         reason: &str,
         now: Now,
-        settings: &Settings,
+        settings: &CursorOptions,
     ) -> (u32, Failure) {
         let taken = self.taken.get_mut(&position).expect("only what was taken fails");
         taken.failed = taken.failed.saturating_add(1);
@@ -277,7 +277,7 @@ impl Flow {
     }
 
     /// Does what is due: takes back what was out too long, and wakes what rested.
-    fn pass_time(&mut self, now: Now, settings: &Settings) {
+    fn pass_time(&mut self, now: Now, settings: &CursorOptions) {
         while let Some(&(at, position)) = self.timers.first()
             && at <= now.steady
         {
@@ -337,7 +337,7 @@ impl Flow {
         }
     }
 
-    fn vacate(&mut self, stream: &Coordinate, position: Position) {
+    fn vacate(&mut self, stream: &StreamId, position: Position) {
         if let Some(line) = self.streams.get_mut(stream)
             && line.busy == Some(position)
         {
@@ -346,7 +346,7 @@ impl Flow {
     }
 
     /// Makes the first event of a stream ready, if none of it is out.
-    fn offer(&mut self, stream: &Coordinate) {
+    fn offer(&mut self, stream: &StreamId) {
         let Some(line) = self.streams.get_mut(stream).filter(|line| line.busy.is_none()) else { return };
         let first = line.waiting.first().copied();
         if let Some(ready) = std::mem::replace(&mut line.ready, first) {

@@ -3,7 +3,7 @@
 use tidegate_format::{Error, ErrorKind, Position, Result};
 
 use super::place::{CURSORS, Parked, Reached, Role, check_name};
-use crate::edge::{BYTES_MAX, list, read};
+use crate::backend::{BYTES_MAX, list, read};
 use crate::read::Query;
 use crate::store::Store;
 

@@ -2,14 +2,14 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use tidegate::subscription::cursor::Settings;
-//! use tidegate::{Append, Draft, Item, Options, Store};
+//! use tidegate::subscription::cursor::CursorOptions;
+//! use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Store};
 //!
-//! let store = Store::in_memory(Options::default())?;
+//! let store = Store::in_memory(StoreOptions::default())?;
 //! for order in ["order-1", "order-2"] {
-//!     store.append(Draft::new(("shop", order), "order.placed"), Append::default())?;
+//!     store.append(Draft::new(("shop", order), "order.placed"), AppendOptions::default())?;
 //! }
-//! let mailer = store.cursor("mailer", Item::new().kind("order.placed"), Settings::default())?;
+//! let mailer = store.cursor("mailer", QueryItem::new().kind("order.placed"), CursorOptions::default())?;
 //! assert_eq!(mailer.lag()?, 2);
 //!
 //! let delivery = mailer.next_within(Duration::from_secs(1))?.expect("the store is open");
@@ -22,7 +22,7 @@
 //! ```
 //!
 //! * **At least once.** An event is delivered until it is acknowledged, through crashes. What was acknowledged
-//!   shortly before one may be delivered again ([`Settings::keep_every`]), so what a worker does has to bear being
+//!   shortly before one may be delivered again ([`CursorOptions::keep_every`]), so what a worker does has to bear being
 //!   done again: let the other side know the event's id. An acknowledgement is not kept before
 //!   everything is durable that was visible when it was made: the event itself, and what a worker appended
 //!   because of it.
@@ -54,12 +54,12 @@ pub use listing::{State, names, state};
 use place::leaf_at;
 pub(crate) use place::{CURSORS, ELSEWHERE, REMEDY, Reached, check_name};
 pub use place::{Parked, Role};
-pub use settings::Settings;
+pub use settings::CursorOptions;
 
 use super::{Look, Source, Subscription};
-use crate::edge::{Kept, Progress};
+use crate::backend::{Kept, Progress};
 use crate::journal::Journal;
-use crate::published::{Deadline, Published};
+use crate::published::{Deadline, SharedState};
 use crate::read::{Query, View};
 use crate::store::Store;
 use crate::sync::Mutex;
@@ -73,10 +73,10 @@ struct Shared {
     name: String,
     role: Role,
     query: Query,
-    settings: Settings,
+    settings: CursorOptions,
     source: Source,
     clock: Arc<dyn Clock>,
-    published: Arc<Published>,
+    published: Arc<SharedState>,
     journal: Arc<Journal>,
     kept: Kept,
     hand: Mutex<Hand>,
@@ -118,7 +118,7 @@ impl Store {
     /// [`Refused`](ErrorKind::Refused) where the name belongs to another query, [`Locked`](ErrorKind::Locked)
     /// where another handle is open, [`Damaged`](ErrorKind::Damaged) where its file is, or is ahead of the log;
     /// the error says which file that is.
-    pub fn cursor(&self, name: &str, query: impl Into<Query>, settings: Settings) -> Result<Cursor> {
+    pub fn cursor(&self, name: &str, query: impl Into<Query>, settings: CursorOptions) -> Result<Cursor> {
         Cursor::open(self, name, query.into(), settings, Role::Cursor)
     }
 }
@@ -128,7 +128,7 @@ impl Cursor {
         store: &Store,
         name: &str,
         query: Query,
-        settings: Settings,
+        settings: CursorOptions,
         role: Role,
     ) -> Result<Self> {
         let kept = Self::hold(store, name)?;
@@ -152,7 +152,13 @@ impl Cursor {
     }
 
     /// Goes on from a place that is of this log, and keeps it.
-    fn resume(store: &Store, kept: Kept, reached: Reached, settings: Settings, view: &View) -> Result<Self> {
+    fn resume(
+        store: &Store,
+        kept: Kept,
+        reached: Reached,
+        settings: CursorOptions,
+        view: &View,
+    ) -> Result<Self> {
         let (role, query) = (reached.role, reached.query.clone());
         let clock = Arc::clone(&store.world.clock);
         let subscription = Subscription::new(store.source(), query.clone(), reached.position);
@@ -379,7 +385,7 @@ impl Hand {
     fn fill(&mut self, shared: &Shared) -> Result<Fill> {
         while self.flow.has_room(&shared.settings) {
             match self.subscription.look() {
-                Ok(Look::Found(event)) => self.flow.take(event.position(), &event.coordinate()),
+                Ok(Look::Found(event)) => self.flow.take(event.position(), &event.stream()),
                 Ok(Look::Nothing) => {
                     let head = self.subscription.reached();
                     self.flow.look_up_to(head);
@@ -537,7 +543,7 @@ fn resumed(reached: Reached, view: &View) -> Result<Flow> {
     let mut flow = Flow::new(reached);
     for position in again {
         if let Some(event) = view.at(position)? {
-            flow.retry(position, &event.coordinate())?;
+            flow.retry(position, &event.stream())?;
         }
     }
     flow.changes = 1;

@@ -30,7 +30,7 @@ use tidegate_format::{Error, ErrorKind, Hash, Micros, Position, Result, StoreId,
 
 use crate::read::{Query, View};
 
-pub(crate) use crate::edge::CURSORS;
+pub(crate) use crate::backend::CURSORS;
 
 const FIRST_LINE: &str = "tidegate cursor\n";
 const FORMAT: u32 = 1;
@@ -216,7 +216,7 @@ impl Reached {
 
     /// How many events of its query are neither done nor parked.
     pub(crate) fn lag(&self, view: &View) -> Result<u64> {
-        let after = view.count(&self.query, crate::read::Read::after(self.position))?;
+        let after = view.count(&self.query, crate::read::ReadOptions::after(self.position))?;
         let settled = self.settled.range(..=view.head()).count() as u64;
         Ok(after.saturating_sub(settled))
     }
@@ -263,7 +263,7 @@ fn read_parked(text: &str) -> Option<Parked> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::Item;
+    use crate::read::QueryItem;
 
     fn sample() -> Reached {
         let parked = Parked {
@@ -276,7 +276,7 @@ mod tests {
         Reached {
             store: StoreId([7; 16]),
             role: Role::Reactor,
-            query: Item::new().kind("order.*").tag("a\nb").into(),
+            query: QueryItem::new().kind("order.*").tag("a\nb").into(),
             position: Position(9),
             leaf: Hash([0xa5; 32]),
             settled: [Position(11), Position(14)].into(),

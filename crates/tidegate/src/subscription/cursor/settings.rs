@@ -8,12 +8,12 @@ use tidegate_format::Position;
 ///
 /// ```
 /// use std::time::Duration;
-/// use tidegate::subscription::cursor::Settings;
+/// use tidegate::subscription::cursor::CursorOptions;
 ///
-/// let patient = Settings { attempts: 20, retry_after: Duration::from_secs(60), ..Settings::default() };
+/// let patient = CursorOptions { attempts: 20, retry_after: Duration::from_secs(60), ..CursorOptions::default() };
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct CursorOptions {
     /// Where a cursor begins that does not exist yet: after this position. One that exists goes on.
     pub start: Position,
     /// How long an event may be out: 30 seconds. After that it is handed out again, and that counts as a
@@ -34,7 +34,7 @@ pub struct Settings {
     pub keep_every: Duration,
 }
 
-impl Default for Settings {
+impl Default for CursorOptions {
     fn default() -> Self {
         Self {
             start: Position::START,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tidegate::decide::{Decision, DecisionView};
-use tidegate::{Read, Result};
+use tidegate::{ReadOptions, Result};
 
 use super::{Answer, Desk, event, payload, tagged};
 
@@ -61,7 +61,7 @@ impl Desk {
             }
             let (tag, course_tag) = (format!("student:{student}"), format!("course:{id}"));
             let mut courses = 0;
-            for event in view.read(&tagged(tag.clone(), &["student.subscribed"]), Read::default()) {
+            for event in view.read(&tagged(tag.clone(), &["student.subscribed"]), ReadOptions::default()) {
                 courses += 1;
                 if event?.tags().any(|tag| tag == course_tag) {
                     return Ok(Decision::deny("SUBSCRIBED_ALREADY", "the student has a seat"));

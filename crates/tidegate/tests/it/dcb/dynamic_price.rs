@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tidegate::decide::{Decision, DecisionView};
-use tidegate::{Read, Result};
+use tidegate::{ReadOptions, Result};
 
 use super::{Answer, Desk, MINUTE, event, payload, tagged};
 
@@ -23,7 +23,7 @@ impl Desk {
     /// The prices at which a product can be ordered now.
     fn prices(&self, view: &DecisionView, product: &str) -> Result<Vec<u64>> {
         let events: Vec<_> = view
-            .read(&tagged(format!("product:{product}"), &KINDS), Read::default())
+            .read(&tagged(format!("product:{product}"), &KINDS), ReadOptions::default())
             .collect::<Result<_>>()?;
         // A price is valid until some minutes after the next one came.
         let valid = events

@@ -1,7 +1,9 @@
 //! An aggregate is loaded from its events, changed, and saved unless somebody else saved it in between.
 
 use serde_json::json;
-use tidegate::{Append, Batch, Condition, Draft, Position, Query, Read, Receipt, Result, Store};
+use tidegate::{
+    AppendOptions, Batch, Condition, Draft, Position, Query, ReadOptions, Receipt, Result, Store,
+};
 
 use super::{Desk, event, payload, tagged};
 
@@ -33,7 +35,7 @@ impl Course {
         let (id, loaded_at) = (id.to_owned(), view.head());
         let mut course = Self { id, capacity: 0, subscribed: 0, loaded_at, changes: Vec::new() };
         let mut events = 0;
-        for event in view.read(&boundary(&course.id), Read::all()) {
+        for event in view.read(&boundary(&course.id), ReadOptions::all()) {
             let event = event?;
             course.apply(event.kind(), payload(&event)["capacity"].as_u64().unwrap_or_default());
             events += 1;
@@ -76,7 +78,7 @@ impl Course {
     fn save(&mut self, store: &Store) -> Result<Receipt> {
         let unmoved = Condition::fail_if(boundary(&self.id)).after(self.loaded_at);
         let batch = Batch::from(std::mem::take(&mut self.changes)).only_if(unmoved);
-        let receipt = store.append(batch, Append::default())?;
+        let receipt = store.append(batch, AppendOptions::default())?;
         self.loaded_at = receipt.last();
         Ok(receipt)
     }

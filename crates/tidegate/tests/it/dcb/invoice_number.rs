@@ -1,14 +1,14 @@
 //! Invoices are numbered from 1 without a gap.
 
 use serde_json::json;
-use tidegate::{Item, Query, Read};
+use tidegate::{Query, QueryItem, ReadOptions};
 
 use super::{Answer, Desk, event, last, payload};
 
 impl Desk {
     fn create_invoice(&self, amount: u64) -> Answer {
         self.decide(|view| {
-            let created = Query::from(Item::new().kind("invoice.created"));
+            let created = Query::from(QueryItem::new().kind("invoice.created"));
             let before = last(view, &created)?.map_or(0, |event| payload(&event)["number"].as_u64().unwrap());
             let number = before + 1;
             let payload = json!({ "number": number, "amount": amount });
@@ -17,8 +17,8 @@ impl Desk {
     }
 
     fn invoices(&self) -> Vec<(u64, u64)> {
-        let created = Query::from(Item::new().kind("invoice.created"));
-        let events = self.store.read(&created, Read::default()).unwrap().map(Result::unwrap);
+        let created = Query::from(QueryItem::new().kind("invoice.created"));
+        let events = self.store.read(&created, ReadOptions::default()).unwrap().map(Result::unwrap);
         let numbered = events.map(|event| {
             let payload = payload(&event);
             (payload["number"].as_u64().unwrap(), payload["amount"].as_u64().unwrap())

@@ -1,12 +1,12 @@
 //! Conditions on a batch alone: each holds, and each refuses with a typed conflict.
 
 use tidegate::batch::ConflictKind;
-use tidegate::{Batch, Cause, Condition, Coordinate, ErrorKind, Item, Position, Query, Version};
+use tidegate::{Batch, Cause, Condition, ErrorKind, Position, Query, QueryItem, StreamId, Version};
 
 use super::{append, conflict, draft, head, refused, store, tag};
 
-fn stream(entity: &'static str) -> Coordinate {
-    Coordinate::new("s", entity)
+fn stream(entity: &'static str) -> StreamId {
+    StreamId::new("s", entity)
 }
 
 fn only_if(condition: Condition) -> Batch {
@@ -91,7 +91,7 @@ fn every_event_is_a_boundary_too() {
     );
     append(&store, only_if(Condition::fail_if(Query::ALL).after(Position(1))));
     assert_eq!(
-        conflict(&refused(&store, only_if(Condition::fail_if(Item::new())))).position,
+        conflict(&refused(&store, only_if(Condition::fail_if(QueryItem::new())))).position,
         Some(Position(1))
     );
 }

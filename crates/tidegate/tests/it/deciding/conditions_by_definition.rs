@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use tidegate::batch::ConflictKind;
-use tidegate::disk::{MemoryDisk, World};
+use tidegate::disk::{Env, MemoryDisk};
 use tidegate::{
-    Append, Batch, Cause, Condition, Coordinate, Draft, EventId, Item, Options, Position, Query, Read,
-    Receipt, Store, StoreId, Version,
+    AppendOptions, Batch, Cause, Condition, Draft, EventId, Position, Query, QueryItem, ReadOptions, Receipt,
+    Store, StoreId, StoreOptions, StreamId, Version,
 };
 
 const SCOPES: [&str; 2] = ["s", "t"];
@@ -80,8 +80,8 @@ fn id(number: u64) -> EventId {
 const ABROAD: StoreId = StoreId([9; 16]);
 
 impl Wanted {
-    fn item(&self) -> Item {
-        let mut item = Item::new();
+    fn item(&self) -> QueryItem {
+        let mut item = QueryItem::new();
         item = self.kinds.iter().fold(item, |item, kind| item.kind(WANTED_KINDS[*kind]));
         item = self.tags.iter().fold(item, |item, tag| item.tag(TAGS[*tag]));
         if let Some(scope) = self.scope {
@@ -143,7 +143,7 @@ impl Wanted {
 impl Asked {
     fn condition(&self) -> Condition {
         let stream =
-            |scope: usize, entity: usize, lane| Coordinate::new(SCOPES[scope], ENTITIES[entity]).lane(lane);
+            |scope: usize, entity: usize, lane| StreamId::new(SCOPES[scope], ENTITIES[entity]).lane(lane);
         match self {
             Self::FailIf(items, after) => Condition::FailIf(query(items), Position(*after)),
             Self::All(after) => Condition::FailIf(Query::ALL, Position(*after)),
@@ -228,7 +228,7 @@ fn query(items: &[Wanted]) -> Query {
 
 /// The world of one test case: the store and the definition's log.
 struct Both {
-    world: World,
+    world: Env,
     store: Store,
     log: Vec<Plain>,
     /// How many events were drafted so far, in the log or not.
@@ -237,14 +237,14 @@ struct Both {
 
 impl Both {
     fn new() -> Self {
-        let world = World { disk: Arc::new(MemoryDisk::new()), ..World::memory() };
+        let world = Env { disk: Arc::new(MemoryDisk::new()), ..Env::memory() };
         let store = Self::open(&world);
         Self { world, store, log: Vec::new(), drafted: 0 }
     }
 
-    fn open(world: &World) -> Store {
+    fn open(world: &Env) -> Store {
         // A few events to a segment.
-        let options = Options { segment_bytes: 1500, thread: false, ..Options::default() };
+        let options = StoreOptions { segment_bytes: 1500, thread: false, ..StoreOptions::default() };
         Store::open_in(world.clone(), options).unwrap()
     }
 
@@ -258,8 +258,7 @@ impl Both {
             self.drafted += 1;
             let (scope, entity, lane) = drafted.coordinate;
             let (scope, entity) = (SCOPES[scope], ENTITIES[entity]);
-            let mut draft =
-                Draft::new(Coordinate::new(scope, entity).lane(lane), KINDS[drafted.kind]).id(own);
+            let mut draft = Draft::new(StreamId::new(scope, entity).lane(lane), KINDS[drafted.kind]).id(own);
             let mut inherited = None;
             let mut causes = Vec::new();
             draft = drafted.tags.iter().fold(draft, |draft, tag| draft.tag(TAGS[*tag]));
@@ -345,12 +344,12 @@ impl Both {
         remedy: Vec<Plain>,
     ) -> Result<(), TestCaseError> {
         for event in remedy {
-            let stream = Coordinate::new(event.scope, event.entity).lane(event.lane);
-            self.store.append(Draft::new(stream, event.kind).id(event.id), Append::default()).unwrap();
+            let stream = StreamId::new(event.scope, event.entity).lane(event.lane);
+            self.store.append(Draft::new(stream, event.kind).id(event.id), AppendOptions::default()).unwrap();
             self.log.push(event);
         }
         let (batch, asked, plain) = appended;
-        let answer = self.store.append(batch, Append::default());
+        let answer = self.store.append(batch, AppendOptions::default());
         prop_assert!(answer.is_ok(), "{:?}", answer);
         self.compare(asked, plain, answer).map(drop)
     }
@@ -360,7 +359,7 @@ impl Both {
         if !together {
             for appended in group {
                 let (batch, plain) = self.draft(appended);
-                let answer = self.store.append(batch.clone(), Append::default());
+                let answer = self.store.append(batch.clone(), AppendOptions::default());
                 if let Some(remedy) = self.compare(&appended.conditions, plain.clone(), answer)? {
                     self.retry((batch, &appended.conditions, plain), remedy)?;
                 }
@@ -371,7 +370,7 @@ impl Both {
         for appended in group {
             let (batch, plain) = self.draft(appended);
             // What the log alone refuses is refused before it is queued; the group can only refuse more.
-            tickets.push((appended, plain, self.store.submit(batch, Append::default())));
+            tickets.push((appended, plain, self.store.submit(batch, AppendOptions::default())));
         }
         self.store.step().unwrap();
         for (appended, plain, ticket) in tickets {
@@ -384,7 +383,7 @@ impl Both {
     fn read(&self, items: &[Wanted]) -> Result<(), TestCaseError> {
         let found: Vec<u64> = self
             .store
-            .read(&query(items), Read::all())
+            .read(&query(items), ReadOptions::all())
             .unwrap()
             .map(|event| event.unwrap().position().0)
             .collect();

@@ -3,15 +3,16 @@
 use tidegate::batch::Bypass;
 use tidegate::decide::{DecisionView, GateSet, Proposal, Verdict, gate};
 use tidegate::{
-    Append, Batch, Condition, Draft, ErrorKind, EventId, Item, Options, Position, Query, Read, Store,
+    AppendOptions, Batch, Condition, Draft, ErrorKind, EventId, Position, Query, QueryItem, ReadOptions,
+    Store, StoreOptions,
 };
 
 fn store() -> Store {
-    Store::in_memory(Options { segment_bytes: 4096, ..Options::default() }).unwrap()
+    Store::in_memory(StoreOptions { segment_bytes: 4096, ..StoreOptions::default() }).unwrap()
 }
 
-fn keep() -> Append {
-    Append { keep_footprint: true, ..Append::default() }
+fn keep() -> AppendOptions {
+    AppendOptions { keep_footprint: true, ..AppendOptions::default() }
 }
 
 fn seat(student: &'static str) -> Draft {
@@ -19,7 +20,7 @@ fn seat(student: &'static str) -> Draft {
 }
 
 fn course() -> Query {
-    Item::new().kind("student.*").tag("course:c1").into()
+    QueryItem::new().kind("student.*").tag("course:c1").into()
 }
 
 /// What a decision read is found again, and reads as it did then, whatever was appended since and however the
@@ -28,18 +29,18 @@ fn course() -> Query {
 fn a_kept_footprint_reads_as_it_did() {
     let directory = tempfile::tempdir().unwrap();
     let absent = EventId([7; 16]);
-    let mut store = Store::open(directory.path(), Options::default()).unwrap();
+    let mut store = Store::open(directory.path(), StoreOptions::default()).unwrap();
     for student in ["ada", "bob"] {
-        store.append(seat(student), Append::default()).unwrap();
+        store.append(seat(student), AppendOptions::default()).unwrap();
     }
     let decided = store.decide(keep(), |view| {
-        assert_eq!(view.count(&course(), Read::all())?, 2);
+        assert_eq!(view.count(&course(), ReadOptions::all())?, 2);
         assert!(view.find(absent)?.is_none());
         let more = Draft::new(("school", "cyd"), "invoice.sent");
         Ok(Batch::from(seat("cyd")).and(more).into())
     });
     let receipt = decided.unwrap().receipt().unwrap().clone();
-    store.append(seat("dee"), Append::default()).unwrap();
+    store.append(seat("dee"), AppendOptions::default()).unwrap();
     for _ in 0..2 {
         for event in [receipt.first(), receipt.last()] {
             let explanation = store.view().unwrap().explain(event).unwrap();
@@ -52,7 +53,7 @@ fn a_kept_footprint_reads_as_it_did() {
             assert_eq!((footprint.queries(), footprint.absent_ids()), (&[course()][..], &[absent][..]));
             let then = explanation.judged_at.unwrap();
             let read: Vec<_> = then
-                .read(&footprint.queries()[0], Read::all())
+                .read(&footprint.queries()[0], ReadOptions::all())
                 .map(|event| event.unwrap().position())
                 .collect();
             assert_eq!(read, [Position(1), Position(2)]);
@@ -60,7 +61,7 @@ fn a_kept_footprint_reads_as_it_did() {
         }
         store.close().unwrap();
         drop(store);
-        store = Store::open(directory.path(), Options::default()).unwrap();
+        store = Store::open(directory.path(), StoreOptions::default()).unwrap();
     }
     store.verify(|_| ()).unwrap();
 }
@@ -76,7 +77,7 @@ fn nothing_is_kept_unless_asked_for() {
         decided.unwrap().receipt().unwrap().first()
     };
     let plain = store.append(seat("bob"), keep()).unwrap().first();
-    for event in [decide(Append::default()), plain] {
+    for event in [decide(AppendOptions::default()), plain] {
         let explanation = store.view().unwrap().explain(event).unwrap();
         assert!(explanation.footprint.is_none() && explanation.judged_at.is_none());
         assert_eq!(explanation.batch, event..=event);
@@ -90,7 +91,7 @@ fn gates_and_bypasses_are_told() {
     let store = store();
     let gates = || {
         GateSet::new().and(gate("seats", |_: &Proposal<'_, ()>, view: &DecisionView| {
-            view.count(&course(), Read::all())?;
+            view.count(&course(), ReadOptions::all())?;
             Ok(Verdict::Allow)
         }))
     };
@@ -119,14 +120,17 @@ fn a_key_stands_for_what_the_caller_said() {
     let decide = || {
         store.decide(keep(), |view| {
             view.exists(&course())?;
-            Ok(Batch::from(seat("ada")).key("k").only_if(Condition::fail_if(Item::new().tag("none"))).into())
+            Ok(Batch::from(seat("ada"))
+                .key("k")
+                .only_if(Condition::fail_if(QueryItem::new().tag("none")))
+                .into())
         })
     };
     let first = decide().unwrap();
     assert_eq!(decide().unwrap().receipt(), first.receipt(), "the first one again, though it reads more now");
     let mut draft = seat("bob");
     draft.metadata.push(("tidegate.footprint".into(), b"{}".as_slice().into()));
-    assert_eq!(store.append(draft, Append::default()).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(store.append(draft, AppendOptions::default()).unwrap_err().kind(), ErrorKind::Invalid);
 }
 
 #[test]
@@ -134,7 +138,7 @@ fn what_is_too_large_to_keep_is_refused() {
     let store = store();
     let decided = store.decide(keep(), |view| {
         for number in 0..3000 {
-            view.exists(&Item::new().tag(format!("number:{number}")).into())?;
+            view.exists(&QueryItem::new().tag(format!("number:{number}")).into())?;
         }
         Ok(seat("ada").into())
     });

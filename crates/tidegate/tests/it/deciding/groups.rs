@@ -1,11 +1,11 @@
 //! Batches that share a group see each other, and only those that were accepted.
 
 use tidegate::batch::ConflictKind;
-use tidegate::disk::{Call, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
+use tidegate::disk::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::format::limit;
 use tidegate::{
-    Append, Batch, Cause, Condition, Coordinate, ErrorKind, EventId, Item, Options, Position, Query, Store,
-    Version,
+    AppendOptions, Batch, Cause, Condition, ErrorKind, EventId, Position, Query, QueryItem, Store,
+    StoreOptions, StreamId, Version,
 };
 
 use super::{append, conflict, draft, head, refused, stepped, store, submit, tag};
@@ -33,8 +33,8 @@ fn a_refused_batch_refuses_nobody() {
     let fails = submit(&store, fails);
     let holds = Batch::from(draft("c", "a.b"))
         .only_if(Condition::fail_if(tag("u")))
-        .only_if(Condition::Absent(Coordinate::new("s", "b")))
-        .only_if(Condition::Version(Coordinate::new("s", "b"), Version(0)));
+        .only_if(Condition::Absent(StreamId::new("s", "b")))
+        .only_if(Condition::Version(StreamId::new("s", "b"), Version(0)));
     let holds = submit(&store, holds);
     store.step().unwrap();
     assert_eq!(taken.wait().unwrap().first(), Position(1));
@@ -45,7 +45,7 @@ fn a_refused_batch_refuses_nobody() {
 /// More than one frame takes waits at once, and so does a batch that is larger than groups are made.
 #[test]
 fn what_is_too_much_for_one_group_goes_into_several() {
-    let options = Options { thread: false, queue_bytes: 256 << 20, ..Options::default() };
+    let options = StoreOptions { thread: false, queue_bytes: 256 << 20, ..StoreOptions::default() };
     let store = Store::in_memory(options).unwrap();
     let payload = vec![7; limit::PAYLOAD_BYTES_MAX];
     let tickets: Vec<_> = (0..5).map(|_| submit(&store, draft("a", "a.b").bytes(payload.clone()))).collect();
@@ -76,7 +76,7 @@ fn a_batch_fills_a_frame_and_no_more() {
 #[test]
 fn versions_go_on_within_a_group() {
     let store = stepped();
-    let stream = || Coordinate::new("s", "a");
+    let stream = || StreamId::new("s", "a");
     let next =
         |version| Batch::from(draft("a", "a.b")).only_if(Condition::Version(stream(), Version(version)));
     let tickets = [0, 0, 1, 2, 2].map(|version| submit(&store, next(version)));
@@ -130,7 +130,7 @@ fn an_effect_of_an_event_of_the_same_group_is_seen() {
     let store = stepped();
     let id = EventId([3; 16]);
     let unmoved = || {
-        let effects = Query::from(Item::new().cause(Cause::Id(id)));
+        let effects = Query::from(QueryItem::new().cause(Cause::Id(id)));
         submit(&store, Batch::from(draft("c", "a.b")).only_if(Condition::fail_if(effects)))
     };
     let before = unmoved();
@@ -147,8 +147,8 @@ fn an_effect_of_an_event_of_the_same_group_is_seen() {
 #[test]
 fn a_refusal_by_a_group_that_is_lost_says_so() {
     let disk = FaultyDisk::new(1, Model::default());
-    let world = World::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
-    let store = Store::open_in(world, Options { thread: false, ..Options::default() }).unwrap();
+    let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
+    let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
     let claim = |entity| Batch::from(draft(entity, "a.b").tag("t")).only_if(Condition::fail_if(tag("t")));
     let attempt = || ["a", "b"].map(|entity| submit(&store, claim(entity)));
     disk.set_plan(FaultPlan::default().fail(Call::Write, 1, Errno::NOSPC));
@@ -163,6 +163,6 @@ fn a_refusal_by_a_group_that_is_lost_says_so() {
     let [first, second] = tickets.map(tidegate::Ticket::wait);
     assert_eq!(first.unwrap().first(), Position(1));
     assert_eq!(conflict(&second.unwrap_err()).position, Some(Position(1)));
-    store.append(draft("z", "a.b"), Append::default()).unwrap();
+    store.append(draft("z", "a.b"), AppendOptions::default()).unwrap();
     assert_eq!(head(&store), 2);
 }

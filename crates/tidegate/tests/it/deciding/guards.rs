@@ -1,7 +1,9 @@
 //! Gates attached to a store: every matching batch passes them, whoever appends it and however.
 
-use tidegate::decide::{Decided, DecisionView, Denial, GateSet, Proposal, Verdict, gate};
-use tidegate::{Append, Batch, Cause, ErrorKind, EventId, Item, Position, Query, Receipt, Result, Store};
+use tidegate::decide::{DecisionView, Denial, GateSet, Outcome, Proposal, Verdict, gate};
+use tidegate::{
+    AppendOptions, Batch, Cause, ErrorKind, EventId, Position, Query, QueryItem, Receipt, Result, Store,
+};
 
 use super::{append, code, draft, head, refused, store, submit, tag};
 
@@ -23,16 +25,16 @@ type Way = dyn Fn(&Store) -> Result<Receipt>;
 
 /// Every way into the log, with its answer as a receipt or the code of the denial.
 fn every_way(store: &Store, batch: &Batch) -> [Result<Receipt, String>; 4] {
-    let answer = |decided: Result<Decided>| match decided.unwrap() {
-        Decided::Committed(receipt) => Ok(receipt),
-        Decided::Denied(denied) => Err(code(&denied).to_owned()),
+    let answer = |decided: Result<Outcome>| match decided.unwrap() {
+        Outcome::Committed(receipt) => Ok(receipt),
+        Outcome::Denied(denied) => Err(code(&denied).to_owned()),
     };
     let error = |error: tidegate::Error| code(error.denied().unwrap()).to_owned();
     [
-        store.append(batch.clone(), Append::default()).map_err(error),
-        store.submit(batch.clone(), Append::default()).and_then(tidegate::Ticket::wait).map_err(error),
-        answer(store.decide(Append::default(), |_| Ok(batch.clone().into()))),
-        answer(store.propose("ann", batch.clone(), &GateSet::new(), Append::default())),
+        store.append(batch.clone(), AppendOptions::default()).map_err(error),
+        store.submit(batch.clone(), AppendOptions::default()).and_then(tidegate::Ticket::wait).map_err(error),
+        answer(store.decide(AppendOptions::default(), |_| Ok(batch.clone().into()))),
+        answer(store.propose("ann", batch.clone(), &GateSet::new(), AppendOptions::default())),
     ]
 }
 
@@ -67,35 +69,41 @@ fn several_guards_are_all_passed_and_named_in_order() {
     let allow =
         |name: &'static str| GateSet::new().and(gate(name, |_: &Proposal<'_>, _: &_| Ok(Verdict::Allow)));
     store.guard(Query::ALL, allow("first")).unwrap();
-    store.guard(Item::new().kind("order.*"), allow("orders")).unwrap();
-    store.guard(Item::new().kind("order.paid"), allow("payments")).unwrap();
+    store.guard(QueryItem::new().kind("order.*"), allow("orders")).unwrap();
+    store.guard(QueryItem::new().kind("order.paid"), allow("payments")).unwrap();
     assert_eq!(append(&store, draft("a", "order.paid")).gates, ["first", "orders", "payments"]);
     assert_eq!(append(&store, draft("a", "order.placed")).gates, ["first", "orders"]);
     assert_eq!(append(&store, draft("a", "other.kind")).gates, ["first"]);
     let own = GateSet::new().and(gate("own", |_: &Proposal<'_, str>, _: &_| Ok(Verdict::Allow)));
-    let decided = store.propose("ann", draft("a", "order.paid"), &own, Append::default()).unwrap();
+    let decided = store.propose("ann", draft("a", "order.paid"), &own, AppendOptions::default()).unwrap();
     assert_eq!(decided.receipt().unwrap().gates, ["own", "first", "orders", "payments"]);
 }
 
 #[test]
 fn what_a_guard_read_holds_at_the_commit_of_every_way() {
-    let balance = |view: &DecisionView| view.count(&tag("spent"), tidegate::Read::all());
+    let balance = |view: &DecisionView| view.count(&tag("spent"), tidegate::ReadOptions::all());
     let race = |store: &Store, go: &Way| {
         let error = go(store).unwrap_err();
         assert_eq!(code(error.denied().unwrap()), "SPENT");
     };
     let ways: [&Way; 3] = [
-        &|store| store.append(draft("a", "a.b").tag("spent"), Append::default()),
-        &|store| match store.decide(Append::default(), |_| Ok(draft("a", "a.b").tag("spent").into()))? {
-            Decided::Committed(receipt) => Ok(receipt),
-            Decided::Denied(denied) => Err(tidegate::Error::invalid("denied").because(denied)),
+        &|store| store.append(draft("a", "a.b").tag("spent"), AppendOptions::default()),
+        &|store| match store
+            .decide(AppendOptions::default(), |_| Ok(draft("a", "a.b").tag("spent").into()))?
+        {
+            Outcome::Committed(receipt) => Ok(receipt),
+            Outcome::Denied(denied) => Err(tidegate::Error::invalid("denied").because(denied)),
         },
         &|store| {
-            let propose =
-                store.propose("ann", draft("a", "a.b").tag("spent"), &GateSet::new(), Append::default());
+            let propose = store.propose(
+                "ann",
+                draft("a", "a.b").tag("spent"),
+                &GateSet::new(),
+                AppendOptions::default(),
+            );
             match propose? {
-                Decided::Committed(receipt) => Ok(receipt),
-                Decided::Denied(denied) => Err(tidegate::Error::invalid("denied").because(denied)),
+                Outcome::Committed(receipt) => Ok(receipt),
+                Outcome::Denied(denied) => Err(tidegate::Error::invalid("denied").because(denied)),
             }
         },
     ];
@@ -141,7 +149,7 @@ fn a_submitted_batch_is_refused_where_its_gate_would_have_to_judge_again() {
     assert_eq!(ticket.wait().unwrap().gates, ["once"]);
     let error = other.wait().unwrap_err();
     assert!(super::conflict(&error).retry);
-    let again = store.submit(draft("b", "a.b").tag("spent"), Append::default()).unwrap_err();
+    let again = store.submit(draft("b", "a.b").tag("spent"), AppendOptions::default()).unwrap_err();
     assert_eq!(code(again.denied().unwrap()), "SPENT");
     assert_eq!(judged.load(std::sync::atomic::Ordering::SeqCst), 3);
 }
@@ -167,7 +175,7 @@ fn a_flow_is_guarded_however_an_event_comes_into_it() {
     let store = store();
     let first = append(&store, draft("a", "a.b"));
     let (id, position) = (first.events[0].id, first.first());
-    store.guard(Item::new().correlation(id), frozen()).unwrap();
+    store.guard(QueryItem::new().correlation(id), frozen()).unwrap();
     for effect in
         [draft("b", "a.b").correlation(id), draft("b", "a.b").cause(position), draft("b", "a.b").cause(id)]
     {
@@ -187,12 +195,12 @@ fn effects_are_guarded_however_they_name_their_cause() {
     append(&store, draft("a", "a.b"));
     let first = append(&store, draft("a", "a.b"));
     let (id, position) = (first.events[0].id, first.first());
-    store.guard(Item::new().cause(id), frozen()).unwrap();
+    store.guard(QueryItem::new().cause(id), frozen()).unwrap();
     for effect in [draft("b", "a.b").cause(position), draft("b", "a.b").cause(id)] {
         assert_eq!(code(refused(&store, effect).denied().unwrap()), "FROZEN");
     }
     let own = EventId([8; 16]);
-    store.guard(Item::new().cause(Cause::Id(own)), frozen()).unwrap();
+    store.guard(QueryItem::new().cause(Cause::Id(own)), frozen()).unwrap();
     let chain = vec![draft("x", "a.b").id(own), draft("y", "a.b").cause(Cause::Draft(0))];
     assert_eq!(code(refused(&store, chain).denied().unwrap()), "FROZEN");
     append(&store, draft("x", "a.b").id(own));

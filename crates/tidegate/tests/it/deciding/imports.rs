@@ -1,12 +1,14 @@
 //! Imported batches: what another store said of them stays as far as it is true here, and times never decrease.
 
-use tidegate::batch::{Checked, Import};
+use tidegate::batch::{Import, ReceiptStatus};
 use tidegate::decide::{Denial, GateSet, Verdict, gate};
 use tidegate::disk::{Call, Errno, FaultPlan};
 use tidegate::format::{Blind, Hash, Micros};
-use tidegate::subscription::cursor::Settings;
+use tidegate::subscription::cursor::CursorOptions;
 use tidegate::subscription::reactor::Step;
-use tidegate::{Append, Batch, ErrorKind, Item, Options, Position, Query, Read, Store};
+use tidegate::{
+    AppendOptions, Batch, ErrorKind, Position, Query, QueryItem, ReadOptions, Store, StoreOptions,
+};
 
 use super::{append, draft, head, refused, stepped, store, submit};
 use crate::faults::stage::Stage;
@@ -26,7 +28,7 @@ fn keyed(key: &str) -> Batch {
 }
 
 fn times(store: &Store) -> Vec<u64> {
-    store.read(&Query::ALL, Read::all()).unwrap().map(|event| event.unwrap().time().0).collect()
+    store.read(&Query::ALL, ReadOptions::all()).unwrap().map(|event| event.unwrap().time().0).collect()
 }
 
 #[test]
@@ -35,7 +37,7 @@ fn times_stay_and_never_decrease() {
     for micros in [5, 5, 9] {
         let receipt = append(&store, at(micros));
         assert_eq!(receipt.time, Micros(micros));
-        assert_eq!(store.check(&receipt).unwrap(), Checked::Agrees);
+        assert_eq!(store.check(&receipt).unwrap(), ReceiptStatus::Agrees);
     }
     let error = refused(&store, at(8));
     assert_eq!(error.kind(), ErrorKind::Refused);
@@ -81,7 +83,8 @@ fn a_full_disk_takes_no_time() {
 
 #[test]
 fn a_step_too_far_ahead_of_the_clock_is_refused() {
-    let options = Options { time_step_max: Some(std::time::Duration::from_secs(60)), ..Options::default() };
+    let options =
+        StoreOptions { time_step_max: Some(std::time::Duration::from_secs(60)), ..StoreOptions::default() };
     let store = Store::in_memory(options).unwrap();
     append(&store, at(5));
     append(&store, at(1_000_000_000_000));
@@ -121,7 +124,7 @@ fn gates_are_asked() {
         let denied = proposal.drafts.iter().any(|draft| draft.kind == "k.y");
         Ok(if denied { Verdict::Deny(Denial::new("Y", "no")) } else { Verdict::Allow })
     });
-    store.guard(Item::new().kind("k.*"), GateSet::new().and(no_y)).unwrap();
+    store.guard(QueryItem::new().kind("k.*"), GateSet::new().and(no_y)).unwrap();
     let denied = Batch::from(draft("e", "k.y")).imported(Import::default());
     assert!(refused(&store, denied).denied().is_some());
     assert_eq!(append(&store, at(5)).gates, ["no y"]);
@@ -131,9 +134,10 @@ fn gates_are_asked() {
 fn a_reaction_has_no_other_key() {
     let store = store();
     append(&store, draft("e", "k.x"));
-    let reactor =
-        store.reactor("r", Item::new().kind("k.x"), Settings::default(), |_, _| Ok(Some(keyed("other"))));
+    let reactor = store.reactor("r", QueryItem::new().kind("k.x"), CursorOptions::default(), |_, _| {
+        Ok(Some(keyed("other")))
+    });
     assert!(matches!(reactor.unwrap().step().unwrap(), Step::Failed(_)));
     assert_eq!(store.view().unwrap().head(), Position(1));
-    assert!(store.append(draft("e", "k.y"), Append::default()).is_ok());
+    assert!(store.append(draft("e", "k.y"), AppendOptions::default()).is_ok());
 }

@@ -1,10 +1,11 @@
 //! Idempotency keys: the same again is answered and not written, whatever holds by then.
 
 use tidegate::batch::{ConflictKind, key};
-use tidegate::decide::{Decided, Denial, GateSet, Verdict, gate};
-use tidegate::disk::{Call, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
+use tidegate::decide::{Denial, GateSet, Outcome, Verdict, gate};
+use tidegate::disk::{Call, Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::{
-    Append, Batch, Condition, Coordinate, Durability, ErrorKind, EventId, Options, Position, Store, Version,
+    AppendOptions, Batch, Condition, Durability, ErrorKind, EventId, Position, Store, StoreOptions, StreamId,
+    Version,
 };
 
 use super::{append, conflict, draft, head, refused, stepped, store, submit, tag};
@@ -21,10 +22,10 @@ fn the_same_again_gives_the_first_receipt() {
     append(&store, draft("z", "a.b"));
     assert_eq!(append(&store, paid()), first);
     assert_eq!(submit(&store, paid()).wait().unwrap(), first);
-    let decided = store.decide(Append::default(), |_| Ok(paid().into())).unwrap();
-    assert_eq!(decided, Decided::Committed(first.clone()));
-    let decided = store.propose(&(), paid(), &GateSet::new(), Append::default()).unwrap();
-    assert_eq!(decided, Decided::Committed(first));
+    let decided = store.decide(AppendOptions::default(), |_| Ok(paid().into())).unwrap();
+    assert_eq!(decided, Outcome::Committed(first.clone()));
+    let decided = store.propose(&(), paid(), &GateSet::new(), AppendOptions::default()).unwrap();
+    assert_eq!(decided, Outcome::Committed(first));
     assert_eq!(head(&store), 4);
 }
 
@@ -49,9 +50,9 @@ fn a_key_comes_before_every_condition_and_gate() {
     let batch = || {
         Batch::from(draft("a", "a.b").id(id).tag("t"))
             .key("k")
-            .only_if(Condition::Version(Coordinate::new("s", "a"), Version(0)))
+            .only_if(Condition::Version(StreamId::new("s", "a"), Version(0)))
             .only_if(Condition::fail_if(tag("t")))
-            .only_if(Condition::Absent(Coordinate::new("s", "a")))
+            .only_if(Condition::Absent(StreamId::new("s", "a")))
     };
     let first = append(&store, batch());
     assert_eq!(append(&store, batch()), first, "none of the conditions holds any more");
@@ -59,8 +60,9 @@ fn a_key_comes_before_every_condition_and_gate() {
     store.guard(tidegate::Query::ALL, GateSet::new().and(never())).unwrap();
     assert_eq!(append(&store, batch()), first);
     assert_eq!(submit(&store, batch()).wait().unwrap(), first);
-    let decided = store.propose(&(), batch(), &GateSet::new().and(never()), Append::default()).unwrap();
-    assert_eq!(decided, Decided::Committed(first));
+    let decided =
+        store.propose(&(), batch(), &GateSet::new().and(never()), AppendOptions::default()).unwrap();
+    assert_eq!(decided, Outcome::Committed(first));
     assert_eq!(head(&store), 1);
 }
 
@@ -90,8 +92,7 @@ fn a_key_whose_batch_was_refused_is_free() {
     assert_eq!(refused.wait().unwrap().first(), Position(2));
     assert_eq!(conflict(&kept.wait().unwrap_err()).kind, ConflictKind::Duplicate);
 
-    let fails =
-        Batch::from(draft("a", "a.b")).key("k2").only_if(Condition::Absent(Coordinate::new("s", "z")));
+    let fails = Batch::from(draft("a", "a.b")).key("k2").only_if(Condition::Absent(StreamId::new("s", "z")));
     let fails = submit(&store, fails);
     let kept = submit(&store, Batch::from(draft("b", "a.b")).key("k2"));
     store.step().unwrap();
@@ -104,8 +105,8 @@ fn a_key_survives_closing_crashing_and_the_loss_of_indexes() {
     let disk = FaultyDisk::new(1, Model::default());
     let (clock, random) = (SimulatedClock::new(1), SeededRandom::new(1));
     let open = |disk: &FaultyDisk| {
-        let options = Options { segment_bytes: 900, thread: false, ..Options::default() };
-        Store::open_in(World::simulated(disk, &clock, &random), options).unwrap()
+        let options = StoreOptions { segment_bytes: 900, thread: false, ..StoreOptions::default() };
+        Store::open_in(Env::simulated(disk, &clock, &random), options).unwrap()
     };
     let first = {
         let store = open(&disk);
@@ -141,29 +142,29 @@ fn a_key_survives_closing_crashing_and_the_loss_of_indexes() {
 fn a_retry_is_as_durable_as_it_asks_to_be() {
     let appended = |retry: &dyn Fn(&Store) -> Position| {
         let disk = FaultyDisk::new(1, Model::default());
-        let world = World::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
-        let store = Store::open_in(world, Options { thread: false, ..Options::default() }).unwrap();
-        store.append(paid(), Append::buffered()).unwrap();
+        let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
+        let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+        store.append(paid(), AppendOptions::buffered()).unwrap();
         let syncs = disk.count(Call::Sync);
-        store.append(paid(), Append::buffered()).unwrap();
+        store.append(paid(), AppendOptions::buffered()).unwrap();
         assert_eq!((disk.count(Call::Sync), store.frontier().durable), (syncs, Position(0)));
         assert_eq!(retry(&store), Position(2));
         assert_eq!(store.frontier().durable, Position(2));
         assert_eq!(disk.count(Call::Sync), syncs + 1);
     };
-    appended(&|store| store.append(paid(), Append::synced()).unwrap().last());
-    appended(&|store| store.submit(paid(), Append::synced()).unwrap().wait().unwrap().last());
+    appended(&|store| store.append(paid(), AppendOptions::synced()).unwrap().last());
+    appended(&|store| store.submit(paid(), AppendOptions::synced()).unwrap().wait().unwrap().last());
     appended(&|store| {
-        let decided = store.decide(Append::synced(), |_| Ok(paid().into())).unwrap();
+        let decided = store.decide(AppendOptions::synced(), |_| Ok(paid().into())).unwrap();
         decided.receipt().unwrap().last()
     });
     appended(&|store| {
-        let decided = store.propose(&(), paid(), &GateSet::new(), Append::synced()).unwrap();
+        let decided = store.propose(&(), paid(), &GateSet::new(), AppendOptions::synced()).unwrap();
         decided.receipt().unwrap().last()
     });
     appended(&|store| {
         store.guard(tag("t"), GateSet::new()).unwrap();
-        store.append(paid(), Append::synced()).unwrap().last()
+        store.append(paid(), AppendOptions::synced()).unwrap().last()
     });
 }
 
@@ -171,11 +172,11 @@ fn a_retry_is_as_durable_as_it_asks_to_be() {
 #[test]
 fn a_retry_behind_a_full_group_is_as_durable_as_it_asks_to_be() {
     let store = stepped();
-    let buffered = Append { durability: Some(Durability::Buffered), ..Append::default() };
+    let buffered = AppendOptions { durability: Some(Durability::Buffered), ..AppendOptions::default() };
     let first = store.submit(paid(), buffered).unwrap();
     let large = vec![7; 8 << 20];
     let filler = store.submit(draft("z", "a.b").bytes(large), buffered).unwrap();
-    let again = store.submit(paid(), Append::synced()).unwrap();
+    let again = store.submit(paid(), AppendOptions::synced()).unwrap();
     let receipt = again.wait().unwrap();
     assert_eq!(receipt, first.wait().unwrap());
     assert!(store.frontier().durable >= receipt.last(), "{}", store.frontier());

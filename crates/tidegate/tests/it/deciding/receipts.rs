@@ -1,10 +1,12 @@
 //! Receipts: kept as text, read back, and checked against the log.
 
 use proptest::prelude::*;
-use tidegate::batch::{Checked, Receipted};
+use tidegate::batch::{ReceiptEvent, ReceiptStatus};
 use tidegate::decide::{DecisionView, GateSet, Proposal, Verdict, gate};
 use tidegate::format::{Hash, Micros};
-use tidegate::{Append, Batch, ErrorKind, EventId, Options, Position, Receipt, Store, StoreId, Version};
+use tidegate::{
+    AppendOptions, Batch, ErrorKind, EventId, Position, Receipt, Store, StoreId, StoreOptions, Version,
+};
 
 use super::{append, draft, store};
 
@@ -37,11 +39,12 @@ fn odd_names_of_gates_read_back() {
         set.and(gate(*name, |_: &Proposal<'_, str>, _: &DecisionView| Ok(Verdict::Allow)))
     });
     let batch = || Batch::from(vec![draft("a", "a.b"), draft("b", "a.b")]).key("k");
-    let receipt = store.propose("ann", batch(), &set, Append::default()).unwrap().receipt().unwrap().clone();
+    let receipt =
+        store.propose("ann", batch(), &set, AppendOptions::default()).unwrap().receipt().unwrap().clone();
     assert_eq!(receipt.gates, odd);
     assert_eq!(read_back(&receipt), receipt);
     assert_eq!(append(&store, batch()), receipt, "from the log");
-    assert_eq!(store.check(&read_back(&receipt)).unwrap(), Checked::Agrees);
+    assert_eq!(store.check(&read_back(&receipt)).unwrap(), ReceiptStatus::Agrees);
 }
 
 #[test]
@@ -83,7 +86,7 @@ proptest! {
     ) {
         let events = events.into_iter().map(|(id, position, version, leaf)| {
             let (position, version) = (Position(position), Version(version));
-            Receipted { id: EventId(id), position, version, leaf: Hash(leaf) }
+            ReceiptEvent { id: EventId(id), position, version, leaf: Hash(leaf) }
         });
         let receipt = Receipt {
             store: StoreId(store),
@@ -107,7 +110,7 @@ fn a_receipt_agrees_with_its_own_log_alone() {
     let allow =
         || GateSet::new().and(gate("one", |_: &Proposal<'_, str>, _: &DecisionView| Ok(Verdict::Allow)));
     let decided =
-        store.propose("ann", vec![draft("a", "a.b"), draft("b", "a.b")], &allow(), Append::default());
+        store.propose("ann", vec![draft("a", "a.b"), draft("b", "a.b")], &allow(), AppendOptions::default());
     let receipt = decided.unwrap().receipt().unwrap().clone();
     append(&store, draft("a", "a.b"));
     let check = |change: &dyn Fn(&mut Receipt)| {
@@ -115,15 +118,21 @@ fn a_receipt_agrees_with_its_own_log_alone() {
         change(&mut changed);
         store.check(&changed).unwrap()
     };
-    assert_eq!(check(&|_| ()), Checked::Agrees);
-    assert_eq!(check(&|receipt| receipt.store.0[0] ^= 1), Checked::OtherStore);
-    assert_eq!(check(&|receipt| receipt.events[1].position = Position(9)), Checked::Missing(Position(9)));
-    let first = Checked::Differs(Position(1));
+    assert_eq!(check(&|_| ()), ReceiptStatus::Agrees);
+    assert_eq!(check(&|receipt| receipt.store.0[0] ^= 1), ReceiptStatus::OtherStore);
+    assert_eq!(
+        check(&|receipt| receipt.events[1].position = Position(9)),
+        ReceiptStatus::Missing(Position(9))
+    );
+    let first = ReceiptStatus::Differs(Position(1));
     assert_eq!(check(&|receipt| receipt.events[0].id.0[0] ^= 1), first);
     assert_eq!(check(&|receipt| receipt.events[0].leaf.0[0] ^= 1), first);
     assert_eq!(check(&|receipt| receipt.events[0].version = Version(2)), first);
-    assert_eq!(check(&|receipt| receipt.events[1].version = Version(2)), Checked::Differs(Position(2)));
-    assert_eq!(check(&|receipt| receipt.events[1].position = Position(3)), Checked::Differs(Position(3)));
+    assert_eq!(check(&|receipt| receipt.events[1].version = Version(2)), ReceiptStatus::Differs(Position(2)));
+    assert_eq!(
+        check(&|receipt| receipt.events[1].position = Position(3)),
+        ReceiptStatus::Differs(Position(3))
+    );
     assert_eq!(check(&|receipt| receipt.time.0 += 1), first);
     assert_eq!(check(&|receipt| receipt.gates.push("never asked".into())), first);
     assert_eq!(check(&|receipt| receipt.gates.clear()), first);
@@ -133,18 +142,18 @@ fn a_receipt_agrees_with_its_own_log_alone() {
 #[test]
 fn an_older_copy_of_the_log_misses_what_came_later() {
     let disk = tidegate::disk::MemoryDisk::new();
-    let world = |disk: &tidegate::disk::MemoryDisk| tidegate::disk::World {
+    let world = |disk: &tidegate::disk::MemoryDisk| tidegate::disk::Env {
         disk: std::sync::Arc::new(disk.clone()),
-        ..tidegate::disk::World::memory()
+        ..tidegate::disk::Env::memory()
     };
-    let store = Store::open_in(world(&disk), Options::default()).unwrap();
+    let store = Store::open_in(world(&disk), StoreOptions::default()).unwrap();
     append(&store, draft("a", "a.b"));
-    let reader = Store::open_in(world(&disk), Options::read_only()).unwrap();
+    let reader = Store::open_in(world(&disk), StoreOptions::read_only()).unwrap();
     let seen = reader.view().unwrap().head();
     let receipt = append(&store, draft("a", "a.b"));
     assert_eq!((seen, receipt.first()), (Position(1), Position(2)));
-    assert_eq!(store.check(&receipt).unwrap(), Checked::Agrees);
+    assert_eq!(store.check(&receipt).unwrap(), ReceiptStatus::Agrees);
     let elsewhere = self::store();
-    assert_eq!(elsewhere.check(&receipt).unwrap(), Checked::OtherStore);
-    assert_eq!(reader.check(&receipt).unwrap(), Checked::Agrees, "a reader looks again");
+    assert_eq!(elsewhere.check(&receipt).unwrap(), ReceiptStatus::OtherStore);
+    assert_eq!(reader.check(&receipt).unwrap(), ReceiptStatus::Agrees, "a reader looks again");
 }

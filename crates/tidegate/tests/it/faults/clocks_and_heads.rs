@@ -4,9 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::disk::{Random, World};
+use tidegate::disk::{Env, Random};
 use tidegate::format::{SegmentName, StoreFile, Watermark};
-use tidegate::{Access, Append, ErrorKind, Options, Position, Query, Read, Store};
+use tidegate::{Access, AppendOptions, ErrorKind, Position, Query, ReadOptions, Store, StoreOptions};
 
 use crate::subscriptions::logged::warnings;
 
@@ -27,7 +27,7 @@ fn times_never_decrease() {
     }
     let store = stage.read_only();
     let times: Vec<_> =
-        store.read(&Query::ALL, Read::all()).unwrap().map(|event| event.unwrap().time()).collect();
+        store.read(&Query::ALL, ReadOptions::all()).unwrap().map(|event| event.unwrap().time()).collect();
     assert!(times.is_sorted() && times[0] < times[times.len() - 1]);
 }
 
@@ -40,17 +40,19 @@ fn a_wild_clock_is_told_of_and_can_be_kept_out() {
     stage.options.time_step_max = Some(Duration::from_secs(3600));
     let store = stage.open();
     stage.clock.advance(10 * DAY);
-    store.append(one("first"), Append::default()).expect("the first event has nothing to be compared with");
+    store
+        .append(one("first"), AppendOptions::default())
+        .expect("the first event has nothing to be compared with");
     stage.clock.advance(2 * DAY);
-    let refused = store.append(one("late"), Append::default()).unwrap_err();
+    let refused = store.append(one("late"), AppendOptions::default()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused);
     assert!(refused.to_string().contains("time_step_max"), "{refused}");
     stage.clock.jump_back(2 * DAY);
-    store.append(one("second"), Append::default()).expect("a refused append leaves no time behind");
+    store.append(one("second"), AppendOptions::default()).expect("a refused append leaves no time behind");
     stage.clock.jump_back(DAY + 1);
     let told = warnings(|| {
         for _ in 0..3 {
-            store.append(one("third"), Append::default()).unwrap();
+            store.append(one("third"), AppendOptions::default()).unwrap();
         }
     });
     assert!(told.len() == 1 && told[0].contains("behind the log"), "{told:?}");
@@ -70,7 +72,7 @@ fn an_older_copy_is_noticed_by_those_who_know_the_head() {
     let (stage, intact) = Stage::closed();
     let head = Position(intact.len() as u64);
     let expect = |stage: &Stage, expected_head, access| {
-        Store::open_in(stage.world(), Options { expected_head, access, ..stage.options })
+        Store::open_in(stage.world(), StoreOptions { expected_head, access, ..stage.options })
     };
     assert_eq!(history(&expect(&stage.fork(), head, Access::Write).unwrap()).unwrap(), intact);
     for access in [Access::Write, Access::Read] {
@@ -88,7 +90,7 @@ fn the_watermark_says_where_the_log_ends() {
     let stage = Stage::new();
     let store = stage.open();
     for _ in 0..12 {
-        let last = store.append(one("a").bytes(vec![7; 150]), Append::synced()).unwrap().last();
+        let last = store.append(one("a").bytes(vec![7; 150]), AppendOptions::synced()).unwrap().last();
         let salt = StoreFile::read(&stage.bytes("STORE")).unwrap().salt;
         let mark = Watermark::read(&stage.bytes("WATERMARK"), salt).unwrap();
         let active = stage.active();
@@ -113,13 +115,14 @@ impl Random for NoRandom {
 #[test]
 fn without_randomness_no_writer_opens() {
     let (stage, intact) = Stage::closed();
-    let world = |stage: &Stage| World { random: Arc::new(NoRandom), ..stage.world() };
+    let world = |stage: &Stage| Env { random: Arc::new(NoRandom), ..stage.world() };
     for stage in [&stage, &Stage::new()] {
         let before = stage.disk.calls();
         let error = Store::open_in(world(stage), stage.options).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io, "{error}");
         assert_eq!(stage.disk.calls(), before, "nothing is touched");
     }
-    let reader = Store::open_in(world(&stage), Options { access: Access::Read, ..stage.options }).unwrap();
+    let reader =
+        Store::open_in(world(&stage), StoreOptions { access: Access::Read, ..stage.options }).unwrap();
     assert_eq!(history(&reader).unwrap(), intact);
 }

@@ -1,8 +1,8 @@
 //! Damage to durable bytes is noticed before it reaches a caller, wherever it lies (F4, F5, F16 to F18).
 
 use tidegate::disk::AtRest;
-use tidegate::format::FrameHead;
-use tidegate::{Access, Append, ErrorKind, Options, Position, Query, Read, Store};
+use tidegate::format::FrameHeader;
+use tidegate::{Access, AppendOptions, ErrorKind, Position, Query, ReadOptions, Store, StoreOptions};
 
 use super::stage::{History, Outcome, Stage, fill, history, one, outcome};
 
@@ -160,7 +160,7 @@ fn an_active_segment_cut_after_a_crash() {
 /// What a reader shows before it ends in damage of a file.
 fn before_damage(reader: &Store, file: &str) -> History {
     let mut found = History::new();
-    for event in reader.read(&Query::ALL, Read::all()).unwrap() {
+    for event in reader.read(&Query::ALL, ReadOptions::all()).unwrap() {
         match event {
             Ok(event) => found.push((event.position().0, event.leaf())),
             Err(error) => {
@@ -230,13 +230,13 @@ fn a_sealed_segment_that_changes_before_it_is_asked() {
     ] {
         for (access, map) in [(Access::Read, true), (Access::Write, true), (Access::Write, false)] {
             let copy = stage.fork();
-            let options = Options { access, map, ..copy.options };
+            let options = StoreOptions { access, map, ..copy.options };
             let store = Store::open_in(copy.world(), options).unwrap();
             change(&copy.disk.at_rest());
             let error = history(&store).expect_err("the first segment is not the one it was");
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.to_string().contains(&name), "{error}");
-            let rest = store.read(&Query::ALL, Read::after(Position(behind - 1))).unwrap();
+            let rest = store.read(&Query::ALL, ReadOptions::after(Position(behind - 1))).unwrap();
             assert_eq!(rest.map(Result::unwrap).count() as u64, intact.len() as u64 + 1 - behind);
         }
     }
@@ -265,7 +265,7 @@ fn whole_groups_after_a_hole_are_dropped_with_it() {
     fill(&store, 2);
     let durable = history(&store).unwrap();
     for entity in ["lost", "left", "left too"] {
-        store.append(one(entity), Append::buffered()).unwrap();
+        store.append(one(entity), AppendOptions::buffered()).unwrap();
     }
     stage.disk.kill();
     stage.restart();
@@ -293,7 +293,7 @@ fn stale_frames_are_never_taken_in() {
     other.restart();
     let frames = other.frames(&other.active());
     let foreign = other.bytes(&other.active())[frames[frames.len() - 2]..].to_vec();
-    let first = FrameHead::read(&foreign).unwrap().first;
+    let first = FrameHeader::read(&foreign).unwrap().first;
     assert_eq!(first.0, intact.len() as u64 + 1, "only its salt tells this frame from the next one");
     for stale in [earlier, sealed, foreign] {
         let copy = stage.fork();

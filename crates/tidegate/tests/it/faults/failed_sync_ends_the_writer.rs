@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use tidegate::disk::{Call, Errno, FaultPlan, Model};
-use tidegate::{Access, Append, ErrorKind, Position, Store};
+use tidegate::{Access, AppendOptions, ErrorKind, Position, Store};
 
 use super::hooked::Hooked;
 use super::stage::{LONG, Stage, fill, history, one};
 
 fn ended(store: &Store) {
-    for append in [Append::synced(), Append::buffered()] {
+    for append in [AppendOptions::synced(), AppendOptions::buffered()] {
         assert_eq!(store.append(one("later"), append).unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(store.submit(one("later"), append).unwrap_err().kind(), ErrorKind::Ended);
     }
@@ -26,9 +26,9 @@ fn everybody_in_the_group_is_told() {
     fill(&store, 3);
     let before = history(&store).unwrap();
     let tickets: Vec<_> =
-        ["a", "b", "c"].map(|entity| store.submit(one(entity), Append::buffered()).unwrap()).into();
+        ["a", "b", "c"].map(|entity| store.submit(one(entity), AppendOptions::buffered()).unwrap()).into();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
-    let error = store.append(one("d"), Append::synced()).unwrap_err();
+    let error = store.append(one("d"), AppendOptions::synced()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Ended);
     for ticket in tickets {
         assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Ended);
@@ -54,7 +54,7 @@ fn who_comes_in_meanwhile_shows_nothing_of_it() {
     world.disk = Arc::new(Hooked::new(stage.disk.clone(), move |call| {
         let store = (call == Call::Sync).then(|| asked.lock().unwrap().try_recv().ok()).flatten();
         if let Some(store) = store {
-            tell.lock().unwrap().send(store.submit(one("meanwhile"), Append::synced())).unwrap();
+            tell.lock().unwrap().send(store.submit(one("meanwhile"), AppendOptions::synced())).unwrap();
         }
     }));
     let store = Arc::new(Store::open_in(world, stage.options).unwrap());
@@ -62,7 +62,7 @@ fn who_comes_in_meanwhile_shows_nothing_of_it() {
     let before = history(&store).unwrap();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
     ask.send(Arc::clone(&store)).unwrap();
-    assert_eq!(store.append(one("lost"), Append::synced()).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(store.append(one("lost"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Ended);
     let meanwhile = told.recv().unwrap().unwrap();
     assert_eq!(meanwhile.wait().unwrap_err().kind(), ErrorKind::Ended);
     assert_eq!(history(&store).unwrap(), before, "whether it is kept is unknown, so it does not show");
@@ -78,7 +78,7 @@ fn the_page_cache_is_not_believed_at_the_next_opening() {
         let store = stage.open();
         fill(&store, 2);
         stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
-        store.append(one("lost by the sync"), Append::synced()).unwrap_err();
+        store.append(one("lost by the sync"), AppendOptions::synced()).unwrap_err();
         stage.disk.kill();
         stage.restart();
         let store = stage.open();
@@ -95,7 +95,7 @@ fn an_old_error_surfaces_at_the_first_sync() {
     let (stage, intact) = Stage::closed();
     let store = stage.open();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
-    assert_eq!(store.append(one("first"), Append::synced()).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(store.append(one("first"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Ended);
     assert_eq!(history(&store).unwrap(), intact);
     ended(&store);
 }
@@ -106,7 +106,7 @@ fn forced_syncs_are_final_too() {
     for step in [false, true] {
         let stage = Stage::new();
         let store = stage.open();
-        store.append(one("a"), Append::buffered()).unwrap();
+        store.append(one("a"), AppendOptions::buffered()).unwrap();
         stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
         let error = if step { store.step() } else { store.wait_durable(Position(1), LONG).map(|_| ()) };
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Ended);
@@ -122,13 +122,15 @@ fn a_failed_sync_of_a_roll_or_a_close_is_final() {
     let stage = Stage::new();
     let store = stage.open();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
-    let errors: Vec<_> =
-        (0..20).filter_map(|_| store.append(one("a"), Append::buffered()).err()).map(|e| e.kind()).collect();
+    let errors: Vec<_> = (0..20)
+        .filter_map(|_| store.append(one("a"), AppendOptions::buffered()).err())
+        .map(|e| e.kind())
+        .collect();
     assert!(!errors.is_empty() && errors.iter().all(|kind| *kind == ErrorKind::Ended), "{errors:?}");
 
     let mut stage = Stage::new();
     let store = stage.open();
-    store.append(one("a"), Append::buffered()).unwrap();
+    store.append(one("a"), AppendOptions::buffered()).unwrap();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
     assert_eq!(store.close().unwrap_err().kind(), ErrorKind::Ended);
     stage.disk.kill();
@@ -172,7 +174,7 @@ fn a_sync_that_lies_never_leaves_a_silent_gap() {
 fn a_sync_after_a_failed_one_acknowledges_nothing() {
     let stage = Stage::new();
     let store = stage.open();
-    store.append(one("a"), Append::buffered()).unwrap();
+    store.append(one("a"), AppendOptions::buffered()).unwrap();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
     assert!(store.wait_durable(Position(1), LONG).is_err());
     assert!(store.wait_durable(Position(1), LONG).is_err(), "the second sync would succeed");

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use tidegate::disk::{AtRest, Call, Directories, Errno, FaultPlan, Model, World};
+use tidegate::disk::{AtRest, Call, Directories, Env, Errno, FaultPlan, Model};
 use tidegate::report::examine;
-use tidegate::subscription::cursor::Settings;
-use tidegate::{Access, Append, Error, ErrorKind, Options, Query, Read, Store};
+use tidegate::subscription::cursor::CursorOptions;
+use tidegate::{Access, AppendOptions, Error, ErrorKind, Query, ReadOptions, Store, StoreOptions};
 
 use super::stage::{LONG, Stage, assert_refusal, fill, history, one};
 
@@ -34,7 +34,7 @@ fn a_missing_segment() {
     assert!(error.to_string().contains("STORE"), "{error}");
     // So is a store of one segment, even where that is damaged as well.
     let mut single = Stage::new();
-    single.open().append(one("only"), Append::synced()).unwrap();
+    single.open().append(one("only"), AppendOptions::synced()).unwrap();
     single.restart();
     for damaged in [false, true] {
         let error = refused(&single, |files| {
@@ -185,7 +185,7 @@ fn a_copy_whose_name_is_not_durable() {
         stage.disk.kill();
         stage.restart();
         let store = stage.open();
-        let receipt = store.append(one("later"), Append::synced()).unwrap();
+        let receipt = store.append(one("later"), AppendOptions::synced()).unwrap();
         stage.disk.lose_unsynced();
         stage.restart();
         let found = history(&stage.open()).unwrap();
@@ -256,11 +256,11 @@ fn symbolic_links() {
     let outside = folder.path().join("outside");
     std::fs::write(&outside, b"not ours").unwrap();
     let directory = folder.path().join("store");
-    fill(&Store::open(&directory, Options::default()).unwrap(), 2);
+    fill(&Store::open(&directory, StoreOptions::default()).unwrap(), 2);
     for name in ["segments/00000000000000000777.seg", "segments/00000000000000000778.seg.tmp"] {
         std::os::unix::fs::symlink(&outside, directory.join(name)).unwrap();
     }
-    let store = Store::open(&directory, Options::default()).unwrap();
+    let store = Store::open(&directory, StoreOptions::default()).unwrap();
     assert_eq!(history(&store).unwrap().len(), 3);
     assert_eq!(std::fs::read(&outside).unwrap(), b"not ours");
 }
@@ -281,7 +281,7 @@ fn a_path_that_leads_nowhere_is_named() {
             if path.ends_with("none") && access == Access::Create {
                 continue;
             }
-            let error = Store::open(&path, Options { access, ..Options::default() }).unwrap_err();
+            let error = Store::open(&path, StoreOptions { access, ..StoreOptions::default() }).unwrap_err();
             let text = error.to_string();
             assert_eq!(text.matches(path.to_str().unwrap()).count(), 1, "{access:?}: {text}");
             assert!(matches!(error.kind(), ErrorKind::Io | ErrorKind::Missing), "{text}");
@@ -295,19 +295,22 @@ fn one_writer_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("store")).unwrap();
     std::fs::write(folder.path().join("store/LOCK"), b"4711").unwrap();
-    let native = || World::native(folder.path().join("store"));
+    let native = || Env::native(folder.path().join("store"));
     let stage = Stage::new();
     let simulated = || stage.world();
-    for world in [&native as &dyn Fn() -> World, &simulated] {
-        let store = Store::open_in(world(), Options::default()).unwrap();
+    for world in [&native as &dyn Fn() -> Env, &simulated] {
+        let store = Store::open_in(world(), StoreOptions::default()).unwrap();
         fill(&store, 1);
-        let second = Store::open_in(world(), Options::default()).unwrap_err();
+        let second = Store::open_in(world(), StoreOptions::default()).unwrap_err();
         assert_eq!(second.kind(), ErrorKind::Locked, "{second}");
         assert!(second.to_string().contains("or open for reading only"), "{second}");
-        assert_eq!(history(&Store::open_in(world(), Options::read_only()).unwrap()).unwrap().len(), 2);
+        assert_eq!(history(&Store::open_in(world(), StoreOptions::read_only()).unwrap()).unwrap().len(), 2);
         store.close().unwrap();
-        let third = Store::open_in(world(), Options::default()).unwrap();
-        assert_eq!(store.append(one("closed"), Append::default()).unwrap_err().kind(), ErrorKind::Ended);
+        let third = Store::open_in(world(), StoreOptions::default()).unwrap();
+        assert_eq!(
+            store.append(one("closed"), AppendOptions::default()).unwrap_err().kind(),
+            ErrorKind::Ended
+        );
         fill(&third, 1);
     }
 }
@@ -316,10 +319,10 @@ fn one_writer_at_a_time() {
 #[test]
 fn reading_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options { segment_bytes: 1000, thread: false, ..Options::default() };
+    let options = StoreOptions { segment_bytes: 1000, thread: false, ..StoreOptions::default() };
     let store = Store::open(folder.path(), options).unwrap();
     fill(&store, 20);
-    store.append(one("unsynced"), Append::buffered()).unwrap();
+    store.append(one("unsynced"), AppendOptions::buffered()).unwrap();
     let trace = || {
         let mut found = Vec::new();
         for part in ["", "segments", "index"] {
@@ -333,7 +336,7 @@ fn reading_leaves_no_trace() {
         found
     };
     let before = trace();
-    let reader = Store::open(folder.path(), Options::read_only()).unwrap();
+    let reader = Store::open(folder.path(), StoreOptions::read_only()).unwrap();
     reader.verify(|_| ()).unwrap();
     assert_eq!(history(&reader).unwrap().len(), 27);
     reader.close().unwrap();
@@ -385,16 +388,16 @@ fn crc(bytes: &[u8]) -> u32 {
 fn a_directory_deleted_while_open() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("store");
-    let options = Options { segment_bytes: 1000, thread: false, ..Options::default() };
+    let options = StoreOptions { segment_bytes: 1000, thread: false, ..StoreOptions::default() };
     let store = Store::open(&directory, options).unwrap();
     fill(&store, 2);
     std::fs::remove_dir_all(&directory).unwrap();
-    let error = (0..20).find_map(|_| store.append(one("a"), Append::synced()).err()).unwrap();
+    let error = (0..20).find_map(|_| store.append(one("a"), AppendOptions::synced()).err()).unwrap();
     assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
     assert!(!history(&store).unwrap().is_empty(), "what was read in stays readable");
     assert!(store.close().is_err());
     assert!(!directory.exists());
-    let again = Options { access: Access::Write, ..Options::default() };
+    let again = StoreOptions { access: Access::Write, ..StoreOptions::default() };
     assert_eq!(Store::open(&directory, again).unwrap_err().kind(), ErrorKind::Missing);
 }
 
@@ -402,19 +405,19 @@ fn a_directory_deleted_while_open() {
 /// acknowledges nothing any more, so nothing that either of them acknowledged is lost.
 #[test]
 fn a_lock_file_deleted_while_held() {
-    let options = Options { thread: false, ..Options::default() };
+    let options = StoreOptions { thread: false, ..StoreOptions::default() };
     for (batches, late) in [(0, true), (2, true), (0, false)] {
         let folder = tempfile::tempdir().unwrap();
         fill(&Store::open(folder.path(), options).unwrap(), 1);
         let first = Store::open(folder.path(), options).unwrap();
         fill(&first, batches);
-        let cursor = first.cursor("reader", Query::ALL, Settings::default()).unwrap();
+        let cursor = first.cursor("reader", Query::ALL, CursorOptions::default()).unwrap();
         cursor.next_now().unwrap().unwrap().ack().unwrap();
         std::fs::remove_file(folder.path().join("LOCK")).unwrap();
         let second = Store::open(folder.path(), options).unwrap();
         fill(&second, 3);
         if late {
-            let error = first.append(one("late"), Append::synced()).unwrap_err();
+            let error = first.append(one("late"), AppendOptions::synced()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
         }
         assert_eq!(cursor.keep().unwrap_err().kind(), ErrorKind::Ended);
@@ -437,16 +440,16 @@ fn another_store_in_the_place_of_one_that_is_open() {
     for away in [delete, shift] {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("store");
-        let options = Options { segment_bytes: 1000, thread: false, ..Options::default() };
+        let options = StoreOptions { segment_bytes: 1000, thread: false, ..StoreOptions::default() };
         let old = Store::open(&directory, options).unwrap();
         fill(&old, 4);
-        let cursor = old.cursor("reader", Query::ALL, Settings::default()).unwrap();
+        let cursor = old.cursor("reader", Query::ALL, CursorOptions::default()).unwrap();
         cursor.next_now().unwrap().unwrap().ack().unwrap();
         away(&directory);
         let new = Store::open(&directory, options).unwrap();
         fill(&new, 9);
-        new.cursor("reader", Query::ALL, Settings::default()).unwrap();
-        let error = (0..20).find_map(|_| old.append(one("late"), Append::buffered()).err()).unwrap();
+        new.cursor("reader", Query::ALL, CursorOptions::default()).unwrap();
+        let error = (0..20).find_map(|_| old.append(one("late"), AppendOptions::buffered()).err()).unwrap();
         assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
         assert_eq!(cursor.keep().unwrap_err().kind(), ErrorKind::Ended);
         drop(cursor);
@@ -454,7 +457,7 @@ fn another_store_in_the_place_of_one_that_is_open() {
         fill(&new, 9);
         let all = history(&new).unwrap();
         new.close().unwrap();
-        let examined = examine(&World::native(&directory), |_| ()).unwrap();
+        let examined = examine(&Env::native(&directory), |_| ()).unwrap();
         assert!(examined.faults.is_empty(), "{:?}", examined.faults);
         assert_eq!(history(&Store::open(&directory, options).unwrap()).unwrap(), all);
     }
@@ -470,8 +473,8 @@ fn an_index_file_outlives_no_segment() {
         let stage = Stage::new();
         let store = stage.open();
         stage.disk.set_plan(FaultPlan::default().crash_at(nth));
-        let kept =
-            (0..5).take_while(|_| store.append(one("a").bytes(vec![7; 400]), Append::synced()).is_ok());
+        let kept = (0..5)
+            .take_while(|_| store.append(one("a").bytes(vec![7; 400]), AppendOptions::synced()).is_ok());
         if kept.count() == 5 && !stage.disk.ended() {
             break;
         }
@@ -501,9 +504,9 @@ fn an_index_file_outlives_no_segment() {
 fn a_directory_deleted_under_a_reader() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("store");
-    let options = Options { thread: false, ..Options::default() };
+    let options = StoreOptions { thread: false, ..StoreOptions::default() };
     fill(&Store::open(&directory, options).unwrap(), 2);
-    let reader = Store::open(&directory, Options::read_only()).unwrap();
+    let reader = Store::open(&directory, StoreOptions::read_only()).unwrap();
     let view = reader.view().unwrap();
     std::fs::remove_dir_all(&directory).unwrap();
     for _ in ["no store", "another store"] {
@@ -511,7 +514,7 @@ fn a_directory_deleted_under_a_reader() {
         assert_eq!(error.kind(), ErrorKind::Missing, "{error}");
         let waited = reader.subscribe(Query::ALL, view.head()).next_within(LONG).unwrap_err();
         assert_eq!(waited.kind(), ErrorKind::Missing, "{waited}");
-        assert_eq!(view.read(&Query::ALL, Read::all()).map(Result::unwrap).count(), 3);
+        assert_eq!(view.read(&Query::ALL, ReadOptions::all()).map(Result::unwrap).count(), 3);
         fill(&Store::open(&directory, options).unwrap(), 5);
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 
-use tidegate::disk::{Block, Call, Disk, File, Identity, Lock, Mode, World};
-use tidegate::{Options, Store};
+use tidegate::disk::{Block, Call, Disk, Env, File, Identity, Lock, Mode};
+use tidegate::{Store, StoreOptions};
 
 /// Called before every call; it may wait or panic.
 pub(crate) type Hook = Arc<dyn Fn(Call) + Send + Sync>;
@@ -157,7 +157,7 @@ impl Drop for Opened<'_> {
 }
 
 /// A store on a disk whose syncs wait while the gate is shut.
-pub(crate) fn stalled(disk: impl Disk + 'static, world: World, options: Options) -> (Store, Arc<Gate>) {
+pub(crate) fn stalled(disk: impl Disk + 'static, world: Env, options: StoreOptions) -> (Store, Arc<Gate>) {
     let gate = Arc::new(Gate::default());
     let passed = Arc::clone(&gate);
     let disk = Hooked::new(disk, move |call| {
@@ -165,5 +165,5 @@ pub(crate) fn stalled(disk: impl Disk + 'static, world: World, options: Options)
             passed.pass();
         }
     });
-    (Store::open_in(World { disk: Arc::new(disk), ..world }, options).unwrap(), gate)
+    (Store::open_in(Env { disk: Arc::new(disk), ..world }, options).unwrap(), gate)
 }

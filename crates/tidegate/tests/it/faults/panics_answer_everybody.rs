@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use tidegate::disk::{Call, MemoryDisk, World};
-use tidegate::{Append, ErrorKind, Options, Position, Store};
+use tidegate::disk::{Call, Env, MemoryDisk};
+use tidegate::{AppendOptions, ErrorKind, Position, Store, StoreOptions};
 
 use super::hooked::Hooked;
 use super::stage::{LONG, fill, history, one};
@@ -21,13 +21,13 @@ fn armed(thread: bool) -> (Store, Arc<AtomicBool>, MemoryDisk) {
         let due = matches!(call, Call::Write | Call::Sync) && trigger.load(Ordering::SeqCst);
         assert!(!due, "the disk panics, as planned");
     });
-    let world = World { disk: Arc::new(hooked), ..World::memory() };
-    (Store::open_in(world, Options { thread, ..Options::default() }).unwrap(), armed, disk)
+    let world = Env { disk: Arc::new(hooked), ..Env::memory() };
+    (Store::open_in(world, StoreOptions { thread, ..StoreOptions::default() }).unwrap(), armed, disk)
 }
 
 fn ended(store: &Store) {
-    assert_eq!(store.append(one("later"), Append::synced()).unwrap_err().kind(), ErrorKind::Ended);
-    assert_eq!(store.submit(one("later"), Append::synced()).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(store.append(one("later"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(store.submit(one("later"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Ended);
     assert_eq!(store.wait_durable(Position(999), LONG).unwrap_err().kind(), ErrorKind::Ended);
     assert_eq!(history(store).unwrap().len(), 3, "reads go on");
     assert_eq!(store.close().unwrap_err().kind(), ErrorKind::Ended);
@@ -37,16 +37,16 @@ fn ended(store: &Store) {
 fn in_the_one_who_leads() {
     let (store, armed, disk) = armed(false);
     fill(&store, 2);
-    let tickets = ["a", "b"].map(|entity| store.submit(one(entity), Append::synced()).unwrap());
+    let tickets = ["a", "b"].map(|entity| store.submit(one(entity), AppendOptions::synced()).unwrap());
     armed.store(true, Ordering::SeqCst);
-    assert!(catch_unwind(AssertUnwindSafe(|| store.append(one("c"), Append::synced()))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| store.append(one("c"), AppendOptions::synced()))).is_err());
     for ticket in tickets {
         assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Ended);
     }
     ended(&store);
     drop(store);
-    let world = World { disk: Arc::new(disk), ..World::memory() };
-    let store = Store::open_in(world, Options::default()).unwrap();
+    let world = Env { disk: Arc::new(disk), ..Env::memory() };
+    let store = Store::open_in(world, StoreOptions::default()).unwrap();
     assert_eq!(history(&store).unwrap().len(), 3, "the lock was let go, and the log is whole");
     fill(&store, 1);
 }
@@ -56,7 +56,7 @@ fn in_the_thread_of_the_store() {
     let (store, armed, _) = armed(true);
     fill(&store, 2);
     armed.store(true, Ordering::SeqCst);
-    let tickets = ["a", "b", "c"].map(|entity| store.submit(one(entity), Append::synced()));
+    let tickets = ["a", "b", "c"].map(|entity| store.submit(one(entity), AppendOptions::synced()));
     for ticket in tickets {
         // The thread may have ended before the last of them was handed in.
         let answer = ticket.and_then(tidegate::Ticket::wait);
@@ -74,7 +74,7 @@ fn with_many_who_wait() {
             .map(|_| {
                 scope.spawn(|| {
                     catch_unwind(AssertUnwindSafe(|| {
-                        while store.append(one("a"), Append::buffered()).is_ok() {}
+                        while store.append(one("a"), AppendOptions::buffered()).is_ok() {}
                     }))
                 })
             })
@@ -84,14 +84,14 @@ fn with_many_who_wait() {
         let panics = callers.into_iter().map(|one| one.join().unwrap().is_err());
         assert_eq!(panics.filter(|panicked| *panicked).count(), 1, "one led, the others were told");
     });
-    assert_eq!(store.append(one("later"), Append::synced()).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(store.append(one("later"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Ended);
 }
 
 #[test]
 fn in_a_forced_sync() {
     let (store, armed, _) = armed(false);
     fill(&store, 1);
-    store.append(one("buffered"), Append::buffered()).unwrap();
+    store.append(one("buffered"), AppendOptions::buffered()).unwrap();
     armed.store(true, Ordering::SeqCst);
     assert!(catch_unwind(AssertUnwindSafe(|| store.wait_durable(Position(3), LONG))).is_err());
     armed.store(false, Ordering::SeqCst);
@@ -113,7 +113,8 @@ fn with_wakers_that_panic_too() {
     let (store, armed, _) = armed(false);
     fill(&store, 2);
     let waker = Waker::from(Arc::new(Panicking));
-    let mut tickets = ["a", "b", "c"].map(|entity| store.submit(one(entity), Append::synced()).unwrap());
+    let mut tickets =
+        ["a", "b", "c"].map(|entity| store.submit(one(entity), AppendOptions::synced()).unwrap());
     for ticket in &mut tickets {
         assert!(Pin::new(ticket).poll(&mut Context::from_waker(&waker)).is_pending());
     }

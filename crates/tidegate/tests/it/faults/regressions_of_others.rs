@@ -2,7 +2,7 @@
 //! happening here.
 
 use tidegate::disk::{Call, Errno, FaultPlan};
-use tidegate::{Access, Append, Batch, Condition, Coordinate, Draft, Durability, ErrorKind, Version};
+use tidegate::{Access, AppendOptions, Batch, Condition, Draft, Durability, ErrorKind, StreamId, Version};
 
 use super::stage::{LONG, Stage, batch, fill, history, one};
 
@@ -19,7 +19,7 @@ fn crash_reopen_crash() {
         fill(&store, 2);
         let told = history(&store).unwrap();
         stage.disk.set_plan(FaultPlan::default().crash_at(1));
-        store.append(one("torn"), Append::synced()).unwrap_err();
+        store.append(one("torn"), AppendOptions::synced()).unwrap_err();
         stage.disk.kill();
         stage.restart();
         let name = stage.active();
@@ -62,7 +62,7 @@ fn half_a_batch_followed_by_the_next_session() {
         let before = history(&store).unwrap();
         stage.disk.set_plan(FaultPlan::default().crash_at(1));
         let three: Batch = (0..3).map(|_| one("half")).collect();
-        store.append(three, Append::synced()).unwrap_err();
+        store.append(three, AppendOptions::synced()).unwrap_err();
         stage.disk.power_cut(seed);
         stage.restart();
         let store = stage.open();
@@ -83,10 +83,10 @@ fn failed_batch_followed_by_single_appends() {
     let mut stage = Stage::new();
     let store = stage.open();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Write, 1, Errno::NOSPC));
-    let failed = store.append(batch(0), Append::synced()).unwrap_err();
+    let failed = store.append(batch(0), AppendOptions::synced()).unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::Full);
     for _ in 0..5 {
-        store.append(one("single"), Append::synced()).unwrap();
+        store.append(one("single"), AppendOptions::synced()).unwrap();
     }
     let all = history(&store).unwrap();
     stage.disk.lose_unsynced();
@@ -158,7 +158,7 @@ fn head_persisted_but_file_not_grown() {
             stage.disk.set_plan(FaultPlan::default().crash_at(nth));
             let mut told = 0;
             if let Ok(store) = stage.try_open(Access::Create) {
-                told = (0..8).take_while(|_| store.append(one("a"), Append::synced()).is_ok()).count();
+                told = (0..8).take_while(|_| store.append(one("a"), AppendOptions::synced()).is_ok()).count();
             }
             stage.disk.power_cut(seed);
             stage.restart();
@@ -180,7 +180,7 @@ fn directory_entry_lost_after_a_rename() {
         let store = stage.open();
         let segments = stage.segments().len();
         while stage.segments().len() == segments {
-            store.append(one("a"), Append::synced()).unwrap();
+            store.append(one("a"), AppendOptions::synced()).unwrap();
         }
         let all = history(&store).unwrap();
         stage.disk.lose_unsynced();
@@ -211,10 +211,10 @@ fn swallowed_error_of_a_periodic_sync() {
     let store = stage.open();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
     let durability = Some(Durability::Interval(std::time::Duration::ZERO));
-    store.append(one("a"), Append { durability, ..Append::default() }).unwrap();
+    store.append(one("a"), AppendOptions { durability, ..AppendOptions::default() }).unwrap();
     let error = store.wait_durable(tidegate::Position(1), LONG).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Ended);
-    assert_eq!(store.append(one("b"), Append::buffered()).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(store.append(one("b"), AppendOptions::buffered()).unwrap_err().kind(), ErrorKind::Ended);
 }
 
 /// A retry under the same idempotency key was refused because the stream had moved on, by the very append that
@@ -222,19 +222,19 @@ fn swallowed_error_of_a_periodic_sync() {
 #[test]
 fn retry_refused_because_the_version_moved() {
     let mut stage = Stage::new();
-    let stream = Coordinate::new("bank", "alice");
+    let stream = StreamId::new("bank", "alice");
     let payment = || {
         Batch::from(Draft::new(stream.clone(), "money.paid"))
             .key("payment-1")
             .only_if(Condition::Version(stream.clone(), Version(0)))
     };
     let store = stage.open();
-    let first = store.append(payment(), Append::synced()).unwrap();
-    assert_eq!(store.append(payment(), Append::synced()).unwrap(), first);
+    let first = store.append(payment(), AppendOptions::synced()).unwrap();
+    assert_eq!(store.append(payment(), AppendOptions::synced()).unwrap(), first);
     stage.disk.lose_unsynced();
     stage.restart();
     let store = stage.open();
-    assert_eq!(store.append(payment(), Append::synced()).unwrap().events, first.events);
+    assert_eq!(store.append(payment(), AppendOptions::synced()).unwrap().events, first.events);
     assert_eq!(history(&store).unwrap().len(), 1);
 }
 
@@ -245,8 +245,8 @@ fn retry_is_as_durable_as_asked() {
     let mut stage = Stage::new();
     let store = stage.open();
     let keyed = || Batch::from(one("a")).key("k");
-    let first = store.append(keyed(), Append::buffered()).unwrap();
-    let queued = store.submit(keyed(), Append::synced()).unwrap();
+    let first = store.append(keyed(), AppendOptions::buffered()).unwrap();
+    let queued = store.submit(keyed(), AppendOptions::synced()).unwrap();
     assert_eq!(queued.wait().unwrap(), first);
     stage.disk.lose_unsynced();
     stage.restart();
@@ -260,9 +260,9 @@ fn retry_behind_the_first_is_as_durable_as_asked() {
     stage.options.segment_bytes = 64 << 20;
     let store = stage.open();
     let keyed = || Batch::from(one("a")).key("k");
-    let first = store.submit(keyed(), Append::buffered()).unwrap();
-    let between = store.submit(one("long").bytes(vec![1; 9 << 20]), Append::buffered()).unwrap();
-    let retry = store.submit(keyed(), Append::synced()).unwrap();
+    let first = store.submit(keyed(), AppendOptions::buffered()).unwrap();
+    let between = store.submit(one("long").bytes(vec![1; 9 << 20]), AppendOptions::buffered()).unwrap();
+    let retry = store.submit(keyed(), AppendOptions::synced()).unwrap();
     assert_eq!(retry.wait().unwrap(), first.wait().unwrap());
     stage.disk.lose_unsynced();
     stage.restart();
@@ -275,10 +275,13 @@ fn retry_behind_the_first_is_as_durable_as_asked() {
 fn compare_and_set_on_an_empty_stream() {
     let stage = Stage::new();
     let store = stage.open();
-    let stream = Coordinate::new("users", "ada");
+    let stream = StreamId::new("users", "ada");
     let claim = |condition| Batch::from(Draft::new(stream.clone(), "name.claimed")).only_if(condition);
-    store.append(claim(Condition::Version(stream.clone(), Version(0))), Append::synced()).unwrap();
+    store.append(claim(Condition::Version(stream.clone(), Version(0))), AppendOptions::synced()).unwrap();
     for condition in [Condition::Version(stream.clone(), Version(0)), Condition::Absent(stream.clone())] {
-        assert_eq!(store.append(claim(condition), Append::synced()).unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(
+            store.append(claim(condition), AppendOptions::synced()).unwrap_err().kind(),
+            ErrorKind::Refused
+        );
     }
 }

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::disk::{Disk, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
-use tidegate::format::{FRAME_HEAD_BYTES, FrameHead, Hash, SEGMENT_HEAD_BYTES};
-use tidegate::{Access, Append, Batch, Draft, Error, ErrorKind, Options, Place, Query, Read, Result, Store};
+use tidegate::disk::{Disk, Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
+use tidegate::format::frame::FRAME_HEADER_BYTES;
+use tidegate::format::{FrameHeader, Hash, SEGMENT_HEADER_BYTES};
+use tidegate::{
+    Access, AppendOptions, Batch, Draft, Error, ErrorKind, Place, Query, ReadOptions, Result, Store,
+    StoreOptions,
+};
 
 /// What tells one history from another: an event's leaf commits to everything in it and before it.
 pub(crate) type History = Vec<(u64, Hash)>;
@@ -15,7 +19,7 @@ pub(crate) struct Stage {
     pub(crate) disk: FaultyDisk,
     pub(crate) clock: SimulatedClock,
     pub(crate) random: SeededRandom,
-    pub(crate) options: Options,
+    pub(crate) options: StoreOptions,
 }
 
 impl Stage {
@@ -33,7 +37,7 @@ impl Stage {
             disk: FaultyDisk::new(1, model),
             clock: SimulatedClock::new(1_795_000_000_000_000),
             random: SeededRandom::new(1),
-            options: Options { thread: false, segment_bytes: 1400, ..Options::default() },
+            options: StoreOptions { thread: false, segment_bytes: 1400, ..StoreOptions::default() },
         }
     }
 
@@ -47,17 +51,17 @@ impl Stage {
         self.disk = self.disk.reopen();
     }
 
-    pub(crate) fn world(&self) -> World {
-        World::simulated(&self.disk, &self.clock, &self.random)
+    pub(crate) fn world(&self) -> Env {
+        Env::simulated(&self.disk, &self.clock, &self.random)
     }
 
     /// The world with another disk between store and machine.
-    pub(crate) fn world_with(&self, disk: Arc<dyn Disk>) -> World {
-        World { disk, ..self.world() }
+    pub(crate) fn world_with(&self, disk: Arc<dyn Disk>) -> Env {
+        Env { disk, ..self.world() }
     }
 
     pub(crate) fn try_open(&self, access: Access) -> Result<Store> {
-        Store::open_in(self.world(), Options { access, ..self.options })
+        Store::open_in(self.world(), StoreOptions { access, ..self.options })
     }
 
     pub(crate) fn open(&self) -> Store {
@@ -106,11 +110,11 @@ impl Stage {
     /// Where each frame of a segment starts, and where the last one ends.
     pub(crate) fn frames(&self, name: &str) -> Vec<usize> {
         let bytes = self.bytes(name);
-        let mut starts = vec![SEGMENT_HEAD_BYTES];
+        let mut starts = vec![SEGMENT_HEADER_BYTES];
         while let Some(rest) =
-            bytes.get(starts[starts.len() - 1]..).filter(|rest| rest.len() > FRAME_HEAD_BYTES)
+            bytes.get(starts[starts.len() - 1]..).filter(|rest| rest.len() > FRAME_HEADER_BYTES)
         {
-            let Ok(head) = FrameHead::read(rest) else { break };
+            let Ok(head) = FrameHeader::read(rest) else { break };
             starts.push(starts[starts.len() - 1] + head.frame_bytes());
         }
         starts
@@ -120,7 +124,7 @@ impl Stage {
 /// Appends so many batches, each synced, of one or two events.
 pub(crate) fn fill(store: &Store, batches: usize) {
     for number in 0..batches {
-        store.append(batch(number), Append::synced()).unwrap();
+        store.append(batch(number), AppendOptions::synced()).unwrap();
     }
 }
 
@@ -140,7 +144,7 @@ pub(crate) fn one(entity: &'static str) -> Draft {
 /// All events, up to the first error.
 pub(crate) fn history(store: &Store) -> Result<History> {
     let mut found = Vec::new();
-    for event in store.read(&Query::ALL, Read::all())? {
+    for event in store.read(&Query::ALL, ReadOptions::all())? {
         let event = event?;
         found.push((event.position().0, event.leaf()));
     }

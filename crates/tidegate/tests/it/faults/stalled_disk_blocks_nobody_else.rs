@@ -8,26 +8,26 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use tidegate::disk::{MemoryDisk, World};
-use tidegate::{Append, Batch, Condition, ErrorKind, Options, Position, Store, Version};
+use tidegate::disk::{Env, MemoryDisk};
+use tidegate::{AppendOptions, Batch, Condition, ErrorKind, Position, Store, StoreOptions, Version};
 
 use super::hooked::{Gate, stalled};
 use super::stage::{LONG, fill, history, one};
 
-fn stalling(options: Options) -> (Store, Arc<Gate>) {
-    stalled(MemoryDisk::new(), World::memory(), options)
+fn stalling(options: StoreOptions) -> (Store, Arc<Gate>) {
+    stalled(MemoryDisk::new(), Env::memory(), options)
 }
 
 #[test]
 fn and_those_with_a_time_are_told() {
-    let (store, gate) = stalling(Options::default());
+    let (store, gate) = stalling(StoreOptions::default());
     fill(&store, 2);
     gate.shut();
     let soon = Duration::from_millis(1);
     std::thread::scope(|scope| {
-        let stuck = scope.spawn(|| store.append(one("stuck"), Append::synced()));
+        let stuck = scope.spawn(|| store.append(one("stuck"), AppendOptions::synced()));
         gate.wait_for_someone();
-        let mut ticket = store.submit(one("behind"), Append::synced()).unwrap();
+        let mut ticket = store.submit(one("behind"), AppendOptions::synced()).unwrap();
         let error = ticket.wait_for(soon).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert!(error.to_string().contains("not known"), "{error}");
@@ -45,11 +45,11 @@ fn and_those_with_a_time_are_told() {
 #[test]
 fn and_the_queue_keeps_its_bound() {
     use tidegate::settings::WhenFull;
-    let (store, gate) = stalling(Options { queue_bytes: 2000, ..Options::default() });
+    let (store, gate) = stalling(StoreOptions { queue_bytes: 2000, ..StoreOptions::default() });
     gate.shut();
-    let refuse = Append { when_full: WhenFull::Refuse, ..Append::synced() };
+    let refuse = AppendOptions { when_full: WhenFull::Refuse, ..AppendOptions::synced() };
     std::thread::scope(|scope| {
-        scope.spawn(|| store.append(one("stuck"), Append::synced()).unwrap());
+        scope.spawn(|| store.append(one("stuck"), AppendOptions::synced()).unwrap());
         gate.wait_for_someone();
         let (mut tickets, mut refused) = (Vec::new(), 0);
         for _ in 0..100 {
@@ -62,7 +62,7 @@ fn and_the_queue_keeps_its_bound() {
             }
         }
         assert!(!tickets.is_empty() && tickets.len() < 20 && refused > 80, "{} queued", tickets.len());
-        let waiting = scope.spawn(|| store.append(one("waits for room"), Append::synced()).unwrap());
+        let waiting = scope.spawn(|| store.append(one("waits for room"), AppendOptions::synced()).unwrap());
         gate.open();
         let last = tickets.into_iter().map(|ticket| ticket.wait().unwrap().first().0).last();
         assert!(waiting.join().unwrap().first().0 > last.unwrap() && refused > 0);
@@ -74,13 +74,13 @@ fn and_the_queue_keeps_its_bound() {
 /// Closing waits for the disk too, and everybody gets an answer.
 #[test]
 fn and_closing_answers_everybody() {
-    let (store, gate) = stalling(Options::default());
+    let (store, gate) = stalling(StoreOptions::default());
     fill(&store, 1);
     gate.shut();
     std::thread::scope(|scope| {
-        let stuck = scope.spawn(|| store.append(one("stuck"), Append::synced()));
+        let stuck = scope.spawn(|| store.append(one("stuck"), AppendOptions::synced()));
         gate.wait_for_someone();
-        let behind = store.submit(one("behind"), Append::synced()).unwrap();
+        let behind = store.submit(one("behind"), AppendOptions::synced()).unwrap();
         let closing = scope.spawn(|| store.close());
         gate.open();
         assert_eq!(stuck.join().unwrap().unwrap().first(), Position(3));
@@ -105,7 +105,7 @@ impl Wake for Appends {
     fn wake(self: Arc<Self>) {
         self.gate.open();
         self.synced.lock().unwrap().recv_timeout(LONG).unwrap();
-        self.store.append(one("waker"), Append::synced()).unwrap();
+        self.store.append(one("waker"), AppendOptions::synced()).unwrap();
         self.appended.send(()).unwrap();
     }
 }
@@ -114,7 +114,7 @@ impl Wake for Appends {
 /// for a sync itself.
 #[test]
 fn and_a_waker_appends_on_a_thread_that_others_count_on() {
-    let (store, gate) = stalling(Options { thread: false, ..Options::default() });
+    let (store, gate) = stalling(StoreOptions { thread: false, ..StoreOptions::default() });
     let store = Arc::new(store);
     let (answered, synced) = channel();
     let (appended, is_appended) = channel();
@@ -123,7 +123,7 @@ fn and_a_waker_appends_on_a_thread_that_others_count_on() {
         let store = Arc::clone(&store);
         // Not joined: where it waits for ever, the test fails and does not.
         std::thread::spawn(move || {
-            store.append(one(entity), Append::synced()).unwrap();
+            store.append(one(entity), AppendOptions::synced()).unwrap();
             done.send(()).unwrap();
         });
     };
@@ -131,7 +131,7 @@ fn and_a_waker_appends_on_a_thread_that_others_count_on() {
     gate.wait_for_someone();
     let never = Condition::Version(one("never").coordinate, Version(7));
     let mut refused =
-        pin!(store.submit(Batch::from(one("refused")).only_if(never), Append::synced()).unwrap());
+        pin!(store.submit(Batch::from(one("refused")).only_if(never), AppendOptions::synced()).unwrap());
     let waker = Waker::from(Arc::new(Appends {
         store: Arc::clone(&store),
         gate: Arc::clone(&gate),

@@ -9,7 +9,7 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use tidegate::settings::WhenFull;
-use tidegate::{Append, Durability, ErrorKind, Options, Position, Store};
+use tidegate::{AppendOptions, Durability, ErrorKind, Position, Store, StoreOptions};
 
 use super::stage::{LONG, Stage, fill, history, one};
 
@@ -34,14 +34,14 @@ fn wait_for<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn store(thread: bool) -> Store {
-    Store::in_memory(Options { thread, ..Options::default() }).unwrap()
+    Store::in_memory(StoreOptions { thread, ..StoreOptions::default() }).unwrap()
 }
 
 #[test]
 fn awaited_with_the_thread() {
     let store = store(true);
-    let first = wait_for(store.submit(one("a"), Append::synced()).unwrap()).unwrap();
-    let tickets: Vec<_> = (0..50).map(|_| store.submit(one("b"), Append::synced()).unwrap()).collect();
+    let first = wait_for(store.submit(one("a"), AppendOptions::synced()).unwrap()).unwrap();
+    let tickets: Vec<_> = (0..50).map(|_| store.submit(one("b"), AppendOptions::synced()).unwrap()).collect();
     let all = async {
         let mut positions = vec![first.first()];
         for ticket in tickets {
@@ -55,7 +55,7 @@ fn awaited_with_the_thread() {
 #[test]
 fn awaited_while_another_thread_steps() {
     let store = store(false);
-    let ticket = store.submit(one("a"), Append::synced()).unwrap();
+    let ticket = store.submit(one("a"), AppendOptions::synced()).unwrap();
     std::thread::scope(|scope| {
         let awaited = scope.spawn(|| wait_for(ticket));
         store.step().unwrap();
@@ -66,7 +66,7 @@ fn awaited_while_another_thread_steps() {
 #[test]
 fn polled() {
     let store = store(false);
-    let mut ticket = store.submit(one("a"), Append::buffered()).unwrap();
+    let mut ticket = store.submit(one("a"), AppendOptions::buffered()).unwrap();
     assert!(ticket.poll_now().is_none());
     store.step().unwrap();
     assert_eq!(ticket.poll_now().unwrap().unwrap().first(), Position(1));
@@ -77,7 +77,7 @@ fn polled() {
 #[test]
 fn waited_for_without_a_thread() {
     let store = store(false);
-    let tickets: Vec<_> = (0..5).map(|_| store.submit(one("a"), Append::synced()).unwrap()).collect();
+    let tickets: Vec<_> = (0..5).map(|_| store.submit(one("a"), AppendOptions::synced()).unwrap()).collect();
     let answers: Vec<_> = tickets.into_iter().rev().map(|ticket| ticket.wait().unwrap().first().0).collect();
     assert_eq!(answers, [5, 4, 3, 2, 1], "whoever waits first leads for all");
 }
@@ -86,7 +86,7 @@ fn waited_for_without_a_thread() {
 #[test]
 fn a_wait_for_a_queued_position_commits_it() {
     let store = store(false);
-    let _ticket = store.submit(one("a"), Append::buffered()).unwrap();
+    let _ticket = store.submit(one("a"), AppendOptions::buffered()).unwrap();
     assert_eq!(store.wait_durable(Position(1), Duration::ZERO).unwrap(), Position(1));
 }
 
@@ -94,7 +94,7 @@ fn a_wait_for_a_queued_position_commits_it() {
 fn a_time_that_is_over_loses_no_receipt() {
     let store = store(true);
     for number in 1..200 {
-        let mut ticket = store.submit(one("a"), Append::synced()).unwrap();
+        let mut ticket = store.submit(one("a"), AppendOptions::synced()).unwrap();
         let receipt = match ticket.wait_for(Duration::from_nanos(1)) {
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::TimedOut);
@@ -110,18 +110,18 @@ fn a_time_that_is_over_loses_no_receipt() {
 fn over_closing_and_dropping() {
     for thread in [false, true] {
         let store = store(thread);
-        let before = store.submit(one("a"), Append::synced()).unwrap();
-        let mut also = store.submit(one("b"), Append::buffered()).unwrap();
+        let before = store.submit(one("a"), AppendOptions::synced()).unwrap();
+        let mut also = store.submit(one("b"), AppendOptions::buffered()).unwrap();
         store.close().unwrap();
         assert_eq!(before.wait().unwrap().first(), Position(1));
         assert_eq!(also.poll_now().unwrap().unwrap().first(), Position(2));
-        assert_eq!(store.submit(one("c"), Append::synced()).unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(store.submit(one("c"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(history(&store).unwrap().len(), 2);
     }
     let stage = Stage::new();
     let store = stage.open();
     fill(&store, 1);
-    let ticket = store.submit(one("a"), Append::synced()).unwrap();
+    let ticket = store.submit(one("a"), AppendOptions::synced()).unwrap();
     drop(store);
     let next = stage.open();
     assert!(next.report().clean, "a ticket that lives on keeps neither lock nor log");
@@ -133,9 +133,11 @@ fn over_closing_and_dropping() {
 /// The interval is kept by the thread, and by steps where there is none.
 #[test]
 fn what_was_promised_within_an_interval() {
-    let within =
-        Append { durability: Some(Durability::Interval(Duration::from_millis(2))), ..Append::default() };
-    let store = Store::in_memory(Options::default()).unwrap();
+    let within = AppendOptions {
+        durability: Some(Durability::Interval(Duration::from_millis(2))),
+        ..AppendOptions::default()
+    };
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     for _ in 0..20 {
         store.append(one("a"), within).unwrap();
         let last = store.submit(one("b"), within).unwrap().wait().unwrap().last();
@@ -159,7 +161,8 @@ fn a_sync_is_over_when_its_interval_is() {
     stage.options.thread = true;
     let store = stage.open();
     let interval = Duration::from_millis(40);
-    let append = Append { durability: Some(Durability::Interval(interval)), ..Append::default() };
+    let append =
+        AppendOptions { durability: Some(Durability::Interval(interval)), ..AppendOptions::default() };
     store.append(one("a"), append).unwrap();
     stage.clock.advance(interval.as_micros() as u64 / 2);
     while store.frontier().durable < Position(1) {
@@ -187,10 +190,10 @@ impl Wake for Wakes {
 }
 
 /// A store whose queue holds one batch, and nothing takes it off but a step.
-fn full_queue() -> (Store, Append) {
-    let options = Options { thread: false, queue_bytes: 1, ..Options::default() };
+fn full_queue() -> (Store, AppendOptions) {
+    let options = StoreOptions { thread: false, queue_bytes: 1, ..StoreOptions::default() };
     let store = Store::in_memory(options).unwrap();
-    let append = Append { when_full: WhenFull::Refuse, ..Append::default() };
+    let append = AppendOptions { when_full: WhenFull::Refuse, ..AppendOptions::default() };
     drop(store.submit(one("first"), append).unwrap());
     (store, append)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tidegate::{Append, Draft, ErrorKind, Options, Position, Query, Read, Store};
+use tidegate::{AppendOptions, Draft, ErrorKind, Position, Query, ReadOptions, Store, StoreOptions};
 
 use super::stage::{LONG, history, one};
 
@@ -12,7 +12,7 @@ const EACH: usize = 60;
 
 fn native(thread: bool) -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options { thread, segment_bytes: 8000, ..Options::default() };
+    let options = StoreOptions { thread, segment_bytes: 8000, ..StoreOptions::default() };
     let store = Store::open(folder.path(), options).unwrap();
     (folder, store)
 }
@@ -34,7 +34,7 @@ fn many_callers_get_their_own_receipts() {
         store.verify(|_| ()).unwrap();
         let all = history(&store).unwrap();
         store.close().unwrap();
-        let again = Store::open(folder.path(), Options::default()).unwrap();
+        let again = Store::open(folder.path(), StoreOptions::default()).unwrap();
         assert_eq!(history(&again).unwrap(), all);
     }
 }
@@ -47,7 +47,7 @@ fn append_many(store: &Store, caller: usize) -> Vec<u64> {
         let draft = || {
             Draft::new(("scope", format!("entity-{caller}")), "thing.done").bytes(text.clone().into_bytes())
         };
-        let append = if number % 3 == 0 { Append::synced() } else { Append::buffered() };
+        let append = if number % 3 == 0 { AppendOptions::synced() } else { AppendOptions::buffered() };
         let batch = vec![draft(), draft()];
         let receipt = if number % 2 == 0 {
             store.append(batch, append).unwrap()
@@ -104,7 +104,7 @@ fn the_frontier_is_always_in_order() {
 /// A reader that waits for each next event, one by one, is woken for every one of them.
 #[test]
 fn no_wake_up_is_lost() {
-    let store = Store::in_memory(Options { thread: false, ..Options::default() }).unwrap();
+    let store = Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
     std::thread::scope(|scope| {
         let waiters: Vec<_> = (0..4)
             .map(|_| {
@@ -117,7 +117,7 @@ fn no_wake_up_is_lost() {
             })
             .collect();
         for number in 0..500 {
-            let append = if number % 2 == 0 { Append::buffered() } else { Append::synced() };
+            let append = if number % 2 == 0 { AppendOptions::buffered() } else { AppendOptions::synced() };
             store.append(one("a"), append).unwrap();
         }
         for waiter in waiters {
@@ -132,7 +132,8 @@ fn closing_answers_everybody() {
     for round in 0..30 {
         let folder = tempfile::tempdir().unwrap();
         let store =
-            Store::open(folder.path(), Options { thread: round % 2 == 1, ..Options::default() }).unwrap();
+            Store::open(folder.path(), StoreOptions { thread: round % 2 == 1, ..StoreOptions::default() })
+                .unwrap();
         let store = &store;
         let told: Vec<Position> = std::thread::scope(|scope| {
             let callers: Vec<_> =
@@ -141,9 +142,9 @@ fn closing_answers_everybody() {
             store.close().unwrap();
             callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
         });
-        let again = Store::open(folder.path(), Options::default()).unwrap();
+        let again = Store::open(folder.path(), StoreOptions::default()).unwrap();
         assert!(again.report().clean, "{}", again.report());
-        let found = again.read(&Query::ALL, Read::all()).unwrap().map(Result::unwrap).count();
+        let found = again.read(&Query::ALL, ReadOptions::all()).unwrap().map(Result::unwrap).count();
         assert_eq!(
             found,
             told.len(),
@@ -155,7 +156,8 @@ fn closing_answers_everybody() {
 fn until_ended(store: &Store, caller: usize) -> Vec<Position> {
     let mut told = Vec::new();
     loop {
-        let append = if caller.is_multiple_of(2) { Append::buffered() } else { Append::synced() };
+        let append =
+            if caller.is_multiple_of(2) { AppendOptions::buffered() } else { AppendOptions::synced() };
         let answer = if told.len().is_multiple_of(2) {
             store.append(one("a"), append)
         } else {
@@ -174,7 +176,7 @@ fn until_ended(store: &Store, caller: usize) -> Vec<Position> {
 /// Verifying reads the active segment while it grows.
 #[test]
 fn verifying_beside_appends() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     std::thread::scope(|scope| {
         let caller = scope.spawn(|| append_many(&store, 0).len() as u64);
         let mut verified = 0;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use tidegate::graph::Graph;
-use tidegate::{Append, Draft, EventId, Options, Position, Store};
+use tidegate::{AppendOptions, Draft, EventId, Position, Store, StoreOptions};
 
 fn data(name: &str) -> Option<std::fs::File> {
     let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../../shared/data", name].iter().collect();
@@ -35,7 +35,7 @@ fn fill(store: &Store, file: std::fs::File) -> HashMap<String, Position> {
         positions.insert(text("key"), Position(positions.len() as u64 + 1));
         batch.push(draft);
         if batch.len() == 1000 || lines.peek().is_none() {
-            store.append(std::mem::take(&mut batch), Append::buffered()).unwrap();
+            store.append(std::mem::take(&mut batch), AppendOptions::buffered()).unwrap();
         }
     }
     positions
@@ -72,7 +72,7 @@ fn every_answer_is_git_s_own() {
     };
     let oracle: Value = serde_json::from_reader(BufReader::new(oracle)).unwrap();
     let directory = tempfile::tempdir().unwrap();
-    let options = Options { segment_bytes: 4 << 20, ..Options::default() };
+    let options = StoreOptions { segment_bytes: 4 << 20, ..StoreOptions::default() };
     let store = Store::open(directory.path(), options).unwrap();
     let positions = fill(&store, history);
     assert_eq!(Some(positions.len() as u64), oracle["events"].as_u64());

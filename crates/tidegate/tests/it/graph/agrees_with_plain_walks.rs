@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use tidegate::disk::World;
+use tidegate::disk::Env;
 use tidegate::graph::{Fan, Graph, Selection};
-use tidegate::{Append, Batch, Cause, Draft, Item, Options, Position, Query, Result, Store};
+use tidegate::{AppendOptions, Batch, Cause, Draft, Position, Query, QueryItem, Result, Store, StoreOptions};
 
 /// The edges as a list, and all that follows from them.
 struct Plain {
@@ -94,7 +94,7 @@ fn is_even(event: usize) -> bool {
 }
 
 fn check_event(graph: &Graph, model: &Plain, event: usize) {
-    let even = || Item::new().kind("n.even");
+    let even = || QueryItem::new().kind("n.even");
     let mut causes = Vec::new();
     model.causes[event].iter().for_each(|cause| {
         if !causes.contains(cause) {
@@ -208,8 +208,8 @@ proptest! {
             all.push(causes.map(|distance| event - distance).collect());
         }
         let until = until % (all.len() - 1) + 1;
-        let world = World::memory();
-        let options = Options { segment_bytes, thread: false, ..Options::default() };
+        let world = Env::memory();
+        let options = StoreOptions { segment_bytes, thread: false, ..StoreOptions::default() };
         let mut store = Store::open_in(world.clone(), options).unwrap();
         let events: Vec<_> = (1..all.len()).collect();
         for batch in events.chunks(batch) {
@@ -220,7 +220,7 @@ proptest! {
                     draft.cause(within.map_or(Cause::At(at(*cause)), |within| Cause::Draft(within as u32)))
                 })
             });
-            store.append(drafts.collect::<Batch>(), Append::buffered()).unwrap();
+            store.append(drafts.collect::<Batch>(), AppendOptions::buffered()).unwrap();
             if batch[0] % 3 == 0 {
                 store.step().unwrap();
             }
@@ -233,7 +233,7 @@ proptest! {
         store.reindex().unwrap();
         check(&store, &all, &pairs, until);
         store.close().unwrap();
-        let reader = Store::open_in(world, Options { segment_bytes, ..Options::read_only() }).unwrap();
+        let reader = Store::open_in(world, StoreOptions { segment_bytes, ..StoreOptions::read_only() }).unwrap();
         check(&reader, &all, &pairs, until);
     }
 }

@@ -6,20 +6,20 @@
 //!       └──────── 7 ┘      9
 //! ```
 
-use tidegate::disk::World;
+use tidegate::disk::Env;
 use tidegate::graph::{Fan, Graph, Selection};
-use tidegate::{Append, Draft, ErrorKind, Item, Options, Position, Query, Result, Store};
+use tidegate::{AppendOptions, Draft, ErrorKind, Position, Query, QueryItem, Result, Store, StoreOptions};
 
 const CAUSES: [&[u64]; 9] = [&[], &[1], &[1], &[2], &[3], &[4, 5], &[3], &[6, 7], &[]];
 
 fn store() -> Result<Store> {
-    let options = Options { thread: false, ..Options::default() };
-    let store = Store::open_in(World::memory(), options)?;
+    let options = StoreOptions { thread: false, ..StoreOptions::default() };
+    let store = Store::open_in(Env::memory(), options)?;
     for (at, causes) in CAUSES.iter().enumerate() {
         let kind = if at % 2 == 0 { "step.odd" } else { "step.even" };
         let draft = Draft::new(("s", "e"), kind);
         let draft = causes.iter().fold(draft, |draft, cause| draft.cause(Position(*cause)));
-        store.append(draft, Append::default())?;
+        store.append(draft, AppendOptions::default())?;
     }
     Ok(store)
 }
@@ -43,7 +43,7 @@ fn walks_follow_the_edges() {
     assert_eq!(numbers(graph.effects(Position(3)).unwrap()), [5, 7]);
     assert_eq!(numbers(graph.ancestors(&[Position(6)]).unwrap()), [5, 4, 3, 2, 1]);
     assert_eq!(numbers(graph.descendants(&[Position(2), Position(4)]).unwrap()), [4, 6, 8]);
-    let odd = Item::new().kind("step.odd");
+    let odd = QueryItem::new().kind("step.odd");
     assert_eq!(numbers(graph.ancestors(&[Position(8)]).unwrap().only(odd.clone())), [7, 5, 3, 1]);
     assert_eq!(numbers(graph.descendants(&[Position(1)]).unwrap().only(odd)), [3, 5, 7]);
     assert_eq!(numbers(graph.between(Position(1), Position(6)).unwrap()), [2, 3, 4, 5]);
@@ -76,10 +76,10 @@ fn selections_have_ends() {
     let all = Selection::from(Query::ALL);
     assert_eq!(numbers(graph.roots(&all).unwrap()), [1, 9]);
     assert_eq!(numbers(graph.leaves(&all).unwrap()), [9, 8]);
-    let odd = all.only(Item::new().kind("step.odd"));
+    let odd = all.only(QueryItem::new().kind("step.odd"));
     assert_eq!(numbers(graph.roots(&odd).unwrap()), [1, 9]);
     let flow = graph.view().at(Position(1)).unwrap().unwrap().correlation();
-    let flow = Selection::from(Item::new().correlation(flow));
+    let flow = Selection::from(QueryItem::new().correlation(flow));
     assert_eq!(numbers(graph.leaves(&flow).unwrap()), [8]);
     assert_eq!(numbers(graph.leaves(&Selection::future(&[Position(4)])).unwrap()), [8]);
     let around = Selection::around(&[Position(6)], 1, 1);

@@ -18,9 +18,9 @@ pub(crate) const ANNEXES: [&str; 10] = [
     "tidegate-compare",
     "tidegate-draw",
     "tidegate-enrolment",
-    "tidegate-hostile",
+    "tidegate-fuzz-cases",
     "tidegate-inspector",
-    "tidegate-ordeal",
+    "tidegate-crashtest",
     "tidegate-sim",
 ];
 

@@ -131,9 +131,9 @@ fn what_no_file_may_contain_is_reported() {
 fn what_no_product_may_contain_is_reported() {
     let seam = "#[expect(clippy::disallowed_methods)]\nfn f() {}";
     for (place, code) in [
-        ("crates/sim/src/lib.rs", "fn f() { g()\n.unwrap() }"),
-        ("crates/sim/src/lib.rs", "\n#![allow(clippy::unwrap_used)]"),
-        ("crates/cli/src/main.rs", "\n#[expect(clippy::too_many_lines)]"),
+        ("annexes/sim/src/lib.rs", "fn f() { g()\n.unwrap() }"),
+        ("annexes/sim/src/lib.rs", "\n#![allow(clippy::unwrap_used)]"),
+        ("annexes/cli/src/main.rs", "\n#[expect(clippy::too_many_lines)]"),
         ("crates/tidegate/src/lib.rs", &format!("\n{seam}")),
         ("crates/disk/src/memory.rs", &format!("\n{seam}")),
         ("crates/format/src/native.rs", "\n#[allow(clippy::disallowed_types)]"),
@@ -151,7 +151,7 @@ fn what_no_product_may_contain_is_reported() {
         ("crates/disk/src/native.rs", seam),
         ("crates/disk/src/system.rs", seam),
         ("crates/disk/src/native/lock.rs", seam),
-        ("crates/cli/src/main.rs", seam),
+        ("annexes/cli/src/main.rs", seam),
     ] {
         assert_eq!(in_product(place, &Source::read(code)), Vec::<String>::new(), "{place}");
     }

@@ -45,9 +45,13 @@ impl Workspace {
         }
         let mut workspace = Self { root, crates: Vec::new(), folders: BTreeMap::new() };
         let mut files = Vec::new();
-        workspace.walk("crates", &mut files);
-        for name in &workspace.folders["crates"] {
-            let folder = format!("crates/{name}");
+        for folder in ["crates", "annexes"] {
+            workspace.walk(folder, &mut files);
+        }
+        let crates = ["crates", "annexes"]
+            .into_iter()
+            .flat_map(|folder| workspace.folders[folder].iter().map(move |name| format!("{folder}/{name}")));
+        for folder in crates.collect::<Vec<_>>() {
             let Some(manifest) = workspace.text(&format!("{folder}/Cargo.toml")) else { continue };
             let inside = |file: &String| file.strip_prefix(&format!("{folder}/")).map(str::to_owned);
             let sources = files.iter().filter_map(|file| {

@@ -2,10 +2,10 @@
 
 use std::fmt::Debug;
 
-use tidegate::disk::{FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
+use tidegate::Event;
+use tidegate::disk::{Env, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::project::{Begin, Freshness, Poison, Project, Projection, Projector, Reading};
-use tidegate::typed::Typed;
-use tidegate::{Append, Draft, Options, Position, Result, Store};
+use tidegate::{AppendOptions, Draft, Position, Result, Store, StoreOptions};
 
 use super::{Added, Counted, POISON, Sums, Taken, try_plain};
 
@@ -145,7 +145,7 @@ fn live(store: &Store, life: u64, dice: &mut Dice, seen: &mut Seen) -> Result<()
 
 fn grow(store: &Store, dice: &mut Dice) -> Result<()> {
     let drafts: Vec<Draft> = (0..=dice.roll(3)).map(|_| draft(dice)).collect();
-    let append = if dice.roll(2) == 0 { Append::buffered() } else { Append::synced() };
+    let append = if dice.roll(2) == 0 { AppendOptions::buffered() } else { AppendOptions::synced() };
     store.append(drafts, append).map(|_| ())
 }
 
@@ -169,9 +169,9 @@ fn lives(seed: u64, seen: &mut Seen) {
     let mut dice = Dice(seed);
     let mut disk = FaultyDisk::new(seed, Model::default());
     let (clock, random) = (SimulatedClock::new(1), SeededRandom::new(seed));
-    let options = Options { thread: false, segment_bytes: 4 << 10, ..Options::default() };
+    let options = StoreOptions { thread: false, segment_bytes: 4 << 10, ..StoreOptions::default() };
     for life in 0..6 {
-        let world = World::simulated(&disk, &clock, &random);
+        let world = Env::simulated(&disk, &clock, &random);
         let store = Store::open_in(world, options).unwrap();
         if dice.roll(4) > 0 {
             disk.set_plan(FaultPlan::default().crash_at(1 + dice.roll(250)));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate::project::{Freshness, Project, Projector};
-use tidegate::{Append, Draft, ErrorKind, Options, Position, Store};
+use tidegate::{AppendOptions, Draft, ErrorKind, Position, Store, StoreOptions};
 
 use super::{Sums, added, append, plain, store};
 
@@ -50,7 +50,7 @@ fn one_stream_is_folded_alone() {
 
 #[test]
 fn who_appended_sees_it() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     let sums: Projector<Sums> = Projector::open(&store, Project::default()).unwrap();
     let long = Duration::from_secs(60);
     std::thread::scope(|scope| {
@@ -63,7 +63,7 @@ fn who_appended_sees_it() {
             })
             .collect();
         for number in 1..=20 {
-            store.append(added("a", number % 5), Append::buffered()).unwrap();
+            store.append(added("a", number % 5), AppendOptions::buffered()).unwrap();
         }
         for (at, reading) in waiting.into_iter().enumerate() {
             let reading = reading.join().unwrap();

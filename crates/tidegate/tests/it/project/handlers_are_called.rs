@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Freshness, Project, Projection, Projector};
-use tidegate::typed::Typed;
-use tidegate::{Event, Position};
+use tidegate::{Event, Position, RecordedEvent};
 
 use super::{append, store};
 
@@ -40,7 +39,7 @@ impl List {
         }
     }
 
-    fn work(&mut self, work: Work, event: &Event) -> tidegate::Result<()> {
+    fn work(&mut self, work: Work, event: &RecordedEvent) -> tidegate::Result<()> {
         let Self::Names(names, last) = self else {
             return Err(tidegate::Error::invalid("nothing has begun"));
         };

@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::Projection;
-use tidegate::typed::Typed;
-use tidegate::{Append, Draft, Event, Options, Position, Query, Read, Store};
+use tidegate::{
+    AppendOptions, Draft, Event, Position, Query, ReadOptions, RecordedEvent, Store, StoreOptions,
+};
 
 #[derive(Serialize, Deserialize, Event)]
 #[event(kind = "project.added")]
@@ -40,7 +41,7 @@ struct Sums {
 }
 
 impl Sums {
-    fn added(&mut self, Added { number }: Added, event: &Event) -> Result<(), String> {
+    fn added(&mut self, Added { number }: Added, event: &RecordedEvent) -> Result<(), String> {
         *self.sums.entry(event.entity().to_owned()).or_default() += number;
         self.trail = self.trail.wrapping_mul(31).wrapping_add(event.position().0);
         if number == POISON {
@@ -49,7 +50,7 @@ impl Sums {
         Ok(())
     }
 
-    fn taken(&mut self, Taken { number }: Taken, event: &Event) -> Result<(), String> {
+    fn taken(&mut self, Taken { number }: Taken, event: &RecordedEvent) -> Result<(), String> {
         self.added(Added { number: -number }, event)
     }
 }
@@ -69,7 +70,7 @@ impl Projection for Counted {
         Sums::query()
     }
 
-    fn apply(&mut self, event: &Event) -> tidegate::Result<()> {
+    fn apply(&mut self, event: &RecordedEvent) -> tidegate::Result<()> {
         self.count += 1;
         self.inner.apply(event)
     }
@@ -82,7 +83,7 @@ impl From<Sums> for Counted {
 }
 
 fn store() -> Store {
-    Store::in_memory(Options { thread: false, ..Options::default() }).unwrap()
+    Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap()
 }
 
 fn added(entity: &'static str, number: i64) -> Draft {
@@ -91,7 +92,7 @@ fn added(entity: &'static str, number: i64) -> Draft {
 
 fn append(store: &Store, drafts: impl IntoIterator<Item = Draft>) -> Position {
     let drafts: Vec<Draft> = drafts.into_iter().collect();
-    store.append(drafts, Append::default()).unwrap().last()
+    store.append(drafts, AppendOptions::default()).unwrap().last()
 }
 
 /// The state and what was left out, by going through the whole log.
@@ -106,7 +107,7 @@ fn try_plain<P: Projection>(
     entity: Option<&str>,
 ) -> tidegate::Result<(P, Vec<Position>)> {
     let (mut state, mut left_out) = (P::default(), Vec::new());
-    for event in store.read(&Query::ALL, Read::all().before(until.next()))? {
+    for event in store.read(&Query::ALL, ReadOptions::all().before(until.next()))? {
         let event = event?;
         let wanted = ["project.added", "project.taken"].contains(&event.kind());
         if wanted && entity.is_none_or(|entity| entity == event.entity()) {

@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Freshness, Parked, Poison, Project, Projection, Projector};
-use tidegate::typed::Typed;
-use tidegate::{Draft, ErrorKind, Event, Item, Place, Position, Query, Result};
+use tidegate::{Draft, ErrorKind, Event, Place, Position, Query, QueryItem, RecordedEvent, Result};
 
 use super::{POISON, Sums, added, append, plain, store};
 
@@ -94,10 +93,10 @@ impl Projection for Moods {
     const VERSION: u16 = 1;
 
     fn query() -> Query {
-        Item::new().kind("project.moody").into()
+        QueryItem::new().kind("project.moody").into()
     }
 
-    fn apply(&mut self, event: &Event) -> Result<()> {
+    fn apply(&mut self, event: &RecordedEvent) -> Result<()> {
         self.count += 1;
         let position = event.position().0;
         assert!(position != PANICS.load(Ordering::Relaxed), "the mood is very bad");

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use tidegate::format::Hash;
 use tidegate::project::{Bookmark, ReadModel, Updater};
-use tidegate::{Access, Append, Draft, ErrorKind, Event, Item, Options, Place, Position, Query, Read, Store};
+use tidegate::{
+    Access, AppendOptions, Draft, ErrorKind, Place, Position, Query, QueryItem, ReadOptions, RecordedEvent,
+    Store, StoreOptions,
+};
 
 use crate::faults::Stage;
 use crate::subscriptions::crashes::{Dice, every_crash};
@@ -57,7 +60,7 @@ impl<const VERSION: u16> ReadModel for Rows<'_, VERSION> {
 
     fn commit(
         &mut self,
-        events: &[Event],
+        events: &[RecordedEvent],
         before: Option<&Bookmark>,
         after: &Bookmark,
     ) -> Result<(), String> {
@@ -83,7 +86,7 @@ impl<const VERSION: u16> ReadModel for Rows<'_, VERSION> {
 }
 
 fn selected() -> Query {
-    Item::new().kind("a.*").into()
+    QueryItem::new().kind("a.*").into()
 }
 
 fn rows(database: &mut Database) -> Rows<'_, 1> {
@@ -92,7 +95,7 @@ fn rows(database: &mut Database) -> Rows<'_, 1> {
 
 /// The plain fold of what the log has up to a position.
 fn fold(store: &Store, until: Position) -> Vec<(Position, Hash)> {
-    let events = store.read(&selected(), Read::all().before(until.next())).unwrap();
+    let events = store.read(&selected(), ReadOptions::all().before(until.next())).unwrap();
     events.map(|event| event.map(|event| (event.position(), event.leaf())).unwrap()).collect()
 }
 
@@ -102,15 +105,15 @@ fn draft(kind: &'static str) -> Draft {
 
 /// A store with batches of 1, 2, 3 and 4 selected events, and others between them.
 fn filled() -> Store {
-    let store = Store::in_memory(Options { thread: false, ..Options::default() }).unwrap();
+    let store = Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
     fill(&store);
     store
 }
 
 fn fill(store: &Store) {
     for size in 1..=4 {
-        store.append(vec![draft("a.one"); size], Append::default()).unwrap();
-        store.append(draft("b.other"), Append::default()).unwrap();
+        store.append(vec![draft("a.one"); size], AppendOptions::default()).unwrap();
+        store.append(draft("b.other"), AppendOptions::default()).unwrap();
     }
 }
 
@@ -121,7 +124,7 @@ fn whole_batches_in_few_transactions() {
     let mut updater = Updater::open(&store, rows(&mut database)).unwrap().at_most(3);
     assert_eq!(updater.update().unwrap(), Position(13));
     assert_eq!(updater.update().unwrap(), Position(13), "nothing new");
-    store.append(vec![draft("a.two"); 2], Append::default()).unwrap();
+    store.append(vec![draft("a.two"); 2], AppendOptions::default()).unwrap();
     assert_eq!(updater.update_within(Duration::ZERO).unwrap(), Some(Position(16)));
     let timed_out = updater.update_within(Duration::ZERO).unwrap_err();
     assert_eq!(timed_out.kind(), ErrorKind::TimedOut);
@@ -243,7 +246,7 @@ fn a_log_put_back_from_an_older_copy_is_noticed() {
     let shorter = Updater::open(&store, rows(&mut database)).unwrap_err();
     assert_eq!(shorter.kind(), ErrorKind::Damaged, "{shorter}");
     for _ in 0..3 {
-        store.append(vec![draft("a.another"); 10], Append::default()).unwrap();
+        store.append(vec![draft("a.another"); 10], AppendOptions::default()).unwrap();
     }
     let other = Updater::open(&store, rows(&mut database)).unwrap_err();
     assert!(other.to_string().contains("another event"), "{other}");
@@ -269,7 +272,7 @@ fn live(stage: &Stage, database: &mut Database, dice: &mut Dice) -> tidegate::Re
         let mut updater = Updater::open(&store, rows(database))?.at_most(4);
         for _ in 0..12 {
             let kind = if dice.one_in(4) { "b.other" } else { "a.one" };
-            let append = if dice.one_in(2) { Append::buffered() } else { Append::synced() };
+            let append = if dice.one_in(2) { AppendOptions::buffered() } else { AppendOptions::synced() };
             store.append(vec![draft(kind); 1 + dice.roll(3) as usize], append)?;
             if dice.one_in(2) {
                 updater.update()?;

@@ -3,10 +3,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
-use tidegate::disk::{Call, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
+use tidegate::Event;
+use tidegate::disk::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::project::{Begin, Freshness, Project, Projection, Projector};
-use tidegate::typed::Typed;
-use tidegate::{Access, Append, ErrorKind, Event, Item, Options, Position, Query, Result, Store};
+use tidegate::{
+    Access, AppendOptions, ErrorKind, Position, Query, QueryItem, RecordedEvent, Result, Store, StoreOptions,
+};
 
 use super::{Sums, Taken, added, append, plain};
 
@@ -26,8 +28,8 @@ impl Machine {
     }
 
     fn open_for(&self, access: Access) -> Store {
-        let world = World::simulated(&self.disk, &self.clock, &self.random);
-        Store::open_in(world, Options { access, thread: false, ..Options::default() }).unwrap()
+        let world = Env::simulated(&self.disk, &self.clock, &self.random);
+        Store::open_in(world, StoreOptions { access, thread: false, ..StoreOptions::default() }).unwrap()
     }
 
     fn open(&self) -> Store {
@@ -128,7 +130,7 @@ fn another_store_or_query_is_noticed() {
 fn a_log_that_went_another_way_is_noticed() {
     let machine = Machine::saved(1);
     let store = machine.open();
-    store.append(vec![added("b", 6), added("b", 7)], Append::buffered()).unwrap();
+    store.append(vec![added("b", 6), added("b", 7)], AppendOptions::buffered()).unwrap();
     let sums = open(&store);
     assert_eq!(sums.read(Freshness::AtHead).unwrap().position(), Position(7));
     sums.save().unwrap();
@@ -219,10 +221,10 @@ impl Projection for Touched {
     const VERSION: u16 = 1;
 
     fn query() -> Query {
-        Item::new().kind("project.*").into()
+        QueryItem::new().kind("project.*").into()
     }
 
-    fn apply(&mut self, _: &Event) -> Result<()> {
+    fn apply(&mut self, _: &RecordedEvent) -> Result<()> {
         TOUCHED.fetch_add(1, Ordering::Relaxed);
         self.0 += 1;
         Ok(())

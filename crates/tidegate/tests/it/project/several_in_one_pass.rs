@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Freshness, Project, Projection, Projector, together};
-use tidegate::{Draft, ErrorKind, Event, Item, Place, Position, Query, Result};
+use tidegate::{Draft, ErrorKind, Place, Position, Query, QueryItem, RecordedEvent, Result};
 
 use super::{POISON, Sums, added, append, plain, store};
 
@@ -15,10 +15,10 @@ impl Projection for Effects {
     const VERSION: u16 = 1;
 
     fn query() -> Query {
-        Item::new().cause(Position(1)).into()
+        QueryItem::new().cause(Position(1)).into()
     }
 
-    fn apply(&mut self, event: &Event) -> Result<()> {
+    fn apply(&mut self, event: &RecordedEvent) -> Result<()> {
         self.0.push(event.position().0);
         Ok(())
     }
@@ -36,7 +36,7 @@ impl Projection for All {
         Query::ALL
     }
 
-    fn apply(&mut self, event: &Event) -> Result<()> {
+    fn apply(&mut self, event: &RecordedEvent) -> Result<()> {
         self.0.push(event.position().0);
         Ok(())
     }

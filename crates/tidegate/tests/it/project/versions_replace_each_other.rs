@@ -1,16 +1,16 @@
 //! A new version is built beside the old one, which answers until the new one has caught up.
 
-use tidegate::disk::{FaultyDisk, Model, SeededRandom, SimulatedClock, World};
+use tidegate::disk::{Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::project::{Begin, Freshness, Project, Projector, together};
-use tidegate::{ErrorKind, Options, Position, Store};
+use tidegate::{ErrorKind, Position, Store, StoreOptions};
 
 use super::{Counted, Sums, added, append, plain, store};
 
 #[test]
 fn the_old_one_answers_until_the_new_one_is_there() {
     let disk = FaultyDisk::new(1, Model::default());
-    let world = World::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
-    let store = Store::open_in(world, Options { thread: false, ..Options::default() }).unwrap();
+    let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
+    let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
     append(&store, (0..10).map(|number| added("a", number)));
     let old: Projector<Sums> = Projector::open(&store, Project::default()).unwrap();
     old.read(Freshness::AtHead).unwrap();

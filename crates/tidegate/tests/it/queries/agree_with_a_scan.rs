@@ -3,8 +3,8 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tidegate::disk::World;
-use tidegate::{Access, Options, Result, Store, View};
+use tidegate::disk::Env;
+use tidegate::{Access, Result, Store, StoreOptions, View};
 
 use super::scan::{Known, Question, Sketch, append, compare, question, sketch};
 
@@ -36,12 +36,15 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn open(world: &World, access: Access, map: bool, segment_bytes: u64) -> Result<Store> {
-    Store::open_in(world.clone(), Options { access, map, segment_bytes, thread: false, ..Options::default() })
+fn open(world: &Env, access: Access, map: bool, segment_bytes: u64) -> Result<Store> {
+    Store::open_in(
+        world.clone(),
+        StoreOptions { access, map, segment_bytes, thread: false, ..StoreOptions::default() },
+    )
 }
 
 struct Run {
-    world: World,
+    world: Env,
     segment_bytes: u64,
     store: Store,
     log: Vec<Known>,
@@ -51,7 +54,7 @@ struct Run {
 
 impl Run {
     fn new(segment_bytes: u64, map: bool) -> Result<Self> {
-        let world = World::memory();
+        let world = Env::memory();
         let store = open(&world, Access::Create, map, segment_bytes)?;
         Ok(Self { world, segment_bytes, store, log: Vec::new(), held: Vec::new(), readers: Vec::new() })
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate::disk::{Block, Disk, File, Identity, Lock, MemoryDisk, Mode, SystemClock, SystemRandom, World};
+use tidegate::disk::{Block, Disk, Env, File, Identity, Lock, MemoryDisk, Mode, SystemClock, SystemRandom};
 
 /// What was asked since the last look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub(super) fn world(&self) -> World {
-        World {
+    pub(super) fn world(&self) -> Env {
+        Env {
             disk: Arc::new(self.clone()),
             clock: Arc::new(SystemClock::new()),
             random: Arc::new(SystemRandom),

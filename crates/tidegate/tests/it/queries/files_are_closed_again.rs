@@ -1,7 +1,7 @@
 //! A store keeps few files open, whatever it is asked, and its answers do not depend on that.
 
 use tidegate::settings::OpenFiles;
-use tidegate::{Event, Options, Query, Read, Store};
+use tidegate::{Query, ReadOptions, RecordedEvent, Store, StoreOptions};
 
 use crate::faults::stage::{History, Stage, fill, history};
 
@@ -28,8 +28,9 @@ fn sample() -> (Stage, History) {
 fn check(store: &Store, expected: &History) {
     assert_eq!(history(store).unwrap(), *expected);
     let view = store.view().unwrap();
-    let backwards: Vec<_> = view.read(&Query::ALL, Read::backwards()).collect::<Result<_, _>>().unwrap();
-    let ends = backwards.iter().zip(backwards.iter().rev()).flat_map(<[&Event; 2]>::from);
+    let backwards: Vec<_> =
+        view.read(&Query::ALL, ReadOptions::backwards()).collect::<Result<_, _>>().unwrap();
+    let ends = backwards.iter().zip(backwards.iter().rev()).flat_map(<[&RecordedEvent; 2]>::from);
     for event in ends {
         let (position, leaf) = (event.position(), event.leaf());
         assert_eq!(expected[position.0 as usize - 1], (position.0, leaf));
@@ -44,7 +45,7 @@ fn answers_do_not_depend_on_the_budget() {
     for budget in BUDGETS {
         for map in [true, false] {
             let mut stage = stage.fork();
-            stage.options = Options { map, open_files: budget, ..stage.options };
+            stage.options = StoreOptions { map, open_files: budget, ..stage.options };
             check(&stage.read_only(), &expected);
             let store = stage.open();
             check(&store, &expected);
@@ -66,12 +67,12 @@ fn what_is_held_outlives_the_cache() {
         stage.options.map = map;
         let store = stage.read_only();
         let view = store.view().unwrap();
-        let held: Vec<_> = view.read(&Query::ALL, Read::all()).collect::<Result<_, _>>().unwrap();
-        let mut begun = view.read(&Query::ALL, Read::all());
+        let held: Vec<_> = view.read(&Query::ALL, ReadOptions::all()).collect::<Result<_, _>>().unwrap();
+        let mut begun = view.read(&Query::ALL, ReadOptions::all());
         begun.next().unwrap().unwrap();
         check(&store, &expected);
         let left: Vec<_> = begun.collect::<Result<_, _>>().unwrap();
-        let leaves = |events: &[Event]| {
+        let leaves = |events: &[RecordedEvent]| {
             events.iter().map(|event| (event.position().0, event.leaf())).collect::<Vec<_>>()
         };
         assert_eq!((leaves(&held), leaves(&left)), (expected.clone(), expected[1..].to_vec()));

@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tidegate::format::hash::crc;
-use tidegate::{Access, ErrorKind, Position, Query, Read};
+use tidegate::{Access, ErrorKind, Position, Query, ReadOptions};
 
 use super::scan::{Ground, Known, Question, compare, questions, scan};
 
@@ -253,7 +253,7 @@ fn a_reader_shows_what_stands_before_a_damaged_segment_without_index() {
     let store = ground.open(Access::Write, true).expect("sealed segments are not read when a store opens");
     let error = scan(&store.view().expect("a view")).expect_err("one event is damaged");
     assert_eq!(error.kind(), ErrorKind::Damaged);
-    let behind = Read::after(Position(first_position(&segments[10]) - 1));
+    let behind = ReadOptions::after(Position(first_position(&segments[10]) - 1));
     let view = store.view().expect("a view");
     let found: Vec<_> =
         view.read(&Query::ALL, behind).map(|event| event.expect("sound").position()).collect();

@@ -1,8 +1,9 @@
 //! What is asked costs what the answer holds, and opening costs a few calls a segment, however long the log is.
 
-use tidegate::format::SEGMENT_HEAD_BYTES;
+use tidegate::format::SEGMENT_HEADER_BYTES;
 use tidegate::{
-    Access, Append, Batch, Coordinate, Draft, EventId, Item, Options, Position, Query, Read, Store, View,
+    Access, AppendOptions, Batch, Draft, EventId, Position, Query, QueryItem, ReadOptions, Store,
+    StoreOptions, StreamId, View,
 };
 
 use super::counted::Counted;
@@ -12,12 +13,12 @@ const EVENTS: u64 = 4;
 /// No event is larger, the gap to the next one included.
 const EVENT_BYTES: u64 = 320;
 
-fn options(map: bool) -> Options {
-    Options { segment_bytes: 600, map, thread: false, ..Options::default() }
+fn options(map: bool) -> StoreOptions {
+    StoreOptions { segment_bytes: 600, map, thread: false, ..StoreOptions::default() }
 }
 
-fn stream(number: u64) -> Coordinate {
-    Coordinate::new("shop", format!("order-{}", number % 997))
+fn stream(number: u64) -> StreamId {
+    StreamId::new("shop", format!("order-{}", number % 997))
 }
 
 fn draft(number: u64) -> Draft {
@@ -40,7 +41,7 @@ fn filled(sealed: u64) -> Counted {
     let store = Store::open_in(disk.world(), options(true)).expect("it opens");
     for batch in 0..=sealed {
         let drafts: Batch = (batch * EVENTS..(batch + 1) * EVENTS).map(draft).collect();
-        store.append(drafts, Append::buffered()).expect("there is room");
+        store.append(drafts, AppendOptions::buffered()).expect("there is room");
     }
     store.close().expect("it closes");
     let mut index_files = disk.world().disk.list("index").expect("the folder is there");
@@ -50,7 +51,7 @@ fn filled(sealed: u64) -> Counted {
     disk
 }
 
-fn read(view: &View, query: impl Into<Query>, read: Read) -> Vec<u64> {
+fn read(view: &View, query: impl Into<Query>, read: ReadOptions) -> Vec<u64> {
     view.read(&query.into(), read).map(|event| event.expect("sound").position().0).collect()
 }
 
@@ -59,7 +60,8 @@ fn only_segments_without_an_index_file_take_memory_for_one() {
     let memory = |sealed: u64| {
         let disk = filled(sealed);
         let store = Store::open_in(disk.world(), options(true)).expect("it opens");
-        let stats = store.view().and_then(|view| view.stats(&Query::ALL, Read::all(), 1)).expect("sound");
+        let stats =
+            store.view().and_then(|view| view.stats(&Query::ALL, ReadOptions::all(), 1)).expect("sound");
         assert_eq!((stats.events, stats.segments), ((sealed + 1) * EVENTS, sealed + 1));
         stats.index_memory
     };
@@ -73,7 +75,8 @@ fn opening_takes_a_few_calls_a_segment_and_reads_no_events() {
     let (few, many) = (filled(100), filled(1000));
     for access in [Access::Write, Access::Read] {
         let [of_few, of_many] = [&few, &many].map(|disk| {
-            let store = Store::open_in(disk.world(), Options { access, ..options(true) }).expect("it opens");
+            let store =
+                Store::open_in(disk.world(), StoreOptions { access, ..options(true) }).expect("it opens");
             assert_eq!(store.report().rebuilt_indexes, 0);
             let asked = disk.look();
             store.close().expect("it closes");
@@ -84,7 +87,7 @@ fn opening_takes_a_few_calls_a_segment_and_reads_no_events() {
         // What is left of the division are the rosters, of 64 segments each.
         assert!(calls / 900 <= 4 && calls % 900 <= 900 / 64 * 3, "{calls} calls for 900 sealed segments");
         // The active segments hold equally many events, some with longer names.
-        let heads = 900 * SEGMENT_HEAD_BYTES as u64;
+        let heads = 900 * SEGMENT_HEADER_BYTES as u64;
         let bytes = of_many.bytes - of_few.bytes;
         assert!(bytes.abs_diff(heads) <= EVENT_BYTES, "{bytes} bytes read of 900 sealed segments");
     }
@@ -108,13 +111,15 @@ fn answers_read_what_they_hold() {
     let answers = 2 * last.div_ceil(199);
     assert!(asked.bytes <= (answers + answers / 4) * EVENT_BYTES, "{asked:?} for {answers} events");
 
-    assert_eq!(read(&view, Item::new().tag("rare"), Read::all()), [1235]);
-    assert_eq!(read(&view, Item::new().tag("rare"), Read::backwards()), [1235]);
+    assert_eq!(read(&view, QueryItem::new().tag("rare"), ReadOptions::all()), [1235]);
+    assert_eq!(read(&view, QueryItem::new().tag("rare"), ReadOptions::backwards()), [1235]);
     assert!(disk.look().bytes <= 2 * EVENT_BYTES);
 
-    let middle = Read::after(Position(2000)).limit(100);
-    for (query, step) in [(Query::ALL, 1), (Item::new().kind("order.placed").into(), 2)] {
-        for read_part in [middle, Read { before: Position(2201), ..Read::backwards().limit(100) }] {
+    let middle = ReadOptions::after(Position(2000)).limit(100);
+    for (query, step) in [(Query::ALL, 1), (QueryItem::new().kind("order.placed").into(), 2)] {
+        for read_part in
+            [middle, ReadOptions { before: Position(2201), ..ReadOptions::backwards().limit(100) }]
+        {
             let found = read(&view, query.clone(), read_part);
             assert!(found.len() == 100 && found.windows(2).all(|pair| pair[0].abs_diff(pair[1]) == step));
             let asked = disk.look();
@@ -123,8 +128,8 @@ fn answers_read_what_they_hold() {
         }
     }
 
-    let tenth = Item::new().tag("tenth").into();
-    assert_eq!(view.count(&tenth, Read::all()).expect("sound"), last.div_ceil(10));
+    let tenth = QueryItem::new().tag("tenth").into();
+    assert_eq!(view.count(&tenth, ReadOptions::all()).expect("sound"), last.div_ceil(10));
     assert_eq!(view.count(&Query::ALL, middle).expect("sound"), 100);
     assert_eq!(disk.look().bytes, 0, "counting reads no event");
 }
@@ -134,20 +139,20 @@ fn answers_read_what_they_hold() {
 #[test]
 fn a_page_of_few_among_many_reads_the_few() {
     let disk = Counted::default();
-    let store =
-        Store::open_in(disk.world(), Options { thread: false, ..Options::default() }).expect("it opens");
+    let store = Store::open_in(disk.world(), StoreOptions { thread: false, ..StoreOptions::default() })
+        .expect("it opens");
     for batch in 0..10 {
         let drafts: Batch = (batch * 500..(batch + 1) * 500).map(draft).collect();
-        store.append(drafts, Append::buffered()).expect("there is room");
+        store.append(drafts, AppendOptions::buffered()).expect("there is room");
     }
     let view = store.view().expect("a view");
     disk.look();
-    for part in [Read::after(Position(2000)).limit(100), Read::backwards().limit(100)] {
-        assert_eq!(read(&view, Item::new().tag("tenth"), part).len(), 100);
+    for part in [ReadOptions::after(Position(2000)).limit(100), ReadOptions::backwards().limit(100)] {
+        assert_eq!(read(&view, QueryItem::new().tag("tenth"), part).len(), 100);
         let asked = disk.look();
         assert!(asked.bytes <= 100 * EVENT_BYTES, "{asked:?} for 100 events");
     }
-    for part in [Read::all(), Read::backwards()] {
+    for part in [ReadOptions::all(), ReadOptions::backwards()] {
         assert_eq!(read(&view, Query::ALL, part).len(), 5000);
         let asked = disk.look();
         assert!(asked.bytes <= 5000 * EVENT_BYTES && asked.reads <= 20, "{asked:?} for 5000 events in a row");
@@ -169,7 +174,7 @@ fn sealed_segments_take_no_descriptors() {
     assert!(empty > 0, "the lock and the active segment are open");
     for batch in 0..60 {
         let drafts: Batch = (batch * EVENTS..(batch + 1) * EVENTS).map(draft).collect();
-        store.append(drafts, Append::buffered()).expect("there is room");
+        store.append(drafts, AppendOptions::buffered()).expect("there is room");
     }
     assert_eq!(open_files(&directory), empty, "while it grows");
     store.close().expect("it closes");

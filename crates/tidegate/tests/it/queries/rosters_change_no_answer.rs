@@ -1,16 +1,17 @@
 //! Whatever becomes of rosters, and whether they were made at all, every question has the same answer.
 
-use tidegate::disk::{FaultPlan, FaultyDisk, Mode, Model, SeededRandom, SimulatedClock, World};
+use tidegate::disk::{Env, FaultPlan, FaultyDisk, Mode, Model, SeededRandom, SimulatedClock};
 use tidegate::{
-    Access, Append, Batch, Coordinate, Draft, EventId, Item, Options, Position, Query, Read, Store, View,
+    Access, AppendOptions, Batch, Draft, EventId, Position, Query, QueryItem, ReadOptions, Store,
+    StoreOptions, StreamId, View,
 };
 
 /// Every batch fills a segment.
 const BATCHES: u64 = 150;
 const EVENTS: u64 = 3;
 
-fn options() -> Options {
-    Options { segment_bytes: 81, thread: false, ..Options::default() }
+fn options() -> StoreOptions {
+    StoreOptions { segment_bytes: 81, thread: false, ..StoreOptions::default() }
 }
 
 fn id(number: u64) -> EventId {
@@ -19,7 +20,7 @@ fn id(number: u64) -> EventId {
 
 fn draft(number: u64) -> Draft {
     let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-    let stream = Coordinate::new(["shop", "bank"][(mixed & 1) as usize], format!("entity-{}", mixed % 50))
+    let stream = StreamId::new(["shop", "bank"][(mixed & 1) as usize], format!("entity-{}", mixed % 50))
         .lane((mixed % 11 / 10) as u32);
     let kind = ["order.placed", "order.paid", "stock.counted"][(mixed % 3) as usize];
     let draft = Draft::new(stream, kind).id(id(number)).tag(format!("tag-{}", mixed % 60));
@@ -27,8 +28,8 @@ fn draft(number: u64) -> Draft {
     if number > 20 && number.is_multiple_of(5) { draft.cause(Position(number - 17)) } else { draft }
 }
 
-fn filled() -> World {
-    let world = World::memory();
+fn filled() -> Env {
+    let world = Env::memory();
     let store = Store::open_in(world.clone(), options()).unwrap();
     append(&store, 0..BATCHES);
     store.step().unwrap();
@@ -39,53 +40,56 @@ fn filled() -> World {
 fn append(store: &Store, batches: std::ops::Range<u64>) {
     for number in batches {
         let batch: Batch = (number * EVENTS..(number + 1) * EVENTS).map(draft).collect();
-        store.append(batch.key(format!("batch {number}")), Append::buffered()).unwrap();
+        store.append(batch.key(format!("batch {number}")), AppendOptions::buffered()).unwrap();
     }
 }
 
-fn rosters(world: &World) -> Vec<String> {
+fn rosters(world: &Env) -> Vec<String> {
     let names = world.disk.list("index").unwrap();
     let mut names: Vec<_> = names.iter().filter(|name| name.ends_with("roster")).collect();
     names.sort_unstable();
     names.iter().map(|name| format!("index/{name}")).collect()
 }
 
-fn positions(view: &View, query: &Query, read: Read) -> Vec<u64> {
+fn positions(view: &View, query: &Query, read: ReadOptions) -> Vec<u64> {
     view.read(query, read).map(|event| event.unwrap().position().0).collect()
 }
 
-type Says = Box<dyn Fn(&tidegate::Event) -> bool>;
+type Says = Box<dyn Fn(&tidegate::RecordedEvent) -> bool>;
 
 /// The queries that are asked, with what says the same of an event.
 fn queries() -> Vec<(Query, Says)> {
     let mut all: Vec<(Query, Says)> = Vec::new();
     for number in (0..65u64).step_by(8) {
         let tag = format!("tag-{number}");
-        let has = |event: &tidegate::Event, tag: &str| event.tags().any(|found| found == tag);
+        let has = |event: &tidegate::RecordedEvent, tag: &str| event.tags().any(|found| found == tag);
         let wanted = tag.clone();
-        all.push((Item::new().tag(tag.clone()).into(), Box::new(move |event| has(event, &wanted))));
+        all.push((QueryItem::new().tag(tag.clone()).into(), Box::new(move |event| has(event, &wanted))));
         let wanted = tag.clone();
         all.push((
-            Item::new().tag(tag.clone()).kind("order.paid").scope("shop").into(),
+            QueryItem::new().tag(tag.clone()).kind("order.paid").scope("shop").into(),
             Box::new(move |event| {
                 has(event, &wanted) && event.kind() == "order.paid" && event.scope() == "shop"
             }),
         ));
         let (wanted, entity) = (tag.clone(), format!("entity-{number}"));
         all.push((
-            Query::from(Item::new().tag(tag)).or(Item::new().entity(entity.clone())),
+            Query::from(QueryItem::new().tag(tag)).or(QueryItem::new().entity(entity.clone())),
             Box::new(move |event| has(event, &wanted) || event.entity() == entity),
         ));
         let cause = Position(number * 4 + 4);
         all.push((
-            Item::new().cause(cause).into(),
+            QueryItem::new().cause(cause).into(),
             Box::new(move |event| event.record().causes().any(|found| found == tidegate::Cause::At(cause))),
         ));
         let flow = id(number);
-        all.push((Item::new().correlation(flow).into(), Box::new(move |event| event.correlation() == flow)));
+        all.push((
+            QueryItem::new().correlation(flow).into(),
+            Box::new(move |event| event.correlation() == flow),
+        ));
     }
     all.push((
-        Item::new().kind("order.*").lane(1).into(),
+        QueryItem::new().kind("order.*").lane(1).into(),
         Box::new(|event| event.kind().starts_with("order.") && event.lane() == 1),
     ));
     all
@@ -94,41 +98,42 @@ fn queries() -> Vec<(Query, Says)> {
 /// Asks everything, and compares with a plain look at each event.
 fn check(store: &Store) {
     let view = store.view().unwrap();
-    let events: Vec<_> = view.read(&Query::ALL, Read::all()).map(Result::unwrap).collect();
+    let events: Vec<_> = view.read(&Query::ALL, ReadOptions::all()).map(Result::unwrap).collect();
     let head = view.head().0;
     assert_eq!(events.len() as u64, head);
     for (query, selects) in queries() {
         let expected: Vec<u64> =
             events.iter().filter(|event| selects(event)).map(|event| event.position().0).collect();
-        assert_eq!(positions(&view, &query, Read::all()), expected, "{query:?}");
-        let mut backwards = positions(&view, &query, Read::backwards());
+        assert_eq!(positions(&view, &query, ReadOptions::all()), expected, "{query:?}");
+        let mut backwards = positions(&view, &query, ReadOptions::backwards());
         backwards.reverse();
         assert_eq!(backwards, expected, "{query:?} backwards");
-        assert_eq!(view.count(&query, Read::all()).unwrap(), expected.len() as u64, "{query:?}");
+        assert_eq!(view.count(&query, ReadOptions::all()).unwrap(), expected.len() as u64, "{query:?}");
         let (after, before) = (head / 3, head - head / 5);
-        let read = Read::after(Position(after)).before(Position(before)).limit(3);
+        let read = ReadOptions::after(Position(after)).before(Position(before)).limit(3);
         let part: Vec<u64> =
             expected.iter().copied().filter(|one| (after + 1..before).contains(one)).take(3).collect();
         assert_eq!(positions(&view, &query, read), part, "{query:?} from {after} to {before}");
     }
     for event in &events {
         assert_eq!(view.find(event.id()).unwrap().unwrap().position(), event.position());
-        let stream = event.coordinate();
-        let last = events.iter().rfind(|other| other.coordinate() == stream).unwrap();
+        let stream = event.stream();
+        let last = events.iter().rfind(|other| other.stream() == stream).unwrap();
         assert_eq!(view.version(&stream).unwrap(), last.version());
     }
     assert!(view.find(id(1 << 40)).unwrap().is_none());
-    assert_eq!(view.version(&Coordinate::new("shop", "nobody")).unwrap().0, 0);
+    assert_eq!(view.version(&StreamId::new("shop", "nobody")).unwrap().0, 0);
 }
 
 /// Appends what refers to old segments: a key, an id, a stream.
 fn check_writing(store: &Store) {
-    let known = store.append((0..EVENTS).map(draft).collect::<Batch>().key("batch 0"), Append::buffered());
+    let known =
+        store.append((0..EVENTS).map(draft).collect::<Batch>().key("batch 0"), AppendOptions::buffered());
     assert_eq!(known.unwrap().first(), Position(1), "the key is known");
-    store.append(draft(4), Append::buffered()).expect_err("the id is known");
+    store.append(draft(4), AppendOptions::buffered()).expect_err("the id is known");
     let stream = draft(0).coordinate;
     let version = store.view().unwrap().version(&stream).unwrap();
-    let receipt = store.append(Draft::new(stream, "order.paid"), Append::buffered()).unwrap();
+    let receipt = store.append(Draft::new(stream, "order.paid"), AppendOptions::buffered()).unwrap();
     assert_eq!(receipt.events[0].version, version.next());
 }
 
@@ -153,7 +158,7 @@ fn without_them_nothing_changes_and_the_next_writer_makes_them_again() {
     for name in rosters(&world) {
         world.disk.remove(&name).unwrap();
     }
-    let reader = Store::open_in(world.clone(), Options { access: Access::Read, ..options() }).unwrap();
+    let reader = Store::open_in(world.clone(), StoreOptions { access: Access::Read, ..options() }).unwrap();
     check(&reader);
     assert!(rosters(&world).is_empty(), "a reader writes nothing");
     let store = Store::open_in(world.clone(), options()).unwrap();
@@ -162,16 +167,16 @@ fn without_them_nothing_changes_and_the_next_writer_makes_them_again() {
     store.step().unwrap();
     assert_eq!(rosters(&world).len(), 3);
     check(&store);
-    store.append(draft(BATCHES * EVENTS), Append::synced()).unwrap();
+    store.append(draft(BATCHES * EVENTS), AppendOptions::synced()).unwrap();
     check(&reader);
 }
 
 /// Opens a store whose rosters were changed by `harm`, and asks everything.
-fn harmed(harm: impl Fn(&World, &[String])) {
+fn harmed(harm: impl Fn(&Env, &[String])) {
     let world = filled();
     harm(&world, &rosters(&world));
     for access in [Access::Read, Access::Write] {
-        let store = Store::open_in(world.clone(), Options { access, ..options() }).unwrap();
+        let store = Store::open_in(world.clone(), StoreOptions { access, ..options() }).unwrap();
         check(&store);
         if access == Access::Write {
             check_writing(&store);
@@ -179,14 +184,14 @@ fn harmed(harm: impl Fn(&World, &[String])) {
             check(&store);
         }
     }
-    let bytes = |world: &World| rosters(world).iter().map(|name| whole(world, name)).collect::<Vec<_>>();
+    let bytes = |world: &Env| rosters(world).iter().map(|name| whole(world, name)).collect::<Vec<_>>();
     let repaired = bytes(&world);
     let store = Store::open_in(world.clone(), options()).unwrap();
     store.reindex().unwrap();
     assert!(bytes(&world) == repaired, "what was harmed was made again");
 }
 
-fn whole(world: &World, name: &str) -> Vec<u8> {
+fn whole(world: &Env, name: &str) -> Vec<u8> {
     let file = world.disk.open(name, Mode::Read).unwrap();
     let mut bytes = vec![0; file.length().unwrap() as usize];
     let count = file.read_at(&mut bytes, 0).unwrap();
@@ -194,7 +199,7 @@ fn whole(world: &World, name: &str) -> Vec<u8> {
     bytes
 }
 
-fn replace(world: &World, name: &str, bytes: &[u8]) {
+fn replace(world: &Env, name: &str, bytes: &[u8]) {
     world.disk.remove(name).unwrap();
     world.disk.open(name, Mode::CreateNew).unwrap().write_all_at(bytes, 0).unwrap();
 }
@@ -230,13 +235,13 @@ fn damaged_heads_cut_files_and_those_of_others_are_not_used() {
 #[test]
 fn a_crash_at_any_call_of_their_making_changes_nothing() {
     let (clock, random) = (SimulatedClock::new(1_795_000_000_000_000), SeededRandom::new(1));
-    let world = |disk: &FaultyDisk| World::simulated(disk, &clock, &random);
+    let world = |disk: &FaultyDisk| Env::simulated(disk, &clock, &random);
     let base = FaultyDisk::new(1, Model::default());
     let store = Store::open_in(world(&base), options()).unwrap();
     append(&store, 0..18);
     store.step().unwrap();
     append(&store, 18..34);
-    store.append(draft(34 * EVENTS), Append::synced()).unwrap();
+    store.append(draft(34 * EVENTS), AppendOptions::synced()).unwrap();
     base.kill();
     let opened = |nth: Option<u64>| {
         let disk = base.fork().reopen();
@@ -286,12 +291,13 @@ fn leftovers_are_removed_and_other_files_are_not() {
 
 #[test]
 fn readers_take_up_what_the_writer_makes() {
-    let world = World::memory();
+    let world = Env::memory();
     let store = Store::open_in(world.clone(), options()).unwrap();
-    let tick = || store.append(Draft::new(("shop", "clock"), "clock.ticked"), Append::synced()).unwrap();
+    let tick =
+        || store.append(Draft::new(("shop", "clock"), "clock.ticked"), AppendOptions::synced()).unwrap();
     append(&store, 0..1);
     tick();
-    let reader = Store::open_in(world.clone(), Options { access: Access::Read, ..options() }).unwrap();
+    let reader = Store::open_in(world.clone(), StoreOptions { access: Access::Read, ..options() }).unwrap();
     for round in 0..6 {
         append(&store, round * 25 + 1..round * 25 + 26);
         store.step().unwrap();

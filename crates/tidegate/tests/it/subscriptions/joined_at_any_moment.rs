@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tidegate::{Access, Append, Batch, Options, Position, Query, Read, Store};
+use tidegate::{Access, AppendOptions, Batch, Position, Query, ReadOptions, Store, StoreOptions};
 
 use super::{LONG, draft, kind, positions, small};
 
@@ -16,13 +16,14 @@ fn write(store: &Store, seed: usize, stop: &AtomicBool) {
     while !stop.load(Ordering::SeqCst) {
         number = number.wrapping_mul(25_214_903_917).wrapping_add(11);
         let batch: Batch = (0..=number % 4).map(|at| draft(KINDS[(number / 7 + at) % 3])).collect();
-        let append = if number.is_multiple_of(5) { Append::buffered() } else { Append::synced() };
+        let append =
+            if number.is_multiple_of(5) { AppendOptions::buffered() } else { AppendOptions::synced() };
         store.append(batch, append).unwrap();
     }
 }
 
 fn expected(store: &Store, query: &Query, after: Position, to: Position) -> Vec<Position> {
-    let read = Read::after(after).before(to.next());
+    let read = ReadOptions::after(after).before(to.next());
     positions(store.read(query, read).unwrap().map(Result::unwrap))
 }
 
@@ -71,15 +72,16 @@ fn under_writers() {
 fn from_another_process() {
     let directory = tempfile::tempdir().unwrap();
     let writer = Store::open(directory.path(), small()).unwrap();
-    writer.append(draft("a.one"), Append::default()).unwrap();
+    writer.append(draft("a.one"), AppendOptions::default()).unwrap();
     let reader =
-        Store::open(directory.path(), Options { access: Access::Read, ..Options::default() }).unwrap();
+        Store::open(directory.path(), StoreOptions { access: Access::Read, ..StoreOptions::default() })
+            .unwrap();
     let mut subscription = reader.subscribe(kind("a.*"), Position::START);
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| {
             let mut appended = vec![Position(1)];
             for number in 0..200 {
-                let receipt = writer.append(draft(KINDS[number % 3]), Append::synced()).unwrap();
+                let receipt = writer.append(draft(KINDS[number % 3]), AppendOptions::synced()).unwrap();
                 if number % 3 < 2 {
                     appended.push(receipt.first());
                 }

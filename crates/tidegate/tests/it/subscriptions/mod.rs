@@ -13,15 +13,15 @@ mod with_losses;
 
 use std::time::Duration;
 
-use tidegate::{Draft, Event, Item, Options, Position, Query, Store};
+use tidegate::{Draft, Position, Query, QueryItem, RecordedEvent, Store, StoreOptions};
 
 /// Longer than any wait that is to end by itself.
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(1);
 
 /// Segments so small that a few dozen events seal one.
-fn small() -> Options {
-    Options { segment_bytes: 4096, ..Options::default() }
+fn small() -> StoreOptions {
+    StoreOptions { segment_bytes: 4096, ..StoreOptions::default() }
 }
 
 fn store() -> Store {
@@ -33,9 +33,9 @@ fn draft(kind: &'static str) -> Draft {
 }
 
 fn kind(kind: &'static str) -> Query {
-    Item::new().kind(kind).into()
+    QueryItem::new().kind(kind).into()
 }
 
-fn positions(events: impl IntoIterator<Item = Event>) -> Vec<Position> {
+fn positions(events: impl IntoIterator<Item = RecordedEvent>) -> Vec<Position> {
     events.into_iter().map(|event| event.position()).collect()
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 
 use futures_core::Stream;
-use tidegate::{Append, Durability, Options, Position, Query, Receipt, Result, Store, Ticket};
+use tidegate::{AppendOptions, Durability, Position, Query, Receipt, Result, Store, StoreOptions, Ticket};
 
 use super::{LONG, draft};
 
@@ -33,11 +33,11 @@ fn waker(deed: impl FnOnce() + Send + 'static) -> Waker {
 }
 
 /// The stores of these tests: with a thread of their own and without, answering after the sync and before.
-fn each(case: fn(Arc<Store>, Append)) {
+fn each(case: fn(Arc<Store>, AppendOptions)) {
     for thread in [false, true] {
         for durability in [Durability::Synced, Durability::Buffered] {
-            let store = Store::in_memory(Options { thread, ..Options::default() }).unwrap();
-            let append = Append { durability: Some(durability), ..Append::default() };
+            let store = Store::in_memory(StoreOptions { thread, ..StoreOptions::default() }).unwrap();
+            let append = AppendOptions { durability: Some(durability), ..AppendOptions::default() };
             let (done, ended) = channel();
             // What hangs fails, and does not stop the others.
             thread::spawn(move || {
@@ -52,7 +52,7 @@ fn each(case: fn(Arc<Store>, Append)) {
 }
 
 /// Submits until a ticket is polled before its answer, so that the waker will be woken.
-fn submit(store: &Store, append: Append, waker: &Waker) -> Ticket {
+fn submit(store: &Store, append: AppendOptions, waker: &Waker) -> Ticket {
     loop {
         let mut ticket = store.submit(draft("a.one"), append).unwrap();
         if Pin::new(&mut ticket).poll(&mut Context::from_waker(waker)).is_pending() {
@@ -62,7 +62,7 @@ fn submit(store: &Store, append: Append, waker: &Waker) -> Ticket {
 }
 
 /// A waker that appends to the store it is woken by, and where the answer goes.
-fn appending(store: &Arc<Store>, append: Append) -> (Waker, Receiver<Result<Receipt>>) {
+fn appending(store: &Arc<Store>, append: AppendOptions) -> (Waker, Receiver<Result<Receipt>>) {
     let (answers, answered): (Sender<_>, _) = channel();
     let store = Arc::clone(store);
     (waker(move || answers.send(store.append(draft("a.two"), append)).unwrap()), answered)

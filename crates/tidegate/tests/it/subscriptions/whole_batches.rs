@@ -1,18 +1,18 @@
 //! Batches come as they were appended.
 
-use tidegate::{Append, Batch, ErrorKind, Options, Position, Query, Store};
+use tidegate::{AppendOptions, Batch, ErrorKind, Position, Query, Store, StoreOptions};
 
 use super::{LONG, SHORT, draft, kind, positions};
 
 #[test]
 fn a_batch_comes_as_one() {
-    let store = Store::in_memory(Options { thread: false, ..super::small() }).unwrap();
+    let store = Store::in_memory(StoreOptions { thread: false, ..super::small() }).unwrap();
     // Three batches become visible at once.
     let batches =
         [&["a.one", "b.one", "a.two"][..], &["a.one"], &["b.one", "b.one", "a.one", "a.two", "b.one"]];
     for kinds in batches {
         let batch: Batch = kinds.iter().copied().map(draft).collect();
-        drop(store.submit(batch, Append::default()).unwrap());
+        drop(store.submit(batch, AppendOptions::default()).unwrap());
     }
     store.step().unwrap();
     let take = |query: Query| {
@@ -41,7 +41,7 @@ fn asking_for_batches_and_for_events_goes_together() {
     let store = super::store();
     for _ in 0..3 {
         store
-            .append([draft("a.one"), draft("a.two")].into_iter().collect::<Batch>(), Append::default())
+            .append([draft("a.one"), draft("a.two")].into_iter().collect::<Batch>(), AppendOptions::default())
             .unwrap();
     }
     let mut subscription = store.subscribe(Query::ALL, Position::START);
@@ -50,7 +50,7 @@ fn asking_for_batches_and_for_events_goes_together() {
     assert_eq!(subscription.next_within(LONG).unwrap().unwrap().position(), Position(3));
     assert_eq!(positions(subscription.next_batch(LONG).unwrap()), [Position(4)], "the rest of its batch");
     assert_eq!(subscription.next_now().unwrap().unwrap().position(), Position(5));
-    store.append(draft("a.one"), Append::default()).unwrap();
+    store.append(draft("a.one"), AppendOptions::default()).unwrap();
     assert_eq!(positions(subscription.next_batch(LONG).unwrap()), [Position(6)]);
     assert_eq!(positions(subscription.next_batch(LONG).unwrap()), [Position(7)]);
     assert_eq!(subscription.next_batch(SHORT).unwrap_err().kind(), ErrorKind::TimedOut);

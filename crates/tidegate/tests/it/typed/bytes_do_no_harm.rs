@@ -2,7 +2,6 @@
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
-use tidegate::typed::Typed;
 use tidegate::{Draft, ErrorKind, Event, Place, Position};
 
 use super::{again, appended};

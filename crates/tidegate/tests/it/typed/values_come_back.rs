@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
-use tidegate::typed::{CONTENT_TYPE, Kind, Typed};
-use tidegate::{Append, Draft, ErrorKind, Event, Options, PayloadType, Place, Position, Query, Read, Store};
+use tidegate::format::PayloadType;
+use tidegate::typed::{CONTENT_TYPE, Kind};
+use tidegate::{
+    AppendOptions, Draft, ErrorKind, Event, Place, Position, Query, ReadOptions, Store, StoreOptions,
+};
 
 use super::{again, appended};
 
@@ -112,18 +115,18 @@ fn json_is_read_as_json() {
 
 #[test]
 fn items_select_the_kinds_of_a_type() {
-    let store = Store::in_memory(Options { thread: false, ..Options::default() }).unwrap();
+    let store = Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
     for entity in ["a", "b"] {
         for draft in [
             Opened.draft(("s", entity)).unwrap(),
             Order::Paid.draft(("s", entity)).unwrap(),
             Placed { total: 1, note: None }.draft(("s", entity)).unwrap(),
         ] {
-            store.append(draft, Append::default()).unwrap();
+            store.append(draft, AppendOptions::default()).unwrap();
         }
     }
     let read = |query: Query| {
-        store.read(&query, Read::all()).unwrap().map(|event| Order::of(&event.unwrap()).unwrap())
+        store.read(&query, ReadOptions::all()).unwrap().map(|event| Order::of(&event.unwrap()).unwrap())
     };
     assert_eq!(read(Order::item().into()).count(), 4);
     let of_b: Vec<_> = read(Order::item().scope("s").entity("b").into()).collect();

@@ -1,8 +1,9 @@
 //! Earlier versions become later ones, and nothing is guessed.
 
 use serde::{Deserialize, Serialize};
-use tidegate::typed::Typed;
-use tidegate::{Append, Draft, ErrorKind, Event, Options, Place, Position, Result, Store};
+use tidegate::{
+    AppendOptions, Draft, ErrorKind, Event, Place, Position, RecordedEvent, Result, Store, StoreOptions,
+};
 
 #[derive(Serialize, Deserialize)]
 struct V1 {
@@ -66,11 +67,11 @@ impl From<Farewell> for Left {
 }
 
 /// A store with a payload in some version, and the event.
-fn stored(kind: &'static str, schema: u16, payload: Vec<u8>) -> Event {
-    let store = Store::in_memory(Options { thread: false, ..Options::default() }).unwrap();
-    store.append(Draft::new(("s", "e"), "other"), Append::default()).unwrap();
+fn stored(kind: &'static str, schema: u16, payload: Vec<u8>) -> RecordedEvent {
+    let store = Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+    store.append(Draft::new(("s", "e"), "other"), AppendOptions::default()).unwrap();
     let draft = Draft::new(("s", "e"), kind).schema(schema).message_pack(payload);
-    let receipt = store.append(draft, Append::default()).unwrap();
+    let receipt = store.append(draft, AppendOptions::default()).unwrap();
     store.view().unwrap().at(receipt.first()).unwrap().unwrap()
 }
 

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use tidegate::decide::{Decided, Decision, Denial, GateSet, Proposal, Verdict, gate};
-use tidegate::disk::{Call, Errno, FaultPlan, World};
-use tidegate::format::FrameHead;
+use tidegate::decide::{Decision, Denial, GateSet, Outcome, Proposal, Verdict, gate};
+use tidegate::disk::{Call, Env, Errno, FaultPlan};
+use tidegate::format::FrameHeader;
 use tidegate::{
-    Append, Batch, Cause, Condition, Draft, Error, ErrorKind, Options, Position, Query, Read, Result, Store,
-    Version,
+    AppendOptions, Batch, Cause, Condition, Draft, Error, ErrorKind, Position, Query, ReadOptions, Result,
+    Store, StoreOptions, Version,
 };
 
 use super::{draft, tag};
@@ -19,7 +19,7 @@ use crate::faults::{Gate, Hooked, LONG, Opened, Stage, stalled};
 /// A store of one long segment whose disk waits at syncs while the gate is shut.
 fn gated(thread: bool) -> (Stage, Arc<Store>, Arc<Gate>) {
     let mut stage = Stage::new();
-    stage.options = Options { thread, ..Options::default() };
+    stage.options = StoreOptions { thread, ..StoreOptions::default() };
     let (store, gate) = stalled(stage.disk.clone(), stage.world(), stage.options);
     (stage, Arc::new(store), gate)
 }
@@ -46,7 +46,7 @@ fn beside_a_sync<T: Send>(
     gate.shut();
     std::thread::scope(|scope| {
         let _opened = Opened(gate);
-        let first = scope.spawn(|| store.append(seat("first"), Append::synced()).unwrap());
+        let first = scope.spawn(|| store.append(seat("first"), AppendOptions::synced()).unwrap());
         gate.wait_for_someone();
         let others = scope.spawn(|| meanwhile(store));
         shut();
@@ -63,7 +63,7 @@ fn one_sync_covers_what_was_written_during_another() {
         let five = |store: &Store| {
             std::thread::scope(|scope| {
                 let all: Vec<_> = (0..5)
-                    .map(|_| scope.spawn(|| store.append(seat("a"), Append::synced()).unwrap()))
+                    .map(|_| scope.spawn(|| store.append(seat("a"), AppendOptions::synced()).unwrap()))
                     .collect();
                 all.into_iter().map(|one| one.join().unwrap().first()).max().unwrap()
             })
@@ -80,7 +80,7 @@ fn one_sync_covers_what_was_written_during_another() {
 }
 
 /// What a decision can come to.
-type Way = (&'static str, fn(&Store, Append, &dyn Fn()) -> Answer);
+type Way = (&'static str, fn(&Store, AppendOptions, &dyn Fn()) -> Answer);
 
 /// What the caller was told.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,18 +90,23 @@ enum Answer {
     Refused(ErrorKind),
 }
 
-fn answer(decided: Result<Decided>) -> Answer {
+fn answer(decided: Result<Outcome>) -> Answer {
     match decided {
-        Ok(Decided::Committed(receipt)) => Answer::Committed(receipt.first()),
-        Ok(Decided::Denied(_)) => Answer::Denied,
+        Ok(Outcome::Committed(receipt)) => Answer::Committed(receipt.first()),
+        Ok(Outcome::Denied(_)) => Answer::Denied,
         Err(error) => Answer::Refused(error.kind()),
     }
 }
 
 /// Decides by the events with the tag, of which there has to be one.
-fn by(store: &Store, append: Append, seen: &dyn Fn(), decision: impl Fn() -> Result<Decision>) -> Answer {
+fn by(
+    store: &Store,
+    append: AppendOptions,
+    seen: &dyn Fn(),
+    decision: impl Fn() -> Result<Decision>,
+) -> Answer {
     answer(store.decide(append, |view| {
-        assert_eq!(view.count(&tag("t"), Read::all())?, 1, "what is written is seen");
+        assert_eq!(view.count(&tag("t"), ReadOptions::all())?, 1, "what is written is seen");
         seen();
         decision()
     }))
@@ -140,7 +145,7 @@ fn a_decision_sees_what_is_written_and_its_answer_waits_for_that() {
         Answer::Committed(Position(2)),
     ];
     for ((name, way), expected) in ways().into_iter().zip(expected) {
-        for append in [Append::synced(), Append::buffered()] {
+        for append in [AppendOptions::synced(), AppendOptions::buffered()] {
             let (_, store, gate) = gated(false);
             let (seen, was_seen) = channel();
             let decide = move |store: &Store| {
@@ -167,7 +172,7 @@ fn a_decision_sees_what_is_written_and_its_answer_waits_for_that() {
 #[test]
 fn what_an_answer_rests_on_is_visible_as_soon_as_it_is_durable() {
     let mut stage = Stage::new();
-    stage.options = Options { thread: false, ..Options::default() };
+    stage.options = StoreOptions { thread: false, ..StoreOptions::default() };
     let (gate, syncs) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
     let (passed, synced) = (Arc::clone(&gate), Arc::clone(&syncs));
     // What is written behind a sync is the watermark.
@@ -176,18 +181,18 @@ fn what_an_answer_rests_on_is_visible_as_soon_as_it_is_durable() {
         Call::Write if synced.load(Ordering::SeqCst) > 0 => passed.pass(),
         _ => {}
     });
-    let world = World { disk: Arc::new(disk), ..stage.world() };
+    let world = Env { disk: Arc::new(disk), ..stage.world() };
     let store = Store::open_in(world, stage.options).unwrap();
     syncs.store(0, Ordering::SeqCst);
     gate.shut();
     std::thread::scope(|scope| {
         let _opened = Opened(&gate);
-        let first = scope.spawn(|| store.append(seat("first"), Append::synced()).unwrap());
+        let first = scope.spawn(|| store.append(seat("first"), AppendOptions::synced()).unwrap());
         gate.wait_for_someone();
         assert_eq!(store.frontier().durable, Position(1));
         let denied = scope.spawn(|| {
-            let decided = store.decide(Append::synced(), |view| {
-                Ok(Decision::deny("SEEN", view.count(&tag("t"), Read::all())?.to_string()))
+            let decided = store.decide(AppendOptions::synced(), |view| {
+                Ok(Decision::deny("SEEN", view.count(&tag("t"), ReadOptions::all())?.to_string()))
             });
             (answer(decided), store.view().unwrap().head())
         });
@@ -210,32 +215,36 @@ fn a_refusal_by_what_is_buffered_waits_for_a_sync() {
         let (_, store, _) = gated(thread);
         let taken = |entity: &str| Batch::from(draft(entity, "a.b")).only_if(Condition::fail_if(tag("t")));
         let durable = |position| assert!(store.frontier().durable >= Position(position));
-        store.append(seat("a"), Append::buffered()).unwrap();
-        assert_eq!(store.append(taken("b"), Append::buffered()).unwrap_err().kind(), ErrorKind::Refused);
+        store.append(seat("a"), AppendOptions::buffered()).unwrap();
+        assert_eq!(
+            store.append(taken("b"), AppendOptions::buffered()).unwrap_err().kind(),
+            ErrorKind::Refused
+        );
         assert_eq!(store.frontier().durable, Position(0), "whoever is content with buffered does not wait");
-        assert_eq!(store.append(taken("b"), Append::synced()).unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(store.append(taken("b"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Refused);
         durable(1);
-        store.append(seat("a"), Append::buffered()).unwrap();
-        let denied = store.decide(Append::synced(), |view| {
-            assert_eq!(view.count(&tag("t"), Read::all())?, 2);
+        store.append(seat("a"), AppendOptions::buffered()).unwrap();
+        let denied = store.decide(AppendOptions::synced(), |view| {
+            assert_eq!(view.count(&tag("t"), ReadOptions::all())?, 2);
             Ok(Decision::deny("FULL", "taken"))
         });
         assert_eq!(answer(denied), Answer::Denied);
         durable(2);
         let keyed = || Batch::from(seat("c")).key("k");
-        let first = store.append(keyed(), Append::buffered()).unwrap();
-        assert_eq!(store.submit(keyed(), Append::synced()).unwrap().wait().unwrap(), first);
+        let first = store.append(keyed(), AppendOptions::buffered()).unwrap();
+        assert_eq!(store.submit(keyed(), AppendOptions::synced()).unwrap().wait().unwrap(), first);
         durable(3);
         let full = gate("full", |_: &Proposal<'_, ()>, view| {
-            let count = view.count(&tag("t"), Read::all())?;
+            let count = view.count(&tag("t"), ReadOptions::all())?;
             Ok(if count < 4 { Verdict::Allow } else { Verdict::Deny(Denial::new("FULL", "taken")) })
         });
         store.guard(Query::ALL, GateSet::new().and(full)).unwrap();
-        store.append(seat("d"), Append::buffered()).unwrap();
-        let ticket = store.submit(seat("e"), Append::synced()).expect("the refusal waits with the ticket");
+        store.append(seat("d"), AppendOptions::buffered()).unwrap();
+        let ticket =
+            store.submit(seat("e"), AppendOptions::synced()).expect("the refusal waits with the ticket");
         assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Refused);
         durable(4);
-        assert_eq!(store.submit(seat("e"), Append::synced()).unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(store.submit(seat("e"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Refused);
         store.close().unwrap();
     }
 }
@@ -244,7 +253,7 @@ fn a_refusal_by_what_is_buffered_waits_for_a_sync() {
 fn a_buffered_batch_behind_a_synced_one_waits_for_its_sync() {
     let (_, store, gate) = gated(false);
     let buffered = |store: &Store| {
-        let receipt = store.append(seat("b"), Append::buffered()).unwrap();
+        let receipt = store.append(seat("b"), AppendOptions::buffered()).unwrap();
         let frontier = store.frontier();
         assert!(frontier.visible >= receipt.last() && frontier.durable >= Position(1), "{frontier}");
         receipt.first()
@@ -252,7 +261,7 @@ fn a_buffered_batch_behind_a_synced_one_waits_for_its_sync() {
     let second = beside_a_sync(&store, &gate, buffered, || {
         written(&store, 2);
         assert_eq!(store.frontier().visible, Position(0));
-        assert_eq!(store.view().unwrap().count(&Query::ALL, Read::all()).unwrap(), 0);
+        assert_eq!(store.view().unwrap().count(&Query::ALL, ReadOptions::all()).unwrap(), 0);
     });
     assert_eq!(second, Position(2));
     store.close().unwrap();
@@ -266,13 +275,13 @@ fn a_failed_sync_fails_all_frames_since() {
     let store = &store;
     std::thread::scope(|scope| {
         let _opened = Opened(&gate);
-        let first = scope.spawn(|| store.append(seat("first"), Append::synced()));
+        let first = scope.spawn(|| store.append(seat("first"), AppendOptions::synced()));
         gate.wait_for_someone();
-        let later = [Append::synced(), Append::buffered()]
+        let later = [AppendOptions::synced(), AppendOptions::buffered()]
             .map(|append| scope.spawn(move || store.append(seat("later"), append).map(drop)));
         let denied = scope.spawn(|| {
-            store.decide(Append::synced(), |view| {
-                Ok(Decision::deny("SEEN", view.count(&tag("t"), Read::all())?.to_string()))
+            store.decide(AppendOptions::synced(), |view| {
+                Ok(Decision::deny("SEEN", view.count(&tag("t"), ReadOptions::all())?.to_string()))
             })
         });
         written(store, 3);
@@ -292,17 +301,17 @@ fn a_failed_sync_fails_all_frames_since() {
 #[test]
 fn what_was_not_written_is_never_seen() {
     let (stage, store, _) = gated(false);
-    store.append(seat("a"), Append::synced()).unwrap();
+    store.append(seat("a"), AppendOptions::synced()).unwrap();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Write, 1, Errno::NOSPC));
     let id = tidegate::EventId([7; 16]);
     let batch = || Batch::from(seat("b").id(id)).key("k");
-    assert_eq!(store.append(batch(), Append::synced()).unwrap_err().kind(), ErrorKind::Full);
-    let decided = store.decide(Append::synced(), |view| {
-        assert_eq!((view.count(&tag("t"), Read::all())?, view.head()), (1, Position(1)));
+    assert_eq!(store.append(batch(), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Full);
+    let decided = store.decide(AppendOptions::synced(), |view| {
+        assert_eq!((view.count(&tag("t"), ReadOptions::all())?, view.head()), (1, Position(1)));
         Ok(seat("c").into())
     });
     assert_eq!(answer(decided), Answer::Committed(Position(2)));
-    assert_eq!(store.append(batch(), Append::synced()).unwrap().first(), Position(3));
+    assert_eq!(store.append(batch(), AppendOptions::synced()).unwrap().first(), Position(3));
     store.close().unwrap();
 }
 
@@ -311,14 +320,14 @@ fn what_was_not_written_is_never_seen() {
 #[test]
 fn a_frame_never_counts_on_a_sync_that_still_runs() {
     let (stage, store, gate) = gated(false);
-    store.append(seat("before"), Append::synced()).unwrap();
+    store.append(seat("before"), AppendOptions::synced()).unwrap();
     gate.shut();
     std::thread::scope(|scope| {
         let _opened = Opened(&gate);
         let waiting: Vec<_> = (2..6)
             .map(|position| {
-                let one =
-                    scope.spawn(|| store.append(seat("a").bytes(vec![7; 700]), Append::synced()).unwrap());
+                let one = scope
+                    .spawn(|| store.append(seat("a").bytes(vec![7; 700]), AppendOptions::synced()).unwrap());
                 written(&store, position);
                 one
             })
@@ -327,7 +336,7 @@ fn a_frame_never_counts_on_a_sync_that_still_runs() {
         let synced = |stage: &Stage| {
             let name = stage.active();
             let (bytes, frames) = (stage.bytes(&name), stage.frames(&name));
-            let heads = frames.iter().filter_map(|at| FrameHead::read(&bytes[*at..]).ok());
+            let heads = frames.iter().filter_map(|at| FrameHeader::read(&bytes[*at..]).ok());
             heads.map(|head| head.synced.0).collect::<Vec<_>>()
         };
         assert_eq!(synced(&stage), [0, 1, 1, 1, 1]);
@@ -345,7 +354,7 @@ fn a_frame_never_counts_on_a_sync_that_still_runs() {
         for one in waiting {
             one.join().unwrap();
         }
-        store.append(seat("behind"), Append::synced()).unwrap();
+        store.append(seat("behind"), AppendOptions::synced()).unwrap();
         assert_eq!(synced(&stage)[5], 5);
     });
     store.close().unwrap();
@@ -355,12 +364,13 @@ fn a_frame_never_counts_on_a_sync_that_still_runs() {
 #[test]
 fn a_roll_beside_a_sync_keeps_the_order() {
     let mut stage = Stage::new();
-    stage.options = Options { thread: false, segment_bytes: 1400, ..Options::default() };
+    stage.options = StoreOptions { thread: false, segment_bytes: 1400, ..StoreOptions::default() };
     let (store, gate) = stalled(stage.disk.clone(), stage.world(), stage.options);
     let many = |store: &Store| {
         std::thread::scope(|scope| {
-            let all: Vec<_> =
-                (0..12).map(|_| scope.spawn(|| store.append(seat("a"), Append::synced()).unwrap())).collect();
+            let all: Vec<_> = (0..12)
+                .map(|_| scope.spawn(|| store.append(seat("a"), AppendOptions::synced()).unwrap()))
+                .collect();
             all.into_iter().map(|one| one.join().unwrap().first().0).max().unwrap()
         })
     };

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use tidegate::{Event, Query, Read, Store};
+use tidegate::{Query, ReadOptions, RecordedEvent, Store};
 
 use super::workload::{Notes, SEATS, moved};
 
 /// Compares all notes with the log; says what does not agree.
 pub(super) fn check(store: &Store, notes: &Notes) -> Vec<String> {
-    let events: Vec<Event> = store.read(&Query::ALL, Read::all()).unwrap().map(Result::unwrap).collect();
+    let events: Vec<RecordedEvent> =
+        store.read(&Query::ALL, ReadOptions::all()).unwrap().map(Result::unwrap).collect();
     let mut found = receipts(&events, notes);
     found.extend(denials(&events, notes));
     found.extend(grounds(&events, notes));
@@ -20,11 +21,11 @@ pub(super) fn check(store: &Store, notes: &Notes) -> Vec<String> {
 }
 
 /// Everything that was acknowledged is in the log, as the receipt says.
-fn receipts(events: &[Event], notes: &Notes) -> Vec<String> {
+fn receipts(events: &[RecordedEvent], notes: &Notes) -> Vec<String> {
     let mut found = Vec::new();
     for (receipt, _) in notes.receipts.lock().unwrap().iter() {
         for said in &receipt.events {
-            let is = |event: &Event| event.id() == said.id && event.leaf() == said.leaf;
+            let is = |event: &RecordedEvent| event.id() == said.id && event.leaf() == said.leaf;
             if !events.get(said.position.0 as usize - 1).is_some_and(is) {
                 found.push(format!("what was acknowledged at {} is not there", said.position));
             }
@@ -34,7 +35,7 @@ fn receipts(events: &[Event], notes: &Notes) -> Vec<String> {
 }
 
 /// Every event that a denial rested on is in the log: nobody was denied for something that is lost.
-fn denials(events: &[Event], notes: &Notes) -> Vec<String> {
+fn denials(events: &[RecordedEvent], notes: &Notes) -> Vec<String> {
     let rested = notes.rested.lock().unwrap();
     let is_there =
         |position: u64, leaf| events.get(position as usize - 1).is_some_and(|event| event.leaf() == leaf);
@@ -43,7 +44,7 @@ fn denials(events: &[Event], notes: &Notes) -> Vec<String> {
 }
 
 /// Nothing that a decision rested on moved between its view and its own position.
-fn grounds(events: &[Event], notes: &Notes) -> Vec<String> {
+fn grounds(events: &[RecordedEvent], notes: &Notes) -> Vec<String> {
     let grounds = notes.grounds.lock().unwrap();
     let mut found = Vec::new();
     for event in events {
@@ -63,7 +64,7 @@ fn grounds(events: &[Event], notes: &Notes) -> Vec<String> {
 }
 
 /// Every rule holds after every event.
-fn rules(events: &[Event]) -> Vec<String> {
+fn rules(events: &[RecordedEvent]) -> Vec<String> {
     let mut names: HashMap<String, i64> = HashMap::new();
     let mut seats: HashMap<String, i64> = HashMap::new();
     let mut balances = [0; 3];

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tidegate::disk::{Call, Disk, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
-use tidegate::{Append, Options, Store};
+use tidegate::disk::{Call, Disk, Env, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
+use tidegate::{AppendOptions, Store, StoreOptions};
 
 use super::Dice;
 use super::checker::check;
@@ -29,10 +29,10 @@ fn live(seed: u64) -> Notes {
     let mut dice = Dice(seed);
     let mut disk = FaultyDisk::new(seed, Model::default());
     let (clock, random) = (SimulatedClock::new(1), SeededRandom::new(seed));
-    let options = Options { segment_bytes: 8 << 10, ..Options::default() };
+    let options = StoreOptions { segment_bytes: 8 << 10, ..StoreOptions::default() };
     let notes = Notes::default();
     for life in 0..LIVES {
-        let world = World { disk: slow(&disk), ..World::simulated(&disk, &clock, &random) };
+        let world = Env { disk: slow(&disk), ..Env::simulated(&disk, &clock, &random) };
         let store = Store::open_in(world, options).unwrap();
         assert_eq!(check(&store, &notes), Vec::<String>::new(), "seed {seed}, life {life}");
         if dice.roll(4) > 0 {
@@ -64,7 +64,7 @@ fn live(seed: u64) -> Notes {
         disk = disk.reopen();
         clock.advance(1000);
     }
-    let store = Store::open_in(World::simulated(&disk, &clock, &random), options).unwrap();
+    let store = Store::open_in(Env::simulated(&disk, &clock, &random), options).unwrap();
     assert_eq!(check(&store, &notes), Vec::<String>::new(), "seed {seed}, at the end");
     notes
 }
@@ -74,7 +74,7 @@ fn work(store: &Store, notes: &Notes, mut dice: Dice) {
     for _ in 0..TASKS {
         let task = Task::roll(&mut dice);
         let way = [Way::Decide, Way::Decide, Way::Condition, Way::Submit][dice.roll(4) as usize];
-        let append = if dice.roll(4) == 0 { Append::buffered() } else { Append::default() };
+        let append = if dice.roll(4) == 0 { AppendOptions::buffered() } else { AppendOptions::default() };
         if !notes.run(store, task, way, append) {
             return;
         }

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate::decide::{Decided, Decision, DecisionView};
+use tidegate::decide::{Decision, DecisionView, Outcome};
 use tidegate::format::Hash;
 use tidegate::{
-    Append, Batch, Condition, Draft, ErrorKind, Event, EventId, Item, Position, Query, Read, Receipt, Result,
-    Store,
+    AppendOptions, Batch, Condition, Draft, ErrorKind, EventId, Position, Query, QueryItem, ReadOptions,
+    Receipt, RecordedEvent, Result, Store,
 };
 
 use super::Dice;
@@ -38,12 +38,12 @@ pub(super) enum Boundary {
 impl Boundary {
     pub(super) fn query(&self) -> Query {
         match self {
-            Self::Tag(tag) => Item::new().tag(tag.clone()).into(),
-            Self::Kind(kind) => Item::new().kind(*kind).into(),
+            Self::Tag(tag) => QueryItem::new().tag(tag.clone()).into(),
+            Self::Kind(kind) => QueryItem::new().kind(*kind).into(),
         }
     }
 
-    pub(super) fn holds(&self, event: &Event) -> bool {
+    pub(super) fn holds(&self, event: &RecordedEvent) -> bool {
         match self {
             Self::Tag(tag) => event.tags().any(|found| found == tag),
             Self::Kind(kind) => event.kind() == *kind,
@@ -101,7 +101,7 @@ impl Task {
     fn decide(self, view: &DecisionView) -> Result<Option<Draft>> {
         let mut events = Vec::new();
         for boundary in self.boundaries() {
-            events.extend(view.read(&boundary.query(), Read::all()).collect::<Result<Vec<_>>>()?);
+            events.extend(view.read(&boundary.query(), ReadOptions::all()).collect::<Result<Vec<_>>>()?);
         }
         let count = |kind: &str| events.iter().filter(|event| event.kind() == kind).count() as u64;
         let draft = |what: &str, number: u64, kind: &'static str| {
@@ -137,7 +137,7 @@ impl Task {
 }
 
 /// By how much an event changes the balance of an account.
-pub(super) fn moved(event: &Event, account: u64) -> i64 {
+pub(super) fn moved(event: &RecordedEvent, account: u64) -> i64 {
     let (from, to, amount): (u64, u64, i64) = serde_json::from_slice(event.payload().unwrap()).unwrap();
     match event.kind() {
         "money.paid_in" if to == account => amount,
@@ -173,16 +173,16 @@ impl Notes {
     /// The event that a task comes to now, without committing it.
     pub(super) fn only_draft(&self, store: &Store, task: Task) -> Option<(Draft, Ground)> {
         let mut drafted = None;
-        let decided = store.decide(Append::default(), |view| {
+        let decided = store.decide(AppendOptions::default(), |view| {
             drafted = self.draft(task, view)?;
             Ok(Decision::deny("LATER", "it is committed elsewhere"))
         });
-        assert!(matches!(decided, Ok(Decided::Denied(_))), "{decided:?}");
+        assert!(matches!(decided, Ok(Outcome::Denied(_))), "{decided:?}");
         drafted
     }
 
     /// Decides a task and commits it; says whether the store lives on.
-    pub(super) fn run(&self, store: &Store, task: Task, way: Way, append: Append) -> bool {
+    pub(super) fn run(&self, store: &Store, task: Task, way: Way, append: AppendOptions) -> bool {
         let mut seen = None;
         let answer = match way {
             Way::Decide => store.decide(append, |view| {
@@ -195,12 +195,12 @@ impl Notes {
             Way::Condition | Way::Submit => self.commit_by_condition(store, task, way, append),
         };
         match answer {
-            Ok(Decided::Committed(receipt)) => {
+            Ok(Outcome::Committed(receipt)) => {
                 let synced = append.durability.is_none();
                 self.receipts.lock().unwrap().push((receipt, synced));
                 true
             }
-            Ok(Decided::Denied(_)) => {
+            Ok(Outcome::Denied(_)) => {
                 self.denied.fetch_add(1, Ordering::Relaxed);
                 let seen = seen.map(|(position, leaf)| (position, leaf, append.durability.is_none()));
                 self.rested.lock().unwrap().extend(seen);
@@ -217,7 +217,13 @@ impl Notes {
         }
     }
 
-    fn commit_by_condition(&self, store: &Store, task: Task, way: Way, append: Append) -> Result<Decided> {
+    fn commit_by_condition(
+        &self,
+        store: &Store,
+        task: Task,
+        way: Way,
+        append: AppendOptions,
+    ) -> Result<Outcome> {
         let mut drafted = None;
         let denied = store.decide(append, |view| {
             drafted = self.draft(task, view)?;
@@ -233,6 +239,6 @@ impl Notes {
             Way::Submit => store.submit(batch, append)?.wait()?,
             _ => store.append(batch, append)?,
         };
-        Ok(Decided::Committed(receipt))
+        Ok(Outcome::Committed(receipt))
     }
 }

@@ -3,10 +3,12 @@
 use std::cell::Cell;
 
 use tidegate::batch::ConflictKind;
-use tidegate::decide::{Decided, Decision, DecisionView, GateSet, Proposal, Verdict, gate};
-use tidegate::disk::{Call, FaultyDisk, Model, SeededRandom, SimulatedClock, World};
+use tidegate::decide::{Decision, DecisionView, GateSet, Outcome, Proposal, Verdict, gate};
+use tidegate::disk::{Call, Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::settings::DecideOptions;
-use tidegate::{Append, Batch, Draft, ErrorKind, Options, Position, Query, Read, Result, Store};
+use tidegate::{
+    AppendOptions, Batch, Draft, ErrorKind, Position, Query, ReadOptions, Result, Store, StoreOptions,
+};
 
 use crate::deciding::{append, code, conflict, denied, draft, head, refused, stepped, store, submit, tag};
 
@@ -19,10 +21,10 @@ fn take_seat(view: &DecisionView) -> Result<Decision> {
 }
 
 fn under(key: &'static str) -> DecideOptions {
-    Append::default().key(key)
+    AppendOptions::default().key(key)
 }
 
-fn committed(decided: Decided) -> tidegate::Receipt {
+fn committed(decided: Outcome) -> tidegate::Receipt {
     decided.into_result().unwrap()
 }
 
@@ -49,7 +51,7 @@ fn what_was_decided_is_answered_and_not_asked_again() {
 fn the_content_of_a_decision_is_not_compared() {
     let store = store();
     let number = |view: &DecisionView| {
-        let count = view.count(&tag("invoice"), Read::all())?;
+        let count = view.count(&tag("invoice"), ReadOptions::all())?;
         Ok(draft("books", "invoice.sent").tag("invoice").json(count.to_string()).into())
     };
     let first = committed(store.decide(under("a"), number).unwrap());
@@ -85,8 +87,8 @@ fn callers_at_the_same_time_get_one_receipt() {
         let key = format!("request-{round}");
         let receipts = std::thread::scope(|scope| {
             let call = || {
-                let decided = store.decide(Append::buffered().key(key.clone()), |view| {
-                    let taken = view.count(&tag("seat"), Read::all())?;
+                let decided = store.decide(AppendOptions::buffered().key(key.clone()), |view| {
+                    let taken = view.count(&tag("seat"), ReadOptions::all())?;
                     Ok(draft("seat", "seat.taken").tag("seat").json(taken.to_string()).into())
                 });
                 committed(decided.unwrap())
@@ -159,7 +161,7 @@ fn a_decision_has_one_key_which_keeps_the_rules_of_names() {
     assert!(error.message().contains("key"), "{error}");
     for bad in [String::new(), "k".repeat(1025), "a\nb".to_owned()] {
         let asked = Cell::new(false);
-        let error = store.decide(Append::default().key(bad), |_| {
+        let error = store.decide(AppendOptions::default().key(bad), |_| {
             asked.set(true);
             Ok(draft("a", "a.b").into())
         });
@@ -171,13 +173,13 @@ fn a_decision_has_one_key_which_keeps_the_rules_of_names() {
 #[test]
 fn an_answer_is_as_durable_as_the_retry_asks_for() {
     let disk = FaultyDisk::new(1, Model::default());
-    let world = World::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
-    let store = Store::open_in(world, Options { thread: false, ..Options::default() }).unwrap();
-    let first = committed(store.decide(Append::buffered().key("request"), take_seat).unwrap());
+    let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
+    let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+    let first = committed(store.decide(AppendOptions::buffered().key("request"), take_seat).unwrap());
     let syncs = disk.count(Call::Sync);
-    assert_eq!(committed(store.decide(Append::buffered().key("request"), take_seat).unwrap()), first);
+    assert_eq!(committed(store.decide(AppendOptions::buffered().key("request"), take_seat).unwrap()), first);
     assert_eq!((disk.count(Call::Sync), store.frontier().durable), (syncs, Position(0)));
-    assert_eq!(committed(store.decide(Append::synced().key("request"), take_seat).unwrap()), first);
+    assert_eq!(committed(store.decide(AppendOptions::synced().key("request"), take_seat).unwrap()), first);
     assert_eq!((disk.count(Call::Sync), store.frontier().durable), (syncs + 1, Position(1)));
 }
 
@@ -187,14 +189,15 @@ fn a_key_that_was_not_found_is_held() {
     let keyed = |key: &'static str| Batch::from(draft("a", "a.b")).key(key);
     let attempts = |meanwhile: &'static str| {
         let (asked, found) = (Cell::new(0), Cell::new(false));
-        let decided = store.decide(Append { keep_footprint: true, ..Append::default() }, |view| {
-            asked.set(asked.get() + 1);
-            found.set(view.find_key("sought")?.is_some());
-            if asked.get() == 1 {
-                append(&store, keyed(meanwhile));
-            }
-            Ok(draft("decided", "a.b").into())
-        });
+        let decided =
+            store.decide(AppendOptions { keep_footprint: true, ..AppendOptions::default() }, |view| {
+                asked.set(asked.get() + 1);
+                found.set(view.find_key("sought")?.is_some());
+                if asked.get() == 1 {
+                    append(&store, keyed(meanwhile));
+                }
+                Ok(draft("decided", "a.b").into())
+            });
         let explained = store.view().unwrap().explain(committed(decided.unwrap()).first()).unwrap();
         let absent = explained.footprint.map(|footprint| footprint.absent_keys().to_vec());
         (asked.get(), found.get(), absent)
@@ -212,7 +215,7 @@ fn a_key_that_was_not_found_is_held_within_a_group() {
         assert!(view.find_key("sought")?.is_none());
         Ok(Verdict::Allow)
     });
-    let guarded = Query::from(tidegate::Item::new().kind("guarded.*"));
+    let guarded = Query::from(tidegate::QueryItem::new().kind("guarded.*"));
     store.guard(guarded, GateSet::new().and(absent)).unwrap();
     let keyed = submit(&store, Batch::from(draft("a", "a.b")).key("sought"));
     let judged = submit(&store, draft("b", "guarded.b"));
@@ -228,14 +231,14 @@ fn a_key_that_was_not_found_is_held_within_a_group() {
 fn a_footprint_of_many_queries_holds_each_once() {
     let store = store();
     let many = 20_000;
-    let decided = store.decide(Append::default(), |view| {
+    let decided = store.decide(AppendOptions::default(), |view| {
         for round in 0..2 {
             for number in 0..many {
-                view.exists(&tidegate::Item::new().tag(format!("n:{number}")).into())?;
+                view.exists(&tidegate::QueryItem::new().tag(format!("n:{number}")).into())?;
             }
             assert_eq!(view.footprint().queries().len(), many, "round {round}");
         }
-        let first: Query = tidegate::Item::new().tag("n:0").into();
+        let first: Query = tidegate::QueryItem::new().tag("n:0").into();
         assert_eq!(view.footprint().queries()[0], first, "in the order they were read");
         Ok(Decision::deny("DONE", "enough was read"))
     });
@@ -267,7 +270,7 @@ fn a_judged_batch_is_not_copied() {
     append(&store, large(place(payload(), 1), "append"));
     submit(&store, large(place(payload(), 1), "submit")).wait().unwrap();
     let batch = large(place(payload(), 2), "propose");
-    committed(store.propose(&(), batch, &GateSet::new().and(sees()), Append::default()).unwrap());
+    committed(store.propose(&(), batch, &GateSet::new().and(sees()), AppendOptions::default()).unwrap());
     let draft: Cell<Option<Draft>> = Cell::new(Some(draft("a", "a.b").bytes(place(payload(), 1))));
     committed(store.decide(under("decide"), |_| Ok(draft.take().unwrap().into())).unwrap());
     assert_eq!(*seen.lock().unwrap(), expected);

@@ -3,7 +3,7 @@
 
 use tidegate::decide::{DecisionView, GateSet, Proposal, Verdict, gate};
 use tidegate::format::hash::sha256;
-use tidegate::{Append, Batch, Options, Query, Store};
+use tidegate::{AppendOptions, Batch, Query, Store, StoreOptions};
 
 use crate::deciding::draft;
 
@@ -36,10 +36,10 @@ fn a_keyed_and_guarded_batch_costs_one_hash_more() {
         least(|round| {
             let batch = Batch::from(draft("a", "a.b").bytes(std::mem::take(&mut payloads[round])));
             let batch = if keyed { batch.key(format!("key-{round}")) } else { batch };
-            store.append(batch, Append::buffered()).unwrap();
+            store.append(batch, AppendOptions::buffered()).unwrap();
         })
     };
-    let open = || Store::in_memory(Options { thread: false, ..Options::default() }).unwrap();
+    let open = || Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
     let payload = vec![9; BYTES];
     let hash = least(|_| assert_ne!(sha256(&payload).0, [0; 32]));
     let plain = append(&open(), false);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tidegate::disk::Disk;
 use tidegate::project::{Freshness, Project, Projector};
-use tidegate::report::{Examined, examine};
-use tidegate::subscription::cursor::Settings;
-use tidegate::{Append, ErrorKind, Options, Query, Result, Store};
+use tidegate::report::{DoctorReport, examine};
+use tidegate::subscription::cursor::CursorOptions;
+use tidegate::{AppendOptions, ErrorKind, Query, Result, Store, StoreOptions};
 
 use super::super::mending::sample::{Things, closed};
 use super::super::stage::{Stage, batch, one};
@@ -17,11 +17,11 @@ use super::{Met, meet};
 /// Opens and goes on over some twenty segments, so that a roster is made anew.
 fn write(stage: &Stage, disk: Arc<dyn Disk>) {
     let store = Store::open_in(stage.world_with(disk), stage.options).unwrap();
-    let cursor = store.cursor("reader", Query::ALL, Settings::default()).unwrap();
+    let cursor = store.cursor("reader", Query::ALL, CursorOptions::default()).unwrap();
     let things = Projector::<Things>::open(&store, Project::default()).unwrap();
     for number in 0..24 {
-        store.append(one("buffered"), Append::buffered()).unwrap();
-        store.append(batch(number), Append::synced()).unwrap();
+        store.append(one("buffered"), AppendOptions::buffered()).unwrap();
+        store.append(batch(number), AppendOptions::synced()).unwrap();
         cursor.next_now().unwrap().unwrap().ack().unwrap();
         if number % 6 == 5 {
             cursor.keep().unwrap();
@@ -34,7 +34,7 @@ fn write(stage: &Stage, disk: Arc<dyn Disk>) {
     store.close().unwrap();
 }
 
-fn check(examined: &Examined, place: &str) {
+fn check(examined: &DoctorReport, place: &str) {
     let faults: Vec<String> = examined.faults.iter().map(ToString::to_string).collect();
     assert_eq!(faults, [""; 0], "{place}");
     // Of a store that was not closed nobody knows whether more was there.
@@ -44,7 +44,7 @@ fn check(examined: &Examined, place: &str) {
 
 fn sample() -> Stage {
     let (mut stage, _) = closed(60);
-    stage.options = Options { segment_bytes: 500, ..stage.options };
+    stage.options = StoreOptions { segment_bytes: 500, ..stage.options };
     stage
 }
 
@@ -84,9 +84,9 @@ fn find_nothing_wrong_wherever_the_writer_is() {
 #[test]
 fn find_nothing_wrong_with_a_store_that_begins() {
     for mut sample in [torn().0, Stage::new()] {
-        sample.options = Options { segment_bytes: 500, ..sample.options };
+        sample.options = StoreOptions { segment_bytes: 500, ..sample.options };
         let (mut none_yet, mut found) = (0, 0);
-        let mut check = |examined: Result<Examined>, place: &str| match examined {
+        let mut check = |examined: Result<DoctorReport>, place: &str| match examined {
             Ok(examined) => {
                 found += 1;
                 check(&examined, place);

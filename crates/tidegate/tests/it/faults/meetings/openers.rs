@@ -5,16 +5,16 @@
 
 use std::sync::Arc;
 
-use tidegate::disk::{Disk, MemoryDisk, World};
-use tidegate::{Append, ErrorKind, Options, Result, Store};
+use tidegate::disk::{Disk, Env, MemoryDisk};
+use tidegate::{AppendOptions, ErrorKind, Result, Store, StoreOptions};
 
 use super::super::stage::one;
 use super::{Met, meet};
 
 fn open(disk: Arc<dyn Disk>) -> Result<Store> {
-    let world = World { disk, ..World::memory() };
-    let store = Store::open_in(world, Options { thread: false, ..Options::default() })?;
-    store.append(one("first"), Append::synced())?;
+    let world = Env { disk, ..Env::memory() };
+    let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() })?;
+    store.append(one("first"), AppendOptions::synced())?;
     Ok(store)
 }
 

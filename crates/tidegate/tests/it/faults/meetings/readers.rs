@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use tidegate::disk::{Disk, FaultPlan};
 use tidegate::format::Hash;
-use tidegate::{Access, Append, ErrorKind, Event, Item, Options, Query, Read, Result, Store};
+use tidegate::{
+    Access, AppendOptions, ErrorKind, Query, QueryItem, ReadOptions, RecordedEvent, Result, Store,
+    StoreOptions,
+};
 
 use super::super::stage::{History, Stage, batch, fill, history, one};
 use super::{Met, meet};
@@ -16,7 +19,7 @@ pub(super) fn torn() -> (Stage, History) {
     let store = stage.open();
     fill(&store, 7);
     let durable = history(&store).unwrap();
-    store.append(one("unsynced"), Append::buffered()).unwrap();
+    store.append(one("unsynced"), AppendOptions::buffered()).unwrap();
     stage.disk.kill();
     let active = stage.active();
     stage.disk.at_rest().edit(&active, |bytes| bytes.extend([1, 2, 3])).unwrap();
@@ -25,7 +28,7 @@ pub(super) fn torn() -> (Stage, History) {
 }
 
 fn on(stage: &Stage, disk: Arc<dyn Disk>, access: Access) -> Result<Store> {
-    Store::open_in(stage.world_with(disk), Options { access, ..stage.options })
+    Store::open_in(stage.world_with(disk), StoreOptions { access, ..stage.options })
 }
 
 /// Appends over rolls until the process dies, and says what was acknowledged as durable.
@@ -33,7 +36,7 @@ fn write_on(stage: &Stage) -> History {
     let Ok(store) = stage.try_open(Access::Create) else { return History::new() };
     let (mut all, mut last) = (History::new(), 0);
     for number in 0..8 {
-        let Ok(receipt) = store.append(batch(number), Append::synced()) else { break };
+        let Ok(receipt) = store.append(batch(number), AppendOptions::synced()) else { break };
         last = receipt.last().0;
         if let Ok(seen) = history(&store) {
             all = seen;
@@ -48,8 +51,8 @@ fn write_on(stage: &Stage) -> History {
 pub(super) fn write(stage: &Stage, disk: Arc<dyn Disk>) -> History {
     let store = on(stage, disk, Access::Create).unwrap();
     for number in 0..5 {
-        store.append(one("buffered"), Append::buffered()).unwrap();
-        store.append(batch(number), Append::synced()).unwrap();
+        store.append(one("buffered"), AppendOptions::buffered()).unwrap();
+        store.append(batch(number), AppendOptions::synced()).unwrap();
     }
     store.step().unwrap();
     let all = history(&store).unwrap();
@@ -60,10 +63,12 @@ pub(super) fn write(stage: &Stage, disk: Arc<dyn Disk>) -> History {
 /// All that is to be seen now; the indexes say the same.
 fn look(store: &Store) -> History {
     let (view, tag) = (store.view().unwrap(), "tag:1");
-    let all: Vec<_> = view.read(&Query::ALL, Read::all()).map(Result::unwrap).collect();
-    let tagged = view.read(&Item::new().tag(tag).into(), Read::all()).map(|event| event.unwrap().position());
+    let all: Vec<_> = view.read(&Query::ALL, ReadOptions::all()).map(Result::unwrap).collect();
+    let tagged = view
+        .read(&QueryItem::new().tag(tag).into(), ReadOptions::all())
+        .map(|event| event.unwrap().position());
     let expected = all.iter().filter(|event| event.tags().any(|other| other == tag));
-    assert!(tagged.eq(expected.map(Event::position)));
+    assert!(tagged.eq(expected.map(RecordedEvent::position)));
     all.iter().map(|event| (event.position().0, event.leaf())).collect()
 }
 

@@ -3,22 +3,22 @@
 
 use std::sync::Arc;
 
-use tidegate::disk::{Disk, MemoryDisk, World};
-use tidegate::report::{Salvaged, salvage};
-use tidegate::{Append, ErrorKind, Options, Result, Store};
+use tidegate::disk::{Disk, Env, MemoryDisk};
+use tidegate::report::{SalvageReport, salvage};
+use tidegate::{AppendOptions, ErrorKind, Result, Store, StoreOptions};
 
 use super::super::stage::{History, Stage, history, one};
 use super::readers::{torn, write};
 use super::{Met, meet};
 
-fn world(disk: Arc<dyn Disk>) -> World {
-    World { disk, ..World::memory() }
+fn world(disk: Arc<dyn Disk>) -> Env {
+    Env { disk, ..Env::memory() }
 }
 
 /// Creates a store, or opens the one that is there, and appends.
 fn create(disk: Arc<dyn Disk>) -> Result<History> {
-    let store = Store::open_in(world(disk), Options { thread: false, ..Options::default() })?;
-    store.append(one("first"), Append::synced())?;
+    let store = Store::open_in(world(disk), StoreOptions { thread: false, ..StoreOptions::default() })?;
+    store.append(one("first"), AppendOptions::synced())?;
     let all = history(&store)?;
     store.close()?;
     Ok(all)
@@ -33,14 +33,14 @@ fn into_a_directory_in_which_another_creates() {
         for first_at in 1.. {
             let (new, from) = (MemoryDisk::new(), sample.fork());
             let fill = move |disk| salvage(&from.world(), &world(disk), |_| ());
-            let met: Option<Met<Result<History>, Result<Salvaged>>> =
+            let met: Option<Met<Result<History>, Result<SalvageReport>>> =
                 meet(&new, (first_at, create), (at, fill));
             let Some(Met { first, second, midway }) = met else { break 'salvage };
             meetings += 1;
             let place = format!("salvage stopped at call {at}, creation at {first_at}");
             let found = || {
                 let disk = Arc::new(new.clone());
-                history(&Store::open_in(world(disk), Options::read_only()).unwrap()).unwrap()
+                history(&Store::open_in(world(disk), StoreOptions::read_only()).unwrap()).unwrap()
             };
             match (first, second) {
                 (Ok(own), Err(error)) => {
@@ -79,24 +79,25 @@ fn into_a_directory_in_which_another_creates() {
 fn of_a_store_that_is_written_to() {
     let (sample, durable) = torn();
     let (mut saved, mut refused) = (0, 0);
-    let mut check = |all: &History, salvaged: Result<Salvaged>, new: &MemoryDisk, place: &str| match salvaged
-    {
-        Ok(salvaged) => {
-            saved += 1;
-            let disk = Arc::new(new.clone());
-            let found = history(&Store::open_in(world(disk), Options::read_only()).unwrap()).unwrap();
-            assert!(
-                all.starts_with(&found) && found.starts_with(&durable),
-                "{place}: {} events",
-                found.len()
-            );
-            assert!(salvaged.faults.is_empty(), "{place}: {:?}", salvaged.faults);
-        }
-        Err(error) => {
-            refused += 1;
-            assert_eq!(error.kind(), ErrorKind::Refused, "{place}: {error}");
-        }
-    };
+    let mut check =
+        |all: &History, salvaged: Result<SalvageReport>, new: &MemoryDisk, place: &str| match salvaged {
+            Ok(salvaged) => {
+                saved += 1;
+                let disk = Arc::new(new.clone());
+                let found =
+                    history(&Store::open_in(world(disk), StoreOptions::read_only()).unwrap()).unwrap();
+                assert!(
+                    all.starts_with(&found) && found.starts_with(&durable),
+                    "{place}: {} events",
+                    found.len()
+                );
+                assert!(salvaged.faults.is_empty(), "{place}: {:?}", salvaged.faults);
+            }
+            Err(error) => {
+                refused += 1;
+                assert_eq!(error.kind(), ErrorKind::Refused, "{place}: {error}");
+            }
+        };
     for at in 1.. {
         let (stage, new) = (sample.fork(), MemoryDisk::new());
         let (writing, from, to) = (stage.clone(), stage.clone(), new.clone());

@@ -1,6 +1,6 @@
 //! The doctor tells of every fault, in the file and at the byte where it is, and of nothing else.
 
-use tidegate::{Access, ErrorKind, Options, Store};
+use tidegate::{Access, ErrorKind, Store, StoreOptions};
 
 use super::sample::{closed, contents, doctor, fill, frames, places, remarked, saved};
 use crate::faults::stage::Stage;
@@ -40,7 +40,7 @@ fn what_a_crash_leaves_is_no_fault() {
 #[test]
 fn rosters_are_compared_with_their_segments() {
     let mut stage = Stage::new();
-    stage.options = Options { segment_bytes: 81, ..stage.options };
+    stage.options = StoreOptions { segment_bytes: 81, ..stage.options };
     let store = stage.open();
     fill(&store, 0..40, &stage);
     store.close().unwrap();
@@ -208,19 +208,28 @@ fn several_faults_at_once() {
     let (stage, _) = closed(12);
     let segments = stage.segments();
     let index = stage.disk.at_rest().names_in("index").remove(1);
-    let harmed = ["STORE", "WATERMARK", &segments[0], &segments[2], &index, "cursors/reader"];
-    for name in harmed {
+    // Index files are hashed with the seed in the store file, so without that they are not judged.
+    let beside = ["WATERMARK", &segments[0], &segments[2], "cursors/reader"];
+    for last in ["STORE", &index] {
+        let harmed = [&[last], &beside[..]].concat();
+        several(&stage.fork(), &harmed);
+    }
+}
+
+/// Flips a bit in each of these files, and looks whether all of them are told of.
+fn several(stage: &Stage, harmed: &[&str]) {
+    for name in harmed.iter().copied() {
         let length = stage.bytes(name).len() as u64;
         let bit = if name == "WATERMARK" { 4100 } else { length / 2 } * 8;
         stage.disk.at_rest().flip_bit(name, bit).unwrap();
     }
     stage.disk.at_rest().write("segments/notes.txt", b"mine").unwrap();
     stage.disk.at_rest().write("index/00000000000000000001.idx.tmp", b"half").unwrap();
-    let examined = doctor(&stage).unwrap();
+    let examined = doctor(stage).unwrap();
     let told = places(&examined).into_iter().chain(remarked(&examined));
     let mut named: Vec<_> = told.map(|(file, _)| file).collect();
     named.sort_unstable();
-    let mut expected = harmed.map(str::to_owned);
+    let mut expected: Vec<_> = harmed.iter().map(|name| (*name).to_owned()).collect();
     expected.sort_unstable();
     assert_eq!(named, expected, "{examined:?}");
     for file in ["segments/notes.txt", "index/00000000000000000001.idx.tmp"] {
@@ -239,7 +248,8 @@ fn whatever_refuses_to_open_is_a_fault() {
         for length in (0..stage.bytes(name).len() as u64).step_by(101) {
             let copy = stage.fork();
             copy.disk.at_rest().truncate(name, length).unwrap();
-            let Err(error) = Store::open_in(copy.world(), Options { access: Access::Write, ..copy.options })
+            let Err(error) =
+                Store::open_in(copy.world(), StoreOptions { access: Access::Write, ..copy.options })
             else {
                 continue;
             };

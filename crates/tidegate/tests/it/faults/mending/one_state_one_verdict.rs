@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use tidegate::format::hash::crc;
 use tidegate::report::{Verdict, salvage};
 use tidegate::subscription::cursor::{names, state};
-use tidegate::{Access, Append, ErrorKind, Result, Store};
+use tidegate::{Access, AppendOptions, ErrorKind, Result, Store};
 
 use super::random_damage::{Choices, harm};
 use super::sample::{Log, batch, closed, doctor, fill, frames, log};
@@ -68,7 +68,7 @@ fn killed() -> (Stage, Log) {
     let store = stage.open();
     fill(&store, 30..33, &stage);
     for number in 40..44 {
-        store.append(batch(number, store.view().unwrap().head()), Append::buffered()).unwrap();
+        store.append(batch(number, store.view().unwrap().head()), AppendOptions::buffered()).unwrap();
     }
     let all = log(&store);
     stage.disk.kill();
@@ -306,7 +306,7 @@ fn harm_more(stage: &Stage, choices: &mut Choices) {
 
 fn frames_of(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
     let (mut found, mut at) = (Vec::new(), 80);
-    while let Some(head) = bytes.get(at..).and_then(|rest| tidegate::format::FrameHead::read(rest).ok()) {
+    while let Some(head) = bytes.get(at..).and_then(|rest| tidegate::format::FrameHeader::read(rest).ok()) {
         let end = at + head.frame_bytes();
         if end > bytes.len() {
             break;

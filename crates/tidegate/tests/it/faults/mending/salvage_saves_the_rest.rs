@@ -1,7 +1,7 @@
 //! What a salvaged store is to those who use it.
 
 use tidegate::report::salvage;
-use tidegate::{Append, ErrorKind, Position, Version};
+use tidegate::{AppendOptions, ErrorKind, Position, Version};
 
 use super::sample::{batch, closed, fill, frames, log, saved};
 use crate::faults::stage::Stage;
@@ -41,7 +41,7 @@ fn keys_are_kept() {
             // Its causes are given by their old positions, so the batch says something else now.
             continue;
         }
-        let receipt = store.append(batch(number, Position(0)), Append::synced()).unwrap();
+        let receipt = store.append(batch(number, Position(0)), AppendOptions::synced()).unwrap();
         assert_eq!((receipt.first().0, receipt.events[0].id), (*position, event.said.id));
         kept += u32::from(*position > hole.start);
     }

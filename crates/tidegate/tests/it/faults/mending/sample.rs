@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use tidegate::format::{FrameHead, Hash};
+use tidegate::format::PayloadType;
+use tidegate::format::{FrameHeader, Hash};
 use tidegate::project::{Freshness, Project, Projection, Projector};
-use tidegate::report::{Examined, Lost, Salvaged, examine, salvage};
-use tidegate::subscription::cursor::Settings;
+use tidegate::report::{DoctorReport, Lost, SalvageReport, examine, salvage};
+use tidegate::subscription::cursor::CursorOptions;
 use tidegate::{
-    Append, Batch, Cause, Draft, Event, EventId, PayloadType, Place, Position, Query, Read, Result, Store,
+    AppendOptions, Batch, Cause, Draft, Event, EventId, Place, Position, Query, ReadOptions, RecordedEvent,
+    Result, Store,
 };
 
 use crate::faults::stage::Stage;
@@ -65,7 +67,7 @@ pub(crate) fn closed(batches: u64) -> (Stage, Log) {
     let mut stage = Stage::new();
     let store = stage.open();
     fill(&store, 0..batches, &stage);
-    let cursor = store.cursor("reader", Query::ALL, Settings::default()).unwrap();
+    let cursor = store.cursor("reader", Query::ALL, CursorOptions::default()).unwrap();
     for _ in 0..batches / 2 {
         cursor.next_now().unwrap().unwrap().ack().unwrap();
     }
@@ -85,7 +87,7 @@ pub(crate) fn closed(batches: u64) -> (Stage, Log) {
 pub(crate) fn fill(store: &Store, numbers: Range<u64>, stage: &Stage) {
     for number in numbers {
         stage.clock.advance(1_000_000);
-        store.append(batch(number, store.view().unwrap().head()), Append::synced()).unwrap();
+        store.append(batch(number, store.view().unwrap().head()), AppendOptions::synced()).unwrap();
     }
 }
 
@@ -110,15 +112,15 @@ pub(crate) fn batch(number: u64, head: Position) -> Batch {
 
 /// Everything in a store, from its records.
 pub(crate) fn log(store: &Store) -> Log {
-    let events = store.read(&Query::ALL, Read::all()).unwrap().map(Result::unwrap);
+    let events = store.read(&Query::ALL, ReadOptions::all()).unwrap().map(Result::unwrap);
     events.map(|event| (event.position().0, placed(&event))).collect()
 }
 
-fn placed(event: &Event) -> Placed {
+fn placed(event: &RecordedEvent) -> Placed {
     let record = event.record();
     let said = Said {
         id: event.id(),
-        stream: event.coordinate().to_string(),
+        stream: event.stream().to_string(),
         kind: event.kind().to_owned(),
         schema: event.schema(),
         payload: (event.payload_type(), event.payload().unwrap().to_vec()),
@@ -135,12 +137,12 @@ fn placed(event: &Event) -> Placed {
     Placed { said, causes: event.causes().collect(), leaf: event.leaf(), version: event.version().0 }
 }
 
-pub(crate) fn doctor(stage: &Stage) -> Result<Examined> {
+pub(crate) fn doctor(stage: &Stage) -> Result<DoctorReport> {
     examine(&stage.world(), |_| ())
 }
 
 /// Salvages into a new machine, and checks everything that must be so whatever the damage was.
-pub(crate) fn saved(stage: &Stage, intact: &Log) -> Result<(Salvaged, Stage, Log)> {
+pub(crate) fn saved(stage: &Stage, intact: &Log) -> Result<(SalvageReport, Stage, Log)> {
     let before = contents(stage);
     let new = Stage::seeded(7);
     let salvaged = salvage(&stage.world(), &new.world(), |_| ())?;
@@ -157,7 +159,7 @@ pub(crate) fn saved(stage: &Stage, intact: &Log) -> Result<(Salvaged, Stage, Log
 }
 
 /// Every event of the intact log is saved or listed as lost, and no saved one says anything else than it did.
-fn agrees(salvaged: &Salvaged, intact: &Log, found: &Log) {
+fn agrees(salvaged: &SalvageReport, intact: &Log, found: &Log) {
     let mut places = BTreeMap::new();
     for run in &salvaged.runs {
         for number in 0..run.count {
@@ -194,7 +196,7 @@ fn agrees(salvaged: &Salvaged, intact: &Log, found: &Log) {
 }
 
 /// What a cause is called in the new log.
-fn called(cause: Cause, places: &BTreeMap<u64, u64>, salvaged: &Salvaged) -> Cause {
+fn called(cause: Cause, places: &BTreeMap<u64, u64>, salvaged: &SalvageReport) -> Cause {
     let Cause::At(old) = cause else { return cause };
     places.get(&old.0).map_or_else(
         || Cause::Foreign(salvaged.from, EventId::from_key(&salvaged.from.to_string(), &old.to_string())),
@@ -212,7 +214,7 @@ pub(crate) fn contents(stage: &Stage) -> Vec<(String, Vec<u8>)> {
 }
 
 /// The file and the byte of every fault.
-pub(crate) fn places(examined: &Examined) -> Vec<(String, Option<u64>)> {
+pub(crate) fn places(examined: &DoctorReport) -> Vec<(String, Option<u64>)> {
     let place = |error: &tidegate::Error| match error.place() {
         Some(Place::File { name, offset }) => (name.clone(), offset.map(|offset| offset.0)),
         other => panic!("a fault is in a file: {other:?}"),
@@ -221,7 +223,7 @@ pub(crate) fn places(examined: &Examined) -> Vec<(String, Option<u64>)> {
 }
 
 /// The file and the byte of every remark that names a byte.
-pub(crate) fn remarked(examined: &Examined) -> Vec<(String, Option<u64>)> {
+pub(crate) fn remarked(examined: &DoctorReport) -> Vec<(String, Option<u64>)> {
     let named = examined.remarks.iter().filter(|remark| remark.offset.is_some());
     named.map(|remark| (remark.file.clone(), remark.offset.map(|offset| offset.0))).collect()
 }
@@ -230,7 +232,7 @@ pub(crate) fn remarked(examined: &Examined) -> Vec<(String, Option<u64>)> {
 pub(crate) fn frames(stage: &Stage, name: &str) -> Vec<(Range<usize>, Range<u64>)> {
     let (bytes, starts) = (stage.bytes(name), stage.frames(name));
     let frame = |pair: &[usize]| {
-        let head = FrameHead::read(&bytes[pair[0]..]).unwrap();
+        let head = FrameHeader::read(&bytes[pair[0]..]).unwrap();
         (pair[0]..pair[1], head.first.0..head.last().0 + 1)
     };
     starts.windows(2).map(frame).collect()

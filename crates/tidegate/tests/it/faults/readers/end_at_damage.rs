@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tidegate::{Access, Append, ErrorKind, Options, Position, Query, Receipt, Store};
+use tidegate::{Access, AppendOptions, ErrorKind, Position, Query, Receipt, Store, StoreOptions};
 
 use super::questions::Ends;
 use crate::faults::stage::{History, LONG, Stage, batch, history, one};
@@ -18,7 +18,7 @@ fn sample(segment_bytes: u64) -> (Stage, History, Vec<Receipt>) {
     let append = |number| {
         let caused = (number > 3).then(|| one("caused").cause(Position(number as u64 - 1)));
         let appended = caused.map_or_else(|| batch(number), Into::into);
-        store.append(appended, Append::synced()).unwrap()
+        store.append(appended, AppendOptions::synced()).unwrap()
     };
     let receipts = (0..12).map(append).collect();
     let history = history(&store).unwrap();
@@ -30,7 +30,7 @@ fn sample(segment_bytes: u64) -> (Stage, History, Vec<Receipt>) {
 /// Flips a bit in a frame of a segment, counted from 0. Says how many events of the segment precede it.
 fn flip(stage: &Stage, name: &str, frame: usize) -> u64 {
     let (bytes, frames) = (stage.bytes(name), stage.frames(name));
-    let first = |at: usize| tidegate::format::FrameHead::read(&bytes[frames[at]..]).unwrap().first.0;
+    let first = |at: usize| tidegate::format::FrameHeader::read(&bytes[frames[at]..]).unwrap().first.0;
     stage.disk.at_rest().flip_bit(name, (frames[frame] as u64 + 50) * 8).unwrap();
     first(frame) - first(0)
 }
@@ -52,7 +52,7 @@ fn ask(stage: &Stage, intact: &History, receipts: &[Receipt], file: &str) -> usi
     assert!(!reader.report().clean && shown < intact.len());
     Ends { file, shown: &intact[..shown] }.ask(&reader, receipts);
     let expect = |expected_head| {
-        let options = Options { expected_head, access: Access::Read, ..stage.options };
+        let options = StoreOptions { expected_head, access: Access::Read, ..stage.options };
         Store::open_in(stage.world(), options)
     };
     expect(Position(shown as u64)).unwrap();
@@ -131,7 +131,7 @@ fn met_later(what: &str, segment_bytes: u64, segment: usize, damage: impl Fn(&St
     let mut stage = Stage::new();
     stage.options.segment_bytes = segment_bytes;
     let store = stage.open();
-    let append = |number| store.append(batch(number), Append::synced()).unwrap();
+    let append = |number| store.append(batch(number), AppendOptions::synced()).unwrap();
     let mut receipts: Vec<_> = (0..2).map(append).collect();
     let reader = Arc::new(stage.read_only());
     let seen = shown(&reader);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tidegate::{Access, Append, Options, Position, Store};
+use tidegate::{Access, AppendOptions, Position, Store, StoreOptions};
 
 use crate::faults::hooked::Hooked;
 use crate::faults::stage::{LONG, Stage, batch, fill, history, one};
@@ -12,7 +12,7 @@ use crate::faults::stage::{LONG, Stage, batch, fill, history, one};
 fn reader(stage: &Stage) -> Store {
     let disk = Hooked::new(stage.disk.clone(), |call| assert!(!call.changes(), "a reader calls {call:?}"));
     let world = stage.world_with(Arc::new(disk));
-    Store::open_in(world, Options { access: Access::Read, ..stage.options }).unwrap()
+    Store::open_in(world, StoreOptions { access: Access::Read, ..stage.options }).unwrap()
 }
 
 #[test]
@@ -23,11 +23,11 @@ fn over_rolls_and_never_ahead_of_the_disk() {
     assert_eq!(history(&early).unwrap().len(), 0);
     for number in 0..30 {
         let before = history(&store).unwrap();
-        store.append(one("buffered"), Append::buffered()).unwrap();
+        store.append(one("buffered"), AppendOptions::buffered()).unwrap();
         let durable = store.frontier().durable.0 as usize;
         assert!(durable >= before.len(), "only the newest event may be undurable");
         assert_eq!(history(&early).unwrap(), history(&store).unwrap()[..durable], "{number}");
-        store.append(batch(number), Append::synced()).unwrap();
+        store.append(batch(number), AppendOptions::synced()).unwrap();
         let all = history(&store).unwrap();
         assert_eq!(history(&early).unwrap(), all, "{number}");
         assert_eq!(history(&reader(&stage)).unwrap(), all, "{number}");
@@ -43,7 +43,7 @@ fn over_a_recovery() {
     let store = stage.open();
     fill(&store, 2);
     let told = history(&store).unwrap();
-    store.append(one("unsynced"), Append::buffered()).unwrap();
+    store.append(one("unsynced"), AppendOptions::buffered()).unwrap();
     stage.disk.kill();
     let at = stage.active();
     stage.disk.at_rest().edit(&at, |bytes| bytes.extend([1, 2, 3])).unwrap();
@@ -57,7 +57,7 @@ fn over_a_recovery() {
     assert_eq!(all.len(), told.len() + 1, "a kill takes nothing that was written");
     assert_eq!(history(&early).unwrap(), all, "the recovery has made it durable, and says so");
     for number in 0..12 {
-        store.append(batch(number), Append::synced()).unwrap();
+        store.append(batch(number), AppendOptions::synced()).unwrap();
         assert_eq!(history(&early).unwrap(), history(&store).unwrap());
     }
 }
@@ -102,7 +102,7 @@ fn of_a_killed_writer() {
     let store = stage.open();
     fill(&store, 4);
     let durable = history(&store).unwrap();
-    store.append(one("buffered"), Append::buffered()).unwrap();
+    store.append(one("buffered"), AppendOptions::buffered()).unwrap();
     let written = history(&store).unwrap();
     stage.disk.kill();
     stage.restart();
@@ -121,9 +121,9 @@ fn ends_a_batch(count: usize) -> bool {
 #[test]
 fn waiting_for_another_handle() {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options { segment_bytes: 4000, ..Options::default() };
+    let options = StoreOptions { segment_bytes: 4000, ..StoreOptions::default() };
     let store = Store::open(folder.path(), options).unwrap();
-    let early = Store::open(folder.path(), Options::read_only()).unwrap();
+    let early = Store::open(folder.path(), StoreOptions::read_only()).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| fill(&store, 90));
         let mut seen = Position(0);
@@ -144,12 +144,12 @@ fn waiting_for_another_handle() {
 #[test]
 fn verifying_beside_rolls() {
     for _ in 0..40 {
-        let options = Options { segment_bytes: 81, thread: false, ..Options::default() };
+        let options = StoreOptions { segment_bytes: 81, thread: false, ..StoreOptions::default() };
         let store = Store::in_memory(options).unwrap();
         fill(&store, 1);
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
-                (0..100).for_each(|_| drop(store.append(one("a"), Append::buffered()).unwrap()));
+                (0..100).for_each(|_| drop(store.append(one("a"), AppendOptions::buffered()).unwrap()));
             });
             while !writer.is_finished() {
                 store.verify(|_| ()).unwrap();

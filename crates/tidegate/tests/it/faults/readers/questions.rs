@@ -5,12 +5,13 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tidegate::batch::Checked;
+use tidegate::batch::ReceiptStatus;
 use tidegate::format::Hash;
 use tidegate::graph::{Fan, Selection};
 use tidegate::project::{Bookmark, Freshness, Project, Projection, Projector, ReadModel, Updater, together};
 use tidegate::{
-    Error, ErrorKind, Event, EventId, Place, Position, Query, Read, Receipt, Result, Store, View,
+    Error, ErrorKind, EventId, Place, Position, Query, ReadOptions, Receipt, RecordedEvent, Result, Store,
+    View,
 };
 
 use crate::faults::stage::{History, LONG};
@@ -27,7 +28,7 @@ impl Projection for Seen {
         Query::ALL
     }
 
-    fn apply(&mut self, event: &Event) -> Result<()> {
+    fn apply(&mut self, event: &RecordedEvent) -> Result<()> {
         self.0.push(event.position().0);
         Ok(())
     }
@@ -52,7 +53,12 @@ impl ReadModel for Rows {
         Ok(self.bookmark.clone())
     }
 
-    fn commit(&mut self, events: &[Event], _: Option<&Bookmark>, after: &Bookmark) -> Result<(), String> {
+    fn commit(
+        &mut self,
+        events: &[RecordedEvent],
+        _: Option<&Bookmark>,
+        after: &Bookmark,
+    ) -> Result<(), String> {
         self.seen.extend(events.iter().map(|event| (event.position().0, event.leaf())));
         self.bookmark = Some(after.to_string());
         Ok(())
@@ -88,7 +94,7 @@ impl Ends<'_> {
     }
 
     /// Everything before the damage, then the damage, then nothing.
-    fn follows(&self, what: &str, events: impl IntoIterator<Item = Result<Event>>) {
+    fn follows(&self, what: &str, events: impl IntoIterator<Item = Result<RecordedEvent>>) {
         let mut events = events.into_iter();
         let found: History = events
             .by_ref()
@@ -120,7 +126,7 @@ impl Ends<'_> {
         for receipt in receipts {
             match store.check(receipt) {
                 Ok(checked) => {
-                    assert!(receipt.last() <= self.head() && checked == Checked::Agrees, "{checked:?}");
+                    assert!(receipt.last() <= self.head() && checked == ReceiptStatus::Agrees, "{checked:?}");
                 }
                 Err(error) => {
                     assert!(receipt.last() > self.head(), "{error}");
@@ -132,33 +138,43 @@ impl Ends<'_> {
 
     fn reads(&self, view: &View) {
         let (all, head) = (Query::ALL, self.head());
-        self.follows("reading", view.read(&all, Read::all()));
-        self.follows("reading with a limit that is not reached", view.read(&all, Read::all().limit(10_000)));
-        self.refused("counting", view.count(&all, Read::all()));
-        self.refused("counting a range behind", view.count(&all, Read::after(head).before(Position(9_000))));
-        self.refused("statistics", view.stats(&all, Read::all(), 3));
+        self.follows("reading", view.read(&all, ReadOptions::all()));
+        self.follows(
+            "reading with a limit that is not reached",
+            view.read(&all, ReadOptions::all().limit(10_000)),
+        );
+        self.refused("counting", view.count(&all, ReadOptions::all()));
+        self.refused(
+            "counting a range behind",
+            view.count(&all, ReadOptions::after(head).before(Position(9_000))),
+        );
+        self.refused("statistics", view.stats(&all, ReadOptions::all(), 3));
         self.refused("scopes", view.scopes());
-        self.refused("reading backwards", view.read(&all, Read::backwards()).next().unwrap());
-        let newest = view.read(&all, Read::backwards().limit(1)).next().unwrap();
+        self.refused("reading backwards", view.read(&all, ReadOptions::backwards()).next().unwrap());
+        let newest = view.read(&all, ReadOptions::backwards().limit(1)).next().unwrap();
         self.refused("the newest", newest);
-        let known =
-            |read: Read| view.read(&all, read).map(|event| event.unwrap().position().0).collect::<Vec<_>>();
+        let known = |read: ReadOptions| {
+            view.read(&all, read).map(|event| event.unwrap().position().0).collect::<Vec<_>>()
+        };
         let expected: Vec<u64> = (1..=head.0).collect();
-        let bounded = Read::all().before(head.next());
+        let bounded = ReadOptions::all().before(head.next());
         assert_eq!(known(bounded), expected);
-        assert_eq!(known(Read::all().limit(self.shown.len())), expected);
+        assert_eq!(known(ReadOptions::all().limit(self.shown.len())), expected);
         assert_eq!(
-            known(Read { backwards: true, ..bounded }),
+            known(ReadOptions { backwards: true, ..bounded }),
             expected.iter().rev().copied().collect::<Vec<_>>()
         );
         assert_eq!(view.count(&all, bounded).unwrap(), head.0);
-        assert_eq!(view.count(&all, Read::all().limit(self.shown.len())).unwrap(), head.0);
-        assert_eq!(view.count(&all, Read::after(Position(9_000)).before(Position(9_000))).unwrap(), 0);
+        assert_eq!(view.count(&all, ReadOptions::all().limit(self.shown.len())).unwrap(), head.0);
+        assert_eq!(view.count(&all, ReadOptions::after(Position(9_000)).before(Position(9_000))).unwrap(), 0);
         assert_eq!(view.stats(&all, bounded, 3).unwrap().events, head.0);
         let until = view.until(head);
-        assert_eq!((until.count(&all, Read::all()).unwrap(), until.damage().is_none()), (head.0, true));
-        assert_eq!(until.read(&all, Read::backwards()).map(Result::unwrap).count(), self.shown.len());
-        self.refused("a later moment", view.until(head.next()).count(&all, Read::all()));
+        assert_eq!(
+            (until.count(&all, ReadOptions::all()).unwrap(), until.damage().is_none()),
+            (head.0, true)
+        );
+        assert_eq!(until.read(&all, ReadOptions::backwards()).map(Result::unwrap).count(), self.shown.len());
+        self.refused("a later moment", view.until(head.next()).count(&all, ReadOptions::all()));
     }
 
     fn looks_up(&self, view: &View) {
@@ -171,8 +187,8 @@ impl Ends<'_> {
             assert_eq!(event.leaf(), *leaf);
             assert_eq!(view.find(event.id()).unwrap().unwrap().position().0, *position);
             assert!(view.explain(event.position()).is_ok());
-            self.refused("a version", view.version(&event.coordinate()));
-            self.refused("the end of a stream", view.stream_head(&event.coordinate()));
+            self.refused("a version", view.version(&event.stream()));
+            self.refused("the end of a stream", view.stream_head(&event.stream()));
         }
         self.refused("the version of an unknown stream", view.version(&("no", "where").into()));
         self.refused("an explanation", view.explain(head.next()));

@@ -3,9 +3,9 @@
 //! After 335 of 500 simulated power cuts the watermark was older than the log, and a reader left out synced,
 //! acknowledged events without a word: it counted 300 of 1,000, and said of a kept receipt that its events were missing.
 
-use tidegate::batch::Checked;
+use tidegate::batch::ReceiptStatus;
 use tidegate::report::Unconfirmed;
-use tidegate::{Access, Append, ErrorKind, Options, Position, Receipt, Store};
+use tidegate::{Access, AppendOptions, ErrorKind, Position, Receipt, Store, StoreOptions};
 
 use crate::faults::stage::{History, Stage, batch, history, one};
 
@@ -17,7 +17,7 @@ fn behind(batches: usize) -> (Stage, History, Vec<Receipt>) {
     let mut receipts = Vec::new();
     let mut old = Vec::new();
     for number in 0..batches {
-        receipts.push(store.append(batch(number), Append::synced()).unwrap());
+        receipts.push(store.append(batch(number), AppendOptions::synced()).unwrap());
         if number == 3 {
             old = stage.bytes("WATERMARK");
         }
@@ -63,15 +63,16 @@ fn later_frames_vouch_where_the_watermark_is_old() {
     assert!(said.contains("not known to be durable") && said.contains(&active), "{said}");
     for receipt in &receipts {
         let is_shown = receipt.last().0 as usize <= shown;
-        let expected = if is_shown { Checked::Agrees } else { Checked::Unconfirmed(receipt.first()) };
+        let expected =
+            if is_shown { ReceiptStatus::Agrees } else { ReceiptStatus::Unconfirmed(receipt.first()) };
         assert_eq!(reader.check(receipt).unwrap(), expected);
     }
     let mut beyond = last.clone();
     beyond.events[0].position = Position(intact.len() as u64 + 1);
-    assert_eq!(reader.check(&beyond).unwrap(), Checked::Missing(beyond.events[0].position));
+    assert_eq!(reader.check(&beyond).unwrap(), ReceiptStatus::Missing(beyond.events[0].position));
     let mut other = last.clone();
     other.events[0].version = other.events[0].version.next();
-    assert_eq!(reader.check(&other).unwrap(), Checked::Differs(last.first()));
+    assert_eq!(reader.check(&other).unwrap(), ReceiptStatus::Differs(last.first()));
     confirmed_by_a_writer(&stage, &intact);
 }
 
@@ -93,18 +94,18 @@ fn of_a_killed_writer_with_buffered_events() {
     let mut stage = Stage::new();
     stage.options.segment_bytes = 1 << 20;
     let store = stage.open();
-    let synced = store.append(batch(0), Append::synced()).unwrap();
+    let synced = store.append(batch(0), AppendOptions::synced()).unwrap();
     let buffered: Vec<_> =
-        (1..8).map(|number| store.append(batch(number), Append::buffered()).unwrap()).collect();
+        (1..8).map(|number| store.append(batch(number), AppendOptions::buffered()).unwrap()).collect();
     let intact = history(&store).unwrap();
     stage.disk.kill();
     stage.restart();
     let reader = stage.read_only();
     assert_eq!(history(&reader).unwrap(), intact[..2]);
     assert_eq!(unconfirmed(&reader).events as usize, intact.len() - 2);
-    assert_eq!(reader.check(&synced).unwrap(), Checked::Agrees);
+    assert_eq!(reader.check(&synced).unwrap(), ReceiptStatus::Agrees);
     for receipt in &buffered {
-        assert_eq!(reader.check(receipt).unwrap(), Checked::Unconfirmed(receipt.first()));
+        assert_eq!(reader.check(receipt).unwrap(), ReceiptStatus::Unconfirmed(receipt.first()));
     }
     confirmed_by_a_writer(&stage, &intact);
 }
@@ -116,8 +117,8 @@ fn and_what_is_torn_behind_it() {
     let mut stage = Stage::new();
     stage.options.segment_bytes = 1 << 20;
     let store = stage.open();
-    store.append(batch(0), Append::synced()).unwrap();
-    (0..8).for_each(|_| drop(store.append(one("buffered"), Append::buffered()).unwrap()));
+    store.append(batch(0), AppendOptions::synced()).unwrap();
+    (0..8).for_each(|_| drop(store.append(one("buffered"), AppendOptions::buffered()).unwrap()));
     let intact = history(&store).unwrap();
     stage.disk.kill();
     stage.restart();
@@ -145,8 +146,8 @@ fn a_frame_vouches_for_what_it_says_and_no_more() {
     let mut stage = Stage::new();
     stage.options.segment_bytes = 1 << 20;
     let store = stage.open();
-    store.append(one("synced"), Append::synced()).unwrap();
-    (0..3).for_each(|_| drop(store.append(one("buffered"), Append::buffered()).unwrap()));
+    store.append(one("synced"), AppendOptions::synced()).unwrap();
+    (0..3).for_each(|_| drop(store.append(one("buffered"), AppendOptions::buffered()).unwrap()));
     stage.disk.kill();
     stage.restart();
     stage.disk.at_rest().remove("WATERMARK").unwrap();
@@ -167,13 +168,13 @@ fn a_frame_vouches_for_what_it_says_and_no_more() {
 fn beside_a_writer_it_is_on_its_way() {
     let stage = Stage::new();
     let store = stage.open();
-    store.append(batch(0), Append::synced()).unwrap();
-    let buffered = store.append(one("buffered"), Append::buffered()).unwrap();
+    store.append(batch(0), AppendOptions::synced()).unwrap();
+    let buffered = store.append(one("buffered"), AppendOptions::buffered()).unwrap();
     let reader = stage.read_only();
     assert!(unconfirmed(&reader).has_writer && unconfirmed(&reader).events == 1);
-    assert_eq!(reader.check(&buffered).unwrap(), Checked::Unconfirmed(buffered.first()));
-    store.append(batch(1), Append::synced()).unwrap();
-    assert_eq!(reader.check(&buffered).unwrap(), Checked::Agrees);
+    assert_eq!(reader.check(&buffered).unwrap(), ReceiptStatus::Unconfirmed(buffered.first()));
+    store.append(batch(1), AppendOptions::synced()).unwrap();
+    assert_eq!(reader.check(&buffered).unwrap(), ReceiptStatus::Agrees);
     assert_eq!(history(&reader).unwrap(), history(&store).unwrap());
     assert!(stage.read_only().report().unconfirmed.is_none());
 }
@@ -183,12 +184,12 @@ fn beside_a_writer_it_is_on_its_way() {
 fn a_reader_follows_without_a_watermark() {
     let stage = Stage::new();
     let store = stage.open();
-    store.append(batch(0), Append::synced()).unwrap();
+    store.append(batch(0), AppendOptions::synced()).unwrap();
     let reader = stage.read_only();
     stage.disk.at_rest().remove("WATERMARK").unwrap();
     for number in 1..20 {
         let before = history(&store).unwrap();
-        store.append(batch(number), Append::synced()).unwrap();
+        store.append(batch(number), AppendOptions::synced()).unwrap();
         assert_eq!(history(&reader).unwrap(), before, "{number}: all but what was synced last");
     }
     assert!(stage.segments().len() > 2);
@@ -200,7 +201,7 @@ fn a_reader_follows_without_a_watermark() {
 fn an_expected_head_among_the_unconfirmed_is_named_so() {
     let (stage, intact, receipts) = behind(9);
     let expect = |head: u64| {
-        let options = Options { expected_head: Position(head), access: Access::Read, ..stage.options };
+        let options = StoreOptions { expected_head: Position(head), access: Access::Read, ..stage.options };
         Store::open_in(stage.world(), options)
     };
     let shown = receipts.last().unwrap().first().before().0;

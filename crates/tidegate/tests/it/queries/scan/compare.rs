@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Debug;
 
-use tidegate::{Cause, Coordinate, EventId, Item, Position, Read, View};
+use tidegate::{Cause, EventId, Position, QueryItem, ReadOptions, StreamId, View};
 
 use super::known::{Known, scan};
 use super::question::Question;
@@ -78,7 +78,7 @@ fn effects(view: &View, log: &[Known]) -> Result<(), String> {
     for cause in log.iter().map(|known| Cause::At(known.position)) {
         let failed = |error: tidegate::Error| format!("the effects of {cause:?}: {error}");
         let found: Result<Vec<Position>, _> = view
-            .read(&Item::new().cause(cause).into(), Read::all())
+            .read(&QueryItem::new().cause(cause).into(), ReadOptions::all())
             .map(|event| Ok(event?.position()))
             .collect();
         let expected = effects.get(&cause).map_or(&[][..], Vec::as_slice);
@@ -92,7 +92,7 @@ fn streams(view: &View, log: &[Known]) -> Result<(), String> {
     let scopes: BTreeSet<_> = log.iter().map(|known| known.stream.scope.to_string()).collect();
     let found = view.scopes().map_err(|error| format!("the scopes: {error}"))?;
     same("the scopes", &scopes.into_iter().collect(), &found)?;
-    let heads: HashMap<&Coordinate, &Known> = log.iter().map(|known| (&known.stream, known)).collect();
+    let heads: HashMap<&StreamId, &Known> = log.iter().map(|known| (&known.stream, known)).collect();
     for number in 0..SCOPES.len() * ENTITIES.len() * LANES.len() {
         let entity = number / LANES.len();
         let name = stream((entity / ENTITIES.len(), entity % ENTITIES.len(), number % LANES.len()));

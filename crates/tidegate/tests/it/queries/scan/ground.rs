@@ -2,8 +2,8 @@
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use tidegate::disk::{FaultyDisk, Model, SeededRandom, SimulatedClock, World};
-use tidegate::{Access, Options, Result, Store};
+use tidegate::disk::{Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
+use tidegate::{Access, Result, Store, StoreOptions};
 
 use super::known::Known;
 use super::question::{Question, question};
@@ -36,13 +36,13 @@ impl Ground {
         Self { disk: self.disk.reopen(), ..self.clone() }
     }
 
-    pub(crate) fn world(&self) -> World {
-        World::simulated(&self.disk, &self.clock, &self.random)
+    pub(crate) fn world(&self) -> Env {
+        Env::simulated(&self.disk, &self.clock, &self.random)
     }
 
     pub(crate) fn open(&self, access: Access, map: bool) -> Result<Store> {
         let segment_bytes = SEGMENT_BYTES;
-        let options = Options { access, map, segment_bytes, thread: false, ..Options::default() };
+        let options = StoreOptions { access, map, segment_bytes, thread: false, ..StoreOptions::default() };
         Store::open_in(self.world(), options)
     }
 

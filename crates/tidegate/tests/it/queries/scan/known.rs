@@ -1,7 +1,9 @@
 //! An event as the tests know it.
 
 use tidegate::format::Hash;
-use tidegate::{Cause, Coordinate, Event, EventId, Position, Query, Read, Result, Version, View};
+use tidegate::{
+    Cause, EventId, Position, Query, ReadOptions, RecordedEvent, Result, StreamId, Version, View,
+};
 
 /// All that queries look at, and enough more to tell an event from any other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,7 +11,7 @@ pub(crate) struct Known {
     pub(crate) position: Position,
     pub(crate) version: Version,
     pub(crate) id: EventId,
-    pub(crate) stream: Coordinate,
+    pub(crate) stream: StreamId,
     pub(crate) kind: String,
     pub(crate) tags: Vec<String>,
     pub(crate) causes: Vec<Cause>,
@@ -19,12 +21,12 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    pub(crate) fn of(event: &Event) -> Self {
+    pub(crate) fn of(event: &RecordedEvent) -> Self {
         Self {
             position: event.position(),
             version: event.version(),
             id: event.id(),
-            stream: event.coordinate(),
+            stream: event.stream(),
             kind: event.kind().to_owned(),
             tags: event.tags().map(str::to_owned).collect(),
             causes: event.causes().collect(),
@@ -37,5 +39,5 @@ impl Known {
 
 /// All events of a view, one after the other.
 pub(crate) fn scan(view: &View) -> Result<Vec<Known>> {
-    view.read(&Query::ALL, Read::all()).map(|event| Ok(Known::of(&event?))).collect()
+    view.read(&Query::ALL, ReadOptions::all()).map(|event| Ok(Known::of(&event?))).collect()
 }

@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tidegate::{Cause, EventId, Item, Position, Query, Read};
+use tidegate::{Cause, EventId, Position, Query, QueryItem, ReadOptions};
 
 use super::known::Known;
 use super::story::{ENTITIES, LANES, Reference, SCOPES, TAGS, foreign, id_in, reference};
@@ -101,8 +101,8 @@ fn correlation(reference: Reference, log: &[Known]) -> EventId {
 }
 
 impl Asked {
-    fn item(&self, log: &[Known]) -> Item {
-        let mut item = Item::new();
+    fn item(&self, log: &[Known]) -> QueryItem {
+        let mut item = QueryItem::new();
         for kind in &self.kinds {
             item = item.kind(ASKED_KINDS[*kind]);
         }
@@ -170,10 +170,10 @@ impl Question {
         items.fold(first.into(), Query::or)
     }
 
-    pub(crate) fn read(&self, log: &[Known]) -> Read {
+    pub(crate) fn read(&self, log: &[Known]) -> ReadOptions {
         let end = |at: usize| Position((at % (log.len() + 3)) as u64);
-        let read = Read::default();
-        Read {
+        let read = ReadOptions::default();
+        ReadOptions {
             after: self.after.map_or(read.after, end),
             before: self.before.map_or(read.before, end),
             backwards: self.backwards,

@@ -2,7 +2,9 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tidegate::{Append, Batch, Cause, Coordinate, Draft, EventId, Position, Receipt, Result, Store, StoreId};
+use tidegate::{
+    AppendOptions, Batch, Cause, Draft, EventId, Position, Receipt, Result, Store, StoreId, StreamId,
+};
 
 use super::known::Known;
 
@@ -58,8 +60,8 @@ pub(crate) fn sketch() -> impl Strategy<Value = Sketch> {
     )
 }
 
-pub(crate) fn stream((scope, entity, lane): (usize, usize, usize)) -> Coordinate {
-    Coordinate::new(SCOPES[scope], ENTITIES[entity]).lane(LANES[lane])
+pub(crate) fn stream((scope, entity, lane): (usize, usize, usize)) -> StreamId {
+    StreamId::new(SCOPES[scope], ENTITIES[entity]).lane(LANES[lane])
 }
 
 pub(crate) fn foreign(store: u8, event: u8) -> Cause {
@@ -106,7 +108,7 @@ impl Sketch {
 pub(crate) fn append(store: &Store, log: &mut Vec<Known>, sketches: &[Sketch]) -> Result<Receipt> {
     let drafts: Vec<_> =
         sketches.iter().enumerate().map(|(index, sketch)| sketch.draft(log, index)).collect();
-    let receipt = store.append(drafts.iter().cloned().collect::<Batch>(), Append::default())?;
+    let receipt = store.append(drafts.iter().cloned().collect::<Batch>(), AppendOptions::default())?;
     let before = log.len();
     for (draft, placed) in drafts.iter().zip(&receipt.events) {
         let resolved = |cause: &Cause| match *cause {

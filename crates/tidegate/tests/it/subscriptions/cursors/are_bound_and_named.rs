@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use tidegate::subscription::cursor::{self, Role, Settings};
-use tidegate::{ErrorKind, Item, Options, Position, Query, Store};
+use tidegate::subscription::cursor::{self, CursorOptions, Role};
+use tidegate::{ErrorKind, Position, Query, QueryItem, Store, StoreOptions};
 
 use super::{drain, next, put, stage, strict};
 use crate::subscriptions::{LONG, SHORT, kind};
@@ -31,7 +31,7 @@ fn another_query_is_refused() {
     let error = store.cursor("mailer", Query::ALL, strict()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains("a.*") && error.to_string().contains("mailer"), "{error}");
-    store.cursor("mailer", Item::new().kind("a.*"), strict()).unwrap();
+    store.cursor("mailer", QueryItem::new().kind("a.*"), strict()).unwrap();
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn one_handle_at_a_time() {
 
 #[test]
 fn names_lead_nowhere() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     for name in ["", "..", "a/b", "../STORE", "A", "a.tmp", "a b"] {
         assert_eq!(store.cursor(name, Query::ALL, strict()).unwrap_err().kind(), ErrorKind::Invalid);
     }
@@ -58,7 +58,7 @@ fn names_lead_nowhere() {
 #[test]
 fn a_cursor_may_begin_later() {
     let (_stage, store) = stage(4);
-    let from = |start| Settings { start: Position(start), ..strict() };
+    let from = |start| CursorOptions { start: Position(start), ..strict() };
     let cursor = store.cursor("late", Query::ALL, from(3)).unwrap();
     assert_eq!(drain(&cursor), [4]);
     drop(cursor);
@@ -69,8 +69,8 @@ fn a_cursor_may_begin_later() {
 
 #[test]
 fn it_waits_and_ends_like_a_subscription() {
-    let store = Store::in_memory(Options::default()).unwrap();
-    let cursor = store.cursor("waits", Query::ALL, Settings::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let cursor = store.cursor("waits", Query::ALL, CursorOptions::default()).unwrap();
     assert_eq!(cursor.next_within(SHORT).unwrap_err().kind(), ErrorKind::TimedOut);
     std::thread::scope(|scope| {
         let reading = scope.spawn(|| {
@@ -99,13 +99,13 @@ fn assert_woken(since: Instant) {
 }
 
 /// No wait ends by itself.
-fn unhurried() -> Settings {
-    Settings { redeliver_after: Duration::from_secs(3600), ..Settings::default() }
+fn unhurried() -> CursorOptions {
+    CursorOptions { redeliver_after: Duration::from_secs(3600), ..CursorOptions::default() }
 }
 
 #[test]
 fn an_acknowledgement_wakes_who_waits_for_the_stream() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
     put(&store, "e");
     let cursor = store.cursor("wakes", Query::ALL, unhurried()).unwrap();
@@ -123,7 +123,7 @@ fn an_acknowledgement_wakes_who_waits_for_the_stream() {
 
 #[test]
 fn stopping_ends_waits() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
     let cursor = store.cursor("stops", Query::ALL, unhurried()).unwrap();
     let (held, begun) = (next(&cursor), Instant::now());
@@ -143,7 +143,7 @@ fn stopping_ends_waits() {
 #[test]
 fn closing_the_store_keeps_what_was_acknowledged() {
     let (mut stage, store) = stage(3);
-    let lazy = Settings { keep_every: Duration::from_secs(3600), ..Settings::default() };
+    let lazy = CursorOptions { keep_every: Duration::from_secs(3600), ..CursorOptions::default() };
     let cursor = store.cursor("lazy", Query::ALL, lazy).unwrap();
     next(&cursor).ack().unwrap();
     store.close().unwrap();

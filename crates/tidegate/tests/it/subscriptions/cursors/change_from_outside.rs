@@ -1,6 +1,6 @@
 //! A cursor is mended without the program that reads it.
 
-use tidegate::subscription::cursor::{Change, Settings, Span, change, state};
+use tidegate::subscription::cursor::{Change, CursorOptions, Span, change, state};
 use tidegate::{ErrorKind, Position, Query, Store};
 
 use super::go_back::span;
@@ -11,7 +11,7 @@ use crate::subscriptions::kind;
 /// A cursor that parked 1 and 2, and has 3 and 4 done.
 fn sample() -> (Stage, Store) {
     let (stage, store) = stage(4);
-    let cursor = store.cursor("mailer", kind("a.*"), Settings { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor("mailer", kind("a.*"), CursorOptions { attempts: 1, ..strict() }).unwrap();
     next(&cursor).fail("no").unwrap();
     next(&cursor).fail("no").unwrap();
     assert_eq!(drain(&cursor), [3, 4]);

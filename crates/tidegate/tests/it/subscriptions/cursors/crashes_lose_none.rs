@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tidegate::subscription::cursor::{self, Change, Cursor, Parked, Settings};
-use tidegate::{Append, Draft, EventId, Position, Query, Read, Result, Store};
+use tidegate::subscription::cursor::{self, Change, Cursor, CursorOptions, Parked};
+use tidegate::{AppendOptions, Draft, EventId, Position, Query, ReadOptions, Result, Store};
 
 use crate::faults::Stage;
 use crate::subscriptions::crashes::{Dice, every_crash};
@@ -20,8 +20,8 @@ struct Notes {
     kept: BTreeSet<EventId>,
 }
 
-fn settings(keep_every: Duration) -> Settings {
-    Settings { keep_every, attempts: 2, retry_after: Duration::ZERO, ..Settings::default() }
+fn settings(keep_every: Duration) -> CursorOptions {
+    CursorOptions { keep_every, attempts: 2, retry_after: Duration::ZERO, ..CursorOptions::default() }
 }
 
 fn open(store: &Store, dice: &mut Dice) -> Result<Cursor> {
@@ -32,7 +32,7 @@ fn open(store: &Store, dice: &mut Dice) -> Result<Cursor> {
 fn append(store: &Store, dice: &mut Dice) -> Result<()> {
     let kind = if dice.one_in(4) { "b.one" } else { "a.one" };
     let draft = Draft::new(("s", format!("e{}", dice.roll(3))), kind);
-    store.append(draft, if dice.one_in(2) { Append::buffered() } else { Append::synced() })?;
+    store.append(draft, if dice.one_in(2) { AppendOptions::buffered() } else { AppendOptions::synced() })?;
     Ok(())
 }
 
@@ -101,7 +101,7 @@ impl Notes {
                 }
             }
             Change::Skip(to) if to > at => {
-                for event in view.until(to).read(&kind("a.*"), Read::after(at)) {
+                for event in view.until(to).read(&kind("a.*"), ReadOptions::after(at)) {
                     let event = event?;
                     if !parked.iter().any(|parked| parked.position == event.position()) {
                         self.done.insert(event.id());
@@ -120,7 +120,7 @@ impl Notes {
     /// What is after the position it went back to is to be done again.
     fn after(&mut self, store: &Store, back: Option<Position>) -> Result<()> {
         let Some(to) = back else { return Ok(()) };
-        for event in store.read(&Query::ALL, Read::after(to))? {
+        for event in store.read(&Query::ALL, ReadOptions::after(to))? {
             self.done.remove(&event?.id());
         }
         Ok(())
@@ -160,7 +160,7 @@ fn check(stage: &Stage, notes: &Notes, place: &str) {
         delivered.insert(delivery.event().id());
         delivery.ack().unwrap();
     }
-    for event in store.read(&kind("a.*"), Read::all()).unwrap() {
+    for event in store.read(&kind("a.*"), ReadOptions::all()).unwrap() {
         let event = event.unwrap();
         let (id, position) = (event.id(), event.position());
         let known = notes.done.contains(&id) || delivered.contains(&id) || set_aside.contains(&position);

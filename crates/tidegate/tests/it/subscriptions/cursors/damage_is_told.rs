@@ -2,8 +2,8 @@
 //! F18 and F21 for cursors.
 
 use tidegate::disk::{Call, Errno, FaultPlan};
-use tidegate::subscription::cursor::{Settings, state};
-use tidegate::{Access, Append, Draft, ErrorKind, Item, Query, Store};
+use tidegate::subscription::cursor::{CursorOptions, state};
+use tidegate::{Access, AppendOptions, Draft, ErrorKind, Query, QueryItem, Store};
 
 use super::{drain, next, put, stage, strict};
 use crate::faults::Stage;
@@ -22,7 +22,7 @@ fn refused(stage: &Stage) -> String {
 
 fn sample() -> Stage {
     let (mut stage, store) = stage(4);
-    let cursor = store.cursor("mailer", kind("a.*"), Settings { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor("mailer", kind("a.*"), CursorOptions { attempts: 1, ..strict() }).unwrap();
     next(&cursor).fail("no such mailbox").unwrap();
     next(&cursor).ack().unwrap();
     let _out = next(&cursor);
@@ -121,7 +121,7 @@ fn any_lack_of_room_is_told_as_such_and_costs_nothing() {
 #[test]
 fn a_reader_sees_the_cursors_of_the_writer() {
     let (stage, store) = stage(2);
-    let cursor = store.cursor("mailer", Item::new(), strict()).unwrap();
+    let cursor = store.cursor("mailer", QueryItem::new(), strict()).unwrap();
     next(&cursor).ack().unwrap();
     let reader: Store = stage.read_only();
     assert_eq!(state(&reader, "mailer").unwrap().position.0, 1);
@@ -133,7 +133,7 @@ fn a_reader_sees_the_cursors_of_the_writer() {
 fn a_cursor_within_a_batch_is_no_damage() {
     let (mut stage, store) = stage(1);
     let batch: Vec<_> = (0..4).map(|entity| Draft::new(("s", format!("b{entity}")), "a.one")).collect();
-    store.append(batch, Append::synced()).unwrap();
+    store.append(batch, AppendOptions::synced()).unwrap();
     let cursor = store.cursor("mailer", kind("a.*"), strict()).unwrap();
     for _ in 0..3 {
         next(&cursor).ack().unwrap();

@@ -1,6 +1,6 @@
 //! Failures are tried again, then set aside, and never lost.
 
-use tidegate::subscription::cursor::{Change, Settings, state};
+use tidegate::subscription::cursor::{Change, CursorOptions, state};
 use tidegate::{ErrorKind, Position, Query};
 
 use crate::subscriptions::logged::{warnings, warnings_and};
@@ -80,7 +80,7 @@ fn each_failure_is_a_warning() {
 #[test]
 fn a_warning_is_told_without_a_lock() {
     let (_stage, store) = stage(2);
-    let full = Settings { parked_max: 0, attempts: 1, ..strict() };
+    let full = CursorOptions { parked_max: 0, attempts: 1, ..strict() };
     let cursor = store.cursor("mailer", Query::ALL, full).unwrap();
     let asked = cursor.clone();
     let ask = move || assert_eq!((asked.position(), asked.parked()), (Position(0), vec![]));
@@ -93,7 +93,7 @@ fn a_warning_is_told_without_a_lock() {
 #[test]
 fn what_is_parked_is_retried_or_discarded() {
     let (mut stage, store) = stage(3);
-    let once = Settings { attempts: 1, ..strict() };
+    let once = CursorOptions { attempts: 1, ..strict() };
     let cursor = store.cursor("parks", Query::ALL, once).unwrap();
     for _ in 0..3 {
         next(&cursor).fail("no").unwrap();
@@ -126,7 +126,7 @@ fn what_is_parked_is_retried_or_discarded() {
 fn a_retried_event_waits_until_its_stream_is_free() {
     let (_stage, store) = stage(1);
     put(&store, "e0");
-    let cursor = store.cursor("parks", Query::ALL, Settings { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor("parks", Query::ALL, CursorOptions { attempts: 1, ..strict() }).unwrap();
     next(&cursor).fail("no").unwrap();
     let second = next(&cursor);
     cursor.change(Change::Retry(Position(1))).unwrap();
@@ -139,7 +139,7 @@ fn a_retried_event_waits_until_its_stream_is_free() {
 #[test]
 fn parking_is_bounded_and_nothing_is_lost() {
     let (stage, store) = stage(3);
-    let one = Settings { attempts: 1, parked_max: 1, ..strict() };
+    let one = CursorOptions { attempts: 1, parked_max: 1, ..strict() };
     let cursor = store.cursor("full", Query::ALL, one).unwrap();
     next(&cursor).fail("no").unwrap();
     let error = next(&cursor).fail("no").unwrap_err();
@@ -155,7 +155,7 @@ fn parking_is_bounded_and_nothing_is_lost() {
 #[test]
 fn a_long_reason_is_cut() {
     let (_stage, store) = stage(1);
-    let cursor = store.cursor("long", Query::ALL, Settings { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor("long", Query::ALL, CursorOptions { attempts: 1, ..strict() }).unwrap();
     next(&cursor).fail("ä".repeat(10_000)).unwrap();
     assert_eq!(cursor.parked()[0].reason, "ä".repeat(512));
 }
@@ -166,7 +166,7 @@ fn a_long_reason_is_cut() {
 #[test]
 fn what_is_retried_does_not_hide_what_comes_before_it() {
     let (mut stage, store) = stage(5);
-    let cursor = store.cursor("skips", Query::ALL, Settings { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor("skips", Query::ALL, CursorOptions { attempts: 1, ..strict() }).unwrap();
     let out = [next(&cursor), next(&cursor), next(&cursor), next(&cursor)];
     let [first, second, third, fourth] = out;
     fourth.fail("no").unwrap();
@@ -174,7 +174,7 @@ fn what_is_retried_does_not_hide_what_comes_before_it() {
     drop((first, second, third, cursor, store));
     stage.restart();
     let store = stage.open();
-    let narrow = Settings { window: 2, ..strict() };
+    let narrow = CursorOptions { window: 2, ..strict() };
     let cursor = store.cursor("skips", Query::ALL, narrow).unwrap();
     let mut found: Vec<u64> = std::iter::from_fn(|| {
         let delivery = cursor.next_now().unwrap()?;

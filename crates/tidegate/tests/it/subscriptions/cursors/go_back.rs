@@ -1,7 +1,7 @@
 //! A cursor can be sent back, which says what comes again, and passes over events only when it is told to skip
 //! them, and says which.
 
-use tidegate::subscription::cursor::{Change, Settings, Span};
+use tidegate::subscription::cursor::{Change, CursorOptions, Span};
 use tidegate::{ErrorKind, Position, Query};
 
 use super::{at, drain, next, parked, put, stage, strict};
@@ -35,7 +35,7 @@ fn everything_after_the_position_comes_again() {
 #[test]
 fn what_was_done_beyond_the_position_comes_again_too() {
     let (_stage, store) = stage(2);
-    store.append(draft("b.one"), tidegate::Append::default()).unwrap();
+    store.append(draft("b.one"), tidegate::AppendOptions::default()).unwrap();
     put(&store, "e7");
     put(&store, "e8");
     let cursor = store.cursor("back", kind("a.*"), strict()).unwrap();
@@ -62,7 +62,7 @@ fn a_rewind_does_not_go_forward() {
 #[test]
 fn skipping_says_what_is_given_up() {
     let (mut stage, store) = stage(6);
-    let cursor = store.cursor("on", Query::ALL, Settings { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor("on", Query::ALL, CursorOptions { attempts: 1, ..strict() }).unwrap();
     let (first, second, third) = (next(&cursor), next(&cursor), next(&cursor));
     second.ack().unwrap();
     third.fail("no").unwrap();
@@ -88,7 +88,7 @@ fn skipping_says_what_is_given_up() {
 #[test]
 fn it_is_set_forward_over_what_is_done() {
     let (_stage, store) = stage(2);
-    store.append(draft("b.one"), tidegate::Append::default()).unwrap();
+    store.append(draft("b.one"), tidegate::AppendOptions::default()).unwrap();
     let cursor = store.cursor("on", kind("a.*"), strict()).unwrap();
     let (first, second) = (next(&cursor), next(&cursor));
     first.ack().unwrap();
@@ -102,7 +102,7 @@ fn it_is_set_forward_over_what_is_done() {
 #[test]
 fn what_was_parked_after_it_is_forgotten() {
     let (_stage, store) = stage(3);
-    let cursor = store.cursor("back", Query::ALL, Settings { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor("back", Query::ALL, CursorOptions { attempts: 1, ..strict() }).unwrap();
     for _ in 0..3 {
         next(&cursor).fail("no").unwrap();
     }
@@ -118,7 +118,7 @@ fn what_was_parked_after_it_is_forgotten() {
 #[test]
 fn what_is_to_be_tried_again_still_is() {
     let (_stage, store) = stage(3);
-    let cursor = store.cursor("back", Query::ALL, Settings { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor("back", Query::ALL, CursorOptions { attempts: 1, ..strict() }).unwrap();
     next(&cursor).fail("no").unwrap();
     assert_eq!(drain(&cursor), [2, 3]);
     cursor.change(Change::Retry(Position(1))).unwrap();

@@ -12,8 +12,8 @@ mod streams_stay_in_order;
 use std::time::Duration;
 
 use tidegate::disk::SimulatedClock;
-use tidegate::subscription::cursor::{Cursor, Delivery, Settings};
-use tidegate::{Append, Draft, Position, Store};
+use tidegate::subscription::cursor::{Cursor, CursorOptions, Delivery};
+use tidegate::{AppendOptions, Draft, Position, Store};
 
 use crate::faults::Stage;
 
@@ -28,7 +28,7 @@ fn stage(streams: usize) -> (Stage, Store) {
 }
 
 fn put(store: &Store, entity: &str) -> Position {
-    store.append(Draft::new(("s", entity.to_owned()), "a.one"), Append::default()).unwrap().first()
+    store.append(Draft::new(("s", entity.to_owned()), "a.one"), AppendOptions::default()).unwrap().first()
 }
 
 /// The next delivery, which is there.
@@ -55,8 +55,8 @@ fn parked(cursor: &Cursor) -> Vec<u64> {
 }
 
 /// Keeps each acknowledgement at once, and tries twice.
-fn strict() -> Settings {
-    Settings { keep_every: Duration::ZERO, attempts: 2, ..Settings::default() }
+fn strict() -> CursorOptions {
+    CursorOptions { keep_every: Duration::ZERO, attempts: 2, ..CursorOptions::default() }
 }
 
 fn pass(clock: &SimulatedClock, seconds: u64) {

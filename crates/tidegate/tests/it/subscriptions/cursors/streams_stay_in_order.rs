@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tidegate::subscription::cursor::{Cursor, Settings};
-use tidegate::{Append, Draft, Options, Query, Store};
+use tidegate::subscription::cursor::{Cursor, CursorOptions};
+use tidegate::{AppendOptions, Draft, Query, Store, StoreOptions};
 
 use super::super::crashes::Dice;
 
@@ -48,13 +48,13 @@ fn work(cursor: Cursor, seen: &Seen, mut dice: Dice) {
 
 #[test]
 fn workers_share_the_streams() {
-    let options = Options { segment_bytes: 16 << 10, ..Options::default() };
+    let options = StoreOptions { segment_bytes: 16 << 10, ..StoreOptions::default() };
     let store = Store::in_memory(options).unwrap();
-    let settings = Settings {
+    let settings = CursorOptions {
         retry_after: Duration::from_micros(300),
         attempts: 1000,
         window: 50,
-        ..Settings::default()
+        ..CursorOptions::default()
     };
     let cursor = store.cursor("shared", Query::ALL, settings).unwrap();
     let seen = Seen::default();
@@ -65,7 +65,7 @@ fn workers_share_the_streams() {
         }
         for event in 0..EVENTS {
             let draft = Draft::new(("s", format!("e{}", event * event % STREAMS)), "a.one");
-            store.append(draft, Append::buffered()).unwrap();
+            store.append(draft, AppendOptions::buffered()).unwrap();
         }
         while cursor.lag().unwrap() > 0 {
             std::thread::sleep(Duration::from_millis(1));

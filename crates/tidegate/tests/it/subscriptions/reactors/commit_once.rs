@@ -7,7 +7,8 @@ use tidegate::subscription::cursor::state;
 use tidegate::subscription::cursor::{Change, Role};
 use tidegate::subscription::reactor::Step;
 use tidegate::{
-    Append, Batch, Condition, Draft, ErrorKind, Item, Options, Position, Query, Read, Store, Version,
+    AppendOptions, Batch, Condition, Draft, ErrorKind, Position, Query, QueryItem, ReadOptions, Store,
+    StoreOptions, Version,
 };
 
 use super::{answer, answered, answers, put, run, settings};
@@ -16,8 +17,8 @@ use crate::subscriptions::kind;
 
 #[test]
 fn causes_and_flow_are_set() {
-    let store = Store::in_memory(Options::default()).unwrap();
-    let order = store.append(Draft::new(("s", "e"), "a.one"), Append::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let order = store.append(Draft::new(("s", "e"), "a.one"), AppendOptions::default()).unwrap();
     let other = put(&store, "other");
     let reactor = store.reactor("r", kind("a.one"), settings(), move |_, event| {
         let again = answer(event).cause(event.position()).cause(other);
@@ -27,7 +28,7 @@ fn causes_and_flow_are_set() {
     let Step::Reacted(receipt) = reactor.step().unwrap() else { panic!("there is an event") };
     assert_eq!(receipt.events.len(), 2);
     assert_eq!(answered(&store), [vec![1], vec![1, 2]]);
-    for event in store.read(&kind("b.one"), Read::all()).unwrap() {
+    for event in store.read(&kind("b.one"), ReadOptions::all()).unwrap() {
         assert_eq!(event.unwrap().correlation(), order.events[0].id);
     }
     assert!(matches!(reactor.step().unwrap(), Step::Reacted(_)));
@@ -37,7 +38,7 @@ fn causes_and_flow_are_set() {
 
 #[test]
 fn an_event_may_lead_to_nothing() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "quiet");
     let reactor = store.reactor("r", kind("a.one"), settings(), |_, _| Ok(None)).unwrap();
     assert!(matches!(reactor.step().unwrap(), Step::Passed(Position(1))));
@@ -47,7 +48,7 @@ fn an_event_may_lead_to_nothing() {
 
 #[test]
 fn going_back_doubles_nothing() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     let said = Cell::new(0);
     for entity in ["e", "f", "e"] {
         put(&store, entity);
@@ -70,14 +71,14 @@ fn going_back_doubles_nothing() {
 
 #[test]
 fn what_the_handler_read_holds_at_the_commit() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
     let asked = Cell::new(0);
     let reactor = store.reactor("r", kind("a.one"), settings(), |view, event| {
-        let seen = view.count(&kind("c.one"), Read::all())?;
+        let seen = view.count(&kind("c.one"), ReadOptions::all())?;
         asked.set(asked.get() + 1);
         if asked.get() == 1 {
-            store.append(Draft::new(("s", "between"), "c.one"), Append::default())?;
+            store.append(Draft::new(("s", "between"), "c.one"), AppendOptions::default())?;
         }
         Ok(Some(answer(event).json(seen.to_string()).into()))
     });
@@ -88,17 +89,17 @@ fn what_the_handler_read_holds_at_the_commit() {
 
 #[test]
 fn conditions_and_gates_apply() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
     let never = gate("never", |_, _| Ok(Verdict::Deny(Denial::new("SHUT", "no bills today"))));
-    store.guard(Item::new().kind("b.one"), GateSet::new().and(never)).unwrap();
+    store.guard(QueryItem::new().kind("b.one"), GateSet::new().and(never)).unwrap();
     let reactor = store.reactor("gated", kind("a.one"), settings(), answers).unwrap();
     assert_eq!(run(&reactor), 2);
     let parked = reactor.cursor().parked();
     assert!(parked[0].reason.contains("no bills today"), "{parked:?}");
     let wrong = store.reactor("conditional", kind("a.one"), settings(), |_, event| {
         let batch = Batch::from(Draft::new(("s", "free"), "c.one"));
-        Ok(Some(batch.only_if(Condition::Version(event.coordinate(), Version(9)))))
+        Ok(Some(batch.only_if(Condition::Version(event.stream(), Version(9)))))
     });
     let wrong = wrong.unwrap();
     assert_eq!(run(&wrong), 2);
@@ -108,7 +109,7 @@ fn conditions_and_gates_apply() {
 
 #[test]
 fn a_reaction_has_no_key_of_its_own() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
     let reactor = store
         .reactor("r", kind("a.one"), settings(), |_, event| Ok(Some(Batch::from(answer(event)).key("mine"))));
@@ -135,14 +136,14 @@ fn a_name_is_of_one_reader() {
 
 #[test]
 fn several_reactors_answer_the_same_event() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
     for name in ["one", "two"] {
         assert_eq!(run(&store.reactor(name, kind("a.one"), settings(), answers).unwrap()), 1);
     }
     assert_eq!(answered(&store), [[1], [1]]);
     // A decision of somebody else's is no reaction.
-    let denied = store.decide(Append::default(), |_| Ok(Decision::deny("NO", "no"))).unwrap();
+    let denied = store.decide(AppendOptions::default(), |_| Ok(Decision::deny("NO", "no"))).unwrap();
     assert!(denied.denied().is_some());
     assert_eq!(run(&store.reactor("three", kind("b.one"), settings(), |_, _| Ok(None)).unwrap()), 2);
 }

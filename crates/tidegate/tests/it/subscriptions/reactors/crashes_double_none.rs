@@ -5,9 +5,12 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tidegate::subscription::cursor::{Change, Settings};
+use tidegate::subscription::cursor::{Change, CursorOptions};
 use tidegate::subscription::reactor::{Reaction, Reactor};
-use tidegate::{Access, Append, Cause, Draft, Event, Position, Read, Result, Store, decide::DecisionView};
+use tidegate::{
+    Access, AppendOptions, Cause, Draft, Position, ReadOptions, RecordedEvent, Result, Store,
+    decide::DecisionView,
+};
 
 use super::{answer, run};
 use crate::faults::Stage;
@@ -17,12 +20,12 @@ use crate::subscriptions::kind;
 /// Events of this entity lead to nothing.
 const QUIET: &str = "e2";
 
-fn settings(keep_every: Duration) -> Settings {
-    Settings { keep_every, attempts: 2, retry_after: Duration::ZERO, ..Settings::default() }
+fn settings(keep_every: Duration) -> CursorOptions {
+    CursorOptions { keep_every, attempts: 2, retry_after: Duration::ZERO, ..CursorOptions::default() }
 }
 
-fn durability(dice: &mut Dice) -> Append {
-    if dice.one_in(2) { Append::buffered() } else { Append::synced() }
+fn durability(dice: &mut Dice) -> AppendOptions {
+    if dice.one_in(2) { AppendOptions::buffered() } else { AppendOptions::synced() }
 }
 
 fn put(store: &Store, dice: &mut Dice) -> Result<()> {
@@ -32,7 +35,7 @@ fn put(store: &Store, dice: &mut Dice) -> Result<()> {
 }
 
 /// Never says the same twice, and fails now and then.
-fn handler(event: &Event, said: &Cell<u64>, fails: u64) -> Reaction {
+fn handler(event: &RecordedEvent, said: &Cell<u64>, fails: u64) -> Reaction {
     said.set(said.get() + 1);
     if event.entity() == QUIET {
         return Ok(None);
@@ -48,10 +51,13 @@ fn open<'a>(
     said: &'a Cell<u64>,
     fails: u64,
     keep_every: Duration,
-) -> Result<Reactor<'a, impl Fn(&DecisionView, &Event) -> Reaction>> {
-    store.reactor("answers", kind("a.one"), settings(keep_every), move |_: &DecisionView, event: &Event| {
-        handler(event, said, fails)
-    })
+) -> Result<Reactor<'a, impl Fn(&DecisionView, &RecordedEvent) -> Reaction>> {
+    store.reactor(
+        "answers",
+        kind("a.one"),
+        settings(keep_every),
+        move |_: &DecisionView, event: &RecordedEvent| handler(event, said, fails),
+    )
 }
 
 /// A life: events come, and something reacts to them.
@@ -91,14 +97,14 @@ fn promised(said: &Cell<u64>) -> impl Fn(&Store, &mut Dice) -> Result<()> {
 /// What is wrong with the answers in a log, once everything was reacted to.
 fn wrong(store: &Store) -> Vec<String> {
     let mut answers: BTreeMap<Position, usize> = BTreeMap::new();
-    for event in store.read(&kind("b.one"), Read::all()).unwrap() {
+    for event in store.read(&kind("b.one"), ReadOptions::all()).unwrap() {
         let Some(Cause::At(position)) = event.unwrap().causes().next() else {
             panic!("an answer without cause")
         };
         *answers.entry(position).or_default() += 1;
     }
     let mut found = Vec::new();
-    for event in store.read(&kind("a.one"), Read::all()).unwrap() {
+    for event in store.read(&kind("a.one"), ReadOptions::all()).unwrap() {
         let event = event.unwrap();
         let expected = usize::from(event.entity() != QUIET);
         let count = answers.remove(&event.position()).unwrap_or_default();
@@ -164,8 +170,13 @@ fn by_hand(store: &Store, progress_first: bool) -> Result<()> {
     while let Some(delivery) = cursor.next_now()? {
         let event = delivery.event().clone();
         let draft = answer(&event).cause(event.position());
-        let react =
-            || if event.entity() == QUIET { Ok(()) } else { store.append(draft, Append::synced()).map(drop) };
+        let react = || {
+            if event.entity() == QUIET {
+                Ok(())
+            } else {
+                store.append(draft, AppendOptions::synced()).map(drop)
+            }
+        };
         if progress_first {
             delivery.ack()?;
             react()?;

@@ -7,7 +7,9 @@ use tidegate::decide::{DecisionView, Denial, GateSet, Verdict, gate};
 use tidegate::disk::{Call, Errno, FaultPlan};
 use tidegate::subscription::cursor::Change;
 use tidegate::subscription::reactor::{Failure, Reaction, Reactor, Reason, Step};
-use tidegate::{Batch, Condition, Draft, ErrorKind, Event, Item, Options, Position, Store, Version};
+use tidegate::{
+    Batch, Condition, Draft, ErrorKind, Position, QueryItem, RecordedEvent, Store, StoreOptions, Version,
+};
 
 use super::{answer, answered, answers, put, run, settings};
 use crate::faults::Stage;
@@ -15,7 +17,7 @@ use crate::subscriptions::kind;
 
 #[test]
 fn a_failing_event_is_parked_and_others_go_on() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     for entity in ["bad", "good", "bad"] {
         put(&store, entity);
     }
@@ -43,7 +45,7 @@ fn a_failing_event_is_parked_and_others_go_on() {
 }
 
 /// The next step, which fails.
-fn failure<H: Fn(&DecisionView, &Event) -> Reaction>(reactor: &Reactor<'_, H>) -> Failure {
+fn failure<H: Fn(&DecisionView, &RecordedEvent) -> Reaction>(reactor: &Reactor<'_, H>) -> Failure {
     match reactor.step().unwrap() {
         Step::Failed(failure) => failure,
         other => panic!("{other:?}"),
@@ -54,19 +56,19 @@ fn failure<H: Fn(&DecisionView, &Event) -> Reaction>(reactor: &Reactor<'_, H>) -
 /// of the cursor, and nowhere else. Each way to fail comes with its reason, which is the error itself.
 #[test]
 fn a_failure_carries_its_reason() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     for entity in ["says", "panics", "denied", "conflicts"] {
         put(&store, entity);
     }
     let never = gate("never", |_, _| Ok(Verdict::Deny(Denial::new("SHUT", "no bills today"))));
-    store.guard(Item::new().kind("b.one"), GateSet::new().and(never)).unwrap();
+    store.guard(QueryItem::new().kind("b.one"), GateSet::new().and(never)).unwrap();
     let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| match event.entity() {
         "says" => Err(Box::new("x".parse::<u8>().unwrap_err())),
         "panics" => panic!("of all days"),
         "denied" => Ok(Some(answer(event).into())),
         _ => {
             let batch = Batch::from(Draft::new(("s", "free"), "c.one"));
-            Ok(Some(batch.only_if(Condition::Version(event.coordinate(), Version(9)))))
+            Ok(Some(batch.only_if(Condition::Version(event.stream(), Version(9)))))
         }
     });
     let reactor = reactor.unwrap();
@@ -94,7 +96,7 @@ fn a_failure_carries_its_reason() {
 
 #[test]
 fn a_run_tells_each_failure() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
     let reactor = store.reactor("r", kind("a.one"), settings(), |_, _| Err("no price".into())).unwrap();
     let mut told = Vec::new();
@@ -111,7 +113,7 @@ fn a_run_tells_each_failure() {
 /// Keeps F32 for handlers.
 #[test]
 fn a_panic_is_a_failure() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
     let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| {
         assert!(event.entity() != "e", "of all entities, {}", event.entity());

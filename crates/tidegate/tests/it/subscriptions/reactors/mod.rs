@@ -7,32 +7,39 @@ mod share_and_stop;
 
 use std::time::Duration;
 
-use tidegate::subscription::cursor::Settings;
+use tidegate::subscription::cursor::CursorOptions;
 use tidegate::subscription::reactor::{Reaction, Reactor, Step};
-use tidegate::{Append, Cause, Draft, Event, Position, Read, Store, decide::DecisionView};
+use tidegate::{
+    AppendOptions, Cause, Draft, Position, ReadOptions, RecordedEvent, Store, decide::DecisionView,
+};
 
 use crate::subscriptions::kind;
 
-fn settings() -> Settings {
-    Settings { keep_every: Duration::ZERO, attempts: 2, retry_after: Duration::ZERO, ..Settings::default() }
+fn settings() -> CursorOptions {
+    CursorOptions {
+        keep_every: Duration::ZERO,
+        attempts: 2,
+        retry_after: Duration::ZERO,
+        ..CursorOptions::default()
+    }
 }
 
 fn put(store: &Store, entity: &str) -> Position {
-    store.append(Draft::new(("s", entity.to_owned()), "a.one"), Append::default()).unwrap().first()
+    store.append(Draft::new(("s", entity.to_owned()), "a.one"), AppendOptions::default()).unwrap().first()
 }
 
 /// What answers an event.
-fn answer(event: &Event) -> Draft {
+fn answer(event: &RecordedEvent) -> Draft {
     Draft::new(("answers", event.entity().to_owned()), "b.one")
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is a handler")]
-fn answers(_: &DecisionView, event: &Event) -> Reaction {
+fn answers(_: &DecisionView, event: &RecordedEvent) -> Reaction {
     Ok(Some(answer(event).into()))
 }
 
 /// Reacts to what there is, and says how many steps that took.
-fn run<H: Fn(&DecisionView, &Event) -> Reaction>(reactor: &Reactor<'_, H>) -> usize {
+fn run<H: Fn(&DecisionView, &RecordedEvent) -> Reaction>(reactor: &Reactor<'_, H>) -> usize {
     let mut steps = 0;
     while !matches!(reactor.step().unwrap(), Step::Idle | Step::Ended) {
         steps += 1;
@@ -43,9 +50,9 @@ fn run<H: Fn(&DecisionView, &Event) -> Reaction>(reactor: &Reactor<'_, H>) -> us
 
 /// The answers in the log, each by the positions of its causes.
 fn answered(store: &Store) -> Vec<Vec<u64>> {
-    let causes = |event: Event| {
+    let causes = |event: RecordedEvent| {
         let at = |cause| if let Cause::At(position) = cause { position.0 } else { 0 };
         event.causes().map(at).collect()
     };
-    store.read(&kind("b.*"), Read::all()).unwrap().map(|event| causes(event.unwrap())).collect()
+    store.read(&kind("b.*"), ReadOptions::all()).unwrap().map(|event| causes(event.unwrap())).collect()
 }

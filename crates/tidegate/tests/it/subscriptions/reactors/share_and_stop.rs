@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidegate::subscription::cursor::Change;
 use tidegate::subscription::reactor::Failure;
-use tidegate::{Append, Draft, Options, Position, Store};
+use tidegate::{AppendOptions, Draft, Position, Store, StoreOptions};
 
 use super::{answer, answered, put, settings};
 use crate::subscriptions::kind;
@@ -14,7 +14,8 @@ const EVENTS: u64 = 200;
 
 #[test]
 fn several_threads_answer_each_event_once() {
-    let store = Store::in_memory(Options { segment_bytes: 16 << 10, ..Options::default() }).unwrap();
+    let store =
+        Store::in_memory(StoreOptions { segment_bytes: 16 << 10, ..StoreOptions::default() }).unwrap();
     let (asked, told) = (AtomicU64::new(0), AtomicU64::new(0));
     let failed = AtomicU64::new(0);
     let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| {
@@ -25,7 +26,7 @@ fn several_threads_answer_each_event_once() {
         }
         Ok(Some(answer(event).json(number.to_string()).into()))
     });
-    let reactor = reactor.unwrap().appending(Append::buffered());
+    let reactor = reactor.unwrap().appending(AppendOptions::buffered());
     std::thread::scope(|scope| {
         let runs: Vec<_> = (0..4)
             .map(|_| {
@@ -40,7 +41,7 @@ fn several_threads_answer_each_event_once() {
             .collect();
         for number in 0..EVENTS {
             let draft = Draft::new(("s", format!("e{}", number % 5)), "a.one");
-            store.append(draft, Append::buffered()).unwrap();
+            store.append(draft, AppendOptions::buffered()).unwrap();
         }
         while reactor.cursor().lag().unwrap() > 0 {
             std::thread::sleep(Duration::from_millis(1));
@@ -63,7 +64,7 @@ fn several_threads_answer_each_event_once() {
     assert_eq!(told.into_inner(), failed.into_inner(), "each failure is told, by the thread that had it");
     let mut causes: Vec<_> = answered(&store).into_iter().map(|causes| causes[0]).collect();
     causes.sort_unstable();
-    let mut events: Vec<_> = (store.read(&kind("a.one"), tidegate::Read::all()).unwrap())
+    let mut events: Vec<_> = (store.read(&kind("a.one"), tidegate::ReadOptions::all()).unwrap())
         .map(|event| event.unwrap().position().0)
         .collect();
     events.sort_unstable();
@@ -72,7 +73,7 @@ fn several_threads_answer_each_event_once() {
 
 #[test]
 fn closing_the_store_ends_the_run() {
-    let store = Store::in_memory(Options::default()).unwrap();
+    let store = Store::in_memory(StoreOptions::default()).unwrap();
     let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| Ok(Some(answer(event).into())));
     let reactor = reactor.unwrap();
     std::thread::scope(|scope| {

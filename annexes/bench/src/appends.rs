@@ -1,0 +1,119 @@
+//! Rows of appending: one caller and many, single events and batches, synced and buffered.
+
+use std::path::Path;
+use std::sync::Barrier;
+use std::time::Instant;
+
+use tidegate::{Store, StoreOptions};
+
+use crate::Failure;
+use crate::floor::Floor;
+use crate::log::{Log, Source};
+use crate::row::{Aim, Row, in_rounds};
+use crate::settings::Settings;
+
+/// How one row appends.
+struct Plan {
+    name: &'static str,
+    callers: usize,
+    batch: usize,
+    synced: bool,
+    /// Events of a round, as a multiple of the setting.
+    times: usize,
+    aim: f64,
+}
+
+const PLANS: [Plan; 8] = [
+    Plan { name: "append, 1 caller, synced", callers: 1, batch: 1, synced: true, times: 1, aim: 0.8 },
+    Plan { name: "append, 8 callers, synced", callers: 8, batch: 1, synced: true, times: 6, aim: 0.8 },
+    Plan { name: "append, 64 callers, synced", callers: 64, batch: 1, synced: true, times: 20, aim: 0.8 },
+    Plan {
+        name: "append, batches of 100, synced",
+        callers: 1,
+        batch: 100,
+        synced: true,
+        times: 40,
+        aim: 0.8,
+    },
+    Plan {
+        name: "append, batches of 1000, synced",
+        callers: 1,
+        batch: 1000,
+        synced: true,
+        times: 200,
+        aim: 0.8,
+    },
+    Plan { name: "append, 1 caller, buffered", callers: 1, batch: 1, synced: false, times: 100, aim: 0.7 },
+    Plan {
+        name: "append, batches of 100, buffered",
+        callers: 1,
+        batch: 100,
+        synced: false,
+        times: 200,
+        aim: 0.5,
+    },
+    Plan {
+        name: "append, batches of 1000, buffered",
+        callers: 1,
+        batch: 1000,
+        synced: false,
+        times: 200,
+        aim: 0.5,
+    },
+];
+
+/// All rows of appending that are asked for.
+pub(crate) fn rows(settings: &Settings, place: &Path) -> Result<Vec<Row>, Failure> {
+    let plans = PLANS.iter().filter(|plan| settings.wants(plan.name));
+    plans.map(|plan| plan.row(settings, place)).collect()
+}
+
+impl Plan {
+    fn row(&self, settings: &Settings, place: &Path) -> Result<Row, Failure> {
+        eprintln!("{}", self.name);
+        let place = tempfile::tempdir_in(place)?;
+        let floor = Floor::create(&place.path().join("floor"))?;
+        let store = Store::open(place.path().join("store"), StoreOptions::default())?;
+        let sources = [Source::new(settings.entities), Source::new(settings.entities)];
+        let events = settings.events * self.times;
+        let pairs = in_rounds(
+            settings.rounds,
+            || self.speed(&floor, &sources[0], events),
+            || self.speed(&store, &sources[1], events),
+        )?;
+        store.close()?;
+        Ok(Row::of_speeds(self.name, "events/s", &pairs, Aim::Ratio(self.aim)))
+    }
+
+    /// Events a second over one round, from when all callers are ready until the last one is done.
+    fn speed(&self, log: &dyn Log, source: &Source, events: usize) -> Result<f64, Failure> {
+        let batches = events.div_ceil(self.callers * self.batch);
+        let caller = || -> Result<(), String> {
+            for _ in 0..batches {
+                let batch = source.batch(self.batch);
+                log.append(batch, self.synced).map_err(|error| error.to_string())?;
+            }
+            Ok(())
+        };
+        let total = (batches * self.callers * self.batch) as f64;
+        if self.callers == 1 {
+            let start = Instant::now();
+            caller()?;
+            return Ok(total / start.elapsed().as_secs_f64());
+        }
+        let ready = Barrier::new(self.callers + 1);
+        std::thread::scope(|scope| {
+            let started = || {
+                ready.wait();
+                caller()
+            };
+            let threads: Vec<_> = (0..self.callers).map(|_| scope.spawn(started)).collect();
+            ready.wait();
+            let start = Instant::now();
+            for thread in threads {
+                thread.join().expect("a caller does not panic")?;
+            }
+            Ok(total / start.elapsed().as_secs_f64())
+        })
+    }
+}

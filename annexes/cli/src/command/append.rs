@@ -1,0 +1,202 @@
+//! `append`: one event.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tidegate::{
+    Batch, Cause, Condition, Draft, Error, ErrorKind, EventId, Place, Position, QueryItem, StoreOptions,
+    StreamId, Version,
+};
+
+use crate::failure::Result;
+use crate::filter;
+use crate::output::{Output, rfc3339};
+use crate::writer;
+
+const EXAMPLES: &str = "\
+Examples:
+  tidegate append ./store --scope shop --entity order-7 \\
+      --kind order.placed --data '{\"total\":12}'
+  tidegate append ./store --scope shop --entity order-7 \\
+      --kind order.paid --tag method:card --cause 1
+  tidegate append ./store --scope users --entity u1 --kind name.claimed \\
+      --tag name:ada --fail-if-tag name:ada \\
+      --idempotency-key claim-u1-ada";
+
+/// Append one event
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Append {
+    /// The store's directory; created where there is none
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// The isolation boundary: a tenant, a module
+    #[arg(long)]
+    scope: String,
+    /// Who or what the event is about
+    #[arg(long)]
+    entity: String,
+    /// The branch of the entity
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    lane: u32,
+    /// What happened: dotted lower-case words such as order.placed
+    #[arg(long)]
+    kind: String,
+    /// The payload, in JSON; `-` reads it from standard input
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    data: Option<String>,
+    /// A label; may be given several times
+    #[arg(long)]
+    tag: Vec<String>,
+    /// An earlier event that led to this one; may be given several times
+    #[arg(long, value_name = "POSITION|ID|STORE/ID", value_parser = filter::cause)]
+    cause: Vec<Cause>,
+    /// A further fact; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    meta: Vec<(String, String)>,
+    /// The event's id, a UUID; made if left out
+    #[arg(long)]
+    id: Option<EventId>,
+    /// The id of the first event of its flow; that of its first cause if left out
+    #[arg(long, value_name = "ID")]
+    correlation: Option<EventId>,
+    /// Only if the stream has exactly this many events; 0 is none
+    #[arg(long, value_name = "N", help_heading = "Only if")]
+    expect_version: Option<u64>,
+    /// Only if no event of this kind, or of a family such as `order.*`, is there; several: any of them
+    #[arg(long, value_name = "KIND", value_parser = filter::kind, help_heading = "Only if")]
+    fail_if_kind: Vec<String>,
+    /// Only if no event with this tag is there; several, and with kinds: that has all of it
+    #[arg(long, value_name = "TAG", help_heading = "Only if")]
+    fail_if_tag: Vec<String>,
+    /// Count for --fail-if-kind and --fail-if-tag only events after this position
+    #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = "Only if")]
+    after: Option<Position>,
+    /// The same event under the same idempotency key is appended once
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// When the append is done: on disk, or handed to the system
+    #[arg(long, value_enum, default_value_t = Durability::Synced)]
+    durability: Durability,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Durability {
+    Synced,
+    Buffered,
+}
+
+/// What is told of the new event.
+#[derive(Serialize)]
+struct Appended {
+    position: u64,
+    version: u64,
+    id: String,
+    recorded: String,
+    leaf: String,
+    store: String,
+}
+
+impl Append {
+    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        let draft = self.draft()?;
+        let coordinate = draft.coordinate.clone();
+        let append = match self.durability {
+            Durability::Synced => tidegate::AppendOptions::synced(),
+            Durability::Buffered => tidegate::AppendOptions::buffered(),
+        };
+        let store = writer::open(&self.directory, StoreOptions::default(), json)?;
+        let receipt = store.append(self.batch(draft), append).map_err(alone)?;
+        store.close()?;
+        if store.report().created && !json {
+            output.line(format_args!("created a store in {}", self.directory.display()))?;
+        }
+        for event in &receipt.events {
+            let (position, version, id) = (event.position, event.version, event.id);
+            if !json {
+                let kind = &self.kind;
+                output
+                    .line(format_args!("position {position}: {kind} in {coordinate} v{version}, id {id}"))?;
+                continue;
+            }
+            output.json(&Appended {
+                position: position.0,
+                version: version.0,
+                id: id.to_string(),
+                recorded: rfc3339(receipt.time),
+                leaf: event.leaf.to_string(),
+                store: receipt.store.to_string(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The event with what must hold for it.
+    fn batch(&self, draft: Draft) -> Batch {
+        let stream = draft.coordinate.clone();
+        let mut batch = Batch::from(draft);
+        if let Some(version) = self.expect_version {
+            batch = batch.only_if(Condition::Version(stream, Version(version)));
+        }
+        if !self.fail_if_kind.is_empty() || !self.fail_if_tag.is_empty() {
+            let item = self.fail_if_kind.iter().cloned().fold(QueryItem::new(), QueryItem::kind);
+            let item = self.fail_if_tag.iter().cloned().fold(item, QueryItem::tag);
+            let after = self.after.unwrap_or(Position::START);
+            batch = batch.only_if(Condition::fail_if(item).after(after));
+        }
+        match &self.idempotency_key {
+            Some(key) => batch.key(key.clone()),
+            None => batch,
+        }
+    }
+
+    /// The event, checked before a store is opened or created for it.
+    fn draft(&self) -> Result<Draft> {
+        let coordinate = StreamId::new(self.scope.clone(), self.entity.clone()).lane(self.lane);
+        let mut draft = Draft::new(coordinate, self.kind.clone());
+        if let Some(data) = &self.data {
+            draft = draft.json(json_text(data)?);
+        }
+        draft.tags = self.tag.iter().cloned().map(Into::into).collect();
+        draft.causes.clone_from(&self.cause);
+        let meta = self.meta.iter().cloned();
+        draft.metadata = meta.map(|(name, value)| (name.into(), value.into_bytes().into())).collect();
+        (draft.id, draft.correlation) = (self.id, self.correlation);
+        draft.check()?;
+        draft.check_unreserved()?;
+        Ok(draft)
+    }
+}
+
+/// A batch of one draft needs no number for it.
+fn alone(error: Error) -> Error {
+    match error.place() {
+        Some(Place::Draft(_)) => match error.conflict() {
+            Some(conflict) => Error::new(error.kind(), error.message()).because(*conflict),
+            None => Error::new(error.kind(), error.message()),
+        },
+        _ => error,
+    }
+}
+
+/// The payload's text, once it is known to be JSON.
+fn json_text(data: &str) -> Result<String, Error> {
+    let mut text = data.to_owned();
+    if data == "-" {
+        text.clear();
+        let read = std::io::stdin().lock().read_to_string(&mut text);
+        read.map_err(|cause| Error::new(ErrorKind::Io, "standard input cannot be read").because(cause))?;
+    }
+    serde_json::from_str::<&RawValue>(&text).map_err(|cause| {
+        Error::invalid("the payload is not JSON; quote texts as in '\"text\"'").because(cause)
+    })?;
+    Ok(text)
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("metadata is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}

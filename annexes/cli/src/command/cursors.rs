@@ -1,0 +1,273 @@
+//! `cursors`: how far the readers of a store got.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tidegate::subscription::cursor::{self, Change, Changed, Role, Span, State};
+use tidegate::{Access, ErrorKind, Position, Store, StoreOptions};
+
+use crate::failure::Result;
+use crate::output::{Output, counted};
+use crate::reader::{open, unconfirmed, warn_of_damage};
+use crate::writer;
+
+const EXAMPLES: &str = "\
+Without a subcommand it says how far each is. A cursor remembers how far a reader of the log got. Its lag is how many events of its query are neither done nor \
+parked. What was acknowledged in the last moments may not be kept yet.
+
+Examples:
+  tidegate cursors ./store
+  tidegate cursors ./store --json
+  tidegate cursors rewind ./store mailer 40
+  tidegate cursors set ./store mailer 90 --skip";
+
+const REWIND: &str = "\
+Every event of the cursor's query after the position is delivered again, parked ones too; how many and which is said. \
+A reactor is asked again about events that led to nothing; it commits no reaction a second time, because a reaction \
+is known by its key.
+
+The store must not be open for writing elsewhere.
+
+Examples:
+  tidegate cursors rewind ./store mailer 40    what follows position 40
+  tidegate cursors rewind ./store mailer 0     everything";
+
+const SET: &str = "\
+Back, this is a rewind. Forward, it is refused if it would pass over events of the query that were not done; with \
+--skip they are given up, and how many and which is said.
+
+The store must not be open for writing elsewhere.
+
+Examples:
+  tidegate cursors set ./store mailer 40
+  tidegate cursors set ./store mailer 90 --skip";
+
+/// Say how far the readers of a store got, or send one elsewhere
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct Cursors {
+    /// The store's directory
+    #[arg(value_name = "DIR", required = true)]
+    directory: Option<PathBuf>,
+    #[command(subcommand)]
+    send: Option<Send>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Send {
+    /// Send a cursor back: what follows a position is delivered again
+    #[command(after_help = REWIND)]
+    Rewind(To),
+    /// Have a cursor go on after a position, back or forward
+    #[command(after_help = SET)]
+    Set {
+        #[command(flatten)]
+        to: To,
+        /// Give up events that are passed over and not done
+        #[arg(long)]
+        skip: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+struct To {
+    /// The store's directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// The cursor's or reactor's name
+    cursor: String,
+    /// The position it goes on after; 0 is before the first event
+    position: u64,
+}
+
+/// What a change did, as JSON.
+#[derive(Serialize)]
+struct ToldChange<'a> {
+    cursor: &'a str,
+    role: &'static str,
+    before: u64,
+    position: u64,
+    again: ToldSpan,
+    given_up: ToldSpan,
+}
+
+#[derive(Serialize)]
+struct ToldSpan {
+    count: u64,
+    first: u64,
+    last: u64,
+}
+
+/// A cursor, as JSON.
+#[derive(Serialize)]
+struct Told {
+    name: String,
+    role: &'static str,
+    position: u64,
+    lag: u64,
+    /// Events of the whole log, of any query, that are not known to be durable and so not in the lag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unconfirmed: Option<u64>,
+    parked: usize,
+    query: Box<RawValue>,
+}
+
+impl Cursors {
+    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        let (to, change) = match &self.send {
+            None => return self.list(output, json),
+            Some(Send::Rewind(to)) => (to, Change::Rewind(Position(to.position))),
+            Some(Send::Set { to, skip: false }) => (to, Change::Set(Position(to.position))),
+            Some(Send::Set { to, skip: true }) => (to, Change::Skip(Position(to.position))),
+        };
+        change_each(&to.directory, &to.cursor, &[change], output, json)
+    }
+
+    fn list(&self, output: &mut Output, json: bool) -> Result<()> {
+        let directory = self.directory.as_ref().expect("it is required without a subcommand");
+        let store = open(directory, json)?;
+        let (states, damage) = states(&store)?;
+        if json {
+            for state in &states {
+                output.json(&told(state, unconfirmed(&store))?)?;
+            }
+        } else {
+            write(&states, output)?;
+        }
+        output.flush()?;
+        match damage {
+            Some(error) => Err(error.into()),
+            None => warn_of_damage(&store, json),
+        }
+    }
+}
+
+/// What is kept of each cursor, and what is wrong with the first that cannot be read.
+fn states(store: &Store) -> Result<(Vec<State>, Option<tidegate::Error>)> {
+    let (mut states, mut damage) = (Vec::new(), None);
+    for name in cursor::names(store)? {
+        match cursor::state(store, &name) {
+            Ok(state) => states.push(state),
+            Err(error) => damage = damage.or(Some(error)),
+        }
+    }
+    Ok((states, damage))
+}
+
+fn told(state: &State, unconfirmed: Option<u64>) -> Result<Told> {
+    Ok(Told {
+        name: state.name.clone(),
+        role: role_word(state.role),
+        position: state.position.0,
+        lag: state.lag,
+        unconfirmed,
+        parked: state.parked.len(),
+        query: RawValue::from_string(state.query.to_string())?,
+    })
+}
+
+fn write(states: &[State], output: &mut Output) -> Result<()> {
+    let width = states.iter().map(|state| state.name.len()).max().unwrap_or_default();
+    for state in states {
+        let parked = match state.parked.len() as u64 {
+            0 => String::new(),
+            count => format!(", {} parked", counted(count, "event")),
+        };
+        let behind = counted(state.lag, "event");
+        let at = state.position;
+        output.line(format_args!(
+            "{:<width$}  {:<7}  at {at}, {behind} behind{parked}  {}",
+            state.name,
+            role_word(state.role),
+            state.query
+        ))?;
+    }
+    Ok(())
+}
+
+/// Who moves a cursor, in one word.
+pub(super) fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Cursor => "cursor",
+        Role::Reactor => "reactor",
+    }
+}
+
+/// Makes changes to a cursor, one after the other, and tells what each did.
+pub(super) fn change_each(
+    directory: &Path,
+    name: &str,
+    changes: &[Change],
+    output: &mut Output,
+    json: bool,
+) -> Result<()> {
+    let options = StoreOptions { access: Access::Write, ..StoreOptions::default() };
+    let store = writer::open(directory, options, json).map_err(|error| match error.kind() {
+        ErrorKind::Locked => error
+            .advise("stop the program that writes to it, or have it do this itself with `Cursor::change`"),
+        _ => error,
+    })?;
+    for change in changes {
+        let changed =
+            cursor::change(&store, name, *change).map_err(|error| match (error.kind(), change) {
+                (ErrorKind::Refused, Change::Set(_)) => error.advise("--skip does that"),
+                _ => error,
+            })?;
+        let role = role_word(cursor::state(&store, name)?.role);
+        if json {
+            output.json(&told_change(name, role, &changed))?;
+        } else {
+            write_change(name, role, *change, &changed, output)?;
+        }
+    }
+    Ok(store.close()?)
+}
+
+fn told_change<'a>(cursor: &'a str, role: &'static str, changed: &Changed) -> ToldChange<'a> {
+    let span = |Span { count, first, last }| ToldSpan { count, first: first.0, last: last.0 };
+    let Changed { before, position, again, given_up } = *changed;
+    let (again, given_up) = (span(again), span(given_up));
+    ToldChange { cursor, role, before: before.0, position: position.0, again, given_up }
+}
+
+fn write_change(
+    name: &str,
+    role: &str,
+    change: Change,
+    changed: &Changed,
+    output: &mut Output,
+) -> Result<()> {
+    let Changed { before, position, again, given_up } = changed;
+    if matches!(change, Change::Rewind(_) | Change::Set(_) | Change::Skip(_)) {
+        output.line(format_args!("{name} is at position {position}; it was at {before}"))?;
+    }
+    let is_reactor = role == "reactor";
+    match again.count {
+        0 if given_up.count == 0 => {
+            output.line(format_args!("{name}: no event comes again, none is given up"))?;
+        }
+        0 => {}
+        _ if is_reactor => output.line(format_args!(
+            "{name} looks again at {}; one that has a reaction is known by its key, and gets no second one",
+            places(again)
+        ))?,
+        _ => output.line(format_args!("{name} delivers again {}", places(again)))?,
+    }
+    if given_up.count > 0 {
+        output.line(format_args!("{name} has given up {}", places(given_up)))?;
+    }
+    Ok(())
+}
+
+/// How many events, and where they are.
+fn places(span: &Span) -> String {
+    let Span { count, first, last } = span;
+    let events = counted(*count, "event");
+    if first == last {
+        format!("{events}, at position {first}")
+    } else {
+        format!("{events}, from position {first} to {last}")
+    }
+}

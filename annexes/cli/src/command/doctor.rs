@@ -1,0 +1,195 @@
+//! `doctor`: everything that is wrong with a store.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::BinaryBytes;
+use serde::Serialize;
+use tidegate::disk::Env;
+use tidegate::report::{DoctorReport, Fault, Lost, Remark, Verdict, examine};
+use tidegate::{Error, ErrorKind, Place};
+
+use crate::failure::{Result, kind_name};
+use crate::output::{Output, counted};
+use crate::progress::Progress;
+
+const EXAMPLES: &str = "\
+Reads every file: the store file, the watermark, all segments with every checksum, leaf, link and cause, index \
+files and rosters beside what they should be, cursors and saved states. It goes on after a fault and tells of all, \
+each with file, byte, expected, found, and what to do. It writes nothing, works on a store that does not open, and \
+may run beside a writer.
+
+Ends with 0 if the store is sound, and with 2 if durable events, the store file or a cursor are damaged: then opening \
+or reading the store is refused too. What costs no event is a remark: what a crash left and the next opening for \
+writing cuts off, index files and saved states that are built anew, and files that are passed over.
+
+Examples:
+  tidegate doctor ./store
+  tidegate doctor ./store --json";
+
+/// Look for everything that is wrong with a store
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Doctor {
+    /// The store's directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+}
+
+/// What was read, and how much of it is wrong.
+#[derive(Serialize)]
+struct Read {
+    verdict: String,
+    events: u64,
+    streams: u64,
+    bytes: u64,
+    segments: u64,
+    index_files: u64,
+    reader_files: u64,
+    head: u64,
+    kept: u64,
+    faults: u64,
+    remarks: u64,
+}
+
+impl Doctor {
+    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        let world = Env::native(&self.directory);
+        let progress = Progress::of_bytes(None, json);
+        let examined = examine(&world, |so_far| progress.events(so_far.events));
+        drop(progress);
+        let examined = examined?;
+        let DoctorReport { faults, remarks, lost, .. } = &examined;
+        tell(faults, remarks, output, json)?;
+        let lost: &[Lost] = if faults.is_empty() { &[] } else { lost };
+        tell_lost(lost, output, json)?;
+        let count = faults.len() as u64;
+        let verdict = examined.verdict();
+        let read = Read {
+            verdict: verdict.to_string(),
+            events: examined.verified.events,
+            streams: examined.verified.streams,
+            bytes: examined.verified.bytes,
+            segments: examined.segments,
+            index_files: examined.index_files,
+            reader_files: examined.reader_files,
+            head: examined.head.0,
+            kept: examined.kept.0,
+            faults: count,
+            remarks: remarks.len() as u64,
+        };
+        read.tell(output, json)?;
+        let message = format!("{} in {}", counted(count, "fault"), self.directory.display());
+        match verdict {
+            Verdict::Sound | Verdict::Mendable => Ok(()),
+            Verdict::Unknown => Err(Error::new(ErrorKind::Io, message).into()),
+            _ => Err(Error::new(ErrorKind::Damaged, message).into()),
+        }
+    }
+}
+
+impl Read {
+    fn tell(&self, output: &mut Output, json: bool) -> Result<()> {
+        if json {
+            return output.json(self);
+        }
+        let state = match (self.faults, self.remarks) {
+            (0, 0) => "all is well".to_owned(),
+            (0, remarks) => format!("sound, with {}", counted(remarks, "remark")),
+            _ => "whole".to_owned(),
+        };
+        output.line(format_args!(
+            "{state}: {} in {}, {} of records; read {}, {}, {} of readers",
+            counted(self.events, "event"),
+            counted(self.streams, "stream"),
+            BinaryBytes(self.bytes),
+            counted(self.segments, "segment"),
+            counted(self.index_files, "index file"),
+            counted(self.reader_files, "file"),
+        ))
+    }
+}
+
+/// A fault or a remark, as JSON.
+#[derive(Serialize)]
+struct Told<'a> {
+    kind: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<&'a str>,
+}
+
+/// Tells of faults and of what is worth knowing.
+pub(super) fn tell(faults: &[Fault], remarks: &[Remark], output: &mut Output, json: bool) -> Result<()> {
+    #[derive(Serialize)]
+    struct OfFault<'a> {
+        fault: Told<'a>,
+    }
+    #[derive(Serialize)]
+    struct OfRemark<'a> {
+        remark: Told<'a>,
+    }
+    for fault in faults {
+        if json {
+            output.json(&OfFault { fault: told(fault) })?;
+        } else {
+            output.line(format_args!("{}\n  what to do: {}", fault.error, fault.remedy))?;
+        }
+    }
+    for remark in remarks {
+        if json {
+            let (message, file) = (remark.text.as_str(), Some(remark.file.as_str()));
+            let offset = remark.offset.map(u64::from);
+            let (expected, found, remedy) = (None, None, None);
+            let remark = Told { kind: "remark", message, file, offset, expected, found, remedy };
+            output.json(&OfRemark { remark })?;
+        } else {
+            output.line(format_args!("remark: {remark}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn told(fault: &Fault) -> Told<'_> {
+    let Fault { error, remedy } = fault;
+    let (file, offset) = match error.place() {
+        Some(Place::File { name, offset }) => (Some(name.as_str()), offset.map(u64::from)),
+        _ => (None, None),
+    };
+    let (expected, found) = error.evidence().unzip();
+    debug_assert!(file.is_some() || error.kind() == ErrorKind::Io, "a fault says where it is");
+    let kind = kind_name(error.kind());
+    Told { kind, message: error.message(), file, offset, expected, found, remedy: Some(remedy) }
+}
+
+/// Tells of positions of which nothing is whole.
+pub(super) fn tell_lost(lost: &[Lost], output: &mut Output, json: bool) -> Result<()> {
+    #[derive(Serialize)]
+    struct OfLost {
+        lost: Told,
+    }
+    #[derive(Serialize)]
+    struct Told {
+        first: u64,
+        last: Option<u64>,
+    }
+    for lost in lost {
+        if json {
+            output.json(&OfLost { lost: Told { first: lost.first.0, last: lost.last.map(u64::from) } })?;
+            continue;
+        }
+        match lost.count() {
+            Some(count) => output.line(format_args!("not whole: {lost} ({})", counted(count, "event")))?,
+            None => output.line(format_args!("not whole: {lost}"))?,
+        }
+    }
+    Ok(())
+}

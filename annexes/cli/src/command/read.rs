@@ -1,0 +1,132 @@
+//! `read`: the events of a store, all or some.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use tidegate::{Error, ErrorKind, EventId, Position, RecordedEvent, Store, View};
+
+use crate::failure::Result;
+use crate::filter::{self, Filter};
+use crate::listing::Listing;
+use crate::output::Output;
+use crate::reader::{self, open};
+
+const EXAMPLES: &str = "\
+Without --json a line is: position, time recorded (UTC), stream and version, kind, tags, payload. \
+With --json it is the event in the shape that `tidegate import` reads.
+
+Examples:
+  tidegate read ./store --stream shop/order-7
+  tidegate read ./store --kind 'order.*' --tag vip --backwards --limit 10
+  tidegate read ./store --after 1000 --json > events.jsonl";
+
+/// Read events
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Read {
+    /// The store's directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    #[command(flatten)]
+    filter: Filter,
+    /// The one event at this position
+    #[arg(long, value_name = "N", value_parser = filter::position, help_heading = WHICH, conflicts_with_all = ONE)]
+    position: Option<Position>,
+    /// The one event with this id
+    #[arg(long, value_name = "ID", help_heading = WHICH, conflicts_with_all = ONE)]
+    id: Option<EventId>,
+    /// Only events after this position
+    #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
+    after: Option<Position>,
+    /// Only events before this position
+    #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
+    before: Option<Position>,
+    /// At most so many events
+    #[arg(long, value_name = "N", help_heading = HOW)]
+    limit: Option<usize>,
+    /// From the last event to the first
+    #[arg(long, help_heading = HOW)]
+    backwards: bool,
+    /// Only say how many events there are
+    #[arg(long, help_heading = HOW)]
+    count: bool,
+}
+
+const WHICH: &str = "Which events";
+const HOW: &str = "How to read them";
+/// What makes no sense beside the one event.
+const ONE: [&str; 15] = [
+    "stream",
+    "scope",
+    "entity",
+    "entity_prefix",
+    "lane",
+    "kind",
+    "tag",
+    "correlation",
+    "cause",
+    "query",
+    "after",
+    "before",
+    "limit",
+    "backwards",
+    "count",
+];
+
+impl Read {
+    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        let store = open(&self.directory, json)?;
+        let view = store.view()?;
+        if self.count {
+            self.write_count(&store, &view, output, json)?;
+        } else if self.position.is_some() || self.id.is_some() {
+            let mut listing = Listing::new(output, json);
+            listing.event(&self.one(&view)?, &view)?;
+            listing.flush()?;
+        } else {
+            let mut listing = Listing::new(output, json);
+            let mut events = view.read(&self.filter.query(), self.range());
+            // What was read before an error belongs before its message.
+            let shown = events.try_for_each(|event| listing.event(&event?, &view));
+            listing.flush()?;
+            shown?;
+        }
+        reader::warn_of_damage(&store, json)
+    }
+
+    fn range(&self) -> tidegate::ReadOptions {
+        tidegate::ReadOptions {
+            after: self.after.unwrap_or(Position::START),
+            before: self.before.unwrap_or(Position::MAX),
+            backwards: self.backwards,
+            limit: self.limit,
+        }
+    }
+
+    fn write_count(&self, store: &Store, view: &View, output: &mut Output, json: bool) -> Result<()> {
+        #[derive(Serialize)]
+        struct Count {
+            count: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            unconfirmed: Option<u64>,
+        }
+        let count = view.count(&self.filter.query(), self.range())?;
+        let unconfirmed = reader::unconfirmed(store);
+        if json { output.json(&Count { count, unconfirmed }) } else { output.line(count) }
+    }
+
+    /// The event that was asked for by its place or its id.
+    fn one(&self, view: &View) -> Result<RecordedEvent> {
+        let (found, what) = match (self.position, self.id) {
+            (Some(position), _) => (view.at(position)?, format!("at position {position}")),
+            (None, Some(id)) => (view.find(id)?, format!("with the id {id}")),
+            (None, None) => (None, "that was asked for".to_owned()),
+        };
+        let missing = || {
+            let message = format!("there is no event {what}; the log ends at position {}", view.head());
+            Error::new(ErrorKind::Missing, message).into()
+        };
+        found.ok_or_else(missing)
+    }
+}

@@ -1,0 +1,184 @@
+//! `salvage`: a new store of everything that is whole of another one.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use tidegate::disk::Env;
+use tidegate::report::{LeftCursor, LeftPlace, Run, SalvageReport, salvage};
+use tidegate::{Error, ReadOptions, Store, StoreOptions};
+
+use super::cursors::role_word;
+use super::doctor::{tell, tell_lost};
+use crate::failure::Result;
+use crate::output::{Output, counted};
+use crate::progress::Progress;
+use crate::target::is_inside;
+
+const RULES: &str = "\
+DIR is only read. NEW must not exist, or be empty. Until all is there and was verified, NEW holds a file UNFINISHED \
+and does not open as a store.
+
+The unit is the frame: the events of one write. One that is not whole is lost as a whole; everything else is saved, \
+in order. What is lost is listed by its positions; where nothing says how many events there were, by the first.
+
+Up to the first lost event nothing changes: positions, versions, times and leaves stay. Where only an end is lost \
+the store keeps its id, and is as an older copy of itself. Where whole events follow a loss, NEW is another store \
+with an id of its own, and those events get new positions and versions without gaps; which ones is listed. They keep \
+ids, times, correlations, idempotency keys, payloads and metadata. Causes are kept as far as they are saved; a lost \
+cause becomes a foreign one, an event of the old store that is named after its position. Positions inside metadata \
+and payloads stay as they are.
+
+Cursors and saved states are not taken over: readers begin anew. Which ones, and how many events each delivers again as far as its file says, \
+is listed. A reactor commits no second reaction where the first one was saved, since it is known by its key. A program \
+begins a cursor later by `Settings::start`. Nobody may write to DIR meanwhile.
+
+Ends with 0 when all that is whole was saved, whatever was lost.
+
+Examples:
+  tidegate doctor ./store
+  tidegate salvage ./store ./saved
+  tidegate salvage ./store ./saved --json";
+
+/// Save everything that is whole of a damaged store
+#[derive(Args, Debug)]
+#[command(after_long_help = RULES, after_help = "`tidegate salvage --help` says what is kept and what changes.")]
+pub(super) struct Salvage {
+    /// The store's directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// The directory of the new store
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+}
+
+/// What was salvaged, as JSON.
+#[derive(Serialize)]
+struct Told {
+    verdict: String,
+    from: String,
+    store: String,
+    saved: u64,
+    streams: u64,
+    runs: Vec<ToldRun>,
+    readers: Vec<Reader>,
+}
+
+/// A cursor or reactor of the old store, which begins anew.
+#[derive(Serialize)]
+struct Reader {
+    name: String,
+    /// Left out, as what follows, if its file does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    /// Where it was in the old store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
+    /// How many saved events of its query it had passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    again: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ToldRun {
+    from: u64,
+    to: u64,
+    count: u64,
+}
+
+impl Salvage {
+    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        if is_inside(&self.new, &self.directory) {
+            let message = "the new store cannot lie inside the old one, which is only read";
+            return Err(Error::invalid(message).into());
+        }
+        let (from, to) = (Env::native(&self.directory), Env::native(&self.new));
+        let progress = Progress::of_bytes(None, json);
+        let salvaged = salvage(&from, &to, |so_far| progress.events(so_far.events));
+        drop(progress);
+        let salvaged = salvaged?;
+        tell(&salvaged.faults, &salvaged.remarks, output, json)?;
+        tell_lost(&salvaged.lost, output, json)?;
+        let readers = self.readers(&salvaged)?;
+        if json { output.json(&told(&salvaged, readers)) } else { self.write(&salvaged, &readers, output) }
+    }
+
+    /// The cursors of the old store, and what those whose file is whole deliver again.
+    fn readers(&self, salvaged: &SalvageReport) -> Result<Vec<Reader>> {
+        let view = Store::open(&self.new, StoreOptions::read_only())?.view()?;
+        let mut readers = Vec::new();
+        for LeftCursor { name, place } in &salvaged.cursors {
+            let name = name.clone();
+            let Some(LeftPlace { role, query, position }) = place else {
+                readers.push(Reader { name, role: None, position: None, again: None });
+                continue;
+            };
+            let mut again = 0;
+            for Run { from, to, count } in salvaged.runs.iter().filter(|run| run.from <= *position) {
+                let passed = (position.0 - from.0 + 1).min(*count);
+                let last = to.plus(passed - 1);
+                again += view.until(last).count(query, ReadOptions::after(to.before()))?;
+            }
+            let (role, position) = (Some(role_word(*role)), Some(position.0));
+            readers.push(Reader { name, role, position, again: Some(again) });
+        }
+        Ok(readers)
+    }
+
+    fn write(&self, salvaged: &SalvageReport, readers: &[Reader], output: &mut Output) -> Result<()> {
+        for Run { from, to, count } in salvaged.runs.iter().filter(|run| run.from != run.to) {
+            let last = |first: tidegate::Position| first.plus(count - 1);
+            let (old, new) = (last(*from), last(*to));
+            output.line(format_args!("moved: positions {from} to {old} are now {to} to {new}"))?;
+        }
+        let id = if salvaged.store == salvaged.from {
+            "it keeps the id"
+        } else {
+            "it is another store, with the id"
+        };
+        output.line(format_args!(
+            "saved {} in {} to {}; {id} {}; readers begin anew",
+            counted(salvaged.saved.events, "event"),
+            counted(salvaged.saved.streams, "stream"),
+            self.new.display(),
+            salvaged.store
+        ))?;
+        readers.iter().try_for_each(|reader| output.line(reader))
+    }
+}
+
+impl fmt::Display for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, role, position, again } = self;
+        let (Some(role), Some(position), Some(again)) = (role, position, again) else {
+            return write!(
+                f,
+                "the cursor {name} was at a position that is not known, as its file is damaged or of another store: it \
+                 begins anew and delivers everything again, unless its program begins it later (`Settings::start`)"
+            );
+        };
+        let again = counted(*again, "event");
+        write!(f, "the {role} {name} was at position {position}: it begins anew and ")?;
+        match *role {
+            "reactor" => write!(
+                f,
+                "looks again at {again}; where its reaction was saved it is known by its key, and there is no second one"
+            ),
+            _ => write!(f, "delivers {again} again, unless its program begins it later (`Settings::start`)"),
+        }
+    }
+}
+
+fn told(salvaged: &SalvageReport, readers: Vec<Reader>) -> Told {
+    let run = |run: &Run| ToldRun { from: run.from.0, to: run.to.0, count: run.count };
+    Told {
+        verdict: salvaged.verdict().to_string(),
+        from: salvaged.from.to_string(),
+        store: salvaged.store.to_string(),
+        saved: salvaged.saved.events,
+        streams: salvaged.saved.streams,
+        runs: salvaged.runs.iter().map(run).collect(),
+        readers,
+    }
+}

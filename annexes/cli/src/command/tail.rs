@@ -1,0 +1,92 @@
+//! `tail`: the newest events, and those to come.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tidegate::subscription::Subscription;
+use tidegate::{ErrorKind, Position, ReadOptions, Store};
+
+use crate::failure::{Failure, Result};
+use crate::filter::{self, Filter};
+use crate::listing::Listing;
+use crate::output::Output;
+use crate::reader::open;
+
+/// How long to wait for an event before looking whether anybody still reads the output.
+const WAIT: Duration = Duration::from_millis(200);
+
+const EXAMPLES: &str = "\
+Events show once they are synced. --follow goes on until it is interrupted, or until nobody reads its output.
+
+Examples:
+  tidegate tail ./store
+  tidegate tail ./store --follow --kind 'order.*' --json";
+
+/// Show the newest events, and go on with those to come
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Tail {
+    /// The store's directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    #[command(flatten)]
+    filter: Filter,
+    /// Only events after this position
+    #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
+    after: Option<Position>,
+    /// So many events from before
+    #[arg(long, value_name = "N", default_value_t = 10, help_heading = HOW)]
+    limit: usize,
+    /// Wait for more events and show them as they come
+    #[arg(long, short, help_heading = HOW)]
+    follow: bool,
+}
+
+const HOW: &str = "How to read them";
+
+impl Tail {
+    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        let store = open(&self.directory, json)?;
+        let query = self.filter.query();
+        let mut listing = Listing::new(output, json);
+        let view = store.view()?;
+        // The last events before damage, if there is any: what follows them is not there to be shown.
+        let shown = view.until(view.head());
+        let range = ReadOptions { after: self.after.unwrap_or(Position::START), ..ReadOptions::backwards() };
+        let events = shown.read(&query, range.limit(self.limit));
+        let events: Vec<_> = events.collect::<tidegate::Result<_>>()?;
+        for event in events.iter().rev() {
+            listing.event(event, &view)?;
+        }
+        listing.flush()?;
+        if let Some(damage) = view.damage() {
+            return Err(damage.clone().into());
+        }
+        let seen = view.head().max(range.after);
+        if self.follow { follow(&store, store.subscribe(query, seen), &mut listing) } else { Ok(()) }
+    }
+}
+
+/// Shows what comes, for ever.
+fn follow(store: &Store, mut coming: Subscription, listing: &mut Listing<'_>) -> Result<()> {
+    loop {
+        match coming.next_within(WAIT) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                if listing.is_closed() {
+                    return Err(Failure::Closed);
+                }
+                continue;
+            }
+            first => {
+                let mut next = first?;
+                let view = store.view()?;
+                while let Some(event) = next {
+                    listing.event(&event, &view)?;
+                    next = coming.next_now().or_else(|error| listing.flush().and(Err(error.into())))?;
+                }
+            }
+        }
+        listing.flush()?;
+    }
+}

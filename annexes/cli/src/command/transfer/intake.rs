@@ -1,0 +1,437 @@
+//! The intake: lines become batches of the store.
+//!
+//! Invariants:
+//!
+//! I1. What was imported is the beginning of the file, up to a line, and where the file says which events are a batch,
+//!     up to the end of one.
+//! I2. An event that is in the store already, by its id or its import key, is not appended again, so an import that
+//!     was cut off anywhere ends the same when it is run again.
+//! I3. A batch of an export is appended as it was, or not at all.
+//! I4. Times of an export stay only if nothing but the beginning of that export is in the store.
+
+use std::collections::HashMap;
+
+use indicatif::HumanCount;
+use serde::Serialize;
+use tidegate::batch::Import;
+use tidegate::format::{Blind, Hash, Micros};
+use tidegate::{
+    AppendOptions, Batch, Cause, Draft, Error, ErrorKind, EventId, Place, Position, Receipt, RecordedEvent,
+    Store, View,
+};
+
+use super::header::Header;
+use crate::event::{self, Line};
+use crate::failure::{self, Failure, Result};
+use crate::lines::Lines;
+use crate::output::counted;
+use crate::progress::Progress;
+
+/// Events that are appended together where the file says nothing of batches, and at most before a sync.
+const BATCH_EVENTS_MAX: usize = 1000;
+/// Bytes of them after which that is enough.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+
+/// What an import did.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(super) struct Done {
+    pub(super) imported: u64,
+    pub(super) skipped: u64,
+    /// Whether the events of an export kept the times they were recorded at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) times_kept: Option<bool>,
+    /// Events that the export left out, as nothing said that they were durable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unconfirmed: Option<u64>,
+}
+
+/// Events on their way into the store.
+pub(super) struct Intake<'a> {
+    store: &'a Store,
+    view: View,
+    /// What the input is called.
+    name: String,
+    /// Of an export.
+    header: Option<Header>,
+    /// Events that were read.
+    read: u64,
+    batch: Pending,
+    /// Events and bytes that were appended since the last sync.
+    unsynced: (usize, usize),
+    /// Whether the store held nothing but the beginning of this export so far.
+    is_beginning: bool,
+    pub(super) done: Done,
+    /// Imported events without an id of their own.
+    nameless: u64,
+}
+
+/// A batch that is read.
+#[derive(Default)]
+struct Pending {
+    drafts: Vec<Draft>,
+    /// What hid the payload of each draft, if the line says it.
+    blinds: Vec<Option<Blind>>,
+    /// The line of each draft.
+    numbers: Vec<u64>,
+    /// The places in the batch of the ids in it.
+    places: HashMap<EventId, usize>,
+    bytes: usize,
+    /// Whether the file says where it ends.
+    is_told: bool,
+    /// Where its last event stood.
+    last: event::Place,
+    /// Its idempotency key, and the hash of the content.
+    key: Option<(String, Option<Hash>)>,
+    /// When it was recorded.
+    recorded: Option<Micros>,
+    /// Events of it that are in the store already.
+    known: usize,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.drafts.is_empty() && self.known == 0
+    }
+
+    fn is_full(&self) -> bool {
+        !self.is_told && (self.drafts.len() >= BATCH_EVENTS_MAX || self.bytes >= BATCH_BYTES_MAX)
+    }
+}
+
+impl<'a> Intake<'a> {
+    pub(super) fn new(store: &'a Store, name: &str) -> Result<Self> {
+        Ok(Self {
+            store,
+            view: store.view()?,
+            name: name.to_owned(),
+            header: None,
+            read: 0,
+            batch: Pending::default(),
+            unsynced: (0, 0),
+            is_beginning: true,
+            done: Done::default(),
+            nameless: 0,
+        })
+    }
+
+    pub(super) fn run(&mut self, lines: &mut Lines, progress: &Progress) -> Result<()> {
+        loop {
+            let taken = match lines.next() {
+                Ok(Some((number, text))) => self.take(number, text),
+                Ok(None) => match self.end() {
+                    Ok(()) => return Ok(()),
+                    ended => ended,
+                },
+                Err(error) => Err(error.into()),
+            };
+            match taken {
+                Ok(()) if self.batch.is_full() => self.commit()?,
+                Ok(()) => {}
+                Err(Failure::Stopped(error)) => {
+                    let number = lines.number();
+                    // keeps I1
+                    if !self.batch.is_told {
+                        self.commit()?;
+                    }
+                    return Err(self.stopped(error, number));
+                }
+                Err(failure) => return Err(failure),
+            }
+            if lines.number().is_multiple_of(256) {
+                progress.events(self.done.imported + self.done.skipped + self.batch.drafts.len() as u64);
+            }
+        }
+    }
+
+    /// Takes a line.
+    fn take(&mut self, number: u64, text: &str) -> Result<()> {
+        if self.read == 0
+            && self.header.is_none()
+            && let Some(header) = Header::read(text)?
+        {
+            self.done.unconfirmed = header.unconfirmed;
+            self.header = Some(header);
+            return Ok(());
+        }
+        let line = Line::parse(text)?;
+        let place = line.place()?;
+        if !self.batch.is_empty()
+            && (self.batch.is_told || place.tells_batches())
+            && !self.batch.last.goes_on_at(&place)
+        {
+            self.refuse_cut()?;
+            self.commit()?;
+        }
+        if self.header.is_some() {
+            self.take_time(&line, &place)?;
+        }
+        if self.batch.is_empty() {
+            self.batch.is_told = place.tells_batches();
+            self.batch.key.clone_from(&place.key);
+        }
+        self.take_event(number, line, &place)?;
+        self.read += 1;
+        let ends = place.ends_batch == Some(true);
+        self.batch.last = place;
+        if ends { self.commit() } else { Ok(()) }
+    }
+
+    /// Takes the time of a line of an export, which says all that a copy needs.
+    fn take_time(&mut self, line: &Line<'_>, place: &event::Place) -> tidegate::Result<()> {
+        if place.ends_batch.is_none() || line.id()?.is_none() {
+            return Err(Error::invalid("a line of an export says `id` and `ends_batch`"));
+        }
+        let recorded = line.recorded()?;
+        match self.batch.recorded.filter(|_| !self.batch.is_empty()) {
+            Some(first) if first != recorded => {
+                Err(Error::invalid("the events of one batch are recorded at one time; this one says another"))
+            }
+            _ => {
+                self.batch.recorded = Some(recorded);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes an event into the batch, or finds that it is there already.
+    fn take_event(&mut self, number: u64, line: Line<'_>, place: &event::Place) -> tidegate::Result<()> {
+        let allowed = if self.header.is_some() { Draft::check_imported } else { Draft::check_unreserved };
+        let draft = line.draft(|id| self.known(id), allowed)?;
+        if let Some(id) = draft.id {
+            if let Some(event) = self.view.find(id)? {
+                return self.skip(&draft, &event, place);
+            }
+            if let Some(&at) = self.batch.places.get(&id) {
+                let first = &self.batch.drafts[at];
+                let again = Draft { correlation: draft.correlation.or(first.correlation), ..draft };
+                let different = if again == *first { &[][..] } else { &["content"] };
+                refuse_different(different, &format!("line {}", self.batch.numbers[at]))?;
+                self.done.skipped += 1;
+                return Ok(());
+            }
+            self.batch.places.insert(id, self.batch.drafts.len());
+        }
+        let metadata = draft.metadata.iter().map(|(name, value)| name.len() + value.len());
+        self.batch.bytes += draft.payload.len() + metadata.sum::<usize>() + draft.causes.len() * 9;
+        self.batch.drafts.push(draft);
+        self.batch.blinds.push(place.blind);
+        self.batch.numbers.push(number);
+        Ok(())
+    }
+
+    /// Passes over an event that is in the store already, as the same event.
+    fn skip(&mut self, draft: &Draft, event: &RecordedEvent, place: &event::Place) -> tidegate::Result<()> {
+        let mut different = event::differences(draft, event);
+        if self.header.is_some() {
+            let key = event.record().key().map(|(key, content)| (key.to_owned(), Some(content)));
+            if key != place.key || Some(event.record().ends_batch()) != place.ends_batch {
+                different.push("batch or idempotency key");
+            }
+        }
+        refuse_different(&different, &format!("position {}", event.position()))?;
+        self.is_beginning &=
+            event.position() == Position(self.read + 1) && Some(event.time()) == self.batch.recorded;
+        self.batch.known += 1;
+        self.done.skipped += 1;
+        Ok(())
+    }
+
+    /// An earlier event, in the store or in the batch.
+    fn known(&self, id: EventId) -> tidegate::Result<Option<Cause>> {
+        if let Some(&at) = self.batch.places.get(&id) {
+            return Ok(Some(Cause::Draft(at as u32)));
+        }
+        Ok(self.view.find(id)?.map(|event| Cause::At(event.position())))
+    }
+
+    /// Refuses an export in which a batch goes on that does not.
+    fn refuse_cut(&self) -> tidegate::Result<()> {
+        if self.header.is_some() && self.batch.last.ends_batch == Some(false) && !self.batch.is_empty() {
+            return Err(Error::invalid("the batch before this line is cut short; export the store again"));
+        }
+        Ok(())
+    }
+
+    /// The end of the input.
+    fn end(&mut self) -> Result<()> {
+        self.refuse_cut()?;
+        self.commit()?;
+        match &self.header {
+            Some(header) if header.events != self.read => {
+                let (told, read) = (counted(header.events, "event"), HumanCount(self.read));
+                let message =
+                    format!("the export is cut short: it says {told}, and {read} are here; export again");
+                Err(Error::invalid(message).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Appends the batch.
+    fn commit(&mut self) -> Result<()> {
+        let pending = std::mem::take(&mut self.batch);
+        if pending.drafts.is_empty() {
+            return Ok(());
+        }
+        if self.header.is_some() {
+            self.may_keep_times(&pending).map_err(|error| self.stopped(error, pending.numbers[0]))?;
+        }
+        let Pending { drafts, blinds, numbers, bytes, is_told, key, recorded, .. } = pending;
+        let (count, ids): (_, Vec<_>) = (drafts.len(), drafts.iter().map(|draft| draft.id).collect());
+        self.unsynced = (self.unsynced.0 + count, self.unsynced.1 + bytes);
+        let is_due = !is_told || self.unsynced.0 >= BATCH_EVENTS_MAX || self.unsynced.1 >= BATCH_BYTES_MAX;
+        let append = if is_due { AppendOptions::synced() } else { AppendOptions::buffered() };
+        if is_due {
+            self.unsynced = (0, 0);
+        }
+        let named = key.as_ref().map_or(Ok(()), |(key, _)| self.refuse_taken(key, ids[0]));
+        let appended =
+            named.and_then(|()| self.store.append(self.batch_of(drafts, blinds, key, recorded), append));
+        let appended = appended.and_then(|receipt| self.count(&receipt, &ids));
+        if let Err(error) = appended {
+            let draft = match error.place() {
+                Some(Place::Draft(draft)) => *draft,
+                _ => 0,
+            };
+            return Err(self.stopped(error, numbers[draft]));
+        }
+        self.view = self.store.view()?;
+        Ok(())
+    }
+
+    /// The batch with what the file says of it.
+    fn batch_of(
+        &self,
+        drafts: Vec<Draft>,
+        blinds: Vec<Option<Blind>>,
+        key: Option<(String, Option<Hash>)>,
+        recorded: Option<Micros>,
+    ) -> Batch {
+        let batch = Batch::from(drafts);
+        let blinds = blinds.into_iter().map_while(|blind| blind).collect();
+        let recorded = recorded.filter(|_| self.done.times_kept == Some(true));
+        match key {
+            Some((key, None)) => batch.key(key),
+            Some((key, Some(content))) => {
+                batch.imported(Import { idempotency: Some((key.into(), content)), recorded, blinds })
+            }
+            None if self.header.is_some() => batch.imported(Import { idempotency: None, recorded, blinds }),
+            None => batch,
+        }
+    }
+
+    /// Finds out whether the times of an export stay.
+    fn may_keep_times(&mut self, pending: &Pending) -> tidegate::Result<()> {
+        // keeps I3
+        if pending.known > 0 {
+            let message =
+                "another part of this batch is in the store already; import the export into an empty store";
+            return Err(Error::new(ErrorKind::Refused, message));
+        }
+        // keeps I4
+        let before = self.read_before(pending);
+        self.is_beginning &= self.view.head() == Position(before);
+        self.done.times_kept = Some(self.is_beginning && self.done.times_kept != Some(false));
+        Ok(())
+    }
+
+    /// Events of the file before this batch.
+    fn read_before(&self, pending: &Pending) -> u64 {
+        self.read.saturating_sub(pending.drafts.len() as u64)
+    }
+
+    /// Counts a batch, which may have been there under its idempotency key.
+    fn count(&mut self, receipt: &Receipt, ids: &[Option<EventId>]) -> tidegate::Result<()> {
+        let count = ids.len() as u64;
+        if receipt.first() > self.view.head() {
+            self.done.imported += count;
+            self.nameless += ids.iter().filter(|id| id.is_none()).count() as u64;
+            return Ok(());
+        }
+        let are_same = ids.len() == receipt.events.len()
+            && ids.iter().zip(&receipt.events).all(|(id, event)| id.is_none_or(|id| id == event.id));
+        if !are_same {
+            return Err(taken(receipt.first()));
+        }
+        self.done.skipped += count;
+        Ok(())
+    }
+
+    /// Refuses a key under which another batch is in the store. What the keys' contents are is hashed with a blind of
+    /// each store's own, so the ids tell.
+    fn refuse_taken(&self, key: &str, first: Option<EventId>) -> tidegate::Result<()> {
+        match self.view.find_key(key)? {
+            Some(event) if first.is_some_and(|first| first != event.id()) => Err(taken(event.position())),
+            _ => Ok(()),
+        }
+    }
+
+    /// The failure to go on at a line of the input.
+    fn stopped(&self, error: Error, number: u64) -> Failure {
+        let Done { imported, skipped, .. } = self.done;
+        let remedy = match error.kind() {
+            ErrorKind::Invalid | ErrorKind::Refused => "mend the line",
+            _ => "see to the cause",
+        };
+        let nameless = match self.nameless {
+            0 => String::new(),
+            count => format!(
+                "\nbut lines with neither import key nor id come in again: take out the {} imported so first",
+                HumanCount(count)
+            ),
+        };
+        let advice = format!(
+            "{} imported before this line, {} skipped; {remedy} and run the import again: it goes on from here\
+             {nameless}",
+            counted(imported, "event"),
+            HumanCount(skipped)
+        );
+        let place = format!("{}:{number}", self.name);
+        Failure::Line(Box::new(failure::Line { error, place, imported, advice }))
+    }
+}
+
+fn refuse_different(different: &[&str], place: &str) -> tidegate::Result<()> {
+    if different.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the same event is there already, at {place}, with {}; events never change, so give this one another import \
+         key or id",
+        other(different)
+    );
+    Err(Error::new(ErrorKind::Refused, message))
+}
+
+/// Names what is different: `another kind`, `other tags and payload`.
+fn other(different: &[&str]) -> String {
+    match different {
+        [] => String::new(),
+        // Those of which one event has several.
+        [one @ ("tags" | "causes" | "content")] => format!("other {one}"),
+        [one] => format!("another {one}"),
+        [before @ .., last] => format!("other {} and {last}", before.join(", ")),
+    }
+}
+
+/// The refusal of a batch whose idempotency key another batch at this position has.
+fn taken(position: Position) -> Error {
+    let message = format!(
+        "another batch is in the store under its idempotency key, at position {position}: both stores did the same; \
+         leave this batch out, or import into an empty store"
+    );
+    Error::new(ErrorKind::Refused, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_different_reads_as_a_sentence() {
+        assert_eq!(other(&["kind"]), "another kind");
+        assert_eq!(other(&["tags"]), "other tags");
+        assert_eq!(other(&["tags", "payload"]), "other tags and payload");
+        assert_eq!(other(&["kind", "tags", "payload"]), "other kind, tags and payload");
+    }
+}

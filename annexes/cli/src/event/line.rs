@@ -1,0 +1,305 @@
+//! An event that is read from a line.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use tidegate::format::{Blind, Hash, Micros, name};
+use tidegate::{Cause, Draft, Error, ErrorKind, EventId, RecordedEvent, Result, StreamId};
+
+use super::{IMPORT_KEY, TIME, foreign, is_rfc3339, meta};
+use crate::payload;
+
+/// An event that was read, before it is known what its keys stand for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an event as a JSON object")]
+pub(crate) struct Line<'a> {
+    #[serde(default, deserialize_with = "present")]
+    id: Option<String>,
+    /// `key` in files of older versions.
+    #[serde(default, alias = "key", deserialize_with = "present")]
+    import_key: Option<String>,
+    scope: String,
+    entity: String,
+    #[serde(default)]
+    lane: u32,
+    kind: String,
+    #[serde(default = "first_schema")]
+    schema: u16,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    causes: Vec<String>,
+    #[serde(default, deserialize_with = "present")]
+    correlation: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    time: Option<String>,
+    #[serde(default)]
+    meta: Pairs,
+    #[serde(default, deserialize_with = "present", rename = "type")]
+    payload_type: Option<String>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    data: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "present")]
+    base64: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    ends_batch: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
+    idempotency_key: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    idempotency_content: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    blind: Option<String>,
+    /// What a log says of its own events; another log says it anew, but for what an export keeps.
+    #[serde(borrow, default)]
+    position: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    recorded: Option<&'a RawValue>,
+    #[serde(default, rename = "version")]
+    _version: IgnoredAny,
+}
+
+fn first_schema() -> u16 {
+    1
+}
+
+/// A field that is there has a value; `null` is none, but for `data`, where it is one.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// The entries of an object, in order.
+#[derive(Debug, Default)]
+struct Pairs(Vec<(String, meta::Read)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(PairsVisitor)
+    }
+}
+
+struct PairsVisitor;
+
+impl<'de> Visitor<'de> for PairsVisitor {
+    type Value = Pairs;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of text")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Pairs, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = entries.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Pairs(pairs))
+    }
+}
+
+impl<'a> Line<'a> {
+    /// Reads a line.
+    pub(crate) fn parse(text: &'a str) -> Result<Self> {
+        if !text.starts_with('{') {
+            return Err(Error::invalid("a line holds one event as a JSON object"));
+        }
+        let line: Self = serde_json::from_str(text).map_err(|cause| {
+            let message = cause.to_string();
+            let place = format!(" at line {} column {}", cause.line(), cause.column());
+            let what = message.strip_suffix(&place).unwrap_or(&message);
+            Error::invalid(format!("{what} (column {})", cause.column()))
+        })?;
+        if line.import_key.as_ref().is_some_and(String::is_empty) {
+            return Err(Error::invalid("the import key is empty"));
+        }
+        match &line.time {
+            Some(time) if !is_rfc3339(time) => {
+                let message = format!("the time {time:?} is not RFC 3339, such as 2005-04-07T22:13:13Z");
+                Err(Error::invalid(message))
+            }
+            _ => Ok(line),
+        }
+    }
+
+    /// Its place in the log that it comes from, as far as the line says it.
+    pub(crate) fn place(&self) -> Result<Place> {
+        let content = self.idempotency_content.as_deref().map(str::parse).transpose()?;
+        let key = match (&self.idempotency_key, content) {
+            (None, Some(_)) => return Err(Error::invalid("`idempotency_content` needs `idempotency_key`")),
+            (None, None) => None,
+            (Some(key), content) => Some((key.clone(), content)),
+        };
+        let position = self.position.and_then(|position| position.get().parse().ok());
+        let blind = self.blind.as_deref().map(str::parse).transpose()?;
+        Ok(Place { key, blind, ends_batch: self.ends_batch, position })
+    }
+
+    /// When it was recorded in the log that it comes from.
+    pub(crate) fn recorded(&self) -> Result<Micros> {
+        let text = self.recorded.and_then(|recorded| serde_json::from_str::<String>(recorded.get()).ok());
+        let micros = text.as_deref().and_then(|text| match text.parse() {
+            Ok(micros) => Some(micros),
+            Err(_) if !is_rfc3339(text) => None,
+            Err(_) => u64::try_from(text.parse::<Timestamp>().ok()?.as_microsecond()).ok(),
+        });
+        micros
+            .map(Micros)
+            .ok_or_else(|| Error::invalid("`recorded` is missing, or is not a time in RFC 3339"))
+    }
+
+    /// The id it says, or else the one its import key stands for.
+    pub(crate) fn id(&self) -> Result<Option<EventId>> {
+        match (&self.id, &self.import_key) {
+            (Some(id), _) => id.parse().map(Some),
+            (None, Some(key)) => Ok(Some(EventId::from_key(&self.scope, key))),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The draft it says. `known` tells whether an event is there already, and which it is; `allowed` refuses names.
+    pub(crate) fn draft(
+        self,
+        known: impl Fn(EventId) -> Result<Option<Cause>>,
+        allowed: impl Fn(&Draft) -> Result<()>,
+    ) -> Result<Draft> {
+        let id = self.id()?;
+        let causes = self.causes.iter().map(|text| self.cause(text, &known)).collect::<Result<_>>()?;
+        let correlation = match &self.correlation {
+            None => None,
+            Some(text) => Some(self.correlation(text, id, &known)?),
+        };
+        let (payload_type, bytes) =
+            payload::from_fields(self.payload_type.as_deref(), self.data, self.base64.as_deref())?;
+        let mut draft = Draft::new(StreamId::new(self.scope, self.entity).lane(self.lane), self.kind);
+        draft.schema = self.schema;
+        (draft.payload_type, draft.payload) = (payload_type, bytes.into());
+        draft.tags = self.tags.into_iter().map(Into::into).collect();
+        (draft.causes, draft.correlation, draft.id) = (causes, correlation, id);
+        let source = [(IMPORT_KEY, self.import_key), (TIME, self.time)].into_iter();
+        let source = source.filter_map(|(name, value)| Some((name.into(), value?.into_bytes().into())));
+        let meta = self.meta.0.into_iter().map(|(name, value)| (name.into(), value.0.into()));
+        draft.metadata = source.chain(meta).collect();
+        draft.check()?;
+        allowed(&draft)?;
+        Ok(draft)
+    }
+
+    fn cause(&self, text: &str, known: impl Fn(EventId) -> Result<Option<Cause>>) -> Result<Cause> {
+        if let Some(cause) = known(EventId::from_key(&self.scope, text))? {
+            return Ok(cause);
+        }
+        if let Ok(id) = text.parse()
+            && let Some(cause) = known(id)?
+        {
+            return Ok(cause);
+        }
+        foreign(text).ok_or_else(|| {
+            let message = format!("the cause {text:?} is unknown; a cause comes before its effects");
+            Error::new(ErrorKind::Refused, message)
+        })
+    }
+
+    /// A flow may have begun with this very event, or in another store, which only an id can say.
+    fn correlation(
+        &self,
+        text: &str,
+        own: Option<EventId>,
+        known: impl Fn(EventId) -> Result<Option<Cause>>,
+    ) -> Result<EventId> {
+        let keyed = EventId::from_key(&self.scope, text);
+        if own == Some(keyed) || known(keyed)?.is_some() {
+            return Ok(keyed);
+        }
+        text.parse().map_err(|_| {
+            let message = format!("the correlation {text:?} is neither a known import key nor an id");
+            Error::new(ErrorKind::Refused, message)
+        })
+    }
+}
+
+/// Where an event stands in the log that its line comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The idempotency key of its batch, and what is kept of the content that the key stands for.
+    pub(crate) key: Option<(String, Option<Hash>)>,
+    /// What hides its payload.
+    pub(crate) blind: Option<Blind>,
+    pub(crate) ends_batch: Option<bool>,
+    pub(crate) position: Option<u64>,
+}
+
+impl Place {
+    /// Whether the line says anything of batches.
+    pub(crate) fn tells_batches(&self) -> bool {
+        self.ends_batch.is_some() || self.key.is_some()
+    }
+
+    /// Whether an event at `next` is of the same batch.
+    pub(crate) fn goes_on_at(&self, next: &Self) -> bool {
+        let is_next =
+            self.position.zip(next.position).is_none_or(|(one, other)| other == one.saturating_add(1));
+        self.ends_batch == Some(false) && next.key.is_none() && is_next
+    }
+}
+
+/// The fields in which a draft differs from an event of the log.
+pub(crate) fn differences(draft: &Draft, event: &RecordedEvent) -> Vec<&'static str> {
+    let coordinate = &draft.coordinate;
+    let place = (event.scope(), event.entity(), event.lane());
+    let metadata = draft.metadata.iter().map(|(name, value)| (name::imported(name), &**value));
+    let logged = event.metadata().map(|(name, value)| (name::imported(name), value));
+    let checks = [
+        ("coordinate", (&*coordinate.scope, &*coordinate.entity, coordinate.lane) == place),
+        ("kind", name::imported(&draft.kind) == name::imported(event.kind())),
+        ("schema", draft.schema == event.schema()),
+        ("tags", draft.tags.iter().map(|tag| &**tag).eq(event.tags())),
+        ("causes", draft.causes.iter().copied().eq(event.causes())),
+        ("correlation", draft.correlation.is_none_or(|id| id == event.correlation())),
+        ("import key, time or metadata", metadata.eq(logged)),
+        (
+            "payload",
+            draft.payload_type == event.payload_type()
+                && event.payload().is_ok_and(|payload| *payload == *draft.payload),
+        ),
+    ];
+    checks.into_iter().filter(|(_, same)| !same).map(|(field, _)| field).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_strict() {
+        let refused = |rest: &str| {
+            let text = format!(r#"{{"scope":"s","entity":"e","kind":"k"{rest}}}"#);
+            Line::parse(&text).err().map(|error| error.message().to_owned())
+        };
+        assert_eq!(refused(""), None);
+        assert_eq!(refused(r#","data":null,"position":1,"version":"x","recorded":[]"#), None);
+        for rest in [
+            r#","key":null"#,
+            r#","key":5"#,
+            r#","key":"""#,
+            r#","lane":"1""#,
+            r#","lane":-1"#,
+            r#","lane":4294967296"#,
+            r#","tags":null"#,
+            r#","tags":"a""#,
+            r#","causes":[1]"#,
+            r#","meta":{"a":1}"#,
+            r#","meta":[]"#,
+            r#","time":0"#,
+            r#","scope":"again""#,
+            r#","colour":"red""#,
+            "} {",
+        ] {
+            assert!(refused(rest).is_some(), "{rest}");
+        }
+        assert_eq!(
+            refused(r#","lane":"1""#).unwrap(),
+            "invalid type: string \"1\", expected u32 (column 47)"
+        );
+    }
+}

@@ -1,0 +1,158 @@
+//! An event, written.
+
+use std::borrow::Cow;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use tidegate::format::name;
+use tidegate::{Cause, Error, EventId, RecordedEvent, Result, View};
+
+use super::{IMPORT_KEY, TIME, is_rfc3339, meta};
+use crate::output::rfc3339;
+use crate::payload;
+use crate::shown::shown_json;
+
+/// An event to be written.
+#[derive(Serialize)]
+struct Written<'a> {
+    position: u64,
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    import_key: Option<&'a str>,
+    scope: &'a str,
+    entity: &'a str,
+    lane: u32,
+    version: u64,
+    kind: Cow<'a, str>,
+    #[serde(skip_serializing_if = "is_first")]
+    schema: u16,
+    tags: Vec<&'a str>,
+    causes: Vec<String>,
+    correlation: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<&'a str>,
+    recorded: String,
+    /// Whether it is the last event of its batch.
+    ends_batch: bool,
+    /// Of its batch, whose first event it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<&'a str>,
+    /// The hash of the content that the key stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_content: Option<String>,
+    /// What hides the payload in the leaf.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blind: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "write_pairs")]
+    meta: Vec<(Cow<'a, str>, &'a [u8])>,
+    #[serde(skip_serializing_if = "Option::is_none", rename = "type")]
+    payload_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Cow<'a, RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base64: Option<String>,
+}
+
+/// Returns an event as JSON. Its causes are looked up in the view.
+pub(crate) fn to_json(event: &RecordedEvent, view: &View) -> Result<String> {
+    write(event, view, false, Cow::Borrowed)
+}
+
+/// Returns an event as JSON for another store, in which the words of this one are imported.
+pub(crate) fn to_export(event: &RecordedEvent, view: &View) -> Result<String> {
+    write(event, view, true, name::imported)
+}
+
+fn write<'a>(
+    event: &'a RecordedEvent,
+    view: &View,
+    copies: bool,
+    called: impl Fn(&'a str) -> Cow<'a, str>,
+) -> Result<String> {
+    let metadata: Vec<(&str, &[u8])> = event.metadata().collect();
+    let (import_key, time, rest) = split_source(&metadata);
+    let (idempotency_key, content) = event.record().key().unzip();
+    // Without its blind a content hash says nothing; a copy keeps the blinds of all events.
+    let blind = event.record().blind().filter(|_| copies || content.is_some());
+    let causes = event.causes().map(|cause| cause_text(event.scope(), cause, view));
+    let payload = payload::to_fields(event.payload_type(), event.payload()?);
+    let written = Written {
+        position: event.position().0,
+        id: event.id().to_string(),
+        import_key,
+        scope: event.scope(),
+        entity: event.entity(),
+        lane: event.lane(),
+        version: event.version().0,
+        kind: called(event.kind()),
+        schema: event.schema(),
+        tags: event.tags().collect(),
+        causes: causes.collect::<Result<_>>()?,
+        correlation: id_text(event.scope(), event.correlation(), view)?,
+        time,
+        recorded: rfc3339(event.time()),
+        ends_batch: event.record().ends_batch(),
+        idempotency_key,
+        idempotency_content: content.map(|content| content.to_string()),
+        blind: blind.map(|blind| blind.to_string()),
+        meta: rest.iter().map(|(name, value)| (called(name), *value)).collect(),
+        payload_type: payload.payload_type,
+        data: payload.data,
+        base64: payload.base64,
+    };
+    Ok(shown_json(&written).expect("texts and numbers are always JSON"))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature the attribute asks for")]
+fn is_first(schema: &u16) -> bool {
+    *schema == 1
+}
+
+fn write_pairs<S: Serializer>(pairs: &[(Cow<'_, str>, &[u8])], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(pairs.iter().map(|(name, value)| (name, meta::Written(value))))
+}
+
+/// Metadata as import key, time and the rest.
+type Source<'a, 'b> = (Option<&'a str>, Option<&'a str>, &'b [(&'a str, &'a [u8])]);
+
+/// Splits off the import key and the time where they are what an import would take and where it would put them.
+fn split_source<'a, 'b>(metadata: &'b [(&'a str, &'a [u8])]) -> Source<'a, 'b> {
+    let (key, rest) = match metadata {
+        [(IMPORT_KEY, key), rest @ ..] if !key.is_empty() && text(key).is_some() => (text(key), rest),
+        _ => (None, metadata),
+    };
+    match rest {
+        [(TIME, time), rest @ ..] if text(time).is_some_and(is_rfc3339) => (key, text(time), rest),
+        _ => (key, None, rest),
+    }
+}
+
+fn text(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok()
+}
+
+/// The import key of a cause that has one in this scope, else its id.
+fn cause_text(scope: &str, cause: Cause, view: &View) -> Result<String> {
+    let position = match cause {
+        Cause::Foreign(store, id) => return Ok(format!("{store}/{id}")),
+        Cause::Id(id) => return id_text(scope, id, view),
+        Cause::At(position) => Some(position),
+        Cause::Draft(_) => None,
+    };
+    let Some(event) = position.map(|position| view.at(position)).transpose()?.flatten() else {
+        return Err(Error::damaged("a cause is not in the log", "an earlier event", format!("{cause:?}")));
+    };
+    let first = event.metadata().next().and_then(|(name, value)| Some((name, text(value)?)));
+    match first {
+        Some((IMPORT_KEY, key)) if EventId::from_key(scope, key) == event.id() => Ok(key.to_owned()),
+        _ => id_text(scope, event.id(), view),
+    }
+}
+
+/// An id, written so that no import key of the scope is spelled alike.
+fn id_text(scope: &str, id: EventId, view: &View) -> Result<String> {
+    let text = id.to_string();
+    // A question about what shows; damage behind that does not matter.
+    let is_key = view.until(view.head()).find(EventId::from_key(scope, &text))?.is_some();
+    Ok(if is_key { format!("urn:uuid:{text}") } else { text })
+}

@@ -1,0 +1,132 @@
+//! Filters: which events a command is about, as said on the command line.
+
+use clap::Args;
+use tidegate::{Cause, Draft, EventId, Position, Query, QueryItem};
+
+use crate::event;
+
+/// Which events; all that is said must hold.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Which events")]
+pub(crate) struct Filter {
+    /// Of one stream; where a name holds a `/`, use --scope, --entity and --lane
+    #[arg(long, value_name = "SCOPE/ENTITY[/LANE]", value_parser = stream, conflicts_with_all = ["scope", "entity", "lane"])]
+    stream: Option<Stream>,
+    /// In this scope
+    #[arg(long)]
+    scope: Option<String>,
+    /// About this entity
+    #[arg(long)]
+    entity: Option<String>,
+    /// About an entity whose name starts so
+    #[arg(long, value_name = "PREFIX", conflicts_with_all = ["entity", "stream"])]
+    entity_prefix: Option<String>,
+    /// On this lane
+    #[arg(long, value_name = "N")]
+    lane: Option<u32>,
+    /// Of this kind, or a family such as `order.*`; several times: any of them
+    #[arg(long, value_parser = kind)]
+    kind: Vec<String>,
+    /// With this tag; several times: all of them
+    #[arg(long)]
+    tag: Vec<String>,
+    /// In the flow that the event with this id began
+    #[arg(long, value_name = "ID")]
+    correlation: Option<EventId>,
+    /// Led to by this event
+    #[arg(long, value_name = "POSITION|ID|STORE/ID", value_parser = cause)]
+    cause: Option<Cause>,
+    /// Any of several items, in JSON: `[{"kinds":["order.*"],"tags":["vip"]},{"scope":"bank"}]`
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["stream", "scope", "entity", "entity_prefix", "lane", "kind", "tag", "correlation", "cause"])]
+    query: Option<Query>,
+}
+
+#[derive(Clone, Debug)]
+struct Stream {
+    scope: String,
+    entity: String,
+    lane: u32,
+}
+
+impl Filter {
+    /// The query it stands for.
+    pub(crate) fn query(&self) -> Query {
+        if let Some(query) = &self.query {
+            return query.clone();
+        }
+        let mut item = QueryItem::new();
+        if let Some(Stream { scope, entity, lane }) = self.stream.clone() {
+            item = item.scope(scope).entity(entity).lane(lane);
+        }
+        if let Some(scope) = self.scope.clone() {
+            item = item.scope(scope);
+        }
+        if let Some(entity) = self.entity.clone() {
+            item = item.entity(entity);
+        }
+        if let Some(prefix) = self.entity_prefix.clone() {
+            item = item.entity_prefix(prefix);
+        }
+        if let Some(lane) = self.lane {
+            item = item.lane(lane);
+        }
+        item = self.kind.iter().cloned().fold(item, QueryItem::kind);
+        item = self.tag.iter().cloned().fold(item, QueryItem::tag);
+        if let Some(id) = self.correlation {
+            item = item.correlation(id);
+        }
+        if let Some(cause) = self.cause {
+            item = item.cause(cause);
+        }
+        item.into()
+    }
+
+    /// The query, where it leaves any event out.
+    pub(crate) fn restriction(&self) -> Option<Query> {
+        Some(self.query()).filter(|query| *query != QueryItem::new().into() && *query != Query::ALL)
+    }
+
+    /// The scope it is about, where it names one.
+    pub(crate) fn scope_name(&self) -> Option<&str> {
+        self.stream.as_ref().map(|stream| &*stream.scope).or(self.scope.as_deref())
+    }
+}
+
+/// A position, from 0.
+pub(crate) fn position(text: &str) -> Result<Position, String> {
+    text.parse().map(Position).map_err(|_| "a position is a whole number".to_owned())
+}
+
+/// An event by its position, by its id, or in another store.
+pub(crate) fn cause(text: &str) -> Result<Cause, String> {
+    if let Ok(position) = position(text) {
+        return Ok(Cause::At(position));
+    }
+    let local = text.parse::<EventId>().ok().map(Cause::Id);
+    local
+        .or_else(|| event::foreign(text))
+        .ok_or_else(|| "a cause is a position, an event's id, or STORE/ID for another store".to_owned())
+}
+
+fn stream(text: &str) -> Result<Stream, String> {
+    let (scope, entity, lane) = match *text.split('/').collect::<Vec<_>>() {
+        [scope, entity] => (scope, entity, Ok(0)),
+        [scope, entity, lane] => (scope, entity, lane.parse()),
+        _ => ("", "", Ok(0)),
+    };
+    match lane {
+        Ok(lane) if !scope.is_empty() && !entity.is_empty() => {
+            Ok(Stream { scope: scope.to_owned(), entity: entity.to_owned(), lane })
+        }
+        _ => Err("a stream is SCOPE/ENTITY or SCOPE/ENTITY/LANE".to_owned()),
+    }
+}
+
+/// A kind or a family of kinds.
+pub(crate) fn kind(text: &str) -> Result<String, String> {
+    let family = text.strip_suffix(".*").unwrap_or(text).to_owned();
+    match Draft::new(("scope", "entity"), family).check() {
+        Ok(()) => Ok(text.to_owned()),
+        Err(_) => Err("a kind is dotted lower-case words such as order.placed, a family order.*".to_owned()),
+    }
+}

@@ -1,0 +1,45 @@
+//! A store as it is opened to look at it: what it does not show is told, and never left out in silence.
+
+use std::path::Path;
+
+use tidegate::{ErrorKind, Store, StoreOptions};
+
+use crate::failure::{Result, warn};
+
+/// Opens a store to look at it only, beside whoever writes to it. Warns of events that it does not show because nothing
+/// says that they are durable, unless a writer is there, which is about to say so.
+pub(crate) fn open(directory: &Path, json: bool) -> Result<Store> {
+    let store = Store::open(directory, StoreOptions::read_only()).map_err(|error| match error.kind() {
+        // A place says that something is there, and what to do about that.
+        ErrorKind::Missing if error.place().is_none() => {
+            error.advise("`tidegate append` and `tidegate import` create one")
+        }
+        _ => error,
+    })?;
+    if let Some(unconfirmed) = &store.report().unconfirmed
+        && !unconfirmed.has_writer
+    {
+        let directory = directory.display();
+        let shown = if unconfirmed.events > 1 { "They are" } else { "It is" };
+        let message = format!(
+            "{unconfirmed}. {shown} not shown. If no writer has the store open, opening it for writing once keeps what is \
+             whole, durably, and cuts off the rest: tidegate reindex {directory}"
+        );
+        warn("unconfirmed", &message, json);
+    }
+    Ok(store)
+}
+
+/// How many events a store does not show because nothing says that they are durable; `None` if it shows all.
+pub(crate) fn unconfirmed(store: &Store) -> Option<u64> {
+    store.report().unconfirmed.as_ref().map(|unconfirmed| unconfirmed.events).filter(|events| *events > 0)
+}
+
+/// Warns that damage hides what follows the answer, which lies before it and is right.
+pub(crate) fn warn_of_damage(store: &Store, json: bool) -> Result<()> {
+    let view = store.view()?;
+    if let Some(damage) = view.damage() {
+        warn("damaged", &format!("what follows position {} is hidden: {damage}", view.head()), json);
+    }
+    Ok(())
+}

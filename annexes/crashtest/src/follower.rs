@@ -1,0 +1,168 @@
+//! Processes beside the worker: one that follows the log, and one that wants to write to it as well.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use tidegate::{
+    Access, AppendOptions, Draft, Error, ErrorKind, Position, Query, ReadOptions, Store, StoreOptions,
+};
+
+use crate::told::Line;
+use crate::worker::{DONE, GAVE_UP, Orders};
+
+fn tell(line: &Line) {
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+        // Nobody listens any more.
+        std::process::exit(i32::from(GAVE_UP));
+    }
+}
+
+fn failed(what: &str, error: &Error) -> u8 {
+    tell(&Line::Failed(format!("{what}: {error}")));
+    GAVE_UP
+}
+
+/// Opens the store for reading only, as soon as there is one, and tells every event that is there or comes.
+pub fn follow(directory: &Path) -> u8 {
+    let options = StoreOptions { access: Access::Read, ..StoreOptions::default() };
+    let store = loop {
+        match Store::open(directory, options) {
+            Ok(store) => break store,
+            Err(error) if error.kind() == ErrorKind::Missing => std::thread::sleep(Duration::from_millis(1)),
+            Err(error) => return failed("open", &error),
+        }
+    };
+    let mut events = store.subscribe(Query::ALL, Position::START);
+    loop {
+        match events.next_within(Duration::from_secs(60)) {
+            Ok(Some(event)) => tell(&Line::Kept(event.position().0, event.leaf().to_string())),
+            Ok(None) => return DONE,
+            Err(error) if error.kind() == ErrorKind::TimedOut => {}
+            Err(error) => return failed("follow", &error),
+        }
+    }
+}
+
+/// Opens the store for reading only, and tells every event that is there.
+pub fn look(directory: &Path, map: bool) -> u8 {
+    let options = StoreOptions { access: Access::Read, map, ..StoreOptions::default() };
+    let found = Store::open(directory, options).and_then(|store| {
+        if let Some(damage) = &store.report().damage {
+            return Err(damage.clone());
+        }
+        store.read(&Query::ALL, ReadOptions::all())?.try_for_each(|event| {
+            let event = event?;
+            tell(&Line::Kept(event.position().0, event.leaf().to_string()));
+            Ok(())
+        })
+    });
+    found.map_or_else(|error| failed("look", &error), |()| DONE)
+}
+
+/// Opens a store of many segments for reading only, and asks it everything: by scans in both directions, pages, ids,
+/// positions and streams. Then appends to it, if `writes` says so, and asks again. Tells how many events it has seen.
+pub fn ask(directory: &Path, map: bool, writes: bool) -> u8 {
+    let options = StoreOptions { map, ..StoreOptions::read_only() };
+    let asked = Store::open(directory, options).and_then(|store| {
+        if store.report().rebuilt_indexes > 0 {
+            return Err(Error::invalid(
+                "index files were not of use; the trial does not write what a store reads",
+            ));
+        }
+        let seen = ask_all(&store)?;
+        if !writes {
+            return Ok(seen);
+        }
+        append_more(directory, StoreOptions { map, segment_bytes: 300, ..StoreOptions::default() })?;
+        ask_all(&store)
+    });
+    match asked {
+        Ok(seen) => {
+            tell(&Line::Kept(seen, "all".into()));
+            DONE
+        }
+        Err(error) => failed("ask", &error),
+    }
+}
+
+fn append_more(directory: &Path, options: StoreOptions) -> Result<(), Error> {
+    let store = Store::open(directory, options)?;
+    ask_all(&store)?;
+    for number in 0..40 {
+        let draft = Draft::new(("shop", format!("later-{number}")), "order.placed");
+        store.append(draft, AppendOptions::synced())?;
+    }
+    ask_all(&store)?;
+    store.close()
+}
+
+/// Asks for every event in several ways, and returns how many there are.
+fn ask_all(store: &Store) -> Result<u64, Error> {
+    let view = store.view()?;
+    let head = view.head().0;
+    let wrong = |what: &str, found: u64| {
+        let message = format!("{what} finds {found} of {head} events");
+        if found == head { Ok(()) } else { Err(Error::invalid(message)) }
+    };
+    // Few, as without rosters each question asks one segment after the other.
+    let (mut held, every) = (Vec::new(), head.div_ceil(2));
+    let mut seen = 0;
+    for event in view.read(&Query::ALL, ReadOptions::all()) {
+        let event = event?;
+        seen += 1;
+        if seen % every == 0 {
+            held.push(event);
+        }
+    }
+    wrong("a scan", seen)?;
+    let (mut pages, mut end) = (0, None);
+    loop {
+        let page = ReadOptions::backwards().limit(1_000);
+        let page = end.map_or(page, |end| page.before(end));
+        let page = view.read(&Query::ALL, page).collect::<Result<Vec<_>, _>>()?;
+        let Some(last) = page.last() else { break };
+        pages += page.len() as u64;
+        end = Some(last.position());
+    }
+    wrong("paging", pages)?;
+    let (mut ids, mut places) = (0, 0);
+    for event in &held {
+        ids += u64::from(view.find(event.id())?.is_some_and(|found| found.leaf() == event.leaf()));
+        places += u64::from(view.at(event.position())?.is_some_and(|found| found.leaf() == event.leaf()));
+        let version = view.version(&event.stream())?;
+        if version.0 != 1 {
+            return Err(Error::invalid(format!("{} has version {version}", event.stream())));
+        }
+    }
+    if (ids, places) != (held.len() as u64, held.len() as u64) {
+        return Err(Error::invalid(format!(
+            "of {} events, {ids} are found by id, {places} by position",
+            held.len()
+        )));
+    }
+    Ok(seen)
+}
+
+/// Tries to open the store for writing, once. Whoever gets it appends an event and keeps it until killed.
+pub fn want(directory: &Path) -> u8 {
+    let options = Orders { thread: true, ..Orders::new(directory) }.options();
+    let store = match Store::open(directory, options) {
+        Ok(store) => store,
+        Err(error) => return failed("open", &error),
+    };
+    tell(&Line::Opened(store.frontier().durable.0));
+    match store.append(Draft::new(("openers", "one"), "check.won"), AppendOptions::synced()) {
+        Ok(receipt) => {
+            receipt
+                .events
+                .iter()
+                .for_each(|event| tell(&Line::Kept(event.position.0, event.leaf.to_string())));
+        }
+        Err(error) => return failed("append", &error),
+    }
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,0 +1,315 @@
+//! Bits that flip at rest, in every kind of file of a store: each is caught, or proved harmless.
+//!
+//! The store lies on a disk in memory, which makes a copy of it cheap. Everything that can be asked of it is asked:
+//! an answer is right, or an error.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+
+use tidegate::disk::{Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
+use tidegate::project::{Begin, Freshness, Project, Projector};
+use tidegate::subscription::cursor::{CursorOptions, state};
+use tidegate::{
+    Access, AppendOptions, Error, ErrorKind, Position, Query, ReadOptions, RecordedEvent, Result, Store,
+    StoreOptions,
+};
+
+use crate::dice::Dice;
+use crate::failure::{Failure, Outcome, ensure};
+use crate::story::{self, CURSOR, REACTOR, Tally};
+use crate::worker::bill;
+
+/// What came of the flips in one kind of file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Count {
+    /// Bits that such files have.
+    pub bits: u64,
+    /// Bits that were flipped, one at a time.
+    pub flips: u64,
+    /// Opening for writing was refused.
+    pub refused: u64,
+    /// A question was answered with an error.
+    pub told: u64,
+    /// What is derived was built anew, and every answer was right.
+    pub rebuilt: u64,
+    /// Every answer was right.
+    pub harmless: u64,
+}
+
+/// What came of all flips, by the kind of file.
+#[derive(Debug, Default)]
+pub struct Flipped(BTreeMap<&'static str, Count>);
+
+impl Flipped {
+    /// How many bits were flipped.
+    pub fn flips(&self) -> u64 {
+        self.0.values().map(|count| count.flips).sum()
+    }
+}
+
+impl fmt::Display for Flipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "| file | bits | flipped | refused at opening | told when asked | built anew | harmless |"
+        )?;
+        writeln!(f, "|---|---:|---:|---:|---:|---:|---:|")?;
+        for (kind, Count { bits, flips, refused, told, rebuilt, harmless }) in &self.0 {
+            writeln!(f, "| {kind} | {bits} | {flips} | {refused} | {told} | {rebuilt} | {harmless} |")?;
+        }
+        Ok(())
+    }
+}
+
+/// What became of one flip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Refused,
+    Told,
+    Rebuilt,
+    Harmless,
+}
+
+/// Flips so many bits, spread evenly over the kinds of files of a store that was closed in good order.
+pub fn flips(seed: u64, count: u64) -> Outcome<Flipped> {
+    let shelf = Shelf::new()?;
+    let mut files = BTreeMap::<&'static str, Vec<(String, u64)>>::new();
+    let newest = shelf.disk.at_rest().names_in("segments").pop().unwrap_or_default();
+    for name in shelf.disk.at_rest().names() {
+        let bits = shelf.disk.at_rest().read(&name)?.len() as u64 * 8;
+        if bits > 0 {
+            files.entry(kind_of(&name, &newest)).or_default().push((name, bits));
+        }
+    }
+    let mut dice = Dice::new(seed);
+    let mut done = Flipped::default();
+    let mut left = count;
+    let mut kinds: Vec<_> = files.into_iter().collect();
+    // The smallest come first, so that what they do not need of their share goes to the others.
+    kinds.sort_by_key(|(_, files)| files.iter().map(|(_, bits)| bits).sum::<u64>());
+    let number = kinds.len() as u64;
+    for (turn, (kind, files)) in kinds.into_iter().enumerate() {
+        let bits: u64 = files.iter().map(|(_, bits)| bits).sum();
+        let flips = (left / (number - turn as u64)).min(bits);
+        left -= flips;
+        let counted = done.0.entry(kind).or_default();
+        counted.bits = bits;
+        for flip in 0..flips {
+            // One in each of so many equal parts.
+            let (from, until) = (flip * bits / flips, (flip + 1) * bits / flips);
+            let (name, bit) = place(&files, from + dice.below(until - from));
+            let fate = shelf.flip(name, bit).map_err(|failure| failure.at(format!("{name}, bit {bit}")))?;
+            counted.flips += 1;
+            match fate {
+                Fate::Refused => counted.refused += 1,
+                Fate::Told => counted.told += 1,
+                Fate::Rebuilt => counted.rebuilt += 1,
+                Fate::Harmless => counted.harmless += 1,
+            }
+        }
+    }
+    Ok(done)
+}
+
+fn kind_of(name: &str, newest: &str) -> &'static str {
+    match name.split_once('/') {
+        Some(("segments", _)) if name == newest => "active segment",
+        Some(("segments", _)) => "sealed segments",
+        Some(("index", file)) if is_index(file) => "index files",
+        Some(("index", _)) => "rosters",
+        Some(("cursors", _)) => "cursors",
+        Some(("projections", _)) => "saved states",
+        _ if name == "WATERMARK" => "watermark",
+        _ => "store file",
+    }
+}
+
+/// Whether it is the index file of a segment, and not a roster.
+fn is_index(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "idx")
+}
+
+fn place(files: &[(String, u64)], mut bit: u64) -> (&str, u64) {
+    for (name, bits) in files {
+        if bit < *bits {
+            return (name, bit);
+        }
+        bit -= bits;
+    }
+    unreachable!("the bit is one of the files'")
+}
+
+/// A store at rest, and what it answers.
+struct Shelf {
+    disk: FaultyDisk,
+    leaves: Vec<u64>,
+    answers: Vec<u64>,
+}
+
+impl Shelf {
+    fn new() -> Outcome<Self> {
+        let disk = FaultyDisk::new(1, Model::default());
+        let store = Store::open_in(world(&disk), options(Access::Create))?;
+        fill(&store)?;
+        store.close()?;
+        drop(store);
+        let disk = disk.reopen();
+        let store = Store::open_in(world(&disk.fork().reopen()), options(Access::Write))?;
+        let leaves = store.read(&Query::ALL, ReadOptions::all())?.map(|event| Ok(of(&event?)));
+        let leaves = leaves.collect::<Result<Vec<_>>>()?;
+        let (answers, _) = answers(&store, &leaves)?;
+        ensure(disk.at_rest().names_in("index").iter().any(|name| !is_index(name)), || {
+            "the store has no roster".into()
+        })?;
+        drop(store);
+        Ok(Self { disk, leaves, answers })
+    }
+
+    fn flip(&self, name: &str, bit: u64) -> Outcome<Fate> {
+        let fates = [Access::Read, Access::Write].map(|access| {
+            let disk = self.disk.fork().reopen();
+            disk.at_rest().flip_bit(name, bit)?;
+            self.look(&disk, access).map_err(|failure| failure.at(format!("{access:?}")))
+        });
+        let [read, write] = fates;
+        let (read, write) = (read?, write?);
+        // Whatever keeps a writer from opening is told to a reader too.
+        let told = |fate| matches!(fate, Fate::Refused | Fate::Told);
+        ensure(told(read) == told(write), || format!("a reader finds it {read:?}, a writer {write:?}"))?;
+        Ok(write)
+    }
+
+    fn look(&self, disk: &FaultyDisk, access: Access) -> Outcome<Fate> {
+        let typed = |error: &Error| {
+            let of_bytes = matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Newer);
+            ensure(of_bytes, || format!("an error that does not speak of bytes: {error}"))
+        };
+        let store = match Store::open_in(world(disk), options(access)) {
+            Ok(store) => store,
+            Err(error) => return typed(&error).map(|()| Fate::Refused),
+        };
+        let hidden = store.report().damage.is_some() || store.report().dropped_bytes > 0;
+        match answers(&store, &self.leaves) {
+            Err(Wrong::Answer(text)) => Err(Failure(text)),
+            Err(Wrong::Error(error)) => typed(&error).map(|()| Fate::Told),
+            Ok((found, _)) if hidden && found != self.answers => Ok(Fate::Told),
+            Ok((found, rebuilt)) => {
+                ensure(found == self.answers, || "an answer is another one, and nobody is told".into())?;
+                let rebuilt = rebuilt || store.report().rebuilt_indexes > 0;
+                Ok(if rebuilt { Fate::Rebuilt } else { Fate::Harmless })
+            }
+        }
+    }
+}
+
+fn world(disk: &FaultyDisk) -> Env {
+    Env::simulated(disk, &SimulatedClock::new(1_795_000_000_000_000), &SeededRandom::new(1))
+}
+
+fn options(access: Access) -> StoreOptions {
+    StoreOptions { access, segment_bytes: 1_500, thread: false, ..StoreOptions::default() }
+}
+
+/// Notes, orders with their bills, a key, a cursor in the middle and a saved state, in many segments.
+fn fill(store: &Store) -> Outcome {
+    for number in 0..112 {
+        store.append(story::batch(0, number), AppendOptions::synced())?;
+        store.step()?;
+    }
+    let reactor = store.reactor(REACTOR, story::orders(), CursorOptions::default(), |_, order| {
+        Ok(Some(bill(order).into()))
+    })?;
+    while !matches!(reactor.step()?, tidegate::subscription::reactor::Step::Idle) {}
+    drop(reactor);
+    let cursor = store.cursor(CURSOR, story::notes(), CursorOptions::default())?;
+    for _ in 0..30 {
+        let Some(delivery) = cursor.next_now()? else { break };
+        delivery.ack()?;
+    }
+    cursor.keep()?;
+    let projector = Projector::<Tally>::open(store, Project::default())?;
+    projector.read(Freshness::AtHead)?;
+    projector.save()?;
+    store.append(story::batch(0, 112), AppendOptions::synced())?;
+    Ok(store.step()?)
+}
+
+/// What can be wrong with an answer.
+enum Wrong {
+    Error(Error),
+    Answer(String),
+}
+
+impl From<Error> for Wrong {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<Wrong> for Failure {
+    fn from(wrong: Wrong) -> Self {
+        match wrong {
+            Wrong::Error(error) => error.into(),
+            Wrong::Answer(text) => Self(text),
+        }
+    }
+}
+
+/// Everything that an event says.
+fn of(event: &RecordedEvent) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (event.position(), event.leaf(), event.kind(), event.payload().ok(), event.stream().to_string())
+        .hash(&mut hasher);
+    (event.id(), event.version(), event.time(), event.tags().collect::<Vec<_>>()).hash(&mut hasher);
+    event.causes().for_each(|cause| format!("{cause:?}").hash(&mut hasher));
+    hasher.finish()
+}
+
+/// Asks everything, and says whether a saved state was not believed. Whatever comes before an error must be right.
+fn answers(store: &Store, leaves: &[u64]) -> Result<(Vec<u64>, bool), Wrong> {
+    let view = store.view()?;
+    let mut found = vec![view.head().0];
+    let mut ids = Vec::new();
+    for (index, event) in view.read(&Query::ALL, ReadOptions::all()).enumerate() {
+        let event = event?;
+        if leaves.get(index).is_some_and(|leaf| *leaf != of(&event)) {
+            return Err(Wrong::Answer(format!("the event at {} is another one", event.position())));
+        }
+        ids.push(event.id());
+    }
+    let courses = (0..3).map(story::seats);
+    let streams = (0..5).map(|entity| Query::stream(("run", format!("entity-{entity}"))));
+    let absent = tidegate::QueryItem::new().tag("life:9").into();
+    for query in [story::notes(), story::orders(), absent].into_iter().chain(courses).chain(streams) {
+        found.push(view.count(&query, ReadOptions::all())?);
+        for event in view.read(&query, ReadOptions::backwards()) {
+            found.push(of(&event?));
+        }
+    }
+    for (index, id) in ids.iter().enumerate() {
+        if view.find(*id)?.map(|event| event.position().0) != Some(index as u64 + 1) {
+            return Err(Wrong::Answer(format!("the event {id} is not found at {}", index + 1)));
+        }
+    }
+    for name in [CURSOR, REACTOR] {
+        let state = state(store, name)?;
+        found.push(state.position.0);
+        found.push(state.parked.len() as u64);
+    }
+    let projector = Projector::<Tally>::open(store, Project::default())?;
+    let reading = projector.read(Freshness::AtHead)?;
+    found.extend([reading.count, reading.trail, reading.position().0]);
+    let distrusted = matches!(projector.begin(), Begin::Distrusted(_));
+    let graph = view.graph();
+    for at in (1..=view.head().0).map(Position) {
+        found.push(view.at(at)?.map_or(0, |event| of(&event)));
+        found.push(u64::from(graph.level(at)?));
+        for other in graph.effects(at)?.chain(graph.ancestors(&[at])?) {
+            found.push(other?.0);
+        }
+    }
+    store.verify(|_| ())?;
+    Ok((found, distrusted))
+}

@@ -1,0 +1,411 @@
+//! The worker: a process that does the standard run over a real directory and tells what was acknowledged.
+//!
+//! It goes on after errors as a careful program would: a writer that has ended is opened again, a keyed batch of
+//! unknown outcome is handed in again, everything else is told and left. What it sees it compares with what it told.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tidegate::decide::{Decision, Outcome};
+use tidegate::project::{Freshness, Project, Projection, Projector};
+use tidegate::subscription::cursor::CursorOptions;
+use tidegate::subscription::reactor::Step;
+use tidegate::{
+    AppendOptions, Cause, Draft, Durability, Error, ErrorKind, Position, Query, ReadOptions, Receipt,
+    RecordedEvent, Result, Store, StoreOptions,
+};
+
+use crate::story::{self, BILL, COURSES, CURSOR, REACTOR, SEAT, SEATS, Tally};
+use crate::told::{Line, Told};
+
+/// The worker did its run, or has given up, or has seen what must not be.
+pub const DONE: u8 = 0;
+/// See [`DONE`].
+pub const GAVE_UP: u8 = 3;
+/// See [`DONE`].
+pub const SAW_WRONG: u8 = 4;
+
+/// What a worker is to do.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    /// The store's directory.
+    pub directory: PathBuf,
+    /// Which run over this store it is.
+    pub life: u64,
+    /// How many acts it has.
+    pub acts: u64,
+    /// Whether the store has its own thread.
+    pub thread: bool,
+    /// Whether sealed segments are mapped.
+    pub map: bool,
+    /// Errors after which it gives up.
+    pub patience: usize,
+}
+
+impl Orders {
+    /// The standard run over a directory.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into(), life: 0, acts: 96, thread: false, map: true, patience: 40 }
+    }
+
+    /// A run that ends by being ended.
+    #[must_use]
+    pub fn endless(self) -> Self {
+        Self { acts: u64::MAX, thread: true, ..self }
+    }
+
+    /// A run of which somebody sees to it that calls succeed again.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { patience: 5_000, ..self }
+    }
+
+    /// The same, as words of a command line.
+    pub fn words(&self) -> Vec<String> {
+        let Self { life, acts, thread, map, patience, .. } = self;
+        let directory = self.directory.display();
+        ["worker".into(), directory.to_string(), life.to_string(), acts.to_string()]
+            .into_iter()
+            .chain([thread.to_string(), map.to_string(), patience.to_string()])
+            .collect()
+    }
+
+    /// Undoes [`words`](Self::words), without the first one.
+    pub fn read(words: &[String]) -> Option<Self> {
+        let [directory, life, acts, thread, map, patience] = words else { return None };
+        Some(Self {
+            directory: directory.into(),
+            life: life.parse().ok()?,
+            acts: acts.parse().ok()?,
+            thread: thread.parse().ok()?,
+            map: map.parse().ok()?,
+            patience: patience.parse().ok()?,
+        })
+    }
+
+    /// How every store of a trial is opened for writing.
+    pub fn options(&self) -> StoreOptions {
+        StoreOptions { segment_bytes: 6_000, thread: self.thread, map: self.map, ..StoreOptions::default() }
+    }
+}
+
+/// Does a run and says how it ended.
+pub fn work(orders: Orders) -> u8 {
+    let mut worker = Worker { orders, told: Told::default(), again: None };
+    let mut store = None;
+    for number in 0..worker.orders.acts {
+        store = worker.turn(store, number);
+        if !worker.told.wrong.is_empty() {
+            return SAW_WRONG;
+        }
+        if worker.told.failed.len() > worker.orders.patience {
+            return GAVE_UP;
+        }
+    }
+    while let Some(open) = store.take().or_else(|| worker.open()) {
+        match open.close() {
+            Ok(()) => {
+                worker.tell(&[Line::Closed]);
+                return DONE;
+            }
+            Err(error) => worker.failed("close", &error),
+        }
+        drop(open);
+        if worker.told.failed.len() > worker.orders.patience {
+            break;
+        }
+    }
+    GAVE_UP
+}
+
+struct Worker {
+    orders: Orders,
+    told: Told,
+    /// A keyed batch whose outcome is unknown.
+    again: Option<u64>,
+}
+
+impl Worker {
+    fn tell(&mut self, lines: &[Line]) {
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&line.to_string());
+            text.push('\n');
+            self.told.note(line.clone());
+        }
+        let mut out = std::io::stdout().lock();
+        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+            // Nobody listens any more.
+            std::process::exit(i32::from(GAVE_UP));
+        }
+    }
+
+    fn failed(&mut self, what: &str, error: &Error) {
+        let mut text = format!("{what}: {error}");
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        self.tell(&[Line::Failed(text)]);
+        // Whatever is wrong may be over soon.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+
+    fn open(&mut self) -> Option<Store> {
+        for _ in 0..self.orders.patience {
+            match Store::open(&self.orders.directory, self.orders.options()) {
+                Ok(store) => {
+                    self.tell(&[Line::Opened(store.frontier().durable.0)]);
+                    return Some(store);
+                }
+                Err(error) => self.failed("open", &error),
+            }
+        }
+        None
+    }
+
+    /// Does one act; hands the store back unless it is to be opened anew.
+    fn turn(&mut self, store: Option<Store>, number: u64) -> Option<Store> {
+        let store = store.or_else(|| self.open())?;
+        if let Some(number) = self.again.take() {
+            // What is unknown is asked for again, under its key.
+            let done = self.append(&store, number, AppendOptions::synced());
+            return self.after(store, "again", done);
+        }
+        let (what, done) = self.act(&store, number);
+        let store = self.after(store, what, done)?;
+        if number % 48 == 47 { self.close(&store) } else { Some(store) }
+    }
+
+    /// Tells how an act went, and looks at what is left if it failed. A writer that has ended is let go.
+    fn after(&mut self, store: Store, what: &str, done: Result<()>) -> Option<Store> {
+        let Err(error) = done else { return Some(store) };
+        self.failed(what, &error);
+        let ended = error.kind() == ErrorKind::Ended;
+        if ended {
+            self.tell(&[Line::Ended]);
+        }
+        self.look(&store, what);
+        (!ended).then_some(store)
+    }
+
+    fn close(&mut self, store: &Store) -> Option<Store> {
+        match store.close() {
+            Ok(()) => self.tell(&[Line::Closed]),
+            Err(error) => {
+                self.failed("close", &error);
+                if error.kind() == ErrorKind::Ended {
+                    self.tell(&[Line::Ended]);
+                }
+            }
+        }
+        None
+    }
+
+    fn act(&mut self, store: &Store, number: u64) -> (&'static str, Result<()>) {
+        let append = match number % 16 {
+            2 | 14 => AppendOptions::buffered(),
+            9 => AppendOptions {
+                durability: Some(Durability::Interval(Duration::from_millis(2))),
+                ..AppendOptions::default()
+            },
+            _ => AppendOptions::synced(),
+        };
+        match number % 16 {
+            4 => ("decide", self.decide(store, number)),
+            5 => ("deliver", self.deliver(store)),
+            6 => ("order", self.append(store, number, append).and_then(|()| self.react(store))),
+            7 => ("project", self.project(store)),
+            10 => ("submit", self.submit(store, number)),
+            11 => ("look", self.try_look(store)),
+            13 => ("step", if self.orders.thread { Ok(()) } else { store.step() }),
+            14 => ("wait", self.append(store, number, append).and_then(|()| self.wait(store))),
+            15 if number % 64 == 15 => ("reindex", store.reindex().map(|_| ())),
+            15 => ("verify", store.verify(|_| ()).map(|_| ())),
+            _ => ("append", self.append(store, number, append)),
+        }
+    }
+
+    fn append(&mut self, store: &Store, number: u64, append: AppendOptions) -> Result<()> {
+        let batch = story::batch(self.orders.life, number);
+        let keyed = number % 16 == 3;
+        match store.append(batch.clone(), append) {
+            Ok(receipt) => self.acknowledge(&receipt, append.durability),
+            Err(error) => {
+                if error.kind() == ErrorKind::Ended {
+                    self.again = keyed.then_some(number);
+                } else if !keyed {
+                    self.tell(&[Line::Refused(self.orders.life, number)]);
+                } else if let Ok(receipt) = store.append(batch, append) {
+                    self.acknowledge(&receipt, append.durability);
+                }
+                return Err(error);
+            }
+        }
+        if keyed {
+            let again = store.append(batch, append)?;
+            self.acknowledge(&again, append.durability);
+        }
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, receipt: &Receipt, durability: Option<Durability>) {
+        let durable = durability.is_none_or(|durability| durability == Durability::Synced);
+        let lines = receipt.events.iter().map(|event| {
+            let (position, leaf) = (event.position.0, event.leaf.to_string());
+            if durable { Line::Kept(position, leaf) } else { Line::Written(position, leaf) }
+        });
+        self.tell(&lines.collect::<Vec<_>>());
+    }
+
+    fn submit(&mut self, store: &Store, number: u64) -> Result<()> {
+        let ticket = store.submit(story::batch(self.orders.life, number), AppendOptions::synced())?;
+        if !self.orders.thread {
+            // A failed batch is told by its ticket.
+            let _ = store.step();
+        }
+        match ticket.wait() {
+            Ok(receipt) => self.acknowledge(&receipt, None),
+            Err(error) => {
+                if error.kind() != ErrorKind::Ended {
+                    self.tell(&[Line::Refused(self.orders.life, number)]);
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, store: &Store) -> Result<()> {
+        let head = store.frontier().visible;
+        let durable = store.wait_durable(head, Duration::from_secs(10))?;
+        self.tell(&[Line::Durable(durable.0)]);
+        Ok(())
+    }
+
+    /// Takes a seat of a course where one is free.
+    fn decide(&mut self, store: &Store, number: u64) -> Result<()> {
+        let course = number / 16 % COURSES;
+        let decided = store.decide(AppendOptions::synced(), |view| {
+            if view.count(&story::seats(course), ReadOptions::all())? >= SEATS {
+                return Ok(Decision::deny("COURSE_FULL", "all seats are taken"));
+            }
+            Ok(Draft::new(("school", "seats"), SEAT).tag(format!("course:{course}")).into())
+        })?;
+        if let Outcome::Committed(receipt) = decided {
+            self.acknowledge(&receipt, None);
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, store: &Store) -> Result<()> {
+        let cursor = store.cursor(CURSOR, story::notes(), CursorOptions::default())?;
+        let mut done = 0;
+        for _ in 0..4 {
+            let Some(delivery) = cursor.next_now()? else { break };
+            let position = delivery.event().position().0;
+            if position <= self.told.reached {
+                self.tell(&[Line::Wrong(format!(
+                    "{position} was delivered again, after it was kept as done"
+                ))]);
+            }
+            self.tell(&[Line::Handed(position)]);
+            delivery.ack()?;
+            done = position;
+        }
+        cursor.keep()?;
+        // The place may be further, behind events that are not of the query; that is not kept.
+        self.tell(&[Line::Reached(cursor.position().0.min(done))]);
+        Ok(())
+    }
+
+    fn react(&mut self, store: &Store) -> Result<()> {
+        let settings = CursorOptions { retry_after: Duration::ZERO, ..CursorOptions::default() };
+        let reactor = store.reactor(REACTOR, story::orders(), settings, |_, order: &RecordedEvent| {
+            Ok(Some(bill(order).into()))
+        })?;
+        loop {
+            match reactor.step()? {
+                Step::Reacted(receipt) => self.acknowledge(&receipt, None),
+                Step::Failed(failure) => {
+                    self.tell(&[Line::Wrong(format!(
+                        "the reactor counts trouble of the store as one of an event: {failure}"
+                    ))]);
+                }
+                Step::Passed(_) | Step::Known(..) => {}
+                Step::Idle | Step::Ended => return Ok(()),
+            }
+        }
+    }
+
+    fn project(&mut self, store: &Store) -> Result<()> {
+        let projector = Projector::<Tally>::open(store, Project::default())?;
+        let reading = projector.read(Freshness::AtHead)?;
+        let plain = plain_fold(store, reading.position())?;
+        if **reading.state() != plain {
+            let text = format!("the projection is {:?}, a plain fold {plain:?}", **reading.state());
+            self.tell(&[Line::Wrong(text)]);
+        }
+        projector.save()
+    }
+
+    /// Looks once more, since reading goes on whatever happened to writing.
+    fn look(&mut self, store: &Store, when: &str) {
+        if let Err(error) = self.try_look(store) {
+            self.failed(&format!("look after {when}"), &error);
+        }
+    }
+
+    /// Compares what is there with what was told.
+    fn try_look(&mut self, store: &Store) -> Result<()> {
+        let view = store.view()?;
+        let mut found = 0;
+        for event in view.read(&Query::ALL, ReadOptions::all()) {
+            let event = event?;
+            let (position, leaf) = (event.position().0, event.leaf().to_string());
+            if let Some((told, _)) = self.told.events.get(&position)
+                && *told != leaf
+            {
+                self.tell(&[Line::Wrong(format!("the event at {position} is another one than was told"))]);
+            }
+            found = position;
+        }
+        if let Some((last, _)) = self.told.events.last_key_value()
+            && *last > found
+        {
+            let text = format!("events up to {last} were told, up to {found} there are");
+            self.tell(&[Line::Wrong(text)]);
+        }
+        let notes = view.count(&story::notes(), ReadOptions::all())?;
+        let back = view.read(&story::notes(), ReadOptions::backwards()).collect::<Result<Vec<_>>>()?;
+        let by_id = back.first().map(|event| view.find(event.id())).transpose()?.flatten();
+        if back.len() as u64 != notes
+            || by_id.map(|event| event.leaf()) != back.first().map(RecordedEvent::leaf)
+        {
+            self.tell(&[Line::Wrong("the ways of reading do not agree".into())]);
+        }
+        Ok(())
+    }
+}
+
+/// The answer to an order.
+pub fn bill(order: &RecordedEvent) -> Draft {
+    let position = order.position();
+    Draft::new(("bills", order.entity().to_owned()), BILL)
+        .bytes(position.0.to_string().into_bytes())
+        .cause(Cause::At(position))
+}
+
+/// The tally by going through the whole log.
+pub fn plain_fold(store: &Store, until: Position) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for event in store.read(&Query::ALL, ReadOptions::all().before(until.next()))? {
+        let event = event?;
+        if event.kind() == story::NOTE {
+            tally.apply(&event)?;
+        }
+    }
+    Ok(tally)
+}

@@ -1,0 +1,119 @@
+//! Making the checksums of hostile bytes right, by the specifications of the files.
+
+use tidegate::format::frame::FRAME_HEADER_BYTES;
+use tidegate::format::{SEGMENT_HEADER_BYTES, hash};
+
+/// Bytes of a record before its names.
+const RECORD_HEAD_BYTES: usize = 108;
+const FRAME_MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'f'];
+/// Where the version and the rest of a segment's head begin, each with its checksum before or behind it.
+const HEAD_PARTS: [(usize, usize, usize); 2] = [(0, 12, 12), (16, 76, 76)];
+/// Bytes of the head of an index file, and where its section table starts.
+const INDEX_HEAD_BYTES: usize = 320;
+const INDEX_SECTIONS: usize = 160;
+/// Bytes of the head of a roster, and of each of its pages.
+const PAGE_BYTES: usize = 4096;
+
+fn number(bytes: &[u8], at: usize) -> usize {
+    let digits = bytes.get(at..at + 4).and_then(|digits| digits.try_into().ok());
+    digits.map_or(0, |digits| u32::from_le_bytes(digits) as usize)
+}
+
+fn put(bytes: &mut [u8], at: usize, crc: u32) {
+    if let Some(cell) = bytes.get_mut(at..at + 4) {
+        cell.copy_from_slice(&crc.to_le_bytes());
+    }
+}
+
+/// Of a segment: its head and every frame, as far as each says its length.
+pub(crate) fn segment(bytes: &mut [u8], salt: u64) {
+    for (from, to, at) in HEAD_PARTS {
+        if let Some(part) = bytes.get(from..to) {
+            put(bytes, at, hash::crc(0, part));
+        }
+    }
+    let mut at = SEGMENT_HEADER_BYTES;
+    while at + FRAME_HEADER_BYTES < bytes.len() {
+        let end = at.saturating_add(FRAME_HEADER_BYTES + number(bytes, at + 8)).min(bytes.len());
+        frame(&mut bytes[at..end], salt);
+        at = end;
+    }
+}
+
+/// Of one frame, records and all.
+pub(crate) fn frame(bytes: &mut [u8], salt: u64) {
+    let Some((head, mut records)) = bytes.split_at_mut_checked(FRAME_HEADER_BYTES) else { return };
+    head[..4].copy_from_slice(&FRAME_MAGIC);
+    let mut crcs = 0;
+    while records.len() >= RECORD_HEAD_BYTES {
+        let length = number(records, 0).clamp(RECORD_HEAD_BYTES, records.len());
+        let (one, rest) = records.split_at_mut(length);
+        record(one);
+        crcs = hash::crc(crcs, &one[4..8]);
+        records = rest;
+    }
+    let crc = hash::crc(hash::crc(0, &salt.to_le_bytes()), &head[8..]);
+    put(head, 4, hash::crc(crc, &crcs.to_le_bytes()));
+}
+
+/// Of one record.
+pub(crate) fn record(bytes: &mut [u8]) {
+    if bytes.len() >= 8 {
+        put(bytes, 4, hash::crc(hash::crc(0, &bytes[..4]), &bytes[8..]));
+    }
+}
+
+/// Of both slots of a watermark.
+pub(crate) fn watermark(bytes: &mut [u8]) {
+    for at in [0, PAGE_BYTES] {
+        if let Some(slot) = bytes.get_mut(at..at + 56) {
+            put(slot, 4, hash::crc(0, &slot[8..]));
+        }
+    }
+}
+
+/// Of an index file: every section where its table says, then the head.
+pub(crate) fn index(bytes: &mut [u8]) {
+    if bytes.len() < INDEX_HEAD_BYTES {
+        return;
+    }
+    for entry in (INDEX_SECTIONS..INDEX_HEAD_BYTES).step_by(16) {
+        let (from, length) = (number(bytes, entry), number(bytes, entry + 8));
+        if let Some(section) = bytes.get(from..from.saturating_add(length)) {
+            put(bytes, entry + 12, hash::crc(0, section));
+        }
+    }
+    put(bytes, 12, hash::crc(hash::crc(0, &bytes[..12]), &bytes[16..INDEX_HEAD_BYTES]));
+}
+
+/// Of a roster: every page, the checksums of the pages, then the head.
+pub(crate) fn roster(bytes: &mut [u8]) {
+    let pages = number(bytes, 20);
+    let Some(sums) = pages.checked_mul(PAGE_BYTES).map(|pages| pages.saturating_add(PAGE_BYTES)) else {
+        return;
+    };
+    if bytes.len() < PAGE_BYTES || sums > bytes.len() {
+        return;
+    }
+    for page in 0..pages {
+        let from = PAGE_BYTES * (page + 1);
+        put(bytes, sums + page * 4, hash::crc(0, &bytes[from..from + PAGE_BYTES]));
+    }
+    put(bytes, 24, hash::crc(0, &bytes[sums..]));
+    put(bytes, 12, hash::crc(hash::crc(0, &bytes[..12]), &bytes[16..PAGE_BYTES]));
+}
+
+/// Of a text whose last line holds a checksum of all lines before.
+pub(crate) fn text(bytes: &mut Vec<u8>) {
+    let line = bytes.windows(10).rposition(|line| line == b"\nchecksum ").map_or(bytes.len(), |at| at + 1);
+    bytes.truncate(line);
+    let crc = hash::crc(0, bytes);
+    bytes.extend_from_slice(format!("checksum {crc:08x}\n").as_bytes());
+}
+
+/// Of a saved state.
+pub(crate) fn state(bytes: &mut [u8]) {
+    if bytes.len() >= 8 {
+        put(bytes, 4, hash::crc(0, &bytes[8..]));
+    }
+}

@@ -1,0 +1,45 @@
+//! How far the disk itself holds the log, told from its bytes: what a power cut that takes everything unsynced leaves.
+
+use tidegate::disk::FaultyDisk;
+use tidegate::format::{Frame, Position, SEGMENT_HEADER_BYTES, SegmentName, StoreFile};
+
+/// Returns the last position up to which synced frames follow each other without a gap; 0 if there are none.
+///
+/// Only the two newest segments are read: before a segment exists, those in front of it are durable, and the one right
+/// in front of it is looked at here.
+pub(crate) fn last_position(disk: &FaultyDisk) -> u64 {
+    let rest = disk.at_rest();
+    let store = rest.read_synced("STORE").ok().and_then(|bytes| StoreFile::read(&bytes).ok());
+    let Some(salt) = store.map(|store| store.salt) else { return 0 };
+    let names = rest.synced_names_in("segments");
+    let mut firsts: Vec<(Position, &String)> =
+        names.iter().filter_map(|name| Some((first_of(name)?, name))).collect();
+    firsts.sort_unstable();
+    let two = firsts.len().saturating_sub(2);
+    let mut last = firsts.get(two).map_or(0, |(first, _)| first.0 - 1);
+    for (first, name) in &firsts[two..] {
+        if first.0 != last + 1 {
+            break;
+        }
+        last = rest.read_synced(name).map_or(last, |bytes| last_of(&bytes, *first, salt));
+    }
+    last
+}
+
+/// The first position of the segment with this name, or `None` if it is not a segment's name.
+pub(crate) fn first_of(name: &str) -> Option<Position> {
+    let stem = name.strip_prefix("segments/")?.strip_suffix(".seg")?;
+    SegmentName::parse(stem).map(|name| name.first)
+}
+
+/// The last position of a segment's whole frames.
+fn last_of(bytes: &[u8], first: Position, salt: u64) -> u64 {
+    let (mut at, mut last) = (SEGMENT_HEADER_BYTES, first.0 - 1);
+    while let Some(frame) = bytes.get(at..).and_then(|rest| Frame::read(rest, salt).ok())
+        && frame.head.first.0 == last + 1
+    {
+        last = frame.head.last().0;
+        at += frame.head.frame_bytes();
+    }
+    last
+}

@@ -1,0 +1,309 @@
+//! The store file and the lock: which store a directory is, and who writes to it.
+
+use std::sync::{Arc, Weak};
+
+use tidegate_disk::replace::{self, LEFTOVER};
+use tidegate_disk::{Disk, Env, Lock, Mode};
+use tidegate_format::limit::STORE_FILE_BYTES_MAX;
+use tidegate_format::name::visible;
+use tidegate_format::{Error, ErrorKind, Micros, Position, Result, SegmentHeader, StoreFile, StoreId};
+use tidegate_segment::{ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, write_error};
+
+use super::watermark::{WATERMARK, WatermarkFile};
+
+pub(crate) const STORE: &str = "STORE";
+pub(crate) const LOCK: &str = "LOCK";
+/// The folder of cursors within a store.
+pub(crate) const CURSORS: &str = "cursors";
+/// The folder of saved states within a store.
+pub(crate) const PROJECTIONS: &str = "projections";
+/// What marks a directory that a salvage is filling, until it is done.
+pub(crate) const UNFINISHED: &str = "UNFINISHED";
+/// Where the log begins, if what came before was retired.
+const FLOOR: &str = "FLOOR";
+
+/// Returns what the terms of a store are hashed with, made of the number in its store file.
+pub(crate) fn seed(seed: u64) -> HashKey {
+    HashKey(seed, seed.rotate_left(32) ^ 0x7469_6465_6761_7465)
+}
+
+/// Reads the store file; nothing where it is missing.
+pub(crate) fn read(disk: &dyn Disk) -> Result<Option<StoreFile>> {
+    let file = match disk.open(STORE, Mode::Read) {
+        Ok(file) => file,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(io("the store file cannot be opened", STORE, cause)),
+    };
+    let mut bytes = vec![0; STORE_FILE_BYTES_MAX];
+    let filled = file.read_full_at(&mut bytes, 0);
+    let filled = filled.map_err(|cause| io("the store file cannot be read", STORE, cause))?;
+    let store = StoreFile::read(&bytes[..filled]).map_err(|error| salvage(error.in_file(STORE, None)))?;
+    refuse_newer(disk, &store)?;
+    Ok(Some(store))
+}
+
+/// Refuses what the format defines and this version of the program does not do: the end of a log that begins later than
+/// at position 1, and of a node of a shared log, would be judged wrongly.
+fn refuse_newer(disk: &dyn Disk, store: &StoreFile) -> Result<()> {
+    let newer = |message: &str, name: &str| Err(Error::new(ErrorKind::Newer, message).in_file(name, None));
+    if store.log.is_some() {
+        return newer(
+            "the store is a node of a shared log, which this program does not read; upgrade it",
+            STORE,
+        );
+    }
+    match disk.open(FLOOR, Mode::Read) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(cause) => Err(io("the floor file cannot be opened", FLOOR, cause)),
+        Ok(_) => newer(
+            "the beginning of the log was retired, and this program does not read such a log; upgrade it",
+            FLOOR,
+        ),
+    }
+}
+
+/// Refuses a directory without a store file that a salvage did not finish filling.
+pub(crate) fn refuse_unfinished(disk: &dyn Disk) -> Result<()> {
+    if disk.open(UNFINISHED, Mode::Read).is_err() {
+        return Ok(());
+    }
+    let message = format!(
+        "what was to be salvaged into {} is not all there; remove it and run the salvage again",
+        disk.place()
+    );
+    Err(Error::new(ErrorKind::Missing, message).in_file(UNFINISHED, None))
+}
+
+/// Reads the store file of a store that must be there.
+pub(crate) fn read_present(disk: &dyn Disk) -> Result<StoreFile> {
+    if let Some(store) = read(disk)? {
+        return Ok(store);
+    }
+    let refusal = no_store(disk);
+    // A writer that creates the store may have done so in between.
+    read(disk)?.ok_or(refusal)
+}
+
+/// The error for a directory without a store file: `Damaged` if it has events, so that only that file is gone.
+pub(crate) fn no_store(disk: &dyn Disk) -> Error {
+    match refuse_unfinished(disk).and_then(|()| refuse_orphans(disk)) {
+        Ok(()) => Error::new(ErrorKind::Missing, format!("there is no store in {}", disk.place())),
+        Err(refusal) => refusal,
+    }
+}
+
+/// Refuses a directory without a store file that has more than an interrupted creation leaves, which is begun anew.
+pub(crate) fn refuse_orphans(disk: &dyn Disk) -> Result<()> {
+    let remains = remains(disk)?;
+    if remains.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the store file is missing, but a store left {} here", remains.join(", "));
+    let error = Error::damaged(message, "a store file", "none").in_file(STORE, None);
+    Err(salvage(error).advise("for a new store choose an empty directory"))
+}
+
+/// One file of each kind that a store has and that a creation does not leave before its store file is durable.
+fn remains(disk: &dyn Disk) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let (first, segments) = (tidegate_segment::path(Position(1)), listed(disk, SEGMENTS)?);
+    let is_created = |name: &&String| **name == first || **name == format!("{first}{LEFTOVER}");
+    match segments.iter().find(|name| !is_created(name)) {
+        Some(other) => found.push(other.clone()),
+        None if segments.contains(&first) && !is_new(disk)? => found.push(first),
+        None => {}
+    }
+    if WatermarkFile::is_written(disk)? {
+        found.push(WATERMARK.to_owned());
+    }
+    for folder in [INDEX, CURSORS, PROJECTIONS] {
+        found.extend(listed(disk, folder)?.into_iter().next());
+    }
+    // Saved states are in folders, one for each projection. A disk that does not tell of folders has none to tell of.
+    if let Some(folder) = disk.folders(PROJECTIONS).unwrap_or_default().into_iter().min() {
+        found.push(format!("{PROJECTIONS}/{folder}"));
+    }
+    Ok(found.iter().map(|name| visible(name).to_string()).collect())
+}
+
+/// Whether the first segment has a head and nothing else.
+fn is_new(disk: &dyn Disk) -> Result<bool> {
+    match Segment::open(disk, Position(1), Mode::Read, seed(0)) {
+        Ok(segment) => Ok(segment.file_length()? == segment.tail().0),
+        // What cannot be read now says nothing about what is there.
+        Err(error) if error.kind() == ErrorKind::Io => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
+/// The files in a folder by their names within the store, in order; none if there is no such folder.
+fn listed(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
+    let names = match disk.list(folder) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        other => other.map_err(|cause| io("the directory cannot be listed", folder, cause))?,
+    };
+    let mut names: Vec<_> = names.into_iter().map(|name| format!("{folder}/{name}")).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Puts a newer format before damage: what a newer program wrote may look damaged to this one, and neither a backup nor
+/// a salvage is the remedy then.
+pub(crate) fn newer_first(disk: &dyn Disk, error: Error) -> Error {
+    if error.kind() != ErrorKind::Damaged {
+        return error;
+    }
+    let firsts = tidegate_segment::list(disk).unwrap_or_default();
+    let newer = firsts.into_iter().find_map(|first| {
+        let opened = Segment::open(disk, first, Mode::Read, seed(0));
+        opened.err().filter(|error| error.kind() == ErrorKind::Newer)
+    });
+    newer.unwrap_or(error)
+}
+
+/// Whether somebody has ever taken the lock here.
+pub(crate) fn has_lock(disk: &dyn Disk) -> bool {
+    disk.open(LOCK, Mode::Read).is_ok()
+}
+
+/// Takes the writer's lock.
+pub(crate) fn lock(disk: &dyn Disk) -> Result<Arc<dyn Lock>> {
+    disk.lock(LOCK).map(Arc::from).map_err(|cause| {
+        if cause.kind() == std::io::ErrorKind::WouldBlock {
+            let message = held_by(&disk.lock_holders(LOCK), std::process::id());
+            return Error::new(ErrorKind::Locked, message).in_file(LOCK, None);
+        }
+        write_error("the lock cannot be taken", LOCK, cause)
+    })
+}
+
+/// Says who has the lock. A process forked from the writer has it too, until it ends, and may outlive the writer.
+fn held_by(holders: &[u32], own: u32) -> String {
+    let who = match holders {
+        [] => "another handle writes to this store, and the system does not say in which process; close it"
+            .to_owned(),
+        [process] if *process == own => {
+            "this process has the store's lock already, by a handle that is open or from the \
+                                         writer it was forked from; close it"
+                .to_owned()
+        }
+        [process] => format!(
+            "process {process} has the store's lock, as its writer or forked from it; close the store there, or end it"
+        ),
+        several => {
+            let several: Vec<_> = several.iter().map(ToString::to_string).collect();
+            let several = several.join(", ");
+            format!(
+                "the processes {several} have the store's lock, a writer and what was forked from it; end them"
+            )
+        }
+    };
+    format!("{who}, or open for reading only")
+}
+
+/// Refuses to go on where the lock keeps nobody out any more, or was let go.
+pub(super) fn check_lock(lock: &Weak<dyn Lock>) -> Result<()> {
+    if lock.upgrade().is_some_and(|lock| lock.is_held()) {
+        return Ok(());
+    }
+    let message = "the lock is lost: its file or the store's directory was deleted or replaced, and another may write \
+                   by now; open the store again";
+    Err(Error::new(ErrorKind::Ended, message).in_file(LOCK, None))
+}
+
+/// Refuses a directory that holds something else than an unfinished creation.
+pub(crate) fn check_creatable(disk: &dyn Disk) -> Result<()> {
+    let names = match disk.list("") {
+        Ok(names) => names,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(cause) => return Err(io("the directory cannot be listed", "", cause)),
+    };
+    let ours = |name: &String| name == LOCK || name == WATERMARK || *name == beside();
+    match names.iter().find(|name| !ours(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!(
+                "{} is no store and not empty (it holds {}); choose an empty directory",
+                disk.place(),
+                visible(name)
+            );
+            Err(Error::new(ErrorKind::Missing, message))
+        }
+    }
+}
+
+/// Creates a store: the first segment, then the store file, which makes it one.
+pub(crate) fn create(world: &Env) -> Result<StoreFile> {
+    let mut random = [0; 26];
+    let at = |cause| write_error("the store cannot be created", STORE, cause);
+    world.random.fill(&mut random).map_err(at)?;
+    let (id, rest) = random.split_first_chunk::<10>().expect("it is longer");
+    let (salt, seed_bytes) = rest.split_first_chunk::<8>().expect("eight and eight are left");
+    let seed_bytes = seed_bytes.first_chunk::<8>().expect("eight are left");
+    let created = world.clock.now_micros();
+    let store = StoreFile {
+        id: StoreId::from_time(created, id),
+        salt: u64::from_le_bytes(*salt),
+        seed: u64::from_le_bytes(*seed_bytes),
+        created: Micros(created),
+        forks: Vec::new(),
+        log: None,
+    };
+    world.disk.create_folder(SEGMENTS).map_err(at)?;
+    let head = SegmentHeader {
+        store: store.id,
+        salt: store.salt,
+        first: Position(1),
+        before_first: Position(0),
+        before_length: tidegate_format::Offset(0),
+        created: store.created,
+        epoch: 0,
+    };
+    ActiveSegment::create(&*world.disk, head, seed(store.seed))?;
+    keep(&*world.disk, &store)?;
+    Ok(store)
+}
+
+/// Puts the store file in its place, durable, name and all. One that is there is replaced by the same bytes:
+/// a name that was never made durable is not made so by looking at it.
+pub(crate) fn keep(disk: &dyn Disk, store: &StoreFile) -> Result<()> {
+    let replaced = replace::replace(disk, STORE, store.encode().as_bytes());
+    replaced.map_err(|cause| write_error("the store file cannot be written", STORE, cause))
+}
+
+fn beside() -> String {
+    format!("{STORE}{LEFTOVER}")
+}
+
+/// The error of a call that changes nothing. Those of calls that do are [`write_error`]s.
+pub(crate) fn io(message: &str, name: &str, cause: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, message).in_file(name, None).because(cause)
+}
+
+/// The error with the remedy.
+pub(crate) fn salvage(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Damaged => error.advise(
+            "restore the file from a backup by renaming the copy into its place, or run: tidegate salvage DIR NEW",
+        ),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holders_of_a_lock_are_named() {
+        for (holders, said) in [
+            (&[][..], "the system does not say"),
+            (&[7], "this process"),
+            (&[8], "process 8"),
+            (&[7, 8], "the processes 7, 8"),
+        ] {
+            let message = held_by(holders, 7);
+            assert!(message.contains(said) && message.ends_with("or open for reading only"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The indexer: gives every sealed segment its index file, oldest first, beside the writer.
+//!
+//! Invariants:
+//!
+//! X1. One segment is indexed at a time, and only when every earlier one is.
+//! X2. Nothing waits for it but a writer that has run too many segments ahead.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use tidegate_format::{Error, ErrorKind, Result};
+use tidegate_segment::cache::FileCache;
+use tidegate_segment::{CauseReader, Segment, index_path};
+
+use super::identity::salvage;
+use super::rosters;
+use crate::published::{Log, SharedState};
+use crate::sync::Mutex;
+
+/// Sealed segments that may wait for their index before the writer waits for the indexer: each one keeps
+/// its index in memory meanwhile.
+const WAITING_MAX: usize = 4;
+
+/// Builds index files.
+#[derive(Debug)]
+pub(crate) struct Indexer {
+    cache: Arc<FileCache>,
+    /// Whether index files can be kept.
+    keep: bool,
+    working: Mutex<()>,
+    rostering: Mutex<()>,
+}
+
+impl Indexer {
+    pub(crate) fn new(cache: &Arc<FileCache>, keep: bool) -> Self {
+        let cache = Arc::clone(cache);
+        Self { cache, keep, working: Mutex::new(()), rostering: Mutex::new(()) }
+    }
+
+    /// Indexes every sealed segment that waits for it, and makes the rosters that are wanting. A segment that
+    /// is damaged itself is an error.
+    pub(crate) fn run(&self, published: &SharedState) -> Result<usize> {
+        let (mut count, mut repaired) = (0, false);
+        loop {
+            while self.step(&published.log(), true)? {
+                count += 1;
+            }
+            let _rostering = self.rostering.lock();
+            match rosters::make(&self.cache, published) {
+                Ok(true) => {}
+                Ok(false) => return Ok(count),
+                // An index file turned out to be damaged: it is built anew, once.
+                Err(error) if error.kind() == ErrorKind::Damaged && !repaired => repaired = true,
+                Err(error) => {
+                    // It can be made at any later time; the answers are the same.
+                    tracing::warn!(%error, "a roster was not made");
+                    return Ok(count);
+                }
+            }
+        }
+    }
+
+    /// Takes part of the work if the writer has run too far ahead.
+    pub(crate) fn keep_up(&self, published: &SharedState) -> Result<()> {
+        let log = published.log();
+        let sealed = log.segments.len().saturating_sub(1);
+        let waiting = log.segments[..sealed].iter().rev().take_while(|segment| !segment.is_indexed()).count();
+        if waiting >= WAITING_MAX { self.step(&log, true).map(|_| ()) } else { Ok(()) }
+    }
+
+    /// Indexes these segments before they are published, all of them sealed, and says how many had to be.
+    pub(crate) fn prepare(&self, segments: &[Arc<Segment>]) -> Result<usize> {
+        let log = Log { segments: segments.to_vec(), ..Log::default() };
+        let mut count = 0;
+        while self.step(&log, false)? {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Builds all index files anew. One that cannot be kept is an error here.
+    pub(crate) fn rebuild(&self, published: &SharedState) -> Result<usize> {
+        let _working = self.working.lock();
+        let log = published.log();
+        let sealed = log.segments.len().saturating_sub(1);
+        for segment in &log.segments[..sealed] {
+            segment.keep_index(&self.cache, &build(&log, segment)?)?;
+        }
+        let _rostering = self.rostering.lock();
+        rosters::make_all(&self.cache, published)?;
+        Ok(sealed)
+    }
+
+    /// Indexes the first segment that waits for it; says whether there was one.
+    fn step(&self, log: &Log, last_is_active: bool) -> Result<bool> {
+        let _working = self.working.lock();
+        let sealed = log.segments.len() - usize::from(last_is_active && !log.segments.is_empty());
+        // A damaged index of an earlier segment shows while a later one is built, and is then first in turn.
+        for _ in 0..=sealed {
+            let waiting = log.segments[..sealed].iter().find(|segment| !segment.is_indexed());
+            let Some(segment) = waiting else { return Ok(false) };
+            match self.index(log, segment) {
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    let first = log.segments[..sealed].iter().find(|segment| !segment.is_indexed());
+                    if first.is_none_or(|first| Arc::ptr_eq(first, segment)) {
+                        return Err(salvage(error));
+                    }
+                }
+                other => return other.map(|()| true),
+            }
+        }
+        Err(Error::new(ErrorKind::Damaged, "the index files break as fast as they are built"))
+    }
+
+    /// Gives a segment its index, on the heap where no file can be kept.
+    fn index(&self, log: &Log, segment: &Segment) -> Result<()> {
+        let built = build(log, segment)?;
+        if self.keep {
+            match segment.keep_index(&self.cache, &built) {
+                Ok(()) => return Ok(()),
+                // The file can be built at any later time; the answers are the same.
+                Err(error) => {
+                    tracing::warn!(%error, segment = segment.name(), "an index file was not kept");
+                }
+            }
+        }
+        segment.use_index(built)
+    }
+}
+
+fn build(log: &Log, segment: &Segment) -> Result<Vec<u8>> {
+    let lineage = RefCell::new(CauseReader::default());
+    segment.build_index(|position| match log.locate(position) {
+        Some((_, earlier)) if earlier.first() < segment.first() => {
+            let event = (position.0 - earlier.first().0) as u32;
+            earlier.level(event, &mut lineage.borrow_mut())?.ok_or_else(|| {
+                // Its file turned out to be damaged just now; it is built first (X1).
+                let error = Error::damaged("the index file is missing", "an index", "none");
+                error.in_file(&index_path(earlier.first()), None)
+            })
+        }
+        _ => Err(Error::damaged("a cause is not in an earlier segment", "an earlier event", position)),
+    })
+}

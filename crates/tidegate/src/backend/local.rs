@@ -1,0 +1,202 @@
+//! The local edge: frames go to the active segment of this directory.
+//!
+//! Invariants:
+//!
+//! E1. What the active segment holds is durable before a segment after it exists.
+//! E2. After a failed sync nothing is written any more, and no later sync is believed.
+//! E3. Nothing counts as synced, and no segment is begun, once the lock keeps nobody out any more: whoever took another
+//!     one came after all that did.
+
+use std::sync::{Arc, Weak};
+
+use tidegate_disk::{Env, Lock};
+use tidegate_format::frame::{FRAME_HEADER_BYTES, Sealing};
+use tidegate_format::{
+    Error, ErrorKind, Micros, Offset, Position, Result, SegmentHeader, StoreFile, Watermark, frame,
+};
+use tidegate_segment::cache::FileCache;
+use tidegate_segment::{ActiveSegment, HashKey, Segment};
+
+use super::identity::check_lock;
+use super::indexer::Indexer;
+use super::seam::{Backend, Pending};
+use super::watermark::WatermarkFile;
+use crate::published::SharedState;
+use crate::sync::Mutex;
+
+/// The directory's active segment and what belongs to writing it.
+#[derive(Debug)]
+pub(crate) struct FileBackend {
+    pub(super) world: Env,
+    pub(super) store: StoreFile,
+    pub(super) seed: HashKey,
+    pub(super) epoch: u32,
+    pub(super) segment_bytes: u64,
+    pub(super) cache: Arc<FileCache>,
+    pub(super) active: ActiveSegment,
+    pub(super) watermark: WatermarkFile,
+    pub(super) durable: Position,
+    pub(super) published: Arc<SharedState>,
+    pub(super) indexer: Arc<Indexer>,
+    pub(super) syncs: Syncs,
+    /// Whether nothing was written yet since the opening.
+    pub(super) untouched: bool,
+}
+
+/// Bytes of the active segment beyond which closing puts a new one behind it, so that opening, which scans the
+/// active segment, is quick after a close whatever the size of segments.
+const CLOSE_BYTES_MAX: u64 = 4 << 20;
+
+/// Keeps syncs apart, and remembers that one failed: the system tells of lost bytes once, to one of those
+/// who sync, so neither a second sync nor one at the same time says anything about them.
+#[derive(Clone, Debug)]
+pub(super) struct Syncs {
+    failed: Arc<Mutex<Option<Error>>>,
+    lock: Weak<dyn Lock>,
+}
+
+impl Syncs {
+    /// For as long as this lock is held.
+    pub(super) fn under(lock: &Arc<dyn Lock>) -> Self {
+        Self { failed: Arc::default(), lock: Arc::downgrade(lock) }
+    }
+
+    fn run(&self, segment: &Segment) -> Result<()> {
+        let mut failed = self.failed.lock();
+        if let Some(error) = &*failed {
+            return Err(error.clone());
+        }
+        // keeps E3
+        let synced = tidegate_segment::sync(segment).and_then(|()| check_lock(&self.lock));
+        synced.inspect_err(|error| *failed = Some(error.clone()))
+    }
+}
+
+impl FileBackend {
+    fn written(&self) -> Position {
+        self.active.segment().next().before()
+    }
+
+    /// Makes the active segment durable, puts a new one behind it, and publishes both.
+    fn roll(&mut self) -> Result<()> {
+        self.indexer.keep_up(&self.published)?;
+        let old = Arc::clone(self.active.segment());
+        let pending = self.pending();
+        pending.run()?;
+        self.published.set_durable(pending.position());
+        self.note_durable(&*pending)?;
+        self.watermark.sync()?;
+        let head = SegmentHeader {
+            store: self.store.id,
+            salt: self.store.salt,
+            first: old.next(),
+            before_first: old.first(),
+            before_length: old.tail(),
+            created: Micros(self.world.clock.now_micros()),
+            epoch: self.epoch,
+        };
+        let active = self.cache.retry(|| ActiveSegment::create(&*self.world.disk, head, self.seed))?;
+        old.seal(&head, &self.cache);
+        self.published.change_log(|log| log.segments.push(Arc::clone(active.segment())));
+        self.published.set_sealed(true);
+        self.active = active;
+        Ok(())
+    }
+
+    fn mark(&self, durable: Position, (segment, tail): (Position, Offset), clean: bool) -> Watermark {
+        let (salt, epoch) = (self.store.salt, self.epoch);
+        Watermark { sequence: 0, durable, segment, tail, salt, epoch, clean }
+    }
+}
+
+impl Backend for FileBackend {
+    fn append(&mut self, frame: &mut [u8], first: Position) -> Result<()> {
+        let tail = self.active.segment().tail().0;
+        let empty = self.active.segment().next() == self.active.segment().first();
+        if !empty && tail + frame.len() as u64 > self.segment_bytes {
+            self.roll()?;
+        }
+        if self.untouched {
+            // Another one that opened it meanwhile, as it was left, would write to the same file.
+            check_lock(&self.syncs.lock)?;
+            self.untouched = false;
+        }
+        debug_assert!(frame.len() > FRAME_HEADER_BYTES, "a group has records");
+        let sealing = Sealing { first, synced: self.durable, epoch: self.epoch, slot: None };
+        let head = frame::seal(frame, &sealing, self.store.salt);
+        let Err(error) = self.active.append(frame, head) else { return Ok(()) };
+        if error.kind() != ErrorKind::Full {
+            return Err(unknown(error));
+        }
+        // Nothing of the frame may stay: the next one starts at the same byte, and this one, should it be whole
+        // after all, must not come back when a power cut takes the next.
+        self.active.cut().and_then(|()| self.syncs.run(self.active.segment())).map_err(unknown)?;
+        Err(error)
+    }
+
+    fn pending(&self) -> Box<dyn Pending> {
+        let segment = Arc::clone(self.active.segment());
+        let (position, tail) = (self.written(), segment.tail());
+        Box::new(LocalPending { segment, position, tail, syncs: self.syncs.clone() })
+    }
+
+    fn note_durable(&mut self, done: &dyn Pending) -> Result<()> {
+        if done.position() > self.durable {
+            self.durable = done.position();
+            self.watermark.write(self.mark(done.position(), done.tail(), false))?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        check_lock(&self.syncs.lock)?;
+        if self.active.segment().tail().0 > CLOSE_BYTES_MAX {
+            match self.roll() {
+                // Without a new segment the next opening scans this one, and is as right.
+                Err(error) if error.kind() != ErrorKind::Ended => {
+                    tracing::warn!(%error, "the last segment stays active");
+                }
+                other => other?,
+            }
+        }
+        let segment = self.active.segment();
+        let place = (segment.first(), segment.tail());
+        debug_assert_eq!(self.written(), self.durable, "closing comes after the last sync");
+        self.watermark.write(self.mark(self.durable, place, true))?;
+        self.watermark.sync()
+    }
+}
+
+/// A sync of the active segment as it was.
+#[derive(Debug)]
+struct LocalPending {
+    segment: Arc<Segment>,
+    position: Position,
+    tail: Offset,
+    syncs: Syncs,
+}
+
+impl Pending for LocalPending {
+    fn run(&self) -> Result<()> {
+        self.syncs.run(&self.segment)
+    }
+
+    fn position(&self) -> Position {
+        self.position
+    }
+
+    fn tail(&self) -> (Position, Offset) {
+        (self.segment.first(), self.tail)
+    }
+}
+
+/// A write whose outcome nobody knows ends the writer.
+fn unknown(cause: Error) -> Error {
+    let place = cause.place().cloned();
+    let message = "a write failed, whether its events are kept is unknown; open the store again";
+    let error = Error::new(ErrorKind::Ended, message).because(cause);
+    match place {
+        Some(place) => error.at(place),
+        None => error,
+    }
+}

@@ -1,0 +1,299 @@
+//! Opening for writing: what is there, what it is worth, and from where to write on.
+//!
+//! Invariants:
+//!
+//! O1. Opening cuts nothing that is known to have been durable; where such a thing is damaged it refuses.
+//! O2. Nothing of the page cache is believed after an unclean end: what is kept is copied and synced first.
+//! O3. A crash at any step, any number of times, leads to the same events.
+
+use std::sync::Arc;
+
+use tidegate_disk::replace::LEFTOVER;
+use tidegate_disk::{Env, Lock, Mode};
+use tidegate_format::{Error, Micros, Offset, Position, Result, SegmentHeader, StoreFile, Watermark};
+use tidegate_segment::cache::FileCache;
+use tidegate_segment::{
+    ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, parse_index_name, parse_roster_name, write_error,
+};
+
+use super::evidence::{Evidence, Witnesses};
+use super::identity::{self, io, salvage, seed};
+use super::indexer::Indexer;
+use super::local::{FileBackend, Syncs};
+use super::report::{OpenReport, clock_behind};
+use super::rosters;
+use super::sealed::{check_store, load_sealed, missing};
+use super::tail;
+use super::watermark::WatermarkFile;
+use crate::published::{Log, SharedState};
+use crate::settings::{Access, StoreOptions};
+
+/// A store open for writing, before anything is written.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) store: StoreFile,
+    pub(crate) lock: Arc<dyn Lock>,
+    pub(crate) edge: FileBackend,
+    pub(crate) published: Arc<SharedState>,
+    pub(crate) indexer: Arc<Indexer>,
+    pub(crate) cache: Arc<FileCache>,
+    pub(crate) report: OpenReport,
+    /// When the last event was recorded.
+    pub(crate) time: Micros,
+}
+
+/// Opens a store for writing.
+pub(crate) fn open(world: &Env, options: &StoreOptions) -> Result<Opened> {
+    open_store(world, options).map_err(|error| identity::newer_first(&*world.disk, error))
+}
+
+fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
+    let mut report = OpenReport::default();
+    let (store, lock) = identify(world, options.access, &mut report)?;
+    // Whatever refuses comes before whatever writes.
+    let watermark = WatermarkFile::read(&*world.disk, store.salt)?;
+    let evidence =
+        Evidence::new(watermark, Witnesses::look(&*world.disk), (store.id, store.salt), Some(store.seed));
+    let seed = seed(store.seed);
+    let cache = FileCache::new(Arc::clone(&world.disk), options.map, options.open_files);
+    let indexer = Indexer::new(&cache, true);
+    let mut opening =
+        Opening { world, store: &store, seed, evidence, cache: &cache, report: &mut report, unborn: None };
+    let (mut segments, tail) = opening.load()?;
+    check_expected(options, tail.segment.next().before())?;
+    let epoch = tail.epoch.saturating_add(1);
+    remove_leftovers(world, opening.report)?;
+    opening.remove_unborn()?;
+    let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
+    let known = tail.durable;
+    let active = opening.activate(tail, epoch).map_err(salvage)?;
+    // An index file proves that a later segment was there, so it comes after that one's name is durable: a process that
+    // began the segment may have died before.
+    opening.report.rebuilt_indexes = indexer.prepare(&segments)?;
+    let rosters = rosters::load(&cache, &segments);
+    let durable = active.segment().next().before();
+    if !known {
+        tell_durable(&mut watermark_file, active.segment(), &store, epoch);
+    }
+    segments.push(Arc::clone(active.segment()));
+    report.head = durable;
+    report.segments = segments.len();
+    let time = last_time(&segments).map_err(salvage)?;
+    report.clock_behind = clock_behind(Micros(world.clock.now_micros()), time);
+    let published = Arc::new(SharedState::new(Log { segments, rosters, damage: None }, durable, durable));
+    published.set_sealed(rosters::are_wanting(&published.log()));
+    let indexer = Arc::new(indexer);
+    let edge = FileBackend {
+        world: world.clone(),
+        store: store.clone(),
+        seed,
+        epoch,
+        segment_bytes: options.segment_bytes,
+        cache: Arc::clone(&cache),
+        active,
+        watermark: watermark_file,
+        durable,
+        published: Arc::clone(&published),
+        indexer: Arc::clone(&indexer),
+        syncs: Syncs::under(&lock),
+        untouched: true,
+    };
+    Ok(Opened { store, lock, edge, published, indexer, cache, report, time })
+}
+
+/// Tells readers of what a recovery has made durable. Where that fails they learn of it later.
+fn tell_durable(file: &mut WatermarkFile, segment: &Segment, store: &StoreFile, epoch: u32) {
+    let (durable, tail) = (segment.next().before(), segment.tail());
+    let mark = Watermark {
+        sequence: 0,
+        durable,
+        segment: segment.first(),
+        tail,
+        salt: store.salt,
+        epoch,
+        clean: false,
+    };
+    if let Err(error) = file.write(mark) {
+        tracing::warn!(%error, "the watermark was not written");
+    }
+}
+
+/// Finds out which store this is, or makes it one, and takes the lock.
+///
+/// A directory that is refused is not written to, so it is looked at before the lock. What was seen then may be
+/// another's creation half done; that one made the lock file first, and so what stands is what is seen under the lock.
+fn identify(world: &Env, access: Access, report: &mut OpenReport) -> Result<(StoreFile, Arc<dyn Lock>)> {
+    let disk = &*world.disk;
+    if identity::read(disk)?.is_none() {
+        match refuse_creation(world, access) {
+            Ok(()) => {
+                disk.create_folder("")
+                    .map_err(|cause| write_error("the directory cannot be created", "", cause))?;
+            }
+            Err(refusal) if !identity::has_lock(disk) => return Err(refusal),
+            Err(_) => {}
+        }
+    }
+    let lock = identity::lock(disk)?;
+    match identity::read(disk)? {
+        Some(store) => Ok((store, lock)),
+        None => {
+            refuse_creation(world, access)?;
+            report.created = true;
+            Ok((identity::create(world)?, lock))
+        }
+    }
+}
+
+/// Refuses a directory without a store file in which none may be created.
+fn refuse_creation(world: &Env, access: Access) -> Result<()> {
+    let disk = &*world.disk;
+    if access != Access::Create {
+        return Err(identity::no_store(disk));
+    }
+    identity::refuse_unfinished(disk)?;
+    identity::refuse_orphans(disk)?;
+    identity::check_creatable(disk)
+}
+
+fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
+    let disk = &*world.disk;
+    for folder in ["", SEGMENTS, INDEX] {
+        let names = match disk.list(folder) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            other => other.map_err(|cause| io("the directory cannot be listed", folder, cause))?,
+        };
+        for name in names {
+            let ours = name.strip_suffix(LEFTOVER).is_some_and(|name| {
+                name == identity::STORE
+                    || tidegate_segment::parse_segment_name(name).is_some()
+                    || parse_index_name(name).is_some()
+                    || parse_roster_name(name).is_some()
+            });
+            // With a store file beside it, a salvage had all but ended.
+            let ours = ours || (folder.is_empty() && name == identity::UNFINISHED);
+            if ours {
+                let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                disk.remove(&name)
+                    .map_err(|cause| write_error("a leftover cannot be removed", &name, cause))?;
+                report.removed.push(name);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The newest segment as it was found.
+#[derive(Debug)]
+struct Tail {
+    segment: Segment,
+    epoch: u32,
+    /// Whether every byte of it is known to be durable.
+    durable: bool,
+}
+
+struct Opening<'a> {
+    world: &'a Env,
+    store: &'a StoreFile,
+    seed: HashKey,
+    evidence: Evidence,
+    cache: &'a Arc<FileCache>,
+    report: &'a mut OpenReport,
+    /// A newest segment without a head.
+    unborn: Option<Position>,
+}
+
+impl Opening<'_> {
+    /// The sealed segments, and the newest one.
+    fn load(&mut self) -> Result<(Vec<Arc<Segment>>, Tail)> {
+        let mut firsts = tidegate_segment::list(&*self.world.disk)?;
+        self.drop_unborn(&mut firsts)?;
+        let Some((&newest, sealed)) = firsts.split_last() else {
+            return Err(missing(Position(1), self.evidence.durable().max(Position(1))));
+        };
+        let newest = self.segment(newest, Mode::Write)?;
+        let segments = load_sealed(self.cache, self.store, sealed, newest.head())?;
+        let tail = self.take_in(newest)?;
+        Ok((segments, tail))
+    }
+
+    /// Takes a newest segment that never got its head off the list. It is removed once nothing refuses any more.
+    fn drop_unborn(&mut self, firsts: &mut Vec<Position>) -> Result<()> {
+        if self.evidence.is_unborn(&*self.world.disk, firsts)? {
+            self.unborn = firsts.pop();
+        }
+        Ok(())
+    }
+
+    /// Removes the file of a newest segment that never got its head.
+    fn remove_unborn(&mut self) -> Result<()> {
+        let Some(unborn) = self.unborn else { return Ok(()) };
+        let (disk, name) = (&*self.world.disk, tidegate_segment::path(unborn));
+        disk.remove(&name)
+            .map_err(|cause| write_error("an empty segment cannot be removed", &name, cause))?;
+        disk.sync_folder(SEGMENTS)
+            .map_err(|cause| write_error("its removal cannot be kept", SEGMENTS, cause))?;
+        self.report.removed.push(name);
+        Ok(())
+    }
+
+    fn segment(&self, first: Position, mode: Mode) -> Result<Segment> {
+        let segment = Segment::open(&*self.world.disk, first, mode, self.seed).map_err(salvage)?;
+        check_store(&segment, self.store)?;
+        Ok(segment)
+    }
+
+    /// Takes in the newest segment, and decides what a fault in it means.
+    fn take_in(&mut self, segment: Segment) -> Result<Tail> {
+        let length = segment.file_length()?;
+        let mut epoch = segment.head().epoch.max(self.evidence.watermark.map_or(0, |mark| mark.epoch));
+        let fault = segment.take_in(length, |head| {
+            epoch = epoch.max(head.epoch);
+            true
+        })?;
+        let last = segment.next().before();
+        let (disk, whole) = (&*self.world.disk, (segment.tail(), segment.next()));
+        if let Some(damage) = tail::damage(disk, &segment, whole, fault.as_ref(), &self.evidence) {
+            return Err(damage);
+        }
+        self.report.dropped_bytes = length - segment.tail().0;
+        self.report.dropped_because = fault.map(|fault| fault.error);
+        // A copy that a later opening made may be as long; whether its name is durable nobody knows then.
+        let durable = self.evidence.watermark.is_some_and(|mark| {
+            let place = (mark.segment, mark.tail, mark.durable, mark.epoch);
+            mark.clean
+                && place == (segment.first(), Offset(length), last, epoch)
+                && segment.tail() == Offset(length)
+        });
+        self.report.clean = durable;
+        Ok(Tail { segment, epoch, durable })
+    }
+
+    fn activate(&mut self, tail: Tail, epoch: u32) -> Result<ActiveSegment> {
+        if tail.durable || self.report.created {
+            return Ok(ActiveSegment::resume(tail.segment));
+        }
+        if tail.segment.next() == Position(1) {
+            // Whoever created the store may have died before its name was durable. With the first event in
+            // the log it is: an opening came before it.
+            identity::keep(&*self.world.disk, self.store)?;
+        }
+        let head = SegmentHeader { epoch, ..*tail.segment.head() };
+        ActiveSegment::recover(&*self.world.disk, &tail.segment, head, self.seed)
+    }
+}
+
+/// Refuses a log that ends before the position the caller knows it reached.
+pub(super) fn check_expected(options: &StoreOptions, head: Position) -> Result<()> {
+    if head >= options.expected_head {
+        return Ok(());
+    }
+    let expected = format!("position {} at least", options.expected_head);
+    Err(Error::damaged("the log is older than it was", expected, format!("position {head}")))
+}
+
+fn last_time(segments: &[Arc<Segment>]) -> Result<Micros> {
+    let last = segments.iter().rev().find(|segment| segment.next() > segment.first());
+    let event = last.map(|segment| segment.event((segment.next().0 - segment.first().0 - 1) as u32));
+    Ok(event.transpose()?.map_or(Micros(0), |event| event.time()))
+}

@@ -1,0 +1,314 @@
+//! Opening for reading only, and following the writer of another process.
+//!
+//! Invariants:
+//!
+//! Y1. Nothing is written and no lock is taken.
+//! Y2. Nothing shows that is not known to be durable: by the watermark, by a later frame or a later segment.
+//! Y3. Where the log is damaged, everything before the damage shows, and every question whose answer may lie behind it
+//!     ends in the damage, whether it was there at opening or is met later.
+
+use std::sync::Arc;
+
+use tidegate_disk::{Env, Identity, Mode};
+use tidegate_format::{Error, ErrorKind, Position, Result, StoreFile, Watermark};
+use tidegate_segment::cache::FileCache;
+use tidegate_segment::{HashKey, RecordedEvent, Segment};
+
+use super::find::find;
+use crate::backend::identity::{self, io, salvage, seed};
+use crate::backend::open::check_expected;
+use crate::backend::report::OpenReport;
+use crate::backend::rosters;
+use crate::backend::sealed::{check_store, missing};
+use crate::backend::tail::TailFrames;
+use crate::backend::watermark::WatermarkFile;
+use crate::published::{Damage, Log, SharedState};
+use crate::settings::StoreOptions;
+use crate::sync::Mutex;
+
+/// Follows a log that another process may be writing.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    world: Env,
+    store: StoreFile,
+    cache: Arc<FileCache>,
+    published: Arc<SharedState>,
+    newest: Mutex<Newest>,
+}
+
+/// The newest segment known so far. Its lock makes whoever holds it the one who takes frames in.
+#[derive(Debug)]
+struct Newest {
+    segment: Arc<Segment>,
+    identity: Identity,
+    /// The last watermark that was followed.
+    followed: Option<Watermark>,
+    /// What its frames said when they were last asked, as no watermark says what is durable.
+    asked: Option<Asked>,
+    /// Sealed segments whose index files the writer had not finished yet.
+    waiting: Vec<Arc<Segment>>,
+}
+
+/// What the frames of a file of this length say.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    length: u64,
+    next: Position,
+    synced: Position,
+}
+
+impl Follower {
+    /// Opens a store for reading only.
+    pub(crate) fn open(world: &Env, options: &StoreOptions) -> Result<(Self, OpenReport)> {
+        Self::open_store(world, options).map_err(|error| identity::newer_first(&*world.disk, error))
+    }
+
+    fn open_store(world: &Env, options: &StoreOptions) -> Result<(Self, OpenReport)> {
+        let store = identity::read_present(&*world.disk)?;
+        let cache = FileCache::new(Arc::clone(&world.disk), options.map, options.open_files);
+        let (segments, mut report) = find(world, &store, &cache)?;
+        let Some(newest) = segments.last().map(Arc::clone) else {
+            return Err(report.damage.unwrap_or_else(|| missing(Position(1), Position(1))));
+        };
+        let head = newest.next().before();
+        refuse_hidden(options, head, &report)?;
+        check_expected(options, head)?;
+        (report.head, report.segments) = (head, segments.len());
+        let rosters = rosters::load(&cache, &segments[..segments.len() - 1]);
+        let damage =
+            report.damage.as_ref().map(|error| Arc::new(Damage { after: head, error: error.clone() }));
+        let published = Arc::new(SharedState::new(Log { segments, rosters, damage }, head, head));
+        let identity = identity_of(&newest)?;
+        let newest = Newest { identity, segment: newest, followed: None, asked: None, waiting: Vec::new() };
+        let follower = Self { world: world.clone(), store, cache, published, newest: Mutex::new(newest) };
+        Ok((follower, report))
+    }
+
+    pub(crate) fn published(&self) -> &Arc<SharedState> {
+        &self.published
+    }
+
+    pub(crate) fn store(&self) -> &StoreFile {
+        &self.store
+    }
+
+    /// Takes in what has become durable since. Damage ends that for good, and is published for those who read.
+    pub(crate) fn refresh(&self) -> Result<()> {
+        self.cache.retry(|| self.refresh_once())
+    }
+
+    fn refresh_once(&self) -> Result<()> {
+        if self.published.is_damaged() {
+            return Ok(());
+        }
+        let watermark = WatermarkFile::read(&*self.world.disk, self.store.salt)?;
+        if watermark.is_none() {
+            self.check_there()?;
+        }
+        let mut newest = self.newest.lock();
+        // Any other one is news: one that was lost is begun anew, with sequences that were there before.
+        if watermark.is_some() && newest.followed == watermark {
+            return Ok(());
+        }
+        match self.follow(&mut newest, watermark) {
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                self.end_at(self.published.visible(), error);
+                self.published.announce();
+                Ok(())
+            }
+            followed => followed,
+        }
+    }
+
+    /// Returns the event at a position behind what shows, which is whole and not known to be durable, or `None`.
+    pub(crate) fn unconfirmed(&self, position: Position) -> Result<Option<RecordedEvent>> {
+        let first = self.newest.lock().segment.first();
+        let segment = Segment::open(&*self.world.disk, first, Mode::Read, self.seed())?;
+        segment.take_in(segment.file_length()?, |_| true)?;
+        if (segment.first()..segment.next()).contains(&position) {
+            return segment.event((position.0 - segment.first().0) as u32).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn follow(&self, newest: &mut Newest, watermark: Option<Watermark>) -> Result<()> {
+        self.reopen_if_replaced(newest)?;
+        match watermark {
+            Some(mark) => self.catch_up(newest, mark.durable)?,
+            None => while self.ask_frames(newest)? {},
+        }
+        newest.followed = watermark;
+        self.take_up_indexes(newest);
+        rosters::follow(&self.cache, &self.published);
+        Ok(())
+    }
+
+    /// Takes in what the frames say is durable, in a store whose watermark is gone. Says whether there is another
+    /// segment to ask.
+    fn ask_frames(&self, newest: &mut Newest) -> Result<bool> {
+        let length = newest.segment.file_length()?;
+        let Asked { next, synced, .. } = match newest.asked.filter(|asked| asked.length == length) {
+            Some(asked) => asked,
+            None => {
+                let TailFrames { next, synced, .. } = TailFrames::read(&newest.segment)?;
+                *newest.asked.insert(Asked { length, next, synced })
+            }
+        };
+        // What another segment follows was durable before that.
+        let behind = Segment::open(&*self.world.disk, next, Mode::Read, self.seed()).ok();
+        let behind = behind.filter(|behind| {
+            check_store(behind, &self.store).is_ok() && behind.head().before_first == newest.segment.first()
+        });
+        let durable = if behind.is_some() { next.before() } else { synced };
+        let is_whole = self.take_in(newest, durable)?;
+        match behind {
+            Some(behind) if is_whole => self.move_on(newest, behind).map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
+    /// Publishes that damage hides what follows a position, as one who opens now would name it.
+    fn end_at(&self, after: Position, error: Error) {
+        let found = find(&self.world, &self.store, &self.cache).ok().and_then(|(_, report)| report.damage);
+        let error = found.unwrap_or(error);
+        tracing::warn!(%error, after = after.0, "a reader has met damage");
+        self.published.set_damage(after, &error);
+    }
+
+    /// Refuses a directory that this store is gone from.
+    fn check_there(&self) -> Result<()> {
+        let disk = &*self.world.disk;
+        let found = identity::read(disk)?.map(|store| (store.id, store.salt));
+        if found == Some((self.store.id, self.store.salt)) {
+            return Ok(());
+        }
+        let instead = if found.is_some() { "another store" } else { "none" };
+        let message =
+            format!("the store that was opened in {} is gone, {instead} is there now", disk.place());
+        Err(Error::new(ErrorKind::Missing, message).in_file(identity::STORE, None))
+    }
+
+    /// A writer that recovered puts a copy in the place of the active segment; what this process holds open
+    /// is the old file then.
+    fn reopen_if_replaced(&self, newest: &mut Newest) -> Result<()> {
+        let segment = self.open_durable(newest.segment.first(), newest.segment.next().before())?;
+        let identity = identity_of(&segment)?;
+        if identity == newest.identity && segment.head().epoch == newest.segment.head().epoch {
+            return Ok(());
+        }
+        check_store(&segment, &self.store)?;
+        let seen = newest.segment.next();
+        let fault = segment.take_in(segment.file_length()?, |head| head.last() < seen)?;
+        if segment.next() != seen {
+            let error = fault.map_or_else(
+                || Error::damaged("the log lost events that were durable", seen, segment.next()),
+                |fault| fault.error,
+            );
+            return Err(salvage(error.in_file(segment.name(), Some(segment.tail()))));
+        }
+        newest.asked = None;
+        self.put_newest(newest, segment, identity, true);
+        Ok(())
+    }
+
+    /// Takes in everything up to a position that is durable.
+    fn catch_up(&self, newest: &mut Newest, durable: Position) -> Result<()> {
+        while self.take_in(newest, durable)? && newest.segment.next() <= durable {
+            // Durable, and not in this segment: the writer has gone on to the next one.
+            let behind = self.open_durable(newest.segment.next(), durable)?;
+            check_store(&behind, &self.store)?;
+            self.move_on(newest, behind)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in and publishes what the newest segment holds up to a position that is durable. Says whether that met no
+    /// damage.
+    fn take_in(&self, newest: &Newest, durable: Position) -> Result<bool> {
+        let length = newest.segment.file_length()?;
+        let fault = newest.segment.take_in(length, |head| head.last() <= durable)?;
+        let next = newest.segment.next();
+        let damage = fault.filter(|_| next <= durable);
+        let is_whole = damage.is_none();
+        if let Some(fault) = damage {
+            // Before what precedes it is visible.
+            self.end_at(next.before(), salvage(fault.error));
+        }
+        self.published.set_written(next.before());
+        self.published.set_durable(next.before());
+        self.published.set_visible(next.before());
+        // A reader's tasks are not woken, so no code of a caller runs under this lock.
+        self.published.announce();
+        Ok(is_whole)
+    }
+
+    /// Goes on to the segment behind the newest one.
+    fn move_on(&self, newest: &mut Newest, behind: Segment) -> Result<()> {
+        let identity = identity_of(&behind)?;
+        newest.segment.seal(behind.head(), &self.cache);
+        newest.waiting.push(Arc::clone(&newest.segment));
+        newest.asked = None;
+        self.put_newest(newest, behind, identity, false);
+        Ok(())
+    }
+
+    /// Opens the segment that starts at `first`, which was there once, with positions up to `last`.
+    fn open_durable(&self, first: Position, last: Position) -> Result<Segment> {
+        let opened = Segment::open(&*self.world.disk, first, Mode::Read, self.seed());
+        opened.map_err(|error| {
+            let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+            match cause.map(std::io::Error::kind) {
+                Some(std::io::ErrorKind::NotFound) => match self.check_there() {
+                    Ok(()) => missing(first, last.max(first)),
+                    Err(gone) => gone,
+                },
+                _ => salvage(error),
+            }
+        })
+    }
+
+    /// Takes the index files into use that the writer has finished since.
+    fn take_up_indexes(&self, newest: &mut Newest) {
+        newest.waiting.retain(|segment| segment.load_index(&self.cache).is_err());
+    }
+
+    fn put_newest(&self, newest: &mut Newest, segment: Segment, identity: Identity, instead: bool) {
+        let segment = Arc::new(segment);
+        self.published.change_log(|log| {
+            if instead {
+                log.segments.pop();
+            }
+            log.segments.push(Arc::clone(&segment));
+        });
+        (newest.segment, newest.identity) = (segment, identity);
+    }
+
+    fn seed(&self) -> HashKey {
+        seed(self.store.seed)
+    }
+}
+
+fn identity_of(segment: &Segment) -> Result<Identity> {
+    let identity = segment.file()?.identity();
+    identity.map_err(|cause| io("the file cannot be told from others", segment.name(), cause))
+}
+
+/// Refuses a log of which the events up to the position that the caller knows are there and cannot be shown.
+fn refuse_hidden(options: &StoreOptions, head: Position, report: &OpenReport) -> Result<()> {
+    if head >= options.expected_head {
+        return Ok(());
+    }
+    if let Some(damage) = &report.damage {
+        return Err(damage.clone());
+    }
+    match &report.unconfirmed {
+        Some(unconfirmed) if options.expected_head <= head.plus(unconfirmed.events) => {
+            let message = format!(
+                "position {} is in the log and not known to be durable; open the store for writing once: {unconfirmed}",
+                options.expected_head
+            );
+            Err(Error::new(ErrorKind::Missing, message))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,76 @@
+//! Sealed segments: found by their heads and lengths alone, each in line with the one behind it, and opened once they
+//! are asked.
+
+use std::sync::Arc;
+
+use tidegate_format::{Error, Offset, Position, Result, SegmentHeader, StoreFile};
+use tidegate_segment::cache::FileCache;
+use tidegate_segment::{Segment, list_indexes};
+
+use super::identity::{salvage, seed};
+
+/// Finds the sealed segments in order, and checks that each goes on where the one before it ended.
+pub(super) fn load_sealed(
+    cache: &Arc<FileCache>,
+    store: &StoreFile,
+    firsts: &[Position],
+    newest: &SegmentHeader,
+) -> Result<Vec<Arc<Segment>>> {
+    let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(firsts.len() + 1);
+    let indexes = list_indexes(cache.disk());
+    // Whether an index file was of use. Those of another version are so all together; until one is, each is opened
+    // at once, so that what is of no use is built anew here and not held in memory later.
+    let mut indexes_are_sound = false;
+    let mut next = *newest;
+    for &first in firsts.iter().rev() {
+        if first > next.before_first && next.before_first != Position::START {
+            return Err(stray(first, next.before_first));
+        }
+        if next.before_first != first {
+            return Err(missing(next.before_first, next.first.before()));
+        }
+        let indexed = indexes.binary_search(&first).is_ok();
+        let waits = indexed && indexes_are_sound;
+        let segment = Segment::find_sealed(cache, &next, seed(store.seed), waits).map_err(salvage)?;
+        check_store(&segment, store)?;
+        if indexed && !waits {
+            match segment.load_index(cache) {
+                Ok(()) => indexes_are_sound = true,
+                Err(error) => tracing::debug!(%error, segment = segment.name(), "an index file is of no use"),
+            }
+        }
+        next = *segment.head();
+        segments.push(Arc::new(segment));
+    }
+    if next.before_first != Position::START {
+        return Err(missing(next.before_first, next.first.before()));
+    }
+    segments.reverse();
+    Ok(segments)
+}
+
+/// Refuses a segment of another store.
+pub(super) fn check_store(segment: &Segment, store: &StoreFile) -> Result<()> {
+    let head = segment.head();
+    let last = segment.next().before();
+    if store.owns_segment(head.store, head.salt, last) { Ok(()) } else { Err(foreign(segment)) }
+}
+
+fn foreign(segment: &Segment) -> Error {
+    let error = Error::damaged("a segment belongs to another store", "this store", segment.head().store);
+    salvage(error.in_file(segment.name(), Some(Offset(0))))
+}
+
+/// Refuses a file with the name of a segment between two others that follow each other.
+pub(super) fn stray(first: Position, expected: Position) -> Error {
+    let message = "a segment is not a part of this log, others hold its positions";
+    let error =
+        Error::damaged(message, format!("a segment at position {expected}"), format!("position {first}"));
+    salvage(error.in_file(&tidegate_segment::path(first), None))
+}
+
+pub(super) fn missing(first: Position, last: Position) -> Error {
+    let expected = format!("positions {first} to {last}");
+    let error = Error::damaged("a segment is missing", expected, "no such file");
+    salvage(error.in_file(&tidegate_segment::path(first), None))
+}

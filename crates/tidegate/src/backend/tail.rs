@@ -1,0 +1,110 @@
+//! The end of the newest segment: how far it is known to be durable, and what is behind that.
+//!
+//! Invariants:
+//!
+//! T1. An opening for writing and a reader come to one verdict: what was durable and is not whole is damage, with the
+//!     same place and message.
+//! T2. Whole frames prove nothing about themselves. What shows that something is durable is the evidence beside
+//!     the log, a later frame, up to its `synced`, or a later segment.
+
+use std::ops::ControlFlow;
+
+use tidegate_disk::Disk;
+use tidegate_format::{Error, Offset, Position, Result};
+use tidegate_segment::{Fault, FrameReader, Segment};
+
+use super::evidence::Evidence;
+use super::identity::salvage;
+use super::report::Unconfirmed;
+
+/// The frames of a segment of which nothing was taken in yet.
+#[derive(Debug)]
+pub(super) struct TailFrames {
+    /// The position that follows the whole frames.
+    pub(super) next: Position,
+    /// The last position that a whole frame calls durable.
+    pub(super) synced: Position,
+    /// Where the file ended.
+    pub(super) length: u64,
+    /// Where the whole frames end.
+    end: Offset,
+    /// Why the whole frames end before the file does.
+    fault: Option<Fault>,
+}
+
+impl TailFrames {
+    /// Reads what follows the tail of a segment, and takes nothing in.
+    pub(super) fn read(segment: &Segment) -> Result<Self> {
+        let (length, mut next, mut synced) = (segment.file_length()?, segment.next(), Position::START);
+        let mut end = segment.tail();
+        let file = segment.file()?;
+        let mut walk = FrameReader::new(&*file, segment.head().salt, segment.tail(), length, next);
+        let fault = walk.run(|at, frame| {
+            end = at.plus(frame.head.frame_bytes() as u64);
+            synced = synced.max(frame.head.synced);
+            next = frame.head.last().next();
+            Ok(ControlFlow::Continue(()))
+        });
+        let fault = fault.map_err(|error| error.in_file(segment.name(), Some(segment.tail())))?;
+        synced = fault.as_ref().map_or(synced, |fault| fault.synced.max(synced));
+        Ok(Self { next, synced, length, end, fault })
+    }
+
+    /// Takes in everything up to the position `durable`, or what the frames say was durable if that is more. Returns
+    /// what is wrong with bytes that were whole a moment ago, or `None`.
+    pub(super) fn take_in(&self, segment: &Segment, durable: Position) -> Result<Option<Error>> {
+        let bound = durable.max(self.synced);
+        // A frame is durable as a whole, and a cursor may stand within one.
+        let fault = segment.take_in(self.length, |head| head.first <= bound)?;
+        Ok(fault.filter(|_| segment.next() < self.next).map(|fault| salvage(fault.error)))
+    }
+
+    /// The damage behind the whole frames, or `None` if what follows them may be the torn end of a crash. With it all of
+    /// them are durable: something shows that what follows them was.
+    pub(super) fn damage(&self, disk: &dyn Disk, segment: &Segment, evidence: &Evidence) -> Option<Error> {
+        damage(disk, segment, (self.end, self.next), self.fault.as_ref(), evidence)
+    }
+
+    /// The fault behind the whole frames, which is damage in a segment that another one follows.
+    pub(super) fn into_fault(self, segment: &Segment) -> Option<Error> {
+        self.fault.map(|fault| salvage(fault.error.in_file(segment.name(), Some(segment.tail()))))
+    }
+
+    /// What is behind the frames that were taken in.
+    pub(super) fn unconfirmed(self, segment: &Segment, has_writer: bool) -> Option<Unconfirmed> {
+        let (next, from) = (segment.next(), segment.tail());
+        let bytes = self.length.saturating_sub(from.0);
+        (bytes > 0).then(|| Unconfirmed {
+            after: next.before(),
+            events: self.next.0.saturating_sub(next.0),
+            file: segment.name().to_owned(),
+            from,
+            bytes,
+            torn: self.fault.map(|fault| fault.error.in_file(segment.name(), Some(self.end))),
+            has_writer,
+        })
+    }
+}
+
+/// Returns the damage behind the whole frames of the newest segment, or `None` if what follows them may be the torn end of
+/// a crash. They end at the byte `end`, before the position `next`, because of `fault`.
+pub(super) fn damage(
+    disk: &dyn Disk,
+    segment: &Segment,
+    (end, next): (Offset, Position),
+    fault: Option<&Fault>,
+    evidence: &Evidence,
+) -> Option<Error> {
+    let Some(Fault { error, voucher: Some((at, head)), .. }) = fault else {
+        let why = fault.map(|fault| &fault.error);
+        return evidence.beyond(disk, segment.first(), end, next, why).map(salvage);
+    };
+    let message = format!(
+        "{}, and a later frame at byte {at} says that position {} was durable",
+        error.message(),
+        head.synced
+    );
+    let (expected, found) = error.evidence().unwrap_or(("a whole frame", "none"));
+    let error = Error::damaged(message, expected, found);
+    Some(salvage(error.in_file(segment.name(), Some(end))))
+}
