@@ -123,7 +123,7 @@ fn one_stream(name: &str, settings: &Settings, place: &Path) -> std::result::Res
     for first in (0..EVENTS).step_by(500) {
         let pairs = (first..first + 500).flat_map(|number| {
             let mut long = draft(Sample::new(number, settings.entities));
-            long.coordinate = STREAM.into();
+            long.stream = STREAM.into();
             [long, draft(Sample::new(EVENTS + number, settings.entities))]
         });
         store.append(pairs.collect::<Vec<_>>(), AppendOptions::buffered())?;

@@ -82,7 +82,7 @@ fn fill(store: &Store, settings: &Settings) -> Result<u64, Failure> {
             .map(|number| draft(Sample::new(number, settings.entities)).tag(tag(mix(number))))
             .collect();
         for draft in &drafts {
-            let names = draft.coordinate.scope.len() + draft.coordinate.entity.len() + draft.kind.len();
+            let names = draft.stream.scope.len() + draft.stream.entity.len() + draft.kind.len();
             let tags: usize = draft.tags.iter().map(|tag| tag.len()).sum();
             asked += (names + tags + draft.payload.len()) as u64;
         }
@@ -135,7 +135,7 @@ impl History {
         Position(1 + mix(number) % self.sealed)
     }
 
-    /// The coordinate of an entity.
+    /// The stream id of an entity.
     pub(crate) fn stream(entity: String) -> Query {
         Query::stream((SCOPE, entity))
     }

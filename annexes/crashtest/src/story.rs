@@ -70,7 +70,7 @@ impl Mark {
         let tags: Vec<_> = event.tags().collect();
         let same = event.payload()? == &*draft.payload
             && event.kind() == draft.kind
-            && event.stream() == draft.coordinate
+            && event.stream() == draft.stream
             && draft.tags.iter().all(|tag| tags.contains(&&**tag));
         ensure(same, || format!("the event at {} is not what was handed in: {self:?}", event.position()))
     }

@@ -1,4 +1,4 @@
-//! Text and payloads from outside: ids, queries, coordinates, and payloads of typed events.
+//! Text and payloads from outside: ids, queries, stream ids, and payloads of typed events.
 
 use std::collections::BTreeMap;
 

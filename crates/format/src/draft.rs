@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::error::{Error, Result};
 use crate::id::{EventId, StoreId};
-use crate::limit::{CAUSES_MAX, METADATA_MAX, METADATA_VALUE_BYTES_MAX, PAYLOAD_BYTES_MAX, TAGS_MAX};
+use crate::limit::{CAUSES_MAX, Limit, METADATA_MAX, METADATA_VALUE_BYTES_MAX, PAYLOAD_BYTES_MAX, TAGS_MAX};
 use crate::name::{self, StreamId, Text};
 use crate::number::Position;
 
@@ -62,7 +62,7 @@ impl PayloadType {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     /// The stream it goes to.
-    pub coordinate: StreamId,
+    pub stream: StreamId,
     /// What happened, `order.placed`.
     pub kind: Text,
     /// The version of the payload's schema; 1 unless said otherwise.
@@ -86,9 +86,9 @@ pub struct Draft {
 
 impl Draft {
     /// A draft of an event with an empty payload.
-    pub fn new(coordinate: impl Into<StreamId>, kind: impl Into<Text>) -> Self {
+    pub fn new(stream: impl Into<StreamId>, kind: impl Into<Text>) -> Self {
         Self {
-            coordinate: coordinate.into(),
+            stream: stream.into(),
             kind: kind.into(),
             schema: 1,
             payload_type: PayloadType::Bytes,
@@ -182,17 +182,18 @@ impl Draft {
 
     /// Refuses a draft that breaks a rule or a limit. Whether its causes exist is the store's to say.
     pub fn check(&self) -> Result<()> {
-        self.coordinate.check()?;
+        self.stream.check()?;
         name::check_kind(&self.kind)?;
         self.tags.iter().try_for_each(|tag| name::check("tag", tag))?;
         self.metadata.iter().try_for_each(|(name, value)| {
             name::check("metadata name", name)?;
-            at_most("bytes of a metadata value", value.len(), METADATA_VALUE_BYTES_MAX)
+            let what = format!("the value of the metadata {name:?} is too long");
+            at_most(Limit::MetadataValueBytes, value.len(), METADATA_VALUE_BYTES_MAX, &what)
         })?;
-        at_most("tags", self.tags.len(), TAGS_MAX)?;
-        at_most("causes", self.causes.len(), CAUSES_MAX)?;
-        at_most("metadata entries", self.metadata.len(), METADATA_MAX)?;
-        at_most("bytes of payload", self.payload.len(), PAYLOAD_BYTES_MAX)
+        at_most(Limit::Tags, self.tags.len(), TAGS_MAX, "too many tags")?;
+        at_most(Limit::Causes, self.causes.len(), CAUSES_MAX, "too many causes")?;
+        at_most(Limit::Metadata, self.metadata.len(), METADATA_MAX, "too many metadata entries")?;
+        at_most(Limit::PayloadBytes, self.payload.len(), PAYLOAD_BYTES_MAX, "the payload is too long")
     }
 
     /// Refuses names that only the store itself writes.
@@ -216,6 +217,6 @@ impl Draft {
     }
 }
 
-fn at_most(what: &str, count: usize, limit: usize) -> Result<()> {
-    if count <= limit { Ok(()) } else { Err(Error::invalid(format!("{count} {what}, the limit is {limit}"))) }
+fn at_most(limit: Limit, found: usize, max: usize, what: &str) -> Result<()> {
+    if found <= max { Ok(()) } else { Err(Error::over(limit, max, found, what)) }
 }

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::limit::{Limit, LimitExceeded};
 use crate::number::{Offset, Position};
 
 /// The result of anything that can fail here.
@@ -13,11 +14,17 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The call breaks a rule or a limit. Fix the call.
+    /// The call breaks a rule or a limit. Fix the call; [`Error::limit`] says which limit it was, if it was one.
     Invalid,
-    /// The log holds something that forbids the append: a duplicate id, an unknown cause, a condition
-    /// that no longer holds. Nothing was written. Read again and decide again.
+    /// What was asked for does not fit the state of the store: an unknown cause, a time before the last one, a cursor
+    /// of another query. Nothing was written. The message says what to change.
     Refused,
+    /// An event in the log forbids the append: a condition does not hold, or an id or a key is taken. Nothing was
+    /// written. Read again and decide again; [`Error::conflict`] says which event it is and whether a retry can pass.
+    Conflict,
+    /// A gate or a decision denied the append by a rule of the program. Nothing was written. Tell the one who asked;
+    /// [`Error::denied`] has the code, the message and the fields.
+    Denied,
     /// There is no store there, or the event asked for is not in it.
     Missing,
     /// Another handle writes to this store, or this process is a fork of the one that opened it.
@@ -28,30 +35,58 @@ pub enum ErrorKind {
     Damaged,
     /// The payload was erased for good. Go on without it; its place, names and proof are still there.
     Erased,
+    /// The event was retired with everything before the store's floor. Go on from the floor, or look at an archive.
+    Retired,
+    /// A proof does not hold: what it claims is not what was signed. Do not believe it; the message names the step.
+    Disproved,
+    /// Two histories under one name: this store, or a copy of it, goes on differently from what was signed or agreed on.
+    /// Stop, and find out which one is right.
+    Diverged,
     /// The bytes were written by a newer format. Upgrade.
     Newer,
     /// The writer has ended for good, by closing the store or after a failed write or sync
     /// whose outcome is unknown. Reads go on; open the store again to write.
     Ended,
-    /// The wait ended before the outcome was known.
+    /// The wait ended before the outcome was known. What was asked for goes on, and another wait may see its end.
     TimedOut,
+    /// Whether the append took place is unknown: its answer was lost. Ask again under the same idempotency key.
+    OutcomeUnknown,
+    /// Something that the store depends on, such as a shared log, does not answer. Nothing was written. Try again later.
+    Unavailable,
     /// The operating system refused. The message ends with its reason; report what does not explain itself.
     Io,
 }
 
 impl ErrorKind {
+    /// Returns whether an append was refused for what the store holds or by a rule of the program: [`Refused`], [`Conflict`]
+    /// or [`Denied`]. Nothing was written then.
+    ///
+    /// [`Refused`]: Self::Refused
+    /// [`Conflict`]: Self::Conflict
+    /// [`Denied`]: Self::Denied
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::Refused | Self::Conflict | Self::Denied)
+    }
+
     fn words(self) -> &'static str {
         match self {
             Self::Invalid => "invalid",
             Self::Refused => "refused",
+            Self::Conflict => "conflict",
+            Self::Denied => "denied",
             Self::Missing => "missing",
             Self::Locked => "locked",
             Self::Full => "full",
             Self::Damaged => "damaged",
             Self::Erased => "erased",
+            Self::Retired => "retired",
+            Self::Disproved => "disproved",
+            Self::Diverged => "diverged",
             Self::Newer => "newer format",
             Self::Ended => "writer ended",
             Self::TimedOut => "timed out",
+            Self::OutcomeUnknown => "outcome unknown",
+            Self::Unavailable => "unavailable",
             Self::Io => "input/output",
         }
     }
@@ -121,13 +156,15 @@ struct Inner {
     message: String,
     place: Option<Place>,
     evidence: Option<(String, String)>,
+    limit: Option<LimitExceeded>,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     /// An error of this kind with a message that says what is wrong and what to do.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), place: None, evidence: None, cause: None }))
+        let message = message.into();
+        Self(Box::new(Inner { kind, message, place: None, evidence: None, limit: None, cause: None }))
     }
 
     /// Bytes that are not what was written: what was expected, what was found.
@@ -144,6 +181,14 @@ impl Error {
     /// A call that breaks a rule or a limit.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, message)
+    }
+
+    /// Returns the error for a call that exceeds a limit; `what` says of what, and what to do.
+    pub fn over(limit: Limit, max: usize, found: usize, what: &str) -> Self {
+        let unit = if matches!(limit, Limit::Tags | Limit::Causes | Limit::Metadata) { "" } else { " bytes" };
+        let mut error = Self::invalid(format!("{what}: {found}{unit}, the limit is {max}"));
+        error.0.limit = Some(LimitExceeded { limit, max, found });
+        error
     }
 
     /// The same error, at a place. A place that is known already stays.
@@ -201,6 +246,11 @@ impl Error {
     /// What was expected and what was found, for damage.
     pub fn evidence(&self) -> Option<(&str, &str)> {
         self.0.evidence.as_ref().map(|(expected, found)| (expected.as_str(), found.as_str()))
+    }
+
+    /// Returns the limit that the call exceeds, or `None` if the error is another one.
+    pub fn limit(&self) -> Option<&LimitExceeded> {
+        self.0.limit.as_ref()
     }
 
     /// The message alone, without place and cause.

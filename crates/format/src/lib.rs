@@ -30,7 +30,7 @@
 //! * `error`: the one error of all floors
 //! * [`hash`]: SHA-256 for leaves and links, CRC-32C for disks
 //! * `id`: what events and stores are called
-//! * [`name`]: coordinates, kinds, the rules of names, and how they are shown
+//! * [`name`]: stream ids, kinds, the rules of names, and how they are shown
 //! * `draft`: what a caller says of an event
 //! * [`refusal`]: why a batch was refused
 //! * `layout`: where the parts of a record lie

@@ -47,3 +47,46 @@ const _: () = assert!(
         <= FRAME_BYTES_MAX
 );
 const _: () = assert!(SEGMENT_BYTES_MAX + 2 * (FRAME_BYTES_MAX as u64) < u32::MAX as u64);
+
+/// One of the limits that a draft or a batch must keep to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// Bytes of a name: [`NAME_BYTES_MAX`].
+    NameBytes,
+    /// Tags of one event: [`TAGS_MAX`].
+    Tags,
+    /// Causes of one event: [`CAUSES_MAX`].
+    Causes,
+    /// Metadata entries of one event: [`METADATA_MAX`].
+    Metadata,
+    /// Bytes of one metadata value: [`METADATA_VALUE_BYTES_MAX`].
+    MetadataValueBytes,
+    /// Bytes of one payload: [`PAYLOAD_BYTES_MAX`].
+    PayloadBytes,
+    /// Bytes of the records of one batch: [`FRAME_BYTES_MAX`].
+    BatchBytes,
+}
+
+/// A limit that a call exceeds; [`Error::limit`](crate::Error::limit) returns it.
+///
+/// ```
+/// use tidegate_format::limit::{Limit, PAYLOAD_BYTES_MAX};
+/// use tidegate_format::Draft;
+///
+/// let payload = vec![0; PAYLOAD_BYTES_MAX + 1];
+/// let error = Draft::new(("shop", "order-7"), "order.placed").bytes(payload).check().unwrap_err();
+/// let exceeded = error.limit().unwrap();
+/// assert_eq!((exceeded.limit, exceeded.max, exceeded.found), (Limit::PayloadBytes, 64 << 20, (64 << 20) + 1));
+/// assert_eq!(error.message(), "the payload is too long: 67108865 bytes, the limit is 67108864");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitExceeded {
+    /// Which limit it is.
+    pub limit: Limit,
+    /// Its value.
+    pub max: usize,
+    /// How much was found.
+    pub found: usize,
+}

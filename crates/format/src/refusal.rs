@@ -1,4 +1,5 @@
-//! Refusals: what an error of kind [`Refused`](crate::ErrorKind::Refused) says for programs, a conflict or a denial.
+//! Refusals: what errors of the kinds [`Conflict`](crate::ErrorKind::Conflict) and
+//! [`Denied`](crate::ErrorKind::Denied) say for programs.
 
 use std::fmt;
 
@@ -79,7 +80,7 @@ impl Conflict {
     }
 
     fn refused(self, message: impl Into<String>) -> Error {
-        Error::new(ErrorKind::Refused, message).because(self)
+        Error::new(ErrorKind::Conflict, message).because(self)
     }
 }
 
@@ -169,11 +170,11 @@ impl Denied {
         })
     }
 
-    /// Returns the error of kind [`Refused`](ErrorKind::Refused) that says so.
+    /// Returns the error of kind [`Denied`](ErrorKind::Denied) that says so.
     pub fn refused(self) -> Error {
         let by_gate = self.denials().any(|denial| !denial.gate.is_empty());
         let message = if by_gate { "a gate denied the batch" } else { "the decision is a denial" };
-        Error::new(ErrorKind::Refused, message).because(self)
+        Error::new(ErrorKind::Denied, message).because(self)
     }
 }
 
@@ -218,7 +219,7 @@ mod tests {
         let refused = Conflict::boundary(Position(7), true).clone();
         let conflict = refused.conflict().copied().expect("it is a conflict");
         assert_eq!((conflict.kind, conflict.position), (ConflictKind::Boundary, Some(Position(7))));
-        assert_eq!((refused.kind(), refused.denied()), (ErrorKind::Refused, None));
+        assert_eq!((refused.kind(), refused.denied()), (ErrorKind::Conflict, None));
         let denied = Denied::from(Denial::new("SOLD_OUT", "all seats are taken"));
         let refused = denied.clone().refused().clone();
         assert_eq!((refused.conflict(), refused.denied()), (None, Some(&denied)));

@@ -68,8 +68,8 @@ fn read(path: &str) -> Result<Segment, Box<dyn Error>> {
         let texts = |name: &str| value[name].as_array().cloned().unwrap_or_default();
         let position = Position(segment.offsets.len() as u64 + 1);
         let id = EventId::from_key(&text("scope"), &text("key"));
-        let coordinate = StreamId::new(text("scope"), text("entity"));
-        let mut draft = Draft::new(coordinate.clone(), text("kind")).json(value["data"].to_string());
+        let stream = StreamId::new(text("scope"), text("entity"));
+        let mut draft = Draft::new(stream.clone(), text("kind")).json(value["data"].to_string());
         draft = draft.meta("import.key", text("key")).meta("import.time", text("time"));
         draft.tags = texts("tags").iter().filter_map(|tag| Some(tag.as_str()?.to_owned().into())).collect();
         let causes: Vec<_> =
@@ -86,7 +86,7 @@ fn read(path: &str) -> Result<Segment, Box<dyn Error>> {
             blind: tidegate_format::Blind::default(),
             batch_end: true,
         };
-        let stream = streams.entry(coordinate).or_default();
+        let stream = streams.entry(stream).or_default();
         let placed = Placed {
             position,
             version: stream.1.next(),

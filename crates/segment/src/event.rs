@@ -50,22 +50,22 @@ impl RecordedEvent {
         self.record().time()
     }
 
-    /// The scope of its coordinate.
+    /// The scope of its stream id.
     pub fn scope(&self) -> &str {
         self.record().scope()
     }
 
-    /// The entity of its coordinate.
+    /// The entity of its stream id.
     pub fn entity(&self) -> &str {
         self.record().entity()
     }
 
-    /// The lane of its coordinate.
+    /// The lane of its stream id.
     pub fn lane(&self) -> u32 {
         self.record().lane()
     }
 
-    /// Its coordinate, as a value of its own.
+    /// Its stream id, as a value of its own.
     pub fn stream(&self) -> StreamId {
         StreamId::new(self.scope().to_owned(), self.entity().to_owned()).lane(self.lane())
     }

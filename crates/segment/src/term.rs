@@ -56,14 +56,14 @@ impl Term {
         Self { bytes }
     }
 
-    /// The stream of a coordinate.
+    /// The stream of a stream id.
     pub fn stream(scope: &str, entity: &str, lane: u32) -> Self {
         let mut term = Self { bytes: Vec::with_capacity(scope.len() + entity.len() + 7) };
         term.set_stream(scope, entity, lane);
         term
     }
 
-    /// Becomes the stream of a coordinate, in the memory it has.
+    /// Becomes the stream of a stream id, in the memory it has.
     pub fn set_stream(&mut self, scope: &str, entity: &str, lane: u32) {
         self.bytes.clear();
         self.bytes.push(Field::Stream as u8);
@@ -103,7 +103,7 @@ fn put_stream(scope: &str, entity: &str, lane: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&lane.to_be_bytes());
 }
 
-/// The coordinate in the value of a stream's term.
+/// The stream id in the value of a stream's term.
 pub(crate) fn parse_stream(value: &[u8]) -> Option<StreamId> {
     let (scope_length, rest) = value.split_first_chunk::<2>()?;
     let (names, lane) = rest.split_last_chunk::<4>()?;

@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     let store = Store::in_memory(StoreOptions::default())?;
     let solvent = gate("solvent", |proposal, view| {
         for draft in proposal.drafts.iter().filter(|draft| draft.kind == "money.paid_out") {
-            let account = Query::stream(draft.coordinate.clone());
+            let account = Query::stream(draft.stream.clone());
             let balance = view.fold(&account, 0, |balance, event| Ok(balance + amount(event)?))?;
             let wanted = sum(&draft.payload)?;
             if balance < wanted {

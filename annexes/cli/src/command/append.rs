@@ -103,7 +103,7 @@ struct Appended {
 impl Append {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let draft = self.draft()?;
-        let coordinate = draft.coordinate.clone();
+        let stream = draft.stream.clone();
         let append = match self.durability {
             Durability::Synced => tidegate::AppendOptions::synced(),
             Durability::Buffered => tidegate::AppendOptions::buffered(),
@@ -118,8 +118,7 @@ impl Append {
             let (position, version, id) = (event.position, event.version, event.id);
             if !json {
                 let kind = &self.kind;
-                output
-                    .line(format_args!("position {position}: {kind} in {coordinate} v{version}, id {id}"))?;
+                output.line(format_args!("position {position}: {kind} in {stream} v{version}, id {id}"))?;
                 continue;
             }
             output.json(&Appended {
@@ -136,7 +135,7 @@ impl Append {
 
     /// The event with what must hold for it.
     fn batch(&self, draft: Draft) -> Batch {
-        let stream = draft.coordinate.clone();
+        let stream = draft.stream.clone();
         let mut batch = Batch::from(draft);
         if let Some(version) = self.expect_version {
             batch = batch.only_if(Condition::Version(stream, Version(version)));
@@ -155,8 +154,8 @@ impl Append {
 
     /// The event, checked before a store is opened or created for it.
     fn draft(&self) -> Result<Draft> {
-        let coordinate = StreamId::new(self.scope.clone(), self.entity.clone()).lane(self.lane);
-        let mut draft = Draft::new(coordinate, self.kind.clone());
+        let stream = StreamId::new(self.scope.clone(), self.entity.clone()).lane(self.lane);
+        let mut draft = Draft::new(stream, self.kind.clone());
         if let Some(data) = &self.data {
             draft = draft.json(json_text(data)?);
         }

@@ -245,12 +245,12 @@ impl Place {
 
 /// The fields in which a draft differs from an event of the log.
 pub(crate) fn differences(draft: &Draft, event: &RecordedEvent) -> Vec<&'static str> {
-    let coordinate = &draft.coordinate;
+    let stream = &draft.stream;
     let place = (event.scope(), event.entity(), event.lane());
     let metadata = draft.metadata.iter().map(|(name, value)| (name::imported(name), &**value));
     let logged = event.metadata().map(|(name, value)| (name::imported(name), value));
     let checks = [
-        ("coordinate", (&*coordinate.scope, &*coordinate.entity, coordinate.lane) == place),
+        ("stream", (&*stream.scope, &*stream.entity, stream.lane) == place),
         ("kind", name::imported(&draft.kind) == name::imported(event.kind())),
         ("schema", draft.schema == event.schema()),
         ("tags", draft.tags.iter().map(|tag| &**tag).eq(event.tags())),

@@ -43,7 +43,7 @@ impl Life<'_> {
     /// Judges an error that came before the batch was queued: nothing of it is written.
     pub(super) fn not_queued(&mut self, attempt: Attempt, error: Error) -> Result<(), Failure> {
         self.poll_tickets()?;
-        if matches!(error.kind(), ErrorKind::Refused | ErrorKind::Full) {
+        if error.kind().is_refusal() || error.kind() == ErrorKind::Full {
             return self.settle(attempt, Err(error));
         }
         self.unless_ended(Err::<(), _>(error)).map(drop)
@@ -104,7 +104,7 @@ impl Life<'_> {
                 }
                 Ok(())
             }
-            Err(error) if error.kind() == ErrorKind::Refused => {
+            Err(error) if error.kind().is_refusal() => {
                 let verdict = self.model.verdict(&attempt);
                 ensure(verdict == Verdict::Refused || attempt.unfounded, || {
                     format!("refused ({error}) what is {verdict:?}: {attempt:?}")
@@ -146,7 +146,7 @@ impl Life<'_> {
         });
         let key = self.dice.chance(1, 8).then(|| format!("key-{}", self.dice.below(40)));
         let version = self.dice.chance(1, 12).then(|| {
-            let stream = drafts[0].coordinate.clone();
+            let stream = drafts[0].stream.clone();
             let off = self.dice.chance(1, 4);
             let version = self.model.version(&stream);
             (stream, if off { Version(version.0 + 1) } else { version })
@@ -154,7 +154,7 @@ impl Life<'_> {
         let mut demands: Vec<Demand> =
             version.map(|(stream, version)| Demand::Version(stream, version)).into_iter().collect();
         if self.script.company && self.others.chance(1, 5) {
-            demands.push(self.demand(&drafts[0].coordinate));
+            demands.push(self.demand(&drafts[0].stream));
         }
         Attempt { drafts, causes, durability, key, demands, unfounded, unsure: false }
     }

@@ -243,7 +243,7 @@ impl Life<'_> {
         let now = self.steady();
         let held = &mut self.held[at];
         let selected: Vec<u64> = self.model.selected(&wanted(held.name)).collect();
-        let stream_of = |position: u64| &self.model.at(position).draft.coordinate;
+        let stream_of = |position: u64| &self.model.at(position).draft.stream;
         let of_stream = |stream: &StreamId| -> Vec<u64> {
             selected.iter().copied().filter(|at| stream_of(*at) == stream).collect()
         };

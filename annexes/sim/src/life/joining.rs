@@ -119,7 +119,7 @@ impl Life<'_> {
     fn rival(&mut self, of: &Attempt) -> Attempt {
         let known = self.others.pick(&of.drafts).clone();
         let mut attempt = Attempt::of(vec![self.plain_draft()]);
-        let (stream, after) = (known.coordinate.clone(), self.model.count());
+        let (stream, after) = (known.stream.clone(), self.model.count());
         match self.others.below(9) {
             0 if of.key.is_some() => return of.clone(),
             0 => attempt.drafts[0].id = known.id,
@@ -131,9 +131,9 @@ impl Life<'_> {
                 let tag = known.tags.first().map_or_else(String::new, ToString::to_string);
                 attempt.demands.push(Demand::FailIf(Wanted::tags(&[&tag]), after));
             }
-            6 => attempt.demands.push(Demand::FailIf(Wanted::entity(&known.coordinate.entity), after)),
+            6 => attempt.demands.push(Demand::FailIf(Wanted::entity(&known.stream.entity), after)),
             // Another lane is another stream.
-            7 => attempt.drafts[0].coordinate = StreamId { lane: stream.lane + 1, ..stream },
+            7 => attempt.drafts[0].stream = StreamId { lane: stream.lane + 1, ..stream },
             _ => attempt.demands.push(Demand::FailIf(Wanted::some(&mut self.others, after), after)),
         }
         if self.others.chance(1, 4) {

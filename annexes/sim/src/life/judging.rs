@@ -16,14 +16,14 @@ impl Life<'_> {
     pub(super) fn judge(&mut self) -> Result<(), Failure> {
         let (mut mine, mut theirs) = (self.plain_draft(), self.plain_draft());
         if self.others.chance(2, 3) {
-            theirs.coordinate = mine.coordinate.clone();
+            theirs.stream = mine.stream.clone();
             theirs.tags.clone_from(&mine.tags);
         }
         let id = EventId(u128::from(500 + self.others.below(2000)).to_be_bytes());
         theirs.id = self.others.chance(1, 2).then_some(id).or(theirs.id);
         mine.id = None;
         let tag = mine.tags[0].to_string();
-        let basis = Basis::of(&mut self.others, self.model, &mine.coordinate, &tag, id);
+        let basis = Basis::of(&mut self.others, self.model, &mine.stream, &tag, id);
         // What its look rests on may be lost before the decision is handed in.
         let (mut mine, mut theirs) = (Attempt::of(vec![mine]), Attempt::of(vec![theirs]));
         (mine.unsure, theirs.unsure) = (true, true);

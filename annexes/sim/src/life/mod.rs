@@ -392,7 +392,7 @@ impl Life<'_> {
         let attempt = self.attempt(1);
         let answer = self.store.append(attempt.batch(Defect::None), attempt.append());
         let kind = answer.as_ref().map_err(Error::kind).err();
-        ensure(matches!(kind, Some(ErrorKind::Ended | ErrorKind::Refused)), || {
+        ensure(kind.is_some_and(|kind| kind == ErrorKind::Ended || kind.is_refusal()), || {
             format!("the writer ended and still answers {answer:?}")
         })?;
         let found = check::events(&self.store)?;

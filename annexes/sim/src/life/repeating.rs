@@ -95,7 +95,7 @@ impl Life<'_> {
         let drafts = (0..count).map(|_| self.plain_draft()).collect();
         let mut attempt =
             Attempt { key: Some(format!("key-{}", self.others.below(60))), ..Attempt::of(drafts) };
-        let stream = attempt.drafts[0].coordinate.clone();
+        let stream = attempt.drafts[0].stream.clone();
         let after = self.model.count() + attempt.drafts.len() as u64 * self.others.below(2);
         let demand = match self.others.below(5) {
             0 => Some(Demand::Version(stream.clone(), self.model.version(&stream))),

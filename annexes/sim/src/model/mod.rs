@@ -181,7 +181,7 @@ impl Model {
             _ => None,
         });
         let correlation = draft.correlation.or(local).unwrap_or(id);
-        let version = self.version(&draft.coordinate).next();
+        let version = self.version(&draft.stream).next();
         let key = attempt.key.clone().filter(|_| index == 0).map(|key| (key, attempt.drafts.len()));
         let ends = index + 1 == attempt.drafts.len();
         let gates = if index == 0 { self.gates_of(attempt) } else { Vec::new() };
@@ -191,7 +191,7 @@ impl Model {
     fn note(&mut self, known: Known) {
         let position = self.count() + 1;
         self.ids.insert(known.id, position);
-        self.streams.entry(known.draft.coordinate.clone()).or_default().push(position);
+        self.streams.entry(known.draft.stream.clone()).or_default().push(position);
         if let Some((key, _)) = &known.key {
             self.keys.insert(key.clone(), position);
         }
@@ -287,7 +287,7 @@ impl Model {
 /// Whether events begin with those of an attempt, by what was handed in.
 fn is_of(attempt: &Attempt, events: &[RecordedEvent]) -> bool {
     let is_one = |(draft, event): (&Draft, &RecordedEvent)| {
-        let said = (&draft.coordinate, &*draft.kind, &*draft.payload);
+        let said = (&draft.stream, &*draft.kind, &*draft.payload);
         said == (&event.stream(), event.kind(), event.payload().unwrap_or_default())
             && event.tags().eq(draft.tags.iter())
     };
@@ -297,7 +297,7 @@ fn is_of(attempt: &Attempt, events: &[RecordedEvent]) -> bool {
 impl Known {
     pub(crate) fn traits(&self) -> Traits<'_> {
         let Self { draft, causes, correlation, .. } = self;
-        let (stream, kind, tags) = (&draft.coordinate, &*draft.kind, &*draft.tags);
+        let (stream, kind, tags) = (&draft.stream, &*draft.kind, &*draft.tags);
         Traits { stream, kind, tags, correlation: *correlation, causes }
     }
 }
@@ -306,7 +306,7 @@ impl Known {
 pub(crate) fn compare(known: &Known, event: &RecordedEvent) -> Result<(), Failure> {
     let draft = &known.draft;
     same("its id", &known.id, &event.id())?;
-    same("its coordinate", &draft.coordinate, &event.stream())?;
+    same("its stream id", &draft.stream, &event.stream())?;
     same("its version", &known.version, &event.version())?;
     same("its kind", &&*draft.kind, &event.kind())?;
     same("its schema", &draft.schema, &event.schema())?;

@@ -25,9 +25,9 @@ const NAMES: [&str; 14] = [
 fn hostile() -> Vec<Told> {
     let events = NAMES.iter().enumerate();
     let told = events.map(|(at, name)| {
-        let coordinate = StreamId::new((*name).to_owned(), (*name).to_owned()).lane(at as u32 % 2);
-        Draft::new(coordinate.clone(), "name.taken").check().expect("the store takes such names");
-        (coordinate, "name.taken".to_owned(), if at == 0 { vec![] } else { vec![at as u32 - 1] })
+        let stream = StreamId::new((*name).to_owned(), (*name).to_owned()).lane(at as u32 % 2);
+        Draft::new(stream.clone(), "name.taken").check().expect("the store takes such names");
+        (stream, "name.taken".to_owned(), if at == 0 { vec![] } else { vec![at as u32 - 1] })
     });
     told.collect()
 }

@@ -63,8 +63,8 @@ fn a_hundred_thousand_events_take_moments() {
         (0..100_000_u32).map(|at| event("e", "step.made", &if at == 0 { vec![] } else { vec![0] })).collect();
     let lanes: Vec<_> = (0..100_000_u32)
         .map(|at| {
-            let (coordinate, kind, causes) = event("e", "step.made", &[]);
-            (coordinate.lane(at % 3), kind, causes)
+            let (stream, kind, causes) = event("e", "step.made", &[]);
+            (stream.lane(at % 3), kind, causes)
         })
         .collect();
     for (events, style) in [

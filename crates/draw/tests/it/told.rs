@@ -29,8 +29,8 @@ pub(crate) fn event(entity: &str, kind: &str, causes: &[u32]) -> Told {
 /// The graph of a store that holds just these events, in one batch, from position 1 on.
 pub(crate) fn graph(events: &[Told]) -> Graph {
     let (store, _) = store();
-    let draft = |(coordinate, kind, causes): &Told| {
-        let draft = Draft::new(coordinate.clone(), kind.clone());
+    let draft = |(stream, kind, causes): &Told| {
+        let draft = Draft::new(stream.clone(), kind.clone());
         causes.iter().fold(draft, |draft, cause| draft.cause(Cause::Draft(*cause)))
     };
     let batch = events.iter().map(draft).fold(Batch::new(), Batch::and);

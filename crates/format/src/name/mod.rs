@@ -1,11 +1,11 @@
-//! Names: coordinates and kinds, the rules every name keeps, and how a name is shown.
+//! Names: stream ids and kinds, the rules every name keeps, and how a name is shown.
 mod visible;
 
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::{Error, Result};
-use crate::limit::NAME_BYTES_MAX;
+use crate::limit::{Limit, NAME_BYTES_MAX};
 
 pub use visible::{is_hidden, visible, visible_json};
 
@@ -13,14 +13,14 @@ pub use visible::{is_hidden, visible, visible_json};
 pub type Text = Cow<'static, str>;
 
 /// Where an event belongs: `scope` keeps tenants or modules apart, `entity` says who or what it is about,
-/// `lane` tells parallel branches of one entity apart. One coordinate is one stream.
+/// `lane` tells parallel branches of one entity apart. One stream id is one stream.
 ///
 /// ```
 /// use tidegate_format::StreamId;
 ///
-/// let coordinate = StreamId::new("shop", "order-7").lane(2);
-/// assert!(coordinate.check().is_ok());
-/// assert_eq!(coordinate.to_string(), "shop/order-7/2");
+/// let stream id = StreamId::new("shop", "order-7").lane(2);
+/// assert!(stream id.check().is_ok());
+/// assert_eq!(stream id.to_string(), "shop/order-7/2");
 /// assert_eq!(StreamId::from(("shop", "order-7")).to_string(), "shop/order-7");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,7 +34,7 @@ pub struct StreamId {
 }
 
 impl StreamId {
-    /// The coordinate of an entity in a scope, on lane 0.
+    /// The stream id of an entity in a scope, on lane 0.
     pub fn new(scope: impl Into<Text>, entity: impl Into<Text>) -> Self {
         Self { scope: scope.into(), entity: entity.into(), lane: 0 }
     }
@@ -82,8 +82,8 @@ pub fn check(what: &str, name: &str) -> Result<()> {
         return Err(Error::invalid(format!("the {what} is empty")));
     }
     if name.len() > NAME_BYTES_MAX {
-        let length = name.len();
-        return Err(Error::invalid(format!("the {what} has {length} bytes, the limit is {NAME_BYTES_MAX}")));
+        let message = format!("the {what} is too long");
+        return Err(Error::over(Limit::NameBytes, NAME_BYTES_MAX, name.len(), &message));
     }
     if name.chars().any(char::is_control) {
         return Err(Error::invalid(format!("the {what} {name:?} holds a control character")));

@@ -133,17 +133,17 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The scope of its coordinate.
+    /// The scope of its stream id.
     pub fn scope(&self) -> &'a str {
         self.name(0, layout::SCOPE)
     }
 
-    /// The entity of its coordinate.
+    /// The entity of its stream id.
     pub fn entity(&self) -> &'a str {
         self.name(layout::name_length(self.bytes, layout::SCOPE), layout::ENTITY)
     }
 
-    /// The lane of its coordinate.
+    /// The lane of its stream id.
     pub fn lane(&self) -> u32 {
         number!(self.bytes, layout::LANE, u32)
     }

@@ -99,7 +99,7 @@ fn encode_parts(draft: &Draft, facts: &Facts<'_>, payload_length: u32, out: &mut
     if facts.correlation != facts.id {
         out.extend_from_slice(&facts.correlation.0);
     }
-    for name in [&draft.coordinate.scope, &draft.coordinate.entity, &draft.kind] {
+    for name in [&draft.stream.scope, &draft.stream.entity, &draft.kind] {
         out.extend_from_slice(name.as_bytes());
     }
     if let Some((key, _)) = facts.key {
@@ -115,7 +115,7 @@ fn encode_parts(draft: &Draft, facts: &Facts<'_>, payload_length: u32, out: &mut
 
 fn encode_head(draft: &Draft, facts: &Facts<'_>, payload_length: u32, out: &mut Vec<u8>) {
     assert!(facts.causes.len() <= CAUSES_MAX, "causes are within their limit");
-    let StreamId { scope, entity, lane } = &draft.coordinate;
+    let StreamId { scope, entity, lane } = &draft.stream;
     let mut flags = if facts.batch_end { layout::FLAG_BATCH_END } else { 0 };
     if facts.correlation != facts.id {
         flags |= layout::FLAG_CORRELATION;

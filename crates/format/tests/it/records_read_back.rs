@@ -26,8 +26,8 @@ fn assert_reads_back(sample: &Sample, record: &Record<'_>) {
     };
     assert_eq!(found, *placed);
     assert_eq!((record.id(), record.correlation()), (sample.id, sample.correlation));
-    let coordinate = (record.scope(), record.entity(), record.lane());
-    assert_eq!(coordinate, (&*draft.coordinate.scope, &*draft.coordinate.entity, draft.coordinate.lane));
+    let stream = (record.scope(), record.entity(), record.lane());
+    assert_eq!(stream, (&*draft.stream.scope, &*draft.stream.entity, draft.stream.lane));
     assert_eq!((record.kind(), record.schema()), (&*draft.kind, draft.schema));
     let key = |(key, content): &(String, Hash)| {
         (key.clone(), if record.is_erased() { Hash::ZERO } else { *content })
@@ -47,9 +47,9 @@ fn assert_reads_back(sample: &Sample, record: &Record<'_>) {
 
 /// The bytes an event takes, as the specification adds them up.
 fn expected_bytes(sample: &Sample) -> usize {
-    let Draft { coordinate, kind, payload, tags, metadata, .. } = &sample.draft;
+    let Draft { stream, kind, payload, tags, metadata, .. } = &sample.draft;
     let correlation = if sample.correlation == sample.id { 0 } else { 16 };
-    let names = coordinate.scope.len() + coordinate.entity.len() + kind.len();
+    let names = stream.scope.len() + stream.entity.len() + kind.len();
     let key = sample.key.as_ref().map_or(0, |(key, _)| key.len() + 32);
     let tags: usize = tags.iter().map(|tag| 2 + tag.len()).sum();
     let foreign = |cause: &tidegate_format::Cause| matches!(cause, tidegate_format::Cause::Foreign(..));

@@ -92,13 +92,13 @@ fn kind() -> impl Strategy<Value = String> {
 }
 
 fn draft() -> impl Strategy<Value = Draft> {
-    let coordinate = (name(), name(), any::<u32>())
+    let stream = (name(), name(), any::<u32>())
         .prop_map(|(scope, entity, lane)| StreamId::new(scope, entity).lane(lane));
     let types = select(vec![PayloadType::Bytes, PayloadType::MessagePack, PayloadType::Json]);
     let lists = (vec(name(), 0..5), vec((name(), vec(any::<u8>(), 0..30)), 0..4));
-    (coordinate, kind(), any::<u16>(), types, vec(any::<u8>(), 0..80), lists).prop_map(
-        |(coordinate, kind, schema, payload_type, payload, (tags, metadata))| {
-            let mut draft = Draft::new(coordinate, kind).schema(schema).bytes(payload);
+    (stream, kind(), any::<u16>(), types, vec(any::<u8>(), 0..80), lists).prop_map(
+        |(stream, kind, schema, payload_type, payload, (tags, metadata))| {
+            let mut draft = Draft::new(stream, kind).schema(schema).bytes(payload);
             draft.payload_type = payload_type;
             draft = tags.into_iter().fold(draft, Draft::tag);
             metadata.into_iter().fold(draft, |draft, (name, value)| draft.meta_bytes(name, value))

@@ -101,8 +101,8 @@ impl Model {
         let position = self.head.first.plus(u64::from(event));
         let kind = ["a.b", "a.bc", "a.c", "ab.c", "b.a", "b.b"][usize::from(plan.kind)];
         let entity = format!("entity-{:03b}", plan.entity);
-        let coordinate = StreamId::new(format!("s{}", plan.scope), entity).lane(plan.lane);
-        let mut draft = Draft::new(coordinate, kind);
+        let stream = StreamId::new(format!("s{}", plan.scope), entity).lane(plan.lane);
+        let mut draft = Draft::new(stream, kind);
         plan.tags.iter().for_each(|tag| draft.tags.push(format!("tag:{tag}").into()));
         draft.payload = vec![1; plan.payload].into();
         let back = |distance: &u64| Position(position.0 - (distance % position.0).max(1));

@@ -316,8 +316,8 @@ impl Segment {
                     index.with_prefix(Field::Stream, b"", |bytes, postings| {
                         found.push((term::parse_stream(bytes), Postings::File(postings)));
                     })?;
-                    let named = found.into_iter().map(|(coordinate, postings)| match coordinate {
-                        Some(coordinate) => Ok((coordinate, postings)),
+                    let named = found.into_iter().map(|(stream, postings)| match stream {
+                        Some(stream) => Ok((stream, postings)),
                         None => Err(Error::damaged("a stream in the index has no name", "a name", "none")),
                     });
                     named.collect()

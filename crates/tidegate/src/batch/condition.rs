@@ -18,7 +18,7 @@ use crate::read::Query;
 /// let free = Condition::fail_if(QueryItem::new().tag("name:ada"));
 /// store.append(claim().only_if(free.clone()), AppendOptions::default())?;
 /// let refused = store.append(claim().only_if(free), AppendOptions::default()).unwrap_err();
-/// assert_eq!(refused.kind(), tidegate::ErrorKind::Refused);
+/// assert_eq!(refused.kind(), tidegate::ErrorKind::Conflict);
 /// assert_eq!(refused.conflict().unwrap().position, Some(tidegate::Position(1)));
 /// # Ok::<(), tidegate::Error>(())
 /// ```

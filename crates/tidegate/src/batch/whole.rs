@@ -181,7 +181,7 @@ impl Batch {
             notes.map(|(name, note)| (Text::Borrowed(name), note.into())).collect();
         if let Some(first) = self.drafts.first().filter(|_| !notes.is_empty()) {
             // ReceiptStatus on a draft of its own: the payload is not copied for it.
-            let mut noted = Draft::new(first.coordinate.clone(), first.kind.clone());
+            let mut noted = Draft::new(first.stream.clone(), first.kind.clone());
             noted.metadata.extend_from_slice(&first.metadata);
             let noted =
                 notes.iter().fold(noted, |noted, (name, note)| noted.meta(name.clone(), note.clone()));
@@ -233,7 +233,7 @@ impl FromIterator<Draft> for Batch {
 /// The hash of all that a draft says.
 pub(crate) fn content(draft: &Draft) -> Hash {
     let numbers = [
-        draft.coordinate.lane.to_le_bytes().to_vec(),
+        draft.stream.lane.to_le_bytes().to_vec(),
         draft.schema.to_le_bytes().to_vec(),
         vec![draft.payload_type as u8],
         [draft.tags.len(), draft.causes.len(), draft.metadata.len()]
@@ -244,7 +244,7 @@ pub(crate) fn content(draft: &Draft) -> Hash {
     ];
     let causes: Vec<_> = draft.causes.iter().map(cause_bytes).collect();
     let mut parts: Vec<&[u8]> = numbers.iter().map(Vec::as_slice).collect();
-    parts.extend([draft.coordinate.scope.as_bytes(), draft.coordinate.entity.as_bytes()]);
+    parts.extend([draft.stream.scope.as_bytes(), draft.stream.entity.as_bytes()]);
     parts.extend([draft.kind.as_bytes(), &draft.payload]);
     parts.extend(draft.tags.iter().map(|tag| tag.as_bytes()));
     parts.extend(causes.iter().map(Vec::as_slice));

@@ -84,14 +84,14 @@ impl Outcome {
     /// let store = Store::in_memory(StoreOptions::default())?;
     /// let decided = store.decide(AppendOptions::default(), |_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
     /// let error = decided.into_result().unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::Refused);
+    /// assert_eq!(error.kind(), ErrorKind::Denied);
     /// assert_eq!(error.denied().unwrap().denials().next().unwrap().code, "CLOSED");
     /// # Ok::<(), tidegate::Error>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// [`Refused`](tidegate_format::ErrorKind::Refused) if it was denied; [`Error::denied`](tidegate_format::Error::denied) returns the denial.
+    /// [`Denied`](tidegate_format::ErrorKind::Denied) if it was denied; [`Error::denied`](tidegate_format::Error::denied) returns the denial.
     pub fn into_result(self) -> Result<Receipt> {
         match self {
             Self::Committed(receipt) => Ok(receipt),

@@ -28,7 +28,7 @@ impl Guard {
 fn foresee(drafts: &[Draft], view: &View) -> Result<Vec<Draft>> {
     let mut foreseen: Vec<Draft> = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        let mut next = Draft::new(draft.coordinate.clone(), draft.kind.clone());
+        let mut next = Draft::new(draft.stream.clone(), draft.kind.clone());
         next.tags.clone_from(&draft.tags);
         next.id = draft.id;
         // The flow is the draft's own word, or that of its first cause in this store, or begins here.

@@ -28,15 +28,15 @@ pub(crate) fn denied(drafts: &[Draft], denied: &Denied, judged_at: Position) -> 
     });
     let drafted = drafts.iter().map(|draft| {
         json!({
-            "scope": draft.coordinate.scope,
-            "entity": draft.coordinate.entity,
-            "lane": draft.coordinate.lane,
+            "scope": draft.stream.scope,
+            "entity": draft.stream.entity,
+            "lane": draft.stream.lane,
             "kind": draft.kind,
             "content": batch::content(draft).to_string(),
         })
     });
     let payload = json!({ "verdicts": verdicts.collect::<Vec<_>>(), "drafted": drafted.collect::<Vec<_>>(),
         "judged_at": judged_at.0 });
-    let scope = drafts.first().map_or(Text::Borrowed("tidegate"), |draft| draft.coordinate.scope.clone());
+    let scope = drafts.first().map_or(Text::Borrowed("tidegate"), |draft| draft.stream.scope.clone());
     Draft::new(StreamId::new(scope, DENIALS), DENIED).json(payload.to_string())
 }

@@ -6,10 +6,11 @@ use std::fmt;
 
 use tidegate_disk::Random;
 use tidegate_format::frame::FRAME_HEADER_BYTES;
+use tidegate_format::limit::{self, Limit};
 use tidegate_format::record::{Body, Facts};
 use tidegate_format::{
     Blind, Cause, Draft, Error, ErrorKind, EventId, Hash, Micros, Place, Position, Result, StoreId, StreamId,
-    Text, Version, hash, limit, record,
+    Text, Version, hash, record,
 };
 use tidegate_segment::{HashKey, RecordedEvent, Term};
 
@@ -89,8 +90,8 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    fn new(coordinate: &StreamId, seed: HashKey) -> Self {
-        let term = Term::stream(&coordinate.scope, &coordinate.entity, coordinate.lane);
+    fn new(stream: &StreamId, seed: HashKey) -> Self {
+        let term = Term::stream(&stream.scope, &stream.entity, stream.lane);
         Self { hash: seed.hash(term.as_bytes()), term }
     }
 }
@@ -205,7 +206,7 @@ pub(crate) fn prepare(
         gates,
         checked: view.head(),
     };
-    let first = &drafts[0].coordinate;
+    let first = &drafts[0].stream;
     let mut work = Work {
         drafts,
         view,
@@ -322,10 +323,11 @@ impl Work<'_> {
         let body = record::encode(draft, &facts, &mut self.prepared.bytes);
         let end = self.prepared.bytes.len();
         if end - FRAME_HEADER_BYTES > limit::FRAME_BYTES_MAX {
-            let limit = limit::FRAME_BYTES_MAX;
-            return Err(Error::invalid(format!("the batch is larger than {limit} bytes; split it")));
+            let found = end - FRAME_HEADER_BYTES;
+            let what = "the batch is too large; split it";
+            return Err(Error::over(Limit::BatchBytes, limit::FRAME_BYTES_MAX, found, what));
         }
-        let StreamId { scope, entity, lane } = &draft.coordinate;
+        let StreamId { scope, entity, lane } = &draft.stream;
         self.term.set_stream(scope, entity, *lane);
         let stream = self.seed.hash(self.term.as_bytes());
         self.prepared.records.push(PreparedRecord { id, length: (end - start) as u32, body, stream });

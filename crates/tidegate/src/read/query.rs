@@ -19,9 +19,9 @@ impl Query {
     pub const ALL: Self = Self(None);
 
     /// The events of one stream.
-    pub fn stream(coordinate: impl Into<StreamId>) -> Self {
-        let coordinate = coordinate.into();
-        QueryItem::new().scope(coordinate.scope).entity(coordinate.entity).lane(coordinate.lane).into()
+    pub fn stream(stream: impl Into<StreamId>) -> Self {
+        let stream = stream.into();
+        QueryItem::new().scope(stream.scope).entity(stream.entity).lane(stream.lane).into()
     }
 
     /// The events that match this query or the item. Every event stays every event.
@@ -207,10 +207,10 @@ impl QueryItem {
     }
 
     fn matches_draft(&self, draft: &Draft) -> bool {
-        let coordinate = &draft.coordinate;
-        self.matches_names(&coordinate.scope, &coordinate.entity, &draft.kind)
+        let stream = &draft.stream;
+        self.matches_names(&stream.scope, &stream.entity, &draft.kind)
             && self.tags.iter().all(|tag| draft.tags.contains(tag))
-            && self.lane.is_none_or(|lane| coordinate.lane == lane)
+            && self.lane.is_none_or(|lane| stream.lane == lane)
             && self.correlation.is_none_or(|id| draft.correlation == Some(id))
             && self.cause.is_none_or(|cause| draft.causes.contains(&cause))
     }

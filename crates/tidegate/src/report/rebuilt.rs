@@ -164,8 +164,7 @@ impl<'a> Rebuilt<'a> {
     fn encode(&self, record: &Record<'_>, keep_lost: bool, bytes: &mut Vec<u8>) -> Body {
         let text = |text: &str| text.to_owned().into();
         let draft = Draft {
-            coordinate: StreamId::new(record.scope().to_owned(), record.entity().to_owned())
-                .lane(record.lane()),
+            stream: StreamId::new(record.scope().to_owned(), record.entity().to_owned()).lane(record.lane()),
             kind: text(record.kind()),
             schema: record.schema(),
             payload_type: record.payload_type(),

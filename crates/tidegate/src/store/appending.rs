@@ -36,8 +36,9 @@ impl Store {
     /// # Errors
     ///
     /// [`Invalid`](ErrorKind::Invalid) for a draft that breaks a rule or a limit, and
-    /// [`Refused`](ErrorKind::Refused) for an unknown cause, an id that is in the log already, a condition that does not
-    /// hold ([`Error::conflict`]) and a denial ([`Error::denied`]): nothing was written. [`Full`](ErrorKind::Full) when the queue or the disk is: nothing was written.
+    /// [`Refused`](ErrorKind::Refused) for an unknown cause; [`Conflict`](ErrorKind::Conflict) for an id that is in the
+    /// log already and a condition that does not hold ([`Error::conflict`]); [`Denied`](ErrorKind::Denied) by a gate
+    /// ([`Error::denied`]); [`Full`](ErrorKind::Full) if the queue or the disk is. Nothing was written then.
     /// [`Ended`](ErrorKind::Ended) when the writer has ended; if it ended over this batch, whether its
     /// events are kept is unknown until the store is opened again.
     pub fn append(&self, batch: impl Into<Batch>, append: AppendOptions) -> Result<Receipt> {
@@ -121,7 +122,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of [`append`](Self::append) and of `decide` itself; [`Refused`](ErrorKind::Refused) when
+    /// Those of [`append`](Self::append) and of `decide` itself; [`Conflict`](ErrorKind::Conflict) if
     /// something moved each of the [`attempts`](AppendOptions::attempts) times. [`Invalid`](ErrorKind::Invalid) if the
     /// decision has a key and comes to a batch with a key of its own.
     pub fn decide(
@@ -193,7 +194,7 @@ impl Store {
             }
         }
         let message = format!("what was read moved before the commit, {attempts} times in a row");
-        let error = Error::new(ErrorKind::Refused, message);
+        let error = Error::new(ErrorKind::Conflict, message);
         let Some(conflict) = contest.moved else { return Err(error) };
         let position = conflict.position.unwrap_or_default();
         Err(self.hold(writer, position, append, error.because(conflict))?)
@@ -255,7 +256,7 @@ impl Store {
                     Ok(None)
                 }
                 // It refuses what was decided by what was read, which may be lost where the conflict cannot.
-                _ if contest.decides && error.kind() == ErrorKind::Refused => {
+                _ if contest.decides && error.kind().is_refusal() => {
                     Err(self.hold(writer, view.head(), append, error)?)
                 }
                 _ => Err(error),

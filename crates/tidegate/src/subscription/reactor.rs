@@ -315,6 +315,8 @@ impl From<Error> for Trouble {
         match error.kind() {
             ErrorKind::Invalid
             | ErrorKind::Refused
+            | ErrorKind::Conflict
+            | ErrorKind::Denied
             | ErrorKind::Missing
             | ErrorKind::Newer
             | ErrorKind::TimedOut => Self::Event(Reason::Store(error)),

@@ -37,26 +37,22 @@ macro_rules! __claim {
 }
 
 /// An event without fields. They may come in a later version, so it is a map with none.
-pub fn draft_empty(kind: &Kind, coordinate: impl Into<StreamId>) -> Result<Draft> {
+pub fn draft_empty(kind: &Kind, stream: impl Into<StreamId>) -> Result<Draft> {
     const EMPTY_MAP: &[u8] = &[0x80];
-    Ok(Draft::new(coordinate, kind.name).schema(kind.version).message_pack(EMPTY_MAP))
+    Ok(Draft::new(stream, kind.name).schema(kind.version).message_pack(EMPTY_MAP))
 }
 
-pub fn draft<T: Serialize + ?Sized>(
-    kind: &Kind,
-    coordinate: impl Into<StreamId>,
-    value: &T,
-) -> Result<Draft> {
-    payload::draft(kind, coordinate.into(), value)
+pub fn draft<T: Serialize + ?Sized>(kind: &Kind, stream: impl Into<StreamId>, value: &T) -> Result<Draft> {
+    payload::draft(kind, stream.into(), value)
 }
 
 pub fn draft_bytes(
     kind: &Kind,
-    coordinate: impl Into<StreamId>,
+    stream: impl Into<StreamId>,
     content: &'static str,
     value: &(impl AsRef<[u8]> + ?Sized),
 ) -> Result<Draft> {
-    let draft = Draft::new(coordinate, kind.name).schema(kind.version);
+    let draft = Draft::new(stream, kind.name).schema(kind.version);
     Ok(draft.bytes(value.as_ref().to_vec()).meta(CONTENT_TYPE, content))
 }
 

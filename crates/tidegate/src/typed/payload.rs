@@ -19,14 +19,14 @@ use super::nesting;
 pub const CONTENT_TYPE: &str = "content-type";
 
 /// A draft with a value as `MessagePack` with named fields.
-pub(super) fn draft<T: Serialize + ?Sized>(kind: &Kind, coordinate: StreamId, value: &T) -> Result<Draft> {
+pub(super) fn draft<T: Serialize + ?Sized>(kind: &Kind, stream: StreamId, value: &T) -> Result<Draft> {
     let refused = |cause: Box<dyn StdError + Send + Sync>| {
         let name = std::any::type_name::<T>();
         Error::invalid(format!("the {name} cannot be a payload of {}", kind.name)).because(cause)
     };
     let payload = rmp_serde::to_vec_named(value).map_err(|cause| refused(cause.into()))?;
     nesting::check(&payload).map_err(|flaw| refused(flaw.to_string().into()))?;
-    Ok(Draft::new(coordinate, kind.name).schema(kind.version).message_pack(payload))
+    Ok(Draft::new(stream, kind.name).schema(kind.version).message_pack(payload))
 }
 
 /// The payload of an event as a value.

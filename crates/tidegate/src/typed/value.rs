@@ -29,9 +29,9 @@ use crate::read::QueryItem;
 ///         Cow::Borrowed(&[LEVELS])
 ///     }
 ///
-///     fn draft(&self, coordinate: impl Into<StreamId>) -> Result<Draft> {
+///     fn draft(&self, stream id: impl Into<StreamId>) -> Result<Draft> {
 ///         let bytes: Vec<u8> = self.0.iter().flat_map(|level| level.to_le_bytes()).collect();
-///         Ok(Draft::new(coordinate, LEVELS.name).bytes(bytes))
+///         Ok(Draft::new(stream id, LEVELS.name).bytes(bytes))
 ///     }
 ///
 ///     fn of(event: &RecordedEvent) -> Result<Self> {
@@ -58,7 +58,7 @@ pub trait Event: Sized + 'static {
     /// # Errors
     ///
     /// [`Invalid`](crate::ErrorKind::Invalid) for a value that cannot be written, or not read again.
-    fn draft(&self, coordinate: impl Into<StreamId>) -> Result<Draft>;
+    fn draft(&self, stream: impl Into<StreamId>) -> Result<Draft>;
 
     /// The value that an event of the log is.
     ///

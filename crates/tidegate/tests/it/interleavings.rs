@@ -274,7 +274,7 @@ fn a_waker_appends_on_whatever_thread_it_runs() {
             let appending = ["a", "b"].map(|name| {
                 spawn(&store, move |store| store.append(draft(name), AppendOptions::synced()).unwrap())
             });
-            let never = Condition::Exists(draft("never").coordinate);
+            let never = Condition::Exists(draft("never").stream);
             let mut ticket =
                 store.submit(Batch::from(draft("refused")).only_if(never), AppendOptions::synced()).unwrap();
             let waker = Waker::from(Arc::new(Appends(Arc::clone(&store))));

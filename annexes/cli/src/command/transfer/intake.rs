@@ -370,7 +370,7 @@ impl<'a> Intake<'a> {
     fn stopped(&self, error: Error, number: u64) -> Failure {
         let Done { imported, skipped, .. } = self.done;
         let remedy = match error.kind() {
-            ErrorKind::Invalid | ErrorKind::Refused => "mend the line",
+            kind if kind == ErrorKind::Invalid || kind.is_refusal() => "mend the line",
             _ => "see to the cause",
         };
         let nameless = match self.nameless {

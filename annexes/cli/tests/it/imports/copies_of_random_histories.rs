@@ -54,8 +54,8 @@ impl Dice {
 
     /// A draft as the one at `index` of its batch.
     fn draft(&mut self, index: u64, head: Position) -> Draft {
-        let coordinate = StreamId::new(self.text(), format!("e{}", self.below(4))).lane(self.below(2) as u32);
-        let mut draft = Draft::new(coordinate, ["k.a", "k.b", "other"][self.below(3) as usize]);
+        let stream = StreamId::new(self.text(), format!("e{}", self.below(4))).lane(self.below(2) as u32);
+        let mut draft = Draft::new(stream, ["k.a", "k.b", "other"][self.below(3) as usize]);
         draft = self.payload(draft).schema(1 + self.below(3) as u16);
         for _ in 0..self.below(3) {
             draft = draft.tag(self.text());

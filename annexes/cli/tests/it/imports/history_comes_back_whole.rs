@@ -17,7 +17,7 @@ use crate::program::{Place, run, run_with};
 #[derive(Debug, PartialEq)]
 struct Content {
     place: (Position, tidegate::Version, EventId),
-    coordinate: StreamId,
+    stream: StreamId,
     kind: (String, u16),
     tags: Vec<String>,
     causes: Vec<Cause>,
@@ -32,7 +32,7 @@ impl Content {
         let metadata = event.metadata().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self {
             place: (event.position(), event.version(), event.id()),
-            coordinate: event.stream(),
+            stream: event.stream(),
             kind: (event.kind().to_owned(), event.schema()),
             tags: event.tags().map(str::to_owned).collect(),
             causes: event.causes().collect(),

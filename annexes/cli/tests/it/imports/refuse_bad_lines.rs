@@ -109,7 +109,7 @@ fn the_same_event_with_another_content_is_refused() {
     for (from, to, what) in [
         ("\"data\":1", "\"data\":1.0", "payload"),
         ("\"kind\":\"k\"", "\"kind\":\"l\"", "kind"),
-        ("\"entity\":\"e\"", "\"entity\":\"f\"", "coordinate"),
+        ("\"entity\":\"e\"", "\"entity\":\"f\"", "stream"),
         ("[\"a\"]", "[]", "tags"),
         ("{\"m\":\"1\"}", "{\"m\":\"2\"}", "metadata"),
         ("\"data\"", "\"causes\":[\"2\"],\"data\"", "causes"),

@@ -172,7 +172,7 @@ impl<C: ?Sized> Gate<C> for Machine {
             let Some((kind, to, froms)) = self.kinds.iter().find(|(kind, ..)| *kind == draft.kind) else {
                 continue;
             };
-            let stream = &draft.coordinate;
+            let stream = &draft.stream;
             let state = match states.get(stream) {
                 Some(state) => *state,
                 None => {

@@ -19,7 +19,7 @@ fn version_0_means_empty() {
     append(&store, only_if(Condition::Version(stream("a"), Version(0))));
     append(&store, draft("a", "a.b"));
     let error = refused(&store, only_if(Condition::Version(stream("a"), Version(0))));
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::Conflict);
     let conflict = conflict(&error);
     assert_eq!((conflict.kind, conflict.position), (ConflictKind::Version, Some(Position(2))));
     assert!(!conflict.retry, "a version never becomes less");

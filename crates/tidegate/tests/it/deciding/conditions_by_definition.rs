@@ -59,7 +59,7 @@ enum Asked {
 
 #[derive(Clone, Debug)]
 struct Drafted {
-    coordinate: (usize, usize, u32),
+    stream: (usize, usize, u32),
     kind: usize,
     tags: Vec<usize>,
     causes: Vec<(u64, u8)>,
@@ -256,7 +256,7 @@ impl Both {
         for (index, drafted) in appended.drafts.iter().enumerate() {
             let own = id(self.drafted);
             self.drafted += 1;
-            let (scope, entity, lane) = drafted.coordinate;
+            let (scope, entity, lane) = drafted.stream;
             let (scope, entity) = (SCOPES[scope], ENTITIES[entity]);
             let mut draft = Draft::new(StreamId::new(scope, entity).lane(lane), KINDS[drafted.kind]).id(own);
             let mut inherited = None;
@@ -430,17 +430,11 @@ fn asked() -> impl Strategy<Value = Asked> {
 }
 
 fn drafted() -> impl Strategy<Value = Drafted> {
-    let coordinate = (0..SCOPES.len(), 0..ENTITIES.len(), 0..2u32);
+    let stream = (0..SCOPES.len(), 0..ENTITIES.len(), 0..2u32);
     let tags = prop::collection::vec(0..TAGS.len(), 0..3);
     let causes = prop::collection::vec((0..30u64, 0..4u8), 0..3);
-    (coordinate, 0..KINDS.len(), tags, causes, prop::option::weighted(0.2, 0..30u64)).prop_map(
-        |(coordinate, kind, tags, causes, correlation)| Drafted {
-            coordinate,
-            kind,
-            tags,
-            causes,
-            correlation,
-        },
+    (stream, 0..KINDS.len(), tags, causes, prop::option::weighted(0.2, 0..30u64)).prop_map(
+        |(stream, kind, tags, causes, correlation)| Drafted { stream, kind, tags, causes, correlation },
     )
 }
 

@@ -140,7 +140,7 @@ fn it_is_judged_again_so_often_and_not_more() {
         Ok(draft("decided", "a.b").into())
     });
     let error = error.unwrap_err();
-    assert_eq!((error.kind(), attempts.get(), head(&store)), (ErrorKind::Refused, 3, 3));
+    assert_eq!((error.kind(), attempts.get(), head(&store)), (ErrorKind::Conflict, 3, 3));
     let conflict = conflict(&error);
     assert_eq!((conflict.kind, conflict.position), (ConflictKind::Boundary, Some(Position(3))));
     assert!(conflict.retry);

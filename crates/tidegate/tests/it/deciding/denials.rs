@@ -32,8 +32,8 @@ fn a_record_holds_every_verdict_and_what_was_drafted() {
     let refusal =
         denied(store.propose("ann", batch.clone(), &recording(), AppendOptions::default()).unwrap());
     assert_eq!(refusal.recorded, Some(Position(2)));
-    let (coordinate, record) = record(&store, Position(2));
-    assert_eq!(coordinate, StreamId::new("s", "tidegate.denials"));
+    let (stream, record) = record(&store, Position(2));
+    assert_eq!(stream, StreamId::new("s", "tidegate.denials"));
     assert_eq!(
         record["verdicts"],
         json!([

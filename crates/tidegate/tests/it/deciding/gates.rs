@@ -106,7 +106,7 @@ fn gates_know_who_asks_and_for_what() {
     let store = store();
     let own = || {
         GateSet::new().and(gate("own account", |proposal: &Proposal<'_, str>, _: &_| {
-            let own = proposal.drafts.iter().all(|draft| draft.coordinate.entity == proposal.context);
+            let own = proposal.drafts.iter().all(|draft| draft.stream.entity == proposal.context);
             Ok(if own { Verdict::Allow } else { deny("NOT_YOURS") })
         }))
     };

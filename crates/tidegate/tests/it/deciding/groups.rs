@@ -69,7 +69,8 @@ fn a_batch_fills_a_frame_and_no_more() {
     let rest = limit::FRAME_BYTES_MAX - (record + limit::PAYLOAD_BYTES_MAX) - record;
     let error = refused(&store, batch(rest + 1));
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert!(error.message().contains("134217728 bytes; split it"), "{error}");
+    let exceeded = error.limit().expect("it is a limit");
+    assert_eq!((exceeded.limit, exceeded.found), (limit::Limit::BatchBytes, limit::FRAME_BYTES_MAX + 1));
     assert_eq!(append(&store, batch(rest)).first(), Position(1));
 }
 

@@ -59,8 +59,8 @@ fn a_matching_batch_is_denied_however_it_comes() {
 fn a_denied_append_is_a_typed_refusal() {
     let store = guarded();
     let error = refused(&store, draft("a", "a.b").tag("frozen"));
-    assert_eq!(error.kind(), ErrorKind::Refused);
-    assert_eq!(error.to_string(), "refused: a gate denied the batch: frozen: nothing changes here (FROZEN)");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(error.to_string(), "denied: a gate denied the batch: frozen: nothing changes here (FROZEN)");
 }
 
 #[test]

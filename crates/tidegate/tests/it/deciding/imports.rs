@@ -97,7 +97,7 @@ fn the_key_stands_for_what_it_stood_for() {
     let store = store();
     let first = append(&store, keyed("a"));
     assert_eq!(append(&store, keyed("a")), first);
-    assert_eq!(refused(&store, Batch::from(draft("e", "k.x")).key("a")).kind(), ErrorKind::Refused);
+    assert_eq!(refused(&store, Batch::from(draft("e", "k.x")).key("a")).kind(), ErrorKind::Conflict);
     assert_eq!(refused(&store, keyed("")).kind(), ErrorKind::Invalid);
     assert_eq!(refused(&store, keyed("b").key("c")).kind(), ErrorKind::Invalid);
     assert_eq!(head(&store), 1);

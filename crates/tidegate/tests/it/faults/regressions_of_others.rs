@@ -281,7 +281,7 @@ fn compare_and_set_on_an_empty_stream() {
     for condition in [Condition::Version(stream.clone(), Version(0)), Condition::Absent(stream.clone())] {
         assert_eq!(
             store.append(claim(condition), AppendOptions::synced()).unwrap_err().kind(),
-            ErrorKind::Refused
+            ErrorKind::Conflict
         );
     }
 }

@@ -129,7 +129,7 @@ fn and_a_waker_appends_on_a_thread_that_others_count_on() {
     };
     append("syncs", answered);
     gate.wait_for_someone();
-    let never = Condition::Version(one("never").coordinate, Version(7));
+    let never = Condition::Version(one("never").stream, Version(7));
     let mut refused =
         pin!(store.submit(Batch::from(one("refused")).only_if(never), AppendOptions::synced()).unwrap());
     let waker = Waker::from(Arc::new(Appends {

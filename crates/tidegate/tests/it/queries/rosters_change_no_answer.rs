@@ -131,7 +131,7 @@ fn check_writing(store: &Store) {
         store.append((0..EVENTS).map(draft).collect::<Batch>().key("batch 0"), AppendOptions::buffered());
     assert_eq!(known.unwrap().first(), Position(1), "the key is known");
     store.append(draft(4), AppendOptions::buffered()).expect_err("the id is known");
-    let stream = draft(0).coordinate;
+    let stream = draft(0).stream;
     let version = store.view().unwrap().version(&stream).unwrap();
     let receipt = store.append(Draft::new(stream, "order.paid"), AppendOptions::buffered()).unwrap();
     assert_eq!(receipt.events[0].version, version.next());

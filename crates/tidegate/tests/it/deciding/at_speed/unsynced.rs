@@ -127,7 +127,7 @@ fn ways() -> [Way; 6] {
             by(store, append, seen, || Ok(taken().into()))
         }),
         ("refused at the commit", |store, append, seen| {
-            let moved = || Condition::Version(draft("other", "a.b").coordinate, Version(7));
+            let moved = || Condition::Version(draft("other", "a.b").stream, Version(7));
             by(store, append, seen, || Ok(Batch::from(draft("b", "a.b")).only_if(moved()).into()))
         }),
         ("committed", |store, append, seen| by(store, append, seen, || Ok(draft("b", "a.b").into()))),
@@ -140,8 +140,8 @@ fn a_decision_sees_what_is_written_and_its_answer_waits_for_that() {
         Answer::Denied,
         Answer::Refused(ErrorKind::Missing),
         Answer::Refused(ErrorKind::Refused),
-        Answer::Refused(ErrorKind::Refused),
-        Answer::Refused(ErrorKind::Refused),
+        Answer::Refused(ErrorKind::Conflict),
+        Answer::Refused(ErrorKind::Conflict),
         Answer::Committed(Position(2)),
     ];
     for ((name, way), expected) in ways().into_iter().zip(expected) {
@@ -218,10 +218,13 @@ fn a_refusal_by_what_is_buffered_waits_for_a_sync() {
         store.append(seat("a"), AppendOptions::buffered()).unwrap();
         assert_eq!(
             store.append(taken("b"), AppendOptions::buffered()).unwrap_err().kind(),
-            ErrorKind::Refused
+            ErrorKind::Conflict
         );
         assert_eq!(store.frontier().durable, Position(0), "whoever is content with buffered does not wait");
-        assert_eq!(store.append(taken("b"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(
+            store.append(taken("b"), AppendOptions::synced()).unwrap_err().kind(),
+            ErrorKind::Conflict
+        );
         durable(1);
         store.append(seat("a"), AppendOptions::buffered()).unwrap();
         let denied = store.decide(AppendOptions::synced(), |view| {
@@ -242,9 +245,9 @@ fn a_refusal_by_what_is_buffered_waits_for_a_sync() {
         store.append(seat("d"), AppendOptions::buffered()).unwrap();
         let ticket =
             store.submit(seat("e"), AppendOptions::synced()).expect("the refusal waits with the ticket");
-        assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Denied);
         durable(4);
-        assert_eq!(store.submit(seat("e"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(store.submit(seat("e"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Denied);
         store.close().unwrap();
     }
 }

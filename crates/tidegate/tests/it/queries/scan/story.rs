@@ -128,7 +128,7 @@ pub(crate) fn append(store: &Store, log: &mut Vec<Known>, sketches: &[Sketch]) -
             position: placed.position,
             version: placed.version,
             id: placed.id,
-            stream: draft.coordinate.clone(),
+            stream: draft.stream.clone(),
             kind: draft.kind.clone().into_owned(),
             tags: draft.tags.iter().map(ToString::to_string).collect(),
             correlation: draft.correlation.or(flow).unwrap_or(placed.id),

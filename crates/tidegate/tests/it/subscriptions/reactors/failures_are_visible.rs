@@ -83,7 +83,7 @@ fn a_failure_carries_its_reason() {
                 (1, Reason::Handler(error)) => assert!(error.is::<ParseIntError>()),
                 (2, Reason::Panic(message)) => assert_eq!(message, "of all days"),
                 (3, Reason::Denied(denied)) => assert_eq!(denied.denials().next().unwrap().code, "SHUT"),
-                (4, Reason::Store(error)) => assert_eq!(error.kind(), ErrorKind::Refused),
+                (4, Reason::Store(error)) => assert_eq!(error.kind(), ErrorKind::Conflict),
                 (_, reason) => panic!("{position} failed for {reason:?}"),
             }
             let source = std::error::Error::source(&told).unwrap();
