@@ -8,31 +8,32 @@ use quote::quote;
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, DataEnum, DeriveInput, Error, Field, Fields, Ident, Path, Result, Type, Variant};
 
-use crate::binding::{Binding, Said};
+use crate::binding::{Binding, EventAttributes};
 
 /// The arms of a type and the path to `tidegate`, or what is wrong with the type.
 pub(crate) fn arms(input: &DeriveInput) -> Result<(Vec<Arm>, Path)> {
     let name = &input.ident;
     if !input.generics.params.is_empty() {
-        let message = format!("a kind belongs to one type, and `{name}` with parameters is many");
+        let message = format!("`{name}` has generic parameters: an event is one concrete type");
         return Err(Error::new_spanned(&input.generics, message));
     }
-    let said = Said::read(&input.attrs)?;
-    let root = said.root();
+    let attributes = EventAttributes::read(&input.attrs)?;
+    let root = attributes.root();
     let arms = match &input.data {
         Data::Union(data) => {
-            let message = "a union cannot say what it holds; take a struct or an enum";
+            let message = "unions are not supported: use a struct or an enum";
             return Err(Error::new(data.union_token.span, message));
         }
         Data::Struct(data) => {
             refuse_on_fields(&data.fields)?;
-            let binding = said.binding(name.span())?;
+            let binding = attributes.binding(name.span())?;
             vec![Arm::of_struct(binding, name.span(), &data.fields)?]
         }
         Data::Enum(data) => {
-            if said.binds() {
-                let message = "a kind belongs to a variant; say it there";
-                return Err(Error::new(said.at.unwrap_or(name.span()), message));
+            if attributes.binds() {
+                let message =
+                    "an enum has a kind for each variant: put #[event(kind = \"..\")] on the variants";
+                return Err(Error::new(attributes.at.unwrap_or(name.span()), message));
             }
             of_enum(data, name)?
         }
@@ -44,23 +45,23 @@ pub(crate) fn arms(input: &DeriveInput) -> Result<(Vec<Arm>, Path)> {
 fn of_enum(data: &DataEnum, name: &Ident) -> Result<Vec<Arm>> {
     let mut arms = Vec::new();
     let mut wrong: Option<Error> = None;
-    let mut note = |error: Error| match &mut wrong {
+    let mut report = |error: Error| match &mut wrong {
         Some(wrong) => wrong.combine(error),
         None => wrong = Some(error),
     };
     for variant in &data.variants {
         match Arm::of_variant(variant) {
             Ok(arm) => match arms.iter().find_map(|other| arm.clash(other)) {
-                Some(error) => note(error),
+                Some(error) => report(error),
                 None => arms.push(arm),
             },
-            Err(error) => note(error),
+            Err(error) => report(error),
         }
     }
     match wrong {
         Some(wrong) => Err(wrong),
         None if arms.is_empty() => {
-            Err(Error::new(name.span(), "an enum without variants stands for no event"))
+            Err(Error::new(name.span(), "no variants: an event enum needs at least one"))
         }
         None => Ok(arms),
     }
@@ -69,7 +70,7 @@ fn of_enum(data: &DataEnum, name: &Ident) -> Result<Vec<Arm>> {
 fn refuse_on_fields(fields: &Fields) -> Result<()> {
     match fields.iter().flat_map(|field| &field.attrs).find(|attribute| attribute.path().is_ident("event")) {
         Some(attribute) => {
-            Err(Error::new_spanned(attribute, "a kind belongs to the type, not to a field of it"))
+            Err(Error::new_spanned(attribute, "`event` applies to a type or a variant, not to a field"))
         }
         None => Ok(()),
     }
@@ -80,15 +81,15 @@ pub(crate) struct Arm {
     pub(crate) at: Span,
     /// The variant; nothing for a struct.
     pub(crate) variant: Option<Ident>,
-    pub(crate) stands: Stands,
+    pub(crate) subject: Subject,
 }
 
 /// What an arm stands for.
-pub(crate) enum Stands {
+pub(crate) enum Subject {
     /// One kind.
     Kind(Binding, Shape),
     /// All kinds of the event type it holds.
-    Held(Box<Type>),
+    Nested(Box<Type>),
 }
 
 /// How the value of an arm is laid out.
@@ -115,24 +116,24 @@ impl Arm {
             Fields::Unnamed(_) if binding.content.is_none() => return Err(nameless(fields)),
             _ => return Err(no_bytes(&binding)),
         };
-        Self { at, variant: None, stands: Stands::Kind(binding, shape) }.checked()
+        Self { at, variant: None, subject: Subject::Kind(binding, shape) }.checked()
     }
 
     fn of_variant(variant: &Variant) -> Result<Self> {
         refuse_on_fields(&variant.fields)?;
         let at = variant.ident.span();
-        let said = Said::read(&variant.attrs)?.of_variant()?;
-        let held = match &variant.fields {
+        let attributes = EventAttributes::read(&variant.attrs)?.of_variant()?;
+        let nested = match &variant.fields {
             Fields::Unnamed(fields) if fields.unnamed.len() == 1 => Some(fields.unnamed[0].ty.clone()),
             _ => None,
         };
         let name = Some(variant.ident.clone());
-        if let (Some(held), false) = (&held, said.binds()) {
-            return Ok(Self { at, variant: name, stands: Stands::Held(Box::new(held.clone())) });
+        if let (Some(nested), false) = (&nested, attributes.binds()) {
+            return Ok(Self { at, variant: name, subject: Subject::Nested(Box::new(nested.clone())) });
         }
-        let binding = said.binding(at)?;
-        let shape = match (&variant.fields, held) {
-            (_, Some(held)) => Shape::One(Box::new(held)),
+        let binding = attributes.binding(at)?;
+        let shape = match (&variant.fields, nested) {
+            (_, Some(nested)) => Shape::One(Box::new(nested)),
             (Fields::Unit, _) => Shape::Unit,
             (Fields::Named(fields), _) if fields.named.is_empty() => Shape::Unit,
             (Fields::Unnamed(_), _) if binding.content.is_none() => return Err(nameless(&variant.fields)),
@@ -143,19 +144,23 @@ impl Arm {
             }
             _ => return Err(no_bytes(&binding)),
         };
-        Self { at, variant: name, stands: Stands::Kind(binding, shape) }.checked()
+        Self { at, variant: name, subject: Subject::Kind(binding, shape) }.checked()
     }
 
     /// Refuses what cannot be written or read.
     fn checked(self) -> Result<Self> {
-        let Stands::Kind(binding, shape) = &self.stands else { return Ok(self) };
+        let Subject::Kind(binding, shape) = &self.subject else { return Ok(self) };
         if let (Shape::Unit, Some(content)) = (shape, &binding.content) {
-            return Err(Error::new(content.span(), "what has no fields has no content"));
+            return Err(Error::new(
+                content.span(),
+                "`content` needs a field: a type without fields has no payload",
+            ));
         }
         if let (Shape::Named(..) | Shape::Unit, Some(shape), Some(_)) =
             (shape, binding.upcasts.last(), &self.variant)
         {
-            let message = "what is upcast needs a type to become; hold one, as in Placed(OrderPlaced)";
+            let message =
+                "`upcast` needs a type of its own: hold one in the variant, as in Placed(OrderPlaced)";
             return Err(Error::new_spanned(shape, message));
         }
         if let Shape::Named(fields, _) = shape {
@@ -166,15 +171,16 @@ impl Arm {
 
     /// The error for two arms that stand for one kind.
     fn clash(&self, other: &Self) -> Option<Error> {
-        match (&self.stands, &other.stands) {
-            (Stands::Kind(one, _), Stands::Kind(two, _)) if one.kind.value() == two.kind.value() => {
-                let message = format!("two variants stand for the kind {:?}", one.kind.value());
+        match (&self.subject, &other.subject) {
+            (Subject::Kind(one, _), Subject::Kind(two, _)) if one.kind.value() == two.kind.value() => {
+                let message =
+                    format!("two variants have the kind {:?}: use one variant for a kind", one.kind.value());
                 Some(Error::new(one.kind.span(), message))
             }
-            (Stands::Held(one), Stands::Held(two))
+            (Subject::Nested(one), Subject::Nested(two))
                 if quote!(#one).to_string() == quote!(#two).to_string() =>
             {
-                Some(Error::new(one.span(), "two variants hold the same event type"))
+                Some(Error::new(one.span(), "two variants hold the same event type: remove one"))
             }
             _ => None,
         }
@@ -183,16 +189,16 @@ impl Arm {
 
 fn nameless(fields: &Fields) -> Error {
     let message = if fields.is_empty() {
-        "no fields are written without parentheses: remove them"
+        "empty parentheses: remove them"
     } else {
-        "these fields have no names, and payloads are read by names; name them"
+        "unnamed fields: payloads are read by field name, so name the fields"
     };
     Error::new_spanned(fields, message)
 }
 
 fn no_bytes(binding: &Binding) -> Error {
     let at = binding.content.as_ref().map_or_else(|| binding.kind.span(), syn::LitStr::span);
-    Error::new(at, "a payload of bytes is one field without a name, as in Photo(Vec<u8>)")
+    Error::new(at, "`content` needs exactly one unnamed field, as in Photo(Vec<u8>)")
 }
 
 /// The fields of a variant are written through references, which these attributes do not fit.
@@ -201,9 +207,11 @@ fn refuse_functions(field: &Field) -> Result<()> {
         let text = attribute.meta.require_list()?.tokens.to_string();
         let words_of = || text.split(|c: char| c != '_' && !c.is_alphanumeric());
         let words = ["with", "serialize_with", "skip_serializing_if", "getter", "borrow"];
-        let found = words.iter().find(|word| words_of().any(|said| said == **word));
+        let found = words.iter().find(|word| words_of().any(|found| found == **word));
         if let Some(word) = found {
-            let message = format!("`{word}` is for a type of its own; hold one, as in Placed(OrderPlaced)");
+            let message = format!(
+                "`{word}` is not supported on fields of a variant: hold a type, as in Placed(OrderPlaced)"
+            );
             return Err(Error::new_spanned(attribute, message));
         }
     }

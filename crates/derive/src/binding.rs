@@ -10,7 +10,7 @@ use crate::number::schema;
 
 /// What all `#[event(..)]` of one item say together.
 #[derive(Default)]
-pub(crate) struct Said {
+pub(crate) struct EventAttributes {
     kind: Option<LitStr>,
     version: Option<(u16, Span)>,
     since: Option<(u16, Span)>,
@@ -35,14 +35,14 @@ pub(crate) struct Binding {
     pub(crate) upcasts: Vec<Type>,
 }
 
-impl Said {
+impl EventAttributes {
     pub(crate) fn read(attributes: &[Attribute]) -> Result<Self> {
-        let mut said = Self::default();
+        let mut read = Self::default();
         for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("event")) {
-            said.at.get_or_insert(attribute.span());
-            attribute.parse_nested_meta(|meta| said.word(&meta))?;
+            read.at.get_or_insert(attribute.span());
+            attribute.parse_nested_meta(|meta| read.word(&meta))?;
         }
-        Ok(said)
+        Ok(read)
     }
 
     fn word(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
@@ -59,10 +59,10 @@ impl Said {
             }
             _ => {
                 let known = "kind, version, since, content, upcast and crate";
-                return Err(meta.error(format!("unknown word; `event` knows {known}")));
+                return Err(meta.error(format!("unknown attribute: `event` accepts {known}")));
             }
         };
-        if twice { Err(meta.error(format!("`{word}` is said twice"))) } else { Ok(()) }
+        if twice { Err(meta.error(format!("duplicate `{word}`"))) } else { Ok(()) }
     }
 
     fn upcasts(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
@@ -96,7 +96,9 @@ impl Said {
     /// Refuses what only the whole type may say.
     pub(crate) fn of_variant(self) -> Result<Self> {
         match &self.root {
-            Some(path) => Err(Error::new_spanned(path, "`crate` is said of the whole enum")),
+            Some(path) => {
+                Err(Error::new_spanned(path, "`crate` applies to the whole enum: put it on the enum"))
+            }
             None => Ok(self),
         }
     }
@@ -104,7 +106,7 @@ impl Said {
     /// The binding of the item at `at`.
     pub(crate) fn binding(self, at: Span) -> Result<Binding> {
         let Some(kind) = self.kind else {
-            let message = "the kind is missing: say #[event(kind = \"order.placed\")]";
+            let message = "missing `kind`: write #[event(kind = \"order.placed\")]";
             return Err(Error::new(self.at.unwrap_or(at), message));
         };
         if let Some(complaint) = kind::complaint(&kind.value()) {
@@ -113,12 +115,13 @@ impl Said {
         if let Some(content) = &self.content
             && (content.value().is_empty() || content.value().chars().any(char::is_control))
         {
-            return Err(Error::new(content.span(), "a content type is a text such as image/png"));
+            return Err(Error::new(content.span(), "invalid content type: use a text such as image/png"));
         }
         let (version, version_at) = self.version.unwrap_or((1, kind.span()));
         let (since, since_at) = self.since.unwrap_or((1, version_at));
         if since > version {
-            let message = format!("the first version is {since}, after the present one, {version}");
+            let message =
+                format!("`since` is {since}, but the current version is {version}: use since <= version");
             return Err(Error::new(since_at, message));
         }
         let upcasts = chain(self.upcasts, since, version, self.upcasts_at.unwrap_or(version_at))?;
@@ -130,14 +133,17 @@ impl Said {
 fn chain(mut upcasts: Vec<(u16, Span, Type)>, since: u16, version: u16, at: Span) -> Result<Vec<Type>> {
     for (index, (from, span, _)) in upcasts.iter().enumerate() {
         if upcasts[..index].iter().any(|(other, ..)| other == from) {
-            return Err(Error::new(*span, format!("version {from} is upcast twice")));
+            return Err(Error::new(*span, format!("duplicate upcast from version {from}")));
         }
         if *from >= version {
-            let message = format!("version {from} is not before the present one, {version}");
+            let message = format!(
+                "upcast from version {from}: the current version is {version}, upcasts start at earlier ones"
+            );
             return Err(Error::new(*span, message));
         }
         if *from < since {
-            let message = format!("version {from} is before the first one, {since}");
+            let message =
+                format!("upcast from version {from}: `since` is {since}, so that version was never written");
             return Err(Error::new(*span, message));
         }
     }
@@ -146,14 +152,14 @@ fn chain(mut upcasts: Vec<(u16, Span, Type)>, since: u16, version: u16, at: Span
     if let Some(first) = missing.first() {
         let named: Vec<String> = missing.iter().take(8).map(ToString::to_string).collect();
         let mut message = format!(
-            "no upcast from version {}; name the type it had: upcast({first} => Type)",
+            "missing upcast from version {}: name the type it had, upcast({first} => Type)",
             named.join(", ")
         );
         // Versions before the first upcast may never have been written.
         if upcasts.iter().all(|(from, ..)| from > first) {
             let next = missing.iter().zip(*first..).take_while(|(missing, at)| **missing == *at).count();
             let next = usize::from(*first) + next;
-            message = format!("{message}; or say since = {next} if no earlier one was ever written");
+            message = format!("{message}, or write since = {next} if no earlier one was ever written");
         }
         return Err(Error::new(at, message));
     }

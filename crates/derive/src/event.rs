@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, DeriveInput, Field, Ident, Result};
 
-use crate::arm::{Arm, Shape, Stands, arms};
+use crate::arm::{Arm, Shape, Subject, arms};
 use crate::binding::Binding;
 
 /// The implementation for a type, or what is wrong with it.
@@ -13,18 +13,18 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
     let typed = quote!(#root::typed);
     let code = Code { derived: quote!(#typed::derived), typed: typed.clone() };
-    let (mut kinds, mut names, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut kinds, mut names, mut nested) = (Vec::new(), Vec::new(), Vec::new());
     let (mut drafts, mut reads) = (Vec::new(), Vec::new());
     for arm in &arms {
-        match &arm.stands {
-            Stands::Kind(binding, shape) => {
+        match &arm.subject {
+            Subject::Kind(binding, shape) => {
                 let part = Part { arm, binding, shape, slot: kinds.len() };
                 drafts.push(code.draft(&part));
                 reads.push(code.read(&part));
                 kinds.push(code.kind(binding));
                 names.push(binding.kind.value());
             }
-            Stands::Held(inner) => {
+            Subject::Nested(inner) => {
                 let inner = quote_spanned!(arm.at=> <#inner as #typed::Event>);
                 let variant = &arm.variant;
                 drafts.push(quote!(Self::#variant(__value) => #inner::draft(__value, __coordinate),));
@@ -33,12 +33,12 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                         ::core::result::Result::Ok(Self::#variant(#inner::of(__event)?))
                     }
                 });
-                held.push(inner);
+                nested.push(inner);
             }
         }
     }
     let knows = names.iter().map(|name| quote!(__kind == #name));
-    let knows = knows.chain(held.iter().map(|inner| quote!(#inner::knows(__kind))));
+    let knows = knows.chain(nested.iter().map(|inner| quote!(#inner::knows(__kind))));
     let derived = &code.derived;
     let claim =
         (!kinds.is_empty()).then(|| quote!(#typed::claim! { #name => || #derived::Cow::Borrowed(__KINDS) }));
@@ -51,7 +51,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 fn kinds() -> #derived::Cow<'static, [#typed::Kind]> {
                     #[allow(unused_mut)]
                     let mut __kinds = #derived::Cow::Borrowed(__KINDS);
-                    #(__kinds.to_mut().extend_from_slice(&#held::kinds());)*
+                    #(__kinds.to_mut().extend_from_slice(&#nested::kinds());)*
                     __kinds
                 }
 

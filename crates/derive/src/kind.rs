@@ -8,13 +8,13 @@ pub(crate) fn complaint(kind: &str) -> Option<String> {
         part.bytes().next().is_some_and(word) && part.bytes().all(|b| word(b) || matches!(b, b'_' | b'-'))
     };
     if kind.is_empty() {
-        Some("the kind is empty".to_owned())
+        Some("empty kind: use dotted lower-case words such as order.placed".to_owned())
     } else if kind.len() > 1024 {
-        Some(format!("the kind has {} bytes, the limit is 1024", kind.len()))
+        Some(format!("kind of {} bytes: use at most 1024", kind.len()))
     } else if !kind.split('.').all(part) {
-        Some(format!("the kind {kind:?} is not dotted lower-case words such as order.placed"))
+        Some(format!("invalid kind {kind:?}: use dotted lower-case words such as order.placed"))
     } else if kind == "tidegate" || kind.starts_with("tidegate.") {
-        Some(format!("the kind {kind:?} is reserved for the store"))
+        Some(format!("reserved kind {kind:?}: names under tidegate. belong to the store"))
     } else {
         None
     }

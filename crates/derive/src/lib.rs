@@ -24,7 +24,7 @@ mod event;
 mod projection;
 
 #[cfg(test)]
-mod refused;
+mod errors;
 
 use proc_macro::TokenStream;
 

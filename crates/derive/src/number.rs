@@ -6,8 +6,8 @@ use syn::{Error, LitInt, Result};
 /// A version, counted from 1, and where it stands.
 pub(crate) fn schema(number: &LitInt) -> Result<(u16, Span)> {
     match number.base10_parse() {
-        Ok(0) => Err(Error::new(number.span(), "versions are counted from 1")),
+        Ok(0) => Err(Error::new(number.span(), "versions start at 1")),
         Ok(version) => Ok((version, number.span())),
-        Err(_) => Err(Error::new(number.span(), "a version is a number from 1 to 65535")),
+        Err(_) => Err(Error::new(number.span(), "invalid version: use a number from 1 to 65535")),
     }
 }

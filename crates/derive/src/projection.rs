@@ -11,14 +11,14 @@ use crate::number::schema;
 
 /// What `#[projection(..)]` says.
 #[derive(Default)]
-struct Said {
+struct ProjectionAttributes {
     name: Option<LitStr>,
     version: Option<(u16, Span)>,
     root: Option<Path>,
     handlers: Vec<(Type, Ident)>,
 }
 
-impl Said {
+impl ProjectionAttributes {
     fn word(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
         let word = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
         let twice = match word.as_str() {
@@ -29,9 +29,11 @@ impl Said {
                 self.handlers(meta)?;
                 false
             }
-            _ => return Err(meta.error("unknown word; `projection` knows name, version, on and crate")),
+            _ => {
+                return Err(meta.error("unknown attribute: `projection` accepts name, version, on and crate"));
+            }
         };
-        if twice { Err(meta.error(format!("`{word}` is said twice"))) } else { Ok(()) }
+        if twice { Err(meta.error(format!("duplicate `{word}`"))) } else { Ok(()) }
     }
 
     fn handlers(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
@@ -42,7 +44,7 @@ impl Said {
             inside.parse::<Token![=>]>()?;
             let same = |other: &Type| quote!(#other).to_string() == quote!(#event).to_string();
             if self.handlers.iter().any(|(other, _)| same(other)) {
-                return Err(Error::new_spanned(&event, "this type of event has a handler already"));
+                return Err(Error::new_spanned(&event, "duplicate handler for this event type"));
             }
             self.handlers.push((event, inside.parse()?));
             if !inside.is_empty() {
@@ -57,33 +59,32 @@ impl Said {
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let ident = &input.ident;
     if !input.generics.params.is_empty() {
-        let message = format!("a projection is one type, and `{ident}` with parameters is many");
+        let message = format!("`{ident}` has generic parameters: a projection is one concrete type");
         return Err(Error::new_spanned(&input.generics, message));
     }
-    let (mut said, mut at) = (Said::default(), ident.span());
+    let (mut attributes, mut at) = (ProjectionAttributes::default(), ident.span());
     for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("projection")) {
         at = attribute.span();
-        attribute.parse_nested_meta(|meta| said.word(&meta))?;
+        attribute.parse_nested_meta(|meta| attributes.word(&meta))?;
     }
-    let missing = |what: &str, example: &str| {
-        Error::new(at, format!("the {what} is missing: say #[projection({example})]"))
-    };
-    let name = said.name.ok_or_else(|| missing("name", "name = \"order.totals\""))?;
+    let missing =
+        |what: &str, example: &str| Error::new(at, format!("missing {what}: write #[projection({example})]"));
+    let name = attributes.name.ok_or_else(|| missing("`name`", "name = \"order.totals\""))?;
     if let Some(complaint) = kind::complaint(&name.value()) {
-        return Err(Error::new(name.span(), complaint.replace("the kind", "the name")));
+        return Err(Error::new(name.span(), complaint.replacen("kind", "name", 1)));
     }
-    let (version, _) = said.version.ok_or_else(|| missing("version", "version = 1"))?;
-    if said.handlers.is_empty() {
-        return Err(missing("handler of an event", "on(OrderPlaced => placed)"));
+    let (version, _) = attributes.version.ok_or_else(|| missing("`version`", "version = 1"))?;
+    if attributes.handlers.is_empty() {
+        return Err(missing("handler", "on(OrderPlaced => placed)"));
     }
-    let root = said.root.unwrap_or_else(|| syn::parse_quote!(::tidegate));
+    let root = attributes.root.unwrap_or_else(|| syn::parse_quote!(::tidegate));
     let derived = quote!(#root::project::derived);
     let typed = |event: &Type| quote_spanned!(event.span()=> <#event as #root::typed::Event>);
-    let kinds = said.handlers.iter().map(|(event, _)| {
+    let kinds = attributes.handlers.iter().map(|(event, _)| {
         let event = typed(event);
         quote!(#event::kinds())
     });
-    let calls = said.handlers.iter().map(|(event, method)| {
+    let calls = attributes.handlers.iter().map(|(event, method)| {
         let (event, handler) = (typed(event), quote_spanned!(method.span()=> Self::#method));
         quote! {
             if #event::knows(__event.kind()) {

@@ -72,7 +72,7 @@ impl Project {
         let store = open(&self.directory, json)?;
         let view = store.view()?;
         let view = match self.at {
-            Some(position) => view.until(position),
+            Some(position) => view.as_of(position),
             None => view,
         };
         let query = self.filter.query();

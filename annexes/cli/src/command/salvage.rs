@@ -118,7 +118,7 @@ impl Salvage {
             for Run { from, to, count } in salvaged.runs.iter().filter(|run| run.from <= *position) {
                 let passed = (position.0 - from.0 + 1).min(*count);
                 let last = to.plus(passed - 1);
-                again += view.until(last).count(query, ReadOptions::after(to.before()))?;
+                again += view.as_of(last).count(query, ReadOptions::after(to.before()))?;
             }
             let (role, position) = (Some(role_word(*role)), Some(position.0));
             readers.push(Reader { name, role, position, again: Some(again) });

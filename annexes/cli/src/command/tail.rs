@@ -52,7 +52,7 @@ impl Tail {
         let mut listing = Listing::new(output, json);
         let view = store.view()?;
         // The last events before damage, if there is any: what follows them is not there to be shown.
-        let shown = view.until(view.head());
+        let shown = view.as_of(view.head());
         let range = ReadOptions { after: self.after.unwrap_or(Position::START), ..ReadOptions::backwards() };
         let events = shown.read(&query, range.limit(self.limit));
         let events: Vec<_> = events.collect::<tidegate::Result<_>>()?;

@@ -153,6 +153,6 @@ fn cause_text(scope: &str, cause: Cause, view: &View) -> Result<String> {
 fn id_text(scope: &str, id: EventId, view: &View) -> Result<String> {
     let text = id.to_string();
     // A question about what shows; damage behind that does not matter.
-    let is_key = view.until(view.head()).find(EventId::from_key(scope, &text))?.is_some();
+    let is_key = view.as_of(view.head()).find(EventId::from_key(scope, &text))?.is_some();
     Ok(if is_key { format!("urn:uuid:{text}") } else { text })
 }

@@ -27,7 +27,7 @@ impl Life<'_> {
             expected.reverse();
         }
         expected.truncate(read.limit.unwrap_or(usize::MAX));
-        let view = self.store.view().map_err(failed("viewing"))?.until(Position(until));
+        let view = self.store.view().map_err(failed("viewing"))?.as_of(Position(until));
         let query = wanted.query();
         let found: Vec<_> =
             view.read(&query, read).collect::<Result<_, _>>().map_err(failed("asking a query"))?;

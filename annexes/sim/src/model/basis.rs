@@ -70,7 +70,7 @@ impl Basis {
             Self::Exists(wanted) => vec![u64::from(view.exists(&wanted.query())?)],
             Self::Version(stream) => vec![view.version(stream)?.0],
             Self::Last(stream) => {
-                view.stream_head(stream)?.map(|event| event.position().0).into_iter().collect()
+                view.last_event(stream)?.map(|event| event.position().0).into_iter().collect()
             }
             Self::Find(id) => view.find(*id)?.map(|event| event.position().0).into_iter().collect(),
             Self::Key(key) => view.find_key(key)?.map(|event| event.position().0).into_iter().collect(),

@@ -72,7 +72,7 @@ impl View {
         let kept = note(&first, FOOTPRINT).map(Footprint::read_note).transpose()?;
         let (footprint, read_at) = kept.unzip();
         let bypass = note(&first, BYPASS).map(Bypass::read_note).transpose()?;
-        let judged_at = read_at.or(judged_at).map(|position| self.until(position));
+        let judged_at = read_at.or(judged_at).map(|position| self.as_of(position));
         Ok(Explanation { batch: first.position()..=end.position(), gates, bypass, judged_at, footprint })
     }
 }

@@ -174,9 +174,9 @@ impl DecisionView {
     }
 
     /// The last event of a stream.
-    pub fn stream_head(&self, stream: &StreamId) -> Result<Option<RecordedEvent>> {
+    pub fn last_event(&self, stream: &StreamId) -> Result<Option<RecordedEvent>> {
         self.remember(&Query::stream(stream.clone()), &ReadOptions::all());
-        self.view.stream_head(stream)
+        self.view.last_event(stream)
     }
 
     /// The event at a position.

@@ -6,9 +6,9 @@
 
 use tidegate_format::{Error, Micros, Position, Result};
 
-use super::ground::Ground;
-use super::positions::Step;
-use super::walk::Ancestors;
+use super::positions::Traversal;
+use super::reader::GraphReader;
+use super::traversal::Ancestors;
 
 /// One event of a critical path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,41 +21,41 @@ pub struct Hop {
     pub waited: u64,
 }
 
-pub(super) fn path(ground: &mut Ground, event: Position) -> Result<Vec<Hop>> {
-    ground.check(event)?;
-    let mut ancestors = Ancestors::of(&[event], ground)?;
+pub(super) fn path(reader: &mut GraphReader, event: Position) -> Result<Vec<Hop>> {
+    reader.check(event)?;
+    let mut ancestors = Ancestors::of(&[event], reader)?;
     let mut earliest = event;
-    while let Some(ancestor) = ancestors.step(ground)? {
+    while let Some(ancestor) = ancestors.step(reader)? {
         earliest = ancestor;
     }
     // What the earliest one leads to, among the ancestors.
-    let marks = ancestors.into_marks();
-    let mut led = super::marks::Marks::new(event);
+    let bitmap = ancestors.into_bitmap();
+    let mut led = super::bitmap::Bitmap::new(event);
     led.insert(earliest);
-    ground.read_ahead();
-    let mut next = marks.next_from(earliest.next());
+    reader.read_ahead();
+    let mut next = bitmap.next_from(earliest.next());
     while let Some(ancestor) = next {
-        if ground.causes(ancestor)?.iter().any(|cause| led.contains(*cause)) {
+        if reader.causes(ancestor)?.iter().any(|cause| led.contains(*cause)) {
             led.insert(ancestor);
         }
-        next = marks.next_from(ancestor.next());
+        next = bitmap.next_from(ancestor.next());
     }
     let mut way = vec![event];
     let mut at = event;
     while at != earliest {
-        let latest = ground.causes(at)?.iter().copied().filter(|cause| led.contains(*cause)).max();
+        let latest = reader.causes(at)?.iter().copied().filter(|cause| led.contains(*cause)).max();
         let Some(latest) = latest else { break };
         way.push(latest);
         at = latest;
     }
     way.reverse();
-    hops(ground, &way)
+    hops(reader, &way)
 }
 
-fn hops(ground: &Ground, way: &[Position]) -> Result<Vec<Hop>> {
+fn hops(reader: &GraphReader, way: &[Position]) -> Result<Vec<Hop>> {
     let mut hops: Vec<Hop> = Vec::with_capacity(way.len());
     for event in way {
-        let Some(record) = ground.view().at(*event)? else {
+        let Some(record) = reader.view().at(*event)? else {
             return Err(Error::damaged("an event of the graph is not in the log", event, "none"));
         };
         let time = record.time();

@@ -4,13 +4,13 @@ use std::fmt;
 
 use tidegate_format::{Position, Result};
 
-use super::ground::Ground;
+use super::reader::GraphReader;
 use crate::read::{Plan, Query, Set};
 
 /// Finds the next event of an answer.
-pub(super) trait Step: fmt::Debug + Send {
+pub(super) trait Traversal: fmt::Debug + Send {
     /// The next event; nothing where there is none any more.
-    fn step(&mut self, ground: &mut Ground) -> Result<Option<Position>>;
+    fn step(&mut self, reader: &mut GraphReader) -> Result<Option<Position>>;
 
     /// Whether the events come from the last one to the first.
     fn backwards(&self) -> bool {
@@ -22,15 +22,15 @@ pub(super) trait Step: fmt::Debug + Send {
 /// show. After an error it ends.
 #[derive(Debug)]
 pub struct Positions {
-    ground: Ground,
-    step: Box<dyn Step>,
+    reader: GraphReader,
+    step: Box<dyn Traversal>,
     only: Vec<Filter>,
     done: bool,
 }
 
 impl Positions {
-    pub(super) fn new(ground: Ground, step: impl Step + 'static) -> Self {
-        Self { ground, step: Box::new(step), only: Vec::new(), done: false }
+    pub(super) fn new(reader: GraphReader, step: impl Traversal + 'static) -> Self {
+        Self { reader, step: Box::new(step), only: Vec::new(), done: false }
     }
 
     /// Only those that a query selects.
@@ -42,9 +42,9 @@ impl Positions {
 
     fn advance(&mut self) -> Result<Option<Position>> {
         'events: loop {
-            let Some(event) = self.step.step(&mut self.ground)? else { return Ok(None) };
+            let Some(event) = self.step.step(&mut self.reader)? else { return Ok(None) };
             for filter in &mut self.only {
-                if !filter.selects(event, &mut self.ground, self.step.backwards())? {
+                if !filter.selects(event, &mut self.reader, self.step.backwards())? {
                     continue 'events;
                 }
             }
@@ -85,16 +85,21 @@ impl Filter {
         Self { query, plan: None, segment: None, gap: 0..0, hit: None }
     }
 
-    pub(super) fn selects(&mut self, event: Position, ground: &mut Ground, backwards: bool) -> Result<bool> {
-        let (at, event) = ground.place(event)?;
+    pub(super) fn selects(
+        &mut self,
+        event: Position,
+        reader: &mut GraphReader,
+        backwards: bool,
+    ) -> Result<bool> {
+        let (at, event) = reader.place(event)?;
         let set = match &mut self.segment {
             Some((known, set)) if *known == at => set,
             _ => {
-                let Some((segment, _)) = ground.segment(at) else { return Ok(false) };
+                let Some((segment, _)) = reader.segment(at) else { return Ok(false) };
                 (self.gap, self.hit) = (0..0, None);
                 let plan = match &mut self.plan {
                     Some(plan) => plan,
-                    plan => plan.insert(ground.view().plan(&self.query)?),
+                    plan => plan.insert(reader.view().plan(&self.query)?),
                 };
                 let set = plan.set(segment)?;
                 &mut self.segment.insert((at, set)).1
@@ -118,10 +123,10 @@ impl Filter {
 
 /// Events that are known already.
 #[derive(Debug)]
-pub(super) struct Known(pub(super) std::vec::IntoIter<Position>);
+pub(super) struct PositionList(pub(super) std::vec::IntoIter<Position>);
 
-impl Step for Known {
-    fn step(&mut self, _: &mut Ground) -> Result<Option<Position>> {
+impl Traversal for PositionList {
+    fn step(&mut self, _: &mut GraphReader) -> Result<Option<Position>> {
         Ok(self.0.next())
     }
 }

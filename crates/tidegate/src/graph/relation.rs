@@ -5,9 +5,9 @@
 
 use tidegate_format::{Position, Result};
 
-use super::ground::Ground;
-use super::marks::Marks;
-use super::positions::Step;
+use super::bitmap::Bitmap;
+use super::positions::Traversal;
+use super::reader::GraphReader;
 
 /// What a step along causes counts, beside asking one segment for effects. It takes less time than this says,
 /// but where branches come together again a step along effects brings the ends closer: on the history of git
@@ -18,26 +18,26 @@ const UP_COST: u64 = 8;
 ///
 /// It is looked for from both ends in turn until the two meet or either has nowhere to go any more: an
 /// event that led to little, or that followed from little, is soon done with.
-pub(super) fn is_ancestor(ground: &mut Ground, event: Position, of: Position) -> Result<bool> {
-    ground.check(event)?;
-    ground.check(of)?;
+pub(super) fn is_ancestor(reader: &mut GraphReader, event: Position, of: Position) -> Result<bool> {
+    reader.check(event)?;
+    reader.check(of)?;
     if event >= of {
         return Ok(false);
     }
-    let levels = (ground.level(event)?, ground.level(of)?);
+    let levels = (reader.level(event)?, reader.level(of)?);
     if levels.0 >= levels.1 {
         return Ok(false);
     }
     let mut up = Side::new(of, of);
     let mut down = Side::new(event, of);
-    let last = ground.view().segment_of(of);
+    let last = reader.view().segment_of(of);
     let mut found = Vec::new();
     while let (Some(above), Some(below)) = (up.open.last().copied(), down.open.last().copied()) {
         found.clear();
         let side = if up.cost <= down.cost {
             up.cost += UP_COST;
             up.open.pop();
-            found.extend_from_slice(ground.causes(above)?);
+            found.extend_from_slice(reader.causes(above)?);
             if found.iter().any(|cause| down.seen.contains(*cause)) {
                 return Ok(true);
             }
@@ -46,11 +46,11 @@ pub(super) fn is_ancestor(ground: &mut Ground, event: Position, of: Position) ->
             &mut up
         } else {
             down.open.pop();
-            let (first, _) = ground.place(below)?;
+            let (first, _) = reader.place(below)?;
             // Effects may lie in any later segment, and each is asked.
             down.cost += (last - first + 1) as u64;
             for at in first..=last {
-                ground.each_effect(below, at, |effect| found.push(effect))?;
+                reader.each_effect(below, at, |effect| found.push(effect))?;
             }
             if found.iter().any(|effect| up.seen.contains(*effect)) {
                 return Ok(true);
@@ -58,7 +58,7 @@ pub(super) fn is_ancestor(ground: &mut Ground, event: Position, of: Position) ->
             &mut down
         };
         for next in found.drain(..).filter(|next| *next > event && *next < of) {
-            let level = ground.level(next)?;
+            let level = reader.level(next)?;
             if levels.0 < level && level < levels.1 && side.seen.insert(next) {
                 side.open.push(next);
             }
@@ -69,14 +69,14 @@ pub(super) fn is_ancestor(ground: &mut Ground, event: Position, of: Position) ->
 
 /// What was found from one end.
 struct Side {
-    seen: Marks,
+    seen: Bitmap,
     open: Vec<Position>,
     cost: u64,
 }
 
 impl Side {
     fn new(end: Position, head: Position) -> Self {
-        let mut seen = Marks::new(head);
+        let mut seen = Bitmap::new(head);
         seen.insert(end);
         Self { seen, open: vec![end], cost: 0 }
     }
@@ -86,31 +86,31 @@ impl Side {
 /// ancestors of another such.
 ///
 /// Events are taken from the last to the first, so that all that is known of one is known when it is taken.
-pub(super) fn common_causes(ground: &mut Ground, events: &[Position]) -> Result<Vec<Position>> {
+pub(super) fn common_causes(reader: &mut GraphReader, events: &[Position]) -> Result<Vec<Position>> {
     // Most often one of two events led to the other one, and that is quickly seen.
     if let [one, other] = events
-        && is_ancestor(ground, *one.min(other), *one.max(other))?
+        && is_ancestor(reader, *one.min(other), *one.max(other))?
     {
         return Ok(vec![*one.min(other)]);
     }
     let head = events.iter().max().copied().unwrap_or(Position::START);
-    let mut painting = Painting {
-        reached: vec![Marks::new(head); events.len()],
-        stale: Marks::new(head),
-        open: Marks::new(head),
+    let mut search = MergeBase {
+        reached: vec![Bitmap::new(head); events.len()],
+        stale: Bitmap::new(head),
+        open: Bitmap::new(head),
         fresh: 0,
     };
-    for (reached, event) in painting.reached.iter_mut().zip(events) {
-        ground.check(*event)?;
+    for (reached, event) in search.reached.iter_mut().zip(events) {
+        reader.check(*event)?;
         reached.insert(*event);
-        painting.fresh += usize::from(painting.open.insert(*event));
+        search.fresh += usize::from(search.open.insert(*event));
     }
     let mut best = Vec::new();
     let mut next = head;
-    while painting.fresh > 0
-        && let Some(event) = painting.open.last_up_to(next)
+    while search.fresh > 0
+        && let Some(event) = search.open.last_up_to(next)
     {
-        painting.take(event, ground, &mut best)?;
+        search.take(event, reader, &mut best)?;
         next = event.before();
     }
     best.reverse();
@@ -118,19 +118,19 @@ pub(super) fn common_causes(ground: &mut Ground, events: &[Position]) -> Result<
 }
 
 /// What is known of events while common causes are looked for.
-struct Painting {
+struct MergeBase {
     /// For each of the events, what leads to it.
-    reached: Vec<Marks>,
+    reached: Vec<Bitmap>,
     /// What leads to a common cause.
-    stale: Marks,
+    stale: Bitmap,
     /// What was found, taken or not.
-    open: Marks,
+    open: Bitmap,
     /// How many were found, not taken, and are not stale.
     fresh: usize,
 }
 
-impl Painting {
-    fn take(&mut self, event: Position, ground: &mut Ground, best: &mut Vec<Position>) -> Result<()> {
+impl MergeBase {
+    fn take(&mut self, event: Position, reader: &mut GraphReader, best: &mut Vec<Position>) -> Result<()> {
         let was_stale = self.stale.contains(event);
         let common = was_stale || self.reached.iter().all(|reached| reached.contains(event));
         if !was_stale {
@@ -139,7 +139,7 @@ impl Painting {
                 best.push(event);
             }
         }
-        for cause in ground.causes(event)? {
+        for cause in reader.causes(event)? {
             let is_new = self.open.insert(*cause);
             if common {
                 let was_fresh = self.stale.insert(*cause) && !is_new;
@@ -159,29 +159,29 @@ impl Painting {
 
 /// One of the shortest ways along effects from an event to another one, both of them on it; empty where there
 /// is none.
-pub(super) fn path(ground: &mut Ground, from: Position, to: Position) -> Result<Vec<Position>> {
-    ground.check(from)?;
-    ground.check(to)?;
+pub(super) fn path(reader: &mut GraphReader, from: Position, to: Position) -> Result<Vec<Position>> {
+    reader.check(from)?;
+    reader.check(to)?;
     if from == to {
         return Ok(vec![from]);
     }
     if from > to {
         return Ok(Vec::new());
     }
-    let level = ground.level(from)?;
-    let mut seen = Marks::new(to);
+    let level = reader.level(from)?;
+    let mut seen = Bitmap::new(to);
     // All that was found in the order of its distance, with the place of the effect it was found by.
     let mut found = vec![(to, 0)];
     let mut at = 0;
     let mut causes = Vec::new();
     while let Some((event, _)) = found.get(at).copied() {
         causes.clear();
-        causes.extend(ground.causes(event)?.iter().copied().filter(|cause| *cause >= from));
+        causes.extend(reader.causes(event)?.iter().copied().filter(|cause| *cause >= from));
         for cause in &causes {
             if *cause == from {
                 return Ok(way_back(&found, from, at));
             }
-            if seen.insert(*cause) && ground.level(*cause)? > level {
+            if seen.insert(*cause) && reader.level(*cause)? > level {
                 found.push((*cause, at));
             }
         }
@@ -206,42 +206,42 @@ fn way_back(found: &[(Position, usize)], from: Position, mut at: usize) -> Vec<P
 #[derive(Debug)]
 pub(super) struct Between {
     /// What leads to the second event and is above the first.
-    leading: Marks,
+    leading: Bitmap,
     /// What the first event leads to.
-    led: Marks,
+    led: Bitmap,
     next: Position,
     end: Position,
 }
 
 impl Between {
-    pub(super) fn of(from: Position, to: Position, ground: &mut Ground) -> Result<Self> {
-        ground.check(from)?;
-        ground.check(to)?;
-        let (mut leading, mut led) = (Marks::new(to), Marks::new(to));
+    pub(super) fn of(from: Position, to: Position, reader: &mut GraphReader) -> Result<Self> {
+        reader.check(from)?;
+        reader.check(to)?;
+        let (mut leading, mut led) = (Bitmap::new(to), Bitmap::new(to));
         led.insert(from);
-        let level = ground.level(from)?;
+        let level = reader.level(from)?;
         let mut causes = Vec::new();
         let mut next = Some(to).filter(|to| *to > from);
         while let Some(event) = next {
             causes.clear();
-            causes.extend(ground.causes(event)?.iter().copied().filter(|cause| *cause > from));
+            causes.extend(reader.causes(event)?.iter().copied().filter(|cause| *cause > from));
             for cause in &causes {
-                if !leading.contains(*cause) && ground.level(*cause)? > level {
+                if !leading.contains(*cause) && reader.level(*cause)? > level {
                     leading.insert(*cause);
                 }
             }
             next = leading.last_up_to(event.before());
         }
-        ground.read_ahead();
+        reader.read_ahead();
         Ok(Self { leading, led, next: from.next(), end: to })
     }
 }
 
-impl Step for Between {
-    fn step(&mut self, ground: &mut Ground) -> Result<Option<Position>> {
+impl Traversal for Between {
+    fn step(&mut self, reader: &mut GraphReader) -> Result<Option<Position>> {
         while let Some(event) = self.leading.next_from(self.next).filter(|event| *event < self.end) {
             self.next = event.next();
-            if ground.causes(event)?.iter().any(|cause| self.led.contains(*cause)) {
+            if reader.causes(event)?.iter().any(|cause| self.led.contains(*cause)) {
                 self.led.insert(event);
                 return Ok(Some(event));
             }

@@ -2,11 +2,11 @@
 
 use tidegate_format::{Position, Result};
 
-use super::ground::Ground;
-use super::marks::Marks;
-use super::positions::{Filter, Step};
+use super::bitmap::Bitmap;
+use super::positions::{Filter, Traversal};
+use super::reader::GraphReader;
 use super::relation::Between;
-use super::walk::{Ancestors, Descendants};
+use super::traversal::{Ancestors, Descendants};
 use crate::read::{Query, QueryItem, ReadOptions};
 
 /// A part of the graph: which events are looked at.
@@ -60,35 +60,35 @@ impl Selection {
     }
 
     /// The selected events.
-    pub(super) fn marks(&self, ground: &mut Ground) -> Result<Marks> {
-        let mut marks = Marks::new(ground.head());
+    pub(super) fn bitmap(&self, reader: &mut GraphReader) -> Result<Bitmap> {
+        let mut bitmap = Bitmap::new(reader.head());
         match &self.base {
-            Base::Query(query) => mark_query(query, ground, &mut marks)?,
+            Base::Query(query) => mark_query(query, reader, &mut bitmap)?,
             Base::History(events) => {
-                let mut walk = Ancestors::of(events, ground)?;
-                mark_all(&mut walk, events, ground, &mut marks)?;
+                let mut walk = Ancestors::of(events, reader)?;
+                mark_all(&mut walk, events, reader, &mut bitmap)?;
             }
             Base::Future(events) => {
-                let mut walk = Descendants::of(events, ground)?;
-                mark_all(&mut walk, events, ground, &mut marks)?;
+                let mut walk = Descendants::of(events, reader)?;
+                mark_all(&mut walk, events, reader, &mut bitmap)?;
             }
             Base::Between(from, to) => {
-                let mut walk = Between::of(*from, *to, ground)?;
-                mark_all(&mut walk, &[*from, *to], ground, &mut marks)?;
+                let mut walk = Between::of(*from, *to, reader)?;
+                mark_all(&mut walk, &[*from, *to], reader, &mut bitmap)?;
             }
-            Base::Around(events, up, down) => mark_around(events, *up, *down, ground, &mut marks)?,
+            Base::Around(events, up, down) => mark_around(events, *up, *down, reader, &mut bitmap)?,
         }
         for query in &self.only {
             let mut filter = Filter::new(query.clone());
-            let mut kept = Marks::new(ground.head());
-            for event in marks.iter() {
-                if filter.selects(event, ground, false)? {
+            let mut kept = Bitmap::new(reader.head());
+            for event in bitmap.iter() {
+                if filter.selects(event, reader, false)? {
                     kept.insert(event);
                 }
             }
-            marks = kept;
+            bitmap = kept;
         }
-        Ok(marks)
+        Ok(bitmap)
     }
 }
 
@@ -110,27 +110,32 @@ impl From<QueryItem> for Selection {
     }
 }
 
-fn mark_query(query: &Query, ground: &Ground, marks: &mut Marks) -> Result<()> {
-    let plan = ground.view().plan(query)?;
-    for (segment, from, to) in ground.view().parts(&plan, &ReadOptions::all()) {
+fn mark_query(query: &Query, reader: &GraphReader, bitmap: &mut Bitmap) -> Result<()> {
+    let plan = reader.view().plan(query)?;
+    for (segment, from, to) in reader.view().parts(&plan, &ReadOptions::all()) {
         let mut set = plan.set(segment)?;
         let mut next = |event: u32| set.next_from(event).filter(|event| *event < to);
         let mut found = next(from);
         while let Some(event) = found {
-            marks.insert(segment.first().plus(u64::from(event)));
+            bitmap.insert(segment.first().plus(u64::from(event)));
             found = next(event + 1);
         }
     }
-    ground.view().check_end()
+    reader.view().check_end()
 }
 
-fn mark_all(walk: &mut impl Step, ends: &[Position], ground: &mut Ground, marks: &mut Marks) -> Result<()> {
+fn mark_all(
+    walk: &mut impl Traversal,
+    ends: &[Position],
+    reader: &mut GraphReader,
+    bitmap: &mut Bitmap,
+) -> Result<()> {
     for event in ends {
-        ground.check(*event)?;
-        marks.insert(*event);
+        reader.check(*event)?;
+        bitmap.insert(*event);
     }
-    while let Some(event) = walk.step(ground)? {
-        marks.insert(event);
+    while let Some(event) = walk.step(reader)? {
+        bitmap.insert(event);
     }
     Ok(())
 }
@@ -139,30 +144,30 @@ fn mark_around(
     events: &[Position],
     up: u32,
     down: u32,
-    ground: &mut Ground,
-    marks: &mut Marks,
+    reader: &mut GraphReader,
+    bitmap: &mut Bitmap,
 ) -> Result<()> {
     for event in events {
-        ground.check(*event)?;
-        marks.insert(*event);
+        reader.check(*event)?;
+        bitmap.insert(*event);
     }
     let (mut above, mut below) = (events.to_vec(), events.to_vec());
     for _ in 0..up {
         let mut next = Vec::new();
         for event in above.drain(..) {
-            next.extend(ground.causes(event)?.iter().filter(|cause| marks.insert(**cause)));
+            next.extend(reader.causes(event)?.iter().filter(|cause| bitmap.insert(**cause)));
         }
         above = next;
     }
     // What lies above was marked on its own way; here only what was marked on this one counts.
-    let mut seen = Marks::new(ground.head());
+    let mut seen = Bitmap::new(reader.head());
     for _ in 0..down {
         let mut next = Vec::new();
         for event in below.drain(..) {
-            let mut effects = super::walk::Effects::of(event, ground)?;
-            while let Some(effect) = effects.step(ground)? {
+            let mut effects = super::traversal::Effects::of(event, reader)?;
+            while let Some(effect) = effects.step(reader)? {
                 if seen.insert(effect) {
-                    marks.insert(effect);
+                    bitmap.insert(effect);
                     next.push(effect);
                 }
             }
@@ -172,31 +177,31 @@ fn mark_around(
     Ok(())
 }
 
-/// Marked events, the first one first.
+/// BitmapIter events, the first one first.
 #[derive(Debug)]
-pub(super) struct Marked {
-    pub(super) marks: Marks,
+pub(super) struct BitmapIter {
+    pub(super) bitmap: Bitmap,
     pub(super) next: Position,
 }
 
-impl Step for Marked {
-    fn step(&mut self, _: &mut Ground) -> Result<Option<Position>> {
-        let found = self.marks.next_from(self.next);
+impl Traversal for BitmapIter {
+    fn step(&mut self, _: &mut GraphReader) -> Result<Option<Position>> {
+        let found = self.bitmap.next_from(self.next);
         self.next = found.map_or(Position::MAX, Position::next);
         Ok(found)
     }
 }
 
-/// Marked events none of whose causes is marked, the first one first.
+/// BitmapIter events none of whose causes is marked, the first one first.
 #[derive(Debug)]
 pub(super) struct Roots {
-    pub(super) marked: Marked,
+    pub(super) events: BitmapIter,
 }
 
-impl Step for Roots {
-    fn step(&mut self, ground: &mut Ground) -> Result<Option<Position>> {
-        while let Some(event) = self.marked.step(ground)? {
-            if !ground.causes(event)?.iter().any(|cause| self.marked.marks.contains(*cause)) {
+impl Traversal for Roots {
+    fn step(&mut self, reader: &mut GraphReader) -> Result<Option<Position>> {
+        while let Some(event) = self.events.step(reader)? {
+            if !reader.causes(event)?.iter().any(|cause| self.events.bitmap.contains(*cause)) {
                 return Ok(Some(event));
             }
         }
@@ -204,20 +209,20 @@ impl Step for Roots {
     }
 }
 
-/// Marked events none of whose effects is marked, the last one first.
+/// BitmapIter events none of whose effects is marked, the last one first.
 #[derive(Debug)]
 pub(super) struct Leaves {
-    pub(super) marks: Marks,
+    pub(super) bitmap: Bitmap,
     /// Causes of marked events.
-    pub(super) causes: Marks,
+    pub(super) causes: Bitmap,
     pub(super) next: Position,
 }
 
-impl Step for Leaves {
-    fn step(&mut self, ground: &mut Ground) -> Result<Option<Position>> {
-        while let Some(event) = self.marks.last_up_to(self.next) {
+impl Traversal for Leaves {
+    fn step(&mut self, reader: &mut GraphReader) -> Result<Option<Position>> {
+        while let Some(event) = self.bitmap.last_up_to(self.next) {
             self.next = event.before();
-            for cause in ground.causes(event)? {
+            for cause in reader.causes(event)? {
                 self.causes.insert(*cause);
             }
             if !self.causes.contains(event) {

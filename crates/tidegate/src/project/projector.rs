@@ -180,7 +180,7 @@ impl<P: Projection> Projector<P> {
     ///
     /// Those of reading; an event that stops the projection, or one too many to be parked.
     pub fn at(&self, position: Position) -> Result<Reading<P>> {
-        let view = self.source.now()?.0.until(position);
+        let view = self.source.now()?.0.as_of(position);
         let fork = {
             let fold = self.fold.lock();
             (fold.position <= view.head()).then(|| fold.fork())

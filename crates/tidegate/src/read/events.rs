@@ -20,7 +20,7 @@ pub struct Events {
     query: Query,
     /// The query as it is put to segments, once anything is read.
     plan: Option<Plan>,
-    sieve: SegmentFilter,
+    filter: SegmentFilter,
     read: ReadOptions,
     left: usize,
     /// The segment being read, in the view's list.
@@ -39,8 +39,8 @@ impl Events {
         let at = view.segment_of(start);
         let window = Window::ahead(read.backwards);
         let left = read.limit.unwrap_or(usize::MAX);
-        let (plan, sieve, set) = (None, SegmentFilter::default(), None);
-        Self { view, query, plan, sieve, read, left, at, set, from: 0, to: 0, window, done: false }
+        let (plan, filter, set) = (None, SegmentFilter::default(), None);
+        Self { view, query, plan, filter, read, left, at, set, from: 0, to: 0, window, done: false }
     }
 
     /// The moment it reads from.
@@ -60,7 +60,7 @@ impl Events {
         loop {
             if self.set.is_none() {
                 let may_hold = |roster: &FilterGroup| plan.may_hold(roster);
-                let Some(at) = self.sieve.find(self.view.log(), self.at, self.read.backwards, may_hold)
+                let Some(at) = self.filter.find(self.view.log(), self.at, self.read.backwards, may_hold)
                 else {
                     return Ok(None);
                 };

@@ -13,13 +13,13 @@ pub(crate) enum Set {
     All,
     One(u32),
     List(Postings),
-    Any(Vec<Part>),
+    Any(Vec<Member>),
     Every(Vec<Set>),
 }
 
 /// A part of a union, and its last answers.
 #[derive(Clone, Debug)]
-pub(crate) struct Part {
+pub(crate) struct Member {
     set: Set,
     next: Option<Answer>,
     last: Option<Answer>,
@@ -41,7 +41,7 @@ impl Set {
         match sets.len() {
             0 => Self::None,
             1 => sets.swap_remove(0),
-            _ => Self::Any(sets.into_iter().map(|set| Part { set, next: None, last: None }).collect()),
+            _ => Self::Any(sets.into_iter().map(|set| Member { set, next: None, last: None }).collect()),
         }
     }
 
@@ -64,7 +64,7 @@ impl Set {
             Self::All => Some(event),
             Self::One(one) => (*one >= event).then_some(*one),
             Self::List(postings) => postings.next_from(event),
-            Self::Any(parts) => parts.iter_mut().filter_map(|part| part.next_from(event)).min(),
+            Self::Any(members) => members.iter_mut().filter_map(|part| part.next_from(event)).min(),
             Self::Every(sets) => leap(sets, event, Self::next_from),
         }
     }
@@ -76,7 +76,7 @@ impl Set {
             Self::All => Some(event),
             Self::One(one) => (*one <= event).then_some(*one),
             Self::List(postings) => postings.last_before(event.saturating_add(1)),
-            Self::Any(parts) => parts.iter_mut().filter_map(|part| part.last_up_to(event)).max(),
+            Self::Any(members) => members.iter_mut().filter_map(|part| part.last_up_to(event)).max(),
             Self::Every(sets) => leap(sets, event, Self::last_up_to),
         }
     }
@@ -94,7 +94,7 @@ impl Set {
     }
 }
 
-impl Part {
+impl Member {
     fn next_from(&mut self, event: u32) -> Option<u32> {
         match self.next {
             Some(Answer { asked, found }) if asked <= event && found.is_none_or(|found| event <= found) => {

@@ -65,7 +65,7 @@ impl View {
             if from >= to {
                 continue;
             }
-            let mut part = Part { set: plan.set(segment)?, from, to };
+            let mut part = CountedRange { set: plan.set(segment)?, from, to };
             stats.events += part.set.count(from, to);
             part.add_texts(segment, Field::Kind, &mut kinds)?;
             part.add_texts(segment, Field::Scope, &mut scopes)?;
@@ -84,13 +84,13 @@ impl View {
 }
 
 /// The part of a segment that is counted.
-struct Part {
+struct CountedRange {
     set: Set,
     from: u32,
     to: u32,
 }
 
-impl Part {
+impl CountedRange {
     fn add_texts(&self, segment: &Segment, field: Field, counts: &mut HashMap<String, u64>) -> Result<()> {
         for (text, postings) in segment.texts(field)? {
             self.add(text, postings, counts);

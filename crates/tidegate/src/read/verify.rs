@@ -48,7 +48,7 @@ pub(crate) fn verify(view: &View, mut progress: impl FnMut(VerifyReport)) -> Res
 
 /// The end of a stream so far.
 #[derive(Clone, Copy, Debug, Default)]
-struct End {
+struct StreamEnd {
     position: Position,
     version: Version,
     leaf: Hash,
@@ -57,7 +57,7 @@ struct End {
 /// What the events so far say of those that follow: versions, links and times.
 #[derive(Debug, Default)]
 pub(crate) struct Chain {
-    ends: HashMap<Term, End>,
+    ends: HashMap<Term, StreamEnd>,
     time: Micros,
     /// Positions that nothing is known of, in order.
     lost: Vec<(Position, Position)>,
@@ -71,7 +71,7 @@ impl Chain {
         self.check(record, &known)?;
         self.time = record.time();
         let (position, version) = (record.position(), record.version());
-        self.ends.insert(term, End { position, version, leaf: record.leaf() });
+        self.ends.insert(term, StreamEnd { position, version, leaf: record.leaf() });
         Ok(())
     }
 
@@ -109,7 +109,7 @@ impl Chain {
         self.ends.len() as u64
     }
 
-    fn check(&self, record: &Record<'_>, known: &End) -> Result<()> {
+    fn check(&self, record: &Record<'_>, known: &StreamEnd) -> Result<()> {
         let previous = record.previous();
         let after_a_loss = previous > known.position && self.is_lost(previous);
         if after_a_loss {

@@ -18,7 +18,7 @@ use crate::published::{Damage, Log, SegmentFilter, SharedState};
 /// whose answer may lie behind it ends in [`Damaged`](crate::ErrorKind::Damaged), with the place: a read that goes on
 /// past the head or begins at the end, a count without an upper bound, an id that is not found, the version of a
 /// stream. Questions within the [`head`](Self::head) are answered, and so is everything asked of
-/// [`until`](Self::until).
+/// [`as_of`](Self::as_of).
 #[derive(Clone, Debug)]
 pub struct View {
     log: Arc<Log>,
@@ -51,7 +51,7 @@ impl View {
 
     /// The log as it was when this position was its last one. A position past the head changes nothing.
     #[must_use]
-    pub fn until(&self, position: Position) -> Self {
+    pub fn as_of(&self, position: Position) -> Self {
         let damage = self.damage.clone().filter(|_| position > self.head);
         Self { log: Arc::clone(&self.log), head: self.head.min(position), damage }
     }
@@ -112,11 +112,11 @@ impl View {
 
     /// How many events a stream has; 0 where it has none.
     pub fn version(&self, stream: &StreamId) -> Result<Version> {
-        Ok(self.stream_head(stream)?.map_or(Version::EMPTY, |event| event.version()))
+        Ok(self.last_event(stream)?.map_or(Version::EMPTY, |event| event.version()))
     }
 
     /// The last event of a stream.
-    pub fn stream_head(&self, stream: &StreamId) -> Result<Option<RecordedEvent>> {
+    pub fn last_event(&self, stream: &StreamId) -> Result<Option<RecordedEvent>> {
         // Whatever is found, a later one may be hidden.
         self.check_end()?;
         let sought = self.log.seed().seek(Term::stream(&stream.scope, &stream.entity, stream.lane));
@@ -215,9 +215,9 @@ impl View {
         plan: &Plan,
         read: &ReadOptions,
     ) -> impl Iterator<Item = (&Arc<Segment>, u32, u32)> {
-        let (mut sieve, mut next) = (SegmentFilter::default(), self.segment_of(read.after.next()));
+        let (mut filter, mut next) = (SegmentFilter::default(), self.segment_of(read.after.next()));
         let places = std::iter::from_fn(move || {
-            let at = sieve.find(&self.log, next, false, |roster| plan.may_hold(roster))?;
+            let at = filter.find(&self.log, next, false, |roster| plan.may_hold(roster))?;
             next = at + 1;
             Some(at)
         });

@@ -110,7 +110,7 @@ fn a_ticket_is_answered_whoever_waits() {
         store.close().unwrap();
         assert_eq!(store.frontier().durable, Position(4), "it is committed whether anybody waits or not");
         let view = store.view().unwrap();
-        let dropped = view.stream_head(&("s", "d").into()).unwrap().unwrap();
+        let dropped = view.last_event(&("s", "d").into()).unwrap().unwrap();
         let mut missing = receipts[0].clone();
         missing.events[0].position = dropped.position();
         receipts.push(missing);

@@ -35,7 +35,7 @@ impl Place {
         let store: Store = open(&self.directory, json)?;
         let view = store.view()?;
         let view = match self.at {
-            Some(position) => view.until(position),
+            Some(position) => view.as_of(position),
             None => view,
         };
         answer(&view.graph())?;

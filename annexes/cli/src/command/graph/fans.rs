@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use console::style;
 use serde::Serialize;
 use tidegate::Query;
-use tidegate::graph::{Fan, Selection};
+use tidegate::graph::{Degree, Selection};
 
 use super::asked::{Place, record};
 use crate::failure::Result;
@@ -50,8 +50,8 @@ struct Written<'a> {
 impl Fans {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let fan = match self.of {
-            Of::Causes => Fan::In,
-            Of::Effects => Fan::Out,
+            Of::Causes => Degree::In,
+            Of::Effects => Degree::Out,
         };
         self.place.ask(json, |graph| {
             let events = find_all(&self.events, graph.view(), self.filter.scope_name())?;
@@ -60,7 +60,7 @@ impl Fans {
             if let Some(query) = self.filter.restriction() {
                 selection = selection.only(query);
             }
-            let fans = graph.largest_fans(&selection, fan, self.limit)?;
+            let fans = graph.largest_degrees(&selection, fan, self.limit)?;
             let wide = fans.first().map_or(0, |(_, count)| count.to_string().len());
             let places = fans.iter().map(|(event, _)| event.to_string().len()).max().unwrap_or(0);
             for (position, count) in fans {

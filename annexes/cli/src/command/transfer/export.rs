@@ -122,7 +122,7 @@ fn until(view: &View, position: Position) -> Result<View> {
             format!("there is no event at position {position}; the log ends at position {}", view.head());
         return Err(Error::new(ErrorKind::Missing, message).into());
     }
-    let until = view.until(position);
+    let until = view.as_of(position);
     if let Some(last) = until.at(position)?
         && !last.record().ends_batch()
     {

@@ -262,7 +262,7 @@ fn selected(reached: &Reached, view: &View, after: Position) -> Result<Span> {
 
 /// The events of the query after a position that are done or parked.
 fn settled_after(reached: &Reached, view: &View, after: Position) -> Result<Span> {
-    let passed = selected(reached, &view.until(reached.position), after)?;
+    let passed = selected(reached, &view.as_of(reached.position), after)?;
     // What is settled beyond the position is of the query.
     let beyond = Span::of(&reached.settled.iter().copied().collect::<Vec<_>>());
     Ok(Span {
@@ -274,7 +274,7 @@ fn settled_after(reached: &Reached, view: &View, after: Position) -> Result<Span
 
 /// The events of the query up to a position that are neither done nor parked.
 fn open_until(reached: &Reached, view: &View, to: Position) -> Result<Span> {
-    let passed = view.until(to);
+    let passed = view.as_of(to);
     let all = passed.count(&reached.query, ReadOptions::after(reached.position))?;
     let count = all.saturating_sub(reached.settled.range(..=to).count() as u64);
     let is_open = |event: &Result<RecordedEvent>| !matches!(event, Ok(event) if reached.settled.contains(&event.position()));

@@ -56,7 +56,7 @@ fn whatever_is_read_is_held() {
         ("count", Box::new(|view| view.count(&tag("t"), ReadOptions::all()).map(drop))),
         ("exists", Box::new(|view| view.exists(&tag("t")).map(drop))),
         ("version", Box::new(move |view| view.version(&stream()).map(drop))),
-        ("stream head", Box::new(move |view| view.stream_head(&StreamId::new("s", "a")).map(drop))),
+        ("stream head", Box::new(move |view| view.last_event(&StreamId::new("s", "a")).map(drop))),
         ("past the head", Box::new(|view| view.at(view.head().next()).map(drop))),
         ("absent id", Box::new(move |view| view.find(id).map(drop))),
         ("everything", Box::new(|view| view.count(&Query::ALL, ReadOptions::all()).map(drop))),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use tidegate::disk::Env;
-use tidegate::graph::{Fan, Graph, Selection};
+use tidegate::graph::{Degree, Graph, Selection};
 use tidegate::{AppendOptions, Batch, Cause, Draft, Position, Query, QueryItem, Result, Store, StoreOptions};
 
 /// The edges as a list, and all that follows from them.
@@ -154,24 +154,24 @@ fn check_whole(graph: &Graph, model: &Plain) {
     let selection = Selection::from(Query::ALL);
     assert_eq!(plain(graph.roots(&selection).unwrap()), model.roots(&all));
     assert_eq!(plain(graph.leaves(&selection).unwrap()), model.leaves(&all));
-    for fan in [Fan::In, Fan::Out] {
+    for fan in [Degree::In, Degree::Out] {
         let size = |event: usize| match fan {
-            Fan::In => model.causes[event].iter().collect::<BTreeSet<_>>().len(),
-            Fan::Out => model.effects(event).len(),
+            Degree::In => model.causes[event].iter().collect::<BTreeSet<_>>().len(),
+            Degree::Out => model.effects(event).len(),
         };
         let mut sizes: Vec<_> = all.iter().map(|event| (size(*event), *event)).collect();
         sizes.retain(|(size, _)| *size > 0);
         sizes.sort_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(&right.1)));
         let expected: Vec<_> =
             sizes.into_iter().take(5).map(|(size, event)| (at(event), size as u64)).collect();
-        assert_eq!(graph.largest_fans(&selection, fan, 5).unwrap(), expected);
+        assert_eq!(graph.largest_degrees(&selection, fan, 5).unwrap(), expected);
     }
 }
 
 fn check(store: &Store, all: &[Vec<usize>], pairs: &[(usize, usize)], until: usize) {
     for count in [all.len() - 1, until] {
         let model = Plain::new(all, count);
-        let graph = store.view().unwrap().until(at(count)).graph();
+        let graph = store.view().unwrap().as_of(at(count)).graph();
         check_whole(&graph, &model);
         for (left, right) in pairs {
             let (left, right) = (left % count + 1, right % count + 1);

@@ -7,7 +7,7 @@
 //! ```
 
 use tidegate::disk::Env;
-use tidegate::graph::{Fan, Graph, Selection};
+use tidegate::graph::{Degree, Graph, Selection};
 use tidegate::{AppendOptions, Draft, ErrorKind, Position, Query, QueryItem, Result, Store, StoreOptions};
 
 const CAUSES: [&[u64]; 9] = [&[], &[1], &[1], &[2], &[3], &[4, 5], &[3], &[6, 7], &[]];
@@ -84,9 +84,9 @@ fn selections_have_ends() {
     assert_eq!(numbers(graph.leaves(&Selection::future(&[Position(4)])).unwrap()), [8]);
     let around = Selection::around(&[Position(6)], 1, 1);
     assert_eq!(numbers(graph.select(&around).unwrap()), [4, 5, 6, 8]);
-    let fans = graph.largest_fans(&Query::ALL.into(), Fan::Out, 2).unwrap();
+    let fans = graph.largest_degrees(&Query::ALL.into(), Degree::Out, 2).unwrap();
     assert_eq!(fans, [(Position(1), 2), (Position(3), 2)]);
-    let fans = graph.largest_fans(&Query::ALL.into(), Fan::In, 1).unwrap();
+    let fans = graph.largest_degrees(&Query::ALL.into(), Degree::In, 1).unwrap();
     assert_eq!(fans, [(Position(6), 2)]);
     let hops = graph.critical_path(Position(8)).unwrap();
     assert_eq!(hops.iter().map(|hop| hop.event.0).collect::<Vec<_>>(), [1, 3, 7, 8]);
@@ -94,7 +94,7 @@ fn selections_have_ends() {
 
 #[test]
 fn an_earlier_moment_knows_no_later_event() {
-    let view = store().unwrap().view().unwrap().until(Position(6));
+    let view = store().unwrap().view().unwrap().as_of(Position(6));
     let graph = view.graph();
     assert_eq!(numbers(graph.descendants(&[Position(3)]).unwrap()), [5, 6]);
     assert_eq!(numbers(graph.effects(Position(3)).unwrap()), [5]);

@@ -267,7 +267,7 @@ fn a_reader_shows_what_stands_before_a_damaged_segment_without_index() {
     let store = ground.open(Access::Read, true).expect("a reader opens");
     assert!(store.report().damage.as_ref().is_some_and(|error| error.kind() == ErrorKind::Damaged));
     let view = store.view().expect("a view");
-    let view = view.until(view.head());
+    let view = view.as_of(view.head());
     let head = view.head().0 as usize;
     assert!((before..before + 8).contains(&head), "{head} events show, {before} stand before the segment");
     compare(&view, &base.log[..head], &base.questions).expect("the same answers for what shows");

@@ -103,7 +103,7 @@ fn answers_read_what_they_hold() {
     for number in (7..last).step_by(199) {
         let found = view.find(id(number)).expect("sound").expect("it is there");
         assert_eq!(found.position().0, number + 1);
-        let head = view.stream_head(&stream(number)).expect("sound").expect("it is there");
+        let head = view.last_event(&stream(number)).expect("sound").expect("it is there");
         assert_eq!(head.position().0, number + 1 + (last - 1 - number) / 997 * 997);
     }
     let asked = disk.look();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tidegate::batch::ReceiptStatus;
 use tidegate::format::Hash;
-use tidegate::graph::{Fan, Selection};
+use tidegate::graph::{Degree, Selection};
 use tidegate::project::{Bookmark, Freshness, Project, Projection, Projector, ReadModel, Updater, together};
 use tidegate::{
     Error, ErrorKind, EventId, Place, Position, Query, ReadOptions, Receipt, RecordedEvent, Result, Store,
@@ -168,13 +168,13 @@ impl Ends<'_> {
         assert_eq!(view.count(&all, ReadOptions::all().limit(self.shown.len())).unwrap(), head.0);
         assert_eq!(view.count(&all, ReadOptions::after(Position(9_000)).before(Position(9_000))).unwrap(), 0);
         assert_eq!(view.stats(&all, bounded, 3).unwrap().events, head.0);
-        let until = view.until(head);
+        let until = view.as_of(head);
         assert_eq!(
             (until.count(&all, ReadOptions::all()).unwrap(), until.damage().is_none()),
             (head.0, true)
         );
         assert_eq!(until.read(&all, ReadOptions::backwards()).map(Result::unwrap).count(), self.shown.len());
-        self.refused("a later moment", view.until(head.next()).count(&all, ReadOptions::all()));
+        self.refused("a later moment", view.as_of(head.next()).count(&all, ReadOptions::all()));
     }
 
     fn looks_up(&self, view: &View) {
@@ -188,7 +188,7 @@ impl Ends<'_> {
             assert_eq!(view.find(event.id()).unwrap().unwrap().position().0, *position);
             assert!(view.explain(event.position()).is_ok());
             self.refused("a version", view.version(&event.stream()));
-            self.refused("the end of a stream", view.stream_head(&event.stream()));
+            self.refused("the end of a stream", view.last_event(&event.stream()));
         }
         self.refused("the version of an unknown stream", view.version(&("no", "where").into()));
         self.refused("an explanation", view.explain(head.next()));
@@ -202,7 +202,7 @@ impl Ends<'_> {
         self.refused("descendants", all(graph.descendants(&[Position(1)])));
         self.refused("a selection by a query", all(graph.select(&Query::ALL.into())));
         self.refused("a future", all(graph.leaves(&Selection::future(&[Position(1)]))));
-        self.refused("fans of effects", graph.largest_fans(&Selection::history(&[last]), Fan::Out, 3));
+        self.refused("fans of effects", graph.largest_degrees(&Selection::history(&[last]), Degree::Out, 3));
         self.refused("an event behind", all(graph.ancestors(&[last.next()])));
         all(graph.ancestors(&[last])).unwrap();
         all(graph.causes(last)).unwrap();
@@ -213,7 +213,7 @@ impl Ends<'_> {
         graph.common_causes(&[Position(1), last]).unwrap();
         all(graph.between(Position(1), last)).unwrap();
         all(graph.leaves(&Selection::history(&[last]))).unwrap();
-        graph.largest_fans(&Selection::history(&[last]), Fan::In, 3).unwrap();
+        graph.largest_degrees(&Selection::history(&[last]), Degree::In, 3).unwrap();
         assert_eq!(graph.causes(Position::START).unwrap_err().kind(), ErrorKind::Missing);
     }
 

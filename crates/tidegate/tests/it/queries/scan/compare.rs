@@ -98,7 +98,7 @@ fn streams(view: &View, log: &[Known]) -> Result<(), String> {
         let name = stream((entity / ENTITIES.len(), entity % ENTITIES.len(), number % LANES.len()));
         let expected = heads.get(&name);
         let failed = |error| format!("the head of {name}: {error}");
-        let found = view.stream_head(&name).map_err(failed)?.map(|event| event.position());
+        let found = view.last_event(&name).map_err(failed)?.map(|event| event.position());
         same("the head of a stream", &expected.map(|known| known.position), &found)?;
         let version = view.version(&name).map_err(failed)?;
         same("the version of a stream", &expected.map_or(0, |known| known.version.0), &version.0)?;

@@ -101,7 +101,7 @@ impl Notes {
                 }
             }
             Change::Skip(to) if to > at => {
-                for event in view.until(to).read(&kind("a.*"), ReadOptions::after(at)) {
+                for event in view.as_of(to).read(&kind("a.*"), ReadOptions::after(at)) {
                     let event = event?;
                     if !parked.iter().any(|parked| parked.position == event.position()) {
                         self.done.insert(event.id());

@@ -9,9 +9,9 @@ use tidegate_format::{Position, Result};
 use tidegate_segment::index::FilterGroup;
 use tidegate_segment::{Postings, Term};
 
-use super::ground::Ground;
-use super::marks::Marks;
-use super::positions::Step;
+use super::bitmap::Bitmap;
+use super::positions::Traversal;
+use super::reader::GraphReader;
 use crate::published::SegmentFilter;
 
 /// Asking an event for its effects costs as much as looking at the causes of so many events in a row.
@@ -20,33 +20,33 @@ const LOOKUP_COST: u64 = 32;
 /// All ancestors, the last one first.
 #[derive(Debug)]
 pub(super) struct Ancestors {
-    marks: Marks,
+    bitmap: Bitmap,
     next: Position,
 }
 
 impl Ancestors {
-    pub(super) fn of(events: &[Position], ground: &mut Ground) -> Result<Self> {
-        let mut marks = Marks::new(ground.head());
+    pub(super) fn of(events: &[Position], reader: &mut GraphReader) -> Result<Self> {
+        let mut bitmap = Bitmap::new(reader.head());
         for event in events {
-            for cause in ground.causes(*event)? {
-                marks.insert(*cause);
+            for cause in reader.causes(*event)? {
+                bitmap.insert(*cause);
             }
         }
-        Ok(Self { marks, next: ground.head() })
+        Ok(Self { bitmap, next: reader.head() })
     }
 
     /// What was found.
-    pub(super) fn into_marks(self) -> Marks {
-        self.marks
+    pub(super) fn into_bitmap(self) -> Bitmap {
+        self.bitmap
     }
 }
 
-impl Step for Ancestors {
+impl Traversal for Ancestors {
     #[inline]
-    fn step(&mut self, ground: &mut Ground) -> Result<Option<Position>> {
-        let Some(event) = self.marks.last_up_to(self.next) else { return Ok(None) };
-        for cause in ground.causes(event)? {
-            self.marks.insert(*cause);
+    fn step(&mut self, reader: &mut GraphReader) -> Result<Option<Position>> {
+        let Some(event) = self.bitmap.last_up_to(self.next) else { return Ok(None) };
+        for cause in reader.causes(event)? {
+            self.bitmap.insert(*cause);
         }
         self.next = event.before();
         Ok(Some(event))
@@ -63,22 +63,22 @@ pub(super) struct Effects {
     event: Position,
     /// The hash of the term of a cause, and the segments that may have it.
     hash: u64,
-    sieve: SegmentFilter,
+    filter: SegmentFilter,
     at: usize,
     /// The effects in the segment before `at`: where it starts, how many are visible, how many came.
     here: Option<(Position, Postings, u32, u32)>,
 }
 
 impl Effects {
-    pub(super) fn of(event: Position, ground: &mut Ground) -> Result<Self> {
-        let (at, _) = ground.place(event)?;
-        let hash = ground.view().log().seed().seek(Term::cause(event)).hash as u64;
-        Ok(Self { event, hash, sieve: SegmentFilter::default(), at, here: None })
+    pub(super) fn of(event: Position, reader: &mut GraphReader) -> Result<Self> {
+        let (at, _) = reader.place(event)?;
+        let hash = reader.view().log().seed().seek(Term::cause(event)).hash as u64;
+        Ok(Self { event, hash, filter: SegmentFilter::default(), at, here: None })
     }
 }
 
-impl Step for Effects {
-    fn step(&mut self, ground: &mut Ground) -> Result<Option<Position>> {
+impl Traversal for Effects {
+    fn step(&mut self, reader: &mut GraphReader) -> Result<Option<Position>> {
         loop {
             if let Some((first, postings, visible, n)) = &mut self.here
                 && n < visible
@@ -87,12 +87,12 @@ impl Step for Effects {
                 *n += 1;
                 return Ok(Some(first.plus(u64::from(effect))));
             }
-            let (log, may_hold) = (ground.view().log(), |roster: &FilterGroup| roster.may_hold(self.hash));
-            let Some(at) = self.sieve.find(log, self.at, false, may_hold) else {
-                return ground.view().check_end().map(|()| None);
+            let (log, may_hold) = (reader.view().log(), |roster: &FilterGroup| roster.may_hold(self.hash));
+            let Some(at) = self.filter.find(log, self.at, false, may_hold) else {
+                return reader.view().check_end().map(|()| None);
             };
             let first = log.segments[at].first();
-            let effects = ground.effects(self.event, at)?;
+            let effects = reader.effects(self.event, at)?;
             self.here = effects.map(|(postings, visible)| (first, postings, visible, 0));
             self.at = at + 1;
         }
@@ -106,9 +106,9 @@ impl Step for Effects {
 #[derive(Debug)]
 pub(super) struct Descendants {
     /// The events it started from, and all found since.
-    found: Marks,
+    found: Bitmap,
     /// Those that are effects of found ones.
-    reached: Marks,
+    reached: Bitmap,
     /// How many were found before `next`.
     count: u64,
     next: Position,
@@ -123,22 +123,22 @@ pub(super) struct Descendants {
 }
 
 impl Descendants {
-    pub(super) fn of(events: &[Position], ground: &mut Ground) -> Result<Self> {
-        ground.read_ahead();
-        let mut found = Marks::new(ground.head());
+    pub(super) fn of(events: &[Position], reader: &mut GraphReader) -> Result<Self> {
+        reader.read_ahead();
+        let mut found = Bitmap::new(reader.head());
         for event in events {
-            ground.check(*event)?;
+            reader.check(*event)?;
             found.insert(*event);
         }
         let next = events.iter().min().copied().unwrap_or(Position::MAX);
-        let at = ground.view().segment_of(next);
-        let reached = Marks::new(ground.head());
+        let at = reader.view().segment_of(next);
+        let reached = Bitmap::new(reader.head());
         Ok(Self { found, reached, count: 0, next, at, end: next, in_a_row: false, lookups: 0, behind: at })
     }
 
     /// Goes on to the next segment; says whether there is one.
-    fn enter(&mut self, ground: &mut Ground) -> Result<bool> {
-        let found = ground.segment(self.behind).map(|(segment, count)| (segment.first(), count));
+    fn enter(&mut self, reader: &mut GraphReader) -> Result<bool> {
+        let found = reader.segment(self.behind).map(|(segment, count)| (segment.first(), count));
         let Some((first, count)) = found.filter(|(_, count)| *count > 0) else { return Ok(false) };
         (self.at, self.behind) = (self.behind, self.behind + 1);
         self.next = self.next.max(first);
@@ -148,31 +148,31 @@ impl Descendants {
         if !self.in_a_row {
             let mut from = Position::START;
             while let Some(event) = self.found.next_from(from).filter(|event| *event < first) {
-                self.reach(event, ground)?;
+                self.reach(event, reader)?;
                 from = event.next();
             }
         }
         Ok(true)
     }
 
-    /// Marks the effects that an event has in this segment.
-    fn reach(&mut self, event: Position, ground: &mut Ground) -> Result<()> {
+    /// Bitmap the effects that an event has in this segment.
+    fn reach(&mut self, event: Position, reader: &mut GraphReader) -> Result<()> {
         let Self { found, reached, .. } = self;
-        ground.each_effect(event, self.at, |effect| {
+        reader.each_effect(event, self.at, |effect| {
             found.insert(effect);
             reached.insert(effect);
         })
     }
 
     /// The next descendant of the segment, found as an effect.
-    fn step_by_effects(&mut self, ground: &mut Ground) -> Result<Option<Position>> {
+    fn step_by_effects(&mut self, reader: &mut GraphReader) -> Result<Option<Position>> {
         while let Some(event) = self.found.next_from(self.next).filter(|event| *event < self.end) {
             self.next = event.next();
             self.count += 1;
             match self.lookups.checked_sub(1) {
                 Some(left) => {
                     self.lookups = left;
-                    self.reach(event, ground)?;
+                    self.reach(event, reader)?;
                 }
                 None => self.in_a_row = true,
             }
@@ -188,11 +188,11 @@ impl Descendants {
     }
 
     /// The next descendant of the segment, found by its causes.
-    fn step_in_a_row(&mut self, ground: &mut Ground) -> Result<Option<Position>> {
+    fn step_in_a_row(&mut self, reader: &mut GraphReader) -> Result<Option<Position>> {
         while self.next < self.end {
             let event = self.next;
             self.next = event.next();
-            let reached = ground.causes(event)?.iter().any(|cause| self.found.contains(*cause));
+            let reached = reader.causes(event)?.iter().any(|cause| self.found.contains(*cause));
             if reached {
                 self.found.insert(event);
                 self.count += 1;
@@ -204,19 +204,19 @@ impl Descendants {
     }
 }
 
-impl Step for Descendants {
+impl Traversal for Descendants {
     #[inline]
-    fn step(&mut self, ground: &mut Ground) -> Result<Option<Position>> {
+    fn step(&mut self, reader: &mut GraphReader) -> Result<Option<Position>> {
         loop {
             while self.next < self.end {
                 let found =
-                    if self.in_a_row { self.step_in_a_row(ground)? } else { self.step_by_effects(ground)? };
+                    if self.in_a_row { self.step_in_a_row(reader)? } else { self.step_by_effects(reader)? };
                 if found.is_some() {
                     return Ok(found);
                 }
             }
-            if !self.enter(ground)? {
-                return ground.view().check_end().map(|()| None);
+            if !self.enter(reader)? {
+                return reader.view().check_end().map(|()| None);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Marks: sets of positions as bits, in pages that are there only where something is marked.
+//! Bitmap: sets of positions as bits, in pages that are there only where something is marked.
 
 use tidegate_format::Position;
 
@@ -9,17 +9,17 @@ const PAGE: u64 = 64 * WORDS as u64;
 
 /// A set of positions up to a head.
 #[derive(Clone, Debug)]
-pub(super) struct Marks {
+pub(super) struct Bitmap {
     pages: Vec<Option<Box<[u64; WORDS]>>>,
 }
 
-impl Marks {
+impl Bitmap {
     /// An empty set for the positions up to `head`.
     pub(super) fn new(head: Position) -> Self {
         Self { pages: vec![None; (head.0 / PAGE + 1) as usize] }
     }
 
-    /// Marks a position, which is not past the head; says whether it was not marked before.
+    /// Bitmap a position, which is not past the head; says whether it was not marked before.
     #[inline]
     pub(super) fn insert(&mut self, position: Position) -> bool {
         let (page, word, bit) = place(position);
@@ -108,19 +108,19 @@ mod tests {
             marked in proptest::collection::vec(0u64..20_000, 0..60),
             asked in proptest::collection::vec(0u64..20_000, 0..60),
         ) {
-            let mut marks = Marks::new(Position(20_000));
+            let mut bitmap = Bitmap::new(Position(20_000));
             let mut plain = BTreeSet::new();
             for position in marked {
-                prop_assert_eq!(marks.insert(Position(position)), plain.insert(position));
+                prop_assert_eq!(bitmap.insert(Position(position)), plain.insert(position));
             }
             for position in asked.into_iter().chain(plain.clone()) {
-                prop_assert_eq!(marks.contains(Position(position)), plain.contains(&position));
+                prop_assert_eq!(bitmap.contains(Position(position)), plain.contains(&position));
                 let next = plain.range(position..).next().copied().map(Position);
-                prop_assert_eq!(marks.next_from(Position(position)), next);
+                prop_assert_eq!(bitmap.next_from(Position(position)), next);
                 let last = plain.range(..=position).next_back().copied().map(Position);
-                prop_assert_eq!(marks.last_up_to(Position(position)), last);
+                prop_assert_eq!(bitmap.last_up_to(Position(position)), last);
             }
-            let all: Vec<_> = marks.iter().map(|position| position.0).collect();
+            let all: Vec<_> = bitmap.iter().map(|position| position.0).collect();
             prop_assert_eq!(all, plain.into_iter().collect::<Vec<_>>());
         }
     }

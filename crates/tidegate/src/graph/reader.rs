@@ -14,7 +14,7 @@ use crate::read::View;
 
 /// Reads the graph of a view, and keeps what was read last.
 #[derive(Debug)]
-pub(super) struct Ground {
+pub(super) struct GraphReader {
     view: View,
     /// The segment of the last position: its place in the view's list, its first position, its next one.
     at: usize,
@@ -26,7 +26,7 @@ pub(super) struct Ground {
     effects: Vec<Option<Arc<Lookup>>>,
 }
 
-impl Ground {
+impl GraphReader {
     pub(super) fn new(view: &View) -> Self {
         let (first, next) = (Position::START, Position::START);
         let (causes, levels) = (CauseReader::default(), CauseReader::default());
