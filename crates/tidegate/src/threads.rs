@@ -9,14 +9,14 @@ use std::time::Duration;
 use tidegate_format::{Error, ErrorKind, Result};
 
 use crate::backend::Indexer;
-use crate::journal::{Caller, Journal, Leads, panicked};
+use crate::journal::{Journal, Leader, Notifier, panicked};
 use crate::published::{Deadline, SharedState};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex};
 
 /// What the thread is asked for.
 #[derive(Debug, Default)]
-struct Wanted {
+struct Requests {
     lead: bool,
     settle: bool,
     index: bool,
@@ -24,89 +24,89 @@ struct Wanted {
     sync_by: Option<(Deadline, Duration)>,
     /// How long the last of these syncs took.
     sync_took: Option<Duration>,
-    ear: Ear,
+    state: WorkerState,
 }
 
 /// Whether anybody listens.
 #[derive(Debug, Default, PartialEq, Eq)]
-enum Ear {
+enum WorkerState {
     #[default]
-    Nobody,
-    Thread,
+    Absent,
+    Running,
     /// The thread, until it has done what it was called for.
     Stopping,
 }
 
-/// The other end of the thread's ear.
+/// The other end of the thread's state.
 #[derive(Debug, Default)]
-pub(crate) struct Bell {
-    wanted: Mutex<Wanted>,
-    rung: Condvar,
+pub(crate) struct WorkerSignal {
+    requests: Mutex<Requests>,
+    changed: Condvar,
 }
 
-impl Bell {
-    /// A bell that somebody listens to from the start, or nobody ever.
+impl WorkerSignal {
+    /// A signal that somebody listens to from the start, or nobody ever.
     pub(crate) fn new(heard: bool) -> Self {
-        let ear = if heard { Ear::Thread } else { Ear::Nobody };
-        Self { wanted: Mutex::new(Wanted { ear, ..Wanted::default() }), rung: Condvar::new() }
+        let state = if heard { WorkerState::Running } else { WorkerState::Absent };
+        Self { requests: Mutex::new(Requests { state, ..Requests::default() }), changed: Condvar::new() }
     }
 
     /// Rings for what `ask` notes; says whether anybody hears it.
-    fn ring(&self, ask: impl FnOnce(&mut Wanted)) -> bool {
-        let mut wanted = self.wanted.lock();
-        if wanted.ear == Ear::Nobody {
+    fn request(&self, ask: impl FnOnce(&mut Requests)) -> bool {
+        let mut requests = self.requests.lock();
+        if requests.state == WorkerState::Absent {
             return false;
         }
-        ask(&mut wanted);
-        self.rung.notify_one();
+        ask(&mut requests);
+        self.changed.notify_one();
         true
     }
 
     /// Asks for a sync that is over by this time, which is `interval` from now.
     pub(crate) fn sync_by(&self, by: Deadline, interval: Duration) {
-        let mut wanted = self.wanted.lock();
-        let sooner = wanted.sync_by.as_ref().is_none_or(|(planned, _)| by.is_before(planned));
+        let mut requests = self.requests.lock();
+        let sooner = requests.sync_by.as_ref().is_none_or(|(planned, _)| by.is_before(planned));
         if sooner {
-            wanted.sync_by = Some((by, interval));
-            drop(wanted);
-            self.rung.notify_one();
+            requests.sync_by = Some((by, interval));
+            drop(requests);
+            self.changed.notify_one();
         }
     }
 
     fn stop(&self) {
-        self.ring(|wanted| wanted.ear = Ear::Stopping);
+        self.request(|requests| requests.state = WorkerState::Stopping);
     }
 
     fn wait(&self) -> Task {
-        let mut wanted = self.wanted.lock();
+        let mut requests = self.requests.lock();
         loop {
-            if wanted.lead {
-                wanted.lead = false;
+            if requests.lead {
+                requests.lead = false;
                 return Task::Lead;
             }
-            if wanted.settle {
-                wanted.settle = false;
+            if requests.settle {
+                requests.settle = false;
                 return Task::Settle;
             }
-            if wanted.ear == Ear::Stopping {
+            if requests.state == WorkerState::Stopping {
                 // Who calls from now on is told that nobody comes.
-                wanted.ear = Ear::Nobody;
+                requests.state = WorkerState::Absent;
                 return Task::Stop;
             }
-            if wanted.index {
-                wanted.index = false;
+            if requests.index {
+                requests.index = false;
                 return Task::Index;
             }
-            let Some((by, interval)) = wanted.sync_by.take() else {
-                self.rung.wait(&mut wanted);
+            let Some((by, interval)) = requests.sync_by.take() else {
+                self.changed.wait(&mut requests);
                 continue;
             };
-            let left = by.left().saturating_sub(head_start(interval, wanted.sync_took));
+            let left = by.left().saturating_sub(head_start(interval, requests.sync_took));
             if left.is_zero() {
                 return Task::Sync(interval);
             }
-            wanted.sync_by = Some((by, interval));
-            self.rung.wait_for(&mut wanted, left);
+            requests.sync_by = Some((by, interval));
+            self.changed.wait_for(&mut requests, left);
         }
     }
 }
@@ -126,53 +126,53 @@ enum Task {
     Stop,
 }
 
-/// A bell that several owners ring.
+/// A signal that several owners ring.
 #[derive(Clone, Debug)]
-pub(crate) struct Ring(pub(crate) Arc<Bell>);
+pub(crate) struct WorkerHandle(pub(crate) Arc<WorkerSignal>);
 
-impl Caller for Ring {
+impl Notifier for WorkerHandle {
     fn call(&self) -> bool {
-        self.0.ring(|wanted| wanted.lead = true)
+        self.0.request(|requests| requests.lead = true)
     }
 
     fn call_to_sync(&self) -> bool {
-        self.0.ring(|wanted| wanted.settle = true)
+        self.0.request(|requests| requests.settle = true)
     }
 
     fn index(&self) {
-        self.0.ring(|wanted| wanted.index = true);
+        self.0.request(|requests| requests.index = true);
     }
 }
 
 /// The running thread; dropping it ends it.
 #[derive(Debug)]
-pub(crate) struct Upkeep {
-    bell: Arc<Bell>,
+pub(crate) struct BackgroundThread {
+    signal: Arc<WorkerSignal>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Upkeep {
+impl BackgroundThread {
     /// Starts the thread.
     pub(crate) fn start(
         journal: &Arc<Journal>,
         indexer: Arc<Indexer>,
         published: Arc<SharedState>,
-        bell: Arc<Bell>,
+        signal: Arc<WorkerSignal>,
     ) -> Result<Self> {
-        let work = Work { journal: Arc::downgrade(journal), indexer, published };
-        let heard = Arc::clone(&bell);
+        let worker = Worker { journal: Arc::downgrade(journal), indexer, published };
+        let shared = Arc::clone(&signal);
         #[cfg_attr(not(shuttle), expect(clippy::disallowed_methods, reason = "this is where threads start"))]
         let thread = thread::Builder::new()
             .name("tidegate".to_owned())
-            .spawn(move || run(&work, &heard))
+            .spawn(move || run(&worker, &shared))
             .map_err(|cause| Error::new(ErrorKind::Io, "the store's thread cannot start").because(cause))?;
-        Ok(Self { bell, thread: Some(thread) })
+        Ok(Self { signal, thread: Some(thread) })
     }
 }
 
-impl Drop for Upkeep {
+impl Drop for BackgroundThread {
     fn drop(&mut self) {
-        self.bell.stop();
+        self.signal.stop();
         // A waker may let go of the store on this very thread, which ends when that returns.
         if let Some(thread) = self.thread.take().filter(|one| one.thread().id() != thread::current().id()) {
             // A panic there has ended the writer already.
@@ -182,35 +182,35 @@ impl Drop for Upkeep {
 }
 
 /// What the thread works on.
-struct Work {
+struct Worker {
     journal: Weak<Journal>,
     indexer: Arc<Indexer>,
     published: Arc<SharedState>,
 }
 
 /// Says at the end of the thread that nobody listens any more, and ends the writer if that was a panic.
-struct Leaving<'a> {
-    work: &'a Work,
-    bell: &'a Bell,
+struct ExitGuard<'a> {
+    worker: &'a Worker,
+    signal: &'a WorkerSignal,
 }
 
-impl Drop for Leaving<'_> {
+impl Drop for ExitGuard<'_> {
     fn drop(&mut self) {
-        self.bell.wanted.lock().ear = Ear::Nobody;
+        self.signal.requests.lock().state = WorkerState::Absent;
         if std::thread::panicking() {
-            self.work.published.end(panicked());
-            if let Some(journal) = self.work.journal.upgrade() {
+            self.worker.published.end(panicked());
+            if let Some(journal) = self.worker.journal.upgrade() {
                 journal.work();
             }
         }
     }
 }
 
-fn run(work: &Work, bell: &Bell) {
-    let _leaving = Leaving { work, bell };
+fn run(worker: &Worker, signal: &WorkerSignal) {
+    let _exit_guard = ExitGuard { worker, signal };
     loop {
-        let task = bell.wait();
-        let Some(journal) = work.journal.upgrade() else { return };
+        let task = signal.wait();
+        let Some(journal) = worker.journal.upgrade() else { return };
         match task {
             Task::Lead => journal.lead_asked(),
             Task::Settle => journal.sync_if_wanted(None),
@@ -221,12 +221,12 @@ fn run(work: &Work, bell: &Bell) {
                 if let Err(error) = journal.flush() {
                     tracing::error!(%error, "the sync at the interval failed; the writer has ended");
                 } else if busy {
-                    bell.sync_by(journal.deadline(interval), interval);
+                    signal.sync_by(journal.deadline(interval), interval);
                 }
-                bell.wanted.lock().sync_took = Some(began.since());
+                signal.requests.lock().sync_took = Some(began.since());
             }
             Task::Index => {
-                if let Err(error) = work.indexer.run(&work.published) {
+                if let Err(error) = worker.indexer.run(&worker.published) {
                     tracing::error!(%error, "a sealed segment could not be indexed");
                 }
             }

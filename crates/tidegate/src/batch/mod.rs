@@ -1,17 +1,19 @@
 //! Batches: what a caller wants in the log, what must hold for it, and what the caller keeps.
 mod receipt;
 mod condition;
+mod footprint;
 mod note;
 mod import;
 mod whole;
 mod valid;
 
 pub use condition::Condition;
+pub use footprint::Footprint;
 pub use import::Import;
 pub use note::Bypass;
 pub(crate) use note::{BYPASS, FOOTPRINT, gates_of};
 pub use receipt::{Receipt, ReceiptEvent, ReceiptStatus};
 pub use tidegate_format::refusal::{Conflict, ConflictKind};
-pub(crate) use valid::{HashedKey, Key, ValidBatch};
+pub(crate) use valid::{Key, KeyLookup, ValidBatch};
 pub(crate) use whole::content;
 pub use whole::{Batch, key};

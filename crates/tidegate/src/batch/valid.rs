@@ -32,20 +32,20 @@ impl Key {
     }
 
     /// Returns the key as it is looked up.
-    pub(crate) fn sought(&self) -> HashedKey<'_> {
-        HashedKey { text: &self.text, content: (!self.decision).then_some(self.content) }
+    pub(crate) fn lookup(&self) -> KeyLookup<'_> {
+        KeyLookup { text: &self.text, content: (!self.decision).then_some(self.content) }
     }
 }
 
 /// A key to be looked up, and what the batch under it must be to answer for another one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct HashedKey<'a> {
+pub(crate) struct KeyLookup<'a> {
     pub(crate) text: &'a str,
     /// The content it must have, or `None` if any will do.
     content: Option<Content>,
 }
 
-impl<'a> HashedKey<'a> {
+impl<'a> KeyLookup<'a> {
     /// Returns the key of a decision; refused if it breaks the rules of names.
     pub(crate) fn of_decision(text: &'a str) -> Result<Self> {
         check(text).map(|()| Self { text, content: None })

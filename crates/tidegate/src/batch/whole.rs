@@ -180,7 +180,7 @@ impl Batch {
         let notes: Vec<(Text, Text)> =
             notes.map(|(name, note)| (Text::Borrowed(name), note.into())).collect();
         if let Some(first) = self.drafts.first().filter(|_| !notes.is_empty()) {
-            // ReceiptStatus on a draft of its own: the payload is not copied for it.
+            // Checked on a draft of its own: the payload is not copied for it.
             let mut noted = Draft::new(first.stream.clone(), first.kind.clone());
             noted.metadata.extend_from_slice(&first.metadata);
             let noted =

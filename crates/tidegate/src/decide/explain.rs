@@ -3,8 +3,7 @@
 use tidegate_format::{Error, ErrorKind, Position, Result, Text};
 use tidegate_segment::RecordedEvent;
 
-use super::footprint::Footprint;
-use crate::batch::{BYPASS, Bypass, FOOTPRINT, gates_of};
+use crate::batch::{BYPASS, Bypass, FOOTPRINT, Footprint, gates_of};
 use crate::read::View;
 
 /// On what grounds an event is in the log, as far as its batch says.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tidegate_format::refusal::{Denial, Denied, GATE_DEFECT, Verdict};
 use tidegate_format::{Draft, Result, Text};
 
-use super::footprint::DecisionView;
+use super::view::DecisionView;
 
 /// What a gate judges: the caller's context and the drafted events.
 #[derive(Debug)]

@@ -19,7 +19,7 @@
 //! assert!(subscribe("cyd")?.denied().is_some());
 //! # Ok::<(), tidegate::Error>(())
 //! ```
-mod footprint;
+mod view;
 mod gate;
 pub mod machine;
 mod guard;
@@ -27,9 +27,10 @@ pub(crate) mod record;
 mod decision;
 mod explain;
 
+pub use crate::batch::Footprint;
 pub use decision::{Decision, Outcome};
 pub use explain::Explanation;
-pub use footprint::{DecisionView, Footprint};
 pub use gate::{Gate, GateSet, Proposal, gate};
 pub(crate) use guard::Guard;
 pub use tidegate_format::refusal::{Denial, Denied, GATE_DEFECT, Verdict};
+pub use view::DecisionView;

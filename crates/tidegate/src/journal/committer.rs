@@ -11,7 +11,7 @@
 //! J5. After an outcome nobody knows the writer ends, and every batch still waiting is told: those of all frames that no
 //!     sync had covered.
 //! J6. Every answer names the last position that it rests on, and is held until that is visible, and durable if its
-//!     caller asked to be synced (`unsettled.rs`). What rests on a group that was not written fails with it.
+//!     caller asked to be synced (`settle_queue.rs`). What rests on a group that was not written fails with it.
 //! J7. A frame says in `synced` what a sync made durable that had ended before the frame was sealed: a sync is noted
 //!     under the lock that frames are sealed under, and only when it has ended.
 //! J8. Nothing is told here: answers are handed back, and given out when the commit section and the lead are let go.
@@ -30,14 +30,14 @@ use tidegate_format::{
 };
 use tidegate_segment::{HashedTerm, Term};
 
-use super::heads::{Head, Heads};
-use super::names::Names;
-use super::outlook;
-use super::prepare::{Check, Nothing, Prepared, duplicate, receipt_of};
-use super::ticket::Duty;
+use super::prepare::{NoMatch, Precondition, PreparedBatch, duplicate, receipt_of};
+use super::satisfiable;
+use super::settle_queue::{GroupResult, PendingAnswer};
+use super::tails::{StreamTail, StreamTails};
+use super::terms::GroupTerms;
+use super::ticket::Responder;
 use super::time::LogTime;
 use super::turns::Turn;
-use super::unsettled::{Held, Written};
 use crate::backend::{Backend, Pending};
 use crate::batch::{Condition, Conflict, Key};
 use crate::batch::{Receipt, ReceiptEvent};
@@ -47,11 +47,11 @@ use crate::settings::Durability;
 
 /// A batch in the queue.
 #[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) prepared: Prepared,
+pub(crate) struct QueuedBatch {
+    pub(crate) prepared: PreparedBatch,
     pub(crate) durability: Durability,
     /// Taken when the batch has its answer.
-    pub(crate) slot: Option<Duty>,
+    pub(crate) completion: Option<Responder>,
     /// The turn of the one who decided it.
     pub(crate) turn: Option<Arc<Turn>>,
     /// Whether its caller decides again if what it read has moved, and so need not wait to learn of that.
@@ -60,10 +60,10 @@ pub(crate) struct Entry {
     pub(crate) moved: bool,
 }
 
-impl Entry {
+impl QueuedBatch {
     /// Asks the one who waits for the answer to lead; says whether there is one.
     pub(crate) fn ask_to_lead(&self) -> bool {
-        self.slot.as_ref().is_some_and(Duty::ask_to_lead)
+        self.completion.as_ref().is_some_and(Responder::ask_to_lead)
     }
 
     /// Lets the turn of its decision go, unless that is taken again.
@@ -78,10 +78,10 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct Committer {
     store: StoreId,
-    edge: Box<dyn Backend>,
+    backend: Box<dyn Backend>,
     published: Arc<SharedState>,
     clock: Arc<dyn Clock>,
-    heads: Heads,
+    tails: StreamTails,
     next: Position,
     time: LogTime,
 }
@@ -95,7 +95,7 @@ struct Group {
     /// Where each record lies in the frame, for conditions of batches behind it.
     records: Vec<Range<usize>>,
     /// What some of them are called.
-    names: Names,
+    terms: GroupTerms,
     /// The ids that its batches came with.
     given: HashMap<EventId, Position>,
     /// The keys of its batches, with what is kept of the content under which blind, and the place of the batch.
@@ -118,25 +118,25 @@ impl Group {
 impl Committer {
     pub(crate) fn new(
         store: StoreId,
-        edge: Box<dyn Backend>,
+        backend: Box<dyn Backend>,
         published: Arc<SharedState>,
         clock: Arc<dyn Clock>,
         time: LogTime,
     ) -> Self {
         let next = published.visible().next();
-        Self { store, edge, published, clock, heads: Heads::default(), next, time }
+        Self { store, backend, published, clock, tails: StreamTails::default(), next, time }
     }
 
     /// Gives the batches of one group their places and writes them, and says what each is told and when. `bytes` is
     /// what they took in the queue.
-    pub(crate) fn commit(&mut self, entries: &mut [Entry], bytes: usize) -> Written {
+    pub(crate) fn commit(&mut self, entries: &mut [QueuedBatch], bytes: usize) -> GroupResult {
         let first = self.next;
         let now = Micros(self.clock.now_micros());
         let last = self.time.last();
         let untimely = self.time.check(now).err();
         let mut group = Group { last, time: last.max(now), untimely, ..Group::default() };
         for entry in entries.iter_mut() {
-            let outcome = self.published.ended().map_or_else(|| self.join(&mut group, entry), Err);
+            let outcome = self.published.ended().map_or_else(|| self.process(&mut group, entry), Err);
             let rests_on = match &outcome {
                 // Its caller looks again at once, at what is written.
                 Err(_) if entry.moved => Position::START,
@@ -145,8 +145,8 @@ impl Committer {
             };
             group.outcomes.push((outcome, rests_on));
         }
-        let kept = self.keep(&mut group, first).inspect_err(|error| self.fail(first, error));
-        let failed = kept.err().map(|error| self.published.ended().unwrap_or(error));
+        let flushed = self.flush(&mut group, first).inspect_err(|error| self.abort(first, error));
+        let failed = flushed.err().map(|error| self.published.ended().unwrap_or(error));
         let (mut held, mut asks) = (Vec::with_capacity(entries.len()), false);
         for (entry, (mut answer, rests_on)) in entries.iter_mut().zip(group.outcomes) {
             let synced = entry.durability == Durability::Synced;
@@ -158,10 +158,15 @@ impl Committer {
             }
             // What failed rests on nothing.
             let rests_on = if rests_on < self.next { rests_on } else { Position::START };
-            held.extend(entry.slot.take().map(|duty| Held { duty, answer, rests_on, synced }));
+            held.extend(entry.completion.take().map(|responder| PendingAnswer {
+                responder,
+                answer,
+                rests_on,
+                synced,
+            }));
         }
         let is_written = failed.is_none() && self.next > first;
-        Written { last: self.next.before(), synced: is_written.then_some(asks), held, bytes }
+        GroupResult { last: self.next.before(), synced: is_written.then_some(asks), held, bytes }
     }
 
     /// Returns how far the clock is behind the log, if that is news.
@@ -170,17 +175,17 @@ impl Committer {
     }
 
     /// Judges a batch and gives it the next places in the group.
-    fn join(&mut self, group: &mut Group, entry: &mut Entry) -> Result<Receipt> {
-        if let Some(receipt) = self.known(group, &entry.prepared)? {
+    fn process(&mut self, group: &mut Group, entry: &mut QueuedBatch) -> Result<Receipt> {
+        if let Some(receipt) = self.known_receipt(group, &entry.prepared)? {
             return Ok(receipt);
         }
-        if let Err(error) = self.admit(group, &entry.prepared) {
+        if let Err(error) = self.check(group, &entry.prepared) {
             entry.moved = entry.again && error.conflict().is_some_and(|conflict| conflict.footprint);
             return Err(error);
         }
         let time = self.time_in(group, entry.prepared.recorded)?;
-        let receipt = self.place(&mut entry.prepared, time)?;
-        Ok(Self::include(group, entry, receipt))
+        let receipt = self.assign(&mut entry.prepared, time)?;
+        Ok(Self::append_to_frame(group, entry, receipt))
     }
 
     /// Returns the time of a batch: that of the group, or the one that another store recorded it at.
@@ -194,8 +199,8 @@ impl Committer {
     }
 
     /// The first receipt of the same key, if it came in since this one was prepared.
-    fn known(&self, group: &Group, prepared: &Prepared) -> Result<Option<Receipt>> {
-        let Some(key) = prepared.key.as_ref().map(Key::sought) else { return Ok(None) };
+    fn known_receipt(&self, group: &Group, prepared: &PreparedBatch) -> Result<Option<Receipt>> {
+        let Some(key) = prepared.key.as_ref().map(Key::lookup) else { return Ok(None) };
         if let Some(((blind, kept), receipt)) = group.of_key(key.text) {
             if key.is_answered_by(Some(*blind), *kept) {
                 return Ok(Some(receipt.clone()));
@@ -211,7 +216,7 @@ impl Committer {
     }
 
     /// Adds a batch that has its places to the frame.
-    fn include(group: &mut Group, entry: &mut Entry, receipt: Receipt) -> Receipt {
+    fn append_to_frame(group: &mut Group, entry: &mut QueuedBatch, receipt: Receipt) -> Receipt {
         (group.last, group.time) = (receipt.time, group.time.max(receipt.time));
         let prepared = &mut entry.prepared;
         let given = prepared.given.iter();
@@ -240,11 +245,11 @@ impl Committer {
     }
 
     /// Refuses what came into the log since the batch was prepared, or comes before it in the group.
-    fn admit(&mut self, group: &mut Group, prepared: &Prepared) -> Result<()> {
-        self.admit_ids(group, prepared)?;
+    fn check(&mut self, group: &mut Group, prepared: &PreparedBatch) -> Result<()> {
+        self.check_ids(group, prepared)?;
         let mut passing: Option<Error> = None;
-        for check in &prepared.checks {
-            let Err(error) = self.admit_check(group, check, prepared.checked) else { continue };
+        for precondition in &prepared.preconditions {
+            let Err(error) = self.check_one(group, precondition, prepared.checked) else { continue };
             // What can never hold again is said before what may hold later.
             if error.conflict().is_none_or(|conflict| !conflict.retry) {
                 return Err(error);
@@ -260,32 +265,32 @@ impl Committer {
         }
     }
 
-    fn admit_check(&mut self, group: &mut Group, check: &Check, checked: Position) -> Result<()> {
-        match check {
-            Check::Version(stream, expected) => {
-                let head = self.head_of(stream.hash, || stream.term.clone())?;
-                let found = head.map_or(Version::EMPTY, |head| head.version);
+    fn check_one(&mut self, group: &mut Group, precondition: &Precondition, checked: Position) -> Result<()> {
+        match precondition {
+            Precondition::Version(stream, expected) => {
+                let tail = self.tail_of(stream.hash, || stream.term.clone())?;
+                let found = tail.map_or(Version::EMPTY, |tail| tail.version);
                 if found == *expected {
                     return Ok(());
                 }
-                Err(Conflict::version(*expected, found, head.map(|head| head.position)))
+                Err(Conflict::version(*expected, found, tail.map(|tail| tail.position)))
             }
-            Check::Exists(stream, expected) => {
-                let head = self.head_of(stream.hash, || stream.term.clone())?;
-                if head.is_some() == *expected {
+            Precondition::Exists(stream, expected) => {
+                let tail = self.tail_of(stream.hash, || stream.term.clone())?;
+                if tail.is_some() == *expected {
                     return Ok(());
                 }
-                Err(Conflict::exists(head.map(|head| head.position)))
+                Err(Conflict::exists(tail.map(|tail| tail.position)))
             }
-            Check::Unknown(id) => self.admit_id(group, *id, checked, true),
-            Check::UnknownKey(key) => self.admit_key(group, key, checked),
-            Check::Nothing(nothing) => {
+            Precondition::Unknown(id) => self.check_id(group, *id, checked, true),
+            Precondition::UnknownKey(key) => self.check_key(group, key, checked),
+            Precondition::NoMatch(no_match) => {
                 let before = self.before_group(group);
-                let found = match before.first_match(&nothing.query, nothing.after)? {
-                    None => Self::match_in(group, &before, nothing)?,
+                let found = match before.first_match(&no_match.query, no_match.after)? {
+                    None => Self::match_in(group, &before, no_match)?,
                     found => found,
                 };
-                found.map_or(Ok(()), |position| Err(Conflict::boundary(position, nothing.footprint)))
+                found.map_or(Ok(()), |position| Err(Conflict::boundary(position, no_match.footprint)))
             }
         }
     }
@@ -293,33 +298,33 @@ impl Committer {
     /// Whether conditions of which one does not hold can all hold later.
     fn can_hold(&mut self, conditions: &[Condition]) -> Result<bool> {
         let seed = self.published.log().seed();
-        outlook::can_hold(conditions, self.next.before(), |stream| {
+        satisfiable::can_hold(conditions, self.next.before(), |stream| {
             let term = Term::stream(&stream.scope, &stream.entity, stream.lane);
-            let head = self.head_of(seed.hash(term.as_bytes()), || term)?;
-            Ok(head.map_or(Version::EMPTY, |head| head.version))
+            let tail = self.tail_of(seed.hash(term.as_bytes()), || term)?;
+            Ok(tail.map_or(Version::EMPTY, |tail| tail.version))
         })
     }
 
     /// The first event of the group that must not be there.
-    fn match_in(group: &mut Group, before: &View, nothing: &Nothing) -> Result<Option<Position>> {
-        let Group { records, names, frame, .. } = group;
+    fn match_in(group: &mut Group, before: &View, no_match: &NoMatch) -> Result<Option<Position>> {
+        let Group { records, terms, frame, .. } = group;
         if records.is_empty() {
             return Ok(None);
         }
         let read =
             |range: &Range<usize>| Record::read(&frame[range.clone()]).expect("it was placed just now");
-        if let Some(wanted) = &nothing.wanted {
-            for range in &records[names.events()..] {
-                names.add(&read(range), wanted.seed());
+        if let Some(filter) = &no_match.filter {
+            for range in &records[terms.events()..] {
+                terms.add(&read(range), filter.seed());
             }
-            if !names.may_hold(wanted) {
+            if !terms.may_hold(filter) {
                 return Ok(None);
             }
         }
         let first = before.head().next().0;
         let positions = records.iter().zip(first..).map(|(range, position)| (range, Position(position)));
-        let mut positions = positions.filter(|(_, position)| *position > nothing.after);
-        let query = nothing.query.resolved(|id| match group.given.get(&id) {
+        let mut positions = positions.filter(|(_, position)| *position > no_match.after);
+        let query = no_match.query.resolved(|id| match group.given.get(&id) {
             Some(position) => Ok(Some(*position)),
             None => before.position_of(id),
         })?;
@@ -327,16 +332,16 @@ impl Committer {
     }
 
     /// Refuses ids that came into the log since the batch was prepared.
-    fn admit_ids(&self, group: &Group, prepared: &Prepared) -> Result<()> {
+    fn check_ids(&self, group: &Group, prepared: &PreparedBatch) -> Result<()> {
         for &(index, id) in &prepared.given {
-            let admitted = self.admit_id(group, id, prepared.checked, false);
+            let admitted = self.check_id(group, id, prepared.checked, false);
             admitted.map_err(|error| error.at(Place::Draft(index)))?;
         }
         Ok(())
     }
 
     /// Refuses an id that came into the log after a position.
-    fn admit_id(&self, group: &Group, id: EventId, after: Position, footprint: bool) -> Result<()> {
+    fn check_id(&self, group: &Group, id: EventId, after: Position, footprint: bool) -> Result<()> {
         let mut found = group.given.get(&id).copied();
         let log = self.published.log();
         let sought = log.seed().seek_id(id);
@@ -353,7 +358,7 @@ impl Committer {
     }
 
     /// Refuses a batch whose decision did not find a key that came into the log after a position.
-    fn admit_key(&self, group: &Group, key: &str, after: Position) -> Result<()> {
+    fn check_key(&self, group: &Group, key: &str, after: Position) -> Result<()> {
         let found = match group.of_key(key) {
             Some((_, receipt)) => Some(receipt.first()),
             None => self.before_group(group).find_key_after(key, after)?.map(|first| first.position()),
@@ -362,13 +367,13 @@ impl Committer {
     }
 
     /// Gives every record of a batch its place, and links it to the event before it in its stream.
-    fn place(&mut self, prepared: &mut Prepared, time: Micros) -> Result<Receipt> {
-        self.heads.make_room();
+    fn assign(&mut self, prepared: &mut PreparedBatch, time: Micros) -> Result<Receipt> {
+        self.tails.make_room();
         // What can fail comes first, so that a batch is placed whole or not at all.
         let mut start = FRAME_HEADER_BYTES;
         for item in &prepared.records {
             let bytes = &prepared.bytes[start..start + item.length as usize];
-            self.head_of(item.stream, || {
+            self.tail_of(item.stream, || {
                 let (scope, entity, lane) = record::stream(bytes);
                 Term::stream(scope, entity, lane)
             })?;
@@ -380,11 +385,11 @@ impl Committer {
         for item in &prepared.records {
             let (bytes, behind) = rest.split_at_mut(item.length as usize);
             rest = behind;
-            let head = self.heads.get(item.stream).unwrap_or_default();
-            let (position, version) = (self.next, head.version.next());
-            let placed = Placed { position, version, previous: head.position, link: head.leaf, time };
+            let tail = self.tails.get(item.stream).unwrap_or_default();
+            let (position, version) = (self.next, tail.version.next());
+            let placed = Placed { position, version, previous: tail.position, link: tail.leaf, time };
             let leaf = record::place(bytes, &placed, first, &item.body);
-            self.heads.put(item.stream, Head { version, position, leaf });
+            self.tails.put(item.stream, StreamTail { version, position, leaf });
             events.push(ReceiptEvent { id: item.id, position, version, leaf });
             self.next = position.next();
         }
@@ -394,9 +399,9 @@ impl Committer {
     }
 
     /// The head of a stream, if it has any events; it is at hand from then on.
-    fn head_of(&mut self, stream: u128, term: impl FnOnce() -> Term) -> Result<Option<Head>> {
-        if let Some(head) = self.heads.get(stream) {
-            return Ok(Some(head));
+    fn tail_of(&mut self, stream: u128, term: impl FnOnce() -> Term) -> Result<Option<StreamTail>> {
+        if let Some(tail) = self.tails.get(stream) {
+            return Ok(Some(tail));
         }
         let sought = HashedTerm { term: term(), hash: stream };
         for (_, segment) in self.published.log().newest_first(stream as u64) {
@@ -404,30 +409,30 @@ impl Committer {
             let Some(last) = postings.get(postings.count() - 1) else { continue };
             let event = segment.event(last)?;
             let (version, position) = (event.version(), event.position());
-            let head = Head { version, position, leaf: event.leaf() };
-            self.heads.put(stream, head);
-            return Ok(Some(head));
+            let tail = StreamTail { version, position, leaf: event.leaf() };
+            self.tails.put(stream, tail);
+            return Ok(Some(tail));
         }
         Ok(None)
     }
 
     /// Writes the group. It may hold nothing new, only batches that were written before under their key, or refused
     /// ones.
-    fn keep(&mut self, group: &mut Group, first: Position) -> Result<()> {
+    fn flush(&mut self, group: &mut Group, first: Position) -> Result<()> {
         if group.records.is_empty() {
             return Ok(());
         }
         self.published.set_accepted(self.next.before());
-        self.edge.append(&mut group.frame, first)?;
+        self.backend.append(&mut group.frame, first)?;
         self.time.record(group.last);
         Ok(())
     }
 
-    fn fail(&mut self, first: Position, error: &Error) {
+    fn abort(&mut self, first: Position, error: &Error) {
         if error.kind() == ErrorKind::Full {
             // The places were never taken; the heads are looked up in the log again.
             self.next = first;
-            self.heads.clear();
+            self.tails.clear();
             self.published.set_accepted(first.before());
         } else {
             self.published.set_ended(ended(error));
@@ -436,7 +441,7 @@ impl Committer {
 
     /// A sync to be run beside further commits; nothing where all is durable.
     pub(crate) fn pending(&self) -> Option<Box<dyn Pending>> {
-        let pending = self.edge.pending();
+        let pending = self.backend.pending();
         (pending.position() > self.published.durable()).then_some(pending)
     }
 
@@ -444,7 +449,7 @@ impl Committer {
     /// it later.
     pub(crate) fn note_durable(&mut self, done: &dyn Pending) -> Result<()> {
         self.published.set_durable(done.position());
-        self.edge.note_durable(done)
+        self.backend.note_durable(done)
     }
 
     /// Ends in good order; everything is durable.
@@ -453,7 +458,7 @@ impl Committer {
             return Err(error);
         }
         self.published.set_closed(closed());
-        self.edge.close()
+        self.backend.close()
     }
 }
 

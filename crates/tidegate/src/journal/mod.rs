@@ -1,21 +1,21 @@
 //! The way down: from a batch to its receipt.
 mod room;
 mod ticket;
-mod heads;
+mod tails;
 mod time;
-mod names;
+mod terms;
 mod prepare;
-mod outlook;
+mod satisfiable;
 mod turns;
-mod unsettled;
+mod settle_queue;
 mod committer;
 mod queue;
 mod settling;
 
 pub(crate) use committer::Committer;
-pub(crate) use prepare::{Bench, Ids, Prepared, prepare, receipt_of};
-pub(crate) use queue::{Caller, Journal, Wish};
+pub(crate) use prepare::{Ids, PrepareContext, PreparedBatch, prepare, receipt_of};
+pub(crate) use queue::{Journal, Notifier, QueueOptions};
 pub use ticket::Ticket;
-pub(crate) use ticket::{Leads, panicked};
+pub(crate) use ticket::{Leader, panicked};
 pub(crate) use time::LogTime;
 pub(crate) use turns::{Turn, Turns, boundaries, judging};

@@ -14,23 +14,22 @@ use tidegate_format::{
 };
 use tidegate_segment::{HashKey, RecordedEvent, Term};
 
-use super::names::Wanted;
-use crate::batch::{Condition, Conflict, HashedKey, Key, ValidBatch, gates_of};
+use super::terms::TermFilter;
+use crate::batch::{Condition, Conflict, Footprint, Key, KeyLookup, ValidBatch, gates_of};
 use crate::batch::{Receipt, ReceiptEvent};
-use crate::decide::Footprint;
 use crate::read::{Query, View};
 use crate::sync::atomic;
 
 /// A batch encoded and hashed, but for its places.
 #[derive(Debug)]
-pub(crate) struct Prepared {
+pub(crate) struct PreparedBatch {
     /// Room for a frame's head, then the records.
     pub(crate) bytes: Vec<u8>,
     pub(crate) records: Vec<PreparedRecord>,
     /// The drafts that came with an id, which must not be in the log after `checked`.
     pub(crate) given: Vec<(usize, EventId)>,
     /// What must still be checked against what comes after `checked`.
-    pub(crate) checks: Vec<Check>,
+    pub(crate) preconditions: Vec<Precondition>,
     /// All conditions, where there are several and one of them may hold later.
     pub(crate) several: Vec<Condition>,
     /// The idempotency key, which must not be in the log after `checked`.
@@ -47,13 +46,13 @@ pub(crate) struct Prepared {
 
 /// A condition, ready for the commit section.
 #[derive(Debug)]
-pub(crate) enum Check {
+pub(crate) enum Precondition {
     /// The stream has this version.
     Version(Stream, Version),
     /// The stream has events, or has none.
     Exists(Stream, bool),
     /// Nothing after a position matches.
-    Nothing(Nothing),
+    NoMatch(NoMatch),
     /// The log does not hold this id, as a gate or a decision read it.
     Unknown(EventId),
     /// The log does not hold this idempotency key, as a gate or a decision read it.
@@ -62,23 +61,23 @@ pub(crate) enum Check {
 
 /// What must not be there.
 #[derive(Debug)]
-pub(crate) struct Nothing {
+pub(crate) struct NoMatch {
     pub(crate) query: Query,
     /// By what names it is found, where it says any.
-    pub(crate) wanted: Option<Wanted>,
+    pub(crate) filter: Option<TermFilter>,
     pub(crate) after: Position,
     /// Whether a gate or a decision read it.
     pub(crate) footprint: bool,
 }
 
-impl Nothing {
-    fn new(query: Query, after: Position, footprint: bool, bench: &Bench<'_>) -> Result<Self> {
-        let query = match bench.view.resolved(&query)? {
+impl NoMatch {
+    fn new(query: Query, after: Position, footprint: bool, context: &PrepareContext<'_>) -> Result<Self> {
+        let query = match context.view.resolved(&query)? {
             Cow::Owned(resolved) => resolved,
             Cow::Borrowed(_) => query,
         };
-        let wanted = Wanted::of(&query, bench.seed);
-        Ok(Self { query, wanted, after, footprint })
+        let filter = TermFilter::of(&query, context.seed);
+        Ok(Self { query, filter, after, footprint })
     }
 }
 
@@ -167,7 +166,7 @@ impl fmt::Debug for Ids {
 }
 
 /// What preparing needs from the store.
-pub(crate) struct Bench<'a> {
+pub(crate) struct PrepareContext<'a> {
     pub(crate) view: &'a View,
     pub(crate) ids: &'a Ids,
     pub(crate) seed: HashKey,
@@ -183,22 +182,22 @@ pub(crate) fn prepare(
     valid: &ValidBatch,
     gates: Vec<Text>,
     footprint: Footprint,
-    bench: &Bench<'_>,
-) -> Result<Prepared> {
-    let (batch, view) = (valid.batch(), bench.view);
+    context: &PrepareContext<'_>,
+) -> Result<PreparedBatch> {
+    let (batch, view) = (valid.batch(), context.view);
     let drafts = batch.drafts();
     let payloads: usize = drafts.iter().map(|draft| draft.payload.len() + 512).sum();
     let mut bytes = Vec::with_capacity(FRAME_HEADER_BYTES + payloads.min(limit::FRAME_BYTES_MAX));
     bytes.resize(FRAME_HEADER_BYTES, 0);
-    let kept = bench.keep_footprint && !footprint.is_empty();
+    let kept = context.keep_footprint && !footprint.is_empty();
     let note = kept.then(|| footprint.note(view.head()));
-    let checks = checks(batch.conditions(), footprint, bench)?;
+    let preconditions = preconditions(batch.conditions(), footprint, context)?;
     let notes = batch.notes(&gates, view.head(), note).map_err(|error| error.at(Place::Draft(0)))?;
-    let prepared = Prepared {
+    let prepared = PreparedBatch {
         bytes,
         records: Vec::with_capacity(drafts.len()),
         given: Vec::new(),
-        checks,
+        preconditions,
         several: several(batch.conditions()),
         key: valid.key().cloned(),
         kept: None,
@@ -207,10 +206,10 @@ pub(crate) fn prepare(
         checked: view.head(),
     };
     let first = &drafts[0].stream;
-    let mut work = Work {
+    let mut encoder = Encoder {
         drafts,
         view,
-        seed: bench.seed,
+        seed: context.seed,
         prepared,
         notes,
         places: HashMap::new(),
@@ -219,12 +218,12 @@ pub(crate) fn prepare(
         term: Term::stream(first.scope.as_ref(), first.entity.as_ref(), first.lane),
     };
     let given = batch.blinds().iter().copied();
-    let blinds = given.chain(bench.ids.blinds(drafts.len()));
+    let blinds = given.chain(context.ids.blinds(drafts.len()));
     for (index, (draft, blind)) in drafts.iter().zip(blinds).enumerate() {
-        let id = draft.id.unwrap_or_else(|| bench.ids.make(bench.micros));
-        work.one(index, draft, id, blind).map_err(|error| error.at(Place::Draft(index)))?;
+        let id = draft.id.unwrap_or_else(|| context.ids.make(context.micros));
+        encoder.encode(index, draft, id, blind).map_err(|error| error.at(Place::Draft(index)))?;
     }
-    Ok(work.prepared)
+    Ok(encoder.prepared)
 }
 
 /// Returns the first receipt of a key, from the log, if the batch that begins with this event answers it.
@@ -232,7 +231,7 @@ pub(crate) fn receipt_of(
     view: &View,
     store: StoreId,
     first: RecordedEvent,
-    key: HashedKey<'_>,
+    key: KeyLookup<'_>,
 ) -> Result<Receipt> {
     let position = first.position();
     let kept = first.record().key().map(|(_, kept)| kept);
@@ -259,36 +258,42 @@ fn several(conditions: &[Condition]) -> Vec<Condition> {
 }
 
 /// Judges conditions and footprint against the view, and returns what is left for the commit section.
-fn checks(conditions: &[Condition], footprint: Footprint, bench: &Bench<'_>) -> Result<Vec<Check>> {
-    let view = bench.view;
-    let mut checks = Vec::with_capacity(conditions.len());
+fn preconditions(
+    conditions: &[Condition],
+    footprint: Footprint,
+    context: &PrepareContext<'_>,
+) -> Result<Vec<Precondition>> {
+    let view = context.view;
+    let mut preconditions = Vec::with_capacity(conditions.len());
     for condition in conditions {
-        checks.push(match condition {
-            Condition::Version(stream, version) => Check::Version(Stream::new(stream, bench.seed), *version),
-            Condition::Exists(stream) => Check::Exists(Stream::new(stream, bench.seed), true),
-            Condition::Absent(stream) => Check::Exists(Stream::new(stream, bench.seed), false),
+        preconditions.push(match condition {
+            Condition::Version(stream, version) => {
+                Precondition::Version(Stream::new(stream, context.seed), *version)
+            }
+            Condition::Exists(stream) => Precondition::Exists(Stream::new(stream, context.seed), true),
+            Condition::Absent(stream) => Precondition::Exists(Stream::new(stream, context.seed), false),
             Condition::FailIf(query, after) => {
                 if let Some(position) = view.first_match(query, *after)? {
                     return Err(Conflict::boundary(position, false));
                 }
-                Check::Nothing(Nothing::new(query.clone(), view.head().max(*after), false, bench)?)
+                Precondition::NoMatch(NoMatch::new(query.clone(), view.head().max(*after), false, context)?)
             }
         });
     }
     let Footprint { queries, ids, keys } = footprint;
     for query in queries {
-        checks.push(Check::Nothing(Nothing::new(query, view.head(), true, bench)?));
+        preconditions.push(Precondition::NoMatch(NoMatch::new(query, view.head(), true, context)?));
     }
-    checks.extend(ids.into_iter().map(Check::Unknown));
-    checks.extend(keys.into_iter().map(Check::UnknownKey));
-    Ok(checks)
+    preconditions.extend(ids.into_iter().map(Precondition::Unknown));
+    preconditions.extend(keys.into_iter().map(Precondition::UnknownKey));
+    Ok(preconditions)
 }
 
-struct Work<'a> {
+struct Encoder<'a> {
     drafts: &'a [Draft],
     view: &'a View,
     seed: HashKey,
-    prepared: Prepared,
+    prepared: PreparedBatch,
     /// What the store notes on the first event.
     notes: Vec<(Text, Text)>,
     /// The drafts of the ids in `prepared.given`.
@@ -299,8 +304,8 @@ struct Work<'a> {
     term: Term,
 }
 
-impl Work<'_> {
-    fn one(&mut self, index: usize, draft: &Draft, id: EventId, blind: Blind) -> Result<()> {
+impl Encoder<'_> {
+    fn encode(&mut self, index: usize, draft: &Draft, id: EventId, blind: Blind) -> Result<()> {
         if draft.id.is_some() {
             self.refuse_known(id)?;
             self.prepared.given.push((index, id));

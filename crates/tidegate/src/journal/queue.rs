@@ -12,7 +12,7 @@
 //! Q6. A process forked from the one that opened the store neither queues, leads, waits, syncs nor closes.
 //! Q7. Callers are answered, and their wakers run, when the committer and the lead were let go: what a waker does, be
 //!     it to append to this store or to panic, is like what any other caller does.
-//! Q8. Locks are taken in this order: committer, what those wait with who look at the log, unsettled, queue, slot.
+//! Q8. Locks are taken in this order: committer, what those wait with who look at the log, unsettled, queue, completion.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,12 +22,12 @@ use std::time::Duration;
 use tidegate_disk::Clock;
 use tidegate_format::{Error, ErrorKind, Result, limit};
 
-use super::committer::{Committer, Entry, closed};
-use super::prepare::Prepared;
-use super::room::{Fills, Room};
-use super::ticket::{Duty, Leads, Role, Slot, Ticket, Woken, panicked, put};
+use super::committer::{Committer, QueuedBatch, closed};
+use super::prepare::PreparedBatch;
+use super::room::{Capacity, Room};
+use super::settle_queue::{SettleQueue, Settlement};
+use super::ticket::{Completion, Leader, Responder, Role, Ticket, Wake, panicked, put};
 use super::turns::Turn;
-use super::unsettled::{Settled, Unsettled};
 use crate::backend::OwnerProcess;
 use crate::batch::Receipt;
 use crate::published::{Deadline, SharedState, Tasks};
@@ -39,7 +39,7 @@ const GROUP_BYTES: usize = 8 << 20;
 const _: () = assert!(GROUP_BYTES < limit::FRAME_BYTES_MAX);
 
 /// Calls for a thread that can lead; without one it does nothing.
-pub(crate) trait Caller: Send + Sync {
+pub(crate) trait Notifier: Send + Sync {
     /// Somebody is to lead. Says whether anybody will.
     fn call(&self) -> bool;
     /// Somebody is to sync what waits for it. Says whether anybody will.
@@ -50,7 +50,7 @@ pub(crate) trait Caller: Send + Sync {
 
 /// How a batch is to be appended.
 #[derive(Debug)]
-pub(crate) struct Wish {
+pub(crate) struct QueueOptions {
     pub(crate) durability: Durability,
     pub(crate) when_full: WhenFull,
     /// The turn of the one who decided it.
@@ -68,16 +68,16 @@ pub(crate) struct Journal {
     room: Mutex<Tasks>,
     bytes_max: usize,
     pub(super) committer: Mutex<Committer>,
-    pub(super) unsettled: Mutex<Unsettled>,
+    pub(super) unsettled: Mutex<SettleQueue>,
     pub(super) published: Arc<SharedState>,
-    pub(super) caller: Box<dyn Caller>,
+    pub(super) notifier: Box<dyn Notifier>,
     clock: Arc<dyn Clock>,
     pub(super) process: OwnerProcess,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<QueuedBatch>,
     /// Bytes of what is queued, and of what is written and not answered.
     bytes: usize,
     /// How many times room became free.
@@ -91,7 +91,7 @@ impl Journal {
         committer: Committer,
         published: Arc<SharedState>,
         bytes_max: usize,
-        caller: Box<dyn Caller>,
+        notifier: Box<dyn Notifier>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let committer = Mutex::new(committer);
@@ -103,42 +103,42 @@ impl Journal {
             committer,
             unsettled: Mutex::default(),
             published,
-            caller,
+            notifier,
             clock,
             process: OwnerProcess::current(),
         }
     }
 
     /// Appends a batch and waits for its answer.
-    pub(crate) fn append(&self, prepared: Prepared, wish: Wish) -> Result<Receipt> {
-        let slot = Arc::new(Slot::attended());
-        if self.join(prepared, wish, &slot, || true)? {
-            self.lead(Some(&slot));
+    pub(crate) fn append(&self, prepared: PreparedBatch, options: QueueOptions) -> Result<Receipt> {
+        let completion = Arc::new(Completion::attended());
+        if self.join(prepared, options, &completion, || true)? {
+            self.lead(Some(&completion));
         }
         loop {
-            match slot.wait(None) {
-                Woken::Answered(answer) => return answer,
-                Woken::Lead => self.lead(Some(&slot)),
-                Woken::Sync => self.sync_on(Some(&slot)),
-                Woken::TimedOut => unreachable!("there is no deadline"),
+            match completion.wait(None) {
+                Wake::Answered(answer) => return answer,
+                Wake::Lead => self.lead(Some(&completion)),
+                Wake::Sync => self.sync_on(Some(&completion)),
+                Wake::TimedOut => unreachable!("there is no deadline"),
             }
         }
     }
 
     /// Queues a batch and returns at once.
-    pub(crate) fn submit(self: &Arc<Self>, prepared: Prepared, wish: Wish) -> Result<Ticket> {
-        let slot = Arc::new(Slot::default());
+    pub(crate) fn submit(self: &Arc<Self>, prepared: PreparedBatch, options: QueueOptions) -> Result<Ticket> {
+        let completion = Arc::new(Completion::default());
         // Without a thread the next call of any kind leads.
-        self.join(prepared, wish, &slot, || self.caller.call())?;
-        Ok(Ticket::new(slot, Arc::clone(self) as Arc<dyn Leads>))
+        self.join(prepared, options, &completion, || self.notifier.call())?;
+        Ok(Ticket::new(completion, Arc::clone(self) as Arc<dyn Leader>))
     }
 
     /// Queues a batch. Where nobody leads it asks whether somebody will from now on, and returns the answer.
     fn join(
         &self,
-        prepared: Prepared,
-        wish: Wish,
-        slot: &Arc<Slot>,
+        prepared: PreparedBatch,
+        options: QueueOptions,
+        completion: &Arc<Completion>,
         leader: impl FnOnce() -> bool,
     ) -> Result<bool> {
         // keeps Q6: user code that ran before this may have forked.
@@ -147,7 +147,7 @@ impl Journal {
         let mut queue = self.queue.lock();
         let mut synced = false;
         while !queue.closed && queue.bytes > 0 && queue.bytes + bytes > self.bytes_max {
-            if wish.when_full == WhenFull::Refuse {
+            if options.when_full == WhenFull::Refuse {
                 let message = "the queue is full; wait for earlier batches to be answered";
                 return Err(Error::new(ErrorKind::Full, message));
             }
@@ -175,9 +175,9 @@ impl Journal {
             return Err(closed());
         }
         queue.bytes += bytes;
-        let Wish { durability, turn, again, .. } = wish;
-        let slot = Some(Duty::new(slot));
-        queue.entries.push_back(Entry { prepared, durability, slot, turn, again, moved: false });
+        let QueueOptions { durability, turn, again, .. } = options;
+        let completion = Some(Responder::new(completion));
+        queue.entries.push_back(QueuedBatch { prepared, durability, completion, turn, again, moved: false });
         // Asked under the lock: the next one to queue a batch sees the answer.
         let led = !queue.led && leader();
         queue.led |= led;
@@ -186,7 +186,7 @@ impl Journal {
 
     /// Takes the batches of the next group off the queue, with the bytes that they take; lets the lead go where there
     /// are none.
-    fn next_group(&self) -> Option<(Vec<Entry>, usize)> {
+    fn next_group(&self) -> Option<(Vec<QueuedBatch>, usize)> {
         let mut queue = self.queue.lock();
         let mut group = Vec::new();
         let mut bytes = 0;
@@ -208,9 +208,9 @@ impl Journal {
     }
 
     /// Commits the next groups, as the one who leads. `own` is where the caller waits for its own answer.
-    pub(super) fn lead(&self, own: Option<&Slot>) {
+    pub(super) fn lead(&self, own: Option<&Completion>) {
         while let Some((mut group, bytes)) = self.next_group() {
-            let guard = Guard { journal: self, leads: true };
+            let guard = PanicGuard { journal: self, leads: true };
             let (settled, is_syncing, behind) = {
                 let mut committer = self.committer.lock();
                 let written = committer.commit(&mut group, bytes);
@@ -219,13 +219,13 @@ impl Journal {
                 let settled = unsettled.take_in(written, &self.published);
                 (settled, unsettled.is_syncing(), committer.clock_behind())
             };
-            guard.lift();
-            group.iter().for_each(Entry::free_turn);
+            guard.disarm();
+            group.iter().for_each(QueuedBatch::free_turn);
             if self.published.set_sealed(false) {
-                self.caller.index();
+                self.notifier.index();
             }
             // While another thread syncs this one would only wait, so it writes on; to ask one that sleeps takes longer.
-            let is_wanted = || own.is_none_or(Slot::is_called);
+            let is_wanted = || own.is_none_or(Completion::is_called);
             if settled.is_empty() && behind.is_none() && is_syncing && !is_wanted() {
                 continue;
             }
@@ -254,8 +254,8 @@ impl Journal {
     /// Passes the lead on to the first who waits, or lets it go.
     fn hand_over(&self) {
         let mut queue = self.queue.lock();
-        queue.led =
-            queue.entries.iter().any(Entry::ask_to_lead) || !queue.entries.is_empty() && self.caller.call();
+        queue.led = queue.entries.iter().any(QueuedBatch::ask_to_lead)
+            || !queue.entries.is_empty() && self.notifier.call();
         if !queue.led {
             self.moved.notify_all();
         }
@@ -286,13 +286,13 @@ impl Journal {
     }
 
     /// Tells callers and readers what became of their batches and of the log. No lock and no role is held (keeps Q7).
-    pub(super) fn tell(&self, settled: Settled) {
+    pub(super) fn tell(&self, settled: Settlement) {
         self.publish(settled).into_iter().for_each(wake);
     }
 
     /// The same, but for the tasks that are to be woken: it returns their wakers.
     #[must_use]
-    pub(super) fn publish(&self, settled: Settled) -> Vec<Waker> {
+    pub(super) fn publish(&self, settled: Settlement) -> Vec<Waker> {
         self.free(settled.bytes);
         let mut wakers = put(settled.answers);
         wakers.extend(self.published.announce_to_threads());
@@ -303,8 +303,8 @@ impl Journal {
     /// Runs code of callers', on a thread that others count on at `own`: to lead or to sync, which that code may wait for.
     /// So what it was asked for goes to others first, and nobody asks it meanwhile (keeps Q7). Returns false if that
     /// was to sync, and no other thread does.
-    pub(super) fn call_out(&self, own: Option<&Slot>, code: impl FnOnce()) -> bool {
-        let (_away, asked) = own.map(Slot::leave).unzip();
+    pub(super) fn call_out(&self, own: Option<&Completion>, code: impl FnOnce()) -> bool {
+        let (_away, asked) = own.map(Completion::leave).unzip();
         let is_done = match asked.flatten() {
             Some(Role::Sync) => self.pass_sync_on(),
             Some(Role::Lead) => {
@@ -320,7 +320,7 @@ impl Journal {
     /// Returns a wait for room in the queue.
     pub(crate) fn room(self: &Arc<Self>) -> Room {
         let key = self.room.lock().key();
-        Room::new(Arc::clone(self) as Arc<dyn Fills>, key, self.queue.lock().freed)
+        Room::new(Arc::clone(self) as Arc<dyn Capacity>, key, self.queue.lock().freed)
     }
 
     /// Wakes the tasks that wait for room. No lock and no role is held (keeps Q7).
@@ -364,18 +364,18 @@ impl Journal {
 }
 
 /// Stands for as long as a panic would leave the journal in between; then it ends the writer (Q4).
-pub(super) struct Guard<'a> {
+pub(super) struct PanicGuard<'a> {
     pub(super) journal: &'a Journal,
     pub(super) leads: bool,
 }
 
-impl Guard<'_> {
-    pub(super) fn lift(self) {
+impl PanicGuard<'_> {
+    pub(super) fn disarm(self) {
         std::mem::forget(self);
     }
 }
 
-impl Drop for Guard<'_> {
+impl Drop for PanicGuard<'_> {
     fn drop(&mut self) {
         let Self { journal, leads } = self;
         journal.published.set_ended(panicked());
@@ -397,7 +397,7 @@ impl Drop for Guard<'_> {
     }
 }
 
-impl Fills for Journal {
+impl Capacity for Journal {
     fn register(&self, key: u64, waker: &Waker) {
         // Copied, and the earlier one dropped, outside the lock: both are the caller's code (keeps Q7).
         let copy = waker.clone();
@@ -423,7 +423,7 @@ impl Fills for Journal {
     }
 }
 
-impl Leads for Journal {
+impl Leader for Journal {
     fn deadline(&self, time: Duration) -> Deadline {
         Deadline::after(&self.clock, time)
     }
@@ -439,7 +439,7 @@ impl Leads for Journal {
         self.sync_if_wanted(None);
     }
 
-    fn lead(&self, own: &Slot) {
+    fn lead(&self, own: &Completion) {
         Self::lead(self, Some(own));
     }
 

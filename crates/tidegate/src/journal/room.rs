@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use tidegate_format::Result;
 
 /// What is full, and has room again.
-pub(crate) trait Fills: Send + Sync {
+pub(crate) trait Capacity: Send + Sync {
     /// Has a task woken when batches were answered, or the journal ends.
     fn register(&self, key: u64, waker: &Waker);
     /// Forgets a task.
@@ -21,14 +21,14 @@ pub(crate) trait Fills: Send + Sync {
 /// A wait for room in the queue. It is ready once batches were answered since it was made, or none is queued or on its
 /// way, and fails if the writer has ended.
 pub(crate) struct Room {
-    queue: Arc<dyn Fills>,
+    queue: Arc<dyn Capacity>,
     key: u64,
     /// How many times room had become free.
     freed: u64,
 }
 
 impl Room {
-    pub(super) fn new(queue: Arc<dyn Fills>, key: u64, freed: u64) -> Self {
+    pub(super) fn new(queue: Arc<dyn Capacity>, key: u64, freed: u64) -> Self {
         Self { queue, key, freed }
     }
 }

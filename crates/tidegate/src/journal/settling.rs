@@ -7,16 +7,16 @@ use std::sync::Arc;
 use tidegate_format::{Position, Result};
 
 use super::committer::ended;
-use super::queue::{Guard, Journal};
-use super::ticket::{Duty, Leads, Slot, Ticket};
-use super::unsettled::{Held, Written};
+use super::queue::{Journal, PanicGuard};
+use super::settle_queue::{GroupResult, PendingAnswer};
+use super::ticket::{Completion, Leader, Responder, Ticket};
 use crate::batch::Receipt;
 use crate::published::{Deadline, SharedState};
 use crate::sync::wake;
 
 impl Journal {
     /// Syncs what waits for it, unless another thread does.
-    pub(crate) fn sync_if_wanted(&self, own: Option<&Slot>) {
+    pub(crate) fn sync_if_wanted(&self, own: Option<&Completion>) {
         let take = || {
             // keeps Q6: a waker may have forked, and this may be the child.
             if !self.process.is_current() {
@@ -33,8 +33,8 @@ impl Journal {
     }
 
     /// Syncs what waits for it, unless another thread does that or this one, which led, was asked to meanwhile.
-    pub(super) fn sync_beside(&self, own: Option<&Slot>) {
-        if own.is_some_and(Slot::take_sync) {
+    pub(super) fn sync_beside(&self, own: Option<&Completion>) {
+        if own.is_some_and(Completion::take_sync) {
             self.sync_on(own);
         } else {
             self.sync_if_wanted(own);
@@ -42,7 +42,7 @@ impl Journal {
     }
 
     /// Syncs, having been asked to.
-    pub(super) fn sync_on(&self, own: Option<&Slot>) {
+    pub(super) fn sync_on(&self, own: Option<&Completion>) {
         if !self.sync(own) {
             self.sync_if_wanted(own);
         }
@@ -58,13 +58,13 @@ impl Journal {
             // Those who wait until nobody syncs look again.
             self.published.announce();
         }
-        is_passed_on || !is_wanted || self.caller.call_to_sync()
+        is_passed_on || !is_wanted || self.notifier.call_to_sync()
     }
 
     /// Makes what is written by now durable, as the one who syncs, and settles what waited for that. Says whether another
     /// thread goes on with what was written meanwhile: no sync covers what was written after it began.
-    fn sync(&self, own: Option<&Slot>) -> bool {
-        let guard = Guard { journal: self, leads: false };
+    fn sync(&self, own: Option<&Completion>) -> bool {
+        let guard = PanicGuard { journal: self, leads: false };
         // Taken under the committer's lock, and so at the end of a frame.
         let pending = self.committer.lock().pending();
         let result =
@@ -81,8 +81,8 @@ impl Journal {
             let settled = unsettled.settle(&self.published);
             (settled, unsettled.pass_on(), unsettled.wants_sync())
         };
-        guard.lift();
-        let is_passed_on = is_passed_on || is_wanted && self.caller.call_to_sync();
+        guard.disarm();
+        let is_passed_on = is_passed_on || is_wanted && self.notifier.call_to_sync();
         let wakers = self.publish(settled);
         if wakers.is_empty() && untold.is_none() {
             return is_passed_on;
@@ -150,10 +150,10 @@ impl Journal {
         rests_on: Position,
         synced: bool,
     ) -> Ticket {
-        let slot = Arc::new(Slot::default());
-        let held = vec![Held { duty: Duty::new(&slot), answer, rests_on, synced }];
+        let completion = Arc::new(Completion::default());
+        let held = vec![PendingAnswer { responder: Responder::new(&completion), answer, rests_on, synced }];
         let (settled, is_left) = {
-            let written = Written { last: self.published.written(), synced: None, held, bytes: 0 };
+            let written = GroupResult { last: self.published.written(), synced: None, held, bytes: 0 };
             let mut unsettled = self.unsettled.lock();
             let settled = unsettled.take_in(written, &self.published);
             (settled, unsettled.wants_sync() && !unsettled.is_syncing())
@@ -161,8 +161,8 @@ impl Journal {
         self.tell(settled);
         if is_left {
             // Without a thread the next call of any kind syncs.
-            self.caller.call_to_sync();
+            self.notifier.call_to_sync();
         }
-        Ticket::new(slot, Arc::clone(self) as Arc<dyn Leads>)
+        Ticket::new(completion, Arc::clone(self) as Arc<dyn Leader>)
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! Invariants:
 //!
-//! T1. A waker, which is the caller's code, runs only when a [`Duty`] is dropped and where what [`put`] returned is
+//! T1. A waker, which is the caller's code, runs only when a [`Responder`] is dropped and where what [`put`] returned is
 //!     woken, and both happen while no lock and no role is held. A panic of a waker reaches nothing else.
 //! T2. Whoever is asked to lead or to sync does it next: while a thread runs such code nobody asks it, since that code
-//!     may wait for just what was asked ([`Away`]).
+//!     may wait for just what was asked ([`Absence`]).
 
 use std::fmt;
 use std::future::Future;
@@ -22,7 +22,7 @@ use crate::sync::{Condvar, Mutex, wake};
 
 /// Where the answer to one batch is put, and where its thread waits.
 #[derive(Debug, Default)]
-pub(crate) struct Slot {
+pub(crate) struct Completion {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -51,45 +51,45 @@ pub(crate) enum Role {
 /// The duty to answer a batch, once. Dropped without an answer, which only a panic does, it says that the
 /// writer has ended. It is dropped while no lock and no role is held.
 #[derive(Debug)]
-pub(crate) struct Duty(Option<Arc<Slot>>);
+pub(crate) struct Responder(Option<Arc<Completion>>);
 
-impl Duty {
-    pub(crate) fn new(slot: &Arc<Slot>) -> Self {
-        Self(Some(Arc::clone(slot)))
+impl Responder {
+    pub(crate) fn new(completion: &Arc<Completion>) -> Self {
+        Self(Some(Arc::clone(completion)))
     }
 
     /// Puts the answer; returns the waker of the task that waits for it, which is to be woken.
     fn answer(mut self, answer: Result<Receipt>) -> Option<Waker> {
-        self.0.take().and_then(|slot| slot.answer(answer))
+        self.0.take().and_then(|completion| completion.answer(answer))
     }
 
     /// Asks the one who waits for the answer to lead; says whether there is one.
     pub(crate) fn ask_to_lead(&self) -> bool {
-        self.0.as_ref().is_some_and(|slot| slot.ask(Role::Lead))
+        self.0.as_ref().is_some_and(|completion| completion.ask(Role::Lead))
     }
 
     /// Asks the one who waits for the answer to sync; says whether there is one.
     pub(crate) fn ask_to_sync(&self) -> bool {
-        self.0.as_ref().is_some_and(|slot| slot.ask(Role::Sync))
+        self.0.as_ref().is_some_and(|completion| completion.ask(Role::Sync))
     }
 }
 
-impl Drop for Duty {
+impl Drop for Responder {
     fn drop(&mut self) {
-        if let Some(waker) = self.0.take().and_then(|slot| slot.answer(Err(panicked()))) {
+        if let Some(waker) = self.0.take().and_then(|completion| completion.answer(Err(panicked()))) {
             wake(waker);
         }
     }
 }
 
-/// What batches are to be told, and the duty to tell it.
-pub(crate) type Answers = Vec<(Duty, Result<Receipt>)>;
+/// What batches are to be told, and by whom.
+pub(crate) type Answers = Vec<(Responder, Result<Receipt>)>;
 
 /// Gives the answers out, and returns the wakers of the tasks that wait for them. All answers are there before the first
 /// waker runs: a waker that appends, waits or panics is in the way of none of them (keeps T1).
 #[must_use]
 pub(crate) fn put(answers: Answers) -> Vec<Waker> {
-    answers.into_iter().filter_map(|(duty, answer)| duty.answer(answer)).collect()
+    answers.into_iter().filter_map(|(responder, answer)| responder.answer(answer)).collect()
 }
 
 /// What everybody is told after a panic in the writer.
@@ -99,15 +99,15 @@ pub(crate) fn panicked() -> Error {
 }
 
 /// Why a wait ended.
-pub(crate) enum Woken {
+pub(crate) enum Wake {
     Answered(Result<Receipt>),
     Lead,
     Sync,
     TimedOut,
 }
 
-impl Slot {
-    /// A slot at which a thread stays until the answer comes.
+impl Completion {
+    /// A completion at which a thread stays until the answer comes.
     pub(crate) fn attended() -> Self {
         Self { state: Mutex::new(State { attended: true, ..State::default() }), ..Self::default() }
     }
@@ -131,10 +131,10 @@ impl Slot {
 
     /// Nobody is asked here until what this returns is dropped (keeps T2). Also returns what was asked before, which
     /// has to be done by others now.
-    pub(crate) fn leave(&self) -> (Away<'_>, Option<Role>) {
+    pub(crate) fn leave(&self) -> (Absence<'_>, Option<Role>) {
         let mut state = self.state.lock();
         let attended = std::mem::take(&mut state.attended);
-        (Away { slot: self, attended }, state.asked.take())
+        (Absence { completion: self, attended }, state.asked.take())
     }
 
     /// Puts the answer, once; returns the waker of the task that waits for it.
@@ -164,17 +164,17 @@ impl Slot {
     }
 
     /// Waits for the answer, or to be asked to lead or to sync. What was asked comes first, since others wait for it.
-    pub(crate) fn wait(&self, deadline: Option<&Deadline>) -> Woken {
+    pub(crate) fn wait(&self, deadline: Option<&Deadline>) -> Wake {
         let mut state = self.state.lock();
         state.waiting = true;
-        let woken = loop {
+        let wake = loop {
             match state.asked.take() {
-                Some(Role::Lead) => break Woken::Lead,
-                Some(Role::Sync) => break Woken::Sync,
+                Some(Role::Lead) => break Wake::Lead,
+                Some(Role::Sync) => break Wake::Sync,
                 None => {}
             }
             if let Some(answer) = state.answer.take() {
-                break Woken::Answered(answer);
+                break Wake::Answered(answer);
             }
             let timed_out = match deadline {
                 Some(deadline) => {
@@ -187,11 +187,11 @@ impl Slot {
                 }
             };
             if timed_out && state.answer.is_none() && state.asked.is_none() {
-                break Woken::TimedOut;
+                break Wake::TimedOut;
             }
         };
         state.waiting = false;
-        woken
+        wake
     }
 
     fn take(&self) -> Option<Result<Receipt>> {
@@ -199,25 +199,25 @@ impl Slot {
     }
 }
 
-/// A thread whose slot this is runs code of a caller's.
+/// A thread that waits here runs code of a caller's.
 #[derive(Debug)]
-pub(crate) struct Away<'a> {
-    slot: &'a Slot,
+pub(crate) struct Absence<'a> {
+    completion: &'a Completion,
     attended: bool,
 }
 
-impl Drop for Away<'_> {
+impl Drop for Absence<'_> {
     fn drop(&mut self) {
-        self.slot.state.lock().attended = self.attended;
+        self.completion.state.lock().attended = self.attended;
     }
 }
 
 /// Leads the commit of what is queued and syncs what is written, where no other thread does.
-pub(crate) trait Leads: Send + Sync {
+pub(crate) trait Leader: Send + Sync {
     /// Commits until the queue is empty or another thread leads, and syncs what waits for that.
     fn work(&self);
     /// Commits the next groups, as one who was asked to while it waited for its own answer.
-    fn lead(&self, own: &Slot);
+    fn lead(&self, own: &Completion);
     /// Commits the next groups, as a thread of the store's that was asked to.
     fn lead_asked(&self);
     /// Syncs, having been asked to.
@@ -241,14 +241,14 @@ pub(crate) trait Leads: Send + Sync {
 /// ```
 #[must_use = "the batch is committed without it, but only the ticket says if it was refused"]
 pub struct Ticket {
-    slot: Arc<Slot>,
-    leads: Arc<dyn Leads>,
+    completion: Arc<Completion>,
+    leader: Arc<dyn Leader>,
     taken: bool,
 }
 
 impl Ticket {
-    pub(crate) fn new(slot: Arc<Slot>, leads: Arc<dyn Leads>) -> Self {
-        Self { slot, leads, taken: false }
+    pub(crate) fn new(completion: Arc<Completion>, leader: Arc<dyn Leader>) -> Self {
+        Self { completion, leader, taken: false }
     }
 
     /// Waits for the answer.
@@ -263,7 +263,7 @@ impl Ticket {
     /// Waits for the answer, but no longer than `time`. When that is over the batch may still be committed;
     /// [`ErrorKind::TimedOut`] says so, and the ticket can be asked again.
     pub fn wait_for(&mut self, time: Duration) -> Result<Receipt> {
-        let deadline = self.leads.deadline(time);
+        let deadline = self.leader.deadline(time);
         match self.wait_until(Some(&deadline)) {
             Some(answer) => answer,
             None => {
@@ -275,7 +275,7 @@ impl Ticket {
 
     /// The answer, if it is there. It is given out once.
     pub fn poll_now(&mut self) -> Option<Result<Receipt>> {
-        let answer = self.slot.take();
+        let answer = self.completion.take();
         self.taken |= answer.is_some();
         answer
     }
@@ -284,20 +284,20 @@ impl Ticket {
         if self.taken {
             return Some(Err(taken()));
         }
-        if let Err(error) = self.leads.check_process() {
+        if let Err(error) = self.leader.check_process() {
             // Nothing commits the batch in this process. An answer that was there at the fork stays one.
             return Some(self.poll_now().unwrap_or(Err(error)));
         }
-        self.leads.work();
+        self.leader.work();
         loop {
-            match self.slot.wait(deadline) {
-                Woken::Answered(answer) => {
+            match self.completion.wait(deadline) {
+                Wake::Answered(answer) => {
                     self.taken = true;
                     return Some(answer);
                 }
-                Woken::Lead => self.leads.lead(&self.slot),
-                Woken::Sync => self.leads.sync_on(),
-                Woken::TimedOut => return None,
+                Wake::Lead => self.leader.lead(&self.completion),
+                Wake::Sync => self.leader.sync_on(),
+                Wake::TimedOut => return None,
             }
         }
     }
@@ -313,7 +313,7 @@ impl Future for Ticket {
         // Copying a waker and letting one go is the caller's code too, and done outside the lock.
         let mut waker = Some(context.waker().clone());
         let answer = {
-            let mut state = self.slot.state.lock();
+            let mut state = self.completion.state.lock();
             let answer = state.answer.take();
             if answer.is_none() {
                 std::mem::swap(&mut state.waker, &mut waker);
@@ -321,7 +321,7 @@ impl Future for Ticket {
             answer
         };
         drop(waker);
-        let forked = || self.leads.check_process().err().map(Err);
+        let forked = || self.leader.check_process().err().map(Err);
         match answer.or_else(forked) {
             Some(answer) => {
                 self.taken = true;
@@ -355,27 +355,27 @@ mod interleavings {
     fn a_slot_passes_on_the_lead_or_the_answer() {
         shuttle::check_dfs(
             || {
-                let slot = Arc::new(Slot::default());
+                let completion = Arc::new(Completion::default());
                 let leader = {
-                    let slot = Arc::clone(&slot);
+                    let completion = Arc::clone(&completion);
                     thread::spawn(move || {
-                        let asked = slot.ask(Role::Lead);
+                        let asked = completion.ask(Role::Lead);
                         if !asked {
-                            assert!(slot.answer(Err(Error::invalid("answered"))).is_none());
+                            assert!(completion.answer(Err(Error::invalid("answered"))).is_none());
                         }
                         asked
                     })
                 };
                 let mut led = false;
                 loop {
-                    match slot.wait(None) {
-                        Woken::Answered(answer) => break assert!(answer.is_err()),
-                        Woken::Lead => {
+                    match completion.wait(None) {
+                        Wake::Answered(answer) => break assert!(answer.is_err()),
+                        Wake::Lead => {
                             led = true;
-                            assert!(slot.answer(Err(Error::invalid("answered"))).is_none());
+                            assert!(completion.answer(Err(Error::invalid("answered"))).is_none());
                         }
-                        Woken::Sync => unreachable!("nobody asks for that"),
-                        Woken::TimedOut => unreachable!("there is no deadline"),
+                        Wake::Sync => unreachable!("nobody asks for that"),
+                        Wake::TimedOut => unreachable!("there is no deadline"),
                     }
                 }
                 assert_eq!(leader.join().expect("it did not panic"), led);

@@ -17,8 +17,8 @@ use std::time::Duration;
 use tidegate_disk::Clock;
 use tidegate_segment::HashKey;
 
-use super::names::Wanted;
-use crate::decide::Footprint;
+use super::terms::TermFilter;
+use crate::batch::Footprint;
 use crate::published::Deadline;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, thread_local};
@@ -86,8 +86,8 @@ struct State {
 /// The boundaries of a footprint, by number, each once, in ascending order.
 pub(crate) fn boundaries(footprint: &Footprint, seed: HashKey) -> Vec<usize> {
     let number = |hash: u128| hash as usize % BOUNDARIES;
-    let queries = footprint.queries().iter().flat_map(|query| match Wanted::of(query, seed) {
-        Some(wanted) => wanted.names().map(number).collect(),
+    let queries = footprint.queries().iter().flat_map(|query| match TermFilter::of(query, seed) {
+        Some(filter) => filter.terms().map(number).collect(),
         // A query that every event may match.
         None => vec![0],
     });

@@ -17,10 +17,10 @@ use std::sync::Arc;
 
 use tidegate_format::{Draft, Error, ErrorKind, Position, Result, Text};
 
-use crate::batch::{Batch, Conflict, HashedKey, Key, ValidBatch, gates_of};
+use crate::batch::{Batch, Conflict, Key, KeyLookup, ValidBatch, gates_of};
 use crate::batch::{Receipt, ReceiptEvent, ReceiptStatus};
 use crate::decide::{Decision, DecisionView, Denied, Footprint, GateSet, Guard, Outcome, Proposal, record};
-use crate::journal::{self, Bench, Prepared, Ticket, Turn, Wish, boundaries, judging};
+use crate::journal::{self, PrepareContext, PreparedBatch, QueueOptions, Ticket, Turn, boundaries, judging};
 use crate::read::{Query, View};
 use crate::settings::{AppendOptions, DecideOptions, Durability};
 use crate::store::{Store, Writer};
@@ -47,7 +47,7 @@ impl Store {
             writer.process.check()?;
         }
         let valid = ValidBatch::new(batch.into())?;
-        let key = valid.key().map(Key::sought);
+        let key = valid.key().map(Key::lookup);
         let contest = Contest { decides: false, ..Contest::default() };
         self.settle(writer, key, append, contest, |_| Ok(Ok((&valid, Vec::new()))))?.into_result()
     }
@@ -131,7 +131,7 @@ impl Store {
         mut decide: impl FnMut(&DecisionView) -> Result<Decision>,
     ) -> Result<Outcome> {
         let DecideOptions { append, key } = options.into();
-        let sought = key.as_deref().map(HashedKey::of_decision).transpose()?;
+        let sought = key.as_deref().map(KeyLookup::of_decision).transpose()?;
         self.settle(self.writer()?, sought, append, Contest::default(), |view| {
             Ok(match decide(view)? {
                 Decision::Append(batch) => Ok((ValidBatch::decided(batch, key.as_ref())?, Vec::new())),
@@ -156,7 +156,7 @@ impl Store {
         let writer = self.writer()?;
         let valid = ValidBatch::new(batch.into())?;
         let drafts = valid.batch().drafts();
-        self.settle(writer, valid.key().map(Key::sought), append, Contest::default(), |view| {
+        self.settle(writer, valid.key().map(Key::lookup), append, Contest::default(), |view| {
             match gates.judge(&Proposal { context, drafts }, view)? {
                 Ok(passed) => Ok(Ok((&valid, passed))),
                 Err(denied) if gates.records() => self.record(drafts, denied, view.head(), append).map(Err),
@@ -182,7 +182,7 @@ impl Store {
     fn settle<B: Borrow<ValidBatch>>(
         &self,
         writer: &Writer,
-        key: Option<HashedKey<'_>>,
+        key: Option<KeyLookup<'_>>,
         append: AppendOptions,
         mut contest: Contest,
         mut judge: impl FnMut(&DecisionView) -> Judged<(B, Vec<Text>)>,
@@ -204,7 +204,7 @@ impl Store {
     fn attempt<B: Borrow<ValidBatch>>(
         &self,
         writer: &Writer,
-        key: Option<HashedKey<'_>>,
+        key: Option<KeyLookup<'_>>,
         append: AppendOptions,
         contest: &mut Contest,
         judge: &mut impl FnMut(&DecisionView) -> Judged<(B, Vec<Text>)>,
@@ -219,7 +219,7 @@ impl Store {
             Err(denied) => return Ok(Some(Outcome::Denied(denied))),
         };
         let valid: &ValidBatch = batch.borrow();
-        let own = valid.key().map(Key::sought).filter(|_| key.is_none());
+        let own = valid.key().map(Key::lookup).filter(|_| key.is_none());
         if let Some(receipt) = self.known(writer, view.view(), own, Position::START, append)? {
             return Ok(Some(Outcome::Committed(receipt)));
         }
@@ -244,8 +244,8 @@ impl Store {
                 return Err(self.hold(writer, rests_on, append, error)?);
             }
         };
-        let wish = Wish { turn: contest.turn.clone(), again: true, ..self.wish(append) };
-        match writer.journal.append(prepared, wish) {
+        let options = QueueOptions { turn: contest.turn.clone(), again: true, ..self.queue_options(append) };
+        match writer.journal.append(prepared, options) {
             Ok(receipt) => {
                 self.sync_within(writer, append);
                 Ok(Some(Outcome::Committed(receipt)))
@@ -292,7 +292,7 @@ impl Store {
     fn hold<T>(&self, writer: &Writer, rests_on: Position, append: AppendOptions, answer: T) -> Result<T> {
         // What was never written cannot be waited for, and nothing rests on it.
         let rests_on = rests_on.min(self.published.written());
-        let synced = self.wish(append).durability == Durability::Synced;
+        let synced = self.queue_options(append).durability == Durability::Synced;
         if !writer.journal.is_settled(rests_on, synced) {
             writer.journal.settle_until(rests_on, synced, None)?;
         }
@@ -300,15 +300,15 @@ impl Store {
     }
 
     /// How a batch is appended that nobody decides again.
-    fn wish(&self, append: AppendOptions) -> Wish {
+    fn queue_options(&self, append: AppendOptions) -> QueueOptions {
         let durability = append.durability.unwrap_or(self.durability);
-        Wish { durability, when_full: append.when_full, turn: None, again: false }
+        QueueOptions { durability, when_full: append.when_full, turn: None, again: false }
     }
 
     /// Asks for a sync within the interval, if that is what the caller chose.
     fn sync_within(&self, writer: &Writer, append: AppendOptions) {
-        if let Durability::Interval(interval) = self.wish(append).durability {
-            writer.bell.sync_by(self.deadline(interval), interval);
+        if let Durability::Interval(interval) = self.queue_options(append).durability {
+            writer.worker.sync_by(self.deadline(interval), interval);
         }
     }
 
@@ -352,7 +352,7 @@ impl Store {
         let own = ValidBatch::new(Batch::own(record::denied(drafts, &denied, judged_at)))?;
         let (writer, view) = (self.writer()?, View::written(&self.published));
         let prepared = self.prepare(writer, &view, &own, Vec::new(), Footprint::default(), append)?;
-        let receipt = writer.journal.append(prepared, self.wish(append))?;
+        let receipt = writer.journal.append(prepared, self.queue_options(append))?;
         self.sync_within(writer, append);
         denied.recorded = Some(receipt.first());
         Ok(denied)
@@ -363,7 +363,7 @@ impl Store {
         &self,
         writer: &Writer,
         view: &View,
-        key: Option<HashedKey<'_>>,
+        key: Option<KeyLookup<'_>>,
         after: Position,
         append: AppendOptions,
     ) -> Result<Option<Receipt>> {
@@ -380,7 +380,7 @@ impl Store {
     fn find_known(
         &self,
         view: &View,
-        key: Option<HashedKey<'_>>,
+        key: Option<KeyLookup<'_>>,
         after: Position,
     ) -> Result<Option<Result<Receipt>>> {
         let Some(key) = key else { return Ok(None) };
@@ -420,7 +420,7 @@ impl Store {
         let writer = self.writer()?;
         let valid = ValidBatch::new(batch.into())?;
         let view = DecisionView::new(View::written(&self.published));
-        let key = valid.key().map(Key::sought);
+        let key = valid.key().map(Key::lookup);
         if let Some(known) = self.find_known(view.view(), key, Position::START)? {
             return self.answer_later(writer, append, Position::START, known);
         }
@@ -431,7 +431,7 @@ impl Store {
         };
         let (view, footprint) = view.into_parts();
         let ticket = match self.prepare(writer, &view, &valid, gates, footprint, append) {
-            Ok(prepared) => writer.journal.submit(prepared, self.wish(append))?,
+            Ok(prepared) => writer.journal.submit(prepared, self.queue_options(append))?,
             Err(error) => return self.answer_later(writer, append, Position::START, Err(error)),
         };
         self.sync_within(writer, append);
@@ -449,7 +449,7 @@ impl Store {
     ) -> Result<Ticket> {
         let said = answer.as_ref().map_or_else(rests_on, Receipt::last);
         let rests_on = said.max(read).min(self.published.written());
-        let synced = self.wish(append).durability == Durability::Synced;
+        let synced = self.queue_options(append).durability == Durability::Synced;
         match answer {
             Err(error) if writer.journal.is_settled(rests_on, synced) => Err(error),
             answer => {
@@ -479,11 +479,11 @@ impl Store {
         gates: Vec<Text>,
         footprint: Footprint,
         append: AppendOptions,
-    ) -> Result<Prepared> {
+    ) -> Result<PreparedBatch> {
         let (seed, micros) = (writer.seed, self.world.clock.now_micros());
         let keep_footprint = append.keep_footprint;
-        let bench = Bench { view, ids: &writer.ids, seed, micros, keep_footprint };
-        journal::prepare(valid, gates, footprint, &bench)
+        let context = PrepareContext { view, ids: &writer.ids, seed, micros, keep_footprint };
+        journal::prepare(valid, gates, footprint, &context)
     }
 }
 

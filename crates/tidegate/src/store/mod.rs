@@ -1,5 +1,7 @@
 //! The store: everything a caller does begins here.
 mod appending;
+#[cfg(test)]
+mod roster_tests;
 
 use std::fmt;
 use std::path::Path;
@@ -13,14 +15,14 @@ use tidegate_segment::{HashKey, RecordedEvent};
 
 use crate::backend::{self, Follower, Indexer, Keeping, OpenReport, OwnerProcess, Source};
 use crate::decide::Guard;
-use crate::journal::{Committer, Ids, Journal, Leads, LogTime, Turns, panicked};
+use crate::journal::{Committer, Ids, Journal, Leader, LogTime, Turns, panicked};
 use crate::published::Deadline;
 use crate::published::Frontier;
 use crate::published::SharedState;
 use crate::read::{Events, Query, ReadOptions, VerifyReport, View, verify};
 use crate::settings::{Access, Durability, StoreOptions};
 use crate::sync::Mutex;
-use crate::threads::{Bell, Ring, Upkeep};
+use crate::threads::{BackgroundThread, WorkerHandle, WorkerSignal};
 use crate::typed::check_claims;
 
 /// One log of events in one directory. A handle that many threads share by reference or in an [`Arc`].
@@ -58,9 +60,9 @@ enum Role {
 #[derive(Debug)]
 pub(crate) struct Writer {
     // Dropped in this order: the thread ends, then the lock is let go.
-    upkeep: Mutex<Option<Upkeep>>,
+    thread: Mutex<Option<BackgroundThread>>,
     pub(crate) journal: Arc<Journal>,
-    pub(crate) bell: Arc<Bell>,
+    pub(crate) worker: Arc<WorkerSignal>,
     indexer: Arc<Indexer>,
     pub(crate) ids: Ids,
     pub(crate) turns: Arc<Turns>,
@@ -121,24 +123,30 @@ impl Store {
         let edge = Box::new(opened.edge);
         let time = LogTime::new(opened.time, options.time_step_max);
         let committer = Committer::new(store.id, edge, Arc::clone(&published), clock, time);
-        let bell = Arc::new(Bell::new(options.thread));
-        let caller = Box::new(Ring(Arc::clone(&bell)));
+        let worker = Arc::new(WorkerSignal::new(options.thread));
+        let notifier = Box::new(WorkerHandle(Arc::clone(&worker)));
         let journal = Arc::new(Journal::new(
             committer,
             Arc::clone(&published),
             options.queue_bytes,
-            caller,
+            notifier,
             Arc::clone(&world.clock),
         ));
         let indexer = opened.indexer;
-        let start =
-            || Upkeep::start(&journal, Arc::clone(&indexer), Arc::clone(&published), Arc::clone(&bell));
-        let upkeep = options.thread.then(start).transpose()?;
+        let start = || {
+            BackgroundThread::start(
+                &journal,
+                Arc::clone(&indexer),
+                Arc::clone(&published),
+                Arc::clone(&worker),
+            )
+        };
+        let thread = options.thread.then(start).transpose()?;
         tracing::debug!(id = %store.id, report = %opened.report, "opened a store");
         let writer = Writer {
-            upkeep: Mutex::new(upkeep),
+            thread: Mutex::new(thread),
             journal,
-            bell,
+            worker,
             indexer,
             ids,
             turns: Arc::new(Turns::new(Arc::clone(&world.clock))),
@@ -362,7 +370,7 @@ impl Writer {
             }
         };
         self.keeping.keep_all();
-        drop(self.upkeep.lock().take());
+        drop(self.thread.lock().take());
         let closed = self.journal.close();
         self.keeping.close();
         if closed.is_ok()
@@ -382,7 +390,7 @@ impl Drop for Store {
         let Role::Writer(writer) = &mut self.role else { return };
         if !writer.process.is_current() {
             // The thread is not in this process, so there is nothing to wait for.
-            std::mem::forget(writer.upkeep.get_mut().take());
+            std::mem::forget(writer.thread.get_mut().take());
             return;
         }
         let open = matches!(*writer.lock.get_mut(), Hold::Open(_));

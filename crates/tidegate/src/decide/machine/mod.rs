@@ -70,8 +70,8 @@ use tidegate_segment::RecordedEvent;
 
 pub use state::{Follows, InState, Start, State};
 
-use super::footprint::DecisionView;
 use super::gate::{Gate, Proposal};
+use super::view::DecisionView;
 use crate::read::{Entity, Query, QueryItem, ReadOptions, View};
 
 /// The code of a denial by a [`Machine`].

@@ -1,4 +1,4 @@
-//! Stream heads: where each stream that was written lately ends.
+//! Stream tails: where each stream that was written lately ends.
 //!
 //! A cache in two halves: when the young half is full it becomes the old one, and what is asked for there
 //! moves back. What is not here the committer looks up in the log.
@@ -15,7 +15,7 @@ const HALF: usize = 1 << 16;
 
 /// The last event of a stream.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Head {
+pub(crate) struct StreamTail {
     pub(crate) version: Version,
     pub(crate) position: Position,
     pub(crate) leaf: Hash,
@@ -23,9 +23,9 @@ pub(crate) struct Head {
 
 /// Passes on hashes that are keyed and wide already.
 #[derive(Default)]
-pub(crate) struct Through(u64);
+pub(crate) struct PassThrough(u64);
 
-impl Hasher for Through {
+impl Hasher for PassThrough {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -42,27 +42,27 @@ impl Hasher for Through {
     }
 }
 
-type Half = HashMap<u128, Head, BuildHasherDefault<Through>>;
+type Half = HashMap<u128, StreamTail, BuildHasherDefault<PassThrough>>;
 
-/// The heads of streams by the hash of the stream.
+/// The tails of streams by the hash of the stream.
 #[derive(Debug, Default)]
-pub(crate) struct Heads {
+pub(crate) struct StreamTails {
     young: Half,
     old: Half,
 }
 
-impl Heads {
-    pub(crate) fn get(&mut self, stream: u128) -> Option<Head> {
-        if let Some(head) = self.young.get(&stream) {
-            return Some(*head);
+impl StreamTails {
+    pub(crate) fn get(&mut self, stream: u128) -> Option<StreamTail> {
+        if let Some(tail) = self.young.get(&stream) {
+            return Some(*tail);
         }
-        let head = self.old.get(&stream).copied()?;
-        self.put(stream, head);
-        Some(head)
+        let tail = self.old.get(&stream).copied()?;
+        self.put(stream, tail);
+        Some(tail)
     }
 
-    pub(crate) fn put(&mut self, stream: u128, head: Head) {
-        self.young.insert(stream, head);
+    pub(crate) fn put(&mut self, stream: u128, tail: StreamTail) {
+        self.young.insert(stream, tail);
     }
 
     /// Forgets the streams that were not met for long, where there are too many.
@@ -82,26 +82,26 @@ impl Heads {
 mod tests {
     use super::*;
 
-    /// A batch may be about more streams than both halves hold. Its heads were looked up, the first of them
+    /// A batch may be about more streams than both halves hold. Its tails were looked up, the first of them
     /// were displaced by the last ones, and those streams began again with version 1.
     ///
     /// keeps H1
     #[test]
     fn the_heads_of_a_large_batch_stay_at_hand() {
-        let mut heads = Heads::default();
+        let mut tails = StreamTails::default();
         let streams = 3 * HALF as u128;
         for stream in 0..streams {
-            heads.put(stream, Head { version: Version(1), ..Head::default() });
+            tails.put(stream, StreamTail { version: Version(1), ..StreamTail::default() });
         }
-        assert!((0..streams).all(|stream| heads.get(stream).is_some()));
-        heads.make_room();
-        assert!(heads.get(0).is_some(), "it is in the old half");
-        heads.put(1, Head::default());
+        assert!((0..streams).all(|stream| tails.get(stream).is_some()));
+        tails.make_room();
+        assert!(tails.get(0).is_some(), "it is in the old half");
+        tails.put(1, StreamTail::default());
         for stream in streams..streams + HALF as u128 {
-            heads.put(stream, Head::default());
+            tails.put(stream, StreamTail::default());
         }
-        heads.make_room();
-        assert!(heads.get(0).is_some(), "it moved back when it was asked for");
-        assert!(heads.get(2).is_none(), "nobody asked for it");
+        tails.make_room();
+        assert!(tails.get(0).is_some(), "it moved back when it was asked for");
+        assert!(tails.get(2).is_none(), "nobody asked for it");
     }
 }

@@ -1,73 +1,15 @@
-//! Footprints: what a decision read, which is what must not have moved when it is committed.
+//! Views that remember what was read through them: a decision's footprint must not have moved when it is committed.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 
-use serde_json::{Value, json};
-use tidegate_format::{Error, EventId, Position, Result, StreamId, Text, Version};
+use tidegate_format::{EventId, Position, Result, StreamId, Text, Version};
 use tidegate_segment::RecordedEvent;
 
-use crate::read::{Query, ReadOptions, View, query_value, read_query};
-
-/// What was read through a [`DecisionView`]: queries, and ids and idempotency keys that were not found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Footprint {
-    pub(crate) queries: Vec<Query>,
-    pub(crate) ids: Vec<EventId>,
-    pub(crate) keys: Vec<Text>,
-}
-
-impl Footprint {
-    /// The queries whose answers it rests on.
-    pub fn queries(&self) -> &[Query] {
-        &self.queries
-    }
-
-    /// The ids it rests on not being in the log.
-    pub fn absent_ids(&self) -> &[EventId] {
-        &self.ids
-    }
-
-    /// Returns the idempotency keys it rests on not being in the log.
-    pub fn absent_keys(&self) -> &[Text] {
-        &self.keys
-    }
-
-    /// Whether nothing was read that could change.
-    pub fn is_empty(&self) -> bool {
-        self.queries.is_empty() && self.ids.is_empty() && self.keys.is_empty()
-    }
-
-    /// The note that keeps it, with the head of the view that was read.
-    pub(crate) fn note(&self, judged_at: Position) -> String {
-        let queries: Vec<_> = self.queries.iter().map(query_value).collect();
-        let ids: Vec<_> = self.ids.iter().map(ToString::to_string).collect();
-        let mut note = json!({ "queries": queries, "absent_ids": ids, "judged_at": judged_at.0 });
-        if !self.keys.is_empty() {
-            note["absent_keys"] = json!(self.keys);
-        }
-        note.to_string()
-    }
-
-    /// Reads a note, and when it was judged.
-    pub(crate) fn read_note(note: &str) -> Result<(Self, Position)> {
-        let broken = || Error::invalid(format!("this is no footprint: {note}"));
-        let note: Value = serde_json::from_str(note).map_err(|cause| broken().because(cause))?;
-        let list = |name: &str| note.get(name).and_then(Value::as_array).ok_or_else(broken);
-        let queries = list("queries")?.iter().map(read_query).collect::<Result<_>>()?;
-        let id = |id: &Value| id.as_str().and_then(|id| id.parse().ok()).ok_or_else(broken);
-        let ids = list("absent_ids")?.iter().map(id).collect::<Result<_>>()?;
-        let key = |key: &Value| key.as_str().map(|key| Text::Owned(key.to_owned())).ok_or_else(broken);
-        let keys = match note.get("absent_keys") {
-            None => Vec::new(),
-            Some(_) => list("absent_keys")?.iter().map(key).collect::<Result<_>>()?,
-        };
-        let judged_at = note.get("judged_at").and_then(Value::as_u64).ok_or_else(broken)?;
-        Ok((Self { queries, ids, keys }, Position(judged_at)))
-    }
-}
+use crate::batch::Footprint;
+use crate::read::{Query, ReadOptions, View};
 
 /// Values in the order they came, each once, found by their hash.
 #[derive(Debug)]

@@ -13,14 +13,14 @@ use std::collections::VecDeque;
 
 use tidegate_format::{Error, Position, Result};
 
-use super::ticket::{Answers, Duty};
+use super::ticket::{Answers, Responder};
 use crate::batch::Receipt;
 use crate::published::SharedState;
 
 /// What one batch is told, and when.
 #[derive(Debug)]
-pub(crate) struct Held {
-    pub(crate) duty: Duty,
+pub(crate) struct PendingAnswer {
+    pub(crate) responder: Responder,
     pub(crate) answer: Result<Receipt>,
     /// The last position that it rests on.
     pub(crate) rests_on: Position,
@@ -30,24 +30,24 @@ pub(crate) struct Held {
 
 /// What a group came to.
 #[derive(Debug)]
-pub(crate) struct Written {
+pub(crate) struct GroupResult {
     /// The last position that is written now.
     pub(crate) last: Position,
     /// Whether a batch that was written asked to be synced; `None` where nothing was written.
     pub(crate) synced: Option<bool>,
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: Vec<PendingAnswer>,
     /// Bytes that its batches took in the queue.
     pub(crate) bytes: usize,
 }
 
 /// What may be told now, and the bytes of the queue that are free again.
 #[derive(Debug, Default)]
-pub(crate) struct Settled {
+pub(crate) struct Settlement {
     pub(crate) answers: Answers,
     pub(crate) bytes: usize,
 }
 
-impl Settled {
+impl Settlement {
     /// Whether nothing is to be told and no room is free again.
     pub(crate) fn is_empty(&self) -> bool {
         self.answers.is_empty() && self.bytes == 0
@@ -56,10 +56,10 @@ impl Settled {
 
 /// Frames and answers that wait, in the order of the log.
 #[derive(Debug, Default)]
-pub(crate) struct Unsettled {
+pub(crate) struct SettleQueue {
     frames: VecDeque<Frame>,
     /// Answers that rest on what is visible and not durable.
-    unsynced: Vec<Held>,
+    unsynced: Vec<PendingAnswer>,
     /// Whether a thread syncs or was asked to.
     syncing: bool,
 }
@@ -69,16 +69,16 @@ struct Frame {
     last: Position,
     synced: bool,
     bytes: usize,
-    held: Vec<Held>,
+    held: Vec<PendingAnswer>,
 }
 
-impl Unsettled {
+impl SettleQueue {
     /// Takes in what a group came to, and settles what can be. Groups come in the order of the log.
-    pub(crate) fn take_in(&mut self, written: Written, published: &SharedState) -> Settled {
-        let mut settled = Settled::default();
+    pub(crate) fn take_in(&mut self, written: GroupResult, published: &SharedState) -> Settlement {
+        let mut settled = Settlement::default();
         match written.synced {
             Some(synced) => {
-                let Written { last, bytes, .. } = written;
+                let GroupResult { last, bytes, .. } = written;
                 self.frames.push_back(Frame { last, synced, bytes, held: Vec::new() });
                 // Decisions see it from now on: it is indexed, and nothing but the end of the writer takes it back.
                 published.set_written(last);
@@ -92,7 +92,7 @@ impl Unsettled {
             match self.frames.get_mut(at).filter(|_| held.rests_on > visible) {
                 Some(frame) => frame.held.push(held),
                 None if held.synced && held.rests_on > durable => self.unsynced.push(held),
-                None => settled.answers.push((held.duty, held.answer)),
+                None => settled.answers.push((held.responder, held.answer)),
             }
         }
         self.settle_into(published, &mut settled);
@@ -100,13 +100,13 @@ impl Unsettled {
     }
 
     /// Settles what can be, after more has become durable or the writer has ended.
-    pub(crate) fn settle(&mut self, published: &SharedState) -> Settled {
-        let mut settled = Settled::default();
+    pub(crate) fn settle(&mut self, published: &SharedState) -> Settlement {
+        let mut settled = Settlement::default();
         self.settle_into(published, &mut settled);
         settled
     }
 
-    fn settle_into(&mut self, published: &SharedState, settled: &mut Settled) {
+    fn settle_into(&mut self, published: &SharedState, settled: &mut Settlement) {
         let ended = published.ended();
         let durable = published.durable();
         // keeps U1
@@ -117,16 +117,16 @@ impl Unsettled {
             settled.bytes += frame.bytes;
             self.unsynced.extend(frame.held);
         }
-        let is_held = |held: &mut Held| held.synced && held.rests_on > durable;
+        let is_held = |held: &mut PendingAnswer| held.synced && held.rests_on > durable;
         let answers = self.unsynced.extract_if(.., |held| !is_held(held));
-        settled.answers.extend(answers.map(|held| (held.duty, held.answer)));
+        settled.answers.extend(answers.map(|held| (held.responder, held.answer)));
         if let Some(error) = ended {
             self.abandon(&error, settled);
         }
     }
 
     /// Tells everything that still waits how the writer ended (keeps U2).
-    fn abandon(&mut self, error: &Error, settled: &mut Settled) {
+    fn abandon(&mut self, error: &Error, settled: &mut Settlement) {
         let frames = self.frames.drain(..);
         let bytes = &mut settled.bytes;
         let held = frames.flat_map(|frame| {
@@ -134,7 +134,7 @@ impl Unsettled {
             frame.held
         });
         let left = held.chain(self.unsynced.drain(..));
-        settled.answers.extend(left.map(|held| (held.duty, Err(error.clone()))));
+        settled.answers.extend(left.map(|held| (held.responder, Err(error.clone()))));
     }
 
     /// Whether anything waits for a sync.
@@ -155,7 +155,7 @@ impl Unsettled {
     /// Ends the syncing of the one who did, or passes it on to one who waits; says whether it was passed on.
     pub(crate) fn pass_on(&mut self) -> bool {
         let all = self.frames.iter().flat_map(|frame| &frame.held).chain(&self.unsynced);
-        self.syncing = all.map(|held| &held.duty).any(Duty::ask_to_sync);
+        self.syncing = all.map(|held| &held.responder).any(Responder::ask_to_sync);
         self.syncing
     }
 

@@ -8,7 +8,7 @@ use crate::batch::Condition;
 
 /// What conditions say of one stream.
 #[derive(Default)]
-struct Wanted {
+struct StreamGoal {
     version: Option<Version>,
     exists: bool,
     absent: bool,
@@ -24,15 +24,15 @@ pub(super) fn can_hold(
     head: Position,
     mut found: impl FnMut(&StreamId) -> Result<Version>,
 ) -> Result<bool> {
-    let mut streams: HashMap<&StreamId, Wanted> = HashMap::new();
+    let mut streams: HashMap<&StreamId, StreamGoal> = HashMap::new();
     for condition in conditions {
         match condition {
             Condition::Version(stream, version) => {
-                let wanted = streams.entry(stream).or_default();
-                if wanted.version.is_some_and(|other| other != *version) {
+                let goal = streams.entry(stream).or_default();
+                if goal.version.is_some_and(|other| other != *version) {
                     return Ok(false);
                 }
-                wanted.version = Some(*version);
+                goal.version = Some(*version);
             }
             Condition::Exists(stream) => streams.entry(stream).or_default().exists = true,
             Condition::Absent(stream) => streams.entry(stream).or_default().absent = true,
@@ -41,18 +41,18 @@ pub(super) fn can_hold(
     }
     // How many events have to come, each with how many positions there are for it.
     let mut missing = Vec::new();
-    for (stream, wanted) in streams {
+    for (stream, goal) in streams {
         let found = found(stream)?;
-        let goal = wanted.version.unwrap_or_else(|| found.max(Version(u64::from(wanted.exists))));
-        let fits = !(wanted.exists && goal == Version::EMPTY || wanted.absent && goal != Version::EMPTY);
-        if goal < found || !fits {
+        let version = goal.version.unwrap_or_else(|| found.max(Version(u64::from(goal.exists))));
+        let fits = !(goal.exists && version == Version::EMPTY || goal.absent && version != Version::EMPTY);
+        if version < found || !fits {
             return Ok(false);
         }
         let room = conditions.iter().filter_map(|condition| match condition {
             Condition::FailIf(query, after) if query.covers(stream) => Some(after.0.saturating_sub(head.0)),
             _ => None,
         });
-        missing.push((room.min().unwrap_or(u64::MAX), goal.0 - found.0));
+        missing.push((room.min().unwrap_or(u64::MAX), version.0 - found.0));
     }
     // Those with the least room go first.
     missing.sort_unstable();
