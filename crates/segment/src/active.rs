@@ -14,9 +14,9 @@ use tidegate_disk::room::lacks_room;
 use tidegate_disk::{Disk, File};
 use tidegate_format::{Error, ErrorKind, Frame, FrameHeader, Result, SEGMENT_HEADER_BYTES, SegmentHeader};
 
+use crate::frame_reader::read_full;
 use crate::segment::{Segment, path};
 use crate::term::HashKey;
-use crate::walk::read_full;
 
 /// Bytes copied at once.
 const COPY_BYTES: usize = 1 << 20;
@@ -59,7 +59,7 @@ impl ActiveSegment {
         })?;
         let segment = Segment::empty(head, file, seed);
         // Asserts in pairs: what was copied must read back as what was taken in before.
-        let fault = segment.take_in(old.tail().0, |_| true)?;
+        let fault = segment.replay(old.tail().0, |_| true)?;
         match fault {
             None if segment.next() == old.next() => Ok(Self { segment: Arc::new(segment) }),
             None => Err(Error::damaged("the copied segment ends early", old.next(), segment.next())

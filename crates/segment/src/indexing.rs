@@ -15,12 +15,12 @@ use tidegate_format::{Error, ErrorKind, Position, Result, SegmentHeader, Segment
 
 use crate::active::write_error;
 use crate::cache::{FileCache, Takes, lacks_any};
+use crate::frame_reader::read_full;
 use crate::index::{self, FileIndex, FilterGroup};
 use crate::lookup::Lookup;
 use crate::records::Records;
 use crate::segment::Segment;
 use crate::term::HashKey;
-use crate::walk::read_full;
 
 /// The folder of the index files.
 pub const INDEX: &str = "index";

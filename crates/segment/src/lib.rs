@@ -8,7 +8,7 @@ mod live;
 pub mod index;
 mod lookup;
 mod event;
-mod walk;
+mod frame_reader;
 mod records;
 mod segment;
 mod active;
@@ -17,6 +17,7 @@ mod graph;
 
 pub use active::{ActiveSegment, sync, write_error};
 pub use event::RecordedEvent;
+pub use frame_reader::{FrameFault, FrameReader};
 pub use graph::CauseReader;
 pub use indexing::{
     INDEX, index_path, keep_roster, list_indexes, load_roster, owner, parse_index_name, parse_roster_name,
@@ -26,4 +27,3 @@ pub use live::MemIndex;
 pub use lookup::{Lookup, Postings};
 pub use segment::{SEGMENTS, Segment, Window, list, parse_segment_name, path};
 pub use term::{Field, HashKey, HashedId, HashedTerm, Term};
-pub use walk::{Fault, FrameReader};

@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 use tidegate::disk::Env;
-use tidegate::report::{DoctorReport, Fault, Lost, Remark, Verdict, examine};
+use tidegate::report::{DoctorReport, Fault, LostRange, Remark, Verdict, examine};
 use tidegate::{Error, ErrorKind, Place};
 
 use crate::failure::{Result, kind_name};
@@ -61,7 +61,7 @@ impl Doctor {
         let examined = examined?;
         let DoctorReport { faults, remarks, lost, .. } = &examined;
         tell(faults, remarks, output, json)?;
-        let lost: &[Lost] = if faults.is_empty() { &[] } else { lost };
+        let lost: &[LostRange] = if faults.is_empty() { &[] } else { lost };
         tell_lost(lost, output, json)?;
         let count = faults.len() as u64;
         let verdict = examined.verdict();
@@ -171,7 +171,7 @@ fn told(fault: &Fault) -> Told<'_> {
 }
 
 /// Tells of positions of which nothing is whole.
-pub(super) fn tell_lost(lost: &[Lost], output: &mut Output, json: bool) -> Result<()> {
+pub(super) fn tell_lost(lost: &[LostRange], output: &mut Output, json: bool) -> Result<()> {
     #[derive(Serialize)]
     struct OfLost {
         lost: Told,

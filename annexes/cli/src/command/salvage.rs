@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use tidegate::disk::Env;
-use tidegate::report::{LeftCursor, LeftPlace, Run, SalvageReport, salvage};
+use tidegate::report::{LeftCursor, LeftPlace, MovedRun, SalvageReport, salvage};
 use tidegate::{Error, ReadOptions, Store, StoreOptions};
 
 use super::cursors::role_word;
@@ -115,7 +115,7 @@ impl Salvage {
                 continue;
             };
             let mut again = 0;
-            for Run { from, to, count } in salvaged.runs.iter().filter(|run| run.from <= *position) {
+            for MovedRun { from, to, count } in salvaged.runs.iter().filter(|run| run.from <= *position) {
                 let passed = (position.0 - from.0 + 1).min(*count);
                 let last = to.plus(passed - 1);
                 again += view.as_of(last).count(query, ReadOptions::after(to.before()))?;
@@ -127,7 +127,7 @@ impl Salvage {
     }
 
     fn write(&self, salvaged: &SalvageReport, readers: &[Reader], output: &mut Output) -> Result<()> {
-        for Run { from, to, count } in salvaged.runs.iter().filter(|run| run.from != run.to) {
+        for MovedRun { from, to, count } in salvaged.runs.iter().filter(|run| run.from != run.to) {
             let last = |first: tidegate::Position| first.plus(count - 1);
             let (old, new) = (last(*from), last(*to));
             output.line(format_args!("moved: positions {from} to {old} are now {to} to {new}"))?;
@@ -171,7 +171,7 @@ impl fmt::Display for Reader {
 }
 
 fn told(salvaged: &SalvageReport, readers: Vec<Reader>) -> Told {
-    let run = |run: &Run| ToldRun { from: run.from.0, to: run.to.0, count: run.count };
+    let run = |run: &MovedRun| ToldRun { from: run.from.0, to: run.to.0, count: run.count };
     Told {
         verdict: salvaged.verdict().to_string(),
         from: salvaged.from.to_string(),

@@ -25,11 +25,11 @@ use tidegate_format::{
 
 use crate::cache::{FileCache, Slot};
 use crate::event::RecordedEvent;
+use crate::frame_reader::{FrameFault, FrameReader, read_full};
 use crate::live::MemIndex;
 use crate::lookup::{Lookup, Postings};
 use crate::records::Records;
 use crate::term::{self, Field, HashKey, HashedId, HashedTerm};
-use crate::walk::{Fault, FrameReader, read_full};
 
 pub(crate) use source::Source;
 pub use window::Window;
@@ -112,10 +112,14 @@ impl Segment {
     /// Reads on from the tail up to the byte `end` and takes in every whole frame that `wanted` says yes
     /// to; ends at the first frame that is not whole or not wanted. Only the segment's writer (or the one
     /// follower of another process's writer) calls this, and only before it is sealed.
-    pub fn take_in(&self, end: u64, mut wanted: impl FnMut(&FrameHeader) -> bool) -> Result<Option<Fault>> {
+    pub fn replay(
+        &self,
+        end: u64,
+        mut wanted: impl FnMut(&FrameHeader) -> bool,
+    ) -> Result<Option<FrameFault>> {
         let (file, live) = (self.file()?, self.live());
-        let mut walk = FrameReader::new(&*file, self.head.salt, self.tail(), end, self.next());
-        let fault = walk.run(|at, frame| {
+        let mut reader = FrameReader::new(&*file, self.head.salt, self.tail(), end, self.next());
+        let fault = reader.run(|at, frame| {
             if !wanted(&frame.head) {
                 return Ok(ControlFlow::Break(()));
             }
@@ -129,7 +133,7 @@ impl Segment {
         match fault {
             Err(error) => Err(place(error)),
             Ok(None) => Ok(None),
-            Ok(Some(fault)) => Ok(Some(Fault { error: place(fault.error), ..fault })),
+            Ok(Some(fault)) => Ok(Some(FrameFault { error: place(fault.error), ..fault })),
         }
     }
 

@@ -9,9 +9,9 @@ use tidegate_format::{Error, ErrorKind, Offset, Result};
 use super::{Segment, Window, open_whole};
 use crate::cache::{FileCache, Takes, is_shortage, lacks_any};
 use crate::event::RecordedEvent;
+use crate::frame_reader::read_full;
 use crate::index::FileIndex;
 use crate::lookup::Lookup;
-use crate::walk::read_full;
 
 /// The file of a segment, open.
 #[derive(Debug)]

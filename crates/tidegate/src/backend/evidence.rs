@@ -1,4 +1,4 @@
-//! Evidence: what stands beside the log and proves how far it once went.
+//! Evidence of durability: what stands beside the log and proves how far it once went.
 //!
 //! The watermark says so itself. An index file is made of a segment only once another one follows it, and a cursor is
 //! kept only once what it stands on is durable. Opening for writing, opening for reading, the doctor and salvage all
@@ -14,14 +14,14 @@ use tidegate_format::{Error, Offset, Position, Result, SEGMENT_HEADER_BYTES, Sto
 use tidegate_segment::{Segment, index_path, list_indexes, path};
 
 use super::identity::{CURSORS, io, seed};
-use super::keeping;
+use super::state_files;
 
 /// What a cursor's file begins with, in the format of this program.
 const CURSOR_LINES: &str = "tidegate cursor\nformat 1\n";
 
-/// What other files than the watermark say, before it is known which store they should be of.
+/// What other files than the watermark say, before it is known to which store they should belong.
 #[derive(Debug, Default)]
-pub(crate) struct Witnesses {
+pub(crate) struct EvidenceFiles {
     /// The first positions in the names of index files.
     indexes: Vec<Position>,
     cursors: Vec<CursorMark>,
@@ -37,23 +37,23 @@ struct CursorMark {
 
 /// What proves how far the log of a store once went.
 #[derive(Debug)]
-pub(crate) struct Evidence {
+pub(crate) struct DurabilityEvidence {
     pub(crate) watermark: Option<Watermark>,
-    witnesses: Witnesses,
+    files: EvidenceFiles,
     /// Id and salt of the store.
     store: (StoreId, u64),
     /// What its index files are hashed with, if its store file says it.
     seed: Option<u64>,
 }
 
-impl Witnesses {
+impl EvidenceFiles {
     /// Looks at what is there. Keeps P1.
-    pub(crate) fn look(disk: &dyn Disk) -> Self {
+    pub(crate) fn read(disk: &dyn Disk) -> Self {
         let mut cursors = Vec::new();
-        for name in keeping::list(disk, CURSORS).unwrap_or_default() {
+        for name in state_files::list(disk, CURSORS).unwrap_or_default() {
             let file = format!("{CURSORS}/{name}");
             // Keeps P2.
-            let Ok(Some(bytes)) = keeping::read(disk, &file, keeping::BYTES_MAX) else { continue };
+            let Ok(Some(bytes)) = state_files::read(disk, &file, state_files::BYTES_MAX) else { continue };
             if let Some((store, position)) = std::str::from_utf8(&bytes).ok().and_then(read_cursor) {
                 cursors.push(CursorMark { file, store, position });
             }
@@ -62,14 +62,14 @@ impl Witnesses {
     }
 }
 
-impl Evidence {
+impl DurabilityEvidence {
     pub(crate) fn new(
         watermark: Option<Watermark>,
-        witnesses: Witnesses,
+        files: EvidenceFiles,
         store: (StoreId, u64),
         seed: Option<u64>,
     ) -> Self {
-        Self { watermark, witnesses, store, seed }
+        Self { watermark, files, store, seed }
     }
 
     /// The last position that something here says was durable.
@@ -80,13 +80,13 @@ impl Evidence {
 
     /// The cursor that got furthest.
     fn cursor(&self) -> Option<&CursorMark> {
-        let own = self.witnesses.cursors.iter().filter(|cursor| cursor.store == self.store.0);
+        let own = self.files.cursors.iter().filter(|cursor| cursor.store == self.store.0);
         own.max_by_key(|cursor| cursor.position)
     }
 
     /// The last sealed segment from `newest` on that an index file knows of: the file, and where the one behind it began.
     fn sealed_from(&self, disk: &dyn Disk, newest: Position) -> Option<(String, Position)> {
-        let names = self.witnesses.indexes.iter().rev().take_while(|first| **first >= newest);
+        let names = self.files.indexes.iter().rev().take_while(|first| **first >= newest);
         let proofs = names.filter_map(|first| {
             let (head, behind) = Segment::of_index(disk, *first, seed(self.seed?))?;
             let is_own = (head.store, head.salt) == self.store && head.first >= newest;
@@ -97,7 +97,7 @@ impl Evidence {
 
     /// Whether the newest of these segments never got its head, and nothing says that it ever held an event: opening
     /// for writing takes it away, and all others pass over it.
-    pub(crate) fn is_unborn(&self, disk: &dyn Disk, firsts: &[Position]) -> Result<bool> {
+    pub(crate) fn lacks_header(&self, disk: &dyn Disk, firsts: &[Position]) -> Result<bool> {
         let [.., before, newest] = *firsts else { return Ok(false) };
         let name = path(newest);
         let file = match disk.open(&name, Mode::Read) {

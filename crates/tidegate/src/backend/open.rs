@@ -6,6 +6,7 @@
 //! O2. Nothing of the page cache is believed after an unclean end: what is kept is copied and synced first.
 //! O3. A crash at any step, any number of times, leads to the same events.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tidegate_disk::replace::LEFTOVER;
@@ -16,10 +17,10 @@ use tidegate_segment::{
     ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, parse_index_name, parse_roster_name, write_error,
 };
 
-use super::evidence::{Evidence, Witnesses};
+use super::evidence::{DurabilityEvidence, EvidenceFiles};
+use super::file_backend::{FileBackend, SyncState};
 use super::identity::{self, io, salvage, seed};
 use super::indexer::Indexer;
-use super::local::{FileBackend, Syncs};
 use super::report::{OpenReport, clock_behind};
 use super::rosters;
 use super::sealed::{check_store, load_sealed, missing};
@@ -33,7 +34,7 @@ use crate::settings::{Access, StoreOptions};
 pub(crate) struct Opened {
     pub(crate) store: StoreFile,
     pub(crate) lock: Arc<dyn Lock>,
-    pub(crate) edge: FileBackend,
+    pub(crate) backend: FileBackend,
     pub(crate) published: Arc<SharedState>,
     pub(crate) indexer: Arc<Indexer>,
     pub(crate) cache: Arc<FileCache>,
@@ -52,18 +53,29 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
     let (store, lock) = identify(world, options.access, &mut report)?;
     // Whatever refuses comes before whatever writes.
     let watermark = WatermarkFile::read(&*world.disk, store.salt)?;
-    let evidence =
-        Evidence::new(watermark, Witnesses::look(&*world.disk), (store.id, store.salt), Some(store.seed));
+    let evidence = DurabilityEvidence::new(
+        watermark,
+        EvidenceFiles::read(&*world.disk),
+        (store.id, store.salt),
+        Some(store.seed),
+    );
     let seed = seed(store.seed);
     let cache = FileCache::new(Arc::clone(&world.disk), options.map, options.open_files);
     let indexer = Indexer::new(&cache, true);
-    let mut opening =
-        Opening { world, store: &store, seed, evidence, cache: &cache, report: &mut report, unborn: None };
+    let mut opening = Opening {
+        world,
+        store: &store,
+        seed,
+        evidence,
+        cache: &cache,
+        report: &mut report,
+        headerless: None,
+    };
     let (mut segments, tail) = opening.load()?;
     check_expected(options, tail.segment.next().before())?;
     let epoch = tail.epoch.saturating_add(1);
     remove_leftovers(world, opening.report)?;
-    opening.remove_unborn()?;
+    opening.remove_headerless()?;
     let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
     let known = tail.durable;
     let active = opening.activate(tail, epoch).map_err(salvage)?;
@@ -83,7 +95,7 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
     let published = Arc::new(SharedState::new(Log { segments, rosters, damage: None }, durable, durable));
     published.set_sealed(rosters::are_wanting(&published.log()));
     let indexer = Arc::new(indexer);
-    let edge = FileBackend {
+    let backend = FileBackend {
         world: world.clone(),
         store: store.clone(),
         seed,
@@ -95,10 +107,11 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
         durable,
         published: Arc::clone(&published),
         indexer: Arc::clone(&indexer),
-        syncs: Syncs::under(&lock),
+        syncs: SyncState::under(&lock),
+        ends: VecDeque::new(),
         untouched: true,
     };
-    Ok(Opened { store, lock, edge, published, indexer, cache, report, time })
+    Ok(Opened { store, lock, backend, published, indexer, cache, report, time })
 }
 
 /// Tells readers of what a recovery has made durable. Where that fails they learn of it later.
@@ -196,39 +209,39 @@ struct Opening<'a> {
     world: &'a Env,
     store: &'a StoreFile,
     seed: HashKey,
-    evidence: Evidence,
+    evidence: DurabilityEvidence,
     cache: &'a Arc<FileCache>,
     report: &'a mut OpenReport,
     /// A newest segment without a head.
-    unborn: Option<Position>,
+    headerless: Option<Position>,
 }
 
 impl Opening<'_> {
     /// The sealed segments, and the newest one.
     fn load(&mut self) -> Result<(Vec<Arc<Segment>>, Tail)> {
         let mut firsts = tidegate_segment::list(&*self.world.disk)?;
-        self.drop_unborn(&mut firsts)?;
+        self.drop_headerless(&mut firsts)?;
         let Some((&newest, sealed)) = firsts.split_last() else {
             return Err(missing(Position(1), self.evidence.durable().max(Position(1))));
         };
         let newest = self.segment(newest, Mode::Write)?;
         let segments = load_sealed(self.cache, self.store, sealed, newest.head())?;
-        let tail = self.take_in(newest)?;
+        let tail = self.replay(newest)?;
         Ok((segments, tail))
     }
 
     /// Takes a newest segment that never got its head off the list. It is removed once nothing refuses any more.
-    fn drop_unborn(&mut self, firsts: &mut Vec<Position>) -> Result<()> {
-        if self.evidence.is_unborn(&*self.world.disk, firsts)? {
-            self.unborn = firsts.pop();
+    fn drop_headerless(&mut self, firsts: &mut Vec<Position>) -> Result<()> {
+        if self.evidence.lacks_header(&*self.world.disk, firsts)? {
+            self.headerless = firsts.pop();
         }
         Ok(())
     }
 
     /// Removes the file of a newest segment that never got its head.
-    fn remove_unborn(&mut self) -> Result<()> {
-        let Some(unborn) = self.unborn else { return Ok(()) };
-        let (disk, name) = (&*self.world.disk, tidegate_segment::path(unborn));
+    fn remove_headerless(&mut self) -> Result<()> {
+        let Some(headerless) = self.headerless else { return Ok(()) };
+        let (disk, name) = (&*self.world.disk, tidegate_segment::path(headerless));
         disk.remove(&name)
             .map_err(|cause| write_error("an empty segment cannot be removed", &name, cause))?;
         disk.sync_folder(SEGMENTS)
@@ -244,10 +257,10 @@ impl Opening<'_> {
     }
 
     /// Takes in the newest segment, and decides what a fault in it means.
-    fn take_in(&mut self, segment: Segment) -> Result<Tail> {
+    fn replay(&mut self, segment: Segment) -> Result<Tail> {
         let length = segment.file_length()?;
         let mut epoch = segment.head().epoch.max(self.evidence.watermark.map_or(0, |mark| mark.epoch));
-        let fault = segment.take_in(length, |head| {
+        let fault = segment.replay(length, |head| {
             epoch = epoch.max(head.epoch);
             true
         })?;

@@ -11,9 +11,9 @@ use std::ops::ControlFlow;
 
 use tidegate_disk::Disk;
 use tidegate_format::{Error, Offset, Position, Result};
-use tidegate_segment::{Fault, FrameReader, Segment};
+use tidegate_segment::{FrameFault, FrameReader, Segment};
 
-use super::evidence::Evidence;
+use super::evidence::DurabilityEvidence;
 use super::identity::salvage;
 use super::report::Unconfirmed;
 
@@ -29,7 +29,7 @@ pub(super) struct TailFrames {
     /// Where the whole frames end.
     end: Offset,
     /// Why the whole frames end before the file does.
-    fault: Option<Fault>,
+    fault: Option<FrameFault>,
 }
 
 impl TailFrames {
@@ -38,8 +38,8 @@ impl TailFrames {
         let (length, mut next, mut synced) = (segment.file_length()?, segment.next(), Position::START);
         let mut end = segment.tail();
         let file = segment.file()?;
-        let mut walk = FrameReader::new(&*file, segment.head().salt, segment.tail(), length, next);
-        let fault = walk.run(|at, frame| {
+        let mut reader = FrameReader::new(&*file, segment.head().salt, segment.tail(), length, next);
+        let fault = reader.run(|at, frame| {
             end = at.plus(frame.head.frame_bytes() as u64);
             synced = synced.max(frame.head.synced);
             next = frame.head.last().next();
@@ -52,16 +52,21 @@ impl TailFrames {
 
     /// Takes in everything up to the position `durable`, or what the frames say was durable if that is more. Returns
     /// what is wrong with bytes that were whole a moment ago, or `None`.
-    pub(super) fn take_in(&self, segment: &Segment, durable: Position) -> Result<Option<Error>> {
+    pub(super) fn replay(&self, segment: &Segment, durable: Position) -> Result<Option<Error>> {
         let bound = durable.max(self.synced);
         // A frame is durable as a whole, and a cursor may stand within one.
-        let fault = segment.take_in(self.length, |head| head.first <= bound)?;
+        let fault = segment.replay(self.length, |head| head.first <= bound)?;
         Ok(fault.filter(|_| segment.next() < self.next).map(|fault| salvage(fault.error)))
     }
 
     /// The damage behind the whole frames, or `None` if what follows them may be the torn end of a crash. With it all of
     /// them are durable: something shows that what follows them was.
-    pub(super) fn damage(&self, disk: &dyn Disk, segment: &Segment, evidence: &Evidence) -> Option<Error> {
+    pub(super) fn damage(
+        &self,
+        disk: &dyn Disk,
+        segment: &Segment,
+        evidence: &DurabilityEvidence,
+    ) -> Option<Error> {
         damage(disk, segment, (self.end, self.next), self.fault.as_ref(), evidence)
     }
 
@@ -92,10 +97,10 @@ pub(super) fn damage(
     disk: &dyn Disk,
     segment: &Segment,
     (end, next): (Offset, Position),
-    fault: Option<&Fault>,
-    evidence: &Evidence,
+    fault: Option<&FrameFault>,
+    evidence: &DurabilityEvidence,
 ) -> Option<Error> {
-    let Some(Fault { error, voucher: Some((at, head)), .. }) = fault else {
+    let Some(FrameFault { error, later_durable: Some((at, head)), .. }) = fault else {
         let why = fault.map(|fault| &fault.error);
         return evidence.beyond(disk, segment.first(), end, next, why).map(salvage);
     };

@@ -38,7 +38,7 @@ use super::terms::GroupTerms;
 use super::ticket::Responder;
 use super::time::LogTime;
 use super::turns::Turn;
-use crate::backend::{Backend, Pending};
+use crate::backend::{LogBackend, PendingSync};
 use crate::batch::{Condition, Conflict, Key};
 use crate::batch::{Receipt, ReceiptEvent};
 use crate::published::SharedState;
@@ -74,11 +74,11 @@ impl QueuedBatch {
     }
 }
 
-/// What the leader holds: the places of the next events, and the edge.
+/// What the leader holds: the places of the next events, and the backend.
 #[derive(Debug)]
 pub(crate) struct Committer {
     store: StoreId,
-    backend: Box<dyn Backend>,
+    backend: Box<dyn LogBackend>,
     published: Arc<SharedState>,
     clock: Arc<dyn Clock>,
     tails: StreamTails,
@@ -118,7 +118,7 @@ impl Group {
 impl Committer {
     pub(crate) fn new(
         store: StoreId,
-        backend: Box<dyn Backend>,
+        backend: Box<dyn LogBackend>,
         published: Arc<SharedState>,
         clock: Arc<dyn Clock>,
         time: LogTime,
@@ -440,16 +440,16 @@ impl Committer {
     }
 
     /// A sync to be run beside further commits; nothing where all is durable.
-    pub(crate) fn pending(&self) -> Option<Box<dyn Pending>> {
+    pub(crate) fn pending(&mut self) -> Option<Box<dyn PendingSync>> {
         let pending = self.backend.pending();
         (pending.position() > self.published.durable()).then_some(pending)
     }
 
     /// Takes note that it was run and has ended. The error is that of telling readers in other processes, who learn of
     /// it later.
-    pub(crate) fn note_durable(&mut self, done: &dyn Pending) -> Result<()> {
+    pub(crate) fn note_durable(&mut self, done: &dyn PendingSync) -> Result<()> {
         self.published.set_durable(done.position());
-        self.backend.note_durable(done)
+        self.backend.note_durable(done.position())
     }
 
     /// Ends in good order; everything is durable.

@@ -13,7 +13,7 @@ use super::reading::{Freshness, Parked, Project, Reading};
 use super::saved::{Saved, Shelf, leaf_at};
 use crate::read::View;
 use crate::store::Store;
-use crate::subscription::Source;
+use crate::subscription::EventSource;
 use crate::sync::Mutex;
 
 /// What a projector began from.
@@ -33,7 +33,7 @@ pub enum Begin {
 /// It does not keep the store open, and goes on reading what there is after the store was closed.
 pub struct Projector<P> {
     pub(super) store: StoreId,
-    pub(super) source: Source,
+    pub(super) source: EventSource,
     pub(super) rules: Rules,
     pub(super) fold: Mutex<Fold<P>>,
     world: Env,

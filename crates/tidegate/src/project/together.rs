@@ -9,7 +9,7 @@ use super::fold::Fold;
 use super::projection::Projection;
 use super::projector::Projector;
 use crate::read::{Query, ReadOptions, View};
-use crate::subscription::Source;
+use crate::subscription::EventSource;
 
 /// A projector of any type, one of several in a pass.
 pub trait Pass: sealed::Sealed {}
@@ -39,7 +39,7 @@ trait Waiting {
     /// The same for the same projector, to take locks in one order.
     fn address(&self) -> usize;
     fn store(&self) -> StoreId;
-    fn source(&self) -> &Source;
+    fn source(&self) -> &EventSource;
     fn query(&self) -> &Query;
     fn begin<'a>(&'a self, view: &'a View) -> Box<dyn Running + 'a>;
 }
@@ -61,7 +61,7 @@ impl<P: Projection> Waiting for Projector<P> {
         self.store
     }
 
-    fn source(&self) -> &Source {
+    fn source(&self) -> &EventSource {
         &self.source
     }
 

@@ -6,12 +6,12 @@ use tidegate_format::name::visible;
 use tidegate_format::{Error, Offset, Place, Position};
 
 /// What to do about bytes of the log. A copy over the file itself would change it under those who have it mapped.
-pub(super) const RESTORE: &str = "restore this file from a backup by renaming the copy into its place, or save what is \
+pub(crate) const RESTORE: &str = "restore this file from a backup by renaming the copy into its place, or save what is \
                                   whole with: tidegate salvage DIR NEW";
 /// What becomes of a file that is made of the log.
-pub(super) const REBUILT: &str = "no answer rests on it, the store builds it anew once it is asked; deleting it does so at the next opening";
+pub(crate) const REBUILT: &str = "no answer rests on it, the store builds it anew once it is asked; deleting it does so at the next opening";
 /// What to do about a file that is in the way.
-pub(super) const MOVE: &str = "move it out of the store";
+pub(crate) const MOVE: &str = "move it out of the store";
 
 /// Something that is not as it was written, or not as it should be.
 #[derive(Debug)]
@@ -23,17 +23,17 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(error: Error, remedy: &'static str) -> Self {
+    pub(crate) fn new(error: Error, remedy: &'static str) -> Self {
         Self { error, remedy }
     }
 
     /// Whether it is in this file.
-    pub(super) fn is_in(&self, file: &str) -> bool {
+    pub(crate) fn is_in(&self, file: &str) -> bool {
         matches!(self.error.place(), Some(Place::File { name, .. }) if name == file)
     }
 
     /// A fault in a file, with what was expected and found.
-    pub(super) fn of(error: Error, name: &str, at: u64, remedy: &'static str) -> Self {
+    pub(crate) fn of(error: Error, name: &str, at: u64, remedy: &'static str) -> Self {
         Self::new(error.in_file(name, Some(Offset(at))), remedy)
     }
 }
@@ -57,12 +57,12 @@ pub struct Remark {
 }
 
 impl Remark {
-    pub(super) fn new(file: impl Into<String>, text: impl Into<String>) -> Self {
+    pub(crate) fn new(file: impl Into<String>, text: impl Into<String>) -> Self {
         Self { file: file.into(), offset: None, text: text.into() }
     }
 
     /// What is wrong with a file from a byte on, and what becomes of that.
-    pub(super) fn at(file: &str, at: u64, error: &Error, then: &str) -> Self {
+    pub(crate) fn at(file: &str, at: u64, error: &Error, then: &str) -> Self {
         let evidence =
             error.evidence().map(|(expected, found)| format!("; expected {expected}, found {found}"));
         let text = format!("{}{}; {then}", error.message(), evidence.unwrap_or_default());
@@ -70,7 +70,7 @@ impl Remark {
     }
 
     /// The same, for an error that says itself where it is.
-    pub(super) fn of(error: &Error, then: &str) -> Self {
+    pub(crate) fn of(error: &Error, then: &str) -> Self {
         match error.place() {
             Some(Place::File { name, offset }) => Self::at(name, offset.map_or(0, |at| at.0), error, then),
             _ => Self::at("", 0, error, then),
@@ -91,21 +91,21 @@ impl fmt::Display for Remark {
 
 /// Positions of which nothing is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lost {
+pub struct LostRange {
     /// The first.
     pub first: Position,
     /// The last; nothing where only the bytes that are left say that there may have been any.
     pub last: Option<Position>,
 }
 
-impl Lost {
+impl LostRange {
     /// How many events that are, where it is known.
     pub fn count(&self) -> Option<u64> {
         self.last.map(|last| last.0.saturating_sub(self.first.0).saturating_add(1))
     }
 }
 
-impl fmt::Display for Lost {
+impl fmt::Display for LostRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.last {
             Some(last) if last == self.first => write!(f, "position {last}"),

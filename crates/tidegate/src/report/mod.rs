@@ -1,21 +1,12 @@
 //! Reports: what opening found, what verifying went through, what is wrong with a store, and what was salvaged of it.
 mod fault;
 mod verdict;
-mod files;
-mod scan;
-mod identity;
-mod survey;
-mod derived;
-mod readers;
-mod doctor;
-mod rebuilt;
-mod salvage;
+mod inspect;
+mod rewrite;
 
-pub use doctor::{DoctorReport, examine};
-pub use fault::{Fault, Lost, Remark};
-pub use readers::{LeftCursor, LeftPlace};
-pub use rebuilt::Run;
-pub use salvage::{SalvageReport, salvage};
+pub use fault::{Fault, LostRange, Remark};
+pub use inspect::{DoctorReport, LeftCursor, LeftPlace, examine};
+pub use rewrite::{MovedRun, SalvageReport, salvage};
 pub use verdict::Verdict;
 
 pub use crate::backend::{OpenReport, Unconfirmed};

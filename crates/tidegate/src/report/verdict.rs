@@ -27,7 +27,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub(super) fn of_findings(faults: &[Fault], remarks: &[Remark]) -> Self {
+    pub(crate) fn of_findings(faults: &[Fault], remarks: &[Remark]) -> Self {
         let is_read = |fault: &Fault| fault.error.kind() != ErrorKind::Io;
         match faults {
             [] if remarks.is_empty() => Self::Sound,

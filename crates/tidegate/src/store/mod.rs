@@ -13,7 +13,7 @@ use tidegate_disk::{Env, Lock, NativeDisk};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 use tidegate_segment::{HashKey, RecordedEvent};
 
-use crate::backend::{self, Follower, Indexer, Keeping, OpenReport, OwnerProcess, Source};
+use crate::backend::{self, EventSource, Follower, Indexer, OpenReport, OwnerProcess, StateFiles};
 use crate::decide::Guard;
 use crate::journal::{Committer, Ids, Journal, Leader, LogTime, Turns, panicked};
 use crate::published::Deadline;
@@ -67,7 +67,7 @@ pub(crate) struct Writer {
     pub(crate) ids: Ids,
     pub(crate) turns: Arc<Turns>,
     pub(crate) guards: ArcSwap<Vec<Arc<Guard>>>,
-    pub(crate) keeping: Arc<Keeping>,
+    pub(crate) state_files: Arc<StateFiles>,
     process: OwnerProcess,
     pub(crate) seed: HashKey,
     lock: Mutex<Hold>,
@@ -120,9 +120,9 @@ impl Store {
         let opened = backend::open(&world, &options)?;
         let (store, published) = (opened.store, opened.published);
         let clock = Arc::clone(&world.clock);
-        let edge = Box::new(opened.edge);
+        let backend = Box::new(opened.backend);
         let time = LogTime::new(opened.time, options.time_step_max);
-        let committer = Committer::new(store.id, edge, Arc::clone(&published), clock, time);
+        let committer = Committer::new(store.id, backend, Arc::clone(&published), clock, time);
         let worker = Arc::new(WorkerSignal::new(options.thread));
         let notifier = Box::new(WorkerHandle(Arc::clone(&worker)));
         let journal = Arc::new(Journal::new(
@@ -150,7 +150,7 @@ impl Store {
             indexer,
             ids,
             turns: Arc::new(Turns::new(Arc::clone(&world.clock))),
-            keeping: Arc::new(Keeping::new(&opened.cache, &opened.lock)),
+            state_files: Arc::new(StateFiles::new(&opened.cache, &opened.lock)),
             process: OwnerProcess::current(),
             guards: ArcSwap::default(),
             seed: backend::seed(store.seed),
@@ -314,12 +314,12 @@ impl Store {
     }
 
     /// What reads on from the store without its handle.
-    pub(crate) fn source(&self) -> Source {
+    pub(crate) fn source(&self) -> EventSource {
         let (follower, writer) = match &self.role {
             Role::Reader(follower) => (Some(Arc::clone(follower)), None),
             Role::Writer(writer) => (None, Some(writer.process)),
         };
-        Source::new(Arc::clone(&self.published), follower, writer, Arc::clone(&self.world.clock))
+        EventSource::new(Arc::clone(&self.published), follower, writer, Arc::clone(&self.world.clock))
     }
 
     pub(crate) fn deadline(&self, time: Duration) -> Deadline {
@@ -369,10 +369,10 @@ impl Writer {
                 return again.map_or(Ok(()), Err);
             }
         };
-        self.keeping.keep_all();
+        self.state_files.flush_all();
         drop(self.thread.lock().take());
         let closed = self.journal.close();
-        self.keeping.close();
+        self.state_files.close();
         if closed.is_ok()
             && let Err(error) = self.indexer.run(published)
         {

@@ -36,7 +36,7 @@ use tidegate_segment::RecordedEvent;
 pub use stream::EventStream;
 pub use tap::Tap;
 
-pub(crate) use crate::backend::Source;
+pub(crate) use crate::backend::EventSource;
 use crate::published::Deadline;
 use crate::read::{Events, Query, ReadOptions};
 use crate::store::Store;
@@ -51,7 +51,7 @@ use crate::store::Store;
 ///
 /// What was appended with [`Buffered`](crate::Durability::Buffered) durability is visible before it is durable.
 pub struct Subscription {
-    source: Source,
+    source: EventSource,
     query: Query,
     /// Everything up to here was delivered or is not selected.
     position: Position,
@@ -79,7 +79,7 @@ impl Store {
 }
 
 impl Subscription {
-    pub(crate) fn new(source: Source, query: Query, after: Position) -> Self {
+    pub(crate) fn new(source: EventSource, query: Query, after: Position) -> Self {
         Self { source, query, position: after, events: None, found: None, ended: false }
     }
 

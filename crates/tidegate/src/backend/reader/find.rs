@@ -12,7 +12,7 @@ use tidegate_format::{Error, ErrorKind, Offset, Position, Result, SegmentHeader,
 use tidegate_segment::Segment;
 use tidegate_segment::cache::FileCache;
 
-use crate::backend::evidence::{Evidence, Witnesses};
+use crate::backend::evidence::{DurabilityEvidence, EvidenceFiles};
 use crate::backend::identity::{LOCK, newer_first, salvage, seed};
 use crate::backend::indexer::Indexer;
 use crate::backend::report::OpenReport;
@@ -34,12 +34,16 @@ pub(super) fn find(
     loop {
         // A writer may put another file in the place of a segment. Keeps Y4.
         let watermark = WatermarkFile::read(disk, store.salt)?;
-        let evidence =
-            Evidence::new(watermark, Witnesses::look(disk), (store.id, store.salt), Some(store.seed));
+        let evidence = DurabilityEvidence::new(
+            watermark,
+            EvidenceFiles::read(disk),
+            (store.id, store.salt),
+            Some(store.seed),
+        );
         let firsts = tidegate_segment::list(disk)?;
         // The next opening for writing takes it away.
-        let unborn = usize::from(evidence.is_unborn(disk, &firsts)?);
-        let born = &firsts[..firsts.len() - unborn];
+        let headerless = usize::from(evidence.lacks_header(disk, &firsts)?);
+        let born = &firsts[..firsts.len() - headerless];
         let mut report = OpenReport::default();
         let mut finding =
             Finding { world, store, evidence: &evidence, firsts: born, cache, report: &mut report };
@@ -68,7 +72,7 @@ pub(super) fn find(
 struct Finding<'a> {
     world: &'a Env,
     store: &'a StoreFile,
-    evidence: &'a Evidence,
+    evidence: &'a DurabilityEvidence,
     firsts: &'a [Position],
     cache: &'a Arc<FileCache>,
     report: &'a mut OpenReport,
@@ -88,7 +92,7 @@ impl Finding<'_> {
         check_store(&newest, self.store)?;
         let mut segments = load_sealed(self.cache, self.store, sealed, newest.head())?;
         self.report.rebuilt_indexes = Indexer::new(self.cache, false).prepare(&segments)?;
-        self.report.damage = self.take_in_newest(&newest)?;
+        self.report.damage = self.replay_newest(&newest)?;
         self.report.clean = self.evidence.watermark.is_some_and(|mark| mark.clean)
             && self.report.damage.is_none()
             && self.report.unconfirmed.is_none();
@@ -98,12 +102,12 @@ impl Finding<'_> {
 
     /// Takes in what is durable of the newest segment. Returns the damage in it, and notes what is unconfirmed if there
     /// is none.
-    fn take_in_newest(&mut self, newest: &Segment) -> Result<Option<Error>> {
+    fn replay_newest(&mut self, newest: &Segment) -> Result<Option<Error>> {
         let disk = &*self.world.disk;
         let tail = TailFrames::read(newest)?;
         let damage = tail.damage(disk, newest, self.evidence);
         let durable = if damage.is_some() { Position::MAX } else { self.evidence.durable() };
-        let damage = tail.take_in(newest, durable)?.or(damage);
+        let damage = tail.replay(newest, durable)?.or(damage);
         if damage.is_none() && tail.length > newest.tail().0 {
             // Asked after the log was read: a writer that came since confirms what was there.
             let has_writer = !disk.lock_holders(LOCK).is_empty();
@@ -158,17 +162,17 @@ impl Finding<'_> {
         let damage = match sealed.filter(own) {
             // What another one follows is durable up to where that says.
             Some(behind) if behind.before_length.0 <= length => {
-                segment.take_in(behind.before_length.0, |_| true)?.map(|fault| salvage(fault.error))
+                segment.replay(behind.before_length.0, |_| true)?.map(|fault| salvage(fault.error))
             }
             Some(behind) => {
-                segment.take_in(length, |_| true)?;
+                segment.replay(length, |_| true)?;
                 Some(cut_short(&segment, behind.before_length, length))
             }
-            None if behind.is_none() => self.take_in_newest(&segment)?,
+            None if behind.is_none() => self.replay_newest(&segment)?,
             None => {
                 // Whatever stands behind it does not say where it ends, so that not all of it is durable for sure.
                 let tail = TailFrames::read(&segment)?;
-                let changed = tail.take_in(&segment, self.evidence.durable())?;
+                let changed = tail.replay(&segment, self.evidence.durable())?;
                 changed.or_else(|| tail.into_fault(&segment))
             }
         };

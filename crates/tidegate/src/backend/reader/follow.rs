@@ -44,14 +44,14 @@ struct Newest {
     /// The last watermark that was followed.
     followed: Option<Watermark>,
     /// What its frames said when they were last asked, as no watermark says what is durable.
-    asked: Option<Asked>,
+    claims: Option<FrameClaims>,
     /// Sealed segments whose index files the writer had not finished yet.
     waiting: Vec<Arc<Segment>>,
 }
 
 /// What the frames of a file of this length say.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
+struct FrameClaims {
     length: u64,
     next: Position,
     synced: Position,
@@ -79,7 +79,7 @@ impl Follower {
             report.damage.as_ref().map(|error| Arc::new(Damage { after: head, error: error.clone() }));
         let published = Arc::new(SharedState::new(Log { segments, rosters, damage }, head, head));
         let identity = identity_of(&newest)?;
-        let newest = Newest { identity, segment: newest, followed: None, asked: None, waiting: Vec::new() };
+        let newest = Newest { identity, segment: newest, followed: None, claims: None, waiting: Vec::new() };
         let follower = Self { world: world.clone(), store, cache, published, newest: Mutex::new(newest) };
         Ok((follower, report))
     }
@@ -124,7 +124,7 @@ impl Follower {
     pub(crate) fn unconfirmed(&self, position: Position) -> Result<Option<RecordedEvent>> {
         let first = self.newest.lock().segment.first();
         let segment = Segment::open(&*self.world.disk, first, Mode::Read, self.seed())?;
-        segment.take_in(segment.file_length()?, |_| true)?;
+        segment.replay(segment.file_length()?, |_| true)?;
         if (segment.first()..segment.next()).contains(&position) {
             return segment.event((position.0 - segment.first().0) as u32).map(Some);
         }
@@ -135,7 +135,7 @@ impl Follower {
         self.reopen_if_replaced(newest)?;
         match watermark {
             Some(mark) => self.catch_up(newest, mark.durable)?,
-            None => while self.ask_frames(newest)? {},
+            None => while self.follow_frames(newest)? {},
         }
         newest.followed = watermark;
         self.take_up_indexes(newest);
@@ -145,13 +145,13 @@ impl Follower {
 
     /// Takes in what the frames say is durable, in a store whose watermark is gone. Says whether there is another
     /// segment to ask.
-    fn ask_frames(&self, newest: &mut Newest) -> Result<bool> {
+    fn follow_frames(&self, newest: &mut Newest) -> Result<bool> {
         let length = newest.segment.file_length()?;
-        let Asked { next, synced, .. } = match newest.asked.filter(|asked| asked.length == length) {
-            Some(asked) => asked,
+        let FrameClaims { next, synced, .. } = match newest.claims.filter(|claims| claims.length == length) {
+            Some(claims) => claims,
             None => {
                 let TailFrames { next, synced, .. } = TailFrames::read(&newest.segment)?;
-                *newest.asked.insert(Asked { length, next, synced })
+                *newest.claims.insert(FrameClaims { length, next, synced })
             }
         };
         // What another segment follows was durable before that.
@@ -160,7 +160,7 @@ impl Follower {
             check_store(behind, &self.store).is_ok() && behind.head().before_first == newest.segment.first()
         });
         let durable = if behind.is_some() { next.before() } else { synced };
-        let is_whole = self.take_in(newest, durable)?;
+        let is_whole = self.replay(newest, durable)?;
         match behind {
             Some(behind) if is_whole => self.move_on(newest, behind).map(|()| true),
             _ => Ok(false),
@@ -198,7 +198,7 @@ impl Follower {
         }
         check_store(&segment, &self.store)?;
         let seen = newest.segment.next();
-        let fault = segment.take_in(segment.file_length()?, |head| head.last() < seen)?;
+        let fault = segment.replay(segment.file_length()?, |head| head.last() < seen)?;
         if segment.next() != seen {
             let error = fault.map_or_else(
                 || Error::damaged("the log lost events that were durable", seen, segment.next()),
@@ -206,14 +206,14 @@ impl Follower {
             );
             return Err(salvage(error.in_file(segment.name(), Some(segment.tail()))));
         }
-        newest.asked = None;
+        newest.claims = None;
         self.put_newest(newest, segment, identity, true);
         Ok(())
     }
 
     /// Takes in everything up to a position that is durable.
     fn catch_up(&self, newest: &mut Newest, durable: Position) -> Result<()> {
-        while self.take_in(newest, durable)? && newest.segment.next() <= durable {
+        while self.replay(newest, durable)? && newest.segment.next() <= durable {
             // Durable, and not in this segment: the writer has gone on to the next one.
             let behind = self.open_durable(newest.segment.next(), durable)?;
             check_store(&behind, &self.store)?;
@@ -224,9 +224,9 @@ impl Follower {
 
     /// Takes in and publishes what the newest segment holds up to a position that is durable. Says whether that met no
     /// damage.
-    fn take_in(&self, newest: &Newest, durable: Position) -> Result<bool> {
+    fn replay(&self, newest: &Newest, durable: Position) -> Result<bool> {
         let length = newest.segment.file_length()?;
-        let fault = newest.segment.take_in(length, |head| head.last() <= durable)?;
+        let fault = newest.segment.replay(length, |head| head.last() <= durable)?;
         let next = newest.segment.next();
         let damage = fault.filter(|_| next <= durable);
         let is_whole = damage.is_none();
@@ -247,7 +247,7 @@ impl Follower {
         let identity = identity_of(&behind)?;
         newest.segment.seal(behind.head(), &self.cache);
         newest.waiting.push(Arc::clone(&newest.segment));
-        newest.asked = None;
+        newest.claims = None;
         self.put_newest(newest, behind, identity, false);
         Ok(())
     }

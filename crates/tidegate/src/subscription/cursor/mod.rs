@@ -56,8 +56,8 @@ pub(crate) use place::{CURSORS, ELSEWHERE, REMEDY, Reached, check_name};
 pub use place::{Parked, Role};
 pub use settings::CursorOptions;
 
-use super::{Look, Source, Subscription};
-use crate::backend::{Kept, Progress};
+use super::{EventSource, Look, Subscription};
+use crate::backend::{Flush, StateFile};
 use crate::journal::Journal;
 use crate::published::{Deadline, SharedState};
 use crate::read::{Query, View};
@@ -74,11 +74,11 @@ struct Shared {
     role: Role,
     query: Query,
     settings: CursorOptions,
-    source: Source,
+    source: EventSource,
     clock: Arc<dyn Clock>,
     published: Arc<SharedState>,
     journal: Arc<Journal>,
-    kept: Kept,
+    kept: StateFile,
     hand: Mutex<Hand>,
     /// Held while the place is written, before the hand.
     keeping: Mutex<()>,
@@ -146,15 +146,15 @@ impl Cursor {
     }
 
     /// Takes hold of the file of a cursor.
-    fn hold(store: &Store, name: &str) -> Result<Kept> {
+    fn hold(store: &Store, name: &str) -> Result<StateFile> {
         check_name(name)?;
-        store.writer()?.keeping.hold(CURSORS, name)
+        store.writer()?.state_files.claim(CURSORS, name)
     }
 
     /// Goes on from a place that is of this log, and keeps it.
     fn resume(
         store: &Store,
-        kept: Kept,
+        kept: StateFile,
         reached: Reached,
         settings: CursorOptions,
         view: &View,
@@ -187,7 +187,7 @@ impl Cursor {
         };
         let shared = Arc::new(shared);
         shared.keep()?;
-        let progress: Weak<dyn Progress> = Arc::<Shared>::downgrade(&shared);
+        let progress: Weak<dyn Flush> = Arc::<Shared>::downgrade(&shared);
         shared.kept.attach(progress);
         Ok(Self(shared))
     }
@@ -472,8 +472,8 @@ impl Shared {
     }
 }
 
-impl Progress for Shared {
-    fn keep(&self) -> Result<()> {
+impl Flush for Shared {
+    fn flush(&self) -> Result<()> {
         Self::keep(self)
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tidegate::format::PayloadType;
 use tidegate::format::{FrameHeader, Hash};
 use tidegate::project::{Freshness, Project, Projection, Projector};
-use tidegate::report::{DoctorReport, Lost, SalvageReport, examine, salvage};
+use tidegate::report::{DoctorReport, LostRange, SalvageReport, examine, salvage};
 use tidegate::subscription::cursor::CursorOptions;
 use tidegate::{
     AppendOptions, Batch, Cause, Draft, Event, EventId, Place, Position, Query, ReadOptions, RecordedEvent,
@@ -204,7 +204,7 @@ fn called(cause: Cause, places: &BTreeMap<u64, u64>, salvaged: &SalvageReport) -
     )
 }
 
-pub(crate) fn covers(lost: &Lost, position: u64) -> bool {
+pub(crate) fn covers(lost: &LostRange, position: u64) -> bool {
     lost.first.0 <= position && lost.last.is_none_or(|last| position <= last.0)
 }
 

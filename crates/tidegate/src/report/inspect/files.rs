@@ -15,20 +15,20 @@ const BLOCK_BYTES: usize = 4096;
 
 /// The bytes of a file, as far as they can be read, with zeros for those that cannot.
 #[derive(Debug, Default)]
-pub(super) struct Contents {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct FileContents {
+    pub(crate) bytes: Vec<u8>,
     /// Why the rest is not here: it could not be read, or the file is longer than it may be.
-    pub(super) faults: Vec<Error>,
+    pub(crate) faults: Vec<Error>,
 }
 
 /// Reads a file of at most so many bytes; nothing where there is none.
-pub(super) fn read(disk: &dyn Disk, name: &str, bytes_max: u64) -> Result<Option<Contents>> {
+pub(crate) fn read(disk: &dyn Disk, name: &str, bytes_max: u64) -> Result<Option<FileContents>> {
     let file = match disk.open(name, Mode::Read) {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|cause| io("it cannot be opened", name, cause))?,
     };
     let length = file.length().map_err(|cause| io("its length is unknown", name, cause))?;
-    let mut contents = Contents::default();
+    let mut contents = FileContents::default();
     let taken = length.min(bytes_max);
     if taken < length {
         let error = Error::damaged("the file is too long", format!("at most {bytes_max} bytes"), length);
@@ -57,7 +57,7 @@ pub(super) fn read(disk: &dyn Disk, name: &str, bytes_max: u64) -> Result<Option
 }
 
 /// Reads what can be read of a piece, block by block.
-fn blocks(file: &dyn File, name: &str, contents: &mut Contents, piece: std::ops::Range<usize>) {
+fn blocks(file: &dyn File, name: &str, contents: &mut FileContents, piece: std::ops::Range<usize>) {
     let mut failed = false;
     for at in piece.clone().step_by(BLOCK_BYTES) {
         let end = piece.end.min(at + BLOCK_BYTES);
@@ -80,7 +80,7 @@ fn blocks(file: &dyn File, name: &str, contents: &mut Contents, piece: std::ops:
 /// A file that is read through a window, so that a large one takes no more memory than the largest part asked for. What
 /// cannot be read is zeros.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(crate) struct ReadWindow {
     file: Arc<dyn File>,
     name: String,
     length: u64,
@@ -92,9 +92,9 @@ pub(super) struct Window {
     faults: Vec<Error>,
 }
 
-impl Window {
+impl ReadWindow {
     /// Opens a file; `None` if there is none.
-    pub(super) fn open(disk: &dyn Disk, name: &str) -> Result<Option<Self>> {
+    pub(crate) fn open(disk: &dyn Disk, name: &str) -> Result<Option<Self>> {
         let file = match disk.open(name, Mode::Read) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(|cause| io("it cannot be opened", name, cause))?,
@@ -105,22 +105,22 @@ impl Window {
     }
 
     /// How many bytes of the file count.
-    pub(super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
     /// Leaves out what stands behind this byte.
-    pub(super) fn cut(&mut self, length: u64) {
+    pub(crate) fn cut(&mut self, length: u64) {
         self.length = self.length.min(length);
     }
 
     /// The errors of reading so far, each told once.
-    pub(super) fn take_faults(&mut self) -> Vec<Error> {
+    pub(crate) fn take_faults(&mut self) -> Vec<Error> {
         std::mem::take(&mut self.faults)
     }
 
     /// The `count` bytes from `at` on, or as many as there are.
-    pub(super) fn bytes(&mut self, at: u64, count: usize) -> &[u8] {
+    pub(crate) fn bytes(&mut self, at: u64, count: usize) -> &[u8] {
         let count = self.length.saturating_sub(at).min(count as u64) as usize;
         let held = at >= self.at && at + count as u64 <= self.at + self.bytes.len() as u64;
         if !held {
@@ -165,12 +165,12 @@ impl Window {
 }
 
 /// The names of the files in a folder, in order; none where there is no such folder.
-pub(super) fn list(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
+pub(crate) fn list(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
     sorted(disk.list(folder), folder)
 }
 
 /// The names of the folders in a folder, in order; none where there is no such folder, or where nobody can tell.
-pub(super) fn folders(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
+pub(crate) fn folders(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
     match disk.folders(folder) {
         Err(cause) if cause.kind() == std::io::ErrorKind::Unsupported => Ok(Vec::new()),
         other => sorted(other, folder),

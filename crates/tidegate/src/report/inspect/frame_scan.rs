@@ -12,37 +12,42 @@ use std::ops::Range;
 use tidegate_format::frame::FRAME_HEADER_BYTES;
 use tidegate_format::{Error, Frame, FrameHeader, Position, Record, Result, frame, name};
 
-use super::files::Window;
+use super::files::ReadWindow;
 
 /// Bytes searched at once for the next frame.
 const SEARCH_BYTES: usize = 256 << 10;
 
 /// Whole frames that stand behind each other, with positions that go on from each other.
 #[derive(Clone, Debug)]
-pub(super) struct Run {
+pub(crate) struct FrameRun {
     /// Where they stand in the file.
-    pub(super) bytes: Range<u64>,
+    pub(crate) bytes: Range<u64>,
     /// The positions of their events.
-    pub(super) positions: Range<Position>,
+    pub(crate) positions: Range<Position>,
 }
 
 /// What the bytes of a segment are.
 #[derive(Debug, Default)]
-pub(super) struct Scanned {
+pub(crate) struct FrameScan {
     /// The whole frames, in the order of their positions.
-    pub(super) runs: Vec<Run>,
+    pub(crate) runs: Vec<FrameRun>,
     /// What is not a frame, in the order of the file, and why.
-    pub(super) broken: Vec<(Range<u64>, Error)>,
+    pub(crate) broken: Vec<(Range<u64>, Error)>,
     /// Whole frames that do not go on from what stands before them.
-    pub(super) misplaced: Vec<(u64, Error)>,
+    pub(crate) misplaced: Vec<(u64, Error)>,
     /// The last position that a whole frame says was durable.
-    pub(super) synced: Position,
+    pub(crate) synced: Position,
 }
 
 /// Looks through a file from the byte `from` on, where the position `first` comes. `positions` are those that the
 /// segment may have.
-pub(super) fn scan(window: &mut Window, from: u64, salt: u64, positions: &Range<Position>) -> Scanned {
-    let mut scanned = Scanned::default();
+pub(crate) fn scan_frames(
+    window: &mut ReadWindow,
+    from: u64,
+    salt: u64,
+    positions: &Range<Position>,
+) -> FrameScan {
+    let mut scanned = FrameScan::default();
     let (mut at, mut expected) = (from, Some(positions.start));
     while at < window.length() {
         match whole(window, at, salt, positions) {
@@ -51,7 +56,7 @@ pub(super) fn scan(window: &mut Window, from: u64, salt: u64, positions: &Range<
                 let goes_on = expected == Some(head.first) && !scanned.runs.is_empty();
                 match scanned.runs.last_mut().filter(|_| goes_on) {
                     Some(run) => (run.bytes.end, run.positions.end) = (end, next),
-                    None => scanned.runs.push(Run { bytes: at..end, positions: head.first..next }),
+                    None => scanned.runs.push(FrameRun { bytes: at..end, positions: head.first..next }),
                 }
                 if let Some(expected) = expected.filter(|expected| *expected != head.first) {
                     let message = "a frame starts at a wrong position";
@@ -72,13 +77,13 @@ pub(super) fn scan(window: &mut Window, from: u64, salt: u64, positions: &Range<
 }
 
 /// Reads the frame at a byte, if it is whole.
-pub(super) fn frame_at(window: &mut Window, at: u64, salt: u64) -> Result<Frame<'_>> {
+pub(crate) fn frame_at(window: &mut ReadWindow, at: u64, salt: u64) -> Result<Frame<'_>> {
     let head = FrameHeader::read(window.bytes(at, FRAME_HEADER_BYTES))?;
     Frame::read(window.bytes(at, head.frame_bytes()), salt)
 }
 
 /// The head of the frame at a byte, if that is whole. Keeps N2.
-fn whole(window: &mut Window, at: u64, salt: u64, positions: &Range<Position>) -> Result<FrameHeader> {
+fn whole(window: &mut ReadWindow, at: u64, salt: u64, positions: &Range<Position>) -> Result<FrameHeader> {
     let frame = frame_at(window, at, salt)?;
     let head = frame.head;
     if !is_within(&head, positions) {
@@ -99,7 +104,7 @@ fn is_within(head: &FrameHeader, positions: &Range<Position>) -> bool {
     head.first >= positions.start && head.last() < positions.end
 }
 
-fn next_whole(window: &mut Window, from: u64, salt: u64, positions: &Range<Position>) -> Option<u64> {
+fn next_whole(window: &mut ReadWindow, from: u64, salt: u64, positions: &Range<Position>) -> Option<u64> {
     let mut at = from;
     while at < window.length() {
         let bytes = window.bytes(at, SEARCH_BYTES);

@@ -1,4 +1,4 @@
-//! The local edge: frames go to the active segment of this directory.
+//! The local backend: frames go to the active segment of this directory.
 //!
 //! Invariants:
 //!
@@ -7,6 +7,7 @@
 //! E3. Nothing counts as synced, and no segment is begun, once the lock keeps nobody out any more: whoever took another
 //!     one came after all that did.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use tidegate_disk::{Env, Lock};
@@ -19,7 +20,7 @@ use tidegate_segment::{ActiveSegment, HashKey, Segment};
 
 use super::identity::check_lock;
 use super::indexer::Indexer;
-use super::seam::{Backend, Pending};
+use super::log_backend::{LogBackend, PendingSync};
 use super::watermark::WatermarkFile;
 use crate::published::SharedState;
 use crate::sync::Mutex;
@@ -38,7 +39,9 @@ pub(crate) struct FileBackend {
     pub(super) durable: Position,
     pub(super) published: Arc<SharedState>,
     pub(super) indexer: Arc<Indexer>,
-    pub(super) syncs: Syncs,
+    pub(super) syncs: SyncState,
+    /// Where the frames end that syncs were asked for and not noted as durable yet, in ascending order.
+    pub(super) ends: VecDeque<FrameEnd>,
     /// Whether nothing was written yet since the opening.
     pub(super) untouched: bool,
 }
@@ -50,12 +53,12 @@ const CLOSE_BYTES_MAX: u64 = 4 << 20;
 /// Keeps syncs apart, and remembers that one failed: the system tells of lost bytes once, to one of those
 /// who sync, so neither a second sync nor one at the same time says anything about them.
 #[derive(Clone, Debug)]
-pub(super) struct Syncs {
+pub(super) struct SyncState {
     failed: Arc<Mutex<Option<Error>>>,
     lock: Weak<dyn Lock>,
 }
 
-impl Syncs {
+impl SyncState {
     /// For as long as this lock is held.
     pub(super) fn under(lock: &Arc<dyn Lock>) -> Self {
         Self { failed: Arc::default(), lock: Arc::downgrade(lock) }
@@ -84,7 +87,7 @@ impl FileBackend {
         let pending = self.pending();
         pending.run()?;
         self.published.set_durable(pending.position());
-        self.note_durable(&*pending)?;
+        self.note_durable(pending.position())?;
         self.watermark.sync()?;
         let head = SegmentHeader {
             store: self.store.id,
@@ -103,13 +106,14 @@ impl FileBackend {
         Ok(())
     }
 
-    fn mark(&self, durable: Position, (segment, tail): (Position, Offset), clean: bool) -> Watermark {
+    fn mark(&self, end: FrameEnd, clean: bool) -> Watermark {
+        let FrameEnd { position: durable, segment, tail } = end;
         let (salt, epoch) = (self.store.salt, self.epoch);
         Watermark { sequence: 0, durable, segment, tail, salt, epoch, clean }
     }
 }
 
-impl Backend for FileBackend {
+impl LogBackend for FileBackend {
     fn append(&mut self, frame: &mut [u8], first: Position) -> Result<()> {
         let tail = self.active.segment().tail().0;
         let empty = self.active.segment().next() == self.active.segment().first();
@@ -134,16 +138,21 @@ impl Backend for FileBackend {
         Err(error)
     }
 
-    fn pending(&self) -> Box<dyn Pending> {
+    fn pending(&mut self) -> Box<dyn PendingSync> {
         let segment = Arc::clone(self.active.segment());
-        let (position, tail) = (self.written(), segment.tail());
-        Box::new(LocalPending { segment, position, tail, syncs: self.syncs.clone() })
+        let end = FrameEnd { position: self.written(), segment: segment.first(), tail: segment.tail() };
+        if self.ends.back() != Some(&end) {
+            self.ends.push_back(end);
+        }
+        Box::new(FileSync { segment, position: end.position, syncs: self.syncs.clone() })
     }
 
-    fn note_durable(&mut self, done: &dyn Pending) -> Result<()> {
-        if done.position() > self.durable {
-            self.durable = done.position();
-            self.watermark.write(self.mark(done.position(), done.tail(), false))?;
+    fn note_durable(&mut self, position: Position) -> Result<()> {
+        let durable = self.ends.partition_point(|end| end.position <= position);
+        let last = self.ends.drain(..durable).next_back();
+        if let Some(end) = last.filter(|end| end.position > self.durable) {
+            self.durable = end.position;
+            self.watermark.write(self.mark(end, false))?;
         }
         Ok(())
     }
@@ -160,33 +169,36 @@ impl Backend for FileBackend {
             }
         }
         let segment = self.active.segment();
-        let place = (segment.first(), segment.tail());
+        let end = FrameEnd { position: self.durable, segment: segment.first(), tail: segment.tail() };
         debug_assert_eq!(self.written(), self.durable, "closing comes after the last sync");
-        self.watermark.write(self.mark(self.durable, place, true))?;
+        self.watermark.write(self.mark(end, true))?;
         self.watermark.sync()
     }
 }
 
-/// A sync of the active segment as it was.
-#[derive(Debug)]
-struct LocalPending {
-    segment: Arc<Segment>,
+/// Where the frame of a position ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FrameEnd {
     position: Position,
+    segment: Position,
     tail: Offset,
-    syncs: Syncs,
 }
 
-impl Pending for LocalPending {
+/// A sync of the active segment as it was.
+#[derive(Debug)]
+struct FileSync {
+    segment: Arc<Segment>,
+    position: Position,
+    syncs: SyncState,
+}
+
+impl PendingSync for FileSync {
     fn run(&self) -> Result<()> {
         self.syncs.run(&self.segment)
     }
 
     fn position(&self) -> Position {
         self.position
-    }
-
-    fn tail(&self) -> (Position, Offset) {
-        (self.segment.first(), self.tail)
     }
 }
 

@@ -18,61 +18,61 @@ use tidegate_format::{
 };
 use tidegate_segment::path;
 
-use super::fault::{Fault, Lost, RESTORE, Remark};
-use super::files::{self, Contents, Window};
-use super::identity::{Entry, identify};
-use super::scan::{Scanned, frame_at, scan};
-use crate::backend::{Evidence, WATERMARK, Witnesses};
+use super::files::{self, FileContents, ReadWindow};
+use super::frame_scan::{FrameScan, frame_at, scan_frames};
+use super::identity::{SegmentFile, identify};
+use crate::backend::{DurabilityEvidence, EvidenceFiles, WATERMARK};
 use crate::read::{Chain, VerifyReport};
+use crate::report::fault::{Fault, LostRange, RESTORE, Remark};
 
 /// More than a watermark file holds.
 const WATERMARK_BYTES_MAX: u64 = 1 << 16;
 
 /// Who is shown what is whole, in the order of positions.
-pub(super) trait Visit {
+pub(crate) trait FrameVisitor {
     /// The beginning of a segment, whose frames follow.
-    fn begin(&mut self, _segment: &Segment) {}
+    fn begin(&mut self, _segment: &ScannedSegment) {}
 
     /// A whole frame, at a byte of its segment.
     fn frame(&mut self, at: u64, frame: &Frame<'_>) -> Result<()>;
 
     /// The end of a segment.
-    fn end(&mut self, _segment: &Segment, _remarks: &mut Vec<Remark>) -> Result<()> {
+    fn end(&mut self, _segment: &ScannedSegment, _remarks: &mut Vec<Remark>) -> Result<()> {
         Ok(())
     }
 }
 
 /// A segment that is gone through.
 #[derive(Debug)]
-pub(super) struct Segment {
+pub(crate) struct ScannedSegment {
     /// Its head, if that can be read and names the segment before it.
-    pub(super) head: Option<SegmentHeader>,
+    pub(crate) head: Option<SegmentHeader>,
     /// Whether another one follows it.
-    pub(super) sealed: bool,
+    pub(crate) sealed: bool,
     /// Whether everything in it is whole, which is known at its end.
-    pub(super) whole: bool,
+    pub(crate) whole: bool,
     /// Where it ends if it is sealed, as the one behind it says.
-    pub(super) length: Option<u64>,
+    pub(crate) length: Option<u64>,
 }
 
 /// What a log was found to be.
 #[derive(Debug, Default)]
-pub(super) struct Survey {
-    pub(super) store: Option<StoreId>,
-    pub(super) salt: Option<u64>,
-    pub(super) created: Micros,
-    pub(super) faults: Vec<Fault>,
-    pub(super) remarks: Vec<Remark>,
-    pub(super) lost: Vec<Lost>,
-    pub(super) verified: VerifyReport,
-    pub(super) segments: u64,
+pub(crate) struct LogScan {
+    pub(crate) store: Option<StoreId>,
+    pub(crate) salt: Option<u64>,
+    pub(crate) created: Micros,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) remarks: Vec<Remark>,
+    pub(crate) lost: Vec<LostRange>,
+    pub(crate) verified: VerifyReport,
+    pub(crate) segments: u64,
     /// Bytes of segments.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// The last whole event.
-    pub(super) head: Position,
+    pub(crate) head: Position,
     /// The last event that the next opening for writing keeps, if nothing is damaged.
-    pub(super) kept: Position,
-    evidence: Option<Evidence>,
+    pub(crate) kept: Position,
+    evidence: Option<DurabilityEvidence>,
     /// The last position that a whole frame says was durable.
     synced: Position,
     /// From where on the next opening for writing cuts off the newest segment.
@@ -85,7 +85,7 @@ pub(super) struct Survey {
 }
 
 /// The file that tells how far the log was durable, as it stands between two writes to it.
-fn watermark(disk: &dyn Disk) -> Result<Option<Contents>> {
+fn watermark(disk: &dyn Disk) -> Result<Option<FileContents>> {
     const TRIES_MAX: usize = 100;
     let read = || files::read(disk, WATERMARK, WATERMARK_BYTES_MAX);
     let mut last = read()?;
@@ -99,46 +99,46 @@ fn watermark(disk: &dyn Disk) -> Result<Option<Contents>> {
 }
 
 /// Goes through the log of a disk and shows what is whole of it to `visit`. `progress` is called now and then.
-pub(super) fn survey(
+pub(crate) fn scan_log(
     disk: &dyn Disk,
-    visit: &mut dyn Visit,
+    visit: &mut dyn FrameVisitor,
     progress: &mut dyn FnMut(VerifyReport),
-) -> Result<Survey> {
+) -> Result<LogScan> {
     // Keeps V4.
-    let (watermark, witnesses) = (watermark(disk)?, Witnesses::look(disk));
+    let (watermark, files) = (watermark(disk)?, EvidenceFiles::read(disk));
     let mut found = identify(disk)?;
-    let mut survey = Survey {
+    let mut scan = LogScan {
         store: found.store,
         salt: found.salt,
         created: found.created,
         faults: std::mem::take(&mut found.faults),
-        ..Survey::default()
+        ..LogScan::default()
     };
-    let watermark = survey.read_watermark(watermark);
-    survey.evidence =
-        found.store.zip(found.salt).map(|store| Evidence::new(watermark, witnesses, store, found.seed));
-    survey.pass_over_unborn(disk, &mut found.entries);
-    let mut before: Option<&Entry> = None;
+    let watermark = scan.read_watermark(watermark);
+    scan.evidence =
+        found.store.zip(found.salt).map(|store| DurabilityEvidence::new(watermark, files, store, found.seed));
+    scan.pass_over_headerless(disk, &mut found.entries);
+    let mut before: Option<&SegmentFile> = None;
     for (index, entry) in found.entries.iter().enumerate() {
         let behind = found.entries.get(index + 1);
-        survey.step_to(entry, before);
+        scan.step_to(entry, before);
         let first = before.map_or(Position::START, |before| before.first);
-        survey.segment(disk, first, entry, behind, visit)?;
+        scan.segment(disk, first, entry, behind, visit)?;
         before = Some(entry);
-        progress(survey.verified);
+        progress(scan.verified);
     }
-    survey.end(disk, before);
-    Ok(survey)
+    scan.end(disk, before);
+    Ok(scan)
 }
 
-impl Survey {
+impl LogScan {
     /// The position that comes next.
     fn next(&self) -> Position {
         self.head.max(self.lost.last().and_then(|lost| lost.last).unwrap_or_default()).next()
     }
 
     fn durable(&self) -> Position {
-        self.evidence.as_ref().map_or(Position::START, Evidence::durable)
+        self.evidence.as_ref().map_or(Position::START, DurabilityEvidence::durable)
     }
 
     fn watermark(&self) -> Option<Watermark> {
@@ -153,13 +153,13 @@ impl Survey {
     fn note_lost(&mut self, first: Position, last: Position) {
         match self.lost.last_mut() {
             Some(lost) if lost.last.is_some_and(|before| before.next() == first) => lost.last = Some(last),
-            _ => self.lost.push(Lost { first, last: Some(last) }),
+            _ => self.lost.push(LostRange { first, last: Some(last) }),
         }
     }
 
     /// Reads what tells how far the log was durable. It is rewritten as the store goes on, so nothing that is wrong with
     /// it is more than a remark.
-    fn read_watermark(&mut self, contents: Option<Contents>) -> Option<Watermark> {
+    fn read_watermark(&mut self, contents: Option<FileContents>) -> Option<Watermark> {
         const THEN: &str = "a writer writes it anew as it goes on";
         let remark = |text: &str| Remark::new(WATERMARK, text);
         let Some(contents) = contents else {
@@ -179,10 +179,11 @@ impl Survey {
     }
 
     /// Takes a newest file off the list that never got its head.
-    fn pass_over_unborn(&mut self, disk: &dyn Disk, entries: &mut Vec<Entry>) {
+    fn pass_over_headerless(&mut self, disk: &dyn Disk, entries: &mut Vec<SegmentFile>) {
         let firsts: Vec<Position> = entries.iter().map(|entry| entry.first).collect();
-        let is_unborn = |evidence: &Evidence| evidence.is_unborn(disk, &firsts).unwrap_or(false);
-        if self.evidence.as_ref().is_some_and(is_unborn)
+        let lacks_header =
+            |evidence: &DurabilityEvidence| evidence.lacks_header(disk, &firsts).unwrap_or(false);
+        if self.evidence.as_ref().is_some_and(lacks_header)
             && let Some(entry) = entries.pop()
         {
             let text = "it never held an event; the next opening for writing removes it";
@@ -191,7 +192,7 @@ impl Survey {
     }
 
     /// Takes note of what is missing before a segment.
-    fn step_to(&mut self, entry: &Entry, before: Option<&Entry>) {
+    fn step_to(&mut self, entry: &SegmentFile, before: Option<&SegmentFile>) {
         let next = self.next();
         if entry.first <= next {
             return;
@@ -212,13 +213,13 @@ impl Survey {
         &mut self,
         disk: &dyn Disk,
         before: Position,
-        entry: &Entry,
-        behind: Option<&Entry>,
-        visit: &mut dyn Visit,
+        entry: &SegmentFile,
+        behind: Option<&SegmentFile>,
+        visit: &mut dyn FrameVisitor,
     ) -> Result<()> {
         let name = &entry.name;
         let faults_before = self.faults.len();
-        let mut window = match Window::open(disk, name) {
+        let mut window = match ReadWindow::open(disk, name) {
             Ok(Some(window)) => window,
             // A writer that opens the store takes an empty newest one away.
             Ok(None) => return Ok(()),
@@ -238,7 +239,7 @@ impl Survey {
         self.check_length(name, &mut window, end.as_ref());
         let positions = entry.first..behind.map_or(Position::MAX, |behind| behind.first);
         let start = window.length().min(SEGMENT_HEADER_BYTES as u64);
-        let scanned = scan(&mut window, start, salt, &positions);
+        let scanned = scan_frames(&mut window, start, salt, &positions);
         let unreadable = window.take_faults();
         self.faults.extend(unreadable.into_iter().map(|error| Fault::new(error, RESTORE)));
         self.synced = self.synced.max(scanned.synced);
@@ -247,7 +248,7 @@ impl Survey {
         self.tell_broken(name, &scanned, behind.is_none(), &positions, window.length());
         let head = entry.head.filter(|head| head.before_first == before);
         let (sealed, length) = (behind.is_some(), end.map(|head| head.before_length.0));
-        let mut segment = Segment { head, sealed, whole: false, length };
+        let mut segment = ScannedSegment { head, sealed, whole: false, length };
         visit.begin(&segment);
         self.take(name, &mut window, salt, &scanned, visit)?;
         // If the one behind it names another one, that one is missing, and nothing says where this one ended.
@@ -263,7 +264,7 @@ impl Survey {
     }
 
     /// Compares the length of a sealed segment with what the one behind it says, and takes off what is too much.
-    fn check_length(&mut self, name: &str, window: &mut Window, end: Option<&SegmentHeader>) {
+    fn check_length(&mut self, name: &str, window: &mut ReadWindow, end: Option<&SegmentHeader>) {
         let Some(end) = end.map(|head| head.before_length.0) else { return };
         let length = window.length();
         let (expected, found) = (format!("{end} bytes"), format!("{length} bytes"));
@@ -281,7 +282,7 @@ impl Survey {
     fn tell_broken(
         &mut self,
         name: &str,
-        scanned: &Scanned,
+        scanned: &FrameScan,
         newest: bool,
         positions: &Range<Position>,
         length: u64,
@@ -323,10 +324,10 @@ impl Survey {
     fn take(
         &mut self,
         name: &str,
-        window: &mut Window,
+        window: &mut ReadWindow,
         salt: u64,
-        scanned: &Scanned,
-        visit: &mut dyn Visit,
+        scanned: &FrameScan,
+        visit: &mut dyn FrameVisitor,
     ) -> Result<()> {
         for run in &scanned.runs {
             let mut at = run.bytes.start;
@@ -373,7 +374,7 @@ impl Survey {
     }
 
     /// Compares the end of the log with what is known of how far it was durable.
-    fn end(&mut self, disk: &dyn Disk, newest: Option<&Entry>) {
+    fn end(&mut self, disk: &dyn Disk, newest: Option<&SegmentFile>) {
         let (next, durable) = (self.next(), self.durable());
         if self.cut.is_none() {
             self.kept = self.head;
@@ -402,12 +403,12 @@ impl Survey {
         // may have been cut right behind a frame.
         let exact = self.watermark_holds && self.watermark().is_some_and(|mark| mark.clean);
         if !self.watermark_holds || (!exact && (self.open_end || newest.is_none())) {
-            self.lost.push(Lost { first: self.next(), last: None });
+            self.lost.push(LostRange { first: self.next(), last: None });
         }
     }
 
     /// Tells of events that are whole without anything that says they were durable. Opening for writing keeps them.
-    fn tell_unconfirmed(&mut self, newest: &Entry) {
+    fn tell_unconfirmed(&mut self, newest: &SegmentFile) {
         let confirmed = self.durable().max(self.synced).max(newest.first.before());
         let count = self.kept.0.saturating_sub(confirmed.0);
         if count > 0 && self.faults.is_empty() {

@@ -1,9 +1,9 @@
-//! Walks over the frames of a segment's file, whole ones until one is not.
+//! Reads the frames of a segment's file up to the first invalid one.
 //!
 //! Invariants:
 //!
-//! W1. What a walk hands out was checked whole, in order, with the positions that must come next.
-//! W2. A walk never changes anything and holds at most one frame and one window in memory.
+//! W1. What a reader hands out was checked whole, in order, with the positions that must come next.
+//! W2. A reader never changes anything and holds at most one frame and one window in memory.
 
 use std::ops::ControlFlow;
 
@@ -14,7 +14,7 @@ use tidegate_format::{Error, ErrorKind, Frame, FrameHeader, Offset, Position, Re
 /// Bytes read at once.
 const WINDOW_BYTES: usize = 1 << 20;
 
-/// A walk over frames, from one byte of a file to another.
+/// Reads frames from one byte of a file to another.
 #[derive(Debug)]
 pub struct FrameReader<'a> {
     file: &'a dyn File,
@@ -26,20 +26,20 @@ pub struct FrameReader<'a> {
     window_at: u64,
 }
 
-/// Why a walk ended before the end of the file.
+/// Why a [`FrameReader`] ended before the end of the file.
 #[derive(Debug)]
-pub struct Fault {
-    /// What is wrong with the bytes that follow the last whole frame.
+pub struct FrameFault {
+    /// What is wrong with the bytes behind the last whole frame.
     pub error: Error,
     /// A later whole frame that was written when the position expected here was already durable. With it
     /// the bytes here were damaged; without, they may be the torn tail of a crash.
-    pub voucher: Option<(Offset, FrameHeader)>,
-    /// The last position that a later whole frame, up to the voucher if there is one, calls durable.
+    pub later_durable: Option<(Offset, FrameHeader)>,
+    /// The last position that a later whole frame, up to `later_durable` if there is one, calls durable.
     pub synced: Position,
 }
 
 impl<'a> FrameReader<'a> {
-    /// A walk from the byte `from`, where the event `next` must come, up to the byte `end`.
+    /// Reads from the byte `from`, where the event `next` must come, up to the byte `end`.
     pub fn new(file: &'a dyn File, salt: u64, from: Offset, end: u64, next: Position) -> Self {
         Self { file, salt, at: from.0, end, next, window: Vec::new(), window_at: from.0 }
     }
@@ -49,7 +49,7 @@ impl<'a> FrameReader<'a> {
     pub fn run(
         &mut self,
         mut each: impl FnMut(Offset, &Frame<'_>) -> Result<ControlFlow<()>>,
-    ) -> Result<Option<Fault>> {
+    ) -> Result<Option<FrameFault>> {
         while self.at < self.end {
             let at = Offset(self.at);
             match self.frame() {
@@ -62,8 +62,8 @@ impl<'a> FrameReader<'a> {
                     self.next = last.next();
                 }
                 Err(error) if error.kind() == ErrorKind::Damaged => {
-                    let (voucher, synced) = self.voucher()?;
-                    return Ok(Some(Fault { error, voucher, synced }));
+                    let (later_durable, synced) = self.find_later_durable()?;
+                    return Ok(Some(FrameFault { error, later_durable, synced }));
                 }
                 Err(error) => return Err(error),
             }
@@ -80,10 +80,11 @@ impl<'a> FrameReader<'a> {
         Frame::read(self.bytes(head.frame_bytes())?, salt)
     }
 
-    /// Looks from the fault on for a whole frame that vouches for what should stand there. Where a part of the file is
-    /// gone, that is the very frame that starts at a wrong position. Returns it, and the last position that whole frames
-    /// up to it call durable: several frames may have been on their way, and vouch for what was synced before them only.
-    fn voucher(&mut self) -> Result<(Option<(Offset, FrameHeader)>, Position)> {
+    /// Looks from the fault on for a whole frame that says that what should stand there was durable. If a part of the
+    /// file is gone, that is the very frame that starts at a wrong position. Returns it, and the last position that whole
+    /// frames up to it call durable: several frames may have been on their way, and each says only what was synced before
+    /// it was sealed.
+    fn find_later_durable(&mut self) -> Result<(Option<(Offset, FrameHeader)>, Position)> {
         let (bad, next, salt) = (self.at, self.next, self.salt);
         let (mut found, mut synced) = (None, Position::START);
         while found.is_none() && self.at < self.end {
@@ -189,15 +190,15 @@ mod tests {
         }
 
         fn write_all_at(&self, _: &[u8], _: u64) -> io::Result<()> {
-            unreachable!("a walk changes nothing (W2)")
+            unreachable!("a reader changes nothing (W2)")
         }
 
         fn sync(&self) -> io::Result<()> {
-            unreachable!("a walk changes nothing (W2)")
+            unreachable!("a reader changes nothing (W2)")
         }
 
         fn set_len(&self, _: u64) -> io::Result<()> {
-            unreachable!("a walk changes nothing (W2)")
+            unreachable!("a reader changes nothing (W2)")
         }
 
         fn length(&self) -> io::Result<u64> {
@@ -205,11 +206,11 @@ mod tests {
         }
 
         fn identity(&self) -> io::Result<Identity> {
-            unreachable!("a walk does not ask")
+            unreachable!("a reader does not ask")
         }
 
         fn map(&self, _: u64) -> io::Result<Block> {
-            unreachable!("a walk reads")
+            unreachable!("a reader reads")
         }
     }
 
@@ -232,9 +233,9 @@ mod tests {
         }
         bytes.resize(length, 0);
         let file = Counted::from(bytes);
-        let mut walk = FrameReader::new(&file, SALT, Offset(0), length as u64, Position(1));
-        let fault = walk.run(|_, _| unreachable!("no frame is whole")).unwrap().unwrap();
-        assert!(fault.voucher.is_none());
+        let mut reader = FrameReader::new(&file, SALT, Offset(0), length as u64, Position(1));
+        let fault = reader.run(|_, _| unreachable!("no frame is whole")).unwrap().unwrap();
+        assert!(fault.later_durable.is_none());
         let read = file.read.load(Ordering::Relaxed);
         assert!(read < 20 * length as u64, "{read} bytes were read of {length}");
     }
@@ -261,41 +262,41 @@ mod tests {
         bytes
     }
 
-    /// Walks over the frames, which must begin at position 1; returns how many were whole, and where a voucher is.
-    fn walked(frames: &[Vec<u8>]) -> (u64, Option<(Offset, Position)>) {
+    /// Reads the frames, which must begin at position 1; returns how many were whole, and where a later durable one is.
+    fn read(frames: &[Vec<u8>]) -> (u64, Option<(Offset, Position)>) {
         let file = Counted::from(frames.concat());
-        let mut walk = FrameReader::new(&file, SALT, Offset(0), file.bytes.len() as u64, Position(1));
+        let mut reader = FrameReader::new(&file, SALT, Offset(0), file.bytes.len() as u64, Position(1));
         let mut whole = 0;
-        let fault = walk.run(|at, frame| {
+        let fault = reader.run(|at, frame| {
             assert_eq!((at.0, frame.head.first.0), (frames[0].len() as u64 * whole, whole + 1));
             whole += 1;
             Ok(ControlFlow::Continue(()))
         });
-        let voucher = fault.unwrap().and_then(|fault| fault.voucher);
-        (whole, voucher.map(|(at, head)| (at, head.first)))
+        let later_durable = fault.unwrap().and_then(|fault| fault.later_durable);
+        (whole, later_durable.map(|(at, head)| (at, head.first)))
     }
 
     #[test]
     fn the_next_whole_frame_vouches() {
         let frames: Vec<_> = (1..=5).map(frame).collect();
         let length = frames[0].len() as u64;
-        assert_eq!(walked(&frames), (5, None));
+        assert_eq!(read(&frames), (5, None));
         let at = |frame: u64| Some((Offset((frame - 1) * length), Position(frame)));
         for byte in 0..length as usize {
             let mut broken = frames.clone();
             broken[1][byte] ^= 1;
-            assert_eq!(walked(&broken), (1, at(3)), "byte {byte}");
+            assert_eq!(read(&broken), (1, at(3)), "byte {byte}");
             broken[2][byte] ^= 1;
-            assert_eq!(walked(&broken), (1, at(4)), "byte {byte} of two");
+            assert_eq!(read(&broken), (1, at(4)), "byte {byte} of two");
             broken.truncate(2);
-            assert_eq!(walked(&broken), (1, None), "byte {byte} of the last");
+            assert_eq!(read(&broken), (1, None), "byte {byte} of the last");
         }
         for kept in 0..length as usize {
             let mut cut = frames.clone();
             cut[4].truncate(kept);
-            assert_eq!(walked(&cut), (4, None), "{kept} bytes of the last");
+            assert_eq!(read(&cut), (4, None), "{kept} bytes of the last");
             cut[3].truncate(kept);
-            assert_eq!(walked(&cut).0, 3, "{kept} bytes of the last two");
+            assert_eq!(read(&cut).0, 3, "{kept} bytes of the last two");
         }
     }
 
@@ -303,17 +304,17 @@ mod tests {
     fn a_frame_in_the_place_of_another_vouches_for_that() {
         let mut frames: Vec<_> = (1..=4).map(frame).collect();
         frames.drain(1..3);
-        assert_eq!(walked(&frames), (1, Some((Offset(frames[0].len() as u64), Position(4)))));
+        assert_eq!(read(&frames), (1, Some((Offset(frames[0].len() as u64), Position(4)))));
         // One from before says nothing of what should stand here.
         frames[1] = frame(1);
-        assert_eq!(walked(&frames), (1, None));
+        assert_eq!(read(&frames), (1, None));
     }
 
     #[test]
     fn what_cannot_be_read_is_no_damage() {
         let file = Counted { fails: true, ..Counted::from(frame(1)) };
-        let mut walk = FrameReader::new(&file, SALT, Offset(0), file.bytes.len() as u64, Position(1));
-        let error = walk.run(|_, _| unreachable!("nothing was read")).unwrap_err();
+        let mut reader = FrameReader::new(&file, SALT, Offset(0), file.bytes.len() as u64, Position(1));
+        let error = reader.run(|_, _| unreachable!("nothing was read")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
     }
 }

@@ -1,4 +1,4 @@
-//! Keeping: small files that readers of the log have their progress in, each replaced as a whole.
+//! Small state files (cursor positions), replaced atomically.
 //!
 //! Invariants:
 //!
@@ -23,40 +23,40 @@ use crate::sync::Mutex;
 /// The largest file that a handle reads.
 pub(crate) const BYTES_MAX: u64 = 64 << 20;
 
-/// What has progress to keep when the store is closed.
-pub(crate) trait Progress: Send + Sync + fmt::Debug {
-    /// Keeps what is not kept yet.
-    fn keep(&self) -> Result<()>;
+/// State that is written when the store is closed.
+pub(crate) trait Flush: Send + Sync + fmt::Debug {
+    /// Writes what is not written yet.
+    fn flush(&self) -> Result<()>;
 }
 
-/// Who keeps what in a store.
+/// The state files of a store and their holders.
 #[derive(Debug)]
-pub(crate) struct Keeping {
+pub(crate) struct StateFiles {
     cache: Arc<FileCache>,
-    holders: Mutex<BTreeMap<String, Option<Weak<dyn Progress>>>>,
-    /// Whether the store was closed. Held while a file is written.
+    holders: Mutex<BTreeMap<String, Option<Weak<dyn Flush>>>>,
+    /// Whether the store was closed. Its lock is held while a file is written, so that `close` returns after the last write.
     closed: Mutex<bool>,
     process: OwnerProcess,
     lock: Weak<dyn Lock>,
 }
 
-/// A file of this name, for as long as this lives.
+/// The right to read and write one state file, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Kept {
-    keeping: Arc<Keeping>,
+pub(crate) struct StateFile {
+    state_files: Arc<StateFiles>,
     folder: &'static str,
     name: String,
 }
 
-impl Keeping {
+impl StateFiles {
     pub(crate) fn new(cache: &Arc<FileCache>, lock: &Arc<dyn Lock>) -> Self {
         let (holders, closed) = (Mutex::default(), Mutex::new(false));
         let (cache, process) = (Arc::clone(cache), OwnerProcess::current());
         Self { cache, holders, closed, process, lock: Arc::downgrade(lock) }
     }
 
-    /// Takes hold of a file, whether it exists or not.
-    pub(crate) fn hold(self: &Arc<Self>, folder: &'static str, name: &str) -> Result<Kept> {
+    /// Claims a file, whether it exists or not.
+    pub(crate) fn claim(self: &Arc<Self>, folder: &'static str, name: &str) -> Result<StateFile> {
         let name = format!("{folder}/{name}");
         let mut holders = self.holders.lock();
         if holders.contains_key(&name) {
@@ -65,64 +65,64 @@ impl Keeping {
         }
         holders.insert(name.clone(), None);
         drop(holders);
-        Ok(Kept { keeping: Arc::clone(self), folder, name })
+        Ok(StateFile { state_files: Arc::clone(self), folder, name })
     }
 
-    /// Has everybody keep what is not kept yet, before the store is closed.
-    pub(crate) fn keep_all(&self) {
+    /// Has all holders write what is not written yet, before the store is closed.
+    pub(crate) fn flush_all(&self) {
         let holders: Vec<_> = self.holders.lock().values().flatten().filter_map(Weak::upgrade).collect();
         for holder in holders {
-            if let Err(error) = holder.keep() {
-                // It will be done again: nothing counts as done that was not kept.
-                tracing::warn!(%error, "progress was not kept before closing");
+            if let Err(error) = holder.flush() {
+                // The reader does it again: only what was written counts as done.
+                tracing::warn!(%error, "a reader's state was not written before closing");
             }
         }
     }
 
-    /// Ends all writing.
+    /// Refuses all further writing.
     pub(crate) fn close(&self) {
         *self.closed.lock() = true;
     }
 }
 
-impl Kept {
-    /// Its name within the store.
+impl StateFile {
+    /// Returns its name within the store.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whom to ask when the store is closed.
-    pub(crate) fn attach(&self, progress: Weak<dyn Progress>) {
-        self.keeping.holders.lock().insert(self.name.clone(), Some(progress));
+    /// Registers what is flushed when the store is closed.
+    pub(crate) fn attach(&self, progress: Weak<dyn Flush>) {
+        self.state_files.holders.lock().insert(self.name.clone(), Some(progress));
     }
 
-    /// What is in it; nothing where there is no such file.
+    /// Returns its contents, or `None` if there is no such file.
     pub(crate) fn read(&self) -> Result<Option<Vec<u8>>> {
-        let cache = &self.keeping.cache;
+        let cache = &self.state_files.cache;
         cache.retry(|| read(cache.disk(), &self.name, BYTES_MAX))
     }
 
     /// Refuses a process forked from the one that opened the store.
     pub(crate) fn check_process(&self) -> Result<()> {
-        self.keeping.process.check().map_err(|error| error.in_file(&self.name, None))
+        self.state_files.process.check().map_err(|error| error.in_file(&self.name, None))
     }
 
-    /// Gives it these contents, durable with their name before this returns.
+    /// Replaces its contents. They and the name are durable before this returns.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<()> {
         // keeps R2
         self.check_process()?;
-        let closed = self.keeping.closed.lock();
+        let closed = self.state_files.closed.lock();
         if *closed {
-            let message = "the store was closed; what was not kept before will be done again";
+            let message = "the store was closed; what was not written before is done again";
             return Err(Error::new(ErrorKind::Ended, message).in_file(&self.name, None));
         }
-        check_lock(&self.keeping.lock)?;
-        let cache = &self.keeping.cache;
+        check_lock(&self.state_files.lock)?;
+        let cache = &self.state_files.cache;
         cache.retry(|| replace(cache.disk(), self.folder, &self.name, bytes))
     }
 }
 
-/// Gives a file in a folder these contents, durable with their name before this returns.
+/// Replaces the contents of a file in a folder. They and the name are durable before this returns.
 pub(crate) fn replace(disk: &dyn Disk, folder: &str, name: &str, bytes: &[u8]) -> Result<()> {
     let at = |cause| write_error("it cannot be written", name, cause);
     disk.create_folder(folder).map_err(at)?;
@@ -130,17 +130,17 @@ pub(crate) fn replace(disk: &dyn Disk, folder: &str, name: &str, bytes: &[u8]) -
     replace::replace(disk, name, bytes).map_err(at)
 }
 
-impl Drop for Kept {
+impl Drop for StateFile {
     fn drop(&mut self) {
-        if !self.keeping.process.is_current() {
-            // A thread of the first process may have held this lock at the fork, and is not here to release it.
+        if !self.state_files.process.is_current() {
+            // In a fork: a thread of the first process may have held this lock, and is not here to release it.
             return;
         }
-        self.keeping.holders.lock().remove(&self.name);
+        self.state_files.holders.lock().remove(&self.name);
     }
 }
 
-/// The names of the files in a folder, in order.
+/// Returns the names of the files in a folder, in order.
 pub(crate) fn list(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
     let mut names = match disk.list(folder) {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -151,7 +151,7 @@ pub(crate) fn list(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The contents of a file of at most so many bytes; nothing where there is none.
+/// Returns the contents of a file of at most `bytes_max` bytes, or `None` if there is none.
 pub(crate) fn read(disk: &dyn Disk, name: &str, bytes_max: u64) -> Result<Option<Vec<u8>>> {
     let at = |cause| io("it cannot be read", name, cause);
     let file = match disk.open(name, Mode::Read) {

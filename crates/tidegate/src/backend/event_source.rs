@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// The log as it grows.
 #[derive(Clone, Debug)]
-pub(crate) struct Source {
+pub(crate) struct EventSource {
     published: Arc<SharedState>,
     /// For a store opened for reading only.
     follower: Option<Arc<Follower>>,
@@ -28,7 +28,7 @@ pub(crate) struct Source {
     clock: Arc<dyn Clock>,
 }
 
-impl Source {
+impl EventSource {
     pub(crate) fn new(
         published: Arc<SharedState>,
         follower: Option<Arc<Follower>>,

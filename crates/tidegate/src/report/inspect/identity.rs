@@ -9,37 +9,37 @@ use tidegate_format::{
 };
 use tidegate_segment::path;
 
-use super::fault::{Fault, MOVE, RESTORE};
 use crate::backend::{STORE, io, no_store, read_store};
+use crate::report::fault::{Fault, MOVE, RESTORE};
 
 /// A file that is a segment of the store.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) first: Position,
-    pub(super) name: String,
+pub(crate) struct SegmentFile {
+    pub(crate) first: Position,
+    pub(crate) name: String,
     /// What it says of itself, where that can be read.
-    pub(super) head: Option<SegmentHeader>,
+    pub(crate) head: Option<SegmentHeader>,
     /// Bytes of the file.
-    pub(super) length: u64,
+    pub(crate) length: u64,
 }
 
 /// What the files agree on.
 #[derive(Debug, Default)]
-pub(super) struct Identity {
-    pub(super) store: Option<StoreId>,
+pub(crate) struct StoreIdentity {
+    pub(crate) store: Option<StoreId>,
     /// What its checksums start from. Without it nothing can be checked.
-    pub(super) salt: Option<u64>,
+    pub(crate) salt: Option<u64>,
     /// What its index files are hashed with, which only the store file says.
-    pub(super) seed: Option<u64>,
-    pub(super) created: Micros,
+    pub(crate) seed: Option<u64>,
+    pub(crate) created: Micros,
     /// The segments, in order.
-    pub(super) entries: Vec<Entry>,
-    pub(super) faults: Vec<Fault>,
+    pub(crate) entries: Vec<SegmentFile>,
+    pub(crate) faults: Vec<Fault>,
 }
 
 /// Asks the store file and the heads of all segments.
-pub(super) fn identify(disk: &dyn Disk) -> Result<Identity> {
-    let mut found = Identity::default();
+pub(crate) fn identify(disk: &dyn Disk) -> Result<StoreIdentity> {
+    let mut found = StoreIdentity::default();
     let (store, files) = look(disk, &mut found.faults)?;
     let mut heads: BTreeMap<(StoreId, u64), usize> = BTreeMap::new();
     for head in files.iter().filter_map(|file| file.head) {
@@ -74,7 +74,7 @@ pub(super) fn identify(disk: &dyn Disk) -> Result<Identity> {
 
 /// What the store file says, and the segments. Whoever creates a store makes its first segment and then the store
 /// file, and may be at it.
-fn look(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<(Result<StoreFile>, Vec<Entry>)> {
+fn look(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<(Result<StoreFile>, Vec<SegmentFile>)> {
     let store = read_store(disk).transpose();
     let files = heads(disk, faults)?;
     if let Some(store) = store {
@@ -92,11 +92,11 @@ fn look(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<(Result<StoreFile>, 
     }
 }
 
-impl Identity {
+impl StoreIdentity {
     /// Keeps the files that are segments of this store, each at the position that its head says, or its name.
-    fn sort_out(&mut self, files: Vec<Entry>) {
+    fn sort_out(&mut self, files: Vec<SegmentFile>) {
         let own = |head: &SegmentHeader| (Some(head.store), Some(head.salt)) == (self.store, self.salt);
-        let named = |file: &Entry| file.head.is_none_or(|head| head.first == file.first && own(&head));
+        let named = |file: &SegmentFile| file.head.is_none_or(|head| head.first == file.first && own(&head));
         let (mut kept, others): (Vec<_>, Vec<_>) = files.into_iter().partition(named);
         for mut file in others {
             let Some(head) = file.head else { continue };
@@ -122,7 +122,7 @@ impl Identity {
 }
 
 /// The files with names of segments, and their heads.
-fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<Entry>> {
+fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<SegmentFile>> {
     let mut found = Vec::new();
     for first in listed(disk)? {
         let name = path(first);
@@ -137,7 +137,7 @@ fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<Entry>> {
                 continue;
             }
         };
-        found.push(Entry { first, name, head, length });
+        found.push(SegmentFile { first, name, head, length });
     }
     Ok(found)
 }
@@ -174,7 +174,7 @@ fn head(disk: &dyn Disk, name: &str) -> Result<Option<(u64, Option<SegmentHeader
 }
 
 /// The error in this file, at its start where it says no byte.
-pub(super) fn placed(error: Error, name: &str) -> Error {
+pub(crate) fn placed(error: Error, name: &str) -> Error {
     match error.place() {
         Some(_) => error,
         None => error.in_file(name, Some(Offset(0))),

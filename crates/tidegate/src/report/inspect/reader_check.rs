@@ -6,11 +6,11 @@ use tidegate_disk::Disk;
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_format::{Error, ErrorKind, Frame, Hash, Position, Result, StoreId};
 
-use super::fault::{Fault, Lost, Remark};
 use super::files;
 use crate::backend::BYTES_MAX;
 use crate::project::{PROJECTIONS, STATE_BYTES_MAX, Stamp};
 use crate::read::Query;
+use crate::report::fault::{Fault, LostRange, Remark};
 use crate::subscription::cursor::{CURSORS, ELSEWHERE, REMEDY as CURSOR, Reached, Role, check_name};
 
 const STATE: &str = "it is not believed, and the state is folded anew";
@@ -36,7 +36,7 @@ pub struct LeftPlace {
 }
 
 /// Returns the cursors of a store, in the order of their names, also if the store does not open.
-pub(super) fn left_cursors(disk: &dyn Disk, store: StoreId) -> Result<Vec<LeftCursor>> {
+pub(crate) fn left_cursors(disk: &dyn Disk, store: StoreId) -> Result<Vec<LeftCursor>> {
     let mut names = files::list(disk, CURSORS)?;
     names.retain(|name| check_name(name).is_ok());
     let place = |name: &str| {
@@ -49,16 +49,16 @@ pub(super) fn left_cursors(disk: &dyn Disk, store: StoreId) -> Result<Vec<LeftCu
 
 /// Files that say how far their readers got.
 #[derive(Debug, Default)]
-pub(super) struct Readers {
-    ties: Vec<Tie>,
+pub(crate) struct ReaderCheck {
+    ties: Vec<LogTie>,
     /// The leaves of the events they are tied to, where those are whole.
     leaves: BTreeMap<Position, Option<Hash>>,
-    pub(super) files: u64,
+    pub(crate) files: u64,
 }
 
 /// What ties a file to the log.
 #[derive(Debug)]
-struct Tie {
+struct LogTie {
     file: String,
     store: StoreId,
     position: Position,
@@ -66,9 +66,9 @@ struct Tie {
     remedy: &'static str,
 }
 
-impl Readers {
+impl ReaderCheck {
     /// Reads all of them.
-    pub(super) fn read(disk: &dyn Disk, faults: &mut Vec<Fault>, remarks: &mut Vec<Remark>) -> Result<Self> {
+    pub(crate) fn read(disk: &dyn Disk, faults: &mut Vec<Fault>, remarks: &mut Vec<Remark>) -> Result<Self> {
         let mut readers = Self::default();
         for name in files::list(disk, CURSORS)? {
             let file = format!("{CURSORS}/{name}");
@@ -117,7 +117,7 @@ impl Readers {
         match tie(&contents.bytes) {
             Ok((store, position, leaf)) => {
                 self.leaves.insert(position, None);
-                self.ties.push(Tie { file, store, position, leaf, remedy });
+                self.ties.push(LogTie { file, store, position, leaf, remedy });
             }
             Err(error) if error.kind() == ErrorKind::Newer => {
                 remarks.push(Remark::new(file, error.message()));
@@ -128,7 +128,7 @@ impl Readers {
     }
 
     /// Takes note of the leaves that are asked for.
-    pub(super) fn frame(&mut self, frame: &Frame<'_>) {
+    pub(crate) fn frame(&mut self, frame: &Frame<'_>) {
         if self.leaves.range(frame.head.first..=frame.head.last()).next().is_none() {
             return;
         }
@@ -140,17 +140,17 @@ impl Readers {
     }
 
     /// Compares what the files say with a log that ends at `head`.
-    pub(super) fn end(
+    pub(crate) fn end(
         self,
         store: Option<StoreId>,
         head: Position,
-        lost: &[Lost],
+        lost: &[LostRange],
         faults: &mut Vec<Fault>,
         remarks: &mut Vec<Remark>,
     ) {
-        for Tie { file, store: own, position, leaf, remedy } in self.ties {
+        for LogTie { file, store: own, position, leaf, remedy } in self.ties {
             let is_lost =
-                |lost: &Lost| position >= lost.first && lost.last.is_none_or(|last| position <= last);
+                |lost: &LostRange| position >= lost.first && lost.last.is_none_or(|last| position <= last);
             let found = match self.leaves.get(&position).copied().flatten() {
                 None if position == Position::START => Some(Hash::ZERO),
                 found => found,

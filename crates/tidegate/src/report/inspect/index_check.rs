@@ -8,10 +8,10 @@ use tidegate_format::{Cause, Error, ErrorKind, Frame, Position, Record, Result, 
 use tidegate_segment::index::{self, Builder, FileIndex, FilterGroup, ROSTER_SEGMENTS_MAX};
 use tidegate_segment::{HashKey, INDEX, index_path, owner, parse_index_name, parse_roster_name, roster_path};
 
-use super::fault::{REBUILT, Remark};
-use super::files::{self, Contents};
-use super::survey::{Segment, Visit};
+use super::files::{self, FileContents};
+use super::log_scan::{FrameVisitor, ScannedSegment};
 use crate::backend::{read_store, seed};
+use crate::report::fault::{REBUILT, Remark};
 
 /// The longest roster read whole, where it is not known how long it should be.
 const ROSTER_BYTES_MAX: u64 = 1 << 30;
@@ -24,7 +24,7 @@ const EVIDENCE: &str = "it is evidence that there were segments from here on: ke
 
 /// What is known of the events so far, to make index files of.
 #[derive(Debug)]
-pub(super) struct Derived<'a> {
+pub(crate) struct IndexCheck<'a> {
     disk: &'a dyn Disk,
     /// What index files are hashed with. Without the store file it is not known, and they cannot be judged.
     seed: Option<HashKey>,
@@ -32,30 +32,30 @@ pub(super) struct Derived<'a> {
     /// segments that were not there yet.
     names: Vec<String>,
     /// The last roster as it was then: a writer makes it anew, of more segments.
-    last_roster: Option<(String, Contents)>,
+    last_roster: Option<(String, FileContents)>,
     levels: Levels,
     /// The index file of the segment that is gone through, as far as that is whole.
     builder: Option<Builder>,
     /// The sealed segments so far that may be in a roster together.
-    stretch: Vec<Member>,
+    stretch: Vec<GroupMember>,
     /// Whether a segment was missing or unreadable: what is made of several of them cannot be judged then.
     unsure: bool,
     /// The files that were compared.
     seen: BTreeSet<String>,
-    pub(super) files: u64,
+    pub(crate) files: u64,
 }
 
 /// A sealed segment in a stretch: what tells it from others, and its filter if the segment is whole.
 #[derive(Debug)]
-struct Member {
+struct GroupMember {
     first: Position,
     owner: u64,
     filter: Option<Vec<u8>>,
 }
 
-impl<'a> Derived<'a> {
+impl<'a> IndexCheck<'a> {
     /// Looks at what is there; to be done before the segments are looked for.
-    pub(super) fn new(disk: &'a dyn Disk) -> Result<Self> {
+    pub(crate) fn new(disk: &'a dyn Disk) -> Result<Self> {
         let names = files::list(disk, INDEX)?;
         let mut last_roster = None;
         if let Some(name) = names.iter().rfind(|name| parse_roster_name(name).is_some()) {
@@ -69,7 +69,7 @@ impl<'a> Derived<'a> {
     }
 
     /// Compares the rosters of the last segments, and tells of files that belong to none.
-    pub(super) fn finish(&mut self, remarks: &mut Vec<Remark>) -> Result<()> {
+    pub(crate) fn finish(&mut self, remarks: &mut Vec<Remark>) -> Result<()> {
         self.end_stretch(remarks)?;
         for name in &self.names {
             let file = format!("{INDEX}/{name}");
@@ -129,7 +129,7 @@ impl<'a> Derived<'a> {
     }
 
     /// The roster of a stretch of so many segments. Only one that is full stays as it is.
-    fn roster(&mut self, name: &str, segments: usize) -> Result<Option<Contents>> {
+    fn roster(&mut self, name: &str, segments: usize) -> Result<Option<FileContents>> {
         match self.last_roster.take_if(|(last, _)| last == name) {
             Some((_, contents)) => Ok(Some(contents)),
             None if segments < ROSTER_SEGMENTS_MAX && !self.was_there(name) => Ok(None),
@@ -181,8 +181,8 @@ impl<'a> Derived<'a> {
     }
 }
 
-impl Visit for Derived<'_> {
-    fn begin(&mut self, segment: &Segment) {
+impl FrameVisitor for IndexCheck<'_> {
+    fn begin(&mut self, segment: &ScannedSegment) {
         let known = segment.head.zip(segment.length);
         let known = known.zip(self.seed);
         self.builder = known.map(|((head, length), seed)| Builder::new(&head, length, seed));
@@ -203,7 +203,7 @@ impl Visit for Derived<'_> {
         Ok(())
     }
 
-    fn end(&mut self, segment: &Segment, remarks: &mut Vec<Remark>) -> Result<()> {
+    fn end(&mut self, segment: &ScannedSegment, remarks: &mut Vec<Remark>) -> Result<()> {
         let (head, length) = match (segment.head, segment.length) {
             (Some(head), Some(length)) => (head, length),
             (Some(head), None) if !segment.sealed => {
@@ -221,7 +221,7 @@ impl Visit for Derived<'_> {
             return Ok(());
         };
         let filter = self.index(segment.whole, &head, length, seed, remarks)?;
-        self.stretch.push(Member { first: head.first, owner: owner(&head, length, seed), filter });
+        self.stretch.push(GroupMember { first: head.first, owner: owner(&head, length, seed), filter });
         if self.stretch.len() == ROSTER_SEGMENTS_MAX {
             self.end_stretch(remarks)?;
         }

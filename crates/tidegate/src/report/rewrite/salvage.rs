@@ -14,15 +14,13 @@ use tidegate_format::name::visible;
 use tidegate_format::{Error, ErrorKind, Frame, Micros, Position, Result, StoreFile, StoreId};
 use tidegate_segment::{SEGMENTS, write_error};
 
-use super::doctor::look;
-use super::fault::{Fault, Lost, Remark};
-use super::files;
-use super::readers::{LeftCursor, left_cursors};
-use super::rebuilt::{Rebuilt, Run};
-use super::survey::{Survey, Visit, survey};
-use super::verdict::Verdict;
+use super::rebuilt_log::{MovedRun, RebuiltLog};
 use crate::backend::{LOCK, STORE, UNFINISHED, io, lock};
 use crate::read::VerifyReport;
+use crate::report::fault::{Fault, LostRange, Remark};
+use crate::report::inspect::LeftCursor;
+use crate::report::inspect::{self, FrameVisitor, LogScan, left_cursors, scan_log};
+use crate::report::verdict::Verdict;
 use crate::settings::{Access, StoreOptions};
 use crate::store::Store;
 
@@ -37,9 +35,9 @@ pub struct SalvageReport {
     /// What is in the new store.
     pub saved: VerifyReport,
     /// Which events stand where: runs of them, in order.
-    pub runs: Vec<Run>,
+    pub runs: Vec<MovedRun>,
     /// Positions of the old log of which nothing was whole.
-    pub lost: Vec<Lost>,
+    pub lost: Vec<LostRange>,
     /// The cursors of the old store, in the order of their names. None is taken over: each begins anew.
     pub cursors: Vec<LeftCursor>,
     /// What is damaged in the old store.
@@ -49,7 +47,7 @@ pub struct SalvageReport {
 }
 
 impl SalvageReport {
-    /// Returns what state the old store is in: what the [doctor](super::examine) says of it too, but for the index files,
+    /// Returns what state the old store is in: what the [doctor](crate::report::examine) says of it too, but for the index files,
     /// which salvage does not look at.
     pub fn verdict(&self) -> Verdict {
         Verdict::of_findings(&self.faults, &self.remarks)
@@ -84,7 +82,7 @@ impl SalvageReport {
 /// [`Damaged`](ErrorKind::Damaged) where nothing says which store the files are of, and those of the disk.
 pub fn salvage(from: &Env, to: &Env, mut progress: impl FnMut(VerifyReport)) -> Result<SalvageReport> {
     refuse_filled(&*to.disk)?;
-    let (found, _) = look(&*from.disk, None, &mut progress)?;
+    let (found, _) = inspect::inspect(&*from.disk, None, &mut progress)?;
     let (Some(id), Some(_)) = (found.store, found.salt) else {
         let message =
             "neither the store file nor any segment says which store this is, and so nothing can be checked";
@@ -94,8 +92,8 @@ pub fn salvage(from: &Env, to: &Env, mut progress: impl FnMut(VerifyReport)) -> 
     let cursors = left_cursors(&*from.disk, id)?;
     let lock = take(&*to.disk)?;
     to.disk.create_folder(SEGMENTS).map_err(|cause| write_error("it cannot be created", SEGMENTS, cause))?;
-    let mut taker = Taker(Rebuilt::begin(to, store.clone(), id)?);
-    let again = survey(&*from.disk, &mut taker, &mut progress)?;
+    let mut taker = SalvageVisitor(RebuiltLog::begin(to, store.clone(), id)?);
+    let again = scan_log(&*from.disk, &mut taker, &mut progress)?;
     if (again.head, &again.lost) != (found.head, &found.lost) {
         let message =
             "the store changed while it was salvaged; close whoever writes to it, and salvage it again";
@@ -106,12 +104,12 @@ pub fn salvage(from: &Env, to: &Env, mut progress: impl FnMut(VerifyReport)) -> 
     drop(lock);
     let saved = check(to, found.verified.events)?;
     unmark(&*to.disk)?;
-    let Survey { lost, faults, remarks, .. } = found;
+    let LogScan { lost, faults, remarks, .. } = found;
     Ok(SalvageReport { from: id, store: store.id, saved, runs, lost, cursors, faults, remarks })
 }
 
 /// The same store where every event keeps its position, and another one where not.
-fn new_identity(found: &Survey, id: StoreId, to: &Env) -> Result<StoreFile> {
+fn new_identity(found: &LogScan, id: StoreId, to: &Env) -> Result<StoreFile> {
     let mut random = [0; 26];
     to.random.fill(&mut random).map_err(|cause| io("the new store gets no id", STORE, cause))?;
     let (entropy, rest) = random.split_first_chunk::<10>().expect("it is longer");
@@ -146,8 +144,8 @@ fn check(to: &Env, events: u64) -> Result<VerifyReport> {
 
 /// Refuses a directory that holds more than the lock file of somebody who was refused there.
 fn refuse_filled(disk: &dyn Disk) -> Result<()> {
-    let names = files::list(disk, "")?.into_iter().filter(|name| name != LOCK);
-    let Some(name) = names.chain(files::folders(disk, "")?).next() else { return Ok(()) };
+    let names = inspect::list(disk, "")?.into_iter().filter(|name| name != LOCK);
+    let Some(name) = names.chain(inspect::folders(disk, "")?).next() else { return Ok(()) };
     let (place, name) = (disk.place(), visible(&name));
     let message = format!("{place} is not empty (it holds {name}); choose an empty directory");
     Err(Error::invalid(message))
@@ -175,9 +173,9 @@ fn unmark(disk: &dyn Disk) -> Result<()> {
 }
 
 /// Takes what is whole into the new log.
-struct Taker<'a>(Rebuilt<'a>);
+struct SalvageVisitor<'a>(RebuiltLog<'a>);
 
-impl Visit for Taker<'_> {
+impl FrameVisitor for SalvageVisitor<'_> {
     fn frame(&mut self, _: u64, frame: &Frame<'_>) -> Result<()> {
         self.0.add(frame)
     }

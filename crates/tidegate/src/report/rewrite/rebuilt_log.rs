@@ -27,7 +27,7 @@ const FOREIGN_BYTES: usize = 24;
 
 /// Events that follow each other in both logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct MovedRun {
     /// The position of the first in the old log.
     pub from: Position,
     /// Its position in the new one.
@@ -38,7 +38,7 @@ pub struct Run {
 
 /// A log that grows by events of another one.
 #[derive(Debug)]
-pub(super) struct Rebuilt<'a> {
+pub(super) struct RebuiltLog<'a> {
     world: &'a Env,
     store: StoreFile,
     /// The store that the events are of.
@@ -50,11 +50,11 @@ pub(super) struct Rebuilt<'a> {
     first: Position,
     epoch: u32,
     head: Position,
-    runs: Vec<Run>,
+    runs: Vec<MovedRun>,
     ends: HashMap<Term, (Position, Version, Hash)>,
 }
 
-impl<'a> Rebuilt<'a> {
+impl<'a> RebuiltLog<'a> {
     /// Begins the log of this store, with its first segment.
     pub(super) fn begin(world: &'a Env, store: StoreFile, from: StoreId) -> Result<Self> {
         let head = SegmentHeader {
@@ -96,7 +96,7 @@ impl<'a> Rebuilt<'a> {
     }
 
     /// Makes everything durable and then the directory a store. Says which events stand where.
-    pub(super) fn end(self) -> Result<Vec<Run>> {
+    pub(super) fn end(self) -> Result<Vec<MovedRun>> {
         let disk = &*self.world.disk;
         self.active.sync()?;
         let segment = self.active.segment();
@@ -138,7 +138,7 @@ impl<'a> Rebuilt<'a> {
         let is_same = position == old && (self.runs.is_empty() || (self.runs.len() == 1 && goes_on));
         match self.runs.last_mut().filter(|_| goes_on) {
             Some(run) => run.count += 1,
-            None => self.runs.push(Run { from: old, to: position, count: 1 }),
+            None => self.runs.push(MovedRun { from: old, to: position, count: 1 }),
         }
         let term = Term::stream(record.scope(), record.entity(), record.lane());
         // keeps W1
@@ -202,7 +202,7 @@ impl<'a> Rebuilt<'a> {
     /// Where an event of the old log stands in this one, if it does.
     fn new_position(&self, old: Position) -> Option<Position> {
         let run = self.runs.partition_point(|run| run.from <= old).checked_sub(1)?;
-        let Run { from, to, count } = self.runs[run];
+        let MovedRun { from, to, count } = self.runs[run];
         (old < from.plus(count)).then(|| to.plus(old.0 - from.0))
     }
 

@@ -5,15 +5,15 @@ use tidegate_disk::{Disk, Env};
 use tidegate_format::{Frame, Position, Result, StoreId};
 use tidegate_segment::{INDEX, SEGMENTS, parse_index_name, parse_roster_name, parse_segment_name};
 
-use super::derived::Derived;
-use super::fault::{Fault, Lost, Remark};
 use super::files;
-use super::readers::Readers;
-use super::survey::{Segment, Survey, Visit, survey};
-use super::verdict::Verdict;
+use super::index_check::IndexCheck;
+use super::log_scan::{FrameVisitor, LogScan, ScannedSegment, scan_log};
+use super::reader_check::ReaderCheck;
 use crate::backend::{LOCK, STORE, UNFINISHED, WATERMARK, refuse_unfinished};
 use crate::project::PROJECTIONS;
 use crate::read::VerifyReport;
+use crate::report::fault::{Fault, LostRange, Remark};
+use crate::report::verdict::Verdict;
 use crate::subscription::cursor::{CURSORS, check_name};
 
 /// What was read of a store, and everything that was found wrong with it.
@@ -41,7 +41,7 @@ pub struct DoctorReport {
     /// when it is asked, and what is passed over.
     pub remarks: Vec<Remark>,
     /// Positions of which nothing is whole.
-    pub lost: Vec<Lost>,
+    pub lost: Vec<LostRange>,
 }
 
 impl DoctorReport {
@@ -76,9 +76,9 @@ impl DoctorReport {
 /// [`Newer`](tidegate_format::ErrorKind::Newer) where it is of a newer format, and those of listing a directory.
 pub fn examine(world: &Env, mut progress: impl FnMut(VerifyReport)) -> Result<DoctorReport> {
     let disk = &*world.disk;
-    let mut derived = Derived::new(disk)?;
-    let (mut found, reader_files) = look(disk, Some(&mut derived), &mut progress)?;
-    derived.finish(&mut found.remarks)?;
+    let mut indexes = IndexCheck::new(disk)?;
+    let (mut found, reader_files) = inspect(disk, Some(&mut indexes), &mut progress)?;
+    indexes.finish(&mut found.remarks)?;
     strange_names(disk, &mut found.remarks)?;
     Ok(DoctorReport {
         store: found.store,
@@ -86,7 +86,7 @@ pub fn examine(world: &Env, mut progress: impl FnMut(VerifyReport)) -> Result<Do
         kept: found.kept,
         verified: found.verified,
         segments: found.segments,
-        index_files: derived.files,
+        index_files: indexes.files,
         reader_files,
         faults: found.faults,
         remarks: found.remarks,
@@ -96,42 +96,42 @@ pub fn examine(world: &Env, mut progress: impl FnMut(VerifyReport)) -> Result<Do
 
 /// Goes through the log and the files of its readers, and says how many of those there are: what the doctor and salvage
 /// judge by.
-pub(super) fn look(
+pub(crate) fn inspect(
     disk: &dyn Disk,
-    derived: Option<&mut Derived<'_>>,
+    indexes: Option<&mut IndexCheck<'_>>,
     progress: &mut dyn FnMut(VerifyReport),
-) -> Result<(Survey, u64)> {
+) -> Result<(LogScan, u64)> {
     refuse_unfinished_store(disk)?;
     let (mut faults, mut remarks) = (Vec::new(), Vec::new());
-    let readers = Readers::read(disk, &mut faults, &mut remarks)?;
+    let readers = ReaderCheck::read(disk, &mut faults, &mut remarks)?;
     let reader_files = readers.files;
-    let mut visit = Doctor { derived, readers };
-    let mut found = survey(disk, &mut visit, progress)?;
+    let mut visit = DoctorVisitor { indexes, readers };
+    let mut found = scan_log(disk, &mut visit, progress)?;
     visit.readers.end(found.store, found.head, &found.lost, &mut found.faults, &mut found.remarks);
     found.faults.append(&mut faults);
     found.remarks.append(&mut remarks);
     Ok((found, reader_files))
 }
 
-struct Doctor<'a, 'b> {
-    derived: Option<&'a mut Derived<'b>>,
-    readers: Readers,
+struct DoctorVisitor<'a, 'b> {
+    indexes: Option<&'a mut IndexCheck<'b>>,
+    readers: ReaderCheck,
 }
 
-impl Visit for Doctor<'_, '_> {
-    fn begin(&mut self, segment: &Segment) {
-        if let Some(derived) = &mut self.derived {
-            derived.begin(segment);
+impl FrameVisitor for DoctorVisitor<'_, '_> {
+    fn begin(&mut self, segment: &ScannedSegment) {
+        if let Some(indexes) = &mut self.indexes {
+            indexes.begin(segment);
         }
     }
 
     fn frame(&mut self, at: u64, frame: &Frame<'_>) -> Result<()> {
         self.readers.frame(frame);
-        self.derived.as_mut().map_or(Ok(()), |derived| derived.frame(at, frame))
+        self.indexes.as_mut().map_or(Ok(()), |indexes| indexes.frame(at, frame))
     }
 
-    fn end(&mut self, segment: &Segment, remarks: &mut Vec<Remark>) -> Result<()> {
-        self.derived.as_mut().map_or(Ok(()), |derived| derived.end(segment, remarks))
+    fn end(&mut self, segment: &ScannedSegment, remarks: &mut Vec<Remark>) -> Result<()> {
+        self.indexes.as_mut().map_or(Ok(()), |indexes| indexes.end(segment, remarks))
     }
 }
 

@@ -1,0 +1,16 @@
+//! Inspecting a store that may be damaged. Nothing here writes.
+mod files;
+mod frame_scan;
+mod identity;
+mod log_scan;
+mod index_check;
+mod reader_check;
+mod doctor;
+
+pub use doctor::{DoctorReport, examine};
+pub use reader_check::{LeftCursor, LeftPlace};
+
+pub(super) use doctor::inspect;
+pub(super) use files::{folders, list};
+pub(super) use log_scan::{FrameVisitor, LogScan, scan_log};
+pub(super) use reader_check::left_cursors;
