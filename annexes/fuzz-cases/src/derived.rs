@@ -1,7 +1,9 @@
 //! What is kept beside the log: index files, rosters, watermarks, cursors, saved states and the store file.
 
 use crate::checksums;
-use crate::ground::{Asked, CURSOR, Files, STATE, Sample, ask, ask_cursor, ask_state, many, mend, small};
+use crate::sample::{
+    CURSOR, Files, STATE, Sample, StoreAnswers, ask, ask_cursor, ask_state, many, mend, small,
+};
 
 /// The first byte says which file the rest is, and by its highest bit whether its checksums are made right.
 pub fn one(bytes: &[u8]) {
@@ -81,8 +83,8 @@ fn roster(mut bytes: Vec<u8>, mended: bool) {
 
 /// The log is whole: every event is there, whatever else the bytes say.
 fn check(files: &Files, sample: &Sample, lies: bool) {
-    let asked = ask(files, sample, lies);
-    for Asked { leaves, answers, .. } in asked.into_iter().flatten() {
+    let seen = ask(files, sample, lies);
+    for StoreAnswers { leaves, answers, .. } in seen.into_iter().flatten() {
         let Some(leaves) = leaves else { continue };
         let known = |(position, leaf): (&u64, _)| sample.leaves.get(position) == Some(leaf);
         assert!(leaves.iter().all(known), "nothing else shows");
@@ -97,8 +99,8 @@ fn check(files: &Files, sample: &Sample, lies: bool) {
             );
         }
     }
-    let (examined, salvaged) = mend(files);
-    assert!(examined.is_some(), "the doctor reads on");
-    let (_, leaves) = salvaged.expect("the log is whole");
+    let (doctor, salvage_report) = mend(files);
+    assert!(doctor.is_some(), "the doctor reads on");
+    let (_, leaves) = salvage_report.expect("the log is whole");
     assert_eq!(leaves, sample.leaves, "everything is saved");
 }
