@@ -106,7 +106,7 @@ fn ask_all(store: &Store) -> Result<u64, Error> {
         let message = format!("{what} finds {found} of {head} events");
         if found == head { Ok(()) } else { Err(Error::invalid(message)) }
     };
-    // Few, as without rosters each question asks one segment after the other.
+    // Few, as without filter groups each question asks one segment after the other.
     let (mut held, every) = (Vec::new(), head.div_ceil(2));
     let mut seen = 0;
     for event in view.read(&Query::ALL, ReadOptions::all()) {

@@ -1,4 +1,4 @@
-//! What is kept beside the log: index files, rosters, watermarks, cursors, saved states and the store file.
+//! What is kept beside the log: index files, filter groups, watermarks, cursors, saved states and the store file.
 
 use crate::checksums;
 use crate::sample::{
@@ -11,7 +11,7 @@ pub fn one(bytes: &[u8]) {
     let (mut rest, mended) = (rest.to_vec(), mode & 0x80 != 0);
     match (mode & 0x7f) % 6 {
         0 => index(rest, mended),
-        1 => roster(rest, mended),
+        1 => filter_group(rest, mended),
         2 => {
             if mended {
                 checksums::watermark(&mut rest);
@@ -68,15 +68,15 @@ fn index(mut bytes: Vec<u8>, mended: bool) {
     check(&with(sample, name, bytes), sample, lies);
 }
 
-fn roster(mut bytes: Vec<u8>, mended: bool) {
+fn filter_group(mut bytes: Vec<u8>, mended: bool) {
     let sample = many();
     let given = bytes.clone();
-    checksums::roster(&mut bytes);
+    checksums::filter_group(&mut bytes);
     let lies = mended || bytes == given;
     if !mended {
         bytes = given;
     }
-    let name = sample.files.keys().find(|name| name.strip_suffix(".roster").is_some());
+    let name = sample.files.keys().find(|name| name.strip_suffix(".filters").is_some());
     let name = name.expect("the sample has one");
     check(&with(sample, name, bytes), sample, lies);
 }

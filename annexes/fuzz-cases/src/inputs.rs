@@ -28,7 +28,7 @@ pub fn inputs() -> Vec<(&'static str, String, Vec<u8>)> {
         }
     }
     for (name, bytes) in
-        sample::many().files.iter().filter(|(name, _)| name.strip_suffix(".roster").is_some())
+        sample::many().files.iter().filter(|(name, _)| name.strip_suffix(".filters").is_some())
     {
         add("derived", name.replace('/', "-"), 0x81, bytes);
     }

@@ -114,7 +114,7 @@ pub(crate) fn small() -> &'static Sample {
     SAMPLE.get_or_init(|| sample(14, 1800))
 }
 
-/// A store of so many segments that it has a roster.
+/// A store of so many segments that it has a filter group.
 pub(crate) fn many() -> &'static Sample {
     static SAMPLE: OnceLock<Sample> = OnceLock::new();
     SAMPLE.get_or_init(|| sample(18, 81))

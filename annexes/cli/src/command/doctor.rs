@@ -15,7 +15,7 @@ use crate::progress::Progress;
 
 const EXAMPLES: &str = "\
 Reads every file: the store file, the watermark, all segments with every checksum, leaf, link and cause, index \
-files and rosters beside what they should be, cursors and saved states. It goes on after a fault and tells of all, \
+files and filter groups beside what they should be, cursors and saved states. It goes on after a fault and tells of all, \
 each with file, byte, expected, found, and what to do. It writes nothing, works on a store that does not open, and \
 may run beside a writer.
 

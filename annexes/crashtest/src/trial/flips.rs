@@ -118,7 +118,7 @@ fn kind_of(name: &str, newest: &str) -> &'static str {
         Some(("segments", _)) if name == newest => "active segment",
         Some(("segments", _)) => "sealed segments",
         Some(("index", file)) if is_index(file) => "index files",
-        Some(("index", _)) => "rosters",
+        Some(("index", _)) => "filter groups",
         Some(("cursors", _)) => "cursors",
         Some(("projections", _)) => "saved states",
         _ if name == "WATERMARK" => "watermark",
@@ -126,7 +126,7 @@ fn kind_of(name: &str, newest: &str) -> &'static str {
     }
 }
 
-/// Whether it is the index file of a segment, and not a roster.
+/// Whether it is the index file of a segment, and not a filter group.
 fn is_index(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "idx")
 }
@@ -161,7 +161,7 @@ impl StoreAtRest {
         let leaves = leaves.collect::<Result<Vec<_>>>()?;
         let (answers, _) = answers(&store, &leaves)?;
         ensure(disk.at_rest().names_in("index").iter().any(|name| !is_index(name)), || {
-            "the store has no roster".into()
+            "the store has no filter group".into()
         })?;
         drop(store);
         Ok(Self { disk, leaves, answers })

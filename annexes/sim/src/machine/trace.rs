@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate::disk::{Block, Disk, File, Identity, Lock, Mode};
+use tidegate::disk::{Block, Disk, File, FileLock, Identity, Mode};
 
 use super::sync_hook::SyncHook;
 
@@ -95,7 +95,7 @@ impl Disk for TracedDisk {
         self.trace.call(&("sync folder", folder), self.disk.sync_folder(folder))
     }
 
-    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>> {
         self.trace.call(&("lock", name), self.disk.lock(name))
     }
 

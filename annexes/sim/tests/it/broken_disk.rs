@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use tidegate::disk::{Block, Disk, Errno, FaultyDisk, File, Identity, Lock, Mode};
+use tidegate::disk::{Block, Disk, Errno, FaultyDisk, File, FileLock, Identity, Mode};
 use tidegate::format::hash::crc;
 
 /// What it gets wrong, and which defect of a store that amounts to.
@@ -150,7 +150,7 @@ impl Disk for BrokenDisk {
         if self.wrong == DiskDefect::NoFolderSync { Ok(()) } else { self.disk.sync_folder(folder) }
     }
 
-    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>> {
         self.disk.lock(name)
     }
 

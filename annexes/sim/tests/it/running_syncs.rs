@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 
 use tidegate::decide::{Decision, Outcome};
 use tidegate::disk::{
-    Block, Directories, Disk, Env, FaultyDisk, File, Grain, Identity, Lock, Mode, Model, SeededRandom,
+    Block, Directories, Disk, Env, FaultyDisk, File, FileLock, Grain, Identity, Mode, Model, SeededRandom,
     SimulatedClock,
 };
 use tidegate::format::frame::Sealing;
@@ -87,7 +87,7 @@ impl Disk for HookedDisk {
         self.disk.sync_folder(folder)
     }
 
-    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>> {
         self.disk.lock(name)
     }
 
