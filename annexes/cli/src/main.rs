@@ -4,7 +4,7 @@
 //! command.
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
 
-mod escape;
+mod shown;
 mod failure;
 mod output;
 mod reader;
@@ -15,7 +15,7 @@ mod message_pack;
 mod payload;
 mod event;
 mod filter;
-mod event_ref;
+mod named;
 mod listing;
 mod lines;
 mod command;

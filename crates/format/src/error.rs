@@ -42,6 +42,9 @@ pub enum ErrorKind {
     /// Two histories under one name: this store, or a copy of it, goes on differently from what was signed or agreed on.
     /// Stop, and find out which one is right.
     Diverged,
+    /// This history ends before one that was signed, as that of an older copy does. Nothing was signed. Put the newer copy
+    /// back, or fork the store.
+    Older,
     /// The bytes were written by a newer format. Upgrade.
     Newer,
     /// The writer has ended for good, by closing the store or after a failed write or sync
@@ -82,6 +85,7 @@ impl ErrorKind {
             Self::Retired => "retired",
             Self::Disproved => "disproved",
             Self::Diverged => "diverged",
+            Self::Older => "older",
             Self::Newer => "newer format",
             Self::Ended => "writer ended",
             Self::TimedOut => "timed out",

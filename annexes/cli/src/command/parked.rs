@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use tidegate::Position;
-use tidegate::subscription::cursor::{self, Change, Parked};
+use tidegate::subscription::cursor::{self, Change, Parked as Event};
 
 use super::cursors::change_each;
-use crate::escape::escape;
 use crate::failure::Result;
 use crate::output::{Output, clock_time, rfc3339};
 use crate::reader::{open, warn_of_damage};
+use crate::shown::shown;
 
 const EXAMPLES: &str = "\
 An event is parked when it failed too often. It holds up nobody; its reader tries it again when told to, or gives \
@@ -30,7 +30,7 @@ runs next; what is discarded is not delivered again.";
 /// Show the events that readers could not deal with, and retry or discard them
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(super) struct ParkedArgs {
+pub(super) struct Parked {
     /// The store's directory
     #[arg(value_name = "DIR", required = true)]
     directory: Option<PathBuf>,
@@ -38,21 +38,21 @@ pub(super) struct ParkedArgs {
     #[arg(value_name = "CURSOR")]
     cursor: Option<String>,
     #[command(subcommand)]
-    end: Option<ParkedAction>,
+    end: Option<End>,
 }
 
 #[derive(Subcommand, Debug)]
-enum ParkedAction {
+enum End {
     /// Have parked events delivered once more
     #[command(after_help = CHANGING)]
-    Retry(ParkedSelection),
+    Retry(Which),
     /// Give parked events up
     #[command(after_help = CHANGING)]
-    Discard(ParkedSelection),
+    Discard(Which),
 }
 
 #[derive(Args, Debug)]
-struct ParkedSelection {
+struct Which {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -68,7 +68,7 @@ struct ParkedSelection {
 
 /// A parked event, as JSON.
 #[derive(Serialize)]
-struct ParkedJson<'a> {
+struct Told<'a> {
     cursor: &'a str,
     position: u64,
     attempts: u32,
@@ -77,12 +77,12 @@ struct ParkedJson<'a> {
     reason: &'a str,
 }
 
-impl ParkedArgs {
+impl Parked {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let (which, one, all): (_, fn(Position) -> Change, _) = match &self.end {
             None => return self.list(output, json),
-            Some(ParkedAction::Retry(which)) => (which, Change::Retry, Change::RetryAll),
-            Some(ParkedAction::Discard(which)) => (which, Change::Discard, Change::DiscardAll),
+            Some(End::Retry(which)) => (which, Change::Retry, Change::RetryAll),
+            Some(End::Discard(which)) => (which, Change::Discard, Change::DiscardAll),
         };
         let changes = if which.all {
             vec![all]
@@ -109,7 +109,7 @@ impl ParkedArgs {
                 }
             };
             for event in &state.parked {
-                if json { output.json(&parked_json(&name, event))? } else { write(&name, event, output)? }
+                if json { output.json(&told(&name, event))? } else { write(&name, event, output)? }
             }
         }
         output.flush()?;
@@ -120,9 +120,9 @@ impl ParkedArgs {
     }
 }
 
-fn parked_json<'a>(cursor: &'a str, event: &'a Parked) -> ParkedJson<'a> {
-    let Parked { position, attempts, reason, time, retried } = event;
-    ParkedJson {
+fn told<'a>(cursor: &'a str, event: &'a Event) -> Told<'a> {
+    let Event { position, attempts, reason, time, retried } = event;
+    Told {
         cursor,
         position: position.0,
         attempts: *attempts,
@@ -132,7 +132,7 @@ fn parked_json<'a>(cursor: &'a str, event: &'a Parked) -> ParkedJson<'a> {
     }
 }
 
-fn write(cursor: &str, event: &Parked, output: &mut Output) -> Result<()> {
+fn write(cursor: &str, event: &Event, output: &mut Output) -> Result<()> {
     let tries = match event.attempts {
         1 => "1 try".to_owned(),
         count => format!("{count} tries"),
@@ -140,6 +140,6 @@ fn write(cursor: &str, event: &Parked, output: &mut Output) -> Result<()> {
     let again = if event.retried { ", to be tried again" } else { "" };
     let (time, position) = (clock_time(event.time, false), event.position);
     // A reason is the text of a handler, and stays on its line.
-    let reason = escape(&event.reason);
+    let reason = shown(&event.reason);
     output.line(format_args!("{cursor}  {position}  {time}  after {tries}{again}: {reason}"))
 }

@@ -255,13 +255,18 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Returns its parts, the names and lists between its head and its tail, without the content hash of a keyed batch:
+    /// what B covers beside the commitment to the payload.
+    pub fn parts(&self) -> &'a [u8] {
+        &self.bytes[RECORD_HEAD_BYTES..self.layout.content as usize]
+    }
+
     /// Returns its entry: what its leaf commits to, 136 bytes that tell neither its names nor its payload.
     pub fn entry(&self) -> [u8; ENTRY_BYTES] {
-        let (head, parts) = self.bytes[..self.layout.content as usize].split_at(RECORD_HEAD_BYTES);
         let mut entry = [0; ENTRY_BYTES];
         let (fields, body) = entry.split_at_mut(RECORD_HEAD_BYTES - layout::ENTRY);
-        fields.copy_from_slice(&head[layout::ENTRY..]);
-        body.copy_from_slice(&Body::of(self.commitment(), parts).hash.0);
+        fields.copy_from_slice(&self.bytes[layout::ENTRY..RECORD_HEAD_BYTES]);
+        body.copy_from_slice(&Body::of(self.commitment(), self.parts()).hash.0);
         entry
     }
 

@@ -4,23 +4,23 @@ use clap::Args;
 use tidegate::Query;
 use tidegate::graph::Selection;
 
-use super::args::{AnswerArgs, GraphArgs};
-use crate::event_ref::{EventRef, find_all};
+use super::asked::{Answer, Place};
 use crate::failure::Result;
+use crate::named::{Named, find_all};
 use crate::output::Output;
 
 #[derive(Args, Debug)]
-pub(super) struct EndsArgs {
+pub(super) struct Ends {
     #[command(flatten)]
-    place: GraphArgs,
+    place: Place,
     /// Of what led to these events, or of what they led to
     #[arg(value_name = "EVENT")]
-    events: Vec<EventRef>,
+    events: Vec<Named>,
     #[command(flatten)]
-    answer: AnswerArgs,
+    answer: Answer,
 }
 
-impl EndsArgs {
+impl Ends {
     /// Lists the beginnings, or the ends.
     pub(super) fn run(&self, roots: bool, output: &mut Output, json: bool) -> Result<()> {
         let filter = &self.answer.filter;

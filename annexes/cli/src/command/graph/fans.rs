@@ -6,23 +6,23 @@ use serde::Serialize;
 use tidegate::Query;
 use tidegate::graph::{Degree, Selection};
 
-use super::args::{GraphArgs, record};
-use crate::escape::escape;
-use crate::event_ref::{EventRef, find_all};
+use super::asked::{Place, record};
 use crate::failure::Result;
 use crate::filter::Filter;
+use crate::named::{Named, find_all};
 use crate::output::Output;
+use crate::shown::shown;
 
 #[derive(Args, Debug)]
-pub(super) struct FansArgs {
+pub(super) struct Fans {
     #[command(flatten)]
-    place: GraphArgs,
+    place: Place,
     /// Among these events and what led to them; without EVENT, among all
     #[arg(value_name = "EVENT")]
-    events: Vec<EventRef>,
+    events: Vec<Named>,
     /// What is counted
-    #[arg(long, value_enum, default_value_t = FanOf::Effects)]
-    of: FanOf,
+    #[arg(long, value_enum, default_value_t = Of::Effects)]
+    of: Of,
     /// At most so many events
     #[arg(long, value_name = "N", default_value_t = 10)]
     limit: usize,
@@ -31,13 +31,13 @@ pub(super) struct FansArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum FanOf {
+enum Of {
     Causes,
     Effects,
 }
 
 #[derive(Serialize)]
-struct FanJson<'a> {
+struct Written<'a> {
     count: u64,
     position: u64,
     id: String,
@@ -47,11 +47,11 @@ struct FanJson<'a> {
     kind: &'a str,
 }
 
-impl FansArgs {
+impl Fans {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let fan = match self.of {
-            FanOf::Causes => Degree::In,
-            FanOf::Effects => Degree::Out,
+            Of::Causes => Degree::In,
+            Of::Effects => Degree::Out,
         };
         self.place.ask(json, |graph| {
             let events = find_all(&self.events, graph.view(), self.filter.scope_name())?;
@@ -67,11 +67,11 @@ impl FansArgs {
                 let event = record(graph, position)?;
                 if !json {
                     let position = style(format!("{:>places$}", position.0)).bold();
-                    let (kind, stream) = (style(escape(event.kind())).cyan(), escape(event.stream()));
+                    let (kind, stream) = (style(shown(event.kind())).cyan(), shown(event.stream()));
                     output.styled(format_args!("{count:>wide$}  {position}  {kind}  {stream}"))?;
                     continue;
                 }
-                output.json(&FanJson {
+                output.json(&Written {
                     count,
                     position: position.0,
                     id: event.id().to_string(),

@@ -1,6 +1,6 @@
 //! `graph`: what led to what.
 
-mod args;
+mod asked;
 mod walk;
 mod pair;
 mod ends;
@@ -28,7 +28,7 @@ Examples:
 /// Say what led to what
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct GraphCommand {
+pub(super) struct Graph {
     #[command(subcommand)]
     question: Question,
 }
@@ -36,44 +36,44 @@ pub(super) struct GraphCommand {
 #[derive(Subcommand, Debug)]
 enum Question {
     /// What these events name as their causes
-    Causes(walk::TraversalArgs),
+    Causes(walk::Walk),
     /// The events that name these as a cause
-    Effects(walk::TraversalArgs),
+    Effects(walk::Walk),
     /// Everything that led to these events, the last one first
-    Ancestors(walk::TraversalArgs),
+    Ancestors(walk::Walk),
     /// Everything that these events led to
-    Descendants(walk::TraversalArgs),
+    Descendants(walk::Walk),
     /// The best common causes of events: what led to all of them, and to no other such event
-    Common(walk::TraversalArgs),
+    Common(walk::Walk),
     /// One of the shortest ways from an event to another one
-    Path(pair::BetweenArgs),
+    Path(pair::Between),
     /// All events on any way from an event to another one
-    Between(pair::BetweenArgs),
+    Between(pair::Between),
     /// Whether event A led to event B: prints `yes` or `no`
-    IsAncestor(pair::PairArgs),
+    IsAncestor(pair::Pair),
     /// Whether neither of two events led to the other one: prints `yes` or `no`
-    Concurrent(pair::PairArgs),
+    Concurrent(pair::Pair),
     /// Where the history of these events began; without EVENT: what in the query has no cause in it
-    Roots(ends::EndsArgs),
+    Roots(ends::Ends),
     /// Where the effects of these events end; without EVENT: what in the query has no effect in it
-    Leaves(ends::EndsArgs),
+    Leaves(ends::Ends),
     /// The way to an event that took the longest, with the time of each hop
-    Critical(critical::CriticalArgs),
+    Critical(critical::Critical),
     /// The events with the most causes or effects
-    Fans(fans::FansArgs),
+    Fans(fans::Fans),
     /// A picture of what is around events: SVG, DOT or Mermaid
-    Draw(draw::DrawArgs),
+    Draw(draw::Draw),
 }
 
-impl GraphCommand {
+impl Graph {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        use walk::Traversal;
+        use walk::Way;
         match &self.question {
-            Question::Causes(walk) => walk.run(Traversal::Causes, output, json),
-            Question::Effects(walk) => walk.run(Traversal::Effects, output, json),
-            Question::Ancestors(walk) => walk.run(Traversal::Ancestors, output, json),
-            Question::Descendants(walk) => walk.run(Traversal::Descendants, output, json),
-            Question::Common(walk) => walk.run(Traversal::Common, output, json),
+            Question::Causes(walk) => walk.run(Way::Causes, output, json),
+            Question::Effects(walk) => walk.run(Way::Effects, output, json),
+            Question::Ancestors(walk) => walk.run(Way::Ancestors, output, json),
+            Question::Descendants(walk) => walk.run(Way::Descendants, output, json),
+            Question::Common(walk) => walk.run(Way::Common, output, json),
             Question::Path(between) => between.run(true, output, json),
             Question::Between(between) => between.run(false, output, json),
             Question::IsAncestor(pair) => pair.is_ancestor(output, json),

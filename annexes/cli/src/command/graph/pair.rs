@@ -5,27 +5,27 @@ use serde::Serialize;
 use tidegate::Position;
 use tidegate::graph::Graph;
 
-use super::args::{AnswerArgs, GraphArgs};
-use crate::event_ref::EventRef;
+use super::asked::{Answer, Place};
 use crate::failure::Result;
+use crate::named::Named;
 use crate::output::Output;
 
 #[derive(Args, Debug)]
-pub(super) struct PairArgs {
+pub(super) struct Pair {
     #[command(flatten)]
-    place: GraphArgs,
+    place: Place,
     /// One event
     #[arg(value_name = "A")]
-    one: EventRef,
+    one: Named,
     /// Another one
     #[arg(value_name = "B")]
-    other: EventRef,
+    other: Named,
     /// The scope in which import keys are looked up
     #[arg(long)]
     scope: Option<String>,
 }
 
-impl PairArgs {
+impl Pair {
     pub(super) fn is_ancestor(&self, output: &mut Output, json: bool) -> Result<()> {
         self.tell(Graph::is_ancestor, output, json)
     }
@@ -41,40 +41,36 @@ impl PairArgs {
         json: bool,
     ) -> Result<()> {
         #[derive(Serialize)]
-        struct AnswerJson {
+        struct Told {
             answer: bool,
         }
         self.place.ask(json, |graph| {
-            let find = |name: &EventRef| name.find(graph.view(), self.scope.as_deref());
+            let find = |name: &Named| name.find(graph.view(), self.scope.as_deref());
             let answer = question(graph, find(&self.one)?, find(&self.other)?)?;
-            if json {
-                output.json(&AnswerJson { answer })
-            } else {
-                output.line(if answer { "yes" } else { "no" })
-            }
+            if json { output.json(&Told { answer }) } else { output.line(if answer { "yes" } else { "no" }) }
         })
     }
 }
 
 #[derive(Args, Debug)]
-pub(super) struct BetweenArgs {
+pub(super) struct Between {
     #[command(flatten)]
-    place: GraphArgs,
+    place: Place,
     /// The event to begin with
     #[arg(value_name = "FROM")]
-    from: EventRef,
+    from: Named,
     /// The event to end with
     #[arg(value_name = "TO")]
-    to: EventRef,
+    to: Named,
     #[command(flatten)]
-    answer: AnswerArgs,
+    answer: Answer,
 }
 
-impl BetweenArgs {
+impl Between {
     /// Lists a shortest way, or everything on any.
     pub(super) fn run(&self, shortest: bool, output: &mut Output, json: bool) -> Result<()> {
         self.place.ask(json, |graph| {
-            let find = |name: &EventRef| name.find(graph.view(), self.answer.filter.scope_name());
+            let find = |name: &Named| name.find(graph.view(), self.answer.filter.scope_name());
             let (from, to) = (find(&self.from)?, find(&self.to)?);
             if shortest {
                 let path = graph.path(from, to)?.into_iter().map(Ok);

@@ -12,13 +12,13 @@ use serde::Serialize;
 use tidegate::{Error, ErrorKind, Position, Query, ReadOptions, View};
 
 use super::header::Header;
-use crate::escape::escape_json;
 use crate::event;
 use crate::failure::Result;
 use crate::filter;
 use crate::output::{Output, counted};
 use crate::progress::Progress;
 use crate::reader::{open, unconfirmed};
+use crate::shown::shown_json;
 use crate::target::Target;
 
 const RULES: &str = "\
@@ -43,7 +43,7 @@ Examples:
 /// Write a whole store as JSON Lines, for `import`
 #[derive(Args, Debug)]
 #[command(after_long_help = RULES, after_help = "`tidegate export --help` says what a copy keeps.")]
-pub(in crate::command) struct ExportArgs {
+pub(in crate::command) struct Export {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -57,7 +57,7 @@ pub(in crate::command) struct ExportArgs {
 
 /// What was exported, as JSON.
 #[derive(Serialize)]
-struct ExportJson {
+struct Exported {
     store: String,
     events: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +65,7 @@ struct ExportJson {
     file: String,
 }
 
-impl ExportArgs {
+impl Export {
     pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
         let view = store.view()?;
@@ -97,7 +97,7 @@ impl ExportArgs {
         drop(progress);
         let (store, events, file) = (header.store, header.events, path.display().to_string());
         if json {
-            return output.json(&ExportJson { store, events, unconfirmed, file });
+            return output.json(&Exported { store, events, unconfirmed, file });
         }
         output.line(format_args!("exported {} of the store {store} to {file}", counted(events, "event")))
     }
@@ -105,7 +105,7 @@ impl ExportArgs {
 
 /// Hands over the lines of an export.
 fn write(header: &Header, view: &View, mut line: impl FnMut(String) -> Result<()>) -> Result<()> {
-    line(escape_json(header)?)?;
+    line(shown_json(header)?)?;
     for event in view.read(&Query::ALL, ReadOptions::all()) {
         line(event::to_export(&event?, view)?)?;
     }

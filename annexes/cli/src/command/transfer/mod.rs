@@ -1,11 +1,11 @@
 //! `export` and `import`: events out of a store and into one, as JSON Lines.
 
 mod header;
-mod importer;
+mod intake;
 mod import;
 mod export;
 
-pub(super) use export::ExportArgs;
+pub(super) use export::Export;
 #[cfg(any(test, fuzzing))]
 pub(super) use header::Header;
-pub(super) use import::ImportArgs;
+pub(super) use import::Import;

@@ -13,9 +13,9 @@ use crate::listing::Listing;
 use crate::output::Output;
 use crate::reader::{open, warn_of_damage};
 
-/// The store that is read.
+/// The store that is asked.
 #[derive(Args, Debug)]
-pub(super) struct GraphArgs {
+pub(super) struct Place {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -24,7 +24,7 @@ pub(super) struct GraphArgs {
     at: Option<Position>,
 }
 
-impl GraphArgs {
+impl Place {
     /// The store's directory.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
@@ -45,7 +45,7 @@ impl GraphArgs {
 
 /// How an answer is listed.
 #[derive(Args, Debug)]
-pub(super) struct AnswerArgs {
+pub(super) struct Answer {
     #[command(flatten)]
     pub(super) filter: Filter,
     /// At most so many events
@@ -56,7 +56,7 @@ pub(super) struct AnswerArgs {
     count: bool,
 }
 
-impl AnswerArgs {
+impl Answer {
     /// Lists events, or counts them.
     pub(super) fn list(
         &self,

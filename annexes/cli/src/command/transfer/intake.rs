@@ -1,4 +1,4 @@
-//! Turns lines into batches of the store.
+//! The intake: lines become batches of the store.
 //!
 //! Invariants:
 //!
@@ -34,7 +34,7 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 
 /// What an import did.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct ImportSummary {
+pub(super) struct Done {
     pub(super) imported: u64,
     pub(super) skipped: u64,
     /// Whether the events of an export kept the times they were recorded at.
@@ -46,7 +46,7 @@ pub(super) struct ImportSummary {
 }
 
 /// Events on their way into the store.
-pub(super) struct Importer<'a> {
+pub(super) struct Intake<'a> {
     store: &'a Store,
     view: View,
     /// What the input is called.
@@ -55,19 +55,19 @@ pub(super) struct Importer<'a> {
     header: Option<Header>,
     /// Events that were read.
     read: u64,
-    batch: PendingBatch,
+    batch: Pending,
     /// Events and bytes that were appended since the last sync.
     unsynced: (usize, usize),
     /// Whether the store held nothing but the beginning of this export so far.
     is_beginning: bool,
-    pub(super) done: ImportSummary,
+    pub(super) done: Done,
     /// Imported events without an id of their own.
     nameless: u64,
 }
 
 /// A batch that is read.
 #[derive(Default)]
-struct PendingBatch {
+struct Pending {
     drafts: Vec<Draft>,
     /// What hid the payload of each draft, if the line says it.
     blinds: Vec<Option<Blind>>,
@@ -77,7 +77,7 @@ struct PendingBatch {
     places: HashMap<EventId, usize>,
     bytes: usize,
     /// Whether the file says where it ends.
-    has_boundaries: bool,
+    is_told: bool,
     /// Where its last event stood.
     last: event::Place,
     /// Its idempotency key, and the hash of the content.
@@ -88,17 +88,17 @@ struct PendingBatch {
     known: usize,
 }
 
-impl PendingBatch {
+impl Pending {
     fn is_empty(&self) -> bool {
         self.drafts.is_empty() && self.known == 0
     }
 
     fn is_full(&self) -> bool {
-        !self.has_boundaries && (self.drafts.len() >= BATCH_EVENTS_MAX || self.bytes >= BATCH_BYTES_MAX)
+        !self.is_told && (self.drafts.len() >= BATCH_EVENTS_MAX || self.bytes >= BATCH_BYTES_MAX)
     }
 }
 
-impl<'a> Importer<'a> {
+impl<'a> Intake<'a> {
     pub(super) fn new(store: &'a Store, name: &str) -> Result<Self> {
         Ok(Self {
             store,
@@ -106,10 +106,10 @@ impl<'a> Importer<'a> {
             name: name.to_owned(),
             header: None,
             read: 0,
-            batch: PendingBatch::default(),
+            batch: Pending::default(),
             unsynced: (0, 0),
             is_beginning: true,
-            done: ImportSummary::default(),
+            done: Done::default(),
             nameless: 0,
         })
     }
@@ -130,7 +130,7 @@ impl<'a> Importer<'a> {
                 Err(Failure::Stopped(error)) => {
                     let number = lines.number();
                     // keeps I1
-                    if !self.batch.has_boundaries {
+                    if !self.batch.is_told {
                         self.commit()?;
                     }
                     return Err(self.stopped(error, number));
@@ -156,7 +156,7 @@ impl<'a> Importer<'a> {
         let line = Line::parse(text)?;
         let place = line.place()?;
         if !self.batch.is_empty()
-            && (self.batch.has_boundaries || place.tells_batches())
+            && (self.batch.is_told || place.tells_batches())
             && !self.batch.last.goes_on_at(&place)
         {
             self.refuse_cut()?;
@@ -166,7 +166,7 @@ impl<'a> Importer<'a> {
             self.take_time(&line, &place)?;
         }
         if self.batch.is_empty() {
-            self.batch.has_boundaries = place.tells_batches();
+            self.batch.is_told = place.tells_batches();
             self.batch.key.clone_from(&place.key);
         }
         self.take_event(number, line, &place)?;
@@ -276,18 +276,17 @@ impl<'a> Importer<'a> {
         if self.header.is_some() {
             self.may_keep_times(&pending).map_err(|error| self.stopped(error, pending.numbers[0]))?;
         }
-        let PendingBatch { drafts, blinds, numbers, bytes, has_boundaries, key, recorded, .. } = pending;
+        let Pending { drafts, blinds, numbers, bytes, is_told, key, recorded, .. } = pending;
         let (count, ids): (_, Vec<_>) = (drafts.len(), drafts.iter().map(|draft| draft.id).collect());
         self.unsynced = (self.unsynced.0 + count, self.unsynced.1 + bytes);
-        let is_due =
-            !has_boundaries || self.unsynced.0 >= BATCH_EVENTS_MAX || self.unsynced.1 >= BATCH_BYTES_MAX;
+        let is_due = !is_told || self.unsynced.0 >= BATCH_EVENTS_MAX || self.unsynced.1 >= BATCH_BYTES_MAX;
         let append = if is_due { AppendOptions::synced() } else { AppendOptions::buffered() };
         if is_due {
             self.unsynced = (0, 0);
         }
-        let untaken = key.as_ref().map_or(Ok(()), |(key, _)| self.refuse_taken(key, ids[0]));
+        let named = key.as_ref().map_or(Ok(()), |(key, _)| self.refuse_taken(key, ids[0]));
         let appended =
-            untaken.and_then(|()| self.store.append(self.batch_of(drafts, blinds, key, recorded), append));
+            named.and_then(|()| self.store.append(self.batch_of(drafts, blinds, key, recorded), append));
         let appended = appended.and_then(|receipt| self.count(&receipt, &ids));
         if let Err(error) = appended {
             let draft = match error.place() {
@@ -322,7 +321,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Finds out whether the times of an export stay.
-    fn may_keep_times(&mut self, pending: &PendingBatch) -> tidegate::Result<()> {
+    fn may_keep_times(&mut self, pending: &Pending) -> tidegate::Result<()> {
         // keeps I3
         if pending.known > 0 {
             let message =
@@ -337,7 +336,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Events of the file before this batch.
-    fn read_before(&self, pending: &PendingBatch) -> u64 {
+    fn read_before(&self, pending: &Pending) -> u64 {
         self.read.saturating_sub(pending.drafts.len() as u64)
     }
 
@@ -369,7 +368,7 @@ impl<'a> Importer<'a> {
 
     /// The failure to go on at a line of the input.
     fn stopped(&self, error: Error, number: u64) -> Failure {
-        let ImportSummary { imported, skipped, .. } = self.done;
+        let Done { imported, skipped, .. } = self.done;
         let remedy = match error.kind() {
             kind if kind == ErrorKind::Invalid || kind.is_refusal() => "mend the line",
             _ => "see to the cause",
@@ -388,7 +387,7 @@ impl<'a> Importer<'a> {
             HumanCount(skipped)
         );
         let place = format!("{}:{number}", self.name);
-        Failure::Line(Box::new(failure::LineFailure { error, place, imported, advice }))
+        Failure::Line(Box::new(failure::Line { error, place, imported, advice }))
     }
 }
 
