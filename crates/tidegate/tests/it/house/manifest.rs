@@ -1,13 +1,17 @@
 //! Which of our crates a `Cargo.toml` depends on, and whether it may.
 
 /// The floors, lowest first, each with the floors it may stand on.
-pub(crate) const FLOORS: [(&str, &[&str]); 5] = [
+pub(crate) const FLOORS: [(&str, &[&str]); 6] = [
     ("tidegate-format", &[]),
     // Macros, which every floor above could use; they hold their rules to those of the ground.
     ("tidegate-derive", &["tidegate-format"]),
+    ("tidegate-proof", &["tidegate-format"]),
     ("tidegate-disk", &[]),
     ("tidegate-segment", &["tidegate-format", "tidegate-disk"]),
-    ("tidegate", &["tidegate-format", "tidegate-disk", "tidegate-segment", "tidegate-derive"]),
+    (
+        "tidegate",
+        &["tidegate-format", "tidegate-proof", "tidegate-disk", "tidegate-segment", "tidegate-derive"],
+    ),
 ];
 
 /// The annexes. They stand on any floor, and nothing stands on them but programs on libraries.
@@ -146,6 +150,7 @@ fn an_arrow_that_points_up_is_reported() {
     for (name, arrow, line) in [
         ("tidegate-format", "[dependencies]\ntidegate-disk.workspace = true", 4),
         ("tidegate-disk", "[dependencies]\ntidegate-format = { workspace = true }", 4),
+        ("tidegate-proof", "[dependencies]\ntidegate-disk.workspace = true", 4),
         ("tidegate-segment", "[dependencies]\n\ntidegate = \"0.1\"", 5),
         ("tidegate", "[dev-dependencies]\ntidegate-sim.workspace = true", 4),
         ("tidegate", "[build-dependencies.tidegate-cli]\nworkspace = true", 3),

@@ -94,7 +94,7 @@ pub(crate) fn is_empty_name(name: &str) -> bool {
 }
 
 fn is_floor(place: &str) -> bool {
-    ["format", "disk", "segment", "tidegate"]
+    ["format", "proof", "disk", "segment", "tidegate"]
         .iter()
         .any(|floor| place.starts_with(&format!("crates/{floor}/")))
 }
