@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use crate::child::{End, Program};
 use crate::failure::{Outcome, ensure};
-use crate::report::WorkerReport;
-use crate::worker::WorkerOptions;
+use crate::told::Told;
+use crate::worker::Orders;
 
 /// Whether `strace` is installed and may trace here.
 pub fn is_there() -> bool {
@@ -20,17 +20,17 @@ pub fn is_there() -> bool {
 /// injections are counted too.
 pub fn calls_of(
     program: &Program,
-    orders: &WorkerOptions,
+    orders: &Orders,
     names: &[&str],
-    report: &mut WorkerReport,
+    told: &mut Told,
     log: &Path,
 ) -> Outcome<BTreeMap<String, Vec<u64>>> {
     let filter = format!("trace={}", names.join(","));
     let log_name = log.display().to_string();
     let end = program
         .under(["strace", "-f", "-y", "-s", "200", "-o", &log_name, "-e", &filter])
-        .run(orders, report)?;
-    ensure(end == End::Done, || format!("the run that is traced fails: {:?}", report.failed))?;
+        .run(orders, told)?;
+    ensure(end == End::Done, || format!("the run that is traced fails: {:?}", told.failed))?;
     let directory = orders.directory.display().to_string();
     let mut counts = BTreeMap::<String, u64>::new();
     let mut found = BTreeMap::<String, Vec<u64>>::new();

@@ -6,10 +6,10 @@
 //! Where a checksum guards a file, a bit of the first byte says whether the checksums are made right, so that what lies
 //! behind them is reached too.
 //!
-//! Reading order: `checksums` (making them right), `sample` (a sample store and everything that can be asked of it), then
-//! a file a target: `log`, `derived`, `text`, `stores`; and `inputs`, what a fuzzer starts from.
+//! Reading order: `checksums` (making them right), `ground` (a sample store and everything that can be asked of it), then
+//! a file a target: `log`, `derived`, `text`, `stores`, `proof`; and `inputs`, what a fuzzer starts from.
 mod checksums;
-mod sample;
+mod ground;
 
 pub mod log;
 
@@ -17,6 +17,8 @@ pub mod derived;
 pub mod text;
 
 pub mod stores;
+
+pub mod proof;
 
 mod inputs;
 
@@ -26,5 +28,10 @@ pub use inputs::inputs;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 4] =
-    [("log", log::one), ("derived", derived::one), ("text", text::one), ("stores", stores::one)];
+pub const TARGETS: [(&str, Target); 5] = [
+    ("log", log::one),
+    ("derived", derived::one),
+    ("text", text::one),
+    ("stores", stores::one),
+    ("proof", proof::one),
+];

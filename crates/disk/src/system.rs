@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::env::{Clock, Random};
+use crate::seam::{Clock, Random};
 
 /// The clock of the operating system.
 #[derive(Clone, Copy, Debug)]

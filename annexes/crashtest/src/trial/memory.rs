@@ -6,12 +6,12 @@ use crate::check::check;
 use crate::child::Program;
 use crate::failure::{Failure, Outcome, ensure};
 use crate::mount::is_installed;
-use crate::report::WorkerReport;
-use crate::worker::WorkerOptions;
+use crate::told::Told;
+use crate::worker::Orders;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct MemoryReport {
+pub struct Starved {
     /// Runs that created a store.
     pub runs: u64,
     /// Of these, runs that ended for want of memory.
@@ -21,22 +21,22 @@ pub struct MemoryReport {
 }
 
 /// Runs workers that may use so many KiB of address space, from `least` on until one has enough.
-pub fn memory(program: &Program, folder: &Path, least: u64, step: usize) -> Outcome<MemoryReport> {
+pub fn memory(program: &Program, folder: &Path, least: u64, step: usize) -> Outcome<Starved> {
     const ENOUGH: u64 = 1 << 20;
     ensure(is_installed("prlimit"), || "prlimit is not installed: apt-get install util-linux".into())?;
-    let mut done = MemoryReport::default();
+    let mut done = Starved::default();
     for room in (least..ENOUGH).step_by(step) {
-        let orders = WorkerOptions::new(folder.join(format!("memory-{room}")));
+        let orders = Orders::new(folder.join(format!("memory-{room}")));
         let at = |failure: Failure| failure.at(format!("{room} KiB of memory"));
-        let mut report = WorkerReport::default();
+        let mut told = Told::default();
         let under = program.under(["prlimit", &format!("--as={}", room << 10)]);
-        let end = under.run(&orders, &mut report);
+        let end = under.run(&orders, &mut told);
         if !orders.directory.join("STORE").exists() {
             continue;
         }
         done.runs += 1;
-        done.acknowledged += report.events.len() as u64;
-        check(&orders.directory, &mut report).map_err(at)?;
+        done.acknowledged += told.events.len() as u64;
+        check(&orders.directory, &mut told).map_err(at)?;
         match end {
             Ok(_) => return Ok(done),
             Err(failure) if failure.0.contains("memory allocation of") => done.ended += 1,

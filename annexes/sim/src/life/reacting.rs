@@ -9,24 +9,23 @@ use tidegate::subscription::reactor::Step;
 use tidegate::{Cause, Draft, Error, ErrorKind, Position, RecordedEvent};
 
 use super::Life;
-use super::delivering::report;
+use super::delivering::told;
 use crate::attempt::Attempt;
 use crate::defect::Defect;
 use crate::dice::Dice;
 use crate::failure::{Failure, ensure, same};
-use crate::model::CursorPlace;
-use crate::query::ModelQuery;
+use crate::model::Place;
+use crate::wanted::Wanted;
 
 /// The reactors. Both react to some events, each in its own way.
-const ECHO: ReactorSpec = ReactorSpec { name: "echo", reaction: "echo.made", sources: &["a.one"] };
-const RELAY: ReactorSpec =
-    ReactorSpec { name: "relay", reaction: "relay.made", sources: &["a.one", "seat.taken"] };
+const ECHO: Reacts = Reacts { name: "echo", reaction: "echo.made", sources: &["a.one"] };
+const RELAY: Reacts = Reacts { name: "relay", reaction: "relay.made", sources: &["a.one", "seat.taken"] };
 
 /// Why their handlers fail, when they do.
 const NOT_NOW: &str = "not now";
 
 #[derive(Clone, Copy, Debug)]
-struct ReactorSpec {
+struct Reacts {
     name: &'static str,
     /// The kind of what comes of an event.
     reaction: &'static str,
@@ -34,9 +33,9 @@ struct ReactorSpec {
     sources: &'static [&'static str],
 }
 
-impl ReactorSpec {
-    fn wanted(self) -> ModelQuery {
-        ModelQuery::kinds(self.sources)
+impl Reacts {
+    fn wanted(self) -> Wanted {
+        Wanted::kinds(self.sources)
     }
 }
 
@@ -49,7 +48,7 @@ fn leads(payload: &[u8]) -> bool {
 }
 
 /// What comes of an event. It is not the same each time somebody asks.
-fn reaction(one: ReactorSpec, event: &RecordedEvent, dice: &mut Dice) -> Attempt {
+fn reaction(one: Reacts, event: &RecordedEvent, dice: &mut Dice) -> Attempt {
     let stream = ("s0", one.name);
     let mut draft = Draft::new(stream, one.reaction).tag("tag:0").bytes(vec![dice.roll() as u8]);
     draft.correlation = Some(event.correlation());
@@ -79,7 +78,7 @@ impl Life<'_> {
     /// was idle in the end.
     fn react_to(
         &mut self,
-        one: ReactorSpec,
+        one: Reacts,
         mut steps: u64,
         failing: bool,
         back: Option<u64>,
@@ -110,8 +109,8 @@ impl Life<'_> {
         });
         // The reactor borrows the store, and what it does is judged once it is gone.
         let (mut done, mut gone) = (Vec::new(), None);
-        let report = opened.and_then(|reactor| {
-            let report = report(store, reactor.cursor())?;
+        let told = opened.and_then(|reactor| {
+            let told = told(store, reactor.cursor())?;
             if let Some(after) = back.map(Position).filter(|after| *after <= reactor.cursor().position()) {
                 let rewound = reactor.cursor().change(Change::Rewind(after));
                 steps *= u64::from(rewound.is_ok());
@@ -125,11 +124,11 @@ impl Life<'_> {
                     break;
                 }
             }
-            Ok(report)
+            Ok(told)
         });
         self.poll_tickets()?;
         let name = one.name;
-        let Some(mut place) = self.begin_at(name, &one.wanted(), report)? else { return Ok(false) };
+        let Some(mut place) = self.begin_at(name, &one.wanted(), told)? else { return Ok(false) };
         if let Some((after, gone)) = gone {
             place.settled.retain(|position| *position <= after);
             self.model.progress.get_mut(name).expect("it was opened").note(&place, gone.is_ok());
@@ -138,12 +137,7 @@ impl Life<'_> {
         self.judge_reactions(one, place, done)
     }
 
-    fn judge_reactions(
-        &mut self,
-        one: ReactorSpec,
-        mut place: CursorPlace,
-        done: Vec<Done>,
-    ) -> Result<bool, Failure> {
+    fn judge_reactions(&mut self, one: Reacts, mut place: Place, done: Vec<Done>) -> Result<bool, Failure> {
         let sources: Vec<u64> = self.model.selected(&one.wanted()).collect();
         let (name, mut is_idle) = (one.name, false);
         for (step, attempt) in done {
@@ -189,12 +183,12 @@ impl Life<'_> {
             place.settled.extend(settled);
             self.model.progress.get_mut(name).expect("it was opened").reach(&place);
         }
-        self.machine.trace.note(&is_idle);
+        self.ground.trace.note(&is_idle);
         Ok(is_idle)
     }
 
     /// Reacts as a broken reactor would.
-    fn react_wrongly(&mut self, one: ReactorSpec, steps: u64) -> Result<bool, Failure> {
+    fn react_wrongly(&mut self, one: Reacts, steps: u64) -> Result<bool, Failure> {
         let opened = self.store.cursor(one.name, one.wanted().query(), CursorOptions::default());
         let Some(cursor) = self.take(opened)? else { return Ok(false) };
         for _ in 0..steps {
@@ -217,7 +211,7 @@ impl Life<'_> {
                     return Ok(false);
                 }
             }
-            if self.stopped || self.ended || self.machine.disk.ended() {
+            if self.stopped || self.ended || self.ground.disk.ended() {
                 return Ok(false);
             }
         }

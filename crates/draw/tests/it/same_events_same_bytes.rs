@@ -2,7 +2,7 @@
 
 use tidegate_draw::{Axis, Colour, Style};
 
-use crate::story::{graph, history, picture};
+use crate::told::{graph, history, picture};
 
 #[test]
 fn pictures_repeat() {

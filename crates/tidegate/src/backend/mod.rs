@@ -6,7 +6,7 @@ mod watermark;
 mod identity;
 mod state_files;
 mod evidence;
-mod filter_groups;
+mod rosters;
 mod indexer;
 mod sealed;
 mod tail;

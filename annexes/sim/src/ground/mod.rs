@@ -1,0 +1,103 @@
+//! The world one store lives in: its disk, clock and randomness, and how the store is opened on them.
+
+mod meanwhile;
+mod trace;
+mod synced;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tidegate::disk::{Disk, Env, FaultyDisk, Model as DiskModel, SeededRandom, SimulatedClock};
+use tidegate::{Access, Durability, Result, Store, StoreOptions};
+
+pub(crate) use meanwhile::Meanwhile;
+pub(crate) use synced::last_position;
+pub(crate) use trace::Trace;
+
+/// Puts another disk between the store and the simulated one; how a canary is let in.
+pub type Wrap = fn(FaultyDisk) -> Arc<dyn Disk>;
+
+/// The store gets the simulated disk as it is.
+pub fn plain(disk: FaultyDisk) -> Arc<dyn Disk> {
+    Arc::new(disk)
+}
+
+/// A simulated machine with one store on it.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// The disk, in the hands of the process that lives now.
+    pub disk: FaultyDisk,
+    pub(crate) clock: SimulatedClock,
+    pub(crate) random: SeededRandom,
+    pub(crate) options: StoreOptions,
+    /// All that was called and answered so far.
+    pub(crate) trace: Trace,
+    /// What happens in the middle of the next sync.
+    pub(crate) meanwhile: Meanwhile,
+    wrap: Wrap,
+    seed: u64,
+}
+
+impl Ground {
+    /// An empty machine.
+    pub fn new(seed: u64, model: DiskModel, segment_bytes: u64, wrap: Wrap) -> Self {
+        let options = StoreOptions {
+            segment_bytes,
+            thread: false,
+            map: seed.is_multiple_of(2),
+            durability: Durability::Synced,
+            ..StoreOptions::default()
+        };
+        Self {
+            disk: FaultyDisk::new(seed, model),
+            clock: SimulatedClock::new(1_795_000_000_000_000),
+            random: SeededRandom::new(seed),
+            options,
+            trace: Trace::default(),
+            meanwhile: Meanwhile::default(),
+            wrap,
+            seed,
+        }
+    }
+
+    /// The same machine once more, its process killed; what happens to one is nothing to the other.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        use tidegate::disk::Clock;
+        Self {
+            disk: self.disk.fork(),
+            clock: SimulatedClock::new(self.clock.now_micros()),
+            random: SeededRandom::new(self.seed ^ 0x5eed),
+            meanwhile: Meanwhile::default(),
+            ..self.clone()
+        }
+    }
+
+    /// The next process on the same machine.
+    pub fn restart(&mut self) {
+        self.disk = self.disk.reopen();
+    }
+
+    /// The segments that are there, by first position, each with its name.
+    pub(crate) fn segments(&self) -> BTreeMap<u64, String> {
+        let names = self.disk.at_rest().names_in("segments");
+        names.into_iter().filter_map(|name| Some((synced::first_of(&name)?.0, name))).collect()
+    }
+
+    /// Opens the store for writing.
+    pub fn open(&self) -> Result<Store> {
+        self.open_as(Access::Create)
+    }
+
+    /// Opens the store.
+    pub fn open_as(&self, access: Access) -> Result<Store> {
+        self.open_with(StoreOptions { access, ..self.options })
+    }
+
+    /// Opens the store with these options.
+    pub(crate) fn open_with(&self, options: StoreOptions) -> Result<Store> {
+        let mut world = Env::simulated(&self.disk, &self.clock, &self.random);
+        world.disk = self.trace.watch((self.wrap)(self.disk.clone()), &self.meanwhile);
+        Store::open_in(world, options)
+    }
+}

@@ -1,0 +1,101 @@
+//! Across: how far to the right the things of a row stand.
+//!
+//! Their order is known; they begin beside each other, each row around one middle. From there rows are moved in turn to
+//! where their lines pull them, bends of long lines hardest, so that long lines become straight.
+
+use crate::order::order;
+
+/// Sweeps over all rows, up and down.
+const ROUNDS: usize = 48;
+/// How hard a thing without lines on that side stays where it is.
+const LOOSE: f64 = 0.1;
+/// How much harder a line pulls for each end of it that is a bend.
+const BEND_PULL: f64 = 4.0;
+
+/// A thing in a row: a node, or a bend of a line that passes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Thing {
+    pub(crate) row: u32,
+    /// The room it needs, with half of the gap on either side.
+    pub(crate) width: f64,
+    pub(crate) is_bend: bool,
+}
+
+/// What pulls each thing, and how hard.
+type Pulls = Vec<Vec<(usize, f64)>>;
+
+/// How far to the right the middle of each thing stands, from 0 at the left of the leftmost. The lines go from
+/// one row to the next, and hold all things together.
+pub(crate) fn across(things: &[Thing], lines: &[(u32, u32)]) -> Vec<f64> {
+    let rows = order(&things.iter().map(|thing| thing.row).collect::<Vec<_>>(), lines);
+    let mut middles = vec![0.0; things.len()];
+    // Nothing overlaps from here on.
+    for row in &rows {
+        let wanted: Vec<_> = row.iter().map(|at| (middles[*at], 1.0)).collect();
+        settle(row, things, &wanted, &mut middles);
+    }
+    let (above, below) = pulls(things, lines);
+    for _ in 0..ROUNDS {
+        for (row, at_pulls) in
+            rows.iter().rev().map(|row| (row, &below)).chain(rows.iter().map(|row| (row, &above)))
+        {
+            let wanted: Vec<_> =
+                row.iter().map(|at| wanted(&at_pulls[*at], &middles, middles[*at])).collect();
+            settle(row, things, &wanted, &mut middles);
+        }
+    }
+    let left = things.iter().zip(&middles).map(|(thing, middle)| middle - thing.width / 2.0);
+    let left = left.fold(f64::INFINITY, f64::min);
+    for middle in &mut middles {
+        *middle -= left;
+    }
+    middles
+}
+
+/// What each thing is pulled by and how hard, from the row above and from the row below.
+fn pulls(things: &[Thing], lines: &[(u32, u32)]) -> (Pulls, Pulls) {
+    let (mut above, mut below) = (vec![Vec::new(); things.len()], vec![Vec::new(); things.len()]);
+    for (from, to) in lines {
+        let (from, to) = (*from as usize, *to as usize);
+        let pull = |end: usize| if things[end].is_bend { BEND_PULL } else { 1.0 };
+        let pull = pull(from) * pull(to);
+        below[from].push((to, pull));
+        above[to].push((from, pull));
+    }
+    (above, below)
+}
+
+/// Where a thing is pulled to, and how hard.
+fn wanted(pulls: &[(usize, f64)], middles: &[f64], here: f64) -> (f64, f64) {
+    let all: f64 = pulls.iter().map(|(_, pull)| pull).sum();
+    if all == 0.0 {
+        return (here, LOOSE);
+    }
+    (pulls.iter().map(|(by, pull)| middles[*by] * pull).sum::<f64>() / all, all)
+}
+
+/// Moves the things of a row as near as they get to where they want to be: without changing their order, without
+/// an overlap, and with the least sum of weighted squares.
+fn settle(row: &[usize], things: &[Thing], wanted: &[(f64, f64)], middles: &mut [f64]) {
+    // Apart from the room for those before them, all that is asked is that places ascend. So neighbours that
+    // want to be the wrong way round meet in the middle, together with those they then run into.
+    let mut room = 0.0;
+    let mut rooms = Vec::with_capacity(row.len());
+    for (n, at) in row.iter().enumerate() {
+        room += if n == 0 { 0.0 } else { f64::midpoint(things[row[n - 1]].width, things[*at].width) };
+        rooms.push(room);
+    }
+    let mut groups: Vec<(f64, f64, usize)> = Vec::new();
+    for ((wish, weight), room) in wanted.iter().zip(&rooms) {
+        let mut group = (wish - room, *weight, 1);
+        while let Some((place, weight, count)) = groups.pop_if(|group_before| group_before.0 > group.0) {
+            let all = weight + group.1;
+            group = ((place * weight + group.0 * group.1) / all, all, count + group.2);
+        }
+        groups.push(group);
+    }
+    let places = groups.iter().flat_map(|(place, _, count)| std::iter::repeat_n(*place, *count));
+    for ((at, room), place) in row.iter().zip(&rooms).zip(places) {
+        middles[*at] = place + room;
+    }
+}

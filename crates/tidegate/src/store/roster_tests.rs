@@ -1,0 +1,68 @@
+//! Rosters of segments, as a store and its readers come to use them.
+
+use tidegate_disk::{Env, Mode};
+use tidegate_segment::roster_path;
+
+use crate::settings::{Access, StoreOptions};
+use crate::{AppendOptions, Draft, Position, Store};
+
+fn options(access: Access) -> StoreOptions {
+    // Every event fills a segment.
+    StoreOptions { segment_bytes: 81, thread: false, access, ..StoreOptions::default() }
+}
+
+fn append(store: &Store, count: usize) {
+    for number in 0..count {
+        let draft = Draft::new(("shop", format!("order-{number}")), "order.placed");
+        store.append(draft, AppendOptions::synced()).unwrap();
+    }
+}
+
+/// How many segments the rosters in use are of.
+fn counts(store: &Store) -> Vec<usize> {
+    store.view().unwrap();
+    store.published.log().rosters.iter().flatten().map(|roster| roster.count()).collect()
+}
+
+/// keeps Z2
+#[test]
+fn they_grow_with_the_log_for_its_writer_and_its_readers() {
+    let world = Env::memory();
+    let store = Store::open_in(world.clone(), options(Access::Create)).unwrap();
+    append(&store, 1);
+    let reader = Store::open_in(world.clone(), options(Access::Read)).unwrap();
+    let steps: [(usize, &[usize]); 5] =
+        [(10, &[]), (10, &[16]), (40, &[48]), (25, &[64, 16]), (16, &[64, 32])];
+    for (more, expected) in steps {
+        append(&store, more);
+        let before = counts(&store);
+        assert!(before.is_empty() || before != expected, "they are made in steps");
+        store.step().unwrap();
+        append(&store, 1);
+        assert_eq!((counts(&store), counts(&reader)), (expected.to_vec(), expected.to_vec()));
+    }
+    store.close().unwrap();
+    for access in [Access::Read, Access::Write] {
+        let again = Store::open_in(world.clone(), options(access)).unwrap();
+        assert_eq!(counts(&again), [64, 32]);
+    }
+}
+
+#[test]
+fn a_damaged_one_is_made_again_once_it_shows() {
+    let world = Env::memory();
+    let store = Store::open_in(world.clone(), options(Access::Create)).unwrap();
+    append(&store, 20);
+    store.close().unwrap();
+    let name = roster_path(Position(1));
+    let file = world.disk.open(&name, Mode::Write).unwrap();
+    file.write_all_at(&[0xff; 4096], 4096).unwrap();
+    let store = Store::open_in(world.clone(), options(Access::Write)).unwrap();
+    let damaged = || store.published.log().rosters[0].as_ref().is_some_and(|roster| roster.is_damaged());
+    assert_eq!((counts(&store), damaged()), (vec![16], false), "nothing was asked yet");
+    assert_eq!(store.view().unwrap().version(&("shop", "order-3").into()).unwrap().0, 1);
+    assert!(damaged());
+    store.step().unwrap();
+    assert_eq!((counts(&store), damaged()), (vec![16], false));
+    store.published.log().rosters[0].as_ref().unwrap().verify().unwrap();
+}
