@@ -4,8 +4,8 @@
 #[path = "allocations.rs"]
 mod allocations;
 
-#[path = "../../annexes/cli/src/shown.rs"]
-mod shown;
+#[path = "../../annexes/cli/src/escape.rs"]
+mod escape;
 #[path = "../../annexes/cli/src/failure.rs"]
 mod failure;
 #[path = "../../annexes/cli/src/output.rs"]
@@ -26,8 +26,8 @@ mod payload;
 mod event;
 #[path = "../../annexes/cli/src/filter.rs"]
 mod filter;
-#[path = "../../annexes/cli/src/named.rs"]
-mod named;
+#[path = "../../annexes/cli/src/event_ref.rs"]
+mod event_ref;
 #[path = "../../annexes/cli/src/listing.rs"]
 mod listing;
 #[path = "../../annexes/cli/src/lines.rs"]

@@ -46,16 +46,16 @@ const PLANS: [Plan; 12] = [
     Plan::new("condition on a tag, 64 callers", 64, Way::Condition, 20),
     Plan::new("decision over a tag, 1 caller", 1, Way::Decision, 2),
     Plan::new("decision over a tag, 64 callers", 64, Way::Decision, 20),
-    Plan { aim: Aim::Told, ..Plan::hot("decision on one tag, 1 caller", 1, 2) },
-    Plan { aim: Aim::Told, ..Plan::hot("decision on one tag, 4 callers", 4, 4) },
-    Plan { aim: Aim::Told, ..Plan::hot("decision on one tag, 16 callers", 16, 10) },
+    Plan { aim: Aim::None, ..Plan::hot("decision on one tag, 1 caller", 1, 2) },
+    Plan { aim: Aim::None, ..Plan::hot("decision on one tag, 4 callers", 4, 4) },
+    Plan { aim: Aim::None, ..Plan::hot("decision on one tag, 16 callers", 16, 10) },
     Plan::hot("decision on one tag, 64 callers", 64, 20),
-    Plan { aim: Aim::Told, ..Plan::hot("decision on one tag, 256 callers", 256, 40) },
+    Plan { aim: Aim::None, ..Plan::hot("decision on one tag, 256 callers", 256, 40) },
     Plan { synced: false, ..Plan::new("condition, 1 caller, buffered", 1, Way::Condition, 100) },
     Plan { synced: false, ..Plan::new("condition, 64 callers, buffered", 64, Way::Condition, 100) },
     Plan {
         synced: false,
-        aim: Aim::Told,
+        aim: Aim::None,
         ..Plan::new("decision, 1 caller, buffered", 1, Way::Decision, 100)
     },
 ];
@@ -87,7 +87,7 @@ pub(crate) fn rows(settings: &Settings, history: &History) -> Result<Vec<Row>, F
     }
     let read = |count: &AtomicU64| count.load(Ordering::Relaxed) as f64;
     if rows.iter().any(|row| row.name.starts_with("decision")) {
-        rows.push(Row::alone("decisions judged again", "of all", read(&counts.again), Aim::Told));
+        rows.push(Row::alone("decisions judged again", "of all", read(&counts.again), Aim::None));
         rows.push(Row::alone("false conflicts", "of all", read(&counts.falsely), Aim::Below(1.0)));
     }
     Ok(rows)

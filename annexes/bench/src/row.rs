@@ -15,7 +15,7 @@ pub(crate) enum Aim {
     /// Less than this, in the row's own unit.
     Below(f64),
     /// Nothing; it is told for its own sake.
-    Told,
+    None,
 }
 
 /// One line of the result.
@@ -61,7 +61,7 @@ impl Row {
         self.met = match self.aim {
             Aim::Ratio(least) => self.ratio.map(|ratio| ratio >= least),
             Aim::Below(limit) => Some(self.tidegate < limit),
-            Aim::Told => None,
+            Aim::None => None,
         };
         self
     }

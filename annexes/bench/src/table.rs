@@ -25,7 +25,7 @@ pub(crate) fn print(settings: &Settings, rows: &[Row]) -> Result<(), Failure> {
         let aim = match row.aim {
             Aim::Ratio(least) => format!(">= {least}"),
             Aim::Below(limit) => format!("< {limit}"),
-            Aim::Told => "-".to_owned(),
+            Aim::None => "-".to_owned(),
         };
         let met = row.met.map_or("-", |met| if met { "yes" } else { "NO" });
         let (name, ours, unit) = (&row.name, number(row.tidegate), row.unit);

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use tidegate::{Error, ErrorKind};
 
-use crate::shown::{shown_json, shown_lines};
+use crate::escape::{escape_json, escape_lines};
 
 /// The program's end where the call itself makes no sense.
 pub(crate) const MISUSE: u8 = 64;
@@ -30,12 +30,12 @@ pub(crate) enum Failure {
     /// The store or the system refused.
     Stopped(Error),
     /// A line of the input could not be taken in.
-    Line(Box<Line>),
+    Line(Box<LineFailure>),
 }
 
 /// Where an import stopped.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct LineFailure {
     pub(crate) error: Error,
     /// File and line.
     pub(crate) place: String,
@@ -80,9 +80,9 @@ impl Failure {
         let exit = exit_code(error.kind());
         // Where even standard error is closed, the code is all that can be said.
         let _ = if json {
-            tell_json(&self.told(error, exit))
+            tell_json(&self.error_json(error, exit))
         } else {
-            writeln!(io::stderr(), "tidegate: {}", shown_lines(self))
+            writeln!(io::stderr(), "tidegate: {}", escape_lines(self))
         };
         ExitCode::from(exit)
     }
@@ -95,7 +95,7 @@ impl Failure {
         }
     }
 
-    fn told<'a>(&'a self, error: &'a Error, exit: u8) -> Told<'a> {
+    fn error_json<'a>(&'a self, error: &'a Error, exit: u8) -> ErrorJson<'a> {
         let (place, imported, advice) = match self {
             Self::Line(line) => (Some(line.place.clone()), Some(line.imported), Some(line.advice.as_str())),
             _ => (error.place().map(ToString::to_string), None, None),
@@ -105,7 +105,7 @@ impl Failure {
             None => error.message().to_owned(),
         };
         let (expected, found) = error.evidence().unzip();
-        Told { kind: kind_name(error.kind()), message, place, expected, found, imported, advice, exit }
+        ErrorJson { kind: kind_name(error.kind()), message, place, expected, found, imported, advice, exit }
     }
 }
 
@@ -115,7 +115,7 @@ impl fmt::Display for Failure {
             Self::Closed => Ok(()),
             Self::Stopped(error) => error.fmt(f),
             Self::Line(line) => {
-                let Line { error, place, advice, .. } = &**line;
+                let LineFailure { error, place, advice, .. } = &**line;
                 write!(f, "{place}: {error}\n{advice}")
             }
         }
@@ -127,19 +127,19 @@ pub(crate) fn warn(kind: &str, message: &str, json: bool) {
     // The answer stands, whether the warning can be written or not.
     let _ = if json {
         let warning = serde_json::json!({ "warning": { "kind": kind, "message": message } });
-        writeln!(io::stderr(), "{}", shown_json(&warning).unwrap_or_default())
+        writeln!(io::stderr(), "{}", escape_json(&warning).unwrap_or_default())
     } else {
-        writeln!(io::stderr(), "tidegate: warning: {}", shown_lines(message))
+        writeln!(io::stderr(), "tidegate: warning: {}", escape_lines(message))
     };
 }
 
 /// Tells that the call makes no sense, as JSON or as text that a terminal obeys nothing of.
 pub(crate) fn tell_misuse(message: &str, json: bool) {
     if !json {
-        let _ = writeln!(io::stderr(), "{}", shown_lines(message.trim_end()));
+        let _ = writeln!(io::stderr(), "{}", escape_lines(message.trim_end()));
         return;
     }
-    let told = Told {
+    let error_json = ErrorJson {
         kind: "misuse",
         message: message.trim_end().to_owned(),
         place: None,
@@ -149,19 +149,19 @@ pub(crate) fn tell_misuse(message: &str, json: bool) {
         advice: None,
         exit: MISUSE,
     };
-    let _ = tell_json(&told);
+    let _ = tell_json(&error_json);
 }
 
-fn tell_json(told: &Told<'_>) -> io::Result<()> {
+fn tell_json(error_json: &ErrorJson<'_>) -> io::Result<()> {
     #[derive(Serialize)]
-    struct Outer<'a> {
-        error: &'a Told<'a>,
+    struct ErrorLine<'a> {
+        error: &'a ErrorJson<'a>,
     }
-    writeln!(io::stderr(), "{}", shown_json(&Outer { error: told })?)
+    writeln!(io::stderr(), "{}", escape_json(&ErrorLine { error: error_json })?)
 }
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct ErrorJson<'a> {
     kind: &'static str,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,11 +6,11 @@ use console::{Alignment, measure_text_width, pad_str, style, truncate_str};
 use tidegate::format::PayloadType;
 use tidegate::{RecordedEvent, View};
 
+use crate::escape::escape;
 use crate::event;
 use crate::failure::Result;
 use crate::message_pack;
 use crate::output::{Output, clock_time};
-use crate::shown::shown;
 
 /// Events that are looked at together to find out how wide a column is.
 const PAGE_EVENTS: usize = 64;
@@ -25,7 +25,7 @@ const WIDE: usize = 140;
 pub(crate) struct Listing<'a> {
     output: &'a mut Output,
     json: bool,
-    page: Vec<Line>,
+    page: Vec<ListingRow>,
     widths: Widths,
 }
 
@@ -37,7 +37,7 @@ struct Widths {
     tags: usize,
 }
 
-struct Line {
+struct ListingRow {
     position: String,
     time: String,
     stream: String,
@@ -56,7 +56,7 @@ impl<'a> Listing<'a> {
         if self.json {
             return self.output.styled(event::to_json(event, view)?);
         }
-        self.page.push(Line::of(event, self.output.width()));
+        self.page.push(ListingRow::of(event, self.output.width()));
         if self.page.len() == PAGE_EVENTS { self.finish_page() } else { Ok(()) }
     }
 
@@ -87,7 +87,7 @@ impl<'a> Listing<'a> {
 }
 
 impl Widths {
-    fn take_in(&mut self, line: &Line) {
+    fn take_in(&mut self, line: &ListingRow) {
         let wider = |width: usize, text: &str, limit: usize| width.max(measure_text_width(text).min(limit));
         self.position = wider(self.position, &line.position, usize::MAX);
         self.stream = wider(self.stream, &line.stream, STREAM_WIDTH_MAX);
@@ -96,16 +96,16 @@ impl Widths {
     }
 }
 
-impl Line {
+impl ListingRow {
     fn of(event: &RecordedEvent, width: Option<usize>) -> Self {
         let tags: Vec<String> = event.tags().map(|tag| format!("#{tag}")).collect();
         let room = width.unwrap_or(usize::MAX);
         Self {
             position: event.position().to_string(),
             time: clock_time(event.time(), room >= WIDE),
-            stream: shown(format_args!("{} v{}", event.stream(), event.version())),
-            kind: shown(event.kind()),
-            tags: shown(tags.join(" ")),
+            stream: escape(format_args!("{} v{}", event.stream(), event.version())),
+            kind: escape(event.kind()),
+            tags: escape(tags.join(" ")),
             payload: payload_text(event, room),
         }
     }
@@ -141,5 +141,5 @@ fn payload_text(event: &RecordedEvent, room: usize) -> String {
     };
     // Line breaks and tabs are space in JSON, and room is scarce.
     let text: String = text.chars().take(room).collect();
-    shown(text.replace(['\n', '\r', '\t'], " "))
+    escape(text.replace(['\n', '\r', '\t'], " "))
 }

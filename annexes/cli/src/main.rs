@@ -4,7 +4,7 @@
 //! command.
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
 
-mod shown;
+mod escape;
 mod failure;
 mod output;
 mod reader;
@@ -15,7 +15,7 @@ mod message_pack;
 mod payload;
 mod event;
 mod filter;
-mod named;
+mod event_ref;
 mod listing;
 mod lines;
 mod command;

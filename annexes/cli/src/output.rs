@@ -10,8 +10,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 use tidegate::format::Micros;
 
+use crate::escape::{escape_json, escape_lines};
 use crate::failure::Result;
-use crate::shown::{shown_json, shown_lines};
 
 /// Standard output.
 pub(crate) struct Output {
@@ -34,18 +34,18 @@ impl Output {
 
     /// Writes a line, or several, as text that a terminal obeys nothing of.
     pub(crate) fn line(&mut self, line: impl fmt::Display) -> Result<()> {
-        self.styled(shown_lines(line))
+        self.styled(escape_lines(line))
     }
 
     /// Writes a line that holds styles for the terminal. Every name in it went through
-    /// [`shown`](crate::shown::shown) before.
+    /// [`escape`](crate::escape::escape) before.
     pub(crate) fn styled(&mut self, line: impl fmt::Display) -> Result<()> {
         Ok(writeln!(self.out, "{line}")?)
     }
 
     /// Writes a value as one line of JSON.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<()> {
-        let json = shown_json(value)?;
+        let json = escape_json(value)?;
         self.styled(json)
     }
 

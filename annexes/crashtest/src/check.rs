@@ -11,62 +11,62 @@ use tidegate::{
 };
 
 use crate::failure::{Failure, Outcome, ensure};
+use crate::report::WorkerReport;
 use crate::story::{self, BILL, CURSOR, Mark, ORDER, REACTOR, SEAT, SEATS, Tally};
-use crate::told::Told;
-use crate::worker::{Orders, bill, plain_fold};
+use crate::worker::{WorkerOptions, bill, plain_fold};
 
 /// What a check found.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Found {
+pub struct CheckReport {
     /// Events.
     pub events: u64,
     /// Bytes of a torn tail that opening cut off.
     pub dropped_bytes: u64,
-    /// Events that nobody had been told of.
+    /// Events that nobody had been reported of.
     pub untold: u64,
 }
 
-/// Opens the store in every way and compares it with what was told. Afterwards all that is in it counts as told.
-pub fn check(directory: &Path, told: &mut Told) -> Outcome<Found> {
-    let options = Orders { thread: true, ..Orders::new(directory) }.options();
-    let seen = look_only(directory, told).map_err(|failure| failure.at("opened for reading"))?;
+/// Opens the store in every way and compares it with what was report. Afterwards all that is in it counts as report.
+pub fn check(directory: &Path, report: &mut WorkerReport) -> Outcome<CheckReport> {
+    let options = WorkerOptions { thread: true, ..WorkerOptions::new(directory) }.options();
+    let seen = look_only(directory, report).map_err(|failure| failure.at("opened for reading"))?;
     let store = Store::open(directory, options)?;
-    let mut found = Found { dropped_bytes: store.report().dropped_bytes, ..Found::default() };
+    let mut found = CheckReport { dropped_bytes: store.report().dropped_bytes, ..CheckReport::default() };
     let events = history(&store)?;
     ensure(events.len() >= seen.len() && leaves(&events).starts_with(&leaves(&seen)), || {
         format!("a reader saw {} events, the writer has {} others", seen.len(), events.len())
     })?;
-    compare(&events, told)?;
+    compare(&events, report)?;
     store.verify(|_| ()).map_err(|error| Failure::from(error).at("verify"))?;
-    whole_batches(&events, told)?;
+    whole_batches(&events, report)?;
     seats_suffice(&events)?;
-    check_cursor(&store, &events, told)?;
+    check_cursor(&store, &events, report)?;
     check_reactions(&store)?;
     check_projection(&store)?;
     found.events = events.len() as u64;
-    found.untold = found.events.saturating_sub(told.events.len() as u64);
-    go_on(&store, directory, options, told)?;
+    found.untold = found.events.saturating_sub(report.events.len() as u64);
+    go_on(&store, directory, options, report)?;
     Ok(found)
 }
 
 /// What a reader sees of a store that was not opened for writing since; nothing where it was never created.
-pub fn look_only(directory: &Path, told: &Told) -> Outcome<Vec<RecordedEvent>> {
+pub fn look_only(directory: &Path, report: &WorkerReport) -> Outcome<Vec<RecordedEvent>> {
     let store = match Store::open(directory, StoreOptions { access: Access::Read, ..StoreOptions::default() })
     {
-        Err(error) if error.kind() == ErrorKind::Missing && told.events.is_empty() => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::Missing && report.events.is_empty() => return Ok(Vec::new()),
         other => other?,
     };
-    let report = store.report();
-    if let Some(damage) = &report.damage {
+    let opening = store.report();
+    if let Some(damage) = &opening.damage {
         return Err(Failure(format!("what follows is said to be hidden: {damage}")));
     }
     let events = history(&store)?;
     // No silent prefix: what a reader does not show it counts.
-    let withheld = report.unconfirmed.as_ref().map_or(0, |unconfirmed| unconfirmed.events);
-    let last = told.events.last_key_value().map_or(0, |(position, _)| *position);
+    let withheld = opening.unconfirmed.as_ref().map_or(0, |unconfirmed| unconfirmed.events);
+    let last = report.events.last_key_value().map_or(0, |(position, _)| *position);
     ensure(events.len() as u64 + withheld >= last, || {
         format!(
-            "a reader shows {} events and counts {withheld} more, {last} were told: {report}",
+            "a reader shows {} events and counts {withheld} more, {last} were reported: {opening}",
             events.len()
         )
     })?;
@@ -85,9 +85,9 @@ fn leaves(events: &[RecordedEvent]) -> Vec<String> {
     events.iter().map(|event| event.leaf().to_string()).collect()
 }
 
-fn compare(events: &[RecordedEvent], told: &Told) -> Outcome {
-    ensure(told.wrong.is_empty(), || told.wrong.join("; "))?;
-    for (position, (leaf, _)) in &told.events {
+fn compare(events: &[RecordedEvent], report: &WorkerReport) -> Outcome {
+    ensure(report.wrong.is_empty(), || report.wrong.join("; "))?;
+    for (position, (leaf, _)) in &report.events {
         let event = events.get(*position as usize - 1);
         let event = event.ok_or_else(|| {
             Failure(format!("{position} was acknowledged, and the log ends at {}", events.len()))
@@ -100,7 +100,7 @@ fn compare(events: &[RecordedEvent], told: &Told) -> Outcome {
 }
 
 /// Every batch is there as a whole and once, or not at all; one that was refused is not.
-fn whole_batches(events: &[RecordedEvent], told: &Told) -> Outcome {
+fn whole_batches(events: &[RecordedEvent], report: &WorkerReport) -> Outcome {
     let mut rest = events.iter().filter_map(|event| Some((event, Mark::of(event)?))).peekable();
     let mut seen = BTreeSet::new();
     while let Some((first, mark)) = rest.next() {
@@ -110,7 +110,7 @@ fn whole_batches(events: &[RecordedEvent], told: &Told) -> Outcome {
             format!("{} does not begin its batch {batch:?}", first.position())
         })?;
         ensure(seen.insert(batch), || format!("batch {batch:?} is there twice"))?;
-        ensure(!told.refused.contains(&batch), || format!("batch {batch:?} was refused, and is there"))?;
+        ensure(!report.refused.contains(&batch), || format!("batch {batch:?} was refused, and is there"))?;
         for index in 1..mark.count {
             let next = rest.next_if(|(event, next)| {
                 *next == Mark { index, ..mark } && event.position().0 == first.position().0 + index
@@ -135,15 +135,15 @@ fn seats_suffice(events: &[RecordedEvent]) -> Outcome {
     Ok(())
 }
 
-/// The cursor hands out each note after its place once, and its place is not before what was told of it.
-fn check_cursor(store: &Store, events: &[RecordedEvent], told: &mut Told) -> Outcome {
+/// The cursor hands out each note after its place once, and its place is not before what was reported of it.
+fn check_cursor(store: &Store, events: &[RecordedEvent], report: &mut WorkerReport) -> Outcome {
     let cursor = store.cursor(
         CURSOR,
         story::notes(),
         CursorOptions { window: 100_000, ..CursorOptions::default() },
     )?;
     let place = cursor.position();
-    ensure(place.0 >= told.reached, || format!("the cursor is at {place}, kept was {}", told.reached))?;
+    ensure(place.0 >= report.reached, || format!("the cursor is at {place}, kept was {}", report.reached))?;
     ensure(place.0 <= events.len() as u64, || format!("the cursor is at {place}, behind the log's end"))?;
     let notes = events.iter().filter(|event| event.kind() == story::NOTE && event.position() > place);
     let wanted: Vec<_> = notes.map(RecordedEvent::position).collect();
@@ -155,14 +155,14 @@ fn check_cursor(store: &Store, events: &[RecordedEvent], told: &mut Told) -> Out
     // Streams come in order, and not each other.
     handed.sort_unstable();
     let missed =
-        wanted.iter().find(|position| !handed.contains(position) && !told.handed.contains(&position.0));
+        wanted.iter().find(|position| !handed.contains(position) && !report.handed.contains(&position.0));
     ensure(missed.is_none(), || format!("the cursor at {place} does not hand out {missed:?}"))?;
     let odd = handed.iter().find(|position| !wanted.contains(position));
     ensure(odd.is_none(), || format!("the cursor at {place} hands out {odd:?}"))?;
     ensure(handed.windows(2).all(|pair| pair[0] < pair[1]), || "the cursor hands out an event twice".into())?;
     cursor.change(Change::Rewind(place))?;
-    told.reached = place.0;
-    told.handed.clear();
+    report.reached = place.0;
+    report.handed.clear();
     Ok(())
 }
 
@@ -217,7 +217,7 @@ fn check_projection(store: &Store) -> Outcome {
 }
 
 /// The store takes another event, closes, and opens clean with all that was in it.
-fn go_on(store: &Store, directory: &Path, options: StoreOptions, told: &mut Told) -> Outcome {
+fn go_on(store: &Store, directory: &Path, options: StoreOptions, report: &mut WorkerReport) -> Outcome {
     store.append(Draft::new(("check", "more"), "check.more"), AppendOptions::synced())?;
     let before = leaves(&history(store)?);
     store.close()?;
@@ -226,7 +226,7 @@ fn go_on(store: &Store, directory: &Path, options: StoreOptions, told: &mut Told
     let after = leaves(&history(&again)?);
     ensure(before == after, || "closing and opening again changes the log".to_owned())?;
     let events = after.into_iter().enumerate();
-    told.events = events.map(|(index, leaf)| (index as u64 + 1, (leaf, true))).collect();
+    report.events = events.map(|(index, leaf)| (index as u64 + 1, (leaf, true))).collect();
     again.close()?;
     Ok(())
 }

@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Outcome};
-use crate::told::{Line, Told};
-use crate::worker::{DONE, GAVE_UP, Orders};
+use crate::report::{ReportLine, WorkerReport};
+use crate::worker::{DONE, GAVE_UP, WorkerOptions};
 
 /// After this time a worker counts as hanging.
 const HANGS_AFTER: Duration = Duration::from_secs(20);
@@ -71,7 +71,7 @@ impl Program {
         std::thread::spawn(move || {
             let mut out = BufReader::new(out);
             let mut line = String::new();
-            // A last line without its end was never told.
+            // A last line without its end was never report.
             while out.read_line(&mut line).is_ok_and(|count| count > 0) && line.ends_with('\n') {
                 if send.send(line.trim_end().to_owned()).is_err() {
                     return;
@@ -83,10 +83,10 @@ impl Program {
     }
 
     /// Runs a worker to its end, whatever that is, and takes in what it tells.
-    pub fn run(&self, orders: &Orders, told: &mut Told) -> Outcome<End> {
+    pub fn run(&self, orders: &WorkerOptions, report: &mut WorkerReport) -> Outcome<End> {
         let mut running = self.start(&orders.words())?;
         while let Some(line) = running.hear()? {
-            told.note(line);
+            report.note(line);
         }
         running.end()
     }
@@ -94,13 +94,13 @@ impl Program {
 
 impl Running {
     /// The next line; nothing at the end of its output.
-    pub fn hear(&mut self) -> Outcome<Option<Line>> {
+    pub fn hear(&mut self) -> Outcome<Option<ReportLine>> {
         let left = self.late.saturating_duration_since(Instant::now());
         self.hear_within(left.max(Duration::from_millis(1)))?.map_or_else(|| Err(self.hangs()), Ok)
     }
 
     /// The same, and nothing at all if the time is over before.
-    pub fn hear_within(&mut self, time: Duration) -> Outcome<Option<Option<Line>>> {
+    pub fn hear_within(&mut self, time: Duration) -> Outcome<Option<Option<ReportLine>>> {
         match self.lines.recv_timeout(time) {
             Ok(line) => line.parse().map(|line| Some(Some(line))).map_err(Failure),
             Err(RecvTimeoutError::Disconnected) => Ok(Some(None)),
@@ -124,11 +124,11 @@ impl Running {
         Ok(self.child.kill()?)
     }
 
-    /// Kills it, and takes in what it still told.
-    pub fn kill_and_hear(mut self, told: &mut Told) -> Outcome<End> {
+    /// Kills it, and takes in what it still report.
+    pub fn kill_and_hear(mut self, report: &mut WorkerReport) -> Outcome<End> {
         self.kill()?;
         while let Some(line) = self.hear()? {
-            told.note(line);
+            report.note(line);
         }
         self.end()
     }

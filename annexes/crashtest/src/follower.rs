@@ -8,10 +8,10 @@ use tidegate::{
     Access, AppendOptions, Draft, Error, ErrorKind, Position, Query, ReadOptions, Store, StoreOptions,
 };
 
-use crate::told::Line;
-use crate::worker::{DONE, GAVE_UP, Orders};
+use crate::report::ReportLine;
+use crate::worker::{DONE, GAVE_UP, WorkerOptions};
 
-fn tell(line: &Line) {
+fn tell(line: &ReportLine) {
     let mut out = std::io::stdout().lock();
     if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
         // Nobody listens any more.
@@ -20,7 +20,7 @@ fn tell(line: &Line) {
 }
 
 fn failed(what: &str, error: &Error) -> u8 {
-    tell(&Line::Failed(format!("{what}: {error}")));
+    tell(&ReportLine::Failed(format!("{what}: {error}")));
     GAVE_UP
 }
 
@@ -37,7 +37,7 @@ pub fn follow(directory: &Path) -> u8 {
     let mut events = store.subscribe(Query::ALL, Position::START);
     loop {
         match events.next_within(Duration::from_secs(60)) {
-            Ok(Some(event)) => tell(&Line::Kept(event.position().0, event.leaf().to_string())),
+            Ok(Some(event)) => tell(&ReportLine::Kept(event.position().0, event.leaf().to_string())),
             Ok(None) => return DONE,
             Err(error) if error.kind() == ErrorKind::TimedOut => {}
             Err(error) => return failed("follow", &error),
@@ -54,7 +54,7 @@ pub fn look(directory: &Path, map: bool) -> u8 {
         }
         store.read(&Query::ALL, ReadOptions::all())?.try_for_each(|event| {
             let event = event?;
-            tell(&Line::Kept(event.position().0, event.leaf().to_string()));
+            tell(&ReportLine::Kept(event.position().0, event.leaf().to_string()));
             Ok(())
         })
     });
@@ -80,7 +80,7 @@ pub fn ask(directory: &Path, map: bool, writes: bool) -> u8 {
     });
     match asked {
         Ok(seen) => {
-            tell(&Line::Kept(seen, "all".into()));
+            tell(&ReportLine::Kept(seen, "all".into()));
             DONE
         }
         Err(error) => failed("ask", &error),
@@ -106,7 +106,7 @@ fn ask_all(store: &Store) -> Result<u64, Error> {
         let message = format!("{what} finds {found} of {head} events");
         if found == head { Ok(()) } else { Err(Error::invalid(message)) }
     };
-    // Few, as without rosters each question asks one segment after the other.
+    // Few, as without filter groups each question asks one segment after the other.
     let (mut held, every) = (Vec::new(), head.div_ceil(2));
     let mut seen = 0;
     for event in view.read(&Query::ALL, ReadOptions::all()) {
@@ -147,18 +147,18 @@ fn ask_all(store: &Store) -> Result<u64, Error> {
 
 /// Tries to open the store for writing, once. Whoever gets it appends an event and keeps it until killed.
 pub fn want(directory: &Path) -> u8 {
-    let options = Orders { thread: true, ..Orders::new(directory) }.options();
+    let options = WorkerOptions { thread: true, ..WorkerOptions::new(directory) }.options();
     let store = match Store::open(directory, options) {
         Ok(store) => store,
         Err(error) => return failed("open", &error),
     };
-    tell(&Line::Opened(store.frontier().durable.0));
+    tell(&ReportLine::Opened(store.frontier().durable.0));
     match store.append(Draft::new(("openers", "one"), "check.won"), AppendOptions::synced()) {
         Ok(receipt) => {
             receipt
                 .events
                 .iter()
-                .for_each(|event| tell(&Line::Kept(event.position.0, event.leaf.to_string())));
+                .for_each(|event| tell(&ReportLine::Kept(event.position.0, event.leaf.to_string())));
         }
         Err(error) => return failed("append", &error),
     }

@@ -2,9 +2,9 @@
 //!
 //! A *worker* is a process that does a standard run over a directory and tells each acknowledgement on its standard
 //! output. A *trial* kills it, makes its system calls fail, fills its disk or cuts its power, and then compares the
-//! store with what was told. Nothing here reaches into the store.
+//! store with what was report. Nothing here reaches into the store.
 //!
-//! Reading order: `dice` and `failure`, [`story`] (what is handed in), [`told`] (what was acknowledged), [`worker`] and
+//! Reading order: `dice` and `failure`, [`story`] (what is handed in), [`report`] (what was acknowledged), [`worker`] and
 //! [`follower`] (what processes do), [`forked`] (what one does that forks),
 //! [`child`] (workers as processes), [`check`] (what must be true afterwards), [`trace`] and
 //! [`mount`] (what is done to them), [`trial`].
@@ -13,7 +13,7 @@
 mod dice;
 mod failure;
 pub mod story;
-pub mod told;
+pub mod report;
 pub mod worker;
 pub mod many;
 pub mod follower;

@@ -14,7 +14,7 @@ use tidegate_crashtest::trial::power::power;
 use tidegate_crashtest::trial::{
     descriptors, flips, fork, full, kill, memory, open_files, openers, reader, readonly, truncate,
 };
-use tidegate_crashtest::worker::{Orders, work};
+use tidegate_crashtest::worker::{WorkerOptions, work};
 use tidegate_crashtest::{Outcome, ensure};
 
 const USAGE: &str = "usage: crashtest COMMAND [NUMBER [SEED]]
@@ -60,7 +60,7 @@ fn misuse() -> ExitCode {
 /// Does what a trial started this program for, if one did.
 fn be_child(command: &str, words: &[String]) -> Option<u8> {
     match (command, words) {
-        ("worker", _) => Some(work(Orders::read(words)?)),
+        ("worker", _) => Some(work(WorkerOptions::read(words)?)),
         ("follow", [directory]) => Some(follower::follow(Path::new(directory))),
         ("look", [directory, map]) => Some(follower::look(Path::new(directory), map == "true")),
         ("forked", [directory, thread, call]) => Some(forked(Path::new(directory), thread == "true", call)),

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use crate::child::{End, Program};
 use crate::failure::{Outcome, ensure};
-use crate::told::Told;
-use crate::worker::Orders;
+use crate::report::WorkerReport;
+use crate::worker::WorkerOptions;
 
 /// Whether `strace` is installed and may trace here.
 pub fn is_there() -> bool {
@@ -20,17 +20,17 @@ pub fn is_there() -> bool {
 /// injections are counted too.
 pub fn calls_of(
     program: &Program,
-    orders: &Orders,
+    orders: &WorkerOptions,
     names: &[&str],
-    told: &mut Told,
+    report: &mut WorkerReport,
     log: &Path,
 ) -> Outcome<BTreeMap<String, Vec<u64>>> {
     let filter = format!("trace={}", names.join(","));
     let log_name = log.display().to_string();
     let end = program
         .under(["strace", "-f", "-y", "-s", "200", "-o", &log_name, "-e", &filter])
-        .run(orders, told)?;
-    ensure(end == End::Done, || format!("the run that is traced fails: {:?}", told.failed))?;
+        .run(orders, report)?;
+    ensure(end == End::Done, || format!("the run that is traced fails: {:?}", report.failed))?;
     let directory = orders.directory.display().to_string();
     let mut counts = BTreeMap::<String, u64>::new();
     let mut found = BTreeMap::<String, Vec<u64>>::new();

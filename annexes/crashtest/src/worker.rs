@@ -1,7 +1,7 @@
 //! The worker: a process that does the standard run over a real directory and tells what was acknowledged.
 //!
 //! It goes on after errors as a careful program would: a writer that has ended is opened again, a keyed batch of
-//! unknown outcome is handed in again, everything else is told and left. What it sees it compares with what it told.
+//! unknown outcome is handed in again, everything else is reported and left. What it sees it compares with what it report.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -16,8 +16,8 @@ use tidegate::{
     RecordedEvent, Result, Store, StoreOptions,
 };
 
+use crate::report::{ReportLine, WorkerReport};
 use crate::story::{self, BILL, COURSES, CURSOR, REACTOR, SEAT, SEATS, Tally};
-use crate::told::{Line, Told};
 
 /// The worker did its run, or has given up, or has seen what must not be.
 pub const DONE: u8 = 0;
@@ -28,7 +28,7 @@ pub const SAW_WRONG: u8 = 4;
 
 /// What a worker is to do.
 #[derive(Clone, Debug)]
-pub struct Orders {
+pub struct WorkerOptions {
     /// The store's directory.
     pub directory: PathBuf,
     /// Which run over this store it is.
@@ -43,7 +43,7 @@ pub struct Orders {
     pub patience: usize,
 }
 
-impl Orders {
+impl WorkerOptions {
     /// The standard run over a directory.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into(), life: 0, acts: 96, thread: false, map: true, patience: 40 }
@@ -91,28 +91,28 @@ impl Orders {
 }
 
 /// Does a run and says how it ended.
-pub fn work(orders: Orders) -> u8 {
-    let mut worker = Worker { orders, told: Told::default(), again: None };
+pub fn work(orders: WorkerOptions) -> u8 {
+    let mut worker = Worker { orders, report: WorkerReport::default(), again: None };
     let mut store = None;
     for number in 0..worker.orders.acts {
         store = worker.turn(store, number);
-        if !worker.told.wrong.is_empty() {
+        if !worker.report.wrong.is_empty() {
             return SAW_WRONG;
         }
-        if worker.told.failed.len() > worker.orders.patience {
+        if worker.report.failed.len() > worker.orders.patience {
             return GAVE_UP;
         }
     }
     while let Some(open) = store.take().or_else(|| worker.open()) {
         match open.close() {
             Ok(()) => {
-                worker.tell(&[Line::Closed]);
+                worker.tell(&[ReportLine::Closed]);
                 return DONE;
             }
             Err(error) => worker.failed("close", &error),
         }
         drop(open);
-        if worker.told.failed.len() > worker.orders.patience {
+        if worker.report.failed.len() > worker.orders.patience {
             break;
         }
     }
@@ -120,19 +120,19 @@ pub fn work(orders: Orders) -> u8 {
 }
 
 struct Worker {
-    orders: Orders,
-    told: Told,
+    orders: WorkerOptions,
+    report: WorkerReport,
     /// A keyed batch whose outcome is unknown.
     again: Option<u64>,
 }
 
 impl Worker {
-    fn tell(&mut self, lines: &[Line]) {
+    fn tell(&mut self, lines: &[ReportLine]) {
         let mut text = String::new();
         for line in lines {
             text.push_str(&line.to_string());
             text.push('\n');
-            self.told.note(line.clone());
+            self.report.note(line.clone());
         }
         let mut out = std::io::stdout().lock();
         if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
@@ -148,7 +148,7 @@ impl Worker {
             text = format!("{text}: {cause}");
             source = cause.source();
         }
-        self.tell(&[Line::Failed(text)]);
+        self.tell(&[ReportLine::Failed(text)]);
         // Whatever is wrong may be over soon.
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -157,7 +157,7 @@ impl Worker {
         for _ in 0..self.orders.patience {
             match Store::open(&self.orders.directory, self.orders.options()) {
                 Ok(store) => {
-                    self.tell(&[Line::Opened(store.frontier().durable.0)]);
+                    self.tell(&[ReportLine::Opened(store.frontier().durable.0)]);
                     return Some(store);
                 }
                 Err(error) => self.failed("open", &error),
@@ -185,7 +185,7 @@ impl Worker {
         self.failed(what, &error);
         let ended = error.kind() == ErrorKind::Ended;
         if ended {
-            self.tell(&[Line::Ended]);
+            self.tell(&[ReportLine::Ended]);
         }
         self.look(&store, what);
         (!ended).then_some(store)
@@ -193,11 +193,11 @@ impl Worker {
 
     fn close(&mut self, store: &Store) -> Option<Store> {
         match store.close() {
-            Ok(()) => self.tell(&[Line::Closed]),
+            Ok(()) => self.tell(&[ReportLine::Closed]),
             Err(error) => {
                 self.failed("close", &error);
                 if error.kind() == ErrorKind::Ended {
-                    self.tell(&[Line::Ended]);
+                    self.tell(&[ReportLine::Ended]);
                 }
             }
         }
@@ -237,7 +237,7 @@ impl Worker {
                 if error.kind() == ErrorKind::Ended {
                     self.again = keyed.then_some(number);
                 } else if !keyed {
-                    self.tell(&[Line::Refused(self.orders.life, number)]);
+                    self.tell(&[ReportLine::Refused(self.orders.life, number)]);
                 } else if let Ok(receipt) = store.append(batch, append) {
                     self.acknowledge(&receipt, append.durability);
                 }
@@ -255,7 +255,7 @@ impl Worker {
         let durable = durability.is_none_or(|durability| durability == Durability::Synced);
         let lines = receipt.events.iter().map(|event| {
             let (position, leaf) = (event.position.0, event.leaf.to_string());
-            if durable { Line::Kept(position, leaf) } else { Line::Written(position, leaf) }
+            if durable { ReportLine::Kept(position, leaf) } else { ReportLine::Written(position, leaf) }
         });
         self.tell(&lines.collect::<Vec<_>>());
     }
@@ -263,14 +263,14 @@ impl Worker {
     fn submit(&mut self, store: &Store, number: u64) -> Result<()> {
         let ticket = store.submit(story::batch(self.orders.life, number), AppendOptions::synced())?;
         if !self.orders.thread {
-            // A failed batch is told by its ticket.
+            // A failed batch is reported by its ticket.
             let _ = store.step();
         }
         match ticket.wait() {
             Ok(receipt) => self.acknowledge(&receipt, None),
             Err(error) => {
                 if error.kind() != ErrorKind::Ended {
-                    self.tell(&[Line::Refused(self.orders.life, number)]);
+                    self.tell(&[ReportLine::Refused(self.orders.life, number)]);
                 }
                 return Err(error);
             }
@@ -281,7 +281,7 @@ impl Worker {
     fn wait(&mut self, store: &Store) -> Result<()> {
         let head = store.frontier().visible;
         let durable = store.wait_durable(head, Duration::from_secs(10))?;
-        self.tell(&[Line::Durable(durable.0)]);
+        self.tell(&[ReportLine::Durable(durable.0)]);
         Ok(())
     }
 
@@ -306,18 +306,18 @@ impl Worker {
         for _ in 0..4 {
             let Some(delivery) = cursor.next_now()? else { break };
             let position = delivery.event().position().0;
-            if position <= self.told.reached {
-                self.tell(&[Line::Wrong(format!(
+            if position <= self.report.reached {
+                self.tell(&[ReportLine::Wrong(format!(
                     "{position} was delivered again, after it was kept as done"
                 ))]);
             }
-            self.tell(&[Line::Handed(position)]);
+            self.tell(&[ReportLine::Handed(position)]);
             delivery.ack()?;
             done = position;
         }
         cursor.keep()?;
         // The place may be further, behind events that are not of the query; that is not kept.
-        self.tell(&[Line::Reached(cursor.position().0.min(done))]);
+        self.tell(&[ReportLine::Reached(cursor.position().0.min(done))]);
         Ok(())
     }
 
@@ -330,7 +330,7 @@ impl Worker {
             match reactor.step()? {
                 Step::Reacted(receipt) => self.acknowledge(&receipt, None),
                 Step::Failed(failure) => {
-                    self.tell(&[Line::Wrong(format!(
+                    self.tell(&[ReportLine::Wrong(format!(
                         "the reactor counts trouble of the store as one of an event: {failure}"
                     ))]);
                 }
@@ -346,7 +346,7 @@ impl Worker {
         let plain = plain_fold(store, reading.position())?;
         if **reading.state() != plain {
             let text = format!("the projection is {:?}, a plain fold {plain:?}", **reading.state());
-            self.tell(&[Line::Wrong(text)]);
+            self.tell(&[ReportLine::Wrong(text)]);
         }
         projector.save()
     }
@@ -358,25 +358,27 @@ impl Worker {
         }
     }
 
-    /// Compares what is there with what was told.
+    /// Compares what is there with what was report.
     fn try_look(&mut self, store: &Store) -> Result<()> {
         let view = store.view()?;
         let mut found = 0;
         for event in view.read(&Query::ALL, ReadOptions::all()) {
             let event = event?;
             let (position, leaf) = (event.position().0, event.leaf().to_string());
-            if let Some((told, _)) = self.told.events.get(&position)
-                && *told != leaf
+            if let Some((report, _)) = self.report.events.get(&position)
+                && *report != leaf
             {
-                self.tell(&[Line::Wrong(format!("the event at {position} is another one than was told"))]);
+                self.tell(&[ReportLine::Wrong(format!(
+                    "the event at {position} is another one than was reported"
+                ))]);
             }
             found = position;
         }
-        if let Some((last, _)) = self.told.events.last_key_value()
+        if let Some((last, _)) = self.report.events.last_key_value()
             && *last > found
         {
-            let text = format!("events up to {last} were told, up to {found} there are");
-            self.tell(&[Line::Wrong(text)]);
+            let text = format!("events up to {last} were reported, up to {found} there are");
+            self.tell(&[ReportLine::Wrong(text)]);
         }
         let notes = view.count(&story::notes(), ReadOptions::all())?;
         let back = view.read(&story::notes(), ReadOptions::backwards()).collect::<Result<Vec<_>>>()?;
@@ -384,7 +386,7 @@ impl Worker {
         if back.len() as u64 != notes
             || by_id.map(|event| event.leaf()) != back.first().map(RecordedEvent::leaf)
         {
-            self.tell(&[Line::Wrong("the ways of reading do not agree".into())]);
+            self.tell(&[ReportLine::Wrong("the ways of reading do not agree".into())]);
         }
         Ok(())
     }

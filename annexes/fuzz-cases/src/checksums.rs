@@ -11,7 +11,7 @@ const HEAD_PARTS: [(usize, usize, usize); 2] = [(0, 12, 12), (16, 76, 76)];
 /// Bytes of the head of an index file, and where its section table starts.
 const INDEX_HEAD_BYTES: usize = 320;
 const INDEX_SECTIONS: usize = 160;
-/// Bytes of the head of a roster, and of each of its pages.
+/// Bytes of the head of a filter group, and of each of its pages.
 const PAGE_BYTES: usize = 4096;
 
 fn number(bytes: &[u8], at: usize) -> usize {
@@ -86,8 +86,8 @@ pub(crate) fn index(bytes: &mut [u8]) {
     put(bytes, 12, hash::crc(hash::crc(0, &bytes[..12]), &bytes[16..INDEX_HEAD_BYTES]));
 }
 
-/// Of a roster: every page, the checksums of the pages, then the head.
-pub(crate) fn roster(bytes: &mut [u8]) {
+/// Of a filter group: every page, the checksums of the pages, then the head.
+pub(crate) fn filter_group(bytes: &mut [u8]) {
     let pages = number(bytes, 20);
     let Some(sums) = pages.checked_mul(PAGE_BYTES).map(|pages| pages.saturating_add(PAGE_BYTES)) else {
         return;

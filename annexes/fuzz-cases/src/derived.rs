@@ -1,7 +1,9 @@
-//! What is kept beside the log: index files, rosters, watermarks, cursors, saved states and the store file.
+//! What is kept beside the log: index files, filter groups, watermarks, cursors, saved states and the store file.
 
 use crate::checksums;
-use crate::ground::{Asked, CURSOR, Files, STATE, Sample, ask, ask_cursor, ask_state, many, mend, small};
+use crate::sample::{
+    CURSOR, Files, STATE, Sample, StoreAnswers, ask, ask_cursor, ask_state, many, mend, small,
+};
 
 /// The first byte says which file the rest is, and by its highest bit whether its checksums are made right.
 pub fn one(bytes: &[u8]) {
@@ -9,7 +11,7 @@ pub fn one(bytes: &[u8]) {
     let (mut rest, mended) = (rest.to_vec(), mode & 0x80 != 0);
     match (mode & 0x7f) % 6 {
         0 => index(rest, mended),
-        1 => roster(rest, mended),
+        1 => filter_group(rest, mended),
         2 => {
             if mended {
                 checksums::watermark(&mut rest);
@@ -66,23 +68,23 @@ fn index(mut bytes: Vec<u8>, mended: bool) {
     check(&with(sample, name, bytes), sample, lies);
 }
 
-fn roster(mut bytes: Vec<u8>, mended: bool) {
+fn filter_group(mut bytes: Vec<u8>, mended: bool) {
     let sample = many();
     let given = bytes.clone();
-    checksums::roster(&mut bytes);
+    checksums::filter_group(&mut bytes);
     let lies = mended || bytes == given;
     if !mended {
         bytes = given;
     }
-    let name = sample.files.keys().find(|name| name.strip_suffix(".roster").is_some());
+    let name = sample.files.keys().find(|name| name.strip_suffix(".filters").is_some());
     let name = name.expect("the sample has one");
     check(&with(sample, name, bytes), sample, lies);
 }
 
 /// The log is whole: every event is there, whatever else the bytes say.
 fn check(files: &Files, sample: &Sample, lies: bool) {
-    let asked = ask(files, sample, lies);
-    for Asked { leaves, answers, .. } in asked.into_iter().flatten() {
+    let seen = ask(files, sample, lies);
+    for StoreAnswers { leaves, answers, .. } in seen.into_iter().flatten() {
         let Some(leaves) = leaves else { continue };
         let known = |(position, leaf): (&u64, _)| sample.leaves.get(position) == Some(leaf);
         assert!(leaves.iter().all(known), "nothing else shows");
@@ -97,8 +99,8 @@ fn check(files: &Files, sample: &Sample, lies: bool) {
             );
         }
     }
-    let (examined, salvaged) = mend(files);
-    assert!(examined.is_some(), "the doctor reads on");
-    let (_, leaves) = salvaged.expect("the log is whole");
+    let (doctor, salvage_report) = mend(files);
+    assert!(doctor.is_some(), "the doctor reads on");
+    let (_, leaves) = salvage_report.expect("the log is whole");
     assert_eq!(leaves, sample.leaves, "everything is saved");
 }

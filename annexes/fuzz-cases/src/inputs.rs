@@ -1,6 +1,6 @@
 //! What a fuzzer starts from.
 
-use crate::{ground, proof, text};
+use crate::{proof, sample, text};
 
 /// Inputs to start from, each with its target and a name: the files of the sample, some words, and some edits.
 pub fn inputs() -> Vec<(&'static str, String, Vec<u8>)> {
@@ -8,7 +8,7 @@ pub fn inputs() -> Vec<(&'static str, String, Vec<u8>)> {
     let mut add = |target: &'static str, name: String, mode: u8, bytes: &[u8]| {
         found.push((target, name, [&[mode], bytes].concat()));
     };
-    for (name, bytes) in &ground::small().files {
+    for (name, bytes) in &sample::small().files {
         let plain = name.replace('/', "-");
         let modes: &[(&'static str, u8)] = match name.split_once('/').map_or(&**name, |(folder, _)| folder) {
             "segments" => &[("log", 2), ("log", 3), ("log", 0x83), ("log", 0x84)],
@@ -28,7 +28,7 @@ pub fn inputs() -> Vec<(&'static str, String, Vec<u8>)> {
         }
     }
     for (name, bytes) in
-        ground::many().files.iter().filter(|(name, _)| name.strip_suffix(".roster").is_some())
+        sample::many().files.iter().filter(|(name, _)| name.strip_suffix(".filters").is_some())
     {
         add("derived", name.replace('/', "-"), 0x81, bytes);
     }

@@ -6,10 +6,10 @@
 //! Where a checksum guards a file, a bit of the first byte says whether the checksums are made right, so that what lies
 //! behind them is reached too.
 //!
-//! Reading order: `checksums` (making them right), `ground` (a sample store and everything that can be asked of it), then
+//! Reading order: `checksums` (making them right), `sample` (a sample store and everything that can be asked of it), then
 //! a file a target: `log`, `derived`, `text`, `stores`, `proof`; and `inputs`, what a fuzzer starts from.
 mod checksums;
-mod ground;
+mod sample;
 
 pub mod log;
 

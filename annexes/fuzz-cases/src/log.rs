@@ -3,7 +3,7 @@
 use tidegate::format::{Frame, FrameHeader, Record, SegmentHeader, StoreFile, Watermark, frame};
 
 use crate::checksums;
-use crate::ground::{ask, mend, small};
+use crate::sample::{ask, mend, small};
 
 /// The first byte says what the rest is, and by its highest bit whether its checksums are made right.
 pub fn one(bytes: &[u8]) {

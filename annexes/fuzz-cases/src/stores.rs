@@ -1,7 +1,7 @@
 //! Whole stores with edits: bits, blocks, lengths, files that go, come twice or change places.
 
 use crate::checksums;
-use crate::ground::{Asked, Files, Leaves, ask, mend, small};
+use crate::sample::{Files, Leaves, StoreAnswers, ask, mend, small};
 
 /// Bytes of one edit: the file, what is done, from where, how much, and with what.
 const EDIT_BYTES: usize = 8;
@@ -26,42 +26,42 @@ pub fn one(bytes: &[u8]) {
             }
         }
     }
-    let asked = ask(&files, sample, mode & 0x80 != 0);
-    let (examined, salvaged) = mend(&files);
+    let seen = ask(&files, sample, mode & 0x80 != 0);
+    let (doctor, salvage_report) = mend(&files);
     if mended {
         return;
     }
     let known =
         |leaves: &Leaves| leaves.iter().all(|(position, leaf)| sample.leaves.get(position) == Some(leaf));
-    for leaves in asked.iter().flatten().filter_map(|asked| asked.leaves.as_ref()) {
+    for leaves in seen.iter().flatten().filter_map(|seen| seen.leaves.as_ref()) {
         assert!(known(leaves), "what shows is what was written");
     }
-    if let [Some(reader), None] = &asked {
+    if let [Some(reader), None] = &seen {
         assert!(reader.leaves.is_none(), "where a writer is refused, a reader does not end in silence");
     }
-    if let [Some(reader), Some(writer)] = &asked
+    if let [Some(reader), Some(writer)] = &seen
         && let (Some(shown), Some(kept)) = (&reader.leaves, &writer.leaves)
     {
-        let told = shown.len() as u64 + reader.withheld;
-        assert_eq!(told, kept.len() as u64, "a reader shows or counts what a writer keeps");
+        let accounted = shown.len() as u64 + reader.withheld;
+        assert_eq!(accounted, kept.len() as u64, "a reader shows or counts what a writer keeps");
     }
-    if examined.as_ref().is_some_and(|examined| examined.faults.is_empty()) {
-        let reads = |asked: &Option<Asked>| asked.as_ref().is_some_and(|asked| asked.leaves.is_some());
+    if doctor.as_ref().is_some_and(|doctor| doctor.faults.is_empty()) {
+        let reads = |seen: &Option<StoreAnswers>| seen.as_ref().is_some_and(|seen| seen.leaves.is_some());
         assert!(
-            asked.iter().all(reads),
+            seen.iter().all(reads),
             "what the doctor calls sound opens and reads, to a writer and a reader"
         );
     }
-    if let (Some(examined), [_, Some(Asked { leaves: Some(leaves), .. })]) = (&examined, &asked)
-        && examined.faults.is_empty()
+    if let (Some(doctor), [_, Some(StoreAnswers { leaves: Some(leaves), .. })]) = (&doctor, &seen)
+        && doctor.faults.is_empty()
     {
         assert!(
-            leaves.len() as u64 >= examined.head.0 || !examined.remarks.is_empty(),
+            leaves.len() as u64 >= doctor.head.0 || !doctor.remarks.is_empty(),
             "nothing is gone silently"
         );
     }
-    if let Some((salvaged, leaves)) = salvaged {
-        let before = salvaged.lost.first().map_or(u64::MAX, |lost| lost.first.0);
+    if let Some((salvage_report, leaves)) = salvage_report {
+        let before = salvage_report.lost.first().map_or(u64::MAX, |lost| lost.first.0);
         let unmoved = leaves.iter().filter(|(position, _)| **position < before);
         assert!(unmoved.clone().all(|(position, leaf)| sample.leaves.get(position) == Some(leaf)));
     }

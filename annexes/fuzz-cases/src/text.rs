@@ -84,14 +84,14 @@ fn words(bytes: &[u8]) {
     }
     let _ = text.parse::<StoreId>();
     let Ok(query) = text.parse::<Query>() else { return };
-    let said = query.to_string();
-    let again: Query = said.parse().expect("a query reads what it writes");
-    assert_eq!(again.to_string(), said);
+    let written = query.to_string();
+    let again: Query = written.parse().expect("a query reads what it writes");
+    assert_eq!(again.to_string(), written);
     let store = store();
     let counted = store.view().and_then(|view| view.count(&query, ReadOptions::all()));
     let read = store.read(&query, ReadOptions::all()).map(Iterator::count);
     if let (Ok(counted), Ok(read)) = (counted, read) {
-        assert_eq!(counted, read as u64, "{said}");
+        assert_eq!(counted, read as u64, "{written}");
     }
 }
 

@@ -3,7 +3,7 @@
 use tidegate::{AppendOptions, Batch, Cause, Condition, Draft, Durability, StreamId, Version};
 
 use crate::defect::Defect;
-use crate::wanted::Wanted;
+use crate::query::ModelQuery;
 
 /// What must hold at the commit of an attempt.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub(crate) enum Demand {
     Exists(StreamId),
     Absent(StreamId),
     /// No event after this position is selected.
-    FailIf(Wanted, u64),
+    FailIf(ModelQuery, u64),
 }
 
 impl Demand {

@@ -10,13 +10,13 @@ use tidegate::{Access, ErrorKind, Position, Query, ReadOptions, Store};
 
 use crate::dice::Dice;
 use crate::failure::{Failure, ensure, failed, same};
-use crate::ground::Ground;
+use crate::machine::Machine;
 use crate::model::{Model, compare};
-use crate::wanted::Wanted;
+use crate::query::ModelQuery;
 
 /// What is done to a file.
 #[derive(Clone, Copy, Debug)]
-enum Harm {
+enum Damage {
     Flip,
     Cut,
     Zero,
@@ -27,7 +27,7 @@ enum Harm {
     Double,
 }
 
-impl Harm {
+impl Damage {
     const ALL: [Self; 8] = [
         Self::Flip,
         Self::Cut,
@@ -40,8 +40,8 @@ impl Harm {
     ];
 
     /// Does it to one of the files, and says to which names.
-    fn strike(self, ground: &Ground, dice: &mut Dice, names: &[String]) -> io::Result<Vec<String>> {
-        let rest = ground.disk.at_rest();
+    fn strike(self, machine: &Machine, dice: &mut Dice, names: &[String]) -> io::Result<Vec<String>> {
+        let rest = machine.disk.at_rest();
         let (name, other) = (dice.pick(names).clone(), dice.pick(names).clone());
         let length = rest.read(&name)?.len() as u64;
         let at = dice.below(length);
@@ -85,10 +85,10 @@ fn is_place(name: &str) -> bool {
 
 /// Damages one of the files that can be made anew, or one that holds a reader's place, and says whether there was
 /// any.
-pub(crate) fn derived(ground: &Ground, model: &mut Model, dice: &mut Dice) -> Result<bool, Failure> {
-    let rest = ground.disk.at_rest();
+pub(crate) fn derived(machine: &Machine, model: &mut Model, dice: &mut Dice) -> Result<bool, Failure> {
+    let rest = machine.disk.at_rest();
     let mut names = rest.names();
-    // Harm that puts back a whole older place is nothing a reader could notice: at most one is done at a time, and
+    // Damage that puts back a whole older place is nothing a reader could notice: at most one is done at a time, and
     // none with what lies beside a place.
     let may_harm = model.progress.values().all(|progress| !progress.damaged);
     let is_derived = |name: &String| match name.strip_prefix("cursors/") {
@@ -101,8 +101,8 @@ pub(crate) fn derived(ground: &Ground, model: &mut Model, dice: &mut Dice) -> Re
     }
     let places: Vec<_> =
         model.progress.keys().map(|name| (*name, rest.read(&format!("cursors/{name}")).ok())).collect();
-    let harm = *dice.pick(&Harm::ALL);
-    harm.strike(ground, dice, &names).map_err(|error| Failure::new(format!("{harm:?}: {error}")))?;
+    let harm = *dice.pick(&Damage::ALL);
+    harm.strike(machine, dice, &names).map_err(|error| Failure::new(format!("{harm:?}: {error}")))?;
     for (name, before) in places {
         let Some(progress) = model.progress.get_mut(name) else { continue };
         match rest.read(&format!("cursors/{name}")).ok() {
@@ -116,7 +116,7 @@ pub(crate) fn derived(ground: &Ground, model: &mut Model, dice: &mut Dice) -> Re
 
 /// What came of damage to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum DamageOutcome {
     /// The store was not opened for writing.
     Refused,
     /// An end of the log was cut off, which nobody knew to be durable, and that was told.
@@ -130,45 +130,45 @@ pub(crate) enum Outcome {
 /// Damages the log of a store that nobody has open, and looks at what comes of it. Where it was closed in good
 /// order, all of it is known to be durable; otherwise what a reader shows is.
 pub(crate) fn truth(
-    ground: &Ground,
+    machine: &Machine,
     model: &Model,
     was_closed: bool,
     dice: &mut Dice,
-) -> Result<Outcome, Failure> {
-    let reader = ground.open_as(Access::Read).map_err(failed("reading what will be damaged"))?;
+) -> Result<DamageOutcome, Failure> {
+    let reader = machine.open_as(Access::Read).map_err(failed("reading what will be damaged"))?;
     let shown = reader.view().map_err(failed("viewing what will be damaged"))?.head().0;
     let mut known = if was_closed { model.count() } else { shown };
-    let mut names = ground.disk.at_rest().names_in("segments");
+    let mut names = machine.disk.at_rest().names_in("segments");
     let newest = names.iter().max().cloned();
-    let mut harm = *dice.pick(&Harm::ALL);
+    let mut harm = *dice.pick(&Damage::ALL);
     // Without the watermark the frames of the newest segment alone say how far the log was durable.
-    let is_blind = dice.chance(1, 4) && ground.disk.at_rest().remove("WATERMARK").is_ok();
+    let is_blind = dice.chance(1, 4) && machine.disk.at_rest().remove("WATERMARK").is_ok();
     if is_blind {
-        (harm, names) = (Harm::Flip, newest.iter().cloned().collect());
+        (harm, names) = (Damage::Flip, newest.iter().cloned().collect());
     } else if model.count() > 0 {
         // A log without an event and without this file is a creation that did not end, which is no store to the doctor.
         names.push("STORE".to_owned());
     }
-    let before = contents(ground, &names);
-    let struck = harm.strike(ground, dice, &names);
+    let before = contents(machine, &names);
+    let struck = harm.strike(machine, dice, &names);
     let struck = struck.map_err(|error| Failure::new(format!("{harm:?}: {error}")))?;
     if is_blind {
-        known = vouched(&before, &contents(ground, &names));
+        known = vouched(&before, &contents(machine, &names));
     }
-    let is_same = before == contents(ground, &names);
-    let seen = look(ground, model);
+    let is_same = before == contents(machine, &names);
+    let seen = look(machine, model);
     let seen = seen.map_err(|failure| failure.during(&format!("{harm:?} of {struck:?}, read only")))?;
-    let world = Env::simulated(&ground.disk, &ground.clock, &ground.random);
+    let world = Env::simulated(&machine.disk, &machine.clock, &machine.random);
     let examined = examine(&world, |_| ());
     let sealed = struck.iter().any(|name| name.starts_with("segments/") && Some(name) != newest.as_ref());
-    let outcome = judge(ground, model, known, seen, sealed && !is_same);
+    let outcome = judge(machine, model, known, seen, sealed && !is_same);
     let outcome = outcome.and_then(|outcome| agree(&examined, outcome).map(|()| outcome));
     outcome.map_err(|failure| failure.during(&format!("{harm:?} of {struck:?}")))
 }
 
 /// The doctor finds the log damaged if it was refused or reading told of it, and only then. What became of cursors in
 /// earlier lives is another matter.
-fn agree(examined: &tidegate::Result<DoctorReport>, outcome: Outcome) -> Result<(), Failure> {
+fn agree(examined: &tidegate::Result<DoctorReport>, outcome: DamageOutcome) -> Result<(), Failure> {
     let is_of_log =
         |fault: &Fault| !fault.error.place().is_some_and(|at| at.to_string().starts_with("cursors/"));
     let is_sound = match examined {
@@ -176,7 +176,7 @@ fn agree(examined: &tidegate::Result<DoctorReport>, outcome: Outcome) -> Result<
         Err(error) if is_told(error) => false,
         Err(error) => return Err(Failure::of("examining", error)),
     };
-    let is_used = matches!(outcome, Outcome::Dropped | Outcome::Harmless);
+    let is_used = matches!(outcome, DamageOutcome::Dropped | DamageOutcome::Harmless);
     ensure(is_sound == is_used, || {
         format!("one state has two verdicts: {outcome:?}, and the doctor says {examined:?}")
     })
@@ -197,14 +197,14 @@ fn vouched(before: &[Option<Vec<u8>>], after: &[Option<Vec<u8>>]) -> u64 {
     most
 }
 
-fn contents(ground: &Ground, names: &[String]) -> Vec<Option<Vec<u8>>> {
-    names.iter().map(|name| ground.disk.at_rest().read(name).ok()).collect()
+fn contents(machine: &Machine, names: &[String]) -> Vec<Option<Vec<u8>>> {
+    names.iter().map(|name| machine.disk.at_rest().read(name).ok()).collect()
 }
 
 /// A reader shows a first part of the log, and ends in what is wrong. Returns how many events it shows and counts as
 /// withheld, or `None` if it was told of damage.
-fn look(ground: &Ground, model: &Model) -> Result<Option<u64>, Failure> {
-    match ground.open_as(Access::Read) {
+fn look(machine: &Machine, model: &Model) -> Result<Option<u64>, Failure> {
+    match machine.open_as(Access::Read) {
         Ok(store) => {
             let (shown, told) = scan(&store, model)?;
             let withheld = store.report().unconfirmed.as_ref().map_or(0, |unconfirmed| unconfirmed.events);
@@ -244,7 +244,7 @@ fn scan(store: &Store, model: &Model) -> Result<(u64, bool), Failure> {
 /// Whether a query is answered rightly, or with an error.
 fn ask(store: &Store, model: &Model, head: u64) -> Result<bool, Failure> {
     for kind in ["a.*", "b.three", "echo.made"] {
-        let wanted = Wanted::kind(kind);
+        let wanted = ModelQuery::kind(kind);
         let read = store.view().map(|view| view.read(&wanted.query(), ReadOptions::all()));
         let found = read
             .and_then(|events| events.map(|event| Ok(event?.position().0)).collect::<Result<Vec<_>, _>>());
@@ -261,17 +261,17 @@ fn ask(store: &Store, model: &Model, head: u64) -> Result<bool, Failure> {
 }
 
 fn judge(
-    ground: &Ground,
+    machine: &Machine,
     model: &Model,
     known: u64,
     seen: Option<u64>,
     is_sealed: bool,
-) -> Result<Outcome, Failure> {
-    let store = match ground.open() {
+) -> Result<DamageOutcome, Failure> {
+    let store = match machine.open() {
         Ok(store) => store,
         Err(error) if is_told(&error) => {
             ensure(seen.is_none(), || format!("a reader ends in silence, and a writer is told {error}"))?;
-            return Ok(Outcome::Refused);
+            return Ok(DamageOutcome::Refused);
         }
         Err(error) => return Err(Failure::of("opening what is damaged", &error)),
     };
@@ -286,15 +286,15 @@ fn judge(
     let told = ask(&store, model, head)? || told;
     let verified = store.verify(|_| ());
     if told || verified.is_err() {
-        return Ok(Outcome::Noticed);
+        return Ok(DamageOutcome::Noticed);
     }
     ensure(!is_sealed, || "damage to a sealed segment is not noticed by verifying".to_owned())?;
     same("the head of the report", &head, &count)?;
     if count == model.count() {
-        return Ok(Outcome::Harmless);
+        return Ok(DamageOutcome::Harmless);
     }
     // A newest segment that held nothing durable may be gone without a trace, as after a power cut.
     let dropped = store.report().dropped_bytes > 0 || count >= model.durable;
     ensure(dropped, || format!("{count} events of {} are left, in silence", model.count()))?;
-    Ok(Outcome::Dropped)
+    Ok(DamageOutcome::Dropped)
 }

@@ -11,18 +11,18 @@
 //! assert!(done.crash_points > 0);
 //! ```
 //!
-//! Reading order: `dice` and `failure`, `defect` (how a store could be broken), `wanted`, `attempt` and `weighed` (what is
-//! asked and handed in), `model` (what may be true), `ground` (disk, clock and randomness, with one number over a run),
+//! Reading order: `dice` and `failure`, `defect` (how a store could be broken), `query`, `attempt` and `weighed` (what is
+//! asked and handed in), `model` (what may be true), `machine` (disk, clock and randomness, with one number over a run),
 //! `check` (what an opening must show), `damage` (what happens to files between lives), `life` (one process from opening
 //! to its end), [`sweep`] (a crash at every call), [`soak`] (many lives under random faults).
 mod dice;
 mod failure;
 mod defect;
-mod wanted;
+mod query;
 mod attempt;
 mod weighed;
 mod model;
-mod ground;
+mod machine;
 mod check;
 mod damage;
 mod life;
@@ -32,7 +32,7 @@ mod soak;
 pub use defect::Defect;
 pub use dice::Dice;
 pub use failure::Failure;
-pub use ground::{Ground, Wrap, plain};
+pub use machine::{Machine, Wrap, plain};
 pub use model::{End, Model};
-pub use soak::{Cast, Soak, Soaked, soak};
-pub use sweep::{Sweep, Swept, sweep};
+pub use soak::{Soak, SoakReport, Workload, soak};
+pub use sweep::{Sweep, SweepReport, sweep};

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use tidegate_sim::{Failure, Soak, Soaked, Sweep, Swept, soak, sweep};
+use tidegate_sim::{Failure, Soak, SoakReport, Sweep, SweepReport, soak, sweep};
 
 const USAGE: &str = "usage: sim soak|long|appenders|sweep|crowd FIRST_SEED [COUNT]
   soak       few lives of one store under random faults, one short history a seed
@@ -16,8 +16,8 @@ const USAGE: &str = "usage: sim soak|long|appenders|sweep|crowd FIRST_SEED [COUN
 /// How seeds are run, and what they went through together.
 #[derive(Default)]
 struct Run {
-    soaked: Soaked,
-    swept: Swept,
+    soaked: SoakReport,
+    swept: SweepReport,
 }
 
 impl Run {

@@ -6,21 +6,21 @@ use tidegate::Access;
 use tidegate::disk::{Call, Directories, Errno, FaultPlan, Grain, Model as DiskModel};
 
 use crate::check;
-use crate::damage::{self, Outcome};
+use crate::damage::{self, DamageOutcome};
 use crate::defect::Defect;
 use crate::dice::Dice;
 use crate::failure::Failure;
-use crate::ground::{Ground, Wrap, plain};
 use crate::life::{Exit, Script, catch_up, live};
+use crate::machine::{Machine, Wrap, plain};
 use crate::model::{End, Model};
 
 /// Who works with the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cast {
+pub enum Workload {
     /// Those who append, alone.
     Appenders,
     /// Those who decide, read, listen, deliver, react and project too, and files that are damaged between lives.
-    Everybody,
+    All,
 }
 
 /// Which history is run.
@@ -33,7 +33,7 @@ pub struct Soak {
     /// How much a process does at most, beside a little that each does.
     pub acts: u64,
     /// Who works with the store.
-    pub cast: Cast,
+    pub cast: Workload,
     /// What is broken.
     pub defect: Defect,
     /// What stands between the store and the disk.
@@ -42,7 +42,7 @@ pub struct Soak {
 
 impl Default for Soak {
     fn default() -> Self {
-        Self { seed: 0, lives: 3, acts: 20, cast: Cast::Everybody, defect: Defect::None, wrap: plain }
+        Self { seed: 0, lives: 3, acts: 20, cast: Workload::All, defect: Defect::None, wrap: plain }
     }
 }
 
@@ -59,13 +59,13 @@ impl Soak {
 
     /// A history of those who append, alone. What a seed means here does not change when others learn something.
     pub fn appenders(seed: u64) -> Self {
-        Self { seed, lives: 6, acts: 40, cast: Cast::Appenders, ..Self::default() }
+        Self { seed, lives: 6, acts: 40, cast: Workload::Appenders, ..Self::default() }
     }
 }
 
 /// What a history went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Soaked {
+pub struct SoakReport {
     /// One number over every call on the disk and every answer.
     pub trace: u64,
     /// Processes.
@@ -105,7 +105,7 @@ pub struct Faults {
     pub log: [u64; 4],
 }
 
-impl AddAssign for Soaked {
+impl AddAssign for SoakReport {
     fn add_assign(&mut self, other: Self) {
         self.trace = self.trace.rotate_left(1) ^ other.trace;
         self.lives += other.lives;
@@ -129,13 +129,13 @@ impl AddAssign for Soaked {
 /// A history on its way.
 struct History<'a> {
     soak: &'a Soak,
-    ground: Ground,
+    machine: Machine,
     model: Model,
     dice: Dice,
     /// The choices that came later; the first ones stay as they are without them.
     others: Dice,
     disk: DiskModel,
-    soaked: Soaked,
+    soaked: SoakReport,
     /// How many batches of a crowd come in the next life.
     crowd: u64,
     has_crowd: bool,
@@ -146,16 +146,16 @@ const CROWD_EVERY: u64 = 64;
 const CROWD_BYTES: u64 = 100_000;
 
 /// Runs one history: its seed chooses the disk, and for each life what is done, what fails and how it ends.
-pub fn soak(soak: &Soak) -> Result<Soaked, Failure> {
+pub fn soak(soak: &Soak) -> Result<SoakReport, Failure> {
     let mut dice = Dice::new(soak.seed);
     let disk = disk(&mut dice);
     let segment_bytes = *dice.pick(&[700, 1500, 4000, 9000]);
-    let ground = Ground::new(dice.roll(), disk, segment_bytes, soak.wrap);
+    let machine = Machine::new(dice.roll(), disk, segment_bytes, soak.wrap);
     let others = Dice::new(soak.seed ^ 0xd1ce);
-    let soaked = Soaked { lives: soak.lives + 1, ..Soaked::default() };
+    let soaked = SoakReport { lives: soak.lives + 1, ..SoakReport::default() };
     let mut history = History {
         soak,
-        ground,
+        machine,
         model: Model::default(),
         dice,
         others,
@@ -165,9 +165,9 @@ pub fn soak(soak: &Soak) -> Result<Soaked, Failure> {
         has_crowd: false,
     };
     // Long lists need long segments, and take time: in few histories, in one of their lives.
-    let crowd = soak.cast == Cast::Everybody && soak.seed % CROWD_EVERY == 5;
+    let crowd = soak.cast == Workload::All && soak.seed % CROWD_EVERY == 5;
     if crowd {
-        history.ground.options.segment_bytes = CROWD_BYTES;
+        history.machine.options.segment_bytes = CROWD_BYTES;
     }
     for life in 0..soak.lives {
         let comes = crowd && life == soak.seed / CROWD_EVERY % soak.lives;
@@ -182,7 +182,7 @@ pub fn soak(soak: &Soak) -> Result<Soaked, Failure> {
 impl History<'_> {
     fn script(&mut self) -> Script {
         let (seed, acts) = (self.dice.roll(), 5 + self.dice.below(self.soak.acts));
-        let company = self.soak.cast == Cast::Everybody;
+        let company = self.soak.cast == Workload::All;
         let defect = self.soak.defect;
         Script { seed, acts, faults: false, reads_fail: false, company, crowd: 0, defect }
     }
@@ -190,31 +190,31 @@ impl History<'_> {
     fn live(&mut self) -> Result<(), Failure> {
         let capacity_bytes =
             self.dice.chance(1, 6).then(|| 2000 + self.model.count() * 500 + self.dice.below(20_000));
-        self.ground.disk.set_model(DiskModel { capacity_bytes, ..self.disk });
-        let mut planned = Planned::new(&mut self.dice);
+        self.machine.disk.set_model(DiskModel { capacity_bytes, ..self.disk });
+        let mut planned = LifeFaults::new(&mut self.dice);
         let script = self.script();
         let company = script.company;
         if company && self.others.chance(1, 5) {
             planned.fail_reads(&mut self.others);
         }
-        self.ground.disk.set_plan(planned.plan.clone());
+        self.machine.disk.set_plan(planned.plan.clone());
         let faults = planned.may_end || capacity_bytes.is_some();
         let script = Script { faults, reads_fail: planned.reads_fail, crowd: self.crowd, ..script };
-        let exit = live(&self.ground, &mut self.model, script)?;
+        let exit = live(&self.machine, &mut self.model, script)?;
         self.soaked.crashed += u64::from(exit == Exit::Crashed);
         self.soaked.ended += u64::from(exit == Exit::Ended);
         self.soaked.faults.little_room += u64::from(capacity_bytes.is_some());
-        planned.count(&self.ground, &mut self.soaked);
+        planned.count(&self.machine, &mut self.soaked);
         self.end(exit)?;
         if company && self.others.chance(1, 3) {
-            let done = damage::derived(&self.ground, &mut self.model, &mut self.others)?;
+            let done = damage::derived(&self.machine, &mut self.model, &mut self.others)?;
             self.soaked.faults.derived += u64::from(done);
         }
         Ok(())
     }
 
     fn end(&mut self, exit: Exit) -> Result<(), Failure> {
-        let disk = &self.ground.disk;
+        let disk = &self.machine.disk;
         let end = match self.dice.below(4) {
             0 | 1 => {
                 disk.kill();
@@ -231,11 +231,11 @@ impl History<'_> {
         };
         self.soaked.power_cuts += u64::from(end == End::PowerCut);
         self.model.end(end);
-        self.ground.restart();
-        check::look(&self.ground, &self.model, end, exit == Exit::Done)
+        self.machine.restart();
+        check::look(&self.machine, &self.model, end, exit == Exit::Done)
             .and_then(|()| match self.others.below(6) {
-                0 => check::too_much(&self.ground, &self.model, Access::Write),
-                1 => check::too_much(&self.ground, &self.model, Access::Read),
+                0 => check::too_much(&self.machine, &self.model, Access::Write),
+                1 => check::too_much(&self.machine, &self.model, Access::Read),
                 _ => Ok(()),
             })
             .map_err(|failure| failure.during(&format!("after {end:?}")))
@@ -243,31 +243,31 @@ impl History<'_> {
 
     /// Nothing fails any more: everybody does what is left, and at the very end the log is damaged.
     fn finish(&mut self) -> Result<(), Failure> {
-        self.ground.disk.set_model(DiskModel { capacity_bytes: None, ..self.disk });
+        self.machine.disk.set_model(DiskModel { capacity_bytes: None, ..self.disk });
         let script = self.script();
         let crowd = u64::from(self.has_crowd);
-        catch_up(&self.ground, &mut self.model, Script { crowd, ..script })?;
+        catch_up(&self.machine, &mut self.model, Script { crowd, ..script })?;
         self.soaked.events = self.model.count();
-        self.soaked.calls += self.ground.disk.calls();
+        self.soaked.calls += self.machine.disk.calls();
         if script.company {
             let was_closed = self.others.chance(1, 2);
             if !was_closed {
                 // What was written last is known to be durable by the watermark alone.
-                self.ground.restart();
-                live(&self.ground, &mut self.model, Script { acts: 6, seed: self.others.roll(), ..script })?;
+                self.machine.restart();
+                live(&self.machine, &mut self.model, Script { acts: 6, seed: self.others.roll(), ..script })?;
                 self.model.end(End::Kill);
             }
-            self.ground.restart();
-            let outcome = damage::truth(&self.ground, &self.model, was_closed, &mut self.others)?;
+            self.machine.restart();
+            let outcome = damage::truth(&self.machine, &self.model, was_closed, &mut self.others)?;
             let at = match outcome {
-                Outcome::Refused => 0,
-                Outcome::Dropped => 1,
-                Outcome::Noticed => 2,
-                Outcome::Harmless => 3,
+                DamageOutcome::Refused => 0,
+                DamageOutcome::Dropped => 1,
+                DamageOutcome::Noticed => 2,
+                DamageOutcome::Harmless => 3,
             };
             self.soaked.faults.log[at] += 1;
         }
-        self.soaked.trace = self.ground.trace.number();
+        self.soaked.trace = self.machine.trace.number();
         Ok(())
     }
 }
@@ -284,7 +284,7 @@ fn disk(dice: &mut Dice) -> DiskModel {
 
 /// What goes wrong in one life.
 #[derive(Clone, Debug)]
-struct Planned {
+struct LifeFaults {
     plan: FaultPlan,
     /// Whether that may end the writer without ending the process.
     may_end: bool,
@@ -294,7 +294,7 @@ struct Planned {
     calls: Vec<(Call, u64)>,
 }
 
-impl Planned {
+impl LifeFaults {
     fn new(dice: &mut Dice) -> Self {
         let nothing = FaultPlan::default();
         let mut planned = Self {
@@ -356,11 +356,11 @@ impl Planned {
     }
 
     /// Counts what came of it.
-    fn count(&self, ground: &Ground, soaked: &mut Soaked) {
-        soaked.calls += ground.disk.calls() + ground.disk.reads();
+    fn count(&self, machine: &Machine, soaked: &mut SoakReport) {
+        soaked.calls += machine.disk.calls() + machine.disk.reads();
         soaked.faults.short_reads += u64::from(self.short_reads);
         for (call, first) in &self.calls {
-            let came = u64::from(ground.disk.count(*call) >= *first);
+            let came = u64::from(machine.disk.count(*call) >= *first);
             match call {
                 Call::Sync => soaked.faults.syncs += came,
                 Call::Write => soaked.faults.writes += came,

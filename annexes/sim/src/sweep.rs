@@ -6,8 +6,8 @@ use crate::check;
 use crate::defect::Defect;
 use crate::dice::Dice;
 use crate::failure::{Failure, failed};
-use crate::ground::{Ground, Wrap, plain};
 use crate::life::{Exit, Script, live};
+use crate::machine::{Machine, Wrap, plain};
 use crate::model::{End, Model};
 
 /// Which scenario is swept, and on what kind of disk.
@@ -67,7 +67,7 @@ impl Sweep {
 
 /// What a sweep went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepReport {
     /// Calls at which the process died, in scenarios and in repairs.
     pub crash_points: u64,
     /// Openings that were checked.
@@ -78,22 +78,22 @@ pub struct Swept {
 
 /// How a life is ended from outside.
 #[derive(Clone, Copy, Debug)]
-enum Blow {
+enum Stop {
     Kill,
     Cut(u64),
     CutAll,
 }
 
-impl Blow {
+impl Stop {
     fn end(self) -> End {
         if matches!(self, Self::Kill) { End::Kill } else { End::PowerCut }
     }
 
-    fn strike(self, ground: &Ground, model: &mut Model) {
+    fn strike(self, machine: &Machine, model: &mut Model) {
         match self {
-            Self::Kill => ground.disk.kill(),
-            Self::Cut(seed) => ground.disk.power_cut(seed),
-            Self::CutAll => ground.disk.lose_unsynced(),
+            Self::Kill => machine.disk.kill(),
+            Self::Cut(seed) => machine.disk.power_cut(seed),
+            Self::CutAll => machine.disk.lose_unsynced(),
         }
         model.end(self.end());
     }
@@ -101,21 +101,21 @@ impl Blow {
 
 /// Runs a scenario, then crashes it at each of its calls, ends each crash in several ways, and checks what is
 /// left, whatever happens during the repair.
-pub fn sweep(sweep: &Sweep) -> Result<Swept, Failure> {
-    let mut swept = Swept::default();
-    let (ground, mut model) = run(sweep, None)?;
+pub fn sweep(sweep: &Sweep) -> Result<SweepReport, Failure> {
+    let mut swept = SweepReport::default();
+    let (machine, mut model) = run(sweep, None)?;
     swept.events = model.count();
-    let calls = ground.disk.calls();
+    let calls = machine.disk.calls();
     model.end(End::Kill);
     for nth in 1..=calls {
-        let (ground, model) =
+        let (machine, model) =
             run(sweep, Some(nth)).map_err(|failure| failure.during(&format!("crash at call {nth}")))?;
         swept.crash_points += 1;
-        let mut blows = vec![Blow::Kill, Blow::CutAll];
-        blows.extend((0..sweep.cuts).map(|cut| Blow::Cut(sweep.seed ^ (nth << 8) ^ cut)));
+        let mut blows = vec![Stop::Kill, Stop::CutAll];
+        blows.extend((0..sweep.cuts).map(|cut| Stop::Cut(sweep.seed ^ (nth << 8) ^ cut)));
         for blow in blows {
             let deep = nth.is_multiple_of(sweep.repair_every.max(1));
-            after(sweep, &ground, &model, blow, deep, &mut swept)
+            after(sweep, &machine, &model, blow, deep, &mut swept)
                 .map_err(|failure| failure.during(&format!("crash at call {nth}, then {blow:?}")))?;
         }
     }
@@ -123,99 +123,104 @@ pub fn sweep(sweep: &Sweep) -> Result<Swept, Failure> {
 }
 
 /// The scenario from its beginning, with a crash if asked for.
-fn run(sweep: &Sweep, crash_at: Option<u64>) -> Result<(Ground, Model), Failure> {
-    let ground = Ground::new(sweep.seed, sweep.disk, sweep.segment_bytes, sweep.wrap);
+fn run(sweep: &Sweep, crash_at: Option<u64>) -> Result<(Machine, Model), Failure> {
+    let machine = Machine::new(sweep.seed, sweep.disk, sweep.segment_bytes, sweep.wrap);
     let mut model = Model::default();
     if let Some(nth) = crash_at {
-        ground.disk.set_plan(FaultPlan::default().crash_at(nth));
+        machine.disk.set_plan(FaultPlan::default().crash_at(nth));
     }
-    let exit = live(&ground, &mut model, sweep.script(sweep.seed, sweep.acts))?;
+    let exit = live(&machine, &mut model, sweep.script(sweep.seed, sweep.acts))?;
     if crash_at.is_some() && exit != Exit::Crashed {
         return Err(Failure::new("the run went another way than before"));
     }
-    Ok((ground, model))
+    Ok((machine, model))
 }
 
 /// One way a crash goes on: the blow, a look, the repair, and more of the same.
 fn after(
     sweep: &Sweep,
-    crashed: &Ground,
+    crashed: &Machine,
     before: &Model,
-    blow: Blow,
+    blow: Stop,
     deep: bool,
-    swept: &mut Swept,
+    swept: &mut SweepReport,
 ) -> Result<(), Failure> {
-    let (mut ground, mut model) = (crashed.fork(), before.clone());
-    blow.strike(&ground, &mut model);
-    ground.restart();
-    check::look(&ground, &model, blow.end(), false)?;
-    let repaired = repair(&ground, &mut model)?;
+    let (mut machine, mut model) = (crashed.fork(), before.clone());
+    blow.strike(&machine, &mut model);
+    machine.restart();
+    check::look(&machine, &model, blow.end(), false)?;
+    let repaired = repair(&machine, &mut model)?;
     swept.openings += 1;
     if deep {
         for nth in 1..=repaired {
             swept.crash_points += 1;
-            let (mut ground, mut again) = (crashed.fork(), before.clone());
-            blow.strike(&ground, &mut again);
-            crash_repair(sweep, &mut ground, &mut again, nth)
+            let (mut machine, mut again) = (crashed.fork(), before.clone());
+            blow.strike(&machine, &mut again);
+            crash_repair(sweep, &mut machine, &mut again, nth)
                 .map_err(|failure| failure.during(&format!("repair crashed at call {nth}")))?;
-            repair(&ground, &mut again)?;
+            repair(&machine, &mut again)?;
             swept.openings += 1;
-            if matches!(blow, Blow::Kill) && sweep.seed.is_multiple_of(2) && again.count() != model.count() {
+            if matches!(blow, Stop::Kill) && sweep.seed.is_multiple_of(2) && again.count() != model.count() {
                 let (once, more) = (model.count(), again.count());
                 return Err(Failure::new(format!("one crash left {once} events, more crashes {more}")));
             }
         }
     }
-    go_on(sweep, &mut ground, &mut model, swept)
+    go_on(sweep, &mut machine, &mut model, swept)
 }
 
 /// Opens, checks, and returns how many calls that took. The process is killed afterwards.
-fn repair(ground: &Ground, model: &mut Model) -> Result<u64, Failure> {
-    let store = ground.open().map_err(failed("opening after a crash"))?;
-    let calls = ground.disk.calls();
+fn repair(machine: &Machine, model: &mut Model) -> Result<u64, Failure> {
+    let store = machine.open().map_err(failed("opening after a crash"))?;
+    let calls = machine.disk.calls();
     check::adopt(&store, model)?;
-    ground.disk.kill();
+    machine.disk.kill();
     Ok(calls)
 }
 
 /// Crashes the repair at its `nth` call, over and over, at ever later calls where there are any. Seeds that
 /// are even only kill; odd ones cut the power between the attempts too.
-fn crash_repair(sweep: &Sweep, ground: &mut Ground, model: &mut Model, nth: u64) -> Result<(), Failure> {
+fn crash_repair(sweep: &Sweep, machine: &mut Machine, model: &mut Model, nth: u64) -> Result<(), Failure> {
     for round in 0..3 {
-        ground.restart();
-        ground.disk.set_plan(FaultPlan::default().crash_at(nth + round));
-        match ground.open() {
-            _ if ground.disk.ended() => {}
+        machine.restart();
+        machine.disk.set_plan(FaultPlan::default().crash_at(nth + round));
+        match machine.open() {
+            _ if machine.disk.ended() => {}
             Ok(store) => {
                 check::adopt(&store, model)?;
-                ground.disk.kill();
+                machine.disk.kill();
             }
             Err(error) => return Err(Failure::new(format!("opening: {error}"))),
         }
         if sweep.seed % 2 == 1 && round % 2 == 0 {
-            Blow::Cut(sweep.seed ^ nth ^ (round << 16)).strike(ground, model);
+            Stop::Cut(sweep.seed ^ nth ^ (round << 16)).strike(machine, model);
         } else {
-            Blow::Kill.strike(ground, model);
+            Stop::Kill.strike(machine, model);
         }
     }
-    ground.restart();
+    machine.restart();
     Ok(())
 }
 
 /// A second life on what was repaired, which crashes too, and a third that looks at the result.
-fn go_on(sweep: &Sweep, ground: &mut Ground, model: &mut Model, swept: &mut Swept) -> Result<(), Failure> {
-    let mut dice = Dice::new(sweep.seed ^ ground.disk.calls() ^ (model.count() << 20));
-    ground.restart();
-    ground.disk.set_plan(FaultPlan::default().crash_at(1 + dice.below(40)));
+fn go_on(
+    sweep: &Sweep,
+    machine: &mut Machine,
+    model: &mut Model,
+    swept: &mut SweepReport,
+) -> Result<(), Failure> {
+    let mut dice = Dice::new(sweep.seed ^ machine.disk.calls() ^ (model.count() << 20));
+    machine.restart();
+    machine.disk.set_plan(FaultPlan::default().crash_at(1 + dice.below(40)));
     model.end(End::Kill);
     let script = sweep.script(dice.roll(), 12);
-    let exit = live(ground, model, script).map_err(|failure| failure.during(&"second life"))?;
+    let exit = live(machine, model, script).map_err(|failure| failure.during(&"second life"))?;
     swept.crash_points += u64::from(exit == Exit::Crashed);
-    let blow = if dice.chance(1, 2) { Blow::Kill } else { Blow::Cut(dice.roll()) };
-    blow.strike(ground, model);
-    ground.restart();
-    check::look(ground, model, blow.end(), exit == Exit::Done)
-        .and_then(|()| repair(ground, model))
+    let blow = if dice.chance(1, 2) { Stop::Kill } else { Stop::Cut(dice.roll()) };
+    blow.strike(machine, model);
+    machine.restart();
+    check::look(machine, model, blow.end(), exit == Exit::Done)
+        .and_then(|()| repair(machine, model))
         .map_err(|failure| failure.during(&format!("second life, then {blow:?}")))?;
     swept.openings += 1;
     Ok(())

@@ -26,7 +26,7 @@
 //! * `room`: what has run out, what the process has open, and how much of that it may have
 //! * `uses`: which files are mapped, and which are written to
 //! * `block`: bytes that stay put, mapped or on the heap
-//! * `seam`: the traits and what each call promises
+//! * `env`: the traits and what each call promises
 //! * `name`: which names the disks accept
 //! * `replace`: files that are there as a whole or not at all
 //! * `map`: mapping a file; the only unsafe code of the workspace
@@ -40,7 +40,7 @@ pub mod room;
 mod uses;
 
 mod block;
-mod seam;
+mod env;
 
 mod name;
 
@@ -59,11 +59,11 @@ mod simulated;
 mod faulty;
 
 pub use block::Block;
+pub use env::{Clock, Disk, Env, File, FileLock, Identity, Mode, Random};
 pub use faulty::{AtRest, Call, Crashed, Directories, FaultPlan, FaultyDisk, Grain, Model};
 pub use memory::MemoryDisk;
 pub use native::{NativeDisk, Permissions};
 pub use rustix::io::Errno;
-pub use seam::{Clock, Disk, Env, File, Identity, Lock, Mode, Random};
 pub use simulated::{SeededRandom, SimulatedClock};
 pub use system::{SystemClock, SystemRandom};
 

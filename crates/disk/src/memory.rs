@@ -12,9 +12,9 @@ use parking_lot::{Mutex, RwLock};
 use rustix::io::Errno;
 
 use crate::block::Block;
+use crate::env::{Disk, Env, File, FileLock, Identity, Mode};
 use crate::map;
 use crate::name;
-use crate::seam::{Disk, Env, File, Identity, Lock, Mode};
 use crate::system::{SystemClock, SystemRandom};
 use crate::uses;
 
@@ -132,7 +132,7 @@ impl Disk for MemoryDisk {
         self.0.lock().check_folder(folder)
     }
 
-    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>> {
         let mut directory = self.0.lock();
         let inode = match directory.find(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => directory.create(name)?,
@@ -236,7 +236,7 @@ fn grow(held: &mut Vec<u8>, length: usize) -> io::Result<()> {
 #[derive(Debug)]
 struct MemoryLock(Arc<Inode>);
 
-impl Lock for MemoryLock {}
+impl FileLock for MemoryLock {}
 
 impl Drop for MemoryLock {
     fn drop(&mut self) {

@@ -18,10 +18,10 @@ use rustix::fs::{FlockOperation, Mode as Access, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::block::Block;
+use crate::env::{Disk, Env, File, FileLock, Identity, Mode};
 use crate::map;
 use crate::name;
 use crate::room::Counted;
-use crate::seam::{Disk, Env, File, Identity, Lock, Mode};
 use crate::system::{SystemClock, SystemRandom};
 use crate::uses::{self, Writing};
 
@@ -139,7 +139,7 @@ impl Disk for NativeDisk {
         sync_directory(&open_directory(&self.folder(folder)?)?)
     }
 
-    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>> {
         let path = self.file(name)?;
         let file = open(&path, name, OFlags::RDWR | OFlags::CREATE, self.permissions)?;
         retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive))?;
@@ -378,7 +378,7 @@ impl Drop for NativeLock {
     }
 }
 
-impl Lock for NativeLock {
+impl FileLock for NativeLock {
     /// Where nothing is to be seen under the path, the directory may have been moved, or the process may have gone
     /// to another one.
     fn is_held(&self) -> bool {

@@ -10,8 +10,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use crate::env::{Disk, File, Mode};
 use crate::name;
-use crate::seam::{Disk, File, Mode};
 
 /// Ends the names of files that are not whole yet. A crash may leave one behind; the next opening for writing removes
 /// it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::dice::Dice;
-use crate::seam::{Clock, Random};
+use crate::env::{Clock, Random};
 
 /// A clock moved by hand. Clones are the same clock.
 #[derive(Clone, Debug)]

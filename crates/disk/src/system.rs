@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::seam::{Clock, Random};
+use crate::env::{Clock, Random};
 
 /// The clock of the operating system.
 #[derive(Clone, Copy, Debug)]

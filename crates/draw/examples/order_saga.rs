@@ -13,7 +13,7 @@ use tidegate_draw::{Picture, Style};
 const MINUTE: u64 = 60_000_000;
 const HOUR: u64 = 60 * MINUTE;
 
-/// A store in memory whose time is moved by hand, so that the saga is the same each time it is told.
+/// A store in memory whose time is moved by hand, so that the saga is the same each time.
 struct Shop {
     store: Store,
     clock: SimulatedClock,
@@ -46,7 +46,7 @@ impl Shop {
 }
 
 /// A shop with the saga in it, and the event that ends the saga.
-pub(crate) struct Told {
+pub(crate) struct Saga {
     shop: Shop,
     end: Position,
 }
@@ -77,19 +77,19 @@ fn saga(shop: &Shop) -> Result<Position> {
 }
 
 /// Tells the saga, and draws everything that led to its end.
-pub(crate) fn draw() -> Result<(Told, Picture)> {
+pub(crate) fn draw() -> Result<(Saga, Picture)> {
     let shop = Shop::open()?;
     let end = saga(&shop)?;
     let style = Style { focus: vec![end], ..Style::default() };
     let picture = Picture::of(&shop.store.view()?.graph(), &Selection::history(&[end]), &style)?;
-    Ok((Told { shop, end }, picture))
+    Ok((Saga { shop, end }, picture))
 }
 
 /// Prints the way to an event that took the longest: what was waited for.
-fn print_critical_path(told: &Told) -> Result<()> {
-    let view = told.shop.store.view()?;
+fn print_critical_path(saga: &Saga) -> Result<()> {
+    let view = saga.shop.store.view()?;
     println!("What the customer waited for:\n");
-    let hops = view.graph().critical_path(told.end)?;
+    let hops = view.graph().critical_path(saga.end)?;
     for hop in &hops {
         let event = view.at(hop.event)?.expect("the graph knows only events of its view");
         println!("  {:>9}  {:<19} {}", waited(hop.waited), event.kind(), event.stream());
@@ -106,8 +106,8 @@ fn waited(micros: u64) -> String {
 
 #[expect(clippy::disallowed_methods, reason = "an example is a caller, and callers have files")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (told, picture) = draw()?;
-    print_critical_path(&told)?;
+    let (saga, picture) = draw()?;
+    print_critical_path(&saga)?;
     println!("What led to what, for a page that shows Mermaid:\n\n{}", picture.mermaid());
     let file =
         std::env::args_os().nth(1).map_or_else(|| std::env::temp_dir().join("order_saga.svg"), Into::into);

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::chosen::Line;
 use crate::label::SMALL;
 use crate::picture::Picture;
+use crate::subgraph::Line;
 use crate::text::shorten;
 
 /// Text longer than that is shortened, in pixels at the size of small text.
@@ -24,7 +24,7 @@ fn write(picture: &Picture) -> String {
     );
     let summary = quoted(&picture.summary());
     let _ = writeln!(out, "  label={summary};\n  tooltip={summary};");
-    for (at, (label, node)) in picture.labels.iter().zip(&picture.web.nodes).enumerate() {
+    for (at, (label, node)) in picture.labels.iter().zip(&picture.folded.nodes).enumerate() {
         let entry = picture.legend.entry(at);
         let mut lines = vec![&label.head, &label.below, &label.position];
         lines.extend(&label.hint);
@@ -46,7 +46,7 @@ fn write(picture: &Picture) -> String {
             entry.light,
         );
     }
-    for link in &picture.web.links {
+    for link in &picture.folded.links {
         let style = match (link.line, link.forks) {
             (Line::Cause, false) => "",
             (Line::Cause, true) => " [dir=both, arrowtail=dot]",

@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use tidegate::format::Micros;
 use tidegate::{Position, StreamId};
 
-use crate::chosen::Chosen;
+use crate::folded::{EFFECTS_MAX, FoldedGraph, Node};
+use crate::subgraph::Subgraph;
 use crate::text::{count, visible, width};
-use crate::web::{EFFECTS_MAX, Node, Web};
 
 /// The sizes of text in a node.
 pub(crate) const HEAD: f64 = 13.0;
@@ -54,11 +54,12 @@ impl Label {
 }
 
 /// The labels of all nodes.
-pub(crate) fn labels(web: &Web, chosen: &Chosen) -> Vec<Label> {
-    let drawn = || web.nodes.iter().flat_map(|node| &node.events).map(|at| &chosen.events[*at as usize]);
-    let scopes: HashSet<&str> = drawn().map(|event| &*chosen.streams[event.stream as usize].scope).collect();
+pub(crate) fn labels(folded: &FoldedGraph, subgraph: &Subgraph) -> Vec<Label> {
+    let drawn = || folded.nodes.iter().flat_map(|node| &node.events).map(|at| &subgraph.events[*at as usize]);
+    let scopes: HashSet<&str> =
+        drawn().map(|event| &*subgraph.streams[event.stream as usize].scope).collect();
     let on_lanes: HashSet<(&str, &str)> = drawn()
-        .map(|event| &chosen.streams[event.stream as usize])
+        .map(|event| &subgraph.streams[event.stream as usize])
         .filter(|stream| stream.lane > 0)
         .map(|stream| (&*stream.scope, &*stream.entity))
         .collect();
@@ -68,14 +69,14 @@ pub(crate) fn labels(web: &Web, chosen: &Chosen) -> Vec<Label> {
         let lane = if has_lanes { format!(" · lane {}", stream.lane) } else { String::new() };
         visible(&format!("{scope}{}{lane}", stream.entity))
     };
-    let label = |node| if Node::is_fold(node) { fold(node, chosen) } else { single(node, chosen, whose) };
-    web.nodes.iter().map(label).collect()
+    let label = |node| if Node::is_fold(node) { fold(node, subgraph) } else { single(node, subgraph, whose) };
+    folded.nodes.iter().map(label).collect()
 }
 
-fn single(node: &Node, chosen: &Chosen, whose: impl Fn(&StreamId) -> String) -> Label {
-    let event = &chosen.events[node.first()];
-    let stream = &chosen.streams[event.stream as usize];
-    let kind = visible(&chosen.kinds[event.kind as usize]);
+fn single(node: &Node, subgraph: &Subgraph, whose: impl Fn(&StreamId) -> String) -> Label {
+    let event = &subgraph.events[node.first()];
+    let stream = &subgraph.streams[event.stream as usize];
+    let kind = visible(&subgraph.kinds[event.kind as usize]);
     let hint = hint(node);
     let mut whole = vec![
         kind.clone(),
@@ -86,16 +87,17 @@ fn single(node: &Node, chosen: &Chosen, whose: impl Fn(&StreamId) -> String) -> 
     Label { head: kind, position: event.position.to_string(), below: whose(stream), hint, whole }
 }
 
-fn fold(node: &Node, chosen: &Chosen) -> Label {
-    let mut counts = vec![0_u64; chosen.kinds.len()];
-    node.events.iter().for_each(|at| counts[chosen.events[*at as usize].kind as usize] += 1);
+fn fold(node: &Node, subgraph: &Subgraph) -> Label {
+    let mut counts = vec![0_u64; subgraph.kinds.len()];
+    node.events.iter().for_each(|at| counts[subgraph.events[*at as usize].kind as usize] += 1);
     let mut ranked: Vec<usize> = (0..counts.len()).filter(|kind| counts[*kind] > 0).collect();
     ranked.sort_by_key(|kind| Reverse(counts[*kind]));
-    let mut kinds: Vec<_> = ranked.iter().take(KINDS_MAX).map(|kind| visible(&chosen.kinds[*kind])).collect();
+    let mut kinds: Vec<_> =
+        ranked.iter().take(KINDS_MAX).map(|kind| visible(&subgraph.kinds[*kind])).collect();
     if ranked.len() > KINDS_MAX {
         kinds.push(format!("{} more", ranked.len() - KINDS_MAX));
     }
-    let (first, last) = (&chosen.events[node.first()], &chosen.events[node.last()]);
+    let (first, last) = (&subgraph.events[node.first()], &subgraph.events[node.last()]);
     let head = count(node.events.len() as u64, "event");
     let (positions, hint) = (range(first.position, last.position), hint(node));
     let below = kinds.join(", ");

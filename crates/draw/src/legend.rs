@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::chosen::{Chosen, Event};
+use crate::folded::{FoldedGraph, Node};
 use crate::style::Colour;
+use crate::subgraph::{Subgraph, SubgraphEvent};
 use crate::text::{count, visible};
-use crate::web::{Node, Web};
 
 /// Colours that most kinds of colour blindness tell apart (after Okabe and Ito), and a light tint of each, on
 /// which black text reads well. The last one is for all others.
@@ -45,17 +45,17 @@ pub(crate) struct Legend {
 impl Legend {
     /// The most frequent kinds or streams of the drawn events have their own colours. Where there are more kinds
     /// than colours, it is their families that have.
-    pub(crate) fn of(web: &Web, chosen: &Chosen, colour: Colour) -> Self {
-        let drawn = |node: &Node| node.events.iter().map(|at| &chosen.events[*at as usize]).collect();
-        let drawn: Vec<Vec<&Event>> = web.nodes.iter().map(drawn).collect();
+    pub(crate) fn of(folded: &FoldedGraph, subgraph: &Subgraph, colour: Colour) -> Self {
+        let drawn = |node: &Node| node.events.iter().map(|at| &subgraph.events[*at as usize]).collect();
+        let drawn: Vec<Vec<&SubgraphEvent>> = folded.nodes.iter().map(drawn).collect();
         let (group_of, names) = match colour {
-            Colour::Kind => groups(drawn.iter().flatten().map(|event| event.kind), &chosen.kinds),
+            Colour::Kind => groups(drawn.iter().flatten().map(|event| event.kind), &subgraph.kinds),
             Colour::Stream => {
-                let names = chosen.streams.iter().map(|stream| visible(&stream.to_string()));
-                ((0..chosen.streams.len()).collect(), names.collect())
+                let names = subgraph.streams.iter().map(|stream| visible(&stream.to_string()));
+                ((0..subgraph.streams.len()).collect(), names.collect())
             }
         };
-        let group = |event: &Event| match colour {
+        let group = |event: &SubgraphEvent| match colour {
             Colour::Kind => group_of[event.kind as usize],
             Colour::Stream => group_of[event.stream as usize],
         };

@@ -24,17 +24,17 @@
 //! # Ok::<(), tidegate::Error>(())
 //! ```
 //!
-//! Reading order: `chosen` (what is read of the store), `web` (nodes and lines, folding), `rows`, `order`, `across`
-//! and `plan` (where everything stands), `label` and `legend` (what is said of it), [`Picture`], and a file for each
+//! Reading order: `subgraph` (what is read of the store), `folded` (nodes and lines, folding), `layers`, `order`, `coordinates`
+//! and `layout` (where everything stands), `label` and `legend` (what is said of it), [`Picture`], and a file for each
 //! way to write it down.
 mod style;
 mod text;
-mod chosen;
-mod web;
-mod rows;
+mod subgraph;
+mod folded;
+mod layers;
 mod order;
-mod across;
-mod plan;
+mod coordinates;
+mod layout;
 mod label;
 mod legend;
 mod picture;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::chosen::Line;
 use crate::label::SMALL;
 use crate::picture::Picture;
+use crate::subgraph::Line;
 use crate::text::shorten;
 
 /// Text longer than that is shortened, in pixels at the size of small text.
@@ -20,7 +20,7 @@ impl Picture {
 
 fn write(picture: &Picture) -> String {
     let mut out = format!("flowchart TD\n  %% {}\n", picture.summary());
-    for (at, (label, node)) in picture.labels.iter().zip(&picture.web.nodes).enumerate() {
+    for (at, (label, node)) in picture.labels.iter().zip(&picture.folded.nodes).enumerate() {
         let mut lines = vec![&label.head, &label.below, &label.position];
         lines.extend(&label.hint);
         let lines: Vec<_> =
@@ -29,7 +29,7 @@ fn write(picture: &Picture) -> String {
         let (name, class) = (picture.name(at as u32), picture.legend.of[at]);
         let _ = writeln!(out, "  {name}{open}\"{}\"{close}:::c{class}", lines.join("<br/>"));
     }
-    for link in &picture.web.links {
+    for link in &picture.folded.links {
         let arrow = match (link.line, link.forks) {
             (Line::Cause, false) => "-->",
             (Line::Cause, true) => "-->|fork|",
@@ -43,7 +43,7 @@ fn write(picture: &Picture) -> String {
         let _ =
             writeln!(out, "  classDef c{class} fill:{},stroke:{},color:#1f2328", entry.light, entry.strong);
     }
-    for at in (0..picture.web.nodes.len()).filter(|at| picture.is_focus(*at)) {
+    for at in (0..picture.folded.nodes.len()).filter(|at| picture.is_focus(*at)) {
         let _ = writeln!(out, "  style {} stroke-width:4px", picture.name(at as u32));
     }
     out

@@ -6,14 +6,14 @@ use std::fmt::Write;
 use tidegate::graph::{Graph, Selection};
 use tidegate::{Position, Result};
 
-use crate::chosen::Chosen;
+use crate::folded::FoldedGraph;
 use crate::label::{Label, labels};
+use crate::layers;
+use crate::layout::Layout;
 use crate::legend::Legend;
-use crate::plan::Plan;
-use crate::rows;
 use crate::style::{Axis, Style};
+use crate::subgraph::Subgraph;
 use crate::text::{count, number};
-use crate::web::Web;
 
 /// No picture has more nodes, whatever its style says.
 const NODES_MAX: usize = 2_000;
@@ -22,11 +22,11 @@ const NODES_MAX: usize = 2_000;
 /// picture, byte by byte.
 #[derive(Debug)]
 pub struct Picture {
-    pub(crate) chosen: Chosen,
-    pub(crate) web: Web,
+    pub(crate) subgraph: Subgraph,
+    pub(crate) folded: FoldedGraph,
     pub(crate) labels: Vec<Label>,
     pub(crate) legend: Legend,
-    pub(crate) plan: Plan,
+    pub(crate) plan: Layout,
     pub(crate) axis: Axis,
     focus: HashSet<Position>,
 }
@@ -35,47 +35,47 @@ impl Picture {
     /// The picture of a selection, at most a million events. For events that are known one by one take
     /// [`Selection::around`] with no steps.
     pub fn of(graph: &Graph, selection: &Selection, style: &Style) -> Result<Self> {
-        let chosen = Chosen::of(graph, selection)?;
-        let all = Web::of(&chosen, style);
+        let subgraph = Subgraph::of(graph, selection)?;
+        let all = FoldedGraph::of(&subgraph, style);
         let mut limit = style.nodes_max.min(NODES_MAX);
         loop {
-            let mut web = all.nearest(limit, &chosen, &style.focus);
-            web.count_effects(&chosen, graph)?;
-            let labels = labels(&web, &chosen);
+            let mut folded = all.nearest(limit, &subgraph, &style.focus);
+            folded.count_effects(&subgraph, graph)?;
+            let labels = labels(&folded, &subgraph);
             let sizes: Vec<_> = labels.iter().map(Label::size).collect();
             let by_level = style.axis == Axis::Level;
-            let rows = if by_level { rows::levels(&web) } else { rows::times(&web, &chosen) };
-            let Some(plan) = Plan::of(&web, &sizes, &rows, by_level) else {
-                limit = web.nodes.len() * 3 / 4;
+            let rows = if by_level { layers::levels(&folded) } else { layers::times(&folded, &subgraph) };
+            let Some(plan) = Layout::of(&folded, &sizes, &rows, by_level) else {
+                limit = folded.nodes.len() * 3 / 4;
                 continue;
             };
-            let legend = Legend::of(&web, &chosen, style.colour);
+            let legend = Legend::of(&folded, &subgraph, style.colour);
             let focus = style.focus.iter().copied().collect();
-            return Ok(Self { chosen, web, labels, legend, plan, axis: style.axis, focus });
+            return Ok(Self { subgraph, folded, labels, legend, plan, axis: style.axis, focus });
         }
     }
 
     /// How many events were selected.
     pub fn events(&self) -> u64 {
-        self.chosen.events.len() as u64
+        self.subgraph.events.len() as u64
     }
 
     /// How many of them are folded into nodes for several.
     pub fn folded(&self) -> u64 {
-        let folds = self.web.nodes.iter().filter(|node| node.is_fold());
+        let folds = self.folded.nodes.iter().filter(|node| node.is_fold());
         folds.map(|node| node.events.len() as u64).sum()
     }
 
     /// How many of them there was no room for.
     pub fn left_out(&self) -> u64 {
-        self.web.left_out
+        self.folded.left_out
     }
 
     /// How many events there are, and what became of them, in words.
     pub fn summary(&self) -> String {
         let mut summary = count(self.events(), "event");
         if self.folded() > 0 {
-            let folds = self.web.nodes.iter().filter(|node| node.is_fold()).count();
+            let folds = self.folded.nodes.iter().filter(|node| node.is_fold()).count();
             let (events, nodes) = (number(self.folded()), number(folds as u64));
             let _ = write!(summary, ", {events} of them folded into {nodes}");
         }
@@ -87,11 +87,11 @@ impl Picture {
 
     /// The name of a node in text.
     pub(crate) fn name(&self, node: u32) -> String {
-        format!("n{}", self.chosen.events[self.web.nodes[node as usize].first()].position)
+        format!("n{}", self.subgraph.events[self.folded.nodes[node as usize].first()].position)
     }
 
     /// Whether a node is one that matters most.
     pub(crate) fn is_focus(&self, node: usize) -> bool {
-        self.focus.contains(&self.chosen.events[self.web.nodes[node].first()].position)
+        self.focus.contains(&self.subgraph.events[self.folded.nodes[node].first()].position)
     }
 }

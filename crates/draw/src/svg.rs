@@ -2,11 +2,11 @@
 
 use std::fmt::{Display, Write};
 
-use crate::chosen::Line;
 use crate::label::{BELOW, BOLD, HEAD, Label, PADDING, SMALL, SPACE, time};
+use crate::layout::{Frame, Route};
 use crate::picture::Picture;
-use crate::plan::{Frame, Way};
 use crate::style::Axis;
+use crate::subgraph::Line;
 use crate::text::{number, shorten, width};
 
 /// Around everything.
@@ -37,7 +37,7 @@ impl Picture {
         self.start(&mut out, width, height);
         self.bands(&mut out, width, left, top);
         let _ = write!(out, "<g transform=\"translate({},{})\">", Px(left), Px(top));
-        for (link, way) in self.web.links.iter().zip(&self.plan.ways) {
+        for (link, way) in self.folded.links.iter().zip(&self.plan.ways) {
             let class = if link.line == Line::Cause { "e" } else { "l" };
             let _ = write!(out, "\n<path class=\"{class}\" d=\"{}\"/>", path(way));
             if link.forks {
@@ -107,8 +107,8 @@ impl Picture {
             return rows.iter().map(|row| vec![format!("level {}", row.level)]).collect();
         }
         let mut texts = vec![Vec::new(); rows.len()];
-        for (frame, node) in self.plan.frames.iter().zip(&self.web.nodes) {
-            let time = time(self.chosen.events[node.first()].time);
+        for (frame, node) in self.plan.frames.iter().zip(&self.folded.nodes) {
+            let time = time(self.subgraph.events[node.first()].time);
             texts[frame.row] = time.trim_end_matches(" UTC").splitn(2, ' ').map(str::to_owned).collect();
         }
         // A date stands where it begins, and a time once.
@@ -146,7 +146,7 @@ impl Picture {
     }
 
     fn node(&self, out: &mut String, at: usize, label: &Label) {
-        let (node, frame) = (&self.web.nodes[at], &self.plan.frames[at]);
+        let (node, frame) = (&self.folded.nodes[at], &self.plan.frames[at]);
         let class = self.legend.of[at];
         let _ = write!(out, "\n<g><title>{}</title>", escaped(&label.whole.join("\n")));
         if node.is_fold() {
@@ -202,7 +202,7 @@ impl Picture {
                 escaped(&text),
             );
         }
-        let (links, nodes) = (&self.web.links, &self.web.nodes);
+        let (links, nodes) = (&self.folded.links, &self.folded.nodes);
         let is_cut = nodes.iter().any(|node| node.more_causes + node.foreign + node.more_effects > 0);
         for (is_there, class, text) in [
             (links.iter().any(|link| link.line == Line::Cause), "e", "cause to effect"),
@@ -246,7 +246,7 @@ fn texts(out: &mut String, frame: &Frame, label: &Label) {
 }
 
 /// A line: upright where it passes a row, and swinging over between two rows.
-fn path(way: &Way) -> String {
+fn path(way: &Route) -> String {
     let mut path = String::new();
     let mut before: Option<(f64, f64)> = None;
     for (x, rows) in way {

@@ -22,7 +22,7 @@ use tidegate_format::{
 use tidegate_segment::index::{self, FileIndex};
 use tidegate_segment::{Field, HashKey, Term};
 
-const SEED: HashKey = HashKey(1, 2);
+const HASH_KEY: HashKey = HashKey(1, 2);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(path) = std::env::args().nth(1) else {
@@ -43,9 +43,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let records = segment.offsets.iter();
     let records = records.map(|offset| Ok((*offset, Record::read(&segment.bytes[*offset as usize..])?)));
-    let bytes = index::build(&head, length, records, SEED, |_| Ok(0))?;
+    let bytes = index::build(&head, length, records, HASH_KEY, |_| Ok(0))?;
     println!("built in {:?}: {} bytes for a segment of {length}", start.elapsed(), bytes.len());
-    let index = FileIndex::open(Block::from(bytes), &head, length, SEED)?;
+    let index = FileIndex::open(Block::from(bytes), &head, length, HASH_KEY)?;
     report_sizes(&index);
     report_times(&index, &segment)
 }
@@ -120,9 +120,9 @@ fn report_times(index: &FileIndex, segment: &Segment) -> Result<(), Box<dyn Erro
     let count = index.count();
     let mut events: Vec<u32> = (0..count).collect();
     // A fixed order without a pattern.
-    events.sort_by_key(|event| SEED.hash(&event.to_le_bytes()));
+    events.sort_by_key(|event| HASH_KEY.hash(&event.to_le_bytes()));
     index.verify()?;
-    let hash = |event: u32| SEED.hash(&segment.ids[event as usize].0) as u64;
+    let hash = |event: u32| HASH_KEY.hash(&segment.ids[event as usize].0) as u64;
     time("offset", &events, |event| index.offset(*event).map(u64::from))?;
     time("id, there", &events, |event| Ok(index.id_candidates(hash(*event))?.map(u64::from).sum()))?;
     time("id, not there", &events, |event| Ok(index.id_candidates(!hash(*event))?.map(u64::from).sum()))?;

@@ -29,9 +29,9 @@ pub struct ActiveSegment {
 
 impl ActiveSegment {
     /// Creates a segment with this head and makes it durable, name and all.
-    pub fn create(disk: &dyn Disk, head: SegmentHeader, seed: HashKey) -> Result<Self> {
+    pub fn create(disk: &dyn Disk, head: SegmentHeader, hash_key: HashKey) -> Result<Self> {
         let file = put_in_place(disk, &head, |_| Ok(()))?;
-        Ok(Self { segment: Arc::new(Segment::empty(head, file, seed)) })
+        Ok(Self { segment: Arc::new(Segment::empty(head, file, hash_key)) })
     }
 
     /// Goes on with a segment whose frames were all taken in and are known to be durable.
@@ -41,7 +41,7 @@ impl ActiveSegment {
 
     /// Replaces a segment by a durable copy of its frames up to the tail, and goes on with that one: after
     /// a crash the page cache may show bytes that the disk never got. `head` is the copy's head.
-    pub fn recover(disk: &dyn Disk, old: &Segment, head: SegmentHeader, seed: HashKey) -> Result<Self> {
+    pub fn recover(disk: &dyn Disk, old: &Segment, head: SegmentHeader, hash_key: HashKey) -> Result<Self> {
         let file = put_in_place(disk, &head, |file| {
             let mut buffer = vec![0; COPY_BYTES];
             let source = old.file()?;
@@ -57,7 +57,7 @@ impl ActiveSegment {
             }
             Ok(())
         })?;
-        let segment = Segment::empty(head, file, seed);
+        let segment = Segment::empty(head, file, hash_key);
         // Asserts in pairs: what was copied must read back as what was taken in before.
         let fault = segment.replay(old.tail().0, |_| true)?;
         match fault {
@@ -80,9 +80,9 @@ impl ActiveSegment {
         let tail = segment.tail();
         debug_assert!(Frame::read(bytes, segment.head().salt).is_ok(), "only whole frames are written");
         segment.file()?.write_all_at(bytes, tail.0).map_err(|cause| unwritten(cause, segment.name()))?;
-        let live = segment.live();
+        let index = segment.mem_index();
         for (start, record) in Frame::again(bytes, head).records() {
-            live.add(&record, (tail.0 + start as u64) as u32);
+            index.add(&record, (tail.0 + start as u64) as u32);
         }
         segment.grow(tail.plus(bytes.len() as u64));
         Ok(())

@@ -23,7 +23,7 @@ use tidegate_format::{Error, Result};
 /// iterator, postings) keeps its file on its own account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenFiles {
-    /// Files mapped into memory: 8,192, rosters included. Linux lets a process have 65,530 maps.
+    /// Files mapped into memory: 8,192, filter groups included. Linux lets a process have 65,530 maps.
     pub maps: usize,
     /// Files held open, and index files held in memory, where they are not mapped: 256, and never more than a quarter
     /// of the descriptors that the process may have.
@@ -47,7 +47,7 @@ pub struct FileCache {
     disk: Arc<dyn Disk>,
     map: bool,
     budget: OpenFiles,
-    /// Maps of the budget that are held outside the cache: those of rosters.
+    /// Maps of the budget that are held outside the cache: those of filter groups.
     reserved: AtomicUsize,
     maps: Mutex<Ring>,
     files: Mutex<Ring>,
@@ -227,7 +227,8 @@ impl<T> Slot<T> {
     #[inline]
     pub(crate) fn get(&self) -> Guard<Option<Arc<T>>> {
         let held = self.held.load();
-        // Relaxed: the flag is a hint. Read first, so that threads that read the same segment share its cache line (K3).
+        // Relaxed: the flag is a hint. Read first, so that threads that read the same segment share its cache line
+        // (K3).
         if held.is_some() && !self.was_used.load(Ordering::Relaxed) {
             self.was_used.store(true, Ordering::Relaxed);
         }
@@ -290,7 +291,7 @@ mod tests {
         assert_eq!((open(&first), held.as_deref()), ([false], Some(&0)));
         cache.reserve(2);
         let more: [_; 1] = slots(&cache, Takes::Map);
-        assert_eq!((cache.held().maps, open(&more)), (1, [true]), "rosters have two of three");
+        assert_eq!((cache.held().maps, open(&more)), (1, [true]), "filter groups have two of three");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate_format::{Error, ErrorKind, Position, Result};
 
-use crate::lineage::CauseBlock;
+use crate::causes::CauseBlock;
 use crate::lookup::{Lookup, Postings};
 use crate::segment::Segment;
 
@@ -57,7 +57,7 @@ impl Segment {
     /// `Damaged`.
     pub fn effect_counts(&self, from: Position, to: Position, each: impl FnMut(Position, u32)) -> Result<()> {
         match &*self.lookup()? {
-            Lookup::Live(_) => Err(Error::damaged("the index file is missing", "an index", "none")),
+            Lookup::Memory(_) => Err(Error::damaged("the index file is missing", "an index", "none")),
             Lookup::File(index) => index.effect_counts(from, to, each),
         }
     }
@@ -65,40 +65,40 @@ impl Segment {
     /// The level of event `n` in the causal graph: 0 without local causes, otherwise one more than the highest
     /// level of a cause. Nothing where it is not known yet; [`make_levels`](Self::make_levels) helps.
     #[inline]
-    pub fn level(&self, n: u32, lineage: &mut CauseReader) -> Result<Option<u32>> {
-        self.ask_through(lineage, |lookup, _| lookup.level(n))
+    pub fn level(&self, n: u32, reader: &mut CauseReader) -> Result<Option<u32>> {
+        self.ask_through(reader, |lookup, _| lookup.level(n))
     }
 
     /// The local causes of event `n`, which is there, in the order in which it gives them. Those of events
     /// near it are read with them.
     #[inline]
-    pub fn causes<'a>(&self, n: u32, lineage: &'a mut CauseReader) -> Result<&'a [Position]> {
-        if lineage.first != self.first() || lineage.block.of(n).is_none() {
-            self.ask_through(lineage, |lookup, block| lookup.fill_causes(n, block))?;
+    pub fn causes<'a>(&self, n: u32, reader: &'a mut CauseReader) -> Result<&'a [Position]> {
+        if reader.first != self.first() || reader.block.of(n).is_none() {
+            self.ask_through(reader, |lookup, block| lookup.fill_causes(n, block))?;
         }
-        lineage.block.of(n).ok_or_else(|| Error::invalid(format!("event {n} is past the segment's end")))
+        reader.block.of(n).ok_or_else(|| Error::invalid(format!("event {n} is past the segment's end")))
     }
 
     /// Makes the levels of its events known. `level_of` gives those of events of earlier segments.
     pub fn make_levels(&self, level_of: impl Fn(Position) -> Result<u32>) -> Result<()> {
         match &*self.lookup()? {
-            Lookup::Live(index) => index.make_levels(self.first(), level_of),
+            Lookup::Memory(index) => index.make_levels(self.first(), level_of),
             Lookup::File(_) => Ok(()),
         }
     }
 
-    /// Asks the lookup that stands in `lineage`, or a new one where that is of another segment or damaged.
+    /// Asks the lookup that stands in `reader`, or a new one where that is of another segment or damaged.
     #[inline]
     fn ask_through<T>(
         &self,
-        lineage: &mut CauseReader,
+        reader: &mut CauseReader,
         question: impl Fn(&Lookup, &mut CauseBlock) -> Result<T>,
     ) -> Result<T> {
-        if lineage.first != self.first() {
-            (lineage.first, lineage.lookup) = (self.first(), None);
-            lineage.block.begin(0, 0);
+        if reader.first != self.first() {
+            (reader.first, reader.lookup) = (self.first(), None);
+            reader.block.begin(0, 0);
         }
-        let CauseReader { lookup, block, .. } = lineage;
+        let CauseReader { lookup, block, .. } = reader;
         let held = match lookup.take() {
             Some(held) => held,
             None => self.lookup()?,

@@ -1,5 +1,5 @@
 //! Index files: built from a sealed segment, put in place, and believed only when they belong to it; and
-//! rosters, which are made of the index files of many segments.
+//! filter groups, which are made of the index files of many segments.
 //!
 //! Invariants:
 //!
@@ -47,11 +47,15 @@ impl Segment {
     /// Returns the head of the segment that the index file of this name says it was made of, and the position behind
     /// the segment's last event. Only a segment that another one follows has an index file, so both were there. `None`
     /// if the file is missing, cannot be read, does not hold, or is of a store with another seed.
-    pub fn of_index(disk: &dyn Disk, first: Position, seed: HashKey) -> Option<(SegmentHeader, Position)> {
+    pub fn of_index(
+        disk: &dyn Disk,
+        first: Position,
+        hash_key: HashKey,
+    ) -> Option<(SegmentHeader, Position)> {
         let file = disk.open(&index_path(first), Mode::Read).ok()?;
         let mut bytes = [0; index::HEAD_BYTES];
         let filled = read_full(&*file, &mut bytes, 0).ok()?;
-        index::made_of(&bytes[..filled], seed)
+        index::made_of(&bytes[..filled], hash_key)
     }
 
     /// Takes its index file into use, if that is there, can be read and belongs to it. The segment is sealed.
@@ -65,7 +69,7 @@ impl Segment {
     pub(crate) fn open_index(&self, cache: &FileCache) -> Result<(FileIndex, Takes)> {
         let name = index_path(self.first());
         let (block, takes) = read_whole(cache, &name)?;
-        let index = FileIndex::open(block, self.head(), self.tail().0, self.seed());
+        let index = FileIndex::open(block, self.head(), self.tail().0, self.hash_key());
         let index = index.map_err(|error| error.in_file(&name, None))?;
         self.check_end(u64::from(index.count()))?;
         Ok((index, takes))
@@ -78,7 +82,7 @@ impl Segment {
         let mut count = 0;
         let records =
             Records::new(&bytes, self.name(), self.head().salt, self.first()).inspect(|_| count += 1);
-        let built = index::build(self.head(), self.tail().0, records, self.seed(), level_of);
+        let built = index::build(self.head(), self.tail().0, records, self.hash_key(), level_of);
         let built = built.map_err(|error| error.in_file(self.name(), None))?;
         self.check_end(count)?;
         Ok(built)
@@ -93,35 +97,35 @@ impl Segment {
 
     /// Takes a built index into use without keeping it: where it cannot be written.
     pub fn use_index(&self, built: Vec<u8>) -> Result<()> {
-        let index = FileIndex::open(Block::from(built), self.head(), self.tail().0, self.seed())?;
+        let index = FileIndex::open(Block::from(built), self.head(), self.tail().0, self.hash_key())?;
         self.hold_in_memory(Lookup::File(Arc::new(index)));
         Ok(())
     }
 }
 
-/// The name within the store of the roster of the segments of which the first starts at `first`.
-pub fn roster_path(first: Position) -> String {
-    format!("{INDEX}/{:020}.roster", first.0)
+/// The name within the store of the filter group of the segments of which the first starts at `first`.
+pub fn filter_group_path(first: Position) -> String {
+    format!("{INDEX}/{:020}.filters", first.0)
 }
 
-/// The first position in the name of a roster; nothing for any other name.
-pub fn parse_roster_name(name: &str) -> Option<Position> {
-    Some(SegmentName::parse(name.strip_suffix(".roster")?)?.first)
+/// The first position in the name of a filter group; nothing for any other name.
+pub fn parse_filter_group_name(name: &str) -> Option<Position> {
+    Some(SegmentName::parse(name.strip_suffix(".filters")?)?.first)
 }
 
-/// The roster of the first of these segments, if it is there, can be read and belongs to them. They are sealed and
-/// follow each other, and there is one at least.
-pub fn load_roster(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<FilterGroup> {
-    let name = roster_path(segments[0].first());
+/// The filter group of the first of these segments, if it is there, can be read and belongs to them. They are sealed
+/// and follow each other, and there is one at least.
+pub fn load_filter_group(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<FilterGroup> {
+    let name = filter_group_path(segments[0].first());
     let (block, _) = cache.retry(|| read_whole(cache, &name))?;
-    let roster = FilterGroup::open(block, &owners(segments));
-    roster.map_err(|error| error.in_file(&name, None))
+    let filter_group = FilterGroup::open(block, &owners(segments));
+    filter_group.map_err(|error| error.in_file(&name, None))
 }
 
-/// Makes the roster of these segments, keeps it as its file, and opens that. They are indexed and follow each
+/// Makes the filter group of these segments, keeps it as its file, and opens that. They are indexed and follow each
 /// other, and there is one at least. One whose index file turns out to be damaged is an error, and needs its index
 /// built anew first.
-pub fn keep_roster(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<FilterGroup> {
+pub fn keep_filter_group(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<FilterGroup> {
     let lookups: Vec<_> = segments.iter().map(|one| one.lookup()).collect::<Result<_>>()?;
     let owners = owners(segments);
     let filters = segments.iter().zip(&lookups).map(|(segment, lookup)| match &**lookup {
@@ -129,24 +133,25 @@ pub fn keep_roster(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<Filte
             segment.index_in_memory()?;
             Err(error.in_file(&index_path(segment.first()), None))
         }),
-        Lookup::Live(_) => {
+        Lookup::Memory(_) => {
             let error = Error::damaged("the index file is missing", "an index", "none");
             Err(error.in_file(&index_path(segment.first()), None))
         }
     });
     let filters: Vec<&[u8]> = filters.collect::<Result<_>>()?;
-    let name = roster_path(segments[0].first());
-    put_in_place(cache.disk(), &name, |write| index::write_roster(&filters, &owners, write))?;
-    load_roster(cache, segments)
+    let name = filter_group_path(segments[0].first());
+    put_in_place(cache.disk(), &name, |write| index::write_filter_group(&filters, &owners, write))?;
+    load_filter_group(cache, segments)
 }
 
-/// What tells a segment from all others, of this store and of every other one: in a roster it stands for the segment.
-pub fn owner(head: &SegmentHeader, length: u64, seed: HashKey) -> u64 {
-    seed.hash(&[&head.encode()[..], &length.to_le_bytes()].concat()) as u64
+/// What tells a segment from all others, of this store and of every other one: in a filter group it stands for the
+/// segment.
+pub fn owner(head: &SegmentHeader, length: u64, hash_key: HashKey) -> u64 {
+    hash_key.hash(&[&head.encode()[..], &length.to_le_bytes()].concat()) as u64
 }
 
 fn owners(segments: &[Arc<Segment>]) -> Vec<u64> {
-    segments.iter().map(|segment| owner(segment.head(), segment.tail().0, segment.seed())).collect()
+    segments.iter().map(|segment| owner(segment.head(), segment.tail().0, segment.hash_key())).collect()
 }
 
 /// The bytes of a file in the folder of the index files, on the heap if they are not to be mapped or cannot be.

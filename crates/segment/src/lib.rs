@@ -3,8 +3,8 @@ pub mod cache;
 mod column;
 mod recent;
 pub mod term;
-mod lineage;
-mod live;
+mod causes;
+mod mem_index;
 pub mod index;
 mod lookup;
 mod event;
@@ -20,10 +20,10 @@ pub use event::RecordedEvent;
 pub use frame_reader::{FrameFault, FrameReader};
 pub use graph::CauseReader;
 pub use indexing::{
-    INDEX, index_path, keep_roster, list_indexes, load_roster, owner, parse_index_name, parse_roster_name,
-    roster_path,
+    INDEX, filter_group_path, index_path, keep_filter_group, list_indexes, load_filter_group, owner,
+    parse_filter_group_name, parse_index_name,
 };
-pub use live::MemIndex;
 pub use lookup::{Lookup, Postings};
+pub use mem_index::MemIndex;
 pub use segment::{SEGMENTS, Segment, Window, list, parse_segment_name, path};
 pub use term::{Field, HashKey, HashedId, HashedTerm, Term};

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use tidegate_format::{Position, Result};
 
+use crate::causes::CauseBlock;
 use crate::index::{self, FileIndex};
-use crate::lineage::CauseBlock;
-use crate::live::{LivePostings, MemIndex};
+use crate::mem_index::{MemIndex, MemPostings};
 use crate::term::{Field, HashedTerm};
 
 /// What finds the events of a segment.
 #[derive(Clone, Debug)]
 pub enum Lookup {
     /// In memory: the segment grows, or its index file does not stand yet.
-    Live(Arc<MemIndex>),
+    Memory(Arc<MemIndex>),
     /// In its index file.
     File(Arc<FileIndex>),
 }
@@ -23,7 +23,7 @@ impl Lookup {
     #[inline]
     pub fn count(&self) -> u32 {
         match self {
-            Self::Live(index) => index.count(),
+            Self::Memory(index) => index.count(),
             Self::File(index) => index.count(),
         }
     }
@@ -32,20 +32,20 @@ impl Lookup {
     #[inline]
     pub fn offset(&self, event: u32) -> Result<u32> {
         match self {
-            Self::Live(index) => Ok(index.offset(event)),
+            Self::Memory(index) => Ok(index.offset(event)),
             Self::File(index) => index.offset(event),
         }
     }
 
     /// The events of a term.
-    pub fn find(&self, sought: &HashedTerm) -> Result<Option<Postings>> {
+    pub fn find(&self, term: &HashedTerm) -> Result<Option<Postings>> {
         match self {
-            Self::Live(index) => Ok(index.find(sought).map(Postings::Live)),
+            Self::Memory(index) => Ok(index.find(term).map(Postings::Memory)),
             Self::File(index) => {
-                if !index.may_hold(sought.hash as u64)? {
+                if !index.may_hold(term.hash as u64)? {
                     return Ok(None);
                 }
-                Ok(index.find(&sought.term)?.map(Postings::File))
+                Ok(index.find(&term.term)?.map(Postings::File))
             }
         }
     }
@@ -59,8 +59,8 @@ impl Lookup {
         mut each: impl FnMut(&[u8], Postings),
     ) -> Result<()> {
         match self {
-            Self::Live(index) => {
-                index.with_prefix(field, prefix, |text, postings| each(text, Postings::Live(postings)));
+            Self::Memory(index) => {
+                index.with_prefix(field, prefix, |text, postings| each(text, Postings::Memory(postings)));
                 Ok(())
             }
             Self::File(index) => {
@@ -72,7 +72,7 @@ impl Lookup {
     /// The events of this segment that have the event at this position as a cause.
     pub fn effects(&self, cause: Position) -> Result<Option<Postings>> {
         match self {
-            Self::Live(index) => Ok(index.effects(cause).map(Postings::Live)),
+            Self::Memory(index) => Ok(index.effects(cause).map(Postings::Memory)),
             Self::File(index) => Ok(index.effects(cause)?.map(Postings::File)),
         }
     }
@@ -80,7 +80,7 @@ impl Lookup {
     /// Calls `each` with those of them that come before `end`.
     pub fn each_effect(&self, cause: Position, end: u32, each: impl FnMut(u32)) -> Result<()> {
         match self {
-            Self::Live(index) => {
+            Self::Memory(index) => {
                 if let Some(postings) = index.effects(cause) {
                     (0..postings.rank(end)).filter_map(|n| postings.get(n)).for_each(each);
                 }
@@ -94,7 +94,7 @@ impl Lookup {
     /// only.
     pub fn level(&self, event: u32) -> Result<Option<u32>> {
         match self {
-            Self::Live(index) => Ok(index.level(event)),
+            Self::Memory(index) => Ok(index.level(event)),
             Self::File(index) => index.level(event).map(Some),
         }
     }
@@ -102,7 +102,7 @@ impl Lookup {
     /// Reads the causes of the events around `event` into a block.
     pub(crate) fn fill_causes(&self, event: u32, block: &mut CauseBlock) -> Result<()> {
         match self {
-            Self::Live(index) => {
+            Self::Memory(index) => {
                 index.fill_causes(event, block);
                 Ok(())
             }
@@ -113,7 +113,7 @@ impl Lookup {
     /// Bytes of memory it takes; an index file is the page cache's business.
     pub fn memory(&self) -> usize {
         match self {
-            Self::Live(index) => index.memory(),
+            Self::Memory(index) => index.memory(),
             Self::File(_) => 0,
         }
     }
@@ -123,7 +123,7 @@ impl Lookup {
 #[derive(Clone, Debug)]
 pub enum Postings {
     /// Of an index in memory.
-    Live(LivePostings),
+    Memory(MemPostings),
     /// Of an index file.
     File(index::Postings),
 }
@@ -132,7 +132,7 @@ impl Postings {
     /// How many there are.
     pub fn count(&self) -> u32 {
         match self {
-            Self::Live(postings) => postings.count(),
+            Self::Memory(postings) => postings.count(),
             Self::File(postings) => postings.count(),
         }
     }
@@ -140,7 +140,7 @@ impl Postings {
     /// The `n`-th of them, counted from 0; nothing past the last.
     pub fn get(&self, n: u32) -> Option<u32> {
         match self {
-            Self::Live(postings) => postings.get(n),
+            Self::Memory(postings) => postings.get(n),
             Self::File(postings) => postings.get(n),
         }
     }
@@ -148,7 +148,7 @@ impl Postings {
     /// How many of them come before `event`.
     pub fn rank(&self, event: u32) -> u32 {
         match self {
-            Self::Live(postings) => postings.rank(event),
+            Self::Memory(postings) => postings.rank(event),
             Self::File(postings) => postings.rank(event),
         }
     }
@@ -156,7 +156,7 @@ impl Postings {
     /// The first of them from `event` on.
     pub fn next_from(&self, event: u32) -> Option<u32> {
         match self {
-            Self::Live(postings) => postings.get(postings.rank(event)),
+            Self::Memory(postings) => postings.get(postings.rank(event)),
             Self::File(postings) => postings.next_from(event),
         }
     }
@@ -164,7 +164,7 @@ impl Postings {
     /// The last of them before `event`.
     pub fn last_before(&self, event: u32) -> Option<u32> {
         match self {
-            Self::Live(postings) => postings.get(postings.rank(event).checked_sub(1)?),
+            Self::Memory(postings) => postings.get(postings.rank(event).checked_sub(1)?),
             Self::File(postings) => postings.last_before(event),
         }
     }

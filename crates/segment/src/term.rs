@@ -196,12 +196,12 @@ impl HashKey {
     }
 
     /// A term to look for.
-    pub fn seek(self, term: Term) -> HashedTerm {
+    pub fn hash_term(self, term: Term) -> HashedTerm {
         HashedTerm { hash: self.hash(term.as_bytes()), term }
     }
 
     /// An id to look for.
-    pub fn seek_id(self, id: EventId) -> HashedId {
+    pub fn hash_id(self, id: EventId) -> HashedId {
         HashedId { id, hash: self.hash(&id.0) as u64 }
     }
 }

@@ -29,7 +29,7 @@ Examples:
 /// Append one event
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Append {
+pub(super) struct AppendArgs {
     /// The store's directory; created where there is none
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -79,19 +79,19 @@ pub(super) struct Append {
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
     /// When the append is done: on disk, or handed to the system
-    #[arg(long, value_enum, default_value_t = Durability::Synced)]
-    durability: Durability,
+    #[arg(long, value_enum, default_value_t = DurabilityArg::Synced)]
+    durability: DurabilityArg,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Durability {
+enum DurabilityArg {
     Synced,
     Buffered,
 }
 
 /// What is told of the new event.
 #[derive(Serialize)]
-struct Appended {
+struct ReceiptJson {
     position: u64,
     version: u64,
     id: String,
@@ -100,13 +100,13 @@ struct Appended {
     store: String,
 }
 
-impl Append {
+impl AppendArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let draft = self.draft()?;
         let stream = draft.stream.clone();
         let append = match self.durability {
-            Durability::Synced => tidegate::AppendOptions::synced(),
-            Durability::Buffered => tidegate::AppendOptions::buffered(),
+            DurabilityArg::Synced => tidegate::AppendOptions::synced(),
+            DurabilityArg::Buffered => tidegate::AppendOptions::buffered(),
         };
         let store = writer::open(&self.directory, StoreOptions::default(), json)?;
         let receipt = store.append(self.batch(draft), append).map_err(alone)?;
@@ -121,7 +121,7 @@ impl Append {
                 output.line(format_args!("position {position}: {kind} in {stream} v{version}, id {id}"))?;
                 continue;
             }
-            output.json(&Appended {
+            output.json(&ReceiptJson {
                 position: position.0,
                 version: version.0,
                 id: id.to_string(),

@@ -47,24 +47,24 @@ Examples:
 /// Say how far the readers of a store got, or send one elsewhere
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(super) struct Cursors {
+pub(super) struct CursorsArgs {
     /// The store's directory
     #[arg(value_name = "DIR", required = true)]
     directory: Option<PathBuf>,
     #[command(subcommand)]
-    send: Option<Send>,
+    send: Option<CursorAction>,
 }
 
 #[derive(Subcommand, Debug)]
-enum Send {
+enum CursorAction {
     /// Send a cursor back: what follows a position is delivered again
     #[command(after_help = REWIND)]
-    Rewind(To),
+    Rewind(CursorTarget),
     /// Have a cursor go on after a position, back or forward
     #[command(after_help = SET)]
     Set {
         #[command(flatten)]
-        to: To,
+        to: CursorTarget,
         /// Give up events that are passed over and not done
         #[arg(long)]
         skip: bool,
@@ -72,7 +72,7 @@ enum Send {
 }
 
 #[derive(Args, Debug)]
-struct To {
+struct CursorTarget {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -84,17 +84,17 @@ struct To {
 
 /// What a change did, as JSON.
 #[derive(Serialize)]
-struct ToldChange<'a> {
+struct ChangeJson<'a> {
     cursor: &'a str,
     role: &'static str,
     before: u64,
     position: u64,
-    again: ToldSpan,
-    given_up: ToldSpan,
+    again: SpanJson,
+    given_up: SpanJson,
 }
 
 #[derive(Serialize)]
-struct ToldSpan {
+struct SpanJson {
     count: u64,
     first: u64,
     last: u64,
@@ -102,7 +102,7 @@ struct ToldSpan {
 
 /// A cursor, as JSON.
 #[derive(Serialize)]
-struct Told {
+struct CursorJson {
     name: String,
     role: &'static str,
     position: u64,
@@ -114,13 +114,13 @@ struct Told {
     query: Box<RawValue>,
 }
 
-impl Cursors {
+impl CursorsArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let (to, change) = match &self.send {
             None => return self.list(output, json),
-            Some(Send::Rewind(to)) => (to, Change::Rewind(Position(to.position))),
-            Some(Send::Set { to, skip: false }) => (to, Change::Set(Position(to.position))),
-            Some(Send::Set { to, skip: true }) => (to, Change::Skip(Position(to.position))),
+            Some(CursorAction::Rewind(to)) => (to, Change::Rewind(Position(to.position))),
+            Some(CursorAction::Set { to, skip: false }) => (to, Change::Set(Position(to.position))),
+            Some(CursorAction::Set { to, skip: true }) => (to, Change::Skip(Position(to.position))),
         };
         change_each(&to.directory, &to.cursor, &[change], output, json)
     }
@@ -131,7 +131,7 @@ impl Cursors {
         let (states, damage) = states(&store)?;
         if json {
             for state in &states {
-                output.json(&told(state, unconfirmed(&store))?)?;
+                output.json(&cursor_json(state, unconfirmed(&store))?)?;
             }
         } else {
             write(&states, output)?;
@@ -156,8 +156,8 @@ fn states(store: &Store) -> Result<(Vec<State>, Option<tidegate::Error>)> {
     Ok((states, damage))
 }
 
-fn told(state: &State, unconfirmed: Option<u64>) -> Result<Told> {
-    Ok(Told {
+fn cursor_json(state: &State, unconfirmed: Option<u64>) -> Result<CursorJson> {
+    Ok(CursorJson {
         name: state.name.clone(),
         role: role_word(state.role),
         position: state.position.0,
@@ -217,7 +217,7 @@ pub(super) fn change_each(
             })?;
         let role = role_word(cursor::state(&store, name)?.role);
         if json {
-            output.json(&told_change(name, role, &changed))?;
+            output.json(&change_json(name, role, &changed))?;
         } else {
             write_change(name, role, *change, &changed, output)?;
         }
@@ -225,11 +225,11 @@ pub(super) fn change_each(
     Ok(store.close()?)
 }
 
-fn told_change<'a>(cursor: &'a str, role: &'static str, changed: &Changed) -> ToldChange<'a> {
-    let span = |Span { count, first, last }| ToldSpan { count, first: first.0, last: last.0 };
+fn change_json<'a>(cursor: &'a str, role: &'static str, changed: &Changed) -> ChangeJson<'a> {
+    let span = |Span { count, first, last }| SpanJson { count, first: first.0, last: last.0 };
     let Changed { before, position, again, given_up } = *changed;
     let (again, given_up) = (span(again), span(given_up));
-    ToldChange { cursor, role, before: before.0, position: position.0, again, given_up }
+    ChangeJson { cursor, role, before: before.0, position: position.0, again, given_up }
 }
 
 fn write_change(

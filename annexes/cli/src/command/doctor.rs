@@ -15,7 +15,7 @@ use crate::progress::Progress;
 
 const EXAMPLES: &str = "\
 Reads every file: the store file, the watermark, all segments with every checksum, leaf, link and cause, index \
-files and rosters beside what they should be, cursors and saved states. It goes on after a fault and tells of all, \
+files and filter groups beside what they should be, cursors and saved states. It goes on after a fault and tells of all, \
 each with file, byte, expected, found, and what to do. It writes nothing, works on a store that does not open, and \
 may run beside a writer.
 
@@ -30,7 +30,7 @@ Examples:
 /// Look for everything that is wrong with a store
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Doctor {
+pub(super) struct DoctorArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -38,7 +38,7 @@ pub(super) struct Doctor {
 
 /// What was read, and how much of it is wrong.
 #[derive(Serialize)]
-struct Read {
+struct DoctorSummary {
     verdict: String,
     events: u64,
     streams: u64,
@@ -52,33 +52,33 @@ struct Read {
     remarks: u64,
 }
 
-impl Doctor {
+impl DoctorArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let world = Env::native(&self.directory);
+        let env = Env::native(&self.directory);
         let progress = Progress::of_bytes(None, json);
-        let examined = examine(&world, |so_far| progress.events(so_far.events));
+        let report = examine(&env, |so_far| progress.events(so_far.events));
         drop(progress);
-        let examined = examined?;
-        let DoctorReport { faults, remarks, lost, .. } = &examined;
-        tell(faults, remarks, output, json)?;
+        let report = report?;
+        let DoctorReport { faults, remarks, lost, .. } = &report;
+        write_findings(faults, remarks, output, json)?;
         let lost: &[LostRange] = if faults.is_empty() { &[] } else { lost };
-        tell_lost(lost, output, json)?;
+        write_lost(lost, output, json)?;
         let count = faults.len() as u64;
-        let verdict = examined.verdict();
-        let read = Read {
+        let verdict = report.verdict();
+        let summary = DoctorSummary {
             verdict: verdict.to_string(),
-            events: examined.verified.events,
-            streams: examined.verified.streams,
-            bytes: examined.verified.bytes,
-            segments: examined.segments,
-            index_files: examined.index_files,
-            reader_files: examined.reader_files,
-            head: examined.head.0,
-            kept: examined.kept.0,
+            events: report.verified.events,
+            streams: report.verified.streams,
+            bytes: report.verified.bytes,
+            segments: report.segments,
+            index_files: report.index_files,
+            reader_files: report.reader_files,
+            head: report.head.0,
+            kept: report.kept.0,
             faults: count,
             remarks: remarks.len() as u64,
         };
-        read.tell(output, json)?;
+        summary.write(output, json)?;
         let message = format!("{} in {}", counted(count, "fault"), self.directory.display());
         match verdict {
             Verdict::Sound | Verdict::Mendable => Ok(()),
@@ -88,8 +88,8 @@ impl Doctor {
     }
 }
 
-impl Read {
-    fn tell(&self, output: &mut Output, json: bool) -> Result<()> {
+impl DoctorSummary {
+    fn write(&self, output: &mut Output, json: bool) -> Result<()> {
         if json {
             return output.json(self);
         }
@@ -112,7 +112,7 @@ impl Read {
 
 /// A fault or a remark, as JSON.
 #[derive(Serialize)]
-struct Told<'a> {
+struct FindingJson<'a> {
     kind: &'static str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,18 +128,23 @@ struct Told<'a> {
 }
 
 /// Tells of faults and of what is worth knowing.
-pub(super) fn tell(faults: &[Fault], remarks: &[Remark], output: &mut Output, json: bool) -> Result<()> {
+pub(super) fn write_findings(
+    faults: &[Fault],
+    remarks: &[Remark],
+    output: &mut Output,
+    json: bool,
+) -> Result<()> {
     #[derive(Serialize)]
-    struct OfFault<'a> {
-        fault: Told<'a>,
+    struct FaultLine<'a> {
+        fault: FindingJson<'a>,
     }
     #[derive(Serialize)]
-    struct OfRemark<'a> {
-        remark: Told<'a>,
+    struct RemarkLine<'a> {
+        remark: FindingJson<'a>,
     }
     for fault in faults {
         if json {
-            output.json(&OfFault { fault: told(fault) })?;
+            output.json(&FaultLine { fault: finding_json(fault) })?;
         } else {
             output.line(format_args!("{}\n  what to do: {}", fault.error, fault.remedy))?;
         }
@@ -149,8 +154,8 @@ pub(super) fn tell(faults: &[Fault], remarks: &[Remark], output: &mut Output, js
             let (message, file) = (remark.text.as_str(), Some(remark.file.as_str()));
             let offset = remark.offset.map(u64::from);
             let (expected, found, remedy) = (None, None, None);
-            let remark = Told { kind: "remark", message, file, offset, expected, found, remedy };
-            output.json(&OfRemark { remark })?;
+            let remark = FindingJson { kind: "remark", message, file, offset, expected, found, remedy };
+            output.json(&RemarkLine { remark })?;
         } else {
             output.line(format_args!("remark: {remark}"))?;
         }
@@ -158,7 +163,7 @@ pub(super) fn tell(faults: &[Fault], remarks: &[Remark], output: &mut Output, js
     Ok(())
 }
 
-fn told(fault: &Fault) -> Told<'_> {
+fn finding_json(fault: &Fault) -> FindingJson<'_> {
     let Fault { error, remedy } = fault;
     let (file, offset) = match error.place() {
         Some(Place::File { name, offset }) => (Some(name.as_str()), offset.map(u64::from)),
@@ -167,23 +172,24 @@ fn told(fault: &Fault) -> Told<'_> {
     let (expected, found) = error.evidence().unzip();
     debug_assert!(file.is_some() || error.kind() == ErrorKind::Io, "a fault says where it is");
     let kind = kind_name(error.kind());
-    Told { kind, message: error.message(), file, offset, expected, found, remedy: Some(remedy) }
+    FindingJson { kind, message: error.message(), file, offset, expected, found, remedy: Some(remedy) }
 }
 
 /// Tells of positions of which nothing is whole.
-pub(super) fn tell_lost(lost: &[LostRange], output: &mut Output, json: bool) -> Result<()> {
+pub(super) fn write_lost(lost: &[LostRange], output: &mut Output, json: bool) -> Result<()> {
     #[derive(Serialize)]
-    struct OfLost {
-        lost: Told,
+    struct LostLine {
+        lost: LostJson,
     }
     #[derive(Serialize)]
-    struct Told {
+    struct LostJson {
         first: u64,
         last: Option<u64>,
     }
     for lost in lost {
         if json {
-            output.json(&OfLost { lost: Told { first: lost.first.0, last: lost.last.map(u64::from) } })?;
+            output
+                .json(&LostLine { lost: LostJson { first: lost.first.0, last: lost.last.map(u64::from) } })?;
             continue;
         }
         match lost.count() {

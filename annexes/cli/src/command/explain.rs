@@ -9,13 +9,13 @@ use serde_json::value::RawValue;
 use tidegate::decide::{Explanation, Footprint};
 use tidegate::{Cause, Error, Position, Query, ReadOptions, RecordedEvent, View};
 
+use crate::escape::escape;
 use crate::event;
+use crate::event_ref::EventRef;
 use crate::failure::Result;
 use crate::listing::Listing;
-use crate::named::Named;
 use crate::output::{Output, counted};
 use crate::reader::{open, warn_of_damage};
-use crate::shown::shown;
 
 const EXAMPLES: &str = "\
 What a decision read is known where it was appended with `keep_footprint`. An EVENT is named by its position, its id, \
@@ -28,13 +28,13 @@ Examples:
 /// Say on what grounds an event is in the log: what was read, which gates passed, what caused it
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Explain {
+pub(super) struct ExplainArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
     /// Which event
     #[arg(value_name = "EVENT")]
-    event: Named,
+    event: EventRef,
     /// The scope in which import keys are looked up
     #[arg(long)]
     scope: Option<String>,
@@ -45,16 +45,16 @@ pub(super) struct Explain {
 
 /// What is known, as JSON.
 #[derive(Serialize)]
-struct Told {
+struct ExplanationJson {
     event: Box<RawValue>,
     batch: [u64; 2],
     gates: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     judged_at: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    bypass: Option<ToldBypass>,
+    bypass: Option<BypassJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    read: Option<Vec<ToldQuery>>,
+    read: Option<Vec<QueryJson>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     absent_ids: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -63,7 +63,7 @@ struct Told {
 }
 
 #[derive(Serialize)]
-struct ToldBypass {
+struct BypassJson {
     reason: String,
     justification: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,13 +71,13 @@ struct ToldBypass {
 }
 
 #[derive(Serialize)]
-struct ToldQuery {
+struct QueryJson {
     query: Box<RawValue>,
     count: u64,
     last: Vec<u64>,
 }
 
-impl Explain {
+impl ExplainArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
         let view = store.view()?;
@@ -86,31 +86,36 @@ impl Explain {
         let event = view.at(position)?.ok_or_else(missing)?;
         let explanation = view.explain(position)?;
         if json {
-            output.json(&self.told(&event, &view, &explanation)?)?;
+            output.json(&self.explanation_json(&event, &view, &explanation)?)?;
         } else {
             self.write(&event, &view, &explanation, output)?;
         }
         warn_of_damage(&store, json)
     }
 
-    fn told(&self, event: &RecordedEvent, view: &View, explanation: &Explanation) -> Result<Told> {
+    fn explanation_json(
+        &self,
+        event: &RecordedEvent,
+        view: &View,
+        explanation: &Explanation,
+    ) -> Result<ExplanationJson> {
         let Explanation { batch, gates, bypass, judged_at, footprint } = explanation;
         let read = match (footprint, judged_at) {
             (Some(footprint), Some(then)) => {
                 let queries = footprint.queries().iter();
-                Some(queries.map(|query| self.told_query(query, then)).collect::<Result<_>>()?)
+                Some(queries.map(|query| self.query_json(query, then)).collect::<Result<_>>()?)
             }
             _ => None,
         };
         let absent = footprint.iter().flat_map(Footprint::absent_ids);
         let absent_keys = footprint.iter().flat_map(Footprint::absent_keys);
         let causes = view.graph().causes(event.position())?;
-        Ok(Told {
+        Ok(ExplanationJson {
             event: RawValue::from_string(event::to_json(event, view)?)?,
             batch: [batch.start().0, batch.end().0],
             gates: gates.iter().map(ToString::to_string).collect(),
             judged_at: judged_at.as_ref().map(|then| then.head().0),
-            bypass: bypass.as_ref().map(|bypass| ToldBypass {
+            bypass: bypass.as_ref().map(|bypass| BypassJson {
                 reason: bypass.reason.to_string(),
                 justification: bypass.justification.clone(),
                 approver: bypass.approver.clone(),
@@ -122,8 +127,8 @@ impl Explain {
         })
     }
 
-    fn told_query(&self, query: &Query, then: &View) -> Result<ToldQuery> {
-        Ok(ToldQuery {
+    fn query_json(&self, query: &Query, then: &View) -> Result<QueryJson> {
+        Ok(QueryJson {
             query: RawValue::from_string(query.to_string())?,
             count: then.count(query, ReadOptions::all())?,
             last: self.last(query, then)?.iter().map(|event| event.position().0).collect(),
@@ -193,7 +198,7 @@ impl Explain {
 }
 
 fn title(output: &mut Output, title: &str, said: impl std::fmt::Display) -> Result<()> {
-    output.styled(format!("{} {}", style(format!("{title:<9}")).bold(), shown(said)).trim_end())
+    output.styled(format!("{} {}", style(format!("{title:<9}")).bold(), escape(said)).trim_end())
 }
 
 fn list(events: &[RecordedEvent], view: &View, output: &mut Output) -> Result<()> {

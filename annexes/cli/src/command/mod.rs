@@ -1,4 +1,4 @@
-//! Commands: what can be asked for on the command line, a file each.
+//! Commands: what can be run from the command line, a file each.
 
 mod append;
 mod read;
@@ -15,7 +15,7 @@ mod doctor;
 mod salvage;
 mod reindex;
 #[cfg(any(test, fuzzing))]
-mod hostile;
+mod fuzz;
 
 use std::process::ExitCode;
 
@@ -27,7 +27,7 @@ use crate::failure::{self, EXIT_CODES, Failure, MISUSE, Result};
 use crate::output::Output;
 
 #[cfg(fuzzing)]
-pub(crate) use hostile::one;
+pub(crate) use fuzz::one;
 
 const ABOUT: &str = "\
 Puts events into a Tidegate store and gets them out again.
@@ -42,7 +42,7 @@ of others read it meanwhile, and see what has been synced.";
     after_help = "`tidegate --help` tells what the exit codes mean, `tidegate COMMAND --help` shows examples."
 )]
 #[command(subcommand_required = true, arg_required_else_help = true, max_term_width = 100)]
-struct Call {
+struct Cli {
     #[command(subcommand)]
     command: Command,
     /// Write JSON, one object a line; errors too
@@ -52,26 +52,26 @@ struct Call {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    Import(transfer::Import),
-    Export(transfer::Export),
-    Append(append::Append),
-    Read(read::Read),
-    Tail(tail::Tail),
-    Stats(stats::Stats),
-    Project(project::Project),
-    Cursors(cursors::Cursors),
-    Parked(parked::Parked),
-    Graph(graph::Graph),
-    Explain(explain::Explain),
-    Verify(verify::Verify),
-    Doctor(doctor::Doctor),
-    Salvage(salvage::Salvage),
-    Reindex(reindex::Reindex),
+    Import(transfer::ImportArgs),
+    Export(transfer::ExportArgs),
+    Append(append::AppendArgs),
+    Read(read::ReadArgs),
+    Tail(tail::TailArgs),
+    Stats(stats::StatsArgs),
+    Project(project::ProjectArgs),
+    Cursors(cursors::CursorsArgs),
+    Parked(parked::ParkedArgs),
+    Graph(graph::GraphCommand),
+    Explain(explain::ExplainArgs),
+    Verify(verify::VerifyArgs),
+    Doctor(doctor::DoctorArgs),
+    Salvage(salvage::SalvageArgs),
+    Reindex(reindex::ReindexArgs),
 }
 
 /// Does what the command line asks for.
 pub(crate) fn run() -> ExitCode {
-    let call = match Call::try_parse() {
+    let call = match Cli::try_parse() {
         Ok(call) => call,
         Err(error) => return misuse(&error),
     };
@@ -87,7 +87,7 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-impl Call {
+impl Cli {
     fn run(&self, output: &mut Output) -> Result<()> {
         match &self.command {
             Command::Import(import) => import.run(output, self.json),
@@ -109,18 +109,18 @@ impl Call {
     }
 }
 
-/// Help and version go to standard output and are what was asked for; everything else is misuse.
+/// Help and version go to standard output and are no errors; everything else is misuse.
 fn misuse(error: &clap::Error) -> ExitCode {
-    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     let json = std::env::args_os().any(|argument| argument == "--json");
     // An argument may be a name of someone else's; styles are given up for it.
     let obeyed = error.to_string().contains(|c: char| c != '\n' && name::is_hidden(c));
-    if !asked && (json || obeyed) {
+    if !is_help && (json || obeyed) {
         failure::tell_misuse(&error.to_string(), json);
     } else if let Err(cause) = error.print()
-        && asked
+        && is_help
     {
         return Failure::from(cause).tell(false);
     }
-    if asked { ExitCode::SUCCESS } else { ExitCode::from(MISUSE) }
+    if is_help { ExitCode::SUCCESS } else { ExitCode::from(MISUSE) }
 }

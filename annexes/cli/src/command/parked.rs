@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use tidegate::Position;
-use tidegate::subscription::cursor::{self, Change, Parked as Event};
+use tidegate::subscription::cursor::{self, Change, Parked};
 
 use super::cursors::change_each;
+use crate::escape::escape;
 use crate::failure::Result;
 use crate::output::{Output, clock_time, rfc3339};
 use crate::reader::{open, warn_of_damage};
-use crate::shown::shown;
 
 const EXAMPLES: &str = "\
 An event is parked when it failed too often. It holds up nobody; its reader tries it again when told to, or gives \
@@ -30,7 +30,7 @@ runs next; what is discarded is not delivered again.";
 /// Show the events that readers could not deal with, and retry or discard them
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(super) struct Parked {
+pub(super) struct ParkedArgs {
     /// The store's directory
     #[arg(value_name = "DIR", required = true)]
     directory: Option<PathBuf>,
@@ -38,21 +38,21 @@ pub(super) struct Parked {
     #[arg(value_name = "CURSOR")]
     cursor: Option<String>,
     #[command(subcommand)]
-    end: Option<End>,
+    end: Option<ParkedAction>,
 }
 
 #[derive(Subcommand, Debug)]
-enum End {
+enum ParkedAction {
     /// Have parked events delivered once more
     #[command(after_help = CHANGING)]
-    Retry(Which),
+    Retry(ParkedSelection),
     /// Give parked events up
     #[command(after_help = CHANGING)]
-    Discard(Which),
+    Discard(ParkedSelection),
 }
 
 #[derive(Args, Debug)]
-struct Which {
+struct ParkedSelection {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -68,7 +68,7 @@ struct Which {
 
 /// A parked event, as JSON.
 #[derive(Serialize)]
-struct Told<'a> {
+struct ParkedJson<'a> {
     cursor: &'a str,
     position: u64,
     attempts: u32,
@@ -77,12 +77,12 @@ struct Told<'a> {
     reason: &'a str,
 }
 
-impl Parked {
+impl ParkedArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let (which, one, all): (_, fn(Position) -> Change, _) = match &self.end {
             None => return self.list(output, json),
-            Some(End::Retry(which)) => (which, Change::Retry, Change::RetryAll),
-            Some(End::Discard(which)) => (which, Change::Discard, Change::DiscardAll),
+            Some(ParkedAction::Retry(which)) => (which, Change::Retry, Change::RetryAll),
+            Some(ParkedAction::Discard(which)) => (which, Change::Discard, Change::DiscardAll),
         };
         let changes = if which.all {
             vec![all]
@@ -109,7 +109,7 @@ impl Parked {
                 }
             };
             for event in &state.parked {
-                if json { output.json(&told(&name, event))? } else { write(&name, event, output)? }
+                if json { output.json(&parked_json(&name, event))? } else { write(&name, event, output)? }
             }
         }
         output.flush()?;
@@ -120,9 +120,9 @@ impl Parked {
     }
 }
 
-fn told<'a>(cursor: &'a str, event: &'a Event) -> Told<'a> {
-    let Event { position, attempts, reason, time, retried } = event;
-    Told {
+fn parked_json<'a>(cursor: &'a str, event: &'a Parked) -> ParkedJson<'a> {
+    let Parked { position, attempts, reason, time, retried } = event;
+    ParkedJson {
         cursor,
         position: position.0,
         attempts: *attempts,
@@ -132,7 +132,7 @@ fn told<'a>(cursor: &'a str, event: &'a Event) -> Told<'a> {
     }
 }
 
-fn write(cursor: &str, event: &Event, output: &mut Output) -> Result<()> {
+fn write(cursor: &str, event: &Parked, output: &mut Output) -> Result<()> {
     let tries = match event.attempts {
         1 => "1 try".to_owned(),
         count => format!("{count} tries"),
@@ -140,6 +140,6 @@ fn write(cursor: &str, event: &Event, output: &mut Output) -> Result<()> {
     let again = if event.retried { ", to be tried again" } else { "" };
     let (time, position) = (clock_time(event.time, false), event.position);
     // A reason is the text of a handler, and stays on its line.
-    let reason = shown(&event.reason);
+    let reason = escape(&event.reason);
     output.line(format_args!("{cursor}  {position}  {time}  after {tries}{again}: {reason}"))
 }

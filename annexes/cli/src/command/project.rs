@@ -10,12 +10,12 @@ use serde::Serialize;
 use tidegate::format::Micros;
 use tidegate::{Position, RecordedEvent};
 
+use crate::escape::escape;
 use crate::failure::Result;
 use crate::filter::{self, Filter};
 use crate::output::{Output, clock_time, rfc3339};
 use crate::progress::Progress;
 use crate::reader::{open, warn_of_damage};
-use crate::shown::shown;
 
 const EXAMPLES: &str = "\
 Reads every event of the query once. `tidegate stats` counts without reading, and knows no last ones.
@@ -27,15 +27,15 @@ Examples:
 /// Fold events: how many there are of each kind or stream, and the last one of each
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Project {
+pub(super) struct ProjectArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
     #[command(flatten)]
     filter: Filter,
     /// What events are put together by
-    #[arg(long, value_enum, default_value_t = By::Kind, help_heading = HOW)]
-    by: By,
+    #[arg(long, value_enum, default_value_t = GroupBy::Kind, help_heading = HOW)]
+    by: GroupBy,
     /// As of this position
     #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
     at: Option<Position>,
@@ -47,7 +47,7 @@ pub(super) struct Project {
 const HOW: &str = "How to fold";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum By {
+enum GroupBy {
     Kind,
     Stream,
 }
@@ -60,14 +60,14 @@ struct Tally {
 }
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct TallyJson<'a> {
     name: &'a str,
     count: u64,
     last: u64,
     recorded: String,
 }
 
-impl Project {
+impl ProjectArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
         let view = store.view()?;
@@ -102,8 +102,8 @@ impl Project {
             None => drop(tallies.insert(name.to_owned(), Tally { count: 1, last, time })),
         };
         match self.by {
-            By::Kind => take(event.kind()),
-            By::Stream => take(&event.stream().to_string()),
+            GroupBy::Kind => take(event.kind()),
+            GroupBy::Stream => take(&event.stream().to_string()),
         }
     }
 }
@@ -113,7 +113,7 @@ fn write(tallies: &[(String, Tally)], output: &mut Output, json: bool) -> Result
     let places = tallies.iter().map(|(_, tally)| tally.last.to_string().len()).max().unwrap_or(0);
     for (name, Tally { count, last, time }) in tallies {
         if json {
-            output.json(&Written { name, count: *count, last: last.0, recorded: rfc3339(*time) })?;
+            output.json(&TallyJson { name, count: *count, last: last.0, recorded: rfc3339(*time) })?;
             continue;
         }
         output.styled(format_args!(
@@ -121,7 +121,7 @@ fn write(tallies: &[(String, Tally)], output: &mut Output, json: bool) -> Result
             HumanCount(*count).to_string(),
             last.0,
             style(clock_time(*time, false)).dim(),
-            style(shown(name)).cyan(),
+            style(escape(name)).cyan(),
         ))?;
     }
     Ok(())

@@ -24,7 +24,7 @@ Examples:
 /// Read events
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Read {
+pub(super) struct ReadArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -74,7 +74,7 @@ const ONE: [&str; 15] = [
     "count",
 ];
 
-impl Read {
+impl ReadArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
         let view = store.view()?;
@@ -106,14 +106,14 @@ impl Read {
 
     fn write_count(&self, store: &Store, view: &View, output: &mut Output, json: bool) -> Result<()> {
         #[derive(Serialize)]
-        struct Count {
+        struct CountJson {
             count: u64,
             #[serde(skip_serializing_if = "Option::is_none")]
             unconfirmed: Option<u64>,
         }
         let count = view.count(&self.filter.query(), self.range())?;
         let unconfirmed = reader::unconfirmed(store);
-        if json { output.json(&Count { count, unconfirmed }) } else { output.line(count) }
+        if json { output.json(&CountJson { count, unconfirmed }) } else { output.line(count) }
     }
 
     /// The event that was asked for by its place or its id.

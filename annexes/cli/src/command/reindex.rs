@@ -19,13 +19,13 @@ Example:
 /// A store does this by itself wherever an index file is missing or damaged; this is for being sure.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Reindex {
+pub(super) struct ReindexArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
 }
 
-impl Reindex {
+impl ReindexArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = writer::open(
             &self.directory,

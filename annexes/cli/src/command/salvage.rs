@@ -10,7 +10,7 @@ use tidegate::report::{LeftCursor, LeftPlace, MovedRun, SalvageReport, salvage};
 use tidegate::{Error, ReadOptions, Store, StoreOptions};
 
 use super::cursors::role_word;
-use super::doctor::{tell, tell_lost};
+use super::doctor::{write_findings, write_lost};
 use crate::failure::Result;
 use crate::output::{Output, counted};
 use crate::progress::Progress;
@@ -44,7 +44,7 @@ Examples:
 /// Save everything that is whole of a damaged store
 #[derive(Args, Debug)]
 #[command(after_long_help = RULES, after_help = "`tidegate salvage --help` says what is kept and what changes.")]
-pub(super) struct Salvage {
+pub(super) struct SalvageArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -55,19 +55,19 @@ pub(super) struct Salvage {
 
 /// What was salvaged, as JSON.
 #[derive(Serialize)]
-struct Told {
+struct SalvageJson {
     verdict: String,
     from: String,
     store: String,
     saved: u64,
     streams: u64,
-    runs: Vec<ToldRun>,
-    readers: Vec<Reader>,
+    runs: Vec<RunJson>,
+    readers: Vec<ReaderJson>,
 }
 
 /// A cursor or reactor of the old store, which begins anew.
 #[derive(Serialize)]
-struct Reader {
+struct ReaderJson {
     name: String,
     /// Left out, as what follows, if its file does not say it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,13 +81,13 @@ struct Reader {
 }
 
 #[derive(Serialize)]
-struct ToldRun {
+struct RunJson {
     from: u64,
     to: u64,
     count: u64,
 }
 
-impl Salvage {
+impl SalvageArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         if is_inside(&self.new, &self.directory) {
             let message = "the new store cannot lie inside the old one, which is only read";
@@ -95,60 +95,61 @@ impl Salvage {
         }
         let (from, to) = (Env::native(&self.directory), Env::native(&self.new));
         let progress = Progress::of_bytes(None, json);
-        let salvaged = salvage(&from, &to, |so_far| progress.events(so_far.events));
+        let report = salvage(&from, &to, |so_far| progress.events(so_far.events));
         drop(progress);
-        let salvaged = salvaged?;
-        tell(&salvaged.faults, &salvaged.remarks, output, json)?;
-        tell_lost(&salvaged.lost, output, json)?;
-        let readers = self.readers(&salvaged)?;
-        if json { output.json(&told(&salvaged, readers)) } else { self.write(&salvaged, &readers, output) }
+        let report = report?;
+        write_findings(&report.faults, &report.remarks, output, json)?;
+        write_lost(&report.lost, output, json)?;
+        let readers = self.readers(&report)?;
+        if json {
+            output.json(&salvage_json(&report, readers))
+        } else {
+            self.write(&report, &readers, output)
+        }
     }
 
     /// The cursors of the old store, and what those whose file is whole deliver again.
-    fn readers(&self, salvaged: &SalvageReport) -> Result<Vec<Reader>> {
+    fn readers(&self, report: &SalvageReport) -> Result<Vec<ReaderJson>> {
         let view = Store::open(&self.new, StoreOptions::read_only())?.view()?;
         let mut readers = Vec::new();
-        for LeftCursor { name, place } in &salvaged.cursors {
+        for LeftCursor { name, place } in &report.cursors {
             let name = name.clone();
             let Some(LeftPlace { role, query, position }) = place else {
-                readers.push(Reader { name, role: None, position: None, again: None });
+                readers.push(ReaderJson { name, role: None, position: None, again: None });
                 continue;
             };
             let mut again = 0;
-            for MovedRun { from, to, count } in salvaged.runs.iter().filter(|run| run.from <= *position) {
+            for MovedRun { from, to, count } in report.runs.iter().filter(|run| run.from <= *position) {
                 let passed = (position.0 - from.0 + 1).min(*count);
                 let last = to.plus(passed - 1);
                 again += view.as_of(last).count(query, ReadOptions::after(to.before()))?;
             }
             let (role, position) = (Some(role_word(*role)), Some(position.0));
-            readers.push(Reader { name, role, position, again: Some(again) });
+            readers.push(ReaderJson { name, role, position, again: Some(again) });
         }
         Ok(readers)
     }
 
-    fn write(&self, salvaged: &SalvageReport, readers: &[Reader], output: &mut Output) -> Result<()> {
-        for MovedRun { from, to, count } in salvaged.runs.iter().filter(|run| run.from != run.to) {
+    fn write(&self, report: &SalvageReport, readers: &[ReaderJson], output: &mut Output) -> Result<()> {
+        for MovedRun { from, to, count } in report.runs.iter().filter(|run| run.from != run.to) {
             let last = |first: tidegate::Position| first.plus(count - 1);
             let (old, new) = (last(*from), last(*to));
             output.line(format_args!("moved: positions {from} to {old} are now {to} to {new}"))?;
         }
-        let id = if salvaged.store == salvaged.from {
-            "it keeps the id"
-        } else {
-            "it is another store, with the id"
-        };
+        let id =
+            if report.store == report.from { "it keeps the id" } else { "it is another store, with the id" };
         output.line(format_args!(
             "saved {} in {} to {}; {id} {}; readers begin anew",
-            counted(salvaged.saved.events, "event"),
-            counted(salvaged.saved.streams, "stream"),
+            counted(report.saved.events, "event"),
+            counted(report.saved.streams, "stream"),
             self.new.display(),
-            salvaged.store
+            report.store
         ))?;
         readers.iter().try_for_each(|reader| output.line(reader))
     }
 }
 
-impl fmt::Display for Reader {
+impl fmt::Display for ReaderJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, role, position, again } = self;
         let (Some(role), Some(position), Some(again)) = (role, position, again) else {
@@ -170,15 +171,15 @@ impl fmt::Display for Reader {
     }
 }
 
-fn told(salvaged: &SalvageReport, readers: Vec<Reader>) -> Told {
-    let run = |run: &MovedRun| ToldRun { from: run.from.0, to: run.to.0, count: run.count };
-    Told {
-        verdict: salvaged.verdict().to_string(),
-        from: salvaged.from.to_string(),
-        store: salvaged.store.to_string(),
-        saved: salvaged.saved.events,
-        streams: salvaged.saved.streams,
-        runs: salvaged.runs.iter().map(run).collect(),
+fn salvage_json(report: &SalvageReport, readers: Vec<ReaderJson>) -> SalvageJson {
+    let run = |run: &MovedRun| RunJson { from: run.from.0, to: run.to.0, count: run.count };
+    SalvageJson {
+        verdict: report.verdict().to_string(),
+        from: report.from.to_string(),
+        store: report.store.to_string(),
+        saved: report.saved.events,
+        streams: report.saved.streams,
+        runs: report.runs.iter().map(run).collect(),
         readers,
     }
 }

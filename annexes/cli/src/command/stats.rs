@@ -11,11 +11,11 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use tidegate::{Error, ErrorKind, Position, ReadOptions, Store};
 
+use crate::escape::escape;
 use crate::failure::Result;
 use crate::filter::{self, Filter};
 use crate::output::{Output, rfc3339};
 use crate::reader::{open, unconfirmed, warn_of_damage};
-use crate::shown::shown;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +26,7 @@ Examples:
 /// Say how much a store holds
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Stats {
+pub(super) struct StatsArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -38,7 +38,7 @@ pub(super) struct Stats {
     /// Only events before this position
     #[arg(long, value_name = "POSITION", value_parser = filter::position)]
     before: Option<Position>,
-    /// How many kinds, tags and streams are named
+    /// How many kinds, tags and streams are listed
     #[arg(long, value_name = "N", default_value_t = 10)]
     limit: usize,
     /// Say only how many events there are
@@ -48,7 +48,7 @@ pub(super) struct Stats {
 
 /// What a store holds.
 #[derive(Serialize)]
-struct Holding {
+struct StatsJson {
     store: String,
     events: u64,
     /// Events behind them that are not known to be durable.
@@ -79,7 +79,7 @@ struct Holding {
 
 type Counts = Vec<(String, u64)>;
 
-impl Stats {
+impl StatsArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
         if self.count {
@@ -105,7 +105,7 @@ impl Stats {
         ReadOptions { after, before, ..ReadOptions::all() }
     }
 
-    fn holding(&self, store: &Store, bytes: u64) -> Result<Holding> {
+    fn holding(&self, store: &Store, bytes: u64) -> Result<StatsJson> {
         let (view, query, range) = (store.view()?, self.filter.query(), self.range());
         let stats = view.stats(&query, range, self.limit)?;
         let recorded = |read: ReadOptions| -> Result<_> {
@@ -113,7 +113,7 @@ impl Stats {
             Ok(first.map(|event| rfc3339(event.time())))
         };
         let streams = stats.top_streams.iter().map(|(stream, count)| (stream.to_string(), *count));
-        Ok(Holding {
+        Ok(StatsJson {
             store: store.id().to_string(),
             events: stats.events,
             unconfirmed: unconfirmed(store),
@@ -132,7 +132,7 @@ impl Stats {
     }
 }
 
-impl Holding {
+impl StatsJson {
     fn write(&self, limit: usize, output: &mut Output) -> Result<()> {
         let store = ("store", self.store.clone());
         let counts = [
@@ -166,7 +166,7 @@ impl Holding {
 }
 
 fn write_list(counts: &[(String, u64)], output: &mut Output) -> Result<()> {
-    let names: Vec<String> = counts.iter().map(|(name, _)| shown(name)).collect();
+    let names: Vec<String> = counts.iter().map(|(name, _)| escape(name)).collect();
     let width = names.iter().map(|name| measure_text_width(name)).max().unwrap_or_default();
     for (name, (_, count)) in names.iter().zip(counts) {
         let name = pad_str(name, width, Alignment::Left, None);

@@ -26,7 +26,7 @@ Examples:
 /// Show the newest events, and go on with those to come
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Tail {
+pub(super) struct TailArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -45,7 +45,7 @@ pub(super) struct Tail {
 
 const HOW: &str = "How to read them";
 
-impl Tail {
+impl TailArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
         let query = self.filter.query();

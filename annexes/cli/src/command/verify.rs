@@ -22,7 +22,7 @@ Examples:
 /// Read everything again and check every checksum, link, leaf and cause
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Verify {
+pub(super) struct VerifyArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -30,7 +30,7 @@ pub(super) struct Verify {
 
 /// What was found whole.
 #[derive(Serialize)]
-struct Whole {
+struct VerifyJson {
     events: u64,
     /// Events behind them that are not known to be durable, and were not looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +39,7 @@ struct Whole {
     bytes: u64,
 }
 
-impl Verify {
+impl VerifyArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
         let progress = Progress::of_events(store.view()?.head().0, json);
@@ -49,7 +49,7 @@ impl Verify {
         });
         drop(progress);
         let verified = verified?;
-        let whole = Whole {
+        let whole = VerifyJson {
             events: verified.events,
             unconfirmed: unconfirmed(&store),
             streams: verified.streams,

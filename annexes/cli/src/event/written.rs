@@ -8,9 +8,9 @@ use tidegate::format::name;
 use tidegate::{Cause, Error, EventId, RecordedEvent, Result, View};
 
 use super::{IMPORT_KEY, TIME, is_rfc3339, meta};
+use crate::escape::escape_json;
 use crate::output::rfc3339;
 use crate::payload;
-use crate::shown::shown_json;
 
 /// An event to be written.
 #[derive(Serialize)]
@@ -100,7 +100,7 @@ fn write<'a>(
         data: payload.data,
         base64: payload.base64,
     };
-    Ok(shown_json(&written).expect("texts and numbers are always JSON"))
+    Ok(escape_json(&written).expect("texts and numbers are always JSON"))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature the attribute asks for")]

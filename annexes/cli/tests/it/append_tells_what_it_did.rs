@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::program::{Place, run, run_with};
+use crate::program::{TempFolder, run, run_with};
 
 #[test]
 fn every_option_ends_in_the_event() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     let at = ["--scope", "shop", "--entity", "order-7"];
     let first = run(&[&["append", &store, "--kind", "order.placed", "--json"][..], &at].concat()).json();
@@ -54,7 +54,7 @@ fn every_option_ends_in_the_event() {
 
 #[test]
 fn a_payload_may_come_from_standard_input() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     let arguments = ["append", &store, "--scope", "s", "--entity", "e", "--kind", "k", "--data", "-"];
     run_with("{\n  \"a\": 1\n}\n", &arguments).ok();
@@ -64,7 +64,7 @@ fn a_payload_may_come_from_standard_input() {
 
 #[test]
 fn a_bad_event_is_refused_and_creates_no_store() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     let at = ["append", &store, "--scope", "shop", "--entity", "order-7"];
     for (options, expected) in [
@@ -86,7 +86,7 @@ fn a_bad_event_is_refused_and_creates_no_store() {
 
 #[test]
 fn an_id_is_taken_once() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     let id = "0195fdd6-0000-7000-8000-000000000001";
     let arguments = ["append", &store, "--scope", "s", "--entity", "e", "--kind", "k", "--id", id];

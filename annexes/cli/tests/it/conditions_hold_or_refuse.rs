@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::program::{Place, run};
+use crate::program::{TempFolder, run};
 
 /// Appends a claim of a name by a user.
 fn claim<'a>(store: &'a str, user: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -12,7 +12,7 @@ fn claim<'a>(store: &'a str, user: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn a_version_is_expected() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     run(&claim(&store, "u1", &["--expect-version", "0"])).ok();
     let said = run(&claim(&store, "u1", &["--expect-version", "0"])).refused(1);
@@ -23,7 +23,7 @@ fn a_version_is_expected() {
 
 #[test]
 fn a_query_must_not_match() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     run(&claim(&store, "u1", &["--fail-if-tag", "name:ada"])).ok();
     let said = run(&claim(&store, "u2", &["--fail-if-tag", "name:ada"])).refused(1);
@@ -38,7 +38,7 @@ fn a_query_must_not_match() {
 
 #[test]
 fn a_key_is_used_once() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     let keyed = ["--idempotency-key", "claim-1", "--expect-version", "0", "--json"];
     let first = run(&claim(&store, "u1", &keyed)).json();
@@ -50,7 +50,7 @@ fn a_key_is_used_once() {
 
 #[test]
 fn statistics_and_new_indexes_take_a_store_as_it_is() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     for user in ["u1", "u2", "u2", "v1"] {
         run(&claim(&store, user, &["--tag", user])).ok();

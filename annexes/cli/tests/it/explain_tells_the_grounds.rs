@@ -2,9 +2,9 @@
 
 use tidegate::{AppendOptions, Batch, Draft, Query, QueryItem, ReadOptions, Store, StoreOptions};
 
-use crate::program::{Place, run};
+use crate::program::{TempFolder, run};
 
-fn decided(place: &Place) -> String {
+fn decided(place: &TempFolder) -> String {
     let path = place.path("store");
     let store = Store::open(&path, StoreOptions::default()).unwrap();
     let seat = |student: &'static str| Draft::new(("school", student), "seat.taken").tag("course:c1");
@@ -26,7 +26,7 @@ fn decided(place: &Place) -> String {
 
 #[test]
 fn what_was_read_and_what_it_answered() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = decided(&place);
     for position in ["3", "4"] {
         let told = run(&["explain", &store, position, "--json"]).json().remove(0);
@@ -56,7 +56,7 @@ fn what_was_read_and_what_it_answered() {
 
 #[test]
 fn an_event_without_grounds_says_so() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = decided(&place);
     let lines = run(&["explain", &store, "5"]).ok();
     assert!(lines.contains("read      no footprint was kept") && lines.contains("causes    none"), "{lines}");

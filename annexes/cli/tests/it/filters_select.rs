@@ -1,6 +1,6 @@
 //! What `read` selects, and how much of it.
 
-use crate::program::{Place, positions, run};
+use crate::program::{TempFolder, positions, run};
 
 const LINES: [&str; 6] = [
     r#"{"scope":"shop","entity":"o1","kind":"order.placed","tags":["a","b"],"key":"1"}"#,
@@ -13,7 +13,7 @@ const LINES: [&str; 6] = [
 
 #[test]
 fn every_filter_narrows() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.store("store", &LINES);
     let events = run(&["read", &store, "--json"]).json();
     let first = events[0]["id"].as_str().unwrap();
@@ -59,7 +59,7 @@ fn every_filter_narrows() {
 
 #[test]
 fn an_event_that_is_not_there_is_missed() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.store("store", &LINES);
     for call in [["--position", "7"], ["--position", "0"], ["--id", "0195fdd6-0000-7000-8000-000000000001"]] {
         let error = run(&[&["read", &store][..], &call].concat()).refused(1);
@@ -69,7 +69,7 @@ fn an_event_that_is_not_there_is_missed() {
 
 #[test]
 fn people_read_aligned_lines() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.store("store", &LINES);
     let lines = run(&["read", &store]).ok();
     let columns: Vec<_> = lines.lines().map(|line| line.find("  order").or(line.find("  stock"))).collect();
@@ -79,7 +79,7 @@ fn people_read_aligned_lines() {
 
 #[test]
 fn nothing_a_terminal_would_obey_is_shown() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let line = r#"{"scope":"s","entity":"e","kind":"k","type":"json","base64":"Ilx1MDAxYhtbMm0i"}"#;
     let store = place.store("store", &[line]);
     let shown = run(&["read", &store]).ok();

@@ -1,6 +1,6 @@
 //! Help, and what becomes of calls that make no sense.
 
-use crate::program::{Place, run};
+use crate::program::{TempFolder, run};
 
 const COMMANDS: [&str; 12] = [
     "import", "export", "append", "read", "tail", "stats", "project", "cursors", "parked", "explain",
@@ -26,7 +26,7 @@ fn every_command_has_an_example() {
 
 #[test]
 fn calls_that_make_no_sense_are_misuse() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     for call in [
         &[][..],

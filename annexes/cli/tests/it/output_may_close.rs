@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::program::{Place, program, run, run_with};
+use crate::program::{TempFolder, program, run, run_with};
 
-fn big_store(place: &Place) -> String {
+fn big_store(place: &TempFolder) -> String {
     let store = place.path("store");
     let line =
         |n: usize| format!("{{\"scope\":\"s\",\"entity\":\"e{n}\",\"kind\":\"k\",\"data\":\"{n:0>200}\"}}\n");
@@ -16,7 +16,7 @@ fn big_store(place: &Place) -> String {
 
 #[test]
 fn a_closed_pipe_ends_the_program_in_silence() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = big_store(&place);
     for options in [&["read", &store][..], &["read", &store, "--json"], &["tail", &store, "--limit", "2000"]]
     {
@@ -31,7 +31,7 @@ fn a_closed_pipe_ends_the_program_in_silence() {
 
 #[test]
 fn following_ends_when_nobody_reads_on() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = big_store(&place);
     let mut child = program(&["tail", &store, "--follow"]).spawn().unwrap();
     drop(child.stdout.take());
@@ -41,7 +41,7 @@ fn following_ends_when_nobody_reads_on() {
 #[test]
 fn a_full_device_is_no_closed_pipe() {
     let Ok(full) = File::options().write(true).open("/dev/full") else { return };
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = big_store(&place);
     for command in ["read", "stats"] {
         let full = Stdio::from(full.try_clone().unwrap());

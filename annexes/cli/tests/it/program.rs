@@ -8,9 +8,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder that goes away with its test.
-pub(crate) struct Place(TempDir);
+pub(crate) struct TempFolder(TempDir);
 
-impl Place {
+impl TempFolder {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -36,13 +36,13 @@ impl Place {
 
 /// How the program ended and what it said.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct Run {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Ran {
+impl Run {
     /// What it said, where it ended well and told of no trouble.
     #[track_caller]
     pub(crate) fn ok(self) -> String {
@@ -79,14 +79,14 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
     command
 }
 
-pub(crate) fn run(arguments: &[&str]) -> Ran {
+pub(crate) fn run(arguments: &[&str]) -> Run {
     let output = program(arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 /// Runs it with this on its standard input.
-pub(crate) fn run_with(input: &str, arguments: &[&str]) -> Ran {
+pub(crate) fn run_with(input: &str, arguments: &[&str]) -> Run {
     let mut child = program(arguments).stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_owned();
@@ -94,7 +94,7 @@ pub(crate) fn run_with(input: &str, arguments: &[&str]) -> Ran {
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 /// One field of every event.

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::program::{Place, run};
+use crate::program::{TempFolder, run};
 
 #[test]
 fn stats_count() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let line =
         |entity, lane, kind| format!(r#"{{"scope":"s","entity":"{entity}","lane":{lane},"kind":"{kind}"}}"#);
     let lines = [line("a", 0, "k.x"), line("a", 1, "k.x"), line("b", 0, "k.y"), line("b", 0, "k.x")];
@@ -26,7 +26,7 @@ fn stats_count() {
 
 #[test]
 fn an_empty_store_is_one() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.store("store", &[]);
     assert_eq!(run(&["stats", &store, "--json"]).json()[0]["events"], 0);
     assert!(run(&["stats", &store]).ok().contains("events    0\n"));
@@ -36,7 +36,7 @@ fn an_empty_store_is_one() {
 
 #[test]
 fn events_are_folded_by_kind_and_by_stream() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let line = |entity: &str, kind: &str| format!(r#"{{"scope":"s","entity":"{entity}","kind":"{kind}"}}"#);
     let lines =
         [("a", "k.x"), ("b", "k.x"), ("a", "k.y"), ("a", "k.x")].map(|(entity, kind)| line(entity, kind));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tidegate::{AppendOptions, Draft, Store, StoreOptions};
 
-use crate::program::{Place, positions, program, run};
+use crate::program::{TempFolder, positions, program, run};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -20,7 +20,7 @@ fn append(store: &str, kind: &str, count: usize) {
 
 #[test]
 fn the_newest_come_in_order() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     append(&store, "a.x", 12);
     append(&store, "b.y", 2);
@@ -34,12 +34,12 @@ fn the_newest_come_in_order() {
 }
 
 /// `tail --follow --json`, and the events it shows.
-struct Following {
+struct Follower {
     child: Child,
     events: mpsc::Receiver<Value>,
 }
 
-impl Following {
+impl Follower {
     fn start(store: &str, options: &[&str]) -> Self {
         let arguments = [&["tail", store, "--follow", "--json"][..], options].concat();
         let mut child = program(&arguments).stderr(Stdio::inherit()).spawn().unwrap();
@@ -62,7 +62,7 @@ impl Following {
     }
 }
 
-impl Drop for Following {
+impl Drop for Follower {
     fn drop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -71,10 +71,10 @@ impl Drop for Following {
 
 #[test]
 fn events_of_other_processes_show() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     append(&store, "a.x", 3);
-    let tail = Following::start(&store, &["--limit", "1", "--kind", "a.*"]);
+    let tail = Follower::start(&store, &["--limit", "1", "--kind", "a.*"]);
     tail.shows(3);
     append(&store, "b.y", 1);
     append(&store, "a.x", 2);
@@ -88,11 +88,11 @@ fn events_of_other_processes_show() {
 
 #[test]
 fn it_goes_on_from_segment_to_segment() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.path("store");
     let store =
         Store::open(&path, StoreOptions { segment_bytes: 16 << 10, ..StoreOptions::default() }).unwrap();
-    let tail = Following::start(&path, &["--limit", "300"]);
+    let tail = Follower::start(&path, &["--limit", "300"]);
     let draft = Draft::new(("s", "e"), "a.x").bytes(vec![7; 500]);
     for position in 1..=300 {
         store.append(draft.clone(), AppendOptions::synced()).unwrap();

@@ -5,7 +5,7 @@ use tidegate::{
     AppendOptions, Cause, Draft, Position, Query, QueryItem, ReadOptions, Store, StoreOptions, StreamId,
 };
 
-use crate::program::{Place, Ran, run};
+use crate::program::{Run, TempFolder, run};
 
 /// Direction marks in names; controls, which names cannot hold, in values and payloads.
 const SCOPE: &str = "s\u{202e}epocs";
@@ -13,7 +13,7 @@ const ENTITY: &str = "e\u{2066}\u{200f}";
 const PAYLOAD: &str = "{\"a\": \"\u{9b}31m \u{202e}txt\u{2029}\u{7f}\"}";
 const VALUE: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\n\u{9b}1m";
 
-fn hostile(place: &Place) -> String {
+fn hostile(place: &TempFolder) -> String {
     let path = place.path("store");
     let store = Store::open(&path, StoreOptions::default()).unwrap();
     let stream = StreamId::new(SCOPE, ENTITY);
@@ -39,7 +39,7 @@ fn hostile(place: &Place) -> String {
 }
 
 #[track_caller]
-fn is_shown(ran: &Ran) {
+fn is_shown(ran: &Run) {
     for text in [&ran.out, &ran.err] {
         let obeyed = text.chars().find(|c| {
             (c.is_control() && *c != '\n')
@@ -51,7 +51,7 @@ fn is_shown(ran: &Ran) {
 
 #[test]
 fn no_command_lets_a_terminal_obey_a_name_or_a_payload() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = hostile(&place);
     for call in [
         &["read"][..],
@@ -96,7 +96,7 @@ fn no_command_lets_a_terminal_obey_a_name_or_a_payload() {
 
 #[test]
 fn escapes_say_what_they_stand_for() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = hostile(&place);
     let shown = run(&["read", &store, "--limit", "1"]).ok();
     assert!(shown.contains(r"s\u{202e}epocs/e\u{2066}\u{200f} v1"), "{shown}");

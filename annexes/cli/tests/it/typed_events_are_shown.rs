@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tidegate::{AppendOptions, Event, Query, ReadOptions, RecordedEvent, Store, StoreOptions};
 
-use crate::program::{Place, run};
+use crate::program::{TempFolder, run};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, Event)]
 #[event(kind = "shown.odd", version = 2, since = 2)]
@@ -28,7 +28,7 @@ fn events(store: &str) -> Vec<RecordedEvent> {
 
 #[test]
 fn odd_keys_and_bytes_are_shown_and_come_back() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let odd = Odd {
         by_pair: BTreeMap::from([((1, "a".to_owned()), true)]),
         by_nothing: BTreeMap::from([(None, -1), (Some(7), 1)]),

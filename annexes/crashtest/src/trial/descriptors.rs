@@ -9,12 +9,12 @@ use crate::check::check;
 use crate::child::{End, Program};
 use crate::failure::{Failure, Outcome, ensure};
 use crate::mount::is_installed;
-use crate::told::{Line, Told};
-use crate::worker::Orders;
+use crate::report::{ReportLine, WorkerReport};
+use crate::worker::WorkerOptions;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Exhausted {
+pub struct DescriptorReport {
     /// Runs with too few descriptors from their start.
     pub runs: u64,
     /// Of these, runs that did all the same.
@@ -26,54 +26,60 @@ pub struct Exhausted {
 }
 
 /// Runs workers with 4 to `most` descriptors, and then ones that have none for a while from every `step`th line on.
-pub fn descriptors(program: &Program, folder: &Path, most: u64, step: usize) -> Outcome<Exhausted> {
+pub fn descriptors(program: &Program, folder: &Path, most: u64, step: usize) -> Outcome<DescriptorReport> {
     ensure(is_installed("prlimit"), || "prlimit is not installed: apt-get install util-linux".into())?;
-    let mut done = Exhausted::default();
+    let mut done = DescriptorReport::default();
     for limit in 4..=most {
-        let orders = Orders::new(folder.join(format!("descriptors-{limit}")));
+        let orders = WorkerOptions::new(folder.join(format!("descriptors-{limit}")));
         let shell = ["sh", "-c", "ulimit -n $0; exec \"$@\"", &limit.to_string()].map(String::from);
         let at = |failure: Failure| failure.at(format!("with {limit} descriptors"));
-        let mut told = Told::default();
-        let end = program.under(shell).run(&orders, &mut told).map_err(at)?;
-        if told.failed.iter().any(|error| error.contains("error while loading")) || orders.directory.exists()
+        let mut report = WorkerReport::default();
+        let end = program.under(shell).run(&orders, &mut report).map_err(at)?;
+        if report.failed.iter().any(|error| error.contains("error while loading"))
+            || orders.directory.exists()
         {
             done.runs += 1;
             done.enough += u64::from(end == End::Done);
-            done.errors += told.failed.len() as u64;
-            check(&orders.directory, &mut told).map_err(at)?;
+            done.errors += report.failed.len() as u64;
+            check(&orders.directory, &mut report).map_err(at)?;
         }
     }
     for line in (1..100).step_by(step) {
-        let orders = Orders::new(folder.join(format!("while-{line}"))).patient();
+        let orders = WorkerOptions::new(folder.join(format!("while-{line}"))).patient();
         let at = |failure: Failure| failure.at(format!("without descriptors after line {line}"));
         for_a_while(program, &orders, line, &mut done).map_err(at)?;
     }
     Ok(done)
 }
 
-fn for_a_while(program: &Program, orders: &Orders, lines: usize, done: &mut Exhausted) -> Outcome {
+fn for_a_while(
+    program: &Program,
+    orders: &WorkerOptions,
+    lines: usize,
+    done: &mut DescriptorReport,
+) -> Outcome {
     const OPEN_ALWAYS: u64 = 3;
     let usual = getrlimit(Resource::Nofile).current.unwrap_or(1024);
-    let mut told = Told::default();
+    let mut report = WorkerReport::default();
     let mut running = program.start(&orders.words())?;
     for _ in 0..lines {
         let Some(line) = running.hear()? else { break };
-        told.note(line);
+        report.note(line);
     }
     limit(running.id(), OPEN_ALWAYS)?;
     let mut failed = 0;
     while let Some(line) = running.hear()? {
-        failed += usize::from(matches!(line, Line::Failed(_)));
-        told.note(line);
+        failed += usize::from(matches!(line, ReportLine::Failed(_)));
+        report.note(line);
         if failed == 5 {
             limit(running.id(), usual)?;
         }
     }
     let end = running.end()?;
-    ensure(end == End::Done, || format!("{end:?} with descriptors again: {:?}", told.failed))?;
+    ensure(end == End::Done, || format!("{end:?} with descriptors again: {:?}", report.failed))?;
     done.whiles += 1;
-    done.errors += told.failed.len() as u64;
-    check(&orders.directory, &mut told)?;
+    done.errors += report.failed.len() as u64;
+    check(&orders.directory, &mut report)?;
     Ok(())
 }
 

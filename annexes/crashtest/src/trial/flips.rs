@@ -31,7 +31,7 @@ pub struct Count {
     /// Opening for writing was refused.
     pub refused: u64,
     /// A question was answered with an error.
-    pub told: u64,
+    pub reported: u64,
     /// What is derived was built anew, and every answer was right.
     pub rebuilt: u64,
     /// Every answer was right.
@@ -40,24 +40,24 @@ pub struct Count {
 
 /// What came of all flips, by the kind of file.
 #[derive(Debug, Default)]
-pub struct Flipped(BTreeMap<&'static str, Count>);
+pub struct FlipReport(BTreeMap<&'static str, Count>);
 
-impl Flipped {
+impl FlipReport {
     /// How many bits were flipped.
     pub fn flips(&self) -> u64 {
         self.0.values().map(|count| count.flips).sum()
     }
 }
 
-impl fmt::Display for Flipped {
+impl fmt::Display for FlipReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| file | bits | flipped | refused at opening | told when asked | built anew | harmless |"
+            "| file | bits | flipped | refused at opening | reported when read | built anew | harmless |"
         )?;
         writeln!(f, "|---|---:|---:|---:|---:|---:|---:|")?;
-        for (kind, Count { bits, flips, refused, told, rebuilt, harmless }) in &self.0 {
-            writeln!(f, "| {kind} | {bits} | {flips} | {refused} | {told} | {rebuilt} | {harmless} |")?;
+        for (kind, Count { bits, flips, refused, reported, rebuilt, harmless }) in &self.0 {
+            writeln!(f, "| {kind} | {bits} | {flips} | {refused} | {reported} | {rebuilt} | {harmless} |")?;
         }
         Ok(())
     }
@@ -67,14 +67,14 @@ impl fmt::Display for Flipped {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Refused,
-    Told,
+    Reported,
     Rebuilt,
     Harmless,
 }
 
 /// Flips so many bits, spread evenly over the kinds of files of a store that was closed in good order.
-pub fn flips(seed: u64, count: u64) -> Outcome<Flipped> {
-    let shelf = Shelf::new()?;
+pub fn flips(seed: u64, count: u64) -> Outcome<FlipReport> {
+    let shelf = StoreAtRest::new()?;
     let mut files = BTreeMap::<&'static str, Vec<(String, u64)>>::new();
     let newest = shelf.disk.at_rest().names_in("segments").pop().unwrap_or_default();
     for name in shelf.disk.at_rest().names() {
@@ -84,7 +84,7 @@ pub fn flips(seed: u64, count: u64) -> Outcome<Flipped> {
         }
     }
     let mut dice = Dice::new(seed);
-    let mut done = Flipped::default();
+    let mut done = FlipReport::default();
     let mut left = count;
     let mut kinds: Vec<_> = files.into_iter().collect();
     // The smallest come first, so that what they do not need of their share goes to the others.
@@ -104,7 +104,7 @@ pub fn flips(seed: u64, count: u64) -> Outcome<Flipped> {
             counted.flips += 1;
             match fate {
                 Fate::Refused => counted.refused += 1,
-                Fate::Told => counted.told += 1,
+                Fate::Reported => counted.reported += 1,
                 Fate::Rebuilt => counted.rebuilt += 1,
                 Fate::Harmless => counted.harmless += 1,
             }
@@ -118,7 +118,7 @@ fn kind_of(name: &str, newest: &str) -> &'static str {
         Some(("segments", _)) if name == newest => "active segment",
         Some(("segments", _)) => "sealed segments",
         Some(("index", file)) if is_index(file) => "index files",
-        Some(("index", _)) => "rosters",
+        Some(("index", _)) => "filter groups",
         Some(("cursors", _)) => "cursors",
         Some(("projections", _)) => "saved states",
         _ if name == "WATERMARK" => "watermark",
@@ -126,7 +126,7 @@ fn kind_of(name: &str, newest: &str) -> &'static str {
     }
 }
 
-/// Whether it is the index file of a segment, and not a roster.
+/// Whether it is the index file of a segment, and not a filter group.
 fn is_index(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "idx")
 }
@@ -142,26 +142,26 @@ fn place(files: &[(String, u64)], mut bit: u64) -> (&str, u64) {
 }
 
 /// A store at rest, and what it answers.
-struct Shelf {
+struct StoreAtRest {
     disk: FaultyDisk,
     leaves: Vec<u64>,
     answers: Vec<u64>,
 }
 
-impl Shelf {
+impl StoreAtRest {
     fn new() -> Outcome<Self> {
         let disk = FaultyDisk::new(1, Model::default());
-        let store = Store::open_in(world(&disk), options(Access::Create))?;
+        let store = Store::open_in(env(&disk), options(Access::Create))?;
         fill(&store)?;
         store.close()?;
         drop(store);
         let disk = disk.reopen();
-        let store = Store::open_in(world(&disk.fork().reopen()), options(Access::Write))?;
+        let store = Store::open_in(env(&disk.fork().reopen()), options(Access::Write))?;
         let leaves = store.read(&Query::ALL, ReadOptions::all())?.map(|event| Ok(of(&event?)));
         let leaves = leaves.collect::<Result<Vec<_>>>()?;
         let (answers, _) = answers(&store, &leaves)?;
         ensure(disk.at_rest().names_in("index").iter().any(|name| !is_index(name)), || {
-            "the store has no roster".into()
+            "the store has no filter group".into()
         })?;
         drop(store);
         Ok(Self { disk, leaves, answers })
@@ -175,9 +175,9 @@ impl Shelf {
         });
         let [read, write] = fates;
         let (read, write) = (read?, write?);
-        // Whatever keeps a writer from opening is told to a reader too.
-        let told = |fate| matches!(fate, Fate::Refused | Fate::Told);
-        ensure(told(read) == told(write), || format!("a reader finds it {read:?}, a writer {write:?}"))?;
+        // Whatever keeps a writer from opening is reported to a reader too.
+        let report = |fate| matches!(fate, Fate::Refused | Fate::Reported);
+        ensure(report(read) == report(write), || format!("a reader finds it {read:?}, a writer {write:?}"))?;
         Ok(write)
     }
 
@@ -186,17 +186,17 @@ impl Shelf {
             let of_bytes = matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Newer);
             ensure(of_bytes, || format!("an error that does not speak of bytes: {error}"))
         };
-        let store = match Store::open_in(world(disk), options(access)) {
+        let store = match Store::open_in(env(disk), options(access)) {
             Ok(store) => store,
             Err(error) => return typed(&error).map(|()| Fate::Refused),
         };
         let hidden = store.report().damage.is_some() || store.report().dropped_bytes > 0;
         match answers(&store, &self.leaves) {
-            Err(Wrong::Answer(text)) => Err(Failure(text)),
-            Err(Wrong::Error(error)) => typed(&error).map(|()| Fate::Told),
-            Ok((found, _)) if hidden && found != self.answers => Ok(Fate::Told),
+            Err(WrongAnswer::Answer(text)) => Err(Failure(text)),
+            Err(WrongAnswer::Error(error)) => typed(&error).map(|()| Fate::Reported),
+            Ok((found, _)) if hidden && found != self.answers => Ok(Fate::Reported),
             Ok((found, rebuilt)) => {
-                ensure(found == self.answers, || "an answer is another one, and nobody is told".into())?;
+                ensure(found == self.answers, || "an answer is another one, and nobody is reported".into())?;
                 let rebuilt = rebuilt || store.report().rebuilt_indexes > 0;
                 Ok(if rebuilt { Fate::Rebuilt } else { Fate::Harmless })
             }
@@ -204,7 +204,7 @@ impl Shelf {
     }
 }
 
-fn world(disk: &FaultyDisk) -> Env {
+fn env(disk: &FaultyDisk) -> Env {
     Env::simulated(disk, &SimulatedClock::new(1_795_000_000_000_000), &SeededRandom::new(1))
 }
 
@@ -237,22 +237,22 @@ fn fill(store: &Store) -> Outcome {
 }
 
 /// What can be wrong with an answer.
-enum Wrong {
+enum WrongAnswer {
     Error(Error),
     Answer(String),
 }
 
-impl From<Error> for Wrong {
+impl From<Error> for WrongAnswer {
     fn from(error: Error) -> Self {
         Self::Error(error)
     }
 }
 
-impl From<Wrong> for Failure {
-    fn from(wrong: Wrong) -> Self {
+impl From<WrongAnswer> for Failure {
+    fn from(wrong: WrongAnswer) -> Self {
         match wrong {
-            Wrong::Error(error) => error.into(),
-            Wrong::Answer(text) => Self(text),
+            WrongAnswer::Error(error) => error.into(),
+            WrongAnswer::Answer(text) => Self(text),
         }
     }
 }
@@ -268,14 +268,14 @@ fn of(event: &RecordedEvent) -> u64 {
 }
 
 /// Asks everything, and says whether a saved state was not believed. Whatever comes before an error must be right.
-fn answers(store: &Store, leaves: &[u64]) -> Result<(Vec<u64>, bool), Wrong> {
+fn answers(store: &Store, leaves: &[u64]) -> Result<(Vec<u64>, bool), WrongAnswer> {
     let view = store.view()?;
     let mut found = vec![view.head().0];
     let mut ids = Vec::new();
     for (index, event) in view.read(&Query::ALL, ReadOptions::all()).enumerate() {
         let event = event?;
         if leaves.get(index).is_some_and(|leaf| *leaf != of(&event)) {
-            return Err(Wrong::Answer(format!("the event at {} is another one", event.position())));
+            return Err(WrongAnswer::Answer(format!("the event at {} is another one", event.position())));
         }
         ids.push(event.id());
     }
@@ -290,7 +290,7 @@ fn answers(store: &Store, leaves: &[u64]) -> Result<(Vec<u64>, bool), Wrong> {
     }
     for (index, id) in ids.iter().enumerate() {
         if view.find(*id)?.map(|event| event.position().0) != Some(index as u64 + 1) {
-            return Err(Wrong::Answer(format!("the event {id} is not found at {}", index + 1)));
+            return Err(WrongAnswer::Answer(format!("the event {id} is not found at {}", index + 1)));
         }
     }
     for name in [CURSOR, REACTOR] {

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use crate::check::check;
 use crate::child::{End, Program};
 use crate::failure::{Failure, Outcome, ensure};
-use crate::told::Told;
+use crate::report::WorkerReport;
 use crate::trace::{self, Injection};
-use crate::worker::Orders;
+use crate::worker::WorkerOptions;
 
 /// Calls, the errors that each may give, and the one that is also given from some call on for good.
 const CALLS: [(&str, &[&str], &str); 14] = [
@@ -49,7 +49,7 @@ pub struct Count {
     /// Runs.
     pub runs: u64,
     /// Runs in which a call of the store answered with an error.
-    pub told: u64,
+    pub reported: u64,
     /// Runs that were given up, after one error upon another.
     pub given_up: u64,
     /// Runs that the injection did not reach, as another run before.
@@ -58,51 +58,54 @@ pub struct Count {
 
 /// What came of all injections: by call, and by what happened to it.
 #[derive(Debug, Default)]
-pub struct Injected(BTreeMap<(String, String), Count>);
+pub struct InjectReport(BTreeMap<(String, String), Count>);
 
-impl Injected {
+impl InjectReport {
     /// How many runs there were that an injection reached.
     pub fn runs(&self) -> u64 {
         self.0.values().map(|count| count.runs - count.missed).sum()
     }
 }
 
-impl fmt::Display for Injected {
+impl fmt::Display for InjectReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| call | what happens | runs | errors told | given up |")?;
+        writeln!(f, "| call | what happens | runs | errors reported | given up |")?;
         writeln!(f, "|---|---|---:|---:|---:|")?;
         for ((call, what), count) in &self.0 {
-            let Count { runs, told, given_up, missed } = count;
-            writeln!(f, "| {call} | {what} | {} | {told} | {given_up} |", runs - missed)?;
+            let Count { runs, reported, given_up, missed } = count;
+            writeln!(f, "| {call} | {what} | {} | {reported} | {given_up} |", runs - missed)?;
         }
         Ok(())
     }
 }
 
 /// A run to inject into: over nothing, or over what an earlier process left.
-struct Ground {
-    orders: Orders,
-    base: Option<(PathBuf, Told)>,
+struct InjectSetup {
+    orders: WorkerOptions,
+    base: Option<(PathBuf, WorkerReport)>,
 }
 
 /// Injects into a run over a new store, and into one over a store whose writer was killed.
-pub fn inject(program: &Program, folder: &Path, extent: Extent, only: Option<&str>) -> Outcome<Injected> {
+pub fn inject(program: &Program, folder: &Path, extent: Extent, only: Option<&str>) -> Outcome<InjectReport> {
     ensure(trace::is_there(), || {
         "strace is not installed, or may not trace here: apt-get install strace".into()
     })?;
-    let mut done = Injected::default();
-    let fresh =
-        Ground { orders: Orders { acts: extent.acts, ..Orders::new(folder.join("fresh")) }, base: None };
+    let mut done = InjectReport::default();
+    let fresh = InjectSetup {
+        orders: WorkerOptions { acts: extent.acts, ..WorkerOptions::new(folder.join("fresh")) },
+        base: None,
+    };
     fresh.sweep(program, folder, extent, only, &mut done)?;
     let base = killed_store(program, folder)?;
-    let orders = Orders { life: 1, acts: extent.acts.min(16), ..Orders::new(folder.join("again")) };
-    Ground { orders, base: Some(base) }.sweep(program, folder, extent, only, &mut done)?;
+    let orders =
+        WorkerOptions { life: 1, acts: extent.acts.min(16), ..WorkerOptions::new(folder.join("again")) };
+    InjectSetup { orders, base: Some(base) }.sweep(program, folder, extent, only, &mut done)?;
     Ok(done)
 }
 
 /// A store whose writer was killed in the middle of a write.
-fn killed_store(program: &Program, folder: &Path) -> Outcome<(PathBuf, Told)> {
-    let orders = Orders::new(folder.join("killed"));
+fn killed_store(program: &Program, folder: &Path) -> Outcome<(PathBuf, WorkerReport)> {
+    let orders = WorkerOptions::new(folder.join("killed"));
     let log = folder.join("killed.log");
     let kill = Injection {
         call: "pwrite64".into(),
@@ -111,26 +114,28 @@ fn killed_store(program: &Program, folder: &Path) -> Outcome<(PathBuf, Told)> {
         from_then_on: false,
         beside: None,
     };
-    let mut told = Told::default();
-    let end = program.under(kill.words(&log)).run(&orders, &mut told)?;
-    ensure(end == End::Killed && !told.events.is_empty(), || format!("the writer was not killed: {end:?}"))?;
-    Ok((orders.directory, told))
+    let mut report = WorkerReport::default();
+    let end = program.under(kill.words(&log)).run(&orders, &mut report)?;
+    ensure(end == End::Killed && !report.events.is_empty(), || {
+        format!("the writer was not killed: {end:?}")
+    })?;
+    Ok((orders.directory, report))
 }
 
-impl Ground {
+impl InjectSetup {
     fn sweep(
         &self,
         program: &Program,
         folder: &Path,
         extent: Extent,
         only: Option<&str>,
-        done: &mut Injected,
+        done: &mut InjectReport,
     ) -> Outcome {
         let names: Vec<_> = CALLS.iter().map(|(call, ..)| *call).collect();
         let log = folder.join("trace.log");
-        let mut told = self.prepare()?;
-        let calls = trace::calls_of(program, &self.orders, &names, &mut told, &log)?;
-        check(&self.orders.directory, &mut told)?;
+        let mut report = self.prepare()?;
+        let calls = trace::calls_of(program, &self.orders, &names, &mut report, &log)?;
+        check(&self.orders.directory, &mut report)?;
         for (call, errors, for_good) in CALLS {
             if only.is_some_and(|only| only != call) {
                 continue;
@@ -164,28 +169,34 @@ impl Ground {
         Ok(())
     }
 
-    /// Puts the directory as it was before the run, and says what was told of it.
-    fn prepare(&self) -> Outcome<Told> {
+    /// Puts the directory as it was before the run, and says what was reported of it.
+    fn prepare(&self) -> Outcome<WorkerReport> {
         let directory = &self.orders.directory;
         if directory.exists() {
             std::fs::remove_dir_all(directory)?;
         }
-        let Some((base, told)) = &self.base else { return Ok(Told::default()) };
+        let Some((base, report)) = &self.base else { return Ok(WorkerReport::default()) };
         copy(base, directory)?;
-        Ok(told.clone())
+        Ok(report.clone())
     }
 
-    fn run(&self, program: &Program, folder: &Path, injection: Injection, done: &mut Injected) -> Outcome {
+    fn run(
+        &self,
+        program: &Program,
+        folder: &Path,
+        injection: Injection,
+        done: &mut InjectReport,
+    ) -> Outcome {
         let log = folder.join("inject.log");
-        let mut told = self.prepare()?;
+        let mut report = self.prepare()?;
         let words = injection.words(&log);
         let at = |failure: Failure| failure.at(format!("{} {:?}", words.join(" "), self.orders.words()));
-        let end = program.under(words.clone()).run(&self.orders, &mut told).map_err(at)?;
+        let end = program.under(words.clone()).run(&self.orders, &mut report).map_err(at)?;
         let line = trace::hit(&log, &self.orders.directory)?;
         let hit = line.is_some() || end == End::Killed;
-        let errors = told.failed.clone();
-        check(&self.orders.directory, &mut told)
-            .map_err(|failure| at(Failure(format!("{failure}; told before: {errors:?}"))))?;
+        let errors = report.failed.clone();
+        check(&self.orders.directory, &mut report)
+            .map_err(|failure| at(Failure(format!("{failure}; reported before: {errors:?}"))))?;
         let kills = injection.what.starts_with("signal");
         let wanted = match end {
             End::Killed => kills,
@@ -200,7 +211,7 @@ impl Ground {
         let interrupted = injection.what.ends_with("EINTR") && !injection.call.contains("sync");
         ensure(!interrupted || errors.is_empty(), || format!("not tried again: {errors:?}")).map_err(at)?;
         let silent = errors.is_empty() && line.is_some_and(|line| must_be_told(&line));
-        ensure(!silent, || "nobody was told".to_owned()).map_err(at)?;
+        ensure(!silent, || "nobody was reported".to_owned()).map_err(at)?;
         let Injection { call, what, from_then_on, beside, .. } = injection;
         let what = what.split('=').nth(1).unwrap_or_default();
         let more = if from_then_on { ", and ever after" } else { "" };
@@ -208,7 +219,7 @@ impl Ground {
         let count = done.0.entry((call, format!("{what}{more}{beside}"))).or_default();
         count.runs += 1;
         count.missed += u64::from(!hit);
-        count.told += u64::from(!errors.is_empty());
+        count.reported += u64::from(!errors.is_empty());
         count.given_up += u64::from(end == End::GaveUp);
         Ok(())
     }

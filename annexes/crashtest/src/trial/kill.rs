@@ -7,50 +7,50 @@ use crate::check::check;
 use crate::child::{End, Program};
 use crate::dice::Dice;
 use crate::failure::{Failure, Outcome, ensure};
-use crate::told::Told;
-use crate::worker::Orders;
+use crate::report::WorkerReport;
+use crate::worker::WorkerOptions;
 
 /// Kills over one store before the next store is begun, so that checking stays quick.
 const LIVES: u64 = 40;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Killed {
+pub struct KillReport {
     /// Processes that were killed.
     pub kills: u64,
     /// How often the store was checked: a third is killed again before anybody looks.
     pub checks: u64,
     /// Acknowledged events that were looked for.
     pub acknowledged: u64,
-    /// Events found that nobody had been told of.
+    /// Events found that nobody had been reported of.
     pub untold: u64,
     /// Kills that left a torn tail.
     pub torn: u64,
 }
 
 /// Kills so many workers, in a directory of its own.
-pub fn kill(program: &Program, folder: &Path, seed: u64, cycles: u64) -> Outcome<Killed> {
+pub fn kill(program: &Program, folder: &Path, seed: u64, cycles: u64) -> Outcome<KillReport> {
     let mut dice = Dice::new(seed);
-    let mut done = Killed::default();
-    let mut told = Told::default();
+    let mut done = KillReport::default();
+    let mut report = WorkerReport::default();
     for cycle in 0..cycles {
         let directory = folder.join(format!("kill-{}", cycle / LIVES));
         if cycle % LIVES == 0 {
-            told = Told::default();
+            report = WorkerReport::default();
             let before = folder.join(format!("kill-{}", (cycle / LIVES).wrapping_sub(1)));
             let _ = std::fs::remove_dir_all(before);
         }
-        let orders = Orders { life: cycle % LIVES, ..Orders::new(&directory).endless() };
+        let orders = WorkerOptions { life: cycle % LIVES, ..WorkerOptions::new(&directory).endless() };
         let at =
             |failure: Failure| failure.at(format!("seed {seed}, cycle {cycle}, {}", directory.display()));
-        kill_once(program, &orders, &mut dice, &mut told).map_err(at)?;
+        kill_once(program, &orders, &mut dice, &mut report).map_err(at)?;
         done.kills += 1;
         if dice.below(3) == 0 && cycle + 1 < cycles && (cycle + 1) % LIVES != 0 {
             // The next worker finds the store as this one left it.
             continue;
         }
-        done.acknowledged += told.events.len() as u64;
-        let found = check(&directory, &mut told).map_err(at)?;
+        done.acknowledged += report.events.len() as u64;
+        let found = check(&directory, &mut report).map_err(at)?;
         done.checks += 1;
         done.untold += found.untold;
         done.torn += u64::from(found.dropped_bytes > 0);
@@ -59,20 +59,25 @@ pub fn kill(program: &Program, folder: &Path, seed: u64, cycles: u64) -> Outcome
 }
 
 /// Kills a worker after so many lines, and a moment.
-fn kill_once(program: &Program, orders: &Orders, dice: &mut Dice, told: &mut Told) -> Outcome {
+fn kill_once(
+    program: &Program,
+    orders: &WorkerOptions,
+    dice: &mut Dice,
+    report: &mut WorkerReport,
+) -> Outcome {
     let mut running = program.start(&orders.words())?;
     let lines = dice.below(120);
     for _ in 0..lines {
         let Some(line) = running.hear()? else { break };
-        told.note(line);
+        report.note(line);
     }
     let moment = Duration::from_micros(dice.below(3_000));
     let late = Instant::now() + moment;
     while Instant::now() < late {
         let Some(line) = running.hear_within(Duration::from_micros(200))?.flatten() else { continue };
-        told.note(line);
+        report.note(line);
     }
-    let end = running.kill_and_hear(told)?;
-    ensure(end == End::Killed, || format!("the worker ended by itself: {end:?}, {:?}", told.failed))?;
-    ensure(told.failed.is_empty(), || format!("calls failed: {:?}", told.failed))
+    let end = running.kill_and_hear(report)?;
+    ensure(end == End::Killed, || format!("the worker ended by itself: {end:?}, {:?}", report.failed))?;
+    ensure(report.failed.is_empty(), || format!("calls failed: {:?}", report.failed))
 }

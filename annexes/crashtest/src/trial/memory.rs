@@ -6,12 +6,12 @@ use crate::check::check;
 use crate::child::Program;
 use crate::failure::{Failure, Outcome, ensure};
 use crate::mount::is_installed;
-use crate::told::Told;
-use crate::worker::Orders;
+use crate::report::WorkerReport;
+use crate::worker::WorkerOptions;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Starved {
+pub struct MemoryReport {
     /// Runs that created a store.
     pub runs: u64,
     /// Of these, runs that ended for want of memory.
@@ -21,22 +21,22 @@ pub struct Starved {
 }
 
 /// Runs workers that may use so many KiB of address space, from `least` on until one has enough.
-pub fn memory(program: &Program, folder: &Path, least: u64, step: usize) -> Outcome<Starved> {
+pub fn memory(program: &Program, folder: &Path, least: u64, step: usize) -> Outcome<MemoryReport> {
     const ENOUGH: u64 = 1 << 20;
     ensure(is_installed("prlimit"), || "prlimit is not installed: apt-get install util-linux".into())?;
-    let mut done = Starved::default();
+    let mut done = MemoryReport::default();
     for room in (least..ENOUGH).step_by(step) {
-        let orders = Orders::new(folder.join(format!("memory-{room}")));
+        let orders = WorkerOptions::new(folder.join(format!("memory-{room}")));
         let at = |failure: Failure| failure.at(format!("{room} KiB of memory"));
-        let mut told = Told::default();
+        let mut report = WorkerReport::default();
         let under = program.under(["prlimit", &format!("--as={}", room << 10)]);
-        let end = under.run(&orders, &mut told);
+        let end = under.run(&orders, &mut report);
         if !orders.directory.join("STORE").exists() {
             continue;
         }
         done.runs += 1;
-        done.acknowledged += told.events.len() as u64;
-        check(&orders.directory, &mut told).map_err(at)?;
+        done.acknowledged += report.events.len() as u64;
+        check(&orders.directory, &mut report).map_err(at)?;
         match end {
             Ok(_) => return Ok(done),
             Err(failure) if failure.0.contains("memory allocation of") => done.ended += 1,

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::child::{End, Program};
 use crate::failure::{Failure, Outcome, ensure};
 use crate::many;
-use crate::told::Line;
+use crate::report::ReportLine;
 
 /// Has a reader, and a writer if `writes` says so, ask everything of a store of so many segments, under a limit of
 /// descriptors if there is one, and returns how many events were seen.
@@ -32,7 +32,7 @@ pub fn open_files(
         }
         let end = running.end().map_err(at)?;
         match last {
-            Some(Line::Kept(count, _)) if end == End::Done => seen += count,
+            Some(ReportLine::Kept(count, _)) if end == End::Done => seen += count,
             other => return Err(at(Failure(format!("the process says {other:?}")))),
         }
         std::fs::remove_dir_all(&directory)?;

@@ -11,12 +11,12 @@ use crate::check::check;
 use crate::child::{Program, Running};
 use crate::dice::Dice;
 use crate::failure::{Failure, Outcome, ensure};
-use crate::told::{Line, Told};
-use crate::worker::Orders;
+use crate::report::{ReportLine, WorkerReport};
+use crate::worker::WorkerOptions;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Followed {
+pub struct FollowerReport {
     /// Writers that came and were killed.
     pub writers: u64,
     /// Events that the reader was handed.
@@ -26,14 +26,14 @@ pub struct Followed {
 }
 
 /// Lets a reader follow so many writers.
-pub fn reader(program: &Program, folder: &Path, seed: u64, writers: u64) -> Outcome<Followed> {
+pub fn reader(program: &Program, folder: &Path, seed: u64, writers: u64) -> Outcome<FollowerReport> {
     let mut dice = Dice::new(seed);
     let directory = folder.join("reader");
     let words = ["follow".to_owned(), directory.display().to_string()];
     let mut follower = program.start(&words)?.patient();
-    let (mut told, mut seen, mut looks) = (Told::default(), Vec::new(), 0);
+    let (mut report, mut seen, mut looks) = (WorkerReport::default(), Vec::new(), 0);
     for life in 0..writers {
-        let orders = Orders { life, ..Orders::new(&directory).endless() };
+        let orders = WorkerOptions { life, ..WorkerOptions::new(&directory).endless() };
         let mut writer = program.start(&orders.words())?;
         for step in 0..20 + dice.below(100) {
             // The writer of a later life recovers at first, and nobody waits for it.
@@ -42,25 +42,25 @@ pub fn reader(program: &Program, folder: &Path, seed: u64, writers: u64) -> Outc
                 looks += 1;
             }
             let Some(line) = writer.hear()? else { break };
-            told.note(line);
+            report.note(line);
         }
-        writer.kill_and_hear(&mut told)?;
+        writer.kill_and_hear(&mut report)?;
         if life % 2 == 1 {
-            check(&directory, &mut told).map_err(|failure| failure.at(format!("after writer {life}")))?;
-            let head = told.events.last_key_value().map_or(0, |(position, _)| *position);
+            check(&directory, &mut report).map_err(|failure| failure.at(format!("after writer {life}")))?;
+            let head = report.events.last_key_value().map_or(0, |(position, _)| *position);
             take_in(&mut follower, head, &mut seen).map_err(|failure| failure.at(format!("after {life}")))?;
-            compare(&seen, &told)?;
+            compare(&seen, &report)?;
         }
     }
-    follower.kill_and_hear(&mut Told::default())?;
-    Ok(Followed { writers, seen: seen.len() as u64, looks })
+    follower.kill_and_hear(&mut WorkerReport::default())?;
+    Ok(FollowerReport { writers, seen: seen.len() as u64, looks })
 }
 
 /// Opens the store for reading and reads it, and examines it.
 fn look(directory: &Path) -> Outcome {
     let store = Store::open(directory, StoreOptions::read_only())?;
     if let Some(damage) = &store.report().damage {
-        return Err(Failure(format!("a reader is told of damage: {damage}")));
+        return Err(Failure(format!("a reader is reported of damage: {damage}")));
     }
     store.read(&Query::ALL, ReadOptions::all())?.try_for_each(|event| event.map(drop))?;
     let examined = examine(&Env::native(directory), |_| ())?;
@@ -72,7 +72,7 @@ fn look(directory: &Path) -> Outcome {
 fn take_in(follower: &mut Running, head: u64, seen: &mut Vec<String>) -> Outcome {
     while (seen.len() as u64) < head {
         match follower.hear()? {
-            Some(Line::Kept(position, leaf)) => {
+            Some(ReportLine::Kept(position, leaf)) => {
                 ensure(position == seen.len() as u64 + 1, || {
                     format!("the reader sees {position} after {}", seen.len())
                 })?;
@@ -89,7 +89,7 @@ fn take_in(follower: &mut Running, head: u64, seen: &mut Vec<String>) -> Outcome
     Ok(())
 }
 
-fn compare(seen: &[String], told: &Told) -> Outcome {
-    let differs = seen.iter().zip(told.events.values()).position(|(seen, (leaf, _))| seen != leaf);
+fn compare(seen: &[String], report: &WorkerReport) -> Outcome {
+    let differs = seen.iter().zip(report.events.values()).position(|(seen, (leaf, _))| seen != leaf);
     ensure(differs.is_none(), || format!("the reader saw another event at {differs:?}"))
 }

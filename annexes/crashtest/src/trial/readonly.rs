@@ -9,60 +9,60 @@ use crate::check::{check, look_only};
 use crate::child::{End, Program};
 use crate::failure::{Failure, Outcome, ensure};
 use crate::mount::{Mount, is_installed};
-use crate::told::{Line, Told};
-use crate::worker::Orders;
+use crate::report::{ReportLine, WorkerReport};
+use crate::worker::WorkerOptions;
 
 /// Tries a store that was closed and one whose writer was killed, in every way this user can.
 pub fn readonly(program: &Program, folder: &Path) -> Outcome<Vec<&'static str>> {
     let mut done = Vec::new();
     for acts in [96, u64::MAX] {
-        let orders = Orders { acts, ..Orders::new(folder.join(format!("readonly-{acts}"))) };
-        let mut told = write(program, &orders)?;
+        let orders = WorkerOptions { acts, ..WorkerOptions::new(folder.join(format!("readonly-{acts}"))) };
+        let mut report = write(program, &orders)?;
         let before = state(&orders.directory)?;
         if rustix::process::geteuid().is_root() {
             // Root without the right to mount, as in some containers, has no way to be refused.
             if let Ok(mount) = Mount::read_only(&orders.directory, &folder.join("readonly.mount")) {
-                try_it(&mount.point, &told, "read-only file system")?;
+                try_it(&mount.point, &report, "read-only file system")?;
                 done.push("read-only file system");
             }
             if is_installed("setpriv") {
-                as_somebody_else(program, &orders.directory, &told)?;
+                as_somebody_else(program, &orders.directory, &report)?;
                 done.push("another user's directory");
             }
         } else {
             let permissions = |mode| set_permissions(&orders.directory, mode);
             permissions(0o555)?;
-            let tried = try_it(&orders.directory, &told, "directory without write permission");
+            let tried = try_it(&orders.directory, &report, "directory without write permission");
             permissions(0o755)?;
             tried?;
             done.push("directory without write permission");
         }
         ensure(state(&orders.directory)? == before, || "reading changed a file".into())?;
-        check(&orders.directory, &mut told)?;
+        check(&orders.directory, &mut report)?;
     }
     Ok(done)
 }
 
 /// A store, closed in good order or not.
-fn write(program: &Program, orders: &Orders) -> Outcome<Told> {
-    let mut told = Told::default();
+fn write(program: &Program, orders: &WorkerOptions) -> Outcome<WorkerReport> {
+    let mut report = WorkerReport::default();
     if orders.acts < u64::MAX {
-        program.run(orders, &mut told)?;
-        return Ok(told);
+        program.run(orders, &mut report)?;
+        return Ok(report);
     }
     let mut running = program.start(&orders.words())?;
     for _ in 0..150 {
         let Some(line) = running.hear()? else { break };
-        told.note(line);
+        report.note(line);
     }
-    running.kill_and_hear(&mut told)?;
-    Ok(told)
+    running.kill_and_hear(&mut report)?;
+    Ok(report)
 }
 
-fn try_it(directory: &Path, told: &Told, what: &str) -> Outcome {
+fn try_it(directory: &Path, report: &WorkerReport, what: &str) -> Outcome {
     let at = |failure: Failure| failure.at(what);
-    let seen = look_only(directory, told).map_err(at)?;
-    let durable = told.events.values().filter(|(_, durable)| *durable).count();
+    let seen = look_only(directory, report).map_err(at)?;
+    let durable = report.events.values().filter(|(_, durable)| *durable).count();
     ensure(seen.len() >= durable, || format!("{} of {durable} events are seen", seen.len())).map_err(at)?;
     match Store::open(directory, StoreOptions::default()) {
         Err(error) if error.kind() == ErrorKind::Io => Ok(()),
@@ -72,22 +72,22 @@ fn try_it(directory: &Path, told: &Told, what: &str) -> Outcome {
 }
 
 /// Another user may read everything and write nothing.
-fn as_somebody_else(program: &Program, directory: &Path, told: &Told) -> Outcome {
+fn as_somebody_else(program: &Program, directory: &Path, report: &WorkerReport) -> Outcome {
     let other = program.under(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
     let path = directory.display().to_string();
-    let mut seen = Told::default();
+    let mut seen = WorkerReport::default();
     let mut running = other.start(&["look".to_owned(), path.clone(), "true".to_owned()])?;
     while let Some(line) = running.hear()? {
         seen.note(line);
     }
     ensure(running.end()? == End::Done, || format!("another user cannot read: {:?}", seen.failed))?;
-    let missing = told.events.iter().find(|(position, (leaf, durable))| {
+    let missing = report.events.iter().find(|(position, (leaf, durable))| {
         *durable && seen.events.get(position).is_none_or(|(seen, _)| seen != leaf)
     });
     ensure(missing.is_none(), || format!("another user does not see {missing:?}"))?;
     let mut running = other.start(&["want".to_owned(), path])?;
     match running.hear()? {
-        Some(Line::Failed(error)) if error.contains("input/output: ") => {}
+        Some(ReportLine::Failed(error)) if error.contains("input/output: ") => {}
         said => return Err(Failure(format!("another user who wants to write says {said:?}"))),
     }
     ensure(running.end()? == End::GaveUp, || "another user may write".into())

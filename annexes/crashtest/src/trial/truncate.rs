@@ -7,31 +7,31 @@ use tidegate::{Access, ErrorKind, Query, ReadOptions, Store, StoreOptions};
 use crate::check::check;
 use crate::child::{End, Program};
 use crate::failure::{Failure, Outcome, ensure};
-use crate::told::{Line, Told};
-use crate::worker::Orders;
+use crate::report::{ReportLine, WorkerReport};
+use crate::worker::WorkerOptions;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Truncated {
-    /// Readers without maps that were told of the damage.
-    pub told: u64,
+pub struct TruncateReport {
+    /// Readers without maps that got an error for the damage.
+    pub reported: u64,
     /// Readers without maps whose answers were all right: they had read what they needed.
     pub harmless: u64,
     /// Readers with maps that were ended by the system.
     pub ended: u64,
-    /// Readers with maps that went on, or were told.
+    /// Readers with maps that went on, or got the error.
     pub alive: u64,
 }
 
 /// Cuts each sealed segment and its index file at several lengths under readers.
-pub fn truncate(program: &Program, folder: &Path) -> Outcome<Truncated> {
-    let orders = Orders::new(folder.join("truncate"));
-    let mut told = Told::default();
-    let end = program.run(&orders, &mut told)?;
-    ensure(end == End::Done, || format!("the run fails: {:?}", told.failed))?;
-    check(&orders.directory, &mut told)?;
-    let leaves: Vec<String> = told.events.values().map(|(leaf, _)| leaf.clone()).collect();
-    let mut done = Truncated::default();
+pub fn truncate(program: &Program, folder: &Path) -> Outcome<TruncateReport> {
+    let orders = WorkerOptions::new(folder.join("truncate"));
+    let mut report = WorkerReport::default();
+    let end = program.run(&orders, &mut report)?;
+    ensure(end == End::Done, || format!("the run fails: {:?}", report.failed))?;
+    check(&orders.directory, &mut report)?;
+    let leaves: Vec<String> = report.events.values().map(|(leaf, _)| leaf.clone()).collect();
+    let mut done = TruncateReport::default();
     let files =
         [files(&orders.directory.join("segments"))?, files(&orders.directory.join("index"))?].concat();
     for file in &files {
@@ -45,7 +45,7 @@ pub fn truncate(program: &Program, folder: &Path) -> Outcome<Truncated> {
             std::fs::write(file, &bytes)?;
         }
     }
-    check(&orders.directory, &mut told)?;
+    check(&orders.directory, &mut report)?;
     Ok(done)
 }
 
@@ -62,7 +62,7 @@ fn without_map(
     file: &Path,
     length: usize,
     leaves: &[String],
-    done: &mut Truncated,
+    done: &mut TruncateReport,
 ) -> Outcome {
     let options = StoreOptions { access: Access::Read, map: false, ..StoreOptions::default() };
     let store = Store::open(directory, options)?;
@@ -80,7 +80,7 @@ fn without_map(
             }
             Err(error) => {
                 ensure(matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Io), || error.to_string())?;
-                done.told += 1;
+                done.reported += 1;
                 return Ok(());
             }
         }
@@ -97,7 +97,7 @@ fn with_map(
     file: &Path,
     length: usize,
     leaves: &[String],
-    done: &mut Truncated,
+    done: &mut TruncateReport,
 ) -> Outcome {
     let words = ["look".to_owned(), directory.display().to_string(), "true".to_owned()];
     let mut running = program.start(&words)?;
@@ -107,14 +107,14 @@ fn with_map(
             std::fs::File::options().write(true).open(file)?.set_len(length as u64)?;
         }
         match line {
-            Line::Kept(position, leaf) => {
+            ReportLine::Kept(position, leaf) => {
                 let same = leaves.get(position as usize - 1) == Some(&leaf);
                 ensure(same, || format!("the event at {position} is another one"))?;
                 seen += 1;
             }
-            Line::Failed(error) => {
+            ReportLine::Failed(error) => {
                 let typed = error.contains("damaged: ") || error.contains("input/output: ");
-                ensure(typed, || format!("told: {error}"))?;
+                ensure(typed, || format!("reported: {error}"))?;
             }
             other => return Err(Failure(format!("a reader says {other}"))),
         }

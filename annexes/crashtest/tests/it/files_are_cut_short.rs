@@ -8,5 +8,5 @@ use super::{done, program};
 fn with_maps_and_without() {
     let folder = tempfile::tempdir().unwrap();
     let done = done(truncate(&program(), folder.path()));
-    assert!(done.told > 10 && done.alive + done.ended > 10, "{done:?} is too little to mean anything");
+    assert!(done.reported > 10 && done.alive + done.ended > 10, "{done:?} is too little to mean anything");
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use tidegate_fuzz_cases::TARGETS;
 
-/// Random changes of the corpus of a target that are tried, unless `TIDEGATE_HOSTILE_CHANGES` says otherwise.
+/// Random changes of the corpus of a target that are tried, unless `TIDEGATE_FUZZ_CHANGES` says otherwise.
 const CHANGES: u64 = 1500;
 /// The longest input that a change makes.
 const BYTES_MAX: usize = 8192;
@@ -60,8 +60,8 @@ fn replay(name: &str) {
         let done = std::panic::catch_unwind(|| target(bytes));
         assert!(done.is_ok(), "{path} fails");
     }
-    let changes = std::env::var("TIDEGATE_HOSTILE_CHANGES")
-        .map_or(CHANGES, |changes| changes.parse().expect("a number"));
+    let changes =
+        std::env::var("TIDEGATE_FUZZ_CHANGES").map_or(CHANGES, |changes| changes.parse().expect("a number"));
     for seed in 0..changes {
         let mut choices = Choices(seed);
         let mut bytes = inputs[choices.below(inputs.len())].1.clone();

@@ -5,29 +5,29 @@ use tidegate::format::SEGMENT_HEADER_BYTES;
 use tidegate::{Access, ErrorKind, Position, StoreOptions};
 
 use crate::failure::{Failure, ensure};
-use crate::ground::{Ground, Trace};
+use crate::machine::{Machine, Trace};
 use crate::model::Model;
 
 /// Opens the store as if it had held one event more than it can.
-pub(crate) fn too_much(ground: &Ground, model: &Model, access: Access) -> Result<(), Failure> {
+pub(crate) fn too_much(machine: &Machine, model: &Model, access: Access) -> Result<(), Failure> {
     if !model.created {
         return Ok(());
     }
     let in_doubt: u64 = model.doubt.iter().map(|attempt| attempt.drafts.len() as u64).sum();
     let expected_head = Position(model.count() + in_doubt + 1);
-    let before = files(ground);
-    let opened = ground.open_with(StoreOptions { access, expected_head, ..ground.options });
+    let before = files(machine);
+    let opened = machine.open_with(StoreOptions { access, expected_head, ..machine.options });
     let kind = opened.as_ref().err().map(tidegate::Error::kind);
     ensure(kind == Some(ErrorKind::Damaged), || {
         format!("opening as {access:?} expects {expected_head}, {} are there: {opened:?}", model.count())
     })?;
-    ensure(files(ground) == before, || format!("a refused opening as {access:?} changed something"))
+    ensure(files(machine) == before, || format!("a refused opening as {access:?} changed something"))
 }
 
 /// Returns the name of each file that is not built anew from others, and a number over its bytes. A newest segment
 /// without a head holds nothing.
-fn files(ground: &Ground) -> Vec<(String, u64)> {
-    let rest = ground.disk.at_rest();
+fn files(machine: &Machine) -> Vec<(String, u64)> {
+    let rest = machine.disk.at_rest();
     let is_truth = |name: &String| {
         ["segments/", "cursors/", "STORE", "WATERMARK"].iter().any(|one| name.starts_with(one))
     };

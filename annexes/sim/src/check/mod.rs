@@ -6,8 +6,8 @@ use tidegate::subscription::cursor;
 use tidegate::{Access, ErrorKind, EventId, Position, Query, ReadOptions, RecordedEvent, Store};
 
 use crate::failure::{Failure, ensure, failed, same};
-use crate::ground::Ground;
-use crate::model::{End, Model, Told, compare};
+use crate::machine::Machine;
+use crate::model::{CursorReport, End, Model, compare};
 
 pub(crate) use expected::too_much;
 
@@ -48,12 +48,12 @@ pub(crate) fn adopt(store: &Store, model: &mut Model) -> Result<(), Failure> {
 }
 
 /// What the store tells of a reader with a name; nothing where it has no file.
-pub(crate) fn told(store: &Store, name: &str) -> tidegate::Result<Option<Told>> {
+pub(crate) fn report(store: &Store, name: &str) -> tidegate::Result<Option<CursorReport>> {
     match cursor::state(store, name) {
         Ok(state) => {
             let parked = state.parked.iter().map(|parked| parked.position.0).collect();
             let head = store.frontier().visible.0;
-            Ok(Some(Told { head, position: state.position.0, lag: state.lag, parked }))
+            Ok(Some(CursorReport { head, position: state.position.0, lag: state.lag, parked }))
         }
         Err(error) if error.kind() == ErrorKind::Missing => Ok(None),
         Err(error) => Err(error),
@@ -66,9 +66,9 @@ fn places(store: &Store, model: &mut Model) -> Result<(), Failure> {
     let mut all = std::mem::take(&mut model.progress);
     let checked =
         all.iter_mut().filter(|(_, progress)| !progress.damaged).try_for_each(|(name, progress)| {
-            let told = told(store, name).map_err(failed("looking for a reader's place"))?;
+            let report = report(store, name).map_err(failed("looking for a reader's place"))?;
             let selected: Vec<u64> = model.selected(&progress.wanted).collect();
-            let found = progress.find(told.as_ref(), &selected, is_durable);
+            let found = progress.find(report.as_ref(), &selected, is_durable);
             found.map(drop).map_err(|failure| failure.during(&format!("the place of {name}")))
         });
     model.progress = all;
@@ -104,10 +104,10 @@ pub(crate) fn whole(store: &Store, model: &Model) -> Result<(), Failure> {
 }
 
 /// Reads what an end left without repairing it: nothing is written, and nothing shows but what is durable.
-/// `told` says that the process did not die inside a call, so that the model knows all that is durable.
-pub(crate) fn look(ground: &Ground, model: &Model, end: End, told: bool) -> Result<(), Failure> {
-    let calls = ground.disk.calls();
-    let store = match ground.open_as(Access::Read) {
+/// `report` says that the process did not die inside a call, so that the model knows all that is durable.
+pub(crate) fn look(machine: &Machine, model: &Model, end: End, report: bool) -> Result<(), Failure> {
+    let calls = machine.disk.calls();
+    let store = match machine.open_as(Access::Read) {
         Ok(store) => store,
         Err(error) if error.kind() == ErrorKind::Missing && !model.created => return Ok(()),
         Err(error) => return Err(Failure::new(format!("opening for reading: {error}"))),
@@ -119,8 +119,8 @@ pub(crate) fn look(ground: &Ground, model: &Model, end: End, told: bool) -> Resu
     }
     let shown = found.len() as u64;
     let in_doubt: usize = model.doubt.iter().map(|attempt| attempt.drafts.len()).sum();
-    let most = if told { 0 } else { model.count() + in_doubt as u64 };
-    let durable = model.durable.max(sealed(ground));
+    let most = if report { 0 } else { model.count() + in_doubt as u64 };
+    let durable = model.durable.max(sealed(machine));
     ensure(end == End::PowerCut || shown <= durable.max(most), || {
         format!("a reader sees {shown} events, {durable} are durable, {most} may be")
     })?;
@@ -136,12 +136,12 @@ pub(crate) fn look(ground: &Ground, model: &Model, end: End, told: bool) -> Resu
             model.floor
         )
     })?;
-    same("changes made by a reader", &calls, &ground.disk.calls())
+    same("changes made by a reader", &calls, &machine.disk.calls())
 }
 
 /// The last position before the newest segment: what a segment follows is durable.
-fn sealed(ground: &Ground) -> u64 {
-    let names = ground.disk.at_rest().names_in("segments");
+fn sealed(machine: &Machine) -> u64 {
+    let names = machine.disk.at_rest().names_in("segments");
     let first = |name: &String| name.strip_prefix("segments/")?.strip_suffix(".seg")?.parse::<u64>().ok();
     names.iter().filter_map(first).max().map_or(0, |first| first - 1)
 }

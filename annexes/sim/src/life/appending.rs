@@ -10,7 +10,7 @@ use super::Life;
 use crate::attempt::{Attempt, Demand};
 use crate::failure::{Failure, ensure, failed, same};
 use crate::model::{Verdict, compare};
-use crate::wanted::Wanted;
+use crate::query::ModelQuery;
 
 impl Life<'_> {
     pub(super) fn append(&mut self, count: u64) -> Result<(), Failure> {
@@ -95,7 +95,7 @@ impl Life<'_> {
     pub(super) fn settle(&mut self, attempt: Attempt, answer: Result<Receipt, Error>) -> Result<(), Failure> {
         let said =
             answer.as_ref().map(|receipt| (receipt.first().0, receipt.time.0, receipt.events[0].leaf.0));
-        self.ground.trace.note(&said.map_err(Error::kind));
+        self.machine.trace.note(&said.map_err(Error::kind));
         match answer {
             Ok(receipt) => {
                 self.model.accept(&attempt, &receipt)?;
@@ -166,7 +166,7 @@ impl Life<'_> {
             0 => Demand::Exists(stream.clone()),
             1 => Demand::Absent(stream.clone()),
             _ => {
-                let wanted = Wanted::some(dice, count);
+                let wanted = ModelQuery::some(dice, count);
                 let after = if dice.chance(2, 3) { count } else { dice.below(count + 2) };
                 Demand::FailIf(wanted, after)
             }

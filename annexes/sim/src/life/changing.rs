@@ -7,32 +7,32 @@ use tidegate::{ErrorKind, Position};
 
 use crate::dice::Dice;
 use crate::failure::{Failure, ensure, same};
-use crate::model::Place;
+use crate::model::CursorPlace;
 
 /// A change that was chosen, and what has to come of it.
 #[derive(Debug)]
-pub(super) struct Planned {
+pub(super) struct ChangePlan {
     pub(super) change: Change,
     before: u64,
     again: BTreeSet<u64>,
     given_up: BTreeSet<u64>,
     /// The place afterwards, or why it is refused.
-    pub(super) place: Result<Place, ErrorKind>,
+    pub(super) place: Result<CursorPlace, ErrorKind>,
 }
 
 /// Where a cursor is, for whom a change is planned.
 #[derive(Debug)]
-pub(super) struct Before<'a> {
-    pub(super) place: &'a Place,
+pub(super) struct ChangeContext<'a> {
+    pub(super) place: &'a CursorPlace,
     pub(super) position: u64,
     pub(super) head: u64,
     /// The events of its query, in order.
     pub(super) selected: &'a [u64],
 }
 
-impl Before<'_> {
+impl ChangeContext<'_> {
     /// Chooses a change and says what has to come of it.
-    pub(super) fn plan(&self, dice: &mut Dice) -> Planned {
+    pub(super) fn plan(&self, dice: &mut Dice) -> ChangePlan {
         let parked = self.place.parked.first().copied();
         // Now and then one that is not parked, or a position past the end.
         let one = Position(parked.filter(|_| dice.chance(7, 8)).unwrap_or(self.position));
@@ -54,7 +54,7 @@ impl Before<'_> {
         self.expect(change)
     }
 
-    fn expect(&self, change: Change) -> Planned {
+    fn expect(&self, change: Change) -> ChangePlan {
         let mut place = self.place.clone();
         let (mut again, mut given_up) = (BTreeSet::new(), BTreeSet::new());
         let mut refused = None;
@@ -87,11 +87,11 @@ impl Before<'_> {
             _ => unreachable!("no other change is planned"),
         }
         let place = refused.map_or(Ok(place), Err);
-        Planned { change, before: self.position, again, given_up, place }
+        ChangePlan { change, before: self.position, again, given_up, place }
     }
 }
 
-impl Planned {
+impl ChangePlan {
     /// Compares what is parked afterwards, and what of that is to be tried again.
     pub(super) fn check_parked(&self, parked: &[Parked]) -> Result<(), Failure> {
         let Ok(place) = &self.place else { return Ok(()) };

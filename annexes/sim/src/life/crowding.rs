@@ -5,7 +5,7 @@ use tidegate::{Draft, Position, ReadOptions};
 use super::Life;
 use crate::attempt::Attempt;
 use crate::failure::{Failure, failed, same};
-use crate::wanted::Wanted;
+use crate::query::ModelQuery;
 
 /// The scope of a crowd, which the readers with names do not read.
 pub(crate) const CROWD: &str = "crowd";
@@ -44,7 +44,7 @@ impl Life<'_> {
     pub(super) fn ask_the_crowd(&mut self) -> Result<(), Failure> {
         let view = self.store.view().map_err(failed("viewing a crowd"))?;
         for tag in ["tag:0", "tag:1", "tag:2"] {
-            let wanted = Wanted::tags(&[tag]);
+            let wanted = ModelQuery::tags(&[tag]);
             let (query, all) = (wanted.query(), self.model.selected(&wanted).collect::<Vec<u64>>());
             for _ in 0..8 {
                 let mut read =

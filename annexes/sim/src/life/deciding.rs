@@ -8,12 +8,12 @@ use crate::attempt::Attempt;
 use crate::defect::Defect;
 use crate::failure::{Failure, ensure};
 use crate::model::SEATS;
-use crate::wanted::Wanted;
+use crate::query::ModelQuery;
 
 /// Takes a seat if there is one left. Each time it is asked, `before` is called between reading and deciding.
 fn seat(store: &Store, attempt: &Attempt, defect: Defect, mut before: impl FnMut()) -> Result<Outcome> {
     let tag = &attempt.drafts[0].tags[0];
-    let taken = Wanted::tagged(SEATS.0, tag).query();
+    let taken = ModelQuery::tagged(SEATS.0, tag).query();
     let full = || Decision::deny("FULL", "every seat is taken");
     if defect == Defect::FootprintsIgnored {
         let count = store.view()?.count(&taken, ReadOptions::all())?;
@@ -46,7 +46,7 @@ impl Life<'_> {
         };
         let (mine, theirs) = (attempt(), attempt());
         let rivals = self.others.chance(2, 3);
-        let (store, defect, disk) = (&self.store, self.script.defect, &self.ground.disk);
+        let (store, defect, disk) = (&self.store, self.script.defect, &self.machine.disk);
         let (mut asked, mut rival, mut is_over) = (0, None, false);
         let decided = seat(store, &mine, defect, || {
             asked += 1;
@@ -84,7 +84,7 @@ impl Life<'_> {
                 self.settle(attempt, Ok(receipt))
             }
             Ok(Outcome::Denied(_)) => {
-                self.ground.trace.note(&"denied");
+                self.machine.trace.note(&"denied");
                 ensure(count >= SEATS.1, || format!("a seat was denied though only {count} were taken"))
             }
             Err(error) => self.settle(attempt, Err(error)),

@@ -8,11 +8,11 @@ use tidegate::subscription::cursor::{self, Change, Changed, Cursor, CursorOption
 use tidegate::{ErrorKind, Position, Store, StreamId};
 
 use super::Life;
-use super::changing::{Before, Planned};
+use super::changing::{ChangeContext, ChangePlan};
 use crate::defect::Defect;
 use crate::failure::{Failure, ensure, same};
-use crate::model::{Place, Progress, Told, compare};
-use crate::wanted::Wanted;
+use crate::model::{CursorPlace, CursorReport, Progress, compare};
+use crate::query::ModelQuery;
 
 /// The names of cursors.
 const NAMES: [&str; 2] = ["mail", "audit"];
@@ -22,17 +22,17 @@ const OUT_MOST: usize = 5;
 
 /// A cursor in this process's hands.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct OpenCursor {
     pub(super) name: &'static str,
     // Dropped before the cursor, which they belong to.
-    pub(super) out: Vec<Out>,
+    pub(super) out: Vec<InFlight>,
     /// Deliveries of events that were handed out anew since.
-    pub(super) late: Vec<Out>,
+    pub(super) late: Vec<InFlight>,
     pub(super) cursor: Cursor,
     settings: CursorOptions,
     /// Whether its worker fails most of the time.
     moody: bool,
-    pub(super) place: Place,
+    pub(super) place: CursorPlace,
     /// When and how often an event failed.
     failed: BTreeMap<u64, (u64, u32)>,
     /// Events that are to be tried again though they are parked.
@@ -41,35 +41,35 @@ pub(super) struct Held {
 
 /// An event that was handed out, and when.
 #[derive(Debug)]
-pub(super) struct Out {
+pub(super) struct InFlight {
     pub(super) delivery: Delivery,
     pub(super) position: u64,
     since: u64,
 }
 
-fn wanted(name: &str) -> Wanted {
-    if name == NAMES[0] { Wanted::kind("a.*") } else { Wanted::scopes(&["s0", "s1"]) }
+fn wanted(name: &str) -> ModelQuery {
+    if name == NAMES[0] { ModelQuery::kind("a.*") } else { ModelQuery::scopes(&["s0", "s1"]) }
 }
 
 /// What a cursor tells of its place.
-pub(super) fn told(store: &Store, cursor: &Cursor) -> tidegate::Result<Told> {
+pub(super) fn report(store: &Store, cursor: &Cursor) -> tidegate::Result<CursorReport> {
     let parked = cursor.parked().iter().map(|parked| parked.position.0).collect();
     let head = store.frontier().visible.0;
-    Ok(Told { head, position: cursor.position().0, lag: cursor.lag()?, parked })
+    Ok(CursorReport { head, position: cursor.position().0, lag: cursor.lag()?, parked })
 }
 
 fn micros(time: Duration) -> u64 {
     time.as_micros() as u64
 }
 
-impl Held {
+impl OpenCursor {
     /// What it reads.
-    pub(super) fn wanted(&self) -> Wanted {
+    pub(super) fn wanted(&self) -> ModelQuery {
         wanted(self.name)
     }
 
     /// Whether an event may have been taken back by now.
-    fn is_late(&self, out: &Out, now: u64) -> bool {
+    fn is_late(&self, out: &InFlight, now: u64) -> bool {
         now >= out.since.saturating_add(micros(self.settings.redeliver_after))
     }
 
@@ -124,7 +124,7 @@ impl Held {
 
 impl Life<'_> {
     fn steady(&self) -> u64 {
-        self.ground.clock.steady_micros()
+        self.machine.clock.steady_micros()
     }
 
     /// Does something with one of the cursors.
@@ -153,7 +153,7 @@ impl Life<'_> {
                     return Ok(());
                 }
             }
-            if self.stopped || self.ground.disk.ended() {
+            if self.stopped || self.machine.disk.ended() {
                 break;
             }
             self.see_parked(at)?;
@@ -173,17 +173,27 @@ impl Life<'_> {
             ..CursorOptions::default()
         };
         let opened = self.store.cursor(name, wanted(name).query(), settings);
-        let (cursor, told) = match opened {
-            Ok(cursor) => (Some(cursor.clone()), told(&self.store, &cursor)),
+        let (cursor, report) = match opened {
+            Ok(cursor) => (Some(cursor.clone()), report(&self.store, &cursor)),
             Err(error) => (None, Err(error)),
         };
         self.poll_tickets()?;
-        let place = self.begin_at(name, &wanted(name), told)?;
+        let place = self.begin_at(name, &wanted(name), report)?;
         let (Some(cursor), Some(place)) = (cursor, place) else { return Ok(false) };
         let (out, failed) = Default::default();
         let retried = BTreeSet::new();
         let moody = self.cursors_busy && self.others.chance(1, 3);
-        self.held.push(Held { name, out, late: Vec::new(), cursor, settings, moody, place, failed, retried });
+        self.held.push(OpenCursor {
+            name,
+            out,
+            late: Vec::new(),
+            cursor,
+            settings,
+            moody,
+            place,
+            failed,
+            retried,
+        });
         let at = self.held.len() - 1;
         self.see_parked(at).map(|()| true)
     }
@@ -193,33 +203,33 @@ impl Life<'_> {
     pub(super) fn begin_at(
         &mut self,
         name: &'static str,
-        wanted: &Wanted,
-        told: tidegate::Result<Told>,
-    ) -> Result<Option<Place>, Failure> {
+        wanted: &ModelQuery,
+        report: tidegate::Result<CursorReport>,
+    ) -> Result<Option<CursorPlace>, Failure> {
         let progress = self.model.progress.entry(name).or_insert_with(|| Progress::of(wanted.clone()));
         if progress.damaged {
-            match &told {
+            match &report {
                 Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Refused) => {
-                    let removed = self.ground.disk.at_rest().remove(&format!("cursors/{name}"));
+                    let removed = self.machine.disk.at_rest().remove(&format!("cursors/{name}"));
                     removed.map_err(|error| Failure::new(format!("removing a damaged place: {error}")))?;
                     progress.lose();
                     return Ok(None);
                 }
-                // Harm undoes harm now and then; what is told has to fit all the same.
+                // Damage undoes damage now and then; what is reported has to fit all the same.
                 Ok(_) => progress.damaged = false,
                 Err(_) => {}
             }
         }
         progress.open();
-        let Some(told) = self.take(told)? else { return Ok(None) };
-        self.ground.trace.note(&(told.position, told.lag));
+        let Some(report) = self.take(report)? else { return Ok(None) };
+        self.machine.trace.note(&(report.position, report.lag));
         let mut selected: Vec<u64> = self.model.selected(wanted).collect();
-        selected.retain(|at| *at <= told.head);
+        selected.retain(|at| *at <= report.head);
         let progress = self.model.progress.get_mut(name).expect("it was put there");
-        let place = progress.find(Some(&told), &selected, false);
+        let place = progress.find(Some(&report), &selected, false);
         let place = place.map_err(|failure| failure.during(&name))?.unwrap_or_default();
-        ensure(told.lag + place.settled.len() as u64 == selected.len() as u64, || {
-            format!("{name} begins with a lag of {} of {}", told.lag, selected.len())
+        ensure(report.lag + place.settled.len() as u64 == selected.len() as u64, || {
+            format!("{name} begins with a lag of {} of {}", report.lag, selected.len())
         })?;
         progress.keep(&place);
         Ok(Some(place))
@@ -248,7 +258,7 @@ impl Life<'_> {
             selected.iter().copied().filter(|at| stream_of(*at) == stream).collect()
         };
         let Some(delivery) = next else {
-            self.ground.trace.note(&"nothing to deliver");
+            self.machine.trace.note(&"nothing to deliver");
             // With a small window, what is out or rests may keep others from being found.
             let waits = |position: &&u64| {
                 let stream = of_stream(stream_of(**position));
@@ -261,7 +271,7 @@ impl Life<'_> {
             return ensure(missed.is_none(), || format!("{} hands out nothing, {missed:?} waits", held.name));
         };
         let position = delivery.event().position().0;
-        self.ground.trace.note(&(position, delivery.attempt()));
+        self.machine.trace.note(&(position, delivery.attempt()));
         compare(self.model.at(position), delivery.event())?;
         ensure(selected.contains(&position), || format!("{position} is not what {} reads", held.name))?;
         let settled = held.place.settled.contains(&position) && !held.retried.contains(&position);
@@ -272,7 +282,7 @@ impl Life<'_> {
         })?;
         let (late, out) = held.out.drain(..).partition(|out| out.position == position);
         (held.late, held.out) = (late, out);
-        held.out.push(Out { delivery, position, since: now });
+        held.out.push(InFlight { delivery, position, since: now });
         self.settle_late(at)
     }
 
@@ -320,7 +330,7 @@ impl Life<'_> {
                 let was_retried = is_parked && !said;
                 ensure(*said == is_parked || was_retried, || {
                     format!(
-                        "a failure of {position} is told to have parked it: {said}, which it has: {is_parked}"
+                        "a failure of {position} is reported to have parked it: {said}, which it has: {is_parked}"
                     )
                 })?;
             }
@@ -382,7 +392,7 @@ impl Life<'_> {
         let mut selected: Vec<u64> = self.model.selected(&wanted(held.name)).collect();
         selected.retain(|at| *at <= head);
         let (place, position) = (&held.place, held.cursor.position().0);
-        let planned = Before { place, position, head, selected: &selected }.plan(&mut self.others);
+        let planned = ChangeContext { place, position, head, selected: &selected }.plan(&mut self.others);
         let changed = held.cursor.change(planned.change);
         self.poll_tickets()?;
         let held = &mut self.held[at];
@@ -412,11 +422,13 @@ impl Life<'_> {
         let mut selected: Vec<u64> = self.model.selected(&wanted(name)).collect();
         selected.retain(|at| *at <= head);
         let parked = state.parked.iter().map(|parked| parked.position.0).collect();
-        let told = Told { head, position, lag: state.lag, parked };
+        let report = CursorReport { head, position, lag: state.lag, parked };
         let progress = self.model.progress.get_mut(name).expect("it was there");
-        let place = progress.find(Some(&told), &selected, false).map_err(|failure| failure.during(&name))?;
+        let place =
+            progress.find(Some(&report), &selected, false).map_err(|failure| failure.during(&name))?;
         let place = place.unwrap_or_default();
-        let planned = Before { place: &place, position, head, selected: &selected }.plan(&mut self.others);
+        let planned =
+            ChangeContext { place: &place, position, head, selected: &selected }.plan(&mut self.others);
         let changed = cursor::change(&self.store, name, planned.change);
         self.poll_tickets()?;
         self.settle_change(name, &planned, changed)
@@ -426,7 +438,7 @@ impl Life<'_> {
     fn settle_change(
         &mut self,
         name: &'static str,
-        planned: &Planned,
+        planned: &ChangePlan,
         changed: tidegate::Result<Changed>,
     ) -> Result<(), Failure> {
         match (&planned.place, changed) {

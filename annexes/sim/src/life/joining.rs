@@ -9,7 +9,7 @@ use tidegate::{Durability, Error, Position, Receipt, StreamId, Ticket};
 use super::Life;
 use crate::attempt::{Attempt, Demand};
 use crate::failure::Failure;
-use crate::wanted::Wanted;
+use crate::query::ModelQuery;
 
 /// Bytes of the newest segment that are left free for what is written during a sync, by one batch and by several: a new
 /// segment would wait for that sync.
@@ -18,7 +18,7 @@ const ROOM_FOR_SEVERAL: u64 = 3000;
 
 /// What became of a batch that was queued.
 #[derive(Debug)]
-enum Queued {
+enum QueuedBatch {
     Waits(Ticket),
     Answered(Box<Result<Receipt, Error>>),
 }
@@ -45,22 +45,23 @@ impl Life<'_> {
         let rivals: Vec<Attempt> = (0..=self.others.below(2)).map(|_| self.rival(&first)).collect();
         // A write that begins a new segment, or fails, would wait for the sync that it is a part of.
         let writes = self.others.chance(1, 2) && !self.script.faults && self.has_room(ROOM_FOR_SEVERAL);
-        let later: Later<Queued> = Arc::default();
+        let later: Later<QueuedBatch> = Arc::default();
         let (store, queued, defect) = (Arc::clone(&self.store), Arc::clone(&later), self.script.defect);
-        self.ground.meanwhile.plan(move || {
+        self.machine.meanwhile.plan(move || {
             for attempt in rivals {
                 let queue = || {
                     let mut ticket = store.submit(attempt.batch(defect), attempt.append())?;
                     // Whoever asks for an answer leads where nobody else does.
                     let answer = if writes { ticket.poll_now() } else { None };
-                    Ok(answer.map_or(Queued::Waits(ticket), |answer| Queued::Answered(Box::new(answer))))
+                    Ok(answer
+                        .map_or(QueuedBatch::Waits(ticket), |answer| QueuedBatch::Answered(Box::new(answer))))
                 };
                 let outcome = queue();
                 queued.lock().expect("one thread").push((attempt, outcome));
             }
         });
         let answer = self.store.append(first.batch(defect), first.append());
-        self.ground.meanwhile.forget();
+        self.machine.meanwhile.forget();
         self.poll_tickets()?;
         self.settle(first, answer)?;
         let later = std::mem::take(&mut *later.lock().expect("one thread"));
@@ -68,8 +69,8 @@ impl Life<'_> {
             // If the first one's group has failed, this one was never written.
             let attempt = Attempt { unsure: true, ..attempt };
             match outcome {
-                Ok(Queued::Waits(ticket)) => self.waiting.push_back((attempt, ticket)),
-                Ok(Queued::Answered(answer)) => self.settle(attempt, *answer)?,
+                Ok(QueuedBatch::Waits(ticket)) => self.waiting.push_back((attempt, ticket)),
+                Ok(QueuedBatch::Answered(answer)) => self.settle(attempt, *answer)?,
                 Err(error) => self.not_queued(attempt, error)?,
             }
         }
@@ -93,12 +94,12 @@ impl Life<'_> {
         }
         let later: Later<Receipt> = Arc::default();
         let (store, appended, defect) = (Arc::clone(&self.store), Arc::clone(&later), self.script.defect);
-        self.ground.meanwhile.plan(move || {
+        self.machine.meanwhile.plan(move || {
             let answer = store.append(second.batch(defect), second.append());
             appended.lock().expect("one thread").push((second, answer));
         });
         let waited = self.store.wait_durable(Position(self.model.count()), Duration::ZERO);
-        self.ground.meanwhile.forget();
+        self.machine.meanwhile.forget();
         let later = std::mem::take(&mut *later.lock().expect("one thread"));
         for (attempt, answer) in later {
             self.settle(attempt, answer)?;
@@ -108,10 +109,10 @@ impl Life<'_> {
 
     /// Whether the newest segment takes so many bytes more.
     fn has_room(&self, room: u64) -> bool {
-        let newest = self.ground.segments().pop_last().map(|(_, name)| name);
-        let bytes = newest.and_then(|name| self.ground.disk.at_rest().read(&name).ok());
+        let newest = self.machine.segments().pop_last().map(|(_, name)| name);
+        let bytes = newest.and_then(|name| self.machine.disk.at_rest().read(&name).ok());
         let length = bytes.map_or(u64::MAX, |bytes| bytes.len() as u64);
-        length.saturating_add(room) <= self.ground.options.segment_bytes
+        length.saturating_add(room) <= self.machine.options.segment_bytes
     }
 
     /// Something that may be refused because of another batch, which is on its way: the same key, an id of it, or a
@@ -126,19 +127,19 @@ impl Life<'_> {
             1 => attempt.demands.push(Demand::Version(stream.clone(), self.model.version(&stream))),
             2 => attempt.demands.push(Demand::Exists(stream)),
             3 if self.model.version(&stream).0 == 0 => attempt.demands.push(Demand::Absent(stream)),
-            3 | 4 => attempt.demands.push(Demand::FailIf(Wanted::stream(&stream), after)),
+            3 | 4 => attempt.demands.push(Demand::FailIf(ModelQuery::stream(&stream), after)),
             5 => {
                 let tag = known.tags.first().map_or_else(String::new, ToString::to_string);
-                attempt.demands.push(Demand::FailIf(Wanted::tags(&[&tag]), after));
+                attempt.demands.push(Demand::FailIf(ModelQuery::tags(&[&tag]), after));
             }
-            6 => attempt.demands.push(Demand::FailIf(Wanted::entity(&known.stream.entity), after)),
+            6 => attempt.demands.push(Demand::FailIf(ModelQuery::entity(&known.stream.entity), after)),
             // Another lane is another stream.
             7 => attempt.drafts[0].stream = StreamId { lane: stream.lane + 1, ..stream },
-            _ => attempt.demands.push(Demand::FailIf(Wanted::some(&mut self.others, after), after)),
+            _ => attempt.demands.push(Demand::FailIf(ModelQuery::some(&mut self.others, after), after)),
         }
         if self.others.chance(1, 4) {
             let tag = known.tags.first().cloned();
-            attempt.demands.extend(tag.map(|tag| Demand::FailIf(Wanted::tags(&[&tag, "tag:0"]), after)));
+            attempt.demands.extend(tag.map(|tag| Demand::FailIf(ModelQuery::tags(&[&tag, "tag:0"]), after)));
         }
         attempt
     }

@@ -31,7 +31,7 @@ impl Life<'_> {
             theirs.key = Some(key.clone());
         }
         let rivals = self.others.chance(2, 3);
-        let (store, defect, disk) = (&self.store, self.script.defect, &self.ground.disk);
+        let (store, defect, disk) = (&self.store, self.script.defect, &self.machine.disk);
         let (mut asked, mut rival, mut is_over) = (0, None, false);
         let seen = RefCell::new(Vec::new());
         let decided = store.decide(mine.append(), |view| {
@@ -56,7 +56,7 @@ impl Life<'_> {
         let answer = match decided {
             Ok(Outcome::Committed(receipt)) => {
                 let seen = seen.into_inner();
-                self.ground.trace.note(&(asked, &seen));
+                self.machine.trace.note(&(asked, &seen));
                 same(format_args!("what a decision rests on, {basis:?}"), &basis.answer(self.model), &seen)?;
                 Ok(receipt)
             }

@@ -9,7 +9,7 @@ use super::Life;
 use crate::defect::Defect;
 use crate::failure::{Failure, ensure, failed, same};
 use crate::model::{Model, compare};
-use crate::wanted::Wanted;
+use crate::query::ModelQuery;
 
 /// At most so many subscriptions, and so many taps, at a time.
 const MOST: usize = 2;
@@ -17,15 +17,15 @@ const MOST: usize = 2;
 /// A subscription, and the last event it delivered.
 #[derive(Debug)]
 pub(super) struct Listener {
-    wanted: Wanted,
+    wanted: ModelQuery,
     last: u64,
     subscription: Subscription,
 }
 
 /// A tap, with the last event it delivered and how many it left out.
 #[derive(Debug)]
-pub(super) struct Tapped {
-    wanted: Wanted,
+pub(super) struct TapListener {
+    wanted: ModelQuery,
     last: u64,
     capacity: usize,
     dropped: u64,
@@ -73,7 +73,7 @@ impl Life<'_> {
     pub(super) fn listen(&mut self) -> Result<(), Failure> {
         let (dice, count) = (&mut self.others, self.model.count());
         if self.listeners.len() < MOST && (self.listeners.is_empty() || dice.chance(1, 4)) {
-            let wanted = Wanted::some(dice, count);
+            let wanted = ModelQuery::some(dice, count);
             let last = dice.below(count + 2);
             let subscription = self.store.subscribe(wanted.query(), Position(last));
             self.listeners.push(Listener { wanted, last, subscription });
@@ -88,7 +88,7 @@ impl Life<'_> {
             if self.script.defect == Defect::EventsSkipped && dice.chance(1, 8) {
                 event = listener.subscription.next_now().map_err(failed("listening"))?;
             }
-            self.ground.trace.note(&event.as_ref().map(|event| event.position().0));
+            self.machine.trace.note(&event.as_ref().map(|event| event.position().0));
             listener.hear(self.model, event.as_ref())?;
         }
         if dice.chance(1, 6) {
@@ -116,10 +116,10 @@ impl Life<'_> {
     pub(super) fn tap(&mut self) -> Result<(), Failure> {
         let (dice, count) = (&mut self.others, self.model.count());
         if self.taps.len() < MOST && (self.taps.is_empty() || dice.chance(1, 4)) {
-            let (wanted, last) = (Wanted::some(dice, count), dice.below(count + 1));
+            let (wanted, last) = (ModelQuery::some(dice, count), dice.below(count + 1));
             let capacity = 1 + dice.below(4) as usize;
             let tap = self.store.subscribe(wanted.query(), Position(last)).lossy(capacity);
-            self.taps.push(Tapped { wanted, last, capacity, dropped: 0, tap });
+            self.taps.push(TapListener { wanted, last, capacity, dropped: 0, tap });
         }
         let at = dice.below(self.taps.len() as u64) as usize;
         let one = &mut self.taps[at];
@@ -133,7 +133,7 @@ impl Life<'_> {
         same("the next event of a tap", &left.get(excess).copied(), &found)?;
         one.dropped += excess as u64;
         one.last = found.unwrap_or(one.last);
-        self.ground.trace.note(&(found, one.dropped));
+        self.machine.trace.note(&(found, one.dropped));
         ensure(one.tap.dropped() == one.dropped, || {
             format!("a tap left out {} events and says {}", one.dropped, one.tap.dropped())
         })

@@ -5,13 +5,13 @@ use tidegate::{Access, Position, ReadOptions};
 use super::Life;
 use crate::failure::{Failure, ensure, failed, same};
 use crate::model::compare;
-use crate::wanted::Wanted;
+use crate::query::ModelQuery;
 
 impl Life<'_> {
     /// Asks for some part of some query, and counts it.
     pub(super) fn ask(&mut self) -> Result<(), Failure> {
         let (dice, count) = (&mut self.others, self.model.count());
-        let wanted = Wanted::some(dice, count);
+        let wanted = ModelQuery::some(dice, count);
         let mut read = if dice.chance(1, 2) { ReadOptions::all() } else { ReadOptions::backwards() };
         if dice.chance(1, 2) {
             read.after = Position(dice.below(count + 2));
@@ -35,7 +35,7 @@ impl Life<'_> {
         same(format_args!("the answer to {query}"), &expected, &positions)?;
         found.iter().try_for_each(|event| compare(self.model.at(event.position().0), event))?;
         let counted = view.count(&query, read).map_err(failed("counting"))?;
-        self.ground.trace.note(&positions);
+        self.machine.trace.note(&positions);
         same(format_args!("the count of {query}"), &(expected.len() as u64), &counted)
     }
 
@@ -64,14 +64,14 @@ impl Life<'_> {
         causes.sort_unstable();
         same(format_args!("the causes of {one}"), &self.model.causes(one).into_iter().collect(), &causes)?;
         let led = graph.is_ancestor(Position(other), Position(one)).map_err(failed("comparing"))?;
-        self.ground.trace.note(&(ancestors, descendants, led));
+        self.machine.trace.note(&(ancestors, descendants, led));
         same(format_args!("whether {other} led to {one}"), &expected.contains(&other), &led)
     }
 
     /// A position, often at the border of a segment or one that led to an event there.
     fn somewhere(&mut self) -> u64 {
         let count = self.model.count();
-        let borders = self.ground.segments().into_keys().filter(|first| (2..=count).contains(first));
+        let borders = self.machine.segments().into_keys().filter(|first| (2..=count).contains(first));
         let borders: Vec<u64> = borders.collect();
         if borders.is_empty() || self.others.chance(1, 4) {
             return 1 + self.others.below(count);
@@ -87,7 +87,7 @@ impl Life<'_> {
             self.peer = None;
         }
         if self.peer.is_none() {
-            let opened = self.ground.open_as(Access::Read);
+            let opened = self.machine.open_as(Access::Read);
             self.peer = self.take(opened)?.map(|store| (store, 0));
         }
         let Some((store, seen)) = &mut self.peer else { return Ok(()) };
@@ -100,13 +100,13 @@ impl Life<'_> {
             format!("a reader sees {head} events, {durable} are durable")
         })?;
         ensure(head == 0 || self.model.at(head).ends, || format!("a reader sees a part of a batch: {head}"))?;
-        let wanted = Wanted::some(&mut self.others, head);
+        let wanted = ModelQuery::some(&mut self.others, head);
         let expected: Vec<u64> = self.model.selected(&wanted).filter(|at| *at <= head).collect();
         let read = view.read(&wanted.query(), ReadOptions::all());
         let found: Vec<_> = read.collect::<Result<_, _>>().map_err(failed("reading beside the writer"))?;
         let positions: Vec<u64> = found.iter().map(|event| event.position().0).collect();
         same("what a reader sees", &expected, &positions)?;
-        self.ground.trace.note(&(head, positions));
+        self.machine.trace.note(&(head, positions));
         found.iter().try_for_each(|event| compare(self.model.at(event.position().0), event))
     }
 }

@@ -26,10 +26,10 @@ use crate::check;
 use crate::defect::Defect;
 use crate::dice::Dice;
 use crate::failure::{Failure, ensure, same};
-use crate::ground::{self, Ground};
+use crate::machine::{self, Machine};
 use crate::model::{Model, compare};
-use delivering::Held;
-use listening::{Listener, Tapped};
+use delivering::OpenCursor;
+use listening::{Listener, TapListener};
 use projecting::Sums;
 
 /// How a process came to its end.
@@ -60,7 +60,7 @@ pub(crate) struct Script {
 }
 
 struct Life<'a> {
-    ground: &'a Ground,
+    machine: &'a Machine,
     model: &'a mut Model,
     script: Script,
     /// The choices of those who append.
@@ -68,8 +68,8 @@ struct Life<'a> {
     /// The choices of all others.
     others: Dice,
     listeners: Vec<Listener>,
-    taps: Vec<Tapped>,
-    held: Vec<Held>,
+    taps: Vec<TapListener>,
+    held: Vec<OpenCursor>,
     /// Whether cursors are worked with most of the time. They keep their places, and with them the log; a life in which
     /// that is always so loses too little for what others believe to be put to the test.
     cursors_busy: bool,
@@ -85,11 +85,11 @@ struct Life<'a> {
 }
 
 /// Lives a life on what the last one left, and keeps the model up to date.
-pub(crate) fn live(ground: &Ground, model: &mut Model, script: Script) -> Result<Exit, Failure> {
-    let Some(mut life) = Life::begin(ground, model, script)? else {
-        let crashed = ground.disk.ended();
+pub(crate) fn live(machine: &Machine, model: &mut Model, script: Script) -> Result<Exit, Failure> {
+    let Some(mut life) = Life::begin(machine, model, script)? else {
+        let crashed = machine.disk.ended();
         // A store that could not be looked at must not be closed in good order.
-        ground.disk.kill();
+        machine.disk.kill();
         return Ok(if crashed { Exit::Crashed } else { Exit::Ended });
     };
     let lived = life.run();
@@ -98,8 +98,8 @@ pub(crate) fn live(ground: &Ground, model: &mut Model, script: Script) -> Result
 }
 
 /// Opens everything without faults once more, and has everybody do what is left to do.
-pub(crate) fn catch_up(ground: &Ground, model: &mut Model, script: Script) -> Result<(), Failure> {
-    let life = Life::begin(ground, model, script)?;
+pub(crate) fn catch_up(machine: &Machine, model: &mut Model, script: Script) -> Result<(), Failure> {
+    let life = Life::begin(machine, model, script)?;
     let mut life = life.ok_or_else(|| Failure::new("the store does not open without faults"))?;
     if script.company {
         life.finish_reacting().map_err(|failure| failure.during(&"the reactor at the end"))?;
@@ -116,24 +116,24 @@ pub(crate) fn catch_up(ground: &Ground, model: &mut Model, script: Script) -> Re
 
 impl<'a> Life<'a> {
     /// Opens the store; nothing where it does not open, as it may.
-    fn begin(ground: &'a Ground, model: &'a mut Model, script: Script) -> Result<Option<Self>, Failure> {
+    fn begin(machine: &'a Machine, model: &'a mut Model, script: Script) -> Result<Option<Self>, Failure> {
         let may_fail = |kind| matches!(kind, ErrorKind::Full | ErrorKind::Io | ErrorKind::Ended);
         let expected_head = Position(model.floor);
-        let store = match ground.open_with(StoreOptions { expected_head, ..ground.options }) {
-            _ if ground.disk.ended() => return Ok(None),
+        let store = match machine.open_with(StoreOptions { expected_head, ..machine.options }) {
+            _ if machine.disk.ended() => return Ok(None),
             Ok(store) => store,
             Err(error) if script.faults && may_fail(error.kind()) => return Ok(None),
             Err(error) => return Err(Failure::new(format!("opening: {error}"))),
         };
         match check::adopt(&store, model) {
             Err(failure) if script.reads_fail && failure.is_of_disk() => {
-                ground.disk.kill();
+                machine.disk.kill();
                 return Ok(None);
             }
             other => other?,
         }
         let mut life = Life {
-            ground,
+            machine,
             model,
             script,
             dice: Dice::new(script.seed),
@@ -157,7 +157,7 @@ impl<'a> Life<'a> {
     fn forgive(&mut self, lived: Result<(), Failure>) -> Result<(), Failure> {
         match lived {
             Err(failure)
-                if failure.is_of_disk() && (self.script.reads_fail || self.ground.disk.ended())
+                if failure.is_of_disk() && (self.script.reads_fail || self.machine.disk.ended())
                     || failure.is_of_writer() && self.script.faults =>
             {
                 self.stopped = true;
@@ -184,7 +184,7 @@ impl Life<'_> {
 
     /// Whether nothing more can be done in this life.
     fn is_over(&self) -> bool {
-        self.ground.disk.ended() || self.ended || self.stopped
+        self.machine.disk.ended() || self.ended || self.stopped
     }
 
     fn act(&mut self) -> Result<(), Failure> {
@@ -193,7 +193,7 @@ impl Life<'_> {
         } else {
             self.append_or_so()?;
         }
-        if self.ground.disk.ended() || self.stopped {
+        if self.machine.disk.ended() || self.stopped {
             return Ok(());
         }
         self.watch()
@@ -273,8 +273,8 @@ impl Life<'_> {
         self.end_listening()?;
         self.held.clear();
         self.projector = None;
-        match self.ground.open() {
-            _ if self.ground.disk.ended() => Ok(()),
+        match self.machine.open() {
+            _ if self.machine.disk.ended() => Ok(()),
             Ok(store) => {
                 ensure(store.report().clean, || format!("closed in good order: {}", store.report()))?;
                 self.store = Arc::new(store);
@@ -288,9 +288,9 @@ impl Life<'_> {
     fn turn_clock(&mut self) {
         let micros = self.dice.below(5_000_000);
         match self.dice.below(8) {
-            0 => self.ground.clock.jump_back(micros * 100),
-            1 => self.ground.clock.set(0),
-            _ => self.ground.clock.advance(micros),
+            0 => self.machine.clock.jump_back(micros * 100),
+            1 => self.machine.clock.set(0),
+            _ => self.machine.clock.advance(micros),
         }
     }
 
@@ -314,12 +314,12 @@ impl Life<'_> {
         ensure(frontier.visible.0 == self.model.count() && frontier.accepted.0 <= most, || {
             format!("{} events were acknowledged, the frontier says {frontier}", self.model.count())
         })?;
-        let synced = ground::last_position(&self.ground.disk);
+        let synced = machine::last_position(&self.machine.disk);
         ensure(frontier.durable.0 <= synced, || {
             format!("the disk holds {synced} events whatever comes, the frontier says {frontier}")
         })?;
         self.model.durable = self.model.durable.max(frontier.durable.0.min(self.model.count()));
-        self.ground.trace.note(&(frontier.durable.0, frontier.written.0, frontier.visible.0));
+        self.machine.trace.note(&(frontier.durable.0, frontier.written.0, frontier.visible.0));
         Ok(())
     }
 
@@ -327,7 +327,7 @@ impl Life<'_> {
     fn unless_ended<T>(&mut self, result: Result<T, Error>) -> Result<Option<T>, Failure> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(_) if self.ground.disk.ended() => Ok(None),
+            Err(_) if self.machine.disk.ended() => Ok(None),
             Err(error) if self.script.faults && error.kind() == ErrorKind::Full => Ok(None),
             Err(error) if self.script.faults && matches!(error.kind(), ErrorKind::Ended | ErrorKind::Io) => {
                 // Where reading fails too, an error says nothing of the writer.
@@ -341,10 +341,10 @@ impl Life<'_> {
 
     /// The value, or nothing where the process died or gives up over what the disk did.
     fn take<T>(&mut self, result: Result<T, Error>) -> Result<Option<T>, Failure> {
-        self.ground.trace.note(&result.as_ref().err().map(Error::kind));
+        self.machine.trace.note(&result.as_ref().err().map(Error::kind));
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(_) if self.ground.disk.ended() => Ok(None),
+            Err(_) if self.machine.disk.ended() => Ok(None),
             Err(error)
                 if self.script.faults
                     && matches!(error.kind(), ErrorKind::Full | ErrorKind::Ended | ErrorKind::Io) =>
@@ -359,24 +359,24 @@ impl Life<'_> {
     /// The end of the process. Batches without an answer are in doubt.
     fn leave(mut self) -> Result<Exit, Failure> {
         self.poll_tickets()?;
-        if self.ended && !self.ground.disk.ended() {
+        if self.ended && !self.machine.disk.ended() {
             self.outlive_the_writer()?;
         }
-        if !self.ground.disk.ended() && !self.ended && !self.stopped && self.dice.chance(1, 4) {
+        if !self.machine.disk.ended() && !self.ended && !self.stopped && self.dice.chance(1, 4) {
             let closed = self.store.close();
             self.poll_tickets()?;
             if self.unless_ended(closed)?.is_some() {
                 self.model.durable = self.model.count();
             }
         }
-        let crashed = self.ground.disk.ended();
+        let crashed = self.machine.disk.ended();
         let durable = self.store.frontier().durable.0.min(self.model.count());
         self.model.durable = self.model.durable.max(durable);
         let unanswered = self.waiting.drain(..).map(|(attempt, _)| attempt);
         self.model.doubt.extend(unanswered);
         if !crashed {
             // The handle must not close the store in good order; the process is killed instead.
-            self.ground.disk.kill();
+            self.machine.disk.kill();
         }
         Ok(if crashed {
             Exit::Crashed

@@ -8,7 +8,7 @@ use tidegate::{Error, Position, Query, QueryItem, RecordedEvent, Result};
 use super::Life;
 use crate::failure::{Failure, ensure, failed, same};
 use crate::model::Model;
-use crate::wanted::Wanted;
+use crate::query::ModelQuery;
 
 /// Something of every event, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,8 +32,8 @@ impl Sums {
     }
 }
 
-fn wanted() -> Wanted {
-    Wanted::kind("a.*")
+fn wanted() -> ModelQuery {
+    ModelQuery::kind("a.*")
 }
 
 impl Projection for Sums {
@@ -69,7 +69,7 @@ impl Life<'_> {
     pub(super) fn project(&mut self) -> std::result::Result<(), Failure> {
         for _ in 0..=self.others.below(5) {
             self.project_once()?;
-            if self.stopped || self.ground.disk.ended() {
+            if self.stopped || self.machine.disk.ended() {
                 break;
             }
         }
@@ -132,7 +132,7 @@ impl Life<'_> {
             format!("a state stands at {position}, and was to be at {least} at least")
         })?;
         let (sums, parked) = fold(self.model, position);
-        self.ground.trace.note(&(position, sums.digest));
+        self.machine.trace.note(&(position, sums.digest));
         same("a projected state", &sums, reading.state())?;
         same("the events a projection put aside", &parked, &reading.parked())
     }

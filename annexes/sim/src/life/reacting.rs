@@ -9,23 +9,24 @@ use tidegate::subscription::reactor::Step;
 use tidegate::{Cause, Draft, Error, ErrorKind, Position, RecordedEvent};
 
 use super::Life;
-use super::delivering::told;
+use super::delivering::report;
 use crate::attempt::Attempt;
 use crate::defect::Defect;
 use crate::dice::Dice;
 use crate::failure::{Failure, ensure, same};
-use crate::model::Place;
-use crate::wanted::Wanted;
+use crate::model::CursorPlace;
+use crate::query::ModelQuery;
 
 /// The reactors. Both react to some events, each in its own way.
-const ECHO: Reacts = Reacts { name: "echo", reaction: "echo.made", sources: &["a.one"] };
-const RELAY: Reacts = Reacts { name: "relay", reaction: "relay.made", sources: &["a.one", "seat.taken"] };
+const ECHO: ReactorSpec = ReactorSpec { name: "echo", reaction: "echo.made", sources: &["a.one"] };
+const RELAY: ReactorSpec =
+    ReactorSpec { name: "relay", reaction: "relay.made", sources: &["a.one", "seat.taken"] };
 
 /// Why their handlers fail, when they do.
 const NOT_NOW: &str = "not now";
 
 #[derive(Clone, Copy, Debug)]
-struct Reacts {
+struct ReactorSpec {
     name: &'static str,
     /// The kind of what comes of an event.
     reaction: &'static str,
@@ -33,9 +34,9 @@ struct Reacts {
     sources: &'static [&'static str],
 }
 
-impl Reacts {
-    fn wanted(self) -> Wanted {
-        Wanted::kinds(self.sources)
+impl ReactorSpec {
+    fn wanted(self) -> ModelQuery {
+        ModelQuery::kinds(self.sources)
     }
 }
 
@@ -48,7 +49,7 @@ fn leads(payload: &[u8]) -> bool {
 }
 
 /// What comes of an event. It is not the same each time somebody asks.
-fn reaction(one: Reacts, event: &RecordedEvent, dice: &mut Dice) -> Attempt {
+fn reaction(one: ReactorSpec, event: &RecordedEvent, dice: &mut Dice) -> Attempt {
     let stream = ("s0", one.name);
     let mut draft = Draft::new(stream, one.reaction).tag("tag:0").bytes(vec![dice.roll() as u8]);
     draft.correlation = Some(event.correlation());
@@ -78,7 +79,7 @@ impl Life<'_> {
     /// was idle in the end.
     fn react_to(
         &mut self,
-        one: Reacts,
+        one: ReactorSpec,
         mut steps: u64,
         failing: bool,
         back: Option<u64>,
@@ -109,8 +110,8 @@ impl Life<'_> {
         });
         // The reactor borrows the store, and what it does is judged once it is gone.
         let (mut done, mut gone) = (Vec::new(), None);
-        let told = opened.and_then(|reactor| {
-            let told = told(store, reactor.cursor())?;
+        let report = opened.and_then(|reactor| {
+            let report = report(store, reactor.cursor())?;
             if let Some(after) = back.map(Position).filter(|after| *after <= reactor.cursor().position()) {
                 let rewound = reactor.cursor().change(Change::Rewind(after));
                 steps *= u64::from(rewound.is_ok());
@@ -124,11 +125,11 @@ impl Life<'_> {
                     break;
                 }
             }
-            Ok(told)
+            Ok(report)
         });
         self.poll_tickets()?;
         let name = one.name;
-        let Some(mut place) = self.begin_at(name, &one.wanted(), told)? else { return Ok(false) };
+        let Some(mut place) = self.begin_at(name, &one.wanted(), report)? else { return Ok(false) };
         if let Some((after, gone)) = gone {
             place.settled.retain(|position| *position <= after);
             self.model.progress.get_mut(name).expect("it was opened").note(&place, gone.is_ok());
@@ -137,7 +138,12 @@ impl Life<'_> {
         self.judge_reactions(one, place, done)
     }
 
-    fn judge_reactions(&mut self, one: Reacts, mut place: Place, done: Vec<Done>) -> Result<bool, Failure> {
+    fn judge_reactions(
+        &mut self,
+        one: ReactorSpec,
+        mut place: CursorPlace,
+        done: Vec<Done>,
+    ) -> Result<bool, Failure> {
         let sources: Vec<u64> = self.model.selected(&one.wanted()).collect();
         let (name, mut is_idle) = (one.name, false);
         for (step, attempt) in done {
@@ -183,12 +189,12 @@ impl Life<'_> {
             place.settled.extend(settled);
             self.model.progress.get_mut(name).expect("it was opened").reach(&place);
         }
-        self.ground.trace.note(&is_idle);
+        self.machine.trace.note(&is_idle);
         Ok(is_idle)
     }
 
     /// Reacts as a broken reactor would.
-    fn react_wrongly(&mut self, one: Reacts, steps: u64) -> Result<bool, Failure> {
+    fn react_wrongly(&mut self, one: ReactorSpec, steps: u64) -> Result<bool, Failure> {
         let opened = self.store.cursor(one.name, one.wanted().query(), CursorOptions::default());
         let Some(cursor) = self.take(opened)? else { return Ok(false) };
         for _ in 0..steps {
@@ -211,7 +217,7 @@ impl Life<'_> {
                     return Ok(false);
                 }
             }
-            if self.stopped || self.ended || self.ground.disk.ended() {
+            if self.stopped || self.ended || self.machine.disk.ended() {
                 return Ok(false);
             }
         }

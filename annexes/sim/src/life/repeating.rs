@@ -8,7 +8,7 @@ use super::Life;
 use crate::attempt::{Attempt, Demand};
 use crate::defect::Defect;
 use crate::failure::{Failure, ensure};
-use crate::wanted::Wanted;
+use crate::query::ModelQuery;
 
 impl Life<'_> {
     /// Hands one batch in several times under one key, in one group or in several.
@@ -48,7 +48,7 @@ impl Life<'_> {
         let (mine, theirs) = (attempt(self), attempt(self));
         let first = self.model.first_of(&key);
         let rivals = self.others.chance(1, 2);
-        let (store, disk) = (&self.store, &self.ground.disk);
+        let (store, disk) = (&self.store, &self.machine.disk);
         let decide = |attempt: &Attempt, before: &mut dyn FnMut()| {
             let batch = Attempt { key: None, ..attempt.clone() }.batch(Defect::None);
             store.decide(attempt.append().key(key.clone()), |_| {
@@ -99,7 +99,7 @@ impl Life<'_> {
         let after = self.model.count() + attempt.drafts.len() as u64 * self.others.below(2);
         let demand = match self.others.below(5) {
             0 => Some(Demand::Version(stream.clone(), self.model.version(&stream))),
-            1 => Some(Demand::FailIf(Wanted::stream(&stream), after)),
+            1 => Some(Demand::FailIf(ModelQuery::stream(&stream), after)),
             2 if self.model.version(&stream).0 == 0 => Some(Demand::Absent(stream)),
             _ => None,
         };

@@ -13,18 +13,18 @@ impl Life<'_> {
         while self.held[at].out.len() != out {
             out = self.held[at].out.len();
             self.take_delivery(at)?;
-            if self.stopped || self.ground.disk.ended() {
+            if self.stopped || self.machine.disk.ended() {
                 return Ok(());
             }
         }
         if self.others.chance(1, 5) {
             // Their time is over: they are handed out again, or parked.
-            self.ground.clock.advance(31_000_000);
+            self.machine.clock.advance(31_000_000);
             self.take_delivery(at)?;
         }
         for _ in 0..out.saturating_sub(self.others.below(2) as usize) {
             self.end_delivery(at)?;
-            if self.stopped || self.ground.disk.ended() {
+            if self.stopped || self.machine.disk.ended() {
                 return Ok(());
             }
             self.check_place(at)?;
@@ -32,7 +32,7 @@ impl Life<'_> {
         Ok(())
     }
 
-    /// A worker that was too late with an event is told so, whatever it says of it, and the event is the newest holder's.
+    /// A worker that was too late with an event is reported so, whatever it says of it, and the event is the newest holder's.
     pub(super) fn settle_late(&mut self, at: usize) -> Result<(), Failure> {
         for late in std::mem::take(&mut self.held[at].late) {
             let settled = if self.others.chance(1, 2) {
@@ -41,7 +41,7 @@ impl Life<'_> {
                 late.delivery.fail("too late").map(drop)
             };
             let kind = settled.err().map(|error| error.kind());
-            let what = format_args!("what is told to a late holder of {}", late.position);
+            let what = format_args!("what is reported to a late holder of {}", late.position);
             same(what, &Some(ErrorKind::Refused), &kind)?;
         }
         Ok(())
@@ -54,7 +54,7 @@ impl Life<'_> {
         let lag = held.cursor.lag().map_err(failed("asking how far a cursor lags"))?;
         let open: Vec<u64> =
             self.model.selected(&held.wanted()).filter(|at| !held.place.settled.contains(at)).collect();
-        self.ground.trace.note(&(position, lag));
+        self.machine.trace.note(&(position, lag));
         ensure(open.iter().all(|at| *at > position), || {
             format!("{} is at {position} and passed one of {open:?}", held.name)
         })?;

@@ -5,17 +5,17 @@ use tidegate::{EventId, Position, ReadOptions, Result, StreamId};
 
 use super::Model;
 use crate::dice::Dice;
-use crate::wanted::Wanted;
+use crate::query::ModelQuery;
 
 /// One way to look.
 #[derive(Clone, Debug)]
 pub(crate) enum Basis {
     /// At a part of what is selected, from one end, within bounds.
-    Read(Wanted, ReadOptions),
+    Read(ModelQuery, ReadOptions),
     /// At how many are selected, within bounds.
-    Count(Wanted, ReadOptions),
+    Count(ModelQuery, ReadOptions),
     /// At whether any is selected.
-    Exists(Wanted),
+    Exists(ModelQuery),
     /// At the version of a stream.
     Version(StreamId),
     /// At the last event of a stream.
@@ -33,10 +33,10 @@ impl Basis {
     pub(crate) fn of(dice: &mut Dice, model: &Model, stream: &StreamId, tag: &str, id: EventId) -> Self {
         let count = model.count();
         let wanted = match dice.below(4) {
-            0 => Wanted::stream(stream),
-            1 => Wanted::entity(&stream.entity),
-            2 => Wanted::tags(&[tag]),
-            _ => Wanted::some(dice, count),
+            0 => ModelQuery::stream(stream),
+            1 => ModelQuery::entity(&stream.entity),
+            2 => ModelQuery::tags(&[tag]),
+            _ => ModelQuery::some(dice, count),
         };
         let mut read = if dice.chance(1, 2) { ReadOptions::all() } else { ReadOptions::backwards() };
         read.limit = dice.chance(3, 4).then(|| 1 + dice.below(2) as usize);
@@ -80,7 +80,7 @@ impl Basis {
 
     /// What it has to be shown if it is committed as the next event.
     pub(crate) fn answer(&self, model: &Model) -> Vec<u64> {
-        let part = |wanted: &Wanted, read: &ReadOptions| {
+        let part = |wanted: &ModelQuery, read: &ReadOptions| {
             let mut found: Vec<u64> = model.selected(wanted).collect();
             found.retain(|at| (read.after.0 + 1..read.before.0).contains(at));
             if read.backwards {

@@ -11,16 +11,16 @@ use tidegate::{Cause, Draft, Durability, EventId, Receipt, RecordedEvent, StoreI
 
 use crate::attempt::{Attempt, Demand};
 use crate::failure::{Failure, ensure, same};
-use crate::wanted::{Traits, Wanted};
+use crate::query::{EventFields, ModelQuery};
 use crate::weighed;
 
 pub(crate) use basis::Basis;
-pub(crate) use progress::{Place, Progress, Told};
+pub(crate) use progress::{CursorPlace, CursorReport, Progress};
 pub(crate) use rules::{DESKS, FLOW, GATE, SEATS};
 
 /// An event the store has taken.
 #[derive(Clone, Debug)]
-pub(crate) struct Known {
+pub(crate) struct ModelEvent {
     pub(crate) draft: Draft,
     /// Its causes, by position or foreign.
     pub(crate) causes: Vec<Cause>,
@@ -58,7 +58,7 @@ pub enum End {
 /// What was acknowledged, how durable that is, and what is in doubt.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
-    pub(crate) events: Vec<Known>,
+    pub(crate) events: Vec<ModelEvent>,
     pub(crate) store: Option<StoreId>,
     /// The last position known to be durable.
     pub(crate) durable: u64,
@@ -86,12 +86,15 @@ impl Model {
     }
 
     /// The event at a position.
-    pub(crate) fn at(&self, position: u64) -> &Known {
+    pub(crate) fn at(&self, position: u64) -> &ModelEvent {
         &self.events[position as usize - 1]
     }
 
     /// The positions of what a query selects.
-    pub(crate) fn selected<'a>(&'a self, wanted: &'a Wanted) -> impl DoubleEndedIterator<Item = u64> + 'a {
+    pub(crate) fn selected<'a>(
+        &'a self,
+        wanted: &'a ModelQuery,
+    ) -> impl DoubleEndedIterator<Item = u64> + 'a {
         let found = self.events.iter().enumerate().filter(|(_, known)| wanted.selects(known.traits()));
         found.map(|(at, _)| at as u64 + 1)
     }
@@ -185,10 +188,10 @@ impl Model {
         let key = attempt.key.clone().filter(|_| index == 0).map(|key| (key, attempt.drafts.len()));
         let ends = index + 1 == attempt.drafts.len();
         let gates = if index == 0 { self.gates_of(attempt) } else { Vec::new() };
-        self.note(Known { draft, causes, correlation, id, version, time, leaf, ends, gates, key });
+        self.note(ModelEvent { draft, causes, correlation, id, version, time, leaf, ends, gates, key });
     }
 
-    fn note(&mut self, known: Known) {
+    fn note(&mut self, known: ModelEvent) {
         let position = self.count() + 1;
         self.ids.insert(known.id, position);
         self.streams.entry(known.draft.stream.clone()).or_default().push(position);
@@ -201,7 +204,7 @@ impl Model {
     /// The last batch with a key of its caller's, or the last single event with an id of its own, to be handed in again.
     pub(crate) fn last_batch(&self, keyed: bool) -> Option<Attempt> {
         let is_own = |(key, _): &(String, usize)| key.starts_with("key-");
-        let wanted = |known: &&Known| {
+        let wanted = |known: &&ModelEvent| {
             if keyed { known.key.as_ref().is_some_and(is_own) } else { known.draft.id.is_some() }
         };
         let at = self.events.iter().rposition(|known| wanted(&known))?;
@@ -259,7 +262,7 @@ impl Model {
         Ok(())
     }
 
-    /// What nobody was told about came in as one group or not at all.
+    /// What nobody was reported about came in as one group or not at all.
     fn settle_doubt(&mut self, mut rest: &[RecordedEvent]) -> Result<(), Failure> {
         let doubt = std::mem::take(&mut self.doubt);
         let all = rest.len();
@@ -294,16 +297,16 @@ fn is_of(attempt: &Attempt, events: &[RecordedEvent]) -> bool {
     attempt.drafts.len() <= events.len() && attempt.drafts.iter().zip(events).all(is_one)
 }
 
-impl Known {
-    pub(crate) fn traits(&self) -> Traits<'_> {
+impl ModelEvent {
+    pub(crate) fn traits(&self) -> EventFields<'_> {
         let Self { draft, causes, correlation, .. } = self;
         let (stream, kind, tags) = (&draft.stream, &*draft.kind, &*draft.tags);
-        Traits { stream, kind, tags, correlation: *correlation, causes }
+        EventFields { stream, kind, tags, correlation: *correlation, causes }
     }
 }
 
 /// Whether an event is the one that was handed in.
-pub(crate) fn compare(known: &Known, event: &RecordedEvent) -> Result<(), Failure> {
+pub(crate) fn compare(known: &ModelEvent, event: &RecordedEvent) -> Result<(), Failure> {
     let draft = &known.draft;
     same("its id", &known.id, &event.id())?;
     same("its stream id", &draft.stream, &event.stream())?;

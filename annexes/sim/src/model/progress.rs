@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::failure::{Failure, ensure};
-use crate::wanted::Wanted;
+use crate::query::ModelQuery;
 
 /// What a reader is done with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct CursorPlace {
     /// What is done or parked.
     pub(crate) settled: BTreeSet<u64>,
     /// What of that is parked.
@@ -17,35 +17,35 @@ pub(crate) struct Place {
 /// The places that may be kept: the last one known to be durable, then each that came after it.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
-    pub(crate) wanted: Wanted,
+    pub(crate) wanted: ModelQuery,
     /// Without a file there is none.
-    places: Vec<Option<Place>>,
+    places: Vec<Option<CursorPlace>>,
     /// Whether its file was damaged from outside.
     pub(crate) damaged: bool,
 }
 
 impl Progress {
     /// A reader of a query, which never kept anything.
-    pub(crate) fn of(wanted: Wanted) -> Self {
+    pub(crate) fn of(wanted: ModelQuery) -> Self {
         Self { wanted, places: vec![None], damaged: false }
     }
 
     /// The reader is opened: where it has no file, it may get one.
     pub(crate) fn open(&mut self) {
         if self.places == [None] {
-            self.places.push(Some(Place::default()));
+            self.places.push(Some(CursorPlace::default()));
         }
     }
 
     /// The reader is here now; whether that is kept is not known.
-    pub(crate) fn reach(&mut self, place: &Place) {
+    pub(crate) fn reach(&mut self, place: &CursorPlace) {
         if self.places.last() != Some(&Some(place.clone())) {
             self.places.push(Some(place.clone()));
         }
     }
 
     /// The reader is here now, and that is durable if it is `kept`.
-    pub(crate) fn note(&mut self, place: &Place, kept: bool) {
+    pub(crate) fn note(&mut self, place: &CursorPlace, kept: bool) {
         if kept {
             self.keep(place);
         } else {
@@ -54,7 +54,7 @@ impl Progress {
     }
 
     /// The reader is here, and that is durable.
-    pub(crate) fn keep(&mut self, place: &Place) {
+    pub(crate) fn keep(&mut self, place: &CursorPlace) {
         self.places = vec![Some(place.clone())];
     }
 
@@ -67,17 +67,17 @@ impl Progress {
     /// nothing that a later one could take.
     pub(crate) fn find(
         &mut self,
-        told: Option<&Told>,
+        report: Option<&CursorReport>,
         selected: &[u64],
         is_durable: bool,
-    ) -> Result<Option<Place>, Failure> {
-        let at = self.places.iter().rposition(|place| match (place, told) {
+    ) -> Result<Option<CursorPlace>, Failure> {
+        let at = self.places.iter().rposition(|place| match (place, report) {
             (None, None) => true,
-            (Some(place), Some(told)) => told.fits(place, selected),
+            (Some(place), Some(report)) => report.fits(place, selected),
             _ => false,
         });
         ensure(at.is_some(), || {
-            format!("a reader's place is {told:?}, and may be any of {:?} of {selected:?}", self.places)
+            format!("a reader's place is {report:?}, and may be any of {:?} of {selected:?}", self.places)
         })?;
         let place = self.places[at.unwrap_or_default()].clone();
         if is_durable {
@@ -89,17 +89,17 @@ impl Progress {
 
 /// What the store tells of a reader's place.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
-    /// The head of the log when it was told.
+pub(crate) struct CursorReport {
+    /// The head of the log when it was report.
     pub(crate) head: u64,
     pub(crate) position: u64,
     pub(crate) lag: u64,
     pub(crate) parked: BTreeSet<u64>,
 }
 
-impl Told {
+impl CursorReport {
     /// Whether it tells of this place. Places between two rewinds grow, so the lag tells them apart.
-    fn fits(&self, place: &Place, selected: &[u64]) -> bool {
+    fn fits(&self, place: &CursorPlace, selected: &[u64]) -> bool {
         let there = selected.iter().filter(|position| **position <= self.head);
         let open = there.filter(|position| !place.settled.contains(position));
         let passed = |position: &&u64| **position <= self.position;

@@ -4,12 +4,12 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use tidegate::disk::{Block, Disk, Errno, FaultyDisk, File, Identity, Lock, Mode};
+use tidegate::disk::{Block, Disk, Errno, FaultyDisk, File, FileLock, Identity, Mode};
 use tidegate::format::hash::crc;
 
 /// What it gets wrong, and which defect of a store that amounts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wrong {
+pub(crate) enum DiskDefect {
     /// A sync of a file does nothing: appends are acknowledged before they are durable.
     NoSync,
     /// A sync of a folder does nothing.
@@ -35,28 +35,28 @@ pub(crate) enum Wrong {
 }
 
 #[derive(Debug)]
-struct Broken {
+struct BrokenDisk {
     disk: FaultyDisk,
-    wrong: Wrong,
+    wrong: DiskDefect,
     /// The first saved state of this process.
     first_state: Mutex<Option<Vec<u8>>>,
 }
 
 /// The simulated disk behind one that gets something wrong.
-pub(crate) fn broken(disk: FaultyDisk, wrong: Wrong) -> Arc<dyn Disk> {
-    Arc::new(Broken { disk, wrong, first_state: Mutex::default() })
+pub(crate) fn broken(disk: FaultyDisk, wrong: DiskDefect) -> Arc<dyn Disk> {
+    Arc::new(BrokenDisk { disk, wrong, first_state: Mutex::default() })
 }
 
-impl Broken {
-    fn handle(&self, name: &str, mode: Mode) -> io::Result<Handle> {
+impl BrokenDisk {
+    fn handle(&self, name: &str, mode: Mode) -> io::Result<BrokenFile> {
         let file = self.disk.open(name, mode)?;
         let is_new = name.strip_suffix(".tmp").is_some();
         let is_segment = name.starts_with("segments/") && mode == Mode::Write;
         let served = match self.wrong {
-            Wrong::IndexBelieved if name.starts_with("index/") && mode == Mode::Read => {
+            DiskDefect::IndexBelieved if name.starts_with("index/") && mode == Mode::Read => {
                 forge_index(all_of(&*file)?)
             }
-            Wrong::StaleState if name.starts_with("projections/") && mode == Mode::Read => self
+            DiskDefect::StaleState if name.starts_with("projections/") && mode == Mode::Read => self
                 .first_state
                 .lock()
                 .expect("nobody panics")
@@ -64,7 +64,7 @@ impl Broken {
                 .map(|first| stale(first, &all_of(&*file).unwrap_or_default())),
             _ => None,
         };
-        Ok(Handle { file, wrong: self.wrong, is_new, is_segment, served })
+        Ok(BrokenFile { file, wrong: self.wrong, is_new, is_segment, served })
     }
 }
 
@@ -113,9 +113,9 @@ fn stale(first: &[u8], newest: &[u8]) -> Vec<u8> {
     bytes
 }
 
-impl Disk for Broken {
+impl Disk for BrokenDisk {
     fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>> {
-        if self.wrong == Wrong::NoWatermark && name == "WATERMARK" && mode == Mode::Read {
+        if self.wrong == DiskDefect::NoWatermark && name == "WATERMARK" && mode == Mode::Read {
             return Err(Errno::NOENT.into());
         }
         Ok(Arc::new(self.handle(name, mode)?))
@@ -130,10 +130,10 @@ impl Disk for Broken {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        if self.wrong == Wrong::PlacesForgotten && to.starts_with("cursors/") {
+        if self.wrong == DiskDefect::PlacesForgotten && to.starts_with("cursors/") {
             return self.disk.remove(from);
         }
-        if self.wrong == Wrong::StaleState && to.starts_with("projections/") {
+        if self.wrong == DiskDefect::StaleState && to.starts_with("projections/") {
             let mut first = self.first_state.lock().expect("nobody panics");
             if first.is_none() {
                 *first = Some(all_of(&*self.disk.open(from, Mode::Read)?)?);
@@ -147,10 +147,10 @@ impl Disk for Broken {
     }
 
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
-        if self.wrong == Wrong::NoFolderSync { Ok(()) } else { self.disk.sync_folder(folder) }
+        if self.wrong == DiskDefect::NoFolderSync { Ok(()) } else { self.disk.sync_folder(folder) }
     }
 
-    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>> {
         self.disk.lock(name)
     }
 
@@ -160,16 +160,16 @@ impl Disk for Broken {
 }
 
 #[derive(Debug)]
-struct Handle {
+struct BrokenFile {
     file: Arc<dyn File>,
-    wrong: Wrong,
+    wrong: DiskDefect,
     is_new: bool,
     is_segment: bool,
     /// What is read in place of the file.
     served: Option<Vec<u8>>,
 }
 
-impl File for Handle {
+impl File for BrokenFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         if let Some(bytes) = &self.served {
             let rest = bytes.get(offset as usize..).unwrap_or_default();
@@ -179,7 +179,7 @@ impl File for Handle {
         }
         match self.file.read_at(buffer, offset) {
             Err(error)
-                if self.wrong == Wrong::SwallowedReadError && Errno::from_io_error(&error).is_some() =>
+                if self.wrong == DiskDefect::SwallowedReadError && Errno::from_io_error(&error).is_some() =>
             {
                 buffer.fill(0);
                 Ok(buffer.len())
@@ -195,9 +195,9 @@ impl File for Handle {
     fn sync(&self) -> io::Result<()> {
         match self.wrong {
             // A process that ended is told so still.
-            Wrong::NoSync => self.file.length().map(drop),
-            Wrong::NoSyncBeforeRename if self.is_new => self.file.length().map(drop),
-            Wrong::SwallowedError => match self.file.sync() {
+            DiskDefect::NoSync => self.file.length().map(drop),
+            DiskDefect::NoSyncBeforeRename if self.is_new => self.file.length().map(drop),
+            DiskDefect::SwallowedError => match self.file.sync() {
                 Err(error) if Errno::from_io_error(&error).is_some() => Ok(()),
                 other => other,
             },
@@ -206,7 +206,7 @@ impl File for Handle {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        if self.wrong == Wrong::NoCut { Ok(()) } else { self.file.set_len(length) }
+        if self.wrong == DiskDefect::NoCut { Ok(()) } else { self.file.set_len(length) }
     }
 
     fn length(&self) -> io::Result<u64> {
@@ -214,7 +214,7 @@ impl File for Handle {
         if let Some(bytes) = &self.served {
             return Ok(bytes.len() as u64);
         }
-        let cut = self.wrong == Wrong::CutTooMuch && self.is_segment;
+        let cut = self.wrong == DiskDefect::CutTooMuch && self.is_segment;
         Ok(if cut { length.saturating_sub(1).max(length.min(80)) } else { length })
     }
 

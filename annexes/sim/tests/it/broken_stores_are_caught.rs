@@ -7,21 +7,25 @@
 
 use tidegate_sim::{Defect, Soak, Sweep, Wrap, soak, sweep};
 
-use super::broken_disk::{Wrong, broken};
+use super::broken_disk::{DiskDefect, broken};
 
 /// What is broken, how, and within how many seeds that is caught.
 const CANARIES: [(&str, How, u64); 19] = [
-    ("acknowledging before the sync", How::Disk(|disk| broken(disk, Wrong::NoSync)), 10),
-    ("leaving out the sync of a folder", How::Disk(|disk| broken(disk, Wrong::NoFolderSync)), 20),
-    ("ignoring the error of a sync", How::Disk(|disk| broken(disk, Wrong::SwallowedError)), 100),
-    ("leaving the rest of a failed write", How::Disk(|disk| broken(disk, Wrong::NoCut)), 200),
-    ("cutting too much", How::Disk(|disk| broken(disk, Wrong::CutTooMuch)), 10),
-    ("renaming before the sync", How::Disk(|disk| broken(disk, Wrong::NoSyncBeforeRename)), 40),
-    ("forgetting places of readers", How::Disk(|disk| broken(disk, Wrong::PlacesForgotten)), 20),
-    ("ignoring the error of a read", How::Disk(|disk| broken(disk, Wrong::SwallowedReadError)), 200),
-    ("not looking at the watermark", How::Disk(|disk| broken(disk, Wrong::NoWatermark)), 100),
-    ("believing an index without its checksum", How::Disk(|disk| broken(disk, Wrong::IndexBelieved)), 40),
-    ("believing a stale saved state", How::Disk(|disk| broken(disk, Wrong::StaleState)), 200),
+    ("acknowledging before the sync", How::Disk(|disk| broken(disk, DiskDefect::NoSync)), 10),
+    ("leaving out the sync of a folder", How::Disk(|disk| broken(disk, DiskDefect::NoFolderSync)), 20),
+    ("ignoring the error of a sync", How::Disk(|disk| broken(disk, DiskDefect::SwallowedError)), 100),
+    ("leaving the rest of a failed write", How::Disk(|disk| broken(disk, DiskDefect::NoCut)), 200),
+    ("cutting too much", How::Disk(|disk| broken(disk, DiskDefect::CutTooMuch)), 10),
+    ("renaming before the sync", How::Disk(|disk| broken(disk, DiskDefect::NoSyncBeforeRename)), 40),
+    ("forgetting places of readers", How::Disk(|disk| broken(disk, DiskDefect::PlacesForgotten)), 20),
+    ("ignoring the error of a read", How::Disk(|disk| broken(disk, DiskDefect::SwallowedReadError)), 200),
+    ("not looking at the watermark", How::Disk(|disk| broken(disk, DiskDefect::NoWatermark)), 100),
+    (
+        "believing an index without its checksum",
+        How::Disk(|disk| broken(disk, DiskDefect::IndexBelieved)),
+        40,
+    ),
+    ("believing a stale saved state", How::Disk(|disk| broken(disk, DiskDefect::StaleState)), 200),
     ("not checking a condition at the commit", How::Caller(Defect::ConditionsIgnored), 40),
     ("ignoring a key", How::Caller(Defect::KeysIgnored), 300),
     ("not holding what a decision read", How::Caller(Defect::FootprintsIgnored), 100),
@@ -73,9 +77,9 @@ fn each_within_its_number_of_seeds() {
 #[test]
 fn by_a_crash_at_every_call() {
     for wrong in [
-        (|disk| broken(disk, Wrong::NoSync)) as Wrap,
-        |disk| broken(disk, Wrong::NoFolderSync),
-        |disk| broken(disk, Wrong::NoSyncBeforeRename),
+        (|disk| broken(disk, DiskDefect::NoSync)) as Wrap,
+        |disk| broken(disk, DiskDefect::NoFolderSync),
+        |disk| broken(disk, DiskDefect::NoSyncBeforeRename),
     ] {
         let settings = |seed| Sweep { acts: 10, repair_every: 1000, wrap: wrong, ..Sweep::of(seed) };
         assert!((0..20).any(|seed| sweep(&settings(seed)).is_err()));

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use tidegate::disk::{Random, SystemRandom};
-use tidegate_sim::{Failure, Soak, Soaked, Sweep, soak, sweep};
+use tidegate_sim::{Failure, Soak, SoakReport, Sweep, soak, sweep};
 
 /// Histories of those who append that failed once, and what they found. These mean the same still: what others do
 /// is decided by other dice.
@@ -58,7 +58,7 @@ fn at_every_call_of_everybody() {
 
 #[test]
 fn over_many_lives_of_those_who_append() {
-    let mut all = Soaked::default();
+    let mut all = SoakReport::default();
     for seed in APPENDERS_SEEDS.into_iter().chain(1000..1200) {
         all += hold("appenders", seed, soak(&Soak::appenders(seed)));
     }
@@ -67,7 +67,7 @@ fn over_many_lives_of_those_who_append() {
 
 #[test]
 fn over_many_lives_of_everybody() {
-    let mut all = Soaked::default();
+    let mut all = SoakReport::default();
     for seed in SOAK_SEEDS.into_iter().chain(FIXED) {
         all += hold("soak", seed, soak(&Soak::of(seed)));
     }

@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 
 use tidegate::decide::{Decision, Outcome};
 use tidegate::disk::{
-    Block, Directories, Disk, Env, FaultyDisk, File, Grain, Identity, Lock, Mode, Model, SeededRandom,
+    Block, Directories, Disk, Env, FaultyDisk, File, FileLock, Grain, Identity, Mode, Model, SeededRandom,
     SimulatedClock,
 };
 use tidegate::format::frame::Sealing;
@@ -28,7 +28,7 @@ use tidegate_sim::Dice;
 
 /// What a store could get wrong about a sync that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wrong {
+enum SyncDefect {
     /// A frame that is written while a sync runs says that this has made durable what it will.
     RunningSyncClaimed,
     /// A sync is believed to cover what was written while it ran.
@@ -40,7 +40,7 @@ type Act = (Box<dyn FnOnce() + Send>, bool);
 
 /// What runs on the disk.
 #[derive(Default)]
-struct Running {
+struct DuringSync {
     act: Mutex<Option<Act>>,
     syncs: AtomicBool,
     wrote: AtomicBool,
@@ -48,23 +48,23 @@ struct Running {
 
 /// The simulated disk, with what is done in the middle of its syncs.
 #[derive(Clone)]
-struct Midway {
+struct HookedDisk {
     disk: FaultyDisk,
-    running: Arc<Running>,
-    wrong: Option<Wrong>,
+    running: Arc<DuringSync>,
+    wrong: Option<SyncDefect>,
 }
 
-impl std::fmt::Debug for Midway {
+impl std::fmt::Debug for HookedDisk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Midway").field("wrong", &self.wrong).finish_non_exhaustive()
+        f.debug_struct("HookedDisk").field("wrong", &self.wrong).finish_non_exhaustive()
     }
 }
 
-impl Disk for Midway {
+impl Disk for HookedDisk {
     fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>> {
         let file = self.disk.open(name, mode)?;
         let is_segment = name.starts_with("segments/") && mode != Mode::Read;
-        Ok(if is_segment { Arc::new(MidwayFile { file, midway: self.clone() }) } else { file })
+        Ok(if is_segment { Arc::new(HookedFile { file, midway: self.clone() }) } else { file })
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
@@ -87,7 +87,7 @@ impl Disk for Midway {
         self.disk.sync_folder(folder)
     }
 
-    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>> {
         self.disk.lock(name)
     }
 
@@ -97,12 +97,12 @@ impl Disk for Midway {
 }
 
 #[derive(Debug)]
-struct MidwayFile {
+struct HookedFile {
     file: Arc<dyn File>,
-    midway: Midway,
+    midway: HookedDisk,
 }
 
-impl MidwayFile {
+impl HookedFile {
     /// The frame as a store writes it that takes a running sync for one that has ended.
     fn claiming(&self, bytes: &[u8]) -> Vec<u8> {
         let mut head = [0; SEGMENT_HEADER_BYTES];
@@ -115,7 +115,7 @@ impl MidwayFile {
     }
 }
 
-impl File for MidwayFile {
+impl File for HookedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.file.read_at(buffer, offset)
     }
@@ -124,7 +124,7 @@ impl File for MidwayFile {
         let running = &self.midway.running;
         if running.syncs.load(Ordering::SeqCst) {
             running.wrote.store(true, Ordering::SeqCst);
-            if self.midway.wrong == Some(Wrong::RunningSyncClaimed) {
+            if self.midway.wrong == Some(SyncDefect::RunningSyncClaimed) {
                 return self.file.write_all_at(&self.claiming(bytes), offset);
             }
         }
@@ -136,7 +136,7 @@ impl File for MidwayFile {
         let act = running.act.lock().expect("nobody panics with it").take();
         let wrote = running.wrote.swap(false, Ordering::SeqCst);
         let Some((act, is_before)) = act else {
-            let believed = wrote && self.midway.wrong == Some(Wrong::LaterWritesBelieved);
+            let believed = wrote && self.midway.wrong == Some(SyncDefect::LaterWritesBelieved);
             return if believed { Ok(()) } else { self.file.sync() };
         };
         running.syncs.store(true, Ordering::SeqCst);
@@ -169,9 +169,9 @@ impl File for MidwayFile {
     }
 }
 
-/// What one caller was told.
+/// What one caller was answered.
 #[derive(Clone, Copy, Debug)]
-struct Told {
+struct Answer {
     /// The last event that it rests on.
     rests_on: Position,
     /// Whether that was to survive the machine.
@@ -180,7 +180,7 @@ struct Told {
 
 /// What a caller does.
 #[derive(Clone, Copy, Debug)]
-enum Deed {
+enum Operation {
     Append,
     /// Decides by all seats and takes one.
     Take,
@@ -190,14 +190,14 @@ enum Deed {
     Fail,
 }
 
-const DEEDS: [Deed; 4] = [Deed::Append, Deed::Take, Deed::Deny, Deed::Fail];
+const DEEDS: [Operation; 4] = [Operation::Append, Operation::Take, Operation::Deny, Operation::Fail];
 
 fn seat(length: u64) -> Draft {
     Draft::new(("s", "seats"), "seat.taken").tag("seat").bytes(vec![7; length as usize])
 }
 
 /// Does something; `seen` hears once of what it reads, before it is answered.
-fn act(store: &Store, deed: Deed, length: u64, append: AppendOptions, seen: &Sender<()>) -> Told {
+fn act(store: &Store, operation: Operation, length: u64, append: AppendOptions, seen: &Sender<()>) -> Answer {
     let synced = append.durability == Some(Durability::Synced);
     let mut head = Position::START;
     let decide = |decision: fn(u64) -> Result<Decision>, head: &mut Position| {
@@ -210,34 +210,34 @@ fn act(store: &Store, deed: Deed, length: u64, append: AppendOptions, seen: &Sen
             decision(length)
         })
     };
-    let answer = match deed {
-        Deed::Append => store.append(seat(length), append).map(Outcome::Committed),
-        Deed::Take => decide(|length| Ok(seat(length).into()), &mut head),
-        Deed::Deny => decide(|_| Ok(Decision::deny("FULL", "taken")), &mut head),
-        Deed::Fail => decide(|_| Err(Error::new(ErrorKind::Missing, "no such course")), &mut head),
+    let answer = match operation {
+        Operation::Append => store.append(seat(length), append).map(Outcome::Committed),
+        Operation::Take => decide(|length| Ok(seat(length).into()), &mut head),
+        Operation::Deny => decide(|_| Ok(Decision::deny("FULL", "taken")), &mut head),
+        Operation::Fail => decide(|_| Err(Error::new(ErrorKind::Missing, "no such course")), &mut head),
     };
-    let rests_on = match (deed, answer) {
-        (Deed::Append | Deed::Take, Ok(Outcome::Committed(receipt))) => receipt.last(),
-        (Deed::Deny, Ok(Outcome::Denied(_))) => head,
-        (Deed::Fail, Err(error)) if error.kind() == ErrorKind::Missing => head,
-        (deed, answer) => panic!("{deed:?} came to {answer:?}"),
+    let rests_on = match (operation, answer) {
+        (Operation::Append | Operation::Take, Ok(Outcome::Committed(receipt))) => receipt.last(),
+        (Operation::Deny, Ok(Outcome::Denied(_))) => head,
+        (Operation::Fail, Err(error)) if error.kind() == ErrorKind::Missing => head,
+        (operation, answer) => panic!("{operation:?} came to {answer:?}"),
     };
-    Told { rests_on, synced }
+    Answer { rests_on, synced }
 }
 
-/// A machine as it stood, and all that had been told by then.
+/// A machine as it stood, and all that had been answered by then.
 struct Moment {
     disk: FaultyDisk,
-    told: Vec<Told>,
+    answers: Vec<Answer>,
 }
 
 /// One store in one life, and its moments.
 struct History {
     dice: Dice,
     disk: FaultyDisk,
-    running: Arc<Running>,
+    running: Arc<DuringSync>,
     store: Arc<Store>,
-    told: Arc<Mutex<Vec<Told>>>,
+    answers: Arc<Mutex<Vec<Answer>>>,
     moments: Arc<Mutex<Vec<Moment>>>,
 }
 
@@ -247,7 +247,7 @@ fn world(seed: u64, disk: Arc<dyn Disk>, faulty: &FaultyDisk) -> Env {
 }
 
 impl History {
-    fn new(seed: u64, wrong: Option<Wrong>) -> Self {
+    fn new(seed: u64, wrong: Option<SyncDefect>) -> Self {
         let mut dice = Dice::new(seed);
         let model = Model {
             directories: *dice.pick(&[Directories::Strict, Directories::Ordered]),
@@ -255,12 +255,12 @@ impl History {
             torn: dice.chance(1, 2),
             ..Model::default()
         };
-        let (disk, running) = (FaultyDisk::new(seed, model), Arc::new(Running::default()));
-        let midway = Midway { disk: disk.clone(), running: Arc::clone(&running), wrong };
+        let (disk, running) = (FaultyDisk::new(seed, model), Arc::new(DuringSync::default()));
+        let midway = HookedDisk { disk: disk.clone(), running: Arc::clone(&running), wrong };
         let options = StoreOptions { thread: dice.chance(1, 3), ..StoreOptions::default() };
         let store = Store::open_in(world(seed, Arc::new(midway), &disk), options).expect("the disk is whole");
-        let (told, moments) = (Arc::default(), Arc::default());
-        Self { dice, disk, running, store: Arc::new(store), told, moments }
+        let (answers, moments) = (Arc::default(), Arc::default());
+        Self { dice, disk, running, store: Arc::new(store), answers, moments }
     }
 
     fn durability(&mut self) -> AppendOptions {
@@ -273,29 +273,29 @@ impl History {
             .map(|_| (*self.dice.pick(&DEEDS), self.dice.below(900), self.durability()))
             .collect();
         let (helpers, is_before) = (Arc::new(Mutex::new(Vec::new())), self.dice.chance(1, 2));
-        let (store, told) = (Arc::clone(&self.store), Arc::clone(&self.told));
+        let (store, answers) = (Arc::clone(&self.store), Arc::clone(&self.answers));
         let (disk, moments, hands) = (self.disk.clone(), Arc::clone(&self.moments), Arc::clone(&helpers));
         let midway = move || {
-            for (deed, length, append) in others {
-                let helper = help(&store, &told, (deed, length, append));
+            for (operation, length, append) in others {
+                let helper = help(&store, &answers, (operation, length, append));
                 hands.lock().expect("nobody panics with it").push(helper);
             }
-            let told = told.lock().expect("nobody panics with it").clone();
-            moments.lock().expect("nobody panics with it").push(Moment { disk: disk.fork(), told });
+            let answers = answers.lock().expect("nobody panics with it").clone();
+            moments.lock().expect("nobody panics with it").push(Moment { disk: disk.fork(), answers });
         };
         *self.running.act.lock().expect("nobody panics with it") = Some((Box::new(midway), is_before));
-        let deed = *self.dice.pick(&[Deed::Append, Deed::Take]);
+        let operation = *self.dice.pick(&[Operation::Append, Operation::Take]);
         let (seen, _) = channel();
-        let mine = act(&self.store, deed, self.dice.below(900), AppendOptions::synced(), &seen);
-        self.told.lock().expect("nobody panics with it").push(mine);
+        let mine = act(&self.store, operation, self.dice.below(900), AppendOptions::synced(), &seen);
+        self.answers.lock().expect("nobody panics with it").push(mine);
         let helpers: Vec<JoinHandle<()>> =
             std::mem::take(&mut *helpers.lock().expect("nobody panics with it"));
         assert!(!helpers.is_empty(), "a synced append syncs");
         for helper in helpers {
             helper.join().expect("what it asserts holds");
         }
-        let told = self.told.lock().expect("nobody panics with it").clone();
-        self.moments.lock().expect("nobody panics with it").push(Moment { disk: self.disk.fork(), told });
+        let answers = self.answers.lock().expect("nobody panics with it").clone();
+        self.moments.lock().expect("nobody panics with it").push(Moment { disk: self.disk.fork(), answers });
     }
 
     /// What the log is at its end, by leaves.
@@ -311,24 +311,24 @@ fn leaves(store: &Store) -> Result<Vec<[u8; 32]>> {
 /// Starts a thread that does something, and waits until that is written or has seen what it decides by.
 fn help(
     store: &Arc<Store>,
-    told: &Arc<Mutex<Vec<Told>>>,
-    (deed, length, append): (Deed, u64, AppendOptions),
+    answers: &Arc<Mutex<Vec<Answer>>>,
+    (operation, length, append): (Operation, u64, AppendOptions),
 ) -> JoinHandle<()> {
     let before = store.frontier().written;
     let (seen, was_seen) = channel();
-    let (caller, answers) = (Arc::clone(store), Arc::clone(told));
+    let (caller, answers) = (Arc::clone(store), Arc::clone(answers));
     #[expect(clippy::disallowed_methods, reason = "a test outside the store")]
     let helper = thread::spawn(move || {
-        let mine = act(&caller, deed, length, append, &seen);
+        let mine = act(&caller, operation, length, append, &seen);
         answers.lock().expect("nobody panics with it").push(mine);
     });
-    match deed {
-        Deed::Append | Deed::Take => {
+    match operation {
+        Operation::Append | Operation::Take => {
             while store.frontier().written == before {
                 thread::yield_now();
             }
         }
-        Deed::Deny | Deed::Fail => was_seen.recv().expect("it is asked"),
+        Operation::Deny | Operation::Fail => was_seen.recv().expect("it is asked"),
     }
     helper
 }
@@ -350,16 +350,17 @@ fn check(moment: &Moment, log: &[[u8; 32]], seed: u64) -> std::result::Result<()
         if !log.starts_with(&found) {
             return Err(format!("cut {cut}: what is there is no beginning of the log"));
         }
-        let is_lost = |told: &&Told| (cut == 0 || told.synced) && told.rests_on.0 > found.len() as u64;
-        if let Some(told) = moment.told.iter().find(is_lost) {
-            return Err(format!("cut {cut}: {} events are left, and an answer was {told:?}", found.len()));
+        let is_lost =
+            |answers: &&Answer| (cut == 0 || answers.synced) && answers.rests_on.0 > found.len() as u64;
+        if let Some(answers) = moment.answers.iter().find(is_lost) {
+            return Err(format!("cut {cut}: {} events are left, and an answer was {answers:?}", found.len()));
         }
     }
     Ok(())
 }
 
 /// What a seed shows, and how many moments had several unsynced frames.
-fn run(seed: u64, wrong: Option<Wrong>) -> std::result::Result<usize, String> {
+fn run(seed: u64, wrong: Option<SyncDefect>) -> std::result::Result<usize, String> {
     let mut history = History::new(seed, wrong);
     for _ in 0..=history.dice.below(4) {
         history.round();
@@ -383,8 +384,8 @@ fn no_answer_rests_on_a_lost_event() {
 #[test]
 fn a_store_that_is_wrong_about_running_syncs_is_caught() {
     for (wrong, most, how) in [
-        (Wrong::RunningSyncClaimed, 50, "a crash is taken for damage"),
-        (Wrong::LaterWritesBelieved, 10, "an answer was"),
+        (SyncDefect::RunningSyncClaimed, 50, "a crash is taken for damage"),
+        (SyncDefect::LaterWritesBelieved, 10, "an answer was"),
     ] {
         let found: Vec<_> = (0..most).filter_map(|seed| run(seed, Some(wrong)).err()).collect();
         let kinds: BTreeSet<_> = found.iter().map(|found| found.contains(how)).collect();

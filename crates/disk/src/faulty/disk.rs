@@ -8,12 +8,12 @@ use parking_lot::Mutex;
 use rustix::io::Errno;
 
 use crate::block::Block;
+use crate::env::{Disk, Env, File, FileLock, Identity, Mode};
 use crate::faulty::at_rest::AtRest;
 use crate::faulty::model::Model;
 use crate::faulty::plan::{Call, FaultPlan, Tally};
 use crate::faulty::state::{Life, State};
 use crate::map;
-use crate::seam::{Disk, Env, File, Identity, Lock, Mode};
 use crate::simulated::{SeededRandom, SimulatedClock};
 use crate::uses;
 
@@ -163,7 +163,7 @@ impl Disk for FaultyDisk {
         self.state.lock().sync_folder(self.life, folder)
     }
 
-    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>> {
         let inode = self.state.lock().lock(self.life, name)?;
         Ok(Box::new(FaultyLock { disk: self.clone(), inode }))
     }
@@ -240,7 +240,7 @@ struct FaultyLock {
     inode: u64,
 }
 
-impl Lock for FaultyLock {}
+impl FileLock for FaultyLock {}
 
 impl Drop for FaultyLock {
     fn drop(&mut self) {

@@ -9,11 +9,11 @@ use std::io;
 use rustix::io::Errno;
 
 use crate::dice::Dice;
+use crate::env::Mode;
 use crate::faulty::contents::Contents;
 use crate::faulty::model::Model;
 use crate::faulty::plan::{Call, Crashed, Tally, Turn};
 use crate::name::check_folder;
-use crate::seam::Mode;
 
 /// Files longer than this are a bug of the caller, not something to spend memory on.
 const FILE_BYTES_MAX: u64 = 1 << 30;

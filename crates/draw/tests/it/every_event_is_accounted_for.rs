@@ -6,7 +6,7 @@ use tidegate::graph::Selection;
 use tidegate::{ErrorKind, Position, QueryItem};
 use tidegate_draw::{Axis, Colour, Picture, Style};
 
-use crate::told::{Drawn, event, graph, history, nodes, picture, ways};
+use crate::story::{ParsedPicture, event, graph, history, nodes, picture, ways};
 
 #[test]
 fn nodes_and_counts_add_up() {
@@ -20,12 +20,12 @@ fn nodes_and_counts_add_up() {
             let drawn = nodes(&picture.svg());
             assert_eq!(picture.events(), 220);
             assert!(drawn.len() <= nodes_max);
-            let folded: u64 = drawn.iter().filter(|node| node.is_fold).map(Drawn::events).sum();
+            let folded: u64 = drawn.iter().filter(|node| node.is_fold).map(ParsedPicture::events).sum();
             assert_eq!(folded, picture.folded());
             assert!(fold_from == 0 || folded == 0);
-            let events: u64 = drawn.iter().map(Drawn::events).sum();
+            let events: u64 = drawn.iter().map(ParsedPicture::events).sum();
             assert_eq!(events + picture.left_out(), 220);
-            let positions: HashSet<_> = drawn.iter().filter_map(Drawn::position).collect();
+            let positions: HashSet<_> = drawn.iter().filter_map(ParsedPicture::position).collect();
             assert_eq!(positions.len(), drawn.iter().filter(|node| !node.is_fold).count());
         }
     }
@@ -43,11 +43,11 @@ fn every_line_between_drawn_events_is_drawn_and_the_others_are_counted() {
                 let [left, _, right, _] = node.bounds;
                 left <= x && x <= right && (node.bounds[side] - y).abs() < 0.2
             });
-            node.and_then(Drawn::position).expect("a line begins and ends at nodes")
+            node.and_then(ParsedPicture::position).expect("a line begins and ends at nodes")
         };
         let drawn: HashSet<_> =
             ways.iter().map(|way| (at(way.points[0], 3), at(*way.points.last().unwrap(), 1))).collect();
-        let is_drawn: HashSet<_> = nodes.iter().filter_map(Drawn::position).collect();
+        let is_drawn: HashSet<_> = nodes.iter().filter_map(ParsedPicture::position).collect();
         let mut expected = HashSet::new();
         for node in &nodes {
             let position = node.position().unwrap();

@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "the example's own way to begin")]
 mod order_saga;
 
-use crate::told::nodes;
+use crate::story::nodes;
 
 #[test]
 fn the_order_saga_is_drawn_as_it_stands_in_the_repository() {

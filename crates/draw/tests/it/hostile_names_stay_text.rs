@@ -3,7 +3,7 @@
 use tidegate::{Draft, StreamId};
 use tidegate_draw::{Colour, Style};
 
-use crate::told::{Told, graph, nodes, picture};
+use crate::story::{EventSpec, graph, nodes, picture};
 
 const NAMES: [&str; 14] = [
     "</title><script>alert(1)</script>",
@@ -22,14 +22,14 @@ const NAMES: [&str; 14] = [
     "𝕏\\",
 ];
 
-fn hostile() -> Vec<Told> {
+fn hostile() -> Vec<EventSpec> {
     let events = NAMES.iter().enumerate();
-    let told = events.map(|(at, name)| {
+    let story = events.map(|(at, name)| {
         let stream = StreamId::new((*name).to_owned(), (*name).to_owned()).lane(at as u32 % 2);
         Draft::new(stream.clone(), "name.taken").check().expect("the store takes such names");
         (stream, "name.taken".to_owned(), if at == 0 { vec![] } else { vec![at as u32 - 1] })
     });
-    told.collect()
+    story.collect()
 }
 
 #[test]
@@ -58,8 +58,8 @@ fn svg_is_well_formed_and_shows_names_as_text() {
 #[test]
 fn names_that_differ_look_different() {
     for name in ["order\u{202e}7", "order\u{200b}7"] {
-        let told = [(StreamId::new("s", name), "name.taken".to_owned(), vec![])];
-        let picture = picture(&graph(&told), &Style::default());
+        let story = [(StreamId::new("s", name), "name.taken".to_owned(), vec![])];
+        let picture = picture(&graph(&story), &Style::default());
         let code = format!("{:x}", u32::from(name.chars().find(|c| !c.is_ascii()).unwrap()));
         for text in [picture.svg(), picture.dot(), picture.mermaid()] {
             assert!(text.contains(&code), "{code} is not in {text}");

@@ -3,23 +3,23 @@
 use tidegate::StreamId;
 use tidegate_draw::Style;
 
-use crate::told::{Told, graph, nodes, picture, ways};
+use crate::story::{EventSpec, graph, nodes, picture, ways};
 
-fn on(lane: u32, causes: &[u32]) -> Told {
+fn on(lane: u32, causes: &[u32]) -> EventSpec {
     (StreamId::new("shop", "order-7").lane(lane), "order.moved".to_owned(), causes.to_vec())
 }
 
 /// The lines of a Mermaid picture, without what they look like.
-fn lines(events: &[Told]) -> Vec<String> {
+fn lines(events: &[EventSpec]) -> Vec<String> {
     let mermaid = picture(&graph(events), &Style::default()).mermaid();
     mermaid.lines().map(str::trim).filter(|line| line.contains("->")).map(str::to_owned).collect()
 }
 
 #[test]
 fn a_lane_forks_from_the_last_event_of_lane_0_then() {
-    let told = [on(0, &[]), on(0, &[]), on(1, &[]), on(0, &[]), on(1, &[])];
-    assert_eq!(lines(&told), ["n1 -.-> n2", "n2 -.->|fork| n3", "n2 -.-> n4", "n3 -.-> n5"]);
-    let svg = picture(&graph(&told), &Style::default()).svg();
+    let story = [on(0, &[]), on(0, &[]), on(1, &[]), on(0, &[]), on(1, &[])];
+    assert_eq!(lines(&story), ["n1 -.-> n2", "n2 -.->|fork| n3", "n2 -.-> n4", "n3 -.-> n5"]);
+    let svg = picture(&graph(&story), &Style::default()).svg();
     assert_eq!(ways(&svg).iter().filter(|way| !way.is_cause).count(), 4);
     assert_eq!(svg.matches("<circle").count(), 1);
     assert!(svg.contains(">a lane forks<") && svg.contains(">next on a lane<"));
@@ -28,15 +28,15 @@ fn a_lane_forks_from_the_last_event_of_lane_0_then() {
 
 #[test]
 fn a_lane_forks_from_its_own_cause() {
-    let told = [on(0, &[]), on(0, &[0]), on(1, &[0]), on(2, &[2])];
-    assert_eq!(lines(&told), ["n1 --> n2", "n1 -->|fork| n3", "n3 -->|fork| n4"]);
+    let story = [on(0, &[]), on(0, &[0]), on(1, &[0]), on(2, &[2])];
+    assert_eq!(lines(&story), ["n1 --> n2", "n1 -->|fork| n3", "n3 -->|fork| n4"]);
 }
 
 #[test]
 fn causes_along_a_lane_need_no_second_line() {
     let other = (StreamId::new("shop", "payment-7"), "payment.taken".to_owned(), vec![0]);
-    let told = [on(0, &[]), other, on(0, &[1]), on(1, &[2]), on(0, &[])];
-    assert_eq!(lines(&told), ["n1 --> n2", "n2 --> n3", "n3 -->|fork| n4", "n3 -.-> n5"]);
+    let story = [on(0, &[]), other, on(0, &[1]), on(1, &[2]), on(0, &[])];
+    assert_eq!(lines(&story), ["n1 --> n2", "n2 --> n3", "n3 -->|fork| n4", "n3 -.-> n5"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tidegate::Position;
 use tidegate_draw::{Axis, Style};
 
-use crate::told::{Drawn, event, graph, history, nodes, picture, ways};
+use crate::story::{ParsedPicture, event, graph, history, nodes, picture, ways};
 
 #[test]
 fn a_chain_folds_into_three() {
@@ -22,7 +22,7 @@ fn a_chain_folds_into_three() {
     assert_eq!(nodes.len(), 3);
     assert_eq!(nodes[1].texts, ["18 events", "2..19", "step.made, step.checked"]);
     assert!(nodes[1].whole[2].starts_with("positions 2..19, 2026-03-02 09:00:00 UTC to "));
-    assert_eq!(crate::told::picture(&graph, &Style { fold_from: 21, ..Style::default() }).folded(), 0);
+    assert_eq!(crate::story::picture(&graph, &Style { fold_from: 21, ..Style::default() }).folded(), 0);
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn focus_merges_and_forks_are_never_folded() {
     events.push(event("f", "branch.merged", &[30, 29]));
     let style = Style { fold_from: 0, focus: vec![Position(20)], ..Style::default() };
     let nodes = nodes(&picture(&graph(&events), &style).svg());
-    let single: Vec<_> = nodes.iter().filter_map(Drawn::position).collect();
+    let single: Vec<_> = nodes.iter().filter_map(ParsedPicture::position).collect();
     assert_eq!(single, [1, 10, 20, 31, 32]);
     let folds: Vec<_> = nodes.iter().filter(|node| node.is_fold).map(|node| node.texts[1].clone()).collect();
     assert_eq!(folds, ["2..9", "11..19", "21..30"]);
@@ -82,7 +82,7 @@ fn a_hundred_thousand_events_take_moments() {
         let svg = picture.svg();
         let took = start.elapsed();
         assert!(took.as_secs() < 20, "{took:?}");
-        let drawn: u64 = nodes(&svg).iter().map(Drawn::events).sum();
+        let drawn: u64 = nodes(&svg).iter().map(ParsedPicture::events).sum();
         assert_eq!(drawn + picture.left_out(), 100_000);
         assert!(drawn > 0 && ways(&svg).len() < 4_000);
     }

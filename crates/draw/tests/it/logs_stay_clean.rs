@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use log::{LevelFilter, Log, Metadata, Record};
 use tidegate_draw::Style;
 
-use crate::told::{graph, history, picture};
+use crate::story::{graph, history, picture};
 
 struct Lines(Mutex<Vec<String>>);
 

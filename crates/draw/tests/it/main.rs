@@ -5,7 +5,7 @@
     reason = "tests stand outside the store and may stop"
 )]
 
-mod told;
+mod story;
 
 mod every_event_is_accounted_for;
 mod example_is_the_picture_of_the_readme;

@@ -2,10 +2,10 @@
 
 use tidegate_draw::{Axis, Style};
 
-use crate::told::{Told, event, graph, history, nodes, picture, ways};
+use crate::story::{EventSpec, event, graph, history, nodes, picture, ways};
 
 /// The shapes that layouts find hard.
-fn shapes() -> Vec<Vec<Told>> {
+fn shapes() -> Vec<Vec<EventSpec>> {
     let fan = |count: u32| {
         let mut events = vec![event("hub", "hub.opened", &[])];
         events.extend((0..count).map(|n| event(&format!("e{n}"), "spoke.made", &[0])));

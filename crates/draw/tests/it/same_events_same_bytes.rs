@@ -2,7 +2,7 @@
 
 use tidegate_draw::{Axis, Colour, Style};
 
-use crate::told::{graph, history, picture};
+use crate::story::{graph, history, picture};
 
 #[test]
 fn pictures_repeat() {

@@ -3,9 +3,9 @@
 use tidegate::{Position, StreamId};
 use tidegate_draw::Style;
 
-use crate::told::{Told, event, graph, picture};
+use crate::story::{EventSpec, event, graph, picture};
 
-fn small() -> Vec<Told> {
+fn small() -> Vec<EventSpec> {
     let mut events = vec![
         event("order-7", "order.placed", &[]),
         event("pay \"7\"", "payment.taken", &[0]),

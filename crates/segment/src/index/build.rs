@@ -51,10 +51,10 @@ pub fn build<'a>(
     head: &SegmentHeader,
     segment_length: u64,
     records: impl Iterator<Item = Result<(u32, Record<'a>)>>,
-    seed: HashKey,
+    hash_key: HashKey,
     level_of: impl Fn(Position) -> Result<u32>,
 ) -> Result<Vec<u8>> {
-    let mut builder = Builder::new(head, segment_length, seed);
+    let mut builder = Builder::new(head, segment_length, hash_key);
     for record in records {
         let (offset, record) = record?;
         builder.add(&record, offset, &level_of)?;
@@ -71,8 +71,11 @@ pub struct Builder {
 
 impl Builder {
     /// Begins the index file of the segment with this head and length in bytes.
-    pub fn new(head: &SegmentHeader, segment_length: u64, seed: HashKey) -> Self {
-        Self { gathered: Gathered::new(seed, head.first), owner: Owner::new(head, segment_length, seed) }
+    pub fn new(head: &SegmentHeader, segment_length: u64, hash_key: HashKey) -> Self {
+        Self {
+            gathered: Gathered::new(hash_key, head.first),
+            owner: Owner::new(head, segment_length, hash_key),
+        }
     }
 
     /// Adds the next record of the segment, which starts at the byte `offset` of it. `level_of` gives the levels of
@@ -114,7 +117,7 @@ struct Gained {
 /// What the records of a segment come to.
 #[derive(Debug)]
 struct Gathered {
-    seed: HashKey,
+    hash_key: HashKey,
     first: Position,
     offsets: Vec<u32>,
     ids: Vec<u64>,
@@ -130,9 +133,9 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn new(seed: HashKey, first: Position) -> Self {
+    fn new(hash_key: HashKey, first: Position) -> Self {
         Self {
-            seed,
+            hash_key,
             first,
             offsets: Vec::new(),
             ids: Vec::new(),
@@ -165,13 +168,13 @@ impl Gathered {
             return Err(Error::damaged("a record is out of its place", expected, end));
         }
         self.offsets.push(offset);
-        self.ids.push(self.seed.hash(&record.id().0) as u64);
+        self.ids.push(self.hash_key.hash(&record.id().0) as u64);
         term::of_record(record, |field, bytes| self.add_term(field, bytes, event));
         self.add_causes(record, position, level_of)
     }
 
     fn add_term(&mut self, field: Field, bytes: &[u8], event: u32) {
-        let hash = self.seed.hash(bytes);
+        let hash = self.hash_key.hash(bytes);
         if field == Field::Cause && bytes.len() == LOCAL_CAUSE_BYTES {
             self.hashes.push(hash as u64);
             return;
@@ -221,7 +224,7 @@ impl Gathered {
     fn encode(mut self, owner: Owner) -> Result<Vec<u8>> {
         let count = self.offsets.len() as u32;
         let mut file = SectionWriter { bytes: vec![0; HEAD_BYTES], sections: Vec::new() };
-        let mut lists = Lists::new(self.seed);
+        let mut lists = Lists::new(self.hash_key);
         file.section(|out| packed::write(&self.offsets, out))?;
         file.section(|out| ids::write(&self.ids, out))?;
         let mut order: Vec<u32> = (0..self.terms.len() as u32).collect();
@@ -275,15 +278,15 @@ impl Gathered {
 /// The section of lists. Equal lists stand there once: an entity that has one stream shares its list.
 #[derive(Debug)]
 struct Lists {
-    seed: HashKey,
+    hash_key: HashKey,
     bytes: Vec<u8>,
     by_hash: ByHash,
     list: Vec<u8>,
 }
 
 impl Lists {
-    fn new(seed: HashKey) -> Self {
-        Self { seed, bytes: Vec::new(), by_hash: ByHash::default(), list: Vec::new() }
+    fn new(hash_key: HashKey) -> Self {
+        Self { hash_key, bytes: Vec::new(), by_hash: ByHash::default(), list: Vec::new() }
     }
 
     /// Where a list stands, once it is written.
@@ -293,7 +296,7 @@ impl Lists {
         }
         self.list.clear();
         let form = postings::write(events, &mut self.list);
-        let at = *self.by_hash.entry(self.seed.hash(&self.list)).or_insert(self.bytes.len() as u32);
+        let at = *self.by_hash.entry(self.hash_key.hash(&self.list)).or_insert(self.bytes.len() as u32);
         if at as usize == self.bytes.len() {
             self.bytes.append(&mut self.list);
         }

@@ -19,7 +19,7 @@ use super::packed::Packed;
 use super::postings::Postings;
 use super::terms::Terms;
 use super::{filter, ids};
-use crate::lineage::CauseBlock;
+use crate::causes::CauseBlock;
 use crate::term::{self, Field, HashKey, Term};
 
 /// The index file of a sealed segment. Events are counted from 0 within the segment.
@@ -37,8 +37,8 @@ pub struct FileIndex {
 impl FileIndex {
     /// The index file in `block`, which must belong to the segment with this head and length in bytes, and to
     /// a store with this seed. A file of another version is an error of kind `Newer`.
-    pub fn open(block: Block, head: &SegmentHeader, segment_length: u64, seed: HashKey) -> Result<Self> {
-        let owner = Owner::new(head, segment_length, seed);
+    pub fn open(block: Block, head: &SegmentHeader, segment_length: u64, hash_key: HashKey) -> Result<Self> {
+        let owner = Owner::new(head, segment_length, hash_key);
         let read = Head::read(&block, &owner)?;
         Ok(Self {
             block,
@@ -76,7 +76,7 @@ impl FileIndex {
         if fits { Ok(offset) } else { Err(malformed("the section of offsets")) }
     }
 
-    /// Whether a term or an id with this hash may be here: the lower half of `seed.hash` of the term's bytes or
+    /// Whether a term or an id with this hash may be here: the lower half of `hash_key.hash` of the term's bytes or
     /// of the id's. A term or id that is here is never denied.
     pub fn may_hold(&self, hash: u64) -> Result<bool> {
         filter::may_hold(self.section(Section::Filter)?, hash)
@@ -87,7 +87,7 @@ impl FileIndex {
         self.section(Section::Filter)
     }
 
-    /// The events that may have the id with this hash, the lower half of `seed.hash` of the id's bytes. Most
+    /// The events that may have the id with this hash, the lower half of `hash_key.hash` of the id's bytes. Most
     /// often there is one or none; the caller compares their ids.
     pub fn id_candidates(&self, hash: u64) -> Result<impl Iterator<Item = u32> + Clone + '_> {
         ids::find(self.section(Section::Ids)?, self.head.count, hash)
@@ -137,8 +137,8 @@ impl FileIndex {
         mut each: impl FnMut(&[u8], Postings),
     ) -> Result<()> {
         let ordinals = self.ordinals(field, prefix)?;
-        let mut walk = self.terms()?.walk(self.numbers_of(field, ordinals))?;
-        while let Some((term, found)) = walk.next()? {
+        let mut reader = self.terms()?.read_terms(self.numbers_of(field, ordinals))?;
+        while let Some((term, found)) = reader.next()? {
             each(term.get(1..).unwrap_or_default(), self.postings(found.count, found.place)?);
         }
         Ok(())
@@ -147,8 +147,8 @@ impl FileIndex {
     /// Calls `each` with the value and the count of events of every term of a field (but local causes), in the
     /// order of their bytes.
     pub fn each_term(&self, field: Field, mut each: impl FnMut(&[u8], u32)) -> Result<()> {
-        let mut walk = self.terms()?.walk(self.numbers(field as u8))?;
-        while let Some((term, found)) = walk.next()? {
+        let mut reader = self.terms()?.read_terms(self.numbers(field as u8))?;
+        while let Some((term, found)) = reader.next()? {
             each(term.get(1..).unwrap_or_default(), found.count);
         }
         Ok(())
@@ -161,8 +161,9 @@ impl FileIndex {
 
     /// The value and the events of the term of a field that has this rank.
     pub fn term(&self, field: Field, ordinal: u32) -> Result<Option<(Vec<u8>, Postings)>> {
-        let mut walk = self.terms()?.walk(self.numbers_of(field, ordinal..ordinal.saturating_add(1)))?;
-        let Some((term, found)) = walk.next()? else { return Ok(None) };
+        let mut reader =
+            self.terms()?.read_terms(self.numbers_of(field, ordinal..ordinal.saturating_add(1)))?;
+        let Some((term, found)) = reader.next()? else { return Ok(None) };
         let postings = self.postings(found.count, found.place)?;
         Ok(Some((term.get(1..).unwrap_or_default().to_vec(), postings)))
     }

@@ -2,7 +2,7 @@
 //!
 //! A Bloom filter in pages of 64 bytes, as many as come to a power of two. All bits of a hash lie in one page, and
 //! are the same ones whatever the number of pages, so that asking touches one place, and the filters of many
-//! segments can stand side by side, bit by bit, without the hashes they were made of: see `roster`.
+//! segments can stand side by side, bit by bit, without the hashes they were made of: see `filter_group`.
 //!
 //! Of hashes that are not here about one in 500 seems to be where the pages are full, and one in 8,000 where they
 //! are half full.
@@ -94,8 +94,8 @@ mod tests {
 
     /// How many of 100,000 hashes that are not there seem to be.
     fn wrong(count: u64) -> usize {
-        let seed = crate::term::HashKey(1, 2);
-        let hash = |number: u64| seed.hash(&number.to_le_bytes()) as u64;
+        let hash_key = crate::term::HashKey(1, 2);
+        let hash = |number: u64| hash_key.hash(&number.to_le_bytes()) as u64;
         let mut bytes = Vec::new();
         write((0..count).map(hash).collect(), &mut bytes);
         (count..count + 100_000).filter(|number| may_hold(&bytes, hash(*number)).unwrap()).count()

@@ -14,7 +14,7 @@ use tidegate_format::{Error, Position, Result};
 use super::deltas::{self, RUN};
 use super::number::{malformed, put_varint, u32_at, u64_at, varint, varint32};
 use super::postings::Postings;
-use crate::lineage::{CAUSE_BLOCK, CauseBlock};
+use crate::causes::{CAUSE_BLOCK, CauseBlock};
 
 /// Events for which there is one place in the section of parents.
 const PARENTS_BLOCK: u32 = CAUSE_BLOCK;
@@ -222,14 +222,14 @@ impl Effects<'_> {
     }
 
     fn group(directory: &[u8], body: &[u8], cause: Position) -> Result<Option<Group>> {
-        let Some(mut walk) = FrameReader::to(directory, body, cause.0)? else { return Ok(None) };
+        let Some(mut reader) = EffectsReader::to(directory, body, cause.0)? else { return Ok(None) };
         for _ in 0..EFFECTS_BLOCK {
             // The last block may be shorter than the others.
-            if walk.at == body.len() {
+            if reader.at == body.len() {
                 break;
             }
-            let group = walk.step().ok_or_else(malformed_effects)?;
-            match walk.cause.cmp(&cause.0) {
+            let group = reader.step().ok_or_else(malformed_effects)?;
+            match reader.cause.cmp(&cause.0) {
                 Ordering::Less => {}
                 Ordering::Equal => return Ok(Some(group)),
                 Ordering::Greater => break,
@@ -248,16 +248,19 @@ impl Effects<'_> {
         let (directory, body) = self.split().ok_or_else(malformed_effects)?;
         let blocks = directory.len() / EFFECTS_ENTRY;
         for block in block_of(directory, from.0).unwrap_or(0)..blocks {
-            let mut walk = FrameReader::at(directory, body, block)?;
-            let end =
-                if block + 1 < blocks { FrameReader::at(directory, body, block + 1)?.at } else { body.len() };
-            while walk.at < end {
-                let group = walk.step().ok_or_else(malformed_effects)?;
-                if walk.cause >= to.0 {
+            let mut reader = EffectsReader::at(directory, body, block)?;
+            let end = if block + 1 < blocks {
+                EffectsReader::at(directory, body, block + 1)?.at
+            } else {
+                body.len()
+            };
+            while reader.at < end {
+                let group = reader.step().ok_or_else(malformed_effects)?;
+                if reader.cause >= to.0 {
                     return Ok(());
                 }
-                if walk.cause >= from.0 {
-                    each(Position(walk.cause), group.count());
+                if reader.cause >= from.0 {
+                    each(Position(reader.cause), group.count());
                 }
             }
         }
@@ -320,14 +323,14 @@ fn block_of(directory: &[u8], cause: u64) -> Option<usize> {
 }
 
 /// A walk over the causes of one block.
-struct FrameReader<'a> {
+struct EffectsReader<'a> {
     body: &'a [u8],
     at: usize,
     /// The cause of the last step.
     cause: u64,
 }
 
-impl<'a> FrameReader<'a> {
+impl<'a> EffectsReader<'a> {
     /// A walk over the last block whose first cause is not past `cause`.
     fn to(directory: &[u8], body: &'a [u8], cause: u64) -> Result<Option<Self>> {
         block_of(directory, cause).map(|block| Self::at(directory, body, block)).transpose()

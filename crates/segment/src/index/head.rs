@@ -16,8 +16,8 @@ const VERSION: usize = 8;
 const CRC: usize = 12;
 const SEGMENT: usize = 16;
 const SEGMENT_LENGTH: usize = SEGMENT + SEGMENT_HEADER_BYTES;
-const SEED: usize = SEGMENT_LENGTH + 8;
-const FILE_LENGTH: usize = SEED + 8;
+const HASH_KEY: usize = SEGMENT_LENGTH + 8;
+const FILE_LENGTH: usize = HASH_KEY + 8;
 const COUNT: usize = FILE_LENGTH + 8;
 const FIELDS: usize = COUNT + 4;
 const SECTIONS: usize = FIELDS + 4 * FIELD_COUNT;
@@ -97,12 +97,16 @@ pub(super) struct Owner {
     /// The segment's length in bytes.
     pub(super) segment_length: u64,
     /// What tells the seed from others without giving it away.
-    pub(super) seed: u64,
+    pub(super) hash_key: u64,
 }
 
 impl Owner {
-    pub(super) fn new(head: &SegmentHeader, segment_length: u64, seed: HashKey) -> Self {
-        Self { segment: head.encode(), segment_length, seed: seed.hash(b"tidegate index seed") as u64 }
+    pub(super) fn new(head: &SegmentHeader, segment_length: u64, hash_key: HashKey) -> Self {
+        Self {
+            segment: head.encode(),
+            segment_length,
+            hash_key: hash_key.hash(b"tidegate index seed") as u64,
+        }
     }
 }
 
@@ -139,8 +143,8 @@ impl Head {
         bytes[..VERSION].copy_from_slice(&MAGIC);
         bytes[VERSION..CRC].copy_from_slice(&INDEX_VERSION.to_le_bytes());
         bytes[SEGMENT..SEGMENT_LENGTH].copy_from_slice(&self.owner.segment);
-        bytes[SEGMENT_LENGTH..SEED].copy_from_slice(&self.owner.segment_length.to_le_bytes());
-        bytes[SEED..FILE_LENGTH].copy_from_slice(&self.owner.seed.to_le_bytes());
+        bytes[SEGMENT_LENGTH..HASH_KEY].copy_from_slice(&self.owner.segment_length.to_le_bytes());
+        bytes[HASH_KEY..FILE_LENGTH].copy_from_slice(&self.owner.hash_key.to_le_bytes());
         bytes[FILE_LENGTH..COUNT].copy_from_slice(&self.file_length.to_le_bytes());
         bytes[COUNT..FIELDS].copy_from_slice(&self.count.to_le_bytes());
         for (cell, end) in bytes[FIELDS..SECTIONS].chunks_exact_mut(4).zip(&self.fields[1..]) {
@@ -198,7 +202,7 @@ impl Head {
             *section = Extent { offset: long(at), length: number(at + 8), crc: number(at + 12) };
         }
         Ok(Self {
-            owner: Owner { segment, segment_length: long(SEGMENT_LENGTH), seed: long(SEED) },
+            owner: Owner { segment, segment_length: long(SEGMENT_LENGTH), hash_key: long(HASH_KEY) },
             file_length: long(FILE_LENGTH),
             count: number(COUNT),
             fields,
@@ -232,16 +236,16 @@ impl Head {
 
 /// Returns the segment that an index file says it was made of, and the position behind the segment's last event.
 /// `bytes` are the first ones of the file. `None` if they do not hold, or are of a store with another seed.
-pub fn made_of(bytes: &[u8], seed: HashKey) -> Option<(SegmentHeader, Position)> {
+pub fn made_of(bytes: &[u8], hash_key: HashKey) -> Option<(SegmentHeader, Position)> {
     let head = Head::parse(bytes).ok()?;
     let segment = SegmentHeader::read(&head.owner.segment).ok()?;
-    let is_own = head.owner == Owner::new(&segment, head.owner.segment_length, seed);
+    let is_own = head.owner == Owner::new(&segment, head.owner.segment_length, hash_key);
     is_own.then(|| (segment, segment.first.plus(u64::from(head.count))))
 }
 
 fn describe(owner: &Owner) -> String {
     let id = hash::crc(0, &owner.segment);
-    format!("segment {id:08x} of {} bytes, seed {:016x}", owner.segment_length, owner.seed)
+    format!("segment {id:08x} of {} bytes, seed {:016x}", owner.segment_length, owner.hash_key)
 }
 
 fn crc_of(head: &[u8; HEAD_BYTES]) -> u32 {

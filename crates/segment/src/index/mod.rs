@@ -14,7 +14,7 @@
 //! * `terms`: the dictionary of terms
 //! * `graph`: causes and effects
 //! * `filter`: a quick "not here"
-//! * `roster`: the filters of many segments side by side
+//! * `filter_group`: the filters of many segments side by side
 //! * `head`: which segment a file belongs to, and where its sections lie
 //! * `build`: from records to a file
 //! * `file`: the file as its readers see it
@@ -32,7 +32,7 @@ mod terms;
 mod graph;
 
 mod filter;
-mod roster;
+mod filter_group;
 
 mod head;
 
@@ -47,7 +47,7 @@ pub mod format {}
 
 pub use build::{Builder, build};
 pub use file::FileIndex;
+pub use filter_group::{FILTER_GROUP_SEGMENTS_MAX, FILTER_GROUP_VERSION, FilterGroup, write_filter_group};
 pub use graph::Parents;
 pub use head::{HEAD_BYTES, INDEX_VERSION, made_of};
 pub use postings::{Events, Postings};
-pub use roster::{FilterGroup, ROSTER_SEGMENTS_MAX, ROSTER_VERSION, write_roster};

@@ -114,8 +114,8 @@ impl<'a> Terms<'a> {
         let Some(block) = self.block_for(&among, wanted)? else {
             return Ok(among.start);
         };
-        let mut walk = self.walk(block * BLOCK..among.end)?;
-        while let Some((term, found)) = walk.next()? {
+        let mut reader = self.read_terms(block * BLOCK..among.end)?;
+        while let Some((term, found)) = reader.next()? {
             if term >= wanted {
                 return Ok(found.number.max(among.start));
             }
@@ -124,13 +124,13 @@ impl<'a> Terms<'a> {
     }
 
     /// A walk over the terms of these numbers.
-    pub(super) fn walk(&self, among: Range<u32>) -> Result<FrameReader<'a>> {
+    pub(super) fn read_terms(&self, among: Range<u32>) -> Result<TermsReader<'a>> {
         let among = among.start..among.end.min(self.count);
         let number = among.start / BLOCK * BLOCK;
-        let mut walk =
-            FrameReader { terms: *self, bytes: &[], at: 0, number, end: among.end, term: Vec::new() };
-        while walk.number < among.start && walk.next()?.is_some() {}
-        Ok(walk)
+        let mut reader =
+            TermsReader { terms: *self, bytes: &[], at: 0, number, end: among.end, term: Vec::new() };
+        while reader.number < among.start && reader.next()?.is_some() {}
+        Ok(reader)
     }
 
     fn numbers_of(&self, block: u32) -> Range<u32> {
@@ -202,7 +202,7 @@ fn find_in_block(block: &[u8], numbers: Range<u32>, wanted: &[u8]) -> Result<Opt
 
 /// A walk over terms in ascending order.
 #[derive(Debug)]
-pub(super) struct FrameReader<'a> {
+pub(super) struct TermsReader<'a> {
     terms: Terms<'a>,
     bytes: &'a [u8],
     at: usize,
@@ -211,7 +211,7 @@ pub(super) struct FrameReader<'a> {
     term: Vec<u8>,
 }
 
-impl FrameReader<'_> {
+impl TermsReader<'_> {
     /// The next term, and what the dictionary says of it.
     pub(super) fn next(&mut self) -> Result<Option<(&[u8], Found)>> {
         if self.number >= self.end {
@@ -283,9 +283,9 @@ mod tests {
                 prop_assert_eq!(read.lower_bound(0..count, wanted).unwrap() as usize, bound);
             }
             for (number, term) in (0..).zip(&terms) {
-                let mut walk = read.walk(number..count).unwrap();
+                let mut reader = read.read_terms(number..count).unwrap();
                 let found = Found { number, count: number + 1, place: u64::from(number) * 1000 };
-                prop_assert_eq!(walk.next().unwrap(), Some((term.as_slice(), found)));
+                prop_assert_eq!(reader.next().unwrap(), Some((term.as_slice(), found)));
             }
         }
     }
@@ -306,9 +306,9 @@ mod tests {
         let bytes = written(&terms);
         let read = Terms::read(&bytes, 1000).unwrap();
         for start in 0..1000 {
-            let mut walk = read.walk(start..start + 1).unwrap();
-            assert_eq!(walk.next().unwrap().map(|(term, _)| term), Some(&terms[start as usize][..]));
-            assert_eq!(walk.next().unwrap(), None);
+            let mut reader = read.read_terms(start..start + 1).unwrap();
+            assert_eq!(reader.next().unwrap().map(|(term, _)| term), Some(&terms[start as usize][..]));
+            assert_eq!(reader.next().unwrap(), None);
             assert_eq!(read.lower_bound(0..1000, &terms[start as usize]).unwrap(), start);
         }
     }
@@ -327,9 +327,9 @@ mod tests {
             [&[0; 4], &(body.len() as u32).to_le_bytes()[..], &body].concat()
         };
         let lengths = |bytes: &[u8]| -> Result<Vec<usize>> {
-            let mut walk = Terms::read(bytes, 2)?.walk(0..2)?;
+            let mut reader = Terms::read(bytes, 2)?.read_terms(0..2)?;
             let mut found = Vec::new();
-            while let Some((term, _)) = walk.next()? {
+            while let Some((term, _)) = reader.next()? {
                 found.push(term.len());
             }
             Ok(found)

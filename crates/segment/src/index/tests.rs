@@ -13,10 +13,10 @@ use tidegate_format::{
 
 use super::head::{HEAD_BYTES, Head, Owner, SECTION_COUNT};
 use super::{FileIndex, Parents, Postings, build, postings};
-use crate::lineage::CauseBlock;
+use crate::causes::CauseBlock;
 use crate::term::{self, Field, HashKey, Term};
 
-const SEED: HashKey = HashKey(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
+const HASH_KEY: HashKey = HashKey(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
 const FIELDS: [Field; 8] = [
     Field::Stream,
     Field::Scope,
@@ -150,15 +150,15 @@ impl Model {
     fn build(&self) -> Vec<u8> {
         let records = self.offsets.iter().zip(&self.records);
         let records = records.map(|(offset, bytes)| Ok((*offset, Record::read(bytes)?)));
-        build(&self.head, self.length, records, SEED, |position| Ok(level_before(position))).unwrap()
+        build(&self.head, self.length, records, HASH_KEY, |position| Ok(level_before(position))).unwrap()
     }
 
     fn open(&self, bytes: Vec<u8>) -> Result<FileIndex> {
-        FileIndex::open(Block::from(bytes), &self.head, self.length, SEED)
+        FileIndex::open(Block::from(bytes), &self.head, self.length, HASH_KEY)
     }
 
     fn owner(&self) -> Owner {
-        Owner::new(&self.head, self.length, SEED)
+        Owner::new(&self.head, self.length, HASH_KEY)
     }
 
     /// Compares every answer of an index with the model. An error is the caller's to judge.
@@ -174,11 +174,11 @@ impl Model {
             assert!(index.parents(event).is_err());
         }
         for event in self.count()..self.count() + 3 {
-            let hash = SEED.hash(&id_of(event).0) as u64;
+            let hash = HASH_KEY.hash(&id_of(event).0) as u64;
             assert!(index.id_candidates(hash)?.count() < 3, "ids that are not there find next to nothing");
         }
         for (bytes, events) in &self.terms {
-            assert!(index.may_hold(SEED.hash(bytes) as u64)?);
+            assert!(index.may_hold(HASH_KEY.hash(bytes) as u64)?);
             let term = Term::new(field_of(bytes), &bytes[1..]);
             let postings = index.find(&term)?.expect("the term is there");
             compare_postings(&postings, events, self.count());
@@ -236,7 +236,7 @@ impl Model {
         assert_eq!(index.level(event)?, self.levels[event as usize]);
         let causes: Vec<Cause> = record.causes().collect();
         assert!(index.parents(event)?.eq(local(&causes)));
-        let hash = SEED.hash(&record.id().0) as u64;
+        let hash = HASH_KEY.hash(&record.id().0) as u64;
         assert!(index.may_hold(hash)?);
         assert!(index.id_candidates(hash)?.any(|found| found == event));
         let kind = Term::new(Field::Kind, record.kind().as_bytes());
@@ -355,14 +355,14 @@ fn exercise(index: &FileIndex, model: &Model) {
         let cause = model.head.first.plus(u64::from(event));
         let _ = index.effects(cause).map(|found| found.as_ref().map(bounded));
         let _ = index.each_effect(cause, u32::MAX, |event| assert!(event < limit));
-        if let Ok(found) = index.id_candidates(SEED.hash(&id_of(event).0) as u64) {
+        if let Ok(found) = index.id_candidates(HASH_KEY.hash(&id_of(event).0) as u64) {
             assert!(found.take(1000).all(|event| event < limit));
         }
     }
     let _ = index.effects(Position(0));
     for bytes in model.terms.keys() {
         let term = Term::new(field_of(bytes), &bytes[1..]);
-        let _ = (index.may_hold(SEED.hash(bytes) as u64), index.ordinal(&term));
+        let _ = (index.may_hold(HASH_KEY.hash(bytes) as u64), index.ordinal(&term));
         let _ = index.find(&term).map(|found| found.as_ref().map(bounded));
     }
     for field in FIELDS {
@@ -503,24 +503,24 @@ fn every_cut_is_noticed_at_once() {
 #[test]
 fn a_file_of_another_segment_is_refused() {
     let model = Model::new(Position(40), &some_plans(12));
-    let open = |head: &SegmentHeader, length: u64, seed: HashKey| {
+    let open = |head: &SegmentHeader, length: u64, hash_key: HashKey| {
         let kind =
-            FileIndex::open(Block::from(model.build()), head, length, seed).map_err(|error| error.kind());
+            FileIndex::open(Block::from(model.build()), head, length, hash_key).map_err(|error| error.kind());
         kind.map(|_| ())
     };
-    assert_eq!(open(&model.head, model.length, SEED), Ok(()));
-    let error = FileIndex::open(Block::from(model.build()), &model.head, model.length + 1, SEED);
+    assert_eq!(open(&model.head, model.length, HASH_KEY), Ok(()));
+    let error = FileIndex::open(Block::from(model.build()), &model.head, model.length + 1, HASH_KEY);
     let (expected, found) = (format!("of {} bytes", model.length + 1), format!("of {} bytes", model.length));
     let evidence = error.map(|_| ()).expect_err("another length").to_string();
     assert!(evidence.contains(&expected) && evidence.contains(&found), "{evidence}");
-    assert_eq!(open(&model.head, model.length + 1, SEED), Err(ErrorKind::Damaged));
-    assert_eq!(open(&model.head, model.length, HashKey(SEED.0, SEED.1 ^ 1)), Err(ErrorKind::Damaged));
+    assert_eq!(open(&model.head, model.length + 1, HASH_KEY), Err(ErrorKind::Damaged));
+    assert_eq!(open(&model.head, model.length, HashKey(HASH_KEY.0, HASH_KEY.1 ^ 1)), Err(ErrorKind::Damaged));
     for other in [
         SegmentHeader { store: StoreId([8; 16]), ..model.head },
         SegmentHeader { first: Position(41), ..model.head },
         SegmentHeader { epoch: 2, ..model.head },
     ] {
-        assert_eq!(open(&other, model.length, SEED), Err(ErrorKind::Damaged));
+        assert_eq!(open(&other, model.length, HASH_KEY), Err(ErrorKind::Damaged));
     }
 }
 
@@ -529,14 +529,14 @@ fn records_out_of_order_make_no_index() {
     let model = Model::new(Position(40), &some_plans(3));
     let attempt = |order: &[usize], length: u64| {
         let records = order.iter().map(|n| Ok((model.offsets[*n], Record::read(&model.records[*n])?)));
-        build(&model.head, length, records, SEED, |position| Ok(level_before(position)))
+        build(&model.head, length, records, HASH_KEY, |position| Ok(level_before(position)))
             .map(|bytes| bytes.len())
     };
     assert!(attempt(&[0, 1, 2], model.length).is_ok());
     assert!(attempt(&[0, 2], model.length).expect_err("a gap").message().contains("out of order"));
     assert_eq!(attempt(&[0, 1, 2], model.length - 1).expect_err("too long").kind(), ErrorKind::Damaged);
     let twice = (0..2).map(|n| Ok((model.offsets[0], Record::read(&model.records[n])?)));
-    let built = build(&model.head, model.length, twice, SEED, |_| Ok(0)).map(|bytes| bytes.len());
+    let built = build(&model.head, model.length, twice, HASH_KEY, |_| Ok(0)).map(|bytes| bytes.len());
     assert_eq!(built.expect_err("two in one place").kind(), ErrorKind::Damaged);
 }
 

@@ -26,8 +26,8 @@ use tidegate_format::{
 use crate::cache::{FileCache, Slot};
 use crate::event::RecordedEvent;
 use crate::frame_reader::{FrameFault, FrameReader, read_full};
-use crate::live::MemIndex;
 use crate::lookup::{Lookup, Postings};
+use crate::mem_index::MemIndex;
 use crate::records::Records;
 use crate::term::{self, Field, HashKey, HashedId, HashedTerm};
 
@@ -42,7 +42,7 @@ pub const SEGMENTS: &str = "segments";
 pub struct Segment {
     head: SegmentHeader,
     name: String,
-    seed: HashKey,
+    hash_key: HashKey,
     tail: AtomicU64,
     /// The position behind its last event, once it is sealed.
     end: OnceLock<Position>,
@@ -60,11 +60,11 @@ pub struct Segment {
 }
 
 impl Segment {
-    fn new(head: SegmentHeader, seed: HashKey) -> Self {
+    fn new(head: SegmentHeader, hash_key: HashKey) -> Self {
         Self {
             head,
             name: path(head.first),
-            seed,
+            hash_key,
             tail: AtomicU64::new(SEGMENT_HEADER_BYTES as u64),
             end: OnceLock::new(),
             growing: ArcSwapOption::empty(),
@@ -77,17 +77,17 @@ impl Segment {
     }
 
     /// A segment that holds nothing yet but its head.
-    pub(crate) fn empty(head: SegmentHeader, file: Arc<dyn File>, seed: HashKey) -> Self {
-        let segment = Self::new(head, seed);
+    pub(crate) fn empty(head: SegmentHeader, file: Arc<dyn File>, hash_key: HashKey) -> Self {
+        let segment = Self::new(head, hash_key);
         segment.growing.store(Some(Arc::new(Source::File(file))));
-        segment.memory.store(Some(Arc::new(Lookup::Live(Arc::new(MemIndex::new(seed))))));
+        segment.memory.store(Some(Arc::new(Lookup::Memory(Arc::new(MemIndex::new(hash_key))))));
         segment
     }
 
     /// Opens the segment that starts at `first` and reads its head; its events are not looked at yet.
-    pub fn open(disk: &dyn Disk, first: Position, mode: Mode, seed: HashKey) -> Result<Self> {
+    pub fn open(disk: &dyn Disk, first: Position, mode: Mode, hash_key: HashKey) -> Result<Self> {
         let (file, head) = open_file(disk, first, mode)?;
-        Ok(Self::empty(head, file, seed))
+        Ok(Self::empty(head, file, hash_key))
     }
 
     /// Finds the sealed segment before the one with the head `behind`, which says where it ends: reads its head and
@@ -96,14 +96,14 @@ impl Segment {
     pub fn find_sealed(
         cache: &Arc<FileCache>,
         behind: &SegmentHeader,
-        seed: HashKey,
+        hash_key: HashKey,
         indexed: bool,
     ) -> Result<Self> {
         let open = || open_whole(cache.disk(), behind.before_first, behind.before_length);
         let (_, head) = cache.retry(open)?;
-        let segment = Self::new(head, seed);
+        let segment = Self::new(head, hash_key);
         if !indexed {
-            segment.memory.store(Some(Arc::new(Lookup::Live(Arc::new(MemIndex::new(seed))))));
+            segment.memory.store(Some(Arc::new(Lookup::Memory(Arc::new(MemIndex::new(hash_key))))));
         }
         segment.end_at(behind, cache);
         Ok(segment)
@@ -117,14 +117,14 @@ impl Segment {
         end: u64,
         mut wanted: impl FnMut(&FrameHeader) -> bool,
     ) -> Result<Option<FrameFault>> {
-        let (file, live) = (self.file()?, self.live());
+        let (file, index) = (self.file()?, self.mem_index());
         let mut reader = FrameReader::new(&*file, self.head.salt, self.tail(), end, self.next());
         let fault = reader.run(|at, frame| {
             if !wanted(&frame.head) {
                 return Ok(ControlFlow::Break(()));
             }
             for (start, record) in frame.records() {
-                live.add(&record, (at.0 + start as u64) as u32);
+                index.add(&record, (at.0 + start as u64) as u32);
             }
             self.grow(at.plus(frame.head.frame_bytes() as u64));
             Ok(ControlFlow::Continue(()))
@@ -178,8 +178,8 @@ impl Segment {
     }
 
     /// What its terms are hashed with.
-    pub fn seed(&self) -> HashKey {
-        self.seed
+    pub fn hash_key(&self) -> HashKey {
+        self.hash_key
     }
 
     /// Where its last frame ends.
@@ -206,23 +206,23 @@ impl Segment {
 
     /// Whether its index file stands in for what was kept in memory.
     pub fn is_indexed(&self) -> bool {
-        !matches!(self.memory.load().as_deref(), Some(Lookup::Live(_)))
+        !matches!(self.memory.load().as_deref(), Some(Lookup::Memory(_)))
     }
 
     /// Reads the whole segment, which is sealed, and finds its events in memory from now on.
     pub(crate) fn index_in_memory(&self) -> Result<()> {
-        let live = MemIndex::new(self.seed);
-        self.add_all(&live)?;
-        self.hold_in_memory(Lookup::Live(Arc::new(live)));
+        let index = MemIndex::new(self.hash_key);
+        self.add_all(&index)?;
+        self.hold_in_memory(Lookup::Memory(Arc::new(index)));
         Ok(())
     }
 
-    fn add_all(&self, live: &MemIndex) -> Result<()> {
+    fn add_all(&self, index: &MemIndex) -> Result<()> {
         for record in Records::new(&self.bytes()?, &self.name, self.head.salt, self.first()) {
             let (start, record) = record?;
-            live.add(&record, start);
+            index.add(&record, start);
         }
-        self.check_end(u64::from(live.count()))
+        self.check_end(u64::from(index.count()))
     }
 
     /// Refuses a count of events other than the segment behind it says.
@@ -256,7 +256,7 @@ impl Segment {
             // Somebody else may have put another in its place.
             let now = self.lookup()?;
             if Arc::ptr_eq(&asked, &now) {
-                if matches!(*now, Lookup::Live(_)) {
+                if matches!(*now, Lookup::Memory(_)) {
                     return Err(error);
                 }
                 self.index_in_memory()?;
@@ -270,17 +270,17 @@ impl Segment {
     }
 
     /// The event with this id, whether it is visible or not.
-    pub fn find_id(&self, sought: &HashedId) -> Result<Option<u32>> {
+    pub fn find_id(&self, id: &HashedId) -> Result<Option<u32>> {
         self.ask(|lookup| match lookup {
-            Lookup::Live(index) => Ok(index.find_id(sought)),
+            Lookup::Memory(index) => Ok(index.find_id(id)),
             Lookup::File(index) => {
-                if !index.may_hold(sought.hash)? {
+                if !index.may_hold(id.hash)? {
                     return Ok(None);
                 }
-                for event in index.id_candidates(sought.hash)? {
+                for event in index.id_candidates(id.hash)? {
                     let start = index.offset(event)?;
                     let found = self.read(lookup, event, start, &mut Window::default());
-                    if found.map_err(|error| self.in_place(error, start))?.id() == sought.id {
+                    if found.map_err(|error| self.in_place(error, start))?.id() == id.id {
                         return Ok(Some(event));
                     }
                 }
@@ -290,8 +290,8 @@ impl Segment {
     }
 
     /// The events of a term, visible or not.
-    pub fn find(&self, sought: &HashedTerm) -> Result<Option<Postings>> {
-        self.ask(|lookup| lookup.find(sought))
+    pub fn find(&self, term: &HashedTerm) -> Result<Option<Postings>> {
+        self.ask(|lookup| lookup.find(term))
     }
 
     /// The postings of every term of a text field (scope, entity, kind or tag) that starts with `prefix`.
@@ -307,8 +307,8 @@ impl Segment {
         self.ask(|lookup| {
             let mut found = Vec::new();
             match lookup {
-                Lookup::Live(index) => {
-                    index.each_term(Field::Stream, |postings| found.push(Postings::Live(postings)));
+                Lookup::Memory(index) => {
+                    index.each_term(Field::Stream, |postings| found.push(Postings::Memory(postings)));
                     let named = found.drain(..).filter_map(|postings| {
                         let first = postings.get(0)?;
                         Some(self.event(first).map(|event| (event.stream(), postings)))
@@ -419,9 +419,9 @@ impl Segment {
     }
 
     /// The index while the segment grows.
-    pub(crate) fn live(&self) -> Arc<MemIndex> {
+    pub(crate) fn mem_index(&self) -> Arc<MemIndex> {
         match self.memory.load().as_deref() {
-            Some(Lookup::Live(index)) => Arc::clone(index),
+            Some(Lookup::Memory(index)) => Arc::clone(index),
             _ => unreachable!("a segment grows before it has an index file"),
         }
     }

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-use tidegate_disk::{Env, Lock};
+use tidegate_disk::{Env, FileLock};
 use tidegate_format::frame::{FRAME_HEADER_BYTES, Sealing};
 use tidegate_format::{
     Error, ErrorKind, Micros, Offset, Position, Result, SegmentHeader, StoreFile, Watermark, frame,
@@ -55,12 +55,12 @@ const CLOSE_BYTES_MAX: u64 = 4 << 20;
 #[derive(Clone, Debug)]
 pub(super) struct SyncState {
     failed: Arc<Mutex<Option<Error>>>,
-    lock: Weak<dyn Lock>,
+    lock: Weak<dyn FileLock>,
 }
 
 impl SyncState {
     /// For as long as this lock is held.
-    pub(super) fn under(lock: &Arc<dyn Lock>) -> Self {
+    pub(super) fn under(lock: &Arc<dyn FileLock>) -> Self {
         Self { failed: Arc::default(), lock: Arc::downgrade(lock) }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use tidegate_disk::replace::{self, LEFTOVER};
-use tidegate_disk::{Disk, Env, Lock, Mode};
+use tidegate_disk::{Disk, Env, FileLock, Mode};
 use tidegate_format::limit::STORE_FILE_BYTES_MAX;
 use tidegate_format::name::visible;
 use tidegate_format::{Error, ErrorKind, Micros, Position, Result, SegmentHeader, StoreFile, StoreId};
@@ -167,7 +167,7 @@ pub(crate) fn has_lock(disk: &dyn Disk) -> bool {
 }
 
 /// Takes the writer's lock.
-pub(crate) fn lock(disk: &dyn Disk) -> Result<Arc<dyn Lock>> {
+pub(crate) fn lock(disk: &dyn Disk) -> Result<Arc<dyn FileLock>> {
     disk.lock(LOCK).map(Arc::from).map_err(|cause| {
         if cause.kind() == std::io::ErrorKind::WouldBlock {
             let message = held_by(&disk.lock_holders(LOCK), std::process::id());
@@ -202,7 +202,7 @@ fn held_by(holders: &[u32], own: u32) -> String {
 }
 
 /// Refuses to go on where the lock keeps nobody out any more, or was let go.
-pub(super) fn check_lock(lock: &Weak<dyn Lock>) -> Result<()> {
+pub(super) fn check_lock(lock: &Weak<dyn FileLock>) -> Result<()> {
     if lock.upgrade().is_some_and(|lock| lock.is_held()) {
         return Ok(());
     }

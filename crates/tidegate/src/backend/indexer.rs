@@ -12,8 +12,8 @@ use tidegate_format::{Error, ErrorKind, Result};
 use tidegate_segment::cache::FileCache;
 use tidegate_segment::{CauseReader, Segment, index_path};
 
+use super::filter_groups;
 use super::identity::salvage;
-use super::rosters;
 use crate::published::{Log, SharedState};
 use crate::sync::Mutex;
 
@@ -28,16 +28,16 @@ pub(crate) struct Indexer {
     /// Whether index files can be kept.
     keep: bool,
     working: Mutex<()>,
-    rostering: Mutex<()>,
+    grouping: Mutex<()>,
 }
 
 impl Indexer {
     pub(crate) fn new(cache: &Arc<FileCache>, keep: bool) -> Self {
         let cache = Arc::clone(cache);
-        Self { cache, keep, working: Mutex::new(()), rostering: Mutex::new(()) }
+        Self { cache, keep, working: Mutex::new(()), grouping: Mutex::new(()) }
     }
 
-    /// Indexes every sealed segment that waits for it, and makes the rosters that are wanting. A segment that
+    /// Indexes every sealed segment that waits for it, and makes the filter groups that are wanting. A segment that
     /// is damaged itself is an error.
     pub(crate) fn run(&self, published: &SharedState) -> Result<usize> {
         let (mut count, mut repaired) = (0, false);
@@ -45,15 +45,15 @@ impl Indexer {
             while self.step(&published.log(), true)? {
                 count += 1;
             }
-            let _rostering = self.rostering.lock();
-            match rosters::make(&self.cache, published) {
+            let _grouping = self.grouping.lock();
+            match filter_groups::make(&self.cache, published) {
                 Ok(true) => {}
                 Ok(false) => return Ok(count),
                 // An index file turned out to be damaged: it is built anew, once.
                 Err(error) if error.kind() == ErrorKind::Damaged && !repaired => repaired = true,
                 Err(error) => {
                     // It can be made at any later time; the answers are the same.
-                    tracing::warn!(%error, "a roster was not made");
+                    tracing::warn!(%error, "a filter group was not made");
                     return Ok(count);
                 }
             }
@@ -86,8 +86,8 @@ impl Indexer {
         for segment in &log.segments[..sealed] {
             segment.keep_index(&self.cache, &build(&log, segment)?)?;
         }
-        let _rostering = self.rostering.lock();
-        rosters::make_all(&self.cache, published)?;
+        let _grouping = self.grouping.lock();
+        filter_groups::make_all(&self.cache, published)?;
         Ok(sealed)
     }
 

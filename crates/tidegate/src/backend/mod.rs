@@ -6,7 +6,7 @@ mod watermark;
 mod identity;
 mod state_files;
 mod evidence;
-mod rosters;
+mod filter_groups;
 mod indexer;
 mod sealed;
 mod tail;

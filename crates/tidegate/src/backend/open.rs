@@ -10,19 +10,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tidegate_disk::replace::LEFTOVER;
-use tidegate_disk::{Env, Lock, Mode};
+use tidegate_disk::{Env, FileLock, Mode};
 use tidegate_format::{Error, Micros, Offset, Position, Result, SegmentHeader, StoreFile, Watermark};
 use tidegate_segment::cache::FileCache;
 use tidegate_segment::{
-    ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, parse_index_name, parse_roster_name, write_error,
+    ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, parse_filter_group_name, parse_index_name, write_error,
 };
 
 use super::evidence::{DurabilityEvidence, EvidenceFiles};
 use super::file_backend::{FileBackend, SyncState};
+use super::filter_groups;
 use super::identity::{self, io, salvage, seed};
 use super::indexer::Indexer;
 use super::report::{OpenReport, clock_behind};
-use super::rosters;
 use super::sealed::{check_store, load_sealed, missing};
 use super::tail;
 use super::watermark::WatermarkFile;
@@ -33,7 +33,7 @@ use crate::settings::{Access, StoreOptions};
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) store: StoreFile,
-    pub(crate) lock: Arc<dyn Lock>,
+    pub(crate) lock: Arc<dyn FileLock>,
     pub(crate) backend: FileBackend,
     pub(crate) published: Arc<SharedState>,
     pub(crate) indexer: Arc<Indexer>,
@@ -82,7 +82,7 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
     // An index file proves that a later segment was there, so it comes after that one's name is durable: a process that
     // began the segment may have died before.
     opening.report.rebuilt_indexes = indexer.prepare(&segments)?;
-    let rosters = rosters::load(&cache, &segments);
+    let filter_groups = filter_groups::load(&cache, &segments);
     let durable = active.segment().next().before();
     if !known {
         tell_durable(&mut watermark_file, active.segment(), &store, epoch);
@@ -92,8 +92,9 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
     report.segments = segments.len();
     let time = last_time(&segments).map_err(salvage)?;
     report.clock_behind = clock_behind(Micros(world.clock.now_micros()), time);
-    let published = Arc::new(SharedState::new(Log { segments, rosters, damage: None }, durable, durable));
-    published.set_sealed(rosters::are_wanting(&published.log()));
+    let published =
+        Arc::new(SharedState::new(Log { segments, filter_groups, damage: None }, durable, durable));
+    published.set_sealed(filter_groups::are_wanting(&published.log()));
     let indexer = Arc::new(indexer);
     let backend = FileBackend {
         world: world.clone(),
@@ -135,7 +136,7 @@ fn tell_durable(file: &mut WatermarkFile, segment: &Segment, store: &StoreFile, 
 ///
 /// A directory that is refused is not written to, so it is looked at before the lock. What was seen then may be
 /// another's creation half done; that one made the lock file first, and so what stands is what is seen under the lock.
-fn identify(world: &Env, access: Access, report: &mut OpenReport) -> Result<(StoreFile, Arc<dyn Lock>)> {
+fn identify(world: &Env, access: Access, report: &mut OpenReport) -> Result<(StoreFile, Arc<dyn FileLock>)> {
     let disk = &*world.disk;
     if identity::read(disk)?.is_none() {
         match refuse_creation(world, access) {
@@ -181,7 +182,7 @@ fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
                 name == identity::STORE
                     || tidegate_segment::parse_segment_name(name).is_some()
                     || parse_index_name(name).is_some()
-                    || parse_roster_name(name).is_some()
+                    || parse_filter_group_name(name).is_some()
             });
             // With a store file beside it, a salvage had all but ended.
             let ours = ours || (folder.is_empty() && name == identity::UNFINISHED);

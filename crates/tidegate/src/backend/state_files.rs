@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use tidegate_disk::replace::{self, LEFTOVER};
-use tidegate_disk::{Disk, Lock, Mode};
+use tidegate_disk::{Disk, FileLock, Mode};
 use tidegate_format::{Error, ErrorKind, Result};
 use tidegate_segment::cache::FileCache;
 use tidegate_segment::write_error;
@@ -37,7 +37,7 @@ pub(crate) struct StateFiles {
     /// Whether the store was closed. Its lock is held while a file is written, so that `close` returns after the last write.
     closed: Mutex<bool>,
     process: OwnerProcess,
-    lock: Weak<dyn Lock>,
+    lock: Weak<dyn FileLock>,
 }
 
 /// The right to read and write one state file, until it is dropped.
@@ -49,7 +49,7 @@ pub(crate) struct StateFile {
 }
 
 impl StateFiles {
-    pub(crate) fn new(cache: &Arc<FileCache>, lock: &Arc<dyn Lock>) -> Self {
+    pub(crate) fn new(cache: &Arc<FileCache>, lock: &Arc<dyn FileLock>) -> Self {
         let (holders, closed) = (Mutex::default(), Mutex::new(false));
         let (cache, process) = (Arc::clone(cache), OwnerProcess::current());
         Self { cache, holders, closed, process, lock: Arc::downgrade(lock) }

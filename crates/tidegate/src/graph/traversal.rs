@@ -72,7 +72,7 @@ pub(super) struct Effects {
 impl Effects {
     pub(super) fn of(event: Position, reader: &mut GraphReader) -> Result<Self> {
         let (at, _) = reader.place(event)?;
-        let hash = reader.view().log().seed().seek(Term::cause(event)).hash as u64;
+        let hash = reader.view().log().seed().hash_term(Term::cause(event)).hash as u64;
         Ok(Self { event, hash, filter: SegmentFilter::default(), at, here: None })
     }
 }
@@ -87,7 +87,8 @@ impl Traversal for Effects {
                 *n += 1;
                 return Ok(Some(first.plus(u64::from(effect))));
             }
-            let (log, may_hold) = (reader.view().log(), |roster: &FilterGroup| roster.may_hold(self.hash));
+            let (log, may_hold) =
+                (reader.view().log(), |filter_group: &FilterGroup| filter_group.may_hold(self.hash));
             let Some(at) = self.filter.find(log, self.at, false, may_hold) else {
                 return reader.view().check_end().map(|()| None);
             };

@@ -344,7 +344,7 @@ impl Committer {
     fn check_id(&self, group: &Group, id: EventId, after: Position, footprint: bool) -> Result<()> {
         let mut found = group.given.get(&id).copied();
         let log = self.published.log();
-        let sought = log.seed().seek_id(id);
+        let sought = log.seed().hash_id(id);
         for segment in log.segments.iter().rev().take_while(|segment| segment.next().before() > after) {
             if found.is_none() {
                 found = segment.find_id(&sought)?.map(|event| segment.first().plus(u64::from(event)));

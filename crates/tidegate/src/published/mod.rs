@@ -7,7 +7,7 @@ mod state;
 
 pub(crate) use deadline::Deadline;
 pub use frontier::Frontier;
-pub(crate) use log::{Damage, Log, STRETCH, SegmentFilter};
+pub(crate) use log::{Damage, Log, SEGMENT_GROUP, SegmentFilter};
 #[cfg(feature = "futures")]
 pub(crate) use state::Registration;
 pub(crate) use state::SharedState;

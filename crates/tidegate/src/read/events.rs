@@ -59,7 +59,7 @@ impl Events {
         let Some(plan) = &self.plan else { return Ok(None) };
         loop {
             if self.set.is_none() {
-                let may_hold = |roster: &FilterGroup| plan.may_hold(roster);
+                let may_hold = |filter_group: &FilterGroup| plan.may_hold(filter_group);
                 let Some(at) = self.filter.find(self.view.log(), self.at, self.read.backwards, may_hold)
                 else {
                     return Ok(None);

@@ -34,14 +34,14 @@ impl Plan {
 
     fn of_item(item: &QueryItem, seed: HashKey) -> Self {
         let mut parts = Vec::new();
-        let text = |field: Field, text: &Text| Self::Term(seed.seek(Term::new(field, text.as_bytes())));
+        let text = |field: Field, text: &Text| Self::Term(seed.hash_term(Term::new(field, text.as_bytes())));
         if !item.kinds.is_empty() {
             parts.push(Self::any(item.kinds.iter().map(|kind| Self::of_kind(kind, seed)).collect()));
         }
         parts.extend(item.tags.iter().map(|tag| text(Field::Tag, tag)));
         match (&item.scope, &item.entity, item.lane) {
             (Some(scope), Some(Entity::Exactly(entity)), Some(lane)) => {
-                parts.push(Self::Term(seed.seek(Term::stream(scope, entity, lane))));
+                parts.push(Self::Term(seed.hash_term(Term::stream(scope, entity, lane))));
             }
             (scope, entity, lane) => {
                 parts.extend(scope.as_ref().map(|scope| text(Field::Scope, scope)));
@@ -49,7 +49,7 @@ impl Plan {
                     Entity::Exactly(entity) => text(Field::Entity, entity),
                     Entity::StartsWith(prefix) => Self::Prefix(Field::Entity, prefix.clone()),
                 }));
-                parts.extend(lane.map(|lane| Self::Term(seed.seek(Term::lane(lane)))));
+                parts.extend(lane.map(|lane| Self::Term(seed.hash_term(Term::lane(lane)))));
             }
         }
         parts.extend(item.correlation.map(|id| Self::of_flow(id, seed)));
@@ -60,18 +60,18 @@ impl Plan {
     fn of_kind(kind: &Text, seed: HashKey) -> Self {
         match kind.strip_suffix('*') {
             Some(family) if family.ends_with('.') => Self::Prefix(Field::Kind, family.to_owned().into()),
-            _ => Self::Term(seed.seek(Term::new(Field::Kind, kind.as_bytes()))),
+            _ => Self::Term(seed.hash_term(Term::new(Field::Kind, kind.as_bytes()))),
         }
     }
 
     fn of_flow(id: EventId, seed: HashKey) -> Self {
-        Self::Flow(seed.seek_id(id), seed.seek(Term::correlation(id)))
+        Self::Flow(seed.hash_id(id), seed.hash_term(Term::correlation(id)))
     }
 
     fn of_cause(cause: Cause, seed: HashKey) -> Self {
         match cause {
-            Cause::At(position) => Self::Term(seed.seek(Term::cause(position))),
-            Cause::Foreign(store, event) => Self::Term(seed.seek(Term::foreign_cause(store, event))),
+            Cause::At(position) => Self::Term(seed.hash_term(Term::cause(position))),
+            Cause::Foreign(store, event) => Self::Term(seed.hash_term(Term::foreign_cause(store, event))),
             Cause::Id(_) | Cause::Draft(_) => Self::None,
         }
     }
@@ -88,15 +88,19 @@ impl Plan {
         }
     }
 
-    /// The segments of a roster in which it may select something, a bit for each.
-    pub(crate) fn may_hold(&self, roster: &FilterGroup) -> u64 {
+    /// The segments of a filter group in which it may select something, a bit for each.
+    pub(crate) fn may_hold(&self, filter_group: &FilterGroup) -> u64 {
         match self {
             Self::None => 0,
             Self::All | Self::Prefix(..) => u64::MAX,
-            Self::Term(sought) => roster.may_hold(sought.hash as u64),
-            Self::Flow(id, sought) => roster.may_hold(id.hash) | roster.may_hold(sought.hash as u64),
-            Self::Any(plans) => plans.iter().fold(0, |any, plan| any | plan.may_hold(roster)),
-            Self::Every(plans) => plans.iter().fold(u64::MAX, |every, plan| every & plan.may_hold(roster)),
+            Self::Term(sought) => filter_group.may_hold(sought.hash as u64),
+            Self::Flow(id, sought) => {
+                filter_group.may_hold(id.hash) | filter_group.may_hold(sought.hash as u64)
+            }
+            Self::Any(plans) => plans.iter().fold(0, |any, plan| any | plan.may_hold(filter_group)),
+            Self::Every(plans) => {
+                plans.iter().fold(u64::MAX, |every, plan| every & plan.may_hold(filter_group))
+            }
         }
     }
 

@@ -99,7 +99,7 @@ impl View {
     }
 
     fn find_visible(&self, id: EventId) -> Result<Option<RecordedEvent>> {
-        let sought = self.log.seed().seek_id(id);
+        let sought = self.log.seed().hash_id(id);
         for (_, segment) in self.log.newest_first(sought.hash) {
             if let Some(event) = segment.find_id(&sought)?
                 && segment.first().plus(u64::from(event)) <= self.head
@@ -119,7 +119,7 @@ impl View {
     pub fn last_event(&self, stream: &StreamId) -> Result<Option<RecordedEvent>> {
         // Whatever is found, a later one may be hidden.
         self.check_end()?;
-        let sought = self.log.seed().seek(Term::stream(&stream.scope, &stream.entity, stream.lane));
+        let sought = self.log.seed().hash_term(Term::stream(&stream.scope, &stream.entity, stream.lane));
         for (at, segment) in self.log.newest_first(sought.hash as u64) {
             let postings = segment.find(&sought)?;
             if let Some(event) = postings.and_then(|postings| postings.last_before(self.visible_in(at))) {
@@ -145,7 +145,8 @@ impl View {
     }
 
     /// Returns the first event of the batch with this idempotency key, or `None`. The key is that of
-    /// [`Batch::key`](crate::Batch::key) or [`AppendOptions::key`](crate::AppendOptions::key), or the one that a reactor made.
+    /// [`Batch::key`](crate::Batch::key) or [`AppendOptions::key`](crate::AppendOptions::key), or the one that a
+    /// reactor made.
     ///
     /// ```
     /// use tidegate::{AppendOptions, Batch, Draft, StoreOptions, Store};
@@ -164,7 +165,7 @@ impl View {
 
     /// Returns the first event of the batch with this idempotency key, if it came after a position.
     pub(crate) fn find_key_after(&self, key: &str, after: Position) -> Result<Option<RecordedEvent>> {
-        let sought = self.log.seed().seek(Term::new(Field::Key, key.as_bytes()));
+        let sought = self.log.seed().hash_term(Term::new(Field::Key, key.as_bytes()));
         for (at, segment) in self.log.newest_first(sought.hash as u64) {
             let count = self.visible_in(at);
             if segment.first().plus(u64::from(count)) <= after.next() {
@@ -217,7 +218,7 @@ impl View {
     ) -> impl Iterator<Item = (&Arc<Segment>, u32, u32)> {
         let (mut filter, mut next) = (SegmentFilter::default(), self.segment_of(read.after.next()));
         let places = std::iter::from_fn(move || {
-            let at = filter.find(&self.log, next, false, |roster| plan.may_hold(roster))?;
+            let at = filter.find(&self.log, next, false, |filter_group| plan.may_hold(filter_group))?;
             next = at + 1;
             Some(at)
         });

@@ -1,7 +1,7 @@
 //! The store: everything a caller does begins here.
 mod appending;
 #[cfg(test)]
-mod roster_tests;
+mod filter_group_tests;
 
 use std::fmt;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tidegate_disk::{Env, Lock, NativeDisk};
+use tidegate_disk::{Env, FileLock, NativeDisk};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 use tidegate_segment::{HashKey, RecordedEvent};
 
@@ -348,7 +348,7 @@ impl Store {
 /// The writer's lock, or how closing went.
 #[derive(Debug)]
 enum Hold {
-    Open(Arc<dyn Lock>),
+    Open(Arc<dyn FileLock>),
     Closed(Option<Error>),
 }
 

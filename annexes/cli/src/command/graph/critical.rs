@@ -5,19 +5,19 @@ use console::style;
 use serde::Serialize;
 use tidegate::graph::{Graph, Hop};
 
-use super::asked::{Place, record};
+use super::args::{GraphArgs, record};
+use crate::escape::escape;
+use crate::event_ref::EventRef;
 use crate::failure::Result;
-use crate::named::Named;
 use crate::output::{Output, clock_time, passed, rfc3339};
-use crate::shown::shown;
 
 #[derive(Args, Debug)]
-pub(super) struct Critical {
+pub(super) struct CriticalArgs {
     #[command(flatten)]
-    place: Place,
+    place: GraphArgs,
     /// The event to end with
     #[arg(value_name = "EVENT")]
-    event: Named,
+    event: EventRef,
     /// The scope in which import keys are looked up
     #[arg(long)]
     scope: Option<String>,
@@ -28,7 +28,7 @@ pub(super) struct Critical {
 
 /// A hop as JSON.
 #[derive(Serialize)]
-struct Written<'a> {
+struct HopJson<'a> {
     position: u64,
     id: String,
     scope: &'a str,
@@ -39,7 +39,7 @@ struct Written<'a> {
     waited_micros: u64,
 }
 
-impl Critical {
+impl CriticalArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         self.place.ask(json, |graph| {
             let event = self.event.find(graph.view(), self.scope.as_deref())?;
@@ -56,7 +56,7 @@ impl Critical {
 
 fn write_json(hop: &Hop, graph: &Graph, output: &mut Output) -> Result<()> {
     let event = record(graph, hop.event)?;
-    output.json(&Written {
+    output.json(&HopJson {
         position: hop.event.0,
         id: event.id().to_string(),
         scope: event.scope(),
@@ -79,8 +79,8 @@ fn write_lines(hops: &[Hop], graph: &Graph, output: &mut Output) -> Result<()> {
             style(format_args!("{:>places$}", hop.event.0)).bold(),
             style(clock_time(hop.time, true)).dim(),
             format_args!("{wait:>wide$}"),
-            style(shown(event.kind())).cyan(),
-            shown(event.stream()),
+            style(escape(event.kind())).cyan(),
+            escape(event.stream()),
         ))?;
     }
     if let (Some(first), Some(last)) = (hops.first(), hops.last()) {

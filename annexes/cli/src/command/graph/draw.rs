@@ -8,10 +8,10 @@ use tidegate::Query;
 use tidegate::graph::Selection;
 use tidegate_draw::{Axis, Colour, Picture, Style};
 
-use super::asked::Place;
+use super::args::GraphArgs;
+use crate::event_ref::{EventRef, find_all};
 use crate::failure::Result;
 use crate::filter::Filter;
-use crate::named::{Named, find_all};
 use crate::output::Output;
 use crate::target::Target;
 
@@ -26,12 +26,12 @@ Examples:
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Draw {
+pub(super) struct DrawArgs {
     #[command(flatten)]
-    place: Place,
+    place: GraphArgs,
     /// Around which events; without EVENT: what the query selects
     #[arg(value_name = "EVENT")]
-    events: Vec<Named>,
+    events: Vec<EventRef>,
     #[command(flatten)]
     filter: Filter,
     /// So many causes back from the events
@@ -41,14 +41,14 @@ pub(super) struct Draw {
     #[arg(long, value_name = "N", default_value_t = 4, help_heading = HOW)]
     down: u32,
     /// What to write
-    #[arg(long, value_enum, default_value_t = Format::Svg, help_heading = HOW)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = PictureFormat::Svg, help_heading = HOW)]
+    format: PictureFormat,
     /// What the rows of an SVG mean
-    #[arg(long, value_enum, default_value_t = Rows::Level, help_heading = HOW)]
-    axis: Rows,
+    #[arg(long, value_enum, default_value_t = RowsArg::Level, help_heading = HOW)]
+    axis: RowsArg,
     /// What the colours mean
-    #[arg(long, value_enum, default_value_t = Colours::Kind, help_heading = HOW)]
-    colour: Colours,
+    #[arg(long, value_enum, default_value_t = ColourArg::Kind, help_heading = HOW)]
+    colour: ColourArg,
     /// Never fold runs of events, each with one cause and one effect
     #[arg(long, help_heading = HOW)]
     no_fold: bool,
@@ -60,14 +60,14 @@ pub(super) struct Draw {
 const HOW: &str = "How to draw";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+enum PictureFormat {
     Svg,
     Dot,
     Mermaid,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Rows {
+enum RowsArg {
     /// An event stands below its causes
     Level,
     /// Events stand in the order in which they were recorded, with the times
@@ -75,14 +75,14 @@ enum Rows {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Colours {
+enum ColourArg {
     Kind,
     Stream,
 }
 
 /// What was drawn, as JSON.
 #[derive(Serialize)]
-struct Drawn {
+struct PictureJson {
     events: u64,
     folded: u64,
     left_out: u64,
@@ -92,7 +92,7 @@ struct Drawn {
     picture: Option<String>,
 }
 
-impl Draw {
+impl DrawArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         self.place.ask(json, |graph| {
             let focus = find_all(&self.events, graph.view(), self.filter.scope_name())?;
@@ -107,9 +107,9 @@ impl Draw {
             };
             let picture = Picture::of(graph, &selection, &self.style(focus))?;
             let text = match self.format {
-                Format::Svg => picture.svg(),
-                Format::Dot => picture.dot(),
-                Format::Mermaid => picture.mermaid(),
+                PictureFormat::Svg => picture.svg(),
+                PictureFormat::Dot => picture.dot(),
+                PictureFormat::Mermaid => picture.mermaid(),
             };
             self.write(&picture, text, output, json)
         })
@@ -117,12 +117,12 @@ impl Draw {
 
     fn style(&self, focus: Vec<tidegate::Position>) -> Style {
         let axis = match self.axis {
-            Rows::Level => Axis::Level,
-            Rows::Time => Axis::Time,
+            RowsArg::Level => Axis::Level,
+            RowsArg::Time => Axis::Time,
         };
         let colour = match self.colour {
-            Colours::Kind => Colour::Kind,
-            Colours::Stream => Colour::Stream,
+            ColourArg::Kind => Colour::Kind,
+            ColourArg::Stream => Colour::Stream,
         };
         let fold_from = if self.no_fold { usize::MAX } else { Style::default().fold_from };
         Style { axis, colour, fold_from, focus, ..Style::default() }
@@ -138,7 +138,7 @@ impl Draw {
         let file = self.output.as_ref().map(|file| file.display().to_string());
         if json {
             let picture = file.is_none().then_some(text);
-            return output.json(&Drawn { events, folded, left_out, file, picture });
+            return output.json(&PictureJson { events, folded, left_out, file, picture });
         }
         match file {
             Some(file) => output.line(format_args!("{file}: {}", picture.summary())),

@@ -4,23 +4,23 @@ use clap::Args;
 use tidegate::Query;
 use tidegate::graph::Selection;
 
-use super::asked::{Answer, Place};
+use super::args::{AnswerArgs, GraphArgs};
+use crate::event_ref::{EventRef, find_all};
 use crate::failure::Result;
-use crate::named::{Named, find_all};
 use crate::output::Output;
 
 #[derive(Args, Debug)]
-pub(super) struct Ends {
+pub(super) struct EndsArgs {
     #[command(flatten)]
-    place: Place,
+    place: GraphArgs,
     /// Of what led to these events, or of what they led to
     #[arg(value_name = "EVENT")]
-    events: Vec<Named>,
+    events: Vec<EventRef>,
     #[command(flatten)]
-    answer: Answer,
+    answer: AnswerArgs,
 }
 
-impl Ends {
+impl EndsArgs {
     /// Lists the beginnings, or the ends.
     pub(super) fn run(&self, roots: bool, output: &mut Output, json: bool) -> Result<()> {
         let filter = &self.answer.filter;

@@ -6,23 +6,23 @@ use serde::Serialize;
 use tidegate::Query;
 use tidegate::graph::{Degree, Selection};
 
-use super::asked::{Place, record};
+use super::args::{GraphArgs, record};
+use crate::escape::escape;
+use crate::event_ref::{EventRef, find_all};
 use crate::failure::Result;
 use crate::filter::Filter;
-use crate::named::{Named, find_all};
 use crate::output::Output;
-use crate::shown::shown;
 
 #[derive(Args, Debug)]
-pub(super) struct Fans {
+pub(super) struct FansArgs {
     #[command(flatten)]
-    place: Place,
+    place: GraphArgs,
     /// Among these events and what led to them; without EVENT, among all
     #[arg(value_name = "EVENT")]
-    events: Vec<Named>,
+    events: Vec<EventRef>,
     /// What is counted
-    #[arg(long, value_enum, default_value_t = Of::Effects)]
-    of: Of,
+    #[arg(long, value_enum, default_value_t = FanOf::Effects)]
+    of: FanOf,
     /// At most so many events
     #[arg(long, value_name = "N", default_value_t = 10)]
     limit: usize,
@@ -31,13 +31,13 @@ pub(super) struct Fans {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Of {
+enum FanOf {
     Causes,
     Effects,
 }
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct FanJson<'a> {
     count: u64,
     position: u64,
     id: String,
@@ -47,11 +47,11 @@ struct Written<'a> {
     kind: &'a str,
 }
 
-impl Fans {
+impl FansArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let fan = match self.of {
-            Of::Causes => Degree::In,
-            Of::Effects => Degree::Out,
+            FanOf::Causes => Degree::In,
+            FanOf::Effects => Degree::Out,
         };
         self.place.ask(json, |graph| {
             let events = find_all(&self.events, graph.view(), self.filter.scope_name())?;
@@ -67,11 +67,11 @@ impl Fans {
                 let event = record(graph, position)?;
                 if !json {
                     let position = style(format!("{:>places$}", position.0)).bold();
-                    let (kind, stream) = (style(shown(event.kind())).cyan(), shown(event.stream()));
+                    let (kind, stream) = (style(escape(event.kind())).cyan(), escape(event.stream()));
                     output.styled(format_args!("{count:>wide$}  {position}  {kind}  {stream}"))?;
                     continue;
                 }
-                output.json(&Written {
+                output.json(&FanJson {
                     count,
                     position: position.0,
                     id: event.id().to_string(),

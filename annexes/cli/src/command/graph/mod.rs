@@ -1,6 +1,6 @@
 //! `graph`: what led to what.
 
-mod asked;
+mod args;
 mod walk;
 mod pair;
 mod ends;
@@ -28,7 +28,7 @@ Examples:
 /// Say what led to what
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Graph {
+pub(super) struct GraphCommand {
     #[command(subcommand)]
     question: Question,
 }
@@ -36,44 +36,44 @@ pub(super) struct Graph {
 #[derive(Subcommand, Debug)]
 enum Question {
     /// What these events name as their causes
-    Causes(walk::Walk),
+    Causes(walk::TraversalArgs),
     /// The events that name these as a cause
-    Effects(walk::Walk),
+    Effects(walk::TraversalArgs),
     /// Everything that led to these events, the last one first
-    Ancestors(walk::Walk),
+    Ancestors(walk::TraversalArgs),
     /// Everything that these events led to
-    Descendants(walk::Walk),
+    Descendants(walk::TraversalArgs),
     /// The best common causes of events: what led to all of them, and to no other such event
-    Common(walk::Walk),
+    Common(walk::TraversalArgs),
     /// One of the shortest ways from an event to another one
-    Path(pair::Between),
+    Path(pair::BetweenArgs),
     /// All events on any way from an event to another one
-    Between(pair::Between),
+    Between(pair::BetweenArgs),
     /// Whether event A led to event B: prints `yes` or `no`
-    IsAncestor(pair::Pair),
+    IsAncestor(pair::PairArgs),
     /// Whether neither of two events led to the other one: prints `yes` or `no`
-    Concurrent(pair::Pair),
+    Concurrent(pair::PairArgs),
     /// Where the history of these events began; without EVENT: what in the query has no cause in it
-    Roots(ends::Ends),
+    Roots(ends::EndsArgs),
     /// Where the effects of these events end; without EVENT: what in the query has no effect in it
-    Leaves(ends::Ends),
+    Leaves(ends::EndsArgs),
     /// The way to an event that took the longest, with the time of each hop
-    Critical(critical::Critical),
+    Critical(critical::CriticalArgs),
     /// The events with the most causes or effects
-    Fans(fans::Fans),
+    Fans(fans::FansArgs),
     /// A picture of what is around events: SVG, DOT or Mermaid
-    Draw(draw::Draw),
+    Draw(draw::DrawArgs),
 }
 
-impl Graph {
+impl GraphCommand {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        use walk::Way;
+        use walk::Traversal;
         match &self.question {
-            Question::Causes(walk) => walk.run(Way::Causes, output, json),
-            Question::Effects(walk) => walk.run(Way::Effects, output, json),
-            Question::Ancestors(walk) => walk.run(Way::Ancestors, output, json),
-            Question::Descendants(walk) => walk.run(Way::Descendants, output, json),
-            Question::Common(walk) => walk.run(Way::Common, output, json),
+            Question::Causes(walk) => walk.run(Traversal::Causes, output, json),
+            Question::Effects(walk) => walk.run(Traversal::Effects, output, json),
+            Question::Ancestors(walk) => walk.run(Traversal::Ancestors, output, json),
+            Question::Descendants(walk) => walk.run(Traversal::Descendants, output, json),
+            Question::Common(walk) => walk.run(Traversal::Common, output, json),
             Question::Path(between) => between.run(true, output, json),
             Question::Between(between) => between.run(false, output, json),
             Question::IsAncestor(pair) => pair.is_ancestor(output, json),

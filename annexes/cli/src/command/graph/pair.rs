@@ -5,27 +5,27 @@ use serde::Serialize;
 use tidegate::Position;
 use tidegate::graph::Graph;
 
-use super::asked::{Answer, Place};
+use super::args::{AnswerArgs, GraphArgs};
+use crate::event_ref::EventRef;
 use crate::failure::Result;
-use crate::named::Named;
 use crate::output::Output;
 
 #[derive(Args, Debug)]
-pub(super) struct Pair {
+pub(super) struct PairArgs {
     #[command(flatten)]
-    place: Place,
+    place: GraphArgs,
     /// One event
     #[arg(value_name = "A")]
-    one: Named,
+    one: EventRef,
     /// Another one
     #[arg(value_name = "B")]
-    other: Named,
+    other: EventRef,
     /// The scope in which import keys are looked up
     #[arg(long)]
     scope: Option<String>,
 }
 
-impl Pair {
+impl PairArgs {
     pub(super) fn is_ancestor(&self, output: &mut Output, json: bool) -> Result<()> {
         self.tell(Graph::is_ancestor, output, json)
     }
@@ -41,36 +41,40 @@ impl Pair {
         json: bool,
     ) -> Result<()> {
         #[derive(Serialize)]
-        struct Told {
+        struct AnswerJson {
             answer: bool,
         }
         self.place.ask(json, |graph| {
-            let find = |name: &Named| name.find(graph.view(), self.scope.as_deref());
+            let find = |name: &EventRef| name.find(graph.view(), self.scope.as_deref());
             let answer = question(graph, find(&self.one)?, find(&self.other)?)?;
-            if json { output.json(&Told { answer }) } else { output.line(if answer { "yes" } else { "no" }) }
+            if json {
+                output.json(&AnswerJson { answer })
+            } else {
+                output.line(if answer { "yes" } else { "no" })
+            }
         })
     }
 }
 
 #[derive(Args, Debug)]
-pub(super) struct Between {
+pub(super) struct BetweenArgs {
     #[command(flatten)]
-    place: Place,
+    place: GraphArgs,
     /// The event to begin with
     #[arg(value_name = "FROM")]
-    from: Named,
+    from: EventRef,
     /// The event to end with
     #[arg(value_name = "TO")]
-    to: Named,
+    to: EventRef,
     #[command(flatten)]
-    answer: Answer,
+    answer: AnswerArgs,
 }
 
-impl Between {
+impl BetweenArgs {
     /// Lists a shortest way, or everything on any.
     pub(super) fn run(&self, shortest: bool, output: &mut Output, json: bool) -> Result<()> {
         self.place.ask(json, |graph| {
-            let find = |name: &Named| name.find(graph.view(), self.answer.filter.scope_name());
+            let find = |name: &EventRef| name.find(graph.view(), self.answer.filter.scope_name());
             let (from, to) = (find(&self.from)?, find(&self.to)?);
             if shortest {
                 let path = graph.path(from, to)?.into_iter().map(Ok);

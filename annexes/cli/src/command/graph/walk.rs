@@ -6,14 +6,14 @@ use clap::Args;
 use tidegate::graph::{Graph, Positions};
 use tidegate::{Position, Query};
 
-use super::asked::{Answer, Place};
+use super::args::{AnswerArgs, GraphArgs};
+use crate::event_ref::{EventRef, find_all};
 use crate::failure::Result;
-use crate::named::{Named, find_all};
 use crate::output::Output;
 
 /// Which way to go.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Way {
+pub(super) enum Traversal {
     Causes,
     Effects,
     Ancestors,
@@ -22,18 +22,18 @@ pub(super) enum Way {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct Walk {
+pub(super) struct TraversalArgs {
     #[command(flatten)]
-    place: Place,
+    place: GraphArgs,
     /// From which events
     #[arg(value_name = "EVENT", required = true)]
-    events: Vec<Named>,
+    events: Vec<EventRef>,
     #[command(flatten)]
-    answer: Answer,
+    answer: AnswerArgs,
 }
 
-impl Walk {
-    pub(super) fn run(&self, way: Way, output: &mut Output, json: bool) -> Result<()> {
+impl TraversalArgs {
+    pub(super) fn run(&self, way: Traversal, output: &mut Output, json: bool) -> Result<()> {
         let only = self.answer.filter.restriction();
         let limited = |found: Positions| match &only {
             Some(query) => found.only(query.clone()),
@@ -43,13 +43,13 @@ impl Walk {
             let events = find_all(&self.events, graph.view(), self.answer.filter.scope_name())?;
             let list = |found: Positions, output| self.answer.list(limited(found), graph, output, json);
             match way {
-                Way::Ancestors => list(graph.ancestors(&events)?, output),
-                Way::Descendants => list(graph.descendants(&events)?, output),
-                Way::Causes | Way::Effects => {
+                Traversal::Ancestors => list(graph.ancestors(&events)?, output),
+                Traversal::Descendants => list(graph.descendants(&events)?, output),
+                Traversal::Causes | Traversal::Effects => {
                     let found = beside(graph, way, &events, only.as_ref())?;
                     self.answer.list(found.into_iter().map(Ok), graph, output, json)
                 }
-                Way::Common => {
+                Traversal::Common => {
                     let found = graph.common_causes(&events)?.into_iter().map(Ok);
                     self.answer.list(found, graph, output, json)
                 }
@@ -59,10 +59,16 @@ impl Walk {
 }
 
 /// The causes or effects of several events, each once.
-fn beside(graph: &Graph, way: Way, events: &[Position], only: Option<&Query>) -> Result<BTreeSet<Position>> {
+fn beside(
+    graph: &Graph,
+    way: Traversal,
+    events: &[Position],
+    only: Option<&Query>,
+) -> Result<BTreeSet<Position>> {
     let mut all = BTreeSet::new();
     for event in events {
-        let found = if matches!(way, Way::Causes) { graph.causes(*event)? } else { graph.effects(*event)? };
+        let found =
+            if matches!(way, Traversal::Causes) { graph.causes(*event)? } else { graph.effects(*event)? };
         let found = match only {
             Some(query) => found.only(query.clone()),
             None => found,

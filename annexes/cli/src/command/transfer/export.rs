@@ -12,13 +12,13 @@ use serde::Serialize;
 use tidegate::{Error, ErrorKind, Position, Query, ReadOptions, View};
 
 use super::header::Header;
+use crate::escape::escape_json;
 use crate::event;
 use crate::failure::Result;
 use crate::filter;
 use crate::output::{Output, counted};
 use crate::progress::Progress;
 use crate::reader::{open, unconfirmed};
-use crate::shown::shown_json;
 use crate::target::Target;
 
 const RULES: &str = "\
@@ -43,7 +43,7 @@ Examples:
 /// Write a whole store as JSON Lines, for `import`
 #[derive(Args, Debug)]
 #[command(after_long_help = RULES, after_help = "`tidegate export --help` says what a copy keeps.")]
-pub(in crate::command) struct Export {
+pub(in crate::command) struct ExportArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -57,7 +57,7 @@ pub(in crate::command) struct Export {
 
 /// What was exported, as JSON.
 #[derive(Serialize)]
-struct Exported {
+struct ExportJson {
     store: String,
     events: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +65,7 @@ struct Exported {
     file: String,
 }
 
-impl Export {
+impl ExportArgs {
     pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
         let view = store.view()?;
@@ -97,7 +97,7 @@ impl Export {
         drop(progress);
         let (store, events, file) = (header.store, header.events, path.display().to_string());
         if json {
-            return output.json(&Exported { store, events, unconfirmed, file });
+            return output.json(&ExportJson { store, events, unconfirmed, file });
         }
         output.line(format_args!("exported {} of the store {store} to {file}", counted(events, "event")))
     }
@@ -105,7 +105,7 @@ impl Export {
 
 /// Hands over the lines of an export.
 fn write(header: &Header, view: &View, mut line: impl FnMut(String) -> Result<()>) -> Result<()> {
-    line(shown_json(header)?)?;
+    line(escape_json(header)?)?;
     for event in view.read(&Query::ALL, ReadOptions::all()) {
         line(event::to_export(&event?, view)?)?;
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use tidegate::StoreOptions;
 
-use super::intake::Intake;
+use super::importer::Importer;
 use crate::failure::Result;
 use crate::lines::Input;
 use crate::output::{Output, counted};
@@ -67,7 +67,7 @@ from another store; a reactor reacts again, unless a reaction came along with it
 /// Import events from a file of JSON Lines
 #[derive(Args, Debug)]
 #[command(after_long_help = SHAPE, after_help = "`tidegate import --help` shows what a line looks like.")]
-pub(in crate::command) struct Import {
+pub(in crate::command) struct ImportArgs {
     /// The store's directory; created where there is none
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -75,19 +75,19 @@ pub(in crate::command) struct Import {
     file: PathBuf,
 }
 
-impl Import {
+impl ImportArgs {
     pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let start = Instant::now();
         let input = Input::open(&self.file)?;
         let progress = Progress::of_bytes(input.length(), json);
         let mut lines = input.lines(&progress)?;
         let store = writer::open(&self.directory, StoreOptions::default(), json)?;
-        let mut intake = Intake::new(&store, lines.name())?;
-        let done = intake.run(&mut lines, &progress);
+        let mut importer = Importer::new(&store, lines.name())?;
+        let done = importer.run(&mut lines, &progress);
         drop(progress);
         done?;
         store.close()?;
-        let done = intake.done;
+        let done = importer.done;
         if json {
             return output.json(&done);
         }

@@ -7,10 +7,10 @@ use serde_json::json;
 use tidegate::subscription::cursor::{Change, CursorOptions};
 use tidegate::{Query, QueryItem, Store, StoreOptions};
 
-use crate::program::{Place, run};
+use crate::program::{TempFolder, run};
 
 /// A store with a cursor and a reactor, each with something parked and something left.
-fn sample(place: &Place) -> String {
+fn sample(place: &TempFolder) -> String {
     let line = |entity| format!(r#"{{"scope":"s","entity":"{entity}","kind":"order.placed"}}"#);
     let lines: Vec<_> = ["a", "b", "c", "d"].map(line).into();
     let path = place.store("store", &lines.iter().map(String::as_str).collect::<Vec<_>>());
@@ -28,7 +28,7 @@ fn sample(place: &Place) -> String {
 
 #[test]
 fn cursors_tell_how_far_they_are() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = sample(&place);
     let shown = run(&["cursors", &store]).ok();
     let expected = concat!(
@@ -46,7 +46,7 @@ fn cursors_tell_how_far_they_are() {
 
 #[test]
 fn parked_events_tell_why() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = sample(&place);
     let shown = run(&["parked", &store]).ok();
     let lines: Vec<_> = shown.lines().collect();
@@ -63,7 +63,7 @@ fn parked_events_tell_why() {
 
 #[test]
 fn trouble_is_readable() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = sample(&place);
     assert!(run(&["parked", &store, "nobody"]).refused(1).contains("there is no cursor \"nobody\""));
     assert!(run(&["parked", &store, "../STORE"]).refused(1).contains("no name of a cursor"));

@@ -7,7 +7,7 @@ use serde_json::json;
 use tidegate::subscription::cursor::{Cursor, CursorOptions};
 use tidegate::{Draft, Query, QueryItem, Store, StoreOptions};
 
-use crate::program::{Place, run};
+use crate::program::{TempFolder, run};
 
 fn settings() -> CursorOptions {
     CursorOptions { attempts: 1, retry_after: Duration::ZERO, ..CursorOptions::default() }
@@ -32,7 +32,7 @@ fn drain(path: &str) -> Vec<u64> {
 }
 
 /// A store with five orders, and a cursor that parked 1 and 2, has 3 done, and has not taken 4 and 5.
-fn sample(place: &Place) -> String {
+fn sample(place: &TempFolder) -> String {
     let line = |entity| format!(r#"{{"scope":"s","entity":"{entity}","kind":"order.placed"}}"#);
     let lines: Vec<_> = ["a", "b", "c", "d", "e"].map(line).into();
     let path = place.store("store", &lines.iter().map(String::as_str).collect::<Vec<_>>());
@@ -46,7 +46,7 @@ fn sample(place: &Place) -> String {
 
 #[test]
 fn parked_events_are_retried_or_given_up() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = sample(&place);
     assert_eq!(
         run(&["parked", "retry", &store, "mailer", "2"]).ok(),
@@ -65,7 +65,7 @@ fn parked_events_are_retried_or_given_up() {
 
 #[test]
 fn all_that_is_parked() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = sample(&place);
     let said = run(&["parked", "retry", &store, "mailer", "--all", "--json"]).json();
     let again = json!({"count": 2, "first": 1, "last": 2});
@@ -80,7 +80,7 @@ fn all_that_is_parked() {
 
 #[test]
 fn a_cursor_is_sent_back() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = sample(&place);
     assert_eq!(
         run(&["cursors", "rewind", &store, "mailer", "1"]).ok(),
@@ -93,7 +93,7 @@ fn a_cursor_is_sent_back() {
 
 #[test]
 fn a_cursor_passes_over_events_only_if_told_to() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = sample(&place);
     let error = run(&["cursors", "set", &store, "mailer", "4"]).refused(1);
     assert!(error.contains("give up 1 event") && error.contains("--skip"), "{error}");
@@ -109,7 +109,7 @@ fn a_cursor_passes_over_events_only_if_told_to() {
 
 #[test]
 fn a_reactor_that_is_sent_back_doubles_no_reaction() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = sample(&place);
     let react = || {
         let store = Store::open(&path, StoreOptions::default()).unwrap();
@@ -131,7 +131,7 @@ fn a_reactor_that_is_sent_back_doubles_no_reaction() {
 
 #[test]
 fn a_store_in_use_is_left_alone() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = sample(&place);
     let (held, mailer) = open(&store);
     for call in [
@@ -156,7 +156,7 @@ fn a_store_in_use_is_left_alone() {
 /// that is said where it is done.
 #[test]
 fn readers_that_begin_anew_are_told_of() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = sample(&place);
     {
         let store = Store::open(&path, StoreOptions::default()).unwrap();
@@ -188,7 +188,7 @@ fn readers_that_begin_anew_are_told_of() {
 /// Damage is what a store is salvaged for, so that is when its readers have to be told of.
 #[test]
 fn readers_of_a_damaged_store_are_told_of() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = sample(&place);
     fs::write(format!("{path}/cursors/billing"), "tidegate cursor\nnonsense").unwrap();
     for missing in ["WATERMARK", "STORE"] {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::program::{Place, field, positions, run};
+use crate::program::{TempFolder, field, positions, run};
 
 const LINES: [&str; 4] = [
     r#"{"scope":"s","entity":"e","key":"a","kind":"k.one","data":1}"#,
@@ -16,7 +16,7 @@ const LINES: [&str; 4] = [
 const SEGMENT: &str = "segments/00000000000000000001.seg";
 
 /// A store with a frame an event, and where each frame ends.
-fn store(place: &Place) -> (String, Vec<u64>) {
+fn store(place: &TempFolder) -> (String, Vec<u64>) {
     let path = place.path("store");
     let mut ends = Vec::new();
     for (number, line) in LINES.iter().enumerate() {
@@ -35,7 +35,7 @@ fn flip(path: &str, at: u64) {
 
 #[test]
 fn a_store_in_order_is_one_line() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let (path, _) = store(&place);
     let told = run(&["doctor", &path]).ok();
     assert!(told.starts_with("all is well: 4 events in 2 streams") && told.lines().count() == 1, "{told}");
@@ -47,7 +47,7 @@ fn a_store_in_order_is_one_line() {
 
 #[test]
 fn a_fault_is_told_with_its_place_and_what_to_do() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let (path, ends) = store(&place);
     flip(&format!("{path}/{SEGMENT}"), ends[0] + 60);
     flip(&format!("{path}/WATERMARK"), 4100);
@@ -81,7 +81,7 @@ fn a_fault_is_told_with_its_place_and_what_to_do() {
 /// Anyone may put a file into a directory, under a name that a terminal obeys or that ends a line.
 #[test]
 fn names_of_foreign_files_are_shown_and_not_obeyed() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let (path, _) = store(&place);
     let name = "\u{1b}[2Jall is well\nremark: \u{202e}txt";
     fs::write(format!("{path}/{name}"), "").unwrap();
@@ -103,7 +103,7 @@ fn names_of_foreign_files_are_shown_and_not_obeyed() {
 /// A store file that is gone is not put back by appending, which a reader once advised.
 #[test]
 fn a_missing_store_file_is_damage_to_every_command() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let (path, _) = store(&place);
     fs::remove_file(format!("{path}/STORE")).unwrap();
     for command in ["read", "tail", "stats", "verify", "doctor"] {
@@ -118,7 +118,7 @@ fn a_missing_store_file_is_damage_to_every_command() {
 
 #[test]
 fn what_is_whole_is_saved() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let (path, ends) = store(&place);
     let before = run(&["read", &path, "--json"]).json();
     flip(&format!("{path}/{SEGMENT}"), ends[0] + 60);
@@ -146,7 +146,7 @@ fn what_is_whole_is_saved() {
 
 #[test]
 fn a_store_that_lost_its_end_keeps_its_id() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let (path, ends) = store(&place);
     flip(&format!("{path}/{SEGMENT}"), ends[2] + 60);
     run(&["append", &path, "--scope", "s", "--entity", "e", "--kind", "k"]).refused(2);
@@ -163,7 +163,7 @@ fn a_store_that_lost_its_end_keeps_its_id() {
 fn a_segment_larger_than_memory_is_examined_and_salvaged() {
     const SEGMENT_BYTES: u64 = 1 << 30;
     const MEMORY_KIB: u64 = 400_000;
-    let place = Place::new();
+    let place = TempFolder::new();
     let (path, ends) = store(&place);
     let file = fs::OpenOptions::new().write(true).open(format!("{path}/{SEGMENT}")).unwrap();
     file.set_len(SEGMENT_BYTES).unwrap();

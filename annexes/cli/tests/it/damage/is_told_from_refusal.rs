@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use tidegate::{Store, StoreOptions};
 
-use crate::program::{Place, run};
+use crate::program::{TempFolder, run};
 
 const LINE: &str = r#"{"scope":"s","entity":"e","kind":"k","data":"payload"}"#;
 const READERS: [&str; 4] = ["read", "tail", "stats", "verify"];
@@ -19,7 +19,7 @@ fn flip(path: &Path, at: usize) {
 
 #[test]
 fn no_store_is_missing() {
-    let place = Place::new();
+    let place = TempFolder::new();
     fs::create_dir(place.path("empty")).unwrap();
     for command in READERS {
         for name in ["none", "empty"] {
@@ -34,7 +34,7 @@ fn no_store_is_missing() {
 
 #[test]
 fn a_store_in_use_is_locked_for_writers_only() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.store("store", &[LINE]);
     let store = Store::open(&path, StoreOptions::default()).unwrap();
     let error = run(&["append", &path, "--scope", "s", "--entity", "e", "--kind", "k"]).refused(1);
@@ -51,7 +51,7 @@ fn a_store_in_use_is_locked_for_writers_only() {
 
 #[test]
 fn damage_is_told_with_its_place_after_what_can_be_read() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.store("store", &[LINE]);
     let segment = fs::read_dir(format!("{path}/segments")).unwrap().next().unwrap().unwrap().path();
     let end = fs::metadata(&segment).unwrap().len() as usize;
@@ -77,7 +77,7 @@ fn damage_is_told_with_its_place_after_what_can_be_read() {
 
 #[test]
 fn a_newer_store_asks_for_an_upgrade() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.store("store", &[LINE]);
     let text = fs::read_to_string(format!("{path}/STORE")).unwrap().replace("format 1", "format 2");
     let body = &text[..text.rfind("checksum").unwrap()];
@@ -91,7 +91,7 @@ fn a_newer_store_asks_for_an_upgrade() {
 
 #[test]
 fn a_damaged_store_file_is_damage() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.store("store", &[LINE]);
     flip(Path::new(&format!("{path}/STORE")), 30);
     for command in READERS {
@@ -104,7 +104,7 @@ fn a_damaged_store_file_is_damage() {
 #[test]
 fn a_pipe_in_the_place_of_a_file_is_told_at_once() {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.store("store", &[LINE]);
     let segment = "segments/00000000000000000001.seg";
     for name in ["STORE", "WATERMARK", "LOCK", segment, "index/00000000000000000001.idx", "cursors/reader"] {

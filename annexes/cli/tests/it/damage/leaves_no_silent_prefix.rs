@@ -6,7 +6,7 @@ use serde_json::Value;
 use tidegate::subscription::cursor::CursorOptions;
 use tidegate::{Access, AppendOptions, Draft, Query, Store, StoreOptions};
 
-use crate::program::{Place, run, run_with};
+use crate::program::{TempFolder, run, run_with};
 
 const LINE: &str = r#"{"scope":"s","entity":"e","kind":"k","data":"first"}"#;
 
@@ -15,7 +15,7 @@ fn append(path: &str, data: &str) {
 }
 
 /// A store of four events, each written by itself, and its segment.
-fn store(place: &Place) -> (String, std::path::PathBuf, Vec<u64>) {
+fn store(place: &TempFolder) -> (String, std::path::PathBuf, Vec<u64>) {
     let path = place.store("store", &[LINE]);
     let segment = fs::read_dir(format!("{path}/segments")).unwrap().next().unwrap().unwrap().path();
     let mut ends = vec![fs::metadata(&segment).unwrap().len()];
@@ -28,7 +28,7 @@ fn store(place: &Place) -> (String, std::path::PathBuf, Vec<u64>) {
 
 #[test]
 fn an_answer_that_ends_before_damage_is_given_with_a_warning() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let (path, segment, ends) = store(&place);
     let mut bytes = fs::read(&segment).unwrap();
     bytes[ends[1] as usize + 60] ^= 1;
@@ -75,7 +75,7 @@ fn an_answer_that_ends_before_damage_is_given_with_a_warning() {
 
 #[test]
 fn events_that_nothing_says_are_durable_are_counted() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let (path, _, ends) = store(&place);
     fs::remove_file(format!("{path}/WATERMARK")).unwrap();
     for command in ["read", "tail", "stats", "project", "verify", "cursors", "parked"] {
@@ -113,7 +113,7 @@ fn events_that_nothing_says_are_durable_are_counted() {
 
 #[test]
 fn the_lag_of_a_cursor_comes_with_what_is_not_in_it() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let (path, ..) = store(&place);
     let store = Store::open(&path, StoreOptions::default()).unwrap();
     drop(store.cursor("mailer", Query::ALL, CursorOptions::default()).unwrap());
@@ -127,7 +127,7 @@ fn the_lag_of_a_cursor_comes_with_what_is_not_in_it() {
 
 #[test]
 fn several_events_that_are_not_shown_are_told_of_as_several() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let (path, ..) = store(&place);
     // Lines of one import are one write.
     let file = place.file("more.jsonl", [LINE; 3].join("\n"));
@@ -141,7 +141,7 @@ fn several_events_that_are_not_shown_are_told_of_as_several() {
 /// The file of an export outlives the warning that came with it.
 #[test]
 fn an_export_says_what_it_leaves_out_and_its_import_repeats_it() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let (path, ..) = store(&place);
     fs::remove_file(format!("{path}/WATERMARK")).unwrap();
     let (text, _) = run(&["export", &path]).warned();
@@ -161,7 +161,7 @@ fn an_export_says_what_it_leaves_out_and_its_import_repeats_it() {
 /// What a writer that is there has yet to sync is on its way, and no reason to warn.
 #[test]
 fn beside_a_writer_there_is_no_warning() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let (path, ..) = store(&place);
     let store =
         Store::open(&path, StoreOptions { access: Access::Write, ..StoreOptions::default() }).unwrap();
@@ -177,7 +177,7 @@ fn beside_a_writer_there_is_no_warning() {
 fn an_end_that_an_opening_cuts_off_is_told() {
     let line = LINE.replace("first", "more");
     for (command, json) in ["append", "reindex", "import"].into_iter().zip([false, true, false]) {
-        let place = Place::new();
+        let place = TempFolder::new();
         let (path, segment, ends) = store(&place);
         let file = place.file("more.jsonl", &line);
         let call = match command {
@@ -202,7 +202,7 @@ fn an_end_that_an_opening_cuts_off_is_told() {
 
 #[test]
 fn a_writer_whose_clock_is_behind_the_log_is_told() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let event = r#"{"id":"0195fdd6-0000-7000-8000-000000000001","scope":"s","entity":"e","kind":"k","ends_batch":true"#;
     let export = format!(
         "{{\"tidegate_export\":1,\"store\":\"x\",\"events\":1}}\n{event},\"recorded\":\"9000-01-01T00:00:00Z\"}}"

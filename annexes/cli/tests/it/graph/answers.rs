@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::program::{Place, positions, run};
+use crate::program::{TempFolder, positions, run};
 
 /// An order: 2 and 3 follow from 1, 4 from both, 5 from 2; 6 has nothing to do with them, and the key of 1.
 const LINES: [&str; 6] = [
@@ -29,7 +29,7 @@ fn answer(store: &str, question: &str) -> String {
 
 #[test]
 fn events_are_listed() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.store("store", &LINES);
     for (question, expected) in [
         ("causes shipped", &[2, 3][..]),
@@ -72,7 +72,7 @@ fn events_are_listed() {
 
 #[test]
 fn relations_are_yes_or_no() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.store("store", &LINES);
     for (question, expected) in [
         ("is-ancestor 1 shipped", "yes\n"),
@@ -90,7 +90,7 @@ fn relations_are_yes_or_no() {
 
 #[test]
 fn unknown_events_are_refused() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.store("store", &LINES);
     for (question, message) in [
         ("ancestors 7", "no event at position 7; the log ends at position 6"),
@@ -119,7 +119,7 @@ fn the_history_of_git_is_as_git_says() {
     let (history, oracle) = (data("git-history.jsonl.gz"), data("git-history.oracle.json"));
     let (true, Ok(oracle)) = (history.exists(), std::fs::read(oracle)) else { return };
     let oracle: Value = serde_json::from_slice(&oracle).unwrap();
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     run(&["import", &store, history.to_str().unwrap(), "--json"]).ok();
     let entries = |name: &str| oracle[name].as_array().unwrap().iter();

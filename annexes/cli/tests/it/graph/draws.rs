@@ -1,6 +1,6 @@
 //! What `graph draw` writes, and where to.
 
-use crate::program::{Place, run};
+use crate::program::{TempFolder, run};
 
 /// An order: 2 and 3 follow from 1, 4 from both; then a run of five events, and one that stands alone.
 const LINES: [&str; 10] = [
@@ -18,7 +18,7 @@ const LINES: [&str; 10] = [
 
 #[test]
 fn around_events_and_by_query() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.store("store", &LINES);
     let draw = |more: &[&str]| run(&[&["graph", "draw", store.as_str()], more].concat()).ok();
     let near = draw(&["a", "--up", "1", "--down", "0", "--format", "mermaid"]);
@@ -40,7 +40,7 @@ fn around_events_and_by_query() {
 
 #[test]
 fn files_and_json_say_what_was_drawn() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.store("store", &LINES);
     let file = place.path("picture.svg");
     let told = run(&["graph", "draw", &store, "placed", "--output", &file]).ok();
@@ -59,7 +59,7 @@ fn files_and_json_say_what_was_drawn() {
 
 #[test]
 fn runs_are_folded_in_large_pictures_only_where_that_is_wanted() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let line = |at: u32| {
         let causes = if at == 0 { String::new() } else { format!(r#","causes":["k{}"]"#, at - 1) };
         format!(r#"{{"scope":"s","entity":"e","kind":"step.made","key":"k{at}"{causes}}}"#)

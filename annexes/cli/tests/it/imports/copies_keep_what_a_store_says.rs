@@ -11,7 +11,7 @@ use tidegate::{
     AppendOptions, Batch, Draft, Position, Query, QueryItem, ReadOptions, Receipt, Store, StoreOptions,
 };
 
-use crate::program::{Place, run, run_with};
+use crate::program::{TempFolder, run, run_with};
 
 /// A store at a path.
 pub(super) fn open(path: &str) -> Store {
@@ -20,7 +20,7 @@ pub(super) fn open(path: &str) -> Store {
 
 /// Copies a store.
 #[track_caller]
-pub(super) fn copy(place: &Place, store: &str, name: &str) -> String {
+pub(super) fn copy(place: &TempFolder, store: &str, name: &str) -> String {
     let (file, copy) = (place.path(&format!("{name}.jsonl")), place.path(name));
     run(&["export", store, "--output", &file]).ok();
     run(&["import", &copy, &file]).ok();
@@ -62,7 +62,7 @@ fn charge(store: &Store) -> u32 {
 /// charged every order charged them all again, and everything ended with 0. A copy has the keys.
 #[test]
 fn payments_are_not_charged_twice_by_a_reactor_over_a_copy() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.path("store");
     let store = open(&path);
     for order in 1..=3 {
@@ -89,7 +89,7 @@ fn payments_are_not_charged_twice_by_a_reactor_over_a_copy() {
 
 #[test]
 fn a_retry_is_answered_by_the_copy_with_the_same_events() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.path("store");
     let store = open(&path);
     let first = store.append(Draft::new(("s", "e"), "k.first"), AppendOptions::default()).unwrap();
@@ -142,7 +142,7 @@ fn judged(path: &str) -> Vec<Receipt> {
 
 #[test]
 fn what_the_source_noted_is_imported_and_is_no_word_of_the_copy() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.path("store");
     let receipts = judged(&path);
     let copied = copy(&place, &path, "copy");
@@ -184,7 +184,7 @@ fn what_the_source_noted_is_imported_and_is_no_word_of_the_copy() {
 
 #[test]
 fn reserved_names_are_refused_but_for_what_an_export_imports() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let header = r#"{"tidegate_export":1,"store":"0195fdd6-0000-7000-8000-000000000009","events":1}"#;
     let line = |kind: &str, name: &str| {
         format!(
@@ -207,7 +207,7 @@ fn reserved_names_are_refused_but_for_what_an_export_imports() {
 
 #[test]
 fn a_store_with_events_of_its_own_takes_a_copy_without_its_times() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.path("store");
     let store = open(&path);
     let first = store.append(Draft::new(("s", "e"), "k.x"), AppendOptions::default()).unwrap();
@@ -241,7 +241,7 @@ fn a_store_with_events_of_its_own_takes_a_copy_without_its_times() {
 /// Both a store and its copy reacted to the same event: they cannot become one again, and the import says so.
 #[test]
 fn two_answers_to_one_event_are_refused() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.path("store");
     open(&path).append(Draft::new(("shop", "o1"), "order.placed"), AppendOptions::default()).unwrap();
     let copied = copy(&place, &path, "copy");

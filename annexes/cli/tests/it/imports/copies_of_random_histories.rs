@@ -11,7 +11,7 @@ use tidegate::{
 };
 
 use super::copies_keep_what_a_store_says::{copy, exported, open};
-use crate::program::{Place, run};
+use crate::program::{TempFolder, run};
 
 const SEEDS: u64 = 12;
 const BATCHES: u64 = 60;
@@ -125,7 +125,7 @@ fn kept(event: &RecordedEvent) -> impl PartialEq + std::fmt::Debug + use<> {
 }
 
 #[track_caller]
-fn is_copied(place: &Place, path: &str, what: &str) {
+fn is_copied(place: &TempFolder, path: &str, what: &str) {
     let copied = copy(place, path, &format!("copy of {what}"));
     assert_eq!(exported(&copied), exported(path), "{what}");
     let events = |path: &str| {
@@ -144,7 +144,7 @@ fn is_copied(place: &Place, path: &str, what: &str) {
 
 #[test]
 fn a_random_history_is_copied_whole() {
-    let place = Place::new();
+    let place = TempFolder::new();
     for seed in 0..SEEDS {
         let path = place.path(&format!("store {seed}"));
         history(&path, seed);
@@ -158,7 +158,7 @@ fn the_git_history_is_copied_whole() {
     if !file.is_file() {
         return;
     }
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.path("store");
     run(&["import", &path, file.to_str().unwrap()]).ok();
     is_copied(&place, &path, "git");

@@ -8,10 +8,10 @@ use std::time::Instant;
 use tidegate::{AppendOptions, Batch, Draft, Position, Store, StoreOptions};
 
 use super::copies_keep_what_a_store_says::{exported, open};
-use crate::program::{Place, program, run, run_with};
+use crate::program::{TempFolder, program, run, run_with};
 
 /// Batches of three events.
-fn store(place: &Place, batches: u64) -> String {
+fn store(place: &TempFolder, batches: u64) -> String {
     let path = place.path("store");
     let store = open(&path);
     for batch in 0..batches {
@@ -25,7 +25,7 @@ fn store(place: &Place, batches: u64) -> String {
 
 #[test]
 fn an_export_that_ends_early_is_refused_at_its_end() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let text = run(&["export", &store(&place, 4)]).ok();
     for (lines, kept, said) in
         [(4, 3, "4 events"), (6, 3, "cut short"), (12, 9, "cut short"), (1, 0, "0 are here")]
@@ -46,7 +46,7 @@ fn an_export_that_ends_early_is_refused_at_its_end() {
 
 #[test]
 fn a_line_that_is_missing_is_noticed() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let text = run(&["export", &store(&place, 3)]).ok();
     for missing in 1..text.lines().count() {
         let lines = text.lines().enumerate().filter(|(at, _)| *at != missing);
@@ -58,7 +58,7 @@ fn a_line_that_is_missing_is_noticed() {
 
 #[test]
 fn killed_midway_and_run_again_the_copy_is_the_same() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = store(&place, 1_200);
     let (file, whole) = (place.path("store.jsonl"), place.path("whole"));
     run(&["export", &path, "--output", &file]).ok();
@@ -86,7 +86,7 @@ fn killed_midway_and_run_again_the_copy_is_the_same() {
 
 #[test]
 fn an_export_is_as_of_a_position_that_ends_a_batch() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = store(&place, 4);
     let error = run(&["export", &path, "--until", "5"]).refused(1);
     assert!(error.contains("inside the batch of 4 to 6") && error.contains("--until 3"), "{error}");
@@ -99,7 +99,7 @@ fn an_export_is_as_of_a_position_that_ends_a_batch() {
 
 #[test]
 fn an_export_beside_a_writer_is_one_moment() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = store(&place, 2);
     let writer = open(&path);
     writer.append(Draft::new(("s", "e"), "k.x"), AppendOptions::default()).unwrap();
@@ -127,7 +127,7 @@ fn flip(segment: &str) {
 
 #[test]
 fn damage_ends_an_export_and_leaves_no_file() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = store(&place, 200);
     flip(&format!("{path}/segments/00000000000000000001.seg"));
     let target = place.file("store.jsonl", "what was there before");
@@ -150,7 +150,7 @@ fn damage_ends_an_export_and_leaves_no_file() {
 /// Opening does not read sealed segments, so the export has begun when it meets the damage.
 #[test]
 fn damage_that_shows_on_the_way_is_told_by_both_ends() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.path("store");
     let options = StoreOptions { segment_bytes: 4096, ..StoreOptions::default() };
     let store = Store::open(&path, options).unwrap();
@@ -175,7 +175,7 @@ fn damage_that_shows_on_the_way_is_told_by_both_ends() {
 
 #[test]
 fn a_file_is_replaced_as_a_whole() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = store(&place, 2);
     let target = place.file("store.jsonl", "x".repeat(10_000));
     let said = run(&["export", &path, "--output", &target, "--json"]).json();
@@ -189,7 +189,7 @@ fn a_file_is_replaced_as_a_whole() {
 /// An export replaces the file that it is told to write, and in the store's directory that is a file of the store.
 #[test]
 fn a_file_in_the_store_is_never_replaced() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = store(&place, 2);
     fs::create_dir(format!("{path}/cursors")).unwrap();
     fs::write(format!("{path}/cursors/mailer"), "a cursor").unwrap();
@@ -231,7 +231,7 @@ fn a_file_in_the_store_is_never_replaced() {
 
 #[test]
 fn a_newer_export_and_times_that_go_back_are_refused() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let line = |last: u32, time: &str| {
         format!(
             r#"{{"id":"0195fdd6-0000-7000-8000-{last:012}","scope":"s","entity":"e","kind":"k","recorded":"{time}","ends_batch":true}}"#

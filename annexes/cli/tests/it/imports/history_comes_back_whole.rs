@@ -11,7 +11,7 @@ use tidegate::{
     StoreOptions, StreamId,
 };
 
-use crate::program::{Place, run, run_with};
+use crate::program::{TempFolder, run, run_with};
 
 /// Everything of an event but the time it was recorded at, and hashes.
 #[derive(Debug, PartialEq)]
@@ -54,7 +54,7 @@ fn contents(path: &str) -> Vec<Content> {
 
 /// Writes a store as JSON, imports that into a new one, and compares.
 #[track_caller]
-fn comes_back_whole(place: &Place, store: &str) -> String {
+fn comes_back_whole(place: &TempFolder, store: &str) -> String {
     let text = run(&["read", store, "--json"]).ok();
     let copy = place.path("copy");
     run_with(&text, &["import", &copy, "-"]).ok();
@@ -81,7 +81,7 @@ fn id(last: u8) -> EventId {
 
 #[test]
 fn every_part_of_an_event_comes_back() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.path("store");
     let store = Store::open(&path, StoreOptions::default()).unwrap();
     let key = |key: &str| EventId::from_key("s", key);
@@ -140,7 +140,7 @@ fn every_part_of_an_event_comes_back() {
 
 #[test]
 fn an_import_keeps_the_payload_as_it_was_written() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let data = r#"{"n":1.0e2,  "big":123456789012345678901234567890,"text":"\u00e9\/\ud800"}"#;
     let line =
         format!(r#"{{"scope":"s","entity":"e","kind":"k","data": {data} ,"meta":{{"b":"2","a":"1"}}}}"#);
@@ -156,7 +156,7 @@ fn the_git_history_comes_back_with_its_causes_in_order() {
     if !file.is_file() {
         return;
     }
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     let said = run(&["import", &store, file.to_str().unwrap(), "--json"]).json();
     assert_eq!(said[0]["imported"], 81_966);

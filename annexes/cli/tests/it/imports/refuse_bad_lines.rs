@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
-use crate::program::{Place, field, run, run_with};
+use crate::program::{TempFolder, field, run, run_with};
 
 fn packed(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -20,7 +20,7 @@ fn good(key: usize) -> String {
 
 #[test]
 fn an_event_that_changed_is_refused_by_what_changed() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let path = place.store("store", &[&good(1)]);
     let changed = good(1).replace(r#""data":1"#, r#""data":2,"tags":["t"]"#);
     let error = run_with(&changed, &["import", &path, "-"]).refused(1);
@@ -77,7 +77,7 @@ fn everything_before_the_line_is_kept_and_the_place_is_told() {
         (&tags, "invalid: 256 tags, the limit is 255"),
         (&name, "invalid: the entity has 1026 bytes, the limit is 1024"),
     ] {
-        let place = Place::new();
+        let place = TempFolder::new();
         let store = place.path("store");
         let file = place.file("events.jsonl", format!("{}\n\n{}\n{bad}\n{}\n", good(1), good(2), good(3)));
         let error = run(&["import", &store, &file]).refused(1);
@@ -93,7 +93,7 @@ fn everything_before_the_line_is_kept_and_the_place_is_told() {
 
 #[test]
 fn a_machine_is_told_line_and_count() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let ran = run_with(&format!("{}\nx\n", good(1)), &["import", &place.path("store"), "-", "--json"]);
     let error: Value = serde_json::from_str(&ran.refused(1)).unwrap();
     let error = &error["error"];
@@ -103,7 +103,7 @@ fn a_machine_is_told_line_and_count() {
 
 #[test]
 fn the_same_event_with_another_content_is_refused() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let first = r#"{"key":"1","scope":"s","entity":"e","kind":"k","tags":["a"],"data":1,"meta":{"m":"1"}}"#;
     let store = place.store("store", &[good(2).as_str(), first]);
     for (from, to, what) in [
@@ -127,7 +127,7 @@ fn the_same_event_with_another_content_is_refused() {
 
 #[test]
 fn packed_input_is_known_by_name_and_by_content() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let text = [good(1), good(2)].join("\r\n");
     for (name, contents) in [
         ("a.jsonl.gz", packed(&text)),
@@ -143,7 +143,7 @@ fn packed_input_is_known_by_name_and_by_content() {
 
 #[test]
 fn broken_input_is_refused_where_it_breaks() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let text: String = (1..=3000).map(|key| good(key) + "\n").collect();
     let whole = packed(&text);
     let cut = place.file("cut.gz", &whole[..whole.len() / 2]);
@@ -164,7 +164,7 @@ fn broken_input_is_refused_where_it_breaks() {
 
 #[test]
 fn a_file_that_is_not_there_creates_no_store() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let store = place.path("store");
     let error = run(&["import", &store, &place.path("none")]).refused(1);
     assert!(error.starts_with("tidegate: missing: ") && error.contains("none cannot be opened"), "{error}");

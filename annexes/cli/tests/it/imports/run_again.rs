@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::program::{Place, Ran, program, run};
+use crate::program::{Run, TempFolder, program, run};
 
 const LINES: u64 = 20_000;
 const ROUNDS: u32 = 3;
@@ -43,7 +43,7 @@ fn events(store: &str) -> Vec<Value> {
 
 #[test]
 fn a_second_import_adds_nothing() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let keyed =
         r#"{"key":"1","scope":"s","entity":"e","kind":"k","time":"2005-04-07T22:13:13Z","data":{"a":1}}"#;
     let with_id =
@@ -59,7 +59,7 @@ fn a_second_import_adds_nothing() {
 
 #[test]
 fn lines_without_a_name_are_new_every_time() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let line = r#"{"scope":"s","entity":"e","kind":"k"}"#;
     let file = place.file("events.jsonl", format!("{line}\n{line}\nbad"));
     let error = run(&["import", &place.path("store"), &file]).refused(1);
@@ -70,7 +70,7 @@ fn lines_without_a_name_are_new_every_time() {
 
 #[test]
 fn killed_midway_and_run_again_it_ends_the_same() {
-    let place = Place::new();
+    let place = TempFolder::new();
     let file = place.file("events.jsonl", history());
     let whole = place.path("whole");
     let start = Instant::now();
@@ -106,7 +106,7 @@ fn check_part(store: &str) {
     }
     // A kill leaves whole frames that no sync is known to cover, or the torn end of one. Both are withheld and told.
     let told = ["not known to be durable", "is not a whole frame"];
-    let fine = |ran: &Ran| {
+    let fine = |ran: &Run| {
         ran.code == Some(0) && (ran.err.is_empty() || told.iter().any(|words| ran.err.contains(words)))
     };
     assert!(fine(&ran), "{ran:?}");

@@ -15,10 +15,10 @@ use tidegate_segment::cache::FileCache;
 use tidegate_segment::{HashKey, RecordedEvent, Segment};
 
 use super::find::find;
+use crate::backend::filter_groups;
 use crate::backend::identity::{self, io, salvage, seed};
 use crate::backend::open::check_expected;
 use crate::backend::report::OpenReport;
-use crate::backend::rosters;
 use crate::backend::sealed::{check_store, missing};
 use crate::backend::tail::TailFrames;
 use crate::backend::watermark::WatermarkFile;
@@ -74,10 +74,10 @@ impl Follower {
         refuse_hidden(options, head, &report)?;
         check_expected(options, head)?;
         (report.head, report.segments) = (head, segments.len());
-        let rosters = rosters::load(&cache, &segments[..segments.len() - 1]);
+        let filter_groups = filter_groups::load(&cache, &segments[..segments.len() - 1]);
         let damage =
             report.damage.as_ref().map(|error| Arc::new(Damage { after: head, error: error.clone() }));
-        let published = Arc::new(SharedState::new(Log { segments, rosters, damage }, head, head));
+        let published = Arc::new(SharedState::new(Log { segments, filter_groups, damage }, head, head));
         let identity = identity_of(&newest)?;
         let newest = Newest { identity, segment: newest, followed: None, claims: None, waiting: Vec::new() };
         let follower = Self { world: world.clone(), store, cache, published, newest: Mutex::new(newest) };
@@ -139,7 +139,7 @@ impl Follower {
         }
         newest.followed = watermark;
         self.take_up_indexes(newest);
-        rosters::follow(&self.cache, &self.published);
+        filter_groups::follow(&self.cache, &self.published);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Disk, Env};
 use tidegate_format::{Frame, Position, Result, StoreId};
-use tidegate_segment::{INDEX, SEGMENTS, parse_index_name, parse_roster_name, parse_segment_name};
+use tidegate_segment::{INDEX, SEGMENTS, parse_filter_group_name, parse_index_name, parse_segment_name};
 
 use super::files;
 use super::index_check::IndexCheck;
@@ -31,14 +31,14 @@ pub struct DoctorReport {
     pub verified: VerifyReport,
     /// Segments.
     pub segments: u64,
-    /// Index files and rosters.
+    /// Index files and filter groups.
     pub index_files: u64,
     /// Cursors and saved states.
     pub reader_files: u64,
     /// What is damaged: durable events, the store file, or a reader's place.
     pub faults: Vec<Fault>,
-    /// What costs nothing and is yet worth knowing: what the next opening for writing sees to, what the store builds anew
-    /// when it is asked, and what is passed over.
+    /// What costs nothing and is yet worth knowing: what the next opening for writing sees to, what the store builds
+    /// anew when it is asked, and what is passed over.
     pub remarks: Vec<Remark>,
     /// Positions of which nothing is whole.
     pub lost: Vec<LostRange>,
@@ -144,7 +144,7 @@ fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
     for folder in ["", SEGMENTS, INDEX, CURSORS] {
         let is_known = |name: &str| match folder {
             SEGMENTS => parse_segment_name(name).is_some(),
-            INDEX => parse_index_name(name).is_some() || parse_roster_name(name).is_some(),
+            INDEX => parse_index_name(name).is_some() || parse_filter_group_name(name).is_some(),
             CURSORS => check_name(name).is_ok(),
             _ => [STORE, LOCK, WATERMARK, UNFINISHED].contains(&name),
         };

@@ -1,22 +1,24 @@
-//! Index files and rosters beside the segments they are made of: they are made once more, and compared.
+//! Index files and filter groups beside the segments they are made of: they are made once more, and compared.
 
 use std::collections::BTreeSet;
 
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Block, Disk};
 use tidegate_format::{Cause, Error, ErrorKind, Frame, Position, Record, Result, SegmentHeader};
-use tidegate_segment::index::{self, Builder, FileIndex, FilterGroup, ROSTER_SEGMENTS_MAX};
-use tidegate_segment::{HashKey, INDEX, index_path, owner, parse_index_name, parse_roster_name, roster_path};
+use tidegate_segment::index::{self, Builder, FILTER_GROUP_SEGMENTS_MAX, FileIndex, FilterGroup};
+use tidegate_segment::{
+    HashKey, INDEX, filter_group_path, index_path, owner, parse_filter_group_name, parse_index_name,
+};
 
 use super::files::{self, FileContents};
 use super::log_scan::{FrameVisitor, ScannedSegment};
 use crate::backend::{read_store, seed};
 use crate::report::fault::{REBUILT, Remark};
 
-/// The longest roster read whole, where it is not known how long it should be.
-const ROSTER_BYTES_MAX: u64 = 1 << 30;
+/// The longest filter group read whole, where it is not known how long it should be.
+const FILTER_GROUP_BYTES_MAX: u64 = 1 << 30;
 
-/// What becomes of a roster without its segments.
+/// What becomes of a filter group without its segments.
 const UNUSED: &str = "it is passed over, and can be deleted";
 /// What to know of an index file without its segment, which only a segment that another one followed has.
 const EVIDENCE: &str = "it is evidence that there were segments from here on: keep it until the log is restored; \
@@ -31,13 +33,13 @@ pub(crate) struct IndexCheck<'a> {
     /// The files in the folder before the segments were looked for. A writer may make more of them meanwhile, of
     /// segments that were not there yet.
     names: Vec<String>,
-    /// The last roster as it was then: a writer makes it anew, of more segments.
-    last_roster: Option<(String, FileContents)>,
+    /// The last filter group as it was then: a writer makes it anew, of more segments.
+    last_filter_group: Option<(String, FileContents)>,
     levels: Levels,
     /// The index file of the segment that is gone through, as far as that is whole.
     builder: Option<Builder>,
-    /// The sealed segments so far that may be in a roster together.
-    stretch: Vec<GroupMember>,
+    /// The sealed segments so far that may be in a filter group together.
+    group: Vec<GroupMember>,
     /// Whether a segment was missing or unreadable: what is made of several of them cannot be judged then.
     unsure: bool,
     /// The files that were compared.
@@ -45,7 +47,7 @@ pub(crate) struct IndexCheck<'a> {
     pub(crate) files: u64,
 }
 
-/// A sealed segment in a stretch: what tells it from others, and its filter if the segment is whole.
+/// A sealed segment in a segment group: what tells it from others, and its filter if the segment is whole.
 #[derive(Debug)]
 struct GroupMember {
     first: Position,
@@ -57,26 +59,38 @@ impl<'a> IndexCheck<'a> {
     /// Looks at what is there; to be done before the segments are looked for.
     pub(crate) fn new(disk: &'a dyn Disk) -> Result<Self> {
         let names = files::list(disk, INDEX)?;
-        let mut last_roster = None;
-        if let Some(name) = names.iter().rfind(|name| parse_roster_name(name).is_some()) {
+        let mut last_filter_group = None;
+        if let Some(name) = names.iter().rfind(|name| parse_filter_group_name(name).is_some()) {
             let name = format!("{INDEX}/{name}");
-            last_roster = files::read(disk, &name, ROSTER_BYTES_MAX)?.map(|contents| (name, contents));
+            last_filter_group =
+                files::read(disk, &name, FILTER_GROUP_BYTES_MAX)?.map(|contents| (name, contents));
         }
-        let (levels, stretch, seen) = (Levels::default(), Vec::new(), BTreeSet::new());
+        let (levels, group, seen) = (Levels::default(), Vec::new(), BTreeSet::new());
         let seed = read_store(disk).ok().flatten().map(|store| seed(store.seed));
         let builder = None;
-        Ok(Self { disk, seed, names, last_roster, levels, builder, stretch, unsure: false, seen, files: 0 })
+        Ok(Self {
+            disk,
+            seed,
+            names,
+            last_filter_group,
+            levels,
+            builder,
+            group,
+            unsure: false,
+            seen,
+            files: 0,
+        })
     }
 
-    /// Compares the rosters of the last segments, and tells of files that belong to none.
+    /// Compares the filter groups of the last segments, and tells of files that belong to none.
     pub(crate) fn finish(&mut self, remarks: &mut Vec<Remark>) -> Result<()> {
-        self.end_stretch(remarks)?;
+        self.end_group(remarks)?;
         for name in &self.names {
             let file = format!("{INDEX}/{name}");
             if name.ends_with(LEFTOVER) || self.seen.contains(&file) {
                 continue;
             }
-            if parse_index_name(name).is_some() || parse_roster_name(name).is_some() {
+            if parse_index_name(name).is_some() || parse_filter_group_name(name).is_some() {
                 if self.unsure {
                     remarks.push(Remark::new(
                         file,
@@ -128,12 +142,12 @@ impl<'a> IndexCheck<'a> {
         Ok(built.and_then(filter))
     }
 
-    /// The roster of a stretch of so many segments. Only one that is full stays as it is.
-    fn roster(&mut self, name: &str, segments: usize) -> Result<Option<FileContents>> {
-        match self.last_roster.take_if(|(last, _)| last == name) {
+    /// The filter group of a segment group of so many segments. Only one that is full stays as it is.
+    fn filter_group(&mut self, name: &str, segments: usize) -> Result<Option<FileContents>> {
+        match self.last_filter_group.take_if(|(last, _)| last == name) {
             Some((_, contents)) => Ok(Some(contents)),
-            None if segments < ROSTER_SEGMENTS_MAX && !self.was_there(name) => Ok(None),
-            None => files::read(self.disk, name, ROSTER_BYTES_MAX),
+            None if segments < FILTER_GROUP_SEGMENTS_MAX && !self.was_there(name) => Ok(None),
+            None => files::read(self.disk, name, FILTER_GROUP_BYTES_MAX),
         }
     }
 
@@ -141,29 +155,29 @@ impl<'a> IndexCheck<'a> {
         self.names.iter().any(|name| path.strip_prefix(INDEX).is_some_and(|rest| rest[1..] == **name))
     }
 
-    /// Compares the roster of the segments so far, which is of as many of them as it says.
-    fn end_stretch(&mut self, remarks: &mut Vec<Remark>) -> Result<()> {
-        let stretch = std::mem::take(&mut self.stretch);
-        let Some(first) = stretch.first().filter(|_| !self.unsure) else { return Ok(()) };
-        let name = roster_path(first.first);
+    /// Compares the filter group of the segments so far, which is of as many of them as it says.
+    fn end_group(&mut self, remarks: &mut Vec<Remark>) -> Result<()> {
+        let group = std::mem::take(&mut self.group);
+        let Some(first) = group.first().filter(|_| !self.unsure) else { return Ok(()) };
+        let name = filter_group_path(first.first);
         self.seen.insert(name.clone());
-        let Some(contents) = self.roster(&name, stretch.len())? else { return Ok(()) };
+        let Some(contents) = self.filter_group(&name, group.len())? else { return Ok(()) };
         self.files += 1;
         remarks.extend(contents.faults.iter().map(|error| Remark::of(error, REBUILT)));
-        let owners: Vec<u64> = stretch.iter().map(|member| member.owner).collect();
-        let roster = match FilterGroup::open(Block::from(contents.bytes.clone()), &owners) {
-            Ok(roster) => roster,
+        let owners: Vec<u64> = group.iter().map(|member| member.owner).collect();
+        let filter_group = match FilterGroup::open(Block::from(contents.bytes.clone()), &owners) {
+            Ok(filter_group) => filter_group,
             Err(error) => {
                 remarks.push(wrong(&name, None, &error));
                 return Ok(());
             }
         };
-        let held = roster.verify();
-        let members = &stretch[..roster.count()];
+        let held = filter_group.verify();
+        let members = &group[..filter_group.count()];
         let filters: Option<Vec<&[u8]>> = members.iter().map(|member| member.filter.as_deref()).collect();
         let mut differs = None;
         if let Some(filters) = filters {
-            index::write_roster(&filters, &owners[..filters.len()], |bytes, at| {
+            index::write_filter_group(&filters, &owners[..filters.len()], |bytes, at| {
                 let there = contents.bytes.get(at as usize..).unwrap_or_default();
                 let there = &there[..there.len().min(bytes.len())];
                 if let Some(place) = first_difference(bytes, there) {
@@ -221,9 +235,9 @@ impl FrameVisitor for IndexCheck<'_> {
             return Ok(());
         };
         let filter = self.index(segment.whole, &head, length, seed, remarks)?;
-        self.stretch.push(GroupMember { first: head.first, owner: owner(&head, length, seed), filter });
-        if self.stretch.len() == ROSTER_SEGMENTS_MAX {
-            self.end_stretch(remarks)?;
+        self.group.push(GroupMember { first: head.first, owner: owner(&head, length, seed), filter });
+        if self.group.len() == FILTER_GROUP_SEGMENTS_MAX {
+            self.end_group(remarks)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use tidegate_disk::replace::remove_if_there;
-use tidegate_disk::{Disk, Env, Lock, Mode};
+use tidegate_disk::{Disk, Env, FileLock, Mode};
 use tidegate_format::name::visible;
 use tidegate_format::{Error, ErrorKind, Frame, Micros, Position, Result, StoreFile, StoreId};
 use tidegate_segment::{SEGMENTS, write_error};
@@ -153,7 +153,7 @@ fn refuse_filled(disk: &dyn Disk) -> Result<()> {
 
 /// Locks the directory and says that what is here is not complete. Another may have created a store meanwhile. Keeps
 /// G3.
-fn take(disk: &dyn Disk) -> Result<Arc<dyn Lock>> {
+fn take(disk: &dyn Disk) -> Result<Arc<dyn FileLock>> {
     let at = |cause| write_error("the directory cannot be written to", UNFINISHED, cause);
     disk.create_folder("").map_err(at)?;
     let lock = lock(disk)?;

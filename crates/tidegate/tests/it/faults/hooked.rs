@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 
-use tidegate::disk::{Block, Call, Disk, Env, File, Identity, Lock, Mode};
+use tidegate::disk::{Block, Call, Disk, Env, File, FileLock, Identity, Mode};
 use tidegate::{Store, StoreOptions};
 
 /// Called before every call; it may wait or panic.
@@ -71,7 +71,7 @@ impl<T: Disk> Disk for Hooked<T> {
         self.before(Call::SyncFolder).sync_folder(folder)
     }
 
-    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>> {
         self.before(Call::Lock).lock(name)
     }
 

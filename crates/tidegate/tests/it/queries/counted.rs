@@ -4,7 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate::disk::{Block, Disk, Env, File, Identity, Lock, MemoryDisk, Mode, SystemClock, SystemRandom};
+use tidegate::disk::{
+    Block, Disk, Env, File, FileLock, Identity, MemoryDisk, Mode, SystemClock, SystemRandom,
+};
 
 /// What was asked since the last look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +75,7 @@ impl Disk for Counted {
         self.call().sync_folder(folder)
     }
 
-    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>> {
         self.call().lock(name)
     }
 

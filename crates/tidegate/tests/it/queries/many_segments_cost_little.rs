@@ -45,7 +45,7 @@ fn filled(sealed: u64) -> Counted {
     }
     store.close().expect("it closes");
     let mut index_files = disk.world().disk.list("index").expect("the folder is there");
-    index_files.retain(|name| !name.ends_with("roster"));
+    index_files.retain(|name| !name.ends_with("filters"));
     assert_eq!(index_files.len() as u64, sealed, "every batch fills a segment");
     disk.look();
     disk
@@ -84,7 +84,7 @@ fn opening_takes_a_few_calls_a_segment_and_reads_no_events() {
             asked
         });
         let calls = of_many.calls - of_few.calls;
-        // What is left of the division are the rosters, of 64 segments each.
+        // What is left of the division are the filter groups, of 64 segments each.
         assert!(calls / 900 <= 4 && calls % 900 <= 900 / 64 * 3, "{calls} calls for 900 sealed segments");
         // The active segments hold equally many events, some with longer names.
         let heads = 900 * SEGMENT_HEADER_BYTES as u64;

@@ -6,7 +6,7 @@ mod agree_with_a_scan;
 mod crashes_while_indexing_change_no_answer;
 mod files_are_closed_again;
 mod index_files_are_never_believed_blindly;
-mod rosters_change_no_answer;
+mod filter_groups_change_no_answer;
 
 mod counted;
 mod many_segments_cost_little;

@@ -14,7 +14,7 @@ use super::super::stage::{Stage, batch, one};
 use super::readers::torn;
 use super::{Met, meet};
 
-/// Opens and goes on over some twenty segments, so that a roster is made anew.
+/// Opens and goes on over some twenty segments, so that a filter group is made anew.
 fn write(stage: &Stage, disk: Arc<dyn Disk>) {
     let store = Store::open_in(stage.world_with(disk), stage.options).unwrap();
     let cursor = store.cursor("reader", Query::ALL, CursorOptions::default()).unwrap();

@@ -38,7 +38,7 @@ fn what_a_crash_leaves_is_no_fault() {
 }
 
 #[test]
-fn rosters_are_compared_with_their_segments() {
+fn filter_groups_are_compared_with_their_segments() {
     let mut stage = Stage::new();
     stage.options = StoreOptions { segment_bytes: 81, ..stage.options };
     let store = stage.open();
@@ -46,7 +46,7 @@ fn rosters_are_compared_with_their_segments() {
     store.close().unwrap();
     stage.restart();
     let name =
-        stage.disk.at_rest().names_in("index").into_iter().find(|name| name.ends_with(".roster")).unwrap();
+        stage.disk.at_rest().names_in("index").into_iter().find(|name| name.ends_with(".filters")).unwrap();
     assert_eq!(doctor(&stage).unwrap().faults.len(), 0);
     for bit in (0..stage.bytes(&name).len() as u64 * 8).step_by(997) {
         let copy = stage.fork();
@@ -57,7 +57,7 @@ fn rosters_are_compared_with_their_segments() {
             matches!(&found[..], [(file, Some(at))] if *file == name && *at <= bit / 8),
             "bit {bit}: {found:?}"
         );
-        assert!(examined.faults.is_empty(), "a roster can be made once more");
+        assert!(examined.faults.is_empty(), "a filter group can be made once more");
     }
 }
 

@@ -49,7 +49,7 @@ impl Ground {
     /// The names of the index files.
     pub(crate) fn indexes(&self) -> Vec<String> {
         let mut names = self.disk.at_rest().names_in("index");
-        names.retain(|name| !name.ends_with("roster"));
+        names.retain(|name| !name.ends_with("filters"));
         names
     }
 

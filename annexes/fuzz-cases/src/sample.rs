@@ -30,7 +30,7 @@ pub(crate) type Leaves = BTreeMap<u64, Hash>;
 
 /// What a store answered.
 #[derive(Debug, Default)]
-pub(crate) struct Asked {
+pub(crate) struct StoreAnswers {
     /// The leaf of each event, where all could be read.
     pub(crate) leaves: Option<Leaves>,
     /// How many events it says that it does not show.
@@ -75,8 +75,8 @@ fn options(access: Access, segment_bytes: u64) -> StoreOptions {
     StoreOptions { access, segment_bytes, thread: false, ..StoreOptions::default() }
 }
 
-/// A world around these files. Whatever is random in it is always the same.
-pub(crate) fn world(files: &Files) -> Env {
+/// An environment around these files. Whatever is random in it is always the same.
+pub(crate) fn env(files: &Files) -> Env {
     let disk = MemoryDisk::new();
     for (name, bytes) in files {
         let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -91,9 +91,9 @@ pub(crate) fn world(files: &Files) -> Env {
     }
 }
 
-/// The files of a world.
-pub(crate) fn files(world: &Env) -> Files {
-    let disk = &*world.disk;
+/// The files of an environment.
+pub(crate) fn files(env: &Env) -> Files {
+    let disk = &*env.disk;
     let mut found = Files::new();
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
@@ -114,16 +114,16 @@ pub(crate) fn small() -> &'static Sample {
     SAMPLE.get_or_init(|| sample(14, 1800))
 }
 
-/// A store of so many segments that it has a roster.
+/// A store of so many segments that it has a filter group.
 pub(crate) fn many() -> &'static Sample {
     static SAMPLE: OnceLock<Sample> = OnceLock::new();
     SAMPLE.get_or_init(|| sample(18, 81))
 }
 
 fn sample(batches: u64, segment_bytes: u64) -> Sample {
-    let world = world(&Files::new());
+    let env = env(&Files::new());
     let made = (|| {
-        let store = Store::open_in(world.clone(), options(Access::Create, segment_bytes))?;
+        let store = Store::open_in(env.clone(), options(Access::Create, segment_bytes))?;
         for number in 0..batches {
             store.append(batch(number, store.view()?.head()), AppendOptions::default())?;
         }
@@ -144,7 +144,7 @@ fn sample(batches: u64, segment_bytes: u64) -> Sample {
         Ok::<_, tidegate::Error>(events)
     })();
     let events = made.expect("nothing hostile is here yet");
-    let files = files(&world);
+    let files = files(&env);
     let salt = StoreFile::read(&files["STORE"]).expect("it was written just now").salt;
     let mut sample = Sample {
         answers: Vec::new(),
@@ -153,8 +153,8 @@ fn sample(batches: u64, segment_bytes: u64) -> Sample {
         files,
         salt,
     };
-    let [_, asked] = ask(&sample.files, &sample, false);
-    sample.answers = asked.expect("it opens").answers;
+    let [_, seen] = ask(&sample.files, &sample, false);
+    sample.answers = seen.expect("it opens").answers;
     assert!(sample.answers.iter().all(Option::is_some), "nothing hostile is here yet");
     sample
 }
@@ -177,12 +177,12 @@ fn batch(number: u64, head: Position) -> Batch {
 /// Opens the store in these files for reading, and another copy for writing; where one opens, asks everything and
 /// returns what was read. `lies` says that the index files may say anything behind checksums that hold: then answers may
 /// be wrong, and still there is no panic and no event that is not in the log.
-pub(crate) fn ask(files: &Files, sample: &Sample, lies: bool) -> [Option<Asked>; 2] {
+pub(crate) fn ask(files: &Files, sample: &Sample, lies: bool) -> [Option<StoreAnswers>; 2] {
     [Access::Read, Access::Write].map(|access| {
-        let store = opened(Store::open_in(world(files), options(access, 1800)))?;
-        let asked = questions(&store, sample, lies);
+        let store = opened(Store::open_in(env(files), options(access, 1800)))?;
+        let seen = questions(&store, sample, lies);
         let verified = checked(store.verify(|_| ()));
-        if let (Some(verified), Some(leaves)) = (verified, &asked.leaves) {
+        if let (Some(verified), Some(leaves)) = (verified, &seen.leaves) {
             assert!(
                 leaves.len() >= READ_MAX || verified.events == leaves.len() as u64,
                 "what verifies can be read"
@@ -197,7 +197,7 @@ pub(crate) fn ask(files: &Files, sample: &Sample, lies: bool) -> [Option<Asked>;
             }
             checked(store.close());
         }
-        Some(asked)
+        Some(seen)
     })
 }
 
@@ -227,8 +227,8 @@ fn opened(result: Result<Store>) -> Option<Store> {
 }
 
 /// Asks a store everything there is to ask.
-fn questions(store: &Store, sample: &Sample, lies: bool) -> Asked {
-    let Some(view) = checked(store.view()) else { return Asked::default() };
+fn questions(store: &Store, sample: &Sample, lies: bool) -> StoreAnswers {
+    let Some(view) = checked(store.view()) else { return StoreAnswers::default() };
     let mut leaves = Leaves::new();
     let mut whole = true;
     for event in view.read(&Query::ALL, ReadOptions::all()).take(READ_MAX) {
@@ -278,7 +278,7 @@ fn questions(store: &Store, sample: &Sample, lies: bool) -> Asked {
         graph_questions(&view, first, last, &mut answers);
     }
     let withheld = store.report().unconfirmed.as_ref().map_or(0, |unconfirmed| unconfirmed.events);
-    Asked { leaves: whole.then_some(leaves), withheld, answers }
+    StoreAnswers { leaves: whole.then_some(leaves), withheld, answers }
 }
 
 fn graph_questions(view: &View, first: Position, last: Position, answers: &mut Vec<Option<Vec<u64>>>) {
@@ -304,7 +304,7 @@ fn graph_questions(view: &View, first: Position, last: Position, answers: &mut V
 /// Reads the sample's cursor and goes on with it.
 pub(crate) fn ask_cursor(files: &Files) {
     for access in [Access::Read, Access::Write] {
-        let Some(store) = opened(Store::open_in(world(files), options(access, 1800))) else { continue };
+        let Some(store) = opened(Store::open_in(env(files), options(access, 1800))) else { continue };
         checked(cursor::state(&store, "reader"));
         if access == Access::Read {
             continue;
@@ -325,7 +325,7 @@ pub(crate) fn ask_cursor(files: &Files) {
 
 /// Reads the sample's saved state; whatever it is, the answer is that of the log.
 pub(crate) fn ask_state(files: &Files) -> Option<u64> {
-    let store = opened(Store::open_in(world(files), options(Access::Write, 1800)))?;
+    let store = opened(Store::open_in(env(files), options(Access::Write, 1800)))?;
     let things = checked(Projector::<Things>::open(&store, Project::default()))?;
     let reading = checked(things.read(Freshness::AtHead))?;
     checked(things.save());
@@ -336,27 +336,29 @@ pub(crate) fn ask_state(files: &Files) -> Option<u64> {
 /// Has the doctor look at the files, and saves what is whole. What was saved is a store, and everything the doctor
 /// counted is in it.
 pub(crate) fn mend(files: &Files) -> (Option<DoctorReport>, Option<(SalvageReport, Leaves)>) {
-    let examined = told(examine(&world(files), |_| ()));
-    let new = world(&Files::new());
-    let Some(salvaged) = told(salvage(&world(files), &new, |_| ())) else { return (examined, None) };
+    let doctor = unless_missing(examine(&env(files), |_| ()));
+    let new = env(&Files::new());
+    let Some(salvage_report) = unless_missing(salvage(&env(files), &new, |_| ())) else {
+        return (doctor, None);
+    };
     let store = Store::open_in(new, options(Access::Read, 1800)).expect("what was saved opens");
     let events = store.read(&Query::ALL, ReadOptions::all()).expect("it has a view");
     let leaves: Leaves = events
         .map(|event| event.expect("it reads"))
         .map(|event| (event.position().0, event.leaf()))
         .collect();
-    assert_eq!(leaves.len() as u64, salvaged.saved.events);
-    if let Some(examined) = &examined {
-        assert_eq!(examined.verified.events, salvaged.saved.events, "what is whole is saved");
-        assert_eq!(examined.lost, salvaged.lost);
+    assert_eq!(leaves.len() as u64, salvage_report.saved.events);
+    if let Some(doctor) = &doctor {
+        assert_eq!(doctor.verified.events, salvage_report.saved.events, "what is whole is saved");
+        assert_eq!(doctor.lost, salvage_report.lost);
         let is_damaged = |verdict| !matches!(verdict, Verdict::Sound | Verdict::Mendable);
-        let (doctor, salvage) = (examined.verdict(), salvaged.verdict());
+        let (doctor, salvage) = (doctor.verdict(), salvage_report.verdict());
         assert_eq!(is_damaged(doctor), is_damaged(salvage), "one state has one verdict: {doctor}, {salvage}");
     }
-    (examined, Some((salvaged, leaves)))
+    (doctor, Some((salvage_report, leaves)))
 }
 
-fn told<T>(result: Result<T>) -> Option<T> {
+fn unless_missing<T>(result: Result<T>) -> Option<T> {
     match result {
         Err(error) if error.kind() == ErrorKind::Missing => None,
         other => checked(other),

@@ -13,9 +13,9 @@ use crate::listing::Listing;
 use crate::output::Output;
 use crate::reader::{open, warn_of_damage};
 
-/// The store that is asked.
+/// The store that is read.
 #[derive(Args, Debug)]
-pub(super) struct Place {
+pub(super) struct GraphArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -24,7 +24,7 @@ pub(super) struct Place {
     at: Option<Position>,
 }
 
-impl Place {
+impl GraphArgs {
     /// The store's directory.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
@@ -45,7 +45,7 @@ impl Place {
 
 /// How an answer is listed.
 #[derive(Args, Debug)]
-pub(super) struct Answer {
+pub(super) struct AnswerArgs {
     #[command(flatten)]
     pub(super) filter: Filter,
     /// At most so many events
@@ -56,7 +56,7 @@ pub(super) struct Answer {
     count: bool,
 }
 
-impl Answer {
+impl AnswerArgs {
     /// Lists events, or counts them.
     pub(super) fn list(
         &self,

@@ -1,4 +1,4 @@
-//! Whatever becomes of rosters, and whether they were made at all, every question has the same answer.
+//! Whatever becomes of filter groups, and whether they were made at all, every question has the same answer.
 
 use tidegate::disk::{Env, FaultPlan, FaultyDisk, Mode, Model, SeededRandom, SimulatedClock};
 use tidegate::{
@@ -44,9 +44,9 @@ fn append(store: &Store, batches: std::ops::Range<u64>) {
     }
 }
 
-fn rosters(world: &Env) -> Vec<String> {
+fn filter_groups(world: &Env) -> Vec<String> {
     let names = world.disk.list("index").unwrap();
-    let mut names: Vec<_> = names.iter().filter(|name| name.ends_with("roster")).collect();
+    let mut names: Vec<_> = names.iter().filter(|name| name.ends_with("filters")).collect();
     names.sort_unstable();
     names.iter().map(|name| format!("index/{name}")).collect()
 }
@@ -141,13 +141,13 @@ fn check_writing(store: &Store) {
 fn they_are_made_of_the_first_segments_sixteen_at_a_time() {
     let world = filled();
     let store = Store::open_in(world.clone(), options()).unwrap();
-    assert_eq!(rosters(&world).len(), 3, "of 64, of 64 and of 16 segments");
+    assert_eq!(filter_groups(&world).len(), 3, "of 64, of 64 and of 16 segments");
     check(&store);
     check_writing(&store);
     append(&store, BATCHES..BATCHES + 60);
     check(&store);
     store.step().unwrap();
-    assert_eq!(rosters(&world).len(), 4);
+    assert_eq!(filter_groups(&world).len(), 4);
     check(&store);
     check_writing(&store);
 }
@@ -155,26 +155,26 @@ fn they_are_made_of_the_first_segments_sixteen_at_a_time() {
 #[test]
 fn without_them_nothing_changes_and_the_next_writer_makes_them_again() {
     let world = filled();
-    for name in rosters(&world) {
+    for name in filter_groups(&world) {
         world.disk.remove(&name).unwrap();
     }
     let reader = Store::open_in(world.clone(), StoreOptions { access: Access::Read, ..options() }).unwrap();
     check(&reader);
-    assert!(rosters(&world).is_empty(), "a reader writes nothing");
+    assert!(filter_groups(&world).is_empty(), "a reader writes nothing");
     let store = Store::open_in(world.clone(), options()).unwrap();
     check(&store);
     check_writing(&store);
     store.step().unwrap();
-    assert_eq!(rosters(&world).len(), 3);
+    assert_eq!(filter_groups(&world).len(), 3);
     check(&store);
     store.append(draft(BATCHES * EVENTS), AppendOptions::synced()).unwrap();
     check(&reader);
 }
 
-/// Opens a store whose rosters were changed by `harm`, and asks everything.
+/// Opens a store whose filter groups were changed by `harm`, and asks everything.
 fn harmed(harm: impl Fn(&Env, &[String])) {
     let world = filled();
-    harm(&world, &rosters(&world));
+    harm(&world, &filter_groups(&world));
     for access in [Access::Read, Access::Write] {
         let store = Store::open_in(world.clone(), StoreOptions { access, ..options() }).unwrap();
         check(&store);
@@ -184,7 +184,7 @@ fn harmed(harm: impl Fn(&Env, &[String])) {
             check(&store);
         }
     }
-    let bytes = |world: &Env| rosters(world).iter().map(|name| whole(world, name)).collect::<Vec<_>>();
+    let bytes = |world: &Env| filter_groups(world).iter().map(|name| whole(world, name)).collect::<Vec<_>>();
     let repaired = bytes(&world);
     let store = Store::open_in(world.clone(), options()).unwrap();
     store.reindex().unwrap();
@@ -230,7 +230,7 @@ fn damaged_heads_cut_files_and_those_of_others_are_not_used() {
     harmed(|world, names| names.iter().for_each(|name| replace(world, name, &whole(&other, name))));
 }
 
-/// The process dies at any call that puts a roster in the place of an older one, and the machine runs on, loses
+/// The process dies at any call that puts a filter group in the place of an older one, and the machine runs on, loses
 /// its power, or keeps nothing but what was synced.
 #[test]
 fn a_crash_at_any_call_of_their_making_changes_nothing() {
@@ -251,10 +251,10 @@ fn a_crash_at_any_call_of_their_making_changes_nothing() {
         disk
     };
     let whole = opened(None);
-    let name = rosters(&world(&whole)).remove(0);
+    let name = filter_groups(&world(&whole)).remove(0);
     let made = whole.at_rest().read(&name).unwrap();
     let before = base.at_rest().read(&name).unwrap();
-    assert!(made != before, "the roster of 16 segments became one of 32");
+    assert!(made != before, "the filter group of 16 segments became one of 32");
     let calls = whole.calls();
     assert!(calls >= 7, "{calls} calls");
     for (nth, blow) in (1..=calls).flat_map(|nth| (0..3).map(move |blow| (nth, blow))) {
@@ -282,11 +282,11 @@ fn leftovers_are_removed_and_other_files_are_not() {
     let put = |name: &str| {
         world.disk.open(name, Mode::CreateNew).unwrap();
     };
-    put("index/00000000000000000001.roster.tmp");
-    put("index/1.roster.tmp");
-    put("index/00000000000000000001.rosters.tmp");
+    put("index/00000000000000000001.filters.tmp");
+    put("index/1.filters.tmp");
+    put("index/00000000000000000001.filter.tmp");
     let store = Store::open_in(world.clone(), options()).unwrap();
-    assert_eq!(store.report().removed, ["index/00000000000000000001.roster.tmp"]);
+    assert_eq!(store.report().removed, ["index/00000000000000000001.filters.tmp"]);
 }
 
 #[test]
@@ -304,5 +304,5 @@ fn readers_take_up_what_the_writer_makes() {
         tick();
         check(&reader);
     }
-    assert_eq!(rosters(&world).len(), 3);
+    assert_eq!(filter_groups(&world).len(), 3);
 }

@@ -1,7 +1,7 @@
-//! The roster: the filters of up to 64 segments side by side, so that one look tells which of them may hold
+//! The filter group: the filters of up to 64 segments side by side, so that one look tells which of them may hold
 //! something.
 //!
-//! Bit `i` of its row `r` is bit `r` of the filter of segment `i`; a filter with fewer pages than the roster
+//! Bit `i` of its row `r` is bit `r` of the filter of segment `i`; a filter with fewer pages than the filter group
 //! stands there over and over. Like the filters it is no truth: where it is missing or damaged, every segment may
 //! hold everything, and each is asked on its own.
 //!
@@ -20,19 +20,19 @@ use tidegate_format::{Error, ErrorKind, Result, hash};
 use super::filter;
 use super::number::{malformed, u32_at, u64_at};
 
-/// The version of rosters that this program writes, and the only one it reads.
-pub const ROSTER_VERSION: u32 = 1;
-/// Segments in a roster at most: the bits of a row.
-pub const ROSTER_SEGMENTS_MAX: usize = u64::BITS as usize;
+/// The version of filter groups that this program writes, and the only one it reads.
+pub const FILTER_GROUP_VERSION: u32 = 1;
+/// Segments in a filter group at most: the bits of a row.
+pub const FILTER_GROUP_SEGMENTS_MAX: usize = u64::BITS as usize;
 
-const MAGIC: [u8; 8] = *b"\xf7TGros\r\n";
+const MAGIC: [u8; 8] = *b"\xf7TGflt\r\n";
 const VERSION: usize = 8;
 const CRC: usize = 12;
 const COUNT: usize = 16;
 const PAGES: usize = 20;
 const SUMS_CRC: usize = 24;
 const OWNERS: usize = 32;
-const OWNERS_END: usize = OWNERS + 8 * ROSTER_SEGMENTS_MAX;
+const OWNERS_END: usize = OWNERS + 8 * FILTER_GROUP_SEGMENTS_MAX;
 /// Bytes before the first page, so that pages of the file are pages of memory.
 const HEAD_BYTES: usize = 4096;
 const PAGE_BYTES: usize = filter::PAGE_BITS * ROW_BYTES;
@@ -43,7 +43,7 @@ const WRITE_BYTES: usize = 1 << 20;
 
 const _: () = assert!(PAGE_BYTES == 4096 && OWNERS_END <= HEAD_BYTES);
 
-/// The roster of a run of segments, which are counted from 0.
+/// The filter group of a run of segments, which are counted from 0.
 #[derive(Debug)]
 pub struct FilterGroup {
     block: Block,
@@ -57,40 +57,41 @@ pub struct FilterGroup {
 }
 
 impl FilterGroup {
-    /// The roster in `block`, which must be of the first of the segments with these owners, in this order. A file
+    /// The filter group in `block`, which must be of the first of the segments with these owners, in this order. A file
     /// of another version is an error of kind `Newer`.
     pub fn open(block: Block, owners: &[u64]) -> Result<Self> {
         let Some((head, _)) = block.split_first_chunk::<HEAD_BYTES>() else {
             let (expected, found) =
                 (format!("at least {HEAD_BYTES} bytes"), format!("{} bytes", block.len()));
-            return Err(Error::damaged("a roster is cut short", expected, found));
+            return Err(Error::damaged("a filter group is cut short", expected, found));
         };
         let number = |at: usize| u32_at(head, at).expect("it lies in the head");
         if head[..VERSION] != MAGIC {
             let found = format!("{:02x?}", &head[..VERSION]);
-            return Err(Error::damaged("this is no roster", format!("{MAGIC:02x?}"), found));
+            return Err(Error::damaged("the file is not a filter group", format!("{MAGIC:02x?}"), found));
         }
-        if number(VERSION) != ROSTER_VERSION {
+        if number(VERSION) != FILTER_GROUP_VERSION {
             let found = number(VERSION);
-            let message =
-                format!("the roster has version {found}, this program reads version {ROSTER_VERSION}");
+            let message = format!(
+                "the filter group has version {found}, this program reads version {FILTER_GROUP_VERSION}"
+            );
             return Err(Error::new(ErrorKind::Newer, message));
         }
         let (stated, found) = (number(CRC), crc_of(head));
         if stated != found {
             let (stated, found) = (format!("{stated:08x}"), format!("{found:08x}"));
-            return Err(Error::damaged("the checksum of a roster's head does not hold", stated, found));
+            return Err(Error::damaged("the checksum of a filter group's head does not hold", stated, found));
         }
         let (count, pages) = (number(COUNT) as usize, number(PAGES) as usize);
         let stated = head[OWNERS..OWNERS_END].chunks_exact(ROW_BYTES);
         let stated = stated.take(count).map(|owner| u64_at(owner, 0).unwrap_or_default());
         if count == 0 || count > owners.len() || !stated.eq(owners[..count].iter().copied()) {
             let expected = format!("{} known segments", owners.len());
-            return Err(Error::damaged("a roster is of other segments", expected, count));
+            return Err(Error::damaged("a filter group is of other segments", expected, count));
         }
         let is_sound = pages.is_power_of_two() && pages <= filter::PAGES_MAX;
         if !is_sound || block.len() != HEAD_BYTES + pages * (PAGE_BYTES + SUM_BYTES) {
-            return Err(malformed("the head of a roster"));
+            return Err(malformed("the head of a filter group"));
         }
         let sums_crc = number(SUMS_CRC);
         let held = (0..pages.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
@@ -108,7 +109,7 @@ impl FilterGroup {
         self.damaged.load(Ordering::Relaxed)
     }
 
-    /// The segments that may hold a term or an id with this hash, the lower half of `seed.hash` of the term's
+    /// The segments that may hold a term or an id with this hash, the lower half of `hash_key.hash` of the term's
     /// bytes or the id's: bit `i` stands for segment `i`. Bits past the last segment are set.
     #[inline]
     pub fn may_hold(&self, hash: u64) -> u64 {
@@ -128,7 +129,7 @@ impl FilterGroup {
         match (0..self.pages).find(|number| !self.compare(*number)) {
             None => Ok(()),
             Some(page) => {
-                Err(Error::damaged("a page of a roster does not hold its checksum", "it does", page))
+                Err(Error::damaged("a page of a filter group does not hold its checksum", "it does", page))
             }
         }
     }
@@ -163,14 +164,14 @@ impl FilterGroup {
     }
 }
 
-/// Writes the roster of segments with these filters and owners: `write` puts bytes at a byte of the file, in any
+/// Writes the filter group of segments with these filters and owners: `write` puts bytes at a byte of the file, in any
 /// order. It takes a few bytes of memory for each page, whatever the number of hashes.
-pub fn write_roster(
+pub fn write_filter_group(
     filters: &[&[u8]],
     owners: &[u64],
     mut write: impl FnMut(&[u8], u64) -> Result<()>,
 ) -> Result<()> {
-    debug_assert!(filters.len() == owners.len() && (1..=ROSTER_SEGMENTS_MAX).contains(&filters.len()));
+    debug_assert!(filters.len() == owners.len() && (1..=FILTER_GROUP_SEGMENTS_MAX).contains(&filters.len()));
     let sizes: Vec<usize> = filters.iter().map(|filter| filter::pages(filter)).collect::<Result<_>>()?;
     let pages = sizes.iter().copied().max().unwrap_or(1);
     let mut sums = Vec::with_capacity(pages * SUM_BYTES);
@@ -197,7 +198,7 @@ pub fn write_roster(
     write(&sums, at)?;
     let mut head = [0; HEAD_BYTES];
     head[..VERSION].copy_from_slice(&MAGIC);
-    head[VERSION..CRC].copy_from_slice(&ROSTER_VERSION.to_le_bytes());
+    head[VERSION..CRC].copy_from_slice(&FILTER_GROUP_VERSION.to_le_bytes());
     head[COUNT..PAGES].copy_from_slice(&(owners.len() as u32).to_le_bytes());
     head[PAGES..SUMS_CRC].copy_from_slice(&(pages as u32).to_le_bytes());
     head[SUMS_CRC..SUMS_CRC + 4].copy_from_slice(&hash::crc(0, &sums).to_le_bytes());

@@ -10,7 +10,7 @@ use tidegate::format::PayloadType;
 use tidegate::format::name;
 use tidegate::{AppendOptions, Batch, Cause, Draft, EventId, Position, Result, Store, StoreOptions, View};
 
-use super::Call;
+use super::Cli;
 use super::transfer::Header;
 use crate::event::{self, Line};
 use crate::message_pack;
@@ -30,7 +30,7 @@ pub(crate) fn one(bytes: &[u8]) {
 /// A word a line, as arguments.
 fn arguments(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Err(error) = Call::try_parse_from(std::iter::once("tidegate").chain(text.lines())) {
+    if let Err(error) = Cli::try_parse_from(std::iter::once("tidegate").chain(text.lines())) {
         drop(error.to_string());
     }
 }

@@ -5,9 +5,7 @@ use std::collections::hash_map::Entry;
 
 use tidegate::format::Micros;
 use tidegate::graph::{Graph, Selection};
-use tidegate::{
-    Cause, Error, ErrorKind, Place, Position, Query, RecordedEvent as Read, Result, StreamId, Version,
-};
+use tidegate::{Cause, Error, ErrorKind, Place, Position, Query, RecordedEvent, Result, StreamId, Version};
 
 /// Events a picture takes at most.
 const EVENTS_MAX: usize = 1_000_000;
@@ -16,17 +14,17 @@ const LOOK_BACK: usize = 64;
 
 /// The events of a selection, and the lines between them.
 #[derive(Debug)]
-pub(crate) struct Chosen {
-    pub(crate) events: Vec<Event>,
+pub(crate) struct Subgraph {
+    pub(crate) events: Vec<SubgraphEvent>,
     /// In the order of the events they lead to.
-    pub(crate) links: Vec<Link>,
+    pub(crate) links: Vec<Edge>,
     pub(crate) kinds: Vec<String>,
     pub(crate) streams: Vec<StreamId>,
 }
 
 /// What a picture knows of one event.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Event {
+pub(crate) struct SubgraphEvent {
     pub(crate) position: Position,
     pub(crate) version: Version,
     pub(crate) time: Micros,
@@ -42,7 +40,7 @@ pub(crate) struct Event {
 
 /// A line from an earlier thing to a later one, both by their places in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Link {
+pub(crate) struct Edge {
     pub(crate) from: u32,
     pub(crate) to: u32,
     pub(crate) line: Line,
@@ -59,14 +57,14 @@ pub(crate) enum Line {
     Lane,
 }
 
-impl Chosen {
+impl Subgraph {
     pub(crate) fn of(graph: &Graph, selection: &Selection) -> Result<Self> {
         let positions: Vec<_> = graph.select(selection)?.take(EVENTS_MAX + 1).collect::<Result<_>>()?;
         if positions.len() > EVENTS_MAX {
             let message = format!("a picture takes at most {EVENTS_MAX} events; choose fewer");
             return Err(Error::new(ErrorKind::Invalid, message));
         }
-        let mut chosen =
+        let mut subgraph =
             Self { events: Vec::new(), links: Vec::new(), kinds: Vec::new(), streams: Vec::new() };
         let (mut kinds, mut streams) = (HashMap::new(), HashMap::new());
         for position in &positions {
@@ -74,15 +72,15 @@ impl Chosen {
                 let message = "there is no event at this position";
                 return Err(Error::new(ErrorKind::Missing, message).at(Place::Event(*position)));
             };
-            let kind = number(&mut kinds, &mut chosen.kinds, event.kind().to_owned());
-            let stream = number(&mut streams, &mut chosen.streams, event.stream());
-            chosen.add(&event, kind, stream, &positions);
+            let kind = number(&mut kinds, &mut subgraph.kinds, event.kind().to_owned());
+            let stream = number(&mut streams, &mut subgraph.streams, event.stream());
+            subgraph.add(&event, kind, stream, &positions);
         }
-        chosen.add_lanes(graph)?;
-        Ok(chosen)
+        subgraph.add_lanes(graph)?;
+        Ok(subgraph)
     }
 
-    fn add(&mut self, event: &Read, kind: u32, stream: u32, positions: &[Position]) {
+    fn add(&mut self, event: &RecordedEvent, kind: u32, stream: u32, positions: &[Position]) {
         let to = self.events.len() as u32;
         let (mut local, mut foreign) = (Vec::new(), 0);
         for cause in event.causes() {
@@ -95,12 +93,12 @@ impl Chosen {
         local.dedup();
         let all = local.len();
         let inside = local.into_iter().filter_map(|cause| positions.binary_search(&cause).ok());
-        let links = inside.map(|from| Link { from: from as u32, to, line: Line::Cause, forks: false });
+        let links = inside.map(|from| Edge { from: from as u32, to, line: Line::Cause, forks: false });
         let before = self.links.len();
         self.links.extend(links);
         let more_causes = (all - (self.links.len() - before)) as u64;
         let (position, version, time) = (event.position(), event.version(), event.time());
-        self.events.push(Event { position, version, time, kind, stream, more_causes, foreign });
+        self.events.push(SubgraphEvent { position, version, time, kind, stream, more_causes, foreign });
     }
 
     /// Adds lines along the lanes of entities of which several lanes were chosen.
@@ -128,13 +126,13 @@ impl Chosen {
             }
             if let Some(from) = last[event.stream as usize].replace(to) {
                 if !leads(from, to, &links, &ends) {
-                    links.push(Link { from, to, line: Line::Lane, forks: false });
+                    links.push(Edge { from, to, line: Line::Lane, forks: false });
                 }
             } else if let Some(from) = self.fork(graph, event, &links[ends[to as usize]..])? {
                 let cause = links[ends[to as usize]..].iter_mut().find(|link| link.from == from);
                 match cause {
                     Some(cause) => cause.forks = true,
-                    None => links.push(Link { from, to, line: Line::Lane, forks: true }),
+                    None => links.push(Edge { from, to, line: Line::Lane, forks: true }),
                 }
             }
         }
@@ -144,12 +142,12 @@ impl Chosen {
 
     /// What a lane forks from with this event: a cause of the same entity, or else what was then the last event
     /// of lane 0. Nothing where this is not the lane's first event.
-    fn fork(&self, graph: &Graph, event: &Event, causes: &[Link]) -> Result<Option<u32>> {
+    fn fork(&self, graph: &Graph, event: &SubgraphEvent, causes: &[Edge]) -> Result<Option<u32>> {
         let stream = &self.streams[event.stream as usize];
         if stream.lane == 0 || event.version != Version(1) {
             return Ok(None);
         }
-        let is_own = |link: &&Link| {
+        let is_own = |link: &&Edge| {
             let cause = &self.streams[self.events[link.from as usize].stream as usize];
             (&cause.scope, &cause.entity) == (&stream.scope, &stream.entity)
         };
@@ -171,7 +169,7 @@ impl Chosen {
 
 /// Whether lines are known already on which one event comes after another one of its lane. Looks at a few lines
 /// only. `ends` says where the lines to each event begin.
-fn leads(from: u32, to: u32, links: &[Link], ends: &[usize]) -> bool {
+fn leads(from: u32, to: u32, links: &[Edge], ends: &[usize]) -> bool {
     let mut found = vec![to];
     let mut next = 0;
     while next < found.len() && found.len() < LOOK_BACK {

@@ -1,7 +1,7 @@
 //! Rows: how far down each node stands.
 
-use crate::chosen::{Chosen, Link};
-use crate::web::Web;
+use crate::folded::FoldedGraph;
+use crate::subgraph::{Edge, Subgraph};
 
 /// Rounds of moving nodes up and down.
 const ROUNDS: usize = 4;
@@ -10,11 +10,11 @@ const ROUNDS: usize = 4;
 ///
 /// From the longest ways a node is moved down to where its lines go, or up to where they come from, whichever
 /// are more. Where a branch begins in the picture, all of it moves down to what it led to.
-pub(crate) fn levels(web: &Web) -> Vec<u32> {
-    let count = web.nodes.len();
+pub(crate) fn levels(folded: &FoldedGraph) -> Vec<u32> {
+    let count = folded.nodes.len();
     let mut rows = vec![0_u32; count];
     let (mut ins, mut outs) = (vec![Vec::new(); count], vec![Vec::new(); count]);
-    for Link { from, to, .. } in &web.links {
+    for Edge { from, to, .. } in &folded.links {
         ins[*to as usize].push(*from as usize);
         outs[*from as usize].push(*to as usize);
     }
@@ -38,15 +38,15 @@ pub(crate) fn levels(web: &Web) -> Vec<u32> {
 
 /// Rows by time: a row for each time at which something was recorded, or several where one of its events led
 /// to another one.
-pub(crate) fn times(web: &Web, chosen: &Chosen) -> Vec<u32> {
-    let mut rows: Vec<u32> = Vec::with_capacity(web.nodes.len());
+pub(crate) fn times(folded: &FoldedGraph, subgraph: &Subgraph) -> Vec<u32> {
+    let mut rows: Vec<u32> = Vec::with_capacity(folded.nodes.len());
     let (mut first, mut last) = (0, 0);
     let mut time = None;
-    let mut links = web.links.clone();
+    let mut links = folded.links.clone();
     links.sort_by_key(|link| link.to);
     let mut links = links.into_iter().peekable();
-    for (at, node) in (0_u32..).zip(&web.nodes) {
-        let now = chosen.events[node.first()].time;
+    for (at, node) in (0_u32..).zip(&folded.nodes) {
+        let now = subgraph.events[node.first()].time;
         if time.replace(now).is_some_and(|before| before != now) {
             first = last + 1;
         }

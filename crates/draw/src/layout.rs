@@ -7,9 +7,9 @@
 
 use std::ops::Range;
 
-use crate::across::{Thing, across};
-use crate::chosen::Link;
-use crate::web::Web;
+use crate::coordinates::{Item, across};
+use crate::folded::FoldedGraph;
+use crate::subgraph::Edge;
 
 /// Nodes and bends of what hangs together, at most: the time to lay them out grows faster than their number.
 const THINGS_MAX: usize = 1_500;
@@ -46,15 +46,15 @@ pub(crate) struct Row {
 }
 
 /// A line's way down: upright at `x` from the one height to the other, for each row it touches.
-pub(crate) type Way = Vec<(f64, Range<f64>)>;
+pub(crate) type Route = Vec<(f64, Range<f64>)>;
 
 /// Where everything is.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct Layout {
     /// By node.
     pub(crate) frames: Vec<Frame>,
     /// By link.
-    pub(crate) ways: Vec<Way>,
+    pub(crate) ways: Vec<Route>,
     pub(crate) rows: Vec<Row>,
     pub(crate) width: f64,
     pub(crate) height: f64,
@@ -63,7 +63,7 @@ pub(crate) struct Plan {
 /// Nodes that lines hold together, with the bends of these lines.
 struct Part {
     /// Its nodes, and behind them its bends.
-    things: Vec<Thing>,
+    things: Vec<Item>,
     nodes: Vec<u32>,
     /// The middles of its things.
     middles: Vec<f64>,
@@ -74,7 +74,7 @@ struct Part {
 
 impl Part {
     fn width(&self) -> f64 {
-        let right = |(thing, middle): (&Thing, &f64)| middle + thing.width / 2.0;
+        let right = |(thing, middle): (&Item, &f64)| middle + thing.width / 2.0;
         self.things.iter().zip(&self.middles).map(right).fold(0.0, f64::max)
     }
 
@@ -87,14 +87,19 @@ impl Part {
 /// The place of a thing: its part, and its number there.
 type Spot = (usize, usize);
 
-impl Plan {
-    /// The plan of a web whose nodes have these sizes and stand in these rows; nothing where that is too much.
+impl Layout {
+    /// The layout of a folded graph whose nodes have these sizes and stand in these rows; nothing where that is too much.
     /// Rows of levels belong to each part alone, those of times to all.
-    pub(crate) fn of(web: &Web, sizes: &[(f64, f64)], rows: &[u32], by_level: bool) -> Option<Self> {
-        let (mut parts, spots) = parts(web, sizes, rows, by_level);
-        let mut chains = Vec::with_capacity(web.links.len());
+    pub(crate) fn of(
+        folded: &FoldedGraph,
+        sizes: &[(f64, f64)],
+        rows: &[u32],
+        by_level: bool,
+    ) -> Option<Self> {
+        let (mut parts, spots) = parts(folded, sizes, rows, by_level);
+        let mut chains = Vec::with_capacity(folded.links.len());
         let mut lines = vec![Vec::new(); parts.len()];
-        for link in &web.links {
+        for link in &folded.links {
             let (part, to) = spots[link.to as usize];
             let chain = chain(&mut parts[part], &mut lines[part], spots[link.from as usize].1, to)?;
             chains.push((part, chain));
@@ -115,7 +120,7 @@ impl Plan {
             Frame { left, top: rows[row].top + (rows[row].height - height) / 2.0, width, height, row }
         };
         let frames: Vec<_> = spots.iter().enumerate().map(frame).collect();
-        let ways = ways(web, &parts, &chains, &frames, &rows);
+        let ways = ways(folded, &parts, &chains, &frames, &rows);
         let width = parts.iter().map(|part| part.left + part.width()).fold(0.0, f64::max);
         let height = rows.last().map_or(0.0, |row| row.top + row.height);
         Some(Self { frames, ways, rows, width, height })
@@ -123,10 +128,10 @@ impl Plan {
 }
 
 /// What hangs together, the largest first where rows are its own, and where each node went.
-fn parts(web: &Web, sizes: &[(f64, f64)], rows: &[u32], by_level: bool) -> (Vec<Part>, Vec<Spot>) {
-    let count = web.nodes.len();
+fn parts(folded: &FoldedGraph, sizes: &[(f64, f64)], rows: &[u32], by_level: bool) -> (Vec<Part>, Vec<Spot>) {
+    let count = folded.nodes.len();
     let mut part_of: Vec<usize> = (0..count).collect();
-    for link in &web.links {
+    for link in &folded.links {
         let (one, other) = (root(&mut part_of, link.from as usize), root(&mut part_of, link.to as usize));
         part_of[one.max(other)] = one.min(other);
     }
@@ -144,7 +149,7 @@ fn parts(web: &Web, sizes: &[(f64, f64)], rows: &[u32], by_level: bool) -> (Vec<
     for nodes in members {
         let above = nodes.iter().map(|node| rows[*node as usize]).min().unwrap_or(0);
         let above = if by_level { above } else { 0 };
-        let thing = |node: &u32| Thing {
+        let thing = |node: &u32| Item {
             row: rows[*node as usize] - above,
             width: sizes[*node as usize].0 + NODE_GAP,
             is_bend: false,
@@ -171,7 +176,7 @@ fn chain(part: &mut Part, lines: &mut Vec<(u32, u32)>, from: usize, to: usize) -
     let mut chain = vec![from];
     for row in part.things[from].row + 1..part.things[to].row {
         chain.push(part.things.len());
-        part.things.push(Thing { row, width: BEND_WIDTH, is_bend: true });
+        part.things.push(Item { row, width: BEND_WIDTH, is_bend: true });
     }
     if part.things.len() > THINGS_MAX {
         return None;
@@ -248,22 +253,22 @@ fn stack(parts: &[Part], sizes: &[(f64, f64)], chains: &[(usize, Vec<usize>)]) -
 
 /// The ways of all lines: from the lower side of a node through the rows to the upper side of another one.
 fn ways(
-    web: &Web,
+    folded: &FoldedGraph,
     parts: &[Part],
     chains: &[(usize, Vec<usize>)],
     frames: &[Frame],
     rows: &[Row],
-) -> Vec<Way> {
+) -> Vec<Route> {
     let mut leaving = vec![Vec::new(); frames.len()];
     let mut coming = vec![Vec::new(); frames.len()];
-    for (at, (link, (part, chain))) in web.links.iter().zip(chains).enumerate() {
+    for (at, (link, (part, chain))) in folded.links.iter().zip(chains).enumerate() {
         let middles = &parts[*part].middles;
         leaving[link.from as usize].push((middles[chain[1]], at));
         coming[link.to as usize].push((middles[chain[chain.len() - 2]], at));
     }
     let starts = ports(frames, leaving, chains.len());
     let ends = ports(frames, coming, chains.len());
-    let way = |(at, link): (usize, &Link)| {
+    let way = |(at, link): (usize, &Edge)| {
         let (part, chain) = &chains[at];
         let part = &parts[*part];
         let (from, to) = (&frames[link.from as usize], &frames[link.to as usize]);
@@ -276,7 +281,7 @@ fn ways(
         way.push((ends[at], rows[to.row].top..to.top));
         way
     };
-    web.links.iter().enumerate().map(way).collect()
+    folded.links.iter().enumerate().map(way).collect()
 }
 
 /// Where each line meets a node: side by side, in the order of where the lines come from or go to.

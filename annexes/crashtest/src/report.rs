@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum ReportLine {
     /// The store is open, and this is its head.
     Opened(u64),
     /// An event is there, by its leaf, and durable.
@@ -31,7 +31,7 @@ pub enum Line {
     Closed,
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for ReportLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Opened(head) => write!(f, "opened {head}"),
@@ -53,7 +53,7 @@ fn one_line(text: &str) -> String {
     text.replace('\n', " ")
 }
 
-impl FromStr for Line {
+impl FromStr for ReportLine {
     type Err = String;
 
     fn from_str(line: &str) -> Result<Self, String> {
@@ -80,7 +80,7 @@ impl FromStr for Line {
 
 /// What must be true of a store, as far as its workers said.
 #[derive(Clone, Debug, Default)]
-pub struct Told {
+pub struct WorkerReport {
     /// The leaf of each event that was acknowledged, and whether it was durable then.
     pub events: BTreeMap<u64, (String, bool)>,
     /// Batches of which nothing was written.
@@ -89,7 +89,7 @@ pub struct Told {
     pub handed: BTreeSet<u64>,
     /// How far the cursor's place was kept.
     pub reached: u64,
-    /// Errors that were told.
+    /// Errors that were report.
     pub failed: Vec<String>,
     /// What was not as it must be.
     pub wrong: Vec<String>,
@@ -97,28 +97,28 @@ pub struct Told {
     pub closed: bool,
 }
 
-impl Told {
+impl WorkerReport {
     /// Takes in a line.
-    pub fn note(&mut self, line: Line) {
-        self.closed = line == Line::Closed;
+    pub fn note(&mut self, line: ReportLine) {
+        self.closed = line == ReportLine::Closed;
         match line {
-            Line::Kept(position, leaf) => {
+            ReportLine::Kept(position, leaf) => {
                 self.events.insert(position, (leaf, true));
                 self.set_durable(position);
             }
-            Line::Written(position, leaf) => {
+            ReportLine::Written(position, leaf) => {
                 self.events.entry(position).or_insert((leaf, false));
             }
-            Line::Durable(position) => self.set_durable(position),
-            Line::Refused(life, number) => _ = self.refused.insert((life, number)),
-            Line::Handed(position) => _ = self.handed.insert(position),
-            Line::Reached(position) => self.reached = self.reached.max(position),
-            Line::Failed(text) => self.failed.push(text),
+            ReportLine::Durable(position) => self.set_durable(position),
+            ReportLine::Refused(life, number) => _ = self.refused.insert((life, number)),
+            ReportLine::Handed(position) => _ = self.handed.insert(position),
+            ReportLine::Reached(position) => self.reached = self.reached.max(position),
+            ReportLine::Failed(text) => self.failed.push(text),
             // What a failed write or sync leaves is known at the next opening only.
-            Line::Ended => self.events.retain(|_, (_, durable)| *durable),
-            Line::Wrong(text) => self.wrong.push(text),
-            Line::Closed => self.set_durable(u64::MAX),
-            Line::Opened(_) => {}
+            ReportLine::Ended => self.events.retain(|_, (_, durable)| *durable),
+            ReportLine::Wrong(text) => self.wrong.push(text),
+            ReportLine::Closed => self.set_durable(u64::MAX),
+            ReportLine::Opened(_) => {}
         }
     }
 
@@ -130,6 +130,6 @@ impl Told {
 
     /// What a power cut may take: acknowledgements that were not of durable events.
     pub fn cut_power(&mut self) {
-        self.note(Line::Ended);
+        self.note(ReportLine::Ended);
     }
 }

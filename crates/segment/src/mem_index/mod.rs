@@ -18,8 +18,8 @@ use tidegate_format::{EventId, Position, Record, Result};
 
 use table::{Filler, Table};
 
+use crate::causes::{CauseBlock, CauseColumn};
 use crate::column::{Column32, Column64, Rows};
-use crate::lineage::{CauseBlock, CauseColumn};
 use crate::recent::Recent;
 use crate::term::{self, Field, HashKey, HashedId, HashedTerm, Term};
 
@@ -39,7 +39,7 @@ type TermNumber = u32;
 /// An index that grows with its segment.
 #[derive(Debug)]
 pub struct MemIndex {
-    seed: HashKey,
+    hash_key: HashKey,
     count: AtomicU32,
     offsets: Column32,
     ids: [Column64; 2],
@@ -54,7 +54,7 @@ pub struct MemIndex {
     /// Texts: the length in bytes, then the bytes, four to a cell.
     texts: Column32,
     texts_end: AtomicU32,
-    lineage: CauseColumn,
+    causes: CauseColumn,
     writing: Mutex<Writing>,
 }
 
@@ -86,12 +86,12 @@ struct Writing {
 
 impl MemIndex {
     /// An empty index.
-    pub fn new(seed: HashKey) -> Self {
+    pub fn new(hash_key: HashKey) -> Self {
         let (id_table, ids) = Table::new();
         let (term_table, terms) = Table::new();
         let writing = Writing { ids, terms, recent: Recent::default(), bytes: Vec::new() };
         Self {
-            seed,
+            hash_key,
             count: AtomicU32::new(0),
             offsets: Column32::new(),
             ids: [Column64::new(), Column64::new()],
@@ -108,7 +108,7 @@ impl MemIndex {
             blocks_end: AtomicU32::new(1),
             texts: Column32::new(),
             texts_end: AtomicU32::new(1),
-            lineage: CauseColumn::new(),
+            causes: CauseColumn::new(),
             writing: Mutex::new(writing),
         }
     }
@@ -131,7 +131,7 @@ impl MemIndex {
             let number = if field.repeats() { recent.find(bytes, find) } else { find() };
             self.add_event(number, event);
             if let Some(cause) = term::local_cause(bytes) {
-                self.lineage.add(event, cause);
+                self.causes.add(event, cause);
             }
         });
         self.count.store(event + 1, Ordering::Release);
@@ -144,25 +144,25 @@ impl MemIndex {
     }
 
     /// The event with this id.
-    pub fn find_id(&self, sought: &HashedId) -> Option<u32> {
-        let wanted = halves(u128::from_le_bytes(sought.id.0));
+    pub fn find_id(&self, id: &HashedId) -> Option<u32> {
+        let wanted = halves(u128::from_le_bytes(id.id.0));
         let is = |event| [self.ids[0].get(event), self.ids[1].get(event)] == wanted;
         // Asked before the table, so that what is put there meanwhile is looked through nevertheless.
         let waiting = self.id_count.load(Ordering::Acquire);
-        let found = self.id_table.find(sought.hash, is);
+        let found = self.id_table.find(id.hash, is);
         found.or_else(|| (waiting..self.count()).find(|event| is(*event)))
     }
 
     /// The events of a term.
-    pub fn find(self: &Arc<Self>, sought: &HashedTerm) -> Option<LivePostings> {
-        let hash = sought.hash;
+    pub fn find(self: &Arc<Self>, term: &HashedTerm) -> Option<MemPostings> {
+        let hash = term.hash;
         let number = self.term_table.find(hash as u64, |number| self.is_term(number, hash))?;
         Some(self.postings(number))
     }
 
     /// The events that have the event at this position as a cause.
-    pub(crate) fn effects(self: &Arc<Self>, cause: Position) -> Option<LivePostings> {
-        self.find(&self.seed.seek(Term::cause(cause)))
+    pub(crate) fn effects(self: &Arc<Self>, cause: Position) -> Option<MemPostings> {
+        self.find(&self.hash_key.hash_term(Term::cause(cause)))
     }
 
     /// Calls `each` with the text and the postings of every term of a text field (scope, entity, kind or
@@ -171,7 +171,7 @@ impl MemIndex {
         self: &Arc<Self>,
         field: Field,
         prefix: &[u8],
-        mut each: impl FnMut(&[u8], LivePostings),
+        mut each: impl FnMut(&[u8], MemPostings),
     ) {
         debug_assert!(field.is_text(), "only these keep their text");
         let mut text = Vec::new();
@@ -187,7 +187,7 @@ impl MemIndex {
     }
 
     /// Calls `each` with the postings of every term of a field, in no order.
-    pub fn each_term(self: &Arc<Self>, field: Field, mut each: impl FnMut(LivePostings)) {
+    pub fn each_term(self: &Arc<Self>, field: Field, mut each: impl FnMut(MemPostings)) {
         for number in 0..self.terms.count.load(Ordering::Acquire) {
             if self.terms.fields.get(number) == field as u32 {
                 each(self.postings(number));
@@ -197,18 +197,18 @@ impl MemIndex {
 
     /// Reads the causes of the events around `event` into a block.
     pub(crate) fn fill_causes(&self, event: u32, block: &mut CauseBlock) {
-        self.lineage.fill(event, self.count(), block);
+        self.causes.fill(event, self.count(), block);
     }
 
     /// The level of an event in the causal graph, if it is known.
     pub fn level(&self, event: u32) -> Option<u32> {
-        self.lineage.level(event)
+        self.causes.level(event)
     }
 
     /// Makes the levels of all its events known. `first` is the position of the first one, and `level_of`
     /// gives the levels of events of earlier segments.
     pub fn make_levels(&self, first: Position, level_of: impl Fn(Position) -> Result<u32>) -> Result<()> {
-        self.lineage.make_levels(self.count(), first, level_of)
+        self.causes.make_levels(self.count(), first, level_of)
     }
 
     /// Bytes of memory it takes.
@@ -219,16 +219,16 @@ impl MemIndex {
             .map(Column32::memory)
             .chain(self.ids.iter().map(Column64::memory))
             .chain([terms.rows.memory(), self.id_table.memory(), self.term_table.memory()])
-            .chain([self.lineage.memory()])
+            .chain([self.causes.memory()])
             .sum()
     }
 
-    fn postings(self: &Arc<Self>, term: TermNumber) -> LivePostings {
-        LivePostings { index: Arc::clone(self), term, count: self.term_cell(term, EVENTS) }
+    fn postings(self: &Arc<Self>, term: TermNumber) -> MemPostings {
+        MemPostings { index: Arc::clone(self), term, count: self.term_cell(term, EVENTS) }
     }
 
     fn id_hash(&self, id: EventId) -> u64 {
-        self.seed.hash(&id.0) as u64
+        self.hash_key.hash(&id.0) as u64
     }
 
     fn add_id(&self, ids: &mut Filler, id: EventId, event: u32) {
@@ -262,7 +262,7 @@ impl MemIndex {
 
     /// The number of a term, which is new where no event had it before `event`.
     fn term(&self, table: &mut Filler, field: Field, bytes: &[u8], event: u32) -> TermNumber {
-        let hash = self.seed.hash(bytes);
+        let hash = self.hash_key.hash(bytes);
         if let Some(number) = table.find(hash as u64, |number| self.is_term(number, hash)) {
             return number;
         }
@@ -377,13 +377,13 @@ impl MemIndex {
 
 /// The events of one term, in ascending order.
 #[derive(Clone, Debug)]
-pub struct LivePostings {
+pub struct MemPostings {
     index: Arc<MemIndex>,
     term: TermNumber,
     count: u32,
 }
 
-impl LivePostings {
+impl MemPostings {
     /// How many events had this term when it was looked up.
     pub fn count(&self) -> u32 {
         self.count
@@ -459,13 +459,13 @@ mod tests {
 
     #[test]
     fn postings_stay_what_they_were_while_the_index_grows() {
-        let seed = HashKey(1, 2);
-        let index = Arc::new(MemIndex::new(seed));
+        let hash_key = HashKey(1, 2);
+        let index = Arc::new(MemIndex::new(hash_key));
         let mut looked_up = Vec::new();
         for event in 0..400 {
             add(&index, format!("e{}", event % 3), &[]);
             let term = Term::new(Field::Entity, b"e1");
-            looked_up.extend(index.find(&seed.seek(term)));
+            looked_up.extend(index.find(&hash_key.hash_term(term)));
         }
         for postings in looked_up {
             let count = postings.count();
@@ -480,7 +480,7 @@ mod tests {
     fn a_term_is_told_by_all_of_its_hash() {
         let index = MemIndex::new(HashKey(1, 2));
         add(&index, "e".into(), &[]);
-        let hash = index.seed.hash(&term_bytes(Field::Entity, "e"));
+        let hash = index.hash_key.hash(&term_bytes(Field::Entity, "e"));
         let number = (0..4).find(|number| index.is_term(*number, hash)).expect("it was added");
         for bit in 0..u128::BITS {
             assert!(!index.is_term(number, hash ^ (1 << bit)), "bit {bit}");
@@ -509,8 +509,8 @@ mod tests {
     /// keeps M2
     #[test]
     fn postings_agree_with_a_plain_list() {
-        let seed = HashKey(1, 2);
-        let index = Arc::new(MemIndex::new(seed));
+        let hash_key = HashKey(1, 2);
+        let index = Arc::new(MemIndex::new(hash_key));
         let mut plain = vec![Vec::new(); 7];
         for event in 0..3000 {
             let entity = (event * event + event / 3) % 7;
@@ -519,7 +519,7 @@ mod tests {
         }
         for (entity, events) in plain.iter().enumerate() {
             let term = Term::new(Field::Entity, format!("e{entity}").as_bytes());
-            let found = index.find(&seed.seek(term)).map_or(Vec::new(), |postings| {
+            let found = index.find(&hash_key.hash_term(term)).map_or(Vec::new(), |postings| {
                 (0..3000).for_each(|event| {
                     assert_eq!(postings.rank(event) as usize, events.partition_point(|e| *e < event));
                 });
@@ -527,10 +527,11 @@ mod tests {
             });
             assert_eq!(&found, events, "entity {entity}");
         }
-        let tagged = index.find(&seed.seek(Term::new(Field::Tag, b"t"))).expect("every event has it");
+        let tagged =
+            index.find(&hash_key.hash_term(Term::new(Field::Tag, b"t"))).expect("every event has it");
         assert_eq!(tagged.count(), 3000);
-        assert!(index.find(&seed.seek(Term::new(Field::Tag, b"u"))).is_none());
-        let find = |id: u32| index.find_id(&seed.seek_id(EventId(u128::from(id).to_be_bytes())));
+        assert!(index.find(&hash_key.hash_term(Term::new(Field::Tag, b"u"))).is_none());
+        let find = |id: u32| index.find_id(&hash_key.hash_id(EventId(u128::from(id).to_be_bytes())));
         for event in [0, 63, 64, 2943, 2944, 2999] {
             assert_eq!(find(event), Some(event));
         }

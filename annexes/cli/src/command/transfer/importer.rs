@@ -1,4 +1,4 @@
-//! The intake: lines become batches of the store.
+//! Turns lines into batches of the store.
 //!
 //! Invariants:
 //!
@@ -34,7 +34,7 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 
 /// What an import did.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct Done {
+pub(super) struct ImportSummary {
     pub(super) imported: u64,
     pub(super) skipped: u64,
     /// Whether the events of an export kept the times they were recorded at.
@@ -46,7 +46,7 @@ pub(super) struct Done {
 }
 
 /// Events on their way into the store.
-pub(super) struct Intake<'a> {
+pub(super) struct Importer<'a> {
     store: &'a Store,
     view: View,
     /// What the input is called.
@@ -55,19 +55,19 @@ pub(super) struct Intake<'a> {
     header: Option<Header>,
     /// Events that were read.
     read: u64,
-    batch: Pending,
+    batch: PendingBatch,
     /// Events and bytes that were appended since the last sync.
     unsynced: (usize, usize),
     /// Whether the store held nothing but the beginning of this export so far.
     is_beginning: bool,
-    pub(super) done: Done,
+    pub(super) done: ImportSummary,
     /// Imported events without an id of their own.
     nameless: u64,
 }
 
 /// A batch that is read.
 #[derive(Default)]
-struct Pending {
+struct PendingBatch {
     drafts: Vec<Draft>,
     /// What hid the payload of each draft, if the line says it.
     blinds: Vec<Option<Blind>>,
@@ -77,7 +77,7 @@ struct Pending {
     places: HashMap<EventId, usize>,
     bytes: usize,
     /// Whether the file says where it ends.
-    is_told: bool,
+    has_boundaries: bool,
     /// Where its last event stood.
     last: event::Place,
     /// Its idempotency key, and the hash of the content.
@@ -88,17 +88,17 @@ struct Pending {
     known: usize,
 }
 
-impl Pending {
+impl PendingBatch {
     fn is_empty(&self) -> bool {
         self.drafts.is_empty() && self.known == 0
     }
 
     fn is_full(&self) -> bool {
-        !self.is_told && (self.drafts.len() >= BATCH_EVENTS_MAX || self.bytes >= BATCH_BYTES_MAX)
+        !self.has_boundaries && (self.drafts.len() >= BATCH_EVENTS_MAX || self.bytes >= BATCH_BYTES_MAX)
     }
 }
 
-impl<'a> Intake<'a> {
+impl<'a> Importer<'a> {
     pub(super) fn new(store: &'a Store, name: &str) -> Result<Self> {
         Ok(Self {
             store,
@@ -106,10 +106,10 @@ impl<'a> Intake<'a> {
             name: name.to_owned(),
             header: None,
             read: 0,
-            batch: Pending::default(),
+            batch: PendingBatch::default(),
             unsynced: (0, 0),
             is_beginning: true,
-            done: Done::default(),
+            done: ImportSummary::default(),
             nameless: 0,
         })
     }
@@ -130,7 +130,7 @@ impl<'a> Intake<'a> {
                 Err(Failure::Stopped(error)) => {
                     let number = lines.number();
                     // keeps I1
-                    if !self.batch.is_told {
+                    if !self.batch.has_boundaries {
                         self.commit()?;
                     }
                     return Err(self.stopped(error, number));
@@ -156,7 +156,7 @@ impl<'a> Intake<'a> {
         let line = Line::parse(text)?;
         let place = line.place()?;
         if !self.batch.is_empty()
-            && (self.batch.is_told || place.tells_batches())
+            && (self.batch.has_boundaries || place.tells_batches())
             && !self.batch.last.goes_on_at(&place)
         {
             self.refuse_cut()?;
@@ -166,7 +166,7 @@ impl<'a> Intake<'a> {
             self.take_time(&line, &place)?;
         }
         if self.batch.is_empty() {
-            self.batch.is_told = place.tells_batches();
+            self.batch.has_boundaries = place.tells_batches();
             self.batch.key.clone_from(&place.key);
         }
         self.take_event(number, line, &place)?;
@@ -276,17 +276,18 @@ impl<'a> Intake<'a> {
         if self.header.is_some() {
             self.may_keep_times(&pending).map_err(|error| self.stopped(error, pending.numbers[0]))?;
         }
-        let Pending { drafts, blinds, numbers, bytes, is_told, key, recorded, .. } = pending;
+        let PendingBatch { drafts, blinds, numbers, bytes, has_boundaries, key, recorded, .. } = pending;
         let (count, ids): (_, Vec<_>) = (drafts.len(), drafts.iter().map(|draft| draft.id).collect());
         self.unsynced = (self.unsynced.0 + count, self.unsynced.1 + bytes);
-        let is_due = !is_told || self.unsynced.0 >= BATCH_EVENTS_MAX || self.unsynced.1 >= BATCH_BYTES_MAX;
+        let is_due =
+            !has_boundaries || self.unsynced.0 >= BATCH_EVENTS_MAX || self.unsynced.1 >= BATCH_BYTES_MAX;
         let append = if is_due { AppendOptions::synced() } else { AppendOptions::buffered() };
         if is_due {
             self.unsynced = (0, 0);
         }
-        let named = key.as_ref().map_or(Ok(()), |(key, _)| self.refuse_taken(key, ids[0]));
+        let untaken = key.as_ref().map_or(Ok(()), |(key, _)| self.refuse_taken(key, ids[0]));
         let appended =
-            named.and_then(|()| self.store.append(self.batch_of(drafts, blinds, key, recorded), append));
+            untaken.and_then(|()| self.store.append(self.batch_of(drafts, blinds, key, recorded), append));
         let appended = appended.and_then(|receipt| self.count(&receipt, &ids));
         if let Err(error) = appended {
             let draft = match error.place() {
@@ -321,7 +322,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Finds out whether the times of an export stay.
-    fn may_keep_times(&mut self, pending: &Pending) -> tidegate::Result<()> {
+    fn may_keep_times(&mut self, pending: &PendingBatch) -> tidegate::Result<()> {
         // keeps I3
         if pending.known > 0 {
             let message =
@@ -336,7 +337,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Events of the file before this batch.
-    fn read_before(&self, pending: &Pending) -> u64 {
+    fn read_before(&self, pending: &PendingBatch) -> u64 {
         self.read.saturating_sub(pending.drafts.len() as u64)
     }
 
@@ -368,7 +369,7 @@ impl<'a> Intake<'a> {
 
     /// The failure to go on at a line of the input.
     fn stopped(&self, error: Error, number: u64) -> Failure {
-        let Done { imported, skipped, .. } = self.done;
+        let ImportSummary { imported, skipped, .. } = self.done;
         let remedy = match error.kind() {
             kind if kind == ErrorKind::Invalid || kind.is_refusal() => "mend the line",
             _ => "see to the cause",
@@ -387,7 +388,7 @@ impl<'a> Intake<'a> {
             HumanCount(skipped)
         );
         let place = format!("{}:{number}", self.name);
-        Failure::Line(Box::new(failure::Line { error, place, imported, advice }))
+        Failure::Line(Box::new(failure::LineFailure { error, place, imported, advice }))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The web: nodes, each one event or a run of them, and the lines between nodes.
+//! The folded graph: nodes, each one event or a run of them, and the lines between nodes.
 //!
 //! Invariants:
 //!
@@ -10,8 +10,8 @@ use std::collections::{HashSet, VecDeque};
 use tidegate::graph::Graph;
 use tidegate::{Position, Result};
 
-use crate::chosen::{Chosen, Line, Link};
 use crate::style::Style;
+use crate::subgraph::{Edge, Line, Subgraph};
 
 /// Fewer events than that are not worth folding.
 const RUN_MIN: usize = 3;
@@ -22,9 +22,9 @@ pub(crate) const EFFECTS_MAX: u64 = 1_000;
 
 /// Nodes and the lines between them.
 #[derive(Clone, Debug)]
-pub(crate) struct Web {
+pub(crate) struct FoldedGraph {
     pub(crate) nodes: Vec<Node>,
-    pub(crate) links: Vec<Link>,
+    pub(crate) links: Vec<Edge>,
     /// Events in no node.
     pub(crate) left_out: u64,
 }
@@ -58,12 +58,12 @@ impl Node {
     }
 }
 
-impl Web {
-    /// The web of the chosen events, with runs folded where the style asks for that.
-    pub(crate) fn of(chosen: &Chosen, style: &Style) -> Self {
-        let count = chosen.events.len();
+impl FoldedGraph {
+    /// The folded graph of the chosen events, with runs folded where the style asks for that.
+    pub(crate) fn of(subgraph: &Subgraph, style: &Style) -> Self {
+        let count = subgraph.events.len();
         let runs =
-            if count >= style.fold_from { runs(chosen, &style.focus) } else { vec![Vec::new(); count] };
+            if count >= style.fold_from { runs(subgraph, &style.focus) } else { vec![Vec::new(); count] };
         let mut node_of = vec![u32::MAX; count];
         let mut nodes = Vec::new();
         for (event, run) in (0_u32..).zip(runs) {
@@ -74,14 +74,14 @@ impl Web {
             for event in &events {
                 node_of[*event as usize] = nodes.len() as u32;
             }
-            let all = || events.iter().map(|event| &chosen.events[*event as usize]);
+            let all = || events.iter().map(|event| &subgraph.events[*event as usize]);
             let more_causes = all().map(|event| event.more_causes).sum();
             let foreign = all().map(|event| event.foreign).sum();
             nodes.push(Node { events, more_causes, foreign, more_effects: 0 });
         }
-        let places = chosen.links.iter().map(|link| {
+        let places = subgraph.links.iter().map(|link| {
             let (from, to) = (node_of[link.from as usize], node_of[link.to as usize]);
-            Link { from, to, ..*link }
+            Edge { from, to, ..*link }
         });
         let links = places.filter(|link| link.from != link.to).collect();
         Self { nodes, links, left_out: 0 }
@@ -89,12 +89,12 @@ impl Web {
 
     /// At most so many of the nodes: those nearest to the focus, without more than a few on either side of any, or
     /// the last ones where there is no focus.
-    pub(crate) fn nearest(&self, limit: usize, chosen: &Chosen, focus: &[Position]) -> Self {
+    pub(crate) fn nearest(&self, limit: usize, subgraph: &Subgraph, focus: &[Position]) -> Self {
         if self.nodes.len() <= limit {
             return self.clone();
         }
         let mut new = vec![None; self.nodes.len()];
-        let mut kept = self.nearest_nodes(limit, chosen, focus);
+        let mut kept = self.nearest_nodes(limit, subgraph, focus);
         kept.sort_unstable();
         for (at, node) in (0_u32..).zip(&kept) {
             new[*node] = Some(at);
@@ -103,20 +103,20 @@ impl Web {
         let mut links = Vec::new();
         for link in &self.links {
             match (new[link.from as usize], new[link.to as usize]) {
-                (Some(from), Some(to)) => links.push(Link { from, to, ..*link }),
+                (Some(from), Some(to)) => links.push(Edge { from, to, ..*link }),
                 (Some(from), None) if link.line == Line::Cause => nodes[from as usize].more_effects += 1,
                 (None, Some(to)) if link.line == Line::Cause => nodes[to as usize].more_causes += 1,
                 _ => {}
             }
         }
         let drawn: usize = nodes.iter().map(|node| node.events.len()).sum();
-        let left_out = self.left_out + (chosen.events.len() - drawn) as u64;
+        let left_out = self.left_out + (subgraph.events.len() - drawn) as u64;
         Self { nodes, links, left_out }
     }
 
-    fn nearest_nodes(&self, limit: usize, chosen: &Chosen, focus: &[Position]) -> Vec<usize> {
+    fn nearest_nodes(&self, limit: usize, subgraph: &Subgraph, focus: &[Position]) -> Vec<usize> {
         let focus: HashSet<&Position> = focus.iter().collect();
-        let is_focus = |node: &usize| focus.contains(&chosen.events[self.nodes[*node].first()].position);
+        let is_focus = |node: &usize| focus.contains(&subgraph.events[self.nodes[*node].first()].position);
         let mut found: VecDeque<usize> = (0..self.nodes.len()).filter(is_focus).collect();
         if found.is_empty() {
             return (0..self.nodes.len()).rev().take(limit).collect();
@@ -145,14 +145,14 @@ impl Web {
     }
 
     /// Counts the effects of single events that have no line here.
-    pub(crate) fn count_effects(&mut self, chosen: &Chosen, graph: &Graph) -> Result<()> {
+    pub(crate) fn count_effects(&mut self, subgraph: &Subgraph, graph: &Graph) -> Result<()> {
         let mut drawn = vec![0_u64; self.nodes.len()];
         for link in self.links.iter().filter(|link| link.line == Line::Cause) {
             drawn[link.from as usize] += 1;
         }
         for (node, drawn) in self.nodes.iter_mut().zip(drawn).filter(|(node, _)| !node.is_fold()) {
             let mut all = 0;
-            for effect in graph.effects(chosen.events[node.first()].position)?.take(EFFECTS_MAX as usize) {
+            for effect in graph.effects(subgraph.events[node.first()].position)?.take(EFFECTS_MAX as usize) {
                 effect?;
                 all += 1;
             }
@@ -163,19 +163,20 @@ impl Web {
 }
 
 /// For the first event of every run the events of that run, and nothing for all others.
-fn runs(chosen: &Chosen, focus: &[Position]) -> Vec<Vec<u32>> {
-    let count = chosen.events.len();
+fn runs(subgraph: &Subgraph, focus: &[Position]) -> Vec<Vec<u32>> {
+    let count = subgraph.events.len();
     let (mut ins, mut outs) = (vec![0_u32; count], vec![0_u32; count]);
     let (mut next, mut before) = (vec![0_u32; count], vec![0_u32; count]);
-    for link in &chosen.links {
+    for link in &subgraph.links {
         ins[link.to as usize] += 1;
         outs[link.from as usize] += 1;
         next[link.from as usize] = link.to;
         before[link.to as usize] = link.from;
     }
     let focus: HashSet<&Position> = focus.iter().collect();
-    let is_inner =
-        |event: usize| ins[event] == 1 && outs[event] == 1 && !focus.contains(&chosen.events[event].position);
+    let is_inner = |event: usize| {
+        ins[event] == 1 && outs[event] == 1 && !focus.contains(&subgraph.events[event].position)
+    };
     let is_inner: Vec<bool> = (0..count).map(is_inner).collect();
     let mut runs = vec![Vec::new(); count];
     for first in 0..count {

@@ -1,7 +1,7 @@
-//! Rosters of segments, as a store and its readers come to use them.
+//! Filter groups, as a store and its readers come to use them.
 
 use tidegate_disk::{Env, Mode};
-use tidegate_segment::roster_path;
+use tidegate_segment::filter_group_path;
 
 use crate::settings::{Access, StoreOptions};
 use crate::{AppendOptions, Draft, Position, Store};
@@ -18,10 +18,10 @@ fn append(store: &Store, count: usize) {
     }
 }
 
-/// How many segments the rosters in use are of.
+/// How many segments the filter groups in use are of.
 fn counts(store: &Store) -> Vec<usize> {
     store.view().unwrap();
-    store.published.log().rosters.iter().flatten().map(|roster| roster.count()).collect()
+    store.published.log().filter_groups.iter().flatten().map(|filter_group| filter_group.count()).collect()
 }
 
 /// keeps Z2
@@ -54,15 +54,17 @@ fn a_damaged_one_is_made_again_once_it_shows() {
     let store = Store::open_in(world.clone(), options(Access::Create)).unwrap();
     append(&store, 20);
     store.close().unwrap();
-    let name = roster_path(Position(1));
+    let name = filter_group_path(Position(1));
     let file = world.disk.open(&name, Mode::Write).unwrap();
     file.write_all_at(&[0xff; 4096], 4096).unwrap();
     let store = Store::open_in(world.clone(), options(Access::Write)).unwrap();
-    let damaged = || store.published.log().rosters[0].as_ref().is_some_and(|roster| roster.is_damaged());
+    let damaged = || {
+        store.published.log().filter_groups[0].as_ref().is_some_and(|filter_group| filter_group.is_damaged())
+    };
     assert_eq!((counts(&store), damaged()), (vec![16], false), "nothing was asked yet");
     assert_eq!(store.view().unwrap().version(&("shop", "order-3").into()).unwrap().0, 1);
     assert!(damaged());
     store.step().unwrap();
     assert_eq!((counts(&store), damaged()), (vec![16], false));
-    store.published.log().rosters[0].as_ref().unwrap().verify().unwrap();
+    store.published.log().filter_groups[0].as_ref().unwrap().verify().unwrap();
 }

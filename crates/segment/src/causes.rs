@@ -172,30 +172,30 @@ mod tests {
     /// keeps L2
     #[test]
     fn levels_count_the_longest_way_up() {
-        let lineage = CauseColumn::new();
+        let causes = CauseColumn::new();
         for (event, cause) in [(0, 3), (1, 10), (2, 11), (2, 10), (4, 12), (4, 4), (4, 11)] {
-            lineage.add(event, Position(cause));
+            causes.add(event, Position(cause));
         }
-        assert_eq!(lineage.level(0), None);
+        assert_eq!(causes.level(0), None);
         let of_earlier = |cause: Position| Ok(cause.0 as u32 * 10);
-        lineage.make_levels(3, Position(10), of_earlier).unwrap();
-        assert_eq!(lineage.level(3), None);
-        lineage.make_levels(5, Position(10), of_earlier).unwrap();
-        let levels: Vec<_> = (0..5).map(|event| lineage.level(event)).collect();
+        causes.make_levels(3, Position(10), of_earlier).unwrap();
+        assert_eq!(causes.level(3), None);
+        causes.make_levels(5, Position(10), of_earlier).unwrap();
+        let levels: Vec<_> = (0..5).map(|event| causes.level(event)).collect();
         assert_eq!(levels, [Some(31), Some(32), Some(33), Some(0), Some(41)]);
         let mut block = CauseBlock::new(true);
-        lineage.fill(4, 5, &mut block);
+        causes.fill(4, 5, &mut block);
         assert_eq!(block.of(4), Some(&[Position(12), Position(4), Position(11)][..]));
         assert_eq!((block.of(3), block.of(5)), (Some(&[][..]), None));
     }
 
     #[test]
     fn memory_is_that_of_its_parts() {
-        let lineage = CauseColumn::new();
-        assert_eq!(lineage.memory(), 0);
-        lineage.add(0, Position(3));
-        assert_eq!(lineage.memory(), 256 * 4 + 256 * 8);
-        lineage.make_levels(1, Position(10), |_| Ok(0)).unwrap();
-        assert_eq!(lineage.memory(), 256 * 4 + 256 * 8 + 256 * 4);
+        let causes = CauseColumn::new();
+        assert_eq!(causes.memory(), 0);
+        causes.add(0, Position(3));
+        assert_eq!(causes.memory(), 256 * 4 + 256 * 8);
+        causes.make_levels(1, Position(10), |_| Ok(0)).unwrap();
+        assert_eq!(causes.memory(), 256 * 4 + 256 * 8 + 256 * 4);
     }
 }

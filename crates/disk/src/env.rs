@@ -70,7 +70,7 @@ pub trait File: Send + Sync + fmt::Debug {
 }
 
 /// A held lock; dropping it (or the end of the process) lets it go.
-pub trait Lock: Send + Sync + fmt::Debug {
+pub trait FileLock: Send + Sync + fmt::Debug {
     /// Whether it still keeps others out: the file that is locked is the one of that name. Somebody may have deleted
     /// it, or the directory, and others may have put theirs in its place. A disk that does not tell says yes.
     fn is_held(&self) -> bool {
@@ -110,7 +110,7 @@ pub trait Disk: Send + Sync + fmt::Debug {
 
     /// Takes the writer's lock on the file `name`, creating it where needed, without waiting.
     /// `WouldBlock` where another holder has it, in this process or another.
-    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>>;
+    fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>>;
 
     /// The processes that hold the lock on the file `name`, to say so or to know whether there is a writer: a process forked
     /// from the one that took it holds it too. Nothing is locked for it. None where the disk does not tell.

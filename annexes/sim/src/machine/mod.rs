@@ -1,6 +1,6 @@
 //! The world one store lives in: its disk, clock and randomness, and how the store is opened on them.
 
-mod meanwhile;
+mod sync_hook;
 mod trace;
 mod synced;
 
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tidegate::disk::{Disk, Env, FaultyDisk, Model as DiskModel, SeededRandom, SimulatedClock};
 use tidegate::{Access, Durability, Result, Store, StoreOptions};
 
-pub(crate) use meanwhile::Meanwhile;
+pub(crate) use sync_hook::SyncHook;
 pub(crate) use synced::last_position;
 pub(crate) use trace::Trace;
 
@@ -24,7 +24,7 @@ pub fn plain(disk: FaultyDisk) -> Arc<dyn Disk> {
 
 /// A simulated machine with one store on it.
 #[derive(Clone, Debug)]
-pub struct Ground {
+pub struct Machine {
     /// The disk, in the hands of the process that lives now.
     pub disk: FaultyDisk,
     pub(crate) clock: SimulatedClock,
@@ -33,12 +33,12 @@ pub struct Ground {
     /// All that was called and answered so far.
     pub(crate) trace: Trace,
     /// What happens in the middle of the next sync.
-    pub(crate) meanwhile: Meanwhile,
+    pub(crate) meanwhile: SyncHook,
     wrap: Wrap,
     seed: u64,
 }
 
-impl Ground {
+impl Machine {
     /// An empty machine.
     pub fn new(seed: u64, model: DiskModel, segment_bytes: u64, wrap: Wrap) -> Self {
         let options = StoreOptions {
@@ -54,7 +54,7 @@ impl Ground {
             random: SeededRandom::new(seed),
             options,
             trace: Trace::default(),
-            meanwhile: Meanwhile::default(),
+            meanwhile: SyncHook::default(),
             wrap,
             seed,
         }
@@ -68,7 +68,7 @@ impl Ground {
             disk: self.disk.fork(),
             clock: SimulatedClock::new(self.clock.now_micros()),
             random: SeededRandom::new(self.seed ^ 0x5eed),
-            meanwhile: Meanwhile::default(),
+            meanwhile: SyncHook::default(),
             ..self.clone()
         }
     }

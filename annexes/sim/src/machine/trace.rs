@@ -6,9 +6,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate::disk::{Block, Disk, File, Identity, Lock, Mode};
+use tidegate::disk::{Block, Disk, File, FileLock, Identity, Mode};
 
-use super::meanwhile::Meanwhile;
+use super::sync_hook::SyncHook;
 
 /// The number so far. Clones go on with the same one.
 #[derive(Clone, Debug, Default)]
@@ -51,8 +51,8 @@ impl Trace {
     }
 
     /// A disk whose calls are taken in, and whose syncs of segments let something happen meanwhile.
-    pub(crate) fn watch(&self, disk: Arc<dyn Disk>, meanwhile: &Meanwhile) -> Arc<dyn Disk> {
-        Arc::new(Watched { disk, trace: self.clone(), meanwhile: meanwhile.clone() })
+    pub(crate) fn watch(&self, disk: Arc<dyn Disk>, meanwhile: &SyncHook) -> Arc<dyn Disk> {
+        Arc::new(TracedDisk { disk, trace: self.clone(), meanwhile: meanwhile.clone() })
     }
 
     fn call<T>(&self, what: &impl Hash, answer: io::Result<T>) -> io::Result<T> {
@@ -62,17 +62,17 @@ impl Trace {
 }
 
 #[derive(Debug)]
-struct Watched {
+struct TracedDisk {
     disk: Arc<dyn Disk>,
     trace: Trace,
-    meanwhile: Meanwhile,
+    meanwhile: SyncHook,
 }
 
-impl Disk for Watched {
+impl Disk for TracedDisk {
     fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>> {
         let file = self.trace.call(&("open", name, mode as u8), self.disk.open(name, mode))?;
         let meanwhile = name.starts_with("segments/").then(|| self.meanwhile.clone());
-        Ok(Arc::new(WatchedFile { file, trace: self.trace.clone(), meanwhile }))
+        Ok(Arc::new(TracedFile { file, trace: self.trace.clone(), meanwhile }))
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
@@ -95,7 +95,7 @@ impl Disk for Watched {
         self.trace.call(&("sync folder", folder), self.disk.sync_folder(folder))
     }
 
-    fn lock(&self, name: &str) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>> {
         self.trace.call(&("lock", name), self.disk.lock(name))
     }
 
@@ -105,14 +105,14 @@ impl Disk for Watched {
 }
 
 #[derive(Debug)]
-struct WatchedFile {
+struct TracedFile {
     file: Arc<dyn File>,
     trace: Trace,
     /// What happens during a sync, if this is a segment.
-    meanwhile: Option<Meanwhile>,
+    meanwhile: Option<SyncHook>,
 }
 
-impl File for WatchedFile {
+impl File for TracedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let asked = buffer.len();
         let answer = self.file.read_at(buffer, offset);

@@ -1,4 +1,4 @@
-//! Stories told into a store, and what their pictures hold.
+//! Stories put into a store, and what their pictures hold.
 
 use std::sync::Arc;
 
@@ -20,16 +20,16 @@ pub(crate) fn store() -> (Store, SimulatedClock) {
 }
 
 /// An event by where it belongs, its kind, and the numbers of its causes, counted from 0.
-pub(crate) type Told = (StreamId, String, Vec<u32>);
+pub(crate) type EventSpec = (StreamId, String, Vec<u32>);
 
-pub(crate) fn event(entity: &str, kind: &str, causes: &[u32]) -> Told {
+pub(crate) fn event(entity: &str, kind: &str, causes: &[u32]) -> EventSpec {
     (StreamId::new("shop", entity.to_owned()), kind.to_owned(), causes.to_vec())
 }
 
 /// The graph of a store that holds just these events, in one batch, from position 1 on.
-pub(crate) fn graph(events: &[Told]) -> Graph {
+pub(crate) fn graph(events: &[EventSpec]) -> Graph {
     let (store, _) = store();
-    let draft = |(stream, kind, causes): &Told| {
+    let draft = |(stream, kind, causes): &EventSpec| {
         let draft = Draft::new(stream.clone(), kind.clone());
         causes.iter().fold(draft, |draft, cause| draft.cause(Cause::Draft(*cause)))
     };
@@ -39,7 +39,7 @@ pub(crate) fn graph(events: &[Told]) -> Graph {
 }
 
 /// A history like that of software: mostly one cause, sometimes more, among the events just before.
-pub(crate) fn history(count: u32, merges: u64, seed: u64) -> Vec<Told> {
+pub(crate) fn history(count: u32, merges: u64, seed: u64) -> Vec<EventSpec> {
     let mut dice = Dice(seed);
     let mut events = vec![event("e0", "commit.root", &[])];
     for at in 1..count {
@@ -72,7 +72,7 @@ pub(crate) fn picture(graph: &Graph, style: &Style) -> Picture {
 
 /// A node of an SVG.
 #[derive(Clone, Debug)]
-pub(crate) struct Drawn {
+pub(crate) struct ParsedPicture {
     /// Left, top, right, bottom.
     pub(crate) bounds: [f64; 4],
     /// The lines of all that is known of it.
@@ -82,7 +82,7 @@ pub(crate) struct Drawn {
     pub(crate) is_fold: bool,
 }
 
-impl Drawn {
+impl ParsedPicture {
     /// How many events it stands for.
     pub(crate) fn events(&self) -> u64 {
         if !self.is_fold {
@@ -100,7 +100,7 @@ impl Drawn {
 }
 
 /// The nodes of an SVG.
-pub(crate) fn nodes(svg: &str) -> Vec<Drawn> {
+pub(crate) fn nodes(svg: &str) -> Vec<ParsedPicture> {
     let document = roxmltree::Document::parse(svg).unwrap();
     let boxes = document.descendants().filter(|group| {
         let mut parts = group.children().filter(Node::is_element);
@@ -109,14 +109,14 @@ pub(crate) fn nodes(svg: &str) -> Vec<Drawn> {
     boxes.map(drawn).collect()
 }
 
-fn drawn(group: Node<'_, '_>) -> Drawn {
+fn drawn(group: Node<'_, '_>) -> ParsedPicture {
     let named = |name: &'static str| group.children().filter(move |part| part.has_tag_name(name));
     let number = |part: Node<'_, '_>, name| part.attribute(name).unwrap().parse::<f64>().unwrap();
     let frame = named("rect").next_back().unwrap();
     let (left, top) = (number(frame, "x"), number(frame, "y"));
     let bounds = [left, top, left + number(frame, "width"), top + number(frame, "height")];
     let text = |part: Node<'_, '_>| part.text().unwrap_or_default().to_owned();
-    Drawn {
+    ParsedPicture {
         bounds,
         whole: named("title")
             .map(text)
@@ -128,18 +128,18 @@ fn drawn(group: Node<'_, '_>) -> Drawn {
 }
 
 /// A line of an SVG: whether it says what led to what, and the corners of the steps it takes.
-pub(crate) struct Way {
+pub(crate) struct ParsedLine {
     pub(crate) is_cause: bool,
     pub(crate) points: Vec<(f64, f64)>,
 }
 
 /// The lines between nodes of an SVG.
-pub(crate) fn ways(svg: &str) -> Vec<Way> {
+pub(crate) fn ways(svg: &str) -> Vec<ParsedLine> {
     let document = roxmltree::Document::parse(svg).unwrap();
     let picture = document.root_element().children().find(|part| part.has_tag_name("g")).unwrap();
     let lines = picture.children().filter(|part| part.has_tag_name("path"));
     lines
-        .map(|line| Way {
+        .map(|line| ParsedLine {
             is_cause: line.attribute("class") == Some("e"),
             points: points(line.attribute("d").unwrap()),
         })

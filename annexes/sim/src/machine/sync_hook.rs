@@ -7,9 +7,9 @@ type Act = Box<dyn FnOnce() + Send>;
 
 /// What is done during the next sync of a segment. Clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct Meanwhile(Arc<Mutex<Option<Act>>>);
+pub(crate) struct SyncHook(Arc<Mutex<Option<Act>>>);
 
-impl Meanwhile {
+impl SyncHook {
     /// Has it done once, during the next sync of a segment that succeeds.
     pub(crate) fn plan(&self, act: impl FnOnce() + Send + 'static) {
         *self.0.lock().expect("nobody panics with it") = Some(Box::new(act));
@@ -33,8 +33,8 @@ impl Meanwhile {
     }
 }
 
-impl fmt::Debug for Meanwhile {
+impl fmt::Debug for SyncHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Meanwhile").finish_non_exhaustive()
+        f.debug_tuple("SyncHook").finish_non_exhaustive()
     }
 }

@@ -6,11 +6,11 @@ use crate::dice::Dice;
 
 /// What is selected: everything, or what fits any of the parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wanted(Vec<Part>);
+pub(crate) struct ModelQuery(Vec<ModelItem>);
 
 /// Any of the kinds, all of the tags, and the rest as far as it is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct ModelItem {
     pub(crate) kinds: Vec<&'static str>,
     pub(crate) tags: Vec<String>,
     pub(crate) scope: Option<String>,
@@ -22,7 +22,7 @@ pub(crate) struct Part {
 
 /// What of an event a query can ask for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Traits<'a> {
+pub(crate) struct EventFields<'a> {
     pub(crate) stream: &'a StreamId,
     pub(crate) kind: &'a str,
     pub(crate) tags: &'a [tidegate::format::Text],
@@ -30,63 +30,69 @@ pub(crate) struct Traits<'a> {
     pub(crate) causes: &'a [tidegate::Cause],
 }
 
-impl Wanted {
+impl ModelQuery {
     pub(crate) fn kind(kind: &'static str) -> Self {
-        Self(vec![Part { kinds: vec![kind], ..Part::default() }])
+        Self(vec![ModelItem { kinds: vec![kind], ..ModelItem::default() }])
     }
 
     /// Of any of these kinds.
     pub(crate) fn kinds(kinds: &[&'static str]) -> Self {
-        Self(vec![Part { kinds: kinds.to_vec(), ..Part::default() }])
+        Self(vec![ModelItem { kinds: kinds.to_vec(), ..ModelItem::default() }])
     }
 
     /// Of a kind, with a tag.
     pub(crate) fn tagged(kind: &'static str, tag: &str) -> Self {
-        Self(vec![Part { kinds: vec![kind], tags: vec![tag.to_owned()], ..Part::default() }])
+        Self(vec![ModelItem { kinds: vec![kind], tags: vec![tag.to_owned()], ..ModelItem::default() }])
     }
 
     /// Of one stream.
     pub(crate) fn stream(stream: &StreamId) -> Self {
         let StreamId { scope, entity, lane } = stream;
         let (scope, entity) = (Some(scope.to_string()), Some(entity.to_string()));
-        Self(vec![Part { scope, entity, lane: Some(*lane), ..Part::default() }])
+        Self(vec![ModelItem { scope, entity, lane: Some(*lane), ..ModelItem::default() }])
     }
 
     /// Of one entity, in any scope.
     pub(crate) fn entity(entity: &str) -> Self {
-        Self(vec![Part { entity: Some(entity.to_owned()), ..Part::default() }])
+        Self(vec![ModelItem { entity: Some(entity.to_owned()), ..ModelItem::default() }])
     }
 
     /// With all of these tags.
     pub(crate) fn tags(tags: &[&str]) -> Self {
-        Self(vec![Part { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..Part::default() }])
+        Self(vec![ModelItem {
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            ..ModelItem::default()
+        }])
     }
 
     /// Of any of these scopes.
     pub(crate) fn scopes(scopes: &[&str]) -> Self {
         Self(
-            scopes.iter().map(|scope| Part { scope: Some((*scope).to_owned()), ..Part::default() }).collect(),
+            scopes
+                .iter()
+                .map(|scope| ModelItem { scope: Some((*scope).to_owned()), ..ModelItem::default() })
+                .collect(),
         )
     }
 
     /// Some query over what lives write.
     pub(crate) fn some(dice: &mut Dice, count: u64) -> Self {
         let parts = dice.below(3);
-        Self((0..parts).map(|_| Part::some(dice, count)).collect())
+        Self((0..parts).map(|_| ModelItem::some(dice, count)).collect())
     }
 
     pub(crate) fn query(&self) -> Query {
-        let mut items = self.0.iter().map(Part::item);
+        let mut items = self.0.iter().map(ModelItem::item);
         let Some(first) = items.next() else { return Query::ALL };
         items.fold(Query::from(first), Query::or)
     }
 
-    pub(crate) fn selects(&self, traits: Traits<'_>) -> bool {
+    pub(crate) fn selects(&self, traits: EventFields<'_>) -> bool {
         self.0.is_empty() || self.0.iter().any(|part| part.selects(traits))
     }
 }
 
-impl Part {
+impl ModelItem {
     fn some(dice: &mut Dice, count: u64) -> Self {
         let mut part = Self::default();
         match dice.below(8) {
@@ -130,8 +136,8 @@ impl Part {
         item
     }
 
-    fn selects(&self, traits: Traits<'_>) -> bool {
-        let Traits { stream, kind, tags, correlation, causes } = traits;
+    fn selects(&self, traits: EventFields<'_>) -> bool {
+        let EventFields { stream, kind, tags, correlation, causes } = traits;
         let is_kind = |wanted: &&str| match wanted.strip_suffix('*') {
             Some(family) => kind.starts_with(family),
             None => kind == *wanted,

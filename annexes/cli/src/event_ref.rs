@@ -6,14 +6,14 @@ use tidegate::{Error, ErrorKind, EventId, Position, Result, View};
 
 /// An event's name. A number is a position; with `import-key:` before it, it is an import key like any other text.
 #[derive(Clone, Debug)]
-pub(crate) enum Named {
+pub(crate) enum EventRef {
     At(Position),
     /// What reads as an id may be an import key too.
     Id(EventId, String),
     Key(String),
 }
 
-impl FromStr for Named {
+impl FromStr for EventRef {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -33,7 +33,7 @@ impl FromStr for Named {
     }
 }
 
-impl Named {
+impl EventRef {
     /// Where the event is. Import keys are looked up in one scope, or in all of them where none is said.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl Named {
 }
 
 /// The events of several names.
-pub(crate) fn find_all(names: &[Named], view: &View, scope: Option<&str>) -> Result<Vec<Position>> {
+pub(crate) fn find_all(names: &[EventRef], view: &View, scope: Option<&str>) -> Result<Vec<Position>> {
     names.iter().map(|name| name.find(view, scope)).collect()
 }
 

@@ -14,7 +14,7 @@ const BEND_PULL: f64 = 4.0;
 
 /// A thing in a row: a node, or a bend of a line that passes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Thing {
+pub(crate) struct Item {
     pub(crate) row: u32,
     /// The room it needs, with half of the gap on either side.
     pub(crate) width: f64,
@@ -26,7 +26,7 @@ type Pulls = Vec<Vec<(usize, f64)>>;
 
 /// How far to the right the middle of each thing stands, from 0 at the left of the leftmost. The lines go from
 /// one row to the next, and hold all things together.
-pub(crate) fn across(things: &[Thing], lines: &[(u32, u32)]) -> Vec<f64> {
+pub(crate) fn across(things: &[Item], lines: &[(u32, u32)]) -> Vec<f64> {
     let rows = order(&things.iter().map(|thing| thing.row).collect::<Vec<_>>(), lines);
     let mut middles = vec![0.0; things.len()];
     // Nothing overlaps from here on.
@@ -53,7 +53,7 @@ pub(crate) fn across(things: &[Thing], lines: &[(u32, u32)]) -> Vec<f64> {
 }
 
 /// What each thing is pulled by and how hard, from the row above and from the row below.
-fn pulls(things: &[Thing], lines: &[(u32, u32)]) -> (Pulls, Pulls) {
+fn pulls(things: &[Item], lines: &[(u32, u32)]) -> (Pulls, Pulls) {
     let (mut above, mut below) = (vec![Vec::new(); things.len()], vec![Vec::new(); things.len()]);
     for (from, to) in lines {
         let (from, to) = (*from as usize, *to as usize);
@@ -76,7 +76,7 @@ fn wanted(pulls: &[(usize, f64)], middles: &[f64], here: f64) -> (f64, f64) {
 
 /// Moves the things of a row as near as they get to where they want to be: without changing their order, without
 /// an overlap, and with the least sum of weighted squares.
-fn settle(row: &[usize], things: &[Thing], wanted: &[(f64, f64)], middles: &mut [f64]) {
+fn settle(row: &[usize], things: &[Item], wanted: &[(f64, f64)], middles: &mut [f64]) {
     // Apart from the room for those before them, all that is asked is that places ascend. So neighbours that
     // want to be the wrong way round meet in the middle, together with those they then run into.
     let mut room = 0.0;

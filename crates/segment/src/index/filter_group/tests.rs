@@ -1,4 +1,4 @@
-//! Rosters against the filters they are made of, damaged ones and hostile ones.
+//! Filter groups against the filters they are made of, damaged ones and hostile ones.
 
 use std::fmt::Write;
 
@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The bytes of a roster of segments with these hashes, and their filters.
-fn roster(segments: &[Vec<u64>]) -> (Vec<u8>, Vec<Vec<u8>>) {
+/// The bytes of a filter group of segments with these hashes, and their filters.
+fn filter_group(segments: &[Vec<u64>]) -> (Vec<u8>, Vec<Vec<u8>>) {
     let filters: Vec<Vec<u8>> = segments.iter().map(|hashes| filter_of(hashes)).collect();
     let parts: Vec<&[u8]> = filters.iter().map(Vec::as_slice).collect();
     let mut bytes = Vec::new();
@@ -17,7 +17,7 @@ fn roster(segments: &[Vec<u64>]) -> (Vec<u8>, Vec<Vec<u8>>) {
         bytes[at..at + part.len()].copy_from_slice(part);
         Ok(())
     };
-    write_roster(&parts, &owners(segments.len()), put).unwrap();
+    write_filter_group(&parts, &owners(segments.len()), put).unwrap();
     (bytes, filters)
 }
 
@@ -54,10 +54,10 @@ proptest! {
     ) {
         let hashes = |size: &u64| (0..*size).map(|n| hash_of(first ^ size << 20 ^ n)).collect();
         let segments: Vec<Vec<u64>> = sizes.iter().map(hashes).collect();
-        let (bytes, filters) = roster(&segments);
-        let roster = open(bytes, segments.len()).unwrap();
+        let (bytes, filters) = filter_group(&segments);
+        let filter_group = open(bytes, segments.len()).unwrap();
         for hash in segments.iter().flatten().chain(&strangers) {
-            let said = roster.may_hold(*hash);
+            let said = filter_group.may_hold(*hash);
             for (place, filter) in filters.iter().enumerate() {
                 prop_assert_eq!(said >> place & 1 == 1, filter::may_hold(filter, *hash).unwrap());
             }
@@ -67,8 +67,8 @@ proptest! {
             let past = u64::MAX.checked_shl(segments.len() as u32).unwrap_or(0);
             prop_assert_eq!(said & past, past);
         }
-        roster.verify().unwrap();
-        prop_assert!(!roster.is_damaged());
+        filter_group.verify().unwrap();
+        prop_assert!(!filter_group.is_damaged());
     }
 
     #[test]
@@ -78,15 +78,15 @@ proptest! {
         length in 0usize..40_000,
         hash: u64,
     ) {
-        let (mut bytes, _) = roster(&some_segments(3));
+        let (mut bytes, _) = filter_group(&some_segments(3));
         bytes[COUNT..PAGES].copy_from_slice(&count.to_le_bytes());
         bytes[PAGES..SUMS_CRC].copy_from_slice(&pages.to_le_bytes());
         bytes.resize(length.max(HEAD_BYTES), 0);
         let crc = crc_of(bytes.first_chunk().unwrap());
         bytes[CRC..COUNT].copy_from_slice(&crc.to_le_bytes());
-        if let Ok(roster) = FilterGroup::open(bytes.into(), &owners(64)) {
-            roster.may_hold(hash);
-            let _ = roster.verify();
+        if let Ok(filter_group) = FilterGroup::open(bytes.into(), &owners(64)) {
+            filter_group.may_hold(hash);
+            let _ = filter_group.verify();
         }
     }
 }
@@ -95,13 +95,13 @@ proptest! {
 #[test]
 fn a_flipped_bit_leaves_out_nothing() {
     let segments = some_segments(20);
-    let (bytes, filters) = roster(&segments);
+    let (bytes, filters) = filter_group(&segments);
     let hashes: Vec<u64> = segments.iter().flatten().copied().collect();
     for at in 0..bytes.len() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1 << (at % 8);
-        let roster = match open(flipped, 20) {
-            Ok(roster) => roster,
+        let filter_group = match open(flipped, 20) {
+            Ok(filter_group) => filter_group,
             Err(error) => {
                 assert!(at < HEAD_BYTES, "byte {at}: {error}");
                 continue;
@@ -111,28 +111,28 @@ fn a_flipped_bit_leaves_out_nothing() {
         for hash in hashes.iter().skip(at % 61).step_by(61) {
             let held = (0..).zip(&filters).filter(|(_, filter)| filter::may_hold(filter, *hash).unwrap());
             let held = held.fold(0u64, |all, (place, _)| all | 1 << place);
-            assert_eq!(roster.may_hold(*hash) & held, held, "byte {at}");
+            assert_eq!(filter_group.may_hold(*hash) & held, held, "byte {at}");
         }
-        assert_eq!(roster.verify().expect_err("it is damaged").kind(), ErrorKind::Damaged);
-        assert!(roster.is_damaged());
+        assert_eq!(filter_group.verify().expect_err("it is damaged").kind(), ErrorKind::Damaged);
+        assert!(filter_group.is_damaged());
     }
 }
 
 /// keeps R2
 #[test]
-fn a_page_of_another_roster_is_damage() {
+fn a_page_of_another_filter_group_is_damage() {
     let segments = |first: u64| -> Vec<Vec<u64>> { (0..5).map(|n| vec![hash_of(first + n)]).collect() };
-    let ((bytes, _), (other, _)) = (roster(&segments(0)), roster(&segments(100)));
+    let ((bytes, _), (other, _)) = (filter_group(&segments(0)), filter_group(&segments(100)));
     assert_eq!(bytes.len(), HEAD_BYTES + PAGE_BYTES + SUM_BYTES, "one page each");
     let mixed = [&bytes[..HEAD_BYTES], &other[HEAD_BYTES..]].concat();
-    let roster = open(mixed, 5).unwrap();
-    assert_eq!(roster.may_hold(hash_of(0)), u64::MAX);
-    assert!(roster.is_damaged() && roster.verify().is_err());
+    let filter_group = open(mixed, 5).unwrap();
+    assert_eq!(filter_group.may_hold(hash_of(0)), u64::MAX);
+    assert!(filter_group.is_damaged() && filter_group.verify().is_err());
 }
 
 #[test]
 fn every_cut_is_noticed_at_once() {
-    let (bytes, _) = roster(&some_segments(2));
+    let (bytes, _) = filter_group(&some_segments(2));
     for length in 0..bytes.len() {
         assert_eq!(open(bytes[..length].to_vec(), 2).expect_err("cut").kind(), ErrorKind::Damaged);
     }
@@ -142,8 +142,10 @@ fn every_cut_is_noticed_at_once() {
 
 #[test]
 fn it_serves_the_first_of_its_own_segments_only() {
-    let (bytes, _) = roster(&some_segments(5));
-    let open = |owners: &[u64]| FilterGroup::open(bytes.clone().into(), owners).map(|roster| roster.count());
+    let (bytes, _) = filter_group(&some_segments(5));
+    let open = |owners: &[u64]| {
+        FilterGroup::open(bytes.clone().into(), owners).map(|filter_group| filter_group.count())
+    };
     assert_eq!(open(&owners(5)).unwrap(), 5);
     assert_eq!(open(&owners(64)).unwrap(), 5);
     assert_eq!(open(&owners(4)).expect_err("one is missing").kind(), ErrorKind::Damaged);
@@ -158,9 +160,10 @@ fn it_serves_the_first_of_its_own_segments_only() {
 #[test]
 fn few_segments_without_it_are_asked() {
     let segment = |segment: u64| (0..2048).map(|n| hash_of(segment << 32 | n)).collect();
-    let (bytes, _) = roster(&(0..64).map(segment).collect::<Vec<_>>());
-    let roster = open(bytes, 64).unwrap();
-    let asked = (1 << 40..(1 << 40) + 10_000).map(|n| roster.may_hold(hash_of(n)).count_ones()).sum::<u32>();
+    let (bytes, _) = filter_group(&(0..64).map(segment).collect::<Vec<_>>());
+    let filter_group = open(bytes, 64).unwrap();
+    let asked =
+        (1 << 40..(1 << 40) + 10_000).map(|n| filter_group.may_hold(hash_of(n)).count_ones()).sum::<u32>();
     // The pages are as full as they get: one in 500 of 64 times 10,000.
     assert!(asked < 1600, "{asked} of 640000");
 }
@@ -177,10 +180,10 @@ fn squares_are_transposed() {
     }
 }
 
-/// A tiny roster, byte for byte. Another outcome is another format: raise `ROSTER_VERSION`.
+/// A tiny filter group, byte for byte. Another outcome is another format: raise `FILTER_GROUP_VERSION`.
 #[test]
-fn a_tiny_roster_keeps_its_bytes() {
-    let (bytes, _) = roster(&[vec![0x0123_4567_89ab_cdef], vec![], vec![0xfedc_ba98_7654_3210]]);
+fn a_tiny_filter_group_keeps_its_bytes() {
+    let (bytes, _) = filter_group(&[vec![0x0123_4567_89ab_cdef], vec![], vec![0xfedc_ba98_7654_3210]]);
     let mut text = String::new();
     for (number, line) in bytes.chunks(16).enumerate().filter(|(_, line)| line.iter().any(|byte| *byte != 0))
     {
