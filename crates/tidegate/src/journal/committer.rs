@@ -30,7 +30,7 @@ use tidegate_format::{
 };
 use tidegate_segment::{HashedTerm, Term};
 
-use super::prepare::{NoMatch, Precondition, PreparedBatch, duplicate, receipt_of};
+use super::prepare::{NoMatch, Precondition, PreparedBatch, duplicate, key_of_other_content, receipt_of};
 use super::satisfiable;
 use super::settle_queue::{GroupResult, PendingAnswer};
 use super::tails::{StreamTail, StreamTails};
@@ -100,6 +100,8 @@ struct Group {
     given: HashMap<EventId, Position>,
     /// The keys of its batches, with what is kept of the content under which blind, and the place of the batch.
     keys: HashMap<Text, ((Blind, Hash), usize)>,
+    /// What the clock says.
+    now: Micros,
     /// The time of the last event before the next batch.
     last: Micros,
     /// When its events are recorded, unless another store recorded them before, or why they cannot be now.
@@ -134,7 +136,7 @@ impl Committer {
         let now = Micros(self.clock.now_micros());
         let last = self.time.last();
         let untimely = self.time.check(now).err();
-        let mut group = Group { last, time: last.max(now), untimely, ..Group::default() };
+        let mut group = Group { now, last, time: last.max(now), untimely, ..Group::default() };
         for entry in entries.iter_mut() {
             let outcome = self.published.ended().map_or_else(|| self.process(&mut group, entry), Err);
             let rests_on = match &outcome {
@@ -205,8 +207,8 @@ impl Committer {
             if key.is_answered_by(Some(*blind), *kept) {
                 return Ok(Some(receipt.clone()));
             }
-            let message = "the key was used a moment ago, for other content".to_owned();
-            return Err(Conflict::duplicate(message, Some(receipt.first())));
+            // The same words as for a batch of an earlier group: which groups there are is chance.
+            return Err(key_of_other_content(receipt.first()));
         }
         let view = self.before_group(group);
         match view.find_key_after(key.text, prepared.checked)? {
@@ -334,22 +336,18 @@ impl Committer {
     /// Refuses ids that came into the log since the batch was prepared.
     fn check_ids(&self, group: &Group, prepared: &PreparedBatch) -> Result<()> {
         for &(index, id) in &prepared.given {
-            let admitted = self.check_id(group, id, prepared.checked, false);
-            admitted.map_err(|error| error.at(Place::Draft(index)))?;
+            let checked = self.check_id(group, id, prepared.checked, false);
+            checked.map_err(|error| error.at(Place::Draft(index)))?;
         }
         Ok(())
     }
 
     /// Refuses an id that came into the log after a position.
     fn check_id(&self, group: &Group, id: EventId, after: Position, footprint: bool) -> Result<()> {
-        let mut found = group.given.get(&id).copied();
-        let log = self.published.log();
-        let sought = log.seed().hash_id(id);
-        for segment in log.segments.iter().rev().take_while(|segment| segment.next().before() > after) {
-            if found.is_none() {
-                found = segment.find_id(&sought)?.map(|event| segment.first().plus(u64::from(event)));
-            }
-        }
+        let found = match group.given.get(&id) {
+            Some(position) => Some(*position),
+            None => self.before_group(group).find_id_after(id, after)?,
+        };
         match found {
             None => Ok(()),
             Some(position) if footprint => Err(Conflict::boundary(position, true)),
@@ -424,7 +422,8 @@ impl Committer {
         }
         self.published.set_accepted(self.next.before());
         self.backend.append(&mut group.frame, first)?;
-        self.time.record(group.last);
+        // Only now: batches that were refused or not written leave no time behind (keeps J4 for what is there).
+        self.time.record(group.last, group.now);
         Ok(())
     }
 

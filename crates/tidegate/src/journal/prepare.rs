@@ -236,10 +236,13 @@ pub(crate) fn receipt_of(
     let position = first.position();
     let kept = first.record().key().map(|(_, kept)| kept);
     if kept.is_none_or(|kept| !key.is_answered_by(first.record().blind(), kept)) {
-        let erased = kept == Some(Hash::ZERO);
-        let what = if erased { "and a payload of that batch was erased since" } else { "for other content" };
-        let message = format!("the key was used before, at position {position}, {what}");
-        return Err(Conflict::duplicate(message, Some(position)));
+        if kept == Some(Hash::ZERO) {
+            let message = format!(
+                "the key was used before, at position {position}, and a payload of that batch was erased since"
+            );
+            return Err(Conflict::duplicate(message, Some(position)));
+        }
+        return Err(key_of_other_content(position));
     }
     let (gates, judged_at) = gates_of(&first);
     let mut receipt = Receipt { store, time: first.time(), gates, judged_at, events: Vec::new() };
@@ -249,6 +252,12 @@ pub(crate) fn receipt_of(
         next = if event.record().ends_batch() { None } else { view.at(event.position().next())? };
     }
     Ok(receipt)
+}
+
+/// Returns the refusal of a key that the batch at this position has, for other content.
+pub(crate) fn key_of_other_content(position: Position) -> Error {
+    let message = format!("the key was used before, at position {position}, for other content");
+    Conflict::duplicate(message, Some(position))
 }
 
 /// Returns the conditions that a conflict has to be looked at together with: one alone speaks for itself.

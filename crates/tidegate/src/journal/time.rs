@@ -16,7 +16,7 @@ use crate::backend::clock_behind;
 pub(crate) struct LogTime {
     last: Micros,
     step_max: Option<Duration>,
-    /// Whether the clock was behind at the last look. It is told once, and again only after the clock was right.
+    /// Whether the clock was behind at the last write. It is told once, and again only after the clock was right.
     behind: bool,
     /// What is to be told, once no lock is held: a program's log is its own code.
     untold: Option<Duration>,
@@ -32,11 +32,9 @@ impl LogTime {
         self.last
     }
 
-    /// Refuses to record events while the clock says `now`, if that is too far ahead.
-    pub(crate) fn check(&mut self, now: Micros) -> Result<()> {
-        let behind = clock_behind(now, self.last);
-        self.untold = self.untold.or(behind.filter(|_| !self.behind));
-        self.behind = behind.is_some();
+    /// Refuses to record events while the clock says `now`, if that is too far ahead. It notes nothing, so a group of
+    /// which every batch is refused leaves no trace.
+    pub(crate) fn check(&self, now: Micros) -> Result<()> {
         let step = Duration::from_micros(now.0.saturating_sub(self.last.0));
         match self.step_max {
             // The first event has nothing to be compared with.
@@ -79,8 +77,11 @@ impl LogTime {
         self.untold.take()
     }
 
-    /// Takes note that events of this time were written.
-    pub(crate) fn record(&mut self, time: Micros) {
+    /// Notes that events up to this time were written while the clock said `now`.
+    pub(crate) fn record(&mut self, time: Micros, now: Micros) {
+        let behind = clock_behind(now, self.last);
+        self.untold = self.untold.or(behind.filter(|_| !self.behind));
+        self.behind = behind.is_some();
         self.last = self.last.max(time);
     }
 }

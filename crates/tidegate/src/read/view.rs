@@ -163,7 +163,8 @@ impl View {
         self.find_key_after(key, Position::START)
     }
 
-    /// Returns the first event of the batch with this idempotency key, if it came after a position.
+    /// Returns the first event of the batch with this idempotency key, if it came after a position. Both ends are compared
+    /// by position: the answer is the same wherever segments begin.
     pub(crate) fn find_key_after(&self, key: &str, after: Position) -> Result<Option<RecordedEvent>> {
         let sought = self.log.seed().hash_term(Term::new(Field::Key, key.as_bytes()));
         for (at, segment) in self.log.newest_first(sought.hash as u64) {
@@ -171,10 +172,24 @@ impl View {
             if segment.first().plus(u64::from(count)) <= after.next() {
                 break;
             }
-            if let Some(event) = segment.find(&sought)?.and_then(|postings| postings.get(0))
-                && event < count
-            {
+            let found = segment.find(&sought)?.and_then(|postings| postings.last_before(count));
+            if let Some(event) = found.filter(|event| segment.first().plus(u64::from(*event)) > after) {
                 return segment.event(event).map(Some);
+            }
+        }
+        self.unless_hidden(None)
+    }
+
+    /// Returns the position of the event with this id, if it came after a position. Both ends are compared by position.
+    pub(crate) fn find_id_after(&self, id: EventId, after: Position) -> Result<Option<Position>> {
+        let sought = self.log.seed().hash_id(id);
+        for (at, segment) in self.log.newest_first(sought.hash) {
+            if segment.first().plus(u64::from(self.visible_in(at))) <= after.next() {
+                break;
+            }
+            let found = segment.find_id(&sought)?.map(|event| segment.first().plus(u64::from(event)));
+            if let Some(position) = found.filter(|position| (after.next()..=self.head).contains(position)) {
+                return Ok(Some(position));
             }
         }
         self.unless_hidden(None)

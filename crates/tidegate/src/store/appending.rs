@@ -527,3 +527,30 @@ impl Contest {
 fn rests_on(error: &Error) -> Position {
     error.conflict().and_then(|conflict| conflict.position).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::StoreOptions;
+
+    /// What came after a position is found by position. Ids and keys used to be looked for in whole segments, so with
+    /// other borders an event before the position was found too.
+    #[test]
+    fn what_comes_after_a_position_is_told_by_position() {
+        let store = Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+        for key in ["one", "two", "three"] {
+            let draft = Draft::new(("s", "e"), "k.x");
+            store.append(Batch::from(draft).key(key), AppendOptions::default()).unwrap();
+        }
+        let view = store.view().unwrap();
+        let second = view.at(Position(2)).unwrap().unwrap();
+        for (after, expected) in [(0, Some(2)), (1, Some(2)), (2, None), (3, None)] {
+            let (after, expected) = (Position(after), expected.map(Position));
+            assert_eq!(view.find_id_after(second.id(), after).unwrap(), expected);
+            let keyed = view.find_key_after("two", after).unwrap();
+            assert_eq!(keyed.map(|event| event.position()), expected);
+        }
+        assert_eq!(view.as_of(Position(1)).find_id_after(second.id(), Position(0)).unwrap(), None);
+        assert!(view.as_of(Position(1)).find_key_after("two", Position(0)).unwrap().is_none());
+    }
+}

@@ -4,9 +4,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidegate::batch::Import;
 use tidegate::disk::{Env, Random};
-use tidegate::format::{SegmentName, StoreFile, Watermark};
-use tidegate::{Access, AppendOptions, ErrorKind, Position, Query, ReadOptions, Store, StoreOptions};
+use tidegate::format::{Micros, SegmentName, StoreFile, Watermark};
+use tidegate::{
+    Access, AppendOptions, Batch, Condition, Draft, ErrorKind, Position, Query, ReadOptions, Store,
+    StoreOptions,
+};
 
 use crate::subscriptions::logged::warnings;
 
@@ -63,6 +67,36 @@ fn a_wild_clock_is_told_of_and_can_be_kept_out() {
     stage.restart();
     stage.clock.advance(1);
     assert_eq!(stage.open().report().clock_behind, None, "a day is no wild clock");
+}
+
+/// A batch that is refused has no time: neither a wild clock nor a late one leaves a trace in what follows, however the
+/// batches of a group came to be refused.
+#[test]
+fn a_refused_group_leaves_no_time() {
+    const DAY: u64 = 24 * 3600 * 1_000_000;
+    let stage = Stage::new();
+    let store = stage.open();
+    let refused = || {
+        let absent = Condition::Absent(("s", "e").into());
+        let ahead = Import { recorded: Some(Micros(u64::MAX / 4)), ..Import::default() };
+        let draft = || Batch::from(Draft::new(("s", "e"), "k.x"));
+        for batch in [draft().only_if(absent.clone()), draft().imported(ahead).only_if(absent.clone())] {
+            let error = store.append(batch, AppendOptions::default()).unwrap_err();
+            assert!(error.conflict().is_some(), "{error}");
+        }
+    };
+    let first = store.append(Draft::new(("s", "e"), "k.x"), AppendOptions::default()).unwrap().time;
+    stage.clock.advance(365 * DAY);
+    refused();
+    stage.clock.set(first.0 + 5);
+    let second = store.append(one("second"), AppendOptions::default()).unwrap().time;
+    assert_eq!(second, Micros(first.0 + 5));
+    stage.clock.advance(2 * DAY);
+    store.append(one("third"), AppendOptions::default()).unwrap();
+    stage.clock.jump_back(2 * DAY);
+    assert_eq!(warnings(refused), [""; 0], "nothing was recorded that the clock could be behind of");
+    let told = warnings(|| _ = store.append(one("fourth"), AppendOptions::default()).unwrap());
+    assert!(told.len() == 1 && told[0].contains("behind the log"), "{told:?}");
 }
 
 /// F21: an older copy of the whole directory looks like any store; a caller who knows how far it was is warned,
