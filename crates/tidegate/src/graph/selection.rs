@@ -177,7 +177,7 @@ fn mark_around(
     Ok(())
 }
 
-/// BitmapIter events, the first one first.
+/// Marks events, the first one first.
 #[derive(Debug)]
 pub(super) struct BitmapIter {
     pub(super) bitmap: Bitmap,
@@ -192,7 +192,7 @@ impl Traversal for BitmapIter {
     }
 }
 
-/// BitmapIter events none of whose causes is marked, the first one first.
+/// Marks events none of whose causes is marked, the first one first.
 #[derive(Debug)]
 pub(super) struct Roots {
     pub(super) events: BitmapIter,
@@ -209,7 +209,7 @@ impl Traversal for Roots {
     }
 }
 
-/// BitmapIter events none of whose effects is marked, the last one first.
+/// Marks events none of whose effects is marked, the last one first.
 #[derive(Debug)]
 pub(super) struct Leaves {
     pub(super) bitmap: Bitmap,

@@ -1,7 +1,6 @@
 //! What is decided holds at the moment of commit: conditions, keys, decisions and gates.
 
 mod at_speed;
-mod borders;
 mod bypasses;
 mod conditions;
 mod conditions_by_definition;

@@ -1,5 +1,7 @@
 //! Conditions on a batch alone: each holds, and each refuses with a typed conflict.
 
+mod borders;
+
 use tidegate::batch::ConflictKind;
 use tidegate::{Batch, Cause, Condition, ErrorKind, Position, Query, QueryItem, StreamId, Version};
 
