@@ -18,12 +18,6 @@ mod writer;
 mod target;
 #[path = "../../annexes/cli/src/progress.rs"]
 mod progress;
-#[path = "../../annexes/cli/src/message_pack.rs"]
-mod message_pack;
-#[path = "../../annexes/cli/src/payload.rs"]
-mod payload;
-#[path = "../../annexes/cli/src/event/mod.rs"]
-mod event;
 #[path = "../../annexes/cli/src/filter.rs"]
 mod filter;
 #[path = "../../annexes/cli/src/event_ref.rs"]

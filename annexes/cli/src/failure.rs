@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use tidegate::{Error, ErrorKind};
+use tidegate_json::escape_json;
 
-use crate::escape::{escape_json, escape_lines};
+use crate::escape::escape_lines;
 
 /// The program's end where the call itself makes no sense.
 pub(crate) const MISUSE: u8 = 64;

@@ -2,8 +2,7 @@
 
 use clap::Args;
 use tidegate::{Cause, Draft, EventId, Position, Query, QueryItem};
-
-use crate::event;
+use tidegate_json::foreign_cause;
 
 /// Which events; all that is said must hold.
 #[derive(Args, Debug)]
@@ -104,7 +103,7 @@ pub(crate) fn cause(text: &str) -> Result<Cause, String> {
     }
     let local = text.parse::<EventId>().ok().map(Cause::Id);
     local
-        .or_else(|| event::foreign(text))
+        .or_else(|| foreign_cause(text))
         .ok_or_else(|| "a cause is a position, an event's id, or STORE/ID for another store".to_owned())
 }
 

@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use console::{Alignment, measure_text_width, pad_str, style, truncate_str};
 use tidegate::format::PayloadType;
 use tidegate::{RecordedEvent, View};
+use tidegate_json::{event_to_json, message_pack_to_json};
 
 use crate::escape::escape;
-use crate::event;
 use crate::failure::Result;
-use crate::message_pack;
 use crate::output::{Output, clock_time};
 
 /// Events that are looked at together to find out how wide a column is.
@@ -54,7 +53,7 @@ impl<'a> Listing<'a> {
     /// Writes an event. Its causes are looked up in the view.
     pub(crate) fn event(&mut self, event: &RecordedEvent, view: &View) -> Result<()> {
         if self.json {
-            return self.output.styled(event::to_json(event, view)?);
+            return self.output.styled(event_to_json(event, view)?);
         }
         self.page.push(ListingRow::of(event, self.output.width()));
         if self.page.len() == PAGE_EVENTS { self.finish_page() } else { Ok(()) }
@@ -132,8 +131,8 @@ fn payload_text(event: &RecordedEvent, room: usize) -> String {
     let Ok(payload) = event.payload() else { return "erased".to_owned() };
     let text = match event.payload_type() {
         PayloadType::Json => String::from_utf8_lossy(payload),
-        PayloadType::MessagePack => match message_pack::to_json(payload) {
-            Some(json) => Cow::Owned(json.get().to_owned()),
+        PayloadType::MessagePack => match message_pack_to_json(payload) {
+            Some(json) => Cow::Owned(json),
             None => Cow::Owned(format!("{} bytes of MessagePack", payload.len())),
         },
         PayloadType::Bytes if payload.is_empty() => Cow::Borrowed(""),

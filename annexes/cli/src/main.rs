@@ -1,7 +1,7 @@
 //! The command line of Tidegate: a store's events in and out, and a look at the store itself.
 //!
-//! Reading order: `event` (an event as JSON, both ways), `command` (what can be asked for), then one file a
-//! command.
+//! Reading order: `output` and `failure` (what is printed), `command` (the commands), then one file a command. Events as
+//! JSON are in the crate `tidegate-json`.
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
 
 mod escape;
@@ -11,9 +11,6 @@ mod reader;
 mod writer;
 mod target;
 mod progress;
-mod message_pack;
-mod payload;
-mod event;
 mod filter;
 mod event_ref;
 mod listing;

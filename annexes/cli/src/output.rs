@@ -9,8 +9,9 @@ use jiff::{SignedDuration, Timestamp, Unit};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 use tidegate::format::Micros;
+use tidegate_json::escape_json;
 
-use crate::escape::{escape_json, escape_lines};
+use crate::escape::escape_lines;
 use crate::failure::Result;
 
 /// Standard output.
@@ -66,11 +67,6 @@ impl Output {
 /// A number of things, such as `1,000 events`.
 pub(crate) fn counted(count: u64, what: &str) -> String {
     format!("{} {what}{}", HumanCount(count), if count == 1 { "" } else { "s" })
-}
-
-/// A time in RFC 3339 with microseconds, in UTC; one beyond the year 9999 as its microseconds since 1970.
-pub(crate) fn rfc3339(time: Micros) -> String {
-    timestamp(time).map_or_else(|| time.0.to_string(), |time| format!("{time:.6}"))
 }
 
 /// A time to be read by people, in UTC, down to the second or to the millisecond.

@@ -10,10 +10,11 @@ use tidegate::{
     Batch, Cause, Condition, Draft, Error, ErrorKind, EventId, Place, Position, QueryItem, StoreOptions,
     StreamId, Version,
 };
+use tidegate_json::rfc3339;
 
 use crate::failure::Result;
 use crate::filter;
-use crate::output::{Output, rfc3339};
+use crate::output::Output;
 use crate::writer;
 
 const EXAMPLES: &str = "\

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate::decide::{Explanation, Footprint};
 use tidegate::{Cause, Error, Position, Query, ReadOptions, RecordedEvent, View};
+use tidegate_json::event_to_json;
 
 use crate::escape::escape;
-use crate::event;
 use crate::event_ref::EventRef;
 use crate::failure::Result;
 use crate::listing::Listing;
@@ -111,7 +111,7 @@ impl ExplainArgs {
         let absent_keys = footprint.iter().flat_map(Footprint::absent_keys);
         let causes = view.graph().causes(event.position())?;
         Ok(ExplanationJson {
-            event: RawValue::from_string(event::to_json(event, view)?)?,
+            event: RawValue::from_string(event_to_json(event, view)?)?,
             batch: [batch.start().0, batch.end().0],
             gates: gates.iter().map(ToString::to_string).collect(),
             judged_at: judged_at.as_ref().map(|then| then.head().0),

@@ -11,9 +11,9 @@ use tidegate::format::name;
 use tidegate::{AppendOptions, Batch, Cause, Draft, EventId, Position, Result, Store, StoreOptions, View};
 
 use super::Cli;
-use super::transfer::Header;
-use crate::event::{self, Line};
-use crate::message_pack;
+use tidegate_json::{
+    EventLine, ExportHeader, differences, event_to_export, event_to_json, message_pack_to_json,
+};
 
 /// The first byte says what the rest is.
 pub(crate) fn one(bytes: &[u8]) {
@@ -38,11 +38,11 @@ fn arguments(bytes: &[u8]) {
 /// A line that is taken in comes out as a line that says the same; one of an export tells of its batch too.
 fn line(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    drop(Header::read(text));
+    drop(ExportHeader::parse(text));
     let store = store();
     let view = store.view().expect("memory is read");
-    let Ok(line) = Line::parse(text) else { return };
-    let (place, recorded) = (line.place(), line.recorded());
+    let Ok(line) = EventLine::parse(text) else { return };
+    let (place, recorded) = (line.source_place(), line.recorded());
     let Ok(draft) = line.draft(|id| known(&view, id), Draft::check_imported) else { return };
     let place = place.ok();
     let blind = place.as_ref().and_then(|place| place.blind);
@@ -54,9 +54,9 @@ fn line(bytes: &[u8]) {
 
 fn payload(bytes: &[u8], payload_type: PayloadType) {
     if payload_type == PayloadType::MessagePack
-        && let Some(json) = message_pack::to_json(bytes)
+        && let Some(json) = message_pack_to_json(bytes)
     {
-        assert!(serde_json::from_str::<serde::de::IgnoredAny>(json.get()).is_ok(), "it is JSON");
+        assert!(serde_json::from_str::<serde::de::IgnoredAny>(&json).is_ok(), "it is JSON");
     }
     let mut draft = Draft::new(("scope", "entity"), "hostile.payload").bytes(bytes.to_vec());
     draft.payload_type = payload_type;
@@ -67,12 +67,12 @@ fn comes_back(store: &Store, batch: Batch) {
     let Ok(receipt) = store.append(batch, AppendOptions::default()) else { return };
     let view = store.view().expect("memory is read");
     let event = view.at(receipt.first()).ok().flatten().expect("what was acknowledged is there");
-    for write in [event::to_json, event::to_export] {
+    for write in [event_to_json, event_to_export] {
         let written = write(&event, &view).expect("what is there can be written");
         assert!(!written.replace('\t', " ").contains(name::is_hidden), "a terminal obeys it: {written}");
-        let line = Line::parse(&written).unwrap_or_else(|error| panic!("{error}: {written}"));
+        let line = EventLine::parse(&written).unwrap_or_else(|error| panic!("{error}: {written}"));
         let (place, recorded) =
-            (line.place().expect("it says where"), line.recorded().expect("it says when"));
+            (line.source_place().expect("it says where"), line.recorded().expect("it says when"));
         assert_eq!(
             (place.ends_batch, place.position, recorded),
             (Some(true), Some(2), event.time()),
@@ -80,7 +80,7 @@ fn comes_back(store: &Store, batch: Batch) {
         );
         let again = line.draft(|id| known(&view, id), Draft::check_imported);
         let again = again.unwrap_or_else(|error| panic!("{error}: {written}"));
-        let different = event::differences(&again, &event);
+        let different = differences(&again, &event);
         assert!(different.is_empty(), "{different:?} changed: {written}");
     }
 }

@@ -6,11 +6,12 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use tidegate::Position;
 use tidegate::subscription::cursor::{self, Change, Parked};
+use tidegate_json::rfc3339;
 
 use super::cursors::change_each;
 use crate::escape::escape;
 use crate::failure::Result;
-use crate::output::{Output, clock_time, rfc3339};
+use crate::output::{Output, clock_time};
 use crate::reader::{open, warn_of_damage};
 
 const EXAMPLES: &str = "\

@@ -9,11 +9,12 @@ use indicatif::HumanCount;
 use serde::Serialize;
 use tidegate::format::Micros;
 use tidegate::{Position, RecordedEvent};
+use tidegate_json::rfc3339;
 
 use crate::escape::escape;
 use crate::failure::Result;
 use crate::filter::{self, Filter};
-use crate::output::{Output, clock_time, rfc3339};
+use crate::output::{Output, clock_time};
 use crate::progress::Progress;
 use crate::reader::{open, warn_of_damage};
 

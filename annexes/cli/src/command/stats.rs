@@ -10,11 +10,12 @@ use indicatif::{BinaryBytes, HumanCount};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use tidegate::{Error, ErrorKind, Position, ReadOptions, Store};
+use tidegate_json::rfc3339;
 
 use crate::escape::escape;
 use crate::failure::Result;
 use crate::filter::{self, Filter};
-use crate::output::{Output, rfc3339};
+use crate::output::Output;
 use crate::reader::{open, unconfirmed, warn_of_damage};
 
 const EXAMPLES: &str = "\

@@ -4,12 +4,13 @@ use clap::Args;
 use console::style;
 use serde::Serialize;
 use tidegate::graph::{Graph, Hop};
+use tidegate_json::rfc3339;
 
 use super::args::{GraphArgs, record};
 use crate::escape::escape;
 use crate::event_ref::EventRef;
 use crate::failure::Result;
-use crate::output::{Output, clock_time, passed, rfc3339};
+use crate::output::{Output, clock_time, passed};
 
 #[derive(Args, Debug)]
 pub(super) struct CriticalArgs {

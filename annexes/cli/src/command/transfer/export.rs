@@ -10,10 +10,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use tidegate::{Error, ErrorKind, Position, Query, ReadOptions, View};
+use tidegate_json::{ExportHeader, event_to_export};
 
-use super::header::Header;
-use crate::escape::escape_json;
-use crate::event;
 use crate::failure::Result;
 use crate::filter;
 use crate::output::{Output, counted};
@@ -77,7 +75,7 @@ impl ExportArgs {
         // An export of the log as it was leaves out what came later, and that is no news.
         let unconfirmed = if self.until.is_some() { None } else { unconfirmed(&store) };
         let events = view.count(&Query::ALL, ReadOptions::all())?;
-        let header = Header::new(store.id().to_string(), events, unconfirmed);
+        let header = ExportHeader::new(store.id().to_string(), events, unconfirmed);
         let Some(path) = &self.output else {
             write(&header, &view, |line| output.styled(line))?;
             return output.flush();
@@ -104,10 +102,10 @@ impl ExportArgs {
 }
 
 /// Hands over the lines of an export.
-fn write(header: &Header, view: &View, mut line: impl FnMut(String) -> Result<()>) -> Result<()> {
-    line(escape_json(header)?)?;
+fn write(header: &ExportHeader, view: &View, mut line: impl FnMut(String) -> Result<()>) -> Result<()> {
+    line(header.to_json())?;
     for event in view.read(&Query::ALL, ReadOptions::all()) {
-        line(event::to_export(&event?, view)?)?;
+        line(event_to_export(&event?, view)?)?;
     }
     Ok(())
 }

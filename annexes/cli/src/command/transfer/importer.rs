@@ -20,12 +20,11 @@ use tidegate::{
     Store, View,
 };
 
-use super::header::Header;
-use crate::event::{self, Line};
 use crate::failure::{self, Failure, Result};
 use crate::lines::Lines;
 use crate::output::counted;
 use crate::progress::Progress;
+use tidegate_json::{EventLine, ExportHeader, SourcePlace, differences};
 
 /// Events that are appended together where the file says nothing of batches, and at most before a sync.
 const BATCH_EVENTS_MAX: usize = 1000;
@@ -52,7 +51,7 @@ pub(super) struct Importer<'a> {
     /// What the input is called.
     name: String,
     /// Of an export.
-    header: Option<Header>,
+    header: Option<ExportHeader>,
     /// Events that were read.
     read: u64,
     batch: PendingBatch,
@@ -79,7 +78,7 @@ struct PendingBatch {
     /// Whether the file says where it ends.
     has_boundaries: bool,
     /// Where its last event stood.
-    last: event::Place,
+    last: SourcePlace,
     /// Its idempotency key, and the hash of the content.
     key: Option<(String, Option<Hash>)>,
     /// When it was recorded.
@@ -147,17 +146,17 @@ impl<'a> Importer<'a> {
     fn take(&mut self, number: u64, text: &str) -> Result<()> {
         if self.read == 0
             && self.header.is_none()
-            && let Some(header) = Header::read(text)?
+            && let Some(header) = ExportHeader::parse(text)?
         {
             self.done.unconfirmed = header.unconfirmed;
             self.header = Some(header);
             return Ok(());
         }
-        let line = Line::parse(text)?;
-        let place = line.place()?;
+        let line = EventLine::parse(text)?;
+        let place = line.source_place()?;
         if !self.batch.is_empty()
-            && (self.batch.has_boundaries || place.tells_batches())
-            && !self.batch.last.goes_on_at(&place)
+            && (self.batch.has_boundaries || place.describes_batches())
+            && !self.batch.last.continues_at(&place)
         {
             self.refuse_cut()?;
             self.commit()?;
@@ -166,7 +165,7 @@ impl<'a> Importer<'a> {
             self.take_time(&line, &place)?;
         }
         if self.batch.is_empty() {
-            self.batch.has_boundaries = place.tells_batches();
+            self.batch.has_boundaries = place.describes_batches();
             self.batch.key.clone_from(&place.key);
         }
         self.take_event(number, line, &place)?;
@@ -177,7 +176,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Takes the time of a line of an export, which says all that a copy needs.
-    fn take_time(&mut self, line: &Line<'_>, place: &event::Place) -> tidegate::Result<()> {
+    fn take_time(&mut self, line: &EventLine<'_>, place: &SourcePlace) -> tidegate::Result<()> {
         if place.ends_batch.is_none() || line.id()?.is_none() {
             return Err(Error::invalid("a line of an export says `id` and `ends_batch`"));
         }
@@ -194,7 +193,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Takes an event into the batch, or finds that it is there already.
-    fn take_event(&mut self, number: u64, line: Line<'_>, place: &event::Place) -> tidegate::Result<()> {
+    fn take_event(&mut self, number: u64, line: EventLine<'_>, place: &SourcePlace) -> tidegate::Result<()> {
         let allowed = if self.header.is_some() { Draft::check_imported } else { Draft::check_unreserved };
         let draft = line.draft(|id| self.known(id), allowed)?;
         if let Some(id) = draft.id {
@@ -220,8 +219,8 @@ impl<'a> Importer<'a> {
     }
 
     /// Passes over an event that is in the store already, as the same event.
-    fn skip(&mut self, draft: &Draft, event: &RecordedEvent, place: &event::Place) -> tidegate::Result<()> {
-        let mut different = event::differences(draft, event);
+    fn skip(&mut self, draft: &Draft, event: &RecordedEvent, place: &SourcePlace) -> tidegate::Result<()> {
+        let mut different = differences(draft, event);
         if self.header.is_some() {
             let key = event.record().key().map(|(key, content)| (key.to_owned(), Some(content)));
             if key != place.key || Some(event.record().ends_batch()) != place.ends_batch {

@@ -15,7 +15,7 @@ pub(crate) const FLOORS: [(&str, &[&str]); 6] = [
 ];
 
 /// The annexes. They stand on any floor, and nothing stands on them but programs on libraries.
-pub(crate) const ANNEXES: [&str; 10] = [
+pub(crate) const ANNEXES: [&str; 11] = [
     "tidegate-bench",
     "tidegate-cli",
     "tidegate-cluster",
@@ -24,12 +24,13 @@ pub(crate) const ANNEXES: [&str; 10] = [
     "tidegate-enrolment",
     "tidegate-fuzz-cases",
     "tidegate-inspector",
+    "tidegate-json",
     "tidegate-crashtest",
     "tidegate-sim",
 ];
 
 /// Annexes that are libraries. They stand on floors alone.
-pub(crate) const LIBRARIES: [&str; 1] = ["tidegate-draw"];
+pub(crate) const LIBRARIES: [&str; 2] = ["tidegate-draw", "tidegate-json"];
 
 /// What one `Cargo.toml` says about the house.
 #[derive(Debug, Default)]
@@ -158,6 +159,7 @@ fn an_arrow_that_points_up_is_reported() {
         ("tidegate", "[dependencies.world]\npackage = \"tidegate-sim\"", 4),
         ("tidegate-sim", "[dependencies]\n\"tidegate-bench\" = \"1\"", 4),
         ("tidegate-draw", "[dependencies]\ntidegate-cli = \"1\"", 4),
+        ("tidegate-json", "[dependencies]\ntidegate-draw = \"1\"", 4),
     ] {
         let found = complaints(&format!("[package]\nname = \"{name}\"\n{arrow}\n"));
         assert_eq!(found.len(), 1, "{name} {arrow}: {found:?}");

@@ -1,21 +1,21 @@
-//! An event that is read from a line.
+//! Reads an event from a line of JSON.
 
 use std::fmt;
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use tidegate::format::{Blind, Hash, Micros, name};
-use tidegate::{Cause, Draft, Error, ErrorKind, EventId, RecordedEvent, Result, StreamId};
+use tidegate::{Cause, Draft, Error, ErrorKind, EventId, RecordedEvent, Result, StoreId, StreamId};
 
-use super::{IMPORT_KEY, TIME, foreign, is_rfc3339, meta};
-use crate::payload;
+use crate::metadata::DecodedMetadata;
+use crate::time::{self, is_rfc3339};
+use crate::{IMPORT_KEY, IMPORT_TIME, payload};
 
-/// An event that was read, before it is known what its keys stand for.
+/// An event that was read from a line. Its keys are not looked up yet: [`draft`](Self::draft) does that.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an event as a JSON object")]
-pub(crate) struct Line<'a> {
+pub struct EventLine<'a> {
     #[serde(default, deserialize_with = "present")]
     id: Option<String>,
     /// `key` in files of older versions.
@@ -52,7 +52,8 @@ pub(crate) struct Line<'a> {
     idempotency_content: Option<String>,
     #[serde(default, deserialize_with = "present")]
     blind: Option<String>,
-    /// What a log says of its own events; another log says it anew, but for what an export keeps.
+    /// Fields that a log gives its own events. Only those that an export keeps are used, and only by
+    /// [`source_place`](Self::source_place) and [`recorded`](Self::recorded).
     #[serde(borrow, default)]
     position: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -65,14 +66,14 @@ fn first_schema() -> u16 {
     1
 }
 
-/// A field that is there has a value; `null` is none, but for `data`, where it is one.
+/// Requires that a field that is present has a value. `null` is one for `data` only.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
 /// The entries of an object, in order.
 #[derive(Debug, Default)]
-struct Pairs(Vec<(String, meta::Read)>);
+struct Pairs(Vec<(String, DecodedMetadata)>);
 
 impl<'de> Deserialize<'de> for Pairs {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -98,11 +99,15 @@ impl<'de> Visitor<'de> for PairsVisitor {
     }
 }
 
-impl<'a> Line<'a> {
+impl<'a> EventLine<'a> {
     /// Reads a line.
-    pub(crate) fn parse(text: &'a str) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) with the column if the line is not a JSON object with these fields.
+    pub fn parse(text: &'a str) -> Result<Self> {
         if !text.starts_with('{') {
-            return Err(Error::invalid("a line holds one event as a JSON object"));
+            return Err(Error::invalid("a line must hold one event as a JSON object"));
         }
         let line: Self = serde_json::from_str(text).map_err(|cause| {
             let message = cause.to_string();
@@ -111,19 +116,23 @@ impl<'a> Line<'a> {
             Error::invalid(format!("{what} (column {})", cause.column()))
         })?;
         if line.import_key.as_ref().is_some_and(String::is_empty) {
-            return Err(Error::invalid("the import key is empty"));
+            return Err(Error::invalid("the import key is empty: leave the field out, or give a key"));
         }
         match &line.time {
             Some(time) if !is_rfc3339(time) => {
-                let message = format!("the time {time:?} is not RFC 3339, such as 2005-04-07T22:13:13Z");
+                let message = format!("invalid time {time:?}: use RFC 3339, such as 2005-04-07T22:13:13Z");
                 Err(Error::invalid(message))
             }
             _ => Ok(line),
         }
     }
 
-    /// Its place in the log that it comes from, as far as the line says it.
-    pub(crate) fn place(&self) -> Result<Place> {
+    /// Returns the place of the event in the log that it comes from, as far as the line gives it.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) if a hash or a blind cannot be read, or a content hash has no key.
+    pub fn source_place(&self) -> Result<SourcePlace> {
         let content = self.idempotency_content.as_deref().map(str::parse).transpose()?;
         let key = match (&self.idempotency_key, content) {
             (None, Some(_)) => return Err(Error::invalid("`idempotency_content` needs `idempotency_key`")),
@@ -132,24 +141,27 @@ impl<'a> Line<'a> {
         };
         let position = self.position.and_then(|position| position.get().parse().ok());
         let blind = self.blind.as_deref().map(str::parse).transpose()?;
-        Ok(Place { key, blind, ends_batch: self.ends_batch, position })
+        Ok(SourcePlace { key, blind, ends_batch: self.ends_batch, position })
     }
 
-    /// When it was recorded in the log that it comes from.
-    pub(crate) fn recorded(&self) -> Result<Micros> {
+    /// Returns when the event was recorded in the log that it comes from.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) if the line has no time, or one that is not RFC 3339.
+    pub fn recorded(&self) -> Result<Micros> {
         let text = self.recorded.and_then(|recorded| serde_json::from_str::<String>(recorded.get()).ok());
-        let micros = text.as_deref().and_then(|text| match text.parse() {
-            Ok(micros) => Some(micros),
-            Err(_) if !is_rfc3339(text) => None,
-            Err(_) => u64::try_from(text.parse::<Timestamp>().ok()?.as_microsecond()).ok(),
-        });
-        micros
-            .map(Micros)
+        text.as_deref()
+            .and_then(time::parse)
             .ok_or_else(|| Error::invalid("`recorded` is missing, or is not a time in RFC 3339"))
     }
 
-    /// The id it says, or else the one its import key stands for.
-    pub(crate) fn id(&self) -> Result<Option<EventId>> {
+    /// Returns the id of the line, or the one made of its scope and import key, or `None` if it has neither.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) if the id is not a UUID.
+    pub fn id(&self) -> Result<Option<EventId>> {
         match (&self.id, &self.import_key) {
             (Some(id), _) => id.parse().map(Some),
             (None, Some(key)) => Ok(Some(EventId::from_key(&self.scope, key))),
@@ -157,8 +169,14 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The draft it says. `known` tells whether an event is there already, and which it is; `allowed` refuses names.
-    pub(crate) fn draft(
+    /// Returns the event as a draft. `known` looks up an earlier event by its id; `allowed` checks the names of the draft,
+    /// as [`Draft::check_unreserved`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`](ErrorKind::Refused) if a cause or the correlation is not known, [`Invalid`](ErrorKind::Invalid) if a
+    /// field is not valid, and the errors of `known` and `allowed`.
+    pub fn draft(
         self,
         known: impl Fn(EventId) -> Result<Option<Cause>>,
         allowed: impl Fn(&Draft) -> Result<()>,
@@ -176,7 +194,7 @@ impl<'a> Line<'a> {
         (draft.payload_type, draft.payload) = (payload_type, bytes.into());
         draft.tags = self.tags.into_iter().map(Into::into).collect();
         (draft.causes, draft.correlation, draft.id) = (causes, correlation, id);
-        let source = [(IMPORT_KEY, self.import_key), (TIME, self.time)].into_iter();
+        let source = [(IMPORT_KEY, self.import_key), (IMPORT_TIME, self.time)].into_iter();
         let source = source.filter_map(|(name, value)| Some((name.into(), value?.into_bytes().into())));
         let meta = self.meta.0.into_iter().map(|(name, value)| (name.into(), value.0.into()));
         draft.metadata = source.chain(meta).collect();
@@ -194,8 +212,8 @@ impl<'a> Line<'a> {
         {
             return Ok(cause);
         }
-        foreign(text).ok_or_else(|| {
-            let message = format!("the cause {text:?} is unknown; a cause comes before its effects");
+        foreign_cause(text).ok_or_else(|| {
+            let message = format!("unknown cause {text:?}: put the line of the cause before this one");
             Error::new(ErrorKind::Refused, message)
         })
     }
@@ -212,39 +230,48 @@ impl<'a> Line<'a> {
             return Ok(keyed);
         }
         text.parse().map_err(|_| {
-            let message = format!("the correlation {text:?} is neither a known import key nor an id");
+            let message = format!("unknown correlation {text:?}: use a known import key or an id");
             Error::new(ErrorKind::Refused, message)
         })
     }
 }
 
-/// Where an event stands in the log that its line comes from.
+/// The place of an event in the log that its line comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The idempotency key of its batch, and what is kept of the content that the key stands for.
-    pub(crate) key: Option<(String, Option<Hash>)>,
-    /// What hides its payload.
-    pub(crate) blind: Option<Blind>,
-    pub(crate) ends_batch: Option<bool>,
-    pub(crate) position: Option<u64>,
+#[non_exhaustive]
+pub struct SourcePlace {
+    /// The idempotency key of its batch, and the stored hash of the content that the key stands for.
+    pub key: Option<(String, Option<Hash>)>,
+    /// The blind of its payload.
+    pub blind: Option<Blind>,
+    /// Whether the event is the last of its batch.
+    pub ends_batch: Option<bool>,
+    /// Its position.
+    pub position: Option<u64>,
 }
 
-impl Place {
-    /// Whether the line says anything of batches.
-    pub(crate) fn tells_batches(&self) -> bool {
+impl SourcePlace {
+    /// Returns whether the line describes batches.
+    pub fn describes_batches(&self) -> bool {
         self.ends_batch.is_some() || self.key.is_some()
     }
 
-    /// Whether an event at `next` is of the same batch.
-    pub(crate) fn goes_on_at(&self, next: &Self) -> bool {
+    /// Returns whether an event at `next` belongs to the same batch.
+    pub fn continues_at(&self, next: &Self) -> bool {
         let is_next =
             self.position.zip(next.position).is_none_or(|(one, other)| other == one.saturating_add(1));
         self.ends_batch == Some(false) && next.key.is_none() && is_next
     }
 }
 
-/// The fields in which a draft differs from an event of the log.
-pub(crate) fn differences(draft: &Draft, event: &RecordedEvent) -> Vec<&'static str> {
+/// Reads a cause in another store, `STORE/EVENT`, or returns `None` if the text is not one.
+pub fn foreign_cause(text: &str) -> Option<Cause> {
+    let (store, event) = text.split_once('/')?;
+    Some(Cause::Foreign(store.parse::<StoreId>().ok()?, event.parse().ok()?))
+}
+
+/// Returns the names of the fields in which a draft differs from an event of the log.
+pub fn differences(draft: &Draft, event: &RecordedEvent) -> Vec<&'static str> {
     let stream = &draft.stream;
     let place = (event.scope(), event.entity(), event.lane());
     let metadata = draft.metadata.iter().map(|(name, value)| (name::imported(name), &**value));
@@ -274,7 +301,7 @@ mod tests {
     fn types_are_strict() {
         let refused = |rest: &str| {
             let text = format!(r#"{{"scope":"s","entity":"e","kind":"k"{rest}}}"#);
-            Line::parse(&text).err().map(|error| error.message().to_owned())
+            EventLine::parse(&text).err().map(|error| error.message().to_owned())
         };
         assert_eq!(refused(""), None);
         assert_eq!(refused(r#","data":null,"position":1,"version":"x","recorded":[]"#), None);

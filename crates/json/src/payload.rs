@@ -15,18 +15,18 @@ use tidegate::{Error, Result};
 
 use crate::message_pack;
 
-/// The fields that say a payload.
+/// The fields of a line that hold a payload.
 #[derive(Default)]
-pub(crate) struct Fields<'a> {
+pub(crate) struct PayloadFields<'a> {
     pub(crate) payload_type: Option<&'static str>,
     pub(crate) data: Option<Cow<'a, RawValue>>,
     pub(crate) base64: Option<String>,
 }
 
-/// The fields for a payload.
-pub(crate) fn to_fields(payload_type: PayloadType, payload: &[u8]) -> Fields<'_> {
+/// Returns the fields for a payload.
+pub(crate) fn to_fields(payload_type: PayloadType, payload: &[u8]) -> PayloadFields<'_> {
     if payload_type == PayloadType::Bytes && payload.is_empty() {
-        return Fields::default();
+        return PayloadFields::default();
     }
     let data = match payload_type {
         PayloadType::Bytes => None,
@@ -34,7 +34,7 @@ pub(crate) fn to_fields(payload_type: PayloadType, payload: &[u8]) -> Fields<'_>
         PayloadType::Json => {
             let Some(data) = one_line(payload) else { return exactly(payload_type, payload, None) };
             if data.get().as_bytes() == payload && visible_json(data.get()) == data.get() {
-                return Fields { data: Some(data), ..Fields::default() };
+                return PayloadFields { data: Some(data), ..PayloadFields::default() };
             }
             Some(data)
         }
@@ -42,16 +42,20 @@ pub(crate) fn to_fields(payload_type: PayloadType, payload: &[u8]) -> Fields<'_>
     exactly(payload_type, payload, data)
 }
 
-fn exactly<'a>(payload_type: PayloadType, payload: &[u8], data: Option<Cow<'a, RawValue>>) -> Fields<'a> {
+fn exactly<'a>(
+    payload_type: PayloadType,
+    payload: &[u8],
+    data: Option<Cow<'a, RawValue>>,
+) -> PayloadFields<'a> {
     let name = match payload_type {
         PayloadType::Bytes => "bytes",
         PayloadType::MessagePack => "message-pack",
         PayloadType::Json => "json",
     };
-    Fields { payload_type: Some(name), data, base64: Some(STANDARD.encode(payload)) }
+    PayloadFields { payload_type: Some(name), data, base64: Some(STANDARD.encode(payload)) }
 }
 
-/// JSON text without line breaks, which are mere space in it; nothing where it is no JSON.
+/// Returns JSON text without line breaks, which are only space in it, or `None` if the payload is not JSON.
 fn one_line(payload: &[u8]) -> Option<Cow<'_, RawValue>> {
     let data: &RawValue = serde_json::from_slice(payload).ok()?;
     if !data.get().contains(['\n', '\r']) {
@@ -60,7 +64,7 @@ fn one_line(payload: &[u8]) -> Option<Cow<'_, RawValue>> {
     RawValue::from_string(data.get().replace(['\n', '\r'], " ")).ok().map(Cow::Owned)
 }
 
-/// The payload that the fields say.
+/// Returns the payload that the fields hold.
 pub(crate) fn from_fields(
     payload_type: Option<&str>,
     data: Option<&RawValue>,
@@ -73,14 +77,14 @@ pub(crate) fn from_fields(
         Some("json") => Some(PayloadType::Json),
         Some(other) => {
             return Err(Error::invalid(format!(
-                "the type {other:?} is none of json, bytes and message-pack"
+                "unknown payload type {other:?}: use json, bytes or message-pack"
             )));
         }
     };
     match (named, data, base64) {
         (_, _, Some(text)) => match STANDARD.decode(text) {
             Ok(payload) => Ok((named.unwrap_or_default(), payload)),
-            Err(cause) => Err(Error::invalid("`base64` is no base64 with padding").because(cause)),
+            Err(cause) => Err(Error::invalid("`base64` is not base64 with padding").because(cause)),
         },
         (None | Some(PayloadType::Json), Some(data), None) => {
             Ok((PayloadType::Json, data.get().as_bytes().to_vec()))
@@ -124,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_say_no_payload_are_refused() {
+    fn fields_without_a_payload_are_refused() {
         let data: &RawValue = serde_json::from_str("{}").unwrap();
         for (payload_type, data, base64) in [
             (Some("text"), None, None),

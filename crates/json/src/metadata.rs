@@ -7,28 +7,28 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A value to be written.
+/// A metadata value, as it is written.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Written<'a>(pub(super) &'a [u8]);
+pub(crate) struct MetadataValue<'a>(pub(crate) &'a [u8]);
 
-impl Serialize for Written<'_> {
+impl Serialize for MetadataValue<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match std::str::from_utf8(self.0) {
             Ok(text) => to.serialize_str(text),
-            Err(_) => Bytes { base64: Cow::Owned(STANDARD.encode(self.0)) }.serialize(to),
+            Err(_) => Base64Object { base64: Cow::Owned(STANDARD.encode(self.0)) }.serialize(to),
         }
     }
 }
 
-/// A value that was read.
+/// A metadata value, as it was read.
 #[derive(Debug)]
-pub(super) struct Read(pub(super) Vec<u8>);
+pub(crate) struct DecodedMetadata(pub(crate) Vec<u8>);
 
-impl<'de> Deserialize<'de> for Read {
+impl<'de> Deserialize<'de> for DecodedMetadata {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match Value::deserialize(from)? {
-            Value::Text(text) => Ok(Self(text.into_owned().into_bytes())),
-            Value::Bytes(Bytes { base64 }) => STANDARD
+        match MetadataForm::deserialize(from)? {
+            MetadataForm::Text(text) => Ok(Self(text.into_owned().into_bytes())),
+            MetadataForm::Bytes(Base64Object { base64 }) => STANDARD
                 .decode(base64.as_bytes())
                 .map(Self)
                 .map_err(|_| D::Error::custom("`base64` is not base64 with padding")),
@@ -38,13 +38,13 @@ impl<'de> Deserialize<'de> for Read {
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "a text, or an object with `base64`")]
-enum Value<'a> {
+enum MetadataForm<'a> {
     Text(Cow<'a, str>),
-    Bytes(Bytes<'a>),
+    Bytes(Base64Object<'a>),
 }
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Bytes<'a> {
+struct Base64Object<'a> {
     base64: Cow<'a, str>,
 }

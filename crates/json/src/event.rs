@@ -1,4 +1,4 @@
-//! An event, written.
+//! Writes an event as a line of JSON.
 
 use std::borrow::Cow;
 
@@ -7,14 +7,15 @@ use serde_json::value::RawValue;
 use tidegate::format::name;
 use tidegate::{Cause, Error, EventId, RecordedEvent, Result, View};
 
-use super::{IMPORT_KEY, TIME, is_rfc3339, meta};
 use crate::escape::escape_json;
-use crate::output::rfc3339;
+use crate::metadata::MetadataValue;
 use crate::payload;
+use crate::time::{is_rfc3339, rfc3339};
+use crate::{IMPORT_KEY, IMPORT_TIME};
 
-/// An event to be written.
+/// The fields of a line, in their order.
 #[derive(Serialize)]
-struct Written<'a> {
+struct EventJson<'a> {
     position: u64,
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,9 +33,9 @@ struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<&'a str>,
     recorded: String,
-    /// Whether it is the last event of its batch.
+    /// Whether the event is the last of its batch.
     ends_batch: bool,
-    /// Of its batch, whose first event it is.
+    /// The key of the batch, on its first event.
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<&'a str>,
     /// The hash of the content that the key stands for.
@@ -53,30 +54,41 @@ struct Written<'a> {
     base64: Option<String>,
 }
 
-/// Returns an event as JSON. Its causes are looked up in the view.
-pub(crate) fn to_json(event: &RecordedEvent, view: &View) -> Result<String> {
+/// Returns an event as a line of JSON. Causes in the same scope are written by their import keys, which are looked up in
+/// the view.
+///
+/// # Errors
+///
+/// [`Damaged`](tidegate::ErrorKind::Damaged) if a cause cannot be read, and the errors of
+/// [`payload`](RecordedEvent::payload).
+pub fn event_to_json(event: &RecordedEvent, view: &View) -> Result<String> {
     write(event, view, false, Cow::Borrowed)
 }
 
-/// Returns an event as JSON for another store, in which the words of this one are imported.
-pub(crate) fn to_export(event: &RecordedEvent, view: &View) -> Result<String> {
+/// Returns an event as a line of an export. It also holds the blind of the payload, and names that only a store itself may
+/// write (`tidegate.*`) are written as `tidegate.imported.*`.
+///
+/// # Errors
+///
+/// As for [`event_to_json`].
+pub fn event_to_export(event: &RecordedEvent, view: &View) -> Result<String> {
     write(event, view, true, name::imported)
 }
 
 fn write<'a>(
     event: &'a RecordedEvent,
     view: &View,
-    copies: bool,
-    called: impl Fn(&'a str) -> Cow<'a, str>,
+    is_export: bool,
+    renamed: impl Fn(&'a str) -> Cow<'a, str>,
 ) -> Result<String> {
     let metadata: Vec<(&str, &[u8])> = event.metadata().collect();
     let (import_key, time, rest) = split_source(&metadata);
     let (idempotency_key, content) = event.record().key().unzip();
     // Without its blind a content hash says nothing; a copy keeps the blinds of all events.
-    let blind = event.record().blind().filter(|_| copies || content.is_some());
+    let blind = event.record().blind().filter(|_| is_export || content.is_some());
     let causes = event.causes().map(|cause| cause_text(event.scope(), cause, view));
     let payload = payload::to_fields(event.payload_type(), event.payload()?);
-    let written = Written {
+    let written = EventJson {
         position: event.position().0,
         id: event.id().to_string(),
         import_key,
@@ -84,7 +96,7 @@ fn write<'a>(
         entity: event.entity(),
         lane: event.lane(),
         version: event.version().0,
-        kind: called(event.kind()),
+        kind: renamed(event.kind()),
         schema: event.schema(),
         tags: event.tags().collect(),
         causes: causes.collect::<Result<_>>()?,
@@ -95,7 +107,7 @@ fn write<'a>(
         idempotency_key,
         idempotency_content: content.map(|content| content.to_string()),
         blind: blind.map(|blind| blind.to_string()),
-        meta: rest.iter().map(|(name, value)| (called(name), *value)).collect(),
+        meta: rest.iter().map(|(name, value)| (renamed(name), *value)).collect(),
         payload_type: payload.payload_type,
         data: payload.data,
         base64: payload.base64,
@@ -109,20 +121,20 @@ fn is_first(schema: &u16) -> bool {
 }
 
 fn write_pairs<S: Serializer>(pairs: &[(Cow<'_, str>, &[u8])], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_map(pairs.iter().map(|(name, value)| (name, meta::Written(value))))
+    to.collect_map(pairs.iter().map(|(name, value)| (name, MetadataValue(value))))
 }
 
 /// Metadata as import key, time and the rest.
 type Source<'a, 'b> = (Option<&'a str>, Option<&'a str>, &'b [(&'a str, &'a [u8])]);
 
-/// Splits off the import key and the time where they are what an import would take and where it would put them.
+/// Splits off the import key and the time if an import would accept them and put them in these places.
 fn split_source<'a, 'b>(metadata: &'b [(&'a str, &'a [u8])]) -> Source<'a, 'b> {
     let (key, rest) = match metadata {
         [(IMPORT_KEY, key), rest @ ..] if !key.is_empty() && text(key).is_some() => (text(key), rest),
         _ => (None, metadata),
     };
     match rest {
-        [(TIME, time), rest @ ..] if text(time).is_some_and(is_rfc3339) => (key, text(time), rest),
+        [(IMPORT_TIME, time), rest @ ..] if text(time).is_some_and(is_rfc3339) => (key, text(time), rest),
         _ => (key, None, rest),
     }
 }
@@ -131,7 +143,7 @@ fn text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok()
 }
 
-/// The import key of a cause that has one in this scope, else its id.
+/// Returns the import key of a cause that has one in this scope, or its id.
 fn cause_text(scope: &str, cause: Cause, view: &View) -> Result<String> {
     let position = match cause {
         Cause::Foreign(store, id) => return Ok(format!("{store}/{id}")),
@@ -149,10 +161,10 @@ fn cause_text(scope: &str, cause: Cause, view: &View) -> Result<String> {
     }
 }
 
-/// An id, written so that no import key of the scope is spelled alike.
+/// Returns an id as text that is not an import key of the scope.
 fn id_text(scope: &str, id: EventId, view: &View) -> Result<String> {
     let text = id.to_string();
-    // A question about what shows; damage behind that does not matter.
+    // Only the visible events are searched; damage after them does not matter here.
     let is_key = view.as_of(view.head()).find(EventId::from_key(scope, &text))?.is_some();
     Ok(if is_key { format!("urn:uuid:{text}") } else { text })
 }

@@ -12,7 +12,19 @@ use serde_json::value::RawValue;
 /// at 128 levels.
 const DEPTH_MAX: usize = 2 * 100;
 
-/// The JSON for a payload; nothing where it is not one whole value, or nested too deep.
+/// Returns a payload in `MessagePack` as JSON for people to read, or `None` if it is not one whole value or is nested more
+/// than 99 levels deep.
+///
+/// Bytes come out as an object with `base64`, and maps whose keys would be the same text as an object with `pairs`.
+///
+/// ```
+/// assert_eq!(tidegate_json::message_pack_to_json(b"\x81\xa1a\x01").as_deref(), Some(r#"{"a":1}"#));
+/// ```
+pub fn message_pack_to_json(payload: &[u8]) -> Option<String> {
+    to_json(payload).map(|json| json.get().to_owned())
+}
+
+/// Returns the JSON for a payload, for use inside other JSON.
 pub(crate) fn to_json(payload: &[u8]) -> Option<Box<RawValue>> {
     let mut rest = payload;
     let value = rmpv::decode::read_value_ref_with_max_depth(&mut rest, DEPTH_MAX).ok()?;

@@ -1,32 +1,29 @@
-//! An event as one line of JSON, both ways: what `read --json` and `export` write and `import` reads.
-//!
-//! Importing what was written gives an equal event: same id, place, names, causes, correlation, metadata, payload, and
-//! in a copy by `export` also the same batch, idempotency key and time. An import key and a time of the source are the
-//! first metadata entries, under the names below.
-mod meta;
-mod written;
-mod line;
+//! Times in RFC 3339, both ways.
 
 use jiff::Timestamp;
-use tidegate::{Cause, StoreId};
+use tidegate::format::Micros;
 
-pub(crate) use line::{Line, Place, differences};
-pub(crate) use written::{to_export, to_json};
-
-/// The metadata name for the import key of an event.
-const IMPORT_KEY: &str = "import.key";
-/// The metadata name for the time an imported event happened, as its source says it.
-const TIME: &str = "import.time";
-
-/// A cause in another store, `STORE/EVENT`.
-pub(crate) fn foreign(text: &str) -> Option<Cause> {
-    let (store, event) = text.split_once('/')?;
-    Some(Cause::Foreign(store.parse::<StoreId>().ok()?, event.parse().ok()?))
+/// Returns a time in RFC 3339 with microseconds, in UTC, such as `2005-04-07T22:13:13.000000Z`.
+///
+/// A time after the year 9999, which RFC 3339 cannot express, is returned as its microseconds since 1970.
+pub fn rfc3339(time: Micros) -> String {
+    let timestamp = i64::try_from(time.0).ok().and_then(|micros| Timestamp::from_microsecond(micros).ok());
+    timestamp.map_or_else(|| time.0.to_string(), |time| format!("{time:.6}"))
 }
 
-/// Whether a text is a time in RFC 3339: its punctuation is looked at here, its numbers by the parser, which
-/// takes other forms too.
-fn is_rfc3339(text: &str) -> bool {
+/// Reads what [`rfc3339`] writes, and every other time in RFC 3339 since 1970.
+pub(crate) fn parse(text: &str) -> Option<Micros> {
+    let micros = match text.parse() {
+        Ok(micros) => Some(micros),
+        Err(_) if !is_rfc3339(text) => None,
+        Err(_) => u64::try_from(text.parse::<Timestamp>().ok()?.as_microsecond()).ok(),
+    };
+    micros.map(Micros)
+}
+
+/// Returns whether a text is a time in RFC 3339. The parser takes other forms too, so the punctuation is checked here and
+/// only the numbers are left to the parser.
+pub(crate) fn is_rfc3339(text: &str) -> bool {
     let bytes = text.as_bytes();
     let punctuation = [(4, "-"), (7, "-"), (10, "Tt "), (13, ":"), (16, ":")];
     let in_place = |(at, signs): &(usize, &str)| bytes.get(*at).is_some_and(|b| signs.as_bytes().contains(b));
