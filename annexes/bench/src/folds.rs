@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tidegate::project::{Freshness, Project, Projection, Projector};
+use tidegate::project::{Projection, ProjectorOptions};
 use tidegate::{AppendOptions, Event, Query, ReadOptions, RecordedEvent, Result, Store, StoreOptions};
 
 use crate::Failure;
@@ -131,7 +131,7 @@ fn one_stream(name: &str, settings: &Settings, place: &Path) -> std::result::Res
     store.close()?;
     drop(store);
     let store = Store::open(directory.path(), StoreOptions::default())?;
-    let project = || Project { stream: Some(STREAM.into()), ..unsaved() };
+    let project = || unsaved().stream(STREAM);
     let scan = || scan(&store, &Query::stream(STREAM));
     let pairs = in_rounds(settings.rounds, scan, || fold::<Bytes>(&store, project()))?;
     Ok(Row::of_speeds(name, "events/s", &pairs, Aim::Ratio(0.5)))
@@ -151,33 +151,33 @@ fn scan(store: &Store, query: &Query) -> std::result::Result<f64, Failure> {
 }
 
 /// The speed of one fold of all that the projection is about.
-fn fold<P: Projection>(store: &Store, project: Project) -> std::result::Result<f64, Failure> {
-    let projector = Projector::<P>::open(store, project.clone())?;
-    let (time, reading) = seconds(|| projector.read(Freshness::AtHead));
+fn fold<P: Projection>(store: &Store, options: ProjectorOptions) -> std::result::Result<f64, Failure> {
+    let projector = store.projector_with::<P>(options.clone())?;
+    let (time, reading) = seconds(|| projector.read());
     let head = store.view()?.head();
     if reading?.position() != head {
         return Err(format!("the fold does not end at position {head}").into());
     }
     let events =
-        store.view()?.count(&project.stream.map_or(Query::ALL, Query::stream), ReadOptions::all())?;
+        store.view()?.count(&options.stream.map_or(Query::ALL, Query::stream), ReadOptions::all())?;
     Ok(events as f64 / time)
 }
 
 /// The median time of a read after ten more events.
 fn second_reads(settings: &Settings, history: &History) -> std::result::Result<f64, Failure> {
-    let projector = Projector::<Total>::open(&history.store, unsaved())?;
-    projector.read(Freshness::AtHead)?;
+    let projector = history.store.projector_with::<Total>(unsaved())?;
+    projector.read()?;
     let mut times = Vec::new();
     for round in 0..settings.reads.clamp(1, 2000) as u64 {
         let ten = (10 * round..10 * (round + 1)).map(|number| draft(Sample::new(number, settings.entities)));
         history.store.append(ten.collect::<Vec<_>>(), AppendOptions::buffered())?;
-        let (time, reading) = seconds(|| projector.read(Freshness::AtHead));
+        let (time, reading) = seconds(|| projector.read());
         black_box(reading?.cents);
         times.push(time);
     }
     Ok(quantile(&mut times, 0.5))
 }
 
-fn unsaved() -> Project {
-    Project { save_after: None, ..Project::default() }
+fn unsaved() -> ProjectorOptions {
+    ProjectorOptions::new().save_after(None)
 }

@@ -69,7 +69,8 @@ impl Run {
         let (_directory, store) = self.store(place)?;
         let handler =
             |_: &DecisionView, event: &RecordedEvent| -> Reaction { Ok(Some(answer(event).into())) };
-        let reactor = store.reactor("bench", asked(), Keeping::default(), handler)?.appending(self.append());
+        let reactor =
+            store.reactor_with("bench", asked(), Keeping::default(), handler)?.appending(self.append());
         self.timed(|_| {
             while let Step::Reacted(_) = reactor.step()? {}
             Ok(())

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use tidegate::project::{Freshness, Project, Projector};
 use tidegate::subscription::cursor::{Change, CursorOptions};
 use tidegate::subscription::reactor::Step;
 use tidegate::{
@@ -137,11 +136,7 @@ fn seats_suffice(events: &[RecordedEvent]) -> Outcome {
 
 /// The cursor hands out each note after its place once, and its place is not before what was reported of it.
 fn check_cursor(store: &Store, events: &[RecordedEvent], report: &mut WorkerReport) -> Outcome {
-    let cursor = store.cursor(
-        CURSOR,
-        story::notes(),
-        CursorOptions { window: 100_000, ..CursorOptions::default() },
-    )?;
+    let cursor = store.cursor_with(CURSOR, story::notes(), CursorOptions::new().max_in_flight(100_000))?;
     let place = cursor.position();
     ensure(place.0 >= report.reached, || format!("the cursor is at {place}, kept was {}", report.reached))?;
     ensure(place.0 <= events.len() as u64, || format!("the cursor is at {place}, behind the log's end"))?;
@@ -169,9 +164,7 @@ fn check_cursor(store: &Store, events: &[RecordedEvent], report: &mut WorkerRepo
 /// Lets the reactor finish, and finds one answer to every order.
 fn check_reactions(store: &Store) -> Outcome {
     let reactor =
-        store.reactor(REACTOR, story::orders(), CursorOptions::default(), |_, order: &RecordedEvent| {
-            Ok(Some(bill(order).into()))
-        })?;
+        store.reactor(REACTOR, story::orders(), |_, order: &RecordedEvent| Ok(Some(bill(order).into())))?;
     loop {
         match reactor.step()? {
             Step::Idle | Step::Ended => break,
@@ -202,14 +195,14 @@ fn check_reactions(store: &Store) -> Outcome {
 }
 
 fn check_projection(store: &Store) -> Outcome {
-    let projector = Projector::<Tally>::open(store, Project::default())?;
-    let reading = projector.read(Freshness::AtHead)?;
+    let projector = store.projector::<Tally>()?;
+    let reading = projector.read()?;
     let plain = plain_fold(store, reading.position())?;
     ensure(**reading.state() == plain, || {
         format!(
             "the projection is {:?}, a plain fold {plain:?}; it began {:?}",
             **reading.state(),
-            projector.begin()
+            projector.start()
         )
     })?;
     projector.save()?;

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use fork::{Fork, fork, waitpid_nohang};
 use tidegate::decide::{Decision, GateSet};
-use tidegate::project::{Freshness, Project, Projector};
+use tidegate::project::Projector;
 use tidegate::subscription::Subscription;
-use tidegate::subscription::cursor::{Change, Cursor, CursorOptions, Delivery};
+use tidegate::subscription::cursor::{Change, Cursor, Delivery};
 use tidegate::{
     AppendOptions, Draft, Error, ErrorKind, Position, Query, ReadOptions, Receipt, RecordedEvent, Result,
     Store, StoreOptions, Ticket, View,
@@ -102,14 +102,12 @@ const CALLS: &[(&str, Expected, Call)] = &[
         h.store.subscribe(Query::ALL, Position::START).next_within(SHORT).map(drop)
     }),
     ("read on", Expected::Refused, |h| h.subscription.next_within(SHORT).map(drop)),
-    ("open a cursor", Expected::Refused, |h| {
-        h.store.cursor("another", Query::ALL, CursorOptions::default()).map(drop)
-    }),
+    ("open a cursor", Expected::Refused, |h| h.store.cursor("another", Query::ALL).map(drop)),
     ("take a delivery", Expected::Refused, |h| h.cursor.next_now().map(drop)),
     ("wait for a delivery", Expected::Refused, |h| h.cursor.next_within(SHORT).map(drop)),
     ("acknowledge a delivery", Expected::Refused, |h| {
         h.delivery.take().map_or(Ok(()), Delivery::ack)?;
-        h.cursor.keep()
+        h.cursor.commit()
     }),
     ("drop a delivery", Expected::Harmless, |h| {
         h.delivery = None;
@@ -118,9 +116,9 @@ const CALLS: &[(&str, Expected, Call)] = &[
     ("rewind a cursor", Expected::Refused, |h| h.cursor.change(Change::Rewind(Position::START)).map(drop)),
     ("run a reactor", Expected::Refused, |h| {
         let answer = |_: &_, _: &RecordedEvent| Ok(Some(draft("child").into()));
-        h.store.reactor("another", Query::ALL, CursorOptions::default(), answer)?.step().map(drop)
+        h.store.reactor("another", Query::ALL, answer)?.step().map(drop)
     }),
-    ("read a projection", Expected::Refused, |h| h.projector.read(Freshness::AtHead).map(drop)),
+    ("read a projection", Expected::Refused, |h| h.projector.read().map(drop)),
     ("save a projection", Expected::Refused, |h| h.projector.save()),
     ("close", Expected::Harmless, |h| h.store.close()),
 ];
@@ -182,12 +180,12 @@ fn fork_and_look(directory: &Path, thread: bool, name: &str) -> Outcome {
 
 /// Handles of each sort, in use.
 fn handles(store: &'static Store, receipt: Receipt, thread: bool) -> Result<Handles> {
-    let cursor = store.cursor("reader", Query::ALL, CursorOptions::default())?;
+    let cursor = store.cursor("reader", Query::ALL)?;
     let delivery = cursor.next_now()?;
     let mut subscription = store.subscribe(Query::ALL, Position::START);
     while subscription.next_now()?.is_some() {}
-    let projector = Projector::open(store, Project::default())?;
-    projector.read(Freshness::AtHead)?;
+    let projector = store.projector()?;
+    projector.read()?;
     let before = store.view()?;
     // With a thread it would be committed by the time of the fork, and there was nothing to lead.
     let ticket = if thread { None } else { Some(store.submit(draft("parent"), AppendOptions::default())?) };

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tidegate::decide::{Decision, Outcome};
-use tidegate::project::{Freshness, Project, Projection, Projector};
+use tidegate::project::Projection;
 use tidegate::subscription::cursor::CursorOptions;
 use tidegate::subscription::reactor::Step;
 use tidegate::{
@@ -301,7 +301,7 @@ impl Worker {
     }
 
     fn deliver(&mut self, store: &Store) -> Result<()> {
-        let cursor = store.cursor(CURSOR, story::notes(), CursorOptions::default())?;
+        let cursor = store.cursor(CURSOR, story::notes())?;
         let mut done = 0;
         for _ in 0..4 {
             let Some(delivery) = cursor.next_now()? else { break };
@@ -315,17 +315,18 @@ impl Worker {
             delivery.ack()?;
             done = position;
         }
-        cursor.keep()?;
+        cursor.commit()?;
         // The place may be further, behind events that are not of the query; that is not kept.
         self.tell(&[ReportLine::Reached(cursor.position().0.min(done))]);
         Ok(())
     }
 
     fn react(&mut self, store: &Store) -> Result<()> {
-        let settings = CursorOptions { retry_after: Duration::ZERO, ..CursorOptions::default() };
-        let reactor = store.reactor(REACTOR, story::orders(), settings, |_, order: &RecordedEvent| {
-            Ok(Some(bill(order).into()))
-        })?;
+        let settings = CursorOptions::new().retry_after(Duration::ZERO);
+        let reactor =
+            store.reactor_with(REACTOR, story::orders(), settings, |_, order: &RecordedEvent| {
+                Ok(Some(bill(order).into()))
+            })?;
         loop {
             match reactor.step()? {
                 Step::Reacted(receipt) => self.acknowledge(&receipt, None),
@@ -341,8 +342,8 @@ impl Worker {
     }
 
     fn project(&mut self, store: &Store) -> Result<()> {
-        let projector = Projector::<Tally>::open(store, Project::default())?;
-        let reading = projector.read(Freshness::AtHead)?;
+        let projector = store.projector::<Tally>()?;
+        let reading = projector.read()?;
         let plain = plain_fold(store, reading.position())?;
         if **reading.state() != plain {
             let text = format!("the projection is {:?}, a plain fold {plain:?}", **reading.state());

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use tidegate::disk::{Disk, Env, MemoryDisk, Mode, SeededRandom, SimulatedClock};
 use tidegate::format::{Hash, StoreFile};
 use tidegate::graph::Positions;
-use tidegate::project::{Freshness, Project, Projection, Projector};
+use tidegate::project::Projection;
 use tidegate::report::{DoctorReport, SalvageReport, Verdict, examine, salvage};
-use tidegate::subscription::cursor::{self, CursorOptions};
+use tidegate::subscription::cursor;
 use tidegate::{
     Access, AppendOptions, Batch, Cause, Draft, ErrorKind, Event, EventId, Position, Query, QueryItem,
     ReadOptions, RecordedEvent, Result, Store, StoreOptions, View,
@@ -127,14 +127,14 @@ fn sample(batches: u64, segment_bytes: u64) -> Sample {
         for number in 0..batches {
             store.append(batch(number, store.view()?.head()), AppendOptions::default())?;
         }
-        let cursor = store.cursor("reader", Query::ALL, CursorOptions::default())?;
+        let cursor = store.cursor("reader", Query::ALL)?;
         for _ in 0..3 {
             cursor.next_now()?.expect("there are more").ack()?;
         }
-        cursor.keep()?;
+        cursor.commit()?;
         drop(cursor);
-        let things = Projector::<Things>::open(&store, Project::default())?;
-        things.read(Freshness::AtHead)?;
+        let things = store.projector::<Things>()?;
+        things.read()?;
         things.save()?;
         drop(things);
         store.step()?;
@@ -305,11 +305,11 @@ fn graph_questions(view: &View, first: Position, last: Position, answers: &mut V
 pub(crate) fn ask_cursor(files: &Files) {
     for access in [Access::Read, Access::Write] {
         let Some(store) = opened(Store::open_in(env(files), options(access, 1800))) else { continue };
-        checked(cursor::state(&store, "reader"));
+        checked(cursor::status(&store, "reader"));
         if access == Access::Read {
             continue;
         }
-        let Some(cursor) = checked(store.cursor("reader", Query::ALL, CursorOptions::default())) else {
+        let Some(cursor) = checked(store.cursor("reader", Query::ALL)) else {
             continue;
         };
         let _ = (cursor.position(), cursor.parked(), checked(cursor.lag()));
@@ -319,15 +319,15 @@ pub(crate) fn ask_cursor(files: &Files) {
                 None => break,
             }
         }
-        checked(cursor.keep());
+        checked(cursor.commit());
     }
 }
 
 /// Reads the sample's saved state; whatever it is, the answer is that of the log.
 pub(crate) fn ask_state(files: &Files) -> Option<u64> {
     let store = opened(Store::open_in(env(files), options(Access::Write, 1800)))?;
-    let things = checked(Projector::<Things>::open(&store, Project::default()))?;
-    let reading = checked(things.read(Freshness::AtHead))?;
+    let things = checked(store.projector::<Things>())?;
+    let reading = checked(things.read())?;
     checked(things.save());
     let names = reading.names.values().sum::<u64>();
     Some(names.max(reading.numbers.len() as u64))

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tidegate::project::{Freshness, Poison, Project, Projection, Projector, together};
+use tidegate::project::{Poison, Projection, ProjectorOptions, Staleness, catch_up_all};
 use tidegate::{AppendOptions, Draft, Event, Result, Store, StoreOptions};
 
 #[derive(Serialize, Deserialize, Event)]
@@ -100,15 +100,15 @@ fn main() -> Result<()> {
     let transfer = store.append(transfer, AppendOptions::default())?;
 
     // One account, the other, and the whole bank, in one pass over the log.
-    let alice = Projector::<Balance>::open(&store, Project::stream(("bank", "alice")))?;
-    let bob = Projector::<Balance>::open(&store, Project::stream(("bank", "bob")))?;
-    let turnover = Projector::<Turnover>::open(&store, Project::default())?;
-    let head = together(&[&alice, &bob, &turnover])?;
+    let alice = store.projector_with::<Balance>(ProjectorOptions::new().stream(("bank", "alice")))?;
+    let bob = store.projector_with::<Balance>(ProjectorOptions::new().stream(("bank", "bob")))?;
+    let turnover = store.projector::<Turnover>()?;
+    let head = catch_up_all(&[&alice, &bob, &turnover])?;
     println!(
         "at position {head}: alice {}, bob {}, turnover {}",
-        money(alice.read(Freshness::ANY)?.cents),
-        money(bob.read(Freshness::ANY)?.cents),
-        money(turnover.read(Freshness::ANY)?.cents)
+        money(alice.read_with(Staleness::ANY)?.cents),
+        money(bob.read_with(Staleness::ANY)?.cents),
+        money(turnover.read_with(Staleness::ANY)?.cents)
     );
     println!(
         "before the transfer, at position {}: alice {}",
@@ -118,7 +118,7 @@ fn main() -> Result<()> {
 
     // Who wrote reads it; who can do with less says so.
     let paid = store.append(withdraw("alice", 25_00)?, AppendOptions::default())?;
-    let lagging = alice.read(Freshness::Within(1))?;
+    let lagging = alice.read_with(Staleness::positions(1))?;
     println!("{} behind: alice {}", lagging.behind(), money(lagging.cents));
     println!(
         "read her own write: alice {}",
@@ -126,21 +126,21 @@ fn main() -> Result<()> {
     );
 
     // The new version refuses the debt. It stops there, or puts the event aside for somebody to look at.
-    let strict = Projector::<Statement>::open(&store, Project::stream(("bank", "alice")))?;
-    if let Err(stopped) = strict.read(Freshness::AtHead) {
+    let strict = store.projector_with::<Statement>(ProjectorOptions::new().stream(("bank", "alice")))?;
+    if let Err(stopped) = strict.read() {
         println!("v2 as a strict one: {stopped}");
     }
-    let project = Project { poison: Poison::Park(10), ..Project::stream(("bank", "alice")) };
-    let statement = Projector::<Statement>::open(&store, project)?.beside(alice)?;
+    let project = ProjectorOptions::new().stream(("bank", "alice")).poison(Poison::Park(10));
+    let statement = store.projector_with::<Statement>(project)?.with_previous(alice)?;
     let answer = |when: &str| -> Result<()> {
-        let reading = statement.read(Freshness::AtHead)?;
+        let reading = statement.read()?;
         let (version, parked) = (reading.version(), reading.parked());
         let lowest = reading.lowest.map_or_else(|| "unknown".to_owned(), money);
         println!("{when}: v{version} says {}, lowest {lowest}, {parked} put aside", money(reading.cents));
         Ok(())
     };
     answer("v2 not built yet")?;
-    while !statement.advance(1)? {
+    while !statement.catch_up(1)? {
         answer("v2 being built")?;
     }
     answer("v2 built")?;

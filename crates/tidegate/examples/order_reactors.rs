@@ -74,9 +74,10 @@ fn main() -> Result<()> {
         )?;
     }
 
-    let twice = CursorOptions { attempts: 2, retry_after: Duration::ZERO, ..CursorOptions::default() };
-    let payments = store.reactor("payments", QueryItem::new().kind("order.placed"), twice, take_payment)?;
-    let shipping = store.reactor("shipping", QueryItem::new().kind("payment.taken"), twice, ship)?;
+    let twice = CursorOptions::new().max_attempts(2).retry_after(Duration::ZERO);
+    let payments =
+        store.reactor_with("payments", QueryItem::new().kind("order.placed"), twice.clone(), take_payment)?;
+    let shipping = store.reactor_with("shipping", QueryItem::new().kind("payment.taken"), twice, ship)?;
     while run("payments", &payments)? + run("shipping", &shipping)? > 0 {}
 
     for parked in payments.cursor().parked() {

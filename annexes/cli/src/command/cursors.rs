@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate::subscription::cursor::{self, Change, Changed, Role, Span, State};
+use tidegate::subscription::cursor::{self, Change, ChangeReport, CursorRole, CursorStatus, Span};
 use tidegate::{Access, ErrorKind, Position, Store, StoreOptions};
 
 use crate::failure::Result;
@@ -89,7 +89,7 @@ struct ChangeJson<'a> {
     role: &'static str,
     before: u64,
     position: u64,
-    again: SpanJson,
+    redelivered: SpanJson,
     given_up: SpanJson,
 }
 
@@ -145,10 +145,10 @@ impl CursorsArgs {
 }
 
 /// What is kept of each cursor, and what is wrong with the first that cannot be read.
-fn states(store: &Store) -> Result<(Vec<State>, Option<tidegate::Error>)> {
+fn states(store: &Store) -> Result<(Vec<CursorStatus>, Option<tidegate::Error>)> {
     let (mut states, mut damage) = (Vec::new(), None);
     for name in cursor::names(store)? {
-        match cursor::state(store, &name) {
+        match cursor::status(store, &name) {
             Ok(state) => states.push(state),
             Err(error) => damage = damage.or(Some(error)),
         }
@@ -156,7 +156,7 @@ fn states(store: &Store) -> Result<(Vec<State>, Option<tidegate::Error>)> {
     Ok((states, damage))
 }
 
-fn cursor_json(state: &State, unconfirmed: Option<u64>) -> Result<CursorJson> {
+fn cursor_json(state: &CursorStatus, unconfirmed: Option<u64>) -> Result<CursorJson> {
     Ok(CursorJson {
         name: state.name.clone(),
         role: role_word(state.role),
@@ -168,7 +168,7 @@ fn cursor_json(state: &State, unconfirmed: Option<u64>) -> Result<CursorJson> {
     })
 }
 
-fn write(states: &[State], output: &mut Output) -> Result<()> {
+fn write(states: &[CursorStatus], output: &mut Output) -> Result<()> {
     let width = states.iter().map(|state| state.name.len()).max().unwrap_or_default();
     for state in states {
         let parked = match state.parked.len() as u64 {
@@ -188,10 +188,10 @@ fn write(states: &[State], output: &mut Output) -> Result<()> {
 }
 
 /// Who moves a cursor, in one word.
-pub(super) fn role_word(role: Role) -> &'static str {
+pub(super) fn role_word(role: CursorRole) -> &'static str {
     match role {
-        Role::Cursor => "cursor",
-        Role::Reactor => "reactor",
+        CursorRole::Cursor => "cursor",
+        CursorRole::Reactor => "reactor",
     }
 }
 
@@ -215,7 +215,7 @@ pub(super) fn change_each(
                 (ErrorKind::Refused, Change::Set(_)) => error.advise("--skip does that"),
                 _ => error,
             })?;
-        let role = role_word(cursor::state(&store, name)?.role);
+        let role = role_word(cursor::status(&store, name)?.role);
         if json {
             output.json(&change_json(name, role, &changed))?;
         } else {
@@ -225,35 +225,35 @@ pub(super) fn change_each(
     Ok(store.close()?)
 }
 
-fn change_json<'a>(cursor: &'a str, role: &'static str, changed: &Changed) -> ChangeJson<'a> {
+fn change_json<'a>(cursor: &'a str, role: &'static str, changed: &ChangeReport) -> ChangeJson<'a> {
     let span = |Span { count, first, last }| SpanJson { count, first: first.0, last: last.0 };
-    let Changed { before, position, again, given_up } = *changed;
-    let (again, given_up) = (span(again), span(given_up));
-    ChangeJson { cursor, role, before: before.0, position: position.0, again, given_up }
+    let ChangeReport { before, position, redelivered, given_up, .. } = *changed;
+    let (redelivered, given_up) = (span(redelivered), span(given_up));
+    ChangeJson { cursor, role, before: before.0, position: position.0, redelivered, given_up }
 }
 
 fn write_change(
     name: &str,
     role: &str,
     change: Change,
-    changed: &Changed,
+    changed: &ChangeReport,
     output: &mut Output,
 ) -> Result<()> {
-    let Changed { before, position, again, given_up } = changed;
+    let ChangeReport { before, position, redelivered, given_up, .. } = changed;
     if matches!(change, Change::Rewind(_) | Change::Set(_) | Change::Skip(_)) {
         output.line(format_args!("{name} is at position {position}; it was at {before}"))?;
     }
     let is_reactor = role == "reactor";
-    match again.count {
+    match redelivered.count {
         0 if given_up.count == 0 => {
             output.line(format_args!("{name}: no event comes again, none is given up"))?;
         }
         0 => {}
         _ if is_reactor => output.line(format_args!(
             "{name} looks again at {}; one that has a reaction is known by its key, and gets no second one",
-            places(again)
+            places(redelivered)
         ))?,
-        _ => output.line(format_args!("{name} delivers again {}", places(again)))?,
+        _ => output.line(format_args!("{name} delivers again {}", places(redelivered)))?,
     }
     if given_up.count > 0 {
         output.line(format_args!("{name} has given up {}", places(given_up)))?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use tidegate::Position;
-use tidegate::subscription::cursor::{self, Change, Parked};
+use tidegate::subscription::cursor::{self, Change, ParkedEvent};
 use tidegate_json::rfc3339;
 
 use super::cursors::change_each;
@@ -102,7 +102,7 @@ impl ParkedArgs {
         };
         let mut damage = None;
         for name in names {
-            let state = match cursor::state(&store, &name) {
+            let state = match cursor::status(&store, &name) {
                 Ok(state) => state,
                 Err(error) => {
                     damage = damage.or(Some(error));
@@ -121,8 +121,8 @@ impl ParkedArgs {
     }
 }
 
-fn parked_json<'a>(cursor: &'a str, event: &'a Parked) -> ParkedJson<'a> {
-    let Parked { position, attempts, reason, time, retried } = event;
+fn parked_json<'a>(cursor: &'a str, event: &'a ParkedEvent) -> ParkedJson<'a> {
+    let ParkedEvent { position, attempts, reason, time, retried } = event;
     ParkedJson {
         cursor,
         position: position.0,
@@ -133,7 +133,7 @@ fn parked_json<'a>(cursor: &'a str, event: &'a Parked) -> ParkedJson<'a> {
     }
 }
 
-fn write(cursor: &str, event: &Parked, output: &mut Output) -> Result<()> {
+fn write(cursor: &str, event: &ParkedEvent, output: &mut Output) -> Result<()> {
     let tries = match event.attempts {
         1 => "1 try".to_owned(),
         count => format!("{count} tries"),

@@ -28,11 +28,8 @@ fn hostile(place: &TempFolder) -> String {
         Ok(draft("k.third").message_pack(&b"\xa6\x1b[31m\x07"[..]).cause(Cause::At(Position(2))).into())
     });
     assert!(decided.unwrap().receipt().is_some());
-    let cursor = store.cursor(
-        "mailer",
-        QueryItem::new().tag("t\u{200e}"),
-        CursorOptions { attempts: 1, ..CursorOptions::default() },
-    );
+    let cursor =
+        store.cursor_with("mailer", QueryItem::new().tag("t\u{200e}"), CursorOptions::new().max_attempts(1));
     cursor.unwrap().next_now().unwrap().unwrap().fail(VALUE).unwrap();
     store.close().unwrap();
     path

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tidegate::project::{Freshness, Project, Projection, Projector};
+use tidegate::project::{ProjectorOptions, Projection, Projector};
 use tidegate::{AppendOptions, Batch, StreamId, Draft, EventId, QueryItem, StoreOptions, Position, ReadOptions, Store};
 
 use crate::engine::{About, Outcome, Durability, Engine, Entry, Query, Result, Seen, Visit};
@@ -47,8 +47,7 @@ fn open(directory: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
     let store = Store::open(directory.join("events"), StoreOptions::default())?;
     let append = match durability {
         Durability::Synced => AppendOptions::synced(),
-        Durability::Relaxed => AppendOptions::buffered(),
-    };
+        Durability::Relaxed => AppendOptions::buffered()};
     Ok(Box::new(Tidegate { store, append, total: Mutex::default() }))
 }
 
@@ -107,9 +106,8 @@ impl Engine for Tidegate {
         let known = total.take().filter(|(known, _)| *known == stream);
         let (stream, projector) = match known {
             Some(known) => known,
-            None => (stream.clone(), Projector::open(&self.store, Project::stream(stream))?),
-        };
-        let events = projector.read(Freshness::AtHead)?.events;
+            None => (stream.clone(), self.store.projector_with(ProjectorOptions::new().stream(stream))?)};
+        let events = projector.read()?.events;
         *total = Some((stream, projector));
         Ok(events)
     }

@@ -9,8 +9,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use tidegate::disk::{Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
-use tidegate::project::{Begin, Freshness, Project, Projector};
-use tidegate::subscription::cursor::{CursorOptions, state};
+use tidegate::project::Start;
+use tidegate::subscription::cursor::status;
 use tidegate::{
     Access, AppendOptions, Error, ErrorKind, Position, Query, ReadOptions, RecordedEvent, Result, Store,
     StoreOptions,
@@ -218,19 +218,17 @@ fn fill(store: &Store) -> Outcome {
         store.append(story::batch(0, number), AppendOptions::synced())?;
         store.step()?;
     }
-    let reactor = store.reactor(REACTOR, story::orders(), CursorOptions::default(), |_, order| {
-        Ok(Some(bill(order).into()))
-    })?;
+    let reactor = store.reactor(REACTOR, story::orders(), |_, order| Ok(Some(bill(order).into())))?;
     while !matches!(reactor.step()?, tidegate::subscription::reactor::Step::Idle) {}
     drop(reactor);
-    let cursor = store.cursor(CURSOR, story::notes(), CursorOptions::default())?;
+    let cursor = store.cursor(CURSOR, story::notes())?;
     for _ in 0..30 {
         let Some(delivery) = cursor.next_now()? else { break };
         delivery.ack()?;
     }
-    cursor.keep()?;
-    let projector = Projector::<Tally>::open(store, Project::default())?;
-    projector.read(Freshness::AtHead)?;
+    cursor.commit()?;
+    let projector = store.projector::<Tally>()?;
+    projector.read()?;
     projector.save()?;
     store.append(story::batch(0, 112), AppendOptions::synced())?;
     Ok(store.step()?)
@@ -294,14 +292,14 @@ fn answers(store: &Store, leaves: &[u64]) -> Result<(Vec<u64>, bool), WrongAnswe
         }
     }
     for name in [CURSOR, REACTOR] {
-        let state = state(store, name)?;
+        let state = status(store, name)?;
         found.push(state.position.0);
         found.push(state.parked.len() as u64);
     }
-    let projector = Projector::<Tally>::open(store, Project::default())?;
-    let reading = projector.read(Freshness::AtHead)?;
+    let projector = store.projector::<Tally>()?;
+    let reading = projector.read()?;
     found.extend([reading.count, reading.trail, reading.position().0]);
-    let distrusted = matches!(projector.begin(), Begin::Distrusted(_));
+    let rejected = matches!(projector.start(), Start::Rebuilt(_));
     let graph = view.graph();
     for at in (1..=view.head().0).map(Position) {
         found.push(view.at(at)?.map_or(0, |event| of(&event)));
@@ -311,5 +309,5 @@ fn answers(store: &Store, leaves: &[u64]) -> Result<(Vec<u64>, bool), WrongAnswe
         }
     }
     store.verify(|_| ())?;
-    Ok((found, distrusted))
+    Ok((found, rejected))
 }

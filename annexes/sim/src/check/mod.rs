@@ -49,7 +49,7 @@ pub(crate) fn adopt(store: &Store, model: &mut Model) -> Result<(), Failure> {
 
 /// What the store tells of a reader with a name; nothing where it has no file.
 pub(crate) fn report(store: &Store, name: &str) -> tidegate::Result<Option<CursorReport>> {
-    match cursor::state(store, name) {
+    match cursor::status(store, name) {
         Ok(state) => {
             let parked = state.parked.iter().map(|parked| parked.position.0).collect();
             let head = store.frontier().visible.0;

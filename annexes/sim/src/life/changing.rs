@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tidegate::subscription::cursor::{Change, Changed, Parked, Span};
+use tidegate::subscription::cursor::{Change, ChangeReport, ParkedEvent, Span};
 use tidegate::{ErrorKind, Position};
 
 use crate::dice::Dice;
@@ -93,7 +93,7 @@ impl ChangeContext<'_> {
 
 impl ChangePlan {
     /// Compares what is parked afterwards, and what of that is to be tried again.
-    pub(super) fn check_parked(&self, parked: &[Parked]) -> Result<(), Failure> {
+    pub(super) fn check_parked(&self, parked: &[ParkedEvent]) -> Result<(), Failure> {
         let Ok(place) = &self.place else { return Ok(()) };
         let found: BTreeSet<u64> = parked.iter().map(|one| one.position.0).collect();
         same("what is parked after a change", &place.parked, &found)?;
@@ -105,13 +105,17 @@ impl ChangePlan {
     }
 
     /// Compares what a change is said to have done.
-    pub(super) fn check(&self, changed: &Changed) -> Result<(), Failure> {
+    pub(super) fn check(&self, changed: &ChangeReport) -> Result<(), Failure> {
         let span = |events: &BTreeSet<u64>| {
             let end = |at: Option<&u64>| Position(at.copied().unwrap_or_default());
             Span { count: events.len() as u64, first: end(events.first()), last: end(events.last()) }
         };
         same("where a changed cursor was", &self.before, &changed.before.0)?;
-        same(format_args!("what comes again by {:?}", self.change), &span(&self.again), &changed.again)?;
+        same(
+            format_args!("what comes again by {:?}", self.change),
+            &span(&self.again),
+            &changed.redelivered,
+        )?;
         same(format_args!("what is given up by {:?}", self.change), &span(&self.given_up), &changed.given_up)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tidegate::disk::Clock;
-use tidegate::subscription::cursor::{self, Change, Changed, Cursor, CursorOptions, Delivery};
+use tidegate::subscription::cursor::{self, Change, ChangeReport, Cursor, CursorOptions, Delivery};
 use tidegate::{ErrorKind, Position, Store, StreamId};
 
 use super::Life;
@@ -70,7 +70,7 @@ impl OpenCursor {
 
     /// Whether an event may have been taken back by now.
     fn is_late(&self, out: &InFlight, now: u64) -> bool {
-        now >= out.since.saturating_add(micros(self.settings.redeliver_after))
+        now >= out.since.saturating_add(micros(self.settings.ack_timeout))
     }
 
     /// Whether something keeps an event from being handed out now: it is out, or rests.
@@ -164,15 +164,13 @@ impl Life<'_> {
     /// Opens a cursor, which goes on where it was: at a place that may be.
     fn open_cursor(&mut self, name: &'static str) -> Result<bool, Failure> {
         let dice = &mut self.others;
-        let settings = CursorOptions {
-            redeliver_after: Duration::from_secs(*dice.pick(&[2, 30])),
-            attempts: 1 + dice.below(3) as u32,
-            retry_after: Duration::from_millis(*dice.pick(&[0, 1000])),
-            window: *dice.pick(&[2, 1024]),
-            keep_every: Duration::from_millis(*dice.pick(&[0, 100])),
-            ..CursorOptions::default()
-        };
-        let opened = self.store.cursor(name, wanted(name).query(), settings);
+        let settings = CursorOptions::new()
+            .ack_timeout(Duration::from_secs(*dice.pick(&[2, 30])))
+            .max_attempts(1 + dice.below(3) as u32)
+            .retry_after(Duration::from_millis(*dice.pick(&[0, 1000])))
+            .max_in_flight(*dice.pick(&[2, 1024]))
+            .commit_interval(Duration::from_millis(*dice.pick(&[0, 100])));
+        let opened = self.store.cursor_with(name, wanted(name).query(), settings.clone());
         let (cursor, report) = match opened {
             Ok(cursor) => (Some(cursor.clone()), report(&self.store, &cursor)),
             Err(error) => (None, Err(error)),
@@ -267,7 +265,7 @@ impl Life<'_> {
                     && !held.is_busy(**position, now)
                     && !stream.iter().any(|at| held.retried.contains(at) || held.is_busy(*at, now))
             };
-            let missed = selected.iter().find(waits).filter(|_| held.settings.window > 100);
+            let missed = selected.iter().find(waits).filter(|_| held.settings.max_in_flight > 100);
             return ensure(missed.is_none(), || format!("{} hands out nothing, {missed:?} waits", held.name));
         };
         let position = delivery.event().position().0;
@@ -320,7 +318,7 @@ impl Life<'_> {
             *failed = (now, failed.1 + 1);
         }
         let place = held.place.clone();
-        let kept = ended.is_ok() && what < 7 && held.settings.keep_every.is_zero();
+        let kept = ended.is_ok() && what < 7 && held.settings.commit_interval.is_zero();
         held.progress(&mut self.model.progress).note(&place, kept);
         if what >= 7 {
             // What parks an event keeps it too, and may have failed there.
@@ -367,7 +365,7 @@ impl Life<'_> {
 
     fn keep_place(&mut self, at: usize) -> Result<(), Failure> {
         let held = &self.held[at];
-        let kept = if self.script.defect == Defect::ProgressNotKept { Ok(()) } else { held.cursor.keep() };
+        let kept = if self.script.defect == Defect::ProgressNotKept { Ok(()) } else { held.cursor.commit() };
         self.poll_tickets()?;
         if self.take(kept)?.is_some() {
             let held = &self.held[at];
@@ -411,7 +409,7 @@ impl Life<'_> {
         let Some(progress) = self.model.progress.get_mut(name).filter(|progress| !progress.damaged) else {
             return Ok(());
         };
-        let state = match cursor::state(&self.store, name) {
+        let state = match cursor::status(&self.store, name) {
             Err(error) if error.kind() == ErrorKind::Missing => {
                 return progress.find(None, &[], false).map(drop).map_err(|failure| failure.during(&name));
             }
@@ -439,7 +437,7 @@ impl Life<'_> {
         &mut self,
         name: &'static str,
         planned: &ChangePlan,
-        changed: tidegate::Result<Changed>,
+        changed: tidegate::Result<ChangeReport>,
     ) -> Result<(), Failure> {
         match (&planned.place, changed) {
             (Err(kind), Err(error)) if error.kind() == *kind => Ok(()),
@@ -451,7 +449,7 @@ impl Life<'_> {
                 progress.note(place, changed.is_ok());
                 let Some(changed) = self.take(changed)? else { return Ok(()) };
                 planned.check(&changed).map_err(|failure| failure.during(&name))?;
-                let state = cursor::state(&self.store, name);
+                let state = cursor::status(&self.store, name);
                 match self.take(state)? {
                     Some(state) => {
                         planned.check_parked(&state.parked).map_err(|failure| failure.during(&name))

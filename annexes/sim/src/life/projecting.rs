@@ -2,7 +2,7 @@
 //! the file it was saved in.
 
 use serde::{Deserialize, Serialize};
-use tidegate::project::{Begin, Freshness, Poison, Project, Projection, Projector, Reading};
+use tidegate::project::{Poison, Projection, ProjectorOptions, Reading, Staleness, Start};
 use tidegate::{Error, Position, Query, QueryItem, RecordedEvent, Result};
 
 use super::Life;
@@ -82,11 +82,11 @@ impl Life<'_> {
         let what = self.others.below(15);
         let number = self.others.below(self.model.count() + 1);
         let done = match what {
-            0..5 => projector.read(Freshness::AtHead).map(Some),
-            5 => projector.read(Freshness::Within(number)).map(Some),
+            0..5 => projector.read().map(Some),
+            5 => projector.read_with(Staleness::positions(number)).map(Some),
             6 => projector.at(Position(number)).map(Some),
-            7 => projector.read(Freshness::ANY).map(Some),
-            8 => projector.advance(1 + number as usize % 4).map(|_| None),
+            7 => projector.read_with(Staleness::ANY).map(Some),
+            8 => projector.catch_up(1 + number as usize % 4).map(|_| None),
             9 | 10 => projector.save().map(|()| None),
             11 if number.is_multiple_of(4) => projector.reset().map(|()| None),
             // Dropped, and opened another time.
@@ -112,15 +112,15 @@ impl Life<'_> {
 
     fn open_projector(&mut self) -> std::result::Result<(), Failure> {
         let save_after = self.others.chance(2, 3).then(|| 1 + self.others.below(12));
-        let project = Project { poison: Poison::Park(usize::MAX), save_after, ..Project::default() };
-        let opened = Projector::open(&self.store, project);
+        let project = ProjectorOptions::new().poison(Poison::Park(usize::MAX)).save_after(save_after);
+        let opened = self.store.projector_with(project);
         let Some(projector) = self.take(opened)? else { return Ok(()) };
-        if let Begin::Saved(position) = projector.begin() {
+        if let Start::Saved(position) = projector.start() {
             ensure(position.0 <= self.model.count(), || {
                 format!("a state of the future was believed: {position}")
             })?;
         }
-        let reading = projector.read(Freshness::ANY).map_err(failed("reading what was saved"))?;
+        let reading = projector.read_with(Staleness::ANY).map_err(failed("reading what was saved"))?;
         self.judge_reading(&reading, 0)?;
         self.projector = Some(projector);
         Ok(())
@@ -142,7 +142,7 @@ impl Life<'_> {
         self.projector = None;
         self.open_projector()?;
         let projector = self.projector.take().ok_or_else(|| Failure::new("the projection does not open"))?;
-        let reading = projector.read(Freshness::AtHead).map_err(failed("projecting the whole log"))?;
+        let reading = projector.read().map_err(failed("projecting the whole log"))?;
         self.judge_reading(&reading, self.model.count())
     }
 }

@@ -87,15 +87,13 @@ impl Life<'_> {
         if matches!(self.script.defect, Defect::ProgressBeforeReaction | Defect::ReactionsWithoutKey) {
             return self.react_wrongly(one, steps);
         }
-        let settings = CursorOptions {
-            attempts: u32::MAX,
-            retry_after: Duration::ZERO,
-            keep_every: Duration::from_millis(*self.others.pick(&[0, 100])),
-            ..CursorOptions::default()
-        };
+        let settings = CursorOptions::new()
+            .max_attempts(u32::MAX)
+            .retry_after(Duration::ZERO)
+            .commit_interval(Duration::from_millis(*self.others.pick(&[0, 100])));
         let (dice, asked) = (RefCell::new(Dice::new(self.others.roll())), RefCell::new(None));
         let store = &self.store;
-        let opened = store.reactor(one.name, one.wanted().query(), settings, |_, event| {
+        let opened = store.reactor_with(one.name, one.wanted().query(), settings, |_, event| {
             let dice = &mut *dice.borrow_mut();
             if failing && dice.chance(1, 4) {
                 return Err(NOT_NOW.into());
@@ -195,7 +193,7 @@ impl Life<'_> {
 
     /// Reacts as a broken reactor would.
     fn react_wrongly(&mut self, one: ReactorSpec, steps: u64) -> Result<bool, Failure> {
-        let opened = self.store.cursor(one.name, one.wanted().query(), CursorOptions::default());
+        let opened = self.store.cursor(one.name, one.wanted().query());
         let Some(cursor) = self.take(opened)? else { return Ok(false) };
         for _ in 0..steps {
             let next = cursor.next_now();
@@ -204,7 +202,7 @@ impl Life<'_> {
             let mut attempt = reaction(one, delivery.event(), &mut self.others);
             let leads = leads(delivery.event().payload().unwrap_or_default());
             if self.script.defect == Defect::ProgressBeforeReaction {
-                let kept = delivery.ack().and_then(|()| cursor.keep());
+                let kept = delivery.ack().and_then(|()| cursor.commit());
                 if self.take(kept)?.is_none() {
                     return Ok(false);
                 }
@@ -212,7 +210,7 @@ impl Life<'_> {
             } else {
                 attempt.key = None;
                 self.hand_in(leads.then_some(attempt))?;
-                let kept = delivery.ack().and_then(|()| cursor.keep());
+                let kept = delivery.ack().and_then(|()| cursor.commit());
                 if self.take(kept)?.is_none() {
                     return Ok(false);
                 }

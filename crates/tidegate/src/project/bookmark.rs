@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use tidegate_format::{Error, ErrorKind, Hash, Position, Result, StoreId, hash};
 
-use super::saved::leaf_at;
+use super::snapshot::leaf_at;
 use crate::read::{Query, View};
 
 const FIRST_WORD: &str = "tidegate-bookmark-1";

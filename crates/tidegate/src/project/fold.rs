@@ -11,8 +11,9 @@ use std::sync::Arc;
 use tidegate_format::{Error, Place, Position, Result};
 use tidegate_segment::RecordedEvent;
 
+use super::options::Poison;
 use super::projection::Projection;
-use super::reading::{Parked, Poison};
+use super::reading::PoisonEvent;
 use crate::read::{Query, ReadOptions, View};
 
 /// Characters of the reason why an event was parked.
@@ -32,7 +33,7 @@ pub(super) struct Fold<P> {
     /// Everything up to here was looked at.
     pub(super) position: Position,
     /// What was put aside, by position.
-    pub(super) parked: Vec<Parked>,
+    pub(super) parked: Vec<PoisonEvent>,
     /// Events taken in since the state was last saved.
     pub(super) unsaved: u64,
     /// An earlier state to begin from when an event leaves one half done.
@@ -49,7 +50,7 @@ impl<P: Projection> Fold<P> {
     }
 
     /// A fold that stands at a position already.
-    pub(super) fn at(state: P, position: Position, parked: Vec<Parked>) -> Self {
+    pub(super) fn at(state: P, position: Position, parked: Vec<PoisonEvent>) -> Self {
         let state = Arc::new(state);
         Self { state, position, parked, unsaved: 0, base: None, begun: false, stopped: None }
     }
@@ -73,7 +74,7 @@ impl<P: Projection> Fold<P> {
     }
 
     /// Takes in what a view has after its position, at most so many events; says whether that was all.
-    pub(super) fn advance(&mut self, rules: &Rules, view: &View, limit: usize) -> Result<bool> {
+    pub(super) fn catch_up(&mut self, rules: &Rules, view: &View, limit: usize) -> Result<bool> {
         self.ready(rules, view)?;
         let mut left = limit;
         for event in view.read(&rules.query, ReadOptions::after(self.position)) {
@@ -128,7 +129,7 @@ impl<P: Projection> Fold<P> {
             Poison::Park(most) if self.parked.len() < most => {
                 tracing::warn!(projection = P::NAME, position = event.position().0, %cause, "parked an event");
                 let reason: String = cause.to_string().chars().take(REASON_MAX).collect();
-                self.parked.push(Parked { position: event.position(), reason });
+                self.parked.push(PoisonEvent { position: event.position(), reason });
                 self.unsaved += 1;
                 return Ok(());
             }

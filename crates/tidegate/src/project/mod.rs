@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
-//! use tidegate::project::{Freshness, Project, Projection, Projector};
+//! use tidegate::project::{Staleness, ProjectorOptions, Projection, Projector};
 //! use tidegate::{AppendOptions, Event, RecordedEvent, StoreOptions, Store};
 //!
 //! #[derive(Serialize, Deserialize, Event)]
@@ -37,33 +37,33 @@
 //! }
 //!
 //! let store = Store::in_memory(StoreOptions::default())?;
-//! let level = Projector::<Level>::open(&store, Project::stream(("boat", "tank-1")))?;
+//! let level = store.projector_with::<Level>(ProjectorOptions::new().stream(("boat", "tank-1")))?;
 //! let filled = store.append(Filled { litres: 40 }.draft(("boat", "tank-1"))?, AppendOptions::default())?;
-//! assert_eq!(level.read(Freshness::AtHead)?.litres, 40);
+//! assert_eq!(level.read()?.litres, 40);
 //!
 //! // The second read costs what is new, and what was read before stays as it was.
 //! store.append(Drained { litres: 15 }.draft(("boat", "tank-1"))?, AppendOptions::default())?;
-//! assert_eq!(level.read(Freshness::Within(1))?.litres, 40);
-//! assert_eq!(level.read(Freshness::AtHead)?.litres, 25);
+//! assert_eq!(level.read_with(Staleness::positions(1))?.litres, 40);
+//! assert_eq!(level.read()?.litres, 25);
 //! assert_eq!(level.at(filled.last())?.litres, 40);
 //!
 //! // What cannot be taken in stops it, with the place and the reason.
 //! store.append(Drained { litres: 99 }.draft(("boat", "tank-1"))?, AppendOptions::default())?;
-//! let stopped = level.read(Freshness::AtHead).unwrap_err().to_string();
+//! let stopped = level.read().unwrap_err().to_string();
 //! assert!(stopped.contains("position 3") && stopped.contains("more than it held"));
-//! assert_eq!(level.read(Freshness::ANY)?.litres, 25);
+//! assert_eq!(level.read_with(Staleness::ANY)?.litres, 25);
 //! # Ok::<(), tidegate::Error>(())
 //! ```
 //!
 //! Reading order: [`Projection`] (how a state comes of events), [`Projector`] (the state beside a store),
-//! [`Project`] and [`Poison`] (how it is kept), [`Freshness`] and [`Reading`] (what is asked and answered),
-//! [`together`] (several in one pass), [`ReadModel`] and [`Updater`] (a state in the caller's own database).
+//! [`ProjectorOptions`] and [`Poison`] (how it is kept), [`Staleness`] and [`Reading`] (what is asked and answered),
+//! [`catch_up_all`] (several in one pass), [`ReadModel`] and [`Updater`] (a state in the caller's own database).
 //!
-//! # Saved states
+//! # Snapshot states
 //!
 //! A state is saved under `projections/NAME/`, apart from the log and off the way of appends: by the thread that
 //! reads the projection. It can be deleted at any time. One that is damaged, or that the log does not bear
-//! out, is not believed and folded anew; [`Projector::begin`] says so.
+//! out, is not believed and folded anew; [`Projector::start`] says so.
 //!
 //! # A new version
 //!
@@ -71,7 +71,7 @@
 //!
 //! ```
 //! # use serde::{Deserialize, Serialize};
-//! # use tidegate::project::{Freshness, Project, Projection, Projector};
+//! # use tidegate::project::{Staleness, ProjectorOptions, Projection, Projector};
 //! # use tidegate::{AppendOptions, Draft, Event, RecordedEvent, QueryItem, StoreOptions, Query, Result, Store};
 //! # #[derive(Clone, Default, Serialize, Deserialize)]
 //! # struct CountV1(u64);
@@ -95,32 +95,35 @@
 //! # let store = Store::in_memory(StoreOptions::default())?;
 //! # store.append(Draft::new(("a", "b"), "c"), AppendOptions::default())?;
 //! # store.append(Draft::new(("a", "b"), "c"), AppendOptions::default())?;
-//! let old = Projector::<CountV1>::open(&store, Project::default())?;
-//! let count = Projector::<Count>::open(&store, Project::default())?.beside(old)?;
-//! assert_eq!(count.read(Freshness::AtHead)?.version(), 1);
-//! while !count.advance(1)? {
-//!     assert_eq!(count.read(Freshness::AtHead)?.events, 2);
+//! let old = store.projector::<CountV1>()?;
+//! let count = store.projector::<Count>()?.with_previous(old)?;
+//! assert_eq!(count.read()?.version(), 1);
+//! while !count.catch_up(1)? {
+//!     assert_eq!(count.read()?.events, 2);
 //! }
-//! assert_eq!(count.read(Freshness::AtHead)?.version(), 2);
+//! assert_eq!(count.read()?.version(), 2);
 //! # Ok::<(), tidegate::Error>(())
 //! ```
 mod projection;
+mod options;
 mod reading;
 mod fold;
-mod saved;
+mod snapshot;
 mod projector;
-mod together;
+mod save;
+mod pass;
 mod bookmark;
 mod read_model;
 #[doc(hidden)]
 pub mod derived;
 
 pub use bookmark::Bookmark;
+pub use options::{Poison, ProjectorOptions};
+pub use pass::{AnyProjector, catch_up_all};
 pub use projection::Projection;
-pub use projector::{Begin, Projector};
+pub use projector::{Projector, Start};
 pub use read_model::{ReadModel, Updater};
-pub use reading::{Freshness, Parked, Poison, Project, Reading};
-pub(crate) use saved::{PROJECTIONS, STATE_BYTES_MAX, Stamp};
+pub use reading::{PoisonEvent, Reading, Staleness};
+pub(crate) use snapshot::{PROJECTIONS, STATE_BYTES_MAX, SnapshotHeader};
 #[cfg(feature = "derive")]
 pub use tidegate_derive::Projection;
-pub use together::{Pass, together};

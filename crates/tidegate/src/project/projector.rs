@@ -1,88 +1,153 @@
-//! Projectors: projections beside a store, brought up to date as they are read.
+//! Projectors: projections beside a store, brought up to date when they are read.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_disk::Env;
-use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
+use tidegate_format::{Error, ErrorKind, Micros, Position, Result, StoreId};
 
 use super::fold::{Fold, Rules};
+use super::options::ProjectorOptions;
 use super::projection::{self, Projection};
-use super::reading::{Freshness, Parked, Project, Reading};
-use super::saved::{Saved, Shelf, leaf_at};
-use crate::read::View;
+use super::reading::{PoisonEvent, Reading, Staleness};
+use super::snapshot::{Snapshot, SnapshotFile};
+use crate::read::{ReadOptions, View};
 use crate::store::Store;
 use crate::subscription::EventSource;
 use crate::sync::Mutex;
 
-/// What a projector began from.
+/// Where a projector started.
 #[derive(Debug)]
-pub enum Begin {
-    /// The first event: there was no saved state.
-    Start,
-    /// A saved state, at its position.
+#[non_exhaustive]
+pub enum Start {
+    /// At the first event: there was no saved state.
+    New,
+    /// At a saved state, after this position.
     Saved(Position),
-    /// The first event, because the saved state was not believed, for this reason.
-    Distrusted(Error),
+    /// At the first event, because the saved state was rejected for this reason.
+    Rebuilt(Error),
 }
 
 /// A projection beside a store: its state in memory, brought up to date when it is read. Many threads share it
 /// by reference or in an [`Arc`].
 ///
-/// It does not keep the store open, and goes on reading what there is after the store was closed.
+/// It does not keep the store open, and can still be read after the store was closed.
 pub struct Projector<P> {
     pub(super) store: StoreId,
     pub(super) source: EventSource,
     pub(super) rules: Rules,
     pub(super) fold: Mutex<Fold<P>>,
-    world: Env,
-    shelf: Shelf,
+    pub(super) world: Env,
+    pub(super) snapshot: SnapshotFile,
     /// Whether states can be saved.
-    writes: bool,
-    save_after: Option<u64>,
-    begin: Begin,
-    /// What answers until this one has caught up.
-    earlier: Mutex<Option<Box<dyn Earlier<P>>>>,
+    pub(super) writes: bool,
+    pub(super) save_after: Option<u64>,
+    start: Start,
+    /// Answers until this one has caught up. Taken after `fold` if both are.
+    pub(super) previous: Mutex<Option<Box<dyn Previous<P>>>>,
+}
+
+/// Whether a state is fresh enough for a read.
+enum Judged {
+    /// It is, with its age if that was looked up.
+    Fresh(Option<Duration>),
+    Stale,
 }
 
 /// The projector of an earlier version, seen as one of a later.
-trait Earlier<P>: Send {
-    fn read(&self, freshness: Freshness) -> Result<Reading<P>>;
+pub(super) trait Previous<P>: Send {
+    fn read_with(&self, staleness: Staleness) -> Result<Reading<P>>;
 }
 
-impl<P: Projection, Q: Projection + From<P>> Earlier<Q> for Projector<P> {
-    fn read(&self, freshness: Freshness) -> Result<Reading<Q>> {
-        Projector::read(self, freshness).map(Reading::becomes)
+impl<P: Projection, Q: Projection + From<P>> Previous<Q> for Projector<P> {
+    fn read_with(&self, staleness: Staleness) -> Result<Reading<Q>> {
+        Projector::read_with(self, staleness).map(Reading::converted)
+    }
+}
+
+impl Store {
+    /// Opens a projector of a projection with the default options. It starts at the saved state if there is a valid
+    /// one, and at the first event otherwise. Nothing is taken in before it is [read](Projector::read).
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
+    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # #[derive(Clone, Default, Serialize, Deserialize)]
+    /// # struct Count(u64);
+    /// # impl Projection for Count {
+    /// #     const NAME: &'static str = "count";
+    /// #     const VERSION: u16 = 1;
+    /// #     fn query() -> Query { Query::ALL }
+    /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
+    /// # }
+    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
+    /// store.append(order("order-1"), AppendOptions::default())?;
+    /// let count = store.projector::<Count>()?;
+    /// assert_eq!(count.read()?.0, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) for a name that breaks the rules of kinds and for version 0; those of reading.
+    pub fn projector<P: Projection>(&self) -> Result<Projector<P>> {
+        self.projector_with(ProjectorOptions::default())
+    }
+
+    /// Opens a projector, as [`projector`](Self::projector) does, with options.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
+    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # #[derive(Clone, Default, Serialize, Deserialize)]
+    /// # struct Count(u64);
+    /// # impl Projection for Count {
+    /// #     const NAME: &'static str = "count";
+    /// #     const VERSION: u16 = 1;
+    /// #     fn query() -> Query { Query::ALL }
+    /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
+    /// # }
+    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
+    /// store.append(order("order-1"), AppendOptions::default())?;
+    /// store.append(order("order-2"), AppendOptions::default())?;
+    /// let one = ProjectorOptions::new().stream(("shop", "order-2"));
+    /// assert_eq!(store.projector_with::<Count>(one)?.read()?.0, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`projector`](Self::projector), and [`Invalid`](ErrorKind::Invalid) for a stream of which the query selects
+    /// no event.
+    pub fn projector_with<P: Projection>(&self, options: ProjectorOptions) -> Result<Projector<P>> {
+        Projector::open(self, options)
     }
 }
 
 impl<P: Projection> Projector<P> {
-    /// Begins from the saved state where there is one to be believed, and from the first event otherwise.
-    /// Nothing is taken in yet.
-    ///
-    /// # Errors
-    ///
-    /// [`Invalid`](ErrorKind::Invalid) for a name that breaks the rules of kinds, a version 0, and a stream of
-    /// which the query selects nothing.
-    pub fn open(store: &Store, project: Project) -> Result<Self> {
+    fn open(store: &Store, options: ProjectorOptions) -> Result<Self> {
         projection::check::<P>()?;
-        let Project { stream, poison, save_after } = project;
+        let ProjectorOptions { stream, poison, save_after } = options;
         let query = match &stream {
             None => P::query(),
             Some(stream) => P::query().within(stream).ok_or_else(|| {
-                Error::invalid(format!("the query of {} selects nothing of the stream {stream}", P::NAME))
+                Error::invalid(format!("the query of {} selects no event of the stream {stream}", P::NAME))
             })?,
         };
-        let shelf = Shelf::new::<P>(store.id(), stream.as_ref(), &query);
-        let (begin, fold) = match shelf.read::<P>(&*store.world.disk, &store.view()?) {
-            Ok(None) => (Begin::Start, Fold::new()),
-            Ok(Some(Saved { state, position, parked })) => {
-                (Begin::Saved(position), Fold::at(state, position, parked))
+        let snapshot = SnapshotFile::new::<P>(store.id(), stream.as_ref(), &query);
+        let (start, fold) = match snapshot.read::<P>(&*store.world.disk, &store.view()?) {
+            Ok(None) => (Start::New, Fold::new()),
+            Ok(Some(Snapshot { state, position, parked })) => {
+                (Start::Saved(position), Fold::at(state, position, parked))
             }
             Err(error) => {
-                tracing::warn!(%error, "a projection is folded anew");
-                (Begin::Distrusted(error), Fold::new())
+                tracing::warn!(%error, "a saved state was rejected; the projection is built anew");
+                (Start::Rebuilt(error), Fold::new())
             }
         };
         Ok(Self {
@@ -91,69 +156,178 @@ impl<P: Projection> Projector<P> {
             rules: Rules { query, poison },
             fold: Mutex::new(fold),
             world: store.world.clone(),
-            shelf,
+            snapshot,
             writes: store.writer().is_ok(),
             save_after,
-            begin,
-            earlier: Mutex::new(None),
+            start,
+            previous: Mutex::new(None),
         })
     }
 
-    /// With the projector of an earlier version, which answers until this one has caught up: it is brought
-    /// there by [`advance`](Self::advance) or [`together`](super::together) alone, on whatever thread the caller has for it.
+    /// Lets the projector of an earlier version answer until this one has caught up. From then on only
+    /// [`catch_up`](Self::catch_up) and [`catch_up_all`](super::catch_up_all) bring this one forward, on a thread of the
+    /// caller's; see [a new version](super#a-new-version) for an example.
     ///
     /// # Errors
     ///
     /// [`Invalid`](ErrorKind::Invalid) for another projection, another store or a version that is not earlier.
-    pub fn beside<Q>(self, earlier: Projector<Q>) -> Result<Self>
+    pub fn with_previous<Q>(self, previous: Projector<Q>) -> Result<Self>
     where
         Q: Projection,
         P: From<Q>,
     {
         let (old, new) = ((Q::NAME, Q::VERSION), (P::NAME, P::VERSION));
-        if old.0 != new.0 || old.1 >= new.1 || earlier.store != self.store {
+        if old.0 != new.0 || old.1 >= new.1 || previous.store != self.store {
             let message = format!(
-                "{} v{} is no earlier version of {} v{} over the same store",
+                "{} v{} is not an earlier version of {} v{} over the same store",
                 old.0, old.1, new.0, new.1
             );
             return Err(Error::invalid(message));
         }
-        *self.earlier.lock() = Some(Box::new(earlier));
+        *self.previous.lock() = Some(Box::new(previous));
         Ok(self)
     }
 
-    /// The state, as new as asked for.
+    /// Returns the state after everything up to the head of the log.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
+    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # #[derive(Clone, Default, Serialize, Deserialize)]
+    /// # struct Count(u64);
+    /// # impl Projection for Count {
+    /// #     const NAME: &'static str = "count";
+    /// #     const VERSION: u16 = 1;
+    /// #     fn query() -> Query { Query::ALL }
+    /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
+    /// # }
+    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
+    /// let count = store.projector::<Count>()?;
+    /// store.append(order("order-1"), AppendOptions::default())?;
+    /// let reading = count.read()?;
+    /// assert_eq!((reading.0, reading.position(), reading.behind()), (1, Position(1), 0));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// Those of reading. An event that stops the projection: its position and why, for as long as the state
-    /// has to be newer than that; [`Freshness::ANY`] shows the state before it.
-    pub fn read(&self, freshness: Freshness) -> Result<Reading<P>> {
-        if let Some(earlier) = &*self.earlier.lock() {
-            return earlier.read(freshness);
+    /// Those of reading. If an event stops the projection: its position and the reason;
+    /// `read_with(`[`Staleness::ANY`]`)` returns the state before it.
+    pub fn read(&self) -> Result<Reading<P>> {
+        self.read_with(Staleness::NONE)
+    }
+
+    /// Returns the state if it is no staler than allowed, and brings it to the head of the log first if it is.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
+    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # #[derive(Clone, Default, Serialize, Deserialize)]
+    /// # struct Count(u64);
+    /// # impl Projection for Count {
+    /// #     const NAME: &'static str = "count";
+    /// #     const VERSION: u16 = 1;
+    /// #     fn query() -> Query { Query::ALL }
+    /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
+    /// # }
+    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
+    /// let count = store.projector::<Count>()?;
+    /// store.append(order("order-1"), AppendOptions::default())?;
+    /// assert_eq!(count.read_with(Staleness::ANY)?.0, 0);
+    /// assert_eq!(count.read_with(Staleness::positions(1))?.0, 0, "it lags by one position");
+    /// let recent = Staleness::age(std::time::Duration::from_secs(3600));
+    /// let reading = count.read_with(recent)?;
+    /// assert!(reading.age().expect("it was asked for").as_secs() < 3600);
+    /// assert_eq!(count.read_with(Staleness::NONE)?.0, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read), if the state is brought forward.
+    pub fn read_with(&self, staleness: Staleness) -> Result<Reading<P>> {
+        if let Some(previous) = &*self.previous.lock() {
+            return previous.read_with(staleness);
         }
         let view = self.source.now()?.0;
         let mut fold = self.fold.lock();
-        // Nobody knows by how much a state lags that ends at damage.
-        let behind = match view.damage() {
-            Some(_) => u64::MAX,
-            None => view.head().0.saturating_sub(fold.position.0),
+        let age = match self.judge(staleness, &mut fold, &view)? {
+            Judged::Fresh(age) => age,
+            Judged::Stale => {
+                fold.catch_up(&self.rules, &view, usize::MAX)?;
+                self.save_when_due(&mut fold, &view);
+                None
+            }
         };
-        if !freshness.allows(behind) {
-            fold.advance(&self.rules, &view, usize::MAX)?;
-            self.save_when_due(&mut fold, &view);
-        }
         fold.ready(&self.rules, &view)?;
-        Ok(reading(&fold, &view))
+        Ok(Reading { age, ..reading(&fold, &view) })
     }
 
-    /// Waits until this position is visible, and gives a state that has taken it in: who appended an event sees
-    /// it.
+    /// Returns whether the state is fresh enough.
+    fn judge(&self, staleness: Staleness, fold: &mut Fold<P>, view: &View) -> Result<Judged> {
+        let is_damaged = view.damage().is_some();
+        // By how much a state lags cannot be known if the log ends at damage.
+        let behind = if is_damaged { u64::MAX } else { view.head().0.saturating_sub(fold.position.0) };
+        match staleness {
+            _ if behind == 0 => Ok(Judged::Fresh(Some(Duration::ZERO))),
+            Staleness { positions, .. } if behind > positions => Ok(Judged::Stale),
+            Staleness { age: None, .. } => Ok(Judged::Fresh(None)),
+            Staleness { age: Some(_), .. } if is_damaged => Ok(Judged::Stale),
+            Staleness { age: Some(max), .. } => {
+                let age = self.age(fold, view)?;
+                Ok(if age <= max { Judged::Fresh(Some(age)) } else { Judged::Stale })
+            }
+        }
+    }
+
+    /// Returns how old the oldest event of the query is that the state lacks.
+    fn age(&self, fold: &mut Fold<P>, view: &View) -> Result<Duration> {
+        fold.ready(&self.rules, view)?;
+        let Some(lacking) =
+            view.read(&self.rules.query, ReadOptions::after(fold.position)).next().transpose()?
+        else {
+            // What lies between is of other queries, so the state is that of the head already.
+            fold.reach(view.head());
+            return Ok(Duration::ZERO);
+        };
+        // Recorded times never fall. A clock that was set back would make every event look new; the last recorded time
+        // says that it is at least as late as that.
+        let last = view.at(view.head())?.map_or(Micros(0), |event| event.time());
+        let now = self.world.clock.now_micros().max(last.0);
+        Ok(Duration::from_micros(now.saturating_sub(lacking.time().0)))
+    }
+
+    /// Waits until this position is visible, and returns a state that has taken it in: a caller that appended an event
+    /// sees it.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
+    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # #[derive(Clone, Default, Serialize, Deserialize)]
+    /// # struct Count(u64);
+    /// # impl Projection for Count {
+    /// #     const NAME: &'static str = "count";
+    /// #     const VERSION: u16 = 1;
+    /// #     fn query() -> Query { Query::ALL }
+    /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
+    /// # }
+    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
+    /// let count = store.projector::<Count>()?;
+    /// let placed = store.append(order("order-1"), AppendOptions::default())?;
+    /// assert_eq!(count.wait_for(placed.last(), std::time::Duration::from_secs(1))?.0, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](ErrorKind::TimedOut) when the time is over, the error that ended the writer where it ended
-    /// first, and those of [`read`](Self::read).
+    /// [`TimedOut`](ErrorKind::TimedOut) after `timeout`, the error that ended the writer if it ended first, and those of
+    /// [`read`](Self::read).
     pub fn wait_for(&self, position: Position, timeout: Duration) -> Result<Reading<P>> {
         if position > Position::START {
             self.source.wait(position.before(), Some(&self.source.deadline(timeout)))?;
@@ -170,11 +344,32 @@ impl<P: Projection> Projector<P> {
                 None => Error::new(ErrorKind::TimedOut, format!("position {position} was not seen in time")),
             });
         }
-        self.read(Freshness::AtHead)
+        self.read()
     }
 
-    /// The state as it was when this position was the last one of the log. It is folded for this call, from the
-    /// first event on where the position lies behind the state that is kept.
+    /// Returns the state as it was when this position was the last one of the log. It is folded for this call, from the
+    /// first event on if the position lies before the state in memory.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
+    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # #[derive(Clone, Default, Serialize, Deserialize)]
+    /// # struct Count(u64);
+    /// # impl Projection for Count {
+    /// #     const NAME: &'static str = "count";
+    /// #     const VERSION: u16 = 1;
+    /// #     fn query() -> Query { Query::ALL }
+    /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
+    /// # }
+    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
+    /// store.append(order("order-1"), AppendOptions::default())?;
+    /// store.append(order("order-2"), AppendOptions::default())?;
+    /// let count = store.projector::<Count>()?;
+    /// assert_eq!(count.at(Position(1))?.0, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -186,20 +381,42 @@ impl<P: Projection> Projector<P> {
             (fold.position <= view.head()).then(|| fold.fork())
         };
         let mut fold = fork.unwrap_or_else(Fold::new);
-        fold.advance(&self.rules, &view, usize::MAX)?;
+        fold.catch_up(&self.rules, &view, usize::MAX)?;
         Ok(reading(&fold, &view))
     }
 
-    /// Takes in at most so many events, and says whether that was all up to the head. The first time it is, an
-    /// earlier version [`beside`](Self::beside) this one ends.
+    /// Takes in at most `limit` events, and returns whether that was all up to the head. When it first is, the
+    /// [previous](Self::with_previous) version ends.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
+    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # #[derive(Clone, Default, Serialize, Deserialize)]
+    /// # struct Count(u64);
+    /// # impl Projection for Count {
+    /// #     const NAME: &'static str = "count";
+    /// #     const VERSION: u16 = 1;
+    /// #     fn query() -> Query { Query::ALL }
+    /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
+    /// # }
+    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
+    /// store.append(order("order-1"), AppendOptions::default())?;
+    /// store.append(order("order-2"), AppendOptions::default())?;
+    /// let count = store.projector::<Count>()?;
+    /// assert!(!count.catch_up(1)?);
+    /// assert!(count.catch_up(1)?);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// Those of reading, and an event that stops the projection.
-    pub fn advance(&self, limit: usize) -> Result<bool> {
+    pub fn catch_up(&self, limit: usize) -> Result<bool> {
         let view = self.source.now()?.0;
         let mut fold = self.fold.lock();
-        let done = fold.advance(&self.rules, &view, limit)?;
+        let done = fold.catch_up(&self.rules, &view, limit)?;
         if done {
             self.caught_up(&mut fold, &view)?;
         } else {
@@ -208,101 +425,60 @@ impl<P: Projection> Projector<P> {
         Ok(done)
     }
 
-    /// Saves the state, so that the next projector of this name and version begins from it. States of earlier
-    /// versions are removed, unless one still answers.
+    /// Returns where it started.
     ///
-    /// # Errors
-    ///
-    /// [`Invalid`](ErrorKind::Invalid) over a store that is open for reading only and for a state that cannot
-    /// be written, [`Ended`](ErrorKind::Ended) where the writer has, [`Full`](ErrorKind::Full), and what the
-    /// disk says.
-    pub fn save(&self) -> Result<()> {
-        if !self.writes {
-            return Err(Error::invalid("the store is open for reading only; its writer saves states"));
-        }
-        let (view, ended) = self.source.now()?;
-        if ended.is_some() {
-            let message = "the writer has ended, and another may write by now; open the store again to save";
-            return Err(Error::new(ErrorKind::Ended, message));
-        }
-        let mut fold = self.fold.lock();
-        fold.ready(&self.rules, &view)?;
-        self.save_at(&mut fold, &view)
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
+    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # #[derive(Clone, Default, Serialize, Deserialize)]
+    /// # struct Count(u64);
+    /// # impl Projection for Count {
+    /// #     const NAME: &'static str = "count";
+    /// #     const VERSION: u16 = 1;
+    /// #     fn query() -> Query { Query::ALL }
+    /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
+    /// # }
+    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
+    /// let count = store.projector::<Count>()?;
+    /// assert!(matches!(count.start(), Start::New));
+    /// count.save()?;
+    /// assert!(matches!(store.projector::<Count>()?.start(), Start::Saved(Position::START)));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    pub fn start(&self) -> &Start {
+        &self.start
     }
 
-    /// Forgets the state, the saved one and the parked events, and begins from the first event again.
-    ///
-    /// # Errors
-    ///
-    /// What the disk says.
-    pub fn reset(&self) -> Result<()> {
-        let mut fold = self.fold.lock();
-        if self.may_write()? {
-            self.shelf.remove(&*self.world.disk, P::VERSION)?;
-        }
-        *fold = Fold::new();
-        Ok(())
-    }
-
-    /// What it began from.
-    pub fn begin(&self) -> &Begin {
-        &self.begin
-    }
-
-    /// The events that were put aside, in the order of their positions.
-    pub fn parked(&self) -> Vec<Parked> {
+    /// Returns the parked events, in the order of their positions. [`Poison`](super::Poison) decides which events are
+    /// parked.
+    pub fn parked(&self) -> Vec<PoisonEvent> {
         self.fold.lock().parked.clone()
     }
 
-    /// Where it stopped and why, until it goes on.
+    /// Returns the error of the event that it stopped before, until it goes on.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
+    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # #[derive(Clone, Default, Serialize, Deserialize)]
+    /// # struct Count(u64);
+    /// # impl Projection for Count {
+    /// #     const NAME: &'static str = "count";
+    /// #     const VERSION: u16 = 1;
+    /// #     fn query() -> Query { Query::ALL }
+    /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
+    /// # }
+    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
+    /// let count = store.projector::<Count>()?;
+    /// assert!(count.stopped().is_none() && count.parked().is_empty());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn stopped(&self) -> Option<Error> {
         self.fold.lock().stopped()
-    }
-
-    /// Ends an earlier version, whose answers are not needed any more.
-    pub(super) fn caught_up(&self, fold: &mut Fold<P>, view: &View) -> Result<()> {
-        if self.earlier.lock().take().is_some() && self.may_write()? {
-            return self.save_at(fold, view);
-        }
-        self.save_when_due(fold, view);
-        Ok(())
-    }
-
-    /// Whether this process is the writer still.
-    fn may_write(&self) -> Result<bool> {
-        Ok(self.writes && self.source.now()?.1.is_none())
-    }
-
-    fn save_at(&self, fold: &mut Fold<P>, view: &View) -> Result<()> {
-        let disk = &*self.world.disk;
-        // A state may stand ahead of this view, never of the log.
-        let leaf = match leaf_at(view, fold.position)? {
-            Some(leaf) => Some(leaf),
-            None => leaf_at(&self.source.now()?.0, fold.position)?,
-        };
-        let leaf = leaf.ok_or_else(|| {
-            Error::damaged("the log ends before the state of a projection", fold.position, view.head())
-        })?;
-        let saved = Saved { state: &*fold.state, position: fold.position, parked: fold.parked.clone() };
-        self.shelf.write::<P>(disk, leaf, &saved)?;
-        fold.unsaved = 0;
-        if self.earlier.lock().is_none() {
-            self.shelf.remove_earlier(disk, P::VERSION)?;
-        }
-        Ok(())
-    }
-
-    /// Saves now and then. The state can be folded again, so nothing fails for it.
-    fn save_when_due(&self, fold: &mut Fold<P>, view: &View) {
-        let is_due = self.save_after.is_some_and(|after| fold.unsaved >= after.max(1));
-        if !is_due {
-            return;
-        }
-        fold.unsaved = 0;
-        let saved = self.may_write().and_then(|may| if may { self.save_at(fold, view) } else { Ok(()) });
-        if let Err(error) = saved {
-            tracing::warn!(%error, projection = P::NAME, "a state was not saved");
-        }
     }
 }
 
@@ -311,6 +487,7 @@ fn reading<P: Projection>(fold: &Fold<P>, view: &View) -> Reading<P> {
         state: Arc::clone(&fold.state),
         position: fold.position,
         head: view.head().max(fold.position),
+        age: None,
         parked: fold.parked.len(),
         version: P::VERSION,
     }

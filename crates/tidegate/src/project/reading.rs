@@ -1,135 +1,151 @@
-//! What is asked of a projection, and what it answers.
+//! Readings: answers of a projection, and how stale they may be.
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tidegate_format::{Position, StreamId};
+use tidegate_format::Position;
 
-/// How a projection is kept.
-///
-/// ```
-/// use tidegate::project::{Poison, Project};
-///
-/// let one_account = Project::stream(("bank", "alice"));
-/// let patient = Project { poison: Poison::Park(10), ..Project::default() };
-/// ```
-#[derive(Clone, Debug)]
-pub struct Project {
-    /// The only stream whose events are taken in; those of all streams if left out.
-    pub stream: Option<StreamId>,
-    /// What becomes of events that cannot be taken in.
-    pub poison: Poison,
-    /// The state is saved by itself once so many events were taken in since the last time: 16,384. Without a
-    /// number it is saved when [`save`](super::Projector::save) is called.
-    pub save_after: Option<u64>,
-}
-
-impl Default for Project {
-    fn default() -> Self {
-        Self { stream: None, poison: Poison::default(), save_after: Some(16_384) }
-    }
-}
-
-impl Project {
-    /// The events of one stream, and the defaults otherwise.
-    pub fn stream(stream: impl Into<StreamId>) -> Self {
-        Self { stream: Some(stream.into()), ..Self::default() }
-    }
-}
-
-/// What becomes of an event that cannot be taken in. It is never skipped in silence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Poison {
-    /// The projection stops before it, and says where and why whenever it is asked to go on. It tries again
-    /// each time.
-    #[default]
-    Stop,
-    /// The event is put aside, at most so many of them; the next one stops the projection. Each answer says
-    /// how many there are, and [`parked`](super::Projector::parked) which and why.
-    Park(usize),
-}
-
-/// An event that was put aside.
+/// An event that was parked because it could not be taken in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parked {
-    /// Its place in the log.
+pub struct PoisonEvent {
+    /// Its position in the log.
     pub position: Position,
     /// Why it was not taken in, in at most 500 characters.
     pub reason: String,
 }
 
-/// How new an answer has to be.
+/// How stale a reading may be. A state that is staler is brought to the head of the log first.
+///
+/// ```
+/// use std::time::Duration;
+/// use tidegate::project::Staleness;
+///
+/// let at_head = Staleness::NONE;
+/// let recent = Staleness::age(Duration::from_secs(5));
+/// let both = Staleness::positions(1000).and_age(Duration::from_secs(5));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Freshness {
-    /// It takes in everything up to the head of the log.
-    #[default]
-    AtHead,
-    /// It may lag by so many positions of the log. Where it lags by more, it is brought to the head.
-    Within(u64),
+pub struct Staleness {
+    /// By how many positions it may lag; `u64::MAX` for any number.
+    pub(super) positions: u64,
+    /// How old the oldest event may be that it lacks; any age if `None`.
+    pub(super) age: Option<Duration>,
 }
 
-impl Freshness {
-    /// Whatever there is, at no cost.
-    pub const ANY: Self = Self::Within(u64::MAX);
+impl Staleness {
+    /// Not stale: everything up to the head of the log is taken in.
+    pub const NONE: Self = Self { positions: 0, age: None };
 
-    pub(super) fn allows(self, behind: u64) -> bool {
-        match self {
-            Self::AtHead => behind == 0,
-            Self::Within(most) => behind <= most,
-        }
+    /// Stale by anything: the state as it is, at no cost.
+    pub const ANY: Self = Self { positions: u64::MAX, age: None };
+
+    /// Allows a lag of this many positions of the log.
+    pub const fn positions(positions: u64) -> Self {
+        Self { positions, age: None }
+    }
+
+    /// Allows a reading that lacks events, if each of them was recorded no longer ago than `age`. Recorded times are
+    /// compared with the clock, or with the last recorded time if the clock is behind that. If the state lags, a read
+    /// looks up the first event it lacks, which costs one query.
+    pub const fn age(age: Duration) -> Self {
+        Self { positions: u64::MAX, age: Some(age) }
+    }
+
+    /// Limits the age too: a reading must keep both limits.
+    #[must_use]
+    pub const fn and_age(self, age: Duration) -> Self {
+        Self { age: Some(age), ..self }
     }
 }
 
-/// A state, and how new it is. It stays as it is while the projection goes on.
+/// A state with its position. It stays as it is while the projection goes on.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use tidegate::project::{Projection, Staleness};
+/// use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+///
+/// #[derive(Clone, Default, Serialize, Deserialize)]
+/// struct Count(u64);
+///
+/// impl Projection for Count {
+///     const NAME: &'static str = "count";
+///     const VERSION: u16 = 1;
+///     fn query() -> Query {
+///         Query::ALL
+///     }
+///     fn apply(&mut self, _: &RecordedEvent) -> Result<()> {
+///         self.0 += 1;
+///         Ok(())
+///     }
+/// }
+///
+/// let store = Store::in_memory(StoreOptions::default())?;
+/// let count = store.projector::<Count>()?;
+/// let first = count.read()?;
+/// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+/// let stale = count.read_with(Staleness::ANY)?;
+/// assert_eq!((stale.0, stale.position(), stale.head(), stale.behind()), (0, Position(0), Position(1), 1));
+/// assert_eq!((count.read()?.0, first.0), (1, 0));
+/// # Ok::<(), tidegate::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Reading<P> {
     pub(super) state: Arc<P>,
     pub(super) position: Position,
     pub(super) head: Position,
+    pub(super) age: Option<Duration>,
     pub(super) parked: usize,
     pub(super) version: u16,
 }
 
 impl<P> Reading<P> {
-    /// The state, to be kept.
+    /// Returns the state, to be shared.
     pub fn state(&self) -> &Arc<P> {
         &self.state
     }
 
-    /// The last position that was looked at: the state is the fold of all events up to it.
+    /// Returns the last position that was looked at: the state is the fold of all events up to it.
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// The head of the log that the answer was compared with.
+    /// Returns the head of the log that the state was compared with.
     pub fn head(&self) -> Position {
         self.head
     }
 
-    /// By how many positions the answer lags.
+    /// Returns by how many positions the state lags behind the head.
     pub fn behind(&self) -> u64 {
         self.head.0.saturating_sub(self.position.0)
     }
 
-    /// How many events are missing in the state because they were put aside.
+    /// Returns how old the oldest event is that the state lacks: zero if it lacks none. `None` if it lags and the read
+    /// set no limit to the [age](Staleness::age), since looking it up costs a query.
+    pub fn age(&self) -> Option<Duration> {
+        if self.behind() == 0 { Some(Duration::ZERO) } else { self.age }
+    }
+
+    /// Counts the events that the state lacks because they were parked.
     pub fn parked(&self) -> usize {
         self.parked
     }
 
-    /// The version of the fold that the state comes of: an earlier one while a new one is being built.
+    /// Returns the version of the fold: an earlier one while a new one is being built.
     pub fn version(&self) -> u16 {
         self.version
     }
 
-    /// The same answer with the state as another type.
-    pub(super) fn becomes<Q>(self) -> Reading<Q>
+    /// Converts the state to another type.
+    pub(super) fn converted<Q>(self) -> Reading<Q>
     where
         P: Clone,
         Q: From<P>,
     {
-        let Self { state, position, head, parked, version } = self;
+        let Self { state, position, head, age, parked, version } = self;
         let state = Arc::new(Q::from(Arc::unwrap_or_clone(state)));
-        Reading { state, position, head, parked, version }
+        Reading { state, position, head, age, parked, version }
     }
 }
 

@@ -42,7 +42,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tidegate_format::{Error, ErrorKind, Position, Result};
 use tidegate_segment::RecordedEvent;
 
-use super::cursor::{Cursor, CursorOptions, Delivery, Found, Role};
+use super::cursor::{Cursor, CursorOptions, CursorRole, Delivery, Found};
 use crate::batch::{self, Batch, Receipt};
 use crate::decide::{Decision, DecisionView, Denied, Outcome};
 use crate::read::Query;
@@ -152,23 +152,57 @@ enum Trouble {
 }
 
 impl Store {
-    /// The reactor of this name, which begins here or goes on where it was. It does nothing before it is
-    /// [run](Reactor::run_until_stopped).
+    /// Opens the reactor of this name with the default options. A new reactor begins before the first event; one that
+    /// exists continues where it was. It does nothing before it is [run](Reactor::run_until_stopped).
+    ///
+    /// ```
+    /// use tidegate::{Draft, QueryItem, Store, StoreOptions};
+    ///
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let billing = store.reactor("billing", QueryItem::new().kind("order.placed"), |_view, order| {
+    ///     Ok(Some(Draft::new(("bills", order.entity().to_owned()), "bill.sent").into()))
+    /// })?;
+    /// # let _ = billing;
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// Those of [`cursor`](Self::cursor): a reactor has one, under its name.
-    pub fn reactor<H>(
+    pub fn reactor<H>(&self, name: &str, query: impl Into<Query>, handler: H) -> Result<Reactor<'_, H>>
+    where
+        H: Fn(&DecisionView, &RecordedEvent) -> Reaction,
+    {
+        self.reactor_with(name, query, CursorOptions::default(), handler)
+    }
+
+    /// Opens the reactor of this name, as [`reactor`](Self::reactor) does, with options.
+    ///
+    /// ```
+    /// use tidegate::subscription::cursor::CursorOptions;
+    /// use tidegate::{Query, Store, StoreOptions};
+    ///
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let once = CursorOptions::new().max_attempts(1);
+    /// let idle = store.reactor_with("idle", Query::ALL, once, |_, _| Ok(None))?;
+    /// # let _ = idle;
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`cursor`](Self::cursor).
+    pub fn reactor_with<H>(
         &self,
         name: &str,
         query: impl Into<Query>,
-        settings: CursorOptions,
+        options: CursorOptions,
         handler: H,
     ) -> Result<Reactor<'_, H>>
     where
         H: Fn(&DecisionView, &RecordedEvent) -> Reaction,
     {
-        let cursor = Cursor::open(self, name, query.into(), settings, Role::Reactor)?;
+        let cursor = Cursor::open(self, name, query.into(), options, CursorRole::Reactor)?;
         let (append, domain) = (AppendOptions::default(), format!("reactor:{name}"));
         Ok(Reactor { store: self, cursor, handler, append, domain })
     }
@@ -196,8 +230,8 @@ impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<'_, H> {
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
     /// store.append(Draft::new(("shop", "order-7"), "order.placed"), AppendOptions::default())?;
-    /// let once = CursorOptions { attempts: 1, ..CursorOptions::default() };
-    /// let billing = store.reactor("billing", Query::ALL, once, |_, _| Err("no price".into()))?;
+    /// let once = CursorOptions::new().max_attempts(1);
+    /// let billing = store.reactor_with("billing", Query::ALL, once, |_, _| Err("no price".into()))?;
     /// let mut told = Vec::new();
     /// billing.run_until_stopped(|failure| {
     ///     told.push(failure.to_string());

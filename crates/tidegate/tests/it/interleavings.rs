@@ -13,7 +13,6 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::thread;
 use tidegate::decide::{Decision, Outcome};
 use tidegate::settings::WhenFull;
-use tidegate::subscription::cursor::CursorOptions;
 use tidegate::{
     AppendOptions, Batch, Condition, Durability, ErrorKind, Position, Query, QueryItem, ReadOptions, Receipt,
     Result, Store, StoreOptions,
@@ -577,7 +576,7 @@ fn count_of(events: &[tidegate::RecordedEvent], tag: &str) -> u64 {
 fn workers_share_a_cursor_and_are_stopped() {
     explore_so_often(RUNS / 2, || {
         let store = store(true);
-        let cursor = store.cursor("workers", Query::ALL, CursorOptions::default()).unwrap();
+        let cursor = store.cursor("workers", Query::ALL).unwrap();
         let working = [(); 3].map(|()| {
             let cursor = cursor.clone();
             spawn(&store, move |_| {

@@ -15,11 +15,11 @@ fn sample(place: &TempFolder) -> String {
     let lines: Vec<_> = ["a", "b", "c", "d"].map(line).into();
     let path = place.store("store", &lines.iter().map(String::as_str).collect::<Vec<_>>());
     let store = Store::open(&path, StoreOptions::default()).unwrap();
-    let settings = CursorOptions { attempts: 1, retry_after: Duration::ZERO, ..CursorOptions::default() };
-    let mailer = store.cursor("mailer", QueryItem::new().kind("order.*"), settings).unwrap();
+    let settings = CursorOptions::new().max_attempts(1).retry_after(Duration::ZERO);
+    let mailer = store.cursor_with("mailer", QueryItem::new().kind("order.*"), settings.clone()).unwrap();
     mailer.next_now().unwrap().unwrap().fail("no such mailbox\n\u{1b}[31m").unwrap();
     mailer.next_now().unwrap().unwrap().ack().unwrap();
-    let billing = store.reactor("billing", Query::ALL, settings, |_, _| Err("no price".into())).unwrap();
+    let billing = store.reactor_with("billing", Query::ALL, settings, |_, _| Err("no price".into())).unwrap();
     let _ = billing.step().unwrap();
     let _ = billing.step().unwrap();
     billing.cursor().change(Change::Retry(billing.cursor().parked()[0].position)).unwrap();
@@ -66,7 +66,7 @@ fn trouble_is_readable() {
     let place = TempFolder::new();
     let store = sample(&place);
     assert!(run(&["parked", &store, "nobody"]).refused(1).contains("there is no cursor \"nobody\""));
-    assert!(run(&["parked", &store, "../STORE"]).refused(1).contains("no name of a cursor"));
+    assert!(run(&["parked", &store, "../STORE"]).refused(1).contains("invalid cursor name"));
     fs::write(format!("{store}/cursors/billing"), "tidegate cursor\nnonsense").unwrap();
     for command in ["cursors", "parked"] {
         let ran = run(&[command, &store]);

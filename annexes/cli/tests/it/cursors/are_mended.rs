@@ -10,12 +10,12 @@ use tidegate::{Draft, Query, QueryItem, Store, StoreOptions};
 use crate::program::{TempFolder, run};
 
 fn settings() -> CursorOptions {
-    CursorOptions { attempts: 1, retry_after: Duration::ZERO, ..CursorOptions::default() }
+    CursorOptions::new().max_attempts(1).retry_after(Duration::ZERO)
 }
 
 fn open(path: &str) -> (Store, Cursor) {
     let store = Store::open(path, StoreOptions::default()).unwrap();
-    let mailer = store.cursor("mailer", QueryItem::new().kind("order.*"), settings()).unwrap();
+    let mailer = store.cursor_with("mailer", QueryItem::new().kind("order.*"), settings()).unwrap();
     (store, mailer)
 }
 
@@ -69,7 +69,7 @@ fn all_that_is_parked() {
     let store = sample(&place);
     let said = run(&["parked", "retry", &store, "mailer", "--all", "--json"]).json();
     let again = json!({"count": 2, "first": 1, "last": 2});
-    assert_eq!((&said[0]["cursor"], &said[0]["again"]), (&json!("mailer"), &again));
+    assert_eq!((&said[0]["cursor"], &said[0]["redelivered"]), (&json!("mailer"), &again));
     assert_eq!(
         run(&["parked", "discard", &store, "mailer", "--all"]).ok(),
         "mailer has given up 2 events, from position 1 to 2\n"
@@ -114,7 +114,7 @@ fn a_reactor_that_is_sent_back_doubles_no_reaction() {
     let react = || {
         let store = Store::open(&path, StoreOptions::default()).unwrap();
         let bills = store
-            .reactor("billing", QueryItem::new().kind("order.placed"), settings(), |_, order| {
+            .reactor_with("billing", QueryItem::new().kind("order.placed"), settings(), |_, order| {
                 Ok(Some(Draft::new(("bills", order.entity().to_owned()), "bill.sent").into()))
             })
             .unwrap();
@@ -160,7 +160,7 @@ fn readers_that_begin_anew_are_told_of() {
     let path = sample(&place);
     {
         let store = Store::open(&path, StoreOptions::default()).unwrap();
-        let billing = store.reactor("billing", Query::ALL, settings(), |_, _| Ok(None)).unwrap();
+        let billing = store.reactor_with("billing", Query::ALL, settings(), |_, _| Ok(None)).unwrap();
         let _ = billing.step().unwrap();
     }
     let said = run(&["salvage", &path, &place.path("new")]).ok();

@@ -3,7 +3,6 @@
 use std::fs;
 
 use serde_json::Value;
-use tidegate::subscription::cursor::CursorOptions;
 use tidegate::{Access, AppendOptions, Draft, Query, Store, StoreOptions};
 
 use crate::program::{TempFolder, run, run_with};
@@ -116,7 +115,7 @@ fn the_lag_of_a_cursor_comes_with_what_is_not_in_it() {
     let place = TempFolder::new();
     let (path, ..) = store(&place);
     let store = Store::open(&path, StoreOptions::default()).unwrap();
-    drop(store.cursor("mailer", Query::ALL, CursorOptions::default()).unwrap());
+    drop(store.cursor("mailer", Query::ALL).unwrap());
     store.close().unwrap();
     assert_eq!(run(&["cursors", &path, "--json"]).json()[0].get("unconfirmed"), None);
     fs::remove_file(format!("{path}/WATERMARK")).unwrap();

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::Value;
 use tidegate::batch::{Bypass, ReceiptStatus};
 use tidegate::decide::{GateSet, Verdict, gate};
-use tidegate::subscription::cursor::CursorOptions;
 use tidegate::subscription::reactor::Step;
 use tidegate::{
     AppendOptions, Batch, Draft, Position, Query, QueryItem, ReadOptions, Receipt, Store, StoreOptions,
@@ -36,16 +35,11 @@ pub(super) fn exported(store: &str) -> Vec<String> {
 /// Charges every order that is placed, and returns how many times the card was asked.
 fn charge(store: &Store) -> u32 {
     let charges = AtomicU32::new(0);
-    let billing = store.reactor(
-        "billing",
-        QueryItem::new().kind("order.placed"),
-        CursorOptions::default(),
-        |_, order| {
-            let charge = charges.fetch_add(1, Ordering::Relaxed) + 1;
-            let charged = Draft::new(("bank", order.entity().to_owned()), "card.charged");
-            Ok(Some(charged.json(format!("{{\"charge\":{charge}}}")).into()))
-        },
-    );
+    let billing = store.reactor("billing", QueryItem::new().kind("order.placed"), |_, order| {
+        let charge = charges.fetch_add(1, Ordering::Relaxed) + 1;
+        let charged = Draft::new(("bank", order.entity().to_owned()), "card.charged");
+        Ok(Some(charged.json(format!("{{\"charge\":{charge}}}")).into()))
+    });
     let billing = billing.unwrap();
     loop {
         match billing.step().unwrap() {

@@ -8,10 +8,12 @@ use tidegate_format::{Error, ErrorKind, Frame, Hash, Position, Result, StoreId};
 
 use super::files;
 use crate::backend::BYTES_MAX;
-use crate::project::{PROJECTIONS, STATE_BYTES_MAX, Stamp};
+use crate::project::{PROJECTIONS, STATE_BYTES_MAX, SnapshotHeader};
 use crate::read::Query;
 use crate::report::fault::{Fault, LostRange, Remark};
-use crate::subscription::cursor::{CURSORS, ELSEWHERE, REMEDY as CURSOR, Reached, Role, check_name};
+use crate::subscription::cursor::{
+    CURSORS, CursorRole, CursorState, ELSEWHERE, REMEDY as CURSOR, check_name,
+};
 
 const STATE: &str = "it is not believed, and the state is folded anew";
 
@@ -28,7 +30,7 @@ pub struct LeftCursor {
 #[derive(Clone, Debug)]
 pub struct LeftPlace {
     /// Who moves it.
-    pub role: Role,
+    pub role: CursorRole,
     /// The query it is bound to.
     pub query: Query,
     /// Every event of the query up to here, a position of the old store, is done or parked.
@@ -41,7 +43,7 @@ pub(crate) fn left_cursors(disk: &dyn Disk, store: StoreId) -> Result<Vec<LeftCu
     names.retain(|name| check_name(name).is_ok());
     let place = |name: &str| {
         let contents = files::read(disk, &format!("{CURSORS}/{name}"), BYTES_MAX).ok()??;
-        let reached = Reached::read(&contents.bytes).ok().filter(|reached| reached.store == store)?;
+        let reached = CursorState::read(&contents.bytes).ok().filter(|reached| reached.store == store)?;
         Some(LeftPlace { role: reached.role, query: reached.query, position: reached.position })
     };
     Ok(names.into_iter().map(|name| LeftCursor { place: place(&name), name }).collect())
@@ -75,7 +77,8 @@ impl ReaderCheck {
             if check_name(&name).is_err() {
                 continue;
             }
-            let tie = |bytes: &[u8]| Reached::read(bytes).map(|read| (read.store, read.position, read.leaf));
+            let tie =
+                |bytes: &[u8]| CursorState::read(bytes).map(|read| (read.store, read.position, read.leaf));
             readers.one(disk, file, BYTES_MAX, (CURSOR, tie), faults, remarks)?;
         }
         for folder in files::folders(disk, PROJECTIONS)? {
@@ -84,8 +87,9 @@ impl ReaderCheck {
                 if name.ends_with(LEFTOVER) {
                     continue;
                 }
-                let tie =
-                    |bytes: &[u8]| Stamp::read(bytes).map(|stamp| (stamp.store, stamp.position, stamp.leaf));
+                let tie = |bytes: &[u8]| {
+                    SnapshotHeader::read(bytes).map(|stamp| (stamp.store, stamp.position, stamp.leaf))
+                };
                 readers.one(
                     disk,
                     format!("{folder}/{name}"),

@@ -1,16 +1,17 @@
-//! Changes of a cursor's place that its owner decides on: what becomes of parked events, and where it goes on.
+//! Changes of a cursor that its owner decides on: retrying and discarding parked events, and moving its position.
 
 use tidegate_format::{Error, ErrorKind, Position, Result, StreamId};
 use tidegate_segment::RecordedEvent;
 
-use super::place::{Reached, leaf_at};
-use super::settings::CursorOptions;
-use super::{Cursor, Hand, Shared, resumed};
+use super::open::resumed;
+use super::options::CursorOptions;
+use super::state::{CursorState, leaf_at};
+use super::{Cursor, Inner, Shared};
 use crate::read::{ReadOptions, View};
 use crate::store::Store;
 use crate::subscription::Subscription;
 
-/// What is to change about the place of a cursor.
+/// A change of a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
@@ -28,31 +29,33 @@ pub enum Change {
     /// The cursor goes on after this position, back or forward. It is refused if events of its query would be passed
     /// over that are neither done nor parked.
     Set(Position),
-    /// The same, and events that are passed over are given up. [`Changed::given_up`] and a warning in the program's
+    /// The same, and events that are passed over are given up. [`ChangeReport::given_up`] and a warning in the program's
     /// log count them.
     Skip(Position),
 }
 
-/// Events that a change is about: how many, the first and the last.
+/// Number, first and last position of events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     /// How many events of the query these are.
     pub count: u64,
-    /// Where the first one is; 0 if there is none.
+    /// Position of the first one; 0 if there is none.
     pub first: Position,
-    /// Where the last one is; 0 if there is none.
+    /// Position of the last one; 0 if there is none.
     pub last: Position,
 }
 
-/// What a change did to a cursor.
+/// Report of a change of a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Changed {
-    /// Where the cursor was.
+#[non_exhaustive]
+pub struct ChangeReport {
+    /// Its position before the change.
     pub before: Position,
-    /// Where it is now.
+    /// Its position now.
     pub position: Position,
-    /// Events that were done or parked, and are delivered again. What was out is delivered again as well.
-    pub again: Span,
+    /// Events that were done or parked, and are delivered again. Unacknowledged deliveries come again as well and are
+    /// not counted here.
+    pub redelivered: Span,
     /// Events that were not done, and are not delivered any more.
     pub given_up: Span,
 }
@@ -71,13 +74,13 @@ pub struct Changed {
 /// for order in ["order-1", "order-2", "order-3"] {
 ///     store.append(Draft::new(("shop", order), "order.placed"), AppendOptions::default())?;
 /// }
-/// let mailer = store.cursor("mailer", Query::ALL, CursorOptions::default())?;
+/// let mailer = store.cursor("mailer", Query::ALL)?;
 /// while let Some(delivery) = mailer.next_now()? {
 ///     delivery.ack()?;
 /// }
 /// drop(mailer);
 /// let changed = cursor::change(&store, "mailer", Change::Rewind(Position(1)))?;
-/// assert_eq!((changed.again.count, changed.again.first), (2, Position(2)));
+/// assert_eq!((changed.redelivered.count, changed.redelivered.first), (2, Position(2)));
 /// # Ok::<(), tidegate::Error>(())
 /// ```
 ///
@@ -86,7 +89,7 @@ pub struct Changed {
 /// Those of [`Cursor::change`]; [`Missing`](ErrorKind::Missing) if there is no such cursor,
 /// [`Locked`](ErrorKind::Locked) if a handle of this process has it open: change it by that one,
 /// [`Damaged`](ErrorKind::Damaged) if its file is.
-pub fn change(store: &Store, name: &str, change: Change) -> Result<Changed> {
+pub fn change(store: &Store, name: &str, change: Change) -> Result<ChangeReport> {
     match Cursor::reopen(store, name, change)? {
         (cursor, None) => cursor.change(change),
         (_, Some(changed)) => Ok(changed),
@@ -94,8 +97,8 @@ pub fn change(store: &Store, name: &str, change: Change) -> Result<Changed> {
 }
 
 impl Cursor {
-    /// Changes its place, durably: what is parked is retried or discarded, and the cursor goes back or on. The answer
-    /// says which events are delivered again.
+    /// Changes the cursor durably: parked events are retried or discarded, or its position moves back or on. The report
+    /// says which events are delivered again and which are given up.
     ///
     /// ```
     /// use tidegate::subscription::cursor::{Change, CursorOptions};
@@ -103,10 +106,10 @@ impl Cursor {
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
     /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
-    /// let once = CursorOptions { attempts: 1, ..CursorOptions::default() };
-    /// let mailer = store.cursor("mailer", Query::ALL, once)?;
+    /// let once = CursorOptions::new().max_attempts(1);
+    /// let mailer = store.cursor_with("mailer", Query::ALL, once)?;
     /// mailer.next_now()?.expect("an order").fail("no such mailbox")?;
-    /// assert_eq!(mailer.change(Change::RetryAll)?.again.count, 1);
+    /// assert_eq!(mailer.change(Change::RetryAll)?.redelivered.count, 1);
     /// mailer.next_now()?.expect("it comes again").ack()?;
     /// assert!(mailer.parked().is_empty());
     /// # Ok::<(), tidegate::Error>(())
@@ -117,81 +120,81 @@ impl Cursor {
     /// [`Missing`](ErrorKind::Missing) if the event is not parked, [`Invalid`](ErrorKind::Invalid) for a rewind to a
     /// position that the cursor has not reached and for a position that the log has not,
     /// [`Refused`](ErrorKind::Refused) if [`Change::Set`] would give up events; nothing has changed then, nor after an
-    /// error of reading. Those of [`keep`](Self::keep): the change is made, and is kept with the next change.
-    pub fn change(&self, change: Change) -> Result<Changed> {
+    /// error of reading. Those of [`commit`](Self::commit): the change is made, and is committed with the next one.
+    pub fn change(&self, change: Change) -> Result<ChangeReport> {
         let shared = &*self.0;
-        let mut hand = shared.hand.lock();
-        let changed = hand.change(shared, &View::of(&shared.published), change)?;
-        drop(hand);
+        let mut inner = shared.inner.lock();
+        let changed = inner.change(shared, &View::of(&shared.published), change)?;
+        drop(inner);
         if changed.given_up.count > 0 {
             let Span { count, first, last } = changed.given_up;
             let cursor = &*shared.name;
             tracing::warn!(cursor, count, %first, %last, "events were given up and are not delivered");
         }
-        shared.stir();
-        shared.keep()?;
+        shared.wake_waiting();
+        shared.commit()?;
         Ok(changed)
     }
 
-    /// Opens a cursor as its file has it, to change it. If the file names an event that the log does not have, and
-    /// the change says where to go on, it is made here already.
-    fn reopen(store: &Store, name: &str, change: Change) -> Result<(Self, Option<Changed>)> {
+    /// Opens a cursor as its file has it, to change it. If the file names an event that the log does not have, a change
+    /// that moves the position is made here already.
+    fn reopen(store: &Store, name: &str, change: Change) -> Result<(Self, Option<ChangeReport>)> {
         let kept = Self::hold(store, name)?;
         let view = store.view()?;
         let in_file = |error: Error| error.in_file(kept.name(), None);
         let missing = || Error::new(ErrorKind::Missing, format!("there is no cursor {name:?}"));
-        let mut reached = Reached::decode(&kept.read()?.ok_or_else(missing)?).map_err(in_file)?;
-        reached.check_store(store.id()).map_err(in_file)?;
+        let mut state = CursorState::decode(&kept.read()?.ok_or_else(missing)?).map_err(in_file)?;
+        state.check_store(store.id()).map_err(in_file)?;
         let mut changed = None;
-        if let Err(error) = reached.check(store.id(), &view) {
+        if let Err(error) = state.check(store.id(), &view) {
             let (Change::Rewind(to) | Change::Set(to) | Change::Skip(to)) = change else {
                 return Err(in_file(error));
             };
             check_in_log(to, &view)?;
-            let again = selected(&reached, &view, to)?;
-            let before = std::mem::replace(&mut reached.position, to);
-            reached.leaf = leaf_at(&view, to)?.unwrap_or_default();
-            reached.settled.clear();
-            reached.parked.retain(|position, _| *position <= to);
-            changed = Some(Changed { before, position: to, again, given_up: Span::default() });
+            let redelivered = selected(&state, &view, to)?;
+            let before = std::mem::replace(&mut state.position, to);
+            state.leaf = leaf_at(&view, to)?.unwrap_or_default();
+            state.acked.clear();
+            state.parked.retain(|position, _| *position <= to);
+            changed = Some(ChangeReport { before, position: to, redelivered, given_up: Span::default() });
         }
-        // Opening keeps it.
-        Ok((Self::resume(store, kept, reached, CursorOptions::default(), &view)?, changed))
+        // Opening commits it.
+        Ok((Self::resume(store, kept, state, CursorOptions::default(), &view)?, changed))
     }
 }
 
-impl Hand {
-    fn change(&mut self, shared: &Shared, view: &View, change: Change) -> Result<Changed> {
-        let before = self.flow.reached.position;
-        let (mut again, mut given_up) = (Span::default(), Span::default());
+impl Inner {
+    fn change(&mut self, shared: &Shared, view: &View, change: Change) -> Result<ChangeReport> {
+        let before = self.queue.state.position;
+        let (mut redelivered, mut given_up) = (Span::default(), Span::default());
         match change {
             Change::Retry(position) => {
-                self.flow.check_parked(position)?;
-                again = self.retry(view, &[position])?;
+                self.queue.check_parked(position)?;
+                redelivered = self.retry(view, &[position])?;
             }
             Change::RetryAll => {
-                let all: Vec<_> = self.flow.reached.parked.keys().copied().collect();
-                again = self.retry(view, &all)?;
+                let all: Vec<_> = self.queue.state.parked.keys().copied().collect();
+                redelivered = self.retry(view, &all)?;
             }
             Change::Discard(position) => {
-                self.flow.discard(position)?;
+                self.queue.discard(position)?;
                 given_up = Span::of(&[position]);
             }
             Change::DiscardAll => {
-                let all: Vec<_> = self.flow.reached.parked.keys().copied().collect();
+                let all: Vec<_> = self.queue.state.parked.keys().copied().collect();
                 for position in &all {
-                    self.flow.discard(*position)?;
+                    self.queue.discard(*position)?;
                 }
                 given_up = Span::of(&all);
             }
             Change::Rewind(to) if to > before => {
                 let message =
-                    format!("the cursor is at position {before}, and going back to {to} is no way back");
+                    format!("the cursor is at position {before}, so position {to} is not behind it");
                 return Err(Error::invalid(message).advise("set it there instead"));
             }
             Change::Set(to) | Change::Skip(to) if to > before => {
                 check_in_log(to, view)?;
-                given_up = open_until(&self.flow.reached, view, to)?;
+                given_up = open_until(&self.queue.state, view, to)?;
                 if given_up.count > 0 && change == Change::Set(to) {
                     let Span { count, first, last } = given_up;
                     let message = format!(
@@ -203,11 +206,11 @@ impl Hand {
                 self.go_to(shared, view, to)?;
             }
             Change::Rewind(to) | Change::Set(to) | Change::Skip(to) => {
-                again = settled_after(&self.flow.reached, view, to)?;
+                redelivered = settled_after(&self.queue.state, view, to)?;
                 self.go_to(shared, view, to)?;
             }
         }
-        Ok(Changed { before, position: self.flow.reached.position, again, given_up })
+        Ok(ChangeReport { before, position: self.queue.state.position, redelivered, given_up })
     }
 
     fn retry(&mut self, view: &View, positions: &[Position]) -> Result<Span> {
@@ -219,23 +222,24 @@ impl Hand {
             })
             .collect::<Result<_>>()?;
         for (position, stream) in positions.iter().zip(&streams) {
-            self.flow.retry(*position, stream)?;
+            self.queue.retry(*position, stream)?;
         }
         Ok(Span::of(positions))
     }
 
-    /// Goes on after a position. What is out can no longer be acknowledged; what was to be tried again still is.
+    /// Moves to a position. Unacknowledged deliveries can no longer be acknowledged; parked events that were to be
+    /// retried still are.
     fn go_to(&mut self, shared: &Shared, view: &View, to: Position) -> Result<()> {
-        let mut reached = self.flow.reached.clone();
-        if to <= reached.position {
-            reached.settled.clear();
-            reached.parked.retain(|position, _| *position <= to);
+        let mut state = self.queue.state.clone();
+        if to <= state.position {
+            state.acked.clear();
+            state.parked.retain(|position, _| *position <= to);
         } else {
-            reached.settled = reached.settled.split_off(&to.next());
+            state.acked = state.acked.split_off(&to.next());
         }
-        reached.position = to;
-        let flow = resumed(reached, view)?;
-        self.flow.go_on_as(flow);
+        state.position = to;
+        let queue = resumed(state, view)?;
+        self.queue.go_on_as(queue);
         self.subscription = Subscription::new(shared.source.clone(), shared.query.clone(), to);
         Ok(())
     }
@@ -250,21 +254,21 @@ impl Span {
 }
 
 /// The events of the query after a position.
-fn selected(reached: &Reached, view: &View, after: Position) -> Result<Span> {
-    let count = view.count(&reached.query, ReadOptions::after(after))?;
+fn selected(state: &CursorState, view: &View, after: Position) -> Result<Span> {
+    let count = view.count(&state.query, ReadOptions::after(after))?;
     let end = |read: ReadOptions| -> Result<Position> {
         let event =
-            view.read(&reached.query, ReadOptions { after, limit: Some(1), ..read }).next().transpose()?;
+            view.read(&state.query, ReadOptions { after, limit: Some(1), ..read }).next().transpose()?;
         Ok(event.map_or(Position::START, |event| event.position()))
     };
     Ok(Span { count, first: end(ReadOptions::all())?, last: end(ReadOptions::backwards())? })
 }
 
 /// The events of the query after a position that are done or parked.
-fn settled_after(reached: &Reached, view: &View, after: Position) -> Result<Span> {
-    let passed = selected(reached, &view.as_of(reached.position), after)?;
-    // What is settled beyond the position is of the query.
-    let beyond = Span::of(&reached.settled.iter().copied().collect::<Vec<_>>());
+fn settled_after(state: &CursorState, view: &View, after: Position) -> Result<Span> {
+    let passed = selected(state, &view.as_of(state.position), after)?;
+    // Everything in `acked` is of the query.
+    let beyond = Span::of(&state.acked.iter().copied().collect::<Vec<_>>());
     Ok(Span {
         count: passed.count + beyond.count,
         first: if passed.count > 0 { passed.first } else { beyond.first },
@@ -273,13 +277,13 @@ fn settled_after(reached: &Reached, view: &View, after: Position) -> Result<Span
 }
 
 /// The events of the query up to a position that are neither done nor parked.
-fn open_until(reached: &Reached, view: &View, to: Position) -> Result<Span> {
+fn open_until(state: &CursorState, view: &View, to: Position) -> Result<Span> {
     let passed = view.as_of(to);
-    let all = passed.count(&reached.query, ReadOptions::after(reached.position))?;
-    let count = all.saturating_sub(reached.settled.range(..=to).count() as u64);
-    let is_open = |event: &Result<RecordedEvent>| !matches!(event, Ok(event) if reached.settled.contains(&event.position()));
+    let all = passed.count(&state.query, ReadOptions::after(state.position))?;
+    let count = all.saturating_sub(state.acked.range(..=to).count() as u64);
+    let is_open = |event: &Result<RecordedEvent>| !matches!(event, Ok(event) if state.acked.contains(&event.position()));
     let end = |read: ReadOptions| -> Result<Position> {
-        let mut events = passed.read(&reached.query, ReadOptions { after: reached.position, ..read });
+        let mut events = passed.read(&state.query, ReadOptions { after: state.position, ..read });
         let event = events.find(is_open).transpose()?;
         Ok(event.map_or(Position::START, |event| event.position()))
     };

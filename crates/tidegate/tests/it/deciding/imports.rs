@@ -4,7 +4,6 @@ use tidegate::batch::{Import, ReceiptStatus};
 use tidegate::decide::{Denial, GateSet, Verdict, gate};
 use tidegate::disk::{Call, Errno, FaultPlan};
 use tidegate::format::{Blind, Hash, Micros};
-use tidegate::subscription::cursor::CursorOptions;
 use tidegate::subscription::reactor::Step;
 use tidegate::{
     AppendOptions, Batch, ErrorKind, Position, Query, QueryItem, ReadOptions, Store, StoreOptions,
@@ -134,9 +133,7 @@ fn gates_are_asked() {
 fn a_reaction_has_no_other_key() {
     let store = store();
     append(&store, draft("e", "k.x"));
-    let reactor = store.reactor("r", QueryItem::new().kind("k.x"), CursorOptions::default(), |_, _| {
-        Ok(Some(keyed("other")))
-    });
+    let reactor = store.reactor("r", QueryItem::new().kind("k.x"), |_, _| Ok(Some(keyed("other"))));
     assert!(matches!(reactor.unwrap().step().unwrap(), Step::Failed(_)));
     assert_eq!(store.view().unwrap().head(), Position(1));
     assert!(store.append(draft("e", "k.y"), AppendOptions::default()).is_ok());

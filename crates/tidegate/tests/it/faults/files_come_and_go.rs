@@ -4,7 +4,6 @@ use std::path::Path;
 
 use tidegate::disk::{AtRest, Call, Directories, Env, Errno, FaultPlan, Model};
 use tidegate::report::examine;
-use tidegate::subscription::cursor::CursorOptions;
 use tidegate::{Access, AppendOptions, Error, ErrorKind, Query, ReadOptions, Store, StoreOptions};
 
 use super::stage::{LONG, Stage, assert_refusal, fill, history, one};
@@ -411,7 +410,7 @@ fn a_lock_file_deleted_while_held() {
         fill(&Store::open(folder.path(), options).unwrap(), 1);
         let first = Store::open(folder.path(), options).unwrap();
         fill(&first, batches);
-        let cursor = first.cursor("reader", Query::ALL, CursorOptions::default()).unwrap();
+        let cursor = first.cursor("reader", Query::ALL).unwrap();
         cursor.next_now().unwrap().unwrap().ack().unwrap();
         std::fs::remove_file(folder.path().join("LOCK")).unwrap();
         let second = Store::open(folder.path(), options).unwrap();
@@ -420,7 +419,7 @@ fn a_lock_file_deleted_while_held() {
             let error = first.append(one("late"), AppendOptions::synced()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
         }
-        assert_eq!(cursor.keep().unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(cursor.commit().unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(first.close().unwrap_err().kind(), ErrorKind::Ended);
         fill(&second, 3);
         let all = history(&second).unwrap();
@@ -443,15 +442,15 @@ fn another_store_in_the_place_of_one_that_is_open() {
         let options = StoreOptions { segment_bytes: 1000, thread: false, ..StoreOptions::default() };
         let old = Store::open(&directory, options).unwrap();
         fill(&old, 4);
-        let cursor = old.cursor("reader", Query::ALL, CursorOptions::default()).unwrap();
+        let cursor = old.cursor("reader", Query::ALL).unwrap();
         cursor.next_now().unwrap().unwrap().ack().unwrap();
         away(&directory);
         let new = Store::open(&directory, options).unwrap();
         fill(&new, 9);
-        new.cursor("reader", Query::ALL, CursorOptions::default()).unwrap();
+        new.cursor("reader", Query::ALL).unwrap();
         let error = (0..20).find_map(|_| old.append(one("late"), AppendOptions::buffered()).err()).unwrap();
         assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
-        assert_eq!(cursor.keep().unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(cursor.commit().unwrap_err().kind(), ErrorKind::Ended);
         drop(cursor);
         assert!(old.close().is_err());
         fill(&new, 9);

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use tidegate::Event;
 use tidegate::disk::{Env, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
-use tidegate::project::{Begin, Freshness, Poison, Project, Projection, Projector, Reading};
+use tidegate::project::{Poison, Projection, Projector, ProjectorOptions, Reading, Staleness, Start};
 use tidegate::{AppendOptions, Draft, Position, Result, Store, StoreOptions};
 
 use super::{Added, Counted, POISON, Sums, Taken, try_plain};
@@ -27,7 +27,7 @@ struct Seen {
     answers: u64,
     crashes: u64,
     from_saved: u64,
-    distrusted: u64,
+    rebuilt: u64,
     parked: u64,
     replaced: u64,
 }
@@ -71,13 +71,13 @@ fn use_it<P: Projection + PartialEq + Debug>(
     let head = store.view()?.head().0;
     match dice.roll(6) {
         0 | 1 => {
-            let reading = projector.read(Freshness::AtHead)?;
+            let reading = projector.read()?;
             assert_eq!((reading.behind(), reading.version()), (0, P::VERSION));
             check(store, &reading, entity, seen)?;
         }
         2 => {
             let most = dice.roll(20);
-            let reading = projector.read(Freshness::Within(most))?;
+            let reading = projector.read_with(Staleness::positions(most))?;
             assert!(reading.behind() <= most);
             check(store, &reading, entity, seen)?;
         }
@@ -89,31 +89,31 @@ fn use_it<P: Projection + PartialEq + Debug>(
         }
         4 => projector.save()?,
         _ => {
-            projector.advance(dice.roll(5) as usize)?;
-            check(store, &projector.read(Freshness::ANY)?, entity, seen)?;
+            projector.catch_up(dice.roll(5) as usize)?;
+            check(store, &projector.read_with(Staleness::ANY)?, entity, seen)?;
         }
     }
     Ok(())
 }
 
-fn opened<P: Projection>(store: &Store, project: Project, seen: &mut Seen) -> Result<Projector<P>> {
-    let projector = Projector::open(store, project)?;
-    match projector.begin() {
-        Begin::Start => {}
-        Begin::Saved(_) => seen.from_saved += 1,
-        Begin::Distrusted(_) => seen.distrusted += 1,
+fn opened<P: Projection>(store: &Store, options: ProjectorOptions, seen: &mut Seen) -> Result<Projector<P>> {
+    let projector = store.projector_with(options)?;
+    match projector.start() {
+        Start::New => {}
+        Start::Saved(_) => seen.from_saved += 1,
+        _ => seen.rebuilt += 1,
     }
     Ok(projector)
 }
 
 /// One life: until the work is done or the disk ends.
 fn live(store: &Store, life: u64, dice: &mut Dice, seen: &mut Seen) -> Result<()> {
-    let project = |dice: &mut Dice| Project {
-        poison: Poison::Park(usize::MAX),
-        save_after: (dice.roll(3) > 0).then(|| 1 + dice.roll(12)),
-        ..Project::default()
+    let project = |dice: &mut Dice| {
+        ProjectorOptions::new()
+            .poison(Poison::Park(usize::MAX))
+            .save_after((dice.roll(3) > 0).then(|| 1 + dice.roll(12)))
     };
-    let of_b = Project { stream: Some(("s", "b").into()), ..project(dice) };
+    let of_b = project(dice).stream(("s", "b"));
     let of_b: Projector<Sums> = opened(store, of_b, seen)?;
     let old: Projector<Sums> = opened(store, project(dice), seen)?;
     if life < 3 {
@@ -125,11 +125,11 @@ fn live(store: &Store, life: u64, dice: &mut Dice, seen: &mut Seen) -> Result<()
         return Ok(());
     }
     let new: Projector<Counted> = opened(store, project(dice), seen)?;
-    let new = new.beside(old)?;
+    let new = new.with_previous(old)?;
     for _ in 0..30 {
         grow(store, dice)?;
-        let done = new.advance(dice.roll(40) as usize)?;
-        let reading = new.read(Freshness::AtHead)?;
+        let done = new.catch_up(dice.roll(40) as usize)?;
+        let reading = new.read()?;
         if reading.version() == 1 {
             assert!(!done);
             let (state, _) = try_plain::<Sums>(store, reading.position(), None)?;
@@ -201,5 +201,5 @@ fn at_every_position_of_every_life() {
     }
     println!("{seen:?}");
     assert!(seen.answers > 4000 && seen.crashes > 80 && seen.parked > 10_000, "{seen:?}");
-    assert!(seen.from_saved > 100 && seen.distrusted > 40 && seen.replaced > 500, "{seen:?}");
+    assert!(seen.from_saved > 100 && seen.rebuilt > 40 && seen.replaced > 500, "{seen:?}");
 }

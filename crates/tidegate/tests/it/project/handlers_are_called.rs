@@ -1,7 +1,7 @@
 //! A handler is called for each event of its type, with the event where it asks for it.
 
 use serde::{Deserialize, Serialize};
-use tidegate::project::{Freshness, Project, Projection, Projector};
+use tidegate::project::{Projection, Projector, ProjectorOptions, Staleness};
 use tidegate::{Event, Position, RecordedEvent};
 
 use super::{append, store};
@@ -57,13 +57,13 @@ fn each_for_the_events_of_its_type() {
     let store = store();
     let begun = |name: &str| Begun { name: name.to_owned() }.draft(("s", "e")).unwrap();
     append(&store, [begun("a"), Work::Ended { well: true }.draft(("s", "e")).unwrap(), begun("b")]);
-    let list: Projector<List> = Projector::open(&store, Project::default()).unwrap();
+    let list: Projector<List> = store.projector().unwrap();
     let names = ["a", "ended well", "b"].map(str::to_owned).to_vec();
-    assert_eq!(*list.read(Freshness::AtHead).unwrap(), List::Names(names, 3));
+    assert_eq!(*list.read().unwrap(), List::Names(names, 3));
     assert_eq!(List::query().items().map(<[_]>::len), Some(1), "one item selects all kinds");
-    let lone: Projector<List> = Projector::open(&store, Project::stream(("s", "f"))).unwrap();
+    let lone: Projector<List> = store.projector_with(ProjectorOptions::new().stream(("s", "f"))).unwrap();
     append(&store, [Work::Ended { well: false }.draft(("s", "f")).unwrap()]);
-    let error = lone.read(Freshness::AtHead).unwrap_err().to_string();
+    let error = lone.read().unwrap_err().to_string();
     assert!(error.contains("nothing has begun"), "{error}");
-    assert_eq!(lone.read(Freshness::ANY).unwrap().position(), Position(0));
+    assert_eq!(lone.read_with(Staleness::ANY).unwrap().position(), Position(0));
 }

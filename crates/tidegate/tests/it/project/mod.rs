@@ -1,10 +1,11 @@
 //! Projections: a state is the plain fold of its events, whatever happens to it on the way.
 
 mod equals_a_plain_fold;
-mod freshness_is_answered;
+mod staleness_by_age;
+mod staleness_is_answered;
 mod poison_is_never_skipped;
 mod read_models_take_in_each_event_once;
-mod saved_states_are_distrusted;
+mod saved_states_are_checked;
 mod handlers_are_called;
 mod several_in_one_pass;
 mod versions_replace_each_other;

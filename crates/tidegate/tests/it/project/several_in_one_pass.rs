@@ -1,7 +1,7 @@
 //! Several projections take in one pass over the log, each for itself.
 
 use serde::{Deserialize, Serialize};
-use tidegate::project::{Freshness, Project, Projection, Projector, together};
+use tidegate::project::{Projection, Projector, ProjectorOptions, Staleness, catch_up_all};
 use tidegate::{Draft, ErrorKind, Place, Position, Query, QueryItem, RecordedEvent, Result};
 
 use super::{POISON, Sums, added, append, plain, store};
@@ -47,59 +47,59 @@ fn each_takes_in_what_it_is_about_from_where_it_stands() {
     let store = store();
     append(&store, [added("a", 1)]);
     append(&store, [added("b", 2), Draft::new(("s", "c"), "other").cause(Position(1))]);
-    let sums: Projector<Sums> = Projector::open(&store, Project::default()).unwrap();
-    let of_b: Projector<Sums> = Projector::open(&store, Project::stream(("s", "b"))).unwrap();
-    let effects: Projector<Effects> = Projector::open(&store, Project::default()).unwrap();
-    let all: Projector<All> = Projector::open(&store, Project::default()).unwrap();
-    all.read(Freshness::AtHead).unwrap();
-    sums.advance(1).unwrap();
+    let sums: Projector<Sums> = store.projector().unwrap();
+    let of_b: Projector<Sums> = store.projector_with(ProjectorOptions::new().stream(("s", "b"))).unwrap();
+    let effects: Projector<Effects> = store.projector().unwrap();
+    let all: Projector<All> = store.projector().unwrap();
+    all.read().unwrap();
+    sums.catch_up(1).unwrap();
     append(&store, [added("b", 5).cause(Position(1)), added("a", 6)]);
-    assert_eq!(together(&[&sums, &all, &of_b, &effects, &sums]).unwrap(), Position(5));
-    assert_eq!(*sums.read(Freshness::ANY).unwrap(), plain::<Sums>(&store, Position(5), None).0);
-    assert_eq!(*of_b.read(Freshness::ANY).unwrap(), plain::<Sums>(&store, Position(5), Some("b")).0);
-    assert_eq!(effects.read(Freshness::ANY).unwrap().0, [3, 4]);
-    assert_eq!(all.read(Freshness::ANY).unwrap().0, [1, 2, 3, 4, 5]);
-    assert_eq!(together(&[&effects, &of_b]).unwrap(), Position(5));
-    assert_eq!(together(&[]).unwrap(), Position(0));
+    assert_eq!(catch_up_all(&[&sums, &all, &of_b, &effects, &sums]).unwrap(), Position(5));
+    assert_eq!(*sums.read_with(Staleness::ANY).unwrap(), plain::<Sums>(&store, Position(5), None).0);
+    assert_eq!(*of_b.read_with(Staleness::ANY).unwrap(), plain::<Sums>(&store, Position(5), Some("b")).0);
+    assert_eq!(effects.read_with(Staleness::ANY).unwrap().0, [3, 4]);
+    assert_eq!(all.read_with(Staleness::ANY).unwrap().0, [1, 2, 3, 4, 5]);
+    assert_eq!(catch_up_all(&[&effects, &of_b]).unwrap(), Position(5));
+    assert_eq!(catch_up_all(&[]).unwrap(), Position(0));
 }
 
 #[test]
 fn one_that_stops_stops_alone() {
     let store = store();
     append(&store, [added("a", 1), added("a", POISON), added("b", 3)]);
-    let sums: Projector<Sums> = Projector::open(&store, Project::default()).unwrap();
-    let of_b: Projector<Sums> = Projector::open(&store, Project::stream(("s", "b"))).unwrap();
-    let all: Projector<All> = Projector::open(&store, Project::default()).unwrap();
+    let sums: Projector<Sums> = store.projector().unwrap();
+    let of_b: Projector<Sums> = store.projector_with(ProjectorOptions::new().stream(("s", "b"))).unwrap();
+    let all: Projector<All> = store.projector().unwrap();
     for _ in 0..2 {
-        let error = together(&[&sums, &of_b, &all]).unwrap_err();
+        let error = catch_up_all(&[&sums, &of_b, &all]).unwrap_err();
         assert_eq!(error.place(), Some(&Place::Event(Position(2))));
-        assert_eq!(*sums.read(Freshness::ANY).unwrap(), plain::<Sums>(&store, Position(1), None).0);
-        assert_eq!(all.read(Freshness::ANY).unwrap().0, [1, 2, 3]);
-        assert_eq!(of_b.read(Freshness::ANY).unwrap().behind(), 0);
+        assert_eq!(*sums.read_with(Staleness::ANY).unwrap(), plain::<Sums>(&store, Position(1), None).0);
+        assert_eq!(all.read_with(Staleness::ANY).unwrap().0, [1, 2, 3]);
+        assert_eq!(of_b.read_with(Staleness::ANY).unwrap().behind(), 0);
     }
 }
 
 #[test]
 fn one_pass_is_over_one_store() {
     let (store, other) = (store(), store());
-    let one: Projector<All> = Projector::open(&store, Project::default()).unwrap();
-    let two: Projector<All> = Projector::open(&other, Project::default()).unwrap();
-    assert_eq!(together(&[&one, &two]).unwrap_err().kind(), ErrorKind::Invalid);
+    let one: Projector<All> = store.projector().unwrap();
+    let two: Projector<All> = other.projector().unwrap();
+    assert_eq!(catch_up_all(&[&one, &two]).unwrap_err().kind(), ErrorKind::Invalid);
 }
 
 #[test]
 fn passes_in_any_order_do_not_wait_for_each_other_for_ever() {
     let store = store();
-    let sums: Projector<Sums> = Projector::open(&store, Project::default()).unwrap();
-    let all: Projector<All> = Projector::open(&store, Project::default()).unwrap();
+    let sums: Projector<Sums> = store.projector().unwrap();
+    let all: Projector<All> = store.projector().unwrap();
     std::thread::scope(|scope| {
-        scope.spawn(|| (0..200).for_each(|_| assert!(together(&[&sums, &all]).is_ok())));
-        scope.spawn(|| (0..200).for_each(|_| assert!(together(&[&all, &sums]).is_ok())));
+        scope.spawn(|| (0..200).for_each(|_| assert!(catch_up_all(&[&sums, &all]).is_ok())));
+        scope.spawn(|| (0..200).for_each(|_| assert!(catch_up_all(&[&all, &sums]).is_ok())));
         for number in 0..200 {
             append(&store, [added("a", number % 5)]);
         }
     });
-    together(&[&all, &sums]).unwrap();
-    assert_eq!(all.read(Freshness::ANY).unwrap().0, (1..=200).collect::<Vec<_>>());
-    assert_eq!(*sums.read(Freshness::ANY).unwrap(), plain::<Sums>(&store, Position(200), None).0);
+    catch_up_all(&[&all, &sums]).unwrap();
+    assert_eq!(all.read_with(Staleness::ANY).unwrap().0, (1..=200).collect::<Vec<_>>());
+    assert_eq!(*sums.read_with(Staleness::ANY).unwrap(), plain::<Sums>(&store, Position(200), None).0);
 }

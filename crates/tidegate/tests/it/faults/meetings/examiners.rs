@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use tidegate::disk::Disk;
-use tidegate::project::{Freshness, Project, Projector};
 use tidegate::report::{DoctorReport, examine};
-use tidegate::subscription::cursor::CursorOptions;
 use tidegate::{AppendOptions, ErrorKind, Query, Result, Store, StoreOptions};
 
 use super::super::mending::sample::{Things, closed};
@@ -17,15 +15,15 @@ use super::{Met, meet};
 /// Opens and goes on over some twenty segments, so that a filter group is made anew.
 fn write(stage: &Stage, disk: Arc<dyn Disk>) {
     let store = Store::open_in(stage.world_with(disk), stage.options).unwrap();
-    let cursor = store.cursor("reader", Query::ALL, CursorOptions::default()).unwrap();
-    let things = Projector::<Things>::open(&store, Project::default()).unwrap();
+    let cursor = store.cursor("reader", Query::ALL).unwrap();
+    let things = store.projector::<Things>().unwrap();
     for number in 0..24 {
         store.append(one("buffered"), AppendOptions::buffered()).unwrap();
         store.append(batch(number), AppendOptions::synced()).unwrap();
         cursor.next_now().unwrap().unwrap().ack().unwrap();
         if number % 6 == 5 {
-            cursor.keep().unwrap();
-            things.read(Freshness::AtHead).unwrap();
+            cursor.commit().unwrap();
+            things.read().unwrap();
             things.save().unwrap();
             store.step().unwrap();
         }

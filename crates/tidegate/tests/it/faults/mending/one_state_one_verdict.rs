@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use tidegate::format::hash::crc;
 use tidegate::report::{Verdict, salvage};
-use tidegate::subscription::cursor::{names, state};
+use tidegate::subscription::cursor::{names, status};
 use tidegate::{Access, AppendOptions, ErrorKind, Result, Store};
 
 use super::random_damage::{Choices, harm};
@@ -26,7 +26,7 @@ fn read_through(store: &Store) -> Result<()> {
     history(store)?;
     store.verify(|_| ())?;
     for name in names(store)? {
-        state(store, &name)?;
+        status(store, &name)?;
     }
     Ok(())
 }

@@ -6,9 +6,8 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use tidegate::format::PayloadType;
 use tidegate::format::{FrameHeader, Hash};
-use tidegate::project::{Freshness, Project, Projection, Projector};
+use tidegate::project::Projection;
 use tidegate::report::{DoctorReport, LostRange, SalvageReport, examine, salvage};
-use tidegate::subscription::cursor::CursorOptions;
 use tidegate::{
     AppendOptions, Batch, Cause, Draft, Event, EventId, Place, Position, Query, ReadOptions, RecordedEvent,
     Result, Store,
@@ -67,14 +66,14 @@ pub(crate) fn closed(batches: u64) -> (Stage, Log) {
     let mut stage = Stage::new();
     let store = stage.open();
     fill(&store, 0..batches, &stage);
-    let cursor = store.cursor("reader", Query::ALL, CursorOptions::default()).unwrap();
+    let cursor = store.cursor("reader", Query::ALL).unwrap();
     for _ in 0..batches / 2 {
         cursor.next_now().unwrap().unwrap().ack().unwrap();
     }
-    cursor.keep().unwrap();
+    cursor.commit().unwrap();
     drop(cursor);
-    let things = Projector::<Things>::open(&store, Project::default()).unwrap();
-    things.read(Freshness::AtHead).unwrap();
+    let things = store.projector::<Things>().unwrap();
+    things.read().unwrap();
     things.save().unwrap();
     drop(things);
     store.step().unwrap();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tidegate::batch::ReceiptStatus;
 use tidegate::format::Hash;
 use tidegate::graph::{Degree, Selection};
-use tidegate::project::{Bookmark, Freshness, Project, Projection, Projector, ReadModel, Updater, together};
+use tidegate::project::{Bookmark, Projection, ReadModel, Staleness, Updater, catch_up_all};
 use tidegate::{
     Error, ErrorKind, EventId, Place, Position, Query, ReadOptions, Receipt, RecordedEvent, Result, Store,
     View,
@@ -238,17 +238,21 @@ impl Ends<'_> {
 
     fn folds(&self, store: &Store) {
         let expected: Vec<u64> = (1..=self.head().0).collect();
-        let seen = Projector::<Seen>::open(store, Project::default()).unwrap();
+        let seen = store.projector::<Seen>().unwrap();
         for _ in 0..2 {
-            self.refused("a projection", seen.read(Freshness::AtHead).map(|reading| reading.0.clone()));
+            self.refused("a projection", seen.read().map(|reading| reading.0.clone()));
             self.refused(
                 "a fresh projection",
-                seen.read(Freshness::Within(1_000)).map(|reading| reading.0.clone()),
+                seen.read_with(Staleness::positions(1_000)).map(|reading| reading.0.clone()),
             );
-            self.refused("several projections", together(&[&seen]));
-            self.refused("a projection that goes on", seen.advance(usize::MAX));
+            self.refused("several projections", catch_up_all(&[&seen]));
+            self.refused("a projection that goes on", seen.catch_up(usize::MAX));
         }
-        assert_eq!(seen.read(Freshness::ANY).unwrap().0, expected, "what precedes the damage was taken in");
+        assert_eq!(
+            seen.read_with(Staleness::ANY).unwrap().0,
+            expected,
+            "what precedes the damage was taken in"
+        );
         assert_eq!(seen.at(self.head()).unwrap().0, expected);
         self.refused("a projection of later", seen.at(self.head().next()).map(|reading| reading.0.clone()));
         self.refused(

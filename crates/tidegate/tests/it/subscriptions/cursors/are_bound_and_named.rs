@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tidegate::subscription::cursor::{self, CursorOptions, Role};
+use tidegate::subscription::cursor::{self, CursorOptions, CursorRole};
 use tidegate::{ErrorKind, Position, Query, QueryItem, Store, StoreOptions};
 
 use super::{drain, next, put, stage, strict};
@@ -11,7 +11,7 @@ use crate::subscriptions::{LONG, SHORT, kind};
 #[test]
 fn it_goes_on_where_it_was() {
     let (mut stage, store) = stage(4);
-    let cursor = store.cursor("mailer", kind("a.*"), strict()).unwrap();
+    let cursor = store.cursor_with("mailer", kind("a.*"), strict()).unwrap();
     assert_eq!((cursor.position(), cursor.lag().unwrap()), (Position(0), 4));
     next(&cursor).ack().unwrap();
     next(&cursor).ack().unwrap();
@@ -19,7 +19,7 @@ fn it_goes_on_where_it_was() {
     drop((cursor, store));
     stage.restart();
     let store = stage.open();
-    let cursor = store.cursor("mailer", kind("a.*"), strict()).unwrap();
+    let cursor = store.cursor_with("mailer", kind("a.*"), strict()).unwrap();
     assert_eq!(drain(&cursor), [3, 4]);
     assert_eq!((cursor.position(), cursor.lag().unwrap()), (Position(4), 0));
 }
@@ -27,50 +27,50 @@ fn it_goes_on_where_it_was() {
 #[test]
 fn another_query_is_refused() {
     let (_stage, store) = stage(1);
-    drop(store.cursor("mailer", kind("a.*"), strict()).unwrap());
-    let error = store.cursor("mailer", Query::ALL, strict()).unwrap_err();
+    drop(store.cursor_with("mailer", kind("a.*"), strict()).unwrap());
+    let error = store.cursor_with("mailer", Query::ALL, strict()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains("a.*") && error.to_string().contains("mailer"), "{error}");
-    store.cursor("mailer", QueryItem::new().kind("a.*"), strict()).unwrap();
+    store.cursor_with("mailer", QueryItem::new().kind("a.*"), strict()).unwrap();
 }
 
 #[test]
 fn one_handle_at_a_time() {
     let (_stage, store) = stage(1);
-    let cursor = store.cursor("mailer", kind("a.*"), strict()).unwrap();
-    let error = store.cursor("mailer", kind("a.*"), strict()).unwrap_err();
+    let cursor = store.cursor_with("mailer", kind("a.*"), strict()).unwrap();
+    let error = store.cursor_with("mailer", kind("a.*"), strict()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
     let clone = cursor.clone();
     drop(cursor);
     assert_eq!(drain(&clone), [1]);
     drop(clone);
-    store.cursor("mailer", kind("a.*"), strict()).unwrap();
+    store.cursor_with("mailer", kind("a.*"), strict()).unwrap();
 }
 
 #[test]
 fn names_lead_nowhere() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
     for name in ["", "..", "a/b", "../STORE", "A", "a.tmp", "a b"] {
-        assert_eq!(store.cursor(name, Query::ALL, strict()).unwrap_err().kind(), ErrorKind::Invalid);
+        assert_eq!(store.cursor_with(name, Query::ALL, strict()).unwrap_err().kind(), ErrorKind::Invalid);
     }
 }
 
 #[test]
 fn a_cursor_may_begin_later() {
     let (_stage, store) = stage(4);
-    let from = |start| CursorOptions { start: Position(start), ..strict() };
-    let cursor = store.cursor("late", Query::ALL, from(3)).unwrap();
+    let from = |start| strict().start(Position(start));
+    let cursor = store.cursor_with("late", Query::ALL, from(3)).unwrap();
     assert_eq!(drain(&cursor), [4]);
     drop(cursor);
-    let again = store.cursor("late", Query::ALL, from(0)).unwrap();
+    let again = store.cursor_with("late", Query::ALL, from(0)).unwrap();
     assert_eq!(drain(&again), [0; 0], "one that exists goes on");
-    assert_eq!(store.cursor("beyond", Query::ALL, from(9)).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(store.cursor_with("beyond", Query::ALL, from(9)).unwrap_err().kind(), ErrorKind::Invalid);
 }
 
 #[test]
 fn it_waits_and_ends_like_a_subscription() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
-    let cursor = store.cursor("waits", Query::ALL, CursorOptions::default()).unwrap();
+    let cursor = store.cursor("waits", Query::ALL).unwrap();
     assert_eq!(cursor.next_within(SHORT).unwrap_err().kind(), ErrorKind::TimedOut);
     std::thread::scope(|scope| {
         let reading = scope.spawn(|| {
@@ -100,7 +100,7 @@ fn assert_woken(since: Instant) {
 
 /// No wait ends by itself.
 fn unhurried() -> CursorOptions {
-    CursorOptions { redeliver_after: Duration::from_secs(3600), ..CursorOptions::default() }
+    CursorOptions::new().ack_timeout(Duration::from_secs(3600))
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn an_acknowledgement_wakes_who_waits_for_the_stream() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
     put(&store, "e");
-    let cursor = store.cursor("wakes", Query::ALL, unhurried()).unwrap();
+    let cursor = store.cursor_with("wakes", Query::ALL, unhurried()).unwrap();
     let (held, begun) = (next(&cursor), Instant::now());
     std::thread::scope(|scope| {
         let wait = scope.spawn(|| cursor.next_within(LONG).unwrap().unwrap());
@@ -125,7 +125,7 @@ fn an_acknowledgement_wakes_who_waits_for_the_stream() {
 fn stopping_ends_waits() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
-    let cursor = store.cursor("stops", Query::ALL, unhurried()).unwrap();
+    let cursor = store.cursor_with("stops", Query::ALL, unhurried()).unwrap();
     let (held, begun) = (next(&cursor), Instant::now());
     std::thread::scope(|scope| {
         let waits: Vec<_> = (0..3).map(|_| scope.spawn(|| cursor.next_within(LONG).unwrap())).collect();
@@ -143,19 +143,23 @@ fn stopping_ends_waits() {
 #[test]
 fn closing_the_store_keeps_what_was_acknowledged() {
     let (mut stage, store) = stage(3);
-    let lazy = CursorOptions { keep_every: Duration::from_secs(3600), ..CursorOptions::default() };
-    let cursor = store.cursor("lazy", Query::ALL, lazy).unwrap();
+    let lazy = CursorOptions::new().commit_interval(Duration::from_secs(3600));
+    let cursor = store.cursor_with("lazy", Query::ALL, lazy.clone()).unwrap();
     next(&cursor).ack().unwrap();
     store.close().unwrap();
     next(&cursor).ack().unwrap();
-    assert_eq!(cursor.keep().unwrap_err().kind(), ErrorKind::Ended, "another writer may have the store now");
+    assert_eq!(
+        cursor.commit().unwrap_err().kind(),
+        ErrorKind::Ended,
+        "another writer may have the store now"
+    );
     drop((cursor, store));
     stage.restart();
     let store = stage.read_only();
     assert_eq!(cursor::names(&store).unwrap(), ["lazy"]);
-    let state = cursor::state(&store, "lazy").unwrap();
-    assert_eq!((state.position, state.lag, state.role), (Position(1), 2, Role::Cursor));
-    assert_eq!(cursor::state(&store, "none").unwrap_err().kind(), ErrorKind::Missing);
-    let error = store.cursor("lazy", Query::ALL, lazy).unwrap_err();
+    let state = cursor::status(&store, "lazy").unwrap();
+    assert_eq!((state.position, state.lag, state.role), (Position(1), 2, CursorRole::Cursor));
+    assert_eq!(cursor::status(&store, "none").unwrap_err().kind(), ErrorKind::Missing);
+    let error = store.cursor_with("lazy", Query::ALL, lazy).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
 }

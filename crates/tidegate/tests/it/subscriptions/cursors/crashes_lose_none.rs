@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tidegate::subscription::cursor::{self, Change, Cursor, CursorOptions, Parked};
+use tidegate::subscription::cursor::{self, Change, Cursor, CursorOptions, ParkedEvent};
 use tidegate::{AppendOptions, Draft, EventId, Position, Query, ReadOptions, Result, Store};
 
 use crate::faults::Stage;
@@ -20,13 +20,13 @@ struct Notes {
     kept: BTreeSet<EventId>,
 }
 
-fn settings(keep_every: Duration) -> CursorOptions {
-    CursorOptions { keep_every, attempts: 2, retry_after: Duration::ZERO, ..CursorOptions::default() }
+fn settings(commit_interval: Duration) -> CursorOptions {
+    CursorOptions::new().commit_interval(commit_interval).max_attempts(2).retry_after(Duration::ZERO)
 }
 
 fn open(store: &Store, dice: &mut Dice) -> Result<Cursor> {
-    let keep_every = if dice.one_in(2) { Duration::ZERO } else { Duration::from_secs(1) };
-    store.cursor("mailer", kind("a.*"), settings(keep_every))
+    let commit_interval = if dice.one_in(2) { Duration::ZERO } else { Duration::from_secs(1) };
+    store.cursor_with("mailer", kind("a.*"), settings(commit_interval))
 }
 
 fn append(store: &Store, dice: &mut Dice) -> Result<()> {
@@ -59,7 +59,7 @@ fn interfere(store: &Store, cursor: &Cursor, notes: &mut Notes, dice: &mut Dice)
         (4, _) => Change::Rewind(Position(dice.roll(cursor.position().0 + 1))),
         (5, _) => Change::Skip(Position(dice.roll(store.view()?.head().0 + 1))),
         _ => {
-            cursor.keep()?;
+            cursor.commit()?;
             notes.kept.clone_from(&notes.done);
             return Ok(());
         }
@@ -71,7 +71,7 @@ fn interfere(store: &Store, cursor: &Cursor, notes: &mut Notes, dice: &mut Dice)
 
 /// The same to a cursor that nobody has open.
 fn interfere_from_outside(store: &Store, notes: &mut Notes, dice: &mut Dice) -> Result<()> {
-    let state = cursor::state(store, "mailer")?;
+    let state = cursor::status(store, "mailer")?;
     let change = match dice.roll(4) {
         0 => Change::RetryAll,
         1 => Change::DiscardAll,
@@ -90,7 +90,7 @@ impl Notes {
         store: &Store,
         change: Change,
         at: Position,
-        parked: &[Parked],
+        parked: &[ParkedEvent],
     ) -> Result<Option<Position>> {
         let view = store.view()?;
         match change {
@@ -153,7 +153,7 @@ fn live(stage: &Stage, notes: &mut Notes, dice: &mut Dice) -> Result<()> {
 /// Delivers the rest, and compares.
 fn check(stage: &Stage, notes: &Notes, place: &str) {
     let store = stage.open();
-    let cursor = store.cursor("mailer", kind("a.*"), settings(Duration::ZERO)).unwrap();
+    let cursor = store.cursor_with("mailer", kind("a.*"), settings(Duration::ZERO)).unwrap();
     let set_aside: BTreeSet<_> = cursor.parked().iter().map(|parked| parked.position).collect();
     let mut delivered = BTreeSet::new();
     while let Some(delivery) = cursor.next_now().unwrap() {

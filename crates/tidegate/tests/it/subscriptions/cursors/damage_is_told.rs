@@ -2,7 +2,7 @@
 //! F18 and F21 for cursors.
 
 use tidegate::disk::{Call, Errno, FaultPlan};
-use tidegate::subscription::cursor::{CursorOptions, state};
+use tidegate::subscription::cursor::status;
 use tidegate::{Access, AppendOptions, Draft, ErrorKind, Query, QueryItem, Store};
 
 use super::{drain, next, put, stage, strict};
@@ -13,16 +13,16 @@ const FILE: &str = "cursors/mailer";
 
 fn refused(stage: &Stage) -> String {
     let store = stage.fork().open();
-    let error = store.cursor("mailer", kind("a.*"), strict()).unwrap_err();
+    let error = store.cursor_with("mailer", kind("a.*"), strict()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
     assert_eq!(error.place().unwrap().to_string(), FILE);
-    assert_eq!(state(&store, "mailer").unwrap_err().kind(), ErrorKind::Damaged);
+    assert_eq!(status(&store, "mailer").unwrap_err().kind(), ErrorKind::Damaged);
     error.to_string()
 }
 
 fn sample() -> Stage {
     let (mut stage, store) = stage(4);
-    let cursor = store.cursor("mailer", kind("a.*"), CursorOptions { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor_with("mailer", kind("a.*"), strict().max_attempts(1)).unwrap();
     next(&cursor).fail("no such mailbox").unwrap();
     next(&cursor).ack().unwrap();
     let _out = next(&cursor);
@@ -62,7 +62,7 @@ fn a_log_from_before_is_noticed() {
     stage.restart();
     let store = stage.open();
     put(&store, "later");
-    let cursor = store.cursor("mailer", kind("a.*"), strict()).unwrap();
+    let cursor = store.cursor_with("mailer", kind("a.*"), strict()).unwrap();
     assert_eq!(drain(&cursor), [1, 2, 3]);
     drop((cursor, store));
     // The cursor proves that more was durable: no writer goes on as if that had never been.
@@ -90,14 +90,14 @@ fn another_store_is_noticed() {
 #[test]
 fn a_full_disk_costs_nothing_but_a_repetition() {
     let (stage, store) = stage(3);
-    let cursor = store.cursor("mailer", Query::ALL, strict()).unwrap();
+    let cursor = store.cursor_with("mailer", Query::ALL, strict()).unwrap();
     next(&cursor).ack().unwrap();
     let model = stage.disk.model();
     stage.disk.set_model(tidegate::disk::Model { capacity_bytes: Some(0), ..model });
     assert_eq!(next(&cursor).ack().unwrap_err().kind(), ErrorKind::Full);
     stage.disk.set_model(model);
     next(&cursor).ack().unwrap();
-    assert_eq!(state(&store, "mailer").unwrap().position.0, 3);
+    assert_eq!(status(&store, "mailer").unwrap().position.0, 3);
     let files = stage.disk.at_rest().names_in("cursors");
     assert_eq!(files, [FILE]);
 }
@@ -107,7 +107,7 @@ fn a_full_disk_costs_nothing_but_a_repetition() {
 fn any_lack_of_room_is_told_as_such_and_costs_nothing() {
     for errno in [Errno::DQUOT, Errno::FBIG, Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE] {
         let (stage, store) = stage(60);
-        let cursor = store.cursor("mailer", Query::ALL, strict()).unwrap();
+        let cursor = store.cursor_with("mailer", Query::ALL, strict()).unwrap();
         let call = if matches!(errno, Errno::MFILE | Errno::NFILE) { Call::Create } else { Call::Write };
         stage.disk.set_plan(FaultPlan::default().fail_from(call, 1, errno));
         assert_eq!(next(&cursor).ack().unwrap_err().kind(), ErrorKind::Full, "{errno:?}, of a cursor");
@@ -121,10 +121,10 @@ fn any_lack_of_room_is_told_as_such_and_costs_nothing() {
 #[test]
 fn a_reader_sees_the_cursors_of_the_writer() {
     let (stage, store) = stage(2);
-    let cursor = store.cursor("mailer", QueryItem::new(), strict()).unwrap();
+    let cursor = store.cursor_with("mailer", QueryItem::new(), strict()).unwrap();
     next(&cursor).ack().unwrap();
     let reader: Store = stage.read_only();
-    assert_eq!(state(&reader, "mailer").unwrap().position.0, 1);
+    assert_eq!(status(&reader, "mailer").unwrap().position.0, 1);
 }
 
 /// A cursor may stand within a batch, and is then kept over a batch that is durable as a whole. After a power cut the
@@ -134,7 +134,7 @@ fn a_cursor_within_a_batch_is_no_damage() {
     let (mut stage, store) = stage(1);
     let batch: Vec<_> = (0..4).map(|entity| Draft::new(("s", format!("b{entity}")), "a.one")).collect();
     store.append(batch, AppendOptions::synced()).unwrap();
-    let cursor = store.cursor("mailer", kind("a.*"), strict()).unwrap();
+    let cursor = store.cursor_with("mailer", kind("a.*"), strict()).unwrap();
     for _ in 0..3 {
         next(&cursor).ack().unwrap();
     }

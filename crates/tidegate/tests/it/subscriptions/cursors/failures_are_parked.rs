@@ -1,6 +1,6 @@
 //! Failures are tried again, then set aside, and never lost.
 
-use tidegate::subscription::cursor::{Change, CursorOptions, state};
+use tidegate::subscription::cursor::{Change, status};
 use tidegate::{ErrorKind, Position, Query};
 
 use crate::subscriptions::logged::{warnings, warnings_and};
@@ -11,7 +11,7 @@ use super::{at, drain, next, parked, pass, put, stage, strict};
 fn a_failure_rests_and_holds_up_its_stream_alone() {
     let (stage, store) = stage(2);
     put(&store, "e0");
-    let cursor = store.cursor("fails", Query::ALL, strict()).unwrap();
+    let cursor = store.cursor_with("fails", Query::ALL, strict()).unwrap();
     next(&cursor).fail("not now").unwrap();
     assert_eq!(drain(&cursor), [2], "3 is of the stream of 1");
     pass(&stage.clock, 1);
@@ -26,7 +26,7 @@ fn a_failure_rests_and_holds_up_its_stream_alone() {
 fn the_last_failure_parks() {
     let (mut stage, store) = stage(2);
     put(&store, "e0");
-    let cursor = store.cursor("parks", Query::ALL, strict()).unwrap();
+    let cursor = store.cursor_with("parks", Query::ALL, strict()).unwrap();
     next(&cursor).fail("first").unwrap();
     pass(&stage.clock, 1);
     next(&cursor).fail("no such mailbox").unwrap();
@@ -35,9 +35,9 @@ fn the_last_failure_parks() {
     drop((cursor, store));
     stage.restart();
     let store = stage.open();
-    let kept = state(&store, "parks").unwrap().parked;
+    let kept = status(&store, "parks").unwrap().parked;
     assert_eq!((kept[0].position, kept[0].attempts, &*kept[0].reason), (Position(1), 2, "no such mailbox"));
-    let cursor = store.cursor("parks", Query::ALL, strict()).unwrap();
+    let cursor = store.cursor_with("parks", Query::ALL, strict()).unwrap();
     assert_eq!(drain(&cursor), [0; 0]);
     assert_eq!(parked(&cursor), [1]);
 }
@@ -47,7 +47,7 @@ fn the_last_failure_parks() {
 #[test]
 fn each_failure_is_a_warning() {
     let (stage, store) = stage(2);
-    let cursor = store.cursor("mailer", Query::ALL, strict()).unwrap();
+    let cursor = store.cursor_with("mailer", Query::ALL, strict()).unwrap();
     let told = warnings(|| {
         assert!(!next(&cursor).fail("no such mailbox").unwrap());
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -80,8 +80,8 @@ fn each_failure_is_a_warning() {
 #[test]
 fn a_warning_is_told_without_a_lock() {
     let (_stage, store) = stage(2);
-    let full = CursorOptions { parked_max: 0, attempts: 1, ..strict() };
-    let cursor = store.cursor("mailer", Query::ALL, full).unwrap();
+    let full = strict().max_parked(0).max_attempts(1);
+    let cursor = store.cursor_with("mailer", Query::ALL, full).unwrap();
     let asked = cursor.clone();
     let ask = move || assert_eq!((asked.position(), asked.parked()), (Position(0), vec![]));
     let told = warnings_and(ask, || {
@@ -93,8 +93,8 @@ fn a_warning_is_told_without_a_lock() {
 #[test]
 fn what_is_parked_is_retried_or_discarded() {
     let (mut stage, store) = stage(3);
-    let once = CursorOptions { attempts: 1, ..strict() };
-    let cursor = store.cursor("parks", Query::ALL, once).unwrap();
+    let once = strict().max_attempts(1);
+    let cursor = store.cursor_with("parks", Query::ALL, once.clone()).unwrap();
     for _ in 0..3 {
         next(&cursor).fail("no").unwrap();
     }
@@ -111,7 +111,7 @@ fn what_is_parked_is_retried_or_discarded() {
     // What was asked for again before a restart is handed out after it.
     stage.restart();
     let store = stage.open();
-    let cursor = store.cursor("parks", Query::ALL, once).unwrap();
+    let cursor = store.cursor_with("parks", Query::ALL, once).unwrap();
     let again = next(&cursor);
     assert_eq!(at(&again), 3);
     again.fail("still not").unwrap();
@@ -126,7 +126,7 @@ fn what_is_parked_is_retried_or_discarded() {
 fn a_retried_event_waits_until_its_stream_is_free() {
     let (_stage, store) = stage(1);
     put(&store, "e0");
-    let cursor = store.cursor("parks", Query::ALL, CursorOptions { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor_with("parks", Query::ALL, strict().max_attempts(1)).unwrap();
     next(&cursor).fail("no").unwrap();
     let second = next(&cursor);
     cursor.change(Change::Retry(Position(1))).unwrap();
@@ -139,8 +139,8 @@ fn a_retried_event_waits_until_its_stream_is_free() {
 #[test]
 fn parking_is_bounded_and_nothing_is_lost() {
     let (stage, store) = stage(3);
-    let one = CursorOptions { attempts: 1, parked_max: 1, ..strict() };
-    let cursor = store.cursor("full", Query::ALL, one).unwrap();
+    let one = strict().max_attempts(1).max_parked(1);
+    let cursor = store.cursor_with("full", Query::ALL, one).unwrap();
     next(&cursor).fail("no").unwrap();
     let error = next(&cursor).fail("no").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Full);
@@ -155,7 +155,7 @@ fn parking_is_bounded_and_nothing_is_lost() {
 #[test]
 fn a_long_reason_is_cut() {
     let (_stage, store) = stage(1);
-    let cursor = store.cursor("long", Query::ALL, CursorOptions { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor_with("long", Query::ALL, strict().max_attempts(1)).unwrap();
     next(&cursor).fail("ä".repeat(10_000)).unwrap();
     assert_eq!(cursor.parked()[0].reason, "ä".repeat(512));
 }
@@ -166,7 +166,7 @@ fn a_long_reason_is_cut() {
 #[test]
 fn what_is_retried_does_not_hide_what_comes_before_it() {
     let (mut stage, store) = stage(5);
-    let cursor = store.cursor("skips", Query::ALL, CursorOptions { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor_with("skips", Query::ALL, strict().max_attempts(1)).unwrap();
     let out = [next(&cursor), next(&cursor), next(&cursor), next(&cursor)];
     let [first, second, third, fourth] = out;
     fourth.fail("no").unwrap();
@@ -174,8 +174,8 @@ fn what_is_retried_does_not_hide_what_comes_before_it() {
     drop((first, second, third, cursor, store));
     stage.restart();
     let store = stage.open();
-    let narrow = CursorOptions { window: 2, ..strict() };
-    let cursor = store.cursor("skips", Query::ALL, narrow).unwrap();
+    let narrow = strict().max_in_flight(2);
+    let cursor = store.cursor_with("skips", Query::ALL, narrow).unwrap();
     let mut found: Vec<u64> = std::iter::from_fn(|| {
         let delivery = cursor.next_now().unwrap()?;
         let position = at(&delivery);

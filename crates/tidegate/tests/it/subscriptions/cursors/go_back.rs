@@ -1,7 +1,7 @@
 //! A cursor can be sent back, which says what comes again, and passes over events only when it is told to skip
 //! them, and says which.
 
-use tidegate::subscription::cursor::{Change, CursorOptions, Span};
+use tidegate::subscription::cursor::{Change, Span};
 use tidegate::{ErrorKind, Position, Query};
 
 use super::{at, drain, next, parked, put, stage, strict};
@@ -15,19 +15,19 @@ pub(super) fn span(count: u64, first: u64, last: u64) -> Span {
 #[test]
 fn everything_after_the_position_comes_again() {
     let (mut stage, store) = stage(6);
-    let cursor = store.cursor("back", Query::ALL, strict()).unwrap();
+    let cursor = store.cursor_with("back", Query::ALL, strict()).unwrap();
     assert_eq!(drain(&cursor), [1, 2, 3, 4, 5, 6]);
     let changed = cursor.change(Change::Rewind(Position(2))).unwrap();
     assert_eq!((changed.before, changed.position), (Position(6), Position(2)));
-    assert_eq!((changed.again, changed.given_up), (span(4, 3, 6), Span::default()));
+    assert_eq!((changed.redelivered, changed.given_up), (span(4, 3, 6), Span::default()));
     assert_eq!((cursor.position(), cursor.lag().unwrap()), (Position(2), 4));
     let out = next(&cursor);
-    assert_eq!(cursor.change(Change::Set(Position(1))).unwrap().again, span(1, 2, 2));
+    assert_eq!(cursor.change(Change::Set(Position(1))).unwrap().redelivered, span(1, 2, 2));
     assert_eq!(out.ack().unwrap_err().kind(), ErrorKind::Refused);
     drop((cursor, store));
     stage.restart();
     let store = stage.open();
-    let cursor = store.cursor("back", Query::ALL, strict()).unwrap();
+    let cursor = store.cursor_with("back", Query::ALL, strict()).unwrap();
     assert_eq!(drain(&cursor), [2, 3, 4, 5, 6]);
 }
 
@@ -38,21 +38,21 @@ fn what_was_done_beyond_the_position_comes_again_too() {
     store.append(draft("b.one"), tidegate::AppendOptions::default()).unwrap();
     put(&store, "e7");
     put(&store, "e8");
-    let cursor = store.cursor("back", kind("a.*"), strict()).unwrap();
+    let cursor = store.cursor_with("back", kind("a.*"), strict()).unwrap();
     next(&cursor).ack().unwrap();
     let second = next(&cursor);
     assert_eq!((at(&second), drain(&cursor)), (2, vec![4, 5]));
     assert_eq!((cursor.position(), cursor.lag().unwrap()), (Position(1), 1));
     let changed = cursor.change(Change::Rewind(Position(1))).unwrap();
-    assert_eq!(changed.again, span(2, 4, 5), "the one that is out was never done");
+    assert_eq!(changed.redelivered, span(2, 4, 5), "the one that is out was never done");
     assert_eq!(drain(&cursor), [2, 4, 5]);
-    assert_eq!(cursor.change(Change::Rewind(Position(0))).unwrap().again, span(4, 1, 5));
+    assert_eq!(cursor.change(Change::Rewind(Position(0))).unwrap().redelivered, span(4, 1, 5));
 }
 
 #[test]
 fn a_rewind_does_not_go_forward() {
     let (_stage, store) = stage(3);
-    let cursor = store.cursor("back", Query::ALL, strict()).unwrap();
+    let cursor = store.cursor_with("back", Query::ALL, strict()).unwrap();
     next(&cursor).ack().unwrap();
     let error = cursor.change(Change::Rewind(Position(2))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
@@ -62,7 +62,7 @@ fn a_rewind_does_not_go_forward() {
 #[test]
 fn skipping_says_what_is_given_up() {
     let (mut stage, store) = stage(6);
-    let cursor = store.cursor("on", Query::ALL, CursorOptions { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor_with("on", Query::ALL, strict().max_attempts(1)).unwrap();
     let (first, second, third) = (next(&cursor), next(&cursor), next(&cursor));
     second.ack().unwrap();
     third.fail("no").unwrap();
@@ -72,7 +72,7 @@ fn skipping_says_what_is_given_up() {
     let told = warnings(|| {
         let changed = cursor.change(Change::Skip(Position(5))).unwrap();
         assert_eq!((changed.before, changed.position), (Position(0), Position(5)));
-        assert_eq!((changed.again, changed.given_up), (Span::default(), span(3, 1, 5)));
+        assert_eq!((changed.redelivered, changed.given_up), (Span::default(), span(3, 1, 5)));
     });
     assert!(told.len() == 1 && told[0].contains("count=3 first=1 last=5"), "{told:?}");
     assert_eq!(first.ack().unwrap_err().kind(), ErrorKind::Refused);
@@ -81,7 +81,7 @@ fn skipping_says_what_is_given_up() {
     drop((cursor, store));
     stage.restart();
     let store = stage.open();
-    let cursor = store.cursor("on", Query::ALL, strict()).unwrap();
+    let cursor = store.cursor_with("on", Query::ALL, strict()).unwrap();
     assert_eq!((cursor.position(), parked(&cursor), drain(&cursor)), (Position(6), vec![3], vec![]));
 }
 
@@ -89,7 +89,7 @@ fn skipping_says_what_is_given_up() {
 fn it_is_set_forward_over_what_is_done() {
     let (_stage, store) = stage(2);
     store.append(draft("b.one"), tidegate::AppendOptions::default()).unwrap();
-    let cursor = store.cursor("on", kind("a.*"), strict()).unwrap();
+    let cursor = store.cursor_with("on", kind("a.*"), strict()).unwrap();
     let (first, second) = (next(&cursor), next(&cursor));
     first.ack().unwrap();
     second.ack().unwrap();
@@ -102,11 +102,11 @@ fn it_is_set_forward_over_what_is_done() {
 #[test]
 fn what_was_parked_after_it_is_forgotten() {
     let (_stage, store) = stage(3);
-    let cursor = store.cursor("back", Query::ALL, CursorOptions { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor_with("back", Query::ALL, strict().max_attempts(1)).unwrap();
     for _ in 0..3 {
         next(&cursor).fail("no").unwrap();
     }
-    assert_eq!(cursor.change(Change::Rewind(Position(1))).unwrap().again, span(2, 2, 3));
+    assert_eq!(cursor.change(Change::Rewind(Position(1))).unwrap().redelivered, span(2, 2, 3));
     assert_eq!(parked(&cursor), [1]);
     assert_eq!(drain(&cursor), [2, 3]);
     cursor.change(Change::Retry(Position(1))).unwrap();
@@ -118,7 +118,7 @@ fn what_was_parked_after_it_is_forgotten() {
 #[test]
 fn what_is_to_be_tried_again_still_is() {
     let (_stage, store) = stage(3);
-    let cursor = store.cursor("back", Query::ALL, CursorOptions { attempts: 1, ..strict() }).unwrap();
+    let cursor = store.cursor_with("back", Query::ALL, strict().max_attempts(1)).unwrap();
     next(&cursor).fail("no").unwrap();
     assert_eq!(drain(&cursor), [2, 3]);
     cursor.change(Change::Retry(Position(1))).unwrap();

@@ -56,7 +56,7 @@ fn parked(cursor: &Cursor) -> Vec<u64> {
 
 /// Keeps each acknowledgement at once, and tries twice.
 fn strict() -> CursorOptions {
-    CursorOptions { keep_every: Duration::ZERO, attempts: 2, ..CursorOptions::default() }
+    CursorOptions::new().commit_interval(Duration::ZERO).max_attempts(2)
 }
 
 fn pass(clock: &SimulatedClock, seconds: u64) {

@@ -7,7 +7,7 @@ use super::{at, drain, next, parked, pass, put, stage, strict};
 #[test]
 fn what_is_out_too_long_is_handed_out_again() {
     let (stage, store) = stage(2);
-    let cursor = store.cursor("slow", Query::ALL, strict()).unwrap();
+    let cursor = store.cursor_with("slow", Query::ALL, strict()).unwrap();
     let slow = next(&cursor);
     assert_eq!((at(&slow), slow.attempt()), (1, 1));
     assert_eq!(drain(&cursor), [2], "other streams go on");
@@ -26,7 +26,7 @@ fn what_is_out_too_long_is_handed_out_again() {
 fn what_is_never_acknowledged_is_parked() {
     let (stage, store) = stage(1);
     put(&store, "e0");
-    let cursor = store.cursor("hangs", Query::ALL, strict()).unwrap();
+    let cursor = store.cursor_with("hangs", Query::ALL, strict()).unwrap();
     let (first, second) = (next(&cursor), {
         pass(&stage.clock, 30);
         next(&cursor)
@@ -42,7 +42,7 @@ fn what_is_never_acknowledged_is_parked() {
 #[test]
 fn what_is_dropped_comes_back_at_once() {
     let (_stage, store) = stage(2);
-    let cursor = store.cursor("drops", Query::ALL, strict()).unwrap();
+    let cursor = store.cursor_with("drops", Query::ALL, strict()).unwrap();
     for _ in 0..10 {
         let delivery = next(&cursor);
         assert_eq!((at(&delivery), delivery.attempt()), (1, 1));

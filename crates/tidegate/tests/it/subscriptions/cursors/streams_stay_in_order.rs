@@ -50,13 +50,9 @@ fn work(cursor: Cursor, seen: &Seen, mut dice: Dice) {
 fn workers_share_the_streams() {
     let options = StoreOptions { segment_bytes: 16 << 10, ..StoreOptions::default() };
     let store = Store::in_memory(options).unwrap();
-    let settings = CursorOptions {
-        retry_after: Duration::from_micros(300),
-        attempts: 1000,
-        window: 50,
-        ..CursorOptions::default()
-    };
-    let cursor = store.cursor("shared", Query::ALL, settings).unwrap();
+    let settings =
+        CursorOptions::new().retry_after(Duration::from_micros(300)).max_attempts(1000).max_in_flight(50);
+    let cursor = store.cursor_with("shared", Query::ALL, settings).unwrap();
     let seen = Seen::default();
     std::thread::scope(|scope| {
         for worker in 0..5 {

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 
 use tidegate::decide::{Decision, Denial, GateSet, Verdict, gate};
-use tidegate::subscription::cursor::state;
-use tidegate::subscription::cursor::{Change, Role};
+use tidegate::subscription::cursor::status;
+use tidegate::subscription::cursor::{Change, CursorRole};
 use tidegate::subscription::reactor::Step;
 use tidegate::{
     AppendOptions, Batch, Condition, Draft, ErrorKind, Position, Query, QueryItem, ReadOptions, Store,
@@ -20,7 +20,7 @@ fn causes_and_flow_are_set() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
     let order = store.append(Draft::new(("s", "e"), "a.one"), AppendOptions::default()).unwrap();
     let other = put(&store, "other");
-    let reactor = store.reactor("r", kind("a.one"), settings(), move |_, event| {
+    let reactor = store.reactor_with("r", kind("a.one"), settings(), move |_, event| {
         let again = answer(event).cause(event.position()).cause(other);
         Ok(Some(Batch::new().and(answer(event)).and(again)))
     });
@@ -40,7 +40,7 @@ fn causes_and_flow_are_set() {
 fn an_event_may_lead_to_nothing() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "quiet");
-    let reactor = store.reactor("r", kind("a.one"), settings(), |_, _| Ok(None)).unwrap();
+    let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, _| Ok(None)).unwrap();
     assert!(matches!(reactor.step().unwrap(), Step::Passed(Position(1))));
     assert!(matches!(reactor.step().unwrap(), Step::Idle));
     assert_eq!(store.view().unwrap().head(), Position(1), "nothing is written for it");
@@ -53,7 +53,7 @@ fn going_back_doubles_nothing() {
     for entity in ["e", "f", "e"] {
         put(&store, entity);
     }
-    let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| {
+    let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, event| {
         said.set(said.get() + 1);
         Ok(Some(answer(event).json(said.get().to_string()).into()))
     });
@@ -74,7 +74,7 @@ fn what_the_handler_read_holds_at_the_commit() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
     let asked = Cell::new(0);
-    let reactor = store.reactor("r", kind("a.one"), settings(), |view, event| {
+    let reactor = store.reactor_with("r", kind("a.one"), settings(), |view, event| {
         let seen = view.count(&kind("c.one"), ReadOptions::all())?;
         asked.set(asked.get() + 1);
         if asked.get() == 1 {
@@ -93,11 +93,11 @@ fn conditions_and_gates_apply() {
     put(&store, "e");
     let never = gate("never", |_, _| Ok(Verdict::Deny(Denial::new("SHUT", "no bills today"))));
     store.guard(QueryItem::new().kind("b.one"), GateSet::new().and(never)).unwrap();
-    let reactor = store.reactor("gated", kind("a.one"), settings(), answers).unwrap();
+    let reactor = store.reactor_with("gated", kind("a.one"), settings(), answers).unwrap();
     assert_eq!(run(&reactor), 2);
     let parked = reactor.cursor().parked();
     assert!(parked[0].reason.contains("no bills today"), "{parked:?}");
-    let wrong = store.reactor("conditional", kind("a.one"), settings(), |_, event| {
+    let wrong = store.reactor_with("conditional", kind("a.one"), settings(), |_, event| {
         let batch = Batch::from(Draft::new(("s", "free"), "c.one"));
         Ok(Some(batch.only_if(Condition::Version(event.stream(), Version(9)))))
     });
@@ -111,8 +111,9 @@ fn conditions_and_gates_apply() {
 fn a_reaction_has_no_key_of_its_own() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
-    let reactor = store
-        .reactor("r", kind("a.one"), settings(), |_, event| Ok(Some(Batch::from(answer(event)).key("mine"))));
+    let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, event| {
+        Ok(Some(Batch::from(answer(event)).key("mine")))
+    });
     let reactor = reactor.unwrap();
     run(&reactor);
     assert!(reactor.cursor().parked()[0].reason.contains("key of its own"));
@@ -122,16 +123,19 @@ fn a_reaction_has_no_key_of_its_own() {
 fn a_name_is_of_one_reader() {
     let mut stage = Stage::new();
     let store = stage.open();
-    let reactor = store.reactor("r", Query::ALL, settings(), |_, _| Ok(None)).unwrap();
+    let reactor = store.reactor_with("r", Query::ALL, settings(), |_, _| Ok(None)).unwrap();
     assert_eq!(reactor.cursor().next_now().unwrap_err().kind(), ErrorKind::Invalid);
     assert_eq!(reactor.cursor().clone().next().unwrap().unwrap_err().kind(), ErrorKind::Invalid);
     drop(reactor);
-    assert_eq!(store.cursor("r", Query::ALL, settings()).unwrap_err().kind(), ErrorKind::Refused);
-    drop(store.cursor("c", Query::ALL, settings()).unwrap());
-    assert_eq!(store.reactor("c", Query::ALL, settings(), answers).unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(store.cursor_with("r", Query::ALL, settings()).unwrap_err().kind(), ErrorKind::Refused);
+    drop(store.cursor_with("c", Query::ALL, settings()).unwrap());
+    assert_eq!(
+        store.reactor_with("c", Query::ALL, settings(), answers).unwrap_err().kind(),
+        ErrorKind::Refused
+    );
     drop(store);
     stage.restart();
-    assert_eq!(state(&stage.read_only(), "r").unwrap().role, Role::Reactor);
+    assert_eq!(status(&stage.read_only(), "r").unwrap().role, CursorRole::Reactor);
 }
 
 #[test]
@@ -139,11 +143,11 @@ fn several_reactors_answer_the_same_event() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
     for name in ["one", "two"] {
-        assert_eq!(run(&store.reactor(name, kind("a.one"), settings(), answers).unwrap()), 1);
+        assert_eq!(run(&store.reactor_with(name, kind("a.one"), settings(), answers).unwrap()), 1);
     }
     assert_eq!(answered(&store), [[1], [1]]);
     // A decision of somebody else's is no reaction.
     let denied = store.decide(AppendOptions::default(), |_| Ok(Decision::deny("NO", "no"))).unwrap();
     assert!(denied.denied().is_some());
-    assert_eq!(run(&store.reactor("three", kind("b.one"), settings(), |_, _| Ok(None)).unwrap()), 2);
+    assert_eq!(run(&store.reactor_with("three", kind("b.one"), settings(), |_, _| Ok(None)).unwrap()), 2);
 }

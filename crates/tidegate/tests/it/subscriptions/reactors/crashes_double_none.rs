@@ -20,8 +20,8 @@ use crate::subscriptions::kind;
 /// Events of this entity lead to nothing.
 const QUIET: &str = "e2";
 
-fn settings(keep_every: Duration) -> CursorOptions {
-    CursorOptions { keep_every, attempts: 2, retry_after: Duration::ZERO, ..CursorOptions::default() }
+fn settings(commit_interval: Duration) -> CursorOptions {
+    CursorOptions::new().commit_interval(commit_interval).max_attempts(2).retry_after(Duration::ZERO)
 }
 
 fn durability(dice: &mut Dice) -> AppendOptions {
@@ -50,12 +50,12 @@ fn open<'a>(
     store: &'a Store,
     said: &'a Cell<u64>,
     fails: u64,
-    keep_every: Duration,
+    commit_interval: Duration,
 ) -> Result<Reactor<'a, impl Fn(&DecisionView, &RecordedEvent) -> Reaction>> {
-    store.reactor(
+    store.reactor_with(
         "answers",
         kind("a.one"),
-        settings(keep_every),
+        settings(commit_interval),
         move |_: &DecisionView, event: &RecordedEvent| handler(event, said, fails),
     )
 }
@@ -78,8 +78,8 @@ fn live(stage: &Stage, dice: &mut Dice, react: impl Fn(&Store, &mut Dice) -> Res
 /// The reactor that is promised.
 fn promised(said: &Cell<u64>) -> impl Fn(&Store, &mut Dice) -> Result<()> {
     |store, dice| {
-        let keep_every = if dice.one_in(2) { Duration::ZERO } else { Duration::from_secs(1) };
-        let reactor = open(store, said, 5, keep_every)?.appending(durability(dice));
+        let commit_interval = if dice.one_in(2) { Duration::ZERO } else { Duration::from_secs(1) };
+        let reactor = open(store, said, 5, commit_interval)?.appending(durability(dice));
         for _ in 0..dice.roll(5) {
             let _ = reactor.step()?;
         }
@@ -160,13 +160,13 @@ fn caught(react: fn(&Store, &mut Dice) -> Result<()>) -> (usize, usize) {
 /// Goes on with another way to react; says whether nothing is left.
 fn by_cursor(store: &Store, react: fn(&Store, &mut Dice) -> Result<()>) -> Result<bool> {
     react(store, &mut Dice::new(7))?;
-    let cursor = store.cursor("answers", kind("a.one"), settings(Duration::ZERO))?;
+    let cursor = store.cursor_with("answers", kind("a.one"), settings(Duration::ZERO))?;
     Ok(cursor.lag()? == 0)
 }
 
 /// A reactor that is none: it keeps its progress first or last, and its reaction has no key.
 fn by_hand(store: &Store, progress_first: bool) -> Result<()> {
-    let cursor = store.cursor("answers", kind("a.one"), settings(Duration::ZERO))?;
+    let cursor = store.cursor_with("answers", kind("a.one"), settings(Duration::ZERO))?;
     while let Some(delivery) = cursor.next_now()? {
         let event = delivery.event().clone();
         let draft = answer(&event).cause(event.position());

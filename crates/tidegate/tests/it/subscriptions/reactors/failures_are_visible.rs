@@ -22,7 +22,7 @@ fn a_failing_event_is_parked_and_others_go_on() {
         put(&store, entity);
     }
     let broken = Cell::new(true);
-    let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| {
+    let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, event| {
         if broken.get() && event.position() == Position(1) {
             return Err("no such customer".into());
         }
@@ -62,7 +62,7 @@ fn a_failure_carries_its_reason() {
     }
     let never = gate("never", |_, _| Ok(Verdict::Deny(Denial::new("SHUT", "no bills today"))));
     store.guard(QueryItem::new().kind("b.one"), GateSet::new().and(never)).unwrap();
-    let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| match event.entity() {
+    let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, event| match event.entity() {
         "says" => Err(Box::new("x".parse::<u8>().unwrap_err())),
         "panics" => panic!("of all days"),
         "denied" => Ok(Some(answer(event).into())),
@@ -98,7 +98,7 @@ fn a_failure_carries_its_reason() {
 fn a_run_tells_each_failure() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
-    let reactor = store.reactor("r", kind("a.one"), settings(), |_, _| Err("no price".into())).unwrap();
+    let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, _| Err("no price".into())).unwrap();
     let mut told = Vec::new();
     let run = reactor.run_until_stopped(|failure| {
         told.push((failure.attempt, failure.reason.to_string()));
@@ -115,7 +115,7 @@ fn a_run_tells_each_failure() {
 fn a_panic_is_a_failure() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
     put(&store, "e");
-    let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| {
+    let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, event| {
         assert!(event.entity() != "e", "of all entities, {}", event.entity());
         Ok(None)
     });
@@ -130,7 +130,7 @@ fn trouble_of_the_store_is_nobodys_failure() {
     let stage = Stage::new();
     let store = stage.open();
     put(&store, "e");
-    let reactor = store.reactor("r", kind("a.one"), settings(), answers).unwrap();
+    let reactor = store.reactor_with("r", kind("a.one"), settings(), answers).unwrap();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Write, 1, Errno::NOSPC));
     assert_eq!(reactor.step().unwrap_err().kind(), ErrorKind::Full);
     assert_eq!(reactor.cursor().parked(), []);

@@ -16,12 +16,7 @@ use tidegate::{
 use crate::subscriptions::kind;
 
 fn settings() -> CursorOptions {
-    CursorOptions {
-        keep_every: Duration::ZERO,
-        attempts: 2,
-        retry_after: Duration::ZERO,
-        ..CursorOptions::default()
-    }
+    CursorOptions::new().commit_interval(Duration::ZERO).max_attempts(2).retry_after(Duration::ZERO)
 }
 
 fn put(store: &Store, entity: &str) -> Position {

@@ -18,7 +18,7 @@ fn several_threads_answer_each_event_once() {
         Store::in_memory(StoreOptions { segment_bytes: 16 << 10, ..StoreOptions::default() }).unwrap();
     let (asked, told) = (AtomicU64::new(0), AtomicU64::new(0));
     let failed = AtomicU64::new(0);
-    let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| {
+    let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, event| {
         let number = asked.fetch_add(1, Ordering::Relaxed);
         if number % 17 == 5 {
             failed.fetch_add(1, Ordering::Relaxed);
@@ -74,7 +74,8 @@ fn several_threads_answer_each_event_once() {
 #[test]
 fn closing_the_store_ends_the_run() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
-    let reactor = store.reactor("r", kind("a.one"), settings(), |_, event| Ok(Some(answer(event).into())));
+    let reactor =
+        store.reactor_with("r", kind("a.one"), settings(), |_, event| Ok(Some(answer(event).into())));
     let reactor = reactor.unwrap();
     std::thread::scope(|scope| {
         let run = scope.spawn(|| reactor.run_until_stopped(|failure| panic!("{failure}")));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate::project::{Freshness, Project, Projector};
+use tidegate::project::{Projector, ProjectorOptions, Staleness};
 use tidegate::{AppendOptions, Draft, ErrorKind, Position, Store, StoreOptions};
 
 use super::{Sums, added, append, plain, store};
@@ -11,30 +11,30 @@ use super::{Sums, added, append, plain, store};
 fn an_answer_lags_no_more_than_allowed() {
     let store = store();
     append(&store, [added("a", 1), added("a", 2)]);
-    let sums: Projector<Sums> = Projector::open(&store, Project::default()).unwrap();
-    let lag = |freshness| {
-        let reading = sums.read(freshness).unwrap();
+    let sums: Projector<Sums> = store.projector().unwrap();
+    let lag = |staleness| {
+        let reading = sums.read_with(staleness).unwrap();
         assert_eq!(*reading, plain::<Sums>(&store, reading.position(), None).0);
         (reading.position().0, reading.head().0, reading.behind())
     };
-    assert_eq!(lag(Freshness::ANY), (0, 2, 2));
-    assert_eq!(lag(Freshness::Within(2)), (0, 2, 2));
-    assert_eq!(lag(Freshness::Within(1)), (2, 2, 0));
+    assert_eq!(lag(Staleness::ANY), (0, 2, 2));
+    assert_eq!(lag(Staleness::positions(2)), (0, 2, 2));
+    assert_eq!(lag(Staleness::positions(1)), (2, 2, 0));
     append(&store, [Draft::new(("s", "a"), "project.other"), added("a", 3)]);
-    assert_eq!(lag(Freshness::Within(2)), (2, 4, 2));
-    assert_eq!(lag(Freshness::default()), (4, 4, 0));
+    assert_eq!(lag(Staleness::positions(2)), (2, 4, 2));
+    assert_eq!(lag(Staleness::default()), (4, 4, 0));
     append(&store, [Draft::new(("s", "a"), "project.other")]);
-    assert_eq!(lag(Freshness::AtHead), (5, 5, 0), "what it is not about is looked at too");
+    assert_eq!(lag(Staleness::NONE), (5, 5, 0), "what it is not about is looked at too");
 }
 
 #[test]
 fn an_answer_stays_as_it_is() {
     let store = store();
     append(&store, [added("a", 1)]);
-    let sums: Projector<Sums> = Projector::open(&store, Project::default()).unwrap();
-    let first = sums.read(Freshness::AtHead).unwrap();
+    let sums: Projector<Sums> = store.projector().unwrap();
+    let first = sums.read().unwrap();
     append(&store, [added("a", 5)]);
-    assert_eq!(sums.read(Freshness::AtHead).unwrap().sums["a"], 6);
+    assert_eq!(sums.read().unwrap().sums["a"], 6);
     assert_eq!((first.sums["a"], first.position()), (1, Position(1)));
 }
 
@@ -42,16 +42,17 @@ fn an_answer_stays_as_it_is() {
 fn one_stream_is_folded_alone() {
     let store = store();
     append(&store, [added("a", 1), added("b", 2), added("a", 3)]);
-    let sums: Projector<Sums> = Projector::open(&store, Project::stream(("s", "a"))).unwrap();
-    assert_eq!(*sums.read(Freshness::AtHead).unwrap(), plain::<Sums>(&store, Position(3), Some("a")).0);
-    let none: Projector<Sums> = Projector::open(&store, Project::stream(("s", "nobody"))).unwrap();
-    assert_eq!(none.read(Freshness::AtHead).unwrap().position(), Position(3));
+    let sums: Projector<Sums> = store.projector_with(ProjectorOptions::new().stream(("s", "a"))).unwrap();
+    assert_eq!(*sums.read().unwrap(), plain::<Sums>(&store, Position(3), Some("a")).0);
+    let none: Projector<Sums> =
+        store.projector_with(ProjectorOptions::new().stream(("s", "nobody"))).unwrap();
+    assert_eq!(none.read().unwrap().position(), Position(3));
 }
 
 #[test]
 fn who_appended_sees_it() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
-    let sums: Projector<Sums> = Projector::open(&store, Project::default()).unwrap();
+    let sums: Projector<Sums> = store.projector().unwrap();
     let long = Duration::from_secs(60);
     std::thread::scope(|scope| {
         let waiting: Vec<_> = (1..=20)

@@ -1,4 +1,4 @@
-//! The file of a cursor: how far its reader got, and what it parked.
+//! The file of a cursor: its position, and what is parked.
 //!
 //! Text, a line for each thing it says, and a checksum over all of it in the last line:
 //!
@@ -10,17 +10,17 @@
 //! query [{"kinds":["order.*"]}]
 //! position 41
 //! leaf 5d1f...
-//! settled 43 47
+//! acked 43 47
 //! parked {"attempts":5,"position":39,"reason":"no such mailbox","retried":false,"time":1795000000000000}
 //! checksum 5d1f3a07
 //! ```
 //!
 //! `leaf` is the leaf hash of the event at the position, zeros for position 0: a log that was put back from an
-//! older copy and grew again has another event there. `settled` has what is done beyond the position.
+//! older copy and grew again has another event there. `acked` has what is done beyond the position.
 //!
 //! Invariants:
 //!
-//! C1. The same place has the same text; what differs from it by a byte is damaged, and said to be.
+//! C1. The same state has the same text; a file that differs from it by a byte is reported as damaged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -43,42 +43,42 @@ pub(crate) const REMEDY: &str = "restore this file from a backup, or remove it t
 pub(crate) const ELSEWHERE: &str = "restore the log, or send the cursor to a position of this one with `tidegate \
                                     cursors rewind`, or remove this file to read from the start";
 
-/// An event that could not be dealt with, set aside so that others go on.
+/// An event that failed too many times and was set aside, so that its stream continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parked {
-    /// Where it is.
+pub struct ParkedEvent {
+    /// Its position.
     pub position: Position,
-    /// How often it was tried.
+    /// How many times it was tried.
     pub attempts: u32,
     /// Why it failed the last time.
     pub reason: String,
     /// When it was parked.
     pub time: Micros,
-    /// Whether it was asked for again since, and is not done yet.
+    /// Whether a retry was asked for since, and is not done yet.
     pub retried: bool,
 }
 
-/// Who moves a cursor.
+/// Which kind of reader moves a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Whoever acknowledges what it delivers.
+pub enum CursorRole {
+    /// Workers that acknowledge what it delivers.
     Cursor,
     /// A [reactor](crate::subscription::reactor), by itself.
     Reactor,
 }
 
-/// How far a reader got.
+/// Durable state of a cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Reached {
+pub(crate) struct CursorState {
     pub(crate) store: StoreId,
-    pub(crate) role: Role,
+    pub(crate) role: CursorRole,
     pub(crate) query: Query,
     /// Every event of the query up to here is done or parked.
     pub(crate) position: Position,
     pub(crate) leaf: Hash,
     /// What is done or parked after it.
-    pub(crate) settled: BTreeSet<Position>,
-    pub(crate) parked: BTreeMap<Position, Parked>,
+    pub(crate) acked: BTreeSet<Position>,
+    pub(crate) parked: BTreeMap<Position, ParkedEvent>,
 }
 
 /// Refuses what cannot be the name of a cursor, and so of a file on any system.
@@ -91,12 +91,13 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "{name:?} is no name of a cursor: up to {NAME_BYTES_MAX} of a-z, 0-9, - and _, a letter or digit first"
+        "invalid cursor name {name:?}: use 1 to {NAME_BYTES_MAX} characters of a-z, 0-9, - and _, starting with a \
+         letter or digit"
     );
     Err(Error::invalid(message))
 }
 
-impl Role {
+impl CursorRole {
     fn word(self) -> &'static str {
         match self {
             Self::Cursor => "cursor",
@@ -105,7 +106,7 @@ impl Role {
     }
 }
 
-impl Reached {
+impl CursorState {
     pub(crate) fn encode(&self) -> String {
         let Self { store, role, query, position, leaf, .. } = self;
         let mut text = format!("{FIRST_LINE}format {FORMAT}\nstore {store}\nrole {}\n", role.word());
@@ -115,11 +116,11 @@ impl Reached {
         say(format_args!("query {query}"));
         say(format_args!("position {position}"));
         say(format_args!("leaf {leaf}"));
-        if !self.settled.is_empty() {
-            let settled: Vec<_> = self.settled.iter().map(ToString::to_string).collect();
-            say(format_args!("settled {}", settled.join(" ")));
+        if !self.acked.is_empty() {
+            let acked: Vec<_> = self.acked.iter().map(ToString::to_string).collect();
+            say(format_args!("acked {}", acked.join(" ")));
         }
-        for Parked { position, attempts, reason, time, retried } in self.parked.values() {
+        for ParkedEvent { position, attempts, reason, time, retried } in self.parked.values() {
             let parked = json!({
                 "position": position.0, "attempts": attempts, "reason": reason, "time": time.0, "retried": retried,
             });
@@ -138,7 +139,7 @@ impl Reached {
         })
     }
 
-    /// The same, and leaves it to others to say what to do.
+    /// Reads and checks the text; the caller adds what to do about damage.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(bytes).map_err(|_| unlike("text"))?;
         let rest = text.strip_prefix(FIRST_LINE).ok_or_else(|| unlike("a first line \"tidegate cursor\""))?;
@@ -163,17 +164,17 @@ impl Reached {
         let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
         let store = field("store")?.parse().ok()?;
         let role = match field("role")? {
-            "cursor" => Role::Cursor,
-            "reactor" => Role::Reactor,
+            "cursor" => CursorRole::Cursor,
+            "reactor" => CursorRole::Reactor,
             _ => return None,
         };
         let query = field("query")?.parse().ok()?;
         let position = Position(field("position")?.parse().ok()?);
         let leaf = field("leaf")?.parse().ok()?;
-        let mut settled = BTreeSet::new();
-        if let Some(line) = lines.next_if(|line| line.starts_with("settled ")) {
+        let mut acked = BTreeSet::new();
+        if let Some(line) = lines.next_if(|line| line.starts_with("acked ")) {
             for position in line.split(' ').skip(1) {
-                settled.insert(Position(position.parse().ok()?));
+                acked.insert(Position(position.parse().ok()?));
             }
         }
         let mut parked = BTreeMap::new();
@@ -181,7 +182,7 @@ impl Reached {
             let one = read_parked(line.strip_prefix("parked ")?)?;
             parked.insert(one.position, one);
         }
-        Some(Self { store, role, query, position, leaf, settled, parked })
+        Some(Self { store, role, query, position, leaf, acked, parked })
     }
 
     /// Refuses a place that is not in this log.
@@ -209,20 +210,20 @@ impl Reached {
         Err(Error::damaged("the cursor is of another store", store, self.store))
     }
 
-    /// Whether an event is done or parked.
-    pub(crate) fn is_settled(&self, position: Position) -> bool {
-        position <= self.position || self.settled.contains(&position)
+    /// Returns whether an event is done or parked.
+    pub(crate) fn is_acked(&self, position: Position) -> bool {
+        position <= self.position || self.acked.contains(&position)
     }
 
-    /// How many events of its query are neither done nor parked.
+    /// Counts the events of its query that are neither done nor parked.
     pub(crate) fn lag(&self, view: &View) -> Result<u64> {
         let after = view.count(&self.query, crate::read::ReadOptions::after(self.position))?;
-        let settled = self.settled.range(..=view.head()).count() as u64;
-        Ok(after.saturating_sub(settled))
+        let acked = self.acked.range(..=view.head()).count() as u64;
+        Ok(after.saturating_sub(acked))
     }
 }
 
-/// The leaf of the event at a position; zeros before the first one, nothing past the head.
+/// Returns the leaf of the event at a position; zeros for position 0, `None` past the head.
 pub(crate) fn leaf_at(view: &View, position: Position) -> Result<Option<Hash>> {
     if position == Position::START {
         return Ok(Some(Hash::ZERO));
@@ -245,13 +246,13 @@ fn check_text(text: &str) -> Result<&str> {
 }
 
 fn unlike(expected: &str) -> Error {
-    Error::damaged("this is no cursor", expected, "something else")
+    Error::damaged("the file is not a cursor", expected, "something else")
 }
 
-fn read_parked(text: &str) -> Option<Parked> {
+fn read_parked(text: &str) -> Option<ParkedEvent> {
     let parked: Value = serde_json::from_str(text).ok()?;
     let number = |name: &str| parked.get(name).and_then(Value::as_u64);
-    Some(Parked {
+    Some(ParkedEvent {
         position: Position(number("position")?),
         attempts: number("attempts")?.try_into().ok()?,
         reason: parked.get("reason")?.as_str()?.to_owned(),
@@ -265,30 +266,30 @@ mod tests {
     use super::*;
     use crate::read::QueryItem;
 
-    fn sample() -> Reached {
-        let parked = Parked {
+    fn sample() -> CursorState {
+        let parked = ParkedEvent {
             position: Position(3),
             attempts: 5,
             reason: "line\nbreak \"quoted\"".to_owned(),
             time: Micros(7),
             retried: true,
         };
-        Reached {
+        CursorState {
             store: StoreId([7; 16]),
-            role: Role::Reactor,
+            role: CursorRole::Reactor,
             query: QueryItem::new().kind("order.*").tag("a\nb").into(),
             position: Position(9),
             leaf: Hash([0xa5; 32]),
-            settled: [Position(11), Position(14)].into(),
+            acked: [Position(11), Position(14)].into(),
             parked: [(Position(3), parked)].into(),
         }
     }
 
     #[test]
     fn it_reads_back() {
-        let plain = Reached { settled: BTreeSet::new(), parked: BTreeMap::new(), ..sample() };
-        for reached in [sample(), plain] {
-            assert_eq!(Reached::decode(reached.encode().as_bytes()).unwrap(), reached);
+        let plain = CursorState { acked: BTreeSet::new(), parked: BTreeMap::new(), ..sample() };
+        for state in [sample(), plain] {
+            assert_eq!(CursorState::decode(state.encode().as_bytes()).unwrap(), state);
         }
     }
 
@@ -299,11 +300,11 @@ mod tests {
         for bit in 0..text.len() * 8 {
             let mut bytes = text.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            let error = Reached::decode(&bytes).unwrap_err();
+            let error = CursorState::decode(&bytes).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Damaged, "bit {bit}: {error}");
         }
         for length in 0..text.len() {
-            assert_eq!(Reached::decode(&text[..length]).unwrap_err().kind(), ErrorKind::Damaged);
+            assert_eq!(CursorState::decode(&text[..length]).unwrap_err().kind(), ErrorKind::Damaged);
         }
     }
 
@@ -312,7 +313,7 @@ mod tests {
         let text = sample().encode().replace("format 1", "format 2");
         let body = &text[..text.rfind("checksum").unwrap()];
         let text = format!("{body}checksum {:08x}\n", hash::crc(0, body.as_bytes()));
-        assert_eq!(Reached::decode(text.as_bytes()).unwrap_err().kind(), ErrorKind::Newer);
+        assert_eq!(CursorState::decode(text.as_bytes()).unwrap_err().kind(), ErrorKind::Newer);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 use tidegate::Event;
 use tidegate::disk::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
-use tidegate::project::{Begin, Freshness, Project, Projection, Projector};
+use tidegate::project::{Projection, Projector, ProjectorOptions, Start};
 use tidegate::{
     Access, AppendOptions, ErrorKind, Position, Query, QueryItem, RecordedEvent, Result, Store, StoreOptions,
 };
@@ -42,7 +42,7 @@ impl Machine {
         let store = machine.open();
         append(&store, (1..=5).map(|number| added("a", number)));
         let sums = open(&store);
-        sums.read(Freshness::AtHead).unwrap();
+        sums.read().unwrap();
         sums.save().unwrap();
         store.close().unwrap();
         machine.restarted()
@@ -54,17 +54,17 @@ impl Machine {
 }
 
 fn open(store: &Store) -> Projector<Sums> {
-    Projector::open(store, Project::default()).unwrap()
+    store.projector().unwrap()
 }
 
 /// Why the state was not believed. The answer is right all the same.
 #[track_caller]
-fn distrusted(store: &Store) -> String {
+fn rejected(store: &Store) -> String {
     let sums = open(store);
-    let reading = sums.read(Freshness::AtHead).unwrap();
+    let reading = sums.read().unwrap();
     assert_eq!(*reading, plain::<Sums>(store, reading.head(), None).0);
-    match sums.begin() {
-        Begin::Distrusted(error) => error.to_string(),
+    match sums.start() {
+        Start::Rebuilt(error) => error.to_string(),
         other => panic!("{other:?}"),
     }
 }
@@ -75,11 +75,11 @@ fn the_next_one_begins_there() {
     for access in [Access::Read, Access::Create] {
         let store = machine.open_for(access);
         let sums = open(&store);
-        assert!(matches!(sums.begin(), Begin::Saved(Position(5))), "{:?}", sums.begin());
-        assert_eq!(*sums.read(Freshness::AtHead).unwrap(), plain::<Sums>(&store, Position(5), None).0);
+        assert!(matches!(sums.start(), Start::Saved(Position(5))), "{:?}", sums.start());
+        assert_eq!(*sums.read().unwrap(), plain::<Sums>(&store, Position(5), None).0);
     }
     machine.disk.at_rest().remove(FILE).unwrap();
-    assert!(matches!(open(&machine.open()).begin(), Begin::Start));
+    assert!(matches!(open(&machine.open()).start(), Start::New));
 }
 
 #[test]
@@ -89,22 +89,22 @@ fn any_changed_bit_is_noticed() {
     let store = machine.open_for(Access::Read);
     for bit in 0..8 * whole.len() as u64 {
         machine.disk.at_rest().flip_bit(FILE, bit).unwrap();
-        let why = distrusted(&store);
+        let why = rejected(&store);
         assert!(why.contains("damaged: the saved state is not believed") && why.contains(FILE), "{why}");
         machine.disk.at_rest().write(FILE, &whole).unwrap();
     }
     for length in 0..whole.len() {
         machine.disk.at_rest().write(FILE, &whole[..length]).unwrap();
-        distrusted(&store);
+        rejected(&store);
     }
     machine.disk.at_rest().write(FILE, &[&whole[..], b"\0"].concat()).unwrap();
-    distrusted(&store);
+    rejected(&store);
     machine.disk.at_rest().write(FILE, &whole).unwrap();
-    assert!(matches!(open(&store).begin(), Begin::Saved(_)));
+    assert!(matches!(open(&store).start(), Start::Saved(_)));
     let store = machine.open();
     machine.disk.set_plan(FaultPlan::default().fail(Call::Read, 1, Errno::IO));
     let unreadable = open(&store);
-    assert!(matches!(unreadable.begin(), Begin::Distrusted(_)), "{:?}", unreadable.begin());
+    assert!(matches!(unreadable.start(), Start::Rebuilt(_)), "{:?}", unreadable.start());
 }
 
 #[test]
@@ -113,16 +113,16 @@ fn another_store_or_query_is_noticed() {
     let foreign = other.disk.at_rest().read(FILE).unwrap();
     machine.disk.at_rest().write(FILE, &foreign).unwrap();
     let store = machine.open();
-    assert!(distrusted(&store).contains("it is of another store"));
+    assert!(rejected(&store).contains("it is of another store"));
 
     // Another part of the same projection has another query.
-    let part: Projector<Sums> = Projector::open(&store, Project::stream(("s", "a"))).unwrap();
-    part.read(Freshness::AtHead).unwrap();
+    let part: Projector<Sums> = store.projector_with(ProjectorOptions::new().stream(("s", "a"))).unwrap();
+    part.read().unwrap();
     part.save().unwrap();
     let names = machine.disk.at_rest().names_in("projections/project.sums");
     let name = names.iter().find(|name| *name != FILE).unwrap();
     machine.disk.at_rest().copy(name, FILE).unwrap();
-    assert!(distrusted(&store).contains("it is of another query"));
+    assert!(rejected(&store).contains("it is of another query"));
 }
 
 /// The log loses its end in a power cut, and the saved state came of what it lost.
@@ -132,7 +132,7 @@ fn a_log_that_went_another_way_is_noticed() {
     let store = machine.open();
     store.append(vec![added("b", 6), added("b", 7)], AppendOptions::buffered()).unwrap();
     let sums = open(&store);
-    assert_eq!(sums.read(Freshness::AtHead).unwrap().position(), Position(7));
+    assert_eq!(sums.read().unwrap().position(), Position(7));
     sums.save().unwrap();
     machine.disk.lose_unsynced();
     drop(store);
@@ -140,25 +140,25 @@ fn a_log_that_went_another_way_is_noticed() {
     let machine = machine.restarted();
     let store = machine.open();
     assert_eq!(store.frontier().visible, Position(5), "the end is lost");
-    assert!(distrusted(&store).contains("it is ahead of the log"));
+    assert!(rejected(&store).contains("it is ahead of the log"));
     let ahead = machine.disk.at_rest().read(FILE).unwrap();
     append(&store, [added("c", 8), added("c", 9)]);
     machine.disk.at_rest().write(FILE, &ahead).unwrap();
-    assert!(distrusted(&store).contains("the log went another way"));
+    assert!(rejected(&store).contains("the log went another way"));
     append(&store, [Taken { number: 1 }.draft(("s", "c")).unwrap()]);
-    assert!(distrusted(&store).contains("the log went another way"));
+    assert!(rejected(&store).contains("the log went another way"));
 }
 
 #[test]
 fn a_reader_writes_nothing() {
     let machine = Machine::saved(1);
     let store = machine.open_for(Access::Read);
-    let eager = Project { save_after: Some(1), ..Project::default() };
-    let sums: Projector<Sums> = Projector::open(&store, eager).unwrap();
-    sums.read(Freshness::AtHead).unwrap();
+    let eager = ProjectorOptions::new().save_after(Some(1));
+    let sums: Projector<Sums> = store.projector_with(eager).unwrap();
+    sums.read().unwrap();
     assert_eq!(sums.save().unwrap_err().kind(), ErrorKind::Invalid);
     sums.reset().unwrap();
-    assert_eq!(sums.read(Freshness::AtHead).unwrap().position(), Position(5));
+    assert_eq!(sums.read().unwrap().position(), Position(5));
     assert!(Call::ALL.iter().filter(|call| call.changes()).all(|call| machine.disk.count(*call) == 0));
 }
 
@@ -172,7 +172,7 @@ fn a_save_that_ends_anywhere_leaves_a_state_or_none() {
             let store = machine.open();
             append(&store, (0..4).map(|number| added("b", number)));
             let sums = open(&store);
-            sums.read(Freshness::AtHead).unwrap();
+            sums.read().unwrap();
             machine.disk.set_plan(FaultPlan::default().crash_at(at));
             let saved = sums.save();
             if power {
@@ -185,14 +185,14 @@ fn a_save_that_ends_anywhere_leaves_a_state_or_none() {
             let machine = machine.restarted();
             let store = machine.open();
             let sums = open(&store);
-            match sums.begin() {
-                Begin::Saved(Position(5)) => assert!(saved.is_err()),
-                Begin::Saved(Position(9)) => {}
+            match sums.start() {
+                Start::Saved(Position(5)) => assert!(saved.is_err()),
+                Start::Saved(Position(9)) => {}
                 other => panic!("at {at}, power {power}: {other:?}"),
             }
-            assert_eq!(*sums.read(Freshness::AtHead).unwrap(), plain::<Sums>(&store, Position(9), None).0);
+            assert_eq!(*sums.read().unwrap(), plain::<Sums>(&store, Position(9), None).0);
             sums.save().unwrap();
-            assert!(matches!(open(&store).begin(), Begin::Saved(Position(9))));
+            assert!(matches!(open(&store).start(), Start::Saved(Position(9))));
         }
     }
     for call in Call::ALL.into_iter().filter(|call| call.changes()) {
@@ -202,9 +202,9 @@ fn a_save_that_ends_anywhere_leaves_a_state_or_none() {
         machine.disk.set_plan(FaultPlan::default().fail_from(call, 1, Errno::IO));
         calls += u64::from(sums.save().is_err());
         machine.disk.set_plan(FaultPlan::default());
-        assert!(matches!(open(&store).begin(), Begin::Saved(Position(5))), "{call:?}");
+        assert!(matches!(open(&store).start(), Start::Saved(Position(5))), "{call:?}");
         append(&store, [added("a", 1)]);
-        assert_eq!(sums.read(Freshness::AtHead).unwrap().position(), Position(6));
+        assert_eq!(sums.read().unwrap().position(), Position(6));
         sums.save().unwrap();
     }
     assert!(crashes > 10 && calls >= 5, "{crashes} {calls}");
@@ -235,17 +235,17 @@ impl Projection for Touched {
 fn a_second_read_costs_what_is_new() {
     let store = super::store();
     append(&store, (0..100).map(|number| added("a", number)));
-    let project = Project { save_after: Some(50), ..Project::default() };
-    let touched: Projector<Touched> = Projector::open(&store, project.clone()).unwrap();
+    let project = ProjectorOptions::new().save_after(Some(50));
+    let touched: Projector<Touched> = store.projector_with(project.clone()).unwrap();
     let read = |touched: &Projector<Touched>| {
         TOUCHED.store(0, Ordering::Relaxed);
-        let count = touched.read(Freshness::AtHead).unwrap().0;
+        let count = touched.read().unwrap().0;
         (TOUCHED.load(Ordering::Relaxed), count)
     };
     assert_eq!(read(&touched), (100, 100));
     assert_eq!(read(&touched), (0, 100));
     append(&store, (0..10).map(|number| added("a", number)));
     assert_eq!(read(&touched), (10, 110));
-    let again: Projector<Touched> = Projector::open(&store, project).unwrap();
+    let again: Projector<Touched> = store.projector_with(project).unwrap();
     assert_eq!(read(&again), (10, 110), "it was saved by itself");
 }

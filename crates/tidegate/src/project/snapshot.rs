@@ -1,4 +1,4 @@
-//! Saved states: what a projection came to, kept in a file that can be deleted at any time.
+//! Snapshot states: what a projection came to, kept in a file that can be deleted at any time.
 //!
 //! It is never truth. A file that is damaged, of another store, of another query or of a log that is not this
 //! one up to its position is not believed, and the state is folded anew.
@@ -24,7 +24,7 @@ use tidegate_format::{Error, Hash, Position, Result, StoreId, StreamId, hash};
 use tidegate_segment::write_error;
 
 use super::projection::Projection;
-use super::reading::Parked;
+use super::reading::PoisonEvent;
 use crate::backend::{read, replace};
 use crate::read::{Query, View};
 
@@ -46,7 +46,7 @@ pub(crate) const STATE_BYTES_MAX: u64 = 1 << 30;
 
 /// Where the states of a projection are kept, and what they are kept for.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct SnapshotFile {
     folder: String,
     /// What tells the states of one projection apart: `all`, or the hash of a stream.
     part: String,
@@ -55,13 +55,13 @@ pub(super) struct Shelf {
 }
 
 /// A state as it stands in a file.
-pub(super) struct Saved<P> {
+pub(super) struct Snapshot<P> {
     pub(super) state: P,
     pub(super) position: Position,
-    pub(super) parked: Vec<Parked>,
+    pub(super) parked: Vec<PoisonEvent>,
 }
 
-impl Shelf {
+impl SnapshotFile {
     pub(super) fn new<P: Projection>(store: StoreId, stream: Option<&StreamId>, query: &Query) -> Self {
         let part = stream.map_or_else(
             || "all".to_owned(),
@@ -80,7 +80,12 @@ impl Shelf {
     }
 
     /// Writes a state, durable under its name before this returns.
-    pub(super) fn write<P: Projection>(&self, disk: &dyn Disk, leaf: Hash, saved: &Saved<&P>) -> Result<()> {
+    pub(super) fn write<P: Projection>(
+        &self,
+        disk: &dyn Disk,
+        leaf: Hash,
+        saved: &Snapshot<&P>,
+    ) -> Result<()> {
         let name = self.name(P::VERSION);
         let bytes = self.encode(leaf, saved)?;
         replace(disk, &self.folder, &name, &bytes)
@@ -119,13 +124,13 @@ impl Shelf {
     /// # Errors
     ///
     /// Why it is not believed, and what reading it ran into.
-    pub(super) fn read<P: Projection>(&self, disk: &dyn Disk, view: &View) -> Result<Option<Saved<P>>> {
+    pub(super) fn read<P: Projection>(&self, disk: &dyn Disk, view: &View) -> Result<Option<Snapshot<P>>> {
         let name = self.name(P::VERSION);
         let Some(bytes) = read(disk, &name, STATE_BYTES_MAX)? else { return Ok(None) };
         self.decode(&bytes, view).map(Some).map_err(|error| error.in_file(&name, None))
     }
 
-    fn encode<P: Projection>(&self, leaf: Hash, saved: &Saved<&P>) -> Result<Vec<u8>> {
+    fn encode<P: Projection>(&self, leaf: Hash, saved: &Snapshot<&P>) -> Result<Vec<u8>> {
         let mut bytes = vec![0; BODY];
         bytes[..CRC].copy_from_slice(&MAGIC);
         bytes[CHECKED..VERSION].copy_from_slice(&FORMAT.to_le_bytes());
@@ -149,21 +154,21 @@ impl Shelf {
         Ok(bytes)
     }
 
-    fn decode<P: Projection>(&self, bytes: &[u8], view: &View) -> Result<Saved<P>> {
-        let Stamp { version, store, position, leaf } = Stamp::read(bytes)?;
+    fn decode<P: Projection>(&self, bytes: &[u8], view: &View) -> Result<Snapshot<P>> {
+        let SnapshotHeader { version, store, position, leaf } = SnapshotHeader::read(bytes)?;
         if version != u32::from(P::VERSION) {
-            return disbelieved("it is of another version", P::VERSION, version);
+            return rejected("it is of another version", P::VERSION, version);
         }
         if store != self.store {
-            return disbelieved("it is of another store", self.store, store);
+            return rejected("it is of another store", self.store, store);
         }
         if bytes[QUERY..BODY] != self.query.0 {
-            return disbelieved("it is of another query", self.query, "another hash");
+            return rejected("it is of another query", self.query, "another hash");
         }
         match leaf_at(view, position)? {
-            None => return disbelieved("it is ahead of the log", view.head(), position),
+            None => return rejected("it is ahead of the log", view.head(), position),
             Some(found) if leaf != found => {
-                return disbelieved("the log went another way", found, leaf);
+                return rejected("the log went another way", found, leaf);
             }
             Some(_) => {}
         }
@@ -173,14 +178,14 @@ impl Shelf {
                     .because(cause)
             })?;
         let parked =
-            parked.into_iter().map(|(position, reason)| Parked { position: Position(position), reason });
-        Ok(Saved { state, position, parked: parked.collect() })
+            parked.into_iter().map(|(position, reason)| PoisonEvent { position: Position(position), reason });
+        Ok(Snapshot { state, position, parked: parked.collect() })
     }
 }
 
 /// Where a saved state belongs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stamp {
+pub(crate) struct SnapshotHeader {
     /// The version of its projection.
     pub(crate) version: u32,
     pub(crate) store: StoreId,
@@ -188,18 +193,18 @@ pub(crate) struct Stamp {
     pub(crate) leaf: Hash,
 }
 
-impl Stamp {
+impl SnapshotHeader {
     /// Reads it from all the bytes of a saved state, whose checksum must hold.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
         if bytes.len() < BODY || bytes[..CRC] != MAGIC {
-            return disbelieved("it is none", "a saved state", format!("{} other bytes", bytes.len()));
+            return rejected("it is none", "a saved state", format!("{} other bytes", bytes.len()));
         }
         let (found, crc) = (number(bytes, CRC), hash::crc(0, &bytes[CHECKED..]));
         if found != crc {
-            return disbelieved("its checksum does not hold", format!("{crc:08x}"), format!("{found:08x}"));
+            return rejected("its checksum does not hold", format!("{crc:08x}"), format!("{found:08x}"));
         }
         if number(bytes, CHECKED) != FORMAT {
-            return disbelieved("it is of another format", FORMAT, number(bytes, CHECKED));
+            return rejected("it is of another format", FORMAT, number(bytes, CHECKED));
         }
         let low = u64::from(number(bytes, POSITION));
         let position = Position(low | u64::from(number(bytes, POSITION + 4)) << 32);
@@ -210,7 +215,7 @@ impl Stamp {
     }
 }
 
-fn disbelieved<T>(what: &str, expected: impl std::fmt::Display, found: impl std::fmt::Display) -> Result<T> {
+fn rejected<T>(what: &str, expected: impl std::fmt::Display, found: impl std::fmt::Display) -> Result<T> {
     Err(Error::damaged(format!("the saved state is not believed: {what}"), expected, found))
 }
 

@@ -12,9 +12,9 @@ use crate::read::{Query, ReadOptions, View};
 use crate::subscription::EventSource;
 
 /// A projector of any type, one of several in a pass.
-pub trait Pass: sealed::Sealed {}
+pub trait AnyProjector: sealed::Sealed {}
 
-impl<P: Projection> Pass for Projector<P> {}
+impl<P: Projection> AnyProjector for Projector<P> {}
 
 mod sealed {
     /// Implemented here alone.
@@ -117,7 +117,7 @@ impl<P: Projection, F: DerefMut<Target = Fold<P>>> Running for Held<'_, P, F> {
 ///
 /// [`Invalid`](crate::ErrorKind::Invalid) for projectors of different stores, and those of reading. Where an
 /// event stops a projection, the others go on; the first of the errors is returned at the end.
-pub fn together(projectors: &[&dyn Pass]) -> Result<Position> {
+pub fn catch_up_all(projectors: &[&dyn AnyProjector]) -> Result<Position> {
     let mut members: Vec<&dyn Waiting> = projectors.iter().map(|one| one.member().0).collect();
     // Two passes take their locks in the same order, and one projector twice is one.
     members.sort_by_key(|member| member.address());

@@ -1,43 +1,44 @@
-//! What is handed out, what waits for its turn, and what is done: the part of a cursor that knows no files.
+//! The delivery queue: which events are in flight, which wait for their stream, and which are done. It knows no files
+//! and no clock.
 //!
 //! Invariants:
 //!
 //! L1. The position never passes an event that is neither done nor parked.
-//! L2. Of one stream at most one event is out or rests; the others wait for it, in order.
-//! L3. An event that was handed out anew is settled by its newest holder alone.
+//! L2. Of one stream at most one event is in flight or in backoff; the others wait for it, in order.
+//! L3. An event that was delivered anew is acknowledged or failed by the newest delivery alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tidegate_format::{Error, ErrorKind, Micros, Position, Result, StreamId};
 
-use super::place::{Parked, Reached};
-use super::settings::CursorOptions;
+use super::options::CursorOptions;
+use super::state::{CursorState, ParkedEvent};
 
 /// Bytes of a reason that are kept.
 const REASON_BYTES_MAX: usize = 1024;
 
-/// What a cursor has in hand.
+/// Events that a cursor has taken from the log and is not done with, and its state.
 #[derive(Debug)]
-pub(super) struct Flow {
-    pub(super) reached: Reached,
-    /// Counts the changes of `reached` that are worth keeping.
+pub(super) struct DeliveryQueue {
+    pub(super) state: CursorState,
+    /// Counts the changes of `state` that are to be committed.
     pub(super) changes: u64,
     /// How far the log was looked at.
     looked: Position,
-    taken: BTreeMap<Position, Taken>,
+    taken: BTreeMap<Position, InFlight>,
     streams: BTreeMap<StreamId, Stream>,
     ready: BTreeSet<Position>,
-    /// When something out is due, or something resting rested.
+    /// Ack timeouts of events in flight, and ends of backoffs.
     timers: BTreeSet<(u64, Position)>,
     turns: u64,
-    /// Failures that the program's log was not told of yet.
-    untold: Vec<Untold>,
+    /// Failures that are not logged yet.
+    unlogged: Vec<FailureNote>,
 }
 
 /// An event that was found in the log and is not done.
 #[derive(Debug)]
-struct Taken {
+struct InFlight {
     stream: StreamId,
     failed: u32,
     state: State,
@@ -47,7 +48,7 @@ struct Taken {
 enum State {
     Waiting,
     Out { turn: u64, until: u64 },
-    Resting { until: u64 },
+    Backoff { until: u64 },
 }
 
 /// The events of one stream that are not done.
@@ -60,33 +61,33 @@ struct Stream {
     ready: Option<Position>,
 }
 
-/// Somebody's turn with an event.
+/// Identifies one delivery of an event.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Turn {
+pub(super) struct DeliveryToken {
     pub(super) position: Position,
     pub(super) number: u64,
     /// Which try this is, from 1.
     pub(super) attempt: u32,
 }
 
-/// What came of a failure.
+/// Outcome of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// It will be handed out again.
+pub(super) enum FailureOutcome {
+    /// It is delivered again.
     Retried,
     Parked,
-    /// It should be parked, and there is no room: it will be handed out again.
+    /// It should be parked and there is no room, so it is delivered again.
     NoRoom,
 }
 
-/// A failure that the program's log is to be told of.
+/// A failure to be logged.
 #[derive(Debug)]
-pub(super) struct Untold {
+pub(super) struct FailureNote {
     pub(super) position: Position,
     /// Which try failed, from 1.
     pub(super) attempt: u32,
     pub(super) reason: String,
-    pub(super) came: Failure,
+    pub(super) came: FailureOutcome,
 }
 
 /// Now, by both clocks.
@@ -96,34 +97,34 @@ pub(super) struct Now {
     pub(super) time: Micros,
 }
 
-impl Flow {
-    pub(super) fn new(reached: Reached) -> Self {
+impl DeliveryQueue {
+    pub(super) fn new(state: CursorState) -> Self {
         Self {
-            looked: reached.position,
-            reached,
+            looked: state.position,
+            state,
             changes: 0,
             taken: BTreeMap::new(),
             streams: BTreeMap::new(),
             ready: BTreeSet::new(),
             timers: BTreeSet::new(),
             turns: 0,
-            untold: Vec::new(),
+            unlogged: Vec::new(),
         }
     }
 
-    /// Whether another event may be taken in.
-    pub(super) fn has_room(&self, settings: &CursorOptions) -> bool {
-        self.taken.len() < settings.window.max(1)
+    /// Returns whether another event may be taken in.
+    pub(super) fn has_room(&self, options: &CursorOptions) -> bool {
+        self.taken.len() < options.max_in_flight.max(1)
     }
 
-    /// Whether nobody has anything out.
+    /// Returns whether no event is in flight.
     pub(super) fn is_idle(&self) -> bool {
         !self.taken.values().any(|taken| matches!(taken.state, State::Out { .. }))
     }
 
-    /// Takes in an event that the log has, unless it is settled or known already.
+    /// Takes in an event that the log has, unless it is acked or known already.
     pub(super) fn take(&mut self, position: Position, stream: &StreamId) {
-        if self.reached.is_settled(position) || self.taken.contains_key(&position) {
+        if self.state.is_acked(position) || self.taken.contains_key(&position) {
             return;
         }
         self.admit(position, stream);
@@ -132,7 +133,7 @@ impl Flow {
     fn admit(&mut self, position: Position, stream: &StreamId) {
         let line = self.streams.entry(stream.clone()).or_default();
         line.waiting.insert(position);
-        self.taken.insert(position, Taken { stream: stream.clone(), failed: 0, state: State::Waiting });
+        self.taken.insert(position, InFlight { stream: stream.clone(), failed: 0, state: State::Waiting });
         self.offer(stream);
     }
 
@@ -142,12 +143,12 @@ impl Flow {
         self.advance();
     }
 
-    /// Hands out the first event whose turn it is.
-    pub(super) fn next(&mut self, now: Now, settings: &CursorOptions) -> Option<Turn> {
-        self.pass_time(now, settings);
+    /// Delivers the first event that is ready.
+    pub(super) fn next(&mut self, now: Now, options: &CursorOptions) -> Option<DeliveryToken> {
+        self.pass_time(now, options);
         let position = self.ready.pop_first()?;
         self.turns += 1;
-        let (turn, until) = (self.turns, now.steady.saturating_add(micros(settings.redeliver_after)));
+        let (turn, until) = (self.turns, now.steady.saturating_add(micros(options.ack_timeout)));
         let taken = self.taken.get_mut(&position).expect("what is ready was taken");
         taken.state = State::Out { turn, until };
         self.timers.insert((until, position));
@@ -155,50 +156,50 @@ impl Flow {
         // keeps L2
         let line = self.streams.get_mut(&taken.stream).expect("what was taken has a stream");
         (line.busy, line.ready) = (Some(position), None);
-        Some(Turn { position, number: turn, attempt })
+        Some(DeliveryToken { position, number: turn, attempt })
     }
 
-    /// When something will change by itself.
+    /// Returns when the next timer fires.
     pub(super) fn next_timer(&self) -> Option<u64> {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    /// The event is done.
-    pub(super) fn ack(&mut self, turn: Turn) -> Result<()> {
-        self.check(turn)?;
-        self.reached.parked.remove(&turn.position);
-        self.settle(turn.position);
+    /// Acknowledges an event.
+    pub(super) fn ack(&mut self, token: DeliveryToken) -> Result<()> {
+        self.check(token)?;
+        self.state.parked.remove(&token.position);
+        self.acknowledge(token.position);
         Ok(())
     }
 
-    /// The event could not be dealt with.
+    /// Fails an event.
     pub(super) fn fail(
         &mut self,
-        turn: Turn,
+        token: DeliveryToken,
         reason: &str,
         now: Now,
-        settings: &CursorOptions,
-    ) -> Result<Failure> {
-        self.check(turn)?;
-        Ok(self.failed(turn.position, reason, now, settings))
+        options: &CursorOptions,
+    ) -> Result<FailureOutcome> {
+        self.check(token)?;
+        Ok(self.failed(token.position, reason, now, options))
     }
 
-    /// The event comes back as if it had not been handed out.
-    pub(super) fn give_back(&mut self, turn: Turn) {
-        if self.check(turn).is_ok() {
-            self.release(turn.position);
+    /// Takes an event back as if it had not been delivered.
+    pub(super) fn give_back(&mut self, token: DeliveryToken) {
+        if self.check(token).is_ok() {
+            self.release(token.position);
         }
     }
 
-    /// Takes the failures that were not told yet. They are told once no lock is held, since telling runs code of the
-    /// program's.
-    pub(super) fn take_untold(&mut self) -> Vec<Untold> {
-        std::mem::take(&mut self.untold)
+    /// Takes the failures to be logged. That is done without a lock, since a subscriber of the program's log is the
+    /// caller's code.
+    pub(super) fn take_unlogged(&mut self) -> Vec<FailureNote> {
+        std::mem::take(&mut self.unlogged)
     }
 
-    /// Hands out a parked event once more.
+    /// Delivers a parked event once more.
     pub(super) fn retry(&mut self, position: Position, stream: &StreamId) -> Result<()> {
-        let parked = self.reached.parked.get_mut(&position).ok_or_else(|| not_parked(position))?;
+        let parked = self.state.parked.get_mut(&position).ok_or_else(|| not_parked(position))?;
         if !parked.retried {
             parked.retried = true;
             self.changes += 1;
@@ -211,81 +212,91 @@ impl Flow {
 
     /// Gives up a parked event.
     pub(super) fn discard(&mut self, position: Position) -> Result<()> {
-        self.reached.parked.remove(&position).ok_or_else(|| not_parked(position))?;
-        self.settle(position);
+        self.state.parked.remove(&position).ok_or_else(|| not_parked(position))?;
+        self.acknowledge(position);
         Ok(())
     }
 
-    /// Goes on as another one, which has its place in the log. What is out now is of no turn of that one (L3).
+    /// Becomes another queue. Deliveries of this one are refused by that one, since `turns` goes on counting (L3).
     pub(super) fn go_on_as(&mut self, other: Self) {
         let (turns, changes) = (self.turns, self.changes + 1);
-        let untold = self.take_untold();
-        *self = Self { changes, turns, untold, ..other };
+        let unlogged = self.take_unlogged();
+        *self = Self { changes, turns, unlogged, ..other };
     }
 
     /// Refuses a position that is not parked.
     pub(super) fn check_parked(&self, position: Position) -> Result<()> {
-        if self.reached.parked.contains_key(&position) { Ok(()) } else { Err(not_parked(position)) }
+        if self.state.parked.contains_key(&position) { Ok(()) } else { Err(not_parked(position)) }
     }
 
     /// keeps L3
-    fn check(&self, turn: Turn) -> Result<()> {
-        let state = self.taken.get(&turn.position).map(|taken| taken.state);
+    fn check(&self, token: DeliveryToken) -> Result<()> {
+        let state = self.taken.get(&token.position).map(|taken| taken.state);
         match state {
-            Some(State::Out { turn: number, .. }) if number == turn.number => Ok(()),
+            Some(State::Out { turn: number, .. }) if number == token.number => Ok(()),
             _ => {
-                let message = "it was taken back, since its time was over or the cursor was sent elsewhere; it is \
-                               handed out again, or was parked or given up";
-                Err(Error::new(ErrorKind::Refused, message).at(tidegate_format::Place::Event(turn.position)))
+                let message = "the delivery is no longer valid: its ack timeout is over or the cursor was moved; \
+                               the event is delivered again, or was parked or given up";
+                Err(Error::new(ErrorKind::Refused, message).at(tidegate_format::Place::Event(token.position)))
             }
         }
     }
 
-    fn failed(&mut self, position: Position, reason: &str, now: Now, settings: &CursorOptions) -> Failure {
-        let reason = shortened(reason);
-        let (attempt, came) = self.rest_or_park(position, reason, now, settings);
-        self.untold.push(Untold { position, attempt, reason: reason.to_owned(), came });
-        came
-    }
-
-    fn rest_or_park(
+    fn failed(
         &mut self,
         position: Position,
         reason: &str,
         now: Now,
-        settings: &CursorOptions,
-    ) -> (u32, Failure) {
+        options: &CursorOptions,
+    ) -> FailureOutcome {
+        let reason = shortened(reason);
+        let (attempt, came) = self.back_off_or_park(position, reason, now, options);
+        self.unlogged.push(FailureNote { position, attempt, reason: reason.to_owned(), came });
+        came
+    }
+
+    fn back_off_or_park(
+        &mut self,
+        position: Position,
+        reason: &str,
+        now: Now,
+        options: &CursorOptions,
+    ) -> (u32, FailureOutcome) {
         let taken = self.taken.get_mut(&position).expect("only what was taken fails");
         taken.failed = taken.failed.saturating_add(1);
         let attempts = taken.failed;
         let has_room =
-            self.reached.parked.len() < settings.parked_max || self.reached.parked.contains_key(&position);
-        if attempts >= settings.attempts.max(1) && has_room {
+            self.state.parked.len() < options.max_parked || self.state.parked.contains_key(&position);
+        if attempts >= options.max_attempts.max(1) && has_room {
             let reason = reason.to_owned();
-            let parked = Parked { position, attempts, reason, time: now.time, retried: false };
-            self.reached.parked.insert(position, parked);
-            self.settle(position);
-            return (attempts, Failure::Parked);
+            let parked = ParkedEvent { position, attempts, reason, time: now.time, retried: false };
+            self.state.parked.insert(position, parked);
+            self.acknowledge(position);
+            return (attempts, FailureOutcome::Parked);
         }
         self.stop_timer(position);
-        let until = now.steady.saturating_add(micros(settings.retry_after));
+        let until = now.steady.saturating_add(micros(options.retry_after));
         let taken = self.taken.get_mut(&position).expect("only what was taken fails");
-        taken.state = State::Resting { until };
+        taken.state = State::Backoff { until };
         self.timers.insert((until, position));
-        let came = if attempts >= settings.attempts.max(1) { Failure::NoRoom } else { Failure::Retried };
+        let came = if attempts >= options.max_attempts.max(1) {
+            FailureOutcome::NoRoom
+        } else {
+            FailureOutcome::Retried
+        };
         (attempts, came)
     }
 
-    /// Does what is due: takes back what was out too long, and wakes what rested.
-    fn pass_time(&mut self, now: Now, settings: &CursorOptions) {
+    /// Fires timers: an ack timeout is a failure, the end of a backoff makes an event ready.
+    fn pass_time(&mut self, now: Now, options: &CursorOptions) {
         while let Some(&(at, position)) = self.timers.first()
             && at <= now.steady
         {
             self.timers.pop_first();
             match self.taken.get(&position).map(|taken| taken.state) {
                 Some(State::Out { .. }) => {
-                    let reason = format!("it was not acknowledged within {:?}", settings.redeliver_after);
-                    if self.failed(position, &reason, now, settings) != Failure::Parked {
+                    let reason = format!("it was not acknowledged within {:?}", options.ack_timeout);
+                    if self.failed(position, &reason, now, options) != FailureOutcome::Parked {
                         // It has waited long enough.
                         self.release(position);
                     }
@@ -295,7 +306,7 @@ impl Flow {
         }
     }
 
-    /// Has an event wait for its turn.
+    /// Makes an event wait for its turn.
     fn release(&mut self, position: Position) {
         self.stop_timer(position);
         let Some(taken) = self.taken.get_mut(&position) else { return };
@@ -305,11 +316,11 @@ impl Flow {
         self.offer(&stream);
     }
 
-    /// The event is done or parked, and the next one of its stream may go out.
-    fn settle(&mut self, position: Position) {
+    /// Takes out an event that is done or parked, and lets the next one of its stream be delivered.
+    fn acknowledge(&mut self, position: Position) {
         self.changes += 1;
-        if position > self.reached.position {
-            self.reached.settled.insert(position);
+        if position > self.state.position {
+            self.state.acked.insert(position);
         }
         self.stop_timer(position);
         if let Some(taken) = self.taken.remove(&position) {
@@ -330,7 +341,7 @@ impl Flow {
     }
 
     fn stop_timer(&mut self, position: Position) {
-        if let Some(State::Out { until, .. } | State::Resting { until }) =
+        if let Some(State::Out { until, .. } | State::Backoff { until }) =
             self.taken.get(&position).map(|taken| taken.state)
         {
             self.timers.remove(&(until, position));
@@ -345,7 +356,7 @@ impl Flow {
         }
     }
 
-    /// Makes the first event of a stream ready, if none of it is out.
+    /// Makes the first event of a stream ready, if none of it is in flight.
     fn offer(&mut self, stream: &StreamId) {
         let Some(line) = self.streams.get_mut(stream).filter(|line| line.busy.is_none()) else { return };
         let first = line.waiting.first().copied();
@@ -357,13 +368,13 @@ impl Flow {
 
     /// keeps L1
     fn advance(&mut self) {
-        let reached = &mut self.reached;
-        let open = self.taken.range(reached.position.next()..).next();
+        let state = &mut self.state;
+        let open = self.taken.range(state.position.next()..).next();
         // A parked event that is tried again may be taken before what lies in front of it was looked at.
         let position = open.map_or(self.looked, |(position, _)| position.before().min(self.looked));
-        if position > reached.position {
-            reached.position = position;
-            reached.settled = reached.settled.split_off(&position.next());
+        if position > state.position {
+            state.position = position;
+            state.acked = state.acked.split_off(&position.next());
         }
     }
 }

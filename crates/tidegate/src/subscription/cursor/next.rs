@@ -1,0 +1,206 @@
+//! Taking events from the log, and delivering the next one.
+
+use std::time::Duration;
+
+use tidegate_format::{Error, ErrorKind, Position, Result};
+
+use super::delivery::Delivery;
+use super::state::CursorRole;
+use super::{Cursor, Inner, Shared};
+use crate::published::Deadline;
+use crate::read::View;
+use crate::subscription::{Look, Subscription};
+use crate::sync::atomic::Ordering;
+
+/// Result of looking for a delivery without waiting.
+pub(in crate::subscription) enum Found {
+    Delivery(Delivery),
+    /// Nothing now. It changes with an event after this position, at this time, or when `wakes` moves on.
+    Nothing {
+        after: Position,
+        timer: Option<u64>,
+        wakes: u64,
+    },
+    Ended,
+}
+
+/// Why taking in events stopped.
+enum Fill {
+    /// Everything up to a position was taken in.
+    Head(Position),
+    /// There is no room for more.
+    Full,
+    Ended,
+}
+
+impl Cursor {
+    /// Returns the next event, waiting for it up to `time`; `None` once the store was closed and everything was
+    /// delivered, or after [`stop`](Self::stop). An event of a stream comes only when no earlier one of that stream is
+    /// unacknowledged.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tidegate::{AppendOptions, Draft, ErrorKind, Query, Store, StoreOptions};
+    ///
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let mailer = store.cursor("mailer", Query::ALL)?;
+    /// let late = mailer.next_within(Duration::from_millis(1)).unwrap_err();
+    /// assert_eq!(late.kind(), ErrorKind::TimedOut);
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// mailer.next_within(Duration::from_secs(1))?.expect("the store is open").ack()?;
+    /// store.close()?;
+    /// assert!(mailer.next_within(Duration::from_secs(1))?.is_none());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut) after `time`; it can be called again. Those of reading, and those of
+    /// [`commit`](Self::commit): before it waits it commits what was acknowledged.
+    pub fn next_within(&self, time: Duration) -> Result<Option<Delivery>> {
+        self.check_role()?;
+        let deadline = self.0.source.deadline(time);
+        self.next_by(Some(&deadline))
+    }
+
+    /// Returns the next event that can be delivered now, or `None`.
+    ///
+    /// ```
+    /// use tidegate::{AppendOptions, Draft, Query, Store, StoreOptions};
+    ///
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let mailer = store.cursor("mailer", Query::ALL)?;
+    /// assert!(mailer.next_now()?.is_none());
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// assert!(mailer.next_now()?.is_some());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of reading.
+    pub fn next_now(&self) -> Result<Option<Delivery>> {
+        self.check_role()?;
+        match self.look()? {
+            Found::Delivery(delivery) => Ok(Some(delivery)),
+            Found::Nothing { .. } | Found::Ended => Ok(None),
+        }
+    }
+
+    /// Refuses the cursor of a reactor: an event taken from it would be acknowledged without a reaction.
+    fn check_role(&self) -> Result<()> {
+        match self.0.role {
+            CursorRole::Cursor => Ok(()),
+            CursorRole::Reactor => {
+                Err(Error::invalid("the cursor belongs to a reactor; only the reactor takes events from it"))
+            }
+        }
+    }
+
+    /// Returns the next event, waiting for it until the deadline, or without end.
+    pub(in crate::subscription) fn next_by(&self, deadline: Option<&Deadline>) -> Result<Option<Delivery>> {
+        loop {
+            let (after, timer, wakes) = match self.look()? {
+                Found::Delivery(delivery) => return Ok(Some(delivery)),
+                Found::Ended => return Ok(None),
+                Found::Nothing { after, timer, wakes } => (after, timer, wakes),
+            };
+            let shared = &*self.0;
+            if shared.inner.lock().queue.is_idle() {
+                shared.commit()?;
+            }
+            let timer = timer.map(|at| at.saturating_sub(shared.clock.steady_micros()));
+            let timer = timer.map(|left| shared.source.deadline(Duration::from_micros(left)));
+            let sooner = match (deadline, &timer) {
+                (Some(deadline), Some(timer)) if timer.is_before(deadline) => Some(timer),
+                (deadline, timer) => deadline.or(timer.as_ref()),
+            };
+            let woken = || shared.wakes.load(Ordering::SeqCst) != wakes;
+            let came = shared.source.wait_or(after, sooner, woken)?;
+            if !came && deadline.is_some_and(Deadline::is_over) {
+                let message = format!("the cursor {} had no event to deliver in time", shared.name);
+                return Err(Error::new(ErrorKind::TimedOut, message));
+            }
+        }
+    }
+
+    /// Looks for a delivery without waiting.
+    pub(in crate::subscription) fn look(&self) -> Result<Found> {
+        let mut inner = self.0.inner.lock();
+        let found = self.look_in(&mut inner);
+        let unlogged = inner.queue.take_unlogged();
+        drop(inner);
+        self.0.warn(unlogged);
+        found
+    }
+
+    fn look_in(&self, inner: &mut Inner) -> Result<Found> {
+        let shared = &*self.0;
+        shared.source.check_process()?;
+        // Loaded before the look: a wake that comes during it is then not slept through.
+        let wakes = shared.wakes.load(Ordering::SeqCst);
+        if shared.stopped.load(Ordering::SeqCst) {
+            return Ok(Found::Ended);
+        }
+        let filled = inner.fill(shared);
+        let now = shared.now();
+        if let Some(token) = inner.queue.next(now, &shared.options) {
+            let found = View::of(&shared.published).at(token.position).transpose();
+            let missing = || Err(Error::new(ErrorKind::Missing, "the event is not in the log any more"));
+            return match found.unwrap_or_else(missing) {
+                Ok(event) => Ok(Found::Delivery(Delivery::new(self.clone(), event, token))),
+                Err(error) => {
+                    inner.queue.give_back(token);
+                    Err(error)
+                }
+            };
+        }
+        let timer = inner.queue.next_timer();
+        let (after, ended) = match filled? {
+            Fill::Head(after) => (after, false),
+            Fill::Ended => (Position::MAX, true),
+            Fill::Full => (Position::MAX, shared.source.now()?.1.transpose()?.is_some()),
+        };
+        Ok(if ended { Found::Ended } else { Found::Nothing { after, timer, wakes } })
+    }
+}
+
+impl Inner {
+    /// Takes in events of the log while there is room for them.
+    fn fill(&mut self, shared: &Shared) -> Result<Fill> {
+        while self.queue.has_room(&shared.options) {
+            match self.subscription.look() {
+                Ok(Look::Found(event)) => self.queue.take(event.position(), &event.stream()),
+                Ok(Look::Nothing) => {
+                    let head = self.subscription.reached();
+                    self.queue.look_up_to(head);
+                    return Ok(Fill::Head(head));
+                }
+                Ok(Look::Ended) => {
+                    self.queue.look_up_to(self.subscription.reached());
+                    return Ok(Fill::Ended);
+                }
+                Err(error) => {
+                    // A subscription ends with its error; a new one returns the error as long as it lasts and
+                    // passes over nothing.
+                    let reached = self.subscription.reached();
+                    self.subscription =
+                        Subscription::new(shared.source.clone(), shared.query.clone(), reached);
+                    return Err(error);
+                }
+            }
+        }
+        self.queue.look_up_to(self.subscription.reached());
+        Ok(Fill::Full)
+    }
+}
+
+/// Blocks until an event can be delivered, and ends like [`next_within`](Self::next_within). Each worker iterates over a
+/// clone of its own.
+impl Iterator for Cursor {
+    type Item = Result<Delivery>;
+
+    fn next(&mut self) -> Option<Result<Delivery>> {
+        self.check_role().and_then(|()| self.next_by(None)).transpose()
+    }
+}

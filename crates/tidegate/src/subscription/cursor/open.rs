@@ -1,0 +1,133 @@
+//! Opening: a cursor begins, or continues from its file.
+
+use std::sync::{Arc, Weak};
+
+use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
+
+use super::options::CursorOptions;
+use super::queue::DeliveryQueue;
+use super::state::{CURSORS, CursorRole, CursorState, check_name, leaf_at};
+use super::{Cursor, Inner, Shared};
+use crate::backend::{Flush, StateFile};
+use crate::read::{Query, View};
+use crate::store::Store;
+use crate::subscription::Subscription;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64};
+
+impl Cursor {
+    /// Opens the cursor of this name, and commits it.
+    pub(in crate::subscription) fn open(
+        store: &Store,
+        name: &str,
+        query: Query,
+        options: CursorOptions,
+        role: CursorRole,
+    ) -> Result<Self> {
+        let kept = Self::hold(store, name)?;
+        let view = store.view()?;
+        let state = match kept.read()? {
+            Some(bytes) => {
+                let state = CursorState::decode(&bytes).map_err(|error| error.in_file(kept.name(), None))?;
+                state.check(store.id(), &view).map_err(|error| error.in_file(kept.name(), None))?;
+                bind(name, &state, &query, role)?;
+                state
+            }
+            None => begin(store.id(), query, options.start, role, &view)?,
+        };
+        Self::resume(store, kept, state, options, &view)
+    }
+
+    /// Reserves the file of a cursor for this handle.
+    pub(super) fn hold(store: &Store, name: &str) -> Result<StateFile> {
+        check_name(name)?;
+        store.writer()?.state_files.claim(CURSORS, name)
+    }
+
+    /// Continues from a state that was checked against this log, and commits it.
+    pub(super) fn resume(
+        store: &Store,
+        kept: StateFile,
+        state: CursorState,
+        options: CursorOptions,
+        view: &View,
+    ) -> Result<Self> {
+        let (role, query) = (state.role, state.query.clone());
+        let clock = Arc::clone(&store.world.clock);
+        let subscription = Subscription::new(store.source(), query.clone(), state.position);
+        let inner = Inner {
+            // Committed once more even if it was read from the file: that shows at once whether it can be written.
+            needed: state.position,
+            queue: resumed(state, view)?,
+            subscription,
+            committed: 0,
+            committed_at: clock.steady_micros(),
+        };
+        let shared = Shared {
+            name: kept.name().rsplit('/').next().unwrap_or_default().to_owned(),
+            role,
+            query,
+            options,
+            source: store.source(),
+            clock,
+            published: Arc::clone(&store.published),
+            journal: Arc::clone(&store.writer()?.journal),
+            kept,
+            inner: Mutex::new(inner),
+            committing: Mutex::new(()),
+            stopped: AtomicBool::new(false),
+            wakes: AtomicU64::new(0),
+        };
+        let shared = Arc::new(shared);
+        shared.commit()?;
+        let progress: Weak<dyn Flush> = Arc::<Shared>::downgrade(&shared);
+        shared.kept.attach(progress);
+        Ok(Self(shared))
+    }
+}
+
+/// Refuses a name that belongs to another role or query.
+fn bind(name: &str, state: &CursorState, query: &Query, role: CursorRole) -> Result<()> {
+    let refused = |message| Err(Error::new(ErrorKind::Refused, message));
+    if state.role != role {
+        let word = |role| if role == CursorRole::Reactor { "a reactor" } else { "a cursor" };
+        return refused(format!("{name:?} is {}, not {}", word(state.role), word(role)));
+    }
+    if state.query != *query {
+        let bound = &state.query;
+        return refused(format!("the cursor {name:?} is bound to the query {bound}, not to {query}"));
+    }
+    Ok(())
+}
+
+/// Returns the state of a new cursor.
+fn begin(
+    store: StoreId,
+    query: Query,
+    start: Position,
+    role: CursorRole,
+    view: &View,
+) -> Result<CursorState> {
+    let position = start.min(view.head());
+    if position < start {
+        let message = format!("the log ends at position {position}, before the cursor's start {start}");
+        return Err(Error::invalid(message));
+    }
+    let leaf = leaf_at(view, position)?.unwrap_or_default();
+    let (acked, parked) = Default::default();
+    Ok(CursorState { store, role, query, position, leaf, acked, parked })
+}
+
+/// Builds the queue of a process that takes a cursor over: parked events that were to be retried still are.
+pub(super) fn resumed(state: CursorState, view: &View) -> Result<DeliveryQueue> {
+    let retried: Vec<_> =
+        state.parked.values().filter(|parked| parked.retried).map(|at| at.position).collect();
+    let mut queue = DeliveryQueue::new(state);
+    for position in retried {
+        if let Some(event) = view.at(position)? {
+            queue.retry(position, &event.stream())?;
+        }
+    }
+    queue.changes = 1;
+    Ok(queue)
+}

@@ -1,0 +1,78 @@
+//! Lists the cursors of a store without opening them.
+
+use tidegate_format::{Error, ErrorKind, Position, Result};
+
+use super::state::{CURSORS, CursorRole, CursorState, ParkedEvent, check_name};
+use crate::backend::{BYTES_MAX, list, read};
+use crate::read::Query;
+use crate::store::Store;
+
+/// State of a cursor as its file has it, and how far behind it is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CursorStatus {
+    /// Its name.
+    pub name: String,
+    /// Who moves it.
+    pub role: CursorRole,
+    /// The query it is bound to.
+    pub query: Query,
+    /// Every event of the query up to here is done or parked.
+    pub position: Position,
+    /// How many events of the query are neither done nor parked.
+    pub lag: u64,
+    /// The events that were set aside, in order.
+    pub parked: Vec<ParkedEvent>,
+}
+
+/// Returns the names of a store's cursors, in order. The store may be open for reading only.
+///
+/// ```
+/// use tidegate::subscription::cursor;
+/// use tidegate::{Query, Store, StoreOptions};
+///
+/// let store = Store::in_memory(StoreOptions::default())?;
+/// let _mailer = store.cursor("mailer", Query::ALL)?;
+/// assert_eq!(cursor::names(&store)?, ["mailer"]);
+/// assert_eq!(cursor::status(&store, "mailer")?.lag, 0);
+/// # Ok::<(), tidegate::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of the disk.
+pub fn names(store: &Store) -> Result<Vec<String>> {
+    let mut names = list(&*store.world.disk, CURSORS)?;
+    names.retain(|name| check_name(name).is_ok());
+    Ok(names)
+}
+
+/// Returns the committed state of a cursor. The store may be open for reading only.
+///
+/// # Errors
+///
+/// [`Missing`](ErrorKind::Missing) if there is no such cursor, [`Damaged`](ErrorKind::Damaged) if its file
+/// is.
+pub fn status(store: &Store, name: &str) -> Result<CursorStatus> {
+    check_name(name)?;
+    let file = format!("{CURSORS}/{name}");
+    let bytes = read(&*store.world.disk, &file, BYTES_MAX)?;
+    let missing = || Error::new(ErrorKind::Missing, format!("there is no cursor {name:?}"));
+    let state =
+        CursorState::decode(&bytes.ok_or_else(missing)?).map_err(|error| error.in_file(&file, None))?;
+    let view = store.view()?;
+    // A reader may not see yet what the writer has made durable.
+    let behind = state.position > view.head() && store.writer().is_err();
+    let checked = if behind { state.check_store(store.id()) } else { state.check(store.id(), &view) };
+    checked.map_err(|error| error.in_file(&file, None))?;
+    let lag = state.lag(&view)?;
+    let CursorState { role, query, position, parked, .. } = state;
+    Ok(CursorStatus {
+        name: name.to_owned(),
+        role,
+        query,
+        position,
+        lag,
+        parked: parked.into_values().collect(),
+    })
+}
