@@ -55,7 +55,7 @@ fn fill(directory: &std::path::Path, events: u64) -> Result<Store> {
     for first in (0..events).step_by(1000) {
         let batch: Vec<_> =
             (first..(first + 1000).min(events)).map(|n| draft(n, format!("old:{}", n / 10))).collect();
-        store.append(batch, AppendOptions::buffered())?;
+        store.append_with(batch, AppendOptions::new().buffered())?;
     }
     store.wait_durable(store.frontier().written, Duration::from_secs(60))?;
     Ok(store)
@@ -109,7 +109,7 @@ fn run(store: &Store, callers: u64, work: Work, slice: u64) -> Result<Rate> {
         };
         while start.elapsed() < SLICE {
             if matches!(work, Work::Append) {
-                store.append(draft(caller, boundary.clone()), AppendOptions::synced())?;
+                store.append_with(draft(caller, boundary.clone()), AppendOptions::new().synced())?;
             } else {
                 decide(store, caller, &boundary, &judged)?;
             }
@@ -129,9 +129,10 @@ fn run(store: &Store, callers: u64, work: Work, slice: u64) -> Result<Rate> {
 
 fn decide(store: &Store, caller: u64, boundary: &str, judged: &AtomicU64) -> Result<()> {
     let query = Query::from(QueryItem::new().tag(boundary.to_owned()));
-    let decided = store.decide(AppendOptions::synced(), |view| {
+    let decided = store.decide_with(AppendOptions::new().synced(), |view| {
         judged.fetch_add(1, Ordering::Relaxed);
-        let newest = view.read(&query, ReadOptions::backwards().limit(1)).next().transpose()?;
+        let newest =
+            view.read_with(&query, ReadOptions::new().backwards(true).limit(1)).next().transpose()?;
         let seen = newest.map_or(0, |event| event.version().0);
         Ok(draft(caller + seen, boundary.to_owned()).into())
     })?;

@@ -88,9 +88,9 @@ fn write(directory: &Path, lines: &[Line], times: usize, segment_bytes: u64) -> 
     let store = Store::open(directory, StoreOptions { segment_bytes, ..StoreOptions::default() })?;
     for copy in 0..times {
         for part in lines.chunks(1000) {
-            store.append(
+            store.append_with(
                 part.iter().map(|line| line.draft(copy)).collect::<Batch>(),
-                AppendOptions::buffered(),
+                AppendOptions::new().buffered(),
             )?;
         }
     }
@@ -100,7 +100,7 @@ fn write(directory: &Path, lines: &[Line], times: usize, segment_bytes: u64) -> 
 /// Puts a new segment behind the active one, with one event in it.
 fn roll(directory: &Path) -> Result<(), Failure> {
     let store = Store::open(directory, StoreOptions { segment_bytes: 1000, ..StoreOptions::default() })?;
-    store.append(Draft::new(("bench", "roll"), "segment.rolled"), AppendOptions::default())?;
+    store.append(Draft::new(("bench", "roll"), "segment.rolled"))?;
     Ok(store.close()?)
 }
 

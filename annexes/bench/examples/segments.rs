@@ -53,12 +53,12 @@ fn write(store: &Store, segments: usize) -> Outcome<()> {
     let (mut number, mut sealed) = (0, 0);
     while sealed < segments {
         let batch: Batch = (number..number + BATCH).map(draft).collect();
-        store.append(batch, AppendOptions::buffered())?;
+        store.append_with(batch, AppendOptions::new().buffered())?;
         number += BATCH;
         if number % 2000 == 0 {
             sealed = store
                 .view()?
-                .stats(&Query::from(QueryItem::new().tag("none")), ReadOptions::all(), 0)?
+                .stats(&Query::from(QueryItem::new().tag("none")), ReadOptions::new(), 0)?
                 .segments as usize
                 - 1;
         }
@@ -88,14 +88,14 @@ fn reads(store: &Store) -> Outcome<()> {
     report("find an id that is not there", &strangers, |id| Ok(usize::from(view.find(*id)?.is_some())))?;
     let rare: Vec<_> =
         (0..OLD).map(|number| Query::from(QueryItem::new().tag(format!("rare:{number}")))).collect();
-    report("page by a tag in one old segment", &rare, |tag| page(store, tag, ReadOptions::all()))?;
-    report("  the same backwards", &rare, |tag| page(store, tag, ReadOptions::backwards()))?;
+    report("page by a tag in one old segment", &rare, |tag| page(store, tag, ReadOptions::new()))?;
+    report("  the same backwards", &rare, |tag| page(store, tag, ReadOptions::new().backwards(true)))?;
     let none: Vec<_> =
         (0..OLD).map(|number| Query::from(QueryItem::new().tag(format!("none:{number}")))).collect();
-    report("page by a tag that is nowhere", &none, |tag| page(store, tag, ReadOptions::all()))?;
+    report("page by a tag that is nowhere", &none, |tag| page(store, tag, ReadOptions::new()))?;
     let kind = Query::from(QueryItem::new().kind(KINDS[1]));
     report("page of 100 by a frequent kind", &positions, |position| {
-        page(store, &kind, ReadOptions::after(Position(position.0 / 2)))
+        page(store, &kind, ReadOptions::new().after(Position(position.0 / 2)))
     })?;
     let streams: Vec<_> =
         (0..OLD).map(|number| tidegate::StreamId::new("bank", format!("old-{number}"))).collect();
@@ -105,7 +105,7 @@ fn reads(store: &Store) -> Outcome<()> {
 
 fn page(store: &Store, query: &Query, read: ReadOptions) -> Outcome<usize> {
     let mut count = 0;
-    for event in store.read(query, read.limit(100))? {
+    for event in store.read_with(query, read.limit(100))? {
         event?;
         count += 1;
     }
@@ -115,7 +115,7 @@ fn page(store: &Store, query: &Query, read: ReadOptions) -> Outcome<usize> {
 fn appends(store: &Store) -> Outcome<()> {
     let append = |entity: String| -> Outcome<usize> {
         let draft = Draft::new(("bank", entity), KINDS[0]).json(r#"{"amount":1}"#);
-        Ok(store.append(draft, AppendOptions::buffered())?.first().0 as usize & 1)
+        Ok(store.append_with(draft, AppendOptions::new().buffered())?.first().0 as usize & 1)
     };
     let numbers: Vec<u64> = (0..OLD).collect();
     let hot: Vec<u64> = (0..4000).collect();
@@ -126,7 +126,7 @@ fn appends(store: &Store) -> Outcome<()> {
     report("append with a new key to a hot stream", &numbers, |number| {
         let draft = Draft::new(("bank", "hot"), KINDS[0]).json(r#"{"amount":1}"#);
         let batch: Batch = Batch::new().and(draft).key(format!("key {number} {}", std::process::id()));
-        store.append(batch, AppendOptions::buffered())?;
+        store.append_with(batch, AppendOptions::new().buffered())?;
         Ok(0)
     })?;
     Ok(())

@@ -46,12 +46,12 @@ pub(crate) fn of_appends(settings: &Settings, place: &Path) -> Result<Vec<Row>, 
         let events = 20_000;
         // Every stream is known by then, so that its tables have their size.
         for _ in 0..events / batch {
-            store.append(make(), AppendOptions::buffered())?;
+            store.append_with(make(), AppendOptions::new().buffered())?;
         }
         let batches: Vec<Batch> = (0..events / batch).map(|_| make()).collect();
         let counted = count(|| {
             for batch in batches {
-                store.append(batch, AppendOptions::buffered())?;
+                store.append_with(batch, AppendOptions::new().buffered())?;
             }
             Ok(())
         })?;
@@ -69,7 +69,7 @@ pub(crate) fn of_reads(settings: &Settings, history: &History) -> Result<Vec<Row
         return Ok(Vec::new());
     }
     let view = history.store.view()?;
-    let scanned = count(|| read_all(&view, &Query::ALL, ReadOptions::all()).map(|_| ()))?;
+    let scanned = count(|| read_all(&view, &Query::ALL, ReadOptions::new()).map(|_| ()))?;
     let read = count(|| {
         for number in 0..settings.reads {
             view.at(history.sealed_position(number as u64))?;

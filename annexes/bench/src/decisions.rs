@@ -146,18 +146,19 @@ impl Plan {
     ) -> tidegate::Result<()> {
         let tag = if self.shared { "decided:all".to_owned() } else { format!("decided:{caller:02}") };
         let query = Query::from(QueryItem::new().tag(tag.clone()));
-        let append = if self.synced { AppendOptions::synced() } else { AppendOptions::buffered() };
+        let append =
+            if self.synced { AppendOptions::new().synced() } else { AppendOptions::new().buffered() };
         let mut last = store.view()?.head();
         for _ in 0..events {
             let number = counts.samples.fetch_add(1, Ordering::Relaxed);
             let draft = draft(Sample::new(number, settings.entities)).tag(tag.clone());
             match self.way {
-                Way::Plain => drop(store.append(draft, append)?),
+                Way::Plain => drop(store.append_with(draft, append.clone())?),
                 Way::Condition => {
                     let unmoved = Condition::fail_if(query.clone()).after(last);
-                    last = store.append(Batch::from(draft).only_if(unmoved), append)?.last();
+                    last = store.append_with(Batch::from(draft).only_if(unmoved), append.clone())?.last();
                 }
-                Way::Decision => decide(store, &query, &draft, append, counts)?,
+                Way::Decision => decide(store, &query, &draft, append.clone(), counts)?,
             }
         }
         Ok(())
@@ -174,14 +175,15 @@ fn decide(
 ) -> tidegate::Result<()> {
     let mut before: Option<Position> = None;
     store
-        .decide(append, |view| {
+        .decide_with(append.clone(), |view| {
             if let Some(before) = before.replace(view.head()) {
                 counts.again.fetch_add(1, Ordering::Relaxed);
-                let between = ReadOptions::after(before).before(view.head().next());
-                let moved = view.count(query, between)?;
+                let between = ReadOptions::new().after(before).before(view.head().next());
+                let moved = view.count_with(query, between)?;
                 counts.falsely.fetch_add(u64::from(moved == 0), Ordering::Relaxed);
             }
-            let last = view.read(query, ReadOptions::backwards().limit(1)).next().transpose()?;
+            let last =
+                view.read_with(query, ReadOptions::new().backwards(true).limit(1)).next().transpose()?;
             let next = last.map_or(0, |event| event.payload_bytes());
             Ok(if next < usize::MAX { draft.clone().into() } else { Decision::deny("NEVER", "never") })
         })?

@@ -57,7 +57,7 @@ fn delivery(settings: &Settings, place: &Path, subscribers: usize, name: &str) -
             std::thread::sleep(PAUSE);
             let draft = draft(Sample::new(number as u64, settings.entities));
             sent.store(start.elapsed().as_nanos() as u64, Ordering::Release);
-            store.append(draft, AppendOptions::buffered())?;
+            store.append_with(draft, AppendOptions::new().buffered())?;
         }
         std::thread::sleep(PAUSE);
         let before = processor_time();

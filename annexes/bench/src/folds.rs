@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Projection, ProjectorOptions};
-use tidegate::{AppendOptions, Event, Query, ReadOptions, RecordedEvent, Result, Store, StoreOptions};
+use tidegate::{AppendOptions, Event, Query, RecordedEvent, Result, Store, StoreOptions};
 
 use crate::Failure;
 use crate::history::History;
@@ -126,7 +126,7 @@ fn one_stream(name: &str, settings: &Settings, place: &Path) -> std::result::Res
             long.stream = STREAM.into();
             [long, draft(Sample::new(EVENTS + number, settings.entities))]
         });
-        store.append(pairs.collect::<Vec<_>>(), AppendOptions::buffered())?;
+        store.append_with(pairs.collect::<Vec<_>>(), AppendOptions::new().buffered())?;
     }
     store.close()?;
     drop(store);
@@ -141,7 +141,7 @@ fn one_stream(name: &str, settings: &Settings, place: &Path) -> std::result::Res
 fn scan(store: &Store, query: &Query) -> std::result::Result<f64, Failure> {
     let view = store.view()?;
     let (time, counted) = seconds(|| {
-        view.read(query, ReadOptions::all()).try_fold((0, 0), |(events, bytes), event| {
+        view.read(query).try_fold((0, 0), |(events, bytes), event| {
             Ok::<_, Failure>((events + 1, bytes + event?.payload()?.len()))
         })
     });
@@ -158,8 +158,7 @@ fn fold<P: Projection>(store: &Store, options: ProjectorOptions) -> std::result:
     if reading?.position() != head {
         return Err(format!("the fold does not end at position {head}").into());
     }
-    let events =
-        store.view()?.count(&options.stream.map_or(Query::ALL, Query::stream), ReadOptions::all())?;
+    let events = store.view()?.count(&options.stream.map_or(Query::ALL, Query::stream))?;
     Ok(events as f64 / time)
 }
 
@@ -170,7 +169,7 @@ fn second_reads(settings: &Settings, history: &History) -> std::result::Result<f
     let mut times = Vec::new();
     for round in 0..settings.reads.clamp(1, 2000) as u64 {
         let ten = (10 * round..10 * (round + 1)).map(|number| draft(Sample::new(number, settings.entities)));
-        history.store.append(ten.collect::<Vec<_>>(), AppendOptions::buffered())?;
+        history.store.append_with(ten.collect::<Vec<_>>(), AppendOptions::new().buffered())?;
         let (time, reading) = seconds(|| projector.read());
         black_box(reading?.cents);
         times.push(time);

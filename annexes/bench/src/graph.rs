@@ -85,7 +85,7 @@ fn shape_rows(
         let end = (number + BATCH as u64).min(events + 1);
         let first = number;
         let drafts: Vec<_> = (first..end).map(|number| within(draft(number), first)).collect();
-        store.append(drafts, AppendOptions::buffered())?;
+        store.append_with(drafts, AppendOptions::new().buffered())?;
         number = end;
     }
     store.close()?;
@@ -232,7 +232,7 @@ fn fill(store: &Store, file: File) -> Result<Vec<String>, Failure> {
         positions.insert(key, Position(keys.len() as u64));
         batch.push(within(draft, first));
         if batch.len() == BATCH || lines.peek().is_none() {
-            store.append(std::mem::take(&mut batch), AppendOptions::buffered())?;
+            store.append_with(std::mem::take(&mut batch), AppendOptions::new().buffered())?;
             first = keys.len() as u64 + 1;
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tidegate::disk::{Block, Disk, Mode, NativeDisk};
 use tidegate::format::SegmentName;
-use tidegate::{AppendOptions, Draft, EventId, Position, Query, ReadOptions, Store, StoreOptions};
+use tidegate::{AppendOptions, Draft, EventId, Position, Query, Store, StoreOptions};
 
 use crate::Failure;
 use crate::log::draft;
@@ -64,7 +64,7 @@ impl History {
         let events = settings.history;
         let overhead = (kept as f64 - asked as f64) / events as f64;
         let store = Store::open(&directory, options)?;
-        let ids = store.read(&Query::ALL, ReadOptions::all())?.map(|event| Ok(event?.id()));
+        let ids = store.read(&Query::ALL)?.map(|event| Ok(event?.id()));
         let ids = ids.collect::<Result<_, Failure>>()?;
         let (blocks, sealed) = map_sealed(&directory)?;
         let segments = directory.join("segments");
@@ -86,7 +86,7 @@ fn fill(store: &Store, settings: &Settings) -> Result<u64, Failure> {
             let tags: usize = draft.tags.iter().map(|tag| tag.len()).sum();
             asked += (names + tags + draft.payload.len()) as u64;
         }
-        store.append(drafts, AppendOptions::buffered())?;
+        store.append_with(drafts, AppendOptions::new().buffered())?;
         next = end;
     }
     store.close()?;

@@ -22,9 +22,9 @@ impl Log for Floor {
 
 impl Log for Store {
     fn append(&self, batch: Vec<Sample>, synced: bool) -> Result<(), Failure> {
-        let append = if synced { AppendOptions::synced() } else { AppendOptions::buffered() };
+        let append = if synced { AppendOptions::new().synced() } else { AppendOptions::new().buffered() };
         let batch: Batch = batch.into_iter().map(draft).collect();
-        Store::append(self, batch, append)?;
+        Store::append_with(self, batch, append)?;
         Ok(())
     }
 }

@@ -38,7 +38,7 @@ struct Run {
 
 impl Run {
     fn append(&self) -> AppendOptions {
-        AppendOptions { durability: Some(self.durability), ..AppendOptions::default() }
+        AppendOptions::new().durability(self.durability)
     }
 
     /// A store with the events that are to be answered, each in a stream of its own.
@@ -47,18 +47,17 @@ impl Run {
         let store = Store::open(directory.path(), StoreOptions::default())?;
         let asked =
             (0..self.events).map(|number| Draft::new(("asked", number.to_string()), "question.asked"));
-        store.append(asked.collect::<Vec<_>>(), AppendOptions::synced())?;
+        store.append_with(asked.collect::<Vec<_>>(), AppendOptions::new().synced())?;
         Ok((directory, store))
     }
 
     /// The speed of callers that append the answers.
     fn plainly(&self, place: &Path) -> Result<f64, Failure> {
         let (_directory, store) = self.store(place)?;
-        let events: Vec<RecordedEvent> =
-            store.read(&asked().into(), tidegate::ReadOptions::all())?.collect::<Result<_, _>>()?;
+        let events: Vec<RecordedEvent> = store.read(&asked().into())?.collect::<Result<_, _>>()?;
         self.timed(|worker| {
             for event in events.iter().skip(worker).step_by(self.workers) {
-                store.append(answer(event).cause(event.position()), self.append())?;
+                store.append_with(answer(event).cause(event.position()), self.append())?;
             }
             Ok(())
         })

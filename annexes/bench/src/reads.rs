@@ -36,7 +36,7 @@ fn scan(settings: &Settings, history: &History) -> Result<Vec<Row>, Failure> {
     eprintln!("{}", NAMES[0]);
     let events = history.sealed as f64;
     let view = history.store.view()?;
-    let read = ReadOptions::all().before(Position(history.sealed + 1));
+    let read = ReadOptions::new().before(Position(history.sealed + 1));
     let ours = || {
         let (time, bytes) = seconds(|| read_all(&view, &Query::ALL, read));
         black_box(bytes?);
@@ -116,10 +116,10 @@ fn pages(settings: &Settings, history: &History) -> Result<Vec<Row>, Failure> {
     let reads = settings.reads / 10;
     let page = |query: &Query, number: u64| -> Result<usize, Failure> {
         let after = Position(mix(number) % history.events);
-        read_all(&view, query, ReadOptions::after(after).limit(100))
+        read_all(&view, query, ReadOptions::new().after(after).limit(100))
     };
     let streams = times(reads, |number| {
-        read_all(&view, &History::stream(entity(mix(number) % settings.entities)), ReadOptions::all())
+        read_all(&view, &History::stream(entity(mix(number) % settings.entities)), ReadOptions::new())
     })?;
     let all = times(reads, |number| page(&Query::ALL, number))?;
     let kinds = times(reads, |number| {
@@ -140,7 +140,7 @@ fn pages(settings: &Settings, history: &History) -> Result<Vec<Row>, Failure> {
 /// Reads every event of a query, and returns the bytes of their payloads.
 pub(crate) fn read_all(view: &View, query: &Query, read: ReadOptions) -> Result<usize, Failure> {
     let mut bytes = 0;
-    for event in view.read(query, read) {
+    for event in view.read_with(query, read) {
         bytes += event?.payload()?.len();
     }
     Ok(bytes)

@@ -5,9 +5,7 @@ use std::path::Path;
 
 use tidegate::subscription::cursor::{Change, CursorOptions};
 use tidegate::subscription::reactor::Step;
-use tidegate::{
-    Access, AppendOptions, Cause, Draft, ErrorKind, Query, ReadOptions, RecordedEvent, Store, StoreOptions,
-};
+use tidegate::{Access, AppendOptions, Cause, Draft, ErrorKind, Query, RecordedEvent, Store, StoreOptions};
 
 use crate::failure::{Failure, Outcome, ensure};
 use crate::report::WorkerReport;
@@ -73,7 +71,7 @@ pub fn look_only(directory: &Path, report: &WorkerReport) -> Outcome<Vec<Recorde
 }
 
 fn history(store: &Store) -> Outcome<Vec<RecordedEvent>> {
-    let events = store.read(&Query::ALL, ReadOptions::all())?.collect::<tidegate::Result<Vec<_>>>()?;
+    let events = store.read(&Query::ALL)?.collect::<tidegate::Result<Vec<_>>>()?;
     for (index, event) in events.iter().enumerate() {
         ensure(event.position().0 == index as u64 + 1, || format!("a gap before {}", event.position()))?;
     }
@@ -176,7 +174,7 @@ fn check_reactions(store: &Store) -> Outcome {
     ensure(parked.is_empty(), || format!("orders are parked: {parked:?}"))?;
     let mut answered = BTreeMap::<u64, u64>::new();
     let mut orders = Vec::new();
-    for event in store.read(&Query::ALL, ReadOptions::all())? {
+    for event in store.read(&Query::ALL)? {
         let event = event?;
         if event.kind() == ORDER {
             orders.push(event.position().0);
@@ -211,7 +209,7 @@ fn check_projection(store: &Store) -> Outcome {
 
 /// The store takes another event, closes, and opens clean with all that was in it.
 fn go_on(store: &Store, directory: &Path, options: StoreOptions, report: &mut WorkerReport) -> Outcome {
-    store.append(Draft::new(("check", "more"), "check.more"), AppendOptions::synced())?;
+    store.append_with(Draft::new(("check", "more"), "check.more"), AppendOptions::new().synced())?;
     let before = leaves(&history(store)?);
     store.close()?;
     let again = Store::open(directory, options)?;

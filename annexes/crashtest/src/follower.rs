@@ -52,7 +52,7 @@ pub fn look(directory: &Path, map: bool) -> u8 {
         if let Some(damage) = &store.report().damage {
             return Err(damage.clone());
         }
-        store.read(&Query::ALL, ReadOptions::all())?.try_for_each(|event| {
+        store.read(&Query::ALL)?.try_for_each(|event| {
             let event = event?;
             tell(&ReportLine::Kept(event.position().0, event.leaf().to_string()));
             Ok(())
@@ -92,7 +92,7 @@ fn append_more(directory: &Path, options: StoreOptions) -> Result<(), Error> {
     ask_all(&store)?;
     for number in 0..40 {
         let draft = Draft::new(("shop", format!("later-{number}")), "order.placed");
-        store.append(draft, AppendOptions::synced())?;
+        store.append_with(draft, AppendOptions::new().synced())?;
     }
     ask_all(&store)?;
     store.close()
@@ -109,7 +109,7 @@ fn ask_all(store: &Store) -> Result<u64, Error> {
     // Few, as without filter groups each question asks one segment after the other.
     let (mut held, every) = (Vec::new(), head.div_ceil(2));
     let mut seen = 0;
-    for event in view.read(&Query::ALL, ReadOptions::all()) {
+    for event in view.read(&Query::ALL) {
         let event = event?;
         seen += 1;
         if seen % every == 0 {
@@ -119,9 +119,9 @@ fn ask_all(store: &Store) -> Result<u64, Error> {
     wrong("a scan", seen)?;
     let (mut pages, mut end) = (0, None);
     loop {
-        let page = ReadOptions::backwards().limit(1_000);
+        let page = ReadOptions::new().backwards(true).limit(1_000);
         let page = end.map_or(page, |end| page.before(end));
-        let page = view.read(&Query::ALL, page).collect::<Result<Vec<_>, _>>()?;
+        let page = view.read_with(&Query::ALL, page).collect::<Result<Vec<_>, _>>()?;
         let Some(last) = page.last() else { break };
         pages += page.len() as u64;
         end = Some(last.position());
@@ -153,7 +153,7 @@ pub fn want(directory: &Path) -> u8 {
         Err(error) => return failed("open", &error),
     };
     tell(&ReportLine::Opened(store.frontier().durable.0));
-    match store.append(Draft::new(("openers", "one"), "check.won"), AppendOptions::synced()) {
+    match store.append_with(Draft::new(("openers", "one"), "check.won"), AppendOptions::new().synced()) {
         Ok(receipt) => {
             receipt
                 .events

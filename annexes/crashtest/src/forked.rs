@@ -14,8 +14,8 @@ use tidegate::project::Projector;
 use tidegate::subscription::Subscription;
 use tidegate::subscription::cursor::{Change, Cursor, Delivery};
 use tidegate::{
-    AppendOptions, Draft, Error, ErrorKind, Position, Query, ReadOptions, Receipt, RecordedEvent, Result,
-    Store, StoreOptions, Ticket, View,
+    AppendOptions, Draft, Error, ErrorKind, Position, Query, Receipt, RecordedEvent, Result, Store,
+    StoreOptions, Ticket, View,
 };
 
 use crate::failure::{Failure, Outcome, ensure};
@@ -54,20 +54,14 @@ type Call = fn(&mut Handles) -> Result<()>;
 
 /// Every public call that writes, waits or looks at the log, by name.
 const CALLS: &[(&str, Expected, Call)] = &[
-    ("append", Expected::Refused, |h| h.store.append(draft("child"), AppendOptions::default()).map(drop)),
+    ("append", Expected::Refused, |h| h.store.append(draft("child")).map(drop)),
     ("append buffered", Expected::Refused, |h| {
-        h.store.append(draft("child"), AppendOptions::buffered()).map(drop)
+        h.store.append_with(draft("child"), AppendOptions::new().buffered()).map(drop)
     }),
-    ("submit", Expected::Refused, |h| h.store.submit(draft("child"), AppendOptions::default()).map(drop)),
-    ("decide", Expected::Refused, |h| {
-        h.store.decide(AppendOptions::default(), |_| Ok(draft("child").into())).map(drop)
-    }),
-    ("decide and deny", Expected::Refused, |h| {
-        h.store.decide(AppendOptions::default(), |_| Ok(Decision::deny("NO", "no"))).map(drop)
-    }),
-    ("propose", Expected::Refused, |h| {
-        h.store.propose(&(), draft("child"), &GateSet::new(), AppendOptions::default()).map(drop)
-    }),
+    ("submit", Expected::Refused, |h| h.store.submit(draft("child")).map(drop)),
+    ("decide", Expected::Refused, |h| h.store.decide(|_| Ok(draft("child").into())).map(drop)),
+    ("decide and deny", Expected::Refused, |h| h.store.decide(|_| Ok(Decision::deny("NO", "no"))).map(drop)),
+    ("propose", Expected::Refused, |h| h.store.propose(&(), draft("child"), &GateSet::new()).map(drop)),
     ("guard", Expected::Refused, |h| h.store.guard(Query::ALL, GateSet::new())),
     ("wait for a ticket", Expected::Refused, |h| wait_all(h.ticket.take()).map(drop)),
     ("wait a while for a ticket", Expected::Refused, |h| match &mut h.ticket {
@@ -86,10 +80,10 @@ const CALLS: &[(&str, Expected, Call)] = &[
         Ok(())
     }),
     ("view", Expected::Refused, |h| h.store.view().map(drop)),
-    ("read", Expected::Refused, |h| h.store.read(&Query::ALL, ReadOptions::all()).map(drop)),
+    ("read", Expected::Refused, |h| h.store.read(&Query::ALL).map(drop)),
     ("read a view from before", Expected::Harmless, |h| {
         let head = h.before.head().0;
-        let events = h.before.read(&Query::ALL, ReadOptions::all()).collect::<Result<Vec<_>>>()?;
+        let events = h.before.read(&Query::ALL).collect::<Result<Vec<_>>>()?;
         if events.len() as u64 == head { Ok(()) } else { Err(Error::invalid("events are missing")) }
     }),
     ("verify", Expected::Refused, |h| h.store.verify(|_| ()).map(drop)),
@@ -154,8 +148,8 @@ fn fork_and_look(directory: &Path, thread: bool, name: &str) -> Outcome {
     let options = StoreOptions { thread, ..StoreOptions::default() };
     // It lives to the end of the process, like a store in a static.
     let store: &'static Store = Box::leak(Box::new(Store::open(directory, options)?));
-    let mut receipts = vec![store.append(draft("parent"), AppendOptions::default())?];
-    store.append(draft("parent"), AppendOptions::default())?;
+    let mut receipts = vec![store.append(draft("parent"))?];
+    store.append(draft("parent"))?;
     let mut handles = handles(store, receipts[0].clone(), thread)?;
     let go = directory.with_extension("go");
     match fork()? {
@@ -165,12 +159,12 @@ fn fork_and_look(directory: &Path, thread: bool, name: &str) -> Outcome {
         }
         Fork::Parent(child) => {
             for _ in 0..BATCHES {
-                receipts.push(store.append(draft("parent"), AppendOptions::default())?);
+                receipts.push(store.append(draft("parent"))?);
             }
             std::fs::write(&go, "go")?;
             wait_for(child)?;
             receipts.extend(wait_all(handles.ticket.take())?);
-            receipts.push(store.append(draft("parent"), AppendOptions::default())?);
+            receipts.push(store.append(draft("parent"))?);
             drop(handles);
             store.close()?;
         }
@@ -188,7 +182,7 @@ fn handles(store: &'static Store, receipt: Receipt, thread: bool) -> Result<Hand
     projector.read()?;
     let before = store.view()?;
     // With a thread it would be committed by the time of the fork, and there was nothing to lead.
-    let ticket = if thread { None } else { Some(store.submit(draft("parent"), AppendOptions::default())?) };
+    let ticket = if thread { None } else { Some(store.submit(draft("parent"))?) };
     Ok(Handles { store, before, receipt, ticket, subscription, cursor, delivery, projector })
 }
 
@@ -237,7 +231,7 @@ fn look(directory: &Path, receipts: &[Receipt]) -> Outcome {
             format!("the receipt of {} is answered by {agrees:?}", receipt.first())
         })?;
     }
-    for event in store.read(&Query::ALL, ReadOptions::all())? {
+    for event in store.read(&Query::ALL)? {
         let event = event?;
         ensure(event.entity() == "parent", || format!("the child wrote event {}", event.position()))?;
     }

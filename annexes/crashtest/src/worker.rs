@@ -171,7 +171,7 @@ impl Worker {
         let store = store.or_else(|| self.open())?;
         if let Some(number) = self.again.take() {
             // What is unknown is asked for again, under its key.
-            let done = self.append(&store, number, AppendOptions::synced());
+            let done = self.append(&store, number, &AppendOptions::new().synced());
             return self.after(store, "again", done);
         }
         let (what, done) = self.act(&store, number);
@@ -206,46 +206,43 @@ impl Worker {
 
     fn act(&mut self, store: &Store, number: u64) -> (&'static str, Result<()>) {
         let append = match number % 16 {
-            2 | 14 => AppendOptions::buffered(),
-            9 => AppendOptions {
-                durability: Some(Durability::Interval(Duration::from_millis(2))),
-                ..AppendOptions::default()
-            },
-            _ => AppendOptions::synced(),
+            2 | 14 => AppendOptions::new().buffered(),
+            9 => AppendOptions::new().durability(Durability::Interval(Duration::from_millis(2))),
+            _ => AppendOptions::new().synced(),
         };
         match number % 16 {
             4 => ("decide", self.decide(store, number)),
             5 => ("deliver", self.deliver(store)),
-            6 => ("order", self.append(store, number, append).and_then(|()| self.react(store))),
+            6 => ("order", self.append(store, number, &append).and_then(|()| self.react(store))),
             7 => ("project", self.project(store)),
             10 => ("submit", self.submit(store, number)),
             11 => ("look", self.try_look(store)),
             13 => ("step", if self.orders.thread { Ok(()) } else { store.step() }),
-            14 => ("wait", self.append(store, number, append).and_then(|()| self.wait(store))),
+            14 => ("wait", self.append(store, number, &append).and_then(|()| self.wait(store))),
             15 if number % 64 == 15 => ("reindex", store.reindex().map(|_| ())),
             15 => ("verify", store.verify(|_| ()).map(|_| ())),
-            _ => ("append", self.append(store, number, append)),
+            _ => ("append", self.append(store, number, &append)),
         }
     }
 
-    fn append(&mut self, store: &Store, number: u64, append: AppendOptions) -> Result<()> {
+    fn append(&mut self, store: &Store, number: u64, append: &AppendOptions) -> Result<()> {
         let batch = story::batch(self.orders.life, number);
         let keyed = number % 16 == 3;
-        match store.append(batch.clone(), append) {
+        match store.append_with(batch.clone(), append.clone()) {
             Ok(receipt) => self.acknowledge(&receipt, append.durability),
             Err(error) => {
                 if error.kind() == ErrorKind::Ended {
                     self.again = keyed.then_some(number);
                 } else if !keyed {
                     self.tell(&[ReportLine::Refused(self.orders.life, number)]);
-                } else if let Ok(receipt) = store.append(batch, append) {
+                } else if let Ok(receipt) = store.append_with(batch, append.clone()) {
                     self.acknowledge(&receipt, append.durability);
                 }
                 return Err(error);
             }
         }
         if keyed {
-            let again = store.append(batch, append)?;
+            let again = store.append_with(batch, append.clone())?;
             self.acknowledge(&again, append.durability);
         }
         Ok(())
@@ -261,7 +258,8 @@ impl Worker {
     }
 
     fn submit(&mut self, store: &Store, number: u64) -> Result<()> {
-        let ticket = store.submit(story::batch(self.orders.life, number), AppendOptions::synced())?;
+        let ticket =
+            store.submit_with(story::batch(self.orders.life, number), AppendOptions::new().synced())?;
         if !self.orders.thread {
             // A failed batch is reported by its ticket.
             let _ = store.step();
@@ -288,8 +286,8 @@ impl Worker {
     /// Takes a seat of a course where one is free.
     fn decide(&mut self, store: &Store, number: u64) -> Result<()> {
         let course = number / 16 % COURSES;
-        let decided = store.decide(AppendOptions::synced(), |view| {
-            if view.count(&story::seats(course), ReadOptions::all())? >= SEATS {
+        let decided = store.decide_with(AppendOptions::new().synced(), |view| {
+            if view.count(&story::seats(course))? >= SEATS {
                 return Ok(Decision::deny("COURSE_FULL", "all seats are taken"));
             }
             Ok(Draft::new(("school", "seats"), SEAT).tag(format!("course:{course}")).into())
@@ -363,7 +361,7 @@ impl Worker {
     fn try_look(&mut self, store: &Store) -> Result<()> {
         let view = store.view()?;
         let mut found = 0;
-        for event in view.read(&Query::ALL, ReadOptions::all()) {
+        for event in view.read(&Query::ALL) {
             let event = event?;
             let (position, leaf) = (event.position().0, event.leaf().to_string());
             if let Some((report, _)) = self.report.events.get(&position)
@@ -381,8 +379,10 @@ impl Worker {
             let text = format!("events up to {last} were reported, up to {found} there are");
             self.tell(&[ReportLine::Wrong(text)]);
         }
-        let notes = view.count(&story::notes(), ReadOptions::all())?;
-        let back = view.read(&story::notes(), ReadOptions::backwards()).collect::<Result<Vec<_>>>()?;
+        let notes = view.count(&story::notes())?;
+        let back = view
+            .read_with(&story::notes(), ReadOptions::new().backwards(true))
+            .collect::<Result<Vec<_>>>()?;
         let by_id = back.first().map(|event| view.find(event.id())).transpose()?.flatten();
         if back.len() as u64 != notes
             || by_id.map(|event| event.leaf()) != back.first().map(RecordedEvent::leaf)
@@ -404,7 +404,7 @@ pub fn bill(order: &RecordedEvent) -> Draft {
 /// The tally by going through the whole log.
 pub fn plain_fold(store: &Store, until: Position) -> Result<Tally> {
     let mut tally = Tally::default();
-    for event in store.read(&Query::ALL, ReadOptions::all().before(until.next()))? {
+    for event in store.read_with(&Query::ALL, ReadOptions::new().before(until.next()))? {
         let event = event?;
         if event.kind() == story::NOTE {
             tally.apply(&event)?;

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut updater = Updater::open(&store, Catalogue::open(&directory.join("catalogue.sqlite"))?)?;
     println!("the log has {} events, the read model got to {}", store.view()?.head(), updater.reached());
 
-    let school = School::new(&store, AppendOptions::default());
+    let school = &School::new(&store, AppendOptions::new());
     for (course, title, seats) in COURSES {
         // A later run finds the courses of the first one.
         if let Outcome::Denied(denied) = school.open(course, title, seats)? {
@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 }
 
 /// What one desk does: everybody wants everything.
-fn enrol(school: School<'_>, desk: usize) -> Result<Answers> {
+fn enrol(school: &School<'_>, desk: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     for student in ["ada", "bob", "cyd", "dan", "eve", "fay", "gus"] {
         for turn in 0..COURSES.len() {

@@ -11,8 +11,8 @@ use tidegate::project::Projection;
 use tidegate::report::{DoctorReport, SalvageReport, Verdict, examine, salvage};
 use tidegate::subscription::cursor;
 use tidegate::{
-    Access, AppendOptions, Batch, Cause, Draft, ErrorKind, Event, EventId, Position, Query, QueryItem,
-    ReadOptions, RecordedEvent, Result, Store, StoreOptions, View,
+    Access, Batch, Cause, Draft, ErrorKind, Event, EventId, Position, Query, QueryItem, ReadOptions,
+    RecordedEvent, Result, Store, StoreOptions, View,
 };
 
 /// The name of the sample's cursor.
@@ -125,7 +125,7 @@ fn sample(batches: u64, segment_bytes: u64) -> Sample {
     let made = (|| {
         let store = Store::open_in(env.clone(), options(Access::Create, segment_bytes))?;
         for number in 0..batches {
-            store.append(batch(number, store.view()?.head()), AppendOptions::default())?;
+            store.append(batch(number, store.view()?.head()))?;
         }
         let cursor = store.cursor("reader", Query::ALL)?;
         for _ in 0..3 {
@@ -138,8 +138,7 @@ fn sample(batches: u64, segment_bytes: u64) -> Sample {
         things.save()?;
         drop(things);
         store.step()?;
-        let events: Vec<RecordedEvent> =
-            store.read(&Query::ALL, ReadOptions::all())?.collect::<Result<_>>()?;
+        let events: Vec<RecordedEvent> = store.read(&Query::ALL)?.collect::<Result<_>>()?;
         store.close()?;
         Ok::<_, tidegate::Error>(events)
     })();
@@ -189,8 +188,7 @@ pub(crate) fn ask(files: &Files, sample: &Sample, lies: bool) -> [Option<StoreAn
             );
         }
         if access == Access::Write {
-            let appended =
-                checked(store.append(Draft::new(("scope", "new"), "thing.new"), AppendOptions::default()));
+            let appended = checked(store.append(Draft::new(("scope", "new"), "thing.new")));
             if let Some(receipt) = appended {
                 let event = store.view().and_then(|view| view.at(receipt.first()));
                 assert!(event.is_ok_and(|event| event.is_some()), "what was acknowledged is there");
@@ -231,7 +229,7 @@ fn questions(store: &Store, sample: &Sample, lies: bool) -> StoreAnswers {
     let Some(view) = checked(store.view()) else { return StoreAnswers::default() };
     let mut leaves = Leaves::new();
     let mut whole = true;
-    for event in view.read(&Query::ALL, ReadOptions::all()).take(READ_MAX) {
+    for event in view.read(&Query::ALL).take(READ_MAX) {
         let Some(event) = checked(event) else {
             whole = false;
             break;
@@ -251,18 +249,22 @@ fn questions(store: &Store, sample: &Sample, lies: bool) -> StoreAnswers {
     ];
     let mut answers = Vec::new();
     for query in &queries {
-        for read in [ReadOptions::all(), ReadOptions::backwards(), ReadOptions::after(Position(5)).limit(3)] {
-            let found: Result<Vec<RecordedEvent>> = view.read(query, read).take(READ_MAX).collect();
+        for read in [
+            ReadOptions::new(),
+            ReadOptions::new().backwards(true),
+            ReadOptions::new().after(Position(5)).limit(3),
+        ] {
+            let found: Result<Vec<RecordedEvent>> = view.read_with(query, read).take(READ_MAX).collect();
             let found =
                 checked(found).map(|found| found.iter().map(|event| event.position().0).collect::<Vec<_>>());
-            let count = checked(view.count(query, read));
+            let count = checked(view.count_with(query, read));
             if let (Some(found), Some(count)) = (&found, count) {
                 let same = found.len() as u64 == count || found.len() >= READ_MAX;
                 assert!(same || lies, "{query}: as many as counted");
             }
             answers.push(found);
         }
-        checked(view.stats(query, ReadOptions::all(), 3));
+        checked(view.stats(query, ReadOptions::new(), 3));
     }
     checked(view.scopes());
     for id in &sample.ids {
@@ -342,7 +344,7 @@ pub(crate) fn mend(files: &Files) -> (Option<DoctorReport>, Option<(SalvageRepor
         return (doctor, None);
     };
     let store = Store::open_in(new, options(Access::Read, 1800)).expect("what was saved opens");
-    let events = store.read(&Query::ALL, ReadOptions::all()).expect("it has a view");
+    let events = store.read(&Query::ALL).expect("it has a view");
     let leaves: Leaves = events
         .map(|event| event.expect("it reads"))
         .map(|event| (event.position().0, event.leaf()))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tidegate::disk::Env;
 use tidegate::format::PayloadType;
-use tidegate::{AppendOptions, Draft, Event, EventId, Query, ReadOptions, Store, StoreId, StoreOptions};
+use tidegate::{Draft, Event, EventId, Query, Store, StoreId, StoreOptions};
 
 #[derive(Debug, Serialize, Deserialize, Event)]
 #[event(kind = "hostile.value")]
@@ -88,8 +88,8 @@ fn words(bytes: &[u8]) {
     let again: Query = written.parse().expect("a query reads what it writes");
     assert_eq!(again.to_string(), written);
     let store = store();
-    let counted = store.view().and_then(|view| view.count(&query, ReadOptions::all()));
-    let read = store.read(&query, ReadOptions::all()).map(Iterator::count);
+    let counted = store.view().and_then(|view| view.count(&query));
+    let read = store.read(&query).map(Iterator::count);
     if let (Ok(counted), Ok(read)) = (counted, read) {
         assert_eq!(counted, read as u64, "{written}");
     }
@@ -99,14 +99,13 @@ fn payload(bytes: &[u8], payload_type: PayloadType) {
     let store = store();
     let mut draft = Draft::new(("scope", "entity"), "hostile.value").bytes(bytes.to_vec());
     draft.payload_type = payload_type;
-    let Ok(receipt) = store.append(draft, AppendOptions::default()) else { return };
+    let Ok(receipt) = store.append(draft) else { return };
     let event = store.view().and_then(|view| view.at(receipt.first())).ok().flatten();
     let event = event.expect("what was acknowledged is there");
     assert_eq!(event.payload().expect("nothing was erased"), bytes);
     let Ok(value) = <Value as Event>::of(&event) else { return };
     if let Ok(draft) = value.draft(("scope", "entity")) {
-        let receipt =
-            store.append(draft, AppendOptions::default()).expect("a value that was read can be written");
+        let receipt = store.append(draft).expect("a value that was read can be written");
         let event = store.view().and_then(|view| view.at(receipt.first())).ok().flatten();
         let again = <Value as Event>::of(&event.expect("it is there")).expect("what was written reads");
         assert_eq!(format!("{again:?}"), format!("{value:?}"));

@@ -75,6 +75,6 @@ impl Attempt {
     }
 
     pub(crate) fn append(&self) -> AppendOptions {
-        AppendOptions { durability: Some(self.durability), ..AppendOptions::default() }
+        AppendOptions::new().durability(self.durability)
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use tidegate::disk::Env;
 use tidegate::format::{FrameHeader, SEGMENT_HEADER_BYTES};
 use tidegate::report::{DoctorReport, Fault, examine};
-use tidegate::{Access, ErrorKind, Position, Query, ReadOptions, Store};
+use tidegate::{Access, ErrorKind, Position, Query, Store};
 
 use crate::dice::Dice;
 use crate::failure::{Failure, ensure, failed, same};
@@ -227,7 +227,7 @@ fn scan(store: &Store, model: &Model) -> Result<(u64, bool), Failure> {
         Err(error) if is_told(&error) => return Ok((0, true)),
         Err(error) => return Err(Failure::of("viewing", &error)),
     };
-    for event in view.read(&Query::ALL, ReadOptions::all()) {
+    for event in view.read(&Query::ALL) {
         let event = match event {
             Ok(event) => event,
             Err(error) if is_told(&error) => return Ok((count, true)),
@@ -245,7 +245,7 @@ fn scan(store: &Store, model: &Model) -> Result<(u64, bool), Failure> {
 fn ask(store: &Store, model: &Model, head: u64) -> Result<bool, Failure> {
     for kind in ["a.*", "b.three", "echo.made"] {
         let wanted = ModelQuery::kind(kind);
-        let read = store.view().map(|view| view.read(&wanted.query(), ReadOptions::all()));
+        let read = store.view().map(|view| view.read(&wanted.query()));
         let found = read
             .and_then(|events| events.map(|event| Ok(event?.position().0)).collect::<Result<Vec<_>, _>>());
         match found {

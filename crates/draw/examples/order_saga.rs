@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tidegate::disk::{Env, MemoryDisk, SeededRandom, SimulatedClock};
 use tidegate::graph::Selection;
-use tidegate::{AppendOptions, Draft, Position, Result, Store, StoreOptions, StreamId};
+use tidegate::{Draft, Position, Result, Store, StoreOptions, StreamId};
 use tidegate_draw::{Picture, Style};
 
 const MINUTE: u64 = 60_000_000;
@@ -41,7 +41,7 @@ impl Shop {
     ) -> Result<Position> {
         self.clock.advance(micros);
         let draft = causes.iter().fold(Draft::new(what, kind), |draft, cause| draft.cause(*cause));
-        Ok(self.store.append(draft, AppendOptions::default())?.first())
+        Ok(self.store.append(draft)?.first())
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use tidegate::graph::Selection;
-//! use tidegate::{AppendOptions, Cause, Draft, Batch, StoreOptions, Store};
+//! use tidegate::{Cause, Draft, Batch, StoreOptions, Store};
 //! use tidegate_draw::{Picture, Style};
 //!
 //! let store = Store::in_memory(StoreOptions::default())?;
@@ -13,7 +13,7 @@
 //!     .and(Draft::new(("shop", "pay-7"), "payment.taken").cause(Cause::Draft(0)))
 //!     .and(Draft::new(("shop", "stock-3"), "stock.reserved").cause(Cause::Draft(0)))
 //!     .and(Draft::new(("shop", "order-7"), "order.shipped").cause(Cause::Draft(1)).cause(Cause::Draft(2)));
-//! let shipped = store.append(batch, AppendOptions::default())?.last();
+//! let shipped = store.append(batch)?.last();
 //!
 //! let graph = store.view()?.graph();
 //! let style = Style { focus: vec![shipped], ..Style::default() };

@@ -155,13 +155,8 @@ impl Subgraph {
             return Ok(Some(cause.from));
         }
         let main = Query::stream(stream.clone().lane(0));
-        let before = tidegate::ReadOptions {
-            before: event.position,
-            backwards: true,
-            limit: Some(1),
-            ..tidegate::ReadOptions::all()
-        };
-        let Some(fork) = graph.view().read(&main, before).next().transpose()? else { return Ok(None) };
+        let before = tidegate::ReadOptions::new().before(event.position).backwards(true).limit(1);
+        let Some(fork) = graph.view().read_with(&main, before).next().transpose()? else { return Ok(None) };
         let found = self.events.binary_search_by_key(&fork.position(), |event| event.position);
         Ok(found.ok().map(|from| from as u32))
     }

@@ -8,12 +8,12 @@
 //! This crate reads no files and decides nothing about batches; the command line's `import` does both.
 //!
 //! ```
-//! use tidegate::{AppendOptions, Draft, Store, StoreOptions};
+//! use tidegate::{Draft, Store, StoreOptions};
 //! use tidegate_json::{EventLine, event_to_json};
 //!
 //! let store = Store::in_memory(StoreOptions::default())?;
 //! let placed = Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#);
-//! let position = store.append(placed, AppendOptions::default())?.first();
+//! let position = store.append(placed)?.first();
 //!
 //! let view = store.view()?;
 //! let event = view.at(position)?.expect("it was appended");

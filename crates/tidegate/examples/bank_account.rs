@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Poison, Projection, ProjectorOptions, Staleness, catch_up_all};
-use tidegate::{AppendOptions, Draft, Event, Result, Store, StoreOptions};
+use tidegate::{Draft, Event, Result, Store, StoreOptions};
 
 #[derive(Serialize, Deserialize, Event)]
 #[event(kind = "money.deposited")]
@@ -94,10 +94,9 @@ fn withdraw(account: &'static str, cents: i64) -> Result<Draft> {
 
 fn main() -> Result<()> {
     let store = Store::in_memory(StoreOptions::default())?;
-    let opening =
-        store.append(vec![deposit("alice", 50_00)?, deposit("bob", 20_00)?], AppendOptions::default())?;
+    let opening = store.append(vec![deposit("alice", 50_00)?, deposit("bob", 20_00)?])?;
     let transfer = vec![withdraw("alice", 30_00)?, deposit("bob", 30_00)?];
-    let transfer = store.append(transfer, AppendOptions::default())?;
+    let transfer = store.append(transfer)?;
 
     // One account, the other, and the whole bank, in one pass over the log.
     let alice = store.projector_with::<Balance>(ProjectorOptions::new().stream(("bank", "alice")))?;
@@ -117,7 +116,7 @@ fn main() -> Result<()> {
     );
 
     // Who wrote reads it; who can do with less says so.
-    let paid = store.append(withdraw("alice", 25_00)?, AppendOptions::default())?;
+    let paid = store.append(withdraw("alice", 25_00)?)?;
     let lagging = alice.read_with(Staleness::positions(1))?;
     println!("{} behind: alice {}", lagging.behind(), money(lagging.cents));
     println!(

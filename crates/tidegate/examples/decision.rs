@@ -3,15 +3,15 @@
 //! `cargo run --release -p tidegate --example decision`
 
 use tidegate::decide::{Decision, Outcome};
-use tidegate::{AppendOptions, Draft, Query, QueryItem, ReadOptions, Result, Store, StoreOptions};
+use tidegate::{Draft, Query, QueryItem, Result, Store, StoreOptions};
 
 const SEATS: usize = 3;
 
 /// Gives a student a seat: whatever was read here still holds when the event is committed.
 fn subscribe(store: &Store, student: &str) -> Result<Outcome> {
-    store.decide(AppendOptions::default(), |view| {
+    store.decide(|view| {
         let course = Query::from(QueryItem::new().tag("course:tides").kind("student.subscribed"));
-        let taken: Vec<_> = view.read(&course, ReadOptions::all()).collect::<Result<_>>()?;
+        let taken: Vec<_> = view.read(&course).collect::<Result<_>>()?;
         if taken.iter().any(|event| event.entity() == student) {
             return Ok(Decision::deny("TWICE", "the student has a seat already"));
         }
@@ -43,7 +43,7 @@ fn main() -> Result<()> {
             Outcome::Denied(denied) => println!("{student}: {denied}"),
         }
     }
-    let seats = store.view()?.count(&QueryItem::new().tag("course:tides").into(), ReadOptions::all())?;
+    let seats = store.view()?.count(&QueryItem::new().tag("course:tides").into())?;
     println!("{seats} of {SEATS} seats are taken");
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! `cargo run --release -p tidegate --example gate`
 
 use tidegate::decide::{Denial, GateSet, Verdict, gate};
-use tidegate::{AppendOptions, Draft, Error, Query, QueryItem, RecordedEvent, Result, Store, StoreOptions};
+use tidegate::{Draft, Error, Query, QueryItem, RecordedEvent, Result, Store, StoreOptions};
 
 /// The sum that a payload says. One that cannot be read is an error that refuses the batch,
 /// and not a sum of nothing.
@@ -35,7 +35,7 @@ fn main() -> Result<()> {
     store.guard(QueryItem::new().kind("money.*"), GateSet::new().and(solvent))?;
 
     let pay = |kind: &'static str, amount: &'static str| {
-        store.append(Draft::new(("bank", "alice"), kind).json(amount), AppendOptions::default())
+        store.append(Draft::new(("bank", "alice"), kind).json(amount))
     };
     for (kind, amount) in [("money.paid_in", "100"), ("money.paid_out", "70"), ("money.paid_out", "70")] {
         match pay(kind, amount) {

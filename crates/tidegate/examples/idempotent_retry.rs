@@ -9,13 +9,13 @@ use tidegate::{AppendOptions, Batch, Draft, Query, QueryItem, Result, Store, Sto
 fn pay(store: &Store, invoice: &str, amount: &'static str) -> Result<tidegate::Receipt> {
     let account = StreamId::new("bank", "alice");
     let payment = Batch::from(Draft::new(account, "money.paid_out").json(amount));
-    store.append(payment.key(batch::key("payment", &["alice", invoice])?), AppendOptions::default())
+    store.append(payment.key(batch::key("payment", &["alice", invoice])?))
 }
 
 /// Who gets the last seat depends on what is read, so the key is given with the call: it stands for the request, and
 /// is looked at before the decision is asked.
 fn reserve(store: &Store, request: &str) -> Result<Outcome> {
-    store.decide(AppendOptions::default().key(batch::key("reservation", &[request])?), |view| {
+    store.decide_with(AppendOptions::new().key(batch::key("reservation", &[request])?), |view| {
         if view.exists(&Query::from(QueryItem::new().tag("show:7")))? {
             return Ok(Decision::deny("SOLD_OUT", "the only seat is taken"));
         }

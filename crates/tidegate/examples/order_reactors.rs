@@ -7,10 +7,7 @@ use std::time::Duration;
 use tidegate::decide::DecisionView;
 use tidegate::subscription::cursor::{Change, CursorOptions};
 use tidegate::subscription::reactor::{Reaction, Reactor, Step};
-use tidegate::{
-    AppendOptions, Batch, Cause, Draft, Position, Query, QueryItem, ReadOptions, RecordedEvent, Result,
-    Store, StoreOptions,
-};
+use tidegate::{Batch, Cause, Draft, Position, Query, QueryItem, RecordedEvent, Result, Store, StoreOptions};
 
 const STOCK: u64 = 2;
 
@@ -30,7 +27,7 @@ fn take_payment(_: &DecisionView, order: &RecordedEvent) -> Reaction {
 /// two workers never ship the last one twice.
 fn ship(view: &DecisionView, payment: &RecordedEvent) -> Reaction {
     let order = payment.entity().to_owned();
-    let shipped = view.count(&QueryItem::new().kind("stock.taken").into(), ReadOptions::all())?;
+    let shipped = view.count(&QueryItem::new().kind("stock.taken").into())?;
     if shipped >= STOCK {
         return Ok(Some(Draft::new(("payments", order), "payment.returned").into()));
     }
@@ -68,10 +65,7 @@ fn main() -> Result<()> {
     let orders = [("ada", 40), ("bob", 400), ("cyd", 30), ("dan", 20), ("eve", 10)];
     for (number, (customer, total)) in orders.iter().enumerate() {
         let order = Draft::new(("shop", format!("order-{}", number + 1)), "order.placed");
-        store.append(
-            order.bytes(total.to_string().into_bytes()).tag(format!("customer:{customer}")),
-            AppendOptions::default(),
-        )?;
+        store.append(order.bytes(total.to_string().into_bytes()).tag(format!("customer:{customer}")))?;
     }
 
     let twice = CursorOptions::new().max_attempts(2).retry_after(Duration::ZERO);
@@ -90,7 +84,7 @@ fn main() -> Result<()> {
     run("shipping", &shipping)?;
 
     println!("\nThe log, each event with the events that led to it:");
-    for event in store.read(&Query::ALL, ReadOptions::all())? {
+    for event in store.read(&Query::ALL)? {
         let event = event?;
         let causes: Vec<_> =
             event.causes().map(|cause| if let Cause::At(at) = cause { at.0 } else { 0 }).collect();

@@ -3,7 +3,7 @@
 //! `cargo run --release -p tidegate --example quickstart` uses a directory of its own and removes it;
 //! with a directory as argument it keeps it, and goes on there the next time.
 
-use tidegate::{AppendOptions, Batch, Cause, Draft, Query, ReadOptions, Result, Store, StoreOptions};
+use tidegate::{Batch, Cause, Draft, Query, Result, Store, StoreOptions};
 
 fn main() -> Result<()> {
     let kept = std::env::args().nth(1);
@@ -17,19 +17,19 @@ fn main() -> Result<()> {
     let order = format!("order-{}", store.frontier().visible.0 + 1);
     let stream = ("shop", order);
     let draft = Draft::new(stream.clone(), "order.placed").json(r#"{"item":"tide table","price":12}"#);
-    let placed = store.append(draft.tag("customer:c1"), AppendOptions::default())?;
+    let placed = store.append(draft.tag("customer:c1"))?;
 
     // Two events, all or nothing, each naming what led to it.
     let batch = Batch::new()
         .and(Draft::new(stream.clone(), "order.paid").cause(placed.first()))
         .and(Draft::new(stream.clone(), "order.shipped").cause(Cause::Draft(0)));
-    let receipt = store.append(batch, AppendOptions::default())?;
+    let receipt = store.append(batch)?;
     println!("appended positions {} to {}", placed.first(), receipt.last());
     store.close()?;
 
     // Another handle, as after a restart: what was acknowledged is there.
     let store = Store::open(directory, StoreOptions::default())?;
-    for event in store.read(&Query::stream(stream), ReadOptions::all())? {
+    for event in store.read(&Query::stream(stream))? {
         let event = event?;
         println!("{:>4}  v{}  {}  {}", event.position(), event.version(), event.kind(), event.leaf());
     }

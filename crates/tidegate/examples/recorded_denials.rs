@@ -3,7 +3,7 @@
 //! `cargo run --release -p tidegate --example recorded_denials`
 
 use tidegate::decide::{Denial, GateSet, Outcome, Verdict, gate};
-use tidegate::{AppendOptions, Draft, QueryItem, ReadOptions, Result, Store, StoreOptions};
+use tidegate::{Draft, QueryItem, Result, Store, StoreOptions};
 
 /// Who asks.
 struct Clerk {
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     for clerk in [Clerk { name: "ada", limit: 2 }, Clerk { name: "eve", limit: 1 }] {
         let orders: Vec<_> =
             (1..=2).map(|n| Draft::new(("shop", format!("{}-{n}", clerk.name)), "order.placed")).collect();
-        match store.propose(&clerk, orders, &gates, AppendOptions::default())? {
+        match store.propose(&clerk, orders, &gates)? {
             Outcome::Committed(receipt) => {
                 println!("{}: positions {} to {}", clerk.name, receipt.first(), receipt.last());
             }
@@ -39,7 +39,7 @@ fn main() -> Result<()> {
         }
     }
     println!("\nwhat the log says of it:");
-    for event in store.read(&QueryItem::new().kind("tidegate.denied").into(), ReadOptions::all())? {
+    for event in store.read(&QueryItem::new().kind("tidegate.denied").into())? {
         let event = event?;
         println!("{} {}: {}", event.position(), event.kind(), String::from_utf8_lossy(event.payload()?));
     }

@@ -3,7 +3,7 @@
 //! `cargo run --release -p tidegate --example upcasting`
 
 use serde::{Deserialize, Serialize};
-use tidegate::{AppendOptions, Draft, Event, ReadOptions, Result, Store, StoreOptions};
+use tidegate::{Draft, Event, Result, Store, StoreOptions};
 
 /// 2023: a price was a number, and everybody knew which money it was in.
 #[derive(Serialize, Deserialize)]
@@ -58,11 +58,11 @@ fn main() -> Result<()> {
         written_earlier("lamp", 4, r#"{"net":2000,"tax":150,"currency":"CHF"}"#),
     ];
     for draft in history {
-        store.append(draft, AppendOptions::default())?;
+        store.append(draft)?;
     }
 
     println!("{:<9} {:<6} {:<8} read as version 3", "position", "what", "written");
-    for event in store.read(&Priced::item().into(), ReadOptions::all())? {
+    for event in store.read(&Priced::item().into())? {
         let event = event?;
         let written = format!("v{}", event.schema());
         print!("{:<9} {:<6} {written:<8} ", event.position(), event.entity());

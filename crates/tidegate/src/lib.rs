@@ -3,19 +3,15 @@
 //! Not a server, not a query language, not a message broker.
 //!
 //! ```
-//! use tidegate::{AppendOptions, Draft, StoreOptions, Query, ReadOptions, Store};
+//! use tidegate::{Draft, StoreOptions, Query, Store};
 //!
 //! let store = Store::in_memory(StoreOptions::default())?;
 //! let placed = store.append(
 //!     Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#).tag("customer:c1"),
-//!     AppendOptions::default(),
 //! )?;
-//! store.append(
-//!     Draft::new(("shop", "order-7"), "order.paid").cause(placed.first()),
-//!     AppendOptions::default(),
-//! )?;
+//! store.append(Draft::new(("shop", "order-7"), "order.paid").cause(placed.first()))?;
 //! let kinds: Vec<_> = store
-//!     .read(&Query::stream(("shop", "order-7")), ReadOptions::all())?
+//!     .read(&Query::stream(("shop", "order-7")))?
 //!     .map(|event| Ok(event?.kind().to_owned()))
 //!     .collect::<tidegate::Result<_>>()?;
 //! assert_eq!(kinds, ["order.placed", "order.paid"]);

@@ -122,57 +122,96 @@ impl StoreOptions {
     }
 }
 
-/// How one batch is appended.
-#[derive(Clone, Copy, Debug)]
+/// How one batch is appended, or a decision made.
+///
+/// ```
+/// use tidegate::AppendOptions;
+///
+/// let soon = AppendOptions::new().buffered();
+/// let once = AppendOptions::new().key("request-17").attempts(10);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct AppendOptions {
-    /// Its durability, if not that of the store.
+    /// When the append is answered: `None`, which is as the store's own [`durability`](StoreOptions::durability) says.
     pub durability: Option<Durability>,
-    /// What to do when the queue is full.
+    /// What an append does when the queue is full: it waits.
     pub when_full: WhenFull,
     /// Maximum number of times a decision is judged, when what it read moves before each commit; then it is refused.
     /// Without a limit by default (`u32::MAX`): those who decide about the same thing take turns, so each of them comes
     /// to its end.
     pub attempts: u32,
     /// Whether what a decision or a gate read is kept in the metadata of the first event, where
-    /// [`View::explain`](crate::View::explain) finds it.
+    /// [`View::explain`](crate::View::explain) finds it: `false`.
     pub keep_footprint: bool,
+    /// The idempotency key of a decision: `None`. If a batch is in the log under it, its receipt is the answer and the
+    /// decision is not made; see [`Store::decide`](crate::Store::decide). It is for decisions only: the key of an append
+    /// stands for its content and belongs to the batch, [`Batch::key`](crate::Batch::key).
+    pub key: Option<Text>,
 }
 
 impl Default for AppendOptions {
     fn default() -> Self {
-        Self { durability: None, when_full: WhenFull::default(), attempts: u32::MAX, keep_footprint: false }
+        Self {
+            durability: None,
+            when_full: WhenFull::default(),
+            attempts: u32::MAX,
+            keep_footprint: false,
+            key: None,
+        }
     }
 }
 
 impl AppendOptions {
-    /// Answered only once it is synced.
-    pub fn synced() -> Self {
-        Self { durability: Some(Durability::Synced), ..Self::default() }
+    /// Returns the default options.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Answered once it is written.
-    pub fn buffered() -> Self {
-        Self { durability: Some(Durability::Buffered), ..Self::default() }
+    /// Sets when the append is answered, whatever the store's own durability is.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
+        self
     }
 
-    /// Returns the options of a decision under this idempotency key; see [`Store::decide`](crate::Store::decide).
-    /// [`key`](crate::batch::key()) makes keys from parts.
-    pub fn key(self, key: impl Into<Text>) -> DecideOptions {
-        DecideOptions { append: self, key: Some(key.into()) }
+    /// Answers after the sync: the short form of [`Durability::Synced`].
+    #[must_use]
+    pub fn synced(self) -> Self {
+        self.durability(Durability::Synced)
     }
-}
 
-/// How a decision is made and its batch appended. An [`AppendOptions`] becomes one without a key.
-#[derive(Clone, Debug, Default)]
-pub struct DecideOptions {
-    /// How the batch is appended, and how many times the decision is made at most.
-    pub append: AppendOptions,
-    /// The idempotency key. If a batch is in the log under it, its receipt is the answer and the decision is not made.
-    pub key: Option<Text>,
-}
+    /// Answers after the write: the short form of [`Durability::Buffered`].
+    #[must_use]
+    pub fn buffered(self) -> Self {
+        self.durability(Durability::Buffered)
+    }
 
-impl From<AppendOptions> for DecideOptions {
-    fn from(append: AppendOptions) -> Self {
-        Self { append, key: None }
+    /// Sets what an append does when the queue is full.
+    #[must_use]
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.when_full = when_full;
+        self
+    }
+
+    /// Sets the maximum number of times a decision is judged; 0 counts as 1.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// Sets whether what a decision or a gate read is kept beside the events.
+    #[must_use]
+    pub fn keep_footprint(mut self, keep: bool) -> Self {
+        self.keep_footprint = keep;
+        self
+    }
+
+    /// Sets the idempotency key of a decision. [`batch::key`](crate::batch::key()) makes keys from parts.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<Text>) -> Self {
+        self.key = Some(key.into());
+        self
     }
 }

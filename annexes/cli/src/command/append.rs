@@ -106,11 +106,11 @@ impl AppendArgs {
         let draft = self.draft()?;
         let stream = draft.stream.clone();
         let append = match self.durability {
-            DurabilityArg::Synced => tidegate::AppendOptions::synced(),
-            DurabilityArg::Buffered => tidegate::AppendOptions::buffered(),
+            DurabilityArg::Synced => tidegate::AppendOptions::new().synced(),
+            DurabilityArg::Buffered => tidegate::AppendOptions::new().buffered(),
         };
         let store = writer::open(&self.directory, StoreOptions::default(), json)?;
-        let receipt = store.append(self.batch(draft), append).map_err(alone)?;
+        let receipt = store.append_with(self.batch(draft), append).map_err(alone)?;
         store.close()?;
         if store.report().created && !json {
             output.line(format_args!("created a store in {}", self.directory.display()))?;

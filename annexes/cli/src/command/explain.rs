@@ -130,15 +130,15 @@ impl ExplainArgs {
     fn query_json(&self, query: &Query, then: &View) -> Result<QueryJson> {
         Ok(QueryJson {
             query: RawValue::from_string(query.to_string())?,
-            count: then.count(query, ReadOptions::all())?,
+            count: then.count(query)?,
             last: self.last(query, then)?.iter().map(|event| event.position().0).collect(),
         })
     }
 
     /// The last events that a query selected then, in order.
     fn last(&self, query: &Query, then: &View) -> Result<Vec<RecordedEvent>> {
-        let read = ReadOptions { backwards: true, limit: Some(self.limit), ..ReadOptions::all() };
-        let mut last = then.read(query, read).collect::<tidegate::Result<Vec<_>>>()?;
+        let read = ReadOptions::new().backwards(true).limit(self.limit);
+        let mut last = then.read_with(query, read).collect::<tidegate::Result<Vec<_>>>()?;
         last.reverse();
         Ok(last)
     }
@@ -172,7 +172,7 @@ impl ExplainArgs {
         match (footprint, judged_at) {
             (Some(footprint), Some(then)) => {
                 for query in footprint.queries() {
-                    let count = then.count(query, ReadOptions::all())?;
+                    let count = then.count(query)?;
                     title(output, "read", format_args!("{query}: {}", counted(count, "event")))?;
                     list(&self.last(query, then)?, then, output)?;
                 }

@@ -8,7 +8,7 @@ use tidegate::batch::Import;
 use tidegate::disk::Env;
 use tidegate::format::PayloadType;
 use tidegate::format::name;
-use tidegate::{AppendOptions, Batch, Cause, Draft, EventId, Position, Result, Store, StoreOptions, View};
+use tidegate::{Batch, Cause, Draft, EventId, Position, Result, Store, StoreOptions, View};
 
 use super::Cli;
 use tidegate_json::{
@@ -64,7 +64,7 @@ fn payload(bytes: &[u8], payload_type: PayloadType) {
 }
 
 fn comes_back(store: &Store, batch: Batch) {
-    let Ok(receipt) = store.append(batch, AppendOptions::default()) else { return };
+    let Ok(receipt) = store.append(batch) else { return };
     let view = store.view().expect("memory is read");
     let event = view.at(receipt.first()).ok().flatten().expect("what was acknowledged is there");
     for write in [event_to_json, event_to_export] {
@@ -94,7 +94,7 @@ fn store() -> Store {
     let store = Store::open_in(Env::memory(), StoreOptions { thread: false, ..StoreOptions::default() });
     let store = store.expect("memory opens");
     let cause = Draft::new(("s", "e"), "k").id(EventId::from_key("s", "a"));
-    let receipt = store.append(cause, AppendOptions::default()).expect("memory has room");
+    let receipt = store.append(cause).expect("memory has room");
     assert_eq!(receipt.first(), Position(1));
     store
 }

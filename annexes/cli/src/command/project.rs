@@ -77,9 +77,9 @@ impl ProjectArgs {
             None => view,
         };
         let query = self.filter.query();
-        let progress = Progress::of_events(view.count(&query, tidegate::ReadOptions::all())?, json);
+        let progress = Progress::of_events(view.count(&query)?, json);
         let mut tallies: HashMap<String, Tally> = HashMap::new();
-        for (done, event) in (1..).zip(view.read(&query, tidegate::ReadOptions::all())) {
+        for (done, event) in (1..).zip(view.read(&query)) {
             self.take(&event?, &mut tallies);
             if done % 1024 == 0 {
                 progress.moved_to(done);

@@ -86,7 +86,7 @@ impl ReadArgs {
             listing.flush()?;
         } else {
             let mut listing = Listing::new(output, json);
-            let mut events = view.read(&self.filter.query(), self.range());
+            let mut events = view.read_with(&self.filter.query(), self.range());
             // What was read before an error belongs before its message.
             let shown = events.try_for_each(|event| listing.event(&event?, &view));
             listing.flush()?;
@@ -96,12 +96,8 @@ impl ReadArgs {
     }
 
     fn range(&self) -> tidegate::ReadOptions {
-        tidegate::ReadOptions {
-            after: self.after.unwrap_or(Position::START),
-            before: self.before.unwrap_or(Position::MAX),
-            backwards: self.backwards,
-            limit: self.limit,
-        }
+        let (after, before) = (self.after.unwrap_or(Position::START), self.before.unwrap_or(Position::MAX));
+        tidegate::ReadOptions::new().after(after).before(before).backwards(self.backwards).limit(self.limit)
     }
 
     fn write_count(&self, store: &Store, view: &View, output: &mut Output, json: bool) -> Result<()> {
@@ -111,7 +107,7 @@ impl ReadArgs {
             #[serde(skip_serializing_if = "Option::is_none")]
             unconfirmed: Option<u64>,
         }
-        let count = view.count(&self.filter.query(), self.range())?;
+        let count = view.count_with(&self.filter.query(), self.range())?;
         let unconfirmed = reader::unconfirmed(store);
         if json { output.json(&CountJson { count, unconfirmed }) } else { output.line(count) }
     }

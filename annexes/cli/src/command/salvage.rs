@@ -122,7 +122,7 @@ impl SalvageArgs {
             for MovedRun { from, to, count } in report.runs.iter().filter(|run| run.from <= *position) {
                 let passed = (position.0 - from.0 + 1).min(*count);
                 let last = to.plus(passed - 1);
-                again += view.as_of(last).count(query, ReadOptions::after(to.before()))?;
+                again += view.as_of(last).count_with(query, ReadOptions::new().after(to.before()))?;
             }
             let (role, position) = (Some(role_word(*role)), Some(position.0));
             readers.push(ReaderJson { name, role, position, again: Some(again) });

@@ -84,7 +84,7 @@ impl StatsArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
         if self.count {
-            let count = store.view()?.count(&self.filter.query(), self.range())?;
+            let count = store.view()?.count_with(&self.filter.query(), self.range())?;
             match (json, unconfirmed(&store)) {
                 (true, None) => output.json(&json!({ "events": count }))?,
                 (true, Some(more)) => output.json(&json!({ "events": count, "unconfirmed": more }))?,
@@ -103,14 +103,14 @@ impl StatsArgs {
 
     fn range(&self) -> ReadOptions {
         let (after, before) = (self.after.unwrap_or(Position::START), self.before.unwrap_or(Position::MAX));
-        ReadOptions { after, before, ..ReadOptions::all() }
+        ReadOptions::new().after(after).before(before)
     }
 
     fn holding(&self, store: &Store, bytes: u64) -> Result<StatsJson> {
         let (view, query, range) = (store.view()?, self.filter.query(), self.range());
         let stats = view.stats(&query, range, self.limit)?;
         let recorded = |read: ReadOptions| -> Result<_> {
-            let first = view.read(&query, read.limit(1)).next().transpose()?;
+            let first = view.read_with(&query, read.limit(1)).next().transpose()?;
             Ok(first.map(|event| rfc3339(event.time())))
         };
         let streams = stats.top_streams.iter().map(|(stream, count)| (stream.to_string(), *count));
@@ -124,7 +124,7 @@ impl StatsArgs {
             segments: stats.segments,
             bytes,
             first: recorded(range)?,
-            last: recorded(ReadOptions { backwards: true, ..range })?,
+            last: recorded(range.backwards(true))?,
             by_kind: stats.kinds,
             by_scope: stats.scopes,
             top_tags: stats.top_tags,

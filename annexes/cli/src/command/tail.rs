@@ -53,8 +53,8 @@ impl TailArgs {
         let view = store.view()?;
         // The last events before damage, if there is any: what follows them is not there to be shown.
         let shown = view.as_of(view.head());
-        let range = ReadOptions { after: self.after.unwrap_or(Position::START), ..ReadOptions::backwards() };
-        let events = shown.read(&query, range.limit(self.limit));
+        let range = ReadOptions::new().backwards(true).after(self.after.unwrap_or(Position::START));
+        let events = shown.read_with(&query, range.limit(self.limit));
         let events: Vec<_> = events.collect::<tidegate::Result<_>>()?;
         for event in events.iter().rev() {
             listing.event(event, &view)?;

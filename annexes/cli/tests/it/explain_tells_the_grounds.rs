@@ -1,6 +1,6 @@
 //! What `explain` tells of an event.
 
-use tidegate::{AppendOptions, Batch, Draft, Query, QueryItem, ReadOptions, Store, StoreOptions};
+use tidegate::{AppendOptions, Batch, Draft, Query, QueryItem, Store, StoreOptions};
 
 use crate::program::{TempFolder, run};
 
@@ -9,17 +9,17 @@ fn decided(place: &TempFolder) -> String {
     let store = Store::open(&path, StoreOptions::default()).unwrap();
     let seat = |student: &'static str| Draft::new(("school", student), "seat.taken").tag("course:c1");
     for student in ["ada", "bob"] {
-        store.append(seat(student), AppendOptions::default()).unwrap();
+        store.append(seat(student)).unwrap();
     }
-    let keep = AppendOptions { keep_footprint: true, ..AppendOptions::default() };
-    let decided = store.decide(keep, |view| {
+    let keep = AppendOptions::new().keep_footprint(true);
+    let decided = store.decide_with(keep, |view| {
         let read: Query = QueryItem::new().tag("course:c1").into();
-        assert_eq!(view.count(&read, ReadOptions::all())?, 2);
+        assert_eq!(view.count(&read)?, 2);
         let sent = Draft::new(("school", "cyd"), "invoice.sent").cause(tidegate::Cause::Draft(0));
         Ok(Batch::from(seat("cyd").cause(tidegate::Position(2))).and(sent).into())
     });
     assert!(decided.unwrap().receipt().is_some());
-    store.append(seat("dee"), AppendOptions::default()).unwrap();
+    store.append(seat("dee")).unwrap();
     store.close().unwrap();
     path
 }

@@ -95,7 +95,7 @@ fn it_goes_on_from_segment_to_segment() {
     let tail = Follower::start(&path, &["--limit", "300"]);
     let draft = Draft::new(("s", "e"), "a.x").bytes(vec![7; 500]);
     for position in 1..=300 {
-        store.append(draft.clone(), AppendOptions::synced()).unwrap();
+        store.append_with(draft.clone(), AppendOptions::new().synced()).unwrap();
         if position % 50 == 0 {
             let stats = run(&["stats", &path, "--json"]).json();
             assert_eq!(

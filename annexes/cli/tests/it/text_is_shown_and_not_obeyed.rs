@@ -1,9 +1,7 @@
 //! Names and payloads come from anyone. Whatever they hold, the terminal gets text that it shows, and no order.
 
 use tidegate::subscription::cursor::CursorOptions;
-use tidegate::{
-    AppendOptions, Cause, Draft, Position, Query, QueryItem, ReadOptions, Store, StoreOptions, StreamId,
-};
+use tidegate::{AppendOptions, Cause, Draft, Position, Query, QueryItem, Store, StoreOptions, StreamId};
 
 use crate::program::{Run, TempFolder, run};
 
@@ -19,12 +17,10 @@ fn hostile(place: &TempFolder) -> String {
     let stream = StreamId::new(SCOPE, ENTITY);
     let draft =
         |kind: &'static str| Draft::new(stream.clone(), kind).tag("t\u{200e}").meta("m\u{feff}", VALUE);
-    store.append(draft("k.first").json(PAYLOAD), AppendOptions::default()).unwrap();
-    store
-        .append(draft("k.second").bytes(VALUE.as_bytes()).cause(Position(1)), AppendOptions::default())
-        .unwrap();
-    let decided = store.decide(AppendOptions { keep_footprint: true, ..AppendOptions::default() }, |view| {
-        assert_eq!(view.count(&Query::stream(stream.clone()), ReadOptions::all())?, 2);
+    store.append(draft("k.first").json(PAYLOAD)).unwrap();
+    store.append(draft("k.second").bytes(VALUE.as_bytes()).cause(Position(1))).unwrap();
+    let decided = store.decide_with(AppendOptions::new().keep_footprint(true), |view| {
+        assert_eq!(view.count(&Query::stream(stream.clone()))?, 2);
         Ok(draft("k.third").message_pack(&b"\xa6\x1b[31m\x07"[..]).cause(Cause::At(Position(2))).into())
     });
     assert!(decided.unwrap().receipt().is_some());

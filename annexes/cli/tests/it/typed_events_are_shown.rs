@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tidegate::{AppendOptions, Event, Query, ReadOptions, RecordedEvent, Store, StoreOptions};
+use tidegate::{Event, Query, RecordedEvent, Store, StoreOptions};
 
 use crate::program::{TempFolder, run};
 
@@ -23,7 +23,7 @@ struct Page(String);
 
 fn events(store: &str) -> Vec<RecordedEvent> {
     let store = Store::open(store, StoreOptions::read_only()).unwrap();
-    store.read(&Query::ALL, ReadOptions::all()).unwrap().collect::<tidegate::Result<_>>().unwrap()
+    store.read(&Query::ALL).unwrap().collect::<tidegate::Result<_>>().unwrap()
 }
 
 #[test]
@@ -37,8 +37,8 @@ fn odd_keys_and_bytes_are_shown_and_come_back() {
     };
     let page = Page("<p>".to_owned());
     let store = Store::open(place.path("store"), StoreOptions::default()).unwrap();
-    store.append(odd.draft(("s", "e")).unwrap(), AppendOptions::default()).unwrap();
-    store.append(page.draft(("s", "e")).unwrap(), AppendOptions::default()).unwrap();
+    store.append(odd.draft(("s", "e")).unwrap()).unwrap();
+    store.append(page.draft(("s", "e")).unwrap()).unwrap();
     store.close().unwrap();
 
     let lines = run(&["read", &place.path("store"), "--json"]).ok();

@@ -85,7 +85,7 @@ macro_rules! engine {
                         let items = events.iter().map(|event| {
                             let (stream, kind, payload) =
                                 (stream(event)?, kind_of(event.kind), Bytes(&event.payload));
-                            let options = AppendOptions::default();
+                            let options = AppendOptions::new();
                             let cause = CausationRef::None;
                             Ok(BatchAppendItem::new(stream, kind, &payload, options, cause)?)
                         });

@@ -46,15 +46,15 @@ impl Projection for Total {
 fn open(directory: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
     let store = Store::open(directory.join("events"), StoreOptions::default())?;
     let append = match durability {
-        Durability::Synced => AppendOptions::synced(),
-        Durability::Relaxed => AppendOptions::buffered()};
+        Durability::Synced => AppendOptions::new().synced(),
+        Durability::Relaxed => AppendOptions::new().buffered()};
     Ok(Box::new(Tidegate { store, append, total: Mutex::default() }))
 }
 
 impl Engine for Tidegate {
     fn append(&self, events: Vec<Sample>) -> Result {
         let batch: Batch = events.into_iter().map(draft).collect();
-        self.store.append(batch, self.append)?;
+        self.store.append_with(batch, self.append.clone())?;
         Ok(())
     }
 
@@ -63,8 +63,8 @@ impl Engine for Tidegate {
     }
 
     fn read(&self, query: Query<'_>, after: u64, limit: usize, visit: Visit<'_>) -> Result {
-        let read = ReadOptions::after(Position(after)).limit(limit);
-        for event in self.store.read(&selected(query), read)? {
+        let read = ReadOptions::new().after(Position(after)).limit(limit);
+        for event in self.store.read_with(&selected(query), read)? {
             visit(seen(&event?));
         }
         Ok(())
@@ -87,9 +87,9 @@ impl Engine for Tidegate {
     fn decide(&self, tag: &str, event: Sample) -> Result<Outcome> {
         let (query, draft) = (selected(Query::Tag(tag)), draft(event));
         let mut judged = 0;
-        let decided = self.store.decide(self.append, |view| {
+        let decided = self.store.decide_with(self.append.clone(), |view| {
             judged += 1;
-            for event in view.read(&query, ReadOptions::all()) {
+            for event in view.read(&query) {
                 seen(&event?);
             }
             Ok(draft.clone().into())

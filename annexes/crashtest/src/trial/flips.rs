@@ -157,7 +157,7 @@ impl StoreAtRest {
         drop(store);
         let disk = disk.reopen();
         let store = Store::open_in(env(&disk.fork().reopen()), options(Access::Write))?;
-        let leaves = store.read(&Query::ALL, ReadOptions::all())?.map(|event| Ok(of(&event?)));
+        let leaves = store.read(&Query::ALL)?.map(|event| Ok(of(&event?)));
         let leaves = leaves.collect::<Result<Vec<_>>>()?;
         let (answers, _) = answers(&store, &leaves)?;
         ensure(disk.at_rest().names_in("index").iter().any(|name| !is_index(name)), || {
@@ -215,7 +215,7 @@ fn options(access: Access) -> StoreOptions {
 /// Notes, orders with their bills, a key, a cursor in the middle and a saved state, in many segments.
 fn fill(store: &Store) -> Outcome {
     for number in 0..112 {
-        store.append(story::batch(0, number), AppendOptions::synced())?;
+        store.append_with(story::batch(0, number), AppendOptions::new().synced())?;
         store.step()?;
     }
     let reactor = store.reactor(REACTOR, story::orders(), |_, order| Ok(Some(bill(order).into())))?;
@@ -230,7 +230,7 @@ fn fill(store: &Store) -> Outcome {
     let projector = store.projector::<Tally>()?;
     projector.read()?;
     projector.save()?;
-    store.append(story::batch(0, 112), AppendOptions::synced())?;
+    store.append_with(story::batch(0, 112), AppendOptions::new().synced())?;
     Ok(store.step()?)
 }
 
@@ -270,7 +270,7 @@ fn answers(store: &Store, leaves: &[u64]) -> Result<(Vec<u64>, bool), WrongAnswe
     let view = store.view()?;
     let mut found = vec![view.head().0];
     let mut ids = Vec::new();
-    for (index, event) in view.read(&Query::ALL, ReadOptions::all()).enumerate() {
+    for (index, event) in view.read(&Query::ALL).enumerate() {
         let event = event?;
         if leaves.get(index).is_some_and(|leaf| *leaf != of(&event)) {
             return Err(WrongAnswer::Answer(format!("the event at {} is another one", event.position())));
@@ -281,8 +281,8 @@ fn answers(store: &Store, leaves: &[u64]) -> Result<(Vec<u64>, bool), WrongAnswe
     let streams = (0..5).map(|entity| Query::stream(("run", format!("entity-{entity}"))));
     let absent = tidegate::QueryItem::new().tag("life:9").into();
     for query in [story::notes(), story::orders(), absent].into_iter().chain(courses).chain(streams) {
-        found.push(view.count(&query, ReadOptions::all())?);
-        for event in view.read(&query, ReadOptions::backwards()) {
+        found.push(view.count(&query)?);
+        for event in view.read_with(&query, ReadOptions::new().backwards(true)) {
             found.push(of(&event?));
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tidegate::disk::Env;
 use tidegate::report::examine;
-use tidegate::{Query, ReadOptions, Store, StoreOptions};
+use tidegate::{Query, Store, StoreOptions};
 
 use crate::check::check;
 use crate::child::{Program, Running};
@@ -62,7 +62,7 @@ fn look(directory: &Path) -> Outcome {
     if let Some(damage) = &store.report().damage {
         return Err(Failure(format!("a reader is reported of damage: {damage}")));
     }
-    store.read(&Query::ALL, ReadOptions::all())?.try_for_each(|event| event.map(drop))?;
+    store.read(&Query::ALL)?.try_for_each(|event| event.map(drop))?;
     let examined = examine(&Env::native(directory), |_| ())?;
     let faults: Vec<String> = examined.faults.iter().map(ToString::to_string).collect();
     ensure(faults.is_empty(), || format!("the doctor tells of {}", faults.join(", ")))

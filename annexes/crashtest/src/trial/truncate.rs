@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tidegate::{Access, ErrorKind, Query, ReadOptions, Store, StoreOptions};
+use tidegate::{Access, ErrorKind, Query, Store, StoreOptions};
 
 use crate::check::check;
 use crate::child::{End, Program};
@@ -66,7 +66,7 @@ fn without_map(
 ) -> Outcome {
     let options = StoreOptions { access: Access::Read, map: false, ..StoreOptions::default() };
     let store = Store::open(directory, options)?;
-    let mut events = store.read(&Query::ALL, ReadOptions::all())?;
+    let mut events = store.read(&Query::ALL)?;
     let first = events.next().transpose()?.map(|event| event.leaf().to_string());
     ensure(first.as_ref() == leaves.first(), || "the first event is another one".into())?;
     std::fs::File::options().write(true).open(file)?.set_len(length as u64)?;

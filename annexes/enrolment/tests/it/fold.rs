@@ -9,7 +9,7 @@ use tidegate_enrolment::{Course, Fact};
 /// All courses as they were at a position, in alphabetical order.
 pub(crate) fn courses(store: &Store, until: Position) -> Vec<Course> {
     let mut courses: BTreeMap<String, (String, u32, BTreeSet<String>)> = BTreeMap::new();
-    for event in store.read(&Fact::item().into(), ReadOptions::all().before(until.next())).unwrap() {
+    for event in store.read_with(&Fact::item().into(), ReadOptions::new().before(until.next())).unwrap() {
         let event = event.unwrap();
         let course = event.entity().to_owned();
         let fresh = match Fact::of(&event).unwrap() {

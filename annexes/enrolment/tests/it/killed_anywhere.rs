@@ -69,7 +69,7 @@ fn at_the_steps_of_the_database() {
     }
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path().join("events"), options()).unwrap();
-    fill(School::new(&store, AppendOptions::buffered()), 0..40);
+    fill(School::new(&store, AppendOptions::new().buffered()), 0..40);
     let head = store.view().unwrap().head().0;
     store.close().unwrap();
     drop(store);
@@ -143,8 +143,11 @@ fn write_and_update_until_killed(directory: &Path) -> ! {
     let catalogue = Catalogue::open(&directory.join("catalogue.sqlite")).unwrap();
     let mut updater = Updater::open(&store, catalogue).unwrap().at_most(3);
     std::thread::scope(|scope| {
-        let append =
-            if cycle.is_multiple_of(2) { AppendOptions::buffered() } else { AppendOptions::synced() };
+        let append = if cycle.is_multiple_of(2) {
+            AppendOptions::new().buffered()
+        } else {
+            AppendOptions::new().synced()
+        };
         let school = School::new(&store, append);
         scope.spawn(move || fill(school, cycle * 10_000..u32::MAX));
         loop {

@@ -17,7 +17,7 @@ fn code(decided: tidegate::Result<Outcome>) -> String {
 #[test]
 fn of_seats_and_courses() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
-    let school = School::new(&store, AppendOptions::default());
+    let school = School::new(&store, AppendOptions::new());
     for course in ["a", "b", "c", "d"] {
         assert_eq!(code(school.open(course, "About", 2)), "done");
     }

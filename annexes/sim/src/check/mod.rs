@@ -13,7 +13,7 @@ pub(crate) use expected::too_much;
 
 /// Every event of the store, in order.
 pub(crate) fn events(store: &Store) -> Result<Vec<RecordedEvent>, Failure> {
-    let read = store.read(&Query::ALL, ReadOptions::all()).map_err(failed("reading the log"))?;
+    let read = store.read(&Query::ALL).map_err(failed("reading the log"))?;
     let events: Vec<RecordedEvent> = read.collect::<Result<_, _>>().map_err(failed("reading the log"))?;
     for (event, position) in events.iter().zip(1..) {
         same("a position", &Position(position), &event.position())?;
@@ -92,7 +92,7 @@ pub(crate) fn whole(store: &Store, model: &Model) -> Result<(), Failure> {
     for (stream, positions) in &model.streams {
         let version = view.version(stream).map_err(failed("the version of a stream"))?;
         same("the version of a stream", &model.version(stream), &version)?;
-        let read = view.read(&Query::stream(stream.clone()), ReadOptions::backwards());
+        let read = view.read_with(&Query::stream(stream.clone()), ReadOptions::new().backwards(true));
         let mut found: Vec<u64> = read
             .map(|event| Ok(event?.position().0))
             .collect::<Result<_, _>>()

@@ -15,7 +15,7 @@ use crate::query::ModelQuery;
 impl Life<'_> {
     pub(super) fn append(&mut self, count: u64) -> Result<(), Failure> {
         let attempt = self.attempt(count);
-        let answer = self.store.append(attempt.batch(self.script.defect), attempt.append());
+        let answer = self.store.append_with(attempt.batch(self.script.defect), attempt.append());
         self.poll_tickets()?;
         self.settle(attempt, answer)
     }
@@ -31,7 +31,7 @@ impl Life<'_> {
 
     /// Submits a batch, whose ticket waits for its answer.
     pub(super) fn queue(&mut self, attempt: Attempt) -> Result<(), Failure> {
-        match self.store.submit(attempt.batch(self.script.defect), attempt.append()) {
+        match self.store.submit_with(attempt.batch(self.script.defect), attempt.append()) {
             Ok(ticket) => {
                 self.waiting.push_back((attempt, ticket));
                 Ok(())
@@ -73,7 +73,7 @@ impl Life<'_> {
         if self.dice.chance(1, 8) {
             attempt.drafts[0].schema += 1;
         }
-        let answer = self.store.append(attempt.batch(self.script.defect), attempt.append());
+        let answer = self.store.append_with(attempt.batch(self.script.defect), attempt.append());
         self.poll_tickets()?;
         self.settle(attempt, answer)
     }

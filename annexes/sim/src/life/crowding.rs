@@ -30,7 +30,7 @@ impl Life<'_> {
                 draft
             });
             let attempt = Attempt::of(drafts.collect());
-            let answer = self.store.append(attempt.batch(self.script.defect), attempt.append());
+            let answer = self.store.append_with(attempt.batch(self.script.defect), attempt.append());
             self.poll_tickets()?;
             self.settle(attempt, answer)?;
             if self.is_over() {
@@ -47,13 +47,16 @@ impl Life<'_> {
             let wanted = ModelQuery::tags(&[tag]);
             let (query, all) = (wanted.query(), self.model.selected(&wanted).collect::<Vec<u64>>());
             for _ in 0..8 {
-                let mut read =
-                    if self.others.chance(1, 2) { ReadOptions::all() } else { ReadOptions::backwards() };
+                let mut read = if self.others.chance(1, 2) {
+                    ReadOptions::new()
+                } else {
+                    ReadOptions::new().backwards(true)
+                };
                 read.after = Position(self.others.below(self.model.count() + 1));
                 read.before = Position(self.others.below(self.model.count() + 2));
                 let is_in = |at: &u64| (read.after.0 + 1..read.before.0).contains(at);
                 let mut expected: Vec<u64> = all.iter().copied().filter(is_in).collect();
-                let counted = view.count(&query, read).map_err(failed("counting a crowd"))?;
+                let counted = view.count_with(&query, read).map_err(failed("counting a crowd"))?;
                 same(
                     format_args!("how many of a crowd have {tag}, {read:?}"),
                     &(expected.len() as u64),
@@ -62,7 +65,7 @@ impl Life<'_> {
                 if read.backwards {
                     expected.reverse();
                 }
-                let found = view.read(&query, read).map(|event| Ok(event?.position().0));
+                let found = view.read_with(&query, read).map(|event| Ok(event?.position().0));
                 let found: Vec<u64> = found.collect::<Result<_, _>>().map_err(failed("reading a crowd"))?;
                 same(format_args!("a crowd with {tag}, {read:?}"), &expected, &found)?;
             }

@@ -1,7 +1,7 @@
 //! Those who decide: a rule read and kept as one, with rivals in between.
 
 use tidegate::decide::{Decision, Outcome};
-use tidegate::{Draft, Error, ErrorKind, ReadOptions, Result, Store};
+use tidegate::{Draft, Error, ErrorKind, Result, Store};
 
 use super::Life;
 use crate::attempt::Attempt;
@@ -16,15 +16,15 @@ fn seat(store: &Store, attempt: &Attempt, defect: Defect, mut before: impl FnMut
     let taken = ModelQuery::tagged(SEATS.0, tag).query();
     let full = || Decision::deny("FULL", "every seat is taken");
     if defect == Defect::FootprintsIgnored {
-        let count = store.view()?.count(&taken, ReadOptions::all())?;
+        let count = store.view()?.count(&taken)?;
         before();
         return match full() {
             Decision::Deny(denial) if count >= SEATS.1 => Ok(Outcome::Denied(denial.into())),
-            _ => store.append(attempt.batch(defect), attempt.append()).map(Outcome::Committed),
+            _ => store.append_with(attempt.batch(defect), attempt.append()).map(Outcome::Committed),
         };
     }
-    store.decide(attempt.append(), |view| {
-        let count = view.count(&taken, ReadOptions::all())?;
+    store.decide_with(attempt.append(), |view| {
+        let count = view.count(&taken)?;
         before();
         Ok(if count >= SEATS.1 { full() } else { attempt.batch(defect).into() })
     })

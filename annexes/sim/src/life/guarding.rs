@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use tidegate::decide::{Denial, GateSet, Proposal, Verdict, gate};
-use tidegate::{Draft, EventId, Query, QueryItem, ReadOptions, StreamId};
+use tidegate::{Draft, EventId, Query, QueryItem, StreamId};
 
 use super::Life;
 use crate::attempt::Attempt;
@@ -25,7 +25,7 @@ impl Life<'_> {
                 let asked = asked.entry(tag).or_default();
                 *asked += 1;
                 let booked = Query::from(QueryItem::new().kind(DESKS.0).tag(tag.clone()));
-                if view.count(&booked, ReadOptions::all())? + *asked > DESKS.1 {
+                if view.count(&booked)? + *asked > DESKS.1 {
                     return Ok(Verdict::Deny(Denial::new("BOOKED", "every desk is booked")));
                 }
             }
@@ -57,7 +57,7 @@ impl Life<'_> {
         // What the gate read may have moved in the very group that is never answered.
         let mut attempt = Attempt { unsure: true, ..Attempt::of(drafts) };
         if self.others.chance(1, 2) {
-            let answer = self.store.append(attempt.batch(Defect::None), attempt.append());
+            let answer = self.store.append_with(attempt.batch(Defect::None), attempt.append());
             self.poll_tickets()?;
             return self.settle(attempt, answer);
         }

@@ -50,7 +50,7 @@ impl Life<'_> {
         self.machine.meanwhile.plan(move || {
             for attempt in rivals {
                 let queue = || {
-                    let mut ticket = store.submit(attempt.batch(defect), attempt.append())?;
+                    let mut ticket = store.submit_with(attempt.batch(defect), attempt.append())?;
                     // Whoever asks for an answer leads where nobody else does.
                     let answer = if writes { ticket.poll_now() } else { None };
                     Ok(answer
@@ -60,7 +60,7 @@ impl Life<'_> {
                 queued.lock().expect("one thread").push((attempt, outcome));
             }
         });
-        let answer = self.store.append(first.batch(defect), first.append());
+        let answer = self.store.append_with(first.batch(defect), first.append());
         self.machine.meanwhile.forget();
         self.poll_tickets()?;
         self.settle(first, answer)?;
@@ -84,7 +84,7 @@ impl Life<'_> {
             Attempt { durability: Durability::Buffered, ..Attempt::of(vec![draft]) }
         };
         let (first, second) = (buffered(self), buffered(self));
-        let answer = self.store.append(first.batch(self.script.defect), first.append());
+        let answer = self.store.append_with(first.batch(self.script.defect), first.append());
         self.poll_tickets()?;
         self.settle(first, answer)?;
         // A write that fails then would wait for the sync that it is a part of.
@@ -95,7 +95,7 @@ impl Life<'_> {
         let later: Later<Receipt> = Arc::default();
         let (store, appended, defect) = (Arc::clone(&self.store), Arc::clone(&later), self.script.defect);
         self.machine.meanwhile.plan(move || {
-            let answer = store.append(second.batch(defect), second.append());
+            let answer = store.append_with(second.batch(defect), second.append());
             appended.lock().expect("one thread").push((second, answer));
         });
         let waited = self.store.wait_durable(Position(self.model.count()), Duration::ZERO);

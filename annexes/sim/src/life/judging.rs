@@ -34,11 +34,11 @@ impl Life<'_> {
         let (store, defect, disk) = (&self.store, self.script.defect, &self.machine.disk);
         let (mut asked, mut rival, mut is_over) = (0, None, false);
         let seen = RefCell::new(Vec::new());
-        let decided = store.decide(mine.append(), |view| {
+        let decided = store.decide_with(mine.append(), |view| {
             asked += 1;
             seen.replace(basis.look(view)?);
             if rivals && asked == 1 {
-                rival = Some(store.append(theirs.batch(defect), theirs.append()));
+                rival = Some(store.append_with(theirs.batch(defect), theirs.append()));
                 is_over = disk.ended();
             }
             Ok(Decision::Append(mine.batch(defect)))

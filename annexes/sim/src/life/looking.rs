@@ -12,7 +12,8 @@ impl Life<'_> {
     pub(super) fn ask(&mut self) -> Result<(), Failure> {
         let (dice, count) = (&mut self.others, self.model.count());
         let wanted = ModelQuery::some(dice, count);
-        let mut read = if dice.chance(1, 2) { ReadOptions::all() } else { ReadOptions::backwards() };
+        let mut read =
+            if dice.chance(1, 2) { ReadOptions::new() } else { ReadOptions::new().backwards(true) };
         if dice.chance(1, 2) {
             read.after = Position(dice.below(count + 2));
         }
@@ -30,11 +31,11 @@ impl Life<'_> {
         let view = self.store.view().map_err(failed("viewing"))?.as_of(Position(until));
         let query = wanted.query();
         let found: Vec<_> =
-            view.read(&query, read).collect::<Result<_, _>>().map_err(failed("asking a query"))?;
+            view.read_with(&query, read).collect::<Result<_, _>>().map_err(failed("asking a query"))?;
         let positions: Vec<u64> = found.iter().map(|event| event.position().0).collect();
         same(format_args!("the answer to {query}"), &expected, &positions)?;
         found.iter().try_for_each(|event| compare(self.model.at(event.position().0), event))?;
-        let counted = view.count(&query, read).map_err(failed("counting"))?;
+        let counted = view.count_with(&query, read).map_err(failed("counting"))?;
         self.machine.trace.note(&positions);
         same(format_args!("the count of {query}"), &(expected.len() as u64), &counted)
     }
@@ -102,7 +103,7 @@ impl Life<'_> {
         ensure(head == 0 || self.model.at(head).ends, || format!("a reader sees a part of a batch: {head}"))?;
         let wanted = ModelQuery::some(&mut self.others, head);
         let expected: Vec<u64> = self.model.selected(&wanted).filter(|at| *at <= head).collect();
-        let read = view.read(&wanted.query(), ReadOptions::all());
+        let read = view.read(&wanted.query());
         let found: Vec<_> = read.collect::<Result<_, _>>().map_err(failed("reading beside the writer"))?;
         let positions: Vec<u64> = found.iter().map(|event| event.position().0).collect();
         same("what a reader sees", &expected, &positions)?;

@@ -390,7 +390,7 @@ impl Life<'_> {
     /// Nothing later is acknowledged, and reads go on.
     fn outlive_the_writer(&mut self) -> Result<(), Failure> {
         let attempt = self.attempt(1);
-        let answer = self.store.append(attempt.batch(Defect::None), attempt.append());
+        let answer = self.store.append_with(attempt.batch(Defect::None), attempt.append());
         let kind = answer.as_ref().map_err(Error::kind).err();
         ensure(kind.is_some_and(|kind| kind == ErrorKind::Ended || kind.is_refusal()), || {
             format!("the writer ended and still answers {answer:?}")

@@ -224,7 +224,7 @@ impl Life<'_> {
 
     fn hand_in(&mut self, attempt: Option<Attempt>) -> Result<(), Failure> {
         let Some(attempt) = attempt else { return Ok(()) };
-        let answer = self.store.append(attempt.batch(Defect::None), attempt.append());
+        let answer = self.store.append_with(attempt.batch(Defect::None), attempt.append());
         self.poll_tickets()?;
         self.settle(attempt, answer)
     }

@@ -24,7 +24,7 @@ impl Life<'_> {
             if self.others.chance(1, 2) {
                 self.queue(one)?;
             } else {
-                let answer = self.store.append(one.batch(self.script.defect), one.append());
+                let answer = self.store.append_with(one.batch(self.script.defect), one.append());
                 self.poll_tickets()?;
                 self.settle(one, answer)?;
             }
@@ -51,7 +51,7 @@ impl Life<'_> {
         let (store, disk) = (&self.store, &self.machine.disk);
         let decide = |attempt: &Attempt, before: &mut dyn FnMut()| {
             let batch = Attempt { key: None, ..attempt.clone() }.batch(Defect::None);
-            store.decide(attempt.append().key(key.clone()), |_| {
+            store.decide_with(attempt.append().key(key.clone()), |_| {
                 before();
                 Ok(Decision::Append(batch.clone()))
             })

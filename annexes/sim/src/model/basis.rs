@@ -38,7 +38,8 @@ impl Basis {
             2 => ModelQuery::tags(&[tag]),
             _ => ModelQuery::some(dice, count),
         };
-        let mut read = if dice.chance(1, 2) { ReadOptions::all() } else { ReadOptions::backwards() };
+        let mut read =
+            if dice.chance(1, 2) { ReadOptions::new() } else { ReadOptions::new().backwards(true) };
         read.limit = dice.chance(3, 4).then(|| 1 + dice.below(2) as usize);
         if dice.chance(1, 3) {
             read.after = Position(dice.below(count + 1));
@@ -63,10 +64,10 @@ impl Basis {
     pub(crate) fn look(&self, view: &DecisionView) -> Result<Vec<u64>> {
         Ok(match self {
             Self::Read(wanted, read) => {
-                let events = view.read(&wanted.query(), *read);
+                let events = view.read_with(&wanted.query(), *read);
                 events.map(|event| Ok(event?.position().0)).collect::<Result<_>>()?
             }
-            Self::Count(wanted, read) => vec![view.count(&wanted.query(), *read)?],
+            Self::Count(wanted, read) => vec![view.count_with(&wanted.query(), *read)?],
             Self::Exists(wanted) => vec![u64::from(view.exists(&wanted.query())?)],
             Self::Version(stream) => vec![view.version(stream)?.0],
             Self::Last(stream) => {

@@ -21,8 +21,8 @@ use tidegate::disk::{
 use tidegate::format::frame::Sealing;
 use tidegate::format::{FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader, frame};
 use tidegate::{
-    AppendOptions, Draft, Durability, Error, ErrorKind, Position, Query, QueryItem, ReadOptions, Result,
-    Store, StoreOptions,
+    AppendOptions, Draft, Durability, Error, ErrorKind, Position, Query, QueryItem, Result, Store,
+    StoreOptions,
 };
 use tidegate_sim::Dice;
 
@@ -201,8 +201,8 @@ fn act(store: &Store, operation: Operation, length: u64, append: AppendOptions, 
     let synced = append.durability == Some(Durability::Synced);
     let mut head = Position::START;
     let decide = |decision: fn(u64) -> Result<Decision>, head: &mut Position| {
-        store.decide(append, |view| {
-            let taken = view.count(&Query::from(QueryItem::new().tag("seat")), ReadOptions::all())?;
+        store.decide_with(append.clone(), |view| {
+            let taken = view.count(&Query::from(QueryItem::new().tag("seat")))?;
             assert_eq!(taken, view.head().0, "every event is a seat, and every one that is written is seen");
             *head = view.head();
             // A send that fails is one that nobody waits for any more.
@@ -211,7 +211,7 @@ fn act(store: &Store, operation: Operation, length: u64, append: AppendOptions, 
         })
     };
     let answer = match operation {
-        Operation::Append => store.append(seat(length), append).map(Outcome::Committed),
+        Operation::Append => store.append_with(seat(length), append).map(Outcome::Committed),
         Operation::Take => decide(|length| Ok(seat(length).into()), &mut head),
         Operation::Deny => decide(|_| Ok(Decision::deny("FULL", "taken")), &mut head),
         Operation::Fail => decide(|_| Err(Error::new(ErrorKind::Missing, "no such course")), &mut head),
@@ -264,7 +264,7 @@ impl History {
     }
 
     fn durability(&mut self) -> AppendOptions {
-        if self.dice.chance(2, 3) { AppendOptions::synced() } else { AppendOptions::buffered() }
+        if self.dice.chance(2, 3) { AppendOptions::new().synced() } else { AppendOptions::new().buffered() }
     }
 
     /// One caller whose sync runs, and others in the middle of it.
@@ -286,7 +286,7 @@ impl History {
         *self.running.act.lock().expect("nobody panics with it") = Some((Box::new(midway), is_before));
         let operation = *self.dice.pick(&[Operation::Append, Operation::Take]);
         let (seen, _) = channel();
-        let mine = act(&self.store, operation, self.dice.below(900), AppendOptions::synced(), &seen);
+        let mine = act(&self.store, operation, self.dice.below(900), AppendOptions::new().synced(), &seen);
         self.answers.lock().expect("nobody panics with it").push(mine);
         let helpers: Vec<JoinHandle<()>> =
             std::mem::take(&mut *helpers.lock().expect("nobody panics with it"));
@@ -305,7 +305,7 @@ impl History {
 }
 
 fn leaves(store: &Store) -> Result<Vec<[u8; 32]>> {
-    store.read(&Query::ALL, ReadOptions::all())?.map(|event| Ok(event?.leaf().0)).collect()
+    store.read(&Query::ALL)?.map(|event| Ok(event?.leaf().0)).collect()
 }
 
 /// Starts a thread that does something, and waits until that is written or has seen what it decides by.

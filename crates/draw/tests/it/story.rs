@@ -5,7 +5,7 @@ use std::sync::Arc;
 use roxmltree::Node;
 use tidegate::disk::{Env, MemoryDisk, SeededRandom, SimulatedClock};
 use tidegate::graph::{Graph, Selection};
-use tidegate::{AppendOptions, Batch, Cause, Draft, Query, Store, StoreOptions, StreamId};
+use tidegate::{Batch, Cause, Draft, Query, Store, StoreOptions, StreamId};
 use tidegate_draw::{Picture, Style};
 
 /// A store in a world that is the same each time.
@@ -34,7 +34,7 @@ pub(crate) fn graph(events: &[EventSpec]) -> Graph {
         causes.iter().fold(draft, |draft, cause| draft.cause(Cause::Draft(*cause)))
     };
     let batch = events.iter().map(draft).fold(Batch::new(), Batch::and);
-    store.append(batch, AppendOptions::default()).unwrap();
+    store.append(batch).unwrap();
     store.view().unwrap().graph()
 }
 

@@ -11,13 +11,13 @@ use crate::read::Query;
 /// What must hold when a batch is committed.
 ///
 /// ```
-/// use tidegate::{AppendOptions, Batch, Condition, Draft, QueryItem, StoreOptions, Store, Version};
+/// use tidegate::{Batch, Condition, Draft, QueryItem, StoreOptions, Store, Version};
 ///
 /// let store = Store::in_memory(StoreOptions::default())?;
 /// let claim = || Batch::from(Draft::new(("users", "u1"), "name.claimed").tag("name:ada"));
 /// let free = Condition::fail_if(QueryItem::new().tag("name:ada"));
-/// store.append(claim().only_if(free.clone()), AppendOptions::default())?;
-/// let refused = store.append(claim().only_if(free), AppendOptions::default()).unwrap_err();
+/// store.append(claim().only_if(free.clone()))?;
+/// let refused = store.append(claim().only_if(free)).unwrap_err();
 /// assert_eq!(refused.kind(), tidegate::ErrorKind::Conflict);
 /// assert_eq!(refused.conflict().unwrap().position, Some(tidegate::Position(1)));
 /// # Ok::<(), tidegate::Error>(())

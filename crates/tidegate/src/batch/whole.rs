@@ -71,11 +71,11 @@ impl Batch {
     ///
     /// ```
     /// use tidegate::batch::{Batch, Import};
-    /// use tidegate::{AppendOptions, Draft, StoreOptions, Store};
+    /// use tidegate::{Draft, StoreOptions, Store};
     ///
     /// let (old, new) = (Store::in_memory(StoreOptions::default())?, Store::in_memory(StoreOptions::default())?);
     /// let payment = || Batch::from(Draft::new(("bank", "alice"), "money.paid")).key("payment-7");
-    /// let paid = old.append(payment(), AppendOptions::default())?;
+    /// let paid = old.append(payment())?;
     ///
     /// let event = old.view()?.at(paid.first())?.expect("it was appended");
     /// let import = Import {
@@ -84,10 +84,10 @@ impl Batch {
     ///     blinds: event.record().blind().into_iter().collect(),
     /// };
     /// let draft = Draft::new(event.stream(), event.kind().to_owned()).id(event.id());
-    /// let copied = new.append(Batch::from(draft).imported(import), AppendOptions::default())?;
+    /// let copied = new.append(Batch::from(draft).imported(import))?;
     ///
     /// assert_eq!((copied.time, &copied.events), (paid.time, &paid.events));
-    /// assert_eq!(new.append(payment(), AppendOptions::default())?, copied, "a payment is made once");
+    /// assert_eq!(new.append(payment())?, copied, "a payment is made once");
     /// # Ok::<(), tidegate::Error>(())
     /// ```
     #[must_use]

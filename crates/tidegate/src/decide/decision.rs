@@ -51,10 +51,10 @@ impl From<Denial> for Decision {
 /// ```compile_fail
 /// #![deny(unused_must_use)]
 /// use tidegate::decide::Decision;
-/// use tidegate::{AppendOptions, StoreOptions, Store};
+/// use tidegate::{StoreOptions, Store};
 ///
 /// let store = Store::in_memory(StoreOptions::default())?;
-/// store.decide(AppendOptions::default(), |_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
+/// store.decide(|_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
 /// # Ok::<(), tidegate::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,10 +79,10 @@ impl Outcome {
     ///
     /// ```
     /// use tidegate::decide::Decision;
-    /// use tidegate::{AppendOptions, ErrorKind, StoreOptions, Store};
+    /// use tidegate::{ErrorKind, StoreOptions, Store};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
-    /// let decided = store.decide(AppendOptions::default(), |_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
+    /// let decided = store.decide(|_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
     /// let error = decided.into_result().unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Denied);
     /// assert_eq!(error.denied().unwrap().denials().next().unwrap().code, "CLOSED");

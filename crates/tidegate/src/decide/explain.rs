@@ -9,14 +9,14 @@ use crate::read::View;
 /// On what grounds an event is in the log, as far as its batch says.
 ///
 /// ```
-/// use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Query, ReadOptions, Store};
+/// use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Query, Store};
 ///
 /// let store = Store::in_memory(StoreOptions::default())?;
 /// let seat = Draft::new(("school", "ada"), "student.subscribed").tag("course:c1");
 /// let subscribed = Query::from(QueryItem::new().tag("course:c1"));
-/// let keep = AppendOptions { keep_footprint: true, ..AppendOptions::default() };
-/// let decided = store.decide(keep, |view| {
-///     assert!(view.count(&subscribed, ReadOptions::all())? < 20);
+/// let keep = AppendOptions::new().keep_footprint(true);
+/// let decided = store.decide_with(keep, |view| {
+///     assert!(view.count(&subscribed)? < 20);
 ///     Ok(seat.clone().into())
 /// })?;
 ///
@@ -24,7 +24,7 @@ use crate::read::View;
 /// let explanation = store.view()?.explain(event)?;
 /// let footprint = explanation.footprint.expect("it was kept");
 /// assert_eq!(footprint.queries(), [subscribed]);
-/// assert_eq!(explanation.judged_at.unwrap().count(&footprint.queries()[0], ReadOptions::all())?, 0);
+/// assert_eq!(explanation.judged_at.unwrap().count(&footprint.queries()[0])?, 0);
 /// # Ok::<(), tidegate::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -2,13 +2,13 @@
 //!
 //! ```
 //! use tidegate::decide::Decision;
-//! use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Query, ReadOptions, Store};
+//! use tidegate::{Draft, QueryItem, StoreOptions, Query, Store};
 //!
 //! let store = Store::in_memory(StoreOptions::default())?;
 //! let subscribe = |student: &'static str| {
-//!     store.decide(AppendOptions::default(), |view| {
+//!     store.decide(|view| {
 //!         let subscribed = Query::from(QueryItem::new().tag("course:c1").kind("student.subscribed"));
-//!         if view.count(&subscribed, ReadOptions::all())? >= 2 {
+//!         if view.count(&subscribed)? >= 2 {
 //!             return Ok(Decision::deny("COURSE_FULL", "the course has two seats"));
 //!         }
 //!         Ok(Draft::new(("school", student), "student.subscribed").tag("course:c1").into())

@@ -73,14 +73,19 @@ impl DecisionView {
         self.view.head()
     }
 
-    /// The events of a query; see [`View::read`].
-    pub fn read(
+    /// Returns the events that a query selects, from the first to the last; see [`View::read`].
+    pub fn read(&self, query: &Query) -> impl Iterator<Item = Result<RecordedEvent>> + fmt::Debug + use<> {
+        self.read_with(query, ReadOptions::new())
+    }
+
+    /// Returns the part of the events that a query selects that `read` names; see [`View::read_with`].
+    pub fn read_with(
         &self,
         query: &Query,
         read: ReadOptions,
     ) -> impl Iterator<Item = Result<RecordedEvent>> + fmt::Debug + use<> {
         self.remember(query, &read);
-        self.view.read(query, read)
+        self.view.read_with(query, read)
     }
 
     /// Folds the events of a query into a state, in order.
@@ -94,37 +99,42 @@ impl DecisionView {
         state: S,
         mut step: impl FnMut(S, &RecordedEvent) -> Result<S>,
     ) -> Result<S> {
-        self.read(query, ReadOptions::all()).try_fold(state, |state, event| step(state, &event?))
+        self.read(query).try_fold(state, |state, event| step(state, &event?))
     }
 
-    /// How many events a query selects; see [`View::count`].
-    pub fn count(&self, query: &Query, read: ReadOptions) -> Result<u64> {
+    /// Returns how many events a query selects; see [`View::count`].
+    pub fn count(&self, query: &Query) -> Result<u64> {
+        self.count_with(query, ReadOptions::new())
+    }
+
+    /// Returns how many events a query selects in the part of the log that `read` names; see [`View::count_with`].
+    pub fn count_with(&self, query: &Query, read: ReadOptions) -> Result<u64> {
         self.remember(query, &read);
-        self.view.count(query, read)
+        self.view.count_with(query, read)
     }
 
     /// Whether a query selects any event.
     pub fn exists(&self, query: &Query) -> Result<bool> {
-        self.remember(query, &ReadOptions::all());
+        self.remember(query, &ReadOptions::new());
         Ok(self.view.first_match(query, Position::START)?.is_some())
     }
 
     /// How many events a stream has; see [`View::version`].
     pub fn version(&self, stream: &StreamId) -> Result<Version> {
-        self.remember(&Query::stream(stream.clone()), &ReadOptions::all());
+        self.remember(&Query::stream(stream.clone()), &ReadOptions::new());
         self.view.version(stream)
     }
 
     /// The last event of a stream.
     pub fn last_event(&self, stream: &StreamId) -> Result<Option<RecordedEvent>> {
-        self.remember(&Query::stream(stream.clone()), &ReadOptions::all());
+        self.remember(&Query::stream(stream.clone()), &ReadOptions::new());
         self.view.last_event(stream)
     }
 
     /// The event at a position.
     pub fn at(&self, position: Position) -> Result<Option<RecordedEvent>> {
         if position > self.view.head() {
-            self.remember(&Query::ALL, &ReadOptions::all());
+            self.remember(&Query::ALL, &ReadOptions::new());
         }
         self.view.at(position)
     }

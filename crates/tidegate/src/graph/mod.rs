@@ -4,7 +4,7 @@
 //! indexes alone, as of one moment; no record is read but where a recorded time is asked for.
 //!
 //! ```
-//! use tidegate::{AppendOptions, Cause, Draft, Batch, StoreOptions, Store};
+//! use tidegate::{Cause, Draft, Batch, StoreOptions, Store};
 //!
 //! let store = Store::in_memory(StoreOptions::default())?;
 //! let batch = Batch::new()
@@ -12,7 +12,7 @@
 //!     .and(Draft::new(("shop", "pay-7"), "payment.taken").cause(Cause::Draft(0)))
 //!     .and(Draft::new(("shop", "stock-3"), "stock.reserved").cause(Cause::Draft(0)))
 //!     .and(Draft::new(("shop", "order-7"), "order.shipped").cause(Cause::Draft(1)).cause(Cause::Draft(2)));
-//! let receipt = store.append(batch, AppendOptions::default())?;
+//! let receipt = store.append(batch)?;
 //! let (placed, shipped) = (receipt.first(), receipt.last());
 //!
 //! let graph = store.view()?.graph();

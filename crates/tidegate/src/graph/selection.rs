@@ -112,7 +112,7 @@ impl From<QueryItem> for Selection {
 
 fn mark_query(query: &Query, reader: &GraphReader, bitmap: &mut Bitmap) -> Result<()> {
     let plan = reader.view().plan(query)?;
-    for (segment, from, to) in reader.view().parts(&plan, &ReadOptions::all()) {
+    for (segment, from, to) in reader.view().parts(&plan, &ReadOptions::new()) {
         let mut set = plan.set(segment)?;
         let mut next = |event: u32| set.next_from(event).filter(|event| *event < to);
         let mut found = next(from);

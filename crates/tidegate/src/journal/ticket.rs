@@ -232,9 +232,9 @@ pub(crate) trait Leader: Send + Sync {
 /// [`Future`]; no runtime is needed, and any will do.
 ///
 /// ```
-/// # use tidegate::{AppendOptions, Draft, StoreOptions, Store};
+/// # use tidegate::{Draft, StoreOptions, Store};
 /// # let store = Store::in_memory(StoreOptions::default())?;
-/// let ticket = store.submit(Draft::new(("bank", "alice"), "account.opened"), AppendOptions::default())?;
+/// let ticket = store.submit(Draft::new(("bank", "alice"), "account.opened"))?;
 /// let receipt = ticket.wait()?;
 /// assert_eq!(receipt.first().0, 1);
 /// # Ok::<(), tidegate::Error>(())

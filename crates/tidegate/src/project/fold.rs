@@ -77,7 +77,7 @@ impl<P: Projection> Fold<P> {
     pub(super) fn catch_up(&mut self, rules: &Rules, view: &View, limit: usize) -> Result<bool> {
         self.ready(rules, view)?;
         let mut left = limit;
-        for event in view.read(&rules.query, ReadOptions::after(self.position)) {
+        for event in view.read_with(&rules.query, ReadOptions::new().after(self.position)) {
             if left == 0 {
                 return Ok(false);
             }
@@ -152,10 +152,10 @@ impl<P: Projection> Fold<P> {
     fn restore(&mut self, rules: &Rules, view: &View) -> Result<()> {
         let (mut state, from) =
             self.base.clone().unwrap_or_else(|| (Arc::new(P::default()), Position::START));
-        let read = ReadOptions::after(from).before(self.position.next());
+        let read = ReadOptions::new().after(from).before(self.position.next());
         if from < self.position {
             let whole = Arc::make_mut(&mut state);
-            for event in view.read(&rules.query, read) {
+            for event in view.read_with(&rules.query, read) {
                 let event = event?;
                 if self.parked.binary_search_by_key(&event.position(), |parked| parked.position).is_ok() {
                     continue;

@@ -3,7 +3,7 @@
 //! ```
 //! use serde::{Deserialize, Serialize};
 //! use tidegate::project::{Staleness, ProjectorOptions, Projection, Projector};
-//! use tidegate::{AppendOptions, Event, RecordedEvent, StoreOptions, Store};
+//! use tidegate::{Event, RecordedEvent, StoreOptions, Store};
 //!
 //! #[derive(Serialize, Deserialize, Event)]
 //! #[event(kind = "tank.filled")]
@@ -38,17 +38,17 @@
 //!
 //! let store = Store::in_memory(StoreOptions::default())?;
 //! let level = store.projector_with::<Level>(ProjectorOptions::new().stream(("boat", "tank-1")))?;
-//! let filled = store.append(Filled { litres: 40 }.draft(("boat", "tank-1"))?, AppendOptions::default())?;
+//! let filled = store.append(Filled { litres: 40 }.draft(("boat", "tank-1"))?)?;
 //! assert_eq!(level.read()?.litres, 40);
 //!
 //! // The second read costs what is new, and what was read before stays as it was.
-//! store.append(Drained { litres: 15 }.draft(("boat", "tank-1"))?, AppendOptions::default())?;
+//! store.append(Drained { litres: 15 }.draft(("boat", "tank-1"))?)?;
 //! assert_eq!(level.read_with(Staleness::positions(1))?.litres, 40);
 //! assert_eq!(level.read()?.litres, 25);
 //! assert_eq!(level.at(filled.last())?.litres, 40);
 //!
 //! // What cannot be taken in stops it, with the place and the reason.
-//! store.append(Drained { litres: 99 }.draft(("boat", "tank-1"))?, AppendOptions::default())?;
+//! store.append(Drained { litres: 99 }.draft(("boat", "tank-1"))?)?;
 //! let stopped = level.read().unwrap_err().to_string();
 //! assert!(stopped.contains("position 3") && stopped.contains("more than it held"));
 //! assert_eq!(level.read_with(Staleness::ANY)?.litres, 25);
@@ -72,7 +72,7 @@
 //! ```
 //! # use serde::{Deserialize, Serialize};
 //! # use tidegate::project::{Staleness, ProjectorOptions, Projection, Projector};
-//! # use tidegate::{AppendOptions, Draft, Event, RecordedEvent, QueryItem, StoreOptions, Query, Result, Store};
+//! # use tidegate::{Draft, Event, RecordedEvent, QueryItem, StoreOptions, Query, Result, Store};
 //! # #[derive(Clone, Default, Serialize, Deserialize)]
 //! # struct CountV1(u64);
 //! # #[derive(Clone, Default, Serialize, Deserialize)]
@@ -93,8 +93,8 @@
 //! #     fn from(old: CountV1) -> Self { Self { events: old.0, days: 0 } }
 //! # }
 //! # let store = Store::in_memory(StoreOptions::default())?;
-//! # store.append(Draft::new(("a", "b"), "c"), AppendOptions::default())?;
-//! # store.append(Draft::new(("a", "b"), "c"), AppendOptions::default())?;
+//! # store.append(Draft::new(("a", "b"), "c"))?;
+//! # store.append(Draft::new(("a", "b"), "c"))?;
 //! let old = store.projector::<CountV1>()?;
 //! let count = store.projector::<Count>()?.with_previous(old)?;
 //! assert_eq!(count.read()?.version(), 1);

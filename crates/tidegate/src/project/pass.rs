@@ -130,7 +130,7 @@ pub fn catch_up_all(projectors: &[&dyn AnyProjector]) -> Result<Position> {
     let mut running: Vec<Box<dyn Running + '_>> = members.iter().map(|member| member.begin(&view)).collect();
     let from = running.iter().map(|one| one.position()).min().unwrap_or(Position::START);
     let query = Query::union(members.iter().map(|member| member.query()));
-    for event in view.read(&query, ReadOptions::after(from)) {
+    for event in view.read_with(&query, ReadOptions::new().after(from)) {
         let event = event?;
         for one in &mut running {
             one.take(&event);

@@ -73,7 +73,7 @@ impl Store {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -84,7 +84,7 @@ impl Store {
     /// # }
     /// # let store = Store::in_memory(StoreOptions::default())?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
-    /// store.append(order("order-1"), AppendOptions::default())?;
+    /// store.append(order("order-1"))?;
     /// let count = store.projector::<Count>()?;
     /// assert_eq!(count.read()?.0, 1);
     /// # Ok::<(), tidegate::Error>(())
@@ -102,7 +102,7 @@ impl Store {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -113,8 +113,8 @@ impl Store {
     /// # }
     /// # let store = Store::in_memory(StoreOptions::default())?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
-    /// store.append(order("order-1"), AppendOptions::default())?;
-    /// store.append(order("order-2"), AppendOptions::default())?;
+    /// store.append(order("order-1"))?;
+    /// store.append(order("order-2"))?;
     /// let one = ProjectorOptions::new().stream(("shop", "order-2"));
     /// assert_eq!(store.projector_with::<Count>(one)?.read()?.0, 1);
     /// # Ok::<(), tidegate::Error>(())
@@ -193,7 +193,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -205,7 +205,7 @@ impl<P: Projection> Projector<P> {
     /// # let store = Store::in_memory(StoreOptions::default())?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// let count = store.projector::<Count>()?;
-    /// store.append(order("order-1"), AppendOptions::default())?;
+    /// store.append(order("order-1"))?;
     /// let reading = count.read()?;
     /// assert_eq!((reading.0, reading.position(), reading.behind()), (1, Position(1), 0));
     /// # Ok::<(), tidegate::Error>(())
@@ -224,7 +224,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -236,7 +236,7 @@ impl<P: Projection> Projector<P> {
     /// # let store = Store::in_memory(StoreOptions::default())?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// let count = store.projector::<Count>()?;
-    /// store.append(order("order-1"), AppendOptions::default())?;
+    /// store.append(order("order-1"))?;
     /// assert_eq!(count.read_with(Staleness::ANY)?.0, 0);
     /// assert_eq!(count.read_with(Staleness::positions(1))?.0, 0, "it lags by one position");
     /// let recent = Staleness::age(std::time::Duration::from_secs(3600));
@@ -288,7 +288,7 @@ impl<P: Projection> Projector<P> {
     fn age(&self, fold: &mut Fold<P>, view: &View) -> Result<Duration> {
         fold.ready(&self.rules, view)?;
         let Some(lacking) =
-            view.read(&self.rules.query, ReadOptions::after(fold.position)).next().transpose()?
+            view.read_with(&self.rules.query, ReadOptions::new().after(fold.position)).next().transpose()?
         else {
             // What lies between is of other queries, so the state is that of the head already.
             fold.reach(view.head());
@@ -307,7 +307,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -319,7 +319,7 @@ impl<P: Projection> Projector<P> {
     /// # let store = Store::in_memory(StoreOptions::default())?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// let count = store.projector::<Count>()?;
-    /// let placed = store.append(order("order-1"), AppendOptions::default())?;
+    /// let placed = store.append(order("order-1"))?;
     /// assert_eq!(count.wait_for(placed.last(), std::time::Duration::from_secs(1))?.0, 1);
     /// # Ok::<(), tidegate::Error>(())
     /// ```
@@ -353,7 +353,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -364,8 +364,8 @@ impl<P: Projection> Projector<P> {
     /// # }
     /// # let store = Store::in_memory(StoreOptions::default())?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
-    /// store.append(order("order-1"), AppendOptions::default())?;
-    /// store.append(order("order-2"), AppendOptions::default())?;
+    /// store.append(order("order-1"))?;
+    /// store.append(order("order-2"))?;
     /// let count = store.projector::<Count>()?;
     /// assert_eq!(count.at(Position(1))?.0, 1);
     /// # Ok::<(), tidegate::Error>(())
@@ -391,7 +391,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -402,8 +402,8 @@ impl<P: Projection> Projector<P> {
     /// # }
     /// # let store = Store::in_memory(StoreOptions::default())?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
-    /// store.append(order("order-1"), AppendOptions::default())?;
-    /// store.append(order("order-2"), AppendOptions::default())?;
+    /// store.append(order("order-1"))?;
+    /// store.append(order("order-2"))?;
     /// let count = store.projector::<Count>()?;
     /// assert!(!count.catch_up(1)?);
     /// assert!(count.catch_up(1)?);

@@ -27,7 +27,7 @@ use crate::subscription::Subscription;
 /// ```
 /// use std::collections::BTreeMap;
 /// use tidegate::project::{Bookmark, ReadModel, Updater};
-/// use tidegate::{AppendOptions, Draft, RecordedEvent, QueryItem, StoreOptions, Query, Store};
+/// use tidegate::{Draft, RecordedEvent, QueryItem, StoreOptions, Query, Store};
 ///
 /// #[derive(Clone, Default)]
 /// struct Orders {
@@ -62,7 +62,7 @@ use crate::subscription::Subscription;
 /// }
 ///
 /// let store = Store::in_memory(StoreOptions::default())?;
-/// let placed = store.append(Draft::new(("orders", "ada"), "order.placed"), AppendOptions::default())?;
+/// let placed = store.append(Draft::new(("orders", "ada"), "order.placed"))?;
 /// let mut orders = Updater::open(&store, Orders::default())?;
 /// assert_eq!(orders.update()?, placed.last());
 /// assert_eq!(orders.model().per_customer["ada"], 1);

@@ -64,7 +64,7 @@ impl Staleness {
 /// ```
 /// use serde::{Deserialize, Serialize};
 /// use tidegate::project::{Projection, Staleness};
-/// use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+/// use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
 ///
 /// #[derive(Clone, Default, Serialize, Deserialize)]
 /// struct Count(u64);
@@ -84,7 +84,7 @@ impl Staleness {
 /// let store = Store::in_memory(StoreOptions::default())?;
 /// let count = store.projector::<Count>()?;
 /// let first = count.read()?;
-/// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+/// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
 /// let stale = count.read_with(Staleness::ANY)?;
 /// assert_eq!((stale.0, stale.position(), stale.head(), stale.behind()), (0, Position(0), Position(1), 1));
 /// assert_eq!((count.read()?.0, first.0), (1, 0));

@@ -15,7 +15,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -26,7 +26,7 @@ impl<P: Projection> Projector<P> {
     /// # }
     /// # let store = Store::in_memory(StoreOptions::default())?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
-    /// store.append(order("order-1"), AppendOptions::default())?;
+    /// store.append(order("order-1"))?;
     /// let count = store.projector::<Count>()?;
     /// count.read()?;
     /// count.save()?;
@@ -57,7 +57,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -68,7 +68,7 @@ impl<P: Projection> Projector<P> {
     /// # }
     /// # let store = Store::in_memory(StoreOptions::default())?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
-    /// store.append(order("order-1"), AppendOptions::default())?;
+    /// store.append(order("order-1"))?;
     /// let count = store.projector::<Count>()?;
     /// count.read()?;
     /// count.reset()?;

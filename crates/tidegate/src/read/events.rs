@@ -133,8 +133,13 @@ impl Iterator for Events {
 }
 
 impl View {
-    /// The events of a query, in the order of their positions, one by one as they are asked for.
-    pub fn read(&self, query: &Query, read: ReadOptions) -> Events {
-        Events::new(self.clone(), query.clone(), read)
+    /// Returns the events that a query selects, from the first to the last. Each is read when it is asked for.
+    pub fn read(&self, query: &Query) -> Events {
+        self.read_with(query, ReadOptions::new())
+    }
+
+    /// Returns the part of the events that a query selects, in the direction, that `options` name.
+    pub fn read_with(&self, query: &Query, options: ReadOptions) -> Events {
+        Events::new(self.clone(), query.clone(), options)
     }
 }

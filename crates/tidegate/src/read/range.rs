@@ -2,22 +2,25 @@
 
 use tidegate_format::Position;
 
-/// Which part of what a query selects is read, and in which direction.
+/// Which part of the events that a query selects is read, and in which direction. By default that is all of them, from
+/// the first to the last.
 ///
 /// ```
 /// use tidegate::{Position, ReadOptions};
-/// let newest = ReadOptions::backwards().limit(10);
-/// let next = ReadOptions::after(Position(41)).limit(100);
+///
+/// let newest = ReadOptions::new().backwards(true).limit(10);
+/// let next = ReadOptions::new().after(Position(41)).limit(100);
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReadOptions {
-    /// Only events after this position.
+    /// Only events after this position: 0, which is before all events.
     pub after: Position,
-    /// Only events before this position.
+    /// Only events before this position: [`Position::MAX`], which is behind all events.
     pub before: Position,
-    /// From the last to the first.
+    /// Whether the last event comes first: `false`.
     pub backwards: bool,
-    /// At most so many, over all items of the query.
+    /// The largest number of events, over all items of the query: without a limit.
     pub limit: Option<usize>,
 }
 
@@ -28,32 +31,36 @@ impl Default for ReadOptions {
 }
 
 impl ReadOptions {
-    /// Everything, from the first event on.
-    pub fn all() -> Self {
+    /// Returns the default options: all events, from the first to the last.
+    pub fn new() -> Self {
         Self::default()
     }
 
-    /// From the event after this position on.
-    pub fn after(position: Position) -> Self {
-        Self { after: position, ..Self::default() }
+    /// Reads only events after this position.
+    #[must_use]
+    pub fn after(mut self, position: Position) -> Self {
+        self.after = position;
+        self
     }
 
-    /// From the last event to the first.
-    pub fn backwards() -> Self {
-        Self { backwards: true, ..Self::default() }
-    }
-
-    /// Only events before this position.
+    /// Reads only events before this position.
     #[must_use]
     pub fn before(mut self, position: Position) -> Self {
         self.before = position;
         self
     }
 
-    /// At most so many events.
+    /// Reads from the last event to the first, or the other way round.
     #[must_use]
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.limit = Some(limit);
+    pub fn backwards(mut self, backwards: bool) -> Self {
+        self.backwards = backwards;
+        self
+    }
+
+    /// Reads at most this many events; `None` is without a limit.
+    #[must_use]
+    pub fn limit(mut self, limit: impl Into<Option<usize>>) -> Self {
+        self.limit = limit.into();
         self
     }
 

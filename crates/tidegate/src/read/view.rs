@@ -134,7 +134,7 @@ impl View {
         if after >= self.head {
             return self.unless_hidden(None);
         }
-        let (plan, read) = (self.plan(query)?, ReadOptions::after(after));
+        let (plan, read) = (self.plan(query)?, ReadOptions::new().after(after));
         for (segment, from, to) in self.parts(&plan, &read) {
             let event = plan.set(segment)?.next_from(from);
             if let Some(event) = event.filter(|event| *event < to) {
@@ -149,11 +149,11 @@ impl View {
     /// reactor made.
     ///
     /// ```
-    /// use tidegate::{AppendOptions, Batch, Draft, StoreOptions, Store};
+    /// use tidegate::{Batch, Draft, StoreOptions, Store};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
     /// let payment = Batch::from(Draft::new(("bank", "alice"), "money.paid_out")).key("payment-17");
-    /// let receipt = store.append(payment, AppendOptions::default())?;
+    /// let receipt = store.append(payment)?;
     /// let first = store.view()?.find_key("payment-17")?.map(|event| event.position());
     /// assert_eq!(first, Some(receipt.first()));
     /// assert!(store.view()?.find_key("payment-18")?.is_none());
@@ -195,8 +195,13 @@ impl View {
         self.unless_hidden(None)
     }
 
-    /// How many events a query selects, without reading them.
-    pub fn count(&self, query: &Query, read: ReadOptions) -> Result<u64> {
+    /// Returns how many events a query selects, without reading them.
+    pub fn count(&self, query: &Query) -> Result<u64> {
+        self.count_with(query, ReadOptions::new())
+    }
+
+    /// Returns how many events a query selects in the part of the log that `read` names, and at most its limit.
+    pub fn count_with(&self, query: &Query, read: ReadOptions) -> Result<u64> {
         let mut total = 0;
         let plan = self.plan(query)?;
         for (segment, from, to) in self.parts(&plan, &read) {

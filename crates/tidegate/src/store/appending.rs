@@ -22,7 +22,7 @@ use crate::batch::{Receipt, ReceiptEvent, ReceiptStatus};
 use crate::decide::{Decision, DecisionView, Denied, Footprint, GateSet, Guard, Outcome, Proposal, record};
 use crate::journal::{self, PrepareContext, PreparedBatch, QueueOptions, Ticket, Turn, boundaries, judging};
 use crate::read::{Query, View};
-use crate::settings::{AppendOptions, DecideOptions, Durability};
+use crate::settings::{AppendOptions, Durability};
 use crate::store::{Store, Writer};
 
 impl Store {
@@ -41,7 +41,18 @@ impl Store {
     /// ([`Error::denied`]); [`Full`](ErrorKind::Full) if the queue or the disk is. Nothing was written then.
     /// [`Ended`](ErrorKind::Ended) when the writer has ended; if it ended over this batch, whether its
     /// events are kept is unknown until the store is opened again.
-    pub fn append(&self, batch: impl Into<Batch>, append: AppendOptions) -> Result<Receipt> {
+    pub fn append(&self, batch: impl Into<Batch>) -> Result<Receipt> {
+        self.append_with(batch, AppendOptions::new())
+    }
+
+    /// Appends a batch as `options` say; see [`append`](Self::append).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`append`](Self::append); [`Invalid`](ErrorKind::Invalid) if the options have a key, which is that of a
+    /// decision.
+    pub fn append_with(&self, batch: impl Into<Batch>, options: AppendOptions) -> Result<Receipt> {
+        let options = without_key(options)?;
         let writer = self.queuing_writer()?;
         if !writer.guards.load().is_empty() {
             writer.process.check()?;
@@ -49,7 +60,7 @@ impl Store {
         let valid = ValidBatch::new(batch.into())?;
         let key = valid.key().map(Key::lookup);
         let contest = Contest { decides: false, ..Contest::default() };
-        self.settle(writer, key, append, contest, |_| Ok(Ok((&valid, Vec::new()))))?.into_result()
+        self.settle(writer, key, &options, contest, |_| Ok(Ok((&valid, Vec::new()))))?.into_result()
     }
 
     /// Says whether the log still agrees with a receipt. A store that is open for reading only shows what is known to be
@@ -107,7 +118,7 @@ impl Store {
     /// let store = Store::in_memory(StoreOptions::default())?;
     /// let seats = Query::from(QueryItem::new().tag("show:7"));
     /// let reserve = |request: &'static str| {
-    ///     store.decide(AppendOptions::default().key(request), |view| {
+    ///     store.decide_with(AppendOptions::new().key(request), |view| {
     ///         if view.exists(&seats)? {
     ///             return Ok(Decision::deny("SOLD_OUT", "the only seat is taken"));
     ///         }
@@ -125,14 +136,23 @@ impl Store {
     /// Those of [`append`](Self::append) and of `decide` itself; [`Conflict`](ErrorKind::Conflict) if
     /// something moved each of the [`attempts`](AppendOptions::attempts) times. [`Invalid`](ErrorKind::Invalid) if the
     /// decision has a key and comes to a batch with a key of its own.
-    pub fn decide(
+    pub fn decide(&self, decide: impl FnMut(&DecisionView) -> Result<Decision>) -> Result<Outcome> {
+        self.decide_with(AppendOptions::new(), decide)
+    }
+
+    /// Reads and decides as one, as `options` say; see [`decide`](Self::decide).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decide`](Self::decide).
+    pub fn decide_with(
         &self,
-        options: impl Into<DecideOptions>,
+        mut options: AppendOptions,
         mut decide: impl FnMut(&DecisionView) -> Result<Decision>,
     ) -> Result<Outcome> {
-        let DecideOptions { append, key } = options.into();
+        let key = options.key.take();
         let sought = key.as_deref().map(KeyLookup::of_decision).transpose()?;
-        self.settle(self.writer()?, sought, append, Contest::default(), |view| {
+        self.settle(self.writer()?, sought, &options, Contest::default(), |view| {
             Ok(match decide(view)? {
                 Decision::Append(batch) => Ok((ValidBatch::decided(batch, key.as_ref())?, Vec::new())),
                 Decision::Deny(denial) => Err(Denied::from(denial)),
@@ -151,15 +171,31 @@ impl Store {
         context: &C,
         batch: impl Into<Batch>,
         gates: &GateSet<C>,
-        append: AppendOptions,
     ) -> Result<Outcome> {
+        self.propose_with(context, batch, gates, AppendOptions::new())
+    }
+
+    /// Appends a batch if the gates allow it, as `options` say; see [`propose`](Self::propose).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`propose`](Self::propose); [`Invalid`](ErrorKind::Invalid) if the options have a key, which is that of a
+    /// decision.
+    pub fn propose_with<C: ?Sized>(
+        &self,
+        context: &C,
+        batch: impl Into<Batch>,
+        gates: &GateSet<C>,
+        options: AppendOptions,
+    ) -> Result<Outcome> {
+        let options = without_key(options)?;
         let writer = self.writer()?;
         let valid = ValidBatch::new(batch.into())?;
         let drafts = valid.batch().drafts();
-        self.settle(writer, valid.key().map(Key::lookup), append, Contest::default(), |view| {
+        self.settle(writer, valid.key().map(Key::lookup), &options, Contest::default(), |view| {
             match gates.judge(&Proposal { context, drafts }, view)? {
                 Ok(passed) => Ok(Ok((&valid, passed))),
-                Err(denied) if gates.records() => self.record(drafts, denied, view.head(), append).map(Err),
+                Err(denied) if gates.records() => self.record(drafts, denied, view.head(), &options).map(Err),
                 Err(denied) => Ok(Err(denied)),
             }
         })
@@ -183,7 +219,7 @@ impl Store {
         &self,
         writer: &Writer,
         key: Option<KeyLookup<'_>>,
-        append: AppendOptions,
+        append: &AppendOptions,
         mut contest: Contest,
         mut judge: impl FnMut(&DecisionView) -> Judged<(B, Vec<Text>)>,
     ) -> Result<Outcome> {
@@ -205,7 +241,7 @@ impl Store {
         &self,
         writer: &Writer,
         key: Option<KeyLookup<'_>>,
-        append: AppendOptions,
+        append: &AppendOptions,
         contest: &mut Contest,
         judge: &mut impl FnMut(&DecisionView) -> Judged<(B, Vec<Text>)>,
     ) -> Result<Option<Outcome>> {
@@ -270,7 +306,7 @@ impl Store {
         &self,
         writer: &Writer,
         view: &DecisionView,
-        append: AppendOptions,
+        append: &AppendOptions,
         contest: &mut Contest,
         judge: impl FnOnce() -> Judged<T>,
     ) -> Judged<T> {
@@ -289,7 +325,7 @@ impl Store {
     /// # Errors
     ///
     /// That of the writer's end: what the answer rests on may be lost then.
-    fn hold<T>(&self, writer: &Writer, rests_on: Position, append: AppendOptions, answer: T) -> Result<T> {
+    fn hold<T>(&self, writer: &Writer, rests_on: Position, append: &AppendOptions, answer: T) -> Result<T> {
         // What was never written cannot be waited for, and nothing rests on it.
         let rests_on = rests_on.min(self.published.written());
         let synced = self.queue_options(append).durability == Durability::Synced;
@@ -300,13 +336,13 @@ impl Store {
     }
 
     /// How a batch is appended that nobody decides again.
-    fn queue_options(&self, append: AppendOptions) -> QueueOptions {
+    fn queue_options(&self, append: &AppendOptions) -> QueueOptions {
         let durability = append.durability.unwrap_or(self.durability);
         QueueOptions { durability, when_full: append.when_full, turn: None, again: false }
     }
 
     /// Asks for a sync within the interval, if that is what the caller chose.
-    fn sync_within(&self, writer: &Writer, append: AppendOptions) {
+    fn sync_within(&self, writer: &Writer, append: &AppendOptions) {
         if let Durability::Interval(interval) = self.queue_options(append).durability {
             writer.worker.sync_by(self.deadline(interval), interval);
         }
@@ -318,7 +354,7 @@ impl Store {
         writer: &Writer,
         batch: &Batch,
         view: &DecisionView,
-        append: AppendOptions,
+        append: &AppendOptions,
     ) -> Judged<Vec<Text>> {
         let guards = writer.guards.load();
         let mut passed = Vec::new();
@@ -347,7 +383,7 @@ impl Store {
         drafts: &[Draft],
         mut denied: Denied,
         judged_at: Position,
-        append: AppendOptions,
+        append: &AppendOptions,
     ) -> Result<Denied> {
         let own = ValidBatch::new(Batch::own(record::denied(drafts, &denied, judged_at)))?;
         let (writer, view) = (self.writer()?, View::written(&self.published));
@@ -365,7 +401,7 @@ impl Store {
         view: &View,
         key: Option<KeyLookup<'_>>,
         after: Position,
-        append: AppendOptions,
+        append: &AppendOptions,
     ) -> Result<Option<Receipt>> {
         let Some(known) = self.find_known(view, key, after)? else { return Ok(None) };
         let rests_on = known.as_ref().map_or_else(rests_on, Receipt::last);
@@ -400,9 +436,9 @@ impl Store {
     /// use tidegate::{AppendOptions, Draft, ErrorKind, Receipt, Result, Store};
     ///
     /// async fn append(store: &Store, draft: Draft) -> Result<Receipt> {
-    ///     let append = AppendOptions { when_full: WhenFull::Refuse, ..AppendOptions::default() };
+    ///     let append = AppendOptions::new().when_full(WhenFull::Refuse);
     ///     loop {
-    ///         match store.submit(draft.clone(), append) {
+    ///         match store.submit_with(draft.clone(), append.clone()) {
     ///             Ok(ticket) => return ticket.await,
     ///             Err(error) if error.kind() == ErrorKind::Full => store.room()?.await?,
     ///             Err(error) => return Err(error),
@@ -416,7 +452,18 @@ impl Store {
     /// Those of [`append`](Self::append) that are known before the batch is queued; the rest comes with the
     /// ticket's answer, and so does a refusal that rests on events which are still to be synced. Gates attached to the store are asked once: where what they read moves before the
     /// commit, the answer is a boundary conflict, and submitting again asks them again.
-    pub fn submit(&self, batch: impl Into<Batch>, append: AppendOptions) -> Result<Ticket> {
+    pub fn submit(&self, batch: impl Into<Batch>) -> Result<Ticket> {
+        self.submit_with(batch, AppendOptions::new())
+    }
+
+    /// Queues a batch as `options` say; see [`submit`](Self::submit).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`submit`](Self::submit); [`Invalid`](ErrorKind::Invalid) if the options have a key, which is that of a
+    /// decision.
+    pub fn submit_with(&self, batch: impl Into<Batch>, options: AppendOptions) -> Result<Ticket> {
+        let append = &without_key(options)?;
         let writer = self.writer()?;
         let valid = ValidBatch::new(batch.into())?;
         let view = DecisionView::new(View::written(&self.published));
@@ -443,7 +490,7 @@ impl Store {
     fn answer_later(
         &self,
         writer: &Writer,
-        append: AppendOptions,
+        append: &AppendOptions,
         read: Position,
         answer: Result<Receipt>,
     ) -> Result<Ticket> {
@@ -478,7 +525,7 @@ impl Store {
         valid: &ValidBatch,
         gates: Vec<Text>,
         footprint: Footprint,
-        append: AppendOptions,
+        append: &AppendOptions,
     ) -> Result<PreparedBatch> {
         let (seed, micros) = (writer.seed, self.world.clock.now_micros());
         let keep_footprint = append.keep_footprint;
@@ -523,6 +570,16 @@ impl Contest {
     }
 }
 
+/// Returns the options of a call whose key is that of its batch.
+fn without_key(options: AppendOptions) -> Result<AppendOptions> {
+    if options.key.is_none() {
+        return Ok(options);
+    }
+    Err(Error::invalid(
+        "the key of these options is for a decision; give the batch its own key with `Batch::key`",
+    ))
+}
+
 /// The last position that a refusal rests on.
 fn rests_on(error: &Error) -> Position {
     error.conflict().and_then(|conflict| conflict.position).unwrap_or_default()
@@ -540,7 +597,7 @@ mod tests {
         let store = Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
         for key in ["one", "two", "three"] {
             let draft = Draft::new(("s", "e"), "k.x");
-            store.append(Batch::from(draft).key(key), AppendOptions::default()).unwrap();
+            store.append(Batch::from(draft).key(key)).unwrap();
         }
         let view = store.view().unwrap();
         let second = view.at(Position(2)).unwrap().unwrap();

@@ -14,7 +14,7 @@ fn options(access: Access) -> StoreOptions {
 fn append(store: &Store, count: usize) {
     for number in 0..count {
         let draft = Draft::new(("shop", format!("order-{number}")), "order.placed");
-        store.append(draft, AppendOptions::synced()).unwrap();
+        store.append_with(draft, AppendOptions::new().synced()).unwrap();
     }
 }
 

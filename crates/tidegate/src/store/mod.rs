@@ -28,14 +28,11 @@ use crate::typed::check_claims;
 /// One log of events in one directory. A handle that many threads share by reference or in an [`Arc`].
 ///
 /// ```
-/// use tidegate::{AppendOptions, Draft, StoreOptions, Query, ReadOptions, Store};
+/// use tidegate::{Draft, StoreOptions, Query, Store};
 ///
 /// let store = Store::in_memory(StoreOptions::default())?;
-/// let receipt = store.append(
-///     Draft::new(("bank", "alice"), "account.opened").json(r#"{"limit":100}"#),
-///     AppendOptions::default(),
-/// )?;
-/// for event in store.read(&Query::stream(("bank", "alice")), ReadOptions::all())? {
+/// let receipt = store.append(Draft::new(("bank", "alice"), "account.opened").json(r#"{"limit":100}"#))?;
+/// for event in store.read(&Query::stream(("bank", "alice")))? {
 ///     let event = event?;
 ///     assert_eq!((event.position(), event.kind()), (receipt.first(), "account.opened"));
 /// }
@@ -211,9 +208,21 @@ impl Store {
         Ok(View::of(&self.published))
     }
 
-    /// The events of a query as the log is now: [`View::read`] of a new [`view`](Self::view).
-    pub fn read(&self, query: &Query, read: ReadOptions) -> Result<Events> {
-        Ok(self.view()?.read(query, read))
+    /// Returns the events that a query selects as the log is now, from the first to the last: [`View::read`] of a new
+    /// [`view`](Self::view).
+    pub fn read(&self, query: &Query) -> Result<Events> {
+        self.read_with(query, ReadOptions::new())
+    }
+
+    /// Returns the part of the events that a query selects, in the direction, that `options` name: [`View::read_with`] of
+    /// a new [`view`](Self::view).
+    pub fn read_with(&self, query: &Query, options: ReadOptions) -> Result<Events> {
+        Ok(self.view()?.read_with(query, options))
+    }
+
+    /// Returns how many events a query selects as the log is now: [`View::count`] of a new [`view`](Self::view).
+    pub fn count(&self, query: &Query) -> Result<u64> {
+        self.view()?.count(query)
     }
 
     /// How far the log got.

@@ -2,18 +2,18 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Position, Store};
+//! use tidegate::{Draft, QueryItem, StoreOptions, Position, Store};
 //!
 //! let store = Store::in_memory(StoreOptions::default())?;
 //! let order = |kind: &'static str| Draft::new(("shop", "order-7"), kind);
-//! store.append(order("order.placed"), AppendOptions::default())?;
+//! store.append(order("order.placed"))?;
 //!
 //! let orders = store.subscribe(QueryItem::new().kind("order.*"), Position::START);
 //! std::thread::scope(|scope| {
 //!     let reading = scope.spawn(|| {
 //!         orders.map(|event| Ok(event?.kind().to_owned())).collect::<tidegate::Result<Vec<_>>>()
 //!     });
-//!     store.append(order("order.paid"), AppendOptions::default())?;
+//!     store.append(order("order.paid"))?;
 //!     store.close()?; // ends the subscription once it has delivered everything
 //!     assert_eq!(reading.join().unwrap()?, ["order.placed", "order.paid"]);
 //!     Ok::<(), tidegate::Error>(())
@@ -207,8 +207,8 @@ impl Subscription {
             let (view, ended) = self.source.now()?;
             if view.head() > self.position {
                 // Bounded, so that what precedes damage is delivered, whole batches of it, before the damage is told.
-                let read = ReadOptions::after(self.position).before(view.head().next());
-                self.events = Some(view.read(&self.query, read));
+                let read = ReadOptions::new().after(self.position).before(view.head().next());
+                self.events = Some(view.read_with(&self.query, read));
                 continue;
             }
             view.check_end()?;

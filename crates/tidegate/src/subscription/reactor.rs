@@ -3,7 +3,7 @@
 //! ```
 //! use tidegate::subscription::cursor::CursorOptions;
 //! use tidegate::subscription::reactor::Step;
-//! use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Store};
+//! use tidegate::{Draft, QueryItem, StoreOptions, Store};
 //!
 //! let store = Store::in_memory(StoreOptions::default())?;
 //! let billing = store.reactor(
@@ -12,7 +12,7 @@
 //!     CursorOptions::default(),
 //!     |_view, order| Ok(Some(Draft::new(("bills", order.entity().to_owned()), "bill.sent").into())),
 //! )?;
-//! let order = store.append(Draft::new(("shop", "order-7"), "order.placed"), AppendOptions::default())?;
+//! let order = store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
 //! let Step::Reacted(receipt) = billing.step()? else { panic!("there is an order") };
 //! let bill = store.view()?.at(receipt.first())?.expect("it was committed");
 //! assert_eq!(bill.causes().collect::<Vec<_>>(), [order.first().into()]);
@@ -203,7 +203,7 @@ impl Store {
         H: Fn(&DecisionView, &RecordedEvent) -> Reaction,
     {
         let cursor = Cursor::open(self, name, query.into(), options, CursorRole::Reactor)?;
-        let (append, domain) = (AppendOptions::default(), format!("reactor:{name}"));
+        let (append, domain) = (AppendOptions::new(), format!("reactor:{name}"));
         Ok(Reactor { store: self, cursor, handler, append, domain })
     }
 }
@@ -226,10 +226,10 @@ impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<'_, H> {
     ///
     /// ```
     /// use tidegate::subscription::cursor::CursorOptions;
-    /// use tidegate::{AppendOptions, Draft, StoreOptions, Query, Store};
+    /// use tidegate::{Draft, StoreOptions, Query, Store};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
-    /// store.append(Draft::new(("shop", "order-7"), "order.placed"), AppendOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
     /// let once = CursorOptions::new().max_attempts(1);
     /// let billing = store.reactor_with("billing", Query::ALL, once, |_, _| Err("no price".into()))?;
     /// let mut told = Vec::new();
@@ -299,7 +299,7 @@ impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<'_, H> {
     /// Asks the handler and commits what it says.
     fn decide(&self, event: &RecordedEvent, key: &str) -> std::result::Result<Step, Trouble> {
         let mut answer = None;
-        let decided = self.store.decide(self.append, |view| {
+        let decided = self.store.decide_with(self.append.clone(), |view| {
             answer = None;
             match self.ask(view, event) {
                 Ok(Some(batch)) => Ok(batch.led_to_by(event, key)?.into()),

@@ -44,13 +44,13 @@ impl Tap {
         let from = &mut self.subscription;
         // What is visible now may be more than what the subscription has looked at.
         let (view, _) = from.source.now()?;
-        let there = ReadOptions::after(from.reached()).before(view.head().next());
-        let waiting = view.count(&from.query, there)?;
+        let there = ReadOptions::new().after(from.reached()).before(view.head().next());
+        let waiting = view.count_with(&from.query, there)?;
         let Some(excess) = waiting.checked_sub(self.capacity).filter(|excess| *excess > 0) else {
             return Ok(());
         };
-        let newest = ReadOptions { backwards: true, limit: Some(self.capacity as usize), ..there };
-        let Some(oldest) = view.read(&from.query, newest).last().transpose()? else { return Ok(()) };
+        let newest = there.backwards(true).limit(self.capacity as usize);
+        let Some(oldest) = view.read_with(&from.query, newest).last().transpose()? else { return Ok(()) };
         (from.events, from.found) = (None, None);
         from.position = oldest.position().before();
         self.dropped += excess;

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
-//! use tidegate::{AppendOptions, Event, StoreOptions, ReadOptions, Store};
+//! use tidegate::{Event, StoreOptions, Store};
 //!
 //! // A struct is one kind.
 //! #[derive(Serialize, Deserialize, Event)]
@@ -22,12 +22,12 @@
 //! }
 //!
 //! let store = Store::in_memory(StoreOptions::default())?;
-//! store.append(Launched { crew: 3 }.draft(("harbour", "gull"))?, AppendOptions::default())?;
+//! store.append(Launched { crew: 3 }.draft(("harbour", "gull"))?)?;
 //! let moored = Boat::Moored { berth: "B4".to_owned() };
-//! store.append(moored.draft(("harbour", "gull"))?.tag("berth:B4"), AppendOptions::default())?;
+//! store.append(moored.draft(("harbour", "gull"))?.tag("berth:B4"))?;
 //!
 //! let mut crew = 0;
-//! for event in store.read(&Boat::item().scope("harbour").into(), ReadOptions::all())? {
+//! for event in store.read(&Boat::item().scope("harbour").into())? {
 //!     match Boat::of(&event?)? {
 //!         Boat::Launched(launched) => crew = launched.crew,
 //!         Boat::Moored { berth } => println!("{crew} went ashore at {berth}"),

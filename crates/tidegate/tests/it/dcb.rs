@@ -13,9 +13,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tidegate::decide::{Decision, DecisionView, Outcome};
 use tidegate::disk::{Env, MemoryDisk, SimulatedClock, SystemRandom};
-use tidegate::{
-    AppendOptions, Draft, Query, QueryItem, ReadOptions, RecordedEvent, Result, Store, StoreOptions,
-};
+use tidegate::{Draft, Query, QueryItem, ReadOptions, RecordedEvent, Result, Store, StoreOptions};
 
 const MINUTE: u64 = 60_000_000;
 const DAY: u64 = 24 * 60 * MINUTE;
@@ -38,7 +36,7 @@ impl Desk {
     }
 
     fn decide(&self, decide: impl Fn(&DecisionView) -> Result<Decision>) -> Answer {
-        match self.store.decide(AppendOptions::default(), decide).unwrap() {
+        match self.store.decide(decide).unwrap() {
             Outcome::Committed(receipt) => Ok(receipt.first().0),
             Outcome::Denied(denied) => Err(denied.denials().next().unwrap().code.to_string()),
         }
@@ -64,7 +62,7 @@ fn tagged(tag: impl Into<String>, kinds: &[&'static str]) -> Query {
 
 /// The last event of a query.
 fn last(view: &DecisionView, query: &Query) -> Result<Option<RecordedEvent>> {
-    view.read(query, ReadOptions::backwards().limit(1)).next().transpose()
+    view.read_with(query, ReadOptions::new().backwards(true).limit(1)).next().transpose()
 }
 
 /// An event with tags and a JSON payload.

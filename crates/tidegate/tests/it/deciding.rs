@@ -18,9 +18,7 @@ mod once;
 mod receipts;
 
 use tidegate::decide::{Denied, Outcome};
-use tidegate::{
-    AppendOptions, Batch, Conflict, Draft, Error, Query, QueryItem, Receipt, Store, StoreOptions, Ticket,
-};
+use tidegate::{Batch, Conflict, Draft, Error, Query, QueryItem, Receipt, Store, StoreOptions, Ticket};
 
 /// A store in memory.
 fn store() -> Store {
@@ -42,15 +40,15 @@ fn tag(tag: &'static str) -> Query {
 }
 
 fn append(store: &Store, batch: impl Into<Batch>) -> Receipt {
-    store.append(batch, AppendOptions::default()).unwrap()
+    store.append(batch).unwrap()
 }
 
 fn refused(store: &Store, batch: impl Into<Batch>) -> Error {
-    store.append(batch, AppendOptions::default()).unwrap_err()
+    store.append(batch).unwrap_err()
 }
 
 fn submit(store: &Store, batch: impl Into<Batch>) -> Ticket {
-    store.submit(batch, AppendOptions::default()).unwrap()
+    store.submit(batch).unwrap()
 }
 
 fn conflict(error: &Error) -> Conflict {

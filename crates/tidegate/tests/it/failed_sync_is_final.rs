@@ -16,15 +16,15 @@ fn a_sync_after_a_failed_one_is_not_believed() {
     let disk = FaultyDisk::new(1, Model::default());
     let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
     let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
-    store.append(draft(), AppendOptions::default()).unwrap();
-    store.append(draft(), AppendOptions::buffered()).unwrap();
+    store.append(draft()).unwrap();
+    store.append_with(draft(), AppendOptions::new().buffered()).unwrap();
     disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
     let first = store.wait_durable(Position(2), Duration::ZERO).unwrap_err();
     assert_eq!(first.kind(), ErrorKind::Ended, "{first}");
     for _ in 0..2 {
         assert_eq!(store.wait_durable(Position(2), Duration::ZERO).unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(store.step().unwrap_err().kind(), ErrorKind::Ended);
-        assert_eq!(store.append(draft(), AppendOptions::default()).unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(store.append(draft()).unwrap_err().kind(), ErrorKind::Ended);
     }
     assert_eq!(store.frontier().durable, Position(1));
     assert_eq!(store.wait_durable(Position(1), Duration::ZERO).unwrap(), Position(1));

@@ -14,8 +14,8 @@ use shuttle::thread;
 use tidegate::decide::{Decision, Outcome};
 use tidegate::settings::WhenFull;
 use tidegate::{
-    AppendOptions, Batch, Condition, Durability, ErrorKind, Position, Query, QueryItem, ReadOptions, Receipt,
-    Result, Store, StoreOptions,
+    AppendOptions, Batch, Condition, Durability, ErrorKind, Position, Query, QueryItem, Receipt, Result,
+    Store, StoreOptions,
 };
 
 const RUNS: usize = 4000;
@@ -62,7 +62,7 @@ fn spawn<T: Send + 'static>(
 }
 
 fn append(store: &Store, batch: impl Into<Batch>) -> Result<Receipt> {
-    store.append(batch, AppendOptions::default())
+    store.append(batch)
 }
 
 /// The positions of receipts are 1 to their count, each once.
@@ -97,12 +97,12 @@ fn a_ticket_is_answered_whoever_waits() {
         let store = store(true);
         let threads = ["a", "b"].map(|name| {
             spawn(&store, move |store| {
-                let ticket = store.submit(draft(name), AppendOptions::default()).unwrap();
+                let ticket = store.submit(draft(name)).unwrap();
                 ticket.wait().unwrap()
             })
         });
         let appending = spawn(&store, |store| append(store, draft("c")).unwrap());
-        let dropped = store.submit(draft("d"), AppendOptions::default()).unwrap();
+        let dropped = store.submit(draft("d")).unwrap();
         drop(dropped);
         let mut receipts: Vec<_> =
             threads.into_iter().chain([appending]).map(|thread| thread.join().unwrap()).collect();
@@ -131,7 +131,7 @@ fn a_ticket_that_is_awaited_is_woken() {
     explore(|| {
         let store = store(true);
         let appending = spawn(&store, |store| append(store, draft("b")).unwrap());
-        let mut ticket = store.submit(draft("a"), AppendOptions::default()).unwrap();
+        let mut ticket = store.submit(draft("a")).unwrap();
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let receipt = loop {
             match std::pin::Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)) {
@@ -163,7 +163,7 @@ fn a_waker_may_append() {
             let (woken, appended) = shuttle::sync::mpsc::channel();
             let waker = Waker::from(Arc::new(Appending(Arc::clone(&store), woken)));
             let appending = spawn(&store, |store| append(store, draft("b")).unwrap());
-            let mut ticket = store.submit(draft("a"), AppendOptions::default()).unwrap();
+            let mut ticket = store.submit(draft("a")).unwrap();
             let polled = std::pin::Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker));
             drop(waker);
             let mut receipts = vec![appending.join().unwrap()];
@@ -184,7 +184,7 @@ fn a_waker_may_append() {
 fn an_append_beside_a_submit_needs_no_thread() {
     explore(|| {
         let store = store(false);
-        let submitting = spawn(&store, |store| store.submit(draft("a"), AppendOptions::default()).unwrap());
+        let submitting = spawn(&store, |store| store.submit(draft("a")).unwrap());
         let appending = spawn(&store, |store| append(store, draft("b")).unwrap());
         let appended = appending.join().unwrap();
         let submitted = submitting.join().unwrap().wait().unwrap();
@@ -198,7 +198,7 @@ fn an_append_beside_a_submit_needs_no_thread() {
 fn closing_answers_everybody() {
     explore(|| {
         let store = store(true);
-        let submitting = spawn(&store, |store| store.submit(draft("a"), AppendOptions::default())?.wait());
+        let submitting = spawn(&store, |store| store.submit(draft("a"))?.wait());
         let appending = spawn(&store, |store| append(store, draft("b")));
         store.close().unwrap();
         let answers = [submitting.join().unwrap(), appending.join().unwrap()];
@@ -219,7 +219,7 @@ fn closing_commits_what_was_queued_before() {
         explore(move || {
             let store = store(thread);
             let appending = spawn(&store, |store| append(store, draft("a")));
-            let tickets = ["b", "c"].map(|name| store.submit(draft(name), AppendOptions::default()).unwrap());
+            let tickets = ["b", "c"].map(|name| store.submit(draft(name)).unwrap());
             store.close().unwrap();
             let receipts = tickets.map(|ticket| ticket.wait().unwrap());
             match appending.join().unwrap() {
@@ -238,7 +238,7 @@ fn a_future_is_woken_when_the_store_closes() {
     explore(|| {
         let store = store(true);
         let awaiting = spawn(&store, |store| -> Result<Receipt> {
-            let mut ticket = store.submit(draft("a"), AppendOptions::default())?;
+            let mut ticket = store.submit(draft("a"))?;
             let waker = Waker::from(Arc::new(Unpark(thread::current())));
             loop {
                 match std::pin::Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker)) {
@@ -260,7 +260,7 @@ struct Appends(Arc<Store>);
 
 impl std::task::Wake for Appends {
     fn wake(self: Arc<Self>) {
-        self.0.append(draft("waker"), AppendOptions::synced()).unwrap();
+        self.0.append_with(draft("waker"), AppendOptions::new().synced()).unwrap();
     }
 }
 
@@ -271,11 +271,14 @@ fn a_waker_appends_on_whatever_thread_it_runs() {
         explore(move || {
             let store = store(thread);
             let appending = ["a", "b"].map(|name| {
-                spawn(&store, move |store| store.append(draft(name), AppendOptions::synced()).unwrap())
+                spawn(&store, move |store| {
+                    store.append_with(draft(name), AppendOptions::new().synced()).unwrap()
+                })
             });
             let never = Condition::Exists(draft("never").stream);
-            let mut ticket =
-                store.submit(Batch::from(draft("refused")).only_if(never), AppendOptions::synced()).unwrap();
+            let mut ticket = store
+                .submit_with(Batch::from(draft("refused")).only_if(never), AppendOptions::new().synced())
+                .unwrap();
             let waker = Waker::from(Arc::new(Appends(Arc::clone(&store))));
             let _ = std::pin::Pin::new(&mut ticket).poll(&mut Context::from_waker(&waker));
             let receipts = appending.map(|thread| thread.join().unwrap());
@@ -304,8 +307,8 @@ fn decisions_are_taken_one_after_the_other() {
         let store = store(true);
         let threads = [(); 3].map(|()| {
             spawn(&store, |store| {
-                let decided = store.decide(AppendOptions::default(), |view| {
-                    let taken = view.count(&tag("seat"), tidegate::ReadOptions::all())?;
+                let decided = store.decide(|view| {
+                    let taken = view.count(&tag("seat"))?;
                     Ok(if taken < 2 { draft("seat").into() } else { Decision::deny("FULL", "two seats") })
                 });
                 matches!(decided.unwrap(), Outcome::Committed(_))
@@ -332,19 +335,19 @@ fn no_answer_comes_before_what_it_rests_on_is_durable() {
                 let reached = if synced { frontier.durable.min(frontier.visible) } else { frontier.visible };
                 assert!(reached >= position, "{append:?} was told of {position}, {frontier}");
             };
-            let appending = [AppendOptions::synced(), AppendOptions::buffered()].map(|how| {
+            let appending = [AppendOptions::new().synced(), AppendOptions::new().buffered()].map(|how| {
                 spawn(&store, move |store| {
-                    let receipt = store.append(draft("seat"), how).unwrap();
+                    let receipt = store.append_with(draft("seat"), how.clone()).unwrap();
                     safe(store, how, receipt.last());
                     receipt
                 })
             });
-            let deciding = [AppendOptions::synced(), AppendOptions::buffered()].map(|how| {
+            let deciding = [AppendOptions::new().synced(), AppendOptions::new().buffered()].map(|how| {
                 spawn(&store, move |store| {
                     let mut seen = Position::START;
-                    let decided = store.decide(how, |view| {
+                    let decided = store.decide_with(how.clone(), |view| {
                         seen = view.head();
-                        let taken = view.count(&tag("seat"), ReadOptions::all())?;
+                        let taken = view.count(&tag("seat"))?;
                         Ok(if taken < 2 { draft("seat").into() } else { Decision::deny("FULL", "two seats") })
                     });
                     safe(store, how, seen);
@@ -357,11 +360,11 @@ fn no_answer_comes_before_what_it_rests_on_is_durable() {
                     }
                 })
             });
-            let submitted = store.submit(draft("other"), AppendOptions::synced()).unwrap();
+            let submitted = store.submit_with(draft("other"), AppendOptions::new().synced()).unwrap();
             let mut receipts: Vec<_> = appending.map(|one| one.join().unwrap()).into();
             receipts.extend(deciding.into_iter().filter_map(|one| one.join().unwrap()));
             let last = submitted.wait().unwrap();
-            safe(&store, AppendOptions::synced(), last.last());
+            safe(&store, AppendOptions::new().synced(), last.last());
             receipts.push(last);
             dense(receipts);
             store.close().unwrap();
@@ -378,14 +381,14 @@ fn what_is_written_is_synced_by_somebody() {
             let store = store(thread);
             let waiting = ["a", "b"].map(|name| {
                 spawn(&store, move |store| {
-                    store.submit(draft(name), AppendOptions::synced()).unwrap().wait().unwrap()
+                    store.submit_with(draft(name), AppendOptions::new().synced()).unwrap().wait().unwrap()
                 })
             });
             let durable = spawn(&store, |store| store.wait_durable(Position(2), FOREVER).unwrap());
             let mut receipts: Vec<_> = waiting.into_iter().map(|one| one.join().unwrap()).collect();
             assert!(store.frontier().durable >= Position(2));
             assert!(durable.join().unwrap() >= Position(2));
-            let dropped = store.submit(draft("c"), AppendOptions::synced()).unwrap();
+            let dropped = store.submit_with(draft("c"), AppendOptions::new().synced()).unwrap();
             receipts.push(append(&store, draft("d")).unwrap());
             receipts.push(dropped.wait().unwrap());
             dense(receipts);
@@ -418,15 +421,11 @@ fn a_full_queue_lets_everybody_in_by_and_by() {
                 ..StoreOptions::default()
             };
             let store = Arc::new(Store::in_memory(options).unwrap());
-            let submitting =
-                spawn(&store, |store| store.submit(draft("a"), AppendOptions::default()).unwrap());
+            let submitting = spawn(&store, |store| store.submit(draft("a")).unwrap());
             let appending =
                 ["b", "c"].map(|name| spawn(&store, move |store| append(store, draft(name)).unwrap()));
             let refusing = spawn(&store, |store| {
-                store.append(
-                    draft("d"),
-                    AppendOptions { when_full: WhenFull::Refuse, ..AppendOptions::default() },
-                )
+                store.append_with(draft("d"), AppendOptions::new().when_full(WhenFull::Refuse))
             });
             let mut receipts: Vec<_> = appending.into_iter().map(|thread| thread.join().unwrap()).collect();
             receipts.push(submitting.join().unwrap().wait().unwrap());
@@ -447,7 +446,7 @@ fn what_is_waited_for_becomes_durable() {
         let waiting = spawn(&store, |store| store.wait_durable(Position(2), FOREVER).unwrap());
         let buffered = spawn(&store, |store| append(store, draft("a")).unwrap());
         let synced = spawn(&store, |store| {
-            let receipt = store.append(draft("b"), AppendOptions::synced()).unwrap();
+            let receipt = store.append_with(draft("b"), AppendOptions::new().synced()).unwrap();
             assert!(store.frontier().durable >= receipt.last());
             receipt
         });
@@ -465,8 +464,9 @@ fn what_is_submitted_is_synced_at_its_interval() {
         let options =
             StoreOptions { durability: Durability::Interval(Duration::ZERO), ..StoreOptions::default() };
         let store = Arc::new(Store::in_memory(options).unwrap());
-        let beside = spawn(&store, |store| store.append(draft("a"), AppendOptions::buffered()).unwrap());
-        let ticket = store.submit(draft("b"), AppendOptions::default()).unwrap();
+        let beside =
+            spawn(&store, |store| store.append_with(draft("a"), AppendOptions::new().buffered()).unwrap());
+        let ticket = store.submit(draft("b")).unwrap();
         // To wait for it would be to ask for another sync.
         while store.frontier().durable < Position(2) {
             thread::yield_now();
@@ -551,9 +551,9 @@ fn segments_are_handed_over_under_writers_and_readers() {
         let reading = spawn(&store, |store| {
             for _ in 0..3 {
                 let view = store.view().unwrap();
-                let read: Vec<_> = view.read(&Query::ALL, ReadOptions::all()).collect::<Result<_>>().unwrap();
+                let read: Vec<_> = view.read(&Query::ALL).collect::<Result<_>>().unwrap();
                 assert_eq!(read.len() as u64, view.head().0, "a view is whole");
-                assert_eq!(view.count(&tag("a"), ReadOptions::all()).unwrap(), count_of(&read, "a"));
+                assert_eq!(view.count(&tag("a")).unwrap(), count_of(&read, "a"));
             }
         });
         let appending = ["a", "b"].map(|name| {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use tidegate::{Error, ErrorKind, Position, Query, ReadOptions, View};
+use tidegate::{Error, ErrorKind, Position, Query, View};
 use tidegate_json::{ExportHeader, event_to_export};
 
 use crate::failure::Result;
@@ -74,7 +74,7 @@ impl ExportArgs {
         };
         // An export of the log as it was leaves out what came later, and that is no news.
         let unconfirmed = if self.until.is_some() { None } else { unconfirmed(&store) };
-        let events = view.count(&Query::ALL, ReadOptions::all())?;
+        let events = view.count(&Query::ALL)?;
         let header = ExportHeader::new(store.id().to_string(), events, unconfirmed);
         let Some(path) = &self.output else {
             write(&header, &view, |line| output.styled(line))?;
@@ -104,7 +104,7 @@ impl ExportArgs {
 /// Hands over the lines of an export.
 fn write(header: &ExportHeader, view: &View, mut line: impl FnMut(String) -> Result<()>) -> Result<()> {
     line(header.to_json())?;
-    for event in view.read(&Query::ALL, ReadOptions::all()) {
+    for event in view.read(&Query::ALL) {
         line(event_to_export(&event?, view)?)?;
     }
     Ok(())

@@ -280,13 +280,13 @@ impl<'a> Importer<'a> {
         self.unsynced = (self.unsynced.0 + count, self.unsynced.1 + bytes);
         let is_due =
             !has_boundaries || self.unsynced.0 >= BATCH_EVENTS_MAX || self.unsynced.1 >= BATCH_BYTES_MAX;
-        let append = if is_due { AppendOptions::synced() } else { AppendOptions::buffered() };
+        let append = if is_due { AppendOptions::new().synced() } else { AppendOptions::new().buffered() };
         if is_due {
             self.unsynced = (0, 0);
         }
         let untaken = key.as_ref().map_or(Ok(()), |(key, _)| self.refuse_taken(key, ids[0]));
-        let appended =
-            untaken.and_then(|()| self.store.append(self.batch_of(drafts, blinds, key, recorded), append));
+        let appended = untaken
+            .and_then(|()| self.store.append_with(self.batch_of(drafts, blinds, key, recorded), append));
         let appended = appended.and_then(|receipt| self.count(&receipt, &ids));
         if let Err(error) = appended {
             let draft = match error.place() {

@@ -120,7 +120,7 @@ fn a_reactor_that_is_sent_back_doubles_no_reaction() {
             .unwrap();
         while !matches!(bills.step().unwrap(), tidegate::subscription::reactor::Step::Idle) {}
         drop(bills);
-        store.view().unwrap().count(&Query::ALL, tidegate::ReadOptions::all()).unwrap()
+        store.view().unwrap().count(&Query::ALL).unwrap()
     };
     assert_eq!(react(), 10);
     let said = run(&["cursors", "rewind", &path, "billing", "0"]).ok();

@@ -164,7 +164,7 @@ fn beside_a_writer_there_is_no_warning() {
     let (path, ..) = store(&place);
     let store =
         Store::open(&path, StoreOptions { access: Access::Write, ..StoreOptions::default() }).unwrap();
-    store.append(Draft::new(("s", "e"), "k"), AppendOptions::buffered()).unwrap();
+    store.append_with(Draft::new(("s", "e"), "k"), AppendOptions::new().buffered()).unwrap();
     assert_eq!(run(&["read", &path, "--count"]).ok().trim(), "4");
     assert_eq!(run(&["read", &path, "--count", "--json"]).json()[0]["unconfirmed"], 1);
     store.close().unwrap();

@@ -6,9 +6,7 @@ use serde_json::Value;
 use tidegate::batch::{Bypass, ReceiptStatus};
 use tidegate::decide::{GateSet, Verdict, gate};
 use tidegate::subscription::reactor::Step;
-use tidegate::{
-    AppendOptions, Batch, Draft, Position, Query, QueryItem, ReadOptions, Receipt, Store, StoreOptions,
-};
+use tidegate::{AppendOptions, Batch, Draft, Position, Query, QueryItem, Receipt, Store, StoreOptions};
 
 use crate::program::{TempFolder, run, run_with};
 
@@ -60,9 +58,7 @@ fn payments_are_not_charged_twice_by_a_reactor_over_a_copy() {
     let path = place.path("store");
     let store = open(&path);
     for order in 1..=3 {
-        store
-            .append(Draft::new(("shop", format!("o{order}")), "order.placed"), AppendOptions::default())
-            .unwrap();
+        store.append(Draft::new(("shop", format!("o{order}")), "order.placed")).unwrap();
     }
     assert_eq!(charge(&store), 3);
     store.close().unwrap();
@@ -76,7 +72,7 @@ fn payments_are_not_charged_twice_by_a_reactor_over_a_copy() {
         let head = copy.view().unwrap().head();
         assert_eq!(charge(&copy), 0, "{path}: a card is charged a second time");
         assert_eq!(copy.view().unwrap().head(), head);
-        copy.append(Draft::new(("shop", "o4"), "order.placed"), AppendOptions::default()).unwrap();
+        copy.append(Draft::new(("shop", "o4"), "order.placed")).unwrap();
         assert_eq!(charge(&copy), 1, "what comes later is charged");
     }
 }
@@ -86,27 +82,24 @@ fn a_retry_is_answered_by_the_copy_with_the_same_events() {
     let place = TempFolder::new();
     let path = place.path("store");
     let store = open(&path);
-    let first = store.append(Draft::new(("s", "e"), "k.first"), AppendOptions::default()).unwrap();
+    let first = store.append(Draft::new(("s", "e"), "k.first")).unwrap();
     // Ids and flows are left to the store, and the cause is a position: all of it counts for the key.
     let transfer = || {
         let paid = Draft::new(("bank", "alice"), "money.paid").cause(first.first());
         Batch::from(vec![paid, Draft::new(("bank", "bob"), "money.received")]).key("transfer-7")
     };
-    let receipt = store.append(transfer(), AppendOptions::default()).unwrap();
+    let receipt = store.append(transfer()).unwrap();
     store.close().unwrap();
 
     let copied = open(&copy(&place, &path, "copy"));
-    let again = copied.append(transfer(), AppendOptions::default()).unwrap();
+    let again = copied.append(transfer()).unwrap();
     assert_eq!(again, Receipt { store: copied.id(), ..receipt.clone() });
     assert_eq!(copied.view().unwrap().head(), receipt.last());
     assert_eq!(copied.check(&again).unwrap(), ReceiptStatus::Agrees);
     // The copy is another store, and a receipt says which store gave it.
     assert_eq!(copied.check(&receipt).unwrap(), ReceiptStatus::OtherStore);
     let other = Batch::from(Draft::new(("bank", "alice"), "money.paid").json("7")).key("transfer-7");
-    assert!(
-        copied.append(other, AppendOptions::default()).is_err(),
-        "other content under the key is refused"
-    );
+    assert!(copied.append(other).is_err(), "other content under the key is refused");
 }
 
 /// Gates passed, a bypass, a footprint and a recorded denial: an import refused all of them.
@@ -114,7 +107,7 @@ fn judged(path: &str) -> Vec<Receipt> {
     let store = open(path);
     let small = || {
         gate("small", |proposal: &tidegate::decide::Proposal<'_>, view: &tidegate::decide::DecisionView| {
-            view.count(&Query::ALL, ReadOptions::all())?;
+            view.count(&Query::ALL)?;
             let is_small = proposal.drafts.iter().all(|draft| draft.payload.len() < 3);
             Ok(if is_small {
                 Verdict::Allow
@@ -124,12 +117,12 @@ fn judged(path: &str) -> Vec<Receipt> {
         })
     };
     store.guard(QueryItem::new().kind("k.*"), GateSet::new().and(small()).recording_denials()).unwrap();
-    let append = AppendOptions { keep_footprint: true, ..AppendOptions::default() };
+    let append = AppendOptions::new().keep_footprint(true);
     let draft = |data: &'static str| Draft::new(("s", "e"), "k.x").json(data);
-    let passed = store.append(Batch::from(draft("1")).key("one"), append).unwrap();
-    assert!(store.append(draft("12345"), append).is_err(), "it is denied, and that is recorded");
+    let passed = store.append_with(Batch::from(draft("1")).key("one"), append.clone()).unwrap();
+    assert!(store.append_with(draft("12345"), append.clone()).is_err(), "it is denied, and that is recorded");
     let bypass = Bypass { reason: "migration".into(), justification: "asked for".into(), approver: None };
-    let bypassed = store.append(Batch::from(draft("12345")).bypassing(bypass), append).unwrap();
+    let bypassed = store.append_with(Batch::from(draft("12345")).bypassing(bypass), append.clone()).unwrap();
     store.close().unwrap();
     vec![passed, bypassed]
 }
@@ -143,8 +136,7 @@ fn what_the_source_noted_is_imported_and_is_no_word_of_the_copy() {
     let (store, view) = (open(&copied), open(&path));
     let (new, old) = (store.view().unwrap(), view.view().unwrap());
     let mut names = Vec::new();
-    for (new, old) in new.read(&Query::ALL, ReadOptions::all()).zip(old.read(&Query::ALL, ReadOptions::all()))
-    {
+    for (new, old) in new.read(&Query::ALL).zip(old.read(&Query::ALL)) {
         let (new, old) = (new.unwrap(), old.unwrap());
         assert_eq!((new.id(), new.version(), new.time()), (old.id(), old.version(), old.time()));
         for ((new, value), (old, said)) in new.metadata().zip(old.metadata()) {
@@ -159,9 +151,8 @@ fn what_the_source_noted_is_imported_and_is_no_word_of_the_copy() {
     let explained = new.explain(receipts[0].first()).unwrap();
     assert!(explained.gates.is_empty() && explained.footprint.is_none(), "{explained:?}");
     assert!(new.explain(receipts[1].first()).unwrap().bypass.is_none());
-    assert_eq!(new.count(&QueryItem::new().kind("tidegate.denied").into(), ReadOptions::all()).unwrap(), 0);
-    let again = store
-        .append(Batch::from(Draft::new(("s", "e"), "k.x").json("1")).key("one"), AppendOptions::default());
+    assert_eq!(new.count(&QueryItem::new().kind("tidegate.denied").into()).unwrap(), 0);
+    let again = store.append(Batch::from(Draft::new(("s", "e"), "k.x").json("1")).key("one"));
     let again = again.unwrap();
     assert_eq!((again.gates.len(), again.judged_at, again.first()), (0, None, receipts[0].first()));
     store.close().unwrap();
@@ -204,13 +195,8 @@ fn a_store_with_events_of_its_own_takes_a_copy_without_its_times() {
     let place = TempFolder::new();
     let path = place.path("store");
     let store = open(&path);
-    let first = store.append(Draft::new(("s", "e"), "k.x"), AppendOptions::default()).unwrap();
-    store
-        .append(
-            Batch::from(Draft::new(("s", "e"), "k.y").cause(first.first())).key("y"),
-            AppendOptions::default(),
-        )
-        .unwrap();
+    let first = store.append(Draft::new(("s", "e"), "k.x")).unwrap();
+    store.append(Batch::from(Draft::new(("s", "e"), "k.y").cause(first.first())).key("y")).unwrap();
     store.close().unwrap();
     let file = place.file("store.jsonl", run(&["export", &path]).ok());
 
@@ -237,7 +223,7 @@ fn a_store_with_events_of_its_own_takes_a_copy_without_its_times() {
 fn two_answers_to_one_event_are_refused() {
     let place = TempFolder::new();
     let path = place.path("store");
-    open(&path).append(Draft::new(("shop", "o1"), "order.placed"), AppendOptions::default()).unwrap();
+    open(&path).append(Draft::new(("shop", "o1"), "order.placed")).unwrap();
     let copied = copy(&place, &path, "copy");
     for store in [&path, &copied] {
         assert_eq!(charge(&open(store)), 1);

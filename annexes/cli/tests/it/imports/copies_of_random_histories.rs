@@ -6,7 +6,7 @@ use tidegate::batch::Bypass;
 use tidegate::decide::{Decision, GateSet, Verdict, gate};
 use tidegate::format::PayloadType;
 use tidegate::{
-    AppendOptions, Batch, Cause, Draft, EventId, Position, Query, ReadOptions, RecordedEvent, Store, StoreId,
+    AppendOptions, Batch, Cause, Draft, EventId, Position, Query, RecordedEvent, Store, StoreId,
     StoreOptions, StreamId,
 };
 
@@ -94,14 +94,14 @@ fn history(path: &str, seed: u64) {
             let bypass = Bypass { reason: "r".into(), justification: dice.text() + "j", approver: None };
             batch = batch.bypassing(bypass);
         }
-        let append = AppendOptions { keep_footprint: dice.one_in(2), ..AppendOptions::buffered() };
+        let append = AppendOptions::new().buffered().keep_footprint(dice.one_in(2));
         if dice.one_in(4) {
             let gates =
                 GateSet::new().and(gate("any", |_: &tidegate::decide::Proposal<'_>, _| Ok(Verdict::Allow)));
-            assert!(store.propose(&(), batch, &gates, append).unwrap().receipt().is_some());
+            assert!(store.propose_with(&(), batch, &gates, append).unwrap().receipt().is_some());
         } else {
-            let decided = store.decide(append, |view| {
-                view.count(&Query::ALL, ReadOptions::all())?;
+            let decided = store.decide_with(append, |view| {
+                view.count(&Query::ALL)?;
                 Ok(Decision::Append(batch.clone()))
             });
             assert!(decided.unwrap().receipt().is_some());
@@ -130,11 +130,7 @@ fn is_copied(place: &TempFolder, path: &str, what: &str) {
     assert_eq!(exported(&copied), exported(path), "{what}");
     let events = |path: &str| {
         let store = Store::open(path, StoreOptions::read_only()).unwrap();
-        store
-            .read(&Query::ALL, ReadOptions::all())
-            .unwrap()
-            .map(|event| kept(&event.unwrap()))
-            .collect::<Vec<_>>()
+        store.read(&Query::ALL).unwrap().map(|event| kept(&event.unwrap())).collect::<Vec<_>>()
     };
     let (new, old) = (events(&copied), events(path));
     assert!(new == old, "{what}: {:?}", new.iter().zip(&old).find(|(new, old)| new != old));

@@ -17,7 +17,7 @@ fn store(place: &TempFolder, batches: u64) -> String {
     for batch in 0..batches {
         let drafts = (0..3).map(|n| Draft::new(("s", format!("e{}", batch % 7)), "k.x").json(n.to_string()));
         let batch = Batch::from(drafts.collect::<Vec<_>>()).key(format!("b{batch}"));
-        store.append(batch, AppendOptions::buffered()).unwrap();
+        store.append_with(batch, AppendOptions::new().buffered()).unwrap();
     }
     store.close().unwrap();
     path
@@ -102,10 +102,10 @@ fn an_export_beside_a_writer_is_one_moment() {
     let place = TempFolder::new();
     let path = store(&place, 2);
     let writer = open(&path);
-    writer.append(Draft::new(("s", "e"), "k.x"), AppendOptions::default()).unwrap();
+    writer.append(Draft::new(("s", "e"), "k.x")).unwrap();
     let before = run(&["export", &path]).ok();
     assert_eq!(before.lines().count(), 8);
-    writer.append(Draft::new(("s", "e"), "k.x"), AppendOptions::default()).unwrap();
+    writer.append(Draft::new(("s", "e"), "k.x")).unwrap();
     let copy = place.path("copy");
     run_with(&before, &["import", &copy, "-"]).ok();
     // What came since is imported by the next export.
@@ -155,7 +155,7 @@ fn damage_that_shows_on_the_way_is_told_by_both_ends() {
     let options = StoreOptions { segment_bytes: 4096, ..StoreOptions::default() };
     let store = Store::open(&path, options).unwrap();
     for _ in 0..100 {
-        store.append(Draft::new(("s", "e"), "k.x"), AppendOptions::buffered()).unwrap();
+        store.append_with(Draft::new(("s", "e"), "k.x"), AppendOptions::new().buffered()).unwrap();
     }
     store.close().unwrap();
     let mut segments: Vec<_> =

@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use tidegate::{
-    AppendOptions, Batch, Cause, Draft, EventId, Position, Query, ReadOptions, RecordedEvent, Store, StoreId,
+    AppendOptions, Batch, Cause, Draft, EventId, Position, Query, RecordedEvent, Store, StoreId,
     StoreOptions, StreamId,
 };
 
@@ -49,7 +49,7 @@ impl Content {
 
 fn contents(path: &str) -> Vec<Content> {
     let store = Store::open(path, StoreOptions::read_only()).unwrap();
-    store.read(&Query::ALL, ReadOptions::all()).unwrap().map(|event| Content::of(&event.unwrap())).collect()
+    store.read(&Query::ALL).unwrap().map(|event| Content::of(&event.unwrap())).collect()
 }
 
 /// Writes a store as JSON, imports that into a new one, and compares.
@@ -117,10 +117,10 @@ fn every_part_of_an_event_comes_back() {
     ];
     for mut draft in drafts {
         draft.metadata.retain(|(name, _)| !name.is_empty());
-        store.append(draft, AppendOptions::buffered()).unwrap();
+        store.append_with(draft, AppendOptions::new().buffered()).unwrap();
     }
     let pair = vec![base().cause(Position(3)), base().cause(Cause::Draft(0))];
-    store.append(Batch::from(pair).key("pair"), AppendOptions::buffered()).unwrap();
+    store.append_with(Batch::from(pair).key("pair"), AppendOptions::new().buffered()).unwrap();
     store.close().unwrap();
     let text = comes_back_whole(&place, &path);
     let line = |n: usize| -> Value { serde_json::from_str(text.lines().nth(n - 1).unwrap()).unwrap() };

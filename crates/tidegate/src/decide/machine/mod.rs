@@ -7,7 +7,7 @@
 //! use serde::{Deserialize, Serialize};
 //! use tidegate::decide::GateSet;
 //! use tidegate::decide::machine::{InState, Start};
-//! use tidegate::{AppendOptions, Event, RecordedEvent, StoreOptions, Store};
+//! use tidegate::{Event, RecordedEvent, StoreOptions, Store};
 //!
 //! #[derive(Serialize, Deserialize, Event)]
 //! #[event(kind = "parcel.sent")]
@@ -37,12 +37,12 @@
 //!
 //! // As types: what does not follow does not compile.
 //! let sent = InState::<Start>::new(("post", "p1")).then(&Sent { to: "Ada".to_owned() })?;
-//! store.append(sent.batch(), AppendOptions::default())?;
+//! store.append(sent.batch())?;
 //! let under_way = InState::<UnderWay>::find(&machine, &store.view()?, ("post", "p1"))?.expect("it was sent");
-//! store.append(under_way.then(&Delivered)?.batch(), AppendOptions::default())?;
+//! store.append(under_way.then(&Delivered)?.batch())?;
 //!
 //! // As a gate: a draft from anywhere is denied.
-//! let denied = store.append(Lost.draft(("post", "p1"))?, AppendOptions::default()).unwrap_err();
+//! let denied = store.append(Lost.draft(("post", "p1"))?).unwrap_err();
 //! assert!(denied.to_string().contains("parcel.lost"), "{denied}");
 //! # Ok::<(), tidegate::Error>(())
 //! ```
@@ -129,7 +129,10 @@ impl Machine {
     ///
     /// Those of reading.
     pub fn state(&self, view: &View, stream: &StreamId) -> Result<&str> {
-        let last = view.read(&self.query_in(stream), ReadOptions::backwards().limit(1)).next().transpose()?;
+        let last = view
+            .read_with(&self.query_in(stream), ReadOptions::new().backwards(true).limit(1))
+            .next()
+            .transpose()?;
         Ok(self.led_to(last.as_ref().map(RecordedEvent::kind)))
     }
 
@@ -177,7 +180,7 @@ impl<C: ?Sized> Gate<C> for Machine {
                 Some(state) => *state,
                 None => {
                     let last = view
-                        .read(&self.query_in(stream), ReadOptions::backwards().limit(1))
+                        .read_with(&self.query_in(stream), ReadOptions::new().backwards(true).limit(1))
                         .next()
                         .transpose()?;
                     self.led_to(last.as_ref().map(RecordedEvent::kind))

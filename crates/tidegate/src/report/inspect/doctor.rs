@@ -59,11 +59,11 @@ impl DoctorReport {
 ///
 /// ```
 /// use tidegate::disk::Env;
-/// use tidegate::{AppendOptions, Draft, StoreOptions, Store, report};
+/// use tidegate::{Draft, StoreOptions, Store, report};
 ///
 /// let world = Env::memory();
 /// let store = Store::open_in(world.clone(), StoreOptions::default())?;
-/// store.append(Draft::new(("shop", "order-7"), "order.placed"), AppendOptions::default())?;
+/// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
 /// store.close()?;
 /// let examined = report::examine(&world, |_| ())?;
 /// assert_eq!((examined.verified.events, examined.faults.len()), (1, 0));

@@ -65,11 +65,11 @@ impl SalvageReport {
 ///
 /// ```
 /// use tidegate::disk::Env;
-/// use tidegate::{AppendOptions, Draft, StoreOptions, Store, report};
+/// use tidegate::{Draft, StoreOptions, Store, report};
 ///
 /// let (old, new) = (Env::memory(), Env::memory());
 /// let store = Store::open_in(old.clone(), StoreOptions::default())?;
-/// store.append(Draft::new(("shop", "order-7"), "order.placed"), AppendOptions::default())?;
+/// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
 /// store.close()?;
 /// let salvaged = report::salvage(&old, &new, |_| ())?;
 /// assert_eq!((salvaged.saved.events, salvaged.store), (1, store.id()));

@@ -68,11 +68,11 @@ pub struct ChangeReport {
 ///
 /// ```
 /// use tidegate::subscription::cursor::{self, Change, CursorOptions};
-/// use tidegate::{AppendOptions, Draft, StoreOptions, Position, Query, Store};
+/// use tidegate::{Draft, StoreOptions, Position, Query, Store};
 ///
 /// let store = Store::in_memory(StoreOptions::default())?;
 /// for order in ["order-1", "order-2", "order-3"] {
-///     store.append(Draft::new(("shop", order), "order.placed"), AppendOptions::default())?;
+///     store.append(Draft::new(("shop", order), "order.placed"))?;
 /// }
 /// let mailer = store.cursor("mailer", Query::ALL)?;
 /// while let Some(delivery) = mailer.next_now()? {
@@ -102,10 +102,10 @@ impl Cursor {
     ///
     /// ```
     /// use tidegate::subscription::cursor::{Change, CursorOptions};
-    /// use tidegate::{AppendOptions, Draft, StoreOptions, Position, Query, Store};
+    /// use tidegate::{Draft, StoreOptions, Position, Query, Store};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
-    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let once = CursorOptions::new().max_attempts(1);
     /// let mailer = store.cursor_with("mailer", Query::ALL, once)?;
     /// mailer.next_now()?.expect("an order").fail("no such mailbox")?;
@@ -255,13 +255,12 @@ impl Span {
 
 /// The events of the query after a position.
 fn selected(state: &CursorState, view: &View, after: Position) -> Result<Span> {
-    let count = view.count(&state.query, ReadOptions::after(after))?;
+    let count = view.count_with(&state.query, ReadOptions::new().after(after))?;
     let end = |read: ReadOptions| -> Result<Position> {
-        let event =
-            view.read(&state.query, ReadOptions { after, limit: Some(1), ..read }).next().transpose()?;
+        let event = view.read_with(&state.query, read.after(after).limit(1)).next().transpose()?;
         Ok(event.map_or(Position::START, |event| event.position()))
     };
-    Ok(Span { count, first: end(ReadOptions::all())?, last: end(ReadOptions::backwards())? })
+    Ok(Span { count, first: end(ReadOptions::new())?, last: end(ReadOptions::new().backwards(true))? })
 }
 
 /// The events of the query after a position that are done or parked.
@@ -279,15 +278,15 @@ fn settled_after(state: &CursorState, view: &View, after: Position) -> Result<Sp
 /// The events of the query up to a position that are neither done nor parked.
 fn open_until(state: &CursorState, view: &View, to: Position) -> Result<Span> {
     let passed = view.as_of(to);
-    let all = passed.count(&state.query, ReadOptions::after(state.position))?;
+    let all = passed.count_with(&state.query, ReadOptions::new().after(state.position))?;
     let count = all.saturating_sub(state.acked.range(..=to).count() as u64);
     let is_open = |event: &Result<RecordedEvent>| !matches!(event, Ok(event) if state.acked.contains(&event.position()));
     let end = |read: ReadOptions| -> Result<Position> {
-        let mut events = passed.read(&state.query, ReadOptions { after: state.position, ..read });
+        let mut events = passed.read_with(&state.query, read.after(state.position));
         let event = events.find(is_open).transpose()?;
         Ok(event.map_or(Position::START, |event| event.position()))
     };
-    Ok(Span { count, first: end(ReadOptions::all())?, last: end(ReadOptions::backwards())? })
+    Ok(Span { count, first: end(ReadOptions::new())?, last: end(ReadOptions::new().backwards(true))? })
 }
 
 fn check_in_log(position: Position, view: &View) -> Result<()> {

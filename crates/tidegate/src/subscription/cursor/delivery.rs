@@ -27,10 +27,10 @@ impl Delivery {
     /// Returns the event.
     ///
     /// ```
-    /// use tidegate::{AppendOptions, Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store, StoreOptions};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
-    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let delivery = store.cursor("mailer", Query::ALL)?.next_now()?.expect("an order");
     /// assert_eq!((delivery.event().entity(), delivery.attempt()), ("order-1", 1));
     /// # Ok::<(), tidegate::Error>(())
@@ -47,10 +47,10 @@ impl Delivery {
     /// Acknowledges the event: it is done and not delivered again.
     ///
     /// ```
-    /// use tidegate::{AppendOptions, Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store, StoreOptions};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
-    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// mailer.next_now()?.expect("an order").ack()?;
     /// assert!(mailer.next_now()?.is_none());
@@ -73,10 +73,10 @@ impl Delivery {
     ///
     /// ```
     /// use tidegate::subscription::cursor::CursorOptions;
-    /// use tidegate::{AppendOptions, Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store, StoreOptions};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
-    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let twice = CursorOptions::new().max_attempts(2).retry_after(std::time::Duration::ZERO);
     /// let mailer = store.cursor_with("mailer", Query::ALL, twice)?;
     /// let is_parked = mailer.next_now()?.expect("an order").fail("the mail server is away")?;

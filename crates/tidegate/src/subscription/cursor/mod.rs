@@ -6,7 +6,7 @@
 //!
 //! let store = Store::in_memory(StoreOptions::default())?;
 //! for order in ["order-1", "order-2"] {
-//!     store.append(Draft::new(("shop", order), "order.placed"), AppendOptions::default())?;
+//!     store.append(Draft::new(("shop", order), "order.placed"))?;
 //! }
 //! let mailer = store.cursor("mailer", QueryItem::new().kind("order.placed"))?;
 //! assert_eq!(mailer.lag()?, 2);
@@ -104,10 +104,10 @@ impl Store {
     /// exists continues where it was. One handle of a cursor can be open at a time; workers share it by cloning.
     ///
     /// ```
-    /// use tidegate::{AppendOptions, Draft, QueryItem, Store, StoreOptions};
+    /// use tidegate::{Draft, QueryItem, Store, StoreOptions};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
-    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor("mailer", QueryItem::new().kind("order.*"))?;
     /// while let Some(delivery) = mailer.next_now()? {
     ///     println!("a letter about {}", delivery.event().entity());
@@ -130,11 +130,11 @@ impl Store {
     ///
     /// ```
     /// use tidegate::subscription::cursor::CursorOptions;
-    /// use tidegate::{AppendOptions, Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store, StoreOptions};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
-    /// let first = store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
-    /// store.append(Draft::new(("shop", "order-2"), "order.placed"), AppendOptions::default())?;
+    /// let first = store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
+    /// store.append(Draft::new(("shop", "order-2"), "order.placed"))?;
     /// let later = CursorOptions::new().start(first.last()).max_attempts(3);
     /// let mailer = store.cursor_with("mailer", Query::ALL, later)?;
     /// assert_eq!(mailer.next_now()?.expect("the second").event().entity(), "order-2");
@@ -163,10 +163,10 @@ impl Cursor {
     /// Returns its position: every event of the query up to here is done or parked.
     ///
     /// ```
-    /// use tidegate::{AppendOptions, Draft, Position, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Position, Query, Store, StoreOptions};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
-    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// assert_eq!((mailer.name(), mailer.query(), mailer.position()), ("mailer", &Query::ALL, Position::START));
     /// mailer.next_now()?.expect("an order").ack()?;
@@ -180,10 +180,10 @@ impl Cursor {
     /// Counts the events of the query that are neither done nor parked.
     ///
     /// ```
-    /// use tidegate::{AppendOptions, Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store, StoreOptions};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
-    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// assert_eq!(mailer.lag()?, 1);
     /// # Ok::<(), tidegate::Error>(())
@@ -201,10 +201,10 @@ impl Cursor {
     ///
     /// ```
     /// use tidegate::subscription::cursor::CursorOptions;
-    /// use tidegate::{AppendOptions, Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store, StoreOptions};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
-    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor_with("mailer", Query::ALL, CursorOptions::new().max_attempts(1))?;
     /// assert!(mailer.next_now()?.expect("an order").fail("no such mailbox")?, "it is parked");
     /// assert_eq!(mailer.parked()[0].reason, "no such mailbox");
@@ -217,10 +217,10 @@ impl Cursor {
     /// Makes durable what was acknowledged, unless it is already.
     ///
     /// ```
-    /// use tidegate::{AppendOptions, Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store, StoreOptions};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
-    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// mailer.next_now()?.expect("an order").ack()?;
     /// mailer.commit()?; // from here on no crash delivers it again
@@ -239,10 +239,10 @@ impl Cursor {
     /// delivered may still be acknowledged.
     ///
     /// ```
-    /// use tidegate::{AppendOptions, Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store, StoreOptions};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
-    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// let worker = mailer.clone();
     /// std::thread::scope(|scope| {

@@ -40,13 +40,13 @@ impl Cursor {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tidegate::{AppendOptions, Draft, ErrorKind, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, ErrorKind, Query, Store, StoreOptions};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// let late = mailer.next_within(Duration::from_millis(1)).unwrap_err();
     /// assert_eq!(late.kind(), ErrorKind::TimedOut);
-    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// mailer.next_within(Duration::from_secs(1))?.expect("the store is open").ack()?;
     /// store.close()?;
     /// assert!(mailer.next_within(Duration::from_secs(1))?.is_none());
@@ -66,12 +66,12 @@ impl Cursor {
     /// Returns the next event that can be delivered now, or `None`.
     ///
     /// ```
-    /// use tidegate::{AppendOptions, Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store, StoreOptions};
     ///
     /// let store = Store::in_memory(StoreOptions::default())?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// assert!(mailer.next_now()?.is_none());
-    /// store.append(Draft::new(("shop", "order-1"), "order.placed"), AppendOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// assert!(mailer.next_now()?.is_some());
     /// # Ok::<(), tidegate::Error>(())
     /// ```

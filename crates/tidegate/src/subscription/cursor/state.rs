@@ -217,7 +217,7 @@ impl CursorState {
 
     /// Counts the events of its query that are neither done nor parked.
     pub(crate) fn lag(&self, view: &View) -> Result<u64> {
-        let after = view.count(&self.query, crate::read::ReadOptions::after(self.position))?;
+        let after = view.count_with(&self.query, crate::read::ReadOptions::new().after(self.position))?;
         let acked = self.acked.range(..=view.head()).count() as u64;
         Ok(after.saturating_sub(acked))
     }

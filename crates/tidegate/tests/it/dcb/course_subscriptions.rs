@@ -1,8 +1,8 @@
 //! Students subscribe to courses with a capacity, and no student to more than five.
 
 use serde_json::json;
+use tidegate::Result;
 use tidegate::decide::{Decision, DecisionView};
-use tidegate::{ReadOptions, Result};
 
 use super::{Answer, Desk, event, payload, tagged};
 
@@ -61,7 +61,7 @@ impl Desk {
             }
             let (tag, course_tag) = (format!("student:{student}"), format!("course:{id}"));
             let mut courses = 0;
-            for event in view.read(&tagged(tag.clone(), &["student.subscribed"]), ReadOptions::default()) {
+            for event in view.read(&tagged(tag.clone(), &["student.subscribed"])) {
                 courses += 1;
                 if event?.tags().any(|tag| tag == course_tag) {
                     return Ok(Decision::deny("SUBSCRIBED_ALREADY", "the student has a seat"));

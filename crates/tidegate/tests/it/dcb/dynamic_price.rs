@@ -1,8 +1,8 @@
 //! Products are ordered at the price that was shown: the current one, or one that changed minutes ago.
 
 use serde_json::json;
+use tidegate::Result;
 use tidegate::decide::{Decision, DecisionView};
-use tidegate::{ReadOptions, Result};
 
 use super::{Answer, Desk, MINUTE, event, payload, tagged};
 
@@ -22,9 +22,8 @@ impl Desk {
 
     /// The prices at which a product can be ordered now.
     fn prices(&self, view: &DecisionView, product: &str) -> Result<Vec<u64>> {
-        let events: Vec<_> = view
-            .read(&tagged(format!("product:{product}"), &KINDS), ReadOptions::default())
-            .collect::<Result<_>>()?;
+        let events: Vec<_> =
+            view.read(&tagged(format!("product:{product}"), &KINDS)).collect::<Result<_>>()?;
         // A price is valid until some minutes after the next one came.
         let valid = events
             .iter()

@@ -1,9 +1,7 @@
 //! An aggregate is loaded from its events, changed, and saved unless somebody else saved it in between.
 
 use serde_json::json;
-use tidegate::{
-    AppendOptions, Batch, Condition, Draft, Position, Query, ReadOptions, Receipt, Result, Store,
-};
+use tidegate::{Batch, Condition, Draft, Position, Query, Receipt, Result, Store};
 
 use super::{Desk, event, payload, tagged};
 
@@ -35,7 +33,7 @@ impl Course {
         let (id, loaded_at) = (id.to_owned(), view.head());
         let mut course = Self { id, capacity: 0, subscribed: 0, loaded_at, changes: Vec::new() };
         let mut events = 0;
-        for event in view.read(&boundary(&course.id), ReadOptions::all()) {
+        for event in view.read(&boundary(&course.id)) {
             let event = event?;
             course.apply(event.kind(), payload(&event)["capacity"].as_u64().unwrap_or_default());
             events += 1;
@@ -78,7 +76,7 @@ impl Course {
     fn save(&mut self, store: &Store) -> Result<Receipt> {
         let unmoved = Condition::fail_if(boundary(&self.id)).after(self.loaded_at);
         let batch = Batch::from(std::mem::take(&mut self.changes)).only_if(unmoved);
-        let receipt = store.append(batch, AppendOptions::default())?;
+        let receipt = store.append(batch)?;
         self.loaded_at = receipt.last();
         Ok(receipt)
     }

@@ -1,7 +1,7 @@
 //! Invoices are numbered from 1 without a gap.
 
 use serde_json::json;
-use tidegate::{Query, QueryItem, ReadOptions};
+use tidegate::{Query, QueryItem};
 
 use super::{Answer, Desk, event, last, payload};
 
@@ -18,7 +18,7 @@ impl Desk {
 
     fn invoices(&self) -> Vec<(u64, u64)> {
         let created = Query::from(QueryItem::new().kind("invoice.created"));
-        let events = self.store.read(&created, ReadOptions::default()).unwrap().map(Result::unwrap);
+        let events = self.store.read(&created).unwrap().map(Result::unwrap);
         let numbered = events.map(|event| {
             let payload = payload(&event);
             (payload["number"].as_u64().unwrap(), payload["amount"].as_u64().unwrap())

@@ -1,7 +1,6 @@
 //! A sign-up is confirmed once, with the token that was sent to its address, within an hour.
 
 use serde_json::json;
-use tidegate::ReadOptions;
 use tidegate::decide::Decision;
 
 use super::{Answer, Desk, MINUTE, event, payload, tagged};
@@ -20,7 +19,7 @@ impl Desk {
     fn confirm(&self, address: &str, token: &str) -> Answer {
         self.decide(|view| {
             let mut initiated = None;
-            for event in view.read(&tagged(format!("otp:{token}"), &KINDS), ReadOptions::default()) {
+            for event in view.read(&tagged(format!("otp:{token}"), &KINDS)) {
                 let event = event?;
                 if event.kind() == "sign_up.confirmed" {
                     return Ok(Decision::deny("TOKEN_USED", "the token was used already"));

@@ -2,7 +2,7 @@
 
 use tidegate::batch::Bypass;
 use tidegate::decide::{DecisionView, Denial, GateSet, Proposal, Verdict, gate};
-use tidegate::{AppendOptions, Batch, ErrorKind, Position, Query, Store};
+use tidegate::{Batch, ErrorKind, Position, Query, Store};
 
 use super::{append, code, denied, draft, head, refused, store};
 
@@ -52,11 +52,10 @@ fn it_says_why_and_passes_over_the_gates_of_the_store_alone() {
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     }
     let batch = Batch::from(draft("a", "a.b")).bypassing(plain());
-    let decided = store.propose("ann", batch, &never(), AppendOptions::default()).unwrap();
+    let decided = store.propose("ann", batch, &never()).unwrap();
     assert_eq!(code(&denied(decided)), "NEVER", "gates that the caller brings are not passed over");
     assert_eq!(head(&store), 0);
-    let decided = store
-        .decide(AppendOptions::default(), |_| Ok(Batch::from(draft("a", "a.b")).bypassing(plain()).into()));
+    let decided = store.decide(|_| Ok(Batch::from(draft("a", "a.b")).bypassing(plain()).into()));
     assert!(decided.unwrap().receipt().is_some());
 }
 

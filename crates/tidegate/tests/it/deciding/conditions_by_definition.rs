@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use tidegate::batch::ConflictKind;
 use tidegate::disk::{Env, MemoryDisk};
 use tidegate::{
-    AppendOptions, Batch, Cause, Condition, Draft, EventId, Position, Query, QueryItem, ReadOptions, Receipt,
-    Store, StoreId, StoreOptions, StreamId, Version,
+    Batch, Cause, Condition, Draft, EventId, Position, Query, QueryItem, Receipt, Store, StoreId,
+    StoreOptions, StreamId, Version,
 };
 
 const SCOPES: [&str; 2] = ["s", "t"];
@@ -345,11 +345,11 @@ impl Both {
     ) -> Result<(), TestCaseError> {
         for event in remedy {
             let stream = StreamId::new(event.scope, event.entity).lane(event.lane);
-            self.store.append(Draft::new(stream, event.kind).id(event.id), AppendOptions::default()).unwrap();
+            self.store.append(Draft::new(stream, event.kind).id(event.id)).unwrap();
             self.log.push(event);
         }
         let (batch, asked, plain) = appended;
-        let answer = self.store.append(batch, AppendOptions::default());
+        let answer = self.store.append(batch);
         prop_assert!(answer.is_ok(), "{:?}", answer);
         self.compare(asked, plain, answer).map(drop)
     }
@@ -359,7 +359,7 @@ impl Both {
         if !together {
             for appended in group {
                 let (batch, plain) = self.draft(appended);
-                let answer = self.store.append(batch.clone(), AppendOptions::default());
+                let answer = self.store.append(batch.clone());
                 if let Some(remedy) = self.compare(&appended.conditions, plain.clone(), answer)? {
                     self.retry((batch, &appended.conditions, plain), remedy)?;
                 }
@@ -370,7 +370,7 @@ impl Both {
         for appended in group {
             let (batch, plain) = self.draft(appended);
             // What the log alone refuses is refused before it is queued; the group can only refuse more.
-            tickets.push((appended, plain, self.store.submit(batch, AppendOptions::default())));
+            tickets.push((appended, plain, self.store.submit(batch)));
         }
         self.store.step().unwrap();
         for (appended, plain, ticket) in tickets {
@@ -381,12 +381,8 @@ impl Both {
 
     /// What a query selects, both ways.
     fn read(&self, items: &[Wanted]) -> Result<(), TestCaseError> {
-        let found: Vec<u64> = self
-            .store
-            .read(&query(items), ReadOptions::all())
-            .unwrap()
-            .map(|event| event.unwrap().position().0)
-            .collect();
+        let found: Vec<u64> =
+            self.store.read(&query(items)).unwrap().map(|event| event.unwrap().position().0).collect();
         let is = |event: &&Plain| items.iter().any(|item| item.is(event, &self.log));
         let defined: Vec<u64> =
             (1..).zip(&self.log).filter(|(_, event)| is(event)).map(|(position, _)| position).collect();

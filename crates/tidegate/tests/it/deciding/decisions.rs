@@ -15,7 +15,7 @@ use super::{append, code, conflict, denied, draft, head, store, tag};
 /// often it decided.
 fn attempts(store: &Store, read: impl Fn(&DecisionView) -> Result<()>, meanwhile: tidegate::Draft) -> usize {
     let (attempts, meanwhile) = (Cell::new(0), Cell::new(Some(meanwhile)));
-    let decided = store.decide(AppendOptions::default(), |view| {
+    let decided = store.decide(|view| {
         attempts.set(attempts.get() + 1);
         read(view)?;
         if let Some(meanwhile) = meanwhile.take() {
@@ -45,21 +45,26 @@ fn whatever_is_read_is_held() {
     let moving = || draft("a", "a.b").tag("t").id(id);
     let stream = || StreamId::new("s", "a");
     let readings: Vec<Reading> = vec![
+        ("read", Box::new(|view| view.read(&tag("t")).try_for_each(|event| event.map(drop)))),
+        ("read nothing of it", Box::new(|view| nothing(&view.read(&tag("t"))))),
         (
-            "read",
-            Box::new(|view| view.read(&tag("t"), ReadOptions::all()).try_for_each(|event| event.map(drop))),
+            "newest",
+            Box::new(|view| {
+                nothing(&view.read_with(&tag("t"), ReadOptions::new().backwards(true).limit(1)).next())
+            }),
         ),
-        ("read nothing of it", Box::new(|view| nothing(&view.read(&tag("t"), ReadOptions::all())))),
-        ("newest", Box::new(|view| nothing(&view.read(&tag("t"), ReadOptions::backwards().limit(1)).next()))),
-        ("after the head", Box::new(|view| nothing(&view.read(&tag("t"), ReadOptions::after(view.head()))))),
+        (
+            "after the head",
+            Box::new(|view| nothing(&view.read_with(&tag("t"), ReadOptions::new().after(view.head())))),
+        ),
         ("fold", Box::new(|view| view.fold(&tag("t"), (), |(), _| Ok(())))),
-        ("count", Box::new(|view| view.count(&tag("t"), ReadOptions::all()).map(drop))),
+        ("count", Box::new(|view| view.count(&tag("t")).map(drop))),
         ("exists", Box::new(|view| view.exists(&tag("t")).map(drop))),
         ("version", Box::new(move |view| view.version(&stream()).map(drop))),
         ("stream head", Box::new(move |view| view.last_event(&StreamId::new("s", "a")).map(drop))),
         ("past the head", Box::new(|view| view.at(view.head().next()).map(drop))),
         ("absent id", Box::new(move |view| view.find(id).map(drop))),
-        ("everything", Box::new(|view| view.count(&Query::ALL, ReadOptions::all()).map(drop))),
+        ("everything", Box::new(|view| view.count(&Query::ALL).map(drop))),
     ];
     for (name, read) in readings {
         let store = store();
@@ -83,15 +88,16 @@ fn what_cannot_move_is_not_held() {
     assert_eq!(attempts(&store, |view| view.find(id).map(|found| assert!(found.is_some())), moving()), HELD);
     assert_eq!(attempts(&store, |view| view.at(Position(1)).map(drop), moving()), HELD);
     let closed =
-        |view: &DecisionView| view.count(&tag("t"), ReadOptions::all().before(Position(2))).map(drop);
+        |view: &DecisionView| view.count_with(&tag("t"), ReadOptions::new().before(Position(2))).map(drop);
     assert_eq!(attempts(&store, closed, moving()), HELD);
     let newest = |view: &DecisionView| view.at(view.head()).map(drop);
     assert_eq!(attempts(&store, newest, moving()), HELD);
-    let up_to_head =
-        |view: &DecisionView| view.count(&tag("t"), ReadOptions::all().before(view.head().next())).map(drop);
+    let up_to_head = |view: &DecisionView| {
+        view.count_with(&tag("t"), ReadOptions::new().before(view.head().next())).map(drop)
+    };
     assert_eq!(attempts(&store, up_to_head, moving()), HELD);
     let open = |view: &DecisionView| {
-        view.count(&tag("t"), ReadOptions::all().before(view.head().next().next())).map(drop)
+        view.count_with(&tag("t"), ReadOptions::new().before(view.head().next().next())).map(drop)
     };
     assert_eq!(attempts(&store, open, moving()), MOVED);
     assert_eq!(attempts(&store, |_| Ok(()), moving()), HELD, "who reads nothing is held to nothing");
@@ -104,7 +110,7 @@ fn an_effect_of_an_unknown_cause_moves_what_was_read() {
     let effects = || Query::from(QueryItem::new().cause(Cause::Id(id)));
     let read = |view: &DecisionView| view.exists(&effects()).map(drop);
     let attempts = Cell::new(0);
-    let decided = store.decide(AppendOptions::default(), |view| {
+    let decided = store.decide(|view| {
         attempts.set(attempts.get() + 1);
         read(view)?;
         if attempts.get() == 1 {
@@ -119,7 +125,7 @@ fn an_effect_of_an_unknown_cause_moves_what_was_read() {
 #[test]
 fn a_denial_writes_nothing_and_needs_no_commit() {
     let store = store();
-    let decided = store.decide(AppendOptions::default(), |view| {
+    let decided = store.decide(|view| {
         view.exists(&tag("t"))?;
         append(&store, draft("a", "a.b").tag("t"));
         Ok(Decision::deny("NO", "not today"))
@@ -132,8 +138,8 @@ fn a_denial_writes_nothing_and_needs_no_commit() {
 fn it_is_judged_again_so_often_and_not_more() {
     let store = store();
     let attempts = Cell::new(0);
-    let append_three = AppendOptions { attempts: 3, ..AppendOptions::default() };
-    let error = store.decide(append_three, |view| {
+    let append_three = AppendOptions::new().attempts(3);
+    let error = store.decide_with(append_three, |view| {
         attempts.set(attempts.get() + 1);
         view.exists(&tag("t"))?;
         append(&store, draft("a", "a.b").tag("t"));
@@ -145,8 +151,8 @@ fn it_is_judged_again_so_often_and_not_more() {
     assert_eq!((conflict.kind, conflict.position), (ConflictKind::Boundary, Some(Position(3))));
     assert!(conflict.retry);
     assert!(error.to_string().contains("3 times"), "{error}");
-    let never = AppendOptions { attempts: 0, ..AppendOptions::default() };
-    let decided = store.decide(never, |_| Ok(draft("decided", "a.b").into())).unwrap();
+    let never = AppendOptions::new().attempts(0);
+    let decided = store.decide_with(never, |_| Ok(draft("decided", "a.b").into())).unwrap();
     assert_eq!(decided.receipt().unwrap().first(), Position(4), "once at least");
 }
 
@@ -155,7 +161,7 @@ fn a_condition_of_the_callers_own_is_not_judged_again() {
     let store = store();
     append(&store, draft("a", "a.b").tag("t"));
     let attempts = Cell::new(0);
-    let error = store.decide(AppendOptions::default(), |_| {
+    let error = store.decide(|_| {
         attempts.set(attempts.get() + 1);
         let batch = tidegate::Batch::from(draft("b", "a.b"));
         Ok(batch.only_if(tidegate::Condition::fail_if(tag("t"))).into())
@@ -166,8 +172,7 @@ fn a_condition_of_the_callers_own_is_not_judged_again() {
 #[test]
 fn an_error_of_the_decision_is_its_answer() {
     let store = store();
-    let error =
-        store.decide(AppendOptions::default(), |_| Err(tidegate::Error::invalid("of the caller's own")));
+    let error = store.decide(|_| Err(tidegate::Error::invalid("of the caller's own")));
     assert_eq!(error.unwrap_err().message(), "of the caller's own");
     assert_eq!(head(&store), 0);
 }
@@ -176,7 +181,7 @@ fn an_error_of_the_decision_is_its_answer() {
 fn a_panicking_decision_harms_nobody_else() {
     let store = store();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        store.decide(AppendOptions::default(), |view| {
+        store.decide(|view| {
             view.exists(&tag("t"))?;
             panic!("the caller's own");
         })

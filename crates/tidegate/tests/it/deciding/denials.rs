@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tidegate::decide::{DecisionView, Denial, GateSet, Proposal, Verdict, gate};
-use tidegate::{AppendOptions, Batch, Position, Query, QueryItem, ReadOptions, Store, StreamId};
+use tidegate::{Batch, Position, Query, QueryItem, Store, StreamId};
 
 use super::{append, denied, draft, head, refused, store, tag};
 
@@ -29,8 +29,7 @@ fn a_record_holds_every_verdict_and_what_was_drafted() {
     let store = store();
     append(&store, draft("z", "a.b"));
     let batch = vec![draft("a", "money.paid").json("1"), draft("b", "money.got").json("2")];
-    let refusal =
-        denied(store.propose("ann", batch.clone(), &recording(), AppendOptions::default()).unwrap());
+    let refusal = denied(store.propose("ann", batch.clone(), &recording()).unwrap());
     assert_eq!(refusal.recorded, Some(Position(2)));
     let (stream, record) = record(&store, Position(2));
     assert_eq!(stream, StreamId::new("s", "tidegate.denials"));
@@ -59,7 +58,7 @@ fn a_record_holds_every_verdict_and_what_was_drafted() {
 fn the_same_draft_has_the_same_content_hash_and_another_one_has_another() {
     let store = store();
     let denied = |draft: tidegate::Draft| {
-        let refusal = denied(store.propose("ann", draft, &recording(), AppendOptions::default()).unwrap());
+        let refusal = denied(store.propose("ann", draft, &recording()).unwrap());
         record(&store, refusal.recorded.unwrap()).1["drafted"][0]["content"].as_str().unwrap().to_owned()
     };
     let plain = || draft("a", "a.b").json("1");
@@ -87,11 +86,11 @@ fn denials_by_the_gates_of_a_store_are_recorded_too() {
     store.guard(tag("t"), recording()).unwrap();
     let error = refused(&store, draft("a", "a.b").tag("t"));
     assert_eq!(error.denied().unwrap().recorded, Some(Position(1)));
-    let error = store.submit(draft("a", "a.b").tag("t"), AppendOptions::default()).unwrap_err();
+    let error = store.submit(draft("a", "a.b").tag("t")).unwrap_err();
     assert_eq!(error.denied().unwrap().recorded, Some(Position(2)));
-    let decided = store.decide(AppendOptions::default(), |_| Ok(draft("a", "a.b").tag("t").into()));
+    let decided = store.decide(|_| Ok(draft("a", "a.b").tag("t").into()));
     assert_eq!(denied(decided.unwrap()).recorded, Some(Position(3)));
-    let found = store.read(&QueryItem::new().kind("tidegate.*").into(), ReadOptions::all()).unwrap();
+    let found = store.read(&QueryItem::new().kind("tidegate.*").into()).unwrap();
     assert_eq!(found.count(), 3);
 }
 
@@ -109,10 +108,7 @@ fn what_is_not_asked_for_is_not_recorded() {
     let silent = GateSet::new().and(gate("no", |_: &Proposal<'_, str>, _: &DecisionView| {
         Ok(Verdict::Deny(Denial::new("NO", "no")))
     }));
-    assert_eq!(
-        denied(store.propose("ann", draft("a", "a.b"), &silent, AppendOptions::default()).unwrap()).recorded,
-        None
-    );
+    assert_eq!(denied(store.propose("ann", draft("a", "a.b"), &silent).unwrap()).recorded, None);
     assert_eq!(head(&store), 0);
 }
 
@@ -128,8 +124,8 @@ fn only_the_store_writes_reserved_names() {
     for batch in batches {
         let error = refused(&store, batch.clone());
         assert_eq!(error.kind(), tidegate::ErrorKind::Invalid, "{error}");
-        assert_eq!(store.submit(batch.clone(), AppendOptions::default()).unwrap_err().kind(), error.kind());
-        let decided = store.decide(AppendOptions::default(), |_| Ok(batch.clone().into()));
+        assert_eq!(store.submit(batch.clone()).unwrap_err().kind(), error.kind());
+        let decided = store.decide(|_| Ok(batch.clone().into()));
         assert_eq!(decided.unwrap_err().kind(), error.kind());
     }
     append(&store, draft("a", "tidegates.opened").meta("tidegates", "fine"));
@@ -143,7 +139,7 @@ fn a_draft_that_breaks_a_rule_is_no_denial() {
     store.guard(Query::ALL, recording()).unwrap();
     for bad in [draft("", "a.b"), draft("a", "tidegate.denied"), draft("a", "a.b").tag("")] {
         assert_eq!(refused(&store, bad.clone()).kind(), tidegate::ErrorKind::Invalid, "{bad:?}");
-        let proposed = store.propose("ann", bad, &recording(), AppendOptions::default());
+        let proposed = store.propose("ann", bad, &recording());
         assert_eq!(proposed.unwrap_err().kind(), tidegate::ErrorKind::Invalid);
     }
     assert_eq!(head(&store), 0);

@@ -3,8 +3,8 @@
 use tidegate::batch::Bypass;
 use tidegate::decide::{DecisionView, GateSet, Proposal, Verdict, gate};
 use tidegate::{
-    AppendOptions, Batch, Condition, Draft, ErrorKind, EventId, Position, Query, QueryItem, ReadOptions,
-    Store, StoreOptions,
+    AppendOptions, Batch, Condition, Draft, ErrorKind, EventId, Position, Query, QueryItem, Store,
+    StoreOptions,
 };
 
 fn store() -> Store {
@@ -12,7 +12,7 @@ fn store() -> Store {
 }
 
 fn keep() -> AppendOptions {
-    AppendOptions { keep_footprint: true, ..AppendOptions::default() }
+    AppendOptions::new().keep_footprint(true)
 }
 
 fn seat(student: &'static str) -> Draft {
@@ -31,16 +31,16 @@ fn a_kept_footprint_reads_as_it_did() {
     let absent = EventId([7; 16]);
     let mut store = Store::open(directory.path(), StoreOptions::default()).unwrap();
     for student in ["ada", "bob"] {
-        store.append(seat(student), AppendOptions::default()).unwrap();
+        store.append(seat(student)).unwrap();
     }
-    let decided = store.decide(keep(), |view| {
-        assert_eq!(view.count(&course(), ReadOptions::all())?, 2);
+    let decided = store.decide_with(keep(), |view| {
+        assert_eq!(view.count(&course())?, 2);
         assert!(view.find(absent)?.is_none());
         let more = Draft::new(("school", "cyd"), "invoice.sent");
         Ok(Batch::from(seat("cyd")).and(more).into())
     });
     let receipt = decided.unwrap().receipt().unwrap().clone();
-    store.append(seat("dee"), AppendOptions::default()).unwrap();
+    store.append(seat("dee")).unwrap();
     for _ in 0..2 {
         for event in [receipt.first(), receipt.last()] {
             let explanation = store.view().unwrap().explain(event).unwrap();
@@ -52,10 +52,8 @@ fn a_kept_footprint_reads_as_it_did() {
             let footprint = explanation.footprint.unwrap();
             assert_eq!((footprint.queries(), footprint.absent_ids()), (&[course()][..], &[absent][..]));
             let then = explanation.judged_at.unwrap();
-            let read: Vec<_> = then
-                .read(&footprint.queries()[0], ReadOptions::all())
-                .map(|event| event.unwrap().position())
-                .collect();
+            let read: Vec<_> =
+                then.read(&footprint.queries()[0]).map(|event| event.unwrap().position()).collect();
             assert_eq!(read, [Position(1), Position(2)]);
             assert!(explanation.gates.is_empty() && explanation.bypass.is_none());
         }
@@ -70,14 +68,14 @@ fn a_kept_footprint_reads_as_it_did() {
 fn nothing_is_kept_unless_asked_for() {
     let store = store();
     let decide = |append| {
-        let decided = store.decide(append, |view| {
+        let decided = store.decide_with(append, |view| {
             view.exists(&course())?;
             Ok(seat("ada").into())
         });
         decided.unwrap().receipt().unwrap().first()
     };
-    let plain = store.append(seat("bob"), keep()).unwrap().first();
-    for event in [decide(AppendOptions::default()), plain] {
+    let plain = store.append_with(seat("bob"), keep()).unwrap().first();
+    for event in [decide(AppendOptions::new()), plain] {
         let explanation = store.view().unwrap().explain(event).unwrap();
         assert!(explanation.footprint.is_none() && explanation.judged_at.is_none());
         assert_eq!(explanation.batch, event..=event);
@@ -91,12 +89,12 @@ fn gates_and_bypasses_are_told() {
     let store = store();
     let gates = || {
         GateSet::new().and(gate("seats", |_: &Proposal<'_, ()>, view: &DecisionView| {
-            view.count(&course(), ReadOptions::all())?;
+            view.count(&course())?;
             Ok(Verdict::Allow)
         }))
     };
     store.guard(Query::ALL, gates()).unwrap();
-    let guarded = store.append(seat("ada"), keep()).unwrap().first();
+    let guarded = store.append_with(seat("ada"), keep()).unwrap().first();
     let explanation = store.view().unwrap().explain(guarded).unwrap();
     assert_eq!(explanation.gates, ["seats"]);
     assert_eq!(explanation.footprint.unwrap().queries(), [course()]);
@@ -106,7 +104,8 @@ fn gates_and_bypasses_are_told() {
         justification: "moved".to_owned(),
         approver: Some("eve".to_owned()),
     };
-    let passed = store.append(Batch::from(seat("bob")).bypassing(bypass.clone()), keep()).unwrap().first();
+    let passed =
+        store.append_with(Batch::from(seat("bob")).bypassing(bypass.clone()), keep()).unwrap().first();
     let explanation = store.view().unwrap().explain(passed).unwrap();
     assert_eq!((explanation.bypass, explanation.gates.len()), (Some(bypass), 0));
     let error = store.view().unwrap().explain(Position(9)).unwrap_err();
@@ -118,7 +117,7 @@ fn gates_and_bypasses_are_told() {
 fn a_key_stands_for_what_the_caller_said() {
     let store = store();
     let decide = || {
-        store.decide(keep(), |view| {
+        store.decide_with(keep(), |view| {
             view.exists(&course())?;
             Ok(Batch::from(seat("ada"))
                 .key("k")
@@ -130,13 +129,13 @@ fn a_key_stands_for_what_the_caller_said() {
     assert_eq!(decide().unwrap().receipt(), first.receipt(), "the first one again, though it reads more now");
     let mut draft = seat("bob");
     draft.metadata.push(("tidegate.footprint".into(), b"{}".as_slice().into()));
-    assert_eq!(store.append(draft, AppendOptions::default()).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(store.append(draft).unwrap_err().kind(), ErrorKind::Invalid);
 }
 
 #[test]
 fn what_is_too_large_to_keep_is_refused() {
     let store = store();
-    let decided = store.decide(keep(), |view| {
+    let decided = store.decide_with(keep(), |view| {
         for number in 0..3000 {
             view.exists(&QueryItem::new().tag(format!("number:{number}")).into())?;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tidegate::decide::{DecisionView, Denial, GATE_DEFECT, Gate, GateSet, Outcome, Proposal, Verdict, gate};
-use tidegate::{AppendOptions, Batch, Position, Result, Store};
+use tidegate::{Batch, Position, Result, Store};
 
 use super::{append, code, denied, draft, head, stepped, store, submit, tag};
 
@@ -30,8 +30,7 @@ fn passed_gates_stand_in_the_receipt_and_in_the_log() {
     let set =
         GateSet::new().and(always("one", Verdict::Allow, &asked)).and(always("two", Verdict::Allow, &asked));
     let batch = vec![draft("a", "a.b").meta("own", "kept"), draft("b", "a.b")];
-    let receipt =
-        store.propose("ann", batch, &set, AppendOptions::default()).unwrap().receipt().unwrap().clone();
+    let receipt = store.propose("ann", batch, &set).unwrap().receipt().unwrap().clone();
     assert_eq!(
         (receipt.gates.clone(), receipt.judged_at),
         (vec!["one".into(), "two".into()], Some(Position(1)))
@@ -56,7 +55,7 @@ fn a_keyed_batch_gives_the_gates_back() {
     let set = || GateSet::new().and(always("one", Verdict::Allow, &Arc::default()));
     let batch = || Batch::from(draft("a", "a.b")).key("k");
     append(&store, draft("z", "a.b"));
-    let propose = || store.propose("ann", batch(), &set(), AppendOptions::default()).unwrap();
+    let propose = || store.propose("ann", batch(), &set()).unwrap();
     let first = propose();
     assert_eq!(first.receipt().unwrap().judged_at, Some(Position(1)));
     assert_eq!(propose(), first);
@@ -72,7 +71,7 @@ fn the_first_denial_ends_the_judging() {
         .and(always("no", deny("NO"), &asked[1]))
         .and(always("also yes", Verdict::Allow, &asked[2]))
         .and(always("also no", deny("ALSO_NO"), &asked[3]));
-    let denied = denied(store.propose("ann", draft("a", "a.b"), &set, AppendOptions::default()).unwrap());
+    let denied = denied(store.propose("ann", draft("a", "a.b"), &set).unwrap());
     assert_eq!(asked.map(|count| count.load(Ordering::SeqCst)), [1, 1, 0, 0]);
     assert_eq!(code(&denied), "NO");
     let denial = denied.denials().next().unwrap();
@@ -94,7 +93,7 @@ fn judging_all_asks_every_gate() {
         .and(always("yes", Verdict::Allow, &asked[1]))
         .and(always("also no", deny("ALSO_NO"), &asked[2]))
         .judging_all();
-    let denied = denied(store.propose("ann", draft("a", "a.b"), &set, AppendOptions::default()).unwrap());
+    let denied = denied(store.propose("ann", draft("a", "a.b"), &set).unwrap());
     assert_eq!(asked.map(|count| count.load(Ordering::SeqCst)), [1, 1, 1]);
     let codes: Vec<_> = denied.denials().map(|denial| &*denial.code).collect();
     assert_eq!(codes, ["NO", "ALSO_NO"]);
@@ -110,8 +109,7 @@ fn gates_know_who_asks_and_for_what() {
             Ok(if own { Verdict::Allow } else { deny("NOT_YOURS") })
         }))
     };
-    let propose =
-        |who: &str, batch: Vec<_>| store.propose(who, batch, &own(), AppendOptions::default()).unwrap();
+    let propose = |who: &str, batch: Vec<_>| store.propose(who, batch, &own()).unwrap();
     assert!(propose("ann", vec![draft("ann", "a.b")]).receipt().is_some());
     assert_eq!(code(&denied(propose("bob", vec![draft("bob", "a.b"), draft("ann", "a.b")]))), "NOT_YOURS");
     assert_eq!(head(&store), 1);
@@ -133,8 +131,7 @@ fn a_gate_that_reads_is_held_to_what_it_read() {
         append(store, draft("b", "a.b").tag("seat"));
         Ok(Verdict::Allow)
     }));
-    let decided =
-        race.0.propose(&race, draft("a", "a.b").tag("seat"), &set, AppendOptions::default()).unwrap();
+    let decided = race.0.propose(&race, draft("a", "a.b").tag("seat"), &set).unwrap();
     assert_eq!(code(&denied(decided)), "TAKEN", "judged again, and denied by what had come");
     assert_eq!((race.1.load(Ordering::SeqCst), head(&race.0)), (1, 1));
 }
@@ -174,7 +171,7 @@ fn a_panicking_gate_denies_and_harms_nobody() {
     std::panic::set_hook(Box::new(|_| ()));
     let denials = [Some("out of range"), None].map(|message| {
         panicked.set(panicked.get() + 1);
-        denied(store.propose("ann", draft("a", "a.b"), &broken(message), AppendOptions::default()).unwrap())
+        denied(store.propose("ann", draft("a", "a.b"), &broken(message)).unwrap())
     });
     std::panic::set_hook(quiet);
     for (denied, text) in denials.iter().zip(["out of range", "without a message"]) {
@@ -197,7 +194,7 @@ fn a_panicking_gate_denies_and_harms_nobody() {
 fn a_gate_cannot_skip_itself() {
     let store = store();
     let set = GateSet::new().and(always("lazy", Verdict::Skipped, &Arc::default()));
-    let decided = store.propose("ann", draft("a", "a.b"), &set, AppendOptions::default()).unwrap();
+    let decided = store.propose("ann", draft("a", "a.b"), &set).unwrap();
     assert_eq!(code(&denied(decided)), GATE_DEFECT);
 }
 
@@ -207,7 +204,7 @@ fn an_error_of_a_gate_is_neither_yes_nor_no() {
     let fails = gate("fails", |_: &Proposal<'_, str>, _: &_| -> Result<Verdict> {
         Err(tidegate::Error::invalid("the rule book is missing"))
     });
-    let error = store.propose("ann", draft("a", "a.b"), &GateSet::new().and(fails), AppendOptions::default());
+    let error = store.propose("ann", draft("a", "a.b"), &GateSet::new().and(fails));
     assert_eq!(error.unwrap_err().message(), "the rule book is missing");
     assert_eq!(head(&store), 0);
 }
@@ -215,6 +212,6 @@ fn an_error_of_a_gate_is_neither_yes_nor_no() {
 #[test]
 fn a_set_without_gates_lets_everything_pass() {
     let store = store();
-    let decided = store.propose("ann", draft("a", "a.b"), &GateSet::new(), AppendOptions::default()).unwrap();
+    let decided = store.propose("ann", draft("a", "a.b"), &GateSet::new()).unwrap();
     assert!(matches!(decided, Outcome::Committed(receipt) if receipt.gates.is_empty()));
 }

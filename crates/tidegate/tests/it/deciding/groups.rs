@@ -4,8 +4,8 @@ use tidegate::batch::ConflictKind;
 use tidegate::disk::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::format::limit;
 use tidegate::{
-    AppendOptions, Batch, Cause, Condition, ErrorKind, EventId, Position, Query, QueryItem, Store,
-    StoreOptions, StreamId, Version,
+    Batch, Cause, Condition, ErrorKind, EventId, Position, Query, QueryItem, Store, StoreOptions, StreamId,
+    Version,
 };
 
 use super::{append, conflict, draft, head, refused, stepped, store, submit, tag};
@@ -164,6 +164,6 @@ fn a_refusal_by_a_group_that_is_lost_says_so() {
     let [first, second] = tickets.map(tidegate::Ticket::wait);
     assert_eq!(first.unwrap().first(), Position(1));
     assert_eq!(conflict(&second.unwrap_err()).position, Some(Position(1)));
-    store.append(draft("z", "a.b"), AppendOptions::default()).unwrap();
+    store.append(draft("z", "a.b")).unwrap();
     assert_eq!(head(&store), 2);
 }

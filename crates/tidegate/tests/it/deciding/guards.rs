@@ -1,9 +1,7 @@
 //! Gates attached to a store: every matching batch passes them, whoever appends it and however.
 
 use tidegate::decide::{DecisionView, Denial, GateSet, Outcome, Proposal, Verdict, gate};
-use tidegate::{
-    AppendOptions, Batch, Cause, ErrorKind, EventId, Position, Query, QueryItem, Receipt, Result, Store,
-};
+use tidegate::{Batch, Cause, ErrorKind, EventId, Position, Query, QueryItem, Receipt, Result, Store};
 
 use super::{append, code, draft, head, refused, store, submit, tag};
 
@@ -31,10 +29,10 @@ fn every_way(store: &Store, batch: &Batch) -> [Result<Receipt, String>; 4] {
     };
     let error = |error: tidegate::Error| code(error.denied().unwrap()).to_owned();
     [
-        store.append(batch.clone(), AppendOptions::default()).map_err(error),
-        store.submit(batch.clone(), AppendOptions::default()).and_then(tidegate::Ticket::wait).map_err(error),
-        answer(store.decide(AppendOptions::default(), |_| Ok(batch.clone().into()))),
-        answer(store.propose("ann", batch.clone(), &GateSet::new(), AppendOptions::default())),
+        store.append(batch.clone()).map_err(error),
+        store.submit(batch.clone()).and_then(tidegate::Ticket::wait).map_err(error),
+        answer(store.decide(|_| Ok(batch.clone().into()))),
+        answer(store.propose("ann", batch.clone(), &GateSet::new())),
     ]
 }
 
@@ -75,32 +73,25 @@ fn several_guards_are_all_passed_and_named_in_order() {
     assert_eq!(append(&store, draft("a", "order.placed")).gates, ["first", "orders"]);
     assert_eq!(append(&store, draft("a", "other.kind")).gates, ["first"]);
     let own = GateSet::new().and(gate("own", |_: &Proposal<'_, str>, _: &_| Ok(Verdict::Allow)));
-    let decided = store.propose("ann", draft("a", "order.paid"), &own, AppendOptions::default()).unwrap();
+    let decided = store.propose("ann", draft("a", "order.paid"), &own).unwrap();
     assert_eq!(decided.receipt().unwrap().gates, ["own", "first", "orders", "payments"]);
 }
 
 #[test]
 fn what_a_guard_read_holds_at_the_commit_of_every_way() {
-    let balance = |view: &DecisionView| view.count(&tag("spent"), tidegate::ReadOptions::all());
+    let balance = |view: &DecisionView| view.count(&tag("spent"));
     let race = |store: &Store, go: &Way| {
         let error = go(store).unwrap_err();
         assert_eq!(code(error.denied().unwrap()), "SPENT");
     };
     let ways: [&Way; 3] = [
-        &|store| store.append(draft("a", "a.b").tag("spent"), AppendOptions::default()),
-        &|store| match store
-            .decide(AppendOptions::default(), |_| Ok(draft("a", "a.b").tag("spent").into()))?
-        {
+        &|store| store.append(draft("a", "a.b").tag("spent")),
+        &|store| match store.decide(|_| Ok(draft("a", "a.b").tag("spent").into()))? {
             Outcome::Committed(receipt) => Ok(receipt),
             Outcome::Denied(denied) => Err(tidegate::Error::invalid("denied").because(denied)),
         },
         &|store| {
-            let propose = store.propose(
-                "ann",
-                draft("a", "a.b").tag("spent"),
-                &GateSet::new(),
-                AppendOptions::default(),
-            );
+            let propose = store.propose("ann", draft("a", "a.b").tag("spent"), &GateSet::new());
             match propose? {
                 Outcome::Committed(receipt) => Ok(receipt),
                 Outcome::Denied(denied) => Err(tidegate::Error::invalid("denied").because(denied)),
@@ -149,7 +140,7 @@ fn a_submitted_batch_is_refused_where_its_gate_would_have_to_judge_again() {
     assert_eq!(ticket.wait().unwrap().gates, ["once"]);
     let error = other.wait().unwrap_err();
     assert!(super::conflict(&error).retry);
-    let again = store.submit(draft("b", "a.b").tag("spent"), AppendOptions::default()).unwrap_err();
+    let again = store.submit(draft("b", "a.b").tag("spent")).unwrap_err();
     assert_eq!(code(again.denied().unwrap()), "SPENT");
     assert_eq!(judged.load(std::sync::atomic::Ordering::SeqCst), 3);
 }

@@ -5,9 +5,7 @@ use tidegate::decide::{Denial, GateSet, Verdict, gate};
 use tidegate::disk::{Call, Errno, FaultPlan};
 use tidegate::format::{Blind, Hash, Micros};
 use tidegate::subscription::reactor::Step;
-use tidegate::{
-    AppendOptions, Batch, ErrorKind, Position, Query, QueryItem, ReadOptions, Store, StoreOptions,
-};
+use tidegate::{Batch, ErrorKind, Position, Query, QueryItem, Store, StoreOptions};
 
 use super::{append, draft, head, refused, stepped, store, submit};
 use crate::faults::stage::Stage;
@@ -27,7 +25,7 @@ fn keyed(key: &str) -> Batch {
 }
 
 fn times(store: &Store) -> Vec<u64> {
-    store.read(&Query::ALL, ReadOptions::all()).unwrap().map(|event| event.unwrap().time().0).collect()
+    store.read(&Query::ALL).unwrap().map(|event| event.unwrap().time().0).collect()
 }
 
 #[test]
@@ -136,5 +134,5 @@ fn a_reaction_has_no_other_key() {
     let reactor = store.reactor("r", QueryItem::new().kind("k.x"), |_, _| Ok(Some(keyed("other"))));
     assert!(matches!(reactor.unwrap().step().unwrap(), Step::Failed(_)));
     assert_eq!(store.view().unwrap().head(), Position(1));
-    assert!(store.append(draft("e", "k.y"), AppendOptions::default()).is_ok());
+    assert!(store.append(draft("e", "k.y")).is_ok());
 }

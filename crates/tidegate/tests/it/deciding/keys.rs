@@ -22,9 +22,9 @@ fn the_same_again_gives_the_first_receipt() {
     append(&store, draft("z", "a.b"));
     assert_eq!(append(&store, paid()), first);
     assert_eq!(submit(&store, paid()).wait().unwrap(), first);
-    let decided = store.decide(AppendOptions::default(), |_| Ok(paid().into())).unwrap();
+    let decided = store.decide(|_| Ok(paid().into())).unwrap();
     assert_eq!(decided, Outcome::Committed(first.clone()));
-    let decided = store.propose(&(), paid(), &GateSet::new(), AppendOptions::default()).unwrap();
+    let decided = store.propose(&(), paid(), &GateSet::new()).unwrap();
     assert_eq!(decided, Outcome::Committed(first));
     assert_eq!(head(&store), 4);
 }
@@ -60,8 +60,7 @@ fn a_key_comes_before_every_condition_and_gate() {
     store.guard(tidegate::Query::ALL, GateSet::new().and(never())).unwrap();
     assert_eq!(append(&store, batch()), first);
     assert_eq!(submit(&store, batch()).wait().unwrap(), first);
-    let decided =
-        store.propose(&(), batch(), &GateSet::new().and(never()), AppendOptions::default()).unwrap();
+    let decided = store.propose(&(), batch(), &GateSet::new().and(never())).unwrap();
     assert_eq!(decided, Outcome::Committed(first));
     assert_eq!(head(&store), 1);
 }
@@ -144,27 +143,30 @@ fn a_retry_is_as_durable_as_it_asks_to_be() {
         let disk = FaultyDisk::new(1, Model::default());
         let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
         let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
-        store.append(paid(), AppendOptions::buffered()).unwrap();
+        store.append_with(paid(), AppendOptions::new().buffered()).unwrap();
         let syncs = disk.count(Call::Sync);
-        store.append(paid(), AppendOptions::buffered()).unwrap();
+        store.append_with(paid(), AppendOptions::new().buffered()).unwrap();
         assert_eq!((disk.count(Call::Sync), store.frontier().durable), (syncs, Position(0)));
         assert_eq!(retry(&store), Position(2));
         assert_eq!(store.frontier().durable, Position(2));
         assert_eq!(disk.count(Call::Sync), syncs + 1);
     };
-    appended(&|store| store.append(paid(), AppendOptions::synced()).unwrap().last());
-    appended(&|store| store.submit(paid(), AppendOptions::synced()).unwrap().wait().unwrap().last());
+    appended(&|store| store.append_with(paid(), AppendOptions::new().synced()).unwrap().last());
     appended(&|store| {
-        let decided = store.decide(AppendOptions::synced(), |_| Ok(paid().into())).unwrap();
+        store.submit_with(paid(), AppendOptions::new().synced()).unwrap().wait().unwrap().last()
+    });
+    appended(&|store| {
+        let decided = store.decide_with(AppendOptions::new().synced(), |_| Ok(paid().into())).unwrap();
         decided.receipt().unwrap().last()
     });
     appended(&|store| {
-        let decided = store.propose(&(), paid(), &GateSet::new(), AppendOptions::synced()).unwrap();
+        let decided =
+            store.propose_with(&(), paid(), &GateSet::new(), AppendOptions::new().synced()).unwrap();
         decided.receipt().unwrap().last()
     });
     appended(&|store| {
         store.guard(tag("t"), GateSet::new()).unwrap();
-        store.append(paid(), AppendOptions::synced()).unwrap().last()
+        store.append_with(paid(), AppendOptions::new().synced()).unwrap().last()
     });
 }
 
@@ -172,11 +174,11 @@ fn a_retry_is_as_durable_as_it_asks_to_be() {
 #[test]
 fn a_retry_behind_a_full_group_is_as_durable_as_it_asks_to_be() {
     let store = stepped();
-    let buffered = AppendOptions { durability: Some(Durability::Buffered), ..AppendOptions::default() };
-    let first = store.submit(paid(), buffered).unwrap();
+    let buffered = AppendOptions::new().durability(Durability::Buffered);
+    let first = store.submit_with(paid(), buffered.clone()).unwrap();
     let large = vec![7; 8 << 20];
-    let filler = store.submit(draft("z", "a.b").bytes(large), buffered).unwrap();
-    let again = store.submit(paid(), AppendOptions::synced()).unwrap();
+    let filler = store.submit_with(draft("z", "a.b").bytes(large), buffered.clone()).unwrap();
+    let again = store.submit_with(paid(), AppendOptions::new().synced()).unwrap();
     let receipt = again.wait().unwrap();
     assert_eq!(receipt, first.wait().unwrap());
     assert!(store.frontier().durable >= receipt.last(), "{}", store.frontier());

@@ -2,7 +2,7 @@
 
 use tidegate::decide::machine::{InState, Machine, NOT_NOW, Start};
 use tidegate::decide::{GateSet, Verdict};
-use tidegate::{AppendOptions, Batch, ErrorKind, Event, StreamId};
+use tidegate::{Batch, ErrorKind, Event, StreamId};
 
 use super::{append, code, denied, draft, refused, store};
 
@@ -39,7 +39,7 @@ fn what_does_not_follow_is_denied() {
     let machine = door().unwrap();
     store.guard(machine.query(), GateSet::new().and(machine.clone())).unwrap();
     let stream: StreamId = ("s", "front").into();
-    let step = |kind: &'static str| store.append(draft("front", kind), AppendOptions::default());
+    let step = |kind: &'static str| store.append(draft("front", kind));
     let state = || machine.state(&store.view().unwrap(), &stream).unwrap().to_owned();
     assert_eq!(state(), "Start");
     for (kind, allowed, after) in [
@@ -64,7 +64,7 @@ fn what_does_not_follow_is_denied() {
 fn a_batch_walks_through_its_states() {
     let store = store();
     let gates = GateSet::new().and(door().unwrap());
-    let propose = |batch: Batch| store.propose(&(), batch, &gates, AppendOptions::default()).unwrap();
+    let propose = |batch: Batch| store.propose(&(), batch, &gates).unwrap();
     let through = ["door.opened", "door.closed", "door.opened", "door.closed", "door.locked"];
     assert!(propose(through.map(|kind| draft("a", kind)).into_iter().collect()).receipt().is_some());
     let wrong =
@@ -87,7 +87,7 @@ fn a_state_that_moves_is_looked_at_again() {
             .map(|_| {
                 scope.spawn(|| {
                     let batch = draft("front", "door.closed");
-                    store.propose(&(), batch, &gates, AppendOptions::default()).unwrap().receipt().is_some()
+                    store.propose(&(), batch, &gates).unwrap().receipt().is_some()
                 })
             })
             .collect();

@@ -4,9 +4,7 @@ use proptest::prelude::*;
 use tidegate::batch::{ReceiptEvent, ReceiptStatus};
 use tidegate::decide::{DecisionView, GateSet, Proposal, Verdict, gate};
 use tidegate::format::{Hash, Micros};
-use tidegate::{
-    AppendOptions, Batch, ErrorKind, EventId, Position, Receipt, Store, StoreId, StoreOptions, Version,
-};
+use tidegate::{Batch, ErrorKind, EventId, Position, Receipt, Store, StoreId, StoreOptions, Version};
 
 use super::{append, draft, store};
 
@@ -39,8 +37,7 @@ fn odd_names_of_gates_read_back() {
         set.and(gate(*name, |_: &Proposal<'_, str>, _: &DecisionView| Ok(Verdict::Allow)))
     });
     let batch = || Batch::from(vec![draft("a", "a.b"), draft("b", "a.b")]).key("k");
-    let receipt =
-        store.propose("ann", batch(), &set, AppendOptions::default()).unwrap().receipt().unwrap().clone();
+    let receipt = store.propose("ann", batch(), &set).unwrap().receipt().unwrap().clone();
     assert_eq!(receipt.gates, odd);
     assert_eq!(read_back(&receipt), receipt);
     assert_eq!(append(&store, batch()), receipt, "from the log");
@@ -109,8 +106,7 @@ fn a_receipt_agrees_with_its_own_log_alone() {
     let store = store();
     let allow =
         || GateSet::new().and(gate("one", |_: &Proposal<'_, str>, _: &DecisionView| Ok(Verdict::Allow)));
-    let decided =
-        store.propose("ann", vec![draft("a", "a.b"), draft("b", "a.b")], &allow(), AppendOptions::default());
+    let decided = store.propose("ann", vec![draft("a", "a.b"), draft("b", "a.b")], &allow());
     let receipt = decided.unwrap().receipt().unwrap().clone();
     append(&store, draft("a", "a.b"));
     let check = |change: &dyn Fn(&mut Receipt)| {

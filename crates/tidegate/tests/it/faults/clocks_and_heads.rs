@@ -8,8 +8,7 @@ use tidegate::batch::Import;
 use tidegate::disk::{Env, Random};
 use tidegate::format::{Micros, SegmentName, StoreFile, Watermark};
 use tidegate::{
-    Access, AppendOptions, Batch, Condition, Draft, ErrorKind, Position, Query, ReadOptions, Store,
-    StoreOptions,
+    Access, AppendOptions, Batch, Condition, Draft, ErrorKind, Position, Query, Store, StoreOptions,
 };
 
 use crate::subscriptions::logged::warnings;
@@ -30,8 +29,7 @@ fn times_never_decrease() {
         store.close().unwrap();
     }
     let store = stage.read_only();
-    let times: Vec<_> =
-        store.read(&Query::ALL, ReadOptions::all()).unwrap().map(|event| event.unwrap().time()).collect();
+    let times: Vec<_> = store.read(&Query::ALL).unwrap().map(|event| event.unwrap().time()).collect();
     assert!(times.is_sorted() && times[0] < times[times.len() - 1]);
 }
 
@@ -44,19 +42,17 @@ fn a_wild_clock_is_told_of_and_can_be_kept_out() {
     stage.options.time_step_max = Some(Duration::from_secs(3600));
     let store = stage.open();
     stage.clock.advance(10 * DAY);
-    store
-        .append(one("first"), AppendOptions::default())
-        .expect("the first event has nothing to be compared with");
+    store.append(one("first")).expect("the first event has nothing to be compared with");
     stage.clock.advance(2 * DAY);
-    let refused = store.append(one("late"), AppendOptions::default()).unwrap_err();
+    let refused = store.append(one("late")).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused);
     assert!(refused.to_string().contains("time_step_max"), "{refused}");
     stage.clock.jump_back(2 * DAY);
-    store.append(one("second"), AppendOptions::default()).expect("a refused append leaves no time behind");
+    store.append(one("second")).expect("a refused append leaves no time behind");
     stage.clock.jump_back(DAY + 1);
     let told = warnings(|| {
         for _ in 0..3 {
-            store.append(one("third"), AppendOptions::default()).unwrap();
+            store.append(one("third")).unwrap();
         }
     });
     assert!(told.len() == 1 && told[0].contains("behind the log"), "{told:?}");
@@ -81,21 +77,21 @@ fn a_refused_group_leaves_no_time() {
         let ahead = Import { recorded: Some(Micros(u64::MAX / 4)), ..Import::default() };
         let draft = || Batch::from(Draft::new(("s", "e"), "k.x"));
         for batch in [draft().only_if(absent.clone()), draft().imported(ahead).only_if(absent.clone())] {
-            let error = store.append(batch, AppendOptions::default()).unwrap_err();
+            let error = store.append(batch).unwrap_err();
             assert!(error.conflict().is_some(), "{error}");
         }
     };
-    let first = store.append(Draft::new(("s", "e"), "k.x"), AppendOptions::default()).unwrap().time;
+    let first = store.append(Draft::new(("s", "e"), "k.x")).unwrap().time;
     stage.clock.advance(365 * DAY);
     refused();
     stage.clock.set(first.0 + 5);
-    let second = store.append(one("second"), AppendOptions::default()).unwrap().time;
+    let second = store.append(one("second")).unwrap().time;
     assert_eq!(second, Micros(first.0 + 5));
     stage.clock.advance(2 * DAY);
-    store.append(one("third"), AppendOptions::default()).unwrap();
+    store.append(one("third")).unwrap();
     stage.clock.jump_back(2 * DAY);
     assert_eq!(warnings(refused), [""; 0], "nothing was recorded that the clock could be behind of");
-    let told = warnings(|| _ = store.append(one("fourth"), AppendOptions::default()).unwrap());
+    let told = warnings(|| _ = store.append(one("fourth")).unwrap());
     assert!(told.len() == 1 && told[0].contains("behind the log"), "{told:?}");
 }
 
@@ -124,7 +120,8 @@ fn the_watermark_says_where_the_log_ends() {
     let stage = Stage::new();
     let store = stage.open();
     for _ in 0..12 {
-        let last = store.append(one("a").bytes(vec![7; 150]), AppendOptions::synced()).unwrap().last();
+        let last =
+            store.append_with(one("a").bytes(vec![7; 150]), AppendOptions::new().synced()).unwrap().last();
         let salt = StoreFile::read(&stage.bytes("STORE")).unwrap().salt;
         let mark = Watermark::read(&stage.bytes("WATERMARK"), salt).unwrap();
         let active = stage.active();

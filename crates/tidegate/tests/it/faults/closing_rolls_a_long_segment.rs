@@ -10,7 +10,7 @@ fn long() -> (Stage, Store, History) {
     stage.options.segment_bytes = 64 << 20;
     let store = stage.open();
     for _ in 0..5 {
-        store.append(one("long").bytes(vec![5; 1 << 20]), AppendOptions::synced()).unwrap();
+        store.append_with(one("long").bytes(vec![5; 1 << 20]), AppendOptions::new().synced()).unwrap();
     }
     let history = history(&store).unwrap();
     stage.disk.set_plan(FaultPlan::default());
@@ -76,7 +76,7 @@ fn and_the_power_goes() {
     let short = || {
         let stage = Stage::new();
         let store = stage.open();
-        store.append(one("short"), AppendOptions::synced()).unwrap();
+        store.append_with(one("short"), AppendOptions::new().synced()).unwrap();
         let history = history(&store).unwrap();
         (stage, store, history)
     };

@@ -160,7 +160,7 @@ fn an_active_segment_cut_after_a_crash() {
 /// What a reader shows before it ends in damage of a file.
 fn before_damage(reader: &Store, file: &str) -> History {
     let mut found = History::new();
-    for event in reader.read(&Query::ALL, ReadOptions::all()).unwrap() {
+    for event in reader.read(&Query::ALL).unwrap() {
         match event {
             Ok(event) => found.push((event.position().0, event.leaf())),
             Err(error) => {
@@ -236,7 +236,7 @@ fn a_sealed_segment_that_changes_before_it_is_asked() {
             let error = history(&store).expect_err("the first segment is not the one it was");
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.to_string().contains(&name), "{error}");
-            let rest = store.read(&Query::ALL, ReadOptions::after(Position(behind - 1))).unwrap();
+            let rest = store.read_with(&Query::ALL, ReadOptions::new().after(Position(behind - 1))).unwrap();
             assert_eq!(rest.map(Result::unwrap).count() as u64, intact.len() as u64 + 1 - behind);
         }
     }
@@ -265,7 +265,7 @@ fn whole_groups_after_a_hole_are_dropped_with_it() {
     fill(&store, 2);
     let durable = history(&store).unwrap();
     for entity in ["lost", "left", "left too"] {
-        store.append(one(entity), AppendOptions::buffered()).unwrap();
+        store.append_with(one(entity), AppendOptions::new().buffered()).unwrap();
     }
     stage.disk.kill();
     stage.restart();

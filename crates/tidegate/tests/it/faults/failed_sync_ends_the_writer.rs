@@ -9,9 +9,9 @@ use super::hooked::Hooked;
 use super::stage::{LONG, Stage, fill, history, one};
 
 fn ended(store: &Store) {
-    for append in [AppendOptions::synced(), AppendOptions::buffered()] {
-        assert_eq!(store.append(one("later"), append).unwrap_err().kind(), ErrorKind::Ended);
-        assert_eq!(store.submit(one("later"), append).unwrap_err().kind(), ErrorKind::Ended);
+    for append in [AppendOptions::new().synced(), AppendOptions::new().buffered()] {
+        assert_eq!(store.append_with(one("later"), append.clone()).unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(store.submit_with(one("later"), append.clone()).unwrap_err().kind(), ErrorKind::Ended);
     }
     assert_eq!(store.step().map_err(|error| error.kind()).err(), Some(ErrorKind::Ended));
     assert_eq!(store.close().unwrap_err().kind(), ErrorKind::Ended);
@@ -25,10 +25,11 @@ fn everybody_in_the_group_is_told() {
     let store = stage.open();
     fill(&store, 3);
     let before = history(&store).unwrap();
-    let tickets: Vec<_> =
-        ["a", "b", "c"].map(|entity| store.submit(one(entity), AppendOptions::buffered()).unwrap()).into();
+    let tickets: Vec<_> = ["a", "b", "c"]
+        .map(|entity| store.submit_with(one(entity), AppendOptions::new().buffered()).unwrap())
+        .into();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
-    let error = store.append(one("d"), AppendOptions::synced()).unwrap_err();
+    let error = store.append_with(one("d"), AppendOptions::new().synced()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Ended);
     for ticket in tickets {
         assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Ended);
@@ -54,7 +55,10 @@ fn who_comes_in_meanwhile_shows_nothing_of_it() {
     world.disk = Arc::new(Hooked::new(stage.disk.clone(), move |call| {
         let store = (call == Call::Sync).then(|| asked.lock().unwrap().try_recv().ok()).flatten();
         if let Some(store) = store {
-            tell.lock().unwrap().send(store.submit(one("meanwhile"), AppendOptions::synced())).unwrap();
+            tell.lock()
+                .unwrap()
+                .send(store.submit_with(one("meanwhile"), AppendOptions::new().synced()))
+                .unwrap();
         }
     }));
     let store = Arc::new(Store::open_in(world, stage.options).unwrap());
@@ -62,7 +66,10 @@ fn who_comes_in_meanwhile_shows_nothing_of_it() {
     let before = history(&store).unwrap();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
     ask.send(Arc::clone(&store)).unwrap();
-    assert_eq!(store.append(one("lost"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(
+        store.append_with(one("lost"), AppendOptions::new().synced()).unwrap_err().kind(),
+        ErrorKind::Ended
+    );
     let meanwhile = told.recv().unwrap().unwrap();
     assert_eq!(meanwhile.wait().unwrap_err().kind(), ErrorKind::Ended);
     assert_eq!(history(&store).unwrap(), before, "whether it is kept is unknown, so it does not show");
@@ -78,7 +85,7 @@ fn the_page_cache_is_not_believed_at_the_next_opening() {
         let store = stage.open();
         fill(&store, 2);
         stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
-        store.append(one("lost by the sync"), AppendOptions::synced()).unwrap_err();
+        store.append_with(one("lost by the sync"), AppendOptions::new().synced()).unwrap_err();
         stage.disk.kill();
         stage.restart();
         let store = stage.open();
@@ -95,7 +102,10 @@ fn an_old_error_surfaces_at_the_first_sync() {
     let (stage, intact) = Stage::closed();
     let store = stage.open();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
-    assert_eq!(store.append(one("first"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(
+        store.append_with(one("first"), AppendOptions::new().synced()).unwrap_err().kind(),
+        ErrorKind::Ended
+    );
     assert_eq!(history(&store).unwrap(), intact);
     ended(&store);
 }
@@ -106,7 +116,7 @@ fn forced_syncs_are_final_too() {
     for step in [false, true] {
         let stage = Stage::new();
         let store = stage.open();
-        store.append(one("a"), AppendOptions::buffered()).unwrap();
+        store.append_with(one("a"), AppendOptions::new().buffered()).unwrap();
         stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
         let error = if step { store.step() } else { store.wait_durable(Position(1), LONG).map(|_| ()) };
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Ended);
@@ -123,14 +133,14 @@ fn a_failed_sync_of_a_roll_or_a_close_is_final() {
     let store = stage.open();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
     let errors: Vec<_> = (0..20)
-        .filter_map(|_| store.append(one("a"), AppendOptions::buffered()).err())
+        .filter_map(|_| store.append_with(one("a"), AppendOptions::new().buffered()).err())
         .map(|e| e.kind())
         .collect();
     assert!(!errors.is_empty() && errors.iter().all(|kind| *kind == ErrorKind::Ended), "{errors:?}");
 
     let mut stage = Stage::new();
     let store = stage.open();
-    store.append(one("a"), AppendOptions::buffered()).unwrap();
+    store.append_with(one("a"), AppendOptions::new().buffered()).unwrap();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
     assert_eq!(store.close().unwrap_err().kind(), ErrorKind::Ended);
     stage.disk.kill();
@@ -174,7 +184,7 @@ fn a_sync_that_lies_never_leaves_a_silent_gap() {
 fn a_sync_after_a_failed_one_acknowledges_nothing() {
     let stage = Stage::new();
     let store = stage.open();
-    store.append(one("a"), AppendOptions::buffered()).unwrap();
+    store.append_with(one("a"), AppendOptions::new().buffered()).unwrap();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
     assert!(store.wait_durable(Position(1), LONG).is_err());
     assert!(store.wait_durable(Position(1), LONG).is_err(), "the second sync would succeed");

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tidegate::disk::{AtRest, Call, Directories, Env, Errno, FaultPlan, Model};
 use tidegate::report::examine;
-use tidegate::{Access, AppendOptions, Error, ErrorKind, Query, ReadOptions, Store, StoreOptions};
+use tidegate::{Access, AppendOptions, Error, ErrorKind, Query, Store, StoreOptions};
 
 use super::stage::{LONG, Stage, assert_refusal, fill, history, one};
 
@@ -33,7 +33,7 @@ fn a_missing_segment() {
     assert!(error.to_string().contains("STORE"), "{error}");
     // So is a store of one segment, even where that is damaged as well.
     let mut single = Stage::new();
-    single.open().append(one("only"), AppendOptions::synced()).unwrap();
+    single.open().append_with(one("only"), AppendOptions::new().synced()).unwrap();
     single.restart();
     for damaged in [false, true] {
         let error = refused(&single, |files| {
@@ -184,7 +184,7 @@ fn a_copy_whose_name_is_not_durable() {
         stage.disk.kill();
         stage.restart();
         let store = stage.open();
-        let receipt = store.append(one("later"), AppendOptions::synced()).unwrap();
+        let receipt = store.append_with(one("later"), AppendOptions::new().synced()).unwrap();
         stage.disk.lose_unsynced();
         stage.restart();
         let found = history(&stage.open()).unwrap();
@@ -306,10 +306,7 @@ fn one_writer_at_a_time() {
         assert_eq!(history(&Store::open_in(world(), StoreOptions::read_only()).unwrap()).unwrap().len(), 2);
         store.close().unwrap();
         let third = Store::open_in(world(), StoreOptions::default()).unwrap();
-        assert_eq!(
-            store.append(one("closed"), AppendOptions::default()).unwrap_err().kind(),
-            ErrorKind::Ended
-        );
+        assert_eq!(store.append(one("closed")).unwrap_err().kind(), ErrorKind::Ended);
         fill(&third, 1);
     }
 }
@@ -321,7 +318,7 @@ fn reading_leaves_no_trace() {
     let options = StoreOptions { segment_bytes: 1000, thread: false, ..StoreOptions::default() };
     let store = Store::open(folder.path(), options).unwrap();
     fill(&store, 20);
-    store.append(one("unsynced"), AppendOptions::buffered()).unwrap();
+    store.append_with(one("unsynced"), AppendOptions::new().buffered()).unwrap();
     let trace = || {
         let mut found = Vec::new();
         for part in ["", "segments", "index"] {
@@ -391,7 +388,8 @@ fn a_directory_deleted_while_open() {
     let store = Store::open(&directory, options).unwrap();
     fill(&store, 2);
     std::fs::remove_dir_all(&directory).unwrap();
-    let error = (0..20).find_map(|_| store.append(one("a"), AppendOptions::synced()).err()).unwrap();
+    let error =
+        (0..20).find_map(|_| store.append_with(one("a"), AppendOptions::new().synced()).err()).unwrap();
     assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
     assert!(!history(&store).unwrap().is_empty(), "what was read in stays readable");
     assert!(store.close().is_err());
@@ -416,7 +414,7 @@ fn a_lock_file_deleted_while_held() {
         let second = Store::open(folder.path(), options).unwrap();
         fill(&second, 3);
         if late {
-            let error = first.append(one("late"), AppendOptions::synced()).unwrap_err();
+            let error = first.append_with(one("late"), AppendOptions::new().synced()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
         }
         assert_eq!(cursor.commit().unwrap_err().kind(), ErrorKind::Ended);
@@ -448,7 +446,9 @@ fn another_store_in_the_place_of_one_that_is_open() {
         let new = Store::open(&directory, options).unwrap();
         fill(&new, 9);
         new.cursor("reader", Query::ALL).unwrap();
-        let error = (0..20).find_map(|_| old.append(one("late"), AppendOptions::buffered()).err()).unwrap();
+        let error = (0..20)
+            .find_map(|_| old.append_with(one("late"), AppendOptions::new().buffered()).err())
+            .unwrap();
         assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
         assert_eq!(cursor.commit().unwrap_err().kind(), ErrorKind::Ended);
         drop(cursor);
@@ -472,8 +472,9 @@ fn an_index_file_outlives_no_segment() {
         let stage = Stage::new();
         let store = stage.open();
         stage.disk.set_plan(FaultPlan::default().crash_at(nth));
-        let kept = (0..5)
-            .take_while(|_| store.append(one("a").bytes(vec![7; 400]), AppendOptions::synced()).is_ok());
+        let kept = (0..5).take_while(|_| {
+            store.append_with(one("a").bytes(vec![7; 400]), AppendOptions::new().synced()).is_ok()
+        });
         if kept.count() == 5 && !stage.disk.ended() {
             break;
         }
@@ -513,7 +514,7 @@ fn a_directory_deleted_under_a_reader() {
         assert_eq!(error.kind(), ErrorKind::Missing, "{error}");
         let waited = reader.subscribe(Query::ALL, view.head()).next_within(LONG).unwrap_err();
         assert_eq!(waited.kind(), ErrorKind::Missing, "{waited}");
-        assert_eq!(view.read(&Query::ALL, ReadOptions::all()).map(Result::unwrap).count(), 3);
+        assert_eq!(view.read(&Query::ALL).map(Result::unwrap).count(), 3);
         fill(&Store::open(&directory, options).unwrap(), 5);
     }
 }

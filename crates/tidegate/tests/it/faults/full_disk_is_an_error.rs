@@ -17,11 +17,11 @@ fn in_the_middle_of_a_frame() {
         let before = history(&store).unwrap();
         let held: usize = stage.disk.at_rest().names().iter().map(|name| stage.bytes(name).len()).sum();
         stage.disk.set_model(Model { capacity_bytes: Some((held + extra) as u64), ..Model::default() });
-        let error = store.append(one("refused"), AppendOptions::synced()).unwrap_err();
+        let error = store.append_with(one("refused"), AppendOptions::new().synced()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Full, "{error}");
         assert_eq!(history(&store).unwrap(), before);
         stage.disk.set_model(Model::default());
-        let receipt = store.append(one("accepted"), AppendOptions::synced()).unwrap();
+        let receipt = store.append_with(one("accepted"), AppendOptions::new().synced()).unwrap();
         assert_eq!(receipt.first().0, before.len() as u64 + 1, "positions stay dense");
         let after = history(&store).unwrap();
         stage.disk.power_cut(extra as u64);
@@ -42,9 +42,9 @@ fn a_refused_frame_stays_away() {
         fill(&store, 2);
         let before = history(&store).unwrap();
         stage.disk.set_plan(FaultPlan::default().fail(Call::Write, 1, Errno::NOSPC));
-        let refused = store.append(one("refused"), AppendOptions::buffered()).unwrap_err();
+        let refused = store.append_with(one("refused"), AppendOptions::new().buffered()).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Full);
-        let accepted = store.append(one("with a longer name"), AppendOptions::buffered()).unwrap();
+        let accepted = store.append_with(one("with a longer name"), AppendOptions::new().buffered()).unwrap();
         stage.disk.power_cut(seed);
         stage.restart();
         let found = history(&stage.open()).unwrap();
@@ -70,7 +70,7 @@ fn at_any_step_of_a_roll() {
                 let mut told = 0;
                 stage.disk.set_plan(FaultPlan::default().fail_from(call, nth, errno));
                 let error = loop {
-                    match store.append(one("a"), AppendOptions::synced()) {
+                    match store.append_with(one("a"), AppendOptions::new().synced()) {
                         Ok(_) => told += 1,
                         Err(error) => break error,
                     }
@@ -98,7 +98,7 @@ fn a_new_segment_without_a_durable_name_ends_the_writer() {
         stage.disk.set_plan(FaultPlan::default().fail(Call::SyncFolder, 1, errno));
         let mut told = 0;
         let error = loop {
-            match store.append(one("a"), AppendOptions::synced()) {
+            match store.append_with(one("a"), AppendOptions::new().synced()) {
                 Ok(_) => told += 1,
                 Err(error) => break error,
             }
@@ -147,6 +147,9 @@ fn a_write_that_would_block_is_an_error() {
     let stage = Stage::new();
     let store = stage.open();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Write, 1, Errno::AGAIN));
-    assert_eq!(store.append(one("a"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Full);
-    store.append(one("a"), AppendOptions::synced()).unwrap();
+    assert_eq!(
+        store.append_with(one("a"), AppendOptions::new().synced()).unwrap_err().kind(),
+        ErrorKind::Full
+    );
+    store.append_with(one("a"), AppendOptions::new().synced()).unwrap();
 }

@@ -26,8 +26,14 @@ fn armed(thread: bool) -> (Store, Arc<AtomicBool>, MemoryDisk) {
 }
 
 fn ended(store: &Store) {
-    assert_eq!(store.append(one("later"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Ended);
-    assert_eq!(store.submit(one("later"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(
+        store.append_with(one("later"), AppendOptions::new().synced()).unwrap_err().kind(),
+        ErrorKind::Ended
+    );
+    assert_eq!(
+        store.submit_with(one("later"), AppendOptions::new().synced()).unwrap_err().kind(),
+        ErrorKind::Ended
+    );
     assert_eq!(store.wait_durable(Position(999), LONG).unwrap_err().kind(), ErrorKind::Ended);
     assert_eq!(history(store).unwrap().len(), 3, "reads go on");
     assert_eq!(store.close().unwrap_err().kind(), ErrorKind::Ended);
@@ -37,9 +43,13 @@ fn ended(store: &Store) {
 fn in_the_one_who_leads() {
     let (store, armed, disk) = armed(false);
     fill(&store, 2);
-    let tickets = ["a", "b"].map(|entity| store.submit(one(entity), AppendOptions::synced()).unwrap());
+    let tickets =
+        ["a", "b"].map(|entity| store.submit_with(one(entity), AppendOptions::new().synced()).unwrap());
     armed.store(true, Ordering::SeqCst);
-    assert!(catch_unwind(AssertUnwindSafe(|| store.append(one("c"), AppendOptions::synced()))).is_err());
+    assert!(
+        catch_unwind(AssertUnwindSafe(|| store.append_with(one("c"), AppendOptions::new().synced())))
+            .is_err()
+    );
     for ticket in tickets {
         assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Ended);
     }
@@ -56,7 +66,7 @@ fn in_the_thread_of_the_store() {
     let (store, armed, _) = armed(true);
     fill(&store, 2);
     armed.store(true, Ordering::SeqCst);
-    let tickets = ["a", "b", "c"].map(|entity| store.submit(one(entity), AppendOptions::synced()));
+    let tickets = ["a", "b", "c"].map(|entity| store.submit_with(one(entity), AppendOptions::new().synced()));
     for ticket in tickets {
         // The thread may have ended before the last of them was handed in.
         let answer = ticket.and_then(tidegate::Ticket::wait);
@@ -74,7 +84,7 @@ fn with_many_who_wait() {
             .map(|_| {
                 scope.spawn(|| {
                     catch_unwind(AssertUnwindSafe(|| {
-                        while store.append(one("a"), AppendOptions::buffered()).is_ok() {}
+                        while store.append_with(one("a"), AppendOptions::new().buffered()).is_ok() {}
                     }))
                 })
             })
@@ -84,14 +94,17 @@ fn with_many_who_wait() {
         let panics = callers.into_iter().map(|one| one.join().unwrap().is_err());
         assert_eq!(panics.filter(|panicked| *panicked).count(), 1, "one led, the others were told");
     });
-    assert_eq!(store.append(one("later"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(
+        store.append_with(one("later"), AppendOptions::new().synced()).unwrap_err().kind(),
+        ErrorKind::Ended
+    );
 }
 
 #[test]
 fn in_a_forced_sync() {
     let (store, armed, _) = armed(false);
     fill(&store, 1);
-    store.append(one("buffered"), AppendOptions::buffered()).unwrap();
+    store.append_with(one("buffered"), AppendOptions::new().buffered()).unwrap();
     armed.store(true, Ordering::SeqCst);
     assert!(catch_unwind(AssertUnwindSafe(|| store.wait_durable(Position(3), LONG))).is_err());
     armed.store(false, Ordering::SeqCst);
@@ -114,7 +127,7 @@ fn with_wakers_that_panic_too() {
     fill(&store, 2);
     let waker = Waker::from(Arc::new(Panicking));
     let mut tickets =
-        ["a", "b", "c"].map(|entity| store.submit(one(entity), AppendOptions::synced()).unwrap());
+        ["a", "b", "c"].map(|entity| store.submit_with(one(entity), AppendOptions::new().synced()).unwrap());
     for ticket in &mut tickets {
         assert!(Pin::new(ticket).poll(&mut Context::from_waker(&waker)).is_pending());
     }

@@ -19,7 +19,7 @@ fn crash_reopen_crash() {
         fill(&store, 2);
         let told = history(&store).unwrap();
         stage.disk.set_plan(FaultPlan::default().crash_at(1));
-        store.append(one("torn"), AppendOptions::synced()).unwrap_err();
+        store.append_with(one("torn"), AppendOptions::new().synced()).unwrap_err();
         stage.disk.kill();
         stage.restart();
         let name = stage.active();
@@ -62,7 +62,7 @@ fn half_a_batch_followed_by_the_next_session() {
         let before = history(&store).unwrap();
         stage.disk.set_plan(FaultPlan::default().crash_at(1));
         let three: Batch = (0..3).map(|_| one("half")).collect();
-        store.append(three, AppendOptions::synced()).unwrap_err();
+        store.append_with(three, AppendOptions::new().synced()).unwrap_err();
         stage.disk.power_cut(seed);
         stage.restart();
         let store = stage.open();
@@ -83,10 +83,10 @@ fn failed_batch_followed_by_single_appends() {
     let mut stage = Stage::new();
     let store = stage.open();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Write, 1, Errno::NOSPC));
-    let failed = store.append(batch(0), AppendOptions::synced()).unwrap_err();
+    let failed = store.append_with(batch(0), AppendOptions::new().synced()).unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::Full);
     for _ in 0..5 {
-        store.append(one("single"), AppendOptions::synced()).unwrap();
+        store.append_with(one("single"), AppendOptions::new().synced()).unwrap();
     }
     let all = history(&store).unwrap();
     stage.disk.lose_unsynced();
@@ -158,7 +158,9 @@ fn head_persisted_but_file_not_grown() {
             stage.disk.set_plan(FaultPlan::default().crash_at(nth));
             let mut told = 0;
             if let Ok(store) = stage.try_open(Access::Create) {
-                told = (0..8).take_while(|_| store.append(one("a"), AppendOptions::synced()).is_ok()).count();
+                told = (0..8)
+                    .take_while(|_| store.append_with(one("a"), AppendOptions::new().synced()).is_ok())
+                    .count();
             }
             stage.disk.power_cut(seed);
             stage.restart();
@@ -180,7 +182,7 @@ fn directory_entry_lost_after_a_rename() {
         let store = stage.open();
         let segments = stage.segments().len();
         while stage.segments().len() == segments {
-            store.append(one("a"), AppendOptions::synced()).unwrap();
+            store.append_with(one("a"), AppendOptions::new().synced()).unwrap();
         }
         let all = history(&store).unwrap();
         stage.disk.lose_unsynced();
@@ -210,11 +212,14 @@ fn swallowed_error_of_a_periodic_sync() {
     stage.options.thread = true;
     let store = stage.open();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
-    let durability = Some(Durability::Interval(std::time::Duration::ZERO));
-    store.append(one("a"), AppendOptions { durability, ..AppendOptions::default() }).unwrap();
+    let durability = Durability::Interval(std::time::Duration::ZERO);
+    store.append_with(one("a"), AppendOptions::new().durability(durability)).unwrap();
     let error = store.wait_durable(tidegate::Position(1), LONG).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Ended);
-    assert_eq!(store.append(one("b"), AppendOptions::buffered()).unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(
+        store.append_with(one("b"), AppendOptions::new().buffered()).unwrap_err().kind(),
+        ErrorKind::Ended
+    );
 }
 
 /// A retry under the same idempotency key was refused because the stream had moved on, by the very append that
@@ -229,12 +234,12 @@ fn retry_refused_because_the_version_moved() {
             .only_if(Condition::Version(stream.clone(), Version(0)))
     };
     let store = stage.open();
-    let first = store.append(payment(), AppendOptions::synced()).unwrap();
-    assert_eq!(store.append(payment(), AppendOptions::synced()).unwrap(), first);
+    let first = store.append_with(payment(), AppendOptions::new().synced()).unwrap();
+    assert_eq!(store.append_with(payment(), AppendOptions::new().synced()).unwrap(), first);
     stage.disk.lose_unsynced();
     stage.restart();
     let store = stage.open();
-    assert_eq!(store.append(payment(), AppendOptions::synced()).unwrap().events, first.events);
+    assert_eq!(store.append_with(payment(), AppendOptions::new().synced()).unwrap().events, first.events);
     assert_eq!(history(&store).unwrap().len(), 1);
 }
 
@@ -245,8 +250,8 @@ fn retry_is_as_durable_as_asked() {
     let mut stage = Stage::new();
     let store = stage.open();
     let keyed = || Batch::from(one("a")).key("k");
-    let first = store.append(keyed(), AppendOptions::buffered()).unwrap();
-    let queued = store.submit(keyed(), AppendOptions::synced()).unwrap();
+    let first = store.append_with(keyed(), AppendOptions::new().buffered()).unwrap();
+    let queued = store.submit_with(keyed(), AppendOptions::new().synced()).unwrap();
     assert_eq!(queued.wait().unwrap(), first);
     stage.disk.lose_unsynced();
     stage.restart();
@@ -260,9 +265,10 @@ fn retry_behind_the_first_is_as_durable_as_asked() {
     stage.options.segment_bytes = 64 << 20;
     let store = stage.open();
     let keyed = || Batch::from(one("a")).key("k");
-    let first = store.submit(keyed(), AppendOptions::buffered()).unwrap();
-    let between = store.submit(one("long").bytes(vec![1; 9 << 20]), AppendOptions::buffered()).unwrap();
-    let retry = store.submit(keyed(), AppendOptions::synced()).unwrap();
+    let first = store.submit_with(keyed(), AppendOptions::new().buffered()).unwrap();
+    let between =
+        store.submit_with(one("long").bytes(vec![1; 9 << 20]), AppendOptions::new().buffered()).unwrap();
+    let retry = store.submit_with(keyed(), AppendOptions::new().synced()).unwrap();
     assert_eq!(retry.wait().unwrap(), first.wait().unwrap());
     stage.disk.lose_unsynced();
     stage.restart();
@@ -277,10 +283,12 @@ fn compare_and_set_on_an_empty_stream() {
     let store = stage.open();
     let stream = StreamId::new("users", "ada");
     let claim = |condition| Batch::from(Draft::new(stream.clone(), "name.claimed")).only_if(condition);
-    store.append(claim(Condition::Version(stream.clone(), Version(0))), AppendOptions::synced()).unwrap();
+    store
+        .append_with(claim(Condition::Version(stream.clone(), Version(0))), AppendOptions::new().synced())
+        .unwrap();
     for condition in [Condition::Version(stream.clone(), Version(0)), Condition::Absent(stream.clone())] {
         assert_eq!(
-            store.append(claim(condition), AppendOptions::synced()).unwrap_err().kind(),
+            store.append_with(claim(condition), AppendOptions::new().synced()).unwrap_err().kind(),
             ErrorKind::Conflict
         );
     }

@@ -7,8 +7,7 @@ use tidegate::disk::{Disk, Env, FaultyDisk, Model, SeededRandom, SimulatedClock}
 use tidegate::format::frame::FRAME_HEADER_BYTES;
 use tidegate::format::{FrameHeader, Hash, SEGMENT_HEADER_BYTES};
 use tidegate::{
-    Access, AppendOptions, Batch, Draft, Error, ErrorKind, Place, Query, ReadOptions, Result, Store,
-    StoreOptions,
+    Access, AppendOptions, Batch, Draft, Error, ErrorKind, Place, Query, Result, Store, StoreOptions,
 };
 
 /// What tells one history from another: an event's leaf commits to everything in it and before it.
@@ -124,7 +123,7 @@ impl Stage {
 /// Appends so many batches, each synced, of one or two events.
 pub(crate) fn fill(store: &Store, batches: usize) {
     for number in 0..batches {
-        store.append(batch(number), AppendOptions::synced()).unwrap();
+        store.append_with(batch(number), AppendOptions::new().synced()).unwrap();
     }
 }
 
@@ -144,7 +143,7 @@ pub(crate) fn one(entity: &'static str) -> Draft {
 /// All events, up to the first error.
 pub(crate) fn history(store: &Store) -> Result<History> {
     let mut found = Vec::new();
-    for event in store.read(&Query::ALL, ReadOptions::all())? {
+    for event in store.read(&Query::ALL)? {
         let event = event?;
         found.push((event.position().0, event.leaf()));
     }

@@ -25,9 +25,9 @@ fn and_those_with_a_time_are_told() {
     gate.shut();
     let soon = Duration::from_millis(1);
     std::thread::scope(|scope| {
-        let stuck = scope.spawn(|| store.append(one("stuck"), AppendOptions::synced()));
+        let stuck = scope.spawn(|| store.append_with(one("stuck"), AppendOptions::new().synced()));
         gate.wait_for_someone();
-        let mut ticket = store.submit(one("behind"), AppendOptions::synced()).unwrap();
+        let mut ticket = store.submit_with(one("behind"), AppendOptions::new().synced()).unwrap();
         let error = ticket.wait_for(soon).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert!(error.to_string().contains("not known"), "{error}");
@@ -47,13 +47,13 @@ fn and_the_queue_keeps_its_bound() {
     use tidegate::settings::WhenFull;
     let (store, gate) = stalling(StoreOptions { queue_bytes: 2000, ..StoreOptions::default() });
     gate.shut();
-    let refuse = AppendOptions { when_full: WhenFull::Refuse, ..AppendOptions::synced() };
+    let refuse = AppendOptions::new().synced().when_full(WhenFull::Refuse);
     std::thread::scope(|scope| {
-        scope.spawn(|| store.append(one("stuck"), AppendOptions::synced()).unwrap());
+        scope.spawn(|| store.append_with(one("stuck"), AppendOptions::new().synced()).unwrap());
         gate.wait_for_someone();
         let (mut tickets, mut refused) = (Vec::new(), 0);
         for _ in 0..100 {
-            match store.submit(one("queued"), refuse) {
+            match store.submit_with(one("queued"), refuse.clone()) {
                 Ok(ticket) => tickets.push(ticket),
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::Full);
@@ -62,13 +62,14 @@ fn and_the_queue_keeps_its_bound() {
             }
         }
         assert!(!tickets.is_empty() && tickets.len() < 20 && refused > 80, "{} queued", tickets.len());
-        let waiting = scope.spawn(|| store.append(one("waits for room"), AppendOptions::synced()).unwrap());
+        let waiting =
+            scope.spawn(|| store.append_with(one("waits for room"), AppendOptions::new().synced()).unwrap());
         gate.open();
         let last = tickets.into_iter().map(|ticket| ticket.wait().unwrap().first().0).last();
         assert!(waiting.join().unwrap().first().0 > last.unwrap() && refused > 0);
     });
     let big = one("big").bytes(vec![1; 100_000]);
-    store.append(big, refuse).expect("one batch alone may exceed the bound");
+    store.append_with(big, refuse.clone()).expect("one batch alone may exceed the bound");
 }
 
 /// Closing waits for the disk too, and everybody gets an answer.
@@ -78,9 +79,9 @@ fn and_closing_answers_everybody() {
     fill(&store, 1);
     gate.shut();
     std::thread::scope(|scope| {
-        let stuck = scope.spawn(|| store.append(one("stuck"), AppendOptions::synced()));
+        let stuck = scope.spawn(|| store.append_with(one("stuck"), AppendOptions::new().synced()));
         gate.wait_for_someone();
-        let behind = store.submit(one("behind"), AppendOptions::synced()).unwrap();
+        let behind = store.submit_with(one("behind"), AppendOptions::new().synced()).unwrap();
         let closing = scope.spawn(|| store.close());
         gate.open();
         assert_eq!(stuck.join().unwrap().unwrap().first(), Position(3));
@@ -105,7 +106,7 @@ impl Wake for Appends {
     fn wake(self: Arc<Self>) {
         self.gate.open();
         self.synced.lock().unwrap().recv_timeout(LONG).unwrap();
-        self.store.append(one("waker"), AppendOptions::synced()).unwrap();
+        self.store.append_with(one("waker"), AppendOptions::new().synced()).unwrap();
         self.appended.send(()).unwrap();
     }
 }
@@ -123,15 +124,16 @@ fn and_a_waker_appends_on_a_thread_that_others_count_on() {
         let store = Arc::clone(&store);
         // Not joined: where it waits for ever, the test fails and does not.
         std::thread::spawn(move || {
-            store.append(one(entity), AppendOptions::synced()).unwrap();
+            store.append_with(one(entity), AppendOptions::new().synced()).unwrap();
             done.send(()).unwrap();
         });
     };
     append("syncs", answered);
     gate.wait_for_someone();
     let never = Condition::Version(one("never").stream, Version(7));
-    let mut refused =
-        pin!(store.submit(Batch::from(one("refused")).only_if(never), AppendOptions::synced()).unwrap());
+    let mut refused = pin!(
+        store.submit_with(Batch::from(one("refused")).only_if(never), AppendOptions::new().synced()).unwrap()
+    );
     let waker = Waker::from(Arc::new(Appends {
         store: Arc::clone(&store),
         gate: Arc::clone(&gate),

@@ -40,8 +40,9 @@ fn store(thread: bool) -> Store {
 #[test]
 fn awaited_with_the_thread() {
     let store = store(true);
-    let first = wait_for(store.submit(one("a"), AppendOptions::synced()).unwrap()).unwrap();
-    let tickets: Vec<_> = (0..50).map(|_| store.submit(one("b"), AppendOptions::synced()).unwrap()).collect();
+    let first = wait_for(store.submit_with(one("a"), AppendOptions::new().synced()).unwrap()).unwrap();
+    let tickets: Vec<_> =
+        (0..50).map(|_| store.submit_with(one("b"), AppendOptions::new().synced()).unwrap()).collect();
     let all = async {
         let mut positions = vec![first.first()];
         for ticket in tickets {
@@ -55,7 +56,7 @@ fn awaited_with_the_thread() {
 #[test]
 fn awaited_while_another_thread_steps() {
     let store = store(false);
-    let ticket = store.submit(one("a"), AppendOptions::synced()).unwrap();
+    let ticket = store.submit_with(one("a"), AppendOptions::new().synced()).unwrap();
     std::thread::scope(|scope| {
         let awaited = scope.spawn(|| wait_for(ticket));
         store.step().unwrap();
@@ -66,7 +67,7 @@ fn awaited_while_another_thread_steps() {
 #[test]
 fn polled() {
     let store = store(false);
-    let mut ticket = store.submit(one("a"), AppendOptions::buffered()).unwrap();
+    let mut ticket = store.submit_with(one("a"), AppendOptions::new().buffered()).unwrap();
     assert!(ticket.poll_now().is_none());
     store.step().unwrap();
     assert_eq!(ticket.poll_now().unwrap().unwrap().first(), Position(1));
@@ -77,7 +78,8 @@ fn polled() {
 #[test]
 fn waited_for_without_a_thread() {
     let store = store(false);
-    let tickets: Vec<_> = (0..5).map(|_| store.submit(one("a"), AppendOptions::synced()).unwrap()).collect();
+    let tickets: Vec<_> =
+        (0..5).map(|_| store.submit_with(one("a"), AppendOptions::new().synced()).unwrap()).collect();
     let answers: Vec<_> = tickets.into_iter().rev().map(|ticket| ticket.wait().unwrap().first().0).collect();
     assert_eq!(answers, [5, 4, 3, 2, 1], "whoever waits first leads for all");
 }
@@ -86,7 +88,7 @@ fn waited_for_without_a_thread() {
 #[test]
 fn a_wait_for_a_queued_position_commits_it() {
     let store = store(false);
-    let _ticket = store.submit(one("a"), AppendOptions::buffered()).unwrap();
+    let _ticket = store.submit_with(one("a"), AppendOptions::new().buffered()).unwrap();
     assert_eq!(store.wait_durable(Position(1), Duration::ZERO).unwrap(), Position(1));
 }
 
@@ -94,7 +96,7 @@ fn a_wait_for_a_queued_position_commits_it() {
 fn a_time_that_is_over_loses_no_receipt() {
     let store = store(true);
     for number in 1..200 {
-        let mut ticket = store.submit(one("a"), AppendOptions::synced()).unwrap();
+        let mut ticket = store.submit_with(one("a"), AppendOptions::new().synced()).unwrap();
         let receipt = match ticket.wait_for(Duration::from_nanos(1)) {
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::TimedOut);
@@ -110,18 +112,21 @@ fn a_time_that_is_over_loses_no_receipt() {
 fn over_closing_and_dropping() {
     for thread in [false, true] {
         let store = store(thread);
-        let before = store.submit(one("a"), AppendOptions::synced()).unwrap();
-        let mut also = store.submit(one("b"), AppendOptions::buffered()).unwrap();
+        let before = store.submit_with(one("a"), AppendOptions::new().synced()).unwrap();
+        let mut also = store.submit_with(one("b"), AppendOptions::new().buffered()).unwrap();
         store.close().unwrap();
         assert_eq!(before.wait().unwrap().first(), Position(1));
         assert_eq!(also.poll_now().unwrap().unwrap().first(), Position(2));
-        assert_eq!(store.submit(one("c"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(
+            store.submit_with(one("c"), AppendOptions::new().synced()).unwrap_err().kind(),
+            ErrorKind::Ended
+        );
         assert_eq!(history(&store).unwrap().len(), 2);
     }
     let stage = Stage::new();
     let store = stage.open();
     fill(&store, 1);
-    let ticket = store.submit(one("a"), AppendOptions::synced()).unwrap();
+    let ticket = store.submit_with(one("a"), AppendOptions::new().synced()).unwrap();
     drop(store);
     let next = stage.open();
     assert!(next.report().clean, "a ticket that lives on keeps neither lock nor log");
@@ -133,21 +138,18 @@ fn over_closing_and_dropping() {
 /// The interval is kept by the thread, and by steps where there is none.
 #[test]
 fn what_was_promised_within_an_interval() {
-    let within = AppendOptions {
-        durability: Some(Durability::Interval(Duration::from_millis(2))),
-        ..AppendOptions::default()
-    };
+    let within = AppendOptions::new().durability(Durability::Interval(Duration::from_millis(2)));
     let store = Store::in_memory(StoreOptions::default()).unwrap();
     for _ in 0..20 {
-        store.append(one("a"), within).unwrap();
-        let last = store.submit(one("b"), within).unwrap().wait().unwrap().last();
+        store.append_with(one("a"), within.clone()).unwrap();
+        let last = store.submit_with(one("b"), within.clone()).unwrap().wait().unwrap().last();
         while store.frontier().durable < last {
             std::thread::yield_now();
         }
     }
     let stage = Stage::new();
     let store = stage.open();
-    store.append(one("a"), within).unwrap();
+    store.append_with(one("a"), within.clone()).unwrap();
     assert_eq!(store.frontier().durable, Position(0));
     store.step().unwrap();
     assert_eq!(store.frontier().durable, Position(1));
@@ -161,15 +163,14 @@ fn a_sync_is_over_when_its_interval_is() {
     stage.options.thread = true;
     let store = stage.open();
     let interval = Duration::from_millis(40);
-    let append =
-        AppendOptions { durability: Some(Durability::Interval(interval)), ..AppendOptions::default() };
-    store.append(one("a"), append).unwrap();
+    let append = AppendOptions::new().durability(Durability::Interval(interval));
+    store.append_with(one("a"), append.clone()).unwrap();
     stage.clock.advance(interval.as_micros() as u64 / 2);
     while store.frontier().durable < Position(1) {
         std::thread::yield_now();
     }
     // The disk of this world takes no time, so from now on there is no head start.
-    store.append(one("b"), append).unwrap();
+    store.append_with(one("b"), append.clone()).unwrap();
     stage.clock.advance(interval.as_micros() as u64 / 2);
     std::thread::yield_now();
     assert_eq!(store.frontier().durable, Position(1), "a sync comes no earlier than it needs to");
@@ -193,15 +194,15 @@ impl Wake for Wakes {
 fn full_queue() -> (Store, AppendOptions) {
     let options = StoreOptions { thread: false, queue_bytes: 1, ..StoreOptions::default() };
     let store = Store::in_memory(options).unwrap();
-    let append = AppendOptions { when_full: WhenFull::Refuse, ..AppendOptions::default() };
-    drop(store.submit(one("first"), append).unwrap());
+    let append = AppendOptions::new().when_full(WhenFull::Refuse);
+    drop(store.submit_with(one("first"), append.clone()).unwrap());
     (store, append)
 }
 
 #[test]
 fn a_task_that_was_refused_awaits_room() {
     let (store, append) = full_queue();
-    assert_eq!(store.submit(one("second"), append).unwrap_err().kind(), ErrorKind::Full);
+    assert_eq!(store.submit_with(one("second"), append.clone()).unwrap_err().kind(), ErrorKind::Full);
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
     let mut context = Context::from_waker(&waker);
@@ -212,7 +213,7 @@ fn a_task_that_was_refused_awaits_room() {
     store.step().unwrap();
     assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "a task is woken once, however many times it was polled");
     assert!(matches!(room.as_mut().poll(&mut context), Poll::Ready(Ok(()))));
-    drop(store.submit(one("second"), append).unwrap());
+    drop(store.submit_with(one("second"), append.clone()).unwrap());
     store.step().unwrap();
     assert_eq!(store.frontier().visible, Position(2));
 }
@@ -221,7 +222,7 @@ fn a_task_that_was_refused_awaits_room() {
 #[test]
 fn an_empty_queue_has_room() {
     let (store, append) = full_queue();
-    store.submit(one("second"), append).unwrap_err();
+    store.submit_with(one("second"), append.clone()).unwrap_err();
     store.step().unwrap();
     let mut room = pin!(store.room().unwrap());
     assert!(room.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());

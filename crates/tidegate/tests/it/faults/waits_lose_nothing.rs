@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tidegate::{AppendOptions, Draft, ErrorKind, Position, Query, ReadOptions, Store, StoreOptions};
+use tidegate::{AppendOptions, Draft, ErrorKind, Position, Query, Store, StoreOptions};
 
 use super::stage::{LONG, history, one};
 
@@ -47,12 +47,13 @@ fn append_many(store: &Store, caller: usize) -> Vec<u64> {
         let draft = || {
             Draft::new(("scope", format!("entity-{caller}")), "thing.done").bytes(text.clone().into_bytes())
         };
-        let append = if number % 3 == 0 { AppendOptions::synced() } else { AppendOptions::buffered() };
+        let append =
+            if number % 3 == 0 { AppendOptions::new().synced() } else { AppendOptions::new().buffered() };
         let batch = vec![draft(), draft()];
         let receipt = if number % 2 == 0 {
-            store.append(batch, append).unwrap()
+            store.append_with(batch, append).unwrap()
         } else {
-            store.submit(batch, append).unwrap().wait().unwrap()
+            store.submit_with(batch, append).unwrap().wait().unwrap()
         };
         assert_eq!(receipt.events[0].version.0, 2 * number as u64 + 1, "this caller alone writes its stream");
         let view = store.view().unwrap();
@@ -117,8 +118,9 @@ fn no_wake_up_is_lost() {
             })
             .collect();
         for number in 0..500 {
-            let append = if number % 2 == 0 { AppendOptions::buffered() } else { AppendOptions::synced() };
-            store.append(one("a"), append).unwrap();
+            let append =
+                if number % 2 == 0 { AppendOptions::new().buffered() } else { AppendOptions::new().synced() };
+            store.append_with(one("a"), append).unwrap();
         }
         for waiter in waiters {
             waiter.join().unwrap();
@@ -144,7 +146,7 @@ fn closing_answers_everybody() {
         });
         let again = Store::open(folder.path(), StoreOptions::default()).unwrap();
         assert!(again.report().clean, "{}", again.report());
-        let found = again.read(&Query::ALL, ReadOptions::all()).unwrap().map(Result::unwrap).count();
+        let found = again.read(&Query::ALL).unwrap().map(Result::unwrap).count();
         assert_eq!(
             found,
             told.len(),
@@ -156,12 +158,15 @@ fn closing_answers_everybody() {
 fn until_ended(store: &Store, caller: usize) -> Vec<Position> {
     let mut told = Vec::new();
     loop {
-        let append =
-            if caller.is_multiple_of(2) { AppendOptions::buffered() } else { AppendOptions::synced() };
-        let answer = if told.len().is_multiple_of(2) {
-            store.append(one("a"), append)
+        let append = if caller.is_multiple_of(2) {
+            AppendOptions::new().buffered()
         } else {
-            store.submit(one("a"), append).and_then(tidegate::Ticket::wait)
+            AppendOptions::new().synced()
+        };
+        let answer = if told.len().is_multiple_of(2) {
+            store.append_with(one("a"), append)
+        } else {
+            store.submit_with(one("a"), append).and_then(tidegate::Ticket::wait)
         };
         match answer {
             Ok(receipt) => told.push(receipt.first()),

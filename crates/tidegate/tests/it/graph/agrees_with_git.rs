@@ -35,7 +35,7 @@ fn fill(store: &Store, file: std::fs::File) -> HashMap<String, Position> {
         positions.insert(text("key"), Position(positions.len() as u64 + 1));
         batch.push(draft);
         if batch.len() == 1000 || lines.peek().is_none() {
-            store.append(std::mem::take(&mut batch), AppendOptions::buffered()).unwrap();
+            store.append_with(std::mem::take(&mut batch), AppendOptions::new().buffered()).unwrap();
         }
     }
     positions

@@ -220,7 +220,7 @@ proptest! {
                     draft.cause(within.map_or(Cause::At(at(*cause)), |within| Cause::Draft(within as u32)))
                 })
             });
-            store.append(drafts.collect::<Batch>(), AppendOptions::buffered()).unwrap();
+            store.append_with(drafts.collect::<Batch>(), AppendOptions::new().buffered()).unwrap();
             if batch[0] % 3 == 0 {
                 store.step().unwrap();
             }

@@ -8,7 +8,7 @@
 
 use tidegate::disk::Env;
 use tidegate::graph::{Degree, Graph, Selection};
-use tidegate::{AppendOptions, Draft, ErrorKind, Position, Query, QueryItem, Result, Store, StoreOptions};
+use tidegate::{Draft, ErrorKind, Position, Query, QueryItem, Result, Store, StoreOptions};
 
 const CAUSES: [&[u64]; 9] = [&[], &[1], &[1], &[2], &[3], &[4, 5], &[3], &[6, 7], &[]];
 
@@ -19,7 +19,7 @@ fn store() -> Result<Store> {
         let kind = if at % 2 == 0 { "step.odd" } else { "step.even" };
         let draft = Draft::new(("s", "e"), kind);
         let draft = causes.iter().fold(draft, |draft, cause| draft.cause(Position(*cause)));
-        store.append(draft, AppendOptions::default())?;
+        store.append(draft)?;
     }
     Ok(store)
 }

@@ -3,8 +3,9 @@
 use super::source::{Source, Word, group_length, starts_with};
 
 /// What gives a sequence of results when it is called with arguments.
-const READS: [&str; 10] = [
+const READS: [&str; 11] = [
     "read",
+    "read_with",
     "ancestors",
     "descendants",
     "causes",
@@ -79,22 +80,22 @@ fn blind(words: &[Word]) -> Vec<usize> {
 fn a_count_of_results_is_reported() {
     let found = |text: &str| complaints("a.rs", &Source::read(text)).len();
     for bad in [
-        "fn f() { view.read(&query, Read::all()).count() }",
-        "fn f() { store.read(&query, Read::all())?\n.flatten() }",
-        "fn f() { store.read(&q, r).unwrap().filter_map(Result::ok) }",
+        "fn f() { view.read(&query).count() }",
+        "fn f() { store.read(&query)?\n.flatten() }",
+        "fn f() { store.read_with(&q, r).unwrap().filter_map(Result::ok) }",
         "//! ```\n//! assert_eq!(graph.ancestors(&[shipped])?.count(), 3);\n//! ```",
-        "/// ```\n/// let n = view.read(&q,\n///     r).count();\n/// ```",
+        "/// ```\n/// let n = view.read_with(&q,\n///     r).count();\n/// ```",
     ] {
         assert_eq!(found(bad), 1, "{bad}");
     }
     for good in [
-        "fn f() { view.count(&query, Read::all()) }",
+        "fn f() { view.count(&query) }",
         "fn f() { event.causes().count() }",
-        "fn f() { view.read(&query, Read::all()).map(Result::unwrap).count() }",
-        "// view.read(&query, Read::all()).count()",
+        "fn f() { view.read(&query).map(Result::unwrap).count() }",
+        "// view.read(&query).count()",
     ] {
         assert_eq!(found(good), 0, "{good}");
     }
-    let place = complaints("a.rs", &Source::read("\n//! ```\n//! x\n//! v.read(a, b).count()\n//! ```"));
+    let place = complaints("a.rs", &Source::read("\n//! ```\n//! x\n//! v.read(a).count()\n//! ```"));
     assert!(place[0].starts_with("a.rs:4: "), "{place:?}");
 }

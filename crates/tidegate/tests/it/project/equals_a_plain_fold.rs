@@ -145,8 +145,9 @@ fn live(store: &Store, life: u64, dice: &mut Dice, seen: &mut Seen) -> Result<()
 
 fn grow(store: &Store, dice: &mut Dice) -> Result<()> {
     let drafts: Vec<Draft> = (0..=dice.roll(3)).map(|_| draft(dice)).collect();
-    let append = if dice.roll(2) == 0 { AppendOptions::buffered() } else { AppendOptions::synced() };
-    store.append(drafts, append).map(|_| ())
+    let append =
+        if dice.roll(2) == 0 { AppendOptions::new().buffered() } else { AppendOptions::new().synced() };
+    store.append_with(drafts, append).map(|_| ())
 }
 
 /// Something happens to the saved states while nobody looks.

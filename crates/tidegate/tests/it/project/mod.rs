@@ -14,9 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::Projection;
-use tidegate::{
-    AppendOptions, Draft, Event, Position, Query, ReadOptions, RecordedEvent, Store, StoreOptions,
-};
+use tidegate::{Draft, Event, Position, Query, ReadOptions, RecordedEvent, Store, StoreOptions};
 
 #[derive(Serialize, Deserialize, Event)]
 #[event(kind = "project.added")]
@@ -93,7 +91,7 @@ fn added(entity: &'static str, number: i64) -> Draft {
 
 fn append(store: &Store, drafts: impl IntoIterator<Item = Draft>) -> Position {
     let drafts: Vec<Draft> = drafts.into_iter().collect();
-    store.append(drafts, AppendOptions::default()).unwrap().last()
+    store.append(drafts).unwrap().last()
 }
 
 /// The state and what was left out, by going through the whole log.
@@ -108,7 +106,7 @@ fn try_plain<P: Projection>(
     entity: Option<&str>,
 ) -> tidegate::Result<(P, Vec<Position>)> {
     let (mut state, mut left_out) = (P::default(), Vec::new());
-    for event in store.read(&Query::ALL, ReadOptions::all().before(until.next()))? {
+    for event in store.read_with(&Query::ALL, ReadOptions::new().before(until.next()))? {
         let event = event?;
         let wanted = ["project.added", "project.taken"].contains(&event.kind());
         if wanted && entity.is_none_or(|entity| entity == event.entity()) {

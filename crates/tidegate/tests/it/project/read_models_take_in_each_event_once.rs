@@ -95,7 +95,7 @@ fn rows(database: &mut Database) -> Rows<'_, 1> {
 
 /// The plain fold of what the log has up to a position.
 fn fold(store: &Store, until: Position) -> Vec<(Position, Hash)> {
-    let events = store.read(&selected(), ReadOptions::all().before(until.next())).unwrap();
+    let events = store.read_with(&selected(), ReadOptions::new().before(until.next())).unwrap();
     events.map(|event| event.map(|event| (event.position(), event.leaf())).unwrap()).collect()
 }
 
@@ -112,8 +112,8 @@ fn filled() -> Store {
 
 fn fill(store: &Store) {
     for size in 1..=4 {
-        store.append(vec![draft("a.one"); size], AppendOptions::default()).unwrap();
-        store.append(draft("b.other"), AppendOptions::default()).unwrap();
+        store.append(vec![draft("a.one"); size]).unwrap();
+        store.append(draft("b.other")).unwrap();
     }
 }
 
@@ -124,7 +124,7 @@ fn whole_batches_in_few_transactions() {
     let mut updater = Updater::open(&store, rows(&mut database)).unwrap().at_most(3);
     assert_eq!(updater.update().unwrap(), Position(13));
     assert_eq!(updater.update().unwrap(), Position(13), "nothing new");
-    store.append(vec![draft("a.two"); 2], AppendOptions::default()).unwrap();
+    store.append(vec![draft("a.two"); 2]).unwrap();
     assert_eq!(updater.update_within(Duration::ZERO).unwrap(), Some(Position(16)));
     let timed_out = updater.update_within(Duration::ZERO).unwrap_err();
     assert_eq!(timed_out.kind(), ErrorKind::TimedOut);
@@ -246,7 +246,7 @@ fn a_log_put_back_from_an_older_copy_is_noticed() {
     let shorter = Updater::open(&store, rows(&mut database)).unwrap_err();
     assert_eq!(shorter.kind(), ErrorKind::Damaged, "{shorter}");
     for _ in 0..3 {
-        store.append(vec![draft("a.another"); 10], AppendOptions::default()).unwrap();
+        store.append(vec![draft("a.another"); 10]).unwrap();
     }
     let other = Updater::open(&store, rows(&mut database)).unwrap_err();
     assert!(other.to_string().contains("another event"), "{other}");
@@ -272,8 +272,9 @@ fn live(stage: &Stage, database: &mut Database, dice: &mut Dice) -> tidegate::Re
         let mut updater = Updater::open(&store, rows(database))?.at_most(4);
         for _ in 0..12 {
             let kind = if dice.one_in(4) { "b.other" } else { "a.one" };
-            let append = if dice.one_in(2) { AppendOptions::buffered() } else { AppendOptions::synced() };
-            store.append(vec![draft(kind); 1 + dice.roll(3) as usize], append)?;
+            let append =
+                if dice.one_in(2) { AppendOptions::new().buffered() } else { AppendOptions::new().synced() };
+            store.append_with(vec![draft(kind); 1 + dice.roll(3) as usize], append)?;
             if dice.one_in(2) {
                 updater.update()?;
             }

@@ -130,7 +130,7 @@ fn another_store_or_query_is_noticed() {
 fn a_log_that_went_another_way_is_noticed() {
     let machine = Machine::saved(1);
     let store = machine.open();
-    store.append(vec![added("b", 6), added("b", 7)], AppendOptions::buffered()).unwrap();
+    store.append_with(vec![added("b", 6), added("b", 7)], AppendOptions::new().buffered()).unwrap();
     let sums = open(&store);
     assert_eq!(sums.read().unwrap().position(), Position(7));
     sums.save().unwrap();

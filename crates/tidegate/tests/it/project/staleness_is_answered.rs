@@ -64,7 +64,7 @@ fn who_appended_sees_it() {
             })
             .collect();
         for number in 1..=20 {
-            store.append(added("a", number % 5), AppendOptions::buffered()).unwrap();
+            store.append_with(added("a", number % 5), AppendOptions::new().buffered()).unwrap();
         }
         for (at, reading) in waiting.into_iter().enumerate() {
             let reading = reading.join().unwrap();

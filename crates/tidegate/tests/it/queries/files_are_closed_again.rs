@@ -29,7 +29,7 @@ fn check(store: &Store, expected: &History) {
     assert_eq!(history(store).unwrap(), *expected);
     let view = store.view().unwrap();
     let backwards: Vec<_> =
-        view.read(&Query::ALL, ReadOptions::backwards()).collect::<Result<_, _>>().unwrap();
+        view.read_with(&Query::ALL, ReadOptions::new().backwards(true)).collect::<Result<_, _>>().unwrap();
     let ends = backwards.iter().zip(backwards.iter().rev()).flat_map(<[&RecordedEvent; 2]>::from);
     for event in ends {
         let (position, leaf) = (event.position(), event.leaf());
@@ -67,8 +67,8 @@ fn what_is_held_outlives_the_cache() {
         stage.options.map = map;
         let store = stage.read_only();
         let view = store.view().unwrap();
-        let held: Vec<_> = view.read(&Query::ALL, ReadOptions::all()).collect::<Result<_, _>>().unwrap();
-        let mut begun = view.read(&Query::ALL, ReadOptions::all());
+        let held: Vec<_> = view.read(&Query::ALL).collect::<Result<_, _>>().unwrap();
+        let mut begun = view.read(&Query::ALL);
         begun.next().unwrap().unwrap();
         check(&store, &expected);
         let left: Vec<_> = begun.collect::<Result<_, _>>().unwrap();

@@ -40,7 +40,7 @@ fn filled() -> Env {
 fn append(store: &Store, batches: std::ops::Range<u64>) {
     for number in batches {
         let batch: Batch = (number * EVENTS..(number + 1) * EVENTS).map(draft).collect();
-        store.append(batch.key(format!("batch {number}")), AppendOptions::buffered()).unwrap();
+        store.append_with(batch.key(format!("batch {number}")), AppendOptions::new().buffered()).unwrap();
     }
 }
 
@@ -52,7 +52,7 @@ fn filter_groups(world: &Env) -> Vec<String> {
 }
 
 fn positions(view: &View, query: &Query, read: ReadOptions) -> Vec<u64> {
-    view.read(query, read).map(|event| event.unwrap().position().0).collect()
+    view.read_with(query, read).map(|event| event.unwrap().position().0).collect()
 }
 
 type Says = Box<dyn Fn(&tidegate::RecordedEvent) -> bool>;
@@ -98,19 +98,19 @@ fn queries() -> Vec<(Query, Says)> {
 /// Asks everything, and compares with a plain look at each event.
 fn check(store: &Store) {
     let view = store.view().unwrap();
-    let events: Vec<_> = view.read(&Query::ALL, ReadOptions::all()).map(Result::unwrap).collect();
+    let events: Vec<_> = view.read(&Query::ALL).map(Result::unwrap).collect();
     let head = view.head().0;
     assert_eq!(events.len() as u64, head);
     for (query, selects) in queries() {
         let expected: Vec<u64> =
             events.iter().filter(|event| selects(event)).map(|event| event.position().0).collect();
-        assert_eq!(positions(&view, &query, ReadOptions::all()), expected, "{query:?}");
-        let mut backwards = positions(&view, &query, ReadOptions::backwards());
+        assert_eq!(positions(&view, &query, ReadOptions::new()), expected, "{query:?}");
+        let mut backwards = positions(&view, &query, ReadOptions::new().backwards(true));
         backwards.reverse();
         assert_eq!(backwards, expected, "{query:?} backwards");
-        assert_eq!(view.count(&query, ReadOptions::all()).unwrap(), expected.len() as u64, "{query:?}");
+        assert_eq!(view.count(&query).unwrap(), expected.len() as u64, "{query:?}");
         let (after, before) = (head / 3, head - head / 5);
-        let read = ReadOptions::after(Position(after)).before(Position(before)).limit(3);
+        let read = ReadOptions::new().after(Position(after)).before(Position(before)).limit(3);
         let part: Vec<u64> =
             expected.iter().copied().filter(|one| (after + 1..before).contains(one)).take(3).collect();
         assert_eq!(positions(&view, &query, read), part, "{query:?} from {after} to {before}");
@@ -127,13 +127,16 @@ fn check(store: &Store) {
 
 /// Appends what refers to old segments: a key, an id, a stream.
 fn check_writing(store: &Store) {
-    let known =
-        store.append((0..EVENTS).map(draft).collect::<Batch>().key("batch 0"), AppendOptions::buffered());
+    let known = store.append_with(
+        (0..EVENTS).map(draft).collect::<Batch>().key("batch 0"),
+        AppendOptions::new().buffered(),
+    );
     assert_eq!(known.unwrap().first(), Position(1), "the key is known");
-    store.append(draft(4), AppendOptions::buffered()).expect_err("the id is known");
+    store.append_with(draft(4), AppendOptions::new().buffered()).expect_err("the id is known");
     let stream = draft(0).stream;
     let version = store.view().unwrap().version(&stream).unwrap();
-    let receipt = store.append(Draft::new(stream, "order.paid"), AppendOptions::buffered()).unwrap();
+    let receipt =
+        store.append_with(Draft::new(stream, "order.paid"), AppendOptions::new().buffered()).unwrap();
     assert_eq!(receipt.events[0].version, version.next());
 }
 
@@ -167,7 +170,7 @@ fn without_them_nothing_changes_and_the_next_writer_makes_them_again() {
     store.step().unwrap();
     assert_eq!(filter_groups(&world).len(), 3);
     check(&store);
-    store.append(draft(BATCHES * EVENTS), AppendOptions::synced()).unwrap();
+    store.append_with(draft(BATCHES * EVENTS), AppendOptions::new().synced()).unwrap();
     check(&reader);
 }
 
@@ -241,7 +244,7 @@ fn a_crash_at_any_call_of_their_making_changes_nothing() {
     append(&store, 0..18);
     store.step().unwrap();
     append(&store, 18..34);
-    store.append(draft(34 * EVENTS), AppendOptions::synced()).unwrap();
+    store.append_with(draft(34 * EVENTS), AppendOptions::new().synced()).unwrap();
     base.kill();
     let opened = |nth: Option<u64>| {
         let disk = base.fork().reopen();
@@ -293,8 +296,11 @@ fn leftovers_are_removed_and_other_files_are_not() {
 fn readers_take_up_what_the_writer_makes() {
     let world = Env::memory();
     let store = Store::open_in(world.clone(), options()).unwrap();
-    let tick =
-        || store.append(Draft::new(("shop", "clock"), "clock.ticked"), AppendOptions::synced()).unwrap();
+    let tick = || {
+        store
+            .append_with(Draft::new(("shop", "clock"), "clock.ticked"), AppendOptions::new().synced())
+            .unwrap()
+    };
     append(&store, 0..1);
     tick();
     let reader = Store::open_in(world.clone(), StoreOptions { access: Access::Read, ..options() }).unwrap();

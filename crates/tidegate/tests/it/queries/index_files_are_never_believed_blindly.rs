@@ -253,10 +253,10 @@ fn a_reader_shows_what_stands_before_a_damaged_segment_without_index() {
     let store = ground.open(Access::Write, true).expect("sealed segments are not read when a store opens");
     let error = scan(&store.view().expect("a view")).expect_err("one event is damaged");
     assert_eq!(error.kind(), ErrorKind::Damaged);
-    let behind = ReadOptions::after(Position(first_position(&segments[10]) - 1));
+    let behind = ReadOptions::new().after(Position(first_position(&segments[10]) - 1));
     let view = store.view().expect("a view");
     let found: Vec<_> =
-        view.read(&Query::ALL, behind).map(|event| event.expect("sound").position()).collect();
+        view.read_with(&Query::ALL, behind).map(|event| event.expect("sound").position()).collect();
     assert_eq!(found.len() as u64, base.log.len() as u64 + 1 - first_position(&segments[10]));
     drop(store);
 

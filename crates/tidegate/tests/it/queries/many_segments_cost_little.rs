@@ -41,7 +41,7 @@ fn filled(sealed: u64) -> Counted {
     let store = Store::open_in(disk.world(), options(true)).expect("it opens");
     for batch in 0..=sealed {
         let drafts: Batch = (batch * EVENTS..(batch + 1) * EVENTS).map(draft).collect();
-        store.append(drafts, AppendOptions::buffered()).expect("there is room");
+        store.append_with(drafts, AppendOptions::new().buffered()).expect("there is room");
     }
     store.close().expect("it closes");
     let mut index_files = disk.world().disk.list("index").expect("the folder is there");
@@ -52,7 +52,7 @@ fn filled(sealed: u64) -> Counted {
 }
 
 fn read(view: &View, query: impl Into<Query>, read: ReadOptions) -> Vec<u64> {
-    view.read(&query.into(), read).map(|event| event.expect("sound").position().0).collect()
+    view.read_with(&query.into(), read).map(|event| event.expect("sound").position().0).collect()
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn only_segments_without_an_index_file_take_memory_for_one() {
         let disk = filled(sealed);
         let store = Store::open_in(disk.world(), options(true)).expect("it opens");
         let stats =
-            store.view().and_then(|view| view.stats(&Query::ALL, ReadOptions::all(), 1)).expect("sound");
+            store.view().and_then(|view| view.stats(&Query::ALL, ReadOptions::new(), 1)).expect("sound");
         assert_eq!((stats.events, stats.segments), ((sealed + 1) * EVENTS, sealed + 1));
         stats.index_memory
     };
@@ -111,15 +111,13 @@ fn answers_read_what_they_hold() {
     let answers = 2 * last.div_ceil(199);
     assert!(asked.bytes <= (answers + answers / 4) * EVENT_BYTES, "{asked:?} for {answers} events");
 
-    assert_eq!(read(&view, QueryItem::new().tag("rare"), ReadOptions::all()), [1235]);
-    assert_eq!(read(&view, QueryItem::new().tag("rare"), ReadOptions::backwards()), [1235]);
+    assert_eq!(read(&view, QueryItem::new().tag("rare"), ReadOptions::new()), [1235]);
+    assert_eq!(read(&view, QueryItem::new().tag("rare"), ReadOptions::new().backwards(true)), [1235]);
     assert!(disk.look().bytes <= 2 * EVENT_BYTES);
 
-    let middle = ReadOptions::after(Position(2000)).limit(100);
+    let middle = ReadOptions::new().after(Position(2000)).limit(100);
     for (query, step) in [(Query::ALL, 1), (QueryItem::new().kind("order.placed").into(), 2)] {
-        for read_part in
-            [middle, ReadOptions { before: Position(2201), ..ReadOptions::backwards().limit(100) }]
-        {
+        for read_part in [middle, ReadOptions::new().backwards(true).limit(100).before(Position(2201))] {
             let found = read(&view, query.clone(), read_part);
             assert!(found.len() == 100 && found.windows(2).all(|pair| pair[0].abs_diff(pair[1]) == step));
             let asked = disk.look();
@@ -129,8 +127,8 @@ fn answers_read_what_they_hold() {
     }
 
     let tenth = QueryItem::new().tag("tenth").into();
-    assert_eq!(view.count(&tenth, ReadOptions::all()).expect("sound"), last.div_ceil(10));
-    assert_eq!(view.count(&Query::ALL, middle).expect("sound"), 100);
+    assert_eq!(view.count(&tenth).expect("sound"), last.div_ceil(10));
+    assert_eq!(view.count_with(&Query::ALL, middle).expect("sound"), 100);
     assert_eq!(disk.look().bytes, 0, "counting reads no event");
 }
 
@@ -143,16 +141,18 @@ fn a_page_of_few_among_many_reads_the_few() {
         .expect("it opens");
     for batch in 0..10 {
         let drafts: Batch = (batch * 500..(batch + 1) * 500).map(draft).collect();
-        store.append(drafts, AppendOptions::buffered()).expect("there is room");
+        store.append_with(drafts, AppendOptions::new().buffered()).expect("there is room");
     }
     let view = store.view().expect("a view");
     disk.look();
-    for part in [ReadOptions::after(Position(2000)).limit(100), ReadOptions::backwards().limit(100)] {
+    for part in
+        [ReadOptions::new().after(Position(2000)).limit(100), ReadOptions::new().backwards(true).limit(100)]
+    {
         assert_eq!(read(&view, QueryItem::new().tag("tenth"), part).len(), 100);
         let asked = disk.look();
         assert!(asked.bytes <= 100 * EVENT_BYTES, "{asked:?} for 100 events");
     }
-    for part in [ReadOptions::all(), ReadOptions::backwards()] {
+    for part in [ReadOptions::new(), ReadOptions::new().backwards(true)] {
         assert_eq!(read(&view, Query::ALL, part).len(), 5000);
         let asked = disk.look();
         assert!(asked.bytes <= 5000 * EVENT_BYTES && asked.reads <= 20, "{asked:?} for 5000 events in a row");
@@ -174,7 +174,7 @@ fn sealed_segments_take_no_descriptors() {
     assert!(empty > 0, "the lock and the active segment are open");
     for batch in 0..60 {
         let drafts: Batch = (batch * EVENTS..(batch + 1) * EVENTS).map(draft).collect();
-        store.append(drafts, AppendOptions::buffered()).expect("there is room");
+        store.append_with(drafts, AppendOptions::new().buffered()).expect("there is room");
     }
     assert_eq!(open_files(&directory), empty, "while it grows");
     store.close().expect("it closes");

@@ -16,15 +16,18 @@ fn write(store: &Store, seed: usize, stop: &AtomicBool) {
     while !stop.load(Ordering::SeqCst) {
         number = number.wrapping_mul(25_214_903_917).wrapping_add(11);
         let batch: Batch = (0..=number % 4).map(|at| draft(KINDS[(number / 7 + at) % 3])).collect();
-        let append =
-            if number.is_multiple_of(5) { AppendOptions::buffered() } else { AppendOptions::synced() };
-        store.append(batch, append).unwrap();
+        let append = if number.is_multiple_of(5) {
+            AppendOptions::new().buffered()
+        } else {
+            AppendOptions::new().synced()
+        };
+        store.append_with(batch, append).unwrap();
     }
 }
 
 fn expected(store: &Store, query: &Query, after: Position, to: Position) -> Vec<Position> {
-    let read = ReadOptions::after(after).before(to.next());
-    positions(store.read(query, read).unwrap().map(Result::unwrap))
+    let read = ReadOptions::new().after(after).before(to.next());
+    positions(store.read_with(query, read).unwrap().map(Result::unwrap))
 }
 
 #[test]
@@ -72,7 +75,7 @@ fn under_writers() {
 fn from_another_process() {
     let directory = tempfile::tempdir().unwrap();
     let writer = Store::open(directory.path(), small()).unwrap();
-    writer.append(draft("a.one"), AppendOptions::default()).unwrap();
+    writer.append(draft("a.one")).unwrap();
     let reader =
         Store::open(directory.path(), StoreOptions { access: Access::Read, ..StoreOptions::default() })
             .unwrap();
@@ -81,7 +84,8 @@ fn from_another_process() {
         let writing = scope.spawn(|| {
             let mut appended = vec![Position(1)];
             for number in 0..200 {
-                let receipt = writer.append(draft(KINDS[number % 3]), AppendOptions::synced()).unwrap();
+                let receipt =
+                    writer.append_with(draft(KINDS[number % 3]), AppendOptions::new().synced()).unwrap();
                 if number % 3 < 2 {
                     appended.push(receipt.first());
                 }

@@ -42,7 +42,7 @@ fn next(events: &mut EventStream) -> Option<Result<RecordedEvent>> {
 fn a_loop_and_a_task_take_the_same_subscription() {
     let store = store();
     for kind in ["a.one", "b.one", "a.two"] {
-        store.append(draft(kind), AppendOptions::buffered()).unwrap();
+        store.append_with(draft(kind), AppendOptions::new().buffered()).unwrap();
     }
     let mut subscription = store.subscribe(kind("a.*"), Position::START);
     let first = subscription.next().unwrap().unwrap();
@@ -74,7 +74,9 @@ fn every_event_wakes_who_waits_for_it() {
             })
         });
         for number in 0..300 {
-            store.append(draft(["a.one", "a.two", "b.one"][number % 3]), AppendOptions::buffered()).unwrap();
+            store
+                .append_with(draft(["a.one", "a.two", "b.one"][number % 3]), AppendOptions::new().buffered())
+                .unwrap();
         }
         store.close().unwrap();
         assert_eq!(tasks.map(|task| task.join().unwrap()), [200, 100, 100]);
@@ -85,7 +87,7 @@ fn every_event_wakes_who_waits_for_it() {
 fn a_reader_process_cannot_be_woken_and_says_so() {
     let stage = Stage::new();
     let store = stage.open();
-    store.append(draft("a.one"), AppendOptions::default()).unwrap();
+    store.append(draft("a.one")).unwrap();
     let reader = stage.try_open(Access::Read).unwrap();
     let mut events = reader.subscribe(Query::ALL, Position::START).into_stream();
     assert!(next(&mut events).unwrap().is_ok(), "what is there needs no waking");

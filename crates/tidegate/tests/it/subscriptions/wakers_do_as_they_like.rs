@@ -37,7 +37,7 @@ fn each(case: fn(Arc<Store>, AppendOptions)) {
     for thread in [false, true] {
         for durability in [Durability::Synced, Durability::Buffered] {
             let store = Store::in_memory(StoreOptions { thread, ..StoreOptions::default() }).unwrap();
-            let append = AppendOptions { durability: Some(durability), ..AppendOptions::default() };
+            let append = AppendOptions::new().durability(durability);
             let (done, ended) = channel();
             // What hangs fails, and does not stop the others.
             thread::spawn(move || {
@@ -52,9 +52,9 @@ fn each(case: fn(Arc<Store>, AppendOptions)) {
 }
 
 /// Submits until a ticket is polled before its answer, so that the waker will be woken.
-fn submit(store: &Store, append: AppendOptions, waker: &Waker) -> Ticket {
+fn submit(store: &Store, append: &AppendOptions, waker: &Waker) -> Ticket {
     loop {
-        let mut ticket = store.submit(draft("a.one"), append).unwrap();
+        let mut ticket = store.submit_with(draft("a.one"), append.clone()).unwrap();
         if Pin::new(&mut ticket).poll(&mut Context::from_waker(waker)).is_pending() {
             return ticket;
         }
@@ -62,18 +62,19 @@ fn submit(store: &Store, append: AppendOptions, waker: &Waker) -> Ticket {
 }
 
 /// A waker that appends to the store it is woken by, and where the answer goes.
-fn appending(store: &Arc<Store>, append: AppendOptions) -> (Waker, Receiver<Result<Receipt>>) {
+fn appending(store: &Arc<Store>, append: &AppendOptions) -> (Waker, Receiver<Result<Receipt>>) {
+    let append = append.clone();
     let (answers, answered): (Sender<_>, _) = channel();
     let store = Arc::clone(store);
-    (waker(move || answers.send(store.append(draft("a.two"), append)).unwrap()), answered)
+    (waker(move || answers.send(store.append_with(draft("a.two"), append.clone())).unwrap()), answered)
 }
 
 #[test]
 fn one_of_a_ticket_may_append() {
     each(|store, append| {
-        let (waker, appended) = appending(&store, append);
-        let ticket = submit(&store, append, &waker);
-        let behind = store.submit(draft("a.one"), append).unwrap();
+        let (waker, appended) = appending(&store, &append);
+        let ticket = submit(&store, &append, &waker);
+        let behind = store.submit_with(draft("a.one"), append.clone()).unwrap();
         store.step().unwrap();
         let first = ticket.wait().unwrap().first();
         let inline = appended.recv_timeout(LONG).unwrap().unwrap().first();
@@ -86,10 +87,10 @@ fn one_of_a_ticket_may_append() {
 #[test]
 fn one_of_a_subscription_may_append() {
     each(|store, append| {
-        let (waker, appended) = appending(&store, append);
+        let (waker, appended) = appending(&store, &append);
         let mut events = store.subscribe(Query::ALL, Position::START).into_stream();
         assert!(Pin::new(&mut events).poll_next(&mut Context::from_waker(&waker)).is_pending());
-        let first = store.append(draft("a.one"), append).unwrap().first();
+        let first = store.append_with(draft("a.one"), append.clone()).unwrap().first();
         assert!(appended.recv_timeout(LONG).unwrap().unwrap().first() > first);
         store.close().unwrap();
     });
@@ -101,15 +102,15 @@ fn one_that_panics_harms_no_other() {
         let mut events = store.subscribe(Query::ALL, Position::START).into_stream();
         let panicking = || waker(|| panic!("as planned"));
         assert!(Pin::new(&mut events).poll_next(&mut Context::from_waker(&panicking())).is_pending());
-        let tickets: Vec<_> = (0..3).map(|_| submit(&store, append, &panicking())).collect();
+        let tickets: Vec<_> = (0..3).map(|_| submit(&store, &append, &panicking())).collect();
         let (sound, woken) = channel();
-        let last = submit(&store, append, &waker(move || sound.send(()).unwrap()));
+        let last = submit(&store, &append, &waker(move || sound.send(()).unwrap()));
         store.step().unwrap();
         woken.recv_timeout(LONG).unwrap();
         for ticket in tickets.into_iter().chain([last]) {
             ticket.wait().unwrap();
         }
-        store.append(draft("a.one"), append).unwrap();
+        store.append_with(draft("a.one"), append.clone()).unwrap();
         store.close().unwrap();
     });
 }
@@ -125,7 +126,7 @@ fn one_may_let_go_of_the_store() {
             drop(last.lock().unwrap().take());
             done.send(()).unwrap();
         });
-        let ticket = submit(&store, append, &waker);
+        let ticket = submit(&store, &append, &waker);
         if Arc::strong_count(&store) == 2 {
             // Without a thread somebody has to lead: the ticket does, with no handle of its own.
             drop(store);

@@ -1,6 +1,6 @@
 //! Batches come as they were appended.
 
-use tidegate::{AppendOptions, Batch, ErrorKind, Position, Query, Store, StoreOptions};
+use tidegate::{Batch, ErrorKind, Position, Query, Store, StoreOptions};
 
 use super::{LONG, SHORT, draft, kind, positions};
 
@@ -12,7 +12,7 @@ fn a_batch_comes_as_one() {
         [&["a.one", "b.one", "a.two"][..], &["a.one"], &["b.one", "b.one", "a.one", "a.two", "b.one"]];
     for kinds in batches {
         let batch: Batch = kinds.iter().copied().map(draft).collect();
-        drop(store.submit(batch, AppendOptions::default()).unwrap());
+        drop(store.submit(batch).unwrap());
     }
     store.step().unwrap();
     let take = |query: Query| {
@@ -40,9 +40,7 @@ fn a_batch_comes_as_one() {
 fn asking_for_batches_and_for_events_goes_together() {
     let store = super::store();
     for _ in 0..3 {
-        store
-            .append([draft("a.one"), draft("a.two")].into_iter().collect::<Batch>(), AppendOptions::default())
-            .unwrap();
+        store.append([draft("a.one"), draft("a.two")].into_iter().collect::<Batch>()).unwrap();
     }
     let mut subscription = store.subscribe(Query::ALL, Position::START);
     assert_eq!(positions(subscription.next_batch(LONG).unwrap()), [Position(1), Position(2)]);
@@ -50,7 +48,7 @@ fn asking_for_batches_and_for_events_goes_together() {
     assert_eq!(subscription.next_within(LONG).unwrap().unwrap().position(), Position(3));
     assert_eq!(positions(subscription.next_batch(LONG).unwrap()), [Position(4)], "the rest of its batch");
     assert_eq!(subscription.next_now().unwrap().unwrap().position(), Position(5));
-    store.append(draft("a.one"), AppendOptions::default()).unwrap();
+    store.append(draft("a.one")).unwrap();
     assert_eq!(positions(subscription.next_batch(LONG).unwrap()), [Position(6)]);
     assert_eq!(positions(subscription.next_batch(LONG).unwrap()), [Position(7)]);
     assert_eq!(subscription.next_batch(SHORT).unwrap_err().kind(), ErrorKind::TimedOut);

@@ -10,7 +10,7 @@ fn what_is_too_much_is_left_out_and_counted() {
     let mut tap = store.subscribe(kind("a.one"), Position::START).lossy(3);
     let append = |kinds: &[&'static str]| {
         for kind in kinds {
-            store.append(draft(kind), AppendOptions::default()).unwrap();
+            store.append(draft(kind)).unwrap();
         }
     };
     append(&["a.one", "b.one", "a.one", "a.one"]);
@@ -45,8 +45,8 @@ fn nothing_is_lost_uncounted() {
             delivered.len() as u64 + tap.dropped()
         });
         for _ in 0..500 {
-            store.append(draft("a.one"), AppendOptions::buffered()).unwrap();
-            store.append(draft("b.one"), AppendOptions::buffered()).unwrap();
+            store.append_with(draft("a.one"), AppendOptions::new().buffered()).unwrap();
+            store.append_with(draft("b.one"), AppendOptions::new().buffered()).unwrap();
         }
         store.close().unwrap();
         assert_eq!(reading.join().unwrap(), 500);

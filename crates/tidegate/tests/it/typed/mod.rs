@@ -5,12 +5,12 @@ mod values_come_back;
 mod versions_become_later_ones;
 
 use tidegate::Event;
-use tidegate::{AppendOptions, Draft, RecordedEvent, Store, StoreOptions};
+use tidegate::{Draft, RecordedEvent, Store, StoreOptions};
 
 /// The event that a draft becomes.
 fn appended(draft: Draft) -> RecordedEvent {
     let store = Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
-    let receipt = store.append(draft, AppendOptions::default()).unwrap();
+    let receipt = store.append(draft).unwrap();
     store.view().unwrap().at(receipt.first()).unwrap().unwrap()
 }
 

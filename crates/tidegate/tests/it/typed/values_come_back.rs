@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use tidegate::format::PayloadType;
 use tidegate::typed::{CONTENT_TYPE, Kind};
-use tidegate::{
-    AppendOptions, Draft, ErrorKind, Event, Place, Position, Query, ReadOptions, Store, StoreOptions,
-};
+use tidegate::{Draft, ErrorKind, Event, Place, Position, Query, Store, StoreOptions};
 
 use super::{again, appended};
 
@@ -122,12 +120,10 @@ fn items_select_the_kinds_of_a_type() {
             Order::Paid.draft(("s", entity)).unwrap(),
             Placed { total: 1, note: None }.draft(("s", entity)).unwrap(),
         ] {
-            store.append(draft, AppendOptions::default()).unwrap();
+            store.append(draft).unwrap();
         }
     }
-    let read = |query: Query| {
-        store.read(&query, ReadOptions::all()).unwrap().map(|event| Order::of(&event.unwrap()).unwrap())
-    };
+    let read = |query: Query| store.read(&query).unwrap().map(|event| Order::of(&event.unwrap()).unwrap());
     assert_eq!(read(Order::item().into()).count(), 4);
     let of_b: Vec<_> = read(Order::item().scope("s").entity("b").into()).collect();
     assert_eq!(of_b, [Order::Paid, Order::Placed(Placed { total: 1, note: None })]);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 
 use tidegate::decide::{Decision, Outcome};
-use tidegate::{AppendOptions, Durability, ReadOptions, Store, StoreOptions};
+use tidegate::{AppendOptions, Durability, Store, StoreOptions};
 
 use super::{append, draft, store, tag};
 use crate::faults::LONG;
@@ -24,9 +24,9 @@ fn nobody_is_refused_and_little_is_judged_in_vain() {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     for _ in 0..EACH {
-                        let decided = store.decide(AppendOptions::default(), |view| {
+                        let decided = store.decide(|view| {
                             judged.fetch_add(1, Ordering::Relaxed);
-                            let taken = view.count(&tag("t"), ReadOptions::all())?;
+                            let taken = view.count(&tag("t"))?;
                             Ok(draft("seat", "a.b").tag("t").bytes(taken.to_string().into_bytes()).into())
                         });
                         assert!(matches!(decided, Ok(Outcome::Committed(_))), "{decided:?}");
@@ -37,7 +37,7 @@ fn nobody_is_refused_and_little_is_judged_in_vain() {
         let (judged, committed) = (judged.into_inner(), THREADS * EACH);
         println!("{durability:?}: judged {judged} times for {committed} commits");
         assert_eq!(store.frontier().visible.0, committed);
-        for (event, taken) in store.read(&tag("t"), ReadOptions::all()).unwrap().zip(0_u64..) {
+        for (event, taken) in store.read(&tag("t")).unwrap().zip(0_u64..) {
             assert_eq!(
                 event.unwrap().payload().unwrap(),
                 taken.to_string().as_bytes(),
@@ -63,8 +63,8 @@ fn in_time(case: impl FnOnce(&Arc<Store>) + Send + 'static) {
 /// Judges until what it read was moved three times, so that it has its turn, and then does something.
 fn decide_late(store: &Store, deed: impl Fn()) {
     let mut judged = 0;
-    let decided = store.decide(AppendOptions::default(), |view| {
-        view.count(&tag("t"), ReadOptions::all())?;
+    let decided = store.decide(|view| {
+        view.count(&tag("t"))?;
         judged += 1;
         if judged <= 3 {
             append(store, draft("rival", "a.b").tag("t"));
@@ -108,8 +108,8 @@ fn a_closure_that_panics_lets_its_turn_go() {
 #[test]
 fn a_limit_of_attempts_still_refuses() {
     let store = store();
-    let refused = store.decide(AppendOptions { attempts: 3, ..AppendOptions::default() }, |view| {
-        view.count(&tag("t"), ReadOptions::all())?;
+    let refused = store.decide_with(AppendOptions::new().attempts(3), |view| {
+        view.count(&tag("t"))?;
         append(&store, draft("rival", "a.b").tag("t"));
         Ok(Decision::from(draft("seat", "a.b").tag("t")))
     });

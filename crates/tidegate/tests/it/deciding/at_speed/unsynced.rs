@@ -9,8 +9,8 @@ use tidegate::decide::{Decision, Denial, GateSet, Outcome, Proposal, Verdict, ga
 use tidegate::disk::{Call, Env, Errno, FaultPlan};
 use tidegate::format::FrameHeader;
 use tidegate::{
-    AppendOptions, Batch, Cause, Condition, Draft, Error, ErrorKind, Position, Query, ReadOptions, Result,
-    Store, StoreOptions, Version,
+    AppendOptions, Batch, Cause, Condition, Draft, Error, ErrorKind, Position, Query, Result, Store,
+    StoreOptions, Version,
 };
 
 use super::{draft, tag};
@@ -46,7 +46,7 @@ fn beside_a_sync<T: Send>(
     gate.shut();
     std::thread::scope(|scope| {
         let _opened = Opened(gate);
-        let first = scope.spawn(|| store.append(seat("first"), AppendOptions::synced()).unwrap());
+        let first = scope.spawn(|| store.append_with(seat("first"), AppendOptions::new().synced()).unwrap());
         gate.wait_for_someone();
         let others = scope.spawn(|| meanwhile(store));
         shut();
@@ -63,7 +63,9 @@ fn one_sync_covers_what_was_written_during_another() {
         let five = |store: &Store| {
             std::thread::scope(|scope| {
                 let all: Vec<_> = (0..5)
-                    .map(|_| scope.spawn(|| store.append(seat("a"), AppendOptions::synced()).unwrap()))
+                    .map(|_| {
+                        scope.spawn(|| store.append_with(seat("a"), AppendOptions::new().synced()).unwrap())
+                    })
                     .collect();
                 all.into_iter().map(|one| one.join().unwrap().first()).max().unwrap()
             })
@@ -105,8 +107,8 @@ fn by(
     seen: &dyn Fn(),
     decision: impl Fn() -> Result<Decision>,
 ) -> Answer {
-    answer(store.decide(append, |view| {
-        assert_eq!(view.count(&tag("t"), ReadOptions::all())?, 1, "what is written is seen");
+    answer(store.decide_with(append, |view| {
+        assert_eq!(view.count(&tag("t"))?, 1, "what is written is seen");
         seen();
         decision()
     }))
@@ -145,7 +147,7 @@ fn a_decision_sees_what_is_written_and_its_answer_waits_for_that() {
         Answer::Committed(Position(2)),
     ];
     for ((name, way), expected) in ways().into_iter().zip(expected) {
-        for append in [AppendOptions::synced(), AppendOptions::buffered()] {
+        for append in [AppendOptions::new().synced(), AppendOptions::new().buffered()] {
             let (_, store, gate) = gated(false);
             let (seen, was_seen) = channel();
             let decide = move |store: &Store| {
@@ -187,12 +189,12 @@ fn what_an_answer_rests_on_is_visible_as_soon_as_it_is_durable() {
     gate.shut();
     std::thread::scope(|scope| {
         let _opened = Opened(&gate);
-        let first = scope.spawn(|| store.append(seat("first"), AppendOptions::synced()).unwrap());
+        let first = scope.spawn(|| store.append_with(seat("first"), AppendOptions::new().synced()).unwrap());
         gate.wait_for_someone();
         assert_eq!(store.frontier().durable, Position(1));
         let denied = scope.spawn(|| {
-            let decided = store.decide(AppendOptions::synced(), |view| {
-                Ok(Decision::deny("SEEN", view.count(&tag("t"), ReadOptions::all())?.to_string()))
+            let decided = store.decide_with(AppendOptions::new().synced(), |view| {
+                Ok(Decision::deny("SEEN", view.count(&tag("t"))?.to_string()))
             });
             (answer(decided), store.view().unwrap().head())
         });
@@ -215,39 +217,43 @@ fn a_refusal_by_what_is_buffered_waits_for_a_sync() {
         let (_, store, _) = gated(thread);
         let taken = |entity: &str| Batch::from(draft(entity, "a.b")).only_if(Condition::fail_if(tag("t")));
         let durable = |position| assert!(store.frontier().durable >= Position(position));
-        store.append(seat("a"), AppendOptions::buffered()).unwrap();
+        store.append_with(seat("a"), AppendOptions::new().buffered()).unwrap();
         assert_eq!(
-            store.append(taken("b"), AppendOptions::buffered()).unwrap_err().kind(),
+            store.append_with(taken("b"), AppendOptions::new().buffered()).unwrap_err().kind(),
             ErrorKind::Conflict
         );
         assert_eq!(store.frontier().durable, Position(0), "whoever is content with buffered does not wait");
         assert_eq!(
-            store.append(taken("b"), AppendOptions::synced()).unwrap_err().kind(),
+            store.append_with(taken("b"), AppendOptions::new().synced()).unwrap_err().kind(),
             ErrorKind::Conflict
         );
         durable(1);
-        store.append(seat("a"), AppendOptions::buffered()).unwrap();
-        let denied = store.decide(AppendOptions::synced(), |view| {
-            assert_eq!(view.count(&tag("t"), ReadOptions::all())?, 2);
+        store.append_with(seat("a"), AppendOptions::new().buffered()).unwrap();
+        let denied = store.decide_with(AppendOptions::new().synced(), |view| {
+            assert_eq!(view.count(&tag("t"))?, 2);
             Ok(Decision::deny("FULL", "taken"))
         });
         assert_eq!(answer(denied), Answer::Denied);
         durable(2);
         let keyed = || Batch::from(seat("c")).key("k");
-        let first = store.append(keyed(), AppendOptions::buffered()).unwrap();
-        assert_eq!(store.submit(keyed(), AppendOptions::synced()).unwrap().wait().unwrap(), first);
+        let first = store.append_with(keyed(), AppendOptions::new().buffered()).unwrap();
+        assert_eq!(store.submit_with(keyed(), AppendOptions::new().synced()).unwrap().wait().unwrap(), first);
         durable(3);
         let full = gate("full", |_: &Proposal<'_, ()>, view| {
-            let count = view.count(&tag("t"), ReadOptions::all())?;
+            let count = view.count(&tag("t"))?;
             Ok(if count < 4 { Verdict::Allow } else { Verdict::Deny(Denial::new("FULL", "taken")) })
         });
         store.guard(Query::ALL, GateSet::new().and(full)).unwrap();
-        store.append(seat("d"), AppendOptions::buffered()).unwrap();
-        let ticket =
-            store.submit(seat("e"), AppendOptions::synced()).expect("the refusal waits with the ticket");
+        store.append_with(seat("d"), AppendOptions::new().buffered()).unwrap();
+        let ticket = store
+            .submit_with(seat("e"), AppendOptions::new().synced())
+            .expect("the refusal waits with the ticket");
         assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Denied);
         durable(4);
-        assert_eq!(store.submit(seat("e"), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Denied);
+        assert_eq!(
+            store.submit_with(seat("e"), AppendOptions::new().synced()).unwrap_err().kind(),
+            ErrorKind::Denied
+        );
         store.close().unwrap();
     }
 }
@@ -256,7 +262,7 @@ fn a_refusal_by_what_is_buffered_waits_for_a_sync() {
 fn a_buffered_batch_behind_a_synced_one_waits_for_its_sync() {
     let (_, store, gate) = gated(false);
     let buffered = |store: &Store| {
-        let receipt = store.append(seat("b"), AppendOptions::buffered()).unwrap();
+        let receipt = store.append_with(seat("b"), AppendOptions::new().buffered()).unwrap();
         let frontier = store.frontier();
         assert!(frontier.visible >= receipt.last() && frontier.durable >= Position(1), "{frontier}");
         receipt.first()
@@ -264,7 +270,7 @@ fn a_buffered_batch_behind_a_synced_one_waits_for_its_sync() {
     let second = beside_a_sync(&store, &gate, buffered, || {
         written(&store, 2);
         assert_eq!(store.frontier().visible, Position(0));
-        assert_eq!(store.view().unwrap().count(&Query::ALL, ReadOptions::all()).unwrap(), 0);
+        assert_eq!(store.view().unwrap().count(&Query::ALL).unwrap(), 0);
     });
     assert_eq!(second, Position(2));
     store.close().unwrap();
@@ -278,13 +284,13 @@ fn a_failed_sync_fails_all_frames_since() {
     let store = &store;
     std::thread::scope(|scope| {
         let _opened = Opened(&gate);
-        let first = scope.spawn(|| store.append(seat("first"), AppendOptions::synced()));
+        let first = scope.spawn(|| store.append_with(seat("first"), AppendOptions::new().synced()));
         gate.wait_for_someone();
-        let later = [AppendOptions::synced(), AppendOptions::buffered()]
-            .map(|append| scope.spawn(move || store.append(seat("later"), append).map(drop)));
+        let later = [AppendOptions::new().synced(), AppendOptions::new().buffered()]
+            .map(|append| scope.spawn(move || store.append_with(seat("later"), append).map(drop)));
         let denied = scope.spawn(|| {
-            store.decide(AppendOptions::synced(), |view| {
-                Ok(Decision::deny("SEEN", view.count(&tag("t"), ReadOptions::all())?.to_string()))
+            store.decide_with(AppendOptions::new().synced(), |view| {
+                Ok(Decision::deny("SEEN", view.count(&tag("t"))?.to_string()))
             })
         });
         written(store, 3);
@@ -304,17 +310,20 @@ fn a_failed_sync_fails_all_frames_since() {
 #[test]
 fn what_was_not_written_is_never_seen() {
     let (stage, store, _) = gated(false);
-    store.append(seat("a"), AppendOptions::synced()).unwrap();
+    store.append_with(seat("a"), AppendOptions::new().synced()).unwrap();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Write, 1, Errno::NOSPC));
     let id = tidegate::EventId([7; 16]);
     let batch = || Batch::from(seat("b").id(id)).key("k");
-    assert_eq!(store.append(batch(), AppendOptions::synced()).unwrap_err().kind(), ErrorKind::Full);
-    let decided = store.decide(AppendOptions::synced(), |view| {
-        assert_eq!((view.count(&tag("t"), ReadOptions::all())?, view.head()), (1, Position(1)));
+    assert_eq!(
+        store.append_with(batch(), AppendOptions::new().synced()).unwrap_err().kind(),
+        ErrorKind::Full
+    );
+    let decided = store.decide_with(AppendOptions::new().synced(), |view| {
+        assert_eq!((view.count(&tag("t"))?, view.head()), (1, Position(1)));
         Ok(seat("c").into())
     });
     assert_eq!(answer(decided), Answer::Committed(Position(2)));
-    assert_eq!(store.append(batch(), AppendOptions::synced()).unwrap().first(), Position(3));
+    assert_eq!(store.append_with(batch(), AppendOptions::new().synced()).unwrap().first(), Position(3));
     store.close().unwrap();
 }
 
@@ -323,14 +332,15 @@ fn what_was_not_written_is_never_seen() {
 #[test]
 fn a_frame_never_counts_on_a_sync_that_still_runs() {
     let (stage, store, gate) = gated(false);
-    store.append(seat("before"), AppendOptions::synced()).unwrap();
+    store.append_with(seat("before"), AppendOptions::new().synced()).unwrap();
     gate.shut();
     std::thread::scope(|scope| {
         let _opened = Opened(&gate);
         let waiting: Vec<_> = (2..6)
             .map(|position| {
-                let one = scope
-                    .spawn(|| store.append(seat("a").bytes(vec![7; 700]), AppendOptions::synced()).unwrap());
+                let one = scope.spawn(|| {
+                    store.append_with(seat("a").bytes(vec![7; 700]), AppendOptions::new().synced()).unwrap()
+                });
                 written(&store, position);
                 one
             })
@@ -357,7 +367,7 @@ fn a_frame_never_counts_on_a_sync_that_still_runs() {
         for one in waiting {
             one.join().unwrap();
         }
-        store.append(seat("behind"), AppendOptions::synced()).unwrap();
+        store.append_with(seat("behind"), AppendOptions::new().synced()).unwrap();
         assert_eq!(synced(&stage)[5], 5);
     });
     store.close().unwrap();
@@ -372,7 +382,7 @@ fn a_roll_beside_a_sync_keeps_the_order() {
     let many = |store: &Store| {
         std::thread::scope(|scope| {
             let all: Vec<_> = (0..12)
-                .map(|_| scope.spawn(|| store.append(seat("a"), AppendOptions::synced()).unwrap()))
+                .map(|_| scope.spawn(|| store.append_with(seat("a"), AppendOptions::new().synced()).unwrap()))
                 .collect();
             all.into_iter().map(|one| one.join().unwrap().first().0).max().unwrap()
         })

@@ -9,8 +9,8 @@ use tidegate::decide::{GateSet, Verdict, gate};
 use tidegate::disk::{Env, MemoryDisk, SeededRandom, SimulatedClock};
 use tidegate::format::{Blind, Hash};
 use tidegate::{
-    AppendOptions, Batch, Condition, Draft, EventId, Position, Query, QueryItem, ReadOptions, Receipt,
-    Result, Store, StoreOptions, StreamId, Version,
+    Batch, Condition, Draft, EventId, Position, Query, QueryItem, Receipt, Result, Store, StoreOptions,
+    StreamId, Version,
 };
 
 /// Streams, tags, ids and keys that the events of a history are about.
@@ -151,7 +151,7 @@ fn live(rounds: &[Vec<Attempt>], life: Life) -> Vec<String> {
             .iter()
             .map(|attempt| {
                 count += 1;
-                store.submit(batch_of(attempt, count, head), AppendOptions::default())
+                store.submit(batch_of(attempt, count, head))
             })
             .collect();
         store.step().unwrap();
@@ -169,7 +169,7 @@ fn live(rounds: &[Vec<Attempt>], life: Life) -> Vec<String> {
     }
     store.verify(|_| ()).unwrap();
     let view = store.view().unwrap();
-    answers.extend(view.read(&Query::ALL, ReadOptions::all()).map(|event| {
+    answers.extend(view.read(&Query::ALL).map(|event| {
         let event = event.unwrap();
         format!("{} {} {}", event.position(), event.id(), event.leaf())
     }));

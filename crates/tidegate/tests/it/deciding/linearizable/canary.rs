@@ -33,7 +33,7 @@ fn race(
 ) -> Vec<String> {
     let (store, notes) = (store(), Notes::default());
     for task in before {
-        assert!(notes.run(&store, *task, Way::Decide, AppendOptions::default()));
+        assert!(notes.run(&store, *task, Way::Decide, AppendOptions::new()));
     }
     assert_eq!(check(&store, &notes), Vec::<String>::new());
     let drafted = [(); 2].map(|()| notes.only_draft(&store, task).expect("the rule allows it"));
@@ -47,7 +47,7 @@ fn race(
 fn a_commit_without_its_check_is_found() {
     for (before, task) in races() {
         let found = race(&before, task, |store, batch, _| {
-            store.append(batch, AppendOptions::default()).unwrap();
+            store.append(batch).unwrap();
         });
         assert!(found.iter().any(|found| found.contains("rested on")), "{task:?}: {found:?}");
         assert!(found.iter().any(|found| found.contains("a rule is broken")), "{task:?}: {found:?}");
@@ -62,7 +62,7 @@ fn with_its_check_it_is_refused_and_nothing_is_found() {
                 batch.only_if(Condition::fail_if(boundary.query()).after(ground.head))
             };
             let batch = ground.boundaries.iter().fold(batch, unmoved);
-            if let Err(error) = store.append(batch, AppendOptions::default()) {
+            if let Err(error) = store.append(batch) {
                 assert!(error.conflict().is_some(), "{error}");
             }
         });
@@ -84,7 +84,7 @@ fn threads_that_skip_the_check_are_found() {
                     let drafted = notes.only_draft(store, task);
                     together.wait();
                     if let Some((draft, _)) = drafted {
-                        store.append(draft, AppendOptions::default()).unwrap();
+                        store.append(draft).unwrap();
                     }
                     together.wait();
                 }
@@ -98,7 +98,7 @@ fn threads_that_skip_the_check_are_found() {
 #[test]
 fn what_was_acknowledged_and_is_not_there_is_found() {
     let (store, notes) = (store(), Notes::default());
-    assert!(notes.run(&store, Task::Invoice, Way::Decide, AppendOptions::default()));
+    assert!(notes.run(&store, Task::Invoice, Way::Decide, AppendOptions::new()));
     let lose = |change: &dyn Fn(&mut ReceiptEvent)| {
         let mut receipt = notes.receipts.lock().unwrap()[0].0.clone();
         change(&mut receipt.events[0]);
@@ -117,7 +117,7 @@ fn what_was_acknowledged_and_is_not_there_is_found() {
 fn a_denial_for_what_is_lost_is_found() {
     let (store, notes) = (store(), Notes::default());
     for _ in 0..2 {
-        notes.run(&store, Task::ClaimName(0), Way::Decide, AppendOptions::default());
+        notes.run(&store, Task::ClaimName(0), Way::Decide, AppendOptions::new());
     }
     assert_eq!(check(&store, &notes), Vec::<String>::new());
     let told = notes.rested.lock().unwrap()[0];

@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use tidegate::{Query, ReadOptions, RecordedEvent, Store};
+use tidegate::{Query, RecordedEvent, Store};
 
 use super::workload::{Notes, SEATS, moved};
 
 /// Compares all notes with the log; says what does not agree.
 pub(super) fn check(store: &Store, notes: &Notes) -> Vec<String> {
-    let events: Vec<RecordedEvent> =
-        store.read(&Query::ALL, ReadOptions::all()).unwrap().map(Result::unwrap).collect();
+    let events: Vec<RecordedEvent> = store.read(&Query::ALL).unwrap().map(Result::unwrap).collect();
     let mut found = receipts(&events, notes);
     found.extend(denials(&events, notes));
     found.extend(grounds(&events, notes));

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tidegate::decide::{Decision, DecisionView, Outcome};
 use tidegate::format::Hash;
 use tidegate::{
-    AppendOptions, Batch, Condition, Draft, ErrorKind, EventId, Position, Query, QueryItem, ReadOptions,
-    Receipt, RecordedEvent, Result, Store,
+    AppendOptions, Batch, Condition, Draft, ErrorKind, EventId, Position, Query, QueryItem, Receipt,
+    RecordedEvent, Result, Store,
 };
 
 use super::Dice;
@@ -101,7 +101,7 @@ impl Task {
     fn decide(self, view: &DecisionView) -> Result<Option<Draft>> {
         let mut events = Vec::new();
         for boundary in self.boundaries() {
-            events.extend(view.read(&boundary.query(), ReadOptions::all()).collect::<Result<Vec<_>>>()?);
+            events.extend(view.read(&boundary.query()).collect::<Result<Vec<_>>>()?);
         }
         let count = |kind: &str| events.iter().filter(|event| event.kind() == kind).count() as u64;
         let draft = |what: &str, number: u64, kind: &'static str| {
@@ -173,7 +173,7 @@ impl Notes {
     /// The event that a task comes to now, without committing it.
     pub(super) fn only_draft(&self, store: &Store, task: Task) -> Option<(Draft, Ground)> {
         let mut drafted = None;
-        let decided = store.decide(AppendOptions::default(), |view| {
+        let decided = store.decide(|view| {
             drafted = self.draft(task, view)?;
             Ok(Decision::deny("LATER", "it is committed elsewhere"))
         });
@@ -185,14 +185,14 @@ impl Notes {
     pub(super) fn run(&self, store: &Store, task: Task, way: Way, append: AppendOptions) -> bool {
         let mut seen = None;
         let answer = match way {
-            Way::Decide => store.decide(append, |view| {
+            Way::Decide => store.decide_with(append.clone(), |view| {
                 seen = view.at(view.head())?.map(|event| (event.position(), event.leaf()));
                 Ok(match self.draft(task, view)? {
                     Some((draft, _)) => draft.into(),
                     None => Decision::deny("NO", "the rule says no"),
                 })
             }),
-            Way::Condition | Way::Submit => self.commit_by_condition(store, task, way, append),
+            Way::Condition | Way::Submit => self.commit_by_condition(store, task, way, append.clone()),
         };
         match answer {
             Ok(Outcome::Committed(receipt)) => {
@@ -225,7 +225,7 @@ impl Notes {
         append: AppendOptions,
     ) -> Result<Outcome> {
         let mut drafted = None;
-        let denied = store.decide(append, |view| {
+        let denied = store.decide_with(append.clone(), |view| {
             drafted = self.draft(task, view)?;
             Ok(Decision::deny("LATER", "it is committed below"))
         })?;
@@ -236,8 +236,8 @@ impl Notes {
             .iter()
             .fold(Batch::from(draft), |batch, boundary| batch.only_if(unmoved(boundary)));
         let receipt = match way {
-            Way::Submit => store.submit(batch, append)?.wait()?,
-            _ => store.append(batch, append)?,
+            Way::Submit => store.submit_with(batch, append.clone())?.wait()?,
+            _ => store.append_with(batch, append.clone())?,
         };
         Ok(Outcome::Committed(receipt))
     }

@@ -5,10 +5,7 @@ use std::cell::Cell;
 use tidegate::batch::ConflictKind;
 use tidegate::decide::{Decision, DecisionView, GateSet, Outcome, Proposal, Verdict, gate};
 use tidegate::disk::{Call, Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
-use tidegate::settings::DecideOptions;
-use tidegate::{
-    AppendOptions, Batch, Draft, ErrorKind, Position, Query, ReadOptions, Result, Store, StoreOptions,
-};
+use tidegate::{AppendOptions, Batch, Draft, ErrorKind, Position, Query, Result, Store, StoreOptions};
 
 use crate::deciding::{append, code, conflict, denied, draft, head, refused, stepped, store, submit, tag};
 
@@ -20,8 +17,8 @@ fn take_seat(view: &DecisionView) -> Result<Decision> {
     Ok(draft("seat", "seat.taken").tag("seat").into())
 }
 
-fn under(key: &'static str) -> DecideOptions {
-    AppendOptions::default().key(key)
+fn under(key: &'static str) -> AppendOptions {
+    AppendOptions::new().key(key)
 }
 
 fn committed(decided: Outcome) -> tidegate::Receipt {
@@ -33,14 +30,14 @@ fn committed(decided: Outcome) -> tidegate::Receipt {
 #[test]
 fn what_was_decided_is_answered_and_not_asked_again() {
     let store = store();
-    let first = committed(store.decide(under("request-1"), take_seat).unwrap());
+    let first = committed(store.decide_with(under("request-1"), take_seat).unwrap());
     let asked = Cell::new(0);
-    let again = store.decide(under("request-1"), |view| {
+    let again = store.decide_with(under("request-1"), |view| {
         asked.set(asked.get() + 1);
         take_seat(view)
     });
     assert_eq!((committed(again.unwrap()), asked.get()), (first.clone(), 0));
-    assert_eq!(code(&denied(store.decide(under("request-2"), take_seat).unwrap())), "SOLD_OUT");
+    assert_eq!(code(&denied(store.decide_with(under("request-2"), take_seat).unwrap())), "SOLD_OUT");
     assert_eq!(head(&store), 1);
     let found = store.view().unwrap().find_key("request-1").unwrap();
     assert_eq!(found.map(|event| event.position()), Some(first.first()));
@@ -51,13 +48,13 @@ fn what_was_decided_is_answered_and_not_asked_again() {
 fn the_content_of_a_decision_is_not_compared() {
     let store = store();
     let number = |view: &DecisionView| {
-        let count = view.count(&tag("invoice"), ReadOptions::all())?;
+        let count = view.count(&tag("invoice"))?;
         Ok(draft("books", "invoice.sent").tag("invoice").json(count.to_string()).into())
     };
-    let first = committed(store.decide(under("a"), number).unwrap());
-    let second = committed(store.decide(under("b"), number).unwrap());
-    assert_eq!(committed(store.decide(under("a"), number).unwrap()), first);
-    assert_eq!(committed(store.decide(under("b"), number).unwrap()), second);
+    let first = committed(store.decide_with(under("a"), number).unwrap());
+    let second = committed(store.decide_with(under("b"), number).unwrap());
+    assert_eq!(committed(store.decide_with(under("a"), number).unwrap()), first);
+    assert_eq!(committed(store.decide_with(under("b"), number).unwrap()), second);
     assert_eq!(head(&store), 2);
 }
 
@@ -67,10 +64,10 @@ fn the_commit_looks_at_the_key_before_anything_else() {
     for reads in [true, false] {
         let store = store();
         let (first, asked) = (Cell::new(None), Cell::new(0));
-        let again = store.decide(under("request"), |view| {
+        let again = store.decide_with(under("request"), |view| {
             asked.set(asked.get() + 1);
             if first.take().is_none() {
-                first.set(Some(committed(store.decide(under("request"), take_seat)?)));
+                first.set(Some(committed(store.decide_with(under("request"), take_seat)?)));
             }
             // What it read has moved, and what it comes to has other content.
             if reads { take_seat(view) } else { Ok(draft("other", "a.b").into()) }
@@ -87,8 +84,8 @@ fn callers_at_the_same_time_get_one_receipt() {
         let key = format!("request-{round}");
         let receipts = std::thread::scope(|scope| {
             let call = || {
-                let decided = store.decide(AppendOptions::buffered().key(key.clone()), |view| {
-                    let taken = view.count(&tag("seat"), ReadOptions::all())?;
+                let decided = store.decide_with(AppendOptions::new().buffered().key(key.clone()), |view| {
+                    let taken = view.count(&tag("seat"))?;
                     Ok(draft("seat", "seat.taken").tag("seat").json(taken.to_string()).into())
                 });
                 committed(decided.unwrap())
@@ -106,7 +103,7 @@ fn a_denial_leaves_nothing_under_the_key() {
     let store = store();
     let open = Cell::new(false);
     let call = || {
-        store.decide(under("request"), |_| {
+        store.decide_with(under("request"), |_| {
             Ok(if open.get() {
                 draft("a", "a.b").into()
             } else {
@@ -125,7 +122,7 @@ fn a_denial_leaves_nothing_under_the_key() {
 #[test]
 fn a_key_is_answered_before_the_gates_of_the_store() {
     let store = store();
-    let first = committed(store.decide(under("request"), take_seat).unwrap());
+    let first = committed(store.decide_with(under("request"), take_seat).unwrap());
     let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = std::sync::Arc::clone(&asked);
     let never = gate("never", move |_: &Proposal<'_>, _: &DecisionView| {
@@ -133,7 +130,7 @@ fn a_key_is_answered_before_the_gates_of_the_store() {
         Ok(Verdict::Skipped)
     });
     store.guard(Query::ALL, GateSet::new().and(never)).unwrap();
-    assert_eq!(committed(store.decide(under("request"), take_seat).unwrap()), first);
+    assert_eq!(committed(store.decide_with(under("request"), take_seat).unwrap()), first);
     assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 0);
 }
 
@@ -142,26 +139,27 @@ fn a_key_is_answered_before_the_gates_of_the_store() {
 fn appends_and_decisions_share_the_keys() {
     let store = store();
     let seat = || Batch::from(draft("seat", "seat.taken").tag("seat")).key("request");
-    let first = committed(store.decide(under("request"), take_seat).unwrap());
+    let first = committed(store.decide_with(under("request"), take_seat).unwrap());
     assert_eq!(append(&store, seat()), first);
     assert_eq!(submit(&store, seat()).wait().unwrap(), first);
     let other = refused(&store, Batch::from(draft("seat", "seat.left")).key("request"));
     assert_eq!(conflict(&other).kind, ConflictKind::Duplicate);
     let paid = append(&store, Batch::from(draft("a", "money.paid")).key("payment"));
-    assert_eq!(committed(store.decide(under("payment"), take_seat).unwrap()), paid);
+    assert_eq!(committed(store.decide_with(under("payment"), take_seat).unwrap()), paid);
     assert_eq!(head(&store), 2);
 }
 
 #[test]
 fn a_decision_has_one_key_which_keeps_the_rules_of_names() {
     let store = store();
-    let two = store.decide(under("request"), |_| Ok(Batch::from(draft("a", "a.b")).key("request").into()));
+    let two =
+        store.decide_with(under("request"), |_| Ok(Batch::from(draft("a", "a.b")).key("request").into()));
     let error = two.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.message().contains("key"), "{error}");
     for bad in [String::new(), "k".repeat(1025), "a\nb".to_owned()] {
         let asked = Cell::new(false);
-        let error = store.decide(AppendOptions::default().key(bad), |_| {
+        let error = store.decide_with(AppendOptions::new().key(bad), |_| {
             asked.set(true);
             Ok(draft("a", "a.b").into())
         });
@@ -175,11 +173,18 @@ fn an_answer_is_as_durable_as_the_retry_asks_for() {
     let disk = FaultyDisk::new(1, Model::default());
     let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
     let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
-    let first = committed(store.decide(AppendOptions::buffered().key("request"), take_seat).unwrap());
+    let first =
+        committed(store.decide_with(AppendOptions::new().buffered().key("request"), take_seat).unwrap());
     let syncs = disk.count(Call::Sync);
-    assert_eq!(committed(store.decide(AppendOptions::buffered().key("request"), take_seat).unwrap()), first);
+    assert_eq!(
+        committed(store.decide_with(AppendOptions::new().buffered().key("request"), take_seat).unwrap()),
+        first
+    );
     assert_eq!((disk.count(Call::Sync), store.frontier().durable), (syncs, Position(0)));
-    assert_eq!(committed(store.decide(AppendOptions::synced().key("request"), take_seat).unwrap()), first);
+    assert_eq!(
+        committed(store.decide_with(AppendOptions::new().synced().key("request"), take_seat).unwrap()),
+        first
+    );
     assert_eq!((disk.count(Call::Sync), store.frontier().durable), (syncs + 1, Position(1)));
 }
 
@@ -189,15 +194,14 @@ fn a_key_that_was_not_found_is_held() {
     let keyed = |key: &'static str| Batch::from(draft("a", "a.b")).key(key);
     let attempts = |meanwhile: &'static str| {
         let (asked, found) = (Cell::new(0), Cell::new(false));
-        let decided =
-            store.decide(AppendOptions { keep_footprint: true, ..AppendOptions::default() }, |view| {
-                asked.set(asked.get() + 1);
-                found.set(view.find_key("sought")?.is_some());
-                if asked.get() == 1 {
-                    append(&store, keyed(meanwhile));
-                }
-                Ok(draft("decided", "a.b").into())
-            });
+        let decided = store.decide_with(AppendOptions::new().keep_footprint(true), |view| {
+            asked.set(asked.get() + 1);
+            found.set(view.find_key("sought")?.is_some());
+            if asked.get() == 1 {
+                append(&store, keyed(meanwhile));
+            }
+            Ok(draft("decided", "a.b").into())
+        });
         let explained = store.view().unwrap().explain(committed(decided.unwrap()).first()).unwrap();
         let absent = explained.footprint.map(|footprint| footprint.absent_keys().to_vec());
         (asked.get(), found.get(), absent)
@@ -231,7 +235,7 @@ fn a_key_that_was_not_found_is_held_within_a_group() {
 fn a_footprint_of_many_queries_holds_each_once() {
     let store = store();
     let many = 20_000;
-    let decided = store.decide(AppendOptions::default(), |view| {
+    let decided = store.decide(|view| {
         for round in 0..2 {
             for number in 0..many {
                 view.exists(&tidegate::QueryItem::new().tag(format!("n:{number}")).into())?;
@@ -270,8 +274,24 @@ fn a_judged_batch_is_not_copied() {
     append(&store, large(place(payload(), 1), "append"));
     submit(&store, large(place(payload(), 1), "submit")).wait().unwrap();
     let batch = large(place(payload(), 2), "propose");
-    committed(store.propose(&(), batch, &GateSet::new().and(sees()), AppendOptions::default()).unwrap());
+    committed(store.propose(&(), batch, &GateSet::new().and(sees())).unwrap());
     let draft: Cell<Option<Draft>> = Cell::new(Some(draft("a", "a.b").bytes(place(payload(), 1))));
-    committed(store.decide(under("decide"), |_| Ok(draft.take().unwrap().into())).unwrap());
+    committed(store.decide_with(under("decide"), |_| Ok(draft.take().unwrap().into())).unwrap());
     assert_eq!(*seen.lock().unwrap(), expected);
+}
+
+/// An append's key stands for its content and belongs to the batch; one that stands in the options would be passed over.
+#[test]
+fn a_key_in_the_options_is_for_decisions_only() {
+    let store = store();
+    let answers = [
+        store.append_with(draft("seat", "seat.taken"), under("r")).map(drop),
+        store.submit_with(draft("seat", "seat.taken"), under("r")).map(drop),
+        store.propose_with(&(), draft("seat", "seat.taken"), &GateSet::new(), under("r")).map(drop),
+    ];
+    for answer in answers {
+        let error = answer.unwrap_err();
+        assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("Batch::key"), "{error}");
+    }
+    assert_eq!(head(&store), 0);
 }

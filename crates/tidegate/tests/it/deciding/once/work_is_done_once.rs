@@ -36,7 +36,7 @@ fn a_keyed_and_guarded_batch_costs_one_hash_more() {
         least(|round| {
             let batch = Batch::from(draft("a", "a.b").bytes(std::mem::take(&mut payloads[round])));
             let batch = if keyed { batch.key(format!("key-{round}")) } else { batch };
-            store.append(batch, AppendOptions::buffered()).unwrap();
+            store.append_with(batch, AppendOptions::new().buffered()).unwrap();
         })
     };
     let open = || Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();

@@ -18,8 +18,8 @@ fn write(stage: &Stage, disk: Arc<dyn Disk>) {
     let cursor = store.cursor("reader", Query::ALL).unwrap();
     let things = store.projector::<Things>().unwrap();
     for number in 0..24 {
-        store.append(one("buffered"), AppendOptions::buffered()).unwrap();
-        store.append(batch(number), AppendOptions::synced()).unwrap();
+        store.append_with(one("buffered"), AppendOptions::new().buffered()).unwrap();
+        store.append_with(batch(number), AppendOptions::new().synced()).unwrap();
         cursor.next_now().unwrap().unwrap().ack().unwrap();
         if number % 6 == 5 {
             cursor.commit().unwrap();

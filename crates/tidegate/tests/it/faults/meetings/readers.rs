@@ -6,8 +6,7 @@ use std::sync::Arc;
 use tidegate::disk::{Disk, FaultPlan};
 use tidegate::format::Hash;
 use tidegate::{
-    Access, AppendOptions, ErrorKind, Query, QueryItem, ReadOptions, RecordedEvent, Result, Store,
-    StoreOptions,
+    Access, AppendOptions, ErrorKind, Query, QueryItem, RecordedEvent, Result, Store, StoreOptions,
 };
 
 use super::super::stage::{History, Stage, batch, fill, history, one};
@@ -19,7 +18,7 @@ pub(super) fn torn() -> (Stage, History) {
     let store = stage.open();
     fill(&store, 7);
     let durable = history(&store).unwrap();
-    store.append(one("unsynced"), AppendOptions::buffered()).unwrap();
+    store.append_with(one("unsynced"), AppendOptions::new().buffered()).unwrap();
     stage.disk.kill();
     let active = stage.active();
     stage.disk.at_rest().edit(&active, |bytes| bytes.extend([1, 2, 3])).unwrap();
@@ -36,7 +35,7 @@ fn write_on(stage: &Stage) -> History {
     let Ok(store) = stage.try_open(Access::Create) else { return History::new() };
     let (mut all, mut last) = (History::new(), 0);
     for number in 0..8 {
-        let Ok(receipt) = store.append(batch(number), AppendOptions::synced()) else { break };
+        let Ok(receipt) = store.append_with(batch(number), AppendOptions::new().synced()) else { break };
         last = receipt.last().0;
         if let Ok(seen) = history(&store) {
             all = seen;
@@ -51,8 +50,8 @@ fn write_on(stage: &Stage) -> History {
 pub(super) fn write(stage: &Stage, disk: Arc<dyn Disk>) -> History {
     let store = on(stage, disk, Access::Create).unwrap();
     for number in 0..5 {
-        store.append(one("buffered"), AppendOptions::buffered()).unwrap();
-        store.append(batch(number), AppendOptions::synced()).unwrap();
+        store.append_with(one("buffered"), AppendOptions::new().buffered()).unwrap();
+        store.append_with(batch(number), AppendOptions::new().synced()).unwrap();
     }
     store.step().unwrap();
     let all = history(&store).unwrap();
@@ -63,10 +62,8 @@ pub(super) fn write(stage: &Stage, disk: Arc<dyn Disk>) -> History {
 /// All that is to be seen now; the indexes say the same.
 fn look(store: &Store) -> History {
     let (view, tag) = (store.view().unwrap(), "tag:1");
-    let all: Vec<_> = view.read(&Query::ALL, ReadOptions::all()).map(Result::unwrap).collect();
-    let tagged = view
-        .read(&QueryItem::new().tag(tag).into(), ReadOptions::all())
-        .map(|event| event.unwrap().position());
+    let all: Vec<_> = view.read(&Query::ALL).map(Result::unwrap).collect();
+    let tagged = view.read(&QueryItem::new().tag(tag).into()).map(|event| event.unwrap().position());
     let expected = all.iter().filter(|event| event.tags().any(|other| other == tag));
     assert!(tagged.eq(expected.map(RecordedEvent::position)));
     all.iter().map(|event| (event.position().0, event.leaf())).collect()

@@ -18,7 +18,7 @@ fn world(disk: Arc<dyn Disk>) -> Env {
 /// Creates a store, or opens the one that is there, and appends.
 fn create(disk: Arc<dyn Disk>) -> Result<History> {
     let store = Store::open_in(world(disk), StoreOptions { thread: false, ..StoreOptions::default() })?;
-    store.append(one("first"), AppendOptions::synced())?;
+    store.append_with(one("first"), AppendOptions::new().synced())?;
     let all = history(&store)?;
     store.close()?;
     Ok(all)

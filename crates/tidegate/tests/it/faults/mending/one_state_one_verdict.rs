@@ -68,7 +68,9 @@ fn killed() -> (Stage, Log) {
     let store = stage.open();
     fill(&store, 30..33, &stage);
     for number in 40..44 {
-        store.append(batch(number, store.view().unwrap().head()), AppendOptions::buffered()).unwrap();
+        store
+            .append_with(batch(number, store.view().unwrap().head()), AppendOptions::new().buffered())
+            .unwrap();
     }
     let all = log(&store);
     stage.disk.kill();

@@ -41,7 +41,7 @@ fn keys_are_kept() {
             // Its causes are given by their old positions, so the batch says something else now.
             continue;
         }
-        let receipt = store.append(batch(number, Position(0)), AppendOptions::synced()).unwrap();
+        let receipt = store.append_with(batch(number, Position(0)), AppendOptions::new().synced()).unwrap();
         assert_eq!((receipt.first().0, receipt.events[0].id), (*position, event.said.id));
         kept += u32::from(*position > hole.start);
     }

@@ -9,8 +9,7 @@ use tidegate::format::{FrameHeader, Hash};
 use tidegate::project::Projection;
 use tidegate::report::{DoctorReport, LostRange, SalvageReport, examine, salvage};
 use tidegate::{
-    AppendOptions, Batch, Cause, Draft, Event, EventId, Place, Position, Query, ReadOptions, RecordedEvent,
-    Result, Store,
+    AppendOptions, Batch, Cause, Draft, Event, EventId, Place, Position, Query, RecordedEvent, Result, Store,
 };
 
 use crate::faults::stage::Stage;
@@ -86,7 +85,9 @@ pub(crate) fn closed(batches: u64) -> (Stage, Log) {
 pub(crate) fn fill(store: &Store, numbers: Range<u64>, stage: &Stage) {
     for number in numbers {
         stage.clock.advance(1_000_000);
-        store.append(batch(number, store.view().unwrap().head()), AppendOptions::synced()).unwrap();
+        store
+            .append_with(batch(number, store.view().unwrap().head()), AppendOptions::new().synced())
+            .unwrap();
     }
 }
 
@@ -111,7 +112,7 @@ pub(crate) fn batch(number: u64, head: Position) -> Batch {
 
 /// Everything in a store, from its records.
 pub(crate) fn log(store: &Store) -> Log {
-    let events = store.read(&Query::ALL, ReadOptions::all()).unwrap().map(Result::unwrap);
+    let events = store.read(&Query::ALL).unwrap().map(Result::unwrap);
     events.map(|event| (event.position().0, placed(&event))).collect()
 }
 

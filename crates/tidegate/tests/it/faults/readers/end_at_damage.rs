@@ -18,7 +18,7 @@ fn sample(segment_bytes: u64) -> (Stage, History, Vec<Receipt>) {
     let append = |number| {
         let caused = (number > 3).then(|| one("caused").cause(Position(number as u64 - 1)));
         let appended = caused.map_or_else(|| batch(number), Into::into);
-        store.append(appended, AppendOptions::synced()).unwrap()
+        store.append_with(appended, AppendOptions::new().synced()).unwrap()
     };
     let receipts = (0..12).map(append).collect();
     let history = history(&store).unwrap();
@@ -131,7 +131,7 @@ fn met_later(what: &str, segment_bytes: u64, segment: usize, damage: impl Fn(&St
     let mut stage = Stage::new();
     stage.options.segment_bytes = segment_bytes;
     let store = stage.open();
-    let append = |number| store.append(batch(number), AppendOptions::synced()).unwrap();
+    let append = |number| store.append_with(batch(number), AppendOptions::new().synced()).unwrap();
     let mut receipts: Vec<_> = (0..2).map(append).collect();
     let reader = Arc::new(stage.read_only());
     let seen = shown(&reader);

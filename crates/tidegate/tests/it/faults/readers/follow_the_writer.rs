@@ -23,11 +23,11 @@ fn over_rolls_and_never_ahead_of_the_disk() {
     assert_eq!(history(&early).unwrap().len(), 0);
     for number in 0..30 {
         let before = history(&store).unwrap();
-        store.append(one("buffered"), AppendOptions::buffered()).unwrap();
+        store.append_with(one("buffered"), AppendOptions::new().buffered()).unwrap();
         let durable = store.frontier().durable.0 as usize;
         assert!(durable >= before.len(), "only the newest event may be undurable");
         assert_eq!(history(&early).unwrap(), history(&store).unwrap()[..durable], "{number}");
-        store.append(batch(number), AppendOptions::synced()).unwrap();
+        store.append_with(batch(number), AppendOptions::new().synced()).unwrap();
         let all = history(&store).unwrap();
         assert_eq!(history(&early).unwrap(), all, "{number}");
         assert_eq!(history(&reader(&stage)).unwrap(), all, "{number}");
@@ -43,7 +43,7 @@ fn over_a_recovery() {
     let store = stage.open();
     fill(&store, 2);
     let told = history(&store).unwrap();
-    store.append(one("unsynced"), AppendOptions::buffered()).unwrap();
+    store.append_with(one("unsynced"), AppendOptions::new().buffered()).unwrap();
     stage.disk.kill();
     let at = stage.active();
     stage.disk.at_rest().edit(&at, |bytes| bytes.extend([1, 2, 3])).unwrap();
@@ -57,7 +57,7 @@ fn over_a_recovery() {
     assert_eq!(all.len(), told.len() + 1, "a kill takes nothing that was written");
     assert_eq!(history(&early).unwrap(), all, "the recovery has made it durable, and says so");
     for number in 0..12 {
-        store.append(batch(number), AppendOptions::synced()).unwrap();
+        store.append_with(batch(number), AppendOptions::new().synced()).unwrap();
         assert_eq!(history(&early).unwrap(), history(&store).unwrap());
     }
 }
@@ -102,7 +102,7 @@ fn of_a_killed_writer() {
     let store = stage.open();
     fill(&store, 4);
     let durable = history(&store).unwrap();
-    store.append(one("buffered"), AppendOptions::buffered()).unwrap();
+    store.append_with(one("buffered"), AppendOptions::new().buffered()).unwrap();
     let written = history(&store).unwrap();
     stage.disk.kill();
     stage.restart();
@@ -149,7 +149,9 @@ fn verifying_beside_rolls() {
         fill(&store, 1);
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
-                (0..100).for_each(|_| drop(store.append(one("a"), AppendOptions::buffered()).unwrap()));
+                (0..100).for_each(|_| {
+                    drop(store.append_with(one("a"), AppendOptions::new().buffered()).unwrap())
+                });
             });
             while !writer.is_finished() {
                 store.verify(|_| ()).unwrap();

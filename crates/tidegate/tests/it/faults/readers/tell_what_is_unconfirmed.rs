@@ -17,7 +17,7 @@ fn behind(batches: usize) -> (Stage, History, Vec<Receipt>) {
     let mut receipts = Vec::new();
     let mut old = Vec::new();
     for number in 0..batches {
-        receipts.push(store.append(batch(number), AppendOptions::synced()).unwrap());
+        receipts.push(store.append_with(batch(number), AppendOptions::new().synced()).unwrap());
         if number == 3 {
             old = stage.bytes("WATERMARK");
         }
@@ -94,9 +94,10 @@ fn of_a_killed_writer_with_buffered_events() {
     let mut stage = Stage::new();
     stage.options.segment_bytes = 1 << 20;
     let store = stage.open();
-    let synced = store.append(batch(0), AppendOptions::synced()).unwrap();
-    let buffered: Vec<_> =
-        (1..8).map(|number| store.append(batch(number), AppendOptions::buffered()).unwrap()).collect();
+    let synced = store.append_with(batch(0), AppendOptions::new().synced()).unwrap();
+    let buffered: Vec<_> = (1..8)
+        .map(|number| store.append_with(batch(number), AppendOptions::new().buffered()).unwrap())
+        .collect();
     let intact = history(&store).unwrap();
     stage.disk.kill();
     stage.restart();
@@ -117,8 +118,8 @@ fn and_what_is_torn_behind_it() {
     let mut stage = Stage::new();
     stage.options.segment_bytes = 1 << 20;
     let store = stage.open();
-    store.append(batch(0), AppendOptions::synced()).unwrap();
-    (0..8).for_each(|_| drop(store.append(one("buffered"), AppendOptions::buffered()).unwrap()));
+    store.append_with(batch(0), AppendOptions::new().synced()).unwrap();
+    (0..8).for_each(|_| drop(store.append_with(one("buffered"), AppendOptions::new().buffered()).unwrap()));
     let intact = history(&store).unwrap();
     stage.disk.kill();
     stage.restart();
@@ -146,8 +147,8 @@ fn a_frame_vouches_for_what_it_says_and_no_more() {
     let mut stage = Stage::new();
     stage.options.segment_bytes = 1 << 20;
     let store = stage.open();
-    store.append(one("synced"), AppendOptions::synced()).unwrap();
-    (0..3).for_each(|_| drop(store.append(one("buffered"), AppendOptions::buffered()).unwrap()));
+    store.append_with(one("synced"), AppendOptions::new().synced()).unwrap();
+    (0..3).for_each(|_| drop(store.append_with(one("buffered"), AppendOptions::new().buffered()).unwrap()));
     stage.disk.kill();
     stage.restart();
     stage.disk.at_rest().remove("WATERMARK").unwrap();
@@ -168,12 +169,12 @@ fn a_frame_vouches_for_what_it_says_and_no_more() {
 fn beside_a_writer_it_is_on_its_way() {
     let stage = Stage::new();
     let store = stage.open();
-    store.append(batch(0), AppendOptions::synced()).unwrap();
-    let buffered = store.append(one("buffered"), AppendOptions::buffered()).unwrap();
+    store.append_with(batch(0), AppendOptions::new().synced()).unwrap();
+    let buffered = store.append_with(one("buffered"), AppendOptions::new().buffered()).unwrap();
     let reader = stage.read_only();
     assert!(unconfirmed(&reader).has_writer && unconfirmed(&reader).events == 1);
     assert_eq!(reader.check(&buffered).unwrap(), ReceiptStatus::Unconfirmed(buffered.first()));
-    store.append(batch(1), AppendOptions::synced()).unwrap();
+    store.append_with(batch(1), AppendOptions::new().synced()).unwrap();
     assert_eq!(reader.check(&buffered).unwrap(), ReceiptStatus::Agrees);
     assert_eq!(history(&reader).unwrap(), history(&store).unwrap());
     assert!(stage.read_only().report().unconfirmed.is_none());
@@ -184,12 +185,12 @@ fn beside_a_writer_it_is_on_its_way() {
 fn a_reader_follows_without_a_watermark() {
     let stage = Stage::new();
     let store = stage.open();
-    store.append(batch(0), AppendOptions::synced()).unwrap();
+    store.append_with(batch(0), AppendOptions::new().synced()).unwrap();
     let reader = stage.read_only();
     stage.disk.at_rest().remove("WATERMARK").unwrap();
     for number in 1..20 {
         let before = history(&store).unwrap();
-        store.append(batch(number), AppendOptions::synced()).unwrap();
+        store.append_with(batch(number), AppendOptions::new().synced()).unwrap();
         assert_eq!(history(&reader).unwrap(), before, "{number}: all but what was synced last");
     }
     assert!(stage.segments().len() > 2);

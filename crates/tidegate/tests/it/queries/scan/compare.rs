@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Debug;
 
-use tidegate::{Cause, EventId, Position, QueryItem, ReadOptions, StreamId, View};
+use tidegate::{Cause, EventId, Position, QueryItem, StreamId, View};
 
 use super::known::{Known, scan};
 use super::question::Question;
@@ -29,11 +29,11 @@ fn ask(view: &View, log: &[Known], question: &Question) -> Result<(), String> {
     let (query, read) = (question.query(log), question.read(log));
     let expected: Vec<Position> = question.answer(log).iter().map(|known| known.position).collect();
     let found: Result<Vec<Position>, _> =
-        view.read(&query, read).map(|event| Ok(event?.position())).collect();
+        view.read_with(&query, read).map(|event| Ok(event?.position())).collect();
     let failed = |error: tidegate::Error| format!("{read:?}: {error}");
     same("the events of a query", &expected, &found.map_err(failed)?)
         .map_err(|what| format!("{what}\nread: {read:?}"))?;
-    let count = view.count(&query, read).map_err(failed)?;
+    let count = view.count_with(&query, read).map_err(failed)?;
     same("the count of a query", &(expected.len() as u64), &count)?;
     if read.limit.is_some() {
         return Ok(());
@@ -77,10 +77,8 @@ fn effects(view: &View, log: &[Known]) -> Result<(), String> {
     }
     for cause in log.iter().map(|known| Cause::At(known.position)) {
         let failed = |error: tidegate::Error| format!("the effects of {cause:?}: {error}");
-        let found: Result<Vec<Position>, _> = view
-            .read(&QueryItem::new().cause(cause).into(), ReadOptions::all())
-            .map(|event| Ok(event?.position()))
-            .collect();
+        let found: Result<Vec<Position>, _> =
+            view.read(&QueryItem::new().cause(cause).into()).map(|event| Ok(event?.position())).collect();
         let expected = effects.get(&cause).map_or(&[][..], Vec::as_slice);
         same("the effects of an event", &expected, &found.map_err(failed)?.as_slice())?;
     }

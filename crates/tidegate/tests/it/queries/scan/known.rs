@@ -1,9 +1,7 @@
 //! An event as the tests know it.
 
 use tidegate::format::Hash;
-use tidegate::{
-    Cause, EventId, Position, Query, ReadOptions, RecordedEvent, Result, StreamId, Version, View,
-};
+use tidegate::{Cause, EventId, Position, Query, RecordedEvent, Result, StreamId, Version, View};
 
 /// All that queries look at, and enough more to tell an event from any other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,5 +37,5 @@ impl Known {
 
 /// All events of a view, one after the other.
 pub(crate) fn scan(view: &View) -> Result<Vec<Known>> {
-    view.read(&Query::ALL, ReadOptions::all()).map(|event| Ok(Known::of(&event?))).collect()
+    view.read(&Query::ALL).map(|event| Ok(Known::of(&event?))).collect()
 }

@@ -172,13 +172,9 @@ impl Question {
 
     pub(crate) fn read(&self, log: &[Known]) -> ReadOptions {
         let end = |at: usize| Position((at % (log.len() + 3)) as u64);
-        let read = ReadOptions::default();
-        ReadOptions {
-            after: self.after.map_or(read.after, end),
-            before: self.before.map_or(read.before, end),
-            backwards: self.backwards,
-            limit: self.limit,
-        }
+        let read = ReadOptions::new();
+        let (after, before) = (self.after.map_or(read.after, end), self.before.map_or(read.before, end));
+        read.after(after).before(before).backwards(self.backwards).limit(self.limit)
     }
 
     /// What the answer must be, from a look at every event.

@@ -2,9 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tidegate::{
-    AppendOptions, Batch, Cause, Draft, EventId, Position, Receipt, Result, Store, StoreId, StreamId,
-};
+use tidegate::{Batch, Cause, Draft, EventId, Position, Receipt, Result, Store, StoreId, StreamId};
 
 use super::known::Known;
 
@@ -108,7 +106,7 @@ impl Sketch {
 pub(crate) fn append(store: &Store, log: &mut Vec<Known>, sketches: &[Sketch]) -> Result<Receipt> {
     let drafts: Vec<_> =
         sketches.iter().enumerate().map(|(index, sketch)| sketch.draft(log, index)).collect();
-    let receipt = store.append(drafts.iter().cloned().collect::<Batch>(), AppendOptions::default())?;
+    let receipt = store.append(drafts.iter().cloned().collect::<Batch>())?;
     let before = log.len();
     for (draft, placed) in drafts.iter().zip(&receipt.events) {
         let resolved = |cause: &Cause| match *cause {

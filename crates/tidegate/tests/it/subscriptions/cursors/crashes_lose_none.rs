@@ -32,7 +32,10 @@ fn open(store: &Store, dice: &mut Dice) -> Result<Cursor> {
 fn append(store: &Store, dice: &mut Dice) -> Result<()> {
     let kind = if dice.one_in(4) { "b.one" } else { "a.one" };
     let draft = Draft::new(("s", format!("e{}", dice.roll(3))), kind);
-    store.append(draft, if dice.one_in(2) { AppendOptions::buffered() } else { AppendOptions::synced() })?;
+    store.append_with(
+        draft,
+        if dice.one_in(2) { AppendOptions::new().buffered() } else { AppendOptions::new().synced() },
+    )?;
     Ok(())
 }
 
@@ -101,7 +104,7 @@ impl Notes {
                 }
             }
             Change::Skip(to) if to > at => {
-                for event in view.as_of(to).read(&kind("a.*"), ReadOptions::after(at)) {
+                for event in view.as_of(to).read_with(&kind("a.*"), ReadOptions::new().after(at)) {
                     let event = event?;
                     if !parked.iter().any(|parked| parked.position == event.position()) {
                         self.done.insert(event.id());
@@ -120,7 +123,7 @@ impl Notes {
     /// What is after the position it went back to is to be done again.
     fn after(&mut self, store: &Store, back: Option<Position>) -> Result<()> {
         let Some(to) = back else { return Ok(()) };
-        for event in store.read(&Query::ALL, ReadOptions::after(to))? {
+        for event in store.read_with(&Query::ALL, ReadOptions::new().after(to))? {
             self.done.remove(&event?.id());
         }
         Ok(())
@@ -160,7 +163,7 @@ fn check(stage: &Stage, notes: &Notes, place: &str) {
         delivered.insert(delivery.event().id());
         delivery.ack().unwrap();
     }
-    for event in store.read(&kind("a.*"), ReadOptions::all()).unwrap() {
+    for event in store.read(&kind("a.*")).unwrap() {
         let event = event.unwrap();
         let (id, position) = (event.id(), event.position());
         let known = notes.done.contains(&id) || delivered.contains(&id) || set_aside.contains(&position);

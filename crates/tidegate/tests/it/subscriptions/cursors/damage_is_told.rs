@@ -133,7 +133,7 @@ fn a_reader_sees_the_cursors_of_the_writer() {
 fn a_cursor_within_a_batch_is_no_damage() {
     let (mut stage, store) = stage(1);
     let batch: Vec<_> = (0..4).map(|entity| Draft::new(("s", format!("b{entity}")), "a.one")).collect();
-    store.append(batch, AppendOptions::synced()).unwrap();
+    store.append_with(batch, AppendOptions::new().synced()).unwrap();
     let cursor = store.cursor_with("mailer", kind("a.*"), strict()).unwrap();
     for _ in 0..3 {
         next(&cursor).ack().unwrap();

@@ -35,7 +35,7 @@ fn everything_after_the_position_comes_again() {
 #[test]
 fn what_was_done_beyond_the_position_comes_again_too() {
     let (_stage, store) = stage(2);
-    store.append(draft("b.one"), tidegate::AppendOptions::default()).unwrap();
+    store.append(draft("b.one")).unwrap();
     put(&store, "e7");
     put(&store, "e8");
     let cursor = store.cursor_with("back", kind("a.*"), strict()).unwrap();
@@ -88,7 +88,7 @@ fn skipping_says_what_is_given_up() {
 #[test]
 fn it_is_set_forward_over_what_is_done() {
     let (_stage, store) = stage(2);
-    store.append(draft("b.one"), tidegate::AppendOptions::default()).unwrap();
+    store.append(draft("b.one")).unwrap();
     let cursor = store.cursor_with("on", kind("a.*"), strict()).unwrap();
     let (first, second) = (next(&cursor), next(&cursor));
     first.ack().unwrap();

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tidegate::disk::SimulatedClock;
 use tidegate::subscription::cursor::{Cursor, CursorOptions, Delivery};
-use tidegate::{AppendOptions, Draft, Position, Store};
+use tidegate::{Draft, Position, Store};
 
 use crate::faults::Stage;
 
@@ -28,7 +28,7 @@ fn stage(streams: usize) -> (Stage, Store) {
 }
 
 fn put(store: &Store, entity: &str) -> Position {
-    store.append(Draft::new(("s", entity.to_owned()), "a.one"), AppendOptions::default()).unwrap().first()
+    store.append(Draft::new(("s", entity.to_owned()), "a.one")).unwrap().first()
 }
 
 /// The next delivery, which is there.

@@ -61,7 +61,7 @@ fn workers_share_the_streams() {
         }
         for event in 0..EVENTS {
             let draft = Draft::new(("s", format!("e{}", event * event % STREAMS)), "a.one");
-            store.append(draft, AppendOptions::buffered()).unwrap();
+            store.append_with(draft, AppendOptions::new().buffered()).unwrap();
         }
         while cursor.lag().unwrap() > 0 {
             std::thread::sleep(Duration::from_millis(1));

@@ -7,8 +7,7 @@ use tidegate::subscription::cursor::status;
 use tidegate::subscription::cursor::{Change, CursorRole};
 use tidegate::subscription::reactor::Step;
 use tidegate::{
-    AppendOptions, Batch, Condition, Draft, ErrorKind, Position, Query, QueryItem, ReadOptions, Store,
-    StoreOptions, Version,
+    Batch, Condition, Draft, ErrorKind, Position, Query, QueryItem, Store, StoreOptions, Version,
 };
 
 use super::{answer, answered, answers, put, run, settings};
@@ -18,7 +17,7 @@ use crate::subscriptions::kind;
 #[test]
 fn causes_and_flow_are_set() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
-    let order = store.append(Draft::new(("s", "e"), "a.one"), AppendOptions::default()).unwrap();
+    let order = store.append(Draft::new(("s", "e"), "a.one")).unwrap();
     let other = put(&store, "other");
     let reactor = store.reactor_with("r", kind("a.one"), settings(), move |_, event| {
         let again = answer(event).cause(event.position()).cause(other);
@@ -28,7 +27,7 @@ fn causes_and_flow_are_set() {
     let Step::Reacted(receipt) = reactor.step().unwrap() else { panic!("there is an event") };
     assert_eq!(receipt.events.len(), 2);
     assert_eq!(answered(&store), [vec![1], vec![1, 2]]);
-    for event in store.read(&kind("b.one"), ReadOptions::all()).unwrap() {
+    for event in store.read(&kind("b.one")).unwrap() {
         assert_eq!(event.unwrap().correlation(), order.events[0].id);
     }
     assert!(matches!(reactor.step().unwrap(), Step::Reacted(_)));
@@ -75,10 +74,10 @@ fn what_the_handler_read_holds_at_the_commit() {
     put(&store, "e");
     let asked = Cell::new(0);
     let reactor = store.reactor_with("r", kind("a.one"), settings(), |view, event| {
-        let seen = view.count(&kind("c.one"), ReadOptions::all())?;
+        let seen = view.count(&kind("c.one"))?;
         asked.set(asked.get() + 1);
         if asked.get() == 1 {
-            store.append(Draft::new(("s", "between"), "c.one"), AppendOptions::default())?;
+            store.append(Draft::new(("s", "between"), "c.one"))?;
         }
         Ok(Some(answer(event).json(seen.to_string()).into()))
     });
@@ -147,7 +146,7 @@ fn several_reactors_answer_the_same_event() {
     }
     assert_eq!(answered(&store), [[1], [1]]);
     // A decision of somebody else's is no reaction.
-    let denied = store.decide(AppendOptions::default(), |_| Ok(Decision::deny("NO", "no"))).unwrap();
+    let denied = store.decide(|_| Ok(Decision::deny("NO", "no"))).unwrap();
     assert!(denied.denied().is_some());
     assert_eq!(run(&store.reactor_with("three", kind("b.one"), settings(), |_, _| Ok(None)).unwrap()), 2);
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 use tidegate::subscription::cursor::{Change, CursorOptions};
 use tidegate::subscription::reactor::{Reaction, Reactor};
 use tidegate::{
-    Access, AppendOptions, Cause, Draft, Position, ReadOptions, RecordedEvent, Result, Store,
-    decide::DecisionView,
+    Access, AppendOptions, Cause, Draft, Position, RecordedEvent, Result, Store, decide::DecisionView,
 };
 
 use super::{answer, run};
@@ -25,12 +24,12 @@ fn settings(commit_interval: Duration) -> CursorOptions {
 }
 
 fn durability(dice: &mut Dice) -> AppendOptions {
-    if dice.one_in(2) { AppendOptions::buffered() } else { AppendOptions::synced() }
+    if dice.one_in(2) { AppendOptions::new().buffered() } else { AppendOptions::new().synced() }
 }
 
 fn put(store: &Store, dice: &mut Dice) -> Result<()> {
     let draft = Draft::new(("s", format!("e{}", dice.roll(3))), "a.one");
-    store.append(draft, durability(dice))?;
+    store.append_with(draft, durability(dice))?;
     Ok(())
 }
 
@@ -97,14 +96,14 @@ fn promised(said: &Cell<u64>) -> impl Fn(&Store, &mut Dice) -> Result<()> {
 /// What is wrong with the answers in a log, once everything was reacted to.
 fn wrong(store: &Store) -> Vec<String> {
     let mut answers: BTreeMap<Position, usize> = BTreeMap::new();
-    for event in store.read(&kind("b.one"), ReadOptions::all()).unwrap() {
+    for event in store.read(&kind("b.one")).unwrap() {
         let Some(Cause::At(position)) = event.unwrap().causes().next() else {
             panic!("an answer without cause")
         };
         *answers.entry(position).or_default() += 1;
     }
     let mut found = Vec::new();
-    for event in store.read(&kind("a.one"), ReadOptions::all()).unwrap() {
+    for event in store.read(&kind("a.one")).unwrap() {
         let event = event.unwrap();
         let expected = usize::from(event.entity() != QUIET);
         let count = answers.remove(&event.position()).unwrap_or_default();
@@ -174,7 +173,7 @@ fn by_hand(store: &Store, progress_first: bool) -> Result<()> {
             if event.entity() == QUIET {
                 Ok(())
             } else {
-                store.append(draft, AppendOptions::synced()).map(drop)
+                store.append_with(draft, AppendOptions::new().synced()).map(drop)
             }
         };
         if progress_first {

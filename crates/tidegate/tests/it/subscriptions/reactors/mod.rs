@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use tidegate::subscription::cursor::CursorOptions;
 use tidegate::subscription::reactor::{Reaction, Reactor, Step};
-use tidegate::{
-    AppendOptions, Cause, Draft, Position, ReadOptions, RecordedEvent, Store, decide::DecisionView,
-};
+use tidegate::{Cause, Draft, Position, RecordedEvent, Store, decide::DecisionView};
 
 use crate::subscriptions::kind;
 
@@ -20,7 +18,7 @@ fn settings() -> CursorOptions {
 }
 
 fn put(store: &Store, entity: &str) -> Position {
-    store.append(Draft::new(("s", entity.to_owned()), "a.one"), AppendOptions::default()).unwrap().first()
+    store.append(Draft::new(("s", entity.to_owned()), "a.one")).unwrap().first()
 }
 
 /// What answers an event.
@@ -49,5 +47,5 @@ fn answered(store: &Store) -> Vec<Vec<u64>> {
         let at = |cause| if let Cause::At(position) = cause { position.0 } else { 0 };
         event.causes().map(at).collect()
     };
-    store.read(&kind("b.*"), ReadOptions::all()).unwrap().map(|event| causes(event.unwrap())).collect()
+    store.read(&kind("b.*")).unwrap().map(|event| causes(event.unwrap())).collect()
 }

@@ -26,7 +26,7 @@ fn several_threads_answer_each_event_once() {
         }
         Ok(Some(answer(event).json(number.to_string()).into()))
     });
-    let reactor = reactor.unwrap().appending(AppendOptions::buffered());
+    let reactor = reactor.unwrap().appending(AppendOptions::new().buffered());
     std::thread::scope(|scope| {
         let runs: Vec<_> = (0..4)
             .map(|_| {
@@ -41,7 +41,7 @@ fn several_threads_answer_each_event_once() {
             .collect();
         for number in 0..EVENTS {
             let draft = Draft::new(("s", format!("e{}", number % 5)), "a.one");
-            store.append(draft, AppendOptions::buffered()).unwrap();
+            store.append_with(draft, AppendOptions::new().buffered()).unwrap();
         }
         while reactor.cursor().lag().unwrap() > 0 {
             std::thread::sleep(Duration::from_millis(1));
@@ -64,9 +64,8 @@ fn several_threads_answer_each_event_once() {
     assert_eq!(told.into_inner(), failed.into_inner(), "each failure is told, by the thread that had it");
     let mut causes: Vec<_> = answered(&store).into_iter().map(|causes| causes[0]).collect();
     causes.sort_unstable();
-    let mut events: Vec<_> = (store.read(&kind("a.one"), tidegate::ReadOptions::all()).unwrap())
-        .map(|event| event.unwrap().position().0)
-        .collect();
+    let mut events: Vec<_> =
+        (store.read(&kind("a.one")).unwrap()).map(|event| event.unwrap().position().0).collect();
     events.sort_unstable();
     assert_eq!(causes, events);
 }
