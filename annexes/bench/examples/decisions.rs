@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tidegate::{AppendOptions, Draft, Query, QueryItem, ReadOptions, Result, Store, StoreOptions};
+use tidegate::{AppendOptions, Draft, Query, QueryItem, ReadOptions, Result, Store};
 
 /// How long each slice of a row runs, and how many there are of each.
 const SLICE: Duration = Duration::from_millis(400);
@@ -51,7 +51,7 @@ fn draft(entity: u64, tag: String) -> Draft {
 }
 
 fn fill(directory: &std::path::Path, events: u64) -> Result<Store> {
-    let store = Store::open(directory, StoreOptions::default())?;
+    let store = Store::open(directory)?;
     for first in (0..events).step_by(1000) {
         let batch: Vec<_> =
             (first..(first + 1000).min(events)).map(|n| draft(n, format!("old:{}", n / 10))).collect();

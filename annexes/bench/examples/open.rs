@@ -33,7 +33,7 @@ struct Settings {
     #[arg(long, default_value_t = 20)]
     times: usize,
     /// Bytes of a segment.
-    #[arg(long, default_value_t = StoreOptions::default().segment_bytes)]
+    #[arg(long, default_value_t = StoreOptions::new().segment_bytes)]
     segment_bytes: u64,
     /// How often each store is opened.
     #[arg(long, default_value_t = 41)]
@@ -85,7 +85,7 @@ fn made_up(number: u64) -> Line {
 }
 
 fn write(directory: &Path, lines: &[Line], times: usize, segment_bytes: u64) -> Result<(), Failure> {
-    let store = Store::open(directory, StoreOptions { segment_bytes, ..StoreOptions::default() })?;
+    let store = StoreOptions::new().segment_bytes(segment_bytes).open(directory)?;
     for copy in 0..times {
         for part in lines.chunks(1000) {
             store.append_with(
@@ -99,7 +99,7 @@ fn write(directory: &Path, lines: &[Line], times: usize, segment_bytes: u64) -> 
 
 /// Puts a new segment behind the active one, with one event in it.
 fn roll(directory: &Path) -> Result<(), Failure> {
-    let store = Store::open(directory, StoreOptions { segment_bytes: 1000, ..StoreOptions::default() })?;
+    let store = StoreOptions::new().segment_bytes(1000).open(directory)?;
     store.append(Draft::new(("bench", "roll"), "segment.rolled"))?;
     Ok(store.close()?)
 }
@@ -107,7 +107,7 @@ fn roll(directory: &Path) -> Result<(), Failure> {
 /// The milliseconds of opening a store once.
 fn open(directory: &Path) -> Result<f64, Failure> {
     let start = Instant::now();
-    let store = Store::open(directory, StoreOptions::default())?;
+    let store = Store::open(directory)?;
     let time = start.elapsed();
     if !store.report().clean || store.report().rebuilt_indexes > 0 {
         return Err(format!("the store was not closed in good order: {}", store.report()).into());
@@ -146,7 +146,7 @@ fn compare(what: &str, short: &Path, long: &Path, rounds: usize) -> Result<(), F
         times[at].sort_unstable_by(f64::total_cmp);
         let (least, most) = (times[at][0], times[at][rounds - 1]);
         medians[at] = times[at][rounds / 2];
-        let store = Store::open(directory, StoreOptions::default())?;
+        let store = Store::open(directory)?;
         let (events, segments) = (store.report().head, store.report().segments);
         println!(
             "  {events:>9} events in {segments:>3} segments, active {:>7.3} MB: {:>8.3} ms ({least:.3} to {most:.3})",

@@ -31,17 +31,17 @@ fn main() -> Outcome<()> {
     };
     let segments: usize = arguments.next().map_or(Ok(1000), |text| text.parse())?;
     let segment_bytes: u64 = arguments.next().map_or(Ok(64 << 10), |text| text.parse())?;
-    let options = StoreOptions { segment_bytes, durability: Durability::Buffered, ..StoreOptions::default() };
+    let options = StoreOptions::new().segment_bytes(segment_bytes).durability(Durability::Buffered);
     if !Path::new(&place).exists() {
         let start = Instant::now();
-        let store = Store::open(&place, options)?;
+        let store = options.open(&place)?;
         write(&store, segments)?;
         store.close()?;
         println!("wrote it in {:.1} s; run again to measure", start.elapsed().as_secs_f64());
         return Ok(());
     }
     let start = Instant::now();
-    let store = Store::open(&place, options)?;
+    let store = options.open(&place)?;
     println!("opened in {:.1} ms: {}", start.elapsed().as_secs_f64() * 1e3, store.report());
     reads(&store)?;
     appends(&store)?;

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use tidegate::{AppendOptions, Batch, Query, ReadOptions, Store, StoreOptions};
+use tidegate::{AppendOptions, Batch, Query, ReadOptions, Store};
 
 use crate::Failure;
 use crate::history::History;
@@ -38,7 +38,7 @@ pub(crate) fn of_appends(settings: &Settings, place: &Path) -> Result<Vec<Row>, 
         return Ok(Vec::new());
     }
     let place = tempfile::tempdir_in(place)?;
-    let store = Store::open(place.path(), StoreOptions::default())?;
+    let store = Store::open(place.path())?;
     let source = Source::new(settings.entities);
     let mut rows = Vec::new();
     for (name, batch, aim) in [(NAMES[0], 1, 10.0), (NAMES[1], 1000, 2.0)] {

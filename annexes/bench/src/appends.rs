@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Barrier;
 use std::time::Instant;
 
-use tidegate::{Store, StoreOptions};
+use tidegate::Store;
 
 use crate::Failure;
 use crate::floor::Floor;
@@ -73,7 +73,7 @@ impl Plan {
         eprintln!("{}", self.name);
         let place = tempfile::tempdir_in(place)?;
         let floor = Floor::create(&place.path().join("floor"))?;
-        let store = Store::open(place.path().join("store"), StoreOptions::default())?;
+        let store = Store::open(place.path().join("store"))?;
         let sources = [Source::new(settings.entities), Source::new(settings.entities)];
         let events = settings.events * self.times;
         let pairs = in_rounds(

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
-use tidegate::{AppendOptions, Position, Query, Store, StoreOptions};
+use tidegate::{AppendOptions, Position, Query, Store};
 
 use crate::Failure;
 use crate::log::draft;
@@ -34,7 +34,7 @@ pub(crate) fn rows(settings: &Settings, place: &Path) -> Result<Vec<Row>, Failur
 
 fn delivery(settings: &Settings, place: &Path, subscribers: usize, name: &str) -> Result<Vec<Row>, Failure> {
     let directory = tempfile::tempdir_in(place)?;
-    let store = Store::open(directory.path(), StoreOptions::default())?;
+    let store = Store::open(directory.path())?;
     let appends = settings.reads / 10;
     let start = Instant::now();
     let sent: Vec<AtomicU64> = (0..=appends).map(|_| AtomicU64::new(0)).collect();

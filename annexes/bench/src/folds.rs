@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Projection, ProjectorOptions};
-use tidegate::{AppendOptions, Event, Query, RecordedEvent, Result, Store, StoreOptions};
+use tidegate::{AppendOptions, Event, Query, RecordedEvent, Result, Store};
 
 use crate::Failure;
 use crate::history::History;
@@ -119,7 +119,7 @@ fn one_stream(name: &str, settings: &Settings, place: &Path) -> std::result::Res
     const EVENTS: u64 = 100_000;
     const STREAM: (&str, &str) = ("bank", "the long one");
     let directory = tempfile::tempdir_in(place)?;
-    let store = Store::open(directory.path(), StoreOptions::default())?;
+    let store = Store::open(directory.path())?;
     for first in (0..EVENTS).step_by(500) {
         let pairs = (first..first + 500).flat_map(|number| {
             let mut long = draft(Sample::new(number, settings.entities));
@@ -130,7 +130,7 @@ fn one_stream(name: &str, settings: &Settings, place: &Path) -> std::result::Res
     }
     store.close()?;
     drop(store);
-    let store = Store::open(directory.path(), StoreOptions::default())?;
+    let store = Store::open(directory.path())?;
     let project = || unsaved().stream(STREAM);
     let scan = || scan(&store, &Query::stream(STREAM));
     let pairs = in_rounds(settings.rounds, scan, || fold::<Bytes>(&store, project()))?;

@@ -78,7 +78,7 @@ fn shape_rows(
         let draft = Draft::new(("graph", format!("e{}", number % 1000)), "step.taken").bytes(payload.clone());
         causes(number).into_iter().fold(draft, |draft, cause| draft.cause(Position(cause)))
     };
-    let store = Store::open(directory.path(), StoreOptions::default())?;
+    let store = Store::open(directory.path())?;
     let mut number = 1;
     while number <= events {
         // A cause lies outside the batch or is given by its place in it.
@@ -90,7 +90,7 @@ fn shape_rows(
     }
     store.close()?;
     drop(store);
-    let store = Store::open(directory.path(), StoreOptions::default())?;
+    let store = Store::open(directory.path())?;
     let graph = store.view()?.graph();
     let picks = |number: u64| Position(1 + mix(number) % events);
     let pairs: Vec<_> =
@@ -194,12 +194,11 @@ fn git_rows(settings: &Settings, place: &Path) -> Result<Vec<Row>, Failure> {
     };
     eprintln!("graph of git");
     let directory = tempfile::tempdir_in(place)?;
-    let store =
-        Store::open(directory.path(), StoreOptions { segment_bytes: 8 << 20, ..StoreOptions::default() })?;
+    let store = StoreOptions::new().segment_bytes(8 << 20).open(directory.path())?;
     let keys = fill(&store, file)?;
     store.close()?;
     drop(store);
-    let store = Store::open(directory.path(), StoreOptions::default())?;
+    let store = Store::open(directory.path())?;
     let graph = store.view()?.graph();
     let events = keys.len() as u64;
     let picks = |number: u64| Position(1 + mix(number) % events);

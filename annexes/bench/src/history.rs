@@ -50,11 +50,11 @@ impl History {
         let directory = place.path().join("store");
         // Segments are small enough for a short history to have sealed ones too.
         let segment_bytes = if settings.quick { 8 << 20 } else { 64 << 20 };
-        let options = StoreOptions { segment_bytes, ..StoreOptions::default() };
-        let asked = fill(&Store::open(&directory, options)?, settings)?;
+        let options = StoreOptions::new().segment_bytes(segment_bytes);
+        let asked = fill(&options.open(&directory)?, settings)?;
         let opened: Vec<f64> = (0..3)
             .map(|_| {
-                let (time, store) = seconds(|| Store::open(&directory, options));
+                let (time, store) = seconds(|| options.open(&directory));
                 store?.close()?;
                 Ok(time)
             })
@@ -63,7 +63,7 @@ impl History {
         let kept = directory_bytes(&directory)?;
         let events = settings.history;
         let overhead = (kept as f64 - asked as f64) / events as f64;
-        let store = Store::open(&directory, options)?;
+        let store = options.open(&directory)?;
         let ids = store.read(&Query::ALL)?.map(|event| Ok(event?.id()));
         let ids = ids.collect::<Result<_, Failure>>()?;
         let (blocks, sealed) = map_sealed(&directory)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use tidegate::decide::DecisionView;
 use tidegate::subscription::cursor::CursorOptions as Keeping;
 use tidegate::subscription::reactor::{Reaction, Step};
-use tidegate::{AppendOptions, Draft, Durability, QueryItem, RecordedEvent, Store, StoreOptions};
+use tidegate::{AppendOptions, Draft, Durability, QueryItem, RecordedEvent, Store};
 
 use crate::Failure;
 use crate::row::{Aim, Row, in_rounds, seconds};
@@ -44,7 +44,7 @@ impl Run {
     /// A store with the events that are to be answered, each in a stream of its own.
     fn store(&self, place: &Path) -> Result<(tempfile::TempDir, Store), Failure> {
         let directory = tempfile::tempdir_in(place)?;
-        let store = Store::open(directory.path(), StoreOptions::default())?;
+        let store = Store::open(directory.path())?;
         let asked =
             (0..self.events).map(|number| Draft::new(("asked", number.to_string()), "question.asked"));
         store.append_with(asked.collect::<Vec<_>>(), AppendOptions::new().synced())?;

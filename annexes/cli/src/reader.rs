@@ -9,7 +9,7 @@ use crate::failure::{Result, warn};
 /// Opens a store to look at it only, beside whoever writes to it. Warns of events that it does not show because nothing
 /// says that they are durable, unless a writer is there, which is about to say so.
 pub(crate) fn open(directory: &Path, json: bool) -> Result<Store> {
-    let store = Store::open(directory, StoreOptions::read_only()).map_err(|error| match error.kind() {
+    let store = StoreOptions::read_only().open(directory).map_err(|error| match error.kind() {
         // A place says that something is there, and what to do about that.
         ErrorKind::Missing if error.place().is_none() => {
             error.advise("`tidegate append` and `tidegate import` create one")

@@ -27,7 +27,7 @@ pub struct CheckReport {
 pub fn check(directory: &Path, report: &mut WorkerReport) -> Outcome<CheckReport> {
     let options = WorkerOptions { thread: true, ..WorkerOptions::new(directory) }.options();
     let seen = look_only(directory, report).map_err(|failure| failure.at("opened for reading"))?;
-    let store = Store::open(directory, options)?;
+    let store = options.open(directory)?;
     let mut found = CheckReport { dropped_bytes: store.report().dropped_bytes, ..CheckReport::default() };
     let events = history(&store)?;
     ensure(events.len() >= seen.len() && leaves(&events).starts_with(&leaves(&seen)), || {
@@ -48,8 +48,7 @@ pub fn check(directory: &Path, report: &mut WorkerReport) -> Outcome<CheckReport
 
 /// What a reader sees of a store that was not opened for writing since; nothing where it was never created.
 pub fn look_only(directory: &Path, report: &WorkerReport) -> Outcome<Vec<RecordedEvent>> {
-    let store = match Store::open(directory, StoreOptions { access: Access::Read, ..StoreOptions::default() })
-    {
+    let store = match StoreOptions::new().access(Access::Read).open(directory) {
         Err(error) if error.kind() == ErrorKind::Missing && report.events.is_empty() => return Ok(Vec::new()),
         other => other?,
     };
@@ -212,7 +211,7 @@ fn go_on(store: &Store, directory: &Path, options: StoreOptions, report: &mut Wo
     store.append_with(Draft::new(("check", "more"), "check.more"), AppendOptions::new().synced())?;
     let before = leaves(&history(store)?);
     store.close()?;
-    let again = Store::open(directory, options)?;
+    let again = options.open(directory)?;
     ensure(again.report().clean, || format!("closed, and opened again: {}", again.report()))?;
     let after = leaves(&history(&again)?);
     ensure(before == after, || "closing and opening again changes the log".to_owned())?;

@@ -26,9 +26,9 @@ fn failed(what: &str, error: &Error) -> u8 {
 
 /// Opens the store for reading only, as soon as there is one, and tells every event that is there or comes.
 pub fn follow(directory: &Path) -> u8 {
-    let options = StoreOptions { access: Access::Read, ..StoreOptions::default() };
+    let options = StoreOptions::new().access(Access::Read);
     let store = loop {
-        match Store::open(directory, options) {
+        match options.open(directory) {
             Ok(store) => break store,
             Err(error) if error.kind() == ErrorKind::Missing => std::thread::sleep(Duration::from_millis(1)),
             Err(error) => return failed("open", &error),
@@ -47,8 +47,8 @@ pub fn follow(directory: &Path) -> u8 {
 
 /// Opens the store for reading only, and tells every event that is there.
 pub fn look(directory: &Path, map: bool) -> u8 {
-    let options = StoreOptions { access: Access::Read, map, ..StoreOptions::default() };
-    let found = Store::open(directory, options).and_then(|store| {
+    let options = StoreOptions::new().access(Access::Read).map(map);
+    let found = options.open(directory).and_then(|store| {
         if let Some(damage) = &store.report().damage {
             return Err(damage.clone());
         }
@@ -64,8 +64,8 @@ pub fn look(directory: &Path, map: bool) -> u8 {
 /// Opens a store of many segments for reading only, and asks it everything: by scans in both directions, pages, ids,
 /// positions and streams. Then appends to it, if `writes` says so, and asks again. Tells how many events it has seen.
 pub fn ask(directory: &Path, map: bool, writes: bool) -> u8 {
-    let options = StoreOptions { map, ..StoreOptions::read_only() };
-    let asked = Store::open(directory, options).and_then(|store| {
+    let options = StoreOptions::read_only().map(map);
+    let asked = options.open(directory).and_then(|store| {
         if store.report().rebuilt_indexes > 0 {
             return Err(Error::invalid(
                 "index files were not of use; the trial does not write what a store reads",
@@ -75,7 +75,7 @@ pub fn ask(directory: &Path, map: bool, writes: bool) -> u8 {
         if !writes {
             return Ok(seen);
         }
-        append_more(directory, StoreOptions { map, segment_bytes: 300, ..StoreOptions::default() })?;
+        append_more(directory, StoreOptions::new().map(map).segment_bytes(300))?;
         ask_all(&store)
     });
     match asked {
@@ -88,7 +88,7 @@ pub fn ask(directory: &Path, map: bool, writes: bool) -> u8 {
 }
 
 fn append_more(directory: &Path, options: StoreOptions) -> Result<(), Error> {
-    let store = Store::open(directory, options)?;
+    let store = options.open(directory)?;
     ask_all(&store)?;
     for number in 0..40 {
         let draft = Draft::new(("shop", format!("later-{number}")), "order.placed");
@@ -148,7 +148,7 @@ fn ask_all(store: &Store) -> Result<u64, Error> {
 /// Tries to open the store for writing, once. Whoever gets it appends an event and keeps it until killed.
 pub fn want(directory: &Path) -> u8 {
     let options = WorkerOptions { thread: true, ..WorkerOptions::new(directory) }.options();
-    let store = match Store::open(directory, options) {
+    let store = match options.open(directory) {
         Ok(store) => store,
         Err(error) => return failed("open", &error),
     };

@@ -145,9 +145,9 @@ pub fn forked(directory: &Path, thread: bool, name: &str) -> u8 {
 }
 
 fn fork_and_look(directory: &Path, thread: bool, name: &str) -> Outcome {
-    let options = StoreOptions { thread, ..StoreOptions::default() };
+    let options = StoreOptions::new().thread(thread);
     // It lives to the end of the process, like a store in a static.
-    let store: &'static Store = Box::leak(Box::new(Store::open(directory, options)?));
+    let store: &'static Store = Box::leak(Box::new(options.open(directory)?));
     let mut receipts = vec![store.append(draft("parent"))?];
     store.append(draft("parent"))?;
     let mut handles = handles(store, receipts[0].clone(), thread)?;
@@ -223,7 +223,7 @@ fn wait_for(child: i32) -> Outcome {
 
 /// Everything acknowledged is there, and nothing of the child's.
 fn look(directory: &Path, receipts: &[Receipt]) -> Outcome {
-    let store = Store::open(directory, StoreOptions::default())?;
+    let store = Store::open(directory)?;
     store.verify(|_| ())?;
     for receipt in receipts {
         let agrees = store.check(receipt)?;

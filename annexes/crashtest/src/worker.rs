@@ -86,7 +86,7 @@ impl WorkerOptions {
 
     /// How every store of a trial is opened for writing.
     pub fn options(&self) -> StoreOptions {
-        StoreOptions { segment_bytes: 6_000, thread: self.thread, map: self.map, ..StoreOptions::default() }
+        StoreOptions::new().segment_bytes(6_000).thread(self.thread).map(self.map)
     }
 }
 
@@ -155,7 +155,7 @@ impl Worker {
 
     fn open(&mut self) -> Option<Store> {
         for _ in 0..self.orders.patience {
-            match Store::open(&self.orders.directory, self.orders.options()) {
+            match self.orders.options().open(&self.orders.directory) {
                 Ok(store) => {
                     self.tell(&[ReportLine::Opened(store.frontier().durable.0)]);
                     return Some(store);

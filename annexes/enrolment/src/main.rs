@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tidegate::decide::Outcome;
 use tidegate::project::Updater;
-use tidegate::{AppendOptions, Result, Store, StoreOptions};
+use tidegate::{AppendOptions, Result, Store};
 use tidegate_enrolment::{Catalogue, School};
 
 const COURSES: [(&str, &str, u32); 3] = [
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let temporary = tempfile::tempdir()?;
     let directory = std::env::args_os().nth(1).map_or_else(|| temporary.path().to_owned(), PathBuf::from);
     std::fs::create_dir_all(&directory)?;
-    let store = Store::open(directory.join("events"), StoreOptions::default())?;
+    let store = Store::open(directory.join("events"))?;
     let mut updater = Updater::open(&store, Catalogue::open(&directory.join("catalogue.sqlite"))?)?;
     println!("the log has {} events, the read model got to {}", store.view()?.head(), updater.reached());
 

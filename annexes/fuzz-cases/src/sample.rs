@@ -72,7 +72,7 @@ impl Things {
 }
 
 fn options(access: Access, segment_bytes: u64) -> StoreOptions {
-    StoreOptions { access, segment_bytes, thread: false, ..StoreOptions::default() }
+    StoreOptions::new().access(access).segment_bytes(segment_bytes).thread(false)
 }
 
 /// An environment around these files. Whatever is random in it is always the same.
@@ -123,7 +123,7 @@ pub(crate) fn many() -> &'static Sample {
 fn sample(batches: u64, segment_bytes: u64) -> Sample {
     let env = env(&Files::new());
     let made = (|| {
-        let store = Store::open_in(env.clone(), options(Access::Create, segment_bytes))?;
+        let store = options(Access::Create, segment_bytes).open_in(env.clone())?;
         for number in 0..batches {
             store.append(batch(number, store.view()?.head()))?;
         }
@@ -178,7 +178,7 @@ fn batch(number: u64, head: Position) -> Batch {
 /// be wrong, and still there is no panic and no event that is not in the log.
 pub(crate) fn ask(files: &Files, sample: &Sample, lies: bool) -> [Option<StoreAnswers>; 2] {
     [Access::Read, Access::Write].map(|access| {
-        let store = opened(Store::open_in(env(files), options(access, 1800)))?;
+        let store = opened(options(access, 1800).open_in(env(files)))?;
         let seen = questions(&store, sample, lies);
         let verified = checked(store.verify(|_| ()));
         if let (Some(verified), Some(leaves)) = (verified, &seen.leaves) {
@@ -306,7 +306,7 @@ fn graph_questions(view: &View, first: Position, last: Position, answers: &mut V
 /// Reads the sample's cursor and goes on with it.
 pub(crate) fn ask_cursor(files: &Files) {
     for access in [Access::Read, Access::Write] {
-        let Some(store) = opened(Store::open_in(env(files), options(access, 1800))) else { continue };
+        let Some(store) = opened(options(access, 1800).open_in(env(files))) else { continue };
         checked(cursor::status(&store, "reader"));
         if access == Access::Read {
             continue;
@@ -327,7 +327,7 @@ pub(crate) fn ask_cursor(files: &Files) {
 
 /// Reads the sample's saved state; whatever it is, the answer is that of the log.
 pub(crate) fn ask_state(files: &Files) -> Option<u64> {
-    let store = opened(Store::open_in(env(files), options(Access::Write, 1800)))?;
+    let store = opened(options(Access::Write, 1800).open_in(env(files)))?;
     let things = checked(store.projector::<Things>())?;
     let reading = checked(things.read())?;
     checked(things.save());
@@ -343,7 +343,7 @@ pub(crate) fn mend(files: &Files) -> (Option<DoctorReport>, Option<(SalvageRepor
     let Some(salvage_report) = unless_missing(salvage(&env(files), &new, |_| ())) else {
         return (doctor, None);
     };
-    let store = Store::open_in(new, options(Access::Read, 1800)).expect("what was saved opens");
+    let store = options(Access::Read, 1800).open_in(new).expect("what was saved opens");
     let events = store.read(&Query::ALL).expect("it has a view");
     let leaves: Leaves = events
         .map(|event| event.expect("it reads"))

@@ -113,6 +113,5 @@ fn payload(bytes: &[u8], payload_type: PayloadType) {
 }
 
 fn store() -> Store {
-    Store::open_in(Env::memory(), StoreOptions { thread: false, ..StoreOptions::default() })
-        .expect("memory opens")
+    StoreOptions::new().thread(false).open_in(Env::memory()).expect("memory opens")
 }

@@ -28,7 +28,7 @@ impl Shop {
             clock: Arc::new(clock.clone()),
             random: Arc::new(SeededRandom::new(7)),
         };
-        Ok(Self { store: Store::open_in(world, StoreOptions::default())?, clock })
+        Ok(Self { store: StoreOptions::new().open_in(world)?, clock })
     }
 
     /// Some time later something happens, because of what happened before.

@@ -4,10 +4,10 @@
 //!
 //! ```
 //! use tidegate::graph::Selection;
-//! use tidegate::{Cause, Draft, Batch, StoreOptions, Store};
+//! use tidegate::{Cause, Draft, Batch, Store};
 //! use tidegate_draw::{Picture, Style};
 //!
-//! let store = Store::in_memory(StoreOptions::default())?;
+//! let store = Store::in_memory()?;
 //! let batch = Batch::new()
 //!     .and(Draft::new(("shop", "order-7"), "order.placed"))
 //!     .and(Draft::new(("shop", "pay-7"), "payment.taken").cause(Cause::Draft(0)))

@@ -8,10 +8,10 @@
 //! This crate reads no files and decides nothing about batches; the command line's `import` does both.
 //!
 //! ```
-//! use tidegate::{Draft, Store, StoreOptions};
+//! use tidegate::{Draft, Store};
 //! use tidegate_json::{EventLine, event_to_json};
 //!
-//! let store = Store::in_memory(StoreOptions::default())?;
+//! let store = Store::in_memory()?;
 //! let placed = Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#);
 //! let position = store.append(placed)?.first();
 //!

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Poison, Projection, ProjectorOptions, Staleness, catch_up_all};
-use tidegate::{Draft, Event, Result, Store, StoreOptions};
+use tidegate::{Draft, Event, Result, Store};
 
 #[derive(Serialize, Deserialize, Event)]
 #[event(kind = "money.deposited")]
@@ -93,7 +93,7 @@ fn withdraw(account: &'static str, cents: i64) -> Result<Draft> {
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(StoreOptions::default())?;
+    let store = Store::in_memory()?;
     let opening = store.append(vec![deposit("alice", 50_00)?, deposit("bob", 20_00)?])?;
     let transfer = vec![withdraw("alice", 30_00)?, deposit("bob", 30_00)?];
     let transfer = store.append(transfer)?;

@@ -3,7 +3,7 @@
 //! `cargo run --release -p tidegate --example decision`
 
 use tidegate::decide::{Decision, Outcome};
-use tidegate::{Draft, Query, QueryItem, Result, Store, StoreOptions};
+use tidegate::{Draft, Query, QueryItem, Result, Store};
 
 const SEATS: usize = 3;
 
@@ -23,7 +23,7 @@ fn subscribe(store: &Store, student: &str) -> Result<Outcome> {
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(StoreOptions::default())?;
+    let store = Store::in_memory()?;
     let students = ["ada", "bob", "cyd", "dan", "eve", "ada"];
     // Scoped threads of the example; the store starts none for this.
     #[expect(clippy::disallowed_methods, reason = "an example is a caller, and callers have threads")]

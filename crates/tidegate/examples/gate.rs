@@ -3,7 +3,7 @@
 //! `cargo run --release -p tidegate --example gate`
 
 use tidegate::decide::{Denial, GateSet, Verdict, gate};
-use tidegate::{Draft, Error, Query, QueryItem, RecordedEvent, Result, Store, StoreOptions};
+use tidegate::{Draft, Error, Query, QueryItem, RecordedEvent, Result, Store};
 
 /// The sum that a payload says. One that cannot be read is an error that refuses the batch,
 /// and not a sum of nothing.
@@ -19,7 +19,7 @@ fn amount(event: &RecordedEvent) -> Result<i64> {
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(StoreOptions::default())?;
+    let store = Store::in_memory()?;
     let solvent = gate("solvent", |proposal, view| {
         for draft in proposal.drafts.iter().filter(|draft| draft.kind == "money.paid_out") {
             let account = Query::stream(draft.stream.clone());

@@ -3,7 +3,7 @@
 //! `cargo run --release -p tidegate --example idempotent_retry`
 
 use tidegate::decide::{Decision, Outcome};
-use tidegate::{AppendOptions, Batch, Draft, Query, QueryItem, Result, Store, StoreOptions, StreamId, batch};
+use tidegate::{AppendOptions, Batch, Draft, Query, QueryItem, Result, Store, StreamId, batch};
 
 /// A payment is appended as it is, so its key stands for its content.
 fn pay(store: &Store, invoice: &str, amount: &'static str) -> Result<tidegate::Receipt> {
@@ -31,7 +31,7 @@ fn show(what: &str, decided: &Outcome) {
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(StoreOptions::default())?;
+    let store = Store::in_memory()?;
 
     let first = pay(&store, "invoice-17", "70")?;
     println!("paid:              position {}", first.first());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidegate::decide::DecisionView;
 use tidegate::subscription::cursor::{Change, CursorOptions};
 use tidegate::subscription::reactor::{Reaction, Reactor, Step};
-use tidegate::{Batch, Cause, Draft, Position, Query, QueryItem, RecordedEvent, Result, Store, StoreOptions};
+use tidegate::{Batch, Cause, Draft, Position, Query, QueryItem, RecordedEvent, Result, Store};
 
 const STOCK: u64 = 2;
 
@@ -61,7 +61,7 @@ fn run(
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(StoreOptions::default())?;
+    let store = Store::in_memory()?;
     let orders = [("ada", 40), ("bob", 400), ("cyd", 30), ("dan", 20), ("eve", 10)];
     for (number, (customer, total)) in orders.iter().enumerate() {
         let order = Draft::new(("shop", format!("order-{}", number + 1)), "order.placed");

@@ -3,14 +3,14 @@
 //! `cargo run --release -p tidegate --example quickstart` uses a directory of its own and removes it;
 //! with a directory as argument it keeps it, and goes on there the next time.
 
-use tidegate::{Batch, Cause, Draft, Query, Result, Store, StoreOptions};
+use tidegate::{Batch, Cause, Draft, Query, Result, Store};
 
 fn main() -> Result<()> {
     let kept = std::env::args().nth(1);
     let temporary = std::env::temp_dir().join(format!("tidegate-quickstart-{}", std::process::id()));
     let directory = kept.as_ref().map_or(temporary.as_path(), std::path::Path::new);
 
-    let store = Store::open(directory, StoreOptions::default())?;
+    let store = Store::open(directory)?;
     println!("opened {}: {}", directory.display(), store.report());
 
     // One event, synced before `append` returns.
@@ -28,7 +28,7 @@ fn main() -> Result<()> {
     store.close()?;
 
     // Another handle, as after a restart: what was acknowledged is there.
-    let store = Store::open(directory, StoreOptions::default())?;
+    let store = Store::open(directory)?;
     for event in store.read(&Query::stream(stream))? {
         let event = event?;
         println!("{:>4}  v{}  {}  {}", event.position(), event.version(), event.kind(), event.leaf());

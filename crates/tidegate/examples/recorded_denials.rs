@@ -3,7 +3,7 @@
 //! `cargo run --release -p tidegate --example recorded_denials`
 
 use tidegate::decide::{Denial, GateSet, Outcome, Verdict, gate};
-use tidegate::{Draft, QueryItem, Result, Store, StoreOptions};
+use tidegate::{Draft, QueryItem, Result, Store};
 
 /// Who asks.
 struct Clerk {
@@ -12,7 +12,7 @@ struct Clerk {
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(StoreOptions::default())?;
+    let store = Store::in_memory()?;
     let known = gate("known clerk", |proposal: &tidegate::decide::Proposal<'_, Clerk>, _| {
         let known = ["ada", "bob"].contains(&proposal.context.name);
         Ok(if known {

@@ -3,7 +3,7 @@
 //! `cargo run --release -p tidegate --example upcasting`
 
 use serde::{Deserialize, Serialize};
-use tidegate::{Draft, Event, Result, Store, StoreOptions};
+use tidegate::{Draft, Event, Result, Store};
 
 /// 2023: a price was a number, and everybody knew which money it was in.
 #[derive(Serialize, Deserialize)]
@@ -49,7 +49,7 @@ fn written_earlier(article: &'static str, version: u16, payload: &'static str) -
 }
 
 fn main() -> Result<()> {
-    let store = Store::in_memory(StoreOptions::default())?;
+    let store = Store::in_memory()?;
     let history = [
         written_earlier("lamp", 1, r#"{"price":19.99}"#),
         written_earlier("chair", 2, r#"{"cents":8900}"#),

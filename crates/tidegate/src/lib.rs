@@ -3,9 +3,9 @@
 //! Not a server, not a query language, not a message broker.
 //!
 //! ```
-//! use tidegate::{Draft, StoreOptions, Query, Store};
+//! use tidegate::{Draft, Query, Store};
 //!
-//! let store = Store::in_memory(StoreOptions::default())?;
+//! let store = Store::in_memory()?;
 //! let placed = store.append(
 //!     Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#).tag("customer:c1"),
 //! )?;

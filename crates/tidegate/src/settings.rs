@@ -54,38 +54,41 @@ pub enum WhenFull {
 ///
 /// ```
 /// use tidegate::{Durability, StoreOptions};
-/// let options = StoreOptions { segment_bytes: 16 << 20, durability: Durability::Buffered, ..StoreOptions::default() };
+///
+/// let store = StoreOptions::new().segment_bytes(16 << 20).durability(Durability::Buffered).in_memory()?;
+/// # Ok::<(), tidegate::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct StoreOptions {
-    /// What opening may do to the directory.
+    /// What opening may do to the directory: write, and create the store if there is none.
     pub access: Access,
-    /// The durability of appends that do not choose their own.
+    /// The durability of appends that do not choose their own: [`Durability::Synced`].
     pub durability: Durability,
     /// Bytes at which a segment is followed by a new one: 64 MiB, at most 1 GiB. One frame may exceed it.
     pub segment_bytes: u64,
     /// Bytes of batches that may be queued or written and not answered: 64 MiB. One batch may exceed it.
     pub queue_bytes: usize,
-    /// Whether sealed segments are mapped into memory. Without maps what was read is a copy that nobody changes, and a
+    /// Whether sealed segments are mapped into memory: `true`. Without maps what was read is a copy that nobody changes, and a
     /// file that another process cuts short never ends this one; reads are slower.
     ///
     /// With maps, no other process may write to a file of the store in place, or cut it. A backup is put back with the
     /// store closed, or by a rename; copying over a file ends the processes that have it mapped.
     pub map: bool,
-    /// How many files of sealed segments are kept open at once.
+    /// How many files of sealed segments are kept open at once: see [`OpenFiles`].
     pub open_files: OpenFiles,
-    /// Whether the store has a thread of its own, which commits what was submitted without waiting and syncs
+    /// Whether the store has a thread of its own: `true`. It commits what was submitted without waiting and syncs
     /// at intervals. Without it [`Store::step`](crate::Store::step) does that, whenever it is called.
     pub thread: bool,
-    /// A position the log is known to have reached. A log that ends before it, such as an older copy put
+    /// A position the log is known to have reached: 0. A log that ends before it, such as an older copy put
     /// back in its place, is not opened.
     pub expected_head: Position,
     /// How far the clock may be ahead of the last recorded time for an append to be accepted: without a limit by
     /// default. It keeps a wild clock out, whose time every later event would get, since times never decrease. A store
     /// that was idle for longer than this refuses appends until it is opened with a larger step.
     pub time_step_max: Option<Duration>,
-    /// Who may read the files and folders that the store creates. It is for [`Store::open`](crate::Store::open); a world
-    /// of the caller's own brings a disk with its own permissions.
+    /// Who may read the files and folders that the store creates: the default of [`Permissions`]. It is for
+    /// [`open`](Self::open); an [`Env`](tidegate_disk::Env) of the caller's brings a disk with its own permissions.
     pub permissions: Permissions,
 }
 
@@ -107,6 +110,81 @@ impl Default for StoreOptions {
 }
 
 impl StoreOptions {
+    /// Returns the default options.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets what opening may do to the directory.
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Sets the durability of appends that do not choose their own.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Sets the bytes at which a segment is followed by a new one.
+    #[must_use]
+    pub fn segment_bytes(mut self, segment_bytes: u64) -> Self {
+        self.segment_bytes = segment_bytes;
+        self
+    }
+
+    /// Sets the bytes of batches that may be queued or written and not answered.
+    #[must_use]
+    pub fn queue_bytes(mut self, queue_bytes: usize) -> Self {
+        self.queue_bytes = queue_bytes;
+        self
+    }
+
+    /// Sets whether sealed segments are mapped into memory.
+    #[must_use]
+    pub fn map(mut self, map: bool) -> Self {
+        self.map = map;
+        self
+    }
+
+    /// Sets how many files of sealed segments are kept open at once.
+    #[must_use]
+    pub fn open_files(mut self, open_files: OpenFiles) -> Self {
+        self.open_files = open_files;
+        self
+    }
+
+    /// Sets whether the store has a thread of its own.
+    #[must_use]
+    pub fn thread(mut self, thread: bool) -> Self {
+        self.thread = thread;
+        self
+    }
+
+    /// Sets a position the log is known to have reached.
+    #[must_use]
+    pub fn expected_head(mut self, expected_head: Position) -> Self {
+        self.expected_head = expected_head;
+        self
+    }
+
+    /// Sets how far the clock may be ahead of the last recorded time; `None` is without a limit.
+    #[must_use]
+    pub fn time_step_max(mut self, time_step_max: impl Into<Option<Duration>>) -> Self {
+        self.time_step_max = time_step_max.into();
+        self
+    }
+
+    /// Sets who may read the files and folders that the store creates.
+    #[must_use]
+    pub fn permissions(mut self, permissions: Permissions) -> Self {
+        self.permissions = permissions;
+        self
+    }
+
     /// The default options for reading only.
     pub fn read_only() -> Self {
         Self { access: Access::Read, ..Self::default() }

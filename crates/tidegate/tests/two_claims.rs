@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the store and look at real files")]
 
-use tidegate::{Access, ErrorKind, Event, Store, StoreOptions};
+use tidegate::{Access, ErrorKind, Event, StoreOptions};
 
 mod shop {
     #[derive(super::Event)]
@@ -32,9 +32,7 @@ mod audit {
 fn no_store_opens() {
     let folder = tempfile::tempdir().unwrap();
     for access in [Access::Create, Access::Write, Access::Read] {
-        let error =
-            Store::open(folder.path().join("store"), StoreOptions { access, ..StoreOptions::default() })
-                .unwrap_err();
+        let error = StoreOptions::new().access(access).open(folder.path().join("store")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         let message = error.message();
         assert!(message.starts_with("two types claim the kind \"claims.placed\": "), "{message}");

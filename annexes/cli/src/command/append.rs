@@ -109,7 +109,7 @@ impl AppendArgs {
             DurabilityArg::Synced => tidegate::AppendOptions::new().synced(),
             DurabilityArg::Buffered => tidegate::AppendOptions::new().buffered(),
         };
-        let store = writer::open(&self.directory, StoreOptions::default(), json)?;
+        let store = writer::open(&self.directory, StoreOptions::new(), json)?;
         let receipt = store.append_with(self.batch(draft), append).map_err(alone)?;
         store.close()?;
         if store.report().created && !json {

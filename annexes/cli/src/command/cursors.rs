@@ -203,7 +203,7 @@ pub(super) fn change_each(
     output: &mut Output,
     json: bool,
 ) -> Result<()> {
-    let options = StoreOptions { access: Access::Write, ..StoreOptions::default() };
+    let options = StoreOptions::new().access(Access::Write);
     let store = writer::open(directory, options, json).map_err(|error| match error.kind() {
         ErrorKind::Locked => error
             .advise("stop the program that writes to it, or have it do this itself with `Cursor::change`"),

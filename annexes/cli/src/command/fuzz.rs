@@ -91,7 +91,7 @@ fn known(view: &View, id: EventId) -> Result<Option<Cause>> {
 
 /// A store with one event that lines can name as a cause.
 fn store() -> Store {
-    let store = Store::open_in(Env::memory(), StoreOptions { thread: false, ..StoreOptions::default() });
+    let store = StoreOptions::new().thread(false).open_in(Env::memory());
     let store = store.expect("memory opens");
     let cause = Draft::new(("s", "e"), "k").id(EventId::from_key("s", "a"));
     let receipt = store.append(cause).expect("memory has room");

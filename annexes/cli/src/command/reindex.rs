@@ -27,11 +27,7 @@ pub(super) struct ReindexArgs {
 
 impl ReindexArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let store = writer::open(
-            &self.directory,
-            StoreOptions { access: Access::Write, ..StoreOptions::default() },
-            json,
-        )?;
+        let store = writer::open(&self.directory, StoreOptions::new().access(Access::Write), json)?;
         let count = store.reindex()? as u64;
         store.close()?;
         if json {

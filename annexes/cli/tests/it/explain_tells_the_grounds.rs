@@ -1,12 +1,12 @@
 //! What `explain` tells of an event.
 
-use tidegate::{AppendOptions, Batch, Draft, Query, QueryItem, Store, StoreOptions};
+use tidegate::{AppendOptions, Batch, Draft, Query, QueryItem, Store};
 
 use crate::program::{TempFolder, run};
 
 fn decided(place: &TempFolder) -> String {
     let path = place.path("store");
-    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let store = Store::open(&path).unwrap();
     let seat = |student: &'static str| Draft::new(("school", student), "seat.taken").tag("course:c1");
     for student in ["ada", "bob"] {
         store.append(seat(student)).unwrap();

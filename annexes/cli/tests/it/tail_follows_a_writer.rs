@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tidegate::{AppendOptions, Draft, Store, StoreOptions};
+use tidegate::{AppendOptions, Draft, StoreOptions};
 
 use crate::program::{TempFolder, positions, program, run};
 
@@ -90,8 +90,7 @@ fn events_of_other_processes_show() {
 fn it_goes_on_from_segment_to_segment() {
     let place = TempFolder::new();
     let path = place.path("store");
-    let store =
-        Store::open(&path, StoreOptions { segment_bytes: 16 << 10, ..StoreOptions::default() }).unwrap();
+    let store = StoreOptions::new().segment_bytes(16 << 10).open(&path).unwrap();
     let tail = Follower::start(&path, &["--limit", "300"]);
     let draft = Draft::new(("s", "e"), "a.x").bytes(vec![7; 500]);
     for position in 1..=300 {

@@ -1,7 +1,7 @@
 //! Names and payloads come from anyone. Whatever they hold, the terminal gets text that it shows, and no order.
 
 use tidegate::subscription::cursor::CursorOptions;
-use tidegate::{AppendOptions, Cause, Draft, Position, Query, QueryItem, Store, StoreOptions, StreamId};
+use tidegate::{AppendOptions, Cause, Draft, Position, Query, QueryItem, Store, StreamId};
 
 use crate::program::{Run, TempFolder, run};
 
@@ -13,7 +13,7 @@ const VALUE: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\n\u{9b}1m";
 
 fn hostile(place: &TempFolder) -> String {
     let path = place.path("store");
-    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let store = Store::open(&path).unwrap();
     let stream = StreamId::new(SCOPE, ENTITY);
     let draft =
         |kind: &'static str| Draft::new(stream.clone(), kind).tag("t\u{200e}").meta("m\u{feff}", VALUE);

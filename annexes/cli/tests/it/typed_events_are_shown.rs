@@ -22,7 +22,7 @@ struct Odd {
 struct Page(String);
 
 fn events(store: &str) -> Vec<RecordedEvent> {
-    let store = Store::open(store, StoreOptions::read_only()).unwrap();
+    let store = StoreOptions::read_only().open(store).unwrap();
     store.read(&Query::ALL).unwrap().collect::<tidegate::Result<_>>().unwrap()
 }
 
@@ -36,7 +36,7 @@ fn odd_keys_and_bytes_are_shown_and_come_back() {
         float: f64::INFINITY,
     };
     let page = Page("<p>".to_owned());
-    let store = Store::open(place.path("store"), StoreOptions::default()).unwrap();
+    let store = Store::open(place.path("store")).unwrap();
     store.append(odd.draft(("s", "e")).unwrap()).unwrap();
     store.append(page.draft(("s", "e")).unwrap()).unwrap();
     store.close().unwrap();

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{ProjectorOptions, Projection, Projector};
-use tidegate::{AppendOptions, Batch, StreamId, Draft, EventId, QueryItem, StoreOptions, Position, ReadOptions, Store};
+use tidegate::{AppendOptions, Batch, StreamId, Draft, EventId, QueryItem, Position, ReadOptions, Store};
 
 use crate::engine::{About, Outcome, Durability, Engine, Entry, Query, Result, Seen, Visit};
 use crate::sample::{Id, Sample};
@@ -44,7 +44,7 @@ impl Projection for Total {
 }
 
 fn open(directory: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
-    let store = Store::open(directory.join("events"), StoreOptions::default())?;
+    let store = Store::open(directory.join("events"))?;
     let append = match durability {
         Durability::Synced => AppendOptions::new().synced(),
         Durability::Relaxed => AppendOptions::new().buffered()};

@@ -151,12 +151,12 @@ struct StoreAtRest {
 impl StoreAtRest {
     fn new() -> Outcome<Self> {
         let disk = FaultyDisk::new(1, Model::default());
-        let store = Store::open_in(env(&disk), options(Access::Create))?;
+        let store = options(Access::Create).open_in(env(&disk))?;
         fill(&store)?;
         store.close()?;
         drop(store);
         let disk = disk.reopen();
-        let store = Store::open_in(env(&disk.fork().reopen()), options(Access::Write))?;
+        let store = options(Access::Write).open_in(env(&disk.fork().reopen()))?;
         let leaves = store.read(&Query::ALL)?.map(|event| Ok(of(&event?)));
         let leaves = leaves.collect::<Result<Vec<_>>>()?;
         let (answers, _) = answers(&store, &leaves)?;
@@ -186,7 +186,7 @@ impl StoreAtRest {
             let of_bytes = matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Newer);
             ensure(of_bytes, || format!("an error that does not speak of bytes: {error}"))
         };
-        let store = match Store::open_in(env(disk), options(access)) {
+        let store = match options(access).open_in(env(disk)) {
             Ok(store) => store,
             Err(error) => return typed(&error).map(|()| Fate::Refused),
         };
@@ -209,7 +209,7 @@ fn env(disk: &FaultyDisk) -> Env {
 }
 
 fn options(access: Access) -> StoreOptions {
-    StoreOptions { access, segment_bytes: 1_500, thread: false, ..StoreOptions::default() }
+    StoreOptions::new().access(access).segment_bytes(1_500).thread(false)
 }
 
 /// Notes, orders with their bills, a key, a cursor in the middle and a saved state, in many segments.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use tidegate::{ErrorKind, Store, StoreOptions};
+use tidegate::{ErrorKind, Store};
 
 use crate::check::{check, look_only};
 use crate::child::{End, Program};
@@ -64,7 +64,7 @@ fn try_it(directory: &Path, report: &WorkerReport, what: &str) -> Outcome {
     let seen = look_only(directory, report).map_err(at)?;
     let durable = report.events.values().filter(|(_, durable)| *durable).count();
     ensure(seen.len() >= durable, || format!("{} of {durable} events are seen", seen.len())).map_err(at)?;
-    match Store::open(directory, StoreOptions::default()) {
+    match Store::open(directory) {
         Err(error) if error.kind() == ErrorKind::Io => Ok(()),
         Err(error) => Err(at(Failure(format!("opening for writing says {error}")))),
         Ok(_) => Err(at(Failure("opening for writing works".into()))),

@@ -13,7 +13,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use rusqlite::Connection;
 use tidegate::project::Updater;
-use tidegate::{AppendOptions, Store, StoreOptions};
+use tidegate::{AppendOptions, StoreOptions};
 use tidegate_enrolment::{Catalogue, School};
 
 use crate::fold;
@@ -22,7 +22,7 @@ const DIRECTORY: &str = "ENROLMENT_DIRECTORY";
 const STEPS: &str = "ENROLMENT_STEPS";
 
 fn options() -> StoreOptions {
-    StoreOptions { segment_bytes: 4000, ..StoreOptions::default() }
+    StoreOptions::new().segment_bytes(4000)
 }
 
 /// Enrols and leaves, so that every table changes in every way.
@@ -54,7 +54,7 @@ fn child(test: &str, directory: &Path, steps: u64) -> Command {
 
 /// The tables are the fold up to the bookmark, and can be brought to the head.
 fn check(directory: &Path, what: &str) -> u64 {
-    let store = Store::open(directory.join("events"), options()).unwrap();
+    let store = options().open(directory.join("events")).unwrap();
     let catalogue = Catalogue::open(&directory.join("catalogue.sqlite")).unwrap();
     let mut updater = Updater::open(&store, catalogue).unwrap();
     let reached = updater.reached();
@@ -68,7 +68,7 @@ fn at_the_steps_of_the_database() {
         update_until_killed(Path::new(&directory));
     }
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path().join("events"), options()).unwrap();
+    let store = options().open(folder.path().join("events")).unwrap();
     fill(School::new(&store, AppendOptions::new().buffered()), 0..40);
     let head = store.view().unwrap().head().0;
     store.close().unwrap();
@@ -103,7 +103,7 @@ fn update_until_killed(directory: &Path) -> ! {
         false
     };
     database.progress_handler(1, Some(die_in_time)).unwrap();
-    let store = Store::open(directory.join("events"), options()).unwrap();
+    let store = options().open(directory.join("events")).unwrap();
     let mut updater = Updater::open(&store, Catalogue::over(database).unwrap()).unwrap().at_most(7);
     updater.update().unwrap();
     std::process::exit(0);
@@ -139,7 +139,7 @@ fn kill_after(words: u64, directory: &Path, cycle: u64) -> ExitStatus {
 
 fn write_and_update_until_killed(directory: &Path) -> ! {
     let cycle: u32 = std::env::var(STEPS).unwrap().parse().unwrap();
-    let store = Store::open(directory.join("events"), options()).unwrap();
+    let store = options().open(directory.join("events")).unwrap();
     let catalogue = Catalogue::open(&directory.join("catalogue.sqlite")).unwrap();
     let mut updater = Updater::open(&store, catalogue).unwrap().at_most(3);
     std::thread::scope(|scope| {

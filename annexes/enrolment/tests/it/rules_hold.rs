@@ -2,7 +2,7 @@
 
 use tidegate::decide::Outcome;
 use tidegate::project::Updater;
-use tidegate::{AppendOptions, Store, StoreOptions};
+use tidegate::{AppendOptions, Store};
 use tidegate_enrolment::{Catalogue, School};
 
 use crate::fold;
@@ -16,7 +16,7 @@ fn code(decided: tidegate::Result<Outcome>) -> String {
 
 #[test]
 fn of_seats_and_courses() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     let school = School::new(&store, AppendOptions::new());
     for course in ["a", "b", "c", "d"] {
         assert_eq!(code(school.open(course, "About", 2)), "done");

@@ -2,7 +2,7 @@
 //! before anything is changed.
 
 use tidegate::format::SEGMENT_HEADER_BYTES;
-use tidegate::{Access, ErrorKind, Position, StoreOptions};
+use tidegate::{Access, ErrorKind, Position};
 
 use crate::failure::{Failure, ensure};
 use crate::machine::{Machine, Trace};
@@ -16,7 +16,7 @@ pub(crate) fn too_much(machine: &Machine, model: &Model, access: Access) -> Resu
     let in_doubt: u64 = model.doubt.iter().map(|attempt| attempt.drafts.len() as u64).sum();
     let expected_head = Position(model.count() + in_doubt + 1);
     let before = files(machine);
-    let opened = machine.open_with(StoreOptions { access, expected_head, ..machine.options });
+    let opened = machine.open_with(machine.options.access(access).expected_head(expected_head));
     let kind = opened.as_ref().err().map(tidegate::Error::kind);
     ensure(kind == Some(ErrorKind::Damaged), || {
         format!("opening as {access:?} expects {expected_head}, {} are there: {opened:?}", model.count())

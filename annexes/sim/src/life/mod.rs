@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::project::Projector;
-use tidegate::{Error, ErrorKind, Position, Store, StoreOptions, Ticket};
+use tidegate::{Error, ErrorKind, Position, Store, Ticket};
 
 use crate::attempt::Attempt;
 use crate::check;
@@ -119,7 +119,7 @@ impl<'a> Life<'a> {
     fn begin(machine: &'a Machine, model: &'a mut Model, script: Script) -> Result<Option<Self>, Failure> {
         let may_fail = |kind| matches!(kind, ErrorKind::Full | ErrorKind::Io | ErrorKind::Ended);
         let expected_head = Position(model.floor);
-        let store = match machine.open_with(StoreOptions { expected_head, ..machine.options }) {
+        let store = match machine.open_with(machine.options.expected_head(expected_head)) {
             _ if machine.disk.ended() => return Ok(None),
             Ok(store) => store,
             Err(error) if script.faults && may_fail(error.kind()) => return Ok(None),

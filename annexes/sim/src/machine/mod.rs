@@ -41,13 +41,11 @@ pub struct Machine {
 impl Machine {
     /// An empty machine.
     pub fn new(seed: u64, model: DiskModel, segment_bytes: u64, wrap: Wrap) -> Self {
-        let options = StoreOptions {
-            segment_bytes,
-            thread: false,
-            map: seed.is_multiple_of(2),
-            durability: Durability::Synced,
-            ..StoreOptions::default()
-        };
+        let options = StoreOptions::new()
+            .segment_bytes(segment_bytes)
+            .thread(false)
+            .map(seed.is_multiple_of(2))
+            .durability(Durability::Synced);
         Self {
             disk: FaultyDisk::new(seed, model),
             clock: SimulatedClock::new(1_795_000_000_000_000),
@@ -91,13 +89,13 @@ impl Machine {
 
     /// Opens the store.
     pub fn open_as(&self, access: Access) -> Result<Store> {
-        self.open_with(StoreOptions { access, ..self.options })
+        self.open_with(self.options.access(access))
     }
 
     /// Opens the store with these options.
     pub(crate) fn open_with(&self, options: StoreOptions) -> Result<Store> {
         let mut world = Env::simulated(&self.disk, &self.clock, &self.random);
         world.disk = self.trace.watch((self.wrap)(self.disk.clone()), &self.meanwhile);
-        Store::open_in(world, options)
+        options.open_in(world)
     }
 }

@@ -257,8 +257,8 @@ impl History {
         };
         let (disk, running) = (FaultyDisk::new(seed, model), Arc::new(DuringSync::default()));
         let midway = HookedDisk { disk: disk.clone(), running: Arc::clone(&running), wrong };
-        let options = StoreOptions { thread: dice.chance(1, 3), ..StoreOptions::default() };
-        let store = Store::open_in(world(seed, Arc::new(midway), &disk), options).expect("the disk is whole");
+        let options = StoreOptions::new().thread(dice.chance(1, 3));
+        let store = options.open_in(world(seed, Arc::new(midway), &disk)).expect("the disk is whole");
         let (answers, moments) = (Arc::default(), Arc::default());
         Self { dice, disk, running, store: Arc::new(store), answers, moments }
     }
@@ -343,8 +343,9 @@ fn check(moment: &Moment, log: &[[u8; 32]], seed: u64) -> std::result::Result<()
             _ => disk.power_cut(seed ^ (cut << 20)),
         }
         let disk = disk.reopen();
-        let options = StoreOptions { thread: false, ..StoreOptions::default() };
-        let store = Store::open_in(world(seed, Arc::new(disk.clone()), &disk), options)
+        let options = StoreOptions::new().thread(false);
+        let store = options
+            .open_in(world(seed, Arc::new(disk.clone()), &disk))
             .map_err(|error| format!("cut {cut}: a crash is taken for damage: {error}"))?;
         let found = leaves(&store).map_err(|error| format!("cut {cut}: {error}"))?;
         if !log.starts_with(&found) {

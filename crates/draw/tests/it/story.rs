@@ -16,7 +16,7 @@ pub(crate) fn store() -> (Store, SimulatedClock) {
         clock: Arc::new(clock.clone()),
         random: Arc::new(SeededRandom::new(1)),
     };
-    (Store::open_in(world, StoreOptions::default()).unwrap(), clock)
+    (StoreOptions::new().open_in(world).unwrap(), clock)
 }
 
 /// An event by where it belongs, its kind, and the numbers of its causes, counted from 0.

@@ -11,9 +11,9 @@ use crate::read::Query;
 /// What must hold when a batch is committed.
 ///
 /// ```
-/// use tidegate::{Batch, Condition, Draft, QueryItem, StoreOptions, Store, Version};
+/// use tidegate::{Batch, Condition, Draft, QueryItem, Store, Version};
 ///
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// let claim = || Batch::from(Draft::new(("users", "u1"), "name.claimed").tag("name:ada"));
 /// let free = Condition::fail_if(QueryItem::new().tag("name:ada"));
 /// store.append(claim().only_if(free.clone()))?;

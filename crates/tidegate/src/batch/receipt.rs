@@ -9,8 +9,8 @@ use tidegate_segment::RecordedEvent;
 /// What the store says of a batch it has taken. As text it has a line for each thing it says, and reads back.
 ///
 /// ```
-/// # use tidegate::{Draft, StoreOptions, Receipt, Store};
-/// # let store = Store::in_memory(StoreOptions::default())?;
+/// # use tidegate::{Draft, Receipt, Store};
+/// # let store = Store::in_memory()?;
 /// let receipt = store.append(Draft::new(("bank", "alice"), "account.opened"))?;
 /// let kept = receipt.to_string();
 /// assert_eq!(kept.parse::<Receipt>()?, receipt);

@@ -71,9 +71,9 @@ impl Batch {
     ///
     /// ```
     /// use tidegate::batch::{Batch, Import};
-    /// use tidegate::{Draft, StoreOptions, Store};
+    /// use tidegate::{Draft, Store};
     ///
-    /// let (old, new) = (Store::in_memory(StoreOptions::default())?, Store::in_memory(StoreOptions::default())?);
+    /// let (old, new) = (Store::in_memory()?, Store::in_memory()?);
     /// let payment = || Batch::from(Draft::new(("bank", "alice"), "money.paid")).key("payment-7");
     /// let paid = old.append(payment())?;
     ///

@@ -51,9 +51,9 @@ impl From<Denial> for Decision {
 /// ```compile_fail
 /// #![deny(unused_must_use)]
 /// use tidegate::decide::Decision;
-/// use tidegate::{StoreOptions, Store};
+/// use tidegate::Store;
 ///
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// store.decide(|_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
 /// # Ok::<(), tidegate::Error>(())
 /// ```
@@ -79,9 +79,9 @@ impl Outcome {
     ///
     /// ```
     /// use tidegate::decide::Decision;
-    /// use tidegate::{ErrorKind, StoreOptions, Store};
+    /// use tidegate::{ErrorKind, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// let decided = store.decide(|_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
     /// let error = decided.into_result().unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Denied);

@@ -9,9 +9,9 @@ use crate::read::View;
 /// On what grounds an event is in the log, as far as its batch says.
 ///
 /// ```
-/// use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Query, Store};
+/// use tidegate::{AppendOptions, Draft, QueryItem, Query, Store};
 ///
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// let seat = Draft::new(("school", "ada"), "student.subscribed").tag("course:c1");
 /// let subscribed = Query::from(QueryItem::new().tag("course:c1"));
 /// let keep = AppendOptions::new().keep_footprint(true);

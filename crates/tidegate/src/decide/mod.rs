@@ -2,9 +2,9 @@
 //!
 //! ```
 //! use tidegate::decide::Decision;
-//! use tidegate::{Draft, QueryItem, StoreOptions, Query, Store};
+//! use tidegate::{Draft, QueryItem, Query, Store};
 //!
-//! let store = Store::in_memory(StoreOptions::default())?;
+//! let store = Store::in_memory()?;
 //! let subscribe = |student: &'static str| {
 //!     store.decide(|view| {
 //!         let subscribed = Query::from(QueryItem::new().tag("course:c1").kind("student.subscribed"));

@@ -4,9 +4,9 @@
 //! indexes alone, as of one moment; no record is read but where a recorded time is asked for.
 //!
 //! ```
-//! use tidegate::{Cause, Draft, Batch, StoreOptions, Store};
+//! use tidegate::{Cause, Draft, Batch, Store};
 //!
-//! let store = Store::in_memory(StoreOptions::default())?;
+//! let store = Store::in_memory()?;
 //! let batch = Batch::new()
 //!     .and(Draft::new(("shop", "order-7"), "order.placed"))
 //!     .and(Draft::new(("shop", "pay-7"), "payment.taken").cause(Cause::Draft(0)))

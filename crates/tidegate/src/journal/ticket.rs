@@ -232,8 +232,8 @@ pub(crate) trait Leader: Send + Sync {
 /// [`Future`]; no runtime is needed, and any will do.
 ///
 /// ```
-/// # use tidegate::{Draft, StoreOptions, Store};
-/// # let store = Store::in_memory(StoreOptions::default())?;
+/// # use tidegate::{Draft, Store};
+/// # let store = Store::in_memory()?;
 /// let ticket = store.submit(Draft::new(("bank", "alice"), "account.opened"))?;
 /// let receipt = ticket.wait()?;
 /// assert_eq!(receipt.first().0, 1);

@@ -3,7 +3,7 @@
 //! ```
 //! use serde::{Deserialize, Serialize};
 //! use tidegate::project::{Staleness, ProjectorOptions, Projection, Projector};
-//! use tidegate::{Event, RecordedEvent, StoreOptions, Store};
+//! use tidegate::{Event, RecordedEvent, Store};
 //!
 //! #[derive(Serialize, Deserialize, Event)]
 //! #[event(kind = "tank.filled")]
@@ -36,7 +36,7 @@
 //!     }
 //! }
 //!
-//! let store = Store::in_memory(StoreOptions::default())?;
+//! let store = Store::in_memory()?;
 //! let level = store.projector_with::<Level>(ProjectorOptions::new().stream(("boat", "tank-1")))?;
 //! let filled = store.append(Filled { litres: 40 }.draft(("boat", "tank-1"))?)?;
 //! assert_eq!(level.read()?.litres, 40);
@@ -72,7 +72,7 @@
 //! ```
 //! # use serde::{Deserialize, Serialize};
 //! # use tidegate::project::{Staleness, ProjectorOptions, Projection, Projector};
-//! # use tidegate::{Draft, Event, RecordedEvent, QueryItem, StoreOptions, Query, Result, Store};
+//! # use tidegate::{Draft, Event, RecordedEvent, QueryItem, Query, Result, Store};
 //! # #[derive(Clone, Default, Serialize, Deserialize)]
 //! # struct CountV1(u64);
 //! # #[derive(Clone, Default, Serialize, Deserialize)]
@@ -92,7 +92,7 @@
 //! # impl From<CountV1> for Count {
 //! #     fn from(old: CountV1) -> Self { Self { events: old.0, days: 0 } }
 //! # }
-//! # let store = Store::in_memory(StoreOptions::default())?;
+//! # let store = Store::in_memory()?;
 //! # store.append(Draft::new(("a", "b"), "c"))?;
 //! # store.append(Draft::new(("a", "b"), "c"))?;
 //! let old = store.projector::<CountV1>()?;

@@ -73,7 +73,7 @@ impl Store {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -82,7 +82,7 @@ impl Store {
     /// #     fn query() -> Query { Query::ALL }
     /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
     /// # }
-    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let store = Store::in_memory()?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// store.append(order("order-1"))?;
     /// let count = store.projector::<Count>()?;
@@ -102,7 +102,7 @@ impl Store {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -111,7 +111,7 @@ impl Store {
     /// #     fn query() -> Query { Query::ALL }
     /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
     /// # }
-    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let store = Store::in_memory()?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// store.append(order("order-1"))?;
     /// store.append(order("order-2"))?;
@@ -193,7 +193,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -202,7 +202,7 @@ impl<P: Projection> Projector<P> {
     /// #     fn query() -> Query { Query::ALL }
     /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
     /// # }
-    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let store = Store::in_memory()?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// let count = store.projector::<Count>()?;
     /// store.append(order("order-1"))?;
@@ -224,7 +224,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -233,7 +233,7 @@ impl<P: Projection> Projector<P> {
     /// #     fn query() -> Query { Query::ALL }
     /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
     /// # }
-    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let store = Store::in_memory()?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// let count = store.projector::<Count>()?;
     /// store.append(order("order-1"))?;
@@ -307,7 +307,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -316,7 +316,7 @@ impl<P: Projection> Projector<P> {
     /// #     fn query() -> Query { Query::ALL }
     /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
     /// # }
-    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let store = Store::in_memory()?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// let count = store.projector::<Count>()?;
     /// let placed = store.append(order("order-1"))?;
@@ -353,7 +353,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -362,7 +362,7 @@ impl<P: Projection> Projector<P> {
     /// #     fn query() -> Query { Query::ALL }
     /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
     /// # }
-    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let store = Store::in_memory()?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// store.append(order("order-1"))?;
     /// store.append(order("order-2"))?;
@@ -391,7 +391,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -400,7 +400,7 @@ impl<P: Projection> Projector<P> {
     /// #     fn query() -> Query { Query::ALL }
     /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
     /// # }
-    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let store = Store::in_memory()?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// store.append(order("order-1"))?;
     /// store.append(order("order-2"))?;
@@ -430,7 +430,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -439,7 +439,7 @@ impl<P: Projection> Projector<P> {
     /// #     fn query() -> Query { Query::ALL }
     /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
     /// # }
-    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let store = Store::in_memory()?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// let count = store.projector::<Count>()?;
     /// assert!(matches!(count.start(), Start::New));
@@ -462,7 +462,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{AppendOptions, Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -471,7 +471,7 @@ impl<P: Projection> Projector<P> {
     /// #     fn query() -> Query { Query::ALL }
     /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
     /// # }
-    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let store = Store::in_memory()?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// let count = store.projector::<Count>()?;
     /// assert!(count.stopped().is_none() && count.parked().is_empty());

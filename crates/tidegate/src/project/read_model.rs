@@ -27,7 +27,7 @@ use crate::subscription::Subscription;
 /// ```
 /// use std::collections::BTreeMap;
 /// use tidegate::project::{Bookmark, ReadModel, Updater};
-/// use tidegate::{Draft, RecordedEvent, QueryItem, StoreOptions, Query, Store};
+/// use tidegate::{Draft, RecordedEvent, QueryItem, Query, Store};
 ///
 /// #[derive(Clone, Default)]
 /// struct Orders {
@@ -61,7 +61,7 @@ use crate::subscription::Subscription;
 ///     }
 /// }
 ///
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// let placed = store.append(Draft::new(("orders", "ada"), "order.placed"))?;
 /// let mut orders = Updater::open(&store, Orders::default())?;
 /// assert_eq!(orders.update()?, placed.last());

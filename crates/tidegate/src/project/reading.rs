@@ -64,7 +64,7 @@ impl Staleness {
 /// ```
 /// use serde::{Deserialize, Serialize};
 /// use tidegate::project::{Projection, Staleness};
-/// use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+/// use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store};
 ///
 /// #[derive(Clone, Default, Serialize, Deserialize)]
 /// struct Count(u64);
@@ -81,7 +81,7 @@ impl Staleness {
 ///     }
 /// }
 ///
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// let count = store.projector::<Count>()?;
 /// let first = count.read()?;
 /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;

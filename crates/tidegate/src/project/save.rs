@@ -15,7 +15,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -24,7 +24,7 @@ impl<P: Projection> Projector<P> {
     /// #     fn query() -> Query { Query::ALL }
     /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
     /// # }
-    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let store = Store::in_memory()?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// store.append(order("order-1"))?;
     /// let count = store.projector::<Count>()?;
@@ -57,7 +57,7 @@ impl<P: Projection> Projector<P> {
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// # use tidegate::project::{Projection, ProjectorOptions, Staleness, Start};
-    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store, StoreOptions};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Result, Store};
     /// # #[derive(Clone, Default, Serialize, Deserialize)]
     /// # struct Count(u64);
     /// # impl Projection for Count {
@@ -66,7 +66,7 @@ impl<P: Projection> Projector<P> {
     /// #     fn query() -> Query { Query::ALL }
     /// #     fn apply(&mut self, _: &RecordedEvent) -> Result<()> { self.0 += 1; Ok(()) }
     /// # }
-    /// # let store = Store::in_memory(StoreOptions::default())?;
+    /// # let store = Store::in_memory()?;
     /// # let order = |name: &'static str| Draft::new(("shop", name), "order.placed");
     /// store.append(order("order-1"))?;
     /// let count = store.projector::<Count>()?;

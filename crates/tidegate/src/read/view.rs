@@ -149,9 +149,9 @@ impl View {
     /// reactor made.
     ///
     /// ```
-    /// use tidegate::{Batch, Draft, StoreOptions, Store};
+    /// use tidegate::{Batch, Draft, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// let payment = Batch::from(Draft::new(("bank", "alice"), "money.paid_out")).key("payment-17");
     /// let receipt = store.append(payment)?;
     /// let first = store.view()?.find_key("payment-17")?.map(|event| event.position());

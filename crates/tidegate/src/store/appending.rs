@@ -113,9 +113,9 @@ impl Store {
     ///
     /// ```
     /// use tidegate::decide::Decision;
-    /// use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Query, Store};
+    /// use tidegate::{AppendOptions, Draft, QueryItem, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// let seats = Query::from(QueryItem::new().tag("show:7"));
     /// let reserve = |request: &'static str| {
     ///     store.decide_with(AppendOptions::new().key(request), |view| {
@@ -594,7 +594,7 @@ mod tests {
     /// other borders an event before the position was found too.
     #[test]
     fn what_comes_after_a_position_is_told_by_position() {
-        let store = Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+        let store = StoreOptions::new().thread(false).in_memory().unwrap();
         for key in ["one", "two", "three"] {
             let draft = Draft::new(("s", "e"), "k.x");
             store.append(Batch::from(draft).key(key)).unwrap();

@@ -8,7 +8,7 @@ use crate::{AppendOptions, Draft, Position, Store};
 
 fn options(access: Access) -> StoreOptions {
     // Every event fills a segment.
-    StoreOptions { segment_bytes: 81, thread: false, access, ..StoreOptions::default() }
+    StoreOptions::new().segment_bytes(81).thread(false).access(access)
 }
 
 fn append(store: &Store, count: usize) {
@@ -28,9 +28,9 @@ fn counts(store: &Store) -> Vec<usize> {
 #[test]
 fn they_grow_with_the_log_for_its_writer_and_its_readers() {
     let world = Env::memory();
-    let store = Store::open_in(world.clone(), options(Access::Create)).unwrap();
+    let store = options(Access::Create).open_in(world.clone()).unwrap();
     append(&store, 1);
-    let reader = Store::open_in(world.clone(), options(Access::Read)).unwrap();
+    let reader = options(Access::Read).open_in(world.clone()).unwrap();
     let steps: [(usize, &[usize]); 5] =
         [(10, &[]), (10, &[16]), (40, &[48]), (25, &[64, 16]), (16, &[64, 32])];
     for (more, expected) in steps {
@@ -43,7 +43,7 @@ fn they_grow_with_the_log_for_its_writer_and_its_readers() {
     }
     store.close().unwrap();
     for access in [Access::Read, Access::Write] {
-        let again = Store::open_in(world.clone(), options(access)).unwrap();
+        let again = options(access).open_in(world.clone()).unwrap();
         assert_eq!(counts(&again), [64, 32]);
     }
 }
@@ -51,13 +51,13 @@ fn they_grow_with_the_log_for_its_writer_and_its_readers() {
 #[test]
 fn a_damaged_one_is_made_again_once_it_shows() {
     let world = Env::memory();
-    let store = Store::open_in(world.clone(), options(Access::Create)).unwrap();
+    let store = options(Access::Create).open_in(world.clone()).unwrap();
     append(&store, 20);
     store.close().unwrap();
     let name = filter_group_path(Position(1));
     let file = world.disk.open(&name, Mode::Write).unwrap();
     file.write_all_at(&[0xff; 4096], 4096).unwrap();
-    let store = Store::open_in(world.clone(), options(Access::Write)).unwrap();
+    let store = options(Access::Write).open_in(world.clone()).unwrap();
     let damaged = || {
         store.published.log().filter_groups[0].as_ref().is_some_and(|filter_group| filter_group.is_damaged())
     };

@@ -28,9 +28,9 @@ use crate::typed::check_claims;
 /// One log of events in one directory. A handle that many threads share by reference or in an [`Arc`].
 ///
 /// ```
-/// use tidegate::{Draft, StoreOptions, Query, Store};
+/// use tidegate::{Draft, Query, Store};
 ///
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// let receipt = store.append(Draft::new(("bank", "alice"), "account.opened").json(r#"{"limit":100}"#))?;
 /// for event in store.read(&Query::stream(("bank", "alice")))? {
 ///     let event = event?;
@@ -70,34 +70,45 @@ pub(crate) struct Writer {
     lock: Mutex<Hold>,
 }
 
-impl Store {
+impl StoreOptions {
     /// Opens the store in a directory.
+    ///
+    /// ```
+    /// use tidegate::StoreOptions;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let directory = folder.path().join("shop");
+    /// let store = StoreOptions::new().segment_bytes(16 << 20).open(directory)?;
+    /// # store.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Missing`](ErrorKind::Missing) if there is no store and none may be created, [`Locked`](ErrorKind::Locked) if
-    /// another handle writes to it (the message names the process, on systems that tell), [`Damaged`](ErrorKind::Damaged)
-    /// and [`Newer`](ErrorKind::Newer) for its files, [`Io`](ErrorKind::Io) if the system refuses. Errors that the path may
-    /// be the reason for name it.
-    pub fn open(directory: impl AsRef<Path>, options: StoreOptions) -> Result<Self> {
+    /// Those of [`Store::open`]; [`Invalid`](ErrorKind::Invalid) for an option that is out of its limits.
+    pub fn open(self, directory: impl AsRef<Path>) -> Result<Store> {
         let directory = directory.as_ref();
-        let disk = Arc::new(NativeDisk::new(directory).with_permissions(options.permissions));
-        Self::open_in(Env { disk, ..Env::native(directory) }, options)
+        let disk = Arc::new(NativeDisk::new(directory).with_permissions(self.permissions));
+        self.open_in(Env { disk, ..Env::native(directory) })
     }
 
     /// Opens a new store that lives in memory and ends with its handle: for tests and examples.
-    pub fn in_memory(options: StoreOptions) -> Result<Self> {
-        Self::open_in(Env::memory(), options)
-    }
-
-    /// Opens the store of a world: a disk, a clock and randomness that the caller brings.
     ///
     /// # Errors
     ///
     /// Those of [`open`](Self::open).
-    pub fn open_in(world: Env, options: StoreOptions) -> Result<Self> {
-        let disk = Arc::clone(&world.disk);
-        Self::open_world(world, options).map_err(|error| match error.kind() {
+    pub fn in_memory(self) -> Result<Store> {
+        self.open_in(Env::memory())
+    }
+
+    /// Opens the store of an environment: a disk, a clock and randomness that the caller brings.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
+    pub fn open_in(self, env: Env) -> Result<Store> {
+        let disk = Arc::clone(&env.disk);
+        Store::open_env(env, self).map_err(|error| match error.kind() {
             // Here it may be the path that is wrong, and in a program with several stores it tells which one it is.
             ErrorKind::Missing | ErrorKind::Locked | ErrorKind::Full | ErrorKind::Io => {
                 error.in_directory(&disk.place())
@@ -105,8 +116,42 @@ impl Store {
             _ => error,
         })
     }
+}
 
-    fn open_world(world: Env, options: StoreOptions) -> Result<Self> {
+impl Store {
+    /// Opens the store in a directory with the default options, and creates it if there is none. [`StoreOptions`] opens
+    /// with others.
+    ///
+    /// ```
+    /// use tidegate::Store;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let directory = folder.path().join("shop");
+    /// let store = Store::open(directory)?;
+    /// # store.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Locked`](ErrorKind::Locked) if another handle writes to it (the message names the process, on systems that tell),
+    /// [`Damaged`](ErrorKind::Damaged) and [`Newer`](ErrorKind::Newer) for its files, [`Io`](ErrorKind::Io) if the system
+    /// refuses, [`Missing`](ErrorKind::Missing) if there is no store and none may be created. Errors that the path may be
+    /// the reason for name it.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self> {
+        StoreOptions::new().open(directory)
+    }
+
+    /// Opens a new store that lives in memory and ends with its last handle: for tests and examples.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) if the system gives no randomness.
+    pub fn in_memory() -> Result<Self> {
+        StoreOptions::new().in_memory()
+    }
+
+    fn open_env(world: Env, options: StoreOptions) -> Result<Self> {
         options.check()?;
         check_claims()?;
         if options.access == Access::Read {

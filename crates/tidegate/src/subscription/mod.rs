@@ -2,9 +2,9 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use tidegate::{Draft, QueryItem, StoreOptions, Position, Store};
+//! use tidegate::{Draft, QueryItem, Position, Store};
 //!
-//! let store = Store::in_memory(StoreOptions::default())?;
+//! let store = Store::in_memory()?;
 //! let order = |kind: &'static str| Draft::new(("shop", "order-7"), kind);
 //! store.append(order("order.placed"))?;
 //!

@@ -3,9 +3,9 @@
 //! ```
 //! use tidegate::subscription::cursor::CursorOptions;
 //! use tidegate::subscription::reactor::Step;
-//! use tidegate::{Draft, QueryItem, StoreOptions, Store};
+//! use tidegate::{Draft, QueryItem, Store};
 //!
-//! let store = Store::in_memory(StoreOptions::default())?;
+//! let store = Store::in_memory()?;
 //! let billing = store.reactor(
 //!     "billing",
 //!     QueryItem::new().kind("order.placed"),
@@ -156,9 +156,9 @@ impl Store {
     /// exists continues where it was. It does nothing before it is [run](Reactor::run_until_stopped).
     ///
     /// ```
-    /// use tidegate::{Draft, QueryItem, Store, StoreOptions};
+    /// use tidegate::{Draft, QueryItem, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// let billing = store.reactor("billing", QueryItem::new().kind("order.placed"), |_view, order| {
     ///     Ok(Some(Draft::new(("bills", order.entity().to_owned()), "bill.sent").into()))
     /// })?;
@@ -180,9 +180,9 @@ impl Store {
     ///
     /// ```
     /// use tidegate::subscription::cursor::CursorOptions;
-    /// use tidegate::{Query, Store, StoreOptions};
+    /// use tidegate::{Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// let once = CursorOptions::new().max_attempts(1);
     /// let idle = store.reactor_with("idle", Query::ALL, once, |_, _| Ok(None))?;
     /// # let _ = idle;
@@ -226,9 +226,9 @@ impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<'_, H> {
     ///
     /// ```
     /// use tidegate::subscription::cursor::CursorOptions;
-    /// use tidegate::{Draft, StoreOptions, Query, Store};
+    /// use tidegate::{Draft, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
     /// let once = CursorOptions::new().max_attempts(1);
     /// let billing = store.reactor_with("billing", Query::ALL, once, |_, _| Err("no price".into()))?;

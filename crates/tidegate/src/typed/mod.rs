@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
-//! use tidegate::{Event, StoreOptions, Store};
+//! use tidegate::{Event, Store};
 //!
 //! // A struct is one kind.
 //! #[derive(Serialize, Deserialize, Event)]
@@ -21,7 +21,7 @@
 //!     Sunk,
 //! }
 //!
-//! let store = Store::in_memory(StoreOptions::default())?;
+//! let store = Store::in_memory()?;
 //! store.append(Launched { crew: 3 }.draft(("harbour", "gull"))?)?;
 //! let moored = Boat::Moored { berth: "B4".to_owned() };
 //! store.append(moored.draft(("harbour", "gull"))?.tag("berth:B4"))?;

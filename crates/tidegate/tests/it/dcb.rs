@@ -32,7 +32,7 @@ impl Desk {
         let clock = SimulatedClock::new(1_700_000_000_000_000);
         let (disk, random) = (Arc::new(MemoryDisk::new()), Arc::new(SystemRandom));
         let world = Env { disk, clock: Arc::new(clock.clone()), random };
-        Self { store: Store::open_in(world, StoreOptions::default()).unwrap(), clock }
+        Self { store: StoreOptions::new().open_in(world).unwrap(), clock }
     }
 
     fn decide(&self, decide: impl Fn(&DecisionView) -> Result<Decision>) -> Answer {

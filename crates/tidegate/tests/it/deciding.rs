@@ -22,12 +22,12 @@ use tidegate::{Batch, Conflict, Draft, Error, Query, QueryItem, Receipt, Store, 
 
 /// A store in memory.
 fn store() -> Store {
-    Store::in_memory(StoreOptions::default()).unwrap()
+    Store::in_memory().unwrap()
 }
 
 /// A store without a thread: what is submitted is committed as one group by the next step.
 fn stepped() -> Store {
-    Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap()
+    StoreOptions::new().thread(false).in_memory().unwrap()
 }
 
 /// An event of a stream in the scope `s`.

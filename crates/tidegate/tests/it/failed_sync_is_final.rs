@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate::disk::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
-use tidegate::{AppendOptions, Draft, ErrorKind, Position, Store, StoreOptions};
+use tidegate::{AppendOptions, Draft, ErrorKind, Position, StoreOptions};
 
 fn draft() -> Draft {
     Draft::new(("s", "a"), "a.b")
@@ -15,7 +15,7 @@ fn draft() -> Draft {
 fn a_sync_after_a_failed_one_is_not_believed() {
     let disk = FaultyDisk::new(1, Model::default());
     let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
-    let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+    let store = StoreOptions::new().thread(false).open_in(world).unwrap();
     store.append(draft()).unwrap();
     store.append_with(draft(), AppendOptions::new().buffered()).unwrap();
     disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
@@ -32,6 +32,6 @@ fn a_sync_after_a_failed_one_is_not_believed() {
     drop(store);
     let disk = disk.reopen();
     let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
-    let store = Store::open_in(world, StoreOptions::default()).unwrap();
+    let store = StoreOptions::new().open_in(world).unwrap();
     assert!(store.frontier().durable >= Position(1));
 }

@@ -40,8 +40,8 @@ fn explore_so_often(runs: usize, case: impl Fn() + Send + Sync + 'static) {
 }
 
 fn store(thread: bool) -> Arc<Store> {
-    let options = StoreOptions { thread, durability: Durability::Buffered, ..StoreOptions::default() };
-    Arc::new(Store::in_memory(options).unwrap())
+    let options = StoreOptions::new().thread(thread).durability(Durability::Buffered);
+    Arc::new(options.in_memory().unwrap())
 }
 
 fn draft(tag: &'static str) -> tidegate::Draft {
@@ -414,13 +414,8 @@ fn one_key_is_one_batch() {
 fn a_full_queue_lets_everybody_in_by_and_by() {
     for thread in [true, false] {
         explore(move || {
-            let options = StoreOptions {
-                thread,
-                queue_bytes: 1,
-                durability: Durability::Buffered,
-                ..StoreOptions::default()
-            };
-            let store = Arc::new(Store::in_memory(options).unwrap());
+            let options = StoreOptions::new().thread(thread).queue_bytes(1).durability(Durability::Buffered);
+            let store = Arc::new(options.in_memory().unwrap());
             let submitting = spawn(&store, |store| store.submit(draft("a")).unwrap());
             let appending =
                 ["b", "c"].map(|name| spawn(&store, move |store| append(store, draft(name)).unwrap()));
@@ -461,9 +456,8 @@ fn what_is_waited_for_becomes_durable() {
 #[test]
 fn what_is_submitted_is_synced_at_its_interval() {
     let case = || {
-        let options =
-            StoreOptions { durability: Durability::Interval(Duration::ZERO), ..StoreOptions::default() };
-        let store = Arc::new(Store::in_memory(options).unwrap());
+        let options = StoreOptions::new().durability(Durability::Interval(Duration::ZERO));
+        let store = Arc::new(options.in_memory().unwrap());
         let beside =
             spawn(&store, |store| store.append_with(draft("a"), AppendOptions::new().buffered()).unwrap());
         let ticket = store.submit(draft("b")).unwrap();
@@ -540,9 +534,8 @@ fn a_subscription_that_is_awaited_is_woken() {
 #[test]
 fn segments_are_handed_over_under_writers_and_readers() {
     explore_so_often(RUNS / 2, || {
-        let options =
-            StoreOptions { segment_bytes: 600, durability: Durability::Buffered, ..StoreOptions::default() };
-        let store = Arc::new(Store::in_memory(options).unwrap());
+        let options = StoreOptions::new().segment_bytes(600).durability(Durability::Buffered);
+        let store = Arc::new(options.in_memory().unwrap());
         let long = |name: &'static str| draft(name).bytes(vec![7; 300]);
         let subscribing = spawn(&store, |store| {
             let events = store.subscribe(Query::ALL, Position::START);

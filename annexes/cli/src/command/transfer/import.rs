@@ -81,7 +81,7 @@ impl ImportArgs {
         let input = Input::open(&self.file)?;
         let progress = Progress::of_bytes(input.length(), json);
         let mut lines = input.lines(&progress)?;
-        let store = writer::open(&self.directory, StoreOptions::default(), json)?;
+        let store = writer::open(&self.directory, StoreOptions::new(), json)?;
         let mut importer = Importer::new(&store, lines.name())?;
         let done = importer.run(&mut lines, &progress);
         drop(progress);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tidegate::subscription::cursor::{Change, CursorOptions};
-use tidegate::{Query, QueryItem, Store, StoreOptions};
+use tidegate::{Query, QueryItem, Store};
 
 use crate::program::{TempFolder, run};
 
@@ -14,7 +14,7 @@ fn sample(place: &TempFolder) -> String {
     let line = |entity| format!(r#"{{"scope":"s","entity":"{entity}","kind":"order.placed"}}"#);
     let lines: Vec<_> = ["a", "b", "c", "d"].map(line).into();
     let path = place.store("store", &lines.iter().map(String::as_str).collect::<Vec<_>>());
-    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let store = Store::open(&path).unwrap();
     let settings = CursorOptions::new().max_attempts(1).retry_after(Duration::ZERO);
     let mailer = store.cursor_with("mailer", QueryItem::new().kind("order.*"), settings.clone()).unwrap();
     mailer.next_now().unwrap().unwrap().fail("no such mailbox\n\u{1b}[31m").unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tidegate::subscription::cursor::{Cursor, CursorOptions};
-use tidegate::{Draft, Query, QueryItem, Store, StoreOptions};
+use tidegate::{Draft, Query, QueryItem, Store};
 
 use crate::program::{TempFolder, run};
 
@@ -14,7 +14,7 @@ fn settings() -> CursorOptions {
 }
 
 fn open(path: &str) -> (Store, Cursor) {
-    let store = Store::open(path, StoreOptions::default()).unwrap();
+    let store = Store::open(path).unwrap();
     let mailer = store.cursor_with("mailer", QueryItem::new().kind("order.*"), settings()).unwrap();
     (store, mailer)
 }
@@ -112,7 +112,7 @@ fn a_reactor_that_is_sent_back_doubles_no_reaction() {
     let place = TempFolder::new();
     let path = sample(&place);
     let react = || {
-        let store = Store::open(&path, StoreOptions::default()).unwrap();
+        let store = Store::open(&path).unwrap();
         let bills = store
             .reactor_with("billing", QueryItem::new().kind("order.placed"), settings(), |_, order| {
                 Ok(Some(Draft::new(("bills", order.entity().to_owned()), "bill.sent").into()))
@@ -159,7 +159,7 @@ fn readers_that_begin_anew_are_told_of() {
     let place = TempFolder::new();
     let path = sample(&place);
     {
-        let store = Store::open(&path, StoreOptions::default()).unwrap();
+        let store = Store::open(&path).unwrap();
         let billing = store.reactor_with("billing", Query::ALL, settings(), |_, _| Ok(None)).unwrap();
         let _ = billing.step().unwrap();
     }

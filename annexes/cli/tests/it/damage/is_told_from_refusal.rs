@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use tidegate::{Store, StoreOptions};
+use tidegate::Store;
 
 use crate::program::{TempFolder, run};
 
@@ -36,7 +36,7 @@ fn no_store_is_missing() {
 fn a_store_in_use_is_locked_for_writers_only() {
     let place = TempFolder::new();
     let path = place.store("store", &[LINE]);
-    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let store = Store::open(&path).unwrap();
     let error = run(&["append", &path, "--scope", "s", "--entity", "e", "--kind", "k"]).refused(1);
     assert!(error.starts_with("tidegate: locked: "), "{error}");
     assert!(error.contains(&format!("{path}/LOCK")), "{error}");

@@ -114,7 +114,7 @@ fn events_that_nothing_says_are_durable_are_counted() {
 fn the_lag_of_a_cursor_comes_with_what_is_not_in_it() {
     let place = TempFolder::new();
     let (path, ..) = store(&place);
-    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let store = Store::open(&path).unwrap();
     drop(store.cursor("mailer", Query::ALL).unwrap());
     store.close().unwrap();
     assert_eq!(run(&["cursors", &path, "--json"]).json()[0].get("unconfirmed"), None);
@@ -162,8 +162,7 @@ fn an_export_says_what_it_leaves_out_and_its_import_repeats_it() {
 fn beside_a_writer_there_is_no_warning() {
     let place = TempFolder::new();
     let (path, ..) = store(&place);
-    let store =
-        Store::open(&path, StoreOptions { access: Access::Write, ..StoreOptions::default() }).unwrap();
+    let store = StoreOptions::new().access(Access::Write).open(&path).unwrap();
     store.append_with(Draft::new(("s", "e"), "k"), AppendOptions::new().buffered()).unwrap();
     assert_eq!(run(&["read", &path, "--count"]).ok().trim(), "4");
     assert_eq!(run(&["read", &path, "--count", "--json"]).json()[0]["unconfirmed"], 1);

@@ -6,13 +6,13 @@ use serde_json::Value;
 use tidegate::batch::{Bypass, ReceiptStatus};
 use tidegate::decide::{GateSet, Verdict, gate};
 use tidegate::subscription::reactor::Step;
-use tidegate::{AppendOptions, Batch, Draft, Position, Query, QueryItem, Receipt, Store, StoreOptions};
+use tidegate::{AppendOptions, Batch, Draft, Position, Query, QueryItem, Receipt, Store};
 
 use crate::program::{TempFolder, run, run_with};
 
 /// A store at a path.
 pub(super) fn open(path: &str) -> Store {
-    Store::open(path, StoreOptions::default()).unwrap()
+    Store::open(path).unwrap()
 }
 
 /// Copies a store.

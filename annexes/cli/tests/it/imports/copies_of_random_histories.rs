@@ -6,8 +6,8 @@ use tidegate::batch::Bypass;
 use tidegate::decide::{Decision, GateSet, Verdict, gate};
 use tidegate::format::PayloadType;
 use tidegate::{
-    AppendOptions, Batch, Cause, Draft, EventId, Position, Query, RecordedEvent, Store, StoreId,
-    StoreOptions, StreamId,
+    AppendOptions, Batch, Cause, Draft, EventId, Position, Query, RecordedEvent, StoreId, StoreOptions,
+    StreamId,
 };
 
 use super::copies_keep_what_a_store_says::{copy, exported, open};
@@ -81,8 +81,8 @@ impl Dice {
 
 fn history(path: &str, seed: u64) {
     let mut dice = Dice(seed);
-    let options = StoreOptions { segment_bytes: 4096, ..StoreOptions::default() };
-    let mut store = Store::open(path, options).unwrap();
+    let options = StoreOptions::new().segment_bytes(4096);
+    let mut store = options.open(path).unwrap();
     for number in 0..BATCHES {
         let head = store.view().unwrap().head();
         let drafts = (0..=dice.below(4)).map(|index| dice.draft(index, head));
@@ -108,7 +108,7 @@ fn history(path: &str, seed: u64) {
         }
         if dice.one_in(20) {
             store.close().unwrap();
-            store = Store::open(path, options).unwrap();
+            store = options.open(path).unwrap();
         }
     }
     store.close().unwrap();
@@ -129,7 +129,7 @@ fn is_copied(place: &TempFolder, path: &str, what: &str) {
     let copied = copy(place, path, &format!("copy of {what}"));
     assert_eq!(exported(&copied), exported(path), "{what}");
     let events = |path: &str| {
-        let store = Store::open(path, StoreOptions::read_only()).unwrap();
+        let store = StoreOptions::read_only().open(path).unwrap();
         store.read(&Query::ALL).unwrap().map(|event| kept(&event.unwrap())).collect::<Vec<_>>()
     };
     let (new, old) = (events(&copied), events(path));

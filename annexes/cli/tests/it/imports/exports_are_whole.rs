@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
-use tidegate::{AppendOptions, Batch, Draft, Position, Store, StoreOptions};
+use tidegate::{AppendOptions, Batch, Draft, Position, StoreOptions};
 
 use super::copies_keep_what_a_store_says::{exported, open};
 use crate::program::{TempFolder, program, run, run_with};
@@ -152,8 +152,8 @@ fn damage_ends_an_export_and_leaves_no_file() {
 fn damage_that_shows_on_the_way_is_told_by_both_ends() {
     let place = TempFolder::new();
     let path = place.path("store");
-    let options = StoreOptions { segment_bytes: 4096, ..StoreOptions::default() };
-    let store = Store::open(&path, options).unwrap();
+    let options = StoreOptions::new().segment_bytes(4096);
+    let store = options.open(&path).unwrap();
     for _ in 0..100 {
         store.append_with(Draft::new(("s", "e"), "k.x"), AppendOptions::new().buffered()).unwrap();
     }
@@ -251,8 +251,5 @@ fn a_newer_export_and_times_that_go_back_are_refused() {
     let text = [header(1, 2), late, early].join("\n");
     let error = run_with(&text, &["import", &place.path("c"), "-"]).refused(1);
     assert!(error.contains("times never decrease"), "{error}");
-    assert_eq!(
-        Store::open(place.path("c"), StoreOptions::read_only()).unwrap().view().unwrap().head(),
-        Position(1)
-    );
+    assert_eq!(StoreOptions::read_only().open(place.path("c")).unwrap().view().unwrap().head(), Position(1));
 }

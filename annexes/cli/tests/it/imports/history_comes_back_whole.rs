@@ -48,7 +48,7 @@ impl Content {
 }
 
 fn contents(path: &str) -> Vec<Content> {
-    let store = Store::open(path, StoreOptions::read_only()).unwrap();
+    let store = StoreOptions::read_only().open(path).unwrap();
     store.read(&Query::ALL).unwrap().map(|event| Content::of(&event.unwrap())).collect()
 }
 
@@ -83,7 +83,7 @@ fn id(last: u8) -> EventId {
 fn every_part_of_an_event_comes_back() {
     let place = TempFolder::new();
     let path = place.path("store");
-    let store = Store::open(&path, StoreOptions::default()).unwrap();
+    let store = Store::open(&path).unwrap();
     let key = |key: &str| EventId::from_key("s", key);
     let base = || Draft::new(("s", "e"), "k.x");
     let drafts = vec![

@@ -7,7 +7,7 @@
 //! use serde::{Deserialize, Serialize};
 //! use tidegate::decide::GateSet;
 //! use tidegate::decide::machine::{InState, Start};
-//! use tidegate::{Event, RecordedEvent, StoreOptions, Store};
+//! use tidegate::{Event, RecordedEvent, Store};
 //!
 //! #[derive(Serialize, Deserialize, Event)]
 //! #[event(kind = "parcel.sent")]
@@ -31,7 +31,7 @@
 //!     }
 //! }
 //!
-//! let store = Store::in_memory(StoreOptions::default())?;
+//! let store = Store::in_memory()?;
 //! let machine = parcel()?;
 //! store.guard(machine.query(), GateSet::new().and(machine.clone()))?;
 //!

@@ -59,10 +59,10 @@ impl DoctorReport {
 ///
 /// ```
 /// use tidegate::disk::Env;
-/// use tidegate::{Draft, StoreOptions, Store, report};
+/// use tidegate::{Draft, StoreOptions, report};
 ///
 /// let world = Env::memory();
-/// let store = Store::open_in(world.clone(), StoreOptions::default())?;
+/// let store = StoreOptions::new().open_in(world.clone())?;
 /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
 /// store.close()?;
 /// let examined = report::examine(&world, |_| ())?;

@@ -22,7 +22,6 @@ use crate::report::inspect::LeftCursor;
 use crate::report::inspect::{self, FrameVisitor, LogScan, left_cursors, scan_log};
 use crate::report::verdict::Verdict;
 use crate::settings::{Access, StoreOptions};
-use crate::store::Store;
 
 /// What was salvaged, and what was not.
 #[derive(Debug)]
@@ -65,10 +64,10 @@ impl SalvageReport {
 ///
 /// ```
 /// use tidegate::disk::Env;
-/// use tidegate::{Draft, StoreOptions, Store, report};
+/// use tidegate::{Draft, StoreOptions, report};
 ///
 /// let (old, new) = (Env::memory(), Env::memory());
-/// let store = Store::open_in(old.clone(), StoreOptions::default())?;
+/// let store = StoreOptions::new().open_in(old.clone())?;
 /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
 /// store.close()?;
 /// let salvaged = report::salvage(&old, &new, |_| ())?;
@@ -126,13 +125,8 @@ fn new_identity(found: &LogScan, id: StoreId, to: &Env) -> Result<StoreFile> {
 
 /// Reads the new store once more, as anybody will.
 fn check(to: &Env, events: u64) -> Result<VerifyReport> {
-    let options = StoreOptions {
-        access: Access::Write,
-        thread: false,
-        expected_head: Position(events),
-        ..StoreOptions::default()
-    };
-    let store = Store::open_in(to.clone(), options)?;
+    let options = StoreOptions::new().access(Access::Write).thread(false).expected_head(Position(events));
+    let store = options.open_in(to.clone())?;
     store.step()?;
     let verified = store.verify(|_| ())?;
     store.close()?;

@@ -68,9 +68,9 @@ pub struct ChangeReport {
 ///
 /// ```
 /// use tidegate::subscription::cursor::{self, Change, CursorOptions};
-/// use tidegate::{Draft, StoreOptions, Position, Query, Store};
+/// use tidegate::{Draft, Position, Query, Store};
 ///
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// for order in ["order-1", "order-2", "order-3"] {
 ///     store.append(Draft::new(("shop", order), "order.placed"))?;
 /// }
@@ -102,9 +102,9 @@ impl Cursor {
     ///
     /// ```
     /// use tidegate::subscription::cursor::{Change, CursorOptions};
-    /// use tidegate::{Draft, StoreOptions, Position, Query, Store};
+    /// use tidegate::{Draft, Position, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let once = CursorOptions::new().max_attempts(1);
     /// let mailer = store.cursor_with("mailer", Query::ALL, once)?;

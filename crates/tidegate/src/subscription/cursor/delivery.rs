@@ -27,9 +27,9 @@ impl Delivery {
     /// Returns the event.
     ///
     /// ```
-    /// use tidegate::{Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let delivery = store.cursor("mailer", Query::ALL)?.next_now()?.expect("an order");
     /// assert_eq!((delivery.event().entity(), delivery.attempt()), ("order-1", 1));
@@ -47,9 +47,9 @@ impl Delivery {
     /// Acknowledges the event: it is done and not delivered again.
     ///
     /// ```
-    /// use tidegate::{Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// mailer.next_now()?.expect("an order").ack()?;
@@ -73,9 +73,9 @@ impl Delivery {
     ///
     /// ```
     /// use tidegate::subscription::cursor::CursorOptions;
-    /// use tidegate::{Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let twice = CursorOptions::new().max_attempts(2).retry_after(std::time::Duration::ZERO);
     /// let mailer = store.cursor_with("mailer", Query::ALL, twice)?;

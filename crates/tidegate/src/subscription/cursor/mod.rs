@@ -2,9 +2,9 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use tidegate::{AppendOptions, Draft, QueryItem, StoreOptions, Store};
+//! use tidegate::{Draft, QueryItem, Store};
 //!
-//! let store = Store::in_memory(StoreOptions::default())?;
+//! let store = Store::in_memory()?;
 //! for order in ["order-1", "order-2"] {
 //!     store.append(Draft::new(("shop", order), "order.placed"))?;
 //! }
@@ -104,9 +104,9 @@ impl Store {
     /// exists continues where it was. One handle of a cursor can be open at a time; workers share it by cloning.
     ///
     /// ```
-    /// use tidegate::{Draft, QueryItem, Store, StoreOptions};
+    /// use tidegate::{Draft, QueryItem, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor("mailer", QueryItem::new().kind("order.*"))?;
     /// while let Some(delivery) = mailer.next_now()? {
@@ -130,9 +130,9 @@ impl Store {
     ///
     /// ```
     /// use tidegate::subscription::cursor::CursorOptions;
-    /// use tidegate::{Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// let first = store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// store.append(Draft::new(("shop", "order-2"), "order.placed"))?;
     /// let later = CursorOptions::new().start(first.last()).max_attempts(3);
@@ -163,9 +163,9 @@ impl Cursor {
     /// Returns its position: every event of the query up to here is done or parked.
     ///
     /// ```
-    /// use tidegate::{Draft, Position, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Position, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// assert_eq!((mailer.name(), mailer.query(), mailer.position()), ("mailer", &Query::ALL, Position::START));
@@ -180,9 +180,9 @@ impl Cursor {
     /// Counts the events of the query that are neither done nor parked.
     ///
     /// ```
-    /// use tidegate::{Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// assert_eq!(mailer.lag()?, 1);
@@ -201,9 +201,9 @@ impl Cursor {
     ///
     /// ```
     /// use tidegate::subscription::cursor::CursorOptions;
-    /// use tidegate::{Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor_with("mailer", Query::ALL, CursorOptions::new().max_attempts(1))?;
     /// assert!(mailer.next_now()?.expect("an order").fail("no such mailbox")?, "it is parked");
@@ -217,9 +217,9 @@ impl Cursor {
     /// Makes durable what was acknowledged, unless it is already.
     ///
     /// ```
-    /// use tidegate::{Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// mailer.next_now()?.expect("an order").ack()?;
@@ -239,9 +239,9 @@ impl Cursor {
     /// delivered may still be acknowledged.
     ///
     /// ```
-    /// use tidegate::{Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// let worker = mailer.clone();

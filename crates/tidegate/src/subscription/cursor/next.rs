@@ -40,9 +40,9 @@ impl Cursor {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tidegate::{Draft, ErrorKind, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, ErrorKind, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// let late = mailer.next_within(Duration::from_millis(1)).unwrap_err();
     /// assert_eq!(late.kind(), ErrorKind::TimedOut);
@@ -66,9 +66,9 @@ impl Cursor {
     /// Returns the next event that can be delivered now, or `None`.
     ///
     /// ```
-    /// use tidegate::{Draft, Query, Store, StoreOptions};
+    /// use tidegate::{Draft, Query, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// let mailer = store.cursor("mailer", Query::ALL)?;
     /// assert!(mailer.next_now()?.is_none());
     /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;

@@ -29,9 +29,9 @@ pub struct CursorStatus {
 ///
 /// ```
 /// use tidegate::subscription::cursor;
-/// use tidegate::{Query, Store, StoreOptions};
+/// use tidegate::{Query, Store};
 ///
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// let _mailer = store.cursor("mailer", Query::ALL)?;
 /// assert_eq!(cursor::names(&store)?, ["mailer"]);
 /// assert_eq!(cursor::status(&store, "mailer")?.lag, 0);

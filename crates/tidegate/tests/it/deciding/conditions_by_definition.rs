@@ -244,8 +244,8 @@ impl Both {
 
     fn open(world: &Env) -> Store {
         // A few events to a segment.
-        let options = StoreOptions { segment_bytes: 1500, thread: false, ..StoreOptions::default() };
-        Store::open_in(world.clone(), options).unwrap()
+        let options = StoreOptions::new().segment_bytes(1500).thread(false);
+        options.open_in(world.clone()).unwrap()
     }
 
     /// The batch for the store, and its events as the definition would add them behind `behind` others.

@@ -8,7 +8,7 @@ use tidegate::{
 };
 
 fn store() -> Store {
-    Store::in_memory(StoreOptions { segment_bytes: 4096, ..StoreOptions::default() }).unwrap()
+    StoreOptions::new().segment_bytes(4096).in_memory().unwrap()
 }
 
 fn keep() -> AppendOptions {
@@ -29,7 +29,7 @@ fn course() -> Query {
 fn a_kept_footprint_reads_as_it_did() {
     let directory = tempfile::tempdir().unwrap();
     let absent = EventId([7; 16]);
-    let mut store = Store::open(directory.path(), StoreOptions::default()).unwrap();
+    let mut store = Store::open(directory.path()).unwrap();
     for student in ["ada", "bob"] {
         store.append(seat(student)).unwrap();
     }
@@ -59,7 +59,7 @@ fn a_kept_footprint_reads_as_it_did() {
         }
         store.close().unwrap();
         drop(store);
-        store = Store::open(directory.path(), StoreOptions::default()).unwrap();
+        store = Store::open(directory.path()).unwrap();
     }
     store.verify(|_| ()).unwrap();
 }

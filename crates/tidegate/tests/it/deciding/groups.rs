@@ -4,8 +4,7 @@ use tidegate::batch::ConflictKind;
 use tidegate::disk::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::format::limit;
 use tidegate::{
-    Batch, Cause, Condition, ErrorKind, EventId, Position, Query, QueryItem, Store, StoreOptions, StreamId,
-    Version,
+    Batch, Cause, Condition, ErrorKind, EventId, Position, Query, QueryItem, StoreOptions, StreamId, Version,
 };
 
 use super::{append, conflict, draft, head, refused, stepped, store, submit, tag};
@@ -45,8 +44,8 @@ fn a_refused_batch_refuses_nobody() {
 /// More than one frame takes waits at once, and so does a batch that is larger than groups are made.
 #[test]
 fn what_is_too_much_for_one_group_goes_into_several() {
-    let options = StoreOptions { thread: false, queue_bytes: 256 << 20, ..StoreOptions::default() };
-    let store = Store::in_memory(options).unwrap();
+    let options = StoreOptions::new().thread(false).queue_bytes(256 << 20);
+    let store = options.in_memory().unwrap();
     let payload = vec![7; limit::PAYLOAD_BYTES_MAX];
     let tickets: Vec<_> = (0..5).map(|_| submit(&store, draft("a", "a.b").bytes(payload.clone()))).collect();
     store.step().unwrap();
@@ -149,7 +148,7 @@ fn an_effect_of_an_event_of_the_same_group_is_seen() {
 fn a_refusal_by_a_group_that_is_lost_says_so() {
     let disk = FaultyDisk::new(1, Model::default());
     let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
-    let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+    let store = StoreOptions::new().thread(false).open_in(world).unwrap();
     let claim = |entity| Batch::from(draft(entity, "a.b").tag("t")).only_if(Condition::fail_if(tag("t")));
     let attempt = || ["a", "b"].map(|entity| submit(&store, claim(entity)));
     disk.set_plan(FaultPlan::default().fail(Call::Write, 1, Errno::NOSPC));

@@ -80,9 +80,8 @@ fn a_full_disk_takes_no_time() {
 
 #[test]
 fn a_step_too_far_ahead_of_the_clock_is_refused() {
-    let options =
-        StoreOptions { time_step_max: Some(std::time::Duration::from_secs(60)), ..StoreOptions::default() };
-    let store = Store::in_memory(options).unwrap();
+    let options = StoreOptions::new().time_step_max(std::time::Duration::from_secs(60));
+    let store = options.in_memory().unwrap();
     append(&store, at(5));
     append(&store, at(1_000_000_000_000));
     let error = refused(&store, at(u64::MAX / 2));

@@ -104,8 +104,8 @@ fn a_key_survives_closing_crashing_and_the_loss_of_indexes() {
     let disk = FaultyDisk::new(1, Model::default());
     let (clock, random) = (SimulatedClock::new(1), SeededRandom::new(1));
     let open = |disk: &FaultyDisk| {
-        let options = StoreOptions { segment_bytes: 900, thread: false, ..StoreOptions::default() };
-        Store::open_in(Env::simulated(disk, &clock, &random), options).unwrap()
+        let options = StoreOptions::new().segment_bytes(900).thread(false);
+        options.open_in(Env::simulated(disk, &clock, &random)).unwrap()
     };
     let first = {
         let store = open(&disk);
@@ -142,7 +142,7 @@ fn a_retry_is_as_durable_as_it_asks_to_be() {
     let appended = |retry: &dyn Fn(&Store) -> Position| {
         let disk = FaultyDisk::new(1, Model::default());
         let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
-        let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+        let store = StoreOptions::new().thread(false).open_in(world).unwrap();
         store.append_with(paid(), AppendOptions::new().buffered()).unwrap();
         let syncs = disk.count(Call::Sync);
         store.append_with(paid(), AppendOptions::new().buffered()).unwrap();

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tidegate::batch::{ReceiptEvent, ReceiptStatus};
 use tidegate::decide::{DecisionView, GateSet, Proposal, Verdict, gate};
 use tidegate::format::{Hash, Micros};
-use tidegate::{Batch, ErrorKind, EventId, Position, Receipt, Store, StoreId, StoreOptions, Version};
+use tidegate::{Batch, ErrorKind, EventId, Position, Receipt, StoreId, StoreOptions, Version};
 
 use super::{append, draft, store};
 
@@ -142,9 +142,9 @@ fn an_older_copy_of_the_log_misses_what_came_later() {
         disk: std::sync::Arc::new(disk.clone()),
         ..tidegate::disk::Env::memory()
     };
-    let store = Store::open_in(world(&disk), StoreOptions::default()).unwrap();
+    let store = StoreOptions::new().open_in(world(&disk)).unwrap();
     append(&store, draft("a", "a.b"));
-    let reader = Store::open_in(world(&disk), StoreOptions::read_only()).unwrap();
+    let reader = StoreOptions::read_only().open_in(world(&disk)).unwrap();
     let seen = reader.view().unwrap().head();
     let receipt = append(&store, draft("a", "a.b"));
     assert_eq!((seen, receipt.first()), (Position(1), Position(2)));

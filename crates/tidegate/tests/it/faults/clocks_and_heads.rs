@@ -7,9 +7,7 @@ use std::time::Duration;
 use tidegate::batch::Import;
 use tidegate::disk::{Env, Random};
 use tidegate::format::{Micros, SegmentName, StoreFile, Watermark};
-use tidegate::{
-    Access, AppendOptions, Batch, Condition, Draft, ErrorKind, Position, Query, Store, StoreOptions,
-};
+use tidegate::{Access, AppendOptions, Batch, Condition, Draft, ErrorKind, Position, Query};
 
 use crate::subscriptions::logged::warnings;
 
@@ -102,7 +100,7 @@ fn an_older_copy_is_noticed_by_those_who_know_the_head() {
     let (stage, intact) = Stage::closed();
     let head = Position(intact.len() as u64);
     let expect = |stage: &Stage, expected_head, access| {
-        Store::open_in(stage.world(), StoreOptions { expected_head, access, ..stage.options })
+        stage.options.expected_head(expected_head).access(access).open_in(stage.world())
     };
     assert_eq!(history(&expect(&stage.fork(), head, Access::Write).unwrap()).unwrap(), intact);
     for access in [Access::Write, Access::Read] {
@@ -149,11 +147,10 @@ fn without_randomness_no_writer_opens() {
     let world = |stage: &Stage| Env { random: Arc::new(NoRandom), ..stage.world() };
     for stage in [&stage, &Stage::new()] {
         let before = stage.disk.calls();
-        let error = Store::open_in(world(stage), stage.options).unwrap_err();
+        let error = stage.options.open_in(world(stage)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io, "{error}");
         assert_eq!(stage.disk.calls(), before, "nothing is touched");
     }
-    let reader =
-        Store::open_in(world(&stage), StoreOptions { access: Access::Read, ..stage.options }).unwrap();
+    let reader = stage.options.access(Access::Read).open_in(world(&stage)).unwrap();
     assert_eq!(history(&reader).unwrap(), intact);
 }

@@ -2,7 +2,7 @@
 
 use tidegate::disk::AtRest;
 use tidegate::format::FrameHeader;
-use tidegate::{Access, AppendOptions, ErrorKind, Position, Query, ReadOptions, Store, StoreOptions};
+use tidegate::{Access, AppendOptions, ErrorKind, Position, Query, ReadOptions, Store};
 
 use super::stage::{History, Outcome, Stage, fill, history, one, outcome};
 
@@ -230,8 +230,8 @@ fn a_sealed_segment_that_changes_before_it_is_asked() {
     ] {
         for (access, map) in [(Access::Read, true), (Access::Write, true), (Access::Write, false)] {
             let copy = stage.fork();
-            let options = StoreOptions { access, map, ..copy.options };
-            let store = Store::open_in(copy.world(), options).unwrap();
+            let options = copy.options.access(access).map(map);
+            let store = options.open_in(copy.world()).unwrap();
             change(&copy.disk.at_rest());
             let error = history(&store).expect_err("the first segment is not the one it was");
             assert_eq!(error.kind(), kind, "{error}");

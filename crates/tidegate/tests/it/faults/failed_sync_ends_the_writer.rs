@@ -61,7 +61,7 @@ fn who_comes_in_meanwhile_shows_nothing_of_it() {
                 .unwrap();
         }
     }));
-    let store = Arc::new(Store::open_in(world, stage.options).unwrap());
+    let store = Arc::new(stage.options.open_in(world).unwrap());
     fill(&store, 3);
     let before = history(&store).unwrap();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));

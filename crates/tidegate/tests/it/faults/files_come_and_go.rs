@@ -255,11 +255,11 @@ fn symbolic_links() {
     let outside = folder.path().join("outside");
     std::fs::write(&outside, b"not ours").unwrap();
     let directory = folder.path().join("store");
-    fill(&Store::open(&directory, StoreOptions::default()).unwrap(), 2);
+    fill(&Store::open(&directory).unwrap(), 2);
     for name in ["segments/00000000000000000777.seg", "segments/00000000000000000778.seg.tmp"] {
         std::os::unix::fs::symlink(&outside, directory.join(name)).unwrap();
     }
-    let store = Store::open(&directory, StoreOptions::default()).unwrap();
+    let store = Store::open(&directory).unwrap();
     assert_eq!(history(&store).unwrap().len(), 3);
     assert_eq!(std::fs::read(&outside).unwrap(), b"not ours");
 }
@@ -280,7 +280,7 @@ fn a_path_that_leads_nowhere_is_named() {
             if path.ends_with("none") && access == Access::Create {
                 continue;
             }
-            let error = Store::open(&path, StoreOptions { access, ..StoreOptions::default() }).unwrap_err();
+            let error = StoreOptions::new().access(access).open(&path).unwrap_err();
             let text = error.to_string();
             assert_eq!(text.matches(path.to_str().unwrap()).count(), 1, "{access:?}: {text}");
             assert!(matches!(error.kind(), ErrorKind::Io | ErrorKind::Missing), "{text}");
@@ -298,14 +298,14 @@ fn one_writer_at_a_time() {
     let stage = Stage::new();
     let simulated = || stage.world();
     for world in [&native as &dyn Fn() -> Env, &simulated] {
-        let store = Store::open_in(world(), StoreOptions::default()).unwrap();
+        let store = StoreOptions::new().open_in(world()).unwrap();
         fill(&store, 1);
-        let second = Store::open_in(world(), StoreOptions::default()).unwrap_err();
+        let second = StoreOptions::new().open_in(world()).unwrap_err();
         assert_eq!(second.kind(), ErrorKind::Locked, "{second}");
         assert!(second.to_string().contains("or open for reading only"), "{second}");
-        assert_eq!(history(&Store::open_in(world(), StoreOptions::read_only()).unwrap()).unwrap().len(), 2);
+        assert_eq!(history(&StoreOptions::read_only().open_in(world()).unwrap()).unwrap().len(), 2);
         store.close().unwrap();
-        let third = Store::open_in(world(), StoreOptions::default()).unwrap();
+        let third = StoreOptions::new().open_in(world()).unwrap();
         assert_eq!(store.append(one("closed")).unwrap_err().kind(), ErrorKind::Ended);
         fill(&third, 1);
     }
@@ -315,8 +315,8 @@ fn one_writer_at_a_time() {
 #[test]
 fn reading_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();
-    let options = StoreOptions { segment_bytes: 1000, thread: false, ..StoreOptions::default() };
-    let store = Store::open(folder.path(), options).unwrap();
+    let options = StoreOptions::new().segment_bytes(1000).thread(false);
+    let store = options.open(folder.path()).unwrap();
     fill(&store, 20);
     store.append_with(one("unsynced"), AppendOptions::new().buffered()).unwrap();
     let trace = || {
@@ -332,7 +332,7 @@ fn reading_leaves_no_trace() {
         found
     };
     let before = trace();
-    let reader = Store::open(folder.path(), StoreOptions::read_only()).unwrap();
+    let reader = StoreOptions::read_only().open(folder.path()).unwrap();
     reader.verify(|_| ()).unwrap();
     assert_eq!(history(&reader).unwrap().len(), 27);
     reader.close().unwrap();
@@ -384,8 +384,8 @@ fn crc(bytes: &[u8]) -> u32 {
 fn a_directory_deleted_while_open() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("store");
-    let options = StoreOptions { segment_bytes: 1000, thread: false, ..StoreOptions::default() };
-    let store = Store::open(&directory, options).unwrap();
+    let options = StoreOptions::new().segment_bytes(1000).thread(false);
+    let store = options.open(&directory).unwrap();
     fill(&store, 2);
     std::fs::remove_dir_all(&directory).unwrap();
     let error =
@@ -394,24 +394,24 @@ fn a_directory_deleted_while_open() {
     assert!(!history(&store).unwrap().is_empty(), "what was read in stays readable");
     assert!(store.close().is_err());
     assert!(!directory.exists());
-    let again = StoreOptions { access: Access::Write, ..StoreOptions::default() };
-    assert_eq!(Store::open(&directory, again).unwrap_err().kind(), ErrorKind::Missing);
+    let again = StoreOptions::new().access(Access::Write);
+    assert_eq!(again.open(&directory).unwrap_err().kind(), ErrorKind::Missing);
 }
 
 /// F37: a lock file that is deleted while it is held is taken by another writer, with a lock of its own. The first one
 /// acknowledges nothing any more, so nothing that either of them acknowledged is lost.
 #[test]
 fn a_lock_file_deleted_while_held() {
-    let options = StoreOptions { thread: false, ..StoreOptions::default() };
+    let options = StoreOptions::new().thread(false);
     for (batches, late) in [(0, true), (2, true), (0, false)] {
         let folder = tempfile::tempdir().unwrap();
-        fill(&Store::open(folder.path(), options).unwrap(), 1);
-        let first = Store::open(folder.path(), options).unwrap();
+        fill(&options.open(folder.path()).unwrap(), 1);
+        let first = options.open(folder.path()).unwrap();
         fill(&first, batches);
         let cursor = first.cursor("reader", Query::ALL).unwrap();
         cursor.next_now().unwrap().unwrap().ack().unwrap();
         std::fs::remove_file(folder.path().join("LOCK")).unwrap();
-        let second = Store::open(folder.path(), options).unwrap();
+        let second = options.open(folder.path()).unwrap();
         fill(&second, 3);
         if late {
             let error = first.append_with(one("late"), AppendOptions::new().synced()).unwrap_err();
@@ -423,7 +423,7 @@ fn a_lock_file_deleted_while_held() {
         let all = history(&second).unwrap();
         assert_eq!(all.len(), if batches == 0 { 10 } else { 13 });
         second.close().unwrap();
-        assert_eq!(history(&Store::open(folder.path(), options).unwrap()).unwrap(), all);
+        assert_eq!(history(&options.open(folder.path()).unwrap()).unwrap(), all);
     }
 }
 
@@ -437,13 +437,13 @@ fn another_store_in_the_place_of_one_that_is_open() {
     for away in [delete, shift] {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("store");
-        let options = StoreOptions { segment_bytes: 1000, thread: false, ..StoreOptions::default() };
-        let old = Store::open(&directory, options).unwrap();
+        let options = StoreOptions::new().segment_bytes(1000).thread(false);
+        let old = options.open(&directory).unwrap();
         fill(&old, 4);
         let cursor = old.cursor("reader", Query::ALL).unwrap();
         cursor.next_now().unwrap().unwrap().ack().unwrap();
         away(&directory);
-        let new = Store::open(&directory, options).unwrap();
+        let new = options.open(&directory).unwrap();
         fill(&new, 9);
         new.cursor("reader", Query::ALL).unwrap();
         let error = (0..20)
@@ -458,7 +458,7 @@ fn another_store_in_the_place_of_one_that_is_open() {
         new.close().unwrap();
         let examined = examine(&Env::native(&directory), |_| ()).unwrap();
         assert!(examined.faults.is_empty(), "{:?}", examined.faults);
-        assert_eq!(history(&Store::open(&directory, options).unwrap()).unwrap(), all);
+        assert_eq!(history(&options.open(&directory).unwrap()).unwrap(), all);
     }
 }
 
@@ -504,9 +504,9 @@ fn an_index_file_outlives_no_segment() {
 fn a_directory_deleted_under_a_reader() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("store");
-    let options = StoreOptions { thread: false, ..StoreOptions::default() };
-    fill(&Store::open(&directory, options).unwrap(), 2);
-    let reader = Store::open(&directory, StoreOptions::read_only()).unwrap();
+    let options = StoreOptions::new().thread(false);
+    fill(&options.open(&directory).unwrap(), 2);
+    let reader = StoreOptions::read_only().open(&directory).unwrap();
     let view = reader.view().unwrap();
     std::fs::remove_dir_all(&directory).unwrap();
     for _ in ["no store", "another store"] {
@@ -515,6 +515,6 @@ fn a_directory_deleted_under_a_reader() {
         let waited = reader.subscribe(Query::ALL, view.head()).next_within(LONG).unwrap_err();
         assert_eq!(waited.kind(), ErrorKind::Missing, "{waited}");
         assert_eq!(view.read(&Query::ALL).map(Result::unwrap).count(), 3);
-        fill(&Store::open(&directory, options).unwrap(), 5);
+        fill(&options.open(&directory).unwrap(), 5);
     }
 }

@@ -165,5 +165,5 @@ pub(crate) fn stalled(disk: impl Disk + 'static, world: Env, options: StoreOptio
             passed.pass();
         }
     });
-    (Store::open_in(Env { disk: Arc::new(disk), ..world }, options).unwrap(), gate)
+    (options.open_in(Env { disk: Arc::new(disk), ..world }).unwrap(), gate)
 }

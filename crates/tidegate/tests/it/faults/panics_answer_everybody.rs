@@ -22,7 +22,7 @@ fn armed(thread: bool) -> (Store, Arc<AtomicBool>, MemoryDisk) {
         assert!(!due, "the disk panics, as planned");
     });
     let world = Env { disk: Arc::new(hooked), ..Env::memory() };
-    (Store::open_in(world, StoreOptions { thread, ..StoreOptions::default() }).unwrap(), armed, disk)
+    (StoreOptions::new().thread(thread).open_in(world).unwrap(), armed, disk)
 }
 
 fn ended(store: &Store) {
@@ -56,7 +56,7 @@ fn in_the_one_who_leads() {
     ended(&store);
     drop(store);
     let world = Env { disk: Arc::new(disk), ..Env::memory() };
-    let store = Store::open_in(world, StoreOptions::default()).unwrap();
+    let store = StoreOptions::new().open_in(world).unwrap();
     assert_eq!(history(&store).unwrap().len(), 3, "the lock was let go, and the log is whole");
     fill(&store, 1);
 }

@@ -36,7 +36,7 @@ impl Stage {
             disk: FaultyDisk::new(1, model),
             clock: SimulatedClock::new(1_795_000_000_000_000),
             random: SeededRandom::new(1),
-            options: StoreOptions { thread: false, segment_bytes: 1400, ..StoreOptions::default() },
+            options: StoreOptions::new().thread(false).segment_bytes(1400),
         }
     }
 
@@ -60,7 +60,7 @@ impl Stage {
     }
 
     pub(crate) fn try_open(&self, access: Access) -> Result<Store> {
-        Store::open_in(self.world(), StoreOptions { access, ..self.options })
+        self.options.access(access).open_in(self.world())
     }
 
     pub(crate) fn open(&self) -> Store {

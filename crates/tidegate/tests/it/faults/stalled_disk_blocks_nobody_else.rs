@@ -20,7 +20,7 @@ fn stalling(options: StoreOptions) -> (Store, Arc<Gate>) {
 
 #[test]
 fn and_those_with_a_time_are_told() {
-    let (store, gate) = stalling(StoreOptions::default());
+    let (store, gate) = stalling(StoreOptions::new());
     fill(&store, 2);
     gate.shut();
     let soon = Duration::from_millis(1);
@@ -45,7 +45,7 @@ fn and_those_with_a_time_are_told() {
 #[test]
 fn and_the_queue_keeps_its_bound() {
     use tidegate::settings::WhenFull;
-    let (store, gate) = stalling(StoreOptions { queue_bytes: 2000, ..StoreOptions::default() });
+    let (store, gate) = stalling(StoreOptions::new().queue_bytes(2000));
     gate.shut();
     let refuse = AppendOptions::new().synced().when_full(WhenFull::Refuse);
     std::thread::scope(|scope| {
@@ -75,7 +75,7 @@ fn and_the_queue_keeps_its_bound() {
 /// Closing waits for the disk too, and everybody gets an answer.
 #[test]
 fn and_closing_answers_everybody() {
-    let (store, gate) = stalling(StoreOptions::default());
+    let (store, gate) = stalling(StoreOptions::new());
     fill(&store, 1);
     gate.shut();
     std::thread::scope(|scope| {
@@ -115,7 +115,7 @@ impl Wake for Appends {
 /// for a sync itself.
 #[test]
 fn and_a_waker_appends_on_a_thread_that_others_count_on() {
-    let (store, gate) = stalling(StoreOptions { thread: false, ..StoreOptions::default() });
+    let (store, gate) = stalling(StoreOptions::new().thread(false));
     let store = Arc::new(store);
     let (answered, synced) = channel();
     let (appended, is_appended) = channel();

@@ -34,7 +34,7 @@ fn wait_for<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn store(thread: bool) -> Store {
-    Store::in_memory(StoreOptions { thread, ..StoreOptions::default() }).unwrap()
+    StoreOptions::new().thread(thread).in_memory().unwrap()
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn over_closing_and_dropping() {
 #[test]
 fn what_was_promised_within_an_interval() {
     let within = AppendOptions::new().durability(Durability::Interval(Duration::from_millis(2)));
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     for _ in 0..20 {
         store.append_with(one("a"), within.clone()).unwrap();
         let last = store.submit_with(one("b"), within.clone()).unwrap().wait().unwrap().last();
@@ -192,8 +192,8 @@ impl Wake for Wakes {
 
 /// A store whose queue holds one batch, and nothing takes it off but a step.
 fn full_queue() -> (Store, AppendOptions) {
-    let options = StoreOptions { thread: false, queue_bytes: 1, ..StoreOptions::default() };
-    let store = Store::in_memory(options).unwrap();
+    let options = StoreOptions::new().thread(false).queue_bytes(1);
+    let store = options.in_memory().unwrap();
     let append = AppendOptions::new().when_full(WhenFull::Refuse);
     drop(store.submit_with(one("first"), append.clone()).unwrap());
     (store, append)

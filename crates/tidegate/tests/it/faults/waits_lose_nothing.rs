@@ -12,8 +12,8 @@ const EACH: usize = 60;
 
 fn native(thread: bool) -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
-    let options = StoreOptions { thread, segment_bytes: 8000, ..StoreOptions::default() };
-    let store = Store::open(folder.path(), options).unwrap();
+    let options = StoreOptions::new().thread(thread).segment_bytes(8000);
+    let store = options.open(folder.path()).unwrap();
     (folder, store)
 }
 
@@ -34,7 +34,7 @@ fn many_callers_get_their_own_receipts() {
         store.verify(|_| ()).unwrap();
         let all = history(&store).unwrap();
         store.close().unwrap();
-        let again = Store::open(folder.path(), StoreOptions::default()).unwrap();
+        let again = Store::open(folder.path()).unwrap();
         assert_eq!(history(&again).unwrap(), all);
     }
 }
@@ -105,7 +105,7 @@ fn the_frontier_is_always_in_order() {
 /// A reader that waits for each next event, one by one, is woken for every one of them.
 #[test]
 fn no_wake_up_is_lost() {
-    let store = Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+    let store = StoreOptions::new().thread(false).in_memory().unwrap();
     std::thread::scope(|scope| {
         let waiters: Vec<_> = (0..4)
             .map(|_| {
@@ -133,9 +133,7 @@ fn no_wake_up_is_lost() {
 fn closing_answers_everybody() {
     for round in 0..30 {
         let folder = tempfile::tempdir().unwrap();
-        let store =
-            Store::open(folder.path(), StoreOptions { thread: round % 2 == 1, ..StoreOptions::default() })
-                .unwrap();
+        let store = StoreOptions::new().thread(round % 2 == 1).open(folder.path()).unwrap();
         let store = &store;
         let told: Vec<Position> = std::thread::scope(|scope| {
             let callers: Vec<_> =
@@ -144,7 +142,7 @@ fn closing_answers_everybody() {
             store.close().unwrap();
             callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
         });
-        let again = Store::open(folder.path(), StoreOptions::default()).unwrap();
+        let again = Store::open(folder.path()).unwrap();
         assert!(again.report().clean, "{}", again.report());
         let found = again.read(&Query::ALL).unwrap().map(Result::unwrap).count();
         assert_eq!(
@@ -181,7 +179,7 @@ fn until_ended(store: &Store, caller: usize) -> Vec<Position> {
 /// Verifying reads the active segment while it grows.
 #[test]
 fn verifying_beside_appends() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     std::thread::scope(|scope| {
         let caller = scope.spawn(|| append_many(&store, 0).len() as u64);
         let mut verified = 0;

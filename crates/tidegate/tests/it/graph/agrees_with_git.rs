@@ -72,14 +72,14 @@ fn every_answer_is_git_s_own() {
     };
     let oracle: Value = serde_json::from_reader(BufReader::new(oracle)).unwrap();
     let directory = tempfile::tempdir().unwrap();
-    let options = StoreOptions { segment_bytes: 4 << 20, ..StoreOptions::default() };
-    let store = Store::open(directory.path(), options).unwrap();
+    let options = StoreOptions::new().segment_bytes(4 << 20);
+    let store = options.open(directory.path()).unwrap();
     let positions = fill(&store, history);
     assert_eq!(Some(positions.len() as u64), oracle["events"].as_u64());
     assert_eq!(positions[oracle["head"].as_str().unwrap()], store.view().unwrap().head());
     check(&store.view().unwrap().graph(), &oracle, &positions);
     store.close().unwrap();
     drop(store);
-    let store = Store::open(directory.path(), options).unwrap();
+    let store = options.open(directory.path()).unwrap();
     check(&store.view().unwrap().graph(), &oracle, &positions);
 }

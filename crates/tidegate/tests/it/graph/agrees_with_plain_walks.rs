@@ -209,8 +209,8 @@ proptest! {
         }
         let until = until % (all.len() - 1) + 1;
         let world = Env::memory();
-        let options = StoreOptions { segment_bytes, thread: false, ..StoreOptions::default() };
-        let mut store = Store::open_in(world.clone(), options).unwrap();
+        let options = StoreOptions::new().segment_bytes(segment_bytes).thread(false);
+        let mut store = options.open_in(world.clone()).unwrap();
         let events: Vec<_> = (1..all.len()).collect();
         for batch in events.chunks(batch) {
             let drafts = batch.iter().map(|event| {
@@ -228,12 +228,12 @@ proptest! {
         check(&store, &all, &pairs, until);
         store.close().unwrap();
         drop(store);
-        store = Store::open_in(world.clone(), options).unwrap();
+        store = options.open_in(world.clone()).unwrap();
         check(&store, &all, &pairs, until);
         store.reindex().unwrap();
         check(&store, &all, &pairs, until);
         store.close().unwrap();
-        let reader = Store::open_in(world, StoreOptions { segment_bytes, ..StoreOptions::read_only() }).unwrap();
+        let reader = StoreOptions::read_only().segment_bytes(segment_bytes).open_in(world).unwrap();
         check(&reader, &all, &pairs, until);
     }
 }

@@ -13,8 +13,8 @@ use tidegate::{Draft, ErrorKind, Position, Query, QueryItem, Result, Store, Stor
 const CAUSES: [&[u64]; 9] = [&[], &[1], &[1], &[2], &[3], &[4, 5], &[3], &[6, 7], &[]];
 
 fn store() -> Result<Store> {
-    let options = StoreOptions { thread: false, ..StoreOptions::default() };
-    let store = Store::open_in(Env::memory(), options)?;
+    let options = StoreOptions::new().thread(false);
+    let store = options.open_in(Env::memory())?;
     for (at, causes) in CAUSES.iter().enumerate() {
         let kind = if at % 2 == 0 { "step.odd" } else { "step.even" };
         let draft = Draft::new(("s", "e"), kind);

@@ -170,10 +170,10 @@ fn lives(seed: u64, seen: &mut Seen) {
     let mut dice = Dice(seed);
     let mut disk = FaultyDisk::new(seed, Model::default());
     let (clock, random) = (SimulatedClock::new(1), SeededRandom::new(seed));
-    let options = StoreOptions { thread: false, segment_bytes: 4 << 10, ..StoreOptions::default() };
+    let options = StoreOptions::new().thread(false).segment_bytes(4 << 10);
     for life in 0..6 {
         let world = Env::simulated(&disk, &clock, &random);
-        let store = Store::open_in(world, options).unwrap();
+        let store = options.open_in(world).unwrap();
         if dice.roll(4) > 0 {
             disk.set_plan(FaultPlan::default().crash_at(1 + dice.roll(250)));
         }

@@ -82,7 +82,7 @@ impl From<Sums> for Counted {
 }
 
 fn store() -> Store {
-    Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap()
+    StoreOptions::new().thread(false).in_memory().unwrap()
 }
 
 fn added(entity: &'static str, number: i64) -> Draft {

@@ -105,7 +105,7 @@ fn draft(kind: &'static str) -> Draft {
 
 /// A store with batches of 1, 2, 3 and 4 selected events, and others between them.
 fn filled() -> Store {
-    let store = Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+    let store = StoreOptions::new().thread(false).in_memory().unwrap();
     fill(&store);
     store
 }

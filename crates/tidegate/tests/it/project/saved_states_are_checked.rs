@@ -29,7 +29,7 @@ impl Machine {
 
     fn open_for(&self, access: Access) -> Store {
         let world = Env::simulated(&self.disk, &self.clock, &self.random);
-        Store::open_in(world, StoreOptions { access, thread: false, ..StoreOptions::default() }).unwrap()
+        StoreOptions::new().access(access).thread(false).open_in(world).unwrap()
     }
 
     fn open(&self) -> Store {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate::project::{Projector, ProjectorOptions, Staleness};
-use tidegate::{AppendOptions, Draft, ErrorKind, Position, Store, StoreOptions};
+use tidegate::{AppendOptions, Draft, ErrorKind, Position, Store};
 
 use super::{Sums, added, append, plain, store};
 
@@ -51,7 +51,7 @@ fn one_stream_is_folded_alone() {
 
 #[test]
 fn who_appended_sees_it() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     let sums: Projector<Sums> = store.projector().unwrap();
     let long = Duration::from_secs(60);
     std::thread::scope(|scope| {

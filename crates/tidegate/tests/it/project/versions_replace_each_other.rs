@@ -10,7 +10,7 @@ use super::{Counted, Sums, added, append, plain, store};
 fn the_old_one_answers_until_the_new_one_is_there() {
     let disk = FaultyDisk::new(1, Model::default());
     let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
-    let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+    let store = StoreOptions::new().thread(false).open_in(world).unwrap();
     append(&store, (0..10).map(|number| added("a", number)));
     let old: Projector<Sums> = store.projector().unwrap();
     old.read().unwrap();

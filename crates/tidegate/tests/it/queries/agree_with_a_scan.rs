@@ -37,10 +37,12 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn open(world: &Env, access: Access, map: bool, segment_bytes: u64) -> Result<Store> {
-    Store::open_in(
-        world.clone(),
-        StoreOptions { access, map, segment_bytes, thread: false, ..StoreOptions::default() },
-    )
+    StoreOptions::new()
+        .access(access)
+        .map(map)
+        .segment_bytes(segment_bytes)
+        .thread(false)
+        .open_in(world.clone())
 }
 
 struct Run {

@@ -1,7 +1,7 @@
 //! A store keeps few files open, whatever it is asked, and its answers do not depend on that.
 
 use tidegate::settings::OpenFiles;
-use tidegate::{Query, ReadOptions, RecordedEvent, Store, StoreOptions};
+use tidegate::{Query, ReadOptions, RecordedEvent, Store};
 
 use crate::faults::stage::{History, Stage, fill, history};
 
@@ -45,7 +45,7 @@ fn answers_do_not_depend_on_the_budget() {
     for budget in BUDGETS {
         for map in [true, false] {
             let mut stage = stage.fork();
-            stage.options = StoreOptions { map, open_files: budget, ..stage.options };
+            stage.options = stage.options.map(map).open_files(budget);
             check(&stage.read_only(), &expected);
             let store = stage.open();
             check(&store, &expected);

@@ -11,7 +11,7 @@ const BATCHES: u64 = 150;
 const EVENTS: u64 = 3;
 
 fn options() -> StoreOptions {
-    StoreOptions { segment_bytes: 81, thread: false, ..StoreOptions::default() }
+    StoreOptions::new().segment_bytes(81).thread(false)
 }
 
 fn id(number: u64) -> EventId {
@@ -30,7 +30,7 @@ fn draft(number: u64) -> Draft {
 
 fn filled() -> Env {
     let world = Env::memory();
-    let store = Store::open_in(world.clone(), options()).unwrap();
+    let store = options().open_in(world.clone()).unwrap();
     append(&store, 0..BATCHES);
     store.step().unwrap();
     store.close().unwrap();
@@ -143,7 +143,7 @@ fn check_writing(store: &Store) {
 #[test]
 fn they_are_made_of_the_first_segments_sixteen_at_a_time() {
     let world = filled();
-    let store = Store::open_in(world.clone(), options()).unwrap();
+    let store = options().open_in(world.clone()).unwrap();
     assert_eq!(filter_groups(&world).len(), 3, "of 64, of 64 and of 16 segments");
     check(&store);
     check_writing(&store);
@@ -161,10 +161,10 @@ fn without_them_nothing_changes_and_the_next_writer_makes_them_again() {
     for name in filter_groups(&world) {
         world.disk.remove(&name).unwrap();
     }
-    let reader = Store::open_in(world.clone(), StoreOptions { access: Access::Read, ..options() }).unwrap();
+    let reader = options().access(Access::Read).open_in(world.clone()).unwrap();
     check(&reader);
     assert!(filter_groups(&world).is_empty(), "a reader writes nothing");
-    let store = Store::open_in(world.clone(), options()).unwrap();
+    let store = options().open_in(world.clone()).unwrap();
     check(&store);
     check_writing(&store);
     store.step().unwrap();
@@ -179,7 +179,7 @@ fn harmed(harm: impl Fn(&Env, &[String])) {
     let world = filled();
     harm(&world, &filter_groups(&world));
     for access in [Access::Read, Access::Write] {
-        let store = Store::open_in(world.clone(), StoreOptions { access, ..options() }).unwrap();
+        let store = options().access(access).open_in(world.clone()).unwrap();
         check(&store);
         if access == Access::Write {
             check_writing(&store);
@@ -189,7 +189,7 @@ fn harmed(harm: impl Fn(&Env, &[String])) {
     }
     let bytes = |world: &Env| filter_groups(world).iter().map(|name| whole(world, name)).collect::<Vec<_>>();
     let repaired = bytes(&world);
-    let store = Store::open_in(world.clone(), options()).unwrap();
+    let store = options().open_in(world.clone()).unwrap();
     store.reindex().unwrap();
     assert!(bytes(&world) == repaired, "what was harmed was made again");
 }
@@ -240,7 +240,7 @@ fn a_crash_at_any_call_of_their_making_changes_nothing() {
     let (clock, random) = (SimulatedClock::new(1_795_000_000_000_000), SeededRandom::new(1));
     let world = |disk: &FaultyDisk| Env::simulated(disk, &clock, &random);
     let base = FaultyDisk::new(1, Model::default());
-    let store = Store::open_in(world(&base), options()).unwrap();
+    let store = options().open_in(world(&base)).unwrap();
     append(&store, 0..18);
     store.step().unwrap();
     append(&store, 18..34);
@@ -248,7 +248,7 @@ fn a_crash_at_any_call_of_their_making_changes_nothing() {
     base.kill();
     let opened = |nth: Option<u64>| {
         let disk = base.fork().reopen();
-        let store = Store::open_in(world(&disk), options()).unwrap();
+        let store = options().open_in(world(&disk)).unwrap();
         disk.set_plan(nth.map_or_else(FaultPlan::default, |nth| FaultPlan::default().crash_at(nth)));
         store.step().unwrap();
         disk
@@ -271,7 +271,7 @@ fn a_crash_at_any_call_of_their_making_changes_nothing() {
         let disk = disk.reopen();
         let kept = disk.at_rest().read(&name).unwrap();
         assert!(kept == made || kept == before, "the old one or the new one, whole: call {nth}, blow {blow}");
-        let store = Store::open_in(world(&disk), options()).unwrap();
+        let store = options().open_in(world(&disk)).unwrap();
         check(&store);
         store.step().unwrap();
         check(&store);
@@ -288,14 +288,14 @@ fn leftovers_are_removed_and_other_files_are_not() {
     put("index/00000000000000000001.filters.tmp");
     put("index/1.filters.tmp");
     put("index/00000000000000000001.filter.tmp");
-    let store = Store::open_in(world.clone(), options()).unwrap();
+    let store = options().open_in(world.clone()).unwrap();
     assert_eq!(store.report().removed, ["index/00000000000000000001.filters.tmp"]);
 }
 
 #[test]
 fn readers_take_up_what_the_writer_makes() {
     let world = Env::memory();
-    let store = Store::open_in(world.clone(), options()).unwrap();
+    let store = options().open_in(world.clone()).unwrap();
     let tick = || {
         store
             .append_with(Draft::new(("shop", "clock"), "clock.ticked"), AppendOptions::new().synced())
@@ -303,7 +303,7 @@ fn readers_take_up_what_the_writer_makes() {
     };
     append(&store, 0..1);
     tick();
-    let reader = Store::open_in(world.clone(), StoreOptions { access: Access::Read, ..options() }).unwrap();
+    let reader = options().access(Access::Read).open_in(world.clone()).unwrap();
     for round in 0..6 {
         append(&store, round * 25 + 1..round * 25 + 26);
         store.step().unwrap();

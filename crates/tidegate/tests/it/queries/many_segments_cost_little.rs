@@ -2,8 +2,8 @@
 
 use tidegate::format::SEGMENT_HEADER_BYTES;
 use tidegate::{
-    Access, AppendOptions, Batch, Draft, EventId, Position, Query, QueryItem, ReadOptions, Store,
-    StoreOptions, StreamId, View,
+    Access, AppendOptions, Batch, Draft, EventId, Position, Query, QueryItem, ReadOptions, StoreOptions,
+    StreamId, View,
 };
 
 use super::counted::Counted;
@@ -14,7 +14,7 @@ const EVENTS: u64 = 4;
 const EVENT_BYTES: u64 = 320;
 
 fn options(map: bool) -> StoreOptions {
-    StoreOptions { segment_bytes: 600, map, thread: false, ..StoreOptions::default() }
+    StoreOptions::new().segment_bytes(600).map(map).thread(false)
 }
 
 fn stream(number: u64) -> StreamId {
@@ -38,7 +38,7 @@ fn id(number: u64) -> EventId {
 /// A store with so many sealed segments and an active one, closed.
 fn filled(sealed: u64) -> Counted {
     let disk = Counted::default();
-    let store = Store::open_in(disk.world(), options(true)).expect("it opens");
+    let store = options(true).open_in(disk.world()).expect("it opens");
     for batch in 0..=sealed {
         let drafts: Batch = (batch * EVENTS..(batch + 1) * EVENTS).map(draft).collect();
         store.append_with(drafts, AppendOptions::new().buffered()).expect("there is room");
@@ -59,7 +59,7 @@ fn read(view: &View, query: impl Into<Query>, read: ReadOptions) -> Vec<u64> {
 fn only_segments_without_an_index_file_take_memory_for_one() {
     let memory = |sealed: u64| {
         let disk = filled(sealed);
-        let store = Store::open_in(disk.world(), options(true)).expect("it opens");
+        let store = options(true).open_in(disk.world()).expect("it opens");
         let stats =
             store.view().and_then(|view| view.stats(&Query::ALL, ReadOptions::new(), 1)).expect("sound");
         assert_eq!((stats.events, stats.segments), ((sealed + 1) * EVENTS, sealed + 1));
@@ -75,8 +75,7 @@ fn opening_takes_a_few_calls_a_segment_and_reads_no_events() {
     let (few, many) = (filled(100), filled(1000));
     for access in [Access::Write, Access::Read] {
         let [of_few, of_many] = [&few, &many].map(|disk| {
-            let store =
-                Store::open_in(disk.world(), StoreOptions { access, ..options(true) }).expect("it opens");
+            let store = options(true).access(access).open_in(disk.world()).expect("it opens");
             assert_eq!(store.report().rebuilt_indexes, 0);
             let asked = disk.look();
             store.close().expect("it closes");
@@ -96,7 +95,7 @@ fn opening_takes_a_few_calls_a_segment_and_reads_no_events() {
 #[test]
 fn answers_read_what_they_hold() {
     let disk = filled(1000);
-    let store = Store::open_in(disk.world(), options(false)).expect("it opens");
+    let store = options(false).open_in(disk.world()).expect("it opens");
     let (view, last) = (store.view().expect("a view"), 1001 * EVENTS);
     disk.look();
 
@@ -137,8 +136,7 @@ fn answers_read_what_they_hold() {
 #[test]
 fn a_page_of_few_among_many_reads_the_few() {
     let disk = Counted::default();
-    let store = Store::open_in(disk.world(), StoreOptions { thread: false, ..StoreOptions::default() })
-        .expect("it opens");
+    let store = StoreOptions::new().thread(false).open_in(disk.world()).expect("it opens");
     for batch in 0..10 {
         let drafts: Batch = (batch * 500..(batch + 1) * 500).map(draft).collect();
         store.append_with(drafts, AppendOptions::new().buffered()).expect("there is room");
@@ -169,7 +167,7 @@ fn sealed_segments_take_no_descriptors() {
     };
     let place = tempfile::tempdir().expect("a temporary folder");
     let directory = place.path().canonicalize().expect("it is there");
-    let store = Store::open(&directory, options(true)).expect("it opens");
+    let store = options(true).open(&directory).expect("it opens");
     let empty = open_files(&directory);
     assert!(empty > 0, "the lock and the active segment are open");
     for batch in 0..60 {
@@ -179,6 +177,6 @@ fn sealed_segments_take_no_descriptors() {
     assert_eq!(open_files(&directory), empty, "while it grows");
     store.close().expect("it closes");
     drop(store);
-    let store = Store::open(&directory, options(true)).expect("it opens");
+    let store = options(true).open(&directory).expect("it opens");
     assert_eq!((store.report().segments, open_files(&directory)), (60, empty), "after opening");
 }

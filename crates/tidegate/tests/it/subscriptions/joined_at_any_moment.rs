@@ -32,7 +32,7 @@ fn expected(store: &Store, query: &Query, after: Position, to: Position) -> Vec<
 
 #[test]
 fn under_writers() {
-    let store = Arc::new(Store::in_memory(small()).unwrap());
+    let store = Arc::new(small().in_memory().unwrap());
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let writers = [1, 2].map(|seed| {
@@ -74,11 +74,9 @@ fn under_writers() {
 #[test]
 fn from_another_process() {
     let directory = tempfile::tempdir().unwrap();
-    let writer = Store::open(directory.path(), small()).unwrap();
+    let writer = small().open(directory.path()).unwrap();
     writer.append(draft("a.one")).unwrap();
-    let reader =
-        Store::open(directory.path(), StoreOptions { access: Access::Read, ..StoreOptions::default() })
-            .unwrap();
+    let reader = StoreOptions::new().access(Access::Read).open(directory.path()).unwrap();
     let mut subscription = reader.subscribe(kind("a.*"), Position::START);
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| {

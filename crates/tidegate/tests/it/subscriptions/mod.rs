@@ -21,11 +21,11 @@ const SHORT: Duration = Duration::from_millis(1);
 
 /// Segments so small that a few dozen events seal one.
 fn small() -> StoreOptions {
-    StoreOptions { segment_bytes: 4096, ..StoreOptions::default() }
+    StoreOptions::new().segment_bytes(4096)
 }
 
 fn store() -> Store {
-    Store::in_memory(small()).unwrap()
+    small().in_memory().unwrap()
 }
 
 fn draft(kind: &'static str) -> Draft {

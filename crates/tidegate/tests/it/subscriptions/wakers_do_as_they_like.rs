@@ -36,7 +36,7 @@ fn waker(deed: impl FnOnce() + Send + 'static) -> Waker {
 fn each(case: fn(Arc<Store>, AppendOptions)) {
     for thread in [false, true] {
         for durability in [Durability::Synced, Durability::Buffered] {
-            let store = Store::in_memory(StoreOptions { thread, ..StoreOptions::default() }).unwrap();
+            let store = StoreOptions::new().thread(thread).in_memory().unwrap();
             let append = AppendOptions::new().durability(durability);
             let (done, ended) = channel();
             // What hangs fails, and does not stop the others.

@@ -1,12 +1,12 @@
 //! Batches come as they were appended.
 
-use tidegate::{Batch, ErrorKind, Position, Query, Store, StoreOptions};
+use tidegate::{Batch, ErrorKind, Position, Query};
 
 use super::{LONG, SHORT, draft, kind, positions};
 
 #[test]
 fn a_batch_comes_as_one() {
-    let store = Store::in_memory(StoreOptions { thread: false, ..super::small() }).unwrap();
+    let store = super::small().thread(false).in_memory().unwrap();
     // Three batches become visible at once.
     let batches =
         [&["a.one", "b.one", "a.two"][..], &["a.one"], &["b.one", "b.one", "a.one", "a.two", "b.one"]];

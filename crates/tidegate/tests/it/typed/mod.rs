@@ -5,11 +5,11 @@ mod values_come_back;
 mod versions_become_later_ones;
 
 use tidegate::Event;
-use tidegate::{Draft, RecordedEvent, Store, StoreOptions};
+use tidegate::{Draft, RecordedEvent, StoreOptions};
 
 /// The event that a draft becomes.
 fn appended(draft: Draft) -> RecordedEvent {
-    let store = Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+    let store = StoreOptions::new().thread(false).in_memory().unwrap();
     let receipt = store.append(draft).unwrap();
     store.view().unwrap().at(receipt.first()).unwrap().unwrap()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use tidegate::format::PayloadType;
 use tidegate::typed::{CONTENT_TYPE, Kind};
-use tidegate::{Draft, ErrorKind, Event, Place, Position, Query, Store, StoreOptions};
+use tidegate::{Draft, ErrorKind, Event, Place, Position, Query, StoreOptions};
 
 use super::{again, appended};
 
@@ -113,7 +113,7 @@ fn json_is_read_as_json() {
 
 #[test]
 fn items_select_the_kinds_of_a_type() {
-    let store = Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+    let store = StoreOptions::new().thread(false).in_memory().unwrap();
     for entity in ["a", "b"] {
         for draft in [
             Opened.draft(("s", entity)).unwrap(),

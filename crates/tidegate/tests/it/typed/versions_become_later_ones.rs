@@ -1,7 +1,7 @@
 //! Earlier versions become later ones, and nothing is guessed.
 
 use serde::{Deserialize, Serialize};
-use tidegate::{Draft, ErrorKind, Event, Place, Position, RecordedEvent, Result, Store, StoreOptions};
+use tidegate::{Draft, ErrorKind, Event, Place, Position, RecordedEvent, Result, StoreOptions};
 
 #[derive(Serialize, Deserialize)]
 struct V1 {
@@ -66,7 +66,7 @@ impl From<Farewell> for Left {
 
 /// A store with a payload in some version, and the event.
 fn stored(kind: &'static str, schema: u16, payload: Vec<u8>) -> RecordedEvent {
-    let store = Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+    let store = StoreOptions::new().thread(false).in_memory().unwrap();
     store.append(Draft::new(("s", "e"), "other")).unwrap();
     let draft = Draft::new(("s", "e"), kind).schema(schema).message_pack(payload);
     let receipt = store.append(draft).unwrap();

@@ -18,7 +18,7 @@ fn nobody_is_refused_and_little_is_judged_in_vain() {
     const THREADS: u64 = 32;
     const EACH: u64 = 20;
     for durability in [Durability::Synced, Durability::Buffered] {
-        let store = Store::in_memory(StoreOptions { durability, ..StoreOptions::default() }).unwrap();
+        let store = StoreOptions::new().durability(durability).in_memory().unwrap();
         let judged = AtomicU64::new(0);
         std::thread::scope(|scope| {
             for _ in 0..THREADS {

@@ -19,7 +19,7 @@ use crate::faults::{Gate, Hooked, LONG, Opened, Stage, stalled};
 /// A store of one long segment whose disk waits at syncs while the gate is shut.
 fn gated(thread: bool) -> (Stage, Arc<Store>, Arc<Gate>) {
     let mut stage = Stage::new();
-    stage.options = StoreOptions { thread, ..StoreOptions::default() };
+    stage.options = StoreOptions::new().thread(thread);
     let (store, gate) = stalled(stage.disk.clone(), stage.world(), stage.options);
     (stage, Arc::new(store), gate)
 }
@@ -174,7 +174,7 @@ fn a_decision_sees_what_is_written_and_its_answer_waits_for_that() {
 #[test]
 fn what_an_answer_rests_on_is_visible_as_soon_as_it_is_durable() {
     let mut stage = Stage::new();
-    stage.options = StoreOptions { thread: false, ..StoreOptions::default() };
+    stage.options = StoreOptions::new().thread(false);
     let (gate, syncs) = (Arc::new(Gate::default()), Arc::new(AtomicUsize::new(0)));
     let (passed, synced) = (Arc::clone(&gate), Arc::clone(&syncs));
     // What is written behind a sync is the watermark.
@@ -184,7 +184,7 @@ fn what_an_answer_rests_on_is_visible_as_soon_as_it_is_durable() {
         _ => {}
     });
     let world = Env { disk: Arc::new(disk), ..stage.world() };
-    let store = Store::open_in(world, stage.options).unwrap();
+    let store = stage.options.open_in(world).unwrap();
     syncs.store(0, Ordering::SeqCst);
     gate.shut();
     std::thread::scope(|scope| {
@@ -377,7 +377,7 @@ fn a_frame_never_counts_on_a_sync_that_still_runs() {
 #[test]
 fn a_roll_beside_a_sync_keeps_the_order() {
     let mut stage = Stage::new();
-    stage.options = StoreOptions { thread: false, segment_bytes: 1400, ..StoreOptions::default() };
+    stage.options = StoreOptions::new().thread(false).segment_bytes(1400);
     let (store, gate) = stalled(stage.disk.clone(), stage.world(), stage.options);
     let many = |store: &Store| {
         std::thread::scope(|scope| {

@@ -110,9 +110,8 @@ struct Life {
 }
 
 fn open(world: &Env, life: Life) -> Store {
-    let options =
-        StoreOptions { segment_bytes: life.segment_bytes, thread: false, ..StoreOptions::default() };
-    let store = Store::open_in(world.clone(), options).unwrap();
+    let options = StoreOptions::new().segment_bytes(life.segment_bytes).thread(false);
+    let store = options.open_in(world.clone()).unwrap();
     // What a gate looked for and did not find must not come before its batch: by query, by id and by key.
     let looks = gate("looks", |proposal, view| {
         let about = proposal.drafts[0].tags[0].trim_start_matches('t').parse::<u8>().unwrap();

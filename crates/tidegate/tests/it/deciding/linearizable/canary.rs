@@ -4,14 +4,14 @@
 use std::sync::Barrier;
 
 use tidegate::batch::ReceiptEvent;
-use tidegate::{AppendOptions, Batch, Condition, Position, Store, StoreOptions};
+use tidegate::{AppendOptions, Batch, Condition, Position, Store};
 
 use super::Dice;
 use super::checker::check;
 use super::workload::{Notes, Task, Way};
 
 fn store() -> Store {
-    Store::in_memory(StoreOptions::default()).unwrap()
+    Store::in_memory().unwrap()
 }
 
 /// What must have happened for the task to be worth racing for, and the task.

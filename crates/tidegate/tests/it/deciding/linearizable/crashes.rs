@@ -29,11 +29,11 @@ fn live(seed: u64) -> Notes {
     let mut dice = Dice(seed);
     let mut disk = FaultyDisk::new(seed, Model::default());
     let (clock, random) = (SimulatedClock::new(1), SeededRandom::new(seed));
-    let options = StoreOptions { segment_bytes: 8 << 10, ..StoreOptions::default() };
+    let options = StoreOptions::new().segment_bytes(8 << 10);
     let notes = Notes::default();
     for life in 0..LIVES {
         let world = Env { disk: slow(&disk), ..Env::simulated(&disk, &clock, &random) };
-        let store = Store::open_in(world, options).unwrap();
+        let store = options.open_in(world).unwrap();
         assert_eq!(check(&store, &notes), Vec::<String>::new(), "seed {seed}, life {life}");
         if dice.roll(4) > 0 {
             disk.set_plan(FaultPlan::default().crash_at(20 + dice.roll(400)));
@@ -64,7 +64,7 @@ fn live(seed: u64) -> Notes {
         disk = disk.reopen();
         clock.advance(1000);
     }
-    let store = Store::open_in(Env::simulated(&disk, &clock, &random), options).unwrap();
+    let store = options.open_in(Env::simulated(&disk, &clock, &random)).unwrap();
     assert_eq!(check(&store, &notes), Vec::<String>::new(), "seed {seed}, at the end");
     notes
 }

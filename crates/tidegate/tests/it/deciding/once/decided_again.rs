@@ -5,7 +5,7 @@ use std::cell::Cell;
 use tidegate::batch::ConflictKind;
 use tidegate::decide::{Decision, DecisionView, GateSet, Outcome, Proposal, Verdict, gate};
 use tidegate::disk::{Call, Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
-use tidegate::{AppendOptions, Batch, Draft, ErrorKind, Position, Query, Result, Store, StoreOptions};
+use tidegate::{AppendOptions, Batch, Draft, ErrorKind, Position, Query, Result, StoreOptions};
 
 use crate::deciding::{append, code, conflict, denied, draft, head, refused, stepped, store, submit, tag};
 
@@ -172,7 +172,7 @@ fn a_decision_has_one_key_which_keeps_the_rules_of_names() {
 fn an_answer_is_as_durable_as_the_retry_asks_for() {
     let disk = FaultyDisk::new(1, Model::default());
     let world = Env::simulated(&disk, &SimulatedClock::new(1), &SeededRandom::new(1));
-    let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+    let store = StoreOptions::new().thread(false).open_in(world).unwrap();
     let first =
         committed(store.decide_with(AppendOptions::new().buffered().key("request"), take_seat).unwrap());
     let syncs = disk.count(Call::Sync);

@@ -39,7 +39,7 @@ fn a_keyed_and_guarded_batch_costs_one_hash_more() {
             store.append_with(batch, AppendOptions::new().buffered()).unwrap();
         })
     };
-    let open = || Store::in_memory(StoreOptions { thread: false, ..StoreOptions::default() }).unwrap();
+    let open = || StoreOptions::new().thread(false).in_memory().unwrap();
     let payload = vec![9; BYTES];
     let hash = least(|_| assert_ne!(sha256(&payload).0, [0; 32]));
     let plain = append(&open(), false);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidegate::disk::Disk;
 use tidegate::report::{DoctorReport, examine};
-use tidegate::{AppendOptions, ErrorKind, Query, Result, Store, StoreOptions};
+use tidegate::{AppendOptions, ErrorKind, Query, Result};
 
 use super::super::mending::sample::{Things, closed};
 use super::super::stage::{Stage, batch, one};
@@ -14,7 +14,7 @@ use super::{Met, meet};
 
 /// Opens and goes on over some twenty segments, so that a filter group is made anew.
 fn write(stage: &Stage, disk: Arc<dyn Disk>) {
-    let store = Store::open_in(stage.world_with(disk), stage.options).unwrap();
+    let store = stage.options.open_in(stage.world_with(disk)).unwrap();
     let cursor = store.cursor("reader", Query::ALL).unwrap();
     let things = store.projector::<Things>().unwrap();
     for number in 0..24 {
@@ -42,7 +42,7 @@ fn check(examined: &DoctorReport, place: &str) {
 
 fn sample() -> Stage {
     let (mut stage, _) = closed(60);
-    stage.options = StoreOptions { segment_bytes: 500, ..stage.options };
+    stage.options = stage.options.segment_bytes(500);
     stage
 }
 
@@ -82,7 +82,7 @@ fn find_nothing_wrong_wherever_the_writer_is() {
 #[test]
 fn find_nothing_wrong_with_a_store_that_begins() {
     for mut sample in [torn().0, Stage::new()] {
-        sample.options = StoreOptions { segment_bytes: 500, ..sample.options };
+        sample.options = sample.options.segment_bytes(500);
         let (mut none_yet, mut found) = (0, 0);
         let mut check = |examined: Result<DoctorReport>, place: &str| match examined {
             Ok(examined) => {

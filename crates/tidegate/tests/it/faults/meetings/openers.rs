@@ -13,7 +13,7 @@ use super::{Met, meet};
 
 fn open(disk: Arc<dyn Disk>) -> Result<Store> {
     let world = Env { disk, ..Env::memory() };
-    let store = Store::open_in(world, StoreOptions { thread: false, ..StoreOptions::default() })?;
+    let store = StoreOptions::new().thread(false).open_in(world)?;
     store.append_with(one("first"), AppendOptions::new().synced())?;
     Ok(store)
 }

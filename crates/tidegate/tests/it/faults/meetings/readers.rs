@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use tidegate::disk::{Disk, FaultPlan};
 use tidegate::format::Hash;
-use tidegate::{
-    Access, AppendOptions, ErrorKind, Query, QueryItem, RecordedEvent, Result, Store, StoreOptions,
-};
+use tidegate::{Access, AppendOptions, ErrorKind, Query, QueryItem, RecordedEvent, Result, Store};
 
 use super::super::stage::{History, Stage, batch, fill, history, one};
 use super::{Met, meet};
@@ -27,7 +25,7 @@ pub(super) fn torn() -> (Stage, History) {
 }
 
 fn on(stage: &Stage, disk: Arc<dyn Disk>, access: Access) -> Result<Store> {
-    Store::open_in(stage.world_with(disk), StoreOptions { access, ..stage.options })
+    stage.options.access(access).open_in(stage.world_with(disk))
 }
 
 /// Appends over rolls until the process dies, and says what was acknowledged as durable.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidegate::disk::{Disk, Env, MemoryDisk};
 use tidegate::report::{SalvageReport, salvage};
-use tidegate::{AppendOptions, ErrorKind, Result, Store, StoreOptions};
+use tidegate::{AppendOptions, ErrorKind, Result, StoreOptions};
 
 use super::super::stage::{History, Stage, history, one};
 use super::readers::{torn, write};
@@ -17,7 +17,7 @@ fn world(disk: Arc<dyn Disk>) -> Env {
 
 /// Creates a store, or opens the one that is there, and appends.
 fn create(disk: Arc<dyn Disk>) -> Result<History> {
-    let store = Store::open_in(world(disk), StoreOptions { thread: false, ..StoreOptions::default() })?;
+    let store = StoreOptions::new().thread(false).open_in(world(disk))?;
     store.append_with(one("first"), AppendOptions::new().synced())?;
     let all = history(&store)?;
     store.close()?;
@@ -40,7 +40,7 @@ fn into_a_directory_in_which_another_creates() {
             let place = format!("salvage stopped at call {at}, creation at {first_at}");
             let found = || {
                 let disk = Arc::new(new.clone());
-                history(&Store::open_in(world(disk), StoreOptions::read_only()).unwrap()).unwrap()
+                history(&StoreOptions::read_only().open_in(world(disk)).unwrap()).unwrap()
             };
             match (first, second) {
                 (Ok(own), Err(error)) => {
@@ -84,8 +84,7 @@ fn of_a_store_that_is_written_to() {
             Ok(salvaged) => {
                 saved += 1;
                 let disk = Arc::new(new.clone());
-                let found =
-                    history(&Store::open_in(world(disk), StoreOptions::read_only()).unwrap()).unwrap();
+                let found = history(&StoreOptions::read_only().open_in(world(disk)).unwrap()).unwrap();
                 assert!(
                     all.starts_with(&found) && found.starts_with(&durable),
                     "{place}: {} events",

@@ -1,6 +1,6 @@
 //! The doctor tells of every fault, in the file and at the byte where it is, and of nothing else.
 
-use tidegate::{Access, ErrorKind, Store, StoreOptions};
+use tidegate::{Access, ErrorKind};
 
 use super::sample::{closed, contents, doctor, fill, frames, places, remarked, saved};
 use crate::faults::stage::Stage;
@@ -40,7 +40,7 @@ fn what_a_crash_leaves_is_no_fault() {
 #[test]
 fn filter_groups_are_compared_with_their_segments() {
     let mut stage = Stage::new();
-    stage.options = StoreOptions { segment_bytes: 81, ..stage.options };
+    stage.options = stage.options.segment_bytes(81);
     let store = stage.open();
     fill(&store, 0..40, &stage);
     store.close().unwrap();
@@ -248,9 +248,7 @@ fn whatever_refuses_to_open_is_a_fault() {
         for length in (0..stage.bytes(name).len() as u64).step_by(101) {
             let copy = stage.fork();
             copy.disk.at_rest().truncate(name, length).unwrap();
-            let Err(error) =
-                Store::open_in(copy.world(), StoreOptions { access: Access::Write, ..copy.options })
-            else {
+            let Err(error) = copy.options.access(Access::Write).open_in(copy.world()) else {
                 continue;
             };
             refused += 1;

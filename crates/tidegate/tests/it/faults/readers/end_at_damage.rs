@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tidegate::{Access, AppendOptions, ErrorKind, Position, Query, Receipt, Store, StoreOptions};
+use tidegate::{Access, AppendOptions, ErrorKind, Position, Query, Receipt, Store};
 
 use super::questions::Ends;
 use crate::faults::stage::{History, LONG, Stage, batch, history, one};
@@ -52,8 +52,8 @@ fn ask(stage: &Stage, intact: &History, receipts: &[Receipt], file: &str) -> usi
     assert!(!reader.report().clean && shown < intact.len());
     Ends { file, shown: &intact[..shown] }.ask(&reader, receipts);
     let expect = |expected_head| {
-        let options = StoreOptions { expected_head, access: Access::Read, ..stage.options };
-        Store::open_in(stage.world(), options)
+        let options = stage.options.expected_head(expected_head).access(Access::Read);
+        options.open_in(stage.world())
     };
     expect(Position(shown as u64)).unwrap();
     let error = expect(Position(shown as u64 + 1)).unwrap_err();

@@ -12,7 +12,7 @@ use crate::faults::stage::{LONG, Stage, batch, fill, history, one};
 fn reader(stage: &Stage) -> Store {
     let disk = Hooked::new(stage.disk.clone(), |call| assert!(!call.changes(), "a reader calls {call:?}"));
     let world = stage.world_with(Arc::new(disk));
-    Store::open_in(world, StoreOptions { access: Access::Read, ..stage.options }).unwrap()
+    stage.options.access(Access::Read).open_in(world).unwrap()
 }
 
 #[test]
@@ -121,9 +121,9 @@ fn ends_a_batch(count: usize) -> bool {
 #[test]
 fn waiting_for_another_handle() {
     let folder = tempfile::tempdir().unwrap();
-    let options = StoreOptions { segment_bytes: 4000, ..StoreOptions::default() };
-    let store = Store::open(folder.path(), options).unwrap();
-    let early = Store::open(folder.path(), StoreOptions::read_only()).unwrap();
+    let options = StoreOptions::new().segment_bytes(4000);
+    let store = options.open(folder.path()).unwrap();
+    let early = StoreOptions::read_only().open(folder.path()).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| fill(&store, 90));
         let mut seen = Position(0);
@@ -144,8 +144,8 @@ fn waiting_for_another_handle() {
 #[test]
 fn verifying_beside_rolls() {
     for _ in 0..40 {
-        let options = StoreOptions { segment_bytes: 81, thread: false, ..StoreOptions::default() };
-        let store = Store::in_memory(options).unwrap();
+        let options = StoreOptions::new().segment_bytes(81).thread(false);
+        let store = options.in_memory().unwrap();
         fill(&store, 1);
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| {

@@ -42,8 +42,8 @@ impl Ground {
 
     pub(crate) fn open(&self, access: Access, map: bool) -> Result<Store> {
         let segment_bytes = SEGMENT_BYTES;
-        let options = StoreOptions { access, map, segment_bytes, thread: false, ..StoreOptions::default() };
-        Store::open_in(self.world(), options)
+        let options = StoreOptions::new().access(access).map(map).segment_bytes(segment_bytes).thread(false);
+        options.open_in(self.world())
     }
 
     /// The names of the index files.

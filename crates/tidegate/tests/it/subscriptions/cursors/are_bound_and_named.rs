@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tidegate::subscription::cursor::{self, CursorOptions, CursorRole};
-use tidegate::{ErrorKind, Position, Query, QueryItem, Store, StoreOptions};
+use tidegate::{ErrorKind, Position, Query, QueryItem, Store};
 
 use super::{drain, next, put, stage, strict};
 use crate::subscriptions::{LONG, SHORT, kind};
@@ -49,7 +49,7 @@ fn one_handle_at_a_time() {
 
 #[test]
 fn names_lead_nowhere() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     for name in ["", "..", "a/b", "../STORE", "A", "a.tmp", "a b"] {
         assert_eq!(store.cursor_with(name, Query::ALL, strict()).unwrap_err().kind(), ErrorKind::Invalid);
     }
@@ -69,7 +69,7 @@ fn a_cursor_may_begin_later() {
 
 #[test]
 fn it_waits_and_ends_like_a_subscription() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     let cursor = store.cursor("waits", Query::ALL).unwrap();
     assert_eq!(cursor.next_within(SHORT).unwrap_err().kind(), ErrorKind::TimedOut);
     std::thread::scope(|scope| {
@@ -105,7 +105,7 @@ fn unhurried() -> CursorOptions {
 
 #[test]
 fn an_acknowledgement_wakes_who_waits_for_the_stream() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     put(&store, "e");
     put(&store, "e");
     let cursor = store.cursor_with("wakes", Query::ALL, unhurried()).unwrap();
@@ -123,7 +123,7 @@ fn an_acknowledgement_wakes_who_waits_for_the_stream() {
 
 #[test]
 fn stopping_ends_waits() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     put(&store, "e");
     let cursor = store.cursor_with("stops", Query::ALL, unhurried()).unwrap();
     let (held, begun) = (next(&cursor), Instant::now());

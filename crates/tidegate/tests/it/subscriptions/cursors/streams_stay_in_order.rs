@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tidegate::subscription::cursor::{Cursor, CursorOptions};
-use tidegate::{AppendOptions, Draft, Query, Store, StoreOptions};
+use tidegate::{AppendOptions, Draft, Query, StoreOptions};
 
 use super::super::crashes::Dice;
 
@@ -48,8 +48,8 @@ fn work(cursor: Cursor, seen: &Seen, mut dice: Dice) {
 
 #[test]
 fn workers_share_the_streams() {
-    let options = StoreOptions { segment_bytes: 16 << 10, ..StoreOptions::default() };
-    let store = Store::in_memory(options).unwrap();
+    let options = StoreOptions::new().segment_bytes(16 << 10);
+    let store = options.in_memory().unwrap();
     let settings =
         CursorOptions::new().retry_after(Duration::from_micros(300)).max_attempts(1000).max_in_flight(50);
     let cursor = store.cursor_with("shared", Query::ALL, settings).unwrap();

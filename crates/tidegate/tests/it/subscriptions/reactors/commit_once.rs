@@ -6,9 +6,7 @@ use tidegate::decide::{Decision, Denial, GateSet, Verdict, gate};
 use tidegate::subscription::cursor::status;
 use tidegate::subscription::cursor::{Change, CursorRole};
 use tidegate::subscription::reactor::Step;
-use tidegate::{
-    Batch, Condition, Draft, ErrorKind, Position, Query, QueryItem, Store, StoreOptions, Version,
-};
+use tidegate::{Batch, Condition, Draft, ErrorKind, Position, Query, QueryItem, Store, Version};
 
 use super::{answer, answered, answers, put, run, settings};
 use crate::faults::Stage;
@@ -16,7 +14,7 @@ use crate::subscriptions::kind;
 
 #[test]
 fn causes_and_flow_are_set() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     let order = store.append(Draft::new(("s", "e"), "a.one")).unwrap();
     let other = put(&store, "other");
     let reactor = store.reactor_with("r", kind("a.one"), settings(), move |_, event| {
@@ -37,7 +35,7 @@ fn causes_and_flow_are_set() {
 
 #[test]
 fn an_event_may_lead_to_nothing() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     put(&store, "quiet");
     let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, _| Ok(None)).unwrap();
     assert!(matches!(reactor.step().unwrap(), Step::Passed(Position(1))));
@@ -47,7 +45,7 @@ fn an_event_may_lead_to_nothing() {
 
 #[test]
 fn going_back_doubles_nothing() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     let said = Cell::new(0);
     for entity in ["e", "f", "e"] {
         put(&store, entity);
@@ -70,7 +68,7 @@ fn going_back_doubles_nothing() {
 
 #[test]
 fn what_the_handler_read_holds_at_the_commit() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     put(&store, "e");
     let asked = Cell::new(0);
     let reactor = store.reactor_with("r", kind("a.one"), settings(), |view, event| {
@@ -88,7 +86,7 @@ fn what_the_handler_read_holds_at_the_commit() {
 
 #[test]
 fn conditions_and_gates_apply() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     put(&store, "e");
     let never = gate("never", |_, _| Ok(Verdict::Deny(Denial::new("SHUT", "no bills today"))));
     store.guard(QueryItem::new().kind("b.one"), GateSet::new().and(never)).unwrap();
@@ -108,7 +106,7 @@ fn conditions_and_gates_apply() {
 
 #[test]
 fn a_reaction_has_no_key_of_its_own() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     put(&store, "e");
     let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, event| {
         Ok(Some(Batch::from(answer(event)).key("mine")))
@@ -139,7 +137,7 @@ fn a_name_is_of_one_reader() {
 
 #[test]
 fn several_reactors_answer_the_same_event() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     put(&store, "e");
     for name in ["one", "two"] {
         assert_eq!(run(&store.reactor_with(name, kind("a.one"), settings(), answers).unwrap()), 1);

@@ -7,9 +7,7 @@ use tidegate::decide::{DecisionView, Denial, GateSet, Verdict, gate};
 use tidegate::disk::{Call, Errno, FaultPlan};
 use tidegate::subscription::cursor::Change;
 use tidegate::subscription::reactor::{Failure, Reaction, Reactor, Reason, Step};
-use tidegate::{
-    Batch, Condition, Draft, ErrorKind, Position, QueryItem, RecordedEvent, Store, StoreOptions, Version,
-};
+use tidegate::{Batch, Condition, Draft, ErrorKind, Position, QueryItem, RecordedEvent, Store, Version};
 
 use super::{answer, answered, answers, put, run, settings};
 use crate::faults::Stage;
@@ -17,7 +15,7 @@ use crate::subscriptions::kind;
 
 #[test]
 fn a_failing_event_is_parked_and_others_go_on() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     for entity in ["bad", "good", "bad"] {
         put(&store, entity);
     }
@@ -56,7 +54,7 @@ fn failure<H: Fn(&DecisionView, &RecordedEvent) -> Reaction>(reactor: &Reactor<'
 /// of the cursor, and nowhere else. Each way to fail comes with its reason, which is the error itself.
 #[test]
 fn a_failure_carries_its_reason() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     for entity in ["says", "panics", "denied", "conflicts"] {
         put(&store, entity);
     }
@@ -96,7 +94,7 @@ fn a_failure_carries_its_reason() {
 
 #[test]
 fn a_run_tells_each_failure() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     put(&store, "e");
     let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, _| Err("no price".into())).unwrap();
     let mut told = Vec::new();
@@ -113,7 +111,7 @@ fn a_run_tells_each_failure() {
 /// Keeps F32 for handlers.
 #[test]
 fn a_panic_is_a_failure() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     put(&store, "e");
     let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, event| {
         assert!(event.entity() != "e", "of all entities, {}", event.entity());

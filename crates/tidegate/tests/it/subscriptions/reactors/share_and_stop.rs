@@ -14,8 +14,7 @@ const EVENTS: u64 = 200;
 
 #[test]
 fn several_threads_answer_each_event_once() {
-    let store =
-        Store::in_memory(StoreOptions { segment_bytes: 16 << 10, ..StoreOptions::default() }).unwrap();
+    let store = StoreOptions::new().segment_bytes(16 << 10).in_memory().unwrap();
     let (asked, told) = (AtomicU64::new(0), AtomicU64::new(0));
     let failed = AtomicU64::new(0);
     let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, event| {
@@ -72,7 +71,7 @@ fn several_threads_answer_each_event_once() {
 
 #[test]
 fn closing_the_store_ends_the_run() {
-    let store = Store::in_memory(StoreOptions::default()).unwrap();
+    let store = Store::in_memory().unwrap();
     let reactor =
         store.reactor_with("r", kind("a.one"), settings(), |_, event| Ok(Some(answer(event).into())));
     let reactor = reactor.unwrap();
