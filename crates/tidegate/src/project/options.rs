@@ -2,6 +2,8 @@
 
 use tidegate_format::StreamId;
 
+use crate::subscription::StateDir;
+
 /// Which events a projector takes in, what it does with poison, and when it saves.
 ///
 /// ```
@@ -20,11 +22,13 @@ pub struct ProjectorOptions {
     /// After how many events a read saves the state by itself. Default: 16,384. `None` saves only when
     /// [`save`](super::Projector::save) is called.
     pub save_after: Option<u64>,
+    /// The directory that keeps saved states. Default: `None`, the store itself, in which only its writer saves.
+    pub state_dir: Option<StateDir>,
 }
 
 impl Default for ProjectorOptions {
     fn default() -> Self {
-        Self { stream: None, poison: Poison::default(), save_after: Some(16_384) }
+        Self { stream: None, poison: Poison::default(), save_after: Some(16_384), state_dir: None }
     }
 }
 
@@ -50,6 +54,12 @@ impl ProjectorOptions {
     #[must_use]
     pub fn save_after(self, save_after: impl Into<Option<u64>>) -> Self {
         Self { save_after: save_after.into(), ..self }
+    }
+
+    /// Sets [`state_dir`](Self::state_dir).
+    #[must_use]
+    pub fn state_dir(self, state_dir: &StateDir) -> Self {
+        Self { state_dir: Some(state_dir.clone()), ..self }
     }
 }
 

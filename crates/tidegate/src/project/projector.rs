@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_disk::Env;
+use tidegate_disk::Clock;
 use tidegate_format::{Error, ErrorKind, Micros, Position, Result, StoreId};
 
 use super::fold::{Fold, Rules};
 use super::options::ProjectorOptions;
 use super::projection::{self, Projection};
 use super::reading::{PoisonEvent, Reading, Staleness};
-use super::snapshot::{Snapshot, SnapshotFile};
+use super::snapshot::{Snapshot, SnapshotFile, SnapshotPlace};
 use crate::read::{ReadOptions, View};
 use crate::store::Store;
 use crate::subscription::EventSource;
@@ -38,10 +38,10 @@ pub struct Projector<P> {
     pub(super) source: EventSource,
     pub(super) rules: Rules,
     pub(super) fold: Mutex<Fold<P>>,
-    pub(super) world: Env,
+    clock: Arc<dyn Clock>,
     pub(super) snapshot: SnapshotFile,
-    /// Whether states can be saved.
-    pub(super) writes: bool,
+    /// Where states are saved.
+    pub(super) place: SnapshotPlace,
     pub(super) save_after: Option<u64>,
     start: Start,
     /// Answers until this one has caught up. Taken after `fold` if both are.
@@ -132,7 +132,7 @@ impl Store {
 impl<P: Projection> Projector<P> {
     fn open(store: &Store, options: ProjectorOptions) -> Result<Self> {
         projection::check::<P>()?;
-        let ProjectorOptions { stream, poison, save_after } = options;
+        let ProjectorOptions { stream, poison, save_after, state_dir } = options;
         let query = match &stream {
             None => P::query(),
             Some(stream) => P::query().within(stream).ok_or_else(|| {
@@ -140,7 +140,12 @@ impl<P: Projection> Projector<P> {
             })?,
         };
         let snapshot = SnapshotFile::new::<P>(store.id(), stream.as_ref(), &query);
-        let (start, fold) = match snapshot.read::<P>(&*store.world.disk, &store.view()?) {
+        let place = match state_dir {
+            Some(dir) => SnapshotPlace::Directory(dir),
+            None if store.queuing_writer().is_ok() => SnapshotPlace::Store(Arc::clone(&store.world.disk)),
+            None => SnapshotPlace::Nowhere(Arc::clone(&store.world.disk)),
+        };
+        let (start, fold) = match snapshot.read::<P>(place.disk(), store) {
             Ok(None) => (Start::New, Fold::new()),
             Ok(Some(Snapshot { state, position, parked })) => {
                 (Start::Saved(position), Fold::at(state, position, parked))
@@ -155,9 +160,9 @@ impl<P: Projection> Projector<P> {
             source: store.source(),
             rules: Rules { query, poison },
             fold: Mutex::new(fold),
-            world: store.world.clone(),
+            clock: Arc::clone(&store.world.clock),
             snapshot,
-            writes: store.writer().is_ok(),
+            place,
             save_after,
             start,
             previous: Mutex::new(None),
@@ -297,7 +302,7 @@ impl<P: Projection> Projector<P> {
         // Recorded times never fall. A clock that was set back would make every event look new; the last recorded time
         // says that it is at least as late as that.
         let last = view.at(view.head())?.map_or(Micros(0), |event| event.time());
-        let now = self.world.clock.now_micros().max(last.0);
+        let now = self.clock.now_micros().max(last.0);
         Ok(Duration::from_micros(now.saturating_sub(lacking.time().0)))
     }
 

@@ -1,11 +1,12 @@
 //! Saving: when a projector's state is written to its file, and by whom.
 
+use tidegate_disk::FileLock;
 use tidegate_format::{Error, ErrorKind, Result};
 
 use super::fold::Fold;
 use super::projection::Projection;
 use super::projector::Projector;
-use super::snapshot::{Snapshot, leaf_at};
+use super::snapshot::{Snapshot, SnapshotPlace, leaf_at};
 use crate::read::View;
 
 impl<P: Projection> Projector<P> {
@@ -36,14 +37,18 @@ impl<P: Projection> Projector<P> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid) if the store is open for reading only or the state cannot be written,
+    /// [`Invalid`](ErrorKind::Invalid) if the store is open for reading only and the options name no
+    /// [directory](super::ProjectorOptions::state_dir), or if the state cannot be written,
+    /// [`Locked`](ErrorKind::Locked) if another process saves to the same directory at this moment,
     /// [`Ended`](ErrorKind::Ended) if the writer has ended, [`Full`](ErrorKind::Full), and those of the disk.
     pub fn save(&self) -> Result<()> {
-        if !self.writes {
-            return Err(Error::invalid("the store is open for reading only; its writer saves states"));
+        if let SnapshotPlace::Nowhere(_) = self.place {
+            let message = "the store is open for reading only; name a directory for saved states with \
+                           `ProjectorOptions::state_dir`";
+            return Err(Error::invalid(message));
         }
         let (view, ended) = self.source.now()?;
-        if ended.is_some() {
+        if ended.is_some() && matches!(self.place, SnapshotPlace::Store(_)) {
             let message = "the writer has ended, and another may write by now; open the store again to save";
             return Err(Error::new(ErrorKind::Ended, message));
         }
@@ -82,7 +87,8 @@ impl<P: Projection> Projector<P> {
     pub fn reset(&self) -> Result<()> {
         let mut fold = self.fold.lock();
         if self.may_write()? {
-            self.snapshot.remove(&*self.world.disk, P::VERSION)?;
+            let _lock = self.lock()?;
+            self.snapshot.remove(self.place.disk(), P::VERSION)?;
         }
         *fold = Fold::new();
         Ok(())
@@ -99,11 +105,24 @@ impl<P: Projection> Projector<P> {
 
     /// Whether this process is the writer still.
     fn may_write(&self) -> Result<bool> {
-        Ok(self.writes && self.source.now()?.1.is_none())
+        match self.place {
+            SnapshotPlace::Store(_) => Ok(self.source.now()?.1.is_none()),
+            SnapshotPlace::Directory(_) => Ok(true),
+            SnapshotPlace::Nowhere(_) => Ok(false),
+        }
+    }
+
+    /// Keeps other processes from writing states in the same directory.
+    fn lock(&self) -> Result<Option<Box<dyn FileLock>>> {
+        match &self.place {
+            SnapshotPlace::Directory(dir) => self.snapshot.lock(dir).map(Some),
+            SnapshotPlace::Store(_) | SnapshotPlace::Nowhere(_) => Ok(None),
+        }
     }
 
     fn save_at(&self, fold: &mut Fold<P>, view: &View) -> Result<()> {
-        let disk = &*self.world.disk;
+        let disk = self.place.disk();
+        let _lock = self.lock()?;
         // A state may stand ahead of this view, never of the log.
         let leaf = match leaf_at(view, fold.position)? {
             Some(leaf) => Some(leaf),

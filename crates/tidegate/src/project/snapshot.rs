@@ -18,8 +18,10 @@
 //! All numbers are little-endian. The leaf says that the log is the one the state came of: a log that lost its
 //! end in a crash and grew again has another event there.
 
-use tidegate_disk::Disk;
+use std::sync::Arc;
+
 use tidegate_disk::replace::remove_if_there;
+use tidegate_disk::{Disk, FileLock};
 use tidegate_format::{Error, Hash, Position, Result, StoreId, StreamId, hash};
 use tidegate_segment::write_error;
 
@@ -27,6 +29,8 @@ use super::projection::Projection;
 use super::reading::PoisonEvent;
 use crate::backend::{read, replace};
 use crate::read::{Query, View};
+use crate::store::Store;
+use crate::subscription::StateDir;
 
 const MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'p'];
 const FORMAT: u32 = 1;
@@ -52,6 +56,26 @@ pub(super) struct SnapshotFile {
     part: String,
     store: StoreId,
     query: Hash,
+}
+
+/// Where the states of a projector are saved.
+#[derive(Debug)]
+pub(super) enum SnapshotPlace {
+    /// In the store, by its writer.
+    Store(Arc<dyn Disk>),
+    /// In a directory outside the store, by any process: the last one that saves wins.
+    Directory(StateDir),
+    /// They are only read: the store is open for reading only.
+    Nowhere(Arc<dyn Disk>),
+}
+
+impl SnapshotPlace {
+    pub(super) fn disk(&self) -> &dyn Disk {
+        match self {
+            Self::Store(disk) | Self::Nowhere(disk) => &**disk,
+            Self::Directory(dir) => &**dir.disk(),
+        }
+    }
 }
 
 /// A state as it stands in a file.
@@ -91,6 +115,11 @@ impl SnapshotFile {
         replace(disk, &self.folder, &name, &bytes)
     }
 
+    /// Locks the states of this part while they are written: two processes would write beside each other's file.
+    pub(super) fn lock(&self, dir: &StateDir) -> Result<Box<dyn FileLock>> {
+        dir.lock(&self.folder, &format!("{}/{}", self.folder, self.part))
+    }
+
     /// Removes the states of earlier versions, which nobody needs any more.
     pub(super) fn remove_earlier(&self, disk: &dyn Disk, version: u16) -> Result<()> {
         let at =
@@ -124,10 +153,10 @@ impl SnapshotFile {
     /// # Errors
     ///
     /// Why it is not believed, and what reading it ran into.
-    pub(super) fn read<P: Projection>(&self, disk: &dyn Disk, view: &View) -> Result<Option<Snapshot<P>>> {
+    pub(super) fn read<P: Projection>(&self, disk: &dyn Disk, store: &Store) -> Result<Option<Snapshot<P>>> {
         let name = self.name(P::VERSION);
         let Some(bytes) = read(disk, &name, STATE_BYTES_MAX)? else { return Ok(None) };
-        self.decode(&bytes, view).map(Some).map_err(|error| error.in_file(&name, None))
+        self.decode(&bytes, store).map(Some).map_err(|error| error.in_file(&name, None))
     }
 
     fn encode<P: Projection>(&self, leaf: Hash, saved: &Snapshot<&P>) -> Result<Vec<u8>> {
@@ -154,7 +183,7 @@ impl SnapshotFile {
         Ok(bytes)
     }
 
-    fn decode<P: Projection>(&self, bytes: &[u8], view: &View) -> Result<Snapshot<P>> {
+    fn decode<P: Projection>(&self, bytes: &[u8], opened: &Store) -> Result<Snapshot<P>> {
         let SnapshotHeader { version, store, position, leaf } = SnapshotHeader::read(bytes)?;
         if version != u32::from(P::VERSION) {
             return rejected("it is of another version", P::VERSION, version);
@@ -165,7 +194,8 @@ impl SnapshotFile {
         if bytes[QUERY..BODY] != self.query.0 {
             return rejected("it is of another query", self.query, "another hash");
         }
-        match leaf_at(view, position)? {
+        let view = opened.view()?;
+        match leaf_at(&view, position)? {
             None => return rejected("it is ahead of the log", view.head(), position),
             Some(found) if leaf != found => {
                 return rejected("the log went another way", found, leaf);

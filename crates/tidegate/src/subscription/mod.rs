@@ -20,6 +20,7 @@
 //! })?;
 //! # Ok::<(), tidegate::Error>(())
 //! ```
+mod state_dir;
 mod tap;
 #[cfg(feature = "futures")]
 mod stream;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use tidegate_format::{Error, ErrorKind, Position, Result};
 use tidegate_segment::RecordedEvent;
 
+pub use state_dir::StateDir;
 #[cfg(feature = "futures")]
 pub use stream::EventStream;
 pub use tap::Tap;

@@ -3,6 +3,7 @@
 use tidegate_format::{Error, ErrorKind, Position, Result, StreamId};
 use tidegate_segment::RecordedEvent;
 
+use super::file::CursorFile;
 use super::open::resumed;
 use super::options::CursorOptions;
 use super::state::{CursorState, leaf_at};
@@ -10,6 +11,7 @@ use super::{Cursor, Inner, Shared};
 use crate::read::{ReadOptions, View};
 use crate::store::Store;
 use crate::subscription::Subscription;
+use crate::subscription::state_dir::StateDir;
 
 /// A change of a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,9 +92,24 @@ pub struct ChangeReport {
 /// [`Locked`](ErrorKind::Locked) if a handle of this process has it open: change it by that one,
 /// [`Damaged`](ErrorKind::Damaged) if its file is.
 pub fn change(store: &Store, name: &str, change: Change) -> Result<ChangeReport> {
-    match Cursor::reopen(store, name, change)? {
+    change_with(store, name, change, CursorOptions::default())
+}
+
+fn change_with(store: &Store, name: &str, change: Change, options: CursorOptions) -> Result<ChangeReport> {
+    match Cursor::reopen(store, name, change, options)? {
         (cursor, None) => cursor.change(change),
         (_, Some(changed)) => Ok(changed),
+    }
+}
+
+impl StateDir {
+    /// Changes a cursor whose state is in this directory, as [`change`] does for one in the store.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`change`].
+    pub fn change_cursor(&self, store: &Store, name: &str, change: Change) -> Result<ChangeReport> {
+        change_with(store, name, change, CursorOptions::default().state_dir(self))
     }
 }
 
@@ -138,15 +155,20 @@ impl Cursor {
 
     /// Opens a cursor as its file has it, to change it. If the file names an event that the log does not have, a change
     /// that moves the position is made here already.
-    fn reopen(store: &Store, name: &str, change: Change) -> Result<(Self, Option<ChangeReport>)> {
-        let kept = Self::hold(store, name)?;
+    fn reopen(
+        store: &Store,
+        name: &str,
+        change: Change,
+        options: CursorOptions,
+    ) -> Result<(Self, Option<ChangeReport>)> {
+        let file = CursorFile::claim(store, name, options.state_dir.as_ref())?;
         let view = store.view()?;
-        let in_file = |error: Error| error.in_file(kept.name(), None);
+        let in_file = |error: Error| error.in_file(file.name(), None);
         let missing = || Error::new(ErrorKind::Missing, format!("there is no cursor {name:?}"));
-        let mut state = CursorState::decode(&kept.read()?.ok_or_else(missing)?).map_err(in_file)?;
+        let mut state = CursorState::decode(&file.read()?.ok_or_else(missing)?).map_err(in_file)?;
         state.check_store(store.id()).map_err(in_file)?;
         let mut changed = None;
-        if let Err(error) = state.check(store.id(), &view) {
+        if let Err(error) = state.check_in(store, &view) {
             let (Change::Rewind(to) | Change::Set(to) | Change::Skip(to)) = change else {
                 return Err(in_file(error));
             };
@@ -159,7 +181,7 @@ impl Cursor {
             changed = Some(ChangeReport { before, position: to, redelivered, given_up: Span::default() });
         }
         // Opening commits it.
-        Ok((Self::resume(store, kept, state, CursorOptions::default(), &view)?, changed))
+        Ok((Self::resume(store, file, state, options, &view)?, changed))
     }
 }
 

@@ -86,11 +86,15 @@ impl Shared {
             let needed = inner.needed.max(state.position);
             (state, inner.queue.changes, needed)
         };
-        self.kept.check_process()?;
+        self.file.check_process()?;
         self.make_durable(needed)?;
-        let leaf = leaf_at(&View::of(&self.published), state.position)?;
+        let leaf = match leaf_at(&View::of(&self.published), state.position)? {
+            // A reader may be opened before it sees how far the cursor got.
+            None if state.position == self.opened_at.0 => Some(self.opened_at.1),
+            leaf => leaf,
+        };
         state.leaf = leaf.ok_or_else(|| Error::new(ErrorKind::Missing, "the event is not in the log"))?;
-        self.kept.write(state.encode().as_bytes())?;
+        self.file.write(state.encode().as_bytes())?;
         let mut inner = self.inner.lock();
         (inner.committed, inner.committed_at) = (changes, self.clock.steady_micros());
         Ok(())
@@ -98,8 +102,9 @@ impl Shared {
 
     /// Makes the log durable up to a position: the cursor's file must not be ahead of what a crash leaves of the log.
     fn make_durable(&self, position: Position) -> Result<()> {
+        let Some(journal) = &self.journal else { return Ok(()) };
         if self.published.durable() < position {
-            self.journal.flush()?;
+            journal.flush()?;
         }
         match self.published.ended() {
             Some(error) if self.published.durable() < position => Err(error),
@@ -116,9 +121,8 @@ impl Flush for Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if self.published.ended().is_none()
-            && let Err(error) = self.commit()
-        {
+        let is_open = !self.file.ends_with_store() || self.published.ended().is_none();
+        if is_open && let Err(error) = self.commit() {
             tracing::warn!(%error, cursor = self.name, "what was acknowledged last will be delivered again");
         }
     }

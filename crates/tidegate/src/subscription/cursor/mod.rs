@@ -35,6 +35,7 @@
 mod state;
 mod options;
 mod queue;
+mod file;
 mod open;
 mod commit;
 mod delivery;
@@ -46,10 +47,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use tidegate_disk::Clock;
-use tidegate_format::{Position, Result};
+use tidegate_format::{Hash, Position, Result};
 
 pub use change::{Change, ChangeReport, Span, change};
 pub use delivery::Delivery;
+use file::CursorFile;
 pub(super) use next::Found;
 pub use options::CursorOptions;
 use queue::DeliveryQueue;
@@ -58,7 +60,6 @@ pub use state::{CursorRole, ParkedEvent};
 pub use status::{CursorStatus, names, status};
 
 use super::{EventSource, Subscription};
-use crate::backend::StateFile;
 use crate::journal::Journal;
 use crate::published::SharedState;
 use crate::read::{Query, View};
@@ -78,8 +79,11 @@ struct Shared {
     source: EventSource,
     clock: Arc<dyn Clock>,
     published: Arc<SharedState>,
-    journal: Arc<Journal>,
-    kept: StateFile,
+    /// What makes the log durable; `None` for a reader, which sees durable events only.
+    journal: Option<Arc<Journal>>,
+    file: CursorFile,
+    /// Position and leaf that it was opened at, which a reader may not see yet.
+    opened_at: (Position, Hash),
     /// Never held while a file is written or a caller's code runs.
     inner: Mutex<Inner>,
     /// Serializes commits, so that an older state never replaces a newer one. Taken before `inner`.
@@ -101,7 +105,8 @@ struct Inner {
 
 impl Store {
     /// Opens the cursor of this name with the default options. A new cursor begins before the first event; one that
-    /// exists continues where it was. One handle of a cursor can be open at a time; workers share it by cloning.
+    /// exists continues where it was. One handle of a cursor can be open at a time; workers share it by cloning. If the
+    /// store is open for reading only, the options name a [directory](CursorOptions::state_dir) for its state.
     ///
     /// ```
     /// use tidegate::{Draft, QueryItem, Store};

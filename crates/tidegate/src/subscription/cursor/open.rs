@@ -4,11 +4,12 @@ use std::sync::{Arc, Weak};
 
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 
+use super::file::CursorFile;
 use super::options::CursorOptions;
 use super::queue::DeliveryQueue;
-use super::state::{CURSORS, CursorRole, CursorState, check_name, leaf_at};
+use super::state::{CursorRole, CursorState, leaf_at};
 use super::{Cursor, Inner, Shared};
-use crate::backend::{Flush, StateFile};
+use crate::backend::Flush;
 use crate::read::{Query, View};
 use crate::store::Store;
 use crate::subscription::Subscription;
@@ -24,35 +25,29 @@ impl Cursor {
         options: CursorOptions,
         role: CursorRole,
     ) -> Result<Self> {
-        let kept = Self::hold(store, name)?;
+        let file = CursorFile::claim(store, name, options.state_dir.as_ref())?;
         let view = store.view()?;
-        let state = match kept.read()? {
+        let state = match file.read()? {
             Some(bytes) => {
-                let state = CursorState::decode(&bytes).map_err(|error| error.in_file(kept.name(), None))?;
-                state.check(store.id(), &view).map_err(|error| error.in_file(kept.name(), None))?;
+                let state = CursorState::decode(&bytes).map_err(|error| error.in_file(file.name(), None))?;
+                state.check_in(store, &view).map_err(|error| error.in_file(file.name(), None))?;
                 bind(name, &state, &query, role)?;
                 state
             }
             None => begin(store.id(), query, options.start, role, &view)?,
         };
-        Self::resume(store, kept, state, options, &view)
-    }
-
-    /// Reserves the file of a cursor for this handle.
-    pub(super) fn hold(store: &Store, name: &str) -> Result<StateFile> {
-        check_name(name)?;
-        store.writer()?.state_files.claim(CURSORS, name)
+        Self::resume(store, file, state, options, &view)
     }
 
     /// Continues from a state that was checked against this log, and commits it.
     pub(super) fn resume(
         store: &Store,
-        kept: StateFile,
+        file: CursorFile,
         state: CursorState,
         options: CursorOptions,
         view: &View,
     ) -> Result<Self> {
-        let (role, query) = (state.role, state.query.clone());
+        let (role, query, opened_at) = (state.role, state.query.clone(), (state.position, state.leaf));
         let clock = Arc::clone(&store.world.clock);
         let subscription = Subscription::new(store.source(), query.clone(), state.position);
         let inner = Inner {
@@ -64,15 +59,16 @@ impl Cursor {
             committed_at: clock.steady_micros(),
         };
         let shared = Shared {
-            name: kept.name().rsplit('/').next().unwrap_or_default().to_owned(),
+            name: file.name().rsplit('/').next().unwrap_or_default().to_owned(),
             role,
             query,
             options,
             source: store.source(),
             clock,
             published: Arc::clone(&store.published),
-            journal: Arc::clone(&store.writer()?.journal),
-            kept,
+            journal: store.queuing_writer().ok().map(|writer| Arc::clone(&writer.journal)),
+            file,
+            opened_at,
             inner: Mutex::new(inner),
             committing: Mutex::new(()),
             stopped: AtomicBool::new(false),
@@ -81,7 +77,7 @@ impl Cursor {
         let shared = Arc::new(shared);
         shared.commit()?;
         let progress: Weak<dyn Flush> = Arc::<Shared>::downgrade(&shared);
-        shared.kept.attach(progress);
+        shared.file.attach(progress);
         Ok(Self(shared))
     }
 }

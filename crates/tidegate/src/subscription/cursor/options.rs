@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tidegate_format::Position;
 
+use crate::subscription::state_dir::StateDir;
+
 /// How a cursor begins, redelivers, parks and commits.
 ///
 /// ```
@@ -12,7 +14,7 @@ use tidegate_format::Position;
 ///
 /// let patient = CursorOptions::new().max_attempts(20).retry_after(Duration::from_secs(60));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CursorOptions {
     /// Where a cursor begins that does not exist yet: after this position. Default: 0, before the first event. A
@@ -34,6 +36,8 @@ pub struct CursorOptions {
     /// committed before the cursor waits, when it is dropped, and when the store is closed. Zero commits each one at
     /// once, which takes two syncs.
     pub commit_interval: Duration,
+    /// The directory that keeps the cursor's state. Default: `None`, the store itself, which must be open for writing then.
+    pub state_dir: Option<StateDir>,
 }
 
 impl Default for CursorOptions {
@@ -46,6 +50,7 @@ impl Default for CursorOptions {
             max_parked: 1000,
             max_in_flight: 1024,
             commit_interval: Duration::from_millis(100),
+            state_dir: None,
         }
     }
 }
@@ -90,6 +95,12 @@ impl CursorOptions {
     #[must_use]
     pub fn max_in_flight(self, max_in_flight: usize) -> Self {
         Self { max_in_flight, ..self }
+    }
+
+    /// Sets [`state_dir`](Self::state_dir).
+    #[must_use]
+    pub fn state_dir(self, state_dir: &StateDir) -> Self {
+        Self { state_dir: Some(state_dir.clone()), ..self }
     }
 
     /// Sets [`commit_interval`](Self::commit_interval).

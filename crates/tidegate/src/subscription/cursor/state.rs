@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 use tidegate_format::{Error, ErrorKind, Hash, Micros, Position, Result, StoreId, hash};
 
 use crate::read::{Query, View};
+use crate::store::Store;
 
 pub(crate) use crate::backend::CURSORS;
 
@@ -201,6 +202,18 @@ impl CursorState {
             }
             Some(_) => Ok(()),
         }
+    }
+
+    /// Refuses a state that is not of this log, and takes into account what a reader withholds: a power cut can take the
+    /// proof that an event is durable, and leave the event. Its leaf then tells whether the cursor read that one.
+    pub(crate) fn check_in(&self, store: &Store, view: &View) -> Result<()> {
+        if self.position > view.head()
+            && let Some(event) = store.unconfirmed(self.position)?
+            && event.leaf() == self.leaf
+        {
+            return self.check_store(store.id());
+        }
+        self.check(store.id(), view)
     }
 
     pub(crate) fn check_store(&self, store: StoreId) -> Result<()> {

@@ -1,11 +1,13 @@
 //! Lists the cursors of a store without opening them.
 
+use tidegate_disk::Disk;
 use tidegate_format::{Error, ErrorKind, Position, Result};
 
 use super::state::{CURSORS, CursorRole, CursorState, ParkedEvent, check_name};
 use crate::backend::{BYTES_MAX, list, read};
 use crate::read::Query;
 use crate::store::Store;
+use crate::subscription::state_dir::StateDir;
 
 /// State of a cursor as its file has it, and how far behind it is.
 #[derive(Clone, Debug)]
@@ -42,7 +44,11 @@ pub struct CursorStatus {
 ///
 /// Those of the disk.
 pub fn names(store: &Store) -> Result<Vec<String>> {
-    let mut names = list(&*store.world.disk, CURSORS)?;
+    names_on(&*store.world.disk)
+}
+
+fn names_on(disk: &dyn Disk) -> Result<Vec<String>> {
+    let mut names = list(disk, CURSORS)?;
     names.retain(|name| check_name(name).is_ok());
     Ok(names)
 }
@@ -54,9 +60,33 @@ pub fn names(store: &Store) -> Result<Vec<String>> {
 /// [`Missing`](ErrorKind::Missing) if there is no such cursor, [`Damaged`](ErrorKind::Damaged) if its file
 /// is.
 pub fn status(store: &Store, name: &str) -> Result<CursorStatus> {
+    status_on(&*store.world.disk, store, name)
+}
+
+impl StateDir {
+    /// Returns the names of the cursors in this directory, in order.
+    ///
+    /// # Errors
+    ///
+    /// Those of the disk.
+    pub fn cursor_names(&self) -> Result<Vec<String>> {
+        names_on(&**self.disk())
+    }
+
+    /// Returns the committed state of a cursor in this directory, as [`status`] does for one in the store.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`status`].
+    pub fn cursor_status(&self, store: &Store, name: &str) -> Result<CursorStatus> {
+        status_on(&**self.disk(), store, name)
+    }
+}
+
+fn status_on(disk: &dyn Disk, store: &Store, name: &str) -> Result<CursorStatus> {
     check_name(name)?;
     let file = format!("{CURSORS}/{name}");
-    let bytes = read(&*store.world.disk, &file, BYTES_MAX)?;
+    let bytes = read(disk, &file, BYTES_MAX)?;
     let missing = || Error::new(ErrorKind::Missing, format!("there is no cursor {name:?}"));
     let state =
         CursorState::decode(&bytes.ok_or_else(missing)?).map_err(|error| error.in_file(&file, None))?;

@@ -6,6 +6,7 @@ mod ends_with_its_store;
 mod joined_at_any_moment;
 pub(crate) mod logged;
 mod reactors;
+mod state_dirs;
 mod tasks_are_woken;
 mod wakers_do_as_they_like;
 mod whole_batches;
