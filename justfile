@@ -66,7 +66,7 @@ compare *args:
     CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo build --release --manifest-path annexes/compare/batpak/Cargo.toml
     CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo run --release --manifest-path annexes/compare/Cargo.toml -- {{args}}
 
-# Hands hostile bytes to one group of decoders (log, derived, text, stores, proof, cli) for so many seconds, guided by coverage.
+# Hands hostile bytes to one group of decoders (log, derived, text, stores, proof, cli) for SECONDS seconds, guided by coverage.
 fuzz target seconds="60":
     command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
     mkdir -p fuzz/target/found/{{target}}

@@ -1,6 +1,6 @@
 //! Decisions beside plain appends, in one run: a decision reads the newest event with a tag and appends one more.
 //!
-//! `cargo run --release -p tidegate-bench --example decisions -- [EVENTS] [DIR]` fills a store with so many events
+//! `cargo run --release -p tidegate-bench --example decisions -- [EVENTS] [DIR]` fills a store with EVENTS events
 //! (1 million if left out) in a directory of its own, and alternates the rows it compares.
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
 
@@ -23,7 +23,7 @@ enum Work {
     Append,
     /// Decide over a tag of the caller's own.
     Own,
-    /// Decide over the same tag as everybody.
+    /// All callers decide over one tag.
     Shared,
 }
 

@@ -35,7 +35,7 @@ struct Settings {
     /// Bytes of a segment.
     #[arg(long, default_value_t = StoreOptions::new().segment_bytes)]
     segment_bytes: u64,
-    /// How often each store is opened.
+    /// How many times each store is opened.
     #[arg(long, default_value_t = 41)]
     rounds: usize,
 }

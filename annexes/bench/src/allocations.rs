@@ -1,4 +1,4 @@
-//! Rows of allocations: how often the store asks for memory, for each event.
+//! Rows of allocations: how many times the store allocates memory for each event.
 //!
 //! Counted on the thread that calls; the events to append are made before.
 

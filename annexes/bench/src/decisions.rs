@@ -121,7 +121,7 @@ impl Plan {
                 scope.spawn(move || {
                     ready.wait();
                     if let Err(error) = self.call(store, settings, counts, caller, each) {
-                        *failed.lock().expect("nobody panics with it") = Some(error);
+                        *failed.lock().expect("no thread panics while holding the lock") = Some(error);
                     }
                 });
             }
@@ -129,7 +129,7 @@ impl Plan {
             Instant::now()
         });
         let time = start.elapsed().as_secs_f64();
-        match failed.into_inner().expect("nobody panics with it") {
+        match failed.into_inner().expect("no thread panics while holding the lock") {
             Some(error) => Err(error.into()),
             None => Ok((each as u64 * self.callers) as f64 / time),
         }
@@ -165,7 +165,7 @@ impl Plan {
     }
 }
 
-/// Decides by the last event of a tag, and counts how often it was judged again.
+/// Decides by the last event of a tag, and counts how many times it was judged again.
 fn decide(
     store: &Store,
     query: &Query,

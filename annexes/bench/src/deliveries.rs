@@ -14,7 +14,7 @@ use crate::row::{Aim, Row, quantile};
 use crate::sample::Sample;
 use crate::settings::Settings;
 
-/// Between two appends, so that everybody waits again.
+/// The pause between two appends, after which all subscribers wait again.
 const PAUSE: Duration = Duration::from_micros(500);
 /// How long nothing happens while the processor time of waiting is measured.
 const IDLE: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ fn delivery(settings: &Settings, place: &Path, subscribers: usize, name: &str) -
                     let at = sent[event.position().0 as usize].load(Ordering::Acquire);
                     own.push((start.elapsed().as_nanos() as u64 - at) as f64 / 1e3);
                 }
-                delays.lock().expect("nobody panics with it").extend(own);
+                delays.lock().expect("no thread panics while holding the lock").extend(own);
             });
         }
         for (number, sent) in sent.iter().enumerate().skip(1) {
@@ -66,7 +66,7 @@ fn delivery(settings: &Settings, place: &Path, subscribers: usize, name: &str) -
         store.close()?;
         Ok(())
     })?;
-    let mut delays = delays.into_inner().expect("nobody panics with it");
+    let mut delays = delays.into_inner().expect("no thread panics while holding the lock");
     let aim = if subscribers == 1 { Aim::Below(50.0) } else { Aim::None };
     Ok(vec![
         Row::alone(&format!("{name}, median"), "us", quantile(&mut delays, 0.5), aim),

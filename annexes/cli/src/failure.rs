@@ -26,7 +26,7 @@ Exit codes:
 /// Why a command stopped.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Whoever read the output has had enough. Nothing is wrong.
+    /// The reader closed the output. This is not an error.
     Closed,
     /// The store or the system refused.
     Stopped(Error),

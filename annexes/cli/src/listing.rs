@@ -17,7 +17,7 @@ const PAGE_EVENTS: usize = 64;
 const STREAM_WIDTH_MAX: usize = 40;
 const KIND_WIDTH_MAX: usize = 24;
 const TAGS_WIDTH_MAX: usize = 28;
-/// From so many columns on there is room for milliseconds.
+/// A terminal with at least this many columns has room for milliseconds.
 const WIDE: usize = 140;
 
 /// Writes events as they are asked for: JSON at once, lines a page at a time.
@@ -65,7 +65,7 @@ impl<'a> Listing<'a> {
         self.output.flush()
     }
 
-    /// Whether nobody can read any more what would be written.
+    /// Returns whether the reader has closed the output.
     pub(crate) fn is_closed(&self) -> bool {
         self.output.is_closed()
     }

@@ -55,7 +55,7 @@ impl Output {
         Ok(self.out.flush()?)
     }
 
-    /// Whether nobody can read any more what would be written.
+    /// Returns whether the reader has closed the output.
     pub(crate) fn is_closed(&self) -> bool {
         let mut descriptors = [PollFd::new(self.out.get_ref(), PollFlags::empty())];
         let polled = poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));

@@ -6,7 +6,7 @@ use tidegate::{ErrorKind, Store, StoreOptions};
 
 use crate::failure::{Result, warn};
 
-/// Opens a store to look at it only, beside whoever writes to it. Warns of events that it does not show because nothing
+/// Opens a store for reading, also while another process writes to it. Warns of events that it does not show because nothing
 /// says that they are durable, unless a writer is there, which is about to say so.
 pub(crate) fn open(directory: &Path, json: bool) -> Result<Store> {
     let store = StoreOptions::read_only().open(directory).map_err(|error| match error.kind() {

@@ -49,7 +49,7 @@ pub type Visit<'a> = &'a mut dyn FnMut(Seen<'_>);
 /// How a decision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Its event is in the log, after the engine itself had judged it again so many times.
+    /// Its event is in the log, after the engine itself had judged it again this many times.
     Appended(u64),
     /// Another one came first, so that it has to be made again.
     Conflict,

@@ -13,7 +13,7 @@ const GROUP_EVENTS_MAX: usize = 1000;
 /// What waits for the commit thread, and where its answer goes.
 type Waiting = (Vec<Sample>, SyncSender<Result>);
 
-/// Callers queue what they append; one thread commits whatever has come together meanwhile.
+/// Callers queue what they append; one thread commits everything queued since the last commit.
 #[derive(Debug)]
 pub struct Grouped {
     queue: Sender<Waiting>,

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Result;
 
-/// How often something is measured: for so long, but so often at least and at most.
+/// How many times something is measured: for a time, within a minimum and a maximum number.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     /// When to stop.
     pub time: Duration,
-    /// How often in any case.
+    /// Minimum number of measurements.
     pub least: usize,
-    /// How often at most.
+    /// Maximum number of measurements.
     pub most: usize,
 }
 
@@ -39,12 +39,12 @@ impl Times {
 pub struct Durations(Vec<Duration>);
 
 impl Durations {
-    /// How often it was measured.
+    /// Number of measurements.
     pub fn count(&self) -> u64 {
         self.0.len() as u64
     }
 
-    /// What so many of a hundred were no longer than, in seconds.
+    /// Returns a percentile, in seconds.
     pub fn percentile(&self, percent: usize) -> f64 {
         let last = self.0.len().saturating_sub(1);
         self.0.get(last * percent / 100).map_or(0.0, Duration::as_secs_f64)
@@ -95,7 +95,7 @@ pub fn disk_bytes(directory: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
-/// Reads all files of a directory, so that they are in the page cache whatever else the machine does.
+/// Reads all files of a directory, so that they are in the page cache although other work runs.
 pub fn warm(directory: &Path) -> Result {
     let mut buffer = vec![0; 64 << 10];
     for entry in fs::read_dir(directory)? {

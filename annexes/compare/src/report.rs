@@ -35,7 +35,7 @@ pub fn markdown(findings: &[Finding]) -> String {
 }
 
 fn line(text: &mut String, what: &str) {
-    writeln!(text, "{what}").expect("a string takes whatever is written to it");
+    writeln!(text, "{what}").expect("a string accepts every write");
 }
 
 fn write_table(text: &mut String, table: &Table, ours: &Finding, others: &[Finding], lost: &mut Vec<String>) {

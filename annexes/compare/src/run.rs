@@ -11,7 +11,7 @@ use crate::engine::{About, Result, Skill};
 use crate::measure::{disk_bytes, median};
 use crate::workload::{self, Figure, Phase};
 
-/// A full scan takes long enough to be measured in so many slices only.
+/// Maximum number of slices in which a full scan is measured, since one takes long.
 const SCAN_SLICES_MAX: u32 = 3;
 
 /// How the comparison is made.
@@ -25,7 +25,7 @@ pub struct Plan {
     pub seconds: f64,
     /// How many slices there are, the engines taking turns.
     pub slices: u32,
-    /// How often a store is opened after closing.
+    /// How many times a store is opened after closing.
     pub opens: u32,
     /// The phases that are gone through.
     pub phases: Vec<Phase>,
@@ -57,7 +57,7 @@ impl Finding {
         median(&mut self.values(row))
     }
 
-    /// How often it was measured in all.
+    /// Number of measurements in all.
     pub fn times(&self, row: &str) -> u64 {
         self.figures.get(row).into_iter().flatten().map(|figure| figure.times).sum()
     }

@@ -46,7 +46,7 @@ pub struct Sample {
     pub payload: Vec<u8>,
 }
 
-/// A log of so many events, counted from 1.
+/// A log with this many events, counted from 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Samples {
     events: u64,
@@ -139,7 +139,7 @@ fn payload(number: u64) -> Vec<u8> {
     let mut random = number;
     while text.len() < PAYLOAD_BYTES {
         random = mix(random);
-        write!(text, "{random:016x}").expect("a string takes whatever is written to it");
+        write!(text, "{random:016x}").expect("a string accepts every write");
     }
     text.truncate(PAYLOAD_BYTES - 2);
     text.push_str("\"}");

@@ -19,7 +19,7 @@ pub struct CheckReport {
     pub events: u64,
     /// Bytes of a torn tail that opening cut off.
     pub dropped_bytes: u64,
-    /// Events that nobody had been reported of.
+    /// Events that no worker had reported.
     pub untold: u64,
 }
 

@@ -82,7 +82,7 @@ impl Program {
         Ok(Running { child, lines, late: Instant::now() + HANGS_AFTER })
     }
 
-    /// Runs a worker to its end, whatever that is, and takes in what it tells.
+    /// Runs a worker until it ends in any way, and takes in what it reports.
     pub fn run(&self, orders: &WorkerOptions, report: &mut WorkerReport) -> Outcome<End> {
         let mut running = self.start(&orders.words())?;
         while let Some(line) = running.hear()? {

@@ -14,7 +14,7 @@ use crate::worker::{DONE, GAVE_UP, WorkerOptions};
 fn tell(line: &ReportLine) {
     let mut out = std::io::stdout().lock();
     if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
-        // Nobody listens any more.
+        // The parent process has closed the pipe.
         std::process::exit(i32::from(GAVE_UP));
     }
 }
@@ -68,7 +68,7 @@ pub fn ask(directory: &Path, map: bool, writes: bool) -> u8 {
     let asked = options.open(directory).and_then(|store| {
         if store.report().rebuilt_indexes > 0 {
             return Err(Error::invalid(
-                "index files were not of use; the trial does not write what a store reads",
+                "index files were not used; the trial does not write what a store reads",
             ));
         }
         let seen = ask_all(&store)?;
@@ -145,7 +145,7 @@ fn ask_all(store: &Store) -> Result<u64, Error> {
     Ok(seen)
 }
 
-/// Tries to open the store for writing, once. Whoever gets it appends an event and keeps it until killed.
+/// Tries to open the store for writing, once. If it succeeds, it appends an event and holds the store until killed.
 pub fn want(directory: &Path) -> u8 {
     let options = WorkerOptions { thread: true, ..WorkerOptions::new(directory) }.options();
     let store = match options.open(directory) {

@@ -20,7 +20,7 @@ use tidegate_crashtest::{Outcome, ensure};
 const USAGE: &str = "usage: crashtest COMMAND [NUMBER [SEED]]
   kill [CYCLES]      workers are killed outright, over and over
   inject [CALL]      every system call on the store fails once in every way, or the process is killed at it
-  power [CUTS]       the power of file systems is cut, each so many times; takes root
+  power [CUTS]       the power of file systems is cut, CUTS times each; needs root
   full [STEP]        disks of any fill level, and files that may not grow; takes root
   readonly           directories that cannot be written to
   descriptors        a process has no file descriptors left

@@ -25,7 +25,7 @@ pub fn id(position: u64) -> EventId {
     EventId(u128::from(position).to_be_bytes())
 }
 
-/// Writes a store of so many sealed segments, and an empty one behind them, into a new directory.
+/// Writes a store with this many sealed segments, and an empty one behind them, into a new directory.
 pub fn write(directory: &Path, segments: u64) -> Outcome {
     std::fs::create_dir_all(directory.join("segments"))?;
     std::fs::create_dir_all(directory.join("index"))?;

@@ -84,7 +84,7 @@ impl Mount {
         Ok(mount)
     }
 
-    /// Mounts memory of so many bytes.
+    /// Mounts a file system in memory with this many bytes.
     pub fn memory(folder: &Path, bytes: u64) -> Outcome<Self> {
         check_root()?;
         let point = folder.join("memory.mount");
@@ -136,7 +136,7 @@ impl Mount {
     }
 
     /// Copies the image as it is while nothing is written to it: what a power cut at this moment would leave.
-    /// Whoever writes to the file system has to be stopped; its own writing is waited out.
+    /// Processes that write to the file system must be stopped first; its own writing is waited out.
     pub fn snapshot(&self) -> Outcome<PathBuf> {
         const TRIES: usize = 50;
         let copies = ["copy-1", "copy-2"].map(|name| self.image.with_extension(name));

@@ -55,7 +55,7 @@ impl WorkerOptions {
         Self { acts: u64::MAX, thread: true, ..self }
     }
 
-    /// A run of which somebody sees to it that calls succeed again.
+    /// A run in which the trial makes failed calls succeed again.
     #[must_use]
     pub fn patient(self) -> Self {
         Self { patience: 5_000, ..self }
@@ -136,7 +136,7 @@ impl Worker {
         }
         let mut out = std::io::stdout().lock();
         if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
-            // Nobody listens any more.
+            // The parent process has closed the pipe.
             std::process::exit(i32::from(GAVE_UP));
         }
     }
@@ -149,7 +149,7 @@ impl Worker {
             source = cause.source();
         }
         self.tell(&[ReportLine::Failed(text)]);
-        // Whatever is wrong may be over soon.
+        // The cause of the error may be temporary.
         std::thread::sleep(Duration::from_millis(1));
     }
 
@@ -350,7 +350,7 @@ impl Worker {
         projector.save()
     }
 
-    /// Looks once more, since reading goes on whatever happened to writing.
+    /// Looks once more, since reading goes on after writing has ended.
     fn look(&mut self, store: &Store, when: &str) {
         if let Err(error) = self.try_look(store) {
             self.failed(&format!("look after {when}"), &error);

@@ -18,7 +18,7 @@ const COURSES: [(&str, &str, u32); 3] = [
     ("tides", "Tides and currents", 5),
 ];
 
-/// What the desks said, and how often.
+/// The answers of the desks, with how many times each was given.
 type Answers = BTreeMap<String, usize>;
 
 fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         said.collect::<Result<Vec<Answers>>>()
     })?;
     show(&answers);
-    // A seat that is given back goes to whoever asks next.
+    // A seat that is given back goes to the next student who asks.
     for decided in [school.leave("bob", "tides")?, school.enrol("gus", "tides")?] {
         if let Outcome::Denied(denied) = decided {
             println!("denied: {denied}");
@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     Ok(store.close()?)
 }
 
-/// What one desk does: everybody wants everything.
+/// What one desk does: every student asks for every course.
 fn enrol(school: &School<'_>, desk: usize) -> Result<Answers> {
     let mut answers = Answers::new();
     for student in ["ada", "bob", "cyd", "dan", "eve", "fay", "gus"] {

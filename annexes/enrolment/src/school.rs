@@ -6,7 +6,7 @@ use tidegate::{AppendOptions, QueryItem, Result, Store, StreamId};
 
 use crate::facts::Fact;
 
-/// At most so many courses for one student.
+/// Maximum number of courses for one student.
 const COURSES_MAX: usize = 3;
 
 /// The decisions of a school over a store.
@@ -44,7 +44,7 @@ impl<'a> School<'a> {
         })
     }
 
-    /// Gives a student a seat: where one is free, once a course, and in so many courses at most.
+    /// Gives a student a seat if one is free, once per course, up to the maximum number of courses.
     ///
     /// # Errors
     ///

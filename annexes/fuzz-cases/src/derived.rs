@@ -81,7 +81,7 @@ fn filter_group(mut bytes: Vec<u8>, mended: bool) {
     check(&with(sample, name, bytes), sample, lies);
 }
 
-/// The log is whole: every event is there, whatever else the bytes say.
+/// The log is whole: every event is there, for any bytes of the other files.
 fn check(files: &Files, sample: &Sample, lies: bool) {
     let seen = ask(files, sample, lies);
     for StoreAnswers { leaves, answers, .. } in seen.into_iter().flatten() {

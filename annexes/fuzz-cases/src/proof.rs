@@ -1,6 +1,6 @@
 //! Proof files, notes, policies, requests to witnesses and censuses, and claims about trees.
 //!
-//! Whatever is found good must be true of the sample log, whose keys no input can sign with.
+//! Everything that is found good must be true of the sample log, whose keys no input can sign with.
 
 use std::sync::OnceLock;
 

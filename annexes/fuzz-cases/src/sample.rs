@@ -75,7 +75,7 @@ fn options(access: Access, segment_bytes: u64) -> StoreOptions {
     StoreOptions::new().access(access).segment_bytes(segment_bytes).thread(false)
 }
 
-/// An environment around these files. Whatever is random in it is always the same.
+/// An environment around these files. Its random numbers are always the same.
 pub(crate) fn env(files: &Files) -> Env {
     let disk = MemoryDisk::new();
     for (name, bytes) in files {
@@ -114,7 +114,7 @@ pub(crate) fn small() -> &'static Sample {
     SAMPLE.get_or_init(|| sample(14, 1800))
 }
 
-/// A store of so many segments that it has a filter group.
+/// A store with enough segments for a filter group.
 pub(crate) fn many() -> &'static Sample {
     static SAMPLE: OnceLock<Sample> = OnceLock::new();
     SAMPLE.get_or_init(|| sample(18, 81))
@@ -325,7 +325,7 @@ pub(crate) fn ask_cursor(files: &Files) {
     }
 }
 
-/// Reads the sample's saved state; whatever it is, the answer is that of the log.
+/// Reads the sample's saved state. The answer must be that of the log for any bytes.
 pub(crate) fn ask_state(files: &Files) -> Option<u64> {
     let store = opened(options(Access::Write, 1800).open_in(env(files)))?;
     let things = checked(store.projector::<Things>())?;

@@ -119,7 +119,7 @@ pub(crate) fn derived(machine: &Machine, model: &mut Model, dice: &mut Dice) -> 
 pub(crate) enum DamageOutcome {
     /// The store was not opened for writing.
     Refused,
-    /// An end of the log was cut off, which nobody knew to be durable, and that was told.
+    /// An end of the log that was never reported as durable was cut off, and the opening reported it.
     Dropped,
     /// Reading told of it.
     Noticed,
@@ -127,7 +127,7 @@ pub(crate) enum DamageOutcome {
     Harmless,
 }
 
-/// Damages the log of a store that nobody has open, and looks at what comes of it. Where it was closed in good
+/// Damages the log of a store that no process has open, and checks the outcome. Where it was closed in good
 /// order, all of it is known to be durable; otherwise what a reader shows is.
 pub(crate) fn truth(
     machine: &Machine,

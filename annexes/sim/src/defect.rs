@@ -9,7 +9,7 @@ pub enum Defect {
     None,
     /// Conditions are not handed in, as if the commit did not look at them.
     ConditionsIgnored,
-    /// Keys are not handed in, as if nobody looked for them.
+    /// Keys are not handed in, as if they were not looked for.
     KeysIgnored,
     /// What a decision read is not held at its commit.
     FootprintsIgnored,

@@ -18,7 +18,7 @@ impl Failure {
         Self { what: what.into(), error: None }
     }
 
-    /// An error that nobody expected, unless the disk was planned to fail.
+    /// An unexpected error, unless the disk was planned to fail.
     pub(crate) fn of(what: &str, error: &Error) -> Self {
         Self { what: format!("{what}: {error}"), error: Some(error.kind()) }
     }

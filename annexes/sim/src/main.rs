@@ -11,7 +11,7 @@ const USAGE: &str = "usage: sim soak|long|appenders|sweep|crowd FIRST_SEED [COUN
   long       many lives, long histories
   appenders  those who append, alone
   sweep      a crash at every call of one scenario and of every repair after it
-  crowd      the same with everybody who works with a store";
+  crowd      the same with all actors";
 
 /// How seeds are run, and what they went through together.
 #[derive(Default)]

@@ -47,12 +47,12 @@ impl Default for Soak {
 }
 
 impl Soak {
-    /// A short history of everybody.
+    /// A short history with all actors.
     pub fn of(seed: u64) -> Self {
         Self { seed, ..Self::default() }
     }
 
-    /// A long history of everybody.
+    /// A long history with all actors.
     pub fn long(seed: u64) -> Self {
         Self { seed, lives: 10, acts: 80, ..Self::default() }
     }
@@ -141,7 +141,7 @@ struct History<'a> {
     has_crowd: bool,
 }
 
-/// In one history of so many a crowd comes, and segments are so large.
+/// One history in this many has a crowd, with segments of this size.
 const CROWD_EVERY: u64 = 64;
 const CROWD_BYTES: u64 = 100_000;
 
@@ -241,7 +241,7 @@ impl History<'_> {
             .map_err(|failure| failure.during(&format!("after {end:?}")))
     }
 
-    /// Nothing fails any more: everybody does what is left, and at the very end the log is damaged.
+    /// No fault comes any more: all actors finish their work, and at the very end the log is damaged.
     fn finish(&mut self) -> Result<(), Failure> {
         self.machine.disk.set_model(DiskModel { capacity_bytes: None, ..self.disk });
         let script = self.script();

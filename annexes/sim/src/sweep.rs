@@ -100,7 +100,7 @@ impl Stop {
 }
 
 /// Runs a scenario, then crashes it at each of its calls, ends each crash in several ways, and checks what is
-/// left, whatever happens during the repair.
+/// left, even if the repair is interrupted.
 pub fn sweep(sweep: &Sweep) -> Result<SweepReport, Failure> {
     let mut swept = SweepReport::default();
     let (machine, mut model) = run(sweep, None)?;

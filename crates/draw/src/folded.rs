@@ -15,7 +15,7 @@ use crate::subgraph::{Edge, Line, Subgraph};
 
 /// Fewer events than that are not worth folding.
 const RUN_MIN: usize = 3;
-/// So many causes and effects of a node are looked at, where not all nodes are drawn.
+/// Maximum number of causes and effects of a node that are followed, if not all nodes are drawn.
 const FAN_MAX: usize = 10;
 /// Effects of an event are not counted beyond.
 pub(crate) const EFFECTS_MAX: u64 = 1_000;
@@ -87,7 +87,7 @@ impl FoldedGraph {
         Self { nodes, links, left_out: 0 }
     }
 
-    /// At most so many of the nodes: those nearest to the focus, without more than a few on either side of any, or
+    /// Returns at most `limit` of the nodes: those nearest to the focus, without more than a few on either side of any, or
     /// the last ones where there is no focus.
     pub(crate) fn nearest(&self, limit: usize, subgraph: &Subgraph, focus: &[Position]) -> Self {
         if self.nodes.len() <= limit {

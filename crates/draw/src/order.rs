@@ -3,7 +3,7 @@
 //! The method is the usual one for pictures in layers (Sugiyama, Tagawa and Toda 1981; Gansner and others 1993): rows
 //! are gone through down and up, and each is sorted by the middles of what its things are linked to in the row before.
 //! Then neighbours change places as long as that undoes crossings. The best order of all rounds is kept. It is the same
-//! for the same graph, and writes nothing to anybody's log, as a layout library did.
+//! for the same graph, and writes nothing to the log of the calling program, as a layout library did.
 
 /// Rounds down and up.
 const ROUNDS: usize = 12;

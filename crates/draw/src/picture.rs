@@ -15,7 +15,7 @@ use crate::style::{Axis, Style};
 use crate::subgraph::Subgraph;
 use crate::text::{count, number};
 
-/// No picture has more nodes, whatever its style says.
+/// Maximum number of nodes of a picture, for any style.
 const NODES_MAX: usize = 2_000;
 
 /// A picture of events, and of what led to what among them. The same events in the same style give the same

@@ -34,10 +34,10 @@ pub struct Style {
     pub axis: Axis,
     /// What the colours mean.
     pub colour: Colour,
-    /// Selections of at least so many events have their runs folded: 100. A run is three or more events, each
+    /// Number of events from which on runs are folded: 100. A run is three or more events, each
     /// with one line to it and one from it. 0 folds always, [`usize::MAX`] never.
     pub fold_from: usize,
-    /// At most so many nodes are drawn: 200, and fewer where their lines need the room. What is left out is
+    /// Maximum number of drawn nodes: 200, and fewer if their lines need the room. What is left out is
     /// counted; what is nearest to the focus stays, or the last events where there is none.
     pub nodes_max: usize,
     /// Events that matter most. They have a strong border and are never folded.

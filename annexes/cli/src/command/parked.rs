@@ -15,8 +15,8 @@ use crate::output::{Output, clock_time};
 use crate::reader::{open, warn_of_damage};
 
 const EXAMPLES: &str = "\
-An event is parked when it failed too often. It holds up nobody; its reader tries it again when told to, or gives \
-it up.
+An event is parked when it has failed too many times. The cursor goes on without it until the event is retried or \
+discarded.
 
 Examples:
   tidegate parked ./store

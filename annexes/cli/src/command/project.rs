@@ -40,7 +40,7 @@ pub(super) struct ProjectArgs {
     /// As of this position
     #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
     at: Option<Position>,
-    /// At most so many, those with the most events
+    /// Maximum number of rows; those with the most events
     #[arg(long, value_name = "N", help_heading = HOW)]
     limit: Option<usize>,
 }

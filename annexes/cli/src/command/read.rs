@@ -42,7 +42,7 @@ pub(super) struct ReadArgs {
     /// Only events before this position
     #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
     before: Option<Position>,
-    /// At most so many events
+    /// Maximum number of events
     #[arg(long, value_name = "N", help_heading = HOW)]
     limit: Option<usize>,
     /// From the last event to the first

@@ -32,9 +32,9 @@ and payloads stay as they are.
 
 Cursors and saved states are not taken over: readers begin anew. Which ones, and how many events each delivers again as far as its file says, \
 is listed. A reactor commits no second reaction where the first one was saved, since it is known by its key. A program \
-begins a cursor later by `Settings::start`. Nobody may write to DIR meanwhile.
+begins a cursor later by `Settings::start`. No program may write to DIR meanwhile.
 
-Ends with 0 when all that is whole was saved, whatever was lost.
+Ends with 0 when everything that is whole was saved, even if events were lost.
 
 Examples:
   tidegate doctor ./store

@@ -13,11 +13,11 @@ use crate::listing::Listing;
 use crate::output::Output;
 use crate::reader::open;
 
-/// How long to wait for an event before looking whether anybody still reads the output.
+/// How long to wait for an event before checking whether the output is still open.
 const WAIT: Duration = Duration::from_millis(200);
 
 const EXAMPLES: &str = "\
-Events show once they are synced. --follow goes on until it is interrupted, or until nobody reads its output.
+Events show once they are synced. --follow goes on until it is interrupted, or until its output is closed.
 
 Examples:
   tidegate tail ./store
@@ -35,7 +35,7 @@ pub(super) struct TailArgs {
     /// Only events after this position
     #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
     after: Option<Position>,
-    /// So many events from before
+    /// Number of earlier events to show first
     #[arg(long, value_name = "N", default_value_t = 10, help_heading = HOW)]
     limit: usize,
     /// Wait for more events and show them as they come

@@ -1,4 +1,4 @@
-//! Whoever reads the output may go at any time.
+//! The reader of the output may close it at any time.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};

@@ -1,4 +1,4 @@
-//! Names and payloads come from anyone. Whatever they hold, the terminal gets text that it shows, and no order.
+//! Names and payloads come from anyone. The terminal gets text that it shows and no control sequence, for every input.
 
 use tidegate::subscription::cursor::CursorOptions;
 use tidegate::{AppendOptions, Cause, Draft, Position, Query, QueryItem, Store, StreamId};

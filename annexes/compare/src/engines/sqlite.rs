@@ -106,7 +106,7 @@ impl Engine for Sqlite {
     fn decide(&self, tag: &str, event: Sample) -> Result<Outcome> {
         let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // What was read holds until the commit: nobody else can write meanwhile.
+        // What was read holds until the commit: no other connection can write meanwhile.
         select(&transaction, BY_TAG, params![tag, 0, -1], &mut |_| {})?;
         insert(&transaction, &[event])?;
         transaction.commit()?;

@@ -108,7 +108,7 @@ pub(super) fn stream_tag(scope: &str, entity: &str) -> String {
 /// The tag of an id.
 pub(super) fn id_tag(id: Id) -> String {
     id.iter().fold(String::with_capacity(32), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes whatever is written to it");
+        write!(text, "{byte:02x}").expect("a string accepts every write");
         text
     })
 }

@@ -63,7 +63,7 @@ impl<'a> Appends<'a> {
         if let Some(grouped) = self.grouped.take() {
             grouped.close();
         }
-        // Whoever shared it has ended, so that dropping the last handle ends the engine.
+        // All threads that shared it have ended, so dropping the last handle ends the engine.
         drop(self.engine.take());
         if self.folder().exists() {
             fs::remove_dir_all(self.folder())?;

@@ -11,7 +11,7 @@ use crate::engine::Result;
 pub(super) const MANY: u64 = 64;
 
 /// Has callers do something again and again, each until it says that it is done or the time is over. What
-/// they make ready for it is not timed. Hands back how often in all, and in which time.
+/// they make ready for it is not timed. Returns how many times in all, and in which time.
 pub(super) fn together<R: Send>(
     callers: u64,
     time: Duration,

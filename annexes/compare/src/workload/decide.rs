@@ -20,7 +20,7 @@ pub(super) const STROKES: [(&str, Option<Skill>); 8] = [
     ("decide.hot.256", Some(Skill::Decides)),
 ];
 
-/// What the names of rows with so many callers over the same tags begin with.
+/// The prefix of the names of rows with several callers over the same tags.
 const HOT: &str = "decide.hot.";
 
 /// How many decisions are made over one tag before the next one has its turn.
@@ -32,7 +32,7 @@ pub(super) struct Decisions<'a> {
     given: Given<'a>,
     /// The number of the next event.
     number: AtomicU64,
-    /// How often decisions were made over shared tags.
+    /// How many decisions were made over shared tags.
     shared: AtomicU64,
     slice: u64,
 }
@@ -54,7 +54,7 @@ impl<'a> Decisions<'a> {
         })
     }
 
-    /// Callers over the same tags, and how often one was in the way of another.
+    /// Callers over the same tags, and how many times one conflicted with another.
     fn shared(&self, callers: u64) -> Result<(u64, Duration, u64)> {
         let conflicts = AtomicU64::new(0);
         let (count, time) = together(

@@ -14,7 +14,7 @@ const EVENTS: u64 = 100_000;
 const SCOPE: &str = "shop-0";
 const ENTITY: &str = "the-long-one";
 
-/// How often it is read in one slice at most.
+/// Maximum number of reads in one slice.
 const READS_MAX: usize = 300;
 
 /// Reads the projection of one stream.

@@ -63,7 +63,7 @@ pub struct Figure {
     pub row: String,
     /// What was measured.
     pub value: f64,
-    /// How often.
+    /// Number of repetitions.
     pub times: u64,
 }
 

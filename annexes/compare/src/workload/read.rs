@@ -22,7 +22,7 @@ pub(super) const STROKES: [(&str, Option<Skill>); 8] = [
 /// How many single events are read in one slice.
 const LOOKUPS: usize = 5000;
 
-/// How often anything else is read in one slice at most.
+/// Maximum number of other reads in one slice.
 const READS_MAX: usize = 300;
 
 /// Reads one store in every way.
@@ -91,7 +91,7 @@ impl<'a> Reads<'a> {
         Ok(())
     }
 
-    /// Pages of a query that selects one in so many events, after random positions that leave enough.
+    /// Pages of a query that selects one event in a fixed number, after random positions that leave enough.
     fn pages(
         &self,
         stroke: &str,

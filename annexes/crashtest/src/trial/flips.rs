@@ -72,7 +72,7 @@ enum Fate {
     Harmless,
 }
 
-/// Flips so many bits, spread evenly over the kinds of files of a store that was closed in good order.
+/// Flips this many bits, spread evenly over the kinds of files of a store that was closed in good order.
 pub fn flips(seed: u64, count: u64) -> Outcome<FlipReport> {
     let shelf = StoreAtRest::new()?;
     let mut files = BTreeMap::<&'static str, Vec<(String, u64)>>::new();
@@ -97,7 +97,7 @@ pub fn flips(seed: u64, count: u64) -> Outcome<FlipReport> {
         let counted = done.0.entry(kind).or_default();
         counted.bits = bits;
         for flip in 0..flips {
-            // One in each of so many equal parts.
+            // One bit in each of equally large parts.
             let (from, until) = (flip * bits / flips, (flip + 1) * bits / flips);
             let (name, bit) = place(&files, from + dice.below(until - from));
             let fate = shelf.flip(name, bit).map_err(|failure| failure.at(format!("{name}, bit {bit}")))?;
@@ -175,7 +175,7 @@ impl StoreAtRest {
         });
         let [read, write] = fates;
         let (read, write) = (read?, write?);
-        // Whatever keeps a writer from opening is reported to a reader too.
+        // An error that keeps a writer from opening is reported to a reader too.
         let report = |fate| matches!(fate, Fate::Refused | Fate::Reported);
         ensure(report(read) == report(write), || format!("a reader finds it {read:?}, a writer {write:?}"))?;
         Ok(write)
@@ -196,7 +196,7 @@ impl StoreAtRest {
             Err(WrongAnswer::Error(error)) => typed(&error).map(|()| Fate::Reported),
             Ok((found, _)) if hidden && found != self.answers => Ok(Fate::Reported),
             Ok((found, rebuilt)) => {
-                ensure(found == self.answers, || "an answer is another one, and nobody is reported".into())?;
+                ensure(found == self.answers, || "an answer has changed without an error".into())?;
                 let rebuilt = rebuilt || store.report().rebuilt_indexes > 0;
                 Ok(if rebuilt { Fate::Rebuilt } else { Fate::Harmless })
             }
@@ -265,7 +265,7 @@ fn of(event: &RecordedEvent) -> u64 {
     hasher.finish()
 }
 
-/// Asks everything, and says whether a saved state was not believed. Whatever comes before an error must be right.
+/// Asks everything, and says whether a saved state was not believed. What comes before an error must be right.
 fn answers(store: &Store, leaves: &[u64]) -> Result<(Vec<u64>, bool), WrongAnswer> {
     let view = store.view()?;
     let mut found = vec![view.head().0];

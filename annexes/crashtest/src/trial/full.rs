@@ -97,7 +97,7 @@ fn run_full(
     Ok(())
 }
 
-/// Takes up all room but so many KiB.
+/// Fills the disk except for this many KiB.
 fn fill(filler: &Path, point: &Path, room: u64) -> Outcome {
     let stat = rustix::fs::statvfs(point)?;
     let free = stat.f_bavail * stat.f_frsize;

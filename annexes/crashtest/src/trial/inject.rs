@@ -211,7 +211,7 @@ impl InjectSetup {
         let interrupted = injection.what.ends_with("EINTR") && !injection.call.contains("sync");
         ensure(!interrupted || errors.is_empty(), || format!("not tried again: {errors:?}")).map_err(at)?;
         let silent = errors.is_empty() && line.is_some_and(|line| must_be_told(&line));
-        ensure(!silent, || "nobody was reported".to_owned()).map_err(at)?;
+        ensure(!silent, || "no error was reported".to_owned()).map_err(at)?;
         let Injection { call, what, from_then_on, beside, .. } = injection;
         let what = what.split('=').nth(1).unwrap_or_default();
         let more = if from_then_on { ", and ever after" } else { "" };

@@ -1,4 +1,4 @@
-//! Processes killed outright in the middle of whatever they do, over and over.
+//! Processes killed with SIGKILL at random moments, over and over.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,17 +18,17 @@ const LIVES: u64 = 40;
 pub struct KillReport {
     /// Processes that were killed.
     pub kills: u64,
-    /// How often the store was checked: a third is killed again before anybody looks.
+    /// How many times the store was checked: a third of the workers are killed again before a check.
     pub checks: u64,
     /// Acknowledged events that were looked for.
     pub acknowledged: u64,
-    /// Events found that nobody had been reported of.
+    /// Events found that no worker had reported.
     pub untold: u64,
     /// Kills that left a torn tail.
     pub torn: u64,
 }
 
-/// Kills so many workers, in a directory of its own.
+/// Kills this many workers, in a directory of its own.
 pub fn kill(program: &Program, folder: &Path, seed: u64, cycles: u64) -> Outcome<KillReport> {
     let mut dice = Dice::new(seed);
     let mut done = KillReport::default();
@@ -58,7 +58,7 @@ pub fn kill(program: &Program, folder: &Path, seed: u64, cycles: u64) -> Outcome
     Ok(done)
 }
 
-/// Kills a worker after so many lines, and a moment.
+/// Kills a worker after this many lines and a short random time.
 fn kill_once(
     program: &Program,
     orders: &WorkerOptions,

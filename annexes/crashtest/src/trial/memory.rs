@@ -20,7 +20,7 @@ pub struct MemoryReport {
     pub acknowledged: u64,
 }
 
-/// Runs workers that may use so many KiB of address space, from `least` on until one has enough.
+/// Runs workers with a limited address space in KiB, from `least` on until one has enough.
 pub fn memory(program: &Program, folder: &Path, least: u64, step: usize) -> Outcome<MemoryReport> {
     const ENOUGH: u64 = 1 << 20;
     ensure(is_installed("prlimit"), || "prlimit is not installed: apt-get install util-linux".into())?;

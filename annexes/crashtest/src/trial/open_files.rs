@@ -7,7 +7,7 @@ use crate::failure::{Failure, Outcome, ensure};
 use crate::many;
 use crate::report::ReportLine;
 
-/// Has a reader, and a writer if `writes` says so, ask everything of a store of so many segments, under a limit of
+/// Has a reader, and a writer if `writes` says so, ask everything of a store with this many segments, under a limit of
 /// descriptors if there is one, and returns how many events were seen.
 pub fn open_files(
     program: &Program,

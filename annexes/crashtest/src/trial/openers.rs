@@ -21,7 +21,7 @@ pub struct OpenersReport {
     pub locked: u64,
 }
 
-/// Has processes compete for a store, so many times.
+/// Has processes compete for a store, this many times.
 pub fn openers(program: &Program, folder: &Path, rounds: u64) -> Outcome<OpenersReport> {
     let mut done = OpenersReport::default();
     let mut report = WorkerReport::default();
@@ -65,7 +65,7 @@ fn compete(
             other => return Err(Failure(format!("an opener says {other:?}"))),
         }
     }
-    let winner = winner.ok_or_else(|| Failure("nobody gets the store".into()))?;
+    let winner = winner.ok_or_else(|| Failure("no process gets the store".into()))?;
     winner.kill_and_hear(report)?;
     done.won += 1;
     done.locked += locked;

@@ -25,7 +25,7 @@ pub struct PowerReport {
     pub shutdowns: u64,
     /// Cuts by going back to what was on the device.
     pub snapshots: u64,
-    /// How often the store was checked: a quarter is cut again before anybody looks.
+    /// How many times the store was checked: a quarter of the cuts are followed by another before a check.
     pub checks: u64,
     /// Acknowledged events that were looked for.
     pub acknowledged: u64,
@@ -35,7 +35,7 @@ pub struct PowerReport {
     pub torn: u64,
 }
 
-/// Cuts the power of a file system of this kind so many times.
+/// Cuts the power of a file system of this kind this many times.
 pub fn power(program: &Program, folder: &Path, kind: Kind, seed: u64, cycles: u64) -> Outcome<PowerReport> {
     let mut dice = Dice::new(seed);
     let mut done = PowerReport::default();

@@ -21,11 +21,11 @@ pub struct FollowerReport {
     pub writers: u64,
     /// Events that the reader was handed.
     pub seen: u64,
-    /// How often another reader was opened, and the store examined, beside a writer.
+    /// How many times another reader was opened, and the doctor run, beside a writer.
     pub looks: u64,
 }
 
-/// Lets a reader follow so many writers.
+/// Lets a reader follow this many writers.
 pub fn reader(program: &Program, folder: &Path, seed: u64, writers: u64) -> Outcome<FollowerReport> {
     let mut dice = Dice::new(seed);
     let directory = folder.join("reader");
@@ -36,7 +36,7 @@ pub fn reader(program: &Program, folder: &Path, seed: u64, writers: u64) -> Outc
         let orders = WorkerOptions { life, ..WorkerOptions::new(&directory).endless() };
         let mut writer = program.start(&orders.words())?;
         for step in 0..20 + dice.below(100) {
-            // The writer of a later life recovers at first, and nobody waits for it.
+            // The writer of a later life recovers first, and no reader waits for it.
             if step % 8 == 0 && (life > 0 || step > 0) {
                 look(&directory).map_err(|failure| failure.at(format!("beside writer {life}")))?;
                 looks += 1;

@@ -1,4 +1,4 @@
-//! A bit that flips at rest, in whatever file, is caught or changes no answer (F16).
+//! A bit that flips at rest, in any file, is caught or changes no answer (F16).
 
 use tidegate_crashtest::trial::flips::flips;
 

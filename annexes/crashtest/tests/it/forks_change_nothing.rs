@@ -1,4 +1,4 @@
-//! A process forked from a writer is refused whatever it calls, and takes nothing of what the writer acknowledged
+//! A process forked from a writer is refused by every call, and takes nothing of what the writer acknowledged
 //! (F23).
 //!
 //! A child that waited for a ticket once led its copy of the queue, and wrote over synced batches of its parent.

@@ -17,7 +17,7 @@ fn with_sixty_four_descriptors() {
     assert_eq!(done(open_files(&program(), folder.path(), 400, Some(64), true)), 880);
 }
 
-/// A folder in memory if the system has one: a disk takes long to create so many files.
+/// A folder in memory if the system has one: a disk takes long to create that number of files.
 fn in_memory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary folder")
 }

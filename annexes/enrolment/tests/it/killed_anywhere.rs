@@ -91,7 +91,7 @@ fn at_the_steps_of_the_database() {
     assert!(kills > 40 && between > 10, "{kills} kills, {between} in the middle, are too few");
 }
 
-/// Dies in the middle of what the database does: after so many instructions of its machine.
+/// Dies in the middle of what the database does: after this many instructions of its virtual machine.
 fn update_until_killed(directory: &Path) -> ! {
     let mut steps: u64 = std::env::var(STEPS).unwrap().parse().unwrap();
     let mut database = Connection::open(directory.join("catalogue.sqlite")).unwrap();
@@ -125,7 +125,7 @@ fn at_any_moment_while_the_log_is_written() {
     }
 }
 
-/// Starts a process, and kills it once it said so many things.
+/// Starts a process, and kills it once it has printed this many lines.
 fn kill_after(words: u64, directory: &Path, cycle: u64) -> ExitStatus {
     let mut process = child("at_any_moment_while_the_log_is_written", directory, cycle).spawn().unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines();

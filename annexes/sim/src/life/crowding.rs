@@ -1,4 +1,4 @@
-//! A crowd: so many events at once that lists of one term are long, dense or sparse, in one segment.
+//! A crowd: enough events at once that lists of one term are long, dense or sparse, in one segment.
 
 use tidegate::{Draft, Position, ReadOptions};
 

@@ -17,7 +17,7 @@ use crate::query::ModelQuery;
 /// The names of cursors.
 const NAMES: [&str; 2] = ["mail", "audit"];
 
-/// At most so many events of a cursor are out at a time.
+/// Maximum number of events of a cursor are out at a time.
 const OUT_MOST: usize = 5;
 
 /// A cursor in this process's hands.
@@ -33,7 +33,7 @@ pub(super) struct OpenCursor {
     /// Whether its worker fails most of the time.
     moody: bool,
     pub(super) place: CursorPlace,
-    /// When and how often an event failed.
+    /// When an event failed, and how many times.
     failed: BTreeMap<u64, (u64, u32)>,
     /// Events that are to be tried again though they are parked.
     retried: BTreeSet<u64>,

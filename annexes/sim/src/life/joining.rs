@@ -51,7 +51,7 @@ impl Life<'_> {
             for attempt in rivals {
                 let queue = || {
                     let mut ticket = store.submit_with(attempt.batch(defect), attempt.append())?;
-                    // Whoever asks for an answer leads where nobody else does.
+                    // A caller that waits for an answer leads if no other caller does.
                     let answer = if writes { ticket.poll_now() } else { None };
                     Ok(answer
                         .map_or(QueuedBatch::Waits(ticket), |answer| QueuedBatch::Answered(Box::new(answer))))
@@ -107,7 +107,7 @@ impl Life<'_> {
         self.durable_after(waited).map(drop)
     }
 
-    /// Whether the newest segment takes so many bytes more.
+    /// Returns whether the newest segment has room for this many more bytes.
     fn has_room(&self, room: u64) -> bool {
         let newest = self.machine.segments().pop_last().map(|(_, name)| name);
         let bytes = newest.and_then(|name| self.machine.disk.at_rest().read(&name).ok());

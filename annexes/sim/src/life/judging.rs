@@ -61,7 +61,7 @@ impl Life<'_> {
                 Ok(receipt)
             }
             Ok(Outcome::Denied(denied)) => {
-                return Err(Failure::new(format!("denied what nobody denies: {denied}")));
+                return Err(Failure::new(format!("denied without a gate that denies: {denied}")));
             }
             Err(error) => Err(error),
         };

@@ -11,7 +11,7 @@ use crate::failure::{Failure, ensure, failed, same};
 use crate::model::{Model, compare};
 use crate::query::ModelQuery;
 
-/// At most so many subscriptions, and so many taps, at a time.
+/// Maximum number of subscriptions and of taps at a time.
 const MOST: usize = 2;
 
 /// A subscription, and the last event it delivered.

@@ -97,7 +97,7 @@ pub(crate) fn live(machine: &Machine, model: &mut Model, script: Script) -> Resu
     life.leave()
 }
 
-/// Opens everything without faults once more, and has everybody do what is left to do.
+/// Opens everything without faults once more, and has all actors finish their work.
 pub(crate) fn catch_up(machine: &Machine, model: &mut Model, script: Script) -> Result<(), Failure> {
     let life = Life::begin(machine, model, script)?;
     let mut life = life.ok_or_else(|| Failure::new("the store does not open without faults"))?;
@@ -316,7 +316,7 @@ impl Life<'_> {
         })?;
         let synced = machine::last_position(&self.machine.disk);
         ensure(frontier.durable.0 <= synced, || {
-            format!("the disk holds {synced} events whatever comes, the frontier says {frontier}")
+            format!("the disk holds {synced} events after any crash, the frontier says {frontier}")
         })?;
         self.model.durable = self.model.durable.max(frontier.durable.0.min(self.model.count()));
         self.machine.trace.note(&(frontier.durable.0, frontier.written.0, frontier.visible.0));
@@ -335,7 +335,7 @@ impl Life<'_> {
                 self.ended |= !self.script.reads_fail;
                 Ok(None)
             }
-            Err(error) => Err(Failure::new(format!("an error nobody expected: {error}"))),
+            Err(error) => Err(Failure::new(format!("an unexpected error: {error}"))),
         }
     }
 
@@ -352,7 +352,7 @@ impl Life<'_> {
                 self.stopped = true;
                 Ok(None)
             }
-            Err(error) => Err(Failure::new(format!("an error nobody expected: {error}"))),
+            Err(error) => Err(Failure::new(format!("an unexpected error: {error}"))),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Those who project: a state beside the store that is a plain fold of the log at every read, whatever became of
+//! Those who project: a state beside the store that is a plain fold of the log at every read, with any fate of
 //! the file it was saved in.
 
 use serde::{Deserialize, Serialize};
@@ -137,7 +137,7 @@ impl Life<'_> {
         same("the events a projection put aside", &parked, &reading.parked())
     }
 
-    /// At the end the projection is the fold of the whole log, begun from whatever is there.
+    /// At the end the projection is the fold of the whole log, begun from any saved state.
     pub(super) fn finish_projecting(&mut self) -> std::result::Result<(), Failure> {
         self.projector = None;
         self.open_projector()?;

@@ -48,7 +48,7 @@ fn leads(payload: &[u8]) -> bool {
     payload.len() % 5 != 4
 }
 
-/// What comes of an event. It is not the same each time somebody asks.
+/// What comes of an event. It is not the same for each call.
 fn reaction(one: ReactorSpec, event: &RecordedEvent, dice: &mut Dice) -> Attempt {
     let stream = ("s0", one.name);
     let mut draft = Draft::new(stream, one.reaction).tag("tag:0").bytes(vec![dice.roll() as u8]);
@@ -148,7 +148,8 @@ impl Life<'_> {
             let source = attempt.as_ref().and_then(source);
             let settled = match step {
                 Ok(Step::Reacted(receipt)) => {
-                    let attempt = attempt.ok_or_else(|| Failure::new("a reaction nobody was asked for"))?;
+                    let attempt =
+                        attempt.ok_or_else(|| Failure::new("a reaction without a call of the handler"))?;
                     self.settle(attempt, Ok(receipt))?;
                     source
                 }
@@ -173,7 +174,7 @@ impl Life<'_> {
                     None
                 }
                 Err(error) => {
-                    // The reaction may be in the log, and the progress kept, though nobody heard of it.
+                    // The reaction may be in the log, and the progress kept, though no answer arrived.
                     let unsure = self.script.reads_fail && error.kind() == ErrorKind::Io;
                     self.model.doubt.extend(attempt.map(|attempt| Attempt { unsure, ..attempt }));
                     let sources = one.wanted();

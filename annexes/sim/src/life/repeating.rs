@@ -1,4 +1,4 @@
-//! Those who never hear of what they did and hand it in again: as often as they like, in any way, whatever else has
+//! Callers that never hear of what they did and hand it in again: any number of times, in any way, whatever else has
 //! changed meanwhile, a batch under a key is there once.
 
 use tidegate::decide::{Decision, Outcome};

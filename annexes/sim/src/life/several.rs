@@ -32,7 +32,7 @@ impl Life<'_> {
         Ok(())
     }
 
-    /// A worker that was too late with an event is reported so, whatever it says of it, and the event is the newest holder's.
+    /// A worker that was too late with an event is refused with every answer, and the event is the newest holder's.
     pub(super) fn settle_late(&mut self, at: usize) -> Result<(), Failure> {
         for late in std::mem::take(&mut self.held[at].late) {
             let settled = if self.others.chance(1, 2) {

@@ -12,7 +12,7 @@ pub(crate) struct SyncHook(Arc<Mutex<Option<Act>>>);
 impl SyncHook {
     /// Has it done once, during the next sync of a segment that succeeds.
     pub(crate) fn plan(&self, act: impl FnOnce() + Send + 'static) {
-        *self.0.lock().expect("nobody panics with it") = Some(Box::new(act));
+        *self.0.lock().expect("no thread panics while holding the lock") = Some(Box::new(act));
     }
 
     /// Gives up what was planned and did not happen, and with it what the act holds.
@@ -29,7 +29,7 @@ impl SyncHook {
     }
 
     fn take(&self) -> Option<Act> {
-        self.0.lock().expect("nobody panics with it").take()
+        self.0.lock().expect("no thread panics while holding the lock").take()
     }
 }
 

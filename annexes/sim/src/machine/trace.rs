@@ -14,7 +14,7 @@ use super::sync_hook::SyncHook;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trace(Arc<AtomicU64>);
 
-/// Mixes what it is given into one number: fast, and no defence against anybody.
+/// Mixes what it is given into one number: fast, and no defence against an attacker.
 struct Mixer(u64);
 
 impl Hasher for Mixer {

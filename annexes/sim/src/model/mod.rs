@@ -262,7 +262,7 @@ impl Model {
         Ok(())
     }
 
-    /// What nobody was reported about came in as one group or not at all.
+    /// Unanswered batches came in as one group or not at all.
     fn settle_doubt(&mut self, mut rest: &[RecordedEvent]) -> Result<(), Failure> {
         let doubt = std::mem::take(&mut self.doubt);
         let all = rest.len();

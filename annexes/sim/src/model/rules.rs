@@ -13,7 +13,7 @@ pub(crate) const GATE: &str = "room";
 /// A gate that lets everything pass and concerns one flow: its name in receipts, and the flow.
 pub(crate) const FLOW: (&str, EventId) = ("flow", EventId(1004_u128.to_be_bytes()));
 
-/// A rule that decisions keep: at most so many events of this kind with the same tag.
+/// A rule that decisions keep: a maximum number of events of this kind with the same tag.
 pub(crate) const SEATS: (&str, u64) = ("seat.taken", 3);
 
 /// A rule that the gate keeps.

@@ -59,7 +59,7 @@ impl BrokenDisk {
             DiskDefect::StaleState if name.starts_with("projections/") && mode == Mode::Read => self
                 .first_state
                 .lock()
-                .expect("nobody panics")
+                .expect("no thread panics while holding the lock")
                 .as_ref()
                 .map(|first| stale(first, &all_of(&*file).unwrap_or_default())),
             _ => None,
@@ -134,7 +134,7 @@ impl Disk for BrokenDisk {
             return self.disk.remove(from);
         }
         if self.wrong == DiskDefect::StaleState && to.starts_with("projections/") {
-            let mut first = self.first_state.lock().expect("nobody panics");
+            let mut first = self.first_state.lock().expect("no thread panics while holding the lock");
             if first.is_none() {
                 *first = Some(all_of(&*self.disk.open(from, Mode::Read)?)?);
             }

@@ -1,4 +1,4 @@
-//! Whatever happens to a process or to its machine, what was acknowledged is there afterwards.
+//! What was acknowledged is there after any crash of the process or its machine.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use tidegate_sim::{Failure, Soak, SoakReport, Sweep, soak, sweep};
 /// * 189, 413, 730: what a roll had made durable was not told before the next sync.
 const APPENDERS_SEEDS: [u64; 8] = [0, 2, 43, 75, 189, 413, 730, 11265];
 
-/// Histories of everybody that failed once. What a seed means changes when anybody learns something new; a fault
+/// Histories with all actors that failed once. What a seed means changes when an actor learns something new; a fault
 /// found here has a test of its own in `tidegate` where it lay there.
 ///
 /// * 2188, 4980: an error of reading over an unfinished creation was told as damage.
@@ -24,7 +24,7 @@ const APPENDERS_SEEDS: [u64; 8] = [0, 2, 43, 75, 189, 413, 730, 11265];
 ///   made durable.
 const SOAK_SEEDS: [u64; 5] = [2188, 4980, 1_000_978, 2_322_364, 2_323_769];
 
-/// Further histories of everybody that every run goes through, beside some fresh ones.
+/// Further histories with all actors that every run goes through, beside some fresh ones.
 const FIXED: Range<u64> = 1000..2500;
 const FRESH: u64 = 300;
 

@@ -133,7 +133,7 @@ impl File for HookedFile {
 
     fn sync(&self) -> io::Result<()> {
         let running = &self.midway.running;
-        let act = running.act.lock().expect("nobody panics with it").take();
+        let act = running.act.lock().expect("no thread panics while holding the lock").take();
         let wrote = running.wrote.swap(false, Ordering::SeqCst);
         let Some((act, is_before)) = act else {
             let believed = wrote && self.midway.wrong == Some(SyncDefect::LaterWritesBelieved);
@@ -205,7 +205,7 @@ fn act(store: &Store, operation: Operation, length: u64, append: AppendOptions, 
             let taken = view.count(&Query::from(QueryItem::new().tag("seat")))?;
             assert_eq!(taken, view.head().0, "every event is a seat, and every one that is written is seen");
             *head = view.head();
-            // A send that fails is one that nobody waits for any more.
+            // A send fails if no receiver waits any more.
             let _ = seen.send(());
             decision(length)
         })
@@ -278,24 +278,31 @@ impl History {
         let midway = move || {
             for (operation, length, append) in others {
                 let helper = help(&store, &answers, (operation, length, append));
-                hands.lock().expect("nobody panics with it").push(helper);
+                hands.lock().expect("no thread panics while holding the lock").push(helper);
             }
-            let answers = answers.lock().expect("nobody panics with it").clone();
-            moments.lock().expect("nobody panics with it").push(Moment { disk: disk.fork(), answers });
+            let answers = answers.lock().expect("no thread panics while holding the lock").clone();
+            moments
+                .lock()
+                .expect("no thread panics while holding the lock")
+                .push(Moment { disk: disk.fork(), answers });
         };
-        *self.running.act.lock().expect("nobody panics with it") = Some((Box::new(midway), is_before));
+        *self.running.act.lock().expect("no thread panics while holding the lock") =
+            Some((Box::new(midway), is_before));
         let operation = *self.dice.pick(&[Operation::Append, Operation::Take]);
         let (seen, _) = channel();
         let mine = act(&self.store, operation, self.dice.below(900), AppendOptions::new().synced(), &seen);
-        self.answers.lock().expect("nobody panics with it").push(mine);
+        self.answers.lock().expect("no thread panics while holding the lock").push(mine);
         let helpers: Vec<JoinHandle<()>> =
-            std::mem::take(&mut *helpers.lock().expect("nobody panics with it"));
+            std::mem::take(&mut *helpers.lock().expect("no thread panics while holding the lock"));
         assert!(!helpers.is_empty(), "a synced append syncs");
         for helper in helpers {
             helper.join().expect("what it asserts holds");
         }
-        let answers = self.answers.lock().expect("nobody panics with it").clone();
-        self.moments.lock().expect("nobody panics with it").push(Moment { disk: self.disk.fork(), answers });
+        let answers = self.answers.lock().expect("no thread panics while holding the lock").clone();
+        self.moments
+            .lock()
+            .expect("no thread panics while holding the lock")
+            .push(Moment { disk: self.disk.fork(), answers });
     }
 
     /// What the log is at its end, by leaves.
@@ -320,7 +327,7 @@ fn help(
     #[expect(clippy::disallowed_methods, reason = "a test outside the store")]
     let helper = thread::spawn(move || {
         let mine = act(&caller, operation, length, append, &seen);
-        answers.lock().expect("nobody panics with it").push(mine);
+        answers.lock().expect("no thread panics while holding the lock").push(mine);
     });
     match operation {
         Operation::Append | Operation::Take => {
@@ -367,7 +374,8 @@ fn run(seed: u64, wrong: Option<SyncDefect>) -> std::result::Result<usize, Strin
         history.round();
     }
     let log = history.log();
-    let moments = std::mem::take(&mut *history.moments.lock().expect("nobody panics with it"));
+    let moments =
+        std::mem::take(&mut *history.moments.lock().expect("no thread panics while holding the lock"));
     moments.iter().try_for_each(|moment| check(moment, &log, seed))?;
     Ok(moments.len())
 }

@@ -1,4 +1,4 @@
-//! Names come from anybody. Whatever they hold, a picture stays well formed and shows them as text.
+//! Names come from anyone. A picture stays well formed and shows them as text, for any name.
 
 use tidegate::{Draft, StreamId};
 use tidegate_draw::{Colour, Style};

@@ -1,4 +1,4 @@
-//! Pictures hold what was selected, and stay readable and well formed whatever they show.
+//! Pictures hold what was selected, and stay readable and well formed for any selection.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,

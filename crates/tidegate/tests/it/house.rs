@@ -3,6 +3,7 @@
 //! Each rule looks at the whole workspace and names file and line of what breaks it. Beside each checker stand
 //! tests that break its rule on purpose. A published crate has no workspace around it; there the rules rest.
 
+mod errors;
 mod manifest;
 mod order;
 mod promises;
@@ -108,7 +109,13 @@ fn documents_stay_short() {
 fn nothing_is_promised_that_does_not_hold() {
     keep(|workspace| {
         let mut found = Vec::new();
-        for name in ["README.md", "ARCHITECTURE.md", "docs/reliability.md", "crates/format/FORMAT.md"] {
+        for name in [
+            "README.md",
+            "ARCHITECTURE.md",
+            "docs/reliability.md",
+            "docs/errors.md",
+            "crates/format/FORMAT.md",
+        ] {
             found.extend(promises::in_text(name, &workspace.text(name).unwrap_or_default()));
         }
         for room in &workspace.crates {
@@ -170,6 +177,18 @@ fn the_fuzzer_has_all_files_of_the_program() {
             .map(|_| complaint())
             .into_iter()
             .collect()
+    });
+}
+
+#[test]
+fn every_error_has_advice() {
+    keep(|workspace| {
+        let page = workspace.text("docs/errors.md").unwrap_or_default();
+        let sections = errors::SECTIONS.iter().flat_map(|(heading, name, file)| {
+            let code = source::Source::read(&workspace.text(file).unwrap_or_default());
+            errors::complaints(&page, heading, name, &code)
+        });
+        sections.collect()
     });
 }
 

@@ -48,7 +48,7 @@ impl GraphArgs {
 pub(super) struct AnswerArgs {
     #[command(flatten)]
     pub(super) filter: Filter,
-    /// At most so many events
+    /// Maximum number of events
     #[arg(long, value_name = "N", help_heading = "How to answer")]
     limit: Option<usize>,
     /// Only say how many events there are

@@ -34,10 +34,10 @@ pub(super) struct DrawArgs {
     events: Vec<EventRef>,
     #[command(flatten)]
     filter: Filter,
-    /// So many causes back from the events
+    /// Number of steps to follow causes back from the events
     #[arg(long, value_name = "N", default_value_t = 4, help_heading = HOW)]
     up: u32,
-    /// So many effects on from the events
+    /// Number of steps to follow effects on from the events
     #[arg(long, value_name = "N", default_value_t = 4, help_heading = HOW)]
     down: u32,
     /// What to write

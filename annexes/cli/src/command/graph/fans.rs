@@ -23,7 +23,7 @@ pub(super) struct FansArgs {
     /// What is counted
     #[arg(long, value_enum, default_value_t = FanOf::Effects)]
     of: FanOf,
-    /// At most so many events
+    /// Maximum number of events
     #[arg(long, value_name = "N", default_value_t = 10)]
     limit: usize,
     #[command(flatten)]

@@ -170,7 +170,7 @@ fn beside_a_writer_there_is_no_warning() {
     assert_eq!(run(&["read", &path, "--count"]).ok().trim(), "5");
 }
 
-/// A torn end was never acknowledged, and yet it was written: whoever opens the store for writing learns that it is gone.
+/// A torn end was never acknowledged, and yet it was written: opening the store for writing reports that it is gone.
 #[test]
 fn an_end_that_an_opening_cuts_off_is_told() {
     let line = LINE.replace("first", "more");

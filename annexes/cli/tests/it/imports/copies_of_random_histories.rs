@@ -1,4 +1,4 @@
-//! Whatever a history holds, its copy holds the same: exporting the copy gives the same lines.
+//! A copy holds everything that its source holds: exporting the copy gives the same lines.
 
 use std::path::Path;
 

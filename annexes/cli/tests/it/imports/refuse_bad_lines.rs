@@ -38,7 +38,7 @@ fn everything_before_the_line_is_kept_and_the_place_is_told() {
     let name = format!(r#"{{"scope":"s","entity":"{}","kind":"k"}}"#, "é".repeat(513));
     for (bad, expected) in [
         ("{", "invalid: EOF while parsing an object (column 1)"),
-        ("[1]", "invalid: a line holds one event as a JSON object"),
+        ("[1]", "invalid: a line must hold one event as a JSON object"),
         (r#"{"scope":"s","entity":"e"}"#, "invalid: missing field `kind`"),
         (r#"{"scope":"s","entity":"e","kind":"k.*"}"#, "invalid: the kind \"k.*\" holds a `*`"),
         (r#"{"scope":"","entity":"e","kind":"k"}"#, "invalid: the scope is empty"),
@@ -55,27 +55,30 @@ fn everything_before_the_line_is_kept_and_the_place_is_told() {
         (r#"{"scope":"s","entity":"e","kind":"k","id":"5"}"#, "invalid: \"5\" is no UUID"),
         (
             r#"{"scope":"s","entity":"e","kind":"k","time":"now"}"#,
-            "invalid: the time \"now\" is not RFC 3339",
+            "invalid: invalid time \"now\": use RFC 3339",
         ),
-        (r#"{"scope":"s","entity":"e","kind":"k","causes":["no"]}"#, "refused: the cause \"no\" is unknown"),
+        (r#"{"scope":"s","entity":"e","kind":"k","causes":["no"]}"#, "refused: unknown cause \"no\": put"),
         (
             r#"{"scope":"s","entity":"e","kind":"k","key":"9","causes":["9"]}"#,
-            "refused: the cause \"9\" is unk",
+            "refused: unknown cause \"9\": put",
         ),
-        (r#"{"scope":"t","entity":"e","kind":"k","causes":["1"]}"#, "refused: the cause \"1\" is unknown"),
+        (r#"{"scope":"t","entity":"e","kind":"k","causes":["1"]}"#, "refused: unknown cause \"1\": put"),
         (
             r#"{"scope":"s","entity":"e","kind":"k","correlation":"no"}"#,
-            "refused: the correlation \"no\" is nei",
+            "refused: unknown correlation \"no\": use",
         ),
-        (r#"{"scope":"s","entity":"e","kind":"k","type":"xml"}"#, "invalid: the type \"xml\" is none of"),
+        (
+            r#"{"scope":"s","entity":"e","kind":"k","type":"xml"}"#,
+            "invalid: unknown payload type \"xml\": use",
+        ),
         (r#"{"scope":"s","entity":"e","kind":"tidegate.k"}"#, "invalid: the name \"tidegate.k\" is reserved"),
         (
             r#"{"key":"2","scope":"s","entity":"e","kind":"k","data":7}"#,
             "refused: the same event is there alr",
         ),
-        (&oversized, "invalid: 68157442 bytes of payload, the limit is 67108864"),
-        (&tags, "invalid: 256 tags, the limit is 255"),
-        (&name, "invalid: the entity has 1026 bytes, the limit is 1024"),
+        (&oversized, "invalid: the payload is too long: 68157442 bytes, the limit is 67108864"),
+        (&tags, "invalid: too many tags: 256, the limit is 255"),
+        (&name, "invalid: the entity is too long: 1026 bytes, the limit is 1024"),
     ] {
         let place = TempFolder::new();
         let store = place.path("store");
