@@ -40,9 +40,9 @@ pub mod subscription;
 pub mod project;
 pub mod report;
 
-pub use batch::{Batch, Condition, Conflict, Receipt};
+pub use batch::{Batch, Condition, Receipt};
 
-pub use journal::Ticket;
+pub use journal::{Ticket, Tickets};
 pub use read::{Events, Query, QueryItem, ReadOptions, View};
 pub use settings::{Access, AppendOptions, Durability, StoreOptions};
 pub use store::Store;

@@ -76,7 +76,7 @@ pub(super) fn follow(cache: &FileCache, published: &SharedState) {
             .map_or(0, |filter_group| filter_group.count());
         match load_filter_group(cache, segments) {
             Ok(filter_group) if filter_group.count() > known => {
-                take_up(cache, published, group, filter_group)
+                take_up(cache, published, group, filter_group);
             }
             _ => {}
         }

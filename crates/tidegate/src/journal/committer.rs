@@ -30,12 +30,12 @@ use tidegate_format::{
 };
 use tidegate_segment::{HashedTerm, Term};
 
+use super::completion::Responder;
 use super::prepare::{NoMatch, Precondition, PreparedBatch, duplicate, key_of_other_content, receipt_of};
 use super::satisfiable;
 use super::settle_queue::{GroupResult, PendingAnswer};
 use super::tails::{StreamTail, StreamTails};
 use super::terms::GroupTerms;
-use super::ticket::Responder;
 use super::time::LogTime;
 use super::turns::Turn;
 use crate::backend::{LogBackend, PendingSync};
@@ -421,6 +421,7 @@ impl Committer {
             return Ok(());
         }
         self.published.set_accepted(self.next.before());
+        self.published.announce_before_sync();
         self.backend.append(&mut group.frame, first)?;
         // Only now: batches that were refused or not written leave no time behind (keeps J4 for what is there).
         self.time.record(group.last, group.now);

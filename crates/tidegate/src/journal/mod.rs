@@ -1,5 +1,6 @@
 //! The way down: from a batch to its receipt.
 mod room;
+mod completion;
 mod ticket;
 mod tails;
 mod time;
@@ -13,9 +14,10 @@ mod queue;
 mod settling;
 
 pub(crate) use committer::Committer;
+pub(crate) use completion::panicked;
 pub(crate) use prepare::{Ids, PrepareContext, PreparedBatch, prepare, receipt_of};
 pub(crate) use queue::{Journal, Notifier, QueueOptions};
-pub use ticket::Ticket;
-pub(crate) use ticket::{Leader, panicked};
+pub(crate) use ticket::Leader;
+pub use ticket::{Ticket, Tickets};
 pub(crate) use time::LogTime;
 pub(crate) use turns::{Turn, Turns, boundaries, judging};

@@ -23,10 +23,11 @@ use tidegate_disk::Clock;
 use tidegate_format::{Error, ErrorKind, Result, limit};
 
 use super::committer::{Committer, QueuedBatch, closed};
+use super::completion::{Completion, Responder, Role, Wake, complete, panicked};
 use super::prepare::PreparedBatch;
 use super::room::{Capacity, Room};
 use super::settle_queue::{SettleQueue, Settlement};
-use super::ticket::{Completion, Leader, Responder, Role, Ticket, Wake, panicked, put};
+use super::ticket::{Leader, Ticket};
 use super::turns::Turn;
 use crate::backend::OwnerProcess;
 use crate::batch::Receipt;
@@ -220,6 +221,7 @@ impl Journal {
                 (settled, unsettled.is_syncing(), committer.clock_behind())
             };
             guard.disarm();
+            self.published.announce_before_sync();
             group.iter().for_each(QueuedBatch::free_turn);
             if self.published.set_sealed(false) {
                 self.notifier.index();
@@ -294,7 +296,7 @@ impl Journal {
     #[must_use]
     pub(super) fn publish(&self, settled: Settlement) -> Vec<Waker> {
         self.free(settled.bytes);
-        let mut wakers = put(settled.answers);
+        let mut wakers = complete(settled.answers);
         wakers.extend(self.published.announce_to_threads());
         wakers.extend(self.room.lock().take_all());
         wakers

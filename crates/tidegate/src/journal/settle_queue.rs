@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use tidegate_format::{Error, Position, Result};
 
-use super::ticket::{Answers, Responder};
+use super::completion::{Answers, Responder};
 use crate::batch::Receipt;
 use crate::published::SharedState;
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use tidegate_format::{Position, Result};
 
 use super::committer::ended;
+use super::completion::{Completion, Responder};
 use super::queue::{Journal, PanicGuard};
 use super::settle_queue::{GroupResult, PendingAnswer};
-use super::ticket::{Completion, Leader, Responder, Ticket};
+use super::ticket::{Leader, Ticket};
 use crate::batch::Receipt;
 use crate::published::{Deadline, SharedState};
 use crate::sync::wake;

@@ -1,222 +1,23 @@
-//! Tickets: the answer to a submitted batch, waited for, polled or awaited.
-//!
-//! Invariants:
-//!
-//! T1. A waker, which is the caller's code, runs only when a [`Responder`] is dropped and where what [`put`] returned is
-//!     woken, and both happen while no lock and no role is held. A panic of a waker reaches nothing else.
-//! T2. Whoever is asked to lead or to sync does it next: while a thread runs such code nobody asks it, since that code
-//!     may wait for just what was asked ([`Absence`]).
+//! Tickets: the answer to a submitted batch, waited for, polled or awaited, alone or together with others.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tidegate_format::{Error, ErrorKind, Result};
 
+use super::completion::{Completion, Wake};
 use crate::batch::Receipt;
 use crate::published::Deadline;
-use crate::sync::{Condvar, Mutex, wake};
-
-/// Where the answer to one batch is put, and where its thread waits.
-#[derive(Debug, Default)]
-pub(crate) struct Completion {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    answer: Option<Result<Receipt>>,
-    /// What the one who waits is asked to do.
-    asked: Option<Role>,
-    /// Somebody waits here and can be asked.
-    waiting: bool,
-    /// Somebody waits here until the answer comes, or is about to.
-    attended: bool,
-    waker: Option<Waker>,
-}
-
-/// What a thread does for all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// It commits the next groups.
-    Lead,
-    /// It syncs what is written.
-    Sync,
-}
-
-/// The duty to answer a batch, once. Dropped without an answer, which only a panic does, it says that the
-/// writer has ended. It is dropped while no lock and no role is held.
-#[derive(Debug)]
-pub(crate) struct Responder(Option<Arc<Completion>>);
-
-impl Responder {
-    pub(crate) fn new(completion: &Arc<Completion>) -> Self {
-        Self(Some(Arc::clone(completion)))
-    }
-
-    /// Puts the answer; returns the waker of the task that waits for it, which is to be woken.
-    fn answer(mut self, answer: Result<Receipt>) -> Option<Waker> {
-        self.0.take().and_then(|completion| completion.answer(answer))
-    }
-
-    /// Asks the one who waits for the answer to lead; says whether there is one.
-    pub(crate) fn ask_to_lead(&self) -> bool {
-        self.0.as_ref().is_some_and(|completion| completion.ask(Role::Lead))
-    }
-
-    /// Asks the one who waits for the answer to sync; says whether there is one.
-    pub(crate) fn ask_to_sync(&self) -> bool {
-        self.0.as_ref().is_some_and(|completion| completion.ask(Role::Sync))
-    }
-}
-
-impl Drop for Responder {
-    fn drop(&mut self) {
-        if let Some(waker) = self.0.take().and_then(|completion| completion.answer(Err(panicked()))) {
-            wake(waker);
-        }
-    }
-}
-
-/// What batches are to be told, and by whom.
-pub(crate) type Answers = Vec<(Responder, Result<Receipt>)>;
-
-/// Gives the answers out, and returns the wakers of the tasks that wait for them. All answers are there before the first
-/// waker runs: a waker that appends, waits or panics is in the way of none of them (keeps T1).
-#[must_use]
-pub(crate) fn put(answers: Answers) -> Vec<Waker> {
-    answers.into_iter().filter_map(|(responder, answer)| responder.answer(answer)).collect()
-}
-
-/// What everybody is told after a panic in the writer.
-pub(crate) fn panicked() -> Error {
-    let message = "the writer ended in a panic, what it was about to keep is unknown; open the store again";
-    Error::new(ErrorKind::Ended, message)
-}
-
-/// Why a wait ended.
-pub(crate) enum Wake {
-    Answered(Result<Receipt>),
-    Lead,
-    Sync,
-    TimedOut,
-}
-
-impl Completion {
-    /// A completion at which a thread stays until the answer comes.
-    pub(crate) fn attended() -> Self {
-        Self { state: Mutex::new(State { attended: true, ..State::default() }), ..Self::default() }
-    }
-
-    /// Whether the one who waits here has something else to do than to wait: its answer is there, or it was asked to
-    /// do something.
-    pub(crate) fn is_called(&self) -> bool {
-        let state = self.state.lock();
-        state.answer.is_some() || state.asked.is_some()
-    }
-
-    /// Takes over the sync that the one who waits here was asked to run, if it was.
-    pub(crate) fn take_sync(&self) -> bool {
-        let mut state = self.state.lock();
-        let is_asked = state.asked == Some(Role::Sync);
-        if is_asked {
-            state.asked = None;
-        }
-        is_asked
-    }
-
-    /// Nobody is asked here until what this returns is dropped (keeps T2). Also returns what was asked before, which
-    /// has to be done by others now.
-    pub(crate) fn leave(&self) -> (Absence<'_>, Option<Role>) {
-        let mut state = self.state.lock();
-        let attended = std::mem::take(&mut state.attended);
-        (Absence { completion: self, attended }, state.asked.take())
-    }
-
-    /// Puts the answer, once; returns the waker of the task that waits for it.
-    #[must_use]
-    pub(crate) fn answer(&self, answer: Result<Receipt>) -> Option<Waker> {
-        let waker = {
-            let mut state = self.state.lock();
-            debug_assert!(state.answer.is_none(), "a batch is answered once");
-            state.answer = Some(answer);
-            state.waker.take()
-        };
-        self.changed.notify_all();
-        waker
-    }
-
-    /// Asks the one who waits here to do something; says whether there is one who will.
-    fn ask(&self, role: Role) -> bool {
-        let mut state = self.state.lock();
-        let can = (state.waiting || state.attended) && state.answer.is_none() && state.asked.is_none();
-        if !can {
-            return false;
-        }
-        state.asked = Some(role);
-        drop(state);
-        self.changed.notify_all();
-        true
-    }
-
-    /// Waits for the answer, or to be asked to lead or to sync. What was asked comes first, since others wait for it.
-    pub(crate) fn wait(&self, deadline: Option<&Deadline>) -> Wake {
-        let mut state = self.state.lock();
-        state.waiting = true;
-        let wake = loop {
-            match state.asked.take() {
-                Some(Role::Lead) => break Wake::Lead,
-                Some(Role::Sync) => break Wake::Sync,
-                None => {}
-            }
-            if let Some(answer) = state.answer.take() {
-                break Wake::Answered(answer);
-            }
-            let timed_out = match deadline {
-                Some(deadline) => {
-                    self.changed.wait_for(&mut state, deadline.left());
-                    deadline.is_over()
-                }
-                None => {
-                    self.changed.wait(&mut state);
-                    false
-                }
-            };
-            if timed_out && state.answer.is_none() && state.asked.is_none() {
-                break Wake::TimedOut;
-            }
-        };
-        state.waiting = false;
-        wake
-    }
-
-    fn take(&self) -> Option<Result<Receipt>> {
-        self.state.lock().answer.take()
-    }
-}
-
-/// A thread that waits here runs code of a caller's.
-#[derive(Debug)]
-pub(crate) struct Absence<'a> {
-    completion: &'a Completion,
-    attended: bool,
-}
-
-impl Drop for Absence<'_> {
-    fn drop(&mut self) {
-        self.completion.state.lock().attended = self.attended;
-    }
-}
 
 /// Leads the commit of what is queued and syncs what is written, where no other thread does.
 pub(crate) trait Leader: Send + Sync {
     /// Commits until the queue is empty or another thread leads, and syncs what waits for that.
     fn work(&self);
-    /// Commits the next groups, as one who was asked to while it waited for its own answer.
+    /// Commits the next groups, as a caller that was asked to while it waited for its own answer.
     fn lead(&self, own: &Completion);
     /// Commits the next groups, as a thread of the store's that was asked to.
     fn lead_asked(&self);
@@ -224,12 +25,12 @@ pub(crate) trait Leader: Send + Sync {
     fn sync_on(&self);
     /// Refuses a process forked from the one that opened the store.
     fn check_process(&self) -> Result<()>;
-    /// When it will be so much later than now.
+    /// Returns the deadline `time` from now.
     fn deadline(&self, time: Duration) -> Deadline;
 }
 
-/// A submitted batch. It is committed whether anybody waits for it or not. The ticket is a plain
-/// [`Future`]; no runtime is needed, and any will do.
+/// The answer to a submitted batch, which is committed whether its caller waits for it or not. A ticket is a plain
+/// [`Future`]: it needs no runtime, and works in any.
 ///
 /// ```
 /// # use tidegate::{Draft, Store};
@@ -252,6 +53,11 @@ impl Ticket {
     }
 
     /// Waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`append`](crate::Store::append) that are known only at the commit, such as a
+    /// [`Conflict`](ErrorKind::Conflict).
     pub fn wait(mut self) -> Result<Receipt> {
         loop {
             if let Some(answer) = self.wait_until(None) {
@@ -260,24 +66,62 @@ impl Ticket {
         }
     }
 
-    /// Waits for the answer, but no longer than `time`. When that is over the batch may still be committed;
-    /// [`ErrorKind::TimedOut`] says so, and the ticket can be asked again.
+    /// Waits for the answer, but no longer than `time`.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Store};
+    /// use std::time::Duration;
+    ///
+    /// # let store = Store::in_memory()?;
+    /// let mut ticket = store.submit(Draft::new(("bank", "alice"), "account.opened"))?;
+    /// let receipt = ticket.wait_for(Duration::from_secs(5))?;
+    /// assert_eq!(receipt.first().0, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut) when `time` is over: the batch may still be committed, and the ticket can be
+    /// asked again. Otherwise those of [`wait`](Self::wait).
     pub fn wait_for(&mut self, time: Duration) -> Result<Receipt> {
         let deadline = self.leader.deadline(time);
-        match self.wait_until(Some(&deadline)) {
-            Some(answer) => answer,
-            None => {
-                let message = "the batch is not answered yet; whether it is kept is not known yet";
-                Err(Error::new(ErrorKind::TimedOut, message))
-            }
-        }
+        self.wait_until(Some(&deadline)).unwrap_or_else(|| Err(late()))
     }
 
-    /// The answer, if it is there. It is given out once.
+    /// Returns the answer if it is there, and `None` before that. An answer is given out once.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, StoreOptions};
+    /// let store = StoreOptions::new().thread(false).in_memory()?;
+    /// let mut ticket = store.submit(Draft::new(("bank", "alice"), "account.opened"))?;
+    /// assert!(ticket.poll_now().is_none());
+    /// store.step()?;
+    /// assert!(ticket.poll_now().is_some_and(|answer| answer.is_ok()));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn poll_now(&mut self) -> Option<Result<Receipt>> {
         let answer = self.completion.take();
         self.taken |= answer.is_some();
         answer
+    }
+
+    /// Joins tickets: the result is answered when each of them is, with their answers in the order given.
+    ///
+    /// ```
+    /// # use tidegate::{Batch, Condition, Draft, Store, StreamId, Ticket};
+    /// # let store = Store::in_memory()?;
+    /// let open = |name: &'static str| {
+    ///     let absent = Condition::Absent(StreamId::new("bank", name));
+    ///     let batch = Batch::from(Draft::new(("bank", name), "account.opened")).only_if(absent);
+    ///     store.submit(batch)
+    /// };
+    /// let answers = Ticket::join([open("alice")?, open("bob")?, open("alice")?]).wait();
+    /// assert!(answers[0].is_ok() && answers[1].is_ok());
+    /// assert!(answers[2].as_ref().is_err_and(|error| error.conflict().is_some()));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    pub fn join(tickets: impl IntoIterator<Item = Self>) -> Tickets {
+        Tickets { waiting: tickets.into_iter().map(TicketState::Waiting).collect() }
     }
 
     fn wait_until(&mut self, deadline: Option<&Deadline>) -> Option<Result<Receipt>> {
@@ -285,7 +129,7 @@ impl Ticket {
             return Some(Err(taken()));
         }
         if let Err(error) = self.leader.check_process() {
-            // Nothing commits the batch in this process. An answer that was there at the fork stays one.
+            // No thread commits the batch in this process. An answer that was there at the fork stays one.
             return Some(self.poll_now().unwrap_or(Err(error)));
         }
         self.leader.work();
@@ -310,19 +154,8 @@ impl Future for Ticket {
         if self.taken {
             return Poll::Ready(Err(taken()));
         }
-        // Copying a waker and letting one go is the caller's code too, and done outside the lock.
-        let mut waker = Some(context.waker().clone());
-        let answer = {
-            let mut state = self.completion.state.lock();
-            let answer = state.answer.take();
-            if answer.is_none() {
-                std::mem::swap(&mut state.waker, &mut waker);
-            }
-            answer
-        };
-        drop(waker);
         let forked = || self.leader.check_process().err().map(Err);
-        match answer.or_else(forked) {
+        match self.completion.poll(context.waker()).or_else(forked) {
             Some(answer) => {
                 self.taken = true;
                 Poll::Ready(answer)
@@ -338,49 +171,91 @@ impl fmt::Debug for Ticket {
     }
 }
 
-fn taken() -> Error {
-    Error::invalid("the ticket's answer was given out before")
+/// Several tickets that are waited for together; [`Ticket::join`] makes them. The answers come in the order of the
+/// tickets, one for each: a batch that was refused says nothing about the others.
+///
+/// They are a plain [`Future`] too, of all the answers.
+#[derive(Debug)]
+#[must_use = "the batches are committed without them, but only the tickets say which were refused"]
+pub struct Tickets {
+    waiting: Vec<TicketState>,
 }
 
-#[cfg(test)]
-#[cfg(shuttle)]
-mod interleavings {
-    use shuttle::thread;
+#[derive(Debug)]
+enum TicketState {
+    Waiting(Ticket),
+    Answered(Result<Receipt>),
+}
 
-    use super::*;
-
-    /// The leader either finds somebody who leads on, or answers itself; whoever waits gets an answer, in
-    /// every interleaving.
-    #[test]
-    fn a_slot_passes_on_the_lead_or_the_answer() {
-        shuttle::check_dfs(
-            || {
-                let completion = Arc::new(Completion::default());
-                let leader = {
-                    let completion = Arc::clone(&completion);
-                    thread::spawn(move || {
-                        let asked = completion.ask(Role::Lead);
-                        if !asked {
-                            assert!(completion.answer(Err(Error::invalid("answered"))).is_none());
-                        }
-                        asked
-                    })
-                };
-                let mut led = false;
-                loop {
-                    match completion.wait(None) {
-                        Wake::Answered(answer) => break assert!(answer.is_err()),
-                        Wake::Lead => {
-                            led = true;
-                            assert!(completion.answer(Err(Error::invalid("answered"))).is_none());
-                        }
-                        Wake::Sync => unreachable!("nobody asks for that"),
-                        Wake::TimedOut => unreachable!("there is no deadline"),
-                    }
-                }
-                assert_eq!(leader.join().expect("it did not panic"), led);
-            },
-            None,
-        );
+impl Tickets {
+    /// Waits for all answers.
+    pub fn wait(mut self) -> Vec<Result<Receipt>> {
+        while !self.wait_until(None) {}
+        self.take()
     }
+
+    /// Waits for all answers, but no longer than `time`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut) when `time` is over before the last one is there. Those that came are kept, and
+    /// the tickets can be asked again. All other errors are answers.
+    pub fn wait_for(&mut self, time: Duration) -> Result<Vec<Result<Receipt>>> {
+        let waiting = self.waiting.iter().find_map(|state| match state {
+            TicketState::Waiting(ticket) => Some(ticket),
+            TicketState::Answered(_) => None,
+        });
+        // One deadline for all of them: each wait takes what the ones before it left.
+        let deadline = waiting.map(|ticket| ticket.leader.deadline(time));
+        if self.wait_until(deadline.as_ref()) { Ok(self.take()) } else { Err(late()) }
+    }
+
+    /// Waits for one ticket after the other; returns whether all are answered.
+    fn wait_until(&mut self, deadline: Option<&Deadline>) -> bool {
+        self.waiting.iter_mut().all(|state| {
+            if let TicketState::Waiting(ticket) = state {
+                let Some(answer) = ticket.wait_until(deadline) else { return false };
+                *state = TicketState::Answered(answer);
+            }
+            true
+        })
+    }
+
+    fn take(&mut self) -> Vec<Result<Receipt>> {
+        let states = std::mem::take(&mut self.waiting).into_iter();
+        states
+            .map(|state| match state {
+                TicketState::Answered(answer) => answer,
+                TicketState::Waiting(_) => unreachable!("all are answered"),
+            })
+            .collect()
+    }
+}
+
+impl Future for Tickets {
+    type Output = Vec<Result<Receipt>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut all = true;
+        for state in &mut self.waiting {
+            if let TicketState::Waiting(ticket) = state {
+                match Pin::new(ticket).poll(context) {
+                    Poll::Ready(answer) => *state = TicketState::Answered(answer),
+                    Poll::Pending => all = false,
+                }
+            }
+        }
+        if all { Poll::Ready(self.take()) } else { Poll::Pending }
+    }
+}
+
+fn late() -> Error {
+    Error::new(
+        ErrorKind::TimedOut,
+        "not answered in time; whether the batch is kept is not known yet, wait again",
+    )
+}
+
+fn taken() -> Error {
+    Error::invalid("the ticket's answer was given out before")
 }

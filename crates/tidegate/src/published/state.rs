@@ -34,6 +34,8 @@ pub(crate) struct SharedState {
     sealed: AtomicBool,
     /// Threads that wait and tasks that want to be woken.
     waiters: AtomicUsize,
+    /// Threads, among those that wait, that wait for what is accepted or written.
+    before_sync: AtomicUsize,
     /// The tasks. Its lock is also what threads wait with.
     tasks: Mutex<Tasks>,
     moved: Condvar,
@@ -97,6 +99,7 @@ impl SharedState {
             visible: AtomicU64::new(visible.0),
             sealed: AtomicBool::new(false),
             waiters: AtomicUsize::new(0),
+            before_sync: AtomicUsize::new(0),
             tasks: Mutex::default(),
             moved: Condvar::new(),
             ended: OnceLock::new(),
@@ -105,10 +108,10 @@ impl SharedState {
 
     pub(crate) fn frontier(&self) -> Frontier {
         // Read upwards, so that what is read later has moved at least as far.
-        let durable = Position(self.durable.load(Ordering::SeqCst));
+        let durable = self.durable();
         let visible = self.visible();
-        let written = Position(self.written.load(Ordering::SeqCst));
-        let accepted = Position(self.accepted.load(Ordering::SeqCst));
+        let written = self.written();
+        let accepted = self.accepted();
         Frontier { accepted, written, durable, visible }
     }
 
@@ -118,6 +121,10 @@ impl SharedState {
 
     pub(crate) fn durable(&self) -> Position {
         Position(self.durable.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn accepted(&self) -> Position {
+        Position(self.accepted.load(Ordering::SeqCst))
     }
 
     pub(crate) fn written(&self) -> Position {
@@ -221,6 +228,25 @@ impl SharedState {
         self.waiters.fetch_sub(tasks.len(), Ordering::SeqCst);
         self.moved.notify_all();
         tasks
+    }
+
+    /// Has the threads look again that wait for what is accepted or written. It runs no waker, so the caller may hold a
+    /// role, and the committer's lock, which comes before the one taken here.
+    pub(crate) fn announce_before_sync(&self) {
+        // keeps P2: the waiter counts itself, then looks; the publisher changes the position, then looks at the count.
+        if self.before_sync.load(Ordering::SeqCst) > 0 {
+            // A thread that has looked and does not wait yet holds the lock: it is waited for, and then woken.
+            drop(self.tasks.lock());
+            self.moved.notify_all();
+        }
+    }
+
+    /// Waits as [`wait`](Self::wait) does, and is also woken by what is accepted or written and not announced yet.
+    pub(crate) fn wait_before_sync(&self, deadline: Option<&Deadline>, done: impl Fn(&Self) -> bool) -> bool {
+        self.before_sync.fetch_add(1, Ordering::SeqCst);
+        let is_done = self.wait(deadline, done);
+        self.before_sync.fetch_sub(1, Ordering::SeqCst);
+        is_done
     }
 
     /// Waits until `done` says so or the deadline passes, and returns what it says then.

@@ -1,5 +1,6 @@
 //! The store: everything a caller does begins here.
 mod appending;
+mod waiting;
 #[cfg(test)]
 mod filter_group_tests;
 
@@ -319,7 +320,7 @@ impl Store {
                 Error::new(ErrorKind::TimedOut, format!("position {position} was not {what} in time"))
             };
             writer.journal.work();
-            if !self.published.wait(Some(&deadline), written) {
+            if !self.published.wait_before_sync(Some(&deadline), written) {
                 return Err(late("written"));
             }
             if !writer.journal.settle_until(position, true, Some(&deadline))? {

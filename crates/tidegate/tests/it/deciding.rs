@@ -17,8 +17,9 @@ mod machines;
 mod once;
 mod receipts;
 
+use tidegate::batch::Conflict;
 use tidegate::decide::{Denied, Outcome};
-use tidegate::{Batch, Conflict, Draft, Error, Query, QueryItem, Receipt, Store, StoreOptions, Ticket};
+use tidegate::{Batch, Draft, Error, Query, QueryItem, Receipt, Store, StoreOptions, Ticket};
 
 /// A store in memory.
 fn store() -> Store {

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use tidegate::disk::{Env, MemoryDisk};
+use tidegate::disk::{Call, Env, MemoryDisk};
 use tidegate::{AppendOptions, Batch, Condition, ErrorKind, Position, Store, StoreOptions, Version};
 
-use super::hooked::{Gate, stalled};
+use super::hooked::{Gate, Hooked, Opened, stalled};
 use super::stage::{LONG, fill, history, one};
 
 fn stalling(options: StoreOptions) -> (Store, Arc<Gate>) {
@@ -38,6 +38,60 @@ fn and_those_with_a_time_are_told() {
         gate.open();
         assert_eq!(stuck.join().unwrap().unwrap().first(), Position(4));
         assert_eq!(ticket.wait().unwrap().first(), Position(5), "a wait that timed out loses no receipt");
+    });
+}
+
+/// What is written can be waited for before its sync, also while an earlier sync runs and nothing is settled.
+#[test]
+fn and_what_is_written_is_told() {
+    let (store, gate) = stalling(StoreOptions::default());
+    fill(&store, 2);
+    gate.shut();
+    std::thread::scope(|scope| {
+        let _opened = Opened(&gate);
+        let stuck = scope.spawn(|| store.append(one("stuck")).unwrap());
+        gate.wait_for_someone();
+        let written = scope.spawn(|| store.wait_written(Position(5), LONG).unwrap());
+        let behind = store.submit(one("behind")).unwrap();
+        assert_eq!(written.join().unwrap(), Position(5));
+        assert_eq!(store.wait_accepted(Position(5), LONG).unwrap(), Position(5));
+        assert!(store.frontier().durable < Position(4));
+        let late = store.wait_written(Position(6), Duration::from_millis(1)).unwrap_err();
+        assert_eq!(
+            (late.kind(), late.message()),
+            (ErrorKind::TimedOut, "position 6 was not written in time")
+        );
+        gate.open();
+        assert_eq!((stuck.join().unwrap().last(), behind.wait().unwrap().last()), (Position(4), Position(5)));
+    });
+    store.close().unwrap();
+    assert_eq!(store.wait_written(Position(5), LONG).unwrap(), Position(5));
+    assert_eq!(store.wait_accepted(Position(6), LONG).unwrap_err().kind(), ErrorKind::Ended);
+}
+
+/// What is accepted can be waited for while its write hangs.
+#[test]
+fn and_what_is_accepted_is_told() {
+    let gate = Arc::new(Gate::default());
+    let hook = Arc::clone(&gate);
+    let disk = Hooked::new(MemoryDisk::new(), move |call| {
+        if call == Call::Write {
+            hook.pass();
+        }
+    });
+    let store = StoreOptions::new().open_in(Env { disk: Arc::new(disk), ..Env::memory() }).unwrap();
+    gate.shut();
+    std::thread::scope(|scope| {
+        let _opened = Opened(&gate);
+        let accepted = scope.spawn(|| store.wait_accepted(Position(1), LONG).unwrap());
+        let stuck = scope.spawn(|| store.append_with(one("stuck"), AppendOptions::new().buffered()).unwrap());
+        gate.wait_for_someone();
+        assert_eq!(accepted.join().unwrap(), Position(1));
+        let late = store.wait_written(Position(1), Duration::from_millis(1)).unwrap_err();
+        assert_eq!(late.kind(), ErrorKind::TimedOut);
+        gate.open();
+        assert_eq!(stuck.join().unwrap().last(), Position(1));
+        assert_eq!(store.wait_written(Position(1), LONG).unwrap(), Position(1));
     });
 }
 

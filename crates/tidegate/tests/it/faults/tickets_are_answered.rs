@@ -8,8 +8,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
+use tidegate::disk::{Env, MemoryDisk};
 use tidegate::settings::WhenFull;
-use tidegate::{AppendOptions, Durability, ErrorKind, Position, Store, StoreOptions};
+use tidegate::{
+    AppendOptions, Batch, Condition, Durability, ErrorKind, Position, Receipt, Store, StoreOptions, Ticket,
+    Version,
+};
+
+use super::hooked::{Opened, stalled};
 
 use super::stage::{LONG, Stage, fill, history, one};
 
@@ -51,6 +57,45 @@ fn awaited_with_the_thread() {
         positions
     };
     assert_eq!(wait_for(all), (1..=51).map(Position).collect::<Vec<_>>());
+}
+
+/// Joined tickets are answered in the order given, each with its own answer, waited for and awaited.
+#[test]
+fn joined() {
+    for thread in [false, true] {
+        let store = store(thread);
+        let submit = |name, version| {
+            let version = Condition::Version(one(name).stream, Version(version));
+            store.submit(Batch::from(one(name)).only_if(version)).unwrap()
+        };
+        let answers = |answers: Vec<tidegate::Result<Receipt>>| -> Vec<_> {
+            answers.into_iter().map(|answer| answer.ok().map(|receipt| receipt.first().0)).collect()
+        };
+        let waited = Ticket::join([submit("a", 0), submit("a", 7), submit("a", 1)]).wait();
+        assert_eq!(answers(waited), [Some(1), None, Some(2)]);
+        let joined = Ticket::join([submit("a", 0), submit("a", 2)]);
+        if !thread {
+            store.step().unwrap();
+        }
+        assert_eq!(answers(wait_for(joined)), [None, Some(3)]);
+        assert_eq!(answers(Ticket::join([]).wait()), []);
+    }
+}
+
+/// A time that is over loses no answer that came before it.
+#[test]
+fn joined_for_a_time() {
+    let (store, gate) = stalled(MemoryDisk::new(), Env::memory(), StoreOptions::default());
+    let first = store.submit(one("a")).unwrap();
+    assert_eq!(store.wait_durable(Position(1), LONG).unwrap(), Position(1));
+    gate.shut();
+    let _opened = Opened(&gate);
+    let mut joined = Ticket::join([first, store.submit(one("b")).unwrap()]);
+    gate.wait_for_someone();
+    assert_eq!(joined.wait_for(Duration::from_millis(1)).unwrap_err().kind(), ErrorKind::TimedOut);
+    gate.open();
+    let answers = joined.wait_for(LONG).unwrap();
+    assert!(answers.iter().all(Result::is_ok) && answers.len() == 2);
 }
 
 #[test]

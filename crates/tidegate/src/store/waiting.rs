@@ -1,0 +1,81 @@
+//! Waiting for what is accepted or written: for a caller that wants to know before a sync.
+
+use std::time::Duration;
+
+use tidegate_format::{Error, ErrorKind, Position, Result};
+
+use crate::journal::Leader;
+use crate::published::SharedState;
+use crate::store::Store;
+
+impl Store {
+    /// Waits until the event at this position is accepted, but no longer than `timeout`, and returns the last accepted
+    /// position, which is this one or a later one. An accepted event has its position and is on its way to the operating
+    /// system; a write that fails, because the disk is full, takes the position back.
+    ///
+    /// Without a thread of the store's own ([`StoreOptions::thread`](crate::StoreOptions::thread)) this call commits
+    /// what was submitted.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Position, Store};
+    /// use std::time::Duration;
+    ///
+    /// # let store = Store::in_memory()?;
+    /// let ticket = store.submit(Draft::new(("bank", "alice"), "account.opened"))?;
+    /// assert_eq!(store.wait_accepted(Position(1), Duration::from_secs(5))?, Position(1));
+    /// # ticket.wait()?;
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut) when `timeout` is over, [`Ended`](ErrorKind::Ended) when the writer ended first,
+    /// [`Invalid`](ErrorKind::Invalid) if the store is open for reading only.
+    pub fn wait_accepted(&self, position: Position, timeout: Duration) -> Result<Position> {
+        self.wait_before_sync(position, timeout, "accepted", SharedState::accepted)
+    }
+
+    /// Waits until the event at this position is written, but no longer than `timeout`, and returns the last written
+    /// position, which is this one or a later one. What is written outlives this process, and decisions see it; it is
+    /// visible and durable once a sync covers it.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Position, Store};
+    /// use std::time::Duration;
+    ///
+    /// # let store = Store::in_memory()?;
+    /// let ticket = store.submit(Draft::new(("bank", "alice"), "account.opened"))?;
+    /// assert_eq!(store.wait_written(Position(1), Duration::from_secs(5))?, Position(1));
+    /// # ticket.wait()?;
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`wait_accepted`](Self::wait_accepted).
+    pub fn wait_written(&self, position: Position, timeout: Duration) -> Result<Position> {
+        self.wait_before_sync(position, timeout, "written", SharedState::written)
+    }
+
+    fn wait_before_sync(
+        &self,
+        position: Position,
+        timeout: Duration,
+        what: &str,
+        last: fn(&SharedState) -> Position,
+    ) -> Result<Position> {
+        let writer = self.writer()?;
+        if last(&self.published) < position {
+            let deadline = self.deadline(timeout);
+            writer.journal.work();
+            let is_there = |now: &SharedState| last(now) >= position || now.ended().is_some();
+            if !self.published.wait_before_sync(Some(&deadline), is_there) {
+                return Err(Error::new(
+                    ErrorKind::TimedOut,
+                    format!("position {position} was not {what} in time"),
+                ));
+            }
+        }
+        self.reached(position, last(&self.published))
+    }
+}
