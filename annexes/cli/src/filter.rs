@@ -1,6 +1,7 @@
 //! Filters: which events a command is about, as said on the command line.
 
 use clap::Args;
+use tidegate::format::Micros;
 use tidegate::{Cause, Draft, EventId, Position, Query, QueryItem};
 use tidegate_json::foreign_cause;
 
@@ -29,6 +30,9 @@ pub(crate) struct Filter {
     /// With this tag; several times: all of them
     #[arg(long)]
     tag: Vec<String>,
+    /// With these versions in their stream: `5`, `3-7`, or `3-` from the third on
+    #[arg(long, value_name = "FIRST[-LAST]", value_parser = versions)]
+    versions: Option<(u64, u64)>,
     /// In the flow that the event with this id began
     #[arg(long, value_name = "ID")]
     correlation: Option<EventId>,
@@ -36,7 +40,7 @@ pub(crate) struct Filter {
     #[arg(long, value_name = "POSITION|ID|STORE/ID", value_parser = cause)]
     cause: Option<Cause>,
     /// Any of several items, in JSON: `[{"kinds":["order.*"],"tags":["vip"]},{"scope":"bank"}]`
-    #[arg(long, value_name = "JSON", conflicts_with_all = ["stream", "scope", "entity", "entity_prefix", "lane", "kind", "tag", "correlation", "cause"])]
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["stream", "scope", "entity", "entity_prefix", "lane", "kind", "tag", "versions", "correlation", "cause"])]
     query: Option<Query>,
 }
 
@@ -71,6 +75,9 @@ impl Filter {
         }
         item = self.kind.iter().cloned().fold(item, QueryItem::kind);
         item = self.tag.iter().cloned().fold(item, QueryItem::tag);
+        if let Some((first, last)) = self.versions {
+            item = item.versions(first..=last);
+        }
         if let Some(id) = self.correlation {
             item = item.correlation(id);
         }
@@ -94,6 +101,19 @@ impl Filter {
 /// A position, from 0.
 pub(crate) fn position(text: &str) -> Result<Position, String> {
     text.parse().map(Position).map_err(|_| "a position is a whole number".to_owned())
+}
+
+/// A time in RFC 3339, or microseconds since 1970.
+pub(crate) fn time(text: &str) -> Result<Micros, String> {
+    tidegate_json::parse_time(text)
+        .ok_or_else(|| "a time is RFC 3339, such as 2026-04-07T22:13:13Z".to_owned())
+}
+
+fn versions(text: &str) -> Result<(u64, u64), String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let last = if last.is_empty() { Ok(u64::MAX) } else { last.parse() };
+    let wrong = || "versions are one whole number, FIRST-LAST, or FIRST-".to_owned();
+    first.parse().ok().zip(last.ok()).ok_or_else(wrong)
 }
 
 /// An event by its position, by its id, or in another store.

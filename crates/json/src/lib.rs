@@ -41,7 +41,7 @@ pub use event::{event_to_export, event_to_json};
 pub use header::ExportHeader;
 pub use line::{EventLine, SourcePlace, differences, foreign_cause};
 pub use message_pack::message_pack_to_json;
-pub use time::rfc3339;
+pub use time::{parse_time, rfc3339};
 
 /// The metadata name for the import key of an event.
 const IMPORT_KEY: &str = "import.key";

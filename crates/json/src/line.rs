@@ -9,7 +9,7 @@ use tidegate::format::{Blind, Hash, Micros, name};
 use tidegate::{Cause, Draft, Error, ErrorKind, EventId, RecordedEvent, Result, StoreId, StreamId};
 
 use crate::metadata::DecodedMetadata;
-use crate::time::{self, is_rfc3339};
+use crate::time::{is_rfc3339, parse_time};
 use crate::{IMPORT_KEY, IMPORT_TIME, payload};
 
 /// An event that was read from a line. Its keys are not looked up yet: [`draft`](Self::draft) does that.
@@ -152,7 +152,7 @@ impl<'a> EventLine<'a> {
     pub fn recorded(&self) -> Result<Micros> {
         let text = self.recorded.and_then(|recorded| serde_json::from_str::<String>(recorded.get()).ok());
         text.as_deref()
-            .and_then(time::parse)
+            .and_then(parse_time)
             .ok_or_else(|| Error::invalid("`recorded` is missing, or is not a time in RFC 3339"))
     }
 

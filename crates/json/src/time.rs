@@ -11,8 +11,14 @@ pub fn rfc3339(time: Micros) -> String {
     timestamp.map_or_else(|| time.0.to_string(), |time| format!("{time:.6}"))
 }
 
-/// Reads what [`rfc3339`] writes, and every other time in RFC 3339 since 1970.
-pub(crate) fn parse(text: &str) -> Option<Micros> {
+/// Reads a time: microseconds since 1970, or RFC 3339 with a time from 1970 on. Returns `None` for other text.
+///
+/// ```
+/// let time = tidegate_json::parse_time("2005-04-07T22:13:13.000001Z").expect("it is RFC 3339");
+/// assert_eq!(tidegate_json::rfc3339(time), "2005-04-07T22:13:13.000001Z");
+/// assert_eq!(tidegate_json::parse_time("yesterday"), None);
+/// ```
+pub fn parse_time(text: &str) -> Option<Micros> {
     let micros = match text.parse() {
         Ok(micros) => Some(micros),
         Err(_) if !is_rfc3339(text) => None,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use tidegate::format::Micros;
 use tidegate::{Error, ErrorKind, EventId, Position, RecordedEvent, Store, View};
 
 use crate::failure::Result;
@@ -19,6 +20,8 @@ With --json it is the event in the shape that `tidegate import` reads.
 Examples:
   tidegate read ./store --stream shop/order-7
   tidegate read ./store --kind 'order.*' --tag vip --backwards --limit 10
+  tidegate read ./store --stream shop/order-7 --versions 3-7
+  tidegate read ./store --since 2026-04-07T00:00:00Z --until 2026-04-08T00:00:00Z
   tidegate read ./store --after 1000 --json > events.jsonl";
 
 /// Read events
@@ -42,6 +45,12 @@ pub(super) struct ReadArgs {
     /// Only events before this position
     #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
     before: Option<Position>,
+    /// Only events recorded at this time or later
+    #[arg(long, value_name = "TIME", value_parser = filter::time, help_heading = HOW)]
+    since: Option<Micros>,
+    /// Only events recorded before this time
+    #[arg(long, value_name = "TIME", value_parser = filter::time, help_heading = HOW)]
+    until: Option<Micros>,
     /// Maximum number of events
     #[arg(long, value_name = "N", help_heading = HOW)]
     limit: Option<usize>,
@@ -56,7 +65,7 @@ pub(super) struct ReadArgs {
 const WHICH: &str = "Which events";
 const HOW: &str = "How to read them";
 /// What makes no sense beside the one event.
-const ONE: [&str; 15] = [
+const ONE: [&str; 18] = [
     "stream",
     "scope",
     "entity",
@@ -64,11 +73,14 @@ const ONE: [&str; 15] = [
     "lane",
     "kind",
     "tag",
+    "versions",
     "correlation",
     "cause",
     "query",
     "after",
     "before",
+    "since",
+    "until",
     "limit",
     "backwards",
     "count",
@@ -97,7 +109,9 @@ impl ReadArgs {
 
     fn range(&self) -> tidegate::ReadOptions {
         let (after, before) = (self.after.unwrap_or(Position::START), self.before.unwrap_or(Position::MAX));
-        tidegate::ReadOptions::new().after(after).before(before).backwards(self.backwards).limit(self.limit)
+        let read =
+            tidegate::ReadOptions::new().after(after).before(before).since(self.since).until(self.until);
+        read.backwards(self.backwards).limit(self.limit)
     }
 
     fn write_count(&self, store: &Store, view: &View, output: &mut Output, json: bool) -> Result<()> {

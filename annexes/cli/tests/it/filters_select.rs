@@ -17,6 +17,7 @@ fn every_filter_narrows() {
     let store = place.store("store", &LINES);
     let events = run(&["read", &store, "--json"]).json();
     let first = events[0]["id"].as_str().unwrap();
+    let recorded = events[0]["recorded"].as_str().unwrap();
     for (options, expected) in [
         (&[][..], &[1, 2, 3, 4, 5, 6][..]),
         (&["--stream", "shop/o1"], &[1, 2]),
@@ -30,6 +31,10 @@ fn every_filter_narrows() {
         (&["--kind", "order.paid", "--kind", "account.opened"], &[2, 5]),
         (&["--tag", "b"], &[1, 2, 4]),
         (&["--tag", "b", "--tag", "a"], &[1]),
+        (&["--versions", "1"], &[1, 3, 4, 5]),
+        (&["--stream", "shop/o1", "--versions", "2-"], &[2]),
+        (&["--scope", "bank", "--versions", "1-2"], &[5, 6]),
+        (&["--query", r#"[{"scope":"bank","versions":[2,null]}]"#], &[6]),
         (&["--correlation", first], &[1, 2, 4]),
         (&["--cause", "2"], &[4]),
         (&["--cause", first], &[2, 4]),
@@ -44,6 +49,11 @@ fn every_filter_narrows() {
         (&["--position", "4"], &[4]),
         (&["--id", first], &[1]),
         (&["--limit", "0"], &[]),
+        (&["--since", recorded], &[1, 2, 3, 4, 5, 6]),
+        (&["--since", "9999-01-01T00:00:00Z"], &[]),
+        (&["--until", recorded], &[]),
+        (&["--until", "9999-01-01T00:00:00Z"], &[1, 2, 3, 4, 5, 6]),
+        (&["--since", "2000-01-01T00:00:00Z", "--until", "2000-01-02T00:00:00Z"], &[]),
     ] {
         let read = run(&[&["read", &store, "--json"][..], options].concat()).json();
         assert_eq!(positions(&read), expected, "{options:?}");

@@ -18,9 +18,9 @@ pub type Text = Cow<'static, str>;
 /// ```
 /// use tidegate_format::StreamId;
 ///
-/// let stream id = StreamId::new("shop", "order-7").lane(2);
-/// assert!(stream id.check().is_ok());
-/// assert_eq!(stream id.to_string(), "shop/order-7/2");
+/// let stream = StreamId::new("shop", "order-7").lane(2);
+/// assert!(stream.check().is_ok());
+/// assert_eq!(stream.to_string(), "shop/order-7/2");
 /// assert_eq!(StreamId::from(("shop", "order-7")).to_string(), "shop/order-7");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

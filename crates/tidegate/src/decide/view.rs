@@ -178,7 +178,9 @@ impl DecisionView {
 
     /// A part of the log that is closed cannot change, so only reads up to the head are remembered.
     fn remember(&self, query: &Query, read: &ReadOptions) {
-        if read.before > self.view.head().next() {
+        // Without the positions of its times it may cover what is to come.
+        let is_open = self.view.span(read).map_or(true, |span| span.before > self.view.head().next());
+        if is_open {
             self.collected.borrow_mut().queries.insert(query);
         }
     }

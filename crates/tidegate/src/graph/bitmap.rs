@@ -1,4 +1,4 @@
-//! Bitmap: sets of positions as bits, in pages that are there only where something is marked.
+//! Bitmaps: sets of positions as bits, in pages that exist only if a position in them is set.
 
 use tidegate_format::Position;
 
@@ -14,12 +14,12 @@ pub(super) struct Bitmap {
 }
 
 impl Bitmap {
-    /// An empty set for the positions up to `head`.
+    /// Returns an empty set for the positions up to `head`.
     pub(super) fn new(head: Position) -> Self {
         Self { pages: vec![None; (head.0 / PAGE + 1) as usize] }
     }
 
-    /// Bitmap a position, which is not past the head; says whether it was not marked before.
+    /// Adds a position, which is not past the head; returns whether it was not in the set before.
     #[inline]
     pub(super) fn insert(&mut self, position: Position) -> bool {
         let (page, word, bit) = place(position);
@@ -30,14 +30,14 @@ impl Bitmap {
         before & bit == 0
     }
 
-    /// Whether a position is marked.
+    /// Returns whether a position is in the set.
     #[inline]
     pub(super) fn contains(&self, position: Position) -> bool {
         let (page, word, bit) = place(position);
         matches!(self.pages.get(page), Some(Some(words)) if words[word] & bit != 0)
     }
 
-    /// The first marked position from this one on.
+    /// Returns the first position of the set from this one on.
     #[inline]
     pub(super) fn next_from(&self, position: Position) -> Option<Position> {
         let (page, mut word, bit) = place(position);
@@ -57,7 +57,7 @@ impl Bitmap {
         None
     }
 
-    /// The last marked position up to this one.
+    /// Returns the last position of the set up to this one.
     #[inline]
     pub(super) fn last_up_to(&self, position: Position) -> Option<Position> {
         let (page, word, bit) = place(position);
@@ -77,7 +77,7 @@ impl Bitmap {
         None
     }
 
-    /// The marked positions, the first one first.
+    /// Iterates over the positions of the set, the first one first.
     pub(super) fn iter(&self) -> impl Iterator<Item = Position> + '_ {
         std::iter::successors(self.next_from(Position::START), |last| self.next_from(last.next()))
     }
@@ -86,6 +86,7 @@ impl Bitmap {
 #[inline]
 fn place(position: Position) -> (usize, usize, u64) {
     let within = position.0 % PAGE;
+    // A page's number is less than the number of pages, which a vector holds; the rest is less than a page.
     ((position.0 / PAGE) as usize, (within / 64) as usize, 1 << (within % 64))
 }
 

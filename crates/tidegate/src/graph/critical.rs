@@ -1,8 +1,8 @@
-//! Critical paths: what took the longest.
+//! Critical paths: the way to an event that took the longest.
 //!
-//! Positions and recorded times go together, so the longest way to an event begins with the earliest of its
-//! ancestors, and all ways from there take the same time. Of these the critical one goes, from the event back,
-//! to the latest cause each time: the one that was waited for. Only the records on it are read.
+//! Recorded times never decrease, so the longest way to an event begins with the earliest of its ancestors, and all ways
+//! from there take the same time. The critical one of these goes, from the event back, to the latest cause at each step:
+//! the cause that the event waited for. Only the records on it are read.
 
 use tidegate_format::{Error, Micros, Position, Result};
 
@@ -11,9 +11,10 @@ use super::reader::GraphReader;
 use super::traversal::Ancestors;
 
 /// One event of a critical path.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hop {
-    /// Which event.
+    /// The event's position.
     pub event: Position,
     /// When it was recorded.
     pub time: Micros,
@@ -28,7 +29,7 @@ pub(super) fn path(reader: &mut GraphReader, event: Position) -> Result<Vec<Hop>
     while let Some(ancestor) = ancestors.step(reader)? {
         earliest = ancestor;
     }
-    // What the earliest one leads to, among the ancestors.
+    // The ancestors that the earliest one leads to.
     let bitmap = ancestors.into_bitmap();
     let mut led = super::bitmap::Bitmap::new(event);
     led.insert(earliest);

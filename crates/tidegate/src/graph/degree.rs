@@ -1,4 +1,4 @@
-//! Fans: the events with the most causes or the most effects.
+//! Degrees: the events with the most causes or the most effects.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,7 +9,7 @@ use tidegate_format::{ErrorKind, Position, Result};
 use super::bitmap::Bitmap;
 use super::reader::GraphReader;
 
-/// Which ends of an event are counted.
+/// Which neighbours of an event are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Degree {
     /// Its local causes.
@@ -18,7 +18,7 @@ pub enum Degree {
     Out,
 }
 
-/// The largest numbers so far; of equal ones the first events.
+/// The largest degrees so far; of equal ones the first events.
 struct Top {
     limit: usize,
     kept: BinaryHeap<Reverse<(u64, Reverse<Position>)>>,
@@ -39,7 +39,7 @@ impl Top {
     }
 }
 
-/// The events with the largest degrees, the largest first.
+/// Returns the events with the largest degrees, the largest first.
 pub(super) fn largest(
     reader: &mut GraphReader,
     bitmap: &Bitmap,
@@ -52,7 +52,7 @@ pub(super) fn largest(
     let top = match degree {
         Degree::In => in_degrees(reader, bitmap, limit)?,
         Degree::Out => match out_degrees(reader, bitmap, limit, true) {
-            // An index file turned out to be damaged; the causes say the same.
+            // An index file turned out to be damaged; the causes give the same counts.
             Err(error) if error.kind() == ErrorKind::Damaged => out_degrees(reader, bitmap, limit, false)?,
             top => top?,
         },

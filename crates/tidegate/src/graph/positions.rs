@@ -1,4 +1,4 @@
-//! Positions: the answers of the graph, one by one as they are asked for.
+//! Positions: the answers of the graph, each found when it is asked for.
 
 use std::fmt;
 
@@ -7,19 +7,35 @@ use tidegate_format::{Position, Result};
 use super::reader::GraphReader;
 use crate::read::{Plan, Query, Set};
 
-/// Finds the next event of an answer.
+/// Finds the events of an answer one by one.
 pub(super) trait Traversal: fmt::Debug + Send {
-    /// The next event; nothing where there is none any more.
+    /// Returns the next event, or `None` at the end.
     fn step(&mut self, reader: &mut GraphReader) -> Result<Option<Position>>;
 
-    /// Whether the events come from the last one to the first.
+    /// Returns whether the events come from the last one to the first.
     fn backwards(&self) -> bool {
         false
     }
 }
 
-/// The positions of events, found as they are asked for. It holds its view: what is appended later does not
-/// show. After an error it ends.
+/// Iterates over the positions of events, and finds each when it is asked for. It holds its view, so what is appended
+/// later does not show. After an error it ends.
+///
+/// ```
+/// use tidegate::{Batch, Cause, Draft, Query, Store, StoreOptions};
+///
+/// let store = Store::in_memory(StoreOptions::default())?;
+/// let receipt = store.append(
+///     Batch::new()
+///         .and(Draft::new(("shop", "order-7"), "order.placed"))
+///         .and(Draft::new(("shop", "pay-7"), "payment.taken").cause(Cause::Draft(0)))
+///         .and(Draft::new(("shop", "order-7"), "order.shipped").cause(Cause::Draft(1))),
+/// )?;
+/// let graph = store.view()?.graph();
+/// let orders = graph.ancestors(&[receipt.last()])?.only(Query::kind("order.*"));
+/// assert_eq!(orders.collect::<tidegate::Result<Vec<_>>>()?, [receipt.first()]);
+/// # Ok::<(), tidegate::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Positions {
     reader: GraphReader,
@@ -33,7 +49,7 @@ impl Positions {
         Self { reader, step: Box::new(step), only: Vec::new(), done: false }
     }
 
-    /// Only those that a query selects.
+    /// Leaves out the events that a query does not select.
     #[must_use]
     pub fn only(mut self, query: impl Into<Query>) -> Self {
         self.only.push(Filter::new(query.into()));
@@ -70,9 +86,9 @@ impl Iterator for Positions {
 #[derive(Debug)]
 pub(super) struct Filter {
     query: Query,
-    /// The query as it is put to segments, once any is asked.
+    /// The query as it is put to segments, once a segment was asked.
     plan: Option<Plan>,
-    /// The segment that was asked last, and what the query selects in it.
+    /// The segment that was asked last, and the events that the query selects in it.
     segment: Option<(usize, Set)>,
     /// Events next to each other of which the query selects none.
     gap: std::ops::Range<u32>,
@@ -121,7 +137,7 @@ impl Filter {
     }
 }
 
-/// Events that are known already.
+/// Positions that were found before the first is asked for.
 #[derive(Debug)]
 pub(super) struct PositionList(pub(super) std::vec::IntoIter<Position>);
 

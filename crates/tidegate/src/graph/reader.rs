@@ -1,8 +1,8 @@
-//! The ground that walks go over: causes, effects and levels by position, at one moment of the log.
+//! Reads causes, effects and levels by position, as of one moment of the log.
 //!
 //! Invariants:
 //!
-//! G1. Records are never read; what is read follows the number of causes and effects, not their payloads.
+//! G1. Records are never read; the bytes read follow the number of causes and effects, not their payloads.
 //! G2. A cause has a lower position than its effect, so positions are an order of the graph.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tidegate_segment::{CauseReader, Lookup, Postings, Segment};
 
 use crate::read::View;
 
-/// Reads the graph of a view, and keeps what was read last.
+/// Reads the graph of a view, and keeps the blocks that it read last.
 #[derive(Debug)]
 pub(super) struct GraphReader {
     view: View,
@@ -22,7 +22,7 @@ pub(super) struct GraphReader {
     next: Position,
     causes: CauseReader,
     levels: CauseReader,
-    /// What was asked for effects, for each segment.
+    /// The lookup that was last asked for effects, for each segment.
     effects: Vec<Option<Arc<Lookup>>>,
 }
 
@@ -33,7 +33,7 @@ impl GraphReader {
         Self { view: view.clone(), at: 0, first, next, causes, levels, effects: Vec::new() }
     }
 
-    /// From now on events are asked for their causes in ascending order, mostly.
+    /// Prepares for being asked for the causes of events in ascending order, mostly.
     pub(super) fn read_ahead(&mut self) {
         self.causes = CauseReader::ahead();
     }
@@ -58,7 +58,7 @@ impl GraphReader {
         Err(Error::new(ErrorKind::Missing, message).at(Place::Event(event)))
     }
 
-    /// The segment of an event, its place in the list, and the event's place in it.
+    /// Returns the place of an event's segment in the view's list, and the event's number in it.
     #[inline]
     pub(super) fn place(&mut self, event: Position) -> Result<(usize, u32)> {
         if event < self.first || event >= self.next {
@@ -71,10 +71,11 @@ impl GraphReader {
                 return Err(Error::damaged("an event has no segment", "a segment", "none"));
             }
         }
+        // A segment holds fewer events than `u32::MAX`.
         Ok((self.at, (event.0 - self.first.0) as u32))
     }
 
-    /// The local causes of an event, in the order in which it gives them; one may come twice.
+    /// Returns the local causes of an event, in the order in which it names them; one may come twice.
     #[inline]
     pub(super) fn causes(&mut self, event: Position) -> Result<&[Position]> {
         let (at, n) = self.place(event)?;
@@ -82,7 +83,7 @@ impl GraphReader {
         segment.causes(n, &mut self.causes)
     }
 
-    /// The level of an event.
+    /// Returns the level of an event.
     #[inline]
     pub(super) fn level(&mut self, event: Position) -> Result<u32> {
         // An index file that turns out to be damaged is replaced by one in memory, whose levels are not known.
@@ -98,7 +99,7 @@ impl GraphReader {
         Err(Error::damaged("the index files break as fast as they are read", "levels", "none"))
     }
 
-    /// Makes the levels known of the segments in memory up to one, the earliest first.
+    /// Computes the levels of the segments in memory up to one, the earliest first.
     #[cold]
     fn make_levels(&self, to: usize) -> Result<()> {
         for (segment, _) in self.view.segments().take(to + 1) {
@@ -110,7 +111,7 @@ impl GraphReader {
                 level.ok_or_else(|| Error::damaged("a level is not known", "a level", "none"))
             });
             match made {
-                // An earlier one has gone back to memory meanwhile; its turn comes again.
+                // An earlier one has gone back to memory meanwhile; the caller tries again.
                 Err(error) if error.kind() == ErrorKind::Damaged => {}
                 made => made?,
             }
@@ -118,7 +119,7 @@ impl GraphReader {
         Ok(())
     }
 
-    /// A segment of the view, with how many of its events are visible.
+    /// Returns a segment of the view, with how many of its events are visible.
     pub(super) fn segment(&self, at: usize) -> Option<(&Arc<Segment>, u32)> {
         self.view.segment(at)
     }
@@ -139,7 +140,7 @@ impl GraphReader {
         })
     }
 
-    /// The effects of an event in one segment of the view, and how many of them are visible.
+    /// Returns the effects of an event in one segment of the view, and how many of them are visible.
     pub(super) fn effects(&self, event: Position, at: usize) -> Result<Option<(Postings, u32)>> {
         let Some((segment, count)) = self.view.segment(at) else { return Ok(None) };
         let Some(postings) = segment.effects(event)? else { return Ok(None) };

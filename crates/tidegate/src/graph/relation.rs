@@ -1,7 +1,7 @@
-//! How two events or more are related.
+//! Relations of events: ancestors, common causes, paths.
 //!
-//! An event's level is above the levels of all its ancestors. A walk backwards that looks for an event of some
-//! level leaves out whatever is not above it.
+//! An event's level is above the levels of all its ancestors, so a search backwards for an event of a level leaves out
+//! every event that is not above it.
 
 use tidegate_format::{Position, Result};
 
@@ -14,10 +14,10 @@ use super::reader::GraphReader;
 /// weights from 8 on answer a fifth faster than 1, and on graphs made at random none makes a difference.
 const UP_COST: u64 = 8;
 
-/// Whether `event` is an ancestor of `of`.
+/// Returns whether `event` is an ancestor of `of`.
 ///
-/// It is looked for from both ends in turn until the two meet or either has nowhere to go any more: an
-/// event that led to little, or that followed from little, is soon done with.
+/// Searches from both ends in turn until the two meet or one of them is exhausted, so an event with few descendants, or
+/// with few ancestors, takes little time.
 pub(super) fn is_ancestor(reader: &mut GraphReader, event: Position, of: Position) -> Result<bool> {
     reader.check(event)?;
     reader.check(of)?;
@@ -41,7 +41,7 @@ pub(super) fn is_ancestor(reader: &mut GraphReader, event: Position, of: Positio
             if found.iter().any(|cause| down.seen.contains(*cause)) {
                 return Ok(true);
             }
-            // What is nearest to the other end is pushed last and popped first.
+            // The event nearest to the other end is pushed last and popped first.
             found.sort_unstable_by(|left, right| right.cmp(left));
             &mut up
         } else {
@@ -67,7 +67,7 @@ pub(super) fn is_ancestor(reader: &mut GraphReader, event: Position, of: Positio
     Ok(false)
 }
 
-/// What was found from one end.
+/// The events found from one end.
 struct Side {
     seen: Bitmap,
     open: Vec<Position>,
@@ -82,12 +82,12 @@ impl Side {
     }
 }
 
-/// All best common causes: the events that are, or are ancestors of, each of these events, and that are no
-/// ancestors of another such.
+/// Returns all best common causes: events that are, or are ancestors of, each of these events, and are not an ancestor of
+/// another such event. This is git's search for merge bases.
 ///
-/// Events are taken from the last to the first, so that all that is known of one is known when it is taken.
+/// Events are taken from the last to the first, so every effect of an event was taken before the event.
 pub(super) fn common_causes(reader: &mut GraphReader, events: &[Position]) -> Result<Vec<Position>> {
-    // Most often one of two events led to the other one, and that is quickly seen.
+    // Most often one of two events led to the other one, which a cheaper search finds.
     if let [one, other] = events
         && is_ancestor(reader, *one.min(other), *one.max(other))?
     {
@@ -117,13 +117,13 @@ pub(super) fn common_causes(reader: &mut GraphReader, events: &[Position]) -> Re
     Ok(best)
 }
 
-/// What is known of events while common causes are looked for.
+/// The state of a search for common causes.
 struct MergeBase {
-    /// For each of the events, what leads to it.
+    /// For each of the events, those that lead to it.
     reached: Vec<Bitmap>,
-    /// What leads to a common cause.
+    /// The events that lead to a common cause.
     stale: Bitmap,
-    /// What was found, taken or not.
+    /// The events that were found, taken or not.
     open: Bitmap,
     /// How many were found, not taken, and are not stale.
     fresh: usize,
@@ -157,8 +157,8 @@ impl MergeBase {
     }
 }
 
-/// One of the shortest ways along effects from an event to another one, both of them on it; empty where there
-/// is none.
+/// Returns one of the shortest ways along effects from an event to another one, with both, or an empty list if there is
+/// none.
 pub(super) fn path(reader: &mut GraphReader, from: Position, to: Position) -> Result<Vec<Position>> {
     reader.check(from)?;
     reader.check(to)?;
@@ -170,7 +170,7 @@ pub(super) fn path(reader: &mut GraphReader, from: Position, to: Position) -> Re
     }
     let level = reader.level(from)?;
     let mut seen = Bitmap::new(to);
-    // All that was found in the order of its distance, with the place of the effect it was found by.
+    // The events found, in the order of their distance, each with the place of the effect that it was found by.
     let mut found = vec![(to, 0)];
     let mut at = 0;
     let mut causes = Vec::new();
@@ -202,12 +202,12 @@ fn way_back(found: &[(Position, usize)], from: Position, mut at: usize) -> Vec<P
     }
 }
 
-/// The events on any way along effects from an event to another one, without these two, the first one first.
+/// Finds the events on any way along effects from an event to another one, without these two, the first one first.
 #[derive(Debug)]
 pub(super) struct Between {
-    /// What leads to the second event and is above the first.
+    /// The events that lead to the second event and are above the first.
     leading: Bitmap,
-    /// What the first event leads to.
+    /// The events that the first event leads to.
     led: Bitmap,
     next: Position,
     end: Position,

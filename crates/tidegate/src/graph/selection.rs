@@ -7,9 +7,9 @@ use super::positions::{Filter, Traversal};
 use super::reader::GraphReader;
 use super::relation::Between;
 use super::traversal::{Ancestors, Descendants};
-use crate::read::{Query, QueryItem, ReadOptions};
+use crate::read::{Query, QueryItem, Span};
 
-/// A part of the graph: which events are looked at.
+/// Selects a part of the graph.
 ///
 /// ```
 /// use tidegate::{QueryItem, Position, graph::Selection};
@@ -32,34 +32,34 @@ enum Base {
 }
 
 impl Selection {
-    /// Events and all their ancestors.
+    /// Returns a selection of events and all their ancestors.
     pub fn history(events: &[Position]) -> Self {
         Base::History(events.to_vec()).into()
     }
 
-    /// Events and all their descendants.
+    /// Returns a selection of events and all their descendants.
     pub fn future(events: &[Position]) -> Self {
         Base::Future(events.to_vec()).into()
     }
 
-    /// All events on a way along effects from one event to another one, with these two.
+    /// Returns a selection of all events on a way along effects from one event to another one, with these two.
     pub fn between(from: Position, to: Position) -> Self {
         Base::Between(from, to).into()
     }
 
-    /// Events and those that are at most so many causes before them, or so many effects behind them.
+    /// Returns a selection of events, those at most `up` causes before them, and those at most `down` effects behind them.
     pub fn around(events: &[Position], up: u32, down: u32) -> Self {
         Base::Around(events.to_vec(), up, down).into()
     }
 
-    /// Only those that a query selects too.
+    /// Leaves out the events that a query does not select.
     #[must_use]
     pub fn only(mut self, query: impl Into<Query>) -> Self {
         self.only.push(query.into());
         self
     }
 
-    /// The selected events.
+    /// Returns the selected events.
     pub(super) fn bitmap(&self, reader: &mut GraphReader) -> Result<Bitmap> {
         let mut bitmap = Bitmap::new(reader.head());
         match &self.base {
@@ -112,7 +112,7 @@ impl From<QueryItem> for Selection {
 
 fn mark_query(query: &Query, reader: &GraphReader, bitmap: &mut Bitmap) -> Result<()> {
     let plan = reader.view().plan(query)?;
-    for (segment, from, to) in reader.view().parts(&plan, &ReadOptions::new()) {
+    for (segment, from, to) in reader.view().parts(&plan, &Span::ALL) {
         let mut set = plan.set(segment)?;
         let mut next = |event: u32| set.next_from(event).filter(|event| *event < to);
         let mut found = next(from);
@@ -159,7 +159,7 @@ fn mark_around(
         }
         above = next;
     }
-    // What lies above was marked on its own way; here only what was marked on this one counts.
+    // Events above were marked by the loop before; here only those found by this one are passed over.
     let mut seen = Bitmap::new(reader.head());
     for _ in 0..down {
         let mut next = Vec::new();
@@ -177,7 +177,7 @@ fn mark_around(
     Ok(())
 }
 
-/// Marks events, the first one first.
+/// Iterates over the events of a bitmap, the first one first.
 #[derive(Debug)]
 pub(super) struct BitmapIter {
     pub(super) bitmap: Bitmap,
@@ -192,7 +192,7 @@ impl Traversal for BitmapIter {
     }
 }
 
-/// Marks events none of whose causes is marked, the first one first.
+/// Finds the events of a bitmap none of whose causes is in it, the first one first.
 #[derive(Debug)]
 pub(super) struct Roots {
     pub(super) events: BitmapIter,
@@ -209,11 +209,11 @@ impl Traversal for Roots {
     }
 }
 
-/// Marks events none of whose effects is marked, the last one first.
+/// Finds the events of a bitmap none of whose effects is in it, the last one first.
 #[derive(Debug)]
 pub(super) struct Leaves {
     pub(super) bitmap: Bitmap,
-    /// Causes of marked events.
+    /// Causes of the events that came.
     pub(super) causes: Bitmap,
     pub(super) next: Position,
 }

@@ -1,9 +1,9 @@
-//! Walks along all causes or all effects.
+//! Traversals along all causes or all effects.
 //!
 //! Invariants:
 //!
-//! W1. Every event comes once, in the order of positions: backwards along causes, forwards along effects.
-//! W2. A walk keeps a few bits an event, and only for pages of the log in which it found something.
+//! T1. Every event comes once, in the order of positions: backwards along causes, forwards along effects.
+//! T2. A traversal keeps a few bits an event, and only for pages of the log in which it found an event.
 
 use tidegate_format::{Position, Result};
 use tidegate_segment::index::FilterGroup;
@@ -14,10 +14,10 @@ use super::positions::Traversal;
 use super::reader::GraphReader;
 use crate::published::SegmentFilter;
 
-/// Asking an event for its effects costs as much as looking at the causes of so many events in a row.
+/// Asking an event for its effects costs as much as reading the causes of this many events in a row.
 const LOOKUP_COST: u64 = 32;
 
-/// All ancestors, the last one first.
+/// Finds all ancestors, the last one first.
 #[derive(Debug)]
 pub(super) struct Ancestors {
     bitmap: Bitmap,
@@ -35,7 +35,7 @@ impl Ancestors {
         Ok(Self { bitmap, next: reader.head() })
     }
 
-    /// What was found.
+    /// Returns the events that were found.
     pub(super) fn into_bitmap(self) -> Bitmap {
         self.bitmap
     }
@@ -57,7 +57,7 @@ impl Traversal for Ancestors {
     }
 }
 
-/// The effects of one event, the first one first.
+/// Finds the effects of one event, the first one first.
 #[derive(Debug)]
 pub(super) struct Effects {
     event: Position,
@@ -100,10 +100,10 @@ impl Traversal for Effects {
     }
 }
 
-/// All descendants, the first one first.
+/// Finds all descendants, the first one first.
 ///
-/// Where few events were found so far, each is asked for its effects in a segment; where many were, the causes
-/// of the segment's events are looked at in a row.
+/// If few events were found so far, each is asked for its effects in a segment; if many were, the causes of the segment's
+/// events are read in a row.
 #[derive(Debug)]
 pub(super) struct Descendants {
     /// The events it started from, and all found since.
@@ -113,7 +113,7 @@ pub(super) struct Descendants {
     /// How many were found before `next`.
     count: u64,
     next: Position,
-    /// The segment being walked, where it ends, and whether its events are looked at in a row.
+    /// The segment being read, where it ends, and whether its causes are read in a row.
     at: usize,
     end: Position,
     in_a_row: bool,
@@ -137,7 +137,7 @@ impl Descendants {
         Ok(Self { found, reached, count: 0, next, at, end: next, in_a_row: false, lookups: 0, behind: at })
     }
 
-    /// Goes on to the next segment; says whether there is one.
+    /// Goes on to the next segment; returns whether there is one.
     fn enter(&mut self, reader: &mut GraphReader) -> Result<bool> {
         let found = reader.segment(self.behind).map(|(segment, count)| (segment.first(), count));
         let Some((first, count)) = found.filter(|(_, count)| *count > 0) else { return Ok(false) };
@@ -165,7 +165,7 @@ impl Descendants {
         })
     }
 
-    /// The next descendant of the segment, found as an effect.
+    /// Returns the next descendant of the segment, found as an effect.
     fn step_by_effects(&mut self, reader: &mut GraphReader) -> Result<Option<Position>> {
         while let Some(event) = self.found.next_from(self.next).filter(|event| *event < self.end) {
             self.next = event.next();
@@ -188,7 +188,7 @@ impl Descendants {
         Ok(None)
     }
 
-    /// The next descendant of the segment, found by its causes.
+    /// Returns the next descendant of the segment, found by its causes.
     fn step_in_a_row(&mut self, reader: &mut GraphReader) -> Result<Option<Position>> {
         while self.next < self.end {
             let event = self.next;

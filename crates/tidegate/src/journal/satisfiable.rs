@@ -18,7 +18,8 @@ struct StreamGoal {
 /// [`FailIf`](Condition::FailIf) holds now, and `found` returns the version that a stream has now.
 ///
 /// An event cannot be taken back, so only a stream that has too few events for its condition can come to fit, by events
-/// that no `FailIf` matches: they need a place up to its position if it matches every event of their stream.
+/// that no `FailIf` matches: they need a place up to its position if it matches every event of their stream, or every one
+/// of their versions.
 pub(super) fn can_hold(
     conditions: &[Condition],
     head: Position,
@@ -48,11 +49,26 @@ pub(super) fn can_hold(
         if version < found || !fits {
             return Ok(false);
         }
-        let room = conditions.iter().filter_map(|condition| match condition {
-            Condition::FailIf(query, after) if query.covers(stream) => Some(after.0.saturating_sub(head.0)),
-            _ => None,
-        });
-        missing.push((room.min().unwrap_or(u64::MAX), version.0 - found.0));
+        // Events of a stream come in the order of their versions: one that a condition forbids behind a position needs a
+        // place up to it, and so do all that come before that one.
+        let mut ends: Vec<_> = conditions
+            .iter()
+            .filter_map(|condition| match condition {
+                Condition::FailIf(query, after) => {
+                    let end = query.last_covered(stream, found.next(), version)?;
+                    Some((end, after.0.saturating_sub(head.0)))
+                }
+                _ => None,
+            })
+            .collect();
+        ends.push((version, u64::MAX));
+        ends.sort_unstable();
+        let mut room = u64::MAX;
+        while let Some((end, least)) = ends.pop() {
+            room = room.min(least);
+            let next = ends.last().map_or(found, |(next, _)| *next);
+            missing.push((room, end.0 - next.0));
+        }
     }
     // Those with the least room go first.
     missing.sort_unstable();

@@ -1,4 +1,4 @@
-//! Reading on: the events of a query, one after the other.
+//! Events: what a query selects, read one by one.
 
 use tidegate_format::{Position, Result};
 use tidegate_segment::index::FilterGroup;
@@ -6,22 +6,41 @@ use tidegate_segment::{RecordedEvent, Window};
 
 use super::plan::Plan;
 use super::query::Query;
-use super::range::ReadOptions;
+use super::range::{ReadOptions, Span};
 use super::set::Set;
 use super::view::View;
 use crate::published::SegmentFilter;
 
-/// The events of a query, read as they are asked for. It holds its view: what is appended later does not
-/// show, and nobody waits for it. After an error it ends. If damage hides what it would go on to, that is its last
-/// item.
+/// Iterates over the events of a query, and reads each when it is asked for. It holds its view, so what is appended later
+/// does not show, and no append waits for it. After an error it ends. If damage hides the events that would follow, that
+/// error is its last item.
+///
+/// ```
+/// use tidegate::{Draft, Query, Store, StoreOptions};
+///
+/// let store = Store::in_memory(StoreOptions::default())?;
+/// for kind in ["order.placed", "order.paid"] {
+///     store.append(Draft::new(("shop", "order-7"), kind))?;
+/// }
+/// let mut events = store.read(&Query::stream(("shop", "order-7")))?;
+/// store.append(Draft::new(("shop", "order-7"), "order.shipped"))?;
+///
+/// assert_eq!(events.view().head().0, 2);
+/// let first = events.next().expect("there is one")?;
+/// assert_eq!(first.kind(), "order.placed");
+/// assert_eq!(events.count(), 1);
+/// # Ok::<(), tidegate::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Events {
     view: View,
     query: Query,
-    /// The query as it is put to segments, once anything is read.
+    /// The query as it is put to segments, once an event was asked for.
     plan: Option<Plan>,
     filter: SegmentFilter,
     read: ReadOptions,
+    /// The positions that `read` covers, once an event was asked for.
+    span: Span,
     left: usize,
     /// The segment being read, in the view's list.
     at: usize,
@@ -35,26 +54,34 @@ pub struct Events {
 
 impl Events {
     pub(crate) fn new(view: View, query: Query, read: ReadOptions) -> Self {
-        let start = if read.backwards { read.before.before().min(view.head()) } else { read.after.next() };
-        let at = view.segment_of(start);
         let window = Window::ahead(read.backwards);
         let left = read.limit.unwrap_or(usize::MAX);
-        let (plan, filter, set) = (None, SegmentFilter::default(), None);
-        Self { view, query, plan, filter, read, left, at, set, from: 0, to: 0, window, done: false }
+        let (plan, filter, span, set) = (None, SegmentFilter::default(), Span::ALL, None);
+        Self { view, query, plan, filter, read, span, left, at: 0, set, from: 0, to: 0, window, done: false }
     }
 
-    /// The moment it reads from.
+    /// Returns the moment it reads from.
     pub fn view(&self) -> &View {
         &self.view
     }
 
+    /// Finds where to begin, and the query's terms.
+    fn begin(&mut self) -> Result<Plan> {
+        self.span = self.view.span(&self.read)?;
+        let start = if self.read.backwards {
+            // What would come first is hidden.
+            self.view.check_span(&self.span)?;
+            self.span.before.before().min(self.view.head())
+        } else {
+            self.span.after.next()
+        };
+        self.at = self.view.segment_of(start);
+        self.view.plan(&self.query)
+    }
+
     fn step(&mut self) -> Result<Option<RecordedEvent>> {
         if self.plan.is_none() {
-            if self.read.backwards {
-                // What would come first is hidden.
-                self.view.check_range(&self.read)?;
-            }
-            self.plan = Some(self.view.plan(&self.query)?);
+            self.plan = Some(self.begin()?);
         }
         let Some(plan) = &self.plan else { return Ok(None) };
         loop {
@@ -70,7 +97,7 @@ impl Events {
             let set = if let Some(set) = &mut self.set {
                 set
             } else {
-                (self.from, self.to) = self.read.within(segment.first(), count);
+                (self.from, self.to) = self.span.within(segment.first(), count);
                 let empty = self.from >= self.to;
                 if empty && self.is_past(segment.first(), count) {
                     return Ok(None);
@@ -103,12 +130,12 @@ impl Events {
         }
     }
 
-    /// Whether no further segment can hold anything, seen from one that holds nothing.
+    /// Returns whether no further segment can hold anything, seen from one that holds nothing.
     fn is_past(&self, first: Position, count: u32) -> bool {
         if self.read.backwards {
-            first.plus(u64::from(count)) <= self.read.after
+            first.plus(u64::from(count)) <= self.span.after
         } else {
-            first >= self.read.before || first > self.view.head()
+            first >= self.span.before || first > self.view.head()
         }
     }
 }
@@ -121,7 +148,7 @@ impl Iterator for Events {
             return None;
         }
         let result = match self.step() {
-            Ok(None) => self.view.check_range(&self.read).err().map(Err),
+            Ok(None) => self.view.check_span(&self.span).err().map(Err),
             found => found.transpose(),
         };
         match &result {
@@ -134,11 +161,34 @@ impl Iterator for Events {
 
 impl View {
     /// Returns the events that a query selects, from the first to the last. Each is read when it is asked for.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Query, Store, StoreOptions};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// for event in store.view()?.read(&Query::kind("order.*")) {
+    ///     assert_eq!(event?.kind(), "order.placed");
+    /// }
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn read(&self, query: &Query) -> Events {
         self.read_with(query, ReadOptions::new())
     }
 
     /// Returns the part of the events that a query selects, in the direction, that `options` name.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Query, ReadOptions, Store, StoreOptions};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// for kind in ["order.placed", "order.paid"] {
+    ///     store.append(Draft::new(("shop", "order-7"), kind))?;
+    /// }
+    /// let newest = ReadOptions::new().backwards(true).limit(1);
+    /// for event in store.view()?.read_with(&Query::kind("order.*"), newest) {
+    ///     assert_eq!(event?.kind(), "order.paid");
+    /// }
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn read_with(&self, query: &Query, options: ReadOptions) -> Events {
         Events::new(self.clone(), query.clone(), options)
     }

@@ -14,6 +14,7 @@ pub(crate) use plan::Plan;
 pub(crate) use query::Entity;
 pub use query::{Query, QueryItem};
 pub use range::ReadOptions;
+pub(crate) use range::Span;
 pub(crate) use set::Set;
 pub use stats::Stats;
 pub(crate) use text::{query_value, read_query};

@@ -1,30 +1,68 @@
 //! Queries: which events to select.
 
 use std::borrow::Cow;
+use std::ops::{Bound, RangeBounds};
 
-use tidegate_format::{Cause, Draft, EventId, Position, Record, StreamId, Text};
+use tidegate_format::{Cause, Draft, EventId, Position, Record, StreamId, Text, Version};
 
-/// Which events to select: all of them, or those that match one of several [`QueryItem`]s.
+/// Selects events: all of them, or those that match one of several [`QueryItem`]s.
+///
+/// Written with `to_string`, a query is JSON, and `parse` reads it back.
 ///
 /// ```
-/// use tidegate::{QueryItem, Query};
+/// use tidegate::{Query, QueryItem};
+///
 /// let course = Query::from(QueryItem::new().tag("course:c1").kind("course.*"));
 /// let both = course.or(QueryItem::new().tag("student:s1").kind("student.subscribed"));
+/// assert_eq!(both.to_string().parse::<Query>()?, both);
+/// # Ok::<(), tidegate::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Query(Option<Vec<QueryItem>>);
 
 impl Query {
-    /// Every event.
+    /// Selects every event.
     pub const ALL: Self = Self(None);
 
-    /// The events of one stream.
+    /// Returns a query for the events of one stream.
+    ///
+    /// ```
+    /// # use tidegate::{Query, QueryItem};
+    /// let order = Query::stream(("shop", "order-7"));
+    /// assert_eq!(order, QueryItem::new().stream(("shop", "order-7")).into());
+    /// ```
     pub fn stream(stream: impl Into<StreamId>) -> Self {
-        let stream = stream.into();
-        QueryItem::new().scope(stream.scope).entity(stream.entity).lane(stream.lane).into()
+        QueryItem::new().stream(stream).into()
     }
 
-    /// The events that match this query or the item. Every event stays every event.
+    /// Returns a query for the events of one kind, or of a family such as `order.*`.
+    ///
+    /// ```
+    /// # use tidegate::{Query, QueryItem};
+    /// assert_eq!(Query::kind("order.*"), QueryItem::new().kind("order.*").into());
+    /// ```
+    pub fn kind(kind: impl Into<Text>) -> Self {
+        QueryItem::new().kind(kind).into()
+    }
+
+    /// Returns a query for the events with one tag.
+    ///
+    /// ```
+    /// # use tidegate::{Query, QueryItem};
+    /// assert_eq!(Query::tag("seat:12a"), QueryItem::new().tag("seat:12a").into());
+    /// ```
+    pub fn tag(tag: impl Into<Text>) -> Self {
+        QueryItem::new().tag(tag).into()
+    }
+
+    /// Adds an item: the query then selects the events that match it, too. [`ALL`](Self::ALL) stays as it is.
+    ///
+    /// ```
+    /// # use tidegate::{Query, QueryItem};
+    /// let query = Query::tag("seat:12a").or(QueryItem::new().tag("seat:12b"));
+    /// assert_eq!(query.items().map(<[_]>::len), Some(2));
+    /// assert_eq!(Query::ALL.or(QueryItem::new().tag("seat:12b")), Query::ALL);
+    /// ```
     #[must_use]
     pub fn or(mut self, item: QueryItem) -> Self {
         if let Some(items) = &mut self.0 {
@@ -33,22 +71,28 @@ impl Query {
         self
     }
 
-    /// Whether a record matches. A cause named by its id matches none: see [`resolved`](Self::resolved).
+    /// Returns whether a record matches. A cause named by its id matches none: see [`resolved`](Self::resolved).
     pub(crate) fn matches(&self, record: &Record<'_>) -> bool {
         self.items().is_none_or(|items| items.iter().any(|item| item.matches(record)))
     }
 
-    /// Whether a draft matches. Its flow and its causes are compared as the draft names them.
+    /// Returns whether a draft matches. Its flow and its causes are compared as the draft names them; it has no version
+    /// yet, so a query that [asks for versions](Self::asks_for_versions) cannot be answered.
     pub(crate) fn matches_draft(&self, draft: &Draft) -> bool {
         self.items().is_none_or(|items| items.iter().any(|item| item.matches_draft(draft)))
     }
 
-    /// Whether it asks what an event's flow or its causes are, which drafts name in several ways.
+    /// Returns whether any item asks for versions, which events get at their commit.
+    pub(crate) fn asks_for_versions(&self) -> bool {
+        self.0.iter().flatten().any(|item| item.versions.is_some())
+    }
+
+    /// Returns whether any item asks for a flow or a cause, which drafts name in several ways.
     pub(crate) fn asks_for_flow(&self) -> bool {
         self.0.iter().flatten().any(|item| item.correlation.is_some() || item.cause.is_some())
     }
 
-    /// The query with causes as records name them: positions instead of ids, where `position_of` knows them.
+    /// Returns the query with causes as records name them: positions instead of the ids that `position_of` knows.
     pub(crate) fn resolved<E>(
         &self,
         position_of: impl Fn(EventId) -> Result<Option<Position>, E>,
@@ -65,19 +109,21 @@ impl Query {
         Ok(resolved)
     }
 
-    /// The part of the query in one stream; nothing where it selects none of its events.
+    /// Returns the part of the query in one stream, or `None` if it selects none of its events.
     pub(crate) fn within(&self, stream: &StreamId) -> Option<Self> {
         let Some(items) = &self.0 else { return Some(Self::stream(stream.clone())) };
         let items: Vec<QueryItem> = items.iter().filter_map(|item| item.within(stream)).collect();
         (!items.is_empty()).then_some(Self(Some(items)))
     }
 
-    /// Whether it selects every event that a stream can have, whatever its kind, tags, causes and flow are.
-    pub(crate) fn covers(&self, stream: &StreamId) -> bool {
-        self.items().is_none_or(|items| items.iter().any(|item| item.covers(stream)))
+    /// Returns the last version from `from` to `to` that it selects in a stream whatever the kind, tags, causes and flow
+    /// of that event are, or `None` if there is none.
+    pub(crate) fn last_covered(&self, stream: &StreamId, from: Version, to: Version) -> Option<Version> {
+        let Some(items) = &self.0 else { return Some(to).filter(|to| from <= *to) };
+        items.iter().filter(|item| item.covers(stream)).filter_map(|item| item.last_version(from, to)).max()
     }
 
-    /// What any of the queries selects.
+    /// Returns a query that selects what any of these selects.
     pub(crate) fn union<'a>(queries: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut all = Vec::new();
         for query in queries {
@@ -89,7 +135,7 @@ impl Query {
         Self(Some(all))
     }
 
-    /// Its items, never none; nothing where it selects every event.
+    /// Returns its items, at least one, or `None` if it selects every event.
     pub fn items(&self) -> Option<&[QueryItem]> {
         self.0.as_deref()
     }
@@ -101,8 +147,33 @@ impl From<QueryItem> for Query {
     }
 }
 
-/// Any of the kinds, and all of the tags, and the rest as far as it is said. An item that says nothing
-/// selects every event.
+/// Matches events of any of its kinds that have all of its tags and every other field that is set. An item without any
+/// field matches every event.
+///
+/// ```
+/// use tidegate::{Draft, QueryItem, Store, StoreOptions};
+///
+/// let store = Store::in_memory(StoreOptions::default())?;
+/// let line = |entity: &'static str| Draft::new(("shop", entity), "line.added").tag("customer:c1");
+/// let first = store.append(line("order-7"))?.first();
+/// for entity in ["order-8", "order-7", "basket-1"] {
+///     store.append(line(entity).cause(first))?;
+/// }
+/// let view = store.view()?;
+/// let first = view.at(first)?.expect("it was appended").id();
+/// let count = |item: QueryItem| view.count(&item.into());
+///
+/// assert_eq!(count(QueryItem::new())?, 4);
+/// assert_eq!(count(QueryItem::new().kind("line.added").kind("order.*"))?, 4);
+/// assert_eq!(count(QueryItem::new().tag("customer:c1").tag("vip"))?, 0);
+/// assert_eq!(count(QueryItem::new().stream(("shop", "order-7")))?, 2);
+/// assert_eq!(count(QueryItem::new().stream(("shop", "order-7")).versions(2..))?, 1);
+/// assert_eq!(count(QueryItem::new().scope("shop").entity("order-8").lane(0))?, 1);
+/// assert_eq!(count(QueryItem::new().entity_prefix("order-"))?, 3);
+/// assert_eq!(count(QueryItem::new().correlation(first))?, 4);
+/// assert_eq!(count(QueryItem::new().cause(first))?, 3);
+/// # Ok::<(), tidegate::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct QueryItem {
     pub(crate) kinds: Vec<Text>,
@@ -110,11 +181,13 @@ pub struct QueryItem {
     pub(crate) scope: Option<Text>,
     pub(crate) entity: Option<Entity>,
     pub(crate) lane: Option<u32>,
+    /// The first and the last version; none if the first is after the last.
+    pub(crate) versions: Option<(Version, Version)>,
     pub(crate) correlation: Option<EventId>,
     pub(crate) cause: Option<Cause>,
 }
 
-/// An entity, or all whose name starts alike.
+/// An entity by its name, or all entities whose name starts with a prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Entity {
     Exactly(Text),
@@ -122,62 +195,107 @@ pub(crate) enum Entity {
 }
 
 impl QueryItem {
-    /// An item that selects every event.
+    /// Returns an item that matches every event.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Of this kind, or one of those named so before. `order.*` names a family: every kind that starts with
-    /// `order.`.
+    /// Adds a kind; an event must have one of those added. `order.*` is a family: every kind that starts with `order.`.
     #[must_use]
     pub fn kind(mut self, kind: impl Into<Text>) -> Self {
         self.kinds.push(kind.into());
         self
     }
 
-    /// With this tag, and those named so before.
+    /// Adds a tag; an event must have all of those added.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<Text>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// In this scope.
+    /// Sets the stream: its scope, its entity and its lane.
+    #[must_use]
+    pub fn stream(self, stream: impl Into<StreamId>) -> Self {
+        let StreamId { scope, entity, lane } = stream.into();
+        self.scope(scope).entity(entity).lane(lane)
+    }
+
+    /// Sets the scope.
     #[must_use]
     pub fn scope(mut self, scope: impl Into<Text>) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// About this entity.
+    /// Sets the entity.
     #[must_use]
     pub fn entity(mut self, entity: impl Into<Text>) -> Self {
         self.entity = Some(Entity::Exactly(entity.into()));
         self
     }
 
-    /// About an entity whose name starts so.
+    /// Sets what the entity's name must start with, in place of an entity.
     #[must_use]
     pub fn entity_prefix(mut self, prefix: impl Into<Text>) -> Self {
         self.entity = Some(Entity::StartsWith(prefix.into()));
         self
     }
 
-    /// On this lane.
+    /// Sets the lane.
     #[must_use]
     pub fn lane(mut self, lane: u32) -> Self {
         self.lane = Some(lane);
         self
     }
 
-    /// In the flow that this event began.
+    /// Sets which versions of their stream events must be: `3..=7`, `..10`, or `1..=1` for the first event of each.
+    ///
+    /// In one [`stream`](Self::stream) that takes one record for each segment that holds events of it. Without one it takes
+    /// a record for each stream of each segment, so give a scope, an entity or a prefix where you can.
+    ///
+    /// A gate cannot be attached with a range of versions, since drafts have none before their commit; a condition can be,
+    /// and is judged by the versions that events get.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Query, QueryItem, Store, StoreOptions, Version};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// for entity in ["a", "b", "a", "a"] {
+    ///     store.append(Draft::new(("shop", entity), "order.changed"))?;
+    /// }
+    /// let later = Query::from(QueryItem::new().stream(("shop", "a")).versions(2..));
+    /// let versions = store.read(&later)?.map(|event| Ok(event?.version().0));
+    /// assert_eq!(versions.collect::<tidegate::Result<Vec<_>>>()?, [2, 3]);
+    /// let first = Query::from(QueryItem::new().scope("shop").versions(1..=1));
+    /// assert_eq!(store.view()?.count(&first)?, 2);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    #[must_use]
+    pub fn versions(mut self, versions: impl RangeBounds<u64>) -> Self {
+        let first = match versions.start_bound() {
+            Bound::Included(first) => Some(*first),
+            Bound::Excluded(before) => before.checked_add(1),
+            Bound::Unbounded => Some(0),
+        };
+        let last = match versions.end_bound() {
+            Bound::Included(last) => Some(*last),
+            Bound::Excluded(end) => end.checked_sub(1),
+            Bound::Unbounded => Some(u64::MAX),
+        };
+        // A range that ends before it begins stands for all that hold nothing.
+        let (first, last) = first.zip(last).unwrap_or((1, 0));
+        self.versions = Some((Version(first), Version(last)));
+        self
+    }
+
+    /// Sets the flow: the event with this id, which began it, and every event with it as its correlation.
     #[must_use]
     pub fn correlation(mut self, id: EventId) -> Self {
         self.correlation = Some(id);
         self
     }
 
-    /// Led to by this event.
+    /// Sets a cause that events must name, by its position, its id, or another store's id and its id there.
     #[must_use]
     pub fn cause(mut self, cause: impl Into<Cause>) -> Self {
         self.cause = Some(cause.into());
@@ -186,31 +304,41 @@ impl QueryItem {
 }
 
 impl QueryItem {
+    /// Returns whether it matches every event of a stream whose version it matches.
     fn covers(&self, stream: &StreamId) -> bool {
         let says_more = self.correlation.is_some() || self.cause.is_some();
-        self.kinds.is_empty() && self.tags.is_empty() && !says_more && self.within(stream).is_some()
+        self.kinds.is_empty() && self.tags.is_empty() && !says_more && self.has_stream(stream)
+    }
+
+    /// Returns the last version from `from` to `to` that it matches.
+    fn last_version(&self, from: Version, to: Version) -> Option<Version> {
+        let (first, last) = self.versions.unwrap_or((Version::EMPTY, Version(u64::MAX)));
+        Some(last.min(to)).filter(|end| first.max(from) <= *end)
+    }
+
+    /// Returns whether its scope, entity and lane are those of a stream, as far as they are set.
+    pub(crate) fn has_stream(&self, stream: &StreamId) -> bool {
+        self.matches_place(&stream.scope, &stream.entity) && self.lane.is_none_or(|lane| lane == stream.lane)
     }
 
     fn within(&self, stream: &StreamId) -> Option<Self> {
-        let fits = self.matches_place(&stream.scope, &stream.entity)
-            && self.lane.is_none_or(|lane| lane == stream.lane);
-        let narrowed = || self.clone().scope(stream.scope.clone()).entity(stream.entity.clone());
-        fits.then(|| narrowed().lane(stream.lane))
+        self.has_stream(stream).then(|| self.clone().stream(stream.clone()))
     }
 
     fn matches(&self, record: &Record<'_>) -> bool {
         self.matches_names(record.scope(), record.entity(), record.kind())
             && self.tags.iter().all(|tag| record.tags().any(|found| found == tag))
             && self.lane.is_none_or(|lane| record.lane() == lane)
+            && self.versions.is_none_or(|(first, last)| (first..=last).contains(&record.version()))
             && self.correlation.is_none_or(|id| record.correlation() == id)
             && self.cause.is_none_or(|cause| record.causes().any(|found| found == cause))
     }
 
     fn matches_draft(&self, draft: &Draft) -> bool {
-        let stream = &draft.stream;
-        self.matches_names(&stream.scope, &stream.entity, &draft.kind)
+        let StreamId { scope, entity, lane } = &draft.stream;
+        self.matches_names(scope, entity, &draft.kind)
             && self.tags.iter().all(|tag| draft.tags.contains(tag))
-            && self.lane.is_none_or(|lane| stream.lane == lane)
+            && self.lane.is_none_or(|wanted| *lane == wanted)
             && self.correlation.is_none_or(|id| draft.correlation == Some(id))
             && self.cause.is_none_or(|cause| draft.causes.contains(&cause))
     }

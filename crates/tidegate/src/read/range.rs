@@ -1,32 +1,51 @@
 //! Ranges: which part of a query's events is read, and in which direction.
 
-use tidegate_format::Position;
+use tidegate_format::{Micros, Position};
 
-/// Which part of the events that a query selects is read, and in which direction. By default that is all of them, from
-/// the first to the last.
+/// Which part of what a query selects is read, and in which direction. By default everything is, from the first event
+/// on.
 ///
 /// ```
-/// use tidegate::{Position, ReadOptions};
+/// use tidegate::{Draft, Position, Query, ReadOptions, Store, StoreOptions};
 ///
-/// let newest = ReadOptions::new().backwards(true).limit(10);
-/// let next = ReadOptions::new().after(Position(41)).limit(100);
+/// let store = Store::in_memory(StoreOptions::default())?;
+/// for _ in 0..5 {
+///     store.append(Draft::new(("shop", "order-7"), "order.changed"))?;
+/// }
+/// let positions = |read: ReadOptions| -> tidegate::Result<Vec<u64>> {
+///     store.read_with(&Query::ALL, read)?.map(|event| Ok(event?.position().0)).collect()
+/// };
+/// assert_eq!(positions(ReadOptions::new())?, [1, 2, 3, 4, 5]);
+/// assert_eq!(positions(ReadOptions::new().backwards(true).limit(2))?, [5, 4]);
+/// assert_eq!(positions(ReadOptions::new().after(Position(2)).before(Position(5)))?, [3, 4]);
+///
+/// let third = store.view()?.at(Position(3))?.expect("it was appended").time();
+/// let of_it = store.view()?.count_with(&Query::ALL, ReadOptions::new().since(third))?;
+/// let before_it = store.view()?.count_with(&Query::ALL, ReadOptions::new().until(third))?;
+/// assert_eq!(of_it + before_it, 5);
+/// # Ok::<(), tidegate::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReadOptions {
-    /// Only events after this position: 0, which is before all events.
+    /// Only events after this position. The default is 0, which is before the first event.
     pub after: Position,
-    /// Only events before this position: [`Position::MAX`], which is behind all events.
+    /// Only events before this position. The default is [`Position::MAX`].
     pub before: Position,
-    /// Whether the last event comes first: `false`.
+    /// Only events recorded at this time or later. The default is `None`, no such limit.
+    pub since: Option<Micros>,
+    /// Only events recorded before this time. The default is `None`, no such limit.
+    pub until: Option<Micros>,
+    /// From the last event to the first. The default is `false`.
     pub backwards: bool,
-    /// The largest number of events, over all items of the query: without a limit.
+    /// At most this many events, over all items of the query. The default is `None`, no limit.
     pub limit: Option<usize>,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { after: Position::START, before: Position::MAX, backwards: false, limit: None }
+        let (after, before) = (Position::START, Position::MAX);
+        Self { after, before, since: None, until: None, backwards: false, limit: None }
     }
 }
 
@@ -50,6 +69,21 @@ impl ReadOptions {
         self
     }
 
+    /// Reads only events recorded at this time or later; `None` is without that limit. Recorded times never decrease, so a
+    /// binary search finds the first one.
+    #[must_use]
+    pub fn since(mut self, time: impl Into<Option<Micros>>) -> Self {
+        self.since = time.into();
+        self
+    }
+
+    /// Reads only events recorded before this time; `None` is without that limit.
+    #[must_use]
+    pub fn until(mut self, time: impl Into<Option<Micros>>) -> Self {
+        self.until = time.into();
+        self
+    }
+
     /// Reads from the last event to the first, or the other way round.
     #[must_use]
     pub fn backwards(mut self, backwards: bool) -> Self {
@@ -63,16 +97,34 @@ impl ReadOptions {
         self.limit = limit.into();
         self
     }
+}
 
-    /// Whether it wants events behind this position.
+/// The positions that read options cover in one view: those between two, without these.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) after: Position,
+    pub(crate) before: Position,
+}
+
+impl Span {
+    /// Every position.
+    pub(crate) const ALL: Self = Self { after: Position::START, before: Position::MAX };
+
+    /// Returns every position after this one.
+    pub(crate) fn after(position: Position) -> Self {
+        Self { after: position, ..Self::ALL }
+    }
+
+    /// Returns whether it goes on behind this position.
     pub(crate) fn goes_past(&self, head: Position) -> bool {
         let first = self.after.next().max(head.next());
         first < self.before
     }
 
-    /// The part of a segment with `count` events that it covers: the first event, and the one past the
+    /// Returns the part of a segment with `count` events that it covers: the first event, and the one past the
     /// last.
     pub(crate) fn within(&self, first: Position, count: u32) -> (u32, u32) {
+        // Neither is more than `count`, so both fit.
         let from = self.after.next().0.saturating_sub(first.0).min(u64::from(count));
         let to = self.before.0.saturating_sub(first.0).min(u64::from(count));
         (from as u32, to as u32)

@@ -1,8 +1,8 @@
-//! Sets of events of one segment: what a query selects there, walked in order either way.
+//! Sets of events of one segment: what a query selects there, read in order either way.
 //!
-//! A set says its next event from a point on, and its last before one; unions take the nearest of their
-//! parts, intersections leap from part to part until all agree. Nothing is collected. A union remembers what each of
-//! its parts said, so that a walk asks only the part that it took the last event from.
+//! A set finds its next event from a point on, and its last one up to a point; a union takes the nearest of its members'
+//! answers, an intersection leaps from member to member until all agree. Nothing is collected. A union remembers the
+//! answer of each member, so that reading on asks only the member that the last event came from.
 
 use tidegate_segment::Postings;
 
@@ -13,11 +13,13 @@ pub(crate) enum Set {
     All,
     One(u32),
     List(Postings),
+    /// The events of a list from one on, up to but without another one.
+    Slice(Postings, u32, u32),
     Any(Vec<Member>),
     Every(Vec<Set>),
 }
 
-/// A part of a union, and its last answers.
+/// A member of a union, and its last answers.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     set: Set,
@@ -57,35 +59,45 @@ impl Set {
         }
     }
 
-    /// The first event from `event` on.
+    /// Returns the first event from `event` on.
     pub(crate) fn next_from(&mut self, event: u32) -> Option<u32> {
         match self {
             Self::None => None,
             Self::All => Some(event),
             Self::One(one) => (*one >= event).then_some(*one),
             Self::List(postings) => postings.next_from(event),
+            Self::Slice(postings, from, end) => {
+                postings.next_from(event.max(*from)).filter(|event| event < end)
+            }
             Self::Any(members) => members.iter_mut().filter_map(|part| part.next_from(event)).min(),
             Self::Every(sets) => leap(sets, event, Self::next_from),
         }
     }
 
-    /// The last event up to `event`, itself included.
+    /// Returns the last event up to `event`, itself included.
     pub(crate) fn last_up_to(&mut self, event: u32) -> Option<u32> {
         match self {
             Self::None => None,
             Self::All => Some(event),
             Self::One(one) => (*one <= event).then_some(*one),
             Self::List(postings) => postings.last_before(event.saturating_add(1)),
+            Self::Slice(postings, from, end) => {
+                postings.last_before(event.saturating_add(1).min(*end)).filter(|event| *event >= *from)
+            }
             Self::Any(members) => members.iter_mut().filter_map(|part| part.last_up_to(event)).max(),
             Self::Every(sets) => leap(sets, event, Self::last_up_to),
         }
     }
 
-    /// How many events from `from` up to but without `to`.
+    /// Counts the events from `from` up to but without `to`.
     pub(crate) fn count(&mut self, from: u32, to: u32) -> u64 {
         match self {
             Self::All => u64::from(to.saturating_sub(from)),
             Self::List(postings) => u64::from(postings.rank(to).saturating_sub(postings.rank(from))),
+            Self::Slice(postings, first, end) => {
+                let (from, to) = (from.max(*first), to.min(*end));
+                u64::from(postings.rank(to).saturating_sub(postings.rank(from)))
+            }
             _ => {
                 let mut next = |event: u32| self.next_from(event).filter(|event| *event < to);
                 std::iter::successors(next(from), |event| next(event + 1)).count() as u64
@@ -122,7 +134,7 @@ impl Member {
     }
 }
 
-/// The nearest event that all sets have, seen from `event` in the direction of `step`.
+/// Returns the nearest event that all sets have, seen from `event` in the direction of `step`.
 fn leap(sets: &mut [Set], event: u32, step: impl Fn(&mut Set, u32) -> Option<u32>) -> Option<u32> {
     let mut candidate = event;
     let (mut at, mut agreed) = (0, 0);

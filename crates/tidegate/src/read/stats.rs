@@ -1,4 +1,4 @@
-//! Statistics: what a query selects, counted from the indexes alone.
+//! Statistics: counts of what a query selects, from the indexes alone.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -11,31 +11,40 @@ use super::range::ReadOptions;
 use super::set::Set;
 use super::view::View;
 
-/// How much of everything a query selects. Each list has the most frequent first, and equals by name.
+/// Counts of what a query selects. Each list has the most frequent first, and equals by name.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Events.
+    /// How many events.
     pub events: u64,
     /// How many streams they are in.
     pub streams: u64,
-    /// Their kinds.
+    /// Their kinds, with how many events each has.
     pub kinds: Vec<(String, u64)>,
-    /// Their scopes.
+    /// Their scopes, likewise.
     pub scopes: Vec<(String, u64)>,
-    /// The tags that most of them have.
+    /// Their most frequent tags.
     pub top_tags: Vec<(String, u64)>,
-    /// The streams that most of them are in.
+    /// The streams with the most of them.
     pub top_streams: Vec<(StreamId, u64)>,
-    /// Segments they were looked for in.
+    /// How many segments the view has.
     pub segments: u64,
-    /// Bytes of those segments, up to their last frame.
+    /// Bytes of these segments, up to their last frame.
     pub segment_bytes: u64,
     /// Bytes of memory that the indexes of segments without an index file take.
     pub index_memory: u64,
 }
 
 impl View {
-    /// The names of all scopes, in order. No event is read.
+    /// Returns the names of all scopes, in order. No event is read.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Store, StoreOptions};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// assert_eq!(store.view()?.scopes()?, ["shop"]);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn scopes(&self) -> Result<Vec<String>> {
         self.check_end()?;
         let mut scopes = BTreeSet::new();
@@ -50,9 +59,22 @@ impl View {
     }
 
     /// Counts what a query selects, with the `top` most frequent tags and streams. No event is read; the cost
-    /// follows the number of different names.
+    /// follows the number of different names. The options' limit and direction change nothing.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Query, ReadOptions, Store, StoreOptions};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// for kind in ["order.placed", "order.paid", "order.paid"] {
+    ///     store.append(Draft::new(("shop", "order-7"), kind))?;
+    /// }
+    /// let stats = store.view()?.stats(&Query::ALL, ReadOptions::new(), 10)?;
+    /// assert_eq!((stats.events, stats.streams), (3, 1));
+    /// assert_eq!(stats.kinds[0], ("order.paid".to_owned(), 2));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn stats(&self, query: &Query, read: ReadOptions, top: usize) -> Result<Stats> {
-        self.check_range(&read)?;
+        let span = self.span(&read)?;
+        self.check_span(&span)?;
         let mut stats = Stats::default();
         let (mut kinds, mut scopes, mut tags) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut streams = HashMap::new();
@@ -61,7 +83,7 @@ impl View {
             stats.segments += 1;
             stats.segment_bytes += segment.tail().0;
             stats.index_memory += segment.lookup()?.memory() as u64;
-            let (from, to) = read.within(segment.first(), count);
+            let (from, to) = span.within(segment.first(), count);
             if from >= to {
                 continue;
             }

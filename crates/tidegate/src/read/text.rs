@@ -1,19 +1,20 @@
 //! Queries as text: JSON that reads back as the same query.
 //!
-//! `"all"`, or an array of items, each an object of what it says: `kinds`, `tags`, `scope`, `entity` or
-//! `entity_prefix`, `lane`, `correlation`, `cause`. A cause is a position, the text of an id, or `STORE/ID`.
+//! `"all"`, or an array of items, each an object with the fields that are set: `kinds`, `tags`, `scope`, `entity` or
+//! `entity_prefix`, `lane`, `versions`, `correlation`, `cause`. Versions are the first and the last one, which is null
+//! if the range has no end. A cause is a position, the text of an id, or `STORE/ID`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
-use tidegate_format::{Cause, Error, Position, Result, Text};
+use tidegate_format::{Cause, Error, Position, Result, Text, Version};
 
 use super::query::{Entity, Query, QueryItem};
 
 const ALL: &str = "all";
 
-/// JSON, as [`FromStr`] takes it.
+/// Writes JSON, which [`FromStr`] reads back.
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         query_value(self).fmt(f)
@@ -24,13 +25,15 @@ impl FromStr for Query {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let value: Value = serde_json::from_str(text)
-            .map_err(|cause| Error::invalid("a query is written in JSON").because(cause))?;
+        let value: Value = serde_json::from_str(text).map_err(|cause| {
+            Error::invalid("invalid query: write it in JSON, such as [{\"kinds\":[\"order.*\"]}]")
+                .because(cause)
+        })?;
         read_query(&value)
     }
 }
 
-/// The query as a value of JSON.
+/// Returns the query as a value of JSON.
 pub(crate) fn query_value(query: &Query) -> Value {
     match query.items() {
         None => ALL.into(),
@@ -40,21 +43,26 @@ pub(crate) fn query_value(query: &Query) -> Value {
 
 fn item_value(item: &QueryItem) -> Value {
     let mut value = Map::new();
-    let mut say = |name: &str, said: Option<Value>| {
-        value.extend(said.map(|said| (name.to_owned(), said)));
+    let mut set = |name: &str, field: Option<Value>| {
+        value.extend(field.map(|field| (name.to_owned(), field)));
     };
-    say("kinds", (!item.kinds.is_empty()).then(|| json!(item.kinds)));
-    say("tags", (!item.tags.is_empty()).then(|| json!(item.tags)));
-    say("scope", item.scope.as_ref().map(|scope| json!(scope)));
+    set("kinds", (!item.kinds.is_empty()).then(|| json!(item.kinds)));
+    set("tags", (!item.tags.is_empty()).then(|| json!(item.tags)));
+    set("scope", item.scope.as_ref().map(|scope| json!(scope)));
     match &item.entity {
         None => {}
-        Some(Entity::Exactly(name)) => say("entity", Some(json!(name))),
-        Some(Entity::StartsWith(prefix)) => say("entity_prefix", Some(json!(prefix))),
+        Some(Entity::Exactly(name)) => set("entity", Some(json!(name))),
+        Some(Entity::StartsWith(prefix)) => set("entity_prefix", Some(json!(prefix))),
     }
-    say("lane", item.lane.map(Value::from));
-    say("correlation", item.correlation.map(|id| id.to_string().into()));
-    say("cause", item.cause.as_ref().map(cause_value));
+    set("lane", item.lane.map(Value::from));
+    set("versions", item.versions.map(versions_value));
+    set("correlation", item.correlation.map(|id| id.to_string().into()));
+    set("cause", item.cause.as_ref().map(cause_value));
     Value::Object(value)
+}
+
+fn versions_value((first, last): (Version, Version)) -> Value {
+    json!([first.0, Some(last.0).filter(|last| *last < u64::MAX)])
 }
 
 fn cause_value(cause: &Cause) -> Value {
@@ -73,19 +81,23 @@ pub(crate) fn read_query(value: &Value) -> Result<Query> {
         Value::Array(items) => {
             let mut items = items.iter().map(read_item);
             let Some(first) = items.next() else {
-                return Err(Error::invalid("a query of no items would select nothing; leave it out"));
+                return Err(Error::invalid(
+                    "invalid query: without an item it selects no event; write at least one item, or \"all\"",
+                ));
             };
             items.try_fold(Query::from(first?), |query, item| Ok(query.or(item?)))
         }
-        _ => Err(Error::invalid("a query is \"all\" or an array of items")),
+        _ => Err(Error::invalid("invalid query: write \"all\" or an array of items")),
     }
 }
 
 fn read_item(value: &Value) -> Result<QueryItem> {
-    let Value::Object(fields) = value else { return Err(Error::invalid("an item of a query is an object")) };
+    let Value::Object(fields) = value else {
+        return Err(Error::invalid("invalid query: an item is an object"));
+    };
     let mut item = QueryItem::new();
     for (name, value) in fields {
-        let wrong = || Error::invalid(format!("an item of a query does not take {value} as its {name}"));
+        let wrong = || Error::invalid(format!("invalid query: {value} cannot be the {name} of an item"));
         let text = || value.as_str().map(|text| Text::Owned(text.to_owned())).ok_or_else(wrong);
         let id = || value.as_str().and_then(|text| text.parse().ok()).ok_or_else(wrong);
         match name.as_str() {
@@ -93,7 +105,7 @@ fn read_item(value: &Value) -> Result<QueryItem> {
             "tags" => item.tags = texts(value).ok_or_else(wrong)?,
             "scope" => item.scope = Some(text()?),
             "entity" | "entity_prefix" if item.entity.is_some() => {
-                return Err(Error::invalid("an item of a query has one of entity and entity_prefix"));
+                return Err(Error::invalid("invalid query: give an item entity or entity_prefix, not both"));
             }
             "entity" => item.entity = Some(Entity::Exactly(text()?)),
             "entity_prefix" => item.entity = Some(Entity::StartsWith(text()?)),
@@ -101,9 +113,10 @@ fn read_item(value: &Value) -> Result<QueryItem> {
                 let lane = value.as_u64().and_then(|lane| u32::try_from(lane).ok());
                 item.lane = Some(lane.ok_or_else(wrong)?);
             }
+            "versions" => item.versions = Some(read_versions(value).ok_or_else(wrong)?),
             "correlation" => item.correlation = Some(id()?),
             "cause" => item.cause = Some(read_cause(value).ok_or_else(wrong)?),
-            _ => return Err(Error::invalid(format!("an item of a query has no {name:?}"))),
+            _ => return Err(Error::invalid(format!("invalid query: an item has no field {name:?}"))),
         }
     }
     Ok(item)
@@ -111,6 +124,12 @@ fn read_item(value: &Value) -> Result<QueryItem> {
 
 fn texts(value: &Value) -> Option<Vec<Text>> {
     value.as_array()?.iter().map(|text| Some(Text::Owned(text.as_str()?.to_owned()))).collect()
+}
+
+fn read_versions(value: &Value) -> Option<(Version, Version)> {
+    let [first, last] = value.as_array()?.as_slice() else { return None };
+    let last = if last.is_null() { u64::MAX } else { last.as_u64()? };
+    Some((Version(first.as_u64()?), Version(last)))
 }
 
 fn read_cause(value: &Value) -> Option<Cause> {
@@ -142,6 +161,8 @@ mod tests {
         let entity =
             prop_oneof![text().prop_map(Entity::Exactly), text().prop_map(Entity::StartsWith)].boxed();
         let ids = || any::<[u8; 16]>();
+        let versions = (0..9u64, prop_oneof![0..9u64, Just(u64::MAX)])
+            .prop_map(|(first, last)| (Version(first), Version(last)));
         let cause = prop_oneof![
             any::<u64>().prop_map(|position| Cause::At(Position(position))),
             ids().prop_map(|id| Cause::Id(EventId(id))),
@@ -150,16 +171,10 @@ mod tests {
         ];
         (
             (texts(), texts(), some(text()), some(entity)),
-            (some(any::<u32>()), some(ids().prop_map(EventId)), some(cause)),
+            (some(any::<u32>()), some(versions), some(ids().prop_map(EventId)), some(cause)),
         )
-            .prop_map(|((kinds, tags, scope, entity), (lane, correlation, cause))| QueryItem {
-                kinds,
-                tags,
-                scope,
-                entity,
-                lane,
-                correlation,
-                cause,
+            .prop_map(|((kinds, tags, scope, entity), (lane, versions, correlation, cause))| {
+                QueryItem { kinds, tags, scope, entity, lane, versions, correlation, cause }
             })
     }
 
@@ -201,6 +216,9 @@ mod tests {
             r#"[{"lane":4294967296}]"#,
             r#"[{"kinds":"order.placed"}]"#,
             r#"[{"entity":"a","entity_prefix":"b"}]"#,
+            r#"[{"versions":[1]}]"#,
+            r#"[{"versions":[1,-2]}]"#,
+            r#"[{"versions":[null,2]}]"#,
             r#"[{"correlation":"x"}]"#,
             r#"[{"cause":"x/y"}]"#,
             r#"[{"cause":{"draft":1,"at":2}}]"#,

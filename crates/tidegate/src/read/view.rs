@@ -3,22 +3,35 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tidegate_format::{Error, EventId, Position, Result, StreamId, Version};
+use tidegate_format::{Error, EventId, Micros, Position, Result, StreamId, Version};
 use tidegate_segment::{Field, RecordedEvent, Segment, Term};
 
 use super::plan::Plan;
 use super::query::Query;
-use super::range::ReadOptions;
+use super::range::{ReadOptions, Span};
 use crate::published::{Damage, Log, SegmentFilter, SharedState};
 
-/// A consistent moment of the log: what was visible when it was taken, and nothing later. Cheap to take,
-/// to clone and to hold; it blocks nobody.
+/// A consistent moment of the log: it shows what was visible when it was taken, and nothing later. It is cheap to take,
+/// to clone and to hold, and blocks no append.
 ///
 /// A store that is open for reading only may hold damage. Its views show what precedes it, and every question
 /// whose answer may lie behind it ends in [`Damaged`](crate::ErrorKind::Damaged), with the place: a read that goes on
 /// past the head or begins at the end, a count without an upper bound, an id that is not found, the version of a
-/// stream. Questions within the [`head`](Self::head) are answered, and so is everything asked of
-/// [`as_of`](Self::as_of).
+/// stream. Questions within the [`head`](Self::head) are answered, and so is every question to a view of an earlier
+/// moment ([`as_of`](Self::as_of)).
+///
+/// ```
+/// use tidegate::{Draft, Query, Store, StoreOptions};
+///
+/// let store = Store::in_memory(StoreOptions::default())?;
+/// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+/// let view = store.view()?;
+/// store.append(Draft::new(("shop", "order-7"), "order.paid"))?;
+///
+/// assert_eq!(view.count(&Query::ALL)?, 1);
+/// assert_eq!(store.view()?.count(&Query::ALL)?, 2);
+/// # Ok::<(), tidegate::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct View {
     log: Arc<Log>,
@@ -28,12 +41,12 @@ pub struct View {
 }
 
 impl View {
-    /// The log up to a position that is written, visible or not: what the committer judges against.
+    /// Returns the log up to a position that is written, visible or not: what the committer judges against.
     pub(crate) fn up_to(published: &SharedState, head: Position) -> Self {
         Self { log: published.log(), head, damage: None }
     }
 
-    /// All that is written, visible or not: what decisions and gates see, whose answers wait until it is visible.
+    /// Returns all that is written, visible or not: what decisions and gates see, whose answers wait until it is visible.
     pub(crate) fn written(published: &SharedState) -> Self {
         // The order matters, as below.
         let head = published.written();
@@ -49,19 +62,46 @@ impl View {
         Self { log, head, damage }
     }
 
-    /// The log as it was when this position was its last one. A position past the head changes nothing.
+    /// Returns the log as it was when this position was its last one. A position past the head changes nothing.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Position, Store, StoreOptions};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// for kind in ["order.placed", "order.paid"] {
+    ///     store.append(Draft::new(("shop", "order-7"), kind))?;
+    /// }
+    /// let earlier = store.view()?.as_of(Position(1));
+    /// assert_eq!(earlier.version(&("shop", "order-7").into())?.0, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     #[must_use]
     pub fn as_of(&self, position: Position) -> Self {
         let damage = self.damage.clone().filter(|_| position > self.head);
         Self { log: Arc::clone(&self.log), head: self.head.min(position), damage }
     }
 
-    /// The last position it shows; 0 where the log is empty.
+    /// Returns the last position it shows, 0 if the log is empty.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Store, StoreOptions};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// assert_eq!(store.view()?.head().0, 0);
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// assert_eq!(store.view()?.head().0, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn head(&self) -> Position {
         self.head
     }
 
     /// Returns the damage that hides what follows the head, or `None` if the view ends where the log does.
+    ///
+    /// ```
+    /// # use tidegate::{Store, StoreOptions};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// assert!(store.view()?.damage().is_none());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn damage(&self) -> Option<&Error> {
         self.damage.as_ref().map(|damage| &damage.error)
     }
@@ -71,12 +111,12 @@ impl View {
         self.damage().map_or(Ok(()), |damage| Err(damage.clone()))
     }
 
-    /// Refuses a range that goes on behind the head, if damage hides that.
-    pub(crate) fn check_range(&self, read: &ReadOptions) -> Result<()> {
-        if read.goes_past(self.head) { self.check_end() } else { Ok(()) }
+    /// Refuses a span that goes on behind the head, if damage hides that.
+    pub(crate) fn check_span(&self, span: &Span) -> Result<()> {
+        if span.goes_past(self.head) { self.check_end() } else { Ok(()) }
     }
 
-    /// The answer, unless it is `None` because damage hides it.
+    /// Returns the answer, unless it is `None` because damage hides it.
     fn unless_hidden<T>(&self, found: Option<T>) -> Result<Option<T>> {
         if found.is_none() {
             self.check_end()?;
@@ -84,7 +124,17 @@ impl View {
         Ok(found)
     }
 
-    /// The event at a position; nothing for 0 and past the head.
+    /// Returns the event at a position, or `None` for 0 and past the head.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Position, Store, StoreOptions};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// let event = store.view()?.at(Position(1))?.expect("it was appended");
+    /// assert_eq!(event.kind(), "order.placed");
+    /// assert!(store.view()?.at(Position(2))?.is_none());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn at(&self, position: Position) -> Result<Option<RecordedEvent>> {
         match self.locate(position) {
             Some((segment, event)) => segment.event(event).map(Some),
@@ -93,7 +143,17 @@ impl View {
         }
     }
 
-    /// The event with this id.
+    /// Returns the event with this id, or `None`.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, EventId, Store, StoreOptions};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let id = EventId::from_key("shop", "import-4711");
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed").id(id))?;
+    /// let event = store.view()?.find(id)?.expect("it was appended");
+    /// assert_eq!(event.kind(), "order.placed");
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn find(&self, id: EventId) -> Result<Option<RecordedEvent>> {
         self.unless_hidden(self.find_visible(id)?)
     }
@@ -110,12 +170,32 @@ impl View {
         Ok(None)
     }
 
-    /// How many events a stream has; 0 where it has none.
+    /// Returns the version of a stream's last event, which is how many events the stream has; 0 if it has none.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Store, StoreOptions, Version};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// assert_eq!(store.view()?.version(&("shop", "order-7").into())?, Version(1));
+    /// assert_eq!(store.view()?.version(&("shop", "order-8").into())?, Version::EMPTY);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn version(&self, stream: &StreamId) -> Result<Version> {
         Ok(self.last_event(stream)?.map_or(Version::EMPTY, |event| event.version()))
     }
 
-    /// The last event of a stream.
+    /// Returns the last event of a stream, or `None` if it has none.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Store, StoreOptions};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// for kind in ["order.placed", "order.paid"] {
+    ///     store.append(Draft::new(("shop", "order-7"), kind))?;
+    /// }
+    /// let last = store.view()?.last_event(&("shop", "order-7").into())?.expect("it has events");
+    /// assert_eq!(last.kind(), "order.paid");
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn last_event(&self, stream: &StreamId) -> Result<Option<RecordedEvent>> {
         // Whatever is found, a later one may be hidden.
         self.check_end()?;
@@ -129,13 +209,13 @@ impl View {
         Ok(None)
     }
 
-    /// The first event after a position that a query selects, without reading it.
+    /// Returns the position of the first event after a position that a query selects, without reading it.
     pub(crate) fn first_match(&self, query: &Query, after: Position) -> Result<Option<Position>> {
         if after >= self.head {
             return self.unless_hidden(None);
         }
-        let (plan, read) = (self.plan(query)?, ReadOptions::new().after(after));
-        for (segment, from, to) in self.parts(&plan, &read) {
+        let (plan, span) = (self.plan(query)?, Span::after(after));
+        for (segment, from, to) in self.parts(&plan, &span) {
             let event = plan.set(segment)?.next_from(from);
             if let Some(event) = event.filter(|event| *event < to) {
                 return Ok(Some(segment.first().plus(u64::from(event))));
@@ -195,56 +275,129 @@ impl View {
         self.unless_hidden(None)
     }
 
-    /// Returns how many events a query selects, without reading them.
+    /// Counts the events that a query selects, without reading them.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Query, Store, StoreOptions};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// for kind in ["order.placed", "order.paid"] {
+    ///     store.append(Draft::new(("shop", "order-7"), kind))?;
+    /// }
+    /// assert_eq!(store.view()?.count(&Query::kind("order.*"))?, 2);
+    /// assert_eq!(store.view()?.count(&Query::kind("order.paid"))?, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn count(&self, query: &Query) -> Result<u64> {
         self.count_with(query, ReadOptions::new())
     }
 
-    /// Returns how many events a query selects in the part of the log that `read` names, and at most its limit.
+    /// Counts the events that a query selects in the part of the log that `read` names, and at most its limit.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Query, ReadOptions, Store, StoreOptions};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let placed = store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.paid"))?;
+    /// let later = ReadOptions::new().after(placed.last());
+    /// assert_eq!(store.view()?.count_with(&Query::kind("order.*"), later)?, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn count_with(&self, query: &Query, read: ReadOptions) -> Result<u64> {
         let mut total = 0;
-        let plan = self.plan(query)?;
-        for (segment, from, to) in self.parts(&plan, &read) {
+        let (plan, span) = (self.plan(query)?, self.span(&read)?);
+        for (segment, from, to) in self.parts(&plan, &span) {
             total += plan.set(segment)?.count(from, to);
         }
         let limit = read.limit.map_or(u64::MAX, |limit| limit as u64);
         if total < limit {
-            self.check_range(&read)?;
+            self.check_span(&span)?;
         }
         Ok(total.min(limit))
     }
 
-    /// The query with causes by their positions, as records name them. A cause that is not visible has no visible
+    /// Returns the position of the last event that was recorded before a time, 0 if there is none. Recorded times never
+    /// decrease, so a binary search finds it, and a few records are read.
+    ///
+    /// [`as_of`](Self::as_of) this position is the log as it was right before that time; a subscription or a cursor after
+    /// it begins with the first event of that time.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Position, Store, StoreOptions, format::Micros};
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// for kind in ["order.placed", "order.paid"] {
+    ///     store.append(Draft::new(("shop", "order-7"), kind))?;
+    /// }
+    /// let view = store.view()?;
+    /// let paid = view.at(Position(2))?.expect("it was appended").time();
+    /// assert!(view.position_before(paid)? < Position(2));
+    /// assert_eq!(view.position_before(Micros(paid.0 + 1))?, Position(2));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    pub fn position_before(&self, time: Micros) -> Result<Position> {
+        // Each segment and each event that precedes the time precedes all that do not, so halving a range finds the last.
+        let last = |count: usize, is_before: &dyn Fn(usize) -> Result<bool>| -> Result<Option<usize>> {
+            let (mut low, mut high) = (0, count);
+            while low < high {
+                let middle = low + (high - low) / 2;
+                (low, high) = if is_before(middle)? { (middle + 1, high) } else { (low, middle) };
+            }
+            Ok(low.checked_sub(1))
+        };
+        let segments: Vec<_> = self.segments().filter(|(_, count)| *count > 0).collect();
+        let is_before = |segment: &Segment, event: u32| Ok(segment.event(event)?.time() < time);
+        let Some(at) = last(segments.len(), &|at| is_before(segments[at].0, 0))? else {
+            return Ok(segments.first().map_or(Position::START, |(segment, _)| segment.first().before()));
+        };
+        let (segment, count) = segments[at];
+        // An event's number in a segment fits `u32`.
+        let event = last(count as usize, &|event| is_before(segment, event as u32))?.unwrap_or(0);
+        Ok(segment.first().plus(event as u64))
+    }
+
+    /// Returns the positions that read options cover: those they name, and those of the times they name.
+    pub(crate) fn span(&self, read: &ReadOptions) -> Result<Span> {
+        let mut span = Span { after: read.after, before: read.before };
+        if let Some(since) = read.since {
+            span.after = span.after.max(self.position_before(since)?);
+        }
+        if let Some(until) = read.until {
+            let last = self.position_before(until)?;
+            // If every event shown is before that time, events behind the head may be, too.
+            if last < self.head {
+                span.before = span.before.min(last.next());
+            }
+        }
+        Ok(span)
+    }
+
+    /// Returns the query with causes by their positions, as records name them. A cause that is not visible has no visible
     /// effects, whatever damage hides behind the head.
     pub(crate) fn resolved<'a>(&self, query: &'a Query) -> Result<Cow<'a, Query>> {
         query.resolved(|id| self.position_of(id))
     }
 
-    /// The position of the event with this id, if it is visible.
+    /// Returns the position of the event with this id, if it is visible.
     pub(crate) fn position_of(&self, id: EventId) -> Result<Option<Position>> {
         Ok(self.find_visible(id)?.map(|event| event.position()))
     }
 
-    /// The query as it is put to segments.
+    /// Returns the query as it is put to segments.
     pub(crate) fn plan(&self, query: &Query) -> Result<Plan> {
         Ok(Plan::of(&*self.resolved(query)?, self.log.seed()))
     }
 
-    /// The segments in which a plan may select something, in order, with the part of them that is read.
-    pub(crate) fn parts(
-        &self,
-        plan: &Plan,
-        read: &ReadOptions,
-    ) -> impl Iterator<Item = (&Arc<Segment>, u32, u32)> {
-        let (mut filter, mut next) = (SegmentFilter::default(), self.segment_of(read.after.next()));
+    /// Returns the segments in which a plan may select events, in order, each with the part of it that a span covers.
+    pub(crate) fn parts(&self, plan: &Plan, span: &Span) -> impl Iterator<Item = (&Arc<Segment>, u32, u32)> {
+        let (mut filter, mut next) = (SegmentFilter::default(), self.segment_of(span.after.next()));
+        let span = *span;
         let places = std::iter::from_fn(move || {
             let at = filter.find(&self.log, next, false, |filter_group| plan.may_hold(filter_group))?;
             next = at + 1;
             Some(at)
         });
-        let parts = places.map(|at| {
+        let parts = places.map(move |at| {
             let segment = &self.log.segments[at];
-            let (from, to) = read.within(segment.first(), self.visible_in(at));
+            let (from, to) = span.within(segment.first(), self.visible_in(at));
             (segment, from, to)
         });
         parts.filter(|(_, from, to)| from < to)
@@ -254,7 +407,7 @@ impl View {
         &self.log
     }
 
-    /// The segments with how many of their events are visible.
+    /// Returns the segments, each with how many of its events are visible.
     pub(crate) fn segments(
         &self,
     ) -> impl DoubleEndedIterator<Item = (&Arc<Segment>, u32)> + ExactSizeIterator {
@@ -265,7 +418,7 @@ impl View {
         self.log.segments.get(at).map(|segment| (segment, self.visible_in(at)))
     }
 
-    /// The place in the list of segments of the one that holds a position.
+    /// Returns the place, in the list of segments, of the one that holds a position.
     pub(crate) fn segment_of(&self, position: Position) -> usize {
         self.log.locate(position).map_or(0, |(at, _)| at)
     }

@@ -203,8 +203,19 @@ impl Store {
 
     /// Attaches gates to the store: from now on, as long as this handle lives, every batch with an event that
     /// the query will select has to pass them, whoever appends it.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) if the query asks for [`versions`](crate::QueryItem::versions): a gate is asked
+    /// before its batch has any.
     pub fn guard(&self, query: impl Into<Query>, gates: GateSet) -> Result<()> {
-        let guard = Arc::new(Guard { query: query.into(), gates });
+        let query = query.into();
+        if query.asks_for_versions() {
+            let message = "a gate cannot be attached for a range of versions, which events get after it was asked; \
+                attach it without the range and let it read the stream's version";
+            return Err(Error::invalid(message));
+        }
+        let guard = Arc::new(Guard { query, gates });
         self.writer()?.guards.rcu(|guards| {
             let mut guards = Vec::clone(guards);
             guards.push(Arc::clone(&guard));

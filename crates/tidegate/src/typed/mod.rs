@@ -37,8 +37,8 @@
 //! # Ok::<(), tidegate::Error>(())
 //! ```
 //!
-//! `tidegate::RecordedEvent` is two things under one name, as in other crates that derive: the event that is read
-//! from the log, and the derive macro. The trait is [`Event`].
+//! [`Event`] is two things under one name, as in other crates that derive: the trait and the derive macro. An event that
+//! is read from the log is a [`RecordedEvent`].
 //!
 //! # What is written
 //!
@@ -49,6 +49,7 @@
 //! A payload in other words is bytes with a content type:
 //!
 //! ```
+//! # use tidegate::Event;
 //! #[derive(Event)]
 //! #[event(kind = "chart.drawn", content = "image/svg+xml")]
 //! struct Chart(String); // or Vec<u8>: what gives bytes and is made from a `Vec<u8>`
@@ -61,6 +62,7 @@
 //!
 //! ```
 //! # use serde::{Deserialize, Serialize};
+//! # use tidegate::Event;
 //! #[derive(Deserialize)]
 //! struct WeighedV1 {
 //!     pounds: f64,

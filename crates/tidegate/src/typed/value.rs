@@ -29,13 +29,13 @@ use crate::read::QueryItem;
 ///         Cow::Borrowed(&[LEVELS])
 ///     }
 ///
-///     fn draft(&self, stream id: impl Into<StreamId>) -> Result<Draft> {
+///     fn draft(&self, stream: impl Into<StreamId>) -> Result<Draft> {
 ///         let bytes: Vec<u8> = self.0.iter().flat_map(|level| level.to_le_bytes()).collect();
-///         Ok(Draft::new(stream id, LEVELS.name).bytes(bytes))
+///         Ok(Draft::new(stream, LEVELS.name).bytes(bytes))
 ///     }
 ///
 ///     fn of(event: &RecordedEvent) -> Result<Self> {
-///         let (pairs, rest) = event.payload().as_chunks();
+///         let (pairs, rest) = event.payload()?.as_chunks();
 ///         if event.kind() != LEVELS.name || event.schema() != 1 || !rest.is_empty() {
 ///             return Err(Error::invalid("no water levels").at(Place::Event(event.position())));
 ///         }

@@ -45,6 +45,7 @@ struct Wanted {
     scope: Option<usize>,
     entity: Option<(usize, bool)>,
     lane: Option<u32>,
+    versions: Option<(u64, u64)>,
     correlation: Option<u64>,
     cause: Option<(u64, u8)>,
 }
@@ -95,6 +96,9 @@ impl Wanted {
         if let Some(lane) = self.lane {
             item = item.lane(lane);
         }
+        if let Some((first, last)) = self.versions {
+            item = item.versions(first..=last);
+        }
         if let Some(number) = self.correlation {
             item = item.correlation(id(number));
         }
@@ -126,10 +130,17 @@ impl Wanted {
             };
             event.causes.contains(&cause)
         };
+        let of_version = |(first, last): (u64, u64)| {
+            let stream = |event: &Plain| (event.scope, event.entity, event.lane);
+            let before = log.iter().take_while(|other| other.id != event.id);
+            let version = before.filter(|other| stream(other) == stream(event)).count() as u64 + 1;
+            first <= version && version <= last
+        };
         (self.kinds.is_empty() || self.kinds.iter().any(of_kind))
             && self.tags.iter().all(|tag| event.tags.contains(&TAGS[*tag]))
             && self.scope.is_none_or(|scope| event.scope == SCOPES[scope])
             && self.lane.is_none_or(|lane| event.lane == lane)
+            && self.versions.is_none_or(of_version)
             && self.correlation.is_none_or(|number| event.correlation == id(number))
             && self.cause.is_none_or(of_cause)
             && match self.entity {
@@ -398,14 +409,16 @@ fn wanted() -> impl Strategy<Value = Wanted> {
         prop::option::weighted(0.3, 0..SCOPES.len()),
         prop::option::weighted(0.5, (0..ENTITIES.len(), any::<bool>())),
         prop::option::weighted(0.3, 0..2u32),
+        prop::option::weighted(0.3, (0..4u64, prop_oneof![0..6u64, Just(u64::MAX)])),
     );
     let flow = (prop::option::weighted(0.2, 0..30u64), prop::option::weighted(0.2, (0..30u64, 0..3u8)));
-    (names, flow).prop_map(|((kinds, tags, scope, entity, lane), (correlation, cause))| Wanted {
+    (names, flow).prop_map(|((kinds, tags, scope, entity, lane, versions), (correlation, cause))| Wanted {
         kinds,
         tags,
         scope,
         entity,
         lane,
+        versions,
         correlation,
         cause,
     })

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use tidegate::batch::ConflictKind;
 use tidegate::decide::{Decision, DecisionView, Outcome};
+use tidegate::format::Micros;
 use tidegate::{
     AppendOptions, Cause, ErrorKind, EventId, Position, Query, QueryItem, ReadOptions, Result, Store,
     StreamId,
@@ -76,6 +77,59 @@ fn whatever_is_read_is_held() {
             if name == "everything" || name == "past the head" { MOVED } else { HELD },
             "{name}: nothing it read moved"
         );
+    }
+}
+
+/// A range of versions is held exactly, and a range of times as far as events that are to come can be in it.
+#[test]
+fn ranges_are_held_as_far_as_they_can_move() {
+    let item = || QueryItem::new().stream(("s", "a")).kind("a.*");
+    let now = |view: &DecisionView| view.at(Position(1)).map(|event| event.expect("it was appended").time());
+    let count = |view: &DecisionView, item: QueryItem, read| view.count_with(&item.into(), read).map(drop);
+    let readings: Vec<(Reading, usize)> = vec![
+        (
+            (
+                "the version that comes",
+                Box::new(move |view| count(view, item().versions(2..=2), ReadOptions::new())),
+            ),
+            MOVED,
+        ),
+        (
+            (
+                "it and later ones",
+                Box::new(move |view| count(view, item().versions(1..), ReadOptions::new())),
+            ),
+            MOVED,
+        ),
+        (
+            (
+                "any second version",
+                Box::new(move |view| view.exists(&QueryItem::new().versions(2..3).into()).map(drop)),
+            ),
+            MOVED,
+        ),
+        (("later ones", Box::new(move |view| count(view, item().versions(3..), ReadOptions::new()))), HELD),
+        (("earlier ones", Box::new(move |view| count(view, item().versions(..2), ReadOptions::new()))), HELD),
+        (
+            ("since now", Box::new(move |view| count(view, item(), ReadOptions::new().since(now(view)?)))),
+            MOVED,
+        ),
+        (
+            ("until now", Box::new(move |view| count(view, item(), ReadOptions::new().until(now(view)?)))),
+            HELD,
+        ),
+        (
+            (
+                "for ever",
+                Box::new(move |view| count(view, item(), ReadOptions::new().until(Micros(u64::MAX)))),
+            ),
+            MOVED,
+        ),
+    ];
+    for ((name, read), expected) in readings {
+        let store = store();
+        append(&store, draft("a", "a.b"));
+        assert_eq!(attempts(&store, &read, draft("a", "a.b")), expected, "{name}");
     }
 }
 

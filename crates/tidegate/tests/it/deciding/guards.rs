@@ -18,6 +18,14 @@ fn frozen() -> GateSet {
     }))
 }
 
+#[test]
+fn a_gate_for_versions_is_refused() {
+    let by_version = Query::tag("frozen").or(QueryItem::new().scope("s").versions(2..));
+    let error = store().guard(by_version, frozen()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.message().contains("range of versions"), "{error}");
+}
+
 /// One way into the log.
 type Way = dyn Fn(&Store) -> Result<Receipt>;
 

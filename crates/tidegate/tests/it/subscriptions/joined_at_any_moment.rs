@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tidegate::{Access, AppendOptions, Batch, Position, Query, ReadOptions, Store, StoreOptions};
+use tidegate::{Access, AppendOptions, Batch, Position, Query, QueryItem, ReadOptions, Store, StoreOptions};
 
 use super::{LONG, draft, kind, positions, small};
 
@@ -39,13 +39,14 @@ fn under_writers() {
             let (store, stop) = (&store, &stop);
             scope.spawn(move || write(store, seed, stop))
         });
-        let queries = [Query::ALL, kind("a.*"), kind("b.one"), kind("c.none")];
+        let versions = QueryItem::new().kind("a.*").versions(10..=3000);
+        let queries = [Query::ALL, kind("a.*"), kind("b.one"), kind("c.none"), versions.into()];
         let readers: Vec<_> = (0..24u64)
             .map(|number| {
                 // Some join at the beginning, some where the log is, some ahead of it.
                 let head = store.wait_visible(Position(1 + number * 20), LONG).unwrap();
                 let after = [Position::START, head, Position(head.0 / 2), head.plus(50)][number as usize % 4];
-                let query = queries[number as usize / 4 % 4].clone();
+                let query = queries[number as usize / 4 % 5].clone();
                 let store = Arc::clone(&store);
                 let subscription = store.subscribe(query.clone(), after);
                 scope.spawn(move || {

@@ -33,6 +33,8 @@ fn ask(view: &View, log: &[Known], question: &Question) -> Result<(), String> {
     let failed = |error: tidegate::Error| format!("{read:?}: {error}");
     same("the events of a query", &expected, &found.map_err(failed)?)
         .map_err(|what| format!("{what}\nread: {read:?}"))?;
+    let written = query.to_string().parse().map_err(failed)?;
+    same("the query that its text says", &query, &written)?;
     let count = view.count_with(&query, read).map_err(failed)?;
     same("the count of a query", &(expected.len() as u64), &count)?;
     if read.limit.is_some() {

@@ -1,6 +1,6 @@
 //! An event as the tests know it.
 
-use tidegate::format::Hash;
+use tidegate::format::{Hash, Micros};
 use tidegate::{Cause, EventId, Position, Query, RecordedEvent, Result, StreamId, Version, View};
 
 /// All that queries look at, and enough more to tell an event from any other.
@@ -8,6 +8,7 @@ use tidegate::{Cause, EventId, Position, Query, RecordedEvent, Result, StreamId,
 pub(crate) struct Known {
     pub(crate) position: Position,
     pub(crate) version: Version,
+    pub(crate) time: Micros,
     pub(crate) id: EventId,
     pub(crate) stream: StreamId,
     pub(crate) kind: String,
@@ -23,6 +24,7 @@ impl Known {
         Self {
             position: event.position(),
             version: event.version(),
+            time: event.time(),
             id: event.id(),
             stream: event.stream(),
             kind: event.kind().to_owned(),

@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use tidegate::format::Micros;
 use tidegate::{Cause, EventId, Position, Query, QueryItem, ReadOptions};
 
 use super::known::Known;
@@ -20,8 +21,29 @@ pub(crate) struct Question {
     items: Vec<Asked>,
     after: Option<usize>,
     before: Option<usize>,
+    since: Option<Moment>,
+    until: Option<Moment>,
     backwards: bool,
     limit: Option<usize>,
+}
+
+/// A time: microseconds after that of an event, or before it.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    event: usize,
+    apart: i64,
+}
+
+impl Moment {
+    fn of(self, log: &[Known]) -> Micros {
+        let time = log.get(self.event % log.len().max(1)).map_or(Micros(1), |known| known.time);
+        Micros(time.0.saturating_add_signed(self.apart))
+    }
+}
+
+fn moment() -> impl Strategy<Value = Moment> {
+    let apart = prop_oneof![4 => Just(0), 1 => Just(1), 1 => Just(-1), 1 => any::<i64>()];
+    (any::<usize>(), apart).prop_map(|(event, apart)| Moment { event, apart })
 }
 
 /// An item of a query.
@@ -32,6 +54,7 @@ struct Asked {
     scope: Option<usize>,
     entity: Option<Result<usize, usize>>,
     lane: Option<usize>,
+    versions: Option<(u64, u64)>,
     correlation: Option<Reference>,
     cause: Option<Reference>,
 }
@@ -45,15 +68,17 @@ fn asked() -> impl Strategy<Value = Asked> {
     ];
     let kinds = prop_oneof![2 => Just(Vec::new()), 3 => vec(0..ASKED_KINDS.len(), 1..4)];
     let names = (kinds, vec(0..=TAGS.len(), 0..3));
-    let stream = (maybe(0.3, 0..SCOPES.len() + 1), entity, maybe(0.25, 0..LANES.len() + 1));
+    let versions = proptest::option::weighted(0.25, (0..6u64, prop_oneof![0..9u64, Just(u64::MAX)]));
+    let stream = (maybe(0.3, 0..SCOPES.len() + 1), entity, maybe(0.25, 0..LANES.len() + 1), versions);
     let other = || proptest::option::weighted(0.15, reference());
     (names, stream, other(), other()).prop_map(
-        |((kinds, tags), (scope, entity, lane), correlation, cause)| Asked {
+        |((kinds, tags), (scope, entity, lane, versions), correlation, cause)| Asked {
             kinds,
             tags,
             scope,
             entity,
             lane,
+            versions,
             correlation,
             cause,
         },
@@ -65,9 +90,18 @@ pub(crate) fn question() -> impl Strategy<Value = Question> {
     let end = || proptest::option::weighted(0.4, any::<usize>());
     let limit = proptest::option::weighted(0.4, 0..40usize);
     let items = prop_oneof![1 => Just(Vec::new()), 9 => vec(asked(), 1..4)];
-    (items, end(), end(), any::<bool>(), limit).prop_map(|(items, after, before, backwards, limit)| {
-        Question { items, after, before, backwards, limit }
-    })
+    let time = || proptest::option::weighted(0.25, moment());
+    (items, end(), end(), time(), time(), any::<bool>(), limit).prop_map(
+        |(items, after, before, since, until, backwards, limit)| Question {
+            items,
+            after,
+            before,
+            since,
+            until,
+            backwards,
+            limit,
+        },
+    )
 }
 
 fn name<'a>(names: &[&'a str], at: usize) -> &'a str {
@@ -120,6 +154,9 @@ impl Asked {
         if let Some(at) = self.lane {
             item = item.lane(lane(at));
         }
+        if let Some((first, last)) = self.versions {
+            item = item.versions(first..=last);
+        }
         if let Some(reference) = self.correlation {
             item = item.correlation(correlation(reference, log));
         }
@@ -153,6 +190,7 @@ impl Asked {
                 Err(prefix) => known.stream.entity.starts_with(PREFIXES[prefix]),
             })
             && self.lane.is_none_or(|at| known.stream.lane == lane(at))
+            && self.versions.is_none_or(|(first, last)| first <= known.version.0 && known.version.0 <= last)
             && self.correlation.is_none_or(|asked| known.correlation == correlation(asked, log))
             && self.cause.is_none_or(has_cause)
     }
@@ -161,7 +199,8 @@ impl Asked {
 impl Question {
     /// Every event, in order.
     pub(crate) fn everything(backwards: bool) -> Self {
-        Self { items: Vec::new(), after: None, before: None, backwards, limit: None }
+        let (items, limit) = (Vec::new(), None);
+        Self { items, after: None, before: None, since: None, until: None, backwards, limit }
     }
 
     pub(crate) fn query(&self, log: &[Known]) -> Query {
@@ -174,13 +213,20 @@ impl Question {
         let end = |at: usize| Position((at % (log.len() + 3)) as u64);
         let read = ReadOptions::new();
         let (after, before) = (self.after.map_or(read.after, end), self.before.map_or(read.before, end));
-        read.after(after).before(before).backwards(self.backwards).limit(self.limit)
+        let time = |moment: Option<Moment>| moment.map(|moment| moment.of(log));
+        let read = read.after(after).before(before).since(time(self.since)).until(time(self.until));
+        read.backwards(self.backwards).limit(self.limit)
     }
 
     /// What the answer must be, from a look at every event.
     pub(crate) fn answer<'a>(&self, log: &'a [Known]) -> Vec<&'a Known> {
         let read = self.read(log);
-        let in_range = |known: &&Known| known.position > read.after && known.position < read.before;
+        let in_range = |known: &&Known| {
+            known.position > read.after
+                && known.position < read.before
+                && read.since.is_none_or(|since| known.time >= since)
+                && read.until.is_none_or(|until| known.time < until)
+        };
         let is_asked =
             |known: &&Known| self.items.is_empty() || self.items.iter().any(|item| item.matches(known, log));
         let mut found: Vec<_> = log.iter().filter(in_range).filter(is_asked).collect();

@@ -125,6 +125,7 @@ pub(crate) fn append(store: &Store, log: &mut Vec<Known>, sketches: &[Sketch]) -
         log.push(Known {
             position: placed.position,
             version: placed.version,
+            time: receipt.time,
             id: placed.id,
             stream: draft.stream.clone(),
             kind: draft.kind.clone().into_owned(),
