@@ -1,6 +1,6 @@
-//! The store's own thread: the only place that starts one.
+//! Threads: the only place that starts one.
 //!
-//! It sleeps until it is called: to lead the commit of what was submitted without waiting, or to sync what
+//! The store's own thread sleeps until it is called: to lead the commit of what was submitted without waiting, or to sync what
 //! was acknowledged before its sync, at the time that was promised. It never polls.
 
 use std::sync::{Arc, Weak};
@@ -161,22 +161,35 @@ impl BackgroundThread {
     ) -> Result<Self> {
         let worker = Worker { journal: Arc::downgrade(journal), indexer, published };
         let shared = Arc::clone(&signal);
-        #[cfg_attr(not(shuttle), expect(clippy::disallowed_methods, reason = "this is where threads start"))]
-        let thread = thread::Builder::new()
-            .name("tidegate".to_owned())
-            .spawn(move || run(&worker, &shared))
-            .map_err(|cause| Error::new(ErrorKind::Io, "the store's thread cannot start").because(cause))?;
+        let thread = spawn("tidegate".to_owned(), move || run(&worker, &shared))?;
         Ok(Self { signal, thread: Some(thread) })
+    }
+}
+
+/// Starts a thread of this name.
+pub(crate) fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    let cannot = format!("the thread {name} cannot start");
+    #[cfg_attr(not(shuttle), expect(clippy::disallowed_methods, reason = "this is where threads start"))]
+    thread::Builder::new()
+        .name(name)
+        .spawn(body)
+        .map_err(|cause| Error::new(ErrorKind::Io, cannot).because(cause))
+}
+
+/// Waits for the end of a thread, unless this is that thread: what it runs may let go of the last handle of itself. A
+/// panic in it was dealt with by the thread.
+pub(crate) fn join(thread: JoinHandle<()>) {
+    if thread.thread().id() != thread::current().id() {
+        let _ = thread.join();
     }
 }
 
 impl Drop for BackgroundThread {
     fn drop(&mut self) {
         self.signal.stop();
-        // A waker may let go of the store on this very thread, which ends when that returns.
-        if let Some(thread) = self.thread.take().filter(|one| one.thread().id() != thread::current().id()) {
-            // A panic there has ended the writer already.
-            let _ = thread.join();
+        // A waker may let go of the store on this very thread.
+        if let Some(thread) = self.thread.take() {
+            join(thread);
         }
     }
 }

@@ -25,6 +25,7 @@ mod tap;
 #[cfg(feature = "futures")]
 mod stream;
 pub mod cursor;
+pub mod worker;
 pub mod reactor;
 
 use std::fmt;

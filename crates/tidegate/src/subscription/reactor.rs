@@ -1,17 +1,13 @@
 //! Reactors: a handler turns events into batches, and one reaction to each event is committed, through crashes.
 //!
 //! ```
-//! use tidegate::subscription::cursor::CursorOptions;
 //! use tidegate::subscription::reactor::Step;
 //! use tidegate::{Draft, QueryItem, Store};
 //!
 //! let store = Store::in_memory()?;
-//! let billing = store.reactor(
-//!     "billing",
-//!     QueryItem::new().kind("order.placed"),
-//!     CursorOptions::default(),
-//!     |_view, order| Ok(Some(Draft::new(("bills", order.entity().to_owned()), "bill.sent").into())),
-//! )?;
+//! let billing = store.reactor("billing", QueryItem::new().kind("order.placed"), |_view, order| {
+//!     Ok(Some(Draft::new(("bills", order.entity().to_owned()), "bill.sent").into()))
+//! })?;
 //! let order = store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
 //! let Step::Reacted(receipt) = billing.step()? else { panic!("there is an order") };
 //! let bill = store.view()?.at(receipt.first())?.expect("it was committed");
@@ -43,6 +39,7 @@ use tidegate_format::{Error, ErrorKind, Position, Result};
 use tidegate_segment::RecordedEvent;
 
 use super::cursor::{Cursor, CursorOptions, CursorRole, Delivery, Found};
+use super::worker::panic_message;
 use crate::batch::{self, Batch, Receipt};
 use crate::decide::{Decision, DecisionView, Denied, Outcome};
 use crate::read::Query;
@@ -322,11 +319,7 @@ impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<'_, H> {
     fn ask(&self, view: &DecisionView, event: &RecordedEvent) -> std::result::Result<Option<Batch>, Reason> {
         match catch_unwind(AssertUnwindSafe(|| (self.handler)(view, event))) {
             Ok(reaction) => reaction.map_err(Reason::Handler),
-            Err(panic) => {
-                let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-                let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-                Err(Reason::Panic(text.unwrap_or_else(|| "without a message".to_owned())))
-            }
+            Err(panic) => Err(Reason::Panic(panic_message(&*panic).to_owned())),
         }
     }
 }

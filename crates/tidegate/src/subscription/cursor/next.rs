@@ -1,7 +1,9 @@
 //! Taking events from the log, and delivering the next one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tidegate_disk::Clock;
 use tidegate_format::{Error, ErrorKind, Position, Result};
 
 use super::delivery::Delivery;
@@ -88,7 +90,7 @@ impl Cursor {
     }
 
     /// Refuses the cursor of a reactor: an event taken from it would be acknowledged without a reaction.
-    fn check_role(&self) -> Result<()> {
+    pub(in crate::subscription) fn check_role(&self) -> Result<()> {
         match self.0.role {
             CursorRole::Cursor => Ok(()),
             CursorRole::Reactor => {
@@ -99,7 +101,24 @@ impl Cursor {
 
     /// Returns the next event, waiting for it until the deadline, or without end.
     pub(in crate::subscription) fn next_by(&self, deadline: Option<&Deadline>) -> Result<Option<Delivery>> {
-        loop {
+        self.next_or(deadline, &|| false)
+    }
+
+    /// Returns the next event, waiting for it without end; `None` also if `is_stopped` says so. Its caller wakes this
+    /// thread with [`wake_workers`](Self::wake_workers) once that changes.
+    pub(in crate::subscription) fn next_unless(
+        &self,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<Option<Delivery>> {
+        self.next_or(None, is_stopped)
+    }
+
+    fn next_or(
+        &self,
+        deadline: Option<&Deadline>,
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<Option<Delivery>> {
+        while !is_stopped() {
             let (after, timer, wakes) = match self.look()? {
                 Found::Delivery(delivery) => return Ok(Some(delivery)),
                 Found::Ended => return Ok(None),
@@ -115,13 +134,35 @@ impl Cursor {
                 (Some(deadline), Some(timer)) if timer.is_before(deadline) => Some(timer),
                 (deadline, timer) => deadline.or(timer.as_ref()),
             };
-            let woken = || shared.wakes.load(Ordering::SeqCst) != wakes;
+            // `is_stopped` is asked once more: it may have changed, and the count with it, before the count was loaded.
+            let woken = || shared.wakes.load(Ordering::SeqCst) != wakes || is_stopped();
             let came = shared.source.wait_or(after, sooner, woken)?;
             if !came && deadline.is_some_and(Deadline::is_over) {
                 let message = format!("the cursor {} had no event to deliver in time", shared.name);
                 return Err(Error::new(ErrorKind::TimedOut, message));
             }
         }
+        Ok(None)
+    }
+
+    /// Makes workers that wait look at whether they are stopped.
+    pub(in crate::subscription) fn wake_workers(&self) {
+        self.0.wake_waiting();
+    }
+
+    /// Returns the clock of the store's environment.
+    pub(in crate::subscription) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.0.clock)
+    }
+
+    /// Returns whether the store was closed and its files can no longer be written, those of this cursor among them.
+    pub(in crate::subscription) fn is_closed(&self) -> bool {
+        self.0.file.ends_with_store() && matches!(self.0.published.ending(), Some(Ok(())))
+    }
+
+    /// Returns whether no more events may be parked.
+    pub(in crate::subscription) fn is_parking_full(&self) -> bool {
+        self.0.inner.lock().queue.state.parked.len() >= self.0.options.max_parked
     }
 
     /// Looks for a delivery without waiting.

@@ -11,6 +11,7 @@ mod tasks_are_woken;
 mod wakers_do_as_they_like;
 mod whole_batches;
 mod with_losses;
+mod workers;
 
 use std::time::Duration;
 

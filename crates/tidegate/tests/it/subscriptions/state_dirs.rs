@@ -6,9 +6,7 @@ use tidegate::disk::{Disk, Env, FaultPlan, FaultyDisk, Model, NativeDisk};
 use tidegate::project::{Projection, Projector, ProjectorOptions, Start};
 use tidegate::subscription::StateDir;
 use tidegate::subscription::cursor::{Change, Cursor, CursorOptions};
-use tidegate::{
-    Access, Draft, Error, ErrorKind, Position, Query, RecordedEvent, Result, Store, StoreOptions,
-};
+use tidegate::{Access, Draft, Error, ErrorKind, Position, Query, RecordedEvent, Result, Store};
 
 use crate::faults::Stage;
 
