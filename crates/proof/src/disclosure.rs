@@ -29,6 +29,30 @@ pub enum DisclosureForm {
 }
 
 /// What is shown of an event: enough to compute its leaf, and nothing that says what the leaf is.
+///
+/// ```
+/// # use tidegate_format::record::{self, Facts, Placed};
+/// # use tidegate_format::{Blind, Draft, Hash, Micros, Position, Record, Version};
+/// # let draft = Draft::new(("shop", "order-7"), "order.paid").bytes(&b"12"[..]);
+/// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
+/// # let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
+/// # let mut bytes = Vec::new();
+/// # let body = record::encode(&draft, &facts, &mut bytes);
+/// # let (position, previous, version) = (Position(1), Position(0), Version(1));
+/// # let placed = Placed { position, version, previous, link: Hash::ZERO, time: Micros(5) };
+/// # record::place(&mut bytes, &placed, position, &body);
+/// use tidegate_proof::{Disclosure, DisclosureForm};
+///
+/// let record = Record::read(&bytes)?;
+/// let names = Disclosure::of(&record, DisclosureForm::Names)?;
+/// let received = Disclosure::read(names.as_bytes())?;
+/// assert_eq!(received.entry().leaf(), record.leaf());
+///
+/// let shown = received.record().expect("names are shown");
+/// assert_eq!(shown.record().kind(), "order.paid");
+/// assert!(shown.record().payload().is_err());
+/// # Ok::<(), tidegate_format::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Disclosure {
     form: DisclosureForm,
@@ -195,11 +219,8 @@ impl Disclosure {
             DisclosureForm::Payload => self.as_record(&self.bytes[self.tail()..], payload, 0),
             _ => self.as_record(&self.commitment().0, 0, RECORD_ERASED),
         };
-        match Record::read(&record) {
-            Ok(read) if read.as_bytes().len() == record.len() => Ok(()),
-            Ok(_) => Err(not_fitting("something follows it")),
-            Err(error) => Err(not_fitting("its parts do not fit its head").because(error)),
-        }
+        let read = Record::read(&record).map(|_| ());
+        read.map_err(|error| not_fitting("its parts do not fit its head").because(error))
     }
 
     /// Returns a record with this tail and a payload of this length.

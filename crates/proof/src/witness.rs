@@ -85,13 +85,8 @@ impl WitnessRequest {
                 "origin: the newer checkpoint is of {newer}, the older one of {older}"
             )));
         }
-        if self.old != older.size() {
-            let (old, size) = (self.old, older.size());
-            return Err(disproved(format!(
-                "consistency: the hashes go on from {old} events, the older has {size}"
-            )));
-        }
-        let proof = ConsistencyProof { old: self.old, new: newer.size(), hashes: self.hashes.clone() };
+        // The size to go on from is that of what is known; the file's own is not believed.
+        let proof = ConsistencyProof { old: older.size(), new: newer.size(), hashes: self.hashes.clone() };
         proof.verify(older.root(), newer.root())?;
         policy.judge(&self.checkpoint)
     }
@@ -201,6 +196,30 @@ impl FromStr for WitnessRequest {
 /// `old` is the size that the witness is thought to have signed last, 0 if that is not known: it answers with its own then,
 /// and is asked again with a proof from there, three times at most. `prove` makes the proof from a size to the checkpoint, and
 /// `post` sends a body to `PREFIX/add-checkpoint` of the witness and returns status and body of the response.
+///
+/// ```
+/// use tidegate_proof::tree::{self, ConsistencyProof, MemoryTree};
+/// use tidegate_proof::{Checkpoint, KeyAlgorithm, SigningKey, WitnessRequest, cosign};
+///
+/// let tree: MemoryTree = [b"a", b"b", b"c"].into_iter().map(|entry| tree::leaf_hash(entry)).collect();
+/// let log = SigningKey::new("example.com/log", KeyAlgorithm::Ed25519, [1; 32])?;
+/// let mut signed = Checkpoint::new("example.com/log", 3, tree.root())?.sign(&log)?;
+///
+/// let witness = SigningKey::new("witness.example", KeyAlgorithm::Cosignature, [2; 32])?;
+/// let prove = |old| ConsistencyProof::make(&tree, old, 3);
+/// // An HTTP client would go here. This witness has signed two events before, and checks nothing.
+/// let post = |body: &[u8]| {
+///     let request: WitnessRequest = String::from_utf8_lossy(body).parse()?;
+///     if request.old() != 2 {
+///         return Ok((409, b"2\n".to_vec()));
+///     }
+///     let signature = witness.cosign(request.checkpoint().note().text(), 1_795_000_000)?;
+///     Ok((200, format!("{signature}\n").into_bytes()))
+/// };
+/// cosign(&mut signed, witness.verifier(), 0, prove, post)?;
+/// assert_eq!(signed.note().verify([witness.verifier()])?[0].time, Some(1_795_000_000));
+/// # Ok::<(), tidegate_format::Error>(())
+/// ```
 ///
 /// # Errors
 ///

@@ -7,6 +7,29 @@ use super::tile::{TILE_WIDTH, Tile};
 use super::{SIZE_MAX, node_hash};
 
 /// What holds the hashes of a tree: a store, a folder of tiles, a [`MemoryTree`](super::MemoryTree).
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// use tidegate_format::{Error, Hash, Result};
+/// use tidegate_proof::tree::{self, Tile, TileSource};
+///
+/// /// The files of a folder of tiles, by their paths.
+/// struct Folder(HashMap<String, Vec<u8>>);
+///
+/// impl TileSource for Folder {
+///     fn tile(&self, tile: Tile) -> Result<Vec<Hash>> {
+///         let file = self.0.get(&tile.to_string()).ok_or_else(|| Error::invalid(format!("{tile} is missing")))?;
+///         tile.decode(file)
+///     }
+/// }
+///
+/// let leaf = tree::leaf_hash(b"a");
+/// let folder = Folder(HashMap::from([("tile/0/000.p/1".to_owned(), leaf.0.to_vec())]));
+/// assert_eq!(tree::root(&folder, 1)?, leaf);
+/// assert!(tree::root(&folder, 2).is_err());
+/// # Ok::<(), tidegate_format::Error>(())
+/// ```
 pub trait TileSource {
     /// Returns the hashes of a tile, as many as it is wide. Each proof asks for each of its tiles once.
     ///

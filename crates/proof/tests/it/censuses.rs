@@ -170,6 +170,9 @@ fn rows_that_are_not_those_of_the_term_are_refused() {
         if left != own {
             assert_eq!(step(&with(vec![row(left)]), there), "row");
         }
+        let is_before = row(left).row.term < absent.hash();
+        let is_end = if is_before { left + 1 == size } else { left == 0 };
+        assert_eq!(with(vec![row(left)]).verify(&policy(), absent).is_ok(), is_end);
     }
     assert_eq!(step(&with(Vec::new()), there), "row");
     assert_eq!(step(&with(vec![row(0); 3]), there), "row");
@@ -183,6 +186,26 @@ fn rows_that_are_not_those_of_the_term_are_refused() {
     let shown = vec![Disclosure::of(&log.record(1), DisclosureForm::Entry).unwrap()];
     let proof = log.proof(position.0, 34, DisclosureForm::Payload);
     assert_eq!(step(&CensusProof::new(proof, table.prove(absent).unwrap(), shown), absent), "events");
+}
+
+/// Rows that no log can have, under a census that a store signed.
+#[test]
+fn impossible_rows_are_refused() {
+    let mut log = Log::of(30);
+    let term = CensusTerm::Scope("shop".into());
+    let rows = [(0, 9), (1, 31), (10, 9), (u64::MAX, 30), (1, 0)];
+    for (count, last) in rows {
+        let row = CensusRow { term: term.hash(), count, tip: Hash::ZERO, last: Position(last) };
+        let census = Census { until: Position(30), field: CensusField::Scope, rows: 1, root: row.leaf() };
+        let position = note(&mut log, census.to_string());
+        let proof = log.proof(position.0, log.size(), DisclosureForm::Payload);
+        let row = CensusRowProof { row, index: 0, hashes: Vec::new() };
+        assert_eq!(
+            step(&CensusProof::new(proof, vec![row], Vec::new()), &term),
+            "row",
+            "{count} up to {last}"
+        );
+    }
 }
 
 /// Before the first row, behind the last one, and in a census without rows.

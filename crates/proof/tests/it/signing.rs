@@ -84,6 +84,10 @@ fn a_key_signs_for_its_own_origin() {
     signer.sign(&log.head(3), &[]).unwrap();
     assert_eq!(signer.sign(&next, &[]).unwrap_err().kind(), ErrorKind::Invalid);
     assert_eq!(signer.key().name(), ORIGIN);
+    for size in [2, 3, 4] {
+        let other = Checkpoint::new("tidegate.local/another", size, log.head(3).root()).unwrap();
+        assert_eq!(other.check_extends(&log.head(3), &[]).unwrap_err().kind(), ErrorKind::Invalid);
+    }
     assert!(MemorySigner::new(witness_key(1)).is_err());
 }
 

@@ -70,7 +70,7 @@ fn grown(size: u64) -> MemoryTree {
 }
 
 /// Every size to 600, and of the pairs of two sizes, or of a leaf and a size, one in 101, or as many as `TIDEGATE_PROOF_PAIRS`
-/// says; 1 takes all of them, and a minute.
+/// says; 1 takes all of them, and some minutes.
 #[test]
 fn proofs_are_those_of_the_definition() {
     let step = std::env::var("TIDEGATE_PROOF_PAIRS").map_or(101, |step| step.parse().expect("a number"));
