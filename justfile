@@ -66,6 +66,10 @@ compare *args:
     CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo build --release --manifest-path annexes/compare/batpak/Cargo.toml
     CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo run --release --manifest-path annexes/compare/Cargo.toml -- {{args}}
 
+# Verifiers of others look at our notes, tiles and proofs.
+verifiers:
+    CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo test --locked --manifest-path annexes/compare/verifiers/Cargo.toml
+
 # Hands hostile bytes to one group of decoders (log, derived, text, stores, proof, cli) for SECONDS seconds, guided by coverage.
 fuzz target seconds="60":
     command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
