@@ -76,6 +76,10 @@ fuzz target seconds="60":
     mkdir -p fuzz/target/found/{{target}}
     cargo +nightly fuzz run --sanitizer none {{target}} fuzz/target/found/{{target}} fuzz/corpus/{{target}} -- -max_total_time={{seconds}} -timeout=10 -rss_limit_mb=2048
 
+# Every target of the fuzzers, an hour in all.
+fuzz-hour:
+    for target in log derived text stores proof cli; do just fuzz $target 600 || exit 1; done
+
 # Changes the code of a crate in one place at a time and looks whether a test notices.
 mutants crate="tidegate-format" *args:
     command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants

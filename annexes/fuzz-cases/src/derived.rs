@@ -1,4 +1,5 @@
-//! What is kept beside the log: index files, filter groups, watermarks, cursors, saved states and the store file.
+//! What is kept beside the log: index files, filter groups, watermarks, cursors, saved states, the store file and the
+//! floor file.
 
 use crate::checksums;
 use crate::sample::{
@@ -40,7 +41,9 @@ pub fn one(bytes: &[u8]) {
             if mended {
                 checksums::text(&mut rest);
             }
-            let files = with(small(), "STORE", rest);
+            // The sample has no floor, so a floor file is a new file of it.
+            let name = if (mode & 0x7f) / 6 % 2 == 1 { "FLOOR" } else { "STORE" };
+            let files = with(small(), name, rest);
             ask(&files, small(), false);
             mend(&files);
         }

@@ -1,5 +1,10 @@
 //! What a fuzzer starts from.
 
+use tidegate::format::frame::{FRAME_HEADER_BYTES, Sealing, seal};
+use tidegate::format::{
+    FloorFile, ForkPoint, Frame, Hash, Micros, Offset, Position, Record, StoreFile, record,
+};
+
 use crate::{proof, sample, text};
 
 /// Inputs to start from, each with its target and a name: the files of the sample, some words, and some edits.
@@ -38,6 +43,9 @@ pub fn inputs() -> Vec<(&'static str, String, Vec<u8>)> {
     for (number, (mode, payload)) in text::payloads().into_iter().enumerate() {
         add("text", format!("payload-{number}"), mode, &payload);
     }
+    for (target, name, mode, bytes) in of_later_stores() {
+        add(target, name.to_owned(), mode, &bytes);
+    }
     for (number, (mode, bytes)) in proof::examples().into_iter().enumerate() {
         add("proof", format!("example-{number}"), mode, &bytes);
     }
@@ -46,4 +54,47 @@ pub fn inputs() -> Vec<(&'static str, String, Vec<u8>)> {
         add("stores", format!("edit-{number}"), number << 7, &edit.repeat(1 + usize::from(number % 3)));
     }
     found
+}
+
+/// Files that no store of the sample has yet: those of forks, of nodes of a shared log, with a floor, with erased payloads.
+fn of_later_stores() -> Vec<(&'static str, &'static str, u8, Vec<u8>)> {
+    let sample = sample::small();
+    let own = StoreFile::read(&sample.files["STORE"]).expect("the sample is whole");
+    let root = Hash([7; 32]);
+    let from = ForkPoint { store: own.id, salt: own.salt, until: Position(3), root };
+    let fork = StoreFile { salt: own.salt + 1, forks: vec![from, from], ..own.clone() }.encode();
+    let node = StoreFile { log: Some("orders".to_owned()), ..own.clone() }.encode();
+    let floor = FloorFile {
+        store: own.id,
+        first: Position(3),
+        before_first: Position(1),
+        before_length: Offset(500),
+        root,
+        edges: vec![root],
+        leaves: vec![root, root],
+        time: Micros(1),
+        reason: "retention".to_owned(),
+    };
+    let floor = floor.encode();
+    let segment = sample.files.iter().find(|(name, _)| name.starts_with("segments/"));
+    let frames = &segment.expect("the sample has segments").1[80..];
+    let frame = Frame::read(frames, own.salt).expect("the sample is whole");
+    let mut slotted = frames[..frame.head.frame_bytes()].to_vec();
+    slotted.splice(FRAME_HEADER_BYTES..FRAME_HEADER_BYTES, [0; 8]).for_each(drop);
+    let (first, synced, epoch) = (frame.head.first, frame.head.synced, frame.head.epoch);
+    seal(&mut slotted, &Sealing { first, synced, epoch, slot: Some(9) }, own.salt);
+    let (_, whole) = frame.records().next().expect("a frame has a record");
+    let mut erased = whole.as_bytes().to_vec();
+    record::erase(&mut erased);
+    assert!(Record::read(&erased).is_ok());
+    vec![
+        ("log", "store-fork", 2, fork.clone().into_bytes()),
+        ("log", "store-node", 2, node.clone().into_bytes()),
+        ("log", "floor", 2, floor.clone().into_bytes()),
+        ("log", "frame-slot", 0x81, slotted),
+        ("log", "record-erased", 0x80, erased),
+        ("derived", "store-fork", 0x85, fork.into_bytes()),
+        ("derived", "store-node", 0x85, node.into_bytes()),
+        ("derived", "floor", 0x8b, floor.into_bytes()),
+    ]
 }

@@ -1,6 +1,9 @@
 //! The log: records, frames, segments and what stands beside them, from hostile bytes.
 
-use tidegate::format::{Frame, FrameHeader, Record, SegmentHeader, StoreFile, Watermark, frame};
+use tidegate::ErrorKind;
+use tidegate::format::{
+    FloorFile, Frame, FrameHeader, Record, SegmentHeader, StoreFile, Watermark, frame, record,
+};
 
 use crate::checksums;
 use crate::sample::{ask, mend, small};
@@ -22,14 +25,36 @@ fn one_record(bytes: &[u8], mended: bool) {
     let mut bytes = bytes.to_vec();
     if mended && bytes.len() >= 4 {
         let length = bytes.len() as u32;
+        let erased = bytes[3] & 0x80;
         bytes[..4].copy_from_slice(&length.to_le_bytes());
+        bytes[3] |= erased;
         checksums::record(&mut bytes);
     }
     if let Ok(record) = Record::read(&bytes) {
         look(&record);
         let again = Record::again(&bytes, record.layout());
         assert!(again == record, "a record reads the same again");
+        erase(&record);
     }
+}
+
+/// Erasing a record takes its payload, and neither its leaf nor any other field.
+fn erase(record: &Record<'_>) {
+    let mut bytes = record.as_bytes().to_vec();
+    record::erase(&mut bytes);
+    let erased = Record::read(&bytes).expect("an erased record is a record");
+    assert_eq!(erased.as_bytes().len(), record.as_bytes().len());
+    assert_eq!((erased.leaf(), erased.entry()), (record.leaf(), record.entry()));
+    assert!(erased.is_erased() && erased.blind().is_none());
+    assert_eq!(erased.payload().map_err(|error| error.kind()), Err(ErrorKind::Erased));
+    let names = |record: &Record<'_>| {
+        let tags: Vec<String> = record.tags().map(str::to_owned).collect();
+        (record.scope().to_owned(), record.kind().to_owned(), tags, record.causes().collect::<Vec<_>>())
+    };
+    assert_eq!(names(&erased), names(record));
+    let mut again = bytes.clone();
+    record::erase(&mut again);
+    assert!(again == bytes, "an erased record stays as it is");
 }
 
 /// Reads every field.
@@ -74,6 +99,7 @@ fn one_frame(bytes: &[u8], mended: bool) {
 fn heads(bytes: &[u8]) {
     let _ = SegmentHeader::read(bytes).map(|head| assert!(bytes.starts_with(&head.encode())));
     let _ = StoreFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
+    let _ = FloorFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
     let _ = (Watermark::read(bytes, small().salt), Watermark::faults(bytes, small().salt));
 }
 
