@@ -59,6 +59,31 @@ impl ConsistencyProof {
         Ok(Self { old, new, hashes })
     }
 
+    /// Returns the nodes of a tile of leaves that proofs from a tree of `old` leaves need, each by its height and the number
+    /// of nodes of that height before it: at most nine, and none if `old` is a multiple of 256.
+    ///
+    /// With them, kept once that tile is full, the leaves of the tile can go, and a proof from `old` to any tree that has
+    /// the whole tile is made from tiles of higher levels ([`TileSource::subtree`]).
+    ///
+    /// ```
+    /// use tidegate_proof::tree::ConsistencyProof;
+    ///
+    /// let nodes = ConsistencyProof::nodes_in_tile(256 + 32);
+    /// assert_eq!(nodes, [(5, 8), (5, 9), (6, 5), (7, 3)]);
+    /// assert!(ConsistencyProof::nodes_in_tile(512).is_empty());
+    /// ```
+    pub fn nodes_in_tile(old: u64) -> Vec<(u32, u64)> {
+        const TILE_HEIGHT: u32 = 8;
+        let lowest = old.trailing_zeros();
+        if lowest >= TILE_HEIGHT {
+            return Vec::new();
+        }
+        // The last complete subtree of the older tree, and what stands beside the way from it to the tile's root.
+        let last = (old - 1) >> lowest;
+        let beside = (lowest..TILE_HEIGHT).map(|height| (height, (last >> (height - lowest)) ^ 1));
+        std::iter::once((lowest, last)).chain(beside).collect()
+    }
+
     /// Checks that the tree with the newer root begins with all leaves of the tree with the older root.
     ///
     /// # Errors

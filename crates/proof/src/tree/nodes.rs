@@ -37,6 +37,18 @@ pub trait TileSource {
     ///
     /// What kept the source from reading it.
     fn tile(&self, tile: Tile) -> Result<Vec<Hash>>;
+
+    /// Returns the root of a complete subtree of 2^`height` leaves with `index` such subtrees before it, or `None` if the
+    /// source does not keep it by itself. It is asked first, so a source whose oldest leaves are gone can keep the few
+    /// nodes that proofs still need ([`ConsistencyProof::nodes_in_tile`](super::ConsistencyProof::nodes_in_tile)).
+    ///
+    /// # Errors
+    ///
+    /// What kept the source from reading it.
+    fn subtree(&self, height: u32, index: u64) -> Result<Option<Hash>> {
+        let _ = (height, index);
+        Ok(None)
+    }
 }
 
 /// Returns the root of the tree of the first `size` leaves.
@@ -100,6 +112,9 @@ impl<'a, S: TileSource> Nodes<'a, S> {
 
     /// Returns the root of the complete subtree of this height with `index` such subtrees before it.
     fn subtree(&mut self, height: u32, index: u64) -> Result<Hash> {
+        if let Some(kept) = self.source.subtree(height, index)? {
+            return Ok(kept);
+        }
         let (level, inside) = ((height / 8) as u8, height % 8);
         let first = index << inside;
         let width = u64::from(TILE_WIDTH);

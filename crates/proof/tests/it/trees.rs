@@ -184,6 +184,38 @@ fn the_largest_trees_have_proofs() {
     assert_eq!(ConsistencyProof::make(&Uniform, 8, 7).unwrap_err().kind(), ErrorKind::Invalid);
 }
 
+/// A tree whose leaves before the last tile are gone, but for the nodes that were kept.
+struct Floored<'a>(&'a MemoryTree, HashMap<(u32, u64), Hash>);
+
+impl TileSource for Floored<'_> {
+    fn tile(&self, tile: Tile) -> tidegate_format::Result<Vec<Hash>> {
+        let is_gone = tile.level() == 0 && tile.is_full();
+        assert!(!is_gone, "{tile} is gone");
+        self.0.tile(tile)
+    }
+
+    fn subtree(&self, height: u32, index: u64) -> tidegate_format::Result<Option<Hash>> {
+        Ok(self.1.get(&(height, index)).copied())
+    }
+}
+
+/// Once the leaves of full tiles are gone, proofs from every older tree can be made still, from nine nodes for each.
+#[test]
+fn leaves_may_go_and_consistency_stays() {
+    let (tree, oracle) = (grown(700), Oracle::default());
+    for old in (0..=512).filter(|old| old % 7 == 0 || old % 64 == 0) {
+        let kept = ConsistencyProof::nodes_in_tile(old);
+        assert!(kept.len() <= 9);
+        let root = |(height, index): (u32, u64)| oracle.root(index << height, (index + 1) << height);
+        let source = Floored(&tree, kept.into_iter().map(|node| (node, root(node))).collect());
+        for new in [512, 513, 600, 700] {
+            let proof = ConsistencyProof::make(&source, old, new).unwrap();
+            assert_eq!(proof, ConsistencyProof::make(&tree, old, new).unwrap());
+            proof.verify(oracle.root(0, old), oracle.root(0, new)).unwrap();
+        }
+    }
+}
+
 /// Claims of any size are refused and do not count beyond the numbers there are.
 #[test]
 fn impossible_claims_are_refused() {
