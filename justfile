@@ -14,9 +14,16 @@ lint:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-# The committing code under a model checker; a failure prints the seed that runs the same interleaving again.
+# The committing code and the lock-free columns under model checkers; shuttle prints the seed that runs the same
+# interleaving again, loom tries all of them and all values that a load may return.
 interleavings:
     RUSTFLAGS="--cfg shuttle" cargo test --locked -p tidegate --target-dir target/shuttle --lib --test it interleavings
+    RUSTFLAGS="--cfg loom" cargo test --locked -p tidegate-segment --target-dir target/loom --lib interleavings
+
+# The columns and the decoders of index files in an interpreter that notices undefined behaviour and data races.
+miri:
+    rustup component add --toolchain nightly miri rust-src
+    PROPTEST_CASES=3 MIRIFLAGS="-Zmiri-disable-isolation" cargo +nightly miri test --locked -p tidegate-segment --target-dir target/miri --lib -- mem_index:: index::
 
 # What a change must pass before it is merged.
 ci:

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tidegate_format::{Error, ErrorKind, Position, Result};
 
-use crate::causes::CauseBlock;
-use crate::lookup::{Lookup, Postings};
+use crate::lookup::{IndexState, Lookup, Postings};
+use crate::mem_index::CauseBlock;
 use crate::segment::Segment;
 
 /// What was read of a segment's causes around the last event, so that the next one needs no search.
@@ -52,13 +52,23 @@ impl Segment {
         Ok(())
     }
 
-    /// Calls `each` with every cause from `from` up to but without `to` that has effects here, and with how
-    /// many, as its index file says. A segment without one, or with a damaged one, is an error of kind
-    /// `Damaged`.
-    pub fn effect_counts(&self, from: Position, to: Position, each: impl FnMut(Position, u32)) -> Result<()> {
-        match &*self.lookup()? {
-            Lookup::Memory(_) => Err(Error::damaged("the index file is missing", "an index", "none")),
-            Lookup::File(index) => index.effect_counts(from, to, each),
+    /// Calls `each` with every cause from `from` up to but without `to` that has effects here, and with how many, as its
+    /// index file says. If that is [`Missing`](IndexState::Missing), or turns out to be damaged and is out of use now,
+    /// what `each` was given means nothing.
+    pub fn effect_counts(
+        &self,
+        from: Position,
+        to: Position,
+        each: impl FnMut(Position, u32),
+    ) -> Result<IndexState> {
+        let lookup = self.lookup()?;
+        let Lookup::File(index) = &*lookup else { return Ok(IndexState::Missing) };
+        match index.effect_counts(from, to, each) {
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                self.index_in_memory()?;
+                Ok(IndexState::Missing)
+            }
+            counted => counted.map(|()| IndexState::InUse),
         }
     }
 

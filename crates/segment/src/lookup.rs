@@ -4,12 +4,22 @@ use std::sync::Arc;
 
 use tidegate_format::{Position, Result};
 
-use crate::causes::CauseBlock;
 use crate::index::{self, FileIndex};
+use crate::mem_index::CauseBlock;
 use crate::mem_index::{MemIndex, MemPostings};
 use crate::term::{Field, HashedTerm};
 
-/// What finds the events of a segment.
+/// Whether the index file of a segment is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum IndexState {
+    /// It is.
+    InUse,
+    /// There is none that is sound: the segment's events are found in memory until one is built.
+    Missing,
+}
+
+/// Finds the events of a segment.
 #[derive(Clone, Debug)]
 pub enum Lookup {
     /// In memory: the segment grows, or its index file does not stand yet.

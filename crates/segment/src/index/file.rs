@@ -19,7 +19,7 @@ use super::packed::Packed;
 use super::postings::Postings;
 use super::terms::Terms;
 use super::{filter, ids};
-use crate::causes::CauseBlock;
+use crate::mem_index::CauseBlock;
 use crate::term::{self, Field, HashKey, Term};
 
 /// The index file of a sealed segment. Events are counted from 0 within the segment.

@@ -14,7 +14,7 @@ use tidegate_format::{Error, Position, Result};
 use super::deltas::{self, RUN};
 use super::number::{malformed, put_varint, u32_at, u64_at, varint, varint32};
 use super::postings::Postings;
-use crate::causes::{CAUSE_BLOCK, CauseBlock};
+use crate::mem_index::{CAUSE_BLOCK, CauseBlock};
 
 /// Events for which there is one place in the section of parents.
 const PARENTS_BLOCK: u32 = CAUSE_BLOCK;

@@ -13,7 +13,7 @@ use tidegate_format::{
 
 use super::head::{HEAD_BYTES, Head, Owner, SECTION_COUNT};
 use super::{FileIndex, Parents, Postings, build, postings};
-use crate::causes::CauseBlock;
+use crate::mem_index::CauseBlock;
 use crate::term::{self, Field, HashKey, Term};
 
 const HASH_KEY: HashKey = HashKey(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);

@@ -2,15 +2,17 @@
 //!
 //! Invariants:
 //!
-//! T1. A slot is empty (0) or holds a number plus one and, above it, half of its hash; it never changes
-//!     once filled.
-//! T2. A table that fills up is replaced by one of twice the size with all its numbers; a reader that
-//!     still searches the old one finds all that was there when it began.
+//! T1. A slot is empty (0) or holds a number plus one and, above it, half of its hash; it never changes once filled.
+//! T2. A table that fills up is replaced by one of twice the size with all its numbers; a reader that still searches
+//!     the old one finds all that was there when it began.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use crate::sync::ArcSwap;
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// Slots of an empty table. A model checker sees the table replaced after few numbers.
+const FIRST_SLOTS: usize = if cfg!(loom) { 4 } else { 256 };
 
 type Slots = Box<[AtomicU64]>;
 
@@ -20,34 +22,34 @@ pub(crate) struct Table {
     slots: ArcSwap<Slots>,
 }
 
-/// What the one who fills a table holds of it.
+/// Fills a table. There is one for each.
 #[derive(Debug)]
-pub(crate) struct Filler {
+pub(crate) struct TableWriter {
     slots: Arc<Slots>,
     count: usize,
 }
 
 impl Table {
-    /// An empty table, and the only one to fill it.
-    pub(crate) fn new() -> (Self, Filler) {
-        let slots = Arc::new(empty(256));
-        (Self { slots: ArcSwap::new(Arc::clone(&slots)) }, Filler { slots, count: 0 })
+    /// Returns an empty table, and the only one to fill it.
+    pub(crate) fn new() -> (Self, TableWriter) {
+        let slots = Arc::new(empty(FIRST_SLOTS));
+        (Self { slots: ArcSwap::new(Arc::clone(&slots)) }, TableWriter { slots, count: 0 })
     }
 
-    /// The number with this hash for which `is` holds.
+    /// Returns the number with this hash for which `is` holds, if there is one.
     #[inline]
     pub(crate) fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
         find(&self.slots.load(), hash, is)
     }
 
-    /// Bytes of memory it takes.
+    /// Returns the bytes of memory it takes.
     pub(crate) fn memory(&self) -> usize {
         self.slots.load().len() * size_of::<u64>()
     }
 }
 
-impl Filler {
-    /// The number with this hash for which `is` holds.
+impl TableWriter {
+    /// Returns the number with this hash for which `is` holds, if there is one.
     #[inline]
     pub(crate) fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
         find(&self.slots, hash, is)
@@ -59,6 +61,7 @@ impl Filler {
         if self.count * 3 > self.slots.len() * 2 {
             let larger = empty(self.slots.len() * 2);
             for slot in self.slots.iter() {
+                // Relaxed: this thread alone writes slots.
                 match slot.load(Ordering::Relaxed) {
                     0 => {}
                     filled => put(&larger, filled),
@@ -66,6 +69,7 @@ impl Filler {
             }
             self.slots = Arc::new(larger);
             put(&self.slots, slot(hash, number));
+            // After all numbers are in it (T2). Replacing the pointer releases them to readers that load it.
             table.slots.store(Arc::clone(&self.slots));
         } else {
             put(&self.slots, slot(hash, number));
@@ -77,7 +81,7 @@ fn empty(count: usize) -> Slots {
     (0..count).map(|_| AtomicU64::new(0)).collect()
 }
 
-/// What stands in a slot. A table has fewer than 2^32 slots, so the half of the hash that is kept says its
+/// Returns what stands in a slot. A table has fewer than 2^32 slots, so the half of the hash that is kept says its
 /// place in a table of any size.
 fn slot(hash: u64, number: u32) -> u64 {
     hash << 32 | u64::from(number + 1)
@@ -85,13 +89,16 @@ fn slot(hash: u64, number: u32) -> u64 {
 
 fn find(slots: &[AtomicU64], hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
     let mask = slots.len() - 1;
+    // The lower half: that is what a slot keeps.
     let kept = hash as u32;
     let mut at = kept as usize & mask;
     loop {
+        // Acquire: `is` reads what the number stands for, which was written before the slot was filled.
         let slot = slots[at & mask].load(Ordering::Acquire);
         if slot == 0 {
             return None;
         }
+        // The lower half holds the number plus one, the upper half the hash (T1).
         let number = slot as u32 - 1;
         if (slot >> 32) as u32 == kept && is(number) {
             return Some(number);
@@ -103,10 +110,55 @@ fn find(slots: &[AtomicU64], hash: u64, is: impl Fn(u32) -> bool) -> Option<u32>
 fn put(slots: &[AtomicU64], filled: u64) {
     let mask = slots.len() - 1;
     let mut at = (filled >> 32) as usize & mask;
+    // Relaxed: this thread alone writes slots.
     while slots[at].load(Ordering::Relaxed) != 0 {
         at = (at + 1) & mask;
     }
+    // Release: whoever reads the number reads what it stands for (M3).
     slots[at].store(filled, Ordering::Release);
+}
+
+#[cfg(all(test, loom))]
+mod interleavings {
+    use super::column::Column32;
+    use super::*;
+    use crate::sync::explore;
+
+    /// keeps T2
+    #[test]
+    fn a_reader_finds_what_was_there_and_what_it_stands_for() {
+        explore(3, || {
+            let (table, mut writer) = Table::new();
+            let shared = Arc::new((table, Column32::new()));
+            // All in one place, so that a search passes the others.
+            let hash = |number: u32| u64::from(number) << 3 | 1;
+            let insert =
+                move |writer: &mut TableWriter, (table, stands_for): &(Table, Column32), number: u32| {
+                    stands_for.set(number, number + 7);
+                    writer.insert(table, hash(number), number);
+                };
+            insert(&mut writer, &shared, 0);
+            let read = Arc::clone(&shared);
+            let reading = loom::thread::spawn(move || {
+                let (table, stands_for) = &*read;
+                let is = |found: u32, number: u32| {
+                    assert_eq!(stands_for.get(found), found + 7, "what a slot says was written");
+                    found == number
+                };
+                let find = |number: u32| table.find(hash(number), |found| is(found, number));
+                let last = find(3);
+                assert!(last.is_none_or(|number| number == 3));
+                for number in 0..3 {
+                    // Numbers are inserted in order, so one that is seen says that those before it are there.
+                    let is_there = number == 0 || last.is_some();
+                    let expected = if is_there { &[Some(number)][..] } else { &[None, Some(number)] };
+                    assert!(expected.contains(&find(number)), "number {number} after {last:?}");
+                }
+            });
+            (1..4).for_each(|number| insert(&mut writer, &shared, number));
+            reading.join().unwrap();
+        });
+    }
 }
 
 #[cfg(test)]
@@ -116,12 +168,12 @@ mod tests {
     /// keeps T2
     #[test]
     fn what_was_put_is_found_in_a_table_of_any_size() {
-        let (table, mut filler) = Table::new();
+        let (table, mut writer) = Table::new();
         let hash = |number: u32| u64::from(number % 977).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         for number in 0..5000 {
             assert_eq!(table.find(hash(number), |found| found == number), None);
-            filler.insert(&table, hash(number), number);
-            assert_eq!(filler.find(hash(number), |found| found == number), Some(number));
+            writer.insert(&table, hash(number), number);
+            assert_eq!(writer.find(hash(number), |found| found == number), Some(number));
         }
         assert!((0..5000).all(|number| table.find(hash(number), |found| found == number) == Some(number)));
         assert_eq!(table.find(hash(5000), |_| false), None);

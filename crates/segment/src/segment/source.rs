@@ -6,16 +6,16 @@ use std::sync::Arc;
 use tidegate_disk::{Block, File};
 use tidegate_format::{Error, ErrorKind, Offset, Result};
 
-use super::{Segment, Window, open_whole};
+use super::Segment;
+use super::files::open_whole;
 use crate::cache::{FileCache, Takes, is_shortage, lacks_any};
-use crate::event::RecordedEvent;
 use crate::frame_reader::read_full;
 use crate::index::FileIndex;
 use crate::lookup::Lookup;
 
 /// The file of a segment, open.
 #[derive(Debug)]
-pub(crate) enum Source {
+pub(super) enum Source {
     File(Arc<dyn File>),
     Map(Block),
 }
@@ -62,10 +62,10 @@ impl Segment {
                 return Ok(memory);
             }
             match cache.retry(|| self.open_index(cache)) {
-                Ok((index, takes)) => return Ok(self.hold_index(index, takes)),
+                Ok(Some((index, takes))) => return Ok(self.hold_index(index, takes)),
                 // That says nothing of the file, and to read the segment instead would take as much.
                 Err(error) if is_shortage(&error) => return Err(error),
-                Err(_) => {
+                Ok(None) | Err(_) => {
                     drop(opening);
                     self.index_in_memory()?;
                 }
@@ -140,51 +140,6 @@ impl Segment {
         let source = Arc::new(source);
         cache.hold(&self.bytes, Arc::clone(&source), takes);
         source
-    }
-
-    /// Reads the record of event `n`, which starts at this byte.
-    #[inline]
-    pub(super) fn read(
-        &self,
-        lookup: &Lookup,
-        n: u32,
-        start: u32,
-        window: &mut Window,
-    ) -> Result<RecordedEvent> {
-        if let Some(map) = &window.map {
-            return RecordedEvent::read(map, start as usize);
-        }
-        match self.bytes.get().as_deref() {
-            // A map needs no end: the record says its own length.
-            Some(Source::Map(map)) => {
-                window.keep(map);
-                RecordedEvent::read(map, start as usize)
-            }
-            _ => self.read_file(lookup, n, start, window),
-        }
-    }
-
-    fn read_file(&self, lookup: &Lookup, n: u32, start: u32, window: &mut Window) -> Result<RecordedEvent> {
-        let end = u64::from(self.end_of(lookup, n)?);
-        let at = u64::from(start);
-        if !window.holds(at, end) {
-            let file = match &*self.source()? {
-                Source::File(file) => Arc::clone(file),
-                Source::Map(map) => {
-                    window.keep(map);
-                    return RecordedEvent::read(map, start as usize);
-                }
-            };
-            let (from, to) = window.reach(at, end, self.tail().0);
-            let mut bytes = vec![0; to.saturating_sub(from) as usize];
-            let filled = read_full(&*file, &mut bytes, from)?;
-            bytes.truncate(filled);
-            (window.bytes, window.at) = (Some(bytes.into()), from);
-        }
-        match &window.bytes {
-            Some(bytes) => RecordedEvent::read(bytes, (at - window.at) as usize),
-            None => RecordedEvent::read(&Vec::new().into(), 0),
-        }
     }
 
     /// All its bytes up to the tail, mapped if it is sealed and mapped.

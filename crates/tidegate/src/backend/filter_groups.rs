@@ -11,10 +11,10 @@
 
 use std::sync::Arc;
 
-use tidegate_format::Result;
+use tidegate_format::{Error, ErrorKind, Result};
 use tidegate_segment::cache::FileCache;
 use tidegate_segment::index::FilterGroup;
-use tidegate_segment::{Segment, keep_filter_group, load_filter_group};
+use tidegate_segment::{Segment, filter_groups};
 
 use crate::published::{Log, SEGMENT_GROUP, SharedState};
 
@@ -27,8 +27,8 @@ pub(super) fn load(cache: &FileCache, sealed: &[Arc<Segment>]) -> Vec<Option<Arc
         if group.len() < STEP {
             return None;
         }
-        match load_filter_group(cache, group) {
-            Ok(filter_group) => Some(Arc::new(filter_group)),
+        match filter_groups::load(cache, group) {
+            Ok(filter_group) => filter_group.map(Arc::new),
             Err(error) => {
                 tracing::debug!(%error, "no filter group is of use");
                 None
@@ -45,23 +45,40 @@ pub(super) fn are_wanting(log: &Log) -> bool {
     groups(log).any(|group| is_wanting(log, &group))
 }
 
-/// Makes the first filter group that is wanting, and takes it into use; says whether there was one. The segments
-/// are indexed; one whose index file turns out to be damaged has to be indexed again first.
-pub(super) fn make(cache: &FileCache, published: &SharedState) -> Result<bool> {
-    let log = published.log();
-    let wanting = groups(&log).find(|group| is_wanting(&log, group));
-    let Some((group, segments)) = wanting else { return Ok(false) };
-    take_up(cache, published, group, keep_filter_group(cache, segments)?);
-    Ok(true)
+/// What [`make`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// A filter group.
+    One,
+    /// Nothing: none is wanting.
+    Nothing,
+    /// Nothing: an index file that it needs was damaged and is out of use; its segment has to be indexed first.
+    IndexMissing,
 }
 
-/// Makes all filter groups anew.
+/// Makes the first filter group that is wanting, and takes it into use. The segments are indexed.
+pub(super) fn make(cache: &FileCache, published: &SharedState) -> Result<Made> {
+    let log = published.log();
+    let wanting = groups(&log).find(|group| is_wanting(&log, group));
+    let Some((group, segments)) = wanting else { return Ok(Made::Nothing) };
+    let Some(made) = filter_groups::keep(cache, segments)? else { return Ok(Made::IndexMissing) };
+    take_up(cache, published, group, made);
+    Ok(Made::One)
+}
+
+/// Makes all filter groups anew, of segments that were indexed just now.
 pub(super) fn make_all(cache: &FileCache, published: &SharedState) -> Result<()> {
     let log = published.log();
     for (group, segments) in groups(&log) {
-        take_up(cache, published, group, keep_filter_group(cache, segments)?);
+        let made = filter_groups::keep(cache, segments)?.ok_or_else(breaks)?;
+        take_up(cache, published, group, made);
     }
     Ok(())
+}
+
+/// The error if index files turn out to be damaged again right after they were built.
+pub(super) fn breaks() -> Error {
+    Error::new(ErrorKind::Damaged, "the index files break as fast as they are built")
 }
 
 /// Takes the filter groups into use that the writer of another process has made since: of the last segment groups,
@@ -74,8 +91,8 @@ pub(super) fn follow(cache: &FileCache, published: &SharedState) {
             .filter_group(group)
             .filter(|filter_group| !filter_group.is_damaged())
             .map_or(0, |filter_group| filter_group.count());
-        match load_filter_group(cache, segments) {
-            Ok(filter_group) if filter_group.count() > known => {
+        match filter_groups::load(cache, segments) {
+            Ok(Some(filter_group)) if filter_group.count() > known => {
                 take_up(cache, published, group, filter_group);
             }
             _ => {}

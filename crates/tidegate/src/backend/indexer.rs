@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use tidegate_format::{Error, ErrorKind, Result};
 use tidegate_segment::cache::FileCache;
-use tidegate_segment::{CauseReader, Segment, index_path};
+use tidegate_segment::{CauseReader, IndexState, Segment};
 
-use super::filter_groups;
+use super::filter_groups::{self, Made, breaks};
 use super::identity::salvage;
 use crate::published::{Log, SharedState};
 use crate::sync::Mutex;
@@ -47,12 +47,13 @@ impl Indexer {
             }
             let _grouping = self.grouping.lock();
             match filter_groups::make(&self.cache, published) {
-                Ok(true) => {}
-                Ok(false) => return Ok(count),
-                // An index file turned out to be damaged: it is built anew, once.
-                Err(error) if error.kind() == ErrorKind::Damaged && !repaired => repaired = true,
-                Err(error) => {
+                Ok(Made::One) => {}
+                Ok(Made::Nothing) => return Ok(count),
+                // The index file is built anew, once.
+                Ok(Made::IndexMissing) if !repaired => repaired = true,
+                made => {
                     // It can be made at any later time; the answers are the same.
+                    let error = made.err().unwrap_or_else(breaks);
                     tracing::warn!(%error, "a filter group was not made");
                     return Ok(count);
                 }
@@ -84,7 +85,7 @@ impl Indexer {
         let log = published.log();
         let sealed = log.segments.len().saturating_sub(1);
         for segment in &log.segments[..sealed] {
-            segment.keep_index(&self.cache, &build(&log, segment)?)?;
+            segment.keep_index(&self.cache, &build(&log, segment)?.ok_or_else(breaks)?)?;
         }
         let _grouping = self.grouping.lock();
         filter_groups::make_all(&self.cache, published)?;
@@ -100,44 +101,41 @@ impl Indexer {
             let waiting = log.segments[..sealed].iter().find(|segment| !segment.is_indexed());
             let Some(segment) = waiting else { return Ok(false) };
             match self.index(log, segment) {
-                Err(error) if error.kind() == ErrorKind::Damaged => {
-                    let first = log.segments[..sealed].iter().find(|segment| !segment.is_indexed());
-                    if first.is_none_or(|first| Arc::ptr_eq(first, segment)) {
-                        return Err(salvage(error));
-                    }
-                }
-                other => return other.map(|()| true),
+                Ok(IndexState::InUse) => return Ok(true),
+                Ok(IndexState::Missing) => {}
+                Err(error) if error.kind() == ErrorKind::Damaged => return Err(salvage(error)),
+                Err(error) => return Err(error),
             }
         }
-        Err(Error::new(ErrorKind::Damaged, "the index files break as fast as they are built"))
+        Err(breaks())
     }
 
-    /// Gives a segment its index, on the heap where no file can be kept.
-    fn index(&self, log: &Log, segment: &Segment) -> Result<()> {
-        let built = build(log, segment)?;
+    /// Gives a segment its index, on the heap if no file can be kept; says that it is missing if that of an earlier
+    /// segment is.
+    fn index(&self, log: &Log, segment: &Segment) -> Result<IndexState> {
+        let Some(built) = build(log, segment)? else { return Ok(IndexState::Missing) };
         if self.keep {
             match segment.keep_index(&self.cache, &built) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(IndexState::InUse),
                 // The file can be built at any later time; the answers are the same.
                 Err(error) => {
                     tracing::warn!(%error, segment = segment.name(), "an index file was not kept");
                 }
             }
         }
-        segment.use_index(built)
+        segment.use_index(built)?;
+        Ok(IndexState::InUse)
     }
 }
 
-fn build(log: &Log, segment: &Segment) -> Result<Vec<u8>> {
-    let lineage = RefCell::new(CauseReader::default());
+/// Builds the index of a segment, or returns `None` if that of an earlier one is missing.
+fn build(log: &Log, segment: &Segment) -> Result<Option<Vec<u8>>> {
+    let reader = RefCell::new(CauseReader::default());
     segment.build_index(|position| match log.locate(position) {
         Some((_, earlier)) if earlier.first() < segment.first() => {
             let event = (position.0 - earlier.first().0) as u32;
-            earlier.level(event, &mut lineage.borrow_mut())?.ok_or_else(|| {
-                // Its file turned out to be damaged just now; it is built first (X1).
-                let error = Error::damaged("the index file is missing", "an index", "none");
-                error.in_file(&index_path(earlier.first()), None)
-            })
+            // `None` if its file turned out to be damaged just now; it is built first (X1).
+            earlier.level(event, &mut reader.borrow_mut())
         }
         _ => Err(Error::damaged("a cause is not in an earlier segment", "an earlier event", position)),
     })

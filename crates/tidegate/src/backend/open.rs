@@ -13,9 +13,7 @@ use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Env, FileLock, Mode};
 use tidegate_format::{Error, Micros, Offset, Position, Result, SegmentHeader, StoreFile, Watermark};
 use tidegate_segment::cache::FileCache;
-use tidegate_segment::{
-    ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, parse_filter_group_name, parse_index_name, write_error,
-};
+use tidegate_segment::{ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, parse_index_name, write_error};
 
 use super::evidence::{DurabilityEvidence, EvidenceFiles};
 use super::file_backend::{FileBackend, SyncState};
@@ -182,7 +180,7 @@ fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
                 name == identity::STORE
                     || tidegate_segment::parse_segment_name(name).is_some()
                     || parse_index_name(name).is_some()
-                    || parse_filter_group_name(name).is_some()
+                    || tidegate_segment::filter_groups::parse_name(name).is_some()
             });
             // With a store file beside it, a salvage had all but ended.
             let ours = ours || (folder.is_empty() && name == identity::UNFINISHED);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidegate_format::{Error, Offset, Position, Result, SegmentHeader, StoreFile};
 use tidegate_segment::cache::FileCache;
-use tidegate_segment::{Segment, list_indexes};
+use tidegate_segment::{IndexState, Segment, list_indexes};
 
 use super::identity::{salvage, seed};
 
@@ -35,7 +35,8 @@ pub(super) fn load_sealed(
         check_store(&segment, store)?;
         if indexed && !waits {
             match segment.load_index(cache) {
-                Ok(()) => indexes_are_sound = true,
+                Ok(IndexState::InUse) => indexes_are_sound = true,
+                Ok(IndexState::Missing) => {}
                 Err(error) => tracing::debug!(%error, segment = segment.name(), "an index file is of no use"),
             }
         }

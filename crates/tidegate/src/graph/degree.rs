@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use tidegate_format::{ErrorKind, Position, Result};
+use tidegate_format::{Position, Result};
+use tidegate_segment::IndexState;
 
 use super::bitmap::Bitmap;
 use super::reader::GraphReader;
@@ -51,10 +52,10 @@ pub(super) fn largest(
     }
     let top = match degree {
         Degree::In => in_degrees(reader, bitmap, limit)?,
-        Degree::Out => match out_degrees(reader, bitmap, limit, true) {
-            // An index file turned out to be damaged; the causes give the same counts.
-            Err(error) if error.kind() == ErrorKind::Damaged => out_degrees(reader, bitmap, limit, false)?,
-            top => top?,
+        Degree::Out => match out_degrees(reader, bitmap, limit, true)? {
+            Some(top) => top,
+            // An index file was damaged and is out of use now; the causes give the same counts.
+            None => out_degrees(reader, bitmap, limit, false)?.expect("no index file is asked"),
         },
     };
     let largest = top.kept.into_sorted_vec().into_iter();
@@ -76,8 +77,13 @@ fn in_degrees(reader: &mut GraphReader, bitmap: &Bitmap, limit: usize) -> Result
 
 /// Counts effects segment by segment of the causes, so that no more is kept than one segment's counts, and the
 /// degrees in those segments that have no index file or show only in part; `use_files` says whether to believe
-/// any index file.
-fn out_degrees(reader: &mut GraphReader, bitmap: &Bitmap, limit: usize, use_files: bool) -> Result<Top> {
+/// any index file. Returns `None` if the index file of a segment that had one is out of use meanwhile.
+fn out_degrees(
+    reader: &mut GraphReader,
+    bitmap: &Bitmap,
+    limit: usize,
+    use_files: bool,
+) -> Result<Option<Top>> {
     let mut top = Top { limit, kept: BinaryHeap::new() };
     let segments: Vec<_> =
         reader.view().segments().map(|(segment, count)| (Arc::clone(segment), count)).collect();
@@ -98,7 +104,10 @@ fn out_degrees(reader: &mut GraphReader, bitmap: &Bitmap, limit: usize, use_file
                     let here = degrees[start..].iter().take_while(|(cause, _)| *cause < to);
                     here.for_each(|(cause, degree)| add(*cause, *degree));
                 }
-                None => later.effect_counts(from, to, &mut add)?,
+                None => match later.effect_counts(from, to, &mut add)? {
+                    IndexState::InUse => {}
+                    IndexState::Missing => return Ok(None),
+                },
             }
         }
         for (n, degree) in (0..).zip(counts) {
@@ -108,7 +117,7 @@ fn out_degrees(reader: &mut GraphReader, bitmap: &Bitmap, limit: usize, use_file
             }
         }
     }
-    Ok(top)
+    Ok(Some(top))
 }
 
 /// The causes of the first `count` events of a segment, with how many effects each has there.

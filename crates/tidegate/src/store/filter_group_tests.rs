@@ -1,7 +1,7 @@
 //! Filter groups, as a store and its readers come to use them.
 
 use tidegate_disk::{Env, Mode};
-use tidegate_segment::filter_group_path;
+use tidegate_segment::filter_groups;
 
 use crate::settings::{Access, StoreOptions};
 use crate::{AppendOptions, Draft, Position, Store};
@@ -54,7 +54,7 @@ fn a_damaged_one_is_made_again_once_it_shows() {
     let store = options(Access::Create).open_in(world.clone()).unwrap();
     append(&store, 20);
     store.close().unwrap();
-    let name = filter_group_path(Position(1));
+    let name = filter_groups::path(Position(1));
     let file = world.disk.open(&name, Mode::Write).unwrap();
     file.write_all_at(&[0xff; 4096], 4096).unwrap();
     let store = options(Access::Write).open_in(world.clone()).unwrap();

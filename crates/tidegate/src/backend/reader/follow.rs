@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tidegate_disk::{Env, Identity, Mode};
 use tidegate_format::{Error, ErrorKind, Position, Result, StoreFile, Watermark};
 use tidegate_segment::cache::FileCache;
-use tidegate_segment::{HashKey, RecordedEvent, Segment};
+use tidegate_segment::{HashKey, IndexState, RecordedEvent, Segment};
 
 use super::find::find;
 use crate::backend::filter_groups;
@@ -269,7 +269,8 @@ impl Follower {
 
     /// Takes the index files into use that the writer has finished since.
     fn take_up_indexes(&self, newest: &mut Newest) {
-        newest.waiting.retain(|segment| segment.load_index(&self.cache).is_err());
+        let is_in_use = |state| matches!(state, Ok(IndexState::InUse));
+        newest.waiting.retain(|segment| !is_in_use(segment.load_index(&self.cache)));
     }
 
     fn put_newest(&self, newest: &mut Newest, segment: Segment, identity: Identity, instead: bool) {

@@ -3,7 +3,7 @@
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Disk, Env};
 use tidegate_format::{Frame, Position, Result, StoreId};
-use tidegate_segment::{INDEX, SEGMENTS, parse_filter_group_name, parse_index_name, parse_segment_name};
+use tidegate_segment::{INDEX, SEGMENTS, filter_groups, parse_index_name, parse_segment_name};
 
 use super::files;
 use super::index_check::IndexCheck;
@@ -144,7 +144,7 @@ fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
     for folder in ["", SEGMENTS, INDEX, CURSORS] {
         let is_known = |name: &str| match folder {
             SEGMENTS => parse_segment_name(name).is_some(),
-            INDEX => parse_index_name(name).is_some() || parse_filter_group_name(name).is_some(),
+            INDEX => parse_index_name(name).is_some() || filter_groups::parse_name(name).is_some(),
             CURSORS => check_name(name).is_ok(),
             _ => [STORE, LOCK, WATERMARK, UNFINISHED].contains(&name),
         };

@@ -6,9 +6,7 @@ use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Block, Disk};
 use tidegate_format::{Cause, Error, ErrorKind, Frame, Position, Record, Result, SegmentHeader};
 use tidegate_segment::index::{self, Builder, FILTER_GROUP_SEGMENTS_MAX, FileIndex, FilterGroup};
-use tidegate_segment::{
-    HashKey, INDEX, filter_group_path, index_path, owner, parse_filter_group_name, parse_index_name,
-};
+use tidegate_segment::{HashKey, INDEX, filter_groups, index_path, parse_index_name};
 
 use super::files::{self, FileContents};
 use super::log_scan::{FrameVisitor, ScannedSegment};
@@ -60,7 +58,7 @@ impl<'a> IndexCheck<'a> {
     pub(crate) fn new(disk: &'a dyn Disk) -> Result<Self> {
         let names = files::list(disk, INDEX)?;
         let mut last_filter_group = None;
-        if let Some(name) = names.iter().rfind(|name| parse_filter_group_name(name).is_some()) {
+        if let Some(name) = names.iter().rfind(|name| filter_groups::parse_name(name).is_some()) {
             let name = format!("{INDEX}/{name}");
             last_filter_group =
                 files::read(disk, &name, FILTER_GROUP_BYTES_MAX)?.map(|contents| (name, contents));
@@ -90,7 +88,7 @@ impl<'a> IndexCheck<'a> {
             if name.ends_with(LEFTOVER) || self.seen.contains(&file) {
                 continue;
             }
-            if parse_index_name(name).is_some() || parse_filter_group_name(name).is_some() {
+            if parse_index_name(name).is_some() || filter_groups::parse_name(name).is_some() {
                 if self.unsure {
                     remarks.push(Remark::new(
                         file,
@@ -159,7 +157,7 @@ impl<'a> IndexCheck<'a> {
     fn end_group(&mut self, remarks: &mut Vec<Remark>) -> Result<()> {
         let group = std::mem::take(&mut self.group);
         let Some(first) = group.first().filter(|_| !self.unsure) else { return Ok(()) };
-        let name = filter_group_path(first.first);
+        let name = filter_groups::path(first.first);
         self.seen.insert(name.clone());
         let Some(contents) = self.filter_group(&name, group.len())? else { return Ok(()) };
         self.files += 1;
@@ -235,7 +233,11 @@ impl FrameVisitor for IndexCheck<'_> {
             return Ok(());
         };
         let filter = self.index(segment.whole, &head, length, seed, remarks)?;
-        self.group.push(GroupMember { first: head.first, owner: owner(&head, length, seed), filter });
+        self.group.push(GroupMember {
+            first: head.first,
+            owner: filter_groups::owner(&head, length, seed),
+            filter,
+        });
         if self.group.len() == FILTER_GROUP_SEGMENTS_MAX {
             self.end_group(remarks)?;
         }

@@ -6,12 +6,12 @@
 //! L2. A level is given out only once it is known; levels become known in the order of events.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use parking_lot::Mutex;
 use tidegate_format::{Position, Result};
 
-use crate::column::{Column32, Column64};
+use super::column::{Column32, Column64};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// Events of a block of causes. The index file cuts its section of parents alike.
 pub(crate) const CAUSE_BLOCK: u32 = 32;
@@ -44,6 +44,7 @@ impl CauseColumn {
 
     /// Adds a cause to the newest event. Only the writer of the segment calls this.
     pub(crate) fn add(&self, event: u32, cause: Position) {
+        // Relaxed, here and below: this thread alone reads and writes the end.
         let end = self.causes_end.load(Ordering::Relaxed);
         if self.starts.get(event) == 0 {
             self.starts.set(event, end + 1);
@@ -74,8 +75,9 @@ impl CauseColumn {
         }
     }
 
-    /// The level of an event, if it is known.
+    /// Returns the level of an event, if it is known.
     pub(crate) fn level(&self, event: u32) -> Option<u32> {
+        // Acquire: the level was written before the event was counted here (L2).
         (event < self.leveled.load(Ordering::Acquire)).then(|| self.levels.get(event))
     }
 
@@ -88,6 +90,7 @@ impl CauseColumn {
         level_of: impl Fn(Position) -> Result<u32>,
     ) -> Result<()> {
         let _leveling = self.leveling.lock();
+        // Relaxed: the lock orders this with the thread that stored it.
         for event in self.leveled.load(Ordering::Relaxed)..count {
             let (mut level, mut failed) = (0, None);
             self.each(event, |cause| {
@@ -106,7 +109,7 @@ impl CauseColumn {
             if level > 0 {
                 self.levels.set(event, level);
             }
-            // keeps L2
+            // Release: a reader that counts the event reads its level (L2).
             self.leveled.store(event + 1, Ordering::Release);
         }
         Ok(())
@@ -162,6 +165,46 @@ impl CauseBlock {
         let end = *self.ends.get(at)? as usize;
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
         self.causes.get(start..end)
+    }
+}
+
+#[cfg(all(test, loom))]
+mod interleavings {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sync::explore;
+
+    /// keeps L1 and L2
+    #[test]
+    fn a_reader_sees_whole_causes_and_known_levels() {
+        explore(3, || {
+            let shared = Arc::new((CauseColumn::new(), AtomicU32::new(0)));
+            let read = Arc::clone(&shared);
+            let reading = loom::thread::spawn(move || {
+                let (causes, count) = &*read;
+                let count = count.load(Ordering::Acquire);
+                let mut block = CauseBlock::new(true);
+                causes.fill(0, count, &mut block);
+                let expected: [&[Position]; 2] = [&[Position(3), Position(5)], &[Position(10)]];
+                for event in 0..count {
+                    assert_eq!(block.of(event), Some(expected[event as usize]));
+                }
+                let levels = [causes.level(1), causes.level(0)];
+                let allowed = [[None, None], [None, Some(5)], [Some(6), Some(5)]];
+                assert!(allowed.contains(&levels), "{levels:?}");
+            });
+            let (causes, count) = &*shared;
+            for (event, cause) in [(0, 3), (0, 5), (1, 10)] {
+                causes.add(event, Position(cause));
+                // The second cause of event 0 comes before it is counted (L1).
+                if cause > 3 {
+                    count.store(event + 1, Ordering::Release);
+                }
+            }
+            causes.make_levels(2, Position(10), |_| Ok(4)).unwrap();
+            reading.join().unwrap();
+        });
     }
 }
 

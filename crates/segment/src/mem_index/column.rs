@@ -3,16 +3,17 @@
 //! Invariants:
 //!
 //! C1. A cell never moves: chunks are allocated once and double in size.
-//! C2. A column says nothing of how much of it is filled. Whoever publishes a count does so with release
-//!     order after the cells are written, and whoever reads it does so with acquire order before.
+//! C2. A column does not say how much of it is filled. A writer publishes a count with release order after the cells
+//!     are written, and a reader loads that count with acquire order before it reads them. So cells themselves need no
+//!     order: their loads and stores are relaxed.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// Cells of the first chunk, as a power of two.
-const FIRST_BITS: u32 = 8;
-/// Chunks at most; together they hold more than 2^32 cells.
-const CHUNKS: usize = 25;
+/// Cells of the first chunk, as a power of two. A model checker sees the second and the third chunk after few cells.
+const FIRST_BITS: u32 = if cfg!(loom) { 0 } else { 8 };
+/// Chunks at most; together they hold more than 2^32 cells. The stack of a modelled thread has room for few.
+const CHUNKS: usize = if cfg!(loom) { 8 } else { 33 - FIRST_BITS as usize };
 
 macro_rules! column {
     ($(#[$doc:meta])* $name:ident, $number:ty, $atomic:ty) => {
@@ -24,14 +25,15 @@ macro_rules! column {
 
         impl $name {
             pub(crate) fn new() -> Self {
-                Self { chunks: [const { OnceLock::new() }; CHUNKS] }
+                Self { chunks: std::array::from_fn(|_| OnceLock::new()) }
             }
 
-            /// What stands in a cell; 0 where nothing was written yet.
+            /// Returns what stands in a cell; 0 if nothing was written yet.
             #[inline]
             pub(crate) fn get(&self, index: u32) -> $number {
                 let (chunk, at) = place(index);
-                self.chunks[chunk].get().map_or(0, |cells| cells[at].load(Ordering::Acquire))
+                // Relaxed: the caller loaded the count that covers this cell with acquire order (C2).
+                self.chunks[chunk].get().map_or(0, |cells| cells[at].load(Ordering::Relaxed))
             }
 
             /// Writes a cell.
@@ -42,10 +44,11 @@ macro_rules! column {
                     let count = 1usize << (FIRST_BITS as usize + chunk.saturating_sub(1));
                     (0..count).map(|_| <$atomic>::new(0)).collect()
                 });
-                cells[at].store(number, Ordering::Release);
+                // Relaxed: the caller stores the count that covers this cell with release order afterwards (C2).
+                cells[at].store(number, Ordering::Relaxed);
             }
 
-            /// Bytes of memory it takes.
+            /// Returns the bytes of memory it takes.
             pub(crate) fn memory(&self) -> usize {
                 let cells = self.chunks.iter().filter_map(OnceLock::get).map(|cells| cells.len());
                 cells.sum::<usize>() * size_of::<$number>()
@@ -71,35 +74,35 @@ pub(crate) struct Rows<const N: usize> {
 
 impl<const N: usize> Rows<N> {
     pub(crate) fn new() -> Self {
-        Self { chunks: [const { OnceLock::new() }; CHUNKS] }
+        Self { chunks: std::array::from_fn(|_| OnceLock::new()) }
     }
 
-    /// The cells of a row; nothing where no row near it was made yet.
+    /// Returns the cells of a row, or `None` if no row near it was made yet.
     #[inline]
     pub(crate) fn get(&self, index: u32) -> Option<&[AtomicU32; N]> {
         let (chunk, at) = place(index);
         Some(&self.chunks[chunk].get()?[at])
     }
 
-    /// The cells of a row, made of zeros where they are not there yet.
+    /// Returns the cells of a row, made of zeros if they are not there yet.
     #[inline]
     pub(crate) fn make(&self, index: u32) -> &[AtomicU32; N] {
         let (chunk, at) = place(index);
         let rows = self.chunks[chunk].get_or_init(|| {
             let count = 1usize << (FIRST_BITS as usize + chunk.saturating_sub(1));
-            (0..count).map(|_| [const { AtomicU32::new(0) }; N]).collect()
+            (0..count).map(|_| std::array::from_fn(|_| AtomicU32::new(0))).collect()
         });
         &rows[at]
     }
 
-    /// Bytes of memory it takes.
+    /// Returns the bytes of memory it takes.
     pub(crate) fn memory(&self) -> usize {
         let rows = self.chunks.iter().filter_map(OnceLock::get).map(|rows| rows.len());
         rows.sum::<usize>() * N * size_of::<u32>()
     }
 }
 
-/// The chunk of a cell and its place there. Chunk 0 and chunk 1 have the first size, each later one twice
+/// Returns the chunk of a cell and its place there. Chunk 0 and chunk 1 have the first size, each later one twice
 /// the size of the one before.
 #[inline]
 fn place(index: u32) -> (usize, usize) {
@@ -109,6 +112,64 @@ fn place(index: u32) -> (usize, usize) {
     }
     let chunk = group.ilog2() + 1;
     (chunk as usize, (index - (1 << (chunk - 1 + FIRST_BITS))) as usize)
+}
+
+#[cfg(all(test, loom))]
+mod interleavings {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+    use crate::sync::explore;
+
+    /// One thread appends to a column and counts with these orderings; the other reads all cells that are counted.
+    fn append_and_read(store: Ordering, load: Ordering, counts_first: bool) {
+        explore(3, move || {
+            let shared = Arc::new((Column32::new(), Rows::<2>::new(), AtomicU32::new(0)));
+            let read = Arc::clone(&shared);
+            let reading = loom::thread::spawn(move || {
+                let (column, rows, count) = &*read;
+                for index in 0..count.load(load) {
+                    assert_eq!(column.get(index), index + 7);
+                    assert_eq!(rows.get(index).map(|row| row[1].load(Relaxed)), Some(index + 9));
+                }
+            });
+            let (column, rows, count) = &*shared;
+            for index in 0..3 {
+                if counts_first {
+                    count.store(index + 1, store);
+                }
+                column.set(index, index + 7);
+                rows.make(index)[1].store(index + 9, Relaxed);
+                count.store(index + 1, store);
+            }
+            reading.join().unwrap();
+        });
+    }
+
+    /// keeps C2
+    #[test]
+    fn a_reader_of_the_count_sees_the_cells() {
+        append_and_read(Release, Acquire, false);
+    }
+
+    #[test]
+    #[should_panic(expected = "left")]
+    fn a_count_that_is_stored_relaxed_is_caught() {
+        append_and_read(Relaxed, Acquire, false);
+    }
+
+    #[test]
+    #[should_panic(expected = "left")]
+    fn a_count_that_is_loaded_relaxed_is_caught() {
+        append_and_read(Release, Relaxed, false);
+    }
+
+    #[test]
+    #[should_panic(expected = "left")]
+    fn a_count_before_its_cells_is_caught() {
+        append_and_read(Release, Acquire, true);
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,117 @@
+//! What finds the events of a segment: by id, by term, by text.
+
+use std::sync::Arc;
+
+use tidegate_format::{Error, ErrorKind, Result, StreamId};
+
+use super::{Segment, Window};
+use crate::lookup::{Lookup, Postings};
+use crate::term::{self, Field, HashedId, HashedTerm};
+
+impl Segment {
+    /// Asks the lookup. If the index file turns out to be damaged, the segment itself is read, and the answer comes from
+    /// there, now and from then on.
+    pub(super) fn ask<T>(&self, question: impl Fn(&Lookup) -> Result<T>) -> Result<T> {
+        let answer = self.with_lookup(|lookup| match question(lookup) {
+            Err(error) if error.kind() == ErrorKind::Damaged => Err((error, Arc::clone(lookup))),
+            other => Ok(other),
+        })?;
+        answer.unwrap_or_else(|(error, asked)| self.ask_anew(error, asked, question))
+    }
+
+    #[cold]
+    fn ask_anew<T>(
+        &self,
+        mut error: Error,
+        mut asked: Arc<Lookup>,
+        question: impl Fn(&Lookup) -> Result<T>,
+    ) -> Result<T> {
+        loop {
+            // Another thread may have put another lookup in its place.
+            let now = self.lookup()?;
+            if Arc::ptr_eq(&asked, &now) {
+                if matches!(*now, Lookup::Memory(_)) {
+                    return Err(error);
+                }
+                self.index_in_memory()?;
+            }
+            asked = self.lookup()?;
+            match question(&asked) {
+                Err(again) if again.kind() == ErrorKind::Damaged => error = again,
+                other => return other,
+            }
+        }
+    }
+
+    /// Returns the event with this id, visible or not, or `None`.
+    pub fn find_id(&self, id: &HashedId) -> Result<Option<u32>> {
+        self.ask(|lookup| match lookup {
+            Lookup::Memory(index) => Ok(index.find_id(id)),
+            Lookup::File(index) => {
+                if !index.may_hold(id.hash)? {
+                    return Ok(None);
+                }
+                for event in index.id_candidates(id.hash)? {
+                    let start = index.offset(event)?;
+                    let found = self.read(lookup, event, start, &mut Window::default());
+                    if found.map_err(|error| self.in_place(error, start))?.id() == id.id {
+                        return Ok(Some(event));
+                    }
+                }
+                Ok(None)
+            }
+        })
+    }
+
+    /// Returns the events of a term, visible or not, or `None` if no event has it.
+    pub fn find(&self, term: &HashedTerm) -> Result<Option<Postings>> {
+        self.ask(|lookup| lookup.find(term))
+    }
+
+    /// Returns the postings of every term of a text field (scope, entity, kind or tag) that starts with `prefix`.
+    pub fn find_prefix(&self, field: Field, prefix: &[u8]) -> Result<Vec<Postings>> {
+        self.ask(|lookup| {
+            let mut found = Vec::new();
+            lookup.with_prefix(field, prefix, |_, postings| found.push(postings)).map(|()| found)
+        })
+    }
+
+    /// Returns every stream that has events here, with its postings.
+    pub fn streams(&self) -> Result<Vec<(StreamId, Postings)>> {
+        self.ask(|lookup| {
+            let mut found = Vec::new();
+            match lookup {
+                Lookup::Memory(index) => {
+                    index.each_term(Field::Stream, |postings| found.push(Postings::Memory(postings)));
+                    let named = found.drain(..).filter_map(|postings| {
+                        let first = postings.get(0)?;
+                        Some(self.event(first).map(|event| (event.stream(), postings)))
+                    });
+                    named.collect()
+                }
+                Lookup::File(index) => {
+                    let mut found = Vec::new();
+                    index.with_prefix(Field::Stream, b"", |bytes, postings| {
+                        found.push((term::parse_stream(bytes), Postings::File(postings)));
+                    })?;
+                    let named = found.into_iter().map(|(stream, postings)| match stream {
+                        Some(stream) => Ok((stream, postings)),
+                        None => Err(Error::damaged("a stream in the index has no name", "a name", "none")),
+                    });
+                    named.collect()
+                }
+            }
+        })
+    }
+
+    /// Returns every term of a text field (scope, entity, kind or tag) that has events here, with its postings.
+    pub fn texts(&self, field: Field) -> Result<Vec<(String, Postings)>> {
+        self.ask(|lookup| {
+            let mut found = Vec::new();
+            lookup.with_prefix(field, b"", |text, postings| {
+                found.push((String::from_utf8_lossy(text).into_owned(), postings));
+            })?;
+            Ok(found)
+        })
+    }
+}
