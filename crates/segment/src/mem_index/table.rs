@@ -120,8 +120,8 @@ fn put(slots: &[AtomicU64], filled: u64) {
 
 #[cfg(all(test, loom))]
 mod interleavings {
-    use super::column::Column32;
     use super::*;
+    use crate::mem_index::column::Column32;
     use crate::sync::explore;
 
     /// keeps T2
