@@ -265,7 +265,7 @@ fn of(event: &RecordedEvent) -> u64 {
     hasher.finish()
 }
 
-/// Asks everything, and says whether a saved state was not believed. What comes before an error must be right.
+/// Asks everything, and says whether a saved state was rejected. What comes before an error must be right.
 fn answers(store: &Store, leaves: &[u64]) -> Result<(Vec<u64>, bool), WrongAnswer> {
     let view = store.view()?;
     let mut found = vec![view.head().0];

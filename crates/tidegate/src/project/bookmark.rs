@@ -1,8 +1,8 @@
-//! Bookmarks: how far a read model got, as a line of text that its database keeps.
+//! Bookmarks: the position of a read model, as a line of text that its database keeps.
 //!
 //! Invariants:
 //!
-//! B1. The same place has the same text.
+//! B1. The same position has the same text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,6 +19,16 @@ const FIRST_WORD: &str = "tidegate-bookmark-1";
 ///
 /// It names the store, the version and the query of the model, and the leaf hash of the event at its position. So
 /// it is noticed when the database meets another store, another query, or a log that lost that event.
+///
+/// ```
+/// use tidegate::project::Bookmark;
+///
+/// let zeros = "0".repeat(64);
+/// let text = format!("tidegate-bookmark-1 019aab2c-0000-7000-8000-000000000000 1 {zeros} 41 {zeros}");
+/// let bookmark: Bookmark = text.parse()?;
+/// assert_eq!((bookmark.position().0, bookmark.to_string()), (41, text));
+/// # Ok::<(), tidegate::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bookmark {
     store: StoreId,
@@ -33,12 +43,12 @@ impl Bookmark {
         Self { store, version, query: hash::sha256(query.to_string().as_bytes()), position, leaf }
     }
 
-    /// Everything up to here is in the state.
+    /// Returns its position: every event of the query up to here is in the state.
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// The same model further on.
+    /// Returns the bookmark of the same model at another position.
     pub(super) fn moved(&self, position: Position, leaf: Hash) -> Self {
         Self { position, leaf, ..self.clone() }
     }
@@ -103,7 +113,11 @@ impl FromStr for Bookmark {
             Some(bookmark) if bookmark.to_string() == text => Ok(bookmark),
             _ => {
                 let found: String = text.chars().take(100).collect();
-                Err(Error::damaged("this is no bookmark", "what was kept in the last transaction", found))
+                Err(Error::damaged(
+                    "the text is not a bookmark",
+                    "what was kept in the last transaction",
+                    found,
+                ))
             }
         }
     }

@@ -19,28 +19,28 @@ use crate::read::{Query, ReadOptions, View};
 /// Characters of the reason why an event was parked.
 const REASON_MAX: usize = 500;
 
-/// What a fold is told from outside.
+/// Options of a fold.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
     pub(super) query: Query,
     pub(super) poison: Poison,
 }
 
-/// A state and where it stands.
+/// A state and its position.
 #[derive(Debug)]
 pub(super) struct Fold<P> {
     pub(super) state: Arc<P>,
     /// Everything up to here was looked at.
     pub(super) position: Position,
-    /// What was put aside, by position.
+    /// The parked events, by position.
     pub(super) parked: Vec<PoisonEvent>,
     /// Events taken in since the state was last saved.
     pub(super) unsaved: u64,
     /// An earlier state to begin from when an event leaves one half done.
     base: Option<(Arc<P>, Position)>,
-    /// An event was begun and not ended.
+    /// Whether the state is in the middle of an event: an error or a panic left it half done.
     begun: bool,
-    /// What stopped it, until it goes on.
+    /// The error of the event that it stopped before, until it goes on.
     stopped: Option<Error>,
 }
 
@@ -49,13 +49,13 @@ impl<P: Projection> Fold<P> {
         Self::at(P::default(), Position::START, Vec::new())
     }
 
-    /// A fold that stands at a position already.
+    /// Returns a fold that continues from a state.
     pub(super) fn at(state: P, position: Position, parked: Vec<PoisonEvent>) -> Self {
         let state = Arc::new(state);
         Self { state, position, parked, unsaved: 0, base: None, begun: false, stopped: None }
     }
 
-    /// A fold of its own that goes on from here.
+    /// Returns an independent fold that continues from here.
     pub(super) fn fork(&self) -> Self {
         Self {
             state: Arc::clone(&self.state),
@@ -68,12 +68,12 @@ impl<P: Projection> Fold<P> {
         }
     }
 
-    /// What stopped it.
+    /// Returns the error that it stopped for.
     pub(super) fn stopped(&self) -> Option<Error> {
         self.stopped.clone()
     }
 
-    /// Takes in what a view has after its position, at most so many events; says whether that was all.
+    /// Takes in at most `limit` events of a view after its position; returns whether that was all.
     pub(super) fn catch_up(&mut self, rules: &Rules, view: &View, limit: usize) -> Result<bool> {
         self.ready(rules, view)?;
         let mut left = limit;
@@ -115,7 +115,7 @@ impl<P: Projection> Fold<P> {
         Ok(())
     }
 
-    /// Says that there is nothing more up to a position.
+    /// Notes that the query has no more events up to a position.
     pub(super) fn reach(&mut self, head: Position) {
         if head > self.position {
             self.position = head;

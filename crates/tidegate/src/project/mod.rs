@@ -63,7 +63,7 @@
 //!
 //! A state is saved under `projections/NAME/`, apart from the log and off the way of appends: by the thread that
 //! reads the projection. It can be deleted at any time. One that is damaged, or that the log does not bear
-//! out, is not believed and folded anew; [`Projector::start`] says so.
+//! out, is rejected and the state folded anew; [`Projector::start`] says so.
 //!
 //! # A new version
 //!

@@ -1,4 +1,4 @@
-//! Several projections in one pass over the log.
+//! Brings several projections to the head in one pass over the log.
 
 use std::ops::DerefMut;
 
@@ -34,7 +34,7 @@ impl<P: Projection> sealed::Sealed for Projector<P> {
 #[derive(Clone, Copy)]
 pub struct Member<'a>(&'a dyn Waiting);
 
-/// What a pass needs of each projector.
+/// A projector that takes part in a pass.
 trait Waiting {
     /// The same for the same projector, to take locks in one order.
     fn address(&self) -> usize;

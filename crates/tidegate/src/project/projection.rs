@@ -1,4 +1,4 @@
-//! Projections: how a state comes of events.
+//! Projections: how a state is folded from events.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -7,7 +7,7 @@ use tidegate_segment::RecordedEvent;
 
 use crate::read::Query;
 
-/// A state that comes of events: the type is the state, its default the state before the first event.
+/// A state folded from events: the type is the state, its default the state before the first event.
 ///
 /// `#[derive(Projection)]` implements it from handlers, one for each type of event. By hand:
 ///
@@ -39,22 +39,21 @@ use crate::read::Query;
 /// }
 /// ```
 pub trait Projection: Clone + Default + Send + Sync + Serialize + DeserializeOwned + 'static {
-    /// What it is called, by the rules of kinds. Its saved state stands under that name.
+    /// Its name, by the rules of kinds. Its saved states are kept under that name.
     const NAME: &'static str;
 
-    /// Which version of the fold this is, from 1 on. Where another state would come of the same events, it is
-    /// another version.
+    /// Version of the fold, from 1 on. If the same events would give another state, it is another version.
     const VERSION: u16;
 
-    /// The events it is about.
+    /// Returns the query of its events.
     fn query() -> Query;
 
-    /// Takes in the next event. What it makes of it must come of the state and the event alone. A state that
-    /// an error or a panic leaves half done is put back to what it was.
+    /// Takes in the next event. The new state must depend on the old one and the event alone. A state that an error or a
+    /// panic leaves half done is put back to what it was.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the event from being taken in: see [`Poison`](super::Poison).
+    /// The reason why the event cannot be taken in: see [`Poison`](super::Poison).
     fn apply(&mut self, event: &RecordedEvent) -> Result<()>;
 }
 

@@ -1,7 +1,7 @@
-//! Snapshot states: what a projection came to, kept in a file that can be deleted at any time.
+//! Saved states of projections, in files that can be deleted at any time.
 //!
-//! It is never truth. A file that is damaged, of another store, of another query or of a log that is not this
-//! one up to its position is not believed, and the state is folded anew.
+//! They are never truth. A file that is damaged, of another store, of another query or of another history up to its
+//! position is rejected, and the state is folded anew.
 //!
 //! | offset | bytes | field | meaning |
 //! |---:|---:|---|---|
@@ -48,11 +48,11 @@ pub(crate) use crate::backend::PROJECTIONS;
 /// The largest saved state.
 pub(crate) const STATE_BYTES_MAX: u64 = 1 << 30;
 
-/// Where the states of a projection are kept, and what they are kept for.
+/// Names of the saved states of a projection, and what they must fit.
 #[derive(Debug)]
 pub(super) struct SnapshotFile {
     folder: String,
-    /// What tells the states of one projection apart: `all`, or the hash of a stream.
+    /// Tells the states of one projection apart: `all`, or the hash of a stream.
     part: String,
     store: StoreId,
     query: Hash,
@@ -78,7 +78,7 @@ impl SnapshotPlace {
     }
 }
 
-/// A state as it stands in a file.
+/// A state as a file has it.
 pub(super) struct Snapshot<P> {
     pub(super) state: P,
     pub(super) position: Position,
@@ -120,7 +120,7 @@ impl SnapshotFile {
         dir.lock(&self.folder, &format!("{}/{}", self.folder, self.part))
     }
 
-    /// Removes the states of earlier versions, which nobody needs any more.
+    /// Removes the states of earlier versions.
     pub(super) fn remove_earlier(&self, disk: &dyn Disk, version: u16) -> Result<()> {
         let at =
             |cause| write_error("the state of an earlier version cannot be removed", &self.folder, cause);
@@ -148,11 +148,11 @@ impl SnapshotFile {
         }
     }
 
-    /// The saved state; nothing where there is none.
+    /// Returns the saved state, or `None` if there is none.
     ///
     /// # Errors
     ///
-    /// Why it is not believed, and what reading it ran into.
+    /// The reason why it is rejected, and those of reading.
     pub(super) fn read<P: Projection>(&self, disk: &dyn Disk, store: &Store) -> Result<Option<Snapshot<P>>> {
         let name = self.name(P::VERSION);
         let Some(bytes) = read(disk, &name, STATE_BYTES_MAX)? else { return Ok(None) };
@@ -204,7 +204,7 @@ impl SnapshotFile {
         }
         let (parked, state): (Vec<(u64, String)>, P) =
             rmp_serde::from_slice(&bytes[BODY..]).map_err(|cause| {
-                Error::damaged("the saved state is not believed: it is none of this type", P::NAME, "another")
+                Error::damaged("the saved state is rejected: it has another type", P::NAME, "another")
                     .because(cause)
             })?;
         let parked =
@@ -213,7 +213,7 @@ impl SnapshotFile {
     }
 }
 
-/// Where a saved state belongs.
+/// Header of a saved state.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SnapshotHeader {
     /// The version of its projection.
@@ -227,7 +227,7 @@ impl SnapshotHeader {
     /// Reads it from all the bytes of a saved state, whose checksum must hold.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self> {
         if bytes.len() < BODY || bytes[..CRC] != MAGIC {
-            return rejected("it is none", "a saved state", format!("{} other bytes", bytes.len()));
+            return rejected("it is not one", "a saved state", format!("{} other bytes", bytes.len()));
         }
         let (found, crc) = (number(bytes, CRC), hash::crc(0, &bytes[CHECKED..]));
         if found != crc {
@@ -246,10 +246,10 @@ impl SnapshotHeader {
 }
 
 fn rejected<T>(what: &str, expected: impl std::fmt::Display, found: impl std::fmt::Display) -> Result<T> {
-    Err(Error::damaged(format!("the saved state is not believed: {what}"), expected, found))
+    Err(Error::damaged(format!("the saved state is rejected: {what}"), expected, found))
 }
 
-/// The leaf of the event at a position; zeros before the first one, nothing past the head.
+/// Returns the leaf of the event at a position; zeros for position 0, `None` past the head.
 pub(super) fn leaf_at(view: &View, position: Position) -> Result<Option<Hash>> {
     if position == Position::START {
         return Ok(Some(Hash::ZERO));

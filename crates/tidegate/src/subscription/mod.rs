@@ -1,4 +1,4 @@
-//! Subscriptions: every event of a query, those that are there and those to come, once and in order.
+//! Subscriptions: every event of a query, past and future, once and in order.
 //!
 //! ```
 //! use std::time::Duration;
@@ -44,15 +44,15 @@ use crate::published::Deadline;
 use crate::read::{Events, Query, ReadOptions};
 use crate::store::Store;
 
-/// Every event of a query after a position: first those that are there, then those to come, each once and in
-/// order, as soon as they are visible. Nobody waits for a subscription, however slow it is; it holds a position,
-/// and no events.
+/// Every event of a query after a position: first those that are there, then new ones as soon as they are visible, each
+/// once and in order. It holds a position and no events, and no writer waits for it, however slow it is.
 ///
 /// As an iterator it blocks until there is a further event, and ends when the store is closed and everything
-/// was delivered. Where the writer ended otherwise, its error comes last, and so does damage of a store that is open
+/// was delivered. If the writer ended otherwise, its error comes last, and so does damage of a store that is open
 /// for reading only. A task takes it as an asynchronous stream instead, by `into_stream`, with the feature `futures`.
 ///
-/// What was appended with [`Buffered`](crate::Durability::Buffered) durability is visible before it is durable.
+/// Events that were appended with [`Buffered`](crate::Durability::Buffered) durability are visible before they are
+/// durable.
 pub struct Subscription {
     source: EventSource,
     query: Query,
@@ -62,11 +62,11 @@ pub struct Subscription {
     events: Option<Events>,
     /// An event that was found, and belongs to the next batch.
     found: Option<RecordedEvent>,
-    /// Whether the end was told.
+    /// Whether it returned its end or an error; `None` from then on.
     ended: bool,
 }
 
-/// What a look for the next event finds.
+/// Result of looking for the next event without waiting.
 enum Look {
     Found(RecordedEvent),
     /// Nothing after the position, so far.
@@ -75,7 +75,17 @@ enum Look {
 }
 
 impl Store {
-    /// Every event of a query after a position, those that are there and those to come; see [`Subscription`].
+    /// Subscribes to the events of a query after a position, past and future; see [`Subscription`].
+    ///
+    /// ```
+    /// use tidegate::{Draft, Position, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// let mut events = store.subscribe(Query::ALL, Position::START);
+    /// assert_eq!(events.next().expect("the store is open")?.kind(), "order.placed");
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn subscribe(&self, query: impl Into<Query>, after: Position) -> Subscription {
         Subscription::new(self.source(), query.into(), after)
     }
@@ -86,13 +96,25 @@ impl Subscription {
         Self { source, query, position: after, events: None, found: None, ended: false }
     }
 
-    /// The query it is about.
+    /// Returns its query.
     pub fn query(&self) -> &Query {
         &self.query
     }
 
-    /// How far it got: every event of the query up to here was delivered. Another subscription after this
-    /// position goes on where this one is.
+    /// Returns how far it got: every event of the query up to this position was delivered. Another subscription after it
+    /// continues from here.
+    ///
+    /// ```
+    /// use tidegate::{Draft, Position, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// let mut events = store.subscribe(Query::ALL, Position::START);
+    /// assert_eq!((events.query(), events.reached()), (&Query::ALL, Position::START));
+    /// events.next_now()?;
+    /// assert_eq!(events.reached(), Position(1));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn reached(&self) -> Position {
         match &self.found {
             Some(event) => event.position().before(),
@@ -100,18 +122,44 @@ impl Subscription {
         }
     }
 
-    /// The next event, if it comes in time; nothing once the store was closed and everything was delivered.
+    /// Returns the next event, waiting for it up to `time`; `None` once the store was closed and everything was delivered.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tidegate::{Draft, ErrorKind, Position, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let mut events = store.subscribe(Query::ALL, Position::START);
+    /// let late = events.next_within(Duration::from_millis(1)).unwrap_err();
+    /// assert_eq!(late.kind(), ErrorKind::TimedOut);
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// assert!(events.next_within(Duration::from_secs(1))?.is_some());
+    /// store.close()?;
+    /// assert!(events.next_within(Duration::from_secs(1))?.is_none());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](ErrorKind::TimedOut) when `time` is over, and it can be asked again. Those of reading, and
-    /// [`Ended`](ErrorKind::Ended) when the writer did not end in good order; then it has ended too.
+    /// [`TimedOut`](ErrorKind::TimedOut) after `time`; it can be called again. Those of reading, and
+    /// [`Ended`](ErrorKind::Ended) if the writer did not end in good order; the subscription has ended then.
     pub fn next_within(&mut self, time: Duration) -> Result<Option<RecordedEvent>> {
         let deadline = self.source.deadline(time);
         self.next_by(Some(&deadline))
     }
 
-    /// The next event that is there already.
+    /// Returns the next event that is visible now, or `None`.
+    ///
+    /// ```
+    /// use tidegate::{Draft, Position, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let mut events = store.subscribe(Query::ALL, Position::START);
+    /// assert!(events.next_now()?.is_none());
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// assert!(events.next_now()?.is_some());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -123,8 +171,21 @@ impl Subscription {
         }
     }
 
-    /// The next events that were appended as one batch, as far as the query selects them: never a part of
-    /// what is there of a batch. Like [`next_within`](Self::next_within) it returns none at the end.
+    /// Returns the next events that were appended as one batch, those of them that the query selects and never a part of
+    /// these. It waits like [`next_within`](Self::next_within), and returns no event at the end.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tidegate::{Draft, Position, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let order = |kind: &'static str| Draft::new(("shop", "order-7"), kind);
+    /// store.append(vec![order("order.placed"), order("order.paid")])?;
+    /// store.append(order("order.sent"))?;
+    /// let mut events = store.subscribe(Query::ALL, Position::START);
+    /// assert_eq!(events.next_batch(Duration::from_secs(1))?.len(), 2);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -136,7 +197,7 @@ impl Subscription {
         }
     }
 
-    /// The next batch like [`next_batch`](Self::next_batch), if it is there already; none otherwise.
+    /// Returns the next batch like [`next_batch`](Self::next_batch) if it is visible now, and no event otherwise.
     pub(crate) fn batch_now(&mut self) -> Result<Vec<RecordedEvent>> {
         match self.next_now()? {
             Some(first) => self.batch_of(first),
@@ -144,7 +205,7 @@ impl Subscription {
         }
     }
 
-    /// An event that was just delivered, and those after it that were appended with it.
+    /// Returns an event that was just delivered, and those after it that were appended with it.
     fn batch_of(&mut self, first: RecordedEvent) -> Result<Vec<RecordedEvent>> {
         let mut batch = vec![first];
         // A batch becomes visible as a whole, so the rest of it is in the same view.
@@ -162,7 +223,7 @@ impl Subscription {
         Ok(batch)
     }
 
-    /// From now on only the newest events, in bounded memory: see [`Tap`].
+    /// Delivers only the newest events from now on, and counts those it leaves out: see [`Tap`].
     pub fn lossy(self, capacity: usize) -> Tap {
         Tap::new(self, capacity)
     }
@@ -223,7 +284,7 @@ impl Subscription {
     }
 }
 
-/// Whether two events of a view, in this order, belong to one batch.
+/// Returns whether two events of a view, in this order, belong to one batch.
 fn same_batch(view: &crate::View, first: &RecordedEvent, later: &RecordedEvent) -> Result<bool> {
     let mut event = first.clone();
     while !event.record().ends_batch() {

@@ -46,20 +46,20 @@ use crate::read::Query;
 use crate::settings::AppendOptions;
 use crate::store::Store;
 
-/// What a handler comes to: a batch, nothing, or why it could not say.
+/// Answer of a handler: a batch, `None`, or an error.
 pub type Reaction = std::result::Result<Option<Batch>, Box<dyn StdError + Send + Sync>>;
 
-/// A handler with its place in the log; see [the module](self). Several threads may run it at a time.
+/// A handler with a cursor; see [the module](self). Several threads may run it at a time.
 pub struct Reactor<'a, H> {
     store: &'a Store,
     cursor: Cursor,
     handler: H,
     append: AppendOptions,
-    /// What its keys begin with.
+    /// Prefix of its idempotency keys.
     domain: String,
 }
 
-/// What one step of a reactor did.
+/// Result of one step of a reactor.
 #[derive(Debug)]
 #[must_use = "a step may have failed"]
 pub enum Step {
@@ -71,7 +71,7 @@ pub enum Step {
     Known(Position, Position),
     /// An event could not be reacted to: it is tried again later, or parked.
     Failed(Failure),
-    /// There is nothing to react to now.
+    /// There is no event to react to now.
     Idle,
     /// It was stopped, or the store was closed.
     Ended,
@@ -79,10 +79,11 @@ pub enum Step {
 
 /// An event that could not be reacted to, and why.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Failure {
-    /// Where the event is.
+    /// Position of the event.
     pub position: Position,
-    /// Which try failed, from 1. After a restart of the process it counts anew.
+    /// Number of the attempt that failed, from 1. After a restart of the process it counts anew.
     pub attempt: u32,
     /// Whether the event is parked now. Otherwise it is tried again after
     /// [`CursorOptions::retry_after`](super::cursor::CursorOptions::retry_after).
@@ -142,7 +143,7 @@ impl StdError for Reason {
     }
 }
 
-/// What is wrong: something about the event, or something about the store.
+/// Cause of a failed step: the event, which is retried or parked, or the store, which ends the run.
 enum Trouble {
     Event(Reason),
     Store(Error),
@@ -206,20 +207,39 @@ impl Store {
 }
 
 impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<'_, H> {
-    /// The reactor, appending its batches like this.
+    /// Appends its batches with these options.
+    ///
+    /// ```
+    /// use tidegate::{AppendOptions, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let quick = store.reactor("quick", Query::ALL, |_, _| Ok(None))?.appending(AppendOptions::new().buffered());
+    /// # let _ = quick;
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     #[must_use]
     pub fn appending(self, append: AppendOptions) -> Self {
         Self { append, ..self }
     }
 
-    /// Its place in the log, to see how far behind it is and what it parked, to retry and discard that, to go
-    /// back, and to [stop](Cursor::stop) it from anywhere. It hands out nothing.
+    /// Returns its cursor, which tells how far behind it is and what it parked, retries and discards that, moves it, and
+    /// [stops](Cursor::stop) it from any thread. Events cannot be taken from it.
+    ///
+    /// ```
+    /// use tidegate::{Draft, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// let billing = store.reactor("billing", Query::ALL, |_, _| Ok(None))?;
+    /// assert_eq!((billing.cursor().lag()?, billing.cursor().parked().len()), (1, 0));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn cursor(&self) -> &Cursor {
         &self.cursor
     }
 
-    /// Reacts to everything that is there and that comes, until it is [stopped](Cursor::stop) or the store is closed.
-    /// Each failure is handed to `failed` at once, on this thread, after it was kept if it was parked.
+    /// Reacts to every event, past and future, until it is [stopped](Cursor::stop) or the store is closed. Each failure is
+    /// handed to `failed` at once, on this thread; if its event was parked, that is durable already.
     ///
     /// ```
     /// use tidegate::subscription::cursor::CursorOptions;
@@ -251,6 +271,18 @@ impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<'_, H> {
     }
 
     /// Reacts to one event, if there is one now.
+    ///
+    /// ```
+    /// use tidegate::subscription::reactor::Step;
+    /// use tidegate::{Draft, Position, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// let idle = store.reactor("idle", Query::ALL, |_, _| Ok(None))?;
+    /// assert!(matches!(idle.step()?, Step::Passed(Position(1))));
+    /// assert!(matches!(idle.step()?, Step::Idle));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -288,7 +320,7 @@ impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<'_, H> {
         }
     }
 
-    /// The first event of the batch that an event has led to.
+    /// Returns the position of the first event that an event has led to.
     fn known(&self, key: &str, after: Position) -> Result<Option<Position>> {
         Ok(self.store.view()?.find_key_after(key, after)?.map(|first| first.position()))
     }
@@ -325,7 +357,7 @@ impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<'_, H> {
 }
 
 impl Trouble {
-    /// A handler's error. What the store has told it is the store's trouble still.
+    /// Judges a handler's error. One that the store returned to the handler is an error of the store.
     fn of(reason: Reason) -> Self {
         match reason {
             Reason::Handler(cause) => match cause.downcast::<Error>() {
@@ -356,7 +388,7 @@ fn done(delivery: Delivery, step: Step) -> Result<Step> {
     forgive(delivery.ack()).map(|_| step)
 }
 
-/// A thread that was too late with an event leaves it to the next one, which finds its key; `None` then.
+/// Turns an answer that came too late into `None`: the event is delivered again, and its key is found then.
 fn forgive<T>(settled: Result<T>) -> Result<Option<T>> {
     match settled {
         Err(error) if error.kind() == ErrorKind::Refused => Ok(None),

@@ -1,4 +1,4 @@
-//! Taps: the newest events, for those who would rather miss some than fall behind.
+//! Taps: the newest events, for readers that would rather miss some than fall behind.
 
 use std::time::Duration;
 
@@ -8,8 +8,21 @@ use tidegate_segment::RecordedEvent;
 use super::{Look, Subscription};
 use crate::read::ReadOptions;
 
-/// The newest events of a query. Where it falls behind by more events than its capacity it leaves out the oldest
-/// of them, and counts them. It holds no events, only a position.
+/// The newest events of a query. If it falls behind by more events than its capacity, it leaves out the oldest of them and
+/// counts them. It holds a position and no events.
+///
+/// ```
+/// use tidegate::{Draft, Position, Query, Store};
+///
+/// let store = Store::in_memory()?;
+/// for order in ["order-1", "order-2", "order-3"] {
+///     store.append(Draft::new(("shop", order), "order.placed"))?;
+/// }
+/// let mut newest = store.subscribe(Query::ALL, Position::START).lossy(1);
+/// assert_eq!(newest.next().expect("the store is open")?.entity(), "order-3");
+/// assert_eq!(newest.dropped(), 2);
+/// # Ok::<(), tidegate::Error>(())
+/// ```
 ///
 /// As an iterator it blocks until there is a further event, and ends like a [`Subscription`].
 #[derive(Debug)]
@@ -24,12 +37,12 @@ impl Tap {
         Self { subscription, capacity: capacity.max(1) as u64, dropped: 0 }
     }
 
-    /// How many events it left out so far.
+    /// Returns how many events it left out so far.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// The next event, if it comes in time; nothing once the store was closed and everything was delivered.
+    /// Returns the next event, waiting for it up to `time`; `None` once the store was closed and everything was delivered.
     ///
     /// # Errors
     ///
@@ -39,7 +52,7 @@ impl Tap {
         self.subscription.next_within(time)
     }
 
-    /// Leaves out what is too much.
+    /// Passes over the events that exceed the capacity.
     fn skip(&mut self) -> Result<()> {
         let from = &mut self.subscription;
         // What is visible now may be more than what the subscription has looked at.

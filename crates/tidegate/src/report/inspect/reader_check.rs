@@ -15,7 +15,7 @@ use crate::subscription::cursor::{
     CURSORS, CursorRole, CursorState, ELSEWHERE, REMEDY as CURSOR, check_name,
 };
 
-const STATE: &str = "it is not believed, and the state is folded anew";
+const STATE: &str = "it is rejected, and the state is folded anew";
 
 /// A cursor of a salvaged store. It is not taken over: its reader begins anew in the new store.
 #[derive(Clone, Debug)]

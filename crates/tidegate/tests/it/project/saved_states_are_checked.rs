@@ -57,7 +57,7 @@ fn open(store: &Store) -> Projector<Sums> {
     store.projector().unwrap()
 }
 
-/// Why the state was not believed. The answer is right all the same.
+/// Why the state was rejected. The answer is right all the same.
 #[track_caller]
 fn rejected(store: &Store) -> String {
     let sums = open(store);
@@ -90,7 +90,7 @@ fn any_changed_bit_is_noticed() {
     for bit in 0..8 * whole.len() as u64 {
         machine.disk.at_rest().flip_bit(FILE, bit).unwrap();
         let why = rejected(&store);
-        assert!(why.contains("damaged: the saved state is not believed") && why.contains(FILE), "{why}");
+        assert!(why.contains("damaged: the saved state is rejected") && why.contains(FILE), "{why}");
         machine.disk.at_rest().write(FILE, &whole).unwrap();
     }
     for length in 0..whole.len() {
