@@ -9,6 +9,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Data, DataEnum, DeriveInput, Error, Field, Fields, Ident, Path, Result, Type, Variant};
 
 use crate::binding::{Binding, EventAttributes};
+use crate::shape;
 
 /// The arms of a type and the path to `tidegate`, or what is wrong with the type.
 pub(crate) fn arms(input: &DeriveInput) -> Result<(Vec<Arm>, Path)> {
@@ -27,7 +28,7 @@ pub(crate) fn arms(input: &DeriveInput) -> Result<(Vec<Arm>, Path)> {
         Data::Struct(data) => {
             refuse_on_fields(&data.fields)?;
             let binding = attributes.binding(name.span())?;
-            vec![Arm::of_struct(binding, name.span(), &data.fields)?]
+            vec![Arm::of_struct(binding, input, &data.fields)?]
         }
         Data::Enum(data) => {
             if attributes.binds() {
@@ -82,6 +83,8 @@ pub(crate) struct Arm {
     /// The variant; nothing for a struct.
     pub(crate) variant: Option<Ident>,
     pub(crate) subject: Subject,
+    /// The fields as the source has them.
+    pub(crate) layout: String,
 }
 
 /// What an arm stands for.
@@ -105,7 +108,7 @@ pub(crate) enum Shape {
 }
 
 impl Arm {
-    fn of_struct(binding: Binding, at: Span, fields: &Fields) -> Result<Self> {
+    fn of_struct(binding: Binding, input: &DeriveInput, fields: &Fields) -> Result<Self> {
         let shape = match fields {
             Fields::Unit => Shape::Unit,
             Fields::Named(_) if binding.content.is_none() => Shape::Whole,
@@ -116,7 +119,8 @@ impl Arm {
             Fields::Unnamed(_) if binding.content.is_none() => return Err(nameless(fields)),
             _ => return Err(no_bytes(&binding)),
         };
-        Self { at, variant: None, subject: Subject::Kind(binding, shape) }.checked()
+        let (at, layout) = (input.ident.span(), shape::shape(&input.attrs, fields));
+        Self { at, variant: None, subject: Subject::Kind(binding, shape), layout }.checked()
     }
 
     fn of_variant(variant: &Variant) -> Result<Self> {
@@ -129,7 +133,8 @@ impl Arm {
         };
         let name = Some(variant.ident.clone());
         if let (Some(nested), false) = (&nested, attributes.binds()) {
-            return Ok(Self { at, variant: name, subject: Subject::Nested(Box::new(nested.clone())) });
+            let subject = Subject::Nested(Box::new(nested.clone()));
+            return Ok(Self { at, variant: name, subject, layout: String::new() });
         }
         let binding = attributes.binding(at)?;
         let shape = match (&variant.fields, nested) {
@@ -144,7 +149,8 @@ impl Arm {
             }
             _ => return Err(no_bytes(&binding)),
         };
-        Self { at, variant: name, subject: Subject::Kind(binding, shape) }.checked()
+        let layout = shape::shape(&variant.attrs, &variant.fields);
+        Self { at, variant: name, subject: Subject::Kind(binding, shape), layout }.checked()
     }
 
     /// Refuses what cannot be written or read.
@@ -156,12 +162,13 @@ impl Arm {
                 "`content` needs a field: a type without fields has no payload",
             ));
         }
-        if let (Shape::Named(..) | Shape::Unit, Some(shape), Some(_)) =
+        if let (Shape::Named(..) | Shape::Unit, Some(last), Some(_)) =
             (shape, binding.upcasts.last(), &self.variant)
+            && !last.splits
         {
             let message =
                 "`upcast` needs a type of its own: hold one in the variant, as in Placed(OrderPlaced)";
-            return Err(Error::new_spanned(shape, message));
+            return Err(Error::new_spanned(&last.from, message));
         }
         if let Shape::Named(fields, _) = shape {
             fields.iter().try_for_each(refuse_functions)?;

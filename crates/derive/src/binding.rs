@@ -1,4 +1,4 @@
-//! What `#[event(..)]` says of a struct or a variant, and what it may not say.
+//! The attributes of `#[event(..)]` on a struct or a variant.
 
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
@@ -8,18 +8,20 @@ use syn::{Attribute, Error, LitStr, Path, Result, Token, Type};
 use crate::kind;
 use crate::number::schema;
 
-/// What all `#[event(..)]` of one item say together.
+/// The attributes of all `#[event(..)]` of one item.
 #[derive(Default)]
 pub(crate) struct EventAttributes {
     kind: Option<LitStr>,
     version: Option<(u16, Span)>,
     since: Option<(u16, Span)>,
     content: Option<LitStr>,
-    upcasts: Vec<(u16, Span, Type)>,
+    upcasts: Vec<(u16, Span, Upcast)>,
+    /// Where the first `upcast` and the first `split` stand.
     upcasts_at: Option<Span>,
-    /// The path to `tidegate`, where it goes by another name.
+    splits_at: Option<Span>,
+    /// The path to `tidegate`, if it has another name.
     root: Option<Path>,
-    /// Where the first of them stands.
+    /// Where the first `#[event(..)]` stands.
     pub(crate) at: Option<Span>,
 }
 
@@ -29,10 +31,23 @@ pub(crate) struct Binding {
     pub(crate) version: u16,
     /// The first version that was ever written.
     pub(crate) since: u16,
-    /// The content type of a payload in bytes; nothing for `MessagePack`.
+    /// The content type of a payload in bytes; `None` for `MessagePack`.
     pub(crate) content: Option<LitStr>,
     /// The types of earlier versions, from `since` to the one before `version`.
-    pub(crate) upcasts: Vec<Type>,
+    pub(crate) upcasts: Vec<Upcast>,
+}
+
+impl Binding {
+    /// Returns which upcast splits what begins with the one at `index`, or `None` if it becomes one value.
+    pub(crate) fn split_after(&self, index: usize) -> Option<usize> {
+        (index..self.upcasts.len()).find(|index| self.upcasts[*index].splits)
+    }
+}
+
+/// The type of an earlier version, and whether it becomes several values of the current one at once.
+pub(crate) struct Upcast {
+    pub(crate) from: Type,
+    pub(crate) splits: bool,
 }
 
 impl EventAttributes {
@@ -54,24 +69,28 @@ impl EventAttributes {
             "content" => self.content.replace(meta.value()?.parse()?).is_some(),
             "crate" => self.root.replace(meta.value()?.call(Path::parse_mod_style)?).is_some(),
             "upcast" => {
-                self.upcasts(meta)?;
+                self.upcasts(meta, false)?;
                 self.upcasts_at.replace(meta.path.span()).is_some()
             }
+            "split" => {
+                self.upcasts(meta, true)?;
+                self.splits_at.replace(meta.path.span()).is_some()
+            }
             _ => {
-                let known = "kind, version, since, content, upcast and crate";
+                let known = "kind, version, since, content, upcast, split and crate";
                 return Err(meta.error(format!("unknown attribute: `event` accepts {known}")));
             }
         };
         if twice { Err(meta.error(format!("duplicate `{word}`"))) } else { Ok(()) }
     }
 
-    fn upcasts(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+    fn upcasts(&mut self, meta: &ParseNestedMeta<'_>, splits: bool) -> Result<()> {
         let inside;
         syn::parenthesized!(inside in meta.input);
         while !inside.is_empty() {
             let (version, span) = schema(&inside.parse()?)?;
             inside.parse::<Token![=>]>()?;
-            self.upcasts.push((version, span, inside.parse()?));
+            self.upcasts.push((version, span, Upcast { from: inside.parse()?, splits }));
             if !inside.is_empty() {
                 inside.parse::<Token![,]>()?;
             }
@@ -91,6 +110,7 @@ impl EventAttributes {
             || self.since.is_some()
             || self.content.is_some()
             || self.upcasts_at.is_some()
+            || self.splits_at.is_some()
     }
 
     /// Refuses what only the whole type may say.
@@ -124,13 +144,14 @@ impl EventAttributes {
                 format!("`since` is {since}, but the current version is {version}: use since <= version");
             return Err(Error::new(since_at, message));
         }
-        let upcasts = chain(self.upcasts, since, version, self.upcasts_at.unwrap_or(version_at))?;
+        let upcasts =
+            chain(self.upcasts, since, version, self.upcasts_at.or(self.splits_at).unwrap_or(version_at))?;
         Ok(Binding { kind, version, since, content: self.content, upcasts })
     }
 }
 
 /// The upcasts in the order of their versions, one for each version before the present one.
-fn chain(mut upcasts: Vec<(u16, Span, Type)>, since: u16, version: u16, at: Span) -> Result<Vec<Type>> {
+fn chain(mut upcasts: Vec<(u16, Span, Upcast)>, since: u16, version: u16, at: Span) -> Result<Vec<Upcast>> {
     for (index, (from, span, _)) in upcasts.iter().enumerate() {
         if upcasts[..index].iter().any(|(other, ..)| other == from) {
             return Err(Error::new(*span, format!("duplicate upcast from version {from}")));
@@ -164,7 +185,7 @@ fn chain(mut upcasts: Vec<(u16, Span, Type)>, since: u16, version: u16, at: Span
         return Err(Error::new(at, message));
     }
     upcasts.sort_by_key(|(from, ..)| *from);
-    Ok(upcasts.into_iter().map(|(.., shape)| shape).collect())
+    Ok(upcasts.into_iter().map(|(.., upcast)| upcast).collect())
 }
 
 fn number(meta: &ParseNestedMeta<'_>) -> Result<(u16, Span)> {

@@ -61,6 +61,8 @@ fn what_says_enough_is_taken() {
         r#"#[event(kind = "a.b")] #[event(version = 7, since = 7)] #[other] struct A {}"#,
         r#"#[event(crate = tidegate::again)] enum A { B(C), #[event(kind = "d")] D, #[event(kind = "e")] E { x: u8 } }"#,
         r#"enum A { #[event(kind = "a")] A(B), #[event(kind = "c")] C(B), D(B) }"#,
+        r#"#[event(kind = "a.b", version = 3, upcast(1 => B), split(2 => C))] struct A {}"#,
+        r#"enum A { #[event(kind = "a", version = 3, upcast(1 => B), split(2 => C))] A { x: u8 } }"#,
         r#"enum A { #[event(kind = "a")] A { #[serde(rename = "y", default)] x: u8 } }"#,
     ] {
         assert_eq!(refused(item), Vec::<String>::new(), "{item}");
@@ -149,6 +151,9 @@ fn gaps_between_versions_are_named() {
         ("version = 2, upcast(0 => B)", "versions start at 1"),
         ("version = 2, upcast(1 = B)", "expected `=>`"),
         ("upcast(1 => B), upcast()", "duplicate `upcast`"),
+        ("split(1 => B), split()", "duplicate `split`"),
+        ("version = 2, upcast(1 => B), split(1 => C)", "duplicate upcast from version 1"),
+        ("version = 3, split(1 => B)", "missing upcast from version 2"),
     ] {
         let found = refused(&item(words));
         assert!(found.len() == 1 && found[0].contains(expected), "{words}: {found:?}");

@@ -1,7 +1,7 @@
 //! The code for `#[derive(Event)]`.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Attribute, DeriveInput, Field, Ident, Result};
 
 use crate::arm::{Arm, Shape, Subject, arms};
@@ -14,14 +14,16 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let typed = quote!(#root::typed);
     let code = Code { derived: quote!(#typed::derived), typed: typed.clone() };
     let (mut kinds, mut names, mut nested) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut drafts, mut reads) = (Vec::new(), Vec::new());
+    let derived = &code.derived;
+    let (mut drafts, mut reads, mut splits) = (Vec::new(), Vec::new(), Vec::new());
     for arm in &arms {
         match &arm.subject {
             Subject::Kind(binding, shape) => {
                 let part = Part { arm, binding, shape, slot: kinds.len() };
                 drafts.push(code.draft(&part));
                 reads.push(code.read(&part));
-                kinds.push(code.kind(binding));
+                kinds.push(code.kind(binding, &arm.layout));
+                splits.extend(code.split_arm(&part));
                 names.push(binding.kind.value());
             }
             Subject::Nested(inner) => {
@@ -33,13 +35,27 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                         ::core::result::Result::Ok(Self::#variant(#inner::of(__event)?))
                     }
                 });
+                splits.push(quote! {
+                    __kind if #inner::knows(__kind) => {
+                        ::core::result::Result::Ok(#derived::nested(#inner::all_of(__event)?, Self::#variant))
+                    }
+                });
                 nested.push(inner);
             }
         }
     }
     let knows = names.iter().map(|name| quote!(__kind == #name));
     let knows = knows.chain(nested.iter().map(|inner| quote!(#inner::knows(__kind))));
-    let derived = &code.derived;
+    let all_of = (!splits.is_empty()).then(|| {
+        quote! {
+            fn all_of(__event: &#derived::RecordedEvent) -> #derived::Result<#derived::Values<Self>> {
+                match __event.kind() {
+                    #(#splits)*
+                    _ => Self::of(__event).map(#derived::Values::one),
+                }
+            }
+        }
+    });
     let claim =
         (!kinds.is_empty()).then(|| quote!(#typed::claim! { #name => || #derived::Cow::Borrowed(__KINDS) }));
     Ok(quote! {
@@ -72,6 +88,8 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                         _ => ::core::result::Result::Err(#derived::unknown::<Self>(__event)),
                     }
                 }
+
+                #all_of
             }
 
             #claim
@@ -102,10 +120,10 @@ impl Part<'_> {
 
 impl Code {
     /// The value of a `Kind`.
-    fn kind(&self, binding: &Binding) -> TokenStream {
+    fn kind(&self, binding: &Binding, layout: &str) -> TokenStream {
         let Binding { kind, version, since, upcasts, .. } = binding;
         let (typed, sources) = (&self.typed, (*since..).take(upcasts.len()));
-        quote!(#typed::Kind { name: #kind, version: #version, since: #since, upcasts: &[#(#sources),*] })
+        quote!(#typed::Kind::new(#kind, #version, #since, &[#(#sources),*], #layout))
     }
 
     /// How an arm becomes a draft.
@@ -164,9 +182,14 @@ impl Code {
         };
         let becomes = shape.unwrap_or_else(|| quote!(Self));
         let upcasts = part.binding.upcasts.iter().enumerate().map(|(index, first)| {
+            // There is an upcast for each version, and versions fit `u16`.
             let version = part.binding.since + index as u16;
+            if let Some(split) = self.split(part.binding, index) {
+                return quote!(#version => return #derived::one(__event, #split),);
+            }
+            let first = &first.from;
             let value = self.value(part.binding, &quote!(#first));
-            let later = part.binding.upcasts[index + 1..].iter().map(|shape| quote!(#shape));
+            let later = part.binding.upcasts[index + 1..].iter().map(|upcast| upcast.from.to_token_stream());
             let later = later.chain([becomes.clone()]);
             let present = if matches!(part.shape, Shape::Unit) { quote!(__value) } else { present.clone() };
             quote! {
@@ -186,6 +209,39 @@ impl Code {
                 })
             }
         }
+    }
+
+    /// The values that an event of the version at `index` is split into, or `None` if it becomes one value.
+    fn split(&self, binding: &Binding, index: usize) -> Option<TokenStream> {
+        let last = binding.split_after(index)?;
+        let derived = &self.derived;
+        let from = |index: usize| &binding.upcasts[index].from;
+        let (first, value) = (from(index), self.value(binding, &from(index).to_token_stream()));
+        let (later, last) = ((index + 1..=last).map(from), from(last));
+        Some(quote!({
+            let __value: #first = #value?;
+            #(let __value: #later = #derived::upcast(__event, __value)?;)*
+            #derived::split::<#last, Self>(__event, __value)?
+        }))
+    }
+
+    /// The arm of `all_of` for a kind with versions that are split.
+    fn split_arm(&self, part: &Part<'_>) -> Option<TokenStream> {
+        let (derived, binding, slot) = (&self.derived, part.binding, part.slot);
+        let splits = (binding.since..).zip(0..binding.upcasts.len()).filter_map(|(version, index)| {
+            let split = self.split(binding, index)?;
+            Some(quote!(#version => ::core::result::Result::Ok(#split),))
+        });
+        let splits: Vec<_> = splits.collect();
+        let kind = &binding.kind;
+        (!splits.is_empty()).then(|| {
+            quote! {
+                #kind => match #derived::schema(__event, &__KINDS[#slot])? {
+                    #(#splits)*
+                    _ => Self::of(__event).map(#derived::Values::one),
+                },
+            }
+        })
     }
 
     /// The payload as a value of this type.

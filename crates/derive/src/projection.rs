@@ -88,7 +88,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         let (event, handler) = (typed(event), quote_spanned!(method.span()=> Self::#method));
         quote! {
             if #event::knows(__event.kind()) {
-                #derived::handle(#handler, self, #event::of(__event)?, __event)?;
+                #derived::handle(#handler, self, #event::all_of(__event)?, __event)?;
             }
         }
     });

@@ -23,6 +23,15 @@ impl RecordedEvent {
         Ok(Self { block: block.clone(), start: start as u32, layout })
     }
 
+    /// Returns the event of a record that is not in a log, such as one that was kept for a test.
+    ///
+    /// # Errors
+    ///
+    /// [`Damaged`](tidegate_format::ErrorKind::Damaged) if these bytes are not a whole record.
+    pub fn from_record(bytes: Vec<u8>) -> Result<Self> {
+        Self::read(&bytes.into(), 0)
+    }
+
     /// The event as it stands in the log, for everything not named here.
     #[inline]
     pub fn record(&self) -> Record<'_> {

@@ -55,10 +55,10 @@ use traversal::{Ancestors, Descendants, Effects};
 ///
 /// ```
 /// use tidegate::graph::{Degree, Selection};
-/// use tidegate::{Batch, Cause, Draft, Position, Query, Store, StoreOptions};
+/// use tidegate::{Batch, Cause, Draft, Position, Query, Store};
 ///
 /// // 1 led to 2 and 3, and these to 4.
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// let batch = Batch::new()
 ///     .and(Draft::new(("shop", "order-7"), "order.placed"))
 ///     .and(Draft::new(("shop", "pay-7"), "payment.taken").cause(Cause::Draft(0)))
@@ -219,8 +219,8 @@ impl View {
     /// Returns the causal graph as of this view. For an earlier moment take the graph of [`View::as_of`].
     ///
     /// ```
-    /// # use tidegate::{Draft, Store, StoreOptions};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Store};
+    /// let store = Store::in_memory()?;
     /// let receipt = store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
     /// assert_eq!(store.view()?.graph().level(receipt.first())?, 0);
     /// # Ok::<(), tidegate::Error>(())

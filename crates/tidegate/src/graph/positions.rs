@@ -22,9 +22,9 @@ pub(super) trait Traversal: fmt::Debug + Send {
 /// later does not show. After an error it ends.
 ///
 /// ```
-/// use tidegate::{Batch, Cause, Draft, Query, Store, StoreOptions};
+/// use tidegate::{Batch, Cause, Draft, Query, Store};
 ///
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// let receipt = store.append(
 ///     Batch::new()
 ///         .and(Draft::new(("shop", "order-7"), "order.placed"))

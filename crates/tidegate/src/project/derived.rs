@@ -9,7 +9,7 @@ pub use tidegate_segment::RecordedEvent;
 
 pub use crate::read::Query;
 use crate::read::QueryItem;
-use crate::typed::Kind;
+use crate::typed::{Kind, Values};
 
 type Refusal = Box<dyn StdError + Send + Sync>;
 
@@ -60,15 +60,18 @@ impl<S, T, A: Answer, F: FnOnce(&mut S, T, &RecordedEvent) -> A> Handler<S, T, (
     }
 }
 
-/// Gives a value to its handler.
+/// Calls a handler with each value of an event.
 pub fn handle<S, T, How>(
-    handler: impl Handler<S, T, How>,
+    handler: impl Handler<S, T, How> + Copy,
     state: &mut S,
-    value: T,
+    values: Values<T>,
     event: &RecordedEvent,
 ) -> Result<()> {
-    handler.call(state, value, event).map_err(|cause| {
-        let message = format!("the handler of {} refuses it", std::any::type_name::<T>());
-        Error::invalid(message).at(Place::Event(event.position())).because(cause)
-    })
+    for value in values {
+        handler.call(state, value, event).map_err(|cause| {
+            let message = format!("the handler of {} refuses it", std::any::type_name::<T>());
+            Error::invalid(message).at(Place::Event(event.position())).because(cause)
+        })?;
+    }
+    Ok(())
 }

@@ -16,9 +16,9 @@ use crate::published::SegmentFilter;
 /// error is its last item.
 ///
 /// ```
-/// use tidegate::{Draft, Query, Store, StoreOptions};
+/// use tidegate::{Draft, Query, Store};
 ///
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// for kind in ["order.placed", "order.paid"] {
 ///     store.append(Draft::new(("shop", "order-7"), kind))?;
 /// }
@@ -163,8 +163,8 @@ impl View {
     /// Returns the events that a query selects, from the first to the last. Each is read when it is asked for.
     ///
     /// ```
-    /// # use tidegate::{Draft, Query, Store, StoreOptions};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Query, Store};
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
     /// for event in store.view()?.read(&Query::kind("order.*")) {
     ///     assert_eq!(event?.kind(), "order.placed");
@@ -178,8 +178,8 @@ impl View {
     /// Returns the part of the events that a query selects, in the direction, that `options` name.
     ///
     /// ```
-    /// # use tidegate::{Draft, Query, ReadOptions, Store, StoreOptions};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Query, ReadOptions, Store};
+    /// let store = Store::in_memory()?;
     /// for kind in ["order.placed", "order.paid"] {
     ///     store.append(Draft::new(("shop", "order-7"), kind))?;
     /// }

@@ -151,9 +151,9 @@ impl From<QueryItem> for Query {
 /// field matches every event.
 ///
 /// ```
-/// use tidegate::{Draft, QueryItem, Store, StoreOptions};
+/// use tidegate::{Draft, QueryItem, Store};
 ///
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// let line = |entity: &'static str| Draft::new(("shop", entity), "line.added").tag("customer:c1");
 /// let first = store.append(line("order-7"))?.first();
 /// for entity in ["order-8", "order-7", "basket-1"] {
@@ -258,8 +258,8 @@ impl QueryItem {
     /// and is judged by the versions that events get.
     ///
     /// ```
-    /// # use tidegate::{Draft, Query, QueryItem, Store, StoreOptions, Version};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Query, QueryItem, Store, Version};
+    /// let store = Store::in_memory()?;
     /// for entity in ["a", "b", "a", "a"] {
     ///     store.append(Draft::new(("shop", entity), "order.changed"))?;
     /// }

@@ -6,9 +6,9 @@ use tidegate_format::{Micros, Position};
 /// on.
 ///
 /// ```
-/// use tidegate::{Draft, Position, Query, ReadOptions, Store, StoreOptions};
+/// use tidegate::{Draft, Position, Query, ReadOptions, Store};
 ///
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// for _ in 0..5 {
 ///     store.append(Draft::new(("shop", "order-7"), "order.changed"))?;
 /// }

@@ -39,8 +39,8 @@ impl View {
     /// Returns the names of all scopes, in order. No event is read.
     ///
     /// ```
-    /// # use tidegate::{Draft, Store, StoreOptions};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Store};
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
     /// assert_eq!(store.view()?.scopes()?, ["shop"]);
     /// # Ok::<(), tidegate::Error>(())
@@ -62,8 +62,8 @@ impl View {
     /// follows the number of different names. The options' limit and direction change nothing.
     ///
     /// ```
-    /// # use tidegate::{Draft, Query, ReadOptions, Store, StoreOptions};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Query, ReadOptions, Store};
+    /// let store = Store::in_memory()?;
     /// for kind in ["order.placed", "order.paid", "order.paid"] {
     ///     store.append(Draft::new(("shop", "order-7"), kind))?;
     /// }

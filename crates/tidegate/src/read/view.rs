@@ -21,9 +21,9 @@ use crate::published::{Damage, Log, SegmentFilter, SharedState};
 /// moment ([`as_of`](Self::as_of)).
 ///
 /// ```
-/// use tidegate::{Draft, Query, Store, StoreOptions};
+/// use tidegate::{Draft, Query, Store};
 ///
-/// let store = Store::in_memory(StoreOptions::default())?;
+/// let store = Store::in_memory()?;
 /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
 /// let view = store.view()?;
 /// store.append(Draft::new(("shop", "order-7"), "order.paid"))?;
@@ -65,8 +65,8 @@ impl View {
     /// Returns the log as it was when this position was its last one. A position past the head changes nothing.
     ///
     /// ```
-    /// # use tidegate::{Draft, Position, Store, StoreOptions};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Position, Store};
+    /// let store = Store::in_memory()?;
     /// for kind in ["order.placed", "order.paid"] {
     ///     store.append(Draft::new(("shop", "order-7"), kind))?;
     /// }
@@ -83,8 +83,8 @@ impl View {
     /// Returns the last position it shows, 0 if the log is empty.
     ///
     /// ```
-    /// # use tidegate::{Draft, Store, StoreOptions};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Store};
+    /// let store = Store::in_memory()?;
     /// assert_eq!(store.view()?.head().0, 0);
     /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
     /// assert_eq!(store.view()?.head().0, 1);
@@ -97,8 +97,8 @@ impl View {
     /// Returns the damage that hides what follows the head, or `None` if the view ends where the log does.
     ///
     /// ```
-    /// # use tidegate::{Store, StoreOptions};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Store};
+    /// let store = Store::in_memory()?;
     /// assert!(store.view()?.damage().is_none());
     /// # Ok::<(), tidegate::Error>(())
     /// ```
@@ -127,8 +127,8 @@ impl View {
     /// Returns the event at a position, or `None` for 0 and past the head.
     ///
     /// ```
-    /// # use tidegate::{Draft, Position, Store, StoreOptions};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Position, Store};
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
     /// let event = store.view()?.at(Position(1))?.expect("it was appended");
     /// assert_eq!(event.kind(), "order.placed");
@@ -146,8 +146,8 @@ impl View {
     /// Returns the event with this id, or `None`.
     ///
     /// ```
-    /// # use tidegate::{Draft, EventId, Store, StoreOptions};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, EventId, Store};
+    /// let store = Store::in_memory()?;
     /// let id = EventId::from_key("shop", "import-4711");
     /// store.append(Draft::new(("shop", "order-7"), "order.placed").id(id))?;
     /// let event = store.view()?.find(id)?.expect("it was appended");
@@ -173,8 +173,8 @@ impl View {
     /// Returns the version of a stream's last event, which is how many events the stream has; 0 if it has none.
     ///
     /// ```
-    /// # use tidegate::{Draft, Store, StoreOptions, Version};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Store, Version};
+    /// let store = Store::in_memory()?;
     /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
     /// assert_eq!(store.view()?.version(&("shop", "order-7").into())?, Version(1));
     /// assert_eq!(store.view()?.version(&("shop", "order-8").into())?, Version::EMPTY);
@@ -187,8 +187,8 @@ impl View {
     /// Returns the last event of a stream, or `None` if it has none.
     ///
     /// ```
-    /// # use tidegate::{Draft, Store, StoreOptions};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Store};
+    /// let store = Store::in_memory()?;
     /// for kind in ["order.placed", "order.paid"] {
     ///     store.append(Draft::new(("shop", "order-7"), kind))?;
     /// }
@@ -278,8 +278,8 @@ impl View {
     /// Counts the events that a query selects, without reading them.
     ///
     /// ```
-    /// # use tidegate::{Draft, Query, Store, StoreOptions};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Query, Store};
+    /// let store = Store::in_memory()?;
     /// for kind in ["order.placed", "order.paid"] {
     ///     store.append(Draft::new(("shop", "order-7"), kind))?;
     /// }
@@ -294,8 +294,8 @@ impl View {
     /// Counts the events that a query selects in the part of the log that `read` names, and at most its limit.
     ///
     /// ```
-    /// # use tidegate::{Draft, Query, ReadOptions, Store, StoreOptions};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Query, ReadOptions, Store};
+    /// let store = Store::in_memory()?;
     /// let placed = store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
     /// store.append(Draft::new(("shop", "order-7"), "order.paid"))?;
     /// let later = ReadOptions::new().after(placed.last());
@@ -322,8 +322,8 @@ impl View {
     /// it begins with the first event of that time.
     ///
     /// ```
-    /// # use tidegate::{Draft, Position, Store, StoreOptions, format::Micros};
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// # use tidegate::{Draft, Position, Store, format::Micros};
+    /// let store = Store::in_memory()?;
     /// for kind in ["order.placed", "order.paid"] {
     ///     store.append(Draft::new(("shop", "order-7"), kind))?;
     /// }

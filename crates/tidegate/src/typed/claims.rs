@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn a_gap_names_the_type() {
-        let gap = || Cow::Borrowed(&[Kind { name: "a", version: 3, since: 1, upcasts: &[1] }][..]);
+        const GAP: &[Kind] = &[Kind::new("a", 3, 1, &[1], "")];
+        let gap = || Cow::Borrowed(GAP);
         let found = complaint([claim::<u8>(gap, "x::A", 1)]).unwrap();
         assert!(found.contains("no upcast from version 2") && found.contains("x::A (src/a.rs:1)"), "{found}");
     }

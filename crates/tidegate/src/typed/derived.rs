@@ -1,4 +1,4 @@
-//! What the code of macros calls. No promise is made about it.
+//! Functions that the code of macros calls. They may change in any version.
 
 use std::error::Error as StdError;
 
@@ -14,6 +14,7 @@ pub use tidegate_segment::RecordedEvent;
 use super::kind::Kind;
 use super::payload::{self, CONTENT_TYPE, failed};
 use super::value::Event;
+pub use super::values::Values;
 use tidegate_format::Error;
 
 /// Claims the kinds of a type that implements [`Event`](crate::typed::Event) by hand, so that opening a store
@@ -72,7 +73,37 @@ where
     payload::decode_bytes(event, content)
 }
 
-/// A value of one version as a value of the next.
+/// Returns the values that an event of an earlier version stands for.
+pub fn split<A, B>(event: &RecordedEvent, earlier: A) -> Result<Values<B>>
+where
+    Vec<B>: TryFrom<A>,
+    <Vec<B> as TryFrom<A>>::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    Vec::try_from(earlier).map(Values::from).map_err(|cause| {
+        let (from, to) = (std::any::type_name::<A>(), std::any::type_name::<B>());
+        failed(event, &format!("the {from} cannot be split into {to}")).because(cause)
+    })
+}
+
+/// Returns the values of a nested type as those of the variant that holds it.
+pub fn nested<A, B>(mut values: Values<A>, variant: impl Fn(A) -> B) -> Values<B> {
+    // One value, which is the rule, needs no list.
+    match (values.len(), values.next()) {
+        (1, Some(value)) => Values::one(variant(value)),
+        (_, first) => first.into_iter().chain(values).map(variant).collect::<Vec<_>>().into(),
+    }
+}
+
+/// Returns the value of an event that stands for one.
+pub fn one<T>(event: &RecordedEvent, values: Values<T>) -> Result<T> {
+    let (count, mut values) = (values.len(), values);
+    match values.next() {
+        Some(value) if count == 1 => Ok(value),
+        _ => Err(failed(event, &format!("it stands for {count} values; read it with `all_of`"))),
+    }
+}
+
+/// Returns a value of one version as a value of the next.
 pub fn upcast<A, B>(event: &RecordedEvent, earlier: A) -> Result<B>
 where
     B: TryFrom<A>,
@@ -80,11 +111,11 @@ where
 {
     B::try_from(earlier).map_err(|cause| {
         let (from, to) = (std::any::type_name::<A>(), std::any::type_name::<B>());
-        failed(event, &format!("the {from} becomes no {to}")).because(cause)
+        failed(event, &format!("the {from} cannot become a {to}")).because(cause)
     })
 }
 
 pub fn unknown<T: Event>(event: &RecordedEvent) -> Error {
     let kinds: Vec<&str> = T::kinds().iter().map(|kind| kind.name).collect();
-    failed(event, &format!("{} stands for {} only", std::any::type_name::<T>(), kinds.join(", ")))
+    failed(event, &format!("{} reads only {}", std::any::type_name::<T>(), kinds.join(", ")))
 }

@@ -40,61 +40,35 @@
 //! [`Event`] is two things under one name, as in other crates that derive: the trait and the derive macro. An event that
 //! is read from the log is a [`RecordedEvent`].
 //!
-//! # What is written
+//! # Payloads
 //!
-//! A payload is `MessagePack` with named fields, by the type's own `serde` implementation. The fields of a
-//! variant need none: the derive writes it for them, and `#[serde(..)]` on them says what it says elsewhere.
-//! Reading follows the event: JSON, as the command line appends it, is read as JSON.
-//!
-//! A payload in other words is bytes with a content type:
-//!
-//! ```
-//! # use tidegate::Event;
-//! #[derive(Event)]
-//! #[event(kind = "chart.drawn", content = "image/svg+xml")]
-//! struct Chart(String); // or Vec<u8>: what gives bytes and is made from a `Vec<u8>`
-//! ```
+//! A payload is `MessagePack` with named fields, by the type's own `serde` implementation. An event with JSON, as the
+//! command line appends it, is read as JSON. A payload of bytes has a content type: `content = "image/svg+xml"`.
 //!
 //! # Versions
 //!
-//! A type stands for one version of its schema. Earlier ones keep their types, which need no kind of their
-//! own, and become the next one by `From` or, where that can fail, `TryFrom`:
+//! A type has one version of its schema. Earlier versions keep their types, and become the next one by `From` or
+//! `TryFrom`: `upcast(1 => V1)`. If an earlier event stands for several of today, `split(1 => V1)` yields all of them, which
+//! [`Event::all_of`] and projections read; position and version stay those of the recorded event. An event of a version
+//! after the type's own is an error of kind [`Newer`](crate::ErrorKind::Newer), never a guess.
 //!
-//! ```
-//! # use serde::{Deserialize, Serialize};
-//! # use tidegate::Event;
-//! #[derive(Deserialize)]
-//! struct WeighedV1 {
-//!     pounds: f64,
-//! }
-//!
-//! #[derive(Serialize, Deserialize, Event)]
-//! #[event(kind = "catch.weighed", version = 2, upcast(1 => WeighedV1))]
-//! struct Weighed {
-//!     grams: u64,
-//! }
-//!
-//! impl From<WeighedV1> for Weighed {
-//!     fn from(earlier: WeighedV1) -> Self {
-//!         Self { grams: (earlier.pounds * 453.592) as u64 }
-//!     }
-//! }
-//! ```
-//!
-//! Every version from the first one on has to be there: a gap does not compile. Where the first versions were
-//! never written, `since = 3` says so. An event of a version after the type's own is an error of kind
-//! [`Newer`](crate::ErrorKind::Newer), never a guess.
+//! [`golden`] keeps payloads of every version beside the source, and a test that reads them for ever: it fails if a type's
+//! shape changed without a new version.
 //!
 //! # One kind, one type
 //!
 //! Every derive leaves a claim with the linker. Opening a store refuses two types that claim one kind, and
-//! names both. Another crate may be the other one; a type in the middle of a function counts too. A trait
+//! names both. The other type may stand in another crate or inside a function. A trait
 //! implemented by hand claims its kinds with [`claim!`].
+//!
+//! The derive's page, [`Event`](derive@Event), describes each attribute with an example.
 mod nesting;
 mod kind;
+mod values;
 mod value;
 mod claims;
 mod payload;
+pub mod golden;
 #[doc(hidden)]
 pub mod derived;
 
@@ -105,8 +79,14 @@ pub use claims::Claim;
 pub(crate) use claims::check as check_claims;
 pub use kind::Kind;
 pub use payload::CONTENT_TYPE;
+/// Runs the examples of the derives' pages, since their crate stands below this one.
+#[cfg(all(doctest, feature = "derive"))]
+#[doc = include_str!("../../../derive/EVENT.md")]
+#[doc = include_str!("../../../derive/PROJECTION.md")]
+pub struct DerivePages;
 #[cfg(feature = "derive")]
 pub use tidegate_derive::Event;
 #[doc(no_inline)]
 pub use tidegate_segment::RecordedEvent;
 pub use value::Event;
+pub use values::Values;

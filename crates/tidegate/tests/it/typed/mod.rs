@@ -1,6 +1,8 @@
-//! Event events: what is written reads back, earlier versions become later ones, and no bytes do harm.
+//! Typed events: what is written reads back, earlier versions become later ones, and no bytes do harm.
 
 mod bytes_do_no_harm;
+mod golden_payloads;
+mod one_event_becomes_several;
 mod values_come_back;
 mod versions_become_later_ones;
 

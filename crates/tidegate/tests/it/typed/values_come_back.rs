@@ -63,7 +63,7 @@ fn a_struct_is_one_kind() {
     );
     assert_eq!(&*draft.payload, b"\x82\xa5total\x0c\xa4note\xc0", "fields have their names");
     assert_eq!(again(&placed), placed);
-    assert_eq!(*Placed::kinds(), [Kind::first("values.placed")]);
+    assert_eq!(*Placed::kinds(), [Kind::new("values.placed", 1, 1, &[], "{total:u64,note:Option<String>}")]);
     assert_eq!(again(&Opened), Opened);
     assert_eq!(&*Opened.draft(("s", "e")).unwrap().payload, b"\x80");
     let named = Named(BTreeMap::from([("a".to_owned(), 1)]));
@@ -134,7 +134,7 @@ fn another_kind_is_an_error_with_its_position() {
     let error = Placed::of(&appended(Opened.draft(("s", "e")).unwrap())).unwrap_err();
     assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(&Place::Event(Position(1)))));
     assert!(error.message().contains("kind values.opened in version 1"), "{error}");
-    assert!(error.message().ends_with("Placed stands for values.placed only"), "{error}");
+    assert!(error.message().ends_with("Placed reads only values.placed"), "{error}");
 }
 
 /// Bytes as `serde` has them, which are no list of numbers.
