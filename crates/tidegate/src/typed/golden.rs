@@ -12,13 +12,13 @@
 //! use tidegate::typed::golden;
 //!
 //! #[derive(Debug, PartialEq, Serialize, Deserialize, Event)]
-//! #[event(kind = "boat.launched")]
+//! #[event(kind = "probe.launched")]
 //! struct Launched {
 //!     crew: u32,
 //! }
 //!
-//! // In a test: include_str!("boat.golden")
-//! let golden = r#"{"kind":"boat.launched","version":1,"shape":"{crew:u32}","type":"message_pack","payload":"81a46372657703"}"#;
+//! // In a test: include_str!("probe.golden")
+//! let golden = r#"{"kind":"probe.launched","version":1,"shape":"{crew:u32}","type":"message_pack","payload":"81a46372657703"}"#;
 //! assert_eq!(golden::check(golden, [Launched { crew: 3 }])?, [Launched { crew: 3 }]);
 //!
 //! let error = golden::check("", [Launched { crew: 3 }]).unwrap_err();

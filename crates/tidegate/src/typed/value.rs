@@ -18,7 +18,7 @@ use crate::read::QueryItem;
 /// use tidegate::{Event, Query, Store};
 ///
 /// #[derive(Debug, PartialEq, Serialize, Deserialize, Event)]
-/// #[event(kind = "boat.launched")]
+/// #[event(kind = "kite.launched")]
 /// struct Launched {
 ///     crew: u32,
 /// }
@@ -26,7 +26,7 @@ use crate::read::QueryItem;
 /// let store = Store::in_memory()?;
 /// store.append(Launched { crew: 3 }.draft(("harbour", "gull"))?)?;
 ///
-/// assert!(Launched::knows("boat.launched"));
+/// assert!(Launched::knows("kite.launched"));
 /// assert_eq!(Launched::kinds()[0].version, 1);
 /// for event in store.read(&Query::from(Launched::item().scope("harbour")))? {
 ///     let event = event?;
