@@ -7,43 +7,62 @@ use syn::{Attribute, DeriveInput, Field, Ident, Result};
 use crate::arm::{Arm, Shape, Subject, arms};
 use crate::binding::Binding;
 
-/// The implementation for a type, or what is wrong with it.
+/// The arms of the generated matches, and what they are made of.
+#[derive(Default)]
+struct Arms {
+    kinds: Vec<TokenStream>,
+    names: Vec<String>,
+    nested: Vec<TokenStream>,
+    drafts: Vec<TokenStream>,
+    reads: Vec<TokenStream>,
+    splits: Vec<TokenStream>,
+}
+
+impl Arms {
+    fn of(arms: &[Arm], code: &Code) -> Self {
+        let (typed, derived) = (&code.typed, &code.derived);
+        let mut made = Self::default();
+        for arm in arms {
+            match &arm.subject {
+                Subject::Kind(binding, shape) => {
+                    let part = Part { arm, binding, shape, slot: made.kinds.len() };
+                    made.drafts.push(code.draft(&part));
+                    made.reads.push(code.read(&part));
+                    made.kinds.push(code.kind(binding, &arm.layout));
+                    made.splits.extend(code.split_arm(&part));
+                    made.names.push(binding.kind.value());
+                }
+                Subject::Nested(inner) => {
+                    let inner = quote_spanned!(arm.at=> <#inner as #typed::Event>);
+                    let variant = &arm.variant;
+                    made.drafts
+                        .push(quote!(Self::#variant(__value) => #inner::draft(__value, __coordinate),));
+                    made.reads.push(quote! {
+                        __kind if #inner::knows(__kind) => {
+                            ::core::result::Result::Ok(Self::#variant(#inner::of(__event)?))
+                        }
+                    });
+                    made.splits.push(quote! {
+                        __kind if #inner::knows(__kind) => {
+                            ::core::result::Result::Ok(#derived::nested(#inner::all_of(__event)?, Self::#variant))
+                        }
+                    });
+                    made.nested.push(inner);
+                }
+            }
+        }
+        made
+    }
+}
+
+/// Returns the implementation for a type, or its mistakes.
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let (arms, root) = arms(input)?;
     let name = &input.ident;
     let typed = quote!(#root::typed);
     let code = Code { derived: quote!(#typed::derived), typed: typed.clone() };
-    let (mut kinds, mut names, mut nested) = (Vec::new(), Vec::new(), Vec::new());
     let derived = &code.derived;
-    let (mut drafts, mut reads, mut splits) = (Vec::new(), Vec::new(), Vec::new());
-    for arm in &arms {
-        match &arm.subject {
-            Subject::Kind(binding, shape) => {
-                let part = Part { arm, binding, shape, slot: kinds.len() };
-                drafts.push(code.draft(&part));
-                reads.push(code.read(&part));
-                kinds.push(code.kind(binding, &arm.layout));
-                splits.extend(code.split_arm(&part));
-                names.push(binding.kind.value());
-            }
-            Subject::Nested(inner) => {
-                let inner = quote_spanned!(arm.at=> <#inner as #typed::Event>);
-                let variant = &arm.variant;
-                drafts.push(quote!(Self::#variant(__value) => #inner::draft(__value, __coordinate),));
-                reads.push(quote! {
-                    __kind if #inner::knows(__kind) => {
-                        ::core::result::Result::Ok(Self::#variant(#inner::of(__event)?))
-                    }
-                });
-                splits.push(quote! {
-                    __kind if #inner::knows(__kind) => {
-                        ::core::result::Result::Ok(#derived::nested(#inner::all_of(__event)?, Self::#variant))
-                    }
-                });
-                nested.push(inner);
-            }
-        }
-    }
+    let Arms { kinds, names, nested, drafts, reads, splits } = Arms::of(&arms, &code);
     let knows = names.iter().map(|name| quote!(__kind == #name));
     let knows = knows.chain(nested.iter().map(|inner| quote!(#inner::knows(__kind))));
     let all_of = (!splits.is_empty()).then(|| {
@@ -97,7 +116,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// Where the code finds what it calls.
+/// The paths of the modules that the code calls.
 struct Code {
     typed: TokenStream,
     derived: TokenStream,
@@ -119,14 +138,14 @@ impl Part<'_> {
 }
 
 impl Code {
-    /// The value of a `Kind`.
+    /// Returns the code of a `Kind`.
     fn kind(&self, binding: &Binding, layout: &str) -> TokenStream {
         let Binding { kind, version, since, upcasts, .. } = binding;
         let (typed, sources) = (&self.typed, (*since..).take(upcasts.len()));
         quote!(#typed::Kind::new(#kind, #version, #since, &[#(#sources),*], #layout))
     }
 
-    /// How an arm becomes a draft.
+    /// Returns the code that makes a draft of an arm.
     fn draft(&self, part: &Part<'_>) -> TokenStream {
         let (derived, path, slot) = (&self.derived, part.path(), part.slot);
         let write = |value: TokenStream| match &part.binding.content {
@@ -152,7 +171,7 @@ impl Code {
         }
     }
 
-    /// How an event becomes the value of an arm.
+    /// Returns the code that reads an event as an arm.
     fn read(&self, part: &Part<'_>) -> TokenStream {
         let (derived, path, slot) = (&self.derived, part.path(), part.slot);
         let kind = &part.binding.kind;
@@ -211,7 +230,7 @@ impl Code {
         }
     }
 
-    /// The values that an event of the version at `index` is split into, or `None` if it becomes one value.
+    /// Returns the code of the values that an event of the version at `index` is split into, or `None` if it becomes one value.
     fn split(&self, binding: &Binding, index: usize) -> Option<TokenStream> {
         let last = binding.split_after(index)?;
         let derived = &self.derived;
@@ -225,7 +244,7 @@ impl Code {
         }))
     }
 
-    /// The arm of `all_of` for a kind with versions that are split.
+    /// Returns the arm of `all_of` for a kind with versions that are split.
     fn split_arm(&self, part: &Part<'_>) -> Option<TokenStream> {
         let (derived, binding, slot) = (&self.derived, part.binding, part.slot);
         let splits = (binding.since..).zip(0..binding.upcasts.len()).filter_map(|(version, index)| {
@@ -244,7 +263,7 @@ impl Code {
         })
     }
 
-    /// The payload as a value of this type.
+    /// Returns the code that reads the payload as this type.
     fn value(&self, binding: &Binding, shape: &TokenStream) -> TokenStream {
         let derived = &self.derived;
         match &binding.content {
@@ -253,7 +272,7 @@ impl Code {
         }
     }
 
-    /// A struct with the fields of a variant, to be written or to be read.
+    /// Returns a struct with the fields of a variant, to be written or to be read.
     fn shadow(&self, arm: &Arm, fields: &[Field], attributes: &[Attribute], write: bool) -> TokenStream {
         let (derived, name, names) = (&self.derived, shadow_name(arm), names_of(fields));
         let types = fields.iter().map(|field| &field.ty);

@@ -82,8 +82,8 @@ pub fn check<E: Event>(golden: &str, samples: impl IntoIterator<Item = E>) -> Re
 fn complaint(lines: &[Line], missing: &[Line]) -> Error {
     let mut message = String::new();
     for line in missing {
-        let known = lines.iter().filter(|known| (&known.kind, known.version) == (&line.kind, line.version));
-        let Some(known) = known.last() else { continue };
+        let same = |known: &&Line| (&known.kind, known.version) == (&line.kind, line.version);
+        let Some(known) = lines.iter().rfind(same) else { continue };
         let what = if known.shape == line.shape {
             "has another payload than the golden file".to_owned()
         } else {
