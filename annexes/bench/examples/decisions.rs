@@ -129,13 +129,16 @@ fn run(store: &Store, callers: u64, work: Work, slice: u64) -> Result<Rate> {
 
 fn decide(store: &Store, caller: u64, boundary: &str, judged: &AtomicU64) -> Result<()> {
     let query = Query::from(QueryItem::new().tag(boundary.to_owned()));
-    let decided = store.decide_with(AppendOptions::new().synced(), |view| {
-        judged.fetch_add(1, Ordering::Relaxed);
-        let newest =
-            view.read_with(&query, ReadOptions::new().backwards(true).limit(1)).next().transpose()?;
-        let seen = newest.map_or(0, |event| event.version().0);
-        Ok(draft(caller + seen, boundary.to_owned()).into())
-    })?;
+    let decided = store.decide_with(
+        AppendOptions::new().synced(),
+        |view| -> tidegate::Result<tidegate::decide::Decision> {
+            judged.fetch_add(1, Ordering::Relaxed);
+            let newest =
+                view.read_with(&query, ReadOptions::new().backwards(true).limit(1)).next().transpose()?;
+            let seen = newest.map_or(0, |event| event.version().0);
+            Ok(draft(caller + seen, boundary.to_owned()).into())
+        },
+    )?;
     assert!(decided.receipt().is_some(), "nothing denies here");
     Ok(())
 }

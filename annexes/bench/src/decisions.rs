@@ -175,7 +175,7 @@ fn decide(
 ) -> tidegate::Result<()> {
     let mut before: Option<Position> = None;
     store
-        .decide_with(append.clone(), |view| {
+        .decide_with(append.clone(), |view| -> tidegate::Result<Decision> {
             if let Some(before) = before.replace(view.head()) {
                 counts.again.fetch_add(1, Ordering::Relaxed);
                 let between = ReadOptions::new().after(before).before(view.head().next());

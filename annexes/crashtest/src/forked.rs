@@ -59,8 +59,12 @@ const CALLS: &[(&str, Expected, Call)] = &[
         h.store.append_with(draft("child"), AppendOptions::new().buffered()).map(drop)
     }),
     ("submit", Expected::Refused, |h| h.store.submit(draft("child")).map(drop)),
-    ("decide", Expected::Refused, |h| h.store.decide(|_| Ok(draft("child").into())).map(drop)),
-    ("decide and deny", Expected::Refused, |h| h.store.decide(|_| Ok(Decision::deny("NO", "no"))).map(drop)),
+    ("decide", Expected::Refused, |h| {
+        h.store.decide(|_| -> tidegate::Result<Decision> { Ok(draft("child").into()) }).map(drop)
+    }),
+    ("decide and deny", Expected::Refused, |h| {
+        h.store.decide(|_| -> tidegate::Result<Decision> { Ok(Decision::deny("NO", "no")) }).map(drop)
+    }),
     ("propose", Expected::Refused, |h| h.store.propose(&(), draft("child"), &GateSet::new()).map(drop)),
     ("guard", Expected::Refused, |h| h.store.guard(Query::ALL, GateSet::new())),
     ("wait for a ticket", Expected::Refused, |h| wait_all(h.ticket.take()).map(drop)),

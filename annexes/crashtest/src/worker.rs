@@ -286,12 +286,13 @@ impl Worker {
     /// Takes a seat of a course where one is free.
     fn decide(&mut self, store: &Store, number: u64) -> Result<()> {
         let course = number / 16 % COURSES;
-        let decided = store.decide_with(AppendOptions::new().synced(), |view| {
-            if view.count(&story::seats(course))? >= SEATS {
-                return Ok(Decision::deny("COURSE_FULL", "all seats are taken"));
-            }
-            Ok(Draft::new(("school", "seats"), SEAT).tag(format!("course:{course}")).into())
-        })?;
+        let decided =
+            store.decide_with(AppendOptions::new().synced(), |view| -> tidegate::Result<Decision> {
+                if view.count(&story::seats(course))? >= SEATS {
+                    return Ok(Decision::deny("COURSE_FULL", "all seats are taken"));
+                }
+                Ok(Draft::new(("school", "seats"), SEAT).tag(format!("course:{course}")).into())
+            })?;
         if let Outcome::Committed(receipt) = decided {
             self.acknowledge(&receipt, None);
         }

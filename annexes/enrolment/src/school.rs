@@ -35,7 +35,7 @@ impl<'a> School<'a> {
     ///
     /// Those of the store.
     pub fn open(&self, course: &str, title: &str, seats: u32) -> Result<Outcome> {
-        self.store.decide_with(self.append.clone(), |view| {
+        self.store.decide_with(self.append.clone(), |view| -> tidegate::Result<Decision> {
             if seats_of(view, course)?.all.is_some() {
                 return Ok(Decision::deny("COURSE_EXISTS", "there is such a course already"));
             }
@@ -50,7 +50,7 @@ impl<'a> School<'a> {
     ///
     /// Those of the store.
     pub fn enrol(&self, student: &str, course: &str) -> Result<Outcome> {
-        self.store.decide_with(self.append.clone(), |view| {
+        self.store.decide_with(self.append.clone(), |view| -> tidegate::Result<Decision> {
             let seats = seats_of(view, course)?;
             let Some(all) = seats.all else {
                 return Ok(Decision::deny("NO_COURSE", "there is no such course"));
@@ -76,7 +76,7 @@ impl<'a> School<'a> {
     ///
     /// Those of the store.
     pub fn leave(&self, student: &str, course: &str) -> Result<Outcome> {
-        self.store.decide_with(self.append.clone(), |view| {
+        self.store.decide_with(self.append.clone(), |view| -> tidegate::Result<Decision> {
             if !seats_of(view, course)?.taken.iter().any(|taken| taken == student) {
                 return Ok(Decision::deny("NO_SEAT", "the student has no seat in it"));
             }

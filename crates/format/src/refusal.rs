@@ -105,7 +105,13 @@ impl std::error::Error for Conflict {}
 /// The code of a gate that panicked.
 pub const GATE_DEFECT: &str = "GATE_DEFECT";
 
-/// A typed refusal: which gate, a code for machines, a message for people, and fields.
+/// A typed refusal: which gate, a code for machines, a message for people, and fields. Shown as text it tells all of them.
+///
+/// ```
+/// use tidegate_format::refusal::Denial;
+/// let denial = Denial::new("OVER_LIMIT", "the account is over its limit").field("limit", 100).field("asked", 120);
+/// assert_eq!(denial.to_string(), "the account is over its limit (OVER_LIMIT; limit: 100; asked: 120)");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// The gate that denied; empty for a decision's own denial.
@@ -119,12 +125,12 @@ pub struct Denial {
 }
 
 impl Denial {
-    /// A denial with a code and a message.
+    /// Returns a denial with a code and a message.
     pub fn new(code: impl Into<Text>, message: impl Into<String>) -> Self {
         Self { gate: Text::Borrowed(""), code: code.into(), message: message.into(), fields: Vec::new() }
     }
 
-    /// With one more field.
+    /// Adds a field: a fact of the caller's own, by name. It is kept with a recorded denial.
     #[must_use]
     pub fn field(mut self, name: impl Into<Text>, value: impl fmt::Display) -> Self {
         self.fields.push((name.into(), value.to_string()));
@@ -137,7 +143,9 @@ impl fmt::Display for Denial {
         if !self.gate.is_empty() {
             write!(f, "{}: ", self.gate)?;
         }
-        write!(f, "{} ({})", self.message, self.code)
+        write!(f, "{} ({}", self.message, self.code)?;
+        self.fields.iter().try_for_each(|(name, value)| write!(f, "; {name}: {value}"))?;
+        f.write_str(")")
     }
 }
 

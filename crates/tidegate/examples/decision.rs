@@ -9,7 +9,7 @@ const SEATS: usize = 3;
 
 /// Gives a student a seat: whatever was read here still holds when the event is committed.
 fn subscribe(store: &Store, student: &str) -> Result<Outcome> {
-    store.decide(|view| {
+    store.decide(|view| -> tidegate::Result<Decision> {
         let course = Query::from(QueryItem::new().tag("course:tides").kind("student.subscribed"));
         let taken: Vec<_> = view.read(&course).collect::<Result<_>>()?;
         if taken.iter().any(|event| event.entity() == student) {

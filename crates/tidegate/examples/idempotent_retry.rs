@@ -15,12 +15,15 @@ fn pay(store: &Store, invoice: &str, amount: &'static str) -> Result<tidegate::R
 /// Who gets the last seat depends on what is read, so the key is given with the call: it stands for the request, and
 /// is looked at before the decision is asked.
 fn reserve(store: &Store, request: &str) -> Result<Outcome> {
-    store.decide_with(AppendOptions::new().key(batch::key("reservation", &[request])?), |view| {
-        if view.exists(&Query::from(QueryItem::new().tag("show:7")))? {
-            return Ok(Decision::deny("SOLD_OUT", "the only seat is taken"));
-        }
-        Ok(Draft::new(("shows", "7"), "seat.reserved").tag("show:7").into())
-    })
+    store.decide_with(
+        AppendOptions::new().key(batch::key("reservation", &[request])?),
+        |view| -> tidegate::Result<Decision> {
+            if view.exists(&Query::from(QueryItem::new().tag("show:7")))? {
+                return Ok(Decision::deny("SOLD_OUT", "the only seat is taken"));
+            }
+            Ok(Draft::new(("shows", "7"), "seat.reserved").tag("show:7").into())
+        },
+    )
 }
 
 fn show(what: &str, decided: &Outcome) {

@@ -222,6 +222,9 @@ pub struct AppendOptions {
     /// Whether what a decision or a gate read is kept in the metadata of the first event, where
     /// [`View::explain`](crate::View::explain) finds it: `false`.
     pub keep_footprint: bool,
+    /// Whether a denial that a decision comes to is recorded as an event of kind `tidegate.denied`: `false`. Gates say that
+    /// of themselves, by [`GateSet::recording_denials`](crate::decide::GateSet::recording_denials).
+    pub record_denials: bool,
     /// The idempotency key of a decision: `None`. If a batch is in the log under it, its receipt is the answer and the
     /// decision is not made; see [`Store::decide`](crate::Store::decide). It is for decisions only: the key of an append
     /// stands for its content and belongs to the batch, [`Batch::key`](crate::Batch::key).
@@ -235,6 +238,7 @@ impl Default for AppendOptions {
             when_full: WhenFull::default(),
             attempts: u32::MAX,
             keep_footprint: false,
+            record_denials: false,
             key: None,
         }
     }
@@ -283,6 +287,13 @@ impl AppendOptions {
     #[must_use]
     pub fn keep_footprint(mut self, keep: bool) -> Self {
         self.keep_footprint = keep;
+        self
+    }
+
+    /// Sets whether a denial that a decision comes to is recorded as an event.
+    #[must_use]
+    pub fn record_denials(mut self, record: bool) -> Self {
+        self.record_denials = record;
         self
     }
 

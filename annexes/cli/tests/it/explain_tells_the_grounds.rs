@@ -12,7 +12,7 @@ fn decided(place: &TempFolder) -> String {
         store.append(seat(student)).unwrap();
     }
     let keep = AppendOptions::new().keep_footprint(true);
-    let decided = store.decide_with(keep, |view| {
+    let decided = store.decide_with(keep, |view| -> tidegate::Result<tidegate::decide::Decision> {
         let read: Query = QueryItem::new().tag("course:c1").into();
         assert_eq!(view.count(&read)?, 2);
         let sent = Draft::new(("school", "cyd"), "invoice.sent").cause(tidegate::Cause::Draft(0));

@@ -19,10 +19,13 @@ fn hostile(place: &TempFolder) -> String {
         |kind: &'static str| Draft::new(stream.clone(), kind).tag("t\u{200e}").meta("m\u{feff}", VALUE);
     store.append(draft("k.first").json(PAYLOAD)).unwrap();
     store.append(draft("k.second").bytes(VALUE.as_bytes()).cause(Position(1))).unwrap();
-    let decided = store.decide_with(AppendOptions::new().keep_footprint(true), |view| {
-        assert_eq!(view.count(&Query::stream(stream.clone()))?, 2);
-        Ok(draft("k.third").message_pack(&b"\xa6\x1b[31m\x07"[..]).cause(Cause::At(Position(2))).into())
-    });
+    let decided = store.decide_with(
+        AppendOptions::new().keep_footprint(true),
+        |view| -> tidegate::Result<tidegate::decide::Decision> {
+            assert_eq!(view.count(&Query::stream(stream.clone()))?, 2);
+            Ok(draft("k.third").message_pack(&b"\xa6\x1b[31m\x07"[..]).cause(Cause::At(Position(2))).into())
+        },
+    );
     assert!(decided.unwrap().receipt().is_some());
     let cursor =
         store.cursor_with("mailer", QueryItem::new().tag("t\u{200e}"), CursorOptions::new().max_attempts(1));

@@ -87,7 +87,7 @@ impl Engine for Tidegate {
     fn decide(&self, tag: &str, event: Sample) -> Result<Outcome> {
         let (query, draft) = (selected(Query::Tag(tag)), draft(event));
         let mut judged = 0;
-        let decided = self.store.decide_with(self.append.clone(), |view| {
+        let decided = self.store.decide_with(self.append.clone(), |view| -> tidegate::Result<tidegate::decide::Decision> {
             judged += 1;
             for event in view.read(&query) {
                 seen(&event?);

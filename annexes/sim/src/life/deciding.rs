@@ -23,7 +23,7 @@ fn seat(store: &Store, attempt: &Attempt, defect: Defect, mut before: impl FnMut
             _ => store.append_with(attempt.batch(defect), attempt.append()).map(Outcome::Committed),
         };
     }
-    store.decide_with(attempt.append(), |view| {
+    store.decide_with(attempt.append(), |view| -> tidegate::Result<Decision> {
         let count = view.count(&taken)?;
         before();
         Ok(if count >= SEATS.1 { full() } else { attempt.batch(defect).into() })

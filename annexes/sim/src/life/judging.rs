@@ -34,7 +34,7 @@ impl Life<'_> {
         let (store, defect, disk) = (&self.store, self.script.defect, &self.machine.disk);
         let (mut asked, mut rival, mut is_over) = (0, None, false);
         let seen = RefCell::new(Vec::new());
-        let decided = store.decide_with(mine.append(), |view| {
+        let decided = store.decide_with(mine.append(), |view| -> tidegate::Result<Decision> {
             asked += 1;
             seen.replace(basis.look(view)?);
             if rivals && asked == 1 {

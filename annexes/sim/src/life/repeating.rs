@@ -51,7 +51,7 @@ impl Life<'_> {
         let (store, disk) = (&self.store, &self.machine.disk);
         let decide = |attempt: &Attempt, before: &mut dyn FnMut()| {
             let batch = Attempt { key: None, ..attempt.clone() }.batch(Defect::None);
-            store.decide_with(attempt.append().key(key.clone()), |_| {
+            store.decide_with(attempt.append().key(key.clone()), |_| -> tidegate::Result<Decision> {
                 before();
                 Ok(Decision::Append(batch.clone()))
             })

@@ -201,7 +201,7 @@ fn act(store: &Store, operation: Operation, length: u64, append: AppendOptions, 
     let synced = append.durability == Some(Durability::Synced);
     let mut head = Position::START;
     let decide = |decision: fn(u64) -> Result<Decision>, head: &mut Position| {
-        store.decide_with(append.clone(), |view| {
+        store.decide_with(append.clone(), |view| -> tidegate::Result<_> {
             let taken = view.count(&Query::from(QueryItem::new().tag("seat")))?;
             assert_eq!(taken, view.head().0, "every event is a seat, and every one that is written is seen");
             *head = view.head();

@@ -34,6 +34,12 @@ impl From<Draft> for Decision {
     }
 }
 
+impl From<Vec<Draft>> for Decision {
+    fn from(drafts: Vec<Draft>) -> Self {
+        Self::Append(drafts.into())
+    }
+}
+
 impl From<Denial> for Decision {
     fn from(denial: Denial) -> Self {
         Self::Deny(denial)
@@ -54,7 +60,7 @@ impl From<Denial> for Decision {
 /// use tidegate::Store;
 ///
 /// let store = Store::in_memory()?;
-/// store.decide(|_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
+/// store.decide(|_| -> tidegate::Result<Decision> { Ok(Decision::deny("CLOSED", "the shop is closed")) })?;
 /// # Ok::<(), tidegate::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +88,7 @@ impl Outcome {
     /// use tidegate::{ErrorKind, Store};
     ///
     /// let store = Store::in_memory()?;
-    /// let decided = store.decide(|_| Ok(Decision::deny("CLOSED", "the shop is closed")))?;
+    /// let decided = store.decide(|_| -> tidegate::Result<Decision> { Ok(Decision::deny("CLOSED", "the shop is closed")) })?;
     /// let error = decided.into_result().unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Denied);
     /// assert_eq!(error.denied().unwrap().denials().next().unwrap().code, "CLOSED");

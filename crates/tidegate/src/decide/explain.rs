@@ -15,7 +15,7 @@ use crate::read::View;
 /// let seat = Draft::new(("school", "ada"), "student.subscribed").tag("course:c1");
 /// let subscribed = Query::from(QueryItem::new().tag("course:c1"));
 /// let keep = AppendOptions::new().keep_footprint(true);
-/// let decided = store.decide_with(keep, |view| {
+/// let decided = store.decide_with(keep, |view| -> tidegate::Result<tidegate::decide::Decision> {
 ///     assert!(view.count(&subscribed)? < 20);
 ///     Ok(seat.clone().into())
 /// })?;

@@ -6,7 +6,7 @@
 //!
 //! let store = Store::in_memory()?;
 //! let subscribe = |student: &'static str| {
-//!     store.decide(|view| {
+//!     store.decide(|view| -> tidegate::Result<Decision> {
 //!         let subscribed = Query::from(QueryItem::new().tag("course:c1").kind("student.subscribed"));
 //!         if view.count(&subscribed)? >= 2 {
 //!             return Ok(Decision::deny("COURSE_FULL", "the course has two seats"));

@@ -1,18 +1,25 @@
-//! Recorded denials: the events that a store writes when a gate says no and was asked to record it.
+//! Recorded denials: the events that a store writes when a gate or a decision says no and was asked to record it.
 
 use serde_json::{Value, json};
 use tidegate_format::refusal::{Denied, Verdict};
-use tidegate_format::{Draft, Position, StreamId, Text};
+use tidegate_format::{Draft, Hash, Position, StreamId, Text};
 
 use crate::batch;
 
 /// The kind of a recorded denial.
 pub(crate) const DENIED: &str = "tidegate.denied";
-/// The entity of recorded denials, in the scope of the first draft that was denied.
+/// The entity of recorded denials, in the scope of the first draft that was denied; a decision drafts nothing, and its
+/// denials are in the scope `tidegate`.
 const DENIALS: &str = "tidegate.denials";
 
-/// The event that records a denial.
-pub(crate) fn denied(drafts: &[Draft], denied: &Denied, judged_at: Position) -> Draft {
+/// Returns the event that records a denial. What the drafts say is told by a hash that `conceal` makes: payloads can be
+/// erased and these events cannot, so a hash that could be found by trying must not stay in them.
+pub(crate) fn denied(
+    drafts: &[Draft],
+    denied: &Denied,
+    judged_at: Position,
+    conceal: impl Fn(&Hash) -> Hash,
+) -> Draft {
     let verdicts = denied.verdicts.iter().map(|(gate, verdict)| match verdict {
         Verdict::Allow => json!({ "gate": gate, "verdict": "allow" }),
         Verdict::Skipped => json!({ "gate": gate, "verdict": "skipped" }),
@@ -32,7 +39,7 @@ pub(crate) fn denied(drafts: &[Draft], denied: &Denied, judged_at: Position) -> 
             "entity": draft.stream.entity,
             "lane": draft.stream.lane,
             "kind": draft.kind,
-            "content": batch::content(draft).to_string(),
+            "content": conceal(&batch::content(draft)).to_string(),
         })
     });
     let payload = json!({ "verdicts": verdicts.collect::<Vec<_>>(), "drafted": drafted.collect::<Vec<_>>(),

@@ -140,6 +140,12 @@ impl Ids {
         EventId::from_time(micros, &random)
     }
 
+    /// Returns a hash that stands for another one while this handle lives. Nothing that stays in the log tells which one:
+    /// the secret is kept in memory only, so what was hashed cannot be found by trying.
+    pub(crate) fn conceal(&self, hash: &Hash) -> Hash {
+        hash::parts(b"tidegate concealed", &[&self.secret, &hash.0])
+    }
+
     /// Makes blinds for the events of a batch. One hash gives two.
     fn blinds(&self, count: usize) -> impl Iterator<Item = Blind> + use<> {
         let (secret, pairs) = (self.secret, count.div_ceil(2) as u64);

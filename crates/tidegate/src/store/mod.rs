@@ -1,4 +1,5 @@
 //! The store: everything a caller does begins here.
+mod deciding;
 mod appending;
 mod waiting;
 #[cfg(test)]

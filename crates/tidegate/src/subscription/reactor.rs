@@ -328,7 +328,7 @@ impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<'_, H> {
     /// Asks the handler and commits what it says.
     fn decide(&self, event: &RecordedEvent, key: &str) -> std::result::Result<Step, Trouble> {
         let mut answer = None;
-        let decided = self.store.decide_with(self.append.clone(), |view| {
+        let decided = self.store.decide_with(self.append.clone(), |view| -> Result<Decision> {
             answer = None;
             match self.ask(view, event) {
                 Ok(Some(batch)) => Ok(batch.led_to_by(event, key)?.into()),

@@ -307,7 +307,7 @@ fn decisions_are_taken_one_after_the_other() {
         let store = store(true);
         let threads = [(); 3].map(|()| {
             spawn(&store, |store| {
-                let decided = store.decide(|view| {
+                let decided = store.decide(|view| -> tidegate::Result<Decision> {
                     let taken = view.count(&tag("seat"))?;
                     Ok(if taken < 2 { draft("seat").into() } else { Decision::deny("FULL", "two seats") })
                 });
@@ -345,7 +345,7 @@ fn no_answer_comes_before_what_it_rests_on_is_durable() {
             let deciding = [AppendOptions::new().synced(), AppendOptions::new().buffered()].map(|how| {
                 spawn(&store, move |store| {
                     let mut seen = Position::START;
-                    let decided = store.decide_with(how.clone(), |view| {
+                    let decided = store.decide_with(how.clone(), |view| -> tidegate::Result<Decision> {
                         seen = view.head();
                         let taken = view.count(&tag("seat"))?;
                         Ok(if taken < 2 { draft("seat").into() } else { Decision::deny("FULL", "two seats") })

@@ -100,7 +100,7 @@ fn history(path: &str, seed: u64) {
                 GateSet::new().and(gate("any", |_: &tidegate::decide::Proposal<'_>, _| Ok(Verdict::Allow)));
             assert!(store.propose_with(&(), batch, &gates, append).unwrap().receipt().is_some());
         } else {
-            let decided = store.decide_with(append, |view| {
+            let decided = store.decide_with(append, |view| -> tidegate::Result<Decision> {
                 view.count(&Query::ALL)?;
                 Ok(Decision::Append(batch.clone()))
             });

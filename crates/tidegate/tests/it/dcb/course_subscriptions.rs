@@ -26,7 +26,7 @@ fn course(view: &DecisionView, course: &str) -> Result<Course> {
 
 impl Desk {
     fn define(&self, id: &str, capacity: u64) -> Answer {
-        self.decide(|view| {
+        self.decide(|view| -> tidegate::Result<Decision> {
             Ok(match course(view, id)?.capacity {
                 Some(_) => Decision::deny("COURSE_EXISTS", "the course exists already"),
                 None => {
@@ -38,7 +38,7 @@ impl Desk {
     }
 
     fn change_capacity(&self, id: &str, capacity: u64) -> Answer {
-        self.decide(|view| {
+        self.decide(|view| -> tidegate::Result<Decision> {
             Ok(match course(view, id)?.capacity {
                 None => Decision::deny("COURSE_UNKNOWN", "there is no such course"),
                 Some(old) if old == capacity => Decision::deny("CAPACITY_SAME", "it has that capacity"),
@@ -51,7 +51,7 @@ impl Desk {
     }
 
     fn subscribe(&self, student: &str, id: &str) -> Answer {
-        self.decide(|view| {
+        self.decide(|view| -> tidegate::Result<Decision> {
             let found = course(view, id)?;
             let Some(capacity) = found.capacity else {
                 return Ok(Decision::deny("COURSE_UNKNOWN", "there is no such course"));

@@ -12,12 +12,16 @@ const KINDS: [&str; 2] = ["product.defined", "product.price_changed"];
 impl Desk {
     fn define_product(&self, product: &str, price: u64) -> Answer {
         let tags = [format!("product:{product}")];
-        self.decide(|_| Ok(event(product, "product.defined", &tags, &json!({ "price": price })).into()))
+        self.decide(|_| -> tidegate::Result<Decision> {
+            Ok(event(product, "product.defined", &tags, &json!({ "price": price })).into())
+        })
     }
 
     fn change_price(&self, product: &str, price: u64) -> Answer {
         let tags = [format!("product:{product}")];
-        self.decide(|_| Ok(event(product, "product.price_changed", &tags, &json!({ "price": price })).into()))
+        self.decide(|_| -> tidegate::Result<Decision> {
+            Ok(event(product, "product.price_changed", &tags, &json!({ "price": price })).into())
+        })
     }
 
     /// The prices at which a product can be ordered now.
@@ -33,7 +37,7 @@ impl Desk {
     }
 
     fn order(&self, cart: &[(&str, u64)]) -> Answer {
-        self.decide(|view| {
+        self.decide(|view| -> tidegate::Result<Decision> {
             for (product, shown) in cart {
                 let prices = self.prices(view, product)?;
                 if prices.is_empty() {

@@ -7,7 +7,7 @@ use super::{Answer, Desk, event, last, payload};
 
 impl Desk {
     fn create_invoice(&self, amount: u64) -> Answer {
-        self.decide(|view| {
+        self.decide(|view| -> tidegate::Result<_> {
             let created = Query::from(QueryItem::new().kind("invoice.created"));
             let before = last(view, &created)?.map_or(0, |event| payload(&event)["number"].as_u64().unwrap());
             let number = before + 1;
@@ -32,7 +32,10 @@ fn the_first_invoice_has_number_1_and_the_next_ones_follow() {
     let desk = Desk::new();
     desk.create_invoice(123).unwrap();
     assert_eq!(desk.invoices(), [(1, 123)]);
-    desk.decide(|_| Ok(event("note-1", "note.taken", &[], &json!({})).into())).unwrap();
+    desk.decide(|_| -> tidegate::Result<tidegate::decide::Decision> {
+        Ok(event("note-1", "note.taken", &[], &json!({})).into())
+    })
+    .unwrap();
     desk.create_invoice(456).unwrap();
     desk.create_invoice(789).unwrap();
     assert_eq!(desk.invoices(), [(1, 123), (2, 456), (3, 789)]);

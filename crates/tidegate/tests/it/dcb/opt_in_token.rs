@@ -10,14 +10,14 @@ const KINDS: [&str; 2] = ["sign_up.initiated", "sign_up.confirmed"];
 impl Desk {
     fn sign_up(&self, address: &str, token: &str, name: &str) -> Answer {
         let tags = [format!("email:{address}"), format!("otp:{token}")];
-        self.decide(|_| {
+        self.decide(|_| -> tidegate::Result<Decision> {
             let payload = json!({ "address": address, "name": name });
             Ok(event(address, "sign_up.initiated", &tags, &payload).into())
         })
     }
 
     fn confirm(&self, address: &str, token: &str) -> Answer {
-        self.decide(|view| {
+        self.decide(|view| -> tidegate::Result<Decision> {
             let mut initiated = None;
             for event in view.read(&tagged(format!("otp:{token}"), &KINDS)) {
                 let event = event?;

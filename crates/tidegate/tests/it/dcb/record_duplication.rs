@@ -7,7 +7,7 @@ use super::{Answer, Desk, event, tagged};
 
 impl Desk {
     fn place_order(&self, order: &str, token: &str) -> Answer {
-        self.decide(|view| {
+        self.decide(|view| -> tidegate::Result<Decision> {
             let tag = format!("idempotency:{token}");
             if view.exists(&tagged(tag.clone(), &["order.placed"]))? {
                 return Ok(Decision::deny("RE_SUBMITTED", "this order was sent before"));

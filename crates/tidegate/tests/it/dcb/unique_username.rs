@@ -18,7 +18,7 @@ impl Desk {
     }
 
     fn register(&self, account: &str, name: &str) -> Answer {
-        self.decide(|view| {
+        self.decide(|view| -> tidegate::Result<Decision> {
             if !self.is_free(view, name)? {
                 return Ok(Decision::deny("NAME_CLAIMED", "the username is claimed"));
             }
@@ -29,11 +29,13 @@ impl Desk {
 
     fn close_account(&self, account: &str, name: &str) -> Answer {
         let tags = [format!("username:{name}")];
-        self.decide(|_| Ok(event(account, "account.closed", &tags, &json!({})).into()))
+        self.decide(|_| -> tidegate::Result<Decision> {
+            Ok(event(account, "account.closed", &tags, &json!({})).into())
+        })
     }
 
     fn rename(&self, account: &str, old: &str, new: &str) -> Answer {
-        self.decide(|view| {
+        self.decide(|view| -> tidegate::Result<Decision> {
             if !self.is_free(view, new)? {
                 return Ok(Decision::deny("NAME_CLAIMED", "the username is claimed"));
             }

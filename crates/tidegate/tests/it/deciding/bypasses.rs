@@ -55,7 +55,9 @@ fn it_says_why_and_passes_over_the_gates_of_the_store_alone() {
     let decided = store.propose("ann", batch, &never()).unwrap();
     assert_eq!(code(&denied(decided)), "NEVER", "gates that the caller brings are not passed over");
     assert_eq!(head(&store), 0);
-    let decided = store.decide(|_| Ok(Batch::from(draft("a", "a.b")).bypassing(plain()).into()));
+    let decided = store.decide(|_| -> tidegate::Result<tidegate::decide::Decision> {
+        Ok(Batch::from(draft("a", "a.b")).bypassing(plain()).into())
+    });
     assert!(decided.unwrap().receipt().is_some());
 }
 

@@ -16,7 +16,7 @@ use super::{append, code, conflict, denied, draft, head, store, tag};
 /// often it decided.
 fn attempts(store: &Store, read: impl Fn(&DecisionView) -> Result<()>, meanwhile: tidegate::Draft) -> usize {
     let (attempts, meanwhile) = (Cell::new(0), Cell::new(Some(meanwhile)));
-    let decided = store.decide(|view| {
+    let decided = store.decide(|view| -> tidegate::Result<Decision> {
         attempts.set(attempts.get() + 1);
         read(view)?;
         if let Some(meanwhile) = meanwhile.take() {
@@ -164,7 +164,7 @@ fn an_effect_of_an_unknown_cause_moves_what_was_read() {
     let effects = || Query::from(QueryItem::new().cause(Cause::Id(id)));
     let read = |view: &DecisionView| view.exists(&effects()).map(drop);
     let attempts = Cell::new(0);
-    let decided = store.decide(|view| {
+    let decided = store.decide(|view| -> tidegate::Result<Decision> {
         attempts.set(attempts.get() + 1);
         read(view)?;
         if attempts.get() == 1 {
@@ -179,7 +179,7 @@ fn an_effect_of_an_unknown_cause_moves_what_was_read() {
 #[test]
 fn a_denial_writes_nothing_and_needs_no_commit() {
     let store = store();
-    let decided = store.decide(|view| {
+    let decided = store.decide(|view| -> tidegate::Result<Decision> {
         view.exists(&tag("t"))?;
         append(&store, draft("a", "a.b").tag("t"));
         Ok(Decision::deny("NO", "not today"))
@@ -193,7 +193,7 @@ fn it_is_judged_again_so_often_and_not_more() {
     let store = store();
     let attempts = Cell::new(0);
     let append_three = AppendOptions::new().attempts(3);
-    let error = store.decide_with(append_three, |view| {
+    let error = store.decide_with(append_three, |view| -> tidegate::Result<Decision> {
         attempts.set(attempts.get() + 1);
         view.exists(&tag("t"))?;
         append(&store, draft("a", "a.b").tag("t"));
@@ -206,7 +206,9 @@ fn it_is_judged_again_so_often_and_not_more() {
     assert!(conflict.retry);
     assert!(error.to_string().contains("3 times"), "{error}");
     let never = AppendOptions::new().attempts(0);
-    let decided = store.decide_with(never, |_| Ok(draft("decided", "a.b").into())).unwrap();
+    let decided = store
+        .decide_with(never, |_| -> tidegate::Result<Decision> { Ok(draft("decided", "a.b").into()) })
+        .unwrap();
     assert_eq!(decided.receipt().unwrap().first(), Position(4), "once at least");
 }
 
@@ -215,7 +217,7 @@ fn a_condition_of_the_callers_own_is_not_judged_again() {
     let store = store();
     append(&store, draft("a", "a.b").tag("t"));
     let attempts = Cell::new(0);
-    let error = store.decide(|_| {
+    let error = store.decide(|_| -> tidegate::Result<Decision> {
         attempts.set(attempts.get() + 1);
         let batch = tidegate::Batch::from(draft("b", "a.b"));
         Ok(batch.only_if(tidegate::Condition::fail_if(tag("t"))).into())
@@ -226,7 +228,8 @@ fn a_condition_of_the_callers_own_is_not_judged_again() {
 #[test]
 fn an_error_of_the_decision_is_its_answer() {
     let store = store();
-    let error = store.decide(|_| Err(tidegate::Error::invalid("of the caller's own")));
+    let error = store
+        .decide(|_| -> tidegate::Result<Decision> { Err(tidegate::Error::invalid("of the caller's own")) });
     assert_eq!(error.unwrap_err().message(), "of the caller's own");
     assert_eq!(head(&store), 0);
 }
@@ -235,7 +238,7 @@ fn an_error_of_the_decision_is_its_answer() {
 fn a_panicking_decision_harms_nobody_else() {
     let store = store();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        store.decide(|view| {
+        store.decide(|view| -> tidegate::Result<Decision> {
             view.exists(&tag("t"))?;
             panic!("the caller's own");
         })
@@ -243,4 +246,42 @@ fn a_panicking_decision_harms_nobody_else() {
     assert!(panicked.is_err());
     assert_eq!(append(&store, draft("a", "a.b")).first(), Position(1));
     store.close().unwrap();
+}
+
+#[derive(Debug)]
+enum BookingError {
+    SoldOut(u64),
+    Store(tidegate::Error),
+}
+
+impl From<tidegate::Error> for BookingError {
+    fn from(error: tidegate::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The caller's own error comes back as it is, and the store's own errors become it.
+#[test]
+fn a_closure_has_its_own_error_type() {
+    let store = store();
+    let book = |draft: tidegate::Draft| {
+        store.decide(|view| {
+            let taken = view.count(&tag("seat"))?;
+            if taken >= 2 {
+                Err(BookingError::SoldOut(taken))
+            } else {
+                Ok(vec![draft.clone(), draft.clone()])
+            }
+        })
+    };
+    assert_eq!(book(draft("a", "seat.booked").tag("seat")).unwrap().receipt().unwrap().events.len(), 2);
+    assert!(matches!(book(draft("b", "seat.booked")), Err(BookingError::SoldOut(2))));
+    let refused = store.decide(|_| Ok::<_, BookingError>(draft("", "seat.booked"))).unwrap_err();
+    assert!(
+        matches!(&refused, BookingError::Store(error) if error.kind() == ErrorKind::Invalid),
+        "{refused:?}"
+    );
+    store.close().unwrap();
+    let ended = book(draft("c", "seat.booked")).unwrap_err();
+    assert!(matches!(&ended, BookingError::SoldOut(2)), "a closed store can still be read: {ended:?}");
 }

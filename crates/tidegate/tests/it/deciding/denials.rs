@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use tidegate::decide::{DecisionView, Denial, GateSet, Proposal, Verdict, gate};
-use tidegate::{Batch, Position, Query, QueryItem, Store, StreamId};
+use tidegate::disk::Env;
+use tidegate::{AppendOptions, Batch, Position, Query, QueryItem, Store, StoreOptions, StreamId};
 
 use super::{append, denied, draft, head, refused, store, tag};
 
@@ -80,6 +81,56 @@ fn the_same_draft_has_the_same_content_hash_and_another_one_has_another() {
     }
 }
 
+/// These events cannot be erased, and what was drafted may be, in an event of another batch. So no handle that comes later
+/// makes the same hash: what was hashed cannot be found by trying.
+#[test]
+fn a_content_hash_cannot_be_made_again_later() {
+    let world = Env::memory();
+    let mut hashes = Vec::new();
+    for _ in 0..2 {
+        let store = StoreOptions::new().open_in(world.clone()).unwrap();
+        for _ in 0..2 {
+            let refusal = denied(store.propose("ann", draft("a", "a.b").json("1"), &recording()).unwrap());
+            let record = record(&store, refusal.recorded.unwrap()).1;
+            hashes.push(record["drafted"][0]["content"].as_str().unwrap().to_owned());
+        }
+        store.close().unwrap();
+    }
+    assert_eq!((&hashes[0], &hashes[2]), (&hashes[1], &hashes[3]));
+    assert_ne!(hashes[0], hashes[2]);
+}
+
+#[test]
+fn a_decision_records_its_denial_if_it_was_asked_to() {
+    let store = store();
+    append(&store, draft("z", "a.b"));
+    let sold_out = || Denial::new("SOLD_OUT", "all seats are taken").field("seats", 40).field("show", "7");
+    let deny = |options: AppendOptions| {
+        denied(store.decide_with(options, |_| -> tidegate::Result<_> { Ok(sold_out()) }).unwrap())
+    };
+    assert_eq!((deny(AppendOptions::new()).recorded, head(&store)), (None, 1));
+    let refusal = deny(AppendOptions::new().record_denials(true).key("request-1"));
+    assert_eq!(refusal.recorded, Some(Position(2)));
+    let text = "denied: the decision is a denial: all seats are taken (SOLD_OUT; seats: 40; show: 7)";
+    assert_eq!(refusal.refused().to_string(), text);
+    let (stream, record) = record(&store, Position(2));
+    assert_eq!(stream, StreamId::new("tidegate", "tidegate.denials"));
+    assert_eq!(
+        record,
+        json!({
+            "verdicts": [{
+                "gate": "", "verdict": "deny", "code": "SOLD_OUT", "message": "all seats are taken",
+                "fields": { "seats": "40", "show": "7" },
+            }],
+            "drafted": [],
+            "judged_at": 1,
+        })
+    );
+    let again = AppendOptions::new().record_denials(true).key("request-1");
+    let decided = store.decide_with(again, |_| -> tidegate::Result<_> { Ok(draft("a", "a.b")) }).unwrap();
+    assert!(decided.receipt().is_some(), "a denial leaves nothing under the key");
+}
+
 #[test]
 fn denials_by_the_gates_of_a_store_are_recorded_too() {
     let store = store();
@@ -88,7 +139,7 @@ fn denials_by_the_gates_of_a_store_are_recorded_too() {
     assert_eq!(error.denied().unwrap().recorded, Some(Position(1)));
     let error = store.submit(draft("a", "a.b").tag("t")).unwrap_err();
     assert_eq!(error.denied().unwrap().recorded, Some(Position(2)));
-    let decided = store.decide(|_| Ok(draft("a", "a.b").tag("t").into()));
+    let decided = store.decide(|_| -> tidegate::Result<_> { Ok(draft("a", "a.b").tag("t")) });
     assert_eq!(denied(decided.unwrap()).recorded, Some(Position(3)));
     let found = store.read(&QueryItem::new().kind("tidegate.*").into()).unwrap();
     assert_eq!(found.count(), 3);
@@ -125,7 +176,8 @@ fn only_the_store_writes_reserved_names() {
         let error = refused(&store, batch.clone());
         assert_eq!(error.kind(), tidegate::ErrorKind::Invalid, "{error}");
         assert_eq!(store.submit(batch.clone()).unwrap_err().kind(), error.kind());
-        let decided = store.decide(|_| Ok(batch.clone().into()));
+        let decided =
+            store.decide(|_| -> tidegate::Result<tidegate::decide::Decision> { Ok(batch.clone().into()) });
         assert_eq!(decided.unwrap_err().kind(), error.kind());
     }
     append(&store, draft("a", "tidegates.opened").meta("tidegates", "fine"));

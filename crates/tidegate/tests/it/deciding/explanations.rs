@@ -33,11 +33,11 @@ fn a_kept_footprint_reads_as_it_did() {
     for student in ["ada", "bob"] {
         store.append(seat(student)).unwrap();
     }
-    let decided = store.decide_with(keep(), |view| {
+    let decided = store.decide_with(keep(), |view| -> tidegate::Result<_> {
         assert_eq!(view.count(&course())?, 2);
         assert!(view.find(absent)?.is_none());
         let more = Draft::new(("school", "cyd"), "invoice.sent");
-        Ok(Batch::from(seat("cyd")).and(more).into())
+        Ok(Batch::from(seat("cyd")).and(more))
     });
     let receipt = decided.unwrap().receipt().unwrap().clone();
     store.append(seat("dee")).unwrap();
@@ -68,9 +68,9 @@ fn a_kept_footprint_reads_as_it_did() {
 fn nothing_is_kept_unless_asked_for() {
     let store = store();
     let decide = |append| {
-        let decided = store.decide_with(append, |view| {
+        let decided = store.decide_with(append, |view| -> tidegate::Result<_> {
             view.exists(&course())?;
-            Ok(seat("ada").into())
+            Ok(seat("ada"))
         });
         decided.unwrap().receipt().unwrap().first()
     };
@@ -117,12 +117,9 @@ fn gates_and_bypasses_are_told() {
 fn a_key_stands_for_what_the_caller_said() {
     let store = store();
     let decide = || {
-        store.decide_with(keep(), |view| {
+        store.decide_with(keep(), |view| -> tidegate::Result<_> {
             view.exists(&course())?;
-            Ok(Batch::from(seat("ada"))
-                .key("k")
-                .only_if(Condition::fail_if(QueryItem::new().tag("none")))
-                .into())
+            Ok(Batch::from(seat("ada")).key("k").only_if(Condition::fail_if(QueryItem::new().tag("none"))))
         })
     };
     let first = decide().unwrap();
@@ -135,11 +132,11 @@ fn a_key_stands_for_what_the_caller_said() {
 #[test]
 fn what_is_too_large_to_keep_is_refused() {
     let store = store();
-    let decided = store.decide_with(keep(), |view| {
+    let decided = store.decide_with(keep(), |view| -> tidegate::Result<_> {
         for number in 0..3000 {
             view.exists(&QueryItem::new().tag(format!("number:{number}")).into())?;
         }
-        Ok(seat("ada").into())
+        Ok(seat("ada"))
     });
     let error = decided.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);

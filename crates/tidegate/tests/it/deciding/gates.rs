@@ -81,7 +81,7 @@ fn the_first_denial_ends_the_judging() {
     assert!(matches!(verdicts[1], ("no", Verdict::Deny(_))));
     assert_eq!(verdicts[2..], [("also yes", &Verdict::Skipped), ("also no", &Verdict::Skipped)]);
     assert_eq!((denied.recorded, head(&store)), (None, 0));
-    assert_eq!(denied.to_string(), "no: it is so (NO)");
+    assert_eq!(denied.to_string(), "no: it is so (NO; limit: 7)");
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn every_way(store: &Store, batch: &Batch) -> [Result<Receipt, String>; 4] {
     [
         store.append(batch.clone()).map_err(error),
         store.submit(batch.clone()).and_then(tidegate::Ticket::wait).map_err(error),
-        answer(store.decide(|_| Ok(batch.clone().into()))),
+        answer(store.decide(|_| -> tidegate::Result<_> { Ok(batch.clone()) })),
         answer(store.propose("ann", batch.clone(), &GateSet::new())),
     ]
 }
@@ -94,7 +94,9 @@ fn what_a_guard_read_holds_at_the_commit_of_every_way() {
     };
     let ways: [&Way; 3] = [
         &|store| store.append(draft("a", "a.b").tag("spent")),
-        &|store| match store.decide(|_| Ok(draft("a", "a.b").tag("spent").into()))? {
+        &|store| match store.decide(|_| -> tidegate::Result<tidegate::decide::Decision> {
+            Ok(draft("a", "a.b").tag("spent").into())
+        })? {
             Outcome::Committed(receipt) => Ok(receipt),
             Outcome::Denied(denied) => Err(tidegate::Error::invalid("denied").because(denied)),
         },

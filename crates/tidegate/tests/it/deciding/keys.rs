@@ -22,7 +22,7 @@ fn the_same_again_gives_the_first_receipt() {
     append(&store, draft("z", "a.b"));
     assert_eq!(append(&store, paid()), first);
     assert_eq!(submit(&store, paid()).wait().unwrap(), first);
-    let decided = store.decide(|_| Ok(paid().into())).unwrap();
+    let decided = store.decide(|_| -> tidegate::Result<_> { Ok(paid()) }).unwrap();
     assert_eq!(decided, Outcome::Committed(first.clone()));
     let decided = store.propose(&(), paid(), &GateSet::new()).unwrap();
     assert_eq!(decided, Outcome::Committed(first));
@@ -156,7 +156,11 @@ fn a_retry_is_as_durable_as_it_asks_to_be() {
         store.submit_with(paid(), AppendOptions::new().synced()).unwrap().wait().unwrap().last()
     });
     appended(&|store| {
-        let decided = store.decide_with(AppendOptions::new().synced(), |_| Ok(paid().into())).unwrap();
+        let decided = store
+            .decide_with(AppendOptions::new().synced(), |_| -> tidegate::Result<tidegate::decide::Decision> {
+                Ok(paid().into())
+            })
+            .unwrap();
         decided.receipt().unwrap().last()
     });
     appended(&|store| {

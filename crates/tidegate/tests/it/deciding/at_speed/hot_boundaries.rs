@@ -24,7 +24,7 @@ fn nobody_is_refused_and_little_is_judged_in_vain() {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     for _ in 0..EACH {
-                        let decided = store.decide(|view| {
+                        let decided = store.decide(|view| -> tidegate::Result<Decision> {
                             judged.fetch_add(1, Ordering::Relaxed);
                             let taken = view.count(&tag("t"))?;
                             Ok(draft("seat", "a.b").tag("t").bytes(taken.to_string().into_bytes()).into())
@@ -63,7 +63,7 @@ fn in_time(case: impl FnOnce(&Arc<Store>) + Send + 'static) {
 /// Judges until what it read was moved three times, so that it has its turn, and then does something.
 fn decide_late(store: &Store, deed: impl Fn()) {
     let mut judged = 0;
-    let decided = store.decide(|view| {
+    let decided = store.decide(|view| -> tidegate::Result<Decision> {
         view.count(&tag("t"))?;
         judged += 1;
         if judged <= 3 {
@@ -108,7 +108,7 @@ fn a_closure_that_panics_lets_its_turn_go() {
 #[test]
 fn a_limit_of_attempts_still_refuses() {
     let store = store();
-    let refused = store.decide_with(AppendOptions::new().attempts(3), |view| {
+    let refused = store.decide_with(AppendOptions::new().attempts(3), |view| -> tidegate::Result<Decision> {
         view.count(&tag("t"))?;
         append(&store, draft("rival", "a.b").tag("t"));
         Ok(Decision::from(draft("seat", "a.b").tag("t")))

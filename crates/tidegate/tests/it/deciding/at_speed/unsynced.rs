@@ -107,7 +107,7 @@ fn by(
     seen: &dyn Fn(),
     decision: impl Fn() -> Result<Decision>,
 ) -> Answer {
-    answer(store.decide_with(append, |view| {
+    answer(store.decide_with(append, |view| -> tidegate::Result<_> {
         assert_eq!(view.count(&tag("t"))?, 1, "what is written is seen");
         seen();
         decision()
@@ -193,9 +193,10 @@ fn what_an_answer_rests_on_is_visible_as_soon_as_it_is_durable() {
         gate.wait_for_someone();
         assert_eq!(store.frontier().durable, Position(1));
         let denied = scope.spawn(|| {
-            let decided = store.decide_with(AppendOptions::new().synced(), |view| {
-                Ok(Decision::deny("SEEN", view.count(&tag("t"))?.to_string()))
-            });
+            let decided =
+                store.decide_with(AppendOptions::new().synced(), |view| -> tidegate::Result<Decision> {
+                    Ok(Decision::deny("SEEN", view.count(&tag("t"))?.to_string()))
+                });
             (answer(decided), store.view().unwrap().head())
         });
         let waited =
@@ -229,7 +230,7 @@ fn a_refusal_by_what_is_buffered_waits_for_a_sync() {
         );
         durable(1);
         store.append_with(seat("a"), AppendOptions::new().buffered()).unwrap();
-        let denied = store.decide_with(AppendOptions::new().synced(), |view| {
+        let denied = store.decide_with(AppendOptions::new().synced(), |view| -> tidegate::Result<Decision> {
             assert_eq!(view.count(&tag("t"))?, 2);
             Ok(Decision::deny("FULL", "taken"))
         });
@@ -289,7 +290,7 @@ fn a_failed_sync_fails_all_frames_since() {
         let later = [AppendOptions::new().synced(), AppendOptions::new().buffered()]
             .map(|append| scope.spawn(move || store.append_with(seat("later"), append).map(drop)));
         let denied = scope.spawn(|| {
-            store.decide_with(AppendOptions::new().synced(), |view| {
+            store.decide_with(AppendOptions::new().synced(), |view| -> tidegate::Result<Decision> {
                 Ok(Decision::deny("SEEN", view.count(&tag("t"))?.to_string()))
             })
         });
@@ -318,7 +319,7 @@ fn what_was_not_written_is_never_seen() {
         store.append_with(batch(), AppendOptions::new().synced()).unwrap_err().kind(),
         ErrorKind::Full
     );
-    let decided = store.decide_with(AppendOptions::new().synced(), |view| {
+    let decided = store.decide_with(AppendOptions::new().synced(), |view| -> tidegate::Result<Decision> {
         assert_eq!((view.count(&tag("t"))?, view.head()), (1, Position(1)));
         Ok(seat("c").into())
     });

@@ -173,7 +173,7 @@ impl Notes {
     /// The event that a task comes to now, without committing it.
     pub(super) fn only_draft(&self, store: &Store, task: Task) -> Option<(Draft, Ground)> {
         let mut drafted = None;
-        let decided = store.decide(|view| {
+        let decided = store.decide(|view| -> tidegate::Result<Decision> {
             drafted = self.draft(task, view)?;
             Ok(Decision::deny("LATER", "it is committed elsewhere"))
         });
@@ -185,7 +185,7 @@ impl Notes {
     pub(super) fn run(&self, store: &Store, task: Task, way: Way, append: AppendOptions) -> bool {
         let mut seen = None;
         let answer = match way {
-            Way::Decide => store.decide_with(append.clone(), |view| {
+            Way::Decide => store.decide_with(append.clone(), |view| -> tidegate::Result<Decision> {
                 seen = view.at(view.head())?.map(|event| (event.position(), event.leaf()));
                 Ok(match self.draft(task, view)? {
                     Some((draft, _)) => draft.into(),
@@ -225,7 +225,7 @@ impl Notes {
         append: AppendOptions,
     ) -> Result<Outcome> {
         let mut drafted = None;
-        let denied = store.decide_with(append.clone(), |view| {
+        let denied = store.decide_with(append.clone(), |view| -> tidegate::Result<Decision> {
             drafted = self.draft(task, view)?;
             Ok(Decision::deny("LATER", "it is committed below"))
         })?;

@@ -32,7 +32,7 @@ fn what_was_decided_is_answered_and_not_asked_again() {
     let store = store();
     let first = committed(store.decide_with(under("request-1"), take_seat).unwrap());
     let asked = Cell::new(0);
-    let again = store.decide_with(under("request-1"), |view| {
+    let again = store.decide_with(under("request-1"), |view| -> tidegate::Result<_> {
         asked.set(asked.get() + 1);
         take_seat(view)
     });
@@ -47,9 +47,9 @@ fn what_was_decided_is_answered_and_not_asked_again() {
 #[test]
 fn the_content_of_a_decision_is_not_compared() {
     let store = store();
-    let number = |view: &DecisionView| {
+    let number = |view: &DecisionView| -> tidegate::Result<_> {
         let count = view.count(&tag("invoice"))?;
-        Ok(draft("books", "invoice.sent").tag("invoice").json(count.to_string()).into())
+        Ok(draft("books", "invoice.sent").tag("invoice").json(count.to_string()))
     };
     let first = committed(store.decide_with(under("a"), number).unwrap());
     let second = committed(store.decide_with(under("b"), number).unwrap());
@@ -64,7 +64,7 @@ fn the_commit_looks_at_the_key_before_anything_else() {
     for reads in [true, false] {
         let store = store();
         let (first, asked) = (Cell::new(None), Cell::new(0));
-        let again = store.decide_with(under("request"), |view| {
+        let again = store.decide_with(under("request"), |view| -> tidegate::Result<Decision> {
             asked.set(asked.get() + 1);
             if first.take().is_none() {
                 first.set(Some(committed(store.decide_with(under("request"), take_seat)?)));
@@ -84,10 +84,13 @@ fn callers_at_the_same_time_get_one_receipt() {
         let key = format!("request-{round}");
         let receipts = std::thread::scope(|scope| {
             let call = || {
-                let decided = store.decide_with(AppendOptions::new().buffered().key(key.clone()), |view| {
-                    let taken = view.count(&tag("seat"))?;
-                    Ok(draft("seat", "seat.taken").tag("seat").json(taken.to_string()).into())
-                });
+                let decided = store.decide_with(
+                    AppendOptions::new().buffered().key(key.clone()),
+                    |view| -> tidegate::Result<Decision> {
+                        let taken = view.count(&tag("seat"))?;
+                        Ok(draft("seat", "seat.taken").tag("seat").json(taken.to_string()).into())
+                    },
+                );
                 committed(decided.unwrap())
             };
             let calls: Vec<_> = (0..4).map(|_| scope.spawn(call)).collect();
@@ -103,7 +106,7 @@ fn a_denial_leaves_nothing_under_the_key() {
     let store = store();
     let open = Cell::new(false);
     let call = || {
-        store.decide_with(under("request"), |_| {
+        store.decide_with(under("request"), |_| -> tidegate::Result<Decision> {
             Ok(if open.get() {
                 draft("a", "a.b").into()
             } else {
@@ -152,14 +155,15 @@ fn appends_and_decisions_share_the_keys() {
 #[test]
 fn a_decision_has_one_key_which_keeps_the_rules_of_names() {
     let store = store();
-    let two =
-        store.decide_with(under("request"), |_| Ok(Batch::from(draft("a", "a.b")).key("request").into()));
+    let two = store.decide_with(under("request"), |_| -> tidegate::Result<Decision> {
+        Ok(Batch::from(draft("a", "a.b")).key("request").into())
+    });
     let error = two.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.message().contains("key"), "{error}");
     for bad in [String::new(), "k".repeat(1025), "a\nb".to_owned()] {
         let asked = Cell::new(false);
-        let error = store.decide_with(AppendOptions::new().key(bad), |_| {
+        let error = store.decide_with(AppendOptions::new().key(bad), |_| -> tidegate::Result<Decision> {
             asked.set(true);
             Ok(draft("a", "a.b").into())
         });
@@ -194,14 +198,17 @@ fn a_key_that_was_not_found_is_held() {
     let keyed = |key: &'static str| Batch::from(draft("a", "a.b")).key(key);
     let attempts = |meanwhile: &'static str| {
         let (asked, found) = (Cell::new(0), Cell::new(false));
-        let decided = store.decide_with(AppendOptions::new().keep_footprint(true), |view| {
-            asked.set(asked.get() + 1);
-            found.set(view.find_key("sought")?.is_some());
-            if asked.get() == 1 {
-                append(&store, keyed(meanwhile));
-            }
-            Ok(draft("decided", "a.b").into())
-        });
+        let decided = store.decide_with(
+            AppendOptions::new().keep_footprint(true),
+            |view| -> tidegate::Result<Decision> {
+                asked.set(asked.get() + 1);
+                found.set(view.find_key("sought")?.is_some());
+                if asked.get() == 1 {
+                    append(&store, keyed(meanwhile));
+                }
+                Ok(draft("decided", "a.b").into())
+            },
+        );
         let explained = store.view().unwrap().explain(committed(decided.unwrap()).first()).unwrap();
         let absent = explained.footprint.map(|footprint| footprint.absent_keys().to_vec());
         (asked.get(), found.get(), absent)
@@ -235,7 +242,7 @@ fn a_key_that_was_not_found_is_held_within_a_group() {
 fn a_footprint_of_many_queries_holds_each_once() {
     let store = store();
     let many = 20_000;
-    let decided = store.decide(|view| {
+    let decided = store.decide(|view| -> tidegate::Result<Decision> {
         for round in 0..2 {
             for number in 0..many {
                 view.exists(&tidegate::QueryItem::new().tag(format!("n:{number}")).into())?;
@@ -276,7 +283,13 @@ fn a_judged_batch_is_not_copied() {
     let batch = large(place(payload(), 2), "propose");
     committed(store.propose(&(), batch, &GateSet::new().and(sees())).unwrap());
     let draft: Cell<Option<Draft>> = Cell::new(Some(draft("a", "a.b").bytes(place(payload(), 1))));
-    committed(store.decide_with(under("decide"), |_| Ok(draft.take().unwrap().into())).unwrap());
+    committed(
+        store
+            .decide_with(under("decide"), |_| -> tidegate::Result<Decision> {
+                Ok(draft.take().unwrap().into())
+            })
+            .unwrap(),
+    );
     assert_eq!(*seen.lock().unwrap(), expected);
 }
 

@@ -150,7 +150,7 @@ fn verifying_beside_rolls() {
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 (0..100).for_each(|_| {
-                    drop(store.append_with(one("a"), AppendOptions::new().buffered()).unwrap())
+                    drop(store.append_with(one("a"), AppendOptions::new().buffered()).unwrap());
                 });
             });
             while !writer.is_finished() {

@@ -144,7 +144,7 @@ fn several_reactors_answer_the_same_event() {
     }
     assert_eq!(answered(&store), [[1], [1]]);
     // A decision of somebody else's is no reaction.
-    let denied = store.decide(|_| Ok(Decision::deny("NO", "no"))).unwrap();
+    let denied = store.decide(|_| -> tidegate::Result<Decision> { Ok(Decision::deny("NO", "no")) }).unwrap();
     assert!(denied.denied().is_some());
     assert_eq!(run(&store.reactor_with("three", kind("b.one"), settings(), |_, _| Ok(None)).unwrap()), 2);
 }
