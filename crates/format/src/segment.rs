@@ -193,6 +193,12 @@ impl SegmentName {
     }
 }
 
+impl From<Position> for SegmentName {
+    fn from(first: Position) -> Self {
+        Self::new(first)
+    }
+}
+
 impl std::fmt::Display for SegmentName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:020}", self.first.0)?;

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use tidegate_disk::replace::{Replacement, Unplaced};
 use tidegate_disk::room::lacks_room;
 use tidegate_disk::{Disk, File};
-use tidegate_format::{Error, ErrorKind, Frame, FrameHeader, Result, SEGMENT_HEADER_BYTES, SegmentHeader};
+use tidegate_format::{
+    Error, ErrorKind, Frame, FrameHeader, Result, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName,
+};
 
 use crate::frame_reader::read_full;
 use crate::segment::{Segment, path};
@@ -30,8 +32,9 @@ pub struct ActiveSegment {
 impl ActiveSegment {
     /// Creates a segment with this head and makes it durable, name and all.
     pub fn create(disk: &dyn Disk, head: SegmentHeader, hash_key: HashKey) -> Result<Self> {
-        let file = put_in_place(disk, &head, |_| Ok(()))?;
-        Ok(Self { segment: Arc::new(Segment::empty(head, file, hash_key)) })
+        let name = SegmentName::new(head.first);
+        let file = put_in_place(disk, name, &head, |_| Ok(()))?;
+        Ok(Self { segment: Arc::new(Segment::empty(name, head, file, hash_key)) })
     }
 
     /// Goes on with a segment whose frames were all taken in and are known to be durable.
@@ -39,10 +42,12 @@ impl ActiveSegment {
         Self { segment: Arc::new(segment) }
     }
 
-    /// Replaces a segment by a durable copy of its frames up to the tail, and goes on with that one: after
-    /// a crash the page cache may show bytes that the disk never got. `head` is the copy's head.
+    /// Puts a durable copy of a segment's frames up to the tail beside it, in the next generation, and goes on with that
+    /// one: after a crash the page cache may show bytes that the disk never got. `head` is the copy's head. The old
+    /// file stays, and can be removed from now on.
     pub fn recover(disk: &dyn Disk, old: &Segment, head: SegmentHeader, hash_key: HashKey) -> Result<Self> {
-        let file = put_in_place(disk, &head, |file| {
+        let name = old.file_name().next_generation();
+        let file = put_in_place(disk, name, &head, |file| {
             let mut buffer = vec![0; COPY_BYTES];
             let source = old.file()?;
             let mut at = SEGMENT_HEADER_BYTES as u64;
@@ -57,7 +62,7 @@ impl ActiveSegment {
             }
             Ok(())
         })?;
-        let segment = Segment::empty(head, file, hash_key);
+        let segment = Segment::empty(name, head, file, hash_key);
         // Asserts in pairs: what was copied must read back as what was taken in before.
         let fault = segment.replay(old.tail().0, |_| true)?;
         match fault {
@@ -115,10 +120,11 @@ fn unwritten(cause: std::io::Error, name: &str) -> Error {
 /// Puts a segment with this head into its place, once `fill` has filled the file.
 fn put_in_place(
     disk: &dyn Disk,
+    name: SegmentName,
     head: &SegmentHeader,
     fill: impl FnOnce(&dyn File) -> Result<()>,
 ) -> Result<Arc<dyn File>> {
-    let name = path(head.first);
+    let name = path(name);
     let at = |cause| write_error("the segment cannot be created", &name, cause);
     let new = Replacement::begin(disk, &name).map_err(at)?;
     new.file().write_all_at(&head.encode(), 0).map_err(at)?;
@@ -211,7 +217,7 @@ mod tests {
         for (first, whole) in [(2, true), (3, false)] {
             let behind =
                 SegmentHeader { first: Position(first), before_first, before_length, ..SEGMENT_HEAD };
-            let segment = Segment::find_sealed(&cache, &behind, HashKey(1, 2), false)?;
+            let segment = Segment::find_sealed(&cache, Position(1).into(), &behind, HashKey(1, 2), false)?;
             let kind = segment.index_in_memory().map_err(|error| error.kind());
             assert_eq!(kind, if whole { Ok(()) } else { Err(ErrorKind::Damaged) });
         }

@@ -4,6 +4,8 @@
 //!
 //! W1. What a reader hands out was checked whole, in order, with the positions that must come next.
 //! W2. A reader never changes anything and holds at most one frame and one window in memory.
+//! W3. Zeros are never a frame. Behind the frames of an active segment they are unused space up to the end of the
+//!     file, and nothing else: a byte that is not zero behind them makes them a fault.
 
 use std::ops::ControlFlow;
 
@@ -13,6 +15,8 @@ use tidegate_format::{Error, ErrorKind, Frame, FrameHeader, Offset, Position, Re
 
 /// Bytes read at once.
 const WINDOW_BYTES: usize = 1 << 20;
+/// Bytes read at first to tell zeros from anything else.
+const FIRST_LOOK_BYTES: usize = 4096;
 
 /// Reads frames from one byte of a file to another.
 #[derive(Debug)]
@@ -22,6 +26,10 @@ pub struct FrameReader<'a> {
     at: u64,
     end: u64,
     next: Position,
+    /// The last position that is asked for.
+    until: Position,
+    /// Whether zeros up to the end are unused space.
+    has_unused_space: bool,
     window: Vec<u8>,
     window_at: u64,
 }
@@ -41,7 +49,22 @@ pub struct FrameFault {
 impl<'a> FrameReader<'a> {
     /// Reads from the byte `from`, where the event `next` must come, up to the byte `end`.
     pub fn new(file: &'a dyn File, salt: u64, from: Offset, end: u64, next: Position) -> Self {
-        Self { file, salt, at: from.0, end, next, window: Vec::new(), window_at: from.0 }
+        let (until, has_unused_space, window) = (Position::MAX, false, Vec::new());
+        Self { file, salt, at: from.0, end, next, until, has_unused_space, window, window_at: from.0 }
+    }
+
+    /// Says that the segment is active, so that its frames may be followed by unused space. Keeps W3.
+    #[must_use]
+    pub fn active(mut self) -> Self {
+        self.has_unused_space = true;
+        self
+    }
+
+    /// Stops behind the frame that holds this position, and does not look at what follows.
+    #[must_use]
+    pub fn until(mut self, position: Position) -> Self {
+        self.until = position;
+        self
     }
 
     /// Calls `each` with the place and contents of every whole frame. Ends at the end, before the frame at
@@ -50,7 +73,7 @@ impl<'a> FrameReader<'a> {
         &mut self,
         mut each: impl FnMut(Offset, &Frame<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<Option<FrameFault>> {
-        while self.at < self.end {
+        while self.at < self.end && self.next <= self.until {
             let at = Offset(self.at);
             match self.frame() {
                 Ok(frame) => {
@@ -62,6 +85,9 @@ impl<'a> FrameReader<'a> {
                     self.next = last.next();
                 }
                 Err(error) if error.kind() == ErrorKind::Damaged => {
+                    if self.has_unused_space && is_unused(self.file, at, self.end)? {
+                        return Ok(None);
+                    }
                     let (later_durable, synced) = self.find_later_durable()?;
                     return Ok(Some(FrameFault { error, later_durable, synced }));
                 }
@@ -141,6 +167,25 @@ impl<'a> FrameReader<'a> {
         self.window.truncate(filled);
         Ok(())
     }
+}
+
+/// Returns whether all bytes of a file from one to another are zeros. There may be none.
+fn is_unused(file: &dyn File, from: Offset, end: u64) -> Result<bool> {
+    let (mut at, mut buffer) = (from.0, vec![0; FIRST_LOOK_BYTES]);
+    while at < end {
+        let count = buffer.len().min((end - at) as usize);
+        let filled = read_full(file, &mut buffer[..count], at)?;
+        if buffer[..filled].iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        if filled < count {
+            break;
+        }
+        at += filled as u64;
+        // What begins with zeros is read in larger pieces, what does not was read for little.
+        buffer.resize(WINDOW_BYTES, 0);
+    }
+    Ok(true)
 }
 
 /// Reads until the buffer is full or the file ends, and returns how many bytes came.
@@ -308,6 +353,62 @@ mod tests {
         // One from before says nothing of what should stand here.
         frames[1] = frame(1);
         assert_eq!(read(&frames), (1, None));
+    }
+
+    /// Reads two frames and what is behind them; says how many were whole, and whether a fault follows.
+    fn read_active(behind: &[u8]) -> (u64, bool) {
+        let bytes = [frame(1), frame(2), behind.to_vec()].concat();
+        let file = Counted::from(bytes);
+        let mut reader =
+            FrameReader::new(&file, SALT, Offset(0), file.bytes.len() as u64, Position(1)).active();
+        let mut whole = 0;
+        let fault = reader.run(|_, frame| {
+            whole = frame.head.last().0;
+            Ok(ControlFlow::Continue(()))
+        });
+        (whole, fault.unwrap().is_some())
+    }
+
+    /// keeps W3
+    #[test]
+    fn zeros_behind_the_frames_are_unused_space_up_to_the_end_alone() {
+        for length in [0, 1, 3, 4, 36, 44, 4095, 4096, 4097, 1 << 20, (1 << 20) + 4097] {
+            let mut zeros = vec![0; length];
+            assert_eq!(read_active(&zeros), (2, false), "{length} zeros");
+            for at in [0, length / 2, length.saturating_sub(1)] {
+                if let Some(byte) = zeros.get_mut(at) {
+                    *byte = 1;
+                    assert_eq!(read_active(&zeros), (2, true), "byte {at} of {length}");
+                    zeros[at] = 0;
+                }
+            }
+        }
+        assert_eq!(read_active(&[frame(3), vec![0; 100]].concat()), (3, false));
+        assert_eq!(
+            read_active(&[vec![0; 100], frame(3)].concat()),
+            (2, true),
+            "a frame never stands behind zeros"
+        );
+        let torn = [frame(3)[..50].to_vec(), vec![0; 100]].concat();
+        assert_eq!(read_active(&torn), (2, true), "a torn frame is none");
+    }
+
+    /// A sealed segment is as long as the next one says, and zeros in it are damage.
+    #[test]
+    fn zeros_in_a_sealed_segment_are_a_fault() {
+        let file = Counted::from([frame(1), vec![0; 200]].concat());
+        let mut reader = FrameReader::new(&file, SALT, Offset(0), file.bytes.len() as u64, Position(1));
+        assert!(reader.run(|_, _| Ok(ControlFlow::Continue(()))).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_follows_the_last_position_asked_for_is_not_read() {
+        let file = Counted::from([frame(1), frame(2), vec![0; 16 << 20]].concat());
+        let end = file.bytes.len() as u64;
+        let mut reader =
+            FrameReader::new(&file, SALT, Offset(0), end, Position(1)).active().until(Position(2));
+        assert!(reader.run(|_, _| Ok(ControlFlow::Continue(()))).unwrap().is_none());
+        assert!(file.read.load(Ordering::Relaxed) < 2 << 20, "the unused space was read");
     }
 
     #[test]

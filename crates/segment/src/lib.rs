@@ -21,5 +21,5 @@ pub use graph::CauseReader;
 pub use indexing::{INDEX, index_path, list_indexes, parse_index_name};
 pub use lookup::{IndexState, Lookup, Postings};
 pub use mem_index::MemIndex;
-pub use segment::{SEGMENTS, Segment, Window, list, parse_segment_name, path};
+pub use segment::{SEGMENTS, Segment, Window, files, list, path};
 pub use term::{Field, HashKey, HashedId, HashedTerm, Term};

@@ -1,5 +1,11 @@
-//! The files of segments: their names, which of them are there, and how one is opened.
+//! The files of segments: their names, which generation of each counts, and how one is opened.
+//!
+//! A file that another handle may have open or mapped is not replaced under its name. A newer one of the next
+//! generation is put beside it, and the older one is removed once that is durable. A file gets its name only once it is
+//! whole and durable, so the highest generation counts, and one that is damaged later is damage: a lower one may
+//! hold what was erased, or an end that a recovery cut off.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidegate_disk::{Disk, File, Mode};
@@ -12,24 +18,45 @@ use crate::frame_reader::read_full;
 /// The folder of the segments.
 pub const SEGMENTS: &str = "segments";
 
-/// The name within the store of the segment that starts at `first`.
-pub fn path(first: Position) -> String {
-    format!("{SEGMENTS}/{}.seg", SegmentName::new(first))
+/// Returns the name within the store of a segment's file.
+pub fn path(name: impl Into<SegmentName>) -> String {
+    format!("{SEGMENTS}/{}.seg", name.into())
 }
 
-/// Whether a name is that of a segment in a later generation.
-fn is_replaced(name: &str) -> bool {
-    name.strip_suffix(".seg").and_then(SegmentName::parse).is_some_and(|name| name.generation != 0)
+/// Returns what a segment's file name says, or `None` for any other name.
+pub fn parse_segment_name(name: &str) -> Option<SegmentName> {
+    SegmentName::parse(name.strip_suffix(".seg")?)
 }
 
-/// Returns the first position in a segment's file name, or `None` for any other name.
-pub fn parse_segment_name(name: &str) -> Option<Position> {
-    let name = SegmentName::parse(name.strip_suffix(".seg")?)?;
-    (name.generation == 0).then_some(name.first)
+/// Lists the segments that are there, in order, each in the generation that counts.
+pub fn list(disk: &dyn Disk) -> Result<Vec<SegmentName>> {
+    let mut newest = BTreeMap::new();
+    for name in list_all(disk)? {
+        // In ascending order, so that the highest generation stays.
+        newest.insert(name.first, name);
+    }
+    Ok(newest.into_values().collect())
 }
 
-/// The first positions of the segments that are there, in order.
-pub fn list(disk: &dyn Disk) -> Result<Vec<Position>> {
+/// Lists the files that a later generation took the place of, in order.
+pub fn list_replaced(disk: &dyn Disk) -> Result<Vec<SegmentName>> {
+    let all = list_all(disk)?;
+    let is_replaced = |pair: &&[SegmentName]| pair[0].first == pair[1].first;
+    Ok(all.windows(2).filter(is_replaced).map(|pair| pair[0]).collect())
+}
+
+/// Finds the file that counts of the segment that starts at `first`, or returns `None` if there is none.
+pub fn find(disk: &dyn Disk, first: Position) -> Result<Option<SegmentName>> {
+    Ok(list_all(disk)?.into_iter().rfind(|name| name.first == first))
+}
+
+/// Returns whether a file could not be opened because there is none of that name.
+pub fn is_missing(error: &Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::NotFound)
+}
+
+fn list_all(disk: &dyn Disk) -> Result<Vec<SegmentName>> {
     let names = match disk.list(SEGMENTS) {
         Ok(names) => names,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -38,24 +65,18 @@ pub fn list(disk: &dyn Disk) -> Result<Vec<Position>> {
             return Err(error.in_file(SEGMENTS, None));
         }
     };
-    // The format defines generations, and this version of the program does not tell which one counts.
-    if let Some(name) = names.iter().find(|name| is_replaced(name)) {
-        let message =
-            "a segment was replaced by a newer generation, which this program does not read; upgrade it";
-        return Err(Error::new(ErrorKind::Newer, message).in_file(&format!("{SEGMENTS}/{name}"), None));
-    }
-    let mut firsts: Vec<_> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
-    firsts.sort_unstable();
-    Ok(firsts)
+    let mut names: Vec<_> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
+    names.sort_unstable();
+    Ok(names)
 }
 
-/// Opens the file of the segment that starts at `first`, and reads its head.
+/// Opens the file of a segment, and reads its head.
 pub(super) fn open_file(
     disk: &dyn Disk,
-    first: Position,
+    file: SegmentName,
     mode: Mode,
 ) -> Result<(Arc<dyn File>, SegmentHeader)> {
-    let name = path(first);
+    let (name, first) = (path(file), file.first);
     let io = |cause| Error::new(ErrorKind::Io, "the segment cannot be opened").because(cause);
     let file = disk.open(&name, mode).map_err(|cause| io(cause).in_file(&name, None))?;
     let mut bytes = [0; SEGMENT_HEADER_BYTES];
@@ -68,21 +89,38 @@ pub(super) fn open_file(
     Ok((file, head))
 }
 
-/// The same, for a segment that is at least so long.
+/// Does the same with a file that a newer generation may take the place of meanwhile, and says which one it opened.
+pub(super) fn open_newest(
+    disk: &dyn Disk,
+    mut name: SegmentName,
+) -> Result<(SegmentName, Arc<dyn File>, SegmentHeader)> {
+    loop {
+        match open_file(disk, name, Mode::Read) {
+            Ok((file, head)) => return Ok((name, file, head)),
+            Err(error) if is_missing(&error) => {
+                let newer = find(disk, name.first)?.filter(|newer| *newer > name);
+                name = newer.ok_or(error)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Does the same with a segment that is at least `end` bytes long.
 pub(super) fn open_whole(
     disk: &dyn Disk,
-    first: Position,
+    name: SegmentName,
     end: Offset,
-) -> Result<(Arc<dyn File>, SegmentHeader)> {
-    let (file, head) = open_file(disk, first, Mode::Read)?;
-    let name = path(first);
+) -> Result<(SegmentName, Arc<dyn File>, SegmentHeader)> {
+    let (file_name, file, head) = open_newest(disk, name)?;
+    let name = path(file_name);
     let length = length_of(&*file, &name)?;
     if length < end.0 {
         let (expected, found) = (format!("{end} bytes"), format!("{length} bytes"));
         let error = Error::damaged("a sealed segment was cut short", expected, found);
         return Err(error.in_file(&name, Some(Offset(length))));
     }
-    Ok((file, head))
+    Ok((file_name, file, head))
 }
 
 pub(super) fn length_of(file: &dyn File, name: &str) -> Result<u64> {
@@ -90,4 +128,29 @@ pub(super) fn length_of(file: &dyn File, name: &str) -> Result<u64> {
         let error = Error::new(ErrorKind::Io, "the length of the segment is unknown").because(cause);
         error.in_file(name, None)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_disk::Env;
+
+    use super::*;
+
+    #[test]
+    fn the_highest_generation_counts() {
+        let disk = Env::memory().disk;
+        disk.create_folder(SEGMENTS).unwrap();
+        let name = |first, generation| SegmentName { first: Position(first), generation };
+        assert_eq!((list(&*disk).unwrap(), list_replaced(&*disk).unwrap()), (vec![], vec![]));
+        for one in [name(1, 10), name(7, 0), name(1, 9), name(1, 0), name(9, 3)] {
+            disk.open(&path(one), Mode::CreateNew).unwrap();
+        }
+        for other in ["00000000000000000001.11.seg.tmp", "00000000000000000001.011.seg", "1.12.seg"] {
+            disk.open(&format!("{SEGMENTS}/{other}"), Mode::CreateNew).unwrap();
+        }
+        assert_eq!(list(&*disk).unwrap(), [name(1, 10), name(7, 0), name(9, 3)]);
+        assert_eq!(list_replaced(&*disk).unwrap(), [name(1, 0), name(1, 9)]);
+        assert_eq!(find(&*disk, Position(1)).unwrap(), Some(name(1, 10)));
+        assert_eq!(find(&*disk, Position(8)).unwrap(), None);
+    }
 }

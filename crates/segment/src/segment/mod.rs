@@ -7,7 +7,7 @@
 //! S3. A sealed segment is opened by the first question that needs its bytes, and again after the cache closed it, and is
 //!     then what was sealed: it has the same head and is no shorter.
 
-mod files;
+pub mod files;
 mod window;
 
 mod source;
@@ -22,23 +22,27 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use tidegate_disk::{Disk, File, Mode};
-use tidegate_format::{Error, ErrorKind, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader};
+use tidegate_format::{
+    Error, ErrorKind, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName,
+};
 
 use crate::cache::{FileCache, Slot};
 use crate::lookup::Lookup;
 use crate::mem_index::MemIndex;
 use crate::term::HashKey;
 
-use files::{length_of, open_file, open_whole};
+use files::{length_of, open_file, open_newest, open_whole};
 use source::Source;
 
-pub use files::{SEGMENTS, list, parse_segment_name, path};
+pub use files::{SEGMENTS, list, path};
 pub use window::Window;
 
 /// One file of the log, open for reading.
 #[derive(Debug)]
 pub struct Segment {
     head: SegmentHeader,
+    /// Which generation it was found in.
+    file_name: SegmentName,
     name: String,
     hash_key: HashKey,
     tail: AtomicU64,
@@ -58,10 +62,11 @@ pub struct Segment {
 }
 
 impl Segment {
-    fn new(head: SegmentHeader, hash_key: HashKey) -> Self {
+    fn new(file_name: SegmentName, head: SegmentHeader, hash_key: HashKey) -> Self {
         Self {
             head,
-            name: path(head.first),
+            file_name,
+            name: path(file_name),
             hash_key,
             tail: AtomicU64::new(SEGMENT_HEADER_BYTES as u64),
             end: OnceLock::new(),
@@ -75,31 +80,42 @@ impl Segment {
     }
 
     /// Creates a segment that holds nothing yet but its head.
-    pub(crate) fn empty(head: SegmentHeader, file: Arc<dyn File>, hash_key: HashKey) -> Self {
-        let segment = Self::new(head, hash_key);
+    pub(crate) fn empty(
+        file_name: SegmentName,
+        head: SegmentHeader,
+        file: Arc<dyn File>,
+        hash_key: HashKey,
+    ) -> Self {
+        let segment = Self::new(file_name, head, hash_key);
         segment.growing.store(Some(Arc::new(Source::File(file))));
         segment.memory.store(Some(Arc::new(Lookup::Memory(Arc::new(MemIndex::new(hash_key))))));
         segment
     }
 
-    /// Opens the segment that starts at `first` and reads its head; its events are not looked at yet.
-    pub fn open(disk: &dyn Disk, first: Position, mode: Mode, hash_key: HashKey) -> Result<Self> {
-        let (file, head) = open_file(disk, first, mode)?;
-        Ok(Self::empty(head, file, hash_key))
+    /// Opens a segment and reads its head; its events are not looked at yet.
+    pub fn open(disk: &dyn Disk, name: SegmentName, mode: Mode, hash_key: HashKey) -> Result<Self> {
+        let (file, head) = open_file(disk, name, mode)?;
+        Ok(Self::empty(name, head, file, hash_key))
     }
 
-    /// Finds the sealed segment before the one with the head `behind`, which says where it ends: reads its head and
-    /// its length, and closes it again. Once it is asked, the cache opens it, and so its index file, if `indexed` says
+    /// Opens a segment for reading, in a newer generation if one took the place of this file meanwhile.
+    pub fn open_newest(disk: &dyn Disk, name: SegmentName, hash_key: HashKey) -> Result<Self> {
+        let (name, file, head) = open_newest(disk, name)?;
+        Ok(Self::empty(name, head, file, hash_key))
+    }
+
+    /// Finds the sealed segment of this name before the one with the head `behind`, which says where it ends: reads its
+    /// head and its length, and closes it again. Once it is asked, the cache opens it, and so its index file, if `indexed` says
     /// that there is one.
     pub fn find_sealed(
         cache: &Arc<FileCache>,
+        name: SegmentName,
         behind: &SegmentHeader,
         hash_key: HashKey,
         indexed: bool,
     ) -> Result<Self> {
-        let open = || open_whole(cache.disk(), behind.before_first, behind.before_length);
-        let (_, head) = cache.retry(open)?;
-        let segment = Self::new(head, hash_key);
+        let (name, _, head) = cache.retry(|| open_whole(cache.disk(), name, behind.before_length))?;
+        let segment = Self::new(name, head, hash_key);
         if !indexed {
             segment.memory.store(Some(Arc::new(Lookup::Memory(Arc::new(MemIndex::new(hash_key))))));
         }
@@ -126,6 +142,11 @@ impl Segment {
     /// Returns its header.
     pub fn head(&self) -> &SegmentHeader {
         &self.head
+    }
+
+    /// Returns the generation in which it was found.
+    pub fn file_name(&self) -> SegmentName {
+        self.file_name
     }
 
     /// Returns its file's name within the store.

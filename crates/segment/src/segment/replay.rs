@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use tidegate_format::{Error, FrameHeader, Record, Result};
+use tidegate_disk::File;
+use tidegate_format::{Error, FrameHeader, Position, Record, Result};
 
 use super::Segment;
 use crate::frame_reader::{FrameFault, FrameReader};
@@ -12,16 +13,35 @@ use crate::mem_index::MemIndex;
 use crate::records::Records;
 
 impl Segment {
-    /// Reads on from the tail up to the byte `end` and adds the events of every whole frame that `wanted` returns true
-    /// for; ends at the first frame that is not whole or not wanted. Only the segment's writer (or the one
-    /// follower of another process's writer) calls this, and only before it is sealed.
-    pub fn replay(
+    /// Reads on from the tail up to the byte `end`, adds the events of every whole frame that `wanted` says yes to, and
+    /// ends at the first frame that is not whole or not wanted. Only the segment's writer (or the one follower of another
+    /// process's writer) calls this, and only before it is sealed.
+    pub fn replay(&self, end: u64, wanted: impl FnMut(&FrameHeader) -> bool) -> Result<Option<FrameFault>> {
+        self.replay_from(self.reader(&*self.file()?, end), wanted)
+    }
+
+    /// Does the same with a segment that may have unused space behind its frames, and does not look at what follows the
+    /// frame of the position `until`.
+    pub fn replay_active(
         &self,
         end: u64,
+        until: Position,
+        wanted: impl FnMut(&FrameHeader) -> bool,
+    ) -> Result<Option<FrameFault>> {
+        self.replay_from(self.reader(&*self.file()?, end).active().until(until), wanted)
+    }
+
+    /// Returns what reads on from the tail of its file, up to the byte `end`.
+    pub fn reader<'a>(&self, file: &'a dyn File, end: u64) -> FrameReader<'a> {
+        FrameReader::new(file, self.head.salt, self.tail(), end, self.next())
+    }
+
+    fn replay_from(
+        &self,
+        mut reader: FrameReader<'_>,
         mut wanted: impl FnMut(&FrameHeader) -> bool,
     ) -> Result<Option<FrameFault>> {
-        let (file, index) = (self.file()?, self.mem_index());
-        let mut reader = FrameReader::new(&*file, self.head.salt, self.tail(), end, self.next());
+        let index = self.mem_index();
         let fault = reader.run(|at, frame| {
             if !wanted(&frame.head) {
                 return Ok(ControlFlow::Break(()));

@@ -109,7 +109,7 @@ impl Segment {
         if let Some(source) = &*self.bytes.get() {
             return Ok(Arc::clone(source));
         }
-        let (file, head) = cache.retry(|| open_whole(cache.disk(), self.first(), self.tail()))?;
+        let (_, file, head) = cache.retry(|| open_whole(cache.disk(), self.file_name, self.tail()))?;
         if head != self.head {
             let (message, found) = ("a sealed segment is not the one it was", format!("{head:?}"));
             let error = Error::damaged(message, format!("{:?}", self.head), found);

@@ -10,7 +10,9 @@
 //! P2. What is missing, damaged, unreadable or of another store proves nothing.
 
 use tidegate_disk::{Disk, Mode};
-use tidegate_format::{Error, Offset, Position, Result, SEGMENT_HEADER_BYTES, StoreId, Watermark, hash};
+use tidegate_format::{
+    Error, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentName, StoreId, Watermark, hash,
+};
 use tidegate_segment::{Segment, index_path, list_indexes, path};
 
 use super::identity::{CURSORS, io, seed};
@@ -97,8 +99,8 @@ impl DurabilityEvidence {
 
     /// Whether the newest of these segments never got its head, and nothing says that it ever held an event: opening
     /// for writing takes it away, and all others pass over it.
-    pub(crate) fn lacks_header(&self, disk: &dyn Disk, firsts: &[Position]) -> Result<bool> {
-        let [.., before, newest] = *firsts else { return Ok(false) };
+    pub(crate) fn lacks_header(&self, disk: &dyn Disk, names: &[SegmentName]) -> Result<bool> {
+        let [.., before, newest] = *names else { return Ok(false) };
         let name = path(newest);
         let file = match disk.open(&name, Mode::Read) {
             // A writer that opens the store has just taken it away.
@@ -106,16 +108,16 @@ impl DurabilityEvidence {
             other => other.map_err(|cause| io("it cannot be opened", &name, cause))?,
         };
         let length = file.length().map_err(|cause| io("its length is unknown", &name, cause))?;
-        let is_known = self.durable() >= newest || self.sealed_from(disk, before).is_some();
+        let is_known = self.durable() >= newest.first || self.sealed_from(disk, before.first).is_some();
         Ok(length < SEGMENT_HEADER_BYTES as u64 && !is_known)
     }
 
-    /// The damage, if the log ends before `next` although something says that it went on. `newest` is the first position
-    /// of the newest segment, whose frames end at the byte `tail`, and `why` says why they end there.
+    /// Returns the damage, if the log ends before `next` although something says that it went on. The frames of the
+    /// newest segment end at the byte `tail`, and `why` says why they end there.
     pub(crate) fn beyond(
         &self,
         disk: &dyn Disk,
-        newest: Position,
+        newest: SegmentName,
         tail: Offset,
         next: Position,
         why: Option<&Error>,
@@ -124,7 +126,7 @@ impl DurabilityEvidence {
         let found = || why.map_or_else(|| "the end of the file".to_owned(), |why| why.message().to_owned());
         let here = |error: Error| Some(error.in_file(&path(newest), Some(tail)));
         if let Some(mark) = self.watermark.filter(|mark| mark.durable >= next) {
-            if mark.segment > newest && mark.segment >= next {
+            if mark.segment > newest.first && mark.segment >= next {
                 let expected = format!("positions {next} to {}", mark.durable);
                 let error = Error::damaged("a segment is missing", expected, "no such file");
                 return Some(error.in_file(&path(mark.segment), None));
@@ -133,7 +135,7 @@ impl DurabilityEvidence {
                 format!("the log ends at position {last}, and the watermark says that more was durable");
             return here(Error::damaged(message, format!("position {}", mark.durable), found()));
         }
-        if let Some((file, behind)) = self.sealed_from(disk, newest) {
+        if let Some((file, behind)) = self.sealed_from(disk, newest.first) {
             let message = format!("a segment is missing: {file} was made when another segment followed");
             let error =
                 Error::damaged(message, format!("positions from {} on", behind.max(next)), "no such file");

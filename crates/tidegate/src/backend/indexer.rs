@@ -132,6 +132,9 @@ impl Indexer {
 fn build(log: &Log, segment: &Segment) -> Result<Option<Vec<u8>>> {
     let reader = RefCell::new(CauseReader::default());
     segment.build_index(|position| match log.locate(position) {
+        // Nothing is known of the level of a retired cause. That of its effect has to be above those of all causes that
+        // are left, and nothing else.
+        None if position < log.floor() => Ok(Some(0)),
         Some((_, earlier)) if earlier.first() < segment.first() => {
             let event = (position.0 - earlier.first().0) as u32;
             // `None` if its file turned out to be damaged just now; it is built first (X1).

@@ -18,8 +18,8 @@ mod event_source;
 pub(crate) use event_source::EventSource;
 pub(crate) use evidence::{DurabilityEvidence, EvidenceFiles};
 pub(crate) use identity::{
-    CURSORS, LOCK, PROJECTIONS, STORE, UNFINISHED, io, keep as keep_store, lock, no_store,
-    read as read_store, refuse_unfinished, seed,
+    CURSORS, FLOOR, Floor, LOCK, PROJECTIONS, RETIRED, STORE, UNFINISHED, io, keep as keep_store, lock,
+    no_store, read as read_store, refuse_unfinished, seed,
 };
 pub(crate) use indexer::Indexer;
 pub(crate) use log_backend::{LogBackend, PendingSync};

@@ -10,15 +10,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tidegate_disk::replace::LEFTOVER;
-use tidegate_disk::{Env, FileLock, Mode};
-use tidegate_format::{Error, Micros, Offset, Position, Result, SegmentHeader, StoreFile, Watermark};
+use tidegate_disk::{Disk, Env, FileLock, Mode};
+use tidegate_format::{
+    Error, ErrorKind, Micros, Position, Result, SegmentHeader, SegmentName, StoreFile, Watermark,
+};
 use tidegate_segment::cache::FileCache;
 use tidegate_segment::{ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, parse_index_name, write_error};
 
 use super::evidence::{DurabilityEvidence, EvidenceFiles};
 use super::file_backend::{FileBackend, SyncState};
 use super::filter_groups;
-use super::identity::{self, io, salvage, seed};
+use super::identity::{self, Floor, io, salvage, seed};
 use super::indexer::Indexer;
 use super::report::{OpenReport, clock_behind};
 use super::sealed::{check_store, load_sealed, missing};
@@ -74,9 +76,12 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
     let epoch = tail.epoch.saturating_add(1);
     remove_leftovers(world, opening.report)?;
     opening.remove_headerless()?;
+    opening.report.removed.extend(remove_replaced(&*world.disk)?);
     let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
     let known = tail.durable;
     let active = opening.activate(tail, epoch).map_err(salvage)?;
+    // What was recovered has a newer file by now.
+    remove_replaced(&*world.disk)?;
     // An index file proves that a later segment was there, so it comes after that one's name is durable: a process that
     // began the segment may have died before.
     opening.report.rebuilt_indexes = indexer.prepare(&segments)?;
@@ -136,25 +141,35 @@ fn tell_durable(file: &mut WatermarkFile, segment: &Segment, store: &StoreFile, 
 /// another's creation half done; that one made the lock file first, and so what stands is what is seen under the lock.
 fn identify(world: &Env, access: Access, report: &mut OpenReport) -> Result<(StoreFile, Arc<dyn FileLock>)> {
     let disk = &*world.disk;
-    if identity::read(disk)?.is_none() {
-        match refuse_creation(world, access) {
+    match identity::read(disk)? {
+        Some(store) => refuse_writing(disk, &store)?,
+        None => match refuse_creation(world, access) {
             Ok(()) => {
                 disk.create_folder("")
                     .map_err(|cause| write_error("the directory cannot be created", "", cause))?;
             }
             Err(refusal) if !identity::has_lock(disk) => return Err(refusal),
             Err(_) => {}
-        }
+        },
     }
     let lock = identity::lock(disk)?;
     match identity::read(disk)? {
-        Some(store) => Ok((store, lock)),
+        Some(store) => {
+            refuse_writing(disk, &store)?;
+            Ok((store, lock))
+        }
         None => {
             refuse_creation(world, access)?;
             report.created = true;
             Ok((identity::create(world)?, lock))
         }
     }
+}
+
+/// Refuses a store that this version does not write to.
+fn refuse_writing(disk: &dyn Disk, store: &StoreFile) -> Result<()> {
+    identity::refuse_node(store)?;
+    Floor::read(disk, store.id)?.refuse_writing()
 }
 
 /// Refuses a directory without a store file in which none may be created.
@@ -178,7 +193,8 @@ fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
         for name in names {
             let ours = name.strip_suffix(LEFTOVER).is_some_and(|name| {
                 name == identity::STORE
-                    || tidegate_segment::parse_segment_name(name).is_some()
+                    || name == identity::FLOOR
+                    || tidegate_segment::files::parse_segment_name(name).is_some()
                     || parse_index_name(name).is_some()
                     || tidegate_segment::filter_groups::parse_name(name).is_some()
             });
@@ -193,6 +209,27 @@ fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes the files that a later generation took the place of, and returns their names.
+fn remove_replaced(disk: &dyn Disk) -> Result<Vec<String>> {
+    let replaced = tidegate_segment::files::list_replaced(disk)?;
+    if replaced.is_empty() {
+        return Ok(Vec::new());
+    }
+    // The newer files were durable before they got their names, and whether their names are is unknown if the writer
+    // that gave them has died: were the older ones gone first, a power cut might leave neither.
+    disk.sync_folder(SEGMENTS)
+        .map_err(|cause| write_error("the names of segments cannot be kept", SEGMENTS, cause))?;
+    let mut removed = Vec::new();
+    for name in replaced.into_iter().map(tidegate_segment::path) {
+        match disk.remove(&name) {
+            Ok(()) => removed.push(name),
+            // Some systems keep a file that a reader has open. It is not read any more, and the next opening tries again.
+            Err(error) => tracing::warn!(%error, name, "a file that was replaced stays for now"),
+        }
+    }
+    Ok(removed)
 }
 
 /// The newest segment as it was found.
@@ -212,27 +249,27 @@ struct Opening<'a> {
     cache: &'a Arc<FileCache>,
     report: &'a mut OpenReport,
     /// A newest segment without a head.
-    headerless: Option<Position>,
+    headerless: Option<SegmentName>,
 }
 
 impl Opening<'_> {
     /// The sealed segments, and the newest one.
     fn load(&mut self) -> Result<(Vec<Arc<Segment>>, Tail)> {
-        let mut firsts = tidegate_segment::list(&*self.world.disk)?;
-        self.drop_headerless(&mut firsts)?;
-        let Some((&newest, sealed)) = firsts.split_last() else {
+        let mut names = tidegate_segment::list(&*self.world.disk)?;
+        self.drop_headerless(&mut names)?;
+        let Some((&newest, sealed)) = names.split_last() else {
             return Err(missing(Position(1), self.evidence.durable().max(Position(1))));
         };
         let newest = self.segment(newest, Mode::Write)?;
-        let segments = load_sealed(self.cache, self.store, sealed, newest.head())?;
+        let segments = load_sealed(self.cache, self.store, &Floor::default(), sealed, newest.head())?;
         let tail = self.replay(newest)?;
         Ok((segments, tail))
     }
 
     /// Takes a newest segment that never got its head off the list. It is removed once nothing refuses any more.
-    fn drop_headerless(&mut self, firsts: &mut Vec<Position>) -> Result<()> {
-        if self.evidence.lacks_header(&*self.world.disk, firsts)? {
-            self.headerless = firsts.pop();
+    fn drop_headerless(&mut self, names: &mut Vec<SegmentName>) -> Result<()> {
+        if self.evidence.lacks_header(&*self.world.disk, names)? {
+            self.headerless = names.pop();
         }
         Ok(())
     }
@@ -249,8 +286,8 @@ impl Opening<'_> {
         Ok(())
     }
 
-    fn segment(&self, first: Position, mode: Mode) -> Result<Segment> {
-        let segment = Segment::open(&*self.world.disk, first, mode, self.seed).map_err(salvage)?;
+    fn segment(&self, name: SegmentName, mode: Mode) -> Result<Segment> {
+        let segment = Segment::open(&*self.world.disk, name, mode, self.seed).map_err(salvage)?;
         check_store(&segment, self.store)?;
         Ok(segment)
     }
@@ -259,26 +296,37 @@ impl Opening<'_> {
     fn replay(&mut self, segment: Segment) -> Result<Tail> {
         let length = segment.file_length()?;
         let mut epoch = segment.head().epoch.max(self.evidence.watermark.map_or(0, |mark| mark.epoch));
-        let fault = segment.replay(length, |head| {
+        let fault = segment.replay_active(length, Position::MAX, |head| {
             epoch = epoch.max(head.epoch);
             true
         })?;
+        check_store(&segment, self.store)?;
         let last = segment.next().before();
         let (disk, whole) = (&*self.world.disk, (segment.tail(), segment.next()));
         if let Some(damage) = tail::damage(disk, &segment, whole, fault.as_ref(), &self.evidence) {
             return Err(damage);
         }
-        self.report.dropped_bytes = length - segment.tail().0;
+        self.refuse_parents(&segment)?;
+        self.report.dropped_bytes = if fault.is_some() { length - segment.tail().0 } else { 0 };
+        let is_whole = fault.is_none();
         self.report.dropped_because = fault.map(|fault| fault.error);
         // A copy that a later opening made may be as long; whether its name is durable nobody knows then.
         let durable = self.evidence.watermark.is_some_and(|mark| {
             let place = (mark.segment, mark.tail, mark.durable, mark.epoch);
-            mark.clean
-                && place == (segment.first(), Offset(length), last, epoch)
-                && segment.tail() == Offset(length)
+            mark.clean && is_whole && place == (segment.first(), segment.tail(), last, epoch)
         });
         self.report.clean = durable;
         Ok(Tail { segment, epoch, durable })
+    }
+
+    /// Refuses to go on in a segment of a store that this one was forked from: the file may be a link to the one there.
+    fn refuse_parents(&self, newest: &Segment) -> Result<()> {
+        if newest.head().store == self.store.id {
+            return Ok(());
+        }
+        let message = "the newest segment belongs to the store that this one was forked from, and nothing is written to it; \
+                       open the store for reading only, or fork it again";
+        Err(Error::new(ErrorKind::Refused, message).in_file(newest.name(), None))
     }
 
     fn activate(&mut self, tail: Tail, epoch: u32) -> Result<ActiveSegment> {

@@ -3,35 +3,37 @@
 
 use std::sync::Arc;
 
-use tidegate_format::{Error, Offset, Position, Result, SegmentHeader, StoreFile};
+use tidegate_format::{Error, Offset, Position, Result, SegmentHeader, SegmentName, StoreFile};
 use tidegate_segment::cache::FileCache;
 use tidegate_segment::{IndexState, Segment, list_indexes};
 
-use super::identity::{salvage, seed};
+use super::identity::{Floor, salvage, seed};
 
 /// Finds the sealed segments in order, and checks that each goes on where the one before it ended.
 pub(super) fn load_sealed(
     cache: &Arc<FileCache>,
     store: &StoreFile,
-    firsts: &[Position],
+    floor: &Floor,
+    names: &[SegmentName],
     newest: &SegmentHeader,
 ) -> Result<Vec<Arc<Segment>>> {
-    let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(firsts.len() + 1);
+    let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(names.len() + 1);
     let indexes = list_indexes(cache.disk());
     // Whether an index file was of use. Those of another version are so all together; until one is, each is opened
     // at once, so that what is of no use is built anew here and not held in memory later.
     let mut indexes_are_sound = false;
     let mut next = *newest;
-    for &first in firsts.iter().rev() {
+    for &name in names.iter().rev() {
+        let first = name.first;
         if first > next.before_first && next.before_first != Position::START {
-            return Err(stray(first, next.before_first));
+            return Err(stray(name, next.before_first));
         }
         if next.before_first != first {
             return Err(missing(next.before_first, next.first.before()));
         }
         let indexed = indexes.binary_search(&first).is_ok();
         let waits = indexed && indexes_are_sound;
-        let segment = Segment::find_sealed(cache, &next, seed(store.seed), waits).map_err(salvage)?;
+        let segment = Segment::find_sealed(cache, name, &next, seed(store.seed), waits).map_err(salvage)?;
         check_store(&segment, store)?;
         if indexed && !waits {
             match segment.load_index(cache) {
@@ -43,17 +45,23 @@ pub(super) fn load_sealed(
         next = *segment.head();
         segments.push(Arc::new(segment));
     }
-    if next.before_first != Position::START {
-        return Err(missing(next.before_first, next.first.before()));
+    if next.first != floor.first {
+        return Err(missing(next.before_first.max(floor.first), next.first.before()));
     }
+    let last = segments.last();
+    last.map_or_else(|| floor.check_header(newest).map_err(salvage), |first| floor.check(first))?;
     segments.reverse();
     Ok(segments)
 }
 
 /// Refuses a segment of another store.
 pub(super) fn check_store(segment: &Segment, store: &StoreFile) -> Result<()> {
+    check_owner(segment, segment.next().before(), store)
+}
+
+/// Refuses a segment of another store, which has events up to this position.
+pub(super) fn check_owner(segment: &Segment, last: Position, store: &StoreFile) -> Result<()> {
     let head = segment.head();
-    let last = segment.next().before();
     if store.owns_segment(head.store, head.salt, last) { Ok(()) } else { Err(foreign(segment)) }
 }
 
@@ -63,11 +71,14 @@ fn foreign(segment: &Segment) -> Error {
 }
 
 /// Refuses a file with the name of a segment between two others that follow each other.
-pub(super) fn stray(first: Position, expected: Position) -> Error {
+pub(super) fn stray(name: SegmentName, expected: Position) -> Error {
     let message = "a segment is not a part of this log, others hold its positions";
-    let error =
-        Error::damaged(message, format!("a segment at position {expected}"), format!("position {first}"));
-    salvage(error.in_file(&tidegate_segment::path(first), None))
+    let error = Error::damaged(
+        message,
+        format!("a segment at position {expected}"),
+        format!("position {}", name.first),
+    );
+    salvage(error.in_file(&tidegate_segment::path(name), None))
 }
 
 pub(super) fn missing(first: Position, last: Position) -> Error {

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 
 use tidegate_disk::Disk;
 use tidegate_format::{Error, Offset, Position, Result};
-use tidegate_segment::{FrameFault, FrameReader, Segment};
+use tidegate_segment::{FrameFault, Segment};
 
 use super::evidence::DurabilityEvidence;
 use super::identity::salvage;
@@ -26,8 +26,8 @@ pub(super) struct TailFrames {
     pub(super) synced: Position,
     /// Where the file ended.
     pub(super) length: u64,
-    /// Where the whole frames end.
-    end: Offset,
+    /// Where the whole frames end. Without a fault nothing but unused space follows.
+    pub(super) end: Offset,
     /// Why the whole frames end before the file does.
     fault: Option<FrameFault>,
 }
@@ -38,7 +38,7 @@ impl TailFrames {
         let (length, mut next, mut synced) = (segment.file_length()?, segment.next(), Position::START);
         let mut end = segment.tail();
         let file = segment.file()?;
-        let mut reader = FrameReader::new(&*file, segment.head().salt, segment.tail(), length, next);
+        let mut reader = segment.reader(&*file, length).active();
         let fault = reader.run(|at, frame| {
             end = at.plus(frame.head.frame_bytes() as u64);
             synced = synced.max(frame.head.synced);
@@ -55,7 +55,7 @@ impl TailFrames {
     pub(super) fn replay(&self, segment: &Segment, durable: Position) -> Result<Option<Error>> {
         let bound = durable.max(self.synced);
         // A frame is durable as a whole, and a cursor may stand within one.
-        let fault = segment.replay(self.length, |head| head.first <= bound)?;
+        let fault = segment.replay_active(self.length, bound, |_| true)?;
         Ok(fault.filter(|_| segment.next() < self.next).map(|fault| salvage(fault.error)))
     }
 
@@ -75,10 +75,20 @@ impl TailFrames {
         self.fault.map(|fault| salvage(fault.error.in_file(segment.name(), Some(segment.tail()))))
     }
 
+    /// Returns where that ends which is not unused space.
+    pub(super) fn written(&self) -> u64 {
+        if self.fault.is_some() { self.length } else { self.end.0 }
+    }
+
+    /// Returns whether the frames end with the file or in unused space.
+    pub(super) fn is_whole(&self) -> bool {
+        self.fault.is_none()
+    }
+
     /// What is behind the frames that were taken in.
     pub(super) fn unconfirmed(self, segment: &Segment, has_writer: bool) -> Option<Unconfirmed> {
         let (next, from) = (segment.next(), segment.tail());
-        let bytes = self.length.saturating_sub(from.0);
+        let bytes = self.written().saturating_sub(from.0);
         (bytes > 0).then(|| Unconfirmed {
             after: next.before(),
             events: self.next.0.saturating_sub(next.0),
@@ -102,7 +112,7 @@ pub(super) fn damage(
 ) -> Option<Error> {
     let Some(FrameFault { error, later_durable: Some((at, head)), .. }) = fault else {
         let why = fault.map(|fault| &fault.error);
-        return evidence.beyond(disk, segment.first(), end, next, why).map(salvage);
+        return evidence.beyond(disk, segment.file_name(), end, next, why).map(salvage);
     };
     let message = format!(
         "{}, and a later frame at byte {at} says that position {} was durable",

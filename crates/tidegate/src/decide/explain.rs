@@ -55,7 +55,7 @@ impl View {
             return Err(Error::new(ErrorKind::Missing, message));
         };
         let mut first = last.clone();
-        while first.position() > Position(1) {
+        while first.position() > self.floor() {
             match self.at(first.position().before())? {
                 Some(earlier) if !earlier.record().ends_batch() => first = earlier,
                 _ => break,

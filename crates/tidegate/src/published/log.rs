@@ -28,6 +28,11 @@ pub(crate) struct Damage {
 }
 
 impl Log {
+    /// Returns the first position that has a record.
+    pub(crate) fn floor(&self) -> Position {
+        self.segments.first().map_or(Position(1), |segment| segment.first())
+    }
+
     /// The segment that holds a position, and its place in the list; nothing before the first.
     pub(crate) fn locate(&self, position: Position) -> Option<(usize, &Arc<Segment>)> {
         let at = self.segments.partition_point(|segment| segment.first() <= position).checked_sub(1)?;

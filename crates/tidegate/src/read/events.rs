@@ -73,6 +73,8 @@ impl Events {
             self.view.check_span(&self.span)?;
             self.span.before.before().min(self.view.head())
         } else {
+            // What would come first was retired.
+            self.view.check_start(&self.span)?;
             self.span.after.next()
         };
         self.at = self.view.segment_of(start);
@@ -148,7 +150,11 @@ impl Iterator for Events {
             return None;
         }
         let result = match self.step() {
-            Ok(None) => self.view.check_span(&self.span).err().map(Err),
+            Ok(None) => {
+                let hidden =
+                    self.view.check_span(&self.span).and_then(|()| self.view.check_start(&self.span));
+                hidden.err().map(Err)
+            }
             found => found.transpose(),
         };
         match &result {

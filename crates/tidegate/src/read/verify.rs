@@ -22,7 +22,7 @@ pub struct VerifyReport {
 /// called with how much was verified so far, now and then.
 pub(crate) fn verify(view: &View, mut progress: impl FnMut(VerifyReport)) -> Result<VerifyReport> {
     let mut done = VerifyReport::default();
-    let mut chain = Chain::default();
+    let mut chain = Chain::above(view.floor());
     for (segment, count) in view.segments() {
         segment.verify(count, |record| {
             if record.position() > view.head() {
@@ -38,8 +38,9 @@ pub(crate) fn verify(view: &View, mut progress: impl FnMut(VerifyReport)) -> Res
             Ok(())
         })?;
     }
-    if done.events != view.head().0 {
-        return Err(Error::damaged("the log does not reach its head", view.head(), done.events));
+    let reached = view.floor().before().plus(done.events);
+    if reached != view.head() {
+        return Err(Error::damaged("the log does not reach its head", view.head(), reached));
     }
     progress(done);
     view.check_end()?;
@@ -64,6 +65,15 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
+    /// The chain of a log that begins at this position: nothing is known of the events that were retired.
+    pub(crate) fn above(floor: Position) -> Self {
+        let mut chain = Self::default();
+        if floor > Position(1) {
+            chain.lose(Position(1), floor.before());
+        }
+        chain
+    }
+
     /// Takes the next event, if it agrees with those before it.
     pub(crate) fn take(&mut self, record: &Record<'_>) -> Result<()> {
         let term = Term::stream(record.scope(), record.entity(), record.lane());

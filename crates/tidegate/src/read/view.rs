@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tidegate_format::{Error, EventId, Micros, Position, Result, StreamId, Version};
+use tidegate_format::{Error, ErrorKind, EventId, Micros, Place, Position, Result, StreamId, Version};
 use tidegate_segment::{Field, RecordedEvent, Segment, Term};
 
 use super::plan::Plan;
@@ -94,6 +94,37 @@ impl View {
         self.head
     }
 
+    /// Returns the first position that has a record: 1, or more if what came before was retired. Every question whose
+    /// answer may lie below it ends in [`Retired`](crate::ErrorKind::Retired): a read that begins below, a position, and
+    /// an id, a key or a stream that is not found above.
+    ///
+    /// ```
+    /// use tidegate::{Position, Store, StoreOptions};
+    ///
+    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// assert_eq!(store.view()?.floor(), Position(1));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    pub fn floor(&self) -> Position {
+        self.log.floor()
+    }
+
+    /// Refuses a question whose answer may lie below the floor.
+    pub(crate) fn check_floor(&self) -> Result<()> {
+        let floor = self.floor();
+        if floor == Position(1) {
+            return Ok(());
+        }
+        let message = format!("the events before position {floor} were retired; go on from there");
+        Err(Error::new(ErrorKind::Retired, message))
+    }
+
+    /// Refuses a span that begins below the floor.
+    pub(crate) fn check_start(&self, span: &Span) -> Result<()> {
+        let first = span.after.next();
+        if first < self.floor().min(span.before) { self.check_floor() } else { Ok(()) }
+    }
+
     /// Returns the damage that hides what follows the head, or `None` if the view ends where the log does.
     ///
     /// ```
@@ -116,10 +147,11 @@ impl View {
         if span.goes_past(self.head) { self.check_end() } else { Ok(()) }
     }
 
-    /// Returns the answer, unless it is `None` because damage hides it.
+    /// Returns the answer, unless it is `None` because damage hides it, or because it may have been retired.
     fn unless_hidden<T>(&self, found: Option<T>) -> Result<Option<T>> {
         if found.is_none() {
             self.check_end()?;
+            self.check_floor()?;
         }
         Ok(found)
     }
@@ -139,7 +171,10 @@ impl View {
         match self.locate(position) {
             Some((segment, event)) => segment.event(event).map(Some),
             None if position == Position::START => Ok(None),
-            None => self.unless_hidden(None),
+            None if position < self.floor() => {
+                self.check_floor().map(|()| None).map_err(|error| error.at(Place::Event(position)))
+            }
+            None => self.check_end().map(|()| None),
         }
     }
 
@@ -206,22 +241,23 @@ impl View {
                 return segment.event(event).map(Some);
             }
         }
-        Ok(None)
+        self.check_floor().map(|()| None)
     }
 
     /// Returns the position of the first event after a position that a query selects, without reading it.
     pub(crate) fn first_match(&self, query: &Query, after: Position) -> Result<Option<Position>> {
         if after >= self.head {
-            return self.unless_hidden(None);
+            return self.check_end().map(|()| None);
         }
         let (plan, span) = (self.plan(query)?, Span::after(after));
+        self.check_start(&span)?;
         for (segment, from, to) in self.parts(&plan, &span) {
             let event = plan.set(segment)?.next_from(from);
             if let Some(event) = event.filter(|event| *event < to) {
                 return Ok(Some(segment.first().plus(u64::from(event))));
             }
         }
-        self.unless_hidden(None)
+        self.check_end().map(|()| None)
     }
 
     /// Returns the first event of the batch with this idempotency key, or `None`. The key is that of
@@ -257,7 +293,7 @@ impl View {
                 return segment.event(event).map(Some);
             }
         }
-        self.unless_hidden(None)
+        if after.next() < self.floor() { self.unless_hidden(None) } else { self.check_end().map(|()| None) }
     }
 
     /// Returns the position of the event with this id, if it came after a position. Both ends are compared by position.
@@ -305,6 +341,7 @@ impl View {
     pub fn count_with(&self, query: &Query, read: ReadOptions) -> Result<u64> {
         let mut total = 0;
         let (plan, span) = (self.plan(query)?, self.span(&read)?);
+        self.check_start(&span)?;
         for (segment, from, to) in self.parts(&plan, &span) {
             total += plan.set(segment)?.count(from, to);
         }
@@ -346,6 +383,8 @@ impl View {
         let segments: Vec<_> = self.segments().filter(|(_, count)| *count > 0).collect();
         let is_before = |segment: &Segment, event: u32| Ok(segment.event(event)?.time() < time);
         let Some(at) = last(segments.len(), &|at| is_before(segments[at].0, 0))? else {
+            // Which of the retired events came before it is not known.
+            self.check_floor()?;
             return Ok(segments.first().map_or(Position::START, |(segment, _)| segment.first().before()));
         };
         let (segment, count) = segments[at];
@@ -378,7 +417,12 @@ impl View {
 
     /// Returns the position of the event with this id, if it is visible.
     pub(crate) fn position_of(&self, id: EventId) -> Result<Option<Position>> {
-        Ok(self.find_visible(id)?.map(|event| event.position()))
+        let found = self.find_visible(id)?;
+        if found.is_none() {
+            // A retired event may have effects that are left.
+            self.check_floor()?;
+        }
+        Ok(found.map(|event| event.position()))
     }
 
     /// Returns the query as it is put to segments.

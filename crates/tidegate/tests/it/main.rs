@@ -12,5 +12,6 @@ mod house;
 mod interleavings;
 mod project;
 mod queries;
+mod stored;
 mod subscriptions;
 mod typed;

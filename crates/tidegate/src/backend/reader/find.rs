@@ -7,16 +7,16 @@
 
 use std::sync::Arc;
 
-use tidegate_disk::{Env, Mode};
-use tidegate_format::{Error, ErrorKind, Offset, Position, Result, SegmentHeader, StoreFile};
+use tidegate_disk::Env;
+use tidegate_format::{Error, ErrorKind, Offset, Position, Result, SegmentHeader, SegmentName, StoreFile};
 use tidegate_segment::Segment;
 use tidegate_segment::cache::FileCache;
 
 use crate::backend::evidence::{DurabilityEvidence, EvidenceFiles};
-use crate::backend::identity::{LOCK, newer_first, salvage, seed};
+use crate::backend::identity::{Floor, LOCK, newer_first, salvage, seed};
 use crate::backend::indexer::Indexer;
 use crate::backend::report::OpenReport;
-use crate::backend::sealed::{check_store, load_sealed, missing, stray};
+use crate::backend::sealed::{check_owner, check_store, load_sealed, missing, stray};
 use crate::backend::tail::TailFrames;
 use crate::backend::watermark::WatermarkFile;
 
@@ -40,13 +40,16 @@ pub(super) fn find(
             (store.id, store.salt),
             Some(store.seed),
         );
-        let firsts = tidegate_segment::list(disk)?;
+        let floor = Floor::read(disk, store.id)?;
+        let listed = tidegate_segment::list(disk)?;
+        let mut names = listed.clone();
+        floor.retain(&mut names);
         // The next opening for writing takes it away.
-        let headerless = usize::from(evidence.lacks_header(disk, &firsts)?);
-        let born = &firsts[..firsts.len() - headerless];
+        let headerless = usize::from(evidence.lacks_header(disk, &names)?);
+        let kept = &names[..names.len() - headerless];
         let mut report = OpenReport::default();
         let mut finding =
-            Finding { world, store, evidence: &evidence, firsts: born, cache, report: &mut report };
+            Finding { world, store, evidence: &evidence, floor, names: kept, cache, report: &mut report };
         let segments = match finding.load() {
             Err(error) if error.kind() == ErrorKind::Damaged => {
                 let error = newer_first(disk, error);
@@ -59,7 +62,7 @@ pub(super) fn find(
         };
         tries += 1;
         // A listing may show a segment and not one that was there before it. Two that say the same have no such hole.
-        let has_hole = report.damage.is_some() && tidegate_segment::list(disk)? != firsts;
+        let has_hole = report.damage.is_some() && tidegate_segment::list(disk)? != listed;
         // A writer that is gone now may have confirmed everything after the watermark was read.
         let is_late = report.unconfirmed.as_ref().is_some_and(|unconfirmed| !unconfirmed.has_writer)
             && WatermarkFile::read(disk, store.salt)? != watermark;
@@ -73,24 +76,25 @@ struct Finding<'a> {
     world: &'a Env,
     store: &'a StoreFile,
     evidence: &'a DurabilityEvidence,
-    firsts: &'a [Position],
+    floor: Floor,
+    names: &'a [SegmentName],
     cache: &'a Arc<FileCache>,
     report: &'a mut OpenReport,
 }
 
 impl Finding<'_> {
-    fn open(&self, first: Position) -> Result<Segment> {
-        Segment::open(&*self.world.disk, first, Mode::Read, seed(self.store.seed)).map_err(salvage)
+    fn open(&self, name: SegmentName) -> Result<Segment> {
+        Segment::open_newest(&*self.world.disk, name, seed(self.store.seed)).map_err(salvage)
     }
 
     /// The segments of a log without damage but in the newest one, and what is durable of that.
     fn load(&mut self) -> Result<Vec<Arc<Segment>>> {
-        let Some((&newest, sealed)) = self.firsts.split_last() else {
-            return Err(missing(Position(1), Position(1)));
+        let Some((&newest, sealed)) = self.names.split_last() else {
+            return Err(missing(self.floor.first, self.floor.first));
         };
         let newest = self.open(newest)?;
         check_store(&newest, self.store)?;
-        let mut segments = load_sealed(self.cache, self.store, sealed, newest.head())?;
+        let mut segments = load_sealed(self.cache, self.store, &self.floor, sealed, newest.head())?;
         self.report.rebuilt_indexes = Indexer::new(self.cache, false).prepare(&segments)?;
         self.report.damage = self.replay_newest(&newest)?;
         self.report.clean = self.evidence.watermark.is_some_and(|mark| mark.clean)
@@ -105,10 +109,11 @@ impl Finding<'_> {
     fn replay_newest(&mut self, newest: &Segment) -> Result<Option<Error>> {
         let disk = &*self.world.disk;
         let tail = TailFrames::read(newest)?;
+        check_owner(newest, tail.next.before(), self.store)?;
         let damage = tail.damage(disk, newest, self.evidence);
         let durable = if damage.is_some() { Position::MAX } else { self.evidence.durable() };
         let damage = tail.replay(newest, durable)?.or(damage);
-        if damage.is_none() && tail.length > newest.tail().0 {
+        if damage.is_none() && tail.written() > newest.tail().0 {
             // Asked after the log was read: a writer that came since confirms what was there.
             let has_writer = !disk.lock_holders(LOCK).is_empty();
             self.report.unconfirmed = tail.unconfirmed(newest, has_writer);
@@ -121,9 +126,9 @@ impl Finding<'_> {
     fn before_damage(&mut self, error: Error) -> Result<Vec<Arc<Segment>>> {
         let mut segments: Vec<Arc<Segment>> = Vec::new();
         let mut damage = None;
-        for (index, &first) in self.firsts.iter().enumerate() {
-            let behind = self.firsts.get(index + 1).copied();
-            damage = match self.goes_on(first, behind, &mut segments) {
+        for (index, &name) in self.names.iter().enumerate() {
+            let behind = self.names.get(index + 1).copied();
+            damage = match self.goes_on(name, behind, &mut segments) {
                 Err(error) if error.kind() == ErrorKind::Damaged => Some(error),
                 other => other?,
             };
@@ -138,19 +143,22 @@ impl Finding<'_> {
     /// Takes in the segment that starts at `first` as far as it is whole. Returns the damage behind that, or `None`.
     fn goes_on(
         &mut self,
-        first: Position,
-        behind: Option<Position>,
+        name: SegmentName,
+        behind: Option<SegmentName>,
         segments: &mut Vec<Arc<Segment>>,
     ) -> Result<Option<Error>> {
-        let expected = segments.last().map_or(Position(1), |segment| segment.next());
-        let segment = self.open(first)?;
+        let expected = segments.last().map_or(self.floor.first, |segment| segment.next());
+        let (first, segment) = (name.first, self.open(name)?);
         if first < expected {
-            return Ok(Some(stray(first, expected)));
+            return Ok(Some(stray(name, expected)));
         }
         if first > expected {
             return Ok(Some(missing(expected, first.before())));
         }
         check_store(&segment, self.store)?;
+        if segments.is_empty() {
+            self.floor.check(&segment)?;
+        }
         let before = (segment.head().before_first, segment.head().before_length);
         if let Some(last) = segments.last().filter(|last| before == (last.first(), last.tail())) {
             // Found by what is in memory, so its file need not stay open.

@@ -10,8 +10,9 @@
 use std::sync::Arc;
 
 use tidegate_disk::{Env, Identity, Mode};
-use tidegate_format::{Error, ErrorKind, Position, Result, StoreFile, Watermark};
+use tidegate_format::{Error, ErrorKind, Offset, Position, Result, SegmentName, StoreFile, Watermark};
 use tidegate_segment::cache::FileCache;
+use tidegate_segment::files::is_missing;
 use tidegate_segment::{HashKey, IndexState, RecordedEvent, Segment};
 
 use super::find::find;
@@ -53,8 +54,27 @@ struct Newest {
 #[derive(Clone, Copy, Debug)]
 struct FrameClaims {
     length: u64,
+    /// Where the whole frames end, and whether nothing but unused space follows.
+    end: Offset,
+    is_whole: bool,
     next: Position,
     synced: Position,
+}
+
+impl FrameClaims {
+    /// Returns whether a file says the same still. A writer appends to it, or writes into unused space and leaves its
+    /// length as it is: what comes next then changes the first byte of that space, or the last one, if a frame was seen
+    /// half written.
+    fn still_hold(&self, segment: &Segment, length: u64) -> Result<bool> {
+        if length != self.length || self.end.0 == length {
+            return Ok(length == self.length);
+        }
+        let at = if self.is_whole { self.end.0 } else { length.saturating_sub(1) };
+        let mut byte = [0];
+        let filled = segment.file()?.read_full_at(&mut byte, at);
+        filled.map_err(|cause| io("the segment cannot be read", segment.name(), cause))?;
+        Ok(self.is_whole == (byte == [0]))
+    }
 }
 
 impl Follower {
@@ -123,8 +143,8 @@ impl Follower {
     /// Returns the event at a position behind what shows, which is whole and not known to be durable, or `None`.
     pub(crate) fn unconfirmed(&self, position: Position) -> Result<Option<RecordedEvent>> {
         let first = self.newest.lock().segment.first();
-        let segment = Segment::open(&*self.world.disk, first, Mode::Read, self.seed())?;
-        segment.replay(segment.file_length()?, |_| true)?;
+        let segment = self.open_newest(first)?;
+        segment.replay_active(segment.file_length()?, Position::MAX, |_| true)?;
         if (segment.first()..segment.next()).contains(&position) {
             return segment.event((position.0 - segment.first().0) as u32).map(Some);
         }
@@ -132,7 +152,7 @@ impl Follower {
     }
 
     fn follow(&self, newest: &mut Newest, watermark: Option<Watermark>) -> Result<()> {
-        self.reopen_if_replaced(newest)?;
+        self.reopen_if_replaced(newest, watermark)?;
         match watermark {
             Some(mark) => self.catch_up(newest, mark.durable)?,
             None => while self.follow_frames(newest)? {},
@@ -147,15 +167,20 @@ impl Follower {
     /// segment to ask.
     fn follow_frames(&self, newest: &mut Newest) -> Result<bool> {
         let length = newest.segment.file_length()?;
-        let FrameClaims { next, synced, .. } = match newest.claims.filter(|claims| claims.length == length) {
+        let known = match newest.claims {
+            Some(claims) if claims.still_hold(&newest.segment, length)? => Some(claims),
+            _ => None,
+        };
+        let FrameClaims { next, synced, .. } = match known {
             Some(claims) => claims,
             None => {
-                let TailFrames { next, synced, .. } = TailFrames::read(&newest.segment)?;
-                *newest.claims.insert(FrameClaims { length, next, synced })
+                let tail = TailFrames::read(&newest.segment)?;
+                let (end, is_whole, next, synced) = (tail.end, tail.is_whole(), tail.next, tail.synced);
+                *newest.claims.insert(FrameClaims { length, end, is_whole, next, synced })
             }
         };
         // What another segment follows was durable before that.
-        let behind = Segment::open(&*self.world.disk, next, Mode::Read, self.seed()).ok();
+        let behind = self.open_newest(next).ok();
         let behind = behind.filter(|behind| {
             check_store(behind, &self.store).is_ok() && behind.head().before_first == newest.segment.first()
         });
@@ -188,17 +213,26 @@ impl Follower {
         Err(Error::new(ErrorKind::Missing, message).in_file(identity::STORE, None))
     }
 
-    /// A writer that recovered puts a copy in the place of the active segment; what this process holds open
-    /// is the old file then.
-    fn reopen_if_replaced(&self, newest: &mut Newest) -> Result<()> {
-        let segment = self.open_durable(newest.segment.first(), newest.segment.next().before())?;
+    /// A writer that recovered has put a copy beside the active segment, in its next generation; what this process
+    /// holds open is the old file then. A writer that opens the store has an epoch of its own, so that the folder is
+    /// listed once for each.
+    fn reopen_if_replaced(&self, newest: &mut Newest, watermark: Option<Watermark>) -> Result<()> {
+        let epoch = |mark: Option<Watermark>| mark.map(|mark| mark.epoch);
+        let name = newest.segment.file_name();
+        let is_same_writer = watermark.is_some() && epoch(newest.followed) == epoch(watermark);
+        let same = is_same_writer.then(|| Segment::open(&*self.world.disk, name, Mode::Read, self.seed()));
+        let segment = match same.filter(|same| same.as_ref().err().is_none_or(|error| !is_missing(error))) {
+            Some(same) => same.map_err(salvage)?,
+            None => self.open_durable(name.first, newest.segment.next().before())?,
+        };
         let identity = identity_of(&segment)?;
         if identity == newest.identity && segment.head().epoch == newest.segment.head().epoch {
             return Ok(());
         }
         check_store(&segment, &self.store)?;
         let seen = newest.segment.next();
-        let fault = segment.replay(segment.file_length()?, |head| head.last() < seen)?;
+        let fault =
+            segment.replay_active(segment.file_length()?, seen.before(), |head| head.last() < seen)?;
         if segment.next() != seen {
             let error = fault.map_or_else(
                 || Error::damaged("the log lost events that were durable", seen, segment.next()),
@@ -226,7 +260,7 @@ impl Follower {
     /// damage.
     fn replay(&self, newest: &Newest, durable: Position) -> Result<bool> {
         let length = newest.segment.file_length()?;
-        let fault = newest.segment.replay(length, |head| head.last() <= durable)?;
+        let fault = newest.segment.replay_active(length, durable, |head| head.last() <= durable)?;
         let next = newest.segment.next();
         let damage = fault.filter(|_| next <= durable);
         let is_whole = damage.is_none();
@@ -254,17 +288,18 @@ impl Follower {
 
     /// Opens the segment that starts at `first`, which was there once, with positions up to `last`.
     fn open_durable(&self, first: Position, last: Position) -> Result<Segment> {
-        let opened = Segment::open(&*self.world.disk, first, Mode::Read, self.seed());
-        opened.map_err(|error| {
-            let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<std::io::Error>());
-            match cause.map(std::io::Error::kind) {
-                Some(std::io::ErrorKind::NotFound) => match self.check_there() {
-                    Ok(()) => missing(first, last.max(first)),
-                    Err(gone) => gone,
-                },
-                _ => salvage(error),
-            }
+        self.open_newest(first).map_err(|error| match self.check_there() {
+            Err(gone) if is_missing(&error) => gone,
+            _ if is_missing(&error) => missing(first, last.max(first)),
+            _ => salvage(error),
         })
+    }
+
+    /// Opens the segment that starts at `first` in its newest generation.
+    fn open_newest(&self, first: Position) -> Result<Segment> {
+        let disk = &*self.world.disk;
+        let name = tidegate_segment::files::find(disk, first)?.unwrap_or(SegmentName::new(first));
+        Segment::open_newest(disk, name, self.seed())
     }
 
     /// Takes the index files into use that the writer has finished since.

@@ -2,19 +2,23 @@
 
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Disk, Env};
-use tidegate_format::{Frame, Position, Result, StoreId};
-use tidegate_segment::{INDEX, SEGMENTS, filter_groups, parse_index_name, parse_segment_name};
+use tidegate_format::{Frame, Position, Result, SegmentName, StoreId};
+use tidegate_segment::files::parse_segment_name;
+use tidegate_segment::{INDEX, SEGMENTS, filter_groups, parse_index_name};
 
 use super::files;
 use super::index_check::IndexCheck;
 use super::log_scan::{FrameVisitor, LogScan, ScannedSegment, scan_log};
 use super::reader_check::ReaderCheck;
-use crate::backend::{LOCK, STORE, UNFINISHED, WATERMARK, refuse_unfinished};
+use crate::backend::{FLOOR, LOCK, RETIRED, STORE, UNFINISHED, WATERMARK, refuse_unfinished};
 use crate::project::PROJECTIONS;
 use crate::read::VerifyReport;
 use crate::report::fault::{Fault, LostRange, Remark};
 use crate::report::verdict::Verdict;
 use crate::subscription::cursor::{CURSORS, check_name};
+
+/// The folder that is kept for later versions.
+const TREE: &str = "tree";
 
 /// What was read of a store, and everything that was found wrong with it.
 #[derive(Debug, Default)]
@@ -139,14 +143,19 @@ fn refuse_unfinished_store(disk: &dyn Disk) -> Result<()> {
     if files::list(disk, "")?.iter().any(|name| name == STORE) { Ok(()) } else { refuse_unfinished(disk) }
 }
 
+/// Whether a name is that of what stays of a retired segment.
+fn is_retired(name: &str) -> bool {
+    name.strip_suffix(RETIRED).and_then(SegmentName::parse).is_some_and(|name| name.generation == 0)
+}
+
 /// Tells of files that are none of the store's, and of those that an interrupted step left.
 fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
     for folder in ["", SEGMENTS, INDEX, CURSORS] {
         let is_known = |name: &str| match folder {
-            SEGMENTS => parse_segment_name(name).is_some(),
+            SEGMENTS => parse_segment_name(name).is_some() || is_retired(name),
             INDEX => parse_index_name(name).is_some() || filter_groups::parse_name(name).is_some(),
             CURSORS => check_name(name).is_ok(),
-            _ => [STORE, LOCK, WATERMARK, UNFINISHED].contains(&name),
+            _ => [STORE, FLOOR, LOCK, WATERMARK, UNFINISHED].contains(&name),
         };
         for name in files::list(disk, folder)? {
             let left = name.strip_suffix(LEFTOVER).is_some_and(is_known);
@@ -163,8 +172,9 @@ fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
         }
     }
     let folders = files::folders(disk, "")?;
-    for file in
-        folders.into_iter().filter(|name| ![SEGMENTS, INDEX, CURSORS, PROJECTIONS].contains(&name.as_str()))
+    for file in folders
+        .into_iter()
+        .filter(|name| ![SEGMENTS, INDEX, CURSORS, PROJECTIONS, TREE].contains(&name.as_str()))
     {
         remarks.push(Remark::new(file, "it is none of the store's folders; it is passed over"));
     }

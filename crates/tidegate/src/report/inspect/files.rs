@@ -131,6 +131,20 @@ impl ReadWindow {
         &self.bytes[self.bytes.len().min(start)..self.bytes.len().min(start + count)]
     }
 
+    /// Returns whether all bytes from this one on are zeros. There may be none. What cannot be read is not.
+    pub(crate) fn is_unused(&mut self, from: u64) -> bool {
+        let mut at = from;
+        while at < self.length {
+            let bytes = self.bytes(at, BLOCK_BYTES);
+            if bytes.is_empty() || bytes.iter().any(|byte| *byte != 0) {
+                return false;
+            }
+            at += bytes.len() as u64;
+        }
+        // Bytes that cannot be read are told of as such, and here they are zeros.
+        self.unreadable.range(from / BLOCK_BYTES as u64 * BLOCK_BYTES as u64..).next().is_none()
+    }
+
     fn fill(&mut self, at: u64, count: usize) {
         let count = self.length.saturating_sub(at).min(count as u64) as usize;
         self.at = at;

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //!
-//! N1. Every byte belongs to one whole frame or to one broken stretch.
+//! N1. Every byte belongs to one whole frame, to one broken stretch, or, in an active segment, to the unused space at
+//!     its end.
 //! N2. A frame that counts as whole holds its checksums, has events that break no rule of names, and lies within
 //!     the positions that the segment may have.
 //! N3. Memory holds one frame and one window at a time, and what is in order takes no more for being long.
@@ -37,17 +38,20 @@ pub(crate) struct FrameScan {
     pub(crate) misplaced: Vec<(u64, Error)>,
     /// The last position that a whole frame says was durable.
     pub(crate) synced: Position,
+    /// Where the bytes end that are not unused space.
+    pub(crate) end: u64,
 }
 
 /// Looks through a file from the byte `from` on, where the position `first` comes. `positions` are those that the
-/// segment may have.
+/// segment may have. An active one may have unused space behind its frames.
 pub(crate) fn scan_frames(
     window: &mut ReadWindow,
     from: u64,
     salt: u64,
     positions: &Range<Position>,
+    is_active: bool,
 ) -> FrameScan {
-    let mut scanned = FrameScan::default();
+    let mut scanned = FrameScan { end: window.length(), ..FrameScan::default() };
     let (mut at, mut expected) = (from, Some(positions.start));
     while at < window.length() {
         match whole(window, at, salt, positions) {
@@ -64,6 +68,10 @@ pub(crate) fn scan_frames(
                 }
                 scanned.synced = scanned.synced.max(head.synced);
                 (at, expected) = (end, Some(next));
+            }
+            Err(_) if is_active && window.is_unused(at) => {
+                scanned.end = at;
+                break;
             }
             Err(error) => {
                 let end = next_whole(window, at + 1, salt, positions).unwrap_or(window.length());

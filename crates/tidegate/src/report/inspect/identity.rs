@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use tidegate_disk::{Disk, Mode};
 use tidegate_format::{
-    Error, ErrorKind, Micros, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader, StoreFile,
-    StoreId,
+    Error, ErrorKind, ForkPoint, Micros, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader,
+    SegmentName, StoreFile, StoreId,
 };
 use tidegate_segment::path;
 
-use crate::backend::{STORE, io, no_store, read_store};
+use crate::backend::{FLOOR, Floor, STORE, io, no_store, read_store};
 use crate::report::fault::{Fault, MOVE, RESTORE};
 
 /// A file that is a segment of the store.
 #[derive(Debug)]
 pub(crate) struct SegmentFile {
     pub(crate) first: Position,
+    /// Its first position and generation as its name says them.
+    pub(crate) file: SegmentName,
     pub(crate) name: String,
     /// What it says of itself, where that can be read.
     pub(crate) head: Option<SegmentHeader>,
@@ -32,6 +34,11 @@ pub(crate) struct StoreIdentity {
     /// What its index files are hashed with, which only the store file says.
     pub(crate) seed: Option<u64>,
     pub(crate) created: Micros,
+    /// The stores it was forked from.
+    pub(crate) forks: Vec<ForkPoint>,
+    /// Whether it is a node of a shared log.
+    pub(crate) is_node: bool,
+    pub(crate) floor: Floor,
     /// The segments, in order.
     pub(crate) entries: Vec<SegmentFile>,
     pub(crate) faults: Vec<Fault>,
@@ -50,7 +57,7 @@ pub(crate) fn identify(disk: &dyn Disk) -> Result<StoreIdentity> {
         Err(error) if error.kind() == ErrorKind::Newer => return Err(error),
         Err(error) => found.faults.push(Fault::new(placed(error, STORE), RESTORE)),
         Ok(store) => match most {
-            Some(most) if !heads.contains_key(&(store.id, store.salt)) => {
+            Some(most) if !is_of(&store, &heads) => {
                 let error = Error::damaged("the store file is of another store", most.0, store.id);
                 found.faults.push(Fault::of(error, STORE, 0, RESTORE));
             }
@@ -58,6 +65,8 @@ pub(crate) fn identify(disk: &dyn Disk) -> Result<StoreIdentity> {
                 (found.store, found.salt) = (Some(store.id), Some(store.salt));
                 found.seed = Some(store.seed);
                 found.created = store.created;
+                found.is_node = store.log.is_some();
+                found.forks = store.forks;
             }
         },
     }
@@ -68,8 +77,21 @@ pub(crate) fn identify(disk: &dyn Disk) -> Result<StoreIdentity> {
         let first = files.iter().filter_map(|file| file.head).find(|head| head.store == store);
         found.created = first.map_or(Micros(0), |head| head.created);
     }
+    if let Some(store) = found.store {
+        match Floor::read(disk, store) {
+            Ok(floor) => found.floor = floor,
+            Err(error) if error.kind() == ErrorKind::Newer => return Err(error),
+            Err(error) => found.faults.push(Fault::new(placed(error, FLOOR), RESTORE)),
+        }
+    }
     found.sort_out(files);
     Ok(found)
+}
+
+/// Whether any head is one of this store, or of one it was forked from.
+fn is_of(store: &StoreFile, heads: &BTreeMap<(StoreId, u64), usize>) -> bool {
+    let parents = store.forks.iter().map(|fork| (fork.store, fork.salt));
+    parents.chain([(store.id, store.salt)]).any(|one| heads.contains_key(&one))
 }
 
 /// What the store file says, and the segments. Whoever creates a store makes its first segment and then the store
@@ -95,7 +117,13 @@ fn look(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<(Result<StoreFile>, 
 impl StoreIdentity {
     /// Keeps the files that are segments of this store, each at the position that its head says, or its name.
     fn sort_out(&mut self, files: Vec<SegmentFile>) {
-        let own = |head: &SegmentHeader| (Some(head.store), Some(head.salt)) == (self.store, self.salt);
+        let forks = std::mem::take(&mut self.forks);
+        let own = |head: &SegmentHeader| {
+            let came_along = |fork: &ForkPoint| {
+                (fork.store, fork.salt) == (head.store, head.salt) && head.first <= fork.until
+            };
+            (Some(head.store), Some(head.salt)) == (self.store, self.salt) || forks.iter().any(came_along)
+        };
         let named = |file: &SegmentFile| file.head.is_none_or(|head| head.first == file.first && own(&head));
         let (mut kept, others): (Vec<_>, Vec<_>) = files.into_iter().partition(named);
         for mut file in others {
@@ -117,16 +145,25 @@ impl StoreIdentity {
             }
         }
         kept.sort_by_key(|file| file.first);
-        self.entries = kept;
+        (self.entries, self.forks) = (kept, forks);
     }
 }
 
 /// The files with names of segments, and their heads.
 fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<SegmentFile>> {
     let mut found = Vec::new();
-    for first in listed(disk)? {
-        let name = path(first);
-        let (length, head) = match head(disk, &name) {
+    for mut file in listed(disk)? {
+        let mut read = head(disk, &path(file));
+        while matches!(read, Ok(None))
+            && let Some(newer) =
+                tidegate_segment::files::find(disk, file.first)?.filter(|newer| *newer > file)
+        {
+            // A writer has put another generation in its place.
+            file = newer;
+            read = head(disk, &path(file));
+        }
+        let (name, first) = (path(file), file.first);
+        let (length, head) = match read {
             Ok(Some(head)) => head,
             // A writer that opens the store takes an empty newest one away.
             Ok(None) => continue,
@@ -137,13 +174,13 @@ fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<SegmentFile>> {
                 continue;
             }
         };
-        found.push(SegmentFile { first, name, head, length });
+        found.push(SegmentFile { first, file, name, head, length });
     }
     Ok(found)
 }
 
-/// The positions in the names of the segments.
-fn listed(disk: &dyn Disk) -> Result<Vec<Position>> {
+/// The names of the segments.
+fn listed(disk: &dyn Disk) -> Result<Vec<SegmentName>> {
     const TRIES_MAX: usize = 100;
     let mut last = tidegate_segment::list(disk)?;
     // A listing may show a segment of a writer and not one that was there before it. Two that say the same have no such

@@ -14,16 +14,17 @@ use std::ops::Range;
 use tidegate_disk::Disk;
 use tidegate_format::watermark::WATERMARK_SLOTS;
 use tidegate_format::{
-    Error, Frame, Micros, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader, StoreId, Watermark,
+    Error, ForkPoint, Frame, Micros, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader,
+    SegmentName, StoreId, Watermark,
 };
 use tidegate_segment::path;
 
 use super::files::{self, FileContents, ReadWindow};
 use super::frame_scan::{FrameScan, frame_at, scan_frames};
 use super::identity::{SegmentFile, identify};
-use crate::backend::{DurabilityEvidence, EvidenceFiles, WATERMARK};
+use crate::backend::{DurabilityEvidence, EvidenceFiles, Floor, WATERMARK};
 use crate::read::{Chain, VerifyReport};
-use crate::report::fault::{Fault, LostRange, RESTORE, Remark};
+use crate::report::fault::{Fault, LostRange, MOVE, RESTORE, Remark};
 
 /// More than a watermark file holds.
 const WATERMARK_BYTES_MAX: u64 = 1 << 16;
@@ -72,9 +73,16 @@ pub(crate) struct LogScan {
     pub(crate) head: Position,
     /// The last event that the next opening for writing keeps, if nothing is damaged.
     pub(crate) kept: Position,
+    pub(crate) floor: Floor,
+    /// The stores it was forked from.
+    pub(crate) forks: Vec<ForkPoint>,
+    /// Whether it is a node of a shared log.
+    pub(crate) is_node: bool,
     evidence: Option<DurabilityEvidence>,
     /// The last position that a whole frame says was durable.
     synced: Position,
+    /// Where that ends in the newest segment which is not unused space.
+    end: u64,
     /// From where on the next opening for writing cuts off the newest segment.
     cut: Option<u64>,
     chain: Chain,
@@ -98,6 +106,20 @@ fn watermark(disk: &dyn Disk) -> Result<Option<FileContents>> {
     Ok(last)
 }
 
+/// Opens a segment, in a newer generation if a writer has put that in its place. Returns `None` if there is none.
+fn open_newest(disk: &dyn Disk, mut file: SegmentName) -> Result<Option<ReadWindow>> {
+    loop {
+        let opened = ReadWindow::open(disk, &path(file))?;
+        if opened.is_some() {
+            return Ok(opened);
+        }
+        match tidegate_segment::files::find(disk, file.first)?.filter(|newer| *newer > file) {
+            Some(newer) => file = newer,
+            None => return Ok(None),
+        }
+    }
+}
+
 /// Goes through the log of a disk and shows what is whole of it to `visit`. `progress` is called now and then.
 pub(crate) fn scan_log(
     disk: &dyn Disk,
@@ -112,17 +134,22 @@ pub(crate) fn scan_log(
         salt: found.salt,
         created: found.created,
         faults: std::mem::take(&mut found.faults),
+        floor: found.floor,
+        forks: std::mem::take(&mut found.forks),
+        is_node: found.is_node,
+        chain: Chain::above(found.floor.first),
         ..LogScan::default()
     };
     let watermark = scan.read_watermark(watermark);
     scan.evidence =
         found.store.zip(found.salt).map(|store| DurabilityEvidence::new(watermark, files, store, found.seed));
+    scan.tell_leftovers(disk, &mut found.entries)?;
     scan.pass_over_headerless(disk, &mut found.entries);
     let mut before: Option<&SegmentFile> = None;
     for (index, entry) in found.entries.iter().enumerate() {
         let behind = found.entries.get(index + 1);
         scan.step_to(entry, before);
-        let first = before.map_or(Position::START, |before| before.first);
+        let first = before.map_or(scan.floor.before_first(), |before| before.first);
         scan.segment(disk, first, entry, behind, visit)?;
         before = Some(entry);
         progress(scan.verified);
@@ -134,7 +161,8 @@ pub(crate) fn scan_log(
 impl LogScan {
     /// The position that comes next.
     fn next(&self) -> Position {
-        self.head.max(self.lost.last().and_then(|lost| lost.last).unwrap_or_default()).next()
+        let lost = self.lost.last().and_then(|lost| lost.last).unwrap_or_default();
+        self.head.max(lost).next().max(self.floor.first)
     }
 
     fn durable(&self) -> Position {
@@ -178,11 +206,24 @@ impl LogScan {
         watermark
     }
 
+    /// Tells of files that a later generation took the place of, and takes segments off the list that were retired.
+    fn tell_leftovers(&mut self, disk: &dyn Disk, entries: &mut Vec<SegmentFile>) -> Result<()> {
+        for name in tidegate_segment::files::list_replaced(disk)? {
+            let text = "a newer generation took its place; the next opening for writing removes it";
+            self.remarks.push(Remark::new(path(name), text));
+        }
+        for retired in entries.extract_if(.., |entry| entry.first < self.floor.first) {
+            let text = "it lies below the floor, and is not read any more; it can be deleted";
+            self.remarks.push(Remark::new(retired.name, text));
+        }
+        Ok(())
+    }
+
     /// Takes a newest file off the list that never got its head.
     fn pass_over_headerless(&mut self, disk: &dyn Disk, entries: &mut Vec<SegmentFile>) {
-        let firsts: Vec<Position> = entries.iter().map(|entry| entry.first).collect();
+        let names: Vec<_> = entries.iter().map(|entry| entry.file).collect();
         let lacks_header =
-            |evidence: &DurabilityEvidence| evidence.lacks_header(disk, &firsts).unwrap_or(false);
+            |evidence: &DurabilityEvidence| evidence.lacks_header(disk, &names).unwrap_or(false);
         if self.evidence.as_ref().is_some_and(lacks_header)
             && let Some(entry) = entries.pop()
         {
@@ -198,7 +239,7 @@ impl LogScan {
             return;
         }
         let stated = entry.head.map(|head| head.before_first);
-        let expected = before.map_or(Position::START, |before| before.first);
+        let expected = before.map_or(self.floor.before_first(), |before| before.first);
         if stated.is_none_or(|stated| stated != expected) {
             // Where the one that is missing began is known if the one before it is whole, or if the head says so.
             let missing = stated.filter(|stated| *stated >= next).unwrap_or(next);
@@ -219,7 +260,9 @@ impl LogScan {
     ) -> Result<()> {
         let name = &entry.name;
         let faults_before = self.faults.len();
-        let mut window = match ReadWindow::open(disk, name) {
+        self.end = entry.length;
+        let opened = open_newest(disk, entry.file);
+        let mut window = match opened {
             Ok(Some(window)) => window,
             // A writer that opens the store takes an empty newest one away.
             Ok(None) => return Ok(()),
@@ -234,17 +277,24 @@ impl LogScan {
         if let Err(error) = SegmentHeader::read(window.bytes(0, SEGMENT_HEADER_BYTES)) {
             self.faults.push(Fault::of(error, name, 0, RESTORE));
         }
-        let Some(salt) = self.salt else { return Ok(()) };
+        let Some(salt) = entry.head.map(|head| head.salt).or(self.salt) else { return Ok(()) };
+        if entry.first == self.floor.first
+            && let Some(error) = entry.head.and_then(|head| self.floor.check_header(&head).err())
+        {
+            self.faults.push(Fault::of(error, name, 0, RESTORE));
+        }
         let end = behind.and_then(|behind| behind.head).filter(|head| head.before_first == entry.first);
         self.check_length(name, &mut window, end.as_ref());
         let positions = entry.first..behind.map_or(Position::MAX, |behind| behind.first);
         let start = window.length().min(SEGMENT_HEADER_BYTES as u64);
-        let scanned = scan_frames(&mut window, start, salt, &positions);
+        let scanned = scan_frames(&mut window, start, salt, &positions, behind.is_none());
         let unreadable = window.take_faults();
         self.faults.extend(unreadable.into_iter().map(|error| Fault::new(error, RESTORE)));
         self.synced = self.synced.max(scanned.synced);
+        self.end = scanned.end;
         self.open_end =
-            behind.is_none() && scanned.broken.last().is_some_and(|(range, _)| range.end == window.length());
+            behind.is_none() && scanned.broken.last().is_some_and(|(range, _)| range.end == scanned.end);
+        self.check_fork(name, entry, &scanned);
         self.tell_broken(name, &scanned, behind.is_none(), &positions, window.length());
         let head = entry.head.filter(|head| head.before_first == before);
         let (sealed, length) = (behind.is_some(), end.map(|head| head.before_length.0));
@@ -263,6 +313,18 @@ impl LogScan {
         visit.end(&segment, &mut self.remarks)
     }
 
+    /// Tells of a segment of a parent that goes on behind the fork point.
+    fn check_fork(&mut self, name: &str, entry: &SegmentFile, scanned: &FrameScan) {
+        let Some(head) = entry.head.filter(|head| Some(head.store) != self.store) else { return };
+        let last = scanned.runs.iter().map(|run| run.positions.end.before()).max().unwrap_or_default();
+        let is_parent =
+            |fork: &ForkPoint| (fork.store, fork.salt) == (head.store, head.salt) && last <= fork.until;
+        if !self.forks.iter().any(is_parent) {
+            let error = Error::damaged("a segment belongs to another store", "this store", head.store);
+            self.faults.push(Fault::of(error, name, 0, MOVE));
+        }
+    }
+
     /// Compares the length of a sealed segment with what the one behind it says, and takes off what is too much.
     fn check_length(&mut self, name: &str, window: &mut ReadWindow, end: Option<&SegmentHeader>) {
         let Some(end) = end.map(|head| head.before_length.0) else { return };
@@ -272,6 +334,10 @@ impl LogScan {
             let error = Error::damaged("a sealed segment was cut short", expected, found);
             self.faults.push(Fault::of(error, name, length, RESTORE));
         } else if length > end {
+            if window.is_unused(end) {
+                window.cut(end);
+                return;
+            }
             let error = Error::damaged("a sealed segment is longer than it was", expected, found);
             self.remarks.push(Remark::at(name, end, &error, "what is too much is not read"));
             window.cut(end);
@@ -380,7 +446,7 @@ impl LogScan {
             self.kept = self.head;
         }
         if let (Some(newest), Some(evidence)) = (newest, &self.evidence)
-            && let Some(error) = evidence.beyond(disk, newest.first, Offset(newest.length), next, None)
+            && let Some(error) = evidence.beyond(disk, newest.file, Offset(self.end), next, None)
         {
             let fault = Fault::new(error, RESTORE);
             if !fault.is_in(&newest.name) || !self.faults.iter().any(|fault| fault.is_in(&newest.name)) {

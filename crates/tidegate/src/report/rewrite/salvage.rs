@@ -15,7 +15,7 @@ use tidegate_format::{Error, ErrorKind, Frame, Micros, Position, Result, StoreFi
 use tidegate_segment::{SEGMENTS, write_error};
 
 use super::rebuilt_log::{MovedRun, RebuiltLog};
-use crate::backend::{LOCK, STORE, UNFINISHED, io, lock};
+use crate::backend::{Floor, LOCK, STORE, UNFINISHED, io, lock};
 use crate::read::VerifyReport;
 use crate::report::fault::{Fault, LostRange, Remark};
 use crate::report::inspect::LeftCursor;
@@ -107,7 +107,8 @@ pub fn salvage(from: &Env, to: &Env, mut progress: impl FnMut(VerifyReport)) -> 
     Ok(SalvageReport { from: id, store: store.id, saved, runs, lost, cursors, faults, remarks })
 }
 
-/// The same store where every event keeps its position, and another one where not.
+/// Returns the same store if every event keeps its position, and another one if not. A node becomes another one too:
+/// its id stands for what its shared log decided.
 fn new_identity(found: &LogScan, id: StoreId, to: &Env) -> Result<StoreFile> {
     let mut random = [0; 26];
     to.random.fill(&mut random).map_err(|cause| io("the new store gets no id", STORE, cause))?;
@@ -115,12 +116,14 @@ fn new_identity(found: &LogScan, id: StoreId, to: &Env) -> Result<StoreFile> {
     let (salt, seed) = rest.split_first_chunk::<8>().expect("eight and eight are left");
     let seed = seed.first_chunk::<8>().expect("eight are left");
     let (salt, seed) = (u64::from_le_bytes(*salt), u64::from_le_bytes(*seed));
-    let file = |id, created| StoreFile { id, salt, seed, created, forks: Vec::new(), log: None };
-    if found.lost.iter().all(|lost| lost.first > found.head) {
-        return Ok(file(id, found.created));
+    let file = |id, created, forks| StoreFile { id, salt, seed, created, forks, log: None };
+    let keeps_positions =
+        found.floor == Floor::default() && found.lost.iter().all(|lost| lost.first > found.head);
+    if keeps_positions && !found.is_node {
+        return Ok(file(id, found.created, found.forks.clone()));
     }
     let now = to.clock.now_micros();
-    Ok(file(StoreId::from_time(now, entropy), Micros(now)))
+    Ok(file(StoreId::from_time(now, entropy), Micros(now), Vec::new()))
 }
 
 /// Reads the new store once more, as anybody will.

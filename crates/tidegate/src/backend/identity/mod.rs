@@ -1,9 +1,12 @@
 //! The store file and the lock: which store a directory is, and who writes to it.
 
-use std::sync::{Arc, Weak};
+mod floor;
+mod lock;
+
+use std::ops::ControlFlow;
 
 use tidegate_disk::replace::{self, LEFTOVER};
-use tidegate_disk::{Disk, Env, FileLock, Mode};
+use tidegate_disk::{Disk, Env, Mode};
 use tidegate_format::limit::STORE_FILE_BYTES_MAX;
 use tidegate_format::name::visible;
 use tidegate_format::{Error, ErrorKind, Micros, Position, Result, SegmentHeader, StoreFile, StoreId};
@@ -11,23 +14,24 @@ use tidegate_segment::{ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, write_e
 
 use super::watermark::{WATERMARK, WatermarkFile};
 
+pub(crate) use floor::{FLOOR, Floor, RETIRED};
+pub(super) use lock::check_lock;
+pub(crate) use lock::{LOCK, has_lock, lock};
+
 pub(crate) const STORE: &str = "STORE";
-pub(crate) const LOCK: &str = "LOCK";
 /// The folder of cursors within a store.
 pub(crate) const CURSORS: &str = "cursors";
 /// The folder of saved states within a store.
 pub(crate) const PROJECTIONS: &str = "projections";
 /// What marks a directory that a salvage is filling, until it is done.
 pub(crate) const UNFINISHED: &str = "UNFINISHED";
-/// Where the log begins, if what came before was retired.
-const FLOOR: &str = "FLOOR";
 
 /// Returns what the terms of a store are hashed with, made of the number in its store file.
 pub(crate) fn seed(seed: u64) -> HashKey {
     HashKey(seed, seed.rotate_left(32) ^ 0x7469_6465_6761_7465)
 }
 
-/// Reads the store file; nothing where it is missing.
+/// Reads the store file. Returns `None` if it is missing.
 pub(crate) fn read(disk: &dyn Disk) -> Result<Option<StoreFile>> {
     let file = match disk.open(STORE, Mode::Read) {
         Ok(file) => file,
@@ -38,28 +42,18 @@ pub(crate) fn read(disk: &dyn Disk) -> Result<Option<StoreFile>> {
     let filled = file.read_full_at(&mut bytes, 0);
     let filled = filled.map_err(|cause| io("the store file cannot be read", STORE, cause))?;
     let store = StoreFile::read(&bytes[..filled]).map_err(|error| salvage(error.in_file(STORE, None)))?;
-    refuse_newer(disk, &store)?;
     Ok(Some(store))
 }
 
-/// Refuses what the format defines and this version of the program does not do: the end of a log that begins later than
-/// at position 1, and of a node of a shared log, would be judged wrongly.
-fn refuse_newer(disk: &dyn Disk, store: &StoreFile) -> Result<()> {
-    let newer = |message: &str, name: &str| Err(Error::new(ErrorKind::Newer, message).in_file(name, None));
-    if store.log.is_some() {
-        return newer(
-            "the store is a node of a shared log, which this program does not read; upgrade it",
-            STORE,
-        );
-    }
-    match disk.open(FLOOR, Mode::Read) {
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(cause) => Err(io("the floor file cannot be opened", FLOOR, cause)),
-        Ok(_) => newer(
-            "the beginning of the log was retired, and this program does not read such a log; upgrade it",
-            FLOOR,
-        ),
-    }
+/// Refuses to write to a node of a shared log: only what that log decides may be appended to its copy here.
+pub(crate) fn refuse_node(store: &StoreFile) -> Result<()> {
+    let Some(log) = &store.log else { return Ok(()) };
+    let message = format!(
+        "this directory is a node of the shared log {}, and only a node of that log may write to it; open it for reading \
+         only",
+        visible(log)
+    );
+    Err(Error::new(ErrorKind::Refused, message).in_file(STORE, None))
 }
 
 /// Refuses a directory without a store file that a salvage did not finish filling.
@@ -116,6 +110,9 @@ fn remains(disk: &dyn Disk) -> Result<Vec<String>> {
     if WatermarkFile::is_written(disk)? {
         found.push(WATERMARK.to_owned());
     }
+    if Floor::is_there(disk)? {
+        found.push(FLOOR.to_owned());
+    }
     for folder in [INDEX, CURSORS, PROJECTIONS] {
         found.extend(listed(disk, folder)?.into_iter().next());
     }
@@ -126,10 +123,17 @@ fn remains(disk: &dyn Disk) -> Result<Vec<String>> {
     Ok(found.iter().map(|name| visible(name).to_string()).collect())
 }
 
-/// Whether the first segment has a head and nothing else.
+/// Whether the first segment has a head and nothing else but unused space.
 fn is_new(disk: &dyn Disk) -> Result<bool> {
-    match Segment::open(disk, Position(1), Mode::Read, seed(0)) {
-        Ok(segment) => Ok(segment.file_length()? == segment.tail().0),
+    match Segment::open(disk, Position(1).into(), Mode::Read, seed(0)) {
+        Ok(segment) => {
+            let (file, mut has_frames) = (segment.file()?, false);
+            let fault = segment.reader(&*file, segment.file_length()?).active().run(|_, _| {
+                has_frames = true;
+                Ok(ControlFlow::Break(()))
+            })?;
+            Ok(fault.is_none() && !has_frames)
+        }
         // What cannot be read now says nothing about what is there.
         Err(error) if error.kind() == ErrorKind::Io => Err(error),
         Err(_) => Ok(false),
@@ -153,62 +157,12 @@ pub(crate) fn newer_first(disk: &dyn Disk, error: Error) -> Error {
     if error.kind() != ErrorKind::Damaged {
         return error;
     }
-    let firsts = tidegate_segment::list(disk).unwrap_or_default();
-    let newer = firsts.into_iter().find_map(|first| {
-        let opened = Segment::open(disk, first, Mode::Read, seed(0));
+    let names = tidegate_segment::list(disk).unwrap_or_default();
+    let newer = names.into_iter().find_map(|name| {
+        let opened = Segment::open(disk, name, Mode::Read, seed(0));
         opened.err().filter(|error| error.kind() == ErrorKind::Newer)
     });
     newer.unwrap_or(error)
-}
-
-/// Whether somebody has ever taken the lock here.
-pub(crate) fn has_lock(disk: &dyn Disk) -> bool {
-    disk.open(LOCK, Mode::Read).is_ok()
-}
-
-/// Takes the writer's lock.
-pub(crate) fn lock(disk: &dyn Disk) -> Result<Arc<dyn FileLock>> {
-    disk.lock(LOCK).map(Arc::from).map_err(|cause| {
-        if cause.kind() == std::io::ErrorKind::WouldBlock {
-            let message = held_by(&disk.lock_holders(LOCK), std::process::id());
-            return Error::new(ErrorKind::Locked, message).in_file(LOCK, None);
-        }
-        write_error("the lock cannot be taken", LOCK, cause)
-    })
-}
-
-/// Says who has the lock. A process forked from the writer has it too, until it ends, and may outlive the writer.
-fn held_by(holders: &[u32], own: u32) -> String {
-    let who = match holders {
-        [] => "another handle writes to this store, and the system does not say in which process; close it"
-            .to_owned(),
-        [process] if *process == own => {
-            "this process has the store's lock already, by a handle that is open or from the \
-                                         writer it was forked from; close it"
-                .to_owned()
-        }
-        [process] => format!(
-            "process {process} has the store's lock, as its writer or forked from it; close the store there, or end it"
-        ),
-        several => {
-            let several: Vec<_> = several.iter().map(ToString::to_string).collect();
-            let several = several.join(", ");
-            format!(
-                "the processes {several} have the store's lock, a writer and what was forked from it; end them"
-            )
-        }
-    };
-    format!("{who}, or open for reading only")
-}
-
-/// Refuses to go on where the lock keeps nobody out any more, or was let go.
-pub(super) fn check_lock(lock: &Weak<dyn FileLock>) -> Result<()> {
-    if lock.upgrade().is_some_and(|lock| lock.is_held()) {
-        return Ok(());
-    }
-    let message = "the lock is lost: its file or the store's directory was deleted or replaced, and another may write \
-                   by now; open the store again";
-    Err(Error::new(ErrorKind::Ended, message).in_file(LOCK, None))
 }
 
 /// Refuses a directory that holds something else than an unfinished creation.
@@ -287,23 +241,5 @@ pub(crate) fn salvage(error: Error) -> Error {
             "restore the file from a backup by renaming the copy into its place, or run: tidegate salvage DIR NEW",
         ),
         _ => error,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_holders_of_a_lock_are_named() {
-        for (holders, said) in [
-            (&[][..], "the system does not say"),
-            (&[7], "this process"),
-            (&[8], "process 8"),
-            (&[7, 8], "the processes 7, 8"),
-        ] {
-            let message = held_by(holders, 7);
-            assert!(message.contains(said) && message.ends_with("or open for reading only"), "{message}");
-        }
     }
 }

@@ -1,0 +1,135 @@
+//! A file is replaced by a newer generation beside it, and the newest one counts.
+
+use tidegate::disk::Env;
+use tidegate::disk::FaultPlan;
+use tidegate::report::{examine, salvage};
+use tidegate::{Access, ErrorKind, Query, ReadOptions};
+
+use crate::faults::stage::{Stage, assert_refusal, fill, history};
+
+/// The name of the same segment in another generation.
+fn generation(name: &str, generation: u32) -> String {
+    let first = name.split('.').next().unwrap();
+    if generation == 0 { format!("{first}.seg") } else { format!("{first}.{generation}.seg") }
+}
+
+#[test]
+fn a_recovery_puts_the_next_one_beside_the_file_and_removes_that() {
+    let (mut stage, mut intact) = Stage::killed();
+    let name = stage.active();
+    stage.options.segment_bytes = 1 << 20;
+    for round in 1..4 {
+        let store = stage.open();
+        assert!(!store.report().clean);
+        assert_eq!(stage.active(), generation(&name, round));
+        assert_eq!(stage.segments().iter().filter(|other| other[..30] == name[..30]).count(), 1);
+        assert_eq!(history(&store).unwrap(), intact);
+        fill(&store, 1);
+        intact = history(&store).unwrap();
+        stage.disk.kill();
+        stage.restart();
+    }
+    assert_eq!(history(&stage.read_only()).unwrap(), intact);
+}
+
+/// A crash at any call of a recovery leaves the old file, the new one, or both, and the same events.
+#[test]
+fn a_recovery_dies_at_any_call() {
+    let (sample, intact) = Stage::killed();
+    let calls = {
+        let stage = sample.fork();
+        let before = stage.disk.calls();
+        stage.open();
+        stage.disk.calls() - before
+    };
+    let mut both = 0;
+    for nth in 1..=calls {
+        let stage = sample.fork();
+        stage.disk.set_plan(FaultPlan::default().crash_at(nth));
+        let _ = stage.try_open(Access::Write);
+        for seed in 0..3 {
+            let copy = stage.disk.fork();
+            if seed > 0 {
+                copy.power_cut(seed);
+            }
+            let next = Stage { disk: copy.reopen(), ..stage.clone() };
+            both += u32::from(next.segments().len() > sample.segments().len());
+            let faults = examine(&next.world(), |_| ()).unwrap().faults;
+            assert!(faults.is_empty(), "call {nth}, seed {seed}: {faults:?}");
+            assert_eq!(history(&next.open()).unwrap(), intact, "call {nth}, seed {seed}");
+            assert_eq!(next.segments().len(), sample.segments().len(), "call {nth}, seed {seed}");
+        }
+    }
+    assert!(both > 0, "no crash came between the two steps");
+}
+
+/// What an interrupted recovery left: the copy, and the file that it was made of.
+#[test]
+fn a_lower_one_is_a_leftover_for_everyone() {
+    let (stage, intact) = Stage::killed();
+    let (lower, higher) = (stage.active(), generation(&stage.active(), 7));
+    let files = stage.disk.at_rest();
+    files.copy(&lower, &higher).unwrap();
+    files.edit(&lower, |bytes| bytes[500] ^= 1).unwrap();
+    assert_eq!(history(&stage.read_only()).unwrap(), intact);
+    let found = examine(&stage.world(), |_| ()).unwrap();
+    assert!(found.faults.is_empty(), "{:?}", found.faults);
+    assert!(found.remarks.iter().any(|remark| remark.file == lower), "{:?}", found.remarks);
+    let saved = salvage(&stage.world(), &Env::memory(), |_| ()).unwrap();
+    assert_eq!(saved.saved.events, intact.len() as u64);
+    let store = stage.open();
+    assert_eq!(store.report().removed, [lower]);
+    assert_eq!(history(&store).unwrap(), intact);
+    assert_eq!(stage.active(), generation(&higher, 8));
+}
+
+/// A lower one may hold what was erased, or an end that was cut off.
+#[test]
+fn a_lower_one_does_not_stand_in_for_a_damaged_one() {
+    let (stage, _) = Stage::closed();
+    for (nth, name) in stage.segments().into_iter().enumerate() {
+        let copy = stage.fork();
+        let (files, higher) = (copy.disk.at_rest(), generation(&name, 1));
+        files.copy(&name, &higher).unwrap();
+        files.flip_bit(&higher, 40 * 8).unwrap();
+        let error = copy.try_open(Access::Write).unwrap_err();
+        assert_refusal(&error);
+        assert!(error.to_string().contains(&higher), "{error}");
+        match copy.try_open(Access::Read) {
+            Err(error) => assert!(error.to_string().contains(&higher), "{error}"),
+            Ok(reader) => {
+                let damage = reader.report().damage.as_ref().unwrap();
+                assert!(damage.to_string().contains(&higher), "{damage}");
+            }
+        }
+        let faults = examine(&copy.world(), |_| ()).unwrap().faults;
+        assert!(faults.iter().any(|fault| fault.to_string().contains(&higher)), "segment {nth}: {faults:?}");
+    }
+}
+
+/// Another process may put a newer one in the place of a sealed segment that this one has not opened, or closed again.
+#[test]
+fn a_reader_finds_a_sealed_segment_in_its_newest_one() {
+    let (stage, intact) = Stage::closed();
+    for access in [Access::Read, Access::Write] {
+        let copy = stage.fork();
+        let store = copy.try_open(access).unwrap();
+        let sealed = &copy.segments()[0];
+        copy.disk.at_rest().rename(sealed, &generation(sealed, 2)).unwrap();
+        assert_eq!(history(&store).unwrap(), intact);
+        store.verify(|_| ()).unwrap();
+    }
+}
+
+/// keeps S3
+#[test]
+fn a_newer_one_with_another_head_is_damage() {
+    let (stage, _) = Stage::closed();
+    let store = stage.read_only();
+    let segments = stage.segments();
+    let files = stage.disk.at_rest();
+    files.remove(&segments[0]).unwrap();
+    files.copy(&segments[1], &generation(&segments[0], 1)).unwrap();
+    let error = store.read_with(&Query::ALL, ReadOptions::new()).unwrap().find_map(Result::err).unwrap();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+}

@@ -1,0 +1,5 @@
+//! Stores as the format has them, whoever wrote them: generations of files, unused space, a floor, forks and nodes.
+mod floors;
+mod forks_and_nodes;
+mod generations;
+mod unused_space;
