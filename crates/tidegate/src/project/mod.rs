@@ -24,7 +24,7 @@
 //! }
 //!
 //! impl Level {
-//!     // A handler takes the value, and the event too where it asks for it.
+//!     // A handler takes the value, and the event too if it asks for it.
 //!     fn filled(&mut self, Filled { litres }: Filled, _event: &RecordedEvent) {
 //!         self.litres += litres;
 //!     }
@@ -59,15 +59,16 @@
 //! [`ProjectorOptions`] and [`Poison`] (how it is kept), [`Staleness`] and [`Reading`] (what is asked and answered),
 //! [`catch_up_all`] (several in one pass), [`ReadModel`] and [`Updater`] (a state in the caller's own database).
 //!
-//! # Snapshot states
+//! # Saved states
 //!
-//! A state is saved under `projections/NAME/`, apart from the log and off the way of appends: by the thread that
-//! reads the projection. It can be deleted at any time. One that is damaged, or that the log does not bear
-//! out, is rejected and the state folded anew; [`Projector::start`] says so.
+//! A state is saved under `projections/NAME/`, outside the log and never on the append path, by the thread that reads the
+//! projection. It can be deleted at any time. One that is damaged, or that does not fit the log, is rejected and the state
+//! folded anew; [`Projector::start`] says so. A process that opens the store for reading only saves to a
+//! [directory of its own](crate::subscription::StateDir).
 //!
 //! # A new version
 //!
-//! Where the fold changes, its version does. The new one is built beside the old, which answers until then:
+//! If the fold changes, its version does. The new one is built beside the old, which answers until then:
 //!
 //! ```
 //! # use serde::{Deserialize, Serialize};

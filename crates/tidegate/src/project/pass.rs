@@ -110,12 +110,12 @@ impl<P: Projection, F: DerefMut<Target = Fold<P>>> Running for Held<'_, P, F> {
     }
 }
 
-/// Brings several projectors of one store to the head in one pass over the log: each event is read once,
-/// whoever wants it. Says where the head was.
+/// Brings several projectors of one store to the head in one pass over the log: each event is read once for
+/// all of them. Returns the head.
 ///
 /// # Errors
 ///
-/// [`Invalid`](crate::ErrorKind::Invalid) for projectors of different stores, and those of reading. Where an
+/// [`Invalid`](crate::ErrorKind::Invalid) for projectors of different stores, and those of reading. If an
 /// event stops a projection, the others go on; the first of the errors is returned at the end.
 pub fn catch_up_all(projectors: &[&dyn AnyProjector]) -> Result<Position> {
     let mut members: Vec<&dyn Waiting> = projectors.iter().map(|one| one.member().0).collect();

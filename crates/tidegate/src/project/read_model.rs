@@ -21,8 +21,8 @@ use crate::subscription::Subscription;
 /// A state in a database of the caller's, with a [`Bookmark`] beside it. An [`Updater`] brings it up to date.
 ///
 /// Each event is in the state once, through crashes of either side, if [`commit`](Self::commit) changes state
-/// and bookmark in one transaction and does nothing else: after an error it is called again for the same events. The crate `tidegate-enrolment` of this workspace does it with `SQLite`. Here a
-/// map stands for the database:
+/// and bookmark in one transaction and does nothing else: after an error it is called again for the same events. The crate
+/// `tidegate-enrolment` of this workspace does it with `SQLite`. Here a map stands for the database:
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ use crate::subscription::Subscription;
 ///     fn commit(&mut self, events: &[RecordedEvent], before: Option<&Bookmark>, after: &Bookmark) -> Result<(), Self::Error> {
 ///         let mut next = self.clone(); // the transaction
 ///         if next.bookmark != before.map(ToString::to_string) {
-///             return Err("somebody else has moved on");
+///             return Err("another updater has moved on");
 ///         }
 ///         for event in events {
 ///             *next.per_customer.entry(event.entity().to_owned()).or_default() += 1;
@@ -69,25 +69,24 @@ use crate::subscription::Subscription;
 /// # Ok::<(), tidegate::Error>(())
 /// ```
 pub trait ReadModel {
-    /// Which version of the model this is, from 1 on: where another state would come of the same events, it is another
-    /// version, which begins with a database, or tables, of its own.
+    /// Version of the model, from 1 on: if the same events would give another state, it is another version, which begins with a database, or tables, of its own.
     const VERSION: u16;
 
-    /// What its database fails with.
+    /// Error of its database.
     type Error: Into<Box<dyn StdError + Send + Sync>>;
 
-    /// The events it is about.
+    /// Returns the query of its events.
     fn query(&self) -> Query;
 
-    /// The text of the bookmark that was committed last; nothing before the first one.
+    /// Returns the text of the bookmark that was committed last, or `None` before the first one.
     ///
     /// # Errors
     ///
     /// Those of the database.
     fn bookmark(&mut self) -> Result<Option<String>, Self::Error>;
 
-    /// Takes in events, in order, and replaces the bookmark, all in one transaction. It should refuse where the
-    /// database does not hold the bookmark `before`: somebody else has moved on, and these events are in already.
+    /// Takes in events, in order, and replaces the bookmark, all in one transaction. It should refuse if the
+    /// database does not hold the bookmark `before`: another updater has moved on, and these events are in already.
     ///
     /// # Errors
     ///
@@ -101,15 +100,15 @@ pub trait ReadModel {
     ) -> Result<(), Self::Error>;
 }
 
-/// Brings a [`ReadModel`] up to date, on its caller's thread. Only what is durable is handed over: where newer
+/// Brings a [`ReadModel`] up to date, on its caller's thread. Only durable events are handed over: if newer
 /// events are visible, as after a [`Buffered`](crate::Durability::Buffered) append, they are synced first.
 pub struct Updater<'a, M> {
     store: &'a Store,
     model: M,
     query: Query,
-    /// The model's place before the first event.
+    /// The bookmark before the first event.
     start: Bookmark,
-    /// What the database holds; unknown after a transaction that failed.
+    /// The bookmark that the database holds; unknown after a transaction that failed.
     bookmark: Option<Bookmark>,
     subscription: Option<Subscription>,
     events_max: usize,
@@ -118,12 +117,12 @@ pub struct Updater<'a, M> {
 }
 
 impl<'a, M: ReadModel> Updater<'a, M> {
-    /// Begins where the database says.
+    /// Opens an updater, which begins at the bookmark that the database holds; see [`ReadModel`] for an example.
     ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused) where the database has another version of the model, or has taken in another
-    /// query. [`Damaged`](ErrorKind::Damaged) where it is of another store or ahead of the log, or holds no bookmark.
+    /// [`Refused`](ErrorKind::Refused) if the database has another version of the model, or has taken in another
+    /// query. [`Damaged`](ErrorKind::Damaged) if it is of another store or ahead of the log, or its bookmark is not one.
     /// [`Io`](ErrorKind::Io) with the database's own error as its source.
     pub fn open(store: &'a Store, model: M) -> Result<Self> {
         if M::VERSION == 0 {
@@ -145,18 +144,62 @@ impl<'a, M: ReadModel> Updater<'a, M> {
         Ok(updater)
     }
 
-    /// The updater with so many events in a transaction, 1,000 otherwise. A batch is never divided, so it
-    /// may be more.
+    /// Sets how many events a transaction takes at most. Default: 1,000. A batch is never divided, so it may be more.
+    ///
+    /// ```
+    /// # use tidegate::project::{Bookmark, ReadModel, Updater};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Store};
+    /// # #[derive(Default)]
+    /// # struct Count(usize, Option<String>);
+    /// # impl ReadModel for Count {
+    /// #     const VERSION: u16 = 1;
+    /// #     type Error = &'static str;
+    /// #     fn query(&self) -> Query { Query::ALL }
+    /// #     fn bookmark(&mut self) -> Result<Option<String>, Self::Error> { Ok(self.1.clone()) }
+    /// #     fn commit(&mut self, events: &[RecordedEvent], _: Option<&Bookmark>, after: &Bookmark) -> Result<(), Self::Error> {
+    /// #         *self = Self(self.0 + events.len(), Some(after.to_string()));
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// # let store = Store::in_memory()?;
+    /// let orders = Updater::open(&store, Count::default())?.at_most(100);
+    /// # let _ = orders;
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     #[must_use]
     pub fn at_most(self, events: usize) -> Self {
         Self { events_max: events.max(1), ..self }
     }
 
-    /// Takes in everything that is there now, and says how far the model got.
+    /// Takes in every event that is visible now, and returns how far the model got.
+    ///
+    /// ```
+    /// # use tidegate::project::{Bookmark, ReadModel, Updater};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Store};
+    /// # #[derive(Default)]
+    /// # struct Count(usize, Option<String>);
+    /// # impl ReadModel for Count {
+    /// #     const VERSION: u16 = 1;
+    /// #     type Error = &'static str;
+    /// #     fn query(&self) -> Query { Query::ALL }
+    /// #     fn bookmark(&mut self) -> Result<Option<String>, Self::Error> { Ok(self.1.clone()) }
+    /// #     fn commit(&mut self, events: &[RecordedEvent], _: Option<&Bookmark>, after: &Bookmark) -> Result<(), Self::Error> {
+    /// #         *self = Self(self.0 + events.len(), Some(after.to_string()));
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// # let store = Store::in_memory()?;
+    /// let placed = store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
+    /// let mut orders = Updater::open(&store, Count::default())?;
+    /// assert_eq!(orders.update()?, placed.last());
+    /// assert_eq!((orders.reached(), orders.model().0), (placed.last(), 1));
+    /// assert_eq!(orders.into_model().0, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// Those of reading, of making events durable, and of the database. Where a batch cannot be taken in, those
+    /// Those of reading, of making events durable, and of the database. If a batch cannot be taken in, those
     /// before it are, and the error names it. It can be called again.
     pub fn update(&mut self) -> Result<Position> {
         loop {
@@ -170,12 +213,37 @@ impl<'a, M: ReadModel> Updater<'a, M> {
         }
     }
 
-    /// Waits for something new, takes in everything that is there then, and says how far the model got; nothing
-    /// once the store was closed and everything was taken in.
+    /// Waits for a new event up to `time`, takes in every event that is visible then, and returns how far the model got;
+    /// `None` once the store was closed and everything was taken in.
+    ///
+    /// ```
+    /// # use tidegate::project::{Bookmark, ReadModel, Updater};
+    /// # use tidegate::{Draft, Position, Query, RecordedEvent, Store};
+    /// # #[derive(Default)]
+    /// # struct Count(usize, Option<String>);
+    /// # impl ReadModel for Count {
+    /// #     const VERSION: u16 = 1;
+    /// #     type Error = &'static str;
+    /// #     fn query(&self) -> Query { Query::ALL }
+    /// #     fn bookmark(&mut self) -> Result<Option<String>, Self::Error> { Ok(self.1.clone()) }
+    /// #     fn commit(&mut self, events: &[RecordedEvent], _: Option<&Bookmark>, after: &Bookmark) -> Result<(), Self::Error> {
+    /// #         *self = Self(self.0 + events.len(), Some(after.to_string()));
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// # let store = Store::in_memory()?;
+    /// let mut orders = Updater::open(&store, Count::default())?;
+    /// store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
+    /// let second = std::time::Duration::from_secs(1);
+    /// assert_eq!(orders.update_within(second)?, Some(Position(1)));
+    /// store.close()?;
+    /// assert_eq!(orders.update_within(second)?, None);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](ErrorKind::TimedOut) when `time` is over, [`Ended`](ErrorKind::Ended) when the writer did not end
+    /// [`TimedOut`](ErrorKind::TimedOut) after `time`, [`Ended`](ErrorKind::Ended) if the writer did not end
     /// in good order, and those of [`update`](Self::update).
     pub fn update_within(&mut self, time: Duration) -> Result<Option<Position>> {
         let mut subscription = self.ready()?;
@@ -197,22 +265,22 @@ impl<'a, M: ReadModel> Updater<'a, M> {
         }
     }
 
-    /// Every event of the query up to here is in the state.
+    /// Returns how far the model got: every event of the query up to this position is in the state.
     pub fn reached(&self) -> Position {
         self.bookmark.as_ref().unwrap_or(&self.start).position()
     }
 
-    /// The model, to read its state.
+    /// Returns the model, to read its state.
     pub fn model(&mut self) -> &mut M {
         &mut self.model
     }
 
-    /// The model, with everything committed that was taken in.
+    /// Returns the model, with everything committed that was taken in.
     pub fn into_model(self) -> M {
         self.model
     }
 
-    /// What reads on from the place that the database holds. It is taken out, so that after an error or a panic,
+    /// Returns the subscription after the bookmark that the database holds. It is taken out, so that after an error or a panic,
     /// when events were read that the database does not have, the next call begins from the database again.
     fn ready(&mut self) -> Result<Subscription> {
         if let Some(subscription) = self.subscription.take() {
@@ -228,7 +296,7 @@ impl<'a, M: ReadModel> Updater<'a, M> {
         Ok(self.store.subscribe(self.query.clone(), self.reached()))
     }
 
-    /// Hands over a batch, and what more is there, in one transaction.
+    /// Hands over a batch, and further visible ones, in one transaction.
     fn take(&mut self, mut subscription: Subscription, mut events: Vec<RecordedEvent>) -> Result<()> {
         let first = events[0].position();
         let one_batch = events.len();

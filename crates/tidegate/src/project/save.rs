@@ -140,7 +140,8 @@ impl<P: Projection> Projector<P> {
         Ok(())
     }
 
-    /// Saves now and then. The state can be folded again, so nothing fails for it.
+    /// Saves if enough events were taken in since the last time. A failure is logged only, since the state can be folded
+    /// again.
     pub(super) fn save_when_due(&self, fold: &mut Fold<P>, view: &View) {
         let is_due = self.save_after.is_some_and(|after| fold.unsaved >= after.max(1));
         if !is_due {

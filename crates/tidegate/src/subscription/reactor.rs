@@ -25,10 +25,11 @@
 //! * **The handler may run more than once** for an event: its reaction is judged again if what it read moved, and
 //!   tried again after a failure or a crash. What it does outside the store, such as sending a letter, may happen
 //!   again; do that in a [cursor](super::cursor) over the reactions, under their ids.
-//! * **As decided.** What the handler reads through its view still holds at the commit; where something moved, it is
+//! * **As decided.** What the handler reads through its view still holds at the commit; if something moved, it is
 //!   asked again. Conditions and gates apply to its batch.
-//! * **Failures** of the handler, denials and refusals rest, are tried again and parked like those of any
-//!   [`Cursor`]. Each is handed to the caller with its [`Reason`], and is a warning in the program's log. Trouble of the store itself ends the run with its error, and counts as nobody's failure.
+//! * **Failures** of the handler, denials and refusals are tried again after a delay and parked, as with any [`Cursor`].
+//!   Each is handed to the caller with its [`Reason`], and is a warning in the program's log. An error of the store itself
+//!   ends the run, and counts as the failure of no event.
 //! * **No thread of its own.** It runs on its caller's thread, or on several: streams stay in order.
 
 use std::error::Error as StdError;
@@ -65,7 +66,7 @@ pub struct Reactor<'a, H> {
 pub enum Step {
     /// An event led to a batch.
     Reacted(Receipt),
-    /// The event at this position led to nothing.
+    /// The event at this position led to no batch.
     Passed(Position),
     /// The event at the first position had led to the one at the second already.
     Known(Position, Position),
