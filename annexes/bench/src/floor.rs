@@ -16,7 +16,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::sample::{SCOPE, Sample, mix};
 
-const HEAD_BYTES: usize = 20;
+const HEADER_BYTES: usize = 20;
 
 /// An open log.
 #[derive(Debug)]
@@ -88,8 +88,8 @@ impl Floor {
 fn encode(samples: &[Sample], first: u64) -> Vec<u8> {
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64;
     let events = samples.iter().map(|sample| sample.payload.len() + 80);
-    let mut frame = Vec::with_capacity(HEAD_BYTES + events.sum::<usize>());
-    frame.resize(HEAD_BYTES, 0);
+    let mut frame = Vec::with_capacity(HEADER_BYTES + events.sum::<usize>());
+    frame.resize(HEADER_BYTES, 0);
     for (Sample { entity, kind, payload }, number) in samples.iter().zip(first..) {
         frame.extend_from_slice(&time.to_be_bytes());
         frame.extend_from_slice(&mix(number).to_le_bytes());
@@ -103,7 +103,7 @@ fn encode(samples: &[Sample], first: u64) -> Vec<u8> {
     let length = frame.len() as u32;
     frame[..4].copy_from_slice(&length.to_le_bytes());
     frame[8..12].copy_from_slice(&(samples.len() as u32).to_le_bytes());
-    frame[12..HEAD_BYTES].copy_from_slice(&time.to_le_bytes());
+    frame[12..HEADER_BYTES].copy_from_slice(&time.to_le_bytes());
     let crc = crc32c::crc32c(&frame[8..]);
     frame[4..8].copy_from_slice(&crc.to_le_bytes());
     frame

@@ -36,7 +36,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Writes the history; nothing where no row of reading is asked for.
+    /// Writes the history, or `None` if no row of reading is asked for.
     pub(crate) fn write(settings: &Settings, place: &Path) -> Result<Option<Self>, Failure> {
         if settings
             .only

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tidegate::decide::DecisionView;
-use tidegate::subscription::cursor::CursorOptions as Keeping;
+use tidegate::subscription::cursor::CursorOptions;
 use tidegate::subscription::reactor::{Reaction, Step};
 use tidegate::{AppendOptions, Draft, Durability, QueryItem, RecordedEvent, Store};
 
@@ -69,7 +69,7 @@ impl Run {
         let handler =
             |_: &DecisionView, event: &RecordedEvent| -> Reaction { Ok(Some(answer(event).into())) };
         let reactor =
-            store.reactor_with("bench", asked(), Keeping::default(), handler)?.appending(self.append());
+            store.reactor_with("bench", asked(), CursorOptions::default(), handler)?.appending(self.append());
         self.timed(|_| {
             while let Step::Reacted(_) = reactor.step()? {}
             Ok(())

@@ -79,7 +79,7 @@ impl Failure {
     pub(crate) fn tell(&self, json: bool) -> ExitCode {
         let Some(error) = self.error() else { return ExitCode::SUCCESS };
         let exit = exit_code(error.kind());
-        // Where even standard error is closed, the code is all that can be said.
+        // If even standard error is closed, the code is all that can be said.
         let _ = if json {
             tell_json(&self.error_json(error, exit))
         } else {

@@ -28,7 +28,7 @@ impl Output {
         Self { out: BufWriter::with_capacity(1 << 16, io::stdout().lock()), width }
     }
 
-    /// Columns of the terminal; nothing where the output goes somewhere else.
+    /// Columns of the terminal, or `None` if the output goes somewhere else.
     pub(crate) fn width(&self) -> Option<usize> {
         self.width
     }

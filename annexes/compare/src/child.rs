@@ -1,7 +1,7 @@
 //! Each phase in a process of its own, so that its memory is its own and it can be killed.
 //!
 //! A child says what it found on its standard output, one line each, behind a word that sets those lines
-//! apart from what engines print by themselves. Where it is measured slice by slice, it does the stroke that
+//! apart from what engines print by themselves. If it is measured slice by slice, it does the stroke that
 //! each line of its standard input names.
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};

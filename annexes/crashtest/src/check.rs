@@ -46,7 +46,7 @@ pub fn check(directory: &Path, report: &mut WorkerReport) -> Outcome<CheckReport
     Ok(found)
 }
 
-/// What a reader sees of a store that was not opened for writing since; nothing where it was never created.
+/// What a reader sees of a store that was not opened for writing since, or `None` if it was never created.
 pub fn look_only(directory: &Path, report: &WorkerReport) -> Outcome<Vec<RecordedEvent>> {
     let store = match StoreOptions::new().access(Access::Read).open(directory) {
         Err(error) if error.kind() == ErrorKind::Missing && report.events.is_empty() => return Ok(Vec::new()),

@@ -3,7 +3,7 @@
 //! Each target takes any bytes, hands them to the store as a file, or as edits to files, and looks at everything
 //! through the store's public calls. It panics where the store does, where something wrong is shown without an error,
 //! and where what verifies is not what can be read. Decoders that are private are reached through a disk in memory.
-//! Where a checksum guards a file, a bit of the first byte says whether the checksums are made right, so that what lies
+//! If a checksum guards a file, a bit of the first byte says whether the checksums are made right, so that what lies
 //! behind them is reached too.
 //!
 //! Reading order: `checksums` (making them right), `sample` (a sample store and everything that can be asked of it), then

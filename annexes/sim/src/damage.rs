@@ -127,7 +127,7 @@ pub(crate) enum DamageOutcome {
     Harmless,
 }
 
-/// Damages the log of a store that no process has open, and checks the outcome. Where it was closed in good
+/// Damages the log of a store that no process has open, and checks the outcome. If it was closed in good
 /// order, all of it is known to be durable; otherwise what a reader shows is.
 pub(crate) fn truth(
     machine: &Machine,

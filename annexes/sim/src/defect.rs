@@ -1,5 +1,5 @@
-//! Defects that a store could have, done by its caller: a simulation that does not notice one of them is worth
-//! nothing where it should have.
+//! Defects that a store could have, done by its caller: a simulation that should notice one of them and does
+//! not is worthless.
 
 /// What the caller does in place of a broken store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -71,7 +71,7 @@ pub trait File: Send + Sync + fmt::Debug {
 
 /// A held lock; dropping it (or the end of the process) lets it go.
 pub trait FileLock: Send + Sync + fmt::Debug {
-    /// Whether it still keeps others out: the file that is locked is the one of that name. Somebody may have deleted
+    /// Whether it still keeps others out: the file that is locked is the one of that name. A process may have deleted
     /// it, or the directory, and others may have put theirs in its place. A disk that does not tell says yes.
     fn is_held(&self) -> bool {
         true

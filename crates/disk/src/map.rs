@@ -3,7 +3,7 @@
 //! M1: a map is never longer than its file was when it was made.
 //! M2: no handle of this process writes to a file, cuts or grows it while it is mapped (U1 in `uses`).
 //!
-//! A map shows what its file holds now, so Rust's rules for shared bytes hold only as long as nobody changes the
+//! A map shows what its file holds now, so Rust's rules for shared bytes hold only as long as no process changes the
 //! file. Inside this process M2 sees to that, for everything that goes through this crate. Nothing can see to it for
 //! what goes around it: another process, or `std::fs` on the store's directory. The store's own processes never do
 //! it: sealed segments, index files and filter groups are only ever replaced, by a rename, which leaves the old file
@@ -60,7 +60,7 @@ pub(crate) fn shorter_than(length: u64) -> io::Error {
 fn map_within(file: &fs::File, length: usize) -> io::Result<Mmap> {
     // SAFETY: the mapped bytes must not change, and the file must not get shorter, while the map lives. That the file
     // is long enough now was checked by `map`, the only caller (M1). No handle of this crate changes it: `map` holds
-    // a `Mapping` from before this call until after the unmapping (M2). Whoever changes the file around this crate
+    // a `Mapping` from before this call until after the unmapping (M2). The process that changes the file around this crate
     // breaks the promise that opening a store with maps makes for the store's directory; what comes of it stands
     // above.
     unsafe { MmapOptions::new().len(length).map(file) }

@@ -171,7 +171,7 @@ fn names_once(folder: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> io::Resu
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let wanted = match entry.file_type() {
-            // Where the listing does not say, each file is asked, and may be gone by then. That is no missing folder.
+            // If the listing does not say, each file is asked, and may be gone by then. That is no missing folder.
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             found => wanted(&found?),
         };
@@ -185,12 +185,12 @@ fn names_once(folder: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> io::Resu
 /// Opens a plain file without following a link (D2, D4), closed on exec so that a started program never inherits the
 /// lock.
 fn open(path: &Path, name: &str, flags: OFlags, permissions: Permissions) -> io::Result<fs::File> {
-    // Without waiting: the open of a pipe returns only once somebody has its other end. Plain files do not care.
+    // Without waiting: the open of a pipe returns only once a process has its other end. Plain files do not care.
     let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let opened = retry_on_intr(|| rustix::fs::open(path, flags, permissions.of_files()));
     let kind = match &opened {
         Ok(descriptor) => rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(descriptor)?.st_mode),
-        // A link, or what cannot be opened as a file at all: a socket, a pipe that nobody reads.
+        // A link, or what cannot be opened as a file at all: a socket, a pipe that no process reads.
         Err(Errno::LOOP | Errno::NXIO | Errno::NODEV | Errno::OPNOTSUPP) => {
             rustix::fs::FileType::from_raw_mode(rustix::fs::lstat(path)?.st_mode)
         }
@@ -228,7 +228,7 @@ fn open_directory(path: &Path) -> io::Result<fs::File> {
 /// Creates `folder` and those above it, each durable in its parent before the next is begun.
 ///
 /// The deepest folder that is there already may be what an interrupted creation left, so its own entry is
-/// made durable too, unless its parent is out of reach, in which case nobody here can have created it.
+/// made durable too, unless its parent is out of reach, in which case no process here can have created it.
 fn create_durable(folder: &Path, permissions: Permissions) -> io::Result<()> {
     if folder.is_dir() {
         return match open_directory(&parent(folder)) {
@@ -359,7 +359,7 @@ fn sync_directory(directory: &fs::File) -> io::Result<()> {
 }
 
 /// The lock goes with the last copy of its descriptor (D3). A program that is just being started holds such a copy
-/// for a moment, so whoever took the lock also unlocks it; a fork must not, as that would take it from its parent.
+/// for a moment, so the process that took the lock also unlocks it; a fork must not, as that would take it from its parent.
 #[derive(Debug)]
 struct NativeLock {
     file: fs::File,
@@ -379,7 +379,7 @@ impl Drop for NativeLock {
 }
 
 impl FileLock for NativeLock {
-    /// Where nothing is to be seen under the path, the directory may have been moved, or the process may have gone
+    /// If nothing is to be seen under the path, the directory may have been moved, or the process may have gone
     /// to another one.
     fn is_held(&self) -> bool {
         let Ok(own) = self.file.metadata() else { return false };
@@ -462,7 +462,7 @@ mod tests {
         assert!(!first.is_held() && second.is_held());
         let moved = folder.path().join("moved");
         fs::rename(&directory, &moved)?;
-        assert!(second.is_held(), "nobody else has a lock of that name");
+        assert!(second.is_held(), "no other process has a lock of that name");
         fs::create_dir(&directory)?;
         let third = disk.lock("LOCK")?;
         assert!(!second.is_held() && third.is_held());

@@ -23,11 +23,11 @@ struct Uses {
     writers: usize,
 }
 
-/// The right to write to a file. Nobody maps the file while this lives.
+/// The right to write to a file. No process maps the file while this lives.
 #[derive(Debug)]
 pub(crate) struct Writing(Key);
 
-/// The right to map a file. Nobody opens it for writing while this lives.
+/// The right to map a file. No process opens it for writing while this lives.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     key: Key,

@@ -9,7 +9,7 @@ const ROUNDS: usize = 4;
 /// Rows by level: a node stands below all from which lines go to it, and lines are short.
 ///
 /// From the longest ways a node is moved down to where its lines go, or up to where they come from, whichever
-/// are more. Where a branch begins in the picture, all of it moves down to what it led to.
+/// are more. If a branch begins in the picture, all of it moves down to what it led to.
 pub(crate) fn levels(folded: &FoldedGraph) -> Vec<u32> {
     let count = folded.nodes.len();
     let mut rows = vec![0_u32; count];

@@ -88,7 +88,7 @@ impl Part {
 type Spot = (usize, usize);
 
 impl Layout {
-    /// The layout of a folded graph whose nodes have these sizes and stand in these rows; nothing where that is too much.
+    /// The layout of a folded graph whose nodes have these sizes and stand in these rows, or `None` if that is too much.
     /// Rows of levels belong to each part alone, those of times to all.
     pub(crate) fn of(
         folded: &FoldedGraph,

@@ -43,7 +43,7 @@ pub(crate) struct Legend {
 }
 
 impl Legend {
-    /// The most frequent kinds or streams of the drawn events have their own colours. Where there are more kinds
+    /// The most frequent kinds or streams of the drawn events have their own colours. If there are more kinds
     /// than colours, it is their families that have.
     pub(crate) fn of(folded: &FoldedGraph, subgraph: &Subgraph, colour: Colour) -> Self {
         let drawn = |node: &Node| node.events.iter().map(|at| &subgraph.events[*at as usize]).collect();

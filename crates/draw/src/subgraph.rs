@@ -141,7 +141,7 @@ impl Subgraph {
     }
 
     /// What a lane forks from with this event: a cause of the same entity, or else what was then the last event
-    /// of lane 0. Nothing where this is not the lane's first event.
+    /// of lane 0. `None` if this is not the lane's first event.
     fn fork(&self, graph: &Graph, event: &SubgraphEvent, causes: &[Edge]) -> Result<Option<u32>> {
         let stream = &self.streams[event.stream as usize];
         if stream.lane == 0 || event.version != Version(1) {

@@ -164,7 +164,7 @@ pub struct Sealing {
 ///
 /// # Panics
 ///
-/// Where what stands behind the head is not whole batches of placed records within the limits, with
+/// If what stands behind the head is not whole batches of placed records within the limits, with
 /// positions that go on from `first`, or where `synced` does not lie before `first`.
 pub fn seal(frame: &mut [u8], sealing: &Sealing, salt: u64) -> FrameHeader {
     let Sealing { first, synced, epoch, slot } = *sealing;
@@ -233,7 +233,7 @@ impl<'a> Frame<'a> {
 
     /// Whether the frame that starts `bytes` has its own checksum right: over its head, the salt, and the checksums that
     /// its records state. The records are not looked at otherwise, so this tells quickly what only looks like a
-    /// frame, which nobody can make who does not know the salt; [`read`](Self::read) tells the rest.
+    /// frame, which no program can make who does not know the salt; [`read`](Self::read) tells the rest.
     pub fn is_sealed(bytes: &[u8], salt: u64) -> bool {
         let Some(head) = FrameHeader::read(bytes).ok() else { return false };
         let Some(mut rest) = bytes.get(head.head_bytes()..head.frame_bytes()) else { return false };

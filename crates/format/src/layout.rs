@@ -5,7 +5,7 @@
 //! L1. A [`Layout`] read from bytes lies wholly inside them, and every name in it is UTF-8.
 //! L2. The parts follow each other without a gap, and the tail ends where the record ends.
 //! L3. Every position that a placed record names, its stream's last event and its local causes, lies before
-//!     its own: nobody who follows them goes round in circles.
+//!     its own: following them never ends in a circle.
 //! L4. A correlation that is the event's own id is not written.
 //! L5. The tail is as long for an erased payload as it was for the payload, so erasing moves nothing.
 
@@ -165,7 +165,7 @@ impl Layout {
         if correlation != 0 && bytes.get(RECORD_HEAD_BYTES..names) == bytes.get(ID..LINK) {
             return Err(malformed("correlation", "its own id"));
         }
-        // Where all is plain ASCII, so is every text in it, and most often it is.
+        // If all is plain ASCII, so is every text in it, and most often it is.
         let hashed = if name_length(bytes, KEY) == 0 { 0 } else { CONTENT_BYTES };
         let parts = tail.saturating_sub(hashed);
         let unsure = NEW && !bytes[names.min(parts)..parts].is_ascii();

@@ -76,7 +76,7 @@ impl Watermark {
         bytes
     }
 
-    /// The newer of the slots in the watermark file that hold for this salt; nothing where none does.
+    /// The newer of the slots in the watermark file that hold for this salt, or `None` if none does.
     pub fn read(file: &[u8], salt: u64) -> Option<Self> {
         let slots = WATERMARK_SLOTS.into_iter().filter_map(|at| {
             let found = Self::read_slot(file.get(at as usize..)?)?;

@@ -2,10 +2,10 @@
 //!
 //! Invariants:
 //!
-//! A1. There is one [`ActiveSegment`] of a segment at most; whoever holds it is its writer.
+//! A1. There is one [`ActiveSegment`] of a segment at most; the caller that holds it is its writer.
 //! A2. A segment has its name only once its head is durable, so a named segment always has a head.
 //! A3. Frames are written behind the tail only, and the tail moves only behind whole frames.
-//! A4. An error of kind [`Full`](ErrorKind::Full) leaves nothing behind that anybody will ever read.
+//! A4. An error of kind [`Full`](ErrorKind::Full) leaves nothing behind that is ever read.
 
 use std::sync::Arc;
 

@@ -73,7 +73,7 @@ impl Segment {
     }
 
     /// The level of event `n` in the causal graph: 0 without local causes, otherwise one more than the highest
-    /// level of a cause. Nothing where it is not known yet; [`make_levels`](Self::make_levels) helps.
+    /// level of a cause. `None` if it is not known yet; [`make_levels`](Self::make_levels) helps.
     #[inline]
     pub fn level(&self, n: u32, reader: &mut CauseReader) -> Result<Option<u32>> {
         self.ask_through(reader, |lookup, _| lookup.level(n))

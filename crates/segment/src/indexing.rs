@@ -53,7 +53,7 @@ impl Segment {
         hash_key: HashKey,
     ) -> Option<(SegmentHeader, Position)> {
         let file = disk.open(&index_path(first), Mode::Read).ok()?;
-        let mut bytes = [0; index::HEAD_BYTES];
+        let mut bytes = [0; index::HEADER_BYTES];
         let filled = read_full(&*file, &mut bytes, 0).ok()?;
         index::made_of(&bytes[..filled], hash_key)
     }

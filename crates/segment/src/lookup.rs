@@ -100,7 +100,7 @@ impl Lookup {
         }
     }
 
-    /// The level of an event in the causal graph; nothing where it is not known yet, which is so in memory
+    /// The level of an event in the causal graph, or `None` if it is not known yet, which is so in memory
     /// only.
     pub fn level(&self, event: u32) -> Result<Option<u32>> {
         match self {

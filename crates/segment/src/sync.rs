@@ -91,7 +91,7 @@ mod modelled {
     }
 }
 
-/// Runs a test in every interleaving in which a thread is put aside at most so many times before it would wait, with
+/// Runs a test in every interleaving in which a thread is put aside at most this many times before it would wait, with
 /// every value that each load may return. The thread that calls this must be the one that writes, and its readers the
 /// ones that it starts: the checker runs it first, and then gives each load of a reader every value that was written.
 /// The other way round it misses races, as a writer that loads its own count hides that a reader loaded it before.

@@ -182,7 +182,7 @@ pub struct HashedId {
 }
 
 /// What terms and ids are hashed with in memory: 128 bits of SipHash-1-3 under a random key, wide enough
-/// to stand for the bytes, and out of reach for whoever chooses them.
+/// to stand for the bytes, and out of reach for an attacker that chooses them.
 #[derive(Clone, Copy, Debug)]
 pub struct HashKey(pub u64, pub u64);
 

@@ -124,7 +124,7 @@ fn main() -> Result<()> {
         money(alice.wait_for(paid.last(), Duration::from_secs(1))?.cents)
     );
 
-    // The new version refuses the debt. It stops there, or puts the event aside for somebody to look at.
+    // The new version refuses the debt. It stops there, or puts the event aside for a person to look at.
     let strict = store.projector_with::<Statement>(ProjectorOptions::new().stream(("bank", "alice")))?;
     if let Err(stopped) = strict.read() {
         println!("v2 as a strict one: {stopped}");

@@ -1,4 +1,4 @@
-//! A gate attached to the store: whoever appends, no account goes below zero.
+//! A gate attached to the store: no append takes an account below zero.
 //!
 //! `cargo run --release -p tidegate --example gate`
 

@@ -15,11 +15,7 @@ fn main() -> Result<()> {
     let store = Store::in_memory()?;
     let known = gate("known clerk", |proposal: &tidegate::decide::Proposal<'_, Clerk>, _| {
         let known = ["ada", "bob"].contains(&proposal.context.name);
-        Ok(if known {
-            Verdict::Allow
-        } else {
-            Verdict::Deny(Denial::new("UNKNOWN", "nobody knows this clerk"))
-        })
+        Ok(if known { Verdict::Allow } else { Verdict::Deny(Denial::new("UNKNOWN", "unknown clerk")) })
     });
     let within = gate("within limit", |proposal: &tidegate::decide::Proposal<'_, Clerk>, _| {
         let (asked, limit) = (proposal.drafts.len(), proposal.context.limit);

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use tidegate::{Draft, Event, Result, Store};
 
-/// 2023: a price was a number, and everybody knew which money it was in.
+/// 2023: a price was a number, and the currency was implied.
 #[derive(Serialize, Deserialize)]
 struct PricedV1 {
     price: f64,

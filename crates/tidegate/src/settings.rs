@@ -69,7 +69,7 @@ pub struct StoreOptions {
     pub segment_bytes: u64,
     /// Bytes of batches that may be queued or written and not answered: 64 MiB. One batch may exceed it.
     pub queue_bytes: usize,
-    /// Whether sealed segments are mapped into memory: `true`. Without maps what was read is a copy that nobody changes, and a
+    /// Whether sealed segments are mapped into memory: `true`. Without maps what was read is a copy that never changes, and a
     /// file that another process cuts short never ends this one; reads are slower.
     ///
     /// With maps, no other process may write to a file of the store in place, or cut it. A backup is put back with the

@@ -27,7 +27,7 @@ struct Requests {
     state: WorkerState,
 }
 
-/// Whether anybody listens.
+/// Whether any caller listens.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum WorkerState {
     #[default]
@@ -45,13 +45,13 @@ pub(crate) struct WorkerSignal {
 }
 
 impl WorkerSignal {
-    /// A signal that somebody listens to from the start, or nobody ever.
+    /// A signal that a caller listens to from the start, or no caller ever.
     pub(crate) fn new(heard: bool) -> Self {
         let state = if heard { WorkerState::Running } else { WorkerState::Absent };
         Self { requests: Mutex::new(Requests { state, ..Requests::default() }), changed: Condvar::new() }
     }
 
-    /// Rings for what `ask` notes; says whether anybody hears it.
+    /// Rings for what `ask` notes; says whether any caller hears it.
     fn request(&self, ask: impl FnOnce(&mut Requests)) -> bool {
         let mut requests = self.requests.lock();
         if requests.state == WorkerState::Absent {
@@ -89,7 +89,7 @@ impl WorkerSignal {
                 return Task::Settle;
             }
             if requests.state == WorkerState::Stopping {
-                // Who calls from now on is told that nobody comes.
+                // Who calls from now on is told that no caller comes.
                 requests.state = WorkerState::Absent;
                 return Task::Stop;
             }
@@ -201,7 +201,7 @@ struct Worker {
     published: Arc<SharedState>,
 }
 
-/// Says at the end of the thread that nobody listens any more, and ends the writer if that was a panic.
+/// Says at the end of the thread that no caller listens any more, and ends the writer if that was a panic.
 struct ExitGuard<'a> {
     worker: &'a Worker,
     signal: &'a WorkerSignal,

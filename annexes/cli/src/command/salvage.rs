@@ -24,7 +24,7 @@ The unit is the frame: the events of one write. One that is not whole is lost as
 in order. What is lost is listed by its positions; where nothing says how many events there were, by the first.
 
 Up to the first lost event nothing changes: positions, versions, times and leaves stay. Where only an end is lost \
-the store keeps its id, and is as an older copy of itself. Where whole events follow a loss, NEW is another store \
+the store keeps its id, and is as an older copy of itself. If whole events follow a loss, NEW is another store \
 with an id of its own, and those events get new positions and versions without gaps; which ones is listed. They keep \
 ids, times, correlations, idempotency keys, payloads and metadata. Causes are kept as far as they are saved; a lost \
 cause becomes a foreign one, an event of the old store that is named after its position. Positions inside metadata \

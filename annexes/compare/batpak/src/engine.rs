@@ -20,7 +20,7 @@ macro_rules! engine {
             };
 
             /// What stands before the payload's bytes in `MessagePack`.
-            const HEAD_BYTES: usize = 2;
+            const HEADER_BYTES: usize = 2;
 
             /// The category that the samples' kinds are given.
             const CATEGORY: u8 = 1;
@@ -54,7 +54,7 @@ macro_rules! engine {
                 fn visit(&self, id: EventId, position: u64, visit: Visit<'_>) -> Result {
                     let event = self.store.read_raw(id)?.event;
                     let kind = KINDS[event.header.event_kind.type_id() as usize];
-                    let payload = event.payload.get(HEAD_BYTES..).unwrap_or_default();
+                    let payload = event.payload.get(HEADER_BYTES..).unwrap_or_default();
                     visit(Seen { position, kind, payload });
                     Ok(())
                 }

@@ -59,7 +59,7 @@ pub(super) enum Index {
     Tags,
 }
 
-/// Where a query is looked up, and under which parts of the key; nothing where it selects everything.
+/// Where a query is looked up, and under which parts of the key, or `None` if it selects everything.
 pub(super) fn lookup(query: Query<'_>) -> Option<(Index, Vec<&str>)> {
     match query {
         Query::All => None,

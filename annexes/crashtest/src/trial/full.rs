@@ -84,7 +84,7 @@ fn run_full(
     done.got_full += u64::from(!report.failed.is_empty());
     done.errors += report.failed.len() as u64;
     done.acknowledged += report.events.len() as u64;
-    // Reading takes no room. Where there was none for the watermark either, a reader sees less, and nothing else.
+    // Reading takes no room. If there was none for the watermark either, a reader sees less, and nothing else.
     for event in look_only(&orders.directory, &report)? {
         let report = report.events.get(&event.position().0).map(|(leaf, _)| leaf);
         let same = report.is_none_or(|report| *report == event.leaf().to_string());

@@ -1,4 +1,4 @@
-//! A reader process beside writers that roll, seal, close and are killed sees a prefix, without gaps, and whoever comes
+//! A reader process beside writers that roll, seal, close and are killed sees a prefix, without gaps, and the caller that comes
 //! to look meanwhile finds nothing wrong (F1, F31).
 
 use tidegate_crashtest::trial::reader::reader;

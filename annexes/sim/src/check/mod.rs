@@ -47,7 +47,7 @@ pub(crate) fn adopt(store: &Store, model: &mut Model) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the store tells of a reader with a name; nothing where it has no file.
+/// What the store tells of a reader with a name, or `None` if it has no file.
 pub(crate) fn report(store: &Store, name: &str) -> tidegate::Result<Option<CursorReport>> {
     match cursor::status(store, name) {
         Ok(state) => {

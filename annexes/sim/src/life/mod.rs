@@ -115,7 +115,7 @@ pub(crate) fn catch_up(machine: &Machine, model: &mut Model, script: Script) -> 
 }
 
 impl<'a> Life<'a> {
-    /// Opens the store; nothing where it does not open, as it may.
+    /// Opens the store, or `None` if it does not open, as it may.
     fn begin(machine: &'a Machine, model: &'a mut Model, script: Script) -> Result<Option<Self>, Failure> {
         let may_fail = |kind| matches!(kind, ErrorKind::Full | ErrorKind::Io | ErrorKind::Ended);
         let expected_head = Position(model.floor);
@@ -323,14 +323,14 @@ impl Life<'_> {
         Ok(())
     }
 
-    /// The value, or nothing where the process died or the writer ended as it may.
+    /// The value, or `None` if the process died or the writer ended as it may.
     fn unless_ended<T>(&mut self, result: Result<T, Error>) -> Result<Option<T>, Failure> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(_) if self.machine.disk.ended() => Ok(None),
             Err(error) if self.script.faults && error.kind() == ErrorKind::Full => Ok(None),
             Err(error) if self.script.faults && matches!(error.kind(), ErrorKind::Ended | ErrorKind::Io) => {
-                // Where reading fails too, an error says nothing of the writer.
+                // If reading fails too, an error says nothing of the writer.
                 self.stopped |= self.script.reads_fail;
                 self.ended |= !self.script.reads_fail;
                 Ok(None)
@@ -339,7 +339,7 @@ impl Life<'_> {
         }
     }
 
-    /// The value, or nothing where the process died or gives up over what the disk did.
+    /// The value, or `None` if the process died or gives up over what the disk did.
     fn take<T>(&mut self, result: Result<T, Error>) -> Result<Option<T>, Failure> {
         self.machine.trace.note(&result.as_ref().err().map(Error::kind));
         match result {

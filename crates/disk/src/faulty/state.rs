@@ -89,7 +89,7 @@ impl State {
         Ok(turn)
     }
 
-    /// One call that is done or not; in a crash it may be either, and nobody is told.
+    /// One call that is done or not; in a crash it may be either, and no process is told.
     fn whole<T>(
         &mut self,
         life: Life,
@@ -206,7 +206,7 @@ impl State {
         })
     }
 
-    /// The first `length` bytes, or nothing where the file is shorter.
+    /// The first `length` bytes, or `None` if the file is shorter.
     pub(crate) fn map(&mut self, life: Life, inode: u64, length: u64) -> io::Result<Option<Vec<u8>>> {
         self.whole(life, Call::Read, |state| {
             let length = usize::try_from(length).ok();

@@ -52,7 +52,7 @@ pub struct Placed {
 ///
 /// # Panics
 ///
-/// Where the draft does not pass [`Draft::check`], the key does not pass [`name::check`](crate::name::check),
+/// If the draft does not pass [`Draft::check`], the key does not pass [`name::check`](crate::name::check),
 /// there are more than [`CAUSES_MAX`] causes, or one of them is a [`Cause::Id`], which the store has to turn
 /// into a position first.
 pub fn encode(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) -> Body {
@@ -195,7 +195,7 @@ pub(super) fn put(record: &mut [u8], at: usize, bytes: &[u8]) {
 ///
 /// # Panics
 ///
-/// Where `record` is not one whole record that [`encode`] wrote.
+/// If `record` is not one whole record that [`encode`] wrote.
 pub fn stream(record: &[u8]) -> (&str, &str, u32) {
     let [scope, entity] = [layout::SCOPE, layout::ENTITY].map(|field| layout::name_length(record, field));
     let correlation = if record[layout::FLAGS] & layout::FLAG_CORRELATION == 0 { 0 } else { 16 };
@@ -209,7 +209,7 @@ pub fn stream(record: &[u8]) -> (&str, &str, u32) {
 ///
 /// # Panics
 ///
-/// Where `record` is not one whole record that [`encode`] wrote, has a place already (its causes are settled
+/// If `record` is not one whole record that [`encode`] wrote, has a place already (its causes are settled
 /// then, so a second place needs the bytes as they were encoded), or gets an impossible one: `previous` and
 /// every local cause lie before the position, and `previous` is 0 exactly where the version is 1.
 pub fn place(record: &mut [u8], placed: &Placed, first: Position, body: &Body) -> Hash {

@@ -11,7 +11,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use tidegate_format::{Cause, Error, Place, Position, Record, Result, SegmentHeader, hash};
 
 use super::graph::{self, ParentsWriter};
-use super::head::{Extent, FIELD_COUNT, HEAD_BYTES, Head, Owner, SECTION_COUNT, Section};
+use super::head::{Extent, FIELD_COUNT, HEADER_BYTES, Head, Owner, SECTION_COUNT, Section};
 use super::postings;
 use super::terms::TermsWriter;
 use super::{filter, ids, packed};
@@ -223,7 +223,7 @@ impl Gathered {
 
     fn encode(mut self, owner: Owner) -> Result<Vec<u8>> {
         let count = self.offsets.len() as u32;
-        let mut file = SectionWriter { bytes: vec![0; HEAD_BYTES], sections: Vec::new() };
+        let mut file = SectionWriter { bytes: vec![0; HEADER_BYTES], sections: Vec::new() };
         let mut lists = Lists::new(self.hash_key);
         file.section(|out| packed::write(&self.offsets, out))?;
         file.section(|out| ids::write(&self.ids, out))?;
@@ -329,7 +329,7 @@ impl SectionWriter {
         sections.copy_from_slice(&self.sections);
         let file_length = self.bytes.len() as u64;
         let head = Head { owner, file_length, count, fields, sections };
-        self.bytes[..HEAD_BYTES].copy_from_slice(&head.encode());
+        self.bytes[..HEADER_BYTES].copy_from_slice(&head.encode());
         self.bytes
     }
 }

@@ -103,7 +103,7 @@ impl FileIndex {
         found.map(|found| self.postings(found.count, found.place)).transpose()
     }
 
-    /// The rank of a term among the terms of its field, in the order of their bytes; nothing where it is not
+    /// The rank of a term among the terms of its field, in the order of their bytes, or `None` if it is not
     /// here. Local causes have none.
     pub fn ordinal(&self, term: &Term) -> Result<Option<u32>> {
         let numbers = self.numbers(term.as_bytes()[0]);

@@ -24,13 +24,13 @@ const SECTIONS: usize = FIELDS + 4 * FIELD_COUNT;
 const SECTION_BYTES: usize = 16;
 
 /// Bytes of an index file before its sections.
-pub const HEAD_BYTES: usize = SECTIONS + SECTION_BYTES * SECTION_COUNT;
+pub const HEADER_BYTES: usize = SECTIONS + SECTION_BYTES * SECTION_COUNT;
 /// How many fields terms have.
 pub(super) const FIELD_COUNT: usize = 9;
 /// How many sections there are.
 pub(super) const SECTION_COUNT: usize = 10;
 
-const _: () = assert!(HEAD_BYTES == 320);
+const _: () = assert!(HEADER_BYTES == 320);
 
 /// The sections of an index file, in the order in which they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,8 +138,8 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub(super) fn encode(&self) -> [u8; HEAD_BYTES] {
-        let mut bytes = [0; HEAD_BYTES];
+    pub(super) fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
         bytes[..VERSION].copy_from_slice(&MAGIC);
         bytes[VERSION..CRC].copy_from_slice(&INDEX_VERSION.to_le_bytes());
         bytes[SEGMENT..SEGMENT_LENGTH].copy_from_slice(&self.owner.segment);
@@ -169,8 +169,9 @@ impl Head {
 
     /// Reads the head that starts `file`, and checks it against its own checksum.
     fn parse(file: &[u8]) -> Result<Self> {
-        let Some((bytes, _)) = file.split_first_chunk::<HEAD_BYTES>() else {
-            let (expected, found) = (format!("at least {HEAD_BYTES} bytes"), format!("{} bytes", file.len()));
+        let Some((bytes, _)) = file.split_first_chunk::<HEADER_BYTES>() else {
+            let (expected, found) =
+                (format!("at least {HEADER_BYTES} bytes"), format!("{} bytes", file.len()));
             return Err(Error::damaged("an index file is cut short", expected, found));
         };
         if bytes[..VERSION] != MAGIC {
@@ -219,7 +220,7 @@ impl Head {
             let (expected, found) = (self.file_length, file_length);
             return Err(Error::damaged("an index file has not its stated length", expected, found));
         }
-        let mut end = HEAD_BYTES as u64;
+        let mut end = HEADER_BYTES as u64;
         for section in &self.sections {
             if section.offset != end {
                 return Err(malformed("the section table"));
@@ -248,6 +249,6 @@ fn describe(owner: &Owner) -> String {
     format!("segment {id:08x} of {} bytes, seed {:016x}", owner.segment_length, owner.hash_key)
 }
 
-fn crc_of(head: &[u8; HEAD_BYTES]) -> u32 {
+fn crc_of(head: &[u8; HEADER_BYTES]) -> u32 {
     hash::crc(hash::crc(0, &head[..CRC]), &head[SEGMENT..])
 }

@@ -49,5 +49,5 @@ pub use build::{Builder, build};
 pub use file::FileIndex;
 pub use filter_group::{FILTER_GROUP_SEGMENTS_MAX, FILTER_GROUP_VERSION, FilterGroup, write_filter_group};
 pub use graph::Parents;
-pub use head::{HEAD_BYTES, INDEX_VERSION, made_of};
+pub use head::{HEADER_BYTES, INDEX_VERSION, made_of};
 pub use postings::{Events, Postings};

@@ -34,7 +34,7 @@ pub(super) fn put_varint(mut number: u64, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
-/// The number at `at`, which moves behind it. Nothing where the bytes end inside it, or it is longer than
+/// The number at `at`, which moves behind it. `None` if the bytes end inside it, or it is longer than
 /// 64 bits.
 #[inline]
 pub(super) fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {

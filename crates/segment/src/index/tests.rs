@@ -11,7 +11,7 @@ use tidegate_format::{
     StreamId, Version, hash, record,
 };
 
-use super::head::{HEAD_BYTES, Head, Owner, SECTION_COUNT};
+use super::head::{HEADER_BYTES, Head, Owner, SECTION_COUNT};
 use super::{FileIndex, Parents, Postings, build, postings};
 use crate::mem_index::CauseBlock;
 use crate::term::{self, Field, HashKey, Term};
@@ -434,7 +434,7 @@ proptest! {
             let at = place.index(bytes.len() * 2);
             let section = head.sections[at % head.sections.len()].range();
             let at = if at >= bytes.len() && !section.is_empty() { section.start + at % section.len().min(24) } else { at % bytes.len() };
-            if at >= HEAD_BYTES && at < bytes.len() {
+            if at >= HEADER_BYTES && at < bytes.len() {
                 bytes[at] = byte;
             }
         }
@@ -456,7 +456,7 @@ proptest! {
 /// Makes all checksums hold.
 fn seal(head: &mut Head, bytes: &mut [u8]) {
     head.sections.iter_mut().for_each(|section| section.crc = hash::crc(0, &bytes[section.range()]));
-    bytes[..HEAD_BYTES].copy_from_slice(&head.encode());
+    bytes[..HEADER_BYTES].copy_from_slice(&head.encode());
 }
 
 fn some_plans(count: u8) -> Vec<Plan> {
@@ -548,7 +548,7 @@ fn heads_that_cannot_be_are_refused() {
     let refused = |change: fn(&mut Head)| {
         let (mut bytes, mut head) = (bytes.clone(), Head::read(&bytes, &model.owner()).unwrap());
         change(&mut head);
-        bytes[..HEAD_BYTES].copy_from_slice(&head.encode());
+        bytes[..HEADER_BYTES].copy_from_slice(&head.encode());
         model.open(bytes).is_err()
     };
     assert!(!refused(|_| ()));
@@ -652,7 +652,7 @@ fn a_tiny_file_keeps_its_bytes() {
     let model = Model::new(Position(40), &some_plans(4));
     let bytes = model.build();
     let head = Head::read(&bytes, &model.owner()).unwrap();
-    let mut text = format!("head\n{}", lines(&bytes[..HEAD_BYTES]));
+    let mut text = format!("head\n{}", lines(&bytes[..HEADER_BYTES]));
     let index = model.open(bytes.clone()).unwrap();
     assert_eq!(index.length(), bytes.len() as u64);
     for (section, (name, _)) in head.sections.iter().zip(index.section_lengths()) {

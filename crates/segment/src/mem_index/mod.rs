@@ -54,7 +54,7 @@ pub struct MemIndex {
     writing: Mutex<Writing>,
 }
 
-/// What only the writer of the segment uses. Nobody ever waits for it.
+/// What only the writer of the segment uses. No caller ever waits for it.
 #[derive(Debug)]
 struct Writing {
     ids: TableWriter,
@@ -106,7 +106,7 @@ impl MemIndex {
                 self.causes.add(event, cause);
             }
         });
-        // Release: whoever counts the event reads its offset, id and causes (M3).
+        // Release: the caller that counts the event reads its offset, id and causes (M3).
         self.count.store(event + 1, Ordering::Release);
     }
 
@@ -218,7 +218,7 @@ impl MemIndex {
         for (hash, event) in hashes.iter().zip(waiting..) {
             ids.insert(&self.id_table, *hash, event);
         }
-        // Release: whoever no longer looks through these ids finds them in the table.
+        // Release: the caller that no longer looks through these ids finds them in the table.
         self.id_count.store(event + 1, Ordering::Release);
     }
 

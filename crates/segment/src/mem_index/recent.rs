@@ -1,6 +1,6 @@
-//! Terms that were met lately, with their numbers, so that they need no hash that nobody can foresee.
+//! Terms that were met lately, with their numbers, so that they need no hash that an attacker cannot foresee.
 //!
-//! Whoever chooses terms that displace each other here only makes their own appends as slow as without it.
+//! The caller that chooses terms that displace each other here only makes its own appends as slow as without it.
 
 /// Places, as a power of two.
 const PLACES_BITS: u32 = 6;

@@ -114,7 +114,7 @@ fn put(slots: &[AtomicU64], filled: u64) {
     while slots[at].load(Ordering::Relaxed) != 0 {
         at = (at + 1) & mask;
     }
-    // Release: whoever reads the number reads what it stands for (M3).
+    // Release: the caller that reads the number reads what it stands for (M3).
     slots[at].store(filled, Ordering::Release);
 }
 

@@ -69,7 +69,7 @@ impl Terms {
         self.texts.read(self.places.get(number), out);
     }
 
-    /// Adds a term (its field, then its value) with its first event and returns its number, which nobody else knows
+    /// Adds a term (its field, then its value) with its first event and returns its number, which no other caller knows
     /// until the caller tells it with release order, or the count says so.
     pub(super) fn add(&self, field: Field, bytes: &[u8], hash: u128, event: u32) -> TermNumber {
         // Relaxed: this thread alone stores the count.
@@ -86,7 +86,7 @@ impl Terms {
         row[FIRST].store(event, Ordering::Relaxed);
         row[LAST].store(event, Ordering::Relaxed);
         row[EVENTS].store(1, Ordering::Relaxed);
-        // Release: whoever counts the term reads its row, field and text (M3).
+        // Release: the caller that counts the term reads its row, field and text (M3).
         self.count.store(number + 1, Ordering::Release);
         number
     }
@@ -120,7 +120,7 @@ impl Terms {
         // Release: a reader with an older count may meet the new block already, and follows it back by its header.
         row[LAST_BLOCK].store(block, Ordering::Release);
         row[LAST].store(event, Ordering::Relaxed);
-        // Release: whoever counts the event finds it in its block (M3).
+        // Release: the caller that counts the event finds it in its block (M3).
         row[EVENTS].store(count + 1, Ordering::Release);
     }
 

@@ -16,7 +16,7 @@ impl Texts {
         Self { cells: Column32::new(), end: AtomicU32::new(1) }
     }
 
-    /// Adds a text and returns its place. Whoever publishes the place does so with release order (M3).
+    /// Adds a text and returns its place. The caller that publishes the place does so with release order (M3).
     pub(super) fn add(&self, bytes: &[u8]) -> u32 {
         // Relaxed, here and below: this thread alone reads and writes the end.
         let at = self.end.load(Ordering::Relaxed);

@@ -50,7 +50,7 @@ pub struct Segment {
     end: OnceLock<Position>,
     /// The file, until it is sealed.
     growing: ArcSwapOption<Source>,
-    /// What finds its events until it has an index file, or where that is of no use.
+    /// What finds its events until it has an index file, or where that cannot be used.
     memory: ArcSwapOption<Lookup>,
     /// Its files once it is sealed, while they are open.
     bytes: Arc<Slot<Source>>,
@@ -203,7 +203,7 @@ impl Segment {
 
     /// Moves the tail behind a frame that was written or replayed.
     pub(crate) fn grow(&self, to: Offset) {
-        // Release: whoever sees the tail sees the events before it in the index.
+        // Release: the caller that sees the tail sees the events before it in the index.
         self.tail.store(to.0, Ordering::Release);
     }
 

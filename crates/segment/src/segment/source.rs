@@ -48,7 +48,7 @@ impl Segment {
         self.open_lookup().map(|lookup| ask(&lookup))
     }
 
-    /// Opens its index file. If that is of no use, the segment itself is read, and what finds its events stays in
+    /// Opens its index file. If that cannot be used, the segment itself is read, and what finds its events stays in
     /// memory.
     #[cold]
     fn open_lookup(&self) -> Result<Arc<Lookup>> {

@@ -13,7 +13,7 @@ use crate::published::Registration;
 use crate::published::{Deadline, SharedState};
 use crate::read::View;
 
-/// How often a reader process looks for what another process wrote.
+/// How many times a reader process looks for what another process wrote.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// The log as it grows.
@@ -38,7 +38,7 @@ impl EventSource {
         Self { published, follower, writer, clock }
     }
 
-    /// So much from now.
+    /// The time that is this long from now.
     pub(crate) fn deadline(&self, time: Duration) -> Deadline {
         Deadline::after(&self.clock, time)
     }
@@ -65,7 +65,7 @@ impl EventSource {
         self.wait_or(after, deadline, || false)
     }
 
-    /// Waits like [`wait`](Self::wait), or until something else is so, which whoever changes it has to
+    /// Waits like [`wait`](Self::wait), or until something else is so, which the code that changes it has to
     /// [`nudge`](Self::nudge) for.
     pub(crate) fn wait_or(
         &self,
@@ -91,7 +91,7 @@ impl EventSource {
         }
     }
 
-    /// Has everybody who waits look again.
+    /// Has every waiting caller look again.
     pub(crate) fn nudge(&self) {
         self.published.announce();
     }

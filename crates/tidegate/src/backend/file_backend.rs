@@ -4,8 +4,8 @@
 //!
 //! E1. What the active segment holds is durable before a segment after it exists.
 //! E2. After a failed sync nothing is written any more, and no later sync is believed.
-//! E3. Nothing counts as synced, and no segment is begun, once the lock keeps nobody out any more: whoever took another
-//!     one came after all that did.
+//! E3. Once the lock file is lost, no sync is acknowledged and no segment is created, so a writer that takes a new lock
+//!     sees everything acknowledged before it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -202,7 +202,7 @@ impl PendingSync for FileSync {
     }
 }
 
-/// A write whose outcome nobody knows ends the writer.
+/// A write of unknown outcome ends the writer.
 fn unknown(cause: Error) -> Error {
     let place = cause.place().cloned();
     let message = "a write failed, whether its events are kept is unknown; open the store again";

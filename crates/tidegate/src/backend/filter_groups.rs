@@ -18,10 +18,10 @@ use tidegate_segment::{Segment, filter_groups};
 
 use crate::published::{Log, SEGMENT_GROUP, SharedState};
 
-/// After so many further segments the filter group of a segment group is made anew.
+/// After this many further segments the filter group of a segment group is made anew.
 const STEP: usize = 16;
 
-/// The filter groups of these sealed segments that are there and of use.
+/// The filter groups of these sealed segments that are there and usable.
 pub(super) fn load(cache: &FileCache, sealed: &[Arc<Segment>]) -> Vec<Option<Arc<FilterGroup>>> {
     let load = |group: &[Arc<Segment>]| {
         if group.len() < STEP {
@@ -30,7 +30,7 @@ pub(super) fn load(cache: &FileCache, sealed: &[Arc<Segment>]) -> Vec<Option<Arc
         match filter_groups::load(cache, group) {
             Ok(filter_group) => filter_group.map(Arc::new),
             Err(error) => {
-                tracing::debug!(%error, "no filter group is of use");
+                tracing::debug!(%error, "no filter group can be used");
                 None
             }
         }

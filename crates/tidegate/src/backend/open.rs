@@ -310,7 +310,7 @@ impl Opening<'_> {
         self.report.dropped_bytes = if fault.is_some() { length - segment.tail().0 } else { 0 };
         let is_whole = fault.is_none();
         self.report.dropped_because = fault.map(|fault| fault.error);
-        // A copy that a later opening made may be as long; whether its name is durable nobody knows then.
+        // A copy that a later opening made may be as long; whether its name is durable is unknown then.
         let durable = self.evidence.watermark.is_some_and(|mark| {
             let place = (mark.segment, mark.tail, mark.durable, mark.epoch);
             mark.clean && is_whole && place == (segment.first(), segment.tail(), last, epoch)
@@ -334,7 +334,7 @@ impl Opening<'_> {
             return Ok(ActiveSegment::resume(tail.segment));
         }
         if tail.segment.next() == Position(1) {
-            // Whoever created the store may have died before its name was durable. With the first event in
+            // The caller that created the store may have died before its name was durable. With the first event in
             // the log it is: an opening came before it.
             identity::keep(&*self.world.disk, self.store)?;
         }

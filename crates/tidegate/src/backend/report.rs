@@ -29,7 +29,7 @@ pub struct OpenReport {
     pub dropped_bytes: u64,
     /// Why the tail was torn.
     pub dropped_because: Option<Error>,
-    /// Index files that were missing or of no use and were built anew.
+    /// Index files that were missing or unusable and were built anew.
     pub rebuilt_indexes: usize,
     /// Files left over from an interrupted step that were removed.
     pub removed: Vec<String>,

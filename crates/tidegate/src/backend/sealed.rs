@@ -19,8 +19,8 @@ pub(super) fn load_sealed(
 ) -> Result<Vec<Arc<Segment>>> {
     let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(names.len() + 1);
     let indexes = list_indexes(cache.disk());
-    // Whether an index file was of use. Those of another version are so all together; until one is, each is opened
-    // at once, so that what is of no use is built anew here and not held in memory later.
+    // Whether an index file could be used. Those of another version are so all together; until one is, each is opened
+    // at once, so that what cannot be used is built anew here and not held in memory later.
     let mut indexes_are_sound = false;
     let mut next = *newest;
     for &name in names.iter().rev() {
@@ -39,7 +39,9 @@ pub(super) fn load_sealed(
             match segment.load_index(cache) {
                 Ok(IndexState::InUse) => indexes_are_sound = true,
                 Ok(IndexState::Missing) => {}
-                Err(error) => tracing::debug!(%error, segment = segment.name(), "an index file is of no use"),
+                Err(error) => {
+                    tracing::debug!(%error, segment = segment.name(), "an index file cannot be used")
+                }
             }
         }
         next = *segment.head();

@@ -36,7 +36,7 @@ impl WatermarkFile {
         Ok(Self { file, sequence: found.map_or(0, |mark| mark.sequence) })
     }
 
-    /// Reads it without touching it; nothing where it is missing or says nothing.
+    /// Reads it without touching it, or `None` if it is missing or says nothing.
     pub(crate) fn read(disk: &dyn Disk, salt: u64) -> Result<Option<Watermark>> {
         match disk.open(WATERMARK, Mode::Read) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -37,7 +37,7 @@ pub struct Bypass {
     pub reason: Text,
     /// Why it is right this time.
     pub justification: String,
-    /// Who approved it, if anybody had to.
+    /// Who approved it, if an approval was needed.
     pub approver: Option<String>,
 }
 

@@ -49,7 +49,7 @@ impl From<Denial> for Decision {
 /// What became of a decision or a proposal.
 ///
 /// A denial is a value here and no error: it is one of the answers that a caller of
-/// [`decide`](crate::Store::decide) or [`propose`](crate::Store::propose) asked for. Where it ends the work like an error,
+/// [`decide`](crate::Store::decide) or [`propose`](crate::Store::propose) asked for. If it ends the work like an error,
 /// [`into_result`](Self::into_result) makes it one. [`append`](crate::Store::append), which asked to write, always does.
 ///
 /// One that is dropped unseen warns:

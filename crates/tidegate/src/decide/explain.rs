@@ -20,7 +20,7 @@ use crate::read::View;
 ///     Ok(seat.clone().into())
 /// })?;
 ///
-/// let event = decided.receipt().expect("nobody denied it").first();
+/// let event = decided.receipt().expect("no caller denied it").first();
 /// let explanation = store.view()?.explain(event)?;
 /// let footprint = explanation.footprint.expect("it was kept");
 /// assert_eq!(footprint.queries(), [subscribed]);

@@ -8,7 +8,7 @@
 //!     what is only accepted, since after a full disk those positions are given again.
 //! J3. Written means written and indexed: a decision's view shows it from then on, and only a crash takes it back.
 //! J4. Times never decrease from one position to the next.
-//! J5. After an outcome nobody knows the writer ends, and every batch still waiting is told: those of all frames that no
+//! J5. After an unknown outcome the writer ends, and every batch still waiting is told: those of all frames that no
 //!     sync had covered.
 //! J6. Every answer names the last position that it rests on, and is held until that is visible, and durable if its
 //!     caller asked to be synced (`settle_queue.rs`). What rests on a group that was not written fails with it.
@@ -439,7 +439,7 @@ impl Committer {
         }
     }
 
-    /// A sync to be run beside further commits; nothing where all is durable.
+    /// A sync to be run beside further commits, or `None` if all is durable.
     pub(crate) fn pending(&mut self) -> Option<Box<dyn PendingSync>> {
         let pending = self.backend.pending();
         (pending.position() > self.published.durable()).then_some(pending)
@@ -462,12 +462,12 @@ impl Committer {
     }
 }
 
-/// What everybody is told after the store was closed.
+/// The error of every call after the store was closed.
 pub(super) fn closed() -> Error {
     Error::new(ErrorKind::Ended, "the store was closed")
 }
 
-/// What everybody is told once the outcome of a group is unknown.
+/// The error of every call once the outcome of a group is unknown.
 pub(super) fn ended(cause: &Error) -> Error {
     if cause.kind() == ErrorKind::Ended {
         return cause.clone();

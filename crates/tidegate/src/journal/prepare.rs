@@ -110,7 +110,7 @@ pub(crate) struct PreparedRecord {
 pub(crate) struct Ids {
     key: HashKey,
     next: atomic::AtomicU64,
-    /// What blinds are made of, from a number each. It lives as long as the handle: nobody can make them again.
+    /// What blinds are made of, from a number each. It lives as long as the handle, so blinds cannot be made again.
     secret: [u8; 32],
     next_blinds: atomic::AtomicU64,
 }

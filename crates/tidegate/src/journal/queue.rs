@@ -2,12 +2,12 @@
 //!
 //! Invariants:
 //!
-//! Q1. While batches are queued somebody leads, was asked to lead, or (without a thread) will be asked by
+//! Q1. While batches are queued a caller leads, was asked to lead, or (without a thread) will be asked by
 //!     the next call; at most one leads.
 //! Q2. Batches are committed in the order they were queued.
 //! Q3. The queue and what is written and not answered yet never take more than the bound, but for one batch alone: a
 //!     disk that does not answer a sync is not written on to without end.
-//! Q4. A panic of the one who leads or syncs ends the writer, and everybody who waits is answered.
+//! Q4. A panic of the one who leads or syncs ends the writer, and every waiting caller is answered.
 //! Q5. What was queued before the journal closes is committed first; what comes later is refused.
 //! Q6. A process forked from the one that opened the store neither queues, leads, waits, syncs nor closes.
 //! Q7. Callers are answered, and their wakers run, when the committer and the lead were let go: what a waker does, be
@@ -41,9 +41,9 @@ const _: () = assert!(GROUP_BYTES < limit::FRAME_BYTES_MAX);
 
 /// Calls for a thread that can lead; without one it does nothing.
 pub(crate) trait Notifier: Send + Sync {
-    /// Somebody is to lead. Says whether anybody will.
+    /// A caller is to lead. Says whether any caller will.
     fn call(&self) -> bool;
-    /// Somebody is to sync what waits for it. Says whether anybody will.
+    /// A caller is to sync what waits for it. Says whether any caller will.
     fn call_to_sync(&self) -> bool;
     /// A segment was sealed and waits for its index.
     fn index(&self);
@@ -63,7 +63,7 @@ pub(crate) struct QueueOptions {
 /// The way of batches into the log.
 pub(crate) struct Journal {
     queue: Mutex<Queue>,
-    /// Room became free, or nobody leads any more.
+    /// Room became free, or no caller leads any more.
     moved: Condvar,
     /// Tasks that wait for room.
     room: Mutex<Tasks>,
@@ -134,7 +134,7 @@ impl Journal {
         Ok(Ticket::new(completion, Arc::clone(self) as Arc<dyn Leader>))
     }
 
-    /// Queues a batch. Where nobody leads it asks whether somebody will from now on, and returns the answer.
+    /// Queues a batch. If no caller leads it asks whether a caller will from now on, and returns the answer.
     fn join(
         &self,
         prepared: PreparedBatch,
@@ -231,7 +231,7 @@ impl Journal {
             if settled.is_empty() && behind.is_none() && is_syncing && !is_wanted() {
                 continue;
             }
-            // Let go for as long as wakers run and the disk syncs; where nobody else took it, it is taken again.
+            // Let go for as long as wakers run and the disk syncs; where no other caller took it, it is taken again.
             self.hand_over();
             let wakers = self.publish(settled);
             if !wakers.is_empty() || behind.is_some() {
@@ -263,7 +263,7 @@ impl Journal {
         }
     }
 
-    /// Takes the lead where batches are queued and nobody has it; says whether it did.
+    /// Takes the lead where batches are queued and no caller has it; says whether it did.
     fn take_lead(&self) -> bool {
         // keeps Q6: a waker may have forked, and this may be the child.
         if !self.process.is_current() {
@@ -303,7 +303,7 @@ impl Journal {
     }
 
     /// Runs code of callers', on a thread that others count on at `own`: to lead or to sync, which that code may wait for.
-    /// So what it was asked for goes to others first, and nobody asks it meanwhile (keeps Q7). Returns false if that
+    /// So what it was asked for goes to others first, and no caller asks it meanwhile (keeps Q7). Returns false if that
     /// was to sync, and no other thread does.
     pub(super) fn call_out(&self, own: Option<&Completion>, code: impl FnOnce()) -> bool {
         let (_away, asked) = own.map(Completion::leave).unzip();

@@ -1,4 +1,4 @@
-//! What is written and not settled: frames that nobody sees yet, and answers that wait for them or for a sync.
+//! What is written and not settled: frames that no caller sees yet, and answers that wait for them or for a sync.
 //!
 //! Invariants:
 //!
@@ -159,7 +159,7 @@ impl SettleQueue {
         self.syncing
     }
 
-    /// Ends the syncing of whoever does it, after a panic.
+    /// Ends the syncing of the caller that does it, after a panic.
     pub(crate) fn give_up(&mut self) {
         self.syncing = false;
     }

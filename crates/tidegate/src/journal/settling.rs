@@ -56,7 +56,7 @@ impl Journal {
             (unsettled.pass_on(), unsettled.wants_sync())
         };
         if !is_passed_on {
-            // Those who wait until nobody syncs look again.
+            // Those who wait until no caller syncs look again.
             self.published.announce();
         }
         is_passed_on || !is_wanted || self.notifier.call_to_sync()

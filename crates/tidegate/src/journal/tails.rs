@@ -102,6 +102,6 @@ mod tests {
         }
         tails.make_room();
         assert!(tails.get(0).is_some(), "it moved back when it was asked for");
-        assert!(tails.get(2).is_none(), "nobody asked for it");
+        assert!(tails.get(2).is_none(), "no caller asked for it");
     }
 }

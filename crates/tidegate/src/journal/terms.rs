@@ -20,7 +20,7 @@ pub(crate) struct TermFilter {
 }
 
 impl TermFilter {
-    /// What a query wants; nothing where it says so little that every group has to be looked at.
+    /// What a query wants, or `None` if it says so little that every group has to be looked at.
     pub(crate) fn of(query: &Query, seed: HashKey) -> Option<Self> {
         let items = query.items()?.iter().map(|item| {
             if let Some(tag) = item.tags.first() {

@@ -62,7 +62,7 @@ fn is_within() -> bool {
 #[derive(Debug)]
 pub(crate) struct Turns {
     boundaries: Vec<Boundary>,
-    /// At how many of them somebody insists.
+    /// At how many of them a caller insists.
     insisted: AtomicUsize,
     clock: Arc<dyn Clock>,
 }
@@ -105,7 +105,7 @@ impl Turns {
         Self { boundaries, insisted: AtomicUsize::new(0), clock }
     }
 
-    /// Whether somebody has to be let go first at one of these boundaries. It is a hint, so no order is asked of these
+    /// Whether a caller has to be let go first at one of these boundaries. It is a hint, so no order is asked of these
     /// numbers.
     pub(crate) fn are_insisted_on(&self, boundaries: &[usize]) -> bool {
         let is_insisted_on = |at: &usize| self.boundaries[*at].insists.load(Ordering::Relaxed);
@@ -177,7 +177,7 @@ impl Turn {
         }
     }
 
-    /// Lets it go; nothing where that was done before.
+    /// Lets it go, unless that was done before.
     pub(crate) fn free(&self) {
         let taken = std::mem::take(&mut *self.taken.lock());
         for at in taken {

@@ -13,7 +13,7 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// So much from now.
+    /// The time that is this long from now.
     pub(crate) fn after(clock: &Arc<dyn Clock>, time: Duration) -> Self {
         let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Self { clock: Arc::clone(clock), micros: clock.steady_micros().saturating_add(time) }

@@ -1,4 +1,4 @@
-//! What the writer publishes and everybody else reads: the segments and how far the log got.
+//! What the writer publishes and every other caller reads: the segments and how far the log got.
 //!
 //! Invariants:
 //!
@@ -84,7 +84,7 @@ impl Drop for Registration {
 /// How the writer ended.
 #[derive(Debug)]
 struct Ending {
-    /// What everybody is told from then on.
+    /// The error of every call from then on.
     error: Error,
     in_order: bool,
 }
@@ -184,7 +184,7 @@ impl SharedState {
         self.visible.fetch_max(position.0, Ordering::SeqCst);
     }
 
-    /// Ends the writer for good, with the error that everybody gets from now on, and tells those who wait. The first
+    /// Ends the writer for good, with the error that every caller gets from now on, and tells those who wait. The first
     /// error stays. Called without a lock.
     pub(crate) fn end(&self, error: Error) {
         self.set_ended(error);
@@ -212,7 +212,7 @@ impl SharedState {
         self.ended.get().map(|ending| ending.error.clone())
     }
 
-    /// Has everybody who waits look again: at what was published, or for what else they wait for. Called without a
+    /// Has every waiting caller look again: at what was published, or for what else they wait for. Called without a
     /// lock and outside every role, since wakers may do anything (keeps P3).
     pub(crate) fn announce(&self) {
         self.announce_to_threads().into_iter().for_each(wake);
@@ -257,7 +257,7 @@ impl SharedState {
         self.waiters.fetch_add(1, Ordering::SeqCst);
         let mut gate = self.tasks.lock();
         let mut in_time = true;
-        // What it said once counts: whether somebody syncs, say, may be otherwise a moment later.
+        // What it said once counts: whether a caller syncs, say, may be otherwise a moment later.
         let is_done = loop {
             if done(self) {
                 break true;

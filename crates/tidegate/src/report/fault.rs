@@ -94,7 +94,7 @@ impl fmt::Display for Remark {
 pub struct LostRange {
     /// The first.
     pub first: Position,
-    /// The last; nothing where only the bytes that are left say that there may have been any.
+    /// The last, or `None` if only the bytes that are left say that there may have been any.
     pub last: Option<Position>,
 }
 

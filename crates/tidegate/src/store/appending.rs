@@ -105,7 +105,7 @@ impl Store {
         Ok(answer)
     }
 
-    /// How a batch is appended that nobody decides again.
+    /// How a batch is appended that no caller decides again.
     pub(super) fn queue_options(&self, append: &AppendOptions) -> QueueOptions {
         let durability = append.durability.unwrap_or(self.durability);
         QueueOptions { durability, when_full: append.when_full, turn: None, again: false }

@@ -1,4 +1,4 @@
-//! After a failed sync nothing is called durable any more, whoever asks and however often.
+//! After a failed sync nothing is called durable any more, to any caller, however many times it asks.
 
 use std::time::Duration;
 

@@ -10,6 +10,8 @@ mod promises;
 mod results;
 mod shown;
 mod source;
+mod twins;
+mod vocabulary;
 mod words;
 mod workspace;
 
@@ -177,6 +179,44 @@ fn the_fuzzer_has_all_files_of_the_program() {
             .map(|_| complaint())
             .into_iter()
             .collect()
+    });
+}
+
+#[test]
+fn swept_words_stay_away() {
+    const TEXTS: [&str; 9] = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "justfile",
+        "docs/errors.md",
+        "docs/performance.md",
+        "docs/reliability.md",
+        "crates/format/FORMAT.md",
+        "crates/segment/INDEX.md",
+        "annexes/compare/README.md",
+    ];
+    keep(|workspace| {
+        // The rules themselves name what they look for.
+        let is_rule = |place: &String| place.starts_with("crates/tidegate/tests/it/house");
+        let sources = workspace.crates.iter().flat_map(workspace::Crate::sources);
+        let sources: Vec<_> = sources.filter(|(place, _)| !is_rule(place)).collect();
+        let places = sources.iter().map(|(place, _)| place.clone()).chain(TEXTS.map(str::to_owned));
+        let phrases =
+            places.flat_map(|place| vocabulary::phrases(&place, &workspace.text(&place).unwrap_or_default()));
+        let names = sources.iter().flat_map(|(place, source)| vocabulary::names(place, source));
+        phrases.chain(names).collect()
+    });
+}
+
+#[test]
+fn public_types_have_names_of_their_own() {
+    keep(|workspace| {
+        let published = workspace.crates.iter().filter(|room| room.folder.starts_with("crates/"));
+        let sources = published.flat_map(|room| {
+            let place = |(file, source)| (format!("{}/src/{file}", room.folder), source);
+            room.product().into_iter().map(place).collect::<Vec<_>>()
+        });
+        twins::complaints(sources, &twins::SHARED)
     });
 }
 

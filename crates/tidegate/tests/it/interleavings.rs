@@ -107,7 +107,7 @@ fn a_ticket_is_answered_whoever_waits() {
         let mut receipts: Vec<_> =
             threads.into_iter().chain([appending]).map(|thread| thread.join().unwrap()).collect();
         store.close().unwrap();
-        assert_eq!(store.frontier().durable, Position(4), "it is committed whether anybody waits or not");
+        assert_eq!(store.frontier().durable, Position(4), "it is committed whether any caller waits or not");
         let view = store.view().unwrap();
         let dropped = view.last_event(&("s", "d").into()).unwrap().unwrap();
         let mut missing = receipts[0].clone();
@@ -178,8 +178,8 @@ fn a_waker_may_append() {
     }
 }
 
-/// Without a thread of the store's own, a submit once marked the queue as led for a moment, and whoever
-/// queued a batch in that moment waited for nobody.
+/// Without a thread of the store's own, a submit once marked the queue as led for a moment, and the caller that
+/// queued a batch in that moment waited for no caller.
 #[test]
 fn an_append_beside_a_submit_needs_no_thread() {
     explore(|| {
@@ -212,7 +212,7 @@ fn closing_answers_everybody() {
     });
 }
 
-/// Closing once overtook whoever led, between two groups, and refused what had been queued long before.
+/// Closing once overtook the caller that led, between two groups, and refused what had been queued long before.
 #[test]
 fn closing_commits_what_was_queued_before() {
     for thread in [true, false] {
@@ -321,9 +321,9 @@ fn decisions_are_taken_one_after_the_other() {
     });
 }
 
-/// Frames are written while another thread syncs, and one sync covers several. Whoever is answered, with a receipt, a
+/// Frames are written while another thread syncs, and one sync covers several. The caller that is answered, with a receipt, a
 /// denial or an error, is told nothing that a crash could take back: what it saw is visible, and durable if it asked for
-/// that. Whoever waits runs the sync, with the store's thread and without it.
+/// that. The caller that waits runs the sync, with the store's thread and without it.
 #[test]
 fn no_answer_comes_before_what_it_rests_on_is_durable() {
     for thread in [false, true] {
@@ -372,7 +372,7 @@ fn no_answer_comes_before_what_it_rests_on_is_durable() {
     }
 }
 
-/// Somebody always syncs what waits for it: with tickets that are waited for and ones that are not, beside waits for
+/// A caller always syncs what waits for it: with tickets that are waited for and ones that are not, beside waits for
 /// positions and closing.
 #[test]
 fn what_is_written_is_synced_by_somebody() {
@@ -530,7 +530,7 @@ fn a_subscription_that_is_awaited_is_woken() {
 }
 
 /// Segments are sealed, handed to the thread of the store and indexed by it while others append, read on and read
-/// back; nobody sees a hole or waits for ever.
+/// back; no caller sees a hole or waits for ever.
 #[test]
 fn segments_are_handed_over_under_writers_and_readers() {
     explore_so_often(RUNS / 2, || {
@@ -563,8 +563,8 @@ fn count_of(events: &[tidegate::RecordedEvent], tag: &str) -> u64 {
     events.iter().filter(|event| event.tags().any(|found| found == tag)).count() as u64
 }
 
-/// Whoever acknowledges an event of a stream lets the next one of it go to another worker that waits; stopping
-/// wakes whoever waits for more.
+/// The caller that acknowledges an event of a stream lets the next one of it go to another worker that waits; stopping
+/// wakes the caller that waits for more.
 #[test]
 fn workers_share_a_cursor_and_are_stopped() {
     explore_so_often(RUNS / 2, || {
@@ -573,7 +573,7 @@ fn workers_share_a_cursor_and_are_stopped() {
         let working = [(); 3].map(|()| {
             let cursor = cursor.clone();
             spawn(&store, move |_| {
-                let delivery = cursor.next_within(FOREVER).unwrap().expect("nobody stopped it yet");
+                let delivery = cursor.next_within(FOREVER).unwrap().expect("no caller stopped it yet");
                 let position = delivery.event().position();
                 delivery.ack().unwrap();
                 position

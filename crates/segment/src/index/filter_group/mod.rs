@@ -34,14 +34,14 @@ const SUMS_CRC: usize = 24;
 const OWNERS: usize = 32;
 const OWNERS_END: usize = OWNERS + 8 * FILTER_GROUP_SEGMENTS_MAX;
 /// Bytes before the first page, so that pages of the file are pages of memory.
-const HEAD_BYTES: usize = 4096;
+const HEADER_BYTES: usize = 4096;
 const PAGE_BYTES: usize = filter::PAGE_BITS * ROW_BYTES;
 const ROW_BYTES: usize = 8;
 const SUM_BYTES: usize = 4;
 /// Bytes written at once.
 const WRITE_BYTES: usize = 1 << 20;
 
-const _: () = assert!(PAGE_BYTES == 4096 && OWNERS_END <= HEAD_BYTES);
+const _: () = assert!(PAGE_BYTES == 4096 && OWNERS_END <= HEADER_BYTES);
 
 /// The filter group of a run of segments, which are counted from 0.
 #[derive(Debug)]
@@ -60,9 +60,9 @@ impl FilterGroup {
     /// The filter group in `block`, which must be of the first of the segments with these owners, in this order. A file
     /// of another version is an error of kind `Newer`.
     pub fn open(block: Block, owners: &[u64]) -> Result<Self> {
-        let Some((head, _)) = block.split_first_chunk::<HEAD_BYTES>() else {
+        let Some((head, _)) = block.split_first_chunk::<HEADER_BYTES>() else {
             let (expected, found) =
-                (format!("at least {HEAD_BYTES} bytes"), format!("{} bytes", block.len()));
+                (format!("at least {HEADER_BYTES} bytes"), format!("{} bytes", block.len()));
             return Err(Error::damaged("a filter group is cut short", expected, found));
         };
         let number = |at: usize| u32_at(head, at).expect("it lies in the head");
@@ -90,7 +90,7 @@ impl FilterGroup {
             return Err(Error::damaged("a filter group is of other segments", expected, count));
         }
         let is_sound = pages.is_power_of_two() && pages <= filter::PAGES_MAX;
-        if !is_sound || block.len() != HEAD_BYTES + pages * (PAGE_BYTES + SUM_BYTES) {
+        if !is_sound || block.len() != HEADER_BYTES + pages * (PAGE_BYTES + SUM_BYTES) {
             return Err(malformed("the head of a filter group"));
         }
         let sums_crc = number(SUMS_CRC);
@@ -136,7 +136,7 @@ impl FilterGroup {
 
     #[inline]
     fn page(&self, number: usize) -> Option<&[u8; PAGE_BYTES]> {
-        self.block.get(HEAD_BYTES + number * PAGE_BYTES..)?.first_chunk()
+        self.block.get(HEADER_BYTES + number * PAGE_BYTES..)?.first_chunk()
     }
 
     /// Whether a page holds its checksum. Keeps R1 and R2.
@@ -145,7 +145,7 @@ impl FilterGroup {
         if self.is_damaged() {
             return false;
         }
-        let sums = &self.block[HEAD_BYTES + self.pages * PAGE_BYTES..];
+        let sums = &self.block[HEADER_BYTES + self.pages * PAGE_BYTES..];
         if !self.sums_held.load(Ordering::Relaxed) {
             if hash::crc(0, sums) != self.sums_crc {
                 self.damaged.store(true, Ordering::Relaxed);
@@ -176,7 +176,7 @@ pub fn write_filter_group(
     let pages = sizes.iter().copied().max().unwrap_or(1);
     let mut sums = Vec::with_capacity(pages * SUM_BYTES);
     let mut chunk = Vec::with_capacity(WRITE_BYTES.min(pages * PAGE_BYTES));
-    let mut at = HEAD_BYTES as u64;
+    let mut at = HEADER_BYTES as u64;
     for number in 0..pages {
         let start = chunk.len();
         for column in 0..filter::PAGE_BYTES / ROW_BYTES {
@@ -196,7 +196,7 @@ pub fn write_filter_group(
         }
     }
     write(&sums, at)?;
-    let mut head = [0; HEAD_BYTES];
+    let mut head = [0; HEADER_BYTES];
     head[..VERSION].copy_from_slice(&MAGIC);
     head[VERSION..CRC].copy_from_slice(&FILTER_GROUP_VERSION.to_le_bytes());
     head[COUNT..PAGES].copy_from_slice(&(owners.len() as u32).to_le_bytes());
@@ -226,7 +226,7 @@ fn transpose(rows: &mut [u64; 64]) {
     }
 }
 
-fn crc_of(head: &[u8; HEAD_BYTES]) -> u32 {
+fn crc_of(head: &[u8; HEADER_BYTES]) -> u32 {
     hash::crc(hash::crc(0, &head[..CRC]), &head[COUNT..])
 }
 

@@ -81,7 +81,7 @@ proptest! {
         let (mut bytes, _) = filter_group(&some_segments(3));
         bytes[COUNT..PAGES].copy_from_slice(&count.to_le_bytes());
         bytes[PAGES..SUMS_CRC].copy_from_slice(&pages.to_le_bytes());
-        bytes.resize(length.max(HEAD_BYTES), 0);
+        bytes.resize(length.max(HEADER_BYTES), 0);
         let crc = crc_of(bytes.first_chunk().unwrap());
         bytes[CRC..COUNT].copy_from_slice(&crc.to_le_bytes());
         if let Ok(filter_group) = FilterGroup::open(bytes.into(), &owners(64)) {
@@ -103,11 +103,11 @@ fn a_flipped_bit_leaves_out_nothing() {
         let filter_group = match open(flipped, 20) {
             Ok(filter_group) => filter_group,
             Err(error) => {
-                assert!(at < HEAD_BYTES, "byte {at}: {error}");
+                assert!(at < HEADER_BYTES, "byte {at}: {error}");
                 continue;
             }
         };
-        assert!(at >= HEAD_BYTES, "the head is under a checksum, byte {at}");
+        assert!(at >= HEADER_BYTES, "the head is under a checksum, byte {at}");
         for hash in hashes.iter().skip(at % 61).step_by(61) {
             let held = (0..).zip(&filters).filter(|(_, filter)| filter::may_hold(filter, *hash).unwrap());
             let held = held.fold(0u64, |all, (place, _)| all | 1 << place);
@@ -123,8 +123,8 @@ fn a_flipped_bit_leaves_out_nothing() {
 fn a_page_of_another_filter_group_is_damage() {
     let segments = |first: u64| -> Vec<Vec<u64>> { (0..5).map(|n| vec![hash_of(first + n)]).collect() };
     let ((bytes, _), (other, _)) = (filter_group(&segments(0)), filter_group(&segments(100)));
-    assert_eq!(bytes.len(), HEAD_BYTES + PAGE_BYTES + SUM_BYTES, "one page each");
-    let mixed = [&bytes[..HEAD_BYTES], &other[HEAD_BYTES..]].concat();
+    assert_eq!(bytes.len(), HEADER_BYTES + PAGE_BYTES + SUM_BYTES, "one page each");
+    let mixed = [&bytes[..HEADER_BYTES], &other[HEADER_BYTES..]].concat();
     let filter_group = open(mixed, 5).unwrap();
     assert_eq!(filter_group.may_hold(hash_of(0)), u64::MAX);
     assert!(filter_group.is_damaged() && filter_group.verify().is_err());

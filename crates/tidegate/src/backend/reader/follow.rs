@@ -4,7 +4,7 @@
 //!
 //! Y1. Nothing is written and no lock is taken.
 //! Y2. Nothing shows that is not known to be durable: by the watermark, by a later frame or a later segment.
-//! Y3. Where the log is damaged, everything before the damage shows, and every question whose answer may lie behind it
+//! Y3. If the log is damaged, everything before the damage shows, and every question whose answer may lie behind it
 //!     ends in the damage, whether it was there at opening or is met later.
 
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(crate) struct Follower {
     newest: Mutex<Newest>,
 }
 
-/// The newest segment known so far. Its lock makes whoever holds it the one who takes frames in.
+/// The newest segment known so far. Its lock makes the caller that holds it the one who takes frames in.
 #[derive(Debug)]
 struct Newest {
     segment: Arc<Segment>,

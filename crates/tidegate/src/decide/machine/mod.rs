@@ -1,6 +1,6 @@
 //! State machines: which kinds of events may follow which in a stream, declared once.
 //!
-//! [`machine!`](crate::machine!) declares one over event types. Where the state is known as a type, an event that may
+//! [`machine!`](crate::machine!) declares one over event types. If the state is known as a type, an event that may
 //! not follow does not compile; everywhere else the machine is a gate, and such an append is denied.
 //!
 //! ```

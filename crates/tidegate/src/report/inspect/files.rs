@@ -21,7 +21,7 @@ pub(crate) struct FileContents {
     pub(crate) faults: Vec<Error>,
 }
 
-/// Reads a file of at most so many bytes; nothing where there is none.
+/// Reads a file of at most this many bytes, or `None` if there is none.
 pub(crate) fn read(disk: &dyn Disk, name: &str, bytes_max: u64) -> Result<Option<FileContents>> {
     let file = match disk.open(name, Mode::Read) {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -183,7 +183,7 @@ pub(crate) fn list(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
     sorted(disk.list(folder), folder)
 }
 
-/// The names of the folders in a folder, in order; none where there is no such folder, or where nobody can tell.
+/// The names of the folders in a folder, in order; none where there is no such folder, or where it cannot be listed.
 pub(crate) fn folders(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
     match disk.folders(folder) {
         Err(cause) if cause.kind() == std::io::ErrorKind::Unsupported => Ok(Vec::new()),

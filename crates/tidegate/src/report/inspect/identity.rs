@@ -94,7 +94,7 @@ fn is_of(store: &StoreFile, heads: &BTreeMap<(StoreId, u64), usize>) -> bool {
     parents.chain([(store.id, store.salt)]).any(|one| heads.contains_key(&one))
 }
 
-/// What the store file says, and the segments. Whoever creates a store makes its first segment and then the store
+/// What the store file says, and the segments. The caller that creates a store makes its first segment and then the store
 /// file, and may be at it.
 fn look(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<(Result<StoreFile>, Vec<SegmentFile>)> {
     let store = read_store(disk).transpose();
@@ -102,7 +102,7 @@ fn look(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<(Result<StoreFile>, 
     if let Some(store) = store {
         return Ok((store, files));
     }
-    // Looked at before the store file is looked for again: with that missing after it, nobody creates a store here.
+    // Looked at before the store file is looked for again: with that missing after it, no caller creates a store here.
     let refusal = no_store(disk);
     match read_store(disk).transpose() {
         Some(Ok(store)) => {
@@ -194,7 +194,7 @@ fn listed(disk: &dyn Disk) -> Result<Vec<SegmentName>> {
     Ok(last)
 }
 
-/// The length of a file and the head in it; nothing where it is gone.
+/// The length of a file and the head in it, or `None` if it is gone.
 fn head(disk: &dyn Disk, name: &str) -> Result<Option<(u64, Option<SegmentHeader>)>> {
     let file = match disk.open(name, Mode::Read) {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -140,7 +140,7 @@ impl<'a> IndexCheck<'a> {
         Ok(built.and_then(filter))
     }
 
-    /// The filter group of a segment group of so many segments. Only one that is full stays as it is.
+    /// The filter group of a segment group of this many segments. Only one that is full stays as it is.
     fn filter_group(&mut self, name: &str, segments: usize) -> Result<Option<FileContents>> {
         match self.last_filter_group.take_if(|(last, _)| last == name) {
             Some((_, contents)) => Ok(Some(contents)),

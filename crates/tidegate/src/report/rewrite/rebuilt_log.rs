@@ -220,7 +220,7 @@ impl<'a> RebuiltLog<'a> {
         if !empty && segment.tail().0 + self.frame.len() as u64 > SEGMENT_BYTES {
             self.roll()?;
         }
-        // Nobody reads this before the store file is there, and until then everything is durable (W2).
+        // No caller reads this before the store file is there, and until then everything is durable (W2).
         let synced = self.first.before();
         let sealing = Sealing { first: self.first, synced, epoch: self.epoch, slot: None };
         let head = frame::seal(&mut self.frame, &sealing, self.store.salt);

@@ -57,7 +57,7 @@ impl SalvageReport {
 /// events of one write, is the unit: one that is not whole is lost as a whole.
 ///
 /// Up to the first lost event nothing changes: positions, versions, times and leaves are the old ones. Where nothing
-/// is lost but an end, the store keeps its id, and is as an older copy of itself. Where whole events follow a loss,
+/// is lost but an end, the store keeps its id, and is as an older copy of itself. If whole events follow a loss,
 /// the store gets a new id, and those events new positions and versions, without gaps. They keep their ids, times,
 /// correlations, keys and contents, and their causes as far as those are saved; a lost one becomes a foreign cause in
 /// the old store. Cursors and saved states are not taken over; [`SalvageReport::cursors`] names the cursors.
@@ -94,12 +94,11 @@ pub fn salvage(from: &Env, to: &Env, mut progress: impl FnMut(VerifyReport)) -> 
     let mut taker = SalvageVisitor(RebuiltLog::begin(to, store.clone(), id)?);
     let again = scan_log(&*from.disk, &mut taker, &mut progress)?;
     if (again.head, &again.lost) != (found.head, &found.lost) {
-        let message =
-            "the store changed while it was salvaged; close whoever writes to it, and salvage it again";
+        let message = "the store changed while it was salvaged; stop the program that writes to it, and salvage it again";
         return Err(Error::new(ErrorKind::Refused, message));
     }
     let runs = taker.0.end()?;
-    // From here on it is a store, which anybody may open.
+    // From here on it is a store, which any caller may open.
     drop(lock);
     let saved = check(to, found.verified.events)?;
     unmark(&*to.disk)?;
@@ -126,7 +125,7 @@ fn new_identity(found: &LogScan, id: StoreId, to: &Env) -> Result<StoreFile> {
     Ok(file(StoreId::from_time(now, entropy), Micros(now), Vec::new()))
 }
 
-/// Reads the new store once more, as anybody will.
+/// Reads the new store once more, as any caller will.
 fn check(to: &Env, events: u64) -> Result<VerifyReport> {
     let options = StoreOptions::new().access(Access::Write).thread(false).expected_head(Position(events));
     let store = options.open_in(to.clone())?;
@@ -139,7 +138,7 @@ fn check(to: &Env, events: u64) -> Result<VerifyReport> {
     Err(Error::damaged("the new store does not hold what was saved", events, verified.events))
 }
 
-/// Refuses a directory that holds more than the lock file of somebody who was refused there.
+/// Refuses a directory that holds more than the lock file of a writer that was refused there.
 fn refuse_filled(disk: &dyn Disk) -> Result<()> {
     let names = inspect::list(disk, "")?.into_iter().filter(|name| name != LOCK);
     let Some(name) = names.chain(inspect::folders(disk, "")?).next() else { return Ok(()) };

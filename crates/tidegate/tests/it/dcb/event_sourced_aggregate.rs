@@ -1,4 +1,4 @@
-//! An aggregate is loaded from its events, changed, and saved unless somebody else saved it in between.
+//! An aggregate is loaded from its events, changed, and saved unless another caller saved it in between.
 
 use serde_json::json;
 use tidegate::{Batch, Condition, Draft, Position, Query, Receipt, Result, Store};

@@ -10,7 +10,7 @@ const RETENTION: u64 = 3 * DAY;
 const KINDS: [&str; 3] = ["account.registered", "account.closed", "username.changed"];
 
 impl Desk {
-    /// Whether nobody has the name, and nobody had it lately.
+    /// Whether no user has the name, and no user had it lately.
     fn is_free(&self, view: &DecisionView, name: &str) -> Result<bool> {
         let Some(event) = last(view, &tagged(format!("username:{name}"), &KINDS))? else { return Ok(true) };
         let given_up = event.kind() == "account.closed" || payload(&event)["new"] != name;

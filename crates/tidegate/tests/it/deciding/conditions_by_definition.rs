@@ -39,7 +39,7 @@ struct Plain {
 
 /// What is asked of an event; the numbers choose from the lists above, or an event by its number.
 #[derive(Clone, Debug)]
-struct Wanted {
+struct ModelQuery {
     kinds: Vec<usize>,
     tags: Vec<usize>,
     scope: Option<usize>,
@@ -51,8 +51,8 @@ struct Wanted {
 }
 
 #[derive(Clone, Debug)]
-enum Asked {
-    FailIf(Vec<Wanted>, u64),
+enum ConditionSpec {
+    FailIf(Vec<ModelQuery>, u64),
     All(u64),
     Version(usize, usize, u32, u64),
     Exists(usize, usize, u32, bool),
@@ -70,7 +70,7 @@ struct Drafted {
 #[derive(Clone, Debug)]
 struct Appended {
     drafts: Vec<Drafted>,
-    conditions: Vec<Asked>,
+    conditions: Vec<ConditionSpec>,
 }
 
 /// The id of the event with this number, whether it ever comes into the log or not.
@@ -80,7 +80,7 @@ fn id(number: u64) -> EventId {
 
 const ABROAD: StoreId = StoreId([9; 16]);
 
-impl Wanted {
+impl ModelQuery {
     fn item(&self) -> QueryItem {
         let mut item = QueryItem::new();
         item = self.kinds.iter().fold(item, |item, kind| item.kind(WANTED_KINDS[*kind]));
@@ -151,7 +151,7 @@ impl Wanted {
     }
 }
 
-impl Asked {
+impl ConditionSpec {
     fn condition(&self) -> Condition {
         let stream =
             |scope: usize, entity: usize, lane| StreamId::new(SCOPES[scope], ENTITIES[entity]).lane(lane);
@@ -200,7 +200,7 @@ impl Asked {
 
 /// Events after which all conditions hold, if there are any: of the streams that the conditions name, and otherwise like
 /// nothing that a query wants, since events that match something can only do harm.
-fn remedy(asked: &[Asked], log: &mut Vec<Plain>, most: usize) -> Option<Vec<Plain>> {
+fn remedy(asked: &[ConditionSpec], log: &mut Vec<Plain>, most: usize) -> Option<Vec<Plain>> {
     if asked.iter().all(|asked| asked.judge(log).is_none()) {
         return Some(Vec::new());
     }
@@ -208,7 +208,9 @@ fn remedy(asked: &[Asked], log: &mut Vec<Plain>, most: usize) -> Option<Vec<Plai
         return None;
     }
     asked.iter().find_map(|one| {
-        let (Asked::Version(scope, entity, lane, _) | Asked::Exists(scope, entity, lane, _)) = one else {
+        let (ConditionSpec::Version(scope, entity, lane, _) | ConditionSpec::Exists(scope, entity, lane, _)) =
+            one
+        else {
             return None;
         };
         let own = id(1000 + log.len() as u64);
@@ -231,8 +233,8 @@ fn remedy(asked: &[Asked], log: &mut Vec<Plain>, most: usize) -> Option<Vec<Plai
     })
 }
 
-fn query(items: &[Wanted]) -> Query {
-    let mut items = items.iter().map(Wanted::item);
+fn query(items: &[ModelQuery]) -> Query {
+    let mut items = items.iter().map(ModelQuery::item);
     let first = Query::from(items.next().expect("never none"));
     items.fold(first, Query::or)
 }
@@ -319,7 +321,7 @@ impl Both {
     /// refused can be appended as it is, if any can help.
     fn compare(
         &mut self,
-        asked: &[Asked],
+        asked: &[ConditionSpec],
         mut plain: Vec<Plain>,
         answer: tidegate::Result<Receipt>,
     ) -> Result<Option<Vec<Plain>>, TestCaseError> {
@@ -351,7 +353,7 @@ impl Both {
     /// Appends what makes a refused batch possible, and then the batch itself, as it was.
     fn retry(
         &mut self,
-        appended: (Batch, &[Asked], Vec<Plain>),
+        appended: (Batch, &[ConditionSpec], Vec<Plain>),
         remedy: Vec<Plain>,
     ) -> Result<(), TestCaseError> {
         for event in remedy {
@@ -391,7 +393,7 @@ impl Both {
     }
 
     /// What a query selects, both ways.
-    fn read(&self, items: &[Wanted]) -> Result<(), TestCaseError> {
+    fn read(&self, items: &[ModelQuery]) -> Result<(), TestCaseError> {
         let found: Vec<u64> =
             self.store.read(&query(items)).unwrap().map(|event| event.unwrap().position().0).collect();
         let is = |event: &&Plain| items.iter().any(|item| item.is(event, &self.log));
@@ -402,7 +404,7 @@ impl Both {
     }
 }
 
-fn wanted() -> impl Strategy<Value = Wanted> {
+fn wanted() -> impl Strategy<Value = ModelQuery> {
     let names = (
         prop::collection::vec(0..WANTED_KINDS.len(), 0..3),
         prop::collection::vec(0..TAGS.len(), 0..3),
@@ -412,15 +414,8 @@ fn wanted() -> impl Strategy<Value = Wanted> {
         prop::option::weighted(0.3, (0..4u64, prop_oneof![0..6u64, Just(u64::MAX)])),
     );
     let flow = (prop::option::weighted(0.2, 0..30u64), prop::option::weighted(0.2, (0..30u64, 0..3u8)));
-    (names, flow).prop_map(|((kinds, tags, scope, entity, lane, versions), (correlation, cause))| Wanted {
-        kinds,
-        tags,
-        scope,
-        entity,
-        lane,
-        versions,
-        correlation,
-        cause,
+    (names, flow).prop_map(|((kinds, tags, scope, entity, lane, versions), (correlation, cause))| {
+        ModelQuery { kinds, tags, scope, entity, lane, versions, correlation, cause }
     })
 }
 
@@ -428,13 +423,13 @@ fn after() -> impl Strategy<Value = u64> {
     prop_oneof![3 => Just(0), 5 => 1..40u64, 1 => Just(u64::MAX), 1 => Just(u64::MAX - 1)]
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+fn asked() -> impl Strategy<Value = ConditionSpec> {
     let stream = || (0..SCOPES.len(), 0..ENTITIES.len(), 0..2u32);
     prop_oneof![
-        5 => (prop::collection::vec(wanted(), 1..3), after()).prop_map(|(items, after)| Asked::FailIf(items, after)),
-        1 => after().prop_map(Asked::All),
-        1 => (stream(), 0..3u64).prop_map(|((scope, entity, lane), version)| Asked::Version(scope, entity, lane, version)),
-        1 => (stream(), any::<bool>()).prop_map(|((scope, entity, lane), exists)| Asked::Exists(scope, entity, lane, exists)),
+        5 => (prop::collection::vec(wanted(), 1..3), after()).prop_map(|(items, after)| ConditionSpec::FailIf(items, after)),
+        1 => after().prop_map(ConditionSpec::All),
+        1 => (stream(), 0..3u64).prop_map(|((scope, entity, lane), version)| ConditionSpec::Version(scope, entity, lane, version)),
+        1 => (stream(), any::<bool>()).prop_map(|((scope, entity, lane), exists)| ConditionSpec::Exists(scope, entity, lane, exists)),
     ]
 }
 

@@ -13,7 +13,7 @@ use tidegate::{
 use super::{append, code, conflict, denied, draft, head, store, tag};
 
 /// Decides to append an event, while `meanwhile` comes into the log during the first attempt; returns how
-/// often it decided.
+/// many times it decided.
 fn attempts(store: &Store, read: impl Fn(&DecisionView) -> Result<()>, meanwhile: tidegate::Draft) -> usize {
     let (attempts, meanwhile) = (Cell::new(0), Cell::new(Some(meanwhile)));
     let decided = store.decide(|view| -> tidegate::Result<Decision> {

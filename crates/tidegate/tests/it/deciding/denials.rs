@@ -184,7 +184,7 @@ fn only_the_store_writes_reserved_names() {
     assert_eq!(head(&store), 1);
 }
 
-/// What nobody could append leaves no record either.
+/// What no caller could append leaves no record either.
 #[test]
 fn a_draft_that_breaks_a_rule_is_no_denial() {
     let store = store();

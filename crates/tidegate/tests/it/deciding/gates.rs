@@ -9,7 +9,7 @@ use tidegate::{Batch, Position, Result, Store};
 
 use super::{append, code, denied, draft, head, stepped, store, submit, tag};
 
-/// A gate that says always the same, and counts how often it was asked.
+/// A gate that says always the same, and counts how many times it was asked.
 fn always(name: &'static str, verdict: Verdict, asked: &Arc<AtomicUsize>) -> impl Gate<str> + use<> {
     let asked = Arc::clone(asked);
     gate(name, move |_: &Proposal<'_, str>, _: &_| {
@@ -115,7 +115,7 @@ fn gates_know_who_asks_and_for_what() {
     assert_eq!(head(&store), 1);
 }
 
-/// A store, and how often somebody else was there.
+/// A store, and how many times another caller was there.
 struct Race(Store, AtomicUsize);
 
 #[test]

@@ -1,4 +1,4 @@
-//! Gates attached to a store: every matching batch passes them, whoever appends it and however.
+//! Gates attached to a store: every matching batch passes them, however it is appended.
 
 use tidegate::decide::{DecisionView, Denial, GateSet, Outcome, Proposal, Verdict, gate};
 use tidegate::{Batch, Cause, ErrorKind, EventId, Position, Query, QueryItem, Receipt, Result, Store};
@@ -116,7 +116,7 @@ fn what_a_guard_read_holds_at_the_commit_of_every_way() {
             if balance(view)? > 0 {
                 return Ok(Verdict::Deny(Denial::new("SPENT", "it was spent")));
             }
-            // Somebody else is faster, between the judging and the commit.
+            // Another caller is faster, between the judging and the commit.
             if first.swap(false, std::sync::atomic::Ordering::SeqCst) {
                 let migrated = tidegate::batch::Bypass {
                     reason: "test".into(),

@@ -88,7 +88,7 @@ fn every_bit_of_the_small_files() {
     }
 }
 
-/// F16 after a crash that took the watermark: a flip in the last group is a torn tail to anybody, one before
+/// F16 after a crash that took the watermark: a flip in the last group is a torn tail to any caller, one before
 /// it is damage, for the last group vouches for it.
 #[test]
 fn bits_of_the_active_segment_after_a_crash() {

@@ -43,7 +43,7 @@ fn everybody_in_the_group_is_told() {
     fill(&store, 2);
 }
 
-/// F8. Whoever came in while the sync ran was told that the writer has ended, and what the sync had failed for showed
+/// F8. The caller that came in while the sync ran was told that the writer has ended, and what the sync had failed for showed
 /// all the same: the group of those who came in held nothing, and made visible whatever had a place.
 #[test]
 fn who_comes_in_meanwhile_shows_nothing_of_it() {
@@ -110,7 +110,7 @@ fn an_old_error_surfaces_at_the_first_sync() {
     ended(&store);
 }
 
-/// F8 where nobody waits for a commit: a sync forced by `wait_durable` or by a step is as final.
+/// F8 where no caller waits for a commit: a sync forced by `wait_durable` or by a step is as final.
 #[test]
 fn forced_syncs_are_final_too() {
     for step in [false, true] {

@@ -1,4 +1,4 @@
-//! A panic in the writer ends it; nobody who waits is forgotten, and nothing hangs (F32).
+//! A panic in the writer ends it; no caller that waits is forgotten, and nothing hangs (F32).
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

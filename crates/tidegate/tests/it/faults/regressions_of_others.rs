@@ -95,7 +95,7 @@ fn failed_batch_followed_by_single_appends() {
     assert_eq!(all.len(), 5);
 }
 
-/// The last frame had its full length and a bad checksum, and opening failed although nobody had been told of it.
+/// The last frame had its full length and a bad checksum, and opening failed although no caller had been told of it.
 /// Here it is a torn tail, unless something says that it was durable.
 #[test]
 fn full_length_last_frame_with_a_bad_checksum() {

@@ -120,7 +120,7 @@ impl Stage {
     }
 }
 
-/// Appends so many batches, each synced, of one or two events.
+/// Appends this many batches, each synced, of one or two events.
 pub(crate) fn fill(store: &Store, batches: usize) {
     for number in 0..batches {
         store.append_with(batch(number), AppendOptions::new().synced()).unwrap();
@@ -171,7 +171,7 @@ pub(crate) fn outcome(stage: &Stage, intact: &[(u64, Hash)]) -> Outcome {
         Ok(store) => store,
         Err(error) => {
             assert_refusal(&error);
-            let Told::Damage(told) = told else {
+            let ReaderView::Damage(told) = told else {
                 panic!("a writer is refused ({error}), and a reader says {told:?}")
             };
             assert_eq!(told.place(), error.place(), "reader: {told}; writer: {error}");
@@ -194,7 +194,7 @@ pub(crate) fn outcome(stage: &Stage, intact: &[(u64, Hash)]) -> Outcome {
     };
     assert!(intact.starts_with(&found), "what shows is what was written");
     // What a reader shows and what it counts as unconfirmed is what an opening for writing keeps.
-    let Told::Shows { events, unconfirmed, torn } = told else {
+    let ReaderView::Shows { events, unconfirmed, torn } = told else {
         panic!("a writer opens, and a reader says {told:?}: {}", store.report())
     };
     assert_eq!(events as u64 + unconfirmed, found.len() as u64, "{}", store.report());
@@ -209,24 +209,24 @@ pub(crate) fn outcome(stage: &Stage, intact: &[(u64, Hash)]) -> Outcome {
 
 /// What a reader says of a store.
 #[derive(Debug)]
-enum Told {
+enum ReaderView {
     Damage(Error),
     Shows { events: usize, unconfirmed: u64, torn: bool },
 }
 
 /// Reading only shows nothing wrong, and everything else is told.
-fn look(stage: &Stage, intact: &[(u64, Hash)]) -> Told {
+fn look(stage: &Stage, intact: &[(u64, Hash)]) -> ReaderView {
     let store = match stage.try_open(Access::Read) {
         Ok(store) => store,
         Err(error) => {
             assert_refusal(&error);
-            return Told::Damage(error);
+            return ReaderView::Damage(error);
         }
     };
     match history(&store) {
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
-            Told::Damage(error)
+            ReaderView::Damage(error)
         }
         Ok(found) => {
             assert!(intact.starts_with(&found), "what shows to a reader is what was written");
@@ -234,7 +234,7 @@ fn look(stage: &Stage, intact: &[(u64, Hash)]) -> Told {
             let unconfirmed = store.report().unconfirmed.as_ref();
             let torn = unconfirmed.is_some_and(|unconfirmed| unconfirmed.torn.is_some());
             let unconfirmed = unconfirmed.map_or(0, |unconfirmed| unconfirmed.events);
-            Told::Shows { events: found.len(), unconfirmed, torn }
+            ReaderView::Shows { events: found.len(), unconfirmed, torn }
         }
     }
 }

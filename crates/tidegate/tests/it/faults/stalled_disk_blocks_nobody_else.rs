@@ -33,7 +33,7 @@ fn and_those_with_a_time_are_told() {
         assert!(error.to_string().contains("not known"), "{error}");
         assert_eq!(store.wait_visible(Position(4), soon).unwrap_err().kind(), ErrorKind::TimedOut);
         assert_eq!(store.wait_durable(Position(9), soon).unwrap_err().kind(), ErrorKind::TimedOut);
-        assert_eq!(history(&store).unwrap().len(), 3, "reads wait for nobody");
+        assert_eq!(history(&store).unwrap().len(), 3, "reads wait for no caller");
         store.verify(|_| ()).unwrap();
         gate.open();
         assert_eq!(stuck.join().unwrap().unwrap().first(), Position(4));
@@ -126,7 +126,7 @@ fn and_the_queue_keeps_its_bound() {
     store.append_with(big, refuse.clone()).expect("one batch alone may exceed the bound");
 }
 
-/// Closing waits for the disk too, and everybody gets an answer.
+/// Closing waits for the disk too, and every caller gets an answer.
 #[test]
 fn and_closing_answers_everybody() {
     let (store, gate) = stalling(StoreOptions::new());
@@ -165,7 +165,7 @@ impl Wake for Appends {
     }
 }
 
-/// The one who syncs asks the next to go on with that. Whoever runs a waker at that time cannot, and the waker waits
+/// The one who syncs asks the next to go on with that. The caller that runs a waker at that time cannot, and the waker waits
 /// for a sync itself.
 #[test]
 fn and_a_waker_appends_on_a_thread_that_others_count_on() {
@@ -198,7 +198,7 @@ fn and_a_waker_appends_on_a_thread_that_others_count_on() {
     // It leads, wakes the task, and is the only one who waits for the next sync.
     append("leads", appended);
     for _ in 0..2 {
-        is_appended.recv_timeout(LONG).expect("nobody waits for ever");
+        is_appended.recv_timeout(LONG).expect("no caller waits for ever");
     }
     assert_eq!(store.frontier().durable, Position(3));
 }

@@ -126,10 +126,10 @@ fn waited_for_without_a_thread() {
     let tickets: Vec<_> =
         (0..5).map(|_| store.submit_with(one("a"), AppendOptions::new().synced()).unwrap()).collect();
     let answers: Vec<_> = tickets.into_iter().rev().map(|ticket| ticket.wait().unwrap().first().0).collect();
-    assert_eq!(answers, [5, 4, 3, 2, 1], "whoever waits first leads for all");
+    assert_eq!(answers, [5, 4, 3, 2, 1], "the caller that waits first leads for all");
 }
 
-/// A wait for a position that is queued and led by nobody leads itself.
+/// A wait for a position that is queued and led by no caller leads itself.
 #[test]
 fn a_wait_for_a_queued_position_commits_it() {
     let store = store(false);

@@ -1,4 +1,4 @@
-//! Many threads on one store: receipts are right, positions dense, and nobody waits for what has happened.
+//! Many threads on one store: receipts are right, positions dense, and no caller waits for what has happened.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -128,7 +128,7 @@ fn no_wake_up_is_lost() {
     });
 }
 
-/// Whoever appends while the store is closed gets a receipt that holds, or is told that the writer has ended.
+/// The caller that appends while the store is closed gets a receipt that holds, or is told that the writer has ended.
 #[test]
 fn closing_answers_everybody() {
     for round in 0..30 {

@@ -150,7 +150,7 @@ fn grow(store: &Store, dice: &mut Dice) -> Result<()> {
     store.append_with(drafts, append).map(|_| ())
 }
 
-/// Something happens to the saved states while nobody looks.
+/// Something happens to the saved states between two openings.
 fn damage(disk: &FaultyDisk, dice: &mut Dice) {
     let at_rest = disk.at_rest();
     let saved: Vec<String> =

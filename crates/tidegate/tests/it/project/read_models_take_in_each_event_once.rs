@@ -66,11 +66,11 @@ impl<const VERSION: u16> ReadModel for Rows<'_, VERSION> {
     ) -> Result<(), String> {
         let mut next = self.database.committed.clone();
         if next.bookmark != before.map(ToString::to_string) {
-            return Err("somebody else has moved on".into());
+            return Err("another caller has moved on".into());
         }
         for event in events {
             if self.database.poison == Some(event.position()) {
-                return Err("an event nobody can take in".into());
+                return Err("an event that cannot be taken in".into());
             }
             next.rows.push((event.position(), event.leaf()));
         }
@@ -170,7 +170,7 @@ fn poison_stops_before_it_and_is_named() {
             Some(&Place::Event(Position(6))),
             "the first event of its batch: {stopped}"
         );
-        assert!(stopped.to_string().contains("nobody can take in"), "{stopped}");
+        assert!(stopped.to_string().contains("that cannot be taken in"), "{stopped}");
         assert_eq!(updater.reached(), Position(4), "all before it is in");
     }
     updater.model().database.poison = None;
@@ -184,7 +184,7 @@ fn two_updaters_of_one_database_double_nothing() {
     let store = filled();
     let mut first = Database::default();
     let mut updater = Updater::open(&store, rows(&mut first)).unwrap();
-    // Somebody else does the work between this one's opening and its first transaction.
+    // Another caller does the work between this one's opening and its first transaction.
     let mut second = Database::default();
     Updater::open(&store, rows(&mut second)).unwrap().update().unwrap();
     updater.model().database.committed = second.committed.clone();

@@ -58,7 +58,7 @@ fn both_limits_are_kept() {
     assert_eq!(
         told(&sums.read_with(Staleness::positions(2)).unwrap()),
         (0, None),
-        "nobody asked for its age"
+        "no caller asked for its age"
     );
     assert_eq!(both(2, 3), (0, Some(3)));
     assert_eq!(both(1, 3), (2, Some(0)));

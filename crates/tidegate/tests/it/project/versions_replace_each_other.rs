@@ -40,7 +40,7 @@ fn the_old_one_answers_until_the_new_one_is_there() {
     assert!(new.catch_up(2).unwrap());
     let reading = new.read().unwrap();
     assert_eq!((reading.version(), reading.count, reading.position()), (2, 11, Position(11)));
-    assert_eq!(saved(), ["all.2"], "nobody needs the old one any more");
+    assert_eq!(saved(), ["all.2"], "no caller needs the old one any more");
     assert_eq!(disk.at_rest().names_in("projections/project.sums").len(), 2, "other parts are left alone");
     assert_eq!(catch_up_all(&[&new]).unwrap(), Position(11));
     let again: Projector<Counted> = store.projector().unwrap();

@@ -10,7 +10,7 @@ use tidegate::disk::{
 
 /// What was asked since the last look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct IoCounts {
     /// Calls of any kind, but for those that close.
     pub(super) calls: u64,
     /// Reads of segments.
@@ -36,10 +36,10 @@ impl Counted {
     }
 
     /// What was asked since the last look.
-    pub(super) fn look(&self) -> Asked {
+    pub(super) fn look(&self) -> IoCounts {
         let [calls, reads, bytes] = &*self.counts;
         let take = |count: &AtomicU64| count.swap(0, Ordering::Relaxed);
-        Asked { calls: take(calls), reads: take(reads), bytes: take(bytes) }
+        IoCounts { calls: take(calls), reads: take(reads), bytes: take(bytes) }
     }
 
     fn call(&self) -> &MemoryDisk {

@@ -3,10 +3,10 @@
 use tidegate::disk::{Call, Errno, FaultPlan};
 use tidegate::{Access, ErrorKind, Store};
 
-use super::scan::{Ground, Known, Question, Sketch, append, batches, compare, questions, scan};
+use super::scan::{Fixture, Known, Question, Sketch, append, batches, compare, questions, scan};
 
 /// Ends the process and, but for one of the three, the page cache.
-fn blows(ground: &Ground, seed: u64) -> [Ground; 3] {
+fn blows(ground: &Fixture, seed: u64) -> [Fixture; 3] {
     let [killed, cut, emptied] = [ground.fork(), ground.fork(), ground.fork()];
     cut.disk.power_cut(seed);
     emptied.disk.lose_unsynced();
@@ -14,7 +14,7 @@ fn blows(ground: &Ground, seed: u64) -> [Ground; 3] {
 }
 
 /// Appends everything, and indexes, rebuilds, closes and opens again on the way; ends where the disk does.
-fn live(ground: &Ground, batches: &[Vec<Sketch>], log: &mut Vec<Known>) -> tidegate::Result<()> {
+fn live(ground: &Fixture, batches: &[Vec<Sketch>], log: &mut Vec<Known>) -> tidegate::Result<()> {
     let mut store = ground.open(Access::Create, true)?;
     for (at, batch) in batches.iter().enumerate() {
         append(&store, log, batch)?;
@@ -59,13 +59,13 @@ fn survivors(store: &Store, acknowledged: &[Known], batches: &[Vec<Sketch>], pla
 #[test]
 fn at_every_call_of_a_run() {
     let (batches, questions) = (batches(28), questions(4));
-    let ground = Ground::new(3);
+    let ground = Fixture::new(3);
     let mut whole = Vec::new();
     live(&ground, &batches, &mut whole).expect("nothing goes wrong");
     let (calls, sealed) = (ground.disk.calls(), ground.indexes().len());
     assert!(sealed >= 10, "{sealed} segments are sealed");
     for nth in 1..=calls {
-        let (ground, mut log) = (Ground::new(3), Vec::new());
+        let (ground, mut log) = (Fixture::new(3), Vec::new());
         ground.disk.set_plan(FaultPlan::default().crash_at(nth));
         // A death while an index is kept shows in the next call that cannot do without the disk.
         let lived = live(&ground, &batches, &mut log);
@@ -86,7 +86,7 @@ fn at_every_call_of_a_run() {
 
 /// Opens what a crash left, for reading and for writing, and compares.
 fn reopened(
-    ground: &Ground,
+    ground: &Fixture,
     log: &[Known],
     batches: &[Vec<Sketch>],
     questions: &[Question],
@@ -110,7 +110,7 @@ fn reopened(
 
 #[test]
 fn at_every_call_of_an_opening_that_rebuilds() {
-    let (base, log) = Ground::filled(4, 24);
+    let (base, log) = Fixture::filled(4, 24);
     let questions = questions(4);
     let names = base.indexes();
     for (at, name) in names.iter().enumerate().filter(|(at, _)| at % 3 != 2) {
@@ -160,7 +160,7 @@ fn at_a_disk_that_fails_while_an_index_is_kept() {
         [Errno::NOSPC, Errno::IO].into_iter().flat_map(move |errno| (1..4).map(move |nth| (call, nth, errno)))
     }) {
         let place = format!("{call:?} {nth} fails with {errno}");
-        let (ground, mut log) = (Ground::new(5), Vec::new());
+        let (ground, mut log) = (Fixture::new(5), Vec::new());
         let store = ground.open(Access::Create, true).expect("an empty disk opens");
         for batch in &all[..12] {
             append(&store, &mut log, batch).expect("nothing fails yet");
@@ -188,7 +188,7 @@ fn at_a_disk_that_fails_while_an_index_is_kept() {
 /// An index file that cannot be read is one that is missing; a segment that cannot be read is an error.
 #[test]
 fn at_a_disk_that_fails_while_it_is_read() {
-    let (base, log) = Ground::filled(6, 16);
+    let (base, log) = Fixture::filled(6, 16);
     let questions = questions(2);
     let mut opened = 0;
     for (call, map) in [(Call::Open, true), (Call::Read, true), (Call::Open, false), (Call::Read, false)] {

@@ -9,7 +9,7 @@ use proptest::sample::Index;
 use tidegate::format::hash::crc;
 use tidegate::{Access, ErrorKind, Position, Query, ReadOptions};
 
-use super::scan::{Ground, Known, Question, compare, questions, scan};
+use super::scan::{Fixture, Known, Question, compare, questions, scan};
 
 /// Bytes of an index file's head, and where its table of sections starts.
 const HEAD: usize = 320;
@@ -17,17 +17,17 @@ const SECTIONS: usize = 160;
 
 /// A store with dozens of segments, another one with other events at the same positions, and what to ask.
 struct Base {
-    ground: Ground,
+    ground: Fixture,
     log: Vec<Known>,
-    other: Ground,
+    other: Fixture,
     questions: Vec<Question>,
 }
 
 fn base() -> &'static Base {
     static BASE: OnceLock<Base> = OnceLock::new();
     BASE.get_or_init(|| {
-        let (ground, log) = Ground::filled(1, 80);
-        let (other, _) = Ground::filled(2, 80);
+        let (ground, log) = Fixture::filled(1, 80);
+        let (other, _) = Fixture::filled(2, 80);
         assert!(ground.indexes().len() >= 24, "dozens of segments are sealed");
         assert_eq!(ground.indexes(), other.indexes(), "so that a foreign index stands at the same position");
         Base { ground, log, other, questions: questions(24) }
@@ -70,7 +70,7 @@ fn damage() -> impl Strategy<Value = Damage> {
 }
 
 impl Damage {
-    fn strike(&self, ground: &Ground, name: &str) {
+    fn strike(&self, ground: &Fixture, name: &str) {
         let (disk, names) = (ground.disk.at_rest(), base().ground.indexes());
         let mut bytes = base().ground.bytes(name);
         let length = bytes.len();
@@ -110,7 +110,7 @@ fn seal_head(bytes: &mut [u8]) {
 }
 
 /// How many index files are not what was written: in all, and those that are not there.
-fn damaged(ground: &Ground) -> (usize, usize) {
+fn damaged(ground: &Fixture) -> (usize, usize) {
     let now: BTreeSet<_> = ground.indexes().into_iter().collect();
     let (mut any, mut missing) = (0, 0);
     for name in base().ground.indexes() {
@@ -176,7 +176,7 @@ proptest! {
 }
 
 /// Changes bytes of a section and makes all checksums hold; says whether anything is different.
-fn forge(ground: &Ground, name: &str, section: usize, changes: &[(usize, u8)]) -> bool {
+fn forge(ground: &Fixture, name: &str, section: usize, changes: &[(usize, u8)]) -> bool {
     let mut bytes = base().ground.bytes(name);
     let entry = SECTIONS + section * 16;
     let number = |bytes: &[u8], at: usize| {

@@ -35,7 +35,7 @@ fn id(number: u64) -> EventId {
     EventId::from_key("shop", &number.to_string())
 }
 
-/// A store with so many sealed segments and an active one, closed.
+/// A store with this many sealed segments and an active one, closed.
 fn filled(sealed: u64) -> Counted {
     let disk = Counted::default();
     let store = options(true).open_in(disk.world()).expect("it opens");

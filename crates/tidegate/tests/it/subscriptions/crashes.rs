@@ -29,7 +29,7 @@ impl Dice {
 }
 
 /// Lives one life up to each of its calls, ends it there, and hands the next process to `check` with what was
-/// noted: once with all that was written, and some times with what a power cut leaves. Says how often.
+/// noted: once with all that was written, and some times with what a power cut leaves. Says how many times.
 pub(crate) fn every_crash<N: Default>(
     seed: u64,
     live: impl Fn(&Stage, &mut N, &mut Dice) -> Result<()>,

@@ -262,7 +262,7 @@ fn acknowledged_after_the_end_of_a_writer_is_kept() {
     assert_eq!(two.dir().cursor_status(&store, "mailer").unwrap().position, Position(1));
 }
 
-/// A power cut takes the watermark that nobody synced, and with it the proof that the last event is durable. A reader
+/// A power cut takes the watermark that no caller synced, and with it the proof that the last event is durable. A reader
 /// that had acknowledged it withholds it then, and found its cursor ahead of the log.
 #[test]
 fn a_cursor_waits_for_what_a_reader_withholds() {

@@ -1,4 +1,4 @@
-//! Wakers are the caller's code. They once ran within the commit: one that appended hung the store for everybody, one
+//! Wakers are the caller's code. They once ran within the commit: one that appended hung the store for every caller, one
 //! that panicked ended the writer.
 
 use std::future::Future;
@@ -128,7 +128,7 @@ fn one_may_let_go_of_the_store() {
         });
         let ticket = submit(&store, &append, &waker);
         if Arc::strong_count(&store) == 2 {
-            // Without a thread somebody has to lead: the ticket does, with no handle of its own.
+            // Without a thread a caller has to lead: the ticket does, with no handle of its own.
             drop(store);
         }
         ticket.wait().unwrap();

@@ -33,7 +33,7 @@ fn reporting(
 ) -> (impl FnMut(&RecordedEvent) -> Handled + Send + 'static, Receiver<u64>) {
     let (sender, reports) = channel();
     let handler = move |event: &RecordedEvent| {
-        // Nobody may listen any more.
+        // No caller may listen any more.
         let _ = sender.send(event.position().0);
         answer(event)
     };
@@ -181,7 +181,7 @@ fn stopping_one_leaves_the_cursor_to_others() {
     assert_eq!(next(&seconds), 2);
     drop(second);
     put(&store, "c");
-    cursor.next_within(LONG).unwrap().expect("nobody else takes it").ack().unwrap();
+    cursor.next_within(LONG).unwrap().expect("no other caller takes it").ack().unwrap();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Many who decide about the same thing: everybody comes to an end, with little judged in vain, and whatever a closure
+//! Many who decide about the same thing: every caller comes to an end, with little judged in vain, and whatever a closure
 //! does it waits for no turn of its own.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tidegate::{AppendOptions, Durability, Store, StoreOptions};
 use super::{append, draft, store, tag};
 use crate::faults::LONG;
 
-/// Nobody was ever told "no" while there was a way: 64 threads that took seats on one tag were judged 42 times for each
+/// No caller was ever told "no" while there was a way: 64 threads that took seats on one tag were judged 42 times for each
 /// seat, and one of 20 was refused after 256 attempts.
 #[test]
 fn nobody_is_refused_and_little_is_judged_in_vain() {

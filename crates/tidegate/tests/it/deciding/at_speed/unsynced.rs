@@ -72,7 +72,7 @@ fn one_sync_covers_what_was_written_during_another() {
         };
         let last = beside_a_sync(&store, &gate, five, || {
             written(&store, 6);
-            assert_eq!(store.frontier().visible, Position(0), "nobody else sees what may be lost");
+            assert_eq!(store.frontier().visible, Position(0), "no other caller sees what may be lost");
             assert_eq!(store.view().unwrap().head(), Position(0));
         });
         assert_eq!((last, store.frontier().durable), (Position(6), Position(6)));
@@ -155,7 +155,7 @@ fn a_decision_sees_what_is_written_and_its_answer_waits_for_that() {
                 let frontier = store.frontier();
                 assert!(
                     frontier.visible >= Position(1),
-                    "{name}: told of an event that nobody sees, {frontier}"
+                    "{name}: told of an event that no caller sees, {frontier}"
                 );
                 assert!(
                     frontier.durable >= Position(1),
@@ -201,7 +201,7 @@ fn what_an_answer_rests_on_is_visible_as_soon_as_it_is_durable() {
         });
         let waited =
             scope.spawn(|| (store.wait_durable(Position(1), LONG).unwrap(), store.view().unwrap().head()));
-        // Long enough for whoever does not wait; whoever does is let go here.
+        // Long enough for the caller that does not wait; the caller that does is let go here.
         std::thread::sleep(Duration::from_millis(50));
         gate.open();
         assert_eq!(first.join().unwrap().first(), Position(1));
@@ -223,7 +223,11 @@ fn a_refusal_by_what_is_buffered_waits_for_a_sync() {
             store.append_with(taken("b"), AppendOptions::new().buffered()).unwrap_err().kind(),
             ErrorKind::Conflict
         );
-        assert_eq!(store.frontier().durable, Position(0), "whoever is content with buffered does not wait");
+        assert_eq!(
+            store.frontier().durable,
+            Position(0),
+            "the caller that is content with buffered does not wait"
+        );
         assert_eq!(
             store.append_with(taken("b"), AppendOptions::new().synced()).unwrap_err().kind(),
             ErrorKind::Conflict
@@ -277,7 +281,7 @@ fn a_buffered_batch_behind_a_synced_one_waits_for_its_sync() {
     store.close().unwrap();
 }
 
-/// A sync that fails ends the writer, and everybody who waits for that or a later one is told.
+/// A sync that fails ends the writer, and every waiting caller for that or a later one is told.
 #[test]
 fn a_failed_sync_fails_all_frames_since() {
     let (stage, store, gate) = gated(false);

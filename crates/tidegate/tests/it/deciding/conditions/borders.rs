@@ -30,7 +30,7 @@ struct Attempt {
 #[derive(Clone, Debug)]
 enum Wish {
     None,
-    /// No event with a tag came in the last so many positions.
+    /// No event with a tag came in the last positions.
     NoneSince(u8, u64),
     Version(u8, u64),
     Exists(u8),

@@ -29,7 +29,7 @@ fn races() -> Vec<(Vec<Task>, Task)> {
 fn race(
     before: &[Task],
     task: Task,
-    commit: impl Fn(&Store, Batch, &super::workload::Ground),
+    commit: impl Fn(&Store, Batch, &super::workload::Fixture),
 ) -> Vec<String> {
     let (store, notes) = (store(), Notes::default());
     for task in before {

@@ -33,7 +33,7 @@ fn receipts(events: &[RecordedEvent], notes: &Notes) -> Vec<String> {
     found
 }
 
-/// Every event that a denial rested on is in the log: nobody was denied for something that is lost.
+/// Every event that a denial rested on is in the log: no caller was denied for something that is lost.
 fn denials(events: &[RecordedEvent], notes: &Notes) -> Vec<String> {
     let rested = notes.rested.lock().unwrap();
     let is_there =
@@ -48,7 +48,7 @@ fn grounds(events: &[RecordedEvent], notes: &Notes) -> Vec<String> {
     let mut found = Vec::new();
     for event in events {
         let Some(ground) = grounds.get(&event.id()) else {
-            found.push(format!("nobody drafted the event at {}", event.position()));
+            found.push(format!("no caller drafted the event at {}", event.position()));
             continue;
         };
         let between = &events[ground.head.0 as usize..event.position().0 as usize - 1];

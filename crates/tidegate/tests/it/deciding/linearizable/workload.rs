@@ -53,7 +53,7 @@ impl Boundary {
 
 /// What a decision rested on when its event was drafted.
 #[derive(Clone, Debug)]
-pub(super) struct Ground {
+pub(super) struct Fixture {
     pub(super) boundaries: Vec<Boundary>,
     pub(super) head: Position,
 }
@@ -63,7 +63,7 @@ pub(super) struct Ground {
 pub(super) struct Notes {
     ids: AtomicU64,
     /// By the id of the event that was drafted, whether it came into the log or not.
-    pub(super) grounds: Mutex<HashMap<EventId, Ground>>,
+    pub(super) grounds: Mutex<HashMap<EventId, Fixture>>,
     /// Receipts, and whether they were for a synced append.
     pub(super) receipts: Mutex<Vec<(Receipt, bool)>>,
     /// What denials rested on: the last event that was seen, its leaf, and whether it was to be synced before the answer.
@@ -159,19 +159,19 @@ pub(super) enum Way {
 
 impl Notes {
     /// Drafts the event of a task and notes what it rests on.
-    pub(super) fn draft(&self, task: Task, view: &DecisionView) -> Result<Option<(Draft, Ground)>> {
+    pub(super) fn draft(&self, task: Task, view: &DecisionView) -> Result<Option<(Draft, Fixture)>> {
         let Some(draft) = task.decide(view)? else { return Ok(None) };
         let boundaries = task.boundaries();
         let read: Vec<_> = boundaries.iter().map(Boundary::query).collect();
         assert_eq!(view.footprint().queries(), read, "a view remembers what was read, and nothing else");
         let id = EventId((1 + u128::from(self.ids.fetch_add(1, Ordering::Relaxed))).to_be_bytes());
-        let ground = Ground { boundaries, head: view.head() };
+        let ground = Fixture { boundaries, head: view.head() };
         self.grounds.lock().unwrap().insert(id, ground.clone());
         Ok(Some((draft.id(id), ground)))
     }
 
     /// The event that a task comes to now, without committing it.
-    pub(super) fn only_draft(&self, store: &Store, task: Task) -> Option<(Draft, Ground)> {
+    pub(super) fn only_draft(&self, store: &Store, task: Task) -> Option<(Draft, Fixture)> {
         let mut drafted = None;
         let decided = store.decide(|view| -> tidegate::Result<Decision> {
             drafted = self.draft(task, view)?;

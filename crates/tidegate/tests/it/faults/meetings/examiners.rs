@@ -1,4 +1,4 @@
-//! Somebody who examines a store while a writer appends, rolls, indexes, keeps cursors and saves states: there is
+//! A doctor that reads a store while a writer appends, rolls, indexes, keeps cursors and saves states: there is
 //! nothing wrong, and so nothing is found.
 
 use std::sync::Arc;
@@ -35,7 +35,7 @@ fn write(stage: &Stage, disk: Arc<dyn Disk>) {
 fn check(examined: &DoctorReport, place: &str) {
     let faults: Vec<String> = examined.faults.iter().map(ToString::to_string).collect();
     assert_eq!(faults, [""; 0], "{place}");
-    // Of a store that was not closed nobody knows whether more was there.
+    // Of a store that was not closed it is unknown whether more was there.
     let lost = examined.lost.iter().filter(|lost| lost.last.is_some()).count();
     assert_eq!(lost, 0, "{place}");
 }

@@ -48,7 +48,7 @@ struct Met<A, B> {
 }
 
 /// Stops the second side at its call `at`, runs the first one up to its call `first_at`, then the second to its end,
-/// then the first. Nothing where the second side ends before that call.
+/// then the first. `None` if the second side ends before that call.
 fn meet<D, A, B>(
     disk: &D,
     (first_at, first): (usize, impl FnOnce(Arc<dyn Disk>) -> A + Send + 'static),

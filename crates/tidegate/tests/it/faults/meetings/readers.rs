@@ -67,7 +67,7 @@ fn look(store: &Store) -> History {
     all.iter().map(|event| (event.position().0, event.leaf())).collect()
 }
 
-/// Opens and looks twice; nothing where there is no store yet.
+/// Opens and looks twice, or `None` if there is no store yet.
 fn read(stage: &Stage, disk: Arc<dyn Disk>) -> Option<(Store, History)> {
     let store = match on(stage, disk, Access::Read) {
         Err(error) if error.kind() == ErrorKind::Missing => return None,
@@ -96,7 +96,7 @@ fn saw_less(
     early.len() < all.len()
 }
 
-/// Lets a writer and a reader meet everywhere, and says how often a reader saw less than everything.
+/// Lets a writer and a reader meet everywhere, and says how many times a reader saw less than everything.
 fn meetings(sample: &Stage, durable: &History) -> usize {
     let mut partly = 0;
     'reader: for at in 1.. {

@@ -1,4 +1,4 @@
-//! Somebody who salvages a store while a writer goes on with it, or while another one creates a store in the directory
+//! A salvage of a store while a writer goes on with it, or another one creates a store in the directory
 //! that is to be filled.
 
 use std::sync::Arc;

@@ -156,5 +156,5 @@ fn met_later(what: &str, segment_bytes: u64, segment: usize, damage: impl Fn(&St
     assert!(seen <= shown && shown < intact.len() && found == shown - seen, "{what}: {shown}");
     Ends { file: &name, shown: &intact[..shown] }.ask(&reader, &receipts);
     let said = |store: &Store| store.view().unwrap().damage().unwrap().to_string();
-    assert_eq!(said(&stage.read_only()), said(&reader), "{what}: whoever opens now says the same");
+    assert_eq!(said(&stage.read_only()), said(&reader), "{what}: the caller that opens now says the same");
 }

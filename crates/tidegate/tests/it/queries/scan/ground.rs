@@ -14,13 +14,13 @@ const SEGMENT_BYTES: u64 = 1000;
 
 /// A simulated machine.
 #[derive(Clone, Debug)]
-pub(crate) struct Ground {
+pub(crate) struct Fixture {
     pub(crate) disk: FaultyDisk,
     clock: SimulatedClock,
     random: SeededRandom,
 }
 
-impl Ground {
+impl Fixture {
     pub(crate) fn new(seed: u64) -> Self {
         let clock = SimulatedClock::new(1_795_000_000_000_000);
         Self { disk: FaultyDisk::new(seed, Model::default()), clock, random: SeededRandom::new(seed) }

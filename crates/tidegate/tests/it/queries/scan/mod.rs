@@ -6,7 +6,7 @@ pub(crate) mod compare;
 pub(crate) mod ground;
 
 pub(crate) use compare::compare;
-pub(crate) use ground::{Ground, batches, questions};
+pub(crate) use ground::{Fixture, batches, questions};
 pub(crate) use known::{Known, scan};
 pub(crate) use question::{Question, question};
 pub(crate) use story::{Sketch, append, sketch};

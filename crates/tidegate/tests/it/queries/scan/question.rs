@@ -18,7 +18,7 @@ const PREFIXES: [&str; 6] = ["a", "ab", "abcd", "a/", "b", "\u{10ffff}"];
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     /// Nothing asks for every event.
-    items: Vec<Asked>,
+    items: Vec<ItemSpec>,
     after: Option<usize>,
     before: Option<usize>,
     since: Option<Moment>,
@@ -48,7 +48,7 @@ fn moment() -> impl Strategy<Value = Moment> {
 
 /// An item of a query.
 #[derive(Clone, Debug)]
-struct Asked {
+struct ItemSpec {
     kinds: Vec<usize>,
     tags: Vec<usize>,
     scope: Option<usize>,
@@ -59,7 +59,7 @@ struct Asked {
     cause: Option<Reference>,
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+fn asked() -> impl Strategy<Value = ItemSpec> {
     let maybe = proptest::option::weighted::<std::ops::Range<usize>>;
     let entity = prop_oneof![
         3 => Just(None),
@@ -72,7 +72,7 @@ fn asked() -> impl Strategy<Value = Asked> {
     let stream = (maybe(0.3, 0..SCOPES.len() + 1), entity, maybe(0.25, 0..LANES.len() + 1), versions);
     let other = || proptest::option::weighted(0.15, reference());
     (names, stream, other(), other()).prop_map(
-        |((kinds, tags), (scope, entity, lane, versions), correlation, cause)| Asked {
+        |((kinds, tags), (scope, entity, lane, versions), correlation, cause)| ItemSpec {
             kinds,
             tags,
             scope,
@@ -134,7 +134,7 @@ fn correlation(reference: Reference, log: &[Known]) -> EventId {
     }
 }
 
-impl Asked {
+impl ItemSpec {
     fn item(&self, log: &[Known]) -> QueryItem {
         let mut item = QueryItem::new();
         for kind in &self.kinds {

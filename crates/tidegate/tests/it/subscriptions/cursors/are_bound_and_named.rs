@@ -93,7 +93,7 @@ fn it_waits_and_ends_like_a_subscription() {
     assert!(cursor.next_within(LONG).unwrap().is_none());
 }
 
-/// Nobody was woken by the end of a wait: that also finds what a lost wake-up left behind.
+/// No caller was woken by the end of a wait: that also finds what a lost wake-up left behind.
 fn assert_woken(since: Instant) {
     assert!(since.elapsed() < LONG / 2, "it slept through its wake-up");
 }

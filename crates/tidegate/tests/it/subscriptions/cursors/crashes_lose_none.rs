@@ -72,7 +72,7 @@ fn interfere(store: &Store, cursor: &Cursor, notes: &mut Notes, dice: &mut Dice)
     notes.after(store, back)
 }
 
-/// The same to a cursor that nobody has open.
+/// The same to a cursor that no caller has open.
 fn interfere_from_outside(store: &Store, notes: &mut Notes, dice: &mut Dice) -> Result<()> {
     let state = cursor::status(store, "mailer")?;
     let change = match dice.roll(4) {

@@ -42,7 +42,7 @@ fn the_last_failure_parks() {
     assert_eq!(parked(&cursor), [1]);
 }
 
-/// A failing reader was silent at every level until somebody asked for what is parked. Each failure is a warning, whether
+/// A failing reader was silent at every level until a caller asked for what is parked. Each failure is a warning, whether
 /// a worker says so, panics, or keeps an event too long.
 #[test]
 fn each_failure_is_a_warning() {

@@ -62,7 +62,7 @@ fn going_back_doubles_nothing() {
     assert_eq!(
         (said.get(), answered(&store)),
         (3, vec![vec![1], vec![2], vec![3]]),
-        "nobody was asked again"
+        "no caller was asked again"
     );
 }
 
@@ -143,7 +143,7 @@ fn several_reactors_answer_the_same_event() {
         assert_eq!(run(&store.reactor_with(name, kind("a.one"), settings(), answers).unwrap()), 1);
     }
     assert_eq!(answered(&store), [[1], [1]]);
-    // A decision of somebody else's is no reaction.
+    // A decision of another caller's is no reaction.
     let denied = store.decide(|_| -> tidegate::Result<Decision> { Ok(Decision::deny("NO", "no")) }).unwrap();
     assert!(denied.denied().is_some());
     assert_eq!(run(&store.reactor_with("three", kind("b.one"), settings(), |_, _| Ok(None)).unwrap()), 2);

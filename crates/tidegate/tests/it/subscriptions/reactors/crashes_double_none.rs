@@ -140,7 +140,7 @@ fn every_event_is_reacted_to_once() {
     assert!(checked > 3000, "{checked}");
 }
 
-/// How often the check finds something wrong with another way to react.
+/// How many times the check finds something wrong with another way to react.
 fn caught(react: fn(&Store, &mut Dice) -> Result<()>) -> (usize, usize) {
     let (mut lost, mut doubled) = (0, 0);
     let life = |stage: &Stage, (): &mut (), dice: &mut Dice| live(stage, dice, react);
