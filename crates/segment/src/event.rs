@@ -32,79 +32,79 @@ impl RecordedEvent {
         Self::read(&bytes.into(), 0)
     }
 
-    /// The event as it stands in the log, for everything not named here.
+    /// Returns the record of the event, for fields without a method here.
     #[inline]
     pub fn record(&self) -> Record<'_> {
         Record::again(&self.block[self.start as usize..], self.layout)
     }
 
-    /// Its place in the log.
+    /// Returns its position: its place in the log.
     #[inline]
     pub fn position(&self) -> Position {
         self.record().position()
     }
 
-    /// Its place in the stream.
+    /// Returns its version: its place in its stream.
     pub fn version(&self) -> Version {
         self.record().version()
     }
 
-    /// Its id.
+    /// Returns its id.
     pub fn id(&self) -> EventId {
         self.record().id()
     }
 
-    /// When it was recorded.
+    /// Returns when it was recorded.
     pub fn time(&self) -> Micros {
         self.record().time()
     }
 
-    /// The scope of its stream id.
+    /// Returns the scope of its stream.
     pub fn scope(&self) -> &str {
         self.record().scope()
     }
 
-    /// The entity of its stream id.
+    /// Returns the entity of its stream.
     pub fn entity(&self) -> &str {
         self.record().entity()
     }
 
-    /// The lane of its stream id.
+    /// Returns the lane of its stream.
     pub fn lane(&self) -> u32 {
         self.record().lane()
     }
 
-    /// Its stream id, as a value of its own.
+    /// Returns its stream, copied.
     pub fn stream(&self) -> StreamId {
         StreamId::new(self.scope().to_owned(), self.entity().to_owned()).lane(self.lane())
     }
 
-    /// Its kind.
+    /// Returns its kind.
     pub fn kind(&self) -> &str {
         self.record().kind()
     }
 
-    /// The version of the payload's schema.
+    /// Returns the version of its payload's schema.
     pub fn schema(&self) -> u16 {
         self.record().schema()
     }
 
-    /// Its tags, in the order they were given.
+    /// Returns its tags, in the order they were given.
     pub fn tags(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.record().tags()
     }
 
-    /// Its causes, in the order they were given.
+    /// Returns its causes, in the order they were given.
     pub fn causes(&self) -> impl ExactSizeIterator<Item = Cause> + Clone {
         self.record().causes()
     }
 
-    /// The flow it belongs to.
+    /// Returns the flow it belongs to: the id of the event that began it, which may be its own.
     pub fn correlation(&self) -> EventId {
         self.record().correlation()
     }
 
-    /// Its metadata, in the order it was given.
+    /// Returns its metadata, in the order it was given.
     pub fn metadata(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> + Clone {
         self.record().metadata()
     }
@@ -119,7 +119,7 @@ impl RecordedEvent {
         self.meta(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// What its payload's bytes are.
+    /// Returns what the bytes of its payload are: `MessagePack`, JSON or other bytes.
     pub fn payload_type(&self) -> PayloadType {
         self.record().payload_type()
     }
@@ -138,7 +138,7 @@ impl RecordedEvent {
         self.record().payload_bytes()
     }
 
-    /// Its leaf hash in the Merkle tree over the log.
+    /// Returns its leaf hash in the Merkle tree over the log.
     pub fn leaf(&self) -> Hash {
         self.record().leaf()
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tidegate_format::{Error, Offset, Result};
+use tidegate_disk::Block;
+use tidegate_format::frame::SLOT_FRAME_HEADER_BYTES;
+use tidegate_format::{Error, Frame, FrameHeader, Offset, Result, SEGMENT_HEADER_BYTES};
 
 use super::source::Source;
 use super::{Segment, Window};
@@ -36,6 +38,53 @@ impl Segment {
         let read = self.read(&lookup, n, start, window);
         window.lookup = Some(lookup);
         self.expected(n, start, read)
+    }
+
+    /// Returns the header of the frame that event `n`, which is there, was written in. Records are read backwards to the
+    /// frame's first one, behind the header, and the frame's checksum is checked.
+    pub fn frame_of(&self, n: u32) -> Result<FrameHeader> {
+        let mut window = Window::ahead(true);
+        let mut first = n;
+        let at = loop {
+            let Some(earlier) = first.checked_sub(1) else { break SEGMENT_HEADER_BYTES };
+            let length = self.event_through(earlier, &mut window)?.record().as_bytes().len();
+            // Offsets fit `u32`, and so `usize`.
+            let end = self.ask(|lookup| lookup.offset(earlier))? as usize + length;
+            if end != self.ask(|lookup| lookup.offset(first))? as usize {
+                break end;
+            }
+            first = earlier;
+        };
+        let frame = self.frame_at(at).map_err(|error| self.in_place(error, at as u32))?;
+        let expected = self.head.first.plus(u64::from(first));
+        if frame.first == expected {
+            return Ok(frame);
+        }
+        let error = Error::damaged("a frame starts at a wrong position", expected, frame.first);
+        Err(self.in_place(error, at as u32))
+    }
+
+    /// Reads and checks the frame that starts at this byte.
+    fn frame_at(&self, at: usize) -> Result<FrameHeader> {
+        let source = self.source()?;
+        let read = |length: usize| -> Result<Block> {
+            match &*source {
+                Source::Map(map) => Ok(map.clone()),
+                Source::File(file) => {
+                    let mut bytes = vec![0; length];
+                    let filled = read_full(&**file, &mut bytes, at as u64)?;
+                    bytes.truncate(filled);
+                    Ok(bytes.into())
+                }
+            }
+        };
+        // A map holds the whole file; what was read of a file begins with the frame.
+        let start = if matches!(*source, Source::Map(_)) { at } else { 0 };
+        let header = FrameHeader::read(read(SLOT_FRAME_HEADER_BYTES)?.get(start..).unwrap_or_default())?;
+        if Frame::is_sealed(read(header.frame_bytes())?.get(start..).unwrap_or_default(), self.head.salt) {
+            return Ok(header);
+        }
+        Err(Error::damaged("the checksum of a frame does not hold", "a whole frame", "another"))
     }
 
     /// Returns the event that was read from this byte, if it is event `n`.

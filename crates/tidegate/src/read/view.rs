@@ -178,6 +178,24 @@ impl View {
         }
     }
 
+    /// Returns which opening for writing wrote the event at a position, counted from 1, or `None` for 0 and past the head.
+    /// It stands in the header of the event's frame, so the records before it in the same frame are read.
+    ///
+    /// ```
+    /// # use tidegate::{Draft, Position, Store};
+    /// let store = Store::in_memory()?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// assert_eq!(store.view()?.epoch(Position(1))?, Some(1));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    pub fn epoch(&self, position: Position) -> Result<Option<u32>> {
+        match self.locate(position) {
+            Some((segment, event)) => Ok(Some(segment.frame_of(event)?.epoch)),
+            None if position == Position::START => Ok(None),
+            None => self.unless_hidden(None),
+        }
+    }
+
     /// Returns the event with this id, or `None`.
     ///
     /// ```

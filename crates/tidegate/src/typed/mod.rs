@@ -86,7 +86,34 @@ pub use payload::CONTENT_TYPE;
 pub struct DerivePages;
 #[cfg(feature = "derive")]
 pub use tidegate_derive::Event;
-#[doc(no_inline)]
+/// ```
+/// use tidegate::{Cause, Draft, EventId, Position, Store, StreamId, Version};
+///
+/// let store = Store::in_memory()?;
+/// let (first, second) = (EventId::from_key("shop", "1"), EventId::from_key("shop", "2"));
+/// store.append(Draft::new(("shop", "order-7"), "order.placed").id(first))?;
+/// let paid = Draft::new(("shop", "order-7"), "order.paid").id(second).cause(first).tag("customer:c1");
+/// store.append(paid.meta("trace", "4711").json(r#"{"cents":1200}"#))?;
+///
+/// let event = store.view()?.at(Position(2))?.expect("it was appended");
+/// assert_eq!((event.position(), event.version(), event.id()), (Position(2), Version(2), second));
+/// assert_eq!((event.scope(), event.entity(), event.lane()), ("shop", "order-7", 0));
+/// assert_eq!(event.stream(), StreamId::new("shop", "order-7"));
+/// assert_eq!((event.kind(), event.schema()), ("order.paid", 1));
+/// assert_eq!(event.tags().collect::<Vec<_>>(), ["customer:c1"]);
+/// assert_eq!(event.causes().collect::<Vec<_>>(), [Cause::At(Position(1))]);
+/// assert_eq!(event.correlation(), first, "inherited from its cause");
+/// assert_eq!(event.meta("trace"), Some(&b"4711"[..]));
+/// assert_eq!(event.meta_text("trace"), Some("4711"));
+/// assert_eq!(event.metadata().count(), 1);
+/// assert_eq!(event.payload()?, br#"{"cents":1200}"#);
+/// assert_eq!(event.payload_bytes(), 14);
+/// assert_eq!(event.payload_type(), tidegate::format::PayloadType::Json);
+/// assert!(event.time().0 > 0);
+/// assert_eq!(event.leaf(), event.record().leaf());
+/// # Ok::<(), tidegate::Error>(())
+/// ```
+#[doc(inline)]
 pub use tidegate_segment::RecordedEvent;
 pub use value::Event;
 pub use values::Values;
