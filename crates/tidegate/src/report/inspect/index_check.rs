@@ -83,12 +83,22 @@ impl<'a> IndexCheck<'a> {
     /// Compares the filter groups of the last segments, and tells of files that belong to none.
     pub(crate) fn finish(&mut self, remarks: &mut Vec<Remark>) -> Result<()> {
         self.end_group(remarks)?;
+        let is_index =
+            |name: &String| parse_index_name(name).is_some() || filter_groups::parse_name(name).is_some();
+        if self.seed.is_none() {
+            if self.names.iter().any(is_index) {
+                let text =
+                    "its files cannot be judged without the store file, which says what is hashed in them";
+                remarks.push(Remark::new(INDEX, text));
+            }
+            return Ok(());
+        }
         for name in &self.names {
             let file = format!("{INDEX}/{name}");
             if name.ends_with(LEFTOVER) || self.seen.contains(&file) {
                 continue;
             }
-            if parse_index_name(name).is_some() || filter_groups::parse_name(name).is_some() {
+            if is_index(name) {
                 if self.unsure {
                     remarks.push(Remark::new(
                         file,

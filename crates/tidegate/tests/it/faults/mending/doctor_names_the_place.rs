@@ -238,6 +238,19 @@ fn several(stage: &Stage, harmed: &[&str]) {
     assert!(examined.faults.iter().all(|fault| fault.error.evidence().is_some() && !fault.remedy.is_empty()));
 }
 
+/// Only the store file says what is hashed in index files, and that it is gone is told once.
+#[test]
+fn index_files_are_not_judged_without_the_store_file() {
+    let (stage, _) = closed(40);
+    stage.disk.at_rest().remove("STORE").unwrap();
+    let examined = doctor(&stage).unwrap();
+    assert_eq!(places(&examined), [("STORE".to_owned(), None)], "{examined:?}");
+    let of_indexes: Vec<_> =
+        examined.remarks.iter().filter(|remark| remark.file.starts_with("index")).collect();
+    assert_eq!(of_indexes.len(), 1, "{of_indexes:?}");
+    assert!(of_indexes[0].text.contains("without the store file"), "{of_indexes:?}");
+}
+
 /// Every refusal names the way out, and a refusal is a fault to the doctor too.
 #[test]
 fn whatever_refuses_to_open_is_a_fault() {
