@@ -26,7 +26,7 @@ fn options() -> StoreOptions {
 }
 
 /// Enrols and leaves, so that every table changes in every way.
-fn fill(school: School<'_>, rounds: std::ops::Range<u32>) {
+fn fill(school: &School<'_>, rounds: std::ops::Range<u32>) {
     let students = ["ada", "bob", "cyd", "dan", "eve"];
     for round in rounds {
         let course = format!("course-{}", round / 20);
@@ -69,7 +69,7 @@ fn at_the_steps_of_the_database() {
     }
     let folder = tempfile::tempdir().unwrap();
     let store = options().open(folder.path().join("events")).unwrap();
-    fill(School::new(&store, AppendOptions::new().buffered()), 0..40);
+    fill(&School::new(&store, AppendOptions::new().buffered()), 0..40);
     let head = store.view().unwrap().head().0;
     store.close().unwrap();
     drop(store);
@@ -149,7 +149,7 @@ fn write_and_update_until_killed(directory: &Path) -> ! {
             AppendOptions::new().synced()
         };
         let school = School::new(&store, append);
-        scope.spawn(move || fill(school, cycle * 10_000..u32::MAX));
+        scope.spawn(move || fill(&school, cycle * 10_000..u32::MAX));
         loop {
             let reached = updater.update_within(std::time::Duration::MAX).unwrap();
             // The first line of a test goes on a line that the harness began.
