@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use tidegate::{ErrorKind, Store, StoreOptions};
+use tidegate::{ErrorKind, StoreReader};
 
 use crate::failure::{Result, warn};
 
 /// Opens a store for reading, also while another process writes to it. Warns of events that it does not show because nothing
 /// says that they are durable, unless a writer is there, which is about to say so.
-pub(crate) fn open(directory: &Path, json: bool) -> Result<Store> {
-    let store = StoreOptions::read_only().open(directory).map_err(|error| match error.kind() {
+pub(crate) fn open(directory: &Path, json: bool) -> Result<StoreReader> {
+    let store = StoreReader::open(directory).map_err(|error| match error.kind() {
         // A place says that something is there, and what to do about that.
         ErrorKind::Missing if error.place().is_none() => {
             error.advise("`tidegate append` and `tidegate import` create one")
@@ -31,12 +31,12 @@ pub(crate) fn open(directory: &Path, json: bool) -> Result<Store> {
 }
 
 /// How many events a store does not show because nothing says that they are durable; `None` if it shows all.
-pub(crate) fn unconfirmed(store: &Store) -> Option<u64> {
+pub(crate) fn unconfirmed(store: &StoreReader) -> Option<u64> {
     store.report().unconfirmed.as_ref().map(|unconfirmed| unconfirmed.events).filter(|events| *events > 0)
 }
 
 /// Warns that damage hides what follows the answer, which lies before it and is right.
-pub(crate) fn warn_of_damage(store: &Store, json: bool) -> Result<()> {
+pub(crate) fn warn_of_damage(store: &StoreReader, json: bool) -> Result<()> {
     let view = store.view()?;
     if let Some(damage) = view.damage() {
         warn("damaged", &format!("what follows position {} is hidden: {damage}", view.head()), json);

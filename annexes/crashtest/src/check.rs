@@ -5,7 +5,9 @@ use std::path::Path;
 
 use tidegate::subscription::cursor::{Change, CursorOptions};
 use tidegate::subscription::reactor::Step;
-use tidegate::{Access, AppendOptions, Cause, Draft, ErrorKind, Query, RecordedEvent, Store, StoreOptions};
+use tidegate::{
+    AppendOptions, Cause, Draft, ErrorKind, Query, RecordedEvent, Store, StoreOptions, StoreReader,
+};
 
 use crate::failure::{Failure, Outcome, ensure};
 use crate::report::WorkerReport;
@@ -48,7 +50,7 @@ pub fn check(directory: &Path, report: &mut WorkerReport) -> Outcome<CheckReport
 
 /// What a reader sees of a store that was not opened for writing since, or `None` if it was never created.
 pub fn look_only(directory: &Path, report: &WorkerReport) -> Outcome<Vec<RecordedEvent>> {
-    let store = match StoreOptions::new().access(Access::Read).open(directory) {
+    let store = match StoreOptions::new().open_reader(directory) {
         Err(error) if error.kind() == ErrorKind::Missing && report.events.is_empty() => return Ok(Vec::new()),
         other => other?,
     };
@@ -69,7 +71,7 @@ pub fn look_only(directory: &Path, report: &WorkerReport) -> Outcome<Vec<Recorde
     Ok(events)
 }
 
-fn history(store: &Store) -> Outcome<Vec<RecordedEvent>> {
+fn history(store: &StoreReader) -> Outcome<Vec<RecordedEvent>> {
     let events = store.read(&Query::ALL)?.collect::<tidegate::Result<Vec<_>>>()?;
     for (index, event) in events.iter().enumerate() {
         ensure(event.position().0 == index as u64 + 1, || format!("a gap before {}", event.position()))?;

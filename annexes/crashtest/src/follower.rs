@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tidegate::{
-    Access, AppendOptions, Draft, Error, ErrorKind, Position, Query, ReadOptions, Store, StoreOptions,
+    AppendOptions, Draft, Error, ErrorKind, Position, Query, ReadOptions, StoreOptions, StoreReader,
 };
 
 use crate::report::ReportLine;
@@ -26,9 +26,8 @@ fn failed(what: &str, error: &Error) -> u8 {
 
 /// Opens the store for reading only, as soon as there is one, and tells every event that is there or comes.
 pub fn follow(directory: &Path) -> u8 {
-    let options = StoreOptions::new().access(Access::Read);
     let store = loop {
-        match options.open(directory) {
+        match StoreReader::open(directory) {
             Ok(store) => break store,
             Err(error) if error.kind() == ErrorKind::Missing => std::thread::sleep(Duration::from_millis(1)),
             Err(error) => return failed("open", &error),
@@ -47,8 +46,8 @@ pub fn follow(directory: &Path) -> u8 {
 
 /// Opens the store for reading only, and tells every event that is there.
 pub fn look(directory: &Path, map: bool) -> u8 {
-    let options = StoreOptions::new().access(Access::Read).map(map);
-    let found = options.open(directory).and_then(|store| {
+    let options = StoreOptions::new().map(map);
+    let found = options.open_reader(directory).and_then(|store| {
         if let Some(damage) = &store.report().damage {
             return Err(damage.clone());
         }
@@ -64,8 +63,8 @@ pub fn look(directory: &Path, map: bool) -> u8 {
 /// Opens a store of many segments for reading only, and asks it everything: by scans in both directions, pages, ids,
 /// positions and streams. Then appends to it, if `writes` says so, and asks again. Tells how many events it has seen.
 pub fn ask(directory: &Path, map: bool, writes: bool) -> u8 {
-    let options = StoreOptions::read_only().map(map);
-    let asked = options.open(directory).and_then(|store| {
+    let options = StoreOptions::new().map(map);
+    let asked = options.open_reader(directory).and_then(|store| {
         if store.report().rebuilt_indexes > 0 {
             return Err(Error::invalid(
                 "index files were not used; the trial does not write what a store reads",
@@ -99,7 +98,7 @@ fn append_more(directory: &Path, options: StoreOptions) -> Result<(), Error> {
 }
 
 /// Asks for every event in several ways, and returns how many there are.
-fn ask_all(store: &Store) -> Result<u64, Error> {
+fn ask_all(store: &StoreReader) -> Result<u64, Error> {
     let view = store.view()?;
     let head = view.head().0;
     let wrong = |what: &str, found: u64| {

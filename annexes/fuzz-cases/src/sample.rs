@@ -11,8 +11,8 @@ use tidegate::project::Projection;
 use tidegate::report::{DoctorReport, SalvageReport, Verdict, examine, salvage};
 use tidegate::subscription::cursor;
 use tidegate::{
-    Access, Batch, Cause, Draft, ErrorKind, Event, EventId, Position, Query, QueryItem, ReadOptions,
-    RecordedEvent, Result, Store, StoreOptions, View,
+    Batch, Cause, Draft, ErrorKind, Event, EventId, Position, Query, QueryItem, ReadOptions, RecordedEvent,
+    Result, Store, StoreOptions, StoreReader, View,
 };
 
 /// The name of the sample's cursor.
@@ -71,8 +71,8 @@ impl Things {
     }
 }
 
-fn options(access: Access, segment_bytes: u64) -> StoreOptions {
-    StoreOptions::new().access(access).segment_bytes(segment_bytes).thread(false)
+fn options(segment_bytes: u64) -> StoreOptions {
+    StoreOptions::new().segment_bytes(segment_bytes).thread(false)
 }
 
 /// An environment around these files. Its random numbers are always the same.
@@ -123,7 +123,7 @@ pub(crate) fn many() -> &'static Sample {
 fn sample(batches: u64, segment_bytes: u64) -> Sample {
     let env = env(&Files::new());
     let made = (|| {
-        let store = options(Access::Create, segment_bytes).open_in(env.clone())?;
+        let store = options(segment_bytes).open_in(env.clone())?;
         for number in 0..batches {
             store.append(batch(number, store.view()?.head()))?;
         }
@@ -173,12 +173,23 @@ fn batch(number: u64, head: Position) -> Batch {
     if number.is_multiple_of(5) { batch.key(format!("key-{number}")) } else { batch }
 }
 
+/// Opens the store in these files, and returns a handle that reads it beside the one that writes, if it `writes`.
+fn open(files: &Files, writes: bool) -> Option<(Option<Store>, StoreReader)> {
+    let (options, env) = (options(1800).create(false), env(files));
+    if !writes {
+        return Some((None, opened(options.open_reader_in(env))?));
+    }
+    let store = opened(options.open_in(env))?;
+    let reader = store.reader();
+    Some((Some(store), reader))
+}
+
 /// Opens the store in these files for reading, and another copy for writing; where one opens, asks everything and
 /// returns what was read. `lies` says that the index files may say anything behind checksums that hold: then answers may
 /// be wrong, and still there is no panic and no event that is not in the log.
 pub(crate) fn ask(files: &Files, sample: &Sample, lies: bool) -> [Option<StoreAnswers>; 2] {
-    [Access::Read, Access::Write].map(|access| {
-        let store = opened(options(access, 1800).open_in(env(files)))?;
+    [false, true].map(|writes| {
+        let (writer, store) = open(files, writes)?;
         let seen = questions(&store, sample, lies);
         let verified = checked(store.verify(|_| ()));
         if let (Some(verified), Some(leaves)) = (verified, &seen.leaves) {
@@ -187,13 +198,13 @@ pub(crate) fn ask(files: &Files, sample: &Sample, lies: bool) -> [Option<StoreAn
                 "what verifies can be read"
             );
         }
-        if access == Access::Write {
-            let appended = checked(store.append(Draft::new(("scope", "new"), "thing.new")));
+        if let Some(writer) = writer {
+            let appended = checked(writer.append(Draft::new(("scope", "new"), "thing.new")));
             if let Some(receipt) = appended {
                 let event = store.view().and_then(|view| view.at(receipt.first()));
                 assert!(event.is_ok_and(|event| event.is_some()), "what was acknowledged is there");
             }
-            checked(store.close());
+            checked(writer.close());
         }
         Some(seen)
     })
@@ -212,7 +223,7 @@ fn checked<T>(result: Result<T>) -> Option<T> {
     }
 }
 
-fn opened(result: Result<Store>) -> Option<Store> {
+fn opened<T>(result: Result<T>) -> Option<T> {
     match result {
         Err(error) if error.kind() == ErrorKind::Missing => None,
         Err(error) if error.kind() == ErrorKind::Damaged => {
@@ -225,7 +236,7 @@ fn opened(result: Result<Store>) -> Option<Store> {
 }
 
 /// Asks a store everything there is to ask.
-fn questions(store: &Store, sample: &Sample, lies: bool) -> StoreAnswers {
+fn questions(store: &StoreReader, sample: &Sample, lies: bool) -> StoreAnswers {
     let Some(view) = checked(store.view()) else { return StoreAnswers::default() };
     let mut leaves = Leaves::new();
     let mut whole = true;
@@ -305,15 +316,11 @@ fn graph_questions(view: &View, first: Position, last: Position, answers: &mut V
 
 /// Reads the sample's cursor and goes on with it.
 pub(crate) fn ask_cursor(files: &Files) {
-    for access in [Access::Read, Access::Write] {
-        let Some(store) = opened(options(access, 1800).open_in(env(files))) else { continue };
+    for writes in [false, true] {
+        let Some((writer, store)) = open(files, writes) else { continue };
         checked(cursor::status(&store, "reader"));
-        if access == Access::Read {
-            continue;
-        }
-        let Some(cursor) = checked(store.cursor("reader", Query::ALL)) else {
-            continue;
-        };
+        let Some(writer) = writer else { continue };
+        let Some(cursor) = checked(writer.cursor("reader", Query::ALL)) else { continue };
         let _ = (cursor.position(), cursor.parked(), checked(cursor.lag()));
         for _ in 0..40 {
             match checked(cursor.next_now()).flatten() {
@@ -327,7 +334,7 @@ pub(crate) fn ask_cursor(files: &Files) {
 
 /// Reads the sample's saved state. The answer must be that of the log for any bytes.
 pub(crate) fn ask_state(files: &Files) -> Option<u64> {
-    let store = opened(options(Access::Write, 1800).open_in(env(files)))?;
+    let store = opened(options(1800).create(false).open_in(env(files)))?;
     let things = checked(store.projector::<Things>())?;
     let reading = checked(things.read())?;
     checked(things.save());
@@ -343,7 +350,7 @@ pub(crate) fn mend(files: &Files) -> (Option<DoctorReport>, Option<(SalvageRepor
     let Some(salvage_report) = unless_missing(salvage(&env(files), &new, |_| ())) else {
         return (doctor, None);
     };
-    let store = options(Access::Read, 1800).open_in(new).expect("what was saved opens");
+    let store = options(1800).open_reader_in(new).expect("what was saved opens");
     let events = store.read(&Query::ALL).expect("it has a view");
     let leaves: Leaves = events
         .map(|event| event.expect("it reads"))

@@ -6,7 +6,7 @@ use std::io;
 use tidegate::disk::Env;
 use tidegate::format::{FrameHeader, SEGMENT_HEADER_BYTES};
 use tidegate::report::{DoctorReport, Fault, examine};
-use tidegate::{Access, ErrorKind, Position, Query, Store};
+use tidegate::{ErrorKind, Position, Query, StoreReader};
 
 use crate::dice::Dice;
 use crate::failure::{Failure, ensure, failed, same};
@@ -135,7 +135,7 @@ pub(crate) fn truth(
     was_closed: bool,
     dice: &mut Dice,
 ) -> Result<DamageOutcome, Failure> {
-    let reader = machine.open_as(Access::Read).map_err(failed("reading what will be damaged"))?;
+    let reader = machine.open_reader().map_err(failed("reading what will be damaged"))?;
     let shown = reader.view().map_err(failed("viewing what will be damaged"))?.head().0;
     let mut known = if was_closed { model.count() } else { shown };
     let mut names = machine.disk.at_rest().names_in("segments");
@@ -204,7 +204,7 @@ fn contents(machine: &Machine, names: &[String]) -> Vec<Option<Vec<u8>>> {
 /// A reader shows a first part of the log, and ends in what is wrong. Returns how many events it shows and counts as
 /// withheld, or `None` if it was told of damage.
 fn look(machine: &Machine, model: &Model) -> Result<Option<u64>, Failure> {
-    match machine.open_as(Access::Read) {
+    match machine.open_reader() {
         Ok(store) => {
             let (shown, told) = scan(&store, model)?;
             let withheld = store.report().unconfirmed.as_ref().map_or(0, |unconfirmed| unconfirmed.events);
@@ -220,7 +220,7 @@ fn is_told(error: &tidegate::Error) -> bool {
 }
 
 /// Reads as far as the log can be read, and says how far that was and whether it ended in an error.
-fn scan(store: &Store, model: &Model) -> Result<(u64, bool), Failure> {
+fn scan(store: &StoreReader, model: &Model) -> Result<(u64, bool), Failure> {
     let mut count = 0;
     let view = match store.view() {
         Ok(view) => view,
@@ -242,7 +242,7 @@ fn scan(store: &Store, model: &Model) -> Result<(u64, bool), Failure> {
 }
 
 /// Whether a query is answered rightly, or with an error.
-fn ask(store: &Store, model: &Model, head: u64) -> Result<bool, Failure> {
+fn ask(store: &StoreReader, model: &Model, head: u64) -> Result<bool, Failure> {
     for kind in ["a.*", "b.three", "echo.made"] {
         let wanted = ModelQuery::kind(kind);
         let read = store.view().map(|view| view.read(&wanted.query()));

@@ -2,7 +2,6 @@
 
 use std::ops::AddAssign;
 
-use tidegate::Access;
 use tidegate::disk::{Call, Directories, Errno, FaultPlan, Grain, Model as DiskModel};
 
 use crate::check;
@@ -234,8 +233,8 @@ impl History<'_> {
         self.machine.restart();
         check::look(&self.machine, &self.model, end, exit == Exit::Done)
             .and_then(|()| match self.others.below(6) {
-                0 => check::too_much(&self.machine, &self.model, Access::Write),
-                1 => check::too_much(&self.machine, &self.model, Access::Read),
+                0 => check::too_much(&self.machine, &self.model, true),
+                1 => check::too_much(&self.machine, &self.model, false),
                 _ => Ok(()),
             })
             .map_err(|failure| failure.during(&format!("after {end:?}")))

@@ -37,10 +37,7 @@ fn ship(view: &DecisionView, payment: &RecordedEvent) -> Reaction {
 }
 
 /// Runs one reactor until it has nothing to do, and tells what it did.
-fn run(
-    name: &str,
-    reactor: &Reactor<'_, impl Fn(&DecisionView, &RecordedEvent) -> Reaction>,
-) -> Result<usize> {
+fn run(name: &str, reactor: &Reactor<impl Fn(&DecisionView, &RecordedEvent) -> Reaction>) -> Result<usize> {
     let mut reactions = 0;
     loop {
         match reactor.step()? {

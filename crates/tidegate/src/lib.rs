@@ -44,8 +44,8 @@ pub use batch::{Batch, Condition, Receipt};
 
 pub use journal::{Ticket, Tickets};
 pub use read::{Events, Query, QueryItem, ReadOptions, View};
-pub use settings::{Access, AppendOptions, Durability, StoreOptions};
-pub use store::Store;
+pub use settings::{AppendOptions, Durability, StoreOptions};
+pub use store::{Store, StoreReader};
 pub use tidegate_disk as disk;
 pub use tidegate_format as format;
 pub use tidegate_format::{

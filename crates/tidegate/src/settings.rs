@@ -27,19 +27,6 @@ pub enum Durability {
     Buffered,
 }
 
-/// What opening may do to the directory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Access {
-    /// Write, and create the store where there is none.
-    #[default]
-    Create,
-    /// Write to a store that is there.
-    Write,
-    /// Read only, beside a writer in another process or on media that cannot be written. Takes no lock and
-    /// writes nothing.
-    Read,
-}
-
 /// What an append does when the queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
@@ -61,8 +48,8 @@ pub enum WhenFull {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct StoreOptions {
-    /// What opening may do to the directory: write, and create the store if there is none.
-    pub access: Access,
+    /// Whether opening for writing creates the store if there is none: `true`.
+    pub create: bool,
     /// The durability of appends that do not choose their own: [`Durability::Synced`].
     pub durability: Durability,
     /// Bytes at which a segment is followed by a new one: 64 MiB, at most 1 GiB. One frame may exceed it.
@@ -95,7 +82,7 @@ pub struct StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
-            access: Access::default(),
+            create: true,
             durability: Durability::default(),
             segment_bytes: 64 << 20,
             queue_bytes: 64 << 20,
@@ -115,10 +102,10 @@ impl StoreOptions {
         Self::default()
     }
 
-    /// Sets what opening may do to the directory.
+    /// Sets whether opening for writing creates the store if there is none.
     #[must_use]
-    pub fn access(mut self, access: Access) -> Self {
-        self.access = access;
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
         self
     }
 
@@ -183,11 +170,6 @@ impl StoreOptions {
     pub fn permissions(mut self, permissions: Permissions) -> Self {
         self.permissions = permissions;
         self
-    }
-
-    /// The default options for reading only.
-    pub fn read_only() -> Self {
-        Self { access: Access::Read, ..Self::default() }
     }
 
     pub(crate) fn check(&self) -> Result<()> {

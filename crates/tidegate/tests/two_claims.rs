@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the store and look at real files")]
 
-use tidegate::{Access, ErrorKind, Event, StoreOptions};
+use tidegate::{ErrorKind, Event, Store, StoreOptions, StoreReader};
 
 mod shop {
     #[derive(super::Event)]
@@ -31,8 +31,12 @@ mod audit {
 #[test]
 fn no_store_opens() {
     let folder = tempfile::tempdir().unwrap();
-    for access in [Access::Create, Access::Write, Access::Read] {
-        let error = StoreOptions::new().access(access).open(folder.path().join("store")).unwrap_err();
+    let path = folder.path().join("store");
+    for error in [
+        Store::open(&path).unwrap_err(),
+        StoreOptions::new().create(false).open(&path).unwrap_err(),
+        StoreReader::open(&path).unwrap_err(),
+    ] {
         assert_eq!(error.kind(), ErrorKind::Invalid);
         let message = error.message();
         assert!(message.starts_with("two types claim the kind \"claims.placed\": "), "{message}");

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate::subscription::cursor::{self, Change, ChangeReport, CursorRole, CursorStatus, Span};
-use tidegate::{Access, ErrorKind, Position, Store, StoreOptions};
+use tidegate::{ErrorKind, Position, StoreOptions, StoreReader};
 
 use crate::failure::Result;
 use crate::output::{Output, counted};
@@ -145,7 +145,7 @@ impl CursorsArgs {
 }
 
 /// What is kept of each cursor, and what is wrong with the first that cannot be read.
-fn states(store: &Store) -> Result<(Vec<CursorStatus>, Option<tidegate::Error>)> {
+fn states(store: &StoreReader) -> Result<(Vec<CursorStatus>, Option<tidegate::Error>)> {
     let (mut states, mut damage) = (Vec::new(), None);
     for name in cursor::names(store)? {
         match cursor::status(store, &name) {
@@ -203,7 +203,7 @@ pub(super) fn change_each(
     output: &mut Output,
     json: bool,
 ) -> Result<()> {
-    let options = StoreOptions::new().access(Access::Write);
+    let options = StoreOptions::new().create(false);
     let store = writer::open(directory, options, json).map_err(|error| match error.kind() {
         ErrorKind::Locked => error
             .advise("stop the program that writes to it, or have it do this itself with `Cursor::change`"),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use tidegate::format::Micros;
-use tidegate::{Error, ErrorKind, EventId, Position, RecordedEvent, Store, View};
+use tidegate::{Error, ErrorKind, EventId, Position, RecordedEvent, StoreReader, View};
 
 use crate::failure::Result;
 use crate::filter::{self, Filter};
@@ -114,7 +114,7 @@ impl ReadArgs {
         read.backwards(self.backwards).limit(self.limit)
     }
 
-    fn write_count(&self, store: &Store, view: &View, output: &mut Output, json: bool) -> Result<()> {
+    fn write_count(&self, store: &StoreReader, view: &View, output: &mut Output, json: bool) -> Result<()> {
         #[derive(Serialize)]
         struct CountJson {
             count: u64,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use tidegate::{Access, StoreOptions};
+use tidegate::StoreOptions;
 
 use crate::failure::Result;
 use crate::output::{Output, counted};
@@ -27,7 +27,7 @@ pub(super) struct ReindexArgs {
 
 impl ReindexArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let store = writer::open(&self.directory, StoreOptions::new().access(Access::Write), json)?;
+        let store = writer::open(&self.directory, StoreOptions::new().create(false), json)?;
         let count = store.reindex()? as u64;
         store.close()?;
         if json {

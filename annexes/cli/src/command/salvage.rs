@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use tidegate::disk::Env;
 use tidegate::report::{LeftCursor, LeftPlace, MovedRun, SalvageReport, salvage};
-use tidegate::{Error, ReadOptions, StoreOptions};
+use tidegate::{Error, ReadOptions, StoreReader};
 
 use super::cursors::role_word;
 use super::doctor::{write_findings, write_lost};
@@ -110,7 +110,7 @@ impl SalvageArgs {
 
     /// The cursors of the old store, and what those whose file is whole deliver again.
     fn readers(&self, report: &SalvageReport) -> Result<Vec<ReaderJson>> {
-        let view = StoreOptions::read_only().open(&self.new)?.view()?;
+        let view = StoreReader::open(&self.new)?.view()?;
         let mut readers = Vec::new();
         for LeftCursor { name, place } in &report.cursors {
             let name = name.clone();

@@ -9,7 +9,7 @@ use console::{Alignment, measure_text_width, pad_str};
 use indicatif::{BinaryBytes, HumanCount};
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use tidegate::{Error, ErrorKind, Position, ReadOptions, Store};
+use tidegate::{Error, ErrorKind, Position, ReadOptions, StoreReader};
 use tidegate_json::rfc3339;
 
 use crate::escape::escape;
@@ -106,7 +106,7 @@ impl StatsArgs {
         ReadOptions::new().after(after).before(before)
     }
 
-    fn holding(&self, store: &Store, bytes: u64) -> Result<StatsJson> {
+    fn holding(&self, store: &StoreReader, bytes: u64) -> Result<StatsJson> {
         let (view, query, range) = (store.view()?, self.filter.query(), self.range());
         let stats = view.stats(&query, range, self.limit)?;
         let recorded = |read: ReadOptions| -> Result<_> {

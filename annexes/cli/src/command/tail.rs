@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tidegate::subscription::Subscription;
-use tidegate::{ErrorKind, Position, ReadOptions, Store};
+use tidegate::{ErrorKind, Position, ReadOptions, StoreReader};
 
 use crate::failure::{Failure, Result};
 use crate::filter::{self, Filter};
@@ -69,7 +69,7 @@ impl TailArgs {
 }
 
 /// Shows what comes, for ever.
-fn follow(store: &Store, mut coming: Subscription, listing: &mut Listing<'_>) -> Result<()> {
+fn follow(store: &StoreReader, mut coming: Subscription, listing: &mut Listing<'_>) -> Result<()> {
     loop {
         match coming.next_within(WAIT) {
             Err(error) if error.kind() == ErrorKind::TimedOut => {

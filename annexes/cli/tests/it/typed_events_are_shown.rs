@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tidegate::{Event, Query, RecordedEvent, Store, StoreOptions};
+use tidegate::{Event, Query, RecordedEvent, Store, StoreReader};
 
 use crate::program::{TempFolder, run};
 
@@ -22,7 +22,7 @@ struct Odd {
 struct Page(String);
 
 fn events(store: &str) -> Vec<RecordedEvent> {
-    let store = StoreOptions::read_only().open(store).unwrap();
+    let store = StoreReader::open(store).unwrap();
     store.read(&Query::ALL).unwrap().collect::<tidegate::Result<_>>().unwrap()
 }
 

@@ -12,8 +12,8 @@ use tidegate::disk::{Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::project::Start;
 use tidegate::subscription::cursor::status;
 use tidegate::{
-    Access, AppendOptions, Error, ErrorKind, Position, Query, ReadOptions, RecordedEvent, Result, Store,
-    StoreOptions,
+    AppendOptions, Error, ErrorKind, Position, Query, ReadOptions, RecordedEvent, Result, Store,
+    StoreOptions, StoreReader,
 };
 
 use crate::dice::Dice;
@@ -151,12 +151,12 @@ struct StoreAtRest {
 impl StoreAtRest {
     fn new() -> Outcome<Self> {
         let disk = FaultyDisk::new(1, Model::default());
-        let store = options(Access::Create).open_in(env(&disk))?;
+        let store = options().open_in(env(&disk))?;
         fill(&store)?;
         store.close()?;
         drop(store);
         let disk = disk.reopen();
-        let store = options(Access::Write).open_in(env(&disk.fork().reopen()))?;
+        let store = options().create(false).open_in(env(&disk.fork().reopen()))?;
         let leaves = store.read(&Query::ALL)?.map(|event| Ok(of(&event?)));
         let leaves = leaves.collect::<Result<Vec<_>>>()?;
         let (answers, _) = answers(&store, &leaves)?;
@@ -168,10 +168,10 @@ impl StoreAtRest {
     }
 
     fn flip(&self, name: &str, bit: u64) -> Outcome<Fate> {
-        let fates = [Access::Read, Access::Write].map(|access| {
+        let fates = [false, true].map(|writes| {
             let disk = self.disk.fork().reopen();
             disk.at_rest().flip_bit(name, bit)?;
-            self.look(&disk, access).map_err(|failure| failure.at(format!("{access:?}")))
+            self.look(&disk, writes).map_err(|failure| failure.at(format!("writes: {writes}")))
         });
         let [read, write] = fates;
         let (read, write) = (read?, write?);
@@ -181,12 +181,21 @@ impl StoreAtRest {
         Ok(write)
     }
 
-    fn look(&self, disk: &FaultyDisk, access: Access) -> Outcome<Fate> {
+    fn look(&self, disk: &FaultyDisk, writes: bool) -> Outcome<Fate> {
         let typed = |error: &Error| {
             let of_bytes = matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Newer);
             ensure(of_bytes, || format!("an error that does not speak of bytes: {error}"))
         };
-        let store = match options(access).open_in(env(disk)) {
+        let opened = if writes {
+            options().create(false).open_in(env(disk)).map(Ok)
+        } else {
+            options().open_reader_in(env(disk)).map(Err)
+        };
+        // The writer is kept until everything was asked.
+        let (_writer, store) = match opened.map(|opened| match opened {
+            Ok(writer) => (Some(writer.clone()), writer.reader()),
+            Err(reader) => (None, reader),
+        }) {
             Ok(store) => store,
             Err(error) => return typed(&error).map(|()| Fate::Refused),
         };
@@ -208,8 +217,8 @@ fn env(disk: &FaultyDisk) -> Env {
     Env::simulated(disk, &SimulatedClock::new(1_795_000_000_000_000), &SeededRandom::new(1))
 }
 
-fn options(access: Access) -> StoreOptions {
-    StoreOptions::new().access(access).segment_bytes(1_500).thread(false)
+fn options() -> StoreOptions {
+    StoreOptions::new().segment_bytes(1_500).thread(false)
 }
 
 /// Notes, orders with their bills, a key, a cursor in the middle and a saved state, in many segments.
@@ -266,7 +275,7 @@ fn of(event: &RecordedEvent) -> u64 {
 }
 
 /// Asks everything, and says whether a saved state was rejected. What comes before an error must be right.
-fn answers(store: &Store, leaves: &[u64]) -> Result<(Vec<u64>, bool), WrongAnswer> {
+fn answers(store: &StoreReader, leaves: &[u64]) -> Result<(Vec<u64>, bool), WrongAnswer> {
     let view = store.view()?;
     let mut found = vec![view.head().0];
     let mut ids = Vec::new();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tidegate::disk::Env;
 use tidegate::report::examine;
-use tidegate::{Query, StoreOptions};
+use tidegate::{Query, StoreReader};
 
 use crate::check::check;
 use crate::child::{Program, Running};
@@ -58,7 +58,7 @@ pub fn reader(program: &Program, folder: &Path, seed: u64, writers: u64) -> Outc
 
 /// Opens the store for reading and reads it, and examines it.
 fn look(directory: &Path) -> Outcome {
-    let store = StoreOptions::read_only().open(directory)?;
+    let store = StoreReader::open(directory)?;
     if let Some(damage) = &store.report().damage {
         return Err(Failure(format!("a reader is reported of damage: {damage}")));
     }

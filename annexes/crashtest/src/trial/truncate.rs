@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tidegate::{Access, ErrorKind, Query, StoreOptions};
+use tidegate::{ErrorKind, Query, StoreOptions};
 
 use crate::check::check;
 use crate::child::{End, Program};
@@ -64,8 +64,8 @@ fn without_map(
     leaves: &[String],
     done: &mut TruncateReport,
 ) -> Outcome {
-    let options = StoreOptions::new().access(Access::Read).map(false);
-    let store = options.open(directory)?;
+    let options = StoreOptions::new().map(false);
+    let store = options.open_reader(directory)?;
     let mut events = store.read(&Query::ALL)?;
     let first = events.next().transpose()?.map(|event| event.leaf().to_string());
     ensure(first.as_ref() == leaves.first(), || "the first event is another one".into())?;

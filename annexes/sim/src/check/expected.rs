@@ -2,26 +2,36 @@
 //! before anything is changed.
 
 use tidegate::format::SEGMENT_HEADER_BYTES;
-use tidegate::{Access, ErrorKind, Position};
+use tidegate::{ErrorKind, Position};
 
 use crate::failure::{Failure, ensure};
 use crate::machine::{Machine, Trace};
 use crate::model::Model;
 
-/// Opens the store as if it had held one event more than it can.
-pub(crate) fn too_much(machine: &Machine, model: &Model, access: Access) -> Result<(), Failure> {
+/// Opens the store, for writing or for reading only, as if it had held one event more than it can.
+pub(crate) fn too_much(machine: &Machine, model: &Model, writes: bool) -> Result<(), Failure> {
     if !model.created {
         return Ok(());
     }
     let in_doubt: u64 = model.doubt.iter().map(|attempt| attempt.drafts.len() as u64).sum();
     let expected_head = Position(model.count() + in_doubt + 1);
     let before = files(machine);
-    let opened = machine.open_with(machine.options.access(access).expected_head(expected_head));
+    let options = machine.options.create(false).expected_head(expected_head);
+    let opened = if writes {
+        options.open_in(machine.env()).map(|store| store.reader())
+    } else {
+        options.open_reader_in(machine.env())
+    };
     let kind = opened.as_ref().err().map(tidegate::Error::kind);
     ensure(kind == Some(ErrorKind::Damaged), || {
-        format!("opening as {access:?} expects {expected_head}, {} are there: {opened:?}", model.count())
+        format!(
+            "opening (for writing: {writes}) expects {expected_head}, {} are there: {opened:?}",
+            model.count()
+        )
     })?;
-    ensure(files(machine) == before, || format!("a refused opening as {access:?} changed something"))
+    ensure(files(machine) == before, || {
+        format!("a refused opening (for writing: {writes}) changed something")
+    })
 }
 
 /// Returns the name of each file that is not built anew from others, and a number over its bytes. A newest segment

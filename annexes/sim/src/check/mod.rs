@@ -3,7 +3,7 @@
 mod expected;
 
 use tidegate::subscription::cursor;
-use tidegate::{Access, ErrorKind, EventId, Position, Query, ReadOptions, RecordedEvent, Store};
+use tidegate::{ErrorKind, EventId, Position, Query, ReadOptions, RecordedEvent, StoreReader};
 
 use crate::failure::{Failure, ensure, failed, same};
 use crate::machine::Machine;
@@ -12,7 +12,7 @@ use crate::model::{CursorReport, End, Model, compare};
 pub(crate) use expected::too_much;
 
 /// Every event of the store, in order.
-pub(crate) fn events(store: &Store) -> Result<Vec<RecordedEvent>, Failure> {
+pub(crate) fn events(store: &StoreReader) -> Result<Vec<RecordedEvent>, Failure> {
     let read = store.read(&Query::ALL).map_err(failed("reading the log"))?;
     let events: Vec<RecordedEvent> = read.collect::<Result<_, _>>().map_err(failed("reading the log"))?;
     for (event, position) in events.iter().zip(1..) {
@@ -24,7 +24,7 @@ pub(crate) fn events(store: &Store) -> Result<Vec<RecordedEvent>, Failure> {
 }
 
 /// Takes over what an opening found, and checks that it may be so and that it holds together.
-pub(crate) fn adopt(store: &Store, model: &mut Model) -> Result<(), Failure> {
+pub(crate) fn adopt(store: &StoreReader, model: &mut Model) -> Result<(), Failure> {
     same("the store's id", &model.store.unwrap_or(store.id()), &store.id())?;
     model.store = Some(store.id());
     model.created = true;
@@ -48,7 +48,7 @@ pub(crate) fn adopt(store: &Store, model: &mut Model) -> Result<(), Failure> {
 }
 
 /// What the store tells of a reader with a name, or `None` if it has no file.
-pub(crate) fn report(store: &Store, name: &str) -> tidegate::Result<Option<CursorReport>> {
+pub(crate) fn report(store: &StoreReader, name: &str) -> tidegate::Result<Option<CursorReport>> {
     match cursor::status(store, name) {
         Ok(state) => {
             let parked = state.parked.iter().map(|parked| parked.position.0).collect();
@@ -61,7 +61,7 @@ pub(crate) fn report(store: &Store, name: &str) -> tidegate::Result<Option<Curso
 }
 
 /// Whether each reader with a name is where it may be.
-fn places(store: &Store, model: &mut Model) -> Result<(), Failure> {
+fn places(store: &StoreReader, model: &mut Model) -> Result<(), Failure> {
     let is_durable = model.last_end.take() == Some(End::PowerCut);
     let mut all = std::mem::take(&mut model.progress);
     let checked =
@@ -76,7 +76,7 @@ fn places(store: &Store, model: &mut Model) -> Result<(), Failure> {
 }
 
 /// Checks every way of reading against the model.
-pub(crate) fn whole(store: &Store, model: &Model) -> Result<(), Failure> {
+pub(crate) fn whole(store: &StoreReader, model: &Model) -> Result<(), Failure> {
     let verified = store.verify(|_| ()).map_err(failed("verifying"))?;
     same("verified events", &model.count(), &verified.events)?;
     same("verified streams", &(model.streams.len() as u64), &verified.streams)?;
@@ -107,7 +107,7 @@ pub(crate) fn whole(store: &Store, model: &Model) -> Result<(), Failure> {
 /// `report` says that the process did not die inside a call, so that the model knows all that is durable.
 pub(crate) fn look(machine: &Machine, model: &Model, end: End, report: bool) -> Result<(), Failure> {
     let calls = machine.disk.calls();
-    let store = match machine.open_as(Access::Read) {
+    let store = match machine.open_reader() {
         Ok(store) => store,
         Err(error) if error.kind() == ErrorKind::Missing && !model.created => return Ok(()),
         Err(error) => return Err(Failure::new(format!("opening for reading: {error}"))),

@@ -1,6 +1,6 @@
 //! Those who read: queries, walks of the graph, and another process beside the writer.
 
-use tidegate::{Access, Position, ReadOptions};
+use tidegate::{Position, ReadOptions};
 
 use super::Life;
 use crate::failure::{Failure, ensure, failed, same};
@@ -88,7 +88,7 @@ impl Life<'_> {
             self.peer = None;
         }
         if self.peer.is_none() {
-            let opened = self.machine.open_as(Access::Read);
+            let opened = self.machine.open_reader();
             self.peer = self.take(opened)?.map(|store| (store, 0));
         }
         let Some((store, seen)) = &mut self.peer else { return Ok(()) };

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::project::Projector;
-use tidegate::{Error, ErrorKind, Position, Store, Ticket};
+use tidegate::{Error, ErrorKind, Position, Store, StoreReader, Ticket};
 
 use crate::attempt::Attempt;
 use crate::check;
@@ -75,7 +75,7 @@ struct Life<'a> {
     cursors_busy: bool,
     projector: Option<Projector<Sums>>,
     /// A store opened for reading beside this one, and how far it saw.
-    peer: Option<(Store, u64)>,
+    peer: Option<(StoreReader, u64)>,
     store: Arc<Store>,
     waiting: VecDeque<(Attempt, Ticket)>,
     /// Whether the writer has ended.

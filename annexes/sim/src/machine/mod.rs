@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidegate::disk::{Disk, Env, FaultyDisk, Model as DiskModel, SeededRandom, SimulatedClock};
-use tidegate::{Access, Durability, Result, Store, StoreOptions};
+use tidegate::{Durability, Result, Store, StoreOptions, StoreReader};
 
 pub(crate) use sync_hook::SyncHook;
 pub(crate) use synced::last_position;
@@ -84,18 +84,23 @@ impl Machine {
 
     /// Opens the store for writing.
     pub fn open(&self) -> Result<Store> {
-        self.open_as(Access::Create)
+        self.open_with(self.options)
     }
 
-    /// Opens the store.
-    pub fn open_as(&self, access: Access) -> Result<Store> {
-        self.open_with(self.options.access(access))
+    /// Opens the store for reading only.
+    pub fn open_reader(&self) -> Result<StoreReader> {
+        self.options.open_reader_in(self.env())
     }
 
-    /// Opens the store with these options.
+    /// Opens the store for writing with these options.
     pub(crate) fn open_with(&self, options: StoreOptions) -> Result<Store> {
-        let mut world = Env::simulated(&self.disk, &self.clock, &self.random);
-        world.disk = self.trace.watch((self.wrap)(self.disk.clone()), &self.meanwhile);
-        options.open_in(world)
+        options.open_in(self.env())
+    }
+
+    /// Returns its disk, as the trace sees it, with its clock and randomness.
+    pub(crate) fn env(&self) -> Env {
+        let mut env = Env::simulated(&self.disk, &self.clock, &self.random);
+        env.disk = self.trace.watch((self.wrap)(self.disk.clone()), &self.meanwhile);
+        env
     }
 }

@@ -27,7 +27,7 @@ use super::sealed::{check_store, load_sealed, missing};
 use super::tail;
 use super::watermark::WatermarkFile;
 use crate::published::{Log, SharedState};
-use crate::settings::{Access, StoreOptions};
+use crate::settings::StoreOptions;
 
 /// A store open for writing, before anything is written.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(crate) fn open(world: &Env, options: &StoreOptions) -> Result<Opened> {
 
 fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
     let mut report = OpenReport::default();
-    let (store, lock) = identify(world, options.access, &mut report)?;
+    let (store, lock) = identify(world, options.create, &mut report)?;
     // Whatever refuses comes before whatever writes.
     let watermark = WatermarkFile::read(&*world.disk, store.salt)?;
     let evidence = DurabilityEvidence::new(
@@ -139,11 +139,11 @@ fn tell_durable(file: &mut WatermarkFile, segment: &Segment, store: &StoreFile, 
 ///
 /// A directory that is refused is not written to, so it is looked at before the lock. What was seen then may be
 /// another's creation half done; that one made the lock file first, and so what stands is what is seen under the lock.
-fn identify(world: &Env, access: Access, report: &mut OpenReport) -> Result<(StoreFile, Arc<dyn FileLock>)> {
+fn identify(world: &Env, create: bool, report: &mut OpenReport) -> Result<(StoreFile, Arc<dyn FileLock>)> {
     let disk = &*world.disk;
     match identity::read(disk)? {
         Some(store) => refuse_writing(disk, &store)?,
-        None => match refuse_creation(world, access) {
+        None => match refuse_creation(world, create) {
             Ok(()) => {
                 disk.create_folder("")
                     .map_err(|cause| write_error("the directory cannot be created", "", cause))?;
@@ -159,7 +159,7 @@ fn identify(world: &Env, access: Access, report: &mut OpenReport) -> Result<(Sto
             Ok((store, lock))
         }
         None => {
-            refuse_creation(world, access)?;
+            refuse_creation(world, create)?;
             report.created = true;
             Ok((identity::create(world)?, lock))
         }
@@ -173,9 +173,9 @@ fn refuse_writing(disk: &dyn Disk, store: &StoreFile) -> Result<()> {
 }
 
 /// Refuses a directory without a store file in which none may be created.
-fn refuse_creation(world: &Env, access: Access) -> Result<()> {
+fn refuse_creation(world: &Env, create: bool) -> Result<()> {
     let disk = &*world.disk;
-    if access != Access::Create {
+    if !create {
         return Err(identity::no_store(disk));
     }
     identity::refuse_unfinished(disk)?;

@@ -13,7 +13,7 @@ use super::projection::{self, Projection};
 use super::reading::{PoisonEvent, Reading, Staleness};
 use super::snapshot::{Snapshot, SnapshotFile, SnapshotPlace};
 use crate::read::{ReadOptions, View};
-use crate::store::Store;
+use crate::store::StoreReader;
 use crate::subscription::EventSource;
 use crate::sync::Mutex;
 
@@ -66,7 +66,7 @@ impl<P: Projection, Q: Projection + From<P>> Previous<Q> for Projector<P> {
     }
 }
 
-impl Store {
+impl StoreReader {
     /// Opens a projector of a projection with the default options. It starts at the saved state if there is a valid
     /// one, and at the first event otherwise. Nothing is taken in before it is [read](Projector::read).
     ///
@@ -130,7 +130,7 @@ impl Store {
 }
 
 impl<P: Projection> Projector<P> {
-    fn open(store: &Store, options: ProjectorOptions) -> Result<Self> {
+    fn open(store: &StoreReader, options: ProjectorOptions) -> Result<Self> {
         projection::check::<P>()?;
         let ProjectorOptions { stream, poison, save_after, state_dir } = options;
         let query = match &stream {
@@ -142,8 +142,8 @@ impl<P: Projection> Projector<P> {
         let snapshot = SnapshotFile::new::<P>(store.id(), stream.as_ref(), &query);
         let place = match state_dir {
             Some(dir) => SnapshotPlace::Directory(dir),
-            None if store.queuing_writer().is_ok() => SnapshotPlace::Store(Arc::clone(&store.world.disk)),
-            None => SnapshotPlace::Nowhere(Arc::clone(&store.world.disk)),
+            None if store.has_writer() => SnapshotPlace::Store(Arc::clone(&store.env().disk)),
+            None => SnapshotPlace::Nowhere(Arc::clone(&store.env().disk)),
         };
         let (start, fold) = match snapshot.read::<P>(place.disk(), store) {
             Ok(None) => (Start::New, Fold::new()),
@@ -160,7 +160,7 @@ impl<P: Projection> Projector<P> {
             source: store.source(),
             rules: Rules { query, poison },
             fold: Mutex::new(fold),
-            clock: Arc::clone(&store.world.clock),
+            clock: Arc::clone(&store.env().clock),
             snapshot,
             place,
             save_after,

@@ -15,7 +15,7 @@ use tidegate_segment::RecordedEvent;
 
 use super::bookmark::Bookmark;
 use crate::read::Query;
-use crate::store::Store;
+use crate::store::StoreReader;
 use crate::subscription::Subscription;
 
 /// A state in a database of the caller's, with a [`Bookmark`] beside it. An [`Updater`] brings it up to date.
@@ -102,8 +102,8 @@ pub trait ReadModel {
 
 /// Brings a [`ReadModel`] up to date, on its caller's thread. Only durable events are handed over: if newer
 /// events are visible, as after a [`Buffered`](crate::Durability::Buffered) append, they are synced first.
-pub struct Updater<'a, M> {
-    store: &'a Store,
+pub struct Updater<M> {
+    store: StoreReader,
     model: M,
     query: Query,
     /// The bookmark before the first event.
@@ -116,7 +116,7 @@ pub struct Updater<'a, M> {
     singly: Position,
 }
 
-impl<'a, M: ReadModel> Updater<'a, M> {
+impl<M: ReadModel> Updater<M> {
     /// Opens an updater, which begins at the bookmark that the database holds; see [`ReadModel`] for an example.
     ///
     /// # Errors
@@ -124,14 +124,14 @@ impl<'a, M: ReadModel> Updater<'a, M> {
     /// [`Refused`](ErrorKind::Refused) if the database has another version of the model, or has taken in another
     /// query. [`Damaged`](ErrorKind::Damaged) if it is of another store or ahead of the log, or its bookmark is not one.
     /// [`Io`](ErrorKind::Io) with the database's own error as its source.
-    pub fn open(store: &'a Store, model: M) -> Result<Self> {
+    pub fn open(store: &StoreReader, model: M) -> Result<Self> {
         if M::VERSION == 0 {
             return Err(Error::invalid("versions of a read model are counted from 1"));
         }
         let query = model.query();
         let start = Bookmark::new(store.id(), M::VERSION, &query, Position::START, Hash::ZERO);
         let mut updater = Self {
-            store,
+            store: store.clone(),
             model,
             query,
             start,
@@ -339,7 +339,7 @@ fn database(message: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>) ->
     Error::new(ErrorKind::Io, format!("the read model failed: {message}")).because(cause)
 }
 
-impl<M> fmt::Debug for Updater<'_, M> {
+impl<M> fmt::Debug for Updater<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Updater")
             .field("query", &self.query)

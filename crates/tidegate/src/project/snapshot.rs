@@ -29,7 +29,7 @@ use super::projection::Projection;
 use super::reading::PoisonEvent;
 use crate::backend::{read, replace};
 use crate::read::{Query, View};
-use crate::store::Store;
+use crate::store::StoreReader;
 use crate::subscription::StateDir;
 
 const MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'p'];
@@ -153,7 +153,11 @@ impl SnapshotFile {
     /// # Errors
     ///
     /// The reason why it is rejected, and those of reading.
-    pub(super) fn read<P: Projection>(&self, disk: &dyn Disk, store: &Store) -> Result<Option<Snapshot<P>>> {
+    pub(super) fn read<P: Projection>(
+        &self,
+        disk: &dyn Disk,
+        store: &StoreReader,
+    ) -> Result<Option<Snapshot<P>>> {
         let name = self.name(P::VERSION);
         let Some(bytes) = read(disk, &name, STATE_BYTES_MAX)? else { return Ok(None) };
         self.decode(&bytes, store).map(Some).map_err(|error| error.in_file(&name, None))
@@ -183,7 +187,7 @@ impl SnapshotFile {
         Ok(bytes)
     }
 
-    fn decode<P: Projection>(&self, bytes: &[u8], opened: &Store) -> Result<Snapshot<P>> {
+    fn decode<P: Projection>(&self, bytes: &[u8], opened: &StoreReader) -> Result<Snapshot<P>> {
         let SnapshotHeader { version, store, position, leaf } = SnapshotHeader::read(bytes)?;
         if version != u32::from(P::VERSION) {
             return rejected("it is of another version", P::VERSION, version);

@@ -99,9 +99,9 @@ impl View {
     /// an id, a key or a stream that is not found above.
     ///
     /// ```
-    /// use tidegate::{Position, Store, StoreOptions};
+    /// use tidegate::{Position, Store};
     ///
-    /// let store = Store::in_memory(StoreOptions::default())?;
+    /// let store = Store::in_memory()?;
     /// assert_eq!(store.view()?.floor(), Position(1));
     /// # Ok::<(), tidegate::Error>(())
     /// ```
@@ -128,7 +128,7 @@ impl View {
     /// Returns the damage that hides what follows the head, or `None` if the view ends where the log does.
     ///
     /// ```
-    /// # use tidegate::{Store};
+    /// # use tidegate::Store;
     /// let store = Store::in_memory()?;
     /// assert!(store.view()?.damage().is_none());
     /// # Ok::<(), tidegate::Error>(())

@@ -2,8 +2,7 @@
 
 use tidegate_format::{Position, Result, Text};
 
-use crate::batch::{Batch, Footprint, Key, KeyLookup, ValidBatch, gates_of};
-use crate::batch::{Receipt, ReceiptEvent, ReceiptStatus};
+use crate::batch::{Batch, Footprint, Key, KeyLookup, Receipt, ValidBatch};
 use crate::decide::{DecisionView, Outcome};
 use crate::journal::{self, PrepareContext, PreparedBatch, QueueOptions, Ticket, judging};
 use crate::read::View;
@@ -39,7 +38,7 @@ impl Store {
     /// decision.
     pub fn append_with(&self, batch: impl Into<Batch>, options: AppendOptions) -> Result<Receipt> {
         let options = without_key(options)?;
-        let writer = self.queuing_writer()?;
+        let writer = &*self.writer;
         if !writer.guards.load().is_empty() {
             writer.process.check()?;
         }
@@ -49,38 +48,6 @@ impl Store {
         let outcome: Result<Outcome> =
             self.settle(writer, key, &options, contest, |_| Ok(Ok((&valid, Vec::new()))));
         outcome?.into_result()
-    }
-
-    /// Says whether the log still agrees with a receipt. A store that is open for reading only shows what is known to be
-    /// durable; an event that it only finds written is [`Unconfirmed`](ReceiptStatus::Unconfirmed).
-    ///
-    /// # Errors
-    ///
-    /// Those of reading; [`Damaged`](ErrorKind::Damaged) if damage hides what the receipt is about.
-    pub fn check(&self, receipt: &Receipt) -> Result<ReceiptStatus> {
-        if receipt.store != self.id() {
-            return Ok(ReceiptStatus::OtherStore);
-        }
-        let view = self.view()?;
-        let mut agrees = ReceiptStatus::Agrees;
-        for (index, expected) in receipt.events.iter().enumerate() {
-            let event = match view.at(expected.position)? {
-                Some(event) => event,
-                None => match self.unconfirmed(expected.position)? {
-                    None => return Ok(ReceiptStatus::Missing(expected.position)),
-                    Some(event) => {
-                        agrees = ReceiptStatus::Unconfirmed(receipt.first().max(view.head().next()));
-                        event
-                    }
-                },
-            };
-            let (gates, judged_at) = gates_of(&event);
-            let said = index > 0 || (gates == receipt.gates && judged_at == receipt.judged_at);
-            if !said || ReceiptEvent::of(&event) != *expected || event.time() != receipt.time {
-                return Ok(ReceiptStatus::Differs(expected.position));
-            }
-        }
-        Ok(agrees)
     }
 
     /// Holds an answer back until what it rests on is visible, and durable if the caller asked for that. The caller runs
@@ -97,7 +64,7 @@ impl Store {
         answer: T,
     ) -> Result<T> {
         // What was never written cannot be waited for, and nothing rests on it.
-        let rests_on = rests_on.min(self.published.written());
+        let rests_on = rests_on.min(self.published().written());
         let synced = self.queue_options(append).durability == Durability::Synced;
         if !writer.journal.is_settled(rests_on, synced) {
             writer.journal.settle_until(rests_on, synced, None)?;
@@ -107,7 +74,7 @@ impl Store {
 
     /// How a batch is appended that no caller decides again.
     pub(super) fn queue_options(&self, append: &AppendOptions) -> QueueOptions {
-        let durability = append.durability.unwrap_or(self.durability);
+        let durability = append.durability.unwrap_or(self.writer.durability);
         QueueOptions { durability, when_full: append.when_full, turn: None, again: false }
     }
 
@@ -130,7 +97,7 @@ impl Store {
         let Some(known) = self.find_known(view, key, after)? else { return Ok(None) };
         let rests_on = known.as_ref().map_or_else(rests_on, Receipt::last);
         let known = self.hold(writer, rests_on, append, known)?;
-        if self.published.durable() < rests_on {
+        if self.published().durable() < rests_on {
             self.sync_within(writer, append);
         }
         known.map(Some)
@@ -190,7 +157,7 @@ impl Store {
         let append = &without_key(options)?;
         let writer = self.writer()?;
         let valid = ValidBatch::new(batch.into())?;
-        let view = DecisionView::new(View::written(&self.published));
+        let view = DecisionView::new(View::written(self.published()));
         let key = valid.key().map(Key::lookup);
         if let Some(known) = self.find_known(view.view(), key, Position::START)? {
             return self.answer_later(writer, append, Position::START, known);
@@ -219,7 +186,7 @@ impl Store {
         answer: Result<Receipt>,
     ) -> Result<Ticket> {
         let said = answer.as_ref().map_or_else(rests_on, Receipt::last);
-        let rests_on = said.max(read).min(self.published.written());
+        let rests_on = said.max(read).min(self.published().written());
         let synced = self.queue_options(append).durability == Durability::Synced;
         match answer {
             Err(error) if writer.journal.is_settled(rests_on, synced) => Err(error),
@@ -251,7 +218,7 @@ impl Store {
         footprint: Footprint,
         append: &AppendOptions,
     ) -> Result<PreparedBatch> {
-        let (seed, micros) = (writer.seed, self.world.clock.now_micros());
+        let (seed, micros) = (writer.seed, self.env().clock.now_micros());
         let keep_footprint = append.keep_footprint;
         let context = PrepareContext { view, ids: &writer.ids, seed, micros, keep_footprint };
         journal::prepare(valid, gates, footprint, &context)

@@ -300,7 +300,7 @@ impl Store {
         contest: &mut Contest,
         judge: &mut impl FnMut(&DecisionView) -> Judged<(B, Vec<Text>), E>,
     ) -> std::result::Result<Option<Outcome>, E> {
-        let view = DecisionView::new(View::written(&self.published));
+        let view = DecisionView::new(View::written(self.published()));
         if let Some(receipt) = self.known(writer, view.view(), key, contest.looked, append)? {
             return Ok(Some(Outcome::Committed(receipt)));
         }
@@ -411,7 +411,7 @@ impl Store {
         judged_at: Position,
         append: &AppendOptions,
     ) -> Result<Denied> {
-        let (writer, view) = (self.writer()?, View::written(&self.published));
+        let (writer, view) = (self.writer()?, View::written(self.published()));
         let own = ValidBatch::new(Batch::own(record::denied(drafts, &denied, judged_at, |content| {
             writer.ids.conceal(content)
         })))?;

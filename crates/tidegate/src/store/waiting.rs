@@ -29,8 +29,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](ErrorKind::TimedOut) when `timeout` is over, [`Ended`](ErrorKind::Ended) when the writer ended first,
-    /// [`Invalid`](ErrorKind::Invalid) if the store is open for reading only.
+    /// [`TimedOut`](ErrorKind::TimedOut) when `timeout` is over, [`Ended`](ErrorKind::Ended) when the writer ended first.
     pub fn wait_accepted(&self, position: Position, timeout: Duration) -> Result<Position> {
         self.wait_before_sync(position, timeout, "accepted", SharedState::accepted)
     }
@@ -65,17 +64,17 @@ impl Store {
         last: fn(&SharedState) -> Position,
     ) -> Result<Position> {
         let writer = self.writer()?;
-        if last(&self.published) < position {
+        if last(&writer.published) < position {
             let deadline = self.deadline(timeout);
             writer.journal.work();
             let is_there = |now: &SharedState| last(now) >= position || now.ended().is_some();
-            if !self.published.wait_before_sync(Some(&deadline), is_there) {
+            if !writer.published.wait_before_sync(Some(&deadline), is_there) {
                 return Err(Error::new(
                     ErrorKind::TimedOut,
                     format!("position {position} was not {what} in time"),
                 ));
             }
         }
-        self.reached(position, last(&self.published))
+        self.reached(position, last(&writer.published))
     }
 }

@@ -42,7 +42,7 @@ pub use tap::Tap;
 pub(crate) use crate::backend::EventSource;
 use crate::published::Deadline;
 use crate::read::{Events, Query, ReadOptions};
-use crate::store::Store;
+use crate::store::StoreReader;
 
 /// Every event of a query after a position: first those that are there, then new ones as soon as they are visible, each
 /// once and in order. It holds a position and no events, and no writer waits for it, however slow it is.
@@ -74,7 +74,7 @@ enum Look {
     Ended,
 }
 
-impl Store {
+impl StoreReader {
     /// Subscribes to the events of a query after a position, past and future; see [`Subscription`].
     ///
     /// ```

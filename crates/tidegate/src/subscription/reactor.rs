@@ -51,8 +51,8 @@ use crate::store::Store;
 pub type Reaction = std::result::Result<Option<Batch>, Box<dyn StdError + Send + Sync>>;
 
 /// A handler with a cursor; see [the module](self). Several threads may run it at a time.
-pub struct Reactor<'a, H> {
-    store: &'a Store,
+pub struct Reactor<H> {
+    store: Store,
     cursor: Cursor,
     handler: H,
     append: AppendOptions,
@@ -168,7 +168,7 @@ impl Store {
     /// # Errors
     ///
     /// Those of [`cursor`](Self::cursor): a reactor has one, under its name.
-    pub fn reactor<H>(&self, name: &str, query: impl Into<Query>, handler: H) -> Result<Reactor<'_, H>>
+    pub fn reactor<H>(&self, name: &str, query: impl Into<Query>, handler: H) -> Result<Reactor<H>>
     where
         H: Fn(&DecisionView, &RecordedEvent) -> Reaction,
     {
@@ -197,17 +197,17 @@ impl Store {
         query: impl Into<Query>,
         options: CursorOptions,
         handler: H,
-    ) -> Result<Reactor<'_, H>>
+    ) -> Result<Reactor<H>>
     where
         H: Fn(&DecisionView, &RecordedEvent) -> Reaction,
     {
         let cursor = Cursor::open(self, name, query.into(), options, CursorRole::Reactor)?;
         let (append, domain) = (AppendOptions::new(), format!("reactor:{name}"));
-        Ok(Reactor { store: self, cursor, handler, append, domain })
+        Ok(Reactor { store: self.clone(), cursor, handler, append, domain })
     }
 }
 
-impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<'_, H> {
+impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<H> {
     /// Appends its batches with these options.
     ///
     /// ```
@@ -397,7 +397,7 @@ fn forgive<T>(settled: Result<T>) -> Result<Option<T>> {
     }
 }
 
-impl<H> fmt::Debug for Reactor<'_, H> {
+impl<H> fmt::Debug for Reactor<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Reactor").field(&self.cursor).finish()
     }

@@ -24,12 +24,12 @@ const LOCK_SUFFIX: &str = ".lock";
 /// use tidegate::project::ProjectorOptions;
 /// use tidegate::subscription::StateDir;
 /// use tidegate::subscription::cursor::CursorOptions;
-/// # use tidegate::{Access, Draft, Query, Store, StoreOptions};
+/// # use tidegate::{Draft, Query, Store, StoreOptions};
 /// # let root = tempfile::tempdir()?;
 /// # let (shop, readers) = (root.path().join("shop"), root.path().join("readers"));
 /// # let store = Store::open(&shop)?;
 /// # store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
-/// # let reader = StoreOptions::new().access(Access::Read).open(&shop)?;
+/// # let reader = StoreOptions::new().open_reader(&shop)?;
 ///
 /// let state = StateDir::open(readers)?;
 /// let options = CursorOptions::new().state_dir(&state);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use tidegate::graph::Graph;
-use tidegate::{Error, Position, Store};
+use tidegate::{Error, Position, StoreReader};
 
 use crate::failure::Result;
 use crate::filter::{self, Filter};
@@ -32,7 +32,7 @@ impl GraphArgs {
 
     /// Answers a question about its graph.
     pub(super) fn ask(&self, json: bool, answer: impl FnOnce(&Graph) -> Result<()>) -> Result<()> {
-        let store: Store = open(&self.directory, json)?;
+        let store: StoreReader = open(&self.directory, json)?;
         let view = store.view()?;
         let view = match self.at {
             Some(position) => view.as_of(position),

@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
-use tidegate::{Access, AppendOptions, Draft, Query, Store, StoreOptions};
+use tidegate::{AppendOptions, Draft, Query, Store, StoreOptions};
 
 use crate::program::{TempFolder, run, run_with};
 
@@ -162,7 +162,7 @@ fn an_export_says_what_it_leaves_out_and_its_import_repeats_it() {
 fn beside_a_writer_there_is_no_warning() {
     let place = TempFolder::new();
     let (path, ..) = store(&place);
-    let store = StoreOptions::new().access(Access::Write).open(&path).unwrap();
+    let store = StoreOptions::new().create(false).open(&path).unwrap();
     store.append_with(Draft::new(("s", "e"), "k"), AppendOptions::new().buffered()).unwrap();
     assert_eq!(run(&["read", &path, "--count"]).ok().trim(), "4");
     assert_eq!(run(&["read", &path, "--count", "--json"]).json()[0]["unconfirmed"], 1);

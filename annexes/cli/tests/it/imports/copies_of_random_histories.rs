@@ -7,7 +7,7 @@ use tidegate::decide::{Decision, GateSet, Verdict, gate};
 use tidegate::format::PayloadType;
 use tidegate::{
     AppendOptions, Batch, Cause, Draft, EventId, Position, Query, RecordedEvent, StoreId, StoreOptions,
-    StreamId,
+    StoreReader, StreamId,
 };
 
 use super::copies_keep_what_a_store_says::{copy, exported, open};
@@ -129,7 +129,7 @@ fn is_copied(place: &TempFolder, path: &str, what: &str) {
     let copied = copy(place, path, &format!("copy of {what}"));
     assert_eq!(exported(&copied), exported(path), "{what}");
     let events = |path: &str| {
-        let store = StoreOptions::read_only().open(path).unwrap();
+        let store = StoreReader::open(path).unwrap();
         store.read(&Query::ALL).unwrap().map(|event| kept(&event.unwrap())).collect::<Vec<_>>()
     };
     let (new, old) = (events(&copied), events(path));

@@ -7,8 +7,8 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use tidegate::{
-    AppendOptions, Batch, Cause, Draft, EventId, Position, Query, RecordedEvent, Store, StoreId,
-    StoreOptions, StreamId,
+    AppendOptions, Batch, Cause, Draft, EventId, Position, Query, RecordedEvent, Store, StoreId, StoreReader,
+    StreamId,
 };
 
 use crate::program::{TempFolder, run, run_with};
@@ -48,7 +48,7 @@ impl Content {
 }
 
 fn contents(path: &str) -> Vec<Content> {
-    let store = StoreOptions::read_only().open(path).unwrap();
+    let store = StoreReader::open(path).unwrap();
     store.read(&Query::ALL).unwrap().map(|event| Content::of(&event.unwrap())).collect()
 }
 

@@ -21,7 +21,7 @@ use crate::report::fault::{Fault, LostRange, Remark};
 use crate::report::inspect::LeftCursor;
 use crate::report::inspect::{self, FrameVisitor, LogScan, left_cursors, scan_log};
 use crate::report::verdict::Verdict;
-use crate::settings::{Access, StoreOptions};
+use crate::settings::StoreOptions;
 
 /// What was salvaged, and what was not.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ fn new_identity(found: &LogScan, id: StoreId, to: &Env) -> Result<StoreFile> {
 
 /// Reads the new store once more, as any caller will.
 fn check(to: &Env, events: u64) -> Result<VerifyReport> {
-    let options = StoreOptions::new().access(Access::Write).thread(false).expected_head(Position(events));
+    let options = StoreOptions::new().create(false).thread(false).expected_head(Position(events));
     let store = options.open_in(to.clone())?;
     store.step()?;
     let verified = store.verify(|_| ())?;

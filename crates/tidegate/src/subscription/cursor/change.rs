@@ -9,7 +9,7 @@ use super::options::CursorOptions;
 use super::state::{CursorState, leaf_at};
 use super::{Cursor, Inner, Shared};
 use crate::read::{ReadOptions, View};
-use crate::store::Store;
+use crate::store::StoreReader;
 use crate::subscription::Subscription;
 use crate::subscription::state_dir::StateDir;
 
@@ -91,11 +91,16 @@ pub struct ChangeReport {
 /// Those of [`Cursor::change`]; [`Missing`](ErrorKind::Missing) if there is no such cursor,
 /// [`Locked`](ErrorKind::Locked) if a handle of this process has it open: change it by that one,
 /// [`Damaged`](ErrorKind::Damaged) if its file is.
-pub fn change(store: &Store, name: &str, change: Change) -> Result<ChangeReport> {
+pub fn change(store: &StoreReader, name: &str, change: Change) -> Result<ChangeReport> {
     change_with(store, name, change, CursorOptions::default())
 }
 
-fn change_with(store: &Store, name: &str, change: Change, options: CursorOptions) -> Result<ChangeReport> {
+fn change_with(
+    store: &StoreReader,
+    name: &str,
+    change: Change,
+    options: CursorOptions,
+) -> Result<ChangeReport> {
     match Cursor::reopen(store, name, change, options)? {
         (cursor, None) => cursor.change(change),
         (_, Some(changed)) => Ok(changed),
@@ -108,7 +113,7 @@ impl StateDir {
     /// # Errors
     ///
     /// Those of [`change`].
-    pub fn change_cursor(&self, store: &Store, name: &str, change: Change) -> Result<ChangeReport> {
+    pub fn change_cursor(&self, store: &StoreReader, name: &str, change: Change) -> Result<ChangeReport> {
         change_with(store, name, change, CursorOptions::default().state_dir(self))
     }
 }
@@ -156,7 +161,7 @@ impl Cursor {
     /// Opens a cursor as its file has it, to change it. If the file names an event that the log does not have, a change
     /// that moves the position is made here already.
     fn reopen(
-        store: &Store,
+        store: &StoreReader,
         name: &str,
         change: Change,
         options: CursorOptions,

@@ -6,7 +6,7 @@ use tidegate_format::Result;
 
 use super::state::{CURSORS, check_name};
 use crate::backend::{Flush, StateFile};
-use crate::store::Store;
+use crate::store::StoreReader;
 use crate::subscription::state_dir::{DirFile, StateDir};
 
 /// A claimed file.
@@ -17,15 +17,15 @@ pub(super) enum CursorFile {
 
 impl CursorFile {
     /// Claims the file of a cursor for this handle.
-    pub(super) fn claim(store: &Store, name: &str, dir: Option<&StateDir>) -> Result<Self> {
+    pub(super) fn claim(store: &StoreReader, name: &str, dir: Option<&StateDir>) -> Result<Self> {
         check_name(name)?;
         match dir {
             Some(dir) => dir.claim(CURSORS, name).map(Self::InDirectory),
             None => {
-                let writer = store.writer().map_err(|error| {
+                let files = store.state_files().map_err(|error| {
                     error.advise("or name a directory for the cursor's state with `CursorOptions::state_dir`")
                 })?;
-                writer.state_files.claim(CURSORS, name).map(Self::InStore)
+                files.claim(CURSORS, name).map(Self::InStore)
             }
         }
     }

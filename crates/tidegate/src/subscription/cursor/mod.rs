@@ -63,7 +63,7 @@ use super::{EventSource, Subscription};
 use crate::journal::Journal;
 use crate::published::SharedState;
 use crate::read::{Query, View};
-use crate::store::Store;
+use crate::store::StoreReader;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -103,7 +103,7 @@ struct Inner {
     committed_at: u64,
 }
 
-impl Store {
+impl StoreReader {
     /// Opens the cursor of this name with the default options. A new cursor begins before the first event; one that
     /// exists continues where it was. One handle of a cursor can be open at a time; workers share it by cloning. If the
     /// store is open for reading only, the options name a [directory](CursorOptions::state_dir) for its state.

@@ -11,7 +11,7 @@ use super::state::{CursorRole, CursorState, leaf_at};
 use super::{Cursor, Inner, Shared};
 use crate::backend::Flush;
 use crate::read::{Query, View};
-use crate::store::Store;
+use crate::store::StoreReader;
 use crate::subscription::Subscription;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
@@ -19,7 +19,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64};
 impl Cursor {
     /// Opens the cursor of this name, and commits it.
     pub(in crate::subscription) fn open(
-        store: &Store,
+        store: &StoreReader,
         name: &str,
         query: Query,
         options: CursorOptions,
@@ -41,14 +41,14 @@ impl Cursor {
 
     /// Continues from a state that was checked against this log, and commits it.
     pub(super) fn resume(
-        store: &Store,
+        store: &StoreReader,
         file: CursorFile,
         state: CursorState,
         options: CursorOptions,
         view: &View,
     ) -> Result<Self> {
         let (role, query, opened_at) = (state.role, state.query.clone(), (state.position, state.leaf));
-        let clock = Arc::clone(&store.world.clock);
+        let clock = Arc::clone(&store.env().clock);
         let subscription = Subscription::new(store.source(), query.clone(), state.position);
         let inner = Inner {
             // Committed once more even if it was read from the file: that shows at once whether it can be written.
@@ -65,8 +65,8 @@ impl Cursor {
             options,
             source: store.source(),
             clock,
-            published: Arc::clone(&store.published),
-            journal: store.queuing_writer().ok().map(|writer| Arc::clone(&writer.journal)),
+            published: Arc::clone(store.published()),
+            journal: store.journal().map(Arc::clone),
             file,
             opened_at,
             inner: Mutex::new(inner),

@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use tidegate_format::{Error, ErrorKind, Hash, Micros, Position, Result, StoreId, hash};
 
 use crate::read::{Query, View};
-use crate::store::Store;
+use crate::store::StoreReader;
 
 pub(crate) use crate::backend::CURSORS;
 
@@ -206,7 +206,7 @@ impl CursorState {
 
     /// Refuses a state that is not of this log, and takes into account what a reader withholds: a power cut can take the
     /// proof that an event is durable, and leave the event. Its leaf then tells whether the cursor read that one.
-    pub(crate) fn check_in(&self, store: &Store, view: &View) -> Result<()> {
+    pub(crate) fn check_in(&self, store: &StoreReader, view: &View) -> Result<()> {
         if self.position > view.head()
             && let Some(event) = store.unconfirmed(self.position)?
             && event.leaf() == self.leaf

@@ -6,7 +6,7 @@ use tidegate_format::{Error, ErrorKind, Position, Result};
 use super::state::{CURSORS, CursorRole, CursorState, ParkedEvent, check_name};
 use crate::backend::{BYTES_MAX, list, read};
 use crate::read::Query;
-use crate::store::Store;
+use crate::store::StoreReader;
 use crate::subscription::state_dir::StateDir;
 
 /// State of a cursor as its file has it, and how far behind it is.
@@ -43,8 +43,8 @@ pub struct CursorStatus {
 /// # Errors
 ///
 /// Those of the disk.
-pub fn names(store: &Store) -> Result<Vec<String>> {
-    names_on(&*store.world.disk)
+pub fn names(store: &StoreReader) -> Result<Vec<String>> {
+    names_on(&*store.env().disk)
 }
 
 fn names_on(disk: &dyn Disk) -> Result<Vec<String>> {
@@ -59,8 +59,8 @@ fn names_on(disk: &dyn Disk) -> Result<Vec<String>> {
 ///
 /// [`Missing`](ErrorKind::Missing) if there is no such cursor, [`Damaged`](ErrorKind::Damaged) if its file
 /// is.
-pub fn status(store: &Store, name: &str) -> Result<CursorStatus> {
-    status_on(&*store.world.disk, store, name)
+pub fn status(store: &StoreReader, name: &str) -> Result<CursorStatus> {
+    status_on(&*store.env().disk, store, name)
 }
 
 impl StateDir {
@@ -78,12 +78,12 @@ impl StateDir {
     /// # Errors
     ///
     /// Those of [`status`].
-    pub fn cursor_status(&self, store: &Store, name: &str) -> Result<CursorStatus> {
+    pub fn cursor_status(&self, store: &StoreReader, name: &str) -> Result<CursorStatus> {
         status_on(&**self.disk(), store, name)
     }
 }
 
-fn status_on(disk: &dyn Disk, store: &Store, name: &str) -> Result<CursorStatus> {
+fn status_on(disk: &dyn Disk, store: &StoreReader, name: &str) -> Result<CursorStatus> {
     check_name(name)?;
     let file = format!("{CURSORS}/{name}");
     let bytes = read(disk, &file, BYTES_MAX)?;
@@ -92,7 +92,7 @@ fn status_on(disk: &dyn Disk, store: &Store, name: &str) -> Result<CursorStatus>
         CursorState::decode(&bytes.ok_or_else(missing)?).map_err(|error| error.in_file(&file, None))?;
     let view = store.view()?;
     // A reader may not see yet what the writer has made durable.
-    let behind = state.position > view.head() && store.writer().is_err();
+    let behind = state.position > view.head() && !store.has_writer();
     let checked = if behind { state.check_store(store.id()) } else { state.check(store.id(), &view) };
     checked.map_err(|error| error.in_file(&file, None))?;
     let lag = state.lag(&view)?;

@@ -5,7 +5,7 @@ use tidegate::decide::{Denial, GateSet, Verdict, gate};
 use tidegate::disk::{Call, Errno, FaultPlan};
 use tidegate::format::{Blind, Hash, Micros};
 use tidegate::subscription::reactor::Step;
-use tidegate::{Batch, ErrorKind, Position, Query, QueryItem, Store, StoreOptions};
+use tidegate::{Batch, ErrorKind, Position, Query, QueryItem, StoreOptions, StoreReader};
 
 use super::{append, draft, head, refused, stepped, store, submit};
 use crate::faults::stage::Stage;
@@ -24,7 +24,7 @@ fn keyed(key: &str) -> Batch {
     })
 }
 
-fn times(store: &Store) -> Vec<u64> {
+fn times(store: &StoreReader) -> Vec<u64> {
     store.read(&Query::ALL).unwrap().map(|event| event.unwrap().time().0).collect()
 }
 

@@ -144,7 +144,7 @@ fn an_older_copy_of_the_log_misses_what_came_later() {
     };
     let store = StoreOptions::new().open_in(world(&disk)).unwrap();
     append(&store, draft("a", "a.b"));
-    let reader = StoreOptions::read_only().open_in(world(&disk)).unwrap();
+    let reader = StoreOptions::new().open_reader_in(world(&disk)).unwrap();
     let seen = reader.view().unwrap().head();
     let receipt = append(&store, draft("a", "a.b"));
     assert_eq!((seen, receipt.first()), (Position(1), Position(2)));

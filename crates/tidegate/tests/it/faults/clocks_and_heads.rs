@@ -7,8 +7,9 @@ use std::time::Duration;
 use tidegate::batch::Import;
 use tidegate::disk::{Env, Random};
 use tidegate::format::{Micros, SegmentName, StoreFile, Watermark};
-use tidegate::{Access, AppendOptions, Batch, Condition, Draft, ErrorKind, Position, Query};
+use tidegate::{AppendOptions, Batch, Condition, Draft, ErrorKind, Position, Query};
 
+use crate::stored::access::Access;
 use crate::subscriptions::logged::warnings;
 
 use super::stage::{Stage, fill, history, one};
@@ -99,8 +100,8 @@ fn a_refused_group_leaves_no_time() {
 fn an_older_copy_is_noticed_by_those_who_know_the_head() {
     let (stage, intact) = Stage::closed();
     let head = Position(intact.len() as u64);
-    let expect = |stage: &Stage, expected_head, access| {
-        stage.options.expected_head(expected_head).access(access).open_in(stage.world())
+    let expect = |stage: &Stage, expected_head, access: Access| {
+        access.open(stage.world(), stage.options.expected_head(expected_head))
     };
     assert_eq!(history(&expect(&stage.fork(), head, Access::Write).unwrap()).unwrap(), intact);
     for access in [Access::Write, Access::Read] {
@@ -151,6 +152,6 @@ fn without_randomness_no_writer_opens() {
         assert_eq!(error.kind(), ErrorKind::Io, "{error}");
         assert_eq!(stage.disk.calls(), before, "nothing is touched");
     }
-    let reader = stage.options.access(Access::Read).open_in(world(&stage)).unwrap();
+    let reader = stage.options.open_reader_in(world(&stage)).unwrap();
     assert_eq!(history(&reader).unwrap(), intact);
 }

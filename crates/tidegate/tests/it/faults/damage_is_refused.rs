@@ -2,9 +2,10 @@
 
 use tidegate::disk::AtRest;
 use tidegate::format::FrameHeader;
-use tidegate::{Access, AppendOptions, ErrorKind, Position, Query, ReadOptions, Store};
+use tidegate::{AppendOptions, ErrorKind, Position, Query, ReadOptions, StoreReader};
 
 use super::stage::{History, Outcome, Stage, fill, history, one, outcome};
+use crate::stored::access::Access;
 
 /// Does something to a copy of the machine and says what came of it.
 fn after(stage: &Stage, intact: &History, damage: impl FnOnce(&Stage)) -> Outcome {
@@ -158,7 +159,7 @@ fn an_active_segment_cut_after_a_crash() {
 }
 
 /// What a reader shows before it ends in damage of a file.
-fn before_damage(reader: &Store, file: &str) -> History {
+fn before_damage(reader: &StoreReader, file: &str) -> History {
     let mut found = History::new();
     for event in reader.read(&Query::ALL).unwrap() {
         match event {
@@ -230,8 +231,8 @@ fn a_sealed_segment_that_changes_before_it_is_asked() {
     ] {
         for (access, map) in [(Access::Read, true), (Access::Write, true), (Access::Write, false)] {
             let copy = stage.fork();
-            let options = copy.options.access(access).map(map);
-            let store = options.open_in(copy.world()).unwrap();
+            let options = copy.options.map(map);
+            let store = access.open(copy.world(), options).unwrap();
             change(&copy.disk.at_rest());
             let error = history(&store).expect_err("the first segment is not the one it was");
             assert_eq!(error.kind(), kind, "{error}");

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use tidegate::disk::{Call, Errno, FaultPlan, Model};
-use tidegate::{Access, AppendOptions, ErrorKind, Position, Store};
+use tidegate::{AppendOptions, ErrorKind, Position, Store};
 
 use super::hooked::Hooked;
 use super::stage::{LONG, Stage, fill, history, one};
+use crate::stored::access::Access;
 
 fn ended(store: &Store) {
     for append in [AppendOptions::new().synced(), AppendOptions::new().buffered()] {

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use tidegate::disk::{AtRest, Call, Directories, Env, Errno, FaultPlan, Model};
 use tidegate::report::examine;
-use tidegate::{Access, AppendOptions, Error, ErrorKind, Query, Store, StoreOptions};
+use tidegate::{AppendOptions, Error, ErrorKind, Query, Store, StoreOptions, StoreReader};
 
 use super::stage::{LONG, Stage, assert_refusal, fill, history, one};
+use crate::stored::access::Access;
 
 fn refused(stage: &Stage, change: impl FnOnce(&AtRest)) -> Error {
     let copy = stage.fork();
@@ -280,7 +281,7 @@ fn a_path_that_leads_nowhere_is_named() {
             if path.ends_with("none") && access == Access::Create {
                 continue;
             }
-            let error = StoreOptions::new().access(access).open(&path).unwrap_err();
+            let error = access.open(Env::native(&path), StoreOptions::new()).unwrap_err();
             let text = error.to_string();
             assert_eq!(text.matches(path.to_str().unwrap()).count(), 1, "{access:?}: {text}");
             assert!(matches!(error.kind(), ErrorKind::Io | ErrorKind::Missing), "{text}");
@@ -303,7 +304,7 @@ fn one_writer_at_a_time() {
         let second = StoreOptions::new().open_in(world()).unwrap_err();
         assert_eq!(second.kind(), ErrorKind::Locked, "{second}");
         assert!(second.to_string().contains("or open for reading only"), "{second}");
-        assert_eq!(history(&StoreOptions::read_only().open_in(world()).unwrap()).unwrap().len(), 2);
+        assert_eq!(history(&StoreOptions::new().open_reader_in(world()).unwrap()).unwrap().len(), 2);
         store.close().unwrap();
         let third = StoreOptions::new().open_in(world()).unwrap();
         assert_eq!(store.append(one("closed")).unwrap_err().kind(), ErrorKind::Ended);
@@ -332,10 +333,10 @@ fn reading_leaves_no_trace() {
         found
     };
     let before = trace();
-    let reader = StoreOptions::read_only().open(folder.path()).unwrap();
+    let reader = StoreReader::open(folder.path()).unwrap();
     reader.verify(|_| ()).unwrap();
     assert_eq!(history(&reader).unwrap().len(), 27);
-    reader.close().unwrap();
+    drop(reader);
     assert_eq!(trace(), before);
 }
 
@@ -394,7 +395,7 @@ fn a_directory_deleted_while_open() {
     assert!(!history(&store).unwrap().is_empty(), "what was read in stays readable");
     assert!(store.close().is_err());
     assert!(!directory.exists());
-    let again = StoreOptions::new().access(Access::Write);
+    let again = StoreOptions::new().create(false);
     assert_eq!(again.open(&directory).unwrap_err().kind(), ErrorKind::Missing);
 }
 
@@ -506,7 +507,7 @@ fn a_directory_deleted_under_a_reader() {
     let directory = folder.path().join("store");
     let options = StoreOptions::new().thread(false);
     fill(&options.open(&directory).unwrap(), 2);
-    let reader = StoreOptions::read_only().open(&directory).unwrap();
+    let reader = StoreReader::open(&directory).unwrap();
     let view = reader.view().unwrap();
     std::fs::remove_dir_all(&directory).unwrap();
     for _ in ["no store", "another store"] {

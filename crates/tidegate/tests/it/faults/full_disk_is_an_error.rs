@@ -133,7 +133,7 @@ fn at_closing_and_at_opening() {
     stage.disk.kill();
     stage.restart();
     stage.disk.set_plan(FaultPlan::default().fail_from(Call::Create, 1, Errno::NOSPC));
-    let error = stage.try_open(tidegate::Access::Write).unwrap_err();
+    let error = stage.try_open(crate::stored::access::Access::Write).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Full, "{error}");
     stage.restart();
     let store = stage.open();

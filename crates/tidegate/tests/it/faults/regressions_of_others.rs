@@ -2,9 +2,10 @@
 //! happening here.
 
 use tidegate::disk::{Call, Errno, FaultPlan};
-use tidegate::{Access, AppendOptions, Batch, Condition, Draft, Durability, ErrorKind, StreamId, Version};
+use tidegate::{AppendOptions, Batch, Condition, Draft, Durability, ErrorKind, StreamId, Version};
 
 use super::stage::{LONG, Stage, batch, fill, history, one};
+use crate::stored::access::Access;
 
 /// A store that had recovered from one crash refused to open after the next, for ever: the torn tail of the
 /// first lay in front of frames of the second life. Here what is left of a tail is never in the file that is
@@ -157,7 +158,7 @@ fn head_persisted_but_file_not_grown() {
             let mut stage = Stage::new();
             stage.disk.set_plan(FaultPlan::default().crash_at(nth));
             let mut told = 0;
-            if let Ok(store) = stage.try_open(Access::Create) {
+            if let Ok(store) = stage.try_write() {
                 told = (0..8)
                     .take_while(|_| store.append_with(one("a"), AppendOptions::new().synced()).is_ok())
                     .count();

@@ -7,8 +7,10 @@ use tidegate::disk::{Disk, Env, FaultyDisk, Model, SeededRandom, SimulatedClock}
 use tidegate::format::frame::FRAME_HEADER_BYTES;
 use tidegate::format::{FrameHeader, Hash, SEGMENT_HEADER_BYTES};
 use tidegate::{
-    Access, AppendOptions, Batch, Draft, Error, ErrorKind, Place, Query, Result, Store, StoreOptions,
+    AppendOptions, Batch, Draft, Error, ErrorKind, Place, Query, Result, Store, StoreOptions, StoreReader,
 };
+
+use crate::stored::access::{Access, Opened};
 
 /// What tells one history from another: an event's leaf commits to everything in it and before it.
 pub(crate) type History = Vec<(u64, Hash)>;
@@ -59,16 +61,20 @@ impl Stage {
         Env { disk, ..self.world() }
     }
 
-    pub(crate) fn try_open(&self, access: Access) -> Result<Store> {
-        self.options.access(access).open_in(self.world())
+    pub(crate) fn try_open(&self, access: Access) -> Result<Opened> {
+        access.open(self.world(), self.options)
+    }
+
+    pub(crate) fn try_write(&self) -> Result<Store> {
+        self.options.open_in(self.world())
     }
 
     pub(crate) fn open(&self) -> Store {
-        self.try_open(Access::Create).unwrap()
+        self.try_write().unwrap()
     }
 
-    pub(crate) fn read_only(&self) -> Store {
-        self.try_open(Access::Read).unwrap()
+    pub(crate) fn read_only(&self) -> StoreReader {
+        self.options.open_reader_in(self.world()).unwrap()
     }
 
     /// A store of three segments, closed in good order, and what is in it.
@@ -141,7 +147,7 @@ pub(crate) fn one(entity: &'static str) -> Draft {
 }
 
 /// All events, up to the first error.
-pub(crate) fn history(store: &Store) -> Result<History> {
+pub(crate) fn history(store: &StoreReader) -> Result<History> {
     let mut found = Vec::new();
     for event in store.read(&Query::ALL)? {
         let event = event?;

@@ -44,7 +44,7 @@ fn and_those_with_a_time_are_told() {
 /// What is written can be waited for before its sync, also while an earlier sync runs and nothing is settled.
 #[test]
 fn and_what_is_written_is_told() {
-    let (store, gate) = stalling(StoreOptions::default());
+    let (store, gate) = stalling(StoreOptions::new());
     fill(&store, 2);
     gate.shut();
     std::thread::scope(|scope| {

@@ -85,7 +85,7 @@ fn joined() {
 /// A time that is over loses no answer that came before it.
 #[test]
 fn joined_for_a_time() {
-    let (store, gate) = stalled(MemoryDisk::new(), Env::memory(), StoreOptions::default());
+    let (store, gate) = stalled(MemoryDisk::new(), Env::memory(), StoreOptions::new());
     let first = store.submit(one("a")).unwrap();
     assert_eq!(store.wait_durable(Position(1), LONG).unwrap(), Position(1));
     gate.shut();

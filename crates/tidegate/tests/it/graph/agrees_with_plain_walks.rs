@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use tidegate::disk::Env;
 use tidegate::graph::{Degree, Graph, Selection};
-use tidegate::{AppendOptions, Batch, Cause, Draft, Position, Query, QueryItem, Result, Store, StoreOptions};
+use tidegate::{
+    AppendOptions, Batch, Cause, Draft, Position, Query, QueryItem, Result, StoreOptions, StoreReader,
+};
 
 /// The edges as a list, and all that follows from them.
 struct Plain {
@@ -168,7 +170,7 @@ fn check_whole(graph: &Graph, model: &Plain) {
     }
 }
 
-fn check(store: &Store, all: &[Vec<usize>], pairs: &[(usize, usize)], until: usize) {
+fn check(store: &StoreReader, all: &[Vec<usize>], pairs: &[(usize, usize)], until: usize) {
     for count in [all.len() - 1, until] {
         let model = Plain::new(all, count);
         let graph = store.view().unwrap().as_of(at(count)).graph();
@@ -233,7 +235,7 @@ proptest! {
         store.reindex().unwrap();
         check(&store, &all, &pairs, until);
         store.close().unwrap();
-        let reader = StoreOptions::read_only().segment_bytes(segment_bytes).open_in(world).unwrap();
+        let reader = StoreOptions::new().segment_bytes(segment_bytes).open_reader_in(world).unwrap();
         check(&reader, &all, &pairs, until);
     }
 }

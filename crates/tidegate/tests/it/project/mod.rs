@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::Projection;
-use tidegate::{Draft, Event, Position, Query, ReadOptions, RecordedEvent, Store, StoreOptions};
+use tidegate::{Draft, Event, Position, Query, ReadOptions, RecordedEvent, Store, StoreOptions, StoreReader};
 
 #[derive(Serialize, Deserialize, Event)]
 #[event(kind = "project.added")]
@@ -95,13 +95,13 @@ fn append(store: &Store, drafts: impl IntoIterator<Item = Draft>) -> Position {
 }
 
 /// The state and what was left out, by going through the whole log.
-fn plain<P: Projection>(store: &Store, until: Position, entity: Option<&str>) -> (P, Vec<Position>) {
+fn plain<P: Projection>(store: &StoreReader, until: Position, entity: Option<&str>) -> (P, Vec<Position>) {
     try_plain(store, until, entity).unwrap()
 }
 
 /// The same over a disk that may end.
 fn try_plain<P: Projection>(
-    store: &Store,
+    store: &StoreReader,
     until: Position,
     entity: Option<&str>,
 ) -> tidegate::Result<(P, Vec<Position>)> {

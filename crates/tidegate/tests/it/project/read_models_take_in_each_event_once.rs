@@ -6,11 +6,12 @@ use std::time::Duration;
 use tidegate::format::Hash;
 use tidegate::project::{Bookmark, ReadModel, Updater};
 use tidegate::{
-    Access, AppendOptions, Draft, ErrorKind, Place, Position, Query, QueryItem, ReadOptions, RecordedEvent,
-    Store, StoreOptions,
+    AppendOptions, Draft, ErrorKind, Place, Position, Query, QueryItem, ReadOptions, RecordedEvent, Store,
+    StoreOptions,
 };
 
 use crate::faults::Stage;
+use crate::stored::access::Access;
 use crate::subscriptions::crashes::{Dice, every_crash};
 
 /// What a database has after a transaction: which events were taken in, in order, and the bookmark.
@@ -268,7 +269,7 @@ fn a_reader_process_keeps_one_too() {
 /// A life of appends of all durabilities, and of an updater between them.
 fn live(stage: &Stage, database: &mut Database, dice: &mut Dice) -> tidegate::Result<()> {
     for _ in 0..2 {
-        let store = stage.try_open(Access::Create)?;
+        let store = stage.try_write()?;
         let mut updater = Updater::open(&store, rows(database))?.at_most(4);
         for _ in 0..12 {
             let kind = if dice.one_in(4) { "b.other" } else { "a.one" };

@@ -7,10 +7,12 @@ use tidegate::Event;
 use tidegate::disk::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::project::{Projection, Projector, ProjectorOptions, Start};
 use tidegate::{
-    Access, AppendOptions, ErrorKind, Position, Query, QueryItem, RecordedEvent, Result, Store, StoreOptions,
+    AppendOptions, ErrorKind, Position, Query, QueryItem, RecordedEvent, Result, Store, StoreOptions,
+    StoreReader,
 };
 
 use super::{Sums, Taken, added, append, plain};
+use crate::stored::access::{Access, Opened};
 
 const FILE: &str = "projections/project.sums/all.1";
 
@@ -27,13 +29,13 @@ impl Machine {
         Self { disk, clock: SimulatedClock::new(1), random: SeededRandom::new(seed) }
     }
 
-    fn open_for(&self, access: Access) -> Store {
+    fn open_for(&self, access: Access) -> Opened {
         let world = Env::simulated(&self.disk, &self.clock, &self.random);
-        StoreOptions::new().access(access).thread(false).open_in(world).unwrap()
+        access.open(world, StoreOptions::new().thread(false)).unwrap()
     }
 
     fn open(&self) -> Store {
-        self.open_for(Access::Create)
+        self.open_for(Access::Create).writer().clone()
     }
 
     /// A machine whose store has five events and a saved state of them, closed in good order.
@@ -53,13 +55,13 @@ impl Machine {
     }
 }
 
-fn open(store: &Store) -> Projector<Sums> {
+fn open(store: &StoreReader) -> Projector<Sums> {
     store.projector().unwrap()
 }
 
 /// Why the state was rejected. The answer is right all the same.
 #[track_caller]
-fn rejected(store: &Store) -> String {
+fn rejected(store: &StoreReader) -> String {
     let sums = open(store);
     let reading = sums.read().unwrap();
     assert_eq!(*reading, plain::<Sums>(store, reading.head(), None).0);

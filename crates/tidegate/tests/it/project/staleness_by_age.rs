@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tidegate::disk::SimulatedClock;
 use tidegate::project::{Projector, Reading, Staleness};
-use tidegate::{Access, Draft, ErrorKind, Position};
+use tidegate::{Draft, ErrorKind, Position};
 
 use super::{POISON, Sums, added, append};
 use crate::faults::Stage;
+use crate::stored::access::Access;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -4,9 +4,10 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tidegate::disk::Env;
-use tidegate::{Access, Result, Store, StoreOptions, View};
+use tidegate::{Result, StoreOptions, StoreReader, View};
 
 use super::scan::{Known, Question, Sketch, append, compare, question, sketch};
+use crate::stored::access::{Access, Opened};
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -36,22 +37,17 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn open(world: &Env, access: Access, map: bool, segment_bytes: u64) -> Result<Store> {
-    StoreOptions::new()
-        .access(access)
-        .map(map)
-        .segment_bytes(segment_bytes)
-        .thread(false)
-        .open_in(world.clone())
+fn open(world: &Env, access: Access, map: bool, segment_bytes: u64) -> Result<Opened> {
+    access.open(world.clone(), StoreOptions::new().map(map).segment_bytes(segment_bytes).thread(false))
 }
 
 struct Run {
     world: Env,
     segment_bytes: u64,
-    store: Store,
+    store: Opened,
     log: Vec<Known>,
     held: Vec<(View, usize)>,
-    readers: Vec<Store>,
+    readers: Vec<Opened>,
 }
 
 impl Run {
@@ -63,9 +59,9 @@ impl Run {
 
     fn act(&mut self, act: &Act) -> Result<()> {
         match act {
-            Act::Append(sketches) => append(&self.store, &mut self.log, sketches).map(|_| ()),
-            Act::Step => self.store.step(),
-            Act::Reindex => self.store.reindex().map(|_| ()),
+            Act::Append(sketches) => append(self.store.writer(), &mut self.log, sketches).map(|_| ()),
+            Act::Step => self.store.writer().step(),
+            Act::Reindex => self.store.writer().reindex().map(|_| ()),
             Act::Reopen { map } => {
                 self.store.close()?;
                 self.store = open(&self.world, Access::Write, *map, self.segment_bytes)?;
@@ -85,7 +81,7 @@ impl Run {
 
     /// All that can be read now, beside the log.
     fn check(&self, questions: &[Question]) -> Result<(), String> {
-        let view = |store: &Store| store.view().map_err(|error| error.to_string());
+        let view = |store: &StoreReader| store.view().map_err(|error| error.to_string());
         compare(&view(&self.store)?, &self.log, questions)?;
         for (at, reader) in self.readers.iter().enumerate() {
             compare(&view(reader)?, &self.log, questions).map_err(|what| format!("reader {at}: {what}"))?;

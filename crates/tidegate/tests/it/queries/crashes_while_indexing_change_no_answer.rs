@@ -1,9 +1,10 @@
 //! Sealing and indexing end anywhere, in any way: what was acknowledged is found by every query afterwards.
 
 use tidegate::disk::{Call, Errno, FaultPlan};
-use tidegate::{Access, ErrorKind, Store};
+use tidegate::{ErrorKind, StoreReader};
 
 use super::scan::{Fixture, Known, Question, Sketch, append, batches, compare, questions, scan};
+use crate::stored::access::Access;
 
 /// Ends the process and, but for one of the three, the page cache.
 fn blows(ground: &Fixture, seed: u64) -> [Fixture; 3] {
@@ -15,14 +16,14 @@ fn blows(ground: &Fixture, seed: u64) -> [Fixture; 3] {
 
 /// Appends everything, and indexes, rebuilds, closes and opens again on the way; ends where the disk does.
 fn live(ground: &Fixture, batches: &[Vec<Sketch>], log: &mut Vec<Known>) -> tidegate::Result<()> {
-    let mut store = ground.open(Access::Create, true)?;
+    let mut store = ground.write(true)?;
     for (at, batch) in batches.iter().enumerate() {
         append(&store, log, batch)?;
         match at {
             6 | 13 | 22 => store.step()?,
             10 => {
                 store.close()?;
-                store = ground.open(Access::Write, false)?;
+                store = ground.write(false)?;
             }
             18 => drop(store.reindex()?),
             _ => {}
@@ -31,7 +32,7 @@ fn live(ground: &Fixture, batches: &[Vec<Sketch>], log: &mut Vec<Known>) -> tide
     store.close()
 }
 
-fn check(store: &Store, log: &[Known], questions: &[Question], place: &str) {
+fn check(store: &StoreReader, log: &[Known], questions: &[Question], place: &str) {
     let view = store.view().unwrap_or_else(|error| panic!("{place}: {error}"));
     if let Err(what) = compare(&view, log, questions) {
         panic!("{place}: {what}");
@@ -39,7 +40,12 @@ fn check(store: &Store, log: &[Known], questions: &[Question], place: &str) {
 }
 
 /// What a crash left: all of what was acknowledged, and the batch that was under way or nothing of it.
-fn survivors(store: &Store, acknowledged: &[Known], batches: &[Vec<Sketch>], place: &str) -> Vec<Known> {
+fn survivors(
+    store: &StoreReader,
+    acknowledged: &[Known],
+    batches: &[Vec<Sketch>],
+    place: &str,
+) -> Vec<Known> {
     let view = store.view().expect("a view");
     let found = scan(&view).unwrap_or_else(|error| panic!("{place}: {error}"));
     assert_eq!(found.get(..acknowledged.len()), Some(acknowledged), "{place}: the acknowledged events");
@@ -76,7 +82,7 @@ fn at_every_call_of_a_run() {
             let mut log = reopened(ground, &log, &batches, &questions, &place);
             // Life goes on, and the next opening finds everything indexed.
             let store = ground.restarted();
-            let store = store.open(Access::Write, blow == 0).expect("it opens");
+            let store = store.write(blow == 0).expect("it opens");
             append(&store, &mut log, &batches[0]).expect("the writer goes on");
             store.step().expect("nothing goes wrong");
             check(&store, &log, &questions[..1], &place);
@@ -161,7 +167,7 @@ fn at_a_disk_that_fails_while_an_index_is_kept() {
     }) {
         let place = format!("{call:?} {nth} fails with {errno}");
         let (ground, mut log) = (Fixture::new(5), Vec::new());
-        let store = ground.open(Access::Create, true).expect("an empty disk opens");
+        let store = ground.write(true).expect("an empty disk opens");
         for batch in &all[..12] {
             append(&store, &mut log, batch).expect("nothing fails yet");
         }
@@ -175,7 +181,7 @@ fn at_a_disk_that_fails_while_an_index_is_kept() {
         check(&store, &log, &questions, &place);
         store.close().expect("it closes");
         let ground = ground.restarted();
-        let store = ground.open(Access::Write, true).unwrap_or_else(|error| panic!("{place}: {error}"));
+        let store = ground.write(true).unwrap_or_else(|error| panic!("{place}: {error}"));
         let report = store.report();
         assert!(report.clean && report.removed.is_empty(), "{place}: {report}");
         assert!(report.rebuilt_indexes <= 1, "{place}: {report}");

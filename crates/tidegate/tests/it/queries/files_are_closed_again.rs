@@ -1,7 +1,7 @@
 //! A store keeps few files open, whatever it is asked, and its answers do not depend on that.
 
 use tidegate::settings::OpenFiles;
-use tidegate::{Query, ReadOptions, RecordedEvent, Store};
+use tidegate::{Query, ReadOptions, RecordedEvent, StoreReader};
 
 use crate::faults::stage::{History, Stage, fill, history};
 
@@ -25,7 +25,7 @@ fn sample() -> (Stage, History) {
 
 /// Checks every answer against the history, each event asked alone and from both ends in turn, so that segments are
 /// asked that lie far from each other.
-fn check(store: &Store, expected: &History) {
+fn check(store: &StoreReader, expected: &History) {
     assert_eq!(history(store).unwrap(), *expected);
     let view = store.view().unwrap();
     let backwards: Vec<_> =

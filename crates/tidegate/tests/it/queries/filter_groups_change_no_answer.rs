@@ -2,9 +2,11 @@
 
 use tidegate::disk::{Env, FaultPlan, FaultyDisk, Mode, Model, SeededRandom, SimulatedClock};
 use tidegate::{
-    Access, AppendOptions, Batch, Draft, EventId, Position, Query, QueryItem, ReadOptions, Store,
-    StoreOptions, StreamId, View,
+    AppendOptions, Batch, Draft, EventId, Position, Query, QueryItem, ReadOptions, Store, StoreOptions,
+    StoreReader, StreamId, View,
 };
+
+use crate::stored::access::Access;
 
 /// Every batch fills a segment.
 const BATCHES: u64 = 150;
@@ -96,7 +98,7 @@ fn queries() -> Vec<(Query, Says)> {
 }
 
 /// Asks everything, and compares with a plain look at each event.
-fn check(store: &Store) {
+fn check(store: &StoreReader) {
     let view = store.view().unwrap();
     let events: Vec<_> = view.read(&Query::ALL).map(Result::unwrap).collect();
     let head = view.head().0;
@@ -161,7 +163,7 @@ fn without_them_nothing_changes_and_the_next_writer_makes_them_again() {
     for name in filter_groups(&world) {
         world.disk.remove(&name).unwrap();
     }
-    let reader = options().access(Access::Read).open_in(world.clone()).unwrap();
+    let reader = options().open_reader_in(world.clone()).unwrap();
     check(&reader);
     assert!(filter_groups(&world).is_empty(), "a reader writes nothing");
     let store = options().open_in(world.clone()).unwrap();
@@ -179,11 +181,11 @@ fn harmed(harm: impl Fn(&Env, &[String])) {
     let world = filled();
     harm(&world, &filter_groups(&world));
     for access in [Access::Read, Access::Write] {
-        let store = options().access(access).open_in(world.clone()).unwrap();
+        let store = access.open(world.clone(), options()).unwrap();
         check(&store);
         if access == Access::Write {
-            check_writing(&store);
-            store.step().unwrap();
+            check_writing(store.writer());
+            store.writer().step().unwrap();
             check(&store);
         }
     }
@@ -303,7 +305,7 @@ fn readers_take_up_what_the_writer_makes() {
     };
     append(&store, 0..1);
     tick();
-    let reader = options().access(Access::Read).open_in(world.clone()).unwrap();
+    let reader = options().open_reader_in(world.clone()).unwrap();
     for round in 0..6 {
         append(&store, round * 25 + 1..round * 25 + 26);
         store.step().unwrap();

@@ -7,9 +7,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tidegate::format::hash::crc;
-use tidegate::{Access, ErrorKind, Position, Query, ReadOptions};
+use tidegate::{ErrorKind, Position, Query, ReadOptions};
 
 use super::scan::{Fixture, Known, Question, compare, questions, scan};
+use crate::stored::access::Access;
 
 /// Bytes of an index file's head, and where its table of sections starts.
 const HEAD: usize = 320;
@@ -151,7 +152,7 @@ proptest! {
         }
         store.close().expect("it closes");
         let ground = ground.restarted();
-        let store = ground.open(Access::Write, map).expect("it opens again");
+        let store = ground.write(map).expect("it opens again");
         prop_assert_eq!(store.report().rebuilt_indexes, 0, "closing keeps what was built");
         compare(&store.view().expect("a view"), &base.log, &questions).map_err(TestCaseError::fail)?;
         prop_assert_eq!(store.reindex().expect("there is room"), base.ground.indexes().len());

@@ -2,11 +2,12 @@
 
 use tidegate::format::SEGMENT_HEADER_BYTES;
 use tidegate::{
-    Access, AppendOptions, Batch, Draft, EventId, Position, Query, QueryItem, ReadOptions, StoreOptions,
-    StreamId, View,
+    AppendOptions, Batch, Draft, EventId, Position, Query, QueryItem, ReadOptions, StoreOptions, StreamId,
+    View,
 };
 
 use super::counted::Counted;
+use crate::stored::access::Access;
 
 /// Events of a batch; one batch fills a segment.
 const EVENTS: u64 = 4;
@@ -75,7 +76,7 @@ fn opening_takes_a_few_calls_a_segment_and_reads_no_events() {
     let (few, many) = (filled(100), filled(1000));
     for access in [Access::Write, Access::Read] {
         let [of_few, of_many] = [&few, &many].map(|disk| {
-            let store = options(true).access(access).open_in(disk.world()).expect("it opens");
+            let store = access.open(disk.world(), options(true)).expect("it opens");
             assert_eq!(store.report().rebuilt_indexes, 0);
             let asked = disk.look();
             store.close().expect("it closes");

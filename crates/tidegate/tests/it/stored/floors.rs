@@ -3,9 +3,10 @@
 use tidegate::disk::Env;
 use tidegate::format::{FloorFile, Hash, Micros};
 use tidegate::report::{examine, salvage};
-use tidegate::{Access, Error, ErrorKind, EventId, Position, Query, ReadOptions, Store};
+use tidegate::{Error, ErrorKind, EventId, Position, Query, ReadOptions, StoreReader};
 
 use crate::faults::stage::{History, Stage, history};
+use crate::stored::access::Access;
 
 /// A store whose first segment was retired, where it begins, and what was in it.
 fn retired() -> (Stage, Position, History, Vec<EventId>) {
@@ -35,7 +36,7 @@ fn retired() -> (Stage, Position, History, Vec<EventId>) {
     (stage, floor, intact, ids)
 }
 
-fn events(store: &Store, read: ReadOptions) -> Result<History, Error> {
+fn events(store: &StoreReader, read: ReadOptions) -> Result<History, Error> {
     let found = store.read_with(&Query::ALL, read)?;
     found.map(|event| event.map(|event| (event.position().0, event.leaf()))).collect()
 }

@@ -3,9 +3,10 @@
 use tidegate::disk::Env;
 use tidegate::format::{ForkPoint, Hash, StoreFile};
 use tidegate::report::{examine, salvage};
-use tidegate::{Access, ErrorKind, Position, StoreId};
+use tidegate::{ErrorKind, Position, StoreId};
 
 use crate::faults::stage::{Stage, assert_refusal, history};
+use crate::stored::access::Access;
 
 fn store_file(stage: &Stage) -> StoreFile {
     StoreFile::read(&stage.bytes("STORE")).unwrap()

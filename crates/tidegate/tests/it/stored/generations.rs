@@ -3,9 +3,10 @@
 use tidegate::disk::Env;
 use tidegate::disk::FaultPlan;
 use tidegate::report::{examine, salvage};
-use tidegate::{Access, ErrorKind, Query, ReadOptions};
+use tidegate::{ErrorKind, Query, ReadOptions};
 
 use crate::faults::stage::{Stage, assert_refusal, fill, history};
+use crate::stored::access::Access;
 
 /// The name of the same segment in another generation.
 fn generation(name: &str, generation: u32) -> String {

@@ -1,4 +1,5 @@
 //! Stores as the format has them, whoever wrote them: generations of files, unused space, a floor, forks and nodes.
+pub(crate) mod access;
 mod floors;
 mod forks_and_nodes;
 mod generations;

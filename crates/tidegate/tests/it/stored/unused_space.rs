@@ -1,10 +1,10 @@
 //! Unused space behind the frames of the active segment: neither a frame, nor damage, nor unconfirmed.
 
-use tidegate::Access;
 use tidegate::disk::Env;
 use tidegate::report::{Verdict, examine, salvage};
 
 use crate::faults::stage::{Outcome, Stage, fill, history, outcome};
+use crate::stored::access::Access;
 
 const LENGTHS: [usize; 5] = [1, 36, 4096, 4097, 70_000];
 

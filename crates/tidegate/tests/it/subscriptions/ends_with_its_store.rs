@@ -1,10 +1,11 @@
 //! How a subscription waits, and how it ends.
 
 use tidegate::disk::{Call, Errno, FaultPlan};
-use tidegate::{Access, AppendOptions, ErrorKind, Position, Query};
+use tidegate::{AppendOptions, ErrorKind, Position, Query};
 
 use super::{LONG, SHORT, draft, kind, positions, store};
 use crate::faults::Stage;
+use crate::stored::access::Access;
 
 #[test]
 fn what_does_not_come_in_time_is_asked_for_again() {

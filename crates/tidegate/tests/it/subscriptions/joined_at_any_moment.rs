@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tidegate::{Access, AppendOptions, Batch, Position, Query, QueryItem, ReadOptions, Store, StoreOptions};
+use tidegate::{AppendOptions, Batch, Position, Query, QueryItem, ReadOptions, Store, StoreOptions};
 
 use super::{LONG, draft, kind, positions, small};
 
@@ -77,7 +77,7 @@ fn from_another_process() {
     let directory = tempfile::tempdir().unwrap();
     let writer = small().open(directory.path()).unwrap();
     writer.append(draft("a.one")).unwrap();
-    let reader = StoreOptions::new().access(Access::Read).open(directory.path()).unwrap();
+    let reader = StoreOptions::new().open_reader(directory.path()).unwrap();
     let mut subscription = reader.subscribe(kind("a.*"), Position::START);
     std::thread::scope(|scope| {
         let writing = scope.spawn(|| {

@@ -6,7 +6,7 @@ use tidegate::disk::{Disk, Env, FaultPlan, FaultyDisk, Model, NativeDisk};
 use tidegate::project::{Projection, Projector, ProjectorOptions, Start};
 use tidegate::subscription::StateDir;
 use tidegate::subscription::cursor::{Change, Cursor, CursorOptions};
-use tidegate::{Access, Draft, Error, ErrorKind, Position, Query, RecordedEvent, Result, Store};
+use tidegate::{Draft, Error, ErrorKind, Position, Query, RecordedEvent, Result, Store, StoreReader};
 
 use crate::faults::Stage;
 
@@ -49,7 +49,7 @@ impl Two {
         CursorOptions::new().commit_interval(Duration::ZERO).state_dir(&self.dir())
     }
 
-    fn mailer(&self, store: &Store) -> Result<Cursor> {
+    fn mailer(&self, store: &StoreReader) -> Result<Cursor> {
         store.cursor_with("mailer", Query::ALL, self.options())
     }
 
@@ -146,7 +146,7 @@ fn a_crash_at_any_call_repeats_what_was_not_committed_and_loses_nothing() {
 }
 
 /// The error of opening the cursor once more.
-fn refused(two: &Two, store: &Store) -> Error {
+fn refused(two: &Two, store: &StoreReader) -> Error {
     let error = two.mailer(store).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
     error
@@ -178,7 +178,7 @@ fn another_store_and_another_history_are_noticed() {
     assert!(refused(&two, &older.read_only()).to_string().contains("another event"));
 
     // Unlike a cursor in the store, this one is no evidence of what was durable: the store opens and goes on.
-    let opened = copy.try_open(Access::Write).unwrap();
+    let opened = copy.try_write().unwrap();
     assert_eq!(put(&opened, "b"), Position(2));
 }
 
@@ -286,7 +286,7 @@ fn a_cursor_waits_for_what_a_reader_withholds() {
     assert_eq!(drain(&two.mailer(&two.store.read_only()).unwrap()).unwrap(), [3]);
 }
 
-fn counting(reader: &Store, dir: &StateDir) -> Projector<Count> {
+fn counting(reader: &StoreReader, dir: &StateDir) -> Projector<Count> {
     reader.projector_with(ProjectorOptions::new().state_dir(dir)).unwrap()
 }
 

@@ -7,10 +7,11 @@ use std::thread::{self, Thread};
 
 use futures_util::StreamExt;
 use tidegate::subscription::EventStream;
-use tidegate::{Access, AppendOptions, ErrorKind, Position, Query, RecordedEvent, Result};
+use tidegate::{AppendOptions, ErrorKind, Position, Query, RecordedEvent, Result};
 
 use super::{draft, kind, positions, store};
 use crate::faults::Stage;
+use crate::stored::access::Access;
 
 struct Unpark(Thread);
 

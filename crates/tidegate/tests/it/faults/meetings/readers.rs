@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use tidegate::disk::{Disk, FaultPlan};
 use tidegate::format::Hash;
-use tidegate::{Access, AppendOptions, ErrorKind, Query, QueryItem, RecordedEvent, Result, Store};
+use tidegate::{AppendOptions, ErrorKind, Query, QueryItem, RecordedEvent, Result, StoreReader};
 
 use super::super::stage::{History, Stage, batch, fill, history, one};
 use super::{Met, meet};
+use crate::stored::access::{Access, Opened};
 
 /// A store that is killed with an unsynced event and a torn frame at its end, and what of it was durable.
 pub(super) fn torn() -> (Stage, History) {
@@ -24,13 +25,13 @@ pub(super) fn torn() -> (Stage, History) {
     (stage, durable)
 }
 
-fn on(stage: &Stage, disk: Arc<dyn Disk>, access: Access) -> Result<Store> {
-    stage.options.access(access).open_in(stage.world_with(disk))
+fn on(stage: &Stage, disk: Arc<dyn Disk>, access: Access) -> Result<Opened> {
+    access.open(stage.world_with(disk), stage.options)
 }
 
 /// Appends over rolls until the process dies, and says what was acknowledged as durable.
 fn write_on(stage: &Stage) -> History {
-    let Ok(store) = stage.try_open(Access::Create) else { return History::new() };
+    let Ok(store) = stage.try_write() else { return History::new() };
     let (mut all, mut last) = (History::new(), 0);
     for number in 0..8 {
         let Ok(receipt) = store.append_with(batch(number), AppendOptions::new().synced()) else { break };
@@ -46,7 +47,7 @@ fn write_on(stage: &Stage) -> History {
 
 /// Opens, appends over rolls, keeps house and closes.
 pub(super) fn write(stage: &Stage, disk: Arc<dyn Disk>) -> History {
-    let store = on(stage, disk, Access::Create).unwrap();
+    let store = stage.options.open_in(stage.world_with(disk)).unwrap();
     for number in 0..5 {
         store.append_with(one("buffered"), AppendOptions::new().buffered()).unwrap();
         store.append_with(batch(number), AppendOptions::new().synced()).unwrap();
@@ -58,7 +59,7 @@ pub(super) fn write(stage: &Stage, disk: Arc<dyn Disk>) -> History {
 }
 
 /// All that is to be seen now; the indexes say the same.
-fn look(store: &Store) -> History {
+fn look(store: &StoreReader) -> History {
     let (view, tag) = (store.view().unwrap(), "tag:1");
     let all: Vec<_> = view.read(&Query::ALL).map(Result::unwrap).collect();
     let tagged = view.read(&QueryItem::new().tag(tag).into()).map(|event| event.unwrap().position());
@@ -68,7 +69,7 @@ fn look(store: &Store) -> History {
 }
 
 /// Opens and looks twice, or `None` if there is no store yet.
-fn read(stage: &Stage, disk: Arc<dyn Disk>) -> Option<(Store, History)> {
+fn read(stage: &Stage, disk: Arc<dyn Disk>) -> Option<(Opened, History)> {
     let store = match on(stage, disk, Access::Read) {
         Err(error) if error.kind() == ErrorKind::Missing => return None,
         opened => opened.unwrap(),
@@ -81,7 +82,7 @@ fn read(stage: &Stage, disk: Arc<dyn Disk>) -> Option<(Store, History)> {
 
 /// Whether the reader saw less than everything; no less than was durable before, and in the end as much.
 fn saw_less(
-    read: Option<(Store, History)>,
+    read: Option<(Opened, History)>,
     all: &[(u64, Hash)],
     durable: &[(u64, Hash)],
     place: &str,

@@ -40,7 +40,7 @@ fn into_a_directory_in_which_another_creates() {
             let place = format!("salvage stopped at call {at}, creation at {first_at}");
             let found = || {
                 let disk = Arc::new(new.clone());
-                history(&StoreOptions::read_only().open_in(world(disk)).unwrap()).unwrap()
+                history(&StoreOptions::new().open_reader_in(world(disk)).unwrap()).unwrap()
             };
             match (first, second) {
                 (Ok(own), Err(error)) => {
@@ -84,7 +84,7 @@ fn of_a_store_that_is_written_to() {
             Ok(salvaged) => {
                 saved += 1;
                 let disk = Arc::new(new.clone());
-                let found = history(&StoreOptions::read_only().open_in(world(disk)).unwrap()).unwrap();
+                let found = history(&StoreOptions::new().open_reader_in(world(disk)).unwrap()).unwrap();
                 assert!(
                     all.starts_with(&found) && found.starts_with(&durable),
                     "{place}: {} events",

@@ -1,6 +1,6 @@
 //! The doctor tells of every fault, in the file and at the byte where it is, and of nothing else.
 
-use tidegate::{Access, ErrorKind};
+use tidegate::ErrorKind;
 
 use super::sample::{closed, contents, doctor, fill, frames, places, remarked, saved};
 use crate::faults::stage::Stage;
@@ -261,7 +261,7 @@ fn whatever_refuses_to_open_is_a_fault() {
         for length in (0..stage.bytes(name).len() as u64).step_by(101) {
             let copy = stage.fork();
             copy.disk.at_rest().truncate(name, length).unwrap();
-            let Err(error) = copy.options.access(Access::Write).open_in(copy.world()) else {
+            let Err(error) = copy.options.create(false).open_in(copy.world()) else {
                 continue;
             };
             refused += 1;

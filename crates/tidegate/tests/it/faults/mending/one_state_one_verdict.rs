@@ -9,17 +9,18 @@ use std::collections::BTreeMap;
 use tidegate::format::hash::crc;
 use tidegate::report::{Verdict, salvage};
 use tidegate::subscription::cursor::{names, status};
-use tidegate::{Access, AppendOptions, ErrorKind, Result, Store};
+use tidegate::{AppendOptions, ErrorKind, Result, StoreReader};
 
 use super::random_damage::{Choices, harm};
 use super::sample::{Log, batch, closed, doctor, fill, frames, log};
 use crate::faults::stage::{Stage, history};
+use crate::stored::access::Access;
 
 /// How many seeds are tried, unless `TIDEGATE_DAMAGE_SEEDS` says otherwise.
 const SEEDS: u64 = 300;
 
 /// What a store says to one who opened it and asks for everything.
-fn read_through(store: &Store) -> Result<()> {
+fn read_through(store: &StoreReader) -> Result<()> {
     if let Some(damage) = &store.report().damage {
         return Err(damage.clone());
     }

@@ -1,9 +1,10 @@
 //! Random damage, some of it at several places: what is saved and what is listed as lost are all there was.
 
-use tidegate::{Access, ErrorKind};
+use tidegate::ErrorKind;
 
 use super::sample::{Log, closed, contents, doctor, log, saved};
 use crate::faults::stage::Stage;
+use crate::stored::access::Access;
 
 /// How many seeds are tried, unless `TIDEGATE_DAMAGE_SEEDS` says otherwise.
 const SEEDS: u64 = 400;

@@ -99,7 +99,7 @@ fn a_salvaged_store_is_a_store() {
     let first = frames(&new, &name).remove(0);
     new.disk.at_rest().flip_bit(&name, first.0.start as u64 * 8 + 800).unwrap();
     new.disk.at_rest().remove("WATERMARK").unwrap();
-    let error = new.fork().try_open(tidegate::Access::Write).unwrap_err();
+    let error = new.fork().try_open(crate::stored::access::Access::Write).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged, "later frames vouch for the first one");
 }
 

@@ -10,6 +10,7 @@ use tidegate::project::Projection;
 use tidegate::report::{DoctorReport, LostRange, SalvageReport, examine, salvage};
 use tidegate::{
     AppendOptions, Batch, Cause, Draft, Event, EventId, Place, Position, Query, RecordedEvent, Result, Store,
+    StoreReader,
 };
 
 use crate::faults::stage::Stage;
@@ -111,7 +112,7 @@ pub(crate) fn batch(number: u64, head: Position) -> Batch {
 }
 
 /// Everything in a store, from its records.
-pub(crate) fn log(store: &Store) -> Log {
+pub(crate) fn log(store: &StoreReader) -> Log {
     let events = store.read(&Query::ALL).unwrap().map(Result::unwrap);
     events.map(|event| (event.position().0, placed(&event))).collect()
 }

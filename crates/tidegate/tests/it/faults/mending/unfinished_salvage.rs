@@ -1,11 +1,12 @@
 //! A salvage that is interrupted anywhere leaves what says so, or everything.
 
+use tidegate::ErrorKind;
 use tidegate::disk::FaultPlan;
 use tidegate::report::salvage;
-use tidegate::{Access, ErrorKind};
 
 use super::sample::{closed, log};
 use crate::faults::stage::Stage;
+use crate::stored::access::Access;
 
 #[test]
 fn at_every_call() {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tidegate::{Access, AppendOptions, ErrorKind, Position, Query, Receipt, Store};
+use tidegate::{AppendOptions, ErrorKind, Position, Query, Receipt, StoreReader};
 
 use super::questions::Ends;
 use crate::faults::stage::{History, LONG, Stage, batch, history, one};
@@ -35,7 +35,7 @@ fn flip(stage: &Stage, name: &str, frame: usize) -> u64 {
     first(frame) - first(0)
 }
 
-fn shown(reader: &Store) -> usize {
+fn shown(reader: &StoreReader) -> usize {
     reader.view().unwrap().head().0 as usize
 }
 
@@ -52,8 +52,8 @@ fn ask(stage: &Stage, intact: &History, receipts: &[Receipt], file: &str) -> usi
     assert!(!reader.report().clean && shown < intact.len());
     Ends { file, shown: &intact[..shown] }.ask(&reader, receipts);
     let expect = |expected_head| {
-        let options = stage.options.expected_head(expected_head).access(Access::Read);
-        options.open_in(stage.world())
+        let options = stage.options.expected_head(expected_head);
+        options.open_reader_in(stage.world())
     };
     expect(Position(shown as u64)).unwrap();
     let error = expect(Position(shown as u64 + 1)).unwrap_err();
@@ -155,6 +155,6 @@ fn met_later(what: &str, segment_bytes: u64, segment: usize, damage: impl Fn(&St
     let shown = shown(&reader);
     assert!(seen <= shown && shown < intact.len() && found == shown - seen, "{what}: {shown}");
     Ends { file: &name, shown: &intact[..shown] }.ask(&reader, &receipts);
-    let said = |store: &Store| store.view().unwrap().damage().unwrap().to_string();
+    let said = |store: &StoreReader| store.view().unwrap().damage().unwrap().to_string();
     assert_eq!(said(&stage.read_only()), said(&reader), "{what}: the caller that opens now says the same");
 }

@@ -3,16 +3,16 @@
 
 use std::sync::Arc;
 
-use tidegate::{Access, AppendOptions, Position, Store, StoreOptions};
+use tidegate::{AppendOptions, Position, StoreOptions, StoreReader};
 
 use crate::faults::hooked::Hooked;
 use crate::faults::stage::{LONG, Stage, batch, fill, history, one};
 
 /// A reader to whom anything but looking is a bug.
-fn reader(stage: &Stage) -> Store {
+fn reader(stage: &Stage) -> StoreReader {
     let disk = Hooked::new(stage.disk.clone(), |call| assert!(!call.changes(), "a reader calls {call:?}"));
     let world = stage.world_with(Arc::new(disk));
-    stage.options.access(Access::Read).open_in(world).unwrap()
+    stage.options.open_reader_in(world).unwrap()
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn waiting_for_another_handle() {
     let folder = tempfile::tempdir().unwrap();
     let options = StoreOptions::new().segment_bytes(4000);
     let store = options.open(folder.path()).unwrap();
-    let early = StoreOptions::read_only().open(folder.path()).unwrap();
+    let early = StoreReader::open(folder.path()).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| fill(&store, 90));
         let mut seen = Position(0);

@@ -10,8 +10,8 @@ use tidegate::format::Hash;
 use tidegate::graph::{Degree, Selection};
 use tidegate::project::{Bookmark, Projection, ReadModel, Staleness, Updater, catch_up_all};
 use tidegate::{
-    Error, ErrorKind, EventId, Place, Position, Query, ReadOptions, Receipt, RecordedEvent, Result, Store,
-    View,
+    Error, ErrorKind, EventId, Place, Position, Query, ReadOptions, Receipt, RecordedEvent, Result,
+    StoreReader, View,
 };
 
 use crate::faults::stage::{History, LONG};
@@ -111,7 +111,7 @@ impl Ends<'_> {
     }
 
     /// Asks everything. `receipts` are of events before and behind the damage.
-    pub(super) fn ask(&self, store: &Store, receipts: &[Receipt]) {
+    pub(super) fn ask(&self, store: &StoreReader, receipts: &[Receipt]) {
         let view = store.view().unwrap();
         assert_eq!(view.head(), self.head());
         self.is_damage(view.damage().unwrap());
@@ -223,7 +223,7 @@ impl Ends<'_> {
         assert_eq!(graph.causes(Position::START).unwrap_err().kind(), ErrorKind::Missing);
     }
 
-    fn reads_on(&self, store: &Store) {
+    fn reads_on(&self, store: &StoreReader) {
         self.follows("a subscription", store.subscribe(Query::ALL, Position::START));
         let mut coming = store.subscribe(Query::ALL, Position::START);
         let mut found = 0;
@@ -242,7 +242,7 @@ impl Ends<'_> {
         assert_eq!(store.wait_visible(self.head(), Duration::ZERO).unwrap(), self.head());
     }
 
-    fn folds(&self, store: &Store) {
+    fn folds(&self, store: &StoreReader) {
         let expected: Vec<u64> = (1..=self.head().0).collect();
         let seen = store.projector::<Seen>().unwrap();
         for _ in 0..2 {

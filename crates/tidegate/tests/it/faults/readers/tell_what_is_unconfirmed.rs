@@ -5,7 +5,7 @@
 
 use tidegate::batch::ReceiptStatus;
 use tidegate::report::Unconfirmed;
-use tidegate::{Access, AppendOptions, ErrorKind, Position, Receipt, Store};
+use tidegate::{AppendOptions, ErrorKind, Position, Receipt, StoreReader};
 
 use crate::faults::stage::{History, Stage, batch, history, one};
 
@@ -29,7 +29,7 @@ fn behind(batches: usize) -> (Stage, History, Vec<Receipt>) {
     (stage, history, receipts)
 }
 
-fn unconfirmed(reader: &Store) -> &Unconfirmed {
+fn unconfirmed(reader: &StoreReader) -> &Unconfirmed {
     let report = reader.report();
     report.unconfirmed.as_ref().unwrap_or_else(|| panic!("a silent prefix: {report}"))
 }
@@ -202,8 +202,8 @@ fn a_reader_follows_without_a_watermark() {
 fn an_expected_head_among_the_unconfirmed_is_named_so() {
     let (stage, intact, receipts) = behind(9);
     let expect = |head: u64| {
-        let options = stage.options.expected_head(Position(head)).access(Access::Read);
-        options.open_in(stage.world())
+        let options = stage.options.expected_head(Position(head));
+        options.open_reader_in(stage.world())
     };
     let shown = receipts.last().unwrap().first().before().0;
     expect(shown).unwrap();

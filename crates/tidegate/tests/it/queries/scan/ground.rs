@@ -3,11 +3,12 @@
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use tidegate::disk::{Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
-use tidegate::{Access, Result, Store, StoreOptions};
+use tidegate::{Result, Store, StoreOptions};
 
 use super::known::Known;
 use super::question::{Question, question};
 use super::story::{Sketch, append, sketch};
+use crate::stored::access::{Access, Opened};
 
 /// Bytes of a segment: about five events.
 const SEGMENT_BYTES: u64 = 1000;
@@ -40,10 +41,16 @@ impl Fixture {
         Env::simulated(&self.disk, &self.clock, &self.random)
     }
 
-    pub(crate) fn open(&self, access: Access, map: bool) -> Result<Store> {
-        let segment_bytes = SEGMENT_BYTES;
-        let options = StoreOptions::new().access(access).map(map).segment_bytes(segment_bytes).thread(false);
-        options.open_in(self.world())
+    pub(crate) fn write(&self, map: bool) -> Result<Store> {
+        Self::options(map).open_in(self.world())
+    }
+
+    fn options(map: bool) -> StoreOptions {
+        StoreOptions::new().map(map).segment_bytes(SEGMENT_BYTES).thread(false)
+    }
+
+    pub(crate) fn open(&self, access: Access, map: bool) -> Result<Opened> {
+        access.open(self.world(), Self::options(map))
     }
 
     /// The names of the index files.
@@ -61,7 +68,7 @@ impl Fixture {
     /// Appends batches to a store here and closes it; what it holds then.
     pub(crate) fn filled(seed: u64, batches: usize) -> (Self, Vec<Known>) {
         let (ground, mut log) = (Self::new(seed), Vec::new());
-        let store = ground.open(Access::Create, true).expect("an empty disk opens");
+        let store = ground.write(true).expect("an empty disk opens");
         for batch in self::batches(batches) {
             append(&store, &mut log, &batch).expect("the disk does not fail");
         }

@@ -160,6 +160,4 @@ fn closing_the_store_keeps_what_was_acknowledged() {
     let state = cursor::status(&store, "lazy").unwrap();
     assert_eq!((state.position, state.lag, state.role), (Position(1), 2, CursorRole::Cursor));
     assert_eq!(cursor::status(&store, "none").unwrap_err().kind(), ErrorKind::Missing);
-    let error = store.cursor_with("lazy", Query::ALL, lazy).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
 }

@@ -132,7 +132,7 @@ impl Notes {
 
 fn live(stage: &Stage, notes: &mut Notes, dice: &mut Dice) -> Result<()> {
     for _ in 0..2 {
-        let store = stage.try_open(tidegate::Access::Create)?;
+        let store = stage.try_write()?;
         let mut cursor = open(&store, dice)?;
         for _ in 0..12 {
             match dice.roll(9) {

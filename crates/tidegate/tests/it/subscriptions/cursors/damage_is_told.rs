@@ -3,10 +3,11 @@
 
 use tidegate::disk::{Call, Errno, FaultPlan};
 use tidegate::subscription::cursor::status;
-use tidegate::{Access, AppendOptions, Draft, ErrorKind, Query, QueryItem, Store};
+use tidegate::{AppendOptions, Draft, ErrorKind, Query, QueryItem};
 
 use super::{drain, next, put, stage, strict};
 use crate::faults::Stage;
+use crate::stored::access::Access;
 use crate::subscriptions::kind;
 
 const FILE: &str = "cursors/mailer";
@@ -123,7 +124,7 @@ fn a_reader_sees_the_cursors_of_the_writer() {
     let (stage, store) = stage(2);
     let cursor = store.cursor_with("mailer", QueryItem::new(), strict()).unwrap();
     next(&cursor).ack().unwrap();
-    let reader: Store = stage.read_only();
+    let reader = stage.read_only();
     assert_eq!(status(&reader, "mailer").unwrap().position.0, 1);
 }
 

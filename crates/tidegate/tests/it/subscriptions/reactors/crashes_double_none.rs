@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use tidegate::subscription::cursor::{Change, CursorOptions};
 use tidegate::subscription::reactor::{Reaction, Reactor};
-use tidegate::{
-    Access, AppendOptions, Cause, Draft, Position, RecordedEvent, Result, Store, decide::DecisionView,
-};
+use tidegate::{AppendOptions, Cause, Draft, Position, RecordedEvent, Result, Store, decide::DecisionView};
 
 use super::{answer, run};
 use crate::faults::Stage;
@@ -50,7 +48,7 @@ fn open<'a>(
     said: &'a Cell<u64>,
     fails: u64,
     commit_interval: Duration,
-) -> Result<Reactor<'a, impl Fn(&DecisionView, &RecordedEvent) -> Reaction>> {
+) -> Result<Reactor<impl Fn(&DecisionView, &RecordedEvent) -> Reaction>> {
     store.reactor_with(
         "answers",
         kind("a.one"),
@@ -62,7 +60,7 @@ fn open<'a>(
 /// A life: events come, and something reacts to them.
 fn live(stage: &Stage, dice: &mut Dice, react: impl Fn(&Store, &mut Dice) -> Result<()>) -> Result<()> {
     for _ in 0..2 {
-        let store = stage.try_open(Access::Create)?;
+        let store = stage.try_write()?;
         for _ in 0..3 {
             for _ in 0..dice.roll(4) {
                 put(&store, dice)?;

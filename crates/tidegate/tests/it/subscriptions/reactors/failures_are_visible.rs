@@ -43,7 +43,7 @@ fn a_failing_event_is_parked_and_others_go_on() {
 }
 
 /// The next step, which fails.
-fn failure<H: Fn(&DecisionView, &RecordedEvent) -> Reaction>(reactor: &Reactor<'_, H>) -> Failure {
+fn failure<H: Fn(&DecisionView, &RecordedEvent) -> Reaction>(reactor: &Reactor<H>) -> Failure {
     match reactor.step().unwrap() {
         Step::Failed(failure) => failure,
         other => panic!("{other:?}"),

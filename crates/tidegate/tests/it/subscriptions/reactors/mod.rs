@@ -32,7 +32,7 @@ fn answers(_: &DecisionView, event: &RecordedEvent) -> Reaction {
 }
 
 /// Reacts to what there is, and says how many steps that took.
-fn run<H: Fn(&DecisionView, &RecordedEvent) -> Reaction>(reactor: &Reactor<'_, H>) -> usize {
+fn run<H: Fn(&DecisionView, &RecordedEvent) -> Reaction>(reactor: &Reactor<H>) -> usize {
     let mut steps = 0;
     while !matches!(reactor.step().unwrap(), Step::Idle | Step::Ended) {
         steps += 1;

@@ -1,0 +1,294 @@
+//! The reading handle: everything that is asked of a store.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_disk::Env;
+use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
+use tidegate_segment::RecordedEvent;
+
+use crate::backend::{EventSource, Follower, OpenReport, OwnerProcess, StateFiles};
+use crate::batch::{Receipt, ReceiptEvent, ReceiptStatus, gates_of};
+use crate::graph::Graph;
+use crate::journal::{Journal, Leader};
+use crate::published::{Deadline, Frontier, SharedState};
+use crate::read::{Events, Query, ReadOptions, VerifyReport, View, verify};
+use crate::settings::StoreOptions;
+
+/// A store to read from: a [`Store`](crate::Store) without the methods that write. A handle, cheap to clone.
+///
+/// [`open`](Self::open) opens one beside a writer in another process, and it shows what that writer has made durable.
+/// [`Store::reader`](crate::Store::reader) gives one of this process's writer; it does not keep that writer open.
+///
+/// ```
+/// use tidegate::{Draft, Query, Store, StoreReader};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path().join("shop");
+/// let store = Store::open(&directory)?;
+/// let reader = StoreReader::open(&directory)?; // in this process or any other
+/// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+/// assert_eq!(reader.count(&Query::ALL)?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct StoreReader(Arc<Inner>);
+
+struct Inner {
+    id: StoreId,
+    published: Arc<SharedState>,
+    report: OpenReport,
+    env: Env,
+    origin: Origin,
+}
+
+/// Where the events come from.
+pub(super) enum Origin {
+    /// A writer in this process.
+    Writer { journal: Arc<Journal>, state_files: Arc<StateFiles>, process: OwnerProcess },
+    /// The files, which another process may write to.
+    Follower(Arc<Follower>),
+}
+
+impl StoreReader {
+    pub(super) fn new(
+        id: StoreId,
+        published: Arc<SharedState>,
+        report: OpenReport,
+        env: Env,
+        origin: Origin,
+    ) -> Self {
+        Self(Arc::new(Inner { id, published, report, env, origin }))
+    }
+
+    /// Opens the store in a directory for reading only, beside a writer in another process or on media that cannot be
+    /// written. It takes no lock and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`](ErrorKind::Missing) if there is no store, [`Damaged`](ErrorKind::Damaged) and
+    /// [`Newer`](ErrorKind::Newer) for its files, [`Io`](ErrorKind::Io) if the system refuses. Errors that the path may be
+    /// the reason for name it.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self> {
+        StoreOptions::new().open_reader(directory)
+    }
+
+    /// The store's id.
+    pub fn id(&self) -> StoreId {
+        self.0.id
+    }
+
+    /// What opening found and did.
+    pub fn report(&self) -> &OpenReport {
+        &self.0.report
+    }
+
+    /// Returns the event at a position that a reader does not show because nothing says that it is durable, or `None`.
+    pub(crate) fn unconfirmed(&self, position: Position) -> Result<Option<RecordedEvent>> {
+        match &self.0.origin {
+            Origin::Follower(follower) => follower.unconfirmed(position),
+            Origin::Writer { .. } => Ok(None),
+        }
+    }
+
+    /// The log as it is now. A store opened for reading only first takes in what the writer has made
+    /// durable since.
+    ///
+    /// # Errors
+    ///
+    /// [`Locked`](ErrorKind::Locked) in a process forked from the writer's: the log goes on without this handle.
+    /// Views that were taken before the fork stay what they were.
+    pub fn view(&self) -> Result<View> {
+        match &self.0.origin {
+            Origin::Follower(follower) => follower.refresh()?,
+            Origin::Writer { process, .. } => process.check()?,
+        }
+        Ok(View::of(&self.0.published))
+    }
+
+    /// Returns the events that a query selects as the log is now, from the first to the last: [`View::read`] of a new
+    /// [`view`](Self::view).
+    pub fn read(&self, query: &Query) -> Result<Events> {
+        self.read_with(query, ReadOptions::new())
+    }
+
+    /// Returns the part of the events that a query selects, in the direction, that `options` name: [`View::read_with`] of
+    /// a new [`view`](Self::view).
+    pub fn read_with(&self, query: &Query, options: ReadOptions) -> Result<Events> {
+        Ok(self.view()?.read_with(query, options))
+    }
+
+    /// Returns how many events a query selects as the log is now: [`View::count`] of a new [`view`](Self::view).
+    pub fn count(&self, query: &Query) -> Result<u64> {
+        self.view()?.count(query)
+    }
+
+    /// How far the log got.
+    pub fn frontier(&self) -> Frontier {
+        self.0.published.frontier()
+    }
+
+    /// Waits until the event at this position is visible, but no longer than `timeout`, and returns the last
+    /// visible position, which is this one or a later one. A store opened for reading only looks for what
+    /// another process wrote every 5 milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut) when `timeout` is over, [`Ended`](ErrorKind::Ended) when the writer
+    /// ended first, and those of reading.
+    pub fn wait_visible(&self, position: Position, timeout: Duration) -> Result<Position> {
+        if position > Position::START
+            && !self.source().wait(position.before(), Some(&self.deadline(timeout)))?
+        {
+            let message = format!("position {position} did not become visible in time");
+            return Err(Error::new(ErrorKind::TimedOut, message));
+        }
+        self.reached(position, self.0.published.visible())
+    }
+
+    /// Returns how far the log got, or what ended it before it got to `position`: the writer's end, or damage.
+    pub(super) fn reached(&self, position: Position, last: Position) -> Result<Position> {
+        match self.0.published.ended().or_else(|| self.0.published.damage()) {
+            Some(error) if last < position => Err(error),
+            _ => Ok(last),
+        }
+    }
+
+    /// Makes everything up to this position durable, with a sync of its own where none is under way for it,
+    /// and returns the last durable position. A position that is not written yet is waited for. The time is
+    /// that of the wait: a write or sync that this call itself leads takes as long as the disk does. A store that was
+    /// opened for reading only shows nothing else than what is durable, and waits for that.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](ErrorKind::TimedOut) when `timeout` is over, [`Ended`](ErrorKind::Ended) when the writer
+    /// ended first.
+    pub fn wait_durable(&self, position: Position, timeout: Duration) -> Result<Position> {
+        let Origin::Writer { journal, process, .. } = &self.0.origin else {
+            return self.wait_visible(position, timeout);
+        };
+        process.check()?;
+        let written =
+            |published: &SharedState| published.written() >= position || published.ended().is_some();
+        if !journal.is_settled(position, true) {
+            let deadline = self.deadline(timeout);
+            let late = |what: &str| {
+                Error::new(ErrorKind::TimedOut, format!("position {position} was not {what} in time"))
+            };
+            journal.work();
+            if !self.0.published.wait_before_sync(Some(&deadline), written) {
+                return Err(late("written"));
+            }
+            if !journal.settle_until(position, true, Some(&deadline))? {
+                return Err(late("synced"));
+            }
+        }
+        self.reached(position, self.0.published.durable())
+    }
+
+    /// Reads everything that is visible from its files and checks every checksum, link, leaf and cause.
+    /// `progress` is called now and then with how much was verified so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Damaged`](ErrorKind::Damaged) with the place of the first fault.
+    pub fn verify(&self, progress: impl FnMut(VerifyReport)) -> Result<VerifyReport> {
+        verify(&self.view()?, progress)
+    }
+
+    /// Says whether the log still agrees with a receipt. A store that is open for reading only shows what is known to be
+    /// durable; an event that it only finds written is [`Unconfirmed`](ReceiptStatus::Unconfirmed).
+    ///
+    /// # Errors
+    ///
+    /// Those of reading; [`Damaged`](ErrorKind::Damaged) if damage hides what the receipt is about.
+    pub fn check(&self, receipt: &Receipt) -> Result<ReceiptStatus> {
+        if receipt.store != self.id() {
+            return Ok(ReceiptStatus::OtherStore);
+        }
+        let view = self.view()?;
+        let mut agrees = ReceiptStatus::Agrees;
+        for (index, expected) in receipt.events.iter().enumerate() {
+            let event = match view.at(expected.position)? {
+                Some(event) => event,
+                None => match self.unconfirmed(expected.position)? {
+                    None => return Ok(ReceiptStatus::Missing(expected.position)),
+                    Some(event) => {
+                        agrees = ReceiptStatus::Unconfirmed(receipt.first().max(view.head().next()));
+                        event
+                    }
+                },
+            };
+            let (gates, judged_at) = gates_of(&event);
+            let said = index > 0 || (gates == receipt.gates && judged_at == receipt.judged_at);
+            if !said || ReceiptEvent::of(&event) != *expected || event.time() != receipt.time {
+                return Ok(ReceiptStatus::Differs(expected.position));
+            }
+        }
+        Ok(agrees)
+    }
+
+    /// Walks over what led to what, as the log is now: [`View::graph`] of a new [`view`](Self::view).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`view`](Self::view).
+    pub fn graph(&self) -> Result<Graph> {
+        Ok(self.view()?.graph())
+    }
+
+    /// What reads on from the store without its handle.
+    pub(crate) fn source(&self) -> EventSource {
+        let (follower, writer) = match &self.0.origin {
+            Origin::Follower(follower) => (Some(Arc::clone(follower)), None),
+            Origin::Writer { process, .. } => (None, Some(*process)),
+        };
+        EventSource::new(Arc::clone(&self.0.published), follower, writer, Arc::clone(&self.0.env.clock))
+    }
+
+    pub(crate) fn deadline(&self, time: Duration) -> Deadline {
+        Deadline::after(&self.0.env.clock, time)
+    }
+
+    pub(crate) fn published(&self) -> &Arc<SharedState> {
+        &self.0.published
+    }
+
+    pub(crate) fn env(&self) -> &Env {
+        &self.0.env
+    }
+
+    /// Returns the journal of this process's writer, or `None` in a store that was opened for reading only.
+    pub(crate) fn journal(&self) -> Option<&Arc<Journal>> {
+        match &self.0.origin {
+            Origin::Writer { journal, .. } => Some(journal),
+            Origin::Follower(_) => None,
+        }
+    }
+
+    /// Returns the files that cursors keep their places in, in the process that writes.
+    pub(crate) fn state_files(&self) -> Result<&Arc<StateFiles>> {
+        match &self.0.origin {
+            Origin::Writer { state_files, process, .. } => process.check().map(|()| state_files),
+            Origin::Follower(_) => {
+                Err(Error::invalid("the store is open for reading only; open it for writing to do this"))
+            }
+        }
+    }
+
+    /// Whether this process writes to the store.
+    pub(crate) fn has_writer(&self) -> bool {
+        matches!(&self.0.origin, Origin::Writer { process, .. } if process.is_current())
+    }
+}
+
+impl fmt::Debug for StoreReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreReader")
+            .field("id", &self.id())
+            .field("frontier", &self.frontier())
+            .finish_non_exhaustive()
+    }
+}

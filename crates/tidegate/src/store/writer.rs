@@ -1,0 +1,140 @@
+//! What writes: the journal with its thread, its lock and the files beside it, until the last handle goes.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tidegate_disk::{Env, FileLock};
+use tidegate_format::{Error, ErrorKind, Result, StoreId};
+use tidegate_segment::HashKey;
+
+use crate::backend::{self, Indexer, OpenReport, OwnerProcess, StateFiles};
+use crate::decide::Guard;
+use crate::journal::{Committer, Ids, Journal, LogTime, Turns, panicked};
+use crate::published::SharedState;
+use crate::settings::{Durability, StoreOptions};
+use crate::sync::Mutex;
+use crate::threads::{BackgroundThread, WorkerHandle, WorkerSignal};
+
+/// The writing side of a store, which its handles share.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    // Dropped in this order: the thread ends, then the lock is let go.
+    thread: Mutex<Option<BackgroundThread>>,
+    pub(crate) published: Arc<SharedState>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) worker: Arc<WorkerSignal>,
+    pub(super) indexer: Arc<Indexer>,
+    pub(crate) ids: Ids,
+    pub(crate) turns: Arc<Turns>,
+    pub(crate) guards: ArcSwap<Vec<Arc<Guard>>>,
+    pub(crate) state_files: Arc<StateFiles>,
+    pub(crate) durability: Durability,
+    pub(super) process: OwnerProcess,
+    pub(crate) seed: HashKey,
+    lock: Mutex<Hold>,
+}
+
+/// The writer's lock, or how closing went.
+#[derive(Debug)]
+pub(super) enum Hold {
+    Open(Arc<dyn FileLock>),
+    Closed(Option<Error>),
+}
+
+impl Writer {
+    /// Opens the store of an environment for writing, and returns its id and what opening found too.
+    pub(super) fn open(env: &Env, options: &StoreOptions) -> Result<(Self, StoreId, OpenReport)> {
+        // Comes before anything is written: ids that an outsider can predict are never made.
+        let ids = Ids::new(&*env.random)?;
+        let opened = backend::open(env, options)?;
+        let (store, published) = (opened.store, opened.published);
+        let clock = Arc::clone(&env.clock);
+        let backend = Box::new(opened.backend);
+        let time = LogTime::new(opened.time, options.time_step_max);
+        let committer = Committer::new(store.id, backend, Arc::clone(&published), clock, time);
+        let worker = Arc::new(WorkerSignal::new(options.thread));
+        let notifier = Box::new(WorkerHandle(Arc::clone(&worker)));
+        let journal = Arc::new(Journal::new(
+            committer,
+            Arc::clone(&published),
+            options.queue_bytes,
+            notifier,
+            Arc::clone(&env.clock),
+        ));
+        let indexer = opened.indexer;
+        let start = || {
+            BackgroundThread::start(
+                &journal,
+                Arc::clone(&indexer),
+                Arc::clone(&published),
+                Arc::clone(&worker),
+            )
+        };
+        let thread = options.thread.then(start).transpose()?;
+        tracing::debug!(id = %store.id, report = %opened.report, "opened a store");
+        let writer = Self {
+            thread: Mutex::new(thread),
+            published,
+            journal,
+            worker,
+            indexer,
+            ids,
+            turns: Arc::new(Turns::new(Arc::clone(&env.clock))),
+            state_files: Arc::new(StateFiles::new(&opened.cache, &opened.lock)),
+            durability: options.durability,
+            process: OwnerProcess::current(),
+            guards: ArcSwap::default(),
+            seed: backend::seed(store.seed),
+            lock: Mutex::new(Hold::Open(opened.lock)),
+        };
+        Ok((writer, store.id, opened.report))
+    }
+
+    pub(super) fn close(&self) -> Result<()> {
+        // A process forked from this one must not end the store, and a thread that held a lock at the fork is not
+        // there to release it.
+        if !self.process.is_current() {
+            return Ok(());
+        }
+        // Held all the time: who closes at the same time gets the same answer, and not before.
+        let mut hold = self.lock.lock();
+        let lock = match std::mem::replace(&mut *hold, Hold::Closed(Some(panicked()))) {
+            Hold::Open(lock) => lock,
+            Hold::Closed(failed) => {
+                let again = failed.clone();
+                *hold = Hold::Closed(failed);
+                return again.map_or(Ok(()), Err);
+            }
+        };
+        self.state_files.flush_all();
+        drop(self.thread.lock().take());
+        let closed = self.journal.close();
+        self.state_files.close();
+        if closed.is_ok()
+            && let Err(error) = self.indexer.run(&self.published)
+        {
+            // The next opening builds what is missing.
+            tracing::warn!(%error, "a sealed segment was not indexed");
+        }
+        drop(lock);
+        *hold = Hold::Closed(closed.as_ref().err().cloned());
+        closed
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if !self.process.is_current() {
+            // The thread is not in this process, so there is nothing to wait for.
+            std::mem::forget(self.thread.get_mut().take());
+            return;
+        }
+        let open = matches!(*self.lock.get_mut(), Hold::Open(_));
+        if open
+            && let Err(error) = self.close()
+            && error.kind() != ErrorKind::Ended
+        {
+            tracing::error!(%error, "the store was not closed in good order");
+        }
+    }
+}
