@@ -52,7 +52,8 @@ impl PayloadType {
     }
 }
 
-/// An event before it has a place in the log: what the caller says of it.
+/// An event before it has a place in the log: what the caller says of it. A draft borrows only what is `'static`, since it
+/// may wait in a queue: give a name or a payload that is borrowed for a shorter time as `name.to_owned()`.
 ///
 /// ```
 /// use tidegate_format::Draft;

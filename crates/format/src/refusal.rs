@@ -9,6 +9,7 @@ use crate::number::{Position, Version};
 
 /// Which kind of condition did not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ConflictKind {
     /// An event matches a query that none was to match.
     Boundary,
@@ -113,6 +114,7 @@ pub const GATE_DEFECT: &str = "GATE_DEFECT";
 /// assert_eq!(denial.to_string(), "the account is over its limit (OVER_LIMIT; limit: 100; asked: 120)");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Denial {
     /// The gate that denied; empty for a decision's own denial.
     pub gate: Text,

@@ -99,7 +99,7 @@ impl ExplainArgs {
         view: &View,
         explanation: &Explanation,
     ) -> Result<ExplanationJson> {
-        let Explanation { batch, gates, bypass, judged_at, footprint } = explanation;
+        let Explanation { batch, gates, bypass, judged_at, footprint, .. } = explanation;
         let read = match (footprint, judged_at) {
             (Some(footprint), Some(then)) => {
                 let queries = footprint.queries().iter();
@@ -150,7 +150,7 @@ impl ExplainArgs {
         explanation: &Explanation,
         output: &mut Output,
     ) -> Result<()> {
-        let Explanation { batch, gates, bypass, judged_at, footprint } = explanation;
+        let Explanation { batch, gates, bypass, judged_at, footprint, .. } = explanation;
         list(std::slice::from_ref(event), view, output)?;
         let count = batch.end().0 - batch.start().0 + 1;
         if count > 1 {

@@ -23,6 +23,7 @@ use crate::read::Query;
 /// # Ok::<(), tidegate::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Condition {
     /// The stream has exactly this many events; 0 means none.
     Version(StreamId, Version),

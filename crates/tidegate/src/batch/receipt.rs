@@ -6,7 +6,7 @@ use std::str::FromStr;
 use tidegate_format::{Error, EventId, Hash, Micros, Position, StoreId, Text, Version};
 use tidegate_segment::RecordedEvent;
 
-/// What the store says of a batch it has taken. As text it has a line for each thing it says, and reads back.
+/// Says where a batch stands in the log: what an appender keeps. As text it has a line for each fact, and reads back.
 ///
 /// ```
 /// # use tidegate::{Draft, Receipt, Store};
@@ -46,6 +46,7 @@ pub struct ReceiptEvent {
 /// Whether a log agrees with a [`Receipt`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub enum ReceiptStatus {
     /// Every event stands where the receipt says, as the receipt says; time and gates are those of the log.
     Agrees,
@@ -62,12 +63,22 @@ pub enum ReceiptStatus {
 }
 
 impl Receipt {
-    /// The position of the first event.
+    /// Returns the position of the first event.
     pub fn first(&self) -> Position {
         self.events.first().map_or(Position::START, |event| event.position)
     }
 
-    /// The position of the last event.
+    /// Returns the position of the last event, up to which to wait or to read.
+    ///
+    /// ```
+    /// use tidegate::{Draft, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let draft = || Draft::new(("bank", "alice"), "money.received");
+    /// let receipt = store.append(vec![draft(), draft()])?;
+    /// assert_eq!((receipt.first().0, receipt.last().0), (1, 2));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn last(&self) -> Position {
         self.events.last().map_or(Position::START, |event| event.position)
     }
@@ -95,7 +106,7 @@ impl FromStr for Receipt {
     fn from_str(text: &str) -> Result<Self, Error> {
         let mut lines = text.lines();
         if lines.next() != Some("tidegate receipt") {
-            return Err(Error::invalid("this is no receipt: it does not start with \"tidegate receipt\""));
+            return Err(Error::invalid("not a receipt: it does not start with \"tidegate receipt\""));
         }
         let (mut store, mut time, mut judged_at) = (None, None, None);
         let (mut gates, mut events) = (Vec::new(), Vec::new());

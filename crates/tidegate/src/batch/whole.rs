@@ -29,38 +29,69 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// A batch without events, which no store takes as it is.
+    /// Returns a batch without events, which a store refuses until some are added with [`and`](Self::and).
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The batch with one more event at its end.
+    /// Adds an event at the end.
+    ///
+    /// ```
+    /// use tidegate::{Batch, Draft, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let paid = Draft::new(("bank", "alice"), "money.sent");
+    /// let transfer = Batch::new().and(paid).and(Draft::new(("bank", "bob"), "money.received"));
+    /// assert_eq!(store.append(transfer)?.events.len(), 2);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     #[must_use]
     pub fn and(mut self, draft: Draft) -> Self {
         self.drafts.push(draft);
         self
     }
 
-    /// The batch, to be refused unless this holds at the moment of commit, and all that was said so before.
+    /// Adds a condition. The batch is refused unless this and all conditions that were added before hold at its commit.
+    ///
+    /// ```
+    /// use tidegate::{Batch, Condition, Draft, Store, StreamId, Version};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let first = Condition::Version(StreamId::new("bank", "alice"), Version(0));
+    /// let open = || Batch::from(Draft::new(("bank", "alice"), "account.opened")).only_if(first.clone());
+    /// assert!(store.append(open()).is_ok());
+    /// assert!(store.append(open()).is_err_and(|error| error.conflict().is_some()));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     #[must_use]
     pub fn only_if(mut self, condition: Condition) -> Self {
         self.conditions.push(condition);
         self
     }
 
-    /// Returns the batch under an idempotency key. Appending the same content under the same key again writes nothing
+    /// Sets the idempotency key. Appending the same content under the same key again writes nothing
     /// and gives the first receipt, whatever happened since; other content under the same key is refused.
     /// [`key`](crate::batch::key()) makes keys from parts.
     ///
     /// A decision takes its key with the call, by [`AppendOptions::key`](crate::AppendOptions::key). A key that stands only on the
     /// batch it comes to is looked for after the decision was asked, which by then has seen its own first success.
+    ///
+    /// ```
+    /// use tidegate::{Batch, Draft, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let pay = || Batch::from(Draft::new(("bank", "alice"), "money.paid")).key("payment-17");
+    /// let receipt = store.append(pay())?;
+    /// assert_eq!(store.append(pay())?, receipt, "it is paid once");
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     #[must_use]
     pub fn key(mut self, key: impl Into<Text>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// The batch as another store recorded it, to be recorded here as far as that can be: with the content of its
+    /// Takes the batch over as another store recorded it, as far as that can be: with the content of its
     /// idempotency key, and with the time. Its drafts may use names under
     /// [`tidegate.imported`](tidegate_format::name::imported), which tell what the other store's word was and are no
     /// word of this one; conditions and gates are judged as for every batch.
@@ -101,8 +132,8 @@ impl Batch {
         self.import.as_ref().and_then(|import| import.recorded)
     }
 
-    /// The batch as what an event led to: with that event among the causes, and in its flow where it names no
-    /// other, under this key.
+    /// Makes the batch what an event led to: with that event among the causes, in its flow unless a draft names another one,
+    /// and under this key.
     pub(crate) fn led_to_by(mut self, event: &RecordedEvent, key: &str) -> Result<Self> {
         if self.key.is_some() || self.imported_key().is_some() {
             return Err(Error::invalid("a reaction has a key of its own; its batch cannot have another"));
@@ -118,18 +149,37 @@ impl Batch {
         Ok(self.key(key.to_owned()))
     }
 
-    /// Its events.
+    /// Returns its events.
     pub fn drafts(&self) -> &[Draft] {
         &self.drafts
     }
 
-    /// What must hold at the moment of commit.
+    /// Returns what must hold at its commit.
     pub fn conditions(&self) -> &[Condition] {
         &self.conditions
     }
 
-    /// The batch, passing over the gates attached to the store. That stays visible in its first event, in the
-    /// metadata `tidegate.bypass`.
+    /// Has the batch pass over the gates attached to the store. That stays visible in its first event, in the metadata
+    /// `tidegate.bypass`.
+    ///
+    /// ```
+    /// use tidegate::batch::Bypass;
+    /// use tidegate::decide::{Denial, GateSet, Verdict, gate};
+    /// use tidegate::{Batch, Draft, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let closed = gate("closed", |_, _| Ok(Verdict::Deny(Denial::new("CLOSED", "the shop is closed"))));
+    /// store.guard(Query::ALL, GateSet::new().and(closed))?;
+    /// let moved = || Batch::from(Draft::new(("shop", "stock"), "stock.moved"));
+    /// assert!(store.append(moved()).is_err());
+    /// let bypass = Bypass {
+    ///     reason: "migration".into(),
+    ///     justification: "the stock moves to another shelf over night".to_owned(),
+    ///     approver: Some("ann".to_owned()),
+    /// };
+    /// assert!(store.append(moved().bypassing(bypass)).is_ok());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     #[must_use]
     pub fn bypassing(mut self, bypass: Bypass) -> Self {
         self.bypass = Some(bypass);
@@ -151,12 +201,12 @@ impl Batch {
         })
     }
 
-    /// Whether it passes over gates attached to the store.
+    /// Returns whether it passes over gates attached to the store.
     pub(crate) fn bypasses(&self) -> bool {
         self.bypass.is_some()
     }
 
-    /// A batch of the store's own.
+    /// Returns a batch of the store's own.
     pub(crate) fn own(draft: Draft) -> Self {
         Self { own: true, ..draft.into() }
     }
@@ -230,7 +280,7 @@ impl FromIterator<Draft> for Batch {
     }
 }
 
-/// The hash of all that a draft says.
+/// Returns the hash of all that a draft says.
 pub(crate) fn content(draft: &Draft) -> Hash {
     let numbers = [
         draft.stream.lane.to_le_bytes().to_vec(),
@@ -261,7 +311,7 @@ fn cause_bytes(cause: &Cause) -> Vec<u8> {
     }
 }
 
-/// An idempotency key from a domain and parts. Different parts never give the same key, however they are
+/// Makes an idempotency key from a domain and parts. Different parts never give the same key, however they are
 /// split: the key is the domain and SHA-256 over all parts, each with its length.
 ///
 /// ```

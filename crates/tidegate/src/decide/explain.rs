@@ -28,6 +28,7 @@ use crate::read::View;
 /// # Ok::<(), tidegate::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Explanation {
     /// The positions of its batch, which was decided as one.
     pub batch: std::ops::RangeInclusive<Position>,

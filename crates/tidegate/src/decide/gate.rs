@@ -27,7 +27,7 @@ pub struct Proposal<'a, C: ?Sized = ()> {
 ///
 /// A gate that reads nothing costs nothing at the commit; one that reads is held to what it read.
 pub trait Gate<C: ?Sized = ()>: Send + Sync {
-    /// What it is called in receipts and denials; asked once, when it joins its set.
+    /// Returns its name in receipts and denials; asked once, when it joins its set.
     fn name(&self) -> &str;
 
     /// Allows or denies. [`Verdict::Skipped`] is not a gate's to say and denies with [`GATE_DEFECT`].
@@ -38,7 +38,7 @@ pub trait Gate<C: ?Sized = ()>: Send + Sync {
     fn judge(&self, proposal: &Proposal<'_, C>, view: &DecisionView) -> Result<Verdict>;
 }
 
-/// A gate made of a name and a closure.
+/// Makes a gate of a name and a closure.
 ///
 /// ```
 /// use tidegate::decide::{Denial, Proposal, Verdict, gate};
@@ -91,27 +91,44 @@ impl<C: ?Sized> Default for GateSet<C> {
 }
 
 impl<C: ?Sized> GateSet<C> {
-    /// A set without gates, which stops at the first denial.
+    /// Returns a set without gates, which stops at the first denial.
+    ///
+    /// ```
+    /// use tidegate::decide::{Denial, GateSet, Verdict, gate};
+    /// use tidegate::{Draft, Store};
+    ///
+    /// let no = |code: &'static str| {
+    ///     gate(code, move |_, _| Ok(Verdict::Deny(Denial::new(code, "no").field("asked_at", "night"))))
+    /// };
+    /// let gates = GateSet::new().and(no("CLOSED")).and(no("SOLD_OUT")).judging_all().recording_denials();
+    /// let store = Store::in_memory()?;
+    /// let outcome = store.propose(&(), Draft::new(("shop", "order-1"), "order.placed"), &gates)?;
+    /// let denied = outcome.denied().expect("both gates deny");
+    /// assert_eq!(denied.denials().map(|denial| &*denial.code).collect::<Vec<_>>(), ["CLOSED", "SOLD_OUT"]);
+    /// assert_eq!(denied.recorded.map(|position| position.0), Some(1));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With one more gate at the end.
+    /// Adds a gate at the end.
     #[must_use]
     pub fn and(mut self, gate: impl Gate<C> + 'static) -> Self {
         self.gates.push((Text::Owned(gate.name().to_owned()), Arc::new(gate)));
         self
     }
 
-    /// Judging all gates even when one has denied.
+    /// Judges all gates even if one has denied.
     #[must_use]
     pub fn judging_all(mut self) -> Self {
         self.judge_all = true;
         self
     }
 
-    /// Recording each denial as an event of kind `tidegate.denied`, which holds every gate's verdict, the
-    /// drafted kinds and the hashes of the drafts' content.
+    /// Records each denial as an event of kind `tidegate.denied`, which holds every gate's verdict, the drafted kinds, and a
+    /// hash of each draft's content. Such an event cannot be erased, so the hash is made with a secret of the store's handle
+    /// and tells which denials of one handle were of the same content, and nothing later.
     #[must_use]
     pub fn recording_denials(mut self) -> Self {
         self.record = true;

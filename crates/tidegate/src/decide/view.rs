@@ -55,6 +55,29 @@ struct Collected {
 /// A view that remembers what was read through it. What cannot change any more, such as an event by its
 /// position, is not remembered; a query is, whole, however little of its answer was looked at.
 ///
+/// ```
+/// use tidegate::{Draft, EventId, Query, Result, Store, StreamId};
+///
+/// # fn main() -> Result<()> {
+/// let store = Store::in_memory()?;
+/// let (alice, paid) = (StreamId::new("bank", "alice"), Query::kind("money.paid"));
+/// let pay = |view: &tidegate::decide::DecisionView| -> Result<_> {
+///     let (number, version) = (view.count(&paid)?, view.version(&alice)?);
+///     assert_eq!(view.exists(&paid)?, number > 0);
+///     assert_eq!(view.last_event(&alice)?.map_or(0, |event| event.version().0), version.0);
+///     let bytes = view.fold(&paid, 0, |bytes, event| Ok(bytes + event.payload()?.len()))?;
+///     assert!(view.read(&paid).all(|event| event.is_ok_and(|event| event.kind() == "money.paid")));
+///     assert!(view.find(EventId([7; 16]))?.is_none() && view.find_key("payment-1")?.is_none());
+///     let footprint = view.footprint();
+///     assert_eq!(footprint.queries(), [paid.clone(), Query::stream(alice.clone())]);
+///     assert_eq!((footprint.absent_ids().len(), footprint.absent_keys().len()), (1, 1));
+///     Ok(Draft::new(alice.clone(), "money.paid").json(format!("{bytes}")))
+/// };
+/// assert!(store.decide(pay)?.receipt().is_some() && store.decide(pay)?.receipt().is_some());
+/// # Ok(())
+/// # }
+/// ```
+///
 /// The [`head`](Self::head) is only where the view stands: a decision that uses it as a fact reads
 /// everything, and says so with [`Query::ALL`].
 #[derive(Debug)]
@@ -68,7 +91,7 @@ impl DecisionView {
         Self { view, collected: RefCell::default() }
     }
 
-    /// The last position it shows.
+    /// Returns the last position it shows.
     pub fn head(&self) -> Position {
         self.view.head()
     }
@@ -113,25 +136,25 @@ impl DecisionView {
         self.view.count_with(query, read)
     }
 
-    /// Whether a query selects any event.
+    /// Returns whether a query selects any event.
     pub fn exists(&self, query: &Query) -> Result<bool> {
         self.remember(query, &ReadOptions::new());
         Ok(self.view.first_match(query, Position::START)?.is_some())
     }
 
-    /// How many events a stream has; see [`View::version`].
+    /// Returns how many events a stream has; see [`View::version`].
     pub fn version(&self, stream: &StreamId) -> Result<Version> {
         self.remember(&Query::stream(stream.clone()), &ReadOptions::new());
         self.view.version(stream)
     }
 
-    /// The last event of a stream.
+    /// Returns the last event of a stream, or `None` if it has none.
     pub fn last_event(&self, stream: &StreamId) -> Result<Option<RecordedEvent>> {
         self.remember(&Query::stream(stream.clone()), &ReadOptions::new());
         self.view.last_event(stream)
     }
 
-    /// The event at a position.
+    /// Returns the event at a position, or `None` behind the last one; a decision then rests on the whole log.
     pub fn at(&self, position: Position) -> Result<Option<RecordedEvent>> {
         if position > self.view.head() {
             self.remember(&Query::ALL, &ReadOptions::new());
@@ -139,7 +162,7 @@ impl DecisionView {
         self.view.at(position)
     }
 
-    /// The event with this id.
+    /// Returns the event with this id, or `None`, which the decision then rests on.
     pub fn find(&self, id: EventId) -> Result<Option<RecordedEvent>> {
         let found = self.view.find(id)?;
         if found.is_none() {

@@ -6,6 +6,7 @@ use tidegate_format::Position;
 
 /// How far the log got. `accepted >= written >= durable`, and `written >= visible`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Frontier {
     /// The last position given to an event.
     pub accepted: Position,

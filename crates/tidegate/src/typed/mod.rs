@@ -78,7 +78,7 @@ pub use crate::__claim as claim;
 pub use claims::Claim;
 pub(crate) use claims::check as check_claims;
 pub use kind::Kind;
-pub use payload::CONTENT_TYPE;
+pub use payload::{CONTENT_TYPE, DraftPayload};
 /// Runs the examples of the derives' pages, since their crate stands below this one.
 #[cfg(all(doctest, feature = "derive"))]
 #[doc = include_str!("../../../derive/EVENT.md")]

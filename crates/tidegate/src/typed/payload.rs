@@ -18,14 +18,70 @@ use super::nesting;
 /// The name of the metadata entry that says what a payload in bytes is.
 pub const CONTENT_TYPE: &str = "content-type";
 
-/// A draft with a value as `MessagePack` with named fields.
+/// Payloads of values: a [`Draft`] takes its payload from anything that serde serializes. The value is only borrowed.
+///
+/// ```
+/// use serde::Serialize;
+/// use tidegate::typed::DraftPayload;
+/// use tidegate::{Draft, Store};
+///
+/// #[derive(Serialize)]
+/// struct Order<'a> {
+///     item: &'a str,
+///     total: u32,
+/// }
+///
+/// let store = Store::in_memory()?;
+/// let order = Order { item: "tide table", total: 12 };
+/// let placed = store.append(Draft::new(("shop", "order-7"), "order.placed").json_of(&order)?)?;
+/// let event = store.view()?.at(placed.first())?.expect("it was appended");
+/// assert_eq!(event.payload()?, br#"{"item":"tide table","total":12}"#);
+/// # Ok::<(), tidegate::Error>(())
+/// ```
+pub trait DraftPayload: Sized {
+    /// Sets the payload to this value as JSON text.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) if the value cannot be JSON, such as a map whose keys are no strings.
+    fn json_of<T: Serialize + ?Sized>(self, value: &T) -> Result<Self>;
+
+    /// Sets the payload to this value as `MessagePack` with named fields, which a derived
+    /// [`Event`](crate::typed::Event) reads.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](ErrorKind::Invalid) if the value cannot be `MessagePack`, or is nested in more than 64 levels.
+    fn message_pack_of<T: Serialize + ?Sized>(self, value: &T) -> Result<Self>;
+}
+
+impl DraftPayload for Draft {
+    fn json_of<T: Serialize + ?Sized>(self, value: &T) -> Result<Self> {
+        let text = serde_json::to_string(value).map_err(|cause| refused::<T>(&self.kind, cause.into()))?;
+        Ok(self.json(text))
+    }
+
+    fn message_pack_of<T: Serialize + ?Sized>(self, value: &T) -> Result<Self> {
+        let payload = message_pack(&self.kind, value)?;
+        Ok(self.message_pack(payload))
+    }
+}
+
+/// Returns a value as `MessagePack` with named fields, if it can be read again.
+fn message_pack<T: Serialize + ?Sized>(kind: &str, value: &T) -> Result<Vec<u8>> {
+    let payload = rmp_serde::to_vec_named(value).map_err(|cause| refused::<T>(kind, cause.into()))?;
+    nesting::check(&payload).map_err(|flaw| refused::<T>(kind, flaw.to_string().into()))?;
+    Ok(payload)
+}
+
+fn refused<T: ?Sized>(kind: &str, cause: Box<dyn StdError + Send + Sync>) -> Error {
+    let name = std::any::type_name::<T>();
+    Error::invalid(format!("the {name} cannot be a payload of {kind}")).because(cause)
+}
+
+/// Returns a draft with a value as `MessagePack` with named fields.
 pub(super) fn draft<T: Serialize + ?Sized>(kind: &Kind, stream: StreamId, value: &T) -> Result<Draft> {
-    let refused = |cause: Box<dyn StdError + Send + Sync>| {
-        let name = std::any::type_name::<T>();
-        Error::invalid(format!("the {name} cannot be a payload of {}", kind.name)).because(cause)
-    };
-    let payload = rmp_serde::to_vec_named(value).map_err(|cause| refused(cause.into()))?;
-    nesting::check(&payload).map_err(|flaw| refused(flaw.to_string().into()))?;
+    let payload = message_pack(kind.name, value)?;
     Ok(Draft::new(stream, kind.name).schema(kind.version).message_pack(payload))
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use tidegate::format::PayloadType;
-use tidegate::typed::{CONTENT_TYPE, Kind};
+use tidegate::typed::{CONTENT_TYPE, DraftPayload, Kind};
 use tidegate::{Draft, ErrorKind, Event, Place, Position, Query, StoreOptions};
 
 use super::{again, appended};
@@ -217,4 +217,27 @@ fn not_a_number_stays_one() {
         value: f64,
     }
     assert!(again(&Measured { value: f64::NAN }).value.is_nan());
+}
+
+/// A draft takes its payload from a value that is only borrowed, by itself and in what it holds.
+#[test]
+fn payloads_of_borrowed_values() {
+    #[derive(Serialize)]
+    struct Order<'a> {
+        item: &'a str,
+        total: u32,
+    }
+    let item = String::from("tide table");
+    let order = Order { item: &item, total: 12 };
+    let draft = || Draft::new(("s", "e"), "order.placed");
+    let json = appended(draft().json_of(&order).unwrap());
+    assert_eq!(json.payload().unwrap(), br#"{"item":"tide table","total":12}"#);
+    assert_eq!(json.payload_type(), PayloadType::Json);
+    let packed = appended(draft().message_pack_of(&order).unwrap());
+    assert_eq!(packed.payload_type(), PayloadType::MessagePack);
+    assert_eq!(packed.payload().unwrap(), b"\x82\xa4item\xaatide table\xa5total\x0c");
+    let keys = BTreeMap::from([([1_u8, 2], 3)]);
+    let refused = draft().json_of(&keys).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    assert!(refused.to_string().contains("cannot be a payload of order.placed"), "{refused}");
 }
