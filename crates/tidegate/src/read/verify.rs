@@ -7,19 +7,20 @@ use tidegate_segment::Term;
 
 use super::view::View;
 
-/// What a verification went through without finding a fault.
+/// Counts of what a verification found sound.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VerifyReport {
-    /// Events.
+    /// How many events.
     pub events: u64,
-    /// Streams.
+    /// How many streams.
     pub streams: u64,
-    /// Bytes of their records.
+    /// Bytes of the events' records.
     pub bytes: u64,
 }
 
-/// Reads every frame of a view from its file and checks all that an event says about others. `progress` is
-/// called with how much was verified so far, now and then.
+/// Reads every frame of a view from its file and checks each event against those before it. Calls `progress` with the
+/// counts so far every 4,096 events.
 pub(crate) fn verify(view: &View, mut progress: impl FnMut(VerifyReport)) -> Result<VerifyReport> {
     let mut done = VerifyReport::default();
     let mut chain = Chain::above(view.floor());
