@@ -2,23 +2,68 @@
 //!
 //! Not a server, not a query language, not a message broker.
 //!
+//! Append, and read back:
+//!
 //! ```
 //! use tidegate::{Draft, Query, Store};
 //!
-//! let store = Store::in_memory()?;
+//! let store = Store::in_memory()?; // or Store::open("shop")
 //! let placed = store.append(
 //!     Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#).tag("customer:c1"),
 //! )?;
 //! store.append(Draft::new(("shop", "order-7"), "order.paid").cause(placed.first()))?;
-//! let kinds: Vec<_> = store
-//!     .read(&Query::stream(("shop", "order-7")))?
-//!     .map(|event| Ok(event?.kind().to_owned()))
-//!     .collect::<tidegate::Result<_>>()?;
-//! assert_eq!(kinds, ["order.placed", "order.paid"]);
+//! assert_eq!(store.count(&Query::stream(("shop", "order-7")))?, 2);
 //! # Ok::<(), tidegate::Error>(())
 //! ```
 //!
-//! Reading order: [`Store`] (the facade), [`StoreOptions`] and [`AppendOptions`] (how), [`Draft`] and [`Batch`] (what
+//! Append if no event after a position matches a query, as the Dynamic Consistency Boundary specification has it:
+//!
+//! ```
+//! use tidegate::{Batch, Condition, Draft, ErrorKind, Position, Query, Store};
+//!
+//! let store = Store::in_memory()?;
+//! let seat = || Batch::from(Draft::new(("hall", "12a"), "seat.sold").tag("seat:12a"));
+//! let unsold = || Condition::fail_if(Query::tag("seat:12a")).after(Position::START);
+//! store.append(seat().only_if(unsold()))?;
+//! assert_eq!(store.append(seat().only_if(unsold())).unwrap_err().kind(), ErrorKind::Conflict);
+//! # Ok::<(), tidegate::Error>(())
+//! ```
+//!
+//! Decide: what the closure reads holds when its events are committed, or it is asked again:
+//!
+//! ```
+//! use tidegate::{Draft, Query, Result, Store};
+//!
+//! let store = Store::in_memory()?;
+//! let outcome = store.decide(|view| -> Result<Vec<Draft>> {
+//!     let sold = view.count(&Query::kind("seat.sold"))?;
+//!     if sold >= 40 {
+//!         return Ok(vec![]);
+//!     }
+//!     Ok(vec![Draft::new(("hall", format!("seat-{sold}")), "seat.sold")])
+//! })?;
+//! assert!(outcome.receipt().is_some());
+//! # Ok::<(), tidegate::Error>(())
+//! ```
+//!
+//! Follow with a cursor, which keeps its place and delivers at least once:
+//!
+//! ```
+//! use tidegate::{Draft, Query, Store};
+//!
+//! let store = Store::in_memory()?;
+//! store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+//! let mailer = store.cursor("mailer", Query::kind("order.*"))?;
+//! while let Some(delivery) = mailer.next_now()? {
+//!     println!("a letter about {}", delivery.event().entity());
+//!     delivery.ack()?;
+//! }
+//! # Ok::<(), tidegate::Error>(())
+//! ```
+//!
+//! Project events into a state: see [`project`], and `store.projector::<Totals>()`.
+//!
+//! Reading order: [`Store`] (the facade) and [`StoreReader`] (what is asked of it), [`StoreOptions`] and [`AppendOptions`] (how), [`Draft`] and [`Batch`] (what
 //! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`ReadOptions`] and [`Events`]
 //! (reading), [`subscription`] (reading on), its [`cursor`](subscription::cursor) (remembering where) and
 //! [`reactor`](subscription::reactor) (answering events with events), [`typed`] (Rust types as events), [`project`]
