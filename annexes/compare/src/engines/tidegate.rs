@@ -38,7 +38,7 @@ impl Projection for Total {
 
     fn apply(&mut self, event: &tidegate::RecordedEvent) -> tidegate::Result<()> {
         self.events += 1;
-        self.bytes += event.payload().len() as u64;
+        self.bytes += event.payload()?.len() as u64;
         Ok(())
     }
 }
@@ -123,7 +123,7 @@ fn draft(event: Sample) -> Draft {
 }
 
 fn seen(event: &tidegate::RecordedEvent) -> Seen<'_> {
-    Seen { position: event.position().0, kind: event.kind(), payload: event.payload() }
+    Seen { position: event.position().0, kind: event.kind(), payload: event.payload().expect("no payload is erased here") }
 }
 
 fn selected(query: Query<'_>) -> tidegate::Query {

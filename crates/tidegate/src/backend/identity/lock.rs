@@ -8,7 +8,7 @@ use tidegate_segment::write_error;
 
 pub(crate) const LOCK: &str = "LOCK";
 
-/// Whether somebody has ever taken the lock here.
+/// Returns whether the lock was ever taken here.
 pub(crate) fn has_lock(disk: &dyn Disk) -> bool {
     disk.open(LOCK, Mode::Read).is_ok()
 }
@@ -48,7 +48,7 @@ fn held_by(holders: &[u32], own: u32) -> String {
     format!("{who}, or open for reading only")
 }
 
-/// Refuses to go on where the lock keeps nobody out any more, or was let go.
+/// Refuses to go on if the lock keeps no other process out any more, or was let go.
 pub(crate) fn check_lock(lock: &Weak<dyn FileLock>) -> Result<()> {
     if lock.upgrade().is_some_and(|lock| lock.is_held()) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! A log whose beginning was retired: everybody reads it, nobody takes it for damaged, and nobody writes to it yet.
+//! A log whose beginning was retired: it is read in every way, it is not damaged, and it cannot be written to yet.
 
 use tidegate::disk::Env;
 use tidegate::format::{FloorFile, Hash, Micros};

@@ -1,4 +1,4 @@
-//! Stores as the format has them, whoever wrote them: generations of files, unused space, a floor, forks and nodes.
+//! Stores as the format has them, the caller that wrote them: generations of files, unused space, a floor, forks and nodes.
 pub(crate) mod access;
 mod floors;
 mod forks_and_nodes;
