@@ -27,17 +27,17 @@ struct Requests {
     state: WorkerState,
 }
 
-/// Whether any caller listens.
+/// Whether the background thread takes requests.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum WorkerState {
     #[default]
     Absent,
     Running,
-    /// The thread, until it has done what it was called for.
+    /// It takes them until what was asked for before is done.
     Stopping,
 }
 
-/// The other end of the thread's state.
+/// Wakes the background thread, and keeps what it is asked for.
 #[derive(Debug, Default)]
 pub(crate) struct WorkerSignal {
     requests: Mutex<Requests>,
@@ -45,13 +45,13 @@ pub(crate) struct WorkerSignal {
 }
 
 impl WorkerSignal {
-    /// A signal that a caller listens to from the start, or no caller ever.
+    /// Returns a signal that a thread takes requests from, or one that no thread ever does.
     pub(crate) fn new(heard: bool) -> Self {
         let state = if heard { WorkerState::Running } else { WorkerState::Absent };
         Self { requests: Mutex::new(Requests { state, ..Requests::default() }), changed: Condvar::new() }
     }
 
-    /// Rings for what `ask` notes; says whether any caller hears it.
+    /// Has the thread do what `ask` notes; returns false if there is no thread.
     fn request(&self, ask: impl FnOnce(&mut Requests)) -> bool {
         let mut requests = self.requests.lock();
         if requests.state == WorkerState::Absent {
@@ -126,7 +126,7 @@ enum Task {
     Stop,
 }
 
-/// A signal that several owners ring.
+/// Asks the background thread to lead, to sync or to index, for the journal.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerHandle(pub(crate) Arc<WorkerSignal>);
 

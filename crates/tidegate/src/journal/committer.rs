@@ -14,7 +14,7 @@
 //!     caller asked to be synced (`settle_queue.rs`). What rests on a group that was not written fails with it.
 //! J7. A frame says in `synced` what a sync made durable that had ended before the frame was sealed: a sync is noted
 //!     under the lock that frames are sealed under, and only when it has ended.
-//! J8. Nothing is told here: answers are handed back, and given out when the commit section and the lead are let go.
+//! J8. No caller is answered here: answers are returned, and given out once the commit section and the lead are let go.
 
 use std::collections::HashMap;
 use std::ops::Range;

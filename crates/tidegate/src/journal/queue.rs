@@ -12,7 +12,8 @@
 //! Q6. A process forked from the one that opened the store neither queues, leads, waits, syncs nor closes.
 //! Q7. Callers are answered, and their wakers run, when the committer and the lead were let go: what a waker does, be
 //!     it to append to this store or to panic, is like what any other caller does.
-//! Q8. Locks are taken in this order: committer, what those wait with who look at the log, unsettled, queue, completion.
+//! Q8. Locks are taken in this order, so that no two threads wait for each other: committer, the tasks of the shared state
+//!     (which a waiting thread holds while it looks), settle queue, queue, completion.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
