@@ -138,8 +138,9 @@ pub(crate) fn truth(
     let reader = machine.open_reader().map_err(failed("reading what will be damaged"))?;
     let shown = reader.view().map_err(failed("viewing what will be damaged"))?.head().0;
     let mut known = if was_closed { model.count() } else { shown };
-    let mut names = machine.disk.at_rest().names_in("segments");
-    let newest = names.iter().max().cloned();
+    // A file that a newer generation took the place of is not read, so that harm to it changes nothing.
+    let mut names: Vec<_> = machine.segments().into_values().collect();
+    let newest = names.last().cloned();
     let mut harm = *dice.pick(&Damage::ALL);
     // Without the watermark the frames of the newest segment alone say how far the log was durable.
     let is_blind = dice.chance(1, 4) && machine.disk.at_rest().remove("WATERMARK").is_ok();

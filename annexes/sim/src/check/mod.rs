@@ -141,7 +141,5 @@ pub(crate) fn look(machine: &Machine, model: &Model, end: End, report: bool) -> 
 
 /// The last position before the newest segment: what a segment follows is durable.
 fn sealed(machine: &Machine) -> u64 {
-    let names = machine.disk.at_rest().names_in("segments");
-    let first = |name: &String| name.strip_prefix("segments/")?.strip_suffix(".seg")?.parse::<u64>().ok();
-    names.iter().filter_map(first).max().map_or(0, |first| first - 1)
+    machine.segments().into_keys().next_back().map_or(0, |first| first - 1)
 }

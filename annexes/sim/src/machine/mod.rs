@@ -79,7 +79,7 @@ impl Machine {
     /// The segments that are there, by first position, each with its name.
     pub(crate) fn segments(&self) -> BTreeMap<u64, String> {
         let names = self.disk.at_rest().names_in("segments");
-        names.into_iter().filter_map(|name| Some((synced::first_of(&name)?.0, name))).collect()
+        synced::newest(names).into_iter().map(|(first, name)| (first.0, name)).collect()
     }
 
     /// Opens the store for writing.

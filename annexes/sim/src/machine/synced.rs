@@ -1,5 +1,7 @@
 //! How far the disk itself holds the log, told from its bytes: what a power cut that takes everything unsynced leaves.
 
+use std::collections::BTreeMap;
+
 use tidegate::disk::FaultyDisk;
 use tidegate::format::{Frame, Position, SEGMENT_HEADER_BYTES, SegmentName, StoreFile};
 
@@ -12,9 +14,7 @@ pub(crate) fn last_position(disk: &FaultyDisk) -> u64 {
     let store = rest.read_synced("STORE").ok().and_then(|bytes| StoreFile::read(&bytes).ok());
     let Some(salt) = store.map(|store| store.salt) else { return 0 };
     let names = rest.synced_names_in("segments");
-    let mut firsts: Vec<(Position, &String)> =
-        names.iter().filter_map(|name| Some((first_of(name)?, name))).collect();
-    firsts.sort_unstable();
+    let firsts: Vec<(Position, String)> = newest(names).into_iter().collect();
     let two = firsts.len().saturating_sub(2);
     let mut last = firsts.get(two).map_or(0, |(first, _)| first.0 - 1);
     for (first, name) in &firsts[two..] {
@@ -26,10 +26,16 @@ pub(crate) fn last_position(disk: &FaultyDisk) -> u64 {
     last
 }
 
-/// The first position of the segment with this name, or `None` if it is not a segment's name.
-pub(crate) fn first_of(name: &str) -> Option<Position> {
-    let stem = name.strip_prefix("segments/")?.strip_suffix(".seg")?;
-    SegmentName::parse(stem).map(|name| name.first)
+/// Returns the files of segments by first position, each in its highest generation, which is the one that counts.
+pub(crate) fn newest(names: Vec<String>) -> BTreeMap<Position, String> {
+    let mut found: Vec<(SegmentName, String)> =
+        names.into_iter().filter_map(|name| Some((segment_name(&name)?, name))).collect();
+    found.sort_unstable();
+    found.into_iter().map(|(file, name)| (file.first, name)).collect()
+}
+
+fn segment_name(name: &str) -> Option<SegmentName> {
+    SegmentName::parse(name.strip_prefix("segments/")?.strip_suffix(".seg")?)
 }
 
 /// The last position of a segment's whole frames.

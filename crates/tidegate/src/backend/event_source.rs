@@ -1,4 +1,4 @@
-//! Where those look who read on: at what this process publishes, or what another one makes durable.
+//! Where subscribers get new events: from this process's published state, or from the files of another process.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The local backend: frames go to the active segment of this directory.
+//! The file backend: frames go to the active segment of this directory.
 //!
 //! Invariants:
 //!
@@ -50,8 +50,8 @@ pub(crate) struct FileBackend {
 /// active segment, is quick after a close whatever the size of segments.
 const CLOSE_BYTES_MAX: u64 = 4 << 20;
 
-/// Keeps syncs apart, and remembers that one failed: the system tells of lost bytes once, to one of those
-/// who sync, so neither a second sync nor one at the same time says anything about them.
+/// Serializes syncs and remembers a failure. The kernel reports a lost write to one fsync, once; a repeated or concurrent
+/// fsync may succeed although data is gone.
 #[derive(Clone, Debug)]
 pub(super) struct SyncState {
     failed: Arc<Mutex<Option<Error>>>,
@@ -59,7 +59,7 @@ pub(super) struct SyncState {
 }
 
 impl SyncState {
-    /// For as long as this lock is held.
+    /// Creates the state of syncs that count while this lock is held.
     pub(super) fn under(lock: &Arc<dyn FileLock>) -> Self {
         Self { failed: Arc::default(), lock: Arc::downgrade(lock) }
     }
@@ -69,7 +69,7 @@ impl SyncState {
         if let Some(error) = &*failed {
             return Err(error.clone());
         }
-        // keeps E3
+        // keeps E3: asked after the sync, so that a lock lost during it counts.
         let synced = tidegate_segment::sync(segment).and_then(|()| check_lock(&self.lock));
         synced.inspect_err(|error| *failed = Some(error.clone()))
     }

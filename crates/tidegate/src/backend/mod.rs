@@ -1,4 +1,5 @@
-//! The lower backend: where frames go and come from, and what else is kept. Only these files know of files.
+//! The log backend and the directory below it: where frames go and come from, and what else is kept. Nothing above knows
+//! of files.
 mod process;
 mod report;
 mod log_backend;

@@ -40,7 +40,7 @@ pub(super) fn load_sealed(
                 Ok(IndexState::InUse) => indexes_are_sound = true,
                 Ok(IndexState::Missing) => {}
                 Err(error) => {
-                    tracing::debug!(%error, segment = segment.name(), "an index file cannot be used")
+                    tracing::debug!(%error, segment = segment.name(), "an index file cannot be used");
                 }
             }
         }

@@ -23,7 +23,7 @@ pub(crate) struct WatermarkFile {
 }
 
 impl WatermarkFile {
-    /// Opens it for writing, creating it where it is missing. `found` is what it says.
+    /// Opens it for writing, and creates it if it is missing. `found` is what it says.
     pub(crate) fn open(disk: &dyn Disk, found: Option<Watermark>) -> Result<Self> {
         let file = match disk.open(WATERMARK, Mode::Write) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {

@@ -89,7 +89,7 @@ impl fmt::Display for Remark {
     }
 }
 
-/// Positions of which nothing is whole.
+/// A range of positions with no intact event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LostRange {
     /// The first.

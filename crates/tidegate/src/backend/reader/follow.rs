@@ -163,8 +163,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Takes in what the frames say is durable, in a store whose watermark is gone. Says whether there is another
-    /// segment to ask.
+    /// Adds what the frames say is durable, in a store whose watermark is gone. Returns whether another segment follows.
     fn follow_frames(&self, newest: &mut Newest) -> Result<bool> {
         let length = newest.segment.file_length()?;
         let known = match newest.claims {

@@ -165,7 +165,7 @@ fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
             let text = if left || name == UNFINISHED {
                 "an interrupted step left it, or a writer is at it; without a writer it can be deleted"
             } else {
-                "it is none of the store's files; it is passed over"
+                "not a file of the store; ignored"
             };
             let file = if folder.is_empty() { name } else { format!("{folder}/{name}") };
             remarks.push(Remark::new(file, text));
@@ -176,7 +176,7 @@ fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
         .into_iter()
         .filter(|name| ![SEGMENTS, INDEX, CURSORS, PROJECTIONS, TREE].contains(&name.as_str()))
     {
-        remarks.push(Remark::new(file, "it is none of the store's folders; it is passed over"));
+        remarks.push(Remark::new(file, "not a folder of the store; ignored"));
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ use crate::report::fault::{Fault, LostRange, MOVE, RESTORE, Remark};
 /// More than a watermark file holds.
 const WATERMARK_BYTES_MAX: u64 = 1 << 16;
 
-/// Who is shown what is whole, in the order of positions.
+/// Receives the intact frames in position order.
 pub(crate) trait FrameVisitor {
     /// The beginning of a segment, whose frames follow.
     fn begin(&mut self, _segment: &ScannedSegment) {}
