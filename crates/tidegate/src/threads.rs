@@ -89,7 +89,7 @@ impl WorkerSignal {
                 return Task::Settle;
             }
             if requests.state == WorkerState::Stopping {
-                // Who calls from now on is told that no caller comes.
+                // From here on requests are refused, and their callers do the work themselves.
                 requests.state = WorkerState::Absent;
                 return Task::Stop;
             }

@@ -254,6 +254,8 @@ impl SharedState {
         if done(self) {
             return true;
         }
+        // Counted before the look, in one order with the positions (SeqCst): the publisher raises a position and then reads
+        // the count, so one of the two sees the other (keeps P2).
         self.waiters.fetch_add(1, Ordering::SeqCst);
         let mut gate = self.tasks.lock();
         let mut in_time = true;
