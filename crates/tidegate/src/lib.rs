@@ -61,7 +61,38 @@
 //! # Ok::<(), tidegate::Error>(())
 //! ```
 //!
-//! Project events into a state: see [`project`], and `store.projector::<Totals>()`.
+//! Project events into a state, which is brought up to date when it is read; [`project`] derives the same:
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use tidegate::project::Projection;
+//! use tidegate::{Draft, Query, RecordedEvent, Result, Store};
+//!
+//! #[derive(Clone, Default, Serialize, Deserialize)]
+//! struct Totals {
+//!     orders: u64,
+//! }
+//!
+//! impl Projection for Totals {
+//!     const NAME: &'static str = "totals";
+//!     const VERSION: u16 = 1;
+//!
+//!     fn query() -> Query {
+//!         Query::kind("order.placed")
+//!     }
+//!
+//!     fn apply(&mut self, _: &RecordedEvent) -> Result<()> {
+//!         self.orders += 1;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let store = Store::in_memory()?;
+//! store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+//! let totals = store.projector::<Totals>()?;
+//! assert_eq!(totals.read()?.orders, 1);
+//! # Ok::<(), tidegate::Error>(())
+//! ```
 //!
 //! Reading order: [`Store`] (the facade) and [`StoreReader`] (what is asked of it), [`StoreOptions`] and [`AppendOptions`] (how), [`Draft`] and [`Batch`] (what
 //! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`ReadOptions`] and [`Events`]
