@@ -38,7 +38,7 @@ pub fn write(directory: &Path, segments: u64) -> Outcome {
         let bytes = [&head.encode()[..], &frame].concat();
         let records = head.encode().len() + FRAME_HEADER_BYTES;
         std::fs::write(directory.join("segments").join(format!("{}.seg", SegmentName::new(first))), &bytes)?;
-        let record = Record::read(&bytes[records..]).map(|record| (records as u32, record));
+        let record = Record::read(&bytes[records..]).map(|record| (Offset(records as u64), record));
         let none = |_| Ok(0);
         let built = index::build(&head, bytes.len() as u64, std::iter::once(record), SEED, none)?;
         std::fs::write(directory.join(index_path(first)), built)?;

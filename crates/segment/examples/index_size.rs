@@ -42,7 +42,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let length = segment.bytes.len() as u64;
     let start = Instant::now();
     let records = segment.offsets.iter();
-    let records = records.map(|offset| Ok((*offset, Record::read(&segment.bytes[*offset as usize..])?)));
+    let records = records
+        .map(|offset| Ok((Offset(u64::from(*offset)), Record::read(&segment.bytes[*offset as usize..])?)));
     let bytes = index::build(&head, length, records, HASH_KEY, |_| Ok(0))?;
     println!("built in {:?}: {} bytes for a segment of {length}", start.elapsed(), bytes.len());
     let index = FileIndex::open(Block::from(bytes), &head, length, HASH_KEY)?;

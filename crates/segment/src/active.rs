@@ -87,7 +87,7 @@ impl ActiveSegment {
         segment.file()?.write_all_at(bytes, tail.0).map_err(|cause| unwritten(cause, segment.name()))?;
         let index = segment.mem_index();
         for (start, record) in Frame::again(bytes, head).records() {
-            index.add(&record, (tail.0 + start as u64) as u32);
+            index.add(&record, tail.plus(start as u64));
         }
         segment.grow(tail.plus(bytes.len() as u64));
         Ok(())

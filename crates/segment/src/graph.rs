@@ -6,6 +6,7 @@ use tidegate_format::{Error, ErrorKind, Position, Result};
 
 use crate::lookup::{IndexState, Lookup, Postings};
 use crate::mem_index::CauseBlock;
+use crate::ordinal::Ordinal;
 use crate::segment::Segment;
 
 /// What was read of a segment's causes around the last event, so that the next one needs no search.
@@ -35,9 +36,9 @@ impl Segment {
     pub fn each_effect(
         &self,
         cause: Position,
-        end: u32,
+        end: Ordinal,
         lookup: &mut Option<Arc<Lookup>>,
-        mut each: impl FnMut(u32),
+        mut each: impl FnMut(Ordinal),
     ) -> Result<()> {
         let held = match lookup.take() {
             Some(held) => held,
@@ -75,18 +76,18 @@ impl Segment {
     /// The level of event `n` in the causal graph: 0 without local causes, otherwise one more than the highest
     /// level of a cause. `None` if it is not known yet; [`make_levels`](Self::make_levels) helps.
     #[inline]
-    pub fn level(&self, n: u32, reader: &mut CauseReader) -> Result<Option<u32>> {
+    pub fn level(&self, n: Ordinal, reader: &mut CauseReader) -> Result<Option<u32>> {
         self.ask_through(reader, |lookup, _| lookup.level(n))
     }
 
     /// The local causes of event `n`, which is there, in the order in which it gives them. Those of events
     /// near it are read with them.
     #[inline]
-    pub fn causes<'a>(&self, n: u32, reader: &'a mut CauseReader) -> Result<&'a [Position]> {
-        if reader.first != self.first() || reader.block.of(n).is_none() {
+    pub fn causes<'a>(&self, n: Ordinal, reader: &'a mut CauseReader) -> Result<&'a [Position]> {
+        if reader.first != self.first() || reader.block.of(n.0).is_none() {
             self.ask_through(reader, |lookup, block| lookup.fill_causes(n, block))?;
         }
-        reader.block.of(n).ok_or_else(|| Error::invalid(format!("event {n} is past the segment's end")))
+        reader.block.of(n.0).ok_or_else(|| Error::invalid(format!("event {} is past the segment's end", n.0)))
     }
 
     /// Makes the levels of its events known. `level_of` gives those of events of earlier segments.

@@ -1,6 +1,7 @@
 //! One file of a Tidegate log and its index; no threads.
 pub mod cache;
 mod sync;
+mod ordinal;
 pub mod term;
 mod mem_index;
 pub mod index;
@@ -21,5 +22,6 @@ pub use graph::CauseReader;
 pub use indexing::{INDEX, index_path, list_indexes, parse_index_name};
 pub use lookup::{IndexState, Lookup, Postings};
 pub use mem_index::MemIndex;
+pub use ordinal::Ordinal;
 pub use segment::{SEGMENTS, Segment, Window, files, list, path};
 pub use term::{Field, HashKey, HashedId, HashedTerm, Term};

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use tidegate_format::{Position, Result};
+use tidegate_format::{Offset, Position, Result};
 
 use crate::index::{self, FileIndex};
 use crate::mem_index::CauseBlock;
 use crate::mem_index::{MemIndex, MemPostings};
+use crate::ordinal::Ordinal;
 use crate::term::{Field, HashedTerm};
 
 /// Whether the index file of a segment is in use.
@@ -38,13 +39,14 @@ impl Lookup {
         }
     }
 
-    /// The byte of the segment at which an event's record starts.
+    /// Returns the byte of the segment at which an event's record starts.
     #[inline]
-    pub fn offset(&self, event: u32) -> Result<u32> {
-        match self {
-            Self::Memory(index) => Ok(index.offset(event)),
-            Self::File(index) => index.offset(event),
-        }
+    pub fn offset(&self, event: Ordinal) -> Result<Offset> {
+        let start = match self {
+            Self::Memory(index) => index.offset(event.0),
+            Self::File(index) => index.offset(event.0)?,
+        };
+        Ok(Offset(u64::from(start)))
     }
 
     /// The events of a term.
@@ -88,35 +90,37 @@ impl Lookup {
     }
 
     /// Calls `each` with those of them that come before `end`.
-    pub fn each_effect(&self, cause: Position, end: u32, each: impl FnMut(u32)) -> Result<()> {
+    pub fn each_effect(&self, cause: Position, end: Ordinal, mut each: impl FnMut(Ordinal)) -> Result<()> {
         match self {
             Self::Memory(index) => {
                 if let Some(postings) = index.effects(cause) {
-                    (0..postings.rank(end)).filter_map(|n| postings.get(n)).for_each(each);
+                    (0..postings.rank(end.0))
+                        .filter_map(|n| postings.get(n))
+                        .for_each(|event| each(Ordinal(event)));
                 }
                 Ok(())
             }
-            Self::File(index) => index.each_effect(cause, end, each),
+            Self::File(index) => index.each_effect(cause, end.0, |event| each(Ordinal(event))),
         }
     }
 
     /// The level of an event in the causal graph, or `None` if it is not known yet, which is so in memory
     /// only.
-    pub fn level(&self, event: u32) -> Result<Option<u32>> {
+    pub fn level(&self, event: Ordinal) -> Result<Option<u32>> {
         match self {
-            Self::Memory(index) => Ok(index.level(event)),
-            Self::File(index) => index.level(event).map(Some),
+            Self::Memory(index) => Ok(index.level(event.0)),
+            Self::File(index) => index.level(event.0).map(Some),
         }
     }
 
     /// Reads the causes of the events around `event` into a block.
-    pub(crate) fn fill_causes(&self, event: u32, block: &mut CauseBlock) -> Result<()> {
+    pub(crate) fn fill_causes(&self, event: Ordinal, block: &mut CauseBlock) -> Result<()> {
         match self {
             Self::Memory(index) => {
-                index.fill_causes(event, block);
+                index.fill_causes(event.0, block);
                 Ok(())
             }
-            Self::File(index) => index.fill_causes(event, block),
+            Self::File(index) => index.fill_causes(event.0, block),
         }
     }
 
@@ -148,34 +152,37 @@ impl Postings {
     }
 
     /// The `n`-th of them, counted from 0; nothing past the last.
-    pub fn get(&self, n: u32) -> Option<u32> {
-        match self {
+    pub fn get(&self, n: u32) -> Option<Ordinal> {
+        let event = match self {
             Self::Memory(postings) => postings.get(n),
             Self::File(postings) => postings.get(n),
-        }
+        };
+        event.map(Ordinal)
     }
 
     /// How many of them come before `event`.
-    pub fn rank(&self, event: u32) -> u32 {
+    pub fn rank(&self, event: Ordinal) -> u32 {
         match self {
-            Self::Memory(postings) => postings.rank(event),
-            Self::File(postings) => postings.rank(event),
+            Self::Memory(postings) => postings.rank(event.0),
+            Self::File(postings) => postings.rank(event.0),
         }
     }
 
     /// The first of them from `event` on.
-    pub fn next_from(&self, event: u32) -> Option<u32> {
-        match self {
-            Self::Memory(postings) => postings.get(postings.rank(event)),
-            Self::File(postings) => postings.next_from(event),
-        }
+    pub fn next_from(&self, event: Ordinal) -> Option<Ordinal> {
+        let found = match self {
+            Self::Memory(postings) => postings.get(postings.rank(event.0)),
+            Self::File(postings) => postings.next_from(event.0),
+        };
+        found.map(Ordinal)
     }
 
     /// The last of them before `event`.
-    pub fn last_before(&self, event: u32) -> Option<u32> {
-        match self {
-            Self::Memory(postings) => postings.get(postings.rank(event).checked_sub(1)?),
-            Self::File(postings) => postings.last_before(event),
-        }
+    pub fn last_before(&self, event: Ordinal) -> Option<Ordinal> {
+        let found = match self {
+            Self::Memory(postings) => postings.get(postings.rank(event.0).checked_sub(1)?),
+            Self::File(postings) => postings.last_before(event.0),
+        };
+        found.map(Ordinal)
     }
 }

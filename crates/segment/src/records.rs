@@ -33,13 +33,13 @@ impl<'a> Records<'a> {
         }
     }
 
-    fn step(&mut self) -> Result<Option<(u32, Record<'a>)>> {
+    fn step(&mut self) -> Result<Option<(Offset, Record<'a>)>> {
         loop {
             let start = self.at;
             if let Some(frame) = &mut self.frame
                 && let Some((at, record)) = frame.next()
             {
-                return Ok(Some(((start + at) as u32, record)));
+                return Ok(Some((Offset((start + at) as u64), record)));
             }
             if self.frame.take().is_some() {
                 self.at = self.end;
@@ -60,7 +60,7 @@ impl<'a> Records<'a> {
 }
 
 impl<'a> Iterator for Records<'a> {
-    type Item = Result<(u32, Record<'a>)>;
+    type Item = Result<(Offset, Record<'a>)>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let result = self.step().transpose();

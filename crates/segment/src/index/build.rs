@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use tidegate_format::{Cause, Error, Place, Position, Record, Result, SegmentHeader, hash};
+use tidegate_format::{Cause, Error, Offset, Place, Position, Record, Result, SegmentHeader, hash};
 
 use super::graph::{self, ParentsWriter};
 use super::head::{Extent, FIELD_COUNT, HEADER_BYTES, Head, Owner, SECTION_COUNT, Section};
@@ -50,7 +50,7 @@ impl Hasher for Low {
 pub fn build<'a>(
     head: &SegmentHeader,
     segment_length: u64,
-    records: impl Iterator<Item = Result<(u32, Record<'a>)>>,
+    records: impl Iterator<Item = Result<(Offset, Record<'a>)>>,
     hash_key: HashKey,
     level_of: impl Fn(Position) -> Result<u32>,
 ) -> Result<Vec<u8>> {
@@ -88,7 +88,7 @@ impl Builder {
     pub fn add(
         &mut self,
         record: &Record<'_>,
-        offset: u32,
+        offset: Offset,
         level_of: impl Fn(Position) -> Result<u32>,
     ) -> Result<()> {
         let gathered = &mut self.gathered;
@@ -153,7 +153,7 @@ impl Gathered {
     fn add(
         &mut self,
         record: &Record<'_>,
-        offset: u32,
+        offset: Offset,
         segment_length: u64,
         level_of: &impl Fn(Position) -> Result<u32>,
     ) -> Result<()> {
@@ -162,11 +162,12 @@ impl Gathered {
         if record.position() != position || position.0 >= POSITION_MAX {
             return Err(Error::damaged("a record is out of order", position, record.position()));
         }
-        let end = u64::from(offset) + record.as_bytes().len() as u64;
-        if end > segment_length || self.offsets.last().is_some_and(|last| *last >= offset) {
+        let end = offset.0.saturating_add(record.as_bytes().len() as u64);
+        let fits = u32::try_from(offset.0).ok().filter(|_| end <= segment_length);
+        let Some(offset) = fits.filter(|offset| self.offsets.last().is_none_or(|last| last < offset)) else {
             let expected = format!("a record that ends by byte {segment_length}");
             return Err(Error::damaged("a record is out of its place", expected, end));
-        }
+        };
         self.offsets.push(offset);
         self.ids.push(self.hash_key.hash(&record.id().0) as u64);
         term::of_record(record, |field, bytes| self.add_term(field, bytes, event));

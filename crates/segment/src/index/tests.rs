@@ -149,7 +149,7 @@ impl Model {
 
     fn build(&self) -> Vec<u8> {
         let records = self.offsets.iter().zip(&self.records);
-        let records = records.map(|(offset, bytes)| Ok((*offset, Record::read(bytes)?)));
+        let records = records.map(|(offset, bytes)| Ok((Offset(u64::from(*offset)), Record::read(bytes)?)));
         build(&self.head, self.length, records, HASH_KEY, |position| Ok(level_before(position))).unwrap()
     }
 
@@ -528,14 +528,16 @@ fn a_file_of_another_segment_is_refused() {
 fn records_out_of_order_make_no_index() {
     let model = Model::new(Position(40), &some_plans(3));
     let attempt = |order: &[usize], length: u64| {
-        let records = order.iter().map(|n| Ok((model.offsets[*n], Record::read(&model.records[*n])?)));
+        let records = order
+            .iter()
+            .map(|n| Ok((Offset(u64::from(model.offsets[*n])), Record::read(&model.records[*n])?)));
         build(&model.head, length, records, HASH_KEY, |position| Ok(level_before(position)))
             .map(|bytes| bytes.len())
     };
     assert!(attempt(&[0, 1, 2], model.length).is_ok());
     assert!(attempt(&[0, 2], model.length).expect_err("a gap").message().contains("out of order"));
     assert_eq!(attempt(&[0, 1, 2], model.length - 1).expect_err("too long").kind(), ErrorKind::Damaged);
-    let twice = (0..2).map(|n| Ok((model.offsets[0], Record::read(&model.records[n])?)));
+    let twice = (0..2).map(|n| Ok((Offset(u64::from(model.offsets[0])), Record::read(&model.records[n])?)));
     let built = build(&model.head, model.length, twice, HASH_KEY, |_| Ok(0)).map(|bytes| bytes.len());
     assert_eq!(built.expect_err("two in one place").kind(), ErrorKind::Damaged);
 }

@@ -20,7 +20,7 @@ mod terms;
 
 use std::sync::Arc;
 
-use tidegate_format::{EventId, Position, Record, Result};
+use tidegate_format::{EventId, Offset, Position, Record, Result};
 
 use causes::CauseColumn;
 use column::{Column32, Column64};
@@ -91,12 +91,13 @@ impl MemIndex {
 
     /// Adds the next event, whose record starts at the byte `offset` of the segment. Only the writer of the segment
     /// calls this.
-    pub fn add(&self, record: &Record<'_>, offset: u32) {
+    pub fn add(&self, record: &Record<'_>, offset: Offset) {
         // Relaxed: this thread alone stores the count.
         let event = self.count.load(Ordering::Relaxed);
         let mut writing = self.writing.lock();
         let Writing { ids, terms, recent, bytes } = &mut *writing;
-        self.offsets.set(event, offset);
+        // A segment is shorter than 4 GiB, so a byte of it fits a cell.
+        self.offsets.set(event, offset.0 as u32);
         self.add_id(ids, record.id(), event);
         term::of_record_in(bytes, record, |field, bytes| {
             let mut find = || self.term(terms, field, bytes, event);

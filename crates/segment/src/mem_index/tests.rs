@@ -1,7 +1,7 @@
 //! An index in memory against a plain model.
 
 use tidegate_format::record::{Facts, Placed};
-use tidegate_format::{Draft, Hash, Micros, Position, Version, record};
+use tidegate_format::{Draft, Hash, Micros, Offset, Position, Version, record};
 
 use super::*;
 
@@ -25,7 +25,7 @@ pub(super) fn add(index: &MemIndex, entity: String, tags: &[&'static str]) {
     let placed =
         Placed { position, version: Version(1), previous: Position(0), link: Hash::ZERO, time: Micros(1) };
     record::place(&mut bytes, &placed, position, &payload);
-    index.add(&Record::read(&bytes).expect("just written"), event * 10);
+    index.add(&Record::read(&bytes).expect("just written"), Offset(u64::from(event) * 10));
 }
 
 #[test]

@@ -11,10 +11,11 @@ use super::{Segment, Window};
 use crate::event::RecordedEvent;
 use crate::frame_reader::read_full;
 use crate::lookup::Lookup;
+use crate::ordinal::Ordinal;
 
 impl Segment {
     /// Reads event `n`, which is there.
-    pub fn event(&self, n: u32) -> Result<RecordedEvent> {
+    pub fn event(&self, n: Ordinal) -> Result<RecordedEvent> {
         self.ask(|lookup| {
             let start = lookup.offset(n)?;
             Ok(self.expected(n, start, self.read(lookup, n, start, &mut Window::default())))
@@ -23,7 +24,7 @@ impl Segment {
 
     /// Reads event `n`, which is there, through a window that keeps what was read beside it.
     #[inline]
-    pub fn event_through(&self, n: u32, window: &mut Window) -> Result<RecordedEvent> {
+    pub fn event_through(&self, n: Ordinal, window: &mut Window) -> Result<RecordedEvent> {
         let lookup = match window.lookup.take() {
             Some(lookup) => lookup,
             None => self.lookup()?,
@@ -42,44 +43,46 @@ impl Segment {
 
     /// Returns the header of the frame that event `n`, which is there, was written in. Records are read backwards to the
     /// frame's first one, behind the header, and the frame's checksum is checked.
-    pub fn frame_of(&self, n: u32) -> Result<FrameHeader> {
+    pub fn frame_of(&self, n: Ordinal) -> Result<FrameHeader> {
         let mut window = Window::ahead(true);
         let mut first = n;
         let at = loop {
-            let Some(earlier) = first.checked_sub(1) else { break SEGMENT_HEADER_BYTES };
+            if first == Ordinal::FIRST {
+                break Offset(SEGMENT_HEADER_BYTES as u64);
+            }
+            let earlier = first.before();
             let length = self.event_through(earlier, &mut window)?.record().as_bytes().len();
-            // Offsets fit `u32`, and so `usize`.
-            let end = self.ask(|lookup| lookup.offset(earlier))? as usize + length;
-            if end != self.ask(|lookup| lookup.offset(first))? as usize {
+            let end = self.ask(|lookup| lookup.offset(earlier))?.plus(length as u64);
+            if end != self.ask(|lookup| lookup.offset(first))? {
                 break end;
             }
             first = earlier;
         };
-        let frame = self.frame_at(at).map_err(|error| self.in_place(error, at as u32))?;
-        let expected = self.head.first.plus(u64::from(first));
+        let frame = self.frame_at(at).map_err(|error| self.in_place(error, at))?;
+        let expected = self.position(first);
         if frame.first == expected {
             return Ok(frame);
         }
         let error = Error::damaged("a frame starts at a wrong position", expected, frame.first);
-        Err(self.in_place(error, at as u32))
+        Err(self.in_place(error, at))
     }
 
     /// Reads and checks the frame that starts at this byte.
-    fn frame_at(&self, at: usize) -> Result<FrameHeader> {
+    fn frame_at(&self, at: Offset) -> Result<FrameHeader> {
         let source = self.source()?;
         let read = |length: usize| -> Result<Block> {
             match &*source {
                 Source::Map(map) => Ok(map.clone()),
                 Source::File(file) => {
                     let mut bytes = vec![0; length];
-                    let filled = read_full(&**file, &mut bytes, at as u64)?;
+                    let filled = read_full(&**file, &mut bytes, at.0)?;
                     bytes.truncate(filled);
                     Ok(bytes.into())
                 }
             }
         };
-        // A map holds the whole file; what was read of a file begins with the frame.
-        let start = if matches!(*source, Source::Map(_)) { at } else { 0 };
+        // A map holds the whole file, whose bytes fit `usize`; what was read of a file begins with the frame.
+        let start = if matches!(*source, Source::Map(_)) { at.0 as usize } else { 0 };
         let header = FrameHeader::read(read(SLOT_FRAME_HEADER_BYTES)?.get(start..).unwrap_or_default())?;
         if Frame::is_sealed(read(header.frame_bytes())?.get(start..).unwrap_or_default(), self.head.salt) {
             return Ok(header);
@@ -89,8 +92,8 @@ impl Segment {
 
     /// Returns the event that was read from this byte, if it is event `n`.
     #[inline]
-    fn expected(&self, n: u32, start: u32, read: Result<RecordedEvent>) -> Result<RecordedEvent> {
-        let expected = self.head.first.plus(u64::from(n));
+    fn expected(&self, n: Ordinal, start: Offset, read: Result<RecordedEvent>) -> Result<RecordedEvent> {
+        let expected = self.position(n);
         match read {
             Ok(event) if event.position() == expected => Ok(event),
             Ok(event) => {
@@ -102,13 +105,13 @@ impl Segment {
     }
 
     #[cold]
-    pub(super) fn in_place(&self, error: Error, start: u32) -> Error {
-        error.in_file(&self.name, Some(Offset(u64::from(start))))
+    pub(super) fn in_place(&self, error: Error, start: Offset) -> Error {
+        error.in_file(&self.name, Some(start))
     }
 
     /// Returns the byte at which event `n` ends at the latest; a frame's header may lie before it.
-    fn end_of(&self, lookup: &Lookup, n: u32) -> Result<u32> {
-        if n + 1 < lookup.count() { lookup.offset(n + 1) } else { Ok(self.tail().0 as u32) }
+    fn end_of(&self, lookup: &Lookup, n: Ordinal) -> Result<Offset> {
+        if n.next().0 < lookup.count() { lookup.offset(n.next()) } else { Ok(self.tail()) }
     }
 
     /// Reads the record of event `n`, which starts at this byte.
@@ -116,32 +119,38 @@ impl Segment {
     pub(super) fn read(
         &self,
         lookup: &Lookup,
-        n: u32,
-        start: u32,
+        n: Ordinal,
+        start: Offset,
         window: &mut Window,
     ) -> Result<RecordedEvent> {
         if let Some(map) = &window.map {
-            return RecordedEvent::read(map, start as usize);
+            return RecordedEvent::read(map, start.0 as usize);
         }
         match self.bytes.get().as_deref() {
             // A map needs no end: the record says its own length.
             Some(Source::Map(map)) => {
                 window.keep(map);
-                RecordedEvent::read(map, start as usize)
+                RecordedEvent::read(map, start.0 as usize)
             }
             _ => self.read_file(lookup, n, start, window),
         }
     }
 
-    fn read_file(&self, lookup: &Lookup, n: u32, start: u32, window: &mut Window) -> Result<RecordedEvent> {
-        let end = u64::from(self.end_of(lookup, n)?);
-        let at = u64::from(start);
+    fn read_file(
+        &self,
+        lookup: &Lookup,
+        n: Ordinal,
+        start: Offset,
+        window: &mut Window,
+    ) -> Result<RecordedEvent> {
+        let end = self.end_of(lookup, n)?.0;
+        let at = start.0;
         if !window.holds(at, end) {
             let file = match &*self.source()? {
                 Source::File(file) => Arc::clone(file),
                 Source::Map(map) => {
                     window.keep(map);
-                    return RecordedEvent::read(map, start as usize);
+                    return RecordedEvent::read(map, start.0 as usize);
                 }
             };
             let (from, to) = window.reach(at, end, self.tail().0);

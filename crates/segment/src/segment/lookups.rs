@@ -6,6 +6,7 @@ use tidegate_format::{Error, ErrorKind, Result, StreamId};
 
 use super::{Segment, Window};
 use crate::lookup::{Lookup, Postings};
+use crate::ordinal::Ordinal;
 use crate::term::{self, Field, HashedId, HashedTerm};
 
 impl Segment {
@@ -44,15 +45,15 @@ impl Segment {
     }
 
     /// Returns the event with this id, visible or not, or `None`.
-    pub fn find_id(&self, id: &HashedId) -> Result<Option<u32>> {
+    pub fn find_id(&self, id: &HashedId) -> Result<Option<Ordinal>> {
         self.ask(|lookup| match lookup {
-            Lookup::Memory(index) => Ok(index.find_id(id)),
+            Lookup::Memory(index) => Ok(index.find_id(id).map(Ordinal)),
             Lookup::File(index) => {
                 if !index.may_hold(id.hash)? {
                     return Ok(None);
                 }
-                for event in index.id_candidates(id.hash)? {
-                    let start = index.offset(event)?;
+                for event in index.id_candidates(id.hash)?.map(Ordinal) {
+                    let start = lookup.offset(event)?;
                     let found = self.read(lookup, event, start, &mut Window::default());
                     if found.map_err(|error| self.in_place(error, start))?.id() == id.id {
                         return Ok(Some(event));

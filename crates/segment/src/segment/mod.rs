@@ -29,6 +29,7 @@ use tidegate_format::{
 use crate::cache::{FileCache, Slot};
 use crate::lookup::Lookup;
 use crate::mem_index::MemIndex;
+use crate::ordinal::Ordinal;
 use crate::term::HashKey;
 
 use files::{length_of, open_file, open_newest, open_whole};
@@ -183,6 +184,19 @@ impl Segment {
     #[inline]
     pub fn first(&self) -> Position {
         self.head.first
+    }
+
+    /// Returns the position of an event. Keeps S2.
+    #[inline]
+    pub fn position(&self, event: Ordinal) -> Position {
+        self.head.first.plus(u64::from(event.0))
+    }
+
+    /// Returns which event here has this position, whether it is there or not; the first one if the position is before
+    /// all of them.
+    #[inline]
+    pub fn ordinal(&self, position: Position) -> Ordinal {
+        Ordinal(u32::try_from(position.0.saturating_sub(self.head.first.0)).unwrap_or(u32::MAX))
     }
 
     /// Returns the position that its next event has or would have.

@@ -47,7 +47,7 @@ impl Segment {
                 return Ok(ControlFlow::Break(()));
             }
             for (start, record) in frame.records() {
-                index.add(&record, (at.0 + start as u64) as u32);
+                index.add(&record, at.plus(start as u64));
             }
             self.grow(at.plus(frame.head.frame_bytes() as u64));
             Ok(ControlFlow::Continue(()))

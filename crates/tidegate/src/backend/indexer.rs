@@ -136,7 +136,7 @@ fn build(log: &Log, segment: &Segment) -> Result<Option<Vec<u8>>> {
         // are left, and nothing else.
         None if position < log.floor() => Ok(Some(0)),
         Some((_, earlier)) if earlier.first() < segment.first() => {
-            let event = (position.0 - earlier.first().0) as u32;
+            let event = earlier.ordinal(position);
             // `None` if its file turned out to be damaged just now; it is built first (X1).
             earlier.level(event, &mut reader.borrow_mut())
         }

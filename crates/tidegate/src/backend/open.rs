@@ -354,6 +354,6 @@ pub(super) fn check_expected(options: &StoreOptions, head: Position) -> Result<(
 
 fn last_time(segments: &[Arc<Segment>]) -> Result<Micros> {
     let last = segments.iter().rev().find(|segment| segment.next() > segment.first());
-    let event = last.map(|segment| segment.event((segment.next().0 - segment.first().0 - 1) as u32));
+    let event = last.map(|segment| segment.event(segment.ordinal(segment.next().before())));
     Ok(event.transpose()?.map_or(Micros(0), |event| event.time()))
 }

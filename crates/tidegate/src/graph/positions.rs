@@ -3,6 +3,7 @@
 use std::fmt;
 
 use tidegate_format::{Position, Result};
+use tidegate_segment::Ordinal;
 
 use super::reader::GraphReader;
 use crate::read::{Plan, Query, Set};
@@ -91,14 +92,14 @@ pub(super) struct Filter {
     /// The segment that was asked last, and the events that the query selects in it.
     segment: Option<(usize, Set)>,
     /// Events next to each other of which the query selects none.
-    gap: std::ops::Range<u32>,
+    gap: std::ops::Range<Ordinal>,
     /// An event that it selects, at an end of the gap.
-    hit: Option<u32>,
+    hit: Option<Ordinal>,
 }
 
 impl Filter {
     pub(super) fn new(query: Query) -> Self {
-        Self { query, plan: None, segment: None, gap: 0..0, hit: None }
+        Self { query, plan: None, segment: None, gap: Ordinal::FIRST..Ordinal::FIRST, hit: None }
     }
 
     pub(super) fn selects(
@@ -112,7 +113,7 @@ impl Filter {
             Some((known, set)) if *known == at => set,
             _ => {
                 let Some((segment, _)) = reader.segment(at) else { return Ok(false) };
-                (self.gap, self.hit) = (0..0, None);
+                (self.gap, self.hit) = (Ordinal::FIRST..Ordinal::FIRST, None);
                 let plan = match &mut self.plan {
                     Some(plan) => plan,
                     plan => plan.insert(reader.view().plan(&self.query)?),
@@ -127,10 +128,10 @@ impl Filter {
         if self.hit != Some(event) {
             if backwards {
                 self.hit = set.last_up_to(event);
-                self.gap = self.hit.map_or(0, |hit| hit + 1)..event + 1;
+                self.gap = self.hit.map_or(Ordinal::FIRST, Ordinal::next)..event.next();
             } else {
                 self.hit = set.next_from(event);
-                self.gap = event..self.hit.unwrap_or(u32::MAX);
+                self.gap = event..self.hit.unwrap_or(Ordinal::END);
             }
         }
         Ok(self.hit == Some(event))

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use tidegate_format::{Error, ErrorKind, Place, Position, Result};
-use tidegate_segment::{CauseReader, Lookup, Postings, Segment};
+use tidegate_segment::{CauseReader, Lookup, Ordinal, Postings, Segment};
 
 use crate::read::View;
 
@@ -62,7 +62,7 @@ impl GraphReader {
 
     /// Returns the place of an event's segment in the view's list, and the event's number in it.
     #[inline]
-    pub(super) fn place(&mut self, event: Position) -> Result<(usize, u32)> {
+    pub(super) fn place(&mut self, event: Position) -> Result<(usize, Ordinal)> {
         if event < self.first || event >= self.next {
             self.check(event)?;
             self.at = self.view.segment_of(event);
@@ -74,7 +74,7 @@ impl GraphReader {
             }
         }
         // A segment holds fewer events than `u32::MAX`.
-        Ok((self.at, (event.0 - self.first.0) as u32))
+        Ok((self.at, Ordinal((event.0 - self.first.0) as u32)))
     }
 
     /// Returns the local causes of an event, in the order in which it names them; one may come twice.
@@ -112,7 +112,7 @@ impl GraphReader {
                     return Ok(0);
                 }
                 let Some((earlier, _)) = self.view.segment(self.view.segment_of(cause)) else { return Ok(0) };
-                let event = (cause.0 - earlier.first().0) as u32;
+                let event = earlier.ordinal(cause);
                 let level = earlier.level(event, &mut lineage.borrow_mut())?;
                 level.ok_or_else(|| Error::damaged("a level is not known", "a level", "none"))
             });
@@ -141,8 +141,8 @@ impl GraphReader {
         if self.effects.len() <= at {
             self.effects.resize(at + 1, None);
         }
-        segment.each_effect(event, count, &mut self.effects[at], |effect| {
-            each(segment.first().plus(u64::from(effect)));
+        segment.each_effect(event, Ordinal(count), &mut self.effects[at], |effect| {
+            each(segment.position(effect));
         })
     }
 
@@ -150,7 +150,7 @@ impl GraphReader {
     pub(super) fn effects(&self, event: Position, at: usize) -> Result<Option<(Postings, u32)>> {
         let Some((segment, count)) = self.view.segment(at) else { return Ok(None) };
         let Some(postings) = segment.effects(event)? else { return Ok(None) };
-        let visible = postings.rank(count);
+        let visible = postings.rank(Ordinal(count));
         Ok((visible > 0).then_some((postings, visible)))
     }
 }

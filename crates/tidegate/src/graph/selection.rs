@@ -1,6 +1,7 @@
 //! Selections: parts of the graph.
 
 use tidegate_format::{Position, Result};
+use tidegate_segment::Ordinal;
 
 use super::bitmap::Bitmap;
 use super::positions::{Filter, Traversal};
@@ -114,11 +115,11 @@ fn mark_query(query: &Query, reader: &GraphReader, bitmap: &mut Bitmap) -> Resul
     let plan = reader.view().plan(query)?;
     for (segment, from, to) in reader.view().parts(&plan, &Span::ALL) {
         let mut set = plan.set(segment)?;
-        let mut next = |event: u32| set.next_from(event).filter(|event| *event < to);
+        let mut next = |event: Ordinal| set.next_from(event).filter(|event| *event < to);
         let mut found = next(from);
         while let Some(event) = found {
-            bitmap.insert(segment.first().plus(u64::from(event)));
-            found = next(event + 1);
+            bitmap.insert(segment.position(event));
+            found = next(event.next());
         }
     }
     reader.view().check_end()

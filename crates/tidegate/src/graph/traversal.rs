@@ -85,7 +85,7 @@ impl Traversal for Effects {
                 && let Some(effect) = postings.get(*n)
             {
                 *n += 1;
-                return Ok(Some(first.plus(u64::from(effect))));
+                return Ok(Some(first.plus(u64::from(effect.0))));
             }
             let (log, may_hold) =
                 (reader.view().log(), |filter_group: &FilterGroup| filter_group.may_hold(self.hash));

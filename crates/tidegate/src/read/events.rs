@@ -2,7 +2,7 @@
 
 use tidegate_format::{Position, Result};
 use tidegate_segment::index::FilterGroup;
-use tidegate_segment::{RecordedEvent, Window};
+use tidegate_segment::{Ordinal, RecordedEvent, Window};
 
 use super::plan::Plan;
 use super::query::Query;
@@ -46,8 +46,8 @@ pub struct Events {
     at: usize,
     set: Option<Set>,
     /// The part of the segment still to be read.
-    from: u32,
-    to: u32,
+    from: Ordinal,
+    to: Ordinal,
     window: Window,
     done: bool,
 }
@@ -57,7 +57,21 @@ impl Events {
         let window = Window::ahead(read.backwards);
         let left = read.limit.unwrap_or(usize::MAX);
         let (plan, filter, span, set) = (None, SegmentFilter::default(), Span::ALL, None);
-        Self { view, query, plan, filter, read, span, left, at: 0, set, from: 0, to: 0, window, done: false }
+        Self {
+            view,
+            query,
+            plan,
+            filter,
+            read,
+            span,
+            left,
+            at: 0,
+            set,
+            from: Ordinal::FIRST,
+            to: Ordinal::FIRST,
+            window,
+            done: false,
+        }
     }
 
     /// Returns the moment it reads from.
@@ -111,7 +125,7 @@ impl Events {
             let found = if self.from >= self.to {
                 None
             } else if self.read.backwards {
-                set.last_up_to(self.to - 1).filter(|event| *event >= self.from)
+                set.last_up_to(self.to.before()).filter(|event| *event >= self.from)
             } else {
                 set.next_from(self.from).filter(|event| *event < self.to)
             };
@@ -119,7 +133,7 @@ impl Events {
                 if self.read.backwards {
                     self.to = event;
                 } else {
-                    self.from = event + 1;
+                    self.from = event.next();
                 }
                 return segment.event_through(event, &mut self.window).map(Some);
             }

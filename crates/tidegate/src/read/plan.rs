@@ -2,7 +2,7 @@
 
 use tidegate_format::{Cause, EventId, Result, Text, Version};
 use tidegate_segment::index::FilterGroup;
-use tidegate_segment::{Field, HashKey, HashedId, HashedTerm, Postings, Segment, Term};
+use tidegate_segment::{Field, HashKey, HashedId, HashedTerm, Ordinal, Postings, Segment, Term};
 
 use super::query::{Entity, Query, QueryItem};
 use super::set::Set;
@@ -159,6 +159,6 @@ fn slice(segment: &Segment, list: Postings, (first, last): VersionRange) -> Resu
     // A list has at most `u32::MAX` events; what lies past that lies past its end.
     let event = |n: u64| u32::try_from(n).ok().and_then(|n| list.get(n));
     let Some(from) = event(first.0.saturating_sub(version.0)) else { return Ok(Set::None) };
-    let end = (last.0 - version.0).checked_add(1).and_then(event).unwrap_or(u32::MAX);
+    let end = (last.0 - version.0).checked_add(1).and_then(event).unwrap_or(Ordinal::END);
     Ok(Set::Slice(list, from, end))
 }

@@ -1,6 +1,7 @@
 //! Ranges: which part of a query's events is read, and in which direction.
 
 use tidegate_format::{Micros, Position};
+use tidegate_segment::Ordinal;
 
 /// Which part of what a query selects is read, and in which direction. By default everything is, from the first event
 /// on.
@@ -123,10 +124,10 @@ impl Span {
 
     /// Returns the part of a segment with `count` events that it covers: the first event, and the one past the
     /// last.
-    pub(crate) fn within(&self, first: Position, count: u32) -> (u32, u32) {
+    pub(crate) fn within(&self, first: Position, count: u32) -> (Ordinal, Ordinal) {
         // Neither is more than `count`, so both fit.
         let from = self.after.next().0.saturating_sub(first.0).min(u64::from(count));
         let to = self.before.0.saturating_sub(first.0).min(u64::from(count));
-        (from as u32, to as u32)
+        (Ordinal(from as u32), Ordinal(to as u32))
     }
 }

@@ -4,17 +4,17 @@
 //! answers, an intersection leaps from member to member until all agree. Nothing is collected. A union remembers the
 //! answer of each member, so that reading on asks only the member that the last event came from.
 
-use tidegate_segment::Postings;
+use tidegate_segment::{Ordinal, Postings};
 
 /// Events of one segment, counted from 0 in it.
 #[derive(Clone, Debug)]
 pub(crate) enum Set {
     None,
     All,
-    One(u32),
+    One(Ordinal),
     List(Postings),
     /// The events of a list from one on, up to but without another one.
-    Slice(Postings, u32, u32),
+    Slice(Postings, Ordinal, Ordinal),
     Any(Vec<Member>),
     Every(Vec<Set>),
 }
@@ -30,8 +30,8 @@ pub(crate) struct Member {
 /// What was found from a point on, or up to it.
 #[derive(Clone, Copy, Debug)]
 struct Answer {
-    asked: u32,
-    found: Option<u32>,
+    asked: Ordinal,
+    found: Option<Ordinal>,
 }
 
 impl Set {
@@ -60,7 +60,7 @@ impl Set {
     }
 
     /// Returns the first event from `event` on.
-    pub(crate) fn next_from(&mut self, event: u32) -> Option<u32> {
+    pub(crate) fn next_from(&mut self, event: Ordinal) -> Option<Ordinal> {
         match self {
             Self::None => None,
             Self::All => Some(event),
@@ -75,14 +75,14 @@ impl Set {
     }
 
     /// Returns the last event up to `event`, itself included.
-    pub(crate) fn last_up_to(&mut self, event: u32) -> Option<u32> {
+    pub(crate) fn last_up_to(&mut self, event: Ordinal) -> Option<Ordinal> {
         match self {
             Self::None => None,
             Self::All => Some(event),
             Self::One(one) => (*one <= event).then_some(*one),
-            Self::List(postings) => postings.last_before(event.saturating_add(1)),
+            Self::List(postings) => postings.last_before(event.next()),
             Self::Slice(postings, from, end) => {
-                postings.last_before(event.saturating_add(1).min(*end)).filter(|event| *event >= *from)
+                postings.last_before(event.next().min(*end)).filter(|event| *event >= *from)
             }
             Self::Any(members) => members.iter_mut().filter_map(|part| part.last_up_to(event)).max(),
             Self::Every(sets) => leap(sets, event, Self::last_up_to),
@@ -90,24 +90,24 @@ impl Set {
     }
 
     /// Counts the events from `from` up to but without `to`.
-    pub(crate) fn count(&mut self, from: u32, to: u32) -> u64 {
+    pub(crate) fn count(&mut self, from: Ordinal, to: Ordinal) -> u64 {
         match self {
-            Self::All => u64::from(to.saturating_sub(from)),
+            Self::All => u64::from(to.0.saturating_sub(from.0)),
             Self::List(postings) => u64::from(postings.rank(to).saturating_sub(postings.rank(from))),
             Self::Slice(postings, first, end) => {
                 let (from, to) = (from.max(*first), to.min(*end));
                 u64::from(postings.rank(to).saturating_sub(postings.rank(from)))
             }
             _ => {
-                let mut next = |event: u32| self.next_from(event).filter(|event| *event < to);
-                std::iter::successors(next(from), |event| next(event + 1)).count() as u64
+                let mut next = |event: Ordinal| self.next_from(event).filter(|event| *event < to);
+                std::iter::successors(next(from), |event| next(event.next())).count() as u64
             }
         }
     }
 }
 
 impl Member {
-    fn next_from(&mut self, event: u32) -> Option<u32> {
+    fn next_from(&mut self, event: Ordinal) -> Option<Ordinal> {
         match self.next {
             Some(Answer { asked, found }) if asked <= event && found.is_none_or(|found| event <= found) => {
                 found
@@ -120,7 +120,7 @@ impl Member {
         }
     }
 
-    fn last_up_to(&mut self, event: u32) -> Option<u32> {
+    fn last_up_to(&mut self, event: Ordinal) -> Option<Ordinal> {
         match self.last {
             Some(Answer { asked, found }) if event <= asked && found.is_none_or(|found| found <= event) => {
                 found
@@ -135,7 +135,11 @@ impl Member {
 }
 
 /// Returns the nearest event that all sets have, seen from `event` in the direction of `step`.
-fn leap(sets: &mut [Set], event: u32, step: impl Fn(&mut Set, u32) -> Option<u32>) -> Option<u32> {
+fn leap(
+    sets: &mut [Set],
+    event: Ordinal,
+    step: impl Fn(&mut Set, Ordinal) -> Option<Ordinal>,
+) -> Option<Ordinal> {
     let mut candidate = event;
     let (mut at, mut agreed) = (0, 0);
     while agreed < sets.len() {

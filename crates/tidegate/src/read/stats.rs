@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
 use tidegate_format::{Result, StreamId};
-use tidegate_segment::{Field, Postings, Segment};
+use tidegate_segment::{Field, Ordinal, Postings, Segment};
 
 use super::query::Query;
 use super::range::ReadOptions;
@@ -51,7 +51,7 @@ impl View {
         let mut scopes = BTreeSet::new();
         for (segment, count) in self.segments() {
             for (scope, postings) in segment.texts(Field::Scope)? {
-                if Set::List(postings).count(0, count) > 0 {
+                if Set::List(postings).count(Ordinal::FIRST, Ordinal(count)) > 0 {
                     scopes.insert(scope);
                 }
             }
@@ -110,8 +110,8 @@ impl View {
 /// The part of a segment that is counted.
 struct CountedRange {
     set: Set,
-    from: u32,
-    to: u32,
+    from: Ordinal,
+    to: Ordinal,
 }
 
 impl CountedRange {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use tidegate_format::{Error, ErrorKind, EventId, Micros, Place, Position, Result, StreamId, Version};
-use tidegate_segment::{Field, RecordedEvent, Segment, Term};
+use tidegate_segment::{Field, Ordinal, RecordedEvent, Segment, Term};
 
 use super::plan::Plan;
 use super::query::Query;
@@ -215,7 +215,7 @@ impl View {
         let sought = self.log.seed().hash_id(id);
         for (_, segment) in self.log.newest_first(sought.hash) {
             if let Some(event) = segment.find_id(&sought)?
-                && segment.first().plus(u64::from(event)) <= self.head
+                && segment.position(event) <= self.head
             {
                 return segment.event(event).map(Some);
             }
@@ -255,7 +255,9 @@ impl View {
         let sought = self.log.seed().hash_term(Term::stream(&stream.scope, &stream.entity, stream.lane));
         for (at, segment) in self.log.newest_first(sought.hash as u64) {
             let postings = segment.find(&sought)?;
-            if let Some(event) = postings.and_then(|postings| postings.last_before(self.visible_in(at))) {
+            if let Some(event) =
+                postings.and_then(|postings| postings.last_before(Ordinal(self.visible_in(at))))
+            {
                 return segment.event(event).map(Some);
             }
         }
@@ -272,7 +274,7 @@ impl View {
         for (segment, from, to) in self.parts(&plan, &span) {
             let event = plan.set(segment)?.next_from(from);
             if let Some(event) = event.filter(|event| *event < to) {
-                return Ok(Some(segment.first().plus(u64::from(event))));
+                return Ok(Some(segment.position(event)));
             }
         }
         self.check_end().map(|()| None)
@@ -306,8 +308,8 @@ impl View {
             if segment.first().plus(u64::from(count)) <= after.next() {
                 break;
             }
-            let found = segment.find(&sought)?.and_then(|postings| postings.last_before(count));
-            if let Some(event) = found.filter(|event| segment.first().plus(u64::from(*event)) > after) {
+            let found = segment.find(&sought)?.and_then(|postings| postings.last_before(Ordinal(count)));
+            if let Some(event) = found.filter(|event| segment.position(*event) > after) {
                 return segment.event(event).map(Some);
             }
         }
@@ -321,7 +323,7 @@ impl View {
             if segment.first().plus(u64::from(self.visible_in(at))) <= after.next() {
                 break;
             }
-            let found = segment.find_id(&sought)?.map(|event| segment.first().plus(u64::from(event)));
+            let found = segment.find_id(&sought)?.map(|event| segment.position(event));
             if let Some(position) = found.filter(|position| (after.next()..=self.head).contains(position)) {
                 return Ok(Some(position));
             }
@@ -399,15 +401,15 @@ impl View {
             Ok(low.checked_sub(1))
         };
         let segments: Vec<_> = self.segments().filter(|(_, count)| *count > 0).collect();
-        let is_before = |segment: &Segment, event: u32| Ok(segment.event(event)?.time() < time);
-        let Some(at) = last(segments.len(), &|at| is_before(segments[at].0, 0))? else {
+        let is_before = |segment: &Segment, event: Ordinal| Ok(segment.event(event)?.time() < time);
+        let Some(at) = last(segments.len(), &|at| is_before(segments[at].0, Ordinal::FIRST))? else {
             // Which of the retired events came before it is not known.
             self.check_floor()?;
             return Ok(segments.first().map_or(Position::START, |(segment, _)| segment.first().before()));
         };
         let (segment, count) = segments[at];
         // An event's number in a segment fits `u32`.
-        let event = last(count as usize, &|event| is_before(segment, event as u32))?.unwrap_or(0);
+        let event = last(count as usize, &|event| is_before(segment, Ordinal(event as u32)))?.unwrap_or(0);
         Ok(segment.first().plus(event as u64))
     }
 
@@ -449,7 +451,11 @@ impl View {
     }
 
     /// Returns the segments in which a plan may select events, in order, each with the part of it that a span covers.
-    pub(crate) fn parts(&self, plan: &Plan, span: &Span) -> impl Iterator<Item = (&Arc<Segment>, u32, u32)> {
+    pub(crate) fn parts(
+        &self,
+        plan: &Plan,
+        span: &Span,
+    ) -> impl Iterator<Item = (&Arc<Segment>, Ordinal, Ordinal)> {
         let (mut filter, mut next) = (SegmentFilter::default(), self.segment_of(span.after.next()));
         let span = *span;
         let places = std::iter::from_fn(move || {
@@ -491,11 +497,11 @@ impl View {
         (end.min(self.head).0 + 1).saturating_sub(first.0) as u32
     }
 
-    fn locate(&self, position: Position) -> Option<(&Arc<Segment>, u32)> {
+    fn locate(&self, position: Position) -> Option<(&Arc<Segment>, Ordinal)> {
         if position > self.head {
             return None;
         }
         let (_, segment) = self.log.locate(position)?;
-        Some((segment, (position.0 - segment.first().0) as u32))
+        Some((segment, segment.ordinal(position)))
     }
 }

@@ -146,7 +146,7 @@ impl Follower {
         let segment = self.open_newest(first)?;
         segment.replay_active(segment.file_length()?, Position::MAX, |_| true)?;
         if (segment.first()..segment.next()).contains(&position) {
-            return segment.event((position.0 - segment.first().0) as u32).map(Some);
+            return segment.event(segment.ordinal(position)).map(Some);
         }
         Ok(None)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Block, Disk};
-use tidegate_format::{Cause, Error, ErrorKind, Frame, Position, Record, Result, SegmentHeader};
+use tidegate_format::{Cause, Error, ErrorKind, Frame, Offset, Position, Record, Result, SegmentHeader};
 use tidegate_segment::index::{self, Builder, FILTER_GROUP_SEGMENTS_MAX, FileIndex, FilterGroup};
 use tidegate_segment::{HashKey, INDEX, filter_groups, index_path, parse_index_name};
 
@@ -215,12 +215,12 @@ impl FrameVisitor for IndexCheck<'_> {
             self.levels.add(&record);
             let unknown = || Error::damaged("a cause is lost", "an event", "none");
             let level = |position| self.levels.of(position).ok_or_else(unknown);
-            let offset = u32::try_from(at + start as u64).ok();
+            let offset = Offset(at + start as u64);
             // Of a segment that is not whole, or has lost causes, no index file can be made.
-            self.builder =
-                self.builder.take().zip(offset).and_then(|(mut builder, offset)| {
-                    builder.add(&record, offset, level).ok().map(|()| builder)
-                });
+            self.builder = self
+                .builder
+                .take()
+                .and_then(|mut builder| builder.add(&record, offset, level).ok().map(|()| builder));
         }
         Ok(())
     }
