@@ -158,7 +158,7 @@ impl Plan {
                     let unmoved = Condition::fail_if(query.clone()).after(last);
                     last = store.append_with(Batch::from(draft).only_if(unmoved), append.clone())?.last();
                 }
-                Way::Decision => decide(store, &query, &draft, append.clone(), counts)?,
+                Way::Decision => decide(store, &query, &draft, &append, counts)?,
             }
         }
         Ok(())
@@ -170,7 +170,7 @@ fn decide(
     store: &Store,
     query: &Query,
     draft: &Draft,
-    append: AppendOptions,
+    append: &AppendOptions,
     counts: &Counts,
 ) -> tidegate::Result<()> {
     let mut before: Option<Position> = None;

@@ -33,7 +33,7 @@ fn race(
 ) -> Vec<String> {
     let (store, notes) = (store(), Notes::default());
     for task in before {
-        assert!(notes.run(&store, *task, Way::Decide, AppendOptions::new()));
+        assert!(notes.run(&store, *task, Way::Decide, &AppendOptions::new()));
     }
     assert_eq!(check(&store, &notes), Vec::<String>::new());
     let drafted = [(); 2].map(|()| notes.only_draft(&store, task).expect("the rule allows it"));
@@ -98,7 +98,7 @@ fn threads_that_skip_the_check_are_found() {
 #[test]
 fn what_was_acknowledged_and_is_not_there_is_found() {
     let (store, notes) = (store(), Notes::default());
-    assert!(notes.run(&store, Task::Invoice, Way::Decide, AppendOptions::new()));
+    assert!(notes.run(&store, Task::Invoice, Way::Decide, &AppendOptions::new()));
     let lose = |change: &dyn Fn(&mut ReceiptEvent)| {
         let mut receipt = notes.receipts.lock().unwrap()[0].0.clone();
         change(&mut receipt.events[0]);
@@ -117,7 +117,7 @@ fn what_was_acknowledged_and_is_not_there_is_found() {
 fn a_denial_for_what_is_lost_is_found() {
     let (store, notes) = (store(), Notes::default());
     for _ in 0..2 {
-        notes.run(&store, Task::ClaimName(0), Way::Decide, AppendOptions::new());
+        notes.run(&store, Task::ClaimName(0), Way::Decide, &AppendOptions::new());
     }
     assert_eq!(check(&store, &notes), Vec::<String>::new());
     let told = notes.rested.lock().unwrap()[0];

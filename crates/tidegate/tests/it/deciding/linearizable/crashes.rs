@@ -75,7 +75,7 @@ fn work(store: &Store, notes: &Notes, mut dice: Dice) {
         let task = Task::roll(&mut dice);
         let way = [Way::Decide, Way::Decide, Way::Condition, Way::Submit][dice.roll(4) as usize];
         let append = if dice.roll(4) == 0 { AppendOptions::new().buffered() } else { AppendOptions::new() };
-        if !notes.run(store, task, way, append) {
+        if !notes.run(store, task, way, &append) {
             return;
         }
     }

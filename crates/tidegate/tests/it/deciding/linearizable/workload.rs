@@ -182,7 +182,7 @@ impl Notes {
     }
 
     /// Decides a task and commits it; says whether the store lives on.
-    pub(super) fn run(&self, store: &Store, task: Task, way: Way, append: AppendOptions) -> bool {
+    pub(super) fn run(&self, store: &Store, task: Task, way: Way, append: &AppendOptions) -> bool {
         let mut seen = None;
         let answer = match way {
             Way::Decide => store.decide_with(append.clone(), |view| -> tidegate::Result<Decision> {
@@ -192,7 +192,7 @@ impl Notes {
                     None => Decision::deny("NO", "the rule says no"),
                 })
             }),
-            Way::Condition | Way::Submit => self.commit_by_condition(store, task, way, append.clone()),
+            Way::Condition | Way::Submit => self.commit_by_condition(store, task, way, append),
         };
         match answer {
             Ok(Outcome::Committed(receipt)) => {
@@ -222,7 +222,7 @@ impl Notes {
         store: &Store,
         task: Task,
         way: Way,
-        append: AppendOptions,
+        append: &AppendOptions,
     ) -> Result<Outcome> {
         let mut drafted = None;
         let denied = store.decide_with(append.clone(), |view| -> tidegate::Result<Decision> {
