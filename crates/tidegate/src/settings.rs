@@ -23,7 +23,7 @@ pub enum Durability {
     /// something else asks for it ([`wait_durable`], a synced append, a new segment, closing). The end of the process
     /// costs nothing; the end of the machine costs whatever the operating system had not written back.
     ///
-    /// [`wait_durable`]: crate::Store::wait_durable
+    /// [`wait_durable`]: crate::StoreReader::wait_durable
     Buffered,
 }
 

@@ -15,16 +15,16 @@ impl Store {
     /// events are in the log then, at consecutive positions, or none.
     ///
     /// A denial by gates that are [attached](Self::guard) to the store is an error here, as the call asked to write and
-    /// nothing was written; [`Error::denied`] returns it. [`decide`](Self::decide) and [`propose`](Self::propose) ask
+    /// nothing was written; [`Error::denied`](crate::Error::denied) returns it. [`decide`](Self::decide) and [`propose`](Self::propose) ask
     /// whether to write, and there a denial is one of the answers, [`Outcome::Denied`].
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid) for a draft that breaks a rule or a limit, and
-    /// [`Refused`](ErrorKind::Refused) for an unknown cause; [`Conflict`](ErrorKind::Conflict) for an id that is in the
-    /// log already and a condition that does not hold ([`Error::conflict`]); [`Denied`](ErrorKind::Denied) by a gate
-    /// ([`Error::denied`]); [`Full`](ErrorKind::Full) if the queue or the disk is. Nothing was written then.
-    /// [`Ended`](ErrorKind::Ended) when the writer has ended; if it ended over this batch, whether its
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a draft that breaks a rule or a limit, and
+    /// [`Refused`](crate::ErrorKind::Refused) for an unknown cause; [`Conflict`](crate::ErrorKind::Conflict) for an id that is in the
+    /// log already and a condition that does not hold ([`Error::conflict`](crate::Error::conflict)); [`Denied`](crate::ErrorKind::Denied) by a gate
+    /// ([`Error::denied`](crate::Error::denied)); [`Full`](crate::ErrorKind::Full) if the queue or the disk is. Nothing was written then.
+    /// [`Ended`](crate::ErrorKind::Ended) when the writer has ended; if it ended over this batch, whether its
     /// events are kept is unknown until the store is opened again.
     pub fn append(&self, batch: impl Into<Batch>) -> Result<Receipt> {
         self.append_with(batch, AppendOptions::new())
@@ -34,7 +34,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of [`append`](Self::append); [`Invalid`](ErrorKind::Invalid) if the options have a key, which is that of a
+    /// Those of [`append`](Self::append); [`Invalid`](crate::ErrorKind::Invalid) if the options have a key, which is that of a
     /// decision.
     pub fn append_with(&self, batch: impl Into<Batch>, options: AppendOptions) -> Result<Receipt> {
         let options = without_key(options)?;
@@ -151,7 +151,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of [`submit`](Self::submit); [`Invalid`](ErrorKind::Invalid) if the options have a key, which is that of a
+    /// Those of [`submit`](Self::submit); [`Invalid`](crate::ErrorKind::Invalid) if the options have a key, which is that of a
     /// decision.
     pub fn submit_with(&self, batch: impl Into<Batch>, options: AppendOptions) -> Result<Ticket> {
         let append = &without_key(options)?;
@@ -197,14 +197,14 @@ impl Store {
         }
     }
 
-    /// Waits for room in the queue, for a task whose batch was refused as [`Full`](ErrorKind::Full) by
+    /// Waits for room in the queue, for a task whose batch was refused as [`Full`](crate::ErrorKind::Full) by
     /// [`submit`](Self::submit). The future needs no runtime. It is ready once batches were answered since
     /// it was made, or none is queued or on its way; a batch that is refused once more waits once more.
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid) if the store is open for reading only; from the future,
-    /// [`Ended`](ErrorKind::Ended) if the writer has ended.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the store is open for reading only; from the future,
+    /// [`Ended`](crate::ErrorKind::Ended) if the writer has ended.
     pub fn room(&self) -> Result<impl Future<Output = Result<()>> + Send + use<>> {
         Ok(self.writer()?.journal.room())
     }

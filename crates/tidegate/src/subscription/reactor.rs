@@ -167,7 +167,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of [`cursor`](Self::cursor): a reactor has one, under its name.
+    /// Those of [`cursor`](crate::StoreReader::cursor): a reactor has one, under its name.
     pub fn reactor<H>(&self, name: &str, query: impl Into<Query>, handler: H) -> Result<Reactor<H>>
     where
         H: Fn(&DecisionView, &RecordedEvent) -> Reaction,
@@ -190,7 +190,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Those of [`cursor`](Self::cursor).
+    /// Those of [`cursor`](crate::StoreReader::cursor).
     pub fn reactor_with<H>(
         &self,
         name: &str,
