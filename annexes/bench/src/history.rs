@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use tidegate::disk::{Block, Disk, Mode, NativeDisk};
-use tidegate::format::SegmentName;
 use tidegate::{AppendOptions, Draft, EventId, Position, Query, Store, StoreOptions};
+use tidegate_disk::{Block, Disk, Mode, NativeDisk};
+use tidegate_format::SegmentName;
 
 use crate::Failure;
 use crate::log::draft;

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use tidegate::format::name::visible;
+use tidegate_format::name::visible;
 
 /// A name or another text of one line, with what would be obeyed as its escape.
 pub(crate) fn escape(text: impl Display) -> String {

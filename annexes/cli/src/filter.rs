@@ -1,8 +1,7 @@
 //! Filters: which events a command is about, as said on the command line.
 
 use clap::Args;
-use tidegate::format::Micros;
-use tidegate::{Cause, Draft, EventId, Position, Query, QueryItem};
+use tidegate::{Cause, Draft, EventId, Micros, Position, Query, QueryItem};
 use tidegate_json::foreign_cause;
 
 /// Which events; all that is said must hold.

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use console::{Alignment, measure_text_width, pad_str, style, truncate_str};
-use tidegate::format::PayloadType;
 use tidegate::{RecordedEvent, View};
+use tidegate_format::PayloadType;
 use tidegate_json::{event_to_json, message_pack_to_json};
 
 use crate::escape::escape;

@@ -8,7 +8,7 @@ use indicatif::HumanCount;
 use jiff::{SignedDuration, Timestamp, Unit};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
-use tidegate::format::Micros;
+use tidegate::Micros;
 use tidegate_json::escape_json;
 
 use crate::escape::escape_lines;

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use tidegate::format::frame::{FRAME_HEADER_BYTES, Sealing};
-use tidegate::format::record::{Facts, Placed};
-use tidegate::format::{
+use tidegate_format::frame::{FRAME_HEADER_BYTES, Sealing};
+use tidegate_format::record::{Facts, Placed};
+use tidegate_format::{
     Blind, Draft, EventId, Hash, Micros, Offset, Position, Record, SegmentHeader, SegmentName, StoreFile,
     StoreId, Version, frame, record,
 };

@@ -1,7 +1,7 @@
 //! Making the checksums of hostile bytes right, by the specifications of the files.
 
-use tidegate::format::frame::{FRAME_HEADER_BYTES, SLOT_FRAME_HEADER_BYTES};
-use tidegate::format::{SEGMENT_HEADER_BYTES, hash};
+use tidegate_format::frame::{FRAME_HEADER_BYTES, SLOT_FRAME_HEADER_BYTES};
+use tidegate_format::{SEGMENT_HEADER_BYTES, hash};
 
 /// Bytes of a record before its names.
 const RECORD_HEAD_BYTES: usize = 112;

@@ -1,7 +1,7 @@
 //! What a fuzzer starts from.
 
-use tidegate::format::frame::{FRAME_HEADER_BYTES, Sealing, seal};
-use tidegate::format::{
+use tidegate_format::frame::{FRAME_HEADER_BYTES, Sealing, seal};
+use tidegate_format::{
     FloorFile, ForkPoint, Frame, Hash, Micros, Offset, Position, Record, StoreFile, record,
 };
 

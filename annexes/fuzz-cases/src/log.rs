@@ -1,7 +1,7 @@
 //! The log: records, frames, segments and what stands beside them, from hostile bytes.
 
 use tidegate::ErrorKind;
-use tidegate::format::{
+use tidegate_format::{
     FloorFile, Frame, FrameHeader, Record, SegmentHeader, StoreFile, Watermark, frame, record,
 };
 

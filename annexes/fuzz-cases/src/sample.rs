@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
-use tidegate::disk::{Disk, Env, MemoryDisk, Mode, SeededRandom, SimulatedClock};
-use tidegate::format::{Hash, StoreFile};
 use tidegate::graph::Positions;
 use tidegate::project::Projection;
-use tidegate::report::{DoctorReport, SalvageReport, Verdict, examine, salvage};
+use tidegate::report::{DoctorReport, SalvageReport, Verdict, examine_in, salvage_in};
 use tidegate::subscription::cursor;
 use tidegate::{
     Batch, Cause, Draft, ErrorKind, Event, EventId, Position, Query, QueryItem, ReadOptions, RecordedEvent,
     Result, Store, StoreOptions, StoreReader, View,
 };
+use tidegate_disk::{Disk, Env, MemoryDisk, Mode, SeededRandom, SimulatedClock};
+use tidegate_format::{Hash, StoreFile};
 
 /// The name of the sample's cursor.
 pub(crate) const CURSOR: &str = "cursors/reader";
@@ -345,9 +345,9 @@ pub(crate) fn ask_state(files: &Files) -> Option<u64> {
 /// Has the doctor look at the files, and saves what is whole. What was saved is a store, and everything the doctor
 /// counted is in it.
 pub(crate) fn mend(files: &Files) -> (Option<DoctorReport>, Option<(SalvageReport, Leaves)>) {
-    let doctor = unless_missing(examine(&env(files), |_| ()));
+    let doctor = unless_missing(examine_in(&env(files), |_| ()));
     let new = env(&Files::new());
-    let Some(salvage_report) = unless_missing(salvage(&env(files), &new, |_| ())) else {
+    let Some(salvage_report) = unless_missing(salvage_in(&env(files), &new, |_| ())) else {
         return (doctor, None);
     };
     let store = options(1800).open_reader_in(new).expect("what was saved opens");

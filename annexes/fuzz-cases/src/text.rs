@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tidegate::disk::Env;
-use tidegate::format::PayloadType;
 use tidegate::{Draft, Event, EventId, Query, Store, StoreId, StoreOptions};
+use tidegate_format::PayloadType;
 
 #[derive(Debug, Serialize, Deserialize, Event)]
 #[event(kind = "hostile.value")]
@@ -113,5 +112,5 @@ fn payload(bytes: &[u8], payload_type: PayloadType) {
 }
 
 fn store() -> Store {
-    StoreOptions::new().thread(false).open_in(Env::memory()).expect("memory opens")
+    StoreOptions::new().thread(false).in_memory().expect("memory opens")
 }

@@ -3,10 +3,10 @@
 
 use std::io;
 
-use tidegate::disk::Env;
-use tidegate::format::{FrameHeader, SEGMENT_HEADER_BYTES};
-use tidegate::report::{DoctorReport, Fault, examine};
+use tidegate::report::{DoctorReport, Fault, examine_in};
 use tidegate::{ErrorKind, Position, Query, StoreReader};
+use tidegate_disk::Env;
+use tidegate_format::{FrameHeader, SEGMENT_HEADER_BYTES};
 
 use crate::dice::Dice;
 use crate::failure::{Failure, ensure, failed, same};
@@ -160,7 +160,7 @@ pub(crate) fn truth(
     let seen = look(machine, model);
     let seen = seen.map_err(|failure| failure.during(&format!("{harm:?} of {struck:?}, read only")))?;
     let world = Env::simulated(&machine.disk, &machine.clock, &machine.random);
-    let examined = examine(&world, |_| ());
+    let examined = examine_in(&world, |_| ());
     let sealed = struck.iter().any(|name| name.starts_with("segments/") && Some(name) != newest.as_ref());
     let outcome = judge(machine, model, known, seen, sealed && !is_same);
     let outcome = outcome.and_then(|outcome| agree(&examined, outcome).map(|()| outcome));

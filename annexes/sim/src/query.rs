@@ -25,7 +25,7 @@ pub(crate) struct ModelItem {
 pub(crate) struct EventFields<'a> {
     pub(crate) stream: &'a StreamId,
     pub(crate) kind: &'a str,
-    pub(crate) tags: &'a [tidegate::format::Text],
+    pub(crate) tags: &'a [tidegate_format::Text],
     pub(crate) correlation: EventId,
     pub(crate) causes: &'a [tidegate::Cause],
 }

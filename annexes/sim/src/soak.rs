@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use tidegate::disk::{Call, Directories, Errno, FaultPlan, Grain, Model as DiskModel};
+use tidegate_disk::{Call, Directories, Errno, FaultPlan, Grain, Model as DiskModel};
 
 use crate::check;
 use crate::damage::{self, DamageOutcome};

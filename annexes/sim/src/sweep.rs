@@ -1,6 +1,6 @@
 //! A crash at every call of a scenario, and again at every call of what repairs it.
 
-use tidegate::disk::{Directories, FaultPlan, Grain, Model as DiskModel};
+use tidegate_disk::{Directories, FaultPlan, Grain, Model as DiskModel};
 
 use crate::check;
 use crate::defect::Defect;

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use tidegate::disk::{Env, MemoryDisk, SeededRandom, SimulatedClock};
 use tidegate::graph::Selection;
 use tidegate::{Draft, Position, Result, Store, StoreOptions, StreamId};
+use tidegate_disk::{Env, MemoryDisk, SeededRandom, SimulatedClock};
 use tidegate_draw::{Picture, Style};
 
 const MINUTE: u64 = 60_000_000;

@@ -3,8 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use tidegate::format::Micros;
-use tidegate::{Position, StreamId};
+use tidegate::{Micros, Position, StreamId};
 
 use crate::folded::{EFFECTS_MAX, FoldedGraph, Node};
 use crate::subgraph::Subgraph;

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use tidegate::format::Micros;
 use tidegate::graph::{Graph, Selection};
-use tidegate::{Cause, Error, ErrorKind, Place, Position, Query, RecordedEvent, Result, StreamId, Version};
+use tidegate::{
+    Cause, Error, ErrorKind, Micros, Place, Position, Query, RecordedEvent, Result, StreamId, Version,
+};
 
 /// Events a picture takes at most.
 const EVENTS_MAX: usize = 1_000_000;

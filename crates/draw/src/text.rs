@@ -2,7 +2,7 @@
 
 /// The text with what hides, reorders or ends text as its escape.
 pub(crate) fn visible(text: &str) -> String {
-    tidegate::format::name::visible(text).into_owned()
+    tidegate_format::name::visible(text).into_owned()
 }
 
 /// How wide a text is at most, in pixels, at a size. No font is at hand, so it goes by the widest common ones.

@@ -3,8 +3,8 @@
 //! No web framework is needed to show it: an answer is a status code, a body, and whether to retry.
 
 use serde_json::{Map, Value, json};
-use tidegate::format::limit::Limit;
 use tidegate::{Batch, Condition, Draft, Error, ErrorKind, Place, Store};
+use tidegate_format::limit::Limit;
 
 /// A response, without the framework's types.
 struct Answer {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use tidegate::format::name::visible_json;
+use tidegate_format::name::visible_json;
 
 /// Returns a value as JSON on one line. Characters that a terminal would obey are written as their escapes, which is
 /// the same JSON.

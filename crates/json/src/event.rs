@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use tidegate::format::name;
 use tidegate::{Cause, Error, EventId, RecordedEvent, Result, View};
+use tidegate_format::name;
 
 use crate::escape::escape_json;
 use crate::metadata::MetadataValue;

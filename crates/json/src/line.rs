@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use tidegate::format::{Blind, Hash, Micros, name};
 use tidegate::{Cause, Draft, Error, ErrorKind, EventId, RecordedEvent, Result, StoreId, StreamId};
+use tidegate_format::{Blind, Hash, Micros, name};
 
 use crate::metadata::DecodedMetadata;
 use crate::time::{is_rfc3339, parse_time};

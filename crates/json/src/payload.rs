@@ -9,9 +9,9 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
-use tidegate::format::PayloadType;
-use tidegate::format::name::visible_json;
 use tidegate::{Error, Result};
+use tidegate_format::PayloadType;
+use tidegate_format::name::visible_json;
 
 use crate::message_pack;
 

@@ -1,7 +1,7 @@
 //! Times in RFC 3339, both ways.
 
 use jiff::Timestamp;
-use tidegate::format::Micros;
+use tidegate::Micros;
 
 /// Returns a time in RFC 3339 with microseconds, in UTC, such as `2005-04-07T22:13:13.000000Z`.
 ///

@@ -121,10 +121,10 @@ pub use batch::{Batch, Condition, Receipt};
 pub use journal::{Ticket, Tickets};
 pub use read::{Events, Query, QueryItem, ReadOptions, View};
 pub use settings::{AppendOptions, Durability, StoreOptions};
+#[cfg(feature = "testing")]
+pub use store::testing;
 pub use store::{Store, StoreReader};
-pub use tidegate_disk as disk;
-pub use tidegate_format as format;
 pub use tidegate_format::{
-    Cause, Draft, Error, ErrorKind, EventId, Place, Position, Result, StoreId, StreamId, Version,
+    Cause, Draft, Error, ErrorKind, EventId, Micros, Place, Position, Result, StoreId, StreamId, Version,
 };
 pub use typed::{Event, RecordedEvent};

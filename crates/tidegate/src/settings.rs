@@ -6,6 +6,7 @@ use tidegate_format::limit::SEGMENT_BYTES_MAX;
 use tidegate_format::{Error, Position, Result, SEGMENT_HEADER_BYTES, Text};
 
 pub use tidegate_disk::Permissions;
+pub use tidegate_format::limit::{Limit, LimitExceeded};
 pub use tidegate_segment::cache::OpenFiles;
 
 /// When an append is answered, and so what a crash of the machine can cost.

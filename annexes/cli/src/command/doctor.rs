@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
-use tidegate::disk::Env;
 use tidegate::report::{DoctorReport, Fault, LostRange, Remark, Verdict, examine};
 use tidegate::{Error, ErrorKind, Place};
 
@@ -54,9 +53,8 @@ struct DoctorSummary {
 
 impl DoctorArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let env = Env::native(&self.directory);
         let progress = Progress::of_bytes(None, json);
-        let report = examine(&env, |so_far| progress.events(so_far.events));
+        let report = examine(&self.directory, |so_far| progress.events(so_far.events));
         drop(progress);
         let report = report?;
         let DoctorReport { faults, remarks, lost, .. } = &report;

@@ -5,10 +5,9 @@
 
 use clap::Parser;
 use tidegate::batch::Import;
-use tidegate::disk::Env;
-use tidegate::format::PayloadType;
-use tidegate::format::name;
 use tidegate::{Batch, Cause, Draft, EventId, Position, Result, Store, StoreOptions, View};
+use tidegate_format::PayloadType;
+use tidegate_format::name;
 
 use super::Cli;
 use tidegate_json::{
@@ -91,7 +90,7 @@ fn known(view: &View, id: EventId) -> Result<Option<Cause>> {
 
 /// A store with one event that lines can name as a cause.
 fn store() -> Store {
-    let store = StoreOptions::new().thread(false).open_in(Env::memory());
+    let store = StoreOptions::new().thread(false).in_memory();
     let store = store.expect("memory opens");
     let cause = Draft::new(("s", "e"), "k").id(EventId::from_key("s", "a"));
     let receipt = store.append(cause).expect("memory has room");

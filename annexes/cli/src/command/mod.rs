@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use tidegate::format::name;
+use tidegate_format::name;
 
 use crate::failure::{self, EXIT_CODES, Failure, MISUSE, Result};
 use crate::output::Output;

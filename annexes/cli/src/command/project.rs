@@ -7,8 +7,7 @@ use clap::{Args, ValueEnum};
 use console::style;
 use indicatif::HumanCount;
 use serde::Serialize;
-use tidegate::format::Micros;
-use tidegate::{Position, RecordedEvent};
+use tidegate::{Micros, Position, RecordedEvent};
 use tidegate_json::rfc3339;
 
 use crate::escape::escape;

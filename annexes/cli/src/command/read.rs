@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use tidegate::format::Micros;
-use tidegate::{Error, ErrorKind, EventId, Position, RecordedEvent, StoreReader, View};
+use tidegate::{Error, ErrorKind, EventId, Micros, Position, RecordedEvent, StoreReader, View};
 
 use crate::failure::Result;
 use crate::filter::{self, Filter};

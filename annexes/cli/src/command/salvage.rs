@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use tidegate::disk::Env;
 use tidegate::report::{LeftCursor, LeftPlace, MovedRun, SalvageReport, salvage};
 use tidegate::{Error, ReadOptions, StoreReader};
 
@@ -93,9 +92,8 @@ impl SalvageArgs {
             let message = "the new store cannot lie inside the old one, which is only read";
             return Err(Error::invalid(message).into());
         }
-        let (from, to) = (Env::native(&self.directory), Env::native(&self.new));
         let progress = Progress::of_bytes(None, json);
-        let report = salvage(&from, &to, |so_far| progress.events(so_far.events));
+        let report = salvage(&self.directory, &self.new, |so_far| progress.events(so_far.events));
         drop(progress);
         let report = report?;
         write_findings(&report.faults, &report.remarks, output, json)?;

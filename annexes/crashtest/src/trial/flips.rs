@@ -8,13 +8,13 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use tidegate::disk::{Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::project::Start;
 use tidegate::subscription::cursor::status;
 use tidegate::{
     AppendOptions, Error, ErrorKind, Position, Query, ReadOptions, RecordedEvent, Result, Store,
     StoreOptions, StoreReader,
 };
+use tidegate_disk::{Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 
 use crate::dice::Dice;
 use crate::failure::{Failure, Outcome, ensure};

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use tidegate::disk::Env;
-use tidegate::report::examine;
+use tidegate::report::examine_in;
 use tidegate::{Query, StoreReader};
+use tidegate_disk::Env;
 
 use crate::check::check;
 use crate::child::{Program, Running};
@@ -63,7 +63,7 @@ fn look(directory: &Path) -> Outcome {
         return Err(Failure(format!("a reader is reported of damage: {damage}")));
     }
     store.read(&Query::ALL)?.try_for_each(|event| event.map(drop))?;
-    let examined = examine(&Env::native(directory), |_| ())?;
+    let examined = examine_in(&Env::native(directory), |_| ())?;
     let faults: Vec<String> = examined.faults.iter().map(ToString::to_string).collect();
     ensure(faults.is_empty(), || format!("the doctor tells of {}", faults.join(", ")))
 }

@@ -1,8 +1,8 @@
 //! Openings that say how far the log must go: those who expect what was there are let in, those who expect more are not,
 //! before anything is changed.
 
-use tidegate::format::SEGMENT_HEADER_BYTES;
 use tidegate::{ErrorKind, Position};
+use tidegate_format::SEGMENT_HEADER_BYTES;
 
 use crate::failure::{Failure, ensure};
 use crate::machine::{Machine, Trace};

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tidegate::disk::Clock;
 use tidegate::subscription::cursor::{self, Change, ChangeReport, Cursor, CursorOptions, Delivery};
 use tidegate::{ErrorKind, Position, Store, StreamId};
+use tidegate_disk::Clock;
 
 use super::Life;
 use super::changing::{ChangeContext, ChangePlan};

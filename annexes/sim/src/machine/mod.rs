@@ -7,8 +7,8 @@ mod synced;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidegate::disk::{Disk, Env, FaultyDisk, Model as DiskModel, SeededRandom, SimulatedClock};
 use tidegate::{Durability, Result, Store, StoreOptions, StoreReader};
+use tidegate_disk::{Disk, Env, FaultyDisk, Model as DiskModel, SeededRandom, SimulatedClock};
 
 pub(crate) use sync_hook::SyncHook;
 pub(crate) use synced::last_position;
@@ -61,7 +61,7 @@ impl Machine {
     /// The same machine once more, its process killed; what happens to one is nothing to the other.
     #[must_use]
     pub fn fork(&self) -> Self {
-        use tidegate::disk::Clock;
+        use tidegate_disk::Clock;
         Self {
             disk: self.disk.fork(),
             clock: SimulatedClock::new(self.clock.now_micros()),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tidegate::disk::FaultyDisk;
-use tidegate::format::{Frame, Position, SEGMENT_HEADER_BYTES, SegmentName, StoreFile};
+use tidegate_disk::FaultyDisk;
+use tidegate_format::{Frame, Position, SEGMENT_HEADER_BYTES, SegmentName, StoreFile};
 
 /// Returns the last position up to which synced frames follow each other without a gap; 0 if there are none.
 ///

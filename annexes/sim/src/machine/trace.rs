@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate::disk::{Block, Disk, File, FileLock, Identity, Mode};
+use tidegate_disk::{Block, Disk, File, FileLock, Identity, Mode};
 
 use super::sync_hook::SyncHook;
 

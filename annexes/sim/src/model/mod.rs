@@ -6,8 +6,8 @@ mod basis;
 
 use std::collections::{BTreeMap, HashMap};
 
-use tidegate::format::{Hash, Micros};
 use tidegate::{Cause, Draft, Durability, EventId, Receipt, RecordedEvent, StoreId, StreamId, Version};
+use tidegate_format::{Hash, Micros};
 
 use crate::attempt::{Attempt, Demand};
 use crate::failure::{Failure, ensure, same};

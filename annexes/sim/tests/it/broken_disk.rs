@@ -4,8 +4,8 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use tidegate::disk::{Block, Disk, Errno, FaultyDisk, File, FileLock, Identity, Mode};
-use tidegate::format::hash::crc;
+use tidegate_disk::{Block, Disk, Errno, FaultyDisk, File, FileLock, Identity, Mode};
+use tidegate_format::hash::crc;
 
 /// What it gets wrong, and which defect of a store that amounts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use tidegate::disk::{Random, SystemRandom};
+use tidegate_disk::{Random, SystemRandom};
 use tidegate_sim::{Failure, Soak, SoakReport, Sweep, soak, sweep};
 
 /// Histories of those who append that failed once, and what they found. These mean the same still: what others do

@@ -14,16 +14,16 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use tidegate::decide::{Decision, Outcome};
-use tidegate::disk::{
-    Block, Directories, Disk, Env, FaultyDisk, File, FileLock, Grain, Identity, Mode, Model, SeededRandom,
-    SimulatedClock,
-};
-use tidegate::format::frame::Sealing;
-use tidegate::format::{FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader, frame};
 use tidegate::{
     AppendOptions, Draft, Durability, Error, ErrorKind, Position, Query, QueryItem, Result, Store,
     StoreOptions,
 };
+use tidegate_disk::{
+    Block, Directories, Disk, Env, FaultyDisk, File, FileLock, Grain, Identity, Mode, Model, SeededRandom,
+    SimulatedClock,
+};
+use tidegate_format::frame::Sealing;
+use tidegate_format::{FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader, frame};
 use tidegate_sim::Dice;
 
 /// What a store could get wrong about a sync that runs.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use roxmltree::Node;
-use tidegate::disk::{Env, MemoryDisk, SeededRandom, SimulatedClock};
 use tidegate::graph::{Graph, Selection};
 use tidegate::{Batch, Cause, Draft, Query, Store, StoreOptions, StreamId};
+use tidegate_disk::{Env, MemoryDisk, SeededRandom, SimulatedClock};
 use tidegate_draw::{Picture, Style};
 
 /// A store in a world that is the same each time.

@@ -14,6 +14,7 @@ pub use note::Bypass;
 pub(crate) use note::{BYPASS, FOOTPRINT, gates_of};
 pub use receipt::{Receipt, ReceiptEvent, ReceiptStatus};
 pub use tidegate_format::refusal::{Conflict, ConflictKind};
+pub use tidegate_format::{Blind, Hash};
 pub(crate) use valid::{Key, KeyLookup, ValidBatch};
 pub(crate) use whole::content;
 pub use whole::{Batch, key};

@@ -379,7 +379,7 @@ impl View {
     /// it begins with the first event of that time.
     ///
     /// ```
-    /// # use tidegate::{Draft, Position, Store, format::Micros};
+    /// # use tidegate::{Draft, Micros, Position, Store};
     /// let store = Store::in_memory()?;
     /// for kind in ["order.placed", "order.paid"] {
     ///     store.append(Draft::new(("shop", "order-7"), kind))?;

@@ -5,8 +5,9 @@ mod inspect;
 mod rewrite;
 
 pub use fault::{Fault, LostRange, Remark};
-pub use inspect::{DoctorReport, LeftCursor, LeftPlace, examine};
-pub use rewrite::{MovedRun, SalvageReport, salvage};
+pub use inspect::{DoctorReport, LeftCursor, LeftPlace, examine, examine_in};
+pub use rewrite::{MovedRun, SalvageReport, salvage, salvage_in};
+pub use tidegate_format::Offset;
 pub use verdict::Verdict;
 
 pub use crate::backend::{OpenReport, Unconfirmed};

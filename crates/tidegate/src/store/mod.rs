@@ -4,6 +4,8 @@ mod writer;
 mod deciding;
 mod appending;
 mod waiting;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(test)]
 mod filter_group_tests;
 
@@ -85,7 +87,8 @@ impl StoreOptions {
         self.open_in(Env::memory())
     }
 
-    /// Opens the store of an environment: a disk, a clock and randomness that the caller brings.
+    /// Opens the store of an environment: a disk, a clock and randomness that the caller brings. The feature `testing`
+    /// gives simulated ones, in `tidegate::testing`.
     ///
     /// # Errors
     ///

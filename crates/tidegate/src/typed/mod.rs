@@ -108,12 +108,13 @@ pub use tidegate_derive::Event;
 /// assert_eq!(event.metadata().count(), 1);
 /// assert_eq!(event.payload()?, br#"{"cents":1200}"#);
 /// assert_eq!(event.payload_bytes(), 14);
-/// assert_eq!(event.payload_type(), tidegate::format::PayloadType::Json);
+/// assert_eq!(event.payload_type(), tidegate::typed::PayloadType::Json);
 /// assert!(event.time().0 > 0);
 /// assert_eq!(event.leaf(), event.record().leaf());
 /// # Ok::<(), tidegate::Error>(())
 /// ```
 #[doc(inline)]
+pub use tidegate_format::PayloadType;
 pub use tidegate_segment::RecordedEvent;
 pub use value::Event;
 pub use values::Values;

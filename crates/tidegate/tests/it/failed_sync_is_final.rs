@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidegate::disk::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
+use tidegate::testing::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::{AppendOptions, Draft, ErrorKind, Position, StoreOptions};
 
 fn draft() -> Draft {

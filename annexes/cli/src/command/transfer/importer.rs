@@ -14,11 +14,11 @@ use std::collections::HashMap;
 use indicatif::HumanCount;
 use serde::Serialize;
 use tidegate::batch::Import;
-use tidegate::format::{Blind, Hash, Micros};
 use tidegate::{
     AppendOptions, Batch, Cause, Draft, Error, ErrorKind, EventId, Place, Position, Receipt, RecordedEvent,
     Store, View,
 };
+use tidegate_format::{Blind, Hash, Micros};
 
 use crate::failure::{self, Failure, Result};
 use crate::lines::Lines;

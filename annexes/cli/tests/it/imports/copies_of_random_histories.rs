@@ -4,11 +4,11 @@ use std::path::Path;
 
 use tidegate::batch::Bypass;
 use tidegate::decide::{Decision, GateSet, Verdict, gate};
-use tidegate::format::PayloadType;
 use tidegate::{
     AppendOptions, Batch, Cause, Draft, EventId, Position, Query, RecordedEvent, StoreId, StoreOptions,
     StoreReader, StreamId,
 };
+use tidegate_format::PayloadType;
 
 use super::copies_keep_what_a_store_says::{copy, exported, open};
 use crate::program::{TempFolder, run};

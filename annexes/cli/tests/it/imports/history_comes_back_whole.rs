@@ -23,8 +23,8 @@ struct Content {
     causes: Vec<Cause>,
     correlation: EventId,
     metadata: Vec<(String, Vec<u8>)>,
-    payload: (tidegate::format::PayloadType, Vec<u8>),
-    batch: (Option<(String, tidegate::format::Hash)>, bool),
+    payload: (tidegate_format::PayloadType, Vec<u8>),
+    batch: (Option<(String, tidegate_format::Hash)>, bool),
 }
 
 impl Content {
@@ -146,7 +146,7 @@ fn an_import_keeps_the_payload_as_it_was_written() {
         format!(r#"{{"scope":"s","entity":"e","kind":"k","data": {data} ,"meta":{{"b":"2","a":"1"}}}}"#);
     let store = place.store("store", &[&line]);
     let content = &contents(&store)[0];
-    assert_eq!(content.payload, (tidegate::format::PayloadType::Json, data.as_bytes().to_vec()));
+    assert_eq!(content.payload, (tidegate_format::PayloadType::Json, data.as_bytes().to_vec()));
     assert_eq!(content.metadata, [("b".into(), "2".into()), ("a".into(), "1".into())]);
 }
 

@@ -1,5 +1,7 @@
 //! The doctor: reads everything in a store's directory and tells of everything that is wrong.
 
+use std::path::Path;
+
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Disk, Env};
 use tidegate_format::{Frame, Position, Result, SegmentName, StoreId};
@@ -62,23 +64,32 @@ impl DoctorReport {
 /// no more memory than its largest frame and its index.
 ///
 /// ```
-/// use tidegate::disk::Env;
-/// use tidegate::{Draft, StoreOptions, report};
+/// use tidegate::{Draft, Store, report};
 ///
-/// let world = Env::memory();
-/// let store = StoreOptions::new().open_in(world.clone())?;
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path().join("shop");
+/// let store = Store::open(&directory)?;
 /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
 /// store.close()?;
-/// let examined = report::examine(&world, |_| ())?;
+/// let examined = report::examine(&directory, |_| ())?;
 /// assert_eq!((examined.verified.events, examined.faults.len()), (1, 0));
-/// # Ok::<(), tidegate::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 ///
 /// [`Missing`](tidegate_format::ErrorKind::Missing) where there is no store,
 /// [`Newer`](tidegate_format::ErrorKind::Newer) where it is of a newer format, and those of listing a directory.
-pub fn examine(world: &Env, mut progress: impl FnMut(VerifyReport)) -> Result<DoctorReport> {
+pub fn examine(directory: impl AsRef<Path>, progress: impl FnMut(VerifyReport)) -> Result<DoctorReport> {
+    examine_in(&Env::native(directory.as_ref()), progress)
+}
+
+/// Examines as [`examine`] does, in an environment: a disk that the caller brings.
+///
+/// # Errors
+///
+/// Those of [`examine`].
+pub fn examine_in(world: &Env, mut progress: impl FnMut(VerifyReport)) -> Result<DoctorReport> {
     let disk = &*world.disk;
     let mut indexes = IndexCheck::new(disk)?;
     let (mut found, reader_files) = inspect(disk, Some(&mut indexes), &mut progress)?;

@@ -3,4 +3,4 @@ mod rebuilt_log;
 mod salvage;
 
 pub use rebuilt_log::MovedRun;
-pub use salvage::{SalvageReport, salvage};
+pub use salvage::{SalvageReport, salvage, salvage_in};

@@ -6,6 +6,7 @@
 //! G2. Every event of a whole frame is in the new store, in the old order, and says what it said.
 //! G3. Until the new store is complete its directory is no store, says so, and is locked.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tidegate_disk::replace::remove_if_there;
@@ -63,23 +64,36 @@ impl SalvageReport {
 /// the old store. Cursors and saved states are not taken over; [`SalvageReport::cursors`] names the cursors.
 ///
 /// ```
-/// use tidegate::disk::Env;
-/// use tidegate::{Draft, StoreOptions, report};
+/// use tidegate::{Draft, Store, report};
 ///
-/// let (old, new) = (Env::memory(), Env::memory());
-/// let store = StoreOptions::new().open_in(old.clone())?;
+/// # let folder = tempfile::tempdir()?;
+/// # let (old, new) = (folder.path().join("shop"), folder.path().join("salvaged"));
+/// let store = Store::open(&old)?;
 /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
 /// store.close()?;
 /// let salvaged = report::salvage(&old, &new, |_| ())?;
 /// assert_eq!((salvaged.saved.events, salvaged.store), (1, store.id()));
-/// # Ok::<(), tidegate::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
 ///
 /// [`Missing`](ErrorKind::Missing) where there is no store, [`Invalid`](ErrorKind::Invalid) where `to` is not empty,
 /// [`Damaged`](ErrorKind::Damaged) where nothing says which store the files are of, and those of the disk.
-pub fn salvage(from: &Env, to: &Env, mut progress: impl FnMut(VerifyReport)) -> Result<SalvageReport> {
+pub fn salvage(
+    from: impl AsRef<Path>,
+    to: impl AsRef<Path>,
+    progress: impl FnMut(VerifyReport),
+) -> Result<SalvageReport> {
+    salvage_in(&Env::native(from.as_ref()), &Env::native(to.as_ref()), progress)
+}
+
+/// Salvages as [`salvage`] does, between environments: disks that the caller brings.
+///
+/// # Errors
+///
+/// Those of [`salvage`].
+pub fn salvage_in(from: &Env, to: &Env, mut progress: impl FnMut(VerifyReport)) -> Result<SalvageReport> {
     refuse_filled(&*to.disk)?;
     let (found, _) = inspect::inspect(&*from.disk, None, &mut progress)?;
     let (Some(id), Some(_)) = (found.store, found.salt) else {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tidegate::decide::{Decision, DecisionView, Outcome};
-use tidegate::disk::{Env, MemoryDisk, SimulatedClock, SystemRandom};
+use tidegate::testing::{Env, MemoryDisk, SimulatedClock, SystemRandom};
 use tidegate::{Draft, Query, QueryItem, ReadOptions, RecordedEvent, Result, Store, StoreOptions};
 
 const MINUTE: u64 = 60_000_000;
@@ -44,7 +44,7 @@ impl Desk {
 
     /// How many microseconds ago an event was recorded.
     fn age(&self, event: &RecordedEvent) -> u64 {
-        use tidegate::disk::Clock;
+        use tidegate::testing::Clock;
         self.clock.now_micros() - event.time().0
     }
 

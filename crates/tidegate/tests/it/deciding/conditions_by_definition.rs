@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use tidegate::batch::ConflictKind;
-use tidegate::disk::{Env, MemoryDisk};
+use tidegate::testing::{Env, MemoryDisk};
 use tidegate::{
     Batch, Cause, Condition, Draft, EventId, Position, Query, QueryItem, Receipt, Store, StoreId,
     StoreOptions, StreamId, Version,

@@ -4,9 +4,8 @@ use std::cell::Cell;
 
 use tidegate::batch::ConflictKind;
 use tidegate::decide::{Decision, DecisionView, Outcome};
-use tidegate::format::Micros;
 use tidegate::{
-    AppendOptions, Cause, ErrorKind, EventId, Position, Query, QueryItem, ReadOptions, Result, Store,
+    AppendOptions, Cause, ErrorKind, EventId, Micros, Position, Query, QueryItem, ReadOptions, Result, Store,
     StreamId,
 };
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tidegate::decide::{DecisionView, Denial, GateSet, Proposal, Verdict, gate};
-use tidegate::disk::Env;
+use tidegate::testing::Env;
 use tidegate::{AppendOptions, Batch, Position, Query, QueryItem, Store, StoreOptions, StreamId};
 
 use super::{append, denied, draft, head, refused, store, tag};

@@ -1,11 +1,11 @@
 //! Batches that share a group see each other, and only those that were accepted.
 
 use tidegate::batch::ConflictKind;
-use tidegate::disk::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
-use tidegate::format::limit;
+use tidegate::testing::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::{
     Batch, Cause, Condition, ErrorKind, EventId, Position, Query, QueryItem, StoreOptions, StreamId, Version,
 };
+use tidegate_format::limit;
 
 use super::{append, conflict, draft, head, refused, stepped, store, submit, tag};
 

@@ -2,10 +2,10 @@
 
 use tidegate::batch::{Import, ReceiptStatus};
 use tidegate::decide::{Denial, GateSet, Verdict, gate};
-use tidegate::disk::{Call, Errno, FaultPlan};
-use tidegate::format::{Blind, Hash, Micros};
 use tidegate::subscription::reactor::Step;
+use tidegate::testing::{Call, Errno, FaultPlan};
 use tidegate::{Batch, ErrorKind, Position, Query, QueryItem, StoreOptions, StoreReader};
+use tidegate_format::{Blind, Hash, Micros};
 
 use super::{append, draft, head, refused, stepped, store, submit};
 use crate::faults::stage::Stage;

@@ -2,7 +2,7 @@
 
 use tidegate::batch::{ConflictKind, key};
 use tidegate::decide::{Denial, GateSet, Outcome, Verdict, gate};
-use tidegate::disk::{Call, Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
+use tidegate::testing::{Call, Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::{
     AppendOptions, Batch, Condition, Durability, ErrorKind, EventId, Position, Store, StoreOptions, StreamId,
     Version,
@@ -125,9 +125,9 @@ fn a_key_survives_closing_crashing_and_the_loss_of_indexes() {
     let store = open(&disk);
     assert_eq!(append(&store, paid()), first);
     drop(store);
-    let indexes: Vec<_> = tidegate::disk::Disk::list(&disk, "index").unwrap_or_default();
+    let indexes: Vec<_> = tidegate::testing::Disk::list(&disk, "index").unwrap_or_default();
     for index in &indexes {
-        tidegate::disk::Disk::remove(&disk, &format!("index/{index}")).unwrap();
+        tidegate::testing::Disk::remove(&disk, &format!("index/{index}")).unwrap();
     }
     assert!(!indexes.is_empty(), "a sealed segment has an index");
     let store = open(&disk);

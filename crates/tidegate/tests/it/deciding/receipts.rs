@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use tidegate::batch::{ReceiptEvent, ReceiptStatus};
 use tidegate::decide::{DecisionView, GateSet, Proposal, Verdict, gate};
-use tidegate::format::{Hash, Micros};
 use tidegate::{Batch, ErrorKind, EventId, Position, Receipt, StoreId, StoreOptions, Version};
+use tidegate_format::{Hash, Micros};
 
 use super::{append, draft, store};
 
@@ -137,10 +137,10 @@ fn a_receipt_agrees_with_its_own_log_alone() {
 
 #[test]
 fn an_older_copy_of_the_log_misses_what_came_later() {
-    let disk = tidegate::disk::MemoryDisk::new();
-    let world = |disk: &tidegate::disk::MemoryDisk| tidegate::disk::Env {
+    let disk = tidegate::testing::MemoryDisk::new();
+    let world = |disk: &tidegate::testing::MemoryDisk| tidegate::testing::Env {
         disk: std::sync::Arc::new(disk.clone()),
-        ..tidegate::disk::Env::memory()
+        ..tidegate::testing::Env::memory()
     };
     let store = StoreOptions::new().open_in(world(&disk)).unwrap();
     append(&store, draft("a", "a.b"));

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::batch::Import;
-use tidegate::disk::{Env, Random};
-use tidegate::format::{Micros, SegmentName, StoreFile, Watermark};
+use tidegate::testing::{Env, Random};
 use tidegate::{AppendOptions, Batch, Condition, Draft, ErrorKind, Position, Query};
+use tidegate_format::{Micros, SegmentName, StoreFile, Watermark};
 
 use crate::stored::access::Access;
 use crate::subscriptions::logged::warnings;

@@ -1,6 +1,6 @@
 //! Closing puts a new segment behind a long one, and may die at any step of that (F13, F31).
 
-use tidegate::disk::{Call, Errno, FaultPlan};
+use tidegate::testing::{Call, Errno, FaultPlan};
 use tidegate::{AppendOptions, ErrorKind, Store};
 
 use super::stage::{History, Stage, history, one};

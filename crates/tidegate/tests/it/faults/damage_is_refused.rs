@@ -1,8 +1,8 @@
 //! Damage to durable bytes is noticed before it reaches a caller, wherever it lies (F4, F5, F16 to F18).
 
-use tidegate::disk::AtRest;
-use tidegate::format::FrameHeader;
+use tidegate::testing::AtRest;
 use tidegate::{AppendOptions, ErrorKind, Position, Query, ReadOptions, StoreReader};
+use tidegate_format::FrameHeader;
 
 use super::stage::{History, Outcome, Stage, fill, history, one, outcome};
 use crate::stored::access::Access;

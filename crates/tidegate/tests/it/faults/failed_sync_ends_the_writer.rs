@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use tidegate::disk::{Call, Errno, FaultPlan, Model};
+use tidegate::testing::{Call, Errno, FaultPlan, Model};
 use tidegate::{AppendOptions, ErrorKind, Position, Store};
 
 use super::hooked::Hooked;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use tidegate::disk::{AtRest, Call, Directories, Env, Errno, FaultPlan, Model};
-use tidegate::report::examine;
+use tidegate::report::examine_in;
+use tidegate::testing::{AtRest, Call, Directories, Env, Errno, FaultPlan, Model};
 use tidegate::{AppendOptions, Error, ErrorKind, Query, Store, StoreOptions, StoreReader};
 
 use super::stage::{LONG, Stage, assert_refusal, fill, history, one};
@@ -457,7 +457,7 @@ fn another_store_in_the_place_of_one_that_is_open() {
         fill(&new, 9);
         let all = history(&new).unwrap();
         new.close().unwrap();
-        let examined = examine(&Env::native(&directory), |_| ()).unwrap();
+        let examined = examine_in(&Env::native(&directory), |_| ()).unwrap();
         assert!(examined.faults.is_empty(), "{:?}", examined.faults);
         assert_eq!(history(&options.open(&directory).unwrap()).unwrap(), all);
     }

@@ -1,7 +1,7 @@
 //! A disk without room is an error to go on after: nothing half-written, and appends go on once there is room
 //! (F12, F13, F15, F28).
 
-use tidegate::disk::{Call, Errno, FaultPlan, FaultyDisk, Model};
+use tidegate::testing::{Call, Errno, FaultPlan, FaultyDisk, Model};
 use tidegate::{AppendOptions, ErrorKind};
 
 use super::stage::{Stage, fill, history, one};

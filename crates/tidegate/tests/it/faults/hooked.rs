@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 
-use tidegate::disk::{Block, Call, Disk, Env, File, FileLock, Identity, Mode};
+use tidegate::testing::{Block, Call, Disk, Env, File, FileLock, Identity, Mode};
 use tidegate::{Store, StoreOptions};
 
 /// Called before every call; it may wait or panic.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use tidegate::disk::{Call, Env, MemoryDisk};
+use tidegate::testing::{Call, Env, MemoryDisk};
 use tidegate::{AppendOptions, ErrorKind, Position, Store, StoreOptions};
 
 use super::hooked::Hooked;

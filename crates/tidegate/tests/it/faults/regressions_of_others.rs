@@ -1,7 +1,7 @@
 //! What happened to other stores, one test each. Each opens with what happened, why, and what keeps it from
 //! happening here.
 
-use tidegate::disk::{Call, Errno, FaultPlan};
+use tidegate::testing::{Call, Errno, FaultPlan};
 use tidegate::{AppendOptions, Batch, Condition, Draft, Durability, ErrorKind, StreamId, Version};
 
 use super::stage::{LONG, Stage, batch, fill, history, one};

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::disk::{Disk, Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
-use tidegate::format::frame::FRAME_HEADER_BYTES;
-use tidegate::format::{FrameHeader, Hash, SEGMENT_HEADER_BYTES};
+use tidegate::testing::{Disk, Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::{
     AppendOptions, Batch, Draft, Error, ErrorKind, Place, Query, Result, Store, StoreOptions, StoreReader,
 };
+use tidegate_format::frame::FRAME_HEADER_BYTES;
+use tidegate_format::{FrameHeader, Hash, SEGMENT_HEADER_BYTES};
 
 use crate::stored::access::{Access, Opened};
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use tidegate::disk::{Call, Env, MemoryDisk};
+use tidegate::testing::{Call, Env, MemoryDisk};
 use tidegate::{AppendOptions, Batch, Condition, ErrorKind, Position, Store, StoreOptions, Version};
 
 use super::hooked::{Gate, Hooked, Opened, stalled};

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
-use tidegate::disk::{Env, MemoryDisk};
 use tidegate::settings::WhenFull;
+use tidegate::testing::{Env, MemoryDisk};
 use tidegate::{
     AppendOptions, Batch, Condition, Durability, ErrorKind, Position, Receipt, Store, StoreOptions, Ticket,
     Version,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use tidegate::disk::Env;
 use tidegate::graph::{Degree, Graph, Selection};
+use tidegate::testing::Env;
 use tidegate::{
     AppendOptions, Batch, Cause, Draft, Position, Query, QueryItem, Result, StoreOptions, StoreReader,
 };

@@ -6,8 +6,8 @@
 //!       └──────── 7 ┘      9
 //! ```
 
-use tidegate::disk::Env;
 use tidegate::graph::{Degree, Graph, Selection};
+use tidegate::testing::Env;
 use tidegate::{Draft, ErrorKind, Position, Query, QueryItem, Result, Store, StoreOptions};
 
 const CAUSES: [&[u64]; 9] = [&[], &[1], &[1], &[2], &[3], &[4, 5], &[3], &[6, 7], &[]];

@@ -72,6 +72,14 @@ pub(crate) fn reexports(place: &str, source: &Source) -> Vec<String> {
         if !starts_with(rest, &["pub", "use"]) {
             continue;
         }
+        if let [_, _, whole, next, ..] = rest
+            && matches!(next.text.as_str(), "as" | ";")
+        {
+            found.push(format!(
+                "{place}:{}: `{}` is shown whole; name what callers use",
+                whole.line, whole.text
+            ));
+        }
         let tree = rest.iter().take_while(|word| word.text != ";");
         for (at, word) in tree.enumerate() {
             let ends = matches!(rest.get(at + 1).map(|next| next.text.as_str()), Some("," | "}" | ";"));
@@ -179,6 +187,10 @@ fn reexports_are_counted_by_name() {
     assert_eq!(names(REEXPORTS_MAX + 1), ["lib.rs:1: 31 re-exports, at most 30"]);
     let all = reexports("lib.rs", &Source::read("mod a;\npub use a::{B, c::*};"));
     assert_eq!(all, ["lib.rs:2: a re-export names what it shows"]);
+    let whole = reexports("lib.rs", &Source::read("pub use a as b;\npub use c;\npub use d::E as F;"));
+    let expected = [(1, "a"), (2, "c")]
+        .map(|(line, name)| format!("lib.rs:{line}: `{name}` is shown whole; name what callers use"));
+    assert_eq!(whole, expected);
 }
 
 #[test]

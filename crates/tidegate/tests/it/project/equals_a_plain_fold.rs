@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use tidegate::Event;
-use tidegate::disk::{Env, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::project::{Poison, Projection, Projector, ProjectorOptions, Reading, Staleness, Start};
+use tidegate::testing::{Env, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::{AppendOptions, Draft, Position, Result, Store, StoreOptions};
 
 use super::{Added, Counted, POISON, Sums, Taken, try_plain};

@@ -3,12 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use tidegate::format::Hash;
 use tidegate::project::{Bookmark, ReadModel, Updater};
 use tidegate::{
     AppendOptions, Draft, ErrorKind, Place, Position, Query, QueryItem, ReadOptions, RecordedEvent, Store,
     StoreOptions,
 };
+use tidegate_format::Hash;
 
 use crate::faults::Stage;
 use crate::stored::access::Access;

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use tidegate::Event;
-use tidegate::disk::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::project::{Projection, Projector, ProjectorOptions, Start};
+use tidegate::testing::{Call, Env, Errno, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::{
     AppendOptions, ErrorKind, Position, Query, QueryItem, RecordedEvent, Result, Store, StoreOptions,
     StoreReader,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use tidegate::disk::SimulatedClock;
 use tidegate::project::{Projector, Reading, Staleness};
+use tidegate::testing::SimulatedClock;
 use tidegate::{Draft, ErrorKind, Position};
 
 use super::{POISON, Sums, added, append};

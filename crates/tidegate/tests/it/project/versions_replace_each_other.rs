@@ -1,7 +1,7 @@
 //! A new version is built beside the old one, which answers until the new one has caught up.
 
-use tidegate::disk::{Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::project::{Projector, ProjectorOptions, Start, catch_up_all};
+use tidegate::testing::{Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::{ErrorKind, Position, Store, StoreOptions};
 
 use super::{Counted, Sums, added, append, plain, store};

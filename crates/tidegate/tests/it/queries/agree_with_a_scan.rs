@@ -3,7 +3,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tidegate::disk::Env;
+use tidegate::testing::Env;
 use tidegate::{Result, StoreOptions, StoreReader, View};
 
 use super::scan::{Known, Question, Sketch, append, compare, question, sketch};

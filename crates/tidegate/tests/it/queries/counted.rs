@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate::disk::{
+use tidegate::testing::{
     Block, Disk, Env, File, FileLock, Identity, MemoryDisk, Mode, SystemClock, SystemRandom,
 };
 

@@ -1,6 +1,6 @@
 //! Sealing and indexing end anywhere, in any way: what was acknowledged is found by every query afterwards.
 
-use tidegate::disk::{Call, Errno, FaultPlan};
+use tidegate::testing::{Call, Errno, FaultPlan};
 use tidegate::{ErrorKind, StoreReader};
 
 use super::scan::{Fixture, Known, Question, Sketch, append, batches, compare, questions, scan};

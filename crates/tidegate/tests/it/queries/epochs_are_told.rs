@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate::disk::{Env, MemoryDisk};
+use tidegate::testing::{Env, MemoryDisk};
 use tidegate::{Batch, Draft, Position, StoreOptions};
 
 #[test]

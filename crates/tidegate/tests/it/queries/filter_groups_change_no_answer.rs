@@ -1,6 +1,6 @@
 //! Whatever becomes of filter groups, and whether they were made at all, every question has the same answer.
 
-use tidegate::disk::{Env, FaultPlan, FaultyDisk, Mode, Model, SeededRandom, SimulatedClock};
+use tidegate::testing::{Env, FaultPlan, FaultyDisk, Mode, Model, SeededRandom, SimulatedClock};
 use tidegate::{
     AppendOptions, Batch, Draft, EventId, Position, Query, QueryItem, ReadOptions, Store, StoreOptions,
     StoreReader, StreamId, View,

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use tidegate::format::hash::crc;
 use tidegate::{ErrorKind, Position, Query, ReadOptions};
+use tidegate_format::hash::crc;
 
 use super::scan::{Fixture, Known, Question, compare, questions, scan};
 use crate::stored::access::Access;

@@ -1,10 +1,10 @@
 //! What is asked costs what the answer holds, and opening costs a few calls a segment, however long the log is.
 
-use tidegate::format::SEGMENT_HEADER_BYTES;
 use tidegate::{
     AppendOptions, Batch, Draft, EventId, Position, Query, QueryItem, ReadOptions, StoreOptions, StreamId,
     View,
 };
+use tidegate_format::SEGMENT_HEADER_BYTES;
 
 use super::counted::Counted;
 use crate::stored::access::Access;

@@ -3,11 +3,11 @@
 
 use std::ops::Deref;
 
-use tidegate::disk::Env;
 use tidegate::project::Projector;
 use tidegate::subscription::cursor::{Cursor, Delivery};
 use tidegate::subscription::reactor::{Reactor, Step};
 use tidegate::subscription::{Subscription, Tap};
+use tidegate::testing::Env;
 use tidegate::{
     Draft, ErrorKind, Events, Query, Receipt, RecordedEvent, Result, Store, StoreOptions, StoreReader,
     Ticket, View,

@@ -1,9 +1,9 @@
 //! A log whose beginning was retired: it is read in every way, it is not damaged, and it cannot be written to yet.
 
-use tidegate::disk::Env;
-use tidegate::format::{FloorFile, Hash, Micros};
-use tidegate::report::{examine, salvage};
+use tidegate::report::{examine_in, salvage_in};
+use tidegate::testing::Env;
 use tidegate::{Error, ErrorKind, EventId, Position, Query, ReadOptions, StoreReader};
+use tidegate_format::{FloorFile, Hash, Micros};
 
 use crate::faults::stage::{History, Stage, history};
 use crate::stored::access::Access;
@@ -22,7 +22,7 @@ fn retired() -> (Stage, Position, History, Vec<EventId>) {
         store,
         first: floor,
         before_first: before,
-        before_length: tidegate::format::Offset(stage.bytes(&segments[0]).len() as u64),
+        before_length: tidegate_format::Offset(stage.bytes(&segments[0]).len() as u64),
         root: Hash([1; 32]),
         edges: vec![Hash([2; 32]); count.count_ones() as usize],
         leaves: vec![Hash([3; 32]); count as usize % 256],
@@ -90,13 +90,13 @@ fn are_read_from_and_not_below() {
 #[test]
 fn are_no_damage_to_the_doctor_and_salvage() {
     let (stage, floor, intact, _) = retired();
-    let found = examine(&stage.world(), |_| ()).unwrap();
+    let found = examine_in(&stage.world(), |_| ()).unwrap();
     assert!(found.faults.is_empty() && found.lost.is_empty(), "{:?} {:?}", found.faults, found.lost);
     assert_eq!(found.head.0, intact.len() as u64);
     assert!(found.remarks.is_empty(), "{:?}", found.remarks);
     let kept = intact.len() as u64 + 1 - floor.0;
     let new = Env::memory();
-    let saved = salvage(&stage.world(), &new, |_| ()).unwrap();
+    let saved = salvage_in(&stage.world(), &new, |_| ()).unwrap();
     assert_eq!(saved.saved.events, kept);
     assert_ne!(saved.store, saved.from, "positions changed");
     assert_eq!((saved.runs[0].from, saved.runs[0].to, saved.runs[0].count), (floor, Position(1), kept));
@@ -131,19 +131,19 @@ fn are_judged_by_the_floor_file_alone() {
     stage.disk.at_rest().copy(&gone, &leftover).unwrap();
     let view = stage.read_only().view().unwrap();
     assert_eq!(view.floor(), floor);
-    let found = examine(&stage.world(), |_| ()).unwrap();
+    let found = examine_in(&stage.world(), |_| ()).unwrap();
     assert!(found.faults.is_empty(), "{:?}", found.faults);
     assert!(found.remarks.iter().any(|remark| remark.file == leftover), "{:?}", found.remarks);
     // Without the file the first segment is missing.
     let stage = sample.fork();
     stage.disk.at_rest().remove("FLOOR").unwrap();
     assert_eq!(stage.try_open(Access::Write).unwrap_err().kind(), ErrorKind::Damaged);
-    assert!(!examine(&stage.world(), |_| ()).unwrap().faults.is_empty());
+    assert!(!examine_in(&stage.world(), |_| ()).unwrap().faults.is_empty());
     // A segment above that is missing is damage with it too.
     let stage = sample.fork();
     let first = stage.segments().into_iter().find(|name| name.strip_suffix(".seg").is_some()).unwrap();
     stage.disk.at_rest().remove(&first).unwrap();
-    let faults = examine(&stage.world(), |_| ()).unwrap().faults;
+    let faults = examine_in(&stage.world(), |_| ()).unwrap().faults;
     assert!(faults.iter().any(|fault| fault.to_string().contains(&first)), "{faults:?}");
     assert!(stage.try_open(Access::Read).map_or(true, |store| store.report().damage.is_some()));
 }
@@ -161,7 +161,7 @@ fn are_damaged_with_their_file() {
             assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
             assert!(error.to_string().contains("FLOOR"), "{error}");
         }
-        let faults = examine(&stage.world(), |_| ()).unwrap().faults;
+        let faults = examine_in(&stage.world(), |_| ()).unwrap().faults;
         assert!(faults.iter().any(|fault| fault.to_string().contains("FLOOR")), "{faults:?}");
     }
 }

@@ -1,9 +1,9 @@
 //! Stores with `from` and `log` lines in their store file.
 
-use tidegate::disk::Env;
-use tidegate::format::{ForkPoint, Hash, StoreFile};
-use tidegate::report::{examine, salvage};
+use tidegate::report::{examine_in, salvage_in};
+use tidegate::testing::Env;
 use tidegate::{ErrorKind, Position, StoreId};
+use tidegate_format::{ForkPoint, Hash, StoreFile};
 
 use crate::faults::stage::{Stage, assert_refusal, history};
 use crate::stored::access::Access;
@@ -30,10 +30,10 @@ fn a_node_is_read_and_not_written_to() {
     let reader = stage.read_only();
     assert_eq!(history(&reader).unwrap(), intact);
     assert!(reader.report().clean, "{}", reader.report());
-    let found = examine(&stage.world(), |_| ()).unwrap();
+    let found = examine_in(&stage.world(), |_| ()).unwrap();
     assert!(found.faults.is_empty() && found.remarks.is_empty(), "{:?} {:?}", found.faults, found.remarks);
     // What is salvaged is no node, and so another store.
-    let saved = salvage(&stage.world(), &Env::memory(), |_| ()).unwrap();
+    let saved = salvage_in(&stage.world(), &Env::memory(), |_| ()).unwrap();
     assert_ne!(saved.store, saved.from);
     assert_eq!(saved.saved.events, intact.len() as u64);
 }
@@ -56,7 +56,7 @@ fn segments_of_a_parent_are_accepted_up_to_the_fork_point() {
         let fork = StoreFile { id: StoreId([7; 16]), salt: 77, forks: vec![point], ..parent.clone() };
         set_store_file(&stage, &fork);
         stage.disk.at_rest().remove("WATERMARK").unwrap();
-        let found = examine(&stage.world(), |_| ()).unwrap();
+        let found = examine_in(&stage.world(), |_| ()).unwrap();
         if is_whole {
             assert!(found.faults.is_empty(), "{until}: {:?}", found.faults);
             let reader = stage.read_only();

@@ -1,8 +1,8 @@
 //! A file is replaced by a newer generation beside it, and the newest one counts.
 
-use tidegate::disk::Env;
-use tidegate::disk::FaultPlan;
-use tidegate::report::{examine, salvage};
+use tidegate::report::{examine_in, salvage_in};
+use tidegate::testing::Env;
+use tidegate::testing::FaultPlan;
 use tidegate::{ErrorKind, Query, ReadOptions};
 
 use crate::faults::stage::{Stage, assert_refusal, fill, history};
@@ -55,7 +55,7 @@ fn a_recovery_dies_at_any_call() {
             }
             let next = Stage { disk: copy.reopen(), ..stage.clone() };
             both += u32::from(next.segments().len() > sample.segments().len());
-            let faults = examine(&next.world(), |_| ()).unwrap().faults;
+            let faults = examine_in(&next.world(), |_| ()).unwrap().faults;
             assert!(faults.is_empty(), "call {nth}, seed {seed}: {faults:?}");
             assert_eq!(history(&next.open()).unwrap(), intact, "call {nth}, seed {seed}");
             assert_eq!(next.segments().len(), sample.segments().len(), "call {nth}, seed {seed}");
@@ -73,10 +73,10 @@ fn a_lower_one_is_a_leftover_for_everyone() {
     files.copy(&lower, &higher).unwrap();
     files.edit(&lower, |bytes| bytes[500] ^= 1).unwrap();
     assert_eq!(history(&stage.read_only()).unwrap(), intact);
-    let found = examine(&stage.world(), |_| ()).unwrap();
+    let found = examine_in(&stage.world(), |_| ()).unwrap();
     assert!(found.faults.is_empty(), "{:?}", found.faults);
     assert!(found.remarks.iter().any(|remark| remark.file == lower), "{:?}", found.remarks);
-    let saved = salvage(&stage.world(), &Env::memory(), |_| ()).unwrap();
+    let saved = salvage_in(&stage.world(), &Env::memory(), |_| ()).unwrap();
     assert_eq!(saved.saved.events, intact.len() as u64);
     let store = stage.open();
     assert_eq!(store.report().removed, [lower]);
@@ -103,7 +103,7 @@ fn a_lower_one_does_not_stand_in_for_a_damaged_one() {
                 assert!(damage.to_string().contains(&higher), "{damage}");
             }
         }
-        let faults = examine(&copy.world(), |_| ()).unwrap().faults;
+        let faults = examine_in(&copy.world(), |_| ()).unwrap().faults;
         assert!(faults.iter().any(|fault| fault.to_string().contains(&higher)), "segment {nth}: {faults:?}");
     }
 }

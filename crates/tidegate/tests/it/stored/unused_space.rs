@@ -1,7 +1,7 @@
 //! Unused space behind the frames of the active segment: neither a frame, nor damage, nor unconfirmed.
 
-use tidegate::disk::Env;
-use tidegate::report::{Verdict, examine, salvage};
+use tidegate::report::{Verdict, examine_in, salvage_in};
+use tidegate::testing::Env;
 
 use crate::faults::stage::{Outcome, Stage, fill, history, outcome};
 use crate::stored::access::Access;
@@ -24,9 +24,9 @@ fn is_nothing_to_anyone() {
         assert!(report.clean && report.damage.is_none() && report.unconfirmed.is_none(), "{report}");
         assert_eq!(history(&reader).unwrap(), intact);
         reader.verify(|_| ()).unwrap();
-        let found = examine(&copy.world(), |_| ()).unwrap();
+        let found = examine_in(&copy.world(), |_| ()).unwrap();
         assert_eq!(found.verdict(), Verdict::Sound, "{:?} {:?}", found.faults, found.remarks);
-        let saved = salvage(&copy.world(), &Env::memory(), |_| ()).unwrap();
+        let saved = salvage_in(&copy.world(), &Env::memory(), |_| ()).unwrap();
         assert_eq!((saved.saved.events, saved.lost.len()), (intact.len() as u64, 0));
         let store = copy.open();
         assert!(store.report().clean && store.report().dropped_bytes == 0, "{}", store.report());
@@ -35,7 +35,7 @@ fn is_nothing_to_anyone() {
         assert!(longer.starts_with(&intact) && longer.len() > intact.len());
         store.close().unwrap();
         // The segment is sealed by now, and what is behind its frames is not read.
-        let found = examine(&copy.world(), |_| ()).unwrap();
+        let found = examine_in(&copy.world(), |_| ()).unwrap();
         assert_eq!(found.verdict(), Verdict::Sound, "{:?} {:?}", found.faults, found.remarks);
         let again = Stage { disk: copy.disk.reopen(), ..copy.clone() };
         assert_eq!(history(&again.read_only()).unwrap(), longer);
@@ -87,7 +87,7 @@ fn does_not_hide_what_was_durable() {
                 matches!(outcome(&copy, &intact), Outcome::Refused | Outcome::Noticed),
                 "{name}, byte {start}"
             );
-            assert!(!examine(&copy.world(), |_| ()).unwrap().faults.is_empty(), "{name}, byte {start}");
+            assert!(!examine_in(&copy.world(), |_| ()).unwrap().faults.is_empty(), "{name}, byte {start}");
         }
     }
 }

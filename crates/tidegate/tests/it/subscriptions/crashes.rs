@@ -1,7 +1,7 @@
 //! One life of a store crashed at each of its calls, and looked at after the process or the power ended.
 
 use tidegate::Result;
-use tidegate::disk::FaultPlan;
+use tidegate::testing::FaultPlan;
 
 use crate::faults::Stage;
 

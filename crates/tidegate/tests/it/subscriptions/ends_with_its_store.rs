@@ -1,6 +1,6 @@
 //! How a subscription waits, and how it ends.
 
-use tidegate::disk::{Call, Errno, FaultPlan};
+use tidegate::testing::{Call, Errno, FaultPlan};
 use tidegate::{AppendOptions, ErrorKind, Position, Query};
 
 use super::{LONG, SHORT, draft, kind, positions, store};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tidegate::disk::{Disk, Env, FaultPlan, FaultyDisk, Model, NativeDisk};
 use tidegate::project::{Projection, Projector, ProjectorOptions, Start};
 use tidegate::subscription::StateDir;
 use tidegate::subscription::cursor::{Change, Cursor, CursorOptions};
+use tidegate::testing::{Disk, Env, FaultPlan, FaultyDisk, Model, NativeDisk};
 use tidegate::{Draft, Error, ErrorKind, Position, Query, RecordedEvent, Result, Store, StoreReader};
 
 use crate::faults::Stage;

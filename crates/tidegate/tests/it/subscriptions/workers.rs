@@ -4,9 +4,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use tidegate::disk::Model;
 use tidegate::subscription::cursor::{Cursor, CursorOptions};
 use tidegate::subscription::worker::{WorkerOptions, WorkerPhase};
+use tidegate::testing::Model;
 use tidegate::{Draft, ErrorKind, Position, Query, RecordedEvent, Store};
 
 use super::LONG;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
-use tidegate::format::PayloadType;
 use tidegate::typed::{CONTENT_TYPE, DraftPayload, Kind};
 use tidegate::{Draft, ErrorKind, Event, Place, Position, Query, StoreOptions};
+use tidegate_format::PayloadType;
 
 use super::{again, appended};
 

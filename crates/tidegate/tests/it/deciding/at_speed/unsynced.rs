@@ -6,12 +6,12 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use tidegate::decide::{Decision, Denial, GateSet, Outcome, Proposal, Verdict, gate};
-use tidegate::disk::{Call, Env, Errno, FaultPlan};
-use tidegate::format::FrameHeader;
+use tidegate::testing::{Call, Env, Errno, FaultPlan};
 use tidegate::{
     AppendOptions, Batch, Cause, Condition, Draft, Error, ErrorKind, Position, Query, Result, Store,
     StoreOptions, Version,
 };
+use tidegate_format::FrameHeader;
 
 use super::{draft, tag};
 use crate::faults::{Gate, Hooked, LONG, Opened, Stage, stalled};

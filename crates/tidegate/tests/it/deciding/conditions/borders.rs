@@ -6,12 +6,12 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use tidegate::batch::Import;
 use tidegate::decide::{GateSet, Verdict, gate};
-use tidegate::disk::{Env, MemoryDisk, SeededRandom, SimulatedClock};
-use tidegate::format::{Blind, Hash};
+use tidegate::testing::{Env, MemoryDisk, SeededRandom, SimulatedClock};
 use tidegate::{
     Batch, Condition, Draft, EventId, Position, Query, QueryItem, Receipt, Result, Store, StoreOptions,
     StreamId, Version,
 };
+use tidegate_format::{Blind, Hash};
 
 /// Streams, tags, ids and keys that the events of a history are about.
 const FEW: u8 = 3;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tidegate::disk::{Call, Disk, Env, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
+use tidegate::testing::{Call, Disk, Env, FaultPlan, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::{AppendOptions, Store, StoreOptions};
 
 use super::Dice;

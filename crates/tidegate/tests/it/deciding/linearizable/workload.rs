@@ -6,11 +6,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidegate::decide::{Decision, DecisionView, Outcome};
-use tidegate::format::Hash;
 use tidegate::{
     AppendOptions, Batch, Condition, Draft, ErrorKind, EventId, Position, Query, QueryItem, Receipt,
     RecordedEvent, Result, Store,
 };
+use tidegate_format::Hash;
 
 use super::Dice;
 

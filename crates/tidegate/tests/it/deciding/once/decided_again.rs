@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use tidegate::batch::ConflictKind;
 use tidegate::decide::{Decision, DecisionView, GateSet, Outcome, Proposal, Verdict, gate};
-use tidegate::disk::{Call, Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
+use tidegate::testing::{Call, Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::{AppendOptions, Batch, Draft, ErrorKind, Position, Query, Result, StoreOptions};
 
 use crate::deciding::{append, code, conflict, denied, draft, head, refused, stepped, store, submit, tag};

@@ -2,8 +2,8 @@
 #![cfg(target_os = "linux")]
 
 use tidegate::decide::{DecisionView, GateSet, Proposal, Verdict, gate};
-use tidegate::format::hash::sha256;
 use tidegate::{AppendOptions, Batch, Query, Store, StoreOptions};
+use tidegate_format::hash::sha256;
 
 use crate::deciding::draft;
 

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use tidegate::disk::Disk;
-use tidegate::report::{DoctorReport, examine};
+use tidegate::report::{DoctorReport, examine_in};
+use tidegate::testing::Disk;
 use tidegate::{AppendOptions, ErrorKind, Query, Result};
 
 use super::super::mending::sample::{Things, closed};
@@ -53,7 +53,7 @@ fn find_nothing_wrong_wherever_they_are() {
         let stage = sample.fork();
         let (writing, examining) = (stage.clone(), stage.clone());
         let writer = (usize::MAX, move |disk| write(&writing, disk));
-        let examiner = (at, move |disk| examine(&examining.world_with(disk), |_| ()).unwrap());
+        let examiner = (at, move |disk| examine_in(&examining.world_with(disk), |_| ()).unwrap());
         let Some(Met { second: examined, .. }) = meet(&stage.disk, writer, examiner) else {
             assert!(at > 100, "{at} calls");
             break;
@@ -68,7 +68,7 @@ fn find_nothing_wrong_wherever_the_writer_is() {
     for at in 1.. {
         let stage = sample.fork();
         let (writing, examining) = (stage.clone(), stage.clone());
-        let examiner = (usize::MAX, move |disk| examine(&examining.world_with(disk), |_| ()).unwrap());
+        let examiner = (usize::MAX, move |disk| examine_in(&examining.world_with(disk), |_| ()).unwrap());
         let writer = (at, move |disk| write(&writing, disk));
         let Some(Met { first: examined, .. }) = meet(&stage.disk, examiner, writer) else {
             assert!(at > 500, "{at} calls");
@@ -98,14 +98,14 @@ fn find_nothing_wrong_with_a_store_that_begins() {
             let stage = sample.fork();
             let (writing, examining) = (stage.clone(), stage.clone());
             let writer = (usize::MAX, move |disk| write(&writing, disk));
-            let examiner = (at, move |disk| examine(&examining.world_with(disk), |_| ()));
+            let examiner = (at, move |disk| examine_in(&examining.world_with(disk), |_| ()));
             let Some(met) = meet(&stage.disk, writer, examiner) else { break };
             check(met.second, &format!("stopped at call {at}"));
         }
         for at in 1.. {
             let stage = sample.fork();
             let (writing, examining) = (stage.clone(), stage.clone());
-            let examiner = (usize::MAX, move |disk| examine(&examining.world_with(disk), |_| ()));
+            let examiner = (usize::MAX, move |disk| examine_in(&examining.world_with(disk), |_| ()));
             let writer = (at, move |disk| write(&writing, disk));
             let Some(met) = meet(&stage.disk, examiner, writer) else { break };
             check(met.first, &format!("the writer stopped at call {at}"));

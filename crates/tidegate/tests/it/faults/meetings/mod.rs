@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use std::thread::{JoinHandle, spawn};
 
 use parking_lot::Mutex;
-use tidegate::disk::Disk;
+use tidegate::testing::Disk;
 
 use super::hooked::Hooked;
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tidegate::disk::{Disk, Env, MemoryDisk};
+use tidegate::testing::{Disk, Env, MemoryDisk};
 use tidegate::{AppendOptions, ErrorKind, Result, Store, StoreOptions};
 
 use super::super::stage::one;

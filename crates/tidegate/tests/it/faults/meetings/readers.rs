@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use tidegate::disk::{Disk, FaultPlan};
-use tidegate::format::Hash;
+use tidegate::testing::{Disk, FaultPlan};
 use tidegate::{AppendOptions, ErrorKind, Query, QueryItem, RecordedEvent, Result, StoreReader};
+use tidegate_format::Hash;
 
 use super::super::stage::{History, Stage, batch, fill, history, one};
 use super::{Met, meet};

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use tidegate::disk::{Disk, Env, MemoryDisk};
-use tidegate::report::{SalvageReport, salvage};
+use tidegate::report::{SalvageReport, salvage_in};
+use tidegate::testing::{Disk, Env, MemoryDisk};
 use tidegate::{AppendOptions, ErrorKind, Result, StoreOptions};
 
 use super::super::stage::{History, Stage, history, one};
@@ -32,7 +32,7 @@ fn into_a_directory_in_which_another_creates() {
     'salvage: for at in 1.. {
         for first_at in 1.. {
             let (new, from) = (MemoryDisk::new(), sample.fork());
-            let fill = move |disk| salvage(&from.world(), &world(disk), |_| ());
+            let fill = move |disk| salvage_in(&from.world(), &world(disk), |_| ());
             let met: Option<Met<Result<History>, Result<SalvageReport>>> =
                 meet(&new, (first_at, create), (at, fill));
             let Some(Met { first, second, midway }) = met else { break 'salvage };
@@ -101,7 +101,7 @@ fn of_a_store_that_is_written_to() {
         let (stage, new) = (sample.fork(), MemoryDisk::new());
         let (writing, from, to) = (stage.clone(), stage.clone(), new.clone());
         let writer = (usize::MAX, move |disk| write(&writing, disk));
-        let salvager = (at, move |disk| salvage(&from.world_with(disk), &world(Arc::new(to)), |_| ()));
+        let salvager = (at, move |disk| salvage_in(&from.world_with(disk), &world(Arc::new(to)), |_| ()));
         let Some(met) = meet(&stage.disk, writer, salvager) else { break };
         check(&met.first, met.second, &new, &format!("stopped at call {at}"));
     }
@@ -109,7 +109,7 @@ fn of_a_store_that_is_written_to() {
         let (stage, new) = (sample.fork(), MemoryDisk::new());
         let (writing, from, to) = (stage.clone(), stage.clone(), new.clone());
         let salvager =
-            (usize::MAX, move |disk| salvage(&from.world_with(disk), &world(Arc::new(to)), |_| ()));
+            (usize::MAX, move |disk| salvage_in(&from.world_with(disk), &world(Arc::new(to)), |_| ()));
         let writer = (at, move |disk| write(&writing, disk));
         let Some(met) = meet(&stage.disk, salvager, writer) else { break };
         check(&met.second, met.first, &new, &format!("the writer stopped at call {at}"));

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use tidegate::format::hash::crc;
-use tidegate::report::{Verdict, salvage};
+use tidegate::report::{Verdict, salvage_in};
 use tidegate::subscription::cursor::{names, status};
 use tidegate::{AppendOptions, ErrorKind, Result, StoreReader};
+use tidegate_format::hash::crc;
 
 use super::random_damage::{Choices, harm};
 use super::sample::{Log, batch, closed, doctor, fill, frames, log};
@@ -47,7 +47,7 @@ fn verdicts(stage: &Stage) -> [Verdict; 4] {
         opened(stage, Access::Write),
         opened(stage, Access::Read),
         of(doctor(stage).map(|examined| examined.verdict())),
-        of(salvage(&stage.world(), &new.world(), |_| ()).map(|salvaged| salvaged.verdict())),
+        of(salvage_in(&stage.world(), &new.world(), |_| ()).map(|salvaged| salvaged.verdict())),
     ]
 }
 
@@ -309,7 +309,7 @@ fn harm_more(stage: &Stage, choices: &mut Choices) {
 
 fn frames_of(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
     let (mut found, mut at) = (Vec::new(), 80);
-    while let Some(head) = bytes.get(at..).and_then(|rest| tidegate::format::FrameHeader::read(rest).ok()) {
+    while let Some(head) = bytes.get(at..).and_then(|rest| tidegate_format::FrameHeader::read(rest).ok()) {
         let end = at + head.frame_bytes();
         if end > bytes.len() {
             break;

@@ -1,6 +1,6 @@
 //! What a salvaged store is to those who use it.
 
-use tidegate::report::salvage;
+use tidegate::report::salvage_in;
 use tidegate::{AppendOptions, ErrorKind, Position, Version};
 
 use super::sample::{batch, closed, fill, frames, log, saved};
@@ -108,11 +108,11 @@ fn nothing_is_overwritten() {
     let (stage, _) = closed(6);
     let (other, _) = closed(3);
     let before = super::sample::contents(&other);
-    let error = salvage(&stage.world(), &other.world(), |_| ()).unwrap_err();
+    let error = salvage_in(&stage.world(), &other.world(), |_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     assert_eq!(super::sample::contents(&other), before);
     let empty = Stage::new();
-    let error = salvage(&empty.world(), &Stage::seeded(3).world(), |_| ()).unwrap_err();
+    let error = salvage_in(&empty.world(), &Stage::seeded(3).world(), |_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Missing, "{error}");
 }
 
@@ -125,7 +125,7 @@ fn without_any_identity_nothing_is_believed() {
         stage.disk.at_rest().zero(&name, 0..80).unwrap();
     }
     let new = Stage::seeded(3);
-    let error = salvage(&stage.world(), &new.world(), |_| ()).unwrap_err();
+    let error = salvage_in(&stage.world(), &new.world(), |_| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
     assert!(new.disk.at_rest().names().is_empty(), "nothing was begun");
 }

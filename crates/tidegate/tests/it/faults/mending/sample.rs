@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use tidegate::format::PayloadType;
-use tidegate::format::{FrameHeader, Hash};
 use tidegate::project::Projection;
-use tidegate::report::{DoctorReport, LostRange, SalvageReport, examine, salvage};
+use tidegate::report::{DoctorReport, LostRange, SalvageReport, examine_in, salvage_in};
 use tidegate::{
     AppendOptions, Batch, Cause, Draft, Event, EventId, Place, Position, Query, RecordedEvent, Result, Store,
     StoreReader,
 };
+use tidegate_format::PayloadType;
+use tidegate_format::{FrameHeader, Hash};
 
 use crate::faults::stage::Stage;
 
@@ -139,14 +139,14 @@ fn placed(event: &RecordedEvent) -> Placed {
 }
 
 pub(crate) fn doctor(stage: &Stage) -> Result<DoctorReport> {
-    examine(&stage.world(), |_| ())
+    examine_in(&stage.world(), |_| ())
 }
 
 /// Salvages into a new machine, and checks everything that must be so whatever the damage was.
 pub(crate) fn saved(stage: &Stage, intact: &Log) -> Result<(SalvageReport, Stage, Log)> {
     let before = contents(stage);
     let new = Stage::seeded(7);
-    let salvaged = salvage(&stage.world(), &new.world(), |_| ())?;
+    let salvaged = salvage_in(&stage.world(), &new.world(), |_| ())?;
     assert_eq!(contents(stage), before, "the old store is only read");
     let store = new.open();
     assert_eq!(store.id(), salvaged.store);

@@ -1,8 +1,8 @@
 //! A salvage that is interrupted anywhere leaves what says so, or everything.
 
 use tidegate::ErrorKind;
-use tidegate::disk::FaultPlan;
-use tidegate::report::salvage;
+use tidegate::report::salvage_in;
+use tidegate::testing::FaultPlan;
 
 use super::sample::{closed, log};
 use crate::faults::stage::Stage;
@@ -15,7 +15,7 @@ fn at_every_call() {
     for nth in 1.. {
         let mut new = Stage::seeded(5);
         new.disk.set_plan(FaultPlan::default().crash_at(nth));
-        let done = salvage(&stage.world(), &new.world(), |_| ());
+        let done = salvage_in(&stage.world(), &new.world(), |_| ());
         if !new.disk.ended() {
             new.disk.set_plan(FaultPlan::default());
             assert!(done.unwrap().lost.is_empty());

@@ -30,7 +30,7 @@ fn sample(segment_bytes: u64) -> (Stage, History, Vec<Receipt>) {
 /// Flips a bit in a frame of a segment, counted from 0. Says how many events of the segment precede it.
 fn flip(stage: &Stage, name: &str, frame: usize) -> u64 {
     let (bytes, frames) = (stage.bytes(name), stage.frames(name));
-    let first = |at: usize| tidegate::format::FrameHeader::read(&bytes[frames[at]..]).unwrap().first.0;
+    let first = |at: usize| tidegate_format::FrameHeader::read(&bytes[frames[at]..]).unwrap().first.0;
     stage.disk.at_rest().flip_bit(name, (frames[frame] as u64 + 50) * 8).unwrap();
     first(frame) - first(0)
 }

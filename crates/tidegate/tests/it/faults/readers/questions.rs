@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tidegate::batch::ReceiptStatus;
-use tidegate::format::Hash;
 use tidegate::graph::{Degree, Selection};
 use tidegate::project::{Bookmark, Projection, ReadModel, Staleness, Updater, catch_up_all};
 use tidegate::{
     Error, ErrorKind, EventId, Place, Position, Query, ReadOptions, Receipt, RecordedEvent, Result,
     StoreReader, View,
 };
+use tidegate_format::Hash;
 
 use crate::faults::stage::{History, LONG};
 

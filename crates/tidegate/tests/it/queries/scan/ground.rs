@@ -2,7 +2,7 @@
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use tidegate::disk::{Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
+use tidegate::testing::{Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::{Result, Store, StoreOptions};
 
 use super::known::Known;

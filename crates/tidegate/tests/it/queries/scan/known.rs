@@ -1,7 +1,7 @@
 //! An event as the tests know it.
 
-use tidegate::format::{Hash, Micros};
 use tidegate::{Cause, EventId, Position, Query, RecordedEvent, Result, StreamId, Version, View};
+use tidegate_format::{Hash, Micros};
 
 /// All that queries look at, and enough more to tell an event from any other.
 #[derive(Clone, Debug, PartialEq, Eq)]

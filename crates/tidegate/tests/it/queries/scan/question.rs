@@ -2,8 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tidegate::format::Micros;
-use tidegate::{Cause, EventId, Position, Query, QueryItem, ReadOptions};
+use tidegate::{Cause, EventId, Micros, Position, Query, QueryItem, ReadOptions};
 
 use super::known::Known;
 use super::story::{ENTITIES, LANES, Reference, SCOPES, TAGS, foreign, id_in, reference};

@@ -1,8 +1,8 @@
 //! A file that is not what was written is an error that names it, and never a cursor at the start. Keeps F16,
 //! F18 and F21 for cursors.
 
-use tidegate::disk::{Call, Errno, FaultPlan};
 use tidegate::subscription::cursor::status;
+use tidegate::testing::{Call, Errno, FaultPlan};
 use tidegate::{AppendOptions, Draft, ErrorKind, Query, QueryItem};
 
 use super::{drain, next, put, stage, strict};
@@ -94,7 +94,7 @@ fn a_full_disk_costs_nothing_but_a_repetition() {
     let cursor = store.cursor_with("mailer", Query::ALL, strict()).unwrap();
     next(&cursor).ack().unwrap();
     let model = stage.disk.model();
-    stage.disk.set_model(tidegate::disk::Model { capacity_bytes: Some(0), ..model });
+    stage.disk.set_model(tidegate::testing::Model { capacity_bytes: Some(0), ..model });
     assert_eq!(next(&cursor).ack().unwrap_err().kind(), ErrorKind::Full);
     stage.disk.set_model(model);
     next(&cursor).ack().unwrap();

@@ -11,8 +11,8 @@ mod streams_stay_in_order;
 
 use std::time::Duration;
 
-use tidegate::disk::SimulatedClock;
 use tidegate::subscription::cursor::{Cursor, CursorOptions, Delivery};
+use tidegate::testing::SimulatedClock;
 use tidegate::{Draft, Position, Store};
 
 use crate::faults::Stage;

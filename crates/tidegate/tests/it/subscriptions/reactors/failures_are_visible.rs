@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::num::ParseIntError;
 
 use tidegate::decide::{DecisionView, Denial, GateSet, Verdict, gate};
-use tidegate::disk::{Call, Errno, FaultPlan};
 use tidegate::subscription::cursor::Change;
 use tidegate::subscription::reactor::{Failure, Reaction, Reactor, Reason, Step};
+use tidegate::testing::{Call, Errno, FaultPlan};
 use tidegate::{Batch, Condition, Draft, ErrorKind, Position, QueryItem, RecordedEvent, Store, Version};
 
 use super::{answer, answered, answers, put, run, settings};
