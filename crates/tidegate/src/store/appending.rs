@@ -18,6 +18,17 @@ impl Store {
     /// nothing was written; [`Error::denied`](crate::Error::denied) returns it. [`decide`](Self::decide) and [`propose`](Self::propose) ask
     /// whether to write, and there a denial is one of the answers, [`Outcome::Denied`].
     ///
+    /// ```
+    /// use tidegate::{Batch, Draft, Position, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let placed = store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// let both = [("order-7", "order.paid"), ("stock-3", "item.reserved")];
+    /// let drafts = both.map(|(entity, kind)| Draft::new(("shop", entity), kind).cause(placed.first()));
+    /// assert_eq!(store.append(Batch::from(drafts.to_vec()))?.last(), Position(3));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Invalid`](crate::ErrorKind::Invalid) for a draft that breaks a rule or a limit, and
@@ -201,9 +212,23 @@ impl Store {
     /// [`submit`](Self::submit). The future needs no runtime. It is ready once batches were answered since
     /// it was made, or none is queued or on its way; a batch that is refused once more waits once more.
     ///
+    /// ```
+    /// use tidegate::Store;
+    ///
+    /// # fn main() -> tidegate::Result<()> {
+    /// let store = Store::in_memory()?;
+    /// let room = store.room()?;
+    /// let task = async move { room.await };
+    /// # let mut task = std::pin::pin!(task);
+    /// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    /// # assert!(task.as_mut().poll(&mut context).is_ready());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the store is open for reading only; from the future,
+    /// [`Locked`](crate::ErrorKind::Locked) in a process forked from the writer's; from the future,
     /// [`Ended`](crate::ErrorKind::Ended) if the writer has ended.
     pub fn room(&self) -> Result<impl Future<Output = Result<()>> + Send + use<>> {
         Ok(self.writer()?.journal.room())

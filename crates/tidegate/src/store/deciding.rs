@@ -246,10 +246,6 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid) if the store is open for reading only.
-    ///
-    /// # Errors
-    ///
     /// [`Invalid`](ErrorKind::Invalid) if the query asks for [`versions`](crate::QueryItem::versions): a gate is asked
     /// before its batch has any.
     pub fn guard(&self, query: impl Into<Query>, gates: GateSet) -> Result<()> {

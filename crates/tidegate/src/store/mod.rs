@@ -184,6 +184,13 @@ impl Store {
 
     /// Opens a new store that lives in memory and ends with its last handle: for tests and examples.
     ///
+    /// ```
+    /// use tidegate::{Query, Store};
+    ///
+    /// assert_eq!(Store::in_memory()?.count(&Query::ALL)?, 0);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Io`](ErrorKind::Io) if the system gives no randomness.
@@ -192,6 +199,16 @@ impl Store {
     }
 
     /// Returns a handle that only reads. It does not keep the writer open.
+    ///
+    /// ```
+    /// use tidegate::{Draft, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let reader = store.reader();
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// assert_eq!(reader.count(&Query::ALL)?, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn reader(&self) -> StoreReader {
         self.reader.clone()
     }
@@ -199,6 +216,21 @@ impl Store {
     /// Does what the store's own thread would do, for a store opened without one
     /// ([`StoreOptions::thread`]): commits what was submitted, syncs what waits for its interval, and indexes sealed
     /// segments.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tidegate::{Draft, StoreOptions};
+    ///
+    /// let store = StoreOptions::new().thread(false).in_memory()?;
+    /// let mut ticket = store.submit(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// store.step()?;
+    /// assert_eq!(ticket.wait_for(Duration::ZERO)?.events.len(), 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`](ErrorKind::Ended) if the writer has ended, and [`Io`](ErrorKind::Io) if an index file cannot be written.
     pub fn step(&self) -> Result<()> {
         let writer = self.writer()?;
         writer.journal.work();
@@ -209,7 +241,20 @@ impl Store {
         writer.indexer.run(&writer.published).map(|_| ())
     }
 
-    /// Builds the index file of every sealed segment anew, and says how many that were.
+    /// Builds the index file of every sealed segment anew, and returns how many that were.
+    ///
+    /// ```
+    /// use tidegate::Store;
+    ///
+    /// let store = Store::in_memory()?;
+    /// assert_eq!(store.reindex()?, 0);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Damaged`](ErrorKind::Damaged) for a segment that is not whole, and [`Io`](ErrorKind::Io) if a file cannot be
+    /// read or written.
     pub fn reindex(&self) -> Result<usize> {
         let writer = self.writer()?;
         writer.indexer.rebuild(&writer.published)
@@ -218,6 +263,21 @@ impl Store {
     /// Ends the writer in good order: commits what is queued, syncs it, and lets the lock go. Reads go on as
     /// long as the handle lives. Closing once more gives the same answer. Dropping the last handle closes too,
     /// but cannot say what went wrong.
+    ///
+    /// ```
+    /// use tidegate::{Draft, ErrorKind, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// store.close()?;
+    /// let refused = store.append(Draft::new(("shop", "order-7"), "order.placed")).unwrap_err();
+    /// assert_eq!(refused.kind(), ErrorKind::Ended);
+    /// assert_eq!(store.count(&Query::ALL)?, 0);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Ended`](ErrorKind::Ended) if the writer ended before, with the reason, and those of writing and syncing.
     pub fn close(&self) -> Result<()> {
         self.writer.close()
     }

@@ -66,6 +66,18 @@ impl StoreReader {
     /// Opens the store in a directory for reading only, beside a writer in another process or on media that cannot be
     /// written. It takes no lock and writes nothing.
     ///
+    /// ```
+    /// use tidegate::{Draft, Query, Store, StoreReader};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let directory = folder.path().join("shop");
+    /// let store = Store::open(&directory)?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// let reader = StoreReader::open(&directory)?;
+    /// assert_eq!(reader.count(&Query::ALL)?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Missing`](ErrorKind::Missing) if there is no store, [`Damaged`](ErrorKind::Damaged) and
@@ -75,12 +87,29 @@ impl StoreReader {
         StoreOptions::new().open_reader(directory)
     }
 
-    /// The store's id.
+    /// Returns the store's id, which every receipt and every foreign cause names.
+    ///
+    /// ```
+    /// use tidegate::{Draft, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let receipt = store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// assert_eq!(receipt.store, store.id());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn id(&self) -> StoreId {
         self.0.id
     }
 
-    /// What opening found and did.
+    /// Returns what opening found and did.
+    ///
+    /// ```
+    /// use tidegate::Store;
+    ///
+    /// let store = Store::in_memory()?;
+    /// assert!(store.report().created);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn report(&self) -> &OpenReport {
         &self.0.report
     }
@@ -93,8 +122,19 @@ impl StoreReader {
         }
     }
 
-    /// The log as it is now. A store opened for reading only first takes in what the writer has made
-    /// durable since.
+    /// Returns the log as it is now, a moment that stays what it is. A store opened for reading only first takes in what
+    /// the writer has made durable since.
+    ///
+    /// ```
+    /// use tidegate::{Draft, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let before = store.view()?;
+    /// let placed = store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// assert!(before.at(placed.first())?.is_none());
+    /// assert!(store.view()?.at(placed.first())?.is_some());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -110,22 +150,64 @@ impl StoreReader {
 
     /// Returns the events that a query selects as the log is now, from the first to the last: [`View::read`] of a new
     /// [`view`](Self::view).
+    ///
+    /// ```
+    /// use tidegate::{Draft, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed").tag("customer:c1"))?;
+    /// for event in store.read(&Query::tag("customer:c1"))? {
+    ///     assert_eq!(event?.kind(), "order.placed");
+    /// }
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn read(&self, query: &Query) -> Result<Events> {
         self.read_with(query, ReadOptions::new())
     }
 
     /// Returns the part of the events that a query selects, in the direction, that `options` name: [`View::read_with`] of
     /// a new [`view`](Self::view).
+    ///
+    /// ```
+    /// use tidegate::{Draft, Query, ReadOptions, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// for kind in ["order.placed", "order.paid"] {
+    ///     store.append(Draft::new(("shop", "order-7"), kind))?;
+    /// }
+    /// let last = ReadOptions::new().backwards(true).limit(1);
+    /// let event = store.read_with(&Query::ALL, last)?.next().transpose()?;
+    /// assert_eq!(event.unwrap().kind(), "order.paid");
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn read_with(&self, query: &Query, options: ReadOptions) -> Result<Events> {
         Ok(self.view()?.read_with(query, options))
     }
 
     /// Returns how many events a query selects as the log is now: [`View::count`] of a new [`view`](Self::view).
+    ///
+    /// ```
+    /// use tidegate::{Draft, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// assert_eq!(store.count(&Query::kind("order.*"))?, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn count(&self, query: &Query) -> Result<u64> {
         self.view()?.count(query)
     }
 
-    /// How far the log got.
+    /// Returns how far the log got.
+    ///
+    /// ```
+    /// use tidegate::{Draft, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let receipt = store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// assert_eq!(store.frontier().visible, receipt.last());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     pub fn frontier(&self) -> Frontier {
         self.0.published.frontier()
     }
@@ -133,6 +215,17 @@ impl StoreReader {
     /// Waits until the event at this position is visible, but no longer than `timeout`, and returns the last
     /// visible position, which is this one or a later one. A store opened for reading only looks for what
     /// another process wrote every 5 milliseconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tidegate::{Draft, Position, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let ticket = store.submit(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// store.wait_visible(Position(1), Duration::from_secs(10))?;
+    /// assert_eq!(ticket.wait()?.first(), Position(1));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -160,6 +253,17 @@ impl StoreReader {
     /// and returns the last durable position. A position that is not written yet is waited for. The time is
     /// that of the wait: a write or sync that this call itself leads takes as long as the disk does. A store that was
     /// opened for reading only shows nothing else than what is durable, and waits for that.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tidegate::{AppendOptions, Draft, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let buffered = store.append_with(Draft::new(("shop", "order-7"), "order.placed"), AppendOptions::buffered())?;
+    /// let durable = store.wait_durable(buffered.last(), Duration::from_secs(10))?;
+    /// assert_eq!(durable, buffered.last());
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -191,6 +295,15 @@ impl StoreReader {
     /// Reads everything that is visible from its files and checks every checksum, link, leaf and cause.
     /// `progress` is called now and then with how much was verified so far.
     ///
+    /// ```
+    /// use tidegate::{Draft, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// assert_eq!(store.verify(|_| ())?.events, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Damaged`](ErrorKind::Damaged) with the place of the first fault.
@@ -200,6 +313,16 @@ impl StoreReader {
 
     /// Says whether the log still agrees with a receipt. A store that is open for reading only shows what is known to be
     /// durable; an event that it only finds written is [`Unconfirmed`](ReceiptStatus::Unconfirmed).
+    ///
+    /// ```
+    /// use tidegate::batch::ReceiptStatus;
+    /// use tidegate::{Draft, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let receipt = store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// assert_eq!(store.check(&receipt)?, ReceiptStatus::Agrees);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -230,7 +353,17 @@ impl StoreReader {
         Ok(agrees)
     }
 
-    /// Walks over what led to what, as the log is now: [`View::graph`] of a new [`view`](Self::view).
+    /// Returns what led to what, as the log is now: [`View::graph`] of a new [`view`](Self::view).
+    ///
+    /// ```
+    /// use tidegate::{Draft, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let placed = store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// let paid = store.append(Draft::new(("shop", "order-7"), "order.paid").cause(placed.first()))?;
+    /// assert!(store.graph()?.is_ancestor(placed.first(), paid.first())?);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -92,7 +92,7 @@ fn names_of_foreign_files_are_shown_and_not_obeyed() {
     }
     let told = run(&["doctor", &path]).ok();
     assert!(
-        told.starts_with(r"remark: \u{1b}[2Jall is well\nremark: \u{202e}txt: it is none of"),
+        told.starts_with(r"remark: \u{1b}[2Jall is well\nremark: \u{202e}txt: not a file of"),
         "{told:?}"
     );
     assert!(told.contains("\nsound, with 1 remark: 4 events in 2 streams"), "{told:?}");
@@ -175,9 +175,13 @@ fn a_segment_larger_than_memory_is_examined_and_salvaged() {
         String::from_utf8(ran.stdout).unwrap()
     };
     let told = limited(&["doctor", &path]);
-    let remark = format!("remark: {SEGMENT}, byte {}: no frame starts here", ends[3]);
+    assert!(told.starts_with("all is well: 4 events"), "zeros behind the frames are unused space: {told}");
+    // One byte in them is the torn end of a write, and all of the zeros before it were looked at.
+    let last = fs::OpenOptions::new().write(true).open(format!("{path}/{SEGMENT}")).unwrap();
+    std::os::unix::fs::FileExt::write_at(&last, &[1], SEGMENT_BYTES - 1).unwrap();
+    let told = limited(&["doctor", &path]);
+    let remark = format!("remark: {SEGMENT}, byte {}: ", ends[3]);
     assert!(told.starts_with(&remark) && told.contains("sound, with 1 remark: 4 events"), "{told}");
-    assert!(told.contains(&format!("cuts off {} bytes", SEGMENT_BYTES - ends[3])), "{told}");
     let told = limited(&["salvage", &path, &place.path("new")]);
     assert!(told.contains("saved 4 events"), "{told}");
 }

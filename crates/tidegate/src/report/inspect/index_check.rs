@@ -40,6 +40,8 @@ pub(crate) struct IndexCheck<'a> {
     group: Vec<GroupMember>,
     /// Whether a segment was missing or unreadable: what is made of several of them cannot be judged then.
     unsure: bool,
+    /// Whether there is any segment.
+    has_segments: bool,
     /// The files that were compared.
     seen: BTreeSet<String>,
     pub(crate) files: u64,
@@ -75,6 +77,7 @@ impl<'a> IndexCheck<'a> {
             builder,
             group,
             unsure: false,
+            has_segments: false,
             seen,
             files: 0,
         })
@@ -85,7 +88,8 @@ impl<'a> IndexCheck<'a> {
         self.end_group(remarks)?;
         let is_index =
             |name: &String| parse_index_name(name).is_some() || filter_groups::parse_name(name).is_some();
-        if self.seed.is_none() {
+        // Without any segment no seed is needed: what is there is evidence that there were segments.
+        if self.seed.is_none() && self.has_segments {
             if self.names.iter().any(is_index) {
                 let text =
                     "its files cannot be judged without the store file, which says what is hashed in them";
@@ -226,6 +230,7 @@ impl FrameVisitor for IndexCheck<'_> {
     }
 
     fn end(&mut self, segment: &ScannedSegment, remarks: &mut Vec<Remark>) -> Result<()> {
+        self.has_segments = true;
         let (head, length) = match (segment.head, segment.length) {
             (Some(head), Some(length)) => (head, length),
             (Some(head), None) if !segment.sealed => {
