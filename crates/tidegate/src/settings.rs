@@ -71,6 +71,9 @@ pub struct StoreOptions {
     /// A position the log is known to have reached: 0. A log that ends before it, such as an older copy put
     /// back in its place, is not opened.
     pub expected_head: Position,
+    /// Whether opening verifies every event before it gives the handle out: `false`. It takes as long as
+    /// [`StoreReader::verify`](crate::StoreReader::verify); damage anywhere then refuses the opening.
+    pub verify: bool,
     /// How far the clock may be ahead of the last recorded time for an append to be accepted: without a limit by
     /// default. It keeps a wild clock out, whose time every later event would get, since times never decrease. A store
     /// that was idle for longer than this refuses appends until it is opened with a larger step.
@@ -91,6 +94,7 @@ impl Default for StoreOptions {
             open_files: OpenFiles::default(),
             thread: true,
             expected_head: Position::START,
+            verify: false,
             time_step_max: None,
             permissions: Permissions::default(),
         }
@@ -156,6 +160,13 @@ impl StoreOptions {
     #[must_use]
     pub fn expected_head(mut self, expected_head: Position) -> Self {
         self.expected_head = expected_head;
+        self
+    }
+
+    /// Sets whether opening verifies every event before it gives the handle out.
+    #[must_use]
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
         self
     }
 

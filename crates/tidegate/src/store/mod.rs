@@ -105,13 +105,15 @@ impl StoreOptions {
                 process: writer.process,
             };
             let reader = StoreReader::new(id, Arc::clone(&writer.published), report, env, origin);
-            Ok(Store { reader, writer: Arc::new(writer) })
+            let store = Store { reader, writer: Arc::new(writer) };
+            verified(&self, &store)?;
+            Ok(store)
         })
     }
 
     /// Opens the store in a directory for reading only, beside a writer in another process or on media that cannot be
     /// written. It takes no lock and writes nothing. Of the options it heeds [`map`](Self::map),
-    /// [`open_files`](Self::open_files) and [`expected_head`](Self::expected_head).
+    /// [`open_files`](Self::open_files), [`expected_head`](Self::expected_head) and [`verify`](Self::verify).
     ///
     /// ```
     /// use tidegate::{Store, StoreOptions};
@@ -142,9 +144,16 @@ impl StoreOptions {
             check_claims()?;
             let (follower, report) = Follower::open(&env, &self)?;
             let (id, published) = (follower.store().id, Arc::clone(follower.published()));
-            Ok(StoreReader::new(id, published, report, env, Origin::Follower(Arc::new(follower))))
+            let reader = StoreReader::new(id, published, report, env, Origin::Follower(Arc::new(follower)));
+            verified(&self, &reader)?;
+            Ok(reader)
         })
     }
+}
+
+/// Verifies every event, if the options ask for it.
+fn verified(options: &StoreOptions, store: &StoreReader) -> Result<()> {
+    if options.verify { store.verify(|_| ()).map(drop) } else { Ok(()) }
 }
 
 /// Names the directory in an error that its path may be the reason for: in a program with several stores it also tells

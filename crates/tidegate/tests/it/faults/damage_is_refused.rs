@@ -47,6 +47,23 @@ fn bits_of_a_sealed_segment() {
     assert!(noticed > 100, "records are not read at opening");
 }
 
+/// F16: an opening that verifies refuses damage that another opening would come upon when it reads.
+#[test]
+fn bits_of_a_sealed_segment_if_opening_verifies() {
+    let (mut stage, _) = Stage::closed();
+    stage.options = stage.options.verify(true);
+    drop((stage.fork().open(), stage.fork().read_only()));
+    let name = &stage.segments()[1];
+    for bit in (8 * 80..stage.bytes(name).len() as u64 * 8).step_by(203) {
+        for access in [Access::Write, Access::Read] {
+            let copy = stage.fork();
+            flip(name, bit)(&copy);
+            let refused = copy.try_open(access).map(drop).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Damaged, "bit {bit}: {refused}");
+        }
+    }
+}
+
 /// F16, F30: without maps each read asks the file, so what happens to that is an error, and never ends the process.
 #[test]
 fn bits_under_an_open_store_without_maps() {
