@@ -11,7 +11,8 @@
 //!
 //! ```
 //! use tidegate_format::frame::{self, FRAME_HEADER_BYTES, Frame, FrameHeader, Sealing};
-//! # use tidegate_format::{Blind, Draft, Facts, Hash, Micros, Placed, Position, Version, record};
+//! # use tidegate_format::record::{self, Facts, Placed};
+//! # use tidegate_format::{Blind, Draft, Hash, Micros, Position, Version};
 //! # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
 //! # let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
 //! # let (position, previous) = (Position(1), Position(0));

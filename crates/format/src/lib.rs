@@ -1,7 +1,8 @@
 //! The bytes of a Tidegate store: records, frames, heads and hashes. No input or output, no clock.
 //!
 //! ```
-//! use tidegate_format::{Blind, Draft, Facts, Hash, Micros, Placed, Position, Record, Version, record};
+//! use tidegate_format::record::{self, Facts, Placed};
+//! use tidegate_format::{Blind, Draft, Hash, Micros, Position, Record, Version};
 //!
 //! let draft = Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#);
 //! let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;

@@ -233,6 +233,6 @@ mod tests {
         let denied = Denied::from(Denial::new("SOLD_OUT", "all seats are taken"));
         let refused = denied.clone().refused().clone();
         assert_eq!((refused.conflict(), refused.denied()), (None, Some(&denied)));
-        assert_eq!(refused.to_string(), "refused: the decision is a denial: all seats are taken (SOLD_OUT)");
+        assert_eq!(refused.to_string(), "denied: the decision is a denial: all seats are taken (SOLD_OUT)");
     }
 }

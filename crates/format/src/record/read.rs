@@ -15,7 +15,8 @@ pub const ENTRY_BYTES: usize = RECORD_HEAD_BYTES - layout::ENTRY + 32;
 /// An event as it stands in the log, read in place.
 ///
 /// ```
-/// # use tidegate_format::{Blind, Cause, Draft, Facts, Hash, Micros, Placed, Position, Record, Version, record};
+/// # use tidegate_format::record::{self, Facts, Placed};
+/// # use tidegate_format::{Blind, Cause, Draft, Hash, Micros, Position, Record, Version};
 /// let draft = Draft::new(("shop", "order-7"), "order.paid").tag("vip").meta("by", "till 4").bytes(&b"12"[..]);
 /// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
 /// let causes = [Cause::At(Position(3))];
@@ -61,7 +62,8 @@ impl<'a> Record<'a> {
     /// the same bytes, not what a file holds in the same place now.
     ///
     /// ```
-    /// # use tidegate_format::{Blind, Draft, Facts, Hash, Micros, Placed, Position, Record, Version, record};
+    /// # use tidegate_format::record::{self, Facts, Placed};
+    /// # use tidegate_format::{Blind, Draft, Hash, Micros, Position, Record, Version};
     /// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
     /// # let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
     /// # let mut bytes = Vec::new();

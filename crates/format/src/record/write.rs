@@ -184,7 +184,8 @@ pub(super) fn put(record: &mut [u8], at: usize, bytes: &[u8]) {
 /// Scope, entity and lane of a record that [`encode`] wrote, with or without its place.
 ///
 /// ```
-/// # use tidegate_format::{Blind, Draft, Facts, record};
+/// # use tidegate_format::record::{self, Facts};
+/// # use tidegate_format::{Blind, Draft};
 /// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
 /// # let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
 /// # let mut bytes = Vec::new();

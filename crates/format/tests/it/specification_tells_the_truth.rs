@@ -34,7 +34,7 @@ fn sizes() {
     for (words, size) in [
         ("A record is {} bytes and the bytes of", RECORD_HEAD_BYTES),
         ("A frame adds {} bytes", FRAME_HEADER_BYTES),
-        ("head of {} bytes, and its records start there", SLOT_FRAME_HEADER_BYTES),
+        ("head of {} bytes, and its records", SLOT_FRAME_HEADER_BYTES),
         ("entry is always {} bytes", ENTRY_BYTES),
         ("A segment is a head of {} bytes", SEGMENT_HEADER_BYTES),
         ("CRC of bytes 8 to {} |", WATERMARK_BYTES - 1),

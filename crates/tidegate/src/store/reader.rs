@@ -256,10 +256,11 @@ impl StoreReader {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tidegate::{AppendOptions, Draft, Store};
+    /// use tidegate::{AppendOptions, Draft, Durability, Store};
     ///
     /// let store = Store::in_memory()?;
-    /// let buffered = store.append_with(Draft::new(("shop", "order-7"), "order.placed"), AppendOptions::buffered())?;
+    /// let options = AppendOptions::new().durability(Durability::Buffered);
+    /// let buffered = store.append_with(Draft::new(("shop", "order-7"), "order.placed"), options)?;
     /// let durable = store.wait_durable(buffered.last(), Duration::from_secs(10))?;
     /// assert_eq!(durable, buffered.last());
     /// # Ok::<(), tidegate::Error>(())
