@@ -76,6 +76,19 @@ impl NativeDisk {
         Self { permissions, ..self }
     }
 
+    /// Returns where the directory is, or will be: links and `..` are followed as far as there is something to follow.
+    pub fn resolved(&self) -> io::Result<PathBuf> {
+        let absolute = std::path::absolute(&self.directory)?;
+        for there in absolute.ancestors() {
+            match there.canonicalize() {
+                Ok(found) => return Ok(found.join(absolute.strip_prefix(there).unwrap_or(Path::new("")))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(absolute)
+    }
+
     fn file(&self, name: &str) -> io::Result<PathBuf> {
         name::check_file(name)?;
         self.refuse_linked(name::folder_of(name))?;

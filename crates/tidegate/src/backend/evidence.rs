@@ -101,6 +101,10 @@ impl DurabilityEvidence {
     /// for writing takes it away, and all others pass over it.
     pub(crate) fn lacks_header(&self, disk: &dyn Disk, names: &[SegmentName]) -> Result<bool> {
         let [.., before, newest] = *names else { return Ok(false) };
+        // One of a later generation was whole before it had its name, as was the one that it took the place of.
+        if newest.generation > 0 {
+            return Ok(false);
+        }
         let name = path(newest);
         let file = match disk.open(&name, Mode::Read) {
             // A writer that opens the store has just taken it away.

@@ -67,12 +67,12 @@ impl StateDir {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid) for a directory of a store and one inside it; [`Io`](ErrorKind::Io) if the system
-    /// refuses.
+    /// [`Invalid`](ErrorKind::Invalid) for a directory of a store and one inside it, by a link too;
+    /// [`Io`](ErrorKind::Io) if the system refuses.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self> {
         let directory = directory.as_ref();
         let at = |cause| io("the directory has no absolute path", &directory.display().to_string(), cause);
-        for folder in std::path::absolute(directory).map_err(at)?.ancestors() {
+        for folder in NativeDisk::new(directory).resolved().map_err(at)?.ancestors() {
             check_no_store(&NativeDisk::new(folder))?;
         }
         Self::open_in(Env { disk: Arc::new(NativeDisk::new(directory)), ..Env::native(directory) })

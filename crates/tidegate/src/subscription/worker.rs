@@ -38,8 +38,8 @@ use tidegate_segment::RecordedEvent;
 
 use super::cursor::{Cursor, Delivery};
 use crate::published::Deadline;
+use crate::sync::Mutex;
 use crate::sync::thread::JoinHandle;
-use crate::sync::{Condvar, Mutex};
 use crate::threads;
 
 /// How a worker is started again.
@@ -147,8 +147,6 @@ struct Supervisor {
     options: WorkerOptions,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Signalled when `stopped` is set.
-    stop: Condvar,
 }
 
 #[derive(Debug)]
@@ -208,7 +206,6 @@ impl Cursor {
             options,
             clock: self.clock(),
             state: Mutex::new(State { status, stopped: false, in_a_row: 0 }),
-            stop: Condvar::new(),
         });
         let (cursor, shared) = (self.clone(), Arc::clone(&supervisor));
         let name = format!("tidegate {}", self.name());
@@ -239,7 +236,6 @@ impl WorkerThread {
     /// on it go on.
     pub fn stop(&self) {
         self.supervisor.state.lock().stopped = true;
-        self.supervisor.stop.notify_all();
         self.cursor.wake_workers();
     }
 
@@ -300,20 +296,19 @@ impl Supervisor {
             state.status.phase = WorkerPhase::BackingOff;
             drop(state);
             tracing::warn!(%error, cursor = cursor.name(), ?delay, "a worker starts again");
-            if !self.back_off(delay) {
+            if !self.back_off(cursor, delay) {
                 return;
             }
         }
     }
 
-    /// Waits before a restart; returns `false` if it was stopped meanwhile.
-    fn back_off(&self, delay: Duration) -> bool {
-        let deadline = Deadline::after(&self.clock, delay);
+    /// Waits before a restart; returns `false` if it was stopped or the store was closed meanwhile.
+    fn back_off(&self, cursor: &Cursor, delay: Duration) -> bool {
+        let is_stopped = || self.is_stopped(cursor);
+        cursor.pause(&Deadline::after(&self.clock, delay), &is_stopped);
+        let is_stopped = is_stopped();
         let mut state = self.state.lock();
-        while !state.stopped && !deadline.is_over() {
-            self.stop.wait_for(&mut state, deadline.left());
-        }
-        if state.stopped {
+        if is_stopped {
             state.status.phase = WorkerPhase::Stopped;
             return false;
         }
@@ -322,9 +317,13 @@ impl Supervisor {
         true
     }
 
+    fn is_stopped(&self, cursor: &Cursor) -> bool {
+        self.state.lock().stopped || cursor.is_closed()
+    }
+
     /// Handles events until it is stopped or the log ends.
     fn run(&self, cursor: &Cursor, handler: Handler<'_>) -> Result<()> {
-        let is_stopped = || self.state.lock().stopped || cursor.is_closed();
+        let is_stopped = || self.is_stopped(cursor);
         while let Some(delivery) = cursor.next_unless(&is_stopped)? {
             self.handle(cursor, delivery, handler)?;
         }
@@ -332,7 +331,9 @@ impl Supervisor {
     }
 
     fn handle(&self, cursor: &Cursor, delivery: Delivery, handler: Handler<'_>) -> Result<()> {
-        let answer = catch_unwind(AssertUnwindSafe(|| handler(delivery.event())));
+        // Printing its error is the handler's own code too.
+        let answer =
+            catch_unwind(AssertUnwindSafe(|| handler(delivery.event()).map_err(|error| error.to_string())));
         let reason = match answer {
             Ok(Ok(())) => {
                 let settled = forgive(cursor, delivery.ack());
@@ -344,7 +345,7 @@ impl Supervisor {
                 }
                 return settled;
             }
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(reason)) => reason,
             Err(panic) => format!("the handler panicked: {}", panic_message(&*panic)),
         };
         let (position, attempt) = (delivery.event().position(), delivery.attempt());

@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use tidegate_format::frame::FRAME_HEADER_BYTES;
+use tidegate_format::frame::SLOT_FRAME_HEADER_BYTES;
 use tidegate_format::{Error, Frame, FrameHeader, Position, Record, Result, frame, name};
 
 use super::files::ReadWindow;
@@ -86,7 +86,7 @@ pub(crate) fn scan_frames(
 
 /// Reads the frame at a byte, if it is whole.
 pub(crate) fn frame_at(window: &mut ReadWindow, at: u64, salt: u64) -> Result<Frame<'_>> {
-    let head = FrameHeader::read(window.bytes(at, FRAME_HEADER_BYTES))?;
+    let head = FrameHeader::read(window.bytes(at, SLOT_FRAME_HEADER_BYTES))?;
     Frame::read(window.bytes(at, head.frame_bytes()), salt)
 }
 
@@ -124,7 +124,7 @@ fn next_whole(window: &mut ReadWindow, from: u64, salt: u64, positions: &Range<P
         at += start as u64;
         // A payload may hold much that looks like a frame. What is cheap to tell comes first, and then the salted
         // checksum.
-        let head = FrameHeader::read(window.bytes(at, FRAME_HEADER_BYTES)).ok();
+        let head = FrameHeader::read(window.bytes(at, SLOT_FRAME_HEADER_BYTES)).ok();
         let fits = |head: &FrameHeader| head.frame_bytes() as u64 <= window.length() - at;
         if let Some(head) = head.filter(|head| is_within(head, positions) && fits(head))
             && Frame::is_sealed(window.bytes(at, head.frame_bytes()), salt)

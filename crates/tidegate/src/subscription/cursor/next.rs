@@ -145,6 +145,12 @@ impl Cursor {
         Ok(None)
     }
 
+    /// Waits until the deadline, or until `is_stopped` says so. It is asked again after
+    /// [`wake_workers`](Self::wake_workers) and once the store is closed.
+    pub(in crate::subscription) fn pause(&self, deadline: &Deadline, is_stopped: &dyn Fn() -> bool) {
+        self.0.published.wait(Some(deadline), |_| is_stopped());
+    }
+
     /// Makes workers that wait look at whether they are stopped.
     pub(in crate::subscription) fn wake_workers(&self) {
         self.0.wake_waiting();

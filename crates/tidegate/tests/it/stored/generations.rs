@@ -5,7 +5,7 @@ use tidegate::testing::Env;
 use tidegate::testing::FaultPlan;
 use tidegate::{ErrorKind, Query, ReadOptions};
 
-use crate::faults::stage::{Stage, assert_refusal, fill, history};
+use crate::faults::stage::{Outcome, Stage, assert_refusal, fill, history, outcome};
 use crate::stored::access::Access;
 
 /// The name of the same segment in another generation.
@@ -133,4 +133,31 @@ fn a_newer_one_with_another_head_is_damage() {
     files.copy(&segments[1], &generation(&segments[0], 1)).unwrap();
     let error = store.read_with(&Query::ALL, ReadOptions::new()).unwrap().find_map(Result::err).unwrap();
     assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+}
+
+/// A file gets its name once it is whole, so one of a later generation without a head was damaged, also when nothing beside
+/// the log says that the segment ever held an event. Opening took the whole segment off the log then.
+#[test]
+fn a_newer_one_without_a_head_is_damage() {
+    let (mut sample, intact) = Stage::killed();
+    sample.disk.at_rest().remove("WATERMARK").unwrap();
+    let newest = sample.active();
+    for length in [0, 1, 79] {
+        for keeps_lower in [true, false] {
+            let stage = sample.fork();
+            let (files, higher) = (stage.disk.at_rest(), generation(&newest, 1));
+            files.write(&higher, &vec![0; length]).unwrap();
+            if !keeps_lower {
+                files.remove(&newest).unwrap();
+            }
+            assert_eq!(outcome(&stage, &intact), Outcome::Refused, "{length} bytes");
+            let error = stage.try_open(Access::Write).unwrap_err();
+            assert!(error.to_string().contains(&higher), "{error}");
+            let faults = examine_in(&stage.world(), |_| ()).unwrap().faults;
+            assert!(faults.iter().any(|fault| fault.to_string().contains(&higher)), "{faults:?}");
+            assert_eq!(stage.segments().contains(&newest), keeps_lower);
+        }
+    }
+    sample.restart();
+    assert_eq!(history(&sample.open()).unwrap(), intact);
 }

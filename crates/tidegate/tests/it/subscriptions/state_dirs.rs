@@ -339,3 +339,25 @@ fn the_last_process_that_saves_wins_and_two_do_not_write_at_once() {
     first.save().unwrap();
     assert!(matches!(open().start(), Start::Saved(Position(1))));
 }
+
+/// A link led into the store, and a path that leads out of it again was refused.
+#[cfg(unix)]
+#[test]
+fn a_directory_is_where_its_links_lead() {
+    let root = tempfile::tempdir().unwrap();
+    let shop = root.path().join("shop");
+    Store::open(&shop).unwrap().close().unwrap();
+    let link = root.path().join("link");
+    for target in [shop.clone(), shop.join("segments")] {
+        std::os::unix::fs::symlink(target, &link).unwrap();
+        for inside in [link.clone(), link.join("readers"), link.join("readers/deeper")] {
+            let error = StateDir::open(&inside).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{}: {error}", inside.display());
+        }
+        std::fs::remove_file(&link).unwrap();
+    }
+    std::fs::create_dir(root.path().join("readers")).unwrap();
+    StateDir::open(shop.join("../readers")).unwrap();
+    std::os::unix::fs::symlink(root.path().join("readers"), shop.join("out")).unwrap();
+    StateDir::open(shop.join("out")).unwrap();
+}

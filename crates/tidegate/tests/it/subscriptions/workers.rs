@@ -153,6 +153,56 @@ fn it_waits_by_the_clock_of_the_store_before_it_starts_again() {
     worker.join().unwrap();
 }
 
+/// It slept until the wait was over, and so did the caller that joined it.
+#[test]
+fn closing_the_store_does_not_wait_for_a_restart() {
+    let (_stage, store, cursor) = full();
+    let (handler, _reports) = reporting(|_| Ok(()));
+    let slow = WorkerOptions::new().backoff(LONG).max_backoff(LONG).max_restarts(u32::MAX);
+    let worker = cursor.spawn_with(slow, handler).unwrap();
+    while worker.status().phase != WorkerPhase::BackingOff {
+        std::thread::yield_now();
+    }
+    // The cursor cannot be kept on a full disk; the writer ends all the same.
+    let _ = store.close();
+    let began = std::time::Instant::now();
+    while worker.status().phase == WorkerPhase::BackingOff {
+        assert!(began.elapsed() < LONG / 6, "it waits on: {}", worker.status());
+        std::thread::yield_now();
+    }
+    assert_eq!(worker.status().phase, WorkerPhase::Stopped);
+    worker.join().unwrap();
+}
+
+/// An error that cannot be printed is a failure of the event as well. It ended the thread, and the worker was said to run.
+#[test]
+fn an_error_that_panics_when_printed_is_a_failure_of_the_event() {
+    #[derive(Debug)]
+    struct Unprintable;
+    impl std::fmt::Display for Unprintable {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("no ink")
+        }
+    }
+    impl std::error::Error for Unprintable {}
+    let store = Store::in_memory().unwrap();
+    put(&store, "a");
+    let cursor = mailer(&store);
+    let (handler, reports) = reporting(|event| match event.entity() {
+        "a" => Err(Box::new(Unprintable)),
+        _ => Ok(()),
+    });
+    let worker = cursor.spawn(handler).unwrap();
+    put(&store, "b");
+    let mut seen: Vec<u64> = (0..3).map(|_| next(&reports)).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [1, 1, 2]);
+    store.close().unwrap();
+    worker.join().unwrap();
+    let reasons: Vec<String> = cursor.parked().into_iter().map(|parked| parked.reason).collect();
+    assert_eq!(reasons, ["the handler panicked: no ink"]);
+}
+
 #[test]
 fn the_end_of_the_writer_is_final() {
     let stage = Stage::new();
