@@ -237,17 +237,17 @@ impl Error {
         self
     }
 
-    /// What a caller can do about it.
+    /// Returns its kind: what a caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Where it happened, where that is known.
+    /// Returns where it happened, where that is known.
     pub fn place(&self) -> Option<&Place> {
         self.0.place.as_ref()
     }
 
-    /// What was expected and what was found, for damage.
+    /// Returns what was expected and what was found, for damage.
     pub fn evidence(&self) -> Option<(&str, &str)> {
         self.0.evidence.as_ref().map(|(expected, found)| (expected.as_str(), found.as_str()))
     }
@@ -257,7 +257,7 @@ impl Error {
         self.0.limit.as_ref()
     }
 
-    /// The message alone, without place and cause.
+    /// Returns the message alone, without place and cause.
     pub fn message(&self) -> &str {
         &self.0.message
     }

@@ -52,19 +52,19 @@ const _: () = assert!(SEGMENT_BYTES_MAX + 2 * (FRAME_BYTES_MAX as u64) < u32::MA
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
-    /// Bytes of a name: [`NAME_BYTES_MAX`].
+    /// Bytes of a scope, entity, kind, tag, metadata name or idempotency key: at most 1,024.
     NameBytes,
-    /// Tags of one event: [`TAGS_MAX`].
+    /// Tags of one event: at most 255.
     Tags,
-    /// Causes of one event: [`CAUSES_MAX`].
+    /// Causes of one event: at most 65,535.
     Causes,
-    /// Metadata entries of one event: [`METADATA_MAX`].
+    /// Metadata entries of one event: at most 255.
     Metadata,
-    /// Bytes of one metadata value: [`METADATA_VALUE_BYTES_MAX`].
+    /// Bytes of one metadata value: at most 65,535.
     MetadataValueBytes,
-    /// Bytes of one payload: [`PAYLOAD_BYTES_MAX`].
+    /// Bytes of one payload: at most 64 MiB.
     PayloadBytes,
-    /// Bytes of the records of one batch: [`FRAME_BYTES_MAX`].
+    /// Bytes of the records of one batch: at most 128 MiB.
     BatchBytes,
 }
 

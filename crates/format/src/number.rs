@@ -56,7 +56,13 @@ number! {
     /// Microseconds since 1970-01-01 UTC, leap seconds not counted.
     ///
     /// ```
-    /// assert!(tidegate_format::Micros(1_795_000_000_000_000) > tidegate_format::Micros::default());
+    /// use std::time::{SystemTime, UNIX_EPOCH};
+    /// use tidegate_format::Micros;
+    ///
+    /// let now = Micros(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros().try_into()?);
+    /// let an_hour_ago = Micros(now.0 - 3_600_000_000);
+    /// assert!(an_hour_ago > Micros::default());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     Micros
 }

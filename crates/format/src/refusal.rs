@@ -132,7 +132,7 @@ impl Denial {
         Self { gate: Text::Borrowed(""), code: code.into(), message: message.into(), fields: Vec::new() }
     }
 
-    /// Adds a field: a fact of the caller's own, by name. It is kept with a recorded denial.
+    /// Adds a field: a fact of the caller's own, by name. A recorded denial keeps it by its name, as text.
     #[must_use]
     pub fn field(mut self, name: impl Into<Text>, value: impl fmt::Display) -> Self {
         self.fields.push((name.into(), value.to_string()));
@@ -172,7 +172,7 @@ pub struct Denied {
 }
 
 impl Denied {
-    /// The denials, in order; never none.
+    /// Returns the denials, in order; never none.
     pub fn denials(&self) -> impl Iterator<Item = &Denial> {
         self.verdicts.iter().filter_map(|(_, verdict)| match verdict {
             Verdict::Deny(denial) => Some(denial),

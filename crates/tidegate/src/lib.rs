@@ -96,10 +96,13 @@
 //!
 //! Reading order: [`Store`] (the facade) and [`StoreReader`] (what is asked of it), [`StoreOptions`] and [`AppendOptions`] (how), [`Draft`] and [`Batch`] (what
 //! goes in), [`Receipt`] and [`Ticket`] (what comes back), [`View`], [`Query`], [`ReadOptions`] and [`Events`]
-//! (reading), [`subscription`] (reading on), its [`cursor`](subscription::cursor) (remembering where) and
+//! (reading), [`decide`] (denials, gates and what a decision read), [`subscription`] (reading on), its [`cursor`](subscription::cursor) (remembering where) and
 //! [`reactor`](subscription::reactor) (answering events with events), [`typed`] (Rust types as events), [`project`]
 //! (states folded from them), [`graph`] (what led to what), [`report`] (what is in order
 //! and what is not), [`Error`] (what can go wrong and what to do).
+//!
+//! Features: `derive` (on by default; the derived types need `serde` with its own `derive`), `futures` (a subscription as
+//! an asynchronous stream), `testing` (simulated disks, clocks and randomness).
 mod sync;
 pub mod settings;
 mod published;

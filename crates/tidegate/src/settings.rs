@@ -49,26 +49,26 @@ pub enum WhenFull {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct StoreOptions {
-    /// Whether opening for writing creates the store if there is none: `true`.
+    /// Whether opening for writing creates the store if there is none. Default: `true`.
     pub create: bool,
-    /// The durability of appends that do not choose their own: [`Durability::Synced`].
+    /// The durability of appends that do not choose their own. Default: [`Durability::Synced`].
     pub durability: Durability,
-    /// Bytes at which a segment is followed by a new one: 64 MiB, at most 1 GiB. One frame may exceed it.
+    /// Bytes at which a segment is followed by a new one. Default: 64 MiB; at most 1 GiB. One frame may exceed it.
     pub segment_bytes: u64,
-    /// Bytes of batches that may be queued or written and not answered: 64 MiB. One batch may exceed it.
+    /// Bytes of batches that may be queued or written and not answered. Default: 64 MiB. One batch may exceed it.
     pub queue_bytes: usize,
-    /// Whether sealed segments are mapped into memory: `true`. Without maps what was read is a copy that never changes, and a
-    /// file that another process cuts short never ends this one; reads are slower.
+    /// Whether sealed segments are mapped into memory. Default: `true`. Without maps what was read is a copy that never changes,
+    /// and a file that another process cuts short never ends this one; reads are slower.
     ///
     /// With maps, no other process may write to a file of the store in place, or cut it. A backup is put back with the
     /// store closed, or by a rename; copying over a file ends the processes that have it mapped.
     pub map: bool,
     /// How many files of sealed segments are kept open at once: see [`OpenFiles`].
     pub open_files: OpenFiles,
-    /// Whether the store has a thread of its own: `true`. It commits what was submitted without waiting and syncs
-    /// at intervals. Without it [`Store::step`](crate::Store::step) does that, whenever it is called.
+    /// Whether the store has a thread of its own. Default: `true`. It commits what was submitted without waiting and
+    /// syncs at intervals. Without it [`Store::step`](crate::Store::step) does that, whenever it is called.
     pub thread: bool,
-    /// A position the log is known to have reached: 0. A log that ends before it, such as an older copy put
+    /// A position the log is known to have reached. Default: 0. A log that ends before it, such as an older copy put
     /// back in its place, is not opened.
     pub expected_head: Position,
     /// Whether opening verifies every event before it gives the handle out: `false`. It takes as long as
@@ -205,21 +205,22 @@ impl StoreOptions {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AppendOptions {
-    /// When the append is answered: `None`, which is as the store's own [`durability`](StoreOptions::durability) says.
+    /// When the append is answered. Default: `None`, as the store's own [`durability`](StoreOptions::durability) says.
     pub durability: Option<Durability>,
-    /// What an append does when the queue is full: it waits.
+    /// What an append does when the queue is full. Default: it waits.
     pub when_full: WhenFull,
     /// Maximum number of times a decision is judged, when what it read moves before each commit; then it is refused.
     /// Without a limit by default (`u32::MAX`): those who decide about the same thing take turns, so each of them comes
     /// to its end.
     pub attempts: u32,
     /// Whether what a decision or a gate read is kept in the metadata of the first event, where
-    /// [`View::explain`](crate::View::explain) finds it: `false`.
+    /// [`View::explain`](crate::View::explain) finds it. Default: `false`.
     pub keep_footprint: bool,
-    /// Whether a denial that a decision comes to is recorded as an event of kind `tidegate.denied`: `false`. Gates say that
-    /// of themselves, by [`GateSet::recording_denials`](crate::decide::GateSet::recording_denials).
+    /// Whether a denial that a decision comes to is recorded as an event of kind `tidegate.denied`. Default: `false`. Its
+    /// stream is `tidegate/tidegate.denials`, and its JSON has `verdicts`, each with `code`, `message` and `fields`. Gates
+    /// say that of themselves, by [`GateSet::recording_denials`](crate::decide::GateSet::recording_denials).
     pub record_denials: bool,
-    /// The idempotency key of a decision: `None`. If a batch is in the log under it, its receipt is the answer and the
+    /// The idempotency key of a decision. Default: `None`. If a batch is in the log under it, its receipt is the answer and the
     /// decision is not made; see [`Store::decide`](crate::Store::decide). It is for decisions only: the key of an append
     /// stands for its content and belongs to the batch, [`Batch::key`](crate::Batch::key).
     pub key: Option<Text>,

@@ -88,7 +88,8 @@ impl fmt::Display for OpenReport {
             (false, true) => "closed in good order",
             (false, false) => "not closed, recovered",
         };
-        write!(f, "{state}; {} segments, head {}", self.segments, self.head)?;
+        let plural = if self.segments == 1 { "" } else { "s" };
+        write!(f, "{state}; {} segment{plural}, head {}", self.segments, self.head)?;
         if self.dropped_bytes > 0 {
             write!(f, "; a torn tail of {} bytes was cut off", self.dropped_bytes)?;
         }

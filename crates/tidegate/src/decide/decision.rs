@@ -16,7 +16,7 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// A denial with a code and a message.
+    /// Returns a denial with a code and a message; [`Denial::new`] makes one that takes fields.
     pub fn deny(code: impl Into<tidegate_format::Text>, message: impl Into<String>) -> Self {
         Self::Deny(Denial::new(code, message))
     }
@@ -73,7 +73,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The receipt, unless it was denied.
+    /// Returns the receipt, unless it was denied.
     pub fn receipt(&self) -> Option<&Receipt> {
         match self {
             Self::Committed(receipt) => Some(receipt),
@@ -105,7 +105,7 @@ impl Outcome {
         }
     }
 
-    /// The denial, if it was denied.
+    /// Returns the denial, if it was denied.
     pub fn denied(&self) -> Option<&Denied> {
         match self {
             Self::Committed(_) => None,

@@ -134,7 +134,7 @@ impl<P: Projection> Fold<P> {
                 return Ok(());
             }
             Poison::Park(most) => format!(", and {most} are parked already"),
-            Poison::Stop => String::new(),
+            Poison::Stop => "; mend what takes it in, or park it with `Poison::Park`".to_owned(),
         };
         let message = format!(
             "the projection {} v{} stops before an event of kind {}{full}",

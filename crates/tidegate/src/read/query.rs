@@ -35,7 +35,7 @@ impl Query {
         QueryItem::new().stream(stream).into()
     }
 
-    /// Returns a query for the events of one kind, or of a family such as `order.*`.
+    /// Returns a query for the events of one kind, or of a family such as `order.*`; see [`QueryItem::kind`].
     ///
     /// ```
     /// # use tidegate::{Query, QueryItem};
@@ -201,6 +201,8 @@ impl QueryItem {
     }
 
     /// Adds a kind; an event must have one of those added. `order.*` is a family: every kind that starts with `order.`.
+    /// That is the only pattern: no kind holds a `*`, so `*` alone or `order*` selects nothing, and tags, scopes and
+    /// entities are compared as they are. An item without a kind matches events of every kind.
     #[must_use]
     pub fn kind(mut self, kind: impl Into<Text>) -> Self {
         self.kinds.push(kind.into());

@@ -91,7 +91,10 @@ fn bind(name: &str, state: &CursorState, query: &Query, role: CursorRole) -> Res
     }
     if state.query != *query {
         let bound = &state.query;
-        return refused(format!("the cursor {name:?} is bound to the query {bound}, not to {query}"));
+        let remedy = "open it with its own query, or a cursor of another name";
+        return refused(format!(
+            "the cursor {name:?} is bound to the query {bound}, not to {query}; {remedy}"
+        ));
     }
     Ok(())
 }
