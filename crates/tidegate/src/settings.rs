@@ -57,8 +57,8 @@ pub struct StoreOptions {
     pub segment_bytes: u64,
     /// Bytes of batches that may be queued or written and not answered. Default: 64 MiB. One batch may exceed it.
     pub queue_bytes: usize,
-    /// Whether sealed segments are mapped into memory. Default: `true`. Without maps what was read is a copy that never changes,
-    /// and a file that another process cuts short never ends this one; reads are slower.
+    /// Whether sealed segments are mapped into memory. Default: `true`. Without maps what was read is a copy that never
+    /// changes, and a file that another process cuts short never ends this one; reads are slower.
     ///
     /// With maps, no other process may write to a file of the store in place, or cut it. A backup is put back with the
     /// store closed, or by a rename; copying over a file ends the processes that have it mapped.
@@ -71,7 +71,7 @@ pub struct StoreOptions {
     /// A position the log is known to have reached. Default: 0. A log that ends before it, such as an older copy put
     /// back in its place, is not opened.
     pub expected_head: Position,
-    /// Whether opening verifies every event before it gives the handle out: `false`. It takes as long as
+    /// Whether opening verifies every event before it gives the handle out. Default: `false`. It takes as long as
     /// [`StoreReader::verify`](crate::StoreReader::verify); damage anywhere then refuses the opening.
     pub verify: bool,
     /// How far the clock may be ahead of the last recorded time for an append to be accepted: without a limit by
@@ -220,9 +220,9 @@ pub struct AppendOptions {
     /// stream is `tidegate/tidegate.denials`, and its JSON has `verdicts`, each with `code`, `message` and `fields`. Gates
     /// say that of themselves, by [`GateSet::recording_denials`](crate::decide::GateSet::recording_denials).
     pub record_denials: bool,
-    /// The idempotency key of a decision. Default: `None`. If a batch is in the log under it, its receipt is the answer and the
-    /// decision is not made; see [`Store::decide`](crate::Store::decide). It is for decisions only: the key of an append
-    /// stands for its content and belongs to the batch, [`Batch::key`](crate::Batch::key).
+    /// The idempotency key of a decision. Default: `None`. If a batch is in the log under it, its receipt is the answer and
+    /// the decision is not made; see [`Store::decide`](crate::Store::decide). It is for decisions only: the key of an
+    /// append stands for its content and belongs to the batch, [`Batch::key`](crate::Batch::key).
     pub key: Option<Text>,
 }
 
