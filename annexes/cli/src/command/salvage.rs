@@ -31,7 +31,7 @@ and payloads stay as they are.
 
 Cursors and saved states are not taken over: readers begin anew. Which ones, and how many events each delivers again as far as its file says, \
 is listed. A reactor commits no second reaction where the first one was saved, since it is known by its key. A program \
-begins a cursor later by `Settings::start`. No program may write to DIR meanwhile.
+begins a cursor later by `CursorOptions::start`. No program may write to DIR meanwhile.
 
 Ends with 0 when everything that is whole was saved, even if events were lost.
 
@@ -154,7 +154,7 @@ impl fmt::Display for ReaderJson {
             return write!(
                 f,
                 "the cursor {name} was at a position that is not known, as its file is damaged or of another store: it \
-                 begins anew and delivers everything again, unless its program begins it later (`Settings::start`)"
+                 begins anew and delivers everything again, unless its program begins it later (`CursorOptions::start`)"
             );
         };
         let again = counted(*again, "event");
@@ -164,7 +164,10 @@ impl fmt::Display for ReaderJson {
                 f,
                 "looks again at {again}; where its reaction was saved it is known by its key, and there is no second one"
             ),
-            _ => write!(f, "delivers {again} again, unless its program begins it later (`Settings::start`)"),
+            _ => write!(
+                f,
+                "delivers {again} again, unless its program begins it later (`CursorOptions::start`)"
+            ),
         }
     }
 }

@@ -13,6 +13,8 @@ use tidegate_format::{Cause, Error, Position, Result, Text, Version};
 use super::query::{Entity, Query, QueryItem};
 
 const ALL: &str = "all";
+/// The fields of an item, as an error names them.
+const FIELDS: &str = "kinds, tags, scope, entity, entity_prefix, lane, versions, correlation and cause";
 
 /// Writes JSON, which [`FromStr`] reads back.
 impl fmt::Display for Query {
@@ -26,8 +28,7 @@ impl FromStr for Query {
 
     fn from_str(text: &str) -> Result<Self> {
         let value: Value = serde_json::from_str(text).map_err(|cause| {
-            Error::invalid("invalid query: write it in JSON, such as [{\"kinds\":[\"order.*\"]}]")
-                .because(cause)
+            Error::invalid("write the query in JSON, such as [{\"kinds\":[\"order.*\"]}]").because(cause)
         })?;
         read_query(&value)
     }
@@ -82,22 +83,24 @@ pub(crate) fn read_query(value: &Value) -> Result<Query> {
             let mut items = items.iter().map(read_item);
             let Some(first) = items.next() else {
                 return Err(Error::invalid(
-                    "invalid query: without an item it selects no event; write at least one item, or \"all\"",
+                    "a query without an item selects no event; write at least one item, or \"all\"",
                 ));
             };
             items.try_fold(Query::from(first?), |query, item| Ok(query.or(item?)))
         }
-        _ => Err(Error::invalid("invalid query: write \"all\" or an array of items")),
+        _ => Err(Error::invalid(
+            "a query is \"all\" or an array of items, such as [{\"kinds\":[\"order.*\"]}]",
+        )),
     }
 }
 
 fn read_item(value: &Value) -> Result<QueryItem> {
     let Value::Object(fields) = value else {
-        return Err(Error::invalid("invalid query: an item is an object"));
+        return Err(Error::invalid("an item of a query is an object, such as {\"kinds\":[\"order.*\"]}"));
     };
     let mut item = QueryItem::new();
     for (name, value) in fields {
-        let wrong = || Error::invalid(format!("invalid query: {value} cannot be the {name} of an item"));
+        let wrong = || Error::invalid(format!("{value} cannot be the {name} of an item of a query"));
         let text = || value.as_str().map(|text| Text::Owned(text.to_owned())).ok_or_else(wrong);
         let id = || value.as_str().and_then(|text| text.parse().ok()).ok_or_else(wrong);
         match name.as_str() {
@@ -105,7 +108,7 @@ fn read_item(value: &Value) -> Result<QueryItem> {
             "tags" => item.tags = texts(value).ok_or_else(wrong)?,
             "scope" => item.scope = Some(text()?),
             "entity" | "entity_prefix" if item.entity.is_some() => {
-                return Err(Error::invalid("invalid query: give an item entity or entity_prefix, not both"));
+                return Err(Error::invalid("give an item of a query entity or entity_prefix, not both"));
             }
             "entity" => item.entity = Some(Entity::Exactly(text()?)),
             "entity_prefix" => item.entity = Some(Entity::StartsWith(text()?)),
@@ -116,7 +119,11 @@ fn read_item(value: &Value) -> Result<QueryItem> {
             "versions" => item.versions = Some(read_versions(value).ok_or_else(wrong)?),
             "correlation" => item.correlation = Some(id()?),
             "cause" => item.cause = Some(read_cause(value).ok_or_else(wrong)?),
-            _ => return Err(Error::invalid(format!("invalid query: an item has no field {name:?}"))),
+            _ => {
+                return Err(Error::invalid(format!(
+                    "an item of a query has no field {name:?}, it has {FIELDS}"
+                )));
+            }
         }
     }
     Ok(item)

@@ -94,7 +94,13 @@ pub(crate) fn refuse_orphans(disk: &dyn Disk) -> Result<()> {
     }
     let message = format!("the store file is missing, but a store left {} here", remains.join(", "));
     let error = Error::damaged(message, "a store file", "none").in_file(STORE, None);
-    Err(salvage(error).advise("for a new store choose an empty directory"))
+    let error = salvage(error).advise("for a new store choose an empty directory");
+    let of_readers = |name: &String| name.starts_with(CURSORS) || name.starts_with(PROJECTIONS);
+    if remains.iter().all(of_readers) {
+        return Err(error
+            .advise("if it is a `StateDir`, the state of readers, it is no store: open the store itself"));
+    }
+    Err(error)
 }
 
 /// One file of each kind that a store has and that a creation does not leave before its store file is durable.

@@ -237,6 +237,20 @@ fn no_state_stands_in_a_store() {
 }
 
 #[test]
+fn a_state_dir_that_is_opened_as_a_store_is_named_as_one() {
+    let root = tempfile::tempdir().unwrap();
+    let (shop, place) = (root.path().join("shop"), root.path().join("readers"));
+    let store = Store::open(&shop).unwrap();
+    put(&store, "a");
+    let options = CursorOptions::new().state_dir(&StateDir::open(&place).unwrap());
+    let mailer = store.cursor_with("mailer", Query::ALL, options).unwrap();
+    mailer.next_now().unwrap().expect("an event").ack().unwrap();
+    mailer.commit().unwrap();
+    let error = Store::open(&place).unwrap_err();
+    assert!(error.to_string().contains("StateDir"), "{error}");
+}
+
+#[test]
 fn a_reader_without_a_directory_is_told_of_one() {
     let two = Two::new();
     put(&two.store.open(), "a");
