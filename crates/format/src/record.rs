@@ -20,7 +20,7 @@ mod erase;
 
 pub use crate::layout::{RECORD_BYTES_MIN, RECORD_HEAD_BYTES};
 pub use commitment::{Blind, Body, ErasedPayload};
-pub use erase::erase;
+pub use erase::{erase, erase_content};
 pub use read::{ENTRY_BYTES, Record};
 pub use write::{Facts, Placed, encode, encode_erased, place, stream};
 

@@ -1,5 +1,6 @@
 //! Waiting for what is accepted or written: for a caller that wants to know before a sync.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use tidegate_format::{Error, ErrorKind, Position, Result};
@@ -64,10 +65,15 @@ impl Store {
         last: fn(&SharedState) -> Position,
     ) -> Result<Position> {
         let writer = self.writer()?;
-        if last(&writer.published) < position {
+        // What was seen counts: a write that fails after the look takes back what was accepted.
+        let seen = Cell::new(last(&writer.published));
+        if seen.get() < position {
             let deadline = self.deadline(timeout);
             writer.journal.work();
-            let is_there = |now: &SharedState| last(now) >= position || now.ended().is_some();
+            let is_there = |now: &SharedState| {
+                seen.set(last(now));
+                seen.get() >= position || now.ended().is_some()
+            };
             if !writer.published.wait_before_sync(Some(&deadline), is_there) {
                 return Err(Error::new(
                     ErrorKind::TimedOut,
@@ -75,6 +81,6 @@ impl Store {
                 ));
             }
         }
-        self.reached(position, last(&writer.published))
+        self.reached(position, seen.get())
     }
 }

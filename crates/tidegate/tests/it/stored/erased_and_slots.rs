@@ -2,7 +2,7 @@
 
 use tidegate::report::{Verdict, examine_in, salvage_in};
 use tidegate::testing::Env;
-use tidegate::{ErrorKind, Query};
+use tidegate::{Batch, Draft, ErrorKind, Query};
 use tidegate_format::frame::{FRAME_HEADER_BYTES, SLOT_FRAME_HEADER_BYTES, Sealing};
 use tidegate_format::{Frame, Offset, SEGMENT_HEADER_BYTES, SegmentHeader, frame, record};
 
@@ -10,6 +10,15 @@ use crate::faults::stage::{Outcome, Stage, history, outcome};
 
 /// Writes every segment anew, each frame with a slot if it is to have one, each record erased if `erases` says so.
 fn rewrite(stage: &Stage, has_slots: bool, erases: impl Fn(u64) -> bool) {
+    rewrite_records(stage, has_slots, |position, record| {
+        if erases(position) {
+            record::erase(record);
+        }
+    });
+}
+
+/// Writes every segment anew, each record as `change` leaves it.
+fn rewrite_records(stage: &Stage, has_slots: bool, change: impl Fn(u64, &mut [u8])) {
     let mut before_length = 0;
     for name in stage.segments() {
         let bytes = stage.bytes(&name);
@@ -22,9 +31,7 @@ fn rewrite(stage: &Stage, has_slots: bool, erases: impl Fn(u64) -> bool) {
             let mut sealed = vec![0; head_bytes];
             for (_, event) in read.records() {
                 let mut event_bytes = event.as_bytes().to_vec();
-                if erases(event.position().0) {
-                    record::erase(&mut event_bytes);
-                }
+                change(event.position().0, &mut event_bytes);
                 sealed.append(&mut event_bytes);
             }
             let slot = has_slots.then_some(read.head.first.0);
@@ -113,5 +120,40 @@ fn erased_payloads_change_nothing_else() {
                 assert_eq!(event.payload().is_err(), is_erased);
             }
         }
+    }
+}
+
+/// The content hash under a key is kept beside the first blind. If another event of the batch is erased, both would stay,
+/// and a caller that tries all payloads would find it, by retrying under the key alone.
+#[test]
+fn a_key_does_not_tell_what_was_erased_in_its_batch() {
+    let pin = |pin: u32| {
+        let draft = |entity: &'static str, payload: String| {
+            Draft::new(("scope", entity), "pin.set").bytes(payload.into_bytes())
+        };
+        Batch::from(vec![draft("a", "open".to_owned()), draft("b", format!("{pin:04}"))]).key("pins")
+    };
+    for position in [1, 2] {
+        let mut stage = Stage::new();
+        let store = stage.open();
+        store.append(pin(4711)).unwrap();
+        store.close().unwrap();
+        let leaves = history(&store).unwrap();
+        stage.restart();
+        rewrite_records(&stage, false, |at, record| {
+            if at == position {
+                record::erase(record);
+            }
+            record::erase_content(record);
+        });
+        let bytes = stage.bytes(&stage.active());
+        assert!(position == 1 || !bytes.windows(4).any(|window| window == b"4711"));
+        let store = stage.open();
+        assert_eq!(history(&store).unwrap(), leaves);
+        for guess in 4700..4720 {
+            let error = store.append(pin(guess)).unwrap_err();
+            assert!(error.conflict().is_some() && error.to_string().contains("erased"), "{guess}: {error}");
+        }
+        assert_eq!(history(&store).unwrap(), leaves);
     }
 }

@@ -57,6 +57,7 @@ fn a_recovery_dies_at_any_call() {
             both += u32::from(next.segments().len() > sample.segments().len());
             let faults = examine_in(&next.world(), |_| ()).unwrap().faults;
             assert!(faults.is_empty(), "call {nth}, seed {seed}: {faults:?}");
+            assert_eq!(outcome(&next, &intact), Outcome::Same, "call {nth}, seed {seed}");
             assert_eq!(history(&next.open()).unwrap(), intact, "call {nth}, seed {seed}");
             assert_eq!(next.segments().len(), sample.segments().len(), "call {nth}, seed {seed}");
         }
@@ -160,4 +161,34 @@ fn a_newer_one_without_a_head_is_damage() {
     }
     sample.restart();
     assert_eq!(history(&sample.open()).unwrap(), intact);
+}
+
+/// The last generation that there can be is followed by itself, and names that are none are ignored.
+#[test]
+fn the_last_one_is_replaced_under_its_name() {
+    let (mut stage, mut intact) = Stage::killed();
+    let (files, name) = (stage.disk.at_rest(), stage.active());
+    let last = generation(&name, u32::MAX);
+    files.rename(&name, &last).unwrap();
+    let first = &name[..name.len() - 4];
+    let others = [".0.seg", ".01.seg", ".4294967296.seg", ".+1.seg", "..seg", ".1.2.seg", ".1.SEG"];
+    let others = others.map(|end| format!("{first}{end}"));
+    for other in &others {
+        files.write(other, b"nothing").unwrap();
+    }
+    stage.options.segment_bytes = 1 << 20;
+    for _ in 0..2 {
+        let reader = stage.read_only();
+        assert_eq!(outcome(&stage, &intact), Outcome::Same);
+        let store = stage.open();
+        assert!(!store.report().clean);
+        fill(&store, 2);
+        intact = history(&store).unwrap();
+        assert_eq!(history(&reader).unwrap(), intact);
+        stage.disk.kill();
+        stage.restart();
+        let found = examine_in(&stage.world(), |_| ()).unwrap();
+        assert!(found.faults.is_empty(), "{:?}", found.faults);
+    }
+    assert!(others.iter().chain([&last]).all(|name| stage.segments().contains(name)));
 }
