@@ -47,6 +47,7 @@ pub enum WhenFull {
 /// # Ok::<(), tidegate::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[non_exhaustive]
 pub struct StoreOptions {
     /// Whether opening for writing creates the store if there is none. Default: `true`.
