@@ -346,7 +346,12 @@ impl Supervisor {
                 return settled;
             }
             Ok(Err(reason)) => reason,
-            Err(panic) => format!("the handler panicked: {}", panic_message(&*panic)),
+            Err(panic) => {
+                let reason = format!("the handler panicked: {}", panic_message(&*panic));
+                // To drop it is to run the handler's code once more.
+                std::mem::forget(panic);
+                reason
+            }
         };
         let (position, attempt) = (delivery.event().position(), delivery.attempt());
         let failed = delivery.fail(&reason).map(drop);

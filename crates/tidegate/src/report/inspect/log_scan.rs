@@ -212,8 +212,16 @@ impl LogScan {
             let text = "a newer generation took its place; the next opening for writing removes it";
             self.remarks.push(Remark::new(path(name), text));
         }
+        let at_floor = |entry: &SegmentFile| {
+            let agrees = |head: SegmentHeader| self.floor.check_header(&head).is_ok();
+            entry.first == self.floor.first && entry.head.is_some_and(agrees)
+        };
+        let text = if entries.iter().any(at_floor) {
+            "it lies below the floor, and is not read any more; it can be deleted"
+        } else {
+            "it begins below the floor, and is not read; no segment begins at the floor as the floor file says, so keep it"
+        };
         for retired in entries.extract_if(.., |entry| entry.first < self.floor.first) {
-            let text = "it lies below the floor, and is not read any more; it can be deleted";
             self.remarks.push(Remark::new(retired.name, text));
         }
         Ok(())
@@ -240,7 +248,8 @@ impl LogScan {
         }
         let stated = entry.head.map(|head| head.before_first);
         let expected = before.map_or(self.floor.before_first(), |before| before.first);
-        if stated.is_none_or(|stated| stated != expected) {
+        // Before the first one there is the floor alone, and nothing that could tell what is wrong with it.
+        if before.is_none() || stated.is_none_or(|stated| stated != expected) {
             // Where the one that is missing began is known if the one before it is whole, or if the head says so.
             let missing = stated.filter(|stated| *stated >= next).unwrap_or(next);
             let expected = format!("positions {next} to {}", entry.first.before());

@@ -165,3 +165,27 @@ fn are_damaged_with_their_file() {
         assert!(faults.iter().any(|fault| fault.to_string().contains("FLOOR")), "{faults:?}");
     }
 }
+
+/// A floor file that holds and is not that of these segments is damage, to a reader and to the doctor, which called the store
+/// sound if the floor was too low, and said that what stood below one that was too high can be deleted.
+#[test]
+fn another_floor_is_damage_to_everyone() {
+    let (sample, floor, intact, _) = retired();
+    let file = FloorFile::read(&sample.bytes("FLOOR")).unwrap();
+    for first in (2..intact.len() as u64 + 4).filter(|first| *first != floor.0) {
+        let stage = sample.fork();
+        let other = FloorFile {
+            first: Position(first),
+            edges: vec![Hash([2; 32]); (first - 1).count_ones() as usize],
+            leaves: vec![Hash([3; 32]); (first as usize - 1) % 256],
+            ..file.clone()
+        };
+        stage.disk.at_rest().write("FLOOR", other.encode().as_bytes()).unwrap();
+        let reader = stage.try_open(Access::Read);
+        assert!(reader.map_or(true, |reader| reader.report().damage.is_some()), "floor {first}");
+        let found = examine_in(&stage.world(), |_| ()).unwrap();
+        assert!(!found.faults.is_empty(), "floor {first}");
+        let deleted = found.remarks.iter().find(|remark| remark.text.contains("can be deleted"));
+        assert!(deleted.is_none(), "floor {first}: {deleted:?}");
+    }
+}

@@ -1,7 +1,8 @@
 //! Unused space behind the frames of the active segment: neither a frame, nor damage, nor unconfirmed.
 
+use tidegate::AppendOptions;
 use tidegate::report::{Verdict, examine_in, salvage_in};
-use tidegate::testing::Env;
+use tidegate::testing::{Env, FaultPlan};
 
 use crate::faults::stage::{Outcome, Stage, fill, history, outcome};
 use crate::stored::access::Access;
@@ -134,4 +135,47 @@ fn is_watched_by_a_reader() {
             assert_eq!(history(&reader).unwrap(), intact);
         }
     }
+}
+
+/// A writer goes on in the space it finds. A crash at any call, with what was not synced lost or turned to zeros, takes
+/// nothing that was told, a reader beside it sees what is durable, and all agree on what is left.
+#[test]
+fn is_written_into() {
+    let (sample, intact) = Stage::closed();
+    let sample = with_zeros(&sample, &sample.active(), 700);
+    let mut rounds = 0;
+    for nth in (1..).step_by(2) {
+        let stage = sample.fork();
+        let reader_disk = stage.clone();
+        let reader = reader_disk.read_only();
+        stage.disk.set_plan(FaultPlan::default().crash_at(nth));
+        let (mut told, mut died) = (intact.len(), true);
+        if let Ok(store) = stage.try_write() {
+            for number in 0..6 {
+                let options = AppendOptions::new().synced();
+                let Ok(receipt) = store.append_with(crate::faults::stage::batch(number), options) else {
+                    break;
+                };
+                told = receipt.last().0 as usize;
+                died = number < 5;
+            }
+        }
+        drop(reader);
+        for seed in 0..3 {
+            let copy = stage.disk.fork();
+            copy.power_cut(seed);
+            let next = Stage { disk: copy.reopen(), ..stage.clone() };
+            let before = history(&next.read_only()).unwrap();
+            assert!(before.starts_with(&intact), "call {nth}, seed {seed}");
+            assert!(before.len() >= intact.len());
+            assert!(examine_in(&next.world(), |_| ()).unwrap().faults.is_empty(), "call {nth}, seed {seed}");
+            let after = history(&next.open()).unwrap();
+            assert!(after.starts_with(&before) && after.len() >= told, "call {nth}, seed {seed}");
+        }
+        rounds += 1;
+        if !died {
+            break;
+        }
+    }
+    assert!(rounds > 10, "{rounds} crashes");
 }

@@ -287,3 +287,27 @@ fn several_share_a_cursor_and_each_stream_stays_in_order() {
     seen.sort_unstable_by_key(|(_, at)| *at);
     assert!(seen.iter().map(|(_, at)| *at).eq(1..=20));
 }
+
+/// What a handler panics with may panic once more when it is dropped. That ended the thread, too.
+#[test]
+fn a_panic_within_a_panic_is_a_failure_of_the_event() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(std::thread::panicking(), "dropped once the first panic was caught");
+        }
+    }
+    let store = Store::in_memory().unwrap();
+    put(&store, "a");
+    put(&store, "b");
+    let (handler, reports) = reporting(|event| match event.entity() {
+        "a" => std::panic::panic_any(Bomb),
+        _ => Ok(()),
+    });
+    let worker = mailer(&store).spawn(handler).unwrap();
+    let mut seen: Vec<u64> = (0..3).map(|_| next(&reports)).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [1, 1, 2]);
+    store.close().unwrap();
+    worker.join().unwrap();
+}
