@@ -329,7 +329,7 @@ fn no_answer_comes_before_what_it_rests_on_is_durable() {
     for thread in [false, true] {
         explore(move || {
             let store = store(thread);
-            let safe = |store: &Store, append: AppendOptions, position: Position| {
+            let safe = |store: &Store, append: &AppendOptions, position: Position| {
                 let frontier = store.frontier();
                 let synced = append.durability == Some(Durability::Synced);
                 let reached = if synced { frontier.durable.min(frontier.visible) } else { frontier.visible };
@@ -338,7 +338,7 @@ fn no_answer_comes_before_what_it_rests_on_is_durable() {
             let appending = [AppendOptions::new().synced(), AppendOptions::new().buffered()].map(|how| {
                 spawn(&store, move |store| {
                     let receipt = store.append_with(draft("seat"), how.clone()).unwrap();
-                    safe(store, how, receipt.last());
+                    safe(store, &how, receipt.last());
                     receipt
                 })
             });
@@ -350,10 +350,10 @@ fn no_answer_comes_before_what_it_rests_on_is_durable() {
                         let taken = view.count(&tag("seat"))?;
                         Ok(if taken < 2 { draft("seat").into() } else { Decision::deny("FULL", "two seats") })
                     });
-                    safe(store, how, seen);
+                    safe(store, &how, seen);
                     match decided.unwrap() {
                         Outcome::Committed(receipt) => {
-                            safe(store, how, receipt.last());
+                            safe(store, &how, receipt.last());
                             Some(receipt)
                         }
                         Outcome::Denied(_) => None,
@@ -364,7 +364,7 @@ fn no_answer_comes_before_what_it_rests_on_is_durable() {
             let mut receipts: Vec<_> = appending.map(|one| one.join().unwrap()).into();
             receipts.extend(deciding.into_iter().filter_map(|one| one.join().unwrap()));
             let last = submitted.wait().unwrap();
-            safe(&store, AppendOptions::new().synced(), last.last());
+            safe(&store, &AppendOptions::new().synced(), last.last());
             receipts.push(last);
             dense(receipts);
             store.close().unwrap();
