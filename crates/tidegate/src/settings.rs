@@ -49,7 +49,6 @@ pub enum WhenFull {
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[non_exhaustive]
-#[expect(clippy::struct_excessive_bools, reason = "each says yes or no to one thing and concerns no other")]
 pub struct StoreOptions {
     /// Whether opening for writing creates the store if there is none. Default: `true`.
     pub create: bool,

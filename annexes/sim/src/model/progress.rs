@@ -71,11 +71,19 @@ impl Progress {
         selected: &[u64],
         is_durable: bool,
     ) -> Result<Option<CursorPlace>, Failure> {
-        let at = self.places.iter().rposition(|place| match (place, report) {
+        let fits = |place: &Option<CursorPlace>| match (place, report) {
             (None, None) => true,
             (Some(place), Some(report)) => report.fits(place, selected),
             _ => false,
-        });
+        };
+        // A failed rewind leaves a place that may have as much done as another one; its position tells them apart.
+        let stands = |place: &Option<CursorPlace>| match (place, report) {
+            (Some(place), Some(report)) => {
+                fits(&Some(place.clone())) && report.stands_at_the_end_of(place, selected)
+            }
+            _ => false,
+        };
+        let at = self.places.iter().rposition(stands).or_else(|| self.places.iter().rposition(fits));
         ensure(at.is_some(), || {
             format!("a reader's place is {report:?}, and may be any of {:?} of {selected:?}", self.places)
         })?;
@@ -107,5 +115,11 @@ impl CursorReport {
             && place.settled.iter().all(|position| selected.contains(position))
             && !open.clone().any(|position| passed(&position))
             && open.count() as u64 == self.lag
+    }
+
+    /// Whether the position is the last one up to which the place has all done in a row.
+    fn stands_at_the_end_of(&self, place: &CursorPlace, selected: &[u64]) -> bool {
+        let behind = selected.iter().find(|position| **position > self.position);
+        behind.is_none_or(|next| !place.settled.contains(next))
     }
 }
