@@ -22,7 +22,11 @@ const APPENDERS_SEEDS: [u64; 8] = [0, 2, 43, 75, 189, 413, 730, 11265];
 /// * 1000978: a parked event that was tried again after a restart let its cursor pass over events in front of it.
 /// * 2322364, 2323769: a recovered copy was taken for what an earlier clean close had left, and its name was never
 ///   made durable.
-const SOAK_SEEDS: [u64; 5] = [2188, 4980, 1_000_978, 2_322_364, 2_323_769];
+/// * 30011105: the model took a place that a failed rewind would have come to for the one that was there.
+/// * 30016314, 30042005, 30135119, 30179665: the name of a recovered copy was synced again after that had failed, and the
+///   file that it was made of was removed.
+const SOAK_SEEDS: [u64; 10] =
+    [2188, 4980, 1_000_978, 2_322_364, 2_323_769, 30_011_105, 30_016_314, 30_042_005, 30_135_119, 30_179_665];
 
 /// Further histories with all actors that every run goes through, beside some fresh ones.
 const FIXED: Range<u64> = 1000..2500;

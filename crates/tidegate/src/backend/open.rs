@@ -15,7 +15,9 @@ use tidegate_format::{
     Error, ErrorKind, Micros, Position, Result, SegmentHeader, SegmentName, StoreFile, Watermark,
 };
 use tidegate_segment::cache::FileCache;
-use tidegate_segment::{ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, parse_index_name, write_error};
+use tidegate_segment::{
+    ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, files, parse_index_name, write_error,
+};
 
 use super::evidence::{DurabilityEvidence, EvidenceFiles};
 use super::file_backend::{FileBackend, SyncState};
@@ -76,12 +78,14 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
     let epoch = tail.epoch.saturating_add(1);
     remove_leftovers(world, opening.report)?;
     opening.remove_headerless()?;
-    opening.report.removed.extend(remove_replaced(&*world.disk)?);
+    let replaced = files::list_replaced(&*world.disk)?;
     let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
     let known = tail.durable;
-    let active = opening.activate(tail, epoch).map_err(salvage)?;
-    // What was recovered has a newer file by now.
-    remove_replaced(&*world.disk)?;
+    let active = opening.activate(tail, epoch, &replaced).map_err(salvage)?;
+    let removed = remove_replaced(&*world.disk)?;
+    // What this opening itself put a newer file beside was no leftover.
+    let leftovers: Vec<_> = replaced.into_iter().map(tidegate_segment::path).collect();
+    opening.report.removed.extend(removed.into_iter().filter(|name| leftovers.contains(name)));
     // An index file proves that a later segment was there, so it comes after that one's name is durable: a process that
     // began the segment may have died before.
     opening.report.rebuilt_indexes = indexer.prepare(&segments)?;
@@ -211,16 +215,11 @@ fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
     Ok(())
 }
 
-/// Removes the files that a later generation took the place of, and returns their names.
+/// Removes the files that a later generation took the place of, and returns their names. The names of the later ones are
+/// durable: an opening that finds both has given the newest segment another one (see [`Opening::activate`]), and the
+/// folder was synced for each segment behind the others.
 fn remove_replaced(disk: &dyn Disk) -> Result<Vec<String>> {
-    let replaced = tidegate_segment::files::list_replaced(disk)?;
-    if replaced.is_empty() {
-        return Ok(Vec::new());
-    }
-    // The newer files were durable before they got their names, and whether their names are is unknown if the writer
-    // that gave them has died: were the older ones gone first, a power cut might leave neither.
-    disk.sync_folder(SEGMENTS)
-        .map_err(|cause| write_error("the names of segments cannot be kept", SEGMENTS, cause))?;
+    let replaced = files::list_replaced(disk)?;
     let mut removed = Vec::new();
     for name in replaced.into_iter().map(tidegate_segment::path) {
         match disk.remove(&name) {
@@ -329,8 +328,14 @@ impl Opening<'_> {
         Err(Error::new(ErrorKind::Refused, message).in_file(newest.name(), None))
     }
 
-    fn activate(&mut self, tail: Tail, epoch: u32) -> Result<ActiveSegment> {
-        if tail.durable || self.report.created {
+    /// Goes on with the newest segment, in a later generation unless all of it is known to be durable.
+    ///
+    /// If an older generation is still there, the opening that put this one beside it may have failed to sync its name. A
+    /// sync that failed tells nothing when it is made again, so this name is not relied on: the next generation gets a
+    /// name and a sync of its own before the older files go.
+    fn activate(&mut self, tail: Tail, epoch: u32, replaced: &[SegmentName]) -> Result<ActiveSegment> {
+        let has_older = replaced.iter().any(|older| older.first == tail.segment.first());
+        if (tail.durable && !has_older) || self.report.created {
             return Ok(ActiveSegment::resume(tail.segment));
         }
         if tail.segment.next() == Position(1) {

@@ -1,8 +1,7 @@
 //! A file is replaced by a newer generation beside it, and the newest one counts.
 
 use tidegate::report::{examine_in, salvage_in};
-use tidegate::testing::Env;
-use tidegate::testing::FaultPlan;
+use tidegate::testing::{Call, Env, Errno, FaultPlan};
 use tidegate::{ErrorKind, Query, ReadOptions};
 
 use crate::faults::stage::{Outcome, Stage, assert_refusal, fill, history, outcome};
@@ -63,6 +62,39 @@ fn a_recovery_dies_at_any_call() {
         }
     }
     assert!(both > 0, "no crash came between the two steps");
+}
+
+/// A recovery failed to sync the name of the copy. The next opening synced the folder once more, which tells nothing after
+/// a failure, and removed the old file; a power cut then left neither.
+#[test]
+fn a_name_whose_sync_failed_is_not_relied_on() {
+    let (sample, intact) = Stage::killed();
+    let mut both = 0;
+    for failing in 1..=4 {
+        let mut failed = sample.fork();
+        failed.disk.set_plan(FaultPlan::default().fail(Call::SyncFolder, failing, Errno::IO));
+        let _ = failed.try_open(Access::Write);
+        failed.disk.kill();
+        failed.restart();
+        both += u32::from(failed.segments().len() > sample.segments().len());
+        for nth in 1..=30 {
+            let next = failed.fork();
+            next.disk.set_plan(FaultPlan::default().crash_at(nth));
+            let _ = next.try_open(Access::Write);
+            for seed in 1..4 {
+                let place = format!("folder sync {failing}, then call {nth}, power cut {seed}");
+                let copy = next.disk.fork();
+                copy.power_cut(seed);
+                let found = Stage { disk: copy.reopen(), ..next.clone() };
+                let read = found.try_open(Access::Read).map(|reader| history(&reader).unwrap());
+                let read = read.unwrap_or_else(|error| panic!("{place}: {error}"));
+                // The watermark that vouches for the last frame may be lost; a writer finds that frame all the same.
+                assert!(intact.starts_with(&read), "{place}: {} events", read.len());
+                assert_eq!(history(&found.open()).unwrap(), intact, "{place}");
+            }
+        }
+    }
+    assert!(both > 0, "no sync of the copy's name failed");
 }
 
 /// What an interrupted recovery left: the copy, and the file that it was made of.
