@@ -84,7 +84,7 @@ fn reads(store: &Store) -> Outcome<()> {
     let ids: Vec<EventId> = ids.collect::<Outcome<_>>()?;
     report("find an id that is there", &ids, |id| Ok(usize::from(view.find(*id)?.is_some())))?;
     let strangers: Vec<_> =
-        (0..2000).map(|number| EventId::from_key("nobody", &format!("{number}"))).collect();
+        (0..2000).map(|number| EventId::from_key("a stranger", &format!("{number}"))).collect();
     report("find an id that is not there", &strangers, |id| Ok(usize::from(view.find(*id)?.is_some())))?;
     let rare: Vec<_> =
         (0..OLD).map(|number| Query::from(QueryItem::new().tag(format!("rare:{number}")))).collect();

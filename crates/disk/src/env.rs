@@ -55,7 +55,7 @@ pub trait File: Send + Sync + fmt::Debug {
     /// The file's length in bytes.
     fn length(&self) -> io::Result<u64>;
 
-    /// Which file this is, whatever its name is now.
+    /// Returns which file this is. It stays the same when the file is renamed.
     fn identity(&self) -> io::Result<Identity>;
 
     /// The first `length` bytes, without a copy if the disk can map files. The file must be open for reading only.

@@ -246,8 +246,10 @@ impl Life<'_> {
             other => other,
         };
         self.poll_tickets()?;
-        let Some(next) = self.take(next)? else { return Ok(()) };
+        let next = self.take(next)?;
+        // Looking for the next event parks those whose time is over, also if it fails behind that.
         self.see_parked(at)?;
+        let Some(next) = next else { return Ok(()) };
         let now = self.steady();
         let held = &mut self.held[at];
         let selected: Vec<u64> = self.model.selected(&wanted(held.name)).collect();

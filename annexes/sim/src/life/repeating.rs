@@ -1,5 +1,5 @@
-//! Callers that never hear of what they did and hand it in again: any number of times, in any way, whatever else has
-//! changed meanwhile, a batch under a key is there once.
+//! Callers that never hear of what they did and hand it in again, any number of times and in any way. Other things may have
+//! changed meanwhile; a batch under a key is there once.
 
 use tidegate::decide::{Decision, Outcome};
 use tidegate::{Draft, Durability, Error, ErrorKind};
@@ -35,8 +35,8 @@ impl Life<'_> {
         Ok(())
     }
 
-    /// Decides under a key: what was decided first under it is the answer, whatever would be decided now, and a decision
-    /// that is known is not made. A rival may be first with the same key while the decision is made.
+    /// Decides under a key: what was decided first under it is the answer, even if another decision would be made now. A
+    /// decision that is known is not made. A rival may be first with the same key while the decision is made.
     pub(super) fn decide_again(&mut self) -> Result<(), Failure> {
         let key = format!("order-{}", self.others.below(8));
         // An id that is there refuses a decision before a rival's commit can answer it.

@@ -10,7 +10,7 @@ use crate::faulty::model::{Grain, Model};
 /// Zeros to lay over a grain that was cut off.
 static ZEROS: [u8; Grain::Page.bytes()] = [0; Grain::Page.bytes()];
 
-/// A file, whatever its name.
+/// A file without its name, which is the folder's.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inode {
     cached: Vec<u8>,
@@ -44,7 +44,7 @@ impl Inode {
         &self.cached
     }
 
-    /// What the disk holds, whatever readers see.
+    /// Returns what the disk itself holds, which may be less than readers see.
     pub(crate) fn synced_bytes(&self) -> &[u8] {
         &self.durable
     }
