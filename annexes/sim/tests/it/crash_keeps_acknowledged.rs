@@ -25,10 +25,11 @@ const APPENDERS_SEEDS: [u64; 8] = [0, 2, 43, 75, 189, 413, 730, 11265];
 /// * 30011105: the model took a place that a failed rewind would have come to for the one that was there.
 /// * 30016314, 30042005, 30135119, 30179665: the name of a recovered copy was synced again after that had failed, and the
 ///   file that it was made of was removed.
+/// * 30250290: a change took a failed read of the event at a cursor's position for another event in its place.
 /// * 30027134, 30199045, 30242445: the model did not see what a cursor parked right before its process died.
-const SOAK_SEEDS: [u64; 13] = [
+const SOAK_SEEDS: [u64; 14] = [
     2188, 4980, 1_000_978, 2_322_364, 2_323_769, 30_011_105, 30_016_314, 30_027_134, 30_042_005, 30_135_119,
-    30_179_665, 30_199_045, 30_242_445,
+    30_179_665, 30_199_045, 30_242_445, 30_250_290,
 ];
 
 /// Further histories with all actors that every run goes through, beside some fresh ones.

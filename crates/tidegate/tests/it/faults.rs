@@ -24,4 +24,4 @@ mod tickets_are_answered;
 mod waits_lose_nothing;
 
 pub(crate) use hooked::{Gate, Hooked, Opened, stalled};
-pub(crate) use stage::{LONG, Stage};
+pub(crate) use stage::{LONG, Stage, fill};

@@ -90,7 +90,7 @@ pub struct ChangeReport {
 ///
 /// Those of [`Cursor::change`]; [`Missing`](ErrorKind::Missing) if there is no such cursor,
 /// [`Locked`](ErrorKind::Locked) if a handle of this process has it open: change it by that one,
-/// [`Damaged`](ErrorKind::Damaged) if its file is.
+/// [`Damaged`](ErrorKind::Damaged) if its file is, or the event at its position: nothing has changed then.
 pub fn change(store: &StoreReader, name: &str, change: Change) -> Result<ChangeReport> {
     change_with(store, name, change, CursorOptions::default())
 }
@@ -173,7 +173,8 @@ impl Cursor {
         let mut state = CursorState::decode(&file.read()?.ok_or_else(missing)?).map_err(in_file)?;
         state.check_store(store.id()).map_err(in_file)?;
         let mut changed = None;
-        if let Err(error) = state.check_in(store, &view) {
+        // A log that cannot be read at the position is no evidence that it has another event there.
+        if let Some(error) = state.mismatch_in(store, &view).map_err(in_file)? {
             let (Change::Rewind(to) | Change::Set(to) | Change::Skip(to)) = change else {
                 return Err(in_file(error));
             };

@@ -189,31 +189,42 @@ impl CursorState {
     /// Refuses a place that is not in this log.
     pub(crate) fn check(&self, store: StoreId, view: &View) -> Result<()> {
         self.check_store(store)?;
-        match leaf_at(view, self.position)? {
+        self.mismatch(view)?.map_or(Ok(()), Err)
+    }
+
+    /// Refuses a state that is not of this log, and takes into account what a reader withholds.
+    pub(crate) fn check_in(&self, store: &StoreReader, view: &View) -> Result<()> {
+        self.check_store(store.id())?;
+        self.mismatch_in(store, view)?.map_or(Ok(()), Err)
+    }
+
+    /// Returns what shows that the log does not have the event at the position, or has another one; `None` if it has that
+    /// one. An error says that the log cannot be read there, which shows neither.
+    fn mismatch(&self, view: &View) -> Result<Option<Error>> {
+        Ok(match leaf_at(view, self.position)? {
             None => {
                 let expected = format!("position {} at least", self.position);
                 let found = format!("position {}", view.head());
-                let error = Error::damaged("the log is older than the cursor", expected, found);
-                Err(error.advise(ELSEWHERE))
+                Some(Error::damaged("the log is older than the cursor", expected, found).advise(ELSEWHERE))
             }
             Some(leaf) if leaf != self.leaf => {
                 let message = format!("position {} has another event than the cursor read", self.position);
-                Err(Error::damaged(message, self.leaf, leaf).advise(ELSEWHERE))
+                Some(Error::damaged(message, self.leaf, leaf).advise(ELSEWHERE))
             }
-            Some(_) => Ok(()),
-        }
+            Some(_) => None,
+        })
     }
 
-    /// Refuses a state that is not of this log, and takes into account what a reader withholds: a power cut can take the
-    /// proof that an event is durable, and leave the event. Its leaf then tells whether the cursor read that one.
-    pub(crate) fn check_in(&self, store: &StoreReader, view: &View) -> Result<()> {
+    /// The same, and takes into account what a reader withholds: a power cut can take the proof that an event is durable,
+    /// and leave the event. Its leaf then tells whether the cursor read that one.
+    pub(crate) fn mismatch_in(&self, store: &StoreReader, view: &View) -> Result<Option<Error>> {
         if self.position > view.head()
             && let Some(event) = store.unconfirmed(self.position)?
             && event.leaf() == self.leaf
         {
-            return self.check_store(store.id());
+            return Ok(None);
         }
-        self.check(store.id(), view)
+        self.mismatch(view)
     }
 
     pub(crate) fn check_store(&self, store: StoreId) -> Result<()> {

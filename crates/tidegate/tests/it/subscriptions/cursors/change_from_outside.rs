@@ -1,11 +1,12 @@
 //! A cursor is mended without the program that reads it.
 
 use tidegate::subscription::cursor::{Change, Span, change, status};
+use tidegate::testing::{Call, Errno, FaultPlan};
 use tidegate::{ErrorKind, Position, Query, Store};
 
 use super::go_back::span;
 use super::{drain, next, parked, put, stage, strict};
-use crate::faults::Stage;
+use crate::faults::{Stage, fill};
 use crate::subscriptions::kind;
 
 /// A cursor that parked 1 and 2, and has 3 and 4 done.
@@ -107,4 +108,67 @@ fn one_whose_file_is_damaged_stays_so() {
     let error = change(&store, "mailer", Change::Rewind(Position::START)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged);
     assert!(error.to_string().contains("remove it to read from the start"), "{error}");
+}
+
+/// A failed read of the event at the cursor's position was taken for another event in its place: the cursor went to any
+/// position without counting what it gave up, and a change that would have been refused was made.
+#[test]
+fn one_whose_log_cannot_be_read_is_not_moved() {
+    let (mut stage, store) = sample();
+    put(&store, "later");
+    drop(store);
+    for (asked, given_up) in [(Change::Skip(Position(5)), Some(1)), (Change::Set(Position(5)), None)] {
+        let mut failed = 0;
+        for read in 1.. {
+            stage.restart();
+            let stage = stage.fork();
+            let store = stage.open();
+            stage.disk.set_plan(FaultPlan::default().fail(Call::Read, read, Errno::IO));
+            let changed = change(&store, "mailer", asked);
+            stage.disk.set_plan(FaultPlan::default());
+            match changed {
+                Err(error) if error.kind() == ErrorKind::Io => {
+                    // A change that was made and not committed is committed with the next one.
+                    let cursor = status(&store, "mailer").unwrap();
+                    let is_made = given_up.is_some() && (cursor.position, cursor.lag) == (Position(5), 0);
+                    let is_not = (cursor.position, cursor.lag) == (Position(4), 1);
+                    assert!((is_made || is_not) && cursor.parked.len() == 2, "read {read}: {cursor:?}");
+                    failed += 1;
+                }
+                Err(error) => {
+                    assert_eq!((error.kind(), given_up), (ErrorKind::Refused, None), "{error}");
+                    break;
+                }
+                Ok(changed) => {
+                    assert_eq!(Some(changed.given_up.count), given_up, "{asked:?} after read {read} failed");
+                    break;
+                }
+            }
+        }
+        assert!(failed > 2, "{failed} reads of {asked:?} failed, which is too little");
+    }
+}
+
+/// The like for an event that is damaged: it is told, and nothing is passed over.
+#[test]
+fn one_whose_event_is_damaged_is_not_moved() {
+    let (mut stage, store) = sample();
+    let cursor = status(&store, "mailer").unwrap();
+    assert_eq!(cursor.position, Position(4));
+    fill(&store, 12);
+    let id = store.view().unwrap().at(cursor.position).unwrap().expect("it is there").id();
+    drop(store);
+    stage.restart();
+    let first = &stage.segments()[0];
+    let bytes = stage.bytes(first);
+    let at = bytes.windows(16).position(|bytes| bytes == id.0).expect("its record is in the first segment");
+    stage.disk.at_rest().flip_bit(first, at as u64 * 8).unwrap();
+    let before = stage.bytes("cursors/mailer");
+    let store = stage.open();
+    for asked in [Change::Skip(Position(9)), Change::Set(Position(9)), Change::Rewind(Position(1))] {
+        let error = change(&store, "mailer", asked).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{asked:?}: {error}");
+        assert!(error.to_string().contains(first), "{asked:?}: {error}");
+    }
+    assert_eq!(stage.bytes("cursors/mailer"), before);
 }
