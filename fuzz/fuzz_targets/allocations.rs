@@ -1,4 +1,4 @@
-//! Ends the process where one allocation is far larger than any input could need.
+//! Ends the process if one allocation is far larger than any input could need.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 

@@ -23,7 +23,7 @@ type Failure = Box<dyn std::error::Error>;
 
 #[derive(Debug, Parser)]
 struct Settings {
-    /// Events as JSON Lines, packed with gzip, as `tidegate import` reads them; made up where it is missing.
+    /// Events as JSON Lines, packed with gzip, as `tidegate import` reads them; made up if it is missing.
     #[arg(long, default_value = "../shared/data/git-history.jsonl.gz")]
     history: PathBuf,
     /// Where the stores go, in a directory of their own that is removed afterwards.
@@ -52,7 +52,7 @@ struct Line {
 }
 
 impl Line {
-    /// The event of one copy of the history.
+    /// Returns the event of one copy of the history.
     fn draft(&self, copy: usize) -> Draft {
         let id = |key: &str| EventId::from_key(&self.scope, &format!("{key}#{copy}"));
         let draft = Draft::new((self.scope.clone(), self.entity.clone()), self.kind.clone());
@@ -104,7 +104,7 @@ fn roll(directory: &Path) -> Result<(), Failure> {
     Ok(store.close()?)
 }
 
-/// The milliseconds of opening a store once.
+/// Returns the milliseconds of opening a store once.
 fn open(directory: &Path) -> Result<f64, Failure> {
     let start = Instant::now();
     let store = Store::open(directory)?;

@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p tidegate-bench --example segments -- DIR [SEGMENTS] [SEGMENT_BYTES]`
 //!
-//! The store is written to `DIR` where there is none, and measured where there is one; measuring appends a few
+//! The store is written to `DIR` if there is none, and measured if there is one; measuring appends a few
 //! thousand events, so measure copies. Every line is the median of many single calls.
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
 
@@ -146,7 +146,7 @@ fn report<T>(name: &str, things: &[T], mut call: impl FnMut(&T) -> Outcome<usize
     Ok(())
 }
 
-/// A number that looks random and is not.
+/// Returns a number that looks random and is not.
 fn mix(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -13,7 +13,7 @@ use crate::reads::read_all;
 use crate::row::{Aim, Row};
 use crate::settings::Settings;
 
-/// Allocations that something makes, where they are counted.
+/// Allocations that something makes, if they are counted.
 #[cfg(feature = "allocations")]
 fn count(run: impl FnOnce() -> Result<(), Failure>) -> Result<Option<u64>, Failure> {
     let mut result = Ok(());
@@ -21,7 +21,7 @@ fn count(run: impl FnOnce() -> Result<(), Failure>) -> Result<Option<u64>, Failu
     result.map(|()| Some(info.count_total))
 }
 
-/// Allocations that something makes, where they are counted.
+/// Allocations that something makes, if they are counted.
 #[cfg(not(feature = "allocations"))]
 fn count(run: impl FnOnce() -> Result<(), Failure>) -> Result<Option<u64>, Failure> {
     run().map(|()| None)

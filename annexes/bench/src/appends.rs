@@ -62,7 +62,7 @@ const PLANS: [Plan; 8] = [
     },
 ];
 
-/// All rows of appending that are asked for.
+/// Returns all rows of appending that are asked for.
 pub(crate) fn rows(settings: &Settings, place: &Path) -> Result<Vec<Row>, Failure> {
     let plans = PLANS.iter().filter(|plan| settings.wants(plan.name));
     plans.map(|plan| plan.row(settings, place)).collect()
@@ -85,7 +85,7 @@ impl Plan {
         Ok(Row::of_speeds(self.name, "events/s", &pairs, Aim::Ratio(self.aim)))
     }
 
-    /// Events a second over one round, from when all callers are ready until the last one is done.
+    /// Returns events a second over one round, from when all callers are ready until the last one is done.
     fn speed(&self, log: &dyn Log, source: &Source, events: usize) -> Result<f64, Failure> {
         let batches = events.div_ceil(self.callers * self.batch);
         let caller = || -> Result<(), String> {

@@ -2,7 +2,7 @@
 //! a condition, into the same store with its long history.
 //!
 //! Each caller decides about a tag of its own, or all about one; the latter rows stand beside the same decisions about
-//! own tags. A decision is judged again when what it read has moved; where nothing of it has, that was a false conflict,
+//! own tags. A decision is judged again when what it read has moved; if nothing of it has, that was a false conflict,
 //! and there should be none.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -69,7 +69,7 @@ struct Counts {
     again: AtomicU64,
 }
 
-/// All rows of deciding that are asked for. They append to the history, so they come last.
+/// Returns all rows of deciding that are asked for. They append to the history, so they come last.
 pub(crate) fn rows(settings: &Settings, history: &History) -> Result<Vec<Row>, Failure> {
     let counts = Counts::default();
     let mut rows = Vec::new();
@@ -104,7 +104,7 @@ impl Plan {
         Self { shared: true, aim: Aim::Ratio(0.6), ..plan }
     }
 
-    /// Events a second over one round, from when all callers are ready until the last one is done.
+    /// Returns events a second over one round, from when all callers are ready until the last one is done.
     fn speed(
         &self,
         store: &Store,

@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_micros(500);
 /// How long nothing happens while the processor time of waiting is measured.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// All rows of subscriptions that are asked for.
+/// Returns all rows of subscriptions that are asked for.
 pub(crate) fn rows(settings: &Settings, place: &Path) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for subscribers in [1, 100] {

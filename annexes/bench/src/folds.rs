@@ -83,7 +83,7 @@ impl Total {
     }
 }
 
-/// All rows of projections that are asked for. They come after those of reading, for the log grows here.
+/// Returns all rows of projections that are asked for. They come after those of reading, for the log grows here.
 pub(crate) fn rows(
     settings: &Settings,
     history: &History,
@@ -137,7 +137,7 @@ fn one_stream(name: &str, settings: &Settings, place: &Path) -> std::result::Res
     Ok(Row::of_speeds(name, "events/s", &pairs, Aim::Ratio(0.5)))
 }
 
-/// The speed of a plain scan.
+/// Returns the speed of a plain scan.
 fn scan(store: &Store, query: &Query) -> std::result::Result<f64, Failure> {
     let view = store.view()?;
     let (time, counted) = seconds(|| {
@@ -150,7 +150,7 @@ fn scan(store: &Store, query: &Query) -> std::result::Result<f64, Failure> {
     Ok(f64::from(events) / time)
 }
 
-/// The speed of one fold of all that the projection is about.
+/// Returns the speed of one fold of all that the projection is about.
 fn fold<P: Projection>(store: &Store, options: ProjectorOptions) -> std::result::Result<f64, Failure> {
     let projector = store.projector_with::<P>(options.clone())?;
     let (time, reading) = seconds(|| projector.read());
@@ -162,7 +162,7 @@ fn fold<P: Projection>(store: &Store, options: ProjectorOptions) -> std::result:
     Ok(events as f64 / time)
 }
 
-/// The median time of a read after ten more events.
+/// Returns the median time of a read after ten more events.
 fn second_reads(settings: &Settings, history: &History) -> std::result::Result<f64, Failure> {
     let projector = history.store.projector_with::<Total>(unsaved())?;
     projector.read()?;

@@ -1,4 +1,4 @@
-//! Rows of the causal graph: over the history of the git project where that is at hand, beside git itself where
+//! Rows of the causal graph: over the history of the git project if that is at hand, beside git itself if
 //! a repository is, and over made-up graphs of three shapes.
 
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ use crate::settings::Settings;
 /// Events appended at once.
 const BATCH: usize = 1000;
 
-/// All rows of the graph that are asked for.
+/// Returns all rows of the graph that are asked for.
 pub(crate) fn rows(settings: &Settings, place: &Path) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     if settings.wants("graph of git") {
@@ -101,7 +101,7 @@ fn shape_rows(
     Ok(rows)
 }
 
-/// The draft with causes of its own batch named by their places.
+/// Returns the draft with causes of its own batch named by their places.
 fn within(mut draft: Draft, first: u64) -> Draft {
     for cause in &mut draft.causes {
         if let tidegate::Cause::At(position) = *cause
@@ -147,7 +147,7 @@ fn relation_rows(
     Ok(rows)
 }
 
-/// How long it takes to count the ancestors of one event and the descendants of another one.
+/// Returns how long it takes to count the ancestors of one event and the descendants of another one.
 fn count_rows(
     of: &str,
     graph: &Graph,
@@ -238,7 +238,7 @@ fn fill(store: &Store, file: File) -> Result<Vec<String>, Failure> {
     Ok(keys)
 }
 
-/// The median seconds that git takes for the same questions, the last question first. Starting its process is
+/// Returns the median seconds that git takes for the same questions, the last question first. Starting its process is
 /// measured on its own and taken off.
 fn git_floors(
     repository: &Path,

@@ -93,7 +93,7 @@ fn fill(store: &Store, settings: &Settings) -> Result<u64, Failure> {
     Ok(asked)
 }
 
-/// One of the tags.
+/// Returns one of the tags.
 pub(crate) fn tag(number: u64) -> String {
     format!("branch:{:03}", number % TAGS)
 }
@@ -130,12 +130,12 @@ fn map_sealed(directory: &Path) -> Result<(Vec<Block>, u64), Failure> {
 }
 
 impl History {
-    /// A position in a sealed segment that looks random.
+    /// Returns a position in a sealed segment that looks random.
     pub(crate) fn sealed_position(&self, number: u64) -> Position {
         Position(1 + mix(number) % self.sealed)
     }
 
-    /// The stream id of an entity.
+    /// Returns the stream id of an entity.
     pub(crate) fn stream(entity: String) -> Query {
         Query::stream((SCOPE, entity))
     }

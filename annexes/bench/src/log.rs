@@ -29,7 +29,7 @@ impl Log for Store {
     }
 }
 
-/// A sample as a draft.
+/// Returns a sample as a draft.
 pub(crate) fn draft(sample: Sample) -> Draft {
     Draft::new((SCOPE, sample.entity), sample.kind).message_pack(sample.payload)
 }
@@ -46,7 +46,7 @@ impl Source {
         Self { next: AtomicU64::new(0), entities }
     }
 
-    /// The next samples.
+    /// Returns the next samples.
     pub(crate) fn batch(&self, count: usize) -> Vec<Sample> {
         let first = self.next.fetch_add(count as u64, Ordering::Relaxed);
         (first..first + count as u64).map(|number| Sample::new(number, self.entities)).collect()

@@ -11,7 +11,7 @@ use crate::Failure;
 use crate::row::{Aim, Row, in_rounds, seconds};
 use crate::settings::Settings;
 
-/// All rows of reactors that are asked for.
+/// Returns all rows of reactors that are asked for.
 pub(crate) fn rows(settings: &Settings, place: &Path) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for (name, workers, durability, times) in [
@@ -41,7 +41,7 @@ impl Run {
         AppendOptions::new().durability(self.durability)
     }
 
-    /// A store with the events that are to be answered, each in a stream of its own.
+    /// Returns a store with the events that are to be answered, each in a stream of its own.
     fn store(&self, place: &Path) -> Result<(tempfile::TempDir, Store), Failure> {
         let directory = tempfile::tempdir_in(place)?;
         let store = Store::open(directory.path())?;
@@ -51,7 +51,7 @@ impl Run {
         Ok((directory, store))
     }
 
-    /// The speed of callers that append the answers.
+    /// Returns the speed of callers that append the answers.
     fn plainly(&self, place: &Path) -> Result<f64, Failure> {
         let (_directory, store) = self.store(place)?;
         let events: Vec<RecordedEvent> = store.read(&asked().into())?.collect::<Result<_, _>>()?;
@@ -63,7 +63,7 @@ impl Run {
         })
     }
 
-    /// The speed of a reactor that answers.
+    /// Returns the speed of a reactor that answers.
     fn reacting(&self, place: &Path) -> Result<f64, Failure> {
         let (_directory, store) = self.store(place)?;
         let handler =

@@ -13,7 +13,7 @@ use crate::row::{Aim, Row, in_rounds, median, quantile, seconds};
 use crate::sample::{KINDS, entity, mix};
 use crate::settings::Settings;
 
-/// All rows of reading that are asked for.
+/// Returns all rows of reading that are asked for.
 pub(crate) fn rows(settings: &Settings, history: &History) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     rows.extend(scan(settings, history)?);
@@ -146,7 +146,7 @@ pub(crate) fn read_all(view: &View, query: &Query, read: ReadOptions) -> Result<
     Ok(bytes)
 }
 
-/// The seconds of each of many reads. A tenth as many go before, to warm up.
+/// Returns the seconds of each of many reads. A tenth as many go before, to warm up.
 fn times(count: usize, mut read: impl FnMut(u64) -> Result<usize, Failure>) -> Result<Vec<f64>, Failure> {
     let mut times = Vec::with_capacity(count);
     for number in 0..count + count / 10 {

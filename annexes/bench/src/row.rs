@@ -34,7 +34,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// A row of speeds, from paired rounds: the floor's, then the store's.
+    /// Returns a row of speeds, from paired rounds: the floor's, then the store's.
     pub(crate) fn of_speeds(name: &str, unit: &'static str, pairs: &[(f64, f64)], aim: Aim) -> Self {
         let ratios: Vec<f64> = pairs.iter().map(|(floor, store)| store / floor).collect();
         let floor = median(pairs.iter().map(|(floor, _)| *floor));
@@ -45,13 +45,13 @@ impl Row {
         Self { floor: Some(floor), ratio: Some(store / floor), spread: Some((worst, best)), ..row }.judged()
     }
 
-    /// A row of times.
+    /// Returns a row of times.
     pub(crate) fn of_times(name: &str, unit: &'static str, floor: f64, store: f64, aim: Aim) -> Self {
         let row = Self::alone(name, unit, store, aim);
         Self { floor: Some(floor), ratio: Some(floor / store), ..row }.judged()
     }
 
-    /// A row that has no floor.
+    /// Returns a row that has no floor.
     pub(crate) fn alone(name: &str, unit: &'static str, tidegate: f64, aim: Aim) -> Self {
         let name = name.to_owned();
         Self { name, unit, floor: None, tidegate, ratio: None, spread: None, aim, met: None }.judged()
@@ -88,19 +88,19 @@ pub(crate) fn in_rounds(
     Ok(pairs)
 }
 
-/// The seconds that something takes, and what it gives.
+/// Returns the seconds that something takes, and what it gives.
 pub(crate) fn seconds<T>(run: impl FnOnce() -> T) -> (f64, T) {
     let start = Instant::now();
     let given = run();
     (start.elapsed().as_secs_f64(), given)
 }
 
-/// The middle one.
+/// Returns the middle one.
 pub(crate) fn median(numbers: impl Iterator<Item = f64>) -> f64 {
     quantile(&mut numbers.collect::<Vec<_>>(), 0.5)
 }
 
-/// The number that this part of all numbers does not exceed.
+/// Returns the number that this part of all numbers does not exceed.
 pub(crate) fn quantile(numbers: &mut [f64], part: f64) -> f64 {
     numbers.sort_unstable_by(f64::total_cmp);
     numbers[((numbers.len() - 1) as f64 * part).round() as usize]

@@ -37,7 +37,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// The sample with this number, always the same.
+    /// Creates the sample with this number, always the same.
     pub(crate) fn new(number: u64, entities: u64) -> Self {
         let account = account(number, entities);
         let mixed = mix(number);
@@ -57,22 +57,22 @@ impl Sample {
     }
 }
 
-/// The name of an account.
+/// Returns the name of an account.
 pub(crate) fn entity(account: u64) -> String {
     format!("account-{account:06}")
 }
 
-/// The account of a sample. All get equally many, in an order that jumps about.
+/// Returns the account of a sample. All get equally many, in an order that jumps about.
 pub(crate) fn account(number: u64, entities: u64) -> u64 {
     number.wrapping_mul(6_700_417) % entities
 }
 
-/// The kind of a sample.
+/// Returns the kind of a sample.
 pub(crate) fn kind(number: u64) -> &'static str {
     KINDS[(mix(number) >> 20) as usize % KINDS.len()]
 }
 
-/// A number that looks random and is not.
+/// Returns a number that looks random and is not.
 pub(crate) fn mix(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -50,7 +50,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The sizes after `--quick`.
+    /// Returns the sizes after `--quick`.
     pub(crate) fn sized(&self) -> Self {
         if !self.quick {
             return self.clone();
@@ -61,7 +61,7 @@ impl Settings {
         Self { rounds, events, history, reads, graph, ..self.clone() }
     }
 
-    /// Whether a row is asked for.
+    /// Returns whether a row is asked for.
     pub(crate) fn wants(&self, row: &str) -> bool {
         self.only.as_ref().is_none_or(|only| row.contains(only))
     }

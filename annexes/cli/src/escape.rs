@@ -4,12 +4,12 @@ use std::fmt::Display;
 
 use tidegate_format::name::visible;
 
-/// A name or another text of one line, with what would be obeyed as its escape.
+/// Returns a name or another text of one line, with what would be obeyed as its escape.
 pub(crate) fn escape(text: impl Display) -> String {
     visible(&text.to_string()).into_owned()
 }
 
-/// A text of several lines, with what would be obeyed as its escape.
+/// Returns a text of several lines, with what would be obeyed as its escape.
 pub(crate) fn escape_lines(text: impl Display) -> String {
     let text = text.to_string();
     let lines: Vec<_> = text.split('\n').map(visible).collect();

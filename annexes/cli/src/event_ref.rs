@@ -34,11 +34,11 @@ impl FromStr for EventRef {
 }
 
 impl EventRef {
-    /// Where the event is. Import keys are looked up in one scope, or in all of them where none is said.
+    /// Returns where the event is. Import keys are looked up in one scope, or in all of them if none is said.
     ///
     /// # Errors
     ///
-    /// [`Missing`](ErrorKind::Missing) where there is none, [`Refused`](ErrorKind::Refused) where several
+    /// [`Missing`](ErrorKind::Missing) if there is none, [`Refused`](ErrorKind::Refused) if several
     /// scopes have one under that import key.
     pub(crate) fn find(&self, view: &View, scope: Option<&str>) -> Result<Position> {
         match self {
@@ -60,7 +60,7 @@ impl EventRef {
     }
 }
 
-/// The events of several names.
+/// Returns the events of several names.
 pub(crate) fn find_all(names: &[EventRef], view: &View, scope: Option<&str>) -> Result<Vec<Position>> {
     names.iter().map(|name| name.find(view, scope)).collect()
 }

@@ -10,7 +10,7 @@ use tidegate_json::escape_json;
 
 use crate::escape::escape_lines;
 
-/// The program's end where the call itself makes no sense.
+/// The program's end if the call itself makes no sense.
 pub(crate) const MISUSE: u8 = 64;
 /// The last words of the help: what the codes mean.
 pub(crate) const EXIT_CODES: &str = "\

@@ -8,7 +8,7 @@ use tidegate_json::foreign_cause;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Which events")]
 pub(crate) struct Filter {
-    /// Of one stream; where a name holds a `/`, use --scope, --entity and --lane
+    /// Of one stream; if a name holds a `/`, use --scope, --entity and --lane
     #[arg(long, value_name = "SCOPE/ENTITY[/LANE]", value_parser = stream, conflicts_with_all = ["scope", "entity", "lane"])]
     stream: Option<Stream>,
     /// In this scope
@@ -51,7 +51,7 @@ struct Stream {
 }
 
 impl Filter {
-    /// The query it stands for.
+    /// Returns the query it stands for.
     pub(crate) fn query(&self) -> Query {
         if let Some(query) = &self.query {
             return query.clone();
@@ -86,23 +86,23 @@ impl Filter {
         item.into()
     }
 
-    /// The query, where it leaves any event out.
+    /// Returns the query, if it leaves any event out.
     pub(crate) fn restriction(&self) -> Option<Query> {
         Some(self.query()).filter(|query| *query != QueryItem::new().into() && *query != Query::ALL)
     }
 
-    /// The scope it is about, where it names one.
+    /// Returns the scope it is about, if it names one.
     pub(crate) fn scope_name(&self) -> Option<&str> {
         self.stream.as_ref().map(|stream| &*stream.scope).or(self.scope.as_deref())
     }
 }
 
-/// A position, from 0.
+/// Returns a position, from 0.
 pub(crate) fn position(text: &str) -> Result<Position, String> {
     text.parse().map(Position).map_err(|_| "a position is a whole number".to_owned())
 }
 
-/// A time in RFC 3339, or microseconds since 1970.
+/// Returns a time in RFC 3339, or microseconds since 1970.
 pub(crate) fn time(text: &str) -> Result<Micros, String> {
     tidegate_json::parse_time(text)
         .ok_or_else(|| "a time is RFC 3339, such as 2026-04-07T22:13:13Z".to_owned())
@@ -115,7 +115,7 @@ fn versions(text: &str) -> Result<(u64, u64), String> {
     first.parse().ok().zip(last.ok()).ok_or_else(wrong)
 }
 
-/// An event by its position, by its id, or in another store.
+/// Returns an event by its position, by its id, or in another store.
 pub(crate) fn cause(text: &str) -> Result<Cause, String> {
     if let Ok(position) = position(text) {
         return Ok(Cause::At(position));
@@ -140,7 +140,7 @@ fn stream(text: &str) -> Result<Stream, String> {
     }
 }
 
-/// A kind or a family of kinds.
+/// Returns a kind or a family of kinds.
 pub(crate) fn kind(text: &str) -> Result<String, String> {
     let family = text.strip_suffix(".*").unwrap_or(text).to_owned();
     match Draft::new(("scope", "entity"), family).check() {

@@ -48,12 +48,12 @@ impl Input {
         Ok(Self { reader: Box::new(file), name, length, named_gzip })
     }
 
-    /// Its bytes, where their number is known.
+    /// Returns its bytes, if their number is known.
     pub(crate) fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// Its lines. It is unpacked where it begins or is named like something packed.
+    /// Returns its lines. It is unpacked if it begins or is named like something packed.
     pub(crate) fn lines(self, progress: &Progress) -> Result<Lines> {
         let mut reader = progress.reading(self.reader);
         let mut start = Vec::new();
@@ -73,7 +73,7 @@ impl Input {
 }
 
 impl Lines {
-    /// The next line that is not blank, with its number and no space around it.
+    /// Returns the next line that is not blank, with its number and no space around it.
     pub(crate) fn next(&mut self) -> Result<Option<(u64, &str)>> {
         loop {
             self.buffer.clear();
@@ -96,12 +96,12 @@ impl Lines {
         Ok(Some((self.number, text.trim_ascii())))
     }
 
-    /// The number of the line read last, from 1.
+    /// Returns the number of the line read last, from 1.
     pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
-    /// What the input is called.
+    /// Returns what the input is called.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

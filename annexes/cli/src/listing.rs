@@ -126,7 +126,7 @@ impl ListingRow {
     }
 }
 
-/// A payload as far as a line has room for it, without anything a terminal would obey.
+/// Returns a payload as far as a line has room for it, without anything a terminal would obey.
 fn payload_text(event: &RecordedEvent, room: usize) -> String {
     let Ok(payload) = event.payload() else { return "erased".to_owned() };
     let text = match event.payload_type() {

@@ -17,7 +17,7 @@ use crate::failure::Result;
 /// Standard output.
 pub(crate) struct Output {
     out: BufWriter<StdoutLock<'static>>,
-    /// Columns of the terminal, where it is one.
+    /// Columns of the terminal, if it is one.
     width: Option<usize>,
 }
 
@@ -64,19 +64,19 @@ impl Output {
     }
 }
 
-/// A number of things, such as `1,000 events`.
+/// Returns a number of things, such as `1,000 events`.
 pub(crate) fn counted(count: u64, what: &str) -> String {
     format!("{} {what}{}", HumanCount(count), if count == 1 { "" } else { "s" })
 }
 
-/// A time to be read by people, in UTC, down to the second or to the millisecond.
+/// Returns a time to be read by people, in UTC, down to the second or to the millisecond.
 pub(crate) fn clock_time(time: Micros, with_millis: bool) -> String {
     let format = if with_millis { "%Y-%m-%d %H:%M:%S.%3f" } else { "%Y-%m-%d %H:%M:%S" };
     // One that has no place in a calendar reads as its end.
     timestamp(time).unwrap_or(Timestamp::MAX).strftime(format).to_string()
 }
 
-/// A time that passed, to be read by people: exact below a second, else to the millisecond.
+/// Returns a time that passed, to be read by people: exact below a second, else to the millisecond.
 pub(crate) fn passed(micros: u64) -> String {
     let exact = SignedDuration::from_micros(i64::try_from(micros).unwrap_or(i64::MAX));
     let rounded = if micros < 1_000_000 { Ok(exact) } else { exact.round(Unit::Millisecond) };

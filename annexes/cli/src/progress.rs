@@ -1,4 +1,4 @@
-//! Progress: a bar on standard error while long work goes on, where that is a terminal.
+//! Progress: a bar on standard error while long work goes on, if that is a terminal.
 
 use std::io::Read;
 
@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::counted;
 
-/// A bar that goes away by itself. Where standard error is no terminal it shows nothing.
+/// A bar that goes away by itself. If standard error is no terminal it shows nothing.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {

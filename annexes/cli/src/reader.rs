@@ -30,7 +30,7 @@ pub(crate) fn open(directory: &Path, json: bool) -> Result<StoreReader> {
     Ok(store)
 }
 
-/// How many events a store does not show because nothing says that they are durable; `None` if it shows all.
+/// Returns how many events a store does not show because nothing says that they are durable; `None` if it shows all.
 pub(crate) fn unconfirmed(store: &StoreReader) -> Option<u64> {
     store.report().unconfirmed.as_ref().map(|unconfirmed| unconfirmed.events).filter(|events| *events > 0)
 }

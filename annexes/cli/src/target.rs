@@ -75,7 +75,7 @@ fn failed(path: &Path, cause: io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("cannot write {}", path.display())).because(cause)
 }
 
-/// Whether a path lies in a directory, by what exists of it and by where its links lead.
+/// Returns whether a path lies in a directory, by what exists of it and by where its links lead.
 pub(crate) fn is_inside(path: &Path, directory: &Path) -> bool {
     let (Ok(directory), Ok(path)) = (directory.canonicalize(), std::path::absolute(path)) else {
         return false;
@@ -83,7 +83,7 @@ pub(crate) fn is_inside(path: &Path, directory: &Path) -> bool {
     existing(&path, LINKS_MAX).is_some_and(|part| part.starts_with(directory))
 }
 
-/// The longest part of a path that exists. A link that leads to nothing counts as the place that it leads to.
+/// Returns the longest part of a path that exists. A link that leads to nothing counts as the place that it leads to.
 fn existing(path: &Path, links: u32) -> Option<PathBuf> {
     path.ancestors().find_map(|part| {
         part.canonicalize().ok().or_else(|| {

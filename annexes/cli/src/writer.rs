@@ -17,7 +17,7 @@ pub(crate) fn open(directory: &Path, options: StoreOptions, json: bool) -> Resul
     Ok(store)
 }
 
-/// What a report says that has to be known, by the kind of warning.
+/// Returns what a report says that has to be known, by the kind of warning.
 fn warnings(report: &OpenReport) -> Vec<(&'static str, String)> {
     let mut warnings = Vec::new();
     if report.dropped_bytes > 0 {

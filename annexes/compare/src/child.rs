@@ -204,7 +204,7 @@ impl Talk {
         }
     }
 
-    /// What it says until it waits or ends.
+    /// Returns what it says until it waits or ends.
     pub fn figures(&mut self) -> Result<Vec<Figure>> {
         let mut figures = Vec::new();
         while let Some(line) = self.line()? {

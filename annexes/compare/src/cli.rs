@@ -150,7 +150,7 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
     Ok(Plan { directory, events, seconds, slices, opens: 3, phases })
 }
 
-/// This program, and the one beside it where it is built.
+/// This program, and the one beside it if it is built.
 fn programs() -> Result<Vec<Program>> {
     let own = std::env::current_exe()?;
     let mut programs = vec![Program::ask(&own)?];

@@ -60,7 +60,7 @@ pub trait Engine: Send + Sync {
     /// Appends events as one, all or nothing, in this order.
     fn append(&self, events: Vec<Sample>) -> Result;
 
-    /// The position of the last event: an answer that shows the store to be open.
+    /// Returns the position of the last event: an answer that shows the store to be open.
     fn last(&self) -> Result<u64>;
 
     /// Reads up to `limit` events after a position, in the order of their positions.
@@ -74,7 +74,7 @@ pub trait Engine: Send + Sync {
         self.read(Query::All, position - 1, 1, visit)
     }
 
-    /// The ids of the events with these numbers, for engines that make ids of their own.
+    /// Returns the ids of the events with these numbers, for engines that make ids of their own.
     fn ids(&self, numbers: &[u64]) -> Result<Vec<Id>> {
         Ok(numbers.iter().map(|number| crate::sample::id(*number)).collect())
     }
@@ -84,7 +84,7 @@ pub trait Engine: Send + Sync {
         Err("this engine has no conditions over tags".into())
     }
 
-    /// The state that the engine's own projections make of one stream, as new as the log: how many events it has
+    /// Returns the state that the engine's own projections make of one stream, as new as the log: how many events it has
     /// taken in. Asked again, the engine may go on from what it knows.
     fn fold(&self, _scope: &str, _entity: &str) -> Result<u64> {
         Err("this engine has no projections".into())
@@ -121,7 +121,7 @@ pub enum Skill {
 /// What an engine is and what it can do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct About {
-    /// Its name, with its version where two take part.
+    /// Its name, with its version if two take part.
     pub name: String,
     /// How it is set up, in one line.
     pub settings: String,
@@ -130,12 +130,12 @@ pub struct About {
 }
 
 impl About {
-    /// An engine that does everything but this.
+    /// Creates an engine that does everything but this.
     pub fn new(name: &str, settings: &str, lacks: &[Skill]) -> Self {
         Self { name: name.to_owned(), settings: settings.to_owned(), lacks: lacks.to_vec() }
     }
 
-    /// Whether it does something.
+    /// Returns whether it does something.
     pub fn has(&self, skill: Skill) -> bool {
         !self.lacks.contains(&skill)
     }

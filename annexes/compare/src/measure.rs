@@ -50,13 +50,13 @@ impl Durations {
         self.0.get(last * percent / 100).map_or(0.0, Duration::as_secs_f64)
     }
 
-    /// The middle one, in seconds.
+    /// Returns the middle one, in seconds.
     pub fn median(&self) -> f64 {
         self.percentile(50)
     }
 }
 
-/// The middle of some values, the upper one where there are two.
+/// Returns the middle of some values, the upper one if there are two.
 pub fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
@@ -72,7 +72,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// That of this process.
+    /// Returns that of this process.
     pub fn now() -> Result<Self> {
         let status = fs::read_to_string("/proc/self/status")?;
         let line = |name: &str| -> Result<f64> {
@@ -84,7 +84,7 @@ impl Memory {
     }
 }
 
-/// How many bytes of the disk a directory takes.
+/// Returns how many bytes of the disk a directory takes.
 pub fn disk_bytes(directory: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(directory)? {

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use crate::rows::{Better, Row, TABLES, Table, Unit};
 use crate::run::Finding;
 
-/// What stands behind a ratio where ours is the worse one.
+/// What stands behind a ratio if ours is the worse one.
 const LOST: &str = " ✗";
 
-/// All tables as Markdown, the engine that others are compared with first.
+/// Returns all tables as Markdown, the engine that others are compared with first.
 pub fn markdown(findings: &[Finding]) -> String {
     let mut text = String::new();
     let Some((ours, others)) = findings.split_first() else { return text };
@@ -69,7 +69,7 @@ fn write_table(text: &mut String, table: &Table, ours: &Finding, others: &[Findi
     line(text, "");
 }
 
-/// What stands in the column of another engine, and whether ours is the worse one.
+/// Returns what stands in the column of another engine, and whether ours is the worse one.
 fn cell(row: &Row, ours: &Finding, other: &Finding) -> (String, bool) {
     let Some(theirs) = other.value(row.key) else { return ("–".to_owned(), false) };
     let shown = show(theirs, row.unit);
@@ -80,7 +80,7 @@ fn cell(row: &Row, ours: &Finding, other: &Finding) -> (String, bool) {
     (format!("{shown} ({}{mark})", significant(ratio)), is_lost)
 }
 
-/// How many times better ours is.
+/// Returns how many times better ours is.
 fn ratio(row: &Row, ours: &Finding, other: &Finding) -> Option<f64> {
     let (ours, theirs) = (ours.value(row.against.unwrap_or(row.key))?, other.value(row.key)?);
     let ratio = match row.better {
@@ -127,7 +127,7 @@ fn show(value: f64, unit: Unit) -> String {
     }
 }
 
-/// A number as far as it can be trusted: three digits, with separators.
+/// Returns a number as far as it can be trusted: three digits, with separators.
 fn significant(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();

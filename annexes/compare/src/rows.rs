@@ -137,7 +137,7 @@ pub const TABLES: [Table; 6] = [
     },
 ];
 
-/// The row with a key.
+/// Returns the row with a key.
 pub fn row(key: &str) -> Option<&'static Row> {
     TABLES.iter().flat_map(|table| table.rows).find(|row| row.key == key)
 }

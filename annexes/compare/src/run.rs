@@ -47,12 +47,12 @@ impl Finding {
         Self { about, figures: BTreeMap::new(), failures: Vec::new() }
     }
 
-    /// All that was measured for a row.
+    /// Returns all that was measured for a row.
     pub fn values(&self, row: &str) -> Vec<f64> {
         self.figures.get(row).into_iter().flatten().map(|figure| figure.value).collect()
     }
 
-    /// The middle of it.
+    /// Returns the middle of it.
     pub fn value(&self, row: &str) -> Option<f64> {
         median(&mut self.values(row))
     }

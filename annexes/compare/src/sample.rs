@@ -32,7 +32,7 @@ pub const CUSTOMER_EVENTS: u64 = 1000;
 /// One event, with everything that an engine stores of it.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// Its id, where the engine lets the caller choose it.
+    /// Its id, if the engine lets the caller choose it.
     pub id: Id,
     /// The scope of its stream.
     pub scope: String,
@@ -53,22 +53,22 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// The events of a log that is this long. They can be asked for beyond it.
+    /// Creates the events of a log that is this long. They can be asked for beyond it.
     pub fn new(events: u64) -> Self {
         Self { events }
     }
 
-    /// How many streams there are.
+    /// Returns how many streams there are.
     pub fn streams(self) -> u64 {
         (self.events / STREAM_EVENTS).max(1)
     }
 
-    /// How many customers there are.
+    /// Returns how many customers there are.
     pub fn customers(self) -> u64 {
         (self.events / CUSTOMER_EVENTS).max(1)
     }
 
-    /// The event with a number.
+    /// Returns the event with a number.
     pub fn get(self, number: u64) -> Sample {
         let random = mix(number);
         let stream = self.stream_of(number);
@@ -82,12 +82,12 @@ impl Samples {
         }
     }
 
-    /// Several events from a number on.
+    /// Returns several events from a number on.
     pub fn range(self, first: u64, count: u64) -> Vec<Sample> {
         (first..first + count).map(|number| self.get(number)).collect()
     }
 
-    /// The kind of the event with a number.
+    /// Returns the kind of the event with a number.
     pub fn kind(self, number: u64) -> &'static str {
         KINDS[(mix(number) % KINDS.len() as u64) as usize]
     }
@@ -100,7 +100,7 @@ impl Samples {
     }
 }
 
-/// The id of the event with a number: unordered, as ids made by callers are.
+/// Returns the id of the event with a number: unordered, as ids made by callers are.
 pub fn id(number: u64) -> Id {
     let mut id = [0; 16];
     id[..8].copy_from_slice(&mix(number ^ 0x5bd1).to_be_bytes());
@@ -108,27 +108,27 @@ pub fn id(number: u64) -> Id {
     id
 }
 
-/// The scope that a stream is in.
+/// Returns the scope that a stream is in.
 pub fn scope(stream: u64) -> String {
     format!("shop-{}", stream % 4)
 }
 
-/// The entity that a stream is about.
+/// Returns the entity that a stream is about.
 pub fn entity(stream: u64) -> String {
     format!("order-{stream:07}")
 }
 
-/// The tag of a region.
+/// Returns the tag of a region.
 pub fn region(region: u64) -> String {
     format!("region:{region}")
 }
 
-/// The tag of a customer.
+/// Returns the tag of a customer.
 pub fn customer(customer: u64) -> String {
     format!("customer:{customer:05}")
 }
 
-/// The number of the event that a payload belongs to.
+/// Returns the number of the event that a payload belongs to.
 pub fn number_of(payload: &[u8]) -> Option<u64> {
     let digits = std::str::from_utf8(payload.get(6..22)?).ok()?;
     u64::from_str_radix(digits, 16).ok()

@@ -48,7 +48,7 @@ pub fn check(directory: &Path, report: &mut WorkerReport) -> Outcome<CheckReport
     Ok(found)
 }
 
-/// What a reader sees of a store that was not opened for writing since, or `None` if it was never created.
+/// Returns what a reader sees of a store that was not opened for writing since, or `None` if it was never created.
 pub fn look_only(directory: &Path, report: &WorkerReport) -> Outcome<Vec<RecordedEvent>> {
     let store = match StoreOptions::new().open_reader(directory) {
         Err(error) if error.kind() == ErrorKind::Missing && report.events.is_empty() => return Ok(Vec::new()),

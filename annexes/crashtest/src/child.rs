@@ -48,7 +48,7 @@ impl Program {
         Self { path: path.into(), under: Vec::new() }
     }
 
-    /// The same, run by another program.
+    /// Returns the same, run by another program.
     #[must_use]
     pub fn under<T: Into<String>>(&self, words: impl IntoIterator<Item = T>) -> Self {
         Self { under: words.into_iter().map(Into::into).collect(), ..self.clone() }
@@ -93,13 +93,13 @@ impl Program {
 }
 
 impl Running {
-    /// The next line; nothing at the end of its output.
+    /// Returns the next line; nothing at the end of its output.
     pub fn hear(&mut self) -> Outcome<Option<ReportLine>> {
         let left = self.late.saturating_duration_since(Instant::now());
         self.hear_within(left.max(Duration::from_millis(1)))?.map_or_else(|| Err(self.hangs()), Ok)
     }
 
-    /// The same, and nothing at all if the time is over before.
+    /// Returns the same, and nothing at all if the time is over before.
     pub fn hear_within(&mut self, time: Duration) -> Outcome<Option<Option<ReportLine>>> {
         match self.lines.recv_timeout(time) {
             Ok(line) => line.parse().map(|line| Some(Some(line))).map_err(Failure),
@@ -108,13 +108,13 @@ impl Running {
         }
     }
 
-    /// The same, for a process that is meant to stay: it hangs when it says nothing for a while.
+    /// Returns the same, for a process that is meant to stay: it hangs when it says nothing for a while.
     #[must_use]
     pub fn patient(self) -> Self {
         Self { late: Instant::now() + 100 * HANGS_AFTER, ..self }
     }
 
-    /// Its process.
+    /// Returns its process.
     pub fn id(&self) -> u32 {
         self.child.id()
     }

@@ -33,7 +33,7 @@ pub fn ensure(holds: bool, words: impl FnOnce() -> String) -> Outcome {
 }
 
 impl Failure {
-    /// The same, with where it happened in front.
+    /// Returns the same, with where it happened in front.
     #[must_use]
     pub fn at(self, place: impl fmt::Display) -> Self {
         Self(format!("{place}: {}", self.0))

@@ -121,7 +121,7 @@ const CALLS: &[(&str, Expected, Call)] = &[
     ("close", Expected::Harmless, |h| h.store.close()),
 ];
 
-/// The names of the calls that a child can make, and of dropping all it finds.
+/// Returns the names of the calls that a child can make, and of dropping all it finds.
 pub fn names() -> impl Iterator<Item = &'static str> {
     CALLS.iter().map(|(name, ..)| *name).chain([DROP])
 }

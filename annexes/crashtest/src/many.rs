@@ -20,7 +20,7 @@ const TIME: Micros = Micros(1_795_000_000_000_000);
 /// the trial says that it is no longer what it was.
 const SEED: HashKey = HashKey(SALT, SALT.rotate_left(32) ^ 0x7469_6465_6761_7465);
 
-/// The id of the event at a position.
+/// Returns the id of the event at a position.
 pub fn id(position: u64) -> EventId {
     EventId(u128::from(position).to_be_bytes())
 }
@@ -57,7 +57,7 @@ fn head(first: u64, (before_first, before_length): (Position, Offset)) -> Segmen
     SegmentHeader { store: STORE, salt: SALT, first, before_first, before_length, created: TIME, epoch: 1 }
 }
 
-/// A frame of one event, the first of its stream.
+/// Returns a frame of one event, the first of its stream.
 fn frame_of(position: Position) -> Vec<u8> {
     let id = id(position.0);
     let facts = Facts {

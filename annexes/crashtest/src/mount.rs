@@ -125,7 +125,7 @@ impl Mount {
         Ok(())
     }
 
-    /// Whether it knows to shut down without flushing.
+    /// Returns whether it knows to shut down without flushing.
     pub fn shuts_down(&self) -> bool {
         self.kind.is_some_and(|kind| kind.shuts_down)
     }
@@ -174,7 +174,7 @@ fn check_root() -> Outcome {
     ensure(rustix::process::geteuid().is_root(), || "mounting file systems takes root".into())
 }
 
-/// Whether a program is installed.
+/// Returns whether a program is installed.
 pub fn is_installed(program: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&paths).any(|path| path.join(program).is_file())

@@ -41,7 +41,7 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// The mark of an event that a worker handed in; nothing for one that a reactor or a decision wrote.
+    /// Returns the mark of an event that a worker handed in; nothing for one that a reactor or a decision wrote.
     pub fn of(event: &RecordedEvent) -> Option<Self> {
         if event.kind() != NOTE && event.kind() != ORDER {
             return None;
@@ -52,7 +52,7 @@ impl Mark {
         Some(Self { life: next()?, number: next()?, index: next()?, count: next()? })
     }
 
-    /// What is handed in.
+    /// Returns what is handed in.
     pub fn draft(self) -> Draft {
         let Self { life, number, index, count } = self;
         let mut dice = Dice::new(life ^ (number << 20) ^ (index << 50));
@@ -76,7 +76,7 @@ impl Mark {
     }
 }
 
-/// How many events this batch of a run has.
+/// Returns how many events this batch of a run has.
 pub fn count(number: u64) -> u64 {
     match number % 16 {
         8 => 4,
@@ -86,7 +86,7 @@ pub fn count(number: u64) -> u64 {
     }
 }
 
-/// A batch of a run.
+/// Returns a batch of a run.
 pub fn batch(life: u64, number: u64) -> Batch {
     let count = count(number);
     let drafts = (0..count).map(|index| Mark { life, number, index, count }.draft());
@@ -98,22 +98,22 @@ pub fn batch(life: u64, number: u64) -> Batch {
     }
 }
 
-/// The key of a batch that is handed in twice.
+/// Returns the key of a batch that is handed in twice.
 pub fn key(life: u64, number: u64) -> String {
     format!("once:{life}:{number}")
 }
 
-/// The events that a cursor hands out.
+/// Returns the events that a cursor hands out.
 pub fn notes() -> Query {
     QueryItem::new().kind(NOTE).into()
 }
 
-/// The orders that a reactor answers.
+/// Returns the orders that a reactor answers.
 pub fn orders() -> Query {
     QueryItem::new().kind(ORDER).into()
 }
 
-/// The taken seats of a course.
+/// Returns the taken seats of a course.
 pub fn seats(course: u64) -> Query {
     QueryItem::new().kind(SEAT).tag(format!("course:{course}")).into()
 }

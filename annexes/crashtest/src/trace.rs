@@ -9,14 +9,14 @@ use crate::failure::{Outcome, ensure};
 use crate::report::WorkerReport;
 use crate::worker::WorkerOptions;
 
-/// Whether `strace` is installed and may trace here.
+/// Returns whether `strace` is installed and may trace here.
 pub fn is_there() -> bool {
     let mut command = Command::new("strace");
     command.args(["-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Which of the calls of each name are about the store's directory: counted from 1 over the whole process, as
+/// Returns which of the calls of each name are about the store's directory: counted from 1 over the whole process, as
 /// injections are counted too.
 pub fn calls_of(
     program: &Program,
@@ -64,7 +64,7 @@ pub struct Injection {
 }
 
 impl Injection {
-    /// The words that start a program with this injection, which is noted in a log.
+    /// Returns the words that start a program with this injection, which is noted in a log.
     pub fn words(&self, log: &Path) -> Vec<String> {
         let Self { call, what, at, from_then_on, beside } = self;
         let more = if *from_then_on { "+" } else { "" };
@@ -77,7 +77,7 @@ impl Injection {
     }
 }
 
-/// What an injection hit in this directory: the call as the log has it.
+/// Returns what an injection hit in this directory: the call as the log has it.
 pub fn hit(log: &Path, directory: &Path) -> Outcome<Option<String>> {
     let directory = directory.display().to_string();
     let text = std::fs::read_to_string(log)?;

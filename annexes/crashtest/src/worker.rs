@@ -44,24 +44,24 @@ pub struct WorkerOptions {
 }
 
 impl WorkerOptions {
-    /// The standard run over a directory.
+    /// Creates the standard run over a directory.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into(), life: 0, acts: 96, thread: false, map: true, patience: 40 }
     }
 
-    /// A run that ends by being ended.
+    /// Returns a run that ends by being ended.
     #[must_use]
     pub fn endless(self) -> Self {
         Self { acts: u64::MAX, thread: true, ..self }
     }
 
-    /// A run in which the trial makes failed calls succeed again.
+    /// Returns a run in which the trial makes failed calls succeed again.
     #[must_use]
     pub fn patient(self) -> Self {
         Self { patience: 5_000, ..self }
     }
 
-    /// The same, as words of a command line.
+    /// Returns the same, as words of a command line.
     pub fn words(&self) -> Vec<String> {
         let Self { life, acts, thread, map, patience, .. } = self;
         let directory = self.directory.display();
@@ -84,7 +84,7 @@ impl WorkerOptions {
         })
     }
 
-    /// How every store of a trial is opened for writing.
+    /// Returns how every store of a trial is opened for writing.
     pub fn options(&self) -> StoreOptions {
         StoreOptions::new().segment_bytes(6_000).thread(self.thread).map(self.map)
     }
@@ -283,7 +283,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Takes a seat of a course where one is free.
+    /// Takes a seat of a course if one is free.
     fn decide(&mut self, store: &Store, number: u64) -> Result<()> {
         let course = number / 16 % COURSES;
         let decided =
@@ -394,7 +394,7 @@ impl Worker {
     }
 }
 
-/// The answer to an order.
+/// Returns the answer to an order.
 pub fn bill(order: &RecordedEvent) -> Draft {
     let position = order.position();
     Draft::new(("bills", order.entity().to_owned()), BILL)
@@ -402,7 +402,7 @@ pub fn bill(order: &RecordedEvent) -> Draft {
         .cause(Cause::At(position))
 }
 
-/// The tally by going through the whole log.
+/// Returns the tally by going through the whole log.
 pub fn plain_fold(store: &Store, until: Position) -> Result<Tally> {
     let mut tally = Tally::default();
     for event in store.read_with(&Query::ALL, ReadOptions::new().before(until.next()))? {

@@ -61,7 +61,7 @@ impl Catalogue {
         Self::over(Connection::open(path)?)
     }
 
-    /// The read model in a database that is open.
+    /// Returns the read model in a database that is open.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl Catalogue {
         Ok(Self { database })
     }
 
-    /// All courses, in alphabetical order.
+    /// Returns all courses, in alphabetical order.
     ///
     /// # Errors
     ///

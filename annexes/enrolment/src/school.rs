@@ -24,7 +24,7 @@ struct Seats {
 }
 
 impl<'a> School<'a> {
-    /// The school whose events are in this store, appending like this.
+    /// Creates the school whose events are in this store, appending like this.
     pub fn new(store: &'a Store, append: AppendOptions) -> Self {
         Self { store, append }
     }

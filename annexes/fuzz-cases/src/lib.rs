@@ -1,8 +1,8 @@
 //! Hostile bytes for everything that reads bytes: what a fuzzer calls with each of its inputs.
 //!
 //! Each target takes any bytes, hands them to the store as a file, or as edits to files, and looks at everything
-//! through the store's public calls. It panics where the store does, where something wrong is shown without an error,
-//! and where what verifies is not what can be read. Decoders that are private are reached through a disk in memory.
+//! through the store's public calls. It panics if the store does, if something wrong is shown without an error,
+//! and if what verifies is not what can be read. Decoders that are private are reached through a disk in memory.
 //! If a checksum guards a file, a bit of the first byte says whether the checksums are made right, so that what lies
 //! behind them is reached too.
 //!

@@ -19,7 +19,7 @@ use tidegate_format::{Hash, StoreFile};
 pub(crate) const CURSOR: &str = "cursors/reader";
 /// The saved state of the sample's projection.
 pub(crate) const STATE: &str = "projections/hostile.things/all.1";
-/// The most events that are read one by one where hostile bytes say how many there are.
+/// The most events that are read one by one if hostile bytes say how many there are.
 const READ_MAX: usize = 500;
 
 /// Files by name.
@@ -31,7 +31,7 @@ pub(crate) type Leaves = BTreeMap<u64, Hash>;
 /// What a store answered.
 #[derive(Debug, Default)]
 pub(crate) struct StoreAnswers {
-    /// The leaf of each event, where all could be read.
+    /// The leaf of each event, if all could be read.
     pub(crate) leaves: Option<Leaves>,
     /// How many events it says that it does not show.
     pub(crate) withheld: u64,
@@ -75,7 +75,7 @@ fn options(segment_bytes: u64) -> StoreOptions {
     StoreOptions::new().segment_bytes(segment_bytes).thread(false)
 }
 
-/// An environment around these files. Its random numbers are always the same.
+/// Returns an environment around these files. Its random numbers are always the same.
 pub(crate) fn env(files: &Files) -> Env {
     let disk = MemoryDisk::new();
     for (name, bytes) in files {
@@ -91,7 +91,7 @@ pub(crate) fn env(files: &Files) -> Env {
     }
 }
 
-/// The files of an environment.
+/// Returns the files of an environment.
 pub(crate) fn files(env: &Env) -> Files {
     let disk = &*env.disk;
     let mut found = Files::new();
@@ -108,13 +108,13 @@ pub(crate) fn files(env: &Env) -> Files {
     found
 }
 
-/// A store of a few segments with every kind of file.
+/// Returns a store of a few segments with every kind of file.
 pub(crate) fn small() -> &'static Sample {
     static SAMPLE: OnceLock<Sample> = OnceLock::new();
     SAMPLE.get_or_init(|| sample(14, 1800))
 }
 
-/// A store with enough segments for a filter group.
+/// Returns a store with enough segments for a filter group.
 pub(crate) fn many() -> &'static Sample {
     static SAMPLE: OnceLock<Sample> = OnceLock::new();
     SAMPLE.get_or_init(|| sample(18, 81))
@@ -184,7 +184,7 @@ fn open(files: &Files, writes: bool) -> Option<(Option<Store>, StoreReader)> {
     Some((Some(store), reader))
 }
 
-/// Opens the store in these files for reading, and another copy for writing; where one opens, asks everything and
+/// Opens the store in these files for reading, and another copy for writing; if one opens, asks everything and
 /// returns what was read. `lies` says that the index files may say anything behind checksums that hold: then answers may
 /// be wrong, and still there is no panic and no event that is not in the log.
 pub(crate) fn ask(files: &Files, sample: &Sample, lies: bool) -> [Option<StoreAnswers>; 2] {
@@ -210,7 +210,7 @@ pub(crate) fn ask(files: &Files, sample: &Sample, lies: bool) -> [Option<StoreAn
     })
 }
 
-/// What came of a call that hostile bytes may fail, but in no other way than these.
+/// Returns what came of a call that hostile bytes may fail, but in no other way than these.
 fn checked<T>(result: Result<T>) -> Option<T> {
     match result {
         Ok(value) => Some(value),

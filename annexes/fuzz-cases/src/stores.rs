@@ -37,7 +37,7 @@ pub fn one(bytes: &[u8]) {
         assert!(known(leaves), "what shows is what was written");
     }
     if let [Some(reader), None] = &seen {
-        assert!(reader.leaves.is_none(), "where a writer is refused, a reader does not end in silence");
+        assert!(reader.leaves.is_none(), "if a writer is refused, a reader does not end in silence");
     }
     if let [Some(reader), Some(writer)] = &seen
         && let (Some(shown), Some(kept)) = (&reader.leaves, &writer.leaves)

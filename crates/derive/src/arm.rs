@@ -11,7 +11,7 @@ use syn::{Attribute, Data, DataEnum, DeriveInput, Error, Field, Fields, Ident, P
 use crate::binding::{Binding, EventAttributes};
 use crate::shape;
 
-/// The arms of a type and the path to `tidegate`, or what is wrong with the type.
+/// Returns the arms of a type and the path to `tidegate`, or what is wrong with the type.
 pub(crate) fn arms(input: &DeriveInput) -> Result<(Vec<Arm>, Path)> {
     let name = &input.ident;
     if !input.generics.params.is_empty() {
@@ -42,7 +42,7 @@ pub(crate) fn arms(input: &DeriveInput) -> Result<(Vec<Arm>, Path)> {
     Ok((arms, root))
 }
 
-/// The arms of an enum. All mistakes are shown at once.
+/// Returns the arms of an enum. All mistakes are shown at once.
 fn of_enum(data: &DataEnum, name: &Ident) -> Result<Vec<Arm>> {
     let mut arms = Vec::new();
     let mut wrong: Option<Error> = None;
@@ -176,7 +176,7 @@ impl Arm {
         Ok(self)
     }
 
-    /// The error for two arms that stand for one kind.
+    /// Returns the error for two arms that stand for one kind.
     fn clash(&self, other: &Self) -> Option<Error> {
         match (&self.subject, &other.subject) {
             (Subject::Kind(one, _), Subject::Kind(two, _)) if one.kind.value() == two.kind.value() => {
@@ -208,7 +208,7 @@ fn no_bytes(binding: &Binding) -> Error {
     Error::new(at, "`content` needs exactly one unnamed field, as in Photo(Vec<u8>)")
 }
 
-/// The fields of a variant are written through references, which these attributes do not fit.
+/// Refuses attributes that do not fit the fields of a variant, which are written through references.
 fn refuse_functions(field: &Field) -> Result<()> {
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
         let text = attribute.meta.require_list()?.tokens.to_string();

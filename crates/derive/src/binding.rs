@@ -98,12 +98,12 @@ impl EventAttributes {
         Ok(())
     }
 
-    /// The path to `tidegate`. Only the whole type says it.
+    /// Returns the path to `tidegate`. Only the whole type says it.
     pub(crate) fn root(&self) -> Path {
         self.root.clone().unwrap_or_else(|| syn::parse_quote!(::tidegate))
     }
 
-    /// Whether a kind, a version or the like is said.
+    /// Returns whether a kind, a version or the like is said.
     pub(crate) fn binds(&self) -> bool {
         self.kind.is_some()
             || self.version.is_some()
@@ -123,7 +123,7 @@ impl EventAttributes {
         }
     }
 
-    /// The binding of the item at `at`.
+    /// Returns the binding of the item at `at`.
     pub(crate) fn binding(self, at: Span) -> Result<Binding> {
         let Some(kind) = self.kind else {
             let message = "missing `kind`: write #[event(kind = \"order.placed\")]";
@@ -150,7 +150,7 @@ impl EventAttributes {
     }
 }
 
-/// The upcasts in the order of their versions, one for each version before the present one.
+/// Returns the upcasts in the order of their versions, one for each version before the present one.
 fn chain(mut upcasts: Vec<(u16, Span, Upcast)>, since: u16, version: u16, at: Span) -> Result<Vec<Upcast>> {
     for (index, (from, span, _)) in upcasts.iter().enumerate() {
         if upcasts[..index].iter().any(|(other, ..)| other == from) {

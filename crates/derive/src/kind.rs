@@ -1,7 +1,7 @@
 //! The rules of kinds. They are the store's; said here once more so that a macro needs nothing of it, and held
 //! to the store's by a test.
 
-/// What is wrong with a kind, or `None` if a caller may append it.
+/// Returns what is wrong with a kind, or `None` if a caller may append it.
 pub(crate) fn complaint(kind: &str) -> Option<String> {
     let part = |part: &str| {
         let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();

@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::{Error, LitInt, Result};
 
-/// A version, counted from 1, and where it stands.
+/// Returns a version, counted from 1, and where it stands.
 pub(crate) fn schema(number: &LitInt) -> Result<(u16, Span)> {
     match number.base10_parse() {
         Ok(0) => Err(Error::new(number.span(), "versions start at 1")),

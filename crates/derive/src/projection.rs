@@ -55,7 +55,7 @@ impl ProjectionAttributes {
     }
 }
 
-/// The implementation for a type, or what is wrong with it.
+/// Returns the implementation for a type, or what is wrong with it.
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let ident = &input.ident;
     if !input.generics.params.is_empty() {

@@ -17,7 +17,7 @@ enum Bytes {
 }
 
 impl Block {
-    /// A block over a mapped file.
+    /// Returns a block over a mapped file.
     pub(crate) fn mapped(map: memmap2::Mmap, mapping: Mapping) -> Self {
         Self(Arc::new(Bytes::Mapped(map, mapping)))
     }

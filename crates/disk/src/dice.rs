@@ -16,18 +16,18 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number under `bound`; 0 where there is none.
+    /// Returns a number under `bound`; 0 if there is none.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         // The bias of a remainder is far below what any simulation could notice.
         (self.roll() % (bound as u64).max(1)) as usize
     }
 
-    /// True `times` in `of` throws.
+    /// Returns true `times` in `of` throws.
     pub(crate) fn chance(&mut self, times: usize, of: usize) -> bool {
         self.below(of) < times
     }
 
-    /// How much of `whole` gets done by something cut short: often nothing or all, else any part.
+    /// Returns how much of `whole` gets done by something cut short: often nothing or all, else any part.
     pub(crate) fn part(&mut self, whole: usize) -> usize {
         match self.below(4) {
             0 => 0,

@@ -52,13 +52,13 @@ pub trait File: Send + Sync + fmt::Debug {
     /// Cuts the file to `length`, or grows it with zeros.
     fn set_len(&self, length: u64) -> io::Result<()>;
 
-    /// The file's length in bytes.
+    /// Returns the file's length in bytes.
     fn length(&self) -> io::Result<u64>;
 
     /// Returns which file this is. It stays the same when the file is renamed.
     fn identity(&self) -> io::Result<Identity>;
 
-    /// The first `length` bytes, without a copy if the disk can map files. The file must be open for reading only.
+    /// Returns the first `length` bytes, without a copy if the disk can map files. The file must be open for reading only.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ pub trait File: Send + Sync + fmt::Debug {
 
 /// A held lock; dropping it (or the end of the process) lets it go.
 pub trait FileLock: Send + Sync + fmt::Debug {
-    /// Whether it still keeps others out: the file that is locked is the one of that name. A process may have deleted
+    /// Returns whether it still keeps others out: the file that is locked is the one of that name. A process may have deleted
     /// it, or the directory, and others may have put theirs in its place. A disk that does not tell says yes.
     fn is_held(&self) -> bool {
         true
@@ -83,11 +83,11 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// Opens a plain file. Anything else under that name (a link, a pipe, a device) is an error at once.
     fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>>;
 
-    /// The names of the plain files right inside `folder` (`""` is the store's directory), in no order.
+    /// Returns the names of the plain files right inside `folder` (`""` is the store's directory), in no order.
     /// Folders, links and names that are not UTF-8 are left out. A missing folder is `NotFound`.
     fn list(&self, folder: &str) -> io::Result<Vec<String>>;
 
-    /// The names of the folders right inside `folder`, in no order. A missing folder is `NotFound`. A disk that
+    /// Returns the names of the folders right inside `folder`, in no order. A missing folder is `NotFound`. A disk that
     /// does not tell says `Unsupported`; only those who look through everything ask.
     fn folders(&self, folder: &str) -> io::Result<Vec<String>> {
         let message = format!("this disk does not list the folders in {folder:?}");
@@ -108,18 +108,19 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// Makes the names inside `folder` durable.
     fn sync_folder(&self, folder: &str) -> io::Result<()>;
 
-    /// Takes the writer's lock on the file `name`, creating it where needed, without waiting.
-    /// `WouldBlock` where another holder has it, in this process or another.
+    /// Takes the writer's lock on the file `name`, creating it if needed, without waiting.
+    /// `WouldBlock` if another holder has it, in this process or another.
     fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>>;
 
-    /// The processes that hold the lock on the file `name`, to say so or to know whether there is a writer: a process forked
-    /// from the one that took it holds it too. Nothing is locked for it. None where the disk does not tell.
+    /// Returns the processes that hold the lock on the file `name`, for messages
+    /// and to know whether there is a writer: a process forked from the one that took it holds it too. Nothing is
+    /// locked for it. Empty if the disk cannot tell.
     fn lock_holders(&self, name: &str) -> Vec<u32> {
         let _ = name;
         Vec::new()
     }
 
-    /// Where the directory is, for messages.
+    /// Returns where the directory is, for messages.
     fn place(&self) -> String;
 }
 

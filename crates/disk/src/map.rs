@@ -30,7 +30,7 @@ use crate::block::Block;
 use crate::room;
 use crate::uses::Mapping;
 
-/// The first `length` bytes of `file`, which was opened for reading only, mapped.
+/// Returns the first `length` bytes of `file`, which was opened for reading only, mapped.
 ///
 /// `UnexpectedEof` if the file is shorter; any other error means that the file cannot be mapped and may still be
 /// readable: `ResourceBusy` while a handle of this process writes to it, `OutOfMemory` if the process has too many
@@ -52,7 +52,7 @@ pub(crate) fn map(file: &fs::File, length: u64) -> io::Result<Block> {
     Ok(Block::mapped(map_within(file, length)?, mapping))
 }
 
-/// The error for a file that ends before `length`.
+/// Returns the error for a file that ends before `length`.
 pub(crate) fn shorter_than(length: u64) -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, format!("the file ends before {length} bytes"))
 }

@@ -37,7 +37,7 @@ struct Inode {
 }
 
 impl MemoryDisk {
-    /// An empty disk.
+    /// Creates an empty disk.
     pub fn new() -> Self {
         Self::default()
     }
@@ -144,7 +144,7 @@ impl Disk for MemoryDisk {
         Ok(Box::new(MemoryLock(inode)))
     }
 
-    /// Only this process has this memory.
+    /// Returns this process alone, since no other one has this memory.
     fn lock_holders(&self, name: &str) -> Vec<u32> {
         let is_locked = self.0.lock().find(name).is_ok_and(|inode| inode.locked.load(Ordering::Acquire));
         is_locked.then(std::process::id).into_iter().collect()
@@ -226,7 +226,7 @@ impl File for MemoryFile {
     }
 }
 
-/// Memory that is not there is a full disk, not an abort.
+/// Grows the file; returns "disk full" if there is no memory, instead of aborting.
 fn grow(held: &mut Vec<u8>, length: usize) -> io::Result<()> {
     held.try_reserve(length - held.len()).map_err(|_| Errno::NOSPC)?;
     held.resize(length, 0);
@@ -245,7 +245,7 @@ impl Drop for MemoryLock {
 }
 
 impl Env {
-    /// An empty disk in memory, with the system's clock and randomness.
+    /// Returns an empty disk in memory, with the system's clock and randomness.
     pub fn memory() -> Self {
         Self {
             disk: Arc::new(MemoryDisk::new()),

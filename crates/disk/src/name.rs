@@ -4,12 +4,12 @@
 
 use std::io;
 
-/// The folder a name lies in; `""` for the store's directory.
+/// Returns the folder a name lies in; `""` for the store's directory.
 pub(crate) fn folder_of(name: &str) -> &str {
     name.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// The name inside its folder.
+/// Returns the name inside its folder.
 pub(crate) fn last_part(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(_, last)| last)
 }
@@ -29,7 +29,7 @@ pub(crate) fn check_folder(folder: &str) -> io::Result<()> {
     if folder.is_empty() { Ok(()) } else { check_file(folder) }
 }
 
-/// A folder and those above it inside the directory, topmost first, without the directory itself.
+/// Returns a folder and those above it inside the directory, topmost first, without the directory itself.
 pub(crate) fn folders_down_to(folder: &str) -> impl Iterator<Item = &str> {
     let cuts = folder.match_indices('/').map(|(at, _)| at).chain([folder.len()]);
     cuts.map(|at| &folder[..at]).filter(|part| !part.is_empty())

@@ -65,12 +65,12 @@ impl Permissions {
 }
 
 impl NativeDisk {
-    /// The disk of one directory.
+    /// Creates the disk of one directory.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into(), permissions: Permissions::default() }
     }
 
-    /// The same, where files and folders are created with these permissions.
+    /// Sets the permissions that files and folders are created with.
     #[must_use]
     pub fn with_permissions(self, permissions: Permissions) -> Self {
         Self { permissions, ..self }
@@ -118,7 +118,7 @@ impl NativeDisk {
 }
 
 impl Disk for NativeDisk {
-    /// A created file's name is durable only after [`sync_folder`](Disk::sync_folder).
+    /// Opens a file. A created file's name is durable only after [`sync_folder`](Disk::sync_folder).
     fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>> {
         let flags = match mode {
             Mode::Read => OFlags::RDONLY,
@@ -169,7 +169,7 @@ impl Disk for NativeDisk {
     }
 }
 
-/// The names of what is of this type right inside a folder (D1).
+/// Returns the names of what is of this type right inside a folder (D1).
 fn names(folder: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> io::Result<Vec<String>> {
     loop {
         match names_once(folder, &wanted) {
@@ -215,7 +215,7 @@ fn open(path: &Path, name: &str, flags: OFlags, permissions: Permissions) -> io:
     }
 }
 
-/// Whether this is what a file of a store may be, or what it is instead. A folder is left to the calls that follow.
+/// Returns whether this is what a file of a store may be, or what it is instead. A folder is left to the calls that follow.
 fn plain(kind: rustix::fs::FileType) -> Result<(), &'static str> {
     use rustix::fs::FileType as Kind;
     match kind {
@@ -263,7 +263,7 @@ fn create_durable(folder: &Path, permissions: Permissions) -> io::Result<()> {
     sync_directory(&open_directory(&parent)?)
 }
 
-/// The folder that holds the entry of `folder`.
+/// Returns the folder that holds the entry of `folder`.
 fn parent(folder: &Path) -> PathBuf {
     match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() && folder.file_name().is_some() => {
@@ -385,7 +385,7 @@ struct NativeLock {
 impl Drop for NativeLock {
     fn drop(&mut self) {
         if self.process == std::process::id() {
-            // Closing the descriptor is what is left where this fails.
+            // Closing the descriptor is what is left if this fails.
             let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
         }
     }
@@ -403,7 +403,7 @@ impl FileLock for NativeLock {
 }
 
 impl Env {
-    /// A directory of the file system, with the system's clock and randomness.
+    /// Returns a directory of the file system, with the system's clock and randomness.
     pub fn native(directory: impl Into<PathBuf>) -> Self {
         Self {
             disk: Arc::new(NativeDisk::new(directory)),

@@ -59,12 +59,12 @@ impl<'a> Replacement<'a> {
         Ok(Self { disk, name, beside, file, is_placed: false })
     }
 
-    /// The name that the file has until it is in its place.
+    /// Returns the name that the file has until it is in its place.
     pub fn beside(&self) -> &str {
         &self.beside
     }
 
-    /// The file, to be filled.
+    /// Returns the file, to be filled.
     pub fn file(&self) -> &dyn File {
         &*self.file
     }
@@ -89,7 +89,7 @@ impl Drop for Replacement<'_> {
 }
 
 impl Unplaced {
-    /// The error of the call that failed.
+    /// Returns the error of the call that failed.
     pub fn into_cause(self) -> io::Error {
         match self {
             Self::Before(cause) | Self::After(cause) => cause,

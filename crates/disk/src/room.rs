@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
-/// Whether a call that writes failed for want of room: on the medium, in a quota, under a limit of the file's size, in
+/// Returns whether a call that writes failed for want of room: on the medium, in a quota, under a limit of the file's size, in
 /// the tables of descriptors, in memory, or in a device that says "try again". Nothing is broken then, and the call may
 /// be made again once there is room. Every other error of writing leaves the outcome unknown.
 ///
@@ -35,7 +35,7 @@ pub fn lacks_room(cause: &io::Error) -> bool {
         )
 }
 
-/// Whether the process or the machine has no file descriptor left. To close a file helps.
+/// Returns whether the process or the machine has no file descriptor left. To close a file helps.
 pub fn lacks_descriptors(cause: &io::Error) -> bool {
     matches!(Errno::from_io_error(cause), Some(Errno::MFILE | Errno::NFILE))
 }
@@ -49,17 +49,17 @@ pub(crate) const MAPS_MAX: usize = 49_152;
 static MAPS: AtomicUsize = AtomicUsize::new(0);
 static FILES: AtomicUsize = AtomicUsize::new(0);
 
-/// How many files are mapped now, by all stores of the process.
+/// Returns how many files are mapped now, by all stores of the process.
 pub fn maps() -> usize {
     MAPS.load(Ordering::Relaxed)
 }
 
-/// How many files are open now, by all stores of the process.
+/// Returns how many files are open now, by all stores of the process.
 pub fn files() -> usize {
     FILES.load(Ordering::Relaxed)
 }
 
-/// How many descriptors the process may have (`RLIMIT_NOFILE`).
+/// Returns how many descriptors the process may have (`RLIMIT_NOFILE`).
 pub fn files_max() -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(limit).unwrap_or(usize::MAX)

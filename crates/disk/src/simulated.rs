@@ -19,7 +19,7 @@ struct Times {
 }
 
 impl SimulatedClock {
-    /// A clock standing at a time of day; its steady time begins at 0.
+    /// Creates a clock standing at a time of day; its steady time begins at 0.
     pub fn new(now_micros: u64) -> Self {
         Self(Arc::new(Mutex::new(Times { now_micros, steady_micros: 0 })))
     }
@@ -58,7 +58,7 @@ impl Clock for SimulatedClock {
 pub struct SeededRandom(Arc<Mutex<Dice>>);
 
 impl SeededRandom {
-    /// The source of one seed.
+    /// Creates the source of one seed.
     pub fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(Dice::new(seed))))
     }

@@ -14,7 +14,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// A clock whose steady time begins now.
+    /// Creates a clock whose steady time begins now.
     pub fn new() -> Self {
         Self { origin: Instant::now() }
     }

@@ -59,7 +59,7 @@ impl Mapping {
     }
 }
 
-/// The error of a map of a file that is open for writing.
+/// Returns the error of a map of a file that is open for writing.
 pub(crate) fn is_written() -> io::Error {
     let message = "a file that is open for writing is not mapped; close it, and open it for reading";
     io::Error::new(io::ErrorKind::ResourceBusy, message)

@@ -24,7 +24,7 @@ pub(crate) struct Item {
 /// What pulls each thing, and how hard.
 type Pulls = Vec<Vec<(usize, f64)>>;
 
-/// How far to the right the middle of each thing stands, from 0 at the left of the leftmost. The lines go from
+/// Returns how far to the right the middle of each thing stands, from 0 at the left of the leftmost. The lines go from
 /// one row to the next, and hold all things together.
 pub(crate) fn across(things: &[Item], lines: &[(u32, u32)]) -> Vec<f64> {
     let rows = order(&things.iter().map(|thing| thing.row).collect::<Vec<_>>(), lines);
@@ -52,7 +52,7 @@ pub(crate) fn across(things: &[Item], lines: &[(u32, u32)]) -> Vec<f64> {
     middles
 }
 
-/// What each thing is pulled by and how hard, from the row above and from the row below.
+/// Returns what each thing is pulled by and how hard, from the row above and from the row below.
 fn pulls(things: &[Item], lines: &[(u32, u32)]) -> (Pulls, Pulls) {
     let (mut above, mut below) = (vec![Vec::new(); things.len()], vec![Vec::new(); things.len()]);
     for (from, to) in lines {
@@ -65,7 +65,7 @@ fn pulls(things: &[Item], lines: &[(u32, u32)]) -> (Pulls, Pulls) {
     (above, below)
 }
 
-/// Where a thing is pulled to, and how hard.
+/// Returns where a thing is pulled to, and how hard.
 fn wanted(pulls: &[(usize, f64)], middles: &[f64], here: f64) -> (f64, f64) {
     let all: f64 = pulls.iter().map(|(_, pull)| pull).sum();
     if all == 0.0 {

@@ -11,7 +11,7 @@ use crate::text::shorten;
 const TEXT_WIDTH: f64 = 420.0;
 
 impl Picture {
-    /// The picture in DOT, for `dot` of Graphviz, which has its own layout. Rows and their axis are its own too.
+    /// Returns the picture in DOT, for `dot` of Graphviz, which has its own layout. Rows and their axis are its own too.
     pub fn dot(&self) -> String {
         write(self)
     }
@@ -60,7 +60,7 @@ fn write(picture: &Picture) -> String {
     out
 }
 
-/// A string of DOT. In labels it reads `\n` as a line's end, other letters behind a backslash as names of parts of
+/// Returns a string of DOT. In labels it reads `\n` as a line's end, other letters behind a backslash as names of parts of
 /// the graph, and `&` as the start of a character's name.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");

@@ -43,12 +43,12 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Its first event.
+    /// Returns its first event.
     pub(crate) fn first(&self) -> usize {
         self.events[0] as usize
     }
 
-    /// Its last event.
+    /// Returns its last event.
     pub(crate) fn last(&self) -> usize {
         self.events[self.events.len() - 1] as usize
     }
@@ -59,7 +59,7 @@ impl Node {
 }
 
 impl FoldedGraph {
-    /// The folded graph of the chosen events, with runs folded where the style asks for that.
+    /// Returns the folded graph of the chosen events, with runs folded if the style asks for that.
     pub(crate) fn of(subgraph: &Subgraph, style: &Style) -> Self {
         let count = subgraph.events.len();
         let runs =
@@ -88,7 +88,7 @@ impl FoldedGraph {
     }
 
     /// Returns at most `limit` of the nodes: those nearest to the focus, without more than a few on either side of any, or
-    /// the last ones where there is no focus.
+    /// the last ones if there is no focus.
     pub(crate) fn nearest(&self, limit: usize, subgraph: &Subgraph, focus: &[Position]) -> Self {
         if self.nodes.len() <= limit {
             return self.clone();
@@ -162,7 +162,7 @@ impl FoldedGraph {
     }
 }
 
-/// For the first event of every run the events of that run, and nothing for all others.
+/// Returns for the first event of every run the events of that run, and nothing for all others.
 fn runs(subgraph: &Subgraph, focus: &[Position]) -> Vec<Vec<u32>> {
     let count = subgraph.events.len();
     let (mut ins, mut outs) = (vec![0_u32; count], vec![0_u32; count]);

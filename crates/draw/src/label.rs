@@ -41,7 +41,7 @@ pub(crate) struct Label {
 }
 
 impl Label {
-    /// How wide and high its node is.
+    /// Returns how wide and high its node is.
     pub(crate) fn size(&self) -> (f64, f64) {
         let head = width(&self.head, HEAD) * BOLD + SPACE + width(&self.position, SMALL);
         let below = width(&self.below, BELOW);
@@ -52,7 +52,7 @@ impl Label {
     }
 }
 
-/// The labels of all nodes.
+/// Returns the labels of all nodes.
 pub(crate) fn labels(folded: &FoldedGraph, subgraph: &Subgraph) -> Vec<Label> {
     let drawn = || folded.nodes.iter().flat_map(|node| &node.events).map(|at| &subgraph.events[*at as usize]);
     let scopes: HashSet<&str> =
@@ -113,7 +113,7 @@ fn range(first: Position, last: Position) -> String {
     format!("{first}..{last}")
 }
 
-/// What is not drawn, as short as it gets.
+/// Returns what is not drawn, as short as it gets.
 fn hint(node: &Node) -> Option<String> {
     let mut hints = Vec::new();
     if node.more_causes > 0 {
@@ -130,7 +130,7 @@ fn hint(node: &Node) -> Option<String> {
     (!hints.is_empty()).then(|| hints.join(" · "))
 }
 
-/// A time of day in UTC.
+/// Returns a time of day in UTC.
 pub(crate) fn time(time: Micros) -> String {
     let stamp = i64::try_from(time.0).ok().and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
     stamp.map_or_else(

@@ -36,7 +36,7 @@ pub(crate) fn levels(folded: &FoldedGraph) -> Vec<u32> {
     rows
 }
 
-/// Rows by time: a row for each time at which something was recorded, or several where one of its events led
+/// Rows by time: a row for each time at which something was recorded, or several if one of its events led
 /// to another one.
 pub(crate) fn times(folded: &FoldedGraph, subgraph: &Subgraph) -> Vec<u32> {
     let mut rows: Vec<u32> = Vec::with_capacity(folded.nodes.len());
@@ -60,7 +60,7 @@ pub(crate) fn times(folded: &FoldedGraph, subgraph: &Subgraph) -> Vec<u32> {
     rows
 }
 
-/// The row below all of these.
+/// Returns the row below all of these.
 fn below(nodes: &[usize], rows: &[u32]) -> Option<u32> {
     nodes.iter().map(|node| rows[*node] + 1).max()
 }

@@ -88,7 +88,7 @@ impl Part {
 type Spot = (usize, usize);
 
 impl Layout {
-    /// The layout of a folded graph whose nodes have these sizes and stand in these rows, or `None` if that is too much.
+    /// Returns the layout of a folded graph whose nodes have these sizes and stand in these rows, or `None` if that is too much.
     /// Rows of levels belong to each part alone, those of times to all.
     pub(crate) fn of(
         folded: &FoldedGraph,
@@ -127,7 +127,7 @@ impl Layout {
     }
 }
 
-/// What hangs together, the largest first where rows are its own, and where each node went.
+/// Returns what hangs together, the largest first if rows are its own, and where each node went.
 fn parts(folded: &FoldedGraph, sizes: &[(f64, f64)], rows: &[u32], by_level: bool) -> (Vec<Part>, Vec<Spot>) {
     let count = folded.nodes.len();
     let mut part_of: Vec<usize> = (0..count).collect();
@@ -161,7 +161,7 @@ fn parts(folded: &FoldedGraph, sizes: &[(f64, f64)], rows: &[u32], by_level: boo
     (parts, spots)
 }
 
-/// The first node of those that one hangs together with.
+/// Returns the first node of those that one hangs together with.
 fn root(part_of: &mut [usize], node: usize) -> usize {
     let mut at = node;
     while part_of[at] != at {
@@ -251,7 +251,7 @@ fn stack(parts: &[Part], sizes: &[(f64, f64)], chains: &[(usize, Vec<usize>)]) -
     rows
 }
 
-/// The ways of all lines: from the lower side of a node through the rows to the upper side of another one.
+/// Returns the ways of all lines: from the lower side of a node through the rows to the upper side of another one.
 fn ways(
     folded: &FoldedGraph,
     parts: &[Part],
@@ -284,7 +284,7 @@ fn ways(
     folded.links.iter().enumerate().map(way).collect()
 }
 
-/// Where each line meets a node: side by side, in the order of where the lines come from or go to.
+/// Returns where each line meets a node: side by side, in the order of where the lines come from or go to.
 fn ports(frames: &[Frame], lines: Vec<Vec<(f64, usize)>>, count: usize) -> Vec<f64> {
     let mut ports = vec![0.0; count];
     for (frame, mut lines) in frames.iter().zip(lines) {

@@ -43,8 +43,8 @@ pub(crate) struct Legend {
 }
 
 impl Legend {
-    /// The most frequent kinds or streams of the drawn events have their own colours. If there are more kinds
-    /// than colours, it is their families that have.
+    /// Gives the most frequent kinds or streams of the drawn events their own colours, or the families of kinds if
+    /// there are more kinds than colours.
     pub(crate) fn of(folded: &FoldedGraph, subgraph: &Subgraph, colour: Colour) -> Self {
         let drawn = |node: &Node| node.events.iter().map(|at| &subgraph.events[*at as usize]).collect();
         let drawn: Vec<Vec<&SubgraphEvent>> = folded.nodes.iter().map(drawn).collect();
@@ -80,13 +80,13 @@ impl Legend {
         Self { of: of.collect(), entries }
     }
 
-    /// The colour of a node.
+    /// Returns the colour of a node.
     pub(crate) fn entry(&self, node: usize) -> &Entry {
         &self.entries[self.of[node]]
     }
 }
 
-/// Kinds, each by itself or with its family, and what these are called: the group of each kind, and the names of
+/// Returns kinds, each by itself or with its family, and what these are called: the group of each kind, and the names of
 /// the groups.
 fn groups(drawn: impl Iterator<Item = u32>, kinds: &[String]) -> (Vec<usize>, Vec<String>) {
     let drawn: BTreeSet<u32> = drawn.collect();
@@ -117,7 +117,7 @@ fn entry(name: String, count: u64, colour: usize) -> Entry {
     Entry { name, count, strong, light }
 }
 
-/// The entry that comes most often; of equal ones the first.
+/// Returns the entry that comes most often; of equal ones the first.
 fn most_frequent(entries: impl Iterator<Item = usize>) -> usize {
     let mut counts = [0_u32; COLOURS.len()];
     entries.for_each(|entry| counts[entry] += 1);

@@ -11,7 +11,7 @@ use crate::text::shorten;
 const TEXT_WIDTH: f64 = 420.0;
 
 impl Picture {
-    /// The picture as a Mermaid flowchart, which has its own layout. Many places that show them refuse more than
+    /// Returns the picture as a Mermaid flowchart, which has its own layout. Many places that show them refuse more than
     /// 500 lines between nodes.
     pub fn mermaid(&self) -> String {
         write(self)
@@ -49,7 +49,7 @@ fn write(picture: &Picture) -> String {
     out
 }
 
-/// Text in a label. Mermaid reads Markdown, HTML and its own signs there, so all signs that may mean something
+/// Returns a text as it stands in a label. Mermaid reads Markdown, HTML and its own signs there, so all signs that may mean something
 /// go by their numbers.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();

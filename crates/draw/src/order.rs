@@ -10,7 +10,7 @@ const ROUNDS: usize = 12;
 /// Rounds in which neighbours change places, at most, after each time through the rows.
 const SWAPS_MAX: usize = 8;
 
-/// The things of each row from left to right. `rows` are those of the things, `lines` go from a row to the next one.
+/// Returns the things of each row from left to right. `rows` are those of the things, `lines` go from a row to the next one.
 pub(crate) fn order(rows: &[u32], lines: &[(u32, u32)]) -> Vec<Vec<usize>> {
     let links = Links::of(rows.len(), lines);
     let mut layers = begin(rows, &links);
@@ -46,7 +46,7 @@ impl Links {
     }
 }
 
-/// The first order: that in which a walk along the lines meets the things, so that what hangs together stands together.
+/// Returns the first order: that in which a walk along the lines meets the things, so that what hangs together stands together.
 fn begin(rows: &[u32], links: &Links) -> Vec<Vec<usize>> {
     let first = rows.iter().min().copied().unwrap_or(0);
     let count = rows.iter().max().map_or(0, |last| (last - first + 1) as usize);
@@ -67,7 +67,7 @@ fn begin(rows: &[u32], links: &Links) -> Vec<Vec<usize>> {
     layers
 }
 
-/// The place of each thing in its row.
+/// Returns the place of each thing in its row.
 fn places(layers: &[Vec<usize>], count: usize) -> Vec<usize> {
     let mut places = vec![0; count];
     for layer in layers {
@@ -100,7 +100,7 @@ fn sort(layers: &mut [Vec<usize>], links: &Links, count: usize, down: bool) {
     }
 }
 
-/// The middle one of the places of these things, or that between the two in the middle.
+/// Returns the middle one of the places of these things, or that between the two in the middle.
 fn median(linked: &[usize], places: &[usize]) -> Option<f64> {
     let mut at: Vec<usize> = linked.iter().map(|at| places[*at]).collect();
     at.sort_unstable();
@@ -131,7 +131,7 @@ fn swap(layers: &mut [Vec<usize>], links: &Links, count: usize) {
     }
 }
 
-/// How many crossings fewer there are when two neighbours change places, on one side.
+/// Returns how many crossings fewer there are when two neighbours change places, on one side.
 fn gain(one: &[usize], other: &[usize], places: &[usize]) -> i64 {
     let mut gain = 0;
     for from in one {
@@ -146,7 +146,7 @@ fn gain(one: &[usize], other: &[usize], places: &[usize]) -> i64 {
     gain
 }
 
-/// How many lines cross. Lines in the order of their upper ends cross as often as their lower ends are out of order,
+/// Returns how many lines cross. Lines in the order of their upper ends cross as often as their lower ends are out of order,
 /// which a tree of sums counts.
 fn crossings(layers: &[Vec<usize>], links: &Links, count: usize) -> u64 {
     let places = places(layers, count);
@@ -183,7 +183,7 @@ fn crossings(layers: &[Vec<usize>], links: &Links, count: usize) -> u64 {
 mod tests {
     use super::*;
 
-    /// Lines that cross, counted by pairs.
+    /// Counts the pairs of lines that cross.
     fn pairs(layers: &[Vec<usize>], rows: &[u32], lines: &[(u32, u32)]) -> u64 {
         let places = places(layers, rows.len());
         let at = |thing: u32| places[thing as usize];

@@ -32,7 +32,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The picture of a selection, at most a million events. For events that are known one by one take
+    /// Returns the picture of a selection, at most a million events. For events that are known one by one take
     /// [`Selection::around`] with no steps.
     pub fn of(graph: &Graph, selection: &Selection, style: &Style) -> Result<Self> {
         let subgraph = Subgraph::of(graph, selection)?;
@@ -55,23 +55,23 @@ impl Picture {
         }
     }
 
-    /// How many events were selected.
+    /// Returns how many events were selected.
     pub fn events(&self) -> u64 {
         self.subgraph.events.len() as u64
     }
 
-    /// How many of them are folded into nodes for several.
+    /// Returns how many of them are folded into nodes for several.
     pub fn folded(&self) -> u64 {
         let folds = self.folded.nodes.iter().filter(|node| node.is_fold());
         folds.map(|node| node.events.len() as u64).sum()
     }
 
-    /// How many of them there was no room for.
+    /// Returns how many of them there was no room for.
     pub fn left_out(&self) -> u64 {
         self.folded.left_out
     }
 
-    /// How many events there are, and what became of them, in words.
+    /// Returns how many events there are, and what became of them, in words.
     pub fn summary(&self) -> String {
         let mut summary = count(self.events(), "event");
         if self.folded() > 0 {
@@ -85,12 +85,12 @@ impl Picture {
         summary
     }
 
-    /// The name of a node in text.
+    /// Returns the name of a node in text.
     pub(crate) fn name(&self, node: u32) -> String {
         format!("n{}", self.subgraph.events[self.folded.nodes[node as usize].first()].position)
     }
 
-    /// Whether a node is one that matters most.
+    /// Returns whether a node is one that matters most.
     pub(crate) fn is_focus(&self, node: usize) -> bool {
         self.focus.contains(&self.subgraph.events[self.folded.nodes[node].first()].position)
     }

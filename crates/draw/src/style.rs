@@ -38,7 +38,7 @@ pub struct Style {
     /// with one line to it and one from it. 0 folds always, [`usize::MAX`] never.
     pub fold_from: usize,
     /// Maximum number of drawn nodes: 200, and fewer if their lines need the room. What is left out is
-    /// counted; what is nearest to the focus stays, or the last events where there is none.
+    /// counted; what is nearest to the focus stays, or the last events if there is none.
     pub nodes_max: usize,
     /// Events that matter most. They have a strong border and are never folded.
     pub focus: Vec<Position>,

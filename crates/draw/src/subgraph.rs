@@ -141,7 +141,7 @@ impl Subgraph {
         Ok(())
     }
 
-    /// What a lane forks from with this event: a cause of the same entity, or else what was then the last event
+    /// Returns what a lane forks from with this event: a cause of the same entity, or else what was then the last event
     /// of lane 0. `None` if this is not the lane's first event.
     fn fork(&self, graph: &Graph, event: &SubgraphEvent, causes: &[Edge]) -> Result<Option<u32>> {
         let stream = &self.streams[event.stream as usize];
@@ -163,7 +163,7 @@ impl Subgraph {
     }
 }
 
-/// Whether lines are known already on which one event comes after another one of its lane. Looks at a few lines
+/// Returns whether lines are known already on which one event comes after another one of its lane. Looks at a few lines
 /// only. `ends` says where the lines to each event begin.
 fn leads(from: u32, to: u32, links: &[Edge], ends: &[usize]) -> bool {
     let mut found = vec![to];
@@ -184,7 +184,7 @@ fn leads(from: u32, to: u32, links: &[Edge], ends: &[usize]) -> bool {
     false
 }
 
-/// The number of a name, which gets the next one where it is new.
+/// Returns the number of a name, which gets the next one if it is new.
 fn number<N: Clone + Eq + std::hash::Hash>(known: &mut HashMap<N, u32>, names: &mut Vec<N>, name: N) -> u32 {
     match known.entry(name) {
         Entry::Occupied(number) => *number.get(),

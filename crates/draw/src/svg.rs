@@ -24,7 +24,7 @@ const CAUSE: &str = "#57606a";
 const LANE: &str = "#8250a0";
 
 impl Picture {
-    /// The picture as SVG 1.1, on a ground of its own.
+    /// Returns the picture as SVG 1.1, on a ground of its own.
     pub fn svg(&self) -> String {
         let gutter = self.gutter();
         let (left, top) = (MARGIN + gutter, MARGIN + TITLE);
@@ -54,7 +54,7 @@ impl Picture {
         out
     }
 
-    /// The head of the file: sizes, classes, arrow heads, the ground, the summary.
+    /// Writes the head of the file: sizes, classes, arrow heads, the ground, the summary.
     fn start(&self, out: &mut String, width: f64, height: f64) {
         let (w, h) = (Px(width), Px(height));
         let summary = self.summary();
@@ -93,14 +93,14 @@ impl Picture {
         );
     }
 
-    /// How much room the axis needs left of the rows.
+    /// Returns how much room the axis needs left of the rows.
     fn gutter(&self) -> f64 {
         let texts = self.axis_texts();
         let widest = texts.iter().flatten().map(|text| width(text, SMALL)).fold(0.0, f64::max);
         if widest > 0.0 { widest + 18.0 } else { 0.0 }
     }
 
-    /// What the axis says of each row, in one or two lines.
+    /// Returns what the axis says of each row, in one or two lines.
     fn axis_texts(&self) -> Vec<Vec<String>> {
         let rows = &self.plan.rows;
         if self.axis == Axis::Level {
@@ -125,7 +125,7 @@ impl Picture {
         texts
     }
 
-    /// The rows as bands, and the axis.
+    /// Writes the rows as bands, and the axis.
     fn bands(&self, out: &mut String, width: f64, left: f64, top: f64) {
         for (at, (row, texts)) in self.plan.rows.iter().zip(self.axis_texts()).enumerate() {
             if at % 2 == 0 {
@@ -227,7 +227,7 @@ impl Picture {
     }
 }
 
-/// The text of a node, shortened to its room.
+/// Writes the text of a node, shortened to its room.
 fn texts(out: &mut String, frame: &Frame, label: &Label) {
     let (left, right) = (frame.left + PADDING.0, frame.left + frame.width - PADDING.1);
     let room = right - left;
@@ -245,7 +245,7 @@ fn texts(out: &mut String, frame: &Frame, label: &Label) {
     }
 }
 
-/// A line: upright where it passes a row, and swinging over between two rows.
+/// Returns a line: upright where it passes a row, and swinging over between two rows.
 fn path(way: &Route) -> String {
     let mut path = String::new();
     let mut before: Option<(f64, f64)> = None;
@@ -289,7 +289,7 @@ impl Display for Px {
     }
 }
 
-/// Text in XML.
+/// Returns a text as it stands in XML.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

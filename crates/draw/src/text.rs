@@ -1,16 +1,16 @@
 //! Text, made visible, measured and shortened.
 
-/// The text with what hides, reorders or ends text as its escape.
+/// Returns the text with what hides, reorders or ends text as its escape.
 pub(crate) fn visible(text: &str) -> String {
     tidegate_format::name::visible(text).into_owned()
 }
 
-/// How wide a text is at most, in pixels, at a size. No font is at hand, so it goes by the widest common ones.
+/// Returns how wide a text is at most, in pixels, at a size. No font is at hand, so it goes by the widest common ones.
 pub(crate) fn width(text: &str, size: f64) -> f64 {
     text.chars().map(em).sum::<f64>() * size
 }
 
-/// The text with its middle left out, so that it is at most so wide.
+/// Returns the text with its middle left out, so that it is at most so wide.
 pub(crate) fn shorten(text: &str, size: f64, width_max: f64) -> String {
     if width(text, size) <= width_max {
         return text.to_owned();
@@ -21,7 +21,7 @@ pub(crate) fn shorten(text: &str, size: f64, width_max: f64) -> String {
     head.into_iter().chain(['…']).chain(tail.into_iter().rev()).collect()
 }
 
-/// As many characters from the start as there is room for.
+/// Returns as many characters from the start as there is room for.
 fn taken(text: impl Iterator<Item = char>, room: f64) -> Vec<char> {
     let mut used = 0.0;
     let fits = text.take_while(|c| {
@@ -43,7 +43,7 @@ fn em(c: char) -> f64 {
     }
 }
 
-/// A number with commas between its thousands.
+/// Returns a number with commas between its thousands.
 pub(crate) fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -56,7 +56,7 @@ pub(crate) fn number(number: u64) -> String {
     text
 }
 
-/// A number and what is counted, `1 cause` or `3 causes`.
+/// Returns a number and what is counted, `1 cause` or `3 causes`.
 pub(crate) fn count(count: u64, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {what}{plural}", number(count))

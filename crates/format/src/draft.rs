@@ -86,7 +86,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A draft of an event with an empty payload.
+    /// Creates a draft of an event with an empty payload.
     pub fn new(stream: impl Into<StreamId>, kind: impl Into<Text>) -> Self {
         Self {
             stream: stream.into(),
@@ -102,7 +102,7 @@ impl Draft {
         }
     }
 
-    /// With this payload, as bytes that only the caller understands.
+    /// Sets the payload to bytes of the caller's own encoding.
     #[must_use]
     pub fn bytes(mut self, payload: impl Into<Cow<'static, [u8]>>) -> Self {
         self.payload = payload.into();
@@ -110,7 +110,7 @@ impl Draft {
         self
     }
 
-    /// With this JSON text as payload. The text is kept as it is and not checked.
+    /// Sets the payload to a JSON text, which is stored as it is, without a check.
     #[must_use]
     pub fn json(mut self, text: impl Into<Text>) -> Self {
         self.payload = match text.into() {
@@ -121,7 +121,7 @@ impl Draft {
         self
     }
 
-    /// With these bytes as payload in `MessagePack`. They are kept as they are and not checked.
+    /// Sets the payload to `MessagePack` bytes, which are stored as they are, without a check.
     #[must_use]
     pub fn message_pack(mut self, payload: impl Into<Cow<'static, [u8]>>) -> Self {
         self.payload = payload.into();
@@ -129,21 +129,21 @@ impl Draft {
         self
     }
 
-    /// With one more tag.
+    /// Adds a tag.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<Text>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// With one more cause.
+    /// Adds a cause: an event that led to this one.
     #[must_use]
     pub fn cause(mut self, cause: impl Into<Cause>) -> Self {
         self.causes.push(cause.into());
         self
     }
 
-    /// As part of the flow that this event began.
+    /// Puts the event into the flow that the event with this id began. By default it inherits the flow of its first cause.
     #[must_use]
     pub fn correlation(mut self, id: EventId) -> Self {
         self.correlation = Some(id);
@@ -167,14 +167,14 @@ impl Draft {
         self
     }
 
-    /// With this id, which no event of the store may have yet.
+    /// Sets the id, which no event of the store may have yet. By default the store makes a new one.
     #[must_use]
     pub fn id(mut self, id: EventId) -> Self {
         self.id = Some(id);
         self
     }
 
-    /// With this schema version.
+    /// Sets the version of the payload's schema. Default: 1.
     #[must_use]
     pub fn schema(mut self, schema: u16) -> Self {
         self.schema = schema;

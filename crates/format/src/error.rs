@@ -100,7 +100,7 @@ impl ErrorKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// A file of the store, by its name inside it, and the byte in it where that is known.
+    /// A file of the store, by its name inside it, and the byte in it if that is known.
     File {
         /// The name, relative to the store's directory, which stands before it in errors of opening.
         name: String,
@@ -165,13 +165,13 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of this kind with a message that says what is wrong and what to do.
+    /// Creates an error of this kind with a message that says what is wrong and what to do.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
         Self(Box::new(Inner { kind, message, place: None, evidence: None, limit: None, cause: None }))
     }
 
-    /// Bytes that are not what was written: what was expected, what was found.
+    /// Creates an error of kind [`Damaged`](ErrorKind::Damaged): what was expected, and what was found.
     pub fn damaged(
         message: impl Into<String>,
         expected: impl fmt::Display,
@@ -182,7 +182,7 @@ impl Error {
         error
     }
 
-    /// A call that breaks a rule or a limit.
+    /// Creates an error of kind [`Invalid`](ErrorKind::Invalid), for a call that breaks a rule.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, message)
     }
@@ -195,20 +195,20 @@ impl Error {
         error
     }
 
-    /// The same error, at a place. A place that is known already stays.
+    /// Returns the same error with this place, unless it has one.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
         self.0.place.get_or_insert(place);
         self
     }
 
-    /// The same error, in a file of the store. A place that is known already stays.
+    /// Returns the same error with this file of the store as its place, unless it has one.
     #[must_use]
     pub fn in_file(self, name: &str, offset: Option<Offset>) -> Self {
         self.at(Place::File { name: name.to_owned(), offset })
     }
 
-    /// The same error, with the store's directory in front of its file, or as its place.
+    /// Returns the same error, with the store's directory in front of its file, or as its place.
     #[must_use]
     pub fn in_directory(mut self, directory: &str) -> Self {
         match &mut self.0.place {
@@ -220,14 +220,14 @@ impl Error {
         self
     }
 
-    /// The same error, with what caused it.
+    /// Returns the same error with this source.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.cause = Some(Arc::from(cause.into()));
         self
     }
 
-    /// The same error, with what to do about it at the end of its message.
+    /// Returns the same error, with what to do about it at the end of its message.
     #[must_use]
     pub fn advise(mut self, remedy: &str) -> Self {
         if !self.0.message.ends_with(remedy) {
@@ -242,7 +242,7 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns where it happened, where that is known.
+    /// Returns where it happened, if that is known.
     pub fn place(&self) -> Option<&Place> {
         self.0.place.as_ref()
     }
@@ -302,7 +302,7 @@ impl StdError for Error {
 mod tests {
     use super::*;
 
-    /// What reports such as those of `anyhow` print: an error and all its sources.
+    /// Returns what reports such as those of `anyhow` print: an error and all its sources.
     fn report(error: &dyn StdError) -> String {
         let mut text = error.to_string();
         let mut next = error.source();

@@ -120,7 +120,7 @@ impl FrameHeader {
         Err(Error::damaged("a frame's head is impossible", "one within the limits", found))
     }
 
-    /// Whether the limits hold, the records can be that many, and no position is past the last there is.
+    /// Returns whether the limits hold, the records can be that many, and no position is past the last there is.
     fn is_possible(&self) -> bool {
         let records_bytes_min = u64::from(self.count) * RECORD_BYTES_MIN as u64;
         self.length as usize <= FRAME_BYTES_MAX
@@ -130,18 +130,18 @@ impl FrameHeader {
             && self.first.0.checked_add(u64::from(self.count)).is_some()
     }
 
-    /// Bytes before its records.
+    /// Returns how many bytes stand before its records.
     #[inline]
     pub fn head_bytes(&self) -> usize {
         if self.slot.is_none() { FRAME_HEADER_BYTES } else { SLOT_FRAME_HEADER_BYTES }
     }
 
-    /// Bytes of the whole frame.
+    /// Returns the length of the whole frame in bytes.
     pub fn frame_bytes(&self) -> usize {
         self.head_bytes() + self.length as usize
     }
 
-    /// The position of the last record.
+    /// Returns the position of the last record.
     pub fn last(&self) -> Position {
         self.first.plus(u64::from(self.count).saturating_sub(1))
     }
@@ -166,7 +166,7 @@ pub struct Sealing {
 /// # Panics
 ///
 /// If what stands behind the head is not whole batches of placed records within the limits, with
-/// positions that go on from `first`, or where `synced` does not lie before `first`.
+/// positions that go on from `first`, or if `synced` does not lie before `first`.
 pub fn seal(frame: &mut [u8], sealing: &Sealing, salt: u64) -> FrameHeader {
     let Sealing { first, synced, epoch, slot } = *sealing;
     let head_bytes = if slot.is_none() { FRAME_HEADER_BYTES } else { SLOT_FRAME_HEADER_BYTES };
@@ -201,7 +201,7 @@ pub fn seal(frame: &mut [u8], sealing: &Sealing, salt: u64) -> FrameHeader {
     sealed
 }
 
-/// The checksum of a frame: the salt, the head behind the checksum, and the checksum over the checksums
+/// Returns the checksum of a frame: the salt, the head behind the checksum, and the checksum over the checksums
 /// of its records.
 fn crc_of(head: &[u8], crcs: u32, salt: u64) -> u32 {
     let crc = hash::crc(0, &salt.to_le_bytes());
@@ -232,7 +232,7 @@ impl<'a> Frame<'a> {
         Err(Error::damaged("a frame's checksum does not hold", stated, found))
     }
 
-    /// Whether the frame that starts `bytes` has its own checksum right: over its head, the salt, and the checksums that
+    /// Returns whether the frame that starts `bytes` has its own checksum right: over its head, the salt, and the checksums that
     /// its records state. The records are not looked at otherwise, so this tells quickly what only looks like a
     /// frame, which no program can make who does not know the salt; [`read`](Self::read) tells the rest.
     pub fn is_sealed(bytes: &[u8], salt: u64) -> bool {
@@ -281,17 +281,17 @@ impl<'a> Frame<'a> {
         Ok(Self { head, records })
     }
 
-    /// The frame over bytes that [`seal`] has just sealed with this head, or that [`read`](Self::read) has
+    /// Returns the frame over bytes that [`seal`] has just sealed with this head, or that [`read`](Self::read) has
     /// checked before: the same bytes, not what a file holds in the same place now.
     ///
     /// # Panics
     ///
-    /// Here or in [`records`](Self::records), where `head` belongs to other bytes.
+    /// Here or in [`records`](Self::records), if `head` belongs to other bytes.
     pub fn again(bytes: &'a [u8], head: FrameHeader) -> Self {
         Self { head, records: &bytes[head.head_bytes()..head.frame_bytes()] }
     }
 
-    /// Its records with the byte in the frame at which each starts.
+    /// Returns its records with the byte in the frame at which each starts.
     pub fn records(&self) -> impl Iterator<Item = (usize, Record<'a>)> + use<'a> {
         let (records, head_bytes) = (self.records, self.head.head_bytes());
         let mut at = 0;

@@ -60,7 +60,7 @@ pub(crate) fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// SHA-256 of `bytes`.
+/// Returns the SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> Hash {
     Hash(Sha256::digest(bytes).into())
 }
@@ -71,7 +71,7 @@ pub(crate) fn leaf(head: &[u8], body: &Hash) -> Hash {
     chain(&[&[0], head, &body.0])
 }
 
-/// SHA-256 of pieces, one behind the other.
+/// Returns the SHA-256 of pieces, one behind the other.
 pub(crate) fn chain(pieces: &[&[u8]]) -> Hash {
     let mut digest = Sha256::new();
     for piece in pieces {
@@ -80,7 +80,7 @@ pub(crate) fn chain(pieces: &[&[u8]]) -> Hash {
     Hash(digest.finalize().into())
 }
 
-/// SHA-256 over a domain and parts, each preceded by its length in 8 little-endian bytes, so that no two
+/// Returns the SHA-256 over a domain and parts, each preceded by its length in 8 little-endian bytes, so that no two
 /// lists of parts hash the same bytes.
 ///
 /// ```
@@ -97,7 +97,7 @@ pub fn parts(domain: &[u8], parts: &[&[u8]]) -> Hash {
     Hash(digest.finalize().into())
 }
 
-/// CRC-32C (Castagnoli) of `bytes`, going on from `crc`; start with 0.
+/// Returns the CRC-32C (Castagnoli) of `bytes`, going on from `crc`; start with 0.
 ///
 /// ```
 /// use tidegate_format::hash;

@@ -62,7 +62,7 @@ identity! {
 }
 
 impl EventId {
-    /// A UUID of version 7 ([RFC 9562](https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7)) from
+    /// Returns a UUID of version 7 ([RFC 9562](https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-7)) from
     /// a time and ten random bytes. Ids of later milliseconds are greater.
     ///
     /// ```
@@ -75,7 +75,7 @@ impl EventId {
         Self(uuid::Builder::from_unix_timestamp_millis(micros / 1000, random).into_uuid().into_bytes())
     }
 
-    /// The id that belongs to a key of another system within a scope: the same key gives the same id in
+    /// Returns the id that belongs to a key of another system within a scope: the same key gives the same id in
     /// every store. A UUID of version 8 over SHA-256 of both, each with its length before it.
     ///
     /// ```
@@ -93,7 +93,7 @@ impl EventId {
 }
 
 impl StoreId {
-    /// A UUID of version 7 from a time and ten random bytes.
+    /// Returns a UUID of version 7 from a time and ten random bytes.
     pub fn from_time(micros: u64, random: &[u8; 10]) -> Self {
         Self(EventId::from_time(micros, random).0)
     }

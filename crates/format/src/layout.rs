@@ -101,9 +101,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The length of the record at the start of `bytes`, which its own length field states; an error where
-    /// it cannot be true, which is where it is less than a record's head or more than `bytes`. Nothing else
-    /// is checked.
+    /// Returns the length of the record at the start of `bytes`, which its own length field states; an error if
+    /// it cannot be true, because it is less than a record's head or more than `bytes`. Nothing else is checked.
     #[inline]
     pub fn stated_length(bytes: &[u8]) -> Result<usize> {
         if bytes.len() < RECORD_HEAD_BYTES {
@@ -134,7 +133,7 @@ impl Layout {
         Ok(layout)
     }
 
-    /// The same for a record that has no place yet, whose causes may be drafts of its batch.
+    /// Reads the layout of a record without a position; its causes may be drafts of its batch.
     pub(crate) fn read_unplaced(bytes: &[u8]) -> Result<Self> {
         Self::walk::<true>(bytes, None)
     }
@@ -146,7 +145,7 @@ impl Layout {
         Self::walk::<false>(&bytes[..length], Some(number!(bytes, POSITION, u64)))
     }
 
-    /// Finds the parts; `position` is the record's own, where it has one. Text is looked at if `NEW`.
+    /// Finds the parts; `position` is the record's own, if it has one. Text is looked at if `NEW`.
     #[expect(clippy::inline_always, reason = "a layout that goes through memory stalls every scan")]
     #[inline(always)]
     fn walk<const NEW: bool>(bytes: &[u8], position: Option<u64>) -> Result<Self> {
@@ -201,7 +200,7 @@ impl Layout {
         })
     }
 
-    /// Bytes of the whole record.
+    /// Returns the length of the whole record in bytes.
     #[inline]
     pub fn length(&self) -> usize {
         self.end as usize
@@ -258,7 +257,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Scope, entity and kind stand together, so one look tells that all three are text.
+    /// Checks scope, entity and kind, which stand together, so one look tells that all three are text.
     #[inline]
     fn names(&mut self) -> Result<()> {
         let [scope, entity, kind] = [SCOPE, ENTITY, KIND].map(|field| name_length(self.bytes, field));

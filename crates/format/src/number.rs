@@ -73,19 +73,19 @@ impl Position {
     /// Past every event that can be.
     pub const MAX: Self = Self(u64::MAX);
 
-    /// The position right after this one.
+    /// Returns the position right after this one.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
-    /// The position right before this one; [`START`](Self::START) stays where it is.
+    /// Returns the position right before this one; [`START`](Self::START) stays where it is.
     #[must_use]
     pub fn before(self) -> Self {
         Self(self.0.saturating_sub(1))
     }
 
-    /// The position `count` after this one.
+    /// Returns the position `count` after this one.
     #[must_use]
     pub fn plus(self, count: u64) -> Self {
         Self(self.0.saturating_add(count))
@@ -96,7 +96,7 @@ impl Version {
     /// A stream without events.
     pub const EMPTY: Self = Self(0);
 
-    /// The version right after this one.
+    /// Returns the version right after this one.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -104,7 +104,7 @@ impl Version {
 }
 
 impl Offset {
-    /// The offset `length` bytes on.
+    /// Returns the offset `length` bytes on.
     #[must_use]
     pub fn plus(self, length: u64) -> Self {
         Self(self.0.saturating_add(length))

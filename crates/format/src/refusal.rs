@@ -27,7 +27,7 @@ pub enum ConflictKind {
 pub struct Conflict {
     /// Which kind of condition did not hold.
     pub kind: ConflictKind,
-    /// The event that conflicts, where there is one.
+    /// The event that conflicts, if there is one.
     pub position: Option<Position>,
     /// Whether the same batch can be accepted later, as it is. `true`: a stream has too few events for its condition,
     /// and may get them, or a gate or a decision read what has moved, and would read something else now. `false`: no

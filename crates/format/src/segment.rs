@@ -54,9 +54,9 @@ pub struct SegmentHeader {
     pub salt: u64,
     /// The position of its first event.
     pub first: Position,
-    /// The first position of the segment before it; 0 where there is none.
+    /// The first position of the segment before it; 0 if there is none.
     pub before_first: Position,
-    /// Where the segment before it ends, in bytes; 0 where there is none.
+    /// Where the segment before it ends, in bytes; 0 if there is none.
     pub before_length: Offset,
     /// When it was created.
     pub created: Micros,
@@ -65,7 +65,7 @@ pub struct SegmentHeader {
 }
 
 impl SegmentHeader {
-    /// Its bytes.
+    /// Returns its bytes.
     pub fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
         bytes[..VERSION].copy_from_slice(&MAGIC);

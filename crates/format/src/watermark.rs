@@ -55,12 +55,12 @@ pub struct Watermark {
 }
 
 impl Watermark {
-    /// Where its slot starts.
+    /// Returns where its slot starts.
     pub fn slot(&self) -> u64 {
         WATERMARK_SLOTS[(self.sequence % 2) as usize]
     }
 
-    /// Its bytes.
+    /// Returns its bytes.
     pub fn encode(&self) -> [u8; WATERMARK_BYTES] {
         let mut bytes = [0; WATERMARK_BYTES];
         bytes[..CRC].copy_from_slice(&MAGIC);
@@ -76,7 +76,7 @@ impl Watermark {
         bytes
     }
 
-    /// The newer of the slots in the watermark file that hold for this salt, or `None` if none does.
+    /// Returns the newer of the slots in the watermark file that hold for this salt, or `None` if none does.
     pub fn read(file: &[u8], salt: u64) -> Option<Self> {
         let slots = WATERMARK_SLOTS.into_iter().filter_map(|at| {
             let found = Self::read_slot(file.get(at as usize..)?)?;
@@ -85,7 +85,7 @@ impl Watermark {
         slots.max_by_key(|slot| slot.sequence)
     }
 
-    /// What is wrong with the watermark file of the store with this salt, with the byte: slots that were written and
+    /// Returns what is wrong with the watermark file of the store with this salt, with the byte: slots that were written and
     /// do not hold, and bytes between them. A slot that was never written is zeros.
     ///
     /// ```
@@ -134,7 +134,7 @@ impl Watermark {
     }
 }
 
-/// The first byte from `from` up to `to` that is not zero, where nothing was ever written.
+/// Returns the first byte from `from` up to `to` that is not zero, where nothing was ever written.
 fn first_set(file: &[u8], from: usize, to: usize) -> Option<(u64, Error)> {
     let unused = file.get(from..to.min(file.len())).unwrap_or_default();
     let at = unused.iter().position(|byte| *byte != 0)?;

@@ -218,7 +218,7 @@ impl<'a> EventLine<'a> {
         })
     }
 
-    /// A flow may have begun with this very event, or in another store, which only an id can say.
+    /// Finds the flow that a text names. It may have begun with this very event, or in another store; only an id can say that.
     fn correlation(
         &self,
         text: &str,

@@ -86,7 +86,7 @@ fn all_different(keys: &[String]) -> bool {
     keys.iter().all(|key| seen.insert(key))
 }
 
-/// A map with keys that come out as the same text, of which readers of JSON would show one.
+/// Refuses a map with keys that become the same text, since readers of JSON would show one of them.
 fn pairs<S: Serializer>(entries: &[(ValueRef<'_>, ValueRef<'_>)], to: S) -> Result<S::Ok, S::Error> {
     let pairs: Vec<[Json<'_>; 2]> = entries.iter().map(|(key, value)| [Json(key), Json(value)]).collect();
     let mut object = to.serialize_map(Some(1))?;

@@ -73,7 +73,7 @@ impl ActiveSegment {
         }
     }
 
-    /// The segment, for readers.
+    /// Returns the segment, for readers.
     pub fn segment(&self) -> &Arc<Segment> {
         &self.segment
     }
@@ -139,7 +139,7 @@ fn put_in_place(
     })
 }
 
-/// The error of a write to this file: [`Full`](ErrorKind::Full) if the write can be made again once there is room,
+/// Returns the error of a write to this file: [`Full`](ErrorKind::Full) if the write can be made again once there is room,
 /// [`Io`](ErrorKind::Io) otherwise.
 pub fn write_error(message: &str, name: &str, cause: std::io::Error) -> Error {
     let error = if lacks_room(&cause) {

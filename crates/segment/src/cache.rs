@@ -25,7 +25,7 @@ use tidegate_format::{Error, Result};
 pub struct OpenFiles {
     /// Files mapped into memory: 8,192, filter groups included. Linux lets a process have 65,530 maps.
     pub maps: usize,
-    /// Files held open, and index files held in memory, where they are not mapped: 256, and never more than a quarter
+    /// Files held open, and index files held in memory, if they are not mapped: 256, and never more than a quarter
     /// of the descriptors that the process may have.
     pub descriptors: usize,
 }
@@ -64,25 +64,25 @@ pub(crate) enum Takes {
 }
 
 trait Evict: Send + Sync + fmt::Debug {
-    /// Whether it was asked since this was called last.
+    /// Returns whether it was asked since this was called last.
     fn was_used(&self) -> bool;
 
     fn evict(&self);
 }
 
 impl FileCache {
-    /// An empty cache of files of this disk, which are mapped if `map` says so.
+    /// Creates an empty cache of files of this disk, which are mapped if `map` says so.
     pub fn new(disk: Arc<dyn Disk>, map: bool, budget: OpenFiles) -> Arc<Self> {
         let (reserved, maps, files) = (AtomicUsize::new(0), Mutex::default(), Mutex::default());
         Arc::new(Self { disk, map, budget, reserved, maps, files })
     }
 
-    /// The disk.
+    /// Returns the disk.
     pub fn disk(&self) -> &dyn Disk {
         &*self.disk
     }
 
-    /// Whether files are mapped.
+    /// Returns whether files are mapped.
     pub(crate) fn maps_files(&self) -> bool {
         self.map
     }
@@ -92,7 +92,7 @@ impl FileCache {
         self.reserved.store(if self.map { maps } else { 0 }, Ordering::Relaxed);
     }
 
-    /// How many maps and how many descriptors it holds.
+    /// Returns how many maps and how many descriptors it holds.
     pub fn held(&self) -> OpenFiles {
         OpenFiles { maps: self.maps.lock().len(), descriptors: self.files.lock().len() }
     }
@@ -108,7 +108,7 @@ impl FileCache {
         }
     }
 
-    /// Whether it holds anything that it could close.
+    /// Returns whether it holds anything that it could close.
     pub(crate) fn holds_any(&self) -> bool {
         let held = self.held();
         held.maps + held.descriptors > 0
@@ -149,7 +149,7 @@ impl FileCache {
         evict_all(&taken);
     }
 
-    /// How many of the `held` files it may keep.
+    /// Returns how many of the `held` files it may keep.
     fn room(&self, takes: Takes, held: usize) -> usize {
         match takes {
             Takes::Map => {
@@ -197,12 +197,12 @@ fn ran_out(error: &Error) -> bool {
     cause.is_some_and(lacks_any)
 }
 
-/// Whether the process has run out of what open files take.
+/// Returns whether the process has run out of what open files take.
 pub(crate) fn lacks_any(cause: &std::io::Error) -> bool {
     lacks_descriptors(cause) || cause.kind() == std::io::ErrorKind::OutOfMemory
 }
 
-/// Whether an opening failed because the process has run out of what open files take, which says nothing of the file.
+/// Returns whether an opening failed because the process has run out of what open files take, which says nothing of the file.
 pub(crate) fn is_shortage(error: &Error) -> bool {
     ran_out(error)
 }
@@ -223,7 +223,7 @@ impl<T> Slot<T> {
         Arc::new(Self { held: ArcSwapOption::empty(), was_used, is_listed })
     }
 
-    /// The file, if it is open.
+    /// Returns the file, if it is open.
     #[inline]
     pub(crate) fn get(&self) -> Guard<Option<Arc<T>>> {
         let held = self.held.load();

@@ -133,7 +133,7 @@ impl<'a> FrameReader<'a> {
         Ok((found, synced))
     }
 
-    /// The head of the frame that starts here, if that is whole and its head is wanted. Payloads may hold any
+    /// Returns the head of the frame that starts here, if that is whole and its head is wanted. Payloads may hold any
     /// number of heads that claim much, so what is cheap to tell comes first.
     fn candidate(&mut self, salt: u64, wanted: impl Fn(&FrameHeader) -> bool) -> Result<Option<FrameHeader>> {
         let Ok(head) = FrameHeader::read(self.bytes(SLOT_FRAME_HEADER_BYTES)?) else { return Ok(None) };
@@ -145,7 +145,7 @@ impl<'a> FrameReader<'a> {
         Ok(is_whole.then_some(head))
     }
 
-    /// The next `count` bytes, or as many as there are.
+    /// Returns the next `count` bytes, or as many as there are.
     fn bytes(&mut self, count: usize) -> Result<&[u8]> {
         debug_assert!(count <= limit::FRAME_BYTES_MAX + SLOT_FRAME_HEADER_BYTES, "heads state no more");
         let count = count.min((self.end - self.at) as usize);
@@ -285,7 +285,7 @@ mod tests {
         assert!(read < 20 * length as u64, "{read} bytes were read of {length}");
     }
 
-    /// A frame of one event, written when the position before it was durable.
+    /// Returns a frame of one event, written when the position before it was durable.
     fn frame(position: u64) -> Vec<u8> {
         let id = EventId(u128::from(position).to_be_bytes());
         let facts = Facts {

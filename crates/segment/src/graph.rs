@@ -18,19 +18,19 @@ pub struct CauseReader {
 }
 
 impl CauseReader {
-    /// One that reads ahead: for events that are asked for in ascending order.
+    /// Returns one that reads ahead: for events that are asked for in ascending order.
     pub fn ahead() -> Self {
         Self { block: CauseBlock::new(true), ..Self::default() }
     }
 }
 
 impl Segment {
-    /// The events here that have the event at this position as a cause.
+    /// Returns the events here that have the event at this position as a cause.
     pub fn effects(&self, cause: Position) -> Result<Option<Postings>> {
         self.ask_again(self.lookup()?.effects(cause), |lookup| lookup.effects(cause))
     }
 
-    /// Calls `each` with the effects of an event here that come before event `end`; where the index file turns
+    /// Calls `each` with the effects of an event here that come before event `end`; if the index file turns
     /// out to be damaged, perhaps twice. The lookup that is asked stays in `lookup`, for the next question to the
     /// same segment.
     pub fn each_effect(
@@ -73,14 +73,14 @@ impl Segment {
         }
     }
 
-    /// The level of event `n` in the causal graph: 0 without local causes, otherwise one more than the highest
+    /// Returns the level of event `n` in the causal graph: 0 without local causes, otherwise one more than the highest
     /// level of a cause. `None` if it is not known yet; [`make_levels`](Self::make_levels) helps.
     #[inline]
     pub fn level(&self, n: Ordinal, reader: &mut CauseReader) -> Result<Option<u32>> {
         self.ask_through(reader, |lookup, _| lookup.level(n))
     }
 
-    /// The local causes of event `n`, which is there, in the order in which it gives them. Those of events
+    /// Returns the local causes of event `n`, which is there, in the order in which it gives them. Those of events
     /// near it are read with them.
     #[inline]
     pub fn causes<'a>(&self, n: Ordinal, reader: &'a mut CauseReader) -> Result<&'a [Position]> {
@@ -98,7 +98,7 @@ impl Segment {
         }
     }
 
-    /// Asks the lookup that stands in `reader`, or a new one where that is of another segment or damaged.
+    /// Asks the lookup that stands in `reader`, or a new one if that is of another segment or damaged.
     #[inline]
     fn ask_through<T>(
         &self,
@@ -123,7 +123,7 @@ impl Segment {
         Ok(answer)
     }
 
-    /// The answer; where it says that the index file is damaged, that of the segment itself.
+    /// Returns the answer; if it says that the index file is damaged, that of the segment itself.
     fn ask_again<T>(&self, asked: Result<T>, question: impl FnOnce(&Lookup) -> Result<T>) -> Result<T> {
         match asked {
             Err(error) if error.kind() == ErrorKind::Damaged => {

@@ -30,7 +30,7 @@ pub enum Lookup {
 }
 
 impl Lookup {
-    /// How many events it holds.
+    /// Returns how many events it holds.
     #[inline]
     pub fn count(&self) -> u32 {
         match self {
@@ -49,7 +49,7 @@ impl Lookup {
         Ok(Offset(u64::from(start)))
     }
 
-    /// The events of a term.
+    /// Returns the events of a term.
     pub fn find(&self, term: &HashedTerm) -> Result<Option<Postings>> {
         match self {
             Self::Memory(index) => Ok(index.find(term).map(Postings::Memory)),
@@ -81,7 +81,7 @@ impl Lookup {
         }
     }
 
-    /// The events of this segment that have the event at this position as a cause.
+    /// Returns the events of this segment that have the event at this position as a cause.
     pub fn effects(&self, cause: Position) -> Result<Option<Postings>> {
         match self {
             Self::Memory(index) => Ok(index.effects(cause).map(Postings::Memory)),
@@ -104,7 +104,7 @@ impl Lookup {
         }
     }
 
-    /// The level of an event in the causal graph, or `None` if it is not known yet, which is so in memory
+    /// Returns the level of an event in the causal graph, or `None` if it is not known yet, which is so in memory
     /// only.
     pub fn level(&self, event: Ordinal) -> Result<Option<u32>> {
         match self {
@@ -124,7 +124,7 @@ impl Lookup {
         }
     }
 
-    /// Bytes of memory it takes; an index file is the page cache's business.
+    /// Returns how many bytes of memory it takes; 0 for an index file, which is in the page cache.
     pub fn memory(&self) -> usize {
         match self {
             Self::Memory(index) => index.memory(),
@@ -143,7 +143,7 @@ pub enum Postings {
 }
 
 impl Postings {
-    /// How many there are.
+    /// Returns how many there are.
     pub fn count(&self) -> u32 {
         match self {
             Self::Memory(postings) => postings.count(),
@@ -151,7 +151,7 @@ impl Postings {
         }
     }
 
-    /// The `n`-th of them, counted from 0; nothing past the last.
+    /// Returns the `n`-th of them, counted from 0; `None` past the last.
     pub fn get(&self, n: u32) -> Option<Ordinal> {
         let event = match self {
             Self::Memory(postings) => postings.get(n),
@@ -160,7 +160,7 @@ impl Postings {
         event.map(Ordinal)
     }
 
-    /// How many of them come before `event`.
+    /// Returns how many of them come before `event`.
     pub fn rank(&self, event: Ordinal) -> u32 {
         match self {
             Self::Memory(postings) => postings.rank(event.0),
@@ -168,7 +168,7 @@ impl Postings {
         }
     }
 
-    /// The first of them from `event` on.
+    /// Returns the first of them from `event` on.
     pub fn next_from(&self, event: Ordinal) -> Option<Ordinal> {
         let found = match self {
             Self::Memory(postings) => postings.get(postings.rank(event.0)),
@@ -177,7 +177,7 @@ impl Postings {
         found.map(Ordinal)
     }
 
-    /// The last of them before `event`.
+    /// Returns the last of them before `event`.
     pub fn last_before(&self, event: Ordinal) -> Option<Ordinal> {
         let found = match self {
             Self::Memory(postings) => postings.get(postings.rank(event.0).checked_sub(1)?),

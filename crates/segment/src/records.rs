@@ -20,7 +20,7 @@ pub(crate) struct Records<'a> {
 type FrameRecords<'a> = Box<dyn Iterator<Item = (usize, Record<'a>)> + 'a>;
 
 impl<'a> Records<'a> {
-    /// The records of the segment in `bytes`, which starts with the event `first` and is in the file `name`.
+    /// Creates the records of the segment in `bytes`, which starts with the event `first` and is in the file `name`.
     pub(crate) fn new(bytes: &'a [u8], name: &'a str, salt: u64, first: Position) -> Self {
         Self {
             bytes,

@@ -30,12 +30,12 @@ pub enum Field {
 }
 
 impl Field {
-    /// Whether few such terms are shared by many events that follow each other.
+    /// Returns whether few such terms are shared by many events that follow each other.
     pub(crate) fn repeats(self) -> bool {
         matches!(self, Self::Scope | Self::Lane | Self::Kind)
     }
 
-    /// Whether an index keeps the text of such terms, for prefixes and for statistics.
+    /// Returns whether an index keeps the text of such terms, for prefixes and for statistics.
     pub(crate) fn is_text(self) -> bool {
         matches!(self, Self::Scope | Self::Entity | Self::Kind | Self::Tag)
     }
@@ -48,7 +48,7 @@ pub struct Term {
 }
 
 impl Term {
-    /// A term of this field.
+    /// Creates a term of this field.
     pub fn new(field: Field, value: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(value.len() + 1);
         bytes.push(field as u8);
@@ -56,7 +56,7 @@ impl Term {
         Self { bytes }
     }
 
-    /// The stream of a stream id.
+    /// Returns the stream of a stream id.
     pub fn stream(scope: &str, entity: &str, lane: u32) -> Self {
         let mut term = Self { bytes: Vec::with_capacity(scope.len() + entity.len() + 7) };
         term.set_stream(scope, entity, lane);
@@ -70,27 +70,27 @@ impl Term {
         put_stream(scope, entity, lane, &mut self.bytes);
     }
 
-    /// The events on a lane.
+    /// Returns the events on a lane.
     pub fn lane(lane: u32) -> Self {
         Self::new(Field::Lane, &lane.to_be_bytes())
     }
 
-    /// The effects of an event of this store.
+    /// Returns the effects of an event of this store.
     pub fn cause(position: Position) -> Self {
         Self::new(Field::Cause, &position.0.to_be_bytes())
     }
 
-    /// The effects of an event of another store.
+    /// Returns the effects of an event of another store.
     pub fn foreign_cause(store: StoreId, event: EventId) -> Self {
         Self::new(Field::Cause, &[store.0, event.0].concat())
     }
 
-    /// The events of a flow, but for the one that began it.
+    /// Returns the events of a flow, but for the one that began it.
     pub fn correlation(id: EventId) -> Self {
         Self::new(Field::Correlation, &id.0)
     }
 
-    /// The field's code, then the value.
+    /// Returns the field's code, then the value.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -103,7 +103,7 @@ fn put_stream(scope: &str, entity: &str, lane: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&lane.to_be_bytes());
 }
 
-/// The stream id in the value of a stream's term.
+/// Returns the stream id in the value of a stream's term.
 pub(crate) fn parse_stream(value: &[u8]) -> Option<StreamId> {
     let (scope_length, rest) = value.split_first_chunk::<2>()?;
     let (names, lane) = rest.split_last_chunk::<4>()?;
@@ -112,7 +112,7 @@ pub(crate) fn parse_stream(value: &[u8]) -> Option<StreamId> {
     Some(StreamId::new(name(scope)?, name(entity)?).lane(u32::from_be_bytes(*lane)))
 }
 
-/// The position in the term of a local cause.
+/// Returns the position in the term of a local cause.
 pub(crate) fn local_cause(term: &[u8]) -> Option<Position> {
     let (field, value) = term.split_first()?;
     if *field != Field::Cause as u8 {
@@ -127,7 +127,7 @@ pub fn of_record(record: &Record<'_>, each: impl FnMut(Field, &[u8])) {
     of_record_in(&mut Vec::new(), record, each);
 }
 
-/// The same with a buffer that the caller keeps.
+/// Calls `each` like [`of_record`], with a buffer that the caller keeps.
 pub(crate) fn of_record_in(bytes: &mut Vec<u8>, record: &Record<'_>, mut each: impl FnMut(Field, &[u8])) {
     let mut one = |field: Field, parts: &[&[u8]]| {
         bytes.clear();
@@ -187,7 +187,7 @@ pub struct HashedId {
 pub struct HashKey(pub u64, pub u64);
 
 impl HashKey {
-    /// The hash of bytes.
+    /// Returns the hash of bytes.
     #[inline]
     pub fn hash(self, bytes: &[u8]) -> u128 {
         let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
@@ -195,12 +195,12 @@ impl HashKey {
         hasher.finish128().as_u128()
     }
 
-    /// A term to look for.
+    /// Returns a term to look for.
     pub fn hash_term(self, term: Term) -> HashedTerm {
         HashedTerm { hash: self.hash(term.as_bytes()), term }
     }
 
-    /// An id to look for.
+    /// Returns an id to look for.
     pub fn hash_id(self, id: EventId) -> HashedId {
         HashedId { id, hash: self.hash(&id.0) as u64 }
     }

@@ -5,14 +5,14 @@
 use tidegate::decide::{Denial, GateSet, Verdict, gate};
 use tidegate::{Draft, Error, Query, QueryItem, RecordedEvent, Result, Store};
 
-/// The sum that a payload says. One that cannot be read is an error that refuses the batch,
+/// Returns the sum that a payload says. One that cannot be read is an error that refuses the batch,
 /// and not a sum of nothing.
 fn sum(payload: &[u8]) -> Result<i64> {
     let text = String::from_utf8_lossy(payload);
     text.parse().map_err(|cause| Error::invalid(format!("{text:?} is not a sum")).because(cause))
 }
 
-/// What an event does to a balance.
+/// Returns what an event does to a balance.
 fn amount(event: &RecordedEvent) -> Result<i64> {
     let sum = sum(event.payload()?)?;
     Ok(if event.kind() == "money.paid_in" { sum } else { -sum })

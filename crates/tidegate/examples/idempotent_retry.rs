@@ -5,14 +5,14 @@
 use tidegate::decide::{Decision, Outcome};
 use tidegate::{AppendOptions, Batch, Draft, Query, QueryItem, Result, Store, StreamId, batch};
 
-/// A payment is appended as it is, so its key stands for its content.
+/// Appends a payment as it is, so its key stands for its content.
 fn pay(store: &Store, invoice: &str, amount: &'static str) -> Result<tidegate::Receipt> {
     let account = StreamId::new("bank", "alice");
     let payment = Batch::from(Draft::new(account, "money.paid_out").json(amount));
     store.append(payment.key(batch::key("payment", &["alice", invoice])?))
 }
 
-/// Who gets the last seat depends on what is read, so the key is given with the call: it stands for the request, and
+/// Decides about the last seat by what it reads, so the key is given with the call: it stands for the request, and
 /// is looked at before the decision is asked.
 fn reserve(store: &Store, request: &str) -> Result<Outcome> {
     store.decide_with(

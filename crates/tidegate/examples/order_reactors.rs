@@ -23,7 +23,7 @@ fn take_payment(_: &DecisionView, order: &RecordedEvent) -> Reaction {
     ))
 }
 
-/// What was paid is shipped while there is stock. What is read here still holds when the batch is committed, so
+/// Ships a paid order while there is stock. What is read here still holds when the batch is committed, so
 /// two workers never ship the last one twice.
 fn ship(view: &DecisionView, payment: &RecordedEvent) -> Reaction {
     let order = payment.entity().to_owned();

@@ -43,7 +43,7 @@ impl From<PricedV2> for Priced {
     }
 }
 
-/// What an older program wrote.
+/// Returns what an older program wrote.
 fn written_earlier(article: &'static str, version: u16, payload: &'static str) -> Draft {
     Draft::new(("shop", article), "article.priced").schema(version).json(payload)
 }

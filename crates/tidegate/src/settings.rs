@@ -214,7 +214,7 @@ pub struct AppendOptions {
     /// Without a limit by default (`u32::MAX`): those who decide about the same thing take turns, so each of them comes
     /// to its end.
     pub attempts: u32,
-    /// Whether what a decision or a gate read is kept in the metadata of the first event, where
+    /// Whether what a decision or a gate read is kept in the metadata of the first event, if
     /// [`View::explain`](crate::View::explain) finds it. Default: `false`.
     pub keep_footprint: bool,
     /// Whether a denial that a decision comes to is recorded as an event of kind `tidegate.denied`. Default: `false`. Its

@@ -84,7 +84,7 @@ mod modelled {
             guard.0 = Some(self.0.wait(held).expect(LIVES));
         }
 
-        /// No time passes in a model, so this waits until it is woken.
+        /// Waits until it is woken, since no time passes in a model.
         pub(crate) fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _time: Duration) {
             self.wait(guard);
         }

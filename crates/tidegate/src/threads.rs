@@ -111,7 +111,7 @@ impl WorkerSignal {
     }
 }
 
-/// How long before its time a sync begins, so that it is over by then: twice what the last one took, and half the
+/// Returns how long before its time a sync begins, so that it is over by then: twice what the last one took, and half the
 /// interval while that is not known or more.
 fn head_start(interval: Duration, took: Option<Duration>) -> Duration {
     let half = interval / 2;

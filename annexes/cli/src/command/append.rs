@@ -31,7 +31,7 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct AppendArgs {
-    /// The store's directory; created where there is none
+    /// The store's directory; created if there is none
     #[arg(value_name = "DIR")]
     directory: PathBuf,
     /// The isolation boundary: a tenant, a module
@@ -134,7 +134,7 @@ impl AppendArgs {
         Ok(())
     }
 
-    /// The event with what must hold for it.
+    /// Returns the event with what must hold for it.
     fn batch(&self, draft: Draft) -> Batch {
         let stream = draft.stream.clone();
         let mut batch = Batch::from(draft);
@@ -153,7 +153,7 @@ impl AppendArgs {
         }
     }
 
-    /// The event, checked before a store is opened or created for it.
+    /// Returns the event, checked before a store is opened or created for it.
     fn draft(&self) -> Result<Draft> {
         let stream = StreamId::new(self.scope.clone(), self.entity.clone()).lane(self.lane);
         let mut draft = Draft::new(stream, self.kind.clone());
@@ -182,7 +182,7 @@ fn alone(error: Error) -> Error {
     }
 }
 
-/// The payload's text, once it is known to be JSON.
+/// Returns the payload's text, once it is known to be JSON.
 fn json_text(data: &str) -> Result<String, Error> {
     let mut text = data.to_owned();
     if data == "-" {

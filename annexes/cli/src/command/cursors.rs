@@ -144,7 +144,7 @@ impl CursorsArgs {
     }
 }
 
-/// What is kept of each cursor, and what is wrong with the first that cannot be read.
+/// Returns what is kept of each cursor, and what is wrong with the first that cannot be read.
 fn states(store: &StoreReader) -> Result<(Vec<CursorStatus>, Option<tidegate::Error>)> {
     let (mut states, mut damage) = (Vec::new(), None);
     for name in cursor::names(store)? {
@@ -187,7 +187,7 @@ fn write(states: &[CursorStatus], output: &mut Output) -> Result<()> {
     Ok(())
 }
 
-/// Who moves a cursor, in one word.
+/// Returns who moves a cursor, in one word.
 pub(super) fn role_word(role: CursorRole) -> &'static str {
     match role {
         CursorRole::Cursor => "cursor",
@@ -261,7 +261,7 @@ fn write_change(
     Ok(())
 }
 
-/// How many events, and where they are.
+/// Returns how many events, and where they are.
 fn places(span: &Span) -> String {
     let Span { count, first, last } = span;
     let events = counted(*count, "event");

@@ -18,7 +18,7 @@ use crate::output::{Output, counted};
 use crate::reader::{open, warn_of_damage};
 
 const EXAMPLES: &str = "\
-What a decision read is known where it was appended with `keep_footprint`. An EVENT is named by its position, its id, \
+What a decision read is known if it was appended with `keep_footprint`. An EVENT is named by its position, its id, \
 or its import key.
 
 Examples:
@@ -135,7 +135,7 @@ impl ExplainArgs {
         })
     }
 
-    /// The last events that a query selected then, in order.
+    /// Returns the last events that a query selected then, in order.
     fn last(&self, query: &Query, then: &View) -> Result<Vec<RecordedEvent>> {
         let read = ReadOptions::new().backwards(true).limit(self.limit);
         let mut last = then.read_with(query, read).collect::<tidegate::Result<Vec<_>>>()?;

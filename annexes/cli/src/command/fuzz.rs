@@ -88,7 +88,7 @@ fn known(view: &View, id: EventId) -> Result<Option<Cause>> {
     Ok(view.find(id)?.map(|event| Cause::At(event.position())))
 }
 
-/// A store with one event that lines can name as a cause.
+/// Returns a store with one event that lines can name as a cause.
 fn store() -> Store {
     let store = StoreOptions::new().thread(false).in_memory();
     let store = store.expect("memory opens");

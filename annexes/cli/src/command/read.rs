@@ -125,7 +125,7 @@ impl ReadArgs {
         if json { output.json(&CountJson { count, unconfirmed }) } else { output.line(count) }
     }
 
-    /// The event that was asked for by its place or its id.
+    /// Returns the event that was asked for by its place or its id.
     fn one(&self, view: &View) -> Result<RecordedEvent> {
         let (found, what) = match (self.position, self.id) {
             (Some(position), _) => (view.at(position)?, format!("at position {position}")),

@@ -20,9 +20,9 @@ DIR is only read. NEW must not exist, or be empty. Until all is there and was ve
 and does not open as a store.
 
 The unit is the frame: the events of one write. One that is not whole is lost as a whole; everything else is saved, \
-in order. What is lost is listed by its positions; where nothing says how many events there were, by the first.
+in order. What is lost is listed by its positions; if nothing says how many events there were, by the first.
 
-Up to the first lost event nothing changes: positions, versions, times and leaves stay. Where only an end is lost \
+Up to the first lost event nothing changes: positions, versions, times and leaves stay. If only an end is lost \
 the store keeps its id, and is as an older copy of itself. If whole events follow a loss, NEW is another store \
 with an id of its own, and those events get new positions and versions without gaps; which ones is listed. They keep \
 ids, times, correlations, idempotency keys, payloads and metadata. Causes are kept as far as they are saved; a lost \
@@ -30,7 +30,7 @@ cause becomes a foreign one, an event of the old store that is named after its p
 and payloads stay as they are.
 
 Cursors and saved states are not taken over: readers begin anew. Which ones, and how many events each delivers again as far as its file says, \
-is listed. A reactor commits no second reaction where the first one was saved, since it is known by its key. A program \
+is listed. A reactor commits no second reaction if the first one was saved, since it is known by its key. A program \
 begins a cursor later by `CursorOptions::start`. No program may write to DIR meanwhile.
 
 Ends with 0 when everything that is whole was saved, even if events were lost.
@@ -106,7 +106,7 @@ impl SalvageArgs {
         }
     }
 
-    /// The cursors of the old store, and what those whose file is whole deliver again.
+    /// Returns the cursors of the old store, and what those whose file is whole deliver again.
     fn readers(&self, report: &SalvageReport) -> Result<Vec<ReaderJson>> {
         let view = StoreReader::open(&self.new)?.view()?;
         let mut readers = Vec::new();
@@ -162,7 +162,7 @@ impl fmt::Display for ReaderJson {
         match *role {
             "reactor" => write!(
                 f,
-                "looks again at {again}; where its reaction was saved it is known by its key, and there is no second one"
+                "looks again at {again}; if its reaction was saved it is known by its key, and there is no second one"
             ),
             _ => write!(
                 f,

@@ -180,7 +180,7 @@ fn write_counts<S: Serializer>(counts: &[(String, u64)], to: S) -> Result<S::Ok,
     to.collect_map(counts.iter().map(|(name, count)| (name, count)))
 }
 
-/// Bytes of all files in a directory and those below it.
+/// Returns bytes of all files in a directory and those below it.
 fn bytes_under(directory: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(directory)? {

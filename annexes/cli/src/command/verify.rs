@@ -12,7 +12,7 @@ use crate::progress::Progress;
 use crate::reader::{open, unconfirmed};
 
 const EXAMPLES: &str = "\
-Ends with 0 where all is well, with 2 and the place of the first fault where it is not. It may run beside \
+Ends with 0 if all is well, with 2 and the place of the first fault if it is not. It may run beside \
 a writer, and looks at what was synced when it started.
 
 Examples:

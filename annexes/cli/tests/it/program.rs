@@ -43,7 +43,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// What it said, where it ended well and told of no trouble.
+    /// What it said, if it ended well and told of no trouble.
     #[track_caller]
     pub(crate) fn ok(self) -> String {
         assert_eq!((self.code, self.err.as_str()), (Some(0), ""), "{}", self.out);
@@ -56,7 +56,7 @@ impl Run {
         self.ok().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// What it said, and what it warned of, where it ended well.
+    /// What it said, and what it warned of, if it ended well.
     #[track_caller]
     pub(crate) fn warned(self) -> (String, String) {
         assert_eq!(self.code, Some(0), "{self:?}");
@@ -64,7 +64,7 @@ impl Run {
         (self.out, self.err)
     }
 
-    /// What it said of the trouble it had, where it ended with this code.
+    /// What it said of the trouble it had, if it ended with this code.
     #[track_caller]
     pub(crate) fn refused(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{self:?}");

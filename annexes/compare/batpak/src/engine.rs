@@ -44,7 +44,7 @@ macro_rules! engine {
 
             fn open(directory: &Path, durability: Durability) -> Result<Box<dyn Engine>> {
                 let config = StoreConfig::new(directory.join("events")).with_batch_max_size(1000);
-                // Projections go on from a cache where one is set up and this is asked for.
+                // Projections go on from a cache if one is set up and this is asked for.
                 let config = config.with_incremental_projection(true);
                 let store = Store::open_with_native_cache(config, directory.join("cache"))?;
                 Ok(Box::new(Batpak { store, durability }))

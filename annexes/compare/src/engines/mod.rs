@@ -10,7 +10,7 @@ mod umadb;
 
 use crate::engine::Entry;
 
-/// All of them.
+/// Returns all of them.
 pub fn all() -> Vec<Entry> {
     vec![tidegate::entry(), sqlite::entry(), redb::entry(), fjall::entry(), umadb::entry(), tephra::entry()]
 }

@@ -3,7 +3,7 @@
 use crate::engine::{Query, Result, Seen};
 use crate::sample::{Id, Sample};
 
-/// An event as a value: each text behind its length, the payload at the end.
+/// Returns an event as a value: each text behind its length, the payload at the end.
 pub(super) fn encode(event: &Sample) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(320);
     bytes.extend_from_slice(&event.id);
@@ -17,7 +17,7 @@ pub(super) fn encode(event: &Sample) -> Vec<u8> {
     bytes
 }
 
-/// What is shown of a value.
+/// Returns what is shown of a value.
 pub(super) fn decode(position: u64, bytes: &[u8]) -> Result<Seen<'_>> {
     let mut rest = bytes.get(size_of::<Id>()..).ok_or("a value is cut short")?;
     let mut kind = "";
@@ -35,7 +35,7 @@ pub(super) fn decode(position: u64, bytes: &[u8]) -> Result<Seen<'_>> {
     Ok(Seen { position, kind, payload: rest })
 }
 
-/// The key of an event in the ordered table of streams, of kinds or of tags.
+/// Returns the key of an event in the ordered table of streams, of kinds or of tags.
 pub(super) fn key(parts: &[&str], position: u64) -> Vec<u8> {
     let mut key = Vec::with_capacity(48);
     for part in parts {
@@ -46,7 +46,7 @@ pub(super) fn key(parts: &[&str], position: u64) -> Vec<u8> {
     key
 }
 
-/// The position at the end of such a key.
+/// Returns the position at the end of such a key.
 pub(super) fn position(key: &[u8]) -> Result<u64> {
     Ok(u64::from_be_bytes(*key.last_chunk().ok_or("a key is cut short")?))
 }
@@ -59,7 +59,7 @@ pub(super) enum Index {
     Tags,
 }
 
-/// Where a query is looked up, and under which parts of the key, or `None` if it selects everything.
+/// Returns where a query is looked up, and under which parts of the key, or `None` if it selects everything.
 pub(super) fn lookup(query: Query<'_>) -> Option<(Index, Vec<&str>)> {
     match query {
         Query::All => None,

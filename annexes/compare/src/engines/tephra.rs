@@ -100,12 +100,12 @@ fn tagged(tag: String) -> Result<tephra::Query> {
     Ok(tephra::Query::item(QueryItem::with_tags(Tags::new([Tag::new(tag)?])?)))
 }
 
-/// The tag of a stream.
+/// Returns the tag of a stream.
 pub(super) fn stream_tag(scope: &str, entity: &str) -> String {
     format!("{scope}/{entity}")
 }
 
-/// The tag of an id.
+/// Returns the tag of an id.
 pub(super) fn id_tag(id: Id) -> String {
     id.iter().fold(String::with_capacity(32), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a string accepts every write");

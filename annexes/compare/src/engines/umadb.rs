@@ -23,7 +23,7 @@ const QUEUE: usize = 10_000;
 /// The most events of one commit.
 const COMMIT_EVENTS_MAX: usize = 2000;
 
-/// How many events are read at once where all are asked for: it hands them out as one list.
+/// How many events are read at once if all are asked for: it hands them out as one list.
 const READ_EVENTS: usize = 1000;
 
 pub(super) fn entry() -> Entry {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Result;
 
-/// How many callers there are where there are many.
+/// How many callers there are if there are many.
 pub(super) const MANY: u64 = 64;
 
 /// Has callers do something again and again, each until it says that it is done or the time is over. What

@@ -79,7 +79,7 @@ pub trait Session {
     fn end(self: Box<Self>, found: Found<'_>) -> Result;
 }
 
-/// What is measured in a phase, slice by slice, and what skill it takes.
+/// Returns what is measured in a phase, slice by slice, and what skill it takes.
 pub fn strokes(phase: Phase) -> &'static [(&'static str, Option<Skill>)] {
     match phase {
         Phase::Append => &append::STROKES,
@@ -90,7 +90,7 @@ pub fn strokes(phase: Phase) -> &'static [(&'static str, Option<Skill>)] {
     }
 }
 
-/// Whether an engine goes through a stroke. A commit thread is for those that have none.
+/// Returns whether an engine goes through a stroke. A commit thread is for those that have none.
 pub fn takes_part(about: &About, stroke: &str, skill: Option<Skill>) -> bool {
     skill.is_none_or(|skill| about.has(skill)) && !(stroke == append::GROUPED && about.has(Skill::Groups))
 }

@@ -43,7 +43,7 @@ pub struct Count {
 pub struct FlipReport(BTreeMap<&'static str, Count>);
 
 impl FlipReport {
-    /// How many bits were flipped.
+    /// Returns how many bits were flipped.
     pub fn flips(&self) -> u64 {
         self.0.values().map(|count| count.flips).sum()
     }
@@ -126,7 +126,7 @@ fn kind_of(name: &str, newest: &str) -> &'static str {
     }
 }
 
-/// Whether it is the index file of a segment, and not a filter group.
+/// Returns whether it is the index file of a segment, and not a filter group.
 fn is_index(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "idx")
 }

@@ -61,7 +61,7 @@ pub struct Count {
 pub struct InjectReport(BTreeMap<(String, String), Count>);
 
 impl InjectReport {
-    /// How many runs there were that an injection reached.
+    /// Returns how many runs there were that an injection reached.
     pub fn runs(&self) -> u64 {
         self.0.values().map(|count| count.runs - count.missed).sum()
     }
@@ -103,7 +103,7 @@ pub fn inject(program: &Program, folder: &Path, extent: Extent, only: Option<&st
     Ok(done)
 }
 
-/// A store whose writer was killed in the middle of a write.
+/// Returns a store whose writer was killed in the middle of a write.
 fn killed_store(program: &Program, folder: &Path) -> Outcome<(PathBuf, WorkerReport)> {
     let orders = WorkerOptions::new(folder.join("killed"));
     let log = folder.join("killed.log");
@@ -225,12 +225,12 @@ impl InjectSetup {
     }
 }
 
-/// Whether an error says that the system refused, and not that bytes or a call are wrong.
+/// Returns whether an error says that the system refused, and not that bytes or a call are wrong.
 fn is_of_the_system(error: &str) -> bool {
     ["input/output: ", "full: ", "writer ended: "].iter().any(|kind| error.contains(kind))
 }
 
-/// Whether a failed call of the log is one whose failure a caller has to learn of: a write of a segment that is not
+/// Returns whether a failed call of the log is one whose failure a caller has to learn of: a write of a segment that is not
 /// tried again, or any sync of one.
 fn must_be_told(line: &str) -> bool {
     let write = line.contains("pwrite64(") && !line.contains("EINTR");

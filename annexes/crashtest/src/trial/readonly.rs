@@ -43,7 +43,7 @@ pub fn readonly(program: &Program, folder: &Path) -> Outcome<Vec<&'static str>> 
     Ok(done)
 }
 
-/// A store, closed in good order or not.
+/// Returns a store, closed in good order or not.
 fn write(program: &Program, orders: &WorkerOptions) -> Outcome<WorkerReport> {
     let mut report = WorkerReport::default();
     if orders.acts < u64::MAX {
@@ -101,7 +101,7 @@ fn set_permissions(directory: &Path, mode: u32) -> Outcome {
     Ok(())
 }
 
-/// Every file with its length and when it was changed.
+/// Returns every file with its length and when it was changed.
 fn state(directory: &Path) -> Outcome<Vec<(PathBuf, u64, SystemTime)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory)? {

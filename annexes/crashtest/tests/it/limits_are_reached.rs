@@ -1,5 +1,5 @@
-//! What a process may use is limited: the length of its files, where writes are then short (F12, F14), and its memory,
-//! where it ends (F29).
+//! What a process may use is limited: the length of its files, at which writes become short (F12, F14), and its memory,
+//! at which the process ends (F29).
 
 use tidegate_crashtest::mount::is_installed;
 use tidegate_crashtest::trial::full::limited;

@@ -38,17 +38,17 @@ impl AtRest {
         Self { state }
     }
 
-    /// Every file's name, folders included, in order.
+    /// Returns every file's name, folders included, in order.
     pub fn names(&self) -> Vec<String> {
         self.state.lock().contents.names.iter().map(|(name, _)| name.to_owned()).collect()
     }
 
-    /// The whole of a file.
+    /// Returns the whole of a file.
     pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         self.state.lock().contents.bytes(name).map(<[u8]>::to_vec)
     }
 
-    /// Gives a file these bytes; creates it, and its folders, where needed.
+    /// Gives a file these bytes; creates it, and its folders, if needed.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let contents = &mut self.state.lock().contents;
         if contents.bytes(name).is_ok() {
@@ -119,14 +119,14 @@ impl AtRest {
         self.remove(from)
     }
 
-    /// The names of the files right inside a folder, with the folder in front.
+    /// Returns the names of the files right inside a folder, with the folder in front.
     pub fn names_in(&self, folder: &str) -> Vec<String> {
         let mut names = self.names();
         names.retain(|name| folder_of(name) == folder);
         names
     }
 
-    /// The whole of a file as a power cut leaves it that takes everything unsynced, its name included.
+    /// Returns the whole of a file as a power cut leaves it that takes everything unsynced, its name included.
     ///
     /// ```
     /// use tidegate_disk::{Disk, FaultyDisk, Mode, Model};
@@ -148,7 +148,7 @@ impl AtRest {
         self.state.lock().contents.synced_bytes(name).map(<[u8]>::to_vec)
     }
 
-    /// The names of the files right inside a folder, with the folder in front, as a power cut leaves them that takes
+    /// Returns the names of the files right inside a folder, with the folder in front, as a power cut leaves them that takes
     /// everything unsynced.
     pub fn synced_names_in(&self, folder: &str) -> Vec<String> {
         let state = self.state.lock();

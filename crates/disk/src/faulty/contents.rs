@@ -109,7 +109,7 @@ impl Contents {
         Ok(())
     }
 
-    /// An open file. Files that lost their name are let go only when the process ends, and its handles with it.
+    /// Returns an open file. Files that lost their name are let go only when the process ends, and its handles with it.
     pub(crate) fn inode(&self, inode: u64) -> &Inode {
         self.inodes.get(&inode).expect("an open file is kept")
     }
@@ -118,7 +118,7 @@ impl Contents {
         self.inodes.get_mut(&inode).expect("an open file is kept")
     }
 
-    /// How many of `count` bytes at `offset` of a file the disk has room for.
+    /// Returns how many of `count` bytes at `offset` of a file the disk has room for.
     pub(crate) fn room(&self, inode: u64, count: usize, offset: usize, capacity_bytes: Option<u64>) -> usize {
         let held = self.inode(inode).bytes().len();
         if offset + count <= held {
@@ -147,7 +147,7 @@ impl Contents {
         Ok(self.inode(inode).bytes())
     }
 
-    /// The bytes of a file, by a name that the disk holds, as they were last synced.
+    /// Returns the bytes of a file, by a name that the disk holds, as they were last synced.
     pub(crate) fn synced_bytes(&self, name: &str) -> io::Result<&[u8]> {
         let inode = self.names.synced().get(name).ok_or(Errno::NOENT)?;
         Ok(self.inode(*inode).synced_bytes())

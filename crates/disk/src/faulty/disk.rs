@@ -54,7 +54,7 @@ pub struct FaultyDisk {
 }
 
 impl FaultyDisk {
-    /// An empty disk. The seed decides what happens inside calls: how much of a failing write is done.
+    /// Creates an empty disk. The seed decides what happens inside calls: how much of a failing write is done.
     pub fn new(seed: u64, model: Model) -> Self {
         Self { state: Arc::new(Mutex::new(State::new(seed, model))), life: Life(0) }
     }
@@ -64,7 +64,7 @@ impl FaultyDisk {
         self.state.lock().tally = Tally::new(plan);
     }
 
-    /// What kind of disk this is.
+    /// Returns what kind of disk this is.
     pub fn model(&self) -> Model {
         self.state.lock().model
     }
@@ -74,52 +74,52 @@ impl FaultyDisk {
         self.state.lock().model = model;
     }
 
-    /// How many changing calls were made since the plan was set or the disk reopened; also those that failed.
+    /// Returns how many changing calls were made since the plan was set or the disk reopened; also those that failed.
     pub fn calls(&self) -> u64 {
         self.state.lock().tally.changes()
     }
 
-    /// How many opens, reads and lists were made since the plan was set or the disk reopened.
+    /// Returns how many opens, reads and lists were made since the plan was set or the disk reopened.
     pub fn reads(&self) -> u64 {
         self.state.lock().tally.reads()
     }
 
-    /// How many calls of one kind were made since the plan was set or the disk reopened.
+    /// Returns how many calls of one kind were made since the plan was set or the disk reopened.
     pub fn count(&self, call: Call) -> u64 {
         self.state.lock().tally.count(call)
     }
 
-    /// Whether the process has ended and the disk waits to be cut or reopened.
+    /// Returns whether the process has ended and the disk waits to be cut or reopened.
     pub fn ended(&self) -> bool {
         !self.state.lock().running
     }
 
-    /// The process dies; the machine runs on. Everything written stays visible, and unsynced as it was, so
+    /// Kills the process; the machine runs on. Everything written stays visible, and unsynced as it was, so
     /// that a later power cut may still take it.
     pub fn kill(&self) {
         self.state.lock().kill();
     }
 
-    /// The power goes. What was synced stays; of the rest the seed decides.
+    /// Cuts the power. Synced bytes and names stay; the seed decides about the others.
     pub fn power_cut(&self, seed: u64) {
         self.state.lock().cut_power(seed);
     }
 
-    /// The power goes, and nothing survives but what was synced.
+    /// Cuts the power so that only synced bytes and names stay.
     pub fn lose_unsynced(&self) {
         self.state.lock().lose_unsynced();
     }
 
-    /// The next process, on what the last one left; kills that one where it still runs. Nothing is planned
-    /// against the new one.
+    /// Starts the next process on the files that the last one left, and kills that one if it still runs. No fault is
+    /// planned for the new one.
     #[must_use]
     pub fn reopen(&self) -> Self {
         let life = self.state.lock().reopen();
         Self { state: Arc::clone(&self.state), life }
     }
 
-    /// A second disk that holds what this one holds now, unsynced parts included, its process killed. What
-    /// happens to either is nothing to the other.
+    /// Copies the disk as it is now, unsynced parts included, with its process killed. The two are independent
+    /// of each other.
     #[must_use]
     pub fn fork(&self) -> Self {
         let mut state = self.state.lock().clone();
@@ -127,7 +127,7 @@ impl FaultyDisk {
         Self { state: Arc::new(Mutex::new(state)), life: self.life }
     }
 
-    /// What lies on the disk, to look at and to damage.
+    /// Returns what lies on the disk, to look at and to damage.
     pub fn at_rest(&self) -> AtRest {
         AtRest::new(Arc::clone(&self.state))
     }
@@ -249,7 +249,7 @@ impl Drop for FaultyLock {
 }
 
 impl Env {
-    /// A simulated disk, clock and randomness. The parts stay in the caller's hands, to be turned while a
+    /// Returns a simulated disk, clock and randomness. The parts stay in the caller's hands, to be turned while a
     /// store runs on them.
     pub fn simulated(disk: &FaultyDisk, clock: &SimulatedClock, random: &SeededRandom) -> Self {
         Self {

@@ -34,12 +34,12 @@ struct Piece<'a> {
 }
 
 impl Inode {
-    /// A file of these bytes, durable.
+    /// Returns a file of these bytes, durable.
     pub(crate) fn durable(bytes: Vec<u8>) -> Self {
         Self { cached: bytes.clone(), durable: bytes, ..Self::default() }
     }
 
-    /// What readers see.
+    /// Returns what readers see.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.cached
     }
@@ -49,7 +49,7 @@ impl Inode {
         &self.durable
     }
 
-    /// What a map of the first `length` bytes shows, from now on unchanging.
+    /// Returns what a map of the first `length` bytes shows, from now on unchanging.
     pub(crate) fn map(&mut self, length: usize) -> Option<Vec<u8>> {
         let bytes = self.cached.get(..length)?.to_vec();
         self.mapped_bytes = self.mapped_bytes.max(length);
@@ -116,7 +116,7 @@ impl Inode {
         self.cached.clone_from(&self.durable);
     }
 
-    /// One state the disk may be found in, given the pending changes.
+    /// Returns one state the disk may be found in, given the pending changes.
     fn survivors(&self, dice: &mut Dice, model: &Model) -> Vec<u8> {
         let mut found = self.durable.clone();
         let pieces = self.pieces(model.grain.bytes());
@@ -144,7 +144,7 @@ impl Inode {
         found
     }
 
-    /// The pending changes by grain, each grain's in the order they were made.
+    /// Returns the pending changes by grain, each grain's in the order they were made.
     fn pieces(&self, grain_bytes: usize) -> Vec<Piece<'_>> {
         let mut pieces = Vec::new();
         for change in &self.pending {
@@ -174,7 +174,7 @@ impl Inode {
         pieces
     }
 
-    /// One of the lengths the file went through since it was synced.
+    /// Returns one of the lengths the file went through since it was synced.
     fn surviving_length(&self, dice: &mut Dice) -> usize {
         let steps = match dice.below(4) {
             0 => 0,
@@ -188,7 +188,7 @@ impl Inode {
     }
 }
 
-/// Lays `bytes` over `whole`, growing it where needed.
+/// Lays `bytes` over `whole`, growing it if needed.
 fn lay(whole: &mut Vec<u8>, bytes: &[u8], offset: usize) {
     let end = offset + bytes.len();
     if whole.len() < end {

@@ -19,7 +19,7 @@ pub enum Grain {
 }
 
 impl Grain {
-    /// The grain's size.
+    /// Returns the grain's size.
     pub const fn bytes(self) -> usize {
         match self {
             Self::Sector => 512,

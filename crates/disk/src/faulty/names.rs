@@ -31,12 +31,12 @@ impl Change {
         self.from.iter().chain(&self.to)
     }
 
-    /// A rename between folders counts to the folder of its new name.
+    /// Returns whether it is in this folder. A rename between folders counts to the folder of its new name.
     fn is_in(&self, folder: &str) -> bool {
         self.to.as_ref().or(self.from.as_ref()).is_some_and(|name| folder_of(name) == folder)
     }
 
-    /// Whether one cannot be made durable without the other.
+    /// Returns whether one cannot be made durable without the other.
     fn is_tied_to(&self, other: &Self) -> bool {
         self.inode == other.inode || self.names().any(|name| other.names().any(|others| name == others))
     }
@@ -54,17 +54,17 @@ impl Change {
 }
 
 impl Names {
-    /// The file of a name.
+    /// Returns the file of a name.
     pub(crate) fn get(&self, name: &str) -> Option<u64> {
         self.seen.get(name).copied()
     }
 
-    /// Every name with its file, in order.
+    /// Returns every name with its file, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.seen.iter().map(|(name, inode)| (name.as_str(), *inode))
     }
 
-    /// Every name that the disk holds with its file, in order, whatever callers see.
+    /// Returns every name that the disk holds with its file, in order, whatever callers see.
     pub(crate) fn synced(&self) -> &BTreeMap<String, u64> {
         &self.durable
     }
@@ -163,7 +163,7 @@ impl Names {
         self.pending.retain(|change| change.inode != inode);
     }
 
-    /// Whether a name leads to the file, or may again after a power cut.
+    /// Returns whether a name leads to the file, or may again after a power cut.
     pub(crate) fn may_reach(&self, inode: u64) -> bool {
         let named = |names: &BTreeMap<String, u64>| names.values().any(|held| *held == inode);
         named(&self.seen) || named(&self.durable) || self.pending.iter().any(|change| change.inode == inode)

@@ -51,7 +51,7 @@ impl Call {
         Self::Lock,
     ];
 
-    /// Whether such a call may change the disk.
+    /// Returns whether such a call may change the disk.
     pub const fn changes(self) -> bool {
         !matches!(self, Self::Open | Self::Read | Self::List)
     }
@@ -81,7 +81,7 @@ struct Fault {
 }
 
 impl FaultPlan {
-    /// The process dies in the `nth` changing call, counted from 1: the call is done in part, not at all, or
+    /// Kills the process in the `nth` changing call, counted from 1: the call is done in part, not at all, or
     /// wholly without an answer, and every later call is an error.
     #[must_use]
     pub fn crash_at(mut self, nth: u64) -> Self {
@@ -89,7 +89,7 @@ impl FaultPlan {
         self
     }
 
-    /// The `nth` call of a kind fails, counted from 1. A failed write may be done in part; a failed sync loses
+    /// Makes the `nth` call of a kind fail, counted from 1. A failed write may be done in part; a failed sync loses
     /// what it should have made durable, and the next one does not tell.
     #[must_use]
     pub fn fail(mut self, call: Call, nth: u64, errno: Errno) -> Self {
@@ -97,7 +97,7 @@ impl FaultPlan {
         self
     }
 
-    /// Every call of a kind fails from the `nth` on, counted from 1.
+    /// Makes every call of a kind fail from the `nth` on, counted from 1.
     #[must_use]
     pub fn fail_from(mut self, call: Call, nth: u64, errno: Errno) -> Self {
         self.faults.push(Fault { call, first: nth, last: u64::MAX, errno });
@@ -117,7 +117,7 @@ impl FaultPlan {
 pub struct Crashed;
 
 impl Crashed {
-    /// Whether `error` comes from a crash and not from the disk.
+    /// Returns whether `error` comes from a crash and not from the disk.
     pub fn caused(error: &io::Error) -> bool {
         error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()).is_some()
     }

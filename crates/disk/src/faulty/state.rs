@@ -89,7 +89,7 @@ impl State {
         Ok(turn)
     }
 
-    /// One call that is done or not; in a crash it may be either, and no process is told.
+    /// Makes a call that is done or not; in a crash it may be either, and no process is told.
     fn whole<T>(
         &mut self,
         life: Life,
@@ -154,7 +154,7 @@ impl State {
         self.check_alive(life)
     }
 
-    /// Whether a sync that did not fail does its work: a lie never does, a crash may come before it or after.
+    /// Returns whether a sync that did not fail does its work: a lie never does, a crash may come before it or after.
     fn syncs(&mut self, turn: Turn) -> bool {
         !self.model.sync_lies && (turn != Turn::Crash || self.dice.chance(1, 2))
     }
@@ -171,7 +171,7 @@ impl State {
         })
     }
 
-    /// Who holds a lock. No call is counted for it: nothing is read of the disk.
+    /// Returns who holds a lock. No call is counted for it: nothing is read of the disk.
     pub(crate) fn lock_holders(&self, name: &str) -> Vec<u32> {
         let is_locked = self.contents.find(name).is_ok_and(|inode| self.locks.contains(&inode));
         is_locked.then(std::process::id).into_iter().collect()
@@ -206,7 +206,7 @@ impl State {
         })
     }
 
-    /// The first `length` bytes, or `None` if the file is shorter.
+    /// Returns the first `length` bytes, or `None` if the file is shorter.
     pub(crate) fn map(&mut self, life: Life, inode: u64, length: u64) -> io::Result<Option<Vec<u8>>> {
         self.whole(life, Call::Read, |state| {
             let length = usize::try_from(length).ok();

@@ -1,4 +1,4 @@
-//! Damage at rest is durable, exact, and refused where there is nothing to damage.
+//! Damage at rest is durable, exact, and refused if there is nothing to damage.
 
 use std::io;
 

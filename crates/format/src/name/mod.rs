@@ -29,17 +29,17 @@ pub struct StreamId {
     pub scope: Text,
     /// Who or what the event is about.
     pub entity: Text,
-    /// The branch of the entity; 0 where there is only one.
+    /// The branch of the entity; 0 if there is only one.
     pub lane: u32,
 }
 
 impl StreamId {
-    /// The stream id of an entity in a scope, on lane 0.
+    /// Creates the stream id of an entity in a scope, on lane 0.
     pub fn new(scope: impl Into<Text>, entity: impl Into<Text>) -> Self {
         Self { scope: scope.into(), entity: entity.into(), lane: 0 }
     }
 
-    /// The same entity on another lane.
+    /// Returns the same entity on another lane.
     #[must_use]
     pub fn lane(mut self, lane: u32) -> Self {
         self.lane = lane;
@@ -112,7 +112,7 @@ pub fn check_kind(kind: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a kind or metadata name is kept for the store itself.
+/// Returns whether a kind or metadata name is kept for the store itself.
 ///
 /// ```
 /// use tidegate_format::name;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a character hides, reorders or ends text, or is obeyed by a terminal, instead of being shown: controls,
+/// Returns whether a character hides, reorders or ends text, or is obeyed by a terminal, instead of being shown: controls,
 /// marks of direction, separators of lines, characters without width that join nothing, and noncharacters.
 ///
 /// Joiners (U+200C, U+200D) and variation selectors are part of words and emoji, and are shown.

@@ -102,7 +102,7 @@ impl FloorFile {
         Ok(found)
     }
 
-    /// Whether it lies behind a segment, and a tree of that size has these edges and leaves.
+    /// Returns whether it lies behind a segment, and a tree of that size has these edges and leaves.
     fn is_possible(&self) -> bool {
         let retired = self.first.0.saturating_sub(1);
         self.before_first != Position::START

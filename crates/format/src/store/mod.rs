@@ -69,7 +69,7 @@ pub struct ForkPoint {
 }
 
 impl StoreFile {
-    /// Its text.
+    /// Returns its text.
     pub fn encode(&self) -> String {
         let Self { id, salt, seed, created, forks, log } = self;
         let mut text = format!(

@@ -68,7 +68,7 @@ impl<'a> CheckedText<'a> {
         if encoded == self.text { Ok(()) } else { Err(self.unlike("the text of what it says (X2)")) }
     }
 
-    /// The error for a text that holds something else than was expected.
+    /// Returns the error for a text that holds something else than was expected.
     pub(crate) fn unlike(&self, expected: impl std::fmt::Display) -> Error {
         unlike(self.what, expected)
     }

@@ -11,7 +11,7 @@ const HEAD: usize = 8;
 /// Words of 64 bits for which there is one count.
 const LINE_WORDS: usize = 8;
 
-/// Bytes of the bitmap of these events.
+/// Returns the length in bytes of the bitmap of these events.
 pub(super) fn length(events: &[u32]) -> usize {
     let words = words(events);
     HEAD + words.div_ceil(LINE_WORDS) * 4 + words * 8
@@ -54,7 +54,7 @@ pub(super) struct Bitmap {
 }
 
 impl Bitmap {
-    /// The bitmap that starts `bytes`, which are those of `list` in the block.
+    /// Returns the bitmap that starts `bytes`, which are those of `list` in the block.
     pub(super) fn look(block: &Block, bytes: &[u8], list: Range<usize>) -> Option<Self> {
         let (base, words) = (u32_at(bytes, 0)?, u32_at(bytes, 4)? as usize);
         let counts_length = words.div_ceil(LINE_WORDS) * 4;
@@ -68,12 +68,12 @@ impl Bitmap {
         if word < self.words { u64_at(&self.block, self.start + word * 8).unwrap_or(0) } else { 0 }
     }
 
-    /// How many bits are set before a line of words, the caller knowing that there is one.
+    /// Returns how many bits are set before a line of words, the caller knowing that there is one.
     fn count_before(&self, line: usize) -> u32 {
         u32_at(&self.block, self.counts + line * 4).unwrap_or(u32::MAX)
     }
 
-    /// How many events come before `event`; more than there are for one past the last.
+    /// Returns how many events come before `event`; more than there are for one past the last.
     pub(super) fn rank(&self, event: u32) -> u32 {
         let bit = event.saturating_sub(self.base) as usize;
         let word = bit / 64;
@@ -86,7 +86,7 @@ impl Bitmap {
         self.count_before(line).saturating_add(whole).saturating_add(part.count_ones())
     }
 
-    /// The events from the `n`-th on, the caller knowing that there is one.
+    /// Returns the events from the `n`-th on, the caller knowing that there is one.
     pub(super) fn select(&self, n: u32) -> Option<SetBits<'_>> {
         let (mut low, mut high) = (0, self.words.div_ceil(LINE_WORDS));
         while low < high {
@@ -125,7 +125,7 @@ pub(super) enum Near {
 }
 
 impl Bitmap {
-    /// The first event from `event` on.
+    /// Returns the first event from `event` on.
     pub(super) fn next_from(&self, event: u32) -> Near {
         let bit = event.saturating_sub(self.base) as usize;
         let first = bit / 64;
@@ -140,7 +140,7 @@ impl Bitmap {
         if first + NEAR_WORDS >= self.words { Near::None } else { Near::Far }
     }
 
-    /// The last event before `event`.
+    /// Returns the last event before `event`.
     pub(super) fn last_before(&self, event: u32) -> Near {
         let Some(bit) = event.checked_sub(self.base).filter(|bit| *bit > 0) else { return Near::None };
         let last = (bit as usize - 1) / 64;
@@ -195,7 +195,7 @@ mod tests {
 
     use super::*;
 
-    /// The bitmap of these events, with other lists before and behind it.
+    /// Returns the bitmap of these events, with other lists before and behind it.
     fn looked_at(events: &[u32]) -> Bitmap {
         let mut bytes = vec![0xff; 24];
         write(events, &mut bytes);

@@ -43,10 +43,10 @@ impl Hasher for Low {
     }
 }
 
-/// The bytes of the index file of a segment: its head, its length in bytes, and all its records in order, each
+/// Returns the bytes of the index file of a segment: its head, its length in bytes, and all its records in order, each
 /// with the byte of the segment at which it starts. `level_of` gives the levels of events of earlier segments.
 ///
-/// It fails where reading a record or a level fails, and where the records are not those of the segment.
+/// It fails if reading a record or a level fails, or if the records are not those of the segment.
 pub fn build<'a>(
     head: &SegmentHeader,
     segment_length: u64,
@@ -258,7 +258,7 @@ impl Gathered {
         Ok(file.end(owner, count, fields))
     }
 
-    /// The rank of the first term of each field, and of the end.
+    /// Returns the rank of the first term of each field, and of the end.
     fn fields(&self, order: &[u32]) -> [u32; FIELD_COUNT + 1] {
         std::array::from_fn(|field| {
             let is_before = |number: &u32| usize::from(self.terms[*number as usize].bytes[0]) <= field;
@@ -290,7 +290,7 @@ impl Lists {
         Self { hash_key, bytes: Vec::new(), by_hash: ByHash::default(), list: Vec::new() }
     }
 
-    /// Where a list stands, once it is written.
+    /// Returns where a list stands, once it is written.
     fn place(&mut self, events: &[u32]) -> u64 {
         if (events[events.len() - 1] - events[0]) as usize + 1 == events.len() {
             return postings::range_place(events[0]);

@@ -38,18 +38,18 @@ pub(super) fn write_gaps(events: &[u32], out: &mut Vec<u8>) {
 pub(super) struct Deltas {
     block: Block,
     first: u32,
-    /// Where the table of runs starts; 0 where there is one run, and no table.
+    /// Where the table of runs starts; 0 if there is one run, and no table.
     table: usize,
     gaps: Range<usize>,
 }
 
 impl Deltas {
-    /// A list of one run: its first event, then these gaps in the block.
+    /// Returns a list of one run: its first event, then these gaps in the block.
     pub(super) fn short(block: &Block, gaps: Range<usize>, first: u32) -> Self {
         Self { block: block.clone(), first, table: 0, gaps }
     }
 
-    /// The list of `count` events that starts `bytes`, which are those of `list` in the block.
+    /// Returns the list of `count` events that starts `bytes`, which are those of `list` in the block.
     pub(super) fn look(block: &Block, bytes: &[u8], list: Range<usize>, count: u32) -> Option<Self> {
         if count <= RUN {
             let mut at = 0;
@@ -67,7 +67,7 @@ impl Deltas {
         })
     }
 
-    /// The events of a run, the caller knowing that there is one.
+    /// Returns the events of a run, the caller knowing that there is one.
     pub(super) fn run(&self, run: u32, count: u32) -> Option<Run<'_>> {
         let left = (count - run * RUN).min(RUN);
         let gaps = &self.block[self.gaps.clone()];
@@ -86,7 +86,7 @@ impl Deltas {
         u32_at(&self.block, self.table + run as usize * RUN_ENTRY).unwrap_or(u32::MAX)
     }
 
-    /// How many events come before `event`.
+    /// Returns how many events come before `event`.
     pub(super) fn rank(&self, event: u32, count: u32) -> u32 {
         let (mut low, mut high) = (0, count.div_ceil(RUN));
         while low < high {

@@ -35,7 +35,7 @@ pub struct FileIndex {
 }
 
 impl FileIndex {
-    /// The index file in `block`, which must belong to the segment with this head and length in bytes, and to
+    /// Returns the index file in `block`, which must belong to the segment with this head and length in bytes, and to
     /// a store with this seed. A file of another version is an error of kind `Newer`.
     pub fn open(block: Block, head: &SegmentHeader, segment_length: u64, hash_key: HashKey) -> Result<Self> {
         let owner = Owner::new(head, segment_length, hash_key);
@@ -48,17 +48,17 @@ impl FileIndex {
         })
     }
 
-    /// How many events it holds.
+    /// Returns how many events it holds.
     pub fn count(&self) -> u32 {
         self.head.count
     }
 
-    /// Bytes of the file.
+    /// Returns the length of the file in bytes.
     pub fn length(&self) -> u64 {
         self.head.file_length
     }
 
-    /// Bytes of each section, by its name in the specification.
+    /// Returns the length of each section in bytes, by its name in the specification.
     pub fn section_lengths(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let lengths = self.head.sections.iter().map(|section| u64::from(section.length));
         Section::ALL.iter().map(|section| section.name()).zip(lengths)
@@ -69,31 +69,31 @@ impl FileIndex {
         Section::ALL.into_iter().try_for_each(|section| self.check(section))
     }
 
-    /// The byte of the segment at which an event's record starts.
+    /// Returns the byte of the segment at which an event's record starts.
     pub fn offset(&self, event: u32) -> Result<u32> {
         let offset = self.column(Section::Offsets, event)?;
         let fits = u64::from(offset) < self.head.owner.segment_length;
         if fits { Ok(offset) } else { Err(malformed("the section of offsets")) }
     }
 
-    /// Whether a term or an id with this hash may be here: the lower half of `hash_key.hash` of the term's bytes or
+    /// Returns whether a term or an id with this hash may be here: the lower half of `hash_key.hash` of the term's bytes or
     /// of the id's. A term or id that is here is never denied.
     pub fn may_hold(&self, hash: u64) -> Result<bool> {
         filter::may_hold(self.section(Section::Filter)?, hash)
     }
 
-    /// The filter that answers that, as the specification has it.
+    /// Returns the filter that answers that, as the specification has it.
     pub fn filter(&self) -> Result<&[u8]> {
         self.section(Section::Filter)
     }
 
-    /// The events that may have the id with this hash, the lower half of `hash_key.hash` of the id's bytes. Most
+    /// Returns the events that may have the id with this hash, the lower half of `hash_key.hash` of the id's bytes. Most
     /// often there is one or none; the caller compares their ids.
     pub fn id_candidates(&self, hash: u64) -> Result<impl Iterator<Item = u32> + Clone + '_> {
         ids::find(self.section(Section::Ids)?, self.head.count, hash)
     }
 
-    /// The events of a term.
+    /// Returns the events of a term.
     pub fn find(&self, term: &Term) -> Result<Option<Postings>> {
         let bytes = term.as_bytes();
         if let Some(cause) = term::local_cause(bytes) {
@@ -103,7 +103,7 @@ impl FileIndex {
         found.map(|found| self.postings(found.count, found.place)).transpose()
     }
 
-    /// The rank of a term among the terms of its field, in the order of their bytes, or `None` if it is not
+    /// Returns the rank of a term among the terms of its field, in the order of their bytes, or `None` if it is not
     /// here. Local causes have none.
     pub fn ordinal(&self, term: &Term) -> Result<Option<u32>> {
         let numbers = self.numbers(term.as_bytes()[0]);
@@ -111,7 +111,7 @@ impl FileIndex {
         Ok(found.map(|found| found.number - numbers.start))
     }
 
-    /// The ranks of the terms of a field whose value starts with `prefix`. They follow each other.
+    /// Returns the ranks of the terms of a field whose value starts with `prefix`. They follow each other.
     pub fn ordinals(&self, field: Field, prefix: &[u8]) -> Result<Range<u32>> {
         let numbers = self.numbers(field as u8);
         let terms = self.terms()?;
@@ -154,12 +154,12 @@ impl FileIndex {
         Ok(())
     }
 
-    /// How many terms a field has, local causes not counted.
+    /// Returns how many terms a field has, local causes not counted.
     pub fn term_count(&self, field: Field) -> u32 {
         self.numbers(field as u8).len() as u32
     }
 
-    /// The value and the events of the term of a field that has this rank.
+    /// Returns the value and the events of the term of a field that has this rank.
     pub fn term(&self, field: Field, ordinal: u32) -> Result<Option<(Vec<u8>, Postings)>> {
         let mut reader =
             self.terms()?.read_terms(self.numbers_of(field, ordinal..ordinal.saturating_add(1)))?;
@@ -168,17 +168,17 @@ impl FileIndex {
         Ok(Some((term.get(1..).unwrap_or_default().to_vec(), postings)))
     }
 
-    /// The rank of an event's stream among the streams.
+    /// Returns the rank of an event's stream among the streams.
     pub fn stream_of(&self, event: u32) -> Result<u32> {
         self.column(Section::Streams, event)
     }
 
-    /// The rank of an event's kind among the kinds.
+    /// Returns the rank of an event's kind among the kinds.
     pub fn kind_of(&self, event: u32) -> Result<u32> {
         self.column(Section::Kinds, event)
     }
 
-    /// The local causes of an event, in the order in which it gives them.
+    /// Returns the local causes of an event, in the order in which it gives them.
     pub fn parents(&self, event: u32) -> Result<Parents<'_>> {
         self.check_event(event)?;
         let position = self.first.plus(u64::from(event));
@@ -191,12 +191,12 @@ impl FileIndex {
         graph::fill_causes(self.section(Section::Parents)?, self.head.count, self.first, event, block)
     }
 
-    /// The level of an event: 0 without local causes, otherwise one more than the highest level of a cause.
+    /// Returns the level of an event: 0 without local causes, otherwise one more than the highest level of a cause.
     pub fn level(&self, event: u32) -> Result<u32> {
         self.column(Section::Levels, event)
     }
 
-    /// The events of this segment that have the event at this position as a cause.
+    /// Returns the events of this segment that have the event at this position as a cause.
     pub fn effects(&self, cause: Position) -> Result<Option<Postings>> {
         self.all_effects()?.find(cause)
     }
@@ -245,7 +245,7 @@ impl FileIndex {
         Postings::read(&self.block, self.range(Section::Lists), count, place, self.head.count)
     }
 
-    /// The numbers of the terms of a field, by its code.
+    /// Returns the numbers of the terms of a field, by its code.
     fn numbers(&self, field: u8) -> Range<u32> {
         let field = usize::from(field);
         self.head.fields[field - 1]..self.head.fields[field]
@@ -261,7 +261,7 @@ impl FileIndex {
         self.head.sections[section as usize].range()
     }
 
-    /// The bytes of a section that holds its checksum.
+    /// Returns the bytes of a section that holds its checksum.
     #[inline]
     fn section(&self, section: Section) -> Result<&[u8]> {
         self.check(section)?;

@@ -4,7 +4,7 @@
 //! are the same ones whatever the number of pages, so that asking touches one place, and the filters of many
 //! segments can stand side by side, bit by bit, without the hashes they were made of: see `filter_group`.
 //!
-//! Of hashes that are not here about one in 500 seems to be where the pages are full, and one in 8,000 where they
+//! Of hashes that are not here about one in 500 seems to be here if the pages are full, and one in 8,000 if they
 //! are half full.
 
 use tidegate_format::Result;
@@ -26,13 +26,13 @@ const PAGE_NUMBER_BITS: u32 = u64::BITS - PLACES * PLACE_BITS;
 /// Bits for each hash at least, but for filters with the most pages.
 const HASH_BITS: usize = 16;
 
-/// The page of a hash; `pages` is a power of two.
+/// Returns the page of a hash; `pages` is a power of two.
 #[inline]
 pub(super) fn page(hash: u64, pages: usize) -> usize {
     hash as usize & (pages - 1)
 }
 
-/// The bits of a hash in its page.
+/// Returns the bits of a hash in its page.
 #[inline]
 pub(super) fn places(hash: u64) -> impl Iterator<Item = usize> {
     (0..PLACES).map(move |n| (hash >> (PAGE_NUMBER_BITS + n * PLACE_BITS)) as usize % PAGE_BITS)
@@ -53,14 +53,14 @@ pub(super) fn write(mut hashes: Vec<u64>, out: &mut Vec<u8>) {
     }
 }
 
-/// How many pages a filter has.
+/// Returns how many pages a filter has.
 pub(super) fn pages(filter: &[u8]) -> Result<usize> {
     let pages = filter.len() / PAGE_BYTES;
     let is_whole = filter.len().is_multiple_of(PAGE_BYTES) && pages.is_power_of_two() && pages <= PAGES_MAX;
     if is_whole { Ok(pages) } else { Err(malformed("the filter")) }
 }
 
-/// Whether a hash may be here.
+/// Returns whether a hash may be here.
 pub(super) fn may_hold(filter: &[u8], hash: u64) -> Result<bool> {
     let start = page(hash, pages(filter)?) * PAGE_BYTES;
     let page = &filter[start..start + PAGE_BYTES];
@@ -92,7 +92,7 @@ mod tests {
         }
     }
 
-    /// How many of 100,000 hashes that are not there seem to be.
+    /// Returns how many of 100,000 hashes that are not there seem to be.
     fn wrong(count: u64) -> usize {
         let hash_key = crate::term::HashKey(1, 2);
         let hash = |number: u64| hash_key.hash(&number.to_le_bytes()) as u64;

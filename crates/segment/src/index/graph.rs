@@ -66,7 +66,7 @@ pub struct Parents<'a> {
 }
 
 impl<'a> Parents<'a> {
-    /// The causes of `event`, which has this position and is one of `count`.
+    /// Returns the causes of `event`, which has this position and is one of `count`.
     pub(super) fn read(bytes: &'a [u8], count: u32, event: u32, position: Position) -> Result<Self> {
         Self::look(bytes, count, event, position.0).ok_or_else(|| malformed("the section of parents"))
     }
@@ -163,7 +163,7 @@ pub(super) fn write_effects(
     out.append(&mut body);
 }
 
-/// The first event of the segment that a cause can have as its effect.
+/// Returns the first event of the segment that a cause can have as its effect.
 fn least_effect(cause: u64, first: u64) -> u32 {
     cause.checked_sub(first).map_or(0, |event| u32::try_from(event.saturating_add(1)).unwrap_or(u32::MAX))
 }
@@ -187,7 +187,7 @@ fn malformed_effects() -> Error {
 }
 
 impl Effects<'_> {
-    /// The effects of a cause.
+    /// Returns the effects of a cause.
     pub(super) fn find(&self, cause: Position) -> Result<Option<Postings>> {
         let (directory, body) = self.split().ok_or_else(malformed_effects)?;
         match Self::group(directory, body, cause)? {
@@ -303,12 +303,12 @@ impl Group {
     }
 }
 
-/// The first cause of a block of effects.
+/// Returns the first cause of a block of effects.
 fn first_of(directory: &[u8], block: usize) -> u64 {
     u64_at(directory, block * EFFECTS_ENTRY).unwrap_or(u64::MAX)
 }
 
-/// The last block of effects whose first cause is not past `cause`.
+/// Returns the last block of effects whose first cause is not past `cause`.
 fn block_of(directory: &[u8], cause: u64) -> Option<usize> {
     let (mut low, mut high) = (0, directory.len() / EFFECTS_ENTRY);
     while low < high {
@@ -331,12 +331,12 @@ struct EffectsReader<'a> {
 }
 
 impl<'a> EffectsReader<'a> {
-    /// A walk over the last block whose first cause is not past `cause`.
+    /// Returns a walk over the last block whose first cause is not past `cause`.
     fn to(directory: &[u8], body: &'a [u8], cause: u64) -> Result<Option<Self>> {
         block_of(directory, cause).map(|block| Self::at(directory, body, block)).transpose()
     }
 
-    /// A walk over a block.
+    /// Returns a walk over a block.
     fn at(directory: &[u8], body: &'a [u8], block: usize) -> Result<Self> {
         let at = u32_at(directory, block * EFFECTS_ENTRY + 8).ok_or_else(malformed_effects)? as usize;
         let before = first_of(directory, block).checked_sub(1).ok_or_else(malformed_effects)?;

@@ -72,7 +72,7 @@ impl Section {
         Self::Filter,
     ];
 
-    /// Its name in messages and in the specification.
+    /// Returns its name in messages and in the specification.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Offsets => "offsets",
@@ -119,7 +119,7 @@ pub(super) struct Extent {
 }
 
 impl Extent {
-    /// Its bytes in the file, which has been checked to hold them.
+    /// Returns its bytes in the file, which has been checked to hold them.
     pub(super) fn range(&self) -> Range<usize> {
         self.offset as usize..self.offset as usize + self.length as usize
     }

@@ -12,7 +12,7 @@ use super::packed::{self, Packed};
 /// Bits of a hash that stand beside its event.
 const PRINT_BITS: u32 = 16;
 
-/// How many of a hash's first bits number its bucket.
+/// Returns how many of a hash's first bits number its bucket.
 fn bucket_bits(count: u32) -> u32 {
     width_of(u64::from(count / 8))
 }
@@ -57,7 +57,7 @@ pub(super) fn write(hashes: &[u64], out: &mut Vec<u8>) {
     writer.end(out);
 }
 
-/// The events whose id may have this hash, in ascending order.
+/// Returns the events whose id may have this hash, in ascending order.
 pub(super) fn find(
     bytes: &[u8],
     count: u32,

@@ -5,20 +5,20 @@ use tidegate_format::Error;
 /// Bits of the widest number that [`bits`] reads.
 pub(super) const BITS_MAX: u32 = 56;
 
-/// The error for bytes that hold their checksum and still make no sense.
+/// Returns the error for bytes that hold their checksum and still make no sense.
 #[cold]
 pub(super) fn malformed(what: &str) -> Error {
     Error::damaged(format!("{what} of an index file is malformed"), "a well-formed one", "something else")
 }
 
-/// The 32-bit number at a byte.
+/// Returns the 32-bit number at a byte.
 #[inline]
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     let raw = bytes.get(at..)?.first_chunk()?;
     Some(u32::from_le_bytes(*raw))
 }
 
-/// The 64-bit number at a byte.
+/// Returns the 64-bit number at a byte.
 #[inline]
 pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     let raw = bytes.get(at..)?.first_chunk()?;
@@ -34,7 +34,7 @@ pub(super) fn put_varint(mut number: u64, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
-/// The number at `at`, which moves behind it. `None` if the bytes end inside it, or it is longer than
+/// Returns the number at `at`, which moves behind it. `None` if the bytes end inside it, or it is longer than
 /// 64 bits.
 #[inline]
 pub(super) fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
@@ -55,13 +55,13 @@ pub(super) fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     None
 }
 
-/// The same for a number that must fit 32 bits.
+/// Returns the same for a number that must fit 32 bits.
 #[inline]
 pub(super) fn varint32(bytes: &[u8], at: &mut usize) -> Option<u32> {
     u32::try_from(varint(bytes, at)?).ok()
 }
 
-/// The `width` bits at a bit, lowest first. At most [`BITS_MAX`] of them.
+/// Returns the `width` bits at a bit, lowest first. At most [`BITS_MAX`] of them.
 #[inline]
 pub(super) fn bits(bytes: &[u8], at: usize, width: u32) -> Option<u64> {
     debug_assert!(width <= BITS_MAX, "eight bytes hold them wherever they start");
@@ -80,7 +80,7 @@ pub(super) fn bits(bytes: &[u8], at: usize, width: u32) -> Option<u64> {
     Some((word >> shift) & ((1 << width) - 1))
 }
 
-/// How many bits a number takes.
+/// Returns how many bits a number takes.
 pub(super) fn width_of(number: u64) -> u32 {
     u64::BITS - number.leading_zeros()
 }

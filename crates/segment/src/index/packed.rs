@@ -41,7 +41,7 @@ pub(super) struct Packed<'a> {
 }
 
 impl<'a> Packed<'a> {
-    /// The column of `count` numbers that fills `bytes`.
+    /// Returns the column of `count` numbers that fills `bytes`.
     #[inline]
     pub(super) fn read(bytes: &'a [u8], count: u32) -> Result<Self> {
         let entries = (count as usize).div_ceil(BLOCK) + 1;
@@ -51,7 +51,7 @@ impl<'a> Packed<'a> {
         }
     }
 
-    /// The number of an event. The caller knows that there is one.
+    /// Returns the number of an event. The caller knows that there is one.
     #[inline]
     pub(super) fn get(&self, index: u32) -> Result<u32> {
         self.look(index as usize).ok_or_else(|| malformed("a column"))

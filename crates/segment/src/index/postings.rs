@@ -2,9 +2,9 @@
 //!
 //! A list takes one of three forms, whichever is shortest:
 //!
-//! * a range, where its events follow each other without a gap. One event is a range, and so are all events:
+//! * a range, if its events follow each other without a gap. One event is a range, and so are all events:
 //!   the only scope of a segment costs two bytes, not one an event.
-//! * deltas: varints, in runs of 64, with a table of the runs where there is more than one.
+//! * deltas: varints, in runs of 64, with a table of the runs if there is more than one.
 //! * a bitmap: one bit for each event between the first and the last, with the count of bits before each 512.
 //!
 //! Compressed bitmaps (`roaring`) would be the other choice for long lists. They spend two bytes an event where
@@ -30,7 +30,7 @@ const FORM_RANGE: u64 = 0;
 const FORM_DELTAS: u64 = 1;
 const FORM_BITMAP: u64 = 2;
 
-/// What stands for a range that starts with this event.
+/// Returns what stands for a range that starts with this event.
 pub(super) fn range_place(first: u32) -> u64 {
     u64::from(first) << 2 | FORM_RANGE
 }
@@ -63,7 +63,7 @@ enum Form {
 }
 
 impl Postings {
-    /// The list of `count` events that `place` stands for, in the section `lists` of `block`.
+    /// Returns the list of `count` events that `place` stands for, in the section `lists` of `block`.
     pub(super) fn read(
         block: &Block,
         lists: Range<usize>,
@@ -93,20 +93,20 @@ impl Postings {
         Some(Self { count, limit, form })
     }
 
-    /// A short list: its first event, then the gaps of the others in these bytes of `block`.
+    /// Returns a short list: its first event, then the gaps of the others in these bytes of `block`.
     pub(super) fn short(block: &Block, gaps: Range<usize>, count: u32, first: u32, limit: u32) -> Self {
         let form =
             if count == 1 { Form::Range { first } } else { Form::Deltas(Deltas::short(block, gaps, first)) };
         Self { count, limit, form }
     }
 
-    /// How many they are.
+    /// Returns how many they are.
     #[inline]
     pub fn count(&self) -> u32 {
         self.count
     }
 
-    /// The `n`-th of them, counted from 0; nothing past the last.
+    /// Returns the `n`-th of them, counted from 0; `None` past the last.
     pub fn get(&self, n: u32) -> Option<u32> {
         if n >= self.count {
             return None;
@@ -120,7 +120,7 @@ impl Postings {
         event.filter(|event| *event < self.limit)
     }
 
-    /// How many of them come before `event`.
+    /// Returns how many of them come before `event`.
     pub fn rank(&self, event: u32) -> u32 {
         let rank = match &self.form {
             Form::Range { first } => event.saturating_sub(*first),
@@ -130,7 +130,7 @@ impl Postings {
         rank.min(self.count)
     }
 
-    /// The first of them that is not before `event`.
+    /// Returns the first of them that is not before `event`.
     pub fn next_from(&self, event: u32) -> Option<u32> {
         match &self.form {
             Form::Bitmap(bits) => match bits.next_from(event) {
@@ -141,7 +141,7 @@ impl Postings {
         }
     }
 
-    /// The last of them that comes before `event`.
+    /// Returns the last of them that comes before `event`.
     pub fn last_before(&self, event: u32) -> Option<u32> {
         match &self.form {
             Form::Bitmap(bits) => match bits.last_before(event) {
@@ -160,12 +160,12 @@ impl Postings {
         }
     }
 
-    /// All of them, from either end.
+    /// Returns all of them, from either end.
     pub fn events(&self) -> Events {
         self.events_in(0..self.count)
     }
 
-    /// Those of these ranks, from either end.
+    /// Returns those of these ranks, from either end.
     pub fn events_in(&self, ranks: Range<u32>) -> Events {
         let end = ranks.end.min(self.count);
         Events {
@@ -190,7 +190,7 @@ pub struct Events {
 }
 
 impl Events {
-    /// The ranks that are still to come.
+    /// Returns the ranks that are still to come.
     pub fn ranks(&self) -> Range<u32> {
         self.ranks.clone()
     }
@@ -207,7 +207,7 @@ impl Events {
         self.ranks.end = rank.clamp(self.ranks.start, self.ranks.end);
     }
 
-    /// The rank of an event, without a look at the bytes where the buffer tells.
+    /// Returns the rank of an event, without a look at the bytes if the buffer tells.
     fn rank(&self, event: u32) -> u32 {
         let events = &self.buffer[..self.filled];
         match (events.first(), events.last()) {

@@ -87,14 +87,14 @@ fn malformed_terms() -> tidegate_format::Error {
 }
 
 impl<'a> Terms<'a> {
-    /// The dictionary of `count` terms that fills `bytes`.
+    /// Returns the dictionary of `count` terms that fills `bytes`.
     pub(super) fn read(bytes: &'a [u8], count: u32) -> Result<Self> {
         let entries = count.div_ceil(BLOCK) as usize + 1;
         let (directory, body) = bytes.split_at_checked(entries * 4).ok_or_else(malformed_terms)?;
         Ok(Self { directory, body, count })
     }
 
-    /// A term, looked for among those of these numbers.
+    /// Returns a term, looked for among those of these numbers.
     pub(super) fn find(&self, among: Range<u32>, wanted: &[u8]) -> Result<Option<Found>> {
         if among.is_empty() {
             return Ok(None);
@@ -106,7 +106,7 @@ impl<'a> Terms<'a> {
         Ok(found.filter(|found| among.contains(&found.number)))
     }
 
-    /// The number of the first term among these that is not less than `wanted`; the end where all are.
+    /// Returns the number of the first term among these that is not less than `wanted`; the end if all are.
     pub(super) fn lower_bound(&self, among: Range<u32>, wanted: &[u8]) -> Result<u32> {
         if among.is_empty() {
             return Ok(among.end);
@@ -123,7 +123,7 @@ impl<'a> Terms<'a> {
         Ok(among.end)
     }
 
-    /// A walk over the terms of these numbers.
+    /// Returns a walk over the terms of these numbers.
     pub(super) fn read_terms(&self, among: Range<u32>) -> Result<TermsReader<'a>> {
         let among = among.start..among.end.min(self.count);
         let number = among.start / BLOCK * BLOCK;
@@ -147,7 +147,7 @@ impl<'a> Terms<'a> {
         self.body.get(start..end)
     }
 
-    /// The last block with any of these numbers whose first term is not past `wanted`.
+    /// Returns the last block with any of these numbers whose first term is not past `wanted`.
     fn block_for(&self, among: &Range<u32>, wanted: &[u8]) -> Result<Option<u32>> {
         let first = among.start / BLOCK;
         let (mut low, mut high) = (first, (among.end - 1) / BLOCK + 1);
@@ -164,7 +164,7 @@ impl<'a> Terms<'a> {
     }
 }
 
-/// The bytes at `at` with their length before them.
+/// Returns the bytes at `at` with their length before them.
 #[inline]
 fn take<'a>(bytes: &'a [u8], at: &mut usize) -> Option<&'a [u8]> {
     let length = varint(bytes, at)?;
@@ -212,7 +212,7 @@ pub(super) struct TermsReader<'a> {
 }
 
 impl TermsReader<'_> {
-    /// The next term, and what the dictionary says of it.
+    /// Returns the next term, and what the dictionary says of it.
     pub(super) fn next(&mut self) -> Result<Option<(&[u8], Found)>> {
         if self.number >= self.end {
             return Ok(None);

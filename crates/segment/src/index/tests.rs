@@ -310,7 +310,7 @@ fn compare_postings(postings: &Postings, events: &BTreeSet<u32>, limit: u32) {
     }
 }
 
-/// Bits are looked through nearby, and found by their counts where gaps are wide.
+/// Bits are looked through nearby, and found by their counts if gaps are wide.
 #[test]
 fn wide_gaps_in_a_bitmap() {
     let blocks = [0..3000, 3001..3002, 8000..11_000, 11_900..12_000, 40_000..46_000u32];

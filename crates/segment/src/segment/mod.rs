@@ -51,7 +51,7 @@ pub struct Segment {
     end: OnceLock<Position>,
     /// The file, until it is sealed.
     growing: ArcSwapOption<Source>,
-    /// What finds its events until it has an index file, or where that cannot be used.
+    /// What finds its events until it has an index file, or if that cannot be used.
     memory: ArcSwapOption<Lookup>,
     /// Its files once it is sealed, while they are open.
     bytes: Arc<Slot<Source>>,

@@ -21,14 +21,14 @@ pub(super) enum Source {
 }
 
 impl Segment {
-    /// What opens its files, once it is sealed.
+    /// Returns what opens its files, once it is sealed.
     fn cache(&self) -> Result<&Arc<FileCache>> {
         self.cache.get().ok_or_else(|| {
             Error::new(ErrorKind::Io, "the segment's file is closed").in_file(self.name(), None)
         })
     }
 
-    /// What finds its events. Holding it saves looking it up again; it stays right as long as it is held.
+    /// Returns what finds its events. Holding it saves looking it up again; it stays right as long as it is held.
     pub fn lookup(&self) -> Result<Arc<Lookup>> {
         self.with_lookup(Arc::clone)
     }
@@ -90,7 +90,7 @@ impl Segment {
         self.index.clear();
     }
 
-    /// Its file, open.
+    /// Returns its file, open.
     pub(super) fn source(&self) -> Result<Arc<Source>> {
         if let Some(source) = &*self.bytes.get() {
             return Ok(Arc::clone(source));
@@ -142,7 +142,7 @@ impl Segment {
         source
     }
 
-    /// All its bytes up to the tail, mapped if it is sealed and mapped.
+    /// Returns all its bytes up to the tail, mapped if it is sealed and mapped.
     pub(crate) fn bytes(&self) -> Result<Block> {
         match &*self.source()? {
             Source::Map(map) => Ok(map.clone()),

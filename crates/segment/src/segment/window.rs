@@ -34,7 +34,7 @@ enum Ahead {
 }
 
 impl Window {
-    /// A window for reading on, forwards or backwards.
+    /// Returns a window for reading on, forwards or backwards.
     pub fn ahead(backwards: bool) -> Self {
         let ahead = if backwards { Ahead::Backwards } else { Ahead::Forwards };
         Self { ahead, ..Self::default() }
@@ -60,7 +60,7 @@ impl Window {
         self.bytes.is_some() && start >= self.at && end <= self.end()
     }
 
-    /// From where to where to read for an event that is not held, in a segment that ends at `tail`.
+    /// Returns from where to where to read for an event that is not held, in a segment that ends at `tail`.
     pub(super) fn reach(&mut self, start: u64, end: u64, tail: u64) -> (u64, u64) {
         if self.bytes.is_some() {
             let gap = match self.ahead {

@@ -36,12 +36,13 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// No event at all matches the query.
+    /// Fails if any event matches the query; [`after`](Self::after) limits it to newer events.
     pub fn fail_if(query: impl Into<Query>) -> Self {
         Self::FailIf(query.into(), Position::START)
     }
 
-    /// No event after this position matches the query. Other conditions stay as they are.
+    /// Ignores events up to this position: a [`fail_if`](Self::fail_if) then fails only if a later event matches. Other
+    /// conditions stay as they are.
     #[must_use]
     pub fn after(self, position: Position) -> Self {
         match self {

@@ -11,12 +11,12 @@ pub(crate) const FOOTPRINT: &str = "tidegate.footprint";
 /// The metadata name of a bypass, on the first event of its batch.
 pub(crate) const BYPASS: &str = "tidegate.bypass";
 
-/// The note of the gates that passed, and of the position they were judged at.
+/// Returns the note of the gates that passed, and of the position they were judged at.
 pub(crate) fn gates(passed: &[Text], judged_at: Position) -> String {
     json!({ "passed": passed, "judged_at": judged_at.0 }).to_string()
 }
 
-/// The gates that a batch passed, and the position they were judged at, as noted on its first event.
+/// Returns the gates that a batch passed, and the position they were judged at, as noted on its first event.
 pub(crate) fn gates_of(first: &RecordedEvent) -> (Vec<Text>, Option<Position>) {
     let (gates, judged_at) = first.meta_text(GATES).and_then(read_gates).unzip();
     (gates.unwrap_or_default(), judged_at)
@@ -42,7 +42,7 @@ pub struct Bypass {
 }
 
 impl Bypass {
-    /// The note; refused without a reason or a justification.
+    /// Returns the note; refused without a reason or a justification.
     pub(crate) fn note(&self) -> Result<String> {
         let Self { reason, justification, approver } = self;
         name::check("reason of a bypass", reason)?;

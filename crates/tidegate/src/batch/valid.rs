@@ -1,4 +1,4 @@
-//! Valid batches: checked once, and hashed once where they have a key, whatever becomes of them then.
+//! Valid batches: checked once, and hashed once if they have a key, whatever becomes of them then.
 
 use tidegate_format::{Blind, Error, Hash, Result, Text, name};
 
@@ -51,7 +51,7 @@ impl<'a> KeyLookup<'a> {
         check(text).map(|()| Self { text, content: None })
     }
 
-    /// Whether a batch answers that keeps this of its content, and whose first event has this blind. Once an event of it
+    /// Returns whether a batch answers that keeps this of its content, and whose first event has this blind. Once an event of it
     /// was erased, nothing tells whether the content is the same, and only a decision is answered.
     pub(crate) fn is_answered_by(&self, blind: Option<Blind>, kept: Hash) -> bool {
         match self.content {

@@ -68,7 +68,7 @@ impl From<Denial> for Decision {
 pub enum Outcome {
     /// Its events are in the log.
     Committed(Receipt),
-    /// It was denied, and nothing was written but, where asked for, the denial.
+    /// It was denied, and nothing was written but, if asked for, the denial.
     Denied(Denied),
 }
 

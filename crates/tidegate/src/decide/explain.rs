@@ -36,10 +36,10 @@ pub struct Explanation {
     pub gates: Vec<Text>,
     /// Why it passed over gates, if it did.
     pub bypass: Option<Bypass>,
-    /// The log as the decision and the gates saw it, where the batch says when that was. What they read still
+    /// The log as the decision and the gates saw it, if the batch says when that was. What they read still
     /// reads the same in it.
     pub judged_at: Option<View>,
-    /// What was read, where the footprint was [kept](crate::AppendOptions::keep_footprint).
+    /// What was read, if the footprint was [kept](crate::AppendOptions::keep_footprint).
     pub footprint: Option<Footprint>,
 }
 
@@ -49,7 +49,7 @@ impl View {
     ///
     /// # Errors
     ///
-    /// [`Missing`](ErrorKind::Missing) where the view does not show the event.
+    /// [`Missing`](ErrorKind::Missing) if the view does not show the event.
     pub fn explain(&self, event: Position) -> Result<Explanation> {
         let Some(last) = self.at(event)? else {
             let message = format!("there is no event at position {event}; the view ends at {}", self.head());

@@ -13,7 +13,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Whether the query will select one of these drafts, once they are events.
+    /// Returns whether the query will select one of these drafts, once they are events.
     pub(crate) fn concerns(&self, drafts: &[Draft], view: &View) -> Result<bool> {
         if !self.query.asks_for_flow() {
             return Ok(drafts.iter().any(|draft| self.query.matches_draft(draft)));
@@ -23,7 +23,7 @@ impl Guard {
     }
 }
 
-/// The drafts without payloads, with causes and flow as their events will name them. A flow that begins with
+/// Returns the drafts without payloads, with causes and flow as their events will name them. A flow that begins with
 /// an event whose id the store will make has no name yet.
 fn foresee(drafts: &[Draft], view: &View) -> Result<Vec<Draft>> {
     let mut foreseen: Vec<Draft> = Vec::with_capacity(drafts.len());

@@ -199,7 +199,7 @@ impl DecisionView {
         &self.view
     }
 
-    /// A part of the log that is closed cannot change, so only reads up to the head are remembered.
+    /// Notes a read in the footprint. A closed part of the log cannot change, so only reads up to the head are noted.
     fn remember(&self, query: &Query, read: &ReadOptions) {
         // Without the positions of its times it may cover what is to come.
         let is_open = self.view.span(read).map_or(true, |span| span.before > self.view.head().next());

@@ -120,7 +120,7 @@ fn out_degrees(
     Ok(Some(top))
 }
 
-/// The causes of the first `count` events of a segment, with how many effects each has there.
+/// Returns the causes of the first `count` events of a segment, with how many effects each has there.
 fn read_degrees(reader: &mut GraphReader, first: Position, count: u32) -> Result<Vec<(Position, u32)>> {
     reader.read_ahead();
     let mut pairs = Vec::new();

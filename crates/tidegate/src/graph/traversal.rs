@@ -156,7 +156,7 @@ impl Descendants {
         Ok(true)
     }
 
-    /// Bitmap the effects that an event has in this segment.
+    /// Marks the effects that an event has in this segment.
     fn reach(&mut self, event: Position, reader: &mut GraphReader) -> Result<()> {
         let Self { found, reached, .. } = self;
         reader.each_effect(event, self.at, |effect| {

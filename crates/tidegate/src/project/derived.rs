@@ -13,7 +13,7 @@ use crate::typed::{Kind, Values};
 
 type Refusal = Box<dyn StdError + Send + Sync>;
 
-/// All events of these kinds.
+/// Returns all events of these kinds.
 pub fn query(kinds: &[Cow<'static, [Kind]>]) -> Query {
     kinds
         .iter()

@@ -19,7 +19,7 @@ impl<P: Projection> AnyProjector for Projector<P> {}
 mod sealed {
     /// Implemented here alone.
     pub trait Sealed {
-        /// Its place in a pass.
+        /// Returns its place in a pass.
         fn member(&self) -> super::Member<'_>;
     }
 }
@@ -36,7 +36,7 @@ pub struct Member<'a>(&'a dyn Waiting);
 
 /// A projector that takes part in a pass.
 trait Waiting {
-    /// The same for the same projector, to take locks in one order.
+    /// Returns the same for the same projector, to take locks in one order.
     fn address(&self) -> usize;
     fn store(&self) -> StoreId;
     fn source(&self) -> &EventSource;

@@ -103,7 +103,7 @@ impl<P: Projection> Projector<P> {
         Ok(())
     }
 
-    /// Whether this process is the writer still.
+    /// Returns whether this process is the writer still.
     fn may_write(&self) -> Result<bool> {
         match self.place {
             SnapshotPlace::Store(_) => Ok(self.source.now()?.1.is_none()),

@@ -13,28 +13,28 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// The time that is this long from now.
+    /// Returns the time that is this long from now.
     pub(crate) fn after(clock: &Arc<dyn Clock>, time: Duration) -> Self {
         let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Self { clock: Arc::clone(clock), micros: clock.steady_micros().saturating_add(time) }
     }
 
-    /// How long it is until then.
+    /// Returns how long it is until then.
     pub(crate) fn left(&self) -> Duration {
         Duration::from_micros(self.micros.saturating_sub(self.clock.steady_micros()))
     }
 
-    /// How long ago it was, or nothing if it is still to come.
+    /// Returns how long ago it was, or `None` if it is still to come.
     pub(crate) fn since(&self) -> Duration {
         Duration::from_micros(self.clock.steady_micros().saturating_sub(self.micros))
     }
 
-    /// Whether it has passed.
+    /// Returns whether it has passed.
     pub(crate) fn is_over(&self) -> bool {
         self.left().is_zero()
     }
 
-    /// Whether it comes before another one.
+    /// Returns whether it comes before another one.
     pub(crate) fn is_before(&self, other: &Self) -> bool {
         self.micros < other.micros
     }

@@ -33,18 +33,18 @@ impl Log {
         self.segments.first().map_or(Position(1), |segment| segment.first())
     }
 
-    /// The segment that holds a position, and its place in the list; nothing before the first.
+    /// Returns the segment that holds a position, and its place in the list; `None` before the first.
     pub(crate) fn locate(&self, position: Position) -> Option<(usize, &Arc<Segment>)> {
         let at = self.segments.partition_point(|segment| segment.first() <= position).checked_sub(1)?;
         Some((at, &self.segments[at]))
     }
 
-    /// What terms and ids are hashed with.
+    /// Returns what terms and ids are hashed with.
     pub(crate) fn seed(&self) -> HashKey {
         self.segments[0].hash_key()
     }
 
-    /// The filter group of a segment group.
+    /// Returns the filter group of a segment group.
     pub(crate) fn filter_group(&self, group: usize) -> Option<&Arc<FilterGroup>> {
         self.filter_groups.get(group)?.as_ref()
     }
@@ -57,7 +57,7 @@ impl Log {
         self.filter_groups[group] = Some(filter_group);
     }
 
-    /// The segments that may hold a term or an id with this hash, by their places in the list, the newest first.
+    /// Returns the segments that may hold a term or an id with this hash, by their places in the list, the newest first.
     pub(crate) fn newest_first(&self, hash: u64) -> impl Iterator<Item = (usize, &Arc<Segment>)> {
         let (mut sieve, mut next) = (SegmentFilter::default(), self.segments.len().checked_sub(1));
         std::iter::from_fn(move || {
@@ -77,7 +77,7 @@ pub(crate) struct SegmentFilter {
 }
 
 impl SegmentFilter {
-    /// The nearest segment that may hold it, from the one at a place on, in one direction. `may_hold` asks the
+    /// Returns the nearest segment that may hold it, from the one at a place on, in one direction. `may_hold` asks the
     /// filter group of a segment group; without one, all its segments may.
     #[inline]
     pub(crate) fn find(

@@ -201,13 +201,13 @@ impl SharedState {
         let _ = self.ended.set(Ending { error, in_order: true });
     }
 
-    /// How the writer ended, if it has.
+    /// Returns how the writer ended, if it has.
     pub(crate) fn ending(&self) -> Option<Result<()>> {
         let Ending { error, in_order } = self.ended.get()?;
         Some(if *in_order { Ok(()) } else { Err(error.clone()) })
     }
 
-    /// The error that ended the writer.
+    /// Returns the error that ended the writer.
     pub(crate) fn ended(&self) -> Option<Error> {
         self.ended.get().map(|ending| ending.error.clone())
     }

@@ -66,7 +66,7 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// The chain of a log that begins at this position: nothing is known of the events that were retired.
+    /// Returns the chain of a log that begins at this position: nothing is known of the events that were retired.
     pub(crate) fn above(floor: Position) -> Self {
         let mut chain = Self::default();
         if floor > Position(1) {
@@ -115,7 +115,7 @@ impl Chain {
         self.lost.push((first, last));
     }
 
-    /// The streams so far.
+    /// Returns the streams so far.
     pub(crate) fn streams(&self) -> u64 {
         self.ends.len() as u64
     }

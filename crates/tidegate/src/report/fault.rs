@@ -27,12 +27,12 @@ impl Fault {
         Self { error, remedy }
     }
 
-    /// Whether it is in this file.
+    /// Returns whether it is in this file.
     pub(crate) fn is_in(&self, file: &str) -> bool {
         matches!(self.error.place(), Some(Place::File { name, .. }) if name == file)
     }
 
-    /// A fault in a file, with what was expected and found.
+    /// Returns a fault in a file, with what was expected and found.
     pub(crate) fn of(error: Error, name: &str, at: u64, remedy: &'static str) -> Self {
         Self::new(error.in_file(name, Some(Offset(at))), remedy)
     }
@@ -61,7 +61,7 @@ impl Remark {
         Self { file: file.into(), offset: None, text: text.into() }
     }
 
-    /// What is wrong with a file from a byte on, and what becomes of that.
+    /// Returns what is wrong with a file from a byte on, and what becomes of that.
     pub(crate) fn at(file: &str, at: u64, error: &Error, then: &str) -> Self {
         let evidence =
             error.evidence().map(|(expected, found)| format!("; expected {expected}, found {found}"));
@@ -69,7 +69,7 @@ impl Remark {
         Self { file: file.to_owned(), offset: Some(Offset(at)), text }
     }
 
-    /// The same, for an error that says itself where it is.
+    /// Returns the same, for an error that says itself where it is.
     pub(crate) fn of(error: &Error, then: &str) -> Self {
         match error.place() {
             Some(Place::File { name, offset }) => Self::at(name, offset.map_or(0, |at| at.0), error, then),
@@ -99,7 +99,7 @@ pub struct LostRange {
 }
 
 impl LostRange {
-    /// How many events that are, where it is known.
+    /// Returns how many events that are, if it is known.
     pub fn count(&self) -> Option<u64> {
         self.last.map(|last| last.0.saturating_sub(self.first.0).saturating_add(1))
     }

@@ -24,7 +24,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// A claim of the type of this name, at this place in the source.
+    /// Creates a claim of the type of this name, at this place in the source.
     pub const fn new<T: 'static>(
         kinds: fn() -> Cow<'static, [Kind]>,
         name: &'static str,
@@ -52,7 +52,7 @@ pub(crate) fn check() -> Result<()> {
     }
 }
 
-/// All that is wrong with the claims.
+/// Returns all that is wrong with the claims.
 fn complaint(claims: impl IntoIterator<Item = Claim>) -> Option<String> {
     let mut claims: Vec<Claim> = claims.into_iter().collect();
     // The linker chooses the order, and a message should not change with it.

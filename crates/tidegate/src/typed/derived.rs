@@ -37,7 +37,7 @@ macro_rules! __claim {
     };
 }
 
-/// An event without fields. They may come in a later version, so it is a map with none.
+/// Returns an event without fields. They may come in a later version, so it is a map with none.
 pub fn draft_empty(kind: &Kind, stream: impl Into<StreamId>) -> Result<Draft> {
     const EMPTY_MAP: &[u8] = &[0x80];
     Ok(Draft::new(stream, kind.name).schema(kind.version).message_pack(EMPTY_MAP))

@@ -78,7 +78,7 @@ pub fn check<E: Event>(golden: &str, samples: impl IntoIterator<Item = E>) -> Re
     if missing.is_empty() { Ok(values) } else { Err(complaint(&lines, &missing)) }
 }
 
-/// The error for samples that are not in the file.
+/// Returns the error for samples that are not in the file.
 fn complaint(lines: &[Line], missing: &[Line]) -> Error {
     let mut message = String::new();
     for line in missing {

@@ -85,7 +85,7 @@ pub(super) fn draft<T: Serialize + ?Sized>(kind: &Kind, stream: StreamId, value:
     Ok(Draft::new(stream, kind.name).schema(kind.version).message_pack(payload))
 }
 
-/// The payload of an event as a value.
+/// Returns the payload of an event as a value.
 pub(super) fn decode<T: DeserializeOwned>(event: &RecordedEvent) -> Result<T> {
     let payload = event.payload()?;
     let decoded = match event.payload_type() {
@@ -99,7 +99,7 @@ pub(super) fn decode<T: DeserializeOwned>(event: &RecordedEvent) -> Result<T> {
     decoded.map_err(|cause| no_value::<T>(event, cause))
 }
 
-/// The payload of an event in bytes of this content type as a value.
+/// Returns the payload of an event in bytes of this content type as a value.
 pub(super) fn decode_bytes<T>(event: &RecordedEvent, content: &str) -> Result<T>
 where
     T: TryFrom<Vec<u8>>,
@@ -113,17 +113,17 @@ where
     T::try_from(event.payload()?.to_vec()).map_err(|cause| no_value::<T>(event, cause.into()))
 }
 
-/// The error for a payload that says no such value.
+/// Returns the error for a payload that says no such value.
 fn no_value<T>(event: &RecordedEvent, cause: Box<dyn StdError + Send + Sync>) -> Error {
     failed(event, &format!("the payload is no {}", std::any::type_name::<T>())).because(cause)
 }
 
-/// An error with an event: what went wrong, its kind, its version and its position.
+/// Returns an error with an event: what went wrong, its kind, its version and its position.
 pub(super) fn failed(event: &RecordedEvent, what: &str) -> Error {
     wrong(event, ErrorKind::Invalid, what)
 }
 
-/// The version of an event's schema, where the kind's type can read it.
+/// Returns the version of an event's schema, if the kind's type can read it.
 pub(super) fn schema(event: &RecordedEvent, kind: &Kind) -> Result<u16> {
     let (schema, Kind { version, since, .. }) = (event.schema(), *kind);
     if schema > version {

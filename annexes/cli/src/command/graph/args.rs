@@ -25,7 +25,7 @@ pub(super) struct GraphArgs {
 }
 
 impl GraphArgs {
-    /// The store's directory.
+    /// Returns the store's directory.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
@@ -82,7 +82,7 @@ impl AnswerArgs {
     }
 }
 
-/// The record of an event that the graph knows.
+/// Returns the record of an event that the graph knows.
 pub(super) fn record(graph: &Graph, event: Position) -> tidegate::Result<tidegate::RecordedEvent> {
     let record = graph.view().at(event)?;
     record.ok_or_else(|| Error::damaged("an event of the graph is not in the log", event, "none"))

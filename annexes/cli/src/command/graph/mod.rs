@@ -14,7 +14,7 @@ use crate::failure::Result;
 use crate::output::Output;
 
 const EXAMPLES: &str = "\
-An EVENT is named by its position, its id, or its import key (`import-key:1234` where that is a \
+An EVENT is named by its position, its id, or its import key (`import-key:1234` if that is a \
 number). `tidegate graph COMMAND --help` shows how answers are restricted to a query or counted.
 
 Examples:

@@ -58,7 +58,7 @@ impl TraversalArgs {
     }
 }
 
-/// The causes or effects of several events, each once.
+/// Returns the causes or effects of several events, each once.
 fn beside(
     graph: &Graph,
     way: Traversal,

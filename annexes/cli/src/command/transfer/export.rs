@@ -110,7 +110,7 @@ fn write(header: &ExportHeader, view: &View, mut line: impl FnMut(String) -> Res
     Ok(())
 }
 
-/// The log as it was when this position was its last one.
+/// Returns the log as it was when this position was its last one.
 fn until(view: &View, position: Position) -> Result<View> {
     if position > view.head() {
         if let Some(damage) = view.damage() {

@@ -47,7 +47,7 @@ Of batches, and of an append that may be retried, it may say
   blind                what hides the payload in the leaf; needed beside
                        idempotency_content
 
-Where lines say nothing of batches, some are committed together, each batch whole or not at all. An event whose id or \
+If lines say nothing of batches, some are committed together, each batch whole or not at all. An event whose id or \
 import key is in the store already is skipped, so an import that was cut off can be run again. Lines with neither are \
 new every time.
 
@@ -68,7 +68,7 @@ from another store; a reactor reacts again, unless a reaction came along with it
 #[derive(Args, Debug)]
 #[command(after_long_help = SHAPE, after_help = "`tidegate import --help` shows what a line looks like.")]
 pub(in crate::command) struct ImportArgs {
-    /// The store's directory; created where there is none
+    /// The store's directory; created if there is none
     #[arg(value_name = "DIR")]
     directory: PathBuf,
     /// The file, packed with gzip or not; `-` is standard input

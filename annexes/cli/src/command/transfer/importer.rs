@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //!
-//! I1. What was imported is the beginning of the file, up to a line, and where the file says which events are a batch,
+//! I1. What was imported is the beginning of the file, up to a line, and if the file says which events are a batch,
 //!     up to the end of one.
 //! I2. An event that is in the store already, by its id or its import key, is not appended again, so an import that
 //!     was cut off anywhere ends the same when it is run again.
@@ -26,7 +26,7 @@ use crate::output::counted;
 use crate::progress::Progress;
 use tidegate_json::{EventLine, ExportHeader, SourcePlace, differences};
 
-/// Events that are appended together where the file says nothing of batches, and at most before a sync.
+/// Events that are appended together if the file says nothing of batches, and at most before a sync.
 const BATCH_EVENTS_MAX: usize = 1000;
 /// Bytes of them after which that is enough.
 const BATCH_BYTES_MAX: usize = 4 << 20;
@@ -235,7 +235,7 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// An earlier event, in the store or in the batch.
+    /// Returns an earlier event, in the store or in the batch.
     fn known(&self, id: EventId) -> tidegate::Result<Option<Cause>> {
         if let Some(&at) = self.batch.places.get(&id) {
             return Ok(Some(Cause::Draft(at as u32)));
@@ -299,7 +299,7 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// The batch with what the file says of it.
+    /// Returns the batch with what the file says of it.
     fn batch_of(
         &self,
         drafts: Vec<Draft>,
@@ -335,7 +335,7 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// Events of the file before this batch.
+    /// Returns events of the file before this batch.
     fn read_before(&self, pending: &PendingBatch) -> u64 {
         self.read.saturating_sub(pending.drafts.len() as u64)
     }
@@ -366,7 +366,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// The failure to go on at a line of the input.
+    /// Returns the failure to go on at a line of the input.
     fn stopped(&self, error: Error, number: u64) -> Failure {
         let ImportSummary { imported, skipped, .. } = self.done;
         let remedy = match error.kind() {
@@ -414,7 +414,7 @@ fn other(different: &[&str]) -> String {
     }
 }
 
-/// The refusal of a batch whose idempotency key another batch at this position has.
+/// Returns the refusal of a batch whose idempotency key another batch at this position has.
 fn taken(position: Position) -> Error {
     let message = format!(
         "another batch is in the store under its idempotency key, at position {position}: both stores did the same; \

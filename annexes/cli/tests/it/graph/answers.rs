@@ -110,7 +110,7 @@ fn unknown_events_are_refused() {
     }
 }
 
-/// The history is large and stands beside the workspace; where it is not there, nothing is asked.
+/// The history is large and stands beside the workspace; if it is not there, nothing is asked.
 #[test]
 fn the_history_of_git_is_as_git_says() {
     let data = |name: &str| -> PathBuf {

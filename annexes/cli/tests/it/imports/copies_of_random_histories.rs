@@ -114,7 +114,7 @@ fn history(path: &str, seed: u64) {
     store.close().unwrap();
 }
 
-/// What a copy keeps of an event; its leaf is the same where the store noted nothing in the stream.
+/// What a copy keeps of an event; its leaf is the same if the store noted nothing in the stream.
 fn kept(event: &RecordedEvent) -> impl PartialEq + std::fmt::Debug + use<> {
     let place = (event.position(), event.version(), event.id(), event.time(), event.stream());
     let payload: (PayloadType, Vec<u8>) = (event.payload_type(), event.payload().unwrap().to_vec());

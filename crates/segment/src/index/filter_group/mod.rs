@@ -2,7 +2,7 @@
 //! something.
 //!
 //! Bit `i` of its row `r` is bit `r` of the filter of segment `i`; a filter with fewer pages than the filter group
-//! stands there over and over. Like the filters it is no truth: where it is missing or damaged, every segment may
+//! stands there over and over. Like the filters it is no truth: if it is missing or damaged, every segment may
 //! hold everything, and each is asked on its own.
 //!
 //! Invariants:
@@ -57,7 +57,7 @@ pub struct FilterGroup {
 }
 
 impl FilterGroup {
-    /// The filter group in `block`, which must be of the first of the segments with these owners, in this order. A file
+    /// Returns the filter group in `block`, which must be of the first of the segments with these owners, in this order. A file
     /// of another version is an error of kind `Newer`.
     pub fn open(block: Block, owners: &[u64]) -> Result<Self> {
         let Some((head, _)) = block.split_first_chunk::<HEADER_BYTES>() else {
@@ -99,17 +99,17 @@ impl FilterGroup {
         Ok(Self { block, count, pages, sums_crc, held, sums_held, damaged })
     }
 
-    /// How many segments it is of.
+    /// Returns how many segments it is of.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Whether something in it turned out not to hold its checksum.
+    /// Returns whether something in it turned out not to hold its checksum.
     pub fn is_damaged(&self) -> bool {
         self.damaged.load(Ordering::Relaxed)
     }
 
-    /// The segments that may hold a term or an id with this hash, the lower half of `hash_key.hash` of the term's
+    /// Returns the segments that may hold a term or an id with this hash, the lower half of `hash_key.hash` of the term's
     /// bytes or the id's: bit `i` stands for segment `i`. Bits past the last segment are set.
     #[inline]
     pub fn may_hold(&self, hash: u64) -> u64 {
@@ -139,7 +139,7 @@ impl FilterGroup {
         self.block.get(HEADER_BYTES + number * PAGE_BYTES..)?.first_chunk()
     }
 
-    /// Whether a page holds its checksum. Keeps R1 and R2.
+    /// Returns whether a page holds its checksum. Keeps R1 and R2.
     #[cold]
     fn compare(&self, number: usize) -> bool {
         if self.is_damaged() {

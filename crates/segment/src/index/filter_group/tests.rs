@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The bytes of a filter group of segments with these hashes, and their filters.
+/// Returns the bytes of a filter group of segments with these hashes, and their filters.
 fn filter_group(segments: &[Vec<u64>]) -> (Vec<u8>, Vec<Vec<u8>>) {
     let filters: Vec<Vec<u8>> = segments.iter().map(|hashes| filter_of(hashes)).collect();
     let parts: Vec<&[u8]> = filters.iter().map(Vec::as_slice).collect();
@@ -39,7 +39,7 @@ fn hash_of(number: u64) -> u64 {
     crate::term::HashKey(1, 2).hash(&number.to_le_bytes()) as u64
 }
 
-/// A segment of each size, from a few pages to one.
+/// Returns a segment of each size, from a few pages to one.
 fn some_segments(count: u64) -> Vec<Vec<u64>> {
     let hashes = |segment: u64| (0..segment * segment % 97).map(|n| hash_of(segment << 32 | n)).collect();
     (1..=count).map(hashes).collect()

@@ -92,12 +92,12 @@ pub struct Machine {
 pub type Step = (Text, Text, Text);
 
 impl Machine {
-    /// A machine of these steps, each from a state by a kind to a state. [`Start`] is the state of a stream without
+    /// Creates a machine of these steps, each from a state by a kind to a state. [`Start`] is the state of a stream without
     /// any of these events, by the name [`State::NAME`].
     ///
     /// # Errors
     ///
-    /// [`Invalid`](crate::ErrorKind::Invalid) where a kind leads to two states: what state a stream is in is to be
+    /// [`Invalid`](crate::ErrorKind::Invalid) if a kind leads to two states: what state a stream is in is to be
     /// seen from its last event.
     pub fn new(name: impl Into<Text>, steps: impl IntoIterator<Item = Step>) -> Result<Self> {
         let mut kinds: Vec<(Text, Text, Vec<Text>)> = Vec::new();
@@ -118,12 +118,12 @@ impl Machine {
         Ok(Self { name: name.into(), kinds })
     }
 
-    /// What selects the events of its kinds.
+    /// Returns what selects the events of its kinds.
     pub fn query(&self) -> Query {
         self.item().into()
     }
 
-    /// The state of a stream.
+    /// Returns the state of a stream.
     ///
     /// # Errors
     ///

@@ -44,14 +44,14 @@ pub struct InState<S: State> {
 }
 
 impl InState<Start> {
-    /// A stream that has no event yet.
+    /// Creates a stream that has no event yet.
     pub fn new(stream: impl Into<StreamId>) -> Self {
         Self { stream: stream.into(), version: Version::EMPTY, drafts: Vec::new(), state: PhantomData }
     }
 }
 
 impl<S: State> InState<S> {
-    /// A stream, if it is in this state.
+    /// Returns a stream, if it is in this state.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl<S: State> InState<S> {
         Ok(Some(Self { stream, version, drafts: Vec::new(), state: PhantomData }))
     }
 
-    /// The state after one more event, which may follow this one.
+    /// Returns the state after one more event, which may follow this one.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl<S: State> InState<S> {
         Ok(InState { stream, version, drafts, state: PhantomData })
     }
 
-    /// The events that lead here as a batch, to be refused unless the stream is still as it was.
+    /// Returns the events that lead here as a batch, to be refused unless the stream is still as it was.
     pub fn batch(&self) -> Batch {
         Batch::from(self.drafts.clone()).only_if(Condition::Version(self.stream.clone(), self.version))
     }

@@ -26,7 +26,7 @@ const TREE: &str = "tree";
 #[derive(Debug, Default)]
 #[must_use = "it says what is wrong with the store"]
 pub struct DoctorReport {
-    /// The store, where anything says which it is.
+    /// The store, if anything says which it is.
     pub store: Option<StoreId>,
     /// The last whole event.
     pub head: Position,
@@ -78,8 +78,8 @@ impl DoctorReport {
 ///
 /// # Errors
 ///
-/// [`Missing`](tidegate_format::ErrorKind::Missing) where there is no store,
-/// [`Newer`](tidegate_format::ErrorKind::Newer) where it is of a newer format, and those of listing a directory.
+/// [`Missing`](tidegate_format::ErrorKind::Missing) if there is no store,
+/// [`Newer`](tidegate_format::ErrorKind::Newer) if it is of a newer format, and those of listing a directory.
 pub fn examine(directory: impl AsRef<Path>, progress: impl FnMut(VerifyReport)) -> Result<DoctorReport> {
     examine_in(&Env::native(directory.as_ref()), progress)
 }
@@ -154,7 +154,7 @@ fn refuse_unfinished_store(disk: &dyn Disk) -> Result<()> {
     if files::list(disk, "")?.iter().any(|name| name == STORE) { Ok(()) } else { refuse_unfinished(disk) }
 }
 
-/// Whether a name is that of what stays of a retired segment.
+/// Returns whether a name is that of what stays of a retired segment.
 fn is_retired(name: &str) -> bool {
     name.strip_suffix(RETIRED).and_then(SegmentName::parse).is_some_and(|name| name.generation == 0)
 }

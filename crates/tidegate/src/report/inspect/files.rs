@@ -104,7 +104,7 @@ impl ReadWindow {
         Ok(Some(Self { file, name, length, at: 0, bytes: Vec::new(), unreadable, faults }))
     }
 
-    /// How many bytes of the file count.
+    /// Returns how many bytes of the file count.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
@@ -114,12 +114,12 @@ impl ReadWindow {
         self.length = self.length.min(length);
     }
 
-    /// The errors of reading so far, each told once.
+    /// Returns the errors of reading so far, each told once.
     pub(crate) fn take_faults(&mut self) -> Vec<Error> {
         std::mem::take(&mut self.faults)
     }
 
-    /// The `count` bytes from `at` on, or as many as there are.
+    /// Returns the `count` bytes from `at` on, or as many as there are.
     pub(crate) fn bytes(&mut self, at: u64, count: usize) -> &[u8] {
         let count = self.length.saturating_sub(at).min(count as u64) as usize;
         let held = at >= self.at && at + count as u64 <= self.at + self.bytes.len() as u64;
@@ -178,12 +178,12 @@ impl ReadWindow {
     }
 }
 
-/// The names of the files in a folder, in order; none where there is no such folder.
+/// Returns the names of the files in a folder, in order; none if there is no such folder.
 pub(crate) fn list(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
     sorted(disk.list(folder), folder)
 }
 
-/// The names of the folders in a folder, in order; none where there is no such folder, or where it cannot be listed.
+/// Returns the names of the folders in a folder, in order; none if there is no such folder, or if it cannot be listed.
 pub(crate) fn folders(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
     match disk.folders(folder) {
         Err(cause) if cause.kind() == std::io::ErrorKind::Unsupported => Ok(Vec::new()),

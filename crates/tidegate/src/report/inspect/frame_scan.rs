@@ -90,7 +90,7 @@ pub(crate) fn frame_at(window: &mut ReadWindow, at: u64, salt: u64) -> Result<Fr
     Frame::read(window.bytes(at, head.frame_bytes()), salt)
 }
 
-/// The head of the frame at a byte, if that is whole. Keeps N2.
+/// Returns the head of the frame at a byte, if that is whole. Keeps N2.
 fn whole(window: &mut ReadWindow, at: u64, salt: u64, positions: &Range<Position>) -> Result<FrameHeader> {
     let frame = frame_at(window, at, salt)?;
     let head = frame.head;

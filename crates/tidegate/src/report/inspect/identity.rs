@@ -19,7 +19,7 @@ pub(crate) struct SegmentFile {
     /// Its first position and generation as its name says them.
     pub(crate) file: SegmentName,
     pub(crate) name: String,
-    /// What it says of itself, where that can be read.
+    /// What it says of itself, if that can be read.
     pub(crate) head: Option<SegmentHeader>,
     /// Bytes of the file.
     pub(crate) length: u64,
@@ -88,13 +88,13 @@ pub(crate) fn identify(disk: &dyn Disk) -> Result<StoreIdentity> {
     Ok(found)
 }
 
-/// Whether any head is one of this store, or of one it was forked from.
+/// Returns whether any head is one of this store, or of one it was forked from.
 fn is_of(store: &StoreFile, heads: &BTreeMap<(StoreId, u64), usize>) -> bool {
     let parents = store.forks.iter().map(|fork| (fork.store, fork.salt));
     parents.chain([(store.id, store.salt)]).any(|one| heads.contains_key(&one))
 }
 
-/// What the store file says, and the segments. The caller that creates a store makes its first segment and then the store
+/// Returns what the store file says, and the segments. The caller that creates a store makes its first segment and then the store
 /// file, and may be at it.
 fn look(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<(Result<StoreFile>, Vec<SegmentFile>)> {
     let store = read_store(disk).transpose();
@@ -149,7 +149,7 @@ impl StoreIdentity {
     }
 }
 
-/// The files with names of segments, and their heads.
+/// Returns the files with names of segments, and their heads.
 fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<SegmentFile>> {
     let mut found = Vec::new();
     for mut file in listed(disk)? {
@@ -179,7 +179,7 @@ fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<SegmentFile>> {
     Ok(found)
 }
 
-/// The names of the segments.
+/// Returns the names of the segments.
 fn listed(disk: &dyn Disk) -> Result<Vec<SegmentName>> {
     const TRIES_MAX: usize = 100;
     let mut last = tidegate_segment::list(disk)?;
@@ -194,7 +194,7 @@ fn listed(disk: &dyn Disk) -> Result<Vec<SegmentName>> {
     Ok(last)
 }
 
-/// The length of a file and the head in it, or `None` if it is gone.
+/// Returns the length of a file and the head in it, or `None` if it is gone.
 fn head(disk: &dyn Disk, name: &str) -> Result<Option<(u64, Option<SegmentHeader>)>> {
     let file = match disk.open(name, Mode::Read) {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -210,7 +210,7 @@ fn head(disk: &dyn Disk, name: &str) -> Result<Option<(u64, Option<SegmentHeader
     }
 }
 
-/// The error in this file, at its start where it says no byte.
+/// Returns the error in this file, at its start if it says no byte.
 pub(crate) fn placed(error: Error, name: &str) -> Error {
     match error.place() {
         Some(_) => error,

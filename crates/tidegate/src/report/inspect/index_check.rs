@@ -13,7 +13,7 @@ use super::log_scan::{FrameVisitor, ScannedSegment};
 use crate::backend::{read_store, seed};
 use crate::report::fault::{REBUILT, Remark};
 
-/// The longest filter group read whole, where it is not known how long it should be.
+/// The longest filter group read whole, if it is not known how long it should be.
 const FILTER_GROUP_BYTES_MAX: u64 = 1 << 30;
 
 /// What becomes of a filter group without its segments.
@@ -154,7 +154,7 @@ impl<'a> IndexCheck<'a> {
         Ok(built.and_then(filter))
     }
 
-    /// The filter group of a segment group of this many segments. Only one that is full stays as it is.
+    /// Returns the filter group of a segment group of this many segments. Only one that is full stays as it is.
     fn filter_group(&mut self, name: &str, segments: usize) -> Result<Option<FileContents>> {
         match self.last_filter_group.take_if(|(last, _)| last == name) {
             Some((_, contents)) => Ok(Some(contents)),
@@ -260,7 +260,7 @@ impl FrameVisitor for IndexCheck<'_> {
     }
 }
 
-/// What is wrong with a file that is made of the log.
+/// Returns what is wrong with a file that is made of the log.
 fn wrong(name: &str, at: Option<u64>, error: &Error) -> Remark {
     match error.kind() {
         ErrorKind::Newer => Remark::new(name, error.message()),
@@ -294,7 +294,7 @@ impl Levels {
     }
 }
 
-/// The first byte in which they differ, their ends included.
+/// Returns the first byte in which they differ, their ends included.
 fn first_difference(expected: &[u8], found: &[u8]) -> Option<u64> {
     let same = expected.iter().zip(found).take_while(|(expected, found)| expected == found).count();
     (same < expected.len() || same < found.len()).then_some(same as u64)

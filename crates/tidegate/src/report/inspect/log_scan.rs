@@ -31,13 +31,13 @@ const WATERMARK_BYTES_MAX: u64 = 1 << 16;
 
 /// Receives the intact frames in position order.
 pub(crate) trait FrameVisitor {
-    /// The beginning of a segment, whose frames follow.
+    /// Receives the beginning of a segment, whose frames follow.
     fn begin(&mut self, _segment: &ScannedSegment) {}
 
-    /// A whole frame, at a byte of its segment.
+    /// Receives a whole frame, at a byte of its segment.
     fn frame(&mut self, at: u64, frame: &Frame<'_>) -> Result<()>;
 
-    /// The end of a segment.
+    /// Receives the end of a segment.
     fn end(&mut self, _segment: &ScannedSegment, _remarks: &mut Vec<Remark>) -> Result<()> {
         Ok(())
     }
@@ -92,7 +92,7 @@ pub(crate) struct LogScan {
     watermark_holds: bool,
 }
 
-/// The file that tells how far the log was durable, as it stands between two writes to it.
+/// Returns the file that tells how far the log was durable, as it stands between two writes to it.
 fn watermark(disk: &dyn Disk) -> Result<Option<FileContents>> {
     const TRIES_MAX: usize = 100;
     let read = || files::read(disk, WATERMARK, WATERMARK_BYTES_MAX);
@@ -159,7 +159,7 @@ pub(crate) fn scan_log(
 }
 
 impl LogScan {
-    /// The position that comes next.
+    /// Returns the position that comes next.
     fn next(&self) -> Position {
         let lost = self.lost.last().and_then(|lost| lost.last).unwrap_or_default();
         self.head.max(lost).next().max(self.floor.first)

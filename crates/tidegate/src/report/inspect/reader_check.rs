@@ -53,7 +53,7 @@ pub(crate) fn left_cursors(disk: &dyn Disk, store: StoreId) -> Result<Vec<LeftCu
 #[derive(Debug, Default)]
 pub(crate) struct ReaderCheck {
     ties: Vec<LogTie>,
-    /// The leaves of the events they are tied to, where those are whole.
+    /// The leaves of the events they are tied to, if those are whole.
     leaves: BTreeMap<Position, Option<Hash>>,
     pub(crate) files: u64,
 }
@@ -181,8 +181,8 @@ impl ReaderCheck {
     }
 }
 
-/// A cursor that is wrong is refused to its reader. A saved state that is wrong costs nothing but time; also, after a power
-/// cut the log may have lost an end that was never synced, and a state saw it.
+/// Adds a fault for a cursor, which is then refused to its reader, and a remark for a saved state. A wrong saved state
+/// costs only time, and is lawful after a power cut: the log may have lost an end that was never synced, and a state saw it.
 fn tell(error: Error, file: &str, remedy: &'static str, faults: &mut Vec<Fault>, remarks: &mut Vec<Remark>) {
     if remedy == STATE {
         remarks.push(Remark::at(file, 0, &error, STATE));

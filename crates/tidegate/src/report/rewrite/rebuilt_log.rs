@@ -199,7 +199,7 @@ impl<'a> RebuiltLog<'a> {
         record::encode(&draft, &facts, bytes)
     }
 
-    /// Where an event of the old log stands in this one, if it does.
+    /// Returns where an event of the old log stands in this one, if it does.
     fn new_position(&self, old: Position) -> Option<Position> {
         let run = self.runs.partition_point(|run| run.from <= old).checked_sub(1)?;
         let MovedRun { from, to, count } = self.runs[run];
@@ -247,7 +247,7 @@ impl<'a> RebuiltLog<'a> {
     }
 }
 
-/// What a lost event is called. Its own id is lost with it; this one is the same for all its effects.
+/// Returns what a lost event is called. Its own id is lost with it; this one is the same for all its effects.
 fn lost_id(store: StoreId, position: Position) -> EventId {
     EventId::from_key(&store.to_string(), &position.to_string())
 }

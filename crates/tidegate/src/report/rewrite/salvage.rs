@@ -30,7 +30,7 @@ use crate::settings::StoreOptions;
 pub struct SalvageReport {
     /// The old store.
     pub from: StoreId,
-    /// The new one: the same id where no event changed its position, otherwise a new one.
+    /// The new one: the same id if no event changed its position, otherwise a new one.
     pub store: StoreId,
     /// What is in the new store.
     pub saved: VerifyReport,
@@ -57,7 +57,7 @@ impl SalvageReport {
 /// Writes everything that is whole of the log of `from` into an empty directory `to`, as a new store. The frame, the
 /// events of one write, is the unit: one that is not whole is lost as a whole.
 ///
-/// Up to the first lost event nothing changes: positions, versions, times and leaves are the old ones. Where nothing
+/// Up to the first lost event nothing changes: positions, versions, times and leaves are the old ones. If nothing
 /// is lost but an end, the store keeps its id, and is as an older copy of itself. If whole events follow a loss,
 /// the store gets a new id, and those events new positions and versions, without gaps. They keep their ids, times,
 /// correlations, keys and contents, and their causes as far as those are saved; a lost one becomes a foreign cause in
@@ -78,8 +78,8 @@ impl SalvageReport {
 ///
 /// # Errors
 ///
-/// [`Missing`](ErrorKind::Missing) where there is no store, [`Invalid`](ErrorKind::Invalid) where `to` is not empty,
-/// [`Damaged`](ErrorKind::Damaged) where nothing says which store the files are of, and those of the disk.
+/// [`Missing`](ErrorKind::Missing) if there is no store, [`Invalid`](ErrorKind::Invalid) if `to` is not empty,
+/// [`Damaged`](ErrorKind::Damaged) if nothing says which store the files are of, and those of the disk.
 pub fn salvage(
     from: impl AsRef<Path>,
     to: impl AsRef<Path>,

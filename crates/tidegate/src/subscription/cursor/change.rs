@@ -274,14 +274,14 @@ impl Inner {
 }
 
 impl Span {
-    /// These positions, in order.
+    /// Returns these positions, in order.
     fn of(positions: &[Position]) -> Self {
         let end = |position: Option<&Position>| position.copied().unwrap_or_default();
         Self { count: positions.len() as u64, first: end(positions.first()), last: end(positions.last()) }
     }
 }
 
-/// The events of the query after a position.
+/// Returns the events of the query after a position.
 fn selected(state: &CursorState, view: &View, after: Position) -> Result<Span> {
     let count = view.count_with(&state.query, ReadOptions::new().after(after))?;
     let end = |read: ReadOptions| -> Result<Position> {
@@ -291,7 +291,7 @@ fn selected(state: &CursorState, view: &View, after: Position) -> Result<Span> {
     Ok(Span { count, first: end(ReadOptions::new())?, last: end(ReadOptions::new().backwards(true))? })
 }
 
-/// The events of the query after a position that are done or parked.
+/// Returns the events of the query after a position that are done or parked.
 fn settled_after(state: &CursorState, view: &View, after: Position) -> Result<Span> {
     let passed = selected(state, &view.as_of(state.position), after)?;
     // Everything in `acked` is of the query.
@@ -303,7 +303,7 @@ fn settled_after(state: &CursorState, view: &View, after: Position) -> Result<Sp
     })
 }
 
-/// The events of the query up to a position that are neither done nor parked.
+/// Returns the events of the query up to a position that are neither done nor parked.
 fn open_until(state: &CursorState, view: &View, to: Position) -> Result<Span> {
     let passed = view.as_of(to);
     let all = passed.count_with(&state.query, ReadOptions::new().after(state.position))?;

@@ -136,7 +136,7 @@ fn a_key_survives_closing_crashing_and_the_loss_of_indexes() {
     assert_eq!(store.frontier().visible, Position(22));
 }
 
-/// A retry that asks for a sync was once answered without one where the first time had not asked.
+/// A retry that asks for a sync was once answered without one if the first time had not asked.
 #[test]
 fn a_retry_is_as_durable_as_it_asks_to_be() {
     let appended = |retry: &dyn Fn(&Store) -> Position| {
@@ -174,7 +174,7 @@ fn a_retry_is_as_durable_as_it_asks_to_be() {
     });
 }
 
-/// The same, where the first one came into the log after the retry was prepared, in an earlier group.
+/// The same, if the first one came into the log after the retry was prepared, in an earlier group.
 #[test]
 fn a_retry_behind_a_full_group_is_as_durable_as_it_asks_to_be() {
     let store = stepped();

@@ -70,7 +70,7 @@ fn and_a_sync_fails() {
     assert_eq!(said, [Err(ErrorKind::Ended), Ok(()), Ok(()), Err(ErrorKind::Io), Ok(())]);
 }
 
-/// A close in good order is known as that even where the power goes right behind it.
+/// A close in good order is known as that even if the power goes right behind it.
 #[test]
 fn and_the_power_goes() {
     let short = || {

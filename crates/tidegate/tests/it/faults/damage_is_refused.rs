@@ -157,7 +157,7 @@ fn files_cut_to_any_length() {
     }
 }
 
-/// F18 where no watermark proves the loss: whole groups stay, the torn one goes, and the report says so.
+/// F18 if no watermark proves the loss: whole groups stay, the torn one goes, and the report says so.
 #[test]
 fn an_active_segment_cut_after_a_crash() {
     let (stage, intact) = Stage::killed();

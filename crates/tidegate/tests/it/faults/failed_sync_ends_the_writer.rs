@@ -111,7 +111,7 @@ fn an_old_error_surfaces_at_the_first_sync() {
     ended(&store);
 }
 
-/// F8 where no caller waits for a commit: a sync forced by `wait_durable` or by a step is as final.
+/// F8 if no caller waits for a commit: a sync forced by `wait_durable` or by a step is as final.
 #[test]
 fn forced_syncs_are_final_too() {
     for step in [false, true] {

@@ -32,7 +32,7 @@ fn a_missing_segment() {
     }
     let error = refused(&stage, |files| files.remove("STORE").unwrap());
     assert!(error.to_string().contains("STORE"), "{error}");
-    // So is a store of one segment, even where that is damaged as well.
+    // So is a store of one segment, even if that is damaged as well.
     let mut single = Stage::new();
     single.open().append_with(one("only"), AppendOptions::new().synced()).unwrap();
     single.restart();
@@ -428,7 +428,7 @@ fn a_lock_file_deleted_while_held() {
     }
 }
 
-/// F37: where another store has come to be in the place of a directory that was deleted or moved, the writer of the old
+/// F37: if another store has come to be in the place of a directory that was deleted or moved, the writer of the old
 /// one leaves it alone. It once put segments, and places of cursors, among those of the new one.
 #[test]
 fn another_store_in_the_place_of_one_that_is_open() {

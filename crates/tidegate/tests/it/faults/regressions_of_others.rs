@@ -134,7 +134,7 @@ fn huge_length_in_the_middle() {
 }
 
 /// A newest segment without a byte, or without its head, kept a store from opening. Here one can only be there
-/// when something outside made it; where nothing was ever in it, it goes.
+/// when something outside made it; if nothing was ever in it, it goes.
 #[test]
 fn empty_or_headerless_newest_segment() {
     let (stage, intact) = Stage::closed();
@@ -259,7 +259,7 @@ fn retry_is_as_durable_as_asked() {
     assert_eq!(history(&stage.open()).unwrap().len(), 1);
 }
 
-/// The same where the first append is still queued when the retry comes, in a group before that of the retry.
+/// The same if the first append is still queued when the retry comes, in a group before that of the retry.
 #[test]
 fn retry_behind_the_first_is_as_durable_as_asked() {
     let mut stage = Stage::new();

@@ -176,7 +176,7 @@ fn and_a_waker_appends_on_a_thread_that_others_count_on() {
     gate.shut();
     let append = |entity: &'static str, done: Sender<()>| {
         let store = Arc::clone(&store);
-        // Not joined: where it waits for ever, the test fails and does not.
+        // Not joined: if it waits for ever, the test fails and does not.
         std::thread::spawn(move || {
             store.append_with(one(entity), AppendOptions::new().synced()).unwrap();
             done.send(()).unwrap();

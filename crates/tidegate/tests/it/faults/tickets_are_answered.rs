@@ -180,7 +180,7 @@ fn over_closing_and_dropping() {
     fill(&next, 1);
 }
 
-/// The interval is kept by the thread, and by steps where there is none.
+/// The interval is kept by the thread, and by steps if there is none.
 #[test]
 fn what_was_promised_within_an_interval() {
     let within = AppendOptions::new().durability(Durability::Interval(Duration::from_millis(2)));

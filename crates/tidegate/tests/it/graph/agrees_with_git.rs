@@ -1,6 +1,6 @@
 //! The history of the git project has the answers that git itself gives about it.
 //!
-//! The history is large and stands beside the workspace; where it is not there, nothing is asked.
+//! The history is large and stands beside the workspace; if it is not there, nothing is asked.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};

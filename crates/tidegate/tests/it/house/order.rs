@@ -1,7 +1,7 @@
 //! Whether the modules of one crate use only modules declared above themselves.
 //!
 //! Every path that begins with `crate`, `self` or `super` is followed to the module it names, through
-//! re-exports where needed. Where its way parts from the user's own, both ways go through children of one
+//! re-exports if needed. If its way parts from the user's own, both ways go through children of one
 //! module; the one that is used must be declared above the one that uses.
 
 use std::collections::BTreeMap;

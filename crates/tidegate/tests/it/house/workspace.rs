@@ -26,13 +26,13 @@ pub(crate) struct Crate {
 }
 
 impl Workspace {
-    /// The workspace around this crate, or nothing where the crate stands alone, as a published one does.
+    /// The workspace around this crate, or `None` if the crate stands alone, as a published one does.
     pub(crate) fn get() -> Option<&'static Self> {
         static WORKSPACE: OnceLock<Option<Workspace>> = OnceLock::new();
         WORKSPACE.get_or_init(Self::load).as_ref()
     }
 
-    /// The text of a file at the workspace's root; nothing where it is missing.
+    /// The text of a file at the workspace's root; `None` if it is missing.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         fs::read_to_string(self.root.join(name)).ok()
     }

@@ -1,4 +1,4 @@
-//! A handler is called for each event of its type, with the event where it asks for it.
+//! A handler is called for each event of its type, with the event if it asks for it.
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Projection, Projector, ProjectorOptions, Staleness};

@@ -1,4 +1,4 @@
-//! A saved state is believed only where everything speaks for it; the answers are the same without it.
+//! A saved state is believed only if everything speaks for it; the answers are the same without it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -14,7 +14,7 @@ fn blows(ground: &Fixture, seed: u64) -> [Fixture; 3] {
     [killed.restarted(), cut.restarted(), emptied.restarted()]
 }
 
-/// Appends everything, and indexes, rebuilds, closes and opens again on the way; ends where the disk does.
+/// Appends everything, and indexes, rebuilds, closes and opens again on the way; ends if the disk does.
 fn live(ground: &Fixture, batches: &[Vec<Sketch>], log: &mut Vec<Known>) -> tidegate::Result<()> {
     let mut store = ground.write(true)?;
     for (at, batch) in batches.iter().enumerate() {

@@ -218,7 +218,7 @@ fn a_key_that_was_not_found_is_held() {
     assert_eq!(attempts("more"), (1, true, None));
 }
 
-/// The same, where the key comes into the log in the same group.
+/// The same, if the key comes into the log in the same group.
 #[test]
 fn a_key_that_was_not_found_is_held_within_a_group() {
     let store = stepped();

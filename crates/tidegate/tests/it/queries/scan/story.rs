@@ -66,7 +66,7 @@ pub(crate) fn foreign(store: u8, event: u8) -> Cause {
     Cause::Foreign(StoreId([store + 1; 16]), EventId([event + 1; 16]))
 }
 
-/// The id of an event of the log, or of none where the log is empty.
+/// The id of an event of the log, or of none if the log is empty.
 pub(crate) fn id_in(log: &[Known], at: usize) -> EventId {
     log.get(at % log.len().max(1)).map_or(EventId([0xee; 16]), |known| known.id)
 }
@@ -102,7 +102,7 @@ impl Sketch {
 }
 
 /// Appends the sketches as one batch, adds to `log` what the store must show of them, and keeps `log` as it was
-/// where the store refuses.
+/// if the store refuses.
 pub(crate) fn append(store: &Store, log: &mut Vec<Known>, sketches: &[Sketch]) -> Result<Receipt> {
     let drafts: Vec<_> =
         sketches.iter().enumerate().map(|(index, sketch)| sketch.draft(log, index)).collect();
