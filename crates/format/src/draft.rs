@@ -188,6 +188,9 @@ impl Draft {
         self.tags.iter().try_for_each(|tag| name::check("tag", tag))?;
         self.metadata.iter().try_for_each(|(name, value)| {
             name::check("metadata name", name)?;
+            if value.len() <= METADATA_VALUE_BYTES_MAX {
+                return Ok(());
+            }
             let what = format!("the value of the metadata {name:?} is too long");
             at_most(Limit::MetadataValueBytes, value.len(), METADATA_VALUE_BYTES_MAX, &what)
         })?;

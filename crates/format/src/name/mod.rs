@@ -85,10 +85,24 @@ pub fn check(what: &str, name: &str) -> Result<()> {
         let message = format!("the {what} is too long");
         return Err(Error::over(Limit::NameBytes, NAME_BYTES_MAX, name.len(), &message));
     }
-    if name.chars().any(char::is_control) {
+    if !is_plain(name.as_bytes()) && name.chars().any(char::is_control) {
         return Err(Error::invalid(format!("the {what} {name:?} holds a control character")));
     }
     Ok(())
+}
+
+/// Returns whether all bytes are ASCII that is shown, as those of most names are: eight of them are looked at together.
+fn is_plain(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    const LEFT_BITS: u64 = ONES << 7;
+    // The left bit of a byte is set, or becomes set by 1 more (0x7f) or by 0x20 less (controls). What is carried or
+    // borrowed comes from a byte that is not plain itself.
+    let marks = |eight: u64| eight | eight.wrapping_add(ONES) | eight.wrapping_sub(ONES << 5);
+    let (eights, rest) = bytes.as_chunks();
+    let found = eights.iter().fold(0, |found, eight| found | marks(u64::from_le_bytes(*eight)));
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    (found | marks(u64::from_le_bytes(last))) & LEFT_BITS == 0
 }
 
 /// Refuses a kind that breaks the rules of names or holds a `*`, which selects a family in queries.
@@ -149,4 +163,23 @@ pub fn imported(name: &str) -> Cow<'_, str> {
 #[must_use]
 pub fn is_imported(name: &str) -> bool {
     name.strip_prefix(IMPORTED).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Between the smallest and the largest bytes that are shown, which are what carries and borrows could change.
+    #[test]
+    fn a_control_character_is_seen_wherever_it_stands() {
+        for around in [' ', '~', 'é'] {
+            for character in ('\0'..='\u{a0}').chain(['漢']) {
+                for at in 0..20 {
+                    let mut name: String = std::iter::repeat_n(around, 19).collect();
+                    name.insert(name.char_indices().nth(at).map_or(name.len(), |(byte, _)| byte), character);
+                    assert_eq!(check("tag", &name).is_err(), character.is_control(), "{name:?}");
+                }
+            }
+        }
+    }
 }

@@ -251,10 +251,11 @@ impl<'a> Record<'a> {
 
     /// Returns the commitment to its payload, which is the same before and after erasing.
     pub fn commitment(&self) -> Hash {
-        match (self.blind(), self.payload()) {
-            (Some(blind), Ok(payload)) => blind.commit(payload),
-            _ => Hash(self.array(self.layout.tail as usize)),
+        let tail = self.layout.tail as usize;
+        if self.is_erased() {
+            return Hash(self.array(tail));
         }
+        hash::sha256(&self.bytes[tail..tail + layout::BLIND_BYTES + self.payload_bytes()])
     }
 
     /// Returns its parts, the names and lists between its head and its tail, without the content hash of a keyed batch:

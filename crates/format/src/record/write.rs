@@ -63,10 +63,11 @@ pub fn encode(draft: &Draft, facts: &Facts<'_>, out: &mut Vec<u8>) -> Body {
     let tail = out.len();
     out.extend_from_slice(&facts.blind.0);
     out.extend_from_slice(&draft.payload);
-    let bytes = tail + layout::tail_bytes(draft.payload.len());
-    out.resize(bytes, 0);
+    // Blind and payload stand behind each other here: this is what `Blind::commit` hashes.
+    let payload = hash::sha256(&out[tail..]);
+    out.resize(tail + layout::tail_bytes(draft.payload.len()), 0);
     put_length(&mut out[start..], 0);
-    Body::of(facts.blind.commit(&draft.payload), &out[parts])
+    Body::of(payload, &out[parts])
 }
 
 /// Appends the record of an event whose payload was erased, all but its place, and returns what its entry commits to:
