@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output::counted;
 
-/// A bar that goes away by itself. If standard error is no terminal it shows nothing.
+/// A bar that goes away by itself. If standard error is not a terminal it shows nothing.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {

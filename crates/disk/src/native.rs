@@ -33,7 +33,7 @@ pub struct NativeDisk {
     permissions: Permissions,
 }
 
-/// Who may read the files and folders that are created. The process's umask takes away from each of them, and what is
+/// Permissions of the files and folders that are created. The process's umask takes away from each of them, and what is
 /// there already keeps the permissions it has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Permissions {
@@ -184,7 +184,7 @@ fn names_once(folder: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> io::Resu
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let wanted = match entry.file_type() {
-            // If the listing does not say, each file is asked, and may be gone by then. That is no missing folder.
+            // If the listing does not say, each file is asked, and may be gone by then. That is not a missing folder.
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             found => wanted(&found?),
         };

@@ -52,7 +52,7 @@ impl PayloadType {
     }
 }
 
-/// An event before it has a place in the log: what the caller says of it. A draft borrows only what is `'static`, since it
+/// An event to be appended: it has no place in the log yet. A draft borrows only what is `'static`, since it
 /// may wait in a queue: give a name or a payload that is borrowed for a shorter time as `name.to_owned()`.
 ///
 /// ```
@@ -181,7 +181,7 @@ impl Draft {
         self
     }
 
-    /// Refuses a draft that breaks a rule or a limit. Whether its causes exist is the store's to say.
+    /// Refuses a draft that breaks a rule or a limit. Whether its causes exist is checked by the store.
     pub fn check(&self) -> Result<()> {
         self.stream.check()?;
         name::check_kind(&self.kind)?;

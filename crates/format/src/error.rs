@@ -22,7 +22,7 @@ pub enum ErrorKind {
     /// An event in the log forbids the append: a condition does not hold, or an id or a key is taken. Nothing was
     /// written. Read again and decide again; [`Error::conflict`] says which event it is and whether a retry can pass.
     Conflict,
-    /// A gate or a decision denied the append by a rule of the program. Nothing was written. Tell the one who asked;
+    /// A gate or a decision denied the append by a rule of the program. Nothing was written. Show it to the user;
     /// [`Error::denied`] has the code, the message and the fields.
     Denied,
     /// There is no store there, or the event asked for is not in it.
@@ -37,7 +37,7 @@ pub enum ErrorKind {
     Erased,
     /// The event was retired with everything before the store's floor. Go on from the floor, or look at an archive.
     Retired,
-    /// A proof does not hold: what it claims is not what was signed. Do not believe it; the message names the step.
+    /// A proof does not hold: what it claims is not what was signed. Reject what it claims; the message names the step.
     Disproved,
     /// Two histories under one name: this store, or a copy of it, goes on differently from what was signed or agreed on.
     /// Stop, and find out which one is right.
@@ -126,7 +126,7 @@ impl fmt::Display for Place {
 
 /// Why something failed: a [kind](ErrorKind), a message, a [`Place`] and what caused it.
 ///
-/// A clone is the same error, with the same cause: so one failure can be told to many who wait for it.
+/// A clone is the same error, with the same cause: so every waiting caller can get the same failure.
 ///
 /// As text the cause follows the message, so `{error}` says everything, once. For that reason
 /// [`source`](StdError::source) goes on behind the cause, and a report that walks the chain of sources does not

@@ -54,7 +54,7 @@ pub const FRAME_HEADER_BYTES: usize = 36;
 /// Bytes before the records of a frame that was made from a shared log.
 pub const SLOT_FRAME_HEADER_BYTES: usize = FRAME_HEADER_BYTES + 8;
 
-/// What every magic of a frame begins with.
+/// The first bytes of every magic of a frame.
 const MAGIC_START: [u8; 3] = [0xf7, b'T', b'G'];
 const MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'f'];
 /// The magic of a frame that says from which slot of a shared log it was made.
@@ -69,7 +69,7 @@ const SLOT: usize = 36;
 
 const _: () = assert!(EPOCH + size_of::<u32>() == FRAME_HEADER_BYTES);
 
-/// What a frame says of itself before its records.
+/// The header of a frame, before its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
     /// Bytes of the records.

@@ -29,7 +29,7 @@ macro_rules! identity {
 
             fn from_str(text: &str) -> Result<Self, Error> {
                 uuid::Uuid::try_parse(text).map(|id| Self(id.into_bytes())).map_err(|cause| {
-                    Error::invalid(format!("{text:?} is no UUID")).because(cause)
+                    Error::invalid(format!("{text:?} is not a UUID")).because(cause)
                 })
             }
         }
@@ -37,7 +37,7 @@ macro_rules! identity {
 }
 
 identity! {
-    /// What an event is called everywhere: a UUID, given by the caller or made by the store (version 7).
+    /// The id of an event, the same in every store: a UUID, given by the caller or made by the store (version 7).
     ///
     /// ```
     /// use tidegate_format::EventId;
@@ -49,7 +49,7 @@ identity! {
     EventId
 }
 identity! {
-    /// What a store is called everywhere: a UUID (version 7) made when the store is created.
+    /// The id of a store: a UUID (version 7) made when the store is created.
     ///
     /// ```
     /// use tidegate_format::StoreId;

@@ -252,7 +252,7 @@ impl Walk<'_> {
         let unsure = self.unsure;
         let text = self.skip(count)?;
         if unsure && std::str::from_utf8(text).is_err() {
-            return Err(malformed("text", "bytes that are no UTF-8"));
+            return Err(malformed("text", "bytes that are not UTF-8"));
         }
         Ok(())
     }
@@ -269,7 +269,7 @@ impl Walk<'_> {
         if !unsure {
             return Ok(());
         }
-        let names = std::str::from_utf8(names).map_err(|_| malformed("names", "bytes that are no UTF-8"))?;
+        let names = std::str::from_utf8(names).map_err(|_| malformed("names", "bytes that are not UTF-8"))?;
         if names.is_char_boundary(scope) && names.is_char_boundary(scope + entity) {
             Ok(())
         } else {

@@ -11,7 +11,7 @@ use crate::number::{Position, Version};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConflictKind {
-    /// An event matches a query that none was to match.
+    /// An event matches a query that no event was allowed to match.
     Boundary,
     /// A stream has another version.
     Version,
@@ -118,9 +118,9 @@ pub const GATE_DEFECT: &str = "GATE_DEFECT";
 pub struct Denial {
     /// The gate that denied; empty for a decision's own denial.
     pub gate: Text,
-    /// What programs tell apart, `COURSE_FULL`.
+    /// The code for programs, such as `COURSE_FULL`.
     pub code: Text,
-    /// What people read.
+    /// The message for people.
     pub message: String,
     /// Further facts, in order.
     pub fields: Vec<(Text, String)>,
@@ -151,7 +151,7 @@ impl fmt::Display for Denial {
     }
 }
 
-/// What a gate says of a proposal.
+/// The answer of a gate to a proposal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It may pass.

@@ -45,7 +45,7 @@ const CRC: usize = 76;
 
 const _: () = assert!(CRC + size_of::<u32>() == SEGMENT_HEADER_BYTES);
 
-/// What a segment says of itself before its frames.
+/// The header of a segment, before its frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentHeader {
     /// The store it belongs to.
@@ -121,7 +121,7 @@ impl SegmentHeader {
         }
         if bytes[..VERSION] != MAGIC {
             let found = format!("{:02x?}", &bytes[..VERSION]);
-            return Err(Error::damaged("this is no segment", format!("{MAGIC:02x?}"), found));
+            return Err(Error::damaged("this is not a segment", format!("{MAGIC:02x?}"), found));
         }
         let (stated, found) = (number!(bytes, VERSION_CRC, u32), hash::crc(0, &bytes[..VERSION_CRC]));
         if stated != found {

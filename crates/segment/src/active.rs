@@ -131,7 +131,7 @@ fn put_in_place(
     fill(new.file())?;
     new.finish().map_err(|unplaced| match unplaced {
         Unplaced::Before(cause) => at(cause),
-        // From here on the segment is there, durable or not, so this is no error after which to go on (A4).
+        // From here on the segment is there, durable or not, so this is not an error after which to go on (A4).
         Unplaced::After(cause) => {
             let error = Error::new(ErrorKind::Io, "whether the segment's name is kept is unknown");
             error.in_file(&name, None).because(cause)

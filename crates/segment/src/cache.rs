@@ -36,7 +36,7 @@ impl Default for OpenFiles {
     }
 }
 
-/// Maps that a store keeps at least, whatever others have.
+/// Maps that a store keeps at least, however many other stores have.
 const MAPS_LEAST: usize = 64;
 /// The share of the process's descriptors that one store keeps at most, and all stores together twice that.
 const DESCRIPTORS_SHARE: usize = 4;

@@ -1,4 +1,4 @@
-//! The causal graph of a segment: causes, effects and levels, whatever finds its events.
+//! The causal graph of a segment: causes, effects and levels, from a memory index or an index file.
 
 use std::sync::Arc;
 

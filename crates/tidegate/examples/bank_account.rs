@@ -115,7 +115,7 @@ fn main() -> Result<()> {
         money(alice.at(opening.last())?.cents)
     );
 
-    // Who wrote reads it; who can do with less says so.
+    // The writer reads its own write; a reader that can do with an older state says so.
     let paid = store.append(withdraw("alice", 25_00)?)?;
     let lagging = alice.read_with(Staleness::positions(1))?;
     println!("{} behind: alice {}", lagging.behind(), money(lagging.cents));

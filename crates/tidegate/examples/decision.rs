@@ -7,7 +7,7 @@ use tidegate::{Draft, Query, QueryItem, Result, Store};
 
 const SEATS: usize = 3;
 
-/// Gives a student a seat: whatever was read here still holds when the event is committed.
+/// Gives a student a seat: what was read here still holds when the event is committed.
 fn subscribe(store: &Store, student: &str) -> Result<Outcome> {
     store.decide(|view| -> tidegate::Result<Decision> {
         let course = Query::from(QueryItem::new().tag("course:tides").kind("student.subscribed"));

@@ -33,7 +33,7 @@ impl TryFrom<PricedV1> for PricedV2 {
         if cents.abs() < 1e15 {
             return Ok(Self { cents: cents as i64 });
         }
-        Err(format!("{:e} is no price", earlier.price))
+        Err(format!("{:e} is not a price", earlier.price))
     }
 }
 

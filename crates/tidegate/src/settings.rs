@@ -9,20 +9,20 @@ pub use tidegate_disk::Permissions;
 pub use tidegate_format::limit::{Limit, LimitExceeded};
 pub use tidegate_segment::cache::OpenFiles;
 
-/// When an append is answered, and so what a crash of the machine can cost.
+/// When an append is answered, and so what a power cut can cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// After the sync: an acknowledged event survives the end of the process and of the machine.
+    /// After the sync: an acknowledged event survives the end of the process and a power cut.
     #[default]
     Synced,
-    /// After the write; a sync follows that is over within this time, unless the disk is slow: it begins before its
-    /// time by twice what the last one took, at most by half the interval. The end of the process costs nothing; the
-    /// end of the machine costs what was acknowledged since the last sync. A store without a thread of its own syncs
+    /// After the write. A sync ends within this time, unless the disk is slow: it begins early, by twice what the last
+    /// one took, but at most by half the interval. The end of the process costs nothing; a power cut costs what was
+    /// acknowledged since the last sync. A store without a thread of its own syncs
     /// when [`step`](crate::Store::step) is called.
     Interval(Duration),
     /// After the write, or, behind a synced batch that is still on its way, after the sync of that one; synced only when
     /// something else asks for it ([`wait_durable`], a synced append, a new segment, closing). The end of the process
-    /// costs nothing; the end of the machine costs whatever the operating system had not written back.
+    /// costs nothing; a power cut costs what the operating system had not written back yet.
     ///
     /// [`wait_durable`]: crate::StoreReader::wait_durable
     Buffered,
@@ -38,7 +38,7 @@ pub enum WhenFull {
     Refuse,
 }
 
-/// How a store is opened.
+/// Options of opening a store.
 ///
 /// ```
 /// use tidegate::{Durability, StoreOptions};
@@ -58,8 +58,8 @@ pub struct StoreOptions {
     pub segment_bytes: u64,
     /// Bytes of batches that may be queued or written and not answered. Default: 64 MiB. One batch may exceed it.
     pub queue_bytes: usize,
-    /// Whether sealed segments are mapped into memory. Default: `true`. Without maps what was read is a copy that never
-    /// changes, and a file that another process cuts short never ends this one; reads are slower.
+    /// Whether sealed segments are mapped into memory. Default: `true`. Without maps reads are slower, but they return
+    /// copies, and a file that another process cuts short never ends this process.
     ///
     /// With maps, no other process may write to a file of the store in place, or cut it. A backup is put back with the
     /// store closed, or by a rename; copying over a file ends the processes that have it mapped.
@@ -76,11 +76,11 @@ pub struct StoreOptions {
     /// [`StoreReader::verify`](crate::StoreReader::verify); damage anywhere then refuses the opening.
     pub verify: bool,
     /// How far the clock may be ahead of the last recorded time for an append to be accepted: without a limit by
-    /// default. It keeps a wild clock out, whose time every later event would get, since times never decrease. A store
+    /// default. It keeps out a clock that is far ahead, since times never decrease and every later event would get that time. A store
     /// that was idle for longer than this refuses appends until it is opened with a larger step.
     pub time_step_max: Option<Duration>,
-    /// Who may read the files and folders that the store creates: the default of [`Permissions`]. It is for
-    /// [`open`](Self::open); an [`Env`](tidegate_disk::Env) of the caller's brings a disk with its own permissions.
+    /// Permissions of the files and folders that the store creates. Default: that of [`Permissions`]. Only
+    /// [`open`](Self::open) uses them; an [`Env`](tidegate_disk::Env) of the caller's has a disk with its own.
     pub permissions: Permissions,
 }
 
@@ -178,7 +178,7 @@ impl StoreOptions {
         self
     }
 
-    /// Sets who may read the files and folders that the store creates.
+    /// Sets the permissions of the files and folders that the store creates.
     #[must_use]
     pub fn permissions(mut self, permissions: Permissions) -> Self {
         self.permissions = permissions;
@@ -195,7 +195,7 @@ impl StoreOptions {
     }
 }
 
-/// How one batch is appended, or a decision made.
+/// Options of one append or decision.
 ///
 /// ```
 /// use tidegate::AppendOptions;
@@ -211,15 +211,15 @@ pub struct AppendOptions {
     /// What an append does when the queue is full. Default: it waits.
     pub when_full: WhenFull,
     /// Maximum number of times a decision is judged, when what it read moves before each commit; then it is refused.
-    /// Without a limit by default (`u32::MAX`): those who decide about the same thing take turns, so each of them comes
-    /// to its end.
+    /// Without a limit by default (`u32::MAX`): callers that decide about the same thing take turns, so each of them
+    /// comes to an end.
     pub attempts: u32,
-    /// Whether what a decision or a gate read is kept in the metadata of the first event, if
-    /// [`View::explain`](crate::View::explain) finds it. Default: `false`.
+    /// Whether what a decision or a gate read is kept in the metadata of the first event.
+    /// [`View::explain`](crate::View::explain) shows it then. Default: `false`.
     pub keep_footprint: bool,
     /// Whether a denial that a decision comes to is recorded as an event of kind `tidegate.denied`. Default: `false`. Its
-    /// stream is `tidegate/tidegate.denials`, and its JSON has `verdicts`, each with `code`, `message` and `fields`. Gates
-    /// say that of themselves, by [`GateSet::recording_denials`](crate::decide::GateSet::recording_denials).
+    /// stream is `tidegate/tidegate.denials`, and its JSON has `verdicts`, each with `code`, `message` and `fields`. For
+    /// denials by gates there is [`GateSet::recording_denials`](crate::decide::GateSet::recording_denials).
     pub record_denials: bool,
     /// The idempotency key of a decision. Default: `None`. If a batch is in the log under it, its receipt is the answer and
     /// the decision is not made; see [`Store::decide`](crate::Store::decide). It is for decisions only: the key of an
@@ -246,7 +246,7 @@ impl AppendOptions {
         Self::default()
     }
 
-    /// Sets when the append is answered, whatever the store's own durability is.
+    /// Sets the durability of this append, instead of the store's.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = Some(durability);

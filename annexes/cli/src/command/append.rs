@@ -90,7 +90,7 @@ enum DurabilityArg {
     Buffered,
 }
 
-/// What is told of the new event.
+/// What is reported the new event.
 #[derive(Serialize)]
 struct ReceiptJson {
     position: u64,

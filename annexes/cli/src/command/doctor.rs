@@ -14,7 +14,7 @@ use crate::progress::Progress;
 
 const EXAMPLES: &str = "\
 Reads every file: the store file, the watermark, all segments with every checksum, leaf, link and cause, index \
-files and filter groups beside what they should be, cursors and saved states. It goes on after a fault and tells of all, \
+files and filter groups beside what they should be, cursors and saved states. It goes on after a fault and reports all, \
 each with file, byte, expected, found, and what to do. It writes nothing, works on a store that does not open, and \
 may run beside a writer.
 
@@ -125,7 +125,7 @@ struct FindingJson<'a> {
     remedy: Option<&'a str>,
 }
 
-/// Tells of faults and of what is worth knowing.
+/// Reports faults and of what is worth knowing.
 pub(super) fn write_findings(
     faults: &[Fault],
     remarks: &[Remark],
@@ -173,7 +173,7 @@ fn finding_json(fault: &Fault) -> FindingJson<'_> {
     FindingJson { kind, message: error.message(), file, offset, expected, found, remedy: Some(remedy) }
 }
 
-/// Tells of positions of which nothing is whole.
+/// Reports positions of which nothing is whole.
 pub(super) fn write_lost(lost: &[LostRange], output: &mut Output, json: bool) -> Result<()> {
     #[derive(Serialize)]
     struct LostLine {

@@ -34,7 +34,7 @@ fn arguments(bytes: &[u8]) {
     }
 }
 
-/// A line that is taken in comes out as a line that says the same; one of an export tells of its batch too.
+/// A line that is taken in comes out as a line that says the same; one of an export names its batch too.
 fn line(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     drop(ExportHeader::parse(text));

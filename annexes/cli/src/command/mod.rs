@@ -109,7 +109,7 @@ impl Cli {
     }
 }
 
-/// Help and version go to standard output and are no errors; everything else is misuse.
+/// Help and version go to standard output and are not errors; everything else is misuse.
 fn misuse(error: &clap::Error) -> ExitCode {
     let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     let json = std::env::args_os().any(|argument| argument == "--json");

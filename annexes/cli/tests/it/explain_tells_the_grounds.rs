@@ -1,4 +1,4 @@
-//! What `explain` tells of an event.
+//! What `explain` says about an event.
 
 use tidegate::{AppendOptions, Batch, Draft, Query, QueryItem, Store};
 

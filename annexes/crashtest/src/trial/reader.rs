@@ -65,7 +65,7 @@ fn look(directory: &Path) -> Outcome {
     store.read(&Query::ALL)?.try_for_each(|event| event.map(drop))?;
     let examined = examine_in(&Env::native(directory), |_| ())?;
     let faults: Vec<String> = examined.faults.iter().map(ToString::to_string).collect();
-    ensure(faults.is_empty(), || format!("the doctor tells of {}", faults.join(", ")))
+    ensure(faults.is_empty(), || format!("the doctor reports {}", faults.join(", ")))
 }
 
 /// Hears what the reader sees, up to this position.

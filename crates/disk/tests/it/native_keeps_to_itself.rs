@@ -35,10 +35,10 @@ fn what_is_no_plain_file_is_refused_at_once() -> io::Result<()> {
     symlink("/dev/null", folder.path().join("link"))?;
     for (name, what) in [("pipe", "a pipe"), ("socket", "a socket"), ("link", "a symbolic link")] {
         for mode in [Mode::Read, Mode::Write] {
-            let error = disk.open(name, mode).expect_err("it is no plain file").to_string();
+            let error = disk.open(name, mode).expect_err("it is not a plain file").to_string();
             assert!(error.starts_with(&format!("{name} is {what}, ")), "{mode:?}: {error}");
         }
-        let error = disk.lock(name).expect_err("it is no plain file").to_string();
+        let error = disk.lock(name).expect_err("it is not a plain file").to_string();
         assert!(error.starts_with(&format!("{name} is {what}, ")), "lock: {error}");
     }
     assert!(disk.list("")?.is_empty());

@@ -37,7 +37,7 @@ pub const FORMAT: u32 = 1;
 
 const FIRST_LINE: &str = "tidegate store\n";
 
-/// What the store file holds.
+/// The contents of the store file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreFile {
     /// The store's id.

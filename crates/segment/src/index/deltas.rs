@@ -137,7 +137,7 @@ mod tests {
             let mut bytes = vec![0; 11];
             write(&events, &mut bytes);
             let list = 11..bytes.len();
-            // Whatever follows is another list.
+            // What follows is another list.
             bytes.extend([1; 200]);
             let block = Block::from(bytes);
             let deltas = Deltas::look(&block, &block[11..], list.start..block.len(), count).unwrap();

@@ -24,8 +24,8 @@ use crate::term::{self, Field, HashKey, Term};
 
 /// The index file of a sealed segment. Events are counted from 0 within the segment.
 ///
-/// Every call can fail with an error of kind `Damaged`: the file is not what was written. It is no truth of its
-/// own, so the answer is to build it anew.
+/// Every call can fail with an error of kind `Damaged`: the file is not what was written. Build it anew from
+/// its segment then.
 #[derive(Debug)]
 pub struct FileIndex {
     block: Block,

@@ -1,7 +1,7 @@
 //! The filter: a quick "not here" for terms and ids.
 //!
 //! A Bloom filter in pages of 64 bytes, as many as come to a power of two. All bits of a hash lie in one page, and
-//! are the same ones whatever the number of pages, so that asking touches one place, and the filters of many
+//! are the same ones for any number of pages, so that asking touches one place, and the filters of many
 //! segments can stand side by side, bit by bit, without the hashes they were made of: see `filter_group`.
 //!
 //! Of hashes that are not here about one in 500 seems to be here if the pages are full, and one in 8,000 if they

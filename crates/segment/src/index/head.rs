@@ -176,7 +176,7 @@ impl Head {
         };
         if bytes[..VERSION] != MAGIC {
             let found = format!("{:02x?}", &bytes[..VERSION]);
-            return Err(Error::damaged("this is no index file", format!("{MAGIC:02x?}"), found));
+            return Err(Error::damaged("this is not an index file", format!("{MAGIC:02x?}"), found));
         }
         let number = |at: usize| u32_at(bytes, at).expect("it lies in the head");
         let long = |at: usize| u64_at(bytes, at).expect("it lies in the head");

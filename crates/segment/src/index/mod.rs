@@ -1,8 +1,8 @@
 //! The index file of a sealed segment: what [`MemIndex`](crate::MemIndex) is in memory, on disk.
 //!
-//! It answers everything that can be asked of a segment but for the events themselves, and is read where it
-//! lies: nothing is decoded when it is opened, and nothing is kept on the heap. It is no truth of its own; a
-//! file that is missing, damaged or of another version is built anew from its segment.
+//! It answers everything that can be asked of a segment but for the events themselves, and is read in place:
+//! nothing is decoded when it is opened, and nothing is kept on the heap. It is derived: a file that is missing,
+//! damaged or of another version is built anew from its segment.
 //!
 //! [`mod@format`] is the specification. Reading order:
 //!

@@ -35,7 +35,7 @@ pub(super) fn range_place(first: u32) -> u64 {
     u64::from(first) << 2 | FORM_RANGE
 }
 
-/// Writes a list that is no range, in its shorter form, into the empty `out`, and returns the form's code.
+/// Writes a list that is not a range, in its shorter form, into the empty `out`, and returns the form's code.
 pub(super) fn write(events: &[u32], out: &mut Vec<u8>) -> u64 {
     deltas::write(events, out);
     if out.len() < bitmap::length(events) {

@@ -265,7 +265,7 @@ mod tests {
             terms in proptest::collection::btree_set(term(), 0..120),
             others in proptest::collection::vec(term(), 20),
         ) {
-            // The empty term is no term: each starts with its field.
+            // The empty term is not a term: each starts with its field.
             let terms: BTreeSet<_> = terms.into_iter().filter(|term| !term.is_empty()).collect();
             let mut writer = TermsWriter::default();
             for (number, term) in (0..).zip(&terms) {

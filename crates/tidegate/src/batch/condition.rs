@@ -8,7 +8,7 @@ use tidegate_format::{Position, StreamId, Version};
 
 use crate::read::Query;
 
-/// What must hold when a batch is committed.
+/// A condition that must hold when a batch is committed.
 ///
 /// ```
 /// use tidegate::{Batch, Condition, Draft, QueryItem, Store, Version};

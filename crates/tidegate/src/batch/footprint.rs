@@ -5,7 +5,7 @@ use tidegate_format::{Error, EventId, Position, Result, Text};
 
 use crate::read::{Query, query_value, read_query};
 
-/// What a decision or a gate read: queries, and ids and idempotency keys that were not found. It must not have moved when
+/// What a decision or a gate read: queries, and ids and idempotency keys that were not found. None of it may have changed when
 /// the batch is committed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Footprint {

@@ -2,7 +2,7 @@
 
 use tidegate_format::{Blind, Hash, Micros, Text};
 
-/// What the store that a batch is taken over from said of it; see [`Batch::imported`](super::Batch::imported).
+/// What another store recorded about a batch that is imported from it; see [`Batch::imported`](super::Batch::imported).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Import {
     /// The batch's idempotency key there, with what that store kept of the content that it stands for: a hash under the

@@ -54,7 +54,7 @@ impl Bypass {
 
     /// Reads a note.
     pub(crate) fn read_note(note: &str) -> Result<Self> {
-        let broken = || Error::invalid(format!("this is no bypass: {note}"));
+        let broken = || Error::invalid(format!("this is not a bypass: {note}"));
         let note: Value = serde_json::from_str(note).map_err(|cause| broken().because(cause))?;
         let text = |name: &str| note.get(name).and_then(Value::as_str).map(str::to_owned);
         Ok(Self {

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use tidegate_format::{Error, EventId, Hash, Micros, Position, StoreId, Text, Version};
 use tidegate_segment::RecordedEvent;
 
-/// Says where a batch stands in the log: what an appender keeps. As text it has a line for each fact, and reads back.
+/// States where a batch is in the log. An appender keeps it. As text (`to_string`) it has a line for each fact, and
+/// `parse` reads it back.
 ///
 /// ```
 /// # use tidegate::{Draft, Receipt, Store};
@@ -48,12 +49,12 @@ pub struct ReceiptEvent {
 #[must_use]
 #[non_exhaustive]
 pub enum ReceiptStatus {
-    /// Every event stands where the receipt says, as the receipt says; time and gates are those of the log.
+    /// Every event is in the log as the receipt states it: position, version, id, leaf, time and gates.
     Agrees,
     /// The receipt is of another store.
     OtherStore,
-    /// From this position on the events stand where the receipt says, as the receipt says, and nothing says that they
-    /// are durable: a writer has not synced them yet, or has ended. Opening the store for writing once makes them so,
+    /// Every event is in the log as the receipt states it, but from this position on nothing shows that the events are
+    /// durable: a writer has not synced them yet, or has ended. Opening the store for writing once makes them durable,
     /// or loses them.
     Unconfirmed(Position),
     /// The log ends before this position: it is older than the receipt, or was cut.

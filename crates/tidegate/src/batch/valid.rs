@@ -1,4 +1,4 @@
-//! Valid batches: checked once, and hashed once if they have a key, whatever becomes of them then.
+//! Valid batches: checked once, and hashed once if they have a key, however many times they are prepared.
 
 use tidegate_format::{Blind, Error, Hash, Result, Text, name};
 

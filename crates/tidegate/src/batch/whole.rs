@@ -70,11 +70,12 @@ impl Batch {
     }
 
     /// Sets the idempotency key. Appending the same content under the same key again writes nothing
-    /// and gives the first receipt, whatever happened since; other content under the same key is refused.
+    /// and gives the first receipt, even if conditions would fail by now; other content under the same key is refused.
     /// [`key`](crate::batch::key()) makes keys from parts.
     ///
-    /// A decision takes its key with the call, by [`AppendOptions::key`](crate::AppendOptions::key). A key that stands only on the
-    /// batch it comes to is looked for after the decision was asked, which by then has seen its own first success.
+    /// A decision takes its key with the call, by [`AppendOptions::key`](crate::AppendOptions::key). The key
+    /// of a batch that a decision returns is looked up only after the decision ran, so a repeated decision first reads the
+    /// events of its own earlier success.
     ///
     /// ```
     /// use tidegate::{Batch, Draft, Store};
@@ -91,10 +92,9 @@ impl Batch {
         self
     }
 
-    /// Takes the batch over as another store recorded it, as far as that can be: with the content of its
-    /// idempotency key, and with the time. Its drafts may use names under
-    /// [`tidegate.imported`](tidegate_format::name::imported), which tell what the other store's word was and are no
-    /// word of this one; conditions and gates are judged as for every batch.
+    /// Imports the batch from another store: with its recorded time and the content hash of its idempotency key.
+    /// Its drafts may use names under [`tidegate.imported`](tidegate_format::name::imported), which hold what the
+    /// other store noted; this store never acts on them. Conditions and gates are judged as for every batch.
     ///
     /// Times never decrease: an append of it is refused with [`Refused`](crate::ErrorKind::Refused) if it was
     /// recorded before the last event of this log. So the times of a whole log fit an empty store, and a store that

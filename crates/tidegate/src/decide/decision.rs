@@ -6,12 +6,12 @@ use tidegate_format::{Draft, Result};
 use crate::batch::Batch;
 use crate::batch::Receipt;
 
-/// What a decision comes to: events, or a denial.
+/// The result of a decision: events to append, or a denial.
 #[derive(Clone, Debug)]
 pub enum Decision {
-    /// These events, if what was read still holds.
+    /// Appends these events, if what was read still holds.
     Append(Batch),
-    /// Nothing, for this reason.
+    /// Appends nothing, for this reason.
     Deny(Denial),
 }
 
@@ -48,9 +48,10 @@ impl From<Denial> for Decision {
 
 /// What became of a decision or a proposal.
 ///
-/// A denial is a value here and no error: it is one of the answers that a caller of
-/// [`decide`](crate::Store::decide) or [`propose`](crate::Store::propose) asked for. If it ends the work like an error,
-/// [`into_result`](Self::into_result) makes it one. [`append`](crate::Store::append), which asked to write, always does.
+/// A denial is a value here and not an error: it is one of the answers that a caller of
+/// [`decide`](crate::Store::decide) or [`propose`](crate::Store::propose) asked for.
+/// [`into_result`](Self::into_result) turns it into an error. [`append`](crate::Store::append), which asked to write,
+/// always returns an error.
 ///
 /// One that is dropped unseen warns:
 ///

@@ -6,7 +6,7 @@ use tidegate_segment::RecordedEvent;
 use crate::batch::{BYPASS, Bypass, FOOTPRINT, Footprint, gates_of};
 use crate::read::View;
 
-/// On what grounds an event is in the log, as far as its batch says.
+/// Why an event was appended, as far as its batch recorded it.
 ///
 /// ```
 /// use tidegate::{AppendOptions, Draft, QueryItem, Query, Store};
@@ -44,7 +44,7 @@ pub struct Explanation {
 }
 
 impl View {
-    /// Says on what grounds an event is in the log. Its batch is read back to its first event, on which all
+    /// Explains why an event was appended. Its batch is read back to its first event, on which all
     /// of that is noted.
     ///
     /// # Errors

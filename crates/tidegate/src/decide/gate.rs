@@ -17,7 +17,7 @@ use super::view::DecisionView;
 /// What a gate judges: the caller's context and the drafted events.
 #[derive(Debug)]
 pub struct Proposal<'a, C: ?Sized = ()> {
-    /// Whatever the caller wants its gates to know: who asks, with which rights.
+    /// Values that the caller hands to its gates, such as the user and the user's rights.
     pub context: &'a C,
     /// The events to be appended.
     pub drafts: &'a [Draft],
@@ -25,7 +25,7 @@ pub struct Proposal<'a, C: ?Sized = ()> {
 
 /// A rule of the caller's. A closure over a proposal and a view becomes one with [`gate`].
 ///
-/// A gate that reads nothing costs nothing at the commit; one that reads is held to what it read.
+/// A gate that reads nothing costs nothing at the commit; what a gate reads must still hold there.
 pub trait Gate<C: ?Sized = ()>: Send + Sync {
     /// Returns its name in receipts and denials; asked once, when it joins its set.
     fn name(&self) -> &str;

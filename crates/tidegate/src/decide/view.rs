@@ -52,8 +52,8 @@ struct Collected {
     keys: InOrder<Text>,
 }
 
-/// A view that remembers what was read through it. What cannot change any more, such as an event by its
-/// position, is not remembered; a query is, whole, however little of its answer was looked at.
+/// A view that notes what was read through it. A query is noted as a whole, even if only a part of its answer was
+/// looked at. What cannot change any more, such as an event by its position, is not noted.
 ///
 /// ```
 /// use tidegate::{Draft, EventId, Query, Result, Store, StreamId};
@@ -78,8 +78,8 @@ struct Collected {
 /// # }
 /// ```
 ///
-/// The [`head`](Self::head) is only where the view stands: a decision that uses it as a fact reads
-/// everything, and says so with [`Query::ALL`].
+/// The [`head`](Self::head) itself is not noted. A decision that depends on it depends on every event, and reads
+/// [`Query::ALL`] to say so.
 #[derive(Debug)]
 pub struct DecisionView {
     view: View,

@@ -10,7 +10,7 @@ use tidegate_segment::IndexState;
 use super::bitmap::Bitmap;
 use super::reader::GraphReader;
 
-/// Which neighbours of an event are counted.
+/// The neighbours of an event that are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Degree {
     /// Its local causes.

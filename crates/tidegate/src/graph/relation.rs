@@ -9,7 +9,7 @@ use super::bitmap::Bitmap;
 use super::positions::Traversal;
 use super::reader::GraphReader;
 
-/// What a step along causes counts, beside asking one segment for effects. It takes less time than this says,
+/// Cost of a step along causes, beside asking one segment for effects. It takes less time than this says,
 /// but where branches come together again a step along effects brings the ends closer: on the history of git
 /// weights from 8 on answer a fifth faster than 1, and on graphs made at random none makes a difference.
 const UP_COST: u64 = 8;

@@ -17,8 +17,8 @@ const FIRST_WORD: &str = "tidegate-bookmark-1";
 /// How far a [`ReadModel`](super::ReadModel) got. Its text is what the database keeps, beside the state and in the
 /// same transaction; it is a line of some 200 characters.
 ///
-/// It names the store, the version and the query of the model, and the leaf hash of the event at its position. So
-/// it is noticed when the database meets another store, another query, or a log that lost that event.
+/// It names the store, the version and the query of the model, and the leaf hash of the event at its position. A
+/// database that is used with another store, another query, or a log that lost that event is refused.
 ///
 /// ```
 /// use tidegate::project::Bookmark;

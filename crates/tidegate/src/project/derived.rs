@@ -22,7 +22,7 @@ pub fn query(kinds: &[Cow<'static, [Kind]>]) -> Query {
         .into()
 }
 
-/// What a handler may answer.
+/// The answers that a handler may give.
 pub trait Answer {
     fn outcome(self) -> std::result::Result<(), Refusal>;
 }
@@ -41,7 +41,7 @@ impl<E: Into<Refusal>> Answer for std::result::Result<(), E> {
 
 /// A method that takes in a value. `How` tells those that take the event from those that do not.
 #[diagnostic::on_unimplemented(
-    message = "this is no handler of `{T}` for `{S}`",
+    message = "this is not a handler of `{T}` for `{S}`",
     label = "a handler is fn(&mut self, {T}) or fn(&mut self, {T}, &RecordedEvent), and gives nothing or a Result<(), _>"
 )]
 pub trait Handler<S, T, How> {

@@ -4,7 +4,7 @@ use tidegate_format::StreamId;
 
 use crate::subscription::StateDir;
 
-/// Which events a projector takes in, what it does with poison, and when it saves.
+/// Options of a projector: the events it takes in, what it does with poison, and when it saves.
 ///
 /// ```
 /// use tidegate::project::{Poison, ProjectorOptions};
@@ -19,7 +19,7 @@ pub struct ProjectorOptions {
     pub stream: Option<StreamId>,
     /// What happens to an event that cannot be taken in. Default: [`Poison::Stop`].
     pub poison: Poison,
-    /// After how many events a read saves the state by itself. Default: 16,384. `None` saves only when
+    /// Number of events after which a read saves the state by itself. Default: 16,384. `None` saves only when
     /// [`save`](super::Projector::save) is called.
     pub save_after: Option<u64>,
     /// The directory that keeps saved states. Default: `None`, the store itself, in which only its writer saves.

@@ -37,7 +37,7 @@ impl Staleness {
     /// Not stale: everything up to the head of the log is taken in.
     pub const NONE: Self = Self { positions: 0, age: None };
 
-    /// Stale by anything: the state as it is, at no cost.
+    /// Any staleness: the state as it is, at no cost.
     pub const ANY: Self = Self { positions: u64::MAX, age: None };
 
     /// Allows a lag of this many positions of the log.

@@ -237,7 +237,7 @@ impl QueryItem {
         self
     }
 
-    /// Sets what the entity's name must start with, in place of an entity.
+    /// Sets a prefix that the entity's name must start with, instead of a whole entity.
     #[must_use]
     pub fn entity_prefix(mut self, prefix: impl Into<Text>) -> Self {
         self.entity = Some(Entity::StartsWith(prefix.into()));
@@ -251,7 +251,7 @@ impl QueryItem {
         self
     }
 
-    /// Sets which versions of their stream events must be: `3..=7`, `..10`, or `1..=1` for the first event of each.
+    /// Sets the versions that events must have in their stream: `3..=7`, `..10`, or `1..=1` for the first event of each.
     ///
     /// In one [`stream`](Self::stream) that takes one record for each segment that holds events of it. Without one it takes
     /// a record for each stream of each segment, so give a scope, an entity or a prefix where you can.

@@ -250,7 +250,7 @@ impl View {
     /// # Ok::<(), tidegate::Error>(())
     /// ```
     pub fn last_event(&self, stream: &StreamId) -> Result<Option<RecordedEvent>> {
-        // Whatever is found, a later one may be hidden.
+        // Even if one is found, a later one may be hidden.
         self.check_end()?;
         let sought = self.log.seed().hash_term(Term::stream(&stream.scope, &stream.entity, stream.lane));
         for (at, segment) in self.log.newest_first(sought.hash as u64) {
@@ -430,7 +430,7 @@ impl View {
     }
 
     /// Returns the query with causes by their positions, as records name them. A cause that is not visible has no visible
-    /// effects, whatever damage hides behind the head.
+    /// effects, although damage may hide later ones.
     pub(crate) fn resolved<'a>(&self, query: &'a Query) -> Result<Cow<'a, Query>> {
         query.resolved(|id| self.position_of(id))
     }

@@ -13,7 +13,7 @@ pub(crate) const REBUILT: &str = "no answer rests on it, the store builds it ane
 /// What to do about a file that is in the way.
 pub(crate) const MOVE: &str = "move it out of the store";
 
-/// Something that is not as it was written, or not as it should be.
+/// A damaged place of a file, or a file that is missing.
 #[derive(Debug)]
 pub struct Fault {
     /// What is wrong, with the file and the byte, what was expected and what was found.
@@ -44,15 +44,15 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Something that costs no event and no reader's place, and yet is worth knowing: the store passes over it, or the next
-/// opening for writing sees to it.
+/// A finding that costs no event and no reader's place: the store ignores it, or the next opening for writing
+/// repairs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
     /// The file.
     pub file: String,
     /// The byte of the file, if there is one to name.
     pub offset: Option<Offset>,
-    /// What there is to say of it.
+    /// What was found, and what becomes of it.
     pub text: String,
 }
 

@@ -6,15 +6,15 @@ use tidegate_format::{Error, ErrorKind};
 
 use super::fault::{Fault, Remark};
 
-/// What state a store is in. Opening for writing and reading it through, opening for reading, the doctor and salvage come
-/// to the same one.
+/// The state of a store. A writer that opens it and reads it through, a reader, the doctor and salvage give the same
+/// verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verdict {
     /// Everything is as it was written.
     Sound,
-    /// No event and no reader's place is lost. There is something that the store passes over, builds anew when it is
-    /// asked, or that the next opening for writing sees to, such as the torn end that a crash left.
+    /// No event and no reader's place is lost. What is wrong is ignored, built anew when it is
+    /// needed, or repaired by the next opening for writing, such as the torn end that a crash left.
     Mendable,
     /// Bytes that were durable are gone or are not what was written.
     Damaged,

@@ -42,7 +42,7 @@ use crate::sync::Mutex;
 use crate::sync::thread::JoinHandle;
 use crate::threads;
 
-/// How a worker is started again.
+/// Options of a worker: how it is started again after an error.
 ///
 /// ```
 /// use std::time::Duration;
@@ -99,7 +99,7 @@ impl WorkerOptions {
     }
 }
 
-/// What a worker does at a moment.
+/// The phase that a worker is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WorkerPhase {

@@ -15,10 +15,10 @@ use tidegate_segment::RecordedEvent;
 use super::kind::Kind;
 use super::nesting;
 
-/// The name of the metadata entry that says what a payload in bytes is.
+/// The name of the metadata entry with the content type of a payload in bytes.
 pub const CONTENT_TYPE: &str = "content-type";
 
-/// Payloads of values: a [`Draft`] takes its payload from anything that serde serializes. The value is only borrowed.
+/// Sets the payload of a [`Draft`] from any value that serde serializes. The value is only borrowed.
 ///
 /// ```
 /// use serde::Serialize;
@@ -43,7 +43,7 @@ pub trait DraftPayload: Sized {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid) if the value cannot be JSON, such as a map whose keys are no strings.
+    /// [`Invalid`](ErrorKind::Invalid) if the value cannot be JSON, such as a map whose keys are not strings.
     fn json_of<T: Serialize + ?Sized>(self, value: &T) -> Result<Self>;
 
     /// Sets the payload to this value as `MessagePack` with named fields, which a derived
@@ -113,7 +113,7 @@ where
     T::try_from(event.payload()?.to_vec()).map_err(|cause| no_value::<T>(event, cause.into()))
 }
 
-/// Returns the error for a payload that says no such value.
+/// Returns the error for a payload that does not hold such a value.
 fn no_value<T>(event: &RecordedEvent, cause: Box<dyn StdError + Send + Sync>) -> Error {
     failed(event, &format!("the payload is no {}", std::any::type_name::<T>())).because(cause)
 }

@@ -53,7 +53,7 @@ fn submit(store: &Store, batch: impl Into<Batch>) -> Ticket {
 }
 
 fn conflict(error: &Error) -> Conflict {
-    *error.conflict().unwrap_or_else(|| panic!("{error} is no conflict"))
+    *error.conflict().unwrap_or_else(|| panic!("{error} is not a conflict"))
 }
 
 fn head(store: &Store) -> u64 {

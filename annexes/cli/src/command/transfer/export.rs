@@ -27,11 +27,11 @@ too, and a reactor over the copy does not act again.
 
 The copy is another store, with an id of its own: of a receipt of the store it says that it is of another one. What \
 the store itself noted (gates passed, bypasses, what was read; recorded denials) is called `tidegate.imported.*` in \
-the export: the copy shows it, and it is no word of the copy. Cursors and saved states are not exported.
+the export: the copy shows it, and it is not a word of the copy. Cursors and saved states are not exported.
 
 The export shows the store as it is when it begins, or as it was at --until, also beside a writer. Damage ends it \
 with 2, and an import refuses a file that ends early. Events that are not known to be durable are left out; the first \
-line counts them as `unconfirmed`, and an import tells of them.
+line counts them as `unconfirmed`, and an import reports them.
 
 Examples:
   tidegate export ./store --output store.jsonl
@@ -72,7 +72,7 @@ impl ExportArgs {
             // What precedes damage is not the store: the count below ends in it.
             None => view,
         };
-        // An export of the log as it was leaves out what came later, and that is no news.
+        // An export of the log as it was leaves out what came later, and that is not news.
         let unconfirmed = if self.until.is_some() { None } else { unconfirmed(&store) };
         let events = view.count(&Query::ALL)?;
         let header = ExportHeader::new(store.id().to_string(), events, unconfirmed);

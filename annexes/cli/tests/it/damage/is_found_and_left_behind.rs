@@ -1,4 +1,4 @@
-//! `doctor` tells of every fault, and `salvage` saves what is whole.
+//! `doctor` reports every fault, and `salvage` saves what is whole.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! What is told of the graph behind the log.
+//! What is reported the graph behind the log.
 
 mod answers;
 mod draws;

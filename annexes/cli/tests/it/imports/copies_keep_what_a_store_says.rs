@@ -64,7 +64,7 @@ fn payments_are_not_charged_twice_by_a_reactor_over_a_copy() {
     store.close().unwrap();
 
     let copies = [copy(&place, &path, "copy"), place.path("read")];
-    // What is read is no copy, but it does not lose keys either.
+    // What is read is not a copy, but it does not lose keys either.
     let read = run(&["read", &path, "--json"]).ok();
     run_with(&read, &["import", &copies[1], "-"]).ok();
     for path in copies {

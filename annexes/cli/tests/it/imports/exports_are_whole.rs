@@ -135,7 +135,7 @@ fn damage_ends_an_export_and_leaves_no_file() {
         [&["export", &path][..], &["export", &path, "--output", &target], &["export", &path, "--json"]]
     {
         let ran = run(call);
-        assert_eq!(ran.out, "", "what precedes the damage is no export");
+        assert_eq!(ran.out, "", "what precedes the damage is not an export");
         assert!(ran.refused(2).contains("damaged"));
     }
     assert_eq!(fs::read_to_string(&target).unwrap(), "what was there before");

@@ -52,7 +52,7 @@ fn everything_before_the_line_is_kept_and_the_place_is_told() {
             r#"{"scope":"s","entity":"e","kind":"k","key":null}"#,
             "invalid: invalid type: null, expected a string",
         ),
-        (r#"{"scope":"s","entity":"e","kind":"k","id":"5"}"#, "invalid: \"5\" is no UUID"),
+        (r#"{"scope":"s","entity":"e","kind":"k","id":"5"}"#, "invalid: \"5\" is not a UUID"),
         (
             r#"{"scope":"s","entity":"e","kind":"k","time":"now"}"#,
             "invalid: invalid time \"now\": use RFC 3339",

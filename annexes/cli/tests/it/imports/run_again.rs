@@ -111,7 +111,7 @@ fn check_part(store: &str) {
     };
     assert!(fine(&ran), "{ran:?}");
     let count: u64 = ran.out.trim().parse().unwrap();
-    assert!(count.is_multiple_of(1000), "{count} events are no whole batches");
+    assert!(count.is_multiple_of(1000), "{count} events are not whole batches");
     let verified = run(&["verify", store]);
     assert!(fine(&verified), "{verified:?}");
 }

@@ -2,8 +2,8 @@
 //! something.
 //!
 //! Bit `i` of its row `r` is bit `r` of the filter of segment `i`; a filter with fewer pages than the filter group
-//! stands there over and over. Like the filters it is no truth: if it is missing or damaged, every segment may
-//! hold everything, and each is asked on its own.
+//! stands there over and over. If it is missing or damaged, every segment may hold everything, and each is asked
+//! on its own.
 //!
 //! Invariants:
 //!
@@ -165,7 +165,7 @@ impl FilterGroup {
 }
 
 /// Writes the filter group of segments with these filters and owners: `write` puts bytes at a byte of the file, in any
-/// order. It takes a few bytes of memory for each page, whatever the number of hashes.
+/// order. It takes a few bytes of memory for each page, for any number of hashes.
 pub fn write_filter_group(
     filters: &[&[u8]],
     owners: &[u64],

@@ -97,8 +97,8 @@ impl Machine {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](crate::ErrorKind::Invalid) if a kind leads to two states: what state a stream is in is to be
-    /// seen from its last event.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if a kind leads to two states, since the last event alone must tell
+    /// the state of a stream.
     pub fn new(name: impl Into<Text>, steps: impl IntoIterator<Item = Step>) -> Result<Self> {
         let mut kinds: Vec<(Text, Text, Vec<Text>)> = Vec::new();
         for (from, kind, to) in steps {
@@ -118,7 +118,7 @@ impl Machine {
         Ok(Self { name: name.into(), kinds })
     }
 
-    /// Returns what selects the events of its kinds.
+    /// Returns the query of the events of its kinds.
     pub fn query(&self) -> Query {
         self.item().into()
     }

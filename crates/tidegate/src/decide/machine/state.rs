@@ -35,7 +35,7 @@ pub trait Follows<S: State>: Event {
     type To: State;
 }
 
-/// A stream in a state that is known as a type, with the events that lead there from what is in the log.
+/// A stream whose state is known as a type, with the drafts that lead there from its state in the log.
 pub struct InState<S: State> {
     stream: StreamId,
     version: Version,
@@ -51,7 +51,7 @@ impl InState<Start> {
 }
 
 impl<S: State> InState<S> {
-    /// Returns a stream, if it is in this state.
+    /// Returns the stream, or `None` if it is in another state.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl<S: State> InState<S> {
         Ok(Some(Self { stream, version, drafts: Vec::new(), state: PhantomData }))
     }
 
-    /// Returns the state after one more event, which may follow this one.
+    /// Adds an event that may follow this state, and returns the stream in its new state.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl<S: State> InState<S> {
         Ok(InState { stream, version, drafts, state: PhantomData })
     }
 
-    /// Returns the events that lead here as a batch, to be refused unless the stream is still as it was.
+    /// Returns the drafts as a batch, which is refused unless the stream still has the version that was found.
     pub fn batch(&self) -> Batch {
         Batch::from(self.drafts.clone()).only_if(Condition::Version(self.stream.clone(), self.version))
     }

@@ -1,4 +1,4 @@
-//! The doctor: reads everything in a store's directory and tells of everything that is wrong.
+//! The doctor: reads everything in a store's directory and reports everything that is wrong.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ use crate::subscription::cursor::{CURSORS, check_name};
 /// The folder that is kept for later versions.
 const TREE: &str = "tree";
 
-/// What was read of a store, and everything that was found wrong with it.
+/// Report of an examination: what was read of a store, and everything that was found wrong.
 #[derive(Debug, Default)]
 #[must_use = "it says what is wrong with the store"]
 pub struct DoctorReport {
@@ -31,27 +31,27 @@ pub struct DoctorReport {
     /// The last whole event.
     pub head: Position,
     /// The last event that the next opening for writing keeps, if nothing is damaged: what stands behind it is the torn
-    /// end that a crash left, and a remark tells of it.
+    /// end that a crash left, and a remark reports it.
     pub kept: Position,
-    /// What is whole.
+    /// Counts of what is whole.
     pub verified: VerifyReport,
-    /// Segments.
+    /// Number of segments.
     pub segments: u64,
-    /// Index files and filter groups.
+    /// Number of index files and filter groups.
     pub index_files: u64,
-    /// Cursors and saved states.
+    /// Number of cursors and saved states.
     pub reader_files: u64,
     /// What is damaged: durable events, the store file, or a reader's place.
     pub faults: Vec<Fault>,
-    /// What costs nothing and is yet worth knowing: what the next opening for writing sees to, what the store builds
-    /// anew when it is asked, and what is passed over.
+    /// Findings that cost nothing: the next opening for writing repairs them, the store builds them anew when they are
+    /// needed, or ignores them.
     pub remarks: Vec<Remark>,
-    /// Positions of which nothing is whole.
+    /// Ranges of positions with no intact event.
     pub lost: Vec<LostRange>,
 }
 
 impl DoctorReport {
-    /// Returns what state the store is in.
+    /// Returns the state of the store.
     pub fn verdict(&self) -> Verdict {
         Verdict::of_findings(&self.faults, &self.remarks)
     }
@@ -159,7 +159,7 @@ fn is_retired(name: &str) -> bool {
     name.strip_suffix(RETIRED).and_then(SegmentName::parse).is_some_and(|name| name.generation == 0)
 }
 
-/// Tells of files that are none of the store's, and of those that an interrupted step left.
+/// Reports files that are not the store's, and those that an interrupted step left.
 fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
     for folder in ["", SEGMENTS, INDEX, CURSORS] {
         let is_known = |name: &str| match folder {

@@ -141,7 +141,7 @@ impl ReadWindow {
             }
             at += bytes.len() as u64;
         }
-        // Bytes that cannot be read are told of as such, and here they are zeros.
+        // Bytes that cannot be read are reported as such, and here they are zeros.
         self.unreadable.range(from / BLOCK_BYTES as u64 * BLOCK_BYTES as u64..).next().is_none()
     }
 

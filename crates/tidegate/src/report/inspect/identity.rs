@@ -202,7 +202,7 @@ fn head(disk: &dyn Disk, name: &str) -> Result<Option<(u64, Option<SegmentHeader
     };
     let length = file.length().map_err(|cause| io("its length is unknown", name, cause))?;
     let mut bytes = [0; SEGMENT_HEADER_BYTES];
-    // A head that cannot be read is no head.
+    // A head that cannot be read is not a head.
     let filled = file.read_full_at(&mut bytes, 0).unwrap_or(0);
     match SegmentHeader::read(&bytes[..filled]) {
         Err(error) if error.kind() == ErrorKind::Newer => Err(error.in_file(name, Some(Offset(0)))),

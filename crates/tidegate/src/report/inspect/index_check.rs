@@ -83,7 +83,7 @@ impl<'a> IndexCheck<'a> {
         })
     }
 
-    /// Compares the filter groups of the last segments, and tells of files that belong to none.
+    /// Compares the filter groups of the last segments, and reports files that belong to none.
     pub(crate) fn finish(&mut self, remarks: &mut Vec<Remark>) -> Result<()> {
         self.end_group(remarks)?;
         let is_index =

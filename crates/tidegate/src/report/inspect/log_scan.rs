@@ -1,11 +1,11 @@
-//! Going through a log from its first byte to its last, whatever is wrong with it.
+//! Reads a log from its first byte to its last and goes on after damage.
 //!
 //! Invariants:
 //!
 //! V1. Nothing is written, and the store need not be one that can be opened.
 //! V2. An event counts as whole only in a whole frame that agrees with all whole ones before it; every position up
 //!     to the last that is known of is whole or lost.
-//! V3. What opening would take for the torn end of a crash is no fault.
+//! V3. What opening would take for the torn end of a crash is not a fault.
 //! V4. What says how far the log goes, or is made of it, is read before the log: a writer may go on meanwhile.
 //! V5. A segment is read through a window, so memory does not grow with its length.
 
@@ -26,7 +26,7 @@ use crate::backend::{DurabilityEvidence, EvidenceFiles, Floor, WATERMARK};
 use crate::read::{Chain, VerifyReport};
 use crate::report::fault::{Fault, LostRange, MOVE, RESTORE, Remark};
 
-/// More than a watermark file holds.
+/// The most bytes read of a watermark file, more than a sound one has.
 const WATERMARK_BYTES_MAX: u64 = 1 << 16;
 
 /// Receives the intact frames in position order.
@@ -86,7 +86,7 @@ pub(crate) struct LogScan {
     /// From where on the next opening for writing cuts off the newest segment.
     cut: Option<u64>,
     chain: Chain,
-    /// Whether the newest segment ends with what is no frame.
+    /// Whether the newest segment ends with what is not a frame.
     open_end: bool,
     /// Whether every slot of the watermark that was written can be read.
     watermark_holds: bool,
@@ -206,7 +206,7 @@ impl LogScan {
         watermark
     }
 
-    /// Tells of files that a later generation took the place of, and takes segments off the list that were retired.
+    /// Reports files that a later generation took the place of, and takes segments off the list that were retired.
     fn tell_leftovers(&mut self, disk: &dyn Disk, entries: &mut Vec<SegmentFile>) -> Result<()> {
         for name in tidegate_segment::files::list_replaced(disk)? {
             let text = "a newer generation took its place; the next opening for writing removes it";
@@ -322,7 +322,7 @@ impl LogScan {
         visit.end(&segment, &mut self.remarks)
     }
 
-    /// Tells of a segment of a parent that goes on behind the fork point.
+    /// Reports a segment of a parent that goes on behind the fork point.
     fn check_fork(&mut self, name: &str, entry: &SegmentFile, scanned: &FrameScan) {
         let Some(head) = entry.head.filter(|head| Some(head.store) != self.store) else { return };
         let last = scanned.runs.iter().map(|run| run.positions.end.before()).max().unwrap_or_default();
@@ -353,7 +353,7 @@ impl LogScan {
         }
     }
 
-    /// Tells of what is no frame, and of frames that are out of place. Keeps V3.
+    /// Reports bytes that are not a frame, and frames that are out of place. Keeps V3.
     fn tell_broken(
         &mut self,
         name: &str,
@@ -482,7 +482,7 @@ impl LogScan {
         }
     }
 
-    /// Tells of events that are whole without anything that says they were durable. Opening for writing keeps them.
+    /// Reports events that are whole without anything that says they were durable. Opening for writing keeps them.
     fn tell_unconfirmed(&mut self, newest: &SegmentFile) {
         let confirmed = self.durable().max(self.synced).max(newest.first.before());
         let count = self.kept.0.saturating_sub(confirmed.0);

@@ -29,7 +29,7 @@ pub struct LeftCursor {
 /// How far a cursor of a salvaged store was.
 #[derive(Clone, Debug)]
 pub struct LeftPlace {
-    /// Who moves it.
+    /// Which kind of reader moves it.
     pub role: CursorRole,
     /// The query it is bound to.
     pub query: Query,

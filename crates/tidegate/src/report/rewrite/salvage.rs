@@ -4,7 +4,7 @@
 //!
 //! G1. The old store is not written to.
 //! G2. Every event of a whole frame is in the new store, in the old order, and says what it said.
-//! G3. Until the new store is complete its directory is no store, says so, and is locked.
+//! G3. Until the new store is complete its directory is not a store, says so, and is locked.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::report::inspect::{self, FrameVisitor, LogScan, left_cursors, scan_log
 use crate::report::verdict::Verdict;
 use crate::settings::StoreOptions;
 
-/// What was salvaged, and what was not.
+/// Report of a salvage: what was saved, and what is lost.
 #[derive(Debug)]
 #[must_use = "it says what was lost"]
 pub struct SalvageReport {
@@ -34,21 +34,21 @@ pub struct SalvageReport {
     pub store: StoreId,
     /// What is in the new store.
     pub saved: VerifyReport,
-    /// Which events stand where: runs of them, in order.
+    /// The old and new positions of the saved events, as runs in order.
     pub runs: Vec<MovedRun>,
-    /// Positions of the old log of which nothing was whole.
+    /// Ranges of positions of the old log with no intact event.
     pub lost: Vec<LostRange>,
     /// The cursors of the old store, in the order of their names. None is taken over: each begins anew.
     pub cursors: Vec<LeftCursor>,
     /// What is damaged in the old store.
     pub faults: Vec<Fault>,
-    /// What else there is to know of it.
+    /// Findings in the old store that cost nothing.
     pub remarks: Vec<Remark>,
 }
 
 impl SalvageReport {
-    /// Returns what state the old store is in: what the [doctor](crate::report::examine) says of it too, but for the index files,
-    /// which salvage does not look at.
+    /// Returns the state of the old store: the verdict that the [doctor](crate::report::examine) gives too, except that
+    /// salvage does not look at index files.
     pub fn verdict(&self) -> Verdict {
         Verdict::of_findings(&self.faults, &self.remarks)
     }

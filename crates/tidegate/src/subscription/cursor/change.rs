@@ -31,7 +31,7 @@ pub enum Change {
     /// The cursor goes on after this position, back or forward. It is refused if events of its query would be passed
     /// over that are neither done nor parked.
     Set(Position),
-    /// The same, and events that are passed over are given up. [`ChangeReport::given_up`] and a warning in the program's
+    /// The cursor goes on after this position, and gives up the events that are passed over. [`ChangeReport::given_up`] and a warning in the program's
     /// log count them.
     Skip(Position),
 }
@@ -62,8 +62,9 @@ pub struct ChangeReport {
     pub given_up: Span,
 }
 
-/// Changes a cursor or reactor that this process does not have open, durably. A crash leaves the place from before
-/// or the new one. What a reactor has reacted to before is recognised by its key, and no reaction is committed twice.
+/// Changes a cursor or reactor that this process does not have open, durably. After a crash it has
+/// the old position or the new one. An event that a reactor reacted to before is recognised by its key, and no reaction
+/// is committed twice.
 ///
 /// This also mends a cursor that read another log: one that was put back from an older copy, and grew again. After a
 /// [`Change::Rewind`] to a position that both logs have in common it opens, and goes on.
@@ -173,7 +174,7 @@ impl Cursor {
         let mut state = CursorState::decode(&file.read()?.ok_or_else(missing)?).map_err(in_file)?;
         state.check_store(store.id()).map_err(in_file)?;
         let mut changed = None;
-        // A log that cannot be read at the position is no evidence that it has another event there.
+        // A log that cannot be read at the position is not evidence that it has another event there.
         if let Some(error) = state.mismatch_in(store, &view).map_err(in_file)? {
             let (Change::Rewind(to) | Change::Set(to) | Change::Skip(to)) = change else {
                 return Err(in_file(error));

@@ -6,7 +6,7 @@ use tidegate_format::Position;
 
 use crate::subscription::state_dir::StateDir;
 
-/// How a cursor begins, redelivers, parks and commits.
+/// Options of a cursor: how it begins, redelivers, parks and commits.
 ///
 /// ```
 /// use std::time::Duration;

@@ -15,7 +15,7 @@ use crate::subscription::state_dir::StateDir;
 pub struct CursorStatus {
     /// Its name.
     pub name: String,
-    /// Who moves it.
+    /// Which kind of reader moves it.
     pub role: CursorRole,
     /// The query it is bound to.
     pub query: Query,

@@ -32,7 +32,7 @@ fn times_never_decrease() {
     assert!(times.is_sorted() && times[0] < times[times.len() - 1]);
 }
 
-/// One wild clock pins all later times. It is told of at the next append and at the next opening, and an option keeps
+/// One wild clock pins all later times. It is reported at the next append and at the next opening, and an option keeps
 /// it out.
 #[test]
 fn a_wild_clock_is_told_of_and_can_be_kept_out() {
@@ -61,7 +61,7 @@ fn a_wild_clock_is_told_of_and_can_be_kept_out() {
     assert_eq!(behind, Some(Duration::from_micros(DAY + 1)));
     stage.restart();
     stage.clock.advance(1);
-    assert_eq!(stage.open().report().clock_behind, None, "a day is no wild clock");
+    assert_eq!(stage.open().report().clock_behind, None, "a day is not a wild clock");
 }
 
 /// A batch that is refused has no time: neither a wild clock nor a late one leaves a trace in what follows, however the

@@ -46,7 +46,7 @@ impl<T: Disk> Disk for Hooked<T> {
         Ok(Arc::new(Hooked { inner, hook: Arc::clone(&self.hook) }))
     }
 
-    /// A listing is no moment of its folder: what comes or goes meanwhile is in it or not, whatever came first.
+    /// A listing is not a moment of its folder: what comes or goes meanwhile is in it or not, whatever came first.
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         let mut names = self.before(Call::List).list(folder)?;
         names.retain(|name| is_early(name));

@@ -1,4 +1,4 @@
-//! An event that cannot be taken in stops a projection or is put aside, and is always told of.
+//! An event that cannot be taken in stops a projection or is put aside, and is always reported.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

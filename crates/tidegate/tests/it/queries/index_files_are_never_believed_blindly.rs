@@ -1,4 +1,4 @@
-//! Index files are no truth: whatever happens to them, the answers stay, and the files are built anew.
+//! Index files are not truth: whatever happens to them, the answers stay, and the files are built anew.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;

@@ -32,7 +32,7 @@ fn a_node_is_read_and_not_written_to() {
     assert!(reader.report().clean, "{}", reader.report());
     let found = examine_in(&stage.world(), |_| ()).unwrap();
     assert!(found.faults.is_empty() && found.remarks.is_empty(), "{:?} {:?}", found.faults, found.remarks);
-    // What is salvaged is no node, and so another store.
+    // What is salvaged is not a node, and so another store.
     let saved = salvage_in(&stage.world(), &Env::memory(), |_| ()).unwrap();
     assert_ne!(saved.store, saved.from);
     assert_eq!(saved.saved.events, intact.len() as u64);

@@ -177,7 +177,7 @@ fn another_store_and_another_history_are_noticed() {
     put(&opened, "other");
     assert!(refused(&two, &older.read_only()).to_string().contains("another event"));
 
-    // Unlike a cursor in the store, this one is no evidence of what was durable: the store opens and goes on.
+    // Unlike a cursor in the store, this one is not evidence of what was durable: the store opens and goes on.
     let opened = copy.try_write().unwrap();
     assert_eq!(put(&opened, "b"), Position(2));
 }

@@ -109,7 +109,7 @@ fn all_values_are_read_at_the_event_s_place() {
     assert_eq!(Ward::all_of(&events[4]).unwrap().collect::<Vec<_>>(), [Ward::Opened]);
 }
 
-/// Who asks for one value gets the one there is, and never the first of several.
+/// A caller that asks for one value gets the one there is, and never the first of several.
 #[test]
 fn one_value_is_read_if_there_is_one() {
     let events: Vec<_> = history().read(&Query::ALL).unwrap().map(Result::unwrap).collect();

@@ -137,7 +137,7 @@ fn another_kind_is_an_error_with_its_position() {
     assert!(error.message().ends_with("Placed reads only values.placed"), "{error}");
 }
 
-/// Bytes as `serde` has them, which are no list of numbers.
+/// Bytes as `serde` has them, which are not a list of numbers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Blob(Vec<u8>);
 

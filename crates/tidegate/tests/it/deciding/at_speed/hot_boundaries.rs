@@ -1,4 +1,4 @@
-//! Many who decide about the same thing: every caller comes to an end, with little judged in vain, and whatever a closure
+//! Many callers decide about the same thing: every caller comes to an end, with little judged in vain, and whatever a closure
 //! does it waits for no turn of its own.
 
 use std::sync::Arc;
@@ -104,7 +104,7 @@ fn a_closure_that_panics_lets_its_turn_go() {
     });
 }
 
-/// Who sets a limit is refused when that is reached, and told by what.
+/// A caller that sets a limit is refused when that is reached, with the reason.
 #[test]
 fn a_limit_of_attempts_still_refuses() {
     let store = store();

@@ -1,7 +1,7 @@
 //! Two openers of one empty directory: one creates the store, the other is told that it is locked (F23).
 //!
 //! A second opener once looked for the store file before the first had made it and at the directory after, and was
-//! told that the directory is no store and not empty.
+//! told that the directory is not a store and not empty.
 
 use std::sync::Arc;
 

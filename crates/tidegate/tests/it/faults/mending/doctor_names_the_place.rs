@@ -1,4 +1,4 @@
-//! The doctor tells of every fault, in the file and at the byte where it is, and of nothing else.
+//! The doctor reports every fault, in the file and at the byte where it is, and of nothing else.
 
 use tidegate::ErrorKind;
 
@@ -20,7 +20,7 @@ fn a_store_in_order_has_no_faults() {
     assert_eq!(contents(&stage), before, "it writes nothing");
 }
 
-/// What a killed process leaves is no fault, with its writer still at work or gone.
+/// What a killed process leaves is not a fault, with its writer still at work or gone.
 #[test]
 fn what_a_crash_leaves_is_no_fault() {
     let mut stage = Stage::new();
@@ -202,7 +202,7 @@ fn segments_missing_doubled_and_renamed() {
     }
 }
 
-/// The doctor goes on: faults in several files are all told of.
+/// The doctor goes on: faults in several files are all reported.
 #[test]
 fn several_faults_at_once() {
     let (stage, _) = closed(12);
@@ -216,7 +216,7 @@ fn several_faults_at_once() {
     }
 }
 
-/// Flips a bit in each of these files, and looks whether all of them are told of.
+/// Flips a bit in each of these files, and looks whether all of them are reported.
 fn several(stage: &Stage, harmed: &[&str]) {
     for name in harmed.iter().copied() {
         let length = stage.bytes(name).len() as u64;

@@ -249,7 +249,7 @@ fn what_is_left_of_a_creation() {
     assert!(stage.fork().open().report().created);
 }
 
-/// (g) The doctor told of a fault for ever, and that nothing need be done.
+/// (g) The doctor reported a fault for ever, and that nothing need be done.
 #[test]
 fn noise_between_the_slots_of_the_watermark() {
     let (stage, _) = closed(12);

@@ -111,7 +111,7 @@ fn of_sealed_segments() {
     ask(&copy, &intact, &receipts, doubled);
 }
 
-/// A reader that follows meets damage in what was written since: it tells of it like one that opens now, and so does one
+/// A reader that follows meets damage in what was written since: it reports it like one that opens now, and so does one
 /// that waits.
 #[test]
 fn that_is_met_later() {

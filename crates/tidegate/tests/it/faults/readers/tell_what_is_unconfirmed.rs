@@ -197,7 +197,7 @@ fn a_reader_follows_without_a_watermark() {
     assert!(history(&stage.read_only()).unwrap().len() < history(&store).unwrap().len());
 }
 
-/// The caller knows that the log got further than what is confirmed: that is no older log.
+/// The caller knows that the log got further than what is confirmed: that is not an older log.
 #[test]
 fn an_expected_head_among_the_unconfirmed_is_named_so() {
     let (stage, intact, receipts) = behind(9);

@@ -143,7 +143,7 @@ fn several_reactors_answer_the_same_event() {
         assert_eq!(run(&store.reactor_with(name, kind("a.one"), settings(), answers).unwrap()), 1);
     }
     assert_eq!(answered(&store), [[1], [1]]);
-    // A decision of another caller's is no reaction.
+    // A decision of another caller's is not a reaction.
     let denied = store.decide(|_| -> tidegate::Result<Decision> { Ok(Decision::deny("NO", "no")) }).unwrap();
     assert!(denied.denied().is_some());
     assert_eq!(run(&store.reactor_with("three", kind("b.one"), settings(), |_, _| Ok(None)).unwrap()), 2);
