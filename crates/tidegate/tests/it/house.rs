@@ -74,6 +74,19 @@ fn modules_use_only_those_declared_above() {
     });
 }
 
+/// The engine can become a crate of its own; see ARCHITECTURE.md.
+#[test]
+fn the_engine_uses_nothing_above_it() {
+    const ENGINE: [&str; 9] =
+        ["sync", "settings", "published", "read", "graph", "batch", "backend", "journal", "threads"];
+    keep(|workspace| {
+        let store = workspace.crates.iter().filter(|room| room.folder == "crates/tidegate");
+        store
+            .flat_map(|room| order::upward("crates/tidegate/src", "lib.rs", &room.product(), &ENGINE))
+            .collect()
+    });
+}
+
 #[test]
 fn files_contain_only_what_they_may() {
     keep(|workspace| {

@@ -43,7 +43,43 @@ pub(crate) fn complaints(folder: &str, root: &str, files: &BTreeMap<&str, &Sourc
     found
 }
 
+/// Uses of other modules by `lower`, which are modules of the crate's root and use each other alone.
+pub(crate) fn upward(
+    folder: &str,
+    root: &str,
+    files: &BTreeMap<&str, &Source>,
+    lower: &[&str],
+) -> Vec<String> {
+    let mut tree = Tree::default();
+    tree.collect(folder, root, &Path::new(), files);
+    let declared = tree.nodes.get(&Path::new()).map(|node| node.children.clone()).unwrap_or_default();
+    let missing = lower.iter().filter(|name| !declared.iter().any(|child| child == **name));
+    let mut found: Vec<String> =
+        missing.map(|name| format!("{folder}/{root}: no module is named `{name}`")).collect();
+    let is_lower = |name: &String| lower.contains(&name.as_str());
+    for Use { place, line, from, target } in &tree.uses {
+        let Some(own) = from.first().filter(|own| is_lower(own)) else { continue };
+        let Some(theirs) = tree.module_of(target).filter(|theirs| !is_lower(theirs)) else { continue };
+        found.push(format!("{place}:{line}: `{own}` uses `{theirs}`, which stands above it"));
+    }
+    found.dedup();
+    found
+}
+
 impl Tree {
+    /// Returns the module of the crate's root that a path leads into, through re-exports of the root.
+    fn module_of(&self, target: &Path) -> Option<String> {
+        let root = self.nodes.get(&Path::new())?;
+        let mut first = target.first()?;
+        for _ in 0..8 {
+            if root.children.contains(first) {
+                return Some(first.clone());
+            }
+            first = root.aliases.get(first)?.first()?;
+        }
+        None
+    }
+
     /// Reads the module at `path` from `file`, then its children in files of their own.
     fn collect(&mut self, folder: &str, file: &str, path: &Path, files: &BTreeMap<&str, &Source>) {
         let Some(&source) = files.get(file) else { return };
@@ -290,6 +326,23 @@ fn looking_down_is_reported() {
         let found = check(&[("lib.rs", "mod low;\nmod high;\n"), ("low.rs", code), ("high.rs", "")]);
         assert_eq!(found, ["src/low.rs:1: `low` uses `high`, which crate declares below it"], "{code}");
     }
+}
+
+#[test]
+fn lower_modules_use_each_other_alone() {
+    let files = [
+        ("lib.rs", "mod sync;\nmod low;\nmod high;\npub use high::Thing;\n"),
+        ("sync.rs", ""),
+        ("low/mod.rs", "mod deep;\nuse crate::sync::X;\n"),
+        ("low/deep.rs", "use super::Y;\nfn f() { crate::Thing::g() }\n"),
+        ("high.rs", "use crate::low::Z;\n"),
+    ];
+    let sources: Vec<Source> = files.iter().map(|(_, text)| Source::read(text)).collect();
+    let files = files.iter().zip(&sources).map(|((name, _), source)| (*name, source)).collect();
+    let found = |lower: &[&str]| upward("src", "lib.rs", &files, lower);
+    assert_eq!(found(&["sync", "low"]), ["src/low/deep.rs:2: `low` uses `high`, which stands above it"]);
+    assert_eq!(found(&["sync", "low", "high"]), Vec::<String>::new());
+    assert_eq!(found(&["sync", "gone"]), ["src/lib.rs: no module is named `gone`"]);
 }
 
 #[test]
