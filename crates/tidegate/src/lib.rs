@@ -102,7 +102,7 @@
 //! and what is not), [`Error`] (what can go wrong and what to do).
 //!
 //! Features: `derive` (on by default; the derived types need `serde` with its own `derive`), `futures` (a subscription as
-//! an asynchronous stream), `testing` (simulated disks, clocks and randomness).
+//! an asynchronous stream), `proofs` (signed checkpoints, and proofs of events that need no store to be checked), `testing` (simulated disks, clocks and randomness).
 mod sync;
 pub mod settings;
 mod published;
@@ -111,10 +111,11 @@ pub mod graph;
 pub mod batch;
 mod backend;
 mod journal;
-mod threads;
 pub mod typed;
 pub mod decide;
 mod store;
+#[cfg(feature = "proofs")]
+pub mod proofs;
 pub mod subscription;
 pub mod project;
 pub mod report;

@@ -12,11 +12,12 @@ mod settle_queue;
 mod committer;
 mod queue;
 mod settling;
+pub(crate) mod threads;
 
 pub(crate) use committer::Committer;
 pub(crate) use completion::panicked;
 pub(crate) use prepare::{Ids, PrepareContext, PreparedBatch, prepare, receipt_of};
-pub(crate) use queue::{Journal, Notifier, QueueOptions};
+pub(crate) use queue::{Journal, QueueOptions};
 pub(crate) use ticket::Leader;
 pub use ticket::{Ticket, Tickets};
 pub(crate) use time::LogTime;

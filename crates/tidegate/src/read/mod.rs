@@ -8,6 +8,8 @@ mod view;
 mod events;
 mod stats;
 mod verify;
+#[cfg(feature = "proofs")]
+mod tree;
 
 pub use events::Events;
 pub(crate) use plan::Plan;
@@ -18,6 +20,8 @@ pub(crate) use range::Span;
 pub(crate) use set::Set;
 pub use stats::Stats;
 pub(crate) use text::{query_value, read_query};
+#[cfg(feature = "proofs")]
+pub(crate) use tree::{LogTree, ViewTiles};
 pub use verify::VerifyReport;
 pub(crate) use verify::{Chain, verify};
 pub use view::View;

@@ -14,6 +14,8 @@ use crate::batch::{Receipt, ReceiptEvent, ReceiptStatus, gates_of};
 use crate::graph::Graph;
 use crate::journal::{Journal, Leader};
 use crate::published::{Deadline, Frontier, SharedState};
+#[cfg(feature = "proofs")]
+use crate::read::LogTree;
 use crate::read::{Events, Query, ReadOptions, VerifyReport, View, verify};
 use crate::settings::StoreOptions;
 
@@ -42,6 +44,8 @@ struct Inner {
     report: OpenReport,
     env: Env,
     origin: Origin,
+    #[cfg(feature = "proofs")]
+    tree: Arc<LogTree>,
 }
 
 /// Where the events come from.
@@ -60,7 +64,15 @@ impl StoreReader {
         env: Env,
         origin: Origin,
     ) -> Self {
-        Self(Arc::new(Inner { id, published, report, env, origin }))
+        Self(Arc::new(Inner {
+            id,
+            published,
+            report,
+            env,
+            origin,
+            #[cfg(feature = "proofs")]
+            tree: Arc::default(),
+        }))
     }
 
     /// Opens the store in a directory for reading only, beside a writer in another process or on media that cannot be
@@ -392,6 +404,12 @@ impl StoreReader {
 
     pub(crate) fn env(&self) -> &Env {
         &self.0.env
+    }
+
+    /// Returns the hashes of the tree over the log.
+    #[cfg(feature = "proofs")]
+    pub(crate) fn tree(&self) -> &Arc<LogTree> {
+        &self.0.tree
     }
 
     /// Returns the journal of this process's writer, or `None` in a store that was opened for reading only.

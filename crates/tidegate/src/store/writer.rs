@@ -9,11 +9,11 @@ use tidegate_segment::HashKey;
 
 use crate::backend::{self, Indexer, OpenReport, OwnerProcess, StateFiles};
 use crate::decide::Guard;
+use crate::journal::threads::{BackgroundThread, WorkerHandle, WorkerSignal};
 use crate::journal::{Committer, Ids, Journal, LogTime, Turns, panicked};
 use crate::published::SharedState;
 use crate::settings::{Durability, StoreOptions};
 use crate::sync::Mutex;
-use crate::threads::{BackgroundThread, WorkerHandle, WorkerSignal};
 
 /// The writing side of a store, which its handles share.
 #[derive(Debug)]

@@ -37,10 +37,10 @@ use tidegate_format::{Error, ErrorKind, Result};
 use tidegate_segment::RecordedEvent;
 
 use super::cursor::{Cursor, Delivery};
+use crate::journal::threads;
 use crate::published::Deadline;
 use crate::sync::Mutex;
 use crate::sync::thread::JoinHandle;
-use crate::threads;
 
 /// Options of a worker: how it is started again after an error.
 ///

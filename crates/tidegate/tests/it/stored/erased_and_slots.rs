@@ -9,7 +9,7 @@ use tidegate_format::{Frame, Offset, SEGMENT_HEADER_BYTES, SegmentHeader, frame,
 use crate::faults::stage::{Outcome, Stage, history, outcome};
 
 /// Writes every segment anew, each frame with a slot if it is to have one, each record erased if `erases` says so.
-fn rewrite(stage: &Stage, has_slots: bool, erases: impl Fn(u64) -> bool) {
+pub(crate) fn rewrite(stage: &Stage, has_slots: bool, erases: impl Fn(u64) -> bool) {
     rewrite_records(stage, has_slots, |position, record| {
         if erases(position) {
             record::erase(record);

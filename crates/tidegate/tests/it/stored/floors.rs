@@ -9,7 +9,7 @@ use crate::faults::stage::{History, Stage, history};
 use crate::stored::access::Access;
 
 /// A store whose first segment was retired, where it begins, and what was in it.
-fn retired() -> (Stage, Position, History, Vec<EventId>) {
+pub(crate) fn retired() -> (Stage, Position, History, Vec<EventId>) {
     let (stage, intact) = Stage::closed();
     let store = stage.read_only();
     let ids =

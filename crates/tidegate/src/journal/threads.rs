@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use tidegate_format::{Error, ErrorKind, Result};
 
+use super::completion::panicked;
+use super::queue::{Journal, Notifier};
+use super::ticket::Leader;
 use crate::backend::Indexer;
-use crate::journal::{Journal, Leader, Notifier, panicked};
 use crate::published::{Deadline, SharedState};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex};
