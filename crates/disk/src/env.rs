@@ -94,6 +94,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
         Err(io::Error::new(io::ErrorKind::Unsupported, message))
     }
 
+    /// Returns the names of what is right inside `folder` and is neither a plain file nor a folder, such as links, in no order. A
+    /// missing folder is `NotFound`. A disk that has no such things finds none.
+    fn others(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.list(folder).map(|_| Vec::new())
+    }
+
     /// Creates a folder and those above it, the store's directory included, and makes each new one
     /// durable in its parent. A folder that is there already is fine.
     fn create_folder(&self, folder: &str) -> io::Result<()>;

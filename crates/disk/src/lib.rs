@@ -62,7 +62,7 @@ pub use block::Block;
 pub use env::{Clock, Disk, Env, File, FileLock, Identity, Mode, Random};
 pub use faulty::{AtRest, Call, Crashed, Directories, FaultPlan, FaultyDisk, Grain, Model};
 pub use memory::MemoryDisk;
-pub use native::{NativeDisk, Permissions};
+pub use native::{NativeDisk, NotPlain, Permissions};
 pub use rustix::io::Errno;
 pub use simulated::{SeededRandom, SimulatedClock};
 pub use system::{SystemClock, SystemRandom};

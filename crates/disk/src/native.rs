@@ -7,6 +7,7 @@
 //! D4: only plain files are opened. Opening a pipe or a device would wait for its other end, or do something.
 #![expect(clippy::disallowed_methods, reason = "this is where files come in")]
 mod holders;
+mod plain;
 
 use std::fs;
 use std::io;
@@ -24,6 +25,8 @@ use crate::name;
 use crate::room::Counted;
 use crate::system::{SystemClock, SystemRandom};
 use crate::uses::{self, Writing};
+
+pub use plain::NotPlain;
 
 /// A store's directory in the file system. Making one touches nothing; the directory need not exist until
 /// [`create_folder`](Disk::create_folder) creates it.
@@ -100,7 +103,9 @@ impl NativeDisk {
     fn refuse_linked(&self, folder: &str) -> io::Result<()> {
         for part in name::folders_down_to(folder) {
             match fs::symlink_metadata(self.directory.join(part)) {
-                Ok(metadata) if metadata.is_symlink() => return Err(not_plain(part, "a symbolic link")),
+                Ok(metadata) if metadata.is_symlink() => {
+                    return Err(NotPlain::no_folder(part, "a symbolic link"));
+                }
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
@@ -129,11 +134,15 @@ impl Disk for NativeDisk {
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
-        names(&self.folder(folder)?, fs::FileType::is_file)
+        self.names(folder, fs::FileType::is_file)
     }
 
     fn folders(&self, folder: &str) -> io::Result<Vec<String>> {
-        names(&self.folder(folder)?, fs::FileType::is_dir)
+        self.names(folder, fs::FileType::is_dir)
+    }
+
+    fn others(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.names(folder, |kind| !kind.is_file() && !kind.is_dir())
     }
 
     fn create_folder(&self, folder: &str) -> io::Result<()> {
@@ -166,6 +175,18 @@ impl Disk for NativeDisk {
 
     fn place(&self) -> String {
         self.directory.display().to_string()
+    }
+}
+
+impl NativeDisk {
+    /// Returns the names of what is of this type right inside a folder.
+    fn names(&self, folder: &str, wanted: impl Fn(&fs::FileType) -> bool) -> io::Result<Vec<String>> {
+        match names(&self.folder(folder)?, wanted) {
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory && !folder.is_empty() => {
+                Err(NotPlain::no_folder(folder, "not a folder"))
+            }
+            names => names,
+        }
     }
 }
 
@@ -203,34 +224,32 @@ fn open(path: &Path, name: &str, flags: OFlags, permissions: Permissions) -> io:
     let opened = retry_on_intr(|| rustix::fs::open(path, flags, permissions.of_files()));
     let kind = match &opened {
         Ok(descriptor) => rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(descriptor)?.st_mode),
-        // A link, or what cannot be opened as a file at all: a socket, a pipe that no process reads.
-        Err(Errno::LOOP | Errno::NXIO | Errno::NODEV | Errno::OPNOTSUPP) => {
+        // A link, or what cannot be opened as a file at all: a socket, a folder, a pipe that no process reads.
+        Err(Errno::LOOP | Errno::NXIO | Errno::NODEV | Errno::OPNOTSUPP | Errno::ISDIR) => {
             rustix::fs::FileType::from_raw_mode(rustix::fs::lstat(path)?.st_mode)
+        }
+        Err(Errno::NOTDIR) if name.contains('/') => {
+            return Err(NotPlain::no_folder(name::folder_of(name), "not a folder"));
         }
         Err(error) => return Err((*error).into()),
     };
     match plain(kind) {
         Ok(()) => Ok(fs::File::from(opened?)),
-        Err(what) => Err(not_plain(name, what)),
+        Err(what) => Err(NotPlain::no_file(name, what)),
     }
 }
 
-/// Returns whether this is what a file of a store may be, or what it is instead. A folder is left to the calls that follow.
+/// Returns whether this is what a file of a store may be, or what it is instead.
 fn plain(kind: rustix::fs::FileType) -> Result<(), &'static str> {
     use rustix::fs::FileType as Kind;
     match kind {
         Kind::Symlink => Err("a symbolic link"),
+        Kind::Directory => Err("a folder"),
         Kind::Fifo => Err("a pipe"),
         Kind::Socket => Err("a socket"),
         Kind::CharacterDevice | Kind::BlockDevice => Err("a device"),
         _ => Ok(()),
     }
-}
-
-/// Says what stands in the place of a file or a folder of the store.
-fn not_plain(name: &str, what: &str) -> io::Error {
-    let message = format!("{name} is {what}, and a store has only plain files and folders; move it away");
-    io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
 fn open_directory(path: &Path) -> io::Result<fs::File> {

@@ -16,7 +16,7 @@ use tidegate_format::{
     Error, ErrorKind, Frame, FrameHeader, Result, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName,
 };
 
-use crate::frame_reader::read_full;
+use crate::frame_reader::{read_error, read_full};
 use crate::segment::{Segment, path};
 use crate::term::HashKey;
 
@@ -140,14 +140,13 @@ fn put_in_place(
 }
 
 /// Returns the error of a write to this file: [`Full`](ErrorKind::Full) if the write can be made again once there is room,
-/// [`Io`](ErrorKind::Io) otherwise.
+/// [`Damaged`](ErrorKind::Damaged) if something else is in its place, [`Io`](ErrorKind::Io) otherwise.
 pub fn write_error(message: &str, name: &str, cause: std::io::Error) -> Error {
-    let error = if lacks_room(&cause) {
-        Error::new(ErrorKind::Full, message).advise("make room and try again")
-    } else {
-        Error::new(ErrorKind::Io, message)
-    };
-    error.in_file(name, None).because(cause)
+    if lacks_room(&cause) {
+        let error = Error::new(ErrorKind::Full, message).advise("make room and try again");
+        return error.in_file(name, None).because(cause);
+    }
+    read_error(message, name, cause)
 }
 
 #[cfg(all(test, debug_assertions))]

@@ -9,7 +9,7 @@
 
 use std::ops::ControlFlow;
 
-use tidegate_disk::File;
+use tidegate_disk::{File, NotPlain};
 use tidegate_format::frame::SLOT_FRAME_HEADER_BYTES;
 use tidegate_format::{Error, ErrorKind, Frame, FrameHeader, Offset, Position, Result, frame, limit};
 
@@ -192,6 +192,19 @@ fn is_unused(file: &dyn File, from: Offset, end: u64) -> Result<bool> {
 pub(crate) fn read_full(file: &dyn File, buffer: &mut [u8], offset: u64) -> Result<usize> {
     let filled = file.read_full_at(buffer, offset);
     filled.map_err(|cause| Error::new(ErrorKind::Io, "the file cannot be read").because(cause))
+}
+
+/// Returns the error of a call that changes nothing: [`Damaged`](ErrorKind::Damaged) if something else is in the place of the
+/// file or folder, since what was there is not, [`Io`](ErrorKind::Io) otherwise.
+pub fn read_error(message: &str, name: &str, cause: std::io::Error) -> Error {
+    let error = match NotPlain::in_error(&cause) {
+        Some(other) => {
+            let message = format!("{message}: something else is in its place");
+            Error::damaged(message, other.expected(), other.found()).advise("move it out of the store")
+        }
+        None => Error::new(ErrorKind::Io, message).because(cause),
+    };
+    error.in_file(name, None)
 }
 
 #[cfg(test)]

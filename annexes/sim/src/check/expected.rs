@@ -23,7 +23,9 @@ pub(crate) fn too_much(machine: &Machine, model: &Model, writes: bool) -> Result
         options.open_reader_in(machine.env())
     };
     let kind = opened.as_ref().err().map(tidegate::Error::kind);
-    ensure(kind == Some(ErrorKind::Damaged), || {
+    // A power cut may have taken the lock's file, and a full disk has no room for another one.
+    let lacks_room = writes && machine.disk.model().capacity_bytes.is_some() && kind == Some(ErrorKind::Full);
+    ensure(kind == Some(ErrorKind::Damaged) || lacks_room, || {
         format!(
             "opening (for writing: {writes}) expects {expected_head}, {} are there: {opened:?}",
             model.count()

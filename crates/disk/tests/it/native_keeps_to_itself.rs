@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
-use tidegate_disk::{Disk, Env, Mode, NativeDisk, Permissions};
+use tidegate_disk::{Disk, Env, Mode, NativeDisk, NotPlain, Permissions};
 
 #[test]
 fn links_and_odd_names_are_not_listed_and_links_not_opened() -> io::Result<()> {
@@ -33,15 +33,30 @@ fn what_is_no_plain_file_is_refused_at_once() -> io::Result<()> {
     mknodat(CWD, folder.path().join("pipe"), FileType::Fifo, Access::RUSR | Access::WUSR, 0)?;
     let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket"))?;
     symlink("/dev/null", folder.path().join("link"))?;
-    for (name, what) in [("pipe", "a pipe"), ("socket", "a socket"), ("link", "a symbolic link")] {
+    disk.create_folder("folder")?;
+    for (name, what) in
+        [("pipe", "a pipe"), ("socket", "a socket"), ("link", "a symbolic link"), ("folder", "a folder")]
+    {
         for mode in [Mode::Read, Mode::Write] {
-            let error = disk.open(name, mode).expect_err("it is not a plain file").to_string();
+            let error = disk.open(name, mode).expect_err("it is not a plain file");
+            assert_eq!(NotPlain::in_error(&error).map(NotPlain::found), Some(what));
+            let error = error.to_string();
             assert!(error.starts_with(&format!("{name} is {what}, ")), "{mode:?}: {error}");
         }
         let error = disk.lock(name).expect_err("it is not a plain file").to_string();
         assert!(error.starts_with(&format!("{name} is {what}, ")), "lock: {error}");
     }
     assert!(disk.list("")?.is_empty());
+    let mut others = disk.others("")?;
+    others.sort_unstable();
+    assert_eq!(others, ["link", "pipe", "socket"]);
+    std::fs::write(folder.path().join("file"), "")?;
+    for error in [disk.list("file").err(), disk.open("file/a", Mode::Read).err()] {
+        let error = error.expect("it is not a folder");
+        assert!(
+            NotPlain::in_error(&error).is_some() && error.to_string().starts_with("file is not a folder, ")
+        );
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate_disk::Block;
 use tidegate_format::frame::SLOT_FRAME_HEADER_BYTES;
-use tidegate_format::{Error, Frame, FrameHeader, Offset, Result, SEGMENT_HEADER_BYTES};
+use tidegate_format::{Error, ErrorKind, Frame, FrameHeader, Offset, Result, SEGMENT_HEADER_BYTES};
 
 use super::source::Source;
 use super::{Segment, Window};
@@ -104,9 +104,33 @@ impl Segment {
         }
     }
 
+    /// Returns the error with the byte at which the frame begins that holds this one: the events of a frame are lost
+    /// together, and who reads frames names that place. If nothing leads there any more, it is the byte itself.
     #[cold]
     pub(super) fn in_place(&self, error: Error, start: Offset) -> Error {
-        error.in_file(&self.name, Some(start))
+        let place = if error.kind() == ErrorKind::Damaged { self.frame_around(start) } else { None };
+        error.in_file(&self.name, Some(place.unwrap_or(start)))
+    }
+
+    /// Goes by the frame headers from the first one on to the frame that holds a byte, and returns where that begins.
+    fn frame_around(&self, byte: Offset) -> Option<Offset> {
+        let (mut at, mut buffer) = (Offset(SEGMENT_HEADER_BYTES as u64), Vec::new());
+        while at < byte {
+            let header = match &*self.source().ok()? {
+                Source::Map(map) => FrameHeader::read(map.get(at.0 as usize..)?),
+                Source::File(file) => {
+                    buffer.resize(SLOT_FRAME_HEADER_BYTES, 0);
+                    let filled = read_full(&**file, &mut buffer, at.0).ok()?;
+                    FrameHeader::read(&buffer[..filled])
+                }
+            };
+            let end = at.plus(header.ok()?.frame_bytes() as u64);
+            if end > byte {
+                break;
+            }
+            at = end;
+        }
+        (at <= byte).then_some(at)
     }
 
     /// Returns the byte at which event `n` ends at the latest; a frame's header may lie before it.

@@ -13,7 +13,7 @@ use tidegate_format::{
     Error, ErrorKind, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName,
 };
 
-use crate::frame_reader::read_full;
+use crate::frame_reader::{read_error, read_full};
 
 /// The folder of the segments.
 pub const SEGMENTS: &str = "segments";
@@ -60,10 +60,7 @@ fn list_all(disk: &dyn Disk) -> Result<Vec<SegmentName>> {
     let names = match disk.list(SEGMENTS) {
         Ok(names) => names,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(cause) => {
-            let error = Error::new(ErrorKind::Io, "the segments cannot be listed").because(cause);
-            return Err(error.in_file(SEGMENTS, None));
-        }
+        Err(cause) => return Err(read_error("the segments cannot be listed", SEGMENTS, cause)),
     };
     let mut names: Vec<_> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
     names.sort_unstable();
@@ -77,8 +74,8 @@ pub(super) fn open_file(
     mode: Mode,
 ) -> Result<(Arc<dyn File>, SegmentHeader)> {
     let (name, first) = (path(file), file.first);
-    let io = |cause| Error::new(ErrorKind::Io, "the segment cannot be opened").because(cause);
-    let file = disk.open(&name, mode).map_err(|cause| io(cause).in_file(&name, None))?;
+    let at = |cause| read_error("the segment cannot be opened", &name, cause);
+    let file = disk.open(&name, mode).map_err(at)?;
     let mut bytes = [0; SEGMENT_HEADER_BYTES];
     let head = read_full(&*file, &mut bytes, 0).and_then(|filled| SegmentHeader::read(&bytes[..filled]));
     let head = head.map_err(|error| error.in_file(&name, Some(Offset(0))))?;

@@ -19,8 +19,8 @@ mod event_source;
 pub(crate) use event_source::EventSource;
 pub(crate) use evidence::{DurabilityEvidence, EvidenceFiles};
 pub(crate) use identity::{
-    CURSORS, FLOOR, Floor, LOCK, PROJECTIONS, RETIRED, STORE, UNFINISHED, io, keep as keep_store, lock,
-    no_store, read as read_store, refuse_unfinished, seed,
+    CURSORS, FLOOR, Floor, LOCK, PROJECTIONS, RETIRED, STORE, UNFINISHED, check_lock_file, io,
+    keep as keep_store, lock, no_store, read as read_store, refuse_unfinished, seed,
 };
 pub(crate) use indexer::Indexer;
 pub(crate) use log_backend::{LogBackend, PendingSync};
@@ -29,5 +29,5 @@ pub(crate) use process::OwnerProcess;
 pub(crate) use reader::Follower;
 pub(crate) use report::clock_behind;
 pub use report::{OpenReport, Unconfirmed};
-pub(crate) use state_files::{BYTES_MAX, Flush, StateFile, StateFiles, list, read, replace};
+pub(crate) use state_files::{BYTES_MAX, Flush, StateFile, StateFiles, list, list_others, read, replace};
 pub(crate) use watermark::{WATERMARK, WatermarkFile};

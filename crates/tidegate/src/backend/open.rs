@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tidegate_disk::replace::LEFTOVER;
-use tidegate_disk::{Disk, Env, FileLock, Mode};
+use tidegate_disk::{Disk, Env, FileLock, Mode, NotPlain};
 use tidegate_format::{
     Error, ErrorKind, Micros, Position, Result, SegmentHeader, SegmentName, StoreFile, Watermark,
 };
@@ -192,6 +192,8 @@ fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
     for folder in ["", SEGMENTS, INDEX] {
         let names = match disk.list(folder) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            // Index files are done without, and there is nothing of the store here.
+            Err(cause) if folder == INDEX && NotPlain::in_error(&cause).is_some() => Vec::new(),
             other => other.map_err(|cause| io("the directory cannot be listed", folder, cause))?,
         };
         for name in names {

@@ -151,6 +151,19 @@ pub(crate) fn list(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Returns the names of what is in a folder and is not a plain file.
+pub(crate) fn list_others(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
+    use std::io::ErrorKind::{NotFound, Unsupported};
+    let mut names = Vec::new();
+    for listed in [disk.folders(folder), disk.others(folder)] {
+        names.extend(match listed {
+            Err(cause) if matches!(cause.kind(), NotFound | Unsupported) => Vec::new(),
+            other => other.map_err(|cause| io("the directory cannot be listed", folder, cause))?,
+        });
+    }
+    Ok(names)
+}
+
 /// Returns the contents of a file of at most `bytes_max` bytes, or `None` if there is none.
 pub(crate) fn read(disk: &dyn Disk, name: &str, bytes_max: u64) -> Result<Option<Vec<u8>>> {
     let at = |cause| io("it cannot be read", name, cause);

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use tidegate_disk::{Disk, File, Mode};
 use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
-use tidegate_format::{Error, ErrorKind, Result, Watermark};
-use tidegate_segment::write_error;
+use tidegate_format::{Error, Result, Watermark};
+use tidegate_segment::{read_error, write_error};
 
 /// Its name within the store.
 pub(crate) const WATERMARK: &str = "WATERMARK";
@@ -80,7 +80,7 @@ pub(crate) fn read_file(file: &dyn File, salt: u64) -> Result<Option<Watermark>>
 }
 
 fn unread(cause: std::io::Error) -> Error {
-    Error::new(ErrorKind::Io, "the watermark cannot be read").in_file(WATERMARK, None).because(cause)
+    read_error("the watermark cannot be read", WATERMARK, cause)
 }
 
 fn unwritten(cause: std::io::Error) -> Error {

@@ -2,15 +2,26 @@
 
 use std::sync::{Arc, Weak};
 
-use tidegate_disk::{Disk, FileLock, Mode};
+use tidegate_disk::{Disk, FileLock, Mode, NotPlain};
 use tidegate_format::{Error, ErrorKind, Result};
-use tidegate_segment::write_error;
+use tidegate_segment::{read_error, write_error};
 
 pub(crate) const LOCK: &str = "LOCK";
 
 /// Returns whether the lock was ever taken here.
 pub(crate) fn has_lock(disk: &dyn Disk) -> bool {
     disk.open(LOCK, Mode::Read).is_ok()
+}
+
+/// Refuses something else in the place of the lock's file, for which no writer can open the store.
+pub(crate) fn check_lock_file(disk: &dyn Disk) -> Result<()> {
+    match disk.open(LOCK, Mode::Read) {
+        Err(cause) if NotPlain::in_error(&cause).is_some() => {
+            Err(read_error("the lock cannot be taken", LOCK, cause))
+        }
+        // Who only reads needs no lock, and may not be allowed to open it.
+        _ => Ok(()),
+    }
 }
 
 /// Takes the writer's lock.

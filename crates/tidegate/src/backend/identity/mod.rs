@@ -10,13 +10,13 @@ use tidegate_disk::{Disk, Env, Mode};
 use tidegate_format::limit::STORE_FILE_BYTES_MAX;
 use tidegate_format::name::visible;
 use tidegate_format::{Error, ErrorKind, Micros, Position, Result, SegmentHeader, StoreFile, StoreId};
-use tidegate_segment::{ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, write_error};
+use tidegate_segment::{ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, read_error, write_error};
 
 use super::watermark::{WATERMARK, WatermarkFile};
 
 pub(crate) use floor::{FLOOR, Floor, RETIRED};
 pub(super) use lock::check_lock;
-pub(crate) use lock::{LOCK, has_lock, lock};
+pub(crate) use lock::{LOCK, check_lock_file, has_lock, lock};
 
 pub(crate) const STORE: &str = "STORE";
 /// The folder of cursors within a store.
@@ -237,7 +237,7 @@ fn beside() -> String {
 
 /// The error of a call that changes nothing. Those of calls that do are [`write_error`]s.
 pub(crate) fn io(message: &str, name: &str, cause: std::io::Error) -> Error {
-    Error::new(ErrorKind::Io, message).in_file(name, None).because(cause)
+    read_error(message, name, cause)
 }
 
 /// The error with the remedy.

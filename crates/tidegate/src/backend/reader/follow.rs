@@ -85,6 +85,7 @@ impl Follower {
 
     fn open_store(world: &Env, options: &StoreOptions) -> Result<(Self, OpenReport)> {
         let store = identity::read_present(&*world.disk)?;
+        identity::check_lock_file(&*world.disk)?;
         let cache = FileCache::new(Arc::clone(&world.disk), options.map, options.open_files);
         let (segments, mut report) = find(world, &store, &cache)?;
         let Some(newest) = segments.last().map(Arc::clone) else {

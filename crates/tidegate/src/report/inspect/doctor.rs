@@ -12,10 +12,12 @@ use super::files;
 use super::index_check::IndexCheck;
 use super::log_scan::{FrameVisitor, LogScan, ScannedSegment, scan_log};
 use super::reader_check::ReaderCheck;
-use crate::backend::{FLOOR, LOCK, RETIRED, STORE, UNFINISHED, WATERMARK, refuse_unfinished};
+use crate::backend::{
+    FLOOR, LOCK, RETIRED, STORE, UNFINISHED, WATERMARK, check_lock_file, refuse_unfinished,
+};
 use crate::project::PROJECTIONS;
 use crate::read::VerifyReport;
-use crate::report::fault::{Fault, LostRange, Remark};
+use crate::report::fault::{Fault, LostRange, MOVE, Remark};
 use crate::report::verdict::Verdict;
 use crate::subscription::cursor::{CURSORS, check_name};
 
@@ -124,6 +126,9 @@ pub(crate) fn inspect(
     let mut found = scan_log(disk, &mut visit, progress)?;
     visit.readers.end(found.store, found.head, &found.lost, &mut found.faults, &mut found.remarks);
     found.faults.append(&mut faults);
+    if let Err(error) = check_lock_file(disk) {
+        found.faults.push(Fault::new(error, MOVE));
+    }
     found.remarks.append(&mut remarks);
     Ok((found, reader_files))
 }
@@ -182,12 +187,30 @@ fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
             remarks.push(Remark::new(file, text));
         }
     }
+    strangers(disk, remarks)
+}
+
+/// Tells of what is neither a file nor a folder of the store. Something else in the place of the store file, the floor, the
+/// watermark, the lock or a cursor is a fault.
+fn strangers(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
     let folders = files::folders(disk, "")?;
-    for file in folders
-        .into_iter()
-        .filter(|name| ![SEGMENTS, INDEX, CURSORS, PROJECTIONS, TREE].contains(&name.as_str()))
-    {
-        remarks.push(Remark::new(file, "not a folder of the store; ignored"));
+    let known = [SEGMENTS, INDEX, CURSORS, PROJECTIONS, TREE];
+    for file in files::strangers(disk, "")? {
+        let is_told = [STORE, FLOOR, LOCK, WATERMARK].contains(&file.as_str());
+        let is_known = known.contains(&file.as_str()) && folders.contains(&file);
+        if !(is_told || is_known) {
+            remarks.push(Remark::new(file, "not a folder of the store; ignored"));
+        }
+    }
+    for folder in [SEGMENTS, INDEX, CURSORS] {
+        for name in files::strangers(disk, folder)? {
+            if folder != CURSORS || check_name(&name).is_err() {
+                remarks.push(Remark::new(
+                    format!("{folder}/{name}"),
+                    "not a plain file; passed over as if it were not there",
+                ));
+            }
+        }
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tidegate_disk::{Disk, File, Mode};
+use tidegate_disk::{Disk, File, Mode, NotPlain};
 use tidegate_format::{Error, ErrorKind, Offset, Result};
 
 use crate::backend::io;
@@ -19,12 +19,18 @@ pub(crate) struct FileContents {
     pub(crate) bytes: Vec<u8>,
     /// Why the rest is not here: it could not be read, or the file is longer than it may be.
     pub(crate) faults: Vec<Error>,
+    /// Whether something else is in the place of the file; the only fault says what.
+    pub(crate) is_other: bool,
 }
 
 /// Reads a file of at most this many bytes, or `None` if there is none.
 pub(crate) fn read(disk: &dyn Disk, name: &str, bytes_max: u64) -> Result<Option<FileContents>> {
     let file = match disk.open(name, Mode::Read) {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) if NotPlain::in_error(&cause).is_some() => {
+            let faults = vec![io("it cannot be opened", name, cause)];
+            return Ok(Some(FileContents { faults, is_other: true, ..FileContents::default() }));
+        }
         other => other.map_err(|cause| io("it cannot be opened", name, cause))?,
     };
     let length = file.length().map_err(|cause| io("its length is unknown", name, cause))?;
@@ -183,6 +189,13 @@ pub(crate) fn list(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
     sorted(disk.list(folder), folder)
 }
 
+/// Returns the names of what is not a plain file in a folder, in order, folders too; none if something else is in its place.
+pub(crate) fn strangers(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
+    let mut names = folders(disk, folder)?;
+    names.extend(sorted(disk.others(folder), folder)?);
+    Ok(names)
+}
+
 /// Returns the names of the folders in a folder, in order; none if there is no such folder, or if it cannot be listed.
 pub(crate) fn folders(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
     match disk.folders(folder) {
@@ -194,6 +207,8 @@ pub(crate) fn folders(disk: &dyn Disk, folder: &str) -> Result<Vec<String>> {
 fn sorted(names: std::io::Result<Vec<String>>, folder: &str) -> Result<Vec<String>> {
     let mut names = match names {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        // It is told of by its own name, which is that of a folder.
+        Err(cause) if NotPlain::in_error(&cause).is_some() => Vec::new(),
         other => other.map_err(|cause| io("the directory cannot be listed", folder, cause))?,
     };
     names.sort_unstable();

@@ -152,7 +152,15 @@ impl StoreIdentity {
 /// Returns the files with names of segments, and their heads.
 fn heads(disk: &dyn Disk, faults: &mut Vec<Fault>) -> Result<Vec<SegmentFile>> {
     let mut found = Vec::new();
-    for mut file in listed(disk)? {
+    let listed = match listed(disk) {
+        // Something else is in the place of their folder.
+        Err(error) if error.kind() == ErrorKind::Damaged => {
+            faults.push(Fault::new(error, MOVE));
+            return Ok(found);
+        }
+        other => other?,
+    };
+    for mut file in listed {
         let mut read = head(disk, &path(file));
         while matches!(read, Ok(None))
             && let Some(newer) =

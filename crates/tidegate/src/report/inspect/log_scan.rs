@@ -14,8 +14,8 @@ use std::ops::Range;
 use tidegate_disk::Disk;
 use tidegate_format::watermark::WATERMARK_SLOTS;
 use tidegate_format::{
-    Error, ForkPoint, Frame, Micros, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader,
-    SegmentName, StoreId, Watermark,
+    Error, ErrorKind, ForkPoint, Frame, Micros, Offset, Position, Result, SEGMENT_HEADER_BYTES,
+    SegmentHeader, SegmentName, StoreId, Watermark,
 };
 use tidegate_segment::path;
 
@@ -194,6 +194,11 @@ impl LogScan {
             self.remarks.push(remark("it is missing, so nothing says how far the log was durable"));
             return None;
         };
+        if contents.is_other {
+            // No writer can open the store before it is moved.
+            self.faults.extend(contents.faults.into_iter().map(|error| Fault::new(error, MOVE)));
+            return None;
+        }
         let errors = self.salt.map(|salt| Watermark::faults(&contents.bytes, salt)).unwrap_or_default();
         let slots_hold = errors.iter().all(|(at, _)| !WATERMARK_SLOTS.contains(at));
         self.remarks.extend(contents.faults.iter().map(|error| Remark::of(error, THEN)));
@@ -208,7 +213,12 @@ impl LogScan {
 
     /// Reports files that a later generation took the place of, and takes segments off the list that were retired.
     fn tell_leftovers(&mut self, disk: &dyn Disk, entries: &mut Vec<SegmentFile>) -> Result<()> {
-        for name in tidegate_segment::files::list_replaced(disk)? {
+        let replaced = match tidegate_segment::files::list_replaced(disk) {
+            // Told of already: something else is in the place of their folder.
+            Err(error) if error.kind() == ErrorKind::Damaged => Vec::new(),
+            other => other?,
+        };
+        for name in replaced {
             let text = "a newer generation took its place; the next opening for writing removes it";
             self.remarks.push(Remark::new(path(name), text));
         }

@@ -7,10 +7,10 @@ use tidegate_disk::replace::LEFTOVER;
 use tidegate_format::{Error, ErrorKind, Frame, Hash, Position, Result, StoreId};
 
 use super::files;
-use crate::backend::BYTES_MAX;
+use crate::backend::{BYTES_MAX, list};
 use crate::project::{PROJECTIONS, STATE_BYTES_MAX, SnapshotHeader};
 use crate::read::Query;
-use crate::report::fault::{Fault, LostRange, Remark};
+use crate::report::fault::{Fault, LostRange, MOVE, Remark};
 use crate::subscription::cursor::{
     CURSORS, CursorRole, CursorState, ELSEWHERE, REMEDY as CURSOR, check_name,
 };
@@ -72,7 +72,13 @@ impl ReaderCheck {
     /// Reads all of them.
     pub(crate) fn read(disk: &dyn Disk, faults: &mut Vec<Fault>, remarks: &mut Vec<Remark>) -> Result<Self> {
         let mut readers = Self::default();
-        for name in files::list(disk, CURSORS)? {
+        // Something else in the place of a cursor's file, or of them all: the place is gone.
+        if let Err(error) = list(disk, CURSORS) {
+            faults.push(Fault::new(error, MOVE));
+        }
+        let mut names = files::list(disk, CURSORS)?;
+        names.extend(files::strangers(disk, CURSORS)?);
+        for name in names {
             let file = format!("{CURSORS}/{name}");
             if check_name(&name).is_err() {
                 continue;
@@ -83,6 +89,12 @@ impl ReaderCheck {
         }
         for folder in files::folders(disk, PROJECTIONS)? {
             let folder = format!("{PROJECTIONS}/{folder}");
+            for name in files::strangers(disk, &folder)? {
+                remarks.push(Remark::new(
+                    format!("{folder}/{name}"),
+                    "not a plain file; passed over as if it were not there",
+                ));
+            }
             for name in files::list(disk, &folder)? {
                 if name.ends_with(LEFTOVER) {
                     continue;

@@ -4,7 +4,7 @@ use tidegate_disk::Disk;
 use tidegate_format::{Error, ErrorKind, Position, Result};
 
 use super::state::{CURSORS, CursorRole, CursorState, ParkedEvent, check_name};
-use crate::backend::{BYTES_MAX, list, read};
+use crate::backend::{BYTES_MAX, list, list_others, read};
 use crate::read::Query;
 use crate::store::StoreReader;
 use crate::subscription::state_dir::StateDir;
@@ -49,7 +49,10 @@ pub fn names(store: &StoreReader) -> Result<Vec<String>> {
 
 fn names_on(disk: &dyn Disk) -> Result<Vec<String>> {
     let mut names = list(disk, CURSORS)?;
+    // If something else is in the place of a cursor's file, the cursor is there and its place is not.
+    names.extend(list_others(disk, CURSORS)?);
     names.retain(|name| check_name(name).is_ok());
+    names.sort_unstable();
     Ok(names)
 }
 

@@ -272,11 +272,8 @@ fn a_path_that_leads_nowhere_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, b"no store").unwrap();
-    std::fs::create_dir_all(folder.path().join("taken/STORE")).unwrap();
     let long = folder.path().join("l".repeat(300));
-    let paths =
-        [file.clone(), file.join("below"), long, folder.path().join("none"), folder.path().join("taken")];
-    for path in paths {
+    for path in [file.clone(), file.join("below"), long, folder.path().join("none")] {
         for access in [Access::Create, Access::Write, Access::Read] {
             if path.ends_with("none") && access == Access::Create {
                 continue;

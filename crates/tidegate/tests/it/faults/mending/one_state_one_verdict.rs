@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use tidegate::report::{Verdict, salvage_in};
 use tidegate::subscription::cursor::{names, status};
-use tidegate::{AppendOptions, ErrorKind, Result, StoreReader};
+use tidegate::{AppendOptions, ErrorKind, Place, Result, StoreReader};
+use tidegate_format::Offset;
+use tidegate_format::frame::FRAME_HEADER_BYTES;
 use tidegate_format::hash::crc;
 
 use super::random_damage::{Choices, harm};
@@ -20,7 +22,7 @@ use crate::stored::access::Access;
 const SEEDS: u64 = 300;
 
 /// What a store says to one who opened it and asks for everything.
-fn read_through(store: &StoreReader) -> Result<()> {
+pub(super) fn read_through(store: &StoreReader) -> Result<()> {
     if let Some(damage) = &store.report().damage {
         return Err(damage.clone());
     }
@@ -362,4 +364,46 @@ fn errors_have_verdicts() {
     assert_eq!(of(ErrorKind::Newer), Verdict::Newer);
     assert_eq!(of(ErrorKind::Missing), Verdict::Missing);
     assert_eq!(of(ErrorKind::Io), Verdict::Unknown);
+}
+
+/// (i) A flipped bit had one place to who reads an event, another to who reads frames.
+#[test]
+fn a_flipped_bit_of_a_sealed_segment_has_one_place() {
+    let (stage, _) = closed(30);
+    let name = &stage.segments()[2];
+    let frames = frames(&stage, name);
+    for (range, _) in &frames {
+        for byte in range.clone().step_by(37) {
+            let copy = stage.fork();
+            copy.disk.at_rest().flip_bit(name, byte as u64 * 8 + 3).unwrap();
+            let expected =
+                Some(&Place::File { name: name.clone(), offset: Some(Offset(range.start as u64)) });
+            // The header of a frame is read by who reads frames.
+            let is_header = byte < range.start + FRAME_HEADER_BYTES;
+            let damage = |access| {
+                let store = copy.fork().try_open(access).unwrap();
+                (history(&store).err(), store.verify(|_| ()).unwrap_err())
+            };
+            for access in [Access::Write, Access::Read] {
+                let (read, verified) = damage(access);
+                assert_eq!(read.is_none(), is_header, "{access:?}, byte {byte}: {read:?}");
+                for error in read.iter().chain([&verified]) {
+                    assert_eq!(error.place(), expected, "{access:?}, byte {byte}: {error}");
+                }
+            }
+            let faults = doctor(&copy).unwrap().faults;
+            assert_eq!(faults[0].error.place(), expected, "byte {byte}: {faults:?}");
+            // Without its index file the segment is read through at opening.
+            copy.disk
+                .at_rest()
+                .names_in("index")
+                .iter()
+                .for_each(|name| copy.disk.at_rest().remove(name).unwrap());
+            let refusal = copy.fork().try_open(Access::Write).unwrap_err();
+            assert_eq!(refusal.place(), expected, "byte {byte}: {refusal}");
+            let reader = copy.fork().read_only();
+            let told = reader.report().damage.as_ref().and_then(|damage| damage.place());
+            assert_eq!(told, expected, "byte {byte}");
+        }
+    }
 }
