@@ -78,17 +78,15 @@ impl ActiveSegment {
         &self.segment
     }
 
-    /// Writes a frame that was sealed with this head behind the tail, and adds its events to the index.
+    /// Writes a frame that was sealed with this head behind the tail, and adds its events to the index. `streams` holds
+    /// the hash of each one's stream ([`Term::stream`](crate::Term::stream)), if they are known.
     /// After an error the file may hold a part of the frame; [`cut`](Self::cut) takes it off.
-    pub fn append(&mut self, bytes: &[u8], head: FrameHeader) -> Result<()> {
+    pub fn append(&mut self, bytes: &[u8], head: FrameHeader, streams: Option<&[u128]>) -> Result<()> {
         let segment = &self.segment;
         let tail = segment.tail();
         debug_assert!(Frame::read(bytes, segment.head().salt).is_ok(), "only whole frames are written");
         segment.file()?.write_all_at(bytes, tail.0).map_err(|cause| unwritten(cause, segment.name()))?;
-        let index = segment.mem_index();
-        for (start, record) in Frame::again(bytes, head).records() {
-            index.add(&record, tail.plus(start as u64));
-        }
+        segment.mem_index().add_frame(&Frame::again(bytes, head), tail, streams);
         segment.grow(tail.plus(bytes.len() as u64));
         Ok(())
     }
@@ -210,7 +208,7 @@ mod tests {
     fn a_segment_with_fewer_events_than_the_next_one_says_is_refused() -> Result<()> {
         let (disk, mut active) = created()?;
         let (bytes, head) = sealed();
-        active.append(&bytes, head)?;
+        active.append(&bytes, head, None)?;
         let cache = FileCache::new(disk, false, OpenFiles::default());
         let (before_first, before_length) = (Position(1), active.segment().tail());
         for (first, whole) in [(2, true), (3, false)] {
@@ -231,11 +229,11 @@ mod tests {
         for byte in (0..bytes.len()).step_by(13) {
             let mut changed = bytes.clone();
             changed[byte] ^= 0x10;
-            let written = catch_unwind(AssertUnwindSafe(|| active.append(&changed, head)));
+            let written = catch_unwind(AssertUnwindSafe(|| active.append(&changed, head, None)));
             assert!(written.is_err(), "byte {byte}");
             assert_eq!(active.segment().file_length()?, SEGMENT_HEADER_BYTES as u64);
         }
-        active.append(&bytes, head)?;
+        active.append(&bytes, head, None)?;
         assert_eq!(active.segment().next(), Position(2));
         Ok(())
     }

@@ -30,11 +30,6 @@ pub enum Field {
 }
 
 impl Field {
-    /// Returns whether few such terms are shared by many events that follow each other.
-    pub(crate) fn repeats(self) -> bool {
-        matches!(self, Self::Scope | Self::Lane | Self::Kind)
-    }
-
     /// Returns whether an index keeps the text of such terms, for prefixes and for statistics.
     pub(crate) fn is_text(self) -> bool {
         matches!(self, Self::Scope | Self::Entity | Self::Kind | Self::Tag)
@@ -121,45 +116,53 @@ pub(crate) fn local_cause(term: &[u8]) -> Option<Position> {
     value.try_into().ok().map(|raw| Position(u64::from_be_bytes(raw)))
 }
 
-/// Calls `each` with every term of a record, as the bytes of [`Term::as_bytes`]. A term that stands in the
-/// record twice comes twice. The stream comes first.
-pub fn of_record(record: &Record<'_>, each: impl FnMut(Field, &[u8])) {
-    of_record_in(&mut Vec::new(), record, each);
+/// Appends the term of a record's stream to `out`.
+pub(crate) fn put_stream_of(record: &Record<'_>, out: &mut Vec<u8>) {
+    out.push(Field::Stream as u8);
+    put_stream(record.scope(), record.entity(), record.lane(), out);
 }
 
-/// Calls `each` like [`of_record`], with a buffer that the caller keeps.
-pub(crate) fn of_record_in(bytes: &mut Vec<u8>, record: &Record<'_>, mut each: impl FnMut(Field, &[u8])) {
+/// Calls `each` with every term of a record, as the bytes of [`Term::as_bytes`]. A term that stands in the
+/// record twice comes twice. The stream comes first.
+pub fn of_record(record: &Record<'_>, mut each: impl FnMut(Field, &[u8])) {
+    let mut bytes = Vec::new();
+    put_stream_of(record, &mut bytes);
+    each(Field::Stream, &bytes);
     let mut one = |field: Field, parts: &[&[u8]]| {
         bytes.clear();
         bytes.push(field as u8);
         for part in parts {
             bytes.extend_from_slice(part);
         }
-        each(field, bytes);
+        each(field, &bytes);
     };
-    let (scope, entity) = (record.scope().as_bytes(), record.entity().as_bytes());
-    let lane = record.lane().to_be_bytes();
-    one(Field::Stream, &[&(scope.len() as u16).to_be_bytes(), scope, entity, &lane]);
-    one(Field::Scope, &[scope]);
-    one(Field::Entity, &[entity]);
-    one(Field::Lane, &[&lane]);
+    one(Field::Scope, &[record.scope().as_bytes()]);
+    one(Field::Entity, &[record.entity().as_bytes()]);
+    one(Field::Lane, &[&record.lane().to_be_bytes()]);
     one(Field::Kind, &[record.kind().as_bytes()]);
+    further(record, one);
+}
+
+/// Calls `each` with the field and the parts of the value of every term of a record behind those of its stream and its
+/// kind: tags, correlation, causes, key.
+#[inline]
+pub(crate) fn further(record: &Record<'_>, mut each: impl FnMut(Field, &[&[u8]])) {
     for tag in record.tags() {
-        one(Field::Tag, &[tag.as_bytes()]);
+        each(Field::Tag, &[tag.as_bytes()]);
     }
     let correlation = record.correlation();
     if correlation != record.id() {
-        one(Field::Correlation, &[&correlation.0]);
+        each(Field::Correlation, &[&correlation.0]);
     }
     for cause in record.causes() {
         match cause {
-            Cause::At(position) => one(Field::Cause, &[&position.0.to_be_bytes()]),
-            Cause::Foreign(store, event) => one(Field::Cause, &[&store.0, &event.0]),
+            Cause::At(position) => each(Field::Cause, &[&position.0.to_be_bytes()]),
+            Cause::Foreign(store, event) => each(Field::Cause, &[&store.0, &event.0]),
             Cause::Id(_) | Cause::Draft(_) => unreachable!("a record in the log holds neither"),
         }
     }
     if let Some((key, _)) = record.key() {
-        one(Field::Key, &[key.as_bytes()]);
+        each(Field::Key, &[key.as_bytes()]);
     }
 }
 

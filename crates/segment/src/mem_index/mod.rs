@@ -18,13 +18,17 @@ mod texts;
 
 mod terms;
 
+mod streams;
+
+use std::ops::Range;
 use std::sync::Arc;
 
-use tidegate_format::{EventId, Offset, Position, Record, Result};
+use tidegate_format::{EventId, Frame, Offset, Position, Record, Result};
 
 use causes::CauseColumn;
 use column::{Column32, Column64};
 use recent::Recent;
+use streams::{StreamTerms, Streams};
 use table::{Table, TableWriter};
 use terms::{TermNumber, Terms};
 
@@ -38,6 +42,10 @@ pub(crate) use causes::{CAUSE_BLOCK, CauseBlock};
 /// they take little longer than one. A search looks through those that wait. A model checker sees them put there soon.
 const IDS_TOGETHER: usize = if cfg!(loom) { 2 } else { 64 };
 
+/// Events that are added together: their streams are looked up one behind the other, so that the memory of one is waited
+/// for beside that of the next.
+const EVENTS_TOGETHER: usize = 64;
+
 /// An index that grows with its segment.
 #[derive(Debug)]
 pub struct MemIndex {
@@ -50,6 +58,7 @@ pub struct MemIndex {
     id_count: AtomicU32,
     terms: Terms,
     term_table: Table,
+    streams: Streams,
     causes: CauseColumn,
     writing: Mutex<Writing>,
 }
@@ -60,7 +69,21 @@ struct Writing {
     ids: TableWriter,
     terms: TableWriter,
     recent: Recent,
+    /// The terms of the streams of events that are added together, as far as they are known.
+    streams: Vec<Option<StreamTerms>>,
+    /// The terms of one event, one behind the other, and what is known of each.
     bytes: Vec<u8>,
+    event_terms: Vec<EventTerm>,
+}
+
+/// A term of an event, while that is added.
+#[derive(Debug)]
+struct EventTerm {
+    field: Field,
+    hash: u128,
+    /// Where it stands in the bytes.
+    bytes: Range<usize>,
+    number: TermNumber,
 }
 
 impl MemIndex {
@@ -68,7 +91,14 @@ impl MemIndex {
     pub fn new(hash_key: HashKey) -> Self {
         let (id_table, ids) = Table::new();
         let (term_table, terms) = Table::new();
-        let writing = Writing { ids, terms, recent: Recent::default(), bytes: Vec::new() };
+        let writing = Writing {
+            ids,
+            terms,
+            recent: Recent::default(),
+            streams: Vec::new(),
+            bytes: Vec::new(),
+            event_terms: Vec::new(),
+        };
         Self {
             hash_key,
             count: AtomicU32::new(0),
@@ -78,6 +108,7 @@ impl MemIndex {
             id_count: AtomicU32::new(0),
             terms: Terms::new(),
             term_table,
+            streams: Streams::new(),
             causes: CauseColumn::new(),
             writing: Mutex::new(writing),
         }
@@ -92,23 +123,122 @@ impl MemIndex {
     /// Adds the next event, whose record starts at the byte `offset` of the segment. Only the writer of the segment
     /// calls this.
     pub fn add(&self, record: &Record<'_>, offset: Offset) {
-        // Relaxed: this thread alone stores the count.
-        let event = self.count.load(Ordering::Relaxed);
+        let stream = self.stream_hash(&mut Vec::new(), record);
+        self.add_together(std::iter::once((offset, *record)), &[stream]);
+    }
+
+    /// Adds the events of the next frame, which starts at the byte `at` of the segment. `streams` holds the hashes of the
+    /// terms of their streams, if they are known. Only the writer of the segment calls this.
+    pub(crate) fn add_frame(&self, frame: &Frame<'_>, at: Offset, streams: Option<&[u128]>) {
+        let mut hashes = Vec::new();
+        let streams = streams.unwrap_or_else(|| {
+            let mut bytes = Vec::new();
+            hashes.extend(frame.records().map(|(_, record)| self.stream_hash(&mut bytes, &record)));
+            &hashes
+        });
+        assert_eq!(streams.len(), frame.head.count as usize, "each event has a stream");
+        let mut records = frame.records().map(|(start, record)| (at.plus(start as u64), record));
+        for streams in streams.chunks(EVENTS_TOGETHER) {
+            self.add_together(records.by_ref().take(streams.len()), streams);
+        }
+    }
+
+    fn stream_hash(&self, bytes: &mut Vec<u8>, record: &Record<'_>) -> u128 {
+        bytes.clear();
+        term::put_stream_of(record, bytes);
+        self.hash_key.hash(bytes)
+    }
+
+    /// Adds the next events, whose streams have these hashes.
+    fn add_together<'a>(&self, records: impl Iterator<Item = (Offset, Record<'a>)>, streams: &[u128]) {
         let mut writing = self.writing.lock();
-        let Writing { ids, terms, recent, bytes } = &mut *writing;
-        // A segment is shorter than 4 GiB, so a byte of it fits a cell.
-        self.offsets.set(event, offset.0 as u32);
-        self.add_id(ids, record.id(), event);
-        term::of_record_in(bytes, record, |field, bytes| {
-            let mut find = || self.term(terms, field, bytes, event);
-            let number = if field.repeats() { recent.find(bytes, find) } else { find() };
-            self.terms.add_event(number, event);
-            if let Some(cause) = term::local_cause(bytes) {
+        let writing = &mut *writing;
+        // Relaxed: this thread alone stores the count.
+        let first = self.count.load(Ordering::Relaxed);
+        writing.streams.clear();
+        writing.streams.extend(streams.iter().map(|stream| {
+            let number = writing.terms.find(*stream as u64, |number| self.terms.is(number, *stream))?;
+            Some(self.streams.terms(number))
+        }));
+        let mut end = first;
+        for (at, (offset, record)) in records.enumerate() {
+            // A segment is shorter than 4 GiB, so a byte of it fits a cell.
+            self.offsets.set(end, offset.0 as u32);
+            self.add_id(&mut writing.ids, record.id(), end);
+            if writing.streams[at].is_none() {
+                writing.streams[at] = Some(self.stream(&mut writing.terms, &record, streams[at], end));
+            }
+            self.add_kind(writing, record.kind(), end);
+            self.add_further(writing, &record, end);
+            end += 1;
+        }
+        for field in 0..size_of::<StreamTerms>() / size_of::<TermNumber>() {
+            for (event, terms) in (first..end).zip(writing.streams.iter().flatten()) {
+                self.terms.add_event(terms[field], event);
+            }
+        }
+        // Release: the caller that counts the events reads their offsets, ids and causes (M3).
+        self.count.store(end, Ordering::Release);
+    }
+
+    /// Returns the terms of the stream of an event, which is perhaps the first of the stream here.
+    #[cold]
+    fn stream(&self, table: &mut TableWriter, record: &Record<'_>, hash: u128, event: u32) -> StreamTerms {
+        if let Some(number) = table.find(hash as u64, |number| self.terms.is(number, hash)) {
+            return self.streams.terms(number);
+        }
+        let stream = self.add_term(table, Field::Stream, &[], hash, event);
+        let mut bytes = Vec::new();
+        let mut term = |field: Field, value: &[u8]| {
+            bytes.clear();
+            bytes.push(field as u8);
+            bytes.extend_from_slice(value);
+            self.term(table, field, &bytes, self.hash_key.hash(&bytes), event)
+        };
+        let scope = term(Field::Scope, record.scope().as_bytes());
+        let entity = term(Field::Entity, record.entity().as_bytes());
+        let lane = term(Field::Lane, &record.lane().to_be_bytes());
+        let terms = [stream, scope, entity, lane];
+        self.streams.add(terms);
+        terms
+    }
+
+    fn add_kind(&self, writing: &mut Writing, kind: &str, event: u32) {
+        let Writing { terms, recent, bytes, .. } = writing;
+        let number = recent.find(kind.as_bytes(), || {
+            bytes.clear();
+            bytes.push(Field::Kind as u8);
+            bytes.extend_from_slice(kind.as_bytes());
+            self.term(terms, Field::Kind, bytes, self.hash_key.hash(bytes), event)
+        });
+        self.terms.add_event(number, event);
+    }
+
+    /// Adds the terms of an event that its stream and its kind do not tell.
+    fn add_further(&self, writing: &mut Writing, record: &Record<'_>, event: u32) {
+        let Writing { terms: table, bytes, event_terms, .. } = writing;
+        bytes.clear();
+        event_terms.clear();
+        term::further(record, |field, parts| {
+            let start = bytes.len();
+            bytes.push(field as u8);
+            for part in parts {
+                bytes.extend_from_slice(part);
+            }
+            let term = &bytes[start..];
+            if let Some(cause) = term::local_cause(term) {
                 self.causes.add(event, cause);
             }
+            let hash = self.hash_key.hash(term);
+            event_terms.push(EventTerm { field, hash, bytes: start..bytes.len(), number: 0 });
         });
-        // Release: the caller that counts the event reads its offset, id and causes (M3).
-        self.count.store(event + 1, Ordering::Release);
+        // Step by step for all of them, as what one step reads of one term is far from what it reads of the next.
+        for term in event_terms.iter_mut() {
+            term.number = self.term(table, term.field, &bytes[term.bytes.clone()], term.hash, event);
+        }
+        for term in event_terms.iter() {
+            self.terms.add_event(term.number, event);
+        }
     }
 
     /// Returns the byte of the segment at which an event's record starts.
@@ -189,7 +319,7 @@ impl MemIndex {
         self.ids
             .iter()
             .map(Column64::memory)
-            .chain([self.offsets.memory(), self.terms.memory(), self.causes.memory()])
+            .chain([self.offsets.memory(), self.terms.memory(), self.streams.memory(), self.causes.memory()])
             .chain([self.id_table.memory(), self.term_table.memory()])
             .sum()
     }
@@ -224,11 +354,26 @@ impl MemIndex {
     }
 
     /// Returns the number of a term, which gets one and `event` if it is new.
-    fn term(&self, table: &mut TableWriter, field: Field, bytes: &[u8], event: u32) -> TermNumber {
-        let hash = self.hash_key.hash(bytes);
-        if let Some(number) = table.find(hash as u64, |number| self.terms.is(number, hash)) {
-            return number;
-        }
+    fn term(
+        &self,
+        table: &mut TableWriter,
+        field: Field,
+        bytes: &[u8],
+        hash: u128,
+        event: u32,
+    ) -> TermNumber {
+        let found = table.find(hash as u64, |number| self.terms.is(number, hash));
+        found.unwrap_or_else(|| self.add_term(table, field, bytes, hash, event))
+    }
+
+    fn add_term(
+        &self,
+        table: &mut TableWriter,
+        field: Field,
+        bytes: &[u8],
+        hash: u128,
+        event: u32,
+    ) -> TermNumber {
         let number = self.terms.add(field, bytes, hash, event);
         table.insert(&self.term_table, hash as u64, number);
         number

@@ -1,4 +1,4 @@
-//! Terms that were met lately, with their numbers, so that they need no hash that an attacker cannot foresee.
+//! Kinds that were met lately, with their numbers, so that they need no hash that an attacker cannot foresee.
 //!
 //! The caller that chooses terms that displace each other here only makes its own appends as slow as without it.
 

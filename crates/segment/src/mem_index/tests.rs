@@ -1,13 +1,19 @@
 //! An index in memory against a plain model.
 
+use tidegate_format::frame::{FRAME_HEADER_BYTES, Sealing};
 use tidegate_format::record::{Facts, Placed};
-use tidegate_format::{Draft, Hash, Micros, Offset, Position, Version, record};
+use tidegate_format::{Draft, Hash, Micros, Offset, Position, StreamId, Version, frame, record};
 
 use super::*;
 
 pub(super) fn add(index: &MemIndex, entity: String, tags: &[&'static str]) {
     let event = index.count();
-    let mut draft = Draft::new(("s", entity), "a.b");
+    let bytes = record(event, StreamId::new("s", entity), tags);
+    index.add(&Record::read(&bytes).expect("just written"), Offset(u64::from(event) * 10));
+}
+
+fn record(event: u32, stream: StreamId, tags: &[&'static str]) -> Vec<u8> {
+    let mut draft = Draft::new(stream, "a.b");
     draft.tags.extend(tags.iter().map(|tag| (*tag).into()));
     let id = EventId(u128::from(event).to_be_bytes());
     let facts = Facts {
@@ -25,7 +31,57 @@ pub(super) fn add(index: &MemIndex, entity: String, tags: &[&'static str]) {
     let placed =
         Placed { position, version: Version(1), previous: Position(0), link: Hash::ZERO, time: Micros(1) };
     record::place(&mut bytes, &placed, position, &payload);
-    index.add(&Record::read(&bytes).expect("just written"), Offset(u64::from(event) * 10));
+    bytes
+}
+
+/// Streams are new in the middle of events that are added together, or known, or share an entity, a scope or a lane.
+///
+/// keeps M2
+#[test]
+fn events_of_a_frame_are_found_like_events_that_come_one_by_one() {
+    let hash_key = HashKey(1, 2);
+    let stream = |event: u32| {
+        let number = event * event % 23;
+        StreamId::new(format!("s{}", number % 2), format!("e{}", number % 7)).lane(number % 3)
+    };
+    let alone = Arc::new(MemIndex::new(hash_key));
+    let together = [Arc::new(MemIndex::new(hash_key)), Arc::new(MemIndex::new(hash_key))];
+    let (mut event, mut at) = (0, Offset(100));
+    for count in [1, 2, 63, 64, 65, 200] {
+        let (first, mut bytes, mut streams) = (event, vec![0; FRAME_HEADER_BYTES], Vec::new());
+        for _ in 0..count {
+            let (start, tags) = (bytes.len(), [["t", "u"], ["u", "u"]][event as usize % 2]);
+            bytes.extend(record(event, stream(event), &tags));
+            alone.add(&Record::read(&bytes[start..]).expect("just written"), at.plus(start as u64));
+            let StreamId { scope, entity, lane } = stream(event);
+            streams.push(hash_key.hash(Term::stream(&scope, &entity, lane).as_bytes()));
+            event += 1;
+        }
+        let sealing =
+            Sealing { first: Position(u64::from(first) + 1), synced: Position(0), epoch: 1, slot: None };
+        let head = frame::seal(&mut bytes, &sealing, 7);
+        let frame = Frame::again(&bytes, head);
+        together[0].add_frame(&frame, at, Some(&streams));
+        together[1].add_frame(&frame, at, None);
+        at = at.plus(bytes.len() as u64);
+    }
+    for index in together {
+        assert_eq!((index.count(), index.terms.count()), (event, alone.terms.count()));
+        assert!((0..event).all(|event| index.offset(event) == alone.offset(event)));
+        let events = |index: &Arc<MemIndex>, number| {
+            let postings = index.postings(number);
+            (0..postings.count()).map(|n| postings.get(n)).collect::<Vec<_>>()
+        };
+        // All terms got their numbers in the same order.
+        for number in 0..index.terms.count() {
+            assert_eq!(events(&index, number), events(&alone, number), "term {number}");
+        }
+        let StreamId { scope, entity, lane } = stream(event - 1);
+        let term = hash_key.hash_term(Term::stream(&scope, &entity, lane));
+        let expected = (0..event).filter(|other| stream(*other) == stream(event - 1)).map(Some);
+        let found = index.find(&term).expect("the last event has it");
+        assert!((0..found.count()).map(|n| found.get(n)).eq(expected));
+    }
 }
 
 #[test]
@@ -64,11 +120,12 @@ fn memory_is_that_of_its_parts() {
     let tables = 2 * 256 * 8;
     assert_eq!(index.memory(), tables);
     add(&index, "e".into(), &[]);
-    // Offsets, fields, texts and where they lie; ids in two halves; rows of eight cells.
+    // Offsets, fields, texts and where they lie; ids in two halves; rows of eight cells; streams, four of them and where
+    // they lie.
     let cells = 256 * 4;
-    assert_eq!(index.memory(), tables + 4 * cells + 4 * cells + 8 * cells);
+    assert_eq!(index.memory(), tables + 4 * cells + 4 * cells + 8 * cells + 5 * cells);
     add(&index, "e".into(), &[]);
-    assert_eq!(index.memory(), tables + 16 * cells + cells, "the second event of a term takes a block");
+    assert_eq!(index.memory(), tables + 21 * cells + cells, "the second event of a term takes a block");
     (0..2998).for_each(|_| add(&index, "e".into(), &[]));
     assert_eq!(index.id_table.memory(), 8192 * 8, "each id is in the table once");
 }

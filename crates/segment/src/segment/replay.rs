@@ -46,9 +46,7 @@ impl Segment {
             if !wanted(&frame.head) {
                 return Ok(ControlFlow::Break(()));
             }
-            for (start, record) in frame.records() {
-                index.add(&record, at.plus(start as u64));
-            }
+            index.add_frame(frame, at, None);
             self.grow(at.plus(frame.head.frame_bytes() as u64));
             Ok(ControlFlow::Continue(()))
         });

@@ -114,7 +114,7 @@ impl FileBackend {
 }
 
 impl LogBackend for FileBackend {
-    fn append(&mut self, frame: &mut [u8], first: Position) -> Result<()> {
+    fn append(&mut self, frame: &mut [u8], first: Position, streams: &[u128]) -> Result<()> {
         let tail = self.active.segment().tail().0;
         let empty = self.active.segment().next() == self.active.segment().first();
         if !empty && tail + frame.len() as u64 > self.segment_bytes {
@@ -128,7 +128,7 @@ impl LogBackend for FileBackend {
         debug_assert!(frame.len() > FRAME_HEADER_BYTES, "a group has records");
         let sealing = Sealing { first, synced: self.durable, epoch: self.epoch, slot: None };
         let head = frame::seal(frame, &sealing, self.store.salt);
-        let Err(error) = self.active.append(frame, head) else { return Ok(()) };
+        let Err(error) = self.active.append(frame, head, Some(streams)) else { return Ok(()) };
         if error.kind() != ErrorKind::Full {
             return Err(unknown(error));
         }

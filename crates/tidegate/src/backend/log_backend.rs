@@ -11,8 +11,8 @@ use tidegate_format::{Position, Result};
 /// A log that takes whole frames at its end. It has one writer.
 pub(crate) trait LogBackend: Send + fmt::Debug {
     /// Seals the frame, whose records start with the position `first`, appends it behind the last one, and makes its
-    /// events findable but not yet visible.
-    fn append(&mut self, frame: &mut [u8], first: Position) -> Result<()>;
+    /// events findable but not yet visible. `streams` holds the hash of the stream of each.
+    fn append(&mut self, frame: &mut [u8], first: Position, streams: &[u128]) -> Result<()>;
 
     /// Returns the sync that makes everything appended so far durable. It runs without the writer.
     fn pending(&mut self) -> Box<dyn PendingSync>;

@@ -94,6 +94,8 @@ struct Group {
     outcomes: Vec<(Result<Receipt>, Position)>,
     /// Where each record lies in the frame, for conditions of batches behind it.
     records: Vec<Range<usize>>,
+    /// The hash of the stream of each record.
+    streams: Vec<u128>,
     /// What some of them are called.
     terms: GroupTerms,
     /// The ids that its batches came with.
@@ -232,12 +234,12 @@ impl Committer {
             group.frame.extend_from_slice(&prepared.bytes[FRAME_HEADER_BYTES..]);
         }
         let mut start = group.records.last().map_or(FRAME_HEADER_BYTES, |range| range.end);
-        group.records.reserve(prepared.records.len());
-        for record in &prepared.records {
-            let end = start + record.length as usize;
-            group.records.push(start..end);
-            start = end;
-        }
+        group.records.extend(prepared.records.iter().map(|record| {
+            let range = start..start + record.length as usize;
+            start = range.end;
+            range
+        }));
+        group.streams.extend(prepared.records.iter().map(|record| record.stream));
         receipt
     }
 
@@ -383,11 +385,11 @@ impl Committer {
         for item in &prepared.records {
             let (bytes, behind) = rest.split_at_mut(item.length as usize);
             rest = behind;
-            let tail = self.tails.get(item.stream).unwrap_or_default();
+            let tail = self.tails.at_hand(item.stream);
             let (position, version) = (self.next, tail.version.next());
             let placed = Placed { position, version, previous: tail.position, link: tail.leaf, time };
             let leaf = record::place(bytes, &placed, first, &item.body);
-            self.tails.put(item.stream, StreamTail { version, position, leaf });
+            *tail = StreamTail { version, position, leaf };
             events.push(ReceiptEvent { id: item.id, position, version, leaf });
             self.next = position.next();
         }
@@ -396,22 +398,29 @@ impl Committer {
         Ok(Receipt { store: self.store, time, gates, judged_at, events })
     }
 
-    /// The head of a stream, if it has any events; it is at hand from then on.
+    /// Returns the tail of a stream, if it has any events. Either way that is at hand from then on.
     fn tail_of(&mut self, stream: u128, term: impl FnOnce() -> Term) -> Result<Option<StreamTail>> {
-        if let Some(tail) = self.tails.get(stream) {
-            return Ok(Some(tail));
-        }
-        let sought = HashedTerm { term: term(), hash: stream };
-        for (_, segment) in self.published.log().newest_first(stream as u64) {
-            let Some(postings) = segment.find(&sought)? else { continue };
+        let tail = match self.tails.get(stream) {
+            Some(tail) => tail,
+            None => {
+                let tail = self.find_tail(&HashedTerm { term: term(), hash: stream })?;
+                self.tails.put(stream, tail);
+                tail
+            }
+        };
+        Ok((tail.version != Version::EMPTY).then_some(tail))
+    }
+
+    /// Looks up the tail of a stream in the log; version 0 if it has no events.
+    fn find_tail(&self, stream: &HashedTerm) -> Result<StreamTail> {
+        for (_, segment) in self.published.log().newest_first(stream.hash as u64) {
+            let Some(postings) = segment.find(stream)? else { continue };
             let Some(last) = postings.get(postings.count() - 1) else { continue };
             let event = segment.event(last)?;
             let (version, position) = (event.version(), event.position());
-            let tail = StreamTail { version, position, leaf: event.leaf() };
-            self.tails.put(stream, tail);
-            return Ok(Some(tail));
+            return Ok(StreamTail { version, position, leaf: event.leaf() });
         }
-        Ok(None)
+        Ok(StreamTail::default())
     }
 
     /// Writes the group. It may hold nothing new, only batches that were written before under their key, or refused
@@ -422,7 +431,7 @@ impl Committer {
         }
         self.published.set_accepted(self.next.before());
         self.published.announce_before_sync();
-        self.backend.append(&mut group.frame, first)?;
+        self.backend.append(&mut group.frame, first, &group.streams)?;
         // Only now: batches that were refused or not written leave no time behind (keeps J4 for what is there).
         self.time.record(group.last, group.now);
         Ok(())

@@ -13,7 +13,7 @@ use tidegate_format::{Hash, Position, Version};
 /// Streams in one half; a batch of more than that makes it larger for once.
 const HALF: usize = 1 << 16;
 
-/// The last event of a stream.
+/// The last event of a stream; version 0 if it is known to have none.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct StreamTail {
     pub(crate) version: Version,
@@ -61,6 +61,12 @@ impl StreamTails {
         Some(tail)
     }
 
+    /// Returns the tail of a stream that was found or put here since room was made, to be changed.
+    #[inline]
+    pub(crate) fn at_hand(&mut self, stream: u128) -> &mut StreamTail {
+        self.young.get_mut(&stream).expect("what was found stays at hand (H1)")
+    }
+
     pub(crate) fn put(&mut self, stream: u128, tail: StreamTail) {
         self.young.insert(stream, tail);
     }
@@ -102,6 +108,8 @@ mod tests {
         }
         tails.make_room();
         assert!(tails.get(0).is_some(), "it moved back when it was asked for");
+        tails.at_hand(0).version = Version(2);
+        assert_eq!(tails.get(0).map(|tail| tail.version), Some(Version(2)));
         assert!(tails.get(2).is_none(), "no caller asked for it");
     }
 }

@@ -224,7 +224,7 @@ impl<'a> RebuiltLog<'a> {
         let synced = self.first.before();
         let sealing = Sealing { first: self.first, synced, epoch: self.epoch, slot: None };
         let head = frame::seal(&mut self.frame, &sealing, self.store.salt);
-        self.active.append(&self.frame, head)?;
+        self.active.append(&self.frame, head, None)?;
         self.first = self.head.next();
         self.frame.truncate(FRAME_HEADER_BYTES);
         Ok(())
