@@ -15,7 +15,7 @@ mod failed_sync_ends_the_writer;
 mod files_come_and_go;
 mod full_disk_is_an_error;
 mod meetings;
-mod mending;
+pub(crate) mod mending;
 mod panics_answer_everybody;
 mod readers;
 mod regressions_of_others;

@@ -2,6 +2,7 @@
 pub(crate) mod access;
 pub(crate) mod erased_and_slots;
 pub(crate) mod floors;
+mod by_another_program;
 mod forks_and_nodes;
 mod generations;
 mod proofs;

@@ -5,5 +5,5 @@ mod no_plain_file;
 mod one_state_one_verdict;
 mod random_damage;
 mod salvage_saves_the_rest;
-pub(super) mod sample;
+pub(crate) mod sample;
 mod unfinished_salvage;
