@@ -21,6 +21,7 @@ mod frontier;
 mod tile;
 
 mod nodes;
+mod edge;
 mod memory;
 
 mod inclusion;
@@ -30,6 +31,7 @@ mod consistency;
 use tidegate_format::{Hash, hash};
 
 pub use consistency::ConsistencyProof;
+pub use edge::TileEdge;
 pub use frontier::Frontier;
 pub use inclusion::InclusionProof;
 pub use memory::MemoryTree;

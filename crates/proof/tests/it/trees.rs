@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use tidegate_format::{ErrorKind, Hash, hash};
 use tidegate_proof::tree::{
-    self, ConsistencyProof, Frontier, InclusionProof, MemoryTree, Tile, TileSource, leaf_hash, node_hash,
+    self, ConsistencyProof, Frontier, InclusionProof, MemoryTree, Tile, TileEdge, TileSource, leaf_hash, node_hash,
 };
 
 /// RFC 6962, section 2.1, word for word, over the leaves 0, 1, 2, ... Roots that were asked for are remembered.
@@ -381,6 +381,40 @@ fn a_folder_of_tiles_grows_by_what_is_added() {
         assert!(partial.decode(&vec![0; length]).is_err(), "{length}");
     }
     assert!(partial.encode(&[Hash::ZERO; 199]).is_err());
+}
+
+/// Leaf by leaf an edge gives out each tile that the tree has, and it goes on from the tiles of any size.
+#[test]
+fn an_edge_gives_out_the_tiles_of_the_tree() {
+    let sizes = [0, 1, 2, 255, 256, 257, 511, 512, 700, 65_535, 65_536, 65_537, 66_000];
+    let (tree, end) = (grown(66_000), 66_000);
+    let mut whole = TileEdge::new();
+    for old in sizes {
+        let mut edge = TileEdge::read(&tree, old).unwrap();
+        while whole.size() < old {
+            whole.push(tree.leaf(whole.size()).unwrap(), |_, _| Ok(())).unwrap();
+        }
+        assert_eq!((edge.size(), edge.root()), (old, tree::root(&tree, old).unwrap()));
+        assert!(edge.partial().eq(whole.partial()), "{old}");
+        assert!(edge.partial().map(|(tile, _)| tile).eq(Tile::partial(old)), "{old}");
+        let mut given = Vec::new();
+        for index in old..end {
+            let full = |tile: Tile, hashes: &[Hash]| {
+                assert_eq!(hashes, tree.tile(tile).unwrap(), "{old}: {tile}");
+                given.push(tile);
+                Ok(())
+            };
+            edge.push(tree.leaf(index).unwrap(), full).unwrap();
+        }
+        for (tile, hashes) in edge.partial() {
+            assert_eq!(hashes, tree.tile(tile).unwrap(), "{old}: {tile}");
+            given.push(tile);
+        }
+        given.retain(|tile| Tile::at(tile.level(), tile.index(), old) != Some(*tile));
+        given.sort_unstable();
+        assert!(Tile::added(old, end).eq(given.iter().copied()), "{old}");
+        assert_eq!(edge.root(), tree.root());
+    }
 }
 
 #[test]
