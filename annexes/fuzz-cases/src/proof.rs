@@ -4,8 +4,10 @@
 
 use std::sync::OnceLock;
 
+use tidegate::Query;
+use tidegate::proofs::{EventsEvidence, Evidence};
 use tidegate_format::{
-    Blind, Draft, Error, EventId, Hash, Micros, Position, Record, StreamId, Version,
+    Blind, Draft, Error, EventId, Hash, Micros, Position, Record, StoreId, StreamId, Version,
     record::{self, Facts, Placed},
 };
 use tidegate_proof::census::{CENSUS_KIND, Census, CensusField, CensusProof, CensusTally, CensusTerm};
@@ -128,7 +130,7 @@ pub(crate) fn examples() -> Vec<(u8, Vec<u8>)> {
         let disclosure = Disclosure::of(&sample.record(6), DisclosureForm::Names)?.as_bytes().to_vec();
         let claim = [&[6, SIZE as u8][..], &[0; 64]].concat();
         let texts = texts.into_iter().map(|(mode, text)| (mode, text.into_bytes()));
-        Ok(texts.chain([(5, disclosure), (7, claim)]).collect())
+        Ok(texts.chain([(5, disclosure), (7, claim), (6, sample_evidence().into_bytes())]).collect())
     };
     made().expect("the sample breaks no rule")
 }
@@ -149,7 +151,10 @@ pub fn one(bytes: &[u8]) {
         2 => policy(text),
         3 => request(text),
         4 => words(text),
-        _ => census(text),
+        _ => {
+            census(text);
+            evidence(text);
+        }
     }
 }
 
@@ -159,6 +164,32 @@ fn note(text: &str) {
     let sample = sample();
     if note.verify([sample.log.verifier(), sample.witness.verifier()]).is_ok() {
         assert_eq!(note.text(), sample.checkpoint.note().text());
+    }
+}
+
+/// Evidence of a read.
+fn sample_evidence() -> String {
+    let hash = Hash([7; 32]);
+    let (from, until) = (Position(1), Position(9));
+    let query = Query::stream(("shop", "order-7"));
+    let store = StoreId([7; 16]);
+    Evidence::Events(EventsEvidence {
+        store,
+        query,
+        from,
+        until,
+        count: 2,
+        first: hash,
+        last: hash,
+        root: hash,
+    })
+    .to_string()
+}
+
+/// What reads as evidence has one spelling.
+fn evidence(text: &str) {
+    if let Ok(evidence) = text.parse::<Evidence>() {
+        assert_eq!(evidence.to_string(), text);
     }
 }
 

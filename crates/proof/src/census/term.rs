@@ -21,16 +21,22 @@ pub enum CensusField {
 
 impl CensusField {
     /// Every field.
-    pub(super) const ALL: [Self; 4] = [Self::Stream, Self::Scope, Self::Kind, Self::Tag];
+    pub const ALL: [Self; 4] = [Self::Stream, Self::Scope, Self::Kind, Self::Tag];
 
-    /// The name of it in the log.
-    pub(super) fn name(self) -> &'static str {
+    /// Returns the name of it in the log.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Stream => "stream",
             Self::Scope => "scope",
             Self::Kind => "kind",
             Self::Tag => "tag",
         }
+    }
+}
+
+impl fmt::Display for CensusField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -60,7 +60,7 @@ impl TileEdge {
     /// # Errors
     ///
     /// [`Invalid`](tidegate_format::ErrorKind::Invalid) if the tree has [`SIZE_MAX`](super::SIZE_MAX) leaves; what `full`
-    /// returns, and the edge is of no use then.
+    /// returns. The edge cannot be used then.
     pub fn push(&mut self, leaf: Hash, mut full: impl FnMut(Tile, &[Hash]) -> Result<()>) -> Result<()> {
         check_size(self.size.saturating_add(1))?;
         self.size += 1;
@@ -99,7 +99,9 @@ impl TileEdge {
         let mut frontier = Frontier::new();
         for (level, hashes) in self.levels.iter().enumerate().rev() {
             for hash in hashes {
-                frontier.push_subtree(level as u32 * 8, *hash).expect("levels are pushed from the largest on");
+                frontier
+                    .push_subtree(level as u32 * 8, *hash)
+                    .expect("levels are pushed from the largest on");
             }
         }
         frontier.root()

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use tidegate_format::{ErrorKind, Hash, hash};
 use tidegate_proof::tree::{
-    self, ConsistencyProof, Frontier, InclusionProof, MemoryTree, Tile, TileEdge, TileSource, leaf_hash, node_hash,
+    self, ConsistencyProof, Frontier, InclusionProof, MemoryTree, Tile, TileEdge, TileSource, leaf_hash,
+    node_hash,
 };
 
 /// RFC 6962, section 2.1, word for word, over the leaves 0, 1, 2, ... Roots that were asked for are remembered.

@@ -112,6 +112,8 @@ mod fold;
 mod snapshot;
 mod projector;
 mod save;
+#[cfg(feature = "proofs")]
+mod evidence;
 mod pass;
 mod bookmark;
 mod read_model;

@@ -33,9 +33,16 @@
 //! C4. A proof is checked, from the event's own record to the checkpoint's root, before it is given out.
 mod key_file;
 mod prover;
+mod folder;
+mod census;
+mod evidence;
 
+pub use census::{AuditedCensus, CensusAudit};
+pub use evidence::{EventsEvidence, Evidence, StateEvidence};
+pub use folder::TilesReport;
 pub use key_file::KeyFile;
 pub use prover::Proofs;
+pub use tidegate_proof::census::{Census, CensusField, CensusProof, CensusTerm};
 pub use tidegate_proof::tree::ConsistencyProof;
 pub use tidegate_proof::{
     Checkpoint, DEFAULT_PREFIX, DisclosureForm, Proof, SignedCheckpoint, Signer, VerifierKey,

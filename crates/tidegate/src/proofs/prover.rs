@@ -23,6 +23,10 @@ impl Proofs {
         Self(store)
     }
 
+    pub(super) fn store(&self) -> &StoreReader {
+        &self.0
+    }
+
     /// Returns the root of the tree over the first `size` events, durable or not.
     ///
     /// ```

@@ -1,7 +1,10 @@
 //! Checkpoints and proofs: what is signed is what the log is, and what was given out holds for ever.
 
+mod censuses;
+mod evidence;
 mod hard_cases;
 mod key_files;
+mod tiles;
 mod whole_path;
 
 use tidegate::Position;
