@@ -22,17 +22,22 @@ pub(crate) struct Target {
 impl Target {
     /// Begins to write a file. Refuses one in the store's directory, where it would replace a file of the store.
     pub(crate) fn open(path: &Path, store: &Path) -> Result<Self> {
-        let is_special = fs::metadata(path).is_ok_and(|found| !found.is_file());
-        let beside = (!is_special).then(|| {
-            let mut name = OsString::from(path);
-            name.push(".part");
-            PathBuf::from(name)
-        });
+        let beside = beside(path);
         if is_inside(path, store) || beside.as_ref().is_some_and(|beside| is_inside(beside, store)) {
             let message =
                 format!("the file {} cannot lie inside the store, which is only read", path.display());
             return Err(Error::invalid(message).advise("choose a file outside the store's directory"));
         }
+        Self::place(path, beside)
+    }
+
+    /// Begins to write a file for a command that looks at no store.
+    pub(crate) fn anywhere(path: &Path) -> Result<Self> {
+        let beside = beside(path);
+        Self::place(path, beside)
+    }
+
+    fn place(path: &Path, beside: Option<PathBuf>) -> Result<Self> {
         let opened = match &beside {
             Some(beside) => File::create(beside),
             None => File::options().write(true).open(path),
@@ -69,6 +74,16 @@ impl Drop for Target {
             let _ = fs::remove_file(beside);
         }
     }
+}
+
+/// The name that a file has until it is whole, or `None` for a pipe or a device.
+fn beside(path: &Path) -> Option<PathBuf> {
+    let is_special = fs::metadata(path).is_ok_and(|found| !found.is_file());
+    (!is_special).then(|| {
+        let mut name = OsString::from(path);
+        name.push(".part");
+        PathBuf::from(name)
+    })
 }
 
 fn failed(path: &Path, cause: io::Error) -> Error {

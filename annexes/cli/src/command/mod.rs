@@ -6,14 +6,14 @@ mod transfer;
 mod tail;
 mod stats;
 mod project;
-mod cursors;
-mod parked;
+mod readers;
 mod graph;
 mod explain;
 mod verify;
 mod doctor;
 mod salvage;
 mod reindex;
+mod proof;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
 
@@ -59,14 +59,21 @@ enum Command {
     Tail(tail::TailArgs),
     Stats(stats::StatsArgs),
     Project(project::ProjectArgs),
-    Cursors(cursors::CursorsArgs),
-    Parked(parked::ParkedArgs),
+    Cursors(readers::CursorsArgs),
+    Parked(readers::ParkedArgs),
     Graph(graph::GraphCommand),
     Explain(explain::ExplainArgs),
     Verify(verify::VerifyArgs),
     Doctor(doctor::DoctorArgs),
     Salvage(salvage::SalvageArgs),
     Reindex(reindex::ReindexArgs),
+    Key(proof::KeyArgs),
+    Checkpoint(proof::CheckpointArgs),
+    Prove(proof::ProveArgs),
+    Census(proof::CensusArgs),
+    Audit(proof::AuditArgs),
+    Tiles(proof::TilesArgs),
+    Witness(proof::WitnessArgs),
 }
 
 /// Does what the command line asks for.
@@ -105,6 +112,13 @@ impl Cli {
             Command::Doctor(doctor) => doctor.run(output, self.json),
             Command::Salvage(salvage) => salvage.run(output, self.json),
             Command::Reindex(reindex) => reindex.run(output, self.json),
+            Command::Key(key) => key.run(output, self.json),
+            Command::Checkpoint(checkpoint) => checkpoint.run(output, self.json),
+            Command::Prove(prove) => prove.run(output, self.json),
+            Command::Census(census) => census.run(output, self.json),
+            Command::Audit(audit) => audit.run(output, self.json),
+            Command::Tiles(tiles) => tiles.run(output, self.json),
+            Command::Witness(witness) => witness.run(output, self.json),
         }
     }
 }

@@ -8,8 +8,8 @@ use serde::Serialize;
 use tidegate::report::{LeftCursor, LeftPlace, MovedRun, SalvageReport, salvage};
 use tidegate::{Error, ReadOptions, StoreReader};
 
-use super::cursors::role_word;
 use super::doctor::{write_findings, write_lost};
+use super::readers::role_word;
 use crate::failure::Result;
 use crate::output::{Output, counted};
 use crate::progress::Progress;

@@ -2,9 +2,26 @@
 
 use crate::program::{TempFolder, run};
 
-const COMMANDS: [&str; 12] = [
-    "import", "export", "append", "read", "tail", "stats", "project", "cursors", "parked", "explain",
-    "verify", "reindex",
+const COMMANDS: [&str; 19] = [
+    "import",
+    "export",
+    "append",
+    "read",
+    "tail",
+    "stats",
+    "project",
+    "cursors",
+    "parked",
+    "explain",
+    "verify",
+    "reindex",
+    "key",
+    "checkpoint",
+    "prove",
+    "census",
+    "audit",
+    "tiles",
+    "witness",
 ];
 
 #[test]

@@ -31,7 +31,7 @@ runs next; what is discarded is not delivered again.";
 /// Show the events that readers could not deal with, and retry or discard them
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(super) struct ParkedArgs {
+pub(in crate::command) struct ParkedArgs {
     /// The store's directory
     #[arg(value_name = "DIR", required = true)]
     directory: Option<PathBuf>,
@@ -79,7 +79,7 @@ struct ParkedJson<'a> {
 }
 
 impl ParkedArgs {
-    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+    pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let (which, one, all): (_, fn(Position) -> Change, _) = match &self.end {
             None => return self.list(output, json),
             Some(ParkedAction::Retry(which)) => (which, Change::Retry, Change::RetryAll),

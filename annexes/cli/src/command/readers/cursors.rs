@@ -47,7 +47,7 @@ Examples:
 /// Say how far the readers of a store got, or send one elsewhere
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(super) struct CursorsArgs {
+pub(in crate::command) struct CursorsArgs {
     /// The store's directory
     #[arg(value_name = "DIR", required = true)]
     directory: Option<PathBuf>,
@@ -115,7 +115,7 @@ struct CursorJson {
 }
 
 impl CursorsArgs {
-    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+    pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let (to, change) = match &self.send {
             None => return self.list(output, json),
             Some(CursorAction::Rewind(to)) => (to, Change::Rewind(Position(to.position))),
@@ -188,7 +188,7 @@ fn write(states: &[CursorStatus], output: &mut Output) -> Result<()> {
 }
 
 /// Returns who moves a cursor, in one word.
-pub(super) fn role_word(role: CursorRole) -> &'static str {
+pub(in crate::command) fn role_word(role: CursorRole) -> &'static str {
     match role {
         CursorRole::Cursor => "cursor",
         CursorRole::Reactor => "reactor",

@@ -1,0 +1,83 @@
+//! `checkpoint`: the log as it is now, signed.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use tidegate::proofs::{KeyFile, SignedCheckpoint};
+
+use super::files::write;
+use crate::failure::Result;
+use crate::output::Output;
+use crate::reader::open;
+
+const EXAMPLES: &str = "\
+A checkpoint says how many events the log has and what the root of the tree over them is (c2sp.org/tlog-checkpoint). It covers \
+what is durable, also beside a writer. The key refuses to sign if the log does not continue what it signed last, as a \
+backup does that was put back, or a copy that went on by itself.
+
+Examples:
+  tidegate checkpoint ./store --key ./keys/shop.key --output shop.checkpoint
+  tidegate checkpoint ./store --key ./keys/shop.key --json";
+
+/// Sign the log as it is now
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::command) struct CheckpointArgs {
+    /// The store's directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// The key that signs; `tidegate key` makes one
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Have this key sign too, while it replaces the other one
+    #[arg(long, value_name = "FILE")]
+    second_key: Option<PathBuf>,
+    /// Write to this file, which is replaced as a whole, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// A checkpoint, as JSON.
+#[derive(Serialize)]
+struct CheckpointJson {
+    origin: String,
+    size: u64,
+    root: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+}
+
+impl CheckpointArgs {
+    pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        let proofs = open(&self.directory, json)?.proofs();
+        let mut signed = proofs.checkpoint(&KeyFile::open(&self.key)?)?;
+        if let Some(second) = &self.second_key {
+            proofs.countersign(&mut signed, &KeyFile::open(second)?)?;
+        }
+        if self.output.is_some() || !json {
+            write(&signed, self.output.as_deref(), Some(&self.directory), output)?;
+        }
+        match (&self.output, json) {
+            (file, true) => output.json(&self.told(&signed, file.is_none())),
+            (Some(file), false) => {
+                let size = signed.checkpoint().size();
+                output.line(format_args!("signed {size} events to {}", file.display()))
+            }
+            (None, false) => Ok(()),
+        }
+    }
+
+    fn told(&self, signed: &SignedCheckpoint, with_text: bool) -> CheckpointJson {
+        let head = signed.checkpoint();
+        CheckpointJson {
+            origin: head.origin().to_owned(),
+            size: head.size(),
+            root: head.root().to_string(),
+            checkpoint: with_text.then(|| signed.to_string()),
+            file: self.output.as_ref().map(|file| file.display().to_string()),
+        }
+    }
+}
