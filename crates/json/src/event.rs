@@ -52,10 +52,19 @@ struct EventJson<'a> {
     data: Option<Cow<'a, RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
+    /// What is left of a payload that was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased: Option<ErasedJson>,
+}
+
+#[derive(Serialize)]
+struct ErasedJson {
+    commitment: String,
+    bytes: usize,
 }
 
 /// Returns an event as a line of JSON. Causes in the same scope are written by their import keys, which are looked up in
-/// the view.
+/// the view. An erased payload is written as `erased`, with its commitment and its length.
 ///
 /// # Errors
 ///
@@ -87,7 +96,14 @@ fn write<'a>(
     // Without its blind a content hash says nothing; a copy keeps the blinds of all events.
     let blind = event.record().blind().filter(|_| is_export || content.is_some());
     let causes = event.causes().map(|cause| cause_text(event.scope(), cause, view));
-    let payload = payload::to_fields(event.payload_type(), event.payload()?);
+    let erased = event.record().is_erased().then(|| ErasedJson {
+        commitment: event.record().commitment().to_string(),
+        bytes: event.record().payload_bytes(),
+    });
+    let payload = match erased {
+        Some(_) => payload::erased(event.payload_type()),
+        None => payload::to_fields(event.payload_type(), event.payload()?),
+    };
     let written = EventJson {
         position: event.position().0,
         id: event.id().to_string(),
@@ -111,6 +127,7 @@ fn write<'a>(
         payload_type: payload.payload_type,
         data: payload.data,
         base64: payload.base64,
+        erased,
     };
     Ok(escape_json(&written).expect("texts and numbers are always JSON"))
 }

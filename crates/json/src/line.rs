@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use tidegate::batch::{ErasedPayload, ImportedPayload};
 use tidegate::{Cause, Draft, Error, ErrorKind, EventId, RecordedEvent, Result, StoreId, StreamId};
 use tidegate_format::{Blind, Hash, Micros, name};
 
@@ -52,6 +53,8 @@ pub struct EventLine<'a> {
     idempotency_content: Option<String>,
     #[serde(default, deserialize_with = "present")]
     blind: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    erased: Option<ErasedFields>,
     /// Fields that a log gives its own events. Only those that an export keeps are used, and only by
     /// [`source_place`](Self::source_place) and [`recorded`](Self::recorded).
     #[serde(borrow, default)]
@@ -60,6 +63,14 @@ pub struct EventLine<'a> {
     recorded: Option<&'a RawValue>,
     #[serde(default, rename = "version")]
     _version: IgnoredAny,
+}
+
+/// What is left of a payload that was erased.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with `commitment` and `bytes`")]
+struct ErasedFields {
+    commitment: String,
+    bytes: u32,
 }
 
 fn first_schema() -> u16 {
@@ -131,7 +142,8 @@ impl<'a> EventLine<'a> {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid) if a hash or a blind cannot be read, or a content hash has no key.
+    /// [`Invalid`](ErrorKind::Invalid) if a hash or a blind cannot be read, if a content hash has no key, or if an erased
+    /// payload is there all the same.
     pub fn source_place(&self) -> Result<SourcePlace> {
         let content = self.idempotency_content.as_deref().map(str::parse).transpose()?;
         let key = match (&self.idempotency_key, content) {
@@ -140,8 +152,18 @@ impl<'a> EventLine<'a> {
             (Some(key), content) => Some((key.clone(), content)),
         };
         let position = self.position.and_then(|position| position.get().parse().ok());
-        let blind = self.blind.as_deref().map(str::parse).transpose()?;
-        Ok(SourcePlace { key, blind, ends_batch: self.ends_batch, position })
+        let blind: Option<Blind> = self.blind.as_deref().map(str::parse).transpose()?;
+        let payload = match &self.erased {
+            None => blind.map(ImportedPayload::Blind),
+            Some(_) if self.data.is_some() || self.base64.is_some() || blind.is_some() => {
+                return Err(Error::invalid("an erased payload has neither `data` nor `base64` nor `blind`"));
+            }
+            Some(ErasedFields { commitment, bytes }) => {
+                let erased = ErasedPayload { commitment: commitment.parse()?, length: *bytes };
+                Some(ImportedPayload::Erased(erased))
+            }
+        };
+        Ok(SourcePlace { key, payload, ends_batch: self.ends_batch, position })
     }
 
     /// Returns when the event was recorded in the log that it comes from.
@@ -187,8 +209,10 @@ impl<'a> EventLine<'a> {
             None => None,
             Some(text) => Some(self.correlation(text, id, &known)?),
         };
-        let (payload_type, bytes) =
-            payload::from_fields(self.payload_type.as_deref(), self.data, self.base64.as_deref())?;
+        let (payload_type, bytes) = match (&self.erased, self.payload_type.as_deref()) {
+            (Some(_), named) => (named.map(payload::type_of).transpose()?.unwrap_or_default(), Vec::new()),
+            (None, named) => payload::from_fields(named, self.data, self.base64.as_deref())?,
+        };
         let mut draft = Draft::new(StreamId::new(self.scope, self.entity).lane(self.lane), self.kind);
         draft.schema = self.schema;
         (draft.payload_type, draft.payload) = (payload_type, bytes.into());
@@ -242,8 +266,8 @@ impl<'a> EventLine<'a> {
 pub struct SourcePlace {
     /// The idempotency key of its batch, and the stored hash of the content that the key stands for.
     pub key: Option<(String, Option<Hash>)>,
-    /// The blind of its payload.
-    pub blind: Option<Blind>,
+    /// The blind of its payload, or what is left of a payload that was erased.
+    pub payload: Option<ImportedPayload>,
     /// Whether the event is the last of its batch.
     pub ends_batch: Option<bool>,
     /// Its position.
@@ -270,27 +294,36 @@ pub fn foreign_cause(text: &str) -> Option<Cause> {
     Some(Cause::Foreign(store.parse::<StoreId>().ok()?, event.parse().ok()?))
 }
 
-/// Returns the names of the fields in which a draft differs from an event of the log.
-pub fn differences(draft: &Draft, event: &RecordedEvent) -> Vec<&'static str> {
+/// Returns the names of the fields in which a line, read as a draft and a place, differs from an event of the log. A payload
+/// that was erased on one side is compared by its commitment.
+pub fn differences(draft: &Draft, place: &SourcePlace, event: &RecordedEvent) -> Vec<&'static str> {
     let stream = &draft.stream;
-    let place = (event.scope(), event.entity(), event.lane());
+    let found = (event.scope(), event.entity(), event.lane());
     let metadata = draft.metadata.iter().map(|(name, value)| (name::imported(name), &**value));
     let logged = event.metadata().map(|(name, value)| (name::imported(name), value));
     let checks = [
-        ("stream", (&*stream.scope, &*stream.entity, stream.lane) == place),
+        ("stream", (&*stream.scope, &*stream.entity, stream.lane) == found),
         ("kind", name::imported(&draft.kind) == name::imported(event.kind())),
         ("schema", draft.schema == event.schema()),
         ("tags", draft.tags.iter().map(|tag| &**tag).eq(event.tags())),
         ("causes", draft.causes.iter().copied().eq(event.causes())),
         ("correlation", draft.correlation.is_none_or(|id| id == event.correlation())),
         ("import key, time or metadata", metadata.eq(logged)),
-        (
-            "payload",
-            draft.payload_type == event.payload_type()
-                && event.payload().is_ok_and(|payload| *payload == *draft.payload),
-        ),
+        ("payload", draft.payload_type == event.payload_type() && is_payload_of(draft, place, event)),
     ];
     checks.into_iter().filter(|(_, same)| !same).map(|(field, _)| field).collect()
+}
+
+fn is_payload_of(draft: &Draft, place: &SourcePlace, event: &RecordedEvent) -> bool {
+    let record = event.record();
+    match (place.payload, event.payload()) {
+        (Some(ImportedPayload::Erased(erased)), _) => {
+            (erased.commitment, erased.length as usize) == (record.commitment(), record.payload_bytes())
+        }
+        (_, Ok(payload)) => *payload == *draft.payload,
+        (Some(ImportedPayload::Blind(blind)), Err(_)) => blind.commit(&draft.payload) == record.commitment(),
+        (None, Err(_)) => false,
+    }
 }
 
 #[cfg(test)]

@@ -47,12 +47,20 @@ fn exactly<'a>(
     payload: &[u8],
     data: Option<Cow<'a, RawValue>>,
 ) -> PayloadFields<'a> {
-    let name = match payload_type {
+    PayloadFields { payload_type: Some(name_of(payload_type)), data, base64: Some(STANDARD.encode(payload)) }
+}
+
+/// Returns the fields for a payload that was erased, of which only the type is left.
+pub(crate) fn erased(payload_type: PayloadType) -> PayloadFields<'static> {
+    PayloadFields { payload_type: Some(name_of(payload_type)), ..PayloadFields::default() }
+}
+
+fn name_of(payload_type: PayloadType) -> &'static str {
+    match payload_type {
         PayloadType::Bytes => "bytes",
         PayloadType::MessagePack => "message-pack",
         PayloadType::Json => "json",
-    };
-    PayloadFields { payload_type: Some(name), data, base64: Some(STANDARD.encode(payload)) }
+    }
 }
 
 /// Returns JSON text without line breaks, which are only space in it, or `None` if the payload is not JSON.
@@ -64,23 +72,25 @@ fn one_line(payload: &[u8]) -> Option<Cow<'_, RawValue>> {
     RawValue::from_string(data.get().replace(['\n', '\r'], " ")).ok().map(Cow::Owned)
 }
 
+/// Returns the payload type of this name.
+pub(crate) fn type_of(name: &str) -> Result<PayloadType> {
+    match name {
+        "bytes" => Ok(PayloadType::Bytes),
+        "message-pack" => Ok(PayloadType::MessagePack),
+        "json" => Ok(PayloadType::Json),
+        other => {
+            Err(Error::invalid(format!("unknown payload type {other:?}: use json, bytes or message-pack")))
+        }
+    }
+}
+
 /// Returns the payload that the fields hold.
 pub(crate) fn from_fields(
     payload_type: Option<&str>,
     data: Option<&RawValue>,
     base64: Option<&str>,
 ) -> Result<(PayloadType, Vec<u8>)> {
-    let named = match payload_type {
-        None => None,
-        Some("bytes") => Some(PayloadType::Bytes),
-        Some("message-pack") => Some(PayloadType::MessagePack),
-        Some("json") => Some(PayloadType::Json),
-        Some(other) => {
-            return Err(Error::invalid(format!(
-                "unknown payload type {other:?}: use json, bytes or message-pack"
-            )));
-        }
-    };
+    let named = payload_type.map(type_of).transpose()?;
     match (named, data, base64) {
         (_, _, Some(text)) => match STANDARD.decode(text) {
             Ok(payload) => Ok((named.unwrap_or_default(), payload)),

@@ -44,10 +44,9 @@ fn line(bytes: &[u8]) {
     let (place, recorded) = (line.source_place(), line.recorded());
     let Ok(draft) = line.draft(|id| known(&view, id), Draft::check_imported) else { return };
     let place = place.ok();
-    let blind = place.as_ref().and_then(|place| place.blind);
+    let payloads = place.as_ref().and_then(|place| place.payload).into_iter().collect();
     let key = place.and_then(|place| place.key).and_then(|(key, content)| Some((key.into(), content?)));
-    let blinds = blind.into_iter().collect();
-    let batch = Batch::from(draft).imported(Import { idempotency: key, recorded: recorded.ok(), blinds });
+    let batch = Batch::from(draft).imported(Import { idempotency: key, recorded: recorded.ok(), payloads });
     comes_back(&store, batch);
 }
 
@@ -79,7 +78,7 @@ fn comes_back(store: &Store, batch: Batch) {
         );
         let again = line.draft(|id| known(&view, id), Draft::check_imported);
         let again = again.unwrap_or_else(|error| panic!("{error}: {written}"));
-        let different = differences(&again, &event);
+        let different = differences(&again, &place, &event);
         assert!(different.is_empty(), "{different:?} changed: {written}");
     }
 }

@@ -6,8 +6,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::hash::{self, Hash};
+use crate::limit::{Limit, PAYLOAD_BYTES_MAX};
 
 /// Sixteen random bytes that hide a payload behind its commitment. They stand beside the payload and are erased with
 /// it. Two events never share one. Printed as hexadecimal digits.
@@ -72,4 +73,20 @@ pub struct ErasedPayload {
     pub commitment: Hash,
     /// How many bytes it had.
     pub length: u32,
+}
+
+impl ErasedPayload {
+    /// Refuses a length that no payload can have had.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it is more than [`PAYLOAD_BYTES_MAX`].
+    pub fn check(&self) -> Result<()> {
+        let length = self.length as usize;
+        if length > PAYLOAD_BYTES_MAX {
+            let what = "the erased payload is too long";
+            return Err(Error::over(Limit::PayloadBytes, PAYLOAD_BYTES_MAX, length, what));
+        }
+        Ok(())
+    }
 }

@@ -9,10 +9,11 @@ mod valid;
 
 pub use condition::Condition;
 pub use footprint::Footprint;
-pub use import::Import;
+pub use import::{Import, ImportedPayload};
 pub use note::Bypass;
 pub(crate) use note::{BYPASS, FOOTPRINT, gates_of};
 pub use receipt::{Receipt, ReceiptEvent, ReceiptStatus};
+pub use tidegate_format::record::ErasedPayload;
 pub use tidegate_format::refusal::{Conflict, ConflictKind};
 pub use tidegate_format::{Blind, Hash};
 pub(crate) use valid::{Key, KeyLookup, ValidBatch};

@@ -79,10 +79,7 @@ impl ValidBatch {
             (Some(text), None) => Some(Self::keyed(&batch, text, false)?),
             (None, Some((text, content))) => {
                 check(text)?;
-                if batch.blinds().is_empty() {
-                    let message = "an imported idempotency key needs the blind of its first event";
-                    return Err(Error::invalid(message));
-                }
+                check_kept(&batch, *content)?;
                 Some(Key { text: text.clone(), content: Content::Kept(*content), decision: false })
             }
             (Some(_), Some(_)) => {
@@ -106,6 +103,10 @@ impl ValidBatch {
 
     fn keyed(batch: &Batch, text: &Text, decision: bool) -> Result<Key> {
         check(text)?;
+        if batch.is_erased() {
+            let message = "a key of its own stands for a content, and a payload of this batch was erased; leave the key out";
+            return Err(Error::invalid(message));
+        }
         Ok(Key { text: text.clone(), content: Content::Said(batch.content()), decision })
     }
 
@@ -116,6 +117,22 @@ impl ValidBatch {
     pub(crate) fn key(&self) -> Option<&Key> {
         self.key.as_ref()
     }
+}
+
+/// Refuses what another store cannot have kept of the content under a key: a hash without the blind that it was made with,
+/// or beside an erased payload, which could be found by trying then; and zeros without one.
+fn check_kept(batch: &Batch, kept: Hash) -> Result<()> {
+    let is_erased = batch.is_erased();
+    if is_erased != (kept == Hash::ZERO) {
+        return Err(Error::invalid(match is_erased {
+            true => "the content hash of a batch with an erased payload is zeros",
+            false => "a content hash of zeros is that of a batch with an erased payload, and none was",
+        }));
+    }
+    if !is_erased && batch.payloads().is_empty() {
+        return Err(Error::invalid("an imported idempotency key needs the blind of its first event"));
+    }
+    Ok(())
 }
 
 fn check(key: &str) -> Result<()> {

@@ -1,11 +1,11 @@
 //! Batches: events appended as one, all or nothing.
 
 use tidegate_format::hash::{self, Hash};
-use tidegate_format::{Blind, Cause, Draft, Error, Micros, Place, Position, Result, Text, limit};
+use tidegate_format::{Cause, Draft, Error, Micros, Place, Position, Result, Text, limit};
 use tidegate_segment::RecordedEvent;
 
 use super::condition::Condition;
-use super::import::Import;
+use super::import::{Import, ImportedPayload};
 use super::note::{self, Bypass};
 
 /// Events that are appended as one: all or nothing, at consecutive positions, in this order.
@@ -101,7 +101,7 @@ impl Batch {
     /// holds the beginning of that log.
     ///
     /// ```
-    /// use tidegate::batch::{Batch, Import};
+    /// use tidegate::batch::{Batch, Import, ImportedPayload};
     /// use tidegate::{Draft, Store};
     ///
     /// let (old, new) = (Store::in_memory()?, Store::in_memory()?);
@@ -112,7 +112,7 @@ impl Batch {
     /// let import = Import {
     ///     idempotency: event.record().key().map(|(key, content)| (key.to_owned().into(), content)),
     ///     recorded: Some(event.time()),
-    ///     blinds: event.record().blind().into_iter().collect(),
+    ///     payloads: vec![ImportedPayload::of(&event)],
     /// };
     /// let draft = Draft::new(event.stream(), event.kind().to_owned()).id(event.id());
     /// let copied = new.append(Batch::from(draft).imported(import))?;
@@ -197,7 +197,9 @@ impl Batch {
                 Some(_) => draft.check_imported(),
                 None => draft.check_unreserved(),
             };
-            draft.check().and_then(|()| unreserved()).map_err(|error| error.at(Place::Draft(index)))
+            let payload = || self.payloads().get(index).map_or(Ok(()), |payload| payload.check(draft));
+            let checked = draft.check().and_then(|()| unreserved()).and_then(|()| payload());
+            checked.map_err(|error| error.at(Place::Draft(index)))
         })
     }
 
@@ -244,9 +246,14 @@ impl Batch {
         self.key.as_ref()
     }
 
-    /// Returns the blinds that its first events had in another store.
-    pub(crate) fn blinds(&self) -> &[Blind] {
-        self.import.as_ref().map_or(&[], |import| &import.blinds)
+    /// Returns what another store kept beside the payloads of its first events.
+    pub(crate) fn payloads(&self) -> &[ImportedPayload] {
+        self.import.as_ref().map_or(&[], |import| &import.payloads)
+    }
+
+    /// Returns whether it imports an event whose payload was erased.
+    pub(super) fn is_erased(&self) -> bool {
+        self.payloads().iter().any(ImportedPayload::is_erased)
     }
 
     /// Returns the key that it had in another store, and the hash of the content there.

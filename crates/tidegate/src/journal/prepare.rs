@@ -15,7 +15,7 @@ use tidegate_format::{
 use tidegate_segment::{HashKey, RecordedEvent, Term};
 
 use super::terms::TermFilter;
-use crate::batch::{Condition, Conflict, Footprint, Key, KeyLookup, ValidBatch, gates_of};
+use crate::batch::{Condition, Conflict, Footprint, ImportedPayload, Key, KeyLookup, ValidBatch, gates_of};
 use crate::batch::{Receipt, ReceiptEvent};
 use crate::read::{Query, View};
 use crate::sync::atomic;
@@ -223,11 +223,11 @@ pub(crate) fn prepare(
         causes: Vec::new(),
         term: Term::stream(first.scope.as_ref(), first.entity.as_ref(), first.lane),
     };
-    let given = batch.blinds().iter().copied();
-    let blinds = given.chain(context.ids.blinds(drafts.len()));
-    for (index, (draft, blind)) in drafts.iter().zip(blinds).enumerate() {
+    let given = batch.payloads().iter().copied();
+    let payloads = given.chain(context.ids.blinds(drafts.len()).map(ImportedPayload::Blind));
+    for (index, (draft, payload)) in drafts.iter().zip(payloads).enumerate() {
         let id = draft.id.unwrap_or_else(|| context.ids.make(context.micros));
-        encoder.encode(index, draft, id, blind).map_err(|error| error.at(Place::Draft(index)))?;
+        encoder.encode(index, draft, id, payload).map_err(|error| error.at(Place::Draft(index)))?;
     }
     Ok(encoder.prepared)
 }
@@ -320,7 +320,11 @@ struct Encoder<'a> {
 }
 
 impl Encoder<'_> {
-    fn encode(&mut self, index: usize, draft: &Draft, id: EventId, blind: Blind) -> Result<()> {
+    fn encode(&mut self, index: usize, draft: &Draft, id: EventId, payload: ImportedPayload) -> Result<()> {
+        let (blind, erased) = match payload {
+            ImportedPayload::Blind(blind) => (blind, None),
+            ImportedPayload::Erased(erased) => (Blind::default(), Some(erased)),
+        };
         if draft.id.is_some() {
             self.refuse_known(id)?;
             self.prepared.given.push((index, id));
@@ -340,7 +344,10 @@ impl Encoder<'_> {
         self.prepared.kept = self.prepared.kept.or(key.map(|(_, kept)| (blind, kept)));
         let facts = Facts { id, correlation, causes: &self.causes, key, notes, blind, batch_end };
         let start = self.prepared.bytes.len();
-        let body = record::encode(draft, &facts, &mut self.prepared.bytes);
+        let body = match erased {
+            None => record::encode(draft, &facts, &mut self.prepared.bytes),
+            Some(erased) => record::encode_erased(draft, &facts, &erased, &mut self.prepared.bytes),
+        };
         let end = self.prepared.bytes.len();
         if end - FRAME_HEADER_BYTES > limit::FRAME_BYTES_MAX {
             let found = end - FRAME_HEADER_BYTES;

@@ -22,7 +22,7 @@ use crate::target::Target;
 const RULES: &str = "\
 The first line names the store and says how many events follow, one a line. `tidegate import NEW FILE` makes a copy \
 of it: with ids, batches, causes, correlations, idempotency keys and their contents, payloads byte for byte, and in \
-an empty store with positions, versions and times. So a retry of what was appended to the store is answered by the copy \
+an empty store with positions, versions and times. A payload that was erased is erased in the copy too. So a retry of what was appended to the store is answered by the copy \
 too, and a reactor over the copy does not act again.
 
 The copy is another store, with an id of its own: of a receipt of the store it says that it is of another one. What \
@@ -74,7 +74,7 @@ impl ExportArgs {
         };
         // An export of the log as it was leaves out what came later, and that is not news.
         let unconfirmed = if self.until.is_some() { None } else { unconfirmed(&store) };
-        let events = view.count(&Query::ALL)?;
+        let events = view.count(&Query::ALL).map_err(|error| self.above_floor(error, &view))?;
         let header = ExportHeader::new(store.id().to_string(), events, unconfirmed);
         let Some(path) = &self.output else {
             write(&header, &view, |line| output.styled(line))?;
@@ -98,6 +98,19 @@ impl ExportArgs {
             return output.json(&ExportJson { store, events, unconfirmed, file });
         }
         output.line(format_args!("exported {} of the store {store} to {file}", counted(events, "event")))
+    }
+}
+
+impl ExportArgs {
+    /// Names the command for a store of which the beginning was retired: it has no export that a copy can be made of.
+    fn above_floor(&self, error: Error, view: &View) -> Error {
+        if error.kind() != ErrorKind::Retired {
+            return error;
+        }
+        let (directory, after) = (self.directory.display(), view.floor().before());
+        error.advise(&format!(
+            "an export is of a whole log; `tidegate read {directory} --json --after {after}` writes the events that are left"
+        ))
     }
 }
 

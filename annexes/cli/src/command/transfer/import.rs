@@ -21,7 +21,7 @@ A line is one event as a JSON object:
   scope        text    required
   entity       text    required
   lane         number  0 if left out
-  kind         text    required; dotted lower-case words
+  kind         text    required; any name without `*`
   tags         texts
   causes       texts   earlier events: import keys of the same scope, ids, or
                        STORE/ID for an event of another store
@@ -36,6 +36,8 @@ A line is one event as a JSON object:
   type         text    `bytes` or `message-pack`: the payload is not JSON
   base64       text    the bytes of such a payload; `data` beside it is there to
                        be read and is not imported
+  erased       object  in an export: the payload was erased; its `commitment`,
+                       and how many `bytes` it had
 
 Of batches, and of an append that may be retried, it may say
 

@@ -13,12 +13,12 @@ use std::collections::HashMap;
 
 use indicatif::HumanCount;
 use serde::Serialize;
-use tidegate::batch::Import;
+use tidegate::batch::{Import, ImportedPayload};
 use tidegate::{
     AppendOptions, Batch, Cause, Draft, Error, ErrorKind, EventId, Place, Position, Receipt, RecordedEvent,
     Store, View,
 };
-use tidegate_format::{Blind, Hash, Micros};
+use tidegate_format::{Hash, Micros};
 
 use crate::failure::{self, Failure, Result};
 use crate::lines::Lines;
@@ -68,8 +68,8 @@ pub(super) struct Importer<'a> {
 #[derive(Default)]
 struct PendingBatch {
     drafts: Vec<Draft>,
-    /// What hid the payload of each draft, if the line says it.
-    blinds: Vec<Option<Blind>>,
+    /// What the source keeps beside the payload of each draft, if the line says it.
+    payloads: Vec<Option<ImportedPayload>>,
     /// The line of each draft.
     numbers: Vec<u64>,
     /// The places in the batch of the ids in it.
@@ -196,6 +196,11 @@ impl<'a> Importer<'a> {
     fn take_event(&mut self, number: u64, line: EventLine<'_>, place: &SourcePlace) -> tidegate::Result<()> {
         let allowed = if self.header.is_some() { Draft::check_imported } else { Draft::check_unreserved };
         let draft = line.draft(|id| self.known(id), allowed)?;
+        if self.header.is_none() && matches!(place.payload, Some(ImportedPayload::Erased(_))) {
+            let message = "the payload of this event was erased, and only a whole export brings such an event; leave the \
+                           line out, or import the output of `tidegate export`";
+            return Err(Error::invalid(message));
+        }
         if let Some(id) = draft.id {
             if let Some(event) = self.view.find(id)? {
                 return self.skip(&draft, &event, place);
@@ -213,17 +218,16 @@ impl<'a> Importer<'a> {
         let metadata = draft.metadata.iter().map(|(name, value)| name.len() + value.len());
         self.batch.bytes += draft.payload.len() + metadata.sum::<usize>() + draft.causes.len() * 9;
         self.batch.drafts.push(draft);
-        self.batch.blinds.push(place.blind);
+        self.batch.payloads.push(place.payload);
         self.batch.numbers.push(number);
         Ok(())
     }
 
     /// Passes over an event that is in the store already, as the same event.
     fn skip(&mut self, draft: &Draft, event: &RecordedEvent, place: &SourcePlace) -> tidegate::Result<()> {
-        let mut different = differences(draft, event);
+        let mut different = differences(draft, place, event);
         if self.header.is_some() {
-            let key = event.record().key().map(|(key, content)| (key.to_owned(), Some(content)));
-            if key != place.key || Some(event.record().ends_batch()) != place.ends_batch {
+            if !is_key_of(event, place) || Some(event.record().ends_batch()) != place.ends_batch {
                 different.push("batch or idempotency key");
             }
         }
@@ -275,7 +279,7 @@ impl<'a> Importer<'a> {
         if self.header.is_some() {
             self.may_keep_times(&pending).map_err(|error| self.stopped(error, pending.numbers[0]))?;
         }
-        let PendingBatch { drafts, blinds, numbers, bytes, has_boundaries, key, recorded, .. } = pending;
+        let PendingBatch { drafts, payloads, numbers, bytes, has_boundaries, key, recorded, .. } = pending;
         let (count, ids): (_, Vec<_>) = (drafts.len(), drafts.iter().map(|draft| draft.id).collect());
         self.unsynced = (self.unsynced.0 + count, self.unsynced.1 + bytes);
         let is_due =
@@ -286,7 +290,7 @@ impl<'a> Importer<'a> {
         }
         let untaken = key.as_ref().map_or(Ok(()), |(key, _)| self.refuse_taken(key, ids[0]));
         let appended = untaken
-            .and_then(|()| self.store.append_with(self.batch_of(drafts, blinds, key, recorded), append));
+            .and_then(|()| self.store.append_with(self.batch_of(drafts, payloads, key, recorded), append));
         let appended = appended.and_then(|receipt| self.count(&receipt, &ids));
         if let Err(error) = appended {
             let draft = match error.place() {
@@ -303,19 +307,19 @@ impl<'a> Importer<'a> {
     fn batch_of(
         &self,
         drafts: Vec<Draft>,
-        blinds: Vec<Option<Blind>>,
+        payloads: Vec<Option<ImportedPayload>>,
         key: Option<(String, Option<Hash>)>,
         recorded: Option<Micros>,
     ) -> Batch {
         let batch = Batch::from(drafts);
-        let blinds = blinds.into_iter().map_while(|blind| blind).collect();
+        let payloads = payloads.into_iter().map_while(|payload| payload).collect();
         let recorded = recorded.filter(|_| self.done.times_kept == Some(true));
         match key {
             Some((key, None)) => batch.key(key),
             Some((key, Some(content))) => {
-                batch.imported(Import { idempotency: Some((key.into(), content)), recorded, blinds })
+                batch.imported(Import { idempotency: Some((key.into(), content)), recorded, payloads })
             }
-            None if self.header.is_some() => batch.imported(Import { idempotency: None, recorded, blinds }),
+            None if self.header.is_some() => batch.imported(Import { idempotency: None, recorded, payloads }),
             None => batch,
         }
     }
@@ -388,6 +392,18 @@ impl<'a> Importer<'a> {
         );
         let place = format!("{}:{number}", self.name);
         Failure::Line(Box::new(failure::LineFailure { error, place, imported, advice }))
+    }
+}
+
+/// Returns whether an event has the idempotency key of a line. A content hash of zeros fits any other: a payload of the
+/// batch was erased on that side.
+fn is_key_of(event: &RecordedEvent, place: &SourcePlace) -> bool {
+    match (event.record().key(), &place.key) {
+        (None, None) => true,
+        (Some((key, kept)), Some((named, Some(content)))) => {
+            key == named && (kept == *content || kept == Hash::ZERO || *content == Hash::ZERO)
+        }
+        _ => false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod copies_keep_what_a_store_says;
 mod copies_of_random_histories;
+mod erased_payloads_stay_erased;
 mod exports_are_whole;
 mod history_comes_back_whole;
 mod refuse_bad_lines;

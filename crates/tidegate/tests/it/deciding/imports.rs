@@ -1,10 +1,10 @@
 //! Imported batches: what another store said of them stays as far as it is true here, and times never decrease.
 
-use tidegate::batch::{Import, ReceiptStatus};
+use tidegate::batch::{ErasedPayload, Import, ImportedPayload, ReceiptStatus};
 use tidegate::decide::{Denial, GateSet, Verdict, gate};
 use tidegate::subscription::reactor::Step;
 use tidegate::testing::{Call, Errno, FaultPlan};
-use tidegate::{Batch, ErrorKind, Position, Query, QueryItem, StoreOptions, StoreReader};
+use tidegate::{Batch, Draft, ErrorKind, EventId, Position, Query, QueryItem, StoreOptions, StoreReader};
 use tidegate_format::{Blind, Hash, Micros};
 
 use super::{append, draft, head, refused, stepped, store, submit};
@@ -20,7 +20,7 @@ fn keyed(key: &str) -> Batch {
     Batch::from(draft("e", "k.x")).imported(Import {
         idempotency,
         recorded: None,
-        blinds: vec![Blind([3; 16])],
+        payloads: vec![ImportedPayload::Blind(Blind([3; 16]))],
     })
 }
 
@@ -124,6 +124,46 @@ fn gates_are_asked() {
     let denied = Batch::from(draft("e", "k.y")).imported(Import::default());
     assert!(refused(&store, denied).denied().is_some());
     assert_eq!(append(&store, at(5)).gates, ["no y"]);
+}
+
+/// What was erased in the other store is erased here too, under the same leaf.
+#[test]
+fn an_erased_payload_comes_without_it() {
+    let (old, new) = (store(), store());
+    let paid = || draft("e", "k.x").bytes(&b"a name"[..]).id(EventId([9; 16]));
+    let there = append(&old, Batch::from(paid()).key("payment"));
+    let event = old.view().unwrap().at(there.first()).unwrap().unwrap();
+    let commitment = event.record().commitment();
+    let erased = |length| ImportedPayload::Erased(ErasedPayload { commitment, length });
+    let import = |draft: Draft, payload, kept: Option<Hash>| {
+        let idempotency = kept.map(|kept| ("payment".into(), kept));
+        Batch::from(draft).imported(Import {
+            idempotency,
+            recorded: Some(there.time),
+            payloads: vec![payload],
+        })
+    };
+    let empty = || paid().bytes(&b""[..]);
+    let kept = event.record().key().unwrap().1;
+    for (batch, why) in [
+        (import(paid(), erased(6), None), "its draft has an empty one"),
+        (import(empty(), erased(u32::MAX), None), "too long"),
+        (import(empty(), erased(6), Some(kept)), "is zeros"),
+        (import(paid(), ImportedPayload::of(&event), Some(Hash::ZERO)), "none was"),
+        (import(empty(), erased(6), None).key("payment"), "leave the key out"),
+    ] {
+        let error = refused(&new, batch);
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.message().contains(why), "{error}");
+    }
+    let here = append(&new, import(empty(), erased(6), Some(Hash::ZERO)));
+    assert_eq!(here.events, there.events, "leaf and all");
+    let event = new.view().unwrap().at(here.first()).unwrap().unwrap();
+    assert_eq!(event.payload().unwrap_err().kind(), ErrorKind::Erased);
+    assert_eq!(ImportedPayload::of(&event), erased(6));
+    assert_eq!(new.verify(|_| ()).unwrap().events, 1);
+    let again = refused(&new, Batch::from(paid()).key("payment"));
+    assert!(again.message().contains("a payload of that batch was erased"), "{again}");
 }
 
 #[test]

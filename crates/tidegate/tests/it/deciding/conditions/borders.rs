@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use tidegate::batch::Import;
+use tidegate::batch::{Import, ImportedPayload};
 use tidegate::decide::{GateSet, Verdict, gate};
 use tidegate::testing::{Env, MemoryDisk, SeededRandom, SimulatedClock};
 use tidegate::{
@@ -82,8 +82,12 @@ fn batch_of(attempt: &Attempt, count: u16, head: Position) -> Batch {
     let import = Import {
         idempotency: key.map(|(key, content)| (format!("k{key}").into(), Hash([content; 32]))),
         recorded: None,
-        blinds: (0..*events)
-            .map(|event| Blind([event, count.to_be_bytes()[0], count as u8, 1].repeat(4).try_into().unwrap()))
+        payloads: (0..*events)
+            .map(|event| {
+                ImportedPayload::Blind(Blind(
+                    [event, count.to_be_bytes()[0], count as u8, 1].repeat(4).try_into().unwrap(),
+                ))
+            })
             .collect(),
     };
     let batch = drafts.collect::<Batch>().imported(import);
