@@ -102,17 +102,27 @@ pub(crate) fn position(text: &str) -> Result<Position, String> {
     text.parse().map(Position).map_err(|_| "a position is a whole number".to_owned())
 }
 
-/// Returns a time in RFC 3339, or microseconds since 1970.
+/// Returns a time in RFC 3339, the beginning of a day in UTC, or microseconds since 1970.
 pub(crate) fn time(text: &str) -> Result<Micros, String> {
-    tidegate_json::parse_time(text)
-        .ok_or_else(|| "a time is RFC 3339, such as 2026-04-07T22:13:13Z".to_owned())
+    let is_date = text.len() == "2026-04-07".len() && text.contains('-');
+    let whole = if is_date { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    tidegate_json::parse_time(&whole).ok_or_else(|| {
+        "a time is RFC 3339, such as 2026-04-07T22:13:13Z, or a day such as 2026-04-07, which begins at 00:00 UTC"
+            .to_owned()
+    })
 }
 
 fn versions(text: &str) -> Result<(u64, u64), String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let last = if last.is_empty() { Ok(u64::MAX) } else { last.parse() };
     let wrong = || "versions are one whole number, FIRST-LAST, or FIRST-".to_owned();
-    first.parse().ok().zip(last.ok()).ok_or_else(wrong)
+    match first.parse().ok().zip(last.ok()).ok_or_else(wrong)? {
+        (0, _) => Err("versions count from 1".to_owned()),
+        (first, last) if first > last => {
+            Err(format!("the last version comes before the first: say {last}-{first}"))
+        }
+        versions => Ok(versions),
+    }
 }
 
 /// Returns an event by its position, by its id, or in another store.
@@ -145,6 +155,8 @@ pub(crate) fn kind(text: &str) -> Result<String, String> {
     let family = text.strip_suffix(".*").unwrap_or(text).to_owned();
     match Draft::new(("scope", "entity"), family).check() {
         Ok(()) => Ok(text.to_owned()),
-        Err(_) => Err("a kind is dotted lower-case words such as order.placed, a family order.*".to_owned()),
+        Err(_) => {
+            Err("a kind is a name such as order.placed without `*`, or a family such as order.*".to_owned())
+        }
     }
 }

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
-use tidegate::report::{DoctorReport, Fault, LostRange, Remark, Verdict, examine};
+use tidegate::report::{DoctorReport, Fault, LostRange, Remark, Verdict, examine_with};
 use tidegate::{Error, ErrorKind, Place};
 
 use crate::failure::{Result, kind_name};
 use crate::output::{Output, counted};
 use crate::progress::Progress;
+use crate::reader::open_state_dir;
 
 const EXAMPLES: &str = "\
 Reads every file: the store file, the watermark, all segments with every checksum, leaf, link and cause, index \
@@ -24,6 +25,7 @@ writing cuts off, index files and saved states that are built anew, and files th
 
 Examples:
   tidegate doctor ./store
+  tidegate doctor ./store --state-dir ./mailer-state
   tidegate doctor ./store --json";
 
 /// Look for everything that is wrong with a store
@@ -33,6 +35,9 @@ pub(super) struct DoctorArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
+    /// Also check the cursors and saved states that reader processes keep in this directory; several times
+    #[arg(long, value_name = "DIR")]
+    state_dir: Vec<PathBuf>,
 }
 
 /// What was read, and how much of it is wrong.
@@ -54,7 +59,9 @@ struct DoctorSummary {
 impl DoctorArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let progress = Progress::of_bytes(None, json);
-        let report = examine(&self.directory, |so_far| progress.events(so_far.events));
+        let state_dirs =
+            self.state_dir.iter().map(|directory| open_state_dir(directory)).collect::<Result<Vec<_>>>()?;
+        let report = examine_with(&self.directory, &state_dirs, |so_far| progress.events(so_far.events));
         drop(progress);
         let report = report?;
         let DoctorReport { faults, remarks, lost, .. } = &report;

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use console::style;
 use indicatif::HumanCount;
 use serde::Serialize;
-use tidegate::{Micros, Position, RecordedEvent};
+use tidegate::{Micros, Position, ReadOptions, RecordedEvent};
 use tidegate_json::rfc3339;
 
 use crate::escape::escape;
@@ -15,7 +15,7 @@ use crate::failure::Result;
 use crate::filter::{self, Filter};
 use crate::output::{Output, clock_time};
 use crate::progress::Progress;
-use crate::reader::{open, warn_of_damage};
+use crate::reader::{above_floor, open, warn_of_damage};
 
 const EXAMPLES: &str = "\
 Reads every event of the query once. `tidegate stats` counts without reading, and knows no last ones.
@@ -36,6 +36,9 @@ pub(super) struct ProjectArgs {
     /// What events are put together by
     #[arg(long, value_enum, default_value_t = GroupBy::Kind, help_heading = HOW)]
     by: GroupBy,
+    /// Only events after this position
+    #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
+    after: Option<Position>,
     /// As of this position
     #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
     at: Option<Position>,
@@ -76,9 +79,11 @@ impl ProjectArgs {
             None => view,
         };
         let query = self.filter.query();
-        let progress = Progress::of_events(view.count(&query)?, json);
+        let range = ReadOptions::new().after(self.after.unwrap_or(Position::START));
+        let count = view.count_with(&query, range).map_err(|error| above_floor(error.into(), &view))?;
+        let progress = Progress::of_events(count, json);
         let mut tallies: HashMap<String, Tally> = HashMap::new();
-        for (done, event) in (1..).zip(view.read(&query)) {
+        for (done, event) in (1..).zip(view.read_with(&query, range)) {
             self.take(&event?, &mut tallies);
             if done % 1024 == 0 {
                 progress.moved_to(done);

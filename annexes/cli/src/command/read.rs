@@ -10,7 +10,7 @@ use crate::failure::Result;
 use crate::filter::{self, Filter};
 use crate::listing::Listing;
 use crate::output::Output;
-use crate::reader::{self, open};
+use crate::reader::{self, above_floor, open};
 
 const EXAMPLES: &str = "\
 Without --json a line is: position, time recorded (UTC), stream and version, kind, tags, payload. \
@@ -20,7 +20,7 @@ Examples:
   tidegate read ./store --stream shop/order-7
   tidegate read ./store --kind 'order.*' --tag vip --backwards --limit 10
   tidegate read ./store --stream shop/order-7 --versions 3-7
-  tidegate read ./store --since 2026-04-07T00:00:00Z --until 2026-04-08T00:00:00Z
+  tidegate read ./store --since 2026-04-07 --until 2026-04-08T12:00:00Z
   tidegate read ./store --after 1000 --json > events.jsonl";
 
 /// Read events
@@ -101,7 +101,7 @@ impl ReadArgs {
             // What was read before an error belongs before its message.
             let shown = events.try_for_each(|event| listing.event(&event?, &view));
             listing.flush()?;
-            shown?;
+            shown.map_err(|failure| above_floor(failure, &view))?;
         }
         reader::warn_of_damage(&store, json)
     }
@@ -120,7 +120,8 @@ impl ReadArgs {
             #[serde(skip_serializing_if = "Option::is_none")]
             unconfirmed: Option<u64>,
         }
-        let count = view.count_with(&self.filter.query(), self.range())?;
+        let count = view.count_with(&self.filter.query(), self.range());
+        let count = count.map_err(|error| above_floor(error.into(), view))?;
         let unconfirmed = reader::unconfirmed(store);
         if json { output.json(&CountJson { count, unconfirmed }) } else { output.line(count) }
     }

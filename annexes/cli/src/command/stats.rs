@@ -16,7 +16,7 @@ use crate::escape::escape;
 use crate::failure::Result;
 use crate::filter::{self, Filter};
 use crate::output::Output;
-use crate::reader::{open, unconfirmed, warn_of_damage};
+use crate::reader::{above_floor, open, unconfirmed, warn_of_damage};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -84,7 +84,9 @@ impl StatsArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
         if self.count {
-            let count = store.view()?.count_with(&self.filter.query(), self.range())?;
+            let view = store.view()?;
+            let count = view.count_with(&self.filter.query(), self.range());
+            let count = count.map_err(|error| above_floor(error.into(), &view))?;
             match (json, unconfirmed(&store)) {
                 (true, None) => output.json(&json!({ "events": count }))?,
                 (true, Some(more)) => output.json(&json!({ "events": count, "unconfirmed": more }))?,
@@ -108,7 +110,8 @@ impl StatsArgs {
 
     fn holding(&self, store: &StoreReader, bytes: u64) -> Result<StatsJson> {
         let (view, query, range) = (store.view()?, self.filter.query(), self.range());
-        let stats = view.stats(&query, range, self.limit)?;
+        let stats = view.stats(&query, range, self.limit);
+        let stats = stats.map_err(|error| above_floor(error.into(), &view))?;
         let recorded = |read: ReadOptions| -> Result<_> {
             let first = view.read_with(&query, read.limit(1)).next().transpose()?;
             Ok(first.map(|event| rfc3339(event.time())))

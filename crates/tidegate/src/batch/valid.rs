@@ -123,16 +123,15 @@ impl ValidBatch {
 /// or beside an erased payload, which could be found by trying then; and zeros without one.
 fn check_kept(batch: &Batch, kept: Hash) -> Result<()> {
     let is_erased = batch.is_erased();
-    if is_erased != (kept == Hash::ZERO) {
-        return Err(Error::invalid(match is_erased {
-            true => "the content hash of a batch with an erased payload is zeros",
-            false => "a content hash of zeros is that of a batch with an erased payload, and none was",
-        }));
-    }
-    if !is_erased && batch.payloads().is_empty() {
-        return Err(Error::invalid("an imported idempotency key needs the blind of its first event"));
-    }
-    Ok(())
+    let wrong = match (is_erased, kept == Hash::ZERO) {
+        (true, false) => "the content hash of a batch with an erased payload is zeros",
+        (false, true) => "a content hash of zeros is that of a batch with an erased payload, and none was",
+        (false, false) if batch.payloads().is_empty() => {
+            "an imported idempotency key needs the blind of its first event"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::invalid(wrong))
 }
 
 fn check(key: &str) -> Result<()> {

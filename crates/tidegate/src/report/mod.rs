@@ -5,7 +5,7 @@ mod inspect;
 mod rewrite;
 
 pub use fault::{Fault, LostRange, Remark};
-pub use inspect::{DoctorReport, LeftCursor, LeftPlace, examine, examine_in};
+pub use inspect::{DoctorReport, LeftCursor, LeftPlace, examine, examine_in, examine_with};
 pub use rewrite::{MovedRun, SalvageReport, salvage, salvage_in};
 pub use tidegate_format::Offset;
 pub use verdict::Verdict;

@@ -34,6 +34,7 @@ use std::time::Duration;
 use tidegate_format::{Error, ErrorKind, Position, Result};
 use tidegate_segment::RecordedEvent;
 
+pub(crate) use state_dir::LOCK_SUFFIX;
 pub use state_dir::StateDir;
 #[cfg(feature = "futures")]
 pub use stream::EventStream;

@@ -14,7 +14,7 @@ use tidegate_format::{Error, ErrorKind, Result};
 use crate::backend::{BYTES_MAX, OwnerProcess, STORE, io, read, replace};
 
 /// What the name of a lock file ends with. Names of cursors have no dot, so no cursor is called so.
-const LOCK_SUFFIX: &str = ".lock";
+pub(crate) const LOCK_SUFFIX: &str = ".lock";
 
 /// A directory outside the store that keeps cursors and saved states. A process that opens a store for reading only
 /// cannot write to the store's files; with a `StateDir` it has durable cursors and saved states all the same. Clones are

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tidegate::subscription::StateDir;
 use tidegate::subscription::cursor::{self, Change, ChangeReport, CursorRole, CursorStatus, Span};
 use tidegate::{ErrorKind, Position, StoreOptions, StoreReader};
 
 use crate::failure::Result;
 use crate::output::{Output, counted};
-use crate::reader::{open, unconfirmed, warn_of_damage};
+use crate::reader::{open, open_state_dir, unconfirmed, warn_of_damage};
 use crate::writer;
 
 const EXAMPLES: &str = "\
@@ -20,6 +21,7 @@ parked. What was acknowledged in the last moments may not be kept yet.
 Examples:
   tidegate cursors ./store
   tidegate cursors ./store --json
+  tidegate cursors ./store --state-dir ./mailer-state
   tidegate cursors rewind ./store mailer 40
   tidegate cursors set ./store mailer 90 --skip";
 
@@ -28,7 +30,7 @@ Every event of the cursor's query after the position is delivered again, parked 
 A reactor is asked again about events that led to nothing; it commits no reaction a second time, because a reaction \
 is known by its key.
 
-The store must not be open for writing elsewhere.
+The store must not be open for writing elsewhere; with --state-dir it may be.
 
 Examples:
   tidegate cursors rewind ./store mailer 40    what follows position 40
@@ -38,7 +40,7 @@ const SET: &str = "\
 Back, this is a rewind. Forward, it is refused if it would pass over events of the query that were not done; with \
 --skip they are given up, and how many and which is said.
 
-The store must not be open for writing elsewhere.
+The store must not be open for writing elsewhere; with --state-dir it may be.
 
 Examples:
   tidegate cursors set ./store mailer 40
@@ -51,6 +53,9 @@ pub(in crate::command) struct CursorsArgs {
     /// The store's directory
     #[arg(value_name = "DIR", required = true)]
     directory: Option<PathBuf>,
+    /// Those of a reader process that keeps its state in this directory, outside the store
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
     #[command(subcommand)]
     send: Option<CursorAction>,
 }
@@ -80,6 +85,9 @@ struct CursorTarget {
     cursor: String,
     /// The position it goes on after; 0 is before the first event
     position: u64,
+    /// The directory outside the store that keeps its state; the store may be in use then
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
 }
 
 /// What a change did, as JSON.
@@ -122,13 +130,14 @@ impl CursorsArgs {
             Some(CursorAction::Set { to, skip: false }) => (to, Change::Set(Position(to.position))),
             Some(CursorAction::Set { to, skip: true }) => (to, Change::Skip(Position(to.position))),
         };
-        change_each(&to.directory, &to.cursor, &[change], output, json)
+        change_each(&to.directory, to.state_dir.as_deref(), &to.cursor, &[change], output, json)
     }
 
     fn list(&self, output: &mut Output, json: bool) -> Result<()> {
         let directory = self.directory.as_ref().expect("it is required without a subcommand");
         let store = open(directory, json)?;
-        let (states, damage) = states(&store)?;
+        let place = CursorPlace::of(self.state_dir.as_deref())?;
+        let (states, damage) = states(&place, &store)?;
         if json {
             for state in &states {
                 output.json(&cursor_json(state, unconfirmed(&store))?)?;
@@ -144,11 +153,41 @@ impl CursorsArgs {
     }
 }
 
+/// Where cursors are kept: in the store, or in a directory outside it.
+pub(super) struct CursorPlace(Option<StateDir>);
+
+impl CursorPlace {
+    pub(super) fn of(state_dir: Option<&Path>) -> Result<Self> {
+        state_dir.map(open_state_dir).transpose().map(Self)
+    }
+
+    pub(super) fn names(&self, store: &StoreReader) -> tidegate::Result<Vec<String>> {
+        match &self.0 {
+            Some(directory) => directory.cursor_names(),
+            None => cursor::names(store),
+        }
+    }
+
+    pub(super) fn status(&self, store: &StoreReader, name: &str) -> tidegate::Result<CursorStatus> {
+        match &self.0 {
+            Some(directory) => directory.cursor_status(store, name),
+            None => cursor::status(store, name),
+        }
+    }
+
+    fn change(&self, store: &StoreReader, name: &str, change: Change) -> tidegate::Result<ChangeReport> {
+        match &self.0 {
+            Some(directory) => directory.change_cursor(store, name, change),
+            None => cursor::change(store, name, change),
+        }
+    }
+}
+
 /// Returns what is kept of each cursor, and what is wrong with the first that cannot be read.
-fn states(store: &StoreReader) -> Result<(Vec<CursorStatus>, Option<tidegate::Error>)> {
+fn states(place: &CursorPlace, store: &StoreReader) -> Result<(Vec<CursorStatus>, Option<tidegate::Error>)> {
     let (mut states, mut damage) = (Vec::new(), None);
-    for name in cursor::names(store)? {
-        match cursor::status(store, &name) {
+    for name in place.names(store)? {
+        match place.status(store, &name) {
             Ok(state) => states.push(state),
             Err(error) => damage = damage.or(Some(error)),
         }
@@ -198,31 +237,47 @@ pub(in crate::command) fn role_word(role: CursorRole) -> &'static str {
 /// Makes changes to a cursor, one after the other, and tells what each did.
 pub(super) fn change_each(
     directory: &Path,
+    state_dir: Option<&Path>,
     name: &str,
     changes: &[Change],
     output: &mut Output,
     json: bool,
 ) -> Result<()> {
+    let place = CursorPlace::of(state_dir)?;
+    if state_dir.is_some() {
+        return change_in(&place, &open(directory, json)?, name, changes, output, json);
+    }
     let options = StoreOptions::new().create(false);
     let store = writer::open(directory, options, json).map_err(|error| match error.kind() {
         ErrorKind::Locked => error
             .advise("stop the program that writes to it, or have it do this itself with `Cursor::change`"),
         _ => error,
     })?;
+    change_in(&place, &store, name, changes, output, json)?;
+    Ok(store.close()?)
+}
+
+fn change_in(
+    place: &CursorPlace,
+    store: &StoreReader,
+    name: &str,
+    changes: &[Change],
+    output: &mut Output,
+    json: bool,
+) -> Result<()> {
     for change in changes {
-        let changed =
-            cursor::change(&store, name, *change).map_err(|error| match (error.kind(), change) {
-                (ErrorKind::Refused, Change::Set(_)) => error.advise("--skip does that"),
-                _ => error,
-            })?;
-        let role = role_word(cursor::status(&store, name)?.role);
+        let changed = place.change(store, name, *change).map_err(|error| match (error.kind(), change) {
+            (ErrorKind::Refused, Change::Set(_)) => error.advise("--skip does that"),
+            _ => error,
+        })?;
+        let role = role_word(place.status(store, name)?.role);
         if json {
             output.json(&change_json(name, role, &changed))?;
         } else {
             write_change(name, role, *change, &changed, output)?;
         }
     }
-    Ok(store.close()?)
+    Ok(())
 }
 
 fn change_json<'a>(cursor: &'a str, role: &'static str, changed: &ChangeReport) -> ChangeJson<'a> {

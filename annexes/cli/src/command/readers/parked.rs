@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use tidegate::Position;
-use tidegate::subscription::cursor::{self, Change, ParkedEvent};
+use tidegate::subscription::cursor::{Change, ParkedEvent};
 use tidegate_json::rfc3339;
 
-use super::cursors::change_each;
+use super::cursors::{CursorPlace, change_each};
 use crate::escape::escape;
 use crate::failure::Result;
 use crate::output::{Output, clock_time};
@@ -21,11 +21,12 @@ discarded.
 Examples:
   tidegate parked ./store
   tidegate parked ./store mailer --json
+  tidegate parked ./store --state-dir ./mailer-state
   tidegate parked retry ./store mailer 40 41
   tidegate parked discard ./store mailer --all";
 
 const CHANGING: &str = "\
-The store must not be open for writing elsewhere. The program that reads the cursor delivers what is retried when it \
+The store must not be open for writing elsewhere; with --state-dir it may be. The program that reads the cursor delivers what is retried when it \
 runs next; what is discarded is not delivered again.";
 
 /// Show the events that readers could not deal with, and retry or discard them
@@ -38,6 +39,9 @@ pub(in crate::command) struct ParkedArgs {
     /// Only those of this cursor
     #[arg(value_name = "CURSOR")]
     cursor: Option<String>,
+    /// Those of a reader process that keeps its state in this directory, outside the store
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
     #[command(subcommand)]
     end: Option<ParkedAction>,
 }
@@ -65,6 +69,9 @@ struct ParkedSelection {
     /// All that are parked
     #[arg(long)]
     all: bool,
+    /// The directory outside the store that keeps its state; the store may be in use then
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
 }
 
 /// A parked event, as JSON.
@@ -90,19 +97,20 @@ impl ParkedArgs {
         } else {
             which.positions.iter().map(|position| one(Position(*position))).collect()
         };
-        change_each(&which.directory, &which.cursor, &changes, output, json)
+        change_each(&which.directory, which.state_dir.as_deref(), &which.cursor, &changes, output, json)
     }
 
     fn list(&self, output: &mut Output, json: bool) -> Result<()> {
         let directory = self.directory.as_ref().expect("it is required without a subcommand");
         let store = open(directory, json)?;
+        let place = CursorPlace::of(self.state_dir.as_deref())?;
         let names = match &self.cursor {
             Some(name) => vec![name.clone()],
-            None => cursor::names(&store)?,
+            None => place.names(&store)?,
         };
         let mut damage = None;
         for name in names {
-            let state = match cursor::status(&store, &name) {
+            let state = match place.status(&store, &name) {
                 Ok(state) => state,
                 Err(error) => {
                     damage = damage.or(Some(error));

@@ -226,10 +226,10 @@ impl<'a> Importer<'a> {
     /// Passes over an event that is in the store already, as the same event.
     fn skip(&mut self, draft: &Draft, event: &RecordedEvent, place: &SourcePlace) -> tidegate::Result<()> {
         let mut different = differences(draft, place, event);
-        if self.header.is_some() {
-            if !is_key_of(event, place) || Some(event.record().ends_batch()) != place.ends_batch {
-                different.push("batch or idempotency key");
-            }
+        let is_same_batch =
+            || is_key_of(event, place) && Some(event.record().ends_batch()) == place.ends_batch;
+        if self.header.is_some() && !is_same_batch() {
+            different.push("batch or idempotency key");
         }
         refuse_different(&different, &format!("position {}", event.position()))?;
         self.is_beginning &=

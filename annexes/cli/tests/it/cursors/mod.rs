@@ -2,3 +2,4 @@
 
 mod are_listed;
 mod are_mended;
+mod outside_the_store;

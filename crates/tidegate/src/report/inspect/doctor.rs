@@ -19,6 +19,7 @@ use crate::project::PROJECTIONS;
 use crate::read::VerifyReport;
 use crate::report::fault::{Fault, LostRange, MOVE, Remark};
 use crate::report::verdict::Verdict;
+use crate::subscription::StateDir;
 use crate::subscription::cursor::{CURSORS, check_name};
 
 /// The folder that is kept for later versions.
@@ -86,15 +87,37 @@ pub fn examine(directory: impl AsRef<Path>, progress: impl FnMut(VerifyReport)) 
     examine_in(&Env::native(directory.as_ref()), progress)
 }
 
+/// Examines as [`examine`] does, and checks the cursors and saved states in these directories of reader processes too. Their
+/// files are named with the directory in front.
+///
+/// # Errors
+///
+/// Those of [`examine`].
+pub fn examine_with(
+    directory: impl AsRef<Path>,
+    state_dirs: &[StateDir],
+    progress: impl FnMut(VerifyReport),
+) -> Result<DoctorReport> {
+    examine_all(&Env::native(directory.as_ref()), state_dirs, progress)
+}
+
 /// Examines as [`examine`] does, in an environment: a disk that the caller brings.
 ///
 /// # Errors
 ///
 /// Those of [`examine`].
-pub fn examine_in(world: &Env, mut progress: impl FnMut(VerifyReport)) -> Result<DoctorReport> {
+pub fn examine_in(world: &Env, progress: impl FnMut(VerifyReport)) -> Result<DoctorReport> {
+    examine_all(world, &[], progress)
+}
+
+fn examine_all(
+    world: &Env,
+    state_dirs: &[StateDir],
+    mut progress: impl FnMut(VerifyReport),
+) -> Result<DoctorReport> {
     let disk = &*world.disk;
     let mut indexes = IndexCheck::new(disk)?;
-    let (mut found, reader_files) = inspect(disk, Some(&mut indexes), &mut progress)?;
+    let (mut found, reader_files) = inspect(disk, state_dirs, Some(&mut indexes), &mut progress)?;
     indexes.finish(&mut found.remarks)?;
     strange_names(disk, &mut found.remarks)?;
     Ok(DoctorReport {
@@ -115,12 +138,18 @@ pub fn examine_in(world: &Env, mut progress: impl FnMut(VerifyReport)) -> Result
 /// judge by.
 pub(crate) fn inspect(
     disk: &dyn Disk,
+    state_dirs: &[StateDir],
     indexes: Option<&mut IndexCheck<'_>>,
     progress: &mut dyn FnMut(VerifyReport),
 ) -> Result<(LogScan, u64)> {
     refuse_unfinished_store(disk)?;
     let (mut faults, mut remarks) = (Vec::new(), Vec::new());
-    let readers = ReaderCheck::read(disk, &mut faults, &mut remarks)?;
+    let mut readers = ReaderCheck::default();
+    readers.read(disk, "", &mut faults, &mut remarks)?;
+    for directory in state_dirs {
+        let disk = directory.disk();
+        readers.read(&**disk, &format!("{}/", disk.place()), &mut faults, &mut remarks)?;
+    }
     let reader_files = readers.files;
     let mut visit = DoctorVisitor { indexes, readers };
     let mut found = scan_log(disk, &mut visit, progress)?;

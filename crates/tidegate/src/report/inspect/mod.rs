@@ -7,7 +7,7 @@ mod index_check;
 mod reader_check;
 mod doctor;
 
-pub use doctor::{DoctorReport, examine, examine_in};
+pub use doctor::{DoctorReport, examine, examine_in, examine_with};
 pub use reader_check::{LeftCursor, LeftPlace};
 
 pub(super) use doctor::inspect;

@@ -11,6 +11,7 @@ use crate::backend::{BYTES_MAX, list};
 use crate::project::{PROJECTIONS, STATE_BYTES_MAX, SnapshotHeader};
 use crate::read::Query;
 use crate::report::fault::{Fault, LostRange, MOVE, Remark};
+use crate::subscription::LOCK_SUFFIX;
 use crate::subscription::cursor::{
     CURSORS, CursorRole, CursorState, ELSEWHERE, REMEDY as CURSOR, check_name,
 };
@@ -68,66 +69,71 @@ struct LogTie {
     remedy: &'static str,
 }
 
+/// The findings in the files of one directory.
+struct Findings<'a> {
+    place: &'a str,
+    faults: &'a mut Vec<Fault>,
+    remarks: &'a mut Vec<Remark>,
+}
+
 impl ReaderCheck {
-    /// Reads all of them.
-    pub(crate) fn read(disk: &dyn Disk, faults: &mut Vec<Fault>, remarks: &mut Vec<Remark>) -> Result<Self> {
-        let mut readers = Self::default();
+    /// Reads all of them in a directory. `place` comes before their names in what is reported.
+    pub(crate) fn read(
+        &mut self,
+        disk: &dyn Disk,
+        place: &str,
+        faults: &mut Vec<Fault>,
+        remarks: &mut Vec<Remark>,
+    ) -> Result<()> {
         // Something else in the place of a cursor's file, or of them all: the place is gone.
         if let Err(error) = list(disk, CURSORS) {
             faults.push(Fault::new(error, MOVE));
         }
+        let mut found = Findings { place, faults, remarks };
         let mut names = files::list(disk, CURSORS)?;
         names.extend(files::strangers(disk, CURSORS)?);
         for name in names {
-            let file = format!("{CURSORS}/{name}");
             if check_name(&name).is_err() {
                 continue;
             }
             let tie =
                 |bytes: &[u8]| CursorState::read(bytes).map(|read| (read.store, read.position, read.leaf));
-            readers.one(disk, file, BYTES_MAX, (CURSOR, tie), faults, remarks)?;
+            self.one(disk, &format!("{CURSORS}/{name}"), BYTES_MAX, (CURSOR, tie), &mut found)?;
         }
         for folder in files::folders(disk, PROJECTIONS)? {
             let folder = format!("{PROJECTIONS}/{folder}");
             for name in files::strangers(disk, &folder)? {
-                remarks.push(Remark::new(
-                    format!("{folder}/{name}"),
+                found.remarks.push(Remark::new(
+                    format!("{place}{folder}/{name}"),
                     "not a plain file; passed over as if it were not there",
                 ));
             }
             for name in files::list(disk, &folder)? {
-                if name.ends_with(LEFTOVER) {
+                if name.ends_with(LEFTOVER) || name.ends_with(LOCK_SUFFIX) {
                     continue;
                 }
                 let tie = |bytes: &[u8]| {
                     SnapshotHeader::read(bytes).map(|stamp| (stamp.store, stamp.position, stamp.leaf))
                 };
-                readers.one(
-                    disk,
-                    format!("{folder}/{name}"),
-                    STATE_BYTES_MAX,
-                    (STATE, tie),
-                    faults,
-                    remarks,
-                )?;
+                self.one(disk, &format!("{folder}/{name}"), STATE_BYTES_MAX, (STATE, tie), &mut found)?;
             }
         }
-        Ok(readers)
+        Ok(())
     }
 
     fn one(
         &mut self,
         disk: &dyn Disk,
-        file: String,
+        name: &str,
         bytes_max: u64,
         (remedy, tie): (&'static str, impl Fn(&[u8]) -> Result<(StoreId, Position, Hash)>),
-        faults: &mut Vec<Fault>,
-        remarks: &mut Vec<Remark>,
+        found: &mut Findings<'_>,
     ) -> Result<()> {
-        let Some(contents) = files::read(disk, &file, bytes_max)? else { return Ok(()) };
+        let Some(contents) = files::read(disk, name, bytes_max)? else { return Ok(()) };
+        let file = format!("{}{name}", found.place);
         self.files += 1;
         if let Some(error) = contents.faults.into_iter().next() {
-            tell(error, &file, remedy, faults, remarks);
+            tell(error, &file, remedy, found.faults, found.remarks);
             return Ok(());
         }
         match tie(&contents.bytes) {
@@ -136,9 +142,9 @@ impl ReaderCheck {
                 self.ties.push(LogTie { file, store, position, leaf, remedy });
             }
             Err(error) if error.kind() == ErrorKind::Newer => {
-                remarks.push(Remark::new(file, error.message()));
+                found.remarks.push(Remark::new(file, error.message()));
             }
-            Err(error) => tell(error, &file, remedy, faults, remarks),
+            Err(error) => tell(error, &file, remedy, found.faults, found.remarks),
         }
         Ok(())
     }

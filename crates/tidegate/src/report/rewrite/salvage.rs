@@ -95,7 +95,7 @@ pub fn salvage(
 /// Those of [`salvage`].
 pub fn salvage_in(from: &Env, to: &Env, mut progress: impl FnMut(VerifyReport)) -> Result<SalvageReport> {
     refuse_filled(&*to.disk)?;
-    let (found, _) = inspect::inspect(&*from.disk, None, &mut progress)?;
+    let (found, _) = inspect::inspect(&*from.disk, &[], None, &mut progress)?;
     let (Some(id), Some(_)) = (found.store, found.salt) else {
         let message =
             "neither the store file nor any segment says which store this is, and so nothing can be checked";
