@@ -15,6 +15,7 @@ pub struct Import {
     pub recorded: Option<Micros>,
     /// What that store kept beside the payloads of its first events. With them an event has the same commitment here, and
     /// a copy of the whole log the same leaves. The other events get new blinds.
+    /// No two blinds of a batch are the same; that none is that of another event of the store is up to the caller.
     pub payloads: Vec<ImportedPayload>,
 }
 

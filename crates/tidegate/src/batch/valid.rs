@@ -1,7 +1,10 @@
 //! Valid batches: checked once, and hashed once if they have a key, however many times they are prepared.
 
-use tidegate_format::{Blind, Error, Hash, Result, Text, name};
+use std::collections::BTreeSet;
 
+use tidegate_format::{Blind, Error, Hash, Place, Result, Text, name};
+
+use super::import::ImportedPayload;
 use super::whole::Batch;
 
 /// An idempotency key, as it goes into the log with its batch.
@@ -63,6 +66,23 @@ impl<'a> KeyLookup<'a> {
     }
 }
 
+/// Refuses two events of a batch with one blind: once the payload of one is erased, it could be found by trying with the
+/// blind that stays in the other.
+fn check_blinds(payloads: &[ImportedPayload]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    let is_again = |payload: &ImportedPayload| match payload {
+        ImportedPayload::Blind(blind) => !seen.insert(blind.0),
+        ImportedPayload::Erased(_) => false,
+    };
+    match payloads.iter().position(is_again) {
+        None => Ok(()),
+        Some(again) => {
+            let message = "the event has the blind of an earlier one of its batch, and each has its own";
+            Err(Error::invalid(message).at(Place::Draft(again)))
+        }
+    }
+}
+
 /// A batch that breaks no rule and no limit, with its key.
 #[derive(Debug)]
 pub(crate) struct ValidBatch {
@@ -74,6 +94,7 @@ impl ValidBatch {
     /// Checks a batch, and hashes its content if it has a key.
     pub(crate) fn new(batch: Batch) -> Result<Self> {
         batch.check()?;
+        check_blinds(batch.payloads())?;
         let key = match (batch.own_key(), batch.imported_key()) {
             (None, None) => None,
             (Some(text), None) => Some(Self::keyed(&batch, text, false)?),

@@ -50,8 +50,9 @@ Of batches, and of an append that may be retried, it may say
                        idempotency_content
 
 If lines say nothing of batches, some are committed together, each batch whole or not at all. An event whose id or \
-import key is in the store already is skipped, so an import that was cut off can be run again. Lines with neither are \
-new every time.
+import key is in the store already is skipped, so an import that was cut off can be run again. It leaves the beginning \
+of the file, and nothing in the store says that more was to come: run it again until it ends well. Lines with neither \
+id nor import key are new every time.
 
 `tidegate export` writes a whole store like this, with a first line that says so; importing that makes a copy of it. \
 Each batch is as it was, and in an empty store the times stay, also when an import that was cut off is run again; in \

@@ -4,7 +4,9 @@ use tidegate::batch::{ErasedPayload, Import, ImportedPayload, ReceiptStatus};
 use tidegate::decide::{Denial, GateSet, Verdict, gate};
 use tidegate::subscription::reactor::Step;
 use tidegate::testing::{Call, Errno, FaultPlan};
-use tidegate::{Batch, Draft, ErrorKind, EventId, Position, Query, QueryItem, StoreOptions, StoreReader};
+use tidegate::{
+    Batch, Draft, ErrorKind, EventId, Place, Position, Query, QueryItem, StoreOptions, StoreReader,
+};
 use tidegate_format::{Blind, Hash, Micros};
 
 use super::{append, draft, head, refused, stepped, store, submit};
@@ -26,6 +28,21 @@ fn keyed(key: &str) -> Batch {
 
 fn times(store: &StoreReader) -> Vec<u64> {
     store.read(&Query::ALL).unwrap().map(|event| event.unwrap().time().0).collect()
+}
+
+/// Two events with one blind were taken: what stays of the one tells of the other after that is erased.
+#[test]
+fn no_two_events_of_a_batch_have_one_blind() {
+    let store = store();
+    let batch = |blinds: &[u8]| {
+        let payloads = blinds.iter().map(|byte| ImportedPayload::Blind(Blind([*byte; 16]))).collect();
+        let drafts = vec![draft("e", "k.x"), draft("f", "k.x"), draft("g", "k.x")];
+        Batch::from(drafts).imported(Import { payloads, ..Import::default() })
+    };
+    let error = refused(&store, batch(&[1, 2, 1]));
+    assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(&Place::Draft(2))), "{error}");
+    append(&store, batch(&[1, 2, 3]));
+    append(&store, batch(&[4]));
 }
 
 #[test]
