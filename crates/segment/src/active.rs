@@ -221,6 +221,27 @@ mod tests {
         Ok(())
     }
 
+    #[test]
+    fn a_segment_that_was_written_here_is_indexed_without_its_file() -> Result<()> {
+        let (disk, mut active) = created()?;
+        let (bytes, head) = sealed();
+        active.append(&bytes, head, None)?;
+        let segment = active.segment();
+        let (before_first, before_length) = (Position(1), segment.tail());
+        let behind = SegmentHeader { first: Position(2), before_first, before_length, ..SEGMENT_HEAD };
+        let cache = FileCache::new(Arc::clone(&disk), false, OpenFiles::default());
+        segment.seal(&behind, &cache);
+        let no_level = |_| Ok(None);
+        let read = segment.build_index_anew(no_level)?;
+        // A descriptor that is still open would be read.
+        cache.make_room();
+        disk.remove(segment.name()).expect("it is there");
+        assert_eq!(segment.build_index_anew(no_level).map_err(|error| error.kind()), Err(ErrorKind::Io));
+        assert_eq!(segment.build_index(no_level)?, read);
+        assert!(read.is_some());
+        Ok(())
+    }
+
     /// F35: bytes that change between sealing and writing are caught before they are written.
     #[test]
     fn a_frame_that_changed_after_it_was_sealed_is_not_written() -> Result<()> {

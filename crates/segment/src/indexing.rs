@@ -81,27 +81,53 @@ impl Segment {
         Ok(Some((index, takes)))
     }
 
-    /// Builds its index from its records. `level_of` returns the level of an event of an earlier segment, or `None` if
-    /// the index of that segment is missing; then there is no index of this one either, and `None` is returned. The
-    /// segment is sealed.
+    /// Builds its index: from what is in memory if that holds all its events, as it does for a segment that was written
+    /// or recovered here, otherwise from its records. `level_of` returns the level of an event of an earlier segment, or
+    /// `None` if the index of that segment is missing; then there is no index of this one either, and `None` is returned.
+    /// The segment is sealed.
     pub fn build_index(&self, level_of: impl Fn(Position) -> Result<Option<u32>>) -> Result<Option<Vec<u8>>> {
+        match self.whole_mem_index() {
+            Some(index) => self.build_with(level_of, |level_of| {
+                index::build_live(self.head(), self.tail().0, &index, level_of)
+            }),
+            None => self.build_index_anew(level_of),
+        }
+    }
+
+    /// Builds its index from its records, each of which is read and checked, whatever is in memory.
+    pub fn build_index_anew(
+        &self,
+        level_of: impl Fn(Position) -> Result<Option<u32>>,
+    ) -> Result<Option<Vec<u8>>> {
         let bytes = self.bytes()?;
-        let (mut count, is_missing) = (0, Cell::new(false));
+        let mut count = 0;
         let records =
             Records::new(&bytes, self.name(), self.head().salt, self.first()).inspect(|_| count += 1);
-        let level_of = |position| {
+        let built = self.build_with(level_of, |level_of| {
+            index::build(self.head(), self.tail().0, records, self.hash_key(), level_of)
+        })?;
+        if built.is_some() {
+            self.check_end(count)?;
+        }
+        Ok(built)
+    }
+
+    fn build_with(
+        &self,
+        level_of: impl Fn(Position) -> Result<Option<u32>>,
+        build: impl FnOnce(&dyn Fn(Position) -> Result<u32>) -> Result<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>> {
+        let is_missing = Cell::new(false);
+        let built = build(&|position| {
             level_of(position)?.ok_or_else(|| {
                 is_missing.set(true);
                 Error::new(ErrorKind::Missing, "the index of an earlier segment is missing")
             })
-        };
-        let built = index::build(self.head(), self.tail().0, records, self.hash_key(), level_of);
+        });
         if is_missing.get() {
             return Ok(None);
         }
-        let built = built.map_err(|error| error.in_file(self.name(), None))?;
-        self.check_end(count)?;
-        Ok(Some(built))
+        built.map(Some).map_err(|error| error.in_file(self.name(), None))
     }
 
     /// Keeps a built index as its file and takes it into use.

@@ -30,7 +30,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// Returns whether an index keeps the text of such terms, for prefixes and for statistics.
+    /// Returns whether such terms are texts, which are found by their prefixes and counted.
     pub(crate) fn is_text(self) -> bool {
         matches!(self, Self::Scope | Self::Entity | Self::Kind | Self::Tag)
     }
@@ -61,8 +61,7 @@ impl Term {
     /// Becomes the stream of a stream id, in the memory it has.
     pub fn set_stream(&mut self, scope: &str, entity: &str, lane: u32) {
         self.bytes.clear();
-        self.bytes.push(Field::Stream as u8);
-        put_stream(scope, entity, lane, &mut self.bytes);
+        put_stream(scope.as_bytes(), entity.as_bytes(), &lane.to_be_bytes(), &mut self.bytes);
     }
 
     /// Returns the events on a lane.
@@ -91,11 +90,13 @@ impl Term {
     }
 }
 
-fn put_stream(scope: &str, entity: &str, lane: u32, out: &mut Vec<u8>) {
+/// Appends the term of a stream, made of the values of the terms of its scope, entity and lane.
+pub(crate) fn put_stream(scope: &[u8], entity: &[u8], lane: &[u8], out: &mut Vec<u8>) {
+    out.push(Field::Stream as u8);
     out.extend_from_slice(&(scope.len() as u16).to_be_bytes());
-    out.extend_from_slice(scope.as_bytes());
-    out.extend_from_slice(entity.as_bytes());
-    out.extend_from_slice(&lane.to_be_bytes());
+    out.extend_from_slice(scope);
+    out.extend_from_slice(entity);
+    out.extend_from_slice(lane);
 }
 
 /// Returns the stream id in the value of a stream's term.
@@ -118,8 +119,7 @@ pub(crate) fn local_cause(term: &[u8]) -> Option<Position> {
 
 /// Appends the term of a record's stream to `out`.
 pub(crate) fn put_stream_of(record: &Record<'_>, out: &mut Vec<u8>) {
-    out.push(Field::Stream as u8);
-    put_stream(record.scope(), record.entity(), record.lane(), out);
+    put_stream(record.scope().as_bytes(), record.entity().as_bytes(), &record.lane().to_be_bytes(), out);
 }
 
 /// Calls `each` with every term of a record, as the bytes of [`Term::as_bytes`]. A term that stands in the

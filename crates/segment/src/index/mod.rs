@@ -16,7 +16,7 @@
 //! * `filter`: a quick "not here"
 //! * `filter_group`: the filters of many segments side by side
 //! * `head`: which segment a file belongs to, and where its sections lie
-//! * `build`: from records to a file
+//! * `build`: from records, or from the index in memory, to a file
 //! * `file`: the file as its readers see it
 
 mod number;
@@ -45,6 +45,7 @@ mod tests;
 #[doc = include_str!("../../INDEX.md")]
 pub mod format {}
 
+pub(crate) use build::build_live;
 pub use build::{Builder, build};
 pub use file::FileIndex;
 pub use filter_group::{FILTER_GROUP_SEGMENTS_MAX, FILTER_GROUP_VERSION, FilterGroup, write_filter_group};

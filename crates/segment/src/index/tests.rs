@@ -12,8 +12,8 @@ use tidegate_format::{
 };
 
 use super::head::{HEADER_BYTES, Head, Owner, SECTION_COUNT};
-use super::{FileIndex, Parents, Postings, build, postings};
-use crate::mem_index::CauseBlock;
+use super::{FileIndex, Parents, Postings, build, build_live, postings};
+use crate::mem_index::{CauseBlock, MemIndex};
 use crate::term::{self, Field, HashKey, Term};
 
 const HASH_KEY: HashKey = HashKey(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
@@ -151,6 +151,15 @@ impl Model {
         let records = self.offsets.iter().zip(&self.records);
         let records = records.map(|(offset, bytes)| Ok((Offset(u64::from(*offset)), Record::read(bytes)?)));
         build(&self.head, self.length, records, HASH_KEY, |position| Ok(level_before(position))).unwrap()
+    }
+
+    /// The same from an index in memory that the events were added to.
+    fn build_live(&self) -> Vec<u8> {
+        let index = MemIndex::new(HASH_KEY);
+        for (event, offset) in (0..).zip(&self.offsets) {
+            index.add(&self.record(event), Offset(u64::from(*offset)));
+        }
+        build_live(&self.head, self.length, &index, |position| Ok(level_before(position))).unwrap()
     }
 
     fn open(&self, bytes: Vec<u8>) -> Result<FileIndex> {
@@ -384,6 +393,7 @@ proptest! {
         let model = Model::new(Position(first), &plans);
         let bytes = model.build();
         prop_assert_eq!(&bytes, &model.build());
+        prop_assert_eq!(&bytes, &model.build_live());
         let index = model.open(bytes).unwrap();
         index.verify().unwrap();
         model.compare(&index).unwrap();

@@ -63,7 +63,8 @@ impl CauseColumn {
         }
     }
 
-    fn each(&self, event: u32, mut each: impl FnMut(Position)) {
+    /// Calls `each` with the causes of an event, in the order in which it gives them.
+    pub(crate) fn each(&self, event: u32, mut each: impl FnMut(Position)) {
         let Some(mut cell) = self.starts.get(event).checked_sub(1) else { return };
         loop {
             let code = self.causes.get(cell);

@@ -281,7 +281,8 @@ impl MemIndex {
         debug_assert!(field.is_text(), "only these keep their text");
         let mut text = Vec::new();
         for number in self.numbers(field) {
-            self.terms.text(number, &mut text);
+            text.clear();
+            self.terms.value(number, &mut text);
             if text.starts_with(prefix) {
                 each(&text, self.postings(number));
             }
@@ -291,6 +292,54 @@ impl MemIndex {
     /// Calls `each` with the postings of every term of a field, in no order.
     pub fn each_term(self: &Arc<Self>, field: Field, mut each: impl FnMut(MemPostings)) {
         self.numbers(field).for_each(|number| each(self.postings(number)));
+    }
+
+    /// Returns what ids and terms are hashed with.
+    pub(crate) fn hash_key(&self) -> HashKey {
+        self.hash_key
+    }
+
+    /// Returns the short hash of the id of an event.
+    pub(crate) fn short_id_hash(&self, event: u32) -> u64 {
+        let id = u128::from(self.ids[0].get(event)) | u128::from(self.ids[1].get(event)) << 64;
+        self.id_hash(EventId(id.to_le_bytes()))
+    }
+
+    /// Returns how many terms there are, local causes included. They are numbered from 0.
+    pub(crate) fn term_count(&self) -> u32 {
+        self.terms.count()
+    }
+
+    /// Returns the code of the field of a term.
+    pub(crate) fn field_of(&self, term: TermNumber) -> u32 {
+        self.terms.field(term)
+    }
+
+    /// Returns the short hash of a term.
+    pub(crate) fn short_hash_of(&self, term: TermNumber) -> u64 {
+        self.terms.short_hash(term)
+    }
+
+    /// Appends the value of a term to `out`; returns false if it is not kept, which is so for streams and local causes.
+    pub(crate) fn read_value(&self, term: TermNumber, out: &mut Vec<u8>) -> bool {
+        self.terms.value(term, out)
+    }
+
+    /// Puts the events of a term into `out`, in ascending order.
+    pub(crate) fn read_events(&self, term: TermNumber, out: &mut Vec<u32>) {
+        self.terms.read_events(term, out);
+    }
+
+    /// Returns the terms of the scope, the entity and the lane of a stream. Only the caller that adds events asks, or any
+    /// caller once none are added.
+    pub(crate) fn stream_names(&self, stream: TermNumber) -> [TermNumber; 3] {
+        let [_, scope, entity, lane] = self.streams.terms(stream);
+        [scope, entity, lane]
+    }
+
+    /// Calls `each` with the local causes of an event, in the order in which it gives them.
+    pub(crate) fn each_cause(&self, event: u32, each: impl FnMut(Position)) {
+        self.causes.each(event, each);
     }
 
     /// Returns the numbers of the terms of a field.
@@ -343,8 +392,7 @@ impl MemIndex {
         }
         let mut hashes = [0; IDS_TOGETHER];
         for (hash, event) in hashes.iter_mut().zip(waiting..) {
-            let id = u128::from(self.ids[0].get(event)) | u128::from(self.ids[1].get(event)) << 64;
-            *hash = self.id_hash(EventId(id.to_le_bytes()));
+            *hash = self.short_id_hash(event);
         }
         for (hash, event) in hashes.iter().zip(waiting..) {
             ids.insert(&self.id_table, *hash, event);

@@ -8,7 +8,7 @@ use crate::sync::atomic::{AtomicU32, Ordering};
 /// The numbers of the terms of a stream, its scope, its entity and its lane.
 pub(super) type StreamTerms = [TermNumber; 4];
 
-/// The terms of each stream. Only the writer of the index reads them.
+/// The terms of each stream. Only the writer of the index reads them, or any thread once nothing is added any more.
 #[derive(Debug)]
 pub(super) struct Streams {
     count: AtomicU32,

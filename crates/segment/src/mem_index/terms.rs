@@ -6,7 +6,7 @@
 use super::column::{Column32, Rows};
 use super::texts::Texts;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::term::Field;
+use crate::term::{self, Field};
 
 /// Events of a term's first block; every later block is twice as large as the one before. A model checker sees a second
 /// block after few events.
@@ -31,7 +31,7 @@ pub(super) struct Terms {
     count: AtomicU32,
     rows: Rows<8>,
     fields: Column32,
-    /// Where the text of each stands, if it has one.
+    /// Where the value of each stands, if it is kept.
     places: Column32,
     texts: Texts,
     /// Blocks: the ordinal, the block before, then events.
@@ -64,9 +64,18 @@ impl Terms {
         self.fields.get(number)
     }
 
-    /// Puts the text of a term of a text field into `out`.
-    pub(super) fn text(&self, number: TermNumber, out: &mut Vec<u8>) {
-        self.texts.read(self.places.get(number), out);
+    /// Appends the value of a term to `out`; returns false if it is not kept.
+    pub(super) fn value(&self, number: TermNumber, out: &mut Vec<u8>) -> bool {
+        let place = self.places.get(number);
+        self.texts.read(place, out);
+        place != 0
+    }
+
+    /// Returns the lower half of the hash of a term.
+    pub(super) fn short_hash(&self, number: TermNumber) -> u64 {
+        // Relaxed: these cells never change once the number is known.
+        let cell = |row: &[AtomicU32; 8], at: usize| u64::from(row[HASH + at].load(Ordering::Relaxed));
+        self.rows.get(number).map_or(0, |row| cell(row, 0) | cell(row, 1) << 32)
     }
 
     /// Adds a term (its field, then its value) with its first event and returns its number, which no other caller knows
@@ -80,7 +89,7 @@ impl Terms {
             cell.store(part, Ordering::Relaxed);
         }
         self.fields.set(number, field as u32);
-        if field.is_text() {
+        if field != Field::Stream && term::local_cause(bytes).is_none() {
             self.places.set(number, self.texts.add(&bytes[1..]));
         }
         row[FIRST].store(event, Ordering::Relaxed);
@@ -142,6 +151,31 @@ impl Terms {
             block = self.blocks.get(block + 1);
         }
         self.blocks.get(block + BLOCK_HEADER + at)
+    }
+
+    /// Puts the events of a term into `out`, in ascending order.
+    pub(super) fn read_events(&self, number: TermNumber, out: &mut Vec<u32>) {
+        let count = self.events(number);
+        out.clear();
+        out.resize(count as usize, 0);
+        let Some((row, (head, mut rest))) = self.rows.get(number).zip(out.split_first_mut()) else { return };
+        *head = first(row);
+        let Some(last) = count.checked_sub(2) else { return };
+        let (mut ordinal, _) = block_of(last);
+        let mut block = last_block(row);
+        while self.blocks.get(block) > ordinal {
+            block = self.blocks.get(block + 1);
+        }
+        // From the last block to the first, each of which leads to the one before.
+        loop {
+            let (earlier, here) = rest.split_at_mut(block_start(ordinal) as usize);
+            for (cell, event) in (block + BLOCK_HEADER..).zip(here) {
+                *event = self.blocks.get(cell);
+            }
+            let Some(before) = ordinal.checked_sub(1) else { return };
+            (ordinal, rest) = (before, earlier);
+            block = self.blocks.get(block + 1);
+        }
     }
 
     /// Returns how many of a term's first `count` events come before `event`. The caller has seen that count.
@@ -259,7 +293,8 @@ mod interleavings {
                 let mut text = Vec::new();
                 for number in 0..read.count() {
                     let (event, expected) = if number == 0 { (4, "abcde") } else { (9, "f") };
-                    read.text(number, &mut text);
+                    text.clear();
+                    assert!(read.value(number, &mut text));
                     assert_eq!(
                         (read.field(number), text.as_slice()),
                         (Field::Tag as u32, expected.as_bytes())

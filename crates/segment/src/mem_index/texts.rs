@@ -1,4 +1,4 @@
-//! Texts in one column: the length in bytes, then the bytes, four to a cell.
+//! The values of terms in one column: the length in bytes, then the bytes, four to a cell.
 
 use super::column::Column32;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -20,7 +20,6 @@ impl Texts {
     pub(super) fn add(&self, bytes: &[u8]) -> u32 {
         // Relaxed, here and below: this thread alone reads and writes the end.
         let at = self.end.load(Ordering::Relaxed);
-        // A text is a name, which takes two bytes for its length.
         self.cells.set(at, bytes.len() as u32);
         let mut end = at + 1;
         for part in bytes.chunks(4) {
@@ -33,14 +32,14 @@ impl Texts {
         at
     }
 
-    /// Puts the text at this place into `out`.
+    /// Appends the text at this place to `out`.
     pub(super) fn read(&self, at: u32, out: &mut Vec<u8>) {
         let length = self.cells.get(at);
-        out.clear();
+        let end = out.len() + length as usize;
         for cell in 0..length.div_ceil(4) {
             out.extend_from_slice(&self.cells.get(at + 1 + cell).to_le_bytes());
         }
-        out.truncate(length as usize);
+        out.truncate(end);
     }
 
     /// Returns the bytes of memory it takes.
@@ -58,10 +57,10 @@ mod tests {
         let texts = Texts::new();
         let all: Vec<Vec<u8>> = (0..40_u8).map(|length| vec![length + 1; length.into()]).collect();
         let places: Vec<u32> = all.iter().map(|text| texts.add(text)).collect();
-        let mut read = vec![9];
         for (text, place) in all.iter().zip(places) {
+            let mut read = vec![9];
             texts.read(place, &mut read);
-            assert_eq!(&read, text);
+            assert_eq!((read[0], &read[1..]), (9, text.as_slice()));
         }
     }
 }

@@ -128,7 +128,7 @@ impl Segment {
     /// file, for reading only: one that is open for writing is not mapped.
     pub fn seal(&self, behind: &SegmentHeader, cache: &Arc<FileCache>) {
         self.end_at(behind, cache);
-        // It will be read soon, to be indexed. If that fails now, the first question tries again.
+        // It will be asked soon. If that fails now, the first question tries again.
         let _ = self.source();
     }
 
@@ -232,6 +232,16 @@ impl Segment {
         match self.memory.load().as_deref() {
             Some(Lookup::Memory(index)) => Arc::clone(index),
             _ => unreachable!("a segment grows before it has an index file"),
+        }
+    }
+
+    /// Returns the index in memory, if it holds all events of the segment, which is sealed.
+    pub(crate) fn whole_mem_index(&self) -> Option<Arc<MemIndex>> {
+        match self.memory.load().as_deref() {
+            Some(Lookup::Memory(index)) if u64::from(index.count()) == self.count() => {
+                Some(Arc::clone(index))
+            }
+            _ => None,
         }
     }
 }

@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use tidegate_format::{Error, ErrorKind, Result};
+use tidegate_format::{Error, ErrorKind, Position, Result};
 use tidegate_segment::cache::FileCache;
 use tidegate_segment::{CauseReader, IndexState, Segment};
 
@@ -85,7 +85,10 @@ impl Indexer {
         let log = published.log();
         let sealed = log.segments.len().saturating_sub(1);
         for segment in &log.segments[..sealed] {
-            segment.keep_index(&self.cache, &build(&log, segment)?.ok_or_else(breaks)?)?;
+            let reader = RefCell::default();
+            // From the records: what is in memory may be what has to be mended.
+            let built = segment.build_index_anew(|position| level_of(&log, segment, &reader, position))?;
+            segment.keep_index(&self.cache, &built.ok_or_else(breaks)?)?;
         }
         let _grouping = self.grouping.lock();
         filter_groups::make_all(&self.cache, published)?;
@@ -130,8 +133,18 @@ impl Indexer {
 
 /// Builds the index of a segment, or returns `None` if that of an earlier one is missing.
 fn build(log: &Log, segment: &Segment) -> Result<Option<Vec<u8>>> {
-    let reader = RefCell::new(CauseReader::default());
-    segment.build_index(|position| match log.locate(position) {
+    let reader = RefCell::default();
+    segment.build_index(|position| level_of(log, segment, &reader, position))
+}
+
+/// Returns the level of a cause of an event of `segment`, or `None` if the index of its segment is missing.
+fn level_of(
+    log: &Log,
+    segment: &Segment,
+    reader: &RefCell<CauseReader>,
+    position: Position,
+) -> Result<Option<u32>> {
+    match log.locate(position) {
         // Nothing is known of the level of a retired cause. That of its effect has to be above those of all causes that
         // are left, and nothing else.
         None if position < log.floor() => Ok(Some(0)),
@@ -141,5 +154,5 @@ fn build(log: &Log, segment: &Segment) -> Result<Option<Vec<u8>>> {
             earlier.level(event, &mut reader.borrow_mut())
         }
         _ => Err(Error::damaged("a cause is not in an earlier segment", "an earlier event", position)),
-    })
+    }
 }
