@@ -11,7 +11,7 @@ use crate::output::counted;
 /// Opens a store for writing. Warns of a torn end that was cut off, and of a clock that is behind the log.
 pub(crate) fn open(directory: &Path, options: StoreOptions, json: bool) -> Result<Store> {
     let store = options.open(directory)?;
-    for (kind, message) in warnings(store.report()) {
+    for (kind, message) in warnings(&store.report()) {
         warn(kind, &message, json);
     }
     Ok(store)

@@ -39,8 +39,8 @@ pub enum ErrorKind {
     Retired,
     /// A proof does not hold: what it claims is not what was signed. Reject what it claims; the message names the step.
     Disproved,
-    /// Two histories under one name: this store, or a copy of it, goes on differently from what was signed or agreed on.
-    /// Stop, and find out which one is right.
+    /// Two histories under one name: this store, or a copy of it, goes on differently from what was signed or agreed on, or
+    /// from what a reader has seen before the store was opened again. Stop, and find out which one is right.
     Diverged,
     /// This history ends before one that was signed, as that of an older copy does. Nothing was signed. Put the newer copy
     /// back, or fork the store.
@@ -48,7 +48,7 @@ pub enum ErrorKind {
     /// The bytes were written by a newer format. Upgrade.
     Newer,
     /// The writer has ended for good, by closing the store or after a failed write or sync
-    /// whose outcome is unknown. Reads go on; open the store again to write.
+    /// whose outcome is unknown. Reads go on; open the store again to write, by the same handle too.
     Ended,
     /// The wait ended before the outcome was known. What was asked for goes on, and another wait may see its end.
     TimedOut,

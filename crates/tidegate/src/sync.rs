@@ -8,12 +8,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 #[cfg(not(shuttle))]
-pub(crate) use parking_lot::{Condvar, Mutex};
+pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 #[cfg(not(shuttle))]
 pub(crate) use std::{sync::atomic, thread, thread_local};
 
 #[cfg(shuttle)]
-pub(crate) use modelled::{Condvar, Mutex};
+pub(crate) use modelled::{Condvar, Mutex, MutexGuard};
 #[cfg(shuttle)]
 pub(crate) use shuttle::{sync::atomic, thread, thread_local};
 

@@ -4,6 +4,7 @@
 //!
 //! X1. One segment is indexed at a time, and only when every earlier one is.
 //! X2. Nothing waits for it but a writer that has run too many segments ahead.
+//! X3. Once it was stopped, which waits for what it is at, it writes no file any more.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::filter_groups::{self, Made, breaks};
 use super::identity::salvage;
 use crate::published::{Log, SharedState};
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Sealed segments that may wait for their index before the writer waits for the indexer: each one keeps
 /// its index in memory meanwhile.
@@ -29,12 +31,27 @@ pub(crate) struct Indexer {
     keep: bool,
     working: Mutex<()>,
     grouping: Mutex<()>,
+    /// Looked at under either lock.
+    stopped: AtomicBool,
 }
 
 impl Indexer {
     pub(crate) fn new(cache: &Arc<FileCache>, keep: bool) -> Self {
         let cache = Arc::clone(cache);
-        Self { cache, keep, working: Mutex::new(()), grouping: Mutex::new(()) }
+        let (working, grouping, stopped) = (Mutex::new(()), Mutex::new(()), AtomicBool::new(false));
+        Self { cache, keep, working, grouping, stopped }
+    }
+
+    /// Stops it for good, and waits for what it is at (keeps X3).
+    pub(crate) fn stop(&self) {
+        // Before the locks are taken: a thread that gets one of them later sees it.
+        self.stopped.store(true, Ordering::SeqCst);
+        drop(self.working.lock());
+        drop(self.grouping.lock());
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
     }
 
     /// Indexes every sealed segment that waits for it, and makes the filter groups that are wanting. A segment that
@@ -46,6 +63,9 @@ impl Indexer {
                 count += 1;
             }
             let _grouping = self.grouping.lock();
+            if self.is_stopped() {
+                return Ok(count);
+            }
             match filter_groups::make(&self.cache, published) {
                 Ok(Made::One) => {}
                 Ok(Made::Nothing) => return Ok(count),
@@ -82,6 +102,10 @@ impl Indexer {
     /// Builds all index files anew. One that cannot be kept is an error here.
     pub(crate) fn rebuild(&self, published: &SharedState) -> Result<usize> {
         let _working = self.working.lock();
+        if self.is_stopped() {
+            let message = "the store was opened again meanwhile; ask for this once more";
+            return Err(Error::new(ErrorKind::Ended, message));
+        }
         let log = published.log();
         let sealed = log.segments.len().saturating_sub(1);
         for segment in &log.segments[..sealed] {
@@ -98,6 +122,9 @@ impl Indexer {
     /// Indexes the first segment that waits for it; says whether there was one.
     fn step(&self, log: &Log, last_is_active: bool) -> Result<bool> {
         let _working = self.working.lock();
+        if self.is_stopped() {
+            return Ok(false);
+        }
         let sealed = log.segments.len() - usize::from(last_is_active && !log.segments.is_empty());
         // A damaged index of an earlier segment shows while a later one is built, and is then first in turn.
         for _ in 0..=sealed {

@@ -14,9 +14,7 @@ mod tail;
 mod file_backend;
 mod open;
 mod reader;
-mod event_source;
 
-pub(crate) use event_source::EventSource;
 pub(crate) use evidence::{DurabilityEvidence, EvidenceFiles};
 pub(crate) use identity::{
     CURSORS, FLOOR, Floor, LOCK, PROJECTIONS, RETIRED, STORE, UNFINISHED, check_lock_file, io,

@@ -15,7 +15,7 @@ pub(crate) fn clock_behind(now: Micros, last: Micros) -> Option<Duration> {
 }
 
 /// What opening a store found and did.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct OpenReport {
     /// The store did not exist and was created.
     pub created: bool,
@@ -47,7 +47,7 @@ pub struct OpenReport {
 /// writer has the store open, one opening for writing keeps what is whole of it, durably, and cuts off the rest.
 ///
 /// A reader cannot find out by itself: it may see in the page cache what a failed sync never brought to the disk.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Unconfirmed {
     /// The last position that is known to be durable.
     pub after: Position,

@@ -4,7 +4,7 @@
 //!
 //! R1. A crash at any call leaves the contents from before or the new ones, under one name, never neither.
 //! R2. One handle holds a name at a time, and nothing is written once the store was closed or its lock lost, or by a
-//!     fork.
+//!     fork. A holder keeps its name when the store is opened again.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,12 +32,13 @@ pub(crate) trait Flush: Send + Sync + fmt::Debug {
 /// The state files of a store and their holders.
 #[derive(Debug)]
 pub(crate) struct StateFiles {
-    cache: Arc<FileCache>,
+    /// That of the newest opening.
+    cache: Mutex<Arc<FileCache>>,
     holders: Mutex<BTreeMap<String, Option<Weak<dyn Flush>>>>,
-    /// Whether the store was closed. Its lock is held while a file is written, so that `close` returns after the last write.
-    closed: Mutex<bool>,
+    /// The lock of the store, or `None` while it is not open. It is held while a file is written, so that `close` returns
+    /// after the last write.
+    lock: Mutex<Option<Weak<dyn FileLock>>>,
     process: OwnerProcess,
-    lock: Weak<dyn FileLock>,
 }
 
 /// The right to read and write one state file, until it is dropped.
@@ -49,10 +50,20 @@ pub(crate) struct StateFile {
 }
 
 impl StateFiles {
-    pub(crate) fn new(cache: &Arc<FileCache>, lock: &Arc<dyn FileLock>) -> Self {
-        let (holders, closed) = (Mutex::default(), Mutex::new(false));
-        let (cache, process) = (Arc::clone(cache), OwnerProcess::current());
-        Self { cache, holders, closed, process, lock: Arc::downgrade(lock) }
+    /// Returns the files of a store that is about to be open.
+    pub(crate) fn new(cache: &Arc<FileCache>) -> Self {
+        let (holders, lock, process) = (Mutex::default(), Mutex::default(), OwnerProcess::current());
+        Self { cache: Mutex::new(Arc::clone(cache)), holders, lock, process }
+    }
+
+    /// Allows writing while this lock is held.
+    pub(crate) fn open(&self, cache: &Arc<FileCache>, lock: &Arc<dyn FileLock>) {
+        *self.cache.lock() = Arc::clone(cache);
+        *self.lock.lock() = Some(Arc::downgrade(lock));
+    }
+
+    fn cache(&self) -> Arc<FileCache> {
+        Arc::clone(&self.cache.lock())
     }
 
     /// Claims a file, whether it exists or not.
@@ -79,9 +90,9 @@ impl StateFiles {
         }
     }
 
-    /// Refuses all further writing.
+    /// Refuses all further writing, until the store is open again.
     pub(crate) fn close(&self) {
-        *self.closed.lock() = true;
+        *self.lock.lock() = None;
     }
 }
 
@@ -98,7 +109,7 @@ impl StateFile {
 
     /// Returns its contents, or `None` if there is no such file.
     pub(crate) fn read(&self) -> Result<Option<Vec<u8>>> {
-        let cache = &self.state_files.cache;
+        let cache = self.state_files.cache();
         cache.retry(|| read(cache.disk(), &self.name, BYTES_MAX))
     }
 
@@ -111,13 +122,13 @@ impl StateFile {
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<()> {
         // keeps R2
         self.check_process()?;
-        let closed = self.state_files.closed.lock();
-        if *closed {
+        let cache = self.state_files.cache();
+        let lock = self.state_files.lock.lock();
+        let Some(lock) = &*lock else {
             let message = "the store was closed; what was not written before is done again";
             return Err(Error::new(ErrorKind::Ended, message).in_file(&self.name, None));
-        }
-        check_lock(&self.state_files.lock)?;
-        let cache = &self.state_files.cache;
+        };
+        check_lock(lock)?;
         cache.retry(|| replace(cache.disk(), self.folder, &self.name, bytes))
     }
 }

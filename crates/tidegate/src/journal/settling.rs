@@ -144,6 +144,12 @@ impl Journal {
         }
     }
 
+    /// Waits until no thread commits or syncs, in a journal that was closed after the writer had ended. None begins to any
+    /// more: a queue that is closed stays empty, and nothing is synced once the writer has ended.
+    pub(crate) fn wait_idle(&self) {
+        self.published.wait(None, |_| !self.unsettled.lock().is_syncing());
+    }
+
     /// A ticket for an answer that is there before anything is queued, given once what it rests on is settled.
     pub(crate) fn answer(
         self: &Arc<Self>,

@@ -9,7 +9,6 @@ use std::str::FromStr;
 
 use tidegate_format::{Error, ErrorKind, Hash, Position, Result, StoreId, hash};
 
-use super::snapshot::leaf_at;
 use crate::read::{Query, View};
 
 const FIRST_WORD: &str = "tidegate-bookmark-1";
@@ -70,7 +69,7 @@ impl Bookmark {
             let message = "the read model has taken in the events of another query; build it anew";
             return Err(Error::new(ErrorKind::Refused, message));
         }
-        match leaf_at(view, self.position)? {
+        match view.leaf(self.position)? {
             Some(leaf) if leaf == self.leaf => Ok(()),
             Some(leaf) => {
                 let message =

@@ -5,7 +5,6 @@ use tidegate_format::{Error, Result, hash};
 use super::projection::Projection;
 use super::projector::Projector;
 use super::reading::Reading;
-use super::snapshot::leaf_at;
 use crate::proofs::{Evidence, StateEvidence};
 
 impl<P: Projection> Projector<P> {
@@ -39,7 +38,8 @@ impl<P: Projection> Projector<P> {
     /// # Errors
     ///
     /// [`Invalid`](crate::ErrorKind::Invalid) for a reading of an earlier version, for one that lacks parked events, and for
-    /// a state that cannot be written; those of reading.
+    /// a state that cannot be written; [`Diverged`](crate::ErrorKind::Diverged) for a reading that had taken in events which
+    /// were lost since; those of reading.
     pub fn evidence(&self, reading: &Reading<P>) -> Result<Evidence> {
         let (name, position) = (P::NAME, reading.position());
         if reading.version() != P::VERSION || reading.parked() != 0 {
@@ -53,15 +53,17 @@ impl<P: Projection> Projector<P> {
         let state = rmp_serde::to_vec_named(&**reading.state()).map_err(|cause| {
             Error::invalid(format!("the state of {name} cannot be written")).because(cause)
         })?;
-        let view = self.source.now()?.0;
+        let opening = self.store.opening();
+        opening.check_kept(reading.generation, position, "the reading")?;
+        let view = opening.view()?;
         let behind = || Error::damaged("the log ends before a reading of it", position, view.head());
         Ok(Evidence::State(StateEvidence {
-            store: self.store,
+            store: self.store.id(),
             projection: name.to_owned(),
             version: P::VERSION,
             query: self.rules.query.clone(),
             position,
-            leaf: leaf_at(&view, position)?.ok_or_else(behind)?,
+            leaf: view.leaf(position)?.ok_or_else(behind)?,
             state: hash::sha256(&state),
         }))
     }

@@ -32,6 +32,8 @@ pub(super) struct Fold<P> {
     pub(super) state: Arc<P>,
     /// Everything up to here was looked at.
     pub(super) position: Position,
+    /// The opening of the store that the position is of.
+    pub(super) generation: u64,
     /// The parked events, by position.
     pub(super) parked: Vec<PoisonEvent>,
     /// Events taken in since the state was last saved.
@@ -45,14 +47,14 @@ pub(super) struct Fold<P> {
 }
 
 impl<P: Projection> Fold<P> {
-    pub(super) fn new() -> Self {
-        Self::at(P::default(), Position::START, Vec::new())
+    pub(super) fn new(generation: u64) -> Self {
+        Self::at(P::default(), Position::START, generation, Vec::new())
     }
 
     /// Returns a fold that continues from a state.
-    pub(super) fn at(state: P, position: Position, parked: Vec<PoisonEvent>) -> Self {
+    pub(super) fn at(state: P, position: Position, generation: u64, parked: Vec<PoisonEvent>) -> Self {
         let state = Arc::new(state);
-        Self { state, position, parked, unsaved: 0, base: None, begun: false, stopped: None }
+        Self { state, position, generation, parked, unsaved: 0, base: None, begun: false, stopped: None }
     }
 
     /// Returns an independent fold that continues from here.
@@ -60,6 +62,7 @@ impl<P: Projection> Fold<P> {
         Self {
             state: Arc::clone(&self.state),
             position: self.position,
+            generation: self.generation,
             parked: self.parked.clone(),
             unsaved: 0,
             base: self.base.clone(),

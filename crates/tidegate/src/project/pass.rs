@@ -2,14 +2,14 @@
 
 use std::ops::DerefMut;
 
-use tidegate_format::{Error, Position, Result, StoreId};
+use tidegate_format::{Error, Position, Result};
 use tidegate_segment::RecordedEvent;
 
 use super::fold::Fold;
 use super::projection::Projection;
 use super::projector::Projector;
 use crate::read::{Query, ReadOptions, View};
-use crate::subscription::EventSource;
+use crate::store::{Opening, StoreReader};
 
 /// A projector of any type, one of several in a pass.
 pub trait AnyProjector: sealed::Sealed {}
@@ -38,10 +38,9 @@ pub struct Member<'a>(&'a dyn Waiting);
 trait Waiting {
     /// Returns the same for the same projector, to take locks in one order.
     fn address(&self) -> usize;
-    fn store(&self) -> StoreId;
-    fn source(&self) -> &EventSource;
+    fn store(&self) -> &StoreReader;
     fn query(&self) -> &Query;
-    fn begin<'a>(&'a self, view: &'a View) -> Box<dyn Running + 'a>;
+    fn begin<'a>(&'a self, opening: &Opening, view: &'a View) -> Box<dyn Running + 'a>;
 }
 
 /// A projector in the middle of a pass, with its state held.
@@ -57,21 +56,17 @@ impl<P: Projection> Waiting for Projector<P> {
         std::ptr::from_ref(self).addr()
     }
 
-    fn store(&self) -> StoreId {
-        self.store
-    }
-
-    fn source(&self) -> &EventSource {
-        &self.source
+    fn store(&self) -> &StoreReader {
+        &self.store
     }
 
     fn query(&self) -> &Query {
         &self.rules.query
     }
 
-    fn begin<'a>(&'a self, view: &'a View) -> Box<dyn Running + 'a> {
+    fn begin<'a>(&'a self, opening: &Opening, view: &'a View) -> Box<dyn Running + 'a> {
         let mut fold = self.fold.lock();
-        let begun = fold.ready(&self.rules, view);
+        let begun = self.move_to(&mut fold, opening).and_then(|()| fold.ready(&self.rules, view));
         let query = view.resolved(&self.rules.query).map(std::borrow::Cow::into_owned);
         let (query, failed) = match (begun, query) {
             (Ok(()), Ok(query)) => (query, None),
@@ -115,7 +110,8 @@ impl<P: Projection, F: DerefMut<Target = Fold<P>>> Running for Held<'_, P, F> {
 ///
 /// # Errors
 ///
-/// [`Invalid`](crate::ErrorKind::Invalid) for projectors of different stores, and those of reading. If an
+/// [`Invalid`](crate::ErrorKind::Invalid) for projectors of different stores, or of handles that were opened apart, and
+/// those of reading. If an
 /// event stops a projection, the others go on; the first of the errors is returned at the end.
 pub fn catch_up_all(projectors: &[&dyn AnyProjector]) -> Result<Position> {
     let mut members: Vec<&dyn Waiting> = projectors.iter().map(|one| one.member().0).collect();
@@ -123,11 +119,15 @@ pub fn catch_up_all(projectors: &[&dyn AnyProjector]) -> Result<Position> {
     members.sort_by_key(|member| member.address());
     members.dedup_by_key(|member| member.address());
     let Some(first) = members.first() else { return Ok(Position::START) };
-    if members.iter().any(|member| member.store() != first.store()) {
-        return Err(Error::invalid("a pass is over one store, and these projectors are of several"));
+    if members.iter().any(|member| !member.store().is_clone_of(first.store())) {
+        return Err(Error::invalid(
+            "a pass is over one handle of a store and its clones, and these projectors are of several",
+        ));
     }
-    let view = first.source().now()?.0;
-    let mut running: Vec<Box<dyn Running + '_>> = members.iter().map(|member| member.begin(&view)).collect();
+    let opening = first.store().opening();
+    let view = opening.view()?;
+    let mut running: Vec<Box<dyn Running + '_>> =
+        members.iter().map(|member| member.begin(&opening, &view)).collect();
     let from = running.iter().map(|one| one.position()).min().unwrap_or(Position::START);
     let query = Query::union(members.iter().map(|member| member.query()));
     for event in view.read_with(&query, ReadOptions::new().after(from)) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_disk::Clock;
-use tidegate_format::{Error, ErrorKind, Micros, Position, Result, StoreId};
+use tidegate_format::{Error, ErrorKind, Micros, Position, Result};
 
 use super::fold::{Fold, Rules};
 use super::options::ProjectorOptions;
@@ -13,9 +13,8 @@ use super::projection::{self, Projection};
 use super::reading::{PoisonEvent, Reading, Staleness};
 use super::snapshot::{Snapshot, SnapshotFile, SnapshotPlace};
 use crate::read::{ReadOptions, View};
-use crate::store::StoreReader;
-use crate::subscription::EventSource;
-use crate::sync::Mutex;
+use crate::store::{Opening, StoreReader};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Where a projector started.
 #[derive(Debug)]
@@ -32,10 +31,10 @@ pub enum Start {
 /// A projection beside a store: its state in memory, brought up to date when it is read. Many threads share it
 /// by reference or in an [`Arc`].
 ///
-/// It does not keep the store open, and can still be read after the store was closed.
+/// It does not keep the store open, and can still be read after the store was closed. When the store is
+/// [opened again](crate::Store::reopen) it goes on; if it had taken in events that were lost, the state is folded anew.
 pub struct Projector<P> {
-    pub(super) store: StoreId,
-    pub(super) source: EventSource,
+    pub(super) store: StoreReader,
     pub(super) rules: Rules,
     pub(super) fold: Mutex<Fold<P>>,
     clock: Arc<dyn Clock>,
@@ -145,19 +144,10 @@ impl<P: Projection> Projector<P> {
             None if store.has_writer() => SnapshotPlace::Store(Arc::clone(&store.env().disk)),
             None => SnapshotPlace::Nowhere(Arc::clone(&store.env().disk)),
         };
-        let (start, fold) = match snapshot.read::<P>(place.disk(), store) {
-            Ok(None) => (Start::New, Fold::new()),
-            Ok(Some(Snapshot { state, position, parked })) => {
-                (Start::Saved(position), Fold::at(state, position, parked))
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a saved state was rejected; the projection is built anew");
-                (Start::Rebuilt(error), Fold::new())
-            }
-        };
+        let opening = store.opening();
+        let (start, fold) = begin(&snapshot, &place, &opening)?;
         Ok(Self {
-            store: store.id(),
-            source: store.source(),
+            store: store.clone(),
             rules: Rules { query, poison },
             fold: Mutex::new(fold),
             clock: Arc::clone(&store.env().clock),
@@ -167,6 +157,33 @@ impl<P: Projection> Projector<P> {
             start,
             previous: Mutex::new(None),
         })
+    }
+
+    /// Locks the state, in the newest opening of the store, and returns a view of that.
+    pub(super) fn hold(&self) -> Result<(MutexGuard<'_, Fold<P>>, View)> {
+        // In a fork a thread of the first process may have held the lock, and is not here to let it go.
+        self.store.opening().check_process()?;
+        let mut fold = self.fold.lock();
+        let opening = self.store.opening();
+        self.move_to(&mut fold, &opening)?;
+        Ok((fold, opening.view()?))
+    }
+
+    /// Has the state stand in an opening of the store. If it has taken in events that were lost, it is folded anew.
+    pub(super) fn move_to(&self, fold: &mut Fold<P>, opening: &Opening) -> Result<()> {
+        let (from, to) = (fold.generation, opening.generation());
+        if from > to {
+            let message = "the store was opened again meanwhile; ask for this once more";
+            return Err(Error::new(ErrorKind::Ended, message));
+        }
+        if opening.keeps(from, fold.position) {
+            fold.generation = to;
+            return Ok(());
+        }
+        let position = fold.position;
+        tracing::warn!(projection = P::NAME, %position, "a state is built anew: it had taken in events that were lost");
+        *fold = begin(&self.snapshot, &self.place, opening)?.1;
+        Ok(())
     }
 
     /// Lets the projector of an earlier version answer until this one has caught up. From then on only
@@ -182,7 +199,7 @@ impl<P: Projection> Projector<P> {
         P: From<Q>,
     {
         let (old, new) = ((Q::NAME, Q::VERSION), (P::NAME, P::VERSION));
-        if old.0 != new.0 || old.1 >= new.1 || previous.store != self.store {
+        if old.0 != new.0 || old.1 >= new.1 || previous.store.id() != self.store.id() {
             let message = format!(
                 "{} v{} is not an earlier version of {} v{} over the same store",
                 old.0, old.1, new.0, new.1
@@ -258,8 +275,7 @@ impl<P: Projection> Projector<P> {
         if let Some(previous) = &*self.previous.lock() {
             return previous.read_with(staleness);
         }
-        let view = self.source.now()?.0;
-        let mut fold = self.fold.lock();
+        let (mut fold, view) = self.hold()?;
         let age = match self.judge(staleness, &mut fold, &view)? {
             Judged::Fresh(age) => age,
             Judged::Stale => {
@@ -334,10 +350,11 @@ impl<P: Projection> Projector<P> {
     /// [`TimedOut`](ErrorKind::TimedOut) after `timeout`, the error that ended the writer if it ended first, and those of
     /// [`read`](Self::read).
     pub fn wait_for(&self, position: Position, timeout: Duration) -> Result<Reading<P>> {
+        let opening = self.store.opening();
         if position > Position::START {
-            self.source.wait(position.before(), Some(&self.source.deadline(timeout)))?;
+            opening.wait(position.before(), Some(&opening.deadline(timeout)))?;
         }
-        let (view, ended) = self.source.now()?;
+        let (view, ended) = opening.now()?;
         if view.head() < position {
             view.check_end()?;
             return Err(match ended {
@@ -349,7 +366,12 @@ impl<P: Projection> Projector<P> {
                 None => Error::new(ErrorKind::TimedOut, format!("position {position} was not seen in time")),
             });
         }
-        self.read()
+        let reading = self.read()?;
+        if reading.position < position {
+            let message = format!("the store was opened again, and position {position} was lost");
+            return Err(Error::new(ErrorKind::Ended, message));
+        }
+        Ok(reading)
     }
 
     /// Returns the state as it was when this position was the last one of the log. It is folded for this call, from the
@@ -380,14 +402,13 @@ impl<P: Projection> Projector<P> {
     ///
     /// Those of reading; an event that stops the projection, or one too many to be parked.
     pub fn at(&self, position: Position) -> Result<Reading<P>> {
-        let view = self.source.now()?.0.as_of(position);
-        let fork = {
-            let fold = self.fold.lock();
-            (fold.position <= view.head()).then(|| fold.fork())
-        };
-        let mut fold = fork.unwrap_or_else(Fold::new);
+        let (fold, view) = self.hold()?;
+        let view = view.as_of(position);
+        let mut own = if fold.position <= view.head() { fold.fork() } else { Fold::new(fold.generation) };
+        drop(fold);
+        let fold = &mut own;
         fold.catch_up(&self.rules, &view, usize::MAX)?;
-        Ok(reading(&fold, &view))
+        Ok(reading(fold, &view))
     }
 
     /// Takes in at most `limit` events, and returns whether that was all up to the head. When it first is, the
@@ -419,8 +440,7 @@ impl<P: Projection> Projector<P> {
     ///
     /// Those of reading, and an event that stops the projection.
     pub fn catch_up(&self, limit: usize) -> Result<bool> {
-        let view = self.source.now()?.0;
-        let mut fold = self.fold.lock();
+        let (mut fold, view) = self.hold()?;
         let done = fold.catch_up(&self.rules, &view, limit)?;
         if done {
             self.caught_up(&mut fold, &view)?;
@@ -487,6 +507,26 @@ impl<P: Projection> Projector<P> {
     }
 }
 
+/// Returns where a state begins in an opening of the store: the saved one if it fits, and otherwise that before the first
+/// event.
+fn begin<P: Projection>(
+    snapshot: &SnapshotFile,
+    place: &SnapshotPlace,
+    opening: &Opening,
+) -> Result<(Start, Fold<P>)> {
+    let generation = opening.generation();
+    Ok(match snapshot.read::<P>(place.disk(), &opening.view()?) {
+        Ok(None) => (Start::New, Fold::new(generation)),
+        Ok(Some(Snapshot { state, position, parked })) => {
+            (Start::Saved(position), Fold::at(state, position, generation, parked))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a saved state was rejected; the projection is built anew");
+            (Start::Rebuilt(error), Fold::new(generation))
+        }
+    })
+}
+
 fn reading<P: Projection>(fold: &Fold<P>, view: &View) -> Reading<P> {
     Reading {
         state: Arc::clone(&fold.state),
@@ -495,6 +535,7 @@ fn reading<P: Projection>(fold: &Fold<P>, view: &View) -> Reading<P> {
         age: None,
         parked: fold.parked.len(),
         version: P::VERSION,
+        generation: fold.generation,
     }
 }
 

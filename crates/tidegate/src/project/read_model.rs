@@ -283,17 +283,19 @@ impl<M: ReadModel> Updater<M> {
     /// Returns the subscription after the bookmark that the database holds. It is taken out, so that after an error or a panic,
     /// when events were read that the database does not have, the next call begins from the database again.
     fn ready(&mut self) -> Result<Subscription> {
-        if let Some(subscription) = self.subscription.take() {
+        let opening = self.store.opening();
+        // Of an earlier opening it may have passed over positions that were given again. What the database holds was durable.
+        if let Some(subscription) = self.subscription.take().filter(|one| self.store.is_in(one.opening())) {
             return Ok(subscription);
         }
         // keeps M1
         let found = self.model.bookmark().map_err(|cause| database("its bookmark was not read", cause))?;
         let found = found.map(|text| text.parse::<Bookmark>()).transpose()?;
         if let Some(bookmark) = &found {
-            bookmark.check(&self.start, &self.store.view()?)?;
+            bookmark.check(&self.start, &opening.view()?)?;
         }
         self.bookmark = found;
-        Ok(self.store.subscribe(self.query.clone(), self.reached()))
+        Ok(Subscription::new(&self.store, opening, self.query.clone(), self.reached()))
     }
 
     /// Hands over a batch, and further visible ones, in one transaction.
@@ -314,9 +316,10 @@ impl<M: ReadModel> Updater<M> {
         }
         let last = events.last().expect("there is a first one");
         let after = self.start.moved(last.position(), last.leaf());
-        // keeps M2
-        if self.store.frontier().durable < after.position() {
-            self.store.wait_durable(after.position(), Duration::MAX)?;
+        // keeps M2, in the opening that the events were read in
+        let opening = subscription.opening();
+        if opening.frontier().durable < after.position() {
+            opening.wait_durable(after.position(), Duration::MAX)?;
         }
         match self.model.commit(&events, self.bookmark.as_ref(), &after) {
             Ok(()) => {

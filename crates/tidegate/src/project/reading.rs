@@ -98,6 +98,8 @@ pub struct Reading<P> {
     pub(super) age: Option<Duration>,
     pub(super) parked: usize,
     pub(super) version: u16,
+    /// The opening of the store that it is of.
+    pub(super) generation: u64,
 }
 
 impl<P> Reading<P> {
@@ -143,9 +145,9 @@ impl<P> Reading<P> {
         P: Clone,
         Q: From<P>,
     {
-        let Self { state, position, head, age, parked, version } = self;
+        let Self { state, position, head, age, parked, version, generation } = self;
         let state = Arc::new(Q::from(Arc::unwrap_or_clone(state)));
-        Reading { state, position, head, age, parked, version }
+        Reading { state, position, head, age, parked, version, generation }
     }
 }
 

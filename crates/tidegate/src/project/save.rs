@@ -1,13 +1,16 @@
 //! Saving: when a projector's state is written to its file, and by whom.
 
+use std::sync::Arc;
+
 use tidegate_disk::FileLock;
 use tidegate_format::{Error, ErrorKind, Result};
 
 use super::fold::Fold;
 use super::projection::Projection;
 use super::projector::Projector;
-use super::snapshot::{Snapshot, SnapshotPlace, leaf_at};
+use super::snapshot::{Snapshot, SnapshotPlace};
 use crate::read::View;
+use crate::store::Opening;
 
 impl<P: Projection> Projector<P> {
     /// Saves the state, so that the next projector of this name and version starts from it. States of earlier
@@ -47,12 +50,11 @@ impl<P: Projection> Projector<P> {
                            `ProjectorOptions::state_dir`";
             return Err(Error::invalid(message));
         }
-        let (view, ended) = self.source.now()?;
-        if ended.is_some() && matches!(self.place, SnapshotPlace::Store(_)) {
+        let (mut fold, view) = self.hold()?;
+        if self.has_ended() && matches!(self.place, SnapshotPlace::Store(_)) {
             let message = "the writer has ended, and another may write by now; open the store again to save";
             return Err(Error::new(ErrorKind::Ended, message));
         }
-        let mut fold = self.fold.lock();
         fold.ready(&self.rules, &view)?;
         self.save_at(&mut fold, &view)
     }
@@ -85,18 +87,18 @@ impl<P: Projection> Projector<P> {
     ///
     /// Those of the disk.
     pub fn reset(&self) -> Result<()> {
-        let mut fold = self.fold.lock();
-        if self.may_write()? {
+        let (mut fold, _) = self.hold()?;
+        if self.may_write() {
             let _lock = self.lock()?;
             self.snapshot.remove(self.place.disk(), P::VERSION)?;
         }
-        *fold = Fold::new();
+        *fold = Fold::new(fold.generation);
         Ok(())
     }
 
     /// Ends an earlier version, whose answers are not needed any more.
     pub(super) fn caught_up(&self, fold: &mut Fold<P>, view: &View) -> Result<()> {
-        if self.previous.lock().take().is_some() && self.may_write()? {
+        if self.previous.lock().take().is_some() && self.may_write() {
             return self.save_at(fold, view);
         }
         self.save_when_due(fold, view);
@@ -104,12 +106,25 @@ impl<P: Projection> Projector<P> {
     }
 
     /// Returns whether this process is the writer still.
-    fn may_write(&self) -> Result<bool> {
+    fn may_write(&self) -> bool {
         match self.place {
-            SnapshotPlace::Store(_) => Ok(self.source.now()?.1.is_none()),
-            SnapshotPlace::Directory(_) => Ok(true),
-            SnapshotPlace::Nowhere(_) => Ok(false),
+            SnapshotPlace::Store(_) => !self.has_ended(),
+            SnapshotPlace::Directory(_) => true,
+            SnapshotPlace::Nowhere(_) => false,
         }
+    }
+
+    /// Returns the opening that a state stands in, if it is the newest one still.
+    fn opening_of(&self, fold: &Fold<P>) -> Result<Arc<Opening>> {
+        let opening = self.store.opening();
+        if opening.generation() == fold.generation {
+            return Ok(opening);
+        }
+        Err(Error::new(ErrorKind::Ended, "the store was opened again meanwhile; save once more"))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.store.opening().published().ended().is_some()
     }
 
     /// Keeps other processes from writing states in the same directory.
@@ -124,9 +139,9 @@ impl<P: Projection> Projector<P> {
         let disk = self.place.disk();
         let _lock = self.lock()?;
         // A state may stand ahead of this view, never of the log.
-        let leaf = match leaf_at(view, fold.position)? {
+        let leaf = match view.leaf(fold.position)? {
             Some(leaf) => Some(leaf),
-            None => leaf_at(&self.source.now()?.0, fold.position)?,
+            None => self.opening_of(fold)?.view()?.leaf(fold.position)?,
         };
         let leaf = leaf.ok_or_else(|| {
             Error::damaged("the log ends before the state of a projection", fold.position, view.head())
@@ -148,7 +163,7 @@ impl<P: Projection> Projector<P> {
             return;
         }
         fold.unsaved = 0;
-        let saved = self.may_write().and_then(|may| if may { self.save_at(fold, view) } else { Ok(()) });
+        let saved = if self.may_write() { self.save_at(fold, view) } else { Ok(()) };
         if let Err(error) = saved {
             tracing::warn!(%error, projection = P::NAME, "a state was not saved");
         }

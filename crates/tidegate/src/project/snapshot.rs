@@ -29,7 +29,6 @@ use super::projection::Projection;
 use super::reading::PoisonEvent;
 use crate::backend::{read, replace};
 use crate::read::{Query, View};
-use crate::store::StoreReader;
 use crate::subscription::StateDir;
 
 const MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'p'];
@@ -153,14 +152,10 @@ impl SnapshotFile {
     /// # Errors
     ///
     /// The reason why it is rejected, and those of reading.
-    pub(super) fn read<P: Projection>(
-        &self,
-        disk: &dyn Disk,
-        store: &StoreReader,
-    ) -> Result<Option<Snapshot<P>>> {
+    pub(super) fn read<P: Projection>(&self, disk: &dyn Disk, view: &View) -> Result<Option<Snapshot<P>>> {
         let name = self.name(P::VERSION);
         let Some(bytes) = read(disk, &name, STATE_BYTES_MAX)? else { return Ok(None) };
-        self.decode(&bytes, store).map(Some).map_err(|error| error.in_file(&name, None))
+        self.decode(&bytes, view).map(Some).map_err(|error| error.in_file(&name, None))
     }
 
     fn encode<P: Projection>(&self, leaf: Hash, saved: &Snapshot<&P>) -> Result<Vec<u8>> {
@@ -187,7 +182,7 @@ impl SnapshotFile {
         Ok(bytes)
     }
 
-    fn decode<P: Projection>(&self, bytes: &[u8], opened: &StoreReader) -> Result<Snapshot<P>> {
+    fn decode<P: Projection>(&self, bytes: &[u8], view: &View) -> Result<Snapshot<P>> {
         let SnapshotHeader { version, store, position, leaf } = SnapshotHeader::read(bytes)?;
         if version != u32::from(P::VERSION) {
             return rejected("it is of another version", P::VERSION, version);
@@ -198,8 +193,7 @@ impl SnapshotFile {
         if bytes[QUERY..BODY] != self.query.0 {
             return rejected("it is of another query", self.query, "another hash");
         }
-        let view = opened.view()?;
-        match leaf_at(&view, position)? {
+        match view.leaf(position)? {
             None => return rejected("it is ahead of the log", view.head(), position),
             Some(found) if leaf != found => {
                 return rejected("the log went another way", found, leaf);
@@ -251,14 +245,6 @@ impl SnapshotHeader {
 
 fn rejected<T>(what: &str, expected: impl std::fmt::Display, found: impl std::fmt::Display) -> Result<T> {
     Err(Error::damaged(format!("the saved state is rejected: {what}"), expected, found))
-}
-
-/// Returns the leaf of the event at a position; zeros for position 0, `None` past the head.
-pub(super) fn leaf_at(view: &View, position: Position) -> Result<Option<Hash>> {
-    if position == Position::START {
-        return Ok(Some(Hash::ZERO));
-    }
-    Ok(view.at(position)?.map(|event| event.leaf()))
 }
 
 fn number(bytes: &[u8], at: usize) -> u32 {

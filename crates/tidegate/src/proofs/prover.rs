@@ -1,13 +1,14 @@
 //! Makes roots, checkpoints and proofs from a store's log.
 
 use std::fmt;
+use std::sync::Arc;
 
 use tidegate_format::{Error, ErrorKind, Hash, Place, Position, Result};
 use tidegate_proof::tree::{self, ConsistencyProof, InclusionProof, Tile, TileSource};
 use tidegate_proof::{Checkpoint, Disclosure, DisclosureForm, Proof, SignedCheckpoint, Signer};
 
 use crate::read::{View, ViewTiles};
-use crate::store::StoreReader;
+use crate::store::{Opening, StoreReader};
 
 /// The tree over a store's log: its roots, checkpoints that a [`Signer`] signs, and proofs under them.
 ///
@@ -43,9 +44,9 @@ impl Proofs {
     /// [`Invalid`](ErrorKind::Invalid) if the log has fewer events, [`Retired`](ErrorKind::Retired) if it lacks the records
     /// that the root follows from, and those of reading.
     pub fn root(&self, size: u64) -> Result<Hash> {
-        let view = self.0.view()?;
+        let (opening, view) = self.now()?;
         check_size(&view, size)?;
-        tree::root(&self.tiles(&view), size)
+        tree::root(&tiles(&opening, &view), size)
     }
 
     /// Signs the log as it is durable now, after a sync if anything is not. The signer's last checkpoint must be of this log
@@ -75,8 +76,8 @@ impl Proofs {
     pub fn checkpoint(&self, signer: &dyn Signer) -> Result<SignedCheckpoint> {
         let origin = self.check_origin(signer.key().name())?;
         let sign = |last: Option<&Checkpoint>| {
-            let view = self.durable()?;
-            let (next, hashes) = self.extending(&view, |tiles| {
+            let (opening, view) = self.durable()?;
+            let (next, hashes) = extending(&opening, &view, |tiles| {
                 let size = view.head().0;
                 let next = Checkpoint::new(&origin, size, tree::root(tiles, size)?)?;
                 let hashes = extend(tiles, &next, last)?;
@@ -116,8 +117,8 @@ impl Proofs {
         let next = signed.checkpoint().clone();
         let sign = |last: Option<&Checkpoint>| {
             self.check(&next)?;
-            let view = self.durable()?;
-            let hashes = self.extending(&view, |tiles| extend(tiles, &next, last))?;
+            let (opening, view) = self.durable()?;
+            let hashes = extending(&opening, &view, |tiles| extend(tiles, &next, last))?;
             signer.sign(&next, &hashes)
         };
         let own = with_memory(signer, sign)?;
@@ -148,9 +149,9 @@ impl Proofs {
     /// [`Invalid`](ErrorKind::Invalid) if it is of another store, [`Older`](ErrorKind::Older) if the log has fewer durable
     /// events, [`Diverged`](ErrorKind::Diverged) if it has others, and those of reading.
     pub fn check(&self, checkpoint: &Checkpoint) -> Result<()> {
-        let view = self.durable()?;
+        let (opening, view) = self.durable()?;
         self.check_is_in(&view, checkpoint)?;
-        self.extending(&view, |tiles| {
+        extending(&opening, &view, |tiles| {
             let root = tree::root(tiles, checkpoint.size())?;
             if root == checkpoint.root() { Ok(()) } else { Err(diverged(checkpoint, root)) }
         })
@@ -191,7 +192,7 @@ impl Proofs {
         form: DisclosureForm,
     ) -> Result<Proof> {
         let head = checkpoint.checkpoint();
-        let view = self.0.view()?;
+        let (opening, view) = self.now()?;
         self.check_is_in(&view, head)?;
         let Some(index) = position.0.checked_sub(1).filter(|index| *index < head.size()) else {
             let message = format!(
@@ -203,7 +204,7 @@ impl Proofs {
         let event = view.at(position)?.ok_or_else(|| older(head, &view))?;
         let at = |error: Error| error.at(Place::Event(position));
         let disclosure = Disclosure::of(&event.record(), form).map_err(at)?;
-        let inclusion = self.extending(&view, |tiles| {
+        let inclusion = extending(&opening, &view, |tiles| {
             let inclusion = InclusionProof::make(tiles, index, head.size())?;
             // keeps C4
             let root = inclusion.root(disclosure.entry().leaf())?;
@@ -231,40 +232,26 @@ impl Proofs {
     /// [`Invalid`](ErrorKind::Invalid) if the older size is the larger one, or the log has fewer events than the newer one,
     /// [`Retired`](ErrorKind::Retired) if it lacks the records that the proof follows from, and those of reading.
     pub fn consistency(&self, older: u64, newer: u64) -> Result<ConsistencyProof> {
-        let view = self.0.view()?;
+        let (opening, view) = self.now()?;
         check_size(&view, newer)?;
-        ConsistencyProof::make(&self.tiles(&view), older, newer)
+        ConsistencyProof::make(&tiles(&opening, &view), older, newer)
     }
 
-    fn tiles<'a>(&'a self, view: &'a View) -> ViewTiles<'a> {
-        ViewTiles::new(view, self.0.tree())
-    }
-
-    /// Asks the tree as it is kept, and once more the one that follows from the records if it contradicts what was signed.
-    fn extending<T>(&self, view: &View, ask: impl Fn(&ViewTiles<'_>) -> Result<T>) -> Result<T> {
-        let kept = ask(&self.tiles(view));
-        let Err(error) = &kept else { return kept };
-        if !matches!(error.kind(), ErrorKind::Diverged | ErrorKind::Disproved) {
-            return kept;
-        }
-        let computed = ask(&ViewTiles::of_records(view));
-        if computed.is_ok() {
-            tracing::warn!(%error, "hashes that are kept of the tree are not those of the log, and are forgotten");
-            self.0.tree().forget();
-        }
-        computed
+    /// Returns the log as it is now, with the opening that it is of.
+    fn now(&self) -> Result<(Arc<Opening>, View)> {
+        let opening = self.0.opening();
+        let view = opening.view()?;
+        Ok((opening, view))
     }
 
     /// Returns the log as it is durable now (keeps C1).
-    fn durable(&self) -> Result<View> {
-        let view = self.0.view()?;
-        // A store that was opened for reading only shows nothing else.
-        let Some(journal) = self.0.journal() else { return Ok(view) };
+    fn durable(&self) -> Result<(Arc<Opening>, View)> {
+        let (opening, view) = self.now()?;
         let head = view.head();
-        if self.0.published().durable() < head {
-            journal.settle_until(head, true, None)?;
-        }
-        Ok(view.as_of(self.0.published().durable().min(head)))
+        // A store that was opened for reading only shows nothing else.
+        opening.make_durable(head)?;
+        let view = view.as_of(opening.frontier().durable.min(head));
+        Ok((opening, view))
     }
 
     /// Returns the origin of a key, if it is one of this store.
@@ -293,8 +280,8 @@ impl Proofs {
 impl TileSource for Proofs {
     /// Returns the hashes of a tile, from the log as it is now. Leaves come from their records.
     fn tile(&self, tile: Tile) -> Result<Vec<Hash>> {
-        let view = self.0.view()?;
-        self.tiles(&view).tile(tile)
+        let (opening, view) = self.now()?;
+        tiles(&opening, &view).tile(tile)
     }
 }
 
@@ -322,6 +309,25 @@ fn with_memory(
         }
         last = now;
     }
+}
+
+fn tiles<'a>(opening: &'a Opening, view: &'a View) -> ViewTiles<'a> {
+    ViewTiles::new(view, opening.tree())
+}
+
+/// Asks the tree as it is kept, and once more the one that follows from the records if it contradicts what was signed.
+fn extending<T>(opening: &Opening, view: &View, ask: impl Fn(&ViewTiles<'_>) -> Result<T>) -> Result<T> {
+    let kept = ask(&tiles(opening, view));
+    let Err(error) = &kept else { return kept };
+    if !matches!(error.kind(), ErrorKind::Diverged | ErrorKind::Disproved) {
+        return kept;
+    }
+    let computed = ask(&ViewTiles::of_records(view));
+    if computed.is_ok() {
+        tracing::warn!(%error, "hashes that are kept of the tree are not those of the log, and are forgotten");
+        opening.tree().forget();
+    }
+    computed
 }
 
 /// Returns the hashes that show that a checkpoint continues the last one (keeps C2).

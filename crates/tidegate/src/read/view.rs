@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tidegate_format::{Error, ErrorKind, EventId, Micros, Place, Position, Result, StreamId, Version};
+use tidegate_format::{Error, ErrorKind, EventId, Hash, Micros, Place, Position, Result, StreamId, Version};
 use tidegate_segment::{Field, Ordinal, RecordedEvent, Segment, Term};
 
 use super::plan::Plan;
@@ -107,6 +107,14 @@ impl View {
     /// ```
     pub fn floor(&self) -> Position {
         self.log.floor()
+    }
+
+    /// Returns the leaf of the event at a position; zeros for position 0, `None` past the head.
+    pub(crate) fn leaf(&self, position: Position) -> Result<Option<Hash>> {
+        if position == Position::START {
+            return Ok(Some(Hash::ZERO));
+        }
+        Ok(self.at(position)?.map(|event| event.leaf()))
     }
 
     /// Refuses a question whose answer may lie below the floor.

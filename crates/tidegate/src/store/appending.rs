@@ -49,7 +49,7 @@ impl Store {
     /// decision.
     pub fn append_with(&self, batch: impl Into<Batch>, options: AppendOptions) -> Result<Receipt> {
         let options = without_key(options)?;
-        let writer = &*self.writer;
+        let writer = &*self.writer.get();
         if !writer.guards.load().is_empty() {
             writer.process.check()?;
         }
@@ -68,15 +68,14 @@ impl Store {
     ///
     /// That of the writer's end: what the answer rests on may be lost then.
     pub(super) fn hold<T>(
-        &self,
         writer: &Writer,
         rests_on: Position,
         append: &AppendOptions,
         answer: T,
     ) -> Result<T> {
         // What was never written cannot be waited for, and nothing rests on it.
-        let rests_on = rests_on.min(self.published().written());
-        let synced = self.queue_options(append).durability == Durability::Synced;
+        let rests_on = rests_on.min(writer.published.written());
+        let synced = Self::queue_options(writer, append).durability == Durability::Synced;
         if !writer.journal.is_settled(rests_on, synced) {
             writer.journal.settle_until(rests_on, synced, None)?;
         }
@@ -84,14 +83,14 @@ impl Store {
     }
 
     /// How a batch is appended that no caller decides again.
-    pub(super) fn queue_options(&self, append: &AppendOptions) -> QueueOptions {
-        let durability = append.durability.unwrap_or(self.writer.durability);
+    pub(super) fn queue_options(writer: &Writer, append: &AppendOptions) -> QueueOptions {
+        let durability = append.durability.unwrap_or(writer.durability);
         QueueOptions { durability, when_full: append.when_full, turn: None, again: false }
     }
 
     /// Asks for a sync within the interval, if that is what the caller chose.
     pub(super) fn sync_within(&self, writer: &Writer, append: &AppendOptions) {
-        if let Durability::Interval(interval) = self.queue_options(append).durability {
+        if let Durability::Interval(interval) = Self::queue_options(writer, append).durability {
             writer.worker.sync_by(self.deadline(interval), interval);
         }
     }
@@ -107,8 +106,8 @@ impl Store {
     ) -> Result<Option<Receipt>> {
         let Some(known) = self.find_known(view, key, after)? else { return Ok(None) };
         let rests_on = known.as_ref().map_or_else(rests_on, Receipt::last);
-        let known = self.hold(writer, rests_on, append, known)?;
-        if self.published().durable() < rests_on {
+        let known = Self::hold(writer, rests_on, append, known)?;
+        if writer.published.durable() < rests_on {
             self.sync_within(writer, append);
         }
         known.map(Some)
@@ -166,9 +165,9 @@ impl Store {
     /// decision.
     pub fn submit_with(&self, batch: impl Into<Batch>, options: AppendOptions) -> Result<Ticket> {
         let append = &without_key(options)?;
-        let writer = self.writer()?;
+        let writer = &*self.writer()?;
         let valid = ValidBatch::new(batch.into())?;
-        let view = DecisionView::new(View::written(self.published()));
+        let view = DecisionView::new(View::written(&writer.published));
         let key = valid.key().map(Key::lookup);
         if let Some(known) = self.find_known(view.view(), key, Position::START)? {
             return self.answer_later(writer, append, Position::START, known);
@@ -180,7 +179,7 @@ impl Store {
         };
         let (view, footprint) = view.into_parts();
         let ticket = match self.prepare(writer, &view, &valid, gates, footprint, append) {
-            Ok(prepared) => writer.journal.submit(prepared, self.queue_options(append))?,
+            Ok(prepared) => writer.journal.submit(prepared, Self::queue_options(writer, append))?,
             Err(error) => return self.answer_later(writer, append, Position::START, Err(error)),
         };
         self.sync_within(writer, append);
@@ -197,8 +196,8 @@ impl Store {
         answer: Result<Receipt>,
     ) -> Result<Ticket> {
         let said = answer.as_ref().map_or_else(rests_on, Receipt::last);
-        let rests_on = said.max(read).min(self.published().written());
-        let synced = self.queue_options(append).durability == Durability::Synced;
+        let rests_on = said.max(read).min(writer.published.written());
+        let synced = Self::queue_options(writer, append).durability == Durability::Synced;
         match answer {
             Err(error) if writer.journal.is_settled(rests_on, synced) => Err(error),
             answer => {

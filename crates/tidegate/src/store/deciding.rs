@@ -153,16 +153,41 @@ impl Store {
     /// Those of [`decide`](Self::decide).
     pub fn decide_with<D: Into<Decision>, E: From<Error>>(
         &self,
+        options: AppendOptions,
+        decide: impl FnMut(&DecisionView) -> std::result::Result<D, E>,
+    ) -> std::result::Result<Outcome, E> {
+        self.decide_by(&*self.writer()?, options, decide)
+    }
+
+    /// Decides as [`decide_with`](Self::decide_with) does if the store is still in the opening that the reasons for the
+    /// decision come from.
+    pub(crate) fn decide_in<D: Into<Decision>>(
+        &self,
+        generation: u64,
+        options: AppendOptions,
+        decide: impl FnMut(&DecisionView) -> Result<D>,
+    ) -> Result<Outcome> {
+        let writer = &*self.writer()?;
+        if writer.generation != generation {
+            let message = "the store was opened again meanwhile; what this rests on may be lost, look again";
+            return Err(Error::new(ErrorKind::Ended, message));
+        }
+        self.decide_by(writer, options, decide)
+    }
+
+    fn decide_by<D: Into<Decision>, E: From<Error>>(
+        &self,
+        writer: &Writer,
         mut options: AppendOptions,
         mut decide: impl FnMut(&DecisionView) -> std::result::Result<D, E>,
     ) -> std::result::Result<Outcome, E> {
         let key = options.key.take();
         let sought = key.as_deref().map(KeyLookup::of_decision).transpose()?;
-        self.settle(self.writer()?, sought, &options, Contest::default(), |view| {
+        self.settle(writer, sought, &options, Contest::default(), |view| {
             Ok(match decide(view)?.into() {
                 Decision::Append(batch) => Ok((ValidBatch::decided(batch, key.as_ref())?, Vec::new())),
                 Decision::Deny(denial) if options.record_denials => {
-                    Err(self.record(&[], denial.into(), view.head(), &options)?)
+                    Err(self.record(writer, &[], denial.into(), view.head(), &options)?)
                 }
                 Decision::Deny(denial) => Err(Denied::from(denial)),
             })
@@ -214,13 +239,15 @@ impl Store {
         options: AppendOptions,
     ) -> Result<Outcome> {
         let options = without_key(options)?;
-        let writer = self.writer()?;
+        let writer = &*self.writer()?;
         let valid = ValidBatch::new(batch.into())?;
         let drafts = valid.batch().drafts();
         self.settle(writer, valid.key().map(Key::lookup), &options, Contest::default(), |view| {
             match gates.judge(&Proposal { context, drafts }, view)? {
                 Ok(passed) => Ok(Ok((&valid, passed))),
-                Err(denied) if gates.records() => self.record(drafts, denied, view.head(), &options).map(Err),
+                Err(denied) if gates.records() => {
+                    self.record(writer, drafts, denied, view.head(), &options).map(Err)
+                }
                 Err(denied) => Ok(Err(denied)),
             }
         })
@@ -284,7 +311,7 @@ impl Store {
         let error = Error::new(ErrorKind::Conflict, message);
         let Some(conflict) = contest.moved else { return Err(error.into()) };
         let position = conflict.position.unwrap_or_default();
-        Err(self.hold(writer, position, append, error.because(conflict))?.into())
+        Err(Self::hold(writer, position, append, error.because(conflict))?.into())
     }
 
     /// Judges and appends once; `None` where that is to be done again.
@@ -296,12 +323,12 @@ impl Store {
         contest: &mut Contest,
         judge: &mut impl FnMut(&DecisionView) -> Judged<(B, Vec<Text>), E>,
     ) -> std::result::Result<Option<Outcome>, E> {
-        let view = DecisionView::new(View::written(self.published()));
+        let view = DecisionView::new(View::written(&writer.published));
         if let Some(receipt) = self.known(writer, view.view(), key, contest.looked, append)? {
             return Ok(Some(Outcome::Committed(receipt)));
         }
         contest.looked = view.head();
-        let (batch, mut gates) = match self.judged(writer, &view, append, contest, || judge(&view))? {
+        let (batch, mut gates) = match Self::judged(writer, &view, append, contest, || judge(&view))? {
             Ok(judged) => judged,
             Err(denied) => return Ok(Some(Outcome::Denied(denied))),
         };
@@ -311,7 +338,7 @@ impl Store {
             return Ok(Some(Outcome::Committed(receipt)));
         }
         let guards = || self.pass_guards(writer, valid.batch(), &view, append);
-        match self.judged(writer, &view, append, contest, guards)? {
+        match Self::judged(writer, &view, append, contest, guards)? {
             Ok(passed) => gates.extend(passed),
             Err(denied) => return Ok(Some(Outcome::Denied(denied))),
         }
@@ -328,10 +355,11 @@ impl Store {
             Ok(prepared) => prepared,
             Err(error) => {
                 let rests_on = if contest.decides { view.head() } else { rests_on(&error) };
-                return Err(self.hold(writer, rests_on, append, error)?.into());
+                return Err(Self::hold(writer, rests_on, append, error)?.into());
             }
         };
-        let options = QueueOptions { turn: contest.turn.clone(), again: true, ..self.queue_options(append) };
+        let options =
+            QueueOptions { turn: contest.turn.clone(), again: true, ..Self::queue_options(writer, append) };
         match writer.journal.append(prepared, options) {
             Ok(receipt) => {
                 self.sync_within(writer, append);
@@ -344,7 +372,7 @@ impl Store {
                 }
                 // It refuses what was decided by what was read, which may be lost where the conflict cannot.
                 _ if contest.decides && error.kind().is_refusal() => {
-                    Err(self.hold(writer, view.head(), append, error)?.into())
+                    Err(Self::hold(writer, view.head(), append, error)?.into())
                 }
                 _ => Err(error.into()),
             },
@@ -354,7 +382,6 @@ impl Store {
     /// Runs the caller's own code, without a lock. A denial and an error are held until what was read is settled; a batch
     /// has an answer of its own later (keeps D4).
     fn judged<T, E: From<Error>>(
-        &self,
         writer: &Writer,
         view: &DecisionView,
         append: &AppendOptions,
@@ -365,7 +392,7 @@ impl Store {
         if !matches!(judged, Ok(Ok(_))) {
             // Nothing will be written, so the next one need not wait for the sync that this answer waits for.
             contest.turn = None;
-            self.hold(writer, view.head(), append, ())?;
+            Self::hold(writer, view.head(), append, ())?;
         }
         judged
     }
@@ -391,7 +418,7 @@ impl Store {
             match guard.gates.judge(&Proposal { context: &(), drafts }, view)? {
                 Ok(gates) => passed.extend(gates),
                 Err(denied) if guard.gates.records() => {
-                    return self.record(drafts, denied, view.head(), append).map(Err);
+                    return self.record(writer, drafts, denied, view.head(), append).map(Err);
                 }
                 Err(denied) => return Ok(Err(denied)),
             }
@@ -402,17 +429,18 @@ impl Store {
     /// Records a denial as an event.
     fn record(
         &self,
+        writer: &Writer,
         drafts: &[Draft],
         mut denied: Denied,
         judged_at: Position,
         append: &AppendOptions,
     ) -> Result<Denied> {
-        let (writer, view) = (self.writer()?, View::written(self.published()));
+        let view = View::written(&writer.published);
         let own = ValidBatch::new(Batch::own(record::denied(drafts, &denied, judged_at, |content| {
             writer.ids.conceal(content)
         })))?;
         let prepared = self.prepare(writer, &view, &own, Vec::new(), Footprint::default(), append)?;
-        let receipt = writer.journal.append(prepared, self.queue_options(append))?;
+        let receipt = writer.journal.append(prepared, Self::queue_options(writer, append))?;
         self.sync_within(writer, append);
         denied.recorded = Some(receipt.first());
         Ok(denied)

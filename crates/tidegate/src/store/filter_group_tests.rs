@@ -21,7 +21,15 @@ fn append(store: &Store, count: usize) {
 /// How many segments the filter groups in use are of.
 fn counts(store: &StoreReader) -> Vec<usize> {
     store.view().unwrap();
-    store.published().log().filter_groups.iter().flatten().map(|filter_group| filter_group.count()).collect()
+    store
+        .opening()
+        .published()
+        .log()
+        .filter_groups
+        .iter()
+        .flatten()
+        .map(|filter_group| filter_group.count())
+        .collect()
 }
 
 /// keeps Z2
@@ -57,7 +65,7 @@ fn a_damaged_one_is_made_again_once_it_shows() {
     file.write_all_at(&[0xff; 4096], 4096).unwrap();
     let store = options().create(false).open_in(world.clone()).unwrap();
     let damaged = || {
-        store.published().log().filter_groups[0]
+        store.opening().published().log().filter_groups[0]
             .as_ref()
             .is_some_and(|filter_group| filter_group.is_damaged())
     };
@@ -66,5 +74,5 @@ fn a_damaged_one_is_made_again_once_it_shows() {
     assert!(damaged());
     store.step().unwrap();
     assert_eq!((counts(&store), damaged()), (vec![16], false));
-    store.published().log().filter_groups[0].as_ref().unwrap().verify().unwrap();
+    store.opening().published().log().filter_groups[0].as_ref().unwrap().verify().unwrap();
 }

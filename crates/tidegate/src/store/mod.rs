@@ -1,9 +1,11 @@
 //! The store: everything a caller does begins here.
+mod opening;
 mod reader;
 mod writer;
 mod deciding;
 mod appending;
 mod waiting;
+mod reopening;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(test)]
@@ -14,16 +16,19 @@ use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::Guard;
 use tidegate_disk::{Disk, Env, NativeDisk};
 use tidegate_format::{ErrorKind, Result};
 
+pub(crate) use opening::Opening;
 pub use reader::StoreReader;
 
 use crate::backend::Follower;
 use crate::journal::Leader;
 use crate::settings::StoreOptions;
 use crate::typed::check_claims;
-use reader::Origin;
+use opening::Origin;
+use reopening::NewestWriter;
 use writer::Writer;
 
 /// One log of events in one directory, open for writing. A handle: it is cheap to clone, many threads share it or have
@@ -45,7 +50,7 @@ use writer::Writer;
 #[derive(Clone)]
 pub struct Store {
     reader: StoreReader,
-    writer: Arc<Writer>,
+    writer: Arc<NewestWriter>,
 }
 
 impl Deref for Store {
@@ -98,14 +103,12 @@ impl StoreOptions {
         in_directory(&*disk, || {
             self.check()?;
             check_claims()?;
-            let (writer, id, report) = Writer::open(&env, &self)?;
-            let origin = Origin::Writer {
-                journal: Arc::clone(&writer.journal),
-                state_files: Arc::clone(&writer.state_files),
-                process: writer.process,
-            };
-            let reader = StoreReader::new(id, Arc::clone(&writer.published), report, env, origin);
-            let store = Store { reader, writer: Arc::new(writer) };
+            let (writer, id, report) = Writer::open(&env, &self, None)?;
+            let published = Arc::clone(&writer.published);
+            let opening = Opening::first(published, report, writer.origin(), &env.clock);
+            let reader = StoreReader::new(id, env, opening);
+            writer.begin();
+            let store = Store { reader, writer: Arc::new(NewestWriter::new(writer, self)) };
             verified(&self, &store)?;
             Ok(store)
         })
@@ -144,7 +147,9 @@ impl StoreOptions {
             check_claims()?;
             let (follower, report) = Follower::open(&env, &self)?;
             let (id, published) = (follower.store().id, Arc::clone(follower.published()));
-            let reader = StoreReader::new(id, published, report, env, Origin::Follower(Arc::new(follower)));
+            let origin = Origin::Follower(Arc::new(follower));
+            let opening = Opening::first(published, report, origin, &env.clock);
+            let reader = StoreReader::new(id, env, opening);
             verified(&self, &reader)?;
             Ok(reader)
         })
@@ -270,7 +275,7 @@ impl Store {
     }
 
     /// Ends the writer in good order: commits what is queued, syncs it, and lets the lock go. Reads go on as
-    /// long as the handle lives. Closing once more gives the same answer. Dropping the last handle closes too,
+    /// long as the handle lives, and [`reopen`](Self::reopen) opens it again. Closing once more gives the same answer. Dropping the last handle closes too,
     /// but cannot say what went wrong.
     ///
     /// ```
@@ -288,13 +293,15 @@ impl Store {
     ///
     /// [`Ended`](ErrorKind::Ended) if the writer ended before, with the reason, and those of writing and syncing.
     pub fn close(&self) -> Result<()> {
-        self.writer.close()
+        self.writer.get().close()
     }
 
-    /// Returns what writes, in the process that opened the store.
-    pub(crate) fn writer(&self) -> Result<&Writer> {
-        self.writer.process.check()?;
-        Ok(&self.writer)
+    /// Returns what writes now, in the process that opened the store. A call keeps to one writer: what it prepared for an
+    /// earlier one is refused by that one (keeps G2 of `opening`).
+    pub(crate) fn writer(&self) -> Result<Guard<Arc<Writer>>> {
+        let writer = self.writer.get();
+        writer.process.check()?;
+        Ok(writer)
     }
 }
 

@@ -5,19 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tidegate_disk::Env;
-use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
-use tidegate_segment::RecordedEvent;
+use tidegate_format::{Position, Result, StoreId};
 
-use crate::backend::{EventSource, Follower, OpenReport, OwnerProcess, StateFiles};
+use super::opening::Opening;
+use crate::backend::OpenReport;
 use crate::batch::{Receipt, ReceiptEvent, ReceiptStatus, gates_of};
 use crate::graph::Graph;
-use crate::journal::{Journal, Leader};
-use crate::published::{Deadline, Frontier, SharedState};
-#[cfg(feature = "proofs")]
-use crate::read::LogTree;
+use crate::published::{Deadline, Frontier};
 use crate::read::{Events, Query, ReadOptions, VerifyReport, View, verify};
 use crate::settings::StoreOptions;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A store to read from: a [`Store`](crate::Store) without the methods that write. A handle, cheap to clone.
 ///
@@ -40,39 +39,41 @@ pub struct StoreReader(Arc<Inner>);
 
 struct Inner {
     id: StoreId,
-    published: Arc<SharedState>,
-    report: OpenReport,
     env: Env,
-    origin: Origin,
-    #[cfg(feature = "proofs")]
-    tree: Arc<LogTree>,
-}
-
-/// Where the events come from.
-pub(super) enum Origin {
-    /// A writer in this process.
-    Writer { journal: Arc<Journal>, state_files: Arc<StateFiles>, process: OwnerProcess },
-    /// The files, which another process may write to.
-    Follower(Arc<Follower>),
+    /// The newest opening, which [`Store::reopen`](crate::Store::reopen) replaces.
+    opening: ArcSwap<Opening>,
+    /// Its generation, for those who look at every event whether they stand in it still.
+    generation: AtomicU64,
 }
 
 impl StoreReader {
-    pub(super) fn new(
-        id: StoreId,
-        published: Arc<SharedState>,
-        report: OpenReport,
-        env: Env,
-        origin: Origin,
-    ) -> Self {
-        Self(Arc::new(Inner {
-            id,
-            published,
-            report,
-            env,
-            origin,
-            #[cfg(feature = "proofs")]
-            tree: Arc::default(),
-        }))
+    pub(super) fn new(id: StoreId, env: Env, opening: Opening) -> Self {
+        let generation = AtomicU64::new(opening.generation());
+        Self(Arc::new(Inner { id, env, opening: ArcSwap::from_pointee(opening), generation }))
+    }
+
+    /// Returns the newest opening.
+    pub(crate) fn opening(&self) -> Arc<Opening> {
+        self.0.opening.load_full()
+    }
+
+    /// Returns whether an opening is the newest one. It is cheap.
+    pub(crate) fn is_in(&self, opening: &Opening) -> bool {
+        // SeqCst, as what a thread does after a reopening of its own must find it.
+        self.0.generation.load(Ordering::SeqCst) == opening.generation()
+    }
+
+    /// Returns whether another handle is a clone of this one, and so has the same openings.
+    pub(crate) fn is_clone_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Puts the next opening in the place of the newest one.
+    pub(super) fn put_opening(&self, opening: Arc<Opening>) {
+        let generation = opening.generation();
+        // In this order: a thread that sees the new number finds the new opening.
+        self.0.opening.store(opening);
+        self.0.generation.store(generation, Ordering::SeqCst);
     }
 
     /// Opens the store in a directory for reading only, beside a writer in another process or on media that cannot be
@@ -113,7 +114,7 @@ impl StoreReader {
         self.0.id
     }
 
-    /// Returns what opening found and did.
+    /// Returns what opening found and did, the last time that the store was opened by this handle.
     ///
     /// ```
     /// use tidegate::Store;
@@ -122,16 +123,8 @@ impl StoreReader {
     /// assert!(store.report().created);
     /// # Ok::<(), tidegate::Error>(())
     /// ```
-    pub fn report(&self) -> &OpenReport {
-        &self.0.report
-    }
-
-    /// Returns the event at a position that a reader does not show because nothing says that it is durable, or `None`.
-    pub(crate) fn unconfirmed(&self, position: Position) -> Result<Option<RecordedEvent>> {
-        match &self.0.origin {
-            Origin::Follower(follower) => follower.unconfirmed(position),
-            Origin::Writer { .. } => Ok(None),
-        }
+    pub fn report(&self) -> OpenReport {
+        self.0.opening.load().report.clone()
     }
 
     /// Returns the log as it is now, a moment that stays what it is. A store opened for reading only first takes in what
@@ -153,11 +146,7 @@ impl StoreReader {
     /// [`Locked`](ErrorKind::Locked) in a process forked from the writer's: the log goes on without this handle.
     /// Views that were taken before the fork stay what they were.
     pub fn view(&self) -> Result<View> {
-        match &self.0.origin {
-            Origin::Follower(follower) => follower.refresh()?,
-            Origin::Writer { process, .. } => process.check()?,
-        }
-        Ok(View::of(&self.0.published))
+        self.0.opening.load().view()
     }
 
     /// Returns the events that a query selects as the log is now, from the first to the last: [`View::read`] of a new
@@ -221,7 +210,7 @@ impl StoreReader {
     /// # Ok::<(), tidegate::Error>(())
     /// ```
     pub fn frontier(&self) -> Frontier {
-        self.0.published.frontier()
+        self.0.opening.load().frontier()
     }
 
     /// Waits until the event at this position is visible, but no longer than `timeout`, and returns the last
@@ -244,21 +233,7 @@ impl StoreReader {
     /// [`TimedOut`](ErrorKind::TimedOut) when `timeout` is over, [`Ended`](ErrorKind::Ended) when the writer
     /// ended first, and those of reading.
     pub fn wait_visible(&self, position: Position, timeout: Duration) -> Result<Position> {
-        if position > Position::START
-            && !self.source().wait(position.before(), Some(&self.deadline(timeout)))?
-        {
-            let message = format!("position {position} did not become visible in time");
-            return Err(Error::new(ErrorKind::TimedOut, message));
-        }
-        self.reached(position, self.0.published.visible())
-    }
-
-    /// Returns how far the log got, or what ended it before it got to `position`: the writer's end, or damage.
-    pub(super) fn reached(&self, position: Position, last: Position) -> Result<Position> {
-        match self.0.published.ended().or_else(|| self.0.published.damage()) {
-            Some(error) if last < position => Err(error),
-            _ => Ok(last),
-        }
+        self.opening().wait_visible(position, timeout)
     }
 
     /// Makes everything up to this position durable, with a sync of its own where none is under way for it,
@@ -283,26 +258,7 @@ impl StoreReader {
     /// [`TimedOut`](ErrorKind::TimedOut) when `timeout` is over, [`Ended`](ErrorKind::Ended) when the writer
     /// ended first.
     pub fn wait_durable(&self, position: Position, timeout: Duration) -> Result<Position> {
-        let Origin::Writer { journal, process, .. } = &self.0.origin else {
-            return self.wait_visible(position, timeout);
-        };
-        process.check()?;
-        let written =
-            |published: &SharedState| published.written() >= position || published.ended().is_some();
-        if !journal.is_settled(position, true) {
-            let deadline = self.deadline(timeout);
-            let late = |what: &str| {
-                Error::new(ErrorKind::TimedOut, format!("position {position} was not {what} in time"))
-            };
-            journal.work();
-            if !self.0.published.wait_before_sync(Some(&deadline), written) {
-                return Err(late("written"));
-            }
-            if !journal.settle_until(position, true, Some(&deadline))? {
-                return Err(late("synced"));
-            }
-        }
-        self.reached(position, self.0.published.durable())
+        self.opening().wait_durable(position, timeout)
     }
 
     /// Reads everything that is visible from its files and checks every checksum, link, leaf and cause.
@@ -344,12 +300,13 @@ impl StoreReader {
         if receipt.store != self.id() {
             return Ok(ReceiptStatus::OtherStore);
         }
-        let view = self.view()?;
+        let opening = self.opening();
+        let view = opening.view()?;
         let mut agrees = ReceiptStatus::Agrees;
         for (index, expected) in receipt.events.iter().enumerate() {
             let event = match view.at(expected.position)? {
                 Some(event) => event,
-                None => match self.unconfirmed(expected.position)? {
+                None => match opening.unconfirmed(expected.position)? {
                     None => return Ok(ReceiptStatus::Missing(expected.position)),
                     Some(event) => {
                         agrees = ReceiptStatus::Unconfirmed(receipt.first().max(view.head().next()));
@@ -385,54 +342,17 @@ impl StoreReader {
         Ok(self.view()?.graph())
     }
 
-    /// What reads on from the store without its handle.
-    pub(crate) fn source(&self) -> EventSource {
-        let (follower, writer) = match &self.0.origin {
-            Origin::Follower(follower) => (Some(Arc::clone(follower)), None),
-            Origin::Writer { process, .. } => (None, Some(*process)),
-        };
-        EventSource::new(Arc::clone(&self.0.published), follower, writer, Arc::clone(&self.0.env.clock))
-    }
-
     pub(crate) fn deadline(&self, time: Duration) -> Deadline {
         Deadline::after(&self.0.env.clock, time)
-    }
-
-    pub(crate) fn published(&self) -> &Arc<SharedState> {
-        &self.0.published
     }
 
     pub(crate) fn env(&self) -> &Env {
         &self.0.env
     }
 
-    /// Returns the hashes of the tree over the log.
-    #[cfg(feature = "proofs")]
-    pub(crate) fn tree(&self) -> &Arc<LogTree> {
-        &self.0.tree
-    }
-
-    /// Returns the journal of this process's writer, or `None` in a store that was opened for reading only.
-    pub(crate) fn journal(&self) -> Option<&Arc<Journal>> {
-        match &self.0.origin {
-            Origin::Writer { journal, .. } => Some(journal),
-            Origin::Follower(_) => None,
-        }
-    }
-
-    /// Returns the files that cursors keep their places in, in the process that writes.
-    pub(crate) fn state_files(&self) -> Result<&Arc<StateFiles>> {
-        match &self.0.origin {
-            Origin::Writer { state_files, process, .. } => process.check().map(|()| state_files),
-            Origin::Follower(_) => {
-                Err(Error::invalid("the store is open for reading only; open it for writing to do this"))
-            }
-        }
-    }
-
     /// Whether this process writes to the store.
     pub(crate) fn has_writer(&self) -> bool {
-        matches!(&self.0.origin, Origin::Writer { process, .. } if process.is_current())
+        self.0.opening.load().has_writer()
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tidegate_format::{Error, ErrorKind, Position, Result};
 
+use super::opening::reached;
 use crate::journal::Leader;
 use crate::published::SharedState;
 use crate::store::Store;
@@ -81,6 +82,6 @@ impl Store {
                 ));
             }
         }
-        self.reached(position, seen.get())
+        reached(&writer.published, position, seen.get())
     }
 }

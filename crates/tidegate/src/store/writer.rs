@@ -1,4 +1,5 @@
-//! What writes: the journal with its thread, its lock and the files beside it, until the last handle goes.
+//! What writes: the journal with its thread, its lock and the files beside it, until it is closed, which the last handle
+//! does when it goes.
 
 use std::sync::Arc;
 
@@ -6,7 +7,9 @@ use arc_swap::ArcSwap;
 use tidegate_disk::{Env, FileLock};
 use tidegate_format::{Error, ErrorKind, Result, StoreId};
 use tidegate_segment::HashKey;
+use tidegate_segment::cache::FileCache;
 
+use super::opening::Origin;
 use crate::backend::{self, Indexer, OpenReport, OwnerProcess, StateFiles};
 use crate::decide::Guard;
 use crate::journal::threads::{BackgroundThread, WorkerHandle, WorkerSignal};
@@ -15,9 +18,11 @@ use crate::published::SharedState;
 use crate::settings::{Durability, StoreOptions};
 use crate::sync::Mutex;
 
-/// The writing side of a store, which its handles share.
+/// The writing side of one opening of a store, which its handles share.
 #[derive(Debug)]
 pub(crate) struct Writer {
+    /// That of its opening.
+    pub(crate) generation: u64,
     // Dropped in this order: the thread ends, then the lock is let go.
     thread: Mutex<Option<BackgroundThread>>,
     pub(crate) published: Arc<SharedState>,
@@ -26,8 +31,10 @@ pub(crate) struct Writer {
     pub(super) indexer: Arc<Indexer>,
     pub(crate) ids: Ids,
     pub(crate) turns: Arc<Turns>,
-    pub(crate) guards: ArcSwap<Vec<Arc<Guard>>>,
+    /// They stay with the handle, whichever opening it is in.
+    pub(crate) guards: Arc<ArcSwap<Vec<Arc<Guard>>>>,
     pub(crate) state_files: Arc<StateFiles>,
+    cache: Arc<FileCache>,
     pub(crate) durability: Durability,
     pub(super) process: OwnerProcess,
     pub(crate) seed: HashKey,
@@ -42,8 +49,14 @@ pub(super) enum Hold {
 }
 
 impl Writer {
-    /// Opens the store of an environment for writing, and returns its id and what opening found too.
-    pub(super) fn open(env: &Env, options: &StoreOptions) -> Result<(Self, StoreId, OpenReport)> {
+    /// Opens the store of an environment for writing, and returns its id and what opening found too. `earlier` is the
+    /// writer of the handle's opening before this one, which has ended. Its readers keep their files, and can write them
+    /// after [`begin`](Self::begin).
+    pub(super) fn open(
+        env: &Env,
+        options: &StoreOptions,
+        earlier: Option<&Self>,
+    ) -> Result<(Self, StoreId, OpenReport)> {
         // Comes before anything is written: ids that an outsider can predict are never made.
         let ids = Ids::new(&*env.random)?;
         let opened = backend::open(env, options)?;
@@ -72,7 +85,9 @@ impl Writer {
         };
         let thread = options.thread.then(start).transpose()?;
         tracing::debug!(id = %store.id, report = %opened.report, "opened a store");
+        let new_files = || Arc::new(StateFiles::new(&opened.cache));
         let writer = Self {
+            generation: earlier.map_or(1, |earlier| earlier.generation + 1),
             thread: Mutex::new(thread),
             published,
             journal,
@@ -80,14 +95,39 @@ impl Writer {
             indexer,
             ids,
             turns: Arc::new(Turns::new(Arc::clone(&env.clock))),
-            state_files: Arc::new(StateFiles::new(&opened.cache, &opened.lock)),
+            state_files: earlier.map_or_else(new_files, |earlier| Arc::clone(&earlier.state_files)),
+            cache: opened.cache,
             durability: options.durability,
             process: OwnerProcess::current(),
-            guards: ArcSwap::default(),
+            guards: earlier.map(|earlier| Arc::clone(&earlier.guards)).unwrap_or_default(),
             seed: backend::seed(store.seed),
             lock: Mutex::new(Hold::Open(opened.lock)),
         };
         Ok((writer, store.id, opened.report))
+    }
+
+    /// Lets the state files of readers be written under this writer's lock.
+    pub(super) fn begin(&self) {
+        if let Hold::Open(lock) = &*self.lock.lock() {
+            self.state_files.open(&self.cache, lock);
+        }
+    }
+
+    /// Returns where readers of this process get the log from.
+    pub(super) fn origin(&self) -> Origin {
+        Origin::Writer {
+            journal: Arc::clone(&self.journal),
+            state_files: Arc::clone(&self.state_files),
+            process: self.process,
+        }
+    }
+
+    /// Closes a writer that has ended, and waits until no thread is at its files any more (keeps G1).
+    pub(super) fn close_down(&self) {
+        // What it says is how the writer ended, which its callers were told.
+        let _ = self.close();
+        self.journal.wait_idle();
+        self.indexer.stop();
     }
 
     pub(super) fn close(&self) -> Result<()> {

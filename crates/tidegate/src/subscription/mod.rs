@@ -29,6 +29,7 @@ pub mod worker;
 pub mod reactor;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_format::{Error, ErrorKind, Position, Result};
@@ -40,10 +41,9 @@ pub use state_dir::StateDir;
 pub use stream::EventStream;
 pub use tap::Tap;
 
-pub(crate) use crate::backend::EventSource;
 use crate::published::Deadline;
 use crate::read::{Events, Query, ReadOptions};
-use crate::store::StoreReader;
+use crate::store::{Opening, StoreReader};
 
 /// Every event of a query after a position: first those that are there, then new ones as soon as they are visible, each
 /// once and in order. It holds a position and no events, and no writer waits for it, however slow it is.
@@ -52,10 +52,16 @@ use crate::store::StoreReader;
 /// was delivered. If the writer ended otherwise, its error comes last, and so does damage of a store that is open
 /// for reading only. A task takes it as an asynchronous stream instead, by `into_stream`, with the feature `futures`.
 ///
+/// After [`Store::reopen`](crate::Store::reopen) it goes on where it was, also if it had ended. If it had seen events that
+/// were lost with the earlier writer, it says so with [`Diverged`](ErrorKind::Diverged), and ends for good: what it
+/// delivered is not all in the log.
+///
 /// Events that were appended with [`Buffered`](crate::Durability::Buffered) durability are visible before they are
 /// durable.
 pub struct Subscription {
-    source: EventSource,
+    store: StoreReader,
+    /// Where it stands, and what its position and its events are of.
+    opening: Arc<Opening>,
     query: Query,
     /// Everything up to here was delivered or is not selected.
     position: Position,
@@ -63,8 +69,10 @@ pub struct Subscription {
     events: Option<Events>,
     /// An event that was found, and belongs to the next batch.
     found: Option<RecordedEvent>,
-    /// Whether it returned its end or an error; `None` from then on.
+    /// Whether it returned its end or an error; `None` from then on, in this opening.
     ended: bool,
+    /// Whether it has seen events that were lost; `None` from then on.
+    diverged: bool,
 }
 
 /// Result of looking for the next event without waiting.
@@ -88,13 +96,33 @@ impl StoreReader {
     /// # Ok::<(), tidegate::Error>(())
     /// ```
     pub fn subscribe(&self, query: impl Into<Query>, after: Position) -> Subscription {
-        Subscription::new(self.source(), query.into(), after)
+        Subscription::new(self, self.opening(), query.into(), after)
     }
 }
 
 impl Subscription {
-    pub(crate) fn new(source: EventSource, query: Query, after: Position) -> Self {
-        Self { source, query, position: after, events: None, found: None, ended: false }
+    pub(crate) fn new(store: &StoreReader, opening: Arc<Opening>, query: Query, after: Position) -> Self {
+        let (store, events, found) = (store.clone(), None, None);
+        Self { store, opening, query, position: after, events, found, ended: false, diverged: false }
+    }
+
+    /// Returns the opening that it stands in.
+    pub(crate) fn opening(&self) -> &Arc<Opening> {
+        &self.opening
+    }
+
+    /// Moves to the newest opening of the store, unless it stands there. In each opening it goes on after what the
+    /// earlier ones showed and kept.
+    fn move_on(&mut self) -> Result<()> {
+        if self.store.is_in(&self.opening) || self.diverged {
+            return Ok(());
+        }
+        let reached = self.reached();
+        let earlier = std::mem::replace(&mut self.opening, self.store.opening());
+        (self.position, self.events, self.found, self.ended) = (reached, None, None, false);
+        let checked = self.opening.check_kept(earlier.generation(), reached, "the subscription");
+        self.diverged = checked.is_err();
+        checked
     }
 
     /// Returns its query.
@@ -145,7 +173,7 @@ impl Subscription {
     /// [`TimedOut`](ErrorKind::TimedOut) after `time`; it can be called again. Those of reading, and
     /// [`Ended`](ErrorKind::Ended) if the writer did not end in good order; the subscription has ended then.
     pub fn next_within(&mut self, time: Duration) -> Result<Option<RecordedEvent>> {
-        let deadline = self.source.deadline(time);
+        let deadline = self.opening.deadline(time);
         self.next_by(Some(&deadline))
     }
 
@@ -235,7 +263,7 @@ impl Subscription {
                 Look::Found(event) => return Ok(Some(event)),
                 Look::Ended => return Ok(None),
                 Look::Nothing => {
-                    if !self.source.wait(self.position, deadline)? {
+                    if !self.opening.wait(self.position, deadline)? {
                         let message =
                             format!("no further event came in time after position {}", self.position);
                         return Err(Error::new(ErrorKind::TimedOut, message));
@@ -247,7 +275,13 @@ impl Subscription {
 
     /// Looks for the next event without waiting. After an error there is none.
     fn look(&mut self) -> Result<Look> {
-        if self.ended {
+        self.move_on()?;
+        self.look_here()
+    }
+
+    /// Looks for the next event in the opening where it stands.
+    fn look_here(&mut self) -> Result<Look> {
+        if self.ended || self.diverged {
             return Ok(Look::Ended);
         }
         let look = self.look_on();
@@ -269,7 +303,7 @@ impl Subscription {
                 self.position = self.position.max(events.view().head());
                 self.events = None;
             }
-            let (view, ended) = self.source.now()?;
+            let (view, ended) = self.opening.now()?;
             if view.head() > self.position {
                 // Bounded, so that what precedes damage is delivered, whole batches of it, before the damage is told.
                 let read = ReadOptions::new().after(self.position).before(view.head().next());

@@ -303,7 +303,7 @@ impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<H> {
         if let Some(first) = self.known(&key, position)? {
             return done(delivery, Step::Known(position, first));
         }
-        let trouble = match self.decide(event, &key) {
+        let trouble = match self.decide(&delivery, &key) {
             Ok(step) => return done(delivery, step),
             Err(trouble) => trouble,
         };
@@ -326,10 +326,11 @@ impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<H> {
         Ok(self.store.view()?.find_key_after(key, after)?.map(|first| first.position()))
     }
 
-    /// Asks the handler and commits what it says.
-    fn decide(&self, event: &RecordedEvent, key: &str) -> std::result::Result<Step, Trouble> {
+    /// Asks the handler and commits what it says, in the opening that the event was read in.
+    fn decide(&self, delivery: &Delivery, key: &str) -> std::result::Result<Step, Trouble> {
+        let (event, generation) = (delivery.event(), delivery.generation());
         let mut answer = None;
-        let decided = self.store.decide_with(self.append.clone(), |view| -> Result<Decision> {
+        let decided = self.store.decide_in(generation, self.append.clone(), |view| -> Result<Decision> {
             answer = None;
             match self.ask(view, event) {
                 Ok(Some(batch)) => Ok(batch.led_to_by(event, key)?.into()),

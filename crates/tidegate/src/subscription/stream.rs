@@ -33,12 +33,15 @@ use crate::published::Registration;
 pub struct EventStream {
     subscription: Subscription,
     registration: Registration,
+    /// The opening that it is registered in.
+    generation: u64,
 }
 
 impl Subscription {
     /// Returns the same subscription as a [`Stream`], which goes on where this one is. Needs the feature `futures`.
     pub fn into_stream(self) -> EventStream {
-        EventStream { registration: self.source.registration(), subscription: self }
+        let (registration, generation) = (self.opening.registration(), self.opening.generation());
+        EventStream { registration, generation, subscription: self }
     }
 }
 
@@ -53,7 +56,7 @@ impl Stream for EventStream {
     type Item = Result<RecordedEvent>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<RecordedEvent>>> {
-        let Self { subscription, registration } = &mut *self;
+        let Self { subscription, registration, generation } = &mut *self;
         loop {
             match subscription.look() {
                 Ok(Look::Found(event)) => return Poll::Ready(Some(Ok(event))),
@@ -61,8 +64,12 @@ impl Stream for EventStream {
                 Err(error) => return Poll::Ready(Some(Err(error))),
                 Ok(Look::Nothing) => {}
             }
+            if *generation != subscription.opening.generation() {
+                *registration = subscription.opening.registration();
+                *generation = subscription.opening.generation();
+            }
             // Registered before the second look, so that no growth is slept through.
-            match subscription.source.wake(subscription.position, registration, context.waker()) {
+            match subscription.opening.wake(subscription.position, registration, context.waker()) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(error) => {

@@ -55,8 +55,9 @@ impl Tap {
     /// Passes over the events that exceed the capacity.
     fn skip(&mut self) -> Result<()> {
         let from = &mut self.subscription;
+        from.move_on()?;
         // What is visible now may be more than what the subscription has looked at.
-        let (view, _) = from.source.now()?;
+        let view = from.opening.view()?;
         let there = ReadOptions::new().after(from.reached()).before(view.head().next());
         let waiting = view.count_with(&from.query, there)?;
         let Some(excess) = waiting.checked_sub(self.capacity).filter(|excess| *excess > 0) else {

@@ -22,7 +22,7 @@ const RUNS: usize = 4000;
 const FOREVER: Duration = Duration::MAX;
 
 /// Runs a case with threads that come and go at random, and with few changes at the worst places.
-fn explore(case: impl Fn() + Send + Sync + 'static) {
+pub(crate) fn explore(case: impl Fn() + Send + Sync + 'static) {
     explore_so_often(RUNS, case);
 }
 
@@ -39,12 +39,12 @@ fn explore_so_often(runs: usize, case: impl Fn() + Send + Sync + 'static) {
     shuttle::Runner::new(PctScheduler::new(3, runs), config()).run(move || case());
 }
 
-fn store(thread: bool) -> Arc<Store> {
+pub(crate) fn store(thread: bool) -> Arc<Store> {
     let options = StoreOptions::new().thread(thread).durability(Durability::Buffered);
     Arc::new(options.in_memory().unwrap())
 }
 
-fn draft(tag: &'static str) -> tidegate::Draft {
+pub(crate) fn draft(tag: &'static str) -> tidegate::Draft {
     tidegate::Draft::new(("s", tag), "a.b").tag(tag)
 }
 
@@ -53,7 +53,7 @@ fn tag(tag: &'static str) -> Query {
 }
 
 /// Runs something on a thread of its own.
-fn spawn<T: Send + 'static>(
+pub(crate) fn spawn<T: Send + 'static>(
     store: &Arc<Store>,
     run: impl FnOnce(&Store) -> T + Send + 'static,
 ) -> thread::JoinHandle<T> {

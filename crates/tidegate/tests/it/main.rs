@@ -4,7 +4,6 @@
 
 mod dcb;
 mod deciding;
-mod failed_sync_is_final;
 mod faults;
 mod graph;
 mod house;
@@ -12,6 +11,7 @@ mod house;
 mod interleavings;
 mod project;
 mod queries;
+mod reopened;
 mod stored;
 mod subscriptions;
 mod typed;

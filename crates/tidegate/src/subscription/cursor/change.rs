@@ -1,12 +1,14 @@
 //! Changes of a cursor that its owner decides on: retrying and discarding parked events, and moving its position.
 
+use std::sync::Arc;
+
 use tidegate_format::{Error, ErrorKind, Position, Result, StreamId};
 use tidegate_segment::RecordedEvent;
 
 use super::file::CursorFile;
 use super::open::resumed;
 use super::options::CursorOptions;
-use super::state::{CursorState, leaf_at};
+use super::state::CursorState;
 use super::{Cursor, Inner, Shared};
 use crate::read::{ReadOptions, View};
 use crate::store::StoreReader;
@@ -146,8 +148,9 @@ impl Cursor {
     /// error of reading. Those of [`commit`](Self::commit): the change is made, and is committed with the next one.
     pub fn change(&self, change: Change) -> Result<ChangeReport> {
         let shared = &*self.0;
-        let mut inner = shared.inner.lock();
-        let changed = inner.change(shared, &View::of(&shared.published), change)?;
+        let mut inner = shared.lock()?;
+        let view = inner.subscription.opening().view()?;
+        let changed = inner.change(shared, &view, change)?;
         drop(inner);
         if changed.given_up.count > 0 {
             let Span { count, first, last } = changed.given_up;
@@ -168,27 +171,28 @@ impl Cursor {
         options: CursorOptions,
     ) -> Result<(Self, Option<ChangeReport>)> {
         let file = CursorFile::claim(store, name, options.state_dir.as_ref())?;
-        let view = store.view()?;
+        let opening = store.opening();
+        let view = opening.view()?;
         let in_file = |error: Error| error.in_file(file.name(), None);
         let missing = || Error::new(ErrorKind::Missing, format!("there is no cursor {name:?}"));
         let mut state = CursorState::decode(&file.read()?.ok_or_else(missing)?).map_err(in_file)?;
         state.check_store(store.id()).map_err(in_file)?;
         let mut changed = None;
         // A log that cannot be read at the position is not evidence that it has another event there.
-        if let Some(error) = state.mismatch_in(store, &view).map_err(in_file)? {
+        if let Some(error) = state.mismatch_in(&opening, &view).map_err(in_file)? {
             let (Change::Rewind(to) | Change::Set(to) | Change::Skip(to)) = change else {
                 return Err(in_file(error));
             };
             check_in_log(to, &view)?;
             let redelivered = selected(&state, &view, to)?;
             let before = std::mem::replace(&mut state.position, to);
-            state.leaf = leaf_at(&view, to)?.unwrap_or_default();
+            state.leaf = view.leaf(to)?.unwrap_or_default();
             state.acked.clear();
             state.parked.retain(|position, _| *position <= to);
             changed = Some(ChangeReport { before, position: to, redelivered, given_up: Span::default() });
         }
         // Opening commits it.
-        Ok((Self::resume(store, file, state, options, &view)?, changed))
+        Ok((Self::resume(store, &opening, file, state, options, &view)?, changed))
     }
 }
 
@@ -269,7 +273,8 @@ impl Inner {
         state.position = to;
         let queue = resumed(state, view)?;
         self.queue.go_on_as(queue);
-        self.subscription = Subscription::new(shared.source.clone(), shared.query.clone(), to);
+        let opening = Arc::clone(self.subscription.opening());
+        self.subscription = Subscription::new(&shared.store, opening, shared.query.clone(), to);
         Ok(())
     }
 }

@@ -13,6 +13,8 @@ use super::queue::DeliveryToken;
 #[must_use = "an event that is not acknowledged is delivered again"]
 pub struct Delivery {
     cursor: Cursor,
+    /// That of the opening which the event was read in.
+    generation: u64,
     event: RecordedEvent,
     token: DeliveryToken,
     /// Whether it was acknowledged or failed.
@@ -20,8 +22,13 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(cursor: Cursor, event: RecordedEvent, token: DeliveryToken) -> Self {
-        Self { cursor, event, token, over: false }
+    pub(super) fn new(cursor: Cursor, generation: u64, event: RecordedEvent, token: DeliveryToken) -> Self {
+        Self { cursor, generation, event, token, over: false }
+    }
+
+    /// Returns the generation of the opening that its event was read in.
+    pub(in crate::subscription) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Returns the event.

@@ -22,7 +22,8 @@ impl CursorFile {
         match dir {
             Some(dir) => dir.claim(CURSORS, name).map(Self::InDirectory),
             None => {
-                let files = store.state_files().map_err(|error| {
+                let opening = store.opening();
+                let files = opening.state_files().map_err(|error| {
                     error.advise("or name a directory for the cursor's state with `CursorOptions::state_dir`")
                 })?;
                 files.claim(CURSORS, name).map(Self::InStore)

@@ -30,6 +30,9 @@
 //!   acknowledgement of the late worker is refused then.
 //! * **Failures** are tried again after a delay, up to a limit. Then the event is parked, with the reason, and its
 //!   stream continues without it. A parked event is listed until it is retried with success or discarded.
+//! * **The same cursor** goes on when the store is [opened again](crate::Store::reopen). If events that were visible
+//!   were lost with the earlier writer, it goes back to what was committed last, as after a crash: the answers to what is
+//!   with workers are refused, and what follows is delivered again.
 //! * **One query.** A cursor is bound to its query and to its store. It goes back if it is told to, and passes over
 //!   events that are not done only if it is told to [skip](Change::Skip) them, and then says which.
 mod state;
@@ -59,10 +62,8 @@ pub(crate) use state::{CURSORS, CursorState, ELSEWHERE, REMEDY, check_name};
 pub use state::{CursorRole, ParkedEvent};
 pub use status::{CursorStatus, names, status};
 
-use super::{EventSource, Subscription};
-use crate::journal::Journal;
-use crate::published::SharedState;
-use crate::read::{Query, View};
+use super::Subscription;
+use crate::read::Query;
 use crate::store::StoreReader;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -76,11 +77,8 @@ struct Shared {
     role: CursorRole,
     query: Query,
     options: CursorOptions,
-    source: EventSource,
+    store: StoreReader,
     clock: Arc<dyn Clock>,
-    published: Arc<SharedState>,
-    /// What makes the log durable; `None` for a reader, which sees durable events only.
-    journal: Option<Arc<Journal>>,
     file: CursorFile,
     /// Position and leaf that it was opened at, which a reader may not see yet.
     opened_at: (Position, Hash),
@@ -95,12 +93,15 @@ struct Shared {
 
 struct Inner {
     queue: DeliveryQueue,
+    /// Its opening is the one that all of this is of.
     subscription: Subscription,
     /// What has to be durable before the state is committed.
     needed: Position,
     /// The changes that were committed, and when that was.
     committed: u64,
     committed_at: u64,
+    /// What was committed last. It is durable, and so are the events it names.
+    saved: CursorState,
 }
 
 impl StoreReader {
@@ -198,8 +199,10 @@ impl Cursor {
     ///
     /// Those of reading.
     pub fn lag(&self) -> Result<u64> {
-        let state = self.0.inner.lock().queue.state.clone();
-        state.lag(&View::of(&self.0.published))
+        let inner = self.0.lock()?;
+        let (state, opening) = (inner.queue.state.clone(), Arc::clone(inner.subscription.opening()));
+        drop(inner);
+        state.lag(&opening.view()?)
     }
 
     /// Returns the parked events, in the order of their positions.

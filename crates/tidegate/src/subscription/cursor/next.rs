@@ -11,14 +11,17 @@ use super::state::CursorRole;
 use super::{Cursor, Inner, Shared};
 use crate::published::Deadline;
 use crate::read::View;
+use crate::store::Opening;
 use crate::subscription::{Look, Subscription};
 use crate::sync::atomic::Ordering;
 
 /// Result of looking for a delivery without waiting.
 pub(in crate::subscription) enum Found {
     Delivery(Delivery),
-    /// Nothing now. It changes with an event after this position, at this time, or when `wakes` moves on.
+    /// Nothing now. It changes with an event after this position of this opening, with its end, at this time, or when
+    /// `wakes` moves on.
     Nothing {
+        opening: Arc<Opening>,
         after: Position,
         timer: Option<u64>,
         wakes: u64,
@@ -61,7 +64,7 @@ impl Cursor {
     /// [`commit`](Self::commit): before it waits it commits what was acknowledged.
     pub fn next_within(&self, time: Duration) -> Result<Option<Delivery>> {
         self.check_role()?;
-        let deadline = self.0.source.deadline(time);
+        let deadline = self.0.store.deadline(time);
         self.next_by(Some(&deadline))
     }
 
@@ -119,24 +122,24 @@ impl Cursor {
         is_stopped: &dyn Fn() -> bool,
     ) -> Result<Option<Delivery>> {
         while !is_stopped() {
-            let (after, timer, wakes) = match self.look()? {
+            let (opening, after, timer, wakes) = match self.look()? {
                 Found::Delivery(delivery) => return Ok(Some(delivery)),
                 Found::Ended => return Ok(None),
-                Found::Nothing { after, timer, wakes } => (after, timer, wakes),
+                Found::Nothing { opening, after, timer, wakes } => (opening, after, timer, wakes),
             };
             let shared = &*self.0;
             if shared.inner.lock().queue.is_idle() {
                 shared.commit()?;
             }
             let timer = timer.map(|at| at.saturating_sub(shared.clock.steady_micros()));
-            let timer = timer.map(|left| shared.source.deadline(Duration::from_micros(left)));
+            let timer = timer.map(|left| shared.store.deadline(Duration::from_micros(left)));
             let sooner = match (deadline, &timer) {
                 (Some(deadline), Some(timer)) if timer.is_before(deadline) => Some(timer),
                 (deadline, timer) => deadline.or(timer.as_ref()),
             };
             // `is_stopped` is asked once more: it may have changed, and the count with it, before the count was loaded.
             let woken = || shared.wakes.load(Ordering::SeqCst) != wakes || is_stopped();
-            let came = shared.source.wait_or(after, sooner, woken)?;
+            let came = opening.wait_or(after, sooner, woken)?;
             if !came && deadline.is_some_and(Deadline::is_over) {
                 let message = format!("the cursor {} had no event to deliver in time", shared.name);
                 return Err(Error::new(ErrorKind::TimedOut, message));
@@ -148,7 +151,12 @@ impl Cursor {
     /// Waits until the deadline, or until `is_stopped` says so. It is asked again after
     /// [`wake_workers`](Self::wake_workers) and once the store is closed.
     pub(in crate::subscription) fn pause(&self, deadline: &Deadline, is_stopped: &dyn Fn() -> bool) {
-        self.0.published.wait(Some(deadline), |_| is_stopped());
+        let store = &self.0.store;
+        while !deadline.is_over() && !is_stopped() {
+            // Later wakes come by the newest opening.
+            let opening = store.opening();
+            opening.published().wait(Some(deadline), |_| is_stopped() || !store.is_in(&opening));
+        }
     }
 
     /// Makes workers that wait look at whether they are stopped.
@@ -163,7 +171,7 @@ impl Cursor {
 
     /// Returns whether the store was closed and its files can no longer be written, those of this cursor among them.
     pub(in crate::subscription) fn is_closed(&self) -> bool {
-        self.0.file.ends_with_store() && matches!(self.0.published.ending(), Some(Ok(())))
+        self.0.file.ends_with_store() && matches!(self.0.store.opening().published().ending(), Some(Ok(())))
     }
 
     /// Returns whether no more events may be parked.
@@ -173,7 +181,7 @@ impl Cursor {
 
     /// Looks for a delivery without waiting.
     pub(in crate::subscription) fn look(&self) -> Result<Found> {
-        let mut inner = self.0.inner.lock();
+        let mut inner = self.0.lock()?;
         let found = self.look_in(&mut inner);
         let unlogged = inner.queue.take_unlogged();
         drop(inner);
@@ -183,7 +191,8 @@ impl Cursor {
 
     fn look_in(&self, inner: &mut Inner) -> Result<Found> {
         let shared = &*self.0;
-        shared.source.check_process()?;
+        let opening = Arc::clone(inner.subscription.opening());
+        opening.check_process()?;
         // Loaded before the look: a wake that comes during it is then not slept through.
         let wakes = shared.wakes.load(Ordering::SeqCst);
         if shared.stopped.load(Ordering::SeqCst) {
@@ -192,10 +201,12 @@ impl Cursor {
         let filled = inner.fill(shared);
         let now = shared.now();
         if let Some(token) = inner.queue.next(now, &shared.options) {
-            let found = View::of(&shared.published).at(token.position).transpose();
+            let found = View::of(opening.published()).at(token.position).transpose();
             let missing = || Err(Error::new(ErrorKind::Missing, "the event is not in the log any more"));
             return match found.unwrap_or_else(missing) {
-                Ok(event) => Ok(Found::Delivery(Delivery::new(self.clone(), event, token))),
+                Ok(event) => {
+                    Ok(Found::Delivery(Delivery::new(self.clone(), opening.generation(), event, token)))
+                }
                 Err(error) => {
                     inner.queue.give_back(token);
                     Err(error)
@@ -206,9 +217,9 @@ impl Cursor {
         let (after, ended) = match filled? {
             Fill::Head(after) => (after, false),
             Fill::Ended => (Position::MAX, true),
-            Fill::Full => (Position::MAX, shared.source.now()?.1.transpose()?.is_some()),
+            Fill::Full => (Position::MAX, opening.now()?.1.transpose()?.is_some()),
         };
-        Ok(if ended { Found::Ended } else { Found::Nothing { after, timer, wakes } })
+        Ok(if ended { Found::Ended } else { Found::Nothing { opening, after, timer, wakes } })
     }
 }
 
@@ -216,7 +227,7 @@ impl Inner {
     /// Takes in events of the log while there is room for them.
     fn fill(&mut self, shared: &Shared) -> Result<Fill> {
         while self.queue.has_room(&shared.options) {
-            match self.subscription.look() {
+            match self.subscription.look_here() {
                 Ok(Look::Found(event)) => self.queue.take(event.position(), &event.stream()),
                 Ok(Look::Nothing) => {
                     let head = self.subscription.reached();
@@ -231,8 +242,9 @@ impl Inner {
                     // A subscription ends with its error; a new one returns the error as long as it lasts and
                     // passes over nothing.
                     let reached = self.subscription.reached();
+                    let opening = Arc::clone(self.subscription.opening());
                     self.subscription =
-                        Subscription::new(shared.source.clone(), shared.query.clone(), reached);
+                        Subscription::new(&shared.store, opening, shared.query.clone(), reached);
                     return Err(error);
                 }
             }

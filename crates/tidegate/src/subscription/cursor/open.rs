@@ -7,11 +7,11 @@ use tidegate_format::{Error, ErrorKind, Position, Result, StoreId};
 use super::file::CursorFile;
 use super::options::CursorOptions;
 use super::queue::DeliveryQueue;
-use super::state::{CursorRole, CursorState, leaf_at};
+use super::state::{CursorRole, CursorState};
 use super::{Cursor, Inner, Shared};
 use crate::backend::Flush;
 use crate::read::{Query, View};
-use crate::store::StoreReader;
+use crate::store::{Opening, StoreReader};
 use crate::subscription::Subscription;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
@@ -26,22 +26,26 @@ impl Cursor {
         role: CursorRole,
     ) -> Result<Self> {
         let file = CursorFile::claim(store, name, options.state_dir.as_ref())?;
-        let view = store.view()?;
+        let opening = store.opening();
+        let view = opening.view()?;
         let state = match file.read()? {
             Some(bytes) => {
                 let state = CursorState::decode(&bytes).map_err(|error| error.in_file(file.name(), None))?;
-                state.check_in(store, &view).map_err(|error| error.in_file(file.name(), None))?;
+                state
+                    .check_in(store.id(), &opening, &view)
+                    .map_err(|error| error.in_file(file.name(), None))?;
                 bind(name, &state, &query, role)?;
                 state
             }
             None => begin(store.id(), query, options.start, role, &view)?,
         };
-        Self::resume(store, file, state, options, &view)
+        Self::resume(store, &opening, file, state, options, &view)
     }
 
     /// Continues from a state that was checked against this log, and commits it.
     pub(super) fn resume(
         store: &StoreReader,
+        opening: &Arc<Opening>,
         file: CursorFile,
         state: CursorState,
         options: CursorOptions,
@@ -49,10 +53,11 @@ impl Cursor {
     ) -> Result<Self> {
         let (role, query, opened_at) = (state.role, state.query.clone(), (state.position, state.leaf));
         let clock = Arc::clone(&store.env().clock);
-        let subscription = Subscription::new(store.source(), query.clone(), state.position);
+        let subscription = Subscription::new(store, Arc::clone(opening), query.clone(), state.position);
         let inner = Inner {
             // Committed once more even if it was read from the file: that shows at once whether it can be written.
             needed: state.position,
+            saved: state.clone(),
             queue: resumed(state, view)?,
             subscription,
             committed: 0,
@@ -63,10 +68,8 @@ impl Cursor {
             role,
             query,
             options,
-            source: store.source(),
+            store: store.clone(),
             clock,
-            published: Arc::clone(store.published()),
-            journal: store.journal().map(Arc::clone),
             file,
             opened_at,
             inner: Mutex::new(inner),
@@ -112,7 +115,7 @@ fn begin(
         let message = format!("the log ends at position {position}, before the cursor's start {start}");
         return Err(Error::invalid(message));
     }
-    let leaf = leaf_at(view, position)?.unwrap_or_default();
+    let leaf = view.leaf(position)?.unwrap_or_default();
     let (acked, parked) = Default::default();
     Ok(CursorState { store, role, query, position, leaf, acked, parked })
 }

@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use tidegate_format::{Error, ErrorKind, Hash, Micros, Position, Result, StoreId, hash};
 
 use crate::read::{Query, View};
-use crate::store::StoreReader;
+use crate::store::Opening;
 
 pub(crate) use crate::backend::CURSORS;
 
@@ -193,15 +193,15 @@ impl CursorState {
     }
 
     /// Refuses a state that is not of this log, and takes into account what a reader withholds.
-    pub(crate) fn check_in(&self, store: &StoreReader, view: &View) -> Result<()> {
-        self.check_store(store.id())?;
-        self.mismatch_in(store, view)?.map_or(Ok(()), Err)
+    pub(crate) fn check_in(&self, store: StoreId, opening: &Opening, view: &View) -> Result<()> {
+        self.check_store(store)?;
+        self.mismatch_in(opening, view)?.map_or(Ok(()), Err)
     }
 
     /// Returns what shows that the log does not have the event at the position, or has another one; `None` if it has that
     /// one. An error says that the log cannot be read there, which shows neither.
     fn mismatch(&self, view: &View) -> Result<Option<Error>> {
-        Ok(match leaf_at(view, self.position)? {
+        Ok(match view.leaf(self.position)? {
             None => {
                 let expected = format!("position {} at least", self.position);
                 let found = format!("position {}", view.head());
@@ -217,9 +217,9 @@ impl CursorState {
 
     /// The same, and takes into account what a reader withholds: a power cut can take the proof that an event is durable,
     /// and leave the event. Its leaf then tells whether the cursor read that one.
-    pub(crate) fn mismatch_in(&self, store: &StoreReader, view: &View) -> Result<Option<Error>> {
+    pub(crate) fn mismatch_in(&self, opening: &Opening, view: &View) -> Result<Option<Error>> {
         if self.position > view.head()
-            && let Some(event) = store.unconfirmed(self.position)?
+            && let Some(event) = opening.unconfirmed(self.position)?
             && event.leaf() == self.leaf
         {
             return Ok(None);
@@ -245,14 +245,6 @@ impl CursorState {
         let acked = self.acked.range(..=view.head()).count() as u64;
         Ok(after.saturating_sub(acked))
     }
-}
-
-/// Returns the leaf of the event at a position; zeros for position 0, `None` past the head.
-pub(crate) fn leaf_at(view: &View, position: Position) -> Result<Option<Hash>> {
-    if position == Position::START {
-        return Ok(Some(Hash::ZERO));
-    }
-    Ok(view.at(position)?.map(|event| event.leaf()))
 }
 
 /// Checks the last line, and returns what stands before it.

@@ -205,7 +205,7 @@ fn a_reader_sees_everything_before_the_damage() {
         let found = before_damage(&reader, name);
         assert!(intact.starts_with(&found), "{name}");
         assert!(found.len() < intact.len() && !found.is_empty(), "{name}: {} events", found.len());
-        let damage = reader.report().damage.as_ref().unwrap();
+        let damage = reader.report().damage.unwrap();
         assert_eq!(damage.kind(), ErrorKind::Damaged);
         assert!(damage.to_string().contains(name), "{damage}");
         if index > 0 {

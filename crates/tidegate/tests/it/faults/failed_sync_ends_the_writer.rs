@@ -192,3 +192,28 @@ fn a_sync_after_a_failed_one_acknowledges_nothing() {
     assert_eq!(store.frontier().durable, Position(0));
     assert_eq!(stage.disk.count(Call::Sync), 1);
 }
+
+/// The system tells of lost bytes once: the sync after the failed one says all is well. A wait for durability
+/// once ran that second sync and believed it.
+#[test]
+fn a_sync_after_a_failed_one_is_not_believed() {
+    let mut stage = Stage::new();
+    let store = stage.open();
+    store.append(one("a")).unwrap();
+    store.append_with(one("a"), AppendOptions::new().buffered()).unwrap();
+    stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
+    let first = store.wait_durable(Position(2), LONG).unwrap_err();
+    assert_eq!(first.kind(), ErrorKind::Ended, "{first}");
+    for _ in 0..2 {
+        assert_eq!(store.wait_durable(Position(2), LONG).unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(store.step().unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(store.append(one("a")).unwrap_err().kind(), ErrorKind::Ended);
+    }
+    assert_eq!(store.frontier().durable, Position(1));
+    assert_eq!(store.wait_durable(Position(1), LONG).unwrap(), Position(1));
+    assert_eq!(stage.disk.count(Call::Sync), 1, "it is not even tried");
+    drop(store);
+    stage.restart();
+    let store = stage.open();
+    assert!(store.frontier().durable >= Position(1));
+}

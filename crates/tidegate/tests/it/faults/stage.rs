@@ -237,8 +237,8 @@ fn look(stage: &Stage, intact: &[(u64, Hash)]) -> ReaderView {
         Ok(found) => {
             assert!(intact.starts_with(&found), "what shows to a reader is what was written");
             assert!(store.report().damage.is_none(), "a reader ends in silence: {}", store.report());
-            let unconfirmed = store.report().unconfirmed.as_ref();
-            let torn = unconfirmed.is_some_and(|unconfirmed| unconfirmed.torn.is_some());
+            let unconfirmed = store.report().unconfirmed;
+            let torn = unconfirmed.as_ref().is_some_and(|unconfirmed| unconfirmed.torn.is_some());
             let unconfirmed = unconfirmed.map_or(0, |unconfirmed| unconfirmed.events);
             ReaderView::Shows { events: found.len(), unconfirmed, torn }
         }

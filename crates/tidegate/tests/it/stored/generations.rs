@@ -132,7 +132,7 @@ fn a_lower_one_does_not_stand_in_for_a_damaged_one() {
         match copy.try_open(Access::Read) {
             Err(error) => assert!(error.to_string().contains(&higher), "{error}"),
             Ok(reader) => {
-                let damage = reader.report().damage.as_ref().unwrap();
+                let damage = reader.report().damage.unwrap();
                 assert!(damage.to_string().contains(&higher), "{damage}");
             }
         }

@@ -29,9 +29,9 @@ fn behind(batches: usize) -> (Stage, History, Vec<Receipt>) {
     (stage, history, receipts)
 }
 
-fn unconfirmed(reader: &StoreReader) -> &Unconfirmed {
+fn unconfirmed(reader: &StoreReader) -> Unconfirmed {
     let report = reader.report();
-    report.unconfirmed.as_ref().unwrap_or_else(|| panic!("a silent prefix: {report}"))
+    report.unconfirmed.clone().unwrap_or_else(|| panic!("a silent prefix: {report}"))
 }
 
 /// The next opening for writing keeps what was counted, and then a reader shows it.
