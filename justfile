@@ -73,9 +73,13 @@ compare *args:
     CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo build --release --manifest-path annexes/compare/batpak/Cargo.toml
     CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo run --release --manifest-path annexes/compare/Cargo.toml -- {{args}}
 
-# Verifiers of others look at our notes, tiles and proofs.
+# Verifiers of others look at our notes, tiles and proofs, and at what a store exports.
 verifiers:
     CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo test --locked --manifest-path annexes/compare/verifiers/Cargo.toml
+
+# The same by the verifiers of Go, on a store of 70,000 events that the command line exports; needs Debian and PyPI.
+verifiers-go:
+    annexes/compare/verifiers/go/run
 
 # Hands hostile bytes to one group of decoders (log, derived, text, stores, proof, cli) for SECONDS seconds, guided by coverage.
 fuzz target seconds="60":

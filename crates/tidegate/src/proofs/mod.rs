@@ -25,6 +25,10 @@
 //! The tree is the one of RFC 6962 over the leaves of all events, and the texts are those of C2SP, so other tools check them.
 //! A proof stays good when its event's payload is erased, and when the store is gone.
 //!
+//! [`Proofs::export_tiles`] writes the tree as a folder that a web server can hand out.
+//! [`take_census`](crate::Store::take_census) counts all events by stream, and [`Proofs::prove_all`] then shows all events of
+//! one, or that it has none; [`Proofs::audit_censuses`] counts again. [`Evidence`] is what was read, or what a projection said.
+//!
 //! Invariants:
 //!
 //! C1. Only durable events are signed.
