@@ -1,8 +1,6 @@
 //! Terms: what an event can be found by.
 
-use std::hash::Hasher;
-
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip128::SipHasher13;
 use tidegate_format::{Cause, EventId, Position, Record, StoreId, StreamId};
 
 /// Which part of an event a term is about.
@@ -193,9 +191,7 @@ impl HashKey {
     /// Returns the hash of bytes.
     #[inline]
     pub fn hash(self, bytes: &[u8]) -> u128 {
-        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
-        hasher.write(bytes);
-        hasher.finish128().as_u128()
+        SipHasher13::new_with_keys(self.0, self.1).hash(bytes).as_u128()
     }
 
     /// Returns a term to look for.

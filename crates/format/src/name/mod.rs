@@ -98,11 +98,12 @@ fn is_plain(bytes: &[u8]) -> bool {
     // The left bit of a byte is set, or becomes set by 1 more (0x7f) or by 0x20 less (controls). What is carried or
     // borrowed comes from a byte that is not plain itself.
     let marks = |eight: u64| eight | eight.wrapping_add(ONES) | eight.wrapping_sub(ONES << 5);
-    let (eights, rest) = bytes.as_chunks();
-    let found = eights.iter().fold(0, |found, eight| found | marks(u64::from_le_bytes(*eight)));
-    let mut last = [b' '; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    (found | marks(u64::from_le_bytes(last))) & LEFT_BITS == 0
+    // The last eight overlap those before them.
+    let Some(last) = bytes.last_chunk() else {
+        return bytes.iter().all(|byte| (b' '..0x7f).contains(byte));
+    };
+    let eights = bytes.as_chunks().0.iter().chain([last]);
+    eights.fold(0, |found, eight| found | marks(u64::from_le_bytes(*eight))) & LEFT_BITS == 0
 }
 
 /// Refuses a kind that breaks the rules of names or holds a `*`, which selects a family in queries.

@@ -394,9 +394,7 @@ impl MemIndex {
         for (hash, event) in hashes.iter_mut().zip(waiting..) {
             *hash = self.short_id_hash(event);
         }
-        for (hash, event) in hashes.iter().zip(waiting..) {
-            ids.insert(&self.id_table, *hash, event);
-        }
+        ids.insert_all(&self.id_table, &hashes, waiting);
         // Release: the caller that no longer looks through these ids finds them in the table.
         self.id_count.store(event + 1, Ordering::Release);
     }

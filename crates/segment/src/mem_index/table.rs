@@ -55,6 +55,19 @@ impl TableWriter {
         find(&self.slots, hash, is)
     }
 
+    /// Adds numbers that are not there yet, `first` and those behind it, one for each hash.
+    pub(crate) fn insert_all(&mut self, table: &Table, hashes: &[u64], first: u32) {
+        let mask = self.slots.len() - 1;
+        // Relaxed: what is read is not used. Its memory is far, and none of these reads waits for another one, while
+        // those of `put` do: where one ends is not known before it was read.
+        let near =
+            |near: u64, hash: &u64| near ^ self.slots[*hash as u32 as usize & mask].load(Ordering::Relaxed);
+        std::hint::black_box(hashes.iter().fold(0, near));
+        for (hash, number) in hashes.iter().zip(first..) {
+            self.insert(table, *hash, number);
+        }
+    }
+
     /// Adds a number that is not there yet to the table that this one came with.
     pub(crate) fn insert(&mut self, table: &Table, hash: u64, number: u32) {
         self.count += 1;

@@ -370,6 +370,7 @@ impl Committer {
     fn assign(&mut self, prepared: &mut PreparedBatch, time: Micros) -> Result<Receipt> {
         self.tails.make_room();
         // What can fail comes first, so that a batch is placed whole or not at all.
+        // And all tails are read one behind the other, so that their memory is near when records are placed.
         let mut start = FRAME_HEADER_BYTES;
         for item in &prepared.records {
             let bytes = &prepared.bytes[start..start + item.length as usize];
