@@ -86,7 +86,7 @@ impl WorkerOptions {
 
     /// Returns how every store of a trial is opened for writing.
     pub fn options(&self) -> StoreOptions {
-        StoreOptions::new().segment_bytes(6_000).thread(self.thread).map(self.map)
+        StoreOptions::new().segment_bytes(6_000).space_ahead(2_000).thread(self.thread).map(self.map)
     }
 }
 

@@ -20,6 +20,7 @@ enum Damage {
     Flip,
     Cut,
     Zero,
+    Blank,
     Swap,
     Remove,
     Exchange,
@@ -28,10 +29,11 @@ enum Damage {
 }
 
 impl Damage {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Flip,
         Self::Cut,
         Self::Zero,
+        Self::Blank,
         Self::Swap,
         Self::Remove,
         Self::Exchange,
@@ -49,6 +51,12 @@ impl Damage {
             Self::Flip if length > 0 => rest.flip_bit(&name, at * 8 + dice.below(8))?,
             Self::Cut => rest.truncate(&name, at)?,
             Self::Zero => rest.zero(&name, at..length.min(at + 1 + dice.below(64)))?,
+            Self::Blank => {
+                // From the start of a frame on, so that nothing but zeros follows the frames before it.
+                let (starts, _) = frames(&rest.read(&name)?);
+                let from = if starts.is_empty() { at } else { *dice.pick(&starts) as u64 };
+                rest.zero(&name, from..length)?;
+            }
             Self::Swap if length > 64 => {
                 let half = length / 2;
                 rest.swap(&name, dice.below(half - 16), half, 16)?;
@@ -156,7 +164,9 @@ pub(crate) fn truth(
     if is_blind {
         known = vouched(&before, &contents(machine, &names));
     }
-    let is_same = before == contents(machine, &names);
+    let after = contents(machine, &names);
+    let is_same =
+        before.iter().zip(&after).all(|(one, other)| is_used_alike(one.as_deref(), other.as_deref()));
     let seen = look(machine, model);
     let seen = seen.map_err(|failure| failure.during(&format!("{harm:?} of {struck:?}, read only")))?;
     let world = Env::simulated(&machine.disk, &machine.clock, &machine.random);
@@ -196,6 +206,29 @@ fn vouched(before: &[Option<Vec<u8>>], after: &[Option<Vec<u8>>]) -> u64 {
         at = end;
     }
     most
+}
+
+/// Whether a file holds the same as it did. What is behind the frames of a segment is not read.
+fn is_used_alike(before: Option<&[u8]>, after: Option<&[u8]>) -> bool {
+    let (Some(before), Some(after)) = (before, after) else { return before == after };
+    let (starts, end) = frames(before);
+    if starts.is_empty() { before == after } else { after.get(..end) == before.get(..end) }
+}
+
+/// Returns whether a segment has unused space behind its frames.
+pub(crate) fn has_unused_space(bytes: &[u8]) -> bool {
+    let (_, end) = frames(bytes);
+    end < bytes.len() && bytes[end..].iter().all(|byte| *byte == 0)
+}
+
+/// Returns where the frames of a segment start, and where the last one ends. Other files have none.
+fn frames(bytes: &[u8]) -> (Vec<usize>, usize) {
+    let (mut at, mut starts) = (SEGMENT_HEADER_BYTES, Vec::new());
+    while let Ok(head) = FrameHeader::read(bytes.get(at..).unwrap_or_default()) {
+        starts.push(at);
+        at += head.frame_bytes();
+    }
+    (starts, at)
 }
 
 fn contents(machine: &Machine, names: &[String]) -> Vec<Option<Vec<u8>>> {

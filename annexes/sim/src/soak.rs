@@ -98,6 +98,8 @@ pub struct Faults {
     pub little_room: u64,
     /// Lives with short reads.
     pub short_reads: u64,
+    /// Lives that left unused space behind the log.
+    pub unused_space: u64,
     /// Damaged files that are derived or hold a reader's place.
     pub derived: u64,
     /// Damage to the log: refused, dropped, noticed by reading, harmless.
@@ -120,6 +122,7 @@ impl AddAssign for SoakReport {
         sum.reads += more.reads;
         sum.little_room += more.little_room;
         sum.short_reads += more.short_reads;
+        sum.unused_space += more.unused_space;
         sum.derived += more.derived;
         sum.log.iter_mut().zip(more.log).for_each(|(sum, more)| *sum += more);
     }
@@ -229,6 +232,10 @@ impl History<'_> {
             }
         };
         self.soaked.power_cuts += u64::from(end == End::PowerCut);
+        let newest = self.machine.segments().into_values().next_back();
+        let bytes = newest.and_then(|newest| self.machine.disk.at_rest().read(&newest).ok());
+        self.soaked.faults.unused_space +=
+            u64::from(bytes.is_some_and(|bytes| damage::has_unused_space(&bytes)));
         self.model.end(end);
         self.machine.restart();
         check::look(&self.machine, &self.model, end, exit == Exit::Done)

@@ -6,6 +6,7 @@
 //! A2. A segment has its name only once its head is durable, so a named segment always has a head.
 //! A3. Frames are written behind the tail only, and the tail moves only behind whole frames.
 //! A4. An error of kind [`Full`](ErrorKind::Full) leaves nothing behind that is ever read.
+//! A5. Behind the tail the file holds zeros or nothing, but for what a failed append left there until it is cut off.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use tidegate_disk::replace::{Replacement, Unplaced};
 use tidegate_disk::room::lacks_room;
 use tidegate_disk::{Disk, File};
 use tidegate_format::{
-    Error, ErrorKind, Frame, FrameHeader, Result, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName,
+    Error, ErrorKind, Frame, FrameHeader, Offset, Result, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName,
 };
 
 use crate::frame_reader::{read_error, read_full};
@@ -27,6 +28,8 @@ const COPY_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub struct ActiveSegment {
     segment: Arc<Segment>,
+    /// Where the file ends: at the tail, or behind the space that was prepared.
+    file_end: u64,
 }
 
 impl ActiveSegment {
@@ -34,12 +37,18 @@ impl ActiveSegment {
     pub fn create(disk: &dyn Disk, head: SegmentHeader, hash_key: HashKey) -> Result<Self> {
         let name = SegmentName::new(head.first);
         let file = put_in_place(disk, name, &head, |_| Ok(()))?;
-        Ok(Self { segment: Arc::new(Segment::empty(name, head, file, hash_key)) })
+        Ok(Self::at_tail(Segment::empty(name, head, file, hash_key)))
     }
 
-    /// Goes on with a segment whose frames were all taken in and are known to be durable.
-    pub fn resume(segment: Segment) -> Self {
-        Self { segment: Arc::new(segment) }
+    /// Goes on with a segment whose frames were all taken in and are known to be durable. Nothing but unused space
+    /// follows them.
+    pub fn resume(segment: Segment) -> Result<Self> {
+        let file_end = segment.file_length()?;
+        Ok(Self { file_end, ..Self::at_tail(segment) })
+    }
+
+    fn at_tail(segment: Segment) -> Self {
+        Self { file_end: segment.tail().0, segment: Arc::new(segment) }
     }
 
     /// Puts a durable copy of a segment's frames up to the tail beside it, in the next generation, and goes on with that
@@ -66,7 +75,7 @@ impl ActiveSegment {
         // Asserts in pairs: what was copied must read back as what was taken in before.
         let fault = segment.replay(old.tail().0, |_| true)?;
         match fault {
-            None if segment.next() == old.next() => Ok(Self { segment: Arc::new(segment) }),
+            None if segment.next() == old.next() => Ok(Self::at_tail(segment)),
             None => Err(Error::damaged("the copied segment ends early", old.next(), segment.next())
                 .in_file(old.name(), Some(segment.tail()))),
             Some(fault) => Err(fault.error),
@@ -88,13 +97,43 @@ impl ActiveSegment {
         segment.file()?.write_all_at(bytes, tail.0).map_err(|cause| unwritten(cause, segment.name()))?;
         segment.mem_index().add_frame(&Frame::again(bytes, head), tail, streams);
         segment.grow(tail.plus(bytes.len() as u64));
+        self.file_end = self.file_end.max(segment.tail().0);
         Ok(())
+    }
+
+    /// Returns where the file ends: at the tail, or behind the space that was prepared.
+    pub fn file_end(&self) -> Offset {
+        Offset(self.file_end)
+    }
+
+    /// Lengthens the file with zeros up to the byte `end`, so that the frames that come there do not change its length. No
+    /// sync is made of them: they are durable with the next frame that is. After an error the file is as long as it was,
+    /// if that can be done, and frames go on being written.
+    pub fn prepare(&mut self, end: Offset) -> Result<()> {
+        let (from, segment) = (self.file_end, &self.segment);
+        if end.0 <= from {
+            return Ok(());
+        }
+        let file = segment.file()?;
+        // From the end of the file on, where no frame is (keeps A3): the writer does one thing at a time (A1).
+        let written = file.write_all_at(&vec![0; (end.0 - from) as usize], from);
+        // Others may need the room that it took in vain.
+        let is_kept = written.is_ok() || file.set_len(from).is_err();
+        self.file_end = if is_kept { end.0 } else { from };
+        written.map_err(|cause| unwritten(cause, segment.name()))
+    }
+
+    /// Takes off the space that was prepared and not used.
+    pub fn trim(&mut self) -> Result<()> {
+        if self.file_end > self.segment.tail().0 { self.cut() } else { Ok(()) }
     }
 
     /// Takes off what stands behind the tail.
     pub fn cut(&mut self) -> Result<()> {
-        let segment = &self.segment;
-        segment.file()?.set_len(segment.tail().0).map_err(|cause| unwritten(cause, segment.name()))
+        let (segment, tail) = (&self.segment, self.segment.tail().0);
+        segment.file()?.set_len(tail).map_err(|cause| unwritten(cause, segment.name()))?;
+        self.file_end = tail;
+        Ok(())
     }
 
     /// Makes what was written durable. After an error the outcome is unknown for good.
@@ -154,7 +193,7 @@ mod tests {
     use tidegate_disk::Env;
     use tidegate_format::frame::{FRAME_HEADER_BYTES, Sealing};
     use tidegate_format::record::{Facts, Placed};
-    use tidegate_format::{Blind, Draft, Hash, Micros, Offset, Position, StoreId, Version, frame, record};
+    use tidegate_format::{Blind, Draft, Hash, Micros, Position, StoreId, Version, frame, record};
 
     use super::*;
     use crate::cache::{FileCache, OpenFiles};
@@ -239,6 +278,33 @@ mod tests {
         assert_eq!(segment.build_index_anew(no_level).map_err(|error| error.kind()), Err(ErrorKind::Io));
         assert_eq!(segment.build_index(no_level)?, read);
         assert!(read.is_some());
+        Ok(())
+    }
+
+    /// keeps A3, A5
+    #[test]
+    fn prepared_space_is_written_over_and_taken_off() -> Result<()> {
+        let (_, mut active) = created()?;
+        let (bytes, head) = sealed();
+        let behind = SEGMENT_HEADER_BYTES as u64 + bytes.len() as u64;
+        let length = |active: &ActiveSegment| active.segment().file_length();
+        active.prepare(Offset(behind + 500))?;
+        active.append(&bytes, head, None)?;
+        assert_eq!((length(&active)?, active.segment().tail()), (behind + 500, Offset(behind)));
+        let mut found = vec![7; bytes.len() + 500];
+        active
+            .segment()
+            .file()?
+            .read_full_at(&mut found, SEGMENT_HEADER_BYTES as u64)
+            .expect("memory is read");
+        assert!(found.starts_with(&bytes) && found[bytes.len()..].iter().all(|byte| *byte == 0));
+        active.prepare(Offset(behind + 20))?;
+        assert_eq!((length(&active)?, active.file_end()), (behind + 500, Offset(behind + 500)));
+        active.trim()?;
+        assert_eq!((length(&active)?, active.file_end()), (behind, Offset(behind)));
+        active.prepare(Offset(behind + 20))?;
+        active.cut()?;
+        assert_eq!((length(&active)?, active.file_end()), (behind, Offset(behind)));
         Ok(())
     }
 

@@ -44,6 +44,8 @@ pub struct FrameFault {
     pub later_durable: Option<(Offset, FrameHeader)>,
     /// The last position that a later whole frame, up to `later_durable` if there is one, calls durable.
     pub synced: Position,
+    /// Where what is not zero ends. Behind a torn frame may be unused space.
+    pub end: Offset,
 }
 
 impl<'a> FrameReader<'a> {
@@ -89,7 +91,9 @@ impl<'a> FrameReader<'a> {
                         return Ok(None);
                     }
                     let (later_durable, synced) = self.find_later_durable()?;
-                    return Ok(Some(FrameFault { error, later_durable, synced }));
+                    let end =
+                        if self.has_unused_space { used_end(self.file, at, self.end)? } else { self.end };
+                    return Ok(Some(FrameFault { error, later_durable, synced, end: Offset(end) }));
                 }
                 Err(error) => return Err(error),
             }
@@ -186,6 +190,22 @@ fn is_unused(file: &dyn File, from: Offset, end: u64) -> Result<bool> {
         buffer.resize(WINDOW_BYTES, 0);
     }
     Ok(true)
+}
+
+/// Returns behind which byte of a file, from one to another, there are zeros alone.
+fn used_end(file: &dyn File, from: Offset, mut end: u64) -> Result<u64> {
+    let mut buffer = vec![0; FIRST_LOOK_BYTES];
+    while end > from.0 {
+        let start = end.saturating_sub(buffer.len() as u64).max(from.0);
+        let bytes = &mut buffer[..(end - start) as usize];
+        let filled = read_full(file, bytes, start)?;
+        if let Some(last) = bytes[..filled].iter().rposition(|byte| *byte != 0) {
+            return Ok(start + last as u64 + 1);
+        }
+        end = start;
+        buffer.resize(WINDOW_BYTES, 0);
+    }
+    Ok(from.0)
 }
 
 /// Reads until the buffer is full or the file ends, and returns how many bytes came.
@@ -366,6 +386,23 @@ mod tests {
         // One from before says nothing of what should stand here.
         frames[1] = frame(1);
         assert_eq!(read(&frames), (1, None));
+    }
+
+    /// keeps W3
+    #[test]
+    fn a_torn_frame_ends_where_the_unused_space_behind_it_begins() {
+        let torn = &frame(1)[..92];
+        assert_ne!(torn[91], 0, "the last byte of the id");
+        for zeros in [0, 1, 4095, 4096, (1 << 20) + 4097] {
+            let file = Counted::from([torn, &vec![0; zeros]].concat());
+            let end = file.bytes.len() as u64;
+            for (is_active, expected) in [(true, 92), (false, end)] {
+                let reader = FrameReader::new(&file, SALT, Offset(0), end, Position(1));
+                let mut reader = if is_active { reader.active() } else { reader };
+                let fault = reader.run(|_, _| unreachable!("no frame is whole")).unwrap().unwrap();
+                assert_eq!(fault.end, Offset(expected), "{zeros} zeros");
+            }
+        }
     }
 
     /// Reads two frames and what is behind them; says how many were whole, and whether a fault follows.

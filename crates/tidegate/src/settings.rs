@@ -56,6 +56,12 @@ pub struct StoreOptions {
     pub durability: Durability,
     /// Bytes at which a segment is followed by a new one. Default: 64 MiB; at most 1 GiB. One frame may exceed it.
     pub segment_bytes: u64,
+    /// Bytes that are prepared ahead of the log's end at most. Default: 1 MiB. While syncs are small (less than 64 KiB each)
+    /// the store writes zeros there first and its events over them, because a sync of a file that need not grow is quicker.
+    /// Nothing is prepared before a sixteenth of this was taken in, nor beyond the end of a segment. What is left is cut
+    /// off when the store is closed; a process that dies leaves it until the next opening. 0 prepares nothing, which is
+    /// better on file systems that never write in place, as Btrfs and ZFS.
+    pub space_ahead: u64,
     /// Bytes of batches that may be queued or written and not answered. Default: 64 MiB. One batch may exceed it.
     pub queue_bytes: usize,
     /// Whether sealed segments are mapped into memory. Default: `true`. Without maps reads are slower, but they return
@@ -90,6 +96,7 @@ impl Default for StoreOptions {
             create: true,
             durability: Durability::default(),
             segment_bytes: 64 << 20,
+            space_ahead: 1 << 20,
             queue_bytes: 64 << 20,
             map: true,
             open_files: OpenFiles::default(),
@@ -126,6 +133,13 @@ impl StoreOptions {
     #[must_use]
     pub fn segment_bytes(mut self, segment_bytes: u64) -> Self {
         self.segment_bytes = segment_bytes;
+        self
+    }
+
+    /// Sets the bytes that are prepared ahead of the log's end at most; 0 prepares nothing.
+    #[must_use]
+    pub fn space_ahead(mut self, space_ahead: u64) -> Self {
+        self.space_ahead = space_ahead;
         self
     }
 

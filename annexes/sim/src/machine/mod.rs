@@ -41,8 +41,10 @@ pub struct Machine {
 impl Machine {
     /// An empty machine.
     pub fn new(seed: u64, model: DiskModel, segment_bytes: u64, wrap: Wrap) -> Self {
+        let space_ahead = [0, 300, 1000, 4000][(seed / 2 % 4) as usize];
         let options = StoreOptions::new()
             .segment_bytes(segment_bytes)
+            .space_ahead(space_ahead)
             .thread(false)
             .map(seed.is_multiple_of(2))
             .durability(Durability::Synced);

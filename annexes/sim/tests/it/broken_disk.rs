@@ -2,10 +2,12 @@
 //! like one with a defect.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tidegate_disk::{Block, Disk, Errno, FaultyDisk, File, FileLock, Identity, Mode};
 use tidegate_format::hash::crc;
+use tidegate_format::{FrameHeader, SEGMENT_HEADER_BYTES, SegmentName};
 
 /// What it gets wrong, and which defect of a store that amounts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +32,10 @@ pub(crate) enum DiskDefect {
     NoWatermark,
     /// Index files are wrong behind checksums that hold: these are not compared.
     IndexBelieved,
+    /// The log ends where zeros follow a frame, whatever is behind them and whatever stands beside the log.
+    ZerosBelieved,
+    /// Space is prepared from a place on where a frame stands.
+    ZerosOverFrame,
     /// A saved state is an older one under the newest place: what it is of is not compared.
     StaleState,
 }
@@ -40,11 +46,13 @@ struct BrokenDisk {
     wrong: DiskDefect,
     /// The first saved state of this process.
     first_state: Mutex<Option<Vec<u8>>>,
+    /// Whether this process is about to judge the log, before it writes to it.
+    judges: AtomicBool,
 }
 
 /// The simulated disk behind one that gets something wrong.
 pub(crate) fn broken(disk: FaultyDisk, wrong: DiskDefect) -> Arc<dyn Disk> {
-    Arc::new(BrokenDisk { disk, wrong, first_state: Mutex::default() })
+    Arc::new(BrokenDisk { disk, wrong, first_state: Mutex::default(), judges: AtomicBool::new(false) })
 }
 
 impl BrokenDisk {
@@ -66,6 +74,35 @@ impl BrokenDisk {
         };
         Ok(BrokenFile { file, wrong: self.wrong, is_new, is_segment, served })
     }
+}
+
+impl BrokenDisk {
+    /// Whether nothing is asked that stands beside the log, since zeros follow a frame of the newest segment.
+    fn believes_zeros(&self) -> io::Result<bool> {
+        if self.wrong != DiskDefect::ZerosBelieved || !self.judges.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let names = match self.disk.list("segments") {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            other => other?,
+        };
+        let parse = |name: &String| SegmentName::parse(name.strip_suffix(".seg")?);
+        let newest = names.into_iter().filter(|name| parse(name).is_some()).max_by_key(parse);
+        let Some(newest) = newest else { return Ok(false) };
+        let bytes = all_of(&*self.disk.open(&format!("segments/{newest}"), Mode::Read)?)?;
+        Ok(zeros_from(&bytes) < bytes.len())
+    }
+}
+
+/// Where zeros follow a frame of a segment, or its length.
+fn zeros_from(bytes: &[u8]) -> usize {
+    let mut at = SEGMENT_HEADER_BYTES.min(bytes.len());
+    while let Ok(head) = FrameHeader::read(&bytes[at..])
+        && head.frame_bytes() <= bytes.len() - at
+    {
+        at += head.frame_bytes();
+    }
+    if bytes.get(at) == Some(&0) { at } else { bytes.len() }
 }
 
 /// The whole of a file.
@@ -118,10 +155,19 @@ impl Disk for BrokenDisk {
         if self.wrong == DiskDefect::NoWatermark && name == "WATERMARK" && mode == Mode::Read {
             return Err(Errno::NOENT.into());
         }
+        if name == "WATERMARK" && mode == Mode::Read && self.believes_zeros()? {
+            return Err(Errno::NOENT.into());
+        }
+        if name.starts_with("segments/") && mode == Mode::Write {
+            self.judges.store(false, Ordering::Relaxed);
+        }
         Ok(Arc::new(self.handle(name, mode)?))
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        if folder == "cursors" && self.believes_zeros()? {
+            return Ok(Vec::new());
+        }
         self.disk.list(folder)
     }
 
@@ -151,6 +197,7 @@ impl Disk for BrokenDisk {
     }
 
     fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>> {
+        self.judges.store(true, Ordering::Relaxed);
         self.disk.lock(name)
     }
 
@@ -177,6 +224,16 @@ impl File for BrokenFile {
             buffer[..count].copy_from_slice(&rest[..count]);
             return Ok(count);
         }
+        if self.wrong == DiskDefect::ZerosBelieved && self.is_segment {
+            let count = self.file.read_at(buffer, offset)?;
+            let zeros = zeros_from(&all_of(&*self.file)?) as u64;
+            buffer[..count]
+                .iter_mut()
+                .zip(offset..)
+                .filter(|(_, at)| *at >= zeros)
+                .for_each(|(byte, _)| *byte = 0);
+            return Ok(count);
+        }
         match self.file.read_at(buffer, offset) {
             Err(error)
                 if self.wrong == DiskDefect::SwallowedReadError && Errno::from_io_error(&error).is_some() =>
@@ -189,6 +246,12 @@ impl File for BrokenFile {
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        // Over the last frame's end, and not over its zeros alone.
+        const BACK: u64 = 40;
+        let prepares = !bytes.is_empty() && bytes.iter().all(|byte| *byte == 0);
+        if self.wrong == DiskDefect::ZerosOverFrame && prepares {
+            return self.file.write_all_at(bytes, offset - BACK);
+        }
         self.file.write_all_at(bytes, offset)
     }
 

@@ -10,11 +10,11 @@ use tidegate_sim::{Defect, Soak, Sweep, Wrap, soak, sweep};
 use super::broken_disk::{DiskDefect, broken};
 
 /// What is broken, how, and within how many seeds that is caught.
-const CANARIES: [(&str, How, u64); 19] = [
+const CANARIES: [(&str, How, u64); 21] = [
     ("acknowledging before the sync", How::Disk(|disk| broken(disk, DiskDefect::NoSync)), 10),
     ("leaving out the sync of a folder", How::Disk(|disk| broken(disk, DiskDefect::NoFolderSync)), 20),
     ("ignoring the error of a sync", How::Disk(|disk| broken(disk, DiskDefect::SwallowedError)), 100),
-    ("leaving the rest of a failed write", How::Disk(|disk| broken(disk, DiskDefect::NoCut)), 200),
+    ("leaving the rest of a failed write", How::Disk(|disk| broken(disk, DiskDefect::NoCut)), 1000),
     ("cutting too much", How::Disk(|disk| broken(disk, DiskDefect::CutTooMuch)), 10),
     ("renaming before the sync", How::Disk(|disk| broken(disk, DiskDefect::NoSyncBeforeRename)), 40),
     ("forgetting places of readers", How::Disk(|disk| broken(disk, DiskDefect::PlacesForgotten)), 20),
@@ -26,6 +26,8 @@ const CANARIES: [(&str, How, u64); 19] = [
         40,
     ),
     ("believing a stale saved state", How::Disk(|disk| broken(disk, DiskDefect::StaleState)), 200),
+    ("believing zeros", How::Disk(|disk| broken(disk, DiskDefect::ZerosBelieved)), 200),
+    ("preparing space over a frame", How::Disk(|disk| broken(disk, DiskDefect::ZerosOverFrame)), 20),
     ("not checking a condition at the commit", How::Caller(Defect::ConditionsIgnored), 40),
     ("ignoring a key", How::Caller(Defect::KeysIgnored), 300),
     ("not holding what a decision read", How::Caller(Defect::FootprintsIgnored), 100),

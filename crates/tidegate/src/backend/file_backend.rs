@@ -6,6 +6,8 @@
 //! E2. After a failed sync nothing is written any more, and no later sync is believed.
 //! E3. Once the lock file is lost, no sync is acknowledged and no segment is created, so a writer that takes a new lock
 //!     sees everything acknowledged before it.
+//! E4. Space ahead of the tail is prepared by the one who writes the frames, so that no zero is ever written where a
+//!     frame may stand. That it cannot be prepared fails nothing.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -23,6 +25,7 @@ use super::indexer::Indexer;
 use super::log_backend::{LogBackend, PendingSync};
 use super::watermark::WatermarkFile;
 use crate::published::SharedState;
+use crate::settings::StoreOptions;
 use crate::sync::Mutex;
 
 /// The directory's active segment and what belongs to writing it.
@@ -42,6 +45,7 @@ pub(crate) struct FileBackend {
     pub(super) syncs: SyncState,
     /// Where the frames end that syncs were asked for and not noted as durable yet, in ascending order.
     pub(super) ends: VecDeque<FrameEnd>,
+    pub(super) space: SpaceAhead,
     /// Whether nothing was written yet since the opening.
     pub(super) untouched: bool,
 }
@@ -84,7 +88,9 @@ impl FileBackend {
     fn roll(&mut self) -> Result<()> {
         self.indexer.keep_up(&self.published)?;
         let old = Arc::clone(self.active.segment());
-        let pending = self.pending();
+        // Comes before the sync, and so before anything needs the room.
+        self.trim();
+        let pending = self.sync_of_all();
         pending.run()?;
         self.published.set_durable(pending.position());
         self.note_durable(pending.position())?;
@@ -103,7 +109,25 @@ impl FileBackend {
         self.published.change_log(|log| log.segments.push(Arc::clone(active.segment())));
         self.published.set_sealed(true);
         self.active = active;
+        self.space.synced = self.active.segment().tail();
         Ok(())
+    }
+
+    /// Takes off unused space. If it stays it is no damage: what ends a segment is said elsewhere.
+    fn trim(&mut self) {
+        if let Err(error) = self.active.trim() {
+            tracing::debug!(%error, "the unused space behind the log stays");
+        }
+    }
+
+    /// Returns the sync of all that was appended.
+    fn sync_of_all(&mut self) -> FileSync {
+        let segment = Arc::clone(self.active.segment());
+        let end = FrameEnd { position: self.written(), segment: segment.first(), tail: segment.tail() };
+        if self.ends.back() != Some(&end) {
+            self.ends.push_back(end);
+        }
+        FileSync { segment, position: end.position, syncs: self.syncs.clone() }
     }
 
     fn mark(&self, end: FrameEnd, clean: bool) -> Watermark {
@@ -139,12 +163,16 @@ impl LogBackend for FileBackend {
     }
 
     fn pending(&mut self) -> Box<dyn PendingSync> {
-        let segment = Arc::clone(self.active.segment());
-        let end = FrameEnd { position: self.written(), segment: segment.first(), tail: segment.tail() };
-        if self.ends.back() != Some(&end) {
-            self.ends.push_back(end);
+        let wanted = self.space.wanted(self.active.segment().tail(), self.active.file_end());
+        // Keeps E2: what was written for nothing is not synced.
+        if let Some(end) = wanted.filter(|_| self.published.ended().is_none())
+            && let Err(error) = self.active.prepare(end)
+        {
+            // Keeps E4. It is tried again after as much as before the first time.
+            self.space.in_row = 0;
+            tracing::debug!(%error, "no space was prepared for the log, which grows as it is written");
         }
-        Box::new(FileSync { segment, position: end.position, syncs: self.syncs.clone() })
+        Box::new(self.sync_of_all())
     }
 
     fn note_durable(&mut self, position: Position) -> Result<()> {
@@ -168,11 +196,65 @@ impl LogBackend for FileBackend {
                 other => other?,
             }
         }
+        if !self.untouched {
+            // Without a frame of this writer behind it another one may have gone on in this very file.
+            self.trim();
+        }
         let segment = self.active.segment();
         let end = FrameEnd { position: self.durable, segment: segment.first(), tail: segment.tail() };
         debug_assert_eq!(self.written(), self.durable, "closing comes after the last sync");
         self.watermark.write(self.mark(end, true))?;
         self.watermark.sync()
+    }
+}
+
+/// How much space is prepared ahead of the tail. A sync of a file that grew writes its length as well, which takes about
+/// as long again as a small group does, so syncs of little find zeros to be written over.
+///
+/// Zeros, since they take no other call than frames do and work on every file system, and frames over them are synced
+/// quicker than over space that was given and never written. They are written by the one who is about to sync, and become
+/// durable with that sync. A thread of its own would spare a fraction of that caller's time, since any sync of the file
+/// waits for them, and would have to be kept from writing zeros over a frame; a sync of its own could take notice of an
+/// error that concerns frames.
+#[derive(Debug)]
+pub(super) struct SpaceAhead {
+    /// Where the last sync that was asked for ends.
+    synced: Offset,
+    /// Bytes that such syncs of little were asked for in a row.
+    in_row: u64,
+    /// Bytes that are prepared at once at most.
+    bytes_max: u64,
+    segment_bytes: u64,
+}
+
+/// Bytes of a sync from which on its own writing takes most of the time. Zeros would double it.
+const SMALL_SYNC_BYTES: u64 = 64 << 10;
+/// The part of the most space that is to be taken in by small syncs before any is prepared: a store that takes in little
+/// stays small.
+const SPACE_PARTS: u64 = 16;
+
+impl SpaceAhead {
+    /// Creates the plan for a segment with this tail.
+    pub(super) fn behind(tail: Offset, options: &StoreOptions) -> Self {
+        let (bytes_max, segment_bytes) = (options.space_ahead, options.segment_bytes);
+        Self { synced: tail, in_row: 0, bytes_max, segment_bytes }
+    }
+
+    /// Returns up to which byte space is to be prepared, before a sync of what ends at this tail: as much as was taken in by
+    /// small syncs so far, within the segment, if another one like this does not fit into what there is.
+    fn wanted(&mut self, tail: Offset, file_end: Offset) -> Option<Offset> {
+        let bytes = tail.0.saturating_sub(self.synced.0);
+        self.synced = tail;
+        if bytes >= SMALL_SYNC_BYTES {
+            self.in_row = 0;
+        }
+        if bytes == 0 || bytes >= SMALL_SYNC_BYTES {
+            return None;
+        }
+        self.in_row += bytes;
+        let is_wanted = self.in_row >= self.bytes_max / SPACE_PARTS && tail.0 + bytes > file_end.0;
+        let end = (tail.0 + self.in_row.min(self.bytes_max)).min(self.segment_bytes);
+        (is_wanted && end > file_end.0).then_some(Offset(end))
     }
 }
 

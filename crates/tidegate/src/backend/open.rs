@@ -20,7 +20,7 @@ use tidegate_segment::{
 };
 
 use super::evidence::{DurabilityEvidence, EvidenceFiles};
-use super::file_backend::{FileBackend, SyncState};
+use super::file_backend::{FileBackend, SpaceAhead, SyncState};
 use super::filter_groups;
 use super::identity::{self, Floor, io, salvage, seed};
 use super::indexer::Indexer;
@@ -103,6 +103,7 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
         Arc::new(SharedState::new(Log { segments, filter_groups, damage: None }, durable, durable));
     published.set_sealed(filter_groups::are_wanting(&published.log()));
     let indexer = Arc::new(indexer);
+    let space = SpaceAhead::behind(active.segment().tail(), options);
     let backend = FileBackend {
         world: world.clone(),
         store: store.clone(),
@@ -117,6 +118,7 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
         indexer: Arc::clone(&indexer),
         syncs: SyncState::under(&lock),
         ends: VecDeque::new(),
+        space,
         untouched: true,
     };
     Ok(Opened { store, lock, backend, published, indexer, cache, report, time })
@@ -308,7 +310,7 @@ impl Opening<'_> {
             return Err(damage);
         }
         self.refuse_parents(&segment)?;
-        self.report.dropped_bytes = if fault.is_some() { length - segment.tail().0 } else { 0 };
+        self.report.dropped_bytes = fault.as_ref().map_or(0, |fault| fault.end.0 - segment.tail().0);
         let is_whole = fault.is_none();
         self.report.dropped_because = fault.map(|fault| fault.error);
         // A copy that a later opening made may be as long; whether its name is durable is unknown then.
@@ -338,7 +340,7 @@ impl Opening<'_> {
     fn activate(&mut self, tail: Tail, epoch: u32, replaced: &[SegmentName]) -> Result<ActiveSegment> {
         let has_older = replaced.iter().any(|older| older.first == tail.segment.first());
         if (tail.durable && !has_older) || self.report.created {
-            return Ok(ActiveSegment::resume(tail.segment));
+            return ActiveSegment::resume(tail.segment);
         }
         if tail.segment.next() == Position(1) {
             // The caller that created the store may have died before its name was durable. With the first event in

@@ -77,7 +77,7 @@ impl TailFrames {
 
     /// Returns where that ends which is not unused space.
     pub(super) fn written(&self) -> u64 {
-        if self.fault.is_some() { self.length } else { self.end.0 }
+        self.fault.as_ref().map_or(self.end, |fault| fault.end).0
     }
 
     /// Returns whether the frames end with the file or in unused space.

@@ -151,6 +151,25 @@ impl ReadWindow {
         self.unreadable.range(from / BLOCK_BYTES as u64 * BLOCK_BYTES as u64..).next().is_none()
     }
 
+    /// Leaves out the zeros that the file ends with, down to the byte `from`. What cannot be read is none.
+    pub(crate) fn cut_unused(&mut self, from: u64) {
+        let mut end = self.length;
+        while end > from {
+            let start = end.saturating_sub(BLOCK_BYTES as u64).max(from);
+            let bytes = self.bytes(start, (end - start) as usize);
+            let last = bytes.iter().rposition(|byte| *byte != 0);
+            let used = last.map(|last| start + last as u64 + 1);
+            if self.unreadable.range(start / BLOCK_BYTES as u64 * BLOCK_BYTES as u64..end).next().is_some() {
+                return;
+            }
+            if let Some(used) = used {
+                self.cut(used);
+                return;
+            }
+            end = start;
+        }
+    }
+
     fn fill(&mut self, at: u64, count: usize) {
         let count = self.length.saturating_sub(at).min(count as u64) as usize;
         self.at = at;

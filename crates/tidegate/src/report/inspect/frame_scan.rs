@@ -74,7 +74,14 @@ pub(crate) fn scan_frames(
                 break;
             }
             Err(error) => {
-                let end = next_whole(window, at + 1, salt, positions).unwrap_or(window.length());
+                let end = next_whole(window, at + 1, salt, positions).unwrap_or_else(|| {
+                    if is_active {
+                        // A torn frame may have unused space behind it.
+                        window.cut_unused(at);
+                        scanned.end = window.length();
+                    }
+                    window.length()
+                });
                 scanned.broken.push((at..end, error));
                 (at, expected) = (end, None);
             }

@@ -1,9 +1,11 @@
-//! Stores as the format has them, the caller that wrote them: generations of files, unused space, a floor, forks and nodes.
+//! Stores as the format has them, the caller that wrote them: generations of files, unused space found and prepared, a
+//! floor, forks and nodes.
 pub(crate) mod access;
 pub(crate) mod erased_and_slots;
 pub(crate) mod floors;
 mod by_another_program;
 mod forks_and_nodes;
 mod generations;
+mod prepared_space;
 mod proofs;
 mod unused_space;
