@@ -18,7 +18,7 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number under `bound`; 0 where there is none.
+    /// A number under `bound`; 0 if there is none.
     pub fn below(&mut self, bound: u64) -> u64 {
         // The bias of a remainder is far below what a simulation could notice.
         self.roll() % bound.max(1)

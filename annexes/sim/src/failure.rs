@@ -23,12 +23,12 @@ impl Failure {
         Self { what: format!("{what}: {error}"), error: Some(error.kind()) }
     }
 
-    /// Whether it is the disk's own error, which is as it should be where reading was planned to fail.
+    /// Whether it is the disk's own error, which is as it should be if reading was planned to fail.
     pub(crate) fn is_of_disk(&self) -> bool {
         self.error == Some(ErrorKind::Io)
     }
 
-    /// Whether it is the error of a writer that has ended, as it should where the disk was planned to fail.
+    /// Whether it is the error of a writer that has ended, as it should if the disk was planned to fail.
     pub(crate) fn is_of_writer(&self) -> bool {
         self.error == Some(ErrorKind::Ended)
     }

@@ -178,7 +178,7 @@ fn repair(machine: &Machine, model: &mut Model) -> Result<u64, Failure> {
     Ok(calls)
 }
 
-/// Crashes the repair at its `nth` call, over and over, at ever later calls where there are any. Seeds that
+/// Crashes the repair at its `nth` call, over and over, at ever later calls if there are any. Seeds that
 /// are even only kill; odd ones cut the power between the attempts too.
 fn crash_repair(sweep: &Sweep, machine: &mut Machine, model: &mut Model, nth: u64) -> Result<(), Failure> {
     for round in 0..3 {

@@ -216,7 +216,9 @@ impl Draft {
         let mut names = std::iter::once(&self.kind).chain(names);
         match names.find(|name| name::is_reserved(name) && !is_allowed(name)) {
             None => Ok(()),
-            Some(name) => Err(Error::invalid(format!("the name {name:?} is reserved for the store"))),
+            Some(name) => Err(Error::invalid(format!(
+                "the name {name:?} is reserved for the store; choose another one"
+            ))),
         }
     }
 }

@@ -24,22 +24,22 @@ pub use erase::{erase, erase_content};
 pub use read::{ENTRY_BYTES, Record};
 pub use write::{Facts, Placed, encode, encode_erased, place, stream};
 
-/// The checksum of a record: its length field, then everything behind the checksum.
+/// Returns the checksum of a record: its length field, then everything behind the checksum.
 fn crc_of(record: &[u8]) -> u32 {
     hash::crc(hash::crc(0, &record[..layout::CRC]), &record[layout::ENTRY..])
 }
 
-/// The checksum that stands in a record, whether it holds or not. The record has its whole head.
+/// Returns the checksum that stands in a record, whether it holds or not. The record has its whole head.
 pub(crate) fn stated_crc(record: &[u8]) -> u32 {
     number!(record, layout::CRC, u32)
 }
 
-/// The position that stands in a record.
+/// Returns the position that stands in a record.
 pub(crate) fn stated_position(record: &[u8]) -> Position {
     Position(number!(record, layout::POSITION, u64))
 }
 
-/// Whether a record says that it ends its batch.
+/// Returns whether a record says that it ends its batch.
 pub(crate) fn states_batch_end(record: &[u8]) -> bool {
     record[layout::FLAGS] & layout::FLAG_BATCH_END != 0
 }

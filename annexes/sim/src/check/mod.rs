@@ -47,7 +47,7 @@ pub(crate) fn adopt(store: &StoreReader, model: &mut Model) -> Result<(), Failur
     Ok(())
 }
 
-/// What the store tells of a reader with a name, or `None` if it has no file.
+/// What the store says about a reader with a name, or `None` if it has no file.
 pub(crate) fn report(store: &StoreReader, name: &str) -> tidegate::Result<Option<CursorReport>> {
     match cursor::status(store, name) {
         Ok(state) => {

@@ -51,7 +51,7 @@ fn wanted(name: &str) -> ModelQuery {
     if name == NAMES[0] { ModelQuery::kind("a.*") } else { ModelQuery::scopes(&["s0", "s1"]) }
 }
 
-/// What a cursor tells of its place.
+/// What a cursor says about its place.
 pub(super) fn report(store: &Store, cursor: &Cursor) -> tidegate::Result<CursorReport> {
     let parked = cursor.parked().iter().map(|parked| parked.position.0).collect();
     let head = store.frontier().visible.0;

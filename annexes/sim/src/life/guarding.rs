@@ -61,7 +61,7 @@ impl Life<'_> {
             self.poll_tickets()?;
             return self.settle(attempt, answer);
         }
-        // Asked once: where what the gate read moves before the commit, the answer is a conflict.
+        // Asked once: if what the gate read moves before the commit, the answer is a conflict.
         attempt.unfounded = true;
         self.queue(attempt)
     }

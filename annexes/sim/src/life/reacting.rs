@@ -75,7 +75,7 @@ impl Life<'_> {
         self.react_to(one, steps, failing, back).map(drop)
     }
 
-    /// Has a reactor go back if it has come so far, and then do some steps, fewer where nothing is left. Says whether it
+    /// Has a reactor go back if it has come so far, and then do some steps, fewer if nothing is left. Says whether it
     /// was idle in the end.
     fn react_to(
         &mut self,

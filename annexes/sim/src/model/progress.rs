@@ -30,7 +30,7 @@ impl Progress {
         Self { wanted, places: vec![None], damaged: false }
     }
 
-    /// The reader is opened: where it has no file, it may get one.
+    /// The reader is opened: if it has no file, it may get one.
     pub(crate) fn open(&mut self) {
         if self.places == [None] {
             self.places.push(Some(CursorPlace::default()));
@@ -63,7 +63,7 @@ impl Progress {
         *self = Self::of(std::mem::take(&mut self.wanted));
     }
 
-    /// Finds the place that a file tells of, given what of the log the reader is about. A power cut leaves
+    /// Finds the place that a file names, given what of the log the reader is about. A power cut leaves
     /// nothing that a later one could take.
     pub(crate) fn find(
         &mut self,
@@ -95,7 +95,7 @@ impl Progress {
     }
 }
 
-/// What the store tells of a reader's place.
+/// What the store says about a reader's place.
 #[derive(Clone, Debug)]
 pub(crate) struct CursorReport {
     /// The head of the log when it was report.
@@ -106,7 +106,7 @@ pub(crate) struct CursorReport {
 }
 
 impl CursorReport {
-    /// Whether it tells of this place. Places between two rewinds grow, so the lag tells them apart.
+    /// Whether it names this place. Places between two rewinds grow, so the lag tells them apart.
     fn fits(&self, place: &CursorPlace, selected: &[u64]) -> bool {
         let there = selected.iter().filter(|position| **position <= self.head);
         let open = there.filter(|position| !place.settled.contains(position));

@@ -16,7 +16,7 @@ use tidegate_sim::{Failure, Soak, SoakReport, Sweep, soak, sweep};
 const APPENDERS_SEEDS: [u64; 8] = [0, 2, 43, 75, 189, 413, 730, 11265];
 
 /// Histories with all actors that failed once. What a seed means changes when an actor learns something new; a fault
-/// found here has a test of its own in `tidegate` where it lay there.
+/// found here has a test of its own in `tidegate` if its cause was there.
 ///
 /// * 2188, 4980: an error of reading over an unfinished creation was told as damage.
 /// * 1000978: a parked event that was tried again after a restart let its cursor pass over events in front of it.

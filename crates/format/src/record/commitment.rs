@@ -60,7 +60,7 @@ pub struct Body {
 }
 
 impl Body {
-    /// The body of a record with these parts.
+    /// Returns the body of a record with these parts.
     pub(crate) fn of(payload: Hash, parts: &[u8]) -> Self {
         Self { payload, hash: hash::chain(&[&payload.0, parts]) }
     }

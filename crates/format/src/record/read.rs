@@ -58,7 +58,7 @@ impl<'a> Record<'a> {
         Ok(Self { bytes, layout })
     }
 
-    /// The record over bytes that [`read`](Self::read) has checked before, with the layout it found then:
+    /// Returns the record over bytes that [`read`](Self::read) has checked before, with the layout it found then:
     /// the same bytes, not what a file holds in the same place now.
     ///
     /// ```
@@ -79,54 +79,54 @@ impl<'a> Record<'a> {
     ///
     /// # Panics
     ///
-    /// Here or in another method, where `layout` belongs to other bytes.
+    /// Here or in another method, if `layout` belongs to other bytes.
     #[inline]
     pub fn again(bytes: &'a [u8], layout: Layout) -> Self {
         Self { bytes: &bytes[..layout.length()], layout }
     }
 
-    /// Where its parts lie.
+    /// Returns where its parts lie.
     pub fn layout(&self) -> Layout {
         self.layout
     }
 
-    /// All its bytes.
+    /// Returns all its bytes.
     pub fn as_bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// Its place in the log.
+    /// Returns its place in the log.
     #[inline]
     pub fn position(&self) -> Position {
         Position(number!(self.bytes, layout::POSITION, u64))
     }
 
-    /// Its place in the stream.
+    /// Returns its place in the stream.
     pub fn version(&self) -> Version {
         Version(number!(self.bytes, layout::VERSION, u64))
     }
 
-    /// The position of the stream's event before it; 0 where it is the first.
+    /// Returns the position of the stream's event before it; 0 if it is the first.
     pub fn previous(&self) -> Position {
         Position(number!(self.bytes, layout::PREVIOUS, u64))
     }
 
-    /// When it was recorded.
+    /// Returns when it was recorded.
     pub fn time(&self) -> Micros {
         Micros(number!(self.bytes, layout::TIME, u64))
     }
 
-    /// Its id.
+    /// Returns its id.
     pub fn id(&self) -> EventId {
         EventId(self.array(layout::ID))
     }
 
-    /// The leaf hash of the stream's event before it; zeros where it is the first.
+    /// Returns the leaf hash of the stream's event before it; zeros if it is the first.
     pub fn link(&self) -> Hash {
         Hash(self.array(layout::LINK))
     }
 
-    /// The flow it belongs to.
+    /// Returns the flow it belongs to.
     pub fn correlation(&self) -> EventId {
         if self.bytes[layout::FLAGS] & layout::FLAG_CORRELATION == 0 {
             self.id()
@@ -135,34 +135,34 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The scope of its stream id.
+    /// Returns the scope of its stream id.
     pub fn scope(&self) -> &'a str {
         self.name(0, layout::SCOPE)
     }
 
-    /// The entity of its stream id.
+    /// Returns the entity of its stream id.
     pub fn entity(&self) -> &'a str {
         self.name(layout::name_length(self.bytes, layout::SCOPE), layout::ENTITY)
     }
 
-    /// The lane of its stream id.
+    /// Returns the lane of its stream id.
     pub fn lane(&self) -> u32 {
         number!(self.bytes, layout::LANE, u32)
     }
 
-    /// Its kind.
+    /// Returns its kind.
     pub fn kind(&self) -> &'a str {
         let [scope, entity] =
             [layout::SCOPE, layout::ENTITY].map(|field| layout::name_length(self.bytes, field));
         self.name(scope + entity, layout::KIND)
     }
 
-    /// The version of the payload's schema.
+    /// Returns the version of the payload's schema.
     pub fn schema(&self) -> u16 {
         number!(self.bytes, layout::SCHEMA, u16)
     }
 
-    /// Whether it ends its batch.
+    /// Returns whether it ends its batch.
     pub fn ends_batch(&self) -> bool {
         self.bytes[layout::FLAGS] & layout::FLAG_BATCH_END != 0
     }
@@ -177,7 +177,7 @@ impl<'a> Record<'a> {
         (length != 0).then(|| (text(&self.bytes[at..at + length]), content()))
     }
 
-    /// Its tags, in the order they were given.
+    /// Returns its tags, in the order they were given.
     pub fn tags(&self) -> impl ExactSizeIterator<Item = &'a str> + Clone + use<'a> {
         let mut rest = &self.bytes[self.layout.tags as usize..self.layout.causes as usize];
         (0..usize::from(self.bytes[layout::TAGS])).map(move |_| {
@@ -187,7 +187,7 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// Its causes, in the order they were given: positions and foreign ones.
+    /// Returns its causes, in the order they were given: positions and foreign ones.
     pub fn causes(&self) -> impl ExactSizeIterator<Item = Cause> + Clone + use<'a> {
         let mut rest = &self.bytes[self.layout.causes as usize..self.layout.metadata as usize];
         (0..usize::from(number!(self.bytes, layout::CAUSES, u16))).map(move |_| {
@@ -214,7 +214,7 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// What its payload's bytes are; unknown codes read as bytes.
+    /// Returns the type of its payload; unknown codes read as bytes.
     pub fn payload_type(&self) -> PayloadType {
         PayloadType::from_code(self.bytes[layout::PAYLOAD_TYPE]).unwrap_or_default()
     }

@@ -40,9 +40,9 @@ pub struct Placed {
     pub position: Position,
     /// Its place in the stream.
     pub version: Version,
-    /// The position of the stream's event before it; 0 where it is the first.
+    /// The position of the stream's event before it; 0 if it is the first.
     pub previous: Position,
-    /// The leaf hash of that event; zeros where there is none.
+    /// The leaf hash of that event; zeros if there is none.
     pub link: Hash,
     /// When it was recorded. Never less than that of the event before it in the log.
     pub time: Micros,
@@ -182,7 +182,7 @@ pub(super) fn put(record: &mut [u8], at: usize, bytes: &[u8]) {
     record[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
-/// Scope, entity and lane of a record that [`encode`] wrote, with or without its place.
+/// Returns scope, entity and lane of a record that [`encode`] wrote, with or without its place.
 ///
 /// ```
 /// # use tidegate_format::record::{self, Facts};
@@ -213,7 +213,7 @@ pub fn stream(record: &[u8]) -> (&str, &str, u32) {
 ///
 /// If `record` is not one whole record that [`encode`] wrote, has a place already (its causes are settled
 /// then, so a second place needs the bytes as they were encoded), or gets an impossible one: `previous` and
-/// every local cause lie before the position, and `previous` is 0 exactly where the version is 1.
+/// every local cause lie before the position, and `previous` is 0 exactly if the version is 1.
 pub fn place(record: &mut [u8], placed: &Placed, first: Position, body: &Body) -> Hash {
     assert_eq!(Layout::stated_length(record).ok(), Some(record.len()), "a record is placed whole");
     assert_eq!(number!(record, layout::POSITION, u64), 0, "a record is placed once");

@@ -31,7 +31,7 @@ pub struct TileEdge {
 }
 
 impl TileEdge {
-    /// The edge of a tree without leaves.
+    /// Creates the edge of a tree without leaves.
     pub fn new() -> Self {
         Self::default()
     }

@@ -26,7 +26,7 @@ pub struct Frontier {
 }
 
 impl Frontier {
-    /// The frontier of a tree without leaves.
+    /// Creates the frontier of a tree without leaves.
     pub fn new() -> Self {
         Self::default()
     }

@@ -23,7 +23,7 @@ pub struct MemoryTree {
 }
 
 impl MemoryTree {
-    /// A tree without leaves.
+    /// Creates a tree without leaves.
     pub fn new() -> Self {
         Self::default()
     }

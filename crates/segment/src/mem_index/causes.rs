@@ -19,7 +19,7 @@ pub(crate) const CAUSE_BLOCK: u32 = 32;
 /// Causes and levels in memory.
 #[derive(Debug)]
 pub(crate) struct CauseColumn {
-    /// For each event, one more than the cell of its first cause; 0 where it has none.
+    /// For each event, one more than the cell of its first cause; 0 if it has none.
     starts: Column32,
     /// Positions of causes, each shifted by one bit, which says whether another cause of the event follows.
     causes: Column64,
@@ -159,7 +159,7 @@ impl CauseBlock {
         self.ends.push(self.causes.len() as u32);
     }
 
-    /// The causes of an event, where they were read.
+    /// The causes of an event, if they were read.
     #[inline]
     pub(crate) fn of(&self, event: u32) -> Option<&[Position]> {
         let at = event.checked_sub(self.first)? as usize;

@@ -18,7 +18,7 @@ impl Default for Recent {
 }
 
 impl Recent {
-    /// The number of a term, which `find` finds where it was not met lately. A term has at least a byte.
+    /// The number of a term, which `find` finds if it was not met lately. A term has at least a byte.
     pub(crate) fn find(&mut self, term: &[u8], find: impl FnOnce() -> u32) -> u32 {
         debug_assert!(!term.is_empty(), "an empty place stands for no term");
         let (bytes, number) = &mut self.places[place(term)];

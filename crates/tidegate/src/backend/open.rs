@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //!
-//! O1. Opening cuts nothing that is known to have been durable; where such a thing is damaged it refuses.
+//! O1. Opening cuts nothing that is known to have been durable; if such a thing is damaged it refuses.
 //! O2. Nothing of the page cache is believed after an unclean end: what is kept is copied and synced first.
 //! O3. A crash at any step, any number of times, leads to the same events.
 
@@ -124,7 +124,7 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
     Ok(Opened { store, lock, backend, published, indexer, cache, report, time })
 }
 
-/// Tells readers of what a recovery has made durable. Where that fails they learn of it later.
+/// Tells readers of what a recovery has made durable. If that fails they learn of it later.
 fn tell_durable(file: &mut WatermarkFile, segment: &Segment, store: &StoreFile, epoch: u32) {
     let (durable, tail) = (segment.next().before(), segment.tail());
     let mark = Watermark {

@@ -30,7 +30,7 @@ pub(crate) struct PreparedBatch {
     pub(crate) given: Vec<(usize, EventId)>,
     /// What must still be checked against what comes after `checked`.
     pub(crate) preconditions: Vec<Precondition>,
-    /// All conditions, where there are several and one of them may hold later.
+    /// All conditions, if there are several and one of them may hold later.
     pub(crate) several: Vec<Condition>,
     /// The idempotency key, which must not be in the log after `checked`.
     pub(crate) key: Option<Key>,
@@ -63,7 +63,7 @@ pub(crate) enum Precondition {
 #[derive(Debug)]
 pub(crate) struct NoMatch {
     pub(crate) query: Query,
-    /// By what names it is found, where it says any.
+    /// By what names it is found, if it says any.
     pub(crate) filter: Option<TermFilter>,
     pub(crate) after: Position,
     /// Whether a gate or a decision read it.

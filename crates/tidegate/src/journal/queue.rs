@@ -186,7 +186,7 @@ impl Journal {
         Ok(led)
     }
 
-    /// Takes the batches of the next group off the queue, with the bytes that they take; lets the lead go where there
+    /// Takes the batches of the next group off the queue, with the bytes that they take; lets the lead go if there
     /// are none.
     fn next_group(&self) -> Option<(Vec<QueuedBatch>, usize)> {
         let mut queue = self.queue.lock();
@@ -209,7 +209,7 @@ impl Journal {
         Some((group, bytes))
     }
 
-    /// Commits the next groups, as the one who leads. `own` is where the caller waits for its own answer.
+    /// Commits the next groups, as the one who leads. `own` is the completion that the caller waits for.
     pub(super) fn lead(&self, own: Option<&Completion>) {
         while let Some((mut group, bytes)) = self.next_group() {
             let guard = PanicGuard { journal: self, leads: true };
@@ -232,7 +232,7 @@ impl Journal {
             if settled.is_empty() && behind.is_none() && is_syncing && !is_wanted() {
                 continue;
             }
-            // Let go for as long as wakers run and the disk syncs; where no other caller took it, it is taken again.
+            // Let go for as long as wakers run and the disk syncs; if no other caller took it, it is taken again.
             self.hand_over();
             let wakers = self.publish(settled);
             if !wakers.is_empty() || behind.is_some() {
@@ -264,7 +264,7 @@ impl Journal {
         }
     }
 
-    /// Takes the lead where batches are queued and no caller has it; says whether it did.
+    /// Takes the lead if batches are queued and no caller has it; says whether it did.
     fn take_lead(&self) -> bool {
         // keeps Q6: a waker may have forked, and this may be the child.
         if !self.process.is_current() {

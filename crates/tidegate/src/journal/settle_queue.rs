@@ -33,7 +33,7 @@ pub(crate) struct PendingAnswer {
 pub(crate) struct GroupResult {
     /// The last position that is written now.
     pub(crate) last: Position,
-    /// Whether a batch that was written asked to be synced; `None` where nothing was written.
+    /// Whether a batch that was written asked to be synced; `None` if nothing was written.
     pub(crate) synced: Option<bool>,
     pub(crate) held: Vec<PendingAnswer>,
     /// Bytes that its batches took in the queue.

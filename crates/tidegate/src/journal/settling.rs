@@ -109,7 +109,7 @@ impl Journal {
         rests_on <= self.published.visible() && (!synced || rests_on <= self.published.durable())
     }
 
-    /// Waits until a position that is written is visible, or durable, and syncs where no other thread does. Says whether
+    /// Waits until a position that is written is visible, or durable, and syncs if no other thread does. Says whether
     /// that came before the deadline; a sync that this call runs itself takes as long as the disk does.
     pub(crate) fn settle_until(
         &self,
@@ -128,7 +128,7 @@ impl Journal {
             }
             let syncs = {
                 let mut unsettled = self.unsettled.lock();
-                // Looked at again under the lock, where a frame is written and seen in one.
+                // Looked at again under the lock, if a frame is written and seen in one.
                 !is_settled() && unsettled.take_sync()
             };
             if syncs {

@@ -71,7 +71,7 @@ impl StreamTails {
         self.young.insert(stream, tail);
     }
 
-    /// Forgets the streams that were not met for long, where there are too many.
+    /// Forgets the streams that were not met for long, if there are too many.
     pub(crate) fn make_room(&mut self) {
         if self.young.len() >= HALF {
             self.old = std::mem::take(&mut self.young);

@@ -1,6 +1,6 @@
 //! What the events of a group are called, by hash: a condition about other terms need not look at them.
 //!
-//! Invariant N1: where an event of the group matches a query, every item's filter terms that it matches by are
+//! Invariant N1: if an event of the group matches a query, every item's filter terms that it matches by are
 //! among those of the group.
 
 use std::collections::HashSet;

@@ -13,7 +13,7 @@ use super::completion::{Completion, Wake};
 use crate::batch::Receipt;
 use crate::published::Deadline;
 
-/// Leads the commit of what is queued and syncs what is written, where no other thread does.
+/// Leads the commit of what is queued and syncs what is written, if no other thread does.
 pub(crate) trait Leader: Send + Sync {
     /// Commits until the queue is empty or another thread leads, and syncs what waits for that.
     fn work(&self);

@@ -1,7 +1,7 @@
 //! Turns: those whose decisions are in each other's way at one boundary decide one after the other.
 //!
 //! The commit judges every decision anyway, so a turn is a courtesy: it keeps contenders from judging in vain. It is
-//! taken from the second attempt on, and nothing is wrong where one cannot be had.
+//! taken from the second attempt on, and nothing is wrong if one cannot be had.
 //!
 //! Invariants:
 //!
@@ -112,7 +112,7 @@ impl Turns {
         self.insisted.load(Ordering::Relaxed) > 0 && boundaries.iter().any(is_insisted_on)
     }
 
-    /// Waits for the turn at these boundaries; `None` where it is not to be had. They are taken in ascending order, so
+    /// Waits for the turn at these boundaries; `None` if it is not to be had. They are taken in ascending order, so
     /// that two who want several never wait for each other.
     pub(crate) fn take(self: &Arc<Self>, boundaries: &[usize]) -> Option<Arc<Turn>> {
         if is_within() || boundaries.is_empty() {

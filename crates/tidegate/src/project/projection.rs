@@ -63,7 +63,10 @@ pub(super) fn check<P: Projection>() -> Result<()> {
         Error::invalid("a projection is named by the rules of kinds, such as order.totals").because(error)
     })?;
     if name::is_reserved(P::NAME) {
-        return Err(Error::invalid(format!("the name {:?} is reserved for the store", P::NAME)));
+        return Err(Error::invalid(format!(
+            "the name {:?} is reserved for the store; choose another one",
+            P::NAME
+        )));
     }
     if P::VERSION == 0 {
         return Err(Error::invalid(format!("versions of {} are counted from 1", P::NAME)));

@@ -314,7 +314,7 @@ impl Store {
         Err(Self::hold(writer, position, append, error.because(conflict))?.into())
     }
 
-    /// Judges and appends once; `None` where that is to be done again.
+    /// Judges and appends once; `None` if that is to be done again.
     fn attempt<B: Borrow<ValidBatch>, E: From<Error>>(
         &self,
         writer: &Writer,
@@ -477,7 +477,7 @@ impl Contest {
         Self { decides: false, ..Self::default() }
     }
 
-    /// What was read has moved: from now on those who contend for the same take turns.
+    /// Notes that what was read has moved: from now on callers that contend for the same take turns.
     fn lose(&mut self, conflict: Conflict, writer: &Writer, boundaries: &[usize]) {
         (self.moved, self.lost) = (Some(conflict), self.lost + 1);
         match &self.turn {

@@ -18,7 +18,7 @@ fn append(store: &Store, count: usize) {
     }
 }
 
-/// How many segments the filter groups in use are of.
+/// Returns how many segments the filter groups in use are of.
 fn counts(store: &StoreReader) -> Vec<usize> {
     store.view().unwrap();
     store

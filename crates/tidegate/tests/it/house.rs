@@ -5,6 +5,7 @@
 
 mod errors;
 mod manifest;
+mod opening;
 mod order;
 mod promises;
 mod results;
@@ -220,6 +221,18 @@ fn swept_words_stay_away() {
             places.flat_map(|place| vocabulary::phrases(&place, &workspace.text(&place).unwrap_or_default()));
         let names = sources.iter().flat_map(|(place, source)| vocabulary::names(place, source));
         phrases.chain(names).collect()
+    });
+}
+
+#[test]
+fn public_functions_are_described_with_a_verb() {
+    keep(|workspace| {
+        let published = workspace.crates.iter().filter(|room| room.folder.starts_with("crates/"));
+        let complaints = published.flat_map(|room| {
+            let of = |(file, source)| opening::complaints(&format!("{}/src/{file}", room.folder), source);
+            room.product().into_iter().flat_map(of).collect::<Vec<_>>()
+        });
+        complaints.collect()
     });
 }
 

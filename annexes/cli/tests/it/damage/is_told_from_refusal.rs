@@ -29,7 +29,7 @@ fn no_store_is_missing() {
     }
     let strange = place.file("file", "text");
     let error = run(&["import", &place.path(""), &strange]).refused(1);
-    assert!(error.contains("is no store and not empty"), "{error}");
+    assert!(error.contains("is not a store and not empty"), "{error}");
 }
 
 #[test]

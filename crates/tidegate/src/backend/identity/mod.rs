@@ -97,8 +97,9 @@ pub(crate) fn refuse_orphans(disk: &dyn Disk) -> Result<()> {
     let error = salvage(error).advise("for a new store choose an empty directory");
     let of_readers = |name: &String| name.starts_with(CURSORS) || name.starts_with(PROJECTIONS);
     if remains.iter().all(of_readers) {
-        return Err(error
-            .advise("if it is a `StateDir`, the state of readers, it is no store: open the store itself"));
+        return Err(error.advise(
+            "if it is a `StateDir`, the state of readers, it is not a store: open the store itself",
+        ));
     }
     Err(error)
 }
@@ -183,7 +184,7 @@ pub(crate) fn check_creatable(disk: &dyn Disk) -> Result<()> {
         None => Ok(()),
         Some(name) => {
             let message = format!(
-                "{} is no store and not empty (it holds {}); choose an empty directory",
+                "{} is not a store and not empty (it holds {}); choose an empty directory",
                 disk.place(),
                 visible(name)
             );

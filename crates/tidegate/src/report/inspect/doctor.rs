@@ -219,7 +219,7 @@ fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
     strangers(disk, remarks)
 }
 
-/// Tells of what is neither a file nor a folder of the store. Something else in the place of the store file, the floor, the
+/// Reports what is neither a file nor a folder of the store. Something else in the place of the store file, the floor, the
 /// watermark, the lock or a cursor is a fault.
 fn strangers(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
     let folders = files::folders(disk, "")?;

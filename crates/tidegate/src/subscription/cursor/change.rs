@@ -174,7 +174,12 @@ impl Cursor {
         let opening = store.opening();
         let view = opening.view()?;
         let in_file = |error: Error| error.in_file(file.name(), None);
-        let missing = || Error::new(ErrorKind::Missing, format!("there is no cursor {name:?}"));
+        let missing = || {
+            Error::new(
+                ErrorKind::Missing,
+                format!("there is no cursor {name:?}; `tidegate cursors` lists them"),
+            )
+        };
         let mut state = CursorState::decode(&file.read()?.ok_or_else(missing)?).map_err(in_file)?;
         state.check_store(store.id()).map_err(in_file)?;
         let mut changed = None;

@@ -90,7 +90,9 @@ fn status_on(disk: &dyn Disk, store: &StoreReader, name: &str) -> Result<CursorS
     check_name(name)?;
     let file = format!("{CURSORS}/{name}");
     let bytes = read(disk, &file, BYTES_MAX)?;
-    let missing = || Error::new(ErrorKind::Missing, format!("there is no cursor {name:?}"));
+    let missing = || {
+        Error::new(ErrorKind::Missing, format!("there is no cursor {name:?}; `tidegate cursors` lists them"))
+    };
     let state =
         CursorState::decode(&bytes.ok_or_else(missing)?).map_err(|error| error.in_file(&file, None))?;
     let view = store.view()?;

@@ -6,7 +6,7 @@
 use super::source::{Source, lines_of};
 
 /// What may not be written, and what to write. Phrases are compared without regard to case.
-const PHRASES: [(&str, &str); 13] = [
+const PHRASES: [(&str, &str); 21] = [
     ("nobody", "say who: no caller, no process"),
     ("somebody", "say who: a caller, another process"),
     ("whoever", "say who: the caller that"),
@@ -16,6 +16,14 @@ const PHRASES: [(&str, &str); 13] = [
     ("so many", "this many, or the number's name"),
     ("of no use", "cannot be used"),
     ("nothing where", "`None` if"),
+    ("where there is none", "if there is none"),
+    ("where there are none", "if there are none"),
+    ("where it has none", "if it has none"),
+    ("where it is the first", "if it is the first"),
+    ("where needed", "if needed"),
+    ("tells of", "reports"),
+    ("voucher", "later durable frame"),
+    ("is no truth", "is derived"),
     ("roster", "filter group"),
     ("rosters", "filter groups"),
     ("ordeal", "crash test"),
