@@ -75,8 +75,17 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             }
         }
     });
-    let claim =
-        (!kinds.is_empty()).then(|| quote!(#typed::claim! { #name => || #derived::Cow::Borrowed(__KINDS) }));
+    let own_kinds = quote!(#derived::Cow::Borrowed(__KINDS));
+    let all_kinds = if nested.is_empty() {
+        own_kinds.clone()
+    } else {
+        quote! {
+            let mut __kinds = #own_kinds;
+            #(__kinds.to_mut().extend_from_slice(&#nested::kinds());)*
+            __kinds
+        }
+    };
+    let claim = (!kinds.is_empty()).then(|| quote!(#typed::claim! { #name => || #own_kinds }));
     Ok(quote! {
         const _: () = {
             const __KINDS: &[#typed::Kind] = &[#(#kinds),*];
@@ -84,10 +93,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             #[automatically_derived]
             impl #typed::Event for #name {
                 fn kinds() -> #derived::Cow<'static, [#typed::Kind]> {
-                    #[allow(unused_mut)]
-                    let mut __kinds = #derived::Cow::Borrowed(__KINDS);
-                    #(__kinds.to_mut().extend_from_slice(&#nested::kinds());)*
-                    __kinds
+                    #all_kinds
                 }
 
                 fn knows(__kind: &::core::primitive::str) -> ::core::primitive::bool {

@@ -103,16 +103,16 @@ impl FileIndex {
         found.map(|found| self.postings(found.count, found.place)).transpose()
     }
 
-    /// Returns the rank of a term among the terms of its field, in the order of their bytes, or `None` if it is not
-    /// here. Local causes have none.
-    pub fn ordinal(&self, term: &Term) -> Result<Option<u32>> {
+    /// Returns the number of a term among the terms of its field, from 0 in the order of their bytes, or `None` if it is
+    /// not here. Local causes have none.
+    pub fn term_number(&self, term: &Term) -> Result<Option<u32>> {
         let numbers = self.numbers(term.as_bytes()[0]);
         let found = self.terms()?.find(numbers.clone(), term.as_bytes())?;
         Ok(found.map(|found| found.number - numbers.start))
     }
 
-    /// Returns the ranks of the terms of a field whose value starts with `prefix`. They follow each other.
-    pub fn ordinals(&self, field: Field, prefix: &[u8]) -> Result<Range<u32>> {
+    /// Returns the numbers of the terms of a field whose value starts with `prefix`. They follow each other.
+    pub fn term_numbers(&self, field: Field, prefix: &[u8]) -> Result<Range<u32>> {
         let numbers = self.numbers(field as u8);
         let terms = self.terms()?;
         let mut bound = Vec::with_capacity(prefix.len() + 1);
@@ -136,8 +136,8 @@ impl FileIndex {
         prefix: &[u8],
         mut each: impl FnMut(&[u8], Postings),
     ) -> Result<()> {
-        let ordinals = self.ordinals(field, prefix)?;
-        let mut reader = self.terms()?.read_terms(self.numbers_of(field, ordinals))?;
+        let numbers = self.term_numbers(field, prefix)?;
+        let mut reader = self.terms()?.read_terms(self.numbers_of(field, numbers))?;
         while let Some((term, found)) = reader.next()? {
             each(term.get(1..).unwrap_or_default(), self.postings(found.count, found.place)?);
         }
@@ -159,21 +159,21 @@ impl FileIndex {
         self.numbers(field as u8).len() as u32
     }
 
-    /// Returns the value and the events of the term of a field that has this rank.
-    pub fn term(&self, field: Field, ordinal: u32) -> Result<Option<(Vec<u8>, Postings)>> {
+    /// Returns the value and the events of the term of a field that has this number.
+    pub fn term(&self, field: Field, number: u32) -> Result<Option<(Vec<u8>, Postings)>> {
         let mut reader =
-            self.terms()?.read_terms(self.numbers_of(field, ordinal..ordinal.saturating_add(1)))?;
+            self.terms()?.read_terms(self.numbers_of(field, number..number.saturating_add(1)))?;
         let Some((term, found)) = reader.next()? else { return Ok(None) };
         let postings = self.postings(found.count, found.place)?;
         Ok(Some((term.get(1..).unwrap_or_default().to_vec(), postings)))
     }
 
-    /// Returns the rank of an event's stream among the streams.
+    /// Returns the number of an event's stream among the streams.
     pub fn stream_of(&self, event: u32) -> Result<u32> {
         self.column(Section::Streams, event)
     }
 
-    /// Returns the rank of an event's kind among the kinds.
+    /// Returns the number of an event's kind among the kinds.
     pub fn kind_of(&self, event: u32) -> Result<u32> {
         self.column(Section::Kinds, event)
     }
@@ -251,10 +251,11 @@ impl FileIndex {
         self.head.fields[field - 1]..self.head.fields[field]
     }
 
-    fn numbers_of(&self, field: Field, ordinals: Range<u32>) -> Range<u32> {
+    /// Returns the numbers among all terms of those with these numbers in their field.
+    fn numbers_of(&self, field: Field, within: Range<u32>) -> Range<u32> {
         let numbers = self.numbers(field as u8);
-        let number = |ordinal: u32| numbers.start.saturating_add(ordinal).min(numbers.end);
-        number(ordinals.start)..number(ordinals.end)
+        let number = |within: u32| numbers.start.saturating_add(within).min(numbers.end);
+        number(within.start)..number(within.end)
     }
 
     fn range(&self, section: Section) -> Range<usize> {

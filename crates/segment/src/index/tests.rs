@@ -249,9 +249,9 @@ impl Model {
         assert!(index.may_hold(hash)?);
         assert!(index.id_candidates(hash)?.any(|found| found == event));
         let kind = Term::new(Field::Kind, record.kind().as_bytes());
-        assert_eq!(Some(index.kind_of(event)?), index.ordinal(&kind)?);
+        assert_eq!(Some(index.kind_of(event)?), index.term_number(&kind)?);
         let stream = Term::stream(record.scope(), record.entity(), record.lane());
-        assert_eq!(Some(index.stream_of(event)?), index.ordinal(&stream)?);
+        assert_eq!(Some(index.stream_of(event)?), index.term_number(&stream)?);
         Ok(())
     }
 
@@ -266,8 +266,8 @@ impl Model {
         let mut found = Vec::new();
         index.each_term(field, |value, count| found.push((value.to_vec(), count)))?;
         assert_eq!(found, all);
-        for (ordinal, (value, count)) in (0..).zip(&all) {
-            let (found, postings) = index.term(field, ordinal)?.expect("the number is below the count");
+        for (number, (value, count)) in (0..).zip(&all) {
+            let (found, postings) = index.term(field, number)?.expect("the number is below the count");
             assert_eq!((&found, postings.count()), (value, *count));
         }
         assert!(index.term(field, all.len() as u32)?.is_none());
@@ -371,7 +371,7 @@ fn exercise(index: &FileIndex, model: &Model) {
     let _ = index.effects(Position(0));
     for bytes in model.terms.keys() {
         let term = Term::new(field_of(bytes), &bytes[1..]);
-        let _ = (index.may_hold(HASH_KEY.hash(bytes) as u64), index.ordinal(&term));
+        let _ = (index.may_hold(HASH_KEY.hash(bytes) as u64), index.term_number(&term));
         let _ = index.find(&term).map(|found| found.as_ref().map(bounded));
     }
     for field in FIELDS {

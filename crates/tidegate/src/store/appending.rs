@@ -62,7 +62,7 @@ impl Store {
     }
 
     /// Holds an answer back until what it rests on is visible, and durable if the caller asked for that. The caller runs
-    /// the sync where no other thread does.
+    /// the sync if no other thread does.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl Store {
     /// # Errors
     ///
     /// Those of [`append`](Self::append) that are known before the batch is queued; the rest comes with the
-    /// ticket's answer, and so does a refusal that rests on events which are still to be synced. Gates attached to the store are asked once: where what they read moves before the
+    /// ticket's answer, and so does a refusal that rests on events which are still to be synced. Gates attached to the store are asked once: if what they read moves before the
     /// commit, the answer is a boundary conflict, and submitting again asks them again.
     pub fn submit(&self, batch: impl Into<Batch>) -> Result<Ticket> {
         self.submit_with(batch, AppendOptions::new())
@@ -186,7 +186,7 @@ impl Store {
         Ok(ticket)
     }
 
-    /// Answers a batch that is not queued: at once where nothing is left to wait for, otherwise by a ticket (keeps D4).
+    /// Answers a batch that is not queued: at once if nothing is left to wait for, otherwise by a ticket (keeps D4).
     /// `read` is the last position that was read for it.
     fn answer_later(
         &self,

@@ -236,7 +236,7 @@ impl StoreReader {
         self.opening().wait_visible(position, timeout)
     }
 
-    /// Makes everything up to this position durable, with a sync of its own where none is under way for it,
+    /// Makes everything up to this position durable, with a sync of its own if none is under way for it,
     /// and returns the last durable position. A position that is not written yet is waited for. The time is
     /// that of the wait: a write or sync that this call itself leads takes as long as the disk does. A store that was
     /// opened for reading only shows nothing else than what is durable, and waits for that.

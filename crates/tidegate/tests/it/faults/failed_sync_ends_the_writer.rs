@@ -193,7 +193,7 @@ fn a_sync_after_a_failed_one_acknowledges_nothing() {
     assert_eq!(stage.disk.count(Call::Sync), 1);
 }
 
-/// The system tells of lost bytes once: the sync after the failed one says all is well. A wait for durability
+/// The system reports lost bytes once: the sync after the failed one says all is well. A wait for durability
 /// once ran that second sync and believed it.
 #[test]
 fn a_sync_after_a_failed_one_is_not_believed() {

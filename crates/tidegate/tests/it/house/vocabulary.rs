@@ -6,7 +6,7 @@
 use super::source::{Source, lines_of};
 
 /// What may not be written, and what to write. Phrases are compared without regard to case.
-const PHRASES: [(&str, &str); 21] = [
+const PHRASES: [(&str, &str); 20] = [
     ("nobody", "say who: no caller, no process"),
     ("somebody", "say who: a caller, another process"),
     ("whoever", "say who: the caller that"),
@@ -21,7 +21,6 @@ const PHRASES: [(&str, &str); 21] = [
     ("where it has none", "if it has none"),
     ("where it is the first", "if it is the first"),
     ("where needed", "if needed"),
-    ("tells of", "reports"),
     ("voucher", "later durable frame"),
     ("is no truth", "is derived"),
     ("roster", "filter group"),
