@@ -253,3 +253,51 @@ fn query_of(term: &CensusTerm) -> Query {
         _ => Query::ALL,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate_format::Hash;
+    use tidegate_proof::{Checkpoint, DEFAULT_PREFIX, KeyAlgorithm, MemorySigner, SigningKey};
+
+    use super::*;
+    use crate::settings::StoreOptions;
+
+    /// A store that lies: its own events say what the log does not.
+    #[test]
+    fn a_census_that_is_wrong_is_found_and_shows_nothing() {
+        let store = StoreOptions::new().thread(false).in_memory().unwrap();
+        for entity in ["a", "b", "a"] {
+            store.append(Draft::new(("s", entity), "k.x")).unwrap();
+        }
+        let (_, right) = store.take_census(CensusField::Stream).unwrap();
+        let say = |text: String| {
+            let draft = Draft::new(("tidegate", CENSUS_KIND), CENSUS_KIND).json(text);
+            store.append(Batch::own(draft)).unwrap();
+        };
+        say(Census { root: Hash([7; 32]), ..right.clone() }.to_string());
+        say(Census { rows: 1, ..right.clone() }.to_string());
+        say(Census { until: Position(2), ..right.clone() }.to_string());
+        say(Census { until: Position(8), ..right.clone() }.to_string());
+        say(format!("{right} "));
+        say(right.to_string());
+        let audit = store.proofs().audit_censuses().unwrap();
+        let found: Vec<bool> = audit.censuses.iter().map(AuditedCensus::is_right).collect();
+        assert_eq!(found, [true, false, false, false, false, false, true]);
+        assert!(audit.censuses[4].said.as_ref().unwrap_err().contains("cannot count"));
+
+        // The last one under a checkpoint is used, and only if it is right.
+        let origin = Checkpoint::origin_of(DEFAULT_PREFIX, store.id()).unwrap();
+        let key = SigningKey::new(&origin, KeyAlgorithm::Ed25519, [1; 32]).unwrap();
+        let signed = store.proofs().checkpoint(&MemorySigner::new(key.clone()).unwrap()).unwrap();
+        let term = CensusTerm::Stream(StreamId::new("s", "a"));
+        let prove = |size| {
+            let head = Checkpoint::new(&origin, size, store.proofs().root(size).unwrap()).unwrap();
+            store.proofs().prove_all(&term, &head.sign(&key).unwrap(), DisclosureForm::Entry)
+        };
+        assert!(prove(4).is_ok() && prove(signed.checkpoint().size()).is_ok());
+        for size in [5, 6, 7] {
+            assert_eq!(prove(size).unwrap_err().kind(), ErrorKind::Disproved, "{size}");
+        }
+        assert_eq!(prove(8).unwrap_err().kind(), ErrorKind::Invalid);
+    }
+}
