@@ -3,6 +3,7 @@
 //! They count up to the largest number there is and stay there; nothing wraps around.
 
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
@@ -56,15 +57,23 @@ number! {
     /// Microseconds since 1970-01-01 UTC, leap seconds not counted.
     ///
     /// ```
-    /// use std::time::{SystemTime, UNIX_EPOCH};
+    /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
     /// use tidegate_format::Micros;
     ///
-    /// let now = Micros(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros().try_into()?);
-    /// let an_hour_ago = Micros(now.0 - 3_600_000_000);
+    /// let an_hour_ago = Micros::from(SystemTime::now() - Duration::from_secs(3600));
     /// assert!(an_hour_ago > Micros::default());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// assert_eq!(Micros::from(UNIX_EPOCH + Duration::from_secs(2)), Micros(2_000_000));
+    /// assert_eq!(Micros::from(UNIX_EPOCH - Duration::from_secs(2)), Micros(0), "there are none before");
     /// ```
     Micros
+}
+
+impl From<SystemTime> for Micros {
+    /// Returns the whole microseconds; 0 for a time before 1970.
+    fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    }
 }
 
 impl Position {

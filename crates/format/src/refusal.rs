@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::error::{Error, ErrorKind};
-use crate::name::Text;
+use crate::name::{StreamId, Text};
 use crate::number::{Position, Version};
 
 /// Which kind of condition did not hold.
@@ -47,15 +47,20 @@ impl Conflict {
     }
 
     /// Returns the refusal for a stream with another version, whose last event is at this position.
-    pub fn version(expected: Version, found: Version, position: Option<Position>) -> Error {
+    pub fn version(
+        stream: &StreamId,
+        expected: Version,
+        found: Version,
+        position: Option<Position>,
+    ) -> Error {
         let retry = found < expected;
         let conflict = Self { kind: ConflictKind::Version, position, retry, footprint: false };
-        conflict.refused(format!("the stream was to have version {expected}, it has {found}"))
+        conflict.refused(format!("the stream {stream} was to have version {expected}, it has {found}"))
     }
 
     /// Returns the refusal for a stream that was to have no event and has the one at this position, or that was to have
     /// one.
-    pub fn exists(position: Option<Position>) -> Error {
+    pub fn exists(stream: &StreamId, position: Option<Position>) -> Error {
         let retry = position.is_none();
         let conflict = Self { kind: ConflictKind::Exists, position, retry, footprint: false };
         let what = if position.is_some() {
@@ -63,7 +68,7 @@ impl Conflict {
         } else {
             "was to have events, it has none"
         };
-        conflict.refused(format!("the stream {what}"))
+        conflict.refused(format!("the stream {stream} {what}"))
     }
 
     /// Returns the refusal for an id or a key that is in the log, or twice in the batch.

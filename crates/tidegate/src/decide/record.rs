@@ -13,7 +13,7 @@ pub(crate) const DENIED: &str = "tidegate.denied";
 const DENIALS: &str = "tidegate.denials";
 
 /// Returns the event that records a denial. What the drafts say is told by a hash that `conceal` makes: payloads can be
-/// erased and these events cannot, so a hash that could be found by trying must not stay in them.
+/// erased and these events cannot, so a hash that could be found by trying must not stay in them. Equal drafts have equal hashes in one event and nowhere else.
 pub(crate) fn denied(
     drafts: &[Draft],
     denied: &Denied,

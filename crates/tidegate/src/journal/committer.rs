@@ -272,19 +272,19 @@ impl Committer {
     fn check_one(&mut self, group: &mut Group, precondition: &Precondition, checked: Position) -> Result<()> {
         match precondition {
             Precondition::Version(stream, expected) => {
-                let tail = self.tail_of(stream.hash, || stream.term.clone())?;
+                let tail = self.tail_of(stream.hash, || stream.term())?;
                 let found = tail.map_or(Version::EMPTY, |tail| tail.version);
                 if found == *expected {
                     return Ok(());
                 }
-                Err(Conflict::version(*expected, found, tail.map(|tail| tail.position)))
+                Err(Conflict::version(&stream.id, *expected, found, tail.map(|tail| tail.position)))
             }
             Precondition::Exists(stream, expected) => {
-                let tail = self.tail_of(stream.hash, || stream.term.clone())?;
+                let tail = self.tail_of(stream.hash, || stream.term())?;
                 if tail.is_some() == *expected {
                     return Ok(());
                 }
-                Err(Conflict::exists(tail.map(|tail| tail.position)))
+                Err(Conflict::exists(&stream.id, tail.map(|tail| tail.position)))
             }
             Precondition::Unknown(id) => self.check_id(group, *id, checked, true),
             Precondition::UnknownKey(key) => self.check_key(group, key, checked),

@@ -81,18 +81,26 @@ impl NoMatch {
     }
 }
 
-/// A stream by its hash, and the term to look it up with.
+/// A stream by its hash, and its id, which makes the term to look it up with and which a refusal names.
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) hash: u128,
-    pub(crate) term: Term,
+    pub(crate) id: StreamId,
 }
 
 impl Stream {
     fn new(stream: &StreamId, seed: HashKey) -> Self {
-        let term = Term::stream(&stream.scope, &stream.entity, stream.lane);
-        Self { hash: seed.hash(term.as_bytes()), term }
+        let hash = seed.hash(term_of(stream).as_bytes());
+        Self { hash, id: stream.clone() }
     }
+
+    pub(crate) fn term(&self) -> Term {
+        term_of(&self.id)
+    }
+}
+
+fn term_of(stream: &StreamId) -> Term {
+    Term::stream(&stream.scope, &stream.entity, stream.lane)
 }
 
 #[derive(Debug)]
@@ -140,10 +148,12 @@ impl Ids {
         EventId::from_time(micros, &random)
     }
 
-    /// Returns a hash that stands for another one while this handle lives. Nothing that stays in the log tells which one:
-    /// the secret is kept in memory only, so what was hashed cannot be found by trying.
-    pub(crate) fn conceal(&self, hash: &Hash) -> Hash {
-        hash::parts(b"tidegate concealed", &[&self.secret, &hash.0])
+    /// Returns what makes hashes that stand for others in one event. Nothing that stays in the log tells for which: the
+    /// secret is kept in memory only, so what was hashed cannot be found by trying, and the number is given once, so two
+    /// events do not tell that they are about the same.
+    pub(crate) fn concealment(&self) -> impl Fn(&Hash) -> Hash + use<> {
+        let (secret, number) = (self.secret, self.next_blinds.fetch_add(1, atomic::Ordering::Relaxed));
+        move |hash| hash::parts(b"tidegate concealed", &[&secret, &number.to_le_bytes(), &hash.0])
     }
 
     /// Makes blinds for the events of a batch. One hash gives two.

@@ -436,9 +436,8 @@ impl Store {
         append: &AppendOptions,
     ) -> Result<Denied> {
         let view = View::written(&writer.published);
-        let own = ValidBatch::new(Batch::own(record::denied(drafts, &denied, judged_at, |content| {
-            writer.ids.conceal(content)
-        })))?;
+        let conceal = writer.ids.concealment();
+        let own = ValidBatch::new(Batch::own(record::denied(drafts, &denied, judged_at, conceal)))?;
         let prepared = self.prepare(writer, &view, &own, Vec::new(), Footprint::default(), append)?;
         let receipt = writer.journal.append(prepared, Self::queue_options(writer, append))?;
         self.sync_within(writer, append);

@@ -66,7 +66,7 @@ fn trouble_is_readable() {
     let place = TempFolder::new();
     let store = sample(&place);
     assert!(run(&["parked", &store, "nobody"]).refused(1).contains("there is no cursor \"nobody\""));
-    assert!(run(&["parked", &store, "../STORE"]).refused(1).contains("invalid cursor name"));
+    assert!(run(&["parked", &store, "../STORE"]).refused(1).contains("a cursor cannot be named"));
     fs::write(format!("{store}/cursors/billing"), "tidegate cursor\nnonsense").unwrap();
     for command in ["cursors", "parked"] {
         let ran = run(&[command, &store]);

@@ -92,7 +92,7 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "invalid cursor name {name:?}: use 1 to {NAME_BYTES_MAX} characters of a-z, 0-9, - and _, starting with a \
+        "a cursor cannot be named {name:?}: use 1 to {NAME_BYTES_MAX} characters of a-z, 0-9, - and _, starting with a \
          letter or digit"
     );
     Err(Error::invalid(message))

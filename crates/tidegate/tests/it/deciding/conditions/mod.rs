@@ -167,3 +167,19 @@ fn a_refusal_says_what_and_where() {
     let error = refused(&store, only_if(Condition::Version(stream("a"), Version(4))));
     assert!(error.to_string().contains("version 4, it has 1"), "{error}");
 }
+
+/// A batch may have conditions on several streams, so the refusal says which one it is about.
+#[test]
+fn a_conflict_names_its_stream() {
+    let store = tidegate::Store::in_memory().unwrap();
+    let stream = tidegate::StreamId::new("shop", "order-7");
+    let conditions = [
+        (Condition::Version(stream.clone(), Version(3)), "shop/order-7 was to have version 3, it has 0"),
+        (Condition::Exists(stream), "shop/order-7 was to have events, it has none"),
+    ];
+    for (condition, expected) in conditions {
+        let batch = Batch::from(tidegate::Draft::new(("shop", "order-8"), "order.placed"));
+        let refused = store.append(batch.only_if(condition)).unwrap_err();
+        assert!(refused.conflict().is_some() && refused.to_string().contains(expected), "{refused}");
+    }
+}
