@@ -13,7 +13,7 @@ const SLOT_MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'l'];
 /// Where the version and the rest of a segment's head begin, each with its checksum before or behind it.
 const HEAD_PARTS: [(usize, usize, usize); 2] = [(0, 12, 12), (16, 76, 76)];
 /// Bytes of the head of an index file, and where its section table starts.
-const INDEX_HEAD_BYTES: usize = 320;
+const INDEX_HEAD_BYTES: usize = 336;
 const INDEX_SECTIONS: usize = 160;
 /// Bytes of the head of a filter group, and of each of its pages.
 const PAGE_BYTES: usize = 4096;

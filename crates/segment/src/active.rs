@@ -18,6 +18,7 @@ use tidegate_format::{
 };
 
 use crate::frame_reader::{read_error, read_full};
+use crate::mem_index::EventHashes;
 use crate::segment::{Segment, path};
 use crate::term::HashKey;
 
@@ -87,15 +88,15 @@ impl ActiveSegment {
         &self.segment
     }
 
-    /// Writes a frame that was sealed with this head behind the tail, and adds its events to the index. `streams` holds
-    /// the hash of each one's stream ([`Term::stream`](crate::Term::stream)), if they are known.
+    /// Writes a frame that was sealed with this head behind the tail, and adds its events to the index. `hashes` are
+    /// those of each event, if they are known.
     /// After an error the file may hold a part of the frame; [`cut`](Self::cut) takes it off.
-    pub fn append(&mut self, bytes: &[u8], head: FrameHeader, streams: Option<&[u128]>) -> Result<()> {
+    pub fn append(&mut self, bytes: &[u8], head: FrameHeader, hashes: Option<&[EventHashes]>) -> Result<()> {
         let segment = &self.segment;
         let tail = segment.tail();
         debug_assert!(Frame::read(bytes, segment.head().salt).is_ok(), "only whole frames are written");
         segment.file()?.write_all_at(bytes, tail.0).map_err(|cause| unwritten(cause, segment.name()))?;
-        segment.mem_index().add_frame(&Frame::again(bytes, head), tail, streams);
+        segment.mem_index().add_frame(&Frame::again(bytes, head), tail, hashes);
         segment.grow(tail.plus(bytes.len() as u64));
         self.file_end = self.file_end.max(segment.tail().0);
         Ok(())
@@ -193,11 +194,12 @@ mod tests {
     use tidegate_disk::Env;
     use tidegate_format::frame::{FRAME_HEADER_BYTES, Sealing};
     use tidegate_format::record::{Facts, Placed};
-    use tidegate_format::{Blind, Draft, Hash, Micros, Position, StoreId, Version, frame, record};
+    use tidegate_format::{Blind, Draft, Hash, Micros, Position, Record, StoreId, Version, frame, record};
 
     use super::*;
     use crate::cache::{FileCache, OpenFiles};
     use crate::segment::SEGMENTS;
+    use crate::term::Term;
 
     const SALT: u64 = 99;
 
@@ -264,7 +266,9 @@ mod tests {
     fn a_segment_that_was_written_here_is_indexed_without_its_file() -> Result<()> {
         let (disk, mut active) = created()?;
         let (bytes, head) = sealed();
-        active.append(&bytes, head, None)?;
+        let stream = HashKey(1, 2).hash(Term::stream("shop", "order-7", 0).as_bytes());
+        let leaf = Record::read(&bytes[FRAME_HEADER_BYTES..])?.leaf();
+        active.append(&bytes, head, Some(&[EventHashes { stream, leaf }]))?;
         let segment = active.segment();
         let (before_first, before_length) = (Position(1), segment.tail());
         let behind = SegmentHeader { first: Position(2), before_first, before_length, ..SEGMENT_HEAD };

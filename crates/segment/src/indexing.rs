@@ -88,7 +88,8 @@ impl Segment {
     pub fn build_index(&self, level_of: impl Fn(Position) -> Result<Option<u32>>) -> Result<Option<Vec<u8>>> {
         match self.whole_mem_index() {
             Some(index) => self.build_with(level_of, |level_of| {
-                index::build_live(self.head(), self.tail().0, &index, level_of)
+                let read_head = |event| self.read_head(event);
+                index::build_live(self.head(), self.tail().0, &index, level_of, read_head)
             }),
             None => self.build_index_anew(level_of),
         }

@@ -21,7 +21,7 @@ pub use frame_reader::{FrameFault, FrameReader, read_error};
 pub use graph::CauseReader;
 pub use indexing::{INDEX, index_path, list_indexes, parse_index_name};
 pub use lookup::{IndexState, Lookup, Postings};
-pub use mem_index::MemIndex;
+pub use mem_index::{EventHashes, MemIndex};
 pub use ordinal::Ordinal;
 pub use segment::{SEGMENTS, Segment, Window, files, list, path};
 pub use term::{Field, HashKey, HashedId, HashedTerm, Term};

@@ -6,7 +6,7 @@ use tidegate_format::{Offset, Position, Result};
 
 use crate::index::{self, FileIndex};
 use crate::mem_index::CauseBlock;
-use crate::mem_index::{MemIndex, MemPostings};
+use crate::mem_index::{LastEvent, MemIndex, MemPostings};
 use crate::ordinal::Ordinal;
 use crate::term::{Field, HashedTerm};
 
@@ -58,6 +58,21 @@ impl Lookup {
                     return Ok(None);
                 }
                 Ok(index.find(&term.term)?.map(Postings::File))
+            }
+        }
+    }
+
+    /// Returns the last event of the stream with this term, with its version and leaf hash unless unknown; `None` if
+    /// the stream has no events here. While events are added only the caller that adds them asks.
+    pub(crate) fn stream_head(&self, stream: &HashedTerm) -> Result<Option<LastEvent>> {
+        match self {
+            Self::Memory(index) => Ok(index.stream_head(stream)),
+            Self::File(index) => {
+                if !index.may_hold(stream.hash as u64)? {
+                    return Ok(None);
+                }
+                let head = index.stream_head(&stream.term)?;
+                Ok(head.map(|head| (head.event, Some((head.version, head.leaf)))))
             }
         }
     }

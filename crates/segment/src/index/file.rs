@@ -17,6 +17,7 @@ use super::head::{FIELD_COUNT, Head, Owner, SECTION_COUNT, Section};
 use super::number::malformed;
 use super::packed::Packed;
 use super::postings::Postings;
+use super::stream_heads::{self, StreamHead};
 use super::terms::Terms;
 use super::{filter, ids};
 use crate::mem_index::CauseBlock;
@@ -109,6 +110,12 @@ impl FileIndex {
         let numbers = self.numbers(term.as_bytes()[0]);
         let found = self.terms()?.find(numbers.clone(), term.as_bytes())?;
         Ok(found.map(|found| found.number - numbers.start))
+    }
+
+    /// Returns the last event here of the stream with this term, or `None` if it has none.
+    pub fn stream_head(&self, stream: &Term) -> Result<Option<StreamHead>> {
+        let Some(number) = self.term_number(stream)? else { return Ok(None) };
+        stream_heads::read(self.section(Section::Heads)?, number, self.head.count).map(Some)
     }
 
     /// Returns the numbers of the terms of a field whose value starts with `prefix`. They follow each other.

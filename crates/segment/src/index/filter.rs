@@ -23,7 +23,7 @@ pub(super) const PAGES_MAX: usize = 1 << PAGE_NUMBER_BITS;
 const PLACES: u32 = 5;
 const PLACE_BITS: u32 = PAGE_BITS.ilog2();
 const PAGE_NUMBER_BITS: u32 = u64::BITS - PLACES * PLACE_BITS;
-/// Bits for each hash at least, but for filters with the most pages.
+/// Bits for each term and each id at least, but for filters with the most pages.
 const HASH_BITS: usize = 16;
 
 /// Returns the page of a hash; `pages` is a power of two.
@@ -38,11 +38,9 @@ pub(super) fn places(hash: u64) -> impl Iterator<Item = usize> {
     (0..PLACES).map(move |n| (hash >> (PAGE_NUMBER_BITS + n * PLACE_BITS)) as usize % PAGE_BITS)
 }
 
-/// Appends a filter for these hashes.
-pub(super) fn write(mut hashes: Vec<u64>, out: &mut Vec<u8>) {
-    hashes.sort_unstable();
-    hashes.dedup();
-    let pages = (hashes.len() * HASH_BITS).div_ceil(PAGE_BITS).next_power_of_two().min(PAGES_MAX);
+/// Appends a filter for these hashes, which belong to `entries` different terms and ids.
+pub(super) fn write(hashes: impl Iterator<Item = u64>, entries: usize, out: &mut Vec<u8>) {
+    let pages = (entries * HASH_BITS).div_ceil(PAGE_BITS).next_power_of_two().min(PAGES_MAX);
     let start = out.len();
     out.resize(start + pages * PAGE_BYTES, 0);
     for hash in hashes {
@@ -77,7 +75,7 @@ mod tests {
         #[test]
         fn what_is_there_is_not_denied(hashes in proptest::collection::vec(any::<u64>(), 0..300)) {
             let mut bytes = vec![7];
-            write(hashes.clone(), &mut bytes);
+            write(hashes.iter().copied(), hashes.len(), &mut bytes);
             for hash in hashes {
                 prop_assert!(may_hold(&bytes[1..], hash).unwrap());
             }
@@ -97,7 +95,7 @@ mod tests {
         let hash_key = crate::term::HashKey(1, 2);
         let hash = |number: u64| hash_key.hash(&number.to_le_bytes()) as u64;
         let mut bytes = Vec::new();
-        write((0..count).map(hash).collect(), &mut bytes);
+        write((0..count).map(hash), count as usize, &mut bytes);
         (count..count + 100_000).filter(|number| may_hold(&bytes, hash(*number)).unwrap()).count()
     }
 

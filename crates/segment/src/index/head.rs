@@ -6,10 +6,11 @@ use tidegate_format::record::RECORD_BYTES_MIN;
 use tidegate_format::{Error, ErrorKind, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader, hash};
 
 use super::number::{malformed, u32_at, u64_at};
-use crate::term::HashKey;
+use super::stream_heads::HEAD_ENTRY_BYTES;
+use crate::term::{Field, HashKey};
 
 /// The version of index files that this program writes, and the only one it reads.
-pub const INDEX_VERSION: u32 = 3;
+pub const INDEX_VERSION: u32 = 4;
 
 const MAGIC: [u8; 8] = *b"\xf7TGidx\r\n";
 const VERSION: usize = 8;
@@ -28,9 +29,9 @@ pub const HEADER_BYTES: usize = SECTIONS + SECTION_BYTES * SECTION_COUNT;
 /// How many fields terms have.
 pub(super) const FIELD_COUNT: usize = 9;
 /// How many sections there are.
-pub(super) const SECTION_COUNT: usize = 10;
+pub(super) const SECTION_COUNT: usize = 11;
 
-const _: () = assert!(HEADER_BYTES == 320);
+const _: () = assert!(HEADER_BYTES == 336);
 
 /// The sections of an index file, in the order in which they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub(super) enum Section {
     Levels,
     /// The effects of each local cause.
     Effects,
+    /// The last event of each stream.
+    Heads,
     /// The filter.
     Filter,
 }
@@ -69,6 +72,7 @@ impl Section {
         Self::Parents,
         Self::Levels,
         Self::Effects,
+        Self::Heads,
         Self::Filter,
     ];
 
@@ -84,6 +88,7 @@ impl Section {
             Self::Parents => "parents",
             Self::Levels => "levels",
             Self::Effects => "effects",
+            Self::Heads => "heads",
             Self::Filter => "filter",
         }
     }
@@ -228,7 +233,10 @@ impl Head {
             end += u64::from(section.length);
         }
         let records = u64::from(self.count) * RECORD_BYTES_MIN as u64;
-        if end != file_length || records > owner.segment_length || !self.fields.is_sorted() {
+        let streams = u64::from(self.fields[Field::Stream as usize]);
+        let has_heads =
+            u64::from(self.sections[Section::Heads as usize].length) == streams * HEAD_ENTRY_BYTES;
+        if end != file_length || records > owner.segment_length || !self.fields.is_sorted() || !has_heads {
             return Err(malformed("the head"));
         }
         Ok(())

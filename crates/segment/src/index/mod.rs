@@ -15,6 +15,7 @@
 //! * `graph`: causes and effects
 //! * `filter`: a quick "not here"
 //! * `filter_group`: the filters of many segments side by side
+//! * `stream_heads`: the last event of each stream
 //! * `head`: which segment a file belongs to, and where its sections lie
 //! * `build`: from records, or from the index in memory, to a file
 //! * `file`: the file as its readers see it
@@ -34,6 +35,8 @@ mod graph;
 mod filter;
 mod filter_group;
 
+mod stream_heads;
+
 mod head;
 
 mod build;
@@ -52,3 +55,4 @@ pub use filter_group::{FILTER_GROUP_SEGMENTS_MAX, FILTER_GROUP_VERSION, FilterGr
 pub use graph::Parents;
 pub use head::{HEADER_BYTES, INDEX_VERSION, made_of};
 pub use postings::{Events, Postings};
+pub use stream_heads::StreamHead;

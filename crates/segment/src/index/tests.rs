@@ -12,8 +12,8 @@ use tidegate_format::{
 };
 
 use super::head::{HEADER_BYTES, Head, Owner, SECTION_COUNT};
-use super::{FileIndex, Parents, Postings, build, build_live, postings};
-use crate::mem_index::{CauseBlock, MemIndex};
+use super::{FileIndex, Parents, Postings, StreamHead, build, build_live, postings};
+use crate::mem_index::{CauseBlock, EventHashes, MemIndex};
 use crate::term::{self, Field, HashKey, Term};
 
 const HASH_KEY: HashKey = HashKey(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
@@ -122,7 +122,11 @@ impl Model {
         };
         let mut bytes = Vec::new();
         let payload = record::encode(&draft, &facts, &mut bytes);
-        let (version, previous) = (Version(1), Position(0));
+        let StreamId { scope, entity, lane } = &draft.stream;
+        let earlier = self.terms.get(Term::stream(scope, entity, *lane).as_bytes());
+        let version = Version(earlier.map_or(0, BTreeSet::len) as u64 + 1);
+        let last = earlier.and_then(BTreeSet::last);
+        let previous = last.map_or(Position(0), |last| self.head.first.plus(u64::from(*last)));
         let placed = Placed { position, version, previous, link: Hash::ZERO, time: Micros(1) };
         record::place(&mut bytes, &placed, position, &payload);
         term::of_record(&Record::read(&bytes).unwrap(), |_, term| {
@@ -154,12 +158,23 @@ impl Model {
     }
 
     /// The same from an index in memory that the events were added to.
+    ///
+    /// Of every fifth event the leaf hash is not known to it.
     fn build_live(&self) -> Vec<u8> {
         let index = MemIndex::new(HASH_KEY);
         for (event, offset) in (0..).zip(&self.offsets) {
-            index.add(&self.record(event), Offset(u64::from(*offset)));
+            let record = self.record(event);
+            let stream = Term::stream(record.scope(), record.entity(), record.lane());
+            let leaf = if event % 5 == 0 { Hash::ZERO } else { record.leaf() };
+            let hashes = EventHashes { stream: HASH_KEY.hash(stream.as_bytes()), leaf };
+            index.add_together(std::iter::once((Offset(u64::from(*offset)), record)), &[hashes]);
         }
-        build_live(&self.head, self.length, &index, |position| Ok(level_before(position))).unwrap()
+        let read_head = |event: u32| {
+            assert!(event.is_multiple_of(5), "the others are in memory");
+            Ok((self.record(event).version(), self.record(event).leaf()))
+        };
+        let level_of = |position| Ok(level_before(position));
+        build_live(&self.head, self.length, &index, level_of, read_head).unwrap()
     }
 
     fn open(&self, bytes: Vec<u8>) -> Result<FileIndex> {
@@ -198,6 +213,7 @@ impl Model {
         let far = Term::cause(self.head.first.plus(u64::from(self.count()) + 5));
         assert!(index.find(&far)?.is_none());
         self.compare_graph(index)?;
+        self.compare_heads(index)?;
         FIELDS.into_iter().try_for_each(|field| self.compare_field(index, field))
     }
 
@@ -252,6 +268,17 @@ impl Model {
         assert_eq!(Some(index.kind_of(event)?), index.term_number(&kind)?);
         let stream = Term::stream(record.scope(), record.entity(), record.lane());
         assert_eq!(Some(index.stream_of(event)?), index.term_number(&stream)?);
+        Ok(())
+    }
+
+    fn compare_heads(&self, index: &FileIndex) -> Result<()> {
+        for (term, events) in self.terms.iter().filter(|(term, _)| term[0] == Field::Stream as u8) {
+            let event = *events.last().expect("a term has events");
+            let leaf = self.record(event).leaf();
+            let expected = StreamHead { event, version: Version(events.len() as u64), leaf };
+            assert_eq!(index.stream_head(&Term::new(Field::Stream, &term[1..]))?, Some(expected));
+        }
+        assert_eq!(index.stream_head(&Term::stream("nowhere", "to be found", 0))?, None);
         Ok(())
     }
 
@@ -373,6 +400,11 @@ fn exercise(index: &FileIndex, model: &Model) {
         let term = Term::new(field_of(bytes), &bytes[1..]);
         let _ = (index.may_hold(HASH_KEY.hash(bytes) as u64), index.term_number(&term));
         let _ = index.find(&term).map(|found| found.as_ref().map(bounded));
+        if field_of(bytes) == Field::Stream
+            && let Ok(Some(head)) = index.stream_head(&term)
+        {
+            assert!(head.event < limit && head.version != Version::EMPTY);
+        }
     }
     for field in FIELDS {
         let _ = index.each_term(field, |_, _| ());
@@ -566,6 +598,7 @@ fn heads_that_cannot_be_are_refused() {
     assert!(!refused(|_| ()));
     assert!(refused(|head| head.count = (head.owner.segment_length / 147) as u32 + 1), "more than fit");
     assert!(refused(|head| head.fields.reverse()), "terms of fields that end before they start");
+    assert!(refused(|head| head.fields[1] -= 1), "another number of streams than of heads");
     assert!(refused(|head| head.sections[3].offset += 1), "a gap");
     assert!(refused(|head| head.sections[SECTION_COUNT - 1].length -= 1), "less than the file");
     assert!(refused(|head| head.sections[SECTION_COUNT - 1].length += 1), "more than the file");
@@ -670,7 +703,7 @@ fn a_tiny_file_keeps_its_bytes() {
     for (section, (name, _)) in head.sections.iter().zip(index.section_lengths()) {
         write!(text, "{name}\n{}", lines(&bytes[section.range()])).unwrap();
     }
-    assert_eq!(text, include_str!("golden.txt"), "now:\n{text}");
+    assert_eq!(text, include_str!("build/golden.txt"), "now:\n{text}");
 }
 
 fn lines(bytes: &[u8]) -> String {

@@ -23,7 +23,7 @@ mod streams;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tidegate_format::{EventId, Frame, Offset, Position, Record, Result};
+use tidegate_format::{EventId, Frame, Hash, Offset, Position, Record, Result, Version};
 
 use causes::CauseColumn;
 use column::{Column32, Column64};
@@ -45,6 +45,18 @@ const IDS_TOGETHER: usize = if cfg!(loom) { 2 } else { 64 };
 /// Events that are added together: their streams are looked up one behind the other, so that the memory of one is waited
 /// for beside that of the next.
 const EVENTS_TOGETHER: usize = 64;
+
+/// Hashes of an event that the caller that writes it has made already.
+#[derive(Clone, Copy, Debug)]
+pub struct EventHashes {
+    /// That of its stream, [`Term::stream`].
+    pub stream: u128,
+    /// Its leaf hash; [`Hash::ZERO`] if it is not known.
+    pub leaf: Hash,
+}
+
+/// The last event of a stream, and its version and leaf hash unless they are not known.
+pub(crate) type LastEvent = (u32, Option<(Version, Hash)>);
 
 /// An index that grows with its segment.
 #[derive(Debug)]
@@ -124,22 +136,25 @@ impl MemIndex {
     /// calls this.
     pub fn add(&self, record: &Record<'_>, offset: Offset) {
         let stream = self.stream_hash(&mut Vec::new(), record);
-        self.add_together(std::iter::once((offset, *record)), &[stream]);
+        self.add_together(std::iter::once((offset, *record)), &[EventHashes { stream, leaf: Hash::ZERO }]);
     }
 
-    /// Adds the events of the next frame, which starts at the byte `at` of the segment. `streams` holds the hashes of the
-    /// terms of their streams, if they are known. Only the writer of the segment calls this.
-    pub(crate) fn add_frame(&self, frame: &Frame<'_>, at: Offset, streams: Option<&[u128]>) {
-        let mut hashes = Vec::new();
-        let streams = streams.unwrap_or_else(|| {
+    /// Adds the events of the next frame, which starts at the byte `at` of the segment. `hashes` are those of each
+    /// event, if they are known. Only the writer of the segment calls this.
+    pub(crate) fn add_frame(&self, frame: &Frame<'_>, at: Offset, hashes: Option<&[EventHashes]>) {
+        let mut made = Vec::new();
+        let hashes = hashes.unwrap_or_else(|| {
             let mut bytes = Vec::new();
-            hashes.extend(frame.records().map(|(_, record)| self.stream_hash(&mut bytes, &record)));
-            &hashes
+            made.extend(frame.records().map(|(_, record)| {
+                let stream = self.stream_hash(&mut bytes, &record);
+                EventHashes { stream, leaf: Hash::ZERO }
+            }));
+            &made
         });
-        assert_eq!(streams.len(), frame.head.count as usize, "each event has a stream");
+        assert_eq!(hashes.len(), frame.head.count as usize, "each event has a stream");
         let mut records = frame.records().map(|(start, record)| (at.plus(start as u64), record));
-        for streams in streams.chunks(EVENTS_TOGETHER) {
-            self.add_together(records.by_ref().take(streams.len()), streams);
+        for hashes in hashes.chunks(EVENTS_TOGETHER) {
+            self.add_together(records.by_ref().take(hashes.len()), hashes);
         }
     }
 
@@ -149,14 +164,18 @@ impl MemIndex {
         self.hash_key.hash(bytes)
     }
 
-    /// Adds the next events, whose streams have these hashes.
-    fn add_together<'a>(&self, records: impl Iterator<Item = (Offset, Record<'a>)>, streams: &[u128]) {
+    /// Adds the next events, which have these hashes.
+    pub(crate) fn add_together<'a>(
+        &self,
+        records: impl Iterator<Item = (Offset, Record<'a>)>,
+        hashes: &[EventHashes],
+    ) {
         let mut writing = self.writing.lock();
         let writing = &mut *writing;
         // Relaxed: this thread alone stores the count.
         let first = self.count.load(Ordering::Relaxed);
         writing.streams.clear();
-        writing.streams.extend(streams.iter().map(|stream| {
+        writing.streams.extend(hashes.iter().map(|EventHashes { stream, .. }| {
             let number = writing.terms.find(*stream as u64, |number| self.terms.is(number, *stream))?;
             Some(self.streams.terms(number))
         }));
@@ -165,9 +184,12 @@ impl MemIndex {
             // A segment is shorter than 4 GiB, so a byte of it fits a cell.
             self.offsets.set(end, offset.0 as u32);
             self.add_id(&mut writing.ids, record.id(), end);
-            if writing.streams[at].is_none() {
-                writing.streams[at] = Some(self.stream(&mut writing.terms, &record, streams[at], end));
-            }
+            let EventHashes { stream, leaf } = hashes[at];
+            let terms = match writing.streams[at] {
+                Some(terms) => terms,
+                None => *writing.streams[at].insert(self.stream(&mut writing.terms, &record, stream, end)),
+            };
+            self.streams.set_head(terms[0], record.version(), leaf);
             self.add_kind(writing, record.kind(), end);
             self.add_further(writing, &record, end);
             end += 1;
@@ -328,6 +350,20 @@ impl MemIndex {
     /// Puts the events of a term into `out`, in ascending order.
     pub(crate) fn read_events(&self, term: TermNumber, out: &mut Vec<u32>) {
         self.terms.read_events(term, out);
+    }
+
+    /// Returns the last event of the stream with this term, and its version and leaf hash unless that is not known; `None`
+    /// if the stream has no events here. Only the caller that adds events asks, or any caller once none are added.
+    pub(crate) fn stream_head(&self, stream: &HashedTerm) -> Option<LastEvent> {
+        let hash = stream.hash;
+        let number = self.term_table.find(hash as u64, |number| self.terms.is(number, hash))?;
+        Some((self.terms.last_event(number), self.version_and_leaf(number)))
+    }
+
+    /// Returns the version and the leaf hash of the last event of the stream with this term, or `None` if its leaf hash is
+    /// not known. The same callers ask.
+    pub(crate) fn version_and_leaf(&self, stream: TermNumber) -> Option<(Version, Hash)> {
+        self.streams.head(stream)
     }
 
     /// Returns the terms of the scope, the entity and the lane of a stream. Only the caller that adds events asks, or any

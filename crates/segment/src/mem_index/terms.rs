@@ -133,6 +133,12 @@ impl Terms {
         row[EVENTS].store(count + 1, Ordering::Release);
     }
 
+    /// Returns the last event of a term. Only the thread that adds events asks, or any thread once none are added.
+    pub(super) fn last_event(&self, number: TermNumber) -> u32 {
+        // Relaxed: this thread wrote it, or what told it of the end of writing is ordered behind that.
+        self.rows.get(number).map_or(0, |row| row[LAST].load(Ordering::Relaxed))
+    }
+
     /// Returns how many events a term has.
     pub(super) fn events(&self, number: TermNumber) -> u32 {
         // Acquire: the events below the count were written before it.

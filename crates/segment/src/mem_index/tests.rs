@@ -54,7 +54,9 @@ fn events_of_a_frame_are_found_like_events_that_come_one_by_one() {
             bytes.extend(record(event, stream(event), &tags));
             alone.add(&Record::read(&bytes[start..]).expect("just written"), at.plus(start as u64));
             let StreamId { scope, entity, lane } = stream(event);
-            streams.push(hash_key.hash(Term::stream(&scope, &entity, lane).as_bytes()));
+            let stream = hash_key.hash(Term::stream(&scope, &entity, lane).as_bytes());
+            let leaf = Record::read(&bytes[start..]).expect("just written").leaf();
+            streams.push(EventHashes { stream, leaf });
             event += 1;
         }
         let sealing =
@@ -122,12 +124,12 @@ fn memory_is_that_of_its_parts() {
     let tables = 2 * 256 * 8;
     assert_eq!(index.memory(), tables);
     add(&index, "e".into(), &[]);
-    // Offsets, fields, texts and where they lie; ids in two halves; rows of eight cells; streams, four of them and where
+    // Offsets, fields, texts and where they lie; ids in two halves; rows of eight cells; streams, fourteen of them and where
     // they lie.
     let cells = 256 * 4;
-    assert_eq!(index.memory(), tables + 4 * cells + 4 * cells + 8 * cells + 5 * cells);
+    assert_eq!(index.memory(), tables + 4 * cells + 4 * cells + 8 * cells + 15 * cells);
     add(&index, "e".into(), &[]);
-    assert_eq!(index.memory(), tables + 21 * cells + cells, "the second event of a term takes a block");
+    assert_eq!(index.memory(), tables + 31 * cells + cells, "the second event of a term takes a block");
     (0..2998).for_each(|_| add(&index, "e".into(), &[]));
     assert_eq!(index.id_table.memory(), 8192 * 8, "each id is in the table once");
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use tidegate_format::{Error, ErrorKind, Result, StreamId};
+use tidegate_format::{Error, ErrorKind, Hash, Result, StreamId, Version};
 
 use super::{Segment, Window};
+use crate::index::StreamHead;
 use crate::lookup::{Lookup, Postings};
 use crate::ordinal::Ordinal;
 use crate::term::{self, Field, HashedId, HashedTerm};
@@ -67,6 +68,24 @@ impl Segment {
     /// Returns the events of a term, visible or not, or `None` if no event has it.
     pub fn find(&self, term: &HashedTerm) -> Result<Option<Postings>> {
         self.ask(|lookup| lookup.find(term))
+    }
+
+    /// Returns the last event here of the stream with this term, visible or not, or `None` if it has none. Its record is
+    /// read only if it was written before this process opened the segment and has no index file yet. While events are added
+    /// to the segment, only the caller that adds them asks.
+    pub fn stream_head(&self, stream: &HashedTerm) -> Result<Option<StreamHead>> {
+        let Some((event, known)) = self.ask(|lookup| lookup.stream_head(stream))? else { return Ok(None) };
+        let (version, leaf) = match known {
+            Some(known) => known,
+            None => self.read_head(event)?,
+        };
+        Ok(Some(StreamHead { event, version, leaf }))
+    }
+
+    /// Reads the version and the leaf hash of an event, which is there.
+    pub(crate) fn read_head(&self, event: u32) -> Result<(Version, Hash)> {
+        let event = self.event(Ordinal(event))?;
+        Ok((event.version(), event.leaf()))
     }
 
     /// Returns the postings of every term of a text field (scope, entity, kind or tag) that starts with `prefix`.

@@ -18,7 +18,7 @@ use tidegate_format::{
     Error, ErrorKind, Micros, Offset, Position, Result, SegmentHeader, StoreFile, Watermark, frame,
 };
 use tidegate_segment::cache::FileCache;
-use tidegate_segment::{ActiveSegment, HashKey, Segment};
+use tidegate_segment::{ActiveSegment, EventHashes, HashKey, Segment};
 
 use super::identity::check_lock;
 use super::indexer::Indexer;
@@ -138,7 +138,7 @@ impl FileBackend {
 }
 
 impl LogBackend for FileBackend {
-    fn append(&mut self, frame: &mut [u8], first: Position, streams: &[u128]) -> Result<()> {
+    fn append(&mut self, frame: &mut [u8], first: Position, hashes: &[EventHashes]) -> Result<()> {
         let tail = self.active.segment().tail().0;
         let empty = self.active.segment().next() == self.active.segment().first();
         if !empty && tail + frame.len() as u64 > self.segment_bytes {
@@ -152,7 +152,7 @@ impl LogBackend for FileBackend {
         debug_assert!(frame.len() > FRAME_HEADER_BYTES, "a group has records");
         let sealing = Sealing { first, synced: self.durable, epoch: self.epoch, slot: None };
         let head = frame::seal(frame, &sealing, self.store.salt);
-        let Err(error) = self.active.append(frame, head, Some(streams)) else { return Ok(()) };
+        let Err(error) = self.active.append(frame, head, Some(hashes)) else { return Ok(()) };
         if error.kind() != ErrorKind::Full {
             return Err(unknown(error));
         }

@@ -7,12 +7,13 @@
 use std::fmt;
 
 use tidegate_format::{Position, Result};
+use tidegate_segment::EventHashes;
 
 /// A log that takes whole frames at its end. It has one writer.
 pub(crate) trait LogBackend: Send + fmt::Debug {
     /// Seals the frame, whose records start with the position `first`, appends it behind the last one, and makes its
-    /// events findable but not yet visible. `streams` holds the hash of the stream of each.
-    fn append(&mut self, frame: &mut [u8], first: Position, streams: &[u128]) -> Result<()>;
+    /// events findable but not yet visible. `hashes` are those of each event.
+    fn append(&mut self, frame: &mut [u8], first: Position, hashes: &[EventHashes]) -> Result<()>;
 
     /// Returns the sync that makes everything appended so far durable. It runs without the writer.
     fn pending(&mut self) -> Box<dyn PendingSync>;

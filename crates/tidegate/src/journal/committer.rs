@@ -28,7 +28,7 @@ use tidegate_format::{
     Blind, Error, ErrorKind, EventId, Hash, Micros, Place, Position, Record, Result, StoreId, Text, Version,
     record,
 };
-use tidegate_segment::{HashedTerm, Term};
+use tidegate_segment::{EventHashes, HashedTerm, Ordinal, Term};
 
 use super::completion::Responder;
 use super::prepare::{NoMatch, Precondition, PreparedBatch, duplicate, key_of_other_content, receipt_of};
@@ -94,8 +94,8 @@ struct Group {
     outcomes: Vec<(Result<Receipt>, Position)>,
     /// Where each record lies in the frame, for conditions of batches behind it.
     records: Vec<Range<usize>>,
-    /// The hash of the stream of each record.
-    streams: Vec<u128>,
+    /// The hash of the stream of each record, and its leaf hash.
+    hashes: Vec<EventHashes>,
     /// What some of them are called.
     terms: GroupTerms,
     /// The ids that its batches came with.
@@ -239,7 +239,9 @@ impl Committer {
             start = range.end;
             range
         }));
-        group.streams.extend(prepared.records.iter().map(|record| record.stream));
+        let leaves = receipt.events.iter().map(|event| event.leaf);
+        let hashes = prepared.records.iter().zip(leaves);
+        group.hashes.extend(hashes.map(|(record, leaf)| EventHashes { stream: record.stream, leaf }));
         receipt
     }
 
@@ -415,11 +417,9 @@ impl Committer {
     /// Looks up the tail of a stream in the log; version 0 if it has no events.
     fn find_tail(&self, stream: &HashedTerm) -> Result<StreamTail> {
         for (_, segment) in self.published.log().newest_first(stream.hash as u64) {
-            let Some(postings) = segment.find(stream)? else { continue };
-            let Some(last) = postings.get(postings.count() - 1) else { continue };
-            let event = segment.event(last)?;
-            let (version, position) = (event.version(), event.position());
-            return Ok(StreamTail { version, position, leaf: event.leaf() });
+            let Some(head) = segment.stream_head(stream)? else { continue };
+            let position = segment.position(Ordinal(head.event));
+            return Ok(StreamTail { version: head.version, position, leaf: head.leaf });
         }
         Ok(StreamTail::default())
     }
@@ -432,7 +432,7 @@ impl Committer {
         }
         self.published.set_accepted(self.next.before());
         self.published.announce_before_sync();
-        self.backend.append(&mut group.frame, first, &group.streams)?;
+        self.backend.append(&mut group.frame, first, &group.hashes)?;
         // Only now: batches that were refused or not written leave no time behind (keeps J4 for what is there).
         self.time.record(group.last, group.now);
         Ok(())

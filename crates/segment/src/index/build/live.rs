@@ -1,7 +1,7 @@
 //! Building an index file from the index in memory, which has seen every record when it was written or recovered: the
 //! records are not read again.
 
-use tidegate_format::{Error, Position, Result, SegmentHeader};
+use tidegate_format::{Error, Hash, Position, Result, SegmentHeader, Version};
 
 use super::POSITION_MAX;
 use super::sections::{Contents, TermList};
@@ -10,7 +10,6 @@ use crate::mem_index::MemIndex;
 use crate::term::{self, Field};
 
 /// The terms of an index in memory, local causes left out, with their bytes.
-#[derive(Debug)]
 struct LiveTerms<'a> {
     index: &'a MemIndex,
     /// The number in memory of each.
@@ -18,7 +17,11 @@ struct LiveTerms<'a> {
     bytes: Vec<u8>,
     /// Where the bytes of each end.
     ends: Vec<usize>,
+    /// Reads the version and the leaf hash of an event.
+    read_head: ReadHead<'a>,
 }
+
+type ReadHead<'a> = &'a dyn Fn(u32) -> Result<(Version, Hash)>;
 
 impl TermList for LiveTerms<'_> {
     fn count(&self) -> u32 {
@@ -35,22 +38,31 @@ impl TermList for LiveTerms<'_> {
         self.index.read_events(self.numbers[number as usize], buffer);
         buffer
     }
+
+    fn head(&self, number: u32, event: u32) -> Result<(Version, Hash)> {
+        match self.index.version_and_leaf(self.numbers[number as usize]) {
+            Some(head) => Ok(head),
+            None => (self.read_head)(event),
+        }
+    }
 }
 
 /// Returns the bytes of the index file of the segment with this head and length in bytes, all of whose events are in
-/// `index`. They are those that [`build`](super::build) returns. `level_of` gives the levels of events of earlier segments.
+/// `index`. They are those that [`build`](super::build) returns. `level_of` gives the levels of events of earlier segments,
+/// and `read_head` reads the version and the leaf hash of the last event of a stream whose leaf hash is not in memory.
 pub(crate) fn build_live(
     head: &SegmentHeader,
     segment_length: u64,
     index: &MemIndex,
     level_of: impl Fn(Position) -> Result<u32>,
+    read_head: impl Fn(u32) -> Result<(Version, Hash)>,
 ) -> Result<Vec<u8>> {
     let (count, hash_key) = (index.count(), index.hash_key());
     let last = head.first.0.saturating_add(u64::from(count));
     if last > POSITION_MAX {
         return Err(Error::damaged("positions are out of reach", format!("up to {POSITION_MAX}"), last));
     }
-    let mut contents = Contents::new(hash_key, head.first, terms(index));
+    let mut contents = Contents::new(hash_key, head.first, terms(index, &read_head));
     contents.offsets = (0..count).map(|event| index.offset(event)).collect();
     contents.ids = (0..count).map(|event| index.short_id_hash(event)).collect();
     contents.hashes = (0..index.term_count()).map(|number| index.short_hash_of(number)).collect();
@@ -71,8 +83,8 @@ pub(crate) fn build_live(
 
 /// Puts together the bytes of the terms of an index in memory. That of a stream is made of those of its scope, entity and
 /// lane.
-fn terms(index: &MemIndex) -> LiveTerms<'_> {
-    let mut terms = LiveTerms { index, numbers: Vec::new(), bytes: Vec::new(), ends: Vec::new() };
+fn terms<'a>(index: &'a MemIndex, read_head: ReadHead<'a>) -> LiveTerms<'a> {
+    let mut terms = LiveTerms { index, numbers: Vec::new(), bytes: Vec::new(), ends: Vec::new(), read_head };
     let mut values = Vec::new();
     for number in 0..index.term_count() {
         let (field, start) = (index.field_of(number), terms.bytes.len());

@@ -12,7 +12,7 @@ mod sections;
 
 mod live;
 
-use tidegate_format::{Cause, Error, Offset, Place, Position, Record, Result, SegmentHeader};
+use tidegate_format::{Cause, Error, Hash, Offset, Place, Position, Record, Result, SegmentHeader, Version};
 
 use super::head::Owner;
 use crate::term::{self, Field, HashKey};
@@ -94,6 +94,8 @@ impl Builder {
 struct Gained {
     bytes: Box<[u8]>,
     events: Vec<u32>,
+    /// Of a stream, the version and the leaf hash of its last event.
+    head: Option<Box<(Version, Hash)>>,
 }
 
 /// The terms of the records so far, in the order in which they came.
@@ -114,6 +116,10 @@ impl TermList for Gathered {
 
     fn events<'a>(&'a self, number: u32, _: &'a mut Vec<u32>) -> &'a [u32] {
         &self.terms[number as usize].events
+    }
+
+    fn head(&self, number: u32, _: u32) -> Result<(Version, Hash)> {
+        Ok(**self.terms[number as usize].head.as_ref().expect("each event of a stream left its own"))
     }
 }
 
@@ -138,11 +144,13 @@ impl Contents<Gathered> {
         };
         self.offsets.push(offset);
         self.ids.push(self.hash_key.hash(&record.id().0) as u64);
-        term::of_record(record, |field, bytes| self.add_term(field, bytes, event));
+        let mut head = Some((record.version(), record.leaf()));
+        // The stream comes first.
+        term::of_record(record, |field, bytes| self.add_term(field, bytes, event, head.take()));
         self.add_causes(record, position, level_of)
     }
 
-    fn add_term(&mut self, field: Field, bytes: &[u8], event: u32) {
+    fn add_term(&mut self, field: Field, bytes: &[u8], event: u32, head: Option<(Version, Hash)>) {
         let hash = self.hash_key.hash(bytes);
         if field == Field::Cause && bytes.len() == LOCAL_CAUSE_BYTES {
             self.hashes.push(hash as u64);
@@ -152,11 +160,14 @@ impl Contents<Gathered> {
         let number = *by_hash.entry(hash).or_insert(terms.len() as u32);
         if number as usize == terms.len() {
             self.hashes.push(hash as u64);
-            terms.push(Gained { bytes: bytes.into(), events: Vec::new() });
+            terms.push(Gained { bytes: bytes.into(), events: Vec::new(), head: None });
         }
-        let events = &mut terms[number as usize].events;
-        if events.last() != Some(&event) {
-            events.push(event);
+        let term = &mut terms[number as usize];
+        if term.events.last() != Some(&event) {
+            term.events.push(event);
+        }
+        if let Some(head) = head {
+            **term.head.get_or_insert_with(|| Box::new(head)) = head;
         }
     }
 

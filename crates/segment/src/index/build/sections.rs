@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use tidegate_format::{Error, Position, Result, hash};
+use tidegate_format::{Error, Hash, Position, Result, Version, hash};
 
 use crate::index::graph::{self, ParentsWriter};
 use crate::index::head::{Extent, FIELD_COUNT, HEADER_BYTES, Head, Owner, SECTION_COUNT, Section};
+use crate::index::stream_heads::{self, StreamHead};
 use crate::index::terms::TermsWriter;
 use crate::index::{filter, ids, packed, postings};
 use crate::term::{Field, HashKey};
@@ -43,6 +44,9 @@ pub(super) trait TermList {
     /// Returns the events of a term in ascending order, each once. There is one at least. `buffer` is for events that do
     /// not stand together.
     fn events<'a>(&'a self, number: u32, buffer: &'a mut Vec<u32>) -> &'a [u32];
+
+    /// Returns the version and the leaf hash of `event`, the last one of the stream with this number.
+    fn head(&self, number: u32, event: u32) -> Result<(Version, Hash)>;
 }
 
 /// What an index file is made of.
@@ -60,7 +64,7 @@ pub(super) struct Contents<T> {
     pub(super) parents: ParentsWriter,
     /// Each local cause with each event that has it, in any order.
     pub(super) effects: Vec<(u64, u32)>,
-    /// The short hashes of all terms, local causes included, in any order.
+    /// The short hashes of all terms, local causes included, in any order, and any number of times.
     pub(super) hashes: Vec<u64>,
 }
 
@@ -89,11 +93,16 @@ impl<T: TermList> Contents<T> {
         file.section(|out| ids::write(&self.ids, out))?;
         let (order, fields) = sort(&self.terms);
         let (mut streams, mut kinds) = (vec![0; count as usize], vec![0; count as usize]);
-        file.section(|out| {
+        let mut heads = Vec::new();
+        file.try_section(|out| {
             let (mut writer, mut buffer) = (TermsWriter::default(), Vec::new());
             for (rank, number) in (0..).zip(&order) {
                 let (bytes, events) = (self.terms.bytes(*number), self.terms.events(*number, &mut buffer));
                 writer.add(bytes, events.len() as u32, lists.place(events));
+                if let (Some(event), true) = (events.last().copied(), bytes[0] == Field::Stream as u8) {
+                    let (version, leaf) = self.terms.head(*number, event)?;
+                    stream_heads::write(&StreamHead { event, version, leaf }, &mut heads);
+                }
                 for (column, field) in [(&mut streams, Field::Stream), (&mut kinds, Field::Kind)] {
                     if bytes[0] == field as u8 {
                         let ordinal = rank - fields[field as usize - 1];
@@ -104,6 +113,7 @@ impl<T: TermList> Contents<T> {
                 }
             }
             writer.end(out);
+            Ok(())
         })?;
         self.effects.sort_unstable();
         self.effects.dedup();
@@ -115,8 +125,10 @@ impl<T: TermList> Contents<T> {
         file.section(|out| self.parents.end(out))?;
         file.section(|out| packed::write(&self.levels, out))?;
         file.section(|out| out.append(&mut effects))?;
-        self.hashes.append(&mut self.ids);
-        file.section(|out| filter::write(self.hashes, out))?;
+        file.section(|out| out.append(&mut heads))?;
+        let causes = self.effects.chunk_by(|left, right| left.0 == right.0).count();
+        let entries = causes + order.len() + self.ids.len();
+        file.section(|out| filter::write(self.hashes.iter().chain(&self.ids).copied(), entries, out))?;
         Ok(file.end(owner, count, fields))
     }
 }
@@ -198,8 +210,15 @@ struct SectionWriter {
 
 impl SectionWriter {
     fn section(&mut self, fill: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+        self.try_section(|out| {
+            fill(out);
+            Ok(())
+        })
+    }
+
+    fn try_section(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
         let start = self.bytes.len();
-        fill(&mut self.bytes);
+        fill(&mut self.bytes)?;
         let section = &self.bytes[start..];
         let length = u32::try_from(section.len()).map_err(|_| {
             let name = Section::ALL[self.sections.len()].name();

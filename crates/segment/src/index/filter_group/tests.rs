@@ -23,7 +23,7 @@ fn filter_group(segments: &[Vec<u64>]) -> (Vec<u8>, Vec<Vec<u8>>) {
 
 fn filter_of(hashes: &[u64]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    filter::write(hashes.to_vec(), &mut bytes);
+    filter::write(hashes.iter().copied(), hashes.len(), &mut bytes);
     bytes
 }
 
