@@ -145,7 +145,7 @@ fn postings_agree_with_a_plain_list() {
     let hash_key = HashKey(1, 2);
     let index = Arc::new(MemIndex::new(hash_key));
     let mut plain = vec![Vec::new(); 7];
-    let count = if cfg!(miri) { 70 } else { 3000 };
+    let count = if cfg!(miri) { 66 } else { 3000 };
     for event in 0..count {
         let entity = (event * event + event / 3) % 7;
         add(&index, format!("e{entity}"), &["t", "t"]);
@@ -169,7 +169,7 @@ fn postings_agree_with_a_plain_list() {
         assert_eq!(find(event), Some(event));
     }
     assert_eq!(find(count), None);
-    assert_eq!(index.offset(77), 770);
+    assert_eq!(index.offset(count - 1), (count - 1) * 10);
 }
 
 #[test]
