@@ -231,9 +231,11 @@ fn is_of_the_system(error: &str) -> bool {
 }
 
 /// Returns whether a failed call of the log is one whose failure a caller has to learn of: a write of a segment that is not
-/// tried again, or any sync of one.
+/// tried again, or any sync of one. Zeros are written to prepare space, which may fail in silence; a frame begins with
+/// its magic.
 fn must_be_told(line: &str) -> bool {
-    let write = line.contains("pwrite64(") && !line.contains("EINTR");
+    let prepares = line.contains(r#">, "\0\0\0\0"#);
+    let write = line.contains("pwrite64(") && !line.contains("EINTR") && !prepares;
     (write || line.contains("fdatasync(")) && line.contains("/segments/")
 }
 
