@@ -16,6 +16,8 @@ use tidegate_segment::{CauseReader, IndexState, Segment};
 use super::filter_groups::{self, Made, breaks};
 use super::identity::salvage;
 use crate::published::{Log, SharedState};
+#[cfg(feature = "proofs")]
+use crate::read::{LogTree, View};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,13 +35,36 @@ pub(crate) struct Indexer {
     grouping: Mutex<()>,
     /// Looked at under either lock.
     stopped: AtomicBool,
+    /// The tree over the log, whose files are written behind the index files.
+    #[cfg(feature = "proofs")]
+    tree: Option<Arc<LogTree>>,
 }
 
 impl Indexer {
     pub(crate) fn new(cache: &Arc<FileCache>, keep: bool) -> Self {
         let cache = Arc::clone(cache);
         let (working, grouping, stopped) = (Mutex::new(()), Mutex::new(()), AtomicBool::new(false));
-        Self { cache, keep, working, grouping, stopped }
+        Self {
+            cache,
+            keep,
+            working,
+            grouping,
+            stopped,
+            #[cfg(feature = "proofs")]
+            tree: None,
+        }
+    }
+
+    /// Returns an indexer that writes the files of this tree too.
+    #[cfg(feature = "proofs")]
+    pub(crate) fn with_tree(self, tree: LogTree) -> Self {
+        Self { tree: Some(Arc::new(tree)), ..self }
+    }
+
+    /// Returns the tree whose files it writes.
+    #[cfg(feature = "proofs")]
+    pub(crate) fn tree(&self) -> Option<&Arc<LogTree>> {
+        self.tree.as_ref()
     }
 
     /// Stops it for good, and waits for what it is at (keeps X3).
@@ -66,6 +91,10 @@ impl Indexer {
             if self.is_stopped() {
                 return Ok(count);
             }
+            #[cfg(feature = "proofs")]
+            if self.write_tree(published) {
+                continue;
+            }
             match filter_groups::make(&self.cache, published) {
                 Ok(Made::One) => {}
                 Ok(Made::Nothing) => return Ok(count),
@@ -79,6 +108,17 @@ impl Indexer {
                 }
             }
         }
+    }
+
+    /// Writes the next hashes of the tree over the sealed segments; says whether there are more.
+    #[cfg(feature = "proofs")]
+    fn write_tree(&self, published: &SharedState) -> bool {
+        let Some(tree) = &self.tree else { return false };
+        tree.write_next(&sealed(published)).unwrap_or_else(|error| {
+            // What is missing is computed when it is needed.
+            tracing::warn!(%error, "the tree over the log was not written");
+            false
+        })
     }
 
     /// Takes part of the work if the writer has run too far ahead.
@@ -116,6 +156,10 @@ impl Indexer {
         }
         let _grouping = self.grouping.lock();
         filter_groups::make_all(&self.cache, published)?;
+        #[cfg(feature = "proofs")]
+        if let Some(tree) = &self.tree {
+            tree.rewrite(&self::sealed(published))?;
+        }
         Ok(sealed)
     }
 
@@ -182,4 +226,11 @@ fn level_of(
         }
         _ => Err(Error::damaged("a cause is not in an earlier segment", "an earlier event", position)),
     }
+}
+
+/// Returns the log up to the end of its sealed segments.
+#[cfg(feature = "proofs")]
+fn sealed(published: &SharedState) -> View {
+    let last = published.log().segments.last().map_or(Position::START, |active| active.first().before());
+    View::up_to(published, last)
 }

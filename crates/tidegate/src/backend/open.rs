@@ -29,6 +29,8 @@ use super::sealed::{check_store, load_sealed, missing};
 use super::tail;
 use super::watermark::WatermarkFile;
 use crate::published::{Log, SharedState};
+#[cfg(feature = "proofs")]
+use crate::read::{LevelKey, LogTree};
 use crate::settings::StoreOptions;
 
 /// A store open for writing, before anything is written.
@@ -64,6 +66,11 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
     let seed = seed(store.seed);
     let cache = FileCache::new(Arc::clone(&world.disk), options.map, options.open_files);
     let indexer = Indexer::new(&cache, true);
+    #[cfg(feature = "proofs")]
+    let indexer = {
+        let key = LevelKey { store: store.id, salt: store.salt };
+        indexer.with_tree(LogTree::new(Arc::clone(&world.disk), key))
+    };
     let mut opening = Opening {
         world,
         store: &store,

@@ -21,7 +21,7 @@ pub(crate) use set::Set;
 pub use stats::Stats;
 pub(crate) use text::{query_value, read_query};
 #[cfg(feature = "proofs")]
-pub(crate) use tree::{LogTree, ViewTiles};
+pub(crate) use tree::{LEVEL_ENTRY_BYTES, LEVEL_HEADER_BYTES, LevelKey, LogTree, TREE, ViewTiles, level_of};
 pub use verify::VerifyReport;
 pub(crate) use verify::{Chain, verify};
 pub use view::View;

@@ -42,9 +42,6 @@ pub(crate) struct Opening {
     pub(super) report: OpenReport,
     origin: Origin,
     clock: Arc<dyn Clock>,
-    /// What is kept of the tree over the log as this opening shows it.
-    #[cfg(feature = "proofs")]
-    tree: LogTree,
 }
 
 /// Where the events come from.
@@ -52,7 +49,14 @@ pub(crate) struct Opening {
 pub(super) enum Origin {
     /// A writer in this process. A handle for reading only learns from files what another process wrote, in a fork as
     /// well.
-    Writer { journal: Arc<Journal>, state_files: Arc<StateFiles>, process: OwnerProcess },
+    Writer {
+        journal: Arc<Journal>,
+        state_files: Arc<StateFiles>,
+        process: OwnerProcess,
+        /// What is kept of the tree over the log as this opening shows it.
+        #[cfg(feature = "proofs")]
+        tree: Arc<LogTree>,
+    },
     /// The files, which another process may write to.
     Follower(Arc<Follower>),
 }
@@ -84,17 +88,7 @@ impl Opening {
         clock: &Arc<dyn Clock>,
     ) -> Self {
         let (generation, kept, lossy) = (1, KeptPositions::default(), 0);
-        Self {
-            generation,
-            kept,
-            lossy,
-            published,
-            report,
-            origin,
-            clock: Arc::clone(clock),
-            #[cfg(feature = "proofs")]
-            tree: LogTree::default(),
-        }
+        Self { generation, kept, lossy, published, report, origin, clock: Arc::clone(clock) }
     }
 
     /// Returns the opening behind this one, which has everything that this one showed up to `kept`.
@@ -144,7 +138,10 @@ impl Opening {
     /// Returns the hashes that are kept of the tree over the log.
     #[cfg(feature = "proofs")]
     pub(crate) fn tree(&self) -> &LogTree {
-        &self.tree
+        match &self.origin {
+            Origin::Writer { tree, .. } => tree,
+            Origin::Follower(follower) => follower.tree(),
+        }
     }
 
     pub(crate) fn published(&self) -> &Arc<SharedState> {

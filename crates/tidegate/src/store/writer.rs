@@ -119,6 +119,8 @@ impl Writer {
             journal: Arc::clone(&self.journal),
             state_files: Arc::clone(&self.state_files),
             process: self.process,
+            #[cfg(feature = "proofs")]
+            tree: Arc::clone(self.indexer.tree().expect("a writer's indexer has a tree")),
         }
     }
 

@@ -24,6 +24,8 @@ use crate::backend::sealed::{check_store, missing};
 use crate::backend::tail::TailFrames;
 use crate::backend::watermark::WatermarkFile;
 use crate::published::{Damage, Log, SharedState};
+#[cfg(feature = "proofs")]
+use crate::read::{LevelKey, LogTree};
 use crate::settings::StoreOptions;
 use crate::sync::Mutex;
 
@@ -35,6 +37,9 @@ pub(crate) struct Follower {
     cache: Arc<FileCache>,
     published: Arc<SharedState>,
     newest: Mutex<Newest>,
+    /// What is kept of the tree over the log. It reads the files and never writes them.
+    #[cfg(feature = "proofs")]
+    tree: LogTree,
 }
 
 /// The newest segment known so far. Its lock makes the caller that holds it the one who takes frames in.
@@ -101,12 +106,31 @@ impl Follower {
         let published = Arc::new(SharedState::new(Log { segments, filter_groups, damage }, head, head));
         let identity = identity_of(&newest)?;
         let newest = Newest { identity, segment: newest, followed: None, claims: None, waiting: Vec::new() };
-        let follower = Self { world: world.clone(), store, cache, published, newest: Mutex::new(newest) };
+        #[cfg(feature = "proofs")]
+        let tree = {
+            let key = LevelKey { store: store.id, salt: store.salt };
+            LogTree::new(Arc::clone(&world.disk), key)
+        };
+        let follower = Self {
+            world: world.clone(),
+            store,
+            cache,
+            published,
+            newest: Mutex::new(newest),
+            #[cfg(feature = "proofs")]
+            tree,
+        };
         Ok((follower, report))
     }
 
     pub(crate) fn published(&self) -> &Arc<SharedState> {
         &self.published
+    }
+
+    /// Returns the hashes that are kept of the tree over the log.
+    #[cfg(feature = "proofs")]
+    pub(crate) fn tree(&self) -> &LogTree {
+        &self.tree
     }
 
     pub(crate) fn store(&self) -> &StoreFile {

@@ -1,9 +1,10 @@
 //! The tiles of a view's tree: leaves from its records, and hashes above them as they are kept or computed.
 
-use tidegate_format::{Error, ErrorKind, Hash, Position, Result};
-use tidegate_proof::tree::{Frontier, TILE_WIDTH, Tile, TileSource};
+use tidegate_format::{Hash, Position, Result};
+use tidegate_proof::tree::{TILE_WIDTH, Tile, TileSource};
 
-use super::log_tree::LogTree;
+use super::leaves::{behind, leaves, root};
+use super::log_tree::{LogTree, leaves_of};
 use crate::read::view::View;
 
 /// The tree over the events of a view.
@@ -26,60 +27,41 @@ impl<'a> ViewTiles<'a> {
     }
 
     /// Returns the hashes of a level from `first` on.
-    fn hashes(&self, level: u8, first: u64, count: u64) -> Result<Vec<Hash>> {
-        if level == 0 { self.leaves(first, count) } else { self.roots(level, first, count) }
+    pub(super) fn hashes(&self, level: u8, first: u64, count: u64) -> Result<Vec<Hash>> {
+        if level == 0 {
+            return leaves(self.view, first, count);
+        }
+        let kept = match self.tree {
+            Some(tree) => tree.find(self.view, level, first, count),
+            None => vec![None; count as usize],
+        };
+        let hashes = kept.into_iter().zip(first..).map(|(kept, index)| match kept {
+            Some(hash) => Ok(hash),
+            None => self.compute(level, index),
+        });
+        hashes.collect()
     }
 
-    /// Computes leaves from their records, each of which is checked against its checksum.
-    fn leaves(&self, first: u64, count: u64) -> Result<Vec<Hash>> {
-        let leaf = |index: u64| {
-            let position = Position(index).next();
-            let event = self.view.at(position)?.ok_or_else(|| behind(position, self.view))?;
-            Ok(event.leaf())
-        };
-        (first..first + count).map(leaf).collect()
-    }
-
-    /// Returns the roots of full tiles of the level below.
-    fn roots(&self, level: u8, first: u64, count: u64) -> Result<Vec<Hash>> {
-        let root = |index: u64| {
-            if let Some(kept) = self.tree.and_then(|tree| tree.find(level, index)) {
-                return Ok(kept);
-            }
-            let width = u64::from(TILE_WIDTH);
-            let mut below = Frontier::new();
-            for hash in self.hashes(level - 1, index * width, width)? {
-                below.push(hash);
-            }
-            let root = below.root();
-            if let Some(tree) = self.tree {
-                tree.keep(level, index, root);
-            }
-            Ok(root)
-        };
-        (first..first + count).map(root).collect()
+    /// Computes the root of a full tile of the level below.
+    fn compute(&self, level: u8, index: u64) -> Result<Hash> {
+        let width = u64::from(TILE_WIDTH);
+        let root = root(self.hashes(level - 1, index * width, width)?);
+        if let Some(tree) = self.tree {
+            tree.keep(level, index, root);
+        }
+        Ok(root)
     }
 }
 
 impl TileSource for ViewTiles<'_> {
     fn tile(&self, tile: Tile) -> Result<Vec<Hash>> {
-        let width = u64::from(TILE_WIDTH);
-        let first = tile.index().checked_mul(width);
-        let leaves = width.checked_pow(tile.level().into());
+        let (width, count) = (u64::from(TILE_WIDTH), u64::from(tile.width()));
         // Everything a tile is over must be there before its first hash is computed.
-        let end = first.and_then(|first| first.checked_add(tile.width().into()));
-        let last = end.zip(leaves).and_then(|(end, leaves)| end.checked_mul(leaves));
-        match first.zip(last) {
-            Some((first, last)) if last <= self.view.head().0 => {
-                self.hashes(tile.level(), first, tile.width().into())
-            }
-            _ => Err(behind(Position(last.unwrap_or(u64::MAX)), self.view)),
+        let first = tile.index().saturating_mul(width);
+        let last = first.saturating_add(count).saturating_mul(leaves_of(tile.level()));
+        if last > self.view.head().0 {
+            return Err(behind(Position(last), self.view));
         }
+        self.hashes(tile.level(), first, count)
     }
-}
-
-/// The error of events that the log does not have.
-fn behind(position: Position, view: &View) -> Error {
-    let message = format!("the log has {} events, and {position} are asked for", view.head());
-    Error::new(ErrorKind::Invalid, message)
 }

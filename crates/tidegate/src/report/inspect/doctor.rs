@@ -22,7 +22,7 @@ use crate::report::verdict::Verdict;
 use crate::subscription::StateDir;
 use crate::subscription::cursor::{CURSORS, check_name};
 
-/// The folder that is kept for later versions.
+/// The folder of the tree's files.
 const TREE: &str = "tree";
 
 /// Report of an examination: what was read of a store, and everything that was found wrong.

@@ -10,6 +10,8 @@ use tidegate_segment::{HashKey, INDEX, filter_groups, index_path, parse_index_na
 
 use super::files::{self, FileContents};
 use super::log_scan::{FrameVisitor, ScannedSegment};
+#[cfg(feature = "proofs")]
+use super::tree_check::TreeCheck;
 use crate::backend::{read_store, seed};
 use crate::report::fault::{REBUILT, Remark};
 
@@ -45,6 +47,9 @@ pub(crate) struct IndexCheck<'a> {
     /// The files that were compared.
     seen: BTreeSet<String>,
     pub(crate) files: u64,
+    /// The files of the tree, which are made of every event.
+    #[cfg(feature = "proofs")]
+    tree: TreeCheck,
 }
 
 /// A sealed segment in a segment group: what tells it from others, and its filter if the segment is whole.
@@ -80,12 +85,18 @@ impl<'a> IndexCheck<'a> {
             has_segments: false,
             seen,
             files: 0,
+            #[cfg(feature = "proofs")]
+            tree: TreeCheck::new(disk)?,
         })
     }
 
     /// Compares the filter groups of the last segments, and reports files that belong to none.
     pub(crate) fn finish(&mut self, remarks: &mut Vec<Remark>) -> Result<()> {
         self.end_group(remarks)?;
+        #[cfg(feature = "proofs")]
+        {
+            self.files += self.tree.finish(remarks);
+        }
         let is_index =
             |name: &String| parse_index_name(name).is_some() || filter_groups::parse_name(name).is_some();
         // Without any segment no seed is needed: what is there is evidence that there were segments.
@@ -217,6 +228,8 @@ impl FrameVisitor for IndexCheck<'_> {
     fn frame(&mut self, at: u64, frame: &Frame<'_>) -> Result<()> {
         for (start, record) in frame.records() {
             self.levels.add(&record);
+            #[cfg(feature = "proofs")]
+            self.tree.take(&record);
             let unknown = || Error::damaged("a cause is lost", "an event", "none");
             let level = |position| self.levels.of(position).ok_or_else(unknown);
             let offset = Offset(at + start as u64);

@@ -3,6 +3,8 @@ mod files;
 mod frame_scan;
 mod identity;
 mod log_scan;
+#[cfg(feature = "proofs")]
+mod tree_check;
 mod index_check;
 mod reader_check;
 mod doctor;

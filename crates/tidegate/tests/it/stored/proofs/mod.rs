@@ -3,8 +3,10 @@
 mod censuses;
 mod evidence;
 mod hard_cases;
+mod histories;
 mod key_files;
 mod tiles;
+mod tree_files;
 mod whole_path;
 
 use tidegate::Position;

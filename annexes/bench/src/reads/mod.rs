@@ -1,5 +1,7 @@
 //! Rows of reading: the whole log, single events, streams and pages.
 
+pub(crate) mod proofs;
+
 use std::fs::File;
 use std::hint::black_box;
 use std::os::unix::fs::FileExt;
