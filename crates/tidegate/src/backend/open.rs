@@ -65,12 +65,7 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
     );
     let seed = seed(store.seed);
     let cache = FileCache::new(Arc::clone(&world.disk), options.map, options.open_files);
-    let indexer = Indexer::new(&cache, true);
-    #[cfg(feature = "proofs")]
-    let indexer = {
-        let key = LevelKey { store: store.id, salt: store.salt };
-        indexer.with_tree(LogTree::new(Arc::clone(&world.disk), key))
-    };
+    let indexer = indexer(world, &store, &cache);
     let mut opening = Opening {
         world,
         store: &store,
@@ -129,6 +124,18 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
         untouched: true,
     };
     Ok(Opened { store, lock, backend, published, indexer, cache, report, time })
+}
+
+/// Returns the indexer of a store, which keeps the hashes of its tree, too, if proofs are asked for.
+#[cfg_attr(not(feature = "proofs"), allow(unused_variables))]
+fn indexer(world: &Env, store: &StoreFile, cache: &Arc<FileCache>) -> Indexer {
+    let indexer = Indexer::new(cache, true);
+    #[cfg(feature = "proofs")]
+    let indexer = {
+        let key = LevelKey { store: store.id, salt: store.salt };
+        indexer.with_tree(LogTree::new(Arc::clone(&world.disk), key))
+    };
+    indexer
 }
 
 /// Tells readers of what a recovery has made durable. If that fails they learn of it later.
