@@ -94,8 +94,8 @@ const CALLS: &[(&str, Expected, Call)] = &[
     ("check a receipt", Expected::Refused, |h| h.store.check(&h.receipt).map(drop)),
     ("wait until visible", Expected::Refused, |h| h.store.wait_visible(Position(99), SHORT).map(drop)),
     ("wait until durable", Expected::Refused, |h| h.store.wait_durable(Position(99), SHORT).map(drop)),
-    ("step", Expected::Refused, |h| h.store.step()),
-    ("reindex", Expected::Refused, |h| h.store.reindex().map(drop)),
+    ("step", Expected::Refused, |h| h.store.upkeep().step()),
+    ("reindex", Expected::Refused, |h| h.store.upkeep().reindex().map(drop)),
     ("subscribe", Expected::Refused, |h| {
         h.store.subscribe(Query::ALL, Position::START).next_within(SHORT).map(drop)
     }),

@@ -217,9 +217,9 @@ impl Worker {
             7 => ("project", self.project(store)),
             10 => ("submit", self.submit(store, number)),
             11 => ("look", self.try_look(store)),
-            13 => ("step", if self.orders.thread { Ok(()) } else { store.step() }),
+            13 => ("step", if self.orders.thread { Ok(()) } else { store.upkeep().step() }),
             14 => ("wait", self.append(store, number, &append).and_then(|()| self.wait(store))),
-            15 if number % 64 == 15 => ("reindex", store.reindex().map(|_| ())),
+            15 if number % 64 == 15 => ("reindex", store.upkeep().reindex().map(|_| ())),
             15 => ("verify", store.verify(|_| ()).map(|_| ())),
             _ => ("append", self.append(store, number, &append)),
         }
@@ -262,7 +262,7 @@ impl Worker {
             store.submit_with(story::batch(self.orders.life, number), AppendOptions::new().synced())?;
         if !self.orders.thread {
             // A failed batch is reported by its ticket.
-            let _ = store.step();
+            let _ = store.upkeep().step();
         }
         match ticket.wait() {
             Ok(receipt) => self.acknowledge(&receipt, None),

@@ -137,7 +137,7 @@ fn sample(batches: u64, segment_bytes: u64) -> Sample {
         things.read()?;
         things.save()?;
         drop(things);
-        store.step()?;
+        store.upkeep().step()?;
         let events: Vec<RecordedEvent> = store.read(&Query::ALL)?.collect::<Result<_>>()?;
         store.close()?;
         Ok::<_, tidegate::Error>(events)

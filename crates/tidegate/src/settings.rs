@@ -18,7 +18,7 @@ pub enum Durability {
     /// After the write. A sync ends within this time, unless the disk is slow: it begins early, by twice what the last
     /// one took, but at most by half the interval. The end of the process costs nothing; a power cut costs what was
     /// acknowledged since the last sync. A store without a thread of its own syncs
-    /// when [`step`](crate::Store::step) is called.
+    /// when [`Upkeep::step`](crate::report::Upkeep::step) is called.
     Interval(Duration),
     /// After the write, or, behind a synced batch that is still on its way, after the sync of that one; synced only when
     /// something else asks for it ([`wait_durable`], a synced append, a new segment, closing). The end of the process
@@ -73,7 +73,7 @@ pub struct StoreOptions {
     /// How many files of sealed segments are kept open at once: see [`OpenFiles`].
     pub open_files: OpenFiles,
     /// Whether the store has a thread of its own. Default: `true`. It commits what was submitted without waiting and
-    /// syncs at intervals. Without it [`Store::step`](crate::Store::step) does that, whenever it is called.
+    /// syncs at intervals. Without it [`Upkeep::step`](crate::report::Upkeep::step) does that, whenever it is called.
     pub thread: bool,
     /// A position the log is known to have reached. Default: 0. A log that ends before it, such as an older copy put
     /// back in its place, is not opened.

@@ -25,11 +25,11 @@ pub(crate) fn rows(settings: &Settings, place: &Path) -> Result<Vec<Row>, Failur
     // Without its thread the store indexes and writes the tree in `step` alone, so their times can be told apart.
     let store = StoreOptions::new().thread(false).open(&shop)?;
     append(&store, events)?;
-    store.step()?;
+    store.upkeep().step()?;
     let signer = KeyFile::create(&key, &Checkpoint::origin_of(DEFAULT_PREFIX, store.id())?)?;
     let (first, _) = timed(|| store.proofs().checkpoint(&signer))?;
     append(&store, events)?;
-    let (with_indexing, ()) = timed(|| store.step())?;
+    let (with_indexing, ()) = timed(|| store.upkeep().step())?;
     let (again, signed) = timed(|| store.proofs().checkpoint(&signer))?;
     let mut rows = vec![
         Row::alone(

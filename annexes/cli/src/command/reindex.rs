@@ -28,7 +28,7 @@ pub(super) struct ReindexArgs {
 impl ReindexArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = writer::open(&self.directory, StoreOptions::new().create(false), json)?;
-        let count = store.reindex()? as u64;
+        let count = store.upkeep().reindex()? as u64;
         store.close()?;
         if json {
             return output.json(&json!({ "segments": count }));

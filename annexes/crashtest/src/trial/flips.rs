@@ -225,7 +225,7 @@ fn options() -> StoreOptions {
 fn fill(store: &Store) -> Outcome {
     for number in 0..112 {
         store.append_with(story::batch(0, number), AppendOptions::new().synced())?;
-        store.step()?;
+        store.upkeep().step()?;
     }
     let reactor = store.reactor(REACTOR, story::orders(), |_, order| Ok(Some(bill(order).into())))?;
     while !matches!(reactor.step()?, tidegate::subscription::reactor::Step::Idle) {}
@@ -240,7 +240,7 @@ fn fill(store: &Store) -> Outcome {
     projector.read()?;
     projector.save()?;
     store.append_with(story::batch(0, 112), AppendOptions::new().synced())?;
-    Ok(store.step()?)
+    Ok(store.upkeep().step()?)
 }
 
 /// What can be wrong with an answer.

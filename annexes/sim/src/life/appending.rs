@@ -50,7 +50,7 @@ impl Life<'_> {
     }
 
     pub(super) fn step(&mut self) -> Result<(), Failure> {
-        let result = self.store.step();
+        let result = self.store.upkeep().step();
         self.poll_tickets()?;
         if self.unless_ended(result)?.is_some() {
             same("tickets without an answer after a step", &0, &self.waiting.len())?;

@@ -295,7 +295,7 @@ impl Life<'_> {
     }
 
     fn reindex(&mut self) -> Result<(), Failure> {
-        let built = self.store.reindex();
+        let built = self.store.upkeep().reindex();
         self.take(built).map(drop)
     }
 

@@ -95,7 +95,7 @@ impl Ticket {
     /// let store = StoreOptions::new().thread(false).in_memory()?;
     /// let mut ticket = store.submit(Draft::new(("bank", "alice"), "account.opened"))?;
     /// assert!(ticket.poll_now().is_none());
-    /// store.step()?;
+    /// store.upkeep().step()?;
     /// assert!(ticket.poll_now().is_some_and(|answer| answer.is_ok()));
     /// # Ok::<(), tidegate::Error>(())
     /// ```

@@ -1,4 +1,5 @@
-//! Reports: what opening found, what verifying went through, what is wrong with a store, and what was salvaged of it.
+//! Reports: what opening found, what verifying went through, what is wrong with a store, and what was salvaged of it. And
+//! [`Upkeep`], which keeps its files in order.
 mod fault;
 mod verdict;
 mod inspect;
@@ -13,3 +14,4 @@ pub use verdict::Verdict;
 pub use crate::backend::{OpenReport, Unconfirmed};
 pub use crate::published::Frontier;
 pub use crate::read::{Stats, VerifyReport};
+pub use crate::store::Upkeep;

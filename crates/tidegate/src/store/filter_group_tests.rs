@@ -45,7 +45,7 @@ fn they_grow_with_the_log_for_its_writer_and_its_readers() {
         append(&store, more);
         let before = counts(&store);
         assert!(before.is_empty() || before != expected, "they are made in steps");
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         append(&store, 1);
         assert_eq!((counts(&store), counts(&reader)), (expected.to_vec(), expected.to_vec()));
     }
@@ -72,7 +72,7 @@ fn a_damaged_one_is_made_again_once_it_shows() {
     assert_eq!((counts(&store), damaged()), (vec![16], false), "nothing was asked yet");
     assert_eq!(store.view().unwrap().version(&("shop", "order-3").into()).unwrap().0, 1);
     assert!(damaged());
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     assert_eq!((counts(&store), damaged()), (vec![16], false));
     store.opening().published().log().filter_groups[0].as_ref().unwrap().verify().unwrap();
 }

@@ -6,6 +6,7 @@ mod deciding;
 mod appending;
 mod waiting;
 mod reopening;
+mod upkeep;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(test)]
@@ -22,9 +23,9 @@ use tidegate_format::{ErrorKind, Result};
 
 pub(crate) use opening::Opening;
 pub use reader::StoreReader;
+pub use upkeep::Upkeep;
 
 use crate::backend::Follower;
-use crate::journal::Leader;
 use crate::settings::StoreOptions;
 use crate::typed::check_claims;
 use opening::Origin;
@@ -225,53 +226,6 @@ impl Store {
     /// ```
     pub fn reader(&self) -> StoreReader {
         self.reader.clone()
-    }
-
-    /// Does what the store's own thread would do, for a store opened without one
-    /// ([`StoreOptions::thread`]): commits what was submitted, syncs what waits for its interval, and indexes sealed
-    /// segments.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use tidegate::{Draft, StoreOptions};
-    ///
-    /// let store = StoreOptions::new().thread(false).in_memory()?;
-    /// let mut ticket = store.submit(Draft::new(("shop", "order-7"), "order.placed"))?;
-    /// store.step()?;
-    /// assert_eq!(ticket.wait_for(Duration::ZERO)?.events.len(), 1);
-    /// # Ok::<(), tidegate::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Ended`](ErrorKind::Ended) if the writer has ended, and [`Io`](ErrorKind::Io) if an index file cannot be written.
-    pub fn step(&self) -> Result<()> {
-        let writer = self.writer()?;
-        writer.journal.work();
-        writer.journal.flush()?;
-        if let Some(error) = writer.published.ended() {
-            return Err(error);
-        }
-        writer.indexer.run(&writer.published).map(|_| ())
-    }
-
-    /// Builds the index file of every sealed segment anew, and returns how many that were.
-    ///
-    /// ```
-    /// use tidegate::Store;
-    ///
-    /// let store = Store::in_memory()?;
-    /// assert_eq!(store.reindex()?, 0);
-    /// # Ok::<(), tidegate::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Damaged`](ErrorKind::Damaged) for a segment that is not whole, and [`Io`](ErrorKind::Io) if a file cannot be
-    /// read or written.
-    pub fn reindex(&self) -> Result<usize> {
-        let writer = self.writer()?;
-        writer.indexer.rebuild(&writer.published)
     }
 
     /// Ends the writer in good order: commits what is queued, syncs it, and lets the lock go. Reads go on as

@@ -143,7 +143,7 @@ fn new_identity(found: &LogScan, id: StoreId, to: &Env) -> Result<StoreFile> {
 fn check(to: &Env, events: u64) -> Result<VerifyReport> {
     let options = StoreOptions::new().create(false).thread(false).expected_head(Position(events));
     let store = options.open_in(to.clone())?;
-    store.step()?;
+    store.upkeep().step()?;
     let verified = store.verify(|_| ())?;
     store.close()?;
     if verified.events >= events {

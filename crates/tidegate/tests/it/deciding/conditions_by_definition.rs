@@ -385,7 +385,7 @@ impl Both {
             // What the log alone refuses is refused before it is queued; the group can only refuse more.
             tickets.push((appended, plain, self.store.submit(batch)));
         }
-        self.store.step().unwrap();
+        self.store.upkeep().step().unwrap();
         for (appended, plain, ticket) in tickets {
             self.compare(&appended.conditions, plain, ticket.and_then(tidegate::Ticket::wait)).map(drop)?;
         }

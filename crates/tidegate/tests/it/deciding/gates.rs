@@ -147,7 +147,7 @@ fn of_two_in_one_group_one_passes() {
     store.guard(tag("seat"), set()).unwrap();
     let tickets = ["a", "b"].map(|entity| submit(&store, draft(entity, "a.b").tag("seat")));
     let free = submit(&store, draft("c", "a.b"));
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     let [first, second] = tickets.map(tidegate::Ticket::wait);
     assert_eq!(first.unwrap().gates, ["one seat"]);
     let error = second.unwrap_err();

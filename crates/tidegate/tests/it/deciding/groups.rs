@@ -14,7 +14,7 @@ fn the_first_of_a_group_wins() {
     let store = stepped();
     let claim = |entity| Batch::from(draft(entity, "a.b").tag("t")).only_if(Condition::fail_if(tag("t")));
     let tickets = ["a", "b", "c"].map(|entity| submit(&store, claim(entity)));
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     let [first, rest @ ..] = tickets.map(tidegate::Ticket::wait);
     assert_eq!(first.unwrap().first(), Position(1));
     for refused in rest {
@@ -35,7 +35,7 @@ fn a_refused_batch_refuses_nobody() {
         .only_if(Condition::Absent(StreamId::new("s", "b")))
         .only_if(Condition::Version(StreamId::new("s", "b"), Version(0)));
     let holds = submit(&store, holds);
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     assert_eq!(taken.wait().unwrap().first(), Position(1));
     assert_eq!(conflict(&fails.wait().unwrap_err()).position, Some(Position(1)));
     assert_eq!(holds.wait().unwrap().first(), Position(2), "positions have no gap");
@@ -48,7 +48,7 @@ fn what_is_too_much_for_one_group_goes_into_several() {
     let store = options.in_memory().unwrap();
     let payload = vec![7; limit::PAYLOAD_BYTES_MAX];
     let tickets: Vec<_> = (0..5).map(|_| submit(&store, draft("a", "a.b").bytes(payload.clone()))).collect();
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     for (ticket, position) in tickets.into_iter().zip(1..) {
         assert_eq!(ticket.wait().unwrap().first(), Position(position));
     }
@@ -82,7 +82,7 @@ fn versions_go_on_within_a_group() {
     let tickets = [0, 0, 1, 2, 2].map(|version| submit(&store, next(version)));
     let there = submit(&store, Batch::from(draft("b", "a.b")).only_if(Condition::Exists(stream())));
     let absent = submit(&store, Batch::from(draft("b", "a.b")).only_if(Condition::Absent(stream())));
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     let answers = tickets.map(|ticket| match ticket.wait() {
         Ok(receipt) => (receipt.events[0].version.0, None),
         Err(error) => (0, conflict(&error).position),
@@ -102,7 +102,7 @@ fn after_counts_within_a_group() {
         submit(&store, Batch::from(draft("b", "a.b")).only_if(condition))
     };
     let tickets = [0, 1, 2, 3, 100].map(fail_if);
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     event.wait().unwrap();
     let answers = tickets.map(|ticket| ticket.wait().map_err(|error| conflict(&error).position.unwrap().0));
     let [zero, one, rest @ ..] = answers;
@@ -115,7 +115,7 @@ fn an_id_is_given_once_within_a_group() {
     let store = stepped();
     let id = EventId([9; 16]);
     let tickets = ["a", "b"].map(|entity| submit(&store, draft(entity, "a.b").id(id)));
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     let [first, second] = tickets.map(tidegate::Ticket::wait);
     assert_eq!(first.unwrap().events[0].id, id);
     let conflict = conflict(&second.unwrap_err());
@@ -137,7 +137,7 @@ fn an_effect_of_an_event_of_the_same_group_is_seen() {
     let batch = Batch::from(draft("a", "a.b").id(id)).and(draft("b", "a.b").cause(Cause::Draft(0)));
     let batch = submit(&store, batch);
     let behind = unmoved();
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     assert_eq!(before.wait().unwrap().first(), Position(1));
     assert_eq!(batch.wait().unwrap().last(), Position(3));
     assert_eq!(conflict(&behind.wait().unwrap_err()).position, Some(Position(3)));
@@ -153,13 +153,13 @@ fn a_refusal_by_a_group_that_is_lost_says_so() {
     let attempt = || ["a", "b"].map(|entity| submit(&store, claim(entity)));
     disk.set_plan(FaultPlan::default().fail(Call::Write, 1, Errno::NOSPC));
     let tickets = attempt();
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     for ticket in tickets {
         let error = ticket.wait().unwrap_err();
         assert_eq!((error.kind(), error.conflict()), (ErrorKind::Full, None));
     }
     let tickets = attempt();
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     let [first, second] = tickets.map(tidegate::Ticket::wait);
     assert_eq!(first.unwrap().first(), Position(1));
     assert_eq!(conflict(&second.unwrap_err()).position, Some(Position(1)));

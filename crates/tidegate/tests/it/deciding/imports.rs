@@ -74,7 +74,7 @@ fn times_of_a_group_never_decrease() {
         .into_iter()
         .map(|batch| submit(&store, batch))
         .collect();
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     let told: Vec<_> =
         tickets.into_iter().map(|ticket| ticket.wait().ok().map(|receipt| receipt.time.0)).collect();
     assert_eq!(told[..4], [Some(5), Some(9), None, Some(9)]);

@@ -72,7 +72,7 @@ fn two_of_one_key_in_a_group_are_one() {
     let once = || unconditional().only_if(Condition::fail_if(tag("t")));
     let tickets = [unconditional(), once(), unconditional(), once()].map(|batch| submit(&store, batch));
     let other = submit(&store, Batch::from(draft("b", "a.b")).key("k"));
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     let receipts = tickets.map(|ticket| ticket.wait().unwrap());
     assert!(receipts.iter().all(|receipt| *receipt == receipts[0]), "{receipts:?}");
     let conflict = conflict(&other.wait().unwrap_err());
@@ -87,14 +87,14 @@ fn a_key_whose_batch_was_refused_is_free() {
     let refused =
         submit(&store, Batch::from(draft("a", "a.b")).key("k").only_if(Condition::fail_if(tag("u"))));
     let kept = submit(&store, Batch::from(draft("b", "a.b").tag("u")).key("k"));
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     assert_eq!(refused.wait().unwrap().first(), Position(2));
     assert_eq!(conflict(&kept.wait().unwrap_err()).kind, ConflictKind::Duplicate);
 
     let fails = Batch::from(draft("a", "a.b")).key("k2").only_if(Condition::Absent(StreamId::new("s", "z")));
     let fails = submit(&store, fails);
     let kept = submit(&store, Batch::from(draft("b", "a.b")).key("k2"));
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     assert_eq!(conflict(&fails.wait().unwrap_err()).kind, ConflictKind::Exists);
     assert_eq!(kept.wait().unwrap().first(), Position(3));
 }
@@ -113,7 +113,7 @@ fn a_key_survives_closing_crashing_and_the_loss_of_indexes() {
         for _ in 0..20 {
             append(&store, draft("z", "a.b"));
         }
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         store.close().unwrap();
         first
     };

@@ -14,7 +14,7 @@ fn ended(store: &Store) {
         assert_eq!(store.append_with(one("later"), append.clone()).unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(store.submit_with(one("later"), append.clone()).unwrap_err().kind(), ErrorKind::Ended);
     }
-    assert_eq!(store.step().map_err(|error| error.kind()).err(), Some(ErrorKind::Ended));
+    assert_eq!(store.upkeep().step().map_err(|error| error.kind()).err(), Some(ErrorKind::Ended));
     assert_eq!(store.close().unwrap_err().kind(), ErrorKind::Ended);
 }
 
@@ -119,7 +119,8 @@ fn forced_syncs_are_final_too() {
         let store = stage.open();
         store.append_with(one("a"), AppendOptions::new().buffered()).unwrap();
         stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
-        let error = if step { store.step() } else { store.wait_durable(Position(1), LONG).map(|_| ()) };
+        let error =
+            if step { store.upkeep().step() } else { store.wait_durable(Position(1), LONG).map(|_| ()) };
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(store.wait_durable(Position(1), LONG).unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(history(&store).unwrap().len(), 1, "it was acknowledged as buffered and stays visible");
@@ -206,7 +207,7 @@ fn a_sync_after_a_failed_one_is_not_believed() {
     assert_eq!(first.kind(), ErrorKind::Ended, "{first}");
     for _ in 0..2 {
         assert_eq!(store.wait_durable(Position(2), LONG).unwrap_err().kind(), ErrorKind::Ended);
-        assert_eq!(store.step().unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(store.upkeep().step().unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(store.append(one("a")).unwrap_err().kind(), ErrorKind::Ended);
     }
     assert_eq!(store.frontier().durable, Position(1));

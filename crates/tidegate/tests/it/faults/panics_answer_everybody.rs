@@ -132,7 +132,7 @@ fn with_wakers_that_panic_too() {
         assert!(Pin::new(ticket).poll(&mut Context::from_waker(&waker)).is_pending());
     }
     armed.store(true, Ordering::SeqCst);
-    assert!(catch_unwind(AssertUnwindSafe(|| store.step())).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| store.upkeep().step())).is_err());
     for ticket in tickets {
         assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Ended);
     }

@@ -75,7 +75,7 @@ fn joined() {
         assert_eq!(answers(waited), [Some(1), None, Some(2)]);
         let joined = Ticket::join([submit("a", 0), submit("a", 2)]);
         if !thread {
-            store.step().unwrap();
+            store.upkeep().step().unwrap();
         }
         assert_eq!(answers(wait_for(joined)), [None, Some(3)]);
         assert_eq!(answers(Ticket::join([]).wait()), []);
@@ -104,7 +104,7 @@ fn awaited_while_another_thread_steps() {
     let ticket = store.submit_with(one("a"), AppendOptions::new().synced()).unwrap();
     std::thread::scope(|scope| {
         let awaited = scope.spawn(|| wait_for(ticket));
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         assert_eq!(awaited.join().unwrap().unwrap().first(), Position(1));
     });
 }
@@ -114,7 +114,7 @@ fn polled() {
     let store = store(false);
     let mut ticket = store.submit_with(one("a"), AppendOptions::new().buffered()).unwrap();
     assert!(ticket.poll_now().is_none());
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     assert_eq!(ticket.poll_now().unwrap().unwrap().first(), Position(1));
     assert!(ticket.poll_now().is_none(), "an answer is given out once");
     assert_eq!(ticket.wait_for(LONG).unwrap_err().kind(), ErrorKind::Invalid);
@@ -196,7 +196,7 @@ fn what_was_promised_within_an_interval() {
     let store = stage.open();
     store.append_with(one("a"), within.clone()).unwrap();
     assert_eq!(store.frontier().durable, Position(0));
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     assert_eq!(store.frontier().durable, Position(1));
 }
 
@@ -255,11 +255,11 @@ fn a_task_that_was_refused_awaits_room() {
     assert!(room.as_mut().poll(&mut context).is_pending());
     assert!(room.as_mut().poll(&mut context).is_pending());
     assert_eq!(wakes.0.load(Ordering::SeqCst), 0);
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "a task is woken once, however many times it was polled");
     assert!(matches!(room.as_mut().poll(&mut context), Poll::Ready(Ok(()))));
     drop(store.submit_with(one("second"), append.clone()).unwrap());
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     assert_eq!(store.frontier().visible, Position(2));
 }
 
@@ -268,7 +268,7 @@ fn a_task_that_was_refused_awaits_room() {
 fn an_empty_queue_has_room() {
     let (store, append) = full_queue();
     store.submit_with(one("second"), append.clone()).unwrap_err();
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     let mut room = pin!(store.room().unwrap());
     assert!(room.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
 }

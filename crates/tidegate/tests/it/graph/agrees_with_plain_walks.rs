@@ -224,7 +224,7 @@ proptest! {
             });
             store.append_with(drafts.collect::<Batch>(), AppendOptions::new().buffered()).unwrap();
             if batch[0] % 3 == 0 {
-                store.step().unwrap();
+                store.upkeep().step().unwrap();
             }
         }
         check(&store, &all, &pairs, until);
@@ -232,7 +232,7 @@ proptest! {
         drop(store);
         store = options.open_in(world.clone()).unwrap();
         check(&store, &all, &pairs, until);
-        store.reindex().unwrap();
+        store.upkeep().reindex().unwrap();
         check(&store, &all, &pairs, until);
         store.close().unwrap();
         let reader = StoreOptions::new().segment_bytes(segment_bytes).open_reader_in(world).unwrap();

@@ -60,8 +60,8 @@ impl Run {
     fn act(&mut self, act: &Act) -> Result<()> {
         match act {
             Act::Append(sketches) => append(self.store.writer(), &mut self.log, sketches).map(|_| ()),
-            Act::Step => self.store.writer().step(),
-            Act::Reindex => self.store.writer().reindex().map(|_| ()),
+            Act::Step => self.store.writer().upkeep().step(),
+            Act::Reindex => self.store.writer().upkeep().reindex().map(|_| ()),
             Act::Reopen { map } => {
                 self.store.close()?;
                 self.store = open(&self.world, Access::Write, *map, self.segment_bytes)?;

@@ -20,12 +20,12 @@ fn live(ground: &Fixture, batches: &[Vec<Sketch>], log: &mut Vec<Known>) -> tide
     for (at, batch) in batches.iter().enumerate() {
         append(&store, log, batch)?;
         match at {
-            6 | 13 | 22 => store.step()?,
+            6 | 13 | 22 => store.upkeep().step()?,
             10 => {
                 store.close()?;
                 store = ground.write(false)?;
             }
-            18 => drop(store.reindex()?),
+            18 => drop(store.upkeep().reindex()?),
             _ => {}
         }
     }
@@ -84,7 +84,7 @@ fn at_every_call_of_a_run() {
             let store = ground.restarted();
             let store = store.write(blow == 0).expect("it opens");
             append(&store, &mut log, &batches[0]).expect("the writer goes on");
-            store.step().expect("nothing goes wrong");
+            store.upkeep().step().expect("nothing goes wrong");
             check(&store, &log, &questions[..1], &place);
         }
     }
@@ -172,7 +172,7 @@ fn at_a_disk_that_fails_while_an_index_is_kept() {
             append(&store, &mut log, batch).expect("nothing fails yet");
         }
         ground.disk.set_plan(FaultPlan::default().fail(call, nth, errno));
-        store.step().unwrap_or_else(|error| panic!("{place}: {error}"));
+        store.upkeep().step().unwrap_or_else(|error| panic!("{place}: {error}"));
         assert!(ground.disk.count(call) >= nth, "{place}: the failure came");
         check(&store, &log, &questions, &place);
         for batch in &all[12..] {

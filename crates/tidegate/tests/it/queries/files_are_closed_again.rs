@@ -51,7 +51,7 @@ fn answers_do_not_depend_on_the_budget() {
             check(&store, &expected);
             fill(&store, 20);
             let longer = history(&store).unwrap();
-            store.step().unwrap();
+            store.upkeep().step().unwrap();
             check(&store, &longer);
             store.verify(|_| ()).unwrap();
         }

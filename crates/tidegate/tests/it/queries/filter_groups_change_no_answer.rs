@@ -34,7 +34,7 @@ fn filled() -> Env {
     let world = Env::memory();
     let store = options().open_in(world.clone()).unwrap();
     append(&store, 0..BATCHES);
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     store.close().unwrap();
     world
 }
@@ -151,7 +151,7 @@ fn they_are_made_of_the_first_segments_sixteen_at_a_time() {
     check_writing(&store);
     append(&store, BATCHES..BATCHES + 60);
     check(&store);
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     assert_eq!(filter_groups(&world).len(), 4);
     check(&store);
     check_writing(&store);
@@ -169,7 +169,7 @@ fn without_them_nothing_changes_and_the_next_writer_makes_them_again() {
     let store = options().open_in(world.clone()).unwrap();
     check(&store);
     check_writing(&store);
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     assert_eq!(filter_groups(&world).len(), 3);
     check(&store);
     store.append_with(draft(BATCHES * EVENTS), AppendOptions::new().synced()).unwrap();
@@ -185,14 +185,14 @@ fn harmed(harm: impl Fn(&Env, &[String])) {
         check(&store);
         if access == Access::Write {
             check_writing(store.writer());
-            store.writer().step().unwrap();
+            store.writer().upkeep().step().unwrap();
             check(&store);
         }
     }
     let bytes = |world: &Env| filter_groups(world).iter().map(|name| whole(world, name)).collect::<Vec<_>>();
     let repaired = bytes(&world);
     let store = options().open_in(world.clone()).unwrap();
-    store.reindex().unwrap();
+    store.upkeep().reindex().unwrap();
     assert!(bytes(&world) == repaired, "what was harmed was made again");
 }
 
@@ -244,7 +244,7 @@ fn a_crash_at_any_call_of_their_making_changes_nothing() {
     let base = FaultyDisk::new(1, Model::default());
     let store = options().open_in(world(&base)).unwrap();
     append(&store, 0..18);
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     append(&store, 18..34);
     store.append_with(draft(34 * EVENTS), AppendOptions::new().synced()).unwrap();
     base.kill();
@@ -252,7 +252,7 @@ fn a_crash_at_any_call_of_their_making_changes_nothing() {
         let disk = base.fork().reopen();
         let store = options().open_in(world(&disk)).unwrap();
         disk.set_plan(nth.map_or_else(FaultPlan::default, |nth| FaultPlan::default().crash_at(nth)));
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         disk
     };
     let whole = opened(None);
@@ -275,7 +275,7 @@ fn a_crash_at_any_call_of_their_making_changes_nothing() {
         assert!(kept == made || kept == before, "the old one or the new one, whole: call {nth}, blow {blow}");
         let store = options().open_in(world(&disk)).unwrap();
         check(&store);
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         check(&store);
         assert!(disk.at_rest().read(&name).unwrap() == made, "call {nth}, blow {blow}");
     }
@@ -308,7 +308,7 @@ fn readers_take_up_what_the_writer_makes() {
     let reader = options().open_reader_in(world.clone()).unwrap();
     for round in 0..6 {
         append(&store, round * 25 + 1..round * 25 + 26);
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         tick();
         check(&reader);
     }

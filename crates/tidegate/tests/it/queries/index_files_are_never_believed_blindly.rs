@@ -155,7 +155,7 @@ proptest! {
         let store = ground.write(map).expect("it opens again");
         prop_assert_eq!(store.report().rebuilt_indexes, 0, "closing keeps what was built");
         compare(&store.view().expect("a view"), &base.log, &questions).map_err(TestCaseError::fail)?;
-        prop_assert_eq!(store.reindex().expect("there is room"), base.ground.indexes().len());
+        prop_assert_eq!(store.upkeep().reindex().expect("there is room"), base.ground.indexes().len());
         prop_assert_eq!(damaged(&ground), (0, 0), "the same segments give the same index files");
     }
 

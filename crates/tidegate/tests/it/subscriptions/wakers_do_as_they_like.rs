@@ -75,7 +75,7 @@ fn one_of_a_ticket_may_append() {
         let (waker, appended) = appending(&store, &append);
         let ticket = submit(&store, &append, &waker);
         let behind = store.submit_with(draft("a.one"), append.clone()).unwrap();
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         let first = ticket.wait().unwrap().first();
         let inline = appended.recv_timeout(LONG).unwrap().unwrap().first();
         assert!(inline > first);
@@ -105,7 +105,7 @@ fn one_that_panics_harms_no_other() {
         let tickets: Vec<_> = (0..3).map(|_| submit(&store, &append, &panicking())).collect();
         let (sound, woken) = channel();
         let last = submit(&store, &append, &waker(move || sound.send(()).unwrap()));
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         woken.recv_timeout(LONG).unwrap();
         for ticket in tickets.into_iter().chain([last]) {
             ticket.wait().unwrap();

@@ -14,7 +14,7 @@ fn a_batch_comes_as_one() {
         let batch: Batch = kinds.iter().copied().map(draft).collect();
         drop(store.submit(batch).unwrap());
     }
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     let take = |query: Query| {
         let mut subscription = store.subscribe(query.clone(), Position::START);
         let mut taken = Vec::new();

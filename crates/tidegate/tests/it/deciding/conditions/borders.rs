@@ -157,7 +157,7 @@ fn live(rounds: &[Vec<Attempt>], life: Life) -> Vec<String> {
                 store.submit(batch_of(attempt, count, head))
             })
             .collect();
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         answers.extend(tickets.into_iter().map(|ticket| told(ticket.and_then(tidegate::Ticket::wait))));
         if (round + 1) % life.reopened_every == 0 {
             store.close().unwrap();

@@ -230,7 +230,7 @@ fn a_key_that_was_not_found_is_held_within_a_group() {
     store.guard(guarded, GateSet::new().and(absent)).unwrap();
     let keyed = submit(&store, Batch::from(draft("a", "a.b")).key("sought"));
     let judged = submit(&store, draft("b", "guarded.b"));
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     assert_eq!(keyed.wait().unwrap().first(), Position(1));
     let conflict = conflict(&judged.wait().unwrap_err());
     assert_eq!((conflict.kind, conflict.position), (ConflictKind::Boundary, Some(Position(1))));

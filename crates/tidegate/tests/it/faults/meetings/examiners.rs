@@ -25,7 +25,7 @@ fn write(stage: &Stage, disk: Arc<dyn Disk>) {
             cursor.commit().unwrap();
             things.read().unwrap();
             things.save().unwrap();
-            store.step().unwrap();
+            store.upkeep().step().unwrap();
         }
     }
     drop((cursor, things));

@@ -52,7 +52,7 @@ pub(super) fn write(stage: &Stage, disk: Arc<dyn Disk>) -> History {
         store.append_with(one("buffered"), AppendOptions::new().buffered()).unwrap();
         store.append_with(batch(number), AppendOptions::new().synced()).unwrap();
     }
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     let all = history(&store).unwrap();
     store.close().unwrap();
     all

@@ -76,7 +76,7 @@ pub(crate) fn closed(batches: u64) -> (Stage, Log) {
     things.read().unwrap();
     things.save().unwrap();
     drop(things);
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     let log = log(&store);
     store.close().unwrap();
     stage.restart();

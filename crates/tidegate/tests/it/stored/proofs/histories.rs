@@ -102,7 +102,7 @@ impl World {
             Event::Append { synced } => self.append(synced).unwrap(),
             Event::Checkpoint => self.checkpoint().unwrap(),
             Event::Prove(number) => self.prove(number),
-            Event::Seal => self.store().step().unwrap(),
+            Event::Seal => self.store().upkeep().step().unwrap(),
             Event::PowerCut(seed) => {
                 self.stage.disk.power_cut(seed);
                 self.keys.disk.power_cut(seed);

@@ -32,7 +32,7 @@ fn sample() -> (Stage, MemoryTree) {
     let mut stage = stage(40_000);
     let store = stage.open();
     grow(&store, 3000);
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     let oracle = naive(&store);
     store.close().unwrap();
     stage.restart();
@@ -83,7 +83,7 @@ fn sealed_segments_have_their_hashes_in_a_file() {
     assert!(stage.disk.at_rest().names_in("tree").is_empty());
     // A writer writes them again when the next segment is sealed, or when it is asked to.
     let store = stage.open();
-    store.reindex().unwrap();
+    store.upkeep().reindex().unwrap();
     assert_eq!(stage.bytes("tree/1"), bytes);
 }
 
@@ -97,7 +97,7 @@ fn higher_levels_are_written_and_used() {
     stage.restart();
     let store = stage.open();
     grow(&store, 80_000);
-    store.step().unwrap();
+    store.upkeep().step().unwrap();
     let oracle = naive(&store);
     assert_eq!(stage.disk.at_rest().names_in("tree"), ["tree/1", "tree/2"]);
     assert_eq!(stage.bytes("tree/2").len(), HEADER + ENTRY);
@@ -113,7 +113,7 @@ fn higher_levels_are_written_and_used() {
         // A hole is found by the next process that writes, and closed.
         let store = copy.open();
         grow(&store, 90_000);
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         assert_eq!(remarks(&copy), Vec::<String>::new());
         assert!(copy.bytes(level).starts_with(&stage.bytes(level)));
     }
@@ -156,7 +156,7 @@ fn a_file_that_was_changed_changes_no_root() {
         copy.disk.at_rest().edit("tree/1", |bytes| bytes[at] ^= 1).unwrap();
         let store = copy.open();
         grow(&store, 4000);
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         expect_roots(&store, &naive(&store));
         assert_eq!(remarks(&copy), Vec::<String>::new());
         assert!(copy.bytes("tree/1").starts_with(&intact));
@@ -190,7 +190,7 @@ fn a_forged_hash_makes_no_wrong_proof() {
     }
     // The writer makes them anew.
     grow(&writer, 4000);
-    writer.step().unwrap();
+    writer.upkeep().step().unwrap();
     assert_eq!(remarks(&stage), Vec::<String>::new());
 }
 
@@ -214,7 +214,7 @@ fn files_of_a_longer_log_are_not_used_for_a_restored_one() {
         // Before the files are looked at by the writer, and after.
         expect_roots(&copy.read_only(), &readable(&copy));
         expect_roots(&store, &naive(&store));
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         store.close().unwrap();
         expect_roots(&copy.read_only(), &naive(&copy.read_only()));
         let count = |bytes: usize| (bytes - HEADER) / ENTRY;
@@ -240,7 +240,7 @@ fn a_crash_at_every_call_of_writing_leaves_the_roots() {
         grow(&store, 4200);
         store.reader().wait_durable(tidegate::Position(4200), std::time::Duration::from_secs(60)).unwrap();
         stage.disk.set_plan(FaultPlan::default().crash_at(nth));
-        let _ = store.step();
+        let _ = store.upkeep().step();
         let crashed = stage.disk.ended();
         crashes += u64::from(crashed);
         drop(store);
@@ -251,7 +251,7 @@ fn a_crash_at_every_call_of_writing_leaves_the_roots() {
         let store = stage.open();
         expect_roots(&store, &naive(&store));
         grow(&store, 5600);
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         expect_roots(&store, &naive(&store));
         assert_eq!(remarks(&stage), Vec::<String>::new(), "{nth}");
         if !crashed {
@@ -268,16 +268,16 @@ fn a_tree_that_cannot_be_written_keeps_no_append_from_the_log() {
         let stage = stage(40_000);
         let store = stage.open();
         grow(&store, 1000);
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         let counted = stage.fork();
         counted.disk.at_rest().remove("tree/1").unwrap();
         let store = counted.open();
         counted.disk.set_plan(FaultPlan::default().fail_from(call, 1, Errno::ACCESS));
-        let _ = store.reindex();
+        let _ = store.upkeep().reindex();
         counted.disk.set_plan(FaultPlan::default());
         expect_roots(&store, &naive(&store));
         grow(&store, 2000);
-        store.step().unwrap();
+        store.upkeep().step().unwrap();
         assert_eq!(remarks(&counted), Vec::<String>::new(), "{call:?}");
     }
 }

@@ -112,10 +112,14 @@ fn any_lack_of_room_is_told_as_such_and_costs_nothing() {
         let call = if matches!(errno, Errno::MFILE | Errno::NFILE) { Call::Create } else { Call::Write };
         stage.disk.set_plan(FaultPlan::default().fail_from(call, 1, errno));
         assert_eq!(next(&cursor).ack().unwrap_err().kind(), ErrorKind::Full, "{errno:?}, of a cursor");
-        assert_eq!(store.reindex().unwrap_err().kind(), ErrorKind::Full, "{errno:?}, of an index file");
+        assert_eq!(
+            store.upkeep().reindex().unwrap_err().kind(),
+            ErrorKind::Full,
+            "{errno:?}, of an index file"
+        );
         stage.disk.set_plan(FaultPlan::default());
         next(&cursor).ack().unwrap();
-        store.reindex().unwrap();
+        store.upkeep().reindex().unwrap();
     }
 }
 
