@@ -93,9 +93,9 @@ impl StoreReader {
     ///
     /// # Errors
     ///
-    /// [`Missing`](ErrorKind::Missing) if there is no store, [`Damaged`](ErrorKind::Damaged) and
-    /// [`Newer`](ErrorKind::Newer) for its files, [`Io`](ErrorKind::Io) if the system refuses. Errors that the path may be
-    /// the reason for name it.
+    /// [`Missing`](crate::ErrorKind::Missing) if there is no store, [`Damaged`](crate::ErrorKind::Damaged) and
+    /// [`Newer`](crate::ErrorKind::Newer) for its files, [`Io`](crate::ErrorKind::Io) if the system refuses. Errors
+    /// that the path may be the reason for name it.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self> {
         StoreOptions::new().open_reader(directory)
     }
@@ -143,7 +143,7 @@ impl StoreReader {
     ///
     /// # Errors
     ///
-    /// [`Locked`](ErrorKind::Locked) in a process forked from the writer's: the log goes on without this handle.
+    /// [`Locked`](crate::ErrorKind::Locked) in a process forked from the writer's: the log goes on without this handle.
     /// Views that were taken before the fork stay what they were.
     pub fn view(&self) -> Result<View> {
         self.0.opening.load().view()
@@ -230,8 +230,8 @@ impl StoreReader {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](ErrorKind::TimedOut) when `timeout` is over, [`Ended`](ErrorKind::Ended) when the writer
-    /// ended first, and those of reading.
+    /// [`TimedOut`](crate::ErrorKind::TimedOut) when `timeout` is over, [`Ended`](crate::ErrorKind::Ended) when the
+    /// writer ended first, and those of reading.
     pub fn wait_visible(&self, position: Position, timeout: Duration) -> Result<Position> {
         self.opening().wait_visible(position, timeout)
     }
@@ -255,8 +255,8 @@ impl StoreReader {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](ErrorKind::TimedOut) when `timeout` is over, [`Ended`](ErrorKind::Ended) when the writer
-    /// ended first.
+    /// [`TimedOut`](crate::ErrorKind::TimedOut) when `timeout` is over, [`Ended`](crate::ErrorKind::Ended) when the
+    /// writer ended first.
     pub fn wait_durable(&self, position: Position, timeout: Duration) -> Result<Position> {
         self.opening().wait_durable(position, timeout)
     }
@@ -275,7 +275,7 @@ impl StoreReader {
     ///
     /// # Errors
     ///
-    /// [`Damaged`](ErrorKind::Damaged) with the place of the first fault.
+    /// [`Damaged`](crate::ErrorKind::Damaged) with the place of the first fault.
     pub fn verify(&self, progress: impl FnMut(VerifyReport)) -> Result<VerifyReport> {
         verify(&self.view()?, progress)
     }
@@ -295,7 +295,7 @@ impl StoreReader {
     ///
     /// # Errors
     ///
-    /// Those of reading; [`Damaged`](ErrorKind::Damaged) if damage hides what the receipt is about.
+    /// Those of reading; [`Damaged`](crate::ErrorKind::Damaged) if damage hides what the receipt is about.
     pub fn check(&self, receipt: &Receipt) -> Result<ReceiptStatus> {
         if receipt.store != self.id() {
             return Ok(ReceiptStatus::OtherStore);
