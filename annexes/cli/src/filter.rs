@@ -1,6 +1,7 @@
 //! Filters: which events a command is about, as said on the command line.
 
 use clap::Args;
+use tidegate::graph::CorrelationId;
 use tidegate::{Cause, Draft, EventId, Micros, Position, Query, QueryItem};
 use tidegate_json::foreign_cause;
 
@@ -34,7 +35,7 @@ pub(crate) struct Filter {
     versions: Option<(u64, u64)>,
     /// In the flow that the event with this id began
     #[arg(long, value_name = "ID")]
-    correlation: Option<EventId>,
+    correlation: Option<CorrelationId>,
     /// Led to by this event
     #[arg(long, value_name = "POSITION|ID|STORE/ID", value_parser = cause)]
     cause: Option<Cause>,
@@ -77,8 +78,8 @@ impl Filter {
         if let Some((first, last)) = self.versions {
             item = item.versions(first..=last);
         }
-        if let Some(id) = self.correlation {
-            item = item.correlation(id);
+        if let Some(flow) = self.correlation {
+            item = item.correlation(flow);
         }
         if let Some(cause) = self.cause {
             item = item.cause(cause);

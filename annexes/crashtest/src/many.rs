@@ -62,7 +62,7 @@ fn frame_of(position: Position) -> Vec<u8> {
     let id = id(position.0);
     let facts = Facts {
         id,
-        correlation: id,
+        correlation: id.into(),
         causes: &[],
         key: None,
         notes: &[],

@@ -61,7 +61,8 @@ impl Sample {
             let id = EventId([at as u8; 16]);
             let key = (at % 3 == 0).then_some(("a key", Hash([3; 32])));
             let blind = Blind([at as u8; 16]);
-            let facts = Facts { id, correlation: id, causes: &[], key, notes: &[], blind, batch_end: true };
+            let facts =
+                Facts { id, correlation: id.into(), causes: &[], key, notes: &[], blind, batch_end: true };
             let mut bytes = Vec::new();
             let body = record::encode(&draft, &facts, &mut bytes);
             let (version, previous_at) = (Version(at), Position(previous));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tidegate::graph::CorrelationId;
 use tidegate::{Draft, Event, EventId, Query, Store, StoreId, StoreOptions};
 use tidegate_format::PayloadType;
 
@@ -81,6 +82,8 @@ fn words(bytes: &[u8]) {
     if let Ok(id) = text.parse::<EventId>() {
         assert_eq!(id.to_string().parse::<EventId>().ok(), Some(id));
     }
+    let (id, flow) = (text.parse::<EventId>().ok(), text.parse::<CorrelationId>().ok());
+    assert_eq!(flow.map(CorrelationId::first), id, "a flow is named as its first event is");
     let _ = text.parse::<StoreId>();
     let Ok(query) = text.parse::<Query>() else { return };
     let written = query.to_string();

@@ -1,6 +1,7 @@
 //! Queries as the model understands them, without asking the store.
 
-use tidegate::{EventId, Position, Query, QueryItem, StreamId};
+use tidegate::graph::CorrelationId;
+use tidegate::{Position, Query, QueryItem, StreamId};
 
 use crate::dice::Dice;
 
@@ -16,7 +17,7 @@ pub(crate) struct ModelItem {
     pub(crate) scope: Option<String>,
     pub(crate) entity: Option<String>,
     pub(crate) lane: Option<u32>,
-    pub(crate) correlation: Option<EventId>,
+    pub(crate) correlation: Option<CorrelationId>,
     pub(crate) cause: Option<u64>,
 }
 
@@ -26,7 +27,7 @@ pub(crate) struct EventFields<'a> {
     pub(crate) stream: &'a StreamId,
     pub(crate) kind: &'a str,
     pub(crate) tags: &'a [tidegate_format::Text],
-    pub(crate) correlation: EventId,
+    pub(crate) correlation: CorrelationId,
     pub(crate) causes: &'a [tidegate::Cause],
 }
 
@@ -102,7 +103,7 @@ impl ModelItem {
             3 => part.tags = vec![format!("tag:{}", dice.below(5)), format!("tag:{}", dice.below(5))],
             4 => part.entity = Some(format!("entity-{}", dice.below(5))),
             5 => part.lane = Some(dice.below(3) as u32),
-            6 => part.correlation = Some(EventId(u128::from(1000 + dice.below(5)).to_be_bytes())),
+            6 => part.correlation = Some(CorrelationId(u128::from(1000 + dice.below(5)).to_be_bytes())),
             _ => part.cause = Some(1 + dice.below(count + 1)),
         }
         if dice.chance(1, 3) {
@@ -127,8 +128,8 @@ impl ModelItem {
         if let Some(lane) = self.lane {
             item = item.lane(lane);
         }
-        if let Some(id) = self.correlation {
-            item = item.correlation(id);
+        if let Some(flow) = self.correlation {
+            item = item.correlation(flow);
         }
         if let Some(cause) = self.cause {
             item = item.cause(Position(cause));
@@ -147,7 +148,7 @@ impl ModelItem {
             && self.scope.as_ref().is_none_or(|scope| stream.scope == *scope)
             && self.entity.as_ref().is_none_or(|entity| stream.entity == *entity)
             && self.lane.is_none_or(|lane| stream.lane == lane)
-            && self.correlation.is_none_or(|id| correlation == id)
+            && self.correlation.is_none_or(|flow| correlation == flow)
             && self.cause.is_none_or(|cause| causes.contains(&tidegate::Cause::At(Position(cause))))
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::{Error, Result};
-use crate::id::{EventId, StoreId};
+use crate::id::{CorrelationId, EventId, StoreId};
 use crate::limit::{CAUSES_MAX, Limit, METADATA_MAX, METADATA_VALUE_BYTES_MAX, PAYLOAD_BYTES_MAX, TAGS_MAX};
 use crate::name::{self, StreamId, Text};
 use crate::number::Position;
@@ -78,7 +78,7 @@ pub struct Draft {
     pub causes: Vec<Cause>,
     /// The flow it belongs to, by its first event; if left out, the flow of its first local cause, or a
     /// new one.
-    pub correlation: Option<EventId>,
+    pub correlation: Option<CorrelationId>,
     /// Further facts, in the order given.
     pub metadata: Vec<(Text, Cow<'static, [u8]>)>,
     /// Its id; if left out, the store makes one.
@@ -143,10 +143,11 @@ impl Draft {
         self
     }
 
-    /// Puts the event into the flow that the event with this id began. By default it inherits the flow of its first cause.
+    /// Puts the event into a flow, named by its correlation or by the id of the event that began it. By default it inherits
+    /// the flow of its first cause.
     #[must_use]
-    pub fn correlation(mut self, id: EventId) -> Self {
-        self.correlation = Some(id);
+    pub fn correlation(mut self, flow: impl Into<CorrelationId>) -> Self {
+        self.correlation = Some(flow.into());
         self
     }
 

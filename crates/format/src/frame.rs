@@ -14,7 +14,7 @@
 //! # use tidegate_format::record::{self, Facts, Placed};
 //! # use tidegate_format::{Blind, Draft, Hash, Micros, Position, Version};
 //! # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
-//! # let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
+//! # let facts = Facts { id, correlation: id.into(), causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
 //! # let (position, previous) = (Position(1), Position(0));
 //! # let (version, link, time) = (Version(1), Hash::ZERO, Micros(0));
 //! # let placed = Placed { position, version, previous, link, time };

@@ -1,4 +1,4 @@
-//! Identities: of an event and of a store, 128 bits each, written as UUIDs.
+//! Identities: of an event, of a flow of events and of a store, 128 bits each, written as UUIDs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -49,6 +49,20 @@ identity! {
     EventId
 }
 identity! {
+    /// What the events of a flow have in common: the id of the event that began it, which another store may hold.
+    ///
+    /// ```
+    /// use tidegate_format::{CorrelationId, EventId};
+    ///
+    /// let first: EventId = "0195fdd6-0000-7000-8000-000000000001".parse()?;
+    /// let flow = CorrelationId::from(first);
+    /// assert_eq!((flow.first(), flow.to_string()), (first, first.to_string()));
+    /// assert!(flow == first, "that event began the flow");
+    /// # Ok::<(), tidegate_format::Error>(())
+    /// ```
+    CorrelationId
+}
+identity! {
     /// The id of a store: a UUID (version 7) made when the store is created.
     ///
     /// ```
@@ -89,6 +103,26 @@ impl EventId {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest.0[..16]);
         Self(uuid::Builder::from_custom_bytes(bytes).into_uuid().into_bytes())
+    }
+}
+
+impl CorrelationId {
+    /// Returns the id of the event that began the flow.
+    pub fn first(self) -> EventId {
+        EventId(self.0)
+    }
+}
+
+impl From<EventId> for CorrelationId {
+    fn from(first: EventId) -> Self {
+        Self(first.0)
+    }
+}
+
+/// Returns whether the flow is the one that this event began.
+impl PartialEq<EventId> for CorrelationId {
+    fn eq(&self, first: &EventId) -> bool {
+        self.0 == first.0
     }
 }
 

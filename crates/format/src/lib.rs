@@ -6,7 +6,7 @@
 //!
 //! let draft = Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#);
 //! let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
-//! let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
+//! let facts = Facts { id, correlation: id.into(), causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
 //! let mut bytes = Vec::new();
 //! let body = record::encode(&draft, &facts, &mut bytes);
 //! let placed = Placed {
@@ -30,7 +30,7 @@
 //! * `number`: positions, versions, offsets and times
 //! * `error`: the one error of all floors
 //! * [`hash`]: SHA-256 for leaves and links, CRC-32C for disks
-//! * `id`: what events and stores are called
+//! * `id`: what events, flows and stores are called
 //! * [`name`]: stream ids, kinds, the rules of names, and how they are shown
 //! * `draft`: what a caller says of an event
 //! * [`refusal`]: why a batch was refused
@@ -67,7 +67,7 @@ pub use draft::{Cause, Draft, PayloadType};
 pub use error::{Error, ErrorKind, Place, Result};
 pub use frame::{Frame, FrameHeader};
 pub use hash::Hash;
-pub use id::{EventId, StoreId};
+pub use id::{CorrelationId, EventId, StoreId};
 pub use layout::Layout;
 pub use name::{StreamId, Text};
 pub use number::{Micros, Offset, Position, Version};

@@ -116,7 +116,7 @@ fn write<'a>(
         schema: event.schema(),
         tags: event.tags().collect(),
         causes: causes.collect::<Result<_>>()?,
-        correlation: id_text(event.scope(), event.correlation(), view)?,
+        correlation: id_text(event.scope(), event.correlation().first(), view)?,
         time,
         recorded: rfc3339(event.time()),
         ends_batch: event.record().ends_batch(),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use tidegate::batch::{ErasedPayload, ImportedPayload};
+use tidegate::graph::CorrelationId;
 use tidegate::{Cause, Draft, Error, ErrorKind, EventId, RecordedEvent, Result, StoreId, StreamId};
 use tidegate_format::{Blind, Hash, Micros, name};
 
@@ -248,10 +249,10 @@ impl<'a> EventLine<'a> {
         text: &str,
         own: Option<EventId>,
         known: impl Fn(EventId) -> Result<Option<Cause>>,
-    ) -> Result<EventId> {
+    ) -> Result<CorrelationId> {
         let keyed = EventId::from_key(&self.scope, text);
         if own == Some(keyed) || known(keyed)?.is_some() {
-            return Ok(keyed);
+            return Ok(keyed.into());
         }
         text.parse().map_err(|_| {
             let message = format!("unknown correlation {text:?}: use a known import key or an id");

@@ -27,7 +27,7 @@ pub(crate) const ENTRY_HEAD_BYTES: usize = ENTRY_BYTES - 32;
 /// # use tidegate_format::record::{self, Facts, Placed};
 /// # let draft = Draft::new(("shop", "order-7"), "order.placed");
 /// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
-/// # let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
+/// # let facts = Facts { id, correlation: id.into(), causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
 /// # let mut bytes = Vec::new();
 /// # let body = record::encode(&draft, &facts, &mut bytes);
 /// # let (position, previous, version) = (Position(1), Position(0), Version(1));

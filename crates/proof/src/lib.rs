@@ -35,7 +35,7 @@
 //! #     for at in 1..=3 {
 //! #         let draft = Draft::new(("shop", "order-7"), "order.paid").bytes(&b"12"[..]);
 //! #         let id = tidegate_format::EventId([at as u8; 16]);
-//! #         let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([at as u8; 16]), batch_end: true };
+//! #         let facts = Facts { id, correlation: id.into(), causes: &[], key: None, notes: &[], blind: Blind([at as u8; 16]), batch_end: true };
 //! #         let mut bytes = Vec::new();
 //! #         let body = record::encode(&draft, &facts, &mut bytes);
 //! #         let placed = Placed { position: Position(at), version: Version(at), previous: Position(at - 1), link, time: Micros(at) };

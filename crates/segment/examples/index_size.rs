@@ -16,8 +16,8 @@ use serde_json::Value;
 use tidegate_disk::Block;
 use tidegate_format::record::{Facts, Placed};
 use tidegate_format::{
-    Cause, Draft, EventId, Hash, Micros, Offset, Position, Record, SegmentHeader, StoreId, StreamId, Version,
-    record,
+    Cause, CorrelationId, Draft, EventId, Hash, Micros, Offset, Position, Record, SegmentHeader, StoreId,
+    StreamId, Version, record,
 };
 use tidegate_segment::index::{self, FileIndex};
 use tidegate_segment::{Field, HashKey, Term};
@@ -61,7 +61,7 @@ struct Segment {
 
 fn read(path: &str) -> Result<Segment, Box<dyn Error>> {
     let mut segment = Segment { bytes: vec![0; 80], offsets: vec![], ids: vec![], terms: BTreeSet::new() };
-    let mut places: HashMap<String, (Position, EventId)> = HashMap::new();
+    let mut places: HashMap<String, (Position, CorrelationId)> = HashMap::new();
     let mut streams: HashMap<StreamId, (Position, Version)> = HashMap::new();
     for line in BufReader::new(GzDecoder::new(File::open(path)?)).lines() {
         let value: Value = serde_json::from_str(&line?)?;
@@ -75,7 +75,7 @@ fn read(path: &str) -> Result<Segment, Box<dyn Error>> {
         draft.tags = texts("tags").iter().filter_map(|tag| Some(tag.as_str()?.to_owned().into())).collect();
         let causes: Vec<_> =
             texts("causes").iter().filter_map(|cause| places.get(cause.as_str()?).copied()).collect();
-        let correlation = causes.first().map_or(id, |(_, correlation)| *correlation);
+        let correlation = causes.first().map_or(id.into(), |(_, correlation)| *correlation);
         places.insert(text("key"), (position, correlation));
         let causes: Vec<Cause> = causes.iter().map(|(position, _)| Cause::At(*position)).collect();
         let facts = Facts {

@@ -207,7 +207,7 @@ mod tests {
         let id = tidegate_format::EventId([1; 16]);
         let facts = Facts {
             id,
-            correlation: id,
+            correlation: id.into(),
             causes: &[],
             key: None,
             notes: &[],

@@ -4,7 +4,8 @@ use std::fmt;
 
 use tidegate_disk::Block;
 use tidegate_format::{
-    Cause, EventId, Hash, Layout, Micros, PayloadType, Position, Record, Result, StreamId, Version,
+    Cause, CorrelationId, EventId, Hash, Layout, Micros, PayloadType, Position, Record, Result, StreamId,
+    Version,
 };
 
 /// An event of the log. It shares the bytes it was read from and copies nothing; cloning is cheap.
@@ -100,7 +101,7 @@ impl RecordedEvent {
     }
 
     /// Returns the flow it belongs to: the id of the event that began it, which may be its own.
-    pub fn correlation(&self) -> EventId {
+    pub fn correlation(&self) -> CorrelationId {
         self.record().correlation()
     }
 

@@ -323,7 +323,7 @@ mod tests {
         let id = EventId(u128::from(position).to_be_bytes());
         let facts = Facts {
             id,
-            correlation: id,
+            correlation: id.into(),
             causes: &[],
             key: None,
             notes: &[],

@@ -1,7 +1,7 @@
 //! Terms: what an event can be found by.
 
 use siphasher::sip128::SipHasher13;
-use tidegate_format::{Cause, EventId, Position, Record, StoreId, StreamId};
+use tidegate_format::{Cause, CorrelationId, EventId, Position, Record, StoreId, StreamId};
 
 /// Which part of an event a term is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,8 +78,8 @@ impl Term {
     }
 
     /// Returns the events of a flow, but for the one that began it.
-    pub fn correlation(id: EventId) -> Self {
-        Self::new(Field::Correlation, &id.0)
+    pub fn correlation(flow: CorrelationId) -> Self {
+        Self::new(Field::Correlation, &flow.0)
     }
 
     /// Returns the field's code, then the value.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tidegate::graph::CorrelationId;
 use tidegate::{
     Batch, Cause, Condition, Draft, Error, ErrorKind, EventId, Place, Position, QueryItem, StoreOptions,
     StreamId, Version,
@@ -63,7 +64,7 @@ pub(super) struct AppendArgs {
     id: Option<EventId>,
     /// The id of the first event of its flow; that of its first cause if left out
     #[arg(long, value_name = "ID")]
-    correlation: Option<EventId>,
+    correlation: Option<CorrelationId>,
     /// Only if the stream has exactly this many events; 0 is none
     #[arg(long, value_name = "N", help_heading = "Only if")]
     expect_version: Option<u64>,

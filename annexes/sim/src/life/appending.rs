@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tidegate::graph::CorrelationId;
 use tidegate::{
     Cause, Draft, Durability, Error, ErrorKind, EventId, Position, Receipt, StoreId, StreamId, Version,
 };
@@ -195,7 +196,7 @@ impl Life<'_> {
             draft.id = Some(EventId(u128::from(dice.below(400)).to_be_bytes()));
         }
         if dice.chance(1, 6) {
-            draft.correlation = Some(EventId(u128::from(1000 + dice.below(5)).to_be_bytes()));
+            draft.correlation = Some(CorrelationId(u128::from(1000 + dice.below(5)).to_be_bytes()));
         }
         for _ in 0..dice.below(3) {
             let cause = match dice.below(8) {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tidegate::{Cause, EventId};
+use tidegate::Cause;
+use tidegate::graph::CorrelationId;
 
 use super::Model;
 use super::rules::{DESKS, FLOW, GATE};
@@ -36,8 +37,8 @@ impl Model {
     }
 
     /// The flow of each draft's event, as far as it is known before the store has made ids.
-    fn flows(&self, attempt: &Attempt) -> Vec<Option<EventId>> {
-        let mut flows: Vec<Option<EventId>> = Vec::with_capacity(attempt.drafts.len());
+    fn flows(&self, attempt: &Attempt) -> Vec<Option<CorrelationId>> {
+        let mut flows: Vec<Option<CorrelationId>> = Vec::with_capacity(attempt.drafts.len());
         for (draft, causes) in attempt.drafts.iter().zip(&attempt.causes) {
             let inherited = causes.iter().find_map(|cause| match cause {
                 Cause::At(position) => {
@@ -47,7 +48,7 @@ impl Model {
                 Cause::Draft(earlier) => flows.get(*earlier as usize).copied(),
                 _ => None,
             });
-            flows.push(draft.correlation.or(inherited.unwrap_or(draft.id)));
+            flows.push(draft.correlation.or(inherited.unwrap_or(draft.id.map(Into::into))));
         }
         flows
     }

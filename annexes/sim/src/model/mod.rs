@@ -6,6 +6,7 @@ mod basis;
 
 use std::collections::{BTreeMap, HashMap};
 
+use tidegate::graph::CorrelationId;
 use tidegate::{Cause, Draft, Durability, EventId, Receipt, RecordedEvent, StoreId, StreamId, Version};
 use tidegate_format::{Hash, Micros};
 
@@ -24,7 +25,7 @@ pub(crate) struct ModelEvent {
     pub(crate) draft: Draft,
     /// Its causes, by position or foreign.
     pub(crate) causes: Vec<Cause>,
-    pub(crate) correlation: EventId,
+    pub(crate) correlation: CorrelationId,
     pub(crate) id: EventId,
     pub(crate) version: Version,
     pub(crate) time: Micros,
@@ -183,7 +184,7 @@ impl Model {
             Cause::At(position) => Some(self.at(position.0).correlation),
             _ => None,
         });
-        let correlation = draft.correlation.or(local).unwrap_or(id);
+        let correlation = draft.correlation.or(local).unwrap_or(id.into());
         let version = self.version(&draft.stream).next();
         let key = attempt.key.clone().filter(|_| index == 0).map(|key| (key, attempt.drafts.len()));
         let ends = index + 1 == attempt.drafts.len();

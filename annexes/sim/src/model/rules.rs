@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use tidegate::{Cause, EventId};
+use tidegate::Cause;
+use tidegate::graph::CorrelationId;
 
 use super::Model;
 use crate::failure::{Failure, ensure};
@@ -11,7 +12,7 @@ use crate::failure::{Failure, ensure};
 pub(crate) const GATE: &str = "room";
 
 /// A gate that lets everything pass and concerns one flow: its name in receipts, and the flow.
-pub(crate) const FLOW: (&str, EventId) = ("flow", EventId(1004_u128.to_be_bytes()));
+pub(crate) const FLOW: (&str, CorrelationId) = ("flow", CorrelationId(1004_u128.to_be_bytes()));
 
 /// A rule that decisions keep: a maximum number of events of this kind with the same tag.
 pub(crate) const SEATS: (&str, u64) = ("seat.taken", 3);

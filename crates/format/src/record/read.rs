@@ -5,7 +5,7 @@ use super::{crc_of, stated_crc};
 use crate::draft::{Cause, PayloadType};
 use crate::error::{Error, ErrorKind, Place, Result};
 use crate::hash::{self, Hash};
-use crate::id::{EventId, StoreId};
+use crate::id::{CorrelationId, EventId, StoreId};
 use crate::layout::{self, Layout, RECORD_HEAD_BYTES, number};
 use crate::number::{Micros, Position, Version};
 
@@ -20,7 +20,7 @@ pub const ENTRY_BYTES: usize = RECORD_HEAD_BYTES - layout::ENTRY + 32;
 /// let draft = Draft::new(("shop", "order-7"), "order.paid").tag("vip").meta("by", "till 4").bytes(&b"12"[..]);
 /// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
 /// let causes = [Cause::At(Position(3))];
-/// let facts = Facts { id, correlation: id, causes: &causes, key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
+/// let facts = Facts { id, correlation: id.into(), causes: &causes, key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
 /// # let mut bytes = Vec::new();
 /// # let body = record::encode(&draft, &facts, &mut bytes);
 /// # let (position, previous, version) = (Position(4), Position(3), Version(2));
@@ -31,7 +31,7 @@ pub const ENTRY_BYTES: usize = RECORD_HEAD_BYTES - layout::ENTRY + 32;
 /// assert_eq!((record.scope(), record.entity(), record.lane()), ("shop", "order-7", 0));
 /// assert_eq!((record.kind(), record.schema(), record.payload()?), ("order.paid", 1, &b"12"[..]));
 /// assert_eq!((record.position(), record.version(), record.previous()), (position, version, previous));
-/// assert_eq!((record.id(), record.correlation(), record.key()), (id, id, None));
+/// assert_eq!((record.id(), record.correlation(), record.key()), (id, id.into(), None));
 /// assert!(record.tags().eq(["vip"]));
 /// assert!(record.metadata().eq([("by", &b"till 4"[..])]));
 /// assert!(record.causes().eq(causes));
@@ -65,7 +65,7 @@ impl<'a> Record<'a> {
     /// # use tidegate_format::record::{self, Facts, Placed};
     /// # use tidegate_format::{Blind, Draft, Hash, Micros, Position, Record, Version};
     /// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
-    /// # let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
+    /// # let facts = Facts { id, correlation: id.into(), causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
     /// # let mut bytes = Vec::new();
     /// # let body = record::encode(&Draft::new(("shop", "order-7"), "order.placed"), &facts, &mut bytes);
     /// # let (position, previous) = (Position(1), Position(0));
@@ -127,11 +127,11 @@ impl<'a> Record<'a> {
     }
 
     /// Returns the flow it belongs to.
-    pub fn correlation(&self) -> EventId {
+    pub fn correlation(&self) -> CorrelationId {
         if self.bytes[layout::FLAGS] & layout::FLAG_CORRELATION == 0 {
-            self.id()
+            self.id().into()
         } else {
-            EventId(self.array(RECORD_HEAD_BYTES))
+            CorrelationId(self.array(RECORD_HEAD_BYTES))
         }
     }
 

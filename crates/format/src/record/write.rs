@@ -6,7 +6,7 @@ use super::commitment::{Blind, Body, ErasedPayload};
 use super::crc_of;
 use crate::draft::{Cause, Draft};
 use crate::hash::{self, Hash};
-use crate::id::EventId;
+use crate::id::{CorrelationId, EventId};
 use crate::layout::{self, Layout, RECORD_HEAD_BYTES, number};
 use crate::limit::{CAUSES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::name::{StreamId, Text};
@@ -18,7 +18,7 @@ pub struct Facts<'a> {
     /// The event's id.
     pub id: EventId,
     /// The flow it belongs to.
-    pub correlation: EventId,
+    pub correlation: CorrelationId,
     /// Its causes, each one a position, an earlier draft, or foreign.
     pub causes: &'a [Cause],
     /// The batch's idempotency key and its content hash as it is stored ([`Blind::content`]), on the first record
@@ -188,7 +188,7 @@ pub(super) fn put(record: &mut [u8], at: usize, bytes: &[u8]) {
 /// # use tidegate_format::record::{self, Facts};
 /// # use tidegate_format::{Blind, Draft};
 /// # let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
-/// # let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
+/// # let facts = Facts { id, correlation: id.into(), causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
 /// # let mut bytes = Vec::new();
 /// record::encode(&Draft::new(("shop", "order-7"), "order.placed"), &facts, &mut bytes);
 /// assert_eq!(record::stream(&bytes), ("shop", "order-7", 0));

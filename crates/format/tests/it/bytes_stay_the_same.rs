@@ -61,7 +61,7 @@ fn record_with_every_field() {
     let blind = Blind(std::array::from_fn(|n| 0xb0 + n as u8));
     let facts = Facts {
         id: event(2),
-        correlation: event(1),
+        correlation: event(1).into(),
         causes: &causes,
         key: Some(("request-1", blind.content(&CONTENT))),
         notes: &[],
@@ -86,7 +86,7 @@ fn record_with_every_field() {
         (position, Version(0x1112), previous)
     );
     assert_eq!((record.time(), record.link(), record.leaf()), (TIME, link, leaf));
-    assert_eq!((record.id(), record.correlation()), (event(2), event(1)));
+    assert_eq!((record.id(), record.correlation()), (event(2), event(1).into()));
     assert_eq!((record.scope(), record.entity(), record.lane()), ("café", "order-7", 0x0102_0304));
     assert_eq!((record.kind(), record.schema()), ("order.placed", 7));
     assert_eq!((record.key(), record.ends_batch()), (Some(("request-1", blind.content(&CONTENT))), true));
@@ -106,7 +106,7 @@ fn minimal_record() {
     let blind = Blind([7; 16]);
     let facts = Facts {
         id: event(1),
-        correlation: event(1),
+        correlation: event(1).into(),
         causes: &[],
         key: None,
         notes: &[],
@@ -127,7 +127,7 @@ fn minimal_record() {
     let record = Record::read(&bytes).unwrap();
     assert_eq!((record.position(), record.version(), record.previous()), (position, version, previous));
     assert_eq!((record.time(), record.link(), record.leaf()), (Micros(0), Hash::ZERO, leaf));
-    assert_eq!((record.id(), record.correlation()), (event(1), event(1)));
+    assert_eq!((record.id(), record.correlation()), (event(1), event(1).into()));
     assert_eq!((record.scope(), record.entity(), record.lane(), record.kind()), ("s", "e", 0, "k"));
     assert_eq!((record.schema(), record.key(), record.ends_batch()), (1, None, false));
     assert_eq!((record.payload_type(), record.payload().unwrap()), (PayloadType::Bytes, &b""[..]));
@@ -144,11 +144,11 @@ fn records_of_two_batches(head_bytes: usize) -> Vec<u8> {
     let caused = [Cause::Draft(0)];
     let plain = |n| {
         let (id, blind) = (event(n), Blind([n; 16]));
-        Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind, batch_end: true }
+        Facts { id, correlation: id.into(), causes: &[], key: None, notes: &[], blind, batch_end: true }
     };
     let facts = [
         Facts { key: Some(("request-1", Blind([1; 16]).content(&CONTENT))), batch_end: false, ..plain(1) },
-        Facts { correlation: event(1), causes: &caused, ..plain(2) },
+        Facts { correlation: event(1).into(), causes: &caused, ..plain(2) },
         plain(3),
     ];
     let places = [(41, 3, 17), (42, 4, 41), (43, 1, 0)];

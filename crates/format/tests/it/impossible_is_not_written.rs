@@ -3,14 +3,22 @@
 use tidegate_format::frame::{self, FRAME_HEADER_BYTES};
 use tidegate_format::limit::NAME_BYTES_MAX;
 use tidegate_format::record::{Body, Facts, Placed};
-use tidegate_format::{Blind, Cause, Draft, EventId, Hash, Micros, Position, Version, record};
+use tidegate_format::{Blind, Cause, CorrelationId, Draft, EventId, Hash, Micros, Position, Version, record};
 
 use crate::sample::sealing;
 
 const ID: EventId = EventId([1; 16]);
 
 fn facts(causes: &[Cause]) -> Facts<'_> {
-    Facts { id: ID, correlation: ID, causes, key: None, notes: &[], blind: Blind::default(), batch_end: true }
+    Facts {
+        id: ID,
+        correlation: CorrelationId(ID.0),
+        causes,
+        key: None,
+        notes: &[],
+        blind: Blind::default(),
+        batch_end: true,
+    }
 }
 
 fn place(position: u64, version: u64, previous: u64) -> Placed {

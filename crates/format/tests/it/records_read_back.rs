@@ -9,7 +9,8 @@ use tidegate_format::limit::{
 use tidegate_format::record::Placed;
 use tidegate_format::record::RECORD_HEAD_BYTES;
 use tidegate_format::{
-    Blind, Draft, ErrorKind, EventId, ForkPoint, Hash, Micros, Offset, Position, Record, Version,
+    Blind, CorrelationId, Draft, ErrorKind, EventId, ForkPoint, Hash, Micros, Offset, Position, Record,
+    Version,
 };
 use tidegate_format::{Layout, SegmentHeader, StoreFile, StoreId, Watermark, record};
 
@@ -179,7 +180,7 @@ fn largest_record() {
     let sample = Sample {
         draft,
         id: EventId([1; 16]),
-        correlation: EventId([2; 16]),
+        correlation: CorrelationId([2; 16]),
         raw_causes: (0..CAUSES_MAX as u64).map(|n| ((n % 3) as u8, n)).collect(),
         key: Some((name, Hash([3; 32]))),
         blind: Blind([5; 16]),

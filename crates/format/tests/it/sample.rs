@@ -7,8 +7,8 @@ use tidegate_format::frame::{self, FRAME_HEADER_BYTES, Sealing};
 use tidegate_format::limit::NAME_BYTES_MAX;
 use tidegate_format::record::{Body, ErasedPayload, Facts, Placed};
 use tidegate_format::{
-    Blind, Cause, Draft, EventId, Hash, Micros, PayloadType, Position, StoreId, StreamId, Version, hash,
-    record,
+    Blind, Cause, CorrelationId, Draft, EventId, Hash, Micros, PayloadType, Position, StoreId, StreamId,
+    Version, hash, record,
 };
 
 /// A draft with all that the store adds to it.
@@ -16,7 +16,7 @@ use tidegate_format::{
 pub(crate) struct Sample {
     pub(crate) draft: Draft,
     pub(crate) id: EventId,
-    pub(crate) correlation: EventId,
+    pub(crate) correlation: CorrelationId,
     /// A form and a number each; what they mean depends on the position.
     pub(crate) raw_causes: Vec<(u8, u64)>,
     pub(crate) key: Option<(String, Hash)>,
@@ -127,7 +127,7 @@ pub(crate) fn sample() -> impl Strategy<Value = Sample> {
     let facts = (key, any::<[u8; 16]>().prop_map(Blind), any::<bool>());
     (draft(), id, other, vec((0..3_u8, any::<u64>()), 0..40), facts, placed()).prop_map(
         |(draft, id, other, raw_causes, (key, blind, batch_end), (placed, first))| {
-            let correlation = other.unwrap_or(id);
+            let correlation = other.unwrap_or(id).into();
             Sample { draft, id, correlation, raw_causes, key, blind, batch_end, placed, first }
         },
     )

@@ -41,7 +41,7 @@
 //! #                 _ => Draft::new(("shop", "order-7"), "order.paid"),
 //! #             };
 //! #             let id = EventId([at as u8; 16]);
-//! #             let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
+//! #             let facts = Facts { id, correlation: id.into(), causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
 //! #             let mut bytes = Vec::new();
 //! #             let body = record::encode(&draft, &facts, &mut bytes);
 //! #             let placed = Placed { position: Position(at), version: Version(at), previous: Position(at - 1), link, time: Micros(at) };

@@ -49,7 +49,8 @@ impl Log {
         let id = EventId([at as u8; 16]);
         let key = at.is_multiple_of(7).then_some(("a key", Hash([7; 32])));
         let blind = Blind([!(at as u8); 16]);
-        let facts = Facts { id, correlation: id, causes: &[], key, notes: &[], blind, batch_end: true };
+        let facts =
+            Facts { id, correlation: id.into(), causes: &[], key, notes: &[], blind, batch_end: true };
         let (version, previous, link) = self.heads.get(&draft.stream).copied().unwrap_or_default();
         let placed =
             Placed { position: Position(at), version: version.next(), previous, link, time: Micros(at) };

@@ -115,7 +115,7 @@ impl Model {
             notes: &[],
             blind: tidegate_format::Blind::default(),
             id,
-            correlation: plan.correlation.map_or(id, |number| EventId([number; 16])),
+            correlation: plan.correlation.map_or(id, |number| EventId([number; 16])).into(),
             causes: &causes,
             key: key.as_deref().map(|key| (key, Hash::ZERO)),
             batch_end: true,

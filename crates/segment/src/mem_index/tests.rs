@@ -18,7 +18,7 @@ fn record(event: u32, stream: StreamId, tags: &[&'static str]) -> Vec<u8> {
     let id = EventId(u128::from(event).to_be_bytes());
     let facts = Facts {
         id,
-        correlation: id,
+        correlation: id.into(),
         causes: &[],
         key: None,
         notes: &[],

@@ -50,7 +50,7 @@ fn foresee(drafts: &[Draft], view: &View) -> Result<Vec<Draft>> {
             let named = named.or(earlier.and_then(|earlier| earlier.id).map(Cause::Id));
             next.causes.push(named.unwrap_or(cause));
         }
-        next.correlation = flow.unwrap_or(draft.id);
+        next.correlation = flow.unwrap_or(draft.id.map(Into::into));
         foreseen.push(next);
     }
     Ok(foreseen)

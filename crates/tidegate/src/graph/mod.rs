@@ -38,6 +38,8 @@ pub use critical::Hop;
 pub use degree::Degree;
 pub use positions::Positions;
 pub use selection::Selection;
+/// Here and not at the root, which has all the names it may have: a caller mostly gives the id of an event instead.
+pub use tidegate_format::CorrelationId;
 
 use crate::read::View;
 use bitmap::Bitmap;

@@ -9,8 +9,8 @@ use tidegate_format::frame::FRAME_HEADER_BYTES;
 use tidegate_format::limit::{self, Limit};
 use tidegate_format::record::{Body, Facts};
 use tidegate_format::{
-    Blind, Cause, Draft, Error, ErrorKind, EventId, Hash, Micros, Place, Position, Result, StoreId, StreamId,
-    Text, Version, hash, record,
+    Blind, Cause, CorrelationId, Draft, Error, ErrorKind, EventId, Hash, Micros, Place, Position, Result,
+    StoreId, StreamId, Text, Version, hash, record,
 };
 use tidegate_segment::{HashKey, RecordedEvent, Term};
 
@@ -323,7 +323,7 @@ struct Encoder<'a> {
     notes: Vec<(Text, Text)>,
     /// The drafts of the ids in `prepared.given`.
     places: HashMap<EventId, usize>,
-    correlations: Vec<EventId>,
+    correlations: Vec<CorrelationId>,
     causes: Vec<Cause>,
     /// The stream of the last draft.
     term: Term,
@@ -341,7 +341,7 @@ impl Encoder<'_> {
             self.places.insert(id, index);
         }
         let inherited = self.resolve_causes(index, draft)?;
-        let correlation = draft.correlation.or(inherited).unwrap_or(id);
+        let correlation = draft.correlation.or(inherited).unwrap_or(id.into());
         let batch_end = index + 1 == self.drafts.len();
         if !batch_end {
             self.correlations.push(correlation);
@@ -384,7 +384,7 @@ impl Encoder<'_> {
     }
 
     /// Turns the causes into positions and earlier drafts, and returns the flow of the first local one.
-    fn resolve_causes(&mut self, index: usize, draft: &Draft) -> Result<Option<EventId>> {
+    fn resolve_causes(&mut self, index: usize, draft: &Draft) -> Result<Option<CorrelationId>> {
         self.causes.clear();
         let mut inherited = None;
         for cause in &draft.causes {

@@ -1,6 +1,6 @@
 //! Plans: queries made ready for segments, their terms hashed once for all of them.
 
-use tidegate_format::{Cause, EventId, Result, Text, Version};
+use tidegate_format::{Cause, CorrelationId, Result, Text, Version};
 use tidegate_segment::index::FilterGroup;
 use tidegate_segment::{Field, HashKey, HashedId, HashedTerm, Ordinal, Postings, Segment, Term};
 
@@ -64,7 +64,7 @@ impl Plan {
                 parts.extend(versions.map(|versions| Self::AnyVersions(Box::new(item.clone()), versions)));
             }
         }
-        parts.extend(item.correlation.map(|id| Self::of_flow(id, seed)));
+        parts.extend(item.correlation.map(|flow| Self::of_flow(flow, seed)));
         parts.extend(item.cause.map(|cause| Self::of_cause(cause, seed)));
         Self::every(parts)
     }
@@ -76,8 +76,8 @@ impl Plan {
         }
     }
 
-    fn of_flow(id: EventId, seed: HashKey) -> Self {
-        Self::Flow(seed.hash_id(id), seed.hash_term(Term::correlation(id)))
+    fn of_flow(flow: CorrelationId, seed: HashKey) -> Self {
+        Self::Flow(seed.hash_id(flow.first()), seed.hash_term(Term::correlation(flow)))
     }
 
     fn of_cause(cause: Cause, seed: HashKey) -> Self {

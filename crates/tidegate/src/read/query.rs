@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::{Bound, RangeBounds};
 
-use tidegate_format::{Cause, Draft, EventId, Position, Record, StreamId, Text, Version};
+use tidegate_format::{Cause, CorrelationId, Draft, EventId, Position, Record, StreamId, Text, Version};
 
 /// Selects events: all of them, or those that match one of several [`QueryItem`]s.
 ///
@@ -183,7 +183,7 @@ pub struct QueryItem {
     pub(crate) lane: Option<u32>,
     /// The first and the last version; none if the first is after the last.
     pub(crate) versions: Option<(Version, Version)>,
-    pub(crate) correlation: Option<EventId>,
+    pub(crate) correlation: Option<CorrelationId>,
     pub(crate) cause: Option<Cause>,
 }
 
@@ -290,10 +290,11 @@ impl QueryItem {
         self
     }
 
-    /// Sets the flow: the event with this id, which began it, and every event with it as its correlation.
+    /// Sets the flow, by its correlation or by the id of the event that began it: that event and every other one of the
+    /// flow.
     #[must_use]
-    pub fn correlation(mut self, id: EventId) -> Self {
-        self.correlation = Some(id);
+    pub fn correlation(mut self, flow: impl Into<CorrelationId>) -> Self {
+        self.correlation = Some(flow.into());
         self
     }
 
@@ -332,7 +333,7 @@ impl QueryItem {
             && self.tags.iter().all(|tag| record.tags().any(|found| found == tag))
             && self.lane.is_none_or(|lane| record.lane() == lane)
             && self.versions.is_none_or(|(first, last)| (first..=last).contains(&record.version()))
-            && self.correlation.is_none_or(|id| record.correlation() == id)
+            && self.correlation.is_none_or(|flow| record.correlation() == flow)
             && self.cause.is_none_or(|cause| record.causes().any(|found| found == cause))
     }
 
@@ -341,7 +342,7 @@ impl QueryItem {
         self.matches_names(scope, entity, &draft.kind)
             && self.tags.iter().all(|tag| draft.tags.contains(tag))
             && self.lane.is_none_or(|wanted| *lane == wanted)
-            && self.correlation.is_none_or(|id| draft.correlation == Some(id))
+            && self.correlation.is_none_or(|flow| draft.correlation == Some(flow))
             && self.cause.is_none_or(|cause| draft.causes.contains(&cause))
     }
 

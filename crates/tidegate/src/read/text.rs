@@ -57,7 +57,7 @@ fn item_value(item: &QueryItem) -> Value {
     }
     set("lane", item.lane.map(Value::from));
     set("versions", item.versions.map(versions_value));
-    set("correlation", item.correlation.map(|id| id.to_string().into()));
+    set("correlation", item.correlation.map(|flow| flow.to_string().into()));
     set("cause", item.cause.as_ref().map(cause_value));
     Value::Object(value)
 }
@@ -102,7 +102,6 @@ fn read_item(value: &Value) -> Result<QueryItem> {
     for (name, value) in fields {
         let wrong = || Error::invalid(format!("{value} cannot be the {name} of an item of a query"));
         let text = || value.as_str().map(|text| Text::Owned(text.to_owned())).ok_or_else(wrong);
-        let id = || value.as_str().and_then(|text| text.parse().ok()).ok_or_else(wrong);
         match name.as_str() {
             "kinds" => item.kinds = texts(value).ok_or_else(wrong)?,
             "tags" => item.tags = texts(value).ok_or_else(wrong)?,
@@ -117,7 +116,10 @@ fn read_item(value: &Value) -> Result<QueryItem> {
                 item.lane = Some(lane.ok_or_else(wrong)?);
             }
             "versions" => item.versions = Some(read_versions(value).ok_or_else(wrong)?),
-            "correlation" => item.correlation = Some(id()?),
+            "correlation" => {
+                let flow = value.as_str().and_then(|text| text.parse().ok());
+                item.correlation = Some(flow.ok_or_else(wrong)?);
+            }
             "cause" => item.cause = Some(read_cause(value).ok_or_else(wrong)?),
             _ => {
                 return Err(Error::invalid(format!(
@@ -158,7 +160,7 @@ fn read_cause(value: &Value) -> Option<Cause> {
 mod tests {
     use proptest::option::of as some;
     use proptest::prelude::*;
-    use tidegate_format::{EventId, StoreId};
+    use tidegate_format::{CorrelationId, EventId, StoreId};
 
     use super::*;
 
@@ -178,7 +180,7 @@ mod tests {
         ];
         (
             (texts(), texts(), some(text()), some(entity)),
-            (some(any::<u32>()), some(versions), some(ids().prop_map(EventId)), some(cause)),
+            (some(any::<u32>()), some(versions), some(ids().prop_map(CorrelationId)), some(cause)),
         )
             .prop_map(|((kinds, tags, scope, entity), (lane, versions, correlation, cause))| {
                 QueryItem { kinds, tags, scope, entity, lane, versions, correlation, cause }

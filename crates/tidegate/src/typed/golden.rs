@@ -179,7 +179,8 @@ impl Line {
         draft.check()?;
         let id = EventId([0; 16]);
         let blind = Blind([0; 16]);
-        let facts = Facts { id, correlation: id, causes: &[], key: None, notes: &[], blind, batch_end: true };
+        let facts =
+            Facts { id, correlation: id.into(), causes: &[], key: None, notes: &[], blind, batch_end: true };
         let (position, version, previous) = (Position(1), Version(1), Position::START);
         let placed = Placed { position, version, previous, link: Hash::ZERO, time: Micros(0) };
         let mut bytes = Vec::new();

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
+use tidegate::graph::CorrelationId;
 use tidegate::{
     AppendOptions, Batch, Cause, Draft, EventId, Position, Query, RecordedEvent, Store, StoreId, StoreReader,
     StreamId,
@@ -21,7 +22,7 @@ struct Content {
     kind: (String, u16),
     tags: Vec<String>,
     causes: Vec<Cause>,
-    correlation: EventId,
+    correlation: CorrelationId,
     metadata: Vec<(String, Vec<u8>)>,
     payload: (tidegate_format::PayloadType, Vec<u8>),
     batch: (Option<(String, tidegate_format::Hash)>, bool),

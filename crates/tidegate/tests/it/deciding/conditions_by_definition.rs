@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use tidegate::batch::ConflictKind;
+use tidegate::graph::CorrelationId;
 use tidegate::testing::{Env, MemoryDisk};
 use tidegate::{
     Batch, Cause, Condition, Draft, EventId, Position, Query, QueryItem, Receipt, Store, StoreId,
@@ -34,7 +35,7 @@ struct Plain {
     kind: &'static str,
     tags: Vec<&'static str>,
     causes: Vec<Cause>,
-    correlation: EventId,
+    correlation: CorrelationId,
 }
 
 /// What is asked of an event; the numbers choose from the lists above, or an event by its number.
@@ -222,7 +223,7 @@ fn remedy(asked: &[ConditionSpec], log: &mut Vec<Plain>, most: usize) -> Option<
             kind: "remedy",
             tags: Vec::new(),
             causes: Vec::new(),
-            correlation: own,
+            correlation: own.into(),
         };
         log.push(next.clone());
         let rest = remedy(asked, log, most - 1);
@@ -298,8 +299,8 @@ impl Both {
                 draft = draft.cause(said);
                 causes.push(known);
             }
-            draft.correlation = drafted.correlation.map(id);
-            let correlation = draft.correlation.or(inherited).unwrap_or(own);
+            draft.correlation = drafted.correlation.map(|number| id(number).into());
+            let correlation = draft.correlation.or(inherited).unwrap_or(own.into());
             let tags = drafted.tags.iter().map(|tag| TAGS[*tag]).collect();
             batch = batch.and(draft);
             plain.push(Plain {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use tidegate::graph::CorrelationId;
 use tidegate::project::Projection;
 use tidegate::report::{DoctorReport, LostRange, SalvageReport, examine_in, salvage_in};
 use tidegate::{
@@ -25,7 +26,7 @@ pub(crate) struct Said {
     payload: (PayloadType, Vec<u8>),
     tags: Vec<String>,
     metadata: Vec<(String, String)>,
-    correlation: EventId,
+    correlation: CorrelationId,
     time: u64,
     key: Option<(String, Hash)>,
     ends_batch: bool,

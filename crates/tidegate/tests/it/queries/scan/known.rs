@@ -1,5 +1,6 @@
 //! An event as the tests know it.
 
+use tidegate::graph::CorrelationId;
 use tidegate::{Cause, EventId, Position, Query, RecordedEvent, Result, StreamId, Version, View};
 use tidegate_format::{Hash, Micros};
 
@@ -14,7 +15,7 @@ pub(crate) struct Known {
     pub(crate) kind: String,
     pub(crate) tags: Vec<String>,
     pub(crate) causes: Vec<Cause>,
-    pub(crate) correlation: EventId,
+    pub(crate) correlation: CorrelationId,
     pub(crate) payload: Vec<u8>,
     pub(crate) leaf: Hash,
 }

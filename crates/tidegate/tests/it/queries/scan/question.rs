@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use tidegate::graph::CorrelationId;
 use tidegate::{Cause, EventId, Micros, Position, Query, QueryItem, ReadOptions};
 
 use super::known::Known;
@@ -123,13 +124,13 @@ fn cause(reference: Reference, log: &[Known]) -> Cause {
     }
 }
 
-fn correlation(reference: Reference, log: &[Known]) -> EventId {
+fn correlation(reference: Reference, log: &[Known]) -> CorrelationId {
     match reference {
-        Reference::Foreign(store, event) => EventId([store * 8 + event + 0x80; 16]),
+        Reference::Foreign(store, event) => CorrelationId([store * 8 + event + 0x80; 16]),
         Reference::At(at) => {
-            log.get(at % log.len().max(1)).map_or(EventId([7; 16]), |known| known.correlation)
+            log.get(at % log.len().max(1)).map_or(CorrelationId([7; 16]), |known| known.correlation)
         }
-        Reference::Id(at) | Reference::Draft(at) => id_in(log, at),
+        Reference::Id(at) | Reference::Draft(at) => id_in(log, at).into(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use tidegate::graph::CorrelationId;
 use tidegate::{Batch, Cause, Draft, EventId, Position, Receipt, Result, Store, StoreId, StreamId};
 
 use super::known::Known;
@@ -83,10 +84,10 @@ impl Reference {
         }
     }
 
-    fn correlation(self, log: &[Known]) -> EventId {
+    fn correlation(self, log: &[Known]) -> CorrelationId {
         match self {
-            Self::Foreign(store, event) => EventId([store * 8 + event + 0x80; 16]),
-            Self::At(at) | Self::Id(at) | Self::Draft(at) => id_in(log, at),
+            Self::Foreign(store, event) => CorrelationId([store * 8 + event + 0x80; 16]),
+            Self::At(at) | Self::Id(at) | Self::Draft(at) => id_in(log, at).into(),
         }
     }
 }
@@ -130,7 +131,7 @@ pub(crate) fn append(store: &Store, log: &mut Vec<Known>, sketches: &[Sketch]) -
             stream: draft.stream.clone(),
             kind: draft.kind.clone().into_owned(),
             tags: draft.tags.iter().map(ToString::to_string).collect(),
-            correlation: draft.correlation.or(flow).unwrap_or(placed.id),
+            correlation: draft.correlation.or(flow).unwrap_or(placed.id.into()),
             causes,
             payload: draft.payload.to_vec(),
             leaf: placed.leaf,
