@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 use tidegate::graph::Positions;
 use tidegate::project::Projection;
-use tidegate::report::{DoctorReport, SalvageReport, Verdict, examine_in, salvage_in};
+use tidegate::report::{DoctorReport, SalvageReport, StoreVerdict, examine_in, salvage_in};
 use tidegate::subscription::cursor;
 use tidegate::{
     Batch, Cause, Draft, ErrorKind, Event, EventId, Position, Query, QueryItem, ReadOptions, RecordedEvent,
@@ -360,7 +360,7 @@ pub(crate) fn mend(files: &Files) -> (Option<DoctorReport>, Option<(SalvageRepor
     if let Some(doctor) = &doctor {
         assert_eq!(doctor.verified.events, salvage_report.saved.events, "what is whole is saved");
         assert_eq!(doctor.lost, salvage_report.lost);
-        let is_damaged = |verdict| !matches!(verdict, Verdict::Sound | Verdict::Mendable);
+        let is_damaged = |verdict| !matches!(verdict, StoreVerdict::Sound | StoreVerdict::Mendable);
         let (doctor, salvage) = (doctor.verdict(), salvage_report.verdict());
         assert_eq!(is_damaged(doctor), is_damaged(salvage), "one state has one verdict: {doctor}, {salvage}");
     }

@@ -9,14 +9,14 @@ use tidegate::{AppendOptions, Batch, Draft, Query, QueryItem, Result, Store, Str
 fn pay(store: &Store, invoice: &str, amount: &'static str) -> Result<tidegate::Receipt> {
     let account = StreamId::new("bank", "alice");
     let payment = Batch::from(Draft::new(account, "money.paid_out").json(amount));
-    store.append(payment.key(batch::key("payment", &["alice", invoice])?))
+    store.append(payment.key(batch::key_of_parts("payment", &["alice", invoice])?))
 }
 
 /// Decides about the last seat by what it reads, so the key is given with the call: it stands for the request, and
 /// is looked at before the decision is asked.
 fn reserve(store: &Store, request: &str) -> Result<Outcome> {
     store.decide_with(
-        AppendOptions::new().key(batch::key("reservation", &[request])?),
+        AppendOptions::new().key(batch::key_of_parts("reservation", &[request])?),
         |view| -> tidegate::Result<Decision> {
             if view.exists(&Query::from(QueryItem::new().tag("show:7")))? {
                 return Ok(Decision::deny("SOLD_OUT", "the only seat is taken"));

@@ -307,7 +307,7 @@ impl AppendOptions {
         self
     }
 
-    /// Sets the idempotency key of a decision. [`batch::key`](crate::batch::key()) makes keys from parts.
+    /// Sets the idempotency key of a decision. [`batch::key_of_parts`](crate::batch::key_of_parts) makes keys from parts.
     #[must_use]
     pub fn key(mut self, key: impl Into<Text>) -> Self {
         self.key = Some(key.into());

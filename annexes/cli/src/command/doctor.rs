@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
-use tidegate::report::{DoctorReport, Fault, LostRange, Remark, Verdict, examine_with};
+use tidegate::report::{DoctorReport, Fault, LostRange, Remark, StoreVerdict, examine_with};
 use tidegate::{Error, ErrorKind, Place};
 
 use crate::failure::{Result, kind_name};
@@ -86,8 +86,8 @@ impl DoctorArgs {
         summary.write(output, json)?;
         let message = format!("{} in {}", counted(count, "fault"), self.directory.display());
         match verdict {
-            Verdict::Sound | Verdict::Mendable => Ok(()),
-            Verdict::Unknown => Err(Error::new(ErrorKind::Io, message).into()),
+            StoreVerdict::Sound | StoreVerdict::Mendable => Ok(()),
+            StoreVerdict::Unknown => Err(Error::new(ErrorKind::Io, message).into()),
             _ => Err(Error::new(ErrorKind::Damaged, message).into()),
         }
     }

@@ -18,4 +18,4 @@ pub use tidegate_format::refusal::{Conflict, ConflictKind};
 pub use tidegate_format::{Blind, Hash};
 pub(crate) use valid::{Key, KeyLookup, ValidBatch};
 pub(crate) use whole::content;
-pub use whole::{Batch, key};
+pub use whole::{Batch, key_of_parts};

@@ -71,7 +71,7 @@ impl Batch {
 
     /// Sets the idempotency key. Appending the same content under the same key again writes nothing
     /// and gives the first receipt, even if conditions would fail by now; other content under the same key is refused.
-    /// [`key`](crate::batch::key()) makes keys from parts.
+    /// [`key_of_parts`](crate::batch::key_of_parts) makes keys from parts.
     ///
     /// A decision takes its key with the call, by [`AppendOptions::key`](crate::AppendOptions::key). The key
     /// of a batch that a decision returns is looked up only after the decision ran, so a repeated decision first reads the
@@ -322,10 +322,10 @@ fn cause_bytes(cause: &Cause) -> Vec<u8> {
 /// split: the key is the domain and SHA-256 over all parts, each with its length.
 ///
 /// ```
-/// assert_ne!(tidegate::batch::key("payment", &["ab", "c"])?, tidegate::batch::key("payment", &["a", "bc"])?);
+/// assert_ne!(tidegate::batch::key_of_parts("payment", &["ab", "c"])?, tidegate::batch::key_of_parts("payment", &["a", "bc"])?);
 /// # Ok::<(), tidegate::Error>(())
 /// ```
-pub fn key(domain: &str, parts: &[&str]) -> Result<String> {
+pub fn key_of_parts(domain: &str, parts: &[&str]) -> Result<String> {
     const DOMAIN_BYTES_MAX: usize = 128;
     if domain.len() > DOMAIN_BYTES_MAX {
         return Err(Error::invalid(format!("the domain of a key has at most {DOMAIN_BYTES_MAX} bytes")));

@@ -9,7 +9,7 @@ pub use fault::{Fault, LostRange, Remark};
 pub use inspect::{DoctorReport, LeftCursor, LeftPlace, examine, examine_in, examine_with};
 pub use rewrite::{MovedRun, SalvageReport, salvage, salvage_in};
 pub use tidegate_format::Offset;
-pub use verdict::Verdict;
+pub use verdict::StoreVerdict;
 
 pub use crate::backend::{OpenReport, Unconfirmed};
 pub use crate::published::Frontier;

@@ -10,7 +10,7 @@ use super::fault::{Fault, Remark};
 /// verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum StoreVerdict {
     /// Everything is as it was written.
     Sound,
     /// No event and no reader's place is lost. What is wrong is ignored, built anew when it is
@@ -26,7 +26,7 @@ pub enum Verdict {
     Unknown,
 }
 
-impl Verdict {
+impl StoreVerdict {
     pub(crate) fn of_findings(faults: &[Fault], remarks: &[Remark]) -> Self {
         let is_read = |fault: &Fault| fault.error.kind() != ErrorKind::Io;
         match faults {
@@ -39,7 +39,7 @@ impl Verdict {
 }
 
 /// The verdict of one who was refused with this error.
-impl From<&Error> for Verdict {
+impl From<&Error> for StoreVerdict {
     fn from(error: &Error) -> Self {
         match error.kind() {
             ErrorKind::Damaged => Self::Damaged,
@@ -50,7 +50,7 @@ impl From<&Error> for Verdict {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for StoreVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Sound => "sound",

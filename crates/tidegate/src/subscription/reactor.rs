@@ -298,7 +298,8 @@ impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<H> {
 
     fn react(&self, delivery: Delivery) -> Result<Step> {
         let event = delivery.event();
-        let (position, key) = (event.position(), batch::key(&self.domain, &[&event.id().to_string()])?);
+        let (position, key) =
+            (event.position(), batch::key_of_parts(&self.domain, &[&event.id().to_string()])?);
         // Before the handler is asked: what it says now may differ from what it said then.
         if let Some(first) = self.known(&key, position)? {
             return done(delivery, Step::Known(position, first));

@@ -18,7 +18,7 @@ use crate::backend::{
 use crate::project::PROJECTIONS;
 use crate::read::VerifyReport;
 use crate::report::fault::{Fault, LostRange, MOVE, Remark};
-use crate::report::verdict::Verdict;
+use crate::report::verdict::StoreVerdict;
 use crate::subscription::StateDir;
 use crate::subscription::cursor::{CURSORS, check_name};
 
@@ -55,8 +55,8 @@ pub struct DoctorReport {
 
 impl DoctorReport {
     /// Returns the state of the store.
-    pub fn verdict(&self) -> Verdict {
-        Verdict::of_findings(&self.faults, &self.remarks)
+    pub fn verdict(&self) -> StoreVerdict {
+        StoreVerdict::of_findings(&self.faults, &self.remarks)
     }
 }
 

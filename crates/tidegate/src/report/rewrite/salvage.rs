@@ -21,7 +21,7 @@ use crate::read::VerifyReport;
 use crate::report::fault::{Fault, LostRange, Remark};
 use crate::report::inspect::LeftCursor;
 use crate::report::inspect::{self, FrameVisitor, LogScan, left_cursors, scan_log};
-use crate::report::verdict::Verdict;
+use crate::report::verdict::StoreVerdict;
 use crate::settings::StoreOptions;
 
 /// Report of a salvage: what was saved, and what is lost.
@@ -49,8 +49,8 @@ pub struct SalvageReport {
 impl SalvageReport {
     /// Returns the state of the old store: the verdict that the [doctor](crate::report::examine) gives too, except that
     /// salvage does not look at index files.
-    pub fn verdict(&self) -> Verdict {
-        Verdict::of_findings(&self.faults, &self.remarks)
+    pub fn verdict(&self) -> StoreVerdict {
+        StoreVerdict::of_findings(&self.faults, &self.remarks)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Idempotency keys: the same again is answered and not written, whatever holds by then.
 
-use tidegate::batch::{ConflictKind, key};
+use tidegate::batch::{ConflictKind, key_of_parts};
 use tidegate::decide::{Denial, GateSet, Outcome, Verdict, gate};
 use tidegate::testing::{Call, Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::{
@@ -202,15 +202,15 @@ fn keys_from_parts_tell_parts_apart() {
         &["", "abc"],
         &["a\0b", "c"],
     ];
-    let mut keys: Vec<_> = parts.iter().map(|parts| key("pay", parts).unwrap()).collect();
-    keys.push(key("pay:", &["ab", "c"]).unwrap());
-    keys.push(key("refund", &["ab", "c"]).unwrap());
+    let mut keys: Vec<_> = parts.iter().map(|parts| key_of_parts("pay", parts).unwrap()).collect();
+    keys.push(key_of_parts("pay:", &["ab", "c"]).unwrap());
+    keys.push(key_of_parts("refund", &["ab", "c"]).unwrap());
     let unlike: std::collections::HashSet<_> = keys.iter().collect();
     assert_eq!(unlike.len(), keys.len(), "{keys:?}");
-    assert_eq!(key("pay", &["ab", "c"]).unwrap(), keys[3], "the same parts give the same key");
-    assert_eq!(key(&"d".repeat(129), &[]).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(key_of_parts("pay", &["ab", "c"]).unwrap(), keys[3], "the same parts give the same key");
+    assert_eq!(key_of_parts(&"d".repeat(129), &[]).unwrap_err().kind(), ErrorKind::Invalid);
     let store = store();
-    append(&store, Batch::from(draft("a", "a.b")).key(key(&"d".repeat(128), &["x"]).unwrap()));
+    append(&store, Batch::from(draft("a", "a.b")).key(key_of_parts(&"d".repeat(128), &["x"]).unwrap()));
 }
 
 #[test]

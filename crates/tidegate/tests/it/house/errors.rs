@@ -7,7 +7,7 @@ pub(crate) const SECTIONS: [(&str, &str, &str); 5] = [
     ("## Kinds", "ErrorKind", "crates/format/src/error.rs"),
     ("## Conflicts", "ConflictKind", "crates/format/src/refusal.rs"),
     ("## Denials and gate verdicts", "Verdict", "crates/format/src/refusal.rs"),
-    ("## The state of a store", "Verdict", "crates/tidegate/src/report/verdict.rs"),
+    ("## The state of a store", "StoreVerdict", "crates/tidegate/src/report/verdict.rs"),
     ("## Receipts", "ReceiptStatus", "crates/tidegate/src/batch/receipt.rs"),
 ];
 

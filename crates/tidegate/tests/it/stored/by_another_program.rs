@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tidegate::report::{Verdict, examine};
+use tidegate::report::{StoreVerdict, examine};
 use tidegate::{
     Batch, Cause, Draft, ErrorKind, Position, Query, ReadOptions, RecordedEvent, Store, StoreOptions,
     StoreReader,
@@ -101,7 +101,7 @@ fn its_store_is_read_as_it_says() {
     let (folder, said) = copied("whole");
     let found = examine(folder.path(), |_| ()).unwrap();
     assert!(found.faults.is_empty() && found.verified.events == 7, "{found:#?}");
-    assert_eq!(found.verdict(), Verdict::Mendable, "it has no index files");
+    assert_eq!(found.verdict(), StoreVerdict::Mendable, "it has no index files");
     let reader = StoreReader::open(folder.path()).unwrap();
     assert!(reader.report().clean, "{}", reader.report());
     assert_eq!(lines(&reader, ReadOptions::new()), said);

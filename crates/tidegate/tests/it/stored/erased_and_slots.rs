@@ -1,6 +1,6 @@
 //! Erased payloads and frames with slots, which no version of the program writes so far: every reader takes them.
 
-use tidegate::report::{Verdict, examine_in, salvage_in};
+use tidegate::report::{StoreVerdict, examine_in, salvage_in};
 use tidegate::testing::Env;
 use tidegate::{Batch, Draft, ErrorKind, Query};
 use tidegate_format::frame::{FRAME_HEADER_BYTES, SLOT_FRAME_HEADER_BYTES, Sealing};
@@ -101,7 +101,7 @@ fn erased_payloads_change_nothing_else() {
             }
             let found = examine_in(&copy.world(), |_| ()).unwrap();
             assert!(found.faults.is_empty(), "{:?}", found.faults);
-            assert!(!has_index || found.verdict() == Verdict::Sound, "{:?}", found.remarks);
+            assert!(!has_index || found.verdict() == StoreVerdict::Sound, "{:?}", found.remarks);
             assert_eq!(outcome(&copy, &intact), Outcome::Same);
             let target = Env::memory();
             let saved = salvage_in(&copy.world(), &target, |_| ()).unwrap();

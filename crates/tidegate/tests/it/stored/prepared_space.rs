@@ -1,6 +1,6 @@
 //! Space that a writer prepares ahead of the log's tail: zeros that the next frames are written over.
 
-use tidegate::report::{Verdict, examine_in};
+use tidegate::report::{StoreVerdict, examine_in};
 use tidegate::testing::{Call, FaultPlan, Model};
 use tidegate::{AppendOptions, Draft, ErrorKind, Store};
 
@@ -81,7 +81,7 @@ fn ends_a_log_that_was_cut_off() {
     torn.disk.at_rest().edit(&name, |bytes| bytes[end..end + 50].fill(7)).unwrap();
     assert_eq!(outcome(&torn, &told), Outcome::Same);
     let found = examine_in(&torn.world(), |_| ()).unwrap();
-    assert_eq!(found.verdict(), Verdict::Mendable, "{:?}", found.faults);
+    assert_eq!(found.verdict(), StoreVerdict::Mendable, "{:?}", found.faults);
     let remark = found.remarks.iter().map(ToString::to_string).find(|remark| remark.contains("cuts off"));
     assert!(remark.as_ref().is_some_and(|remark| remark.contains("cuts off 50 bytes")), "{remark:?}");
     let reader = torn.read_only();

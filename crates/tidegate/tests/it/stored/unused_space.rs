@@ -1,7 +1,7 @@
 //! Unused space behind the frames of the active segment: neither a frame, nor damage, nor unconfirmed.
 
 use tidegate::AppendOptions;
-use tidegate::report::{Verdict, examine_in, salvage_in};
+use tidegate::report::{StoreVerdict, examine_in, salvage_in};
 use tidegate::testing::{Env, FaultPlan};
 
 use crate::faults::stage::{Outcome, Stage, fill, history, outcome};
@@ -26,7 +26,7 @@ fn is_nothing_to_anyone() {
         assert_eq!(history(&reader).unwrap(), intact);
         reader.verify(|_| ()).unwrap();
         let found = examine_in(&copy.world(), |_| ()).unwrap();
-        assert_eq!(found.verdict(), Verdict::Sound, "{:?} {:?}", found.faults, found.remarks);
+        assert_eq!(found.verdict(), StoreVerdict::Sound, "{:?} {:?}", found.faults, found.remarks);
         let saved = salvage_in(&copy.world(), &Env::memory(), |_| ()).unwrap();
         assert_eq!((saved.saved.events, saved.lost.len()), (intact.len() as u64, 0));
         let store = copy.open();
@@ -37,7 +37,7 @@ fn is_nothing_to_anyone() {
         store.close().unwrap();
         // The segment is sealed by now, and what is behind its frames is not read.
         let found = examine_in(&copy.world(), |_| ()).unwrap();
-        assert_eq!(found.verdict(), Verdict::Sound, "{:?} {:?}", found.faults, found.remarks);
+        assert_eq!(found.verdict(), StoreVerdict::Sound, "{:?} {:?}", found.faults, found.remarks);
         let again = Stage { disk: copy.disk.reopen(), ..copy.clone() };
         assert_eq!(history(&again.read_only()).unwrap(), longer);
     }

@@ -10,7 +10,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use tidegate::report::{DoctorReport, Verdict, examine_in, salvage_in};
+use tidegate::report::{DoctorReport, StoreVerdict, examine_in, salvage_in};
 use tidegate::subscription::cursor::names;
 use tidegate::testing::Env;
 use tidegate::{ErrorKind, Query, Result, StoreReader};
@@ -84,17 +84,17 @@ impl Directory {
         Env::native(&self.place)
     }
 
-    fn read(&self, stage: &Stage, access: Access) -> Verdict {
+    fn read(&self, stage: &Stage, access: Access) -> StoreVerdict {
         let opened = access.open(self.env(), stage.options).and_then(|store| read_through(&store));
-        opened.map_or_else(|error| Verdict::from(&error), |()| Verdict::Sound)
+        opened.map_or_else(|error| StoreVerdict::from(&error), |()| StoreVerdict::Sound)
     }
 }
 
 /// What each says, in the order writer, reader, doctor, salvage, and the doctor's report if it has one.
-fn told(stage: &Stage, name: &str, stranger: Stranger) -> ([Verdict; 4], Option<DoctorReport>) {
+fn told(stage: &Stage, name: &str, stranger: Stranger) -> ([StoreVerdict; 4], Option<DoctorReport>) {
     let directory = || Directory::with(stage, name, stranger);
-    let plain = |verdict| if verdict == Verdict::Mendable { Verdict::Sound } else { verdict };
-    let of = |result: Result<Verdict>| plain(result.unwrap_or_else(|error| Verdict::from(&error)));
+    let plain = |verdict| if verdict == StoreVerdict::Mendable { StoreVerdict::Sound } else { verdict };
+    let of = |result: Result<StoreVerdict>| plain(result.unwrap_or_else(|error| StoreVerdict::from(&error)));
     let (examined, new) = (examine_in(&directory().env(), |_| ()), Stage::seeded(7));
     let verdicts = [
         directory().read(stage, Access::Write),
@@ -106,7 +106,7 @@ fn told(stage: &Stage, name: &str, stranger: Stranger) -> ([Verdict; 4], Option<
 }
 
 #[track_caller]
-fn check(stage: &Stage, name: &str, strangers: &[Stranger], expected: Verdict) {
+fn check(stage: &Stage, name: &str, strangers: &[Stranger], expected: StoreVerdict) {
     for stranger in strangers {
         let (verdicts, examined) = told(stage, name, *stranger);
         assert_eq!(verdicts, [expected; 4], "{name} is a {stranger:?}: {examined:#?}");
@@ -126,14 +126,14 @@ fn in_the_place_of_any_file() {
     let first_of = |folder: &str| names.iter().find(|name| name.starts_with(folder)).unwrap();
     let all = &Stranger::OF_FILES;
     for name in ["STORE", "LOCK", "WATERMARK", "FLOOR", first_of("segments"), &newest, "cursors/reader"] {
-        check(&stage, name, all, Verdict::Damaged);
+        check(&stage, name, all, StoreVerdict::Damaged);
     }
     for name in [
         first_of("index/"),
         first_of("projections/"),
         names.iter().rfind(|name| name.starts_with("index/")).unwrap(),
     ] {
-        check(&stage, name, all, Verdict::Sound);
+        check(&stage, name, all, StoreVerdict::Sound);
     }
 }
 
@@ -142,7 +142,7 @@ fn under_the_name_of_a_file_that_never_was() {
     let (stage, _) = closed(12);
     let all = &Stranger::OF_FILES;
     for name in ["segments/00000000000000000999.seg", "index/00000000000000000999.idx", "something"] {
-        check(&stage, name, all, Verdict::Sound);
+        check(&stage, name, all, StoreVerdict::Sound);
     }
 }
 
@@ -150,10 +150,10 @@ fn under_the_name_of_a_file_that_never_was() {
 fn in_the_place_of_a_folder() {
     let (stage, _) = closed(12);
     for (name, expected) in [
-        ("segments", Verdict::Damaged),
-        ("cursors", Verdict::Damaged),
-        ("index", Verdict::Sound),
-        ("projections", Verdict::Sound),
+        ("segments", StoreVerdict::Damaged),
+        ("cursors", StoreVerdict::Damaged),
+        ("index", StoreVerdict::Sound),
+        ("projections", StoreVerdict::Sound),
     ] {
         check(&stage, name, &Stranger::OF_FOLDERS, expected);
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use tidegate::report::{Verdict, salvage_in};
+use tidegate::report::{StoreVerdict, salvage_in};
 use tidegate::subscription::cursor::{names, status};
 use tidegate::{AppendOptions, ErrorKind, Place, Result, StoreReader};
 use tidegate_format::Offset;
@@ -34,16 +34,16 @@ pub(super) fn read_through(store: &StoreReader) -> Result<()> {
     Ok(())
 }
 
-fn opened(stage: &Stage, access: Access) -> Verdict {
+fn opened(stage: &Stage, access: Access) -> StoreVerdict {
     let opened = stage.fork().try_open(access).and_then(|store| read_through(&store));
-    opened.map_or_else(|error| Verdict::from(&error), |()| Verdict::Sound)
+    opened.map_or_else(|error| StoreVerdict::from(&error), |()| StoreVerdict::Sound)
 }
 
 /// What each says, in the order writer, reader, doctor, salvage. What needs no more than an opening is sound to those who
 /// open it.
-fn verdicts(stage: &Stage) -> [Verdict; 4] {
-    let plain = |verdict| if verdict == Verdict::Mendable { Verdict::Sound } else { verdict };
-    let of = |result: Result<Verdict>| plain(result.unwrap_or_else(|error| Verdict::from(&error)));
+fn verdicts(stage: &Stage) -> [StoreVerdict; 4] {
+    let plain = |verdict| if verdict == StoreVerdict::Mendable { StoreVerdict::Sound } else { verdict };
+    let of = |result: Result<StoreVerdict>| plain(result.unwrap_or_else(|error| StoreVerdict::from(&error)));
     let new = Stage::seeded(7);
     [
         opened(stage, Access::Write),
@@ -54,10 +54,10 @@ fn verdicts(stage: &Stage) -> [Verdict; 4] {
 }
 
 #[track_caller]
-fn check(stage: &Stage, expected: Verdict) {
+fn check(stage: &Stage, expected: StoreVerdict) {
     let told = doctor(stage);
     assert_eq!(verdicts(stage), [expected; 4], "{told:#?}");
-    if expected == Verdict::Sound {
+    if expected == StoreVerdict::Sound {
         let examined = told.unwrap();
         let head = stage.fork().open().report().head;
         assert_eq!(examined.kept, head, "what opening keeps: {examined:#?}");
@@ -102,7 +102,7 @@ fn a_newest_segment_that_is_missing() {
     let files = stage.disk.at_rest();
     files.remove(&newest(&stage)).unwrap();
     files.remove("WATERMARK").unwrap();
-    check(&stage, Verdict::Damaged);
+    check(&stage, StoreVerdict::Damaged);
     let error = stage.fork().try_open(Access::Write).unwrap_err().to_string();
     assert!(error.contains("a segment is missing") && error.contains(".idx"), "{error}");
     // Without the index file too, the cursor that has read further says so.
@@ -115,18 +115,18 @@ fn a_newest_segment_that_is_missing() {
         files.names_in("index").iter().for_each(|name| files.remove(name).unwrap());
         let _ = files.remove("WATERMARK");
     }
-    check(&stage, Verdict::Damaged);
+    check(&stage, StoreVerdict::Damaged);
     let error = stage.fork().try_open(Access::Write).unwrap_err().to_string();
     assert!(error.contains("cursors/reader has read further"), "{error}");
     files.remove("cursors/reader").unwrap();
-    check(&stage, Verdict::Sound);
+    check(&stage, StoreVerdict::Sound);
 }
 
 /// (b) The doctor once said that all is well, and the next opening cut seven whole events.
 #[test]
 fn a_flipped_bit_in_what_was_never_synced() {
     let (stage, all) = killed();
-    check(&stage, Verdict::Sound);
+    check(&stage, StoreVerdict::Sound);
     let unconfirmed = doctor(&stage).unwrap();
     let text =
         unconfirmed.remarks.iter().find(|remark| remark.text.contains("nothing says that they were durable"));
@@ -135,7 +135,7 @@ fn a_flipped_bit_in_what_was_never_synced() {
     let frames = frames(&stage, &name);
     let (bytes, positions) = &frames[frames.len() - 3];
     stage.disk.at_rest().flip_bit(&name, bytes.start as u64 * 8 + 900).unwrap();
-    check(&stage, Verdict::Sound);
+    check(&stage, StoreVerdict::Sound);
     let examined = doctor(&stage).unwrap();
     let remark = examined.remarks.iter().find(|remark| remark.text.contains("cuts off")).unwrap();
     assert_eq!(remark.offset.map(|offset| offset.0), Some(bytes.start as u64));
@@ -152,10 +152,10 @@ fn a_segment_of_a_newer_format() {
         for name in stage.segments() {
             let copy = stage.fork();
             copy.disk.at_rest().edit(&name, |bytes| make_newer(bytes)).unwrap();
-            check(&copy, Verdict::Newer);
+            check(&copy, StoreVerdict::Newer);
             // Whatever else is wrong: a newer program knows better.
             copy.disk.at_rest().flip_bit("STORE", 200).unwrap();
-            check(&copy, Verdict::Newer);
+            check(&copy, StoreVerdict::Newer);
         }
     }
 }
@@ -168,12 +168,12 @@ fn a_newest_file_without_a_head() {
     for length in [0, 1, 79] {
         let copy = stage.fork();
         copy.disk.at_rest().write(&next, &vec![0; length]).unwrap();
-        check(&copy, Verdict::Sound);
+        check(&copy, StoreVerdict::Sound);
         // Its own segment cut so short is another matter: the index file before it says that it was there.
         let copy = stage.fork();
         copy.disk.at_rest().truncate(&newest(&copy), length as u64).unwrap();
         copy.disk.at_rest().remove("WATERMARK").unwrap();
-        check(&copy, Verdict::Damaged);
+        check(&copy, StoreVerdict::Damaged);
     }
 }
 
@@ -189,7 +189,7 @@ fn a_segment_doubled_under_another_name() {
                 continue;
             }
             copy.disk.at_rest().copy(&name, &other).unwrap();
-            check(&copy, Verdict::Damaged);
+            check(&copy, StoreVerdict::Damaged);
             let reader = copy.fork().read_only();
             let damage = reader.report().damage.as_ref().unwrap().to_string();
             assert!(!damage.contains("no such file") && damage.contains(&other), "{damage}");
@@ -202,9 +202,9 @@ fn a_segment_doubled_under_another_name() {
 fn a_missing_store_file() {
     for (stage, _) in [closed(12), killed()] {
         stage.disk.at_rest().remove("STORE").unwrap();
-        check(&stage, Verdict::Damaged);
+        check(&stage, StoreVerdict::Damaged);
     }
-    check(&Stage::new(), Verdict::Missing);
+    check(&Stage::new(), StoreVerdict::Missing);
 }
 
 /// (f) A writer once took what is left of a store for none, and wrote a new one over it.
@@ -225,7 +225,7 @@ fn what_is_left_of_a_store() {
             copy.disk.at_rest().remove(name).unwrap();
         }
         let before: Vec<_> = kept.iter().map(|name| copy.bytes(name)).collect();
-        check(&copy, Verdict::Damaged);
+        check(&copy, StoreVerdict::Damaged);
         let refusal = copy.try_open(Access::Create).unwrap_err();
         let told = refusal.to_string();
         assert_eq!(refusal.kind(), ErrorKind::Damaged, "{told}");
@@ -247,7 +247,7 @@ fn what_is_left_of_a_creation() {
     let files = stage.disk.at_rest();
     files.rename("STORE", "STORE.tmp").unwrap();
     files.write("WATERMARK", &[0; 4152]).unwrap();
-    check(&stage, Verdict::Missing);
+    check(&stage, StoreVerdict::Missing);
     assert!(stage.fork().open().report().created);
 }
 
@@ -256,9 +256,9 @@ fn what_is_left_of_a_creation() {
 fn noise_between_the_slots_of_the_watermark() {
     let (stage, _) = closed(12);
     stage.disk.at_rest().edit("WATERMARK", |bytes| bytes[777] = 1).unwrap();
-    check(&stage, Verdict::Sound);
+    check(&stage, StoreVerdict::Sound);
     let examined = doctor(&stage).unwrap();
-    assert_eq!(examined.verdict(), Verdict::Mendable);
+    assert_eq!(examined.verdict(), StoreVerdict::Mendable);
     assert!(examined.lost.is_empty(), "both slots hold");
     assert_eq!((examined.remarks.len(), examined.remarks[0].offset.map(|at| at.0)), (1, Some(777)));
 }
@@ -270,7 +270,7 @@ fn the_last_frame_doubled_behind_the_tail() {
         let name = newest(&stage);
         let (bytes, _) = frames(&stage, &name).pop().unwrap();
         stage.disk.at_rest().edit(&name, |held| held.extend_from_within(bytes.clone())).unwrap();
-        check(&stage, Verdict::Sound);
+        check(&stage, StoreVerdict::Sound);
         let examined = doctor(&stage).unwrap();
         assert!(examined.remarks.iter().any(|remark| remark.text.contains("cuts off")), "{examined:#?}");
     }
@@ -339,7 +339,7 @@ fn over_random_damage() {
         *table.entry(format!("{told:?}")).or_default() += 1;
         if told != [told[0]; 4] {
             differ.push((seed, told));
-        } else if told[0] == Verdict::Sound {
+        } else if told[0] == StoreVerdict::Sound {
             let (kept, head) = (doctor(&stage).unwrap().kept, stage.fork().open().report().head);
             assert_eq!(kept, head, "seed {seed}: what the doctor says that opening keeps");
         }
@@ -359,11 +359,11 @@ fn over_random_damage() {
 /// A verdict comes from an error in one way.
 #[test]
 fn errors_have_verdicts() {
-    let of = |kind| Verdict::from(&tidegate::Error::new(kind, "it is refused"));
-    assert_eq!(of(ErrorKind::Damaged), Verdict::Damaged);
-    assert_eq!(of(ErrorKind::Newer), Verdict::Newer);
-    assert_eq!(of(ErrorKind::Missing), Verdict::Missing);
-    assert_eq!(of(ErrorKind::Io), Verdict::Unknown);
+    let of = |kind| StoreVerdict::from(&tidegate::Error::new(kind, "it is refused"));
+    assert_eq!(of(ErrorKind::Damaged), StoreVerdict::Damaged);
+    assert_eq!(of(ErrorKind::Newer), StoreVerdict::Newer);
+    assert_eq!(of(ErrorKind::Missing), StoreVerdict::Missing);
+    assert_eq!(of(ErrorKind::Io), StoreVerdict::Unknown);
 }
 
 /// (i) A flipped bit had one place to who reads an event, another to who reads frames.
