@@ -7,6 +7,9 @@ use tidegate_format::{Cause, CorrelationId, Draft, EventId, Position, Record, St
 
 /// Selects events: all of them, or those that match one of several [`QueryItem`]s.
 ///
+/// A call that reads what is there borrows its query, as [`count(&query)`](crate::View::count) does; a call that keeps it takes
+/// it, or an item, by value, as [`fail_if(query)`](crate::Condition::fail_if) does.
+///
 /// Written with `to_string`, a query is JSON, and `parse` reads it back.
 ///
 /// ```
