@@ -101,6 +101,12 @@ impl Position {
     }
 }
 
+impl From<u64> for Version {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 impl Version {
     /// A stream without events.
     pub const EMPTY: Self = Self(0);

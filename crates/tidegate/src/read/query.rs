@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::ops::{Bound, RangeBounds};
 
-use tidegate_format::{Cause, CorrelationId, Draft, EventId, Position, Record, StreamId, Text, Version};
+use tidegate_format::{
+    Cause, CorrelationId, Draft, Error, EventId, Position, Record, Result, StreamId, Text, Version,
+};
 
 /// Selects events: all of them, or those that match one of several [`QueryItem`]s.
 ///
@@ -72,6 +74,17 @@ impl Query {
             items.push(item);
         }
         self
+    }
+
+    /// Refuses a range of versions that holds none: it would select nothing, and a condition on it would never fail.
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut ranges = self.0.iter().flatten().filter_map(|item| item.versions);
+        match ranges.find(|(first, last)| last < first || *last == Version::EMPTY) {
+            None => Ok(()),
+            Some((first, last)) => Err(Error::invalid(format!(
+                "no event has a version from {first} to {last}; versions count from 1, so give a range such as 1..=5 or 3.."
+            ))),
+        }
     }
 
     /// Returns whether a record matches. A cause named by its id matches none: see [`resolved`](Self::resolved).
@@ -254,7 +267,9 @@ impl QueryItem {
         self
     }
 
-    /// Sets the versions that events must have in their stream: `3..=7`, `..10`, or `1..=1` for the first event of each.
+    /// Sets the versions that events must have in their stream: `3..=7`, `..10`, or `1..=1` for the first event of each. The
+    /// bounds are numbers or [`Version`]s. A range that holds no version is refused where the query is used, as
+    /// [`Invalid`](crate::ErrorKind::Invalid).
     ///
     /// In one [`stream`](Self::stream) that takes one record for each segment that holds events of it. Without one it takes
     /// a record for each stream of each segment, so give a scope, an entity or a prefix where you can.
@@ -273,18 +288,21 @@ impl QueryItem {
     /// assert_eq!(versions.collect::<tidegate::Result<Vec<_>>>()?, [2, 3]);
     /// let first = Query::from(QueryItem::new().scope("shop").versions(1..=1));
     /// assert_eq!(store.view()?.count(&first)?, 2);
+    /// let head = store.view()?.version(&("shop", "a").into())?;
+    /// assert_eq!(store.count(&QueryItem::new().stream(("shop", "a")).versions(head..).into())?, 1);
     /// # Ok::<(), tidegate::Error>(())
     /// ```
     #[must_use]
-    pub fn versions(mut self, versions: impl RangeBounds<u64>) -> Self {
+    pub fn versions<V: Copy + Into<Version>>(mut self, versions: impl RangeBounds<V>) -> Self {
+        let number = |version: &V| (*version).into().0;
         let first = match versions.start_bound() {
-            Bound::Included(first) => Some(*first),
-            Bound::Excluded(before) => before.checked_add(1),
+            Bound::Included(first) => Some(number(first)),
+            Bound::Excluded(before) => number(before).checked_add(1),
             Bound::Unbounded => Some(0),
         };
         let last = match versions.end_bound() {
-            Bound::Included(last) => Some(*last),
-            Bound::Excluded(end) => end.checked_sub(1),
+            Bound::Included(last) => Some(number(last)),
+            Bound::Excluded(end) => number(end).checked_sub(1),
             Bound::Unbounded => Some(u64::MAX),
         };
         // A range that ends before it begins stands for all that hold nothing.

@@ -440,6 +440,7 @@ impl View {
     /// Returns the query with causes by their positions, as records name them. A cause that is not visible has no visible
     /// effects, although damage may hide later ones.
     pub(crate) fn resolved<'a>(&self, query: &'a Query) -> Result<Cow<'a, Query>> {
+        query.check()?;
         query.resolved(|id| self.position_of(id))
     }
 

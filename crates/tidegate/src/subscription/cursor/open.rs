@@ -25,6 +25,7 @@ impl Cursor {
         options: CursorOptions,
         role: CursorRole,
     ) -> Result<Self> {
+        query.check()?;
         let file = CursorFile::claim(store, name, options.state_dir.as_ref())?;
         let opening = store.opening();
         let view = opening.view()?;

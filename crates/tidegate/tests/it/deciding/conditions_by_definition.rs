@@ -412,7 +412,8 @@ fn wanted() -> impl Strategy<Value = ModelQuery> {
         prop::option::weighted(0.3, 0..SCOPES.len()),
         prop::option::weighted(0.5, (0..ENTITIES.len(), any::<bool>())),
         prop::option::weighted(0.3, 0..2u32),
-        prop::option::weighted(0.3, (0..4u64, prop_oneof![0..6u64, Just(u64::MAX)])),
+        prop::option::weighted(0.3, (0..4u64, prop_oneof![1..6u64, Just(u64::MAX)]))
+            .prop_map(|versions| versions.map(|(first, last)| (first, last.max(first)))),
     );
     let flow = (prop::option::weighted(0.2, 0..30u64), prop::option::weighted(0.2, (0..30u64, 0..3u8)));
     (names, flow).prop_map(|((kinds, tags, scope, entity, lane, versions), (correlation, cause))| {

@@ -68,7 +68,8 @@ fn asked() -> impl Strategy<Value = ItemSpec> {
     ];
     let kinds = prop_oneof![2 => Just(Vec::new()), 3 => vec(0..ASKED_KINDS.len(), 1..4)];
     let names = (kinds, vec(0..=TAGS.len(), 0..3));
-    let versions = proptest::option::weighted(0.25, (0..6u64, prop_oneof![0..9u64, Just(u64::MAX)]));
+    let versions = proptest::option::weighted(0.25, (0..6u64, prop_oneof![1..9u64, Just(u64::MAX)]))
+        .prop_map(|versions| versions.map(|(first, last)| (first, last.max(first))));
     let stream = (maybe(0.3, 0..SCOPES.len() + 1), entity, maybe(0.25, 0..LANES.len() + 1), versions);
     let other = || proptest::option::weighted(0.15, reference());
     (names, stream, other(), other()).prop_map(
