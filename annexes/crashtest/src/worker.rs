@@ -183,7 +183,7 @@ impl Worker {
     fn after(&mut self, store: Store, what: &str, done: Result<()>) -> Option<Store> {
         let Err(error) = done else { return Some(store) };
         self.failed(what, &error);
-        let ended = error.kind() == ErrorKind::Ended;
+        let ended = has_ended(&error);
         if ended {
             self.tell(&[ReportLine::Ended]);
         }
@@ -196,7 +196,7 @@ impl Worker {
             Ok(()) => self.tell(&[ReportLine::Closed]),
             Err(error) => {
                 self.failed("close", &error);
-                if error.kind() == ErrorKind::Ended {
+                if has_ended(&error) {
                     self.tell(&[ReportLine::Ended]);
                 }
             }
@@ -231,7 +231,7 @@ impl Worker {
         match store.append_with(batch.clone(), append.clone()) {
             Ok(receipt) => self.acknowledge(&receipt, append.durability),
             Err(error) => {
-                if error.kind() == ErrorKind::Ended {
+                if error.kind() == ErrorKind::OutcomeUnknown {
                     self.again = keyed.then_some(number);
                 } else if !keyed {
                     self.tell(&[ReportLine::Refused(self.orders.life, number)]);
@@ -267,7 +267,7 @@ impl Worker {
         match ticket.wait() {
             Ok(receipt) => self.acknowledge(&receipt, None),
             Err(error) => {
-                if error.kind() != ErrorKind::Ended {
+                if error.kind() != ErrorKind::OutcomeUnknown {
                     self.tell(&[ReportLine::Refused(self.orders.life, number)]);
                 }
                 return Err(error);
@@ -412,4 +412,9 @@ pub fn plain_fold(store: &Store, until: Position) -> Result<Tally> {
         }
     }
     Ok(tally)
+}
+
+/// Whether the writer has ended, over what was asked for or before.
+fn has_ended(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Ended | ErrorKind::OutcomeUnknown)
 }

@@ -215,7 +215,7 @@ fn checked<T>(result: Result<T>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
         Err(error) => {
-            let kinds = [ErrorKind::Damaged, ErrorKind::Newer, ErrorKind::Ended];
+            let kinds = [ErrorKind::Damaged, ErrorKind::Newer, ErrorKind::Ended, ErrorKind::OutcomeUnknown];
             assert!(kinds.contains(&error.kind()) || error.kind().is_refusal(), "{error}");
             assert!(error.kind() != ErrorKind::Damaged || error.evidence().is_some(), "{error}");
             None

@@ -30,7 +30,7 @@ impl Failure {
 
     /// Whether it is the error of a writer that has ended, as it should if the disk was planned to fail.
     pub(crate) fn is_of_writer(&self) -> bool {
-        self.error == Some(ErrorKind::Ended)
+        matches!(self.error, Some(ErrorKind::Ended | ErrorKind::OutcomeUnknown))
     }
 
     /// The same, and where in the run it was noticed.

@@ -47,12 +47,13 @@ pub enum ErrorKind {
     Older,
     /// The bytes were written by a newer format. Upgrade.
     Newer,
-    /// The writer has ended for good, by closing the store or after a failed write or sync
-    /// whose outcome is unknown. Reads go on; open the store again to write, by the same handle too.
+    /// The writer has ended for good, by closing the store or after a failed write or sync. Nothing was written of what
+    /// was asked for. Reads go on; open the store again to write, by the same handle too.
     Ended,
     /// The wait ended before the outcome was known. What was asked for goes on, and another wait may see its end.
     TimedOut,
-    /// Whether the append took place is unknown: its answer was lost. Ask again under the same idempotency key.
+    /// Whether the append took place is unknown: the writer ended over it, by a write or sync that failed, or its answer was
+    /// lost. Open the store again if the writer ended, and ask again under the same idempotency key.
     OutcomeUnknown,
     /// Something that the store depends on, such as a shared log, does not answer. Nothing was written. Try again later.
     Unavailable,

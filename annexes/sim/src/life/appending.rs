@@ -112,6 +112,10 @@ impl Life<'_> {
                 })
             }
             Err(error) if error.kind() == ErrorKind::Full && self.script.faults => Ok(()),
+            // Nothing was written of it, and so it is not in doubt.
+            Err(error) if error.kind() == ErrorKind::Ended => {
+                self.unless_ended(Err(error)).map(|_: Option<()>| ())
+            }
             Err(error) => {
                 let unsure = attempt.unsure || self.script.reads_fail && error.kind() == ErrorKind::Io;
                 self.model.doubt.push(Attempt { unsure, ..attempt });

@@ -60,7 +60,8 @@ impl Life<'_> {
         ensure(!moved || asked > 1 || decided.is_err() || defect != Defect::None, || {
             "what a decision read has moved, and it was not asked again".to_owned()
         })?;
-        let has_ended = |error: &Error| is_over || error.kind() == ErrorKind::Ended;
+        let has_ended =
+            |error: &Error| is_over || matches!(error.kind(), ErrorKind::Ended | ErrorKind::OutcomeUnknown);
         let was_last = matches!(&rival, Some(Err(error)) if has_ended(error)) && decided.is_err();
         if let Some(rival) = rival {
             self.settle_seat(theirs, rival)?;

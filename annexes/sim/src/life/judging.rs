@@ -44,7 +44,8 @@ impl Life<'_> {
             Ok(Decision::Append(mine.batch(defect)))
         });
         self.poll_tickets()?;
-        let has_ended = |error: &Error| is_over || error.kind() == ErrorKind::Ended;
+        let has_ended =
+            |error: &Error| is_over || matches!(error.kind(), ErrorKind::Ended | ErrorKind::OutcomeUnknown);
         let was_last = matches!(&rival, Some(Err(error)) if has_ended(error)) && decided.is_err();
         if let Some(rival) = rival {
             self.settle(theirs, rival)?;

@@ -329,7 +329,13 @@ impl Life<'_> {
             Ok(value) => Ok(Some(value)),
             Err(_) if self.machine.disk.ended() => Ok(None),
             Err(error) if self.script.faults && error.kind() == ErrorKind::Full => Ok(None),
-            Err(error) if self.script.faults && matches!(error.kind(), ErrorKind::Ended | ErrorKind::Io) => {
+            Err(error)
+                if self.script.faults
+                    && matches!(
+                        error.kind(),
+                        ErrorKind::Ended | ErrorKind::OutcomeUnknown | ErrorKind::Io
+                    ) =>
+            {
                 // If reading fails too, an error says nothing of the writer.
                 self.stopped |= self.script.reads_fail;
                 self.ended |= !self.script.reads_fail;
@@ -347,7 +353,10 @@ impl Life<'_> {
             Err(_) if self.machine.disk.ended() => Ok(None),
             Err(error)
                 if self.script.faults
-                    && matches!(error.kind(), ErrorKind::Full | ErrorKind::Ended | ErrorKind::Io) =>
+                    && matches!(
+                        error.kind(),
+                        ErrorKind::Full | ErrorKind::Ended | ErrorKind::OutcomeUnknown | ErrorKind::Io
+                    ) =>
             {
                 self.stopped = true;
                 Ok(None)

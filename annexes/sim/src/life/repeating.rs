@@ -67,7 +67,8 @@ impl Life<'_> {
         self.poll_tickets()?;
         let known = format!("{key} was decided at {first:?}, and {asked} decisions were made again");
         ensure(first.is_none() || asked == 0 || decided.is_err(), || known)?;
-        let has_ended = |error: &Error| is_over || error.kind() == ErrorKind::Ended;
+        let has_ended =
+            |error: &Error| is_over || matches!(error.kind(), ErrorKind::Ended | ErrorKind::OutcomeUnknown);
         let was_last = matches!(&rival, Some(Err(error)) if has_ended(error)) && decided.is_err();
         if let Some(rival) = rival {
             self.settle_decision(theirs, rival)?;

@@ -9,7 +9,8 @@
 //! J3. Written means written and indexed: a decision's view shows it from then on, and only a crash takes it back.
 //! J4. Times never decrease from one position to the next.
 //! J5. After an unknown outcome the writer ends, and every batch still waiting is told: those of all frames that no
-//!     sync had covered.
+//!     sync had covered that their outcome is unknown, and those that were not handed to the backend that the writer has
+//!     ended.
 //! J6. Every answer names the last position that it rests on, and is held until that is visible, and durable if its
 //!     caller asked to be synced (`settle_queue.rs`). What rests on a group that was not written fails with it.
 //! J7. A frame says in `synced` what a sync made durable that had ended before the frame was sealed: a sync is noted
@@ -30,7 +31,7 @@ use tidegate_format::{
 };
 use tidegate_segment::{EventHashes, HashedTerm, Ordinal, Term};
 
-use super::completion::Responder;
+use super::completion::{Responder, outcome_unknown};
 use super::prepare::{NoMatch, Precondition, PreparedBatch, duplicate, key_of_other_content, receipt_of};
 use super::satisfiable;
 use super::settle_queue::{GroupResult, PendingAnswer};
@@ -152,16 +153,18 @@ impl Committer {
         let flushed = self.flush(&mut group, first).inspect_err(|error| self.abort(first, error));
         let failed = flushed.err().map(|error| self.published.ended().unwrap_or(error));
         let (mut held, mut asks) = (Vec::with_capacity(entries.len()), false);
-        for (entry, (mut answer, rests_on)) in entries.iter_mut().zip(group.outcomes) {
+        for (entry, (mut answer, mut rests_on)) in entries.iter_mut().zip(group.outcomes) {
             let synced = entry.durability == Durability::Synced;
             if rests_on >= first {
                 asks |= synced && answer.is_ok();
                 if let Some(error) = &failed {
-                    answer = Err(error.clone());
+                    // Of a batch that was refused for what its group holds, nothing was handed to the backend.
+                    let is_unknown = answer.is_ok() && error.kind() != ErrorKind::Full;
+                    answer = Err(if is_unknown { outcome_unknown(error) } else { error.clone() });
+                    // What failed rests on nothing.
+                    rests_on = Position::START;
                 }
             }
-            // What failed rests on nothing.
-            let rests_on = if rests_on < self.next { rests_on } else { Position::START };
             held.extend(entry.completion.take().map(|responder| PendingAnswer {
                 responder,
                 answer,

@@ -44,7 +44,7 @@ pub(crate) enum Role {
     Sync,
 }
 
-/// Answers a batch, once. Dropped without an answer, which only a panic does, it answers that the writer has ended. It is
+/// Answers a batch, once. Dropped without an answer, which only a panic does, it answers that the outcome is unknown. It is
 /// dropped while no lock and no role is held.
 #[derive(Debug)]
 pub(crate) struct Responder(Option<Arc<Completion>>);
@@ -72,7 +72,9 @@ impl Responder {
 
 impl Drop for Responder {
     fn drop(&mut self) {
-        if let Some(waker) = self.0.take().and_then(|completion| completion.answer(Err(panicked()))) {
+        if let Some(waker) =
+            self.0.take().and_then(|completion| completion.answer(Err(outcome_unknown(&panicked()))))
+        {
             wake(waker);
         }
     }
@@ -93,6 +95,13 @@ pub(crate) fn panicked() -> Error {
     let message =
         "the writer panicked; whether the batches on their way were written is unknown; open the store again";
     Error::new(ErrorKind::Ended, message)
+}
+
+/// Returns the error of a batch that may be in the log, since the writer ended over it or before it was durable.
+pub(crate) fn outcome_unknown(ended: &Error) -> Error {
+    let message =
+        "whether the batch is in the log shows when the store is opened again; repeat it under its key";
+    Error::new(ErrorKind::OutcomeUnknown, message).because(ended.clone())
 }
 
 /// Why a wait at a completion ended.

@@ -388,11 +388,14 @@ impl Drop for PanicGuard<'_> {
             std::mem::swap(&mut left, &mut queue.entries);
             (queue.bytes, queue.led) = (0, false);
         }
-        let settled = {
+        let mut settled = {
             let mut unsettled = journal.unsettled.lock();
             unsettled.give_up();
             unsettled.settle(&journal.published)
         };
+        // What is queued still was not written; the group that was on its way answers as it is dropped.
+        let refused = left.iter_mut().filter_map(|entry| entry.completion.take());
+        settled.answers.extend(refused.map(|responder| (responder, Err(panicked()))));
         journal.moved.notify_all();
         // Only now, with lead and sync let go, wakers may run.
         drop(left);

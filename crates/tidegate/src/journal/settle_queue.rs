@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use tidegate_format::{Error, Position, Result};
 
-use super::completion::{Answers, Responder};
+use super::completion::{Answers, Responder, outcome_unknown};
 use crate::batch::Receipt;
 use crate::published::SharedState;
 
@@ -125,7 +125,8 @@ impl SettleQueue {
         }
     }
 
-    /// Tells everything that still waits how the writer ended (keeps U2).
+    /// Tells everything that still waits how the writer ended (keeps U2). A receipt that cannot be given is of a batch that
+    /// may be in the log; behind a refusal that cannot be given nothing was written.
     fn abandon(&mut self, error: &Error, settled: &mut Settlement) {
         let frames = self.frames.drain(..);
         let bytes = &mut settled.bytes;
@@ -134,7 +135,10 @@ impl SettleQueue {
             frame.held
         });
         let left = held.chain(self.unsynced.drain(..));
-        settled.answers.extend(left.map(|held| (held.responder, Err(error.clone()))));
+        settled.answers.extend(left.map(|held| {
+            let error = if held.answer.is_ok() { outcome_unknown(error) } else { error.clone() };
+            (held.responder, Err(error))
+        }));
     }
 
     /// Whether anything waits for a sync.

@@ -35,8 +35,9 @@ impl Store {
     /// [`Refused`](crate::ErrorKind::Refused) for an unknown cause; [`Conflict`](crate::ErrorKind::Conflict) for an id that is in the
     /// log already and a condition that does not hold ([`Error::conflict`](crate::Error::conflict)); [`Denied`](crate::ErrorKind::Denied) by a gate
     /// ([`Error::denied`](crate::Error::denied)); [`Full`](crate::ErrorKind::Full) if the queue or the disk is. Nothing was written then.
-    /// [`Ended`](crate::ErrorKind::Ended) when the writer has ended; if it ended over this batch, whether its
-    /// events are kept is unknown until the store is opened again.
+    /// So it is with [`Ended`](crate::ErrorKind::Ended): the writer has ended. If it ended over this batch, by a write or a
+    /// sync that failed, the error is [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown): whether its events are kept
+    /// shows when the store is opened again.
     pub fn append(&self, batch: impl Into<Batch>) -> Result<Receipt> {
         self.append_with(batch, AppendOptions::new())
     }

@@ -46,8 +46,8 @@ impl Store {
     /// are at the disk.
     ///
     /// * **What was prepared before** is never committed after: an append or a decision that was under way is refused with
-    ///   [`Ended`](ErrorKind::Ended). A ticket that was not answered says that the writer ended; whether its batch is in the
-    ///   log shows now, by its idempotency key.
+    ///   [`Ended`](ErrorKind::Ended). A ticket whose batch was written and not answered says
+    ///   [`OutcomeUnknown`](ErrorKind::OutcomeUnknown); whether the batch is in the log shows now, by its idempotency key.
     /// * **Events that were not durable** may be lost, and their positions are given to other events. A projector and a
     ///   cursor that had seen such events go back to a state that had not: events are taken in, or delivered, again. A
     ///   subscription says so with [`Diverged`](ErrorKind::Diverged) and ends. [`StoreReader::check`](crate::StoreReader::check)

@@ -31,9 +31,9 @@ fn everybody_in_the_group_is_told() {
         .into();
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
     let error = store.append_with(one("d"), AppendOptions::new().synced()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Ended);
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
     for ticket in tickets {
-        assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(ticket.wait().unwrap_err().kind(), ErrorKind::OutcomeUnknown);
     }
     assert_eq!(history(&store).unwrap(), before, "reads go on, and show nothing of the group");
     ended(&store);
@@ -69,10 +69,10 @@ fn who_comes_in_meanwhile_shows_nothing_of_it() {
     ask.send(Arc::clone(&store)).unwrap();
     assert_eq!(
         store.append_with(one("lost"), AppendOptions::new().synced()).unwrap_err().kind(),
-        ErrorKind::Ended
+        ErrorKind::OutcomeUnknown
     );
     let meanwhile = told.recv().unwrap().unwrap();
-    assert_eq!(meanwhile.wait().unwrap_err().kind(), ErrorKind::Ended);
+    assert_eq!(meanwhile.wait().unwrap_err().kind(), ErrorKind::Ended, "it was not written");
     assert_eq!(history(&store).unwrap(), before, "whether it is kept is unknown, so it does not show");
     ended(&store);
 }
@@ -105,7 +105,7 @@ fn an_old_error_surfaces_at_the_first_sync() {
     stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
     assert_eq!(
         store.append_with(one("first"), AppendOptions::new().synced()).unwrap_err().kind(),
-        ErrorKind::Ended
+        ErrorKind::OutcomeUnknown
     );
     assert_eq!(history(&store).unwrap(), intact);
     ended(&store);
@@ -138,7 +138,9 @@ fn a_failed_sync_of_a_roll_or_a_close_is_final() {
         .filter_map(|_| store.append_with(one("a"), AppendOptions::new().buffered()).err())
         .map(|e| e.kind())
         .collect();
-    assert!(!errors.is_empty() && errors.iter().all(|kind| *kind == ErrorKind::Ended), "{errors:?}");
+    let (over, later) = errors.split_first().expect("there is a roll");
+    assert_eq!(*over, ErrorKind::OutcomeUnknown);
+    assert!(later.iter().all(|kind| *kind == ErrorKind::Ended), "{errors:?}");
 
     let mut stage = Stage::new();
     let store = stage.open();

@@ -103,7 +103,7 @@ fn a_new_segment_without_a_durable_name_ends_the_writer() {
                 Err(error) => break error,
             }
         };
-        assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
+        assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
         stage.disk.kill();
         stage.restart();
         let store = stage.open();

@@ -44,7 +44,7 @@ fn tickets_of_a_failed_opening_are_answered() {
         for ticket in before {
             // It was written and answered before the sync failed, or not at all.
             if let Err(error) = ticket.wait() {
-                assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
+                assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
             }
         }
         assert_eq!(store.view().unwrap().head(), head, "nothing of the earlier opening comes later");

@@ -301,9 +301,9 @@ fn a_failed_sync_fails_all_frames_since() {
         written(store, 3);
         stage.disk.set_plan(FaultPlan::default().fail(Call::Sync, 1, Errno::IO));
         gate.open();
-        assert_eq!(first.join().unwrap().unwrap_err().kind(), ErrorKind::Ended);
+        assert_eq!(first.join().unwrap().unwrap_err().kind(), ErrorKind::OutcomeUnknown);
         for one in later {
-            assert_eq!(one.join().unwrap().unwrap_err().kind(), ErrorKind::Ended);
+            assert_eq!(one.join().unwrap().unwrap_err().kind(), ErrorKind::OutcomeUnknown);
         }
         assert_eq!(answer(denied.join().unwrap()), Answer::Refused(ErrorKind::Ended));
     });

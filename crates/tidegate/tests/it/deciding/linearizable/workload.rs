@@ -211,7 +211,10 @@ impl Notes {
                 true
             }
             Err(error) => {
-                assert!(matches!(error.kind(), ErrorKind::Ended | ErrorKind::Io), "{error}");
+                assert!(
+                    matches!(error.kind(), ErrorKind::Ended | ErrorKind::OutcomeUnknown | ErrorKind::Io),
+                    "{error}"
+                );
                 false
             }
         }
