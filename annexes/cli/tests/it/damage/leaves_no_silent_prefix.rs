@@ -186,8 +186,11 @@ fn an_end_that_an_opening_cuts_off_is_told() {
         fs::remove_file(format!("{path}/WATERMARK")).unwrap();
         let cut = ends[3] - 9;
         fs::OpenOptions::new().write(true).open(&segment).unwrap().set_len(cut).unwrap();
+        // Zeros at the end may be prepared space, so they are not part of a frame that was torn.
+        let bytes = fs::read(&segment).unwrap();
+        let torn = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1 - ends[2] as usize;
         let (_, warning) = run(&call).warned();
-        let told = format!("a torn end of {} bytes behind position 3 was cut off: ", cut - ends[2]);
+        let told = format!("a torn end of {torn} bytes behind position 3 was cut off: ");
         assert!(warning.contains(&told) && warning.contains(".seg, byte "), "{command}: {warning}");
         assert_eq!(warning.lines().count(), 1, "{command}: {warning}");
         if json {
