@@ -388,7 +388,8 @@ fn a_directory_deleted_while_open() {
     std::fs::remove_dir_all(&directory).unwrap();
     let error =
         (0..20).find_map(|_| store.append_with(one("a"), AppendOptions::new().synced()).err()).unwrap();
-    assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "it was written: {error}");
+    assert_eq!(store.append(one("b")).unwrap_err().kind(), ErrorKind::Ended);
     assert!(!history(&store).unwrap().is_empty(), "what was read in stays readable");
     assert!(store.close().is_err());
     assert!(!directory.exists());
@@ -413,7 +414,8 @@ fn a_lock_file_deleted_while_held() {
         fill(&second, 3);
         if late {
             let error = first.append_with(one("late"), AppendOptions::new().synced()).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
+            assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "it was written: {error}");
+            assert_eq!(first.append(one("later")).unwrap_err().kind(), ErrorKind::Ended);
         }
         assert_eq!(cursor.commit().unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(first.close().unwrap_err().kind(), ErrorKind::Ended);
@@ -447,7 +449,8 @@ fn another_store_in_the_place_of_one_that_is_open() {
         let error = (0..20)
             .find_map(|_| old.append_with(one("late"), AppendOptions::new().buffered()).err())
             .unwrap();
-        assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
+        assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "it was on its way: {error}");
+        assert_eq!(old.append(one("later")).unwrap_err().kind(), ErrorKind::Ended);
         assert_eq!(cursor.commit().unwrap_err().kind(), ErrorKind::Ended);
         drop(cursor);
         assert!(old.close().is_err());
