@@ -14,7 +14,9 @@ fn insist(store: &tidegate::Store, name: &'static str) -> Receipt {
             Ok(receipt) => return receipt,
             Err(error) => assert_eq!(error.kind(), ErrorKind::Ended, "{error}"),
         }
+        // While another thread is still closing it, the writer has not ended, and there is nothing to open again.
         store.reopen().unwrap();
+        thread::yield_now();
     }
 }
 
