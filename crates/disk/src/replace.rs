@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //!
-//! W1. A name shows the old contents or the new ones, whatever call a crash comes at: the new ones are durable before
+//! W1. A name shows the old contents or the new ones, at any call that a crash comes at: the new ones are durable before
 //!     they get the name.
 //! W2. What was not put in place is removed again, as far as that can be done.
 

@@ -64,7 +64,7 @@ impl Names {
         self.seen.iter().map(|(name, inode)| (name.as_str(), *inode))
     }
 
-    /// Returns every name that the disk holds with its file, in order, whatever callers see.
+    /// Returns every name that the disk itself holds with its file, in order. Callers may see others.
     pub(crate) fn synced(&self) -> &BTreeMap<String, u64> {
         &self.durable
     }

@@ -9,7 +9,7 @@ use crate::id::{CorrelationId, EventId, StoreId};
 use crate::layout::{self, Layout, RECORD_HEAD_BYTES, number};
 use crate::number::{Micros, Position, Version};
 
-/// Bytes of the entry of an event, whatever its names and its payload.
+/// Bytes of the entry of an event. Names and payloads do not change their number.
 pub const ENTRY_BYTES: usize = RECORD_HEAD_BYTES - layout::ENTRY + 32;
 
 /// An event as it stands in the log, read in place.

@@ -3,7 +3,7 @@
 //! Invariants:
 //!
 //! T1. Every version begins with the same two lines, but for the number, and ends with a line that holds a
-//!     checksum of all before it. So a newer version is told from a damaged one, whatever it says between.
+//!     checksum of all before it. So a newer version is told from a damaged one without reading the lines between.
 //! T2. One value has one text: what differs from it by a byte is damaged.
 //!
 //! ```

@@ -9,8 +9,8 @@
 //!
 //! R1. Opening looks at the head alone; the checksum of a page is compared on the page's first use, and what was
 //!     found is remembered.
-//! R2. A segment that holds something is never left out, whatever the bytes say: what does not hold its checksum
-//!     leaves out none.
+//! R2. A segment that holds something is never left out, even if bytes were changed: a page whose checksum does not
+//!     hold leaves out none.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
