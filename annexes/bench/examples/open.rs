@@ -56,7 +56,7 @@ impl Line {
     fn draft(&self, copy: usize) -> Draft {
         let id = |key: &str| EventId::from_key(&self.scope, &format!("{key}#{copy}"));
         let draft = Draft::new((self.scope.clone(), self.entity.clone()), self.kind.clone());
-        let mut draft = draft.json(self.data.to_string()).id(id(&self.key));
+        let mut draft = draft.json_text(self.data.to_string()).id(id(&self.key));
         draft.tags.extend(self.tags.iter().cloned().map(Into::into));
         draft.causes.extend(self.causes.iter().map(|key| Cause::Id(id(key))));
         draft

@@ -71,7 +71,7 @@ fn draft(number: u64) -> Draft {
     let old = number < OLD;
     let entity = if old { format!("old-{number}") } else { format!("account-{:06}", mixed % 10_000) };
     let draft = Draft::new(("bank", entity), KINDS[(mixed >> 20) as usize % KINDS.len()])
-        .json(format!(r#"{{"amount":{},"note":"monthly payment, contract 2219-A"}}"#, mixed % 1_000_000))
+        .json_text(format!(r#"{{"amount":{},"note":"monthly payment, contract 2219-A"}}"#, mixed % 1_000_000))
         .tag(format!("customer:c{:05}", (mixed >> 32) % 50_000));
     if old { draft.tag(format!("rare:{number}")) } else { draft }
 }
@@ -114,7 +114,7 @@ fn page(store: &Store, query: &Query, read: ReadOptions) -> Outcome<usize> {
 
 fn appends(store: &Store) -> Outcome<()> {
     let append = |entity: String| -> Outcome<usize> {
-        let draft = Draft::new(("bank", entity), KINDS[0]).json(r#"{"amount":1}"#);
+        let draft = Draft::new(("bank", entity), KINDS[0]).json_text(r#"{"amount":1}"#);
         Ok(store.append_with(draft, AppendOptions::new().buffered())?.first().0 as usize & 1)
     };
     let numbers: Vec<u64> = (0..OLD).collect();
@@ -124,7 +124,7 @@ fn appends(store: &Store) -> Outcome<()> {
     report("append to an old stream", &numbers, |number| append(format!("old-{number}")))?;
     report("  the same streams again", &numbers, |number| append(format!("old-{number}")))?;
     report("append with a new key to a hot stream", &numbers, |number| {
-        let draft = Draft::new(("bank", "hot"), KINDS[0]).json(r#"{"amount":1}"#);
+        let draft = Draft::new(("bank", "hot"), KINDS[0]).json_text(r#"{"amount":1}"#);
         let batch: Batch = Batch::new().and(draft).key(format!("key {number} {}", std::process::id()));
         store.append_with(batch, AppendOptions::new().buffered())?;
         Ok(0)

@@ -223,7 +223,7 @@ fn fill(store: &Store, file: File) -> Result<Vec<String>, Failure> {
     let mut lines = BufReader::new(flate2::read::GzDecoder::new(file)).lines().peekable();
     while let Some(line) = lines.next() {
         let Line { key, scope, entity, kind, causes, data } = serde_json::from_str(&line?)?;
-        let mut draft = Draft::new((scope, entity), kind).json(data.to_string());
+        let mut draft = Draft::new((scope, entity), kind).json_text(data.to_string());
         for cause in &causes {
             draft = draft.cause(*positions.get(cause).ok_or("a cause comes before its effect")?);
         }

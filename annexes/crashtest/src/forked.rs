@@ -91,7 +91,7 @@ const CALLS: &[(&str, Expected, Call)] = &[
         if events.len() as u64 == head { Ok(()) } else { Err(Error::invalid("events are missing")) }
     }),
     ("verify", Expected::Refused, |h| h.store.verify(|_| ()).map(drop)),
-    ("check a receipt", Expected::Refused, |h| h.store.check(&h.receipt).map(drop)),
+    ("check a receipt", Expected::Refused, |h| h.store.check_receipt(&h.receipt).map(drop)),
     ("wait until visible", Expected::Refused, |h| h.store.wait_visible(Position(99), SHORT).map(drop)),
     ("wait until durable", Expected::Refused, |h| h.store.wait_durable(Position(99), SHORT).map(drop)),
     ("step", Expected::Refused, |h| h.store.upkeep().step()),
@@ -230,7 +230,7 @@ fn look(directory: &Path, receipts: &[Receipt]) -> Outcome {
     let store = Store::open(directory)?;
     store.verify(|_| ())?;
     for receipt in receipts {
-        let agrees = store.check(receipt)?;
+        let agrees = store.check_receipt(receipt)?;
         ensure(agrees == tidegate::batch::ReceiptStatus::Agrees, || {
             format!("the receipt of {} is answered by {agrees:?}", receipt.first())
         })?;

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     std::fs::create_dir_all(&directory)?;
     let store = Store::open(directory.join("events"))?;
     let mut updater = Updater::open(&store, Catalogue::open(&directory.join("catalogue.sqlite"))?)?;
-    println!("the log has {} events, the read model got to {}", store.view()?.head(), updater.reached());
+    println!("the log has {} events, the read model got to {}", store.view()?.head(), updater.position());
 
     let school = &School::new(&store, AppendOptions::new());
     for (course, title, seats) in COURSES {
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         }
     }
     updater.update()?;
-    println!("the log has {} events, the read model got to {}\n", store.view()?.head(), updater.reached());
+    println!("the log has {} events, the read model got to {}\n", store.view()?.head(), updater.position());
     for course in updater.model().courses()? {
         let (taken, seats, students) = (course.taken, course.seats, course.students.join(", "));
         println!("{:<8} {:<18} {taken} of {seats}: {students}", course.name, course.title);

@@ -56,7 +56,7 @@ impl Sample {
                     .meta("by", "till")
             } else {
                 let census = tally.clone().finish().census(Position(SIZE - 1));
-                Draft::new(("shop", "order-7"), CENSUS_KIND).json(census.to_string())
+                Draft::new(("shop", "order-7"), CENSUS_KIND).json_text(census.to_string())
             };
             let id = EventId([at as u8; 16]);
             let key = (at % 3 == 0).then_some(("a key", Hash([3; 32])));

@@ -160,7 +160,7 @@ fn sample(batches: u64, segment_bytes: u64) -> Sample {
 
 fn batch(number: u64, head: Position) -> Batch {
     let counted = Draft::new(("scope", format!("entity-{}", number % 3)), "thing.counted")
-        .json(format!(r#"{{"number":{number},"name":"n{number}"}}"#))
+        .json_text(format!(r#"{{"number":{number},"name":"n{number}"}}"#))
         .tag(format!("tag:{}", number % 2))
         .meta("by", "sample");
     let caused = [1, 4].into_iter().filter(|back| head.0 > *back).map(|back| Position(head.0 - back));

@@ -51,7 +51,7 @@ pub(crate) fn draft(dice: &mut Dice, stream: StreamId) -> Draft {
     let grams = dice.roll() as u8;
     let draft = Draft::new(stream, WEIGHED).schema(schema);
     if dice.chance(1, 2) {
-        return draft.json(format!(r#"{{"grams":{grams}}}"#));
+        return draft.json_text(format!(r#"{{"grams":{grams}}}"#));
     }
     // A map of one field: its name of five bytes, and a number of one byte.
     let field = [0x81, 0xa5, b'g', b'r', b'a', b'm', b's', 0xcc, grams];

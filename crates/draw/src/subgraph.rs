@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use tidegate::graph::{Graph, Selection};
 use tidegate::{
-    Cause, Error, ErrorKind, Micros, Place, Position, Query, RecordedEvent, Result, StreamId, Version,
+    Cause, Error, ErrorKind, ErrorPlace, Micros, Position, Query, RecordedEvent, Result, StreamId, Version,
 };
 
 /// Events a picture takes at most.
@@ -71,7 +71,7 @@ impl Subgraph {
         for position in &positions {
             let Some(event) = graph.view().at(*position)? else {
                 let message = "there is no event at this position";
-                return Err(Error::new(ErrorKind::Missing, message).at(Place::Event(*position)));
+                return Err(Error::new(ErrorKind::Missing, message).at(ErrorPlace::Event(*position)));
             };
             let kind = number(&mut kinds, &mut subgraph.kinds, event.kind().to_owned());
             let stream = number(&mut streams, &mut subgraph.streams, event.stream());

@@ -57,7 +57,7 @@ impl PayloadType {
 ///
 /// ```
 /// use tidegate_format::Draft;
-/// let draft = Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#).tag("vip");
+/// let draft = Draft::new(("shop", "order-7"), "order.placed").json_text(r#"{"total":12}"#).tag("vip");
 /// assert!(draft.check().is_ok());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,9 +110,42 @@ impl Draft {
         self
     }
 
+    /// Sets the payload to a value as JSON. The value is only borrowed.
+    ///
+    /// ```
+    /// use serde::Serialize;
+    /// use tidegate_format::Draft;
+    ///
+    /// #[derive(Serialize)]
+    /// struct Order {
+    ///     item: String,
+    ///     total: u32,
+    /// }
+    ///
+    /// let order = Order { item: "tide table".to_owned(), total: 12 };
+    /// let draft = Draft::new(("shop", "order-7"), "order.placed").json(&order)?;
+    /// assert_eq!(draft.payload, br#"{"item":"tide table","total":12}"#.as_slice());
+    /// # Ok::<(), tidegate_format::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the value cannot be JSON, such as a map whose keys are not strings.
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::Serialize + ?Sized>(self, value: &T) -> Result<Self> {
+        match serde_json::to_string(value) {
+            Ok(text) => Ok(self.json_text(text)),
+            Err(cause) => {
+                let name = std::any::type_name::<T>();
+                let message = format!("the {name} cannot be a payload of {}", self.kind);
+                Err(Error::invalid(message).because(cause))
+            }
+        }
+    }
+
     /// Sets the payload to a JSON text, which is stored as it is, without a check.
     #[must_use]
-    pub fn json(mut self, text: impl Into<Text>) -> Self {
+    pub fn json_text(mut self, text: impl Into<Text>) -> Self {
         self.payload = match text.into() {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),

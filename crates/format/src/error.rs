@@ -100,7 +100,7 @@ impl ErrorKind {
 /// Where an [`Error`] happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Place {
+pub enum ErrorPlace {
     /// A file of the store, by its name inside it, and the byte in it if that is known.
     File {
         /// The name, relative to the store's directory, which stands before it in errors of opening.
@@ -114,7 +114,7 @@ pub enum Place {
     Draft(usize),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ErrorPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { name, offset: None } => write!(f, "{name}"),
@@ -125,7 +125,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why something failed: a [kind](ErrorKind), a message, a [`Place`] and what caused it.
+/// Why something failed: a [kind](ErrorKind), a message, a [`ErrorPlace`] and what caused it.
 ///
 /// A clone is the same error, with the same cause: so every waiting caller can get the same failure.
 ///
@@ -159,7 +159,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: String,
-    place: Option<Place>,
+    place: Option<ErrorPlace>,
     evidence: Option<(String, String)>,
     limit: Option<LimitExceeded>,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
@@ -198,7 +198,7 @@ impl Error {
 
     /// Returns the same error with this place, unless it has one.
     #[must_use]
-    pub fn at(mut self, place: Place) -> Self {
+    pub fn at(mut self, place: ErrorPlace) -> Self {
         self.0.place.get_or_insert(place);
         self
     }
@@ -206,15 +206,17 @@ impl Error {
     /// Returns the same error with this file of the store as its place, unless it has one.
     #[must_use]
     pub fn in_file(self, name: &str, offset: Option<Offset>) -> Self {
-        self.at(Place::File { name: name.to_owned(), offset })
+        self.at(ErrorPlace::File { name: name.to_owned(), offset })
     }
 
     /// Returns the same error, with the store's directory in front of its file, or as its place.
     #[must_use]
     pub fn in_directory(mut self, directory: &str) -> Self {
         match &mut self.0.place {
-            Some(Place::File { name, .. }) if name.is_empty() => directory.clone_into(name),
-            Some(Place::File { name, .. }) => *name = format!("{}/{name}", directory.trim_end_matches('/')),
+            Some(ErrorPlace::File { name, .. }) if name.is_empty() => directory.clone_into(name),
+            Some(ErrorPlace::File { name, .. }) => {
+                *name = format!("{}/{name}", directory.trim_end_matches('/'));
+            }
             None if !self.0.message.contains(directory) => return self.in_file(directory, None),
             _ => {}
         }
@@ -244,7 +246,7 @@ impl Error {
     }
 
     /// Returns where it happened, if that is known.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&ErrorPlace> {
         self.0.place.as_ref()
     }
 

@@ -4,7 +4,7 @@
 //! use tidegate_format::record::{self, Facts, Placed};
 //! use tidegate_format::{Blind, Draft, Hash, Micros, Position, Record, Version};
 //!
-//! let draft = Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#);
+//! let draft = Draft::new(("shop", "order-7"), "order.placed").json_text(r#"{"total":12}"#);
 //! let id = "0195fdd6-0000-7000-8000-000000000001".parse()?;
 //! let facts = Facts { id, correlation: id.into(), causes: &[], key: None, notes: &[], blind: Blind([7; 16]), batch_end: true };
 //! let mut bytes = Vec::new();
@@ -64,7 +64,7 @@ pub mod watermark;
 pub mod format {}
 
 pub use draft::{Cause, Draft, PayloadType};
-pub use error::{Error, ErrorKind, Place, Result};
+pub use error::{Error, ErrorKind, ErrorPlace, Result};
 pub use frame::{Frame, FrameHeader};
 pub use hash::Hash;
 pub use id::{CorrelationId, EventId, StoreId};

@@ -3,7 +3,7 @@
 //! No web framework is needed to show it: an answer is a status code, a body, and whether to retry.
 
 use serde_json::{Map, Value, json};
-use tidegate::{Batch, Condition, Draft, Error, ErrorKind, Place, Store};
+use tidegate::{Batch, Condition, Draft, Error, ErrorKind, ErrorPlace, Store};
 use tidegate_format::limit::Limit;
 
 /// A response, without the framework's types.
@@ -25,7 +25,9 @@ fn answer(error: &Error) -> Answer {
         ErrorKind::Conflict => (409, "conflict", None),
         ErrorKind::Denied => (422, "denied", None),
         // A missing store is the operator's concern, a missing event the caller's.
-        ErrorKind::Missing if matches!(error.place(), Some(Place::File { .. })) => (503, "no_store", None),
+        ErrorKind::Missing if matches!(error.place(), Some(ErrorPlace::File { .. })) => {
+            (503, "no_store", None)
+        }
         ErrorKind::Missing => (404, "missing", None),
         ErrorKind::Erased => (410, "erased", None),
         ErrorKind::Retired => (410, "retired", None),

@@ -12,7 +12,7 @@
 //! use tidegate_json::{EventLine, event_to_json};
 //!
 //! let store = Store::in_memory()?;
-//! let placed = Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#);
+//! let placed = Draft::new(("shop", "order-7"), "order.placed").json_text(r#"{"total":12}"#);
 //! let position = store.append(placed)?.first();
 //!
 //! let view = store.view()?;

@@ -70,7 +70,7 @@ fn read(path: &str) -> Result<Segment, Box<dyn Error>> {
         let position = Position(segment.offsets.len() as u64 + 1);
         let id = EventId::from_key(&text("scope"), &text("key"));
         let stream = StreamId::new(text("scope"), text("entity"));
-        let mut draft = Draft::new(stream.clone(), text("kind")).json(value["data"].to_string());
+        let mut draft = Draft::new(stream.clone(), text("kind")).json_text(value["data"].to_string());
         draft = draft.meta("import.key", text("key")).meta("import.time", text("time"));
         draft.tags = texts("tags").iter().filter_map(|tag| Some(tag.as_str()?.to_owned().into())).collect();
         let causes: Vec<_> =

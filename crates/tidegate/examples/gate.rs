@@ -34,10 +34,10 @@ fn main() -> Result<()> {
     });
     store.guard(QueryItem::new().kind("money.*"), GateSet::new().and(solvent))?;
 
-    let pay = |kind: &'static str, amount: &'static str| {
-        store.append(Draft::new(("bank", "alice"), kind).json(amount))
+    let pay = |kind: &'static str, amount: i64| -> Result<_> {
+        store.append(Draft::new(("bank", "alice"), kind).json(&amount)?)
     };
-    for (kind, amount) in [("money.paid_in", "100"), ("money.paid_out", "70"), ("money.paid_out", "70")] {
+    for (kind, amount) in [("money.paid_in", 100), ("money.paid_out", 70), ("money.paid_out", 70)] {
         match pay(kind, amount) {
             Ok(receipt) => {
                 println!("{kind} {amount}: position {}, passed {:?}", receipt.first(), receipt.gates);

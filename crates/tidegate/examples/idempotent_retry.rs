@@ -6,9 +6,9 @@ use tidegate::decide::{Decision, Outcome};
 use tidegate::{AppendOptions, Batch, Draft, Query, QueryItem, Result, Store, StreamId, batch};
 
 /// Appends a payment as it is, so its key stands for its content.
-fn pay(store: &Store, invoice: &str, amount: &'static str) -> Result<tidegate::Receipt> {
+fn pay(store: &Store, invoice: &str, amount: u32) -> Result<tidegate::Receipt> {
     let account = StreamId::new("bank", "alice");
-    let payment = Batch::from(Draft::new(account, "money.paid_out").json(amount));
+    let payment = Batch::from(Draft::new(account, "money.paid_out").json(&amount)?);
     store.append(payment.key(batch::key_of_parts("payment", &["alice", invoice])?))
 }
 
@@ -36,11 +36,11 @@ fn show(what: &str, decided: &Outcome) {
 fn main() -> Result<()> {
     let store = Store::in_memory()?;
 
-    let first = pay(&store, "invoice-17", "70")?;
+    let first = pay(&store, "invoice-17", 70)?;
     println!("paid:              position {}", first.first());
-    let again = pay(&store, "invoice-17", "70")?;
+    let again = pay(&store, "invoice-17", 70)?;
     println!("paid again:        position {}, the same receipt: {}", again.first(), again == first);
-    match pay(&store, "invoice-17", "90") {
+    match pay(&store, "invoice-17", 90) {
         Err(error) if error.conflict().is_some() => println!("another sum:       {error}"),
         other => println!("another sum:       {:?}", other?),
     }

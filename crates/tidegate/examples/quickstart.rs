@@ -3,7 +3,14 @@
 //! `cargo run --release -p tidegate --example quickstart` uses a directory of its own and removes it;
 //! with a directory as argument it keeps it, and goes on there the next time.
 
+use serde::Serialize;
 use tidegate::{Batch, Cause, Draft, Query, Result, Store};
+
+#[derive(Serialize)]
+struct Order {
+    item: &'static str,
+    price: u32,
+}
 
 fn main() -> Result<()> {
     let kept = std::env::args().nth(1);
@@ -16,7 +23,7 @@ fn main() -> Result<()> {
     // One event, synced before `append` returns.
     let order = format!("order-{}", store.frontier().visible.0 + 1);
     let stream = ("shop", order);
-    let draft = Draft::new(stream.clone(), "order.placed").json(r#"{"item":"tide table","price":12}"#);
+    let draft = Draft::new(stream.clone(), "order.placed").json(&Order { item: "tide table", price: 12 })?;
     let placed = store.append(draft.tag("customer:c1"))?;
 
     // Two events, all or nothing, each naming what led to it.

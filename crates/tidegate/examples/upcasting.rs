@@ -45,7 +45,7 @@ impl From<PricedV2> for Priced {
 
 /// Returns what an older program wrote.
 fn written_earlier(article: &'static str, version: u16, payload: &'static str) -> Draft {
-    Draft::new(("shop", article), "article.priced").schema(version).json(payload)
+    Draft::new(("shop", article), "article.priced").schema(version).json_text(payload)
 }
 
 fn main() -> Result<()> {

@@ -7,9 +7,14 @@
 //! ```
 //! use tidegate::{Draft, Query, Store};
 //!
+//! #[derive(serde::Serialize)]
+//! struct Order {
+//!     total: u32,
+//! }
+//!
 //! let store = Store::in_memory()?; // or Store::open("shop")
 //! let placed = store.append(
-//!     Draft::new(("shop", "order-7"), "order.placed").json(r#"{"total":12}"#).tag("customer:c1"),
+//!     Draft::new(("shop", "order-7"), "order.placed").json(&Order { total: 12 })?.tag("customer:c1"),
 //! )?;
 //! store.append(Draft::new(("shop", "order-7"), "order.paid").cause(placed.first()))?;
 //! assert_eq!(store.count(&Query::stream(("shop", "order-7")))?, 2);
@@ -129,6 +134,6 @@ pub use settings::{AppendOptions, Durability, StoreOptions};
 pub use store::testing;
 pub use store::{Store, StoreReader};
 pub use tidegate_format::{
-    Cause, Draft, Error, ErrorKind, EventId, Micros, Place, Position, Result, StoreId, StreamId, Version,
+    Cause, Draft, Error, ErrorKind, ErrorPlace, EventId, Micros, Position, Result, StoreId, StreamId, Version,
 };
 pub use typed::{Event, RecordedEvent};

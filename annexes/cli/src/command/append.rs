@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tidegate::graph::CorrelationId;
 use tidegate::{
-    Batch, Cause, Condition, Draft, Error, ErrorKind, EventId, Place, Position, QueryItem, StoreOptions,
+    Batch, Cause, Condition, Draft, Error, ErrorKind, ErrorPlace, EventId, Position, QueryItem, StoreOptions,
     StreamId, Version,
 };
 use tidegate_json::rfc3339;
@@ -159,7 +159,7 @@ impl AppendArgs {
         let stream = StreamId::new(self.scope.clone(), self.entity.clone()).lane(self.lane);
         let mut draft = Draft::new(stream, self.kind.clone());
         if let Some(data) = &self.data {
-            draft = draft.json(json_text(data)?);
+            draft = draft.json_text(json_text(data)?);
         }
         draft.tags = self.tag.iter().cloned().map(Into::into).collect();
         draft.causes.clone_from(&self.cause);
@@ -175,7 +175,7 @@ impl AppendArgs {
 /// A batch of one draft needs no number for it.
 fn alone(error: Error) -> Error {
     match error.place() {
-        Some(Place::Draft(_)) => match error.conflict() {
+        Some(ErrorPlace::Draft(_)) => match error.conflict() {
             Some(conflict) => Error::new(error.kind(), error.message()).because(*conflict),
             None => Error::new(error.kind(), error.message()),
         },

@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 use tidegate::report::{DoctorReport, Fault, LostRange, Remark, StoreVerdict, examine_with};
-use tidegate::{Error, ErrorKind, Place};
+use tidegate::{Error, ErrorKind, ErrorPlace};
 
 use crate::failure::{Result, kind_name};
 use crate::output::{Output, counted};
@@ -171,7 +171,7 @@ pub(super) fn write_findings(
 fn finding_json(fault: &Fault) -> FindingJson<'_> {
     let Fault { error, remedy } = fault;
     let (file, offset) = match error.place() {
-        Some(Place::File { name, offset }) => (Some(name.as_str()), offset.map(u64::from)),
+        Some(ErrorPlace::File { name, offset }) => (Some(name.as_str()), offset.map(u64::from)),
         _ => (None, None),
     };
     let (expected, found) = error.evidence().unzip();

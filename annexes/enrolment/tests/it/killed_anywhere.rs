@@ -57,7 +57,7 @@ fn check(directory: &Path, what: &str) -> u64 {
     let store = options().open(directory.join("events")).unwrap();
     let catalogue = Catalogue::open(&directory.join("catalogue.sqlite")).unwrap();
     let mut updater = Updater::open(&store, catalogue).unwrap();
-    let reached = updater.reached();
+    let reached = updater.position();
     assert_eq!(updater.model().courses().unwrap(), fold::courses(&store, reached), "{what}, at {reached}");
     reached.0
 }

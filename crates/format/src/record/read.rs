@@ -3,7 +3,7 @@
 use super::commitment::{Blind, Body};
 use super::{crc_of, stated_crc};
 use crate::draft::{Cause, PayloadType};
-use crate::error::{Error, ErrorKind, Place, Result};
+use crate::error::{Error, ErrorKind, ErrorPlace, Result};
 use crate::hash::{self, Hash};
 use crate::id::{CorrelationId, EventId, StoreId};
 use crate::layout::{self, Layout, RECORD_HEAD_BYTES, number};
@@ -304,7 +304,7 @@ fn broken(stated: u32, found: u32) -> Error {
 
 #[cold]
 fn erased(position: Position) -> Error {
-    Error::new(ErrorKind::Erased, "the payload was erased").at(Place::Event(position))
+    Error::new(ErrorKind::Erased, "the payload was erased").at(ErrorPlace::Event(position))
 }
 
 fn number16(bytes: &[u8], at: usize) -> [u8; 16] {

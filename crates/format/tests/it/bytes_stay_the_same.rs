@@ -49,7 +49,7 @@ fn leaf_by_hand(record: &[u8], content: usize, tail: usize, payload_bytes: usize
 fn record_with_every_field() {
     let draft =
         Draft::new(tidegate_format::StreamId::new("café", "order-7").lane(0x0102_0304), "order.placed")
-            .json(r#"{"total":12}"#)
+            .json_text(r#"{"total":12}"#)
             .schema(7)
             .tag("vip")
             .tag("straße")
@@ -137,7 +137,7 @@ fn minimal_record() {
 /// The records of the golden frames, behind room for a head.
 fn records_of_two_batches(head_bytes: usize) -> Vec<u8> {
     let drafts = [
-        Draft::new(("shop", "order-7"), "order.placed").json("{}"),
+        Draft::new(("shop", "order-7"), "order.placed").json_text("{}"),
         Draft::new(("shop", "order-7"), "order.paid"),
         Draft::new(("shop", "order-8"), "order.placed"),
     ];

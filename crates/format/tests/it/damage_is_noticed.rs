@@ -166,8 +166,8 @@ fn the_faults_of_a_watermark() {
     let faults =
         |file: &[u8]| -> Vec<u64> { Watermark::faults(file, SALT).into_iter().map(|(at, _)| at).collect() };
     let (old_bytes, new_bytes) = (old.encode(), new.encode());
-    assert_eq!(faults(&file(&old_bytes, &new_bytes)), []);
-    assert_eq!(faults(&file(&old_bytes, &[])), [], "one that was never written");
+    assert_eq!(faults(&file(&old_bytes, &new_bytes)), [0; 0]);
+    assert_eq!(faults(&file(&old_bytes, &[])), [0; 0], "one that was never written");
     assert_eq!(faults(&file(&new_bytes, &old_bytes)), [0, 4096], "in each other's places");
     let foreign = Watermark { salt: SALT + 1, ..old };
     assert_eq!(faults(&file(&foreign.encode(), &new_bytes)), [0], "of another store");

@@ -37,7 +37,7 @@
 //! #         let (mut link, mut records) = (Hash::ZERO, Vec::new());
 //! #         for at in 1..=3 {
 //! #             let draft = match at {
-//! #                 3 => Draft::new(("shop", "order-7"), CENSUS_KIND).json(tally.clone().finish().census(Position(2)).to_string()),
+//! #                 3 => Draft::new(("shop", "order-7"), CENSUS_KIND).json_text(tally.clone().finish().census(Position(2)).to_string()),
 //! #                 _ => Draft::new(("shop", "order-7"), "order.paid"),
 //! #             };
 //! #             let id = EventId([at as u8; 16]);

@@ -20,7 +20,7 @@ fn table(log: &Log, field: CensusField, until: u64) -> CensusTable {
 
 /// Appends a census with this text.
 fn note(log: &mut Log, text: String) -> Position {
-    log.append(Draft::new(("tidegate", "census"), CENSUS_KIND).json(text))
+    log.append(Draft::new(("tidegate", "census"), CENSUS_KIND).json_text(text))
 }
 
 /// A log of 30 events, and then a census of them for each field.
@@ -242,8 +242,10 @@ fn what_is_not_a_census_is_refused() {
     let rows = table.prove(term).unwrap();
     let good = table.census(Position(30));
     let others = [
-        log.append(Draft::new(("shop", "fake"), "shop.census").json(good.to_string())),
-        log.append(Draft::new(("tidegate", "census"), "tidegate.imported.census").json(good.to_string())),
+        log.append(Draft::new(("shop", "fake"), "shop.census").json_text(good.to_string())),
+        log.append(
+            Draft::new(("tidegate", "census"), "tidegate.imported.census").json_text(good.to_string()),
+        ),
         note(&mut log, "{}".to_owned()),
         note(&mut log, format!("{good} ")),
         note(&mut log, Census { until: Position(36), ..good.clone() }.to_string()),

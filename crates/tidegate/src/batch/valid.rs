@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tidegate_format::{Blind, Error, Hash, Place, Result, Text, name};
+use tidegate_format::{Blind, Error, ErrorPlace, Hash, Result, Text, name};
 
 use super::import::ImportedPayload;
 use super::whole::Batch;
@@ -78,7 +78,7 @@ fn check_blinds(payloads: &[ImportedPayload]) -> Result<()> {
         None => Ok(()),
         Some(again) => {
             let message = "the event has the blind of an earlier one of its batch, and each has its own";
-            Err(Error::invalid(message).at(Place::Draft(again)))
+            Err(Error::invalid(message).at(ErrorPlace::Draft(again)))
         }
     }
 }

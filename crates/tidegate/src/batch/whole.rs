@@ -1,7 +1,7 @@
 //! Batches: events appended as one, all or nothing.
 
 use tidegate_format::hash::{self, Hash};
-use tidegate_format::{Cause, Draft, Error, Micros, Place, Position, Result, Text, limit};
+use tidegate_format::{Cause, Draft, Error, ErrorPlace, Micros, Position, Result, Text, limit};
 use tidegate_segment::RecordedEvent;
 
 use super::condition::Condition;
@@ -199,7 +199,7 @@ impl Batch {
             };
             let payload = || self.payloads().get(index).map_or(Ok(()), |payload| payload.check(draft));
             let checked = draft.check().and_then(|()| unreserved()).and_then(|()| payload());
-            checked.map_err(|error| error.at(Place::Draft(index)))
+            checked.map_err(|error| error.at(ErrorPlace::Draft(index)))
         })
     }
 

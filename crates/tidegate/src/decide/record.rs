@@ -45,5 +45,5 @@ pub(crate) fn denied(
     let payload = json!({ "verdicts": verdicts.collect::<Vec<_>>(), "drafted": drafted.collect::<Vec<_>>(),
         "judged_at": judged_at.0 });
     let scope = drafts.first().map_or(Text::Borrowed("tidegate"), |draft| draft.stream.scope.clone());
-    Draft::new(StreamId::new(scope, DENIALS), DENIED).json(payload.to_string())
+    Draft::new(StreamId::new(scope, DENIALS), DENIED).json_text(payload.to_string())
 }

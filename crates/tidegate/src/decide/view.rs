@@ -71,7 +71,7 @@ struct Collected {
 ///     let footprint = view.footprint();
 ///     assert_eq!(footprint.queries(), [paid.clone(), Query::stream(alice.clone())]);
 ///     assert_eq!((footprint.absent_ids().len(), footprint.absent_keys().len()), (1, 1));
-///     Ok(Draft::new(alice.clone(), "money.paid").json(format!("{bytes}")))
+///     Draft::new(alice.clone(), "money.paid").json(&bytes)
 /// };
 /// assert!(store.decide(pay)?.receipt().is_some() && store.decide(pay)?.receipt().is_some());
 /// # Ok(())

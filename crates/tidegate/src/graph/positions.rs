@@ -59,7 +59,10 @@ impl Positions {
 
     fn advance(&mut self) -> Result<Option<Position>> {
         'events: loop {
-            let Some(event) = self.step.step(&mut self.reader)? else { return Ok(None) };
+            let Some(event) = self.step.step(&mut self.reader)? else {
+                // A filter that no event came to was not checked.
+                return self.only.iter().try_for_each(|filter| filter.query.check()).map(|()| None);
+            };
             for filter in &mut self.only {
                 if !filter.selects(event, &mut self.reader, self.step.backwards())? {
                     continue 'events;

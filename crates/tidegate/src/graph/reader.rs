@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use tidegate_format::{Error, ErrorKind, Place, Position, Result};
+use tidegate_format::{Error, ErrorKind, ErrorPlace, Position, Result};
 use tidegate_segment::{CauseReader, Lookup, Ordinal, Postings, Segment};
 
 use crate::read::View;
@@ -54,10 +54,10 @@ impl GraphReader {
         if event > self.head() {
             self.view.check_end()?;
         } else if event != Position::START {
-            self.view.check_floor().map_err(|error| error.at(Place::Event(event)))?;
+            self.view.check_floor().map_err(|error| error.at(ErrorPlace::Event(event)))?;
         }
         let message = format!("there is no event at this position, the last one is {}", self.head());
-        Err(Error::new(ErrorKind::Missing, message).at(Place::Event(event)))
+        Err(Error::new(ErrorKind::Missing, message).at(ErrorPlace::Event(event)))
     }
 
     /// Returns the place of an event's segment in the view's list, and the event's number in it.

@@ -62,6 +62,7 @@ impl Selection {
 
     /// Returns the selected events.
     pub(super) fn bitmap(&self, reader: &mut GraphReader) -> Result<Bitmap> {
+        self.only.iter().try_for_each(Query::check)?;
         let mut bitmap = Bitmap::new(reader.head());
         match &self.base {
             Base::Query(query) => mark_query(query, reader, &mut bitmap)?,

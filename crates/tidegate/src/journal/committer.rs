@@ -26,8 +26,8 @@ use tidegate_disk::Clock;
 use tidegate_format::frame::FRAME_HEADER_BYTES;
 use tidegate_format::record::Placed;
 use tidegate_format::{
-    Blind, Error, ErrorKind, EventId, Hash, Micros, Place, Position, Record, Result, StoreId, Text, Version,
-    record,
+    Blind, Error, ErrorKind, ErrorPlace, EventId, Hash, Micros, Position, Record, Result, StoreId, Text,
+    Version, record,
 };
 use tidegate_segment::{EventHashes, HashedTerm, Ordinal, Term};
 
@@ -344,7 +344,7 @@ impl Committer {
     fn check_ids(&self, group: &Group, prepared: &PreparedBatch) -> Result<()> {
         for &(index, id) in &prepared.given {
             let checked = self.check_id(group, id, prepared.checked, false);
-            checked.map_err(|error| error.at(Place::Draft(index)))?;
+            checked.map_err(|error| error.at(ErrorPlace::Draft(index)))?;
         }
         Ok(())
     }

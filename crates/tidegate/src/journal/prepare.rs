@@ -9,7 +9,7 @@ use tidegate_format::frame::FRAME_HEADER_BYTES;
 use tidegate_format::limit::{self, Limit};
 use tidegate_format::record::{Body, Facts};
 use tidegate_format::{
-    Blind, Cause, CorrelationId, Draft, Error, ErrorKind, EventId, Hash, Micros, Place, Position, Result,
+    Blind, Cause, CorrelationId, Draft, Error, ErrorKind, EventId, Hash, Micros, ErrorPlace, Position, Result,
     StoreId, StreamId, Text, Version, hash, record,
 };
 use tidegate_segment::{HashKey, RecordedEvent, Term};
@@ -208,7 +208,7 @@ pub(crate) fn prepare(
     let kept = context.keep_footprint && !footprint.is_empty();
     let note = kept.then(|| footprint.note(view.head()));
     let preconditions = preconditions(batch.conditions(), footprint, context)?;
-    let notes = batch.notes(&gates, view.head(), note).map_err(|error| error.at(Place::Draft(0)))?;
+    let notes = batch.notes(&gates, view.head(), note).map_err(|error| error.at(ErrorPlace::Draft(0)))?;
     let prepared = PreparedBatch {
         bytes,
         records: Vec::with_capacity(drafts.len()),
@@ -237,7 +237,7 @@ pub(crate) fn prepare(
     let payloads = given.chain(context.ids.blinds(drafts.len()).map(ImportedPayload::Blind));
     for (index, (draft, payload)) in drafts.iter().zip(payloads).enumerate() {
         let id = draft.id.unwrap_or_else(|| context.ids.make(context.micros));
-        encoder.encode(index, draft, id, payload).map_err(|error| error.at(Place::Draft(index)))?;
+        encoder.encode(index, draft, id, payload).map_err(|error| error.at(ErrorPlace::Draft(index)))?;
     }
     Ok(encoder.prepared)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 
 pub use tidegate_format::Result;
-use tidegate_format::{Error, Place};
+use tidegate_format::{Error, ErrorPlace};
 pub use tidegate_segment::RecordedEvent;
 
 pub use crate::read::Query;
@@ -70,7 +70,7 @@ pub fn handle<S, T, How>(
     for value in values {
         handler.call(state, value, event).map_err(|cause| {
             let message = format!("the handler of {} refuses it", std::any::type_name::<T>());
-            Error::invalid(message).at(Place::Event(event.position())).because(cause)
+            Error::invalid(message).at(ErrorPlace::Event(event.position())).because(cause)
         })?;
     }
     Ok(())

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use tidegate_format::{Error, Place, Position, Result};
+use tidegate_format::{Error, ErrorPlace, Position, Result};
 use tidegate_segment::RecordedEvent;
 
 use super::options::Poison;
@@ -145,7 +145,7 @@ impl<P: Projection> Fold<P> {
             P::VERSION,
             event.kind()
         );
-        let error = Error::new(cause.kind(), message).at(Place::Event(event.position())).because(cause);
+        let error = Error::new(cause.kind(), message).at(ErrorPlace::Event(event.position())).because(cause);
         self.stopped = Some(error.clone());
         Err(error)
     }
@@ -169,7 +169,7 @@ impl<P: Projection> Fold<P> {
                          event alone",
                         P::NAME
                     );
-                    Error::invalid(message).at(Place::Event(event.position())).because(cause)
+                    Error::invalid(message).at(ErrorPlace::Event(event.position())).because(cause)
                 })?;
             }
         }

@@ -91,7 +91,8 @@ impl StoreReader {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid) for a name that breaks the rules of kinds and for version 0; those of reading.
+    /// [`Invalid`](ErrorKind::Invalid) for a name that breaks the rules of kinds, for version 0, and for a query that names
+    /// what no event can have; those of reading.
     pub fn projector<P: Projection>(&self) -> Result<Projector<P>> {
         self.projector_with(ProjectorOptions::default())
     }
@@ -138,6 +139,7 @@ impl<P: Projection> Projector<P> {
                 Error::invalid(format!("the query of {} selects no event of the stream {stream}", P::NAME))
             })?,
         };
+        query.check()?;
         let snapshot = SnapshotFile::new::<P>(store.id(), stream.as_ref(), &query);
         let place = match state_dir {
             Some(dir) => SnapshotPlace::Directory(dir),

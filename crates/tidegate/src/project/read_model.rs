@@ -10,7 +10,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use tidegate_format::{Error, ErrorKind, Hash, Place, Position, Result};
+use tidegate_format::{Error, ErrorKind, ErrorPlace, Hash, Position, Result};
 use tidegate_segment::RecordedEvent;
 
 use super::bookmark::Bookmark;
@@ -121,6 +121,7 @@ impl<M: ReadModel> Updater<M> {
     ///
     /// # Errors
     ///
+    /// [`Invalid`](ErrorKind::Invalid) for version 0 and a query that names what no event can have.
     /// [`Refused`](ErrorKind::Refused) if the database has another version of the model, or has taken in another
     /// query. [`Damaged`](ErrorKind::Damaged) if it is of another store or ahead of the log, or its bookmark is not one.
     /// [`Io`](ErrorKind::Io) with the database's own error as its source.
@@ -129,6 +130,7 @@ impl<M: ReadModel> Updater<M> {
             return Err(Error::invalid("versions of a read model are counted from 1"));
         }
         let query = model.query();
+        query.check()?;
         let start = Bookmark::new(store.id(), M::VERSION, &query, Position::START, Hash::ZERO);
         let mut updater = Self {
             store: store.clone(),
@@ -192,7 +194,7 @@ impl<M: ReadModel> Updater<M> {
     /// let placed = store.append(Draft::new(("shop", "order-1"), "order.placed"))?;
     /// let mut orders = Updater::open(&store, Count::default())?;
     /// assert_eq!(orders.update()?, placed.last());
-    /// assert_eq!((orders.reached(), orders.model().0), (placed.last(), 1));
+    /// assert_eq!((orders.position(), orders.model().0), (placed.last(), 1));
     /// assert_eq!(orders.into_model().0, 1);
     /// # Ok::<(), tidegate::Error>(())
     /// ```
@@ -207,7 +209,7 @@ impl<M: ReadModel> Updater<M> {
             let batch = subscription.batch_now()?;
             if batch.is_empty() {
                 self.subscription = Some(subscription);
-                return Ok(self.reached());
+                return Ok(self.position());
             }
             self.take(subscription, batch)?;
         }
@@ -266,7 +268,7 @@ impl<M: ReadModel> Updater<M> {
     }
 
     /// Returns how far the model got: every event of the query up to this position is in the state.
-    pub fn reached(&self) -> Position {
+    pub fn position(&self) -> Position {
         self.bookmark.as_ref().unwrap_or(&self.start).position()
     }
 
@@ -295,7 +297,7 @@ impl<M: ReadModel> Updater<M> {
             bookmark.check(&self.start, &opening.view()?)?;
         }
         self.bookmark = found;
-        Ok(Subscription::new(&self.store, opening, self.query.clone(), self.reached()))
+        Ok(Subscription::new(&self.store, opening, self.query.clone(), self.position()))
     }
 
     /// Hands over a batch, and further visible ones, in one transaction.
@@ -332,7 +334,7 @@ impl<M: ReadModel> Updater<M> {
                 Ok(())
             }
             Err(cause) => {
-                Err(database("it did not take in an event or its batch", cause).at(Place::Event(first)))
+                Err(database("it did not take in an event or its batch", cause).at(ErrorPlace::Event(first)))
             }
         }
     }

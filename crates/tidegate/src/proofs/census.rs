@@ -90,7 +90,7 @@ impl Store {
         let view = self.view()?;
         let census = count(&view, field, view.head())?.census(view.head());
         let draft = Draft::new(StreamId::new("tidegate", CENSUS_KIND), CENSUS_KIND);
-        let batch = Batch::own(draft.json(census.to_string()));
+        let batch = Batch::own(draft.json_text(census.to_string()));
         Ok((self.append_with(batch, AppendOptions::new().synced())?, census))
     }
 }
@@ -131,7 +131,7 @@ impl Proofs {
             if !term.has(&event.record()) {
                 continue;
             }
-            let at = |error: Error| error.at(tidegate_format::Place::Event(event.position()));
+            let at = |error: Error| error.at(tidegate_format::ErrorPlace::Event(event.position()));
             events.push(Disclosure::of(&event.record(), form).map_err(at)?);
         }
         Ok(CensusProof::new(proof, table.prove(term)?, events))
@@ -271,7 +271,7 @@ mod tests {
         }
         let (_, right) = store.take_census(CensusField::Stream).unwrap();
         let say = |text: String| {
-            let draft = Draft::new(("tidegate", CENSUS_KIND), CENSUS_KIND).json(text);
+            let draft = Draft::new(("tidegate", CENSUS_KIND), CENSUS_KIND).json_text(text);
             store.append(Batch::own(draft)).unwrap();
         };
         say(Census { root: Hash([7; 32]), ..right.clone() }.to_string());

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
-use tidegate_format::{Error, ErrorKind, Hash, Place, Position, Result, StoreId, StreamId, Version};
+use tidegate_format::{Error, ErrorKind, ErrorPlace, Hash, Position, Result, StoreId, StreamId, Version};
 use tidegate_proof::tree::Frontier;
 use tidegate_proof::{SignedNote, SigningKey, VerifierKey};
 
@@ -251,7 +251,7 @@ impl Proofs {
                 && expected != link
             {
                 let message = "an event is not linked to the one before it of its stream";
-                return Err(Error::damaged(message, expected, link).at(Place::Event(event.position())));
+                return Err(Error::damaged(message, expected, link).at(ErrorPlace::Event(event.position())));
             }
             if found.count == 0 {
                 found.first = leaf;

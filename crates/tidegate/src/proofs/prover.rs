@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tidegate_format::{Error, ErrorKind, Hash, Place, Position, Result};
+use tidegate_format::{Error, ErrorKind, ErrorPlace, Hash, Position, Result};
 use tidegate_proof::tree::{self, ConsistencyProof, InclusionProof, Tile, TileSource};
 use tidegate_proof::{Checkpoint, Disclosure, DisclosureForm, Proof, SignedCheckpoint, Signer};
 
@@ -202,7 +202,7 @@ impl Proofs {
             return Err(Error::invalid(message).advise("sign a newer checkpoint"));
         };
         let event = view.at(position)?.ok_or_else(|| older(head, &view))?;
-        let at = |error: Error| error.at(Place::Event(position));
+        let at = |error: Error| error.at(ErrorPlace::Event(position));
         let disclosure = Disclosure::of(&event.record(), form).map_err(at)?;
         let inclusion = extending(&opening, &view, |tiles| {
             let inclusion = InclusionProof::make(tiles, index, head.size())?;

@@ -4,10 +4,14 @@ use std::borrow::Cow;
 use std::ops::{Bound, RangeBounds};
 
 use tidegate_format::{
-    Cause, CorrelationId, Draft, Error, EventId, Position, Record, Result, StreamId, Text, Version,
+    Cause, CorrelationId, Draft, Error, EventId, Position, Record, Result, StreamId, Text, Version, name,
 };
 
 /// Selects events: all of them, or those that match one of several [`QueryItem`]s.
+///
+/// A query that names what no event can have is refused where it is used, as [`Invalid`](crate::ErrorKind::Invalid): an empty
+/// name, one that is too long or holds a control character, a kind with a `*` that is not a family, and an empty range of
+/// versions.
 ///
 /// A call that reads what is there borrows its query, as [`count(&query)`](crate::View::count) does; a call that keeps it takes
 /// it, or an item, by value, as [`fail_if(query)`](crate::Condition::fail_if) does.
@@ -76,15 +80,10 @@ impl Query {
         self
     }
 
-    /// Refuses a range of versions that holds none: it would select nothing, and a condition on it would never fail.
+    /// Refuses an item with a name or a range of versions that no event can have: it would select nothing, and a condition
+    /// on it would never fail.
     pub(crate) fn check(&self) -> Result<()> {
-        let mut ranges = self.0.iter().flatten().filter_map(|item| item.versions);
-        match ranges.find(|(first, last)| last < first || *last == Version::EMPTY) {
-            None => Ok(()),
-            Some((first, last)) => Err(Error::invalid(format!(
-                "no event has a version from {first} to {last}; versions count from 1, so give a range such as 1..=5 or 3.."
-            ))),
-        }
+        self.0.iter().flatten().try_for_each(QueryItem::check)
     }
 
     /// Returns whether a record matches. A cause named by its id matches none: see [`resolved`](Self::resolved).
@@ -217,8 +216,9 @@ impl QueryItem {
     }
 
     /// Adds a kind; an event must have one of those added. `order.*` is a family: every kind that starts with `order.`.
-    /// That is the only pattern: no kind holds a `*`, so `*` alone or `order*` selects nothing, and tags, scopes and
-    /// entities are compared as they are. An item without a kind matches events of every kind.
+    /// That is the only pattern: no kind holds a `*`, so `*` alone, `order*` and `*.paid` are refused where the query is
+    /// used, as [`Invalid`](crate::ErrorKind::Invalid). Tags, scopes and entities are compared as they are. An item without
+    /// a kind matches events of every kind.
     #[must_use]
     pub fn kind(mut self, kind: impl Into<Text>) -> Self {
         self.kinds.push(kind.into());
@@ -328,6 +328,24 @@ impl QueryItem {
 }
 
 impl QueryItem {
+    /// Refuses what no event can have.
+    fn check(&self) -> Result<()> {
+        self.kinds.iter().try_for_each(|kind| check_kind_or_family(kind))?;
+        self.tags.iter().try_for_each(|tag| name::check("tag", tag))?;
+        self.scope.iter().try_for_each(|scope| name::check("scope", scope))?;
+        match &self.entity {
+            Some(Entity::Exactly(entity)) => name::check("entity", entity)?,
+            Some(Entity::StartsWith(prefix)) if !prefix.is_empty() => name::check("entity prefix", prefix)?,
+            _ => {}
+        }
+        match self.versions {
+            Some((first, last)) if last < first || last == Version::EMPTY => Err(Error::invalid(format!(
+                "no event has a version from {first} to {last}; versions count from 1, so give a range such as 1..=5 or 3.."
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns whether it matches every event of a stream whose version it matches.
     fn covers(&self, stream: &StreamId) -> bool {
         let says_more = self.correlation.is_some() || self.cause.is_some();
@@ -382,4 +400,16 @@ impl QueryItem {
                 Entity::StartsWith(prefix) => entity.starts_with(&**prefix),
             })
     }
+}
+
+/// Refuses what is neither a kind nor a family of kinds.
+fn check_kind_or_family(kind: &str) -> Result<()> {
+    let whole = kind.strip_suffix(".*").unwrap_or(kind);
+    if whole.is_empty() || whole.contains('*') {
+        return Err(Error::invalid(format!(
+            "{kind:?} is neither a kind nor a family of kinds; give a kind such as order.placed, a family such as order.*, or \
+             no kind to select all"
+        )));
+    }
+    name::check("kind", whole)
 }

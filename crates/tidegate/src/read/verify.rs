@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tidegate_format::{Cause, Error, Frame, Hash, Micros, Place, Position, Record, Result, Version};
+use tidegate_format::{Cause, Error, ErrorPlace, Frame, Hash, Micros, Position, Record, Result, Version};
 use tidegate_segment::Term;
 
 use super::view::View;
@@ -29,7 +29,7 @@ pub(crate) fn verify(view: &View, mut progress: impl FnMut(VerifyReport)) -> Res
             if record.position() > view.head() {
                 return Ok(());
             }
-            chain.take(record).map_err(|error| error.at(Place::Event(record.position())))?;
+            chain.take(record).map_err(|error| error.at(ErrorPlace::Event(record.position())))?;
             done.events += 1;
             done.bytes += record.as_bytes().len() as u64;
             done.streams = chain.streams();

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tidegate_format::{Error, ErrorKind, EventId, Hash, Micros, Place, Position, Result, StreamId, Version};
+use tidegate_format::{
+    Error, ErrorKind, ErrorPlace, EventId, Hash, Micros, Position, Result, StreamId, Version,
+};
 use tidegate_segment::{Field, Ordinal, RecordedEvent, Segment, Term};
 
 use super::plan::Plan;
@@ -180,7 +182,7 @@ impl View {
             Some((segment, event)) => segment.event(event).map(Some),
             None if position == Position::START => Ok(None),
             None if position < self.floor() => {
-                self.check_floor().map(|()| None).map_err(|error| error.at(Place::Event(position)))
+                self.check_floor().map(|()| None).map_err(|error| error.at(ErrorPlace::Event(position)))
             }
             None => self.check_end().map(|()| None),
         }
@@ -275,6 +277,7 @@ impl View {
     /// Returns the position of the first event after a position that a query selects, without reading it.
     pub(crate) fn first_match(&self, query: &Query, after: Position) -> Result<Option<Position>> {
         if after >= self.head {
+            query.check()?;
             return self.check_end().map(|()| None);
         }
         let (plan, span) = (self.plan(query)?, Span::after(after));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use tidegate_format::name::visible;
-use tidegate_format::{Error, Offset, Place, Position};
+use tidegate_format::{Error, ErrorPlace, Offset, Position};
 
 /// What to do about bytes of the log. A copy over the file itself would change it under those who have it mapped.
 pub(crate) const RESTORE: &str = "restore this file from a backup by renaming the copy into its place, or save what is \
@@ -29,7 +29,7 @@ impl Fault {
 
     /// Returns whether it is in this file.
     pub(crate) fn is_in(&self, file: &str) -> bool {
-        matches!(self.error.place(), Some(Place::File { name, .. }) if name == file)
+        matches!(self.error.place(), Some(ErrorPlace::File { name, .. }) if name == file)
     }
 
     /// Returns a fault in a file, with what was expected and found.
@@ -72,7 +72,9 @@ impl Remark {
     /// Returns the same, for an error that says itself where it is.
     pub(crate) fn of(error: &Error, then: &str) -> Self {
         match error.place() {
-            Some(Place::File { name, offset }) => Self::at(name, offset.map_or(0, |at| at.0), error, then),
+            Some(ErrorPlace::File { name, offset }) => {
+                Self::at(name, offset.map_or(0, |at| at.0), error, then)
+            }
             _ => Self::at("", 0, error, then),
         }
     }

@@ -130,7 +130,7 @@ impl Store {
     ///
     /// If the queue is full ([`StoreOptions::queue_bytes`](crate::StoreOptions::queue_bytes)), it waits for room under
     /// [`WhenFull::Wait`](crate::settings::WhenFull::Wait), which is the default and blocks the thread. A task asks for
-    /// [`WhenFull::Refuse`](crate::settings::WhenFull::Refuse) instead, and awaits [`room`](Self::room) when it is
+    /// [`WhenFull::Refuse`](crate::settings::WhenFull::Refuse) instead, and awaits [`wait_for_room`](Self::wait_for_room) when it is
     /// refused:
     ///
     /// ```
@@ -142,7 +142,7 @@ impl Store {
     ///     loop {
     ///         match store.submit_with(draft.clone(), append.clone()) {
     ///             Ok(ticket) => return ticket.await,
-    ///             Err(error) if error.kind() == ErrorKind::Full => store.room()?.await?,
+    ///             Err(error) if error.kind() == ErrorKind::Full => store.wait_for_room()?.await?,
     ///             Err(error) => return Err(error),
     ///         }
     ///     }
@@ -217,7 +217,7 @@ impl Store {
     ///
     /// # fn main() -> tidegate::Result<()> {
     /// let store = Store::in_memory()?;
-    /// let room = store.room()?;
+    /// let room = store.wait_for_room()?;
     /// let task = async move { room.await };
     /// # let mut task = std::pin::pin!(task);
     /// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -230,7 +230,7 @@ impl Store {
     ///
     /// [`Locked`](crate::ErrorKind::Locked) in a process forked from the writer's; from the future,
     /// [`Ended`](crate::ErrorKind::Ended) if the writer has ended.
-    pub fn room(&self) -> Result<impl Future<Output = Result<()>> + Send + use<>> {
+    pub fn wait_for_room(&self) -> Result<impl Future<Output = Result<()>> + Send + use<>> {
         Ok(self.writer()?.journal.room())
     }
 

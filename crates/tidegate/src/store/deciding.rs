@@ -39,7 +39,7 @@ impl Store {
     /// let visits = Query::stream(("shop", "visits"));
     /// let outcome = store.decide(|view| -> Result<_> {
     ///     let number = view.count(&visits)? + 1;
-    ///     Ok(Draft::new(("shop", "visits"), "visitor.came").json(format!("{number}")))
+    ///     Ok(Draft::new(("shop", "visits"), "visitor.came").json(&number)?)
     /// })?;
     /// assert!(outcome.receipt().is_some());
     /// # Ok(())
@@ -273,10 +273,11 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](ErrorKind::Invalid) if the query asks for [`versions`](crate::QueryItem::versions): a gate is asked
-    /// before its batch has any.
+    /// [`Invalid`](ErrorKind::Invalid) for a query that names what no event can have, and one that asks for
+    /// [`versions`](crate::QueryItem::versions): a gate is asked before its batch has any.
     pub fn guard(&self, query: impl Into<Query>, gates: GateSet) -> Result<()> {
         let query = query.into();
+        query.check()?;
         if query.asks_for_versions() {
             let message = "a gate cannot be attached for a range of versions, which events get after it was asked; \
                 attach it without the range and let it read the stream's version";

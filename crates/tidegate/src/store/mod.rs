@@ -40,7 +40,7 @@ use writer::Writer;
 /// use tidegate::{Draft, Query, Store};
 ///
 /// let store = Store::in_memory()?;
-/// let receipt = store.append(Draft::new(("bank", "alice"), "account.opened").json(r#"{"limit":100}"#))?;
+/// let receipt = store.append(Draft::new(("bank", "alice"), "account.opened").json_text(r#"{"limit":100}"#))?;
 /// for event in store.read(&Query::stream(("bank", "alice")))? {
 ///     let event = event?;
 ///     assert_eq!((event.position(), event.kind()), (receipt.first(), "account.opened"));

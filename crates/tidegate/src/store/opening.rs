@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_disk::Clock;
-use tidegate_format::{Error, ErrorKind, Place, Position, Result};
+use tidegate_format::{Error, ErrorKind, ErrorPlace, Position, Result};
 use tidegate_segment::RecordedEvent;
 
 use crate::backend::{Follower, OpenReport, OwnerProcess, StateFiles};
@@ -132,7 +132,7 @@ impl Opening {
             "{who} had seen events that were not durable and were lost when the store was reopened: everything after \
              position {kept}, where other events may stand now"
         );
-        Err(Error::new(ErrorKind::Diverged, message).at(Place::Event(position)))
+        Err(Error::new(ErrorKind::Diverged, message).at(ErrorPlace::Event(position)))
     }
 
     /// Returns the hashes that are kept of the tree over the log.

@@ -289,14 +289,14 @@ impl StoreReader {
     ///
     /// let store = Store::in_memory()?;
     /// let receipt = store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
-    /// assert_eq!(store.check(&receipt)?, ReceiptStatus::Agrees);
+    /// assert_eq!(store.check_receipt(&receipt)?, ReceiptStatus::Agrees);
     /// # Ok::<(), tidegate::Error>(())
     /// ```
     ///
     /// # Errors
     ///
     /// Those of reading; [`Damaged`](crate::ErrorKind::Damaged) if damage hides what the receipt is about.
-    pub fn check(&self, receipt: &Receipt) -> Result<ReceiptStatus> {
+    pub fn check_receipt(&self, receipt: &Receipt) -> Result<ReceiptStatus> {
         if receipt.store != self.id() {
             return Ok(ReceiptStatus::OtherStore);
         }

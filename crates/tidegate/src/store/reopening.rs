@@ -50,7 +50,7 @@ impl Store {
     ///   [`OutcomeUnknown`](ErrorKind::OutcomeUnknown); whether the batch is in the log shows now, by its idempotency key.
     /// * **Events that were not durable** may be lost, and their positions are given to other events. A projector and a
     ///   cursor that had seen such events go back to a state that had not: events are taken in, or delivered, again. A
-    ///   subscription says so with [`Diverged`](ErrorKind::Diverged) and ends. [`StoreReader::check`](crate::StoreReader::check)
+    ///   subscription says so with [`Diverged`](ErrorKind::Diverged) and ends. [`StoreReader::check_receipt`](crate::StoreReader::check_receipt)
     ///   tells a receipt of such an event.
     /// * **A view** stays the moment that it was.
     /// * **A worker thread** that gave up because the writer ended is started again by its owner, from the same cursor.

@@ -131,7 +131,7 @@ impl Subscription {
     }
 
     /// Returns how far it got: every event of the query up to this position was delivered. Another subscription after it
-    /// continues from here.
+    /// continues from here. (A method `position` would hide behind that of iterators.)
     ///
     /// ```
     /// use tidegate::{Draft, Position, Query, Store};
@@ -303,6 +303,7 @@ impl Subscription {
                 self.position = self.position.max(events.view().head());
                 self.events = None;
             }
+            self.query.check()?;
             let (view, ended) = self.opening.now()?;
             if view.head() > self.position {
                 // Bounded, so that what precedes damage is delivered, whole batches of it, before the damage is told.

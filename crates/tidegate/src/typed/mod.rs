@@ -93,7 +93,7 @@ pub use tidegate_derive::Event;
 /// let (first, second) = (EventId::from_key("shop", "1"), EventId::from_key("shop", "2"));
 /// store.append(Draft::new(("shop", "order-7"), "order.placed").id(first))?;
 /// let paid = Draft::new(("shop", "order-7"), "order.paid").id(second).cause(first).tag("customer:c1");
-/// store.append(paid.meta("trace", "4711").json(r#"{"cents":1200}"#))?;
+/// store.append(paid.meta("trace", "4711").json_text(r#"{"cents":1200}"#))?;
 ///
 /// let event = store.view()?.at(Position(2))?.expect("it was appended");
 /// assert_eq!((event.position(), event.version(), event.id()), (Position(2), Version(2), second));

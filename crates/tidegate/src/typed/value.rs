@@ -41,7 +41,7 @@ use crate::read::QueryItem;
 /// ```
 /// use std::borrow::Cow;
 /// use tidegate::typed::Kind;
-/// use tidegate::{StreamId, Draft, Error, Event, RecordedEvent, Place, Result};
+/// use tidegate::{StreamId, Draft, Error, Event, RecordedEvent, ErrorPlace, Result};
 ///
 /// /// Water levels in centimetres, two bytes each.
 /// struct Levels(Vec<u16>);
@@ -62,7 +62,7 @@ use crate::read::QueryItem;
 ///     fn of(event: &RecordedEvent) -> Result<Self> {
 ///         let (pairs, rest) = event.payload()?.as_chunks();
 ///         if event.kind() != LEVELS.name || event.schema() != 1 || !rest.is_empty() {
-///             return Err(Error::invalid("no water levels").at(Place::Event(event.position())));
+///             return Err(Error::invalid("no water levels").at(ErrorPlace::Event(event.position())));
 ///         }
 ///         Ok(Self(pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect()))
 ///     }

@@ -15,8 +15,8 @@ use indicatif::HumanCount;
 use serde::Serialize;
 use tidegate::batch::{Import, ImportedPayload};
 use tidegate::{
-    AppendOptions, Batch, Cause, Draft, Error, ErrorKind, EventId, Place, Position, Receipt, RecordedEvent,
-    Store, View,
+    AppendOptions, Batch, Cause, Draft, Error, ErrorKind, ErrorPlace, EventId, Position, Receipt,
+    RecordedEvent, Store, View,
 };
 use tidegate_format::{Hash, Micros};
 
@@ -294,7 +294,7 @@ impl<'a> Importer<'a> {
         let appended = appended.and_then(|receipt| self.count(&receipt, &ids));
         if let Err(error) = appended {
             let draft = match error.place() {
-                Some(Place::Draft(draft)) => *draft,
+                Some(ErrorPlace::Draft(draft)) => *draft,
                 _ => 0,
             };
             return Err(self.stopped(error, numbers[draft]));

@@ -12,7 +12,7 @@ fn retired(place: &TempFolder) -> (String, u64) {
     let path = place.path("store");
     let store = StoreOptions::new().segment_bytes(4096).open(&path).unwrap();
     for number in 0..40 {
-        store.append(Draft::new(("s", format!("e{number}")), "k.x").json("1".repeat(500))).unwrap();
+        store.append(Draft::new(("s", format!("e{number}")), "k.x").json_text("1".repeat(500))).unwrap();
     }
     store.close().unwrap();
     let id = StoreFile::read(&fs::read(format!("{path}/STORE")).unwrap()).unwrap().id;

@@ -36,7 +36,7 @@ fn charge(store: &Store) -> u32 {
     let billing = store.reactor("billing", QueryItem::new().kind("order.placed"), |_, order| {
         let charge = charges.fetch_add(1, Ordering::Relaxed) + 1;
         let charged = Draft::new(("bank", order.entity().to_owned()), "card.charged");
-        Ok(Some(charged.json(format!("{{\"charge\":{charge}}}")).into()))
+        Ok(Some(charged.json_text(format!("{{\"charge\":{charge}}}")).into()))
     });
     let billing = billing.unwrap();
     loop {
@@ -95,10 +95,10 @@ fn a_retry_is_answered_by_the_copy_with_the_same_events() {
     let again = copied.append(transfer()).unwrap();
     assert_eq!(again, Receipt { store: copied.id(), ..receipt.clone() });
     assert_eq!(copied.view().unwrap().head(), receipt.last());
-    assert_eq!(copied.check(&again).unwrap(), ReceiptStatus::Agrees);
+    assert_eq!(copied.check_receipt(&again).unwrap(), ReceiptStatus::Agrees);
     // The copy is another store, and a receipt says which store gave it.
-    assert_eq!(copied.check(&receipt).unwrap(), ReceiptStatus::OtherStore);
-    let other = Batch::from(Draft::new(("bank", "alice"), "money.paid").json("7")).key("transfer-7");
+    assert_eq!(copied.check_receipt(&receipt).unwrap(), ReceiptStatus::OtherStore);
+    let other = Batch::from(Draft::new(("bank", "alice"), "money.paid").json_text("7")).key("transfer-7");
     assert!(copied.append(other).is_err(), "other content under the key is refused");
 }
 
@@ -118,7 +118,7 @@ fn judged(path: &str) -> Vec<Receipt> {
     };
     store.guard(QueryItem::new().kind("k.*"), GateSet::new().and(small()).recording_denials()).unwrap();
     let append = AppendOptions::new().keep_footprint(true);
-    let draft = |data: &'static str| Draft::new(("s", "e"), "k.x").json(data);
+    let draft = |data: &'static str| Draft::new(("s", "e"), "k.x").json_text(data);
     let passed = store.append_with(Batch::from(draft("1")).key("one"), append.clone()).unwrap();
     assert!(store.append_with(draft("12345"), append.clone()).is_err(), "it is denied, and that is recorded");
     let bypass = Bypass { reason: "migration".into(), justification: "asked for".into(), approver: None };
@@ -152,7 +152,7 @@ fn what_the_source_noted_is_imported_and_is_no_word_of_the_copy() {
     assert!(explained.gates.is_empty() && explained.footprint.is_none(), "{explained:?}");
     assert!(new.explain(receipts[1].first()).unwrap().bypass.is_none());
     assert_eq!(new.count(&QueryItem::new().kind("tidegate.denied").into()).unwrap(), 0);
-    let again = store.append(Batch::from(Draft::new(("s", "e"), "k.x").json("1")).key("one"));
+    let again = store.append(Batch::from(Draft::new(("s", "e"), "k.x").json_text("1")).key("one"));
     let again = again.unwrap();
     assert_eq!((again.gates.len(), again.judged_at, again.first()), (0, None, receipts[0].first()));
     store.close().unwrap();

@@ -42,8 +42,8 @@ impl Dice {
             0 => draft,
             1 => draft.bytes(self.bytes()),
             2 => draft.message_pack(self.bytes()),
-            3 => draft.json(String::from_utf8_lossy(&self.bytes()).into_owned()),
-            4 => draft.json(format!(
+            3 => draft.json_text(String::from_utf8_lossy(&self.bytes()).into_owned()),
+            4 => draft.json_text(format!(
                 "{{\"a\" :\t{},\n\"b\":\"{}\u{9b}\u{202e}\"}}",
                 self.below(9),
                 self.below(9)

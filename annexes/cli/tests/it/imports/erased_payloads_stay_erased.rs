@@ -42,7 +42,7 @@ fn store(place: &TempFolder) -> String {
     let store = open(&path);
     for batch in 0..3 {
         let draft =
-            |n: u64| Draft::new(("s", format!("e{n}")), "k.x").json(format!("\"secret {batch} {n}\""));
+            |n: u64| Draft::new(("s", format!("e{n}")), "k.x").json_text(format!("\"secret {batch} {n}\""));
         store.append(Batch::from(vec![draft(0), draft(1)]).key(format!("b{batch}"))).unwrap();
     }
     store.close().unwrap();

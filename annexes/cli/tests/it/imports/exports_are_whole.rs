@@ -15,7 +15,8 @@ fn store(place: &TempFolder, batches: u64) -> String {
     let path = place.path("store");
     let store = open(&path);
     for batch in 0..batches {
-        let drafts = (0..3).map(|n| Draft::new(("s", format!("e{}", batch % 7)), "k.x").json(n.to_string()));
+        let drafts =
+            (0..3).map(|n| Draft::new(("s", format!("e{}", batch % 7)), "k.x").json_text(n.to_string()));
         let batch = Batch::from(drafts.collect::<Vec<_>>()).key(format!("b{batch}"));
         store.append_with(batch, AppendOptions::new().buffered()).unwrap();
     }

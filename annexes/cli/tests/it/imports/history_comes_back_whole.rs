@@ -93,21 +93,21 @@ fn every_part_of_an_event_comes_back() {
             .meta("import.key", "first")
             .meta("import.time", "2005-04-07T22:13:13.5+02:00"),
         base()
-            .json("{ \"b\" : 1.10, \"a\":12345678901234567890123, \"a\":\"\\u00e9é\\ud83c\\udf0a\" }")
+            .json_text("{ \"b\" : 1.10, \"a\":12345678901234567890123, \"a\":\"\\u00e9é\\ud83c\\udf0a\" }")
             .cause(Position(1)),
         Draft::new(StreamId::new("scope/with slash", "Ünï 名前 🌊").lane(u32::MAX), "k")
-            .json("null")
+            .json_text("null")
             .schema(7),
         base().bytes(vec![0, 255, 10]).tag("x y").tag("x y").tag("名").cause(Position(3)).cause(Position(1)),
         base().bytes(b"".to_vec()).cause(Cause::Foreign(StoreId([9; 16]), id(8))).correlation(id(7)),
         base().message_pack(&b"\x82\xa1a\xc4\x01\xff\x05\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00"[..]),
         base().message_pack(&b"\xc1"[..]).message_pack(&b""[..]),
         base()
-            .json("{\n  \"a\": [1,\r\n 2]\n}\n")
+            .json_text("{\n  \"a\": [1,\r\n 2]\n}\n")
             .meta("line\u{2028}", "a\nb\u{0}\u{1b}")
             .meta("", "")
             .meta("m", "1"),
-        base().json("not JSON").meta("m", "1").meta("m", "2").meta("a", "").meta("import.key", "late"),
+        base().json_text("not JSON").meta("m", "1").meta("m", "2").meta("a", "").meta("import.key", "late"),
         base().meta("import.key", "not the id's").meta("import.time", "yesterday").id(id(1)),
         base().meta("import.time", "2005-04-07T22:13:13Z").meta("import.key", "").id(id(2)),
         base().cause(id(1)).cause(id(2)).cause(Position(2)).correlation(id(3)).id(id(3)),

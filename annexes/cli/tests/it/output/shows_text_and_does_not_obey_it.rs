@@ -17,7 +17,7 @@ fn hostile(place: &TempFolder) -> String {
     let stream = StreamId::new(SCOPE, ENTITY);
     let draft =
         |kind: &'static str| Draft::new(stream.clone(), kind).tag("t\u{200e}").meta("m\u{feff}", VALUE);
-    store.append(draft("k.first").json(PAYLOAD)).unwrap();
+    store.append(draft("k.first").json_text(PAYLOAD)).unwrap();
     store.append(draft("k.second").bytes(VALUE.as_bytes()).cause(Position(1))).unwrap();
     let decided = store.decide_with(
         AppendOptions::new().keep_footprint(true),

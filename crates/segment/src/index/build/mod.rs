@@ -12,7 +12,9 @@ mod sections;
 
 mod live;
 
-use tidegate_format::{Cause, Error, Hash, Offset, Place, Position, Record, Result, SegmentHeader, Version};
+use tidegate_format::{
+    Cause, Error, ErrorPlace, Hash, Offset, Position, Record, Result, SegmentHeader, Version,
+};
 
 use super::head::Owner;
 use crate::term::{self, Field, HashKey};
@@ -76,7 +78,7 @@ impl Builder {
         let contents = &mut self.contents;
         let position = Position(contents.first.0.saturating_add(contents.offsets.len() as u64));
         let added = contents.add(record, offset, self.owner.segment_length, &level_of);
-        added.map_err(|error| error.at(Place::Event(position)))
+        added.map_err(|error| error.at(ErrorPlace::Event(position)))
     }
 
     /// Returns the bytes of the file, once all records of the segment were added.

@@ -124,7 +124,7 @@ impl StoreReader {
     ///
     /// # Errors
     ///
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a name that is not one,
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a name that is not one and a query that names what no event can have,
     /// [`Refused`](crate::ErrorKind::Refused) if the name belongs to another query or to a reactor,
     /// [`Locked`](crate::ErrorKind::Locked) if another handle is open, [`Damaged`](crate::ErrorKind::Damaged) if its
     /// file is damaged or ahead of the log; the error names the file.

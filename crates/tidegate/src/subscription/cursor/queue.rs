@@ -237,7 +237,8 @@ impl DeliveryQueue {
             _ => {
                 let message = "the delivery is no longer valid: its ack timeout is over or the cursor was moved; \
                                the event is delivered again, or was parked or given up";
-                Err(Error::new(ErrorKind::Refused, message).at(tidegate_format::Place::Event(token.position)))
+                Err(Error::new(ErrorKind::Refused, message)
+                    .at(tidegate_format::ErrorPlace::Event(token.position)))
             }
         }
     }

@@ -67,7 +67,7 @@ fn last(view: &DecisionView, query: &Query) -> Result<Option<RecordedEvent>> {
 
 /// An event with tags and a JSON payload.
 fn event(entity: &str, kind: &'static str, tags: &[String], payload: &Value) -> Draft {
-    let draft = Draft::new(("app", entity.to_owned()), kind).json(payload.to_string());
+    let draft = Draft::new(("app", entity.to_owned()), kind).json_text(payload.to_string());
     tags.iter().fold(draft, |draft, tag| draft.tag(tag.clone()))
 }
 

@@ -29,7 +29,7 @@ fn record(store: &Store, position: Position) -> (StreamId, Value) {
 fn a_record_holds_every_verdict_and_what_was_drafted() {
     let store = store();
     append(&store, draft("z", "a.b"));
-    let batch = vec![draft("a", "money.paid").json("1"), draft("b", "money.got").json("2")];
+    let batch = vec![draft("a", "money.paid").json_text("1"), draft("b", "money.got").json_text("2")];
     let refusal = denied(store.propose("ann", batch.clone(), &recording()).unwrap());
     assert_eq!(refusal.recorded, Some(Position(2)));
     let (stream, record) = record(&store, Position(2));
@@ -59,11 +59,11 @@ fn a_record_holds_every_verdict_and_what_was_drafted() {
 #[test]
 fn equal_drafts_of_one_denial_have_equal_content_hashes() {
     let store = store();
-    let plain = || draft("a", "a.b").json("1");
+    let plain = || draft("a", "a.b").json_text("1");
     let others = [
-        draft("b", "a.b").json("1"),
-        draft("a", "a.c").json("1"),
-        plain().json("2"),
+        draft("b", "a.b").json_text("1"),
+        draft("a", "a.c").json_text("1"),
+        plain().json_text("2"),
         plain().bytes(b"1".as_slice()),
         plain().tag("t"),
         plain().meta("m", "1"),
@@ -91,7 +91,8 @@ fn a_content_hash_cannot_be_made_again_later() {
     for _ in 0..2 {
         let store = StoreOptions::new().open_in(world.clone()).unwrap();
         for _ in 0..2 {
-            let refusal = denied(store.propose("ann", draft("a", "a.b").json("1"), &recording()).unwrap());
+            let refusal =
+                denied(store.propose("ann", draft("a", "a.b").json_text("1"), &recording()).unwrap());
             let record = record(&store, refusal.recorded.unwrap()).1;
             hashes.push(record["drafted"][0]["content"].as_str().unwrap().to_owned());
         }

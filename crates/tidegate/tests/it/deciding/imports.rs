@@ -5,7 +5,7 @@ use tidegate::decide::{Denial, GateSet, Verdict, gate};
 use tidegate::subscription::reactor::Step;
 use tidegate::testing::{Call, Errno, FaultPlan};
 use tidegate::{
-    Batch, Draft, ErrorKind, EventId, Place, Position, Query, QueryItem, StoreOptions, StoreReader,
+    Batch, Draft, ErrorKind, ErrorPlace, EventId, Position, Query, QueryItem, StoreOptions, StoreReader,
 };
 use tidegate_format::{Blind, Hash, Micros};
 
@@ -40,7 +40,7 @@ fn no_two_events_of_a_batch_have_one_blind() {
         Batch::from(drafts).imported(Import { payloads, ..Import::default() })
     };
     let error = refused(&store, batch(&[1, 2, 1]));
-    assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(&Place::Draft(2))), "{error}");
+    assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(&ErrorPlace::Draft(2))), "{error}");
     append(&store, batch(&[1, 2, 3]));
     append(&store, batch(&[4]));
 }
@@ -51,7 +51,7 @@ fn times_stay_and_never_decrease() {
     for micros in [5, 5, 9] {
         let receipt = append(&store, at(micros));
         assert_eq!(receipt.time, Micros(micros));
-        assert_eq!(store.check(&receipt).unwrap(), ReceiptStatus::Agrees);
+        assert_eq!(store.check_receipt(&receipt).unwrap(), ReceiptStatus::Agrees);
     }
     let error = refused(&store, at(8));
     assert_eq!(error.kind(), ErrorKind::Refused);

@@ -41,7 +41,7 @@ fn odd_names_of_gates_read_back() {
     assert_eq!(receipt.gates, odd);
     assert_eq!(read_back(&receipt), receipt);
     assert_eq!(append(&store, batch()), receipt, "from the log");
-    assert_eq!(store.check(&read_back(&receipt)).unwrap(), ReceiptStatus::Agrees);
+    assert_eq!(store.check_receipt(&read_back(&receipt)).unwrap(), ReceiptStatus::Agrees);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_receipt_agrees_with_its_own_log_alone() {
     let check = |change: &dyn Fn(&mut Receipt)| {
         let mut changed = receipt.clone();
         change(&mut changed);
-        store.check(&changed).unwrap()
+        store.check_receipt(&changed).unwrap()
     };
     assert_eq!(check(&|_| ()), ReceiptStatus::Agrees);
     assert_eq!(check(&|receipt| receipt.store.0[0] ^= 1), ReceiptStatus::OtherStore);
@@ -148,8 +148,8 @@ fn an_older_copy_of_the_log_misses_what_came_later() {
     let seen = reader.view().unwrap().head();
     let receipt = append(&store, draft("a", "a.b"));
     assert_eq!((seen, receipt.first()), (Position(1), Position(2)));
-    assert_eq!(store.check(&receipt).unwrap(), ReceiptStatus::Agrees);
+    assert_eq!(store.check_receipt(&receipt).unwrap(), ReceiptStatus::Agrees);
     let elsewhere = self::store();
-    assert_eq!(elsewhere.check(&receipt).unwrap(), ReceiptStatus::OtherStore);
-    assert_eq!(reader.check(&receipt).unwrap(), ReceiptStatus::Agrees, "a reader looks again");
+    assert_eq!(elsewhere.check_receipt(&receipt).unwrap(), ReceiptStatus::OtherStore);
+    assert_eq!(reader.check_receipt(&receipt).unwrap(), ReceiptStatus::Agrees, "a reader looks again");
 }

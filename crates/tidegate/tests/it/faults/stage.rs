@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tidegate::testing::{Disk, Env, FaultyDisk, Model, SeededRandom, SimulatedClock};
 use tidegate::{
-    AppendOptions, Batch, Draft, Error, ErrorKind, Place, Query, Result, Store, StoreOptions, StoreReader,
+    AppendOptions, Batch, Draft, Error, ErrorKind, ErrorPlace, Query, Result, Store, StoreOptions,
+    StoreReader,
 };
 use tidegate_format::frame::FRAME_HEADER_BYTES;
 use tidegate_format::{FrameHeader, Hash, SEGMENT_HEADER_BYTES};
@@ -248,7 +249,7 @@ fn look(stage: &Stage, intact: &[(u64, Hash)]) -> ReaderView {
 /// A refusal says what, where, what was expected and found, and what to do.
 pub(crate) fn assert_refusal(error: &Error) {
     assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
-    assert!(matches!(error.place(), Some(Place::File { .. })), "{error}");
+    assert!(matches!(error.place(), Some(ErrorPlace::File { .. })), "{error}");
     assert!(error.evidence().is_some(), "{error}");
     assert!(error.to_string().contains("salvage"), "{error}");
 }

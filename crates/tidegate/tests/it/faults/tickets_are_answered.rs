@@ -251,7 +251,7 @@ fn a_task_that_was_refused_awaits_room() {
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
     let mut context = Context::from_waker(&waker);
-    let mut room = pin!(store.room().unwrap());
+    let mut room = pin!(store.wait_for_room().unwrap());
     assert!(room.as_mut().poll(&mut context).is_pending());
     assert!(room.as_mut().poll(&mut context).is_pending());
     assert_eq!(wakes.0.load(Ordering::SeqCst), 0);
@@ -269,7 +269,7 @@ fn an_empty_queue_has_room() {
     let (store, append) = full_queue();
     store.submit_with(one("second"), append.clone()).unwrap_err();
     store.upkeep().step().unwrap();
-    let mut room = pin!(store.room().unwrap());
+    let mut room = pin!(store.wait_for_room().unwrap());
     assert!(room.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
 }
 
@@ -278,7 +278,7 @@ fn closing_ends_a_wait_for_room() {
     let (store, _) = full_queue();
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
-    let mut room = pin!(store.room().unwrap());
+    let mut room = pin!(store.wait_for_room().unwrap());
     assert!(room.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     store.close().unwrap();
     assert!(wakes.0.load(Ordering::SeqCst) > 0);

@@ -28,7 +28,7 @@ fn fill(store: &Store, file: std::fs::File) -> HashMap<String, Position> {
         let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
         let text = |name: &str| event[name].as_str().unwrap().to_owned();
         let mut draft = Draft::new((text("scope"), text("entity")), text("kind"));
-        draft = draft.id(EventId::from_key("git", &text("key"))).json(event["data"].to_string());
+        draft = draft.id(EventId::from_key("git", &text("key"))).json_text(event["data"].to_string());
         for cause in texts(&event, "causes") {
             draft = draft.cause(EventId::from_key("git", cause));
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Poison, PoisonEvent, Projection, Projector, ProjectorOptions, Staleness};
-use tidegate::{Draft, ErrorKind, Event, Place, Position, Query, QueryItem, RecordedEvent, Result};
+use tidegate::{Draft, ErrorKind, ErrorPlace, Event, Position, Query, QueryItem, RecordedEvent, Result};
 
 use super::{POISON, Sums, added, append, plain, store};
 
@@ -19,7 +19,10 @@ fn it_stops_before_the_event_with_position_and_reason() {
     let sums: Projector<Sums> = store.projector().unwrap();
     for _ in 0..3 {
         let error = sums.read().unwrap_err();
-        assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(&Place::Event(Position(3)))));
+        assert_eq!(
+            (error.kind(), error.place()),
+            (ErrorKind::Invalid, Some(&ErrorPlace::Event(Position(3))))
+        );
         assert!(
             error.message().contains("project.sums v1 stops before an event of kind project.added"),
             "{error}"
@@ -63,7 +66,7 @@ fn parked_events_are_listed_and_no_more_than_allowed() {
 
     append(&store, [added("a", POISON), added("a", 9)]);
     let error = sums.read().unwrap_err();
-    assert_eq!(error.place(), Some(&Place::Event(Position(6))));
+    assert_eq!(error.place(), Some(&ErrorPlace::Event(Position(6))));
     assert!(error.message().ends_with("and 2 are parked already"), "{error}");
 
     let again: Projector<Sums> = store.projector_with(parking(3)).unwrap();
@@ -122,7 +125,7 @@ fn moods_do_no_harm() {
     assert!(moods.read().is_err() && moods.read().is_err());
     assert_eq!(moods.read_with(Staleness::ANY).unwrap().count, 3);
     UNTIL.store(5, Ordering::Relaxed);
-    assert_eq!(moods.read().unwrap_err().place(), Some(&Place::Event(Position(6))));
+    assert_eq!(moods.read().unwrap_err().place(), Some(&ErrorPlace::Event(Position(6))));
     assert_eq!(moods.read_with(Staleness::ANY).unwrap().count, 5);
     UNTIL.store(u64::MAX, Ordering::Relaxed);
     assert_eq!(moods.read().unwrap().count, 6);
@@ -144,7 +147,7 @@ fn moods_do_no_harm() {
     UNTIL.store(4, Ordering::Relaxed);
     let error = fresh.read().unwrap_err();
     assert!(error.message().contains("refuses an event that it took in before"), "{error}");
-    assert_eq!(error.place(), Some(&Place::Event(Position(1))));
+    assert_eq!(error.place(), Some(&ErrorPlace::Event(Position(1))));
     assert!(fresh.read_with(Staleness::ANY).is_err(), "a state half done is not shown");
     FROM.store(0, Ordering::Relaxed);
     UNTIL.store(u64::MAX, Ordering::Relaxed);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tidegate::project::{Bookmark, ReadModel, Updater};
 use tidegate::{
-    AppendOptions, Draft, ErrorKind, Place, Position, Query, QueryItem, ReadOptions, RecordedEvent, Store,
-    StoreOptions,
+    AppendOptions, Draft, ErrorKind, ErrorPlace, Position, Query, QueryItem, ReadOptions, RecordedEvent,
+    Store, StoreOptions,
 };
 use tidegate_format::Hash;
 
@@ -168,11 +168,11 @@ fn poison_stops_before_it_and_is_named() {
         let stopped = updater.update().unwrap_err();
         assert_eq!(
             stopped.place(),
-            Some(&Place::Event(Position(6))),
+            Some(&ErrorPlace::Event(Position(6))),
             "the first event of its batch: {stopped}"
         );
         assert!(stopped.to_string().contains("that cannot be taken in"), "{stopped}");
-        assert_eq!(updater.reached(), Position(4), "all before it is in");
+        assert_eq!(updater.position(), Position(4), "all before it is in");
     }
     updater.model().database.poison = None;
     assert_eq!(updater.update().unwrap(), Position(13));
@@ -295,7 +295,7 @@ fn through_a_crash_at_every_call() {
             let store = stage.open();
             let mut database = database.clone();
             let mut updater = Updater::open(&store, rows(&mut database)).expect(what);
-            let (reached, found) = (updater.reached(), updater.model().database.committed.rows.clone());
+            let (reached, found) = (updater.position(), updater.model().database.committed.rows.clone());
             assert_eq!(found, fold(&store, reached), "{what}: before going on");
             updater.update().expect(what);
             let whole = &updater.model().database.committed.rows;

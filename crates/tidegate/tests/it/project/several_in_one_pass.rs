@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::{Projection, Projector, ProjectorOptions, Staleness, catch_up_all};
-use tidegate::{Draft, ErrorKind, Place, Position, Query, QueryItem, RecordedEvent, Result};
+use tidegate::{Draft, ErrorKind, ErrorPlace, Position, Query, QueryItem, RecordedEvent, Result};
 
 use super::{POISON, Sums, added, append, plain, store};
 
@@ -72,7 +72,7 @@ fn one_that_stops_stops_alone() {
     let all: Projector<All> = store.projector().unwrap();
     for _ in 0..2 {
         let error = catch_up_all(&[&sums, &of_b, &all]).unwrap_err();
-        assert_eq!(error.place(), Some(&Place::Event(Position(2))));
+        assert_eq!(error.place(), Some(&ErrorPlace::Event(Position(2))));
         assert_eq!(*sums.read_with(Staleness::ANY).unwrap(), plain::<Sums>(&store, Position(1), None).0);
         assert_eq!(all.read_with(Staleness::ANY).unwrap().0, [1, 2, 3]);
         assert_eq!(of_b.read_with(Staleness::ANY).unwrap().behind(), 0);

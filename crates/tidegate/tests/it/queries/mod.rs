@@ -4,7 +4,7 @@ mod scan;
 
 mod agree_with_a_scan;
 mod crashes_while_indexing_change_no_answer;
-mod empty_ranges_are_refused;
+mod what_no_event_has_is_refused;
 mod epochs_are_told;
 mod files_are_closed_again;
 mod index_files_are_never_believed_blindly;

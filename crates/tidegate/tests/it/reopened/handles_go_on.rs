@@ -93,7 +93,7 @@ fn each_kind_of_handle_goes_on() {
         store.reopen().unwrap();
         clone.reopen().unwrap();
         assert!(history(&store).unwrap().starts_with(&before));
-        assert_eq!(store.check(&receipt).unwrap(), tidegate::batch::ReceiptStatus::Agrees);
+        assert_eq!(store.check_receipt(&receipt).unwrap(), tidegate::batch::ReceiptStatus::Agrees);
 
         delivery.ack().unwrap();
         let last = clone.append(order("two")).unwrap().last();

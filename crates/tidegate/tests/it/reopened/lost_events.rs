@@ -152,9 +152,9 @@ fn a_reactor_answers_the_events_that_are_there() {
 #[test]
 fn receipts_of_lost_events_differ() {
     let (_stage, store, receipt) = reopened_after_a_loss(|store| buffered(store, "lost-5"));
-    assert_eq!(store.check(&receipt).unwrap(), ReceiptStatus::Missing(Position(5)));
+    assert_eq!(store.check_receipt(&receipt).unwrap(), ReceiptStatus::Missing(Position(5)));
     store.append(order("other-5")).unwrap();
-    assert_eq!(store.check(&receipt).unwrap(), ReceiptStatus::Differs(Position(5)));
+    assert_eq!(store.check_receipt(&receipt).unwrap(), ReceiptStatus::Differs(Position(5)));
 }
 
 /// What was durable is not lost without a word: the next opening refuses, and the handle stays as it was.

@@ -122,7 +122,7 @@ fn a_store_that_both_wrote_is_read_by_both() {
     let store = StoreOptions::new().create(false).open(folder.path()).unwrap();
     let first = Draft::new(("shop", "order-7"), "order.returned").cause(Position(6)).meta("by", "till 4");
     let second =
-        Draft::new(("shop", "caf\u{e9}"), "OrderPlaced").json("{}").cause(Cause::Draft(0)).tag("vip");
+        Draft::new(("shop", "caf\u{e9}"), "OrderPlaced").json_text("{}").cause(Cause::Draft(0)).tag("vip");
     let receipt = store.append(Batch::from(vec![first, second]).key("request-3")).unwrap();
     assert_eq!(receipt.events[0].version.0, 4, "the stream goes on");
     let ours = lines(&store, ReadOptions::new());

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
-use tidegate::{Draft, ErrorKind, Event, Place, Position};
+use tidegate::{Draft, ErrorKind, ErrorPlace, Event, Position};
 
 use super::{again, appended};
 
@@ -46,7 +46,7 @@ fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
 fn assert_told(error: &tidegate::Error) {
     assert_eq!(
         (error.kind(), error.place()),
-        (ErrorKind::Invalid, Some(&Place::Event(Position(1)))),
+        (ErrorKind::Invalid, Some(&ErrorPlace::Event(Position(1)))),
         "{error}"
     );
     assert!(error.message().contains("kind harm.grown in version 1: the payload is no "), "{error}");
@@ -65,7 +65,7 @@ fn deep_values_are_refused_when_written_and_when_read() {
             assert_told(&read(payload).unwrap_err());
         }
         let json = format!(r#"{{"tree":{}"#, r#"{"Not":"#.repeat(100_000));
-        let draft = Draft::new(("s", "e"), "harm.grown").json(json);
+        let draft = Draft::new(("s", "e"), "harm.grown").json_text(json);
         assert_told(&Grown::of(&appended(draft)).unwrap_err());
     });
 }

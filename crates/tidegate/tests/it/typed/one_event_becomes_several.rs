@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate::project::Projection;
-use tidegate::{Draft, ErrorKind, Event, Place, Position, Query, RecordedEvent, Store, StoreOptions};
+use tidegate::{Draft, ErrorKind, ErrorPlace, Event, Position, Query, RecordedEvent, Store, StoreOptions};
 
 /// Once a patient's file was changed as a whole; now each change is an event.
 #[derive(Serialize, Deserialize)]
@@ -119,7 +119,7 @@ fn one_value_is_read_if_there_is_one() {
         for error in [Patient::of(event).unwrap_err(), Ward::of(event).unwrap_err()] {
             assert_eq!(error.kind(), ErrorKind::Invalid);
             assert!(error.message().contains(count) && error.message().contains("all_of"), "{error}");
-            assert_eq!(error.place(), Some(&Place::Event(event.position())));
+            assert_eq!(error.place(), Some(&ErrorPlace::Event(event.position())));
         }
     }
 }

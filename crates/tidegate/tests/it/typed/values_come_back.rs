@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use tidegate::typed::{CONTENT_TYPE, DraftPayload, Kind};
-use tidegate::{Draft, ErrorKind, Event, Place, Position, Query, StoreOptions};
+use tidegate::{Draft, ErrorKind, ErrorPlace, Event, Position, Query, StoreOptions};
 use tidegate_format::PayloadType;
 
 use super::{again, appended};
@@ -106,7 +106,8 @@ fn bytes_say_their_content_type() {
 
 #[test]
 fn json_is_read_as_json() {
-    let draft = Draft::new(("s", "e"), "values.placed").json(r#"{"note":"by hand","total":7,"more":[]}"#);
+    let draft =
+        Draft::new(("s", "e"), "values.placed").json_text(r#"{"note":"by hand","total":7,"more":[]}"#);
     let expected = Placed { total: 7, note: Some("by hand".to_owned()) };
     assert_eq!(Placed::of(&appended(draft)).unwrap(), expected);
 }
@@ -132,7 +133,7 @@ fn items_select_the_kinds_of_a_type() {
 #[test]
 fn another_kind_is_an_error_with_its_position() {
     let error = Placed::of(&appended(Opened.draft(("s", "e")).unwrap())).unwrap_err();
-    assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(&Place::Event(Position(1)))));
+    assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(&ErrorPlace::Event(Position(1)))));
     assert!(error.message().contains("kind values.opened in version 1"), "{error}");
     assert!(error.message().ends_with("Placed reads only values.placed"), "{error}");
 }
@@ -230,14 +231,14 @@ fn payloads_of_borrowed_values() {
     let item = String::from("tide table");
     let order = Order { item: &item, total: 12 };
     let draft = || Draft::new(("s", "e"), "order.placed");
-    let json = appended(draft().json_of(&order).unwrap());
+    let json = appended(draft().json(&order).unwrap());
     assert_eq!(json.payload().unwrap(), br#"{"item":"tide table","total":12}"#);
     assert_eq!(json.payload_type(), PayloadType::Json);
     let packed = appended(draft().message_pack_of(&order).unwrap());
     assert_eq!(packed.payload_type(), PayloadType::MessagePack);
     assert_eq!(packed.payload().unwrap(), b"\x82\xa4item\xaatide table\xa5total\x0c");
     let keys = BTreeMap::from([([1_u8, 2], 3)]);
-    let refused = draft().json_of(&keys).unwrap_err();
+    let refused = draft().json(&keys).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Invalid);
     assert!(refused.to_string().contains("cannot be a payload of order.placed"), "{refused}");
 }

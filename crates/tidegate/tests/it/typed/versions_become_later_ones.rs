@@ -1,7 +1,7 @@
 //! Earlier versions become later ones, and nothing is guessed.
 
 use serde::{Deserialize, Serialize};
-use tidegate::{Draft, ErrorKind, Event, Place, Position, RecordedEvent, Result, StoreOptions};
+use tidegate::{Draft, ErrorKind, ErrorPlace, Event, Position, RecordedEvent, Result, StoreOptions};
 
 #[derive(Serialize, Deserialize)]
 struct V1 {
@@ -97,7 +97,7 @@ fn every_version_is_read_as_the_last() {
 fn a_newer_version_is_told_apart() {
     let event = stored("versions.joined", 4, packed(&V1 { name: "Ada Lovelace".to_owned() }));
     let error = Joined::of(&event).unwrap_err();
-    assert_eq!((error.kind(), error.place()), (ErrorKind::Newer, Some(&Place::Event(Position(2)))));
+    assert_eq!((error.kind(), error.place()), (ErrorKind::Newer, Some(&ErrorPlace::Event(Position(2)))));
     assert!(error.message().contains("kind versions.joined in version 4"), "{error}");
     assert!(error.message().contains("version 3 is the newest that this program knows"), "{error}");
 }
@@ -115,7 +115,7 @@ fn versions_never_written_are_not_guessed_at() {
 fn an_upcast_that_fails_says_where_and_why() {
     let event = stored("versions.joined", 1, packed(&V1 { name: "Plato".to_owned() }));
     let error = Joined::of(&event).unwrap_err();
-    assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(&Place::Event(Position(2)))));
+    assert_eq!((error.kind(), error.place()), (ErrorKind::Invalid, Some(&ErrorPlace::Event(Position(2)))));
     assert!(error.to_string().ends_with("the name \"Plato\" has no last part"), "{error}");
     let event = stored("versions.joined", 1, packed(&Left { letters: 1 }));
     let error = Joined::of(&event).unwrap_err().to_string();

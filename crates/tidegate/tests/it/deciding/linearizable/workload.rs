@@ -121,16 +121,18 @@ impl Task {
                 (count("seat.taken") > count("seat.left")).then(|| draft("course", course, "seat.left"))
             }
             Self::PayIn(account, amount) => Some(
-                draft("account", account, "money.paid_in").json(format!("[{account},{account},{amount}]")),
+                draft("account", account, "money.paid_in")
+                    .json_text(format!("[{account},{account},{amount}]")),
             ),
             Self::Transfer(from, to, amount) => {
                 let balance: i64 = events.iter().map(|event| moved(event, from)).sum();
                 let transfer = draft("account", from, "money.transferred").tag(format!("account:{to}"));
-                (from != to && balance >= amount).then(|| transfer.json(format!("[{from},{to},{amount}]")))
+                (from != to && balance >= amount)
+                    .then(|| transfer.json_text(format!("[{from},{to},{amount}]")))
             }
             Self::Invoice => {
                 let number = events.len() as u64 + 1;
-                Some(draft("invoice", number, "invoice.created").json(number.to_string()))
+                Some(draft("invoice", number, "invoice.created").json_text(number.to_string()))
             }
         })
     }

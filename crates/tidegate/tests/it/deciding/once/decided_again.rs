@@ -49,7 +49,7 @@ fn the_content_of_a_decision_is_not_compared() {
     let store = store();
     let number = |view: &DecisionView| -> tidegate::Result<_> {
         let count = view.count(&tag("invoice"))?;
-        Ok(draft("books", "invoice.sent").tag("invoice").json(count.to_string()))
+        Ok(draft("books", "invoice.sent").tag("invoice").json_text(count.to_string()))
     };
     let first = committed(store.decide_with(under("a"), number).unwrap());
     let second = committed(store.decide_with(under("b"), number).unwrap());
@@ -88,7 +88,7 @@ fn callers_at_the_same_time_get_one_receipt() {
                     AppendOptions::new().buffered().key(key.clone()),
                     |view| -> tidegate::Result<Decision> {
                         let taken = view.count(&tag("seat"))?;
-                        Ok(draft("seat", "seat.taken").tag("seat").json(taken.to_string()).into())
+                        Ok(draft("seat", "seat.taken").tag("seat").json_text(taken.to_string()).into())
                     },
                 );
                 committed(decided.unwrap())

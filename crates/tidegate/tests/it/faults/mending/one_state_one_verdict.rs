@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use tidegate::report::{StoreVerdict, salvage_in};
 use tidegate::subscription::cursor::{names, status};
-use tidegate::{AppendOptions, ErrorKind, Place, Result, StoreReader};
+use tidegate::{AppendOptions, ErrorKind, ErrorPlace, Result, StoreReader};
 use tidegate_format::Offset;
 use tidegate_format::frame::FRAME_HEADER_BYTES;
 use tidegate_format::hash::crc;
@@ -377,7 +377,7 @@ fn a_flipped_bit_of_a_sealed_segment_has_one_place() {
             let copy = stage.fork();
             copy.disk.at_rest().flip_bit(name, byte as u64 * 8 + 3).unwrap();
             let expected =
-                Some(&Place::File { name: name.clone(), offset: Some(Offset(range.start as u64)) });
+                Some(&ErrorPlace::File { name: name.clone(), offset: Some(Offset(range.start as u64)) });
             // The header of a frame is read by who reads frames.
             let is_header = byte < range.start + FRAME_HEADER_BYTES;
             let damage = |access| {

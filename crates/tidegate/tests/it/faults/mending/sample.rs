@@ -8,8 +8,8 @@ use tidegate::graph::CorrelationId;
 use tidegate::project::Projection;
 use tidegate::report::{DoctorReport, LostRange, SalvageReport, examine_in, salvage_in};
 use tidegate::{
-    AppendOptions, Batch, Cause, Draft, Event, EventId, Place, Position, Query, RecordedEvent, Result, Store,
-    StoreReader,
+    AppendOptions, Batch, Cause, Draft, ErrorPlace, Event, EventId, Position, Query, RecordedEvent, Result,
+    Store, StoreReader,
 };
 use tidegate_format::PayloadType;
 use tidegate_format::{FrameHeader, Hash};
@@ -96,7 +96,7 @@ pub(crate) fn fill(store: &Store, numbers: Range<u64>, stage: &Stage) {
 /// Batches of one or two events, with causes far and near; every fifth has a key.
 pub(crate) fn batch(number: u64, head: Position) -> Batch {
     let mut first = Draft::new(("scope", format!("entity-{}", number % 4)), "mending.seen")
-        .json(format!(r#"{{"number":{number}}}"#))
+        .json_text(format!(r#"{{"number":{number}}}"#))
         .tag(format!("tag:{}", number % 3))
         .meta("by", format!("caller {number}"));
     for back in [0, 1, 5, 9] {
@@ -218,7 +218,7 @@ pub(crate) fn contents(stage: &Stage) -> Vec<(String, Vec<u8>)> {
 /// The file and the byte of every fault.
 pub(crate) fn places(examined: &DoctorReport) -> Vec<(String, Option<u64>)> {
     let place = |error: &tidegate::Error| match error.place() {
-        Some(Place::File { name, offset }) => (name.clone(), offset.map(|offset| offset.0)),
+        Some(ErrorPlace::File { name, offset }) => (name.clone(), offset.map(|offset| offset.0)),
         other => panic!("a fault is in a file: {other:?}"),
     };
     examined.faults.iter().map(|fault| place(&fault.error)).collect()

@@ -9,7 +9,7 @@ use tidegate::batch::ReceiptStatus;
 use tidegate::graph::{Degree, Selection};
 use tidegate::project::{Bookmark, Projection, ReadModel, Staleness, Updater, catch_up_all};
 use tidegate::{
-    Error, ErrorKind, EventId, Place, Position, Query, ReadOptions, Receipt, RecordedEvent, Result,
+    Error, ErrorKind, ErrorPlace, EventId, Position, Query, ReadOptions, Receipt, RecordedEvent, Result,
     StoreReader, View,
 };
 use tidegate_format::Hash;
@@ -80,7 +80,9 @@ impl Ends<'_> {
 
     fn is_damage(&self, error: &Error) {
         assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
-        let Some(Place::File { name, offset: _ }) = error.place() else { panic!("{error} has no place") };
+        let Some(ErrorPlace::File { name, offset: _ }) = error.place() else {
+            panic!("{error} has no place")
+        };
         assert_eq!(name, self.file, "{error}");
         assert!(error.evidence().is_some(), "{error}");
         assert!(error.to_string().contains("salvage"), "{error}");
@@ -124,7 +126,7 @@ impl Ends<'_> {
         self.folds(store);
         self.refused("verifying", store.verify(|_| ()));
         for receipt in receipts {
-            match store.check(receipt) {
+            match store.check_receipt(receipt) {
                 Ok(checked) => {
                     assert!(receipt.last() <= self.head() && checked == ReceiptStatus::Agrees, "{checked:?}");
                 }

@@ -65,14 +65,14 @@ fn later_frames_vouch_where_the_watermark_is_old() {
         let is_shown = receipt.last().0 as usize <= shown;
         let expected =
             if is_shown { ReceiptStatus::Agrees } else { ReceiptStatus::Unconfirmed(receipt.first()) };
-        assert_eq!(reader.check(receipt).unwrap(), expected);
+        assert_eq!(reader.check_receipt(receipt).unwrap(), expected);
     }
     let mut beyond = last.clone();
     beyond.events[0].position = Position(intact.len() as u64 + 1);
-    assert_eq!(reader.check(&beyond).unwrap(), ReceiptStatus::Missing(beyond.events[0].position));
+    assert_eq!(reader.check_receipt(&beyond).unwrap(), ReceiptStatus::Missing(beyond.events[0].position));
     let mut other = last.clone();
     other.events[0].version = other.events[0].version.next();
-    assert_eq!(reader.check(&other).unwrap(), ReceiptStatus::Differs(last.first()));
+    assert_eq!(reader.check_receipt(&other).unwrap(), ReceiptStatus::Differs(last.first()));
     confirmed_by_a_writer(&stage, &intact);
 }
 
@@ -104,9 +104,9 @@ fn of_a_killed_writer_with_buffered_events() {
     let reader = stage.read_only();
     assert_eq!(history(&reader).unwrap(), intact[..2]);
     assert_eq!(unconfirmed(&reader).events as usize, intact.len() - 2);
-    assert_eq!(reader.check(&synced).unwrap(), ReceiptStatus::Agrees);
+    assert_eq!(reader.check_receipt(&synced).unwrap(), ReceiptStatus::Agrees);
     for receipt in &buffered {
-        assert_eq!(reader.check(receipt).unwrap(), ReceiptStatus::Unconfirmed(receipt.first()));
+        assert_eq!(reader.check_receipt(receipt).unwrap(), ReceiptStatus::Unconfirmed(receipt.first()));
     }
     confirmed_by_a_writer(&stage, &intact);
 }
@@ -173,9 +173,9 @@ fn beside_a_writer_it_is_on_its_way() {
     let buffered = store.append_with(one("buffered"), AppendOptions::new().buffered()).unwrap();
     let reader = stage.read_only();
     assert!(unconfirmed(&reader).has_writer && unconfirmed(&reader).events == 1);
-    assert_eq!(reader.check(&buffered).unwrap(), ReceiptStatus::Unconfirmed(buffered.first()));
+    assert_eq!(reader.check_receipt(&buffered).unwrap(), ReceiptStatus::Unconfirmed(buffered.first()));
     store.append_with(batch(1), AppendOptions::new().synced()).unwrap();
-    assert_eq!(reader.check(&buffered).unwrap(), ReceiptStatus::Agrees);
+    assert_eq!(reader.check_receipt(&buffered).unwrap(), ReceiptStatus::Agrees);
     assert_eq!(history(&reader).unwrap(), history(&store).unwrap());
     assert!(stage.read_only().report().unconfirmed.is_none());
 }

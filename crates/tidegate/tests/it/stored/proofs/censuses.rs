@@ -88,7 +88,7 @@ fn there_is_no_proof_without_a_census_under_the_checkpoint() {
 #[test]
 fn only_the_store_writes_a_census() {
     let (store, _) = shop();
-    let draft = || Draft::new(("tidegate", "tidegate.census"), "tidegate.census").json("{}");
+    let draft = || Draft::new(("tidegate", "tidegate.census"), "tidegate.census").json_text("{}");
     assert_eq!(store.append(draft()).unwrap_err().kind(), ErrorKind::Invalid);
     let imported = Batch::from(draft()).imported(tidegate::batch::Import::default());
     assert_eq!(store.append(imported).unwrap_err().kind(), ErrorKind::Invalid);

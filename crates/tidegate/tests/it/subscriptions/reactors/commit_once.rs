@@ -52,7 +52,7 @@ fn going_back_doubles_nothing() {
     }
     let reactor = store.reactor_with("r", kind("a.one"), settings(), |_, event| {
         said.set(said.get() + 1);
-        Ok(Some(answer(event).json(said.get().to_string()).into()))
+        Ok(Some(answer(event).json_text(said.get().to_string()).into()))
     });
     let reactor = reactor.unwrap();
     assert_eq!(run(&reactor), 3);
@@ -77,7 +77,7 @@ fn what_the_handler_read_holds_at_the_commit() {
         if asked.get() == 1 {
             store.append(Draft::new(("s", "between"), "c.one"))?;
         }
-        Ok(Some(answer(event).json(seen.to_string()).into()))
+        Ok(Some(answer(event).json_text(seen.to_string()).into()))
     });
     let Step::Reacted(receipt) = reactor.unwrap().step().unwrap() else { panic!("there is an event") };
     let event = store.view().unwrap().at(receipt.first()).unwrap().unwrap();

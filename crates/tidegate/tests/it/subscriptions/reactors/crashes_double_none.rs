@@ -40,7 +40,7 @@ fn handler(event: &RecordedEvent, said: &Cell<u64>, fails: u64) -> Reaction {
     if fails > 0 && said.get().is_multiple_of(fails) {
         return Err("by chance".into());
     }
-    Ok(Some(answer(event).json(said.get().to_string()).into()))
+    Ok(Some(answer(event).json_text(said.get().to_string()).into()))
 }
 
 fn open<'a>(

@@ -23,7 +23,7 @@ fn several_threads_answer_each_event_once() {
             failed.fetch_add(1, Ordering::Relaxed);
             return Err("by chance".into());
         }
-        Ok(Some(answer(event).json(number.to_string()).into()))
+        Ok(Some(answer(event).json_text(number.to_string()).into()))
     });
     let reactor = reactor.unwrap().appending(AppendOptions::new().buffered());
     std::thread::scope(|scope| {
