@@ -19,6 +19,8 @@ pub enum ConflictKind {
     Exists,
     /// An id or an idempotency key is in the log already.
     Duplicate,
+    /// An event that the caller had seen is not in the log any more.
+    Replaced,
 }
 
 /// Which of a batch's conditions did not hold; [`Error::conflict`] returns it.
@@ -71,6 +73,15 @@ impl Conflict {
         conflict.refused(format!("the stream {stream} {what}"))
     }
 
+    /// Returns the refusal for an event that was to be at this position, where another one is, or none.
+    pub fn replaced(position: Position) -> Error {
+        let position = Some(position);
+        let conflict = Self { kind: ConflictKind::Replaced, position, retry: false, footprint: false };
+        conflict.refused(
+            "an event that the batch rests on was lost before it was durable; read again and decide again",
+        )
+    }
+
     /// Returns the refusal for an id or a key that is in the log, or twice in the batch.
     pub fn duplicate(message: String, position: Option<Position>) -> Error {
         let conflict = Self { kind: ConflictKind::Duplicate, position, retry: false, footprint: false };
@@ -97,6 +108,7 @@ impl fmt::Display for Conflict {
             ConflictKind::Version => "version",
             ConflictKind::Exists => "existence",
             ConflictKind::Duplicate => "duplicate",
+            ConflictKind::Replaced => "replacement",
         };
         write!(f, "{kind} conflict")?;
         match self.position {

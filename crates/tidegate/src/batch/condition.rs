@@ -4,7 +4,8 @@
 //! ([dcb.events](https://dcb.events/specification/)): `after` is exclusive and may lie beyond the head; left
 //! out, any match refuses; a batch is not judged against its own events.
 
-use tidegate_format::{Position, StreamId, Version};
+use tidegate_format::{Hash, Position, StreamId, Version};
+use tidegate_segment::RecordedEvent;
 
 use crate::read::Query;
 
@@ -33,12 +34,41 @@ pub enum Condition {
     Absent(StreamId),
     /// No event after a position matches the query. The position may lie beyond the head.
     FailIf(Query, Position),
+    /// The event at this position has this leaf: it and all before it are those that the caller has seen.
+    Leaf(Position, Hash),
 }
 
 impl Condition {
     /// Fails if any event matches the query; [`after`](Self::after) limits it to newer events.
     pub fn fail_if(query: impl Into<Query>) -> Self {
         Self::FailIf(query.into(), Position::START)
+    }
+
+    /// Holds if this event is still in the log. If it is, so is everything before it.
+    ///
+    /// A condition, a cause and a version name events by number, and the numbers of lost events are given again. Events are
+    /// lost only if they were not durable when the system or the writer failed: an append with
+    /// [`Durability::Synced`](crate::Durability::Synced), the default, is visible after its sync. Add this condition to a batch
+    /// that rests on events that other durabilities may have shown, if the store may have been opened again since:
+    ///
+    /// ```
+    /// use tidegate::{Batch, Condition, Draft, Position, Query, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// store.append(Draft::new(("hall", "12a"), "seat.freed").tag("seat:12a"))?;
+    /// let view = store.view()?;
+    /// let last = view.at(view.head())?.expect("the log has events");
+    /// let sold = Batch::from(Draft::new(("hall", "12a"), "seat.sold").tag("seat:12a"))
+    ///     .only_if(Condition::fail_if(Query::tag("seat:12a")).after(last.position()))
+    ///     .only_if(Condition::unchanged(&last));
+    /// assert_eq!(store.append(sold)?.first(), Position(2));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// Decisions, gates and reactors need none: what they were asked in an earlier opening is refused. Of a receipt that was
+    /// kept, `Condition::Leaf` takes the position and the leaf.
+    pub fn unchanged(event: &RecordedEvent) -> Self {
+        Self::Leaf(event.position(), event.leaf())
     }
 
     /// Ignores events up to this position: a [`fail_if`](Self::fail_if) then fails only if a later event matches. Other

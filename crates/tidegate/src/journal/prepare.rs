@@ -9,8 +9,8 @@ use tidegate_format::frame::FRAME_HEADER_BYTES;
 use tidegate_format::limit::{self, Limit};
 use tidegate_format::record::{Body, Facts};
 use tidegate_format::{
-    Blind, Cause, CorrelationId, Draft, Error, ErrorKind, EventId, Hash, Micros, ErrorPlace, Position, Result,
-    StoreId, StreamId, Text, Version, hash, record,
+    Blind, Cause, CorrelationId, Draft, Error, ErrorKind, ErrorPlace, EventId, Hash, Micros, Position,
+    Result, StoreId, StreamId, Text, Version, hash, record,
 };
 use tidegate_segment::{HashKey, RecordedEvent, Term};
 
@@ -292,6 +292,13 @@ fn preconditions(
     let mut preconditions = Vec::with_capacity(conditions.len());
     for condition in conditions {
         preconditions.push(match condition {
+            // Nothing that the view shows changes as long as this writer lives, and no other one commits the batch.
+            Condition::Leaf(position, leaf) => {
+                if view.leaf(*position)? != Some(*leaf) {
+                    return Err(Conflict::replaced(*position));
+                }
+                continue;
+            }
             Condition::Version(stream, version) => {
                 Precondition::Version(Stream::new(stream, context.seed), *version)
             }

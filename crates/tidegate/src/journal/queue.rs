@@ -359,6 +359,11 @@ impl Journal {
         closed
     }
 
+    /// Returns whether it is closed, or a thread is closing it: batches are refused.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.queue.lock().closed
+    }
+
     /// Whether batches are queued or on their way.
     pub(crate) fn is_busy(&self) -> bool {
         let queue = self.queue.lock();

@@ -15,7 +15,7 @@ struct StreamGoal {
 }
 
 /// Whether events can follow on a log with this head after which every condition holds. Each
-/// [`FailIf`](Condition::FailIf) holds now, and `found` returns the version that a stream has now.
+/// [`FailIf`](Condition::FailIf) and [`Leaf`](Condition::Leaf) holds now, and `found` returns the version that a stream has now.
 ///
 /// An event cannot be taken back, so only a stream that has too few events for its condition can come to fit, by events
 /// that no `FailIf` matches: they need a place up to its position if it matches every event of their stream, or every one
@@ -37,7 +37,7 @@ pub(super) fn can_hold(
             }
             Condition::Exists(stream) => streams.entry(stream).or_default().exists = true,
             Condition::Absent(stream) => streams.entry(stream).or_default().absent = true,
-            Condition::FailIf(..) => {}
+            Condition::FailIf(..) | Condition::Leaf(..) => {}
         }
     }
     // How many events have to come, each with how many positions there are for it.

@@ -40,7 +40,7 @@ impl Store {
     /// Opens the store again if its writer has ended, by [`close`](Self::close) or by an error, behind this handle and
     /// everything that was made from it: clones, readers, subscriptions, cursors, reactors, projectors and updaters go on,
     /// and gates stay attached. If the writer has not ended, nothing happens, so several threads may call this after the
-    /// same error.
+    /// same error. A [`close`](Self::close) that another thread is at is waited for.
     ///
     /// It opens as [`Store::open`] does, with the options of the first time, and waits for calls of the earlier opening that
     /// are at the disk.
@@ -51,7 +51,8 @@ impl Store {
     /// * **Events that were not durable** may be lost, and their positions are given to other events. A projector and a
     ///   cursor that had seen such events go back to a state that had not: events are taken in, or delivered, again. A
     ///   subscription says so with [`Diverged`](ErrorKind::Diverged) and ends. [`StoreReader::check_receipt`](crate::StoreReader::check_receipt)
-    ///   tells a receipt of such an event.
+    ///   tells a receipt of such an event. **A position in a batch** of the caller's (a cause, or what a condition comes after)
+    ///   is taken as it is; [`Condition::unchanged`](crate::Condition::unchanged) refuses the batch if it was given again.
     /// * **A view** stays the moment that it was.
     /// * **A worker thread** that gave up because the writer ended is started again by its owner, from the same cursor.
     ///
@@ -77,7 +78,8 @@ impl Store {
     pub fn reopen(&self) -> Result<()> {
         let _one = self.writer.reopening.lock();
         let earlier = self.writer()?;
-        if earlier.published.ended().is_none() {
+        // One that is being closed refuses batches before it has ended: a caller that was refused is let in again.
+        if earlier.published.ended().is_none() && !earlier.journal.is_closed() {
             return Ok(());
         }
         in_directory(&*self.env().disk, || self.open_behind(&earlier))

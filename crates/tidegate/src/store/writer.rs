@@ -124,7 +124,7 @@ impl Writer {
         }
     }
 
-    /// Closes a writer that has ended, and waits until no thread is at its files any more (keeps G1).
+    /// Closes a writer that has ended or is being closed, and waits until no thread is at its files any more (keeps G1).
     pub(super) fn close_down(&self) {
         // What it says is how the writer ended, which its callers were told.
         let _ = self.close();

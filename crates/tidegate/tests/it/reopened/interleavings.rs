@@ -14,9 +14,7 @@ fn insist(store: &tidegate::Store, name: &'static str) -> Receipt {
             Ok(receipt) => return receipt,
             Err(error) => assert_eq!(error.kind(), ErrorKind::Ended, "{error}"),
         }
-        // While another thread is still closing it, the writer has not ended, and there is nothing to open again.
         store.reopen().unwrap();
-        thread::yield_now();
     }
 }
 
@@ -42,6 +40,24 @@ fn appends_beside_closing_and_reopening_are_kept_or_refused() {
                 let event = view.at(receipt.first()).unwrap().unwrap();
                 assert_eq!((event.id(), event.leaf()), (receipt.events[0].id, receipt.events[0].leaf));
             }
+        });
+    }
+}
+
+/// A caller that was refused because another thread is closing the store opens it again, and is let in.
+#[test]
+fn reopening_waits_for_a_close_that_is_under_way() {
+    for with_thread in [true, false] {
+        explore(move || {
+            let store = store(with_thread);
+            let closing = spawn(&store, |store| store.close().unwrap());
+            if let Err(error) = store.append(draft("a")) {
+                assert_eq!(error.kind(), ErrorKind::Ended);
+                store.reopen().unwrap();
+                store.append(draft("a")).unwrap();
+            }
+            closing.join().unwrap();
+            assert_eq!(store.count(&Query::ALL).unwrap(), 1);
         });
     }
 }

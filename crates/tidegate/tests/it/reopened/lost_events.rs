@@ -1,10 +1,10 @@
 //! Positions that were given again after a loss: a reader that had seen the first events is told or begins again, and none
 //! mixes the two.
 
-use tidegate::batch::ReceiptStatus;
+use tidegate::batch::{ConflictKind, ReceiptStatus};
 use tidegate::project::Updater;
 use tidegate::subscription::reactor::Step;
-use tidegate::{Draft, ErrorKind, Position, Query, Store};
+use tidegate::{Batch, Condition, Draft, ErrorKind, Position, Query, RecordedEvent, Store};
 
 use super::handles_go_on::{Names, Table};
 use super::{buffered, order, reopened_after_a_loss, reopened_after_a_loss_of};
@@ -155,6 +155,31 @@ fn receipts_of_lost_events_differ() {
     assert_eq!(store.check_receipt(&receipt).unwrap(), ReceiptStatus::Missing(Position(5)));
     store.append(order("other-5")).unwrap();
     assert_eq!(store.check_receipt(&receipt).unwrap(), ReceiptStatus::Differs(Position(5)));
+}
+
+/// A batch that was made of what a view showed, and names positions: other events have them now.
+#[test]
+fn batches_that_rest_on_lost_events_are_refused() {
+    let (_stage, store, (kept, lost)) = reopened_after_a_loss(|store| {
+        let view = store.view().unwrap();
+        let [kept, lost] = [Position(2), Position(4)].map(|position| view.at(position).unwrap().unwrap());
+        (kept, lost)
+    });
+    let after = |event: &RecordedEvent| {
+        let cause = Batch::from(order("next").cause(event.position()));
+        cause.only_if(Condition::fail_if(Query::kind("order.placed")).after(Position(4)))
+    };
+    let resting = |event: &RecordedEvent| store.append(after(event).only_if(Condition::unchanged(event)));
+    let head = store.view().unwrap().head();
+    let conflict = *resting(&lost).unwrap_err().conflict().expect("a conflict");
+    assert_eq!((conflict.kind, conflict.position), (ConflictKind::Replaced, Some(Position(4))));
+    assert!(!conflict.retry);
+    let beyond = Batch::from(order("next")).only_if(Condition::Leaf(head.next(), lost.leaf()));
+    assert_eq!(store.append(beyond).unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(store.view().unwrap().head(), head, "nothing was appended");
+    assert_eq!(resting(&kept).unwrap().first(), head.next());
+    // Without the condition a position is only a number.
+    assert!(store.append(order("next").cause(lost.position())).is_ok());
 }
 
 /// What was durable is not lost without a word: the next opening refuses, and the handle stays as it was.
