@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
-use crate::failure::Result;
+use crate::failure::{Result, warn};
 use crate::output::{Output, counted};
 use crate::progress::Progress;
 use crate::reader::{open, unconfirmed};
@@ -37,6 +37,15 @@ struct VerifyJson {
     unconfirmed: Option<u64>,
     streams: u64,
     bytes: u64,
+    /// Hashes of the tree in files that are those of the events, and others.
+    tree_hashes: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    tree_hashes_wrong: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl VerifyArgs {
@@ -54,7 +63,14 @@ impl VerifyArgs {
             unconfirmed: unconfirmed(&store),
             streams: verified.streams,
             bytes: verified.bytes,
+            tree_hashes: verified.tree_hashes,
+            tree_hashes_wrong: verified.tree_hashes_wrong,
         };
+        if whole.tree_hashes_wrong > 0 {
+            let wrong = whole.tree_hashes_wrong;
+            let message = format!("wrong hashes in tree/: {wrong}; `tidegate reindex` makes them anew");
+            warn("tree", &message, json);
+        }
         if json {
             return output.json(&whole);
         }

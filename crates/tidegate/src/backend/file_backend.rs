@@ -152,7 +152,10 @@ impl LogBackend for FileBackend {
         debug_assert!(frame.len() > FRAME_HEADER_BYTES, "a group has records");
         let sealing = Sealing { first, synced: self.durable, epoch: self.epoch, slot: None };
         let head = frame::seal(frame, &sealing, self.store.salt);
-        let Err(error) = self.active.append(frame, head, Some(hashes)) else { return Ok(()) };
+        let Err(error) = self.active.append(frame, head, Some(hashes)) else {
+            self.indexer.take_leaves(first, hashes);
+            return Ok(());
+        };
         if error.kind() != ErrorKind::Full {
             return Err(unknown(error));
         }

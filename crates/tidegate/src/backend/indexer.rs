@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tidegate_format::{Error, ErrorKind, Position, Result};
 use tidegate_segment::cache::FileCache;
-use tidegate_segment::{CauseReader, IndexState, Segment};
+use tidegate_segment::{CauseReader, EventHashes, IndexState, Segment};
 
 use super::filter_groups::{self, Made, breaks};
 use super::identity::salvage;
@@ -65,6 +65,15 @@ impl Indexer {
     #[cfg(feature = "proofs")]
     pub(crate) fn tree(&self) -> Option<&Arc<LogTree>> {
         self.tree.as_ref()
+    }
+
+    /// Hands the leaves of events that were written, from the position `first` on, to the tree.
+    #[cfg_attr(not(feature = "proofs"), allow(unused_variables, clippy::unused_self))]
+    pub(super) fn take_leaves(&self, first: Position, hashes: &[EventHashes]) {
+        #[cfg(feature = "proofs")]
+        if let Some(tree) = &self.tree {
+            tree.take_leaves(first.before(), hashes.iter().map(|hashes| hashes.leaf));
+        }
     }
 
     /// Stops it for good, and waits for what it is at (keeps X3).

@@ -17,7 +17,7 @@ mod reader;
 
 pub(crate) use evidence::{DurabilityEvidence, EvidenceFiles};
 pub(crate) use identity::{
-    CURSORS, FLOOR, Floor, LOCK, PROJECTIONS, RETIRED, STORE, UNFINISHED, check_lock_file, io,
+    CURSORS, FLOOR, Floor, LOCK, PROJECTIONS, RETIRED, STORE, TREE, UNFINISHED, check_lock_file, io,
     keep as keep_store, lock, no_store, read as read_store, refuse_unfinished, seed,
 };
 pub(crate) use indexer::Indexer;

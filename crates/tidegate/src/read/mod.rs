@@ -7,9 +7,9 @@ mod plan;
 mod view;
 mod events;
 mod stats;
-mod verify;
 #[cfg(feature = "proofs")]
 mod tree;
+mod verify;
 
 pub use events::Events;
 pub(crate) use plan::Plan;
@@ -21,7 +21,10 @@ pub(crate) use set::Set;
 pub use stats::Stats;
 pub(crate) use text::{query_value, read_query};
 #[cfg(feature = "proofs")]
-pub(crate) use tree::{LEVEL_ENTRY_BYTES, LEVEL_HEADER_BYTES, LevelKey, LogTree, TREE, ViewTiles, level_of};
+pub(crate) use tree::{
+    LEVEL_ENTRY_BYTES, LEVEL_HEADER_BYTES, LevelCheck, LevelKey, LogTree, TREE, TreeLevels, ViewTiles,
+    level_of,
+};
 pub use verify::VerifyReport;
 pub(crate) use verify::{Chain, verify};
 pub use view::View;

@@ -17,11 +17,21 @@ pub struct VerifyReport {
     pub streams: u64,
     /// Bytes of the events' records.
     pub bytes: u64,
+    /// How many hashes of the tree over the log stand in its files and are those of the events. The tree is derived, and may
+    /// not have been written yet.
+    pub tree_hashes: u64,
+    /// How many hashes in these files are others. No answer rests on them: they are made anew when the next segment is sealed,
+    /// or by [`reindex`](crate::store::Upkeep::reindex).
+    pub tree_hashes_wrong: u64,
 }
 
 /// Reads every frame of a view from its file and checks each event against those before it. Calls `progress` with the
-/// counts so far every 4,096 events.
-pub(crate) fn verify(view: &View, mut progress: impl FnMut(VerifyReport)) -> Result<VerifyReport> {
+/// counts so far every 4,096 events, and `take_leaf` with each leaf.
+pub(crate) fn verify(
+    view: &View,
+    mut take_leaf: impl FnMut(Position, Hash),
+    mut progress: impl FnMut(VerifyReport),
+) -> Result<VerifyReport> {
     let mut done = VerifyReport::default();
     let mut chain = Chain::above(view.floor());
     for (segment, count) in view.segments() {
@@ -29,7 +39,8 @@ pub(crate) fn verify(view: &View, mut progress: impl FnMut(VerifyReport)) -> Res
             if record.position() > view.head() {
                 return Ok(());
             }
-            chain.take(record).map_err(|error| error.at(ErrorPlace::Event(record.position())))?;
+            let leaf = chain.take(record).map_err(|error| error.at(ErrorPlace::Event(record.position())))?;
+            take_leaf(record.position(), leaf);
             done.events += 1;
             done.bytes += record.as_bytes().len() as u64;
             done.streams = chain.streams();
@@ -75,15 +86,16 @@ impl Chain {
         chain
     }
 
-    /// Takes the next event, if it agrees with those before it.
-    pub(crate) fn take(&mut self, record: &Record<'_>) -> Result<()> {
+    /// Takes the next event, if it agrees with those before it, and returns its leaf.
+    pub(crate) fn take(&mut self, record: &Record<'_>) -> Result<Hash> {
         let term = Term::stream(record.scope(), record.entity(), record.lane());
         let known = self.ends.get(&term).copied().unwrap_or_default();
         self.check(record, &known)?;
         self.time = record.time();
         let (position, version) = (record.position(), record.version());
-        self.ends.insert(term, StreamEnd { position, version, leaf: record.leaf() });
-        Ok(())
+        let leaf = record.leaf();
+        self.ends.insert(term, StreamEnd { position, version, leaf });
+        Ok(leaf)
     }
 
     /// Takes all events of a frame, or none of them: then it says at which byte of the frame the first stands that

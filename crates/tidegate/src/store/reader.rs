@@ -14,6 +14,8 @@ use crate::backend::OpenReport;
 use crate::batch::{Receipt, ReceiptEvent, ReceiptStatus, gates_of};
 use crate::graph::Graph;
 use crate::published::{Deadline, Frontier};
+#[cfg(feature = "proofs")]
+use crate::read::LevelCheck;
 use crate::read::{Events, Query, ReadOptions, VerifyReport, View, verify};
 use crate::settings::StoreOptions;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -261,7 +263,8 @@ impl StoreReader {
         self.opening().wait_durable(position, timeout)
     }
 
-    /// Reads everything that is visible from its files and checks every checksum, link, leaf and cause.
+    /// Reads everything that is visible from its files and checks every checksum, link, leaf and cause. The hashes of the
+    /// tree that are kept beside the log are compared and counted; wrong ones are not used any more, and not an error.
     /// `progress` is called now and then with how much was verified so far.
     ///
     /// ```
@@ -277,7 +280,17 @@ impl StoreReader {
     ///
     /// [`Damaged`](crate::ErrorKind::Damaged) with the place of the first fault.
     pub fn verify(&self, progress: impl FnMut(VerifyReport)) -> Result<VerifyReport> {
-        verify(&self.view()?, progress)
+        let opening = self.opening();
+        let view = opening.view()?;
+        #[cfg(feature = "proofs")]
+        {
+            let mut check = LevelCheck::new(opening.tree());
+            let found = verify(&view, |position, leaf| check.take(position, leaf), progress)?;
+            check.finish();
+            Ok(VerifyReport { tree_hashes: check.right, tree_hashes_wrong: check.wrong, ..found })
+        }
+        #[cfg(not(feature = "proofs"))]
+        verify(&view, |_, _| (), progress)
     }
 
     /// Says whether the log still agrees with a receipt. A store that is open for reading only shows what is known to be

@@ -97,7 +97,7 @@ impl Store {
         }
         let kept = before.kept(&earlier.published, &writer.published)?;
         if options.verify {
-            verify(&View::of(&writer.published), |_| ())?;
+            verify(&View::of(&writer.published), |_, _| (), |_| ())?;
         }
         let opening = self.opening();
         let published = Arc::clone(&writer.published);

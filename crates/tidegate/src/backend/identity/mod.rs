@@ -23,6 +23,8 @@ pub(crate) const STORE: &str = "STORE";
 pub(crate) const CURSORS: &str = "cursors";
 /// The folder of saved states within a store.
 pub(crate) const PROJECTIONS: &str = "projections";
+/// The folder of the files of the tree over the log.
+pub(crate) const TREE: &str = "tree";
 /// What marks a directory that a salvage is filling, until it is done.
 pub(crate) const UNFINISHED: &str = "UNFINISHED";
 
@@ -120,7 +122,7 @@ fn remains(disk: &dyn Disk) -> Result<Vec<String>> {
     if Floor::is_there(disk)? {
         found.push(FLOOR.to_owned());
     }
-    for folder in [INDEX, CURSORS, PROJECTIONS] {
+    for folder in [INDEX, TREE, CURSORS, PROJECTIONS] {
         found.extend(listed(disk, folder)?.into_iter().next());
     }
     // Saved states are in folders, one for each projection. A disk that does not tell of folders has none to tell of.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidegate_disk::Disk;
-use tidegate_format::Hash;
+use tidegate_format::{Hash, Position};
 use tidegate_proof::tree::TILE_WIDTH;
 
 use super::leaves::root_of_leaves;
 use super::level_file::{LevelFiles, LevelKey};
+use super::recent::RecentLeaves;
 use crate::read::view::View;
 use crate::sync::Mutex;
 
@@ -24,6 +25,8 @@ pub(crate) struct LogTree {
     /// By level of tiles and index.
     memory: Mutex<BTreeMap<(u8, u64), Hash>>,
     known: Mutex<Known>,
+    /// What the committer of this process made.
+    recent: Mutex<RecentLeaves>,
     /// Whether the files were looked through for holes. Held by the one who writes them.
     pub(super) writing: Mutex<bool>,
 }
@@ -41,7 +44,18 @@ impl LogTree {
     /// Returns the tree of a store's log, of which `tree/` on this disk holds a part. Nothing is read yet.
     pub(crate) fn new(disk: Arc<dyn Disk>, key: LevelKey) -> Self {
         let files = LevelFiles::new(disk, key);
-        Self { files, memory: Mutex::default(), known: Mutex::default(), writing: Mutex::default() }
+        let (memory, known, recent) = Default::default();
+        Self { files, memory, known, recent, writing: Mutex::default() }
+    }
+
+    /// Takes the leaves of events that were written to the log behind `before`.
+    pub(crate) fn take_leaves(&self, before: Position, leaves: impl Iterator<Item = Hash>) {
+        self.recent.lock().take(before.0, leaves);
+    }
+
+    /// Returns these leaves, if the committer made them and they are still kept.
+    pub(super) fn recent(&self, first: u64, count: u64) -> Option<Vec<Hash>> {
+        self.recent.lock().get(first, count)
     }
 
     /// Returns the hashes that are kept, of these on a level from 1 on.
@@ -106,6 +120,7 @@ impl LogTree {
     pub(super) fn set_known(&self, count: u64) {
         *self.known.lock() = Known { count, is_wrong: false };
         self.memory.lock().retain(|(level, index), _| (index + 1).saturating_mul(share(*level)) > count);
+        self.recent.lock().drop_before(count * leaves_of(1));
     }
 
     /// Forgets what is kept, since some of it is wrong. The files are made anew by the one who writes them.

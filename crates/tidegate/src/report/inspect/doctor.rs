@@ -13,7 +13,7 @@ use super::index_check::IndexCheck;
 use super::log_scan::{FrameVisitor, LogScan, ScannedSegment, scan_log};
 use super::reader_check::ReaderCheck;
 use crate::backend::{
-    FLOOR, LOCK, RETIRED, STORE, UNFINISHED, WATERMARK, check_lock_file, refuse_unfinished,
+    FLOOR, LOCK, RETIRED, STORE, TREE, UNFINISHED, WATERMARK, check_lock_file, refuse_unfinished,
 };
 use crate::project::PROJECTIONS;
 use crate::read::VerifyReport;
@@ -21,9 +21,6 @@ use crate::report::fault::{Fault, LostRange, MOVE, Remark};
 use crate::report::verdict::StoreVerdict;
 use crate::subscription::StateDir;
 use crate::subscription::cursor::{CURSORS, check_name};
-
-/// The folder of the tree's files.
-const TREE: &str = "tree";
 
 /// Report of an examination: what was read of a store, and everything that was found wrong.
 #[derive(Debug, Default)]

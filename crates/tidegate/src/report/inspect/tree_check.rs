@@ -2,11 +2,10 @@
 
 use tidegate_disk::Disk;
 use tidegate_format::{Error, Hash, Position, Record, Result};
-use tidegate_proof::tree::{Frontier, TILE_WIDTH};
 
 use super::files;
 use crate::backend::read_store;
-use crate::read::{LEVEL_ENTRY_BYTES, LEVEL_HEADER_BYTES, LevelKey, TREE, level_of};
+use crate::read::{LEVEL_ENTRY_BYTES, LEVEL_HEADER_BYTES, LevelKey, TREE, TreeLevels, level_of};
 use crate::report::fault::{REBUILT, Remark};
 
 /// The largest level file that is read: of 7.6 billion events.
@@ -18,8 +17,7 @@ pub(crate) struct TreeCheck {
     /// What the files are of; without the store file it is not known, and they cannot be judged.
     key: Option<LevelKey>,
     files: Vec<LevelContents>,
-    /// The hashes of the tile that is not full yet, of each level from 0 on, and how many hashes came before it.
-    tiles: Vec<(Frontier, u64)>,
+    levels: TreeLevels,
     next: Position,
     /// Whether an event was missing: what is above it cannot be computed.
     is_broken: bool,
@@ -53,7 +51,7 @@ impl TreeCheck {
                 file.check_header(key);
             }
         }
-        Ok(Self { key, files: found, tiles: Vec::new(), next: Position(1), is_broken: false })
+        Ok(Self { key, files: found, levels: TreeLevels::default(), next: Position(1), is_broken: false })
     }
 
     /// Takes the next event of the log.
@@ -63,40 +61,23 @@ impl TreeCheck {
         }
         self.is_broken |= record.position() != self.next;
         self.next = record.position().next();
-        if !self.is_broken {
-            self.push(0, record.leaf());
+        if self.is_broken {
+            return;
         }
-    }
-
-    /// Adds a hash to a level. A full tile becomes one of the level above.
-    fn push(&mut self, level: u8, hash: Hash) {
-        let at = usize::from(level);
-        if self.tiles.len() == at {
-            self.tiles.push(Default::default());
-        }
-        let (tile, before) = &mut self.tiles[at];
-        let index = *before + tile.size();
-        tile.push(hash);
-        let full = (tile.size() == u64::from(TILE_WIDTH)).then(|| tile.root());
-        if full.is_some() {
-            *before += tile.size();
-            *tile = Frontier::new();
-        }
-        let file = self.files.iter_mut().find(|file| file.level == level);
-        if let Some((key, file)) = self.key.as_ref().zip(file) {
-            file.compare(key, index, hash);
-        }
-        if let Some(root) = full {
-            self.push(level + 1, root);
-        }
+        let (key, files) = (&self.key, &mut self.files);
+        self.levels.push(record.leaf(), |level, index, hash| {
+            let file = files.iter_mut().find(|file| file.level == level);
+            if let Some((key, file)) = key.as_ref().zip(file) {
+                file.compare(key, index, hash);
+            }
+        });
     }
 
     /// Tells of what does not hold, and returns how many files there are.
     pub(crate) fn finish(&mut self, remarks: &mut Vec<Remark>) -> u64 {
         for file in &mut self.files {
-            let (tile, before) = self.tiles.get(usize::from(file.level)).cloned().unwrap_or_default();
             if !self.is_broken && self.key.is_some() {
-                file.expect_end(before + tile.size());
+                file.expect_end(self.levels.count(file.level));
             }
             remarks
                 .extend(file.wrong.as_ref().map(|(at, error)| Remark::at(&file.name, *at, error, REBUILT)));

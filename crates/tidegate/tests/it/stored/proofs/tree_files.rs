@@ -194,6 +194,41 @@ fn a_forged_hash_makes_no_wrong_proof() {
     assert_eq!(remarks(&stage), Vec::<String>::new());
 }
 
+/// `verify` counts the hashes that are not those of the events. From then on they are not used, and the writer makes them anew.
+#[test]
+fn verifying_compares_the_files_with_the_events() {
+    let (stage, oracle) = sample();
+    let entries = stage.bytes("tree/1").len() as u64 / ENTRY as u64 - 2;
+    let counts = |store: &StoreReader| {
+        let found = store.verify(|_| ()).unwrap();
+        (found.tree_hashes, found.tree_hashes_wrong)
+    };
+    assert_eq!(counts(&stage.read_only()), (entries, 0));
+    for place in [2 * ENTRY, 3 * ENTRY - 1] {
+        let copy = stage.fork();
+        copy.disk.at_rest().edit("tree/1", |bytes| bytes[HEADER + place] ^= 1).unwrap();
+        assert_eq!(counts(&copy.read_only()), (entries - 1, 1));
+    }
+    // One whose checksum holds is noticed by nothing else before it contradicts a proof.
+    let forged = entry(&stage, 1, 2, Hash([9; 32]));
+    let forge = |bytes: &mut Vec<u8>| bytes[HEADER + 2 * ENTRY..][..ENTRY].copy_from_slice(&forged);
+    stage.disk.at_rest().edit("tree/1", forge).unwrap();
+    let (reader, writer) = (stage.read_only(), stage.open());
+    assert_ne!(
+        reader.proofs().root(2900).unwrap(),
+        tree::root(&oracle, 2900).unwrap(),
+        "it is believed so far"
+    );
+    for store in [&reader, &*writer] {
+        assert_eq!(counts(store), (entries - 1, 1));
+        expect_roots(store, &oracle);
+    }
+    grow(&writer, 4000);
+    writer.upkeep().step().unwrap();
+    assert_eq!((counts(&writer).1, remarks(&stage)), (0, Vec::new()));
+    assert_eq!(counts(&writer).0, stage.bytes("tree/1").len() as u64 / ENTRY as u64 - 2);
+}
+
 /// Segments were put back from a copy, and `tree/` was not: the files are of a log that never was.
 #[test]
 fn files_of_a_longer_log_are_not_used_for_a_restored_one() {
@@ -261,6 +296,20 @@ fn a_crash_at_every_call_of_writing_leaves_the_roots() {
     assert!(crashes > 5, "{crashes}");
 }
 
+/// They are never there before the store file is, so a directory that has them and no store file is not a new one.
+#[test]
+fn a_directory_with_a_tree_alone_is_what_a_store_left() {
+    let (stage, _) = sample();
+    for name in stage.disk.at_rest().names() {
+        if name != "tree/1" {
+            stage.disk.at_rest().remove(&name).unwrap();
+        }
+    }
+    let refused = stage.options.open_in(stage.world()).unwrap_err();
+    assert_eq!(refused.kind(), tidegate::ErrorKind::Damaged);
+    assert!(refused.to_string().contains("tree/1"), "{refused}");
+}
+
 /// A disk that refuses them is no reason to refuse anything else.
 #[test]
 fn a_tree_that_cannot_be_written_keeps_no_append_from_the_log() {
@@ -280,6 +329,34 @@ fn a_tree_that_cannot_be_written_keeps_no_append_from_the_log() {
         store.upkeep().step().unwrap();
         assert_eq!(remarks(&counted), Vec::<String>::new(), "{call:?}");
     }
+}
+
+/// A writer has the leaves of what it wrote itself: a checkpoint and the files of the tree read no record of those.
+#[test]
+fn what_was_written_is_not_read_again() {
+    let stage = stage(40_000);
+    let store = stage.open();
+    grow(&store, 900);
+    store.reader().wait_durable(tidegate::Position(900), std::time::Duration::from_secs(60)).unwrap();
+    let oracle = naive(&store);
+    let reads = |what: &dyn Fn()| {
+        let before = stage.disk.count(Call::Read);
+        what();
+        stage.disk.count(Call::Read) == before
+    };
+    assert!(reads(&|| assert_eq!(store.proofs().root(255).unwrap(), tree::root(&oracle, 255).unwrap())));
+    assert!(reads(&|| assert_eq!(store.proofs().root(900).unwrap(), tree::root(&oracle, 900).unwrap())));
+    // The next process has none of them, and gets the same from the records.
+    let mut next = stage.clone();
+    store.close().unwrap();
+    next.restart();
+    let store = next.open();
+    expect_roots(&store, &oracle);
+    grow(&store, 2000);
+    expect_roots(&store, &naive(&store));
+    store.upkeep().step().unwrap();
+    expect_roots(&store, &naive(&store));
+    assert_eq!(remarks(&next), Vec::<String>::new());
 }
 
 /// Opening and appending read and write nothing of it.
