@@ -34,6 +34,15 @@ ci:
 bench *args:
     cargo run --release --locked -p tidegate-bench -- {{args}}
 
+# What the tree over the log costs: a build with it and one without, in turns. Processor time, so other work may run beside.
+bench-tree rounds="3" *args:
+    cargo build --release --locked -p tidegate-bench --no-default-features --target-dir target/without-tree
+    cargo build --release --locked -p tidegate-bench --no-default-features --features proofs
+    for round in $(seq {{rounds}}); do \
+        target/without-tree/release/bench --only "tree: " {{args}}; \
+        "${CARGO_TARGET_DIR:-target}/release/bench" --only "tree: " {{args}}; \
+    done
+
 # Simulated histories for a long time, short ones and long ones; names the seed of each that fails.
 sim-long first="0" count="100000":
     cargo run --release --locked -p tidegate-sim -- soak {{first}} {{count}}

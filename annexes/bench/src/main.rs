@@ -56,6 +56,8 @@ fn run(settings: &Settings) -> Result<(), Failure> {
     rows.extend(deliveries::rows(&settings, place.path())?);
     rows.extend(reactions::rows(&settings, place.path())?);
     rows.extend(graph::rows(&settings, place.path())?);
+    rows.extend(reads::tree::rows(&settings, place.path())?);
+    #[cfg(feature = "proofs")]
     rows.extend(reads::proofs::rows(&settings, place.path())?);
     table::print(&settings, &rows)?;
     Ok(())

@@ -41,6 +41,9 @@ pub(crate) struct Settings {
     /// Events of each made-up graph.
     #[arg(long, default_value_t = 5_000_000)]
     pub(crate) graph: u64,
+    /// Events of the log that proofs are made over; 10 million take 4 GB of disk.
+    #[arg(long, default_value_t = 2_000_000)]
+    pub(crate) proofs: u64,
     /// The history of the git project as `tidegate import` reads it, in gzip; without it its rows are left out.
     #[arg(long, default_value = "../shared/data/git-history.jsonl.gz")]
     pub(crate) git_history: PathBuf,
@@ -56,9 +59,9 @@ impl Settings {
             return self.clone();
         }
         let (history, reads) = (self.history / 10, self.reads / 10);
-        let graph = self.graph / 10;
+        let (graph, proofs) = (self.graph / 10, self.proofs / 10);
         let (rounds, events) = (self.rounds.min(3), self.events / 2);
-        Self { rounds, events, history, reads, graph, ..self.clone() }
+        Self { rounds, events, history, reads, graph, proofs, ..self.clone() }
     }
 
     /// Returns whether a row is asked for.

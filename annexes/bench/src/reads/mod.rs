@@ -1,5 +1,7 @@
 //! Rows of reading: the whole log, single events, streams and pages.
 
+pub(crate) mod tree;
+#[cfg(feature = "proofs")]
 pub(crate) mod proofs;
 
 use std::fs::File;
