@@ -72,6 +72,7 @@ enum Command {
     Prove(proof::ProveArgs),
     Census(proof::CensusArgs),
     Audit(proof::AuditArgs),
+    Evidence(proof::EvidenceArgs),
     Tiles(proof::TilesArgs),
     Witness(proof::WitnessArgs),
 }
@@ -117,6 +118,7 @@ impl Cli {
             Command::Prove(prove) => prove.run(output, self.json),
             Command::Census(census) => census.run(output, self.json),
             Command::Audit(audit) => audit.run(output, self.json),
+            Command::Evidence(evidence) => evidence.run(output, self.json),
             Command::Tiles(tiles) => tiles.run(output, self.json),
             Command::Witness(witness) => witness.run(output, self.json),
         }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tidegate_proof::{KeyAlgorithm, SigningKey, WitnessRequest};
 
-use crate::program::{TempFolder, field, run};
+use crate::program::{TempFolder, field, program, run};
 
 /// A store of five events in two streams, its key, and a checkpoint.
 struct Shop {
@@ -212,6 +212,68 @@ fn tiles_are_continued() {
     assert!(error.contains("store"), "{error}");
     let inside = format!("{}/public", shop.store);
     run(&["tiles", &shop.store, &inside, "--checkpoint", &shop.checkpoint]).refused(1);
+}
+
+/// What a question came to is kept, signed or not, and compared with the log later.
+#[test]
+fn evidence_is_kept_and_compared_later() {
+    let shop = Shop::new();
+    let (key, file) = (shop.place.path("keys/shop.key"), shop.place.path("order-7.evidence"));
+    let all = ["evidence", &shop.store, "--stream", "shop/order-7"];
+    let printed = run(&all).ok();
+    let line: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((&line["count"], &line["from"], &line["until"]), (&json!(3), &json!(1), &json!(5)));
+    assert_eq!(run(&[&all[..], &["--json"]].concat()).ok(), printed);
+    shop.place.file("order-7.evidence", &printed);
+    let check =
+        |file: &str, more: &[&str]| run(&[&["evidence", &shop.store, "--check", file][..], more].concat());
+    let said = check(&file, &[]).ok();
+    assert!(said.starts_with("the log still says 3 events from position 1 to 5, with the root "), "{said}");
+
+    let note = shop.place.path("part.note");
+    let part = ["--after", "1", "--before", "5", "--key", &key, "--output", &note];
+    let said = run(&[&all[..], &part].concat()).ok();
+    assert!(said.starts_with(&format!("{note} says 1 event from position 2 to 4, ")), "{said}");
+    let found = check(&note, &["--signer", &shop.key, "--json"]).json();
+    assert_eq!(
+        (&found[0]["evidence"]["count"], found[0]["signer"].as_str()),
+        (&json!(1), shop.key.split('+').next())
+    );
+    // The log goes on, and what was kept holds; another one, or a changed file, does not.
+    run(&["append", &shop.store, "--scope", "shop", "--entity", "order-7", "--kind", "order.paid"]).ok();
+    check(&file, &[]).ok();
+    let other = Shop::new();
+    assert!(run(&["evidence", &other.store, "--check", &file]).refused(1).contains("it is about the store"));
+    let changed = shop.place.file("changed", printed.replace("\"count\":3", "\"count\":2"));
+    assert!(check(&changed, &["--json"]).refused(1).contains("disproved"));
+    let text = fs::read_to_string(&note).unwrap();
+    let changed = shop.place.file("changed.note", text.replace("\"count\":1", "\"count\":2"));
+    assert!(check(&changed, &["--signer", &shop.key, "--json"]).refused(1).contains("disproved"));
+    assert!(check(&note, &["--signer", &other.key, "--json"]).refused(1).contains("disproved"));
+    assert!(check(&note, &[]).refused(1).contains("--signer"));
+    assert!(check(&file, &["--signer", &shop.key]).refused(1).contains("not signed"));
+    assert!(check(&file, &["--tag", "vip"]).refused(1).contains("leave out"));
+    // A note that is evidence is no checkpoint, and the key's memory is as it was.
+    assert!(run(&["prove", &shop.store, "1", "--checkpoint", &note]).refused(1).contains("not a checkpoint"));
+    assert_eq!(
+        run(&["checkpoint", "--last", "--key", &key]).ok(),
+        fs::read_to_string(&shop.checkpoint).unwrap()
+    );
+}
+
+/// What was signed last is given out again without the store; the environment may name the key.
+#[test]
+fn a_key_gives_out_again_what_it_signed_last() {
+    let shop = Shop::new();
+    let (key, signed) = (shop.place.path("keys/shop.key"), fs::read_to_string(&shop.checkpoint).unwrap());
+    fs::remove_dir_all(&shop.store).unwrap();
+    assert_eq!(run(&["checkpoint", "--last", "--key", &key]).ok(), signed);
+    let named = program(&["checkpoint", "--last", "--json"]).env("TIDEGATE_KEY", &key).output().unwrap();
+    let told: Value = serde_json::from_slice(&named.stdout).unwrap();
+    assert_eq!((&told["size"], told["checkpoint"].as_str()), (&json!(5), Some(&*signed)));
+    let unnamed = program(&["checkpoint", "--last"]).env_remove("TIDEGATE_KEY").output().unwrap();
+    assert!(!unnamed.status.success());
+    assert!(run(&["checkpoint", &shop.store, "--last", "--key", &key]).refused(64).contains("--last"));
 }
 
 /// A backup that was put back is not signed.

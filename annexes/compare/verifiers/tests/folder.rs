@@ -8,7 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use signed_note::{Note, StandardVerifier, VerifierList};
-use tidegate::proofs::{Checkpoint, DEFAULT_PREFIX, DisclosureForm, KeyFile, SignedCheckpoint, Signer};
+use tidegate::proofs::{
+    Checkpoint, DEFAULT_PREFIX, DisclosureForm, KeyFile, SignedCheckpoint, Signer, TilesOptions,
+};
 use tidegate::{AppendOptions, Batch, Draft, Position, Store};
 use tlog_tiles::{Hash, HashReader, Tile};
 
@@ -108,7 +110,7 @@ impl Exporter {
             self.store.append_with(batch, AppendOptions::new().buffered()).unwrap();
         }
         let signed = self.store.proofs().checkpoint(&self.key).unwrap();
-        self.store.proofs().export_tiles(&signed, self.out(), true).unwrap();
+        self.store.proofs().export_tiles(&signed, self.out(), TilesOptions::new().entries(true)).unwrap();
         signed
     }
 }

@@ -9,6 +9,7 @@ use tidegate_format::{Error, ErrorKind, ErrorPlace, Hash, Position, Result, Stor
 use tidegate_proof::tree::Frontier;
 use tidegate_proof::{SignedNote, SigningKey, VerifierKey};
 
+use super::key_file::KeyFile;
 use super::prover::Proofs;
 use crate::read::{Query, ReadOptions};
 
@@ -107,6 +108,16 @@ impl Evidence {
         let text = format!("{FIRST_LINE}{self}\n");
         let signature = key.sign(&text)?;
         SignedNote::new(&text, vec![signature])
+    }
+
+    /// Signs it as a note with the key in a file, the one that signs the checkpoints of a store. What that file remembers
+    /// does not change.
+    ///
+    /// # Errors
+    ///
+    /// As [`sign`](Self::sign).
+    pub fn sign_with(&self, key: &KeyFile) -> Result<SignedNote> {
+        self.sign(key.signing_key())
     }
 
     /// Reads it from a note that one of these keys signed.

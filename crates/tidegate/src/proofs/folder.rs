@@ -31,6 +31,36 @@ const LOCK: &str = ".lock";
 /// Leaves under a full tile of level 0.
 const TILE_LEAVES: u64 = TILE_WIDTH as u64;
 
+/// How tiles are exported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TilesOptions {
+    entries: bool,
+    verify: bool,
+}
+
+impl TilesOptions {
+    /// Returns the usual ones: hashes alone, and only what the folder lacks.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets whether the entries of events are written too, 136 bytes each, which tell positions, versions, times, ids and
+    /// lengths, and neither names nor payloads.
+    #[must_use]
+    pub fn entries(self, entries: bool) -> Self {
+        Self { entries, ..self }
+    }
+
+    /// Sets whether every tile is computed again from the log, from the first event on, and what is wrong or missing in the
+    /// folder written anew. Otherwise a tile that is full and left of the edge is believed to be what an earlier export
+    /// wrote: a client would notice a wrong one, and the export does not.
+    #[must_use]
+    pub fn verify(self, verify: bool) -> Self {
+        Self { verify, ..self }
+    }
+}
+
 /// What an export of tiles wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -47,14 +77,15 @@ pub struct TilesReport {
 
 impl Proofs {
     /// Writes the tree under a checkpoint into a folder as [tlog-tiles](https://c2sp.org/tlog-tiles) has it: the file
-    /// `checkpoint`, the tiles, and if `entries` says so the entries of events, 136 bytes each, which tell positions, versions,
-    /// times, ids and lengths, and neither names nor payloads. Any web server can hand out the folder.
+    /// `checkpoint`, the tiles, and the entries of events if they are asked for. Any web server can hand out the folder.
     ///
     /// A folder with an older checkpoint of the log is continued. Every hash is computed from records. The checkpoint is
     /// written last, so an export that is interrupted leaves the folder as it was for its readers, and another one goes on.
+    /// Of what an earlier export wrote, the tiles at the edge are compared with the checkpoint in the folder, and the others
+    /// if [`verify`](TilesOptions::verify) says so.
     ///
     /// ```
-    /// use tidegate::proofs::{Checkpoint, DEFAULT_PREFIX, KeyFile};
+    /// use tidegate::proofs::{Checkpoint, DEFAULT_PREFIX, KeyFile, TilesOptions};
     /// use tidegate::{Draft, Store};
     ///
     /// # let folder = tempfile::tempdir()?;
@@ -63,7 +94,7 @@ impl Proofs {
     /// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
     /// let signer = KeyFile::create(&key, &Checkpoint::origin_of(DEFAULT_PREFIX, store.id())?)?;
     /// let checkpoint = store.proofs().checkpoint(&signer)?;
-    /// let report = store.proofs().export_tiles(&checkpoint, &tiles, false)?;
+    /// let report = store.proofs().export_tiles(&checkpoint, &tiles, TilesOptions::new())?;
     /// assert_eq!((report.old, report.new), (0, 1));
     /// assert_eq!(std::fs::read(tiles.join("tile/0/000.p/1"))?, store.proofs().root(1)?.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -72,7 +103,7 @@ impl Proofs {
     /// # Errors
     ///
     /// * [`Invalid`](ErrorKind::Invalid) if the checkpoint is of another store, or the folder of another origin; if the folder
-    ///   has entries and `entries` is false, or a file `checkpoint` that is not one;
+    ///   has entries and none are asked for, or a file `checkpoint` that is not one;
     /// * [`Older`](ErrorKind::Older) if the log has fewer events than the checkpoint, or the folder has more;
     /// * [`Diverged`](ErrorKind::Diverged) if the log has another root than the checkpoint, or than that in the folder;
     /// * [`Retired`](ErrorKind::Retired) if events are needed that were retired;
@@ -81,9 +112,9 @@ impl Proofs {
         &self,
         checkpoint: &SignedCheckpoint,
         to: impl AsRef<Path>,
-        entries: bool,
+        options: TilesOptions,
     ) -> Result<TilesReport> {
-        self.export_tiles_in(checkpoint, &Env::native(to.as_ref()), entries)
+        self.export_tiles_in(checkpoint, &Env::native(to.as_ref()), options)
     }
 
     /// Exports tiles as [`export_tiles`](Self::export_tiles) does, to a disk that the caller brings.
@@ -95,7 +126,7 @@ impl Proofs {
         &self,
         checkpoint: &SignedCheckpoint,
         to: &Env,
-        entries: bool,
+        options: TilesOptions,
     ) -> Result<TilesReport> {
         let head = checkpoint.checkpoint();
         // Nothing is written under a checkpoint that the log does not have.
@@ -110,7 +141,8 @@ impl Proofs {
                 }
                 _ => failed(LOCK, cause),
             })?;
-            Export { view: &view, folder: TileFolder::new(disk), head, entries }.run(checkpoint)
+            let folder = TileFolder { verify: options.verify, ..TileFolder::new(disk) };
+            Export { view: &view, folder, head, options, mended: false }.run(checkpoint)
         };
         export().map_err(|error| error.in_directory(&disk.place()))
     }
@@ -121,7 +153,9 @@ struct Export<'a> {
     view: &'a View,
     folder: TileFolder<'a>,
     head: &'a Checkpoint,
-    entries: bool,
+    options: TilesOptions,
+    /// Whether the folder lacked tiles of its checkpoint, or had wrong ones.
+    mended: bool,
 }
 
 impl Export<'_> {
@@ -133,20 +167,21 @@ impl Export<'_> {
         }
         let (old_size, new) = (old.map_or(0, Checkpoint::size), self.head.size());
         let edge = match old {
+            Some(_) if self.options.verify => None,
             Some(old) => self.edge_of(old)?,
             None => Some(TileEdge::new()),
         };
-        let mended = edge.is_none();
-        if let Some(old) = old.filter(|_| mended) {
+        if let Some(old) = old.filter(|_| edge.is_none()) {
             // What the folder says is not used, so the log alone must lead to its root before anything is replaced.
             self.check_root(old)?;
         }
-        self.write(edge.unwrap_or_default())?;
+        self.mended = edge.is_none() && !self.options.verify;
+        self.write(edge.unwrap_or_default(), old_size)?;
         self.folder.finish(&checkpoint.to_string())?;
         if old_size < new {
             self.folder.remove_outgrown(old_size, new)?;
         }
-        Ok(TilesReport { old: old_size, new, files: self.folder.files, mended })
+        Ok(TilesReport { old: old_size, new, files: self.folder.files, mended: self.mended })
     }
 
     /// Refuses a folder that this export cannot continue.
@@ -164,7 +199,7 @@ impl Export<'_> {
             let message = format!("the folder has {} events, and the checkpoint {}", old.size(), head.size());
             return Err(Error::new(ErrorKind::Older, message).advise("export a newer checkpoint"));
         }
-        if !self.entries && self.folder.has_entries(old.size())? {
+        if !self.options.entries && self.folder.has_entries(old.size())? {
             let message = "the folder has entries: ask for them again, or export to another folder";
             return Err(Error::invalid(message));
         }
@@ -174,7 +209,7 @@ impl Export<'_> {
     /// Returns the edge to go on from: that of the last full tile of level 0, if all that the folder has there leads to its
     /// root.
     fn edge_of(&self, old: &Checkpoint) -> Result<Option<TileEdge>> {
-        if self.entries && old.size() > 0 && !self.folder.has_entries(old.size())? {
+        if self.options.entries && old.size() > 0 && !self.folder.has_entries(old.size())? {
             return Ok(None);
         }
         let Some(edge) = self.folder.edge(old.size() / TILE_LEAVES * TILE_LEAVES)? else { return Ok(None) };
@@ -190,31 +225,32 @@ impl Export<'_> {
         if edge.root() == of.root() { Ok(()) } else { Err(diverged("the folder's", of, edge.root())) }
     }
 
-    /// Writes the tiles from this edge on.
-    fn write(&mut self, mut edge: TileEdge) -> Result<()> {
-        let (folder, entries, head) = (&mut self.folder, self.entries, self.head);
-        let mut bundled = Vec::new();
+    /// Writes the tiles from this edge on. The folder has those over `old` events.
+    fn write(&mut self, mut edge: TileEdge, old: u64) -> Result<()> {
+        let (folder, head) = (&mut self.folder, self.head);
+        let (mut bundled, mut mended) = (Vec::new(), self.mended);
+        let mut write = |tile: Tile, hashes: &[Hash], bundled: &mut Vec<[u8; ENTRY_BYTES]>| -> Result<()> {
+            let mut is_written = false;
+            if tile.level() == 0 && self.options.entries {
+                is_written = folder.write(&tile.entries_path(), &bundle(bundled))?;
+            }
+            if tile.level() == 0 {
+                bundled.clear();
+            }
+            is_written |= folder.write(&tile.to_string(), &tile.encode(hashes)?)?;
+            let was_there = Tile::at(tile.level(), tile.index(), old) == Some(tile);
+            mended |= self.options.verify && is_written && was_there;
+            Ok(())
+        };
         each_entry(self.view, edge.size(), head.size(), |entry, leaf| {
             bundled.push(entry);
-            edge.push(leaf, |tile, hashes| {
-                if tile.level() == 0 && entries {
-                    folder.write(&tile.entries_path(), &bundle(&bundled))?;
-                }
-                if tile.level() == 0 {
-                    bundled.clear();
-                }
-                folder.write(&tile.to_string(), &tile.encode(hashes)?)
-            })
+            edge.push(leaf, |tile, hashes| write(tile, hashes, &mut bundled))
         })?;
         if edge.root() != head.root() {
             return Err(diverged("the", head, edge.root()));
         }
-        for (tile, hashes) in edge.partial() {
-            if tile.level() == 0 && entries {
-                folder.write(&tile.entries_path(), &bundle(&bundled))?;
-            }
-            folder.write(&tile.to_string(), &tile.encode(hashes)?)?;
-        }
+        edge.partial().into_iter().try_for_each(|(tile, hashes)| write(tile, hashes, &mut bundled))?;
+        self.mended = mended;
         Ok(())
     }
 }
@@ -246,11 +282,13 @@ struct TileFolder<'a> {
     /// The folders in which names are not durable yet.
     touched: BTreeSet<String>,
     files: u64,
+    /// Whether files that are right already are left as they are.
+    verify: bool,
 }
 
 impl<'a> TileFolder<'a> {
     fn new(disk: &'a dyn Disk) -> Self {
-        Self { disk, touched: BTreeSet::new(), files: 0 }
+        Self { disk, touched: BTreeSet::new(), files: 0, verify: false }
     }
 
     /// Returns a file's bytes, at most this many and one more, or `None` if it is missing.
@@ -291,8 +329,11 @@ impl<'a> TileFolder<'a> {
         }
     }
 
-    /// Gives a file these contents. Its name is durable after [`finish`](Self::finish).
-    fn write(&mut self, name: &str, contents: &[u8]) -> Result<()> {
+    /// Gives a file these contents, and returns whether it had others. Its name is durable after [`finish`](Self::finish).
+    fn write(&mut self, name: &str, contents: &[u8]) -> Result<bool> {
+        if self.verify && self.read(name, contents.len())?.as_deref() == Some(contents) {
+            return Ok(false);
+        }
         let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
         let beside = format!("{name}.tmp");
         let written = || {
@@ -308,7 +349,7 @@ impl<'a> TileFolder<'a> {
         written().map_err(|cause| failed(name, cause))?;
         self.touched.insert(folder.to_owned());
         self.files += 1;
-        Ok(())
+        Ok(true)
     }
 
     /// Makes everything durable, and only then the checkpoint (keeps X1).

@@ -149,6 +149,11 @@ impl KeyFile {
         Ok(file)
     }
 
+    /// Returns the key itself, to sign what is not a checkpoint: of that alone contradictions are remembered.
+    pub(super) fn signing_key(&self) -> &SigningKey {
+        &self.key
+    }
+
     /// Takes the lock of the key's memory.
     fn lock(&self) -> Result<Box<dyn FileLock>> {
         let name = &self.names.lock;

@@ -43,7 +43,7 @@ mod evidence;
 
 pub use census::{AuditedCensus, CensusAudit};
 pub use evidence::{EventsEvidence, Evidence, StateEvidence};
-pub use folder::TilesReport;
+pub use folder::{TilesOptions, TilesReport};
 pub use key_file::KeyFile;
 pub use prover::Proofs;
 pub use tidegate_proof::census::{Census, CensusField, CensusProof, CensusTerm};

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use tidegate::proofs::{KeyFile, SignedCheckpoint};
+use tidegate::proofs::{KeyFile, SignedCheckpoint, Signer};
+use tidegate::{Error, ErrorKind};
 
 use super::files::write;
 use crate::failure::Result;
@@ -16,20 +17,27 @@ A checkpoint says how many events the log has and what the root of the tree over
 what is durable, also beside a writer. The key refuses to sign if the log does not continue what it signed last, as a \
 backup does that was put back, or a copy that went on by itself.
 
+TIDEGATE_KEY names the key's file if --key does not. A secret has no place in it: what the key signed last must be kept beside \
+the key, or it could sign what contradicts that.
+
 Examples:
   tidegate checkpoint ./store --key ./keys/shop.key --output shop.checkpoint
-  tidegate checkpoint ./store --key ./keys/shop.key --json";
+  tidegate checkpoint ./store --key ./keys/shop.key --json
+  tidegate checkpoint --last --key ./keys/shop.key";
 
 /// Sign the log as it is now
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::command) struct CheckpointArgs {
     /// The store's directory
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "last", conflicts_with = "last")]
+    directory: Option<PathBuf>,
     /// The key that signs; `tidegate key` makes one
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_KEY", hide_env_values = true)]
     key: PathBuf,
+    /// Sign nothing, and give out again what the key signed last
+    #[arg(long, conflicts_with = "second_key")]
+    last: bool,
     /// Have this key sign too, while it replaces the other one
     #[arg(long, value_name = "FILE")]
     second_key: Option<PathBuf>,
@@ -52,13 +60,9 @@ struct CheckpointJson {
 
 impl CheckpointArgs {
     pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let proofs = open(&self.directory, json)?.proofs();
-        let mut signed = proofs.checkpoint(&KeyFile::open(&self.key)?)?;
-        if let Some(second) = &self.second_key {
-            proofs.countersign(&mut signed, &KeyFile::open(second)?)?;
-        }
+        let signed = self.signed(json)?;
         if self.output.is_some() || !json {
-            write(&signed, self.output.as_deref(), Some(&self.directory), output)?;
+            write(&signed, self.output.as_deref(), self.directory.as_deref(), output)?;
         }
         match (&self.output, json) {
             (file, true) => output.json(&self.told(&signed, file.is_none())),
@@ -68,6 +72,20 @@ impl CheckpointArgs {
             }
             (None, false) => Ok(()),
         }
+    }
+
+    fn signed(&self, json: bool) -> Result<SignedCheckpoint> {
+        let key = KeyFile::open(&self.key)?;
+        let Some(directory) = &self.directory else {
+            let missing = || Error::new(ErrorKind::Missing, "the key has signed nothing");
+            return Ok(key.last()?.ok_or_else(missing)?);
+        };
+        let proofs = open(directory, json)?.proofs();
+        let mut signed = proofs.checkpoint(&key)?;
+        if let Some(second) = &self.second_key {
+            proofs.countersign(&mut signed, &KeyFile::open(second)?)?;
+        }
+        Ok(signed)
     }
 
     fn told(&self, signed: &SignedCheckpoint, with_text: bool) -> CheckpointJson {

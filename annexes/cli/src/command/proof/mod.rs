@@ -5,6 +5,7 @@
 //! * `key`, `checkpoint`: the key of a log, and what it signs
 //! * `prove`, `check`: files that show an event, or all events of something, and their check
 //! * `census`: counting, and counting again
+//! * `evidence`: what a question to the log comes to, to be looked at again later
 //! * `tiles`: the log's tree as a folder of files
 //! * `witness`: what is sent to a witness, and what it answers
 
@@ -15,11 +16,13 @@ mod checkpoint;
 mod check;
 mod prove;
 mod census;
+mod evidence;
 mod tiles;
 mod witness;
 
 pub(super) use census::{AuditArgs, CensusArgs};
 pub(super) use checkpoint::CheckpointArgs;
+pub(super) use evidence::EvidenceArgs;
 pub(super) use key::KeyArgs;
 pub(super) use prove::ProveArgs;
 pub(super) use tiles::TilesArgs;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use tidegate::Error;
+use tidegate::proofs::TilesOptions;
 
 use super::files::read_value;
 use crate::failure::{Result, warn};
@@ -15,14 +16,16 @@ use crate::target::is_inside;
 const EXAMPLES: &str = "\
 OUT is then what any web server hands out and any client of transparency logs reads (c2sp.org/tlog-tiles): `checkpoint` and \
 `tile/`. A folder that holds an older checkpoint of the log is continued. The new checkpoint is written last, so an export \
-that is interrupted changes nothing for readers of the folder, and the next one goes on.
+that is interrupted changes nothing for readers of the folder, and the next one goes on. It looks at the edge of what is \
+there, and with --verify at everything.
 
 With --entries it also holds 136 bytes of each event: position, version, time, id, lengths, and a hash that hides names and \
 payload.
 
 Examples:
   tidegate tiles ./store ./public --checkpoint shop.checkpoint
-  tidegate tiles ./store ./public --checkpoint shop.checkpoint --entries";
+  tidegate tiles ./store ./public --checkpoint shop.checkpoint --entries
+  tidegate tiles ./store ./public --checkpoint shop.checkpoint --verify";
 
 /// Write the tree over the log as a folder of files
 #[derive(Args, Debug)]
@@ -40,6 +43,9 @@ pub(in crate::command) struct TilesArgs {
     /// Write the entries of events too
     #[arg(long)]
     entries: bool,
+    /// Compute every tile again from the log, and write anew what is wrong or missing in the folder
+    #[arg(long)]
+    verify: bool,
 }
 
 #[derive(Serialize)]
@@ -60,10 +66,11 @@ impl TilesArgs {
         }
         let store = open(&self.directory, json)?;
         let checkpoint = read_value(&self.checkpoint, "a checkpoint")?;
-        let report = store.proofs().export_tiles(&checkpoint, &self.out, self.entries)?;
+        let options = TilesOptions::new().entries(self.entries).verify(self.verify);
+        let report = store.proofs().export_tiles(&checkpoint, &self.out, options)?;
         let (old, new, files, mended) = (report.old, report.new, report.files, report.mended);
         if mended {
-            let message = "the folder lacked files or had wrong ones; all were written anew";
+            let message = "the folder lacked files or had wrong ones; they were written anew";
             warn("mended", message, json);
         }
         if json {

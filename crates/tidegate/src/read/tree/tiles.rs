@@ -1,5 +1,8 @@
 //! The tiles of a view's tree: leaves from its records, and hashes above them as they are kept or computed.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
 use tidegate_format::{Hash, Position, Result};
 use tidegate_proof::tree::{TILE_WIDTH, Tile, TileSource};
 
@@ -7,29 +10,35 @@ use super::leaves::{behind, leaves, root};
 use super::log_tree::{LogTree, leaves_of};
 use crate::read::view::View;
 
+/// Tiles kept: more than the 15 that one proof is made of at most.
+const TILES_KEPT: usize = 16;
+
 /// The tree over the events of a view.
 #[derive(Debug)]
 pub(crate) struct ViewTiles<'a> {
     view: &'a View,
     /// What is kept of it; `None` if everything is to be computed from records.
     tree: Option<&'a LogTree>,
+    /// The tiles that were read last: proofs of events beside each other are made of the same ones.
+    last: RefCell<VecDeque<(Tile, Vec<Hash>)>>,
 }
 
 impl<'a> ViewTiles<'a> {
     /// Returns the tiles of a view, with the hashes that are kept of its tree.
     pub(crate) fn new(view: &'a View, tree: &'a LogTree) -> Self {
-        Self { view, tree: Some(tree) }
+        Self { view, tree: Some(tree), last: RefCell::default() }
     }
 
     /// Returns the tiles of a view, all of them computed from its records.
     pub(crate) fn of_records(view: &'a View) -> Self {
-        Self { view, tree: None }
+        Self { view, tree: None, last: RefCell::default() }
     }
 
     /// Returns the hashes of a level from `first` on.
     pub(super) fn hashes(&self, level: u8, first: u64, count: u64) -> Result<Vec<Hash>> {
         if level == 0 {
-            return leaves(self.view, first, count);
+            let recent = self.tree.and_then(|tree| tree.recent(first, count));
+            return recent.map_or_else(|| leaves(self.view, first, count), Ok);
         }
         let kept = match self.tree {
             Some(tree) => tree.find(self.view, level, first, count),
@@ -62,6 +71,15 @@ impl TileSource for ViewTiles<'_> {
         if last > self.view.head().0 {
             return Err(behind(Position(last), self.view));
         }
-        self.hashes(tile.level(), first, count)
+        if let Some((_, hashes)) = self.last.borrow().iter().find(|(last, _)| *last == tile) {
+            return Ok(hashes.clone());
+        }
+        let hashes = self.hashes(tile.level(), first, count)?;
+        let mut last = self.last.borrow_mut();
+        if last.len() == TILES_KEPT {
+            last.pop_front();
+        }
+        last.push_back((tile, hashes.clone()));
+        Ok(hashes)
     }
 }

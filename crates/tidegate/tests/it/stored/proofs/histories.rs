@@ -29,6 +29,13 @@ enum Event {
     Copy,
     /// The copy is opened, goes on by itself, and asks for a signature with the same key.
     Restored,
+    /// What is whole is written to another disk, which goes on if the key signs it. Before that, the end is cut off, or
+    /// something in the middle is damaged.
+    Salvage(Option<u64>),
+    /// The payload of an event is blanked as erasing it would.
+    Erase(u64),
+    /// What the key signed last is put back as it was before the last checkpoint.
+    TurnBack,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -43,6 +50,9 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (1..8_u64).prop_map(Event::DieStoring),
         1 => Just(Event::Copy),
         1 => Just(Event::Restored),
+        1 => prop::option::of(any::<u64>()).prop_map(Event::Salvage),
+        1 => (0..64_u64).prop_map(Event::Erase),
+        1 => Just(Event::TurnBack),
     ]
 }
 
@@ -54,6 +64,8 @@ struct World {
     signed: Vec<SignedCheckpoint>,
     proofs: Vec<(Proof, u64, Hash)>,
     appended: usize,
+    /// What the key remembered before it signed last.
+    memory: Option<Vec<u8>>,
 }
 
 impl World {
@@ -63,7 +75,7 @@ impl World {
         let keys = KeyDisk::new(2);
         keys.create(store.id()).unwrap();
         let (signed, proofs) = (Vec::new(), Vec::new());
-        Self { stage, store: Some(store), keys, copy: None, signed, proofs, appended: 0 }
+        Self { stage, store: Some(store), keys, copy: None, signed, proofs, appended: 0, memory: None }
     }
 
     fn store(&self) -> &tidegate::Store {
@@ -84,6 +96,7 @@ impl World {
 
     fn checkpoint(&mut self) -> tidegate::Result<()> {
         let signer = self.keys.open()?;
+        self.memory = self.keys.disk.at_rest().read("shop.last").ok();
         let signed = self.store().proofs().checkpoint(&signer)?;
         assert!(size(&signed) <= self.store().frontier().durable.0, "only what is durable is signed");
         self.signed.push(signed);
@@ -135,18 +148,28 @@ impl World {
                 self.copy = Some(copy);
             }
             Event::Restored => self.restored(),
+            Event::Salvage(damage) => self.salvage(damage),
+            Event::Erase(number) => self.erase(number),
+            Event::TurnBack => {
+                if let Some(memory) = self.memory.take() {
+                    self.keys.disk.at_rest().write("shop.last", &memory).unwrap();
+                }
+            }
         }
     }
 
     fn prove(&mut self, number: u64) {
         let Some(signed) = self.signed.get(number as usize % self.signed.len().max(1)) else { return };
         let position = number % (size(signed) + 1);
-        let proof = self.store().proofs().prove(Position(position), signed, DisclosureForm::Names);
+        let forms = [DisclosureForm::Names, DisclosureForm::Payload, DisclosureForm::Entry];
+        let form = forms[number as usize % 3];
+        let proof = self.store().proofs().prove(Position(position), signed, form);
         match proof {
             Ok(proof) => {
                 let leaf = self.store().view().unwrap().at(Position(position)).unwrap().unwrap().leaf();
                 self.proofs.push((proof, position, leaf));
             }
+            Err(error) if error.kind() == ErrorKind::Erased => assert_eq!(form, DisclosureForm::Payload),
             Err(error) => assert_eq!((position, error.kind()), (0, ErrorKind::Invalid)),
         }
     }
@@ -156,10 +179,55 @@ impl World {
         let Some(copy) = self.copy.take() else { return };
         let store = copy.open();
         fill(&store, 2);
+        self.offer(copy, store);
+    }
+
+    fn salvage(&mut self, damage: Option<u64>) {
+        let broken = self.stage.fork();
+        if let Some(seed) = damage {
+            let segments = broken.segments();
+            let name = &segments[seed as usize % segments.len()];
+            let length = broken.bytes(name).len() as u64;
+            let files = broken.disk.at_rest();
+            if seed % 2 == 0 {
+                files.truncate(name, seed % length)
+            } else {
+                files.flip_bit(name, seed % (length * 8))
+            }
+            .unwrap();
+        }
+        let mut saved = Stage { random: SeededRandom::new(500 + self.appended as u64), ..Stage::new() };
+        let Ok(_) = tidegate::report::salvage_in(&broken.world(), &saved.world(), |_| ()) else { return };
+        saved.restart();
+        let store = saved.open();
+        fill(&store, 1);
+        self.offer(saved, store);
+    }
+
+    fn erase(&mut self, number: u64) {
+        self.store = None;
+        self.stage.restart();
+        let position = 1 + number % self.appended.max(1) as u64;
+        crate::stored::erased_and_slots::rewrite(&self.stage, false, |at| at == position);
+        self.restart();
+    }
+
+    /// Asks the key to sign another store, which is the log from now on if it does.
+    fn offer(&mut self, copy: Stage, store: tidegate::Store) {
         let signer = self.keys.open().unwrap();
         let last = signer.last().unwrap().unwrap();
+        let is_same = store.id() == self.store().id();
+        if self.signed.last().is_some_and(|newest| size(newest) > size(&last)) {
+            // A key that was turned back is not asked to sign another store: that is what only a witness notices.
+            return;
+        }
         match store.proofs().checkpoint(&signer) {
-            Err(error) => assert!(matches!(error.kind(), ErrorKind::Older | ErrorKind::Diverged), "{error}"),
+            Err(error) if is_same => {
+                assert!(matches!(error.kind(), ErrorKind::Older | ErrorKind::Diverged), "{error}");
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Invalid, "another store has another origin: {error}");
+            }
             Ok(signed) => {
                 // It continues all that was signed, so the copy is the log from now on.
                 store.proofs().check(last.checkpoint()).unwrap();

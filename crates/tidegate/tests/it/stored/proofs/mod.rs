@@ -2,6 +2,7 @@
 
 mod censuses;
 mod evidence;
+mod forged_records;
 mod hard_cases;
 mod histories;
 mod key_files;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidegate::proofs::{Checkpoint, DEFAULT_PREFIX, SignedCheckpoint, TilesReport};
+use tidegate::proofs::{Checkpoint, DEFAULT_PREFIX, SignedCheckpoint, TilesOptions, TilesReport};
 use tidegate::testing::{Disk, Env, FaultPlan, FaultyDisk, Mode, Model, SeededRandom, SimulatedClock};
 use tidegate::{AppendOptions, Batch, Draft, ErrorKind, Result, Store, StoreOptions};
 use tidegate_proof::tree::{self, MemoryTree, Tile, TileSource, leaf_hash, unbundle};
@@ -39,7 +39,7 @@ impl Exporter {
     }
 
     fn export(&self, checkpoint: &SignedCheckpoint, entries: bool) -> Result<TilesReport> {
-        self.store.proofs().export_tiles_in(checkpoint, &env(&self.out), entries)
+        self.store.proofs().export_tiles_in(checkpoint, &env(&self.out), TilesOptions::new().entries(entries))
     }
 
     /// Checks all that a reader of the folder can ask for under its checkpoint, and returns its size.
@@ -145,15 +145,15 @@ fn an_interrupted_export_leaves_a_whole_state() {
     exporter.export(&first, true).unwrap();
     let second = exporter.at(600);
     let tree = naive(&exporter.store);
-    let whole = exporter.out.fork().reopen();
-    exporter.store.proofs().export_tiles_in(&second, &env(&whole), true).unwrap();
+    let (whole, entries) = (exporter.out.fork().reopen(), TilesOptions::new().entries(true));
+    exporter.store.proofs().export_tiles_in(&second, &env(&whole), entries).unwrap();
     let calls = whole.calls();
     assert!(calls > 20);
     let mut sizes = Vec::new();
     for nth in 1..=calls {
         let killed = exporter.out.fork().reopen();
         killed.set_plan(FaultPlan::default().crash_at(nth));
-        let exported = exporter.store.proofs().export_tiles_in(&second, &env(&killed), true);
+        let exported = exporter.store.proofs().export_tiles_in(&second, &env(&killed), entries);
         assert!(exported.is_err() && killed.ended(), "{nth}");
         // Towards the end names are made durable and removed, and the order of that is told by many power cuts.
         let cuts = if nth + 16 > calls { 12 } else { 2 };
@@ -166,7 +166,7 @@ fn an_interrupted_export_leaves_a_whole_state() {
             let size = check_folder(&left, &tree, true);
             assert!(size == 200 || size == 600, "{nth}: {size}");
             sizes.push(size);
-            exporter.store.proofs().export_tiles_in(&second, &env(&left), true).unwrap();
+            exporter.store.proofs().export_tiles_in(&second, &env(&left), entries).unwrap();
             assert_eq!(check_folder(&left, &tree, true), 600);
         }
     }
@@ -189,9 +189,46 @@ fn what_the_folder_says_is_not_believed() {
         for damage in damages {
             let disk = exporter.out.fork().reopen();
             damage(&disk);
-            let report = exporter.store.proofs().export_tiles_in(&next, &env(&disk), false).unwrap();
+            let report =
+                exporter.store.proofs().export_tiles_in(&next, &env(&disk), TilesOptions::new()).unwrap();
             assert!(report.mended);
             assert_eq!(check_folder(&disk, &naive(&exporter.store), false), 1100);
+        }
+    }
+}
+
+/// A full tile left of the edge, or a bundle of entries, is computed again if that is asked for, and the wrong one alone is
+/// written.
+#[test]
+fn what_an_earlier_export_wrote_is_verified_if_asked_for() {
+    let exporter = Exporter::new(7);
+    exporter.export(&exporter.at(1100), true).unwrap();
+    let verify = TilesOptions::new().entries(true).verify(true);
+    for (size, wrong) in
+        [(1100, "tile/0/001"), (1100, "tile/entries/002"), (1100, "tile/0/004.p/76"), (1300, "tile/0/001")]
+    {
+        let next = exporter.at(size);
+        for damage in [
+            &(|disk: &FaultyDisk| disk.at_rest().flip_bit(wrong, 77).unwrap()) as &dyn Fn(&FaultyDisk),
+            &|disk| disk.at_rest().remove(wrong).unwrap(),
+        ] {
+            let disk = exporter.out.fork().reopen();
+            damage(&disk);
+            let intact = exporter.out.fork().reopen();
+            let proofs = exporter.store.proofs();
+            if !wrong.contains(".p/") {
+                let believed = proofs.export_tiles_in(
+                    &next,
+                    &env(&disk.fork().reopen()),
+                    TilesOptions::new().entries(true),
+                );
+                assert!(!believed.unwrap().mended, "{wrong} is not looked at");
+            }
+            let mended = proofs.export_tiles_in(&next, &env(&disk), verify).unwrap();
+            let unbroken = proofs.export_tiles_in(&next, &env(&intact), verify).unwrap();
+            assert_eq!((mended.mended, mended.files), (true, unbroken.files + 1), "{wrong}");
+            assert!(!unbroken.mended);
+            assert_eq!(check_folder(&disk, &naive(&exporter.store), true), size);
         }
     }
 }
@@ -217,7 +254,11 @@ fn another_history_is_refused() {
     let before = one.files();
     let refused = |exporter: &Exporter, checkpoint: &SignedCheckpoint| {
         let to = env(&one.out);
-        let error = exporter.store.proofs().export_tiles_in(checkpoint, &to, true).unwrap_err();
+        let error = exporter
+            .store
+            .proofs()
+            .export_tiles_in(checkpoint, &to, TilesOptions::new().entries(true))
+            .unwrap_err();
         assert_eq!(one.files(), before, "{error}");
         error.kind()
     };

@@ -1,6 +1,7 @@
 //! From an append to an auditor who has a policy and a text.
 
 use tidegate::proofs::{DisclosureForm, Signer};
+use tidegate::testing::Call;
 use tidegate::{AppendOptions, Batch, Draft, Position, Store, StoreOptions};
 use tidegate_proof::tree::{self, ConsistencyProof, MemoryTree};
 
@@ -32,6 +33,38 @@ fn every_event_of_a_log_is_proved_in_every_form() {
             }
         }
     }
+}
+
+/// Many at once are those made one by one, in the order that was asked for; what is read for one is not read again for those
+/// beside it.
+#[test]
+fn many_events_are_proved_at_once() {
+    let stage = Stage::new();
+    let options = StoreOptions::new().thread(false).segment_bytes(40_000);
+    let store = options.open_in(stage.world()).unwrap();
+    grow(&store, 1200);
+    store.upkeep().step().unwrap();
+    let keys = KeyDisk::new(2);
+    let signer = keys.create(store.id()).unwrap();
+    let signed = store.proofs().checkpoint(&signer).unwrap();
+    let reader = options.open_reader_in(stage.world()).unwrap();
+    let positions: Vec<Position> = [700, 3, 4, 1200, 3, 256, 257].map(Position).to_vec();
+    let proofs = reader.proofs().prove_each(&positions, &signed, DisclosureForm::Names).unwrap();
+    for (position, proof) in positions.iter().zip(&proofs) {
+        assert_eq!(*proof, reader.proofs().prove(*position, &signed, DisclosureForm::Names).unwrap());
+        audit(proof, &policy(&signer), position.0, naive(&reader).leaf(position.0 - 1).unwrap());
+    }
+    assert_eq!((proofs.len(), reader.proofs().prove_each(&[], &signed, FORMS[0]).unwrap().len()), (7, 0));
+    let outside = [Position(5), Position(1201)];
+    let refused = reader.proofs().prove_each(&outside, &signed, DisclosureForm::Entry).unwrap_err();
+    assert_eq!(refused.kind(), tidegate::ErrorKind::Invalid);
+    let reads = |positions: &[Position]| {
+        let before = stage.disk.count(Call::Read);
+        reader.proofs().prove_each(positions, &signed, DisclosureForm::Names).unwrap();
+        stage.disk.count(Call::Read) - before
+    };
+    let neighbours: Vec<Position> = (600..700).map(Position).collect();
+    assert_eq!(reads(&neighbours), reads(&neighbours[..1]));
 }
 
 /// One batch of many small events for each size that is interesting.
