@@ -65,7 +65,31 @@ const PLANS: [Plan; 8] = [
 /// Returns all rows of appending that are asked for.
 pub(crate) fn rows(settings: &Settings, place: &Path) -> Result<Vec<Row>, Failure> {
     let plans = PLANS.iter().filter(|plan| settings.wants(plan.name));
-    plans.map(|plan| plan.row(settings, place)).collect()
+    let rows = plans.map(|plan| plan.row(settings, place)).collect::<Result<Vec<_>, _>>()?;
+    Ok(rows.into_iter().chain(of_many(settings, place)?).collect())
+}
+
+/// Returns rows of buffered appends by several callers. Their floor is the store itself with one caller.
+fn of_many(settings: &Settings, place: &Path) -> Result<Vec<Row>, Failure> {
+    let plans = [2, 8, 64].map(|callers| (format!("append, {callers} callers, buffered"), callers));
+    let plans = plans.iter().filter(|(name, _)| settings.wants(name));
+    let row = |(name, callers): &(String, usize)| {
+        eprintln!("{name}");
+        let place = tempfile::tempdir_in(place)?;
+        let store = Store::open(place.path().join("store"))?;
+        let source = Source::new(settings.entities);
+        let plan = |callers| Plan { name: "", callers, batch: 1, synced: false, times: 100, aim: 1.0 };
+        let (one, many) = (plan(1), plan(*callers));
+        let events = settings.events * one.times;
+        let pairs = in_rounds(
+            settings.rounds,
+            || one.speed(&store, &source, events),
+            || many.speed(&store, &source, events),
+        )?;
+        store.close()?;
+        Ok(Row::of_speeds(name, "events/s", &pairs, Aim::Ratio(many.aim)))
+    };
+    plans.map(row).collect()
 }
 
 impl Plan {

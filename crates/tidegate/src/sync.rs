@@ -17,6 +17,11 @@ pub(crate) use modelled::{Condvar, Mutex, MutexGuard};
 #[cfg(shuttle)]
 pub(crate) use shuttle::{sync::atomic, thread, thread_local};
 
+/// Returns how many threads can run at a time; 2 if that is not known.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}
+
 /// Wakes a task. Its waker is the code of a caller, which may do anything: no lock is held here, and a panic is noted
 /// and goes no further, whether this thread is panicking already or not.
 pub(crate) fn wake(waker: Waker) {

@@ -15,7 +15,7 @@
 //!     caller asked to be synced (`settle_queue.rs`). What rests on a group that was not written fails with it.
 //! J7. A frame says in `synced` what a sync made durable that had ended before the frame was sealed: a sync is noted
 //!     under the lock that frames are sealed under, and only when it has ended.
-//! J8. No caller is answered here: answers are returned, and given out once the commit section and the lead are let go.
+//! J8. No caller is answered here: answers are returned, and given out once the commit section is let go.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -65,6 +65,11 @@ impl QueuedBatch {
     /// Asks the one who waits for the answer to lead; says whether there is one.
     pub(crate) fn ask_to_lead(&self) -> bool {
         self.completion.as_ref().is_some_and(Responder::ask_to_lead)
+    }
+
+    /// Returns whether the one who waits for the answer is awake.
+    pub(crate) fn is_awake(&self) -> bool {
+        self.completion.as_ref().is_some_and(Responder::is_awake)
     }
 
     /// Lets the turn of its decision go, unless that is taken again.

@@ -7,6 +7,7 @@
 //! T2. A thread that was asked to lead or to sync does it next: while it runs a caller's code it is not asked, since
 //!     that code may wait for just what was asked ([`Absence`]).
 
+use std::hint;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -14,13 +15,22 @@ use tidegate_format::{Error, ErrorKind, Result};
 
 use crate::batch::Receipt;
 use crate::published::Deadline;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, Mutex, wake};
+
+/// How many times a thread looks for its answer before it sleeps. That takes some microseconds, a few times what the commit
+/// of a small group takes. To be woken takes longer, and to wake it costs the leader as much as a commit does.
+const LOOKS: u32 = if cfg!(shuttle) { 2 } else { 200 };
 
 /// Holds the answer to one batch until it is taken, and the thread or the task that waits for it.
 #[derive(Debug, Default)]
 pub(crate) struct Completion {
     state: Mutex<State>,
     changed: Condvar,
+    /// Whether the thread that waits here is awake.
+    awake: AtomicBool,
+    /// Whether there is an answer, or a role that the waiting thread is asked to take. The state says which.
+    called: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +72,12 @@ impl Responder {
     /// Asks the waiting caller to lead; returns false if none is waiting.
     pub(crate) fn ask_to_lead(&self) -> bool {
         self.0.as_ref().is_some_and(|completion| completion.ask(Role::Lead))
+    }
+
+    /// Returns whether the waiting caller is awake, and so takes a role at once.
+    pub(crate) fn is_awake(&self) -> bool {
+        // Relaxed: it is a hint. A caller that falls asleep meanwhile is woken.
+        self.0.as_ref().is_some_and(|completion| completion.awake.load(Ordering::Relaxed))
     }
 
     /// Asks the waiting caller to sync; returns false if none is waiting.
@@ -125,6 +141,11 @@ impl Completion {
         state.answer.is_some() || state.asked.is_some()
     }
 
+    /// Returns whether the thread that waits here was asked to lead or to sync.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.state.lock().asked.is_some()
+    }
+
     /// Takes over the sync that the waiting thread was asked to run, if it was.
     pub(crate) fn take_sync(&self) -> bool {
         let mut state = self.state.lock();
@@ -150,6 +171,8 @@ impl Completion {
             let mut state = self.state.lock();
             debug_assert!(state.answer.is_none(), "a batch is answered once");
             state.answer = Some(answer);
+            // Relaxed, here and below: the thread that sees it takes the lock before it reads what came.
+            self.called.store(true, Ordering::Relaxed);
             state.waker.take()
         };
         self.changed.notify_all();
@@ -164,9 +187,20 @@ impl Completion {
             return false;
         }
         state.asked = Some(role);
+        self.called.store(true, Ordering::Relaxed);
         drop(state);
         self.changed.notify_all();
         true
+    }
+
+    /// Returns once the thread that waits here is called, or after a short while. It does not sleep.
+    pub(crate) fn look_out(&self) {
+        self.awake.store(true, Ordering::Relaxed);
+        let mut looks = 0..LOOKS;
+        while !self.called.load(Ordering::Relaxed) && looks.next().is_some() {
+            hint::spin_loop();
+        }
+        self.awake.store(false, Ordering::Relaxed);
     }
 
     /// Waits for the answer, or to be asked to lead or to sync. A role comes before the answer, since others wait for it.
@@ -197,6 +231,8 @@ impl Completion {
             }
         };
         state.waiting = false;
+        // Under the lock, as it is set.
+        self.called.store(state.answer.is_some(), Ordering::Relaxed);
         wake
     }
 
@@ -261,6 +297,7 @@ mod interleavings {
                 };
                 let mut led = false;
                 loop {
+                    completion.look_out();
                     match completion.wait(None) {
                         Wake::Answered(answer) => break assert!(answer.is_err()),
                         Wake::Lead => {

@@ -10,8 +10,8 @@
 //! Q4. A panic of the one who leads or syncs ends the writer, and every waiting caller is answered.
 //! Q5. What was queued before the journal closes is committed first; what comes later is refused.
 //! Q6. A process forked from the one that opened the store neither queues, leads, waits, syncs nor closes.
-//! Q7. Callers are answered, and their wakers run, when the committer and the lead were let go: what a waker does, be
-//!     it to append to this store or to panic, is like what any other caller does.
+//! Q7. Callers are answered when the committer was let go, and their wakers run when the lead was, too: what a waker does,
+//!     be it to append to this store or to panic, is like what any other caller does.
 //! Q8. Locks are taken in this order, so that no two threads wait for each other: committer, the tasks of the shared state
 //!     (which a waiting thread holds while it looks), settle queue, queue, completion.
 
@@ -34,11 +34,15 @@ use crate::backend::OwnerProcess;
 use crate::batch::Receipt;
 use crate::published::{Deadline, SharedState, Tasks};
 use crate::settings::{Durability, WhenFull};
-use crate::sync::{Condvar, Mutex, wake};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Condvar, Mutex, processors, wake};
 
 /// Bytes after which a group takes no further batch.
 const GROUP_BYTES: usize = 8 << 20;
 const _: () = assert!(GROUP_BYTES < limit::FRAME_BYTES_MAX);
+
+/// Groups after which a caller that leads passes the lead on, even if the next one has to be woken.
+const GROUPS_IN_ROW: u32 = if cfg!(shuttle) { 2 } else { 16 };
 
 /// Calls for a thread that can lead; without one it does nothing.
 pub(crate) trait Notifier: Send + Sync {
@@ -75,6 +79,10 @@ pub(crate) struct Journal {
     pub(super) notifier: Box<dyn Notifier>,
     clock: Arc<dyn Clock>,
     pub(super) process: OwnerProcess,
+    /// Whether callers' code that ran here has forked, and this is the child.
+    forked: AtomicBool,
+    /// Whether callers look out for their answers before they sleep.
+    looks_out: bool,
 }
 
 #[derive(Debug, Default)]
@@ -108,14 +116,19 @@ impl Journal {
             notifier,
             clock,
             process: OwnerProcess::current(),
+            forked: AtomicBool::new(false),
+            looks_out: processors() > 1,
         }
     }
 
     /// Appends a batch and waits for its answer.
     pub(crate) fn append(&self, prepared: PreparedBatch, options: QueueOptions) -> Result<Receipt> {
         let completion = Arc::new(Completion::attended());
+        let synced = options.durability == Durability::Synced;
         if self.join(prepared, options, &completion, || true)? {
             self.lead(Some(&completion));
+        } else if self.is_answer_near(synced) {
+            completion.look_out();
         }
         loop {
             match completion.wait(None) {
@@ -125,6 +138,12 @@ impl Journal {
                 Wake::TimedOut => unreachable!("there is no deadline"),
             }
         }
+    }
+
+    /// Returns whether a batch that another caller commits can be answered so soon that sleeping takes longer: it waits for
+    /// no sync, its own or that of what comes before it, and the other caller has a processor of its own.
+    fn is_answer_near(&self, synced: bool) -> bool {
+        !synced && self.looks_out && self.published.written() == self.published.visible()
     }
 
     /// Queues a batch and returns at once.
@@ -211,15 +230,16 @@ impl Journal {
 
     /// Commits the next groups, as the one who leads. `own` is the completion that the caller waits for.
     pub(super) fn lead(&self, own: Option<&Completion>) {
+        let mut left = GROUPS_IN_ROW;
         while let Some((mut group, bytes)) = self.next_group() {
             let guard = PanicGuard { journal: self, leads: true };
-            let (settled, is_syncing, behind) = {
+            let (settled, is_syncing, is_unsynced, behind) = {
                 let mut committer = self.committer.lock();
                 let written = committer.commit(&mut group, bytes);
                 // Under the committer's lock, so that a sync that covers the frame finds it here.
                 let mut unsettled = self.unsettled.lock();
                 let settled = unsettled.take_in(written, &self.published);
-                (settled, unsettled.is_syncing(), committer.clock_behind())
+                (settled, unsettled.is_syncing(), unsettled.wants_sync(), committer.clock_behind())
             };
             guard.disarm();
             self.published.announce_before_sync();
@@ -232,9 +252,17 @@ impl Journal {
             if settled.is_empty() && behind.is_none() && is_syncing && !is_wanted() {
                 continue;
             }
+            left = left.saturating_sub(1);
+            let is_free = (is_syncing || !is_unsynced) && !own.is_some_and(Completion::is_asked);
             // Let go for as long as wakers run and the disk syncs; if no other caller took it, it is taken again.
-            self.hand_over();
+            let is_let_go = self.hand_over(left > 0 && is_free);
             let wakers = self.publish(settled);
+            if !is_let_go {
+                if wakers.is_empty() && behind.is_none() {
+                    continue;
+                }
+                self.hand_over(false);
+            }
             if !wakers.is_empty() || behind.is_some() {
                 self.call_out(own, || {
                     wakers.into_iter().for_each(wake);
@@ -250,24 +278,34 @@ impl Journal {
             if !self.take_lead() {
                 return;
             }
+            left = GROUPS_IN_ROW;
         }
         self.sync_beside(own);
     }
 
-    /// Passes the lead on to the first who waits, or lets it go.
-    fn hand_over(&self) {
+    /// Passes the lead on to the first who waits and is awake, else to the first who waits, or lets it go. If the caller
+    /// `may_keep` it, it does so while all who wait sleep: to wake one takes longer than to commit its batch. Returns whether
+    /// the caller no longer has it.
+    fn hand_over(&self, may_keep: bool) -> bool {
         let mut queue = self.queue.lock();
-        queue.led = queue.entries.iter().any(QueuedBatch::ask_to_lead)
-            || !queue.entries.is_empty() && self.notifier.call();
+        let entries = &queue.entries;
+        let is_passed_on = entries.iter().filter(|entry| entry.is_awake()).any(QueuedBatch::ask_to_lead);
+        if !is_passed_on && may_keep && !entries.is_empty() {
+            return false;
+        }
+        queue.led = is_passed_on
+            || entries.iter().any(QueuedBatch::ask_to_lead)
+            || !entries.is_empty() && self.notifier.call();
         if !queue.led {
             self.moved.notify_all();
         }
+        true
     }
 
     /// Takes the lead if batches are queued and no caller has it; says whether it did.
     fn take_lead(&self) -> bool {
         // keeps Q6: a waker may have forked, and this may be the child.
-        if !self.process.is_current() {
+        if self.is_forked() {
             return false;
         }
         let mut queue = self.queue.lock();
@@ -290,7 +328,23 @@ impl Journal {
 
     /// Tells callers and readers what became of their batches and of the log. No lock and no role is held (keeps Q7).
     pub(super) fn tell(&self, settled: Settlement) {
-        self.publish(settled).into_iter().for_each(wake);
+        let wakers = self.publish(settled);
+        if !wakers.is_empty() {
+            wakers.into_iter().for_each(wake);
+            self.note_fork();
+        }
+    }
+
+    /// Notes whether this is a child that callers' code has forked. To ask the system each time takes long, so it is asked
+    /// by each call that comes in, and after such code.
+    fn note_fork(&self) {
+        // Relaxed, here and below: a child has only one thread, the one that forked.
+        self.forked.fetch_or(!self.process.is_current(), Ordering::Relaxed);
+    }
+
+    /// Returns whether callers' code that ran in this call has forked, and this is the child.
+    pub(super) fn is_forked(&self) -> bool {
+        self.forked.load(Ordering::Relaxed)
     }
 
     /// The same, but for the tasks that are to be woken: it returns their wakers.
@@ -311,12 +365,13 @@ impl Journal {
         let is_done = match asked.flatten() {
             Some(Role::Sync) => self.pass_sync_on(),
             Some(Role::Lead) => {
-                self.hand_over();
+                self.hand_over(false);
                 true
             }
             None => true,
         };
         code();
+        self.note_fork();
         is_done
     }
 
@@ -444,6 +499,7 @@ impl Leader for Journal {
     }
 
     fn work(&self) {
+        self.note_fork();
         if self.take_lead() {
             self.lead(None);
         }

@@ -20,7 +20,7 @@ impl Journal {
     pub(crate) fn sync_if_wanted(&self, own: Option<&Completion>) {
         let take = || {
             // keeps Q6: a waker may have forked, and this may be the child.
-            if !self.process.is_current() {
+            if self.is_forked() {
                 return false;
             }
             let mut unsettled = self.unsettled.lock();

@@ -91,6 +91,26 @@ fn every_append_is_answered_and_seen() {
     });
 }
 
+/// One caller commits what others queue again and again, and passes that on after two groups; those who wait are awake or
+/// sleep, and one of them is a task.
+#[test]
+fn callers_that_append_in_a_row_are_all_answered() {
+    explore(|| {
+        let store = store(true);
+        let appending = ["a", "b", "c"].map(|name| {
+            spawn(&store, move |store| [(); 3].map(|()| append(store, draft(name)).unwrap()).to_vec())
+        });
+        let ticket = store.submit(draft("d")).unwrap();
+        let of_callers = appending.map(|thread| thread.join().unwrap()).concat();
+        let of_ticket = ticket.wait().unwrap();
+        for receipts in of_callers.chunks(3) {
+            assert!(receipts.is_sorted_by_key(Receipt::last), "each caller's batches are in its order");
+        }
+        dense(of_callers.into_iter().chain([of_ticket]));
+        store.close().unwrap();
+    });
+}
+
 #[test]
 fn a_ticket_is_answered_whoever_waits() {
     explore(|| {
