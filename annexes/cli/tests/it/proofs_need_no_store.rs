@@ -276,6 +276,36 @@ fn a_key_gives_out_again_what_it_signed_last() {
     assert!(run(&["checkpoint", &shop.store, "--last", "--key", &key]).refused(64).contains("--last"));
 }
 
+/// A key without a checkpoint would look like a check that was made, and so would a checkpoint without a key.
+#[test]
+fn an_audit_says_whose_signature_it_checked() {
+    let shop = Shop::new();
+    let audit = |more: &[&str]| run(&[&["audit", &shop.store][..], more].concat());
+    assert!(audit(&["--log-key", &shop.key]).refused(1).contains("--checkpoint"));
+    let (_, warning) = audit(&["--checkpoint", &shop.checkpoint]).warned();
+    assert!(warning.contains("none was checked"), "{warning}");
+    audit(&["--checkpoint", &shop.checkpoint, "--log-key", &shop.key]).ok();
+    let other = Shop::new();
+    let error = audit(&["--checkpoint", &shop.checkpoint, "--log-key", &other.key]).refused(1);
+    assert!(error.contains("origin: "), "{error}");
+}
+
+/// A key that others can read is used, and said to be one.
+#[test]
+fn a_key_that_others_can_read_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let shop = Shop::new();
+    let key = shop.place.path("keys/shop.key");
+    let sign = || run(&["checkpoint", &shop.store, "--key", &key]);
+    let signed = sign().ok();
+    for mode in [0o644, 0o620, 0o601] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+        let (said, warning) = sign().warned();
+        assert_eq!(said, signed);
+        assert!(warning.contains("chmod 600"), "{warning}");
+    }
+}
+
 /// A backup that was put back is not signed.
 #[test]
 fn an_older_copy_is_not_signed() {

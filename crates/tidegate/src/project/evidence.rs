@@ -55,6 +55,8 @@ impl<P: Projection> Projector<P> {
         })?;
         let opening = self.store.opening();
         opening.check_kept(reading.generation, position, "the reading")?;
+        // What is signed cannot be lost.
+        opening.make_durable(position)?;
         let view = opening.view()?;
         let behind = || Error::damaged("the log ends before a reading of it", position, view.head());
         Ok(Evidence::State(StateEvidence {

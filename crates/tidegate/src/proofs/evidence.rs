@@ -226,15 +226,15 @@ impl Fields {
 }
 
 impl Proofs {
-    /// Reads the events that a query selects from one position up to another, and returns what that comes to. Every record
-    /// is checked, and so is the link of each event to the one before it of its stream, if that was read too.
+    /// Reads the events that a query selects from one position up to another, and returns what that comes to. The log is made
+    /// durable before, so that what is signed cannot be lost. Every record is checked, and so is the link of each event to the one before it of its stream, if that was read too.
     ///
     /// # Errors
     ///
     /// [`Invalid`](ErrorKind::Invalid) if the first position is 0, or the log ends before the last one;
     /// [`Damaged`](ErrorKind::Damaged) with the place, and the other errors of reading.
     pub fn evidence(&self, query: &Query, from: Position, until: Position) -> Result<Evidence> {
-        let view = self.store().view()?;
+        let view = self.durable_view()?;
         if from == Position::START || until > view.head() {
             view.check_end()?;
             let message =

@@ -278,6 +278,11 @@ impl Proofs {
         Ok((opening, view))
     }
 
+    /// Returns the log as it is durable now, for what may be signed.
+    pub(super) fn durable_view(&self) -> Result<View> {
+        self.durable().map(|(_, view)| view)
+    }
+
     /// Returns the origin of a key, if it is one of this store.
     fn check_origin(&self, origin: &str) -> Result<String> {
         let store = self.0.id();

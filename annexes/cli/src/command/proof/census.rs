@@ -9,7 +9,7 @@ use tidegate::{Error, ErrorKind, Position, StoreOptions};
 
 use super::files::read_value;
 use super::trust::Trust;
-use crate::failure::Result;
+use crate::failure::{Result, warn};
 use crate::output::{Output, counted};
 use crate::reader::open;
 use crate::writer;
@@ -120,10 +120,18 @@ impl AuditArgs {
         let proofs = open(&self.directory, json)?.proofs();
         if let Some(file) = &self.checkpoint {
             let signed = read_value(file, "a checkpoint")?;
-            if let Some(policy) = self.trust.policy()? {
-                policy.judge(&signed)?;
+            match self.trust.policy()? {
+                Some(policy) => drop(policy.judge(&signed)?),
+                None => {
+                    let message = "nothing says whose signature the checkpoint must have, so none was checked: name it \
+                                   with --log-key or --policy";
+                    warn("signature", message, json);
+                }
             }
             proofs.check(signed.checkpoint())?;
+        } else if self.trust.policy()?.is_some() {
+            let message = "a key or a policy is for a checkpoint: name that with --checkpoint";
+            return Err(Error::invalid(message).into());
         }
         let audit = proofs.audit_censuses()?;
         for census in &audit.censuses {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use tidegate::proofs::{KeyFile, SignedCheckpoint, Signer};
+use tidegate::proofs::{SignedCheckpoint, Signer};
 use tidegate::{Error, ErrorKind};
 
-use super::files::write;
+use super::files::{open_key, write};
 use crate::failure::Result;
 use crate::output::Output;
 use crate::reader::open;
@@ -75,7 +75,7 @@ impl CheckpointArgs {
     }
 
     fn signed(&self, json: bool) -> Result<SignedCheckpoint> {
-        let key = KeyFile::open(&self.key)?;
+        let key = open_key(&self.key, json)?;
         let Some(directory) = &self.directory else {
             let missing = || Error::new(ErrorKind::Missing, "the key has signed nothing");
             return Ok(key.last()?.ok_or_else(missing)?);
@@ -83,7 +83,7 @@ impl CheckpointArgs {
         let proofs = open(directory, json)?.proofs();
         let mut signed = proofs.checkpoint(&key)?;
         if let Some(second) = &self.second_key {
-            proofs.countersign(&mut signed, &KeyFile::open(second)?)?;
+            proofs.countersign(&mut signed, &open_key(second, json)?)?;
         }
         Ok(signed)
     }

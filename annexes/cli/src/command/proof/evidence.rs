@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
-use tidegate::proofs::{Evidence, KeyFile, VerifierKey};
+use tidegate::proofs::{Evidence, VerifierKey};
 use tidegate::{Error, ErrorKind, Position, StoreReader};
 use tidegate_proof::SignedNote;
 
-use super::files::{read_text, write};
+use super::files::{open_key, read_text, write};
 use super::trust::key;
 use crate::failure::{Result, warn};
 use crate::filter::{self, Filter};
@@ -81,7 +81,7 @@ impl EvidenceArgs {
         let from = self.after.unwrap_or(Position::START).next();
         let evidence = store.proofs().evidence(&self.filter.query(), from, until)?;
         let text = match &self.key {
-            Some(file) => evidence.sign_with(&KeyFile::open(file)?)?.to_string(),
+            Some(file) => evidence.sign_with(&open_key(file, json)?)?.to_string(),
             None => format!("{evidence}\n"),
         };
         match &self.output {

@@ -1,14 +1,16 @@
 //! Texts that are read and written: checkpoints, proofs, policies, requests and answers.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::str::FromStr;
 
+use tidegate::proofs::KeyFile;
 use tidegate::{Error, ErrorKind};
 
-use crate::failure::Result;
+use crate::failure::{Result, warn};
 use crate::output::Output;
 use crate::target::Target;
 
@@ -48,6 +50,18 @@ pub(super) fn read_value<T: FromStr<Err = Error>>(path: &Path, what: &str) -> Re
     Ok(read.map_err(|error: Error| {
         Error::new(error.kind(), format!("{} is not {what}", path.display())).because(error)
     })?)
+}
+
+/// Opens a key, and warns if others than its owner can read or change it.
+pub(super) fn open_key(path: &Path, json: bool) -> Result<KeyFile> {
+    let key = KeyFile::open(path)?;
+    let mode = fs::metadata(path).map_or(0, |file| file.permissions().mode());
+    if mode & 0o077 != 0 {
+        let message =
+            format!("others can read or change {}: `chmod 600` it, or make a new key", path.display());
+        warn("permissions", &message, json);
+    }
+    Ok(key)
 }
 
 /// Writes a text that ends in a newline to a file, or to standard output. A file is replaced as a whole, and does not lie in

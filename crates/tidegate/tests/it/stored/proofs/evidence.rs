@@ -2,10 +2,12 @@
 
 use tidegate::project::{Poison, Projection, ProjectorOptions};
 use tidegate::proofs::{EventsEvidence, Evidence};
-use tidegate::{Draft, ErrorKind, Position, Query, RecordedEvent, Store, StoreOptions};
+use tidegate::{AppendOptions, Draft, ErrorKind, Position, Query, RecordedEvent, Store, StoreOptions};
 use tidegate_format::Hash;
 use tidegate_proof::tree::MemoryTree;
 use tidegate_proof::{KeyAlgorithm, SignedNote, SigningKey};
+
+use crate::faults::stage::{Stage, batch};
 
 fn store() -> Store {
     let store = StoreOptions::new().thread(false).in_memory().unwrap();
@@ -134,6 +136,32 @@ fn it_says_what_a_projection_said() {
     paid_for("order-poison");
     let lacking = paid.read().unwrap();
     assert_eq!((lacking.parked(), paid.evidence(&lacking).unwrap_err().kind()), (1, ErrorKind::Invalid));
+}
+
+/// What was buffered is synced before anything is said of it, so a power cut makes nothing false that was signed.
+#[test]
+fn it_is_of_what_is_durable() {
+    let mut stage = Stage::new();
+    let store = stage.open();
+    for number in 0..4 {
+        store.append_with(batch(number), AppendOptions::new().buffered()).unwrap();
+    }
+    let head = store.frontier().visible;
+    assert!(store.frontier().durable < head);
+    let evidence = store.proofs().evidence(&Query::ALL, Position(1), head).unwrap();
+    let said = |store: &Store| {
+        let paid = store.projector::<Paid>().unwrap();
+        paid.evidence(&paid.read().unwrap()).unwrap()
+    };
+    stage.disk.lose_unsynced();
+    stage.restart();
+    let store = stage.open();
+    store.proofs().check_evidence(&evidence).unwrap();
+    store.append_with(batch(5), AppendOptions::new().buffered()).unwrap();
+    let state = said(&store);
+    stage.disk.lose_unsynced();
+    stage.restart();
+    stage.open().proofs().check_evidence(&state).unwrap();
 }
 
 #[test]
