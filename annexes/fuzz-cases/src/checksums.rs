@@ -12,10 +12,10 @@ const FRAME_MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'f'];
 const SLOT_MAGIC: [u8; 4] = [0xf7, b'T', b'G', b'l'];
 /// Where the version and the rest of a segment's head begin, each with its checksum before or behind it.
 const HEAD_PARTS: [(usize, usize, usize); 2] = [(0, 12, 12), (16, 76, 76)];
-/// Bytes of the head of an index file, and where its section table starts.
-const INDEX_HEAD_BYTES: usize = 336;
+/// Bytes of the head of an index file, and where its section table starts, which says first where the sections start.
+const INDEX_HEAD_BYTES: usize = 304;
 const INDEX_SECTIONS: usize = 160;
-/// Bytes of the head of a filter group, and of each of its pages.
+/// Bytes of the blocks of an index file, of the head of a filter group, and of each of its pages.
 const PAGE_BYTES: usize = 4096;
 
 fn number(bytes: &[u8], at: usize) -> usize {
@@ -82,15 +82,16 @@ pub(crate) fn watermark(bytes: &mut [u8]) {
     }
 }
 
-/// Of an index file: every section where its table says, then the head.
+/// Of an index file: every block, as far as it holds sections, then the head.
 pub(crate) fn index(bytes: &mut [u8]) {
     if bytes.len() < INDEX_HEAD_BYTES {
         return;
     }
-    for entry in (INDEX_SECTIONS..INDEX_HEAD_BYTES).step_by(16) {
-        let (from, length) = (number(bytes, entry), number(bytes, entry + 8));
-        if let Some(section) = bytes.get(from..from.saturating_add(length)) {
-            put(bytes, entry + 12, hash::crc(0, section));
+    let sections = number(bytes, INDEX_SECTIONS).clamp(INDEX_HEAD_BYTES, bytes.len());
+    for (block, sum) in (INDEX_HEAD_BYTES..sections).step_by(4).enumerate() {
+        let (from, to) = (block * PAGE_BYTES, ((block + 1) * PAGE_BYTES).min(bytes.len()));
+        if let Some(covered) = bytes.get(from.max(sections)..to) {
+            put(bytes, sum, hash::crc(0, covered));
         }
     }
     put(bytes, 12, hash::crc(hash::crc(0, &bytes[..12]), &bytes[16..INDEX_HEAD_BYTES]));

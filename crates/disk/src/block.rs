@@ -1,8 +1,10 @@
 //! Bytes that stay put: a mapped file or a buffer, shared without copying.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
+
+use memmap2::Advice;
 
 use crate::uses::Mapping;
 
@@ -20,6 +22,25 @@ impl Block {
     /// Returns a block over a mapped file.
     pub(crate) fn mapped(map: memmap2::Mmap, mapping: Mapping) -> Self {
         Self(Arc::new(Bytes::Mapped(map, mapping)))
+    }
+}
+
+impl Block {
+    /// Returns whether these are the same bytes, not equal ones.
+    #[inline]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Asks the system to read a part of a mapped file before it is looked at, if it is not in memory. What lies outside
+    /// the file counts for nothing, and a refusal does no harm.
+    pub fn read_ahead(&self, range: Range<usize>) {
+        if let Bytes::Mapped(map, _) = &*self.0 {
+            let end = range.end.min(map.len());
+            if range.start < end {
+                let _ = map.advise_range(Advice::WillNeed, range.start, end - range.start);
+            }
+        }
     }
 }
 

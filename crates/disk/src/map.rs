@@ -24,7 +24,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-use memmap2::{Mmap, MmapOptions};
+use memmap2::{Advice, Mmap, MmapOptions};
 
 use crate::block::Block;
 use crate::room;
@@ -63,5 +63,9 @@ fn map_within(file: &fs::File, length: usize) -> io::Result<Mmap> {
     // a `Mapping` from before this call until after the unmapping (M2). The process that changes the file around this crate
     // breaks the promise that opening a store with maps makes for the store's directory; what comes of it stands
     // above.
-    unsafe { MmapOptions::new().len(length).map(file) }
+    let map = unsafe { MmapOptions::new().len(length).map(file)? };
+    // Most looks at a file are at single records and single blocks, and the system would read up to 16 MB around each. What
+    // reads on says so: see `Block::read_ahead`. A system that takes no advice reads more than it must.
+    let _ = map.advise(Advice::Random);
+    Ok(map)
 }

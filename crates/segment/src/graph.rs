@@ -80,6 +80,13 @@ impl Segment {
         self.ask_through(reader, |lookup, _| lookup.level(n))
     }
 
+    /// Returns an ancestor of event `n` far before it here, or `None` if none is known. If the event has one local cause, every
+    /// way back from it to an event before that ancestor leads over the ancestor.
+    #[inline]
+    pub fn leap(&self, n: Ordinal, reader: &mut CauseReader) -> Result<Option<Ordinal>> {
+        self.ask_through(reader, |lookup, _| lookup.leap(n))
+    }
+
     /// Returns the local causes of event `n`, which is there, in the order in which it gives them. Those of events
     /// near it are read with them.
     #[inline]

@@ -128,6 +128,14 @@ impl Lookup {
         }
     }
 
+    /// Returns an ancestor of an event far before it, as its index file has it; in memory there is none.
+    pub(crate) fn leap(&self, event: Ordinal) -> Result<Option<Ordinal>> {
+        match self {
+            Self::Memory(_) => Ok(None),
+            Self::File(index) => Ok(index.leap(event.0)?.map(Ordinal)),
+        }
+    }
+
     /// Reads the causes of the events around `event` into a block.
     pub(crate) fn fill_causes(&self, event: Ordinal, block: &mut CauseBlock) -> Result<()> {
         match self {

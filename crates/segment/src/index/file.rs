@@ -2,18 +2,18 @@
 //!
 //! Invariants:
 //!
-//! I1. Opening looks at the head alone; the checksum of a section is compared on the section's first use, and
-//!     what was found is remembered.
+//! I1. Opening looks at the head alone; the checksum of a block of the file is compared when a part of it is first used, and
+//!     that it held is remembered.
 //! I2. Bytes never make a reader panic or allocate more than a term; what makes no sense is an error.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tidegate_disk::Block;
-use tidegate_format::{Error, Position, Result, SegmentHeader, hash};
+use tidegate_format::{Error, Position, Result, SegmentHeader};
 
+use super::blocks::{Blocks, Part};
 use super::graph::{self, Effects, Parents};
-use super::head::{FIELD_COUNT, Head, Owner, SECTION_COUNT, Section};
+use super::head::{FIELD_COUNT, Head, Owner, Section};
 use super::number::malformed;
 use super::packed::Packed;
 use super::postings::Postings;
@@ -29,10 +29,9 @@ use crate::term::{self, Field, HashKey, Term};
 /// its segment then.
 #[derive(Debug)]
 pub struct FileIndex {
-    block: Block,
+    blocks: Blocks,
     head: Head,
     first: Position,
-    held: [AtomicBool; SECTION_COUNT],
 }
 
 impl FileIndex {
@@ -41,12 +40,7 @@ impl FileIndex {
     pub fn open(block: Block, head: &SegmentHeader, segment_length: u64, hash_key: HashKey) -> Result<Self> {
         let owner = Owner::new(head, segment_length, hash_key);
         let read = Head::read(&block, &owner)?;
-        Ok(Self {
-            block,
-            head: read,
-            first: head.first,
-            held: [const { AtomicBool::new(false) }; SECTION_COUNT],
-        })
+        Ok(Self { blocks: Blocks::new(block, read.sums()), head: read, first: head.first })
     }
 
     /// Returns how many events it holds.
@@ -65,9 +59,9 @@ impl FileIndex {
         Section::ALL.iter().map(|section| section.name()).zip(lengths)
     }
 
-    /// Compares the checksums of all sections.
+    /// Compares the checksums of all blocks.
     pub fn verify(&self) -> Result<()> {
-        Section::ALL.into_iter().try_for_each(|section| self.check(section))
+        self.blocks.verify()
     }
 
     /// Returns the byte of the segment at which an event's record starts.
@@ -80,18 +74,18 @@ impl FileIndex {
     /// Returns whether a term or an id with this hash may be here: the lower half of `hash_key.hash` of the term's bytes or
     /// of the id's. A term or id that is here is never denied.
     pub fn may_hold(&self, hash: u64) -> Result<bool> {
-        filter::may_hold(self.section(Section::Filter)?, hash)
+        filter::may_hold(self.section(Section::Filter), hash)
     }
 
     /// Returns the filter that answers that, as the specification has it.
     pub fn filter(&self) -> Result<&[u8]> {
-        self.section(Section::Filter)
+        self.section(Section::Filter).all()
     }
 
     /// Returns the events that may have the id with this hash, the lower half of `hash_key.hash` of the id's bytes. Most
     /// often there is one or none; the caller compares their ids.
     pub fn id_candidates(&self, hash: u64) -> Result<impl Iterator<Item = u32> + Clone + '_> {
-        ids::find(self.section(Section::Ids)?, self.head.count, hash)
+        ids::find(self.section(Section::Ids), self.head.count, hash)
     }
 
     /// Returns the events of a term.
@@ -115,7 +109,7 @@ impl FileIndex {
     /// Returns the last event here of the stream with this term, or `None` if it has none.
     pub fn stream_head(&self, stream: &Term) -> Result<Option<StreamHead>> {
         let Some(number) = self.term_number(stream)? else { return Ok(None) };
-        stream_heads::read(self.section(Section::Heads)?, number, self.head.count).map(Some)
+        stream_heads::read(self.section(Section::Heads), number, self.head.count).map(Some)
     }
 
     /// Returns the numbers of the terms of a field whose value starts with `prefix`. They follow each other.
@@ -189,18 +183,27 @@ impl FileIndex {
     pub fn parents(&self, event: u32) -> Result<Parents<'_>> {
         self.check_event(event)?;
         let position = self.first.plus(u64::from(event));
-        Parents::read(self.section(Section::Parents)?, self.head.count, event, position)
+        Parents::read(self.section(Section::Parents), self.head.count, event, position)
     }
 
     /// Reads the causes of the events around `event` into a block.
     pub(crate) fn fill_causes(&self, event: u32, block: &mut CauseBlock) -> Result<()> {
         self.check_event(event)?;
-        graph::fill_causes(self.section(Section::Parents)?, self.head.count, self.first, event, block)
+        graph::fill_causes(self.section(Section::Parents), self.head.count, self.first, event, block)
     }
 
     /// Returns the level of an event: 0 without local causes, otherwise one more than the highest level of a cause.
     pub fn level(&self, event: u32) -> Result<u32> {
         self.column(Section::Levels, event)
+    }
+
+    /// Returns an ancestor of an event far before it in this segment, or `None` if there is none. If the event names one
+    /// local cause, every way back from it to an event before that ancestor leads over the ancestor.
+    pub fn leap(&self, event: u32) -> Result<Option<u32>> {
+        let section = self.section(Section::Leaps);
+        let distance = Packed::read(section, self.head.count)?.get(event)?;
+        let to = event.checked_sub(distance).ok_or_else(|| section.malformed())?;
+        Ok((distance > 0).then_some(to))
     }
 
     /// Returns the events of this segment that have the event at this position as a cause.
@@ -220,20 +223,13 @@ impl FileIndex {
     }
 
     fn all_effects(&self) -> Result<Effects<'_>> {
-        self.check(Section::Effects)?;
-        self.check(Section::Lists)?;
-        Ok(Effects {
-            block: &self.block,
-            section: self.range(Section::Effects),
-            lists: self.range(Section::Lists),
-            first: self.first,
-            limit: self.head.count,
-        })
+        let (effects, lists) = (self.section(Section::Effects), self.section(Section::Lists));
+        Effects::read(effects, lists, self.first, self.head.count)
     }
 
     fn column(&self, section: Section, event: u32) -> Result<u32> {
         self.check_event(event)?;
-        Packed::read(self.section(section)?, self.head.count)?.get(event)
+        Packed::read(self.section(section), self.head.count)?.get(event)
     }
 
     fn check_event(&self, event: u32) -> Result<()> {
@@ -244,12 +240,11 @@ impl FileIndex {
     }
 
     fn terms(&self) -> Result<Terms<'_>> {
-        Terms::read(self.section(Section::Terms)?, self.head.fields[FIELD_COUNT])
+        Terms::read(self.section(Section::Terms), self.head.fields[FIELD_COUNT])
     }
 
     fn postings(&self, count: u32, place: u64) -> Result<Postings> {
-        self.check(Section::Lists)?;
-        Postings::read(&self.block, self.range(Section::Lists), count, place, self.head.count)
+        Postings::read(self.section(Section::Lists), count, place, self.head.count)
     }
 
     /// Returns the numbers of the terms of a field, by its code.
@@ -265,35 +260,8 @@ impl FileIndex {
         number(within.start)..number(within.end)
     }
 
-    fn range(&self, section: Section) -> Range<usize> {
-        self.head.sections[section as usize].range()
-    }
-
-    /// Returns the bytes of a section that holds its checksum.
     #[inline]
-    fn section(&self, section: Section) -> Result<&[u8]> {
-        self.check(section)?;
-        Ok(&self.block[self.range(section)])
-    }
-
-    #[inline]
-    fn check(&self, section: Section) -> Result<()> {
-        if self.held[section as usize].load(Ordering::Relaxed) { Ok(()) } else { self.compare(section) }
-    }
-
-    /// keeps I1
-    #[cold]
-    fn compare(&self, section: Section) -> Result<()> {
-        let stated = self.head.sections[section as usize];
-        let found = hash::crc(0, &self.block[stated.range()]);
-        if stated.crc != found {
-            let (name, offset) = (section.name(), stated.offset);
-            let message =
-                format!("the checksum of the {name} of an index file, from byte {offset}, does not hold");
-            let (stated, found) = (format!("{:08x}", stated.crc), format!("{found:08x}"));
-            return Err(Error::damaged(message, stated, found));
-        }
-        self.held[section as usize].store(true, Ordering::Relaxed);
-        Ok(())
+    fn section(&self, section: Section) -> Part<'_> {
+        self.blocks.part(self.head.sections[section as usize].range(), section.name())
     }
 }

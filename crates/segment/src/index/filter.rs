@@ -9,6 +9,7 @@
 
 use tidegate_format::Result;
 
+use super::blocks::Part;
 use super::number::malformed;
 
 /// Bits of a page.
@@ -51,17 +52,17 @@ pub(super) fn write(hashes: impl Iterator<Item = u64>, entries: usize, out: &mut
     }
 }
 
-/// Returns how many pages a filter has.
-pub(super) fn pages(filter: &[u8]) -> Result<usize> {
-    let pages = filter.len() / PAGE_BYTES;
-    let is_whole = filter.len().is_multiple_of(PAGE_BYTES) && pages.is_power_of_two() && pages <= PAGES_MAX;
+/// Returns how many pages a filter of this length has.
+pub(super) fn pages(length: usize) -> Result<usize> {
+    let pages = length / PAGE_BYTES;
+    let is_whole = length.is_multiple_of(PAGE_BYTES) && pages.is_power_of_two() && pages <= PAGES_MAX;
     if is_whole { Ok(pages) } else { Err(malformed("the filter")) }
 }
 
 /// Returns whether a hash may be here.
-pub(super) fn may_hold(filter: &[u8], hash: u64) -> Result<bool> {
-    let start = page(hash, pages(filter)?) * PAGE_BYTES;
-    let page = &filter[start..start + PAGE_BYTES];
+pub(super) fn may_hold(filter: Part<'_>, hash: u64) -> Result<bool> {
+    let start = page(hash, pages(filter.len())?) * PAGE_BYTES;
+    let page = filter.bytes(start..start + PAGE_BYTES)?;
     Ok(places(hash).all(|place| page[place / 8] & 1 << (place % 8) != 0))
 }
 
@@ -70,23 +71,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::index::blocks::Blocks;
 
     proptest! {
         #[test]
         fn what_is_there_is_not_denied(hashes in proptest::collection::vec(any::<u64>(), 0..300)) {
             let mut bytes = vec![7];
             write(hashes.iter().copied(), hashes.len(), &mut bytes);
+            let blocks = Blocks::of(&bytes[1..]);
             for hash in hashes {
-                prop_assert!(may_hold(&bytes[1..], hash).unwrap());
+                prop_assert!(may_hold(blocks.section(), hash).unwrap());
             }
         }
 
         #[test]
         fn hostile_bytes_are_refused_or_harmless(bytes: Vec<u8>, pages in 0usize..9, hash: u64) {
             let whole = bytes.len() % PAGE_BYTES == 0 && (bytes.len() / PAGE_BYTES).is_power_of_two();
-            prop_assert_eq!(may_hold(&bytes, hash).is_ok(), whole);
+            prop_assert_eq!(may_hold(Blocks::of(&bytes).section(), hash).is_ok(), whole);
             let bytes = vec![bytes.first().copied().unwrap_or_default(); pages * PAGE_BYTES];
-            prop_assert_eq!(may_hold(&bytes, hash).is_ok(), pages.is_power_of_two());
+            prop_assert_eq!(may_hold(Blocks::of(&bytes).section(), hash).is_ok(), pages.is_power_of_two());
         }
     }
 
@@ -96,7 +99,8 @@ mod tests {
         let hash = |number: u64| hash_key.hash(&number.to_le_bytes()) as u64;
         let mut bytes = Vec::new();
         write((0..count).map(hash), count as usize, &mut bytes);
-        (count..count + 100_000).filter(|number| may_hold(&bytes, hash(*number)).unwrap()).count()
+        let blocks = Blocks::of(&bytes);
+        (count..count + 100_000).filter(|number| may_hold(blocks.section(), hash(*number)).unwrap()).count()
     }
 
     #[test]

@@ -6,14 +6,13 @@
 //! G2. Causes keep the order in which the event gave them; effects ascend, each once.
 
 use std::cmp::Ordering;
-use std::ops::Range;
 
-use tidegate_disk::Block;
-use tidegate_format::{Error, Position, Result};
+use tidegate_format::{Position, Result};
 
-use super::deltas::{self, RUN};
-use super::number::{malformed, put_varint, u32_at, u64_at, varint, varint32};
+use super::blocks::Part;
+use super::number::{put_varint, u32_at, u64_at, varint, varint32};
 use super::postings::Postings;
+use super::postings::deltas::{self, RUN};
 use crate::mem_index::{CAUSE_BLOCK, CauseBlock};
 
 /// Events for which there is one place in the section of parents.
@@ -67,13 +66,13 @@ pub struct Parents<'a> {
 
 impl<'a> Parents<'a> {
     /// Returns the causes of `event`, which has this position and is one of `count`.
-    pub(super) fn read(bytes: &'a [u8], count: u32, event: u32, position: Position) -> Result<Self> {
-        Self::look(bytes, count, event, position.0).ok_or_else(|| malformed("the section of parents"))
+    pub(super) fn read(parents: Part<'a>, count: u32, event: u32, position: Position) -> Result<Self> {
+        let body = parents_block(parents, count, event)?;
+        Self::look(body, event, position.0).ok_or_else(|| parents.malformed())
     }
 
-    fn look(bytes: &'a [u8], count: u32, event: u32, position: u64) -> Option<Self> {
-        let (directory, body) = bytes.split_at_checked(count.div_ceil(PARENTS_BLOCK) as usize * 4)?;
-        let mut at = u32_at(directory, (event / PARENTS_BLOCK) as usize * 4)? as usize;
+    fn look(body: &'a [u8], event: u32, position: u64) -> Option<Self> {
+        let mut at = 0;
         for _ in 0..event % PARENTS_BLOCK {
             while varint(body, &mut at)? & 1 == 1 {}
         }
@@ -97,21 +96,30 @@ impl Iterator for Parents<'_> {
     }
 }
 
+/// Returns the bytes of the block of parents that `event` is in, one of `count`.
+fn parents_block(parents: Part<'_>, count: u32, event: u32) -> Result<&[u8]> {
+    let (directory, body) = parents.split_at(count.div_ceil(PARENTS_BLOCK) as usize * 4)?;
+    let entry = (event / PARENTS_BLOCK) as usize * 4;
+    let start = directory.u32_at(entry)?;
+    let end = if entry + 4 < directory.len() { directory.u32_at(entry + 4)? as usize } else { body.len() };
+    body.bytes(start as usize..end)
+}
+
 /// Reads the causes of the events around `event` into a block; `first` is the position of the segment's first
 /// event, and `count` how many events it has.
 pub(super) fn fill_causes(
-    bytes: &[u8],
+    parents: Part<'_>,
     count: u32,
     first: Position,
     event: u32,
     block: &mut CauseBlock,
 ) -> Result<()> {
-    look_causes(bytes, count, first, event, block).ok_or_else(|| malformed("the section of parents"))
+    let body = parents_block(parents, count, event)?;
+    look_causes(body, count, first, event, block).ok_or_else(|| parents.malformed())
 }
 
-fn look_causes(bytes: &[u8], count: u32, first: Position, event: u32, block: &mut CauseBlock) -> Option<()> {
-    let (directory, body) = bytes.split_at_checked(count.div_ceil(PARENTS_BLOCK) as usize * 4)?;
-    let mut at = u32_at(directory, (event / PARENTS_BLOCK) as usize * 4)? as usize;
+fn look_causes(body: &[u8], count: u32, first: Position, event: u32, block: &mut CauseBlock) -> Option<()> {
+    let mut at = 0;
     for event in block.begin(event, count) {
         let position = first.0.saturating_add(u64::from(event));
         let mut code = varint(body, &mut at)?;
@@ -171,67 +179,63 @@ fn least_effect(cause: u64, first: u64) -> u32 {
 /// The effects of causes, read in place.
 #[derive(Clone, Debug)]
 pub(super) struct Effects<'a> {
-    pub(super) block: &'a Block,
-    /// Where the section stands in the block.
-    pub(super) section: Range<usize>,
-    /// Where the section of lists stands.
-    pub(super) lists: Range<usize>,
+    directory: Part<'a>,
+    body: Part<'a>,
+    lists: Part<'a>,
     /// The position of the segment's first event.
-    pub(super) first: Position,
+    first: Position,
     /// The count of events of the segment.
-    pub(super) limit: u32,
+    limit: u32,
 }
 
-fn malformed_effects() -> Error {
-    malformed("the section of effects")
-}
+impl<'a> Effects<'a> {
+    /// Returns those that stand in `effects`, of a segment of `limit` events that starts at `first`.
+    pub(super) fn read(effects: Part<'a>, lists: Part<'a>, first: Position, limit: u32) -> Result<Self> {
+        let (directory, body) = effects.split_stated()?;
+        Ok(Self { directory, body, lists, first, limit })
+    }
 
-impl Effects<'_> {
     /// Returns the effects of a cause.
     pub(super) fn find(&self, cause: Position) -> Result<Option<Postings>> {
-        let (directory, body) = self.split().ok_or_else(malformed_effects)?;
-        match Self::group(directory, body, cause)? {
-            Some(group) => self.postings(cause, &group, body.len()).map(Some),
+        match self.group(cause)? {
+            Some((block, group)) => self.postings(cause, &block, &group).map(Some),
             None => Ok(None),
         }
     }
 
     /// Calls `each` with the effects of a cause that come before `end`.
     pub(super) fn each(&self, cause: Position, end: u32, mut each: impl FnMut(u32)) -> Result<()> {
-        let (directory, body) = self.split().ok_or_else(malformed_effects)?;
         let end = end.min(self.limit);
-        match Self::group(directory, body, cause)? {
+        match self.group(cause)? {
             None => {}
-            Some(Group::Here { count, first, gaps: mut at }) => {
+            Some((block, Group::Here { count, first, gaps: mut at })) => {
                 let mut next = least_effect(cause.0, self.first.0).checked_add(first);
                 for left in (0..count).rev() {
                     let Some(event) = next.filter(|event| *event < end) else { break };
                     each(event);
                     if left > 0 {
-                        let gap = varint32(body, &mut at).ok_or_else(malformed_effects)?;
+                        let gap = varint32(block.bytes, &mut at).ok_or_else(|| self.body.malformed())?;
                         next = event.checked_add(gap).and_then(|event| event.checked_add(1));
                     }
                 }
             }
-            Some(group) => {
-                let events = self.postings(cause, &group, body.len())?.events();
+            Some((block, group)) => {
+                let events = self.postings(cause, &block, &group)?.events();
                 events.take_while(|event| *event < end).for_each(each);
             }
         }
         Ok(())
     }
 
-    fn group(directory: &[u8], body: &[u8], cause: Position) -> Result<Option<Group>> {
-        let Some(mut reader) = EffectsReader::to(directory, body, cause.0)? else { return Ok(None) };
-        for _ in 0..EFFECTS_BLOCK {
-            // The last block may be shorter than the others.
-            if reader.at == body.len() {
-                break;
-            }
-            let group = reader.step().ok_or_else(malformed_effects)?;
+    /// Returns the effects of a cause, and the block that they stand in.
+    fn group(&self, cause: Position) -> Result<Option<(EffectsReader<'a>, Group)>> {
+        let Some(number) = self.block_of(cause.0)? else { return Ok(None) };
+        let mut reader = self.block(number)?;
+        while !reader.is_at_end() {
+            let group = reader.step().ok_or_else(|| self.body.malformed())?;
             match reader.cause.cmp(&cause.0) {
                 Ordering::Less => {}
-                Ordering::Equal => return Ok(Some(group)),
+                Ordering::Equal => return Ok(Some((reader, group))),
                 Ordering::Greater => break,
             }
         }
@@ -245,17 +249,10 @@ impl Effects<'_> {
         to: Position,
         mut each: impl FnMut(Position, u32),
     ) -> Result<()> {
-        let (directory, body) = self.split().ok_or_else(malformed_effects)?;
-        let blocks = directory.len() / EFFECTS_ENTRY;
-        for block in block_of(directory, from.0).unwrap_or(0)..blocks {
-            let mut reader = EffectsReader::at(directory, body, block)?;
-            let end = if block + 1 < blocks {
-                EffectsReader::at(directory, body, block + 1)?.at
-            } else {
-                body.len()
-            };
-            while reader.at < end {
-                let group = reader.step().ok_or_else(malformed_effects)?;
+        for number in self.block_of(from.0)?.unwrap_or(0)..self.block_count() {
+            let mut reader = self.block(number)?;
+            while !reader.is_at_end() {
+                let group = reader.step().ok_or_else(|| self.body.malformed())?;
                 if reader.cause >= to.0 {
                     return Ok(());
                 }
@@ -267,23 +264,49 @@ impl Effects<'_> {
         Ok(())
     }
 
-    fn split(&self) -> Option<(&[u8], &[u8])> {
-        let (length, rest) = self.block.get(self.section.clone())?.split_first_chunk()?;
-        rest.split_at_checked(u32::from_le_bytes(*length) as usize)
-    }
-
-    fn postings(&self, cause: Position, group: &Group, body_length: usize) -> Result<Postings> {
+    fn postings(&self, cause: Position, block: &EffectsReader<'_>, group: &Group) -> Result<Postings> {
         match *group {
-            Group::Far { count, place } => {
-                Postings::read(self.block, self.lists.clone(), count, place, self.limit)
-            }
+            Group::Far { count, place } => Postings::read(self.lists, count, place, self.limit),
             Group::Here { count, first, gaps } => {
-                let first =
-                    least_effect(cause.0, self.first.0).checked_add(first).ok_or_else(malformed_effects)?;
-                let gaps = self.section.end - body_length + gaps..self.section.end;
-                Ok(Postings::short(self.block, gaps, count, first, self.limit))
+                let least = least_effect(cause.0, self.first.0);
+                let first = least.checked_add(first).ok_or_else(|| self.body.malformed())?;
+                let gaps = self.body.place(&(block.start + gaps..block.start + block.bytes.len()))?;
+                Ok(Postings::short(self.body.blocks().file(), gaps, count, first, self.limit))
             }
         }
+    }
+
+    fn block_count(&self) -> usize {
+        self.directory.len() / EFFECTS_ENTRY
+    }
+
+    /// Returns the first cause of a block, and where the block starts.
+    fn entry(&self, block: usize) -> Result<(u64, usize)> {
+        let entry = self.directory.bytes_at(block * EFFECTS_ENTRY, EFFECTS_ENTRY)?;
+        let read = || Some((u64_at(entry, 0)?, u32_at(entry, 8)? as usize));
+        read().ok_or_else(|| self.directory.malformed())
+    }
+
+    /// Returns the last block whose first cause is not past `cause`.
+    fn block_of(&self, cause: u64) -> Result<Option<usize>> {
+        let (mut low, mut high) = (0, self.block_count());
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.entry(middle)?.0 <= cause {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low.checked_sub(1))
+    }
+
+    /// Returns a walk over a block.
+    fn block(&self, block: usize) -> Result<EffectsReader<'a>> {
+        let (first, start) = self.entry(block)?;
+        let end = if block + 1 < self.block_count() { self.entry(block + 1)?.1 } else { self.body.len() };
+        let before = first.checked_sub(1).ok_or_else(|| self.directory.malformed())?;
+        Ok(EffectsReader { bytes: self.body.bytes(start..end)?, start, at: 0, cause: before })
     }
 }
 
@@ -291,7 +314,7 @@ impl Effects<'_> {
 enum Group {
     /// Their list stands in another section.
     Far { count: u32, place: u64 },
-    /// The first, less the smallest possible one, and where the gaps of the others start.
+    /// The first, less the smallest possible one, and where in the block the gaps of the others start.
     Here { count: u32, first: u32, gaps: usize },
 }
 
@@ -303,58 +326,33 @@ impl Group {
     }
 }
 
-/// Returns the first cause of a block of effects.
-fn first_of(directory: &[u8], block: usize) -> u64 {
-    u64_at(directory, block * EFFECTS_ENTRY).unwrap_or(u64::MAX)
-}
-
-/// Returns the last block of effects whose first cause is not past `cause`.
-fn block_of(directory: &[u8], cause: u64) -> Option<usize> {
-    let (mut low, mut high) = (0, directory.len() / EFFECTS_ENTRY);
-    while low < high {
-        let middle = low.midpoint(high);
-        if first_of(directory, middle) <= cause {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    low.checked_sub(1)
-}
-
 /// A walk over the causes of one block.
 struct EffectsReader<'a> {
-    body: &'a [u8],
+    bytes: &'a [u8],
+    /// Where the block starts.
+    start: usize,
     at: usize,
     /// The cause of the last step.
     cause: u64,
 }
 
-impl<'a> EffectsReader<'a> {
-    /// Returns a walk over the last block whose first cause is not past `cause`.
-    fn to(directory: &[u8], body: &'a [u8], cause: u64) -> Result<Option<Self>> {
-        block_of(directory, cause).map(|block| Self::at(directory, body, block)).transpose()
-    }
-
-    /// Returns a walk over a block.
-    fn at(directory: &[u8], body: &'a [u8], block: usize) -> Result<Self> {
-        let at = u32_at(directory, block * EFFECTS_ENTRY + 8).ok_or_else(malformed_effects)? as usize;
-        let before = first_of(directory, block).checked_sub(1).ok_or_else(malformed_effects)?;
-        Ok(Self { body, at, cause: before })
+impl EffectsReader<'_> {
+    fn is_at_end(&self) -> bool {
+        self.at >= self.bytes.len()
     }
 
     fn step(&mut self) -> Option<Group> {
-        let code = varint(self.body, &mut self.at)?;
+        let code = varint(self.bytes, &mut self.at)?;
         self.cause = self.cause.checked_add(code >> 2)?.checked_add(1)?;
         let few = (code & 3) as u32 + 1;
-        let count = if code & 3 == MANY { varint32(self.body, &mut self.at)? } else { few };
+        let count = if code & 3 == MANY { varint32(self.bytes, &mut self.at)? } else { few };
         if count > RUN {
-            return Some(Group::Far { count, place: varint(self.body, &mut self.at)? });
+            return Some(Group::Far { count, place: varint(self.bytes, &mut self.at)? });
         }
-        let first = varint32(self.body, &mut self.at)?;
+        let first = varint32(self.bytes, &mut self.at)?;
         let gaps = self.at;
         for _ in 1..count {
-            varint(self.body, &mut self.at)?;
+            varint(self.bytes, &mut self.at)?;
         }
         Some(Group::Here { count, first, gaps })
     }

@@ -5,12 +5,13 @@ use std::ops::Range;
 use tidegate_format::record::RECORD_BYTES_MIN;
 use tidegate_format::{Error, ErrorKind, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader, hash};
 
+use super::blocks;
 use super::number::{malformed, u32_at, u64_at};
 use super::stream_heads::HEAD_ENTRY_BYTES;
 use crate::term::{Field, HashKey};
 
 /// The version of index files that this program writes, and the only one it reads.
-pub const INDEX_VERSION: u32 = 4;
+pub const INDEX_VERSION: u32 = 6;
 
 const MAGIC: [u8; 8] = *b"\xf7TGidx\r\n";
 const VERSION: usize = 8;
@@ -22,16 +23,16 @@ const FILE_LENGTH: usize = HASH_KEY + 8;
 const COUNT: usize = FILE_LENGTH + 8;
 const FIELDS: usize = COUNT + 4;
 const SECTIONS: usize = FIELDS + 4 * FIELD_COUNT;
-const SECTION_BYTES: usize = 16;
+const SECTION_BYTES: usize = 12;
 
-/// Bytes of an index file before its sections.
+/// Bytes of an index file before the checksums of its blocks, behind which its sections stand.
 pub const HEADER_BYTES: usize = SECTIONS + SECTION_BYTES * SECTION_COUNT;
 /// How many fields terms have.
 pub(super) const FIELD_COUNT: usize = 9;
 /// How many sections there are.
-pub(super) const SECTION_COUNT: usize = 11;
+pub(super) const SECTION_COUNT: usize = 12;
 
-const _: () = assert!(HEADER_BYTES == 336);
+const _: () = assert!(HEADER_BYTES == 304);
 
 /// The sections of an index file, in the order in which they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub(super) enum Section {
     Parents,
     /// The level of each event.
     Levels,
+    /// An ancestor far before each event.
+    Leaps,
     /// The effects of each local cause.
     Effects,
     /// The last event of each stream.
@@ -71,6 +74,7 @@ impl Section {
         Self::Kinds,
         Self::Parents,
         Self::Levels,
+        Self::Leaps,
         Self::Effects,
         Self::Heads,
         Self::Filter,
@@ -87,6 +91,7 @@ impl Section {
             Self::Kinds => "kinds",
             Self::Parents => "parents",
             Self::Levels => "levels",
+            Self::Leaps => "leaps",
             Self::Effects => "effects",
             Self::Heads => "heads",
             Self::Filter => "filter",
@@ -115,12 +120,11 @@ impl Owner {
     }
 }
 
-/// Where a section lies, and its checksum.
+/// Where a section lies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Extent {
     pub(super) offset: u64,
     pub(super) length: u32,
-    pub(super) crc: u32,
 }
 
 impl Extent {
@@ -157,12 +161,16 @@ impl Head {
         }
         for (entry, section) in bytes[SECTIONS..].chunks_exact_mut(SECTION_BYTES).zip(&self.sections) {
             entry[..8].copy_from_slice(&section.offset.to_le_bytes());
-            entry[8..12].copy_from_slice(&section.length.to_le_bytes());
-            entry[12..].copy_from_slice(&section.crc.to_le_bytes());
+            entry[8..].copy_from_slice(&section.length.to_le_bytes());
         }
         let crc = crc_of(&bytes);
         bytes[CRC..SEGMENT].copy_from_slice(&crc.to_le_bytes());
         bytes
+    }
+
+    /// Returns where the checksums of the blocks stand.
+    pub(super) fn sums(&self) -> Range<usize> {
+        HEADER_BYTES..self.sections[0].offset as usize
     }
 
     /// Reads and checks the head of a whole file, which must belong to `owner`.
@@ -205,7 +213,7 @@ impl Head {
         let mut sections = [Extent::default(); SECTION_COUNT];
         for (at, section) in sections.iter_mut().enumerate() {
             let at = SECTIONS + at * SECTION_BYTES;
-            *section = Extent { offset: long(at), length: number(at + 8), crc: number(at + 12) };
+            *section = Extent { offset: long(at), length: number(at + 8) };
         }
         Ok(Self {
             owner: Owner { segment, segment_length: long(SEGMENT_LENGTH), hash_key: long(HASH_KEY) },
@@ -225,7 +233,8 @@ impl Head {
             let (expected, found) = (self.file_length, file_length);
             return Err(Error::damaged("an index file has not its stated length", expected, found));
         }
-        let mut end = HEADER_BYTES as u64;
+        let bytes = self.sections.iter().map(|section| u64::from(section.length)).sum::<u64>();
+        let mut end = blocks::sums_end(HEADER_BYTES, bytes as usize) as u64;
         for section in &self.sections {
             if section.offset != end {
                 return Err(malformed("the section table"));

@@ -6,7 +6,8 @@
 
 use tidegate_format::Result;
 
-use super::number::{BitWriter, bits, malformed, width_of};
+use super::blocks::Part;
+use super::number::{BitWriter, bits, width_of};
 use super::packed::{self, Packed};
 
 /// Bits of a hash that stand beside its event.
@@ -59,24 +60,24 @@ pub(super) fn write(hashes: &[u64], out: &mut Vec<u8>) {
 
 /// Returns the events whose id may have this hash, in ascending order.
 pub(super) fn find(
-    bytes: &[u8],
+    ids: Part<'_>,
     count: u32,
     hash: u64,
 ) -> Result<impl Iterator<Item = u32> + Clone + use<'_>> {
-    let malformed = || malformed("the section of ids");
-    let (length, rest) = bytes.split_first_chunk().ok_or_else(malformed)?;
-    let (directory, entries) =
-        rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(malformed)?;
+    let (directory, entries) = ids.split_stated()?;
     let bucket_bits = bucket_bits(count);
     let starts = Packed::read(directory, (1 << bucket_bits) + 1)?;
     let bucket = bucket_of(hash, bucket_bits);
     let (start, end) = (starts.get(bucket)?, starts.get(bucket + 1)?);
     if start > end || end > count {
-        return Err(malformed());
+        return Err(ids.malformed());
     }
     let width = PRINT_BITS + event_bits(count);
+    let bit = |entry: u32| entry as usize * width as usize;
+    let first = bit(start) / 8;
+    let entries = entries.bytes(first..bit(end).div_ceil(8))?;
     Ok((start..end).filter_map(move |entry| {
-        let entry = bits(entries, entry as usize * width as usize, width)?;
+        let entry = bits(entries, entry as usize * width as usize - first * 8, width)?;
         let event = (entry >> PRINT_BITS) as u32;
         (print_of(entry) == print_of(hash) && event < count).then_some(event)
     }))
@@ -87,6 +88,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::index::blocks::Blocks;
 
     proptest! {
         #[test]
@@ -97,8 +99,9 @@ mod tests {
             let count = hashes.len() as u32;
             let mut bytes = Vec::new();
             write(&hashes, &mut bytes);
+            let blocks = Blocks::of(&bytes);
             for hash in hashes.iter().chain(&others) {
-                let found: Vec<u32> = find(&bytes, count, *hash).unwrap().collect();
+                let found: Vec<u32> = find(blocks.section(), count, *hash).unwrap().collect();
                 for (event, stored) in (0..).zip(&hashes) {
                     prop_assert!(stored != hash || found.contains(&event));
                 }
@@ -123,12 +126,12 @@ mod tests {
             let mut bytes = (directory.len() as u32).to_le_bytes().to_vec();
             bytes.append(&mut directory);
             bytes.extend([0; 40]);
-            bytes
+            Blocks::of(&bytes)
         };
         let count = 5;
-        assert!(find(&section(&[0, 5]), count, 7).is_ok());
+        assert!(find(section(&[0, 5]).section(), count, 7).is_ok());
         for starts in [[5, 0], [0, 6], [7, 9]] {
-            let refused = find(&section(&starts), count, 7).map(Iterator::count);
+            let refused = find(section(&starts).section(), count, 7).map(Iterator::count);
             assert!(refused.is_err(), "{starts:?}");
         }
     }

@@ -1,15 +1,15 @@
 //! The index file of a sealed segment: what [`MemIndex`](crate::MemIndex) is in memory, on disk.
 //!
 //! It answers everything that can be asked of a segment but for the events themselves, and is read in place:
-//! nothing is decoded when it is opened, and nothing is kept on the heap. It is derived: a file that is missing,
+//! nothing is decoded when it is opened, and a bit for each block is kept on the heap. It is derived: a file that is missing,
 //! damaged or of another version is built anew from its segment.
 //!
 //! [`mod@format`] is the specification. Reading order:
 //!
 //! * `number`: numbers as bytes
+//! * `blocks`: pieces of a file, each under a checksum
 //! * `packed`: one number an event, in few bits
-//! * `deltas`, `bitmap`: two forms of a list of events
-//! * `postings`: the events of a term
+//! * `postings`: the events of a term, and two forms of a list of them
 //! * `ids`: which events an id may belong to
 //! * `terms`: the dictionary of terms
 //! * `graph`: causes and effects
@@ -21,10 +21,9 @@
 //! * `file`: the file as its readers see it
 
 mod number;
+mod blocks;
 mod packed;
 
-mod bitmap;
-mod deltas;
 mod postings;
 
 mod ids;

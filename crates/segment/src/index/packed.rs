@@ -6,7 +6,8 @@
 
 use tidegate_format::Result;
 
-use super::number::{BitWriter, bits, malformed, u32_at, width_of};
+use super::blocks::Part;
+use super::number::{BitWriter, bits, u32_at, width_of};
 
 /// Numbers of a block. Eight bytes of a block hold one bit of each.
 const BLOCK: usize = 64;
@@ -36,40 +37,39 @@ pub(super) fn write(numbers: &[u32], out: &mut Vec<u8>) {
 /// A column read in place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packed<'a> {
-    directory: &'a [u8],
-    body: &'a [u8],
+    directory: Part<'a>,
+    body: Part<'a>,
 }
 
 impl<'a> Packed<'a> {
-    /// Returns the column of `count` numbers that fills `bytes`.
+    /// Returns the column of `count` numbers that fills `column`.
     #[inline]
-    pub(super) fn read(bytes: &'a [u8], count: u32) -> Result<Self> {
+    pub(super) fn read(column: Part<'a>, count: u32) -> Result<Self> {
         let entries = (count as usize).div_ceil(BLOCK) + 1;
-        match bytes.split_at_checked(entries * ENTRY) {
-            Some((directory, body)) => Ok(Self { directory, body }),
-            None => Err(malformed("a column")),
-        }
+        let (directory, body) = column.split_at(entries * ENTRY)?;
+        Ok(Self { directory, body })
     }
 
     /// Returns the number of an event. The caller knows that there is one.
     #[inline]
     pub(super) fn get(&self, index: u32) -> Result<u32> {
-        self.look(index as usize).ok_or_else(|| malformed("a column"))
-    }
-
-    #[inline]
-    fn look(&self, index: usize) -> Option<u32> {
+        let index = index as usize;
         let entry = index / BLOCK * ENTRY;
-        let least = u32_at(self.directory, entry)?;
-        let start = u32_at(self.directory, entry + 4)? as usize;
-        let end = u32_at(self.directory, entry + ENTRY + 4)? as usize;
-        let width = end.checked_sub(start)? / 8;
-        if width > 32 {
-            return None;
-        }
-        let number = bits(self.body.get(start..)?, index % BLOCK * width, width as u32)?;
-        least.checked_add(number as u32)
+        let entries = self.directory.bytes(entry..entry + 2 * ENTRY)?;
+        let (least, start, width) = read_entry(entries).ok_or_else(|| self.body.malformed())?;
+        let bit = index % BLOCK * width;
+        let bytes = self.body.bytes_at(start + bit / 8, 8)?;
+        let number = bits(bytes, bit % 8, width as u32);
+        number.and_then(|number| least.checked_add(number as u32)).ok_or_else(|| self.body.malformed())
     }
+}
+
+/// Returns a block's smallest number, where its bits start, and how many bits a number takes.
+#[inline]
+fn read_entry(entries: &[u8]) -> Option<(u32, usize, usize)> {
+    let start = u32_at(entries, 4)? as usize;
+    let width = (u32_at(entries, ENTRY + 4)? as usize).checked_sub(start)? / 8;
+    if width > 32 { None } else { Some((u32_at(entries, 0)?, start, width)) }
 }
 
 #[cfg(test)]
@@ -77,6 +77,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::index::blocks::Blocks;
 
     proptest! {
         #[test]
@@ -85,7 +86,8 @@ mod tests {
         ) {
             let mut bytes = Vec::new();
             write(&numbers, &mut bytes);
-            let column = Packed::read(&bytes, numbers.len() as u32).unwrap();
+            let blocks = Blocks::of(&bytes);
+            let column = Packed::read(blocks.section(), numbers.len() as u32).unwrap();
             for (index, number) in numbers.iter().enumerate() {
                 prop_assert_eq!(column.get(index as u32).unwrap(), *number);
             }

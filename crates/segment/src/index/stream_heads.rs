@@ -2,7 +2,8 @@
 
 use tidegate_format::{Hash, Result, Version};
 
-use super::number::{malformed, u32_at, u64_at};
+use super::blocks::Part;
+use super::number::{u32_at, u64_at};
 
 /// Bytes of an entry: the event, its version and its leaf hash.
 pub(super) const HEAD_ENTRY_BYTES: u64 = 44;
@@ -30,12 +31,13 @@ pub(super) fn write(head: &StreamHead, out: &mut Vec<u8>) {
 }
 
 /// Returns the head of the stream with this number, in a segment of `count` events.
-pub(super) fn read(bytes: &[u8], number: u32, count: u32) -> Result<StreamHead> {
-    look(bytes, number, count).ok_or_else(|| malformed("the section of heads"))
+pub(super) fn read(heads: Part<'_>, number: u32, count: u32) -> Result<StreamHead> {
+    let start = (number as usize).saturating_mul(END);
+    let entry = heads.bytes(start..start.saturating_add(END))?;
+    look(entry, count).ok_or_else(|| heads.malformed())
 }
 
-fn look(bytes: &[u8], number: u32, count: u32) -> Option<StreamHead> {
-    let entry = bytes.get((number as usize).checked_mul(END)?..)?.get(..END)?;
+fn look(entry: &[u8], count: u32) -> Option<StreamHead> {
     let (event, version) = (u32_at(entry, 0)?, Version(u64_at(entry, VERSION)?));
     let leaf = Hash(*entry[LEAF..].first_chunk()?);
     (event < count && version != Version::EMPTY).then_some(StreamHead { event, version, leaf })

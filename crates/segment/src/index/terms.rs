@@ -15,7 +15,8 @@ use std::ops::Range;
 
 use tidegate_format::Result;
 
-use super::number::{malformed, put_varint, u32_at, varint, varint32};
+use super::blocks::Part;
+use super::number::{malformed, put_varint, varint, varint32};
 
 /// Terms of a block.
 const BLOCK: u32 = 16;
@@ -77,8 +78,8 @@ fn shared_length(left: &[u8], right: &[u8]) -> usize {
 /// A dictionary read in place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms<'a> {
-    directory: &'a [u8],
-    body: &'a [u8],
+    directory: Part<'a>,
+    body: Part<'a>,
     count: u32,
 }
 
@@ -87,10 +88,10 @@ fn malformed_terms() -> tidegate_format::Error {
 }
 
 impl<'a> Terms<'a> {
-    /// Returns the dictionary of `count` terms that fills `bytes`.
-    pub(super) fn read(bytes: &'a [u8], count: u32) -> Result<Self> {
+    /// Returns the dictionary of `count` terms that fills `terms`.
+    pub(super) fn read(terms: Part<'a>, count: u32) -> Result<Self> {
         let entries = count.div_ceil(BLOCK) as usize + 1;
-        let (directory, body) = bytes.split_at_checked(entries * 4).ok_or_else(malformed_terms)?;
+        let (directory, body) = terms.split_at(entries * 4)?;
         Ok(Self { directory, body, count })
     }
 
@@ -138,13 +139,9 @@ impl<'a> Terms<'a> {
     }
 
     fn block(&self, block: u32) -> Result<&'a [u8]> {
-        self.block_bytes(block).ok_or_else(malformed_terms)
-    }
-
-    fn block_bytes(&self, block: u32) -> Option<&'a [u8]> {
-        let start = u32_at(self.directory, block as usize * 4)? as usize;
-        let end = u32_at(self.directory, block as usize * 4 + 4)? as usize;
-        self.body.get(start..end)
+        let start = self.directory.u32_at(block as usize * 4)?;
+        let end = self.directory.u32_at(block as usize * 4 + 4)?;
+        self.body.bytes(start as usize..end as usize)
     }
 
     /// Returns the last block with any of these numbers whose first term is not past `wanted`.
@@ -253,6 +250,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::index::blocks::Blocks;
     use crate::term::Term;
 
     fn term() -> impl Strategy<Value = Vec<u8>> {
@@ -274,7 +272,8 @@ mod tests {
             let mut bytes = Vec::new();
             writer.end(&mut bytes);
             let count = terms.len() as u32;
-            let read = Terms::read(&bytes, count).unwrap();
+            let blocks = Blocks::of(&bytes);
+            let read = Terms::read(blocks.section(), count).unwrap();
             for wanted in terms.iter().chain(&others) {
                 let number = terms.iter().position(|term| term == wanted);
                 let found = read.find(0..count, wanted).unwrap();
@@ -303,8 +302,8 @@ mod tests {
     #[test]
     fn walks_start_anywhere_among_many() {
         let terms: Vec<_> = (0..1000).map(|number| format!("{number:04}").into_bytes()).collect();
-        let bytes = written(&terms);
-        let read = Terms::read(&bytes, 1000).unwrap();
+        let blocks = Blocks::of(&written(&terms));
+        let read = Terms::read(blocks.section(), 1000).unwrap();
         for start in 0..1000 {
             let mut reader = read.read_terms(start..start + 1).unwrap();
             assert_eq!(reader.next().unwrap().map(|(term, _)| term), Some(&terms[start as usize][..]));
@@ -327,7 +326,8 @@ mod tests {
             [&[0; 4], &(body.len() as u32).to_le_bytes()[..], &body].concat()
         };
         let lengths = |bytes: &[u8]| -> Result<Vec<usize>> {
-            let mut reader = Terms::read(bytes, 2)?.read_terms(0..2)?;
+            let blocks = Blocks::of(bytes);
+            let mut reader = Terms::read(blocks.section(), 2)?.read_terms(0..2)?;
             let mut found = Vec::new();
             while let Some((term, _)) = reader.next()? {
                 found.push(term.len());

@@ -8,9 +8,10 @@ use tidegate_disk::Block;
 use tidegate_format::record::{Facts, Placed};
 use tidegate_format::{
     Cause, Draft, ErrorKind, EventId, Hash, Micros, Offset, Position, Record, Result, SegmentHeader, StoreId,
-    StreamId, Version, hash, record,
+    StreamId, Version, record,
 };
 
+use super::blocks::{Blocks, write_sums};
 use super::head::{HEADER_BYTES, Head, Owner, SECTION_COUNT};
 use super::{FileIndex, Parents, Postings, StreamHead, build, build_live, postings};
 use crate::mem_index::{CauseBlock, EventHashes, MemIndex};
@@ -355,8 +356,8 @@ fn wide_gaps_in_a_bitmap() {
     let mut bytes = Vec::new();
     let form = postings::write(&plain, &mut bytes);
     let (length, limit) = (bytes.len(), 50_000);
-    let block = Block::from(bytes);
-    let list = Postings::read(&block, 0..length, plain.len() as u32, form, limit).unwrap();
+    let blocks = Blocks::of(&bytes);
+    let list = Postings::read(blocks.section(), plain.len() as u32, form, limit).unwrap();
     assert!(length < plain.len(), "these events are shorter as bits");
     compare_postings(&list, &events, limit);
     for event in 0..limit {
@@ -444,15 +445,14 @@ proptest! {
         let mut list = Vec::new();
         let place = 3 << 2 | postings::write(&plain, &mut list);
         bytes.append(&mut list);
-        let (count, limit, lists) = (plain.len() as u32, next + 1, 0..bytes.len());
-        let postings = Postings::read(&Block::from(bytes.clone()), lists.clone(), count, place, limit).unwrap();
+        let (count, limit) = (plain.len() as u32, next + 1);
+        let postings = Postings::read(Blocks::of(&bytes).section(), count, place, limit).unwrap();
         compare_postings(&postings, &events, limit);
         for (at, byte) in writes {
             *at.get_mut(&mut bytes) = byte;
         }
         for place in [place, 3 << 2 | 1, 3 << 2 | 2] {
-            let block = Block::from(bytes.clone());
-            if let Ok(postings) = Postings::read(&block, lists.clone(), count, place, limit) {
+            if let Ok(postings) = Postings::read(Blocks::of(&bytes).section(), count, place, limit) {
                 exercise_postings(&postings, limit);
             }
         }
@@ -487,7 +487,7 @@ proptest! {
                 _ => head.fields[9] = number,
             }
         }
-        seal(&mut head, &mut bytes);
+        seal(&head, &mut bytes);
         if let Ok(index) = model.open(bytes) {
             index.verify().unwrap();
             exercise(&index, &model);
@@ -496,8 +496,8 @@ proptest! {
 }
 
 /// Makes all checksums hold.
-fn seal(head: &mut Head, bytes: &mut [u8]) {
-    head.sections.iter_mut().for_each(|section| section.crc = hash::crc(0, &bytes[section.range()]));
+fn seal(head: &Head, bytes: &mut [u8]) {
+    write_sums(bytes, head.sums());
     bytes[..HEADER_BYTES].copy_from_slice(&head.encode());
 }
 
@@ -528,6 +528,23 @@ fn every_flipped_bit_is_noticed_or_harmless() {
         let error = outcome.expect_err("every byte is under a checksum");
         assert!(matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Newer), "bit {bit}: {error}");
         assert!(error.kind() == ErrorKind::Damaged || (8..12).contains(&(bit / 8)), "bit {bit}: {error}");
+    }
+}
+
+/// Every block of a long file is compared, not only the first.
+#[test]
+fn damage_in_any_block_is_noticed() {
+    let plans: Vec<Plan> = (0..8).flat_map(|_| some_plans(100)).collect();
+    let model = Model::new(Position(40), &plans);
+    let bytes = model.build();
+    assert!(bytes.len() > 4 * 4096, "{} bytes", bytes.len());
+    model.compare(&model.open(bytes.clone()).unwrap()).unwrap();
+    for at in (HEADER_BYTES..bytes.len()).step_by(1500).chain([bytes.len() - 1]) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        let index = model.open(flipped).expect("the head is whole");
+        assert_eq!(index.verify().expect_err("byte by byte").kind(), ErrorKind::Damaged);
+        assert_eq!(model.compare(&index).expect_err("by its questions").kind(), ErrorKind::Damaged);
     }
 }
 
@@ -649,9 +666,9 @@ fn walks_go_on_wherever_they_are_put() {
         let form =
             if is_range { postings::range_place(events[0]) } else { postings::write(&events, &mut written) };
         bytes.append(&mut written);
-        let end = bytes.len();
         bytes.extend([0xff; 40]);
-        let list = Postings::read(&Block::from(bytes), 9..end, count, form, limit).unwrap();
+        let blocks = Blocks::of(&bytes);
+        let list = Postings::read(blocks.section().split_at(9).unwrap().1, count, form, limit).unwrap();
         for start in (0..count).step_by(37) {
             for ahead in [1, 30, 64, 65, 129, 1000] {
                 let sought = events.get((start + ahead) as usize).map_or(limit, |event| event - 1);
@@ -673,8 +690,7 @@ fn lists_that_cannot_be_are_refused() {
     let read = |count: u32, place: u64, limit: u32| {
         let mut bytes = Vec::new();
         postings::write(&[3, 90, 4000], &mut bytes);
-        let end = bytes.len();
-        Postings::read(&Block::from(bytes), 0..end, count, place, limit)
+        Postings::read(Blocks::of(&bytes).section(), count, place, limit)
             .map(|list| list.events().collect::<Vec<_>>())
     };
     assert_eq!(read(3, 1, 5000).unwrap(), [3, 90, 4000]);
@@ -697,7 +713,8 @@ fn a_tiny_file_keeps_its_bytes() {
     let model = Model::new(Position(40), &some_plans(4));
     let bytes = model.build();
     let head = Head::read(&bytes, &model.owner()).unwrap();
-    let mut text = format!("head\n{}", lines(&bytes[..HEADER_BYTES]));
+    let mut text =
+        format!("head\n{}checksums\n{}", lines(&bytes[..HEADER_BYTES]), lines(&bytes[head.sums()]));
     let index = model.open(bytes.clone()).unwrap();
     assert_eq!(index.length(), bytes.len() as u64);
     for (section, (name, _)) in head.sections.iter().zip(index.section_lengths()) {

@@ -101,6 +101,15 @@ impl GraphReader {
         Err(Error::damaged("the index files break as fast as they are read", "levels", "none"))
     }
 
+    /// Returns an ancestor of an event far before it, or `None` if none is known. If the event has one local cause, every
+    /// way back from it to an event before that ancestor leads over the ancestor.
+    #[inline]
+    pub(super) fn leap(&mut self, event: Position) -> Result<Option<Position>> {
+        let (at, n) = self.place(event)?;
+        let Some((segment, _)) = self.view.segment(at) else { return Ok(None) };
+        Ok(segment.leap(n, &mut self.levels)?.map(|ancestor| segment.position(ancestor)))
+    }
+
     /// Computes the levels of the segments in memory up to one, the earliest first.
     #[cold]
     fn make_levels(&self, to: usize) -> Result<()> {

@@ -17,7 +17,8 @@ const UP_COST: u64 = 8;
 /// Returns whether `event` is an ancestor of `of`.
 ///
 /// Searches from both ends in turn until the two meet or one of them is exhausted, so an event with few descendants, or
-/// with few ancestors, takes little time.
+/// with few ancestors, takes little time. Backwards it leaps over many causes at once: over a line of events with one cause
+/// each nothing is passed over, and where lines meet the leap is one more way that is tried.
 pub(super) fn is_ancestor(reader: &mut GraphReader, event: Position, of: Position) -> Result<bool> {
     reader.check(event)?;
     reader.check(of)?;
@@ -38,6 +39,13 @@ pub(super) fn is_ancestor(reader: &mut GraphReader, event: Position, of: Positio
             up.cost += UP_COST;
             up.open.pop();
             found.extend_from_slice(reader.causes(above)?);
+            if let Some(leap) = reader.leap(above)?.filter(|leap| *leap >= event) {
+                // What lies between on a line has no other way back, and is not the event.
+                if found.iter().all(|cause| *cause == found[0]) {
+                    found.clear();
+                }
+                found.push(leap);
+            }
             if found.iter().any(|cause| down.seen.contains(*cause)) {
                 return Ok(true);
             }

@@ -76,6 +76,7 @@ pub(crate) fn build_live(
             contents.effects.push((cause.0, event));
         });
         contents.parents.add(&distances);
+        contents.leaps.add(&distances);
         contents.levels.push(index.level(event).unwrap_or_default());
     }
     contents.encode(Owner::new(head, segment_length, hash_key))

@@ -1,6 +1,6 @@
 //! Building an index file, from the records of its segment or from its index in memory.
 //!
-//! Reading order: `sections` (from what is known of the events to bytes), this file (from records), `live` (from the
+//! Reading order: `leaps` (short ways back), `sections` (from what is known of the events to bytes), this file (from records), `live` (from the
 //! index in memory).
 //!
 //! Invariants:
@@ -8,6 +8,7 @@
 //! B1. The same segment and seed always give the same bytes, built in either way.
 //! B2. Memory is bounded by the segment.
 
+mod leaps;
 mod sections;
 
 mod live;
@@ -196,6 +197,7 @@ impl Contents<Gathered> {
         }
         self.levels.push(level);
         self.parents.add(&distances);
+        self.leaps.add(&distances);
         Ok(())
     }
 }

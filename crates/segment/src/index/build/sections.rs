@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use tidegate_format::{Error, Hash, Position, Result, Version, hash};
+use tidegate_format::{Error, Hash, Position, Result, Version};
 
+use super::leaps::Leaps;
 use crate::index::graph::{self, ParentsWriter};
 use crate::index::head::{Extent, FIELD_COUNT, HEADER_BYTES, Head, Owner, SECTION_COUNT, Section};
 use crate::index::stream_heads::{self, StreamHead};
 use crate::index::terms::TermsWriter;
-use crate::index::{filter, ids, packed, postings};
+use crate::index::{blocks, filter, ids, packed, postings};
 use crate::term::{Field, HashKey};
 
 /// A map by hashes that are wide enough to stand for what they are hashes of.
@@ -62,6 +63,7 @@ pub(super) struct Contents<T> {
     /// The level of each event.
     pub(super) levels: Vec<u32>,
     pub(super) parents: ParentsWriter,
+    pub(super) leaps: Leaps,
     /// Each local cause with each event that has it, in any order.
     pub(super) effects: Vec<(u64, u32)>,
     /// The short hashes of all terms, local causes included, in any order, and any number of times.
@@ -79,6 +81,7 @@ impl<T: TermList> Contents<T> {
             terms,
             levels: Vec::new(),
             parents: ParentsWriter::default(),
+            leaps: Leaps::default(),
             effects: Vec::new(),
             hashes: Vec::new(),
         }
@@ -87,7 +90,7 @@ impl<T: TermList> Contents<T> {
     /// Returns the bytes of the index file.
     pub(super) fn encode(mut self, owner: Owner) -> Result<Vec<u8>> {
         let count = self.offsets.len() as u32;
-        let mut file = SectionWriter { bytes: vec![0; HEADER_BYTES], sections: Vec::new() };
+        let mut file = SectionWriter::default();
         let mut lists = Lists::new(self.hash_key);
         file.section(|out| packed::write(&self.offsets, out))?;
         file.section(|out| ids::write(&self.ids, out))?;
@@ -124,6 +127,7 @@ impl<T: TermList> Contents<T> {
         file.section(|out| packed::write(&kinds, out))?;
         file.section(|out| self.parents.end(out))?;
         file.section(|out| packed::write(&self.levels, out))?;
+        file.section(|out| packed::write(&self.leaps.distances(), out))?;
         file.section(|out| out.append(&mut effects))?;
         file.section(|out| out.append(&mut heads))?;
         let causes = self.effects.chunk_by(|left, right| left.0 == right.0).count();
@@ -201,8 +205,8 @@ impl Lists {
     }
 }
 
-/// A file that is written section by section.
-#[derive(Debug)]
+/// The sections of a file, one after the other.
+#[derive(Debug, Default)]
 struct SectionWriter {
     bytes: Vec<u8>,
     sections: Vec<Extent>,
@@ -224,16 +228,21 @@ impl SectionWriter {
             let name = Section::ALL[self.sections.len()].name();
             Error::invalid(format!("the section of {name} of an index file would be 4 GiB or more"))
         })?;
-        self.sections.push(Extent { offset: start as u64, length, crc: hash::crc(0, section) });
+        self.sections.push(Extent { offset: start as u64, length });
         Ok(())
     }
 
+    /// Returns the file, with its head and the checksums of its blocks before the sections.
     fn end(mut self, owner: Owner, count: u32, fields: [u32; FIELD_COUNT + 1]) -> Vec<u8> {
+        let start = blocks::sums_end(HEADER_BYTES, self.bytes.len());
         let mut sections = [Extent::default(); SECTION_COUNT];
-        sections.copy_from_slice(&self.sections);
-        let file_length = self.bytes.len() as u64;
+        for (section, written) in sections.iter_mut().zip(&self.sections) {
+            *section = Extent { offset: written.offset + start as u64, ..*written };
+        }
+        let file_length = (start + self.bytes.len()) as u64;
         let head = Head { owner, file_length, count, fields, sections };
-        self.bytes[..HEADER_BYTES].copy_from_slice(&head.encode());
+        self.bytes.splice(..0, head.encode().into_iter().chain(std::iter::repeat_n(0, start - HEADER_BYTES)));
+        blocks::write_sums(&mut self.bytes, head.sums());
         self.bytes
     }
 }

@@ -172,7 +172,8 @@ pub fn write_filter_group(
     mut write: impl FnMut(&[u8], u64) -> Result<()>,
 ) -> Result<()> {
     debug_assert!(filters.len() == owners.len() && (1..=FILTER_GROUP_SEGMENTS_MAX).contains(&filters.len()));
-    let sizes: Vec<usize> = filters.iter().map(|filter| filter::pages(filter)).collect::<Result<_>>()?;
+    let sizes: Vec<usize> =
+        filters.iter().map(|filter| filter::pages(filter.len())).collect::<Result<_>>()?;
     let pages = sizes.iter().copied().max().unwrap_or(1);
     let mut sums = Vec::with_capacity(pages * SUM_BYTES);
     let mut chunk = Vec::with_capacity(WRITE_BYTES.min(pages * PAGE_BYTES));

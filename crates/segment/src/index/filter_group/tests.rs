@@ -5,6 +5,7 @@ use std::fmt::Write;
 use proptest::prelude::*;
 
 use super::*;
+use crate::index::blocks::Blocks;
 
 /// Returns the bytes of a filter group of segments with these hashes, and their filters.
 fn filter_group(segments: &[Vec<u64>]) -> (Vec<u8>, Vec<Vec<u8>>) {
@@ -56,10 +57,11 @@ proptest! {
         let segments: Vec<Vec<u64>> = sizes.iter().map(hashes).collect();
         let (bytes, filters) = filter_group(&segments);
         let filter_group = open(bytes, segments.len()).unwrap();
+        let filters: Vec<Blocks> = filters.iter().map(|filter| Blocks::of(filter)).collect();
         for hash in segments.iter().flatten().chain(&strangers) {
             let said = filter_group.may_hold(*hash);
             for (place, filter) in filters.iter().enumerate() {
-                prop_assert_eq!(said >> place & 1 == 1, filter::may_hold(filter, *hash).unwrap());
+                prop_assert_eq!(said >> place & 1 == 1, filter::may_hold(filter.section(), *hash).unwrap());
             }
             for (place, _) in segments.iter().enumerate().filter(|(_, hashes)| hashes.contains(hash)) {
                 prop_assert!(said >> place & 1 == 1, "segment {} was left out", place);
@@ -97,6 +99,7 @@ fn a_flipped_bit_leaves_out_nothing() {
     let segments = some_segments(20);
     let (bytes, filters) = filter_group(&segments);
     let hashes: Vec<u64> = segments.iter().flatten().copied().collect();
+    let filters: Vec<Blocks> = filters.iter().map(|filter| Blocks::of(filter)).collect();
     for at in 0..bytes.len() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1 << (at % 8);
@@ -109,7 +112,8 @@ fn a_flipped_bit_leaves_out_nothing() {
         };
         assert!(at >= HEADER_BYTES, "the head is under a checksum, byte {at}");
         for hash in hashes.iter().skip(at % 61).step_by(61) {
-            let held = (0..).zip(&filters).filter(|(_, filter)| filter::may_hold(filter, *hash).unwrap());
+            let held =
+                (0..).zip(&filters).filter(|(_, filter)| filter::may_hold(filter.section(), *hash).unwrap());
             let held = held.fold(0u64, |all, (place, _)| all | 1 << place);
             assert_eq!(filter_group.may_hold(*hash) & held, held, "byte {at}");
         }

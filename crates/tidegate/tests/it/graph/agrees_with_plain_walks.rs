@@ -13,19 +13,21 @@ use tidegate::{
 struct Plain {
     causes: Vec<Vec<usize>>,
     ancestors: Vec<BTreeSet<usize>>,
+    levels: Vec<u32>,
 }
 
 impl Plain {
     /// The first `count` events, counted from 1.
     fn new(all: &[Vec<usize>], count: usize) -> Self {
         let causes = all[..=count].to_vec();
-        let mut ancestors: Vec<BTreeSet<usize>> = Vec::new();
+        let (mut ancestors, mut levels): (Vec<BTreeSet<usize>>, Vec<u32>) = (Vec::new(), Vec::new());
         for of in &causes {
+            levels.push(of.iter().map(|cause| levels[*cause] + 1).max().unwrap_or(0));
             let above = of.iter().flat_map(|cause| ancestors[*cause].iter().copied());
             let above = above.chain(of.iter().copied()).collect();
             ancestors.push(above);
         }
-        Self { causes, ancestors }
+        Self { causes, ancestors, levels }
     }
 
     fn events(&self) -> std::ops::Range<usize> {
@@ -38,10 +40,6 @@ impl Plain {
 
     fn descendants(&self, event: usize) -> Vec<usize> {
         self.events().filter(|other| self.ancestors[*other].contains(&event)).collect()
-    }
-
-    fn level(&self, event: usize) -> u32 {
-        self.causes[event].iter().map(|cause| self.level(*cause) + 1).max().unwrap_or(0)
     }
 
     fn common(&self, left: usize, right: usize) -> Vec<usize> {
@@ -113,7 +111,7 @@ fn check_event(graph: &Graph, model: &Plain, event: usize) {
     assert_eq!(plain(graph.descendants(&[at(event)]).unwrap()), descendants);
     let descendants: Vec<_> = descendants.into_iter().filter(|event| is_even(*event)).collect();
     assert_eq!(plain(graph.descendants(&[at(event)]).unwrap().only(even())), descendants);
-    assert_eq!(graph.level(at(event)).unwrap(), model.level(event));
+    assert_eq!(graph.level(at(event)).unwrap(), model.levels[event]);
     let mut history = model.ancestors[event].clone();
     history.insert(event);
     let selection = Selection::history(&[at(event)]);
@@ -181,6 +179,11 @@ fn check(store: &StoreReader, all: &[Vec<usize>], pairs: &[(usize, usize)], unti
             check_pair(&graph, &model, left, right);
             check_pair(&graph, &model, left.min(right), left.max(right));
         }
+        let last = pairs[0].0 % count + 1;
+        for earlier in model.events() {
+            let leads = model.ancestors[last].contains(&earlier);
+            assert_eq!(graph.is_ancestor(at(earlier), at(last)).unwrap(), leads, "{earlier} to {last}");
+        }
     }
 }
 
@@ -189,7 +192,11 @@ fn edges() -> impl Strategy<Value = Vec<Vec<usize>>> {
     let near = 1usize..6;
     let far = 1usize..400;
     let cause = prop_oneof![3 => near, 1 => far];
-    proptest::collection::vec(proptest::collection::vec(cause, 0..4), 1..300)
+    let any = proptest::collection::vec(cause, 0..4);
+    // Long ways without a branch, each event behind the one a few before it.
+    let line = (1usize..4, 1usize..3).prop_map(|(distance, times)| vec![distance; times]);
+    let mostly_lines = prop_oneof![30 => line, 1 => any.clone()];
+    prop_oneof![proptest::collection::vec(any, 1..300), proptest::collection::vec(mostly_lines, 1..300)]
 }
 
 proptest! {

@@ -3,13 +3,20 @@
 use std::ops::Range;
 
 use tidegate_disk::Block;
+use tidegate_format::Result;
 
-use super::number::{put_varint, u32_at, varint32};
+use crate::index::blocks::Part;
+use crate::index::number::{put_varint, u32_at, varint32};
 
 /// Events of a run.
-pub(super) const RUN: u32 = 64;
+pub(in crate::index) const RUN: u32 = 64;
 /// Bytes of a run's entry in the table: its first event, and where its deltas start.
 const RUN_ENTRY: usize = 8;
+/// Bytes of the longest number of a list.
+const NUMBER_BYTES_MAX: usize = 5;
+/// Bytes of the longest run, its first event included.
+const RUN_BYTES_MAX: usize = RUN as usize * NUMBER_BYTES_MAX;
+
 /// Appends a list.
 pub(super) fn write(events: &[u32], out: &mut Vec<u8>) {
     let runs = events.chunks(RUN as usize);
@@ -27,7 +34,7 @@ pub(super) fn write(events: &[u32], out: &mut Vec<u8>) {
 }
 
 /// Writes how many events lie between each event and the one before it, but for the first.
-pub(super) fn write_gaps(events: &[u32], out: &mut Vec<u8>) {
+pub(in crate::index) fn write_gaps(events: &[u32], out: &mut Vec<u8>) {
     for pair in events.windows(2) {
         put_varint(u64::from(pair[1] - pair[0] - 1), out);
     }
@@ -49,21 +56,24 @@ impl Deltas {
         Self { block: block.clone(), first, table: 0, gaps }
     }
 
-    /// Returns the list of `count` events that starts `bytes`, which are those of `list` in the block.
-    pub(super) fn look(block: &Block, bytes: &[u8], list: Range<usize>, count: u32) -> Option<Self> {
+    /// Returns the list of `count` events that `list` starts with. Other lists may follow it.
+    pub(super) fn read(list: Part<'_>, count: u32) -> Result<Self> {
+        let block = list.blocks().file().clone();
         if count <= RUN {
+            let bytes = list.bytes_at(0, count as usize * NUMBER_BYTES_MAX)?;
             let mut at = 0;
-            let first = varint32(bytes, &mut at)?;
-            return Some(Self { block: block.clone(), first, table: 0, gaps: list.start + at..list.end });
+            let first = varint32(bytes, &mut at).ok_or_else(|| list.malformed())?;
+            return Ok(Self { block, first, table: 0, gaps: list.place(&(at..bytes.len()))? });
         }
-        let table_length = count.div_ceil(RUN) as usize * RUN_ENTRY;
-        let first = u32_at(bytes, 0)?;
-        bytes.get(..table_length)?;
-        Some(Self {
-            block: block.clone(),
-            first,
-            table: list.start,
-            gaps: list.start + table_length..list.end,
+        let table = list.bytes(0..count.div_ceil(RUN) as usize * RUN_ENTRY)?;
+        // The gaps of all runs stand in their order, so the last run's are those that end last.
+        let last = u32_at(table, table.len() - RUN_ENTRY / 2).unwrap_or_default() as usize;
+        let length = list.bytes_at(0, table.len().saturating_add(last).saturating_add(RUN_BYTES_MAX))?.len();
+        Ok(Self {
+            block,
+            first: u32_at(table, 0).unwrap_or_default(),
+            table: list.place(&(0..length))?.start,
+            gaps: list.place(&(table.len()..length))?,
         })
     }
 
@@ -129,6 +139,7 @@ impl Iterator for Run<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::blocks::Blocks;
 
     #[test]
     fn runs_end_where_the_list_ends() {
@@ -136,11 +147,10 @@ mod tests {
             let events: Vec<u32> = (0..count).map(|n| n * 300 + 5).collect();
             let mut bytes = vec![0; 11];
             write(&events, &mut bytes);
-            let list = 11..bytes.len();
             // What follows is another list.
             bytes.extend([1; 200]);
-            let block = Block::from(bytes);
-            let deltas = Deltas::look(&block, &block[11..], list.start..block.len(), count).unwrap();
+            let blocks = Blocks::of(&bytes);
+            let deltas = Deltas::read(blocks.section().split_at(11).unwrap().1, count).unwrap();
             for (run, expected) in (0..).zip(events.chunks(RUN as usize)) {
                 let found: Vec<_> = deltas.run(run, count).unwrap().collect();
                 assert_eq!(found, expected, "run {run} of {count}");

@@ -17,14 +17,18 @@
 //! P1. Every event that is given out is below the count of events of the segment, whatever the bytes say.
 //! P2. No call takes more steps than the list has bytes.
 
+pub(super) mod deltas;
+
+mod bitmap;
+
 use std::ops::Range;
 
 use tidegate_disk::Block;
 use tidegate_format::Result;
 
-use super::bitmap::{self, Bitmap, Near};
-use super::deltas::{self, Deltas, RUN};
-use super::number::malformed;
+use super::blocks::Part;
+use bitmap::{Bitmap, Near};
+use deltas::{Deltas, RUN};
 
 const FORM_RANGE: u64 = 0;
 const FORM_DELTAS: u64 = 1;
@@ -63,37 +67,26 @@ enum Form {
 }
 
 impl Postings {
-    /// Returns the list of `count` events that `place` stands for, in the section `lists` of `block`.
-    pub(super) fn read(
-        block: &Block,
-        lists: Range<usize>,
-        count: u32,
-        place: u64,
-        limit: u32,
-    ) -> Result<Self> {
-        Self::look(block, lists, count, place, limit).ok_or_else(|| malformed("a list of events"))
-    }
-
-    fn look(block: &Block, lists: Range<usize>, count: u32, place: u64, limit: u32) -> Option<Self> {
-        let at = u32::try_from(place >> 2).ok()?;
+    /// Returns the list of `count` events that `place` stands for, in the section `lists`. Its blocks are compared now, so
+    /// that no question to it can fail.
+    pub(super) fn read(lists: Part<'_>, count: u32, place: u64, limit: u32) -> Result<Self> {
+        let at = u32::try_from(place >> 2).map_err(|_| lists.malformed())?;
         if count == 0 || count > limit {
-            return None;
+            return Err(lists.malformed());
         }
-        if place & 3 == FORM_RANGE {
-            let fits = at.checked_add(count)? <= limit;
-            return fits.then_some(Self { count, limit, form: Form::Range { first: at } });
-        }
-        let list = lists.start.checked_add(at as usize)?..lists.end;
-        let bytes = block.get(list.clone())?;
         let form = match place & 3 {
-            FORM_DELTAS => Form::Deltas(Deltas::look(block, bytes, list, count)?),
-            FORM_BITMAP => Form::Bitmap(Bitmap::look(block, bytes, list)?),
-            _ => return None,
+            FORM_RANGE => {
+                let fits = at.checked_add(count).is_some_and(|end| end <= limit);
+                fits.then_some(Form::Range { first: at })
+            }
+            FORM_DELTAS => Some(Form::Deltas(Deltas::read(lists.split_at(at as usize)?.1, count)?)),
+            FORM_BITMAP => Some(Form::Bitmap(Bitmap::read(lists.split_at(at as usize)?.1)?)),
+            _ => None,
         };
-        Some(Self { count, limit, form })
+        form.map(|form| Self { count, limit, form }).ok_or_else(|| lists.malformed())
     }
 
-    /// Returns a short list: its first event, then the gaps of the others in these bytes of `block`.
+    /// Returns a short list: its first event, then the gaps of the others in these bytes of `block`, which were compared.
     pub(super) fn short(block: &Block, gaps: Range<usize>, count: u32, first: u32, limit: u32) -> Self {
         let form =
             if count == 1 { Form::Range { first } } else { Form::Deltas(Deltas::short(block, gaps, first)) };

@@ -1,10 +1,10 @@
 //! Bitmaps: a list of events as one bit for each event between the first and the last.
 
-use std::ops::Range;
-
 use tidegate_disk::Block;
+use tidegate_format::Result;
 
-use super::number::{u32_at, u64_at};
+use crate::index::blocks::Part;
+use crate::index::number::{u32_at, u64_at};
 
 /// Bytes of a bitmap before its counts: the first event, and how many words there are.
 const HEAD: usize = 8;
@@ -54,13 +54,14 @@ pub(super) struct Bitmap {
 }
 
 impl Bitmap {
-    /// Returns the bitmap that starts `bytes`, which are those of `list` in the block.
-    pub(super) fn look(block: &Block, bytes: &[u8], list: Range<usize>) -> Option<Self> {
-        let (base, words) = (u32_at(bytes, 0)?, u32_at(bytes, 4)? as usize);
+    /// Returns the bitmap that `list` starts with. Other lists may follow it.
+    pub(super) fn read(list: Part<'_>) -> Result<Self> {
+        let (base, words) = (list.u32_at(0)?, list.u32_at(4)? as usize);
         let counts_length = words.div_ceil(LINE_WORDS) * 4;
-        bytes.get(..HEAD + counts_length + words * 8)?;
-        let counts = list.start + HEAD;
-        Some(Self { block: block.clone(), base, words, counts, start: counts + counts_length })
+        let place = 0..HEAD + counts_length + words * 8;
+        list.bytes(place.clone())?;
+        let (block, counts) = (list.blocks().file().clone(), list.place(&place)?.start + HEAD);
+        Ok(Self { block, base, words, counts, start: counts + counts_length })
     }
 
     #[inline]
@@ -194,20 +195,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::index::blocks::Blocks;
 
     /// Returns the bitmap of these events, with other lists before and behind it.
     fn looked_at(events: &[u32]) -> Bitmap {
         let mut bytes = vec![0xff; 24];
         write(events, &mut bytes);
         let list = 24..bytes.len();
+        let read = |bytes: &[u8]| Bitmap::read(Blocks::of(bytes).section().split_at(24)?.1);
         assert_eq!(list.len(), length(events));
         for cut in 0..list.len() {
-            let block = Block::from(bytes[..24 + cut].to_vec());
-            assert!(Bitmap::look(&block, &block[24..], 24..24 + cut).is_none(), "cut to {cut} bytes");
+            assert!(read(&bytes[..24 + cut]).is_err(), "cut to {cut} bytes");
         }
         bytes.extend([0xff; 40]);
-        let block = Block::from(bytes);
-        Bitmap::look(&block, &block[24..], 24..block.len()).expect("it was just written")
+        read(&bytes).expect("it was just written")
     }
 
     fn assert_agrees(events: &[u32]) {
