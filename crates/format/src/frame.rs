@@ -136,6 +136,17 @@ impl FrameHeader {
         if self.slot.is_none() { FRAME_HEADER_BYTES } else { SLOT_FRAME_HEADER_BYTES }
     }
 
+    /// Returns how many bytes of a frame's header stand before the first record of `bytes`, which begin where a record ends:
+    /// none if the frame goes on. No record begins as a frame does, and nothing else is looked at.
+    #[inline]
+    pub fn bytes_before_record(bytes: &[u8]) -> usize {
+        match bytes.first_chunk() {
+            Some(&MAGIC) => FRAME_HEADER_BYTES,
+            Some(&SLOT_MAGIC) => SLOT_FRAME_HEADER_BYTES,
+            _ => 0,
+        }
+    }
+
     /// Returns the length of the whole frame in bytes.
     pub fn frame_bytes(&self) -> usize {
         self.head_bytes() + self.length as usize

@@ -24,6 +24,21 @@ impl RecordedEvent {
         Ok(Self { block: block.clone(), start: start as u32, layout })
     }
 
+    /// Puts the event of a record of this block, which was checked, in the place of another one. If that is of the same
+    /// block, no owner is counted.
+    #[inline]
+    pub(crate) fn keep(kept: &mut Option<Self>, block: &Block, start: usize, layout: Layout) {
+        match kept {
+            Some(event) if event.block.is(block) => (event.start, event.layout) = (start as u32, layout),
+            _ => *kept = Some(Self { block: block.clone(), start: start as u32, layout }),
+        }
+    }
+
+    /// Returns the bytes of the block between which it stands.
+    pub(crate) fn place(&self) -> (usize, usize) {
+        (self.start as usize, self.start as usize + self.layout.length())
+    }
+
     /// Returns the event of a record that is not in a log, such as one that was kept for a test.
     ///
     /// # Errors

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tidegate_disk::Block;
 use tidegate_format::frame::SLOT_FRAME_HEADER_BYTES;
-use tidegate_format::{Error, ErrorKind, Frame, FrameHeader, Offset, Result, SEGMENT_HEADER_BYTES};
+use tidegate_format::{
+    Error, ErrorKind, Frame, FrameHeader, Layout, Offset, Record, Result, SEGMENT_HEADER_BYTES,
+};
 
 use super::source::Source;
 use super::{Segment, Window};
@@ -12,6 +14,21 @@ use crate::event::RecordedEvent;
 use crate::frame_reader::read_full;
 use crate::lookup::Lookup;
 use crate::ordinal::Ordinal;
+
+/// Bytes of a record from which on the system is asked for all of it, as it would else read it page by page.
+const LARGE_BYTES: usize = 16 << 10;
+
+/// Reads the record that starts at this byte of a map.
+#[inline]
+fn read_map(map: &Block, start: Offset) -> Result<RecordedEvent> {
+    // The bytes of a map are counted in `usize`.
+    let start = start.0 as usize;
+    let length = Layout::stated_length(map.get(start..).unwrap_or_default())?;
+    if length > LARGE_BYTES {
+        map.read_ahead(start..start + length);
+    }
+    RecordedEvent::read(map, start)
+}
 
 impl Segment {
     /// Reads event `n`, which is there.
@@ -22,9 +39,41 @@ impl Segment {
         })?
     }
 
-    /// Reads event `n`, which is there, through a window that keeps what was read beside it.
+    /// Reads event `n`, which is there, into `kept`, through a window that keeps what was read beside it.
     #[inline]
-    pub fn event_through(&self, n: Ordinal, window: &mut Window) -> Result<RecordedEvent> {
+    pub fn read_event(
+        &self,
+        n: Ordinal,
+        window: &mut Window,
+        kept: &mut Option<RecordedEvent>,
+    ) -> Result<()> {
+        let (start, end) = match self.event_behind(n, window, kept) {
+            Some(place) => place,
+            None => kept.insert(self.event_by_index(n, window)?).place(),
+        };
+        window.passed(n, start, end);
+        Ok(())
+    }
+
+    /// Reads event `n` from the map if it follows the event that was read last, without a look at the index, and returns the
+    /// bytes between which it stands. `None` if it does not follow it, or if anything is wrong with it: the index leads to its
+    /// place, and its reader says what is wrong.
+    #[inline]
+    fn event_behind(
+        &self,
+        n: Ordinal,
+        window: &Window,
+        kept: &mut Option<RecordedEvent>,
+    ) -> Option<(usize, usize)> {
+        let (map, end) = window.behind(n)?;
+        let start = end + FrameHeader::bytes_before_record(map.get(end..)?);
+        let record =
+            Record::read(map.get(start..)?).ok().filter(|record| record.position() == self.position(n))?;
+        RecordedEvent::keep(kept, map, start, record.layout());
+        Some((start, start + record.as_bytes().len()))
+    }
+
+    fn event_by_index(&self, n: Ordinal, window: &mut Window) -> Result<RecordedEvent> {
         let lookup = match window.lookup.take() {
             Some(lookup) => lookup,
             None => self.lookup()?,
@@ -44,14 +93,15 @@ impl Segment {
     /// Returns the header of the frame that event `n`, which is there, was written in. Records are read backwards to the
     /// frame's first one, behind the header, and the frame's checksum is checked.
     pub fn frame_of(&self, n: Ordinal) -> Result<FrameHeader> {
-        let mut window = Window::ahead(true);
+        let (mut window, mut kept) = (Window::ahead(true), None);
         let mut first = n;
         let at = loop {
             if first == Ordinal::FIRST {
                 break Offset(SEGMENT_HEADER_BYTES as u64);
             }
             let earlier = first.before();
-            let length = self.event_through(earlier, &mut window)?.record().as_bytes().len();
+            self.read_event(earlier, &mut window, &mut kept)?;
+            let length = kept.as_ref().map_or(0, |event| event.record().as_bytes().len());
             let end = self.ask(|lookup| lookup.offset(earlier))?.plus(length as u64);
             if end != self.ask(|lookup| lookup.offset(first))? {
                 break end;
@@ -148,13 +198,13 @@ impl Segment {
         window: &mut Window,
     ) -> Result<RecordedEvent> {
         if let Some(map) = &window.map {
-            return RecordedEvent::read(map, start.0 as usize);
+            return read_map(map, start);
         }
         match self.bytes.get().as_deref() {
             // A map needs no end: the record says its own length.
             Some(Source::Map(map)) => {
                 window.keep(map);
-                RecordedEvent::read(map, start.0 as usize)
+                read_map(map, start)
             }
             _ => self.read_file(lookup, n, start, window),
         }
@@ -174,7 +224,7 @@ impl Segment {
                 Source::File(file) => Arc::clone(file),
                 Source::Map(map) => {
                     window.keep(map);
-                    return RecordedEvent::read(map, start.0 as usize);
+                    return read_map(map, start);
                 }
             };
             let (from, to) = window.reach(at, end, self.tail().0);

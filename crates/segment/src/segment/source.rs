@@ -145,7 +145,10 @@ impl Segment {
     /// Returns all its bytes up to the tail, mapped if it is sealed and mapped.
     pub(crate) fn bytes(&self) -> Result<Block> {
         match &*self.source()? {
-            Source::Map(map) => Ok(map.clone()),
+            Source::Map(map) => {
+                map.read_ahead(0..map.len());
+                Ok(map.clone())
+            }
             Source::File(file) => {
                 let mut bytes = vec![0; self.tail().0 as usize];
                 let filled = read_full(&**file, &mut bytes, 0)?;
