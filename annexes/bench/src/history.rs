@@ -38,11 +38,11 @@ pub(crate) struct History {
 impl History {
     /// Writes the history, or `None` if no row of reading is asked for.
     pub(crate) fn write(settings: &Settings, place: &Path) -> Result<Option<Self>, Failure> {
-        if settings
-            .only
-            .as_ref()
-            .is_some_and(|only| ["append", "graph", "delivery"].iter().any(|rows| only.contains(rows)))
-        {
+        if settings.only.as_ref().is_some_and(|only| {
+            ["append", "graph", "delivery", "processor", "kill", "close", "cold"]
+                .iter()
+                .any(|rows| only.contains(rows))
+        }) {
             return Ok(None);
         }
         eprintln!("a history of {} events", settings.history);

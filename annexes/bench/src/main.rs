@@ -3,7 +3,7 @@
 //! Every row that compares does so in rounds that alternate between the two, and reports the medians and
 //! their ratio: speeds differ from machine to machine and from minute to minute, ratios within a run hold.
 //! Reading order: `floor` (what the store is measured against), `appends`, `reads`,
-//! `decisions`, `folds`, `deliveries`, `reactions`, `graph`.
+//! `decisions`, `folds`, `deliveries`, `reactions`, `graph`, `costs`.
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
 
 mod settings;
@@ -18,7 +18,7 @@ mod decisions;
 mod folds;
 mod deliveries;
 mod reactions;
-mod allocations;
+mod costs;
 mod graph;
 mod table;
 
@@ -26,6 +26,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use costs::load::Load;
 use settings::Settings;
 
 /// What can go wrong here is shown and ends the run.
@@ -44,12 +45,13 @@ fn main() -> ExitCode {
 
 fn run(settings: &Settings) -> Result<(), Failure> {
     let settings = settings.sized();
+    let load = Load::new();
     let place = tempfile::Builder::new().prefix("tidegate-bench-").tempdir_in(&settings.dir)?;
     let mut rows = appends::rows(&settings, place.path())?;
-    rows.extend(allocations::of_appends(&settings, place.path())?);
+    rows.extend(costs::allocations::of_appends(&settings, place.path())?);
     if let Some(history) = history::History::write(&settings, place.path())? {
         rows.extend(reads::rows(&settings, &history)?);
-        rows.extend(allocations::of_reads(&settings, &history)?);
+        rows.extend(costs::allocations::of_reads(&settings, &history)?);
         rows.extend(decisions::rows(&settings, &history)?);
         rows.extend(folds::rows(&settings, &history, place.path())?);
     }
@@ -59,6 +61,7 @@ fn run(settings: &Settings) -> Result<(), Failure> {
     rows.extend(reads::tree::rows(&settings, place.path())?);
     #[cfg(feature = "proofs")]
     rows.extend(reads::proofs::rows(&settings, place.path())?);
-    table::print(&settings, &rows)?;
+    rows.extend(costs::rows(&settings, place.path())?);
+    table::print(&settings, &rows, load.beside())?;
     Ok(())
 }

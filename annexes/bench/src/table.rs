@@ -6,17 +6,20 @@ use crate::Failure;
 use crate::row::{Aim, Row};
 use crate::settings::Settings;
 
-/// Prints the rows.
-pub(crate) fn print(settings: &Settings, rows: &[Row]) -> Result<(), Failure> {
+/// The share of the machine that other work may take before times mean little.
+const BESIDE_MAX: f64 = 0.05;
+
+/// Prints the rows, and whether other work ran `beside` them: its share of the machine's processors.
+pub(crate) fn print(settings: &Settings, rows: &[Row], beside: Option<f64>) -> Result<(), Failure> {
     if settings.json {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        let all = json!({ "cores": cores, "settings": settings, "rows": rows });
+        let all = json!({ "cores": cores, "beside": beside, "settings": settings, "rows": rows });
         println!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(());
     }
     println!(
-        "{:<40} {:>12} {:>12} {:>11} {:>6}  {:<15} {:<7} met",
-        "row", "floor", "tidegate", "unit", "ratio", "rounds", "aim"
+        "{:<44} {:>12} {:>12} {:>11} {:>6}  {:<15} {:>9}  {:<7} met",
+        "row", "floor", "tidegate", "unit", "ratio", "rounds", "processor", "aim"
     );
     for row in rows {
         let floor = row.floor.map_or("-".to_owned(), number);
@@ -29,7 +32,16 @@ pub(crate) fn print(settings: &Settings, rows: &[Row]) -> Result<(), Failure> {
         };
         let met = row.met.map_or("-", |met| if met { "yes" } else { "NO" });
         let (name, ours, unit) = (&row.name, number(row.tidegate), row.unit);
-        println!("{name:<40} {floor:>12} {ours:>12} {unit:>11} {ratio:>6}  {spread:<15} {aim:<7} {met}");
+        let processor = row.processor.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
+        println!(
+            "{name:<44} {floor:>12} {ours:>12} {unit:>11} {ratio:>6}  {spread:<15} {processor:>9}  {aim:<7} {met}"
+        );
+    }
+    if let Some(share) = beside.filter(|share| *share > BESIDE_MAX) {
+        println!(
+            "other work took {:.0} % of the processors meanwhile: times mean little, ratios of processor time more",
+            share * 100.0
+        );
     }
     Ok(())
 }
