@@ -2,7 +2,8 @@
 
 use std::io::Read;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
+use tidegate::report::backup::CopyProgress;
 
 use crate::output::counted;
 
@@ -18,6 +19,20 @@ impl Progress {
     /// Of events.
     pub(crate) fn of_events(total: u64, json: bool) -> Self {
         Self::new(Some(total), json)
+    }
+
+    /// Of the bytes of files that are gone through, as they turn out to be.
+    pub(crate) fn of_copying(json: bool) -> Self {
+        Self::new(Some(0), json)
+    }
+
+    /// Moves the bar to where a copying is.
+    pub(crate) fn copied(&self, so_far: CopyProgress) {
+        self.0.set_length(so_far.total);
+        self.0.set_position(so_far.done);
+        if !self.0.is_hidden() {
+            self.0.set_message(BinaryBytes(so_far.done).to_string());
+        }
     }
 
     fn new(total: Option<u64>, json: bool) -> Self {

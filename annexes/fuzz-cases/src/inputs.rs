@@ -1,8 +1,9 @@
 //! What a fuzzer starts from.
 
 use tidegate_format::frame::{FRAME_HEADER_BYTES, Sealing, seal};
+use tidegate_format::store::{BackupEntry, BackupFile};
 use tidegate_format::{
-    FloorFile, ForkPoint, Frame, Hash, Micros, Offset, Position, Record, StoreFile, record,
+    FloorFile, ForkPoint, Frame, Hash, Micros, Offset, Position, Record, StoreFile, hash, record,
 };
 
 use crate::{proof, sample, text};
@@ -76,6 +77,15 @@ fn of_later_stores() -> Vec<(&'static str, &'static str, u8, Vec<u8>)> {
         reason: "retention".to_owned(),
     };
     let floor = floor.encode();
+    let entry = |(name, bytes): (&String, &Vec<u8>)| BackupEntry {
+        name: name.clone(),
+        length: bytes.len() as u64,
+        digest: hash::sha256(bytes),
+    };
+    let is_backed_up = |(name, _): &(&String, &Vec<u8>)| *name == "STORE" || name.starts_with("segments/");
+    let files = sample.files.iter().filter(is_backed_up).map(entry).collect();
+    let backup =
+        BackupFile { store: own.id, number: 1, time: Micros(1), until: Position(u64::MAX), root, files };
     let segment = sample.files.iter().find(|(name, _)| name.starts_with("segments/"));
     let frames = &segment.expect("the sample has segments").1[80..];
     let frame = Frame::read(frames, own.salt).expect("the sample is whole");
@@ -91,6 +101,7 @@ fn of_later_stores() -> Vec<(&'static str, &'static str, u8, Vec<u8>)> {
         ("log", "store-fork", 2, fork.clone().into_bytes()),
         ("log", "store-node", 2, node.clone().into_bytes()),
         ("log", "floor", 2, floor.clone().into_bytes()),
+        ("log", "backup", 2, backup.encode().into_bytes()),
         ("log", "frame-slot", 0x81, slotted),
         ("log", "record-erased", 0x80, erased),
         ("derived", "store-fork", 0x85, fork.into_bytes()),

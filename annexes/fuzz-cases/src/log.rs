@@ -1,6 +1,7 @@
 //! The log: records, frames, segments and what stands beside them, from hostile bytes.
 
 use tidegate::ErrorKind;
+use tidegate_format::store::BackupFile;
 use tidegate_format::{
     FloorFile, Frame, FrameHeader, Record, SegmentHeader, StoreFile, Watermark, frame, record,
 };
@@ -99,6 +100,7 @@ fn one_frame(bytes: &[u8], mended: bool) {
 fn heads(bytes: &[u8]) {
     let _ = SegmentHeader::read(bytes).map(|head| assert!(bytes.starts_with(&head.encode())));
     let _ = StoreFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
+    let _ = BackupFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
     let _ = FloorFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
     let _ = (Watermark::read(bytes, small().salt), Watermark::faults(bytes, small().salt));
 }

@@ -3,6 +3,7 @@
 //! Names handed to a [`Disk`] are relative to the store's directory and use `/` between parts.
 //! Errors are plain [`io::Error`]s; the floors above add the place and the meaning.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -79,7 +80,7 @@ pub trait FileLock: Send + Sync + fmt::Debug {
 }
 
 /// The directory of one store and every file in it.
-pub trait Disk: Send + Sync + fmt::Debug {
+pub trait Disk: Any + Send + Sync + fmt::Debug {
     /// Opens a plain file. Anything else under that name (a link, a pipe, a device) is an error at once.
     fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>>;
 
@@ -107,6 +108,19 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// Renames a file, replacing what stands under the new name. Durable only after
     /// [`sync_folder`](Self::sync_folder).
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Gives a file of another disk, or of this one, one more name on this disk, without a copy: what is written to it under
+    /// either name is seen under both. The name must not exist. Durable only after [`sync_folder`](Self::sync_folder); the
+    /// bytes are as durable as they were.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](io::ErrorKind::NotFound) if there is no such file or folder. Any other error but one of this disk's may
+    /// mean that the two do not share files, as on two file systems: the caller copies the file then.
+    fn link(&self, name: &str, source: &dyn Disk, source_name: &str) -> io::Result<()> {
+        let message = format!("{} does not link {source_name} of {} as {name}", self.place(), source.place());
+        Err(io::Error::new(io::ErrorKind::Unsupported, message))
+    }
 
     /// Removes a file. Durable only after [`sync_folder`](Self::sync_folder).
     fn remove(&self, name: &str) -> io::Result<()>;

@@ -3,6 +3,7 @@
 //! Files are kept by what they are and not by their names, so an open file outlives its name as it does on
 //! a real disk.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
@@ -118,6 +119,21 @@ impl Disk for MemoryDisk {
         }
         directory.files.remove(from);
         directory.files.insert(to.to_owned(), inode);
+        Ok(())
+    }
+
+    fn link(&self, name: &str, source: &dyn Disk, source_name: &str) -> io::Result<()> {
+        let Some(source) = (source as &dyn Any).downcast_ref::<Self>() else {
+            return Err(Errno::XDEV.into());
+        };
+        // Not both at once: they may be one disk.
+        let inode = source.0.lock().find(source_name)?;
+        let mut directory = self.0.lock();
+        directory.check_parent(name)?;
+        if directory.files.contains_key(name) || directory.folders.contains(name) {
+            return Err(Errno::EXIST.into());
+        }
+        directory.files.insert(name.to_owned(), inode);
         Ok(())
     }
 

@@ -9,6 +9,7 @@
 mod holders;
 mod plain;
 
+use std::any::Any;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -151,6 +152,15 @@ impl Disk for NativeDisk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.file(from)?, self.file(to)?)
+    }
+
+    fn link(&self, name: &str, source: &dyn Disk, source_name: &str) -> io::Result<()> {
+        let Some(source) = (source as &dyn Any).downcast_ref::<Self>() else {
+            return Err(Errno::XDEV.into());
+        };
+        // Opened first, since only a plain file is linked (D4).
+        source.open(source_name, Mode::Read)?;
+        fs::hard_link(source.file(source_name)?, self.file(name)?)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

@@ -85,6 +85,42 @@ pub fn sha256(bytes: &[u8]) -> Hash {
     finish(state, &mut last, rest.len(), bytes.len())
 }
 
+/// The SHA-256 of bytes that come piece by piece.
+///
+/// ```
+/// use tidegate_format::hash::{self, Hasher};
+///
+/// let mut hasher = Hasher::new();
+/// hasher.update(b"some ");
+/// hasher.update(b"bytes");
+/// assert_eq!(hasher.finish(), hash::sha256(b"some bytes"));
+/// ```
+#[derive(Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Creates the hasher of no bytes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds bytes behind those so far.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Returns the hash of all of them.
+    pub fn finish(self) -> Hash {
+        Hash(self.0.finalize().into())
+    }
+}
+
+impl std::fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hasher").finish_non_exhaustive()
+    }
+}
+
 /// Returns the Merkle tree leaf hash of an entry given in two pieces: SHA-256 of a zero byte and the entry
 /// ([RFC 6962, section 2.1](https://www.rfc-editor.org/rfc/rfc6962#section-2.1)).
 pub(crate) fn leaf(head: &[u8], body: &Hash) -> Hash {

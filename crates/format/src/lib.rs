@@ -56,7 +56,7 @@ mod layout;
 pub mod record;
 
 pub mod frame;
-mod store;
+pub mod store;
 mod segment;
 pub mod watermark;
 

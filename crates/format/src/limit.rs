@@ -26,6 +26,8 @@ pub const FRAME_BYTES_MAX: usize = 128 << 20;
 pub const STORE_FILE_BYTES_MAX: usize = 64 << 10;
 /// Bytes of the floor file: 64 KiB.
 pub const FLOOR_FILE_BYTES_MAX: usize = 64 << 10;
+/// Bytes of the backup file: 64 MiB, for some 400,000 files.
+pub const BACKUP_FILE_BYTES_MAX: usize = 64 << 20;
 /// Stores that a store may say it was forked from.
 pub const FORKS_MAX: usize = 400;
 /// Bytes at which an active segment is followed by a new one, at most: 1 GiB.

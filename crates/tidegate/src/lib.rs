@@ -104,7 +104,7 @@
 //! (reading), [`decide`] (denials, gates and what a decision read), [`subscription`] (reading on), its [`cursor`](subscription::cursor) (remembering where) and
 //! [`reactor`](subscription::reactor) (answering events with events), [`typed`] (Rust types as events), [`project`]
 //! (states folded from them), [`graph`] (what led to what), [`report`] (what is in order
-//! and what is not), [`Upkeep`](report::Upkeep) (what keeps it so), [`Error`] (what can go wrong and what to do).
+//! and what is not), [`Upkeep`](report::Upkeep) (what keeps it so), [`backup`](report::backup) (copies of it, and stores made of them), [`Error`] (what can go wrong and what to do).
 //!
 //! Features: `derive` (on by default; the derived types need `serde` with its own `derive`), `futures` (a subscription as
 //! an asynchronous stream), `proofs` (signed checkpoints, and proofs of events that need no store to be checked), `testing` (simulated disks, clocks and randomness).

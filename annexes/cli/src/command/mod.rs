@@ -11,9 +11,9 @@ mod graph;
 mod explain;
 mod verify;
 mod doctor;
-mod salvage;
 mod reindex;
 mod proof;
+mod copies;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
 
@@ -65,8 +65,12 @@ enum Command {
     Explain(explain::ExplainArgs),
     Verify(verify::VerifyArgs),
     Doctor(doctor::DoctorArgs),
-    Salvage(salvage::SalvageArgs),
+    Salvage(copies::SalvageArgs),
     Reindex(reindex::ReindexArgs),
+    Backup(copies::BackupArgs),
+    Examine(copies::ExamineArgs),
+    Restore(copies::RestoreArgs),
+    Fork(copies::ForkArgs),
     Key(proof::KeyArgs),
     Checkpoint(proof::CheckpointArgs),
     Prove(proof::ProveArgs),
@@ -113,6 +117,10 @@ impl Cli {
             Command::Doctor(doctor) => doctor.run(output, self.json),
             Command::Salvage(salvage) => salvage.run(output, self.json),
             Command::Reindex(reindex) => reindex.run(output, self.json),
+            Command::Backup(backup) => backup.run(output, self.json),
+            Command::Examine(examine) => examine.run(output, self.json),
+            Command::Restore(restore) => restore.run(output, self.json),
+            Command::Fork(fork) => fork.run(output, self.json),
             Command::Key(key) => key.run(output, self.json),
             Command::Checkpoint(checkpoint) => checkpoint.run(output, self.json),
             Command::Prove(prove) => prove.run(output, self.json),

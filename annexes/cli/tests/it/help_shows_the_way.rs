@@ -36,6 +36,18 @@ fn every_command_has_an_example() {
         assert!(help.contains(&format!("tidegate {command} ./store")), "no example in\n{help}");
         assert!(help.lines().all(|line| line.chars().count() <= 100), "a long line in\n{help}");
     }
+    for (command, example) in [
+        ("doctor", "doctor ./store"),
+        ("salvage", "salvage ./store ./saved"),
+        ("backup", "backup ./store /mnt"),
+        ("examine", "examine ./backup"),
+        ("restore", "restore ./backup ./new"),
+        ("fork", "fork ./store ./trial"),
+    ] {
+        let help = run(&[command, "--help"]).ok();
+        assert!(top.contains(&format!("\n  {command}")), "{command} is missing in\n{top}");
+        assert!(help.contains(&format!("tidegate {example}")), "no example in\n{help}");
+    }
     let graph = run(&["graph", "--help"]).ok();
     assert!(top.contains("\n  graph") && graph.contains("tidegate graph ancestors ./store"), "{graph}");
     assert!(run(&["--version"]).ok().starts_with("tidegate 0."));

@@ -5,13 +5,13 @@
 mod program;
 mod append_tells_what_it_did;
 mod conditions_hold_or_refuse;
+mod copies;
 mod cursors;
 mod damage;
 mod explain_tells_the_grounds;
 mod filters_select;
 mod graph;
 mod help_shows_the_way;
-mod imports;
 mod output;
 mod proofs_need_no_store;
 mod stores_are_counted_and_verified;

@@ -83,6 +83,17 @@ impl Contents {
         Ok(inode)
     }
 
+    /// Puts a file of another disk under a name.
+    pub(crate) fn link(&mut self, name: &str, inode: Inode) -> io::Result<()> {
+        self.check_parent(name)?;
+        if self.names.get(name).is_some() || self.folders.contains(name) {
+            return Err(Errno::EXIST.into());
+        }
+        let inode = self.add(inode);
+        self.names.create(name, inode);
+        Ok(())
+    }
+
     pub(crate) fn create_folder(&mut self, folder: &str) -> io::Result<()> {
         for part in folders_down_to(folder) {
             if self.names.get(part).is_some() {

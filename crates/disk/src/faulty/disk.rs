@@ -1,5 +1,6 @@
 //! The handles of the simulated disk: what a store holds, and what a simulator turns.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -153,6 +154,16 @@ impl Disk for FaultyDisk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.state.lock().rename(self.life, from, to)
+    }
+
+    /// Links a file of another simulated disk. There it is a file of its own with the same bytes, as durable as they are.
+    fn link(&self, name: &str, source: &dyn Disk, source_name: &str) -> io::Result<()> {
+        let Some(source) = (source as &dyn Any).downcast_ref::<Self>() else {
+            return Err(Errno::XDEV.into());
+        };
+        // Not both at once: they may be one disk.
+        let inode = source.state.lock().inode(source.life, source_name)?;
+        self.state.lock().link(self.life, name, inode)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

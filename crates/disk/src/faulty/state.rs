@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use crate::dice::Dice;
 use crate::env::Mode;
 use crate::faulty::contents::Contents;
+use crate::faulty::inode::Inode;
 use crate::faulty::model::Model;
 use crate::faulty::plan::{Call, Crashed, Tally, Turn};
 use crate::name::check_folder;
@@ -134,6 +135,21 @@ impl State {
 
     pub(crate) fn rename(&mut self, life: Life, from: &str, to: &str) -> io::Result<()> {
         self.whole(life, Call::Rename, |state| state.contents.rename(from, to))
+    }
+
+    /// Returns a copy of a file, as it is seen and as it is durable.
+    pub(crate) fn inode(&mut self, life: Life, name: &str) -> io::Result<Inode> {
+        self.whole(life, Call::Open, |state| {
+            let inode = state.contents.find(name)?;
+            let mut copy = state.contents.inode(inode).clone();
+            copy.unmap();
+            Ok(copy)
+        })
+    }
+
+    /// Gives a file a name.
+    pub(crate) fn link(&mut self, life: Life, name: &str, inode: Inode) -> io::Result<()> {
+        self.whole(life, Call::Create, |state| state.contents.link(name, inode))
     }
 
     pub(crate) fn remove(&mut self, life: Life, name: &str) -> io::Result<()> {

@@ -28,7 +28,9 @@ use crate::number::{Micros, Position};
 
 mod text;
 mod floor;
+mod backup;
 
+pub use backup::{BackupEntry, BackupFile};
 pub use floor::FloorFile;
 use text::CheckedText;
 

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use tidegate_format::frame::{self, FRAME_HEADER_BYTES, Frame, SLOT_FRAME_HEADER_BYTES, Sealing};
 use tidegate_format::record::{self, RECORD_HEAD_BYTES};
 use tidegate_format::record::{Facts, Placed};
+use tidegate_format::store::{BackupEntry, BackupFile};
 use tidegate_format::watermark::WATERMARK_SLOTS;
 use tidegate_format::{
     Blind, Cause, Draft, ErrorKind, EventId, FloorFile, ForkPoint, FrameHeader, Hash, Micros, Offset,
@@ -22,6 +23,7 @@ const SEGMENT: &str = include_str!("../../fixtures/segment-head.txt");
 const STORE: &str = include_str!("../../fixtures/store.txt");
 const FORKED_STORE: &str = include_str!("../../fixtures/store-forked.txt");
 const FLOOR: &str = include_str!("../../fixtures/floor.txt");
+const BACKUP: &str = include_str!("../../fixtures/backup.txt");
 const WATERMARK: &str = include_str!("../../fixtures/watermark.txt");
 
 const SALT: u64 = 0x0123_4567_89ab_cdef;
@@ -275,6 +277,49 @@ fn floor_file() {
         FloorFile { reason: "two\nlines".to_owned(), ..floor.clone() },
     ] {
         assert_eq!(FloorFile::read(wrong.encode().as_bytes()).unwrap_err().kind(), ErrorKind::Damaged);
+    }
+}
+
+#[test]
+fn backup_file() {
+    let entry = |name: &str, length, digest| BackupEntry {
+        name: name.to_owned(),
+        length,
+        digest: Hash([digest; 32]),
+    };
+    let backup = BackupFile {
+        store: store(71),
+        number: 3,
+        time: TIME,
+        until: Position(128),
+        root: Hash([0x4d; 32]),
+        files: vec![
+            entry("STORE.copy", 178, 0x5e),
+            entry("index/00000000000000000001.idx", 4096, 0x6f),
+            entry("readers/mailer.3", 160, 0x70),
+            entry("segments/00000000000000000001.seg", 65_373, 0x81),
+            entry("segments/00000000000000000129.2.seg", 80, 0x92),
+        ],
+    };
+    golden::assert_same(backup.encode().as_bytes(), BACKUP);
+    assert_eq!(BackupFile::read(&golden::bytes(BACKUP)).unwrap(), backup);
+    assert_eq!(backup.segments().next_back(), Some((Position(129), &backup.files[4])));
+    let with = |change: &dyn Fn(&mut BackupFile)| {
+        let mut wrong = backup.clone();
+        change(&mut wrong);
+        wrong
+    };
+    for wrong in [
+        with(&|wrong| wrong.number = 0),
+        with(&|wrong| wrong.until = Position(127)),
+        with(&|wrong| wrong.files.swap(0, 1)),
+        with(&|wrong| wrong.files.truncate(3)),
+        with(&|wrong| wrong.files[4].name = "segments/00000000000000000001.1.seg".to_owned()),
+        with(&|wrong| wrong.files[0].name = "../STORE.copy".to_owned()),
+        with(&|wrong| wrong.files[0].name = "/STORE.copy".to_owned()),
+        with(&|wrong| wrong.files[0].name = "STORE.copy\n".to_owned()),
+    ] {
+        assert_eq!(BackupFile::read(wrong.encode().as_bytes()).unwrap_err().kind(), ErrorKind::Damaged);
     }
 }
 

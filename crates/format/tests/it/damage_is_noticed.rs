@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use tidegate_format::frame::{self, FRAME_HEADER_BYTES, Frame};
+use tidegate_format::store::BackupFile;
 use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
 use tidegate_format::{
     Error, ErrorKind, FloorFile, FrameHeader, Offset, Position, Record, SegmentHeader, SegmentName,
@@ -18,6 +19,7 @@ const FRAME: &str = include_str!("../../fixtures/frame.txt");
 const SLOT_FRAME: &str = include_str!("../../fixtures/frame-slot.txt");
 const SEGMENT: &str = include_str!("../../fixtures/segment-head.txt");
 const FORKED_STORE: &str = include_str!("../../fixtures/store-forked.txt");
+const BACKUP: &str = include_str!("../../fixtures/backup.txt");
 const FLOOR: &str = include_str!("../../fixtures/floor.txt");
 const STORE: &str = include_str!("../../fixtures/store.txt");
 
@@ -108,6 +110,7 @@ fn in_store_files() {
     assert_notices(&golden::bytes(STORE), StoreFile::read);
     assert_notices(&golden::bytes(FORKED_STORE), StoreFile::read);
     assert_notices(&golden::bytes(FLOOR), FloorFile::read);
+    assert_notices(&golden::bytes(BACKUP), BackupFile::read);
     for (more, less) in [("\n", ""), (" ", ""), ("\r\n", "\n"), ("format 1\n", "")] {
         let text = String::from_utf8(golden::bytes(STORE)).unwrap();
         let text = text.strip_suffix(less).unwrap().to_owned() + more;

@@ -25,6 +25,7 @@ fn limits() {
     assert_eq!(stated("FRAME_BYTES_MAX"), limit::FRAME_BYTES_MAX as u64);
     assert_eq!(stated("STORE_FILE_BYTES_MAX"), limit::STORE_FILE_BYTES_MAX as u64);
     assert_eq!(stated("FLOOR_FILE_BYTES_MAX"), limit::FLOOR_FILE_BYTES_MAX as u64);
+    assert_eq!(stated("BACKUP_FILE_BYTES_MAX"), limit::BACKUP_FILE_BYTES_MAX as u64);
     assert_eq!(stated("FORKS_MAX"), limit::FORKS_MAX as u64);
     assert_eq!(stated("SEGMENT_BYTES_MAX"), limit::SEGMENT_BYTES_MAX);
 }

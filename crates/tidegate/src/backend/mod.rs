@@ -17,8 +17,9 @@ mod reader;
 
 pub(crate) use evidence::{DurabilityEvidence, EvidenceFiles};
 pub(crate) use identity::{
-    CURSORS, FLOOR, Floor, LOCK, PROJECTIONS, RETIRED, STORE, TREE, UNFINISHED, check_lock_file, io,
-    keep as keep_store, lock, no_store, read as read_store, refuse_unfinished, seed,
+    BACKUP, BackupDisk, CURSORS, FLOOR, Floor, LOCK, PROJECTIONS, READERS, RETIRED, STORE, STORE_COPY, TREE,
+    UNFINISHED, as_store, check_lock_file, io, keep as keep_store, lock, no_store, read as read_store,
+    read_backup, reader_name, refuse_unfinished, seed,
 };
 pub(crate) use indexer::Indexer;
 pub(crate) use log_backend::{LogBackend, PendingSync};

@@ -161,6 +161,7 @@ fn tell_durable(file: &mut WatermarkFile, segment: &Segment, store: &StoreFile, 
 /// another's creation half done; that one made the lock file first, and so what stands is what is seen under the lock.
 fn identify(world: &Env, create: bool, report: &mut OpenReport) -> Result<(StoreFile, Arc<dyn FileLock>)> {
     let disk = &*world.disk;
+    identity::refuse_backup(disk)?;
     match identity::read(disk)? {
         Some(store) => refuse_writing(disk, &store)?,
         None => match refuse_creation(world, create) {

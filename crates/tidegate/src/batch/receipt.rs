@@ -51,7 +51,7 @@ pub struct ReceiptEvent {
 pub enum ReceiptStatus {
     /// Every event is in the log as the receipt states it: position, version, id, leaf, time and gates.
     Agrees,
-    /// The receipt is of another store.
+    /// The receipt is of another store, also if this one is a fork of it and the receipt is of what came after the fork.
     OtherStore,
     /// Every event is in the log as the receipt states it, but from this position on nothing shows that the events are
     /// durable: a writer has not synced them yet, or has ended. Opening the store for writing once makes them durable,

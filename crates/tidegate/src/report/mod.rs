@@ -1,13 +1,14 @@
 //! Reports: what opening found, what verifying went through, what is wrong with a store, and what was salvaged of it. And
-//! [`Upkeep`], which keeps its files in order.
+//! [`Upkeep`], which keeps its files in order, and [`backup`], which copies them.
 mod fault;
 mod verdict;
 mod inspect;
 mod rewrite;
+pub mod backup;
 
 pub use fault::{Fault, LostRange, Remark};
 pub use inspect::{DoctorReport, LeftCursor, LeftPlace, examine, examine_in, examine_with};
-pub use rewrite::{MovedRun, SalvageReport, salvage, salvage_in};
+pub use rewrite::{MovedRun, SalvageOptions, SalvageReport, salvage, salvage_in, salvage_with};
 pub use tidegate_format::Offset;
 pub use verdict::StoreVerdict;
 

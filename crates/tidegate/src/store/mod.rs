@@ -25,7 +25,7 @@ pub(crate) use opening::Opening;
 pub use reader::StoreReader;
 pub use upkeep::Upkeep;
 
-use crate::backend::Follower;
+use crate::backend::{Follower, as_store};
 use crate::settings::StoreOptions;
 use crate::typed::check_claims;
 use opening::Origin;
@@ -104,10 +104,10 @@ impl StoreOptions {
         in_directory(&*disk, || {
             self.check()?;
             check_claims()?;
-            let (writer, id, report) = Writer::open(&env, &self, None)?;
+            let (writer, file, report) = Writer::open(&env, &self, None)?;
             let published = Arc::clone(&writer.published);
             let opening = Opening::first(published, report, writer.origin(), &env.clock);
-            let reader = StoreReader::new(id, env, opening);
+            let reader = StoreReader::new(file, env, opening);
             writer.begin();
             let store = Store { reader, writer: Arc::new(NewestWriter::new(writer, self)) };
             verified(&self, &store)?;
@@ -146,11 +146,12 @@ impl StoreOptions {
         in_directory(&*disk, || {
             self.check()?;
             check_claims()?;
+            let env = as_store(env)?;
             let (follower, report) = Follower::open(&env, &self)?;
-            let (id, published) = (follower.store().id, Arc::clone(follower.published()));
+            let (file, published) = (follower.store().clone(), Arc::clone(follower.published()));
             let origin = Origin::Follower(Arc::new(follower));
             let opening = Opening::first(published, report, origin, &env.clock);
-            let reader = StoreReader::new(id, env, opening);
+            let reader = StoreReader::new(file, env, opening);
             verified(&self, &reader)?;
             Ok(reader)
         })

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tidegate_disk::Env;
-use tidegate_format::{Position, Result, StoreId};
+use tidegate_format::{ForkPoint, Position, Result, StoreFile, StoreId};
 
 use super::opening::Opening;
 use crate::backend::OpenReport;
@@ -40,7 +40,8 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 pub struct StoreReader(Arc<Inner>);
 
 struct Inner {
-    id: StoreId,
+    /// What the store file says.
+    file: StoreFile,
     env: Env,
     /// The newest opening, which [`Store::reopen`](crate::Store::reopen) replaces.
     opening: ArcSwap<Opening>,
@@ -49,9 +50,9 @@ struct Inner {
 }
 
 impl StoreReader {
-    pub(super) fn new(id: StoreId, env: Env, opening: Opening) -> Self {
+    pub(super) fn new(file: StoreFile, env: Env, opening: Opening) -> Self {
         let generation = AtomicU64::new(opening.generation());
-        Self(Arc::new(Inner { id, env, opening: ArcSwap::from_pointee(opening), generation }))
+        Self(Arc::new(Inner { file, env, opening: ArcSwap::from_pointee(opening), generation }))
     }
 
     /// Returns the newest opening.
@@ -113,7 +114,7 @@ impl StoreReader {
     /// # Ok::<(), tidegate::Error>(())
     /// ```
     pub fn id(&self) -> StoreId {
-        self.0.id
+        self.0.file.id
     }
 
     /// Returns what opening found and did, the last time that the store was opened by this handle.
@@ -293,7 +294,21 @@ impl StoreReader {
         verify(&view, |_, _| (), progress)
     }
 
-    /// Says whether the log still agrees with a receipt. A store that is open for reading only shows what is known to be
+    /// Returns what the store file says.
+    #[cfg(feature = "proofs")]
+    pub(crate) fn file(&self) -> &StoreFile {
+        &self.0.file
+    }
+
+    /// Returns whether the log has the events of a receipt's store up to the receipt's last one: it is that store, or a fork
+    /// of it behind them.
+    fn shares(&self, receipt: &Receipt) -> bool {
+        let is_parent = |fork: &ForkPoint| fork.store == receipt.store && receipt.last() <= fork.until;
+        receipt.store == self.id() || self.0.file.forks.iter().any(is_parent)
+    }
+
+    /// Says whether the log still agrees with a receipt. A receipt of a store that this one was forked from is as good as its
+    /// own, up to the fork. A store that is open for reading only shows what is known to be
     /// durable; an event that it only finds written is [`Unconfirmed`](ReceiptStatus::Unconfirmed).
     ///
     /// ```
@@ -310,7 +325,7 @@ impl StoreReader {
     ///
     /// Those of reading; [`Damaged`](crate::ErrorKind::Damaged) if damage hides what the receipt is about.
     pub fn check_receipt(&self, receipt: &Receipt) -> Result<ReceiptStatus> {
-        if receipt.store != self.id() {
+        if !self.shares(receipt) {
             return Ok(ReceiptStatus::OtherStore);
         }
         let opening = self.opening();

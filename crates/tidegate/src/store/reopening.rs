@@ -90,9 +90,10 @@ impl Store {
         let before = LastDurable::of(&earlier.published)?;
         let options = self.writer.options;
         let again = options.create(false).expected_head(options.expected_head.max(before.position));
-        let (writer, id, report) = Writer::open(self.env(), &again, Some(earlier))?;
-        if id != self.id() {
-            let message = format!("there is another store in the directory now: {id}, not {}", self.id());
+        let (writer, file, report) = Writer::open(self.env(), &again, Some(earlier))?;
+        if file.id != self.id() {
+            let message =
+                format!("there is another store in the directory now: {}, not {}", file.id, self.id());
             return Err(Error::new(ErrorKind::Diverged, message));
         }
         let kept = before.kept(&earlier.published, &writer.published)?;

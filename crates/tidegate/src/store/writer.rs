@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tidegate_disk::{Env, FileLock};
-use tidegate_format::{Error, ErrorKind, Result, StoreId};
+use tidegate_format::{Error, ErrorKind, Result, StoreFile};
 use tidegate_segment::HashKey;
 use tidegate_segment::cache::FileCache;
 
@@ -49,14 +49,14 @@ pub(super) enum Hold {
 }
 
 impl Writer {
-    /// Opens the store of an environment for writing, and returns its id and what opening found too. `earlier` is the
+    /// Opens the store of an environment for writing, and returns its store file and what opening found too. `earlier` is the
     /// writer of the handle's opening before this one, which has ended. Its readers keep their files, and can write them
     /// after [`begin`](Self::begin).
     pub(super) fn open(
         env: &Env,
         options: &StoreOptions,
         earlier: Option<&Self>,
-    ) -> Result<(Self, StoreId, OpenReport)> {
+    ) -> Result<(Self, StoreFile, OpenReport)> {
         // Comes before anything is written: ids that an outsider can predict are never made.
         let ids = Ids::new(&*env.random)?;
         let opened = backend::open(env, options)?;
@@ -103,7 +103,7 @@ impl Writer {
             seed: backend::seed(store.seed),
             lock: Mutex::new(Hold::Open(opened.lock)),
         };
-        Ok((writer, store.id, opened.report))
+        Ok((writer, store, opened.report))
     }
 
     /// Lets the state files of readers be written under this writer's lock.

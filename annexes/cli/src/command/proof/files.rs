@@ -45,7 +45,7 @@ pub(super) fn read_text(path: &Path) -> Result<String> {
 }
 
 /// Reads a file that holds one value; `what` says which in the error.
-pub(super) fn read_value<T: FromStr<Err = Error>>(path: &Path, what: &str) -> Result<T> {
+pub(in crate::command) fn read_value<T: FromStr<Err = Error>>(path: &Path, what: &str) -> Result<T> {
     let read = read_text(path)?.parse();
     Ok(read.map_err(|error: Error| {
         Error::new(error.kind(), format!("{} is not {what}", path.display())).because(error)

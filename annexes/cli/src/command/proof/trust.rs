@@ -11,7 +11,7 @@ use crate::failure::Result;
 /// A policy, or the keys of logs and no witness.
 #[derive(Args, Debug)]
 #[group(required = false, multiple = false)]
-pub(super) struct Trust {
+pub(in crate::command) struct Trust {
     /// Believe what this policy says: a file with logs, witnesses and a quorum (c2sp.org/tlog-policy)
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -22,7 +22,7 @@ pub(super) struct Trust {
 
 impl Trust {
     /// Returns the policy, or `None` if nothing says whom to believe.
-    pub(super) fn policy(&self) -> Result<Option<Policy>> {
+    pub(in crate::command) fn policy(&self) -> Result<Option<Policy>> {
         match (&self.policy, &self.log_key) {
             (Some(file), _) => read_value(file, "a policy").map(Some),
             (None, Some(key)) => Ok(Some(Policy::of_log(key.clone()))),

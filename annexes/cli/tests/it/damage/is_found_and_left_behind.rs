@@ -145,16 +145,22 @@ fn what_is_whole_is_saved() {
 }
 
 #[test]
-fn a_store_that_lost_its_end_keeps_its_id() {
+fn a_store_that_lost_its_end_is_forked() {
     let place = TempFolder::new();
     let (path, ends) = store(&place);
     flip(&format!("{path}/{SEGMENT}"), ends[2] + 60);
     run(&["append", &path, "--scope", "s", "--entity", "e", "--kind", "k"]).refused(2);
-    let told = run(&["salvage", &path, &place.path("new"), "--json"]);
-    let told: Vec<Value> = told.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let last = told.last().unwrap();
-    assert_eq!((&last["from"], &last["saved"]), (&last["store"], &3.into()));
-    assert_eq!(last["runs"], serde_json::json!([{"from": 1, "to": 1, "count": 3}]));
+    for (new, same) in [("new", &[][..]), ("kept", &["--same"][..])] {
+        let new = place.path(new);
+        let told = run(&[&["salvage", &path, &new, "--json"], same].concat());
+        let told: Vec<Value> = told.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let last = told.last().unwrap();
+        assert_eq!((last["from"] == last["store"], &last["saved"]), (!same.is_empty(), &3.into()));
+        assert_eq!(last["runs"], serde_json::json!([{"from": 1, "to": 1, "count": 3}]));
+        let file = fs::read_to_string(format!("{new}/STORE")).unwrap();
+        let from = format!("\nfrom {} ", last["from"].as_str().unwrap());
+        assert_eq!(file.contains(&from), same.is_empty(), "{file}");
+    }
     run(&["append", &place.path("new"), "--scope", "s", "--entity", "e", "--kind", "k"]).ok();
 }
 

@@ -1,5 +1,6 @@
 //! The store file and the lock: which store a directory is, and who writes to it.
 
+mod backup;
 mod floor;
 mod lock;
 
@@ -14,6 +15,9 @@ use tidegate_segment::{ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, read_er
 
 use super::watermark::{WATERMARK, WatermarkFile};
 
+pub(crate) use backup::{
+    BACKUP, BackupDisk, READERS, STORE_COPY, as_store, read_backup, reader_name, refuse_backup,
+};
 pub(crate) use floor::{FLOOR, Floor, RETIRED};
 pub(super) use lock::check_lock;
 pub(crate) use lock::{LOCK, check_lock_file, has_lock, lock};
@@ -25,7 +29,7 @@ pub(crate) const CURSORS: &str = "cursors";
 pub(crate) const PROJECTIONS: &str = "projections";
 /// The folder of the files of the tree over the log.
 pub(crate) const TREE: &str = "tree";
-/// What marks a directory that a salvage is filling, until it is done.
+/// What marks a directory that a salvage, restore, fork or first backup is filling, until it is done.
 pub(crate) const UNFINISHED: &str = "UNFINISHED";
 
 /// Returns what the terms of a store are hashed with, made of the number in its store file.
@@ -58,13 +62,14 @@ pub(crate) fn refuse_node(store: &StoreFile) -> Result<()> {
     Err(Error::new(ErrorKind::Refused, message).in_file(STORE, None))
 }
 
-/// Refuses a directory without a store file that a salvage did not finish filling.
+/// Refuses a directory that was not filled to its end, if it has no store file.
 pub(crate) fn refuse_unfinished(disk: &dyn Disk) -> Result<()> {
     if disk.open(UNFINISHED, Mode::Read).is_err() {
         return Ok(());
     }
     let message = format!(
-        "what was to be salvaged into {} is not all there; remove it and run the salvage again",
+        "what was to be written into {} is not all there; remove it and run the salvage, restore or fork again, or run the \
+         backup again",
         disk.place()
     );
     Err(Error::new(ErrorKind::Missing, message).in_file(UNFINISHED, None))

@@ -13,7 +13,7 @@ use super::index_check::IndexCheck;
 use super::log_scan::{FrameVisitor, LogScan, ScannedSegment, scan_log};
 use super::reader_check::ReaderCheck;
 use crate::backend::{
-    FLOOR, LOCK, RETIRED, STORE, TREE, UNFINISHED, WATERMARK, check_lock_file, refuse_unfinished,
+    FLOOR, LOCK, RETIRED, STORE, TREE, UNFINISHED, WATERMARK, as_store, check_lock_file, refuse_unfinished,
 };
 use crate::project::PROJECTIONS;
 use crate::read::VerifyReport;
@@ -112,7 +112,8 @@ fn examine_all(
     state_dirs: &[StateDir],
     mut progress: impl FnMut(VerifyReport),
 ) -> Result<DoctorReport> {
-    let disk = &*world.disk;
+    let as_store = as_store(world.clone())?;
+    let disk = &*as_store.disk;
     let mut indexes = IndexCheck::new(disk)?;
     let (mut found, reader_files) = inspect(disk, state_dirs, Some(&mut indexes), &mut progress)?;
     indexes.finish(&mut found.remarks)?;

@@ -61,6 +61,8 @@ pub(crate) struct ScannedSegment {
 pub(crate) struct LogScan {
     pub(crate) store: Option<StoreId>,
     pub(crate) salt: Option<u64>,
+    /// What its index files are hashed with, which only the store file says.
+    pub(crate) seed: Option<u64>,
     pub(crate) created: Micros,
     pub(crate) faults: Vec<Fault>,
     pub(crate) remarks: Vec<Remark>,
@@ -132,6 +134,7 @@ pub(crate) fn scan_log(
     let mut scan = LogScan {
         store: found.store,
         salt: found.salt,
+        seed: found.seed,
         created: found.created,
         faults: std::mem::take(&mut found.faults),
         floor: found.floor,

@@ -18,6 +18,7 @@ use tidegate_format::{
 };
 use tidegate_segment::{ActiveSegment, Term};
 
+use super::fork_point::{LogRoot, Parent};
 use crate::backend::{WatermarkFile, keep_store, seed};
 
 /// Bytes at which a segment is followed by a new one.
@@ -51,6 +52,8 @@ pub(super) struct RebuiltLog<'a> {
     epoch: u32,
     head: Position,
     runs: Vec<MovedRun>,
+    /// The root over the events that stand as they stood in the old log.
+    shared: LogRoot,
     ends: HashMap<Term, (Position, Version, Hash)>,
 }
 
@@ -77,6 +80,7 @@ impl<'a> RebuiltLog<'a> {
             epoch: 1,
             head: Position::START,
             runs: Vec::new(),
+            shared: LogRoot::default(),
             ends: HashMap::new(),
         })
     }
@@ -95,8 +99,14 @@ impl<'a> RebuiltLog<'a> {
         self.flush()
     }
 
-    /// Makes everything durable and then the directory a store. Says which events stand where.
-    pub(super) fn end(self) -> Result<Vec<MovedRun>> {
+    /// Makes everything durable and then the directory a store, which names the one that it is a fork of. Says which events
+    /// stand where.
+    pub(super) fn end(mut self, parent: Option<&Parent>) -> Result<Vec<MovedRun>> {
+        if let Some(parent) = parent {
+            // keeps W1; a store with more than can be said is told apart by its id alone.
+            let points = parent.fork_points(Position(self.shared.size()), self.shared.root());
+            self.store.forks = points.unwrap_or_default();
+        }
         let disk = &*self.world.disk;
         self.active.sync()?;
         let segment = self.active.segment();
@@ -144,6 +154,7 @@ impl<'a> RebuiltLog<'a> {
         // keeps W1
         let (version, leaf) = if is_same {
             self.frame.extend_from_slice(record.as_bytes());
+            self.shared.push(record.leaf());
             (record.version(), record.leaf())
         } else {
             let (previous, version, link) =

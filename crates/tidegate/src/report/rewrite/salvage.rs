@@ -4,19 +4,17 @@
 //!
 //! G1. The old store is not written to.
 //! G2. Every event of a whole frame is in the new store, in the old order, and says what it said.
-//! G3. Until the new store is complete its directory is not a store, says so, and is locked.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use tidegate_disk::replace::remove_if_there;
-use tidegate_disk::{Disk, Env, FileLock, Mode};
-use tidegate_format::name::visible;
-use tidegate_format::{Error, ErrorKind, Frame, Micros, Position, Result, StoreFile, StoreId};
+use tidegate_disk::Env;
+use tidegate_format::{Error, ErrorKind, Frame, Position, Result, StoreFile, StoreId};
 use tidegate_segment::{SEGMENTS, write_error};
 
+use super::fork_point::Parent;
+use super::new_store::{NewStore, new_store_file, refuse_filled};
 use super::rebuilt_log::{MovedRun, RebuiltLog};
-use crate::backend::{Floor, LOCK, STORE, UNFINISHED, io, lock};
+use crate::backend::{Floor, as_store};
 use crate::read::VerifyReport;
 use crate::report::fault::{Fault, LostRange, Remark};
 use crate::report::inspect::LeftCursor;
@@ -30,7 +28,7 @@ use crate::settings::StoreOptions;
 pub struct SalvageReport {
     /// The old store.
     pub from: StoreId,
-    /// The new one: the same id if no event changed its position, otherwise a new one.
+    /// The new one: the same id if nothing was lost or the caller wanted it so, otherwise a new one.
     pub store: StoreId,
     /// What is in the new store.
     pub saved: VerifyReport,
@@ -58,10 +56,12 @@ impl SalvageReport {
 /// events of one write, is the unit: one that is not whole is lost as a whole.
 ///
 /// Up to the first lost event nothing changes: positions, versions, times and leaves are the old ones. If nothing
-/// is lost but an end, the store keeps its id, and is as an older copy of itself. If whole events follow a loss,
-/// the store gets a new id, and those events new positions and versions, without gaps. They keep their ids, times,
-/// correlations, keys and contents, and their causes as far as those are saved; a lost one becomes a foreign cause in
-/// the old store. Cursors and saved states are not taken over; [`SalvageReport::cursors`] names the cursors.
+/// is lost, the store keeps its id. If anything is, or nothing says where the log ended, the new store is a fork of the old
+/// one at the last position before the loss: it has a new id, its store file names that position and the root of the tree
+/// up to there, and receipts of the old store agree up to there. Events that follow a loss get new positions and versions,
+/// without gaps. They keep their ids, times, correlations, keys and contents, and their causes as far as those are saved; a
+/// lost one becomes a foreign cause in the old store. Cursors and saved states are not taken over;
+/// [`SalvageReport::cursors`] names the cursors.
 ///
 /// ```
 /// use tidegate::{Draft, Store, report};
@@ -85,7 +85,36 @@ pub fn salvage(
     to: impl AsRef<Path>,
     progress: impl FnMut(VerifyReport),
 ) -> Result<SalvageReport> {
-    salvage_in(&Env::native(from.as_ref()), &Env::native(to.as_ref()), progress)
+    salvage_with(from, to, SalvageOptions::new(), progress)
+}
+
+/// Salvages as [`salvage`] does, with options.
+///
+/// ```
+/// use tidegate::report::{SalvageOptions, salvage_with};
+/// use tidegate::{Draft, Store};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let (old, new) = (folder.path().join("shop"), folder.path().join("salvaged"));
+/// let store = Store::open(&old)?;
+/// store.append(Draft::new(("shop", "order-7"), "order.placed"))?;
+/// store.close()?;
+/// std::fs::remove_file(old.join("WATERMARK"))?; // nothing says any more where the log ended
+/// let salvaged = salvage_with(&old, &new, SalvageOptions::new().keep_id(true), |_| ())?;
+/// assert_eq!(salvaged.store, store.id());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of [`salvage`]; [`Refused`](ErrorKind::Refused) if the id is to be kept and cannot be, since events follow a loss.
+pub fn salvage_with(
+    from: impl AsRef<Path>,
+    to: impl AsRef<Path>,
+    options: SalvageOptions,
+    progress: impl FnMut(VerifyReport),
+) -> Result<SalvageReport> {
+    run(&Env::native(from.as_ref()), &Env::native(to.as_ref()), options, progress)
 }
 
 /// Salvages as [`salvage`] does, between environments: disks that the caller brings.
@@ -93,17 +122,52 @@ pub fn salvage(
 /// # Errors
 ///
 /// Those of [`salvage`].
-pub fn salvage_in(from: &Env, to: &Env, mut progress: impl FnMut(VerifyReport)) -> Result<SalvageReport> {
+pub fn salvage_in(from: &Env, to: &Env, progress: impl FnMut(VerifyReport)) -> Result<SalvageReport> {
+    run(from, to, SalvageOptions::new(), progress)
+}
+
+/// Options of a salvage.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct SalvageOptions {
+    /// Whether a store that lost an end keeps its id.
+    keep_id: bool,
+}
+
+impl SalvageOptions {
+    /// Returns the options that [`salvage`] has.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets whether a store that lost an end keeps its id; it does not by default. Then what was lost is gone from a store
+    /// that goes on under the same name: what it appends stands at positions that receipts and signed checkpoints may speak
+    /// of already, and a signer refuses it. For a store of which no caller has seen the end.
+    #[must_use]
+    pub fn keep_id(mut self, keep_id: bool) -> Self {
+        self.keep_id = keep_id;
+        self
+    }
+}
+
+fn run(
+    from: &Env,
+    to: &Env,
+    options: SalvageOptions,
+    mut progress: impl FnMut(VerifyReport),
+) -> Result<SalvageReport> {
     refuse_filled(&*to.disk)?;
+    // A backup file that does not hold says nothing of the others, which are read as they are.
+    let from = &as_store(from.clone()).unwrap_or_else(|_| from.clone());
     let (found, _) = inspect::inspect(&*from.disk, &[], None, &mut progress)?;
-    let (Some(id), Some(_)) = (found.store, found.salt) else {
+    let (Some(id), Some(salt)) = (found.store, found.salt) else {
         let message =
             "neither the store file nor any segment says which store this is, and so nothing can be checked";
         return Err(Error::damaged(message, "one of them", "none"));
     };
-    let store = new_identity(&found, id, to)?;
+    let (store, parent) = new_identity(&found, (id, salt), options, to)?;
     let cursors = left_cursors(&*from.disk, id)?;
-    let lock = take(&*to.disk)?;
+    let new = NewStore::begin(&*to.disk)?;
     to.disk.create_folder(SEGMENTS).map_err(|cause| write_error("it cannot be created", SEGMENTS, cause))?;
     let mut taker = SalvageVisitor(RebuiltLog::begin(to, store.clone(), id)?);
     let again = scan_log(&*from.disk, &mut taker, &mut progress)?;
@@ -111,32 +175,38 @@ pub fn salvage_in(from: &Env, to: &Env, mut progress: impl FnMut(VerifyReport)) 
         let message = "the store changed while it was salvaged; stop the program that writes to it, and salvage it again";
         return Err(Error::new(ErrorKind::Refused, message));
     }
-    let runs = taker.0.end()?;
-    // From here on it is a store, which any caller may open.
-    drop(lock);
+    let runs = taker.0.end(parent.as_ref())?;
+    drop(new);
     let saved = check(to, found.verified.events)?;
-    unmark(&*to.disk)?;
+    NewStore::unmark(&*to.disk)?;
     let LogScan { lost, faults, remarks, .. } = found;
     Ok(SalvageReport { from: id, store: store.id, saved, runs, lost, cursors, faults, remarks })
 }
 
-/// Returns the same store if every event keeps its position, and another one if not. A node becomes another one too:
-/// its id stands for what its shared log decided.
-fn new_identity(found: &LogScan, id: StoreId, to: &Env) -> Result<StoreFile> {
-    let mut random = [0; 26];
-    to.random.fill(&mut random).map_err(|cause| io("the new store gets no id", STORE, cause))?;
-    let (entropy, rest) = random.split_first_chunk::<10>().expect("it is longer");
-    let (salt, seed) = rest.split_first_chunk::<8>().expect("eight and eight are left");
-    let seed = seed.first_chunk::<8>().expect("eight are left");
-    let (salt, seed) = (u64::from_le_bytes(*salt), u64::from_le_bytes(*seed));
-    let file = |id, created, forks| StoreFile { id, salt, seed, created, forks, log: None };
-    let keeps_positions =
-        found.floor == Floor::default() && found.lost.iter().all(|lost| lost.first > found.head);
-    if keeps_positions && !found.is_node {
-        return Ok(file(id, found.created, found.forks.clone()));
+/// Returns the same store if nothing is lost, and otherwise a fork with the store that it is of. A node becomes another one
+/// too: its id stands for what its shared log decided.
+fn new_identity(
+    found: &LogScan,
+    (id, salt): (StoreId, u64),
+    options: SalvageOptions,
+    to: &Env,
+) -> Result<(StoreFile, Option<Parent>)> {
+    // Its index files are made anew, and those of a fork of it can be shared.
+    let fork = new_store_file(to, found.seed)?;
+    let is_from_start = found.floor == Floor::default();
+    let keeps_positions = is_from_start && found.lost.iter().all(|lost| lost.first > found.head);
+    let may_keep = keeps_positions && !found.is_node;
+    if may_keep && (found.lost.is_empty() || options.keep_id) {
+        let same = StoreFile { id, created: found.created, forks: found.forks.clone(), ..fork };
+        return Ok((same, None));
     }
-    let now = to.clock.now_micros();
-    Ok(file(StoreId::from_time(now, entropy), Micros(now), Vec::new()))
+    if options.keep_id {
+        let message = "the id cannot be kept: events would stand at other positions under it, or it is that of a shared log; \
+                       salvage it into a store with an id of its own";
+        return Err(Error::new(ErrorKind::Refused, message));
+    }
+    let parent = Parent { id, salt, forks: found.forks.clone() };
+    Ok((fork, is_from_start.then_some(parent)))
 }
 
 /// Reads the new store once more, as any caller will.
@@ -150,36 +220,6 @@ fn check(to: &Env, events: u64) -> Result<VerifyReport> {
         return Ok(verified);
     }
     Err(Error::damaged("the new store does not hold what was saved", events, verified.events))
-}
-
-/// Refuses a directory that holds more than the lock file of a writer that was refused there.
-fn refuse_filled(disk: &dyn Disk) -> Result<()> {
-    let names = inspect::list(disk, "")?.into_iter().filter(|name| name != LOCK);
-    let Some(name) = names.chain(inspect::folders(disk, "")?).next() else { return Ok(()) };
-    let (place, name) = (disk.place(), visible(&name));
-    let message = format!("{place} is not empty (it holds {name}); choose an empty directory");
-    Err(Error::invalid(message))
-}
-
-/// Locks the directory and says that what is here is not complete. Another may have created a store meanwhile. Keeps
-/// G3.
-fn take(disk: &dyn Disk) -> Result<Arc<dyn FileLock>> {
-    let at = |cause| write_error("the directory cannot be written to", UNFINISHED, cause);
-    disk.create_folder("").map_err(at)?;
-    let lock = lock(disk)?;
-    refuse_filled(disk)?;
-    let file = disk.open(UNFINISHED, Mode::CreateNew).map_err(at)?;
-    let text = "What tidegate salvages into this directory is not all here yet. If no salvage is running, remove it.\n";
-    file.write_all_at(text.as_bytes(), 0).map_err(at)?;
-    file.sync().map_err(at)?;
-    disk.sync_folder("").map_err(at)?;
-    Ok(lock)
-}
-
-fn unmark(disk: &dyn Disk) -> Result<()> {
-    let at = |cause| write_error("the mark of an unfinished salvage cannot be removed", UNFINISHED, cause);
-    remove_if_there(disk, UNFINISHED).map_err(at)?;
-    disk.sync_folder("").map_err(at)
 }
 
 /// Takes what is whole into the new log.

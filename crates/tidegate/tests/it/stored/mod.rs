@@ -3,9 +3,10 @@
 pub(crate) mod access;
 pub(crate) mod erased_and_slots;
 pub(crate) mod floors;
+pub(crate) mod proofs;
+mod backups;
 mod by_another_program;
 mod forks_and_nodes;
 mod generations;
 mod prepared_space;
-mod proofs;
 mod unused_space;

@@ -1,5 +1,6 @@
 //! Two handles on one directory, as of two processes, each of them stopped at any of its calls.
 
+mod backups;
 mod examiners;
 mod openers;
 mod readers;

@@ -87,10 +87,9 @@ fn flips_in_files_beside_the_log() {
             }
             if bit % 7 == 0 {
                 let (salvaged, ..) = saved(&copy, &log).unwrap();
-                assert_eq!(
-                    (salvaged.saved.events, salvaged.store == salvaged.from),
-                    (log.len() as u64, true)
-                );
+                // Without a watermark that holds, an end may be gone, and the new store is a fork.
+                let is_same = salvaged.store == salvaged.from;
+                assert_eq!((salvaged.saved.events, is_same || name == "WATERMARK"), (log.len() as u64, true));
             }
         }
     }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use tidegate::report::{LeftCursor, LeftPlace, MovedRun, SalvageReport, salvage};
+use tidegate::report::{LeftCursor, LeftPlace, MovedRun, SalvageOptions, SalvageReport, salvage_with};
 use tidegate::{Error, ReadOptions, StoreReader};
 
-use super::doctor::{write_findings, write_lost};
-use super::readers::role_word;
+use crate::command::doctor::{write_findings, write_lost};
+use crate::command::readers::role_word;
 use crate::failure::Result;
 use crate::output::{Output, counted};
 use crate::progress::Progress;
@@ -22,10 +22,12 @@ and does not open as a store.
 The unit is the frame: the events of one write. One that is not whole is lost as a whole; everything else is saved, \
 in order. What is lost is listed by its positions; if nothing says how many events there were, by the first.
 
-Up to the first lost event nothing changes: positions, versions, times and leaves stay. If only an end is lost \
-the store keeps its id, and is as an older copy of itself. If whole events follow a loss, NEW is another store \
-with an id of its own, and those events get new positions and versions without gaps; which ones is listed. They keep \
-ids, times, correlations, idempotency keys, payloads and metadata. Causes are kept as far as they are saved; a lost \
+Up to the first lost event nothing changes: positions, versions, times and leaves stay. If nothing is lost the store \
+keeps its id. If anything is, or nothing says where the log ended, NEW is a fork of the old store with an id of its own: \
+receipts of the old store agree up to the last position before the loss, and a key that signs for the old store does not \
+sign for it. --same keeps the id of a store that lost an end; then what it appends stands at positions that receipts and \
+signed checkpoints may speak of. If whole events follow a loss, they get new positions and versions without gaps; which \
+ones is listed. They keep ids, times, correlations, idempotency keys, payloads and metadata. Causes are kept as far as they are saved; a lost \
 cause becomes a foreign one, an event of the old store that is named after its position. Positions inside metadata \
 and payloads stay as they are.
 
@@ -38,18 +40,22 @@ Ends with 0 when everything that is whole was saved, even if events were lost.
 Examples:
   tidegate doctor ./store
   tidegate salvage ./store ./saved
+  tidegate salvage ./store ./saved --same
   tidegate salvage ./store ./saved --json";
 
 /// Save everything that is whole of a damaged store
 #[derive(Args, Debug)]
 #[command(after_long_help = RULES, after_help = "`tidegate salvage --help` says what is kept and what changes.")]
-pub(super) struct SalvageArgs {
+pub(in crate::command) struct SalvageArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
     /// The directory of the new store
     #[arg(value_name = "NEW")]
     new: PathBuf,
+    /// Keep the id of a store that lost an end
+    #[arg(long)]
+    same: bool,
 }
 
 /// What was salvaged, as JSON.
@@ -87,13 +93,15 @@ struct RunJson {
 }
 
 impl SalvageArgs {
-    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+    pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         if is_inside(&self.new, &self.directory) {
             let message = "the new store cannot lie inside the old one, which is only read";
             return Err(Error::invalid(message).into());
         }
         let progress = Progress::of_bytes(None, json);
-        let report = salvage(&self.directory, &self.new, |so_far| progress.events(so_far.events));
+        let options = SalvageOptions::new().keep_id(self.same);
+        let report =
+            salvage_with(&self.directory, &self.new, options, |so_far| progress.events(so_far.events));
         drop(progress);
         let report = report?;
         write_findings(&report.faults, &report.remarks, output, json)?;

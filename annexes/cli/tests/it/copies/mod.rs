@@ -1,0 +1,5 @@
+//! What is made of a store: exports and imports, backups, restored stores, forks.
+
+mod backups_are_restored;
+mod imports;
+mod operating_commands_run;
