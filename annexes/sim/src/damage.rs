@@ -6,7 +6,7 @@ use std::io;
 use tidegate::report::{DoctorReport, Fault, examine_in};
 use tidegate::{ErrorKind, Position, Query, StoreReader};
 use tidegate_disk::Env;
-use tidegate_format::{FrameHeader, SEGMENT_HEADER_BYTES};
+use tidegate_format::{FrameHeader, SEGMENT_HEADER_BYTES, SegmentHeader};
 
 use crate::dice::Dice;
 use crate::failure::{Failure, ensure, failed, same};
@@ -158,13 +158,14 @@ pub(crate) fn truth(
         // A log without an event and without this file is a creation that did not end, which is no store to the doctor.
         names.push("STORE".to_owned());
     }
-    let before = contents(machine, &names);
+    let ends = ends(machine, &names);
+    let before = contents(machine, &names, &ends);
     let struck = harm.strike(machine, dice, &names);
     let struck = struck.map_err(|error| Failure::new(format!("{harm:?}: {error}")))?;
     if is_blind {
-        known = vouched(&before, &contents(machine, &names));
+        known = vouched(&before, &contents(machine, &names, &ends));
     }
-    let after = contents(machine, &names);
+    let after = contents(machine, &names, &ends);
     let is_same =
         before.iter().zip(&after).all(|(one, other)| is_used_alike(one.as_deref(), other.as_deref()));
     let seen = look(machine, model);
@@ -231,8 +232,21 @@ fn frames(bytes: &[u8]) -> (Vec<usize>, usize) {
     (starts, at)
 }
 
-fn contents(machine: &Machine, names: &[String]) -> Vec<Option<Vec<u8>>> {
-    names.iter().map(|name| machine.disk.at_rest().read(name).ok()).collect()
+/// Where each file ends for readers: a recovery may have ended a segment before frames that it copied.
+fn ends(machine: &Machine, names: &[String]) -> Vec<usize> {
+    let heads =
+        names.iter().skip(1).map(|next| SegmentHeader::read(&machine.disk.at_rest().read(next).ok()?).ok());
+    let ends = heads.map(|head| head.map_or(usize::MAX, |head| head.before_length.0 as usize));
+    ends.chain([usize::MAX]).collect()
+}
+
+fn contents(machine: &Machine, names: &[String], ends: &[usize]) -> Vec<Option<Vec<u8>>> {
+    let read = |(name, end): (&String, &usize)| {
+        let mut bytes = machine.disk.at_rest().read(name).ok()?;
+        bytes.truncate(*end);
+        Some(bytes)
+    };
+    names.iter().zip(ends).map(read).collect()
 }
 
 /// A reader shows a first part of the log, and ends in what is wrong. Returns how many events it shows and counts as

@@ -8,13 +8,15 @@
 //! A4. An error of kind [`Full`](ErrorKind::Full) leaves nothing behind that is ever read.
 //! A5. Behind the tail the file holds zeros or nothing, but for what a failed append left there until it is cut off.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use tidegate_disk::replace::{Replacement, Unplaced};
 use tidegate_disk::room::lacks_room;
 use tidegate_disk::{Disk, File};
 use tidegate_format::{
-    Error, ErrorKind, Frame, FrameHeader, Offset, Result, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName,
+    Error, ErrorKind, Frame, FrameHeader, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader,
+    SegmentName,
 };
 
 use crate::frame_reader::{read_error, read_full};
@@ -52,32 +54,42 @@ impl ActiveSegment {
         Self { file_end: segment.tail().0, segment: Arc::new(segment) }
     }
 
-    /// Puts a durable copy of a segment's frames up to the tail beside it, in the next generation, and goes on with that
-    /// one: after a crash the page cache may show bytes that the disk never got. `head` is the copy's head. The old
-    /// file stays, and can be removed from now on.
-    pub fn recover(disk: &dyn Disk, old: &Segment, head: SegmentHeader, hash_key: HashKey) -> Result<Self> {
-        let name = old.file_name().next_generation();
+    /// Puts a durable copy of frames of a segment, from one byte to another, into a file of its own and goes on with that
+    /// one: after a crash the page cache may show bytes that the disk never got. `head` is the copy's head. If it says the
+    /// first position of the segment, the copy is its next generation and stands in for it, and the old file can be removed
+    /// from now on; otherwise the copy is the next segment. The last event that is copied comes before `next`.
+    pub fn recover(
+        disk: &dyn Disk,
+        old: &Segment,
+        frames: Range<Offset>,
+        next: Position,
+        head: SegmentHeader,
+    ) -> Result<Self> {
+        let is_same = head.first == old.first();
+        let name = if is_same { old.file_name().next_generation() } else { SegmentName::new(head.first) };
+        let begin = SEGMENT_HEADER_BYTES as u64;
         let file = put_in_place(disk, name, &head, |file| {
             let mut buffer = vec![0; COPY_BYTES];
             let source = old.file()?;
-            let mut at = SEGMENT_HEADER_BYTES as u64;
-            while at < old.tail().0 {
-                let count = COPY_BYTES.min((old.tail().0 - at) as usize);
+            let mut at = frames.start.0;
+            while at < frames.end.0 {
+                let count = COPY_BYTES.min((frames.end.0 - at) as usize);
                 let filled = read_full(&*source, &mut buffer[..count], at)?;
                 if filled == 0 {
                     return Err(Error::new(ErrorKind::Io, "the file became shorter while it was copied"));
                 }
-                file.write_all_at(&buffer[..filled], at).map_err(|cause| unwritten(cause, old.name()))?;
+                let to = begin + (at - frames.start.0);
+                file.write_all_at(&buffer[..filled], to).map_err(|cause| unwritten(cause, old.name()))?;
                 at += filled as u64;
             }
             Ok(())
         })?;
-        let segment = Segment::empty(name, head, file, hash_key);
-        // Asserts in pairs: what was copied must read back as what was taken in before.
-        let fault = segment.replay(old.tail().0, |_| true)?;
+        let segment = Segment::empty(name, head, file, old.hash_key());
+        // Asserts in pairs: what was copied must read back as what was read before.
+        let fault = segment.replay(begin + (frames.end.0 - frames.start.0), |_| true)?;
         match fault {
-            None if segment.next() == old.next() => Ok(Self::at_tail(segment)),
-            None => Err(Error::damaged("the copied segment ends early", old.next(), segment.next())
+            None if segment.next() == next => Ok(Self::at_tail(segment)),
+            None => Err(Error::damaged("the copied segment ends early", next, segment.next())
                 .in_file(old.name(), Some(segment.tail()))),
             Some(fault) => Err(fault.error),
         }
@@ -194,7 +206,7 @@ mod tests {
     use tidegate_disk::Env;
     use tidegate_format::frame::{FRAME_HEADER_BYTES, Sealing};
     use tidegate_format::record::{Facts, Placed};
-    use tidegate_format::{Blind, Draft, Hash, Micros, Position, Record, StoreId, Version, frame, record};
+    use tidegate_format::{Blind, Draft, Hash, Micros, Record, StoreId, Version, frame, record};
 
     use super::*;
     use crate::cache::{FileCache, OpenFiles};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tidegate_disk::FaultyDisk;
-use tidegate_format::{Frame, Position, SEGMENT_HEADER_BYTES, SegmentName, StoreFile};
+use tidegate_format::{Frame, Position, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName, StoreFile};
 
 /// Returns the last position up to which synced frames follow each other without a gap; 0 if there are none.
 ///
@@ -17,11 +17,15 @@ pub(crate) fn last_position(disk: &FaultyDisk) -> u64 {
     let firsts: Vec<(Position, String)> = newest(names).into_iter().collect();
     let two = firsts.len().saturating_sub(2);
     let mut last = firsts.get(two).map_or(0, |(first, _)| first.0 - 1);
-    for (first, name) in &firsts[two..] {
-        if first.0 != last + 1 {
-            break;
-        }
-        last = rest.read_synced(name).map_or(last, |bytes| last_of(&bytes, *first, salt));
+    let mut behind =
+        firsts[two..].iter().map(|(_, name)| rest.read_synced(name).unwrap_or_default()).peekable();
+    for (first, _) in &firsts[two..] {
+        let Some(bytes) = behind.next().filter(|_| first.0 == last + 1) else { break };
+        // A recovery may have ended it before frames that stand in the next one too.
+        let end =
+            behind.peek().and_then(|next| SegmentHeader::read(next).ok()).map(|head| head.before_length.0);
+        let end = end.map_or(bytes.len(), |end| bytes.len().min(end as usize));
+        last = last_of(&bytes[..end], *first, salt);
     }
     last
 }

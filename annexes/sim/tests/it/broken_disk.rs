@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tidegate_disk::{Block, Disk, Errno, FaultyDisk, File, FileLock, Identity, Mode};
 use tidegate_format::hash::crc;
-use tidegate_format::{FrameHeader, SEGMENT_HEADER_BYTES, SegmentName};
+use tidegate_format::{FrameHeader, Offset, Position, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName};
 
 /// What it gets wrong, and which defect of a store that amounts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(crate) enum DiskDefect {
     ZerosBelieved,
     /// Space is prepared from a place on where a frame stands.
     ZerosOverFrame,
+    /// A segment's head says that the one before it ended a frame earlier.
+    EndedEarly,
     /// A saved state is an older one under the newest place: what it is of is not compared.
     StaleState,
 }
@@ -72,8 +74,28 @@ impl BrokenDisk {
                 .map(|first| stale(first, &all_of(&*file).unwrap_or_default())),
             _ => None,
         };
-        Ok(BrokenFile { file, wrong: self.wrong, is_new, is_segment, served })
+        let head = self.wrong == DiskDefect::EndedEarly && is_new && name.starts_with("segments/");
+        let disk = head.then(|| self.disk.clone());
+        Ok(BrokenFile { file, wrong: self.wrong, is_new, is_segment, served, disk })
     }
+}
+
+/// The head of a segment that says that the one before it ended a frame earlier than it did.
+fn ended_early(disk: &FaultyDisk, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut head = SegmentHeader::read(bytes).ok().filter(|head| head.before_first != Position::START)?;
+    let names = disk.list("segments").ok()?;
+    let parse = |name: &String| SegmentName::parse(name.strip_suffix(".seg")?);
+    let is_before = |name: &SegmentName| name.first == head.before_first;
+    let before = names.iter().filter_map(parse).filter(is_before).max()?;
+    let bytes = all_of(&*disk.open(&format!("segments/{before}.seg"), Mode::Read).ok()?).ok()?;
+    let mut at = SEGMENT_HEADER_BYTES;
+    while let Ok(frame) = FrameHeader::read(bytes.get(at..)?)
+        && at + frame.frame_bytes() < head.before_length.0 as usize
+    {
+        at += frame.frame_bytes();
+    }
+    head.before_length = Offset(at as u64);
+    Some(head.encode().to_vec())
 }
 
 impl BrokenDisk {
@@ -214,6 +236,8 @@ struct BrokenFile {
     is_segment: bool,
     /// What is read in place of the file.
     served: Option<Vec<u8>>,
+    /// The disk, if this is to be a segment.
+    disk: Option<FaultyDisk>,
 }
 
 impl File for BrokenFile {
@@ -252,7 +276,8 @@ impl File for BrokenFile {
         if self.wrong == DiskDefect::ZerosOverFrame && prepares {
             return self.file.write_all_at(bytes, offset - BACK);
         }
-        self.file.write_all_at(bytes, offset)
+        let early = self.disk.as_ref().filter(|_| offset == 0).and_then(|disk| ended_early(disk, bytes));
+        self.file.write_all_at(early.as_deref().unwrap_or(bytes), offset)
     }
 
     fn sync(&self) -> io::Result<()> {

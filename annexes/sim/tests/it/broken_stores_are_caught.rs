@@ -10,7 +10,7 @@ use tidegate_sim::{Defect, Soak, Sweep, Wrap, soak, sweep};
 use super::broken_disk::{DiskDefect, broken};
 
 /// What is broken, how, and within how many seeds that is caught.
-const CANARIES: [(&str, How, u64); 21] = [
+const CANARIES: [(&str, How, u64); 22] = [
     ("acknowledging before the sync", How::Disk(|disk| broken(disk, DiskDefect::NoSync)), 10),
     ("leaving out the sync of a folder", How::Disk(|disk| broken(disk, DiskDefect::NoFolderSync)), 20),
     ("ignoring the error of a sync", How::Disk(|disk| broken(disk, DiskDefect::SwallowedError)), 100),
@@ -28,6 +28,7 @@ const CANARIES: [(&str, How, u64); 21] = [
     ("believing a stale saved state", How::Disk(|disk| broken(disk, DiskDefect::StaleState)), 200),
     ("believing zeros", How::Disk(|disk| broken(disk, DiskDefect::ZerosBelieved)), 200),
     ("preparing space over a frame", How::Disk(|disk| broken(disk, DiskDefect::ZerosOverFrame)), 20),
+    ("ending a segment a frame early", How::Disk(|disk| broken(disk, DiskDefect::EndedEarly)), 20),
     ("not checking a condition at the commit", How::Caller(Defect::ConditionsIgnored), 40),
     ("ignoring a key", How::Caller(Defect::KeysIgnored), 300),
     ("not holding what a decision read", How::Caller(Defect::FootprintsIgnored), 100),

@@ -103,12 +103,12 @@ pub(super) fn open_newest(
     }
 }
 
-/// Does the same with a segment that is at least `end` bytes long.
+/// Does the same with a segment that is at least `end` bytes long, and says whether it is longer.
 pub(super) fn open_whole(
     disk: &dyn Disk,
     name: SegmentName,
     end: Offset,
-) -> Result<(SegmentName, Arc<dyn File>, SegmentHeader)> {
+) -> Result<(SegmentName, Arc<dyn File>, SegmentHeader, bool)> {
     let (file_name, file, head) = open_newest(disk, name)?;
     let name = path(file_name);
     let length = length_of(&*file, &name)?;
@@ -117,7 +117,12 @@ pub(super) fn open_whole(
         let error = Error::damaged("a sealed segment was cut short", expected, found);
         return Err(error.in_file(&name, Some(Offset(length))));
     }
-    Ok((file_name, file, head))
+    Ok((file_name, file, head, length > end.0))
+}
+
+/// Takes off what stands behind the end of a sealed segment, where nothing reads.
+pub fn cut_sealed(disk: &dyn Disk, file: SegmentName, end: Offset) -> std::io::Result<()> {
+    disk.open(&path(file), Mode::Write)?.set_len(end.0)
 }
 
 pub(super) fn length_of(file: &dyn File, name: &str) -> Result<u64> {

@@ -44,6 +44,8 @@ pub struct Segment {
     head: SegmentHeader,
     /// Which generation it was found in.
     file_name: SegmentName,
+    /// Whether its file was longer than the segment when it was found.
+    has_rest: bool,
     name: String,
     hash_key: HashKey,
     tail: AtomicU64,
@@ -60,6 +62,8 @@ pub struct Segment {
     cache: OnceLock<Arc<FileCache>>,
     /// Held while either file is opened.
     opening: Mutex<()>,
+    /// Held while all its records are read to find its events without an index file. Locked before `opening`.
+    indexing: Mutex<()>,
 }
 
 impl Segment {
@@ -67,6 +71,7 @@ impl Segment {
         Self {
             head,
             file_name,
+            has_rest: false,
             name: path(file_name),
             hash_key,
             tail: AtomicU64::new(SEGMENT_HEADER_BYTES as u64),
@@ -77,6 +82,7 @@ impl Segment {
             index: Slot::empty(),
             cache: OnceLock::new(),
             opening: Mutex::new(()),
+            indexing: Mutex::new(()),
         }
     }
 
@@ -115,8 +121,9 @@ impl Segment {
         hash_key: HashKey,
         indexed: bool,
     ) -> Result<Self> {
-        let (name, _, head) = cache.retry(|| open_whole(cache.disk(), name, behind.before_length))?;
-        let segment = Self::new(name, head, hash_key);
+        let (name, _, head, has_rest) =
+            cache.retry(|| open_whole(cache.disk(), name, behind.before_length))?;
+        let segment = Self { has_rest, ..Self::new(name, head, hash_key) };
         if !indexed {
             segment.memory.store(Some(Arc::new(Lookup::Memory(Arc::new(MemIndex::new(hash_key))))));
         }
@@ -153,6 +160,11 @@ impl Segment {
     /// Returns its file's name within the store.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns whether its file was longer than the segment when that was found sealed: what is behind is not read.
+    pub fn has_rest(&self) -> bool {
+        self.has_rest
     }
 
     /// Returns its file, until it is sealed.

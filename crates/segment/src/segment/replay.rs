@@ -4,13 +4,19 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tidegate_disk::File;
-use tidegate_format::{Error, FrameHeader, Position, Record, Result};
+use tidegate_format::{
+    Error, Frame, FrameHeader, Micros, Offset, Position, Record, Result, SEGMENT_HEADER_BYTES, frame,
+};
 
 use super::Segment;
-use crate::frame_reader::{FrameFault, FrameReader};
+use super::source::Source;
+use crate::frame_reader::{FrameFault, FrameReader, read_full};
 use crate::lookup::Lookup;
 use crate::mem_index::MemIndex;
 use crate::records::Records;
+
+/// Bytes in which the last frame of a segment is looked for first.
+const LOOK_BACK_BYTES: u64 = 4096;
 
 impl Segment {
     /// Reads on from the tail up to the byte `end`, adds the events of every whole frame that `wanted` says yes to, and
@@ -33,7 +39,17 @@ impl Segment {
 
     /// Returns what reads on from the tail of its file, up to the byte `end`.
     pub fn reader<'a>(&self, file: &'a dyn File, end: u64) -> FrameReader<'a> {
-        FrameReader::new(file, self.head.salt, self.tail(), end, self.next())
+        self.reader_from(file, (self.tail(), self.next()), end)
+    }
+
+    /// Returns what reads its file from a byte on, where the event of this position must come, up to the byte `end`.
+    pub fn reader_from<'a>(
+        &self,
+        file: &'a dyn File,
+        (from, next): (Offset, Position),
+        end: u64,
+    ) -> FrameReader<'a> {
+        FrameReader::new(file, self.head.salt, from, end, next)
     }
 
     fn replay_from(
@@ -55,6 +71,31 @@ impl Segment {
             Err(error) => Err(place(error)),
             Ok(None) => Ok(None),
             Ok(Some(fault)) => Ok(Some(FrameFault { error: place(fault.error), ..fault })),
+        }
+    }
+
+    /// Returns when the event `last` was recorded, if a whole frame ends with it at the byte `end`, or `None`. The frame is
+    /// looked for from its end on, so nothing needs to have been taken in.
+    pub fn time_before(&self, end: Offset, last: Position) -> Result<Option<Micros>> {
+        let (source, begin) = (self.source()?, SEGMENT_HEADER_BYTES as u64);
+        let (mut count, mut buffer) = (LOOK_BACK_BYTES, Vec::new());
+        loop {
+            let start = end.0.saturating_sub(count).max(begin);
+            let bytes = match &*source {
+                Source::Map(map) => map.get(start as usize..end.0 as usize).unwrap_or_default(),
+                Source::File(file) => {
+                    buffer.resize(end.0.saturating_sub(start) as usize, 0);
+                    let filled = read_full(&**file, &mut buffer, start)?;
+                    &buffer[..filled]
+                }
+            };
+            if let Some(frame) = last_frame(bytes, self.head.salt, last) {
+                return Ok(frame.records().last().map(|(_, record)| record.time()));
+            }
+            if start == begin {
+                return Ok(None);
+            }
+            count *= 8;
         }
     }
 
@@ -99,4 +140,18 @@ impl Segment {
         let error = Error::damaged("a sealed segment ends at a wrong position", self.next().before(), last);
         Err(error.in_file(&self.name, Some(self.tail())))
     }
+}
+
+/// Returns the whole frame with which these bytes end, if it ends with the event `last`.
+fn last_frame(bytes: &[u8], salt: u64, last: Position) -> Option<Frame<'_>> {
+    let mut from = 0;
+    while let Some(at) = frame::find(bytes, from) {
+        from = at + 1;
+        let rest = &bytes[at..];
+        let is_last = |head: FrameHeader| head.frame_bytes() == rest.len() && head.last() == last;
+        if FrameHeader::read(rest).is_ok_and(is_last) && Frame::is_sealed(rest, salt) {
+            return Frame::read(rest, salt).ok();
+        }
+    }
+    None
 }

@@ -67,7 +67,11 @@ impl Segment {
                 Err(error) if is_shortage(&error) => return Err(error),
                 Ok(None) | Err(_) => {
                     drop(opening);
-                    self.index_in_memory()?;
+                    // Many may ask at once, and one of them reads.
+                    let _indexing = self.indexing.lock();
+                    if self.memory.load().is_none() && self.index.get().is_none() {
+                        self.index_in_memory()?;
+                    }
                 }
             }
         }
@@ -109,7 +113,7 @@ impl Segment {
         if let Some(source) = &*self.bytes.get() {
             return Ok(Arc::clone(source));
         }
-        let (_, file, head) = cache.retry(|| open_whole(cache.disk(), self.file_name, self.tail()))?;
+        let (_, file, head, _) = cache.retry(|| open_whole(cache.disk(), self.file_name, self.tail()))?;
         if head != self.head {
             let (message, found) = ("a sealed segment is not the one it was", format!("{head:?}"));
             let error = Error::damaged(message, format!("{:?}", self.head), found);

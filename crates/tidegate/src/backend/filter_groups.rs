@@ -40,11 +40,6 @@ pub(super) fn load(cache: &FileCache, sealed: &[Arc<Segment>]) -> Vec<Option<Arc
     filter_groups
 }
 
-/// Whether any segment group could have a better filter group than it has.
-pub(super) fn are_wanting(log: &Log) -> bool {
-    groups(log).any(|group| is_wanting(log, &group))
-}
-
 /// What [`make`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Made {

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Disk, Env, FileLock, Mode, NotPlain};
 use tidegate_format::{
-    Error, ErrorKind, Micros, Position, Result, SegmentHeader, SegmentName, StoreFile, Watermark,
+    Error, ErrorKind, Micros, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName,
+    StoreFile, Watermark,
 };
 use tidegate_segment::cache::FileCache;
 use tidegate_segment::{
@@ -25,13 +26,17 @@ use super::filter_groups;
 use super::identity::{self, Floor, io, salvage, seed};
 use super::indexer::Indexer;
 use super::report::{OpenReport, clock_behind};
-use super::sealed::{check_store, load_sealed, missing};
-use super::tail;
+use super::sealed::{check_owner, check_store, load_sealed, missing};
+use super::tail::{self, TailFrames};
 use super::watermark::WatermarkFile;
 use crate::published::{Log, SharedState};
 #[cfg(feature = "proofs")]
 use crate::read::{LevelKey, LogTree};
 use crate::settings::StoreOptions;
+
+/// A part of the size of segments: so much of the newest one is copied as a whole by a recovery, so that a writer that is
+/// killed over and over leaves no small segments behind.
+const COPIED_PARTS: u64 = 64;
 
 /// A store open for writing, before anything is written.
 #[derive(Debug)]
@@ -47,12 +52,12 @@ pub(crate) struct Opened {
     pub(crate) time: Micros,
 }
 
-/// Opens a store for writing.
-pub(crate) fn open(world: &Env, options: &StoreOptions) -> Result<Opened> {
-    open_store(world, options).map_err(|error| identity::newer_first(&*world.disk, error))
+/// Opens a store for writing, for the first time or once more by a handle whose views may be open still.
+pub(crate) fn open(world: &Env, options: &StoreOptions, is_first: bool) -> Result<Opened> {
+    open_store(world, options, is_first).map_err(|error| identity::newer_first(&*world.disk, error))
 }
 
-fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
+fn open_store(world: &Env, options: &StoreOptions, is_first: bool) -> Result<Opened> {
     let mut report = OpenReport::default();
     let (store, lock) = identify(world, options.create, &mut report)?;
     // Whatever refuses comes before whatever writes.
@@ -66,6 +71,7 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
     let seed = seed(store.seed);
     let cache = FileCache::new(Arc::clone(&world.disk), options.map, options.open_files);
     let indexer = indexer(world, &store, &cache);
+    let replaced = files::list_replaced(&*world.disk)?;
     let mut opening = Opening {
         world,
         store: &store,
@@ -73,24 +79,25 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
         evidence,
         cache: &cache,
         report: &mut report,
+        replaced: &replaced,
+        // What a recovery copies at most again and again, while nothing is written.
+        copied_bytes_max: options.segment_bytes / COPIED_PARTS,
         headerless: None,
     };
     let (mut segments, tail) = opening.load()?;
-    check_expected(options, tail.segment.next().before())?;
+    check_expected(options, tail.next.before())?;
     let epoch = tail.epoch.saturating_add(1);
     remove_leftovers(world, opening.report)?;
     opening.remove_headerless()?;
-    let replaced = files::list_replaced(&*world.disk)?;
     let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
     let known = tail.durable;
-    let active = opening.activate(tail, epoch, &replaced).map_err(salvage)?;
-    let removed = remove_replaced(&*world.disk)?;
-    // What this opening itself put a newer file beside was no leftover.
-    let leftovers: Vec<_> = replaced.into_iter().map(tidegate_segment::path).collect();
-    opening.report.removed.extend(removed.into_iter().filter(|name| leftovers.contains(name)));
+    let (sealed, active) = opening.activate(tail, epoch).map_err(salvage)?;
+    remove_replaced(&*world.disk, &replaced, opening.report)?;
     // An index file proves that a later segment was there, so it comes after that one's name is durable: a process that
     // began the segment may have died before.
     opening.report.rebuilt_indexes = indexer.prepare(&segments)?;
+    cut_behind(&*world.disk, segments.iter().filter(|sealed| is_first && sealed.has_rest()));
+    segments.extend(sealed.map(Arc::new));
     let filter_groups = filter_groups::load(&cache, &segments);
     let durable = active.segment().next().before();
     if !known {
@@ -103,7 +110,8 @@ fn open_store(world: &Env, options: &StoreOptions) -> Result<Opened> {
     report.clock_behind = clock_behind(Micros(world.clock.now_micros()), time);
     let published =
         Arc::new(SharedState::new(Log { segments, filter_groups, damage: None }, durable, durable));
-    published.set_sealed(filter_groups::are_wanting(&published.log()));
+    // The last one may have no index file yet, and filter groups may be wanting: looked at behind the first append.
+    published.set_sealed(true);
     let indexer = Arc::new(indexer);
     let space = SpaceAhead::behind(active.segment().tail(), options);
     let backend = FileBackend {
@@ -234,20 +242,20 @@ fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
     Ok(())
 }
 
-/// Removes the files that a later generation took the place of, and returns their names. The names of the later ones are
-/// durable: an opening that finds both has given the newest segment another one (see [`Opening::activate`]), and the
-/// folder was synced for each segment behind the others.
-fn remove_replaced(disk: &dyn Disk) -> Result<Vec<String>> {
-    let replaced = files::list_replaced(disk)?;
-    let mut removed = Vec::new();
-    for name in replaced.into_iter().map(tidegate_segment::path) {
+/// Removes the files that a later generation took the place of; those that were `found` so are leftovers, and this opening
+/// itself put a newer file beside others. The names of the later ones are durable: an opening that finds both has given the
+/// newest segment another one (see [`Opening::activate`]), and the folder was synced for each segment behind the others.
+fn remove_replaced(disk: &dyn Disk, found: &[SegmentName], report: &mut OpenReport) -> Result<()> {
+    for file in files::list_replaced(disk)? {
+        let name = tidegate_segment::path(file);
         match disk.remove(&name) {
-            Ok(()) => removed.push(name),
+            Ok(()) if found.contains(&file) => report.removed.push(name),
+            Ok(()) => {}
             // Some systems keep a file that a reader has open. It is not read any more, and the next opening tries again.
             Err(error) => tracing::warn!(%error, name, "a file that was replaced stays for now"),
         }
     }
-    Ok(removed)
+    Ok(())
 }
 
 /// The newest segment as it was found.
@@ -255,8 +263,14 @@ fn remove_replaced(disk: &dyn Disk) -> Result<Vec<String>> {
 struct Tail {
     segment: Segment,
     epoch: u32,
+    /// Where its whole frames end, and the position behind them.
+    end: Offset,
+    next: Position,
     /// Whether every byte of it is known to be durable.
     durable: bool,
+    /// Where that ends which stays where it is, and the position behind it, if what follows goes into a segment of its own.
+    /// Then nothing was taken in.
+    kept: Option<(Offset, Position)>,
 }
 
 struct Opening<'a> {
@@ -266,6 +280,10 @@ struct Opening<'a> {
     evidence: DurabilityEvidence,
     cache: &'a Arc<FileCache>,
     report: &'a mut OpenReport,
+    /// Files that a later generation took the place of.
+    replaced: &'a [SegmentName],
+    /// Bytes of durable frames that are copied at most.
+    copied_bytes_max: u64,
     /// A newest segment without a head.
     headerless: Option<SegmentName>,
 }
@@ -279,8 +297,8 @@ impl Opening<'_> {
             return Err(missing(Position(1), self.evidence.durable().max(Position(1))));
         };
         let newest = self.segment(newest, Mode::Write)?;
-        let segments = load_sealed(self.cache, self.store, &Floor::default(), sealed, newest.head())?;
-        let tail = self.replay(newest)?;
+        let segments = load_sealed(self.cache, self.store, &Floor::default(), sealed, newest.head(), true)?;
+        let tail = self.find_tail(newest)?;
         Ok((segments, tail))
     }
 
@@ -310,6 +328,53 @@ impl Opening<'_> {
         Ok(segment)
     }
 
+    /// Takes in the newest segment, or finds where it is to be ended.
+    fn find_tail(&mut self, segment: Segment) -> Result<Tail> {
+        let Some((kept, rest)) = self.kept(&segment)? else { return self.replay(segment) };
+        check_owner(&segment, rest.next.before(), self.store)?;
+        self.refuse_parents(&segment)?;
+        let written = self.evidence.watermark.map_or(0, |mark| mark.epoch);
+        let epoch = segment.head().epoch.max(written).max(rest.epoch);
+        self.report.dropped_bytes = rest.written() - rest.end.0;
+        let (end, next) = (rest.end, rest.next);
+        self.report.dropped_because = rest.into_error(&segment);
+        Ok(Tail { segment, epoch, end, next, durable: false, kept: Some(kept) })
+    }
+
+    /// Finds where that ends in the newest segment which was synced and can stay where it is, with the position behind it,
+    /// and the frames behind the watermark; `None` if that is little, or if it needs to be gone through from the beginning.
+    ///
+    /// What the watermark vouches for is not read, as that of a sealed segment is not, but for the frame that it ends with.
+    fn kept(&self, segment: &Segment) -> Result<Option<((Offset, Position), TailFrames)>> {
+        let first = segment.first();
+        let in_it = |mark: &Watermark| mark.segment == first && mark.durable >= first && !mark.clean;
+        let Some(mark) = self.evidence.watermark.filter(in_it) else { return Ok(None) };
+        let bytes = mark.tail.0.saturating_sub(SEGMENT_HEADER_BYTES as u64);
+        if bytes <= self.copied_bytes_max || self.has_older(segment) {
+            return Ok(None);
+        }
+        let marked = (mark.tail, mark.durable.next());
+        if segment.time_before(mark.tail, mark.durable)?.is_none() {
+            return Ok(None);
+        }
+        let rest = TailFrames::read_from(segment, marked, Position::MAX)?;
+        if rest.damage(&*self.world.disk, segment, &self.evidence).is_some() {
+            // The first fault has to be named, and may lie before the watermark.
+            return Ok(None);
+        }
+        // Readers have been shown what a later frame or a cursor vouches for, too.
+        let durable = self.evidence.durable().max(rest.synced);
+        let kept = TailFrames::read_from(segment, marked, durable)?;
+        Ok(Some(((kept.end, kept.next), rest)))
+    }
+
+    /// Returns whether an older generation of a segment is still there. The opening that put this one beside it may have
+    /// failed to sync its name then. A sync that failed tells nothing when it is made again, so this name is not relied on:
+    /// another generation gets a name and a sync of its own before the older files go.
+    fn has_older(&self, segment: &Segment) -> bool {
+        self.replaced.iter().any(|older| older.first == segment.first())
+    }
+
     /// Takes in the newest segment, and decides what a fault in it means.
     fn replay(&mut self, segment: Segment) -> Result<Tail> {
         let length = segment.file_length()?;
@@ -334,7 +399,8 @@ impl Opening<'_> {
             mark.clean && is_whole && place == (segment.first(), segment.tail(), last, epoch)
         });
         self.report.clean = durable;
-        Ok(Tail { segment, epoch, durable })
+        let (end, next) = whole;
+        Ok(Tail { segment, epoch, end, next, durable, kept: None })
     }
 
     /// Refuses to go on in a segment of a store that this one was forked from: the file may be a link to the one there.
@@ -347,23 +413,40 @@ impl Opening<'_> {
         Err(Error::new(ErrorKind::Refused, message).in_file(newest.name(), None))
     }
 
-    /// Goes on with the newest segment, in a later generation unless all of it is known to be durable.
-    ///
-    /// If an older generation is still there, the opening that put this one beside it may have failed to sync its name. A
-    /// sync that failed tells nothing when it is made again, so this name is not relied on: the next generation gets a
-    /// name and a sync of its own before the older files go.
-    fn activate(&mut self, tail: Tail, epoch: u32, replaced: &[SegmentName]) -> Result<ActiveSegment> {
-        let has_older = replaced.iter().any(|older| older.first == tail.segment.first());
-        if (tail.durable && !has_older) || self.report.created {
-            return ActiveSegment::resume(tail.segment);
+    /// Goes on with the newest segment, in a later generation unless all of it is known to be durable and so is its name; or
+    /// ends it, and goes on in a new one with what is not known to be durable.
+    fn activate(&mut self, tail: Tail, epoch: u32) -> Result<(Option<Segment>, ActiveSegment)> {
+        let (disk, segment) = (&*self.world.disk, &tail.segment);
+        let Some((kept, first)) = tail.kept else {
+            if (tail.durable && !self.has_older(segment)) || self.report.created {
+                return Ok((None, ActiveSegment::resume(tail.segment)?));
+            }
+            if tail.next == Position(1) {
+                // The caller that created the store may have died before its name was durable. With the first event in
+                // the log it is: an opening came before it.
+                identity::keep(disk, self.store)?;
+            }
+            let head = SegmentHeader { epoch, ..*segment.head() };
+            let frames = Offset(SEGMENT_HEADER_BYTES as u64)..tail.end;
+            return Ok((None, ActiveSegment::recover(disk, segment, frames, tail.next, head)?));
+        };
+        let (before_first, before_length) = (segment.first(), kept);
+        let created = Micros(self.world.clock.now_micros());
+        let head = SegmentHeader { first, before_first, before_length, created, epoch, ..*segment.head() };
+        let active = ActiveSegment::recover(disk, segment, kept..tail.end, tail.next, head)?;
+        let sealed = Segment::find_sealed(self.cache, segment.file_name(), &head, self.seed, true)?;
+        Ok((Some(sealed), active))
+    }
+}
+
+/// Takes off what earlier recoveries have copied from the end of segments into the next one: what is erased there must not
+/// stay here. It is not read any more but through views of a writer that ended; so the recovery that copies it leaves it.
+fn cut_behind<'a>(disk: &dyn Disk, longer: impl Iterator<Item = &'a Arc<Segment>>) {
+    for segment in longer {
+        if let Err(error) = files::cut_sealed(disk, segment.file_name(), segment.tail()) {
+            let name = segment.name();
+            tracing::warn!(%error, name, "what is not read any more of a segment stays for now");
         }
-        if tail.segment.next() == Position(1) {
-            // The caller that created the store may have died before its name was durable. With the first event in
-            // the log it is: an opening came before it.
-            identity::keep(&*self.world.disk, self.store)?;
-        }
-        let head = SegmentHeader { epoch, ..*tail.segment.head() };
-        ActiveSegment::recover(&*self.world.disk, &tail.segment, head, self.seed)
     }
 }
 
@@ -377,7 +460,12 @@ pub(super) fn check_expected(options: &StoreOptions, head: Position) -> Result<(
 }
 
 fn last_time(segments: &[Arc<Segment>]) -> Result<Micros> {
-    let last = segments.iter().rev().find(|segment| segment.next() > segment.first());
-    let event = last.map(|segment| segment.event(segment.ordinal(segment.next().before())));
-    Ok(event.transpose()?.map_or(Micros(0), |event| event.time()))
+    let Some(last) = segments.iter().rev().find(|segment| segment.next() > segment.first()) else {
+        return Ok(Micros(0));
+    };
+    let position = last.next().before();
+    match last.time_before(last.tail(), position)? {
+        Some(time) => Ok(time),
+        None => Ok(last.event(last.ordinal(position))?.time()),
+    }
 }

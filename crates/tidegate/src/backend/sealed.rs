@@ -9,13 +9,16 @@ use tidegate_segment::{IndexState, Segment, list_indexes};
 
 use super::identity::{Floor, salvage, seed};
 
-/// Finds the sealed segments in order, and checks that each goes on where the one before it ended.
+/// Finds the sealed segments in order, and checks that each goes on where the one before it ended. If `last_waits`, the
+/// last one gets its index once it is asked, also if it has no index file yet: a writer that was killed may have sealed
+/// it a moment ago, and so may the recovery after that.
 pub(super) fn load_sealed(
     cache: &Arc<FileCache>,
     store: &StoreFile,
     floor: &Floor,
     names: &[SegmentName],
     newest: &SegmentHeader,
+    last_waits: bool,
 ) -> Result<Vec<Arc<Segment>>> {
     let mut segments: Vec<Arc<Segment>> = Vec::with_capacity(names.len() + 1);
     let indexes = list_indexes(cache.disk());
@@ -32,7 +35,7 @@ pub(super) fn load_sealed(
             return Err(missing(next.before_first, next.first.before()));
         }
         let indexed = indexes.binary_search(&first).is_ok();
-        let waits = indexed && indexes_are_sound;
+        let waits = if indexed { indexes_are_sound } else { last_waits && segments.is_empty() };
         let segment = Segment::find_sealed(cache, name, &next, seed(store.seed), waits).map_err(salvage)?;
         check_store(&segment, store)?;
         if indexed && !waits {

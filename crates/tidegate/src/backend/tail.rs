@@ -24,6 +24,8 @@ pub(super) struct TailFrames {
     pub(super) next: Position,
     /// The last position that a whole frame calls durable.
     pub(super) synced: Position,
+    /// The highest epoch of a whole frame.
+    pub(super) epoch: u32,
     /// Where the file ended.
     pub(super) length: u64,
     /// Where the whole frames end. Without a fault nothing but unused space follows.
@@ -35,19 +37,26 @@ pub(super) struct TailFrames {
 impl TailFrames {
     /// Reads what follows the tail of a segment, and takes nothing in.
     pub(super) fn read(segment: &Segment) -> Result<Self> {
-        let (length, mut next, mut synced) = (segment.file_length()?, segment.next(), Position::START);
-        let mut end = segment.tail();
+        Self::read_from(segment, (segment.tail(), segment.next()), Position::MAX)
+    }
+
+    /// Reads what follows a byte, at which the event of this position must come, and nothing behind the frame that holds
+    /// the event `until`. Takes nothing in.
+    pub(super) fn read_from(segment: &Segment, from: (Offset, Position), until: Position) -> Result<Self> {
+        let (length, (mut end, mut next)) = (segment.file_length()?, from);
+        let (mut synced, mut epoch) = (Position::START, 0);
         let file = segment.file()?;
-        let mut reader = segment.reader(&*file, length).active();
+        let mut reader = segment.reader_from(&*file, from, length).active().until(until);
         let fault = reader.run(|at, frame| {
             end = at.plus(frame.head.frame_bytes() as u64);
             synced = synced.max(frame.head.synced);
+            epoch = epoch.max(frame.head.epoch);
             next = frame.head.last().next();
             Ok(ControlFlow::Continue(()))
         });
         let fault = fault.map_err(|error| error.in_file(segment.name(), Some(segment.tail())))?;
         synced = fault.as_ref().map_or(synced, |fault| fault.synced.max(synced));
-        Ok(Self { next, synced, length, end, fault })
+        Ok(Self { next, synced, epoch, length, end, fault })
     }
 
     /// Takes in everything up to the position `durable`, or what the frames say was durable if that is more. Returns
@@ -68,6 +77,11 @@ impl TailFrames {
         evidence: &DurabilityEvidence,
     ) -> Option<Error> {
         damage(disk, segment, (self.end, self.next), self.fault.as_ref(), evidence)
+    }
+
+    /// Why the whole frames end before the file does, with its place.
+    pub(super) fn into_error(self, segment: &Segment) -> Option<Error> {
+        self.fault.map(|fault| fault.error.in_file(segment.name(), Some(self.end)))
     }
 
     /// The fault behind the whole frames, which is damage in a segment that another one follows.

@@ -59,7 +59,7 @@ impl Writer {
     ) -> Result<(Self, StoreFile, OpenReport)> {
         // Comes before anything is written: ids that an outsider can predict are never made.
         let ids = Ids::new(&*env.random)?;
-        let opened = backend::open(env, options)?;
+        let opened = backend::open(env, options, earlier.is_none())?;
         let (store, published) = (opened.store, opened.published);
         let clock = Arc::clone(&env.clock);
         let backend = Box::new(opened.backend);

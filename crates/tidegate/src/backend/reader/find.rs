@@ -94,7 +94,7 @@ impl Finding<'_> {
         };
         let newest = self.open(newest)?;
         check_store(&newest, self.store)?;
-        let mut segments = load_sealed(self.cache, self.store, &self.floor, sealed, newest.head())?;
+        let mut segments = load_sealed(self.cache, self.store, &self.floor, sealed, newest.head(), false)?;
         self.report.rebuilt_indexes = Indexer::new(self.cache, false).prepare(&segments)?;
         self.report.damage = self.replay_newest(&newest)?;
         self.report.clean = self.evidence.watermark.is_some_and(|mark| mark.clean)

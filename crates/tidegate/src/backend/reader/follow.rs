@@ -62,7 +62,6 @@ struct FrameClaims {
     /// Where the whole frames end, and whether nothing but unused space follows.
     end: Offset,
     is_whole: bool,
-    next: Position,
     synced: Position,
 }
 
@@ -179,7 +178,7 @@ impl Follower {
     fn follow(&self, newest: &mut Newest, watermark: Option<Watermark>) -> Result<()> {
         self.reopen_if_replaced(newest, watermark)?;
         match watermark {
-            Some(mark) => self.catch_up(newest, mark.durable)?,
+            Some(mark) => self.catch_up(newest, mark)?,
             None => while self.follow_frames(newest)? {},
         }
         newest.followed = watermark;
@@ -195,24 +194,18 @@ impl Follower {
             Some(claims) if claims.still_hold(&newest.segment, length)? => Some(claims),
             _ => None,
         };
-        let FrameClaims { next, synced, .. } = match known {
+        let FrameClaims { synced, .. } = match known {
             Some(claims) => claims,
             None => {
                 let tail = TailFrames::read(&newest.segment)?;
-                let (end, is_whole, next, synced) = (tail.end, tail.is_whole(), tail.next, tail.synced);
-                *newest.claims.insert(FrameClaims { length, end, is_whole, next, synced })
+                let (end, is_whole, synced) = (tail.end, tail.is_whole(), tail.synced);
+                *newest.claims.insert(FrameClaims { length, end, is_whole, synced })
             }
         };
         // What another segment follows was durable before that.
-        let behind = self.open_newest(next).ok();
-        let behind = behind.filter(|behind| {
-            check_store(behind, &self.store).is_ok() && behind.head().before_first == newest.segment.first()
-        });
-        let durable = if behind.is_some() { next.before() } else { synced };
-        let is_whole = self.replay(newest, durable)?;
-        match behind {
-            Some(behind) if is_whole => self.move_on(newest, behind).map(|()| true),
-            _ => Ok(false),
+        match self.behind(&newest.segment).ok().flatten() {
+            Some(behind) => self.go_on(newest, behind),
+            None => self.replay(newest, synced).map(|_| false),
         }
     }
 
@@ -270,14 +263,55 @@ impl Follower {
     }
 
     /// Takes in everything up to a position that is durable.
-    fn catch_up(&self, newest: &mut Newest, durable: Position) -> Result<()> {
-        while self.replay(newest, durable)? && newest.segment.next() <= durable {
-            // Durable, and not in this segment: the writer has gone on to the next one.
-            let behind = self.open_durable(newest.segment.next(), durable)?;
-            check_store(&behind, &self.store)?;
-            self.move_on(newest, behind)?;
+    fn catch_up(&self, newest: &mut Newest, mark: Watermark) -> Result<()> {
+        while newest.segment.first() < mark.segment {
+            let Some(behind) = self.behind(&newest.segment)? else {
+                return Err(self.gone(newest.segment.next(), mark.durable));
+            };
+            if !self.go_on(newest, behind)? {
+                return Ok(());
+            }
+        }
+        if self.replay(newest, mark.durable)? && newest.segment.next() <= mark.durable {
+            return Err(self.gone(newest.segment.next(), mark.durable));
         }
         Ok(())
+    }
+
+    /// Takes in the rest of the newest segment, and goes on to the one behind it. That one says where this one ends: a
+    /// recovery ends it before frames that it copies. Says whether it met no damage.
+    fn go_on(&self, newest: &mut Newest, behind: Segment) -> Result<bool> {
+        // A recovery may have put another file in the place of this one, before another segment followed it.
+        self.reopen_if_replaced(newest, None)?;
+        if !self.replay(newest, behind.first().before())? {
+            return Ok(false);
+        }
+        let next = newest.segment.next();
+        if next != behind.first() {
+            let error = Error::damaged("a sealed segment ends at a wrong position", behind.first(), next);
+            return Err(salvage(error.in_file(newest.segment.name(), Some(newest.segment.tail()))));
+        }
+        self.move_on(newest, behind).map(|()| true)
+    }
+
+    /// Opens the segment that follows this one, if there is one.
+    fn behind(&self, segment: &Segment) -> Result<Option<Segment>> {
+        let mut before = Vec::new();
+        loop {
+            let names = tidegate_segment::list(&*self.world.disk)?;
+            if let Some(name) = names.iter().find(|name| name.first > segment.first()) {
+                let behind = self.open_newest(name.first).map_err(salvage)?;
+                check_store(&behind, &self.store)?;
+                if behind.head().before_first == segment.first() {
+                    return Ok(Some(behind));
+                }
+            }
+            // A listing may show a segment and not one that was there before it; two that say the same have no such hole.
+            if names == before {
+                return Ok(None);
+            }
+            before = names;
+        }
     }
 
     /// Takes in and publishes what the newest segment holds up to a position that is durable. Says whether that met no
@@ -312,11 +346,13 @@ impl Follower {
 
     /// Opens the segment that starts at `first`, which was there once, with positions up to `last`.
     fn open_durable(&self, first: Position, last: Position) -> Result<Segment> {
-        self.open_newest(first).map_err(|error| match self.check_there() {
-            Err(gone) if is_missing(&error) => gone,
-            _ if is_missing(&error) => missing(first, last.max(first)),
-            _ => salvage(error),
-        })
+        let opened = self.open_newest(first);
+        opened.map_err(|error| if is_missing(&error) { self.gone(first, last) } else { salvage(error) })
+    }
+
+    /// Returns the error if a segment with these positions is not there.
+    fn gone(&self, first: Position, last: Position) -> Error {
+        self.check_there().err().unwrap_or_else(|| missing(first, last.max(first)))
     }
 
     /// Opens the segment that starts at `first` in its newest generation.

@@ -4,7 +4,7 @@
 use tidegate::testing::{Call, Errno, FaultPlan};
 use tidegate::{AppendOptions, Batch, Condition, Draft, Durability, ErrorKind, StreamId, Version};
 
-use super::stage::{LONG, Stage, batch, fill, history, one};
+use super::stage::{LONG, Outcome, Stage, batch, fill, history, one, outcome};
 use crate::stored::access::Access;
 
 /// A store that had recovered from one crash refused to open after the next, for ever: the torn tail of the
@@ -197,13 +197,20 @@ fn directory_entry_lost_after_a_rename() {
 /// refuses, and says where.
 #[test]
 fn one_flipped_bit_in_the_middle() {
-    let (stage, _) = Stage::killed();
+    let (stage, intact) = Stage::killed();
     let name = stage.active();
     let second = stage.frames(&name)[1] as u64;
     stage.disk.at_rest().flip_bit(&name, (second + 100) * 8).unwrap();
-    let error = stage.try_open(Access::Write).unwrap_err();
+    let place = format!("{name}, byte {second}");
+    // What the watermark vouches for is read by an opening if it is little, and by the caller that asks for it otherwise.
+    let mut opening = stage.fork();
+    opening.options.segment_bytes = 1 << 20;
+    let error = opening.try_open(Access::Write).unwrap_err();
     super::stage::assert_refusal(&error);
-    assert!(error.to_string().contains(&format!("{name}, byte {second}")), "{error}");
+    assert!(error.to_string().contains(&place), "{error}");
+    let error = history(&stage.fork().open()).unwrap_err();
+    assert!(error.to_string().contains(&place), "{error}");
+    assert_eq!(outcome(&stage, &intact), Outcome::Noticed);
 }
 
 /// The error of a periodic sync was swallowed, and appends went on being acknowledged. Here it ends the writer.

@@ -233,7 +233,9 @@ fn without_index_files_the_answers_are_the_same() {
             ground.disk.at_rest().remove(&name).expect("it is there");
         }
         let store = ground.open(access, map).expect("it opens");
-        assert_eq!(store.report().rebuilt_indexes, base.ground.indexes().len());
+        // A writer has the last one made by the first question that needs it.
+        let waits = usize::from(access == Access::Write);
+        assert_eq!(store.report().rebuilt_indexes + waits, base.ground.indexes().len());
         compare(&store.view().expect("a view"), &base.log, &base.questions).expect("the same answers");
         store.close().expect("it closes");
         if access == Access::Write {

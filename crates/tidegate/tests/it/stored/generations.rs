@@ -35,7 +35,8 @@ fn a_recovery_puts_the_next_one_beside_the_file_and_removes_that() {
 /// A crash at any call of a recovery leaves the old file, the new one, or both, and the same events.
 #[test]
 fn a_recovery_dies_at_any_call() {
-    let (sample, intact) = Stage::killed();
+    let (mut sample, intact) = Stage::killed();
+    sample.options.segment_bytes = 1 << 20;
     let calls = {
         let stage = sample.fork();
         let before = stage.disk.calls();
@@ -68,7 +69,8 @@ fn a_recovery_dies_at_any_call() {
 /// a failure, and removed the old file; a power cut then left neither.
 #[test]
 fn a_name_whose_sync_failed_is_not_relied_on() {
-    let (sample, intact) = Stage::killed();
+    let (mut sample, intact) = Stage::killed();
+    sample.options.segment_bytes = 1 << 20;
     let mut both = 0;
     for failing in 1..=4 {
         let mut failed = sample.fork();
