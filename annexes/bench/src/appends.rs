@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Barrier;
 use std::time::Instant;
 
-use tidegate::Store;
+use tidegate::{Store, StoreOptions};
 
 use crate::Failure;
 use crate::floor::Floor;
@@ -97,7 +97,8 @@ impl Plan {
         eprintln!("{}", self.name);
         let place = tempfile::tempdir_in(place)?;
         let floor = Floor::create(&place.path().join("floor"))?;
-        let store = Store::open(place.path().join("store"))?;
+        let options = StoreOptions::new().streams_in_memory(settings.streams_in_memory);
+        let store = options.open(place.path().join("store"))?;
         let sources = [Source::new(settings.entities), Source::new(settings.entities)];
         let events = settings.events * self.times;
         let pairs = in_rounds(

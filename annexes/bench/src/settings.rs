@@ -29,6 +29,9 @@ pub(crate) struct Settings {
     /// How many entities the events are about.
     #[arg(long, default_value_t = 10_000)]
     pub(crate) entities: u64,
+    /// How many streams of a store that is appended to keep the place of their last event in memory.
+    #[arg(long, default_value_t = 1 << 16)]
+    pub(crate) streams_in_memory: usize,
     /// Events of a round with one synced caller. Other rows take multiples of it.
     #[arg(long, default_value_t = 300)]
     pub(crate) events: usize,

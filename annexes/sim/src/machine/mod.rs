@@ -45,6 +45,7 @@ impl Machine {
         let options = StoreOptions::new()
             .segment_bytes(segment_bytes)
             .space_ahead(space_ahead)
+            .streams_in_memory([1 << 16, 1, 0, 3][(seed / 3 % 4) as usize])
             .thread(false)
             .map(seed.is_multiple_of(2))
             .durability(Durability::Synced);

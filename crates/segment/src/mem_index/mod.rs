@@ -347,6 +347,11 @@ impl MemIndex {
         self.terms.value(term, out)
     }
 
+    /// Returns the event of a term that has only one.
+    pub(crate) fn lone_event(&self, term: TermNumber) -> Option<u32> {
+        (self.terms.events(term) == 1).then(|| self.terms.event(term, 0))
+    }
+
     /// Puts the events of a term into `out`, in ascending order.
     pub(crate) fn read_events(&self, term: TermNumber, out: &mut Vec<u32>) {
         self.terms.read_events(term, out);

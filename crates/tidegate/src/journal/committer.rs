@@ -132,15 +132,17 @@ impl Committer {
         published: Arc<SharedState>,
         clock: Arc<dyn Clock>,
         time: LogTime,
+        tails: StreamTails,
     ) -> Self {
         let next = published.visible().next();
-        Self { store, backend, published, clock, tails: StreamTails::default(), next, time }
+        Self { store, backend, published, clock, tails, next, time }
     }
 
     /// Gives the batches of one group their places and writes them, and says what each is told and when. `bytes` is
     /// what they took in the queue.
     pub(crate) fn commit(&mut self, entries: &mut [QueuedBatch], bytes: usize) -> GroupResult {
         let first = self.next;
+        self.tails.make_room();
         let now = Micros(self.clock.now_micros());
         let last = self.time.last();
         let untimely = self.time.check(now).err();
@@ -378,7 +380,6 @@ impl Committer {
 
     /// Gives every record of a batch its place, and links it to the event before it in its stream.
     fn assign(&mut self, prepared: &mut PreparedBatch, time: Micros) -> Result<Receipt> {
-        self.tails.make_room();
         // What can fail comes first, so that a batch is placed whole or not at all.
         // And all tails are read one behind the other, so that their memory is near when records are placed.
         let mut start = FRAME_HEADER_BYTES;

@@ -18,6 +18,7 @@ pub(crate) use committer::Committer;
 pub(crate) use completion::panicked;
 pub(crate) use prepare::{Ids, PrepareContext, PreparedBatch, prepare, receipt_of};
 pub(crate) use queue::{Journal, QueueOptions};
+pub(crate) use tails::StreamTails;
 pub(crate) use ticket::Leader;
 pub use ticket::{Ticket, Tickets};
 pub(crate) use time::LogTime;

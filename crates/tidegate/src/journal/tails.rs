@@ -3,15 +3,13 @@
 //! A cache in two halves: when the young half is full it becomes the old one, and what is asked for there
 //! moves back. What is not here the committer looks up in the log.
 //!
-//! Invariant H1: what was found or put here stays at hand until room is made, which happens between batches.
+//! Invariant H1: what was found or put here stays at hand until room is made, which happens between groups: where the streams
+//! of a group end is in no log before the group is written.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use tidegate_format::{Hash, Position, Version};
-
-/// Streams in one half; a batch of more than that makes it larger for once.
-const HALF: usize = 1 << 16;
 
 /// The last event of a stream; version 0 if it is known to have none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,13 +43,20 @@ impl Hasher for PassThrough {
 type Half = HashMap<u128, StreamTail, BuildHasherDefault<PassThrough>>;
 
 /// The tails of streams by the hash of the stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct StreamTails {
+    /// Streams in one half; a group of more than that makes it larger for once.
+    half: usize,
     young: Half,
     old: Half,
 }
 
 impl StreamTails {
+    /// Returns room for the tails of this many streams that were met last, and up to as many others.
+    pub(crate) fn new(streams: usize) -> Self {
+        Self { half: streams, young: Half::default(), old: Half::default() }
+    }
+
     pub(crate) fn get(&mut self, stream: u128) -> Option<StreamTail> {
         if let Some(tail) = self.young.get(&stream) {
             return Some(*tail);
@@ -73,7 +78,7 @@ impl StreamTails {
 
     /// Forgets the streams that were not met for long, if there are too many.
     pub(crate) fn make_room(&mut self) {
-        if self.young.len() >= HALF {
+        if self.young.len() >= self.half {
             self.old = std::mem::take(&mut self.young);
         }
     }
@@ -88,14 +93,15 @@ impl StreamTails {
 mod tests {
     use super::*;
 
-    /// A batch may be about more streams than both halves hold. Its tails were looked up, the first of them
+    /// A group may be about more streams than both halves hold. Its tails were looked up, the first of them
     /// were displaced by the last ones, and those streams began again with version 1.
     ///
     /// keeps H1
     #[test]
     fn the_heads_of_a_large_batch_stay_at_hand() {
-        let mut tails = StreamTails::default();
-        let streams = 3 * HALF as u128;
+        const HALF: u128 = 3;
+        let mut tails = StreamTails::new(HALF as usize);
+        let streams = 3 * HALF;
         for stream in 0..streams {
             tails.put(stream, StreamTail { version: Version(1), ..StreamTail::default() });
         }
@@ -103,7 +109,7 @@ mod tests {
         tails.make_room();
         assert!(tails.get(0).is_some(), "it is in the old half");
         tails.put(1, StreamTail::default());
-        for stream in streams..streams + HALF as u128 {
+        for stream in streams..streams + HALF {
             tails.put(stream, StreamTail::default());
         }
         tails.make_room();

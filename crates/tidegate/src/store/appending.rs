@@ -257,6 +257,25 @@ mod tests {
 
     use crate::settings::StoreOptions;
 
+    /// Where the streams of a group end was forgotten between its batches, and the log does not have it yet.
+    #[test]
+    fn versions_of_a_group_are_dense_however_few_streams_are_kept() {
+        for streams in [0, 1, 2] {
+            let options = StoreOptions::new().thread(false).streams_in_memory(streams);
+            let store = options.in_memory().unwrap();
+            let entities = ["a", "b", "c", "d"];
+            let submit =
+                |number: usize| store.submit(Draft::new(("s", entities[number % 4]), "k.x")).unwrap();
+            for from in [0, 9] {
+                let receipts = Ticket::join((from..from + 9).map(submit)).wait();
+                for (number, receipt) in (from..).zip(receipts) {
+                    let version = receipt.unwrap().events[0].version.0;
+                    assert_eq!(version, number as u64 / 4 + 1, "event {number} with {streams} streams");
+                }
+            }
+        }
+    }
+
     /// What came after a position is found by position. Ids and keys used to be looked for in whole segments, so with
     /// other borders an event before the position was found too.
     #[test]

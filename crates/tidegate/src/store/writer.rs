@@ -13,7 +13,7 @@ use super::opening::Origin;
 use crate::backend::{self, Indexer, OpenReport, OwnerProcess, StateFiles};
 use crate::decide::Guard;
 use crate::journal::threads::{BackgroundThread, WorkerHandle, WorkerSignal};
-use crate::journal::{Committer, Ids, Journal, LogTime, Turns, panicked};
+use crate::journal::{Committer, Ids, Journal, LogTime, StreamTails, Turns, panicked};
 use crate::published::SharedState;
 use crate::settings::{Durability, StoreOptions};
 use crate::sync::Mutex;
@@ -64,7 +64,8 @@ impl Writer {
         let clock = Arc::clone(&env.clock);
         let backend = Box::new(opened.backend);
         let time = LogTime::new(opened.time, options.time_step_max);
-        let committer = Committer::new(store.id, backend, Arc::clone(&published), clock, time);
+        let tails = StreamTails::new(options.streams_in_memory);
+        let committer = Committer::new(store.id, backend, Arc::clone(&published), clock, time, tails);
         let worker = Arc::new(WorkerSignal::new(options.thread));
         let notifier = Box::new(WorkerHandle(Arc::clone(&worker)));
         let journal = Arc::new(Journal::new(

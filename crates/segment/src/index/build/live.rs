@@ -14,6 +14,9 @@ struct LiveTerms<'a> {
     index: &'a MemIndex,
     /// The number in memory of each.
     numbers: Vec<u32>,
+    /// The event of each that has only one, noted in the order in which terms lie in memory: the index file is in another
+    /// order, in which each is far from the one before.
+    lone: Vec<Option<u32>>,
     bytes: Vec<u8>,
     /// Where the bytes of each end.
     ends: Vec<usize>,
@@ -35,8 +38,13 @@ impl TermList for LiveTerms<'_> {
     }
 
     fn events<'a>(&'a self, number: u32, buffer: &'a mut Vec<u32>) -> &'a [u32] {
-        self.index.read_events(self.numbers[number as usize], buffer);
-        buffer
+        match &self.lone[number as usize] {
+            Some(event) => std::slice::from_ref(event),
+            None => {
+                self.index.read_events(self.numbers[number as usize], buffer);
+                buffer
+            }
+        }
     }
 
     fn head(&self, number: u32, event: u32) -> Result<(Version, Hash)> {
@@ -85,7 +93,8 @@ pub(crate) fn build_live(
 /// Puts together the bytes of the terms of an index in memory. That of a stream is made of those of its scope, entity and
 /// lane.
 fn terms<'a>(index: &'a MemIndex, read_head: ReadHead<'a>) -> LiveTerms<'a> {
-    let mut terms = LiveTerms { index, numbers: Vec::new(), bytes: Vec::new(), ends: Vec::new(), read_head };
+    let (numbers, lone) = (Vec::new(), Vec::new());
+    let mut terms = LiveTerms { index, numbers, lone, bytes: Vec::new(), ends: Vec::new(), read_head };
     let mut values = Vec::new();
     for number in 0..index.term_count() {
         let (field, start) = (index.field_of(number), terms.bytes.len());
@@ -106,6 +115,7 @@ fn terms<'a>(index: &'a MemIndex, read_head: ReadHead<'a>) -> LiveTerms<'a> {
             }
         }
         terms.numbers.push(number);
+        terms.lone.push(index.lone_event(number));
         terms.ends.push(terms.bytes.len());
     }
     terms
