@@ -129,7 +129,7 @@ impl BackupExamination {
 
     /// Checks that the events of a checkpoint are in the backup: that it is of this store, or of one that this was forked from
     /// and behind the fork, and that the tree over as many events has its root. Signatures are not checked;
-    /// [`SignedCheckpoint::verify`](crate::proofs::SignedCheckpoint::verify) does that.
+    /// `tidegate_proof::Policy::judge` does that.
     ///
     /// # Errors
     ///
