@@ -73,6 +73,10 @@ pub struct SoakReport {
     pub crashed: u64,
     /// Lives whose writer ended after a fault, or whose process gave up over one.
     pub ended: u64,
+    /// How many times a store was opened again behind its handles.
+    pub reopened: u64,
+    /// How many times of these events were lost that handles had seen.
+    pub reopened_with_loss: u64,
     /// Ends of the machine, not of the process alone.
     pub power_cuts: u64,
     /// Events there at the end.
@@ -112,6 +116,8 @@ impl AddAssign for SoakReport {
         self.lives += other.lives;
         self.crashed += other.crashed;
         self.ended += other.ended;
+        self.reopened += other.reopened;
+        self.reopened_with_loss += other.reopened_with_loss;
         self.power_cuts += other.power_cuts;
         self.events += other.events;
         self.calls += other.calls;
@@ -186,7 +192,7 @@ impl History<'_> {
         let (seed, acts) = (self.dice.roll(), 5 + self.dice.below(self.soak.acts));
         let company = self.soak.cast == Workload::All;
         let defect = self.soak.defect;
-        Script { seed, acts, faults: false, reads_fail: false, company, crowd: 0, defect }
+        Script { seed, acts, faults: false, sync_fails: false, reads_fail: false, company, crowd: 0, defect }
     }
 
     fn live(&mut self) -> Result<(), Failure> {
@@ -201,7 +207,8 @@ impl History<'_> {
         }
         self.machine.disk.set_plan(planned.plan.clone());
         let faults = planned.may_end || capacity_bytes.is_some();
-        let script = Script { faults, reads_fail: planned.reads_fail, crowd: self.crowd, ..script };
+        let (sync_fails, reads_fail) = (planned.syncs_fail(), planned.reads_fail);
+        let script = Script { faults, sync_fails, reads_fail, crowd: self.crowd, ..script };
         let exit = live(&self.machine, &mut self.model, script)?;
         self.soaked.crashed += u64::from(exit == Exit::Crashed);
         self.soaked.ended += u64::from(exit == Exit::Ended);
@@ -254,6 +261,8 @@ impl History<'_> {
         let crowd = u64::from(self.has_crowd);
         catch_up(&self.machine, &mut self.model, Script { crowd, ..script })?;
         self.soaked.events = self.model.count();
+        self.soaked.reopened = self.model.reopened;
+        self.soaked.reopened_with_loss = self.model.reopened_with_loss;
         self.soaked.calls += self.machine.disk.calls();
         if script.company {
             let was_closed = self.others.chance(1, 2);
@@ -359,6 +368,11 @@ impl LifeFaults {
         let for_good = dice.chance(1, 4);
         self.fail(call, first, Errno::IO, for_good);
         (self.may_end, self.reads_fail) = (true, true);
+    }
+
+    /// Whether a sync fails.
+    fn syncs_fail(&self) -> bool {
+        self.calls.iter().any(|(call, _)| *call == Call::Sync)
     }
 
     /// Counts what came of it.

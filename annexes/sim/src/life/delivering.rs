@@ -68,6 +68,17 @@ impl OpenCursor {
         wanted(self.name)
     }
 
+    /// Gives back what is out.
+    pub(super) fn give_back(&mut self) {
+        self.out.clear();
+        self.late.clear();
+    }
+
+    /// Whether nothing rests after a failure, so that all that is not done can be delivered.
+    pub(super) fn is_calm(&self) -> bool {
+        self.failed.is_empty() && self.retried.is_empty() && self.place.parked.is_empty()
+    }
+
     /// Whether an event may have been taken back by now.
     fn is_late(&self, out: &InFlight, now: u64) -> bool {
         now >= out.since.saturating_add(micros(self.settings.ack_timeout))

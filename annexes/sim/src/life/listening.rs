@@ -19,6 +19,8 @@ const MOST: usize = 2;
 pub(super) struct Listener {
     wanted: ModelQuery,
     last: u64,
+    /// Whether that was an event, and not where it began.
+    has_heard: bool,
     subscription: Subscription,
 }
 
@@ -38,8 +40,13 @@ impl Listener {
         model.selected(&self.wanted).filter(|at| *at > self.last).collect()
     }
 
+    /// Returns the next event that is there.
+    pub(super) fn next(&mut self) -> tidegate::Result<Option<RecordedEvent>> {
+        self.subscription.next_now()
+    }
+
     /// Takes an event, which must be the next one.
-    fn hear(&mut self, model: &Model, found: Option<&RecordedEvent>) -> Result<(), Failure> {
+    pub(super) fn hear(&mut self, model: &Model, found: Option<&RecordedEvent>) -> Result<(), Failure> {
         let expected = model.selected(&self.wanted).find(|at| *at > self.last);
         let position = found.map(|event| event.position().0);
         same(
@@ -48,7 +55,28 @@ impl Listener {
             &position,
         )?;
         self.last = position.unwrap_or(self.last);
+        self.has_heard |= position.is_some();
         found.map_or(Ok(()), |event| compare(model.at(event.position().0), event))
+    }
+
+    /// Goes on in the next opening of the store, or says that it has seen events that were lost; returns which. What was
+    /// `durable` is kept, and everything after `kept` was lost.
+    pub(super) fn goes_on(&mut self, model: &Model, durable: u64, kept: u64) -> Result<bool, Failure> {
+        let seen = self.last;
+        match self.subscription.next_now() {
+            Err(error) if error.kind() == ErrorKind::Diverged => {
+                let reached = self.subscription.reached().0;
+                ensure(reached > durable, || format!("at {reached} it saw nothing that was lost: {error}"))?;
+                let after = self.subscription.next_now().map_err(failed("listening"))?;
+                ensure(after.is_none(), || format!("it goes on after lost events: {after:?}"))?;
+                Ok(false)
+            }
+            Err(error) => Err(Failure::of("listening in the next opening", &error)),
+            Ok(event) => {
+                ensure(seen <= kept || !self.has_heard, || format!("it heard {seen}, and {kept} are kept"))?;
+                self.hear(model, event.as_ref()).map(|()| true)
+            }
+        }
     }
 
     fn hear_batch(&mut self, model: &Model) -> Result<(), Failure> {
@@ -64,6 +92,7 @@ impl Listener {
         let found: Vec<u64> = batch.iter().map(|event| event.position().0).collect();
         same("the next batch of a subscription", &expected, &found)?;
         self.last = found.last().copied().unwrap_or(self.last);
+        self.has_heard |= !found.is_empty();
         Ok(())
     }
 }
@@ -76,7 +105,7 @@ impl Life<'_> {
             let wanted = ModelQuery::some(dice, count);
             let last = dice.below(count + 2);
             let subscription = self.store.subscribe(wanted.query(), Position(last));
-            self.listeners.push(Listener { wanted, last, subscription });
+            self.listeners.push(Listener { wanted, last, has_heard: false, subscription });
         }
         let at = dice.below(self.listeners.len() as u64) as usize;
         let listener = &mut self.listeners[at];

@@ -13,6 +13,7 @@ mod delivering;
 mod several;
 mod reacting;
 mod projecting;
+mod reopening;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::attempt::Attempt;
 use crate::check;
 use crate::defect::Defect;
 use crate::dice::Dice;
-use crate::failure::{Failure, ensure, same};
+use crate::failure::{Failure, ensure};
 use crate::machine::{self, Machine};
 use crate::model::{Model, compare};
 use delivering::OpenCursor;
@@ -50,6 +51,8 @@ pub(crate) struct Script {
     pub(crate) acts: u64,
     /// Whether the disk may fail without ending the process.
     pub(crate) faults: bool,
+    /// Whether a sync may.
+    pub(crate) sync_fails: bool,
     /// Whether reading may fail too.
     pub(crate) reads_fail: bool,
     /// Whether there are others beside those who append.
@@ -67,6 +70,8 @@ struct Life<'a> {
     dice: Dice,
     /// The choices of all others.
     others: Dice,
+    /// The choices of those who open the store again.
+    reopens: Dice,
     listeners: Vec<Listener>,
     taps: Vec<TapListener>,
     held: Vec<OpenCursor>,
@@ -138,6 +143,7 @@ impl<'a> Life<'a> {
             script,
             dice: Dice::new(script.seed),
             others: Dice::new(script.seed ^ 0x07e5),
+            reopens: Dice::new(script.seed ^ 0x0be9),
             listeners: Vec::new(),
             taps: Vec::new(),
             held: Vec::new(),
@@ -174,6 +180,9 @@ impl Life<'_> {
             self.crowd(self.script.crowd).map_err(|failure| failure.during(&"a crowd"))?;
         }
         for act in 0..self.script.acts {
+            if self.ended {
+                self.reopen_ended()?;
+            }
             if self.is_over() {
                 break;
             }
@@ -188,7 +197,9 @@ impl Life<'_> {
     }
 
     fn act(&mut self) -> Result<(), Failure> {
-        if self.script.company && self.others.chance(1, 2) {
+        if self.script.company && !self.script.reads_fail && self.reopens.chance(1, 50) {
+            self.fail_a_sync()?;
+        } else if self.script.company && self.others.chance(1, 2) {
             self.accompany()?;
         } else {
             self.append_or_so()?;
@@ -260,29 +271,6 @@ impl Life<'_> {
         let durable = self.unless_ended(waited)?;
         self.model.durable = self.model.durable.max(durable.map_or(0, |durable| durable.0));
         Ok(durable)
-    }
-
-    fn close_and_open(&mut self) -> Result<(), Failure> {
-        let closed = self.store.close();
-        self.poll_tickets()?;
-        if self.unless_ended(closed)?.is_none() {
-            return Ok(());
-        }
-        same("tickets without an answer after closing", &0, &self.waiting.len())?;
-        self.model.durable = self.model.count();
-        self.end_listening()?;
-        self.held.clear();
-        self.projector = None;
-        match self.machine.open() {
-            _ if self.machine.disk.ended() => Ok(()),
-            Ok(store) => {
-                ensure(store.report().clean, || format!("closed in good order: {}", store.report()))?;
-                self.store = Arc::new(store);
-                self.attach_gates()?;
-                check::adopt(&self.store, self.model)
-            }
-            Err(error) => self.unless_ended(Err(error)).map(|_: Option<()>| ()),
-        }
     }
 
     fn turn_clock(&mut self) {
@@ -404,6 +392,10 @@ impl Life<'_> {
         ensure(kind.is_some_and(|kind| kind == ErrorKind::Ended || kind.is_refusal()), || {
             format!("the writer ended and still answers {answer:?}")
         })?;
+        if self.model.lossy {
+            // What was lost may be read or not.
+            return Ok(());
+        }
         let found = check::events(&self.store)?;
         for (known, event) in self.model.events.iter().zip(&found) {
             compare(known, event)?;

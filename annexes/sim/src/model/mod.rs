@@ -63,8 +63,15 @@ pub struct Model {
     pub(crate) store: Option<StoreId>,
     /// The last position known to be durable.
     pub(crate) durable: u64,
-    /// How many events the next opening must find.
+    /// How many events the next opening must find, once a life has ended.
     pub(crate) floor: u64,
+    /// Whether the log was taken over since the last end.
+    adopted: bool,
+    /// Whether the system may have given up what was not durable, though the machine runs on.
+    pub(crate) lossy: bool,
+    /// How many times the store was opened again behind its handles, and how many times of these events were lost.
+    pub(crate) reopened: u64,
+    pub(crate) reopened_with_loss: u64,
     /// Whether any opening has succeeded, so that the store may never be missing again.
     pub(crate) created: bool,
     /// Whether the gates are attached to the store.
@@ -223,10 +230,11 @@ impl Model {
     /// The life ended.
     pub fn end(&mut self, end: End) {
         let kept = match end {
-            End::Kill => self.count(),
-            End::PowerCut => self.durable,
+            End::Kill if !self.lossy => self.count(),
+            End::Kill | End::PowerCut => self.durable,
         };
-        self.floor = self.floor.min(kept);
+        // A life in which the store did not open adds nothing to what is there, and may take from it.
+        self.floor = if std::mem::take(&mut self.adopted) { kept } else { self.floor.min(kept) };
         self.last_end = Some(end);
     }
 
@@ -243,6 +251,7 @@ impl Model {
         self.settle_doubt(&found[self.events.len()..])?;
         self.durable = self.count();
         self.floor = self.count();
+        (self.adopted, self.lossy) = (true, false);
         Ok(())
     }
 
@@ -260,6 +269,7 @@ impl Model {
             self.note(known);
         }
         self.doubt.clear();
+        self.progress.values_mut().for_each(|progress| progress.forget_after(count));
         Ok(())
     }
 

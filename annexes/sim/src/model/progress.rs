@@ -58,6 +58,12 @@ impl Progress {
         self.places = vec![Some(place.clone())];
     }
 
+    /// Lets go of the places that have done what was lost: none of them was kept.
+    pub(crate) fn forget_after(&mut self, count: u64) {
+        let is_there = |place: &CursorPlace| place.settled.last().is_none_or(|last| *last <= count);
+        self.places.retain(|place| place.as_ref().is_none_or(is_there));
+    }
+
     /// The file is gone, and that is durable.
     pub(crate) fn lose(&mut self) {
         *self = Self::of(std::mem::take(&mut self.wanted));

@@ -120,7 +120,9 @@ impl Subscription {
         let reached = self.reached();
         let earlier = std::mem::replace(&mut self.opening, self.store.opening());
         (self.position, self.events, self.found, self.ended) = (reached, None, None, false);
-        let checked = self.opening.check_kept(earlier.generation(), reached, "the subscription");
+        // It may begin behind the log, and has seen nothing there.
+        let seen = reached.min(earlier.published().visible());
+        let checked = self.opening.check_kept(earlier.generation(), seen, "the subscription");
         self.diverged = checked.is_err();
         checked
     }

@@ -128,6 +128,20 @@ fn each_kind_of_handle_goes_on() {
     }
 }
 
+/// A subscription that begins behind the log has seen nothing there that could be lost.
+#[test]
+fn a_subscription_behind_the_log_goes_on() {
+    let store = Store::in_memory().unwrap();
+    store.append(order("one")).unwrap();
+    let mut events = store.subscribe(Query::ALL, Position(2));
+    assert!(events.next_now().unwrap().is_none());
+    store.close().unwrap();
+    store.reopen().unwrap();
+    assert!(events.next_now().unwrap().is_none());
+    store.append(vec![order("two"), order("three")]).unwrap();
+    assert_eq!(events.next_now().unwrap().unwrap().position(), Position(3));
+}
+
 /// Gates belong to the handle, whichever opening it is in.
 #[test]
 fn gates_stay_attached() {
