@@ -192,7 +192,17 @@ impl History<'_> {
         let (seed, acts) = (self.dice.roll(), 5 + self.dice.below(self.soak.acts));
         let company = self.soak.cast == Workload::All;
         let defect = self.soak.defect;
-        Script { seed, acts, faults: false, sync_fails: false, reads_fail: false, company, crowd: 0, defect }
+        Script {
+            seed,
+            acts,
+            faults: false,
+            sync_fails: false,
+            loses: false,
+            reads_fail: false,
+            company,
+            crowd: 0,
+            defect,
+        }
     }
 
     fn live(&mut self) -> Result<(), Failure> {
@@ -208,7 +218,8 @@ impl History<'_> {
         self.machine.disk.set_plan(planned.plan.clone());
         let faults = planned.may_end || capacity_bytes.is_some();
         let (sync_fails, reads_fail) = (planned.syncs_fail(), planned.reads_fail);
-        let script = Script { faults, sync_fails, reads_fail, crowd: self.crowd, ..script };
+        let loses = company && !reads_fail;
+        let script = Script { faults, sync_fails, loses, reads_fail, crowd: self.crowd, ..script };
         let exit = live(&self.machine, &mut self.model, script)?;
         self.soaked.crashed += u64::from(exit == Exit::Crashed);
         self.soaked.ended += u64::from(exit == Exit::Ended);

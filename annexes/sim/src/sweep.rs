@@ -61,7 +61,17 @@ impl Sweep {
 
     fn script(&self, seed: u64, acts: u64) -> Script {
         let (company, defect) = (self.company, Defect::None);
-        Script { seed, acts, faults: false, sync_fails: false, reads_fail: false, company, crowd: 0, defect }
+        Script {
+            seed,
+            acts,
+            faults: false,
+            sync_fails: false,
+            loses: false,
+            reads_fail: false,
+            company,
+            crowd: 0,
+            defect,
+        }
     }
 }
 

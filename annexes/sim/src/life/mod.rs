@@ -53,6 +53,8 @@ pub(crate) struct Script {
     pub(crate) faults: bool,
     /// Whether a sync may.
     pub(crate) sync_fails: bool,
+    /// Whether a sync may fail now and then, and the system give up what was not written.
+    pub(crate) loses: bool,
     /// Whether reading may fail too.
     pub(crate) reads_fail: bool,
     /// Whether there are others beside those who append.
@@ -197,7 +199,7 @@ impl Life<'_> {
     }
 
     fn act(&mut self) -> Result<(), Failure> {
-        if self.script.company && !self.script.reads_fail && self.reopens.chance(1, 50) {
+        if self.script.loses && self.reopens.chance(1, 50) {
             self.fail_a_sync()?;
         } else if self.script.company && self.others.chance(1, 2) {
             self.accompany()?;
@@ -386,16 +388,16 @@ impl Life<'_> {
 
     /// Nothing later is acknowledged, and reads go on.
     fn outlive_the_writer(&mut self) -> Result<(), Failure> {
+        if self.model.lossy {
+            // What was lost may be read or not.
+            return Ok(());
+        }
         let attempt = self.attempt(1);
         let answer = self.store.append_with(attempt.batch(Defect::None), attempt.append());
         let kind = answer.as_ref().map_err(Error::kind).err();
         ensure(kind.is_some_and(|kind| kind == ErrorKind::Ended || kind.is_refusal()), || {
             format!("the writer ended and still answers {answer:?}")
         })?;
-        if self.model.lossy {
-            // What was lost may be read or not.
-            return Ok(());
-        }
         let found = check::events(&self.store)?;
         for (known, event) in self.model.events.iter().zip(&found) {
             compare(known, event)?;

@@ -186,6 +186,8 @@ impl Life<'_> {
                 let position = delivery.event().position().0;
                 compare(self.model.at(position), delivery.event())?;
                 place.settled.insert(position);
+                // One that was parked is tried again if that was asked for.
+                place.parked.remove(&position);
                 self.model.progress.get_mut(held.name).expect("it was there").reach(&place);
                 let acked = delivery.ack();
                 if self.take(acked)?.is_none() {
