@@ -9,7 +9,7 @@ use crate::damage::{self, DamageOutcome};
 use crate::defect::Defect;
 use crate::dice::Dice;
 use crate::failure::Failure;
-use crate::life::{Exit, Script, catch_up, live};
+use crate::life::{Exit, Losses, Script, catch_up, live};
 use crate::machine::{Machine, Wrap, plain};
 use crate::model::{End, Model};
 
@@ -196,8 +196,7 @@ impl History<'_> {
             seed,
             acts,
             faults: false,
-            sync_fails: false,
-            loses: false,
+            losses: Losses::Never,
             reads_fail: false,
             company,
             crowd: 0,
@@ -217,9 +216,13 @@ impl History<'_> {
         }
         self.machine.disk.set_plan(planned.plan.clone());
         let faults = planned.may_end || capacity_bytes.is_some();
-        let (sync_fails, reads_fail) = (planned.syncs_fail(), planned.reads_fail);
-        let loses = company && !reads_fail;
-        let script = Script { faults, sync_fails, loses, reads_fail, crowd: self.crowd, ..script };
+        let reads_fail = planned.reads_fail;
+        let losses = match company && !reads_fail {
+            false => Losses::Never,
+            true if planned.syncs_fail() => Losses::All,
+            true => Losses::OfItsOwn,
+        };
+        let script = Script { faults, losses, reads_fail, crowd: self.crowd, ..script };
         let exit = live(&self.machine, &mut self.model, script)?;
         self.soaked.crashed += u64::from(exit == Exit::Crashed);
         self.soaked.ended += u64::from(exit == Exit::Ended);

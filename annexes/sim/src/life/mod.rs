@@ -51,10 +51,7 @@ pub(crate) struct Script {
     pub(crate) acts: u64,
     /// Whether the disk may fail without ending the process.
     pub(crate) faults: bool,
-    /// Whether a sync may.
-    pub(crate) sync_fails: bool,
-    /// Whether a sync may fail now and then, and the system give up what was not written.
-    pub(crate) loses: bool,
+    pub(crate) losses: Losses,
     /// Whether reading may fail too.
     pub(crate) reads_fail: bool,
     /// Whether there are others beside those who append.
@@ -62,6 +59,16 @@ pub(crate) struct Script {
     /// How many batches of a crowd come first, or have come.
     pub(crate) crowd: u64,
     pub(crate) defect: Defect,
+}
+
+/// After which failed syncs the system gives up what was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Losses {
+    Never,
+    /// After those that a life makes fail.
+    OfItsOwn,
+    /// After the one that was planned, too.
+    All,
 }
 
 struct Life<'a> {
@@ -199,7 +206,7 @@ impl Life<'_> {
     }
 
     fn act(&mut self) -> Result<(), Failure> {
-        if self.script.loses && self.reopens.chance(1, 50) {
+        if self.script.losses != Losses::Never && self.reopens.chance(1, 50) {
             self.fail_a_sync()?;
         } else if self.script.company && self.others.chance(1, 2) {
             self.accompany()?;
@@ -388,7 +395,7 @@ impl Life<'_> {
 
     /// Nothing later is acknowledged, and reads go on.
     fn outlive_the_writer(&mut self) -> Result<(), Failure> {
-        if self.model.lossy {
+        if self.model.given_up_after.is_some() {
             // What was lost may be read or not.
             return Ok(());
         }

@@ -7,8 +7,8 @@ use tidegate::{Durability, ErrorKind, Position, Query, View};
 use tidegate_disk::{Call, Errno, FaultPlan};
 use tidegate_format::Hash;
 
-use super::Life;
 use super::delivering::report;
+use super::{Life, Losses};
 use crate::attempt::Attempt;
 use crate::check;
 use crate::defect::Defect;
@@ -52,7 +52,7 @@ impl Life<'_> {
         }
         let durable = self.store.frontier().durable.0.min(self.model.count());
         self.model.durable = self.model.durable.max(durable);
-        if self.script.sync_fails && !self.script.reads_fail && self.reopens.chance(1, 2) {
+        if self.script.losses == Losses::All && self.reopens.chance(1, 2) {
             self.give_up_unsynced();
         }
         self.reopen().map_err(|failure| failure.during(&"reopening"))
@@ -99,7 +99,7 @@ impl Life<'_> {
         if let Ok(synced) = rest.read_synced(&newest)
             && rest.write(&newest, &synced).is_ok()
         {
-            self.model.lossy = true;
+            self.model.given_up_after = Some(self.model.durable);
         }
     }
 
@@ -107,7 +107,7 @@ impl Life<'_> {
     fn reopen(&mut self) -> Result<(), Failure> {
         let before = self.store.view().map_err(failed("viewing"))?;
         let leaves: Vec<Hash> = self.model.events.iter().map(|known| known.leaf).collect();
-        let (durable, lossy) = (self.model.durable, self.model.lossy);
+        let (durable, lossy) = (self.model.durable, self.model.given_up_after.is_some());
         self.model.end(End::Kill);
         let reopened = self.store.reopen();
         self.poll_tickets()?;

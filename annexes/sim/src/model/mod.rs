@@ -67,8 +67,8 @@ pub struct Model {
     pub(crate) floor: u64,
     /// Whether the log was taken over since the last end.
     adopted: bool,
-    /// Whether the system may have given up what was not durable, though the machine runs on.
-    pub(crate) lossy: bool,
+    /// After which position the system gave up what was not durable, though the machine runs on.
+    pub(crate) given_up_after: Option<u64>,
     /// How many times the store was opened again behind its handles, and how many times of these events were lost.
     pub(crate) reopened: u64,
     pub(crate) reopened_with_loss: u64,
@@ -230,8 +230,8 @@ impl Model {
     /// The life ended.
     pub fn end(&mut self, end: End) {
         let kept = match end {
-            End::Kill if !self.lossy => self.count(),
-            End::Kill | End::PowerCut => self.durable,
+            End::Kill => self.given_up_after.unwrap_or(self.count()),
+            End::PowerCut => self.durable,
         };
         // A life in which the store did not open adds nothing to what is there, and may take from it.
         self.floor = if std::mem::take(&mut self.adopted) { kept } else { self.floor.min(kept) };
@@ -251,7 +251,7 @@ impl Model {
         self.settle_doubt(&found[self.events.len()..])?;
         self.durable = self.count();
         self.floor = self.count();
-        (self.adopted, self.lossy) = (true, false);
+        (self.adopted, self.given_up_after) = (true, None);
         Ok(())
     }
 
