@@ -9,7 +9,7 @@
 use std::io;
 use std::sync::Arc;
 
-use tidegate_disk::{Block, Disk, Env, Errno, File, FileLock, Identity, Mode};
+use tidegate_disk::{Block, Disk, Env, Errno, File, FileLock, Identity, Mode, NotPlain};
 use tidegate_format::limit::BACKUP_FILE_BYTES_MAX;
 use tidegate_format::store::{BackupEntry, BackupFile};
 use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
@@ -43,6 +43,9 @@ pub(crate) fn read_backup(disk: &dyn Disk) -> Result<Option<BackupFile>> {
 pub(crate) fn refuse_backup(disk: &dyn Disk) -> Result<()> {
     match disk.open(BACKUP, Mode::Read) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(cause) if NotPlain::in_error(&cause).is_none() => {
+            Err(read_error("the backup file cannot be opened", BACKUP, cause))
+        }
         _ => {
             let message = format!(
                 "{} is a backup, and nothing is written to it; make a store of it with: tidegate restore DIR NEW",
