@@ -64,8 +64,9 @@ impl Engine for Tidegate {
 
     fn read(&self, query: Query<'_>, after: u64, limit: usize, visit: Visit<'_>) -> Result {
         let read = ReadOptions::new().after(Position(after)).limit(limit);
-        for event in self.store.read_with(&selected(query), read)? {
-            visit(seen(&event?));
+        let mut events = self.store.read_with(&selected(query), read)?;
+        while let Some(event) = events.next_borrowed()? {
+            visit(seen(event));
         }
         Ok(())
     }
