@@ -106,16 +106,14 @@ impl Layout {
     #[inline]
     pub fn stated_length(bytes: &[u8]) -> Result<usize> {
         if bytes.len() < RECORD_HEAD_BYTES {
-            let found = format!("{} bytes", bytes.len());
-            return Err(Error::damaged("a record is cut short", "at least 147 bytes", found));
+            return Err(cut_short(bytes.len()));
         }
         let field = number!(bytes, LENGTH, u32);
         let length = (field & LENGTH_BITS) as usize;
         if field & !(LENGTH_BITS | ERASED) != 0
             || !(RECORD_BYTES_MIN..=FRAME_BYTES_MAX.min(bytes.len())).contains(&length)
         {
-            let expected = format!("147 to {}", bytes.len().min(FRAME_BYTES_MAX));
-            return Err(Error::damaged("a record's length is impossible", expected, format!("{field:#x}")));
+            return Err(impossible(field, bytes.len()));
         }
         Ok(length)
     }
@@ -326,6 +324,17 @@ impl Walk<'_> {
         }
         Ok(())
     }
+}
+
+#[cold]
+fn cut_short(length: usize) -> Error {
+    Error::damaged("a record is cut short", "at least 147 bytes", format!("{length} bytes"))
+}
+
+#[cold]
+fn impossible(field: u32, length: usize) -> Error {
+    let expected = format!("147 to {}", length.min(FRAME_BYTES_MAX));
+    Error::damaged("a record's length is impossible", expected, format!("{field:#x}"))
 }
 
 #[cold]
