@@ -3,7 +3,7 @@
 use tidegate::ErrorKind;
 use tidegate_format::store::BackupFile;
 use tidegate_format::{
-    FloorFile, Frame, FrameHeader, Record, SegmentHeader, StoreFile, Watermark, frame, record,
+    ErasingFile, FloorFile, Frame, FrameHeader, Record, SegmentHeader, StoreFile, Watermark, frame, record,
 };
 
 use crate::checksums;
@@ -101,6 +101,7 @@ fn heads(bytes: &[u8]) {
     let _ = SegmentHeader::read(bytes).map(|head| assert!(bytes.starts_with(&head.encode())));
     let _ = StoreFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
     let _ = BackupFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
+    let _ = ErasingFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
     let _ = FloorFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
     let _ = (Watermark::read(bytes, small().salt), Watermark::faults(bytes, small().salt));
 }

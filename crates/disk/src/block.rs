@@ -42,6 +42,11 @@ impl Block {
             }
         }
     }
+
+    /// Returns how many owners share the bytes, this one included.
+    pub fn owners(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
 }
 
 impl From<Vec<u8>> for Block {

@@ -73,5 +73,5 @@ pub use name::{StreamId, Text};
 pub use number::{Micros, Offset, Position, Version};
 pub use record::{Blind, Record};
 pub use segment::{SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName};
-pub use store::{FORMAT, FloorFile, ForkPoint, StoreFile};
+pub use store::{ErasingFile, FloorFile, ForkPoint, StoreFile};
 pub use watermark::Watermark;

@@ -22,12 +22,16 @@ pub const METADATA_VALUE_BYTES_MAX: usize = 65_535;
 pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 /// Bytes of the records of one frame, and so of one batch: 128 MiB.
 pub const FRAME_BYTES_MAX: usize = 128 << 20;
+/// The format this program writes, and the only one it reads.
+pub const FORMAT: u32 = 1;
 /// Bytes of the store file: 64 KiB. A reader looks at no more than that.
 pub const STORE_FILE_BYTES_MAX: usize = 64 << 10;
 /// Bytes of the floor file: 64 KiB.
 pub const FLOOR_FILE_BYTES_MAX: usize = 64 << 10;
 /// Bytes of the backup file: 64 MiB, for some 400,000 files.
 pub const BACKUP_FILE_BYTES_MAX: usize = 64 << 20;
+/// Bytes of an erasing file.
+pub const ERASING_FILE_BYTES_MAX: usize = 4 << 10;
 /// Stores that a store may say it was forked from.
 pub const FORKS_MAX: usize = 400;
 /// Bytes at which an active segment is followed by a new one, at most: 1 GiB.

@@ -25,8 +25,9 @@ use crate::error::{Error, Result};
 use crate::hash;
 use crate::id::StoreId;
 use crate::layout::number;
+use crate::limit::FORMAT;
 use crate::number::{Micros, Offset, Position};
-use crate::store::{self, FORMAT};
+use crate::store;
 
 /// Bytes of a segment before its frames.
 pub const SEGMENT_HEADER_BYTES: usize = 80;

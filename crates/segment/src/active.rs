@@ -12,14 +12,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tidegate_disk::replace::{Replacement, Unplaced};
-use tidegate_disk::room::lacks_room;
 use tidegate_disk::{Disk, File};
 use tidegate_format::{
     Error, ErrorKind, Frame, FrameHeader, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader,
     SegmentName,
 };
 
-use crate::frame_reader::{read_error, read_full};
+use crate::frame_reader::{read_full, write_error};
 use crate::mem_index::EventHashes;
 use crate::segment::{Segment, path};
 use crate::term::HashKey;
@@ -187,16 +186,6 @@ fn put_in_place(
             error.in_file(&name, None).because(cause)
         }
     })
-}
-
-/// Returns the error of a write to this file: [`Full`](ErrorKind::Full) if the write can be made again once there is room,
-/// [`Damaged`](ErrorKind::Damaged) if something else is in its place, [`Io`](ErrorKind::Io) otherwise.
-pub fn write_error(message: &str, name: &str, cause: std::io::Error) -> Error {
-    if lacks_room(&cause) {
-        let error = Error::new(ErrorKind::Full, message).advise("make room and try again");
-        return error.in_file(name, None).because(cause);
-    }
-    read_error(message, name, cause)
 }
 
 #[cfg(all(test, debug_assertions))]

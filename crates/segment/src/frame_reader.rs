@@ -9,6 +9,7 @@
 
 use std::ops::ControlFlow;
 
+use tidegate_disk::room::lacks_room;
 use tidegate_disk::{File, NotPlain};
 use tidegate_format::frame::SLOT_FRAME_HEADER_BYTES;
 use tidegate_format::{Error, ErrorKind, Frame, FrameHeader, Offset, Position, Result, frame, limit};
@@ -225,6 +226,16 @@ pub fn read_error(message: &str, name: &str, cause: std::io::Error) -> Error {
         None => Error::new(ErrorKind::Io, message).because(cause),
     };
     error.in_file(name, None)
+}
+
+/// Returns the error of a write to this file: [`Full`](ErrorKind::Full) if the write can be made again once there is room,
+/// [`Damaged`](ErrorKind::Damaged) if something else is in its place, [`Io`](ErrorKind::Io) otherwise.
+pub fn write_error(message: &str, name: &str, cause: std::io::Error) -> Error {
+    if lacks_room(&cause) {
+        let error = Error::new(ErrorKind::Full, message).advise("make room and try again");
+        return error.in_file(name, None).because(cause);
+    }
+    read_error(message, name, cause)
 }
 
 #[cfg(test)]

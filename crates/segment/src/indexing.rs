@@ -13,9 +13,9 @@ use tidegate_disk::replace::Replacement;
 use tidegate_disk::{Block, Disk, Mode};
 use tidegate_format::{Error, ErrorKind, Position, Result, SegmentHeader, SegmentName};
 
-use crate::active::write_error;
 use crate::cache::{FileCache, Takes, lacks_any};
 use crate::frame_reader::read_full;
+use crate::frame_reader::write_error;
 use crate::index::{self, FileIndex};
 use crate::lookup::{IndexState, Lookup};
 use crate::records::Records;

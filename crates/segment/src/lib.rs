@@ -15,9 +15,9 @@ mod indexing;
 pub mod filter_groups;
 mod graph;
 
-pub use active::{ActiveSegment, sync, write_error};
-pub use event::RecordedEvent;
-pub use frame_reader::{FrameFault, FrameReader, read_error};
+pub use active::{ActiveSegment, sync};
+pub use event::{Mask, RecordedEvent};
+pub use frame_reader::{FrameFault, FrameReader, read_error, write_error};
 pub use graph::CauseReader;
 pub use indexing::{INDEX, index_path, list_indexes, parse_index_name};
 pub use lookup::{IndexState, Lookup, Postings};

@@ -11,7 +11,7 @@ mod graph;
 mod explain;
 mod verify;
 mod doctor;
-mod reindex;
+mod upkeep;
 mod proof;
 mod copies;
 #[cfg(any(test, fuzzing))]
@@ -66,7 +66,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     Doctor(doctor::DoctorArgs),
     Salvage(copies::SalvageArgs),
-    Reindex(reindex::ReindexArgs),
+    Reindex(upkeep::ReindexArgs),
+    Erase(upkeep::EraseArgs),
     Backup(copies::BackupArgs),
     Examine(copies::ExamineArgs),
     Restore(copies::RestoreArgs),
@@ -121,6 +122,7 @@ impl Cli {
             Command::Examine(examine) => examine.run(output, self.json),
             Command::Restore(restore) => restore.run(output, self.json),
             Command::Fork(fork) => fork.run(output, self.json),
+            Command::Erase(erase) => erase.run(output, self.json),
             Command::Key(key) => key.run(output, self.json),
             Command::Checkpoint(checkpoint) => checkpoint.run(output, self.json),
             Command::Prove(prove) => prove.run(output, self.json),

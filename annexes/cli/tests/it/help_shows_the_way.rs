@@ -2,7 +2,7 @@
 
 use crate::program::{TempFolder, run};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "import",
     "export",
     "append",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 19] = [
     "explain",
     "verify",
     "reindex",
+    "erase",
     "key",
     "checkpoint",
     "prove",

@@ -14,6 +14,6 @@ mod graph;
 mod help_shows_the_way;
 mod output;
 mod proofs_need_no_store;
-mod stores_are_counted_and_verified;
 mod tail_follows_a_writer;
 mod typed_events_are_shown;
+mod upkeep;

@@ -23,12 +23,12 @@ use std::fmt::Write;
 use crate::error::Result;
 use crate::hash::Hash;
 use crate::id::StoreId;
-use crate::limit::FLOOR_FILE_BYTES_MAX;
+use crate::limit::{FLOOR_FILE_BYTES_MAX, FORMAT};
 use crate::name;
 use crate::number::{Micros, Offset, Position};
 
+use super::check_format;
 use super::text::{self, CheckedText};
-use super::{FORMAT, check_format};
 
 const FIRST_LINE: &str = "tidegate floor\n";
 /// Leaves of the tile that the floor cuts, at most: one less than a tile has.

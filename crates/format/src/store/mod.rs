@@ -22,20 +22,19 @@ use std::fmt::Write;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::Hash;
 use crate::id::StoreId;
-use crate::limit::{FORKS_MAX, STORE_FILE_BYTES_MAX};
+use crate::limit::{FORKS_MAX, FORMAT, STORE_FILE_BYTES_MAX};
 use crate::name;
 use crate::number::{Micros, Position};
 
 mod text;
 mod floor;
 mod backup;
+mod erasing;
 
 pub use backup::{BackupEntry, BackupFile};
+pub use erasing::ErasingFile;
 pub use floor::FloorFile;
 use text::CheckedText;
-
-/// The format this program writes, and the only one it reads.
-pub const FORMAT: u32 = 1;
 
 const FIRST_LINE: &str = "tidegate store\n";
 

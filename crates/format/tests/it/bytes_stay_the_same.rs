@@ -7,8 +7,8 @@ use tidegate_format::record::{Facts, Placed};
 use tidegate_format::store::{BackupEntry, BackupFile};
 use tidegate_format::watermark::WATERMARK_SLOTS;
 use tidegate_format::{
-    Blind, Cause, Draft, ErrorKind, EventId, FloorFile, ForkPoint, FrameHeader, Hash, Micros, Offset,
-    PayloadType, Position, Record, SegmentHeader, StoreFile, StoreId, Version, Watermark,
+    Blind, Cause, Draft, ErasingFile, ErrorKind, EventId, FloorFile, ForkPoint, FrameHeader, Hash, Micros,
+    Offset, PayloadType, Position, Record, SegmentHeader, StoreFile, StoreId, Version, Watermark,
 };
 
 use crate::golden;
@@ -24,6 +24,7 @@ const STORE: &str = include_str!("../../fixtures/store.txt");
 const FORKED_STORE: &str = include_str!("../../fixtures/store-forked.txt");
 const FLOOR: &str = include_str!("../../fixtures/floor.txt");
 const BACKUP: &str = include_str!("../../fixtures/backup.txt");
+const ERASING: &str = include_str!("../../fixtures/erasing.txt");
 const WATERMARK: &str = include_str!("../../fixtures/watermark.txt");
 
 const SALT: u64 = 0x0123_4567_89ab_cdef;
@@ -321,6 +322,14 @@ fn backup_file() {
     ] {
         assert_eq!(BackupFile::read(wrong.encode().as_bytes()).unwrap_err().kind(), ErrorKind::Damaged);
     }
+}
+
+#[test]
+fn erasing_file() {
+    let erasing = ErasingFile { store: store(71), done: Position(771), open: true };
+    golden::assert_same(erasing.encode().as_bytes(), ERASING);
+    assert_eq!(ErasingFile::read(&golden::bytes(ERASING)).unwrap(), erasing);
+    assert_ne!(ErasingFile { open: false, ..erasing }.encode(), erasing.encode());
 }
 
 #[test]

@@ -5,8 +5,8 @@ use tidegate_format::frame::{self, FRAME_HEADER_BYTES, Frame};
 use tidegate_format::store::BackupFile;
 use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
 use tidegate_format::{
-    Error, ErrorKind, FloorFile, FrameHeader, Offset, Position, Record, SegmentHeader, SegmentName,
-    StoreFile, Watermark,
+    ErasingFile, Error, ErrorKind, FloorFile, FrameHeader, Offset, Position, Record, SegmentHeader,
+    SegmentName, StoreFile, Watermark,
 };
 
 use crate::golden;
@@ -21,6 +21,7 @@ const SEGMENT: &str = include_str!("../../fixtures/segment-head.txt");
 const FORKED_STORE: &str = include_str!("../../fixtures/store-forked.txt");
 const BACKUP: &str = include_str!("../../fixtures/backup.txt");
 const FLOOR: &str = include_str!("../../fixtures/floor.txt");
+const ERASING: &str = include_str!("../../fixtures/erasing.txt");
 const STORE: &str = include_str!("../../fixtures/store.txt");
 
 /// Flips every bit and cuts at every byte; each time, `read` has to say that the bytes are damaged.
@@ -111,6 +112,7 @@ fn in_store_files() {
     assert_notices(&golden::bytes(FORKED_STORE), StoreFile::read);
     assert_notices(&golden::bytes(FLOOR), FloorFile::read);
     assert_notices(&golden::bytes(BACKUP), BackupFile::read);
+    assert_notices(&golden::bytes(ERASING), ErasingFile::read);
     for (more, less) in [("\n", ""), (" ", ""), ("\r\n", "\n"), ("format 1\n", "")] {
         let text = String::from_utf8(golden::bytes(STORE)).unwrap();
         let text = text.strip_suffix(less).unwrap().to_owned() + more;

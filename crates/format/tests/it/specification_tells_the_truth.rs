@@ -4,7 +4,7 @@ use tidegate_format::frame::{FRAME_HEADER_BYTES, SLOT_FRAME_HEADER_BYTES};
 use tidegate_format::record::ENTRY_BYTES;
 use tidegate_format::record::RECORD_HEAD_BYTES;
 use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
-use tidegate_format::{FORMAT, FloorFile, SEGMENT_HEADER_BYTES, StoreFile, limit};
+use tidegate_format::{ErasingFile, FloorFile, SEGMENT_HEADER_BYTES, StoreFile, limit};
 
 const TEXT: &str = include_str!("../../FORMAT.md");
 
@@ -26,6 +26,7 @@ fn limits() {
     assert_eq!(stated("STORE_FILE_BYTES_MAX"), limit::STORE_FILE_BYTES_MAX as u64);
     assert_eq!(stated("FLOOR_FILE_BYTES_MAX"), limit::FLOOR_FILE_BYTES_MAX as u64);
     assert_eq!(stated("BACKUP_FILE_BYTES_MAX"), limit::BACKUP_FILE_BYTES_MAX as u64);
+    assert_eq!(stated("ERASING_FILE_BYTES_MAX"), limit::ERASING_FILE_BYTES_MAX as u64);
     assert_eq!(stated("FORKS_MAX"), limit::FORKS_MAX as u64);
     assert_eq!(stated("SEGMENT_BYTES_MAX"), limit::SEGMENT_BYTES_MAX);
 }
@@ -40,7 +41,7 @@ fn sizes() {
         ("A segment is a head of {} bytes", SEGMENT_HEADER_BYTES),
         ("CRC of bytes 8 to {} |", WATERMARK_BYTES - 1),
         ("one at offset 0 and one at offset {}.", WATERMARK_SLOTS[1] as usize),
-        ("describes\nformat **{}**", FORMAT as usize),
+        ("describes\nformat **{}**", limit::FORMAT as usize),
     ] {
         let words = words.replace("{}", &size.to_string());
         assert!(TEXT.contains(&words), "{words}");
@@ -84,6 +85,14 @@ fn floor_file() {
     let (part, _) = behind.split_once("\n## ").unwrap();
     let text = lines_of(part);
     assert_eq!(FloorFile::read(text.as_bytes()).unwrap().encode(), text);
+}
+
+#[test]
+fn erasing_file() {
+    let (_, behind) = TEXT.split_once("## The erasing file").unwrap();
+    let (part, _) = behind.split_once("\n## ").unwrap();
+    let text = lines_of(part);
+    assert_eq!(ErasingFile::read(text.as_bytes()).unwrap().encode(), text);
 }
 
 /// The lines of a file, as the rows of a table give them.

@@ -1,6 +1,7 @@
 //! Reads single events of a segment, from its map or through a window.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tidegate_disk::Block;
 use tidegate_format::frame::SLOT_FRAME_HEADER_BYTES;
@@ -10,7 +11,7 @@ use tidegate_format::{
 
 use super::source::Source;
 use super::{Segment, Window};
-use crate::event::RecordedEvent;
+use crate::event::{Erasing, RecordedEvent};
 use crate::frame_reader::read_full;
 use crate::lookup::Lookup;
 use crate::ordinal::Ordinal;
@@ -33,10 +34,15 @@ fn read_map(map: &Block, start: Offset) -> Result<RecordedEvent> {
 impl Segment {
     /// Reads event `n`, which is there.
     pub fn event(&self, n: Ordinal) -> Result<RecordedEvent> {
-        self.ask(|lookup| {
+        let read = self.ask(|lookup| {
             let start = lookup.offset(n)?;
             Ok(self.expected(n, start, self.read(lookup, n, start, &mut Window::default())))
-        })?
+        })?;
+        let read = read?;
+        match self.erasing(n) {
+            Some(erasing) => read.erased(erasing),
+            None => Ok(read),
+        }
     }
 
     /// Reads event `n`, which is there, into `kept`, through a window that keeps what was read beside it.
@@ -52,6 +58,9 @@ impl Segment {
             None => kept.insert(self.event_by_index(n, window)?).place(),
         };
         window.passed(n, start, end);
+        if let Some(erasing) = self.erasing(n) {
+            *kept = kept.take().map(|event| event.erased(erasing)).transpose()?;
+        }
         Ok(())
     }
 
@@ -152,6 +161,12 @@ impl Segment {
             }
             Err(error) => Err(self.in_place(error, start)),
         }
+    }
+
+    /// Returns what a mask takes out of event `n` before it is shown. Keeps S4.
+    #[inline]
+    fn erasing(&self, n: Ordinal) -> Option<Erasing> {
+        if self.is_masked.load(Ordering::Acquire) { self.mask.load().as_ref()?.of(n) } else { None }
     }
 
     /// Returns the error with the byte at which the frame begins that holds this one: the events of a frame are lost

@@ -2,10 +2,11 @@
 //!
 //! Invariants:
 //!
-//! S1. Bytes before the tail never change; a sealed segment never changes at all.
+//! S1. Bytes before the tail never change; a sealed segment changes by getting another file alone, of a later generation.
 //! S2. Event `n` of the segment has the position `first + n`, and its record says so.
 //! S3. A sealed segment is opened by the first question that needs its bytes, and again after the cache closed it, and is
 //!     then what was sealed: it has the same head and is no shorter.
+//! S4. What a mask covers is shown to no one who reads an event, whichever file that comes from.
 
 pub mod files;
 mod window;
@@ -15,8 +16,9 @@ mod source;
 mod events;
 mod lookups;
 mod replay;
+mod erased_copy;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
@@ -27,6 +29,7 @@ use tidegate_format::{
 };
 
 use crate::cache::{FileCache, Slot};
+use crate::event::Mask;
 use crate::lookup::Lookup;
 use crate::mem_index::MemIndex;
 use crate::ordinal::Ordinal;
@@ -64,6 +67,10 @@ pub struct Segment {
     opening: Mutex<()>,
     /// Held while all its records are read to find its events without an index file. Locked before `opening`.
     indexing: Mutex<()>,
+    /// What is erased and stands in the file still.
+    mask: ArcSwapOption<Mask>,
+    /// Whether there is a mask: asked before each event is shown.
+    is_masked: AtomicBool,
 }
 
 impl Segment {
@@ -83,9 +90,50 @@ impl Segment {
             cache: OnceLock::new(),
             opening: Mutex::new(()),
             indexing: Mutex::new(()),
+            mask: ArcSwapOption::empty(),
+            is_masked: AtomicBool::new(false),
         }
     }
 
+    /// Returns the same segment, which is sealed, in another file. It is found by the same index.
+    pub(crate) fn in_file(&self, file_name: SegmentName, cache: &Arc<FileCache>) -> Self {
+        let segment =
+            Self { index: Arc::clone(&self.index), ..Self::new(file_name, self.head, self.hash_key) };
+        segment.tail.store(self.tail().0, Ordering::Release);
+        segment.end.get_or_init(|| self.next());
+        segment.cache.get_or_init(|| Arc::clone(cache));
+        segment.memory.store(self.memory.load_full());
+        segment
+    }
+
+    /// Returns the segment in a later generation, if a file of one is there. It is sealed.
+    pub fn in_later_generation(&self, cache: &Arc<FileCache>) -> Result<Option<Self>> {
+        let newest = files::find(cache.disk(), self.first())?;
+        Ok(newest.filter(|newest| *newest > self.file_name).map(|newest| self.in_file(newest, cache)))
+    }
+
+    /// Returns what is erased and stands in its file still.
+    pub fn mask(&self) -> Option<Arc<Mask>> {
+        self.mask.load_full()
+    }
+
+    /// Shows from now on what this mask covers as erased, instead of the mask before. Keeps S4.
+    pub fn set_mask(&self, mask: Option<Arc<Mask>>) {
+        let is_masked = mask.is_some();
+        // The flag is raised last, so that who sees it finds the mask. Without one, it only costs a look.
+        self.mask.store(mask);
+        self.is_masked.store(is_masked, Ordering::Release);
+    }
+
+    /// Returns whether it is sealed.
+    pub fn is_sealed(&self) -> bool {
+        self.end.get().is_some()
+    }
+
+    /// Lets go of its file, which a later generation took the place of: the next question opens that one.
+    pub fn close_file(&self) {
+        self.bytes.clear();
+    }
     /// Creates a segment that holds nothing yet but its head.
     pub(crate) fn empty(
         file_name: SegmentName,

@@ -188,6 +188,14 @@ impl LogBackend for FileBackend {
         Ok(())
     }
 
+    fn begin_segment(&mut self) -> Result<()> {
+        if self.active.segment().next() == self.active.segment().first() { Ok(()) } else { self.roll() }
+    }
+
+    fn confirm(&mut self) -> Result<()> {
+        self.watermark.sync()
+    }
+
     fn close(&mut self) -> Result<()> {
         check_lock(&self.syncs.lock)?;
         if self.active.segment().tail().0 > CLOSE_BYTES_MAX {

@@ -21,6 +21,13 @@ pub(crate) trait LogBackend: Send + fmt::Debug {
     /// Notes that a sync up to this position has ended without an error.
     fn note_durable(&mut self, position: Position) -> Result<()>;
 
+    /// Begins another segment, unless the newest one is empty: what was appended is durable then, and is never appended to
+    /// again.
+    fn begin_segment(&mut self) -> Result<()>;
+
+    /// Makes what says how far the log was durable durable itself: after a crash a reader goes by that.
+    fn confirm(&mut self) -> Result<()>;
+
     /// Ends in good order. Everything appended is durable already.
     fn close(&mut self) -> Result<()>;
 }

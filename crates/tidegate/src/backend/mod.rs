@@ -5,6 +5,7 @@ mod report;
 mod log_backend;
 mod watermark;
 mod identity;
+mod saved_state;
 mod state_files;
 mod evidence;
 mod filter_groups;
@@ -17,9 +18,10 @@ mod reader;
 
 pub(crate) use evidence::{DurabilityEvidence, EvidenceFiles};
 pub(crate) use identity::{
-    BACKUP, BackupDisk, CURSORS, FLOOR, Floor, LOCK, PROJECTIONS, READERS, RETIRED, STORE, STORE_COPY, TREE,
-    UNFINISHED, as_store, check_lock_file, io, keep as keep_store, lock, no_store, read as read_store,
-    read_backup, reader_name, refuse_unfinished, seed,
+    BACKUP, BackupDisk, CURSORS, ERASING, FLOOR, Floor, LOCK, PROJECTIONS, READERS, RETIRED, STORE,
+    STORE_COPY, TREE, UNFINISHED, as_store, check_lock_file, erasing_or_all, io, keep as keep_store,
+    keep_erasing, lock, no_store, read as read_store, read_backup, read_erasing, reader_name,
+    refuse_unfinished, seed,
 };
 pub(crate) use indexer::Indexer;
 pub(crate) use log_backend::{LogBackend, PendingSync};
@@ -28,5 +30,6 @@ pub(crate) use process::OwnerProcess;
 pub(crate) use reader::Follower;
 pub(crate) use report::clock_behind;
 pub use report::{OpenReport, Unconfirmed};
+pub(crate) use saved_state::{STATE_BYTES_MAX, SnapshotHeader, rejected};
 pub(crate) use state_files::{BYTES_MAX, Flush, StateFile, StateFiles, list, list_others, read, replace};
 pub(crate) use watermark::{WATERMARK, WatermarkFile};

@@ -92,6 +92,7 @@ fn open_store(world: &Env, options: &StoreOptions, is_first: bool) -> Result<Ope
     let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
     let known = tail.durable;
     let (sealed, active) = opening.activate(tail, epoch).map_err(salvage)?;
+    confirm_copies(&*world.disk, &replaced, active.segment().first())?;
     remove_replaced(&*world.disk, &replaced, opening.report)?;
     // An index file proves that a later segment was there, so it comes after that one's name is durable: a process that
     // began the segment may have died before.
@@ -225,6 +226,7 @@ fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
             let ours = name.strip_suffix(LEFTOVER).is_some_and(|name| {
                 name == identity::STORE
                     || name == identity::FLOOR
+                    || name == identity::ERASING
                     || tidegate_segment::files::parse_segment_name(name).is_some()
                     || parse_index_name(name).is_some()
                     || tidegate_segment::filter_groups::parse_name(name).is_some()
@@ -242,9 +244,28 @@ fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
     Ok(())
 }
 
+/// Gives the newest file of a sealed segment that has an older one beside it another name, the next generation's, and makes that
+/// durable. The writer that made it may have died, or failed, before its name was: as in [`Opening::activate`], a sync of
+/// that name that is made again would tell nothing.
+fn confirm_copies(disk: &dyn Disk, replaced: &[SegmentName], active: Position) -> Result<()> {
+    let mut firsts: Vec<_> =
+        replaced.iter().map(|name| name.first).filter(|first| *first != active).collect();
+    firsts.dedup();
+    for first in &firsts {
+        let Some(newest) = files::find(disk, *first)? else { continue };
+        let (from, to) = (tidegate_segment::path(newest), tidegate_segment::path(newest.next_generation()));
+        disk.rename(&from, &to).map_err(|cause| write_error("a segment cannot be renamed", &from, cause))?;
+    }
+    if !firsts.is_empty() {
+        disk.sync_folder(SEGMENTS)
+            .map_err(|cause| write_error("the name of a segment cannot be kept", SEGMENTS, cause))?;
+    }
+    Ok(())
+}
+
 /// Removes the files that a later generation took the place of; those that were `found` so are leftovers, and this opening
 /// itself put a newer file beside others. The names of the later ones are durable: an opening that finds both has given the
-/// newest segment another one (see [`Opening::activate`]), and the folder was synced for each segment behind the others.
+/// segment another one (see [`Opening::activate`] and [`confirm_copies`]).
 fn remove_replaced(disk: &dyn Disk, found: &[SegmentName], report: &mut OpenReport) -> Result<()> {
     for file in files::list_replaced(disk)? {
         let name = tidegate_segment::path(file);

@@ -209,8 +209,8 @@ impl Batch {
     }
 
     /// Returns a batch of the store's own.
-    pub(crate) fn own(draft: Draft) -> Self {
-        Self { own: true, ..draft.into() }
+    pub(crate) fn own(drafts: Vec<Draft>) -> Self {
+        Self { own: true, ..drafts.into() }
     }
 
     /// Returns what the store notes on the first event: the gates that the batch passed against a view with this head, or

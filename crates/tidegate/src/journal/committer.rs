@@ -471,6 +471,23 @@ impl Committer {
         self.backend.note_durable(done.position())
     }
 
+    /// Makes what says how far the log was durable durable itself.
+    pub(crate) fn confirm(&mut self) -> Result<()> {
+        self.published.ended().map_or_else(|| self.backend.confirm(), Err)
+    }
+
+    /// Begins another segment: nothing that is written by now is ever appended to.
+    pub(crate) fn begin_segment(&mut self) -> Result<()> {
+        if let Some(error) = self.published.ended() {
+            return Err(error);
+        }
+        self.backend.begin_segment().inspect_err(|error| {
+            if error.kind() != ErrorKind::Full {
+                self.published.set_ended(ended(error));
+            }
+        })
+    }
+
     /// Ends in good order; everything is durable.
     pub(crate) fn close(&mut self) -> Result<()> {
         if let Some(error) = self.published.ended() {

@@ -98,6 +98,26 @@ impl Journal {
         is_passed_on && is_done
     }
 
+    /// Makes what says how far the log was durable durable itself, so that a reader shows that after a crash too.
+    pub(crate) fn confirm(&self) -> Result<()> {
+        self.process.check()?;
+        self.committer.lock().confirm()
+    }
+
+    /// Begins another segment behind what is written by now, which is durable then.
+    pub(crate) fn begin_segment(&self) -> Result<()> {
+        self.process.check()?;
+        let guard = PanicGuard { journal: self, leads: false };
+        let begun = self.committer.lock().begin_segment();
+        guard.disarm();
+        if begun.is_err() {
+            // If the writer has ended, those who wait learn of it.
+            self.published.announce();
+        }
+        // Answers what waited for the sync.
+        begun.and_then(|()| self.flush())
+    }
+
     /// Makes all that is written by now durable, beside further commits.
     pub(crate) fn flush(&self) -> Result<()> {
         self.settle_until(self.published.written(), true, None).map(drop)

@@ -14,6 +14,7 @@ use tidegate_segment::RecordedEvent;
 use super::options::Poison;
 use super::projection::Projection;
 use super::reading::PoisonEvent;
+use super::snapshot::Snapshot;
 use crate::read::{Query, ReadOptions, View};
 
 /// Characters of the reason why an event was parked.
@@ -36,6 +37,10 @@ pub(super) struct Fold<P> {
     pub(super) generation: u64,
     /// The parked events, by position.
     pub(super) parked: Vec<PoisonEvent>,
+    /// The last event that says what is erased which was known before the first event was taken in, or since.
+    pub(super) erased: Position,
+    /// How many events were left out because they are erased.
+    pub(super) left_out: u64,
     /// Events taken in since the state was last saved.
     pub(super) unsaved: u64,
     /// An earlier state to begin from when an event leaves one half done.
@@ -47,14 +52,17 @@ pub(super) struct Fold<P> {
 }
 
 impl<P: Projection> Fold<P> {
-    pub(super) fn new(generation: u64) -> Self {
-        Self::at(P::default(), Position::START, generation, Vec::new())
+    pub(super) fn new(generation: u64, erased: Position) -> Self {
+        let (state, position) = (P::default(), Position::START);
+        Self::at(Snapshot { state, position, parked: Vec::new(), erased, left_out: 0 }, generation)
     }
 
-    /// Returns a fold that continues from a state.
-    pub(super) fn at(state: P, position: Position, generation: u64, parked: Vec<PoisonEvent>) -> Self {
+    /// Returns a fold that continues from a saved state.
+    pub(super) fn at(saved: Snapshot<P>, generation: u64) -> Self {
+        let Snapshot { state, position, parked, erased, left_out } = saved;
         let state = Arc::new(state);
-        Self { state, position, generation, parked, unsaved: 0, base: None, begun: false, stopped: None }
+        let (base, begun, stopped) = (None, false, None);
+        Self { state, position, generation, parked, erased, left_out, unsaved: 0, base, begun, stopped }
     }
 
     /// Returns an independent fold that continues from here.
@@ -64,6 +72,8 @@ impl<P: Projection> Fold<P> {
             position: self.position,
             generation: self.generation,
             parked: self.parked.clone(),
+            erased: self.erased,
+            left_out: self.left_out,
             unsaved: 0,
             base: self.base.clone(),
             begun: self.begun,
@@ -103,10 +113,11 @@ impl<P: Projection> Fold<P> {
             return Ok(());
         }
         self.begun = true;
-        match Arc::make_mut(&mut self.state).apply(event) {
+        match take_in(Arc::make_mut(&mut self.state), event) {
             Ok(()) => {
                 self.begun = false;
                 self.unsaved += 1;
+                self.left_out += u64::from(event.is_erased());
             }
             Err(cause) => {
                 self.restore(rules, view)?;
@@ -163,7 +174,7 @@ impl<P: Projection> Fold<P> {
                 if self.parked.binary_search_by_key(&event.position(), |parked| parked.position).is_ok() {
                     continue;
                 }
-                whole.apply(&event).map_err(|cause| {
+                take_in(whole, &event).map_err(|cause| {
                     let message = format!(
                         "the projection {} refuses an event that it took in before; it must come of state and \
                          event alone",
@@ -178,4 +189,9 @@ impl<P: Projection> Fold<P> {
         self.begun = false;
         Ok(())
     }
+}
+
+/// Takes an event into a state, or what is left of it if its payload was erased.
+fn take_in<P: Projection>(state: &mut P, event: &RecordedEvent) -> Result<()> {
+    if event.is_erased() { state.erased(event) } else { state.apply(event) }
 }

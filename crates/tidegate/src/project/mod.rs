@@ -108,8 +108,8 @@
 mod projection;
 mod options;
 mod reading;
-mod fold;
 mod snapshot;
+mod fold;
 mod projector;
 mod save;
 #[cfg(feature = "proofs")]
@@ -127,6 +127,6 @@ pub use projection::Projection;
 pub use projector::{Projector, Start};
 pub use read_model::{ReadModel, Updater};
 pub use reading::{PoisonEvent, Reading, Staleness};
-pub(crate) use snapshot::{PROJECTIONS, STATE_BYTES_MAX, SnapshotHeader};
+pub(crate) use snapshot::PROJECTIONS;
 #[cfg(feature = "derive")]
 pub use tidegate_derive::Projection;

@@ -55,6 +55,60 @@ pub trait Projection: Clone + Default + Send + Sync + Serialize + DeserializeOwn
     ///
     /// The reason why the event cannot be taken in: see [`Poison`](super::Poison).
     fn apply(&mut self, event: &RecordedEvent) -> Result<()>;
+
+    /// Takes in an event whose payload was [erased](RecordedEvent::is_erased), of which only names, place and time are left.
+    /// By default it is left out, and [`Reading::left_out`](super::Reading::left_out) counts it either way.
+    ///
+    /// A state that came of an event which is erased later is folded anew.
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use tidegate::project::Projection;
+    /// use tidegate::report::Erase;
+    /// use tidegate::{Draft, Query, RecordedEvent, Result, Store};
+    ///
+    /// #[derive(Clone, Default, Serialize, Deserialize)]
+    /// struct Letters {
+    ///     bytes: usize,
+    ///     unknown: u64,
+    /// }
+    ///
+    /// impl Projection for Letters {
+    ///     const NAME: &'static str = "letters";
+    ///     const VERSION: u16 = 1;
+    ///
+    ///     fn query() -> Query {
+    ///         Query::kind("letter.sent")
+    ///     }
+    ///
+    ///     fn apply(&mut self, event: &RecordedEvent) -> Result<()> {
+    ///         self.bytes += event.payload()?.len();
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn erased(&mut self, _: &RecordedEvent) -> Result<()> {
+    ///         self.unknown += 1;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let store = Store::in_memory()?;
+    /// let letters = store.projector::<Letters>()?;
+    /// store.append(Draft::new(("shop", "customer-7"), "letter.sent").bytes(b"Dear Ann".to_vec()))?;
+    /// assert_eq!(letters.read()?.bytes, 8);
+    /// store.upkeep().erase(&Query::stream(("shop", "customer-7")), Erase::new("on request", "desk 2"))?;
+    /// let reading = letters.read()?;
+    /// assert_eq!((reading.bytes, reading.unknown, reading.left_out()), (0, 1, 1));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As those of [`apply`](Self::apply).
+    fn erased(&mut self, event: &RecordedEvent) -> Result<()> {
+        let _ = event;
+        Ok(())
+    }
 }
 
 /// Refuses a name or a version that cannot be kept.

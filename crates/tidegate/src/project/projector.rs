@@ -11,8 +11,8 @@ use super::fold::{Fold, Rules};
 use super::options::ProjectorOptions;
 use super::projection::{self, Projection};
 use super::reading::{PoisonEvent, Reading, Staleness};
-use super::snapshot::{Snapshot, SnapshotFile, SnapshotPlace};
-use crate::read::{ReadOptions, View};
+use super::snapshot::{SnapshotFile, SnapshotPlace};
+use crate::read::{ReadOptions, View, is_touched};
 use crate::store::{Opening, StoreReader};
 use crate::sync::{Mutex, MutexGuard};
 
@@ -167,8 +167,10 @@ impl<P: Projection> Projector<P> {
         self.store.opening().check_process()?;
         let mut fold = self.fold.lock();
         let opening = self.store.opening();
+        // First: with it comes what is known of erasures.
+        let view = opening.view()?;
         self.move_to(&mut fold, &opening)?;
-        Ok((fold, opening.view()?))
+        Ok((fold, view))
     }
 
     /// Has the state stand in an opening of the store. If it has taken in events that were lost, it is folded anew.
@@ -180,11 +182,26 @@ impl<P: Projection> Projector<P> {
         }
         if opening.keeps(from, fold.position) {
             fold.generation = to;
-            return Ok(());
+            return self.take_note(fold, opening);
         }
         let position = fold.position;
         tracing::warn!(projection = P::NAME, %position, "a state is built anew: it had taken in events that were lost");
         *fold = begin(&self.snapshot, &self.place, opening)?.1;
+        Ok(())
+    }
+
+    /// Takes note of what was erased since. A state that came of it is folded anew.
+    fn take_note(&self, fold: &mut Fold<P>, opening: &Opening) -> Result<()> {
+        // Asked before any event is read: one that is erased meanwhile is looked at the next time.
+        let erased = opening.published().erased();
+        if erased <= fold.erased {
+            return Ok(());
+        }
+        if is_touched(&opening.view()?, &self.rules.query, (fold.erased, erased), fold.position)? {
+            tracing::info!(projection = P::NAME, %erased, "a state is built anew: an event that it came of was erased");
+            *fold = Fold::new(fold.generation, erased);
+        }
+        fold.erased = erased;
         Ok(())
     }
 
@@ -406,7 +423,8 @@ impl<P: Projection> Projector<P> {
     pub fn at(&self, position: Position) -> Result<Reading<P>> {
         let (fold, view) = self.hold()?;
         let view = view.as_of(position);
-        let mut own = if fold.position <= view.head() { fold.fork() } else { Fold::new(fold.generation) };
+        let mut own =
+            if fold.position <= view.head() { fold.fork() } else { Fold::new(fold.generation, fold.erased) };
         drop(fold);
         let fold = &mut own;
         fold.catch_up(&self.rules, &view, usize::MAX)?;
@@ -516,15 +534,13 @@ fn begin<P: Projection>(
     place: &SnapshotPlace,
     opening: &Opening,
 ) -> Result<(Start, Fold<P>)> {
-    let generation = opening.generation();
-    Ok(match snapshot.read::<P>(place.disk(), &opening.view()?) {
-        Ok(None) => (Start::New, Fold::new(generation)),
-        Ok(Some(Snapshot { state, position, parked })) => {
-            (Start::Saved(position), Fold::at(state, position, generation, parked))
-        }
+    let (generation, erased) = (opening.generation(), opening.published().erased());
+    Ok(match snapshot.read::<P>(place.disk(), &opening.view()?, erased) {
+        Ok(None) => (Start::New, Fold::new(generation, erased)),
+        Ok(Some(saved)) => (Start::Saved(saved.position), Fold::at(saved, generation)),
         Err(error) => {
             tracing::warn!(%error, "a saved state was rejected; the projection is built anew");
-            (Start::Rebuilt(error), Fold::new(generation))
+            (Start::Rebuilt(error), Fold::new(generation, erased))
         }
     })
 }
@@ -536,6 +552,7 @@ fn reading<P: Projection>(fold: &Fold<P>, view: &View) -> Reading<P> {
         head: view.head().max(fold.position),
         age: None,
         parked: fold.parked.len(),
+        left_out: fold.left_out,
         version: P::VERSION,
         generation: fold.generation,
     }

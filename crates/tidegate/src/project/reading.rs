@@ -97,6 +97,7 @@ pub struct Reading<P> {
     pub(super) head: Position,
     pub(super) age: Option<Duration>,
     pub(super) parked: usize,
+    pub(super) left_out: u64,
     pub(super) version: u16,
     /// The opening of the store that it is of.
     pub(super) generation: u64,
@@ -134,6 +135,11 @@ impl<P> Reading<P> {
         self.parked
     }
 
+    /// Counts the events of which the state took in no payload, because it was [erased](super::Projection::erased).
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
     /// Returns the version of the fold: an earlier one while a new one is being built.
     pub fn version(&self) -> u16 {
         self.version
@@ -145,9 +151,9 @@ impl<P> Reading<P> {
         P: Clone,
         Q: From<P>,
     {
-        let Self { state, position, head, age, parked, version, generation } = self;
+        let Self { state, position, head, age, parked, left_out, version, generation } = self;
         let state = Arc::new(Q::from(Arc::unwrap_or_clone(state)));
-        Reading { state, position, head, age, parked, version, generation }
+        Reading { state, position, head, age, parked, left_out, version, generation }
     }
 }
 

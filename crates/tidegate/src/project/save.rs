@@ -92,7 +92,7 @@ impl<P: Projection> Projector<P> {
             let _lock = self.lock()?;
             self.snapshot.remove(self.place.disk(), P::VERSION)?;
         }
-        *fold = Fold::new(fold.generation);
+        *fold = Fold::new(fold.generation, fold.erased);
         Ok(())
     }
 
@@ -146,8 +146,18 @@ impl<P: Projection> Projector<P> {
         let leaf = leaf.ok_or_else(|| {
             Error::damaged("the log ends before the state of a projection", fold.position, view.head())
         })?;
-        let saved = Snapshot { state: &*fold.state, position: fold.position, parked: fold.parked.clone() };
+        let saved = Snapshot {
+            state: &*fold.state,
+            position: fold.position,
+            parked: fold.parked.clone(),
+            erased: fold.erased,
+            left_out: fold.left_out,
+        };
         self.snapshot.write::<P>(disk, leaf, &saved)?;
+        if self.store.opening().published().erased() > fold.erased {
+            // What is erased at this moment may have been in it, and those who remove such states may have been here.
+            self.snapshot.remove(disk, P::VERSION)?;
+        }
         fold.unsaved = 0;
         if self.previous.lock().is_none() {
             self.snapshot.remove_earlier(disk, P::VERSION)?;

@@ -90,7 +90,7 @@ impl Store {
         let view = self.view()?;
         let census = count(&view, field, view.head())?.census(view.head());
         let draft = Draft::new(StreamId::new("tidegate", CENSUS_KIND), CENSUS_KIND);
-        let batch = Batch::own(draft.json_text(census.to_string()));
+        let batch = Batch::own(vec![draft.json_text(census.to_string())]);
         Ok((self.append_with(batch, AppendOptions::new().synced())?, census))
     }
 }
@@ -269,7 +269,7 @@ mod tests {
         let (_, right) = store.take_census(CensusField::Stream).unwrap();
         let say = |text: String| {
             let draft = Draft::new(("tidegate", CENSUS_KIND), CENSUS_KIND).json_text(text);
-            store.append(Batch::own(draft)).unwrap();
+            store.append(Batch::own(vec![draft])).unwrap();
         };
         say(Census { root: Hash([7; 32]), ..right.clone() }.to_string());
         say(Census { rows: 1, ..right.clone() }.to_string());

@@ -30,6 +30,8 @@ pub(crate) struct SharedState {
     written: AtomicU64,
     durable: AtomicU64,
     visible: AtomicU64,
+    /// The last event that says what is erased, as far as one is known.
+    erased: AtomicU64,
     /// A segment was sealed and waits for its index.
     sealed: AtomicBool,
     /// Threads that wait and tasks that want to be woken.
@@ -97,6 +99,7 @@ impl SharedState {
             written: AtomicU64::new(visible.0),
             durable: AtomicU64::new(durable.0),
             visible: AtomicU64::new(visible.0),
+            erased: AtomicU64::new(0),
             sealed: AtomicBool::new(false),
             waiters: AtomicUsize::new(0),
             before_sync: AtomicUsize::new(0),
@@ -129,6 +132,17 @@ impl SharedState {
 
     pub(crate) fn written(&self) -> Position {
         Position(self.written.load(Ordering::SeqCst))
+    }
+
+    /// Returns the last event that says what is erased, of which all readers take note: 0 if there was none lately. What it
+    /// names is masked, or gone.
+    pub(crate) fn erased(&self) -> Position {
+        Position(self.erased.load(Ordering::SeqCst))
+    }
+
+    /// Notes an event that says what is erased. What it names is masked already.
+    pub(crate) fn set_erased(&self, position: Position) {
+        self.erased.fetch_max(position.0, Ordering::SeqCst);
     }
 
     pub(crate) fn log(&self) -> Arc<Log> {

@@ -1,4 +1,5 @@
 //! Reading: views, queries and the events they select.
+mod erased;
 mod query;
 mod text;
 mod range;
@@ -6,11 +7,15 @@ mod set;
 mod plan;
 mod view;
 mod events;
+mod erasures;
 mod stats;
 #[cfg(feature = "proofs")]
 mod tree;
 mod verify;
 
+pub use erased::{ERASED, ErasedEvent, ErasedPositions};
+pub(crate) use erased::{ErasureCheck, ErasureFinding, events_between, mask, unmask};
+pub(crate) use erasures::{is_selected, is_touched};
 pub use events::Events;
 pub(crate) use plan::Plan;
 pub(crate) use query::Entity;

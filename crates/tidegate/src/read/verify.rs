@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use tidegate_format::{Cause, Error, ErrorPlace, Frame, Hash, Micros, Position, Record, Result, Version};
 use tidegate_segment::Term;
 
+use super::erased::{ErasureCheck, ErasureFinding, events_between};
 use super::view::View;
 
 /// Counts of what a verification found sound.
@@ -17,6 +18,8 @@ pub struct VerifyReport {
     pub streams: u64,
     /// Bytes of the events' records.
     pub bytes: u64,
+    /// How many of the events have no payload any more, because it was erased.
+    pub erased: u64,
     /// How many hashes of the tree over the log stand in its files and are those of the events. The tree is derived, and may
     /// not have been written yet.
     pub tree_hashes: u64,
@@ -26,13 +29,15 @@ pub struct VerifyReport {
 }
 
 /// Reads every frame of a view from its file and checks each event against those before it. Calls `progress` with the
-/// counts so far every 4,096 events, and `take_leaf` with each leaf.
+/// counts so far every 4,096 events, and `take_leaf` with each leaf. `now` returns the log as it is by then: payloads may be
+/// erased meanwhile.
 pub(crate) fn verify(
     view: &View,
+    now: impl FnOnce() -> Result<View>,
     mut take_leaf: impl FnMut(Position, Hash),
     mut progress: impl FnMut(VerifyReport),
 ) -> Result<VerifyReport> {
-    let mut done = VerifyReport::default();
+    let (mut done, mut erasures) = (VerifyReport::default(), ErasureCheck::default());
     let mut chain = Chain::above(view.floor());
     for (segment, count) in view.segments() {
         segment.verify(count, |record| {
@@ -41,6 +46,7 @@ pub(crate) fn verify(
             }
             let leaf = chain.take(record).map_err(|error| error.at(ErrorPlace::Event(record.position())))?;
             take_leaf(record.position(), leaf);
+            erasures.take(record, Position::MAX);
             done.events += 1;
             done.bytes += record.as_bytes().len() as u64;
             done.streams = chain.streams();
@@ -54,9 +60,30 @@ pub(crate) fn verify(
     if reached != view.head() {
         return Err(Error::damaged("the log does not reach its head", view.head(), reached));
     }
+    done.erased = erasures.erased();
     progress(done);
     view.check_end()?;
+    check_erasures(view, &erasures, now)?;
     Ok(done)
+}
+
+/// Refuses payloads that are gone without an event that says so, and those that are there although one does.
+fn check_erasures(view: &View, erasures: &ErasureCheck, now: impl FnOnce() -> Result<View>) -> Result<()> {
+    // What is masked is on its way. Below the floor nothing is left.
+    let is_masked = |position: Position| {
+        position < view.floor()
+            || view.log().locate(position).is_some_and(|(_, segment)| {
+                segment.mask().is_some_and(|mask| mask.of(segment.ordinal(position)).is_some())
+            })
+    };
+    let mut found = erasures.findings(is_masked);
+    if found.iter().any(ErasureFinding::may_be_named_elsewhere) {
+        let now = now()?;
+        if !events_between(now.log(), view.head(), now.head())?.is_empty() {
+            found.retain(|finding| !finding.may_be_named_elsewhere());
+        }
+    }
+    found.into_iter().next().map_or(Ok(()), |finding| Err(finding.into_error()))
 }
 
 /// The end of a stream so far.

@@ -14,5 +14,5 @@ pub use verdict::StoreVerdict;
 
 pub use crate::backend::{OpenReport, Unconfirmed};
 pub use crate::published::Frontier;
-pub use crate::read::{Stats, VerifyReport};
-pub use crate::store::Upkeep;
+pub use crate::read::{ERASED, ErasedEvent, ErasedPositions, Stats, VerifyReport};
+pub use crate::store::{Erase, ErasePlan, Erasure, Upkeep};

@@ -438,7 +438,7 @@ impl Store {
     ) -> Result<Denied> {
         let view = View::written(&writer.published);
         let conceal = writer.ids.concealment();
-        let own = ValidBatch::new(Batch::own(record::denied(drafts, &denied, judged_at, conceal)))?;
+        let own = ValidBatch::new(Batch::own(vec![record::denied(drafts, &denied, judged_at, conceal)]))?;
         let prepared = self.prepare(writer, &view, &own, Vec::new(), Footprint::default(), append)?;
         let receipt = writer.journal.append(prepared, Self::queue_options(writer, append))?;
         self.sync_within(writer, append);

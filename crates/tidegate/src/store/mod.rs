@@ -5,8 +5,9 @@ mod writer;
 mod deciding;
 mod appending;
 mod waiting;
-mod reopening;
 mod upkeep;
+mod erase;
+mod reopening;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use arc_swap::Guard;
 use tidegate_disk::{Disk, Env, NativeDisk};
 use tidegate_format::{ErrorKind, Result};
 
+pub use erase::{Erase, ErasePlan, Erasure};
 pub(crate) use opening::Opening;
 pub use reader::StoreReader;
 pub use upkeep::Upkeep;
@@ -105,6 +107,7 @@ impl StoreOptions {
             self.check()?;
             check_claims()?;
             let (writer, file, report) = Writer::open(&env, &self, None)?;
+            erase::resume(&writer, &env, file.id)?;
             let published = Arc::clone(&writer.published);
             let opening = Opening::first(published, report, writer.origin(), &env.clock);
             let reader = StoreReader::new(file, env, opening);

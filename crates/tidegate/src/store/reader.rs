@@ -283,15 +283,16 @@ impl StoreReader {
     pub fn verify(&self, progress: impl FnMut(VerifyReport)) -> Result<VerifyReport> {
         let opening = self.opening();
         let view = opening.view()?;
+        let now = || opening.view();
         #[cfg(feature = "proofs")]
         {
             let mut check = LevelCheck::new(opening.tree());
-            let found = verify(&view, |position, leaf| check.take(position, leaf), progress)?;
+            let found = verify(&view, now, |position, leaf| check.take(position, leaf), progress)?;
             check.finish();
             Ok(VerifyReport { tree_hashes: check.right, tree_hashes_wrong: check.wrong, ..found })
         }
         #[cfg(not(feature = "proofs"))]
-        verify(&view, |_, _| (), progress)
+        verify(&view, now, |_, _| (), progress)
     }
 
     /// Returns what the store file says.

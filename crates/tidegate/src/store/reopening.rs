@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use tidegate_format::{Error, ErrorKind, Hash, Position, Result};
 
+use super::erase::resume;
 use super::writer::Writer;
 use super::{Store, in_directory};
 use crate::published::SharedState;
@@ -97,8 +98,10 @@ impl Store {
             return Err(Error::new(ErrorKind::Diverged, message));
         }
         let kept = before.kept(&earlier.published, &writer.published)?;
+        resume(&writer, self.env(), file.id)?;
         if options.verify {
-            verify(&View::of(&writer.published), |_, _| (), |_| ())?;
+            let view = View::of(&writer.published);
+            verify(&view, || Ok(view.clone()), |_, _| (), |_| ())?;
         }
         let opening = self.opening();
         let published = Arc::clone(&writer.published);

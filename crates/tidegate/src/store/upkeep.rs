@@ -31,6 +31,11 @@ impl Store {
 }
 
 impl Upkeep {
+    /// Returns the store that is kept in order.
+    pub(super) fn store(&self) -> &Store {
+        &self.0
+    }
+
     /// Does what the store's own thread would do, for a store opened without one
     /// ([`StoreOptions::thread`](crate::StoreOptions::thread)): commits what was submitted, syncs what waits for its
     /// interval, and indexes sealed segments.

@@ -34,7 +34,9 @@ pub(crate) struct Writer {
     /// They stay with the handle, whichever opening it is in.
     pub(crate) guards: Arc<ArcSwap<Vec<Arc<Guard>>>>,
     pub(crate) state_files: Arc<StateFiles>,
-    cache: Arc<FileCache>,
+    pub(super) cache: Arc<FileCache>,
+    /// Held by the one who erases.
+    pub(super) erasing: Mutex<()>,
     pub(crate) durability: Durability,
     pub(super) process: OwnerProcess,
     pub(crate) seed: HashKey,
@@ -98,6 +100,7 @@ impl Writer {
             turns: Arc::new(Turns::new(Arc::clone(&env.clock))),
             state_files: earlier.map_or_else(new_files, |earlier| Arc::clone(&earlier.state_files)),
             cache: opened.cache,
+            erasing: Mutex::new(()),
             durability: options.durability,
             process: OwnerProcess::current(),
             guards: earlier.map(|earlier| Arc::clone(&earlier.guards)).unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 mod backup;
 mod floor;
+mod erasing;
 mod lock;
 
 use std::ops::ControlFlow;
@@ -17,6 +18,9 @@ use super::watermark::{WATERMARK, WatermarkFile};
 
 pub(crate) use backup::{
     BACKUP, BackupDisk, READERS, STORE_COPY, as_store, read_backup, reader_name, refuse_backup,
+};
+pub(crate) use erasing::{
+    ERASING, keep as keep_erasing, read as read_erasing, read_or_all as erasing_or_all,
 };
 pub(crate) use floor::{FLOOR, Floor, RETIRED};
 pub(super) use lock::check_lock;

@@ -6,18 +6,21 @@
 //! Y2. Nothing shows that is not known to be durable: by the watermark, by a later frame or a later segment.
 //! Y3. If the log is damaged, everything before the damage shows, and every question whose answer may lie behind it
 //!     ends in the damage, whether it was there at opening or is met later.
+//! Y5. What an event that shows says is erased is not shown, whatever the files hold.
 
 use std::sync::Arc;
 
 use tidegate_disk::{Env, Identity, Mode};
-use tidegate_format::{Error, ErrorKind, Offset, Position, Result, SegmentName, StoreFile, Watermark};
+use tidegate_format::{
+    ErasingFile, Error, ErrorKind, Offset, Position, Result, SegmentName, StoreFile, Watermark,
+};
 use tidegate_segment::cache::FileCache;
 use tidegate_segment::files::is_missing;
 use tidegate_segment::{HashKey, IndexState, RecordedEvent, Segment};
 
 use super::find::find;
 use crate::backend::filter_groups;
-use crate::backend::identity::{self, io, salvage, seed};
+use crate::backend::identity::{self, erasing_or_all, io, salvage, seed};
 use crate::backend::open::check_expected;
 use crate::backend::report::OpenReport;
 use crate::backend::sealed::{check_store, missing};
@@ -26,8 +29,10 @@ use crate::backend::watermark::WatermarkFile;
 use crate::published::{Damage, Log, SharedState};
 #[cfg(feature = "proofs")]
 use crate::read::{LevelKey, LogTree};
+use crate::read::{events_between, mask};
 use crate::settings::StoreOptions;
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Follows a log that another process may be writing.
 #[derive(Debug)]
@@ -37,6 +42,8 @@ pub(crate) struct Follower {
     cache: Arc<FileCache>,
     published: Arc<SharedState>,
     newest: Mutex<Newest>,
+    /// Whether anything is masked that the writer takes from the files.
+    has_masks: AtomicBool,
     /// What is kept of the tree over the log. It reads the files and never writes them.
     #[cfg(feature = "proofs")]
     tree: LogTree,
@@ -91,7 +98,7 @@ impl Follower {
         let store = identity::read_present(&*world.disk)?;
         identity::check_lock_file(&*world.disk)?;
         let cache = FileCache::new(Arc::clone(&world.disk), options.map, options.open_files);
-        let (segments, mut report) = find(world, &store, &cache)?;
+        let (erasing, (segments, mut report)) = find_unchanged(world, &store, &cache)?;
         let Some(newest) = segments.last().map(Arc::clone) else {
             return Err(report.damage.unwrap_or_else(|| missing(Position(1), Position(1))));
         };
@@ -116,9 +123,16 @@ impl Follower {
             cache,
             published,
             newest: Mutex::new(newest),
+            has_masks: AtomicBool::new(false),
             #[cfg(feature = "proofs")]
             tree,
         };
+        if let Some(ErasingFile { done, open, .. }) = erasing {
+            follower.published.set_erased(done);
+            if open {
+                follower.mask_between(done, head)?;
+            }
+        }
         Ok((follower, report))
     }
 
@@ -149,9 +163,10 @@ impl Follower {
         if watermark.is_none() {
             self.check_there()?;
         }
+        let is_replaced = self.take_up_copies()?;
         let mut newest = self.newest.lock();
         // Any other one is news: one that was lost is begun anew, with sequences that were there before.
-        if watermark.is_some() && newest.followed == watermark {
+        if watermark.is_some() && newest.followed == watermark && !is_replaced {
             return Ok(());
         }
         match self.follow(&mut newest, watermark) {
@@ -326,12 +341,54 @@ impl Follower {
             // Before what precedes it is visible.
             self.end_at(next.before(), salvage(fault.error));
         }
+        // Before they are visible (keeps Y5).
+        self.mask_between(self.published.visible(), next.before())?;
         self.published.set_written(next.before());
         self.published.set_durable(next.before());
         self.published.set_visible(next.before());
         // A reader's tasks are not woken, so no code of a caller runs under this lock.
         self.published.announce();
         Ok(is_whole)
+    }
+
+    /// Masks what the events say is erased that come after one position and up to another. Keeps Y5.
+    fn mask_between(&self, after: Position, until: Position) -> Result<()> {
+        let log = self.published.log();
+        for (position, positions) in events_between(&log, after, until)? {
+            mask(&log, &positions);
+            self.published.set_erased(position);
+            self.has_masks.store(true, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    /// Goes on with the segments that the writer has written anew, once it has done so with all that is masked here: then
+    /// this process lets go of what was erased. Returns whether the newest segment is one of those.
+    fn take_up_copies(&self) -> Result<bool> {
+        if !self.has_masks.load(Ordering::SeqCst) {
+            return Ok(false);
+        }
+        let file = erasing_or_all(&*self.world.disk, self.store.id)?;
+        if file.is_none_or(|file| file.done < self.published.erased()) {
+            return Ok(false);
+        }
+        let log = self.published.log();
+        let mut is_newest = false;
+        for segment in log.segments.iter().filter(|segment| segment.mask().is_some()) {
+            if !segment.is_sealed() {
+                is_newest = true;
+                continue;
+            }
+            if let Some(copy) = segment.in_later_generation(&self.cache)?.map(Arc::new) {
+                self.published.change_log(|log| {
+                    let place = log.segments.iter_mut().find(|place| place.first() == copy.first());
+                    _ = place.map(|place| *place = Arc::clone(&copy));
+                });
+                segment.close_file();
+            }
+        }
+        self.has_masks.store(is_newest, Ordering::SeqCst);
+        Ok(is_newest)
     }
 
     /// Goes on to the segment behind the newest one.
@@ -382,6 +439,30 @@ impl Follower {
     fn seed(&self) -> HashKey {
         seed(self.store.seed)
     }
+}
+
+/// The segments of a log, and what is to be said of them.
+type FoundLog = (Vec<Arc<Segment>>, OpenReport);
+
+/// Finds the log at a moment at which no erasure begins or ends, and returns how far they were carried out.
+fn find_unchanged(
+    world: &Env,
+    store: &StoreFile,
+    cache: &Arc<FileCache>,
+) -> Result<(Option<ErasingFile>, FoundLog)> {
+    const TRIES_MAX: usize = 100;
+    let mut erasing = erasing_or_all(&*world.disk, store.id)?;
+    for tries in 1.. {
+        let found = find(world, store, cache)?;
+        let before = std::mem::replace(&mut erasing, erasing_or_all(&*world.disk, store.id)?);
+        if before == erasing {
+            return Ok((before, found));
+        }
+        if tries == TRIES_MAX {
+            return Ok((before.map(|file| ErasingFile { open: true, ..file }), found));
+        }
+    }
+    unreachable!("the loop ends by its count")
 }
 
 fn identity_of(segment: &Segment) -> Result<Identity> {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tidegate_disk::{Disk, Env, File, Mode};
 use tidegate_format::frame::{self, Sealing};
 use tidegate_format::{
-    Error, ErrorKind, Frame, Hash, Micros, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader,
-    SegmentName, StoreFile, StoreId, Watermark,
+    ErasingFile, Error, ErrorKind, Frame, Hash, Micros, Offset, Position, Result, SEGMENT_HEADER_BYTES,
+    SegmentHeader, SegmentName, StoreFile, StoreId, Watermark,
 };
 use tidegate_segment::files::{find, is_missing};
 use tidegate_segment::{ActiveSegment, FrameReader, INDEX, SEGMENTS, index_path, path};
@@ -15,7 +15,7 @@ use tidegate_segment::{ActiveSegment, FrameReader, INDEX, SEGMENTS, index_path, 
 use super::examining::{examine_in, no_backup};
 use super::placing::{CopyProgress, Meter, Part, unplaced, unread};
 use super::source::{Source, SourceSegment, is_backup, root_of};
-use crate::backend::{CURSORS, WatermarkFile, keep_store, replace, seed};
+use crate::backend::{CURSORS, WatermarkFile, keep_erasing, keep_store, replace, seed};
 use crate::read::View;
 use crate::report::rewrite::{NewStore, Parent, new_store_file, refuse_filled};
 use crate::settings::StoreOptions;
@@ -351,6 +351,8 @@ fn write(
     let mut watermark = WatermarkFile::open(disk, None)?;
     watermark.write(mark)?;
     watermark.sync()?;
+    // What events say is erased may not have been taken from the files yet, or only after they were copied.
+    keep_erasing(disk, &ErasingFile { store: store.id, done: Position::START, open: true })?;
     keep_store(disk, &store)?;
     drop(new);
     check(to, &store, until, root, verifies)?;

@@ -19,6 +19,7 @@ use tidegate_format::{
 };
 use tidegate_segment::path;
 
+use super::erasure_check::LogErasures;
 use super::files::{self, FileContents, ReadWindow};
 use super::frame_scan::{FrameScan, frame_at, scan_frames};
 use super::identity::{SegmentFile, identify};
@@ -88,6 +89,7 @@ pub(crate) struct LogScan {
     /// From where on the next opening for writing cuts off the newest segment.
     cut: Option<u64>,
     chain: Chain,
+    erasures: LogErasures,
     /// Whether the newest segment ends with what is not a frame.
     open_end: bool,
     /// Whether every slot of the watermark that was written can be read.
@@ -143,6 +145,7 @@ pub(crate) fn scan_log(
         chain: Chain::above(found.floor.first),
         ..LogScan::default()
     };
+    scan.erasures = LogErasures::begin(disk, scan.store, &mut scan.remarks)?;
     let watermark = scan.read_watermark(watermark);
     scan.evidence =
         found.store.zip(found.salt).map(|store| DurabilityEvidence::new(watermark, files, store, found.seed));
@@ -158,10 +161,17 @@ pub(crate) fn scan_log(
         progress(scan.verified);
     }
     scan.end(disk, before);
+    scan.verified.erased = scan.erasures.count();
+    scan.erasures.end(disk, scan.store, &scan.lost, &mut scan.faults, &mut scan.remarks);
     Ok(scan)
 }
 
 impl LogScan {
+    /// Returns whether events say that payloads are erased.
+    pub(crate) fn names_erased(&self) -> bool {
+        self.erasures.names_any()
+    }
+
     /// Returns the position that comes next.
     fn next(&self) -> Position {
         let lost = self.lost.last().and_then(|lost| lost.last).unwrap_or_default();
@@ -455,6 +465,7 @@ impl LogScan {
             return Err((0, Error::damaged("a frame stands here once more", next, head.first)));
         }
         self.chain.take_frame(frame, next)?;
+        self.erasures.take(frame);
         if head.first > next {
             self.note_lost(next, head.first.before());
         }

@@ -2,6 +2,7 @@
 mod files;
 mod frame_scan;
 mod identity;
+mod erasure_check;
 mod log_scan;
 #[cfg(feature = "proofs")]
 mod tree_check;

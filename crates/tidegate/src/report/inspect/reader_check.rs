@@ -7,8 +7,8 @@ use tidegate_disk::replace::LEFTOVER;
 use tidegate_format::{Error, ErrorKind, Frame, Hash, Position, Result, StoreId};
 
 use super::files;
-use crate::backend::{BYTES_MAX, list};
-use crate::project::{PROJECTIONS, STATE_BYTES_MAX, SnapshotHeader};
+use crate::backend::{BYTES_MAX, STATE_BYTES_MAX, SnapshotHeader, list};
+use crate::project::PROJECTIONS;
 use crate::read::Query;
 use crate::report::fault::{Fault, LostRange, MOVE, Remark};
 use crate::subscription::LOCK_SUFFIX;
@@ -113,7 +113,7 @@ impl ReaderCheck {
                     continue;
                 }
                 let tie = |bytes: &[u8]| {
-                    SnapshotHeader::read(bytes).map(|stamp| (stamp.store, stamp.position, stamp.leaf))
+                    SnapshotHeader::read(bytes).map(|(stamp, _)| (stamp.store, stamp.position, stamp.leaf))
                 };
                 self.one(disk, &format!("{folder}/{name}"), STATE_BYTES_MAX, (STATE, tie), &mut found)?;
             }

@@ -20,6 +20,7 @@ use tidegate_segment::{ActiveSegment, Term};
 
 use super::fork_point::{LogRoot, Parent};
 use crate::backend::{WatermarkFile, keep_store, seed};
+use crate::read::ErasedEvent;
 
 /// Bytes at which a segment is followed by a new one.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -179,7 +180,7 @@ impl<'a> RebuiltLog<'a> {
             kind: text(record.kind()),
             schema: record.schema(),
             payload_type: record.payload_type(),
-            payload: record.payload().unwrap_or_default().to_vec().into(),
+            payload: self.payload_of(record).into(),
             tags: record.tags().map(text).collect(),
             causes: Vec::new(),
             correlation: None,
@@ -208,6 +209,15 @@ impl<'a> RebuiltLog<'a> {
             return record::encode_erased(&draft, &facts, &ErasedPayload { commitment, length }, bytes);
         }
         record::encode(&draft, &facts, bytes)
+    }
+
+    /// Returns what the payload of a record says in this log: of what is erased, the positions here.
+    fn payload_of(&self, record: &Record<'_>) -> Vec<u8> {
+        let payload = record.payload().unwrap_or_default().to_vec();
+        let Some(erased) = ErasedEvent::in_record(record) else { return payload };
+        let each = erased.positions.runs().iter().flat_map(|(first, last)| (first.0..=last.0).map(Position));
+        let here = each.filter_map(|old| self.new_position(old)).collect();
+        erased.payload_for(&here).into_bytes()
     }
 
     /// Returns where an event of the old log stands in this one, if it does.

@@ -8,19 +8,20 @@
 use std::path::Path;
 
 use tidegate_disk::Env;
-use tidegate_format::{Error, ErrorKind, Frame, Position, Result, StoreFile, StoreId};
+use tidegate_format::{ErasingFile, Error, ErrorKind, Frame, Position, Result, StoreFile, StoreId};
 use tidegate_segment::{SEGMENTS, write_error};
 
 use super::fork_point::Parent;
 use super::new_store::{NewStore, new_store_file, refuse_filled};
 use super::rebuilt_log::{MovedRun, RebuiltLog};
-use crate::backend::{Floor, as_store};
+use crate::backend::{Floor, as_store, keep_erasing};
 use crate::read::VerifyReport;
 use crate::report::fault::{Fault, LostRange, Remark};
 use crate::report::inspect::LeftCursor;
 use crate::report::inspect::{self, FrameVisitor, LogScan, left_cursors, scan_log};
 use crate::report::verdict::StoreVerdict;
 use crate::settings::StoreOptions;
+use crate::store::Erase;
 
 /// Report of a salvage: what was saved, and what is lost.
 #[derive(Debug)]
@@ -175,6 +176,10 @@ fn run(
         let message = "the store changed while it was salvaged; stop the program that writes to it, and salvage it again";
         return Err(Error::new(ErrorKind::Refused, message));
     }
+    if again.names_erased() {
+        // Some of that may not be carried out yet. The opening that checks the new store goes on with it.
+        keep_erasing(&*to.disk, &ErasingFile { store: store.id, done: Position::START, open: true })?;
+    }
     let runs = taker.0.end(parent.as_ref())?;
     drop(new);
     let saved = check(to, found.verified.events)?;
@@ -214,6 +219,8 @@ fn check(to: &Env, events: u64) -> Result<VerifyReport> {
     let options = StoreOptions::new().create(false).thread(false).expected_head(Position(events));
     let store = options.open_in(to.clone())?;
     store.upkeep().step()?;
+    let words = Erase::new("payloads were erased, and the event that said so was lost", "tidegate salvage");
+    store.upkeep().name_unnamed(&words)?;
     let verified = store.verify(|_| ())?;
     store.close()?;
     if verified.events >= events {

@@ -19,14 +19,14 @@ Example:
 /// A store does this by itself wherever an index file is missing or damaged; this is for being sure.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct ReindexArgs {
+pub(crate) struct ReindexArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
 }
 
 impl ReindexArgs {
-    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+    pub(crate) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = writer::open(&self.directory, StoreOptions::new().create(false), json)?;
         let count = store.upkeep().reindex()? as u64;
         store.close()?;

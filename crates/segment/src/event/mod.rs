@@ -1,12 +1,17 @@
 //! Events: records with the bytes they stand in, so that they can be kept and passed on.
 
+mod mask;
+
 use std::fmt;
 
 use tidegate_disk::Block;
 use tidegate_format::{
     Cause, CorrelationId, EventId, Hash, Layout, Micros, PayloadType, Position, Record, Result, StreamId,
-    Version,
+    Version, record,
 };
+
+pub(crate) use mask::Erasing;
+pub use mask::Mask;
 
 /// An event of the log. It shares the bytes it was read from and copies nothing; cloning is cheap.
 #[derive(Clone)]
@@ -45,6 +50,16 @@ impl RecordedEvent {
     ///
     /// [`Damaged`](tidegate_format::ErrorKind::Damaged) if these bytes are not a whole record.
     pub fn from_record(bytes: Vec<u8>) -> Result<Self> {
+        Self::read(&bytes.into(), 0)
+    }
+
+    /// Returns the event without what is erased of it, in bytes of its own.
+    pub(crate) fn erased(&self, erasing: Erasing) -> Result<Self> {
+        let mut bytes = self.record().as_bytes().to_vec();
+        match erasing {
+            Erasing::Payload => record::erase(&mut bytes),
+            Erasing::Content => record::erase_content(&mut bytes),
+        }
         Self::read(&bytes.into(), 0)
     }
 
@@ -138,6 +153,11 @@ impl RecordedEvent {
     /// Returns what the bytes of its payload are: `MessagePack`, JSON or other bytes.
     pub fn payload_type(&self) -> PayloadType {
         self.record().payload_type()
+    }
+
+    /// Returns whether its payload was erased. Its names, its place and its proof are still there.
+    pub fn is_erased(&self) -> bool {
+        self.record().is_erased()
     }
 
     /// Returns its payload.

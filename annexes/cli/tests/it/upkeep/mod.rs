@@ -1,0 +1,3 @@
+//! A store is looked at, and kept in order.
+mod erasing;
+mod stores_are_counted_and_verified;

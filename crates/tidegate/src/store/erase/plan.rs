@@ -1,0 +1,107 @@
+//! What an erasure would do.
+
+use std::fmt;
+
+use tidegate_format::{Error, ErrorPlace, Position, Result, name};
+
+use super::saved;
+use crate::read::ErasedPositions;
+use crate::read::{Query, View};
+use crate::store::reader::StoreReader;
+
+/// What an erasure would do: a dry run.
+///
+/// ```
+/// use tidegate::report::ErasePlan;
+/// use tidegate::{Draft, Query, Store};
+///
+/// let store = Store::in_memory()?;
+/// store.append(Draft::new(("shop", "customer-7"), "address.changed").json_text(r#"{"city":"Bonn"}"#))?;
+/// let plan = ErasePlan::of(&store, &Query::stream(("shop", "customer-7")))?;
+/// assert_eq!((plan.events, plan.payload_bytes, plan.segments), (1, 15, 1));
+/// # Ok::<(), tidegate::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErasePlan {
+    /// The positions of the events whose payloads would go.
+    pub positions: ErasedPositions,
+    /// How many they are.
+    pub events: u64,
+    /// How many bytes their payloads have.
+    pub payload_bytes: u64,
+    /// How many more events the query selects, whose payloads are erased already.
+    pub already: u64,
+    /// How many segments would be written anew.
+    pub segments: u64,
+    /// Bytes of those segments.
+    pub segment_bytes: u64,
+    /// The saved states of projections that would be removed, as files within the store.
+    pub saved_states: Vec<String>,
+}
+
+impl ErasePlan {
+    /// Returns what an erasure of what a query selects now would do. It changes nothing, and can be asked of a store that is
+    /// open for reading only.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the query selects an event of the store's own, and those of reading.
+    pub fn of(store: &StoreReader, query: &Query) -> Result<Self> {
+        let view = store.view()?;
+        let mut plan = Self::default();
+        for event in view.read(query) {
+            let event = event?;
+            if name::is_reserved(event.kind()) {
+                let message = format!(
+                    "the query selects an event of the store's own, of kind {}, and those are never erased; name the kinds or \
+                     streams that are to be erased",
+                    event.kind()
+                );
+                return Err(Error::invalid(message).at(ErrorPlace::Event(event.position())));
+            }
+            if event.is_erased() {
+                plan.already += 1;
+                continue;
+            }
+            plan.positions.insert(event.position());
+            plan.events += 1;
+            plan.payload_bytes += event.payload_bytes() as u64;
+        }
+        for (segment, count) in view.segments() {
+            let last = segment.first().plus(u64::from(count)).before();
+            if plan.positions.within(segment.first(), last).next().is_some() {
+                plan.segments += 1;
+                plan.segment_bytes += segment.tail().0;
+            }
+        }
+        plan.saved_states = plan.states(&view, store)?;
+        Ok(plan)
+    }
+
+    fn states(&self, view: &View, store: &StoreReader) -> Result<Vec<String>> {
+        // As if an event after all others said so.
+        let events = [(Position::MAX, self.positions.clone())];
+        saved::touched(view, &*store.env().disk, store.id(), &events)
+    }
+}
+
+impl fmt::Display for ErasePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { positions, events, payload_bytes, already, segments, segment_bytes, saved_states } = self;
+        write!(f, "{events} payloads of {payload_bytes} bytes would be erased")?;
+        if !positions.is_empty() {
+            write!(f, ", at {positions}")?;
+        }
+        if *already > 0 {
+            write!(f, "; {already} more are erased already")?;
+        }
+        if *segments > 0 {
+            write!(f, "; {segments} segments of {segment_bytes} bytes would be written anew")?;
+        }
+        if !saved_states.is_empty() {
+            write!(f, "; these saved states would be removed: {}", saved_states.join(", "))?;
+        }
+        Ok(())
+    }
+}
