@@ -37,9 +37,9 @@ pub struct ErasedCopy {
 
 impl Segment {
     /// Writes the segment, which is sealed, anew without what the mask covers, in the next generation, durable with its name.
-    /// Returns `None` if the file holds nothing of that any more. The old file stays.
+    /// Returns `None` if the file holds nothing of that any more, and nothing behind the end of the segment. The old file stays.
     pub fn write_erased(&self, cache: &Arc<FileCache>, mask: &Mask) -> Result<Option<ErasedCopy>> {
-        if !self.holds_any(mask)? {
+        if !self.has_rest() && !self.holds_any(mask)? {
             return Ok(None);
         }
         let disk = cache.disk();

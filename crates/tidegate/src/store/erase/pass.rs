@@ -66,6 +66,13 @@ pub(super) fn carry_out(writer: &Writer, world: &Env, store: StoreId, done: Posi
     for (segment, _) in &touched {
         rewrite(writer, disk, segment, &mut pass)?;
     }
+    if !positions.is_empty() {
+        // A recovery leaves what it copied from the end of a segment into the next one until the opening after it.
+        let log = published.log();
+        for segment in log.segments.iter().filter(|segment| segment.has_rest()) {
+            rewrite(writer, disk, segment, &mut pass)?;
+        }
+    }
     if pass.segments > 0 {
         // A name that comes back after a power cut is that of an older generation, and is removed again.
         disk.sync_folder(SEGMENTS).map_err(|cause| {
@@ -87,9 +94,9 @@ fn named(events: &[(Position, ErasedPositions)], done: Position) -> (Position, E
     (events.last().map_or(done, |(position, _)| *position), all)
 }
 
-/// Writes a segment anew without what its mask covers, and publishes it.
+/// Writes a segment anew without what its mask covers and without what is behind its end, and publishes it.
 fn rewrite(writer: &Writer, disk: &dyn Disk, segment: &Arc<Segment>, pass: &mut Pass) -> Result<()> {
-    let Some(mask) = segment.mask() else { return Ok(()) };
+    let mask = segment.mask().unwrap_or_default();
     let Some(copy) = segment.write_erased(&writer.cache, &mask)? else {
         segment.set_mask(None);
         return Ok(());

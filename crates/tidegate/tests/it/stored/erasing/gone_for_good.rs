@@ -221,3 +221,29 @@ fn every_way_to_read_is_masked_while_the_files_cannot_be_written() {
         assert_eq!(store.verify(|_| ()).unwrap().erased, ids.len() as u64);
     }
 }
+
+/// A recovery copies what nothing shows to be durable into a new segment, and leaves it in the old file until the opening after
+/// it. An erasure in between has to reach both.
+#[test]
+fn what_a_recovery_left_behind_a_segment_goes_too() {
+    for numbers in [vec![91], vec![91, 92, 93]] {
+        let mut stage = Stage::new();
+        stage.options.segment_bytes = 40_000;
+        let store = stage.open();
+        fill(&store, 9);
+        for number in &numbers {
+            store.append_with(of_subject(*number), AppendOptions::new().buffered()).unwrap();
+        }
+        stage.disk.kill();
+        stage.restart();
+        let store = stage.open();
+        assert_eq!(files_with(&stage, secret(91).as_bytes()).len(), 2, "the copy, and what it is of");
+        erase(&store, &subject(1)).unwrap();
+        assert_eq!(files_with(&stage, secret(91).as_bytes()), [""; 0]);
+        let before = history(&store).unwrap();
+        store.verify(|_| ()).unwrap();
+        assert_eq!(examine_in(&stage.world(), |_| ()).unwrap().faults.len(), 0);
+        stage.restart();
+        assert_eq!(history(&stage.open()).unwrap(), before);
+    }
+}
