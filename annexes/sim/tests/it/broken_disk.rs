@@ -162,9 +162,14 @@ fn forge_index(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
 
 /// The body of one saved state under the head of another.
 fn stale(first: &[u8], newest: &[u8]) -> Vec<u8> {
-    const BODY: usize = 104;
-    let mut bytes = newest.get(..BODY).unwrap_or(newest).to_vec();
-    bytes.extend_from_slice(first.get(BODY..).unwrap_or_default());
+    // Where the query is that stands before the body, and how long it is.
+    const QUERY: usize = 84;
+    let body = |bytes: &[u8]| {
+        let length = bytes.get(QUERY - 4..QUERY).and_then(|length| length.try_into().ok());
+        QUERY + length.map_or(0, u32::from_le_bytes) as usize
+    };
+    let mut bytes = newest.get(..body(newest)).unwrap_or(newest).to_vec();
+    bytes.extend_from_slice(first.get(body(first)..).unwrap_or_default());
     if bytes.len() > 8 {
         let sum = crc(0, &bytes[8..]);
         bytes[4..8].copy_from_slice(&sum.to_le_bytes());

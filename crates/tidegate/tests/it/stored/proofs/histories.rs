@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use tidegate::proofs::{DisclosureForm, Proof, SignedCheckpoint, Signer};
+use tidegate::report::Erase;
 use tidegate::testing::{FaultPlan, SeededRandom};
-use tidegate::{AppendOptions, ErrorKind, Position};
+use tidegate::{AppendOptions, ErrorKind, Position, Query, QueryItem};
 use tidegate_format::Hash;
 
 use super::{KeyDisk, audit, policy, size};
@@ -32,7 +33,7 @@ enum Event {
     /// What is whole is written to another disk, which goes on if the key signs it. Before that, the end is cut off, or
     /// something in the middle is damaged.
     Salvage(Option<u64>),
-    /// The payload of an event is blanked as erasing it would.
+    /// Payloads are erased.
     Erase(u64),
     /// What the key signed last is put back as it was before the last checkpoint.
     TurnBack,
@@ -204,12 +205,12 @@ impl World {
         self.offer(saved, store);
     }
 
+    /// Erases the payloads of a sixth of the events.
     fn erase(&mut self, number: u64) {
-        self.store = None;
-        self.stage.restart();
-        let position = 1 + number % self.appended.max(1) as u64;
-        crate::stored::erased_and_slots::rewrite(&self.stage, false, |at| at == position);
-        self.restart();
+        let query = Query::from(
+            QueryItem::new().entity(format!("entity-{}", number % 3)).tag(format!("tag:{}", number % 2)),
+        );
+        self.store().upkeep().erase(&query, Erase::new("request 17", "desk 2")).unwrap();
     }
 
     /// Asks the key to sign another store, which is the log from now on if it does.
