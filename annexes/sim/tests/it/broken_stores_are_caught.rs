@@ -25,7 +25,7 @@ const CANARIES: [(&str, How, u64); 22] = [
         How::Disk(|disk| broken(disk, DiskDefect::IndexBelieved)),
         40,
     ),
-    ("believing a stale saved state", How::Disk(|disk| broken(disk, DiskDefect::StaleState)), 200),
+    ("believing a stale saved state", How::Disk(|disk| broken(disk, DiskDefect::StaleState)), 1000),
     ("believing zeros", How::Disk(|disk| broken(disk, DiskDefect::ZerosBelieved)), 200),
     ("preparing space over a frame", How::Disk(|disk| broken(disk, DiskDefect::ZerosOverFrame)), 20),
     ("ending a segment a frame early", How::Disk(|disk| broken(disk, DiskDefect::EndedEarly)), 20),
