@@ -2,7 +2,7 @@
 
 use tidegate::report::ErasedEvent;
 use tidegate::report::{Erase, ErasePlan, StoreVerdict, examine_in};
-use tidegate::testing::FaultPlan;
+use tidegate::testing::{Call, FaultPlan};
 use tidegate::{
     AppendOptions, Batch, Draft, ErrorKind, Position, Query, QueryItem, ReadOptions, StoreOptions,
 };
@@ -226,11 +226,17 @@ fn every_way_to_read_is_masked_while_the_files_cannot_be_written() {
 /// it. An erasure in between has to reach both.
 #[test]
 fn what_a_recovery_left_behind_a_segment_goes_too() {
-    for numbers in [vec![91], vec![91, 92, 93]] {
+    // Also if nothing else of that segment is erased.
+    let cases = [(false, vec![91]), (false, vec![91, 92, 93]), (true, vec![91]), (true, vec![91, 92, 93])];
+    for (is_alone, numbers) in cases {
         let mut stage = Stage::new();
         stage.options.segment_bytes = 40_000;
         let store = stage.open();
-        fill(&store, 9);
+        if is_alone {
+            store.append((0..9).map(|number| of_subject(3 * number)).collect::<Vec<_>>()).unwrap();
+        } else {
+            fill(&store, 9);
+        }
         for number in &numbers {
             store.append_with(of_subject(*number), AppendOptions::new().buffered()).unwrap();
         }
@@ -246,4 +252,24 @@ fn what_a_recovery_left_behind_a_segment_goes_too() {
         stage.restart();
         assert_eq!(history(&stage.open()).unwrap(), before);
     }
+}
+
+/// A view from before, which has read the old files, reads the new ones from then on, so it keeps no old one alive.
+#[test]
+fn an_older_view_goes_over_to_the_new_files() {
+    let mut stage = Stage::new();
+    stage.options = stage.options.map(false);
+    let store = stage.open();
+    fill(&store, 9);
+    let view = store.view().unwrap();
+    let opened = |position| {
+        let before = stage.disk.count(Call::Open);
+        let event = view.at(Position(position)).unwrap().unwrap();
+        assert_eq!(event.payload().unwrap(), secret(position - 1).as_bytes());
+        stage.disk.count(Call::Open) - before
+    };
+    opened(1);
+    assert_eq!(opened(1), 0, "it is open already");
+    assert_eq!(erase(&store, &subject(1)).unwrap().held, 0);
+    assert!(opened(1) > 0, "the old file is not kept open");
 }

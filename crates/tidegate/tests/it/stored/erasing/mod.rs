@@ -4,6 +4,7 @@ mod findings;
 mod gone_for_good;
 mod guesses;
 mod projections;
+mod proofs;
 mod readers;
 
 use tidegate::report::{Erase, Erasure};
