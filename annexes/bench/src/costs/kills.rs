@@ -2,6 +2,7 @@
 //! killed leaves.
 
 use std::path::Path;
+use std::time::Duration;
 
 use tidegate::{AppendOptions, Draft, Store};
 
@@ -14,6 +15,8 @@ use crate::settings::Settings;
 
 /// Events of the active segment.
 const EVENTS: u64 = 100_000;
+/// The last of them, of which nothing says that they are durable.
+const UNSYNCED: u64 = 1000;
 /// Events of the store that is closed.
 const CLOSED_EVENTS: u64 = 300_000;
 
@@ -31,6 +34,8 @@ pub(crate) fn rows(settings: &Settings, place: &Path) -> Result<Vec<Row>, Failur
         let place = tempfile::tempdir_in(place)?;
         let store = Store::open(place.path().join("open"))?;
         append(&store, EVENTS / scale, tags)?;
+        store.wait_durable(store.frontier().written, Duration::from_secs(60))?;
+        append(&store, UNSYNCED, tags)?;
         let (mut opened, mut closed) = (Vec::new(), Vec::new());
         for round in 0..3 {
             let copy = place.path().join(format!("copy-{round}"));
