@@ -190,18 +190,7 @@ pub fn soak(soak: &Soak) -> Result<SoakReport, Failure> {
 impl History<'_> {
     fn script(&mut self) -> Script {
         let (seed, acts) = (self.dice.roll(), 5 + self.dice.below(self.soak.acts));
-        let company = self.soak.cast == Workload::All;
-        let defect = self.soak.defect;
-        Script {
-            seed,
-            acts,
-            faults: false,
-            losses: Losses::Never,
-            reads_fail: false,
-            company,
-            crowd: 0,
-            defect,
-        }
+        Script::without_faults(seed, acts, self.soak.cast == Workload::All, self.soak.defect)
     }
 
     fn live(&mut self) -> Result<(), Failure> {

@@ -60,17 +60,7 @@ impl Sweep {
     }
 
     fn script(&self, seed: u64, acts: u64) -> Script {
-        let (company, defect) = (self.company, Defect::None);
-        Script {
-            seed,
-            acts,
-            faults: false,
-            losses: Losses::Never,
-            reads_fail: false,
-            company,
-            crowd: 0,
-            defect,
-        }
+        Script::without_faults(seed, acts, self.company, Defect::None)
     }
 }
 

@@ -95,7 +95,7 @@ impl Segment {
         }
     }
 
-    /// Builds its index from its records, each of which is read and checked, whatever is in memory.
+    /// Builds its index from its records, each of which is read and checked, even if an index is in memory.
     pub fn build_index_anew(
         &self,
         level_of: impl Fn(Position) -> Result<Option<u32>>,

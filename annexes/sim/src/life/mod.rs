@@ -61,6 +61,14 @@ pub(crate) struct Script {
     pub(crate) defect: Defect,
 }
 
+impl Script {
+    /// Returns the script of a life in which nothing fails.
+    pub(crate) fn without_faults(seed: u64, acts: u64, company: bool, defect: Defect) -> Self {
+        let losses = Losses::Never;
+        Self { seed, acts, faults: false, losses, reads_fail: false, company, crowd: 0, defect }
+    }
+}
+
 /// After which failed syncs the system gives up what was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Losses {

@@ -51,7 +51,7 @@ pub(crate) struct FileBackend {
 }
 
 /// Bytes of the active segment beyond which closing puts a new one behind it, so that opening, which scans the
-/// active segment, is quick after a close whatever the size of segments.
+/// active segment, is quick after a close for any size of segments.
 const CLOSE_BYTES_MAX: u64 = 4 << 20;
 
 /// Serializes syncs and remembers a failure. The kernel reports a lost write to one fsync, once; a repeated or concurrent

@@ -17,8 +17,8 @@ UNFINISHED and does not open as a store.
 The new store is a fork: it has an id of its own, and names the old one and the position up to which they are the same. \
 Receipts of the old store agree up to there. A key that signs for the old store does not sign for it; cursors begin anew.
 
-With --same it keeps id and cursors, for a store that is lost. Whatever the lost store acknowledged behind the end of the \
-backup must not count any more, since those positions are given again: a reader or a signed checkpoint that saw \
+With --same it keeps id and cursors, for a store that is lost. Events that the lost store acknowledged after the end of the \
+backup no longer count, since their positions are given again: a reader or a signed checkpoint that saw \
 them is refused. Never write to two stores with one id.
 
 Events are taken over by whole batches. What was erased in the store after the backup is in the backup.

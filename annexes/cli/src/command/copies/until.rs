@@ -137,7 +137,7 @@ pub(super) fn write_report(report: &RestoreReport, to: &Path, output: &mut Outpu
     ))?;
     if plan.keeps_id {
         output.line(
-            "it keeps the id: whatever was acknowledged behind its end must not count any more, and no other \
+            "it keeps the id: events that were acknowledged after its end no longer count, and no other \
              store with this id may be written to",
         )?;
     } else {

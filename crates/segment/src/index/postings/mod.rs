@@ -14,7 +14,7 @@
 //!
 //! Invariants:
 //!
-//! P1. Every event that is given out is below the count of events of the segment, whatever the bytes say.
+//! P1. Every event that is given out is below the count of events of the segment, for any bytes.
 //! P2. No call takes more steps than the list has bytes.
 
 pub(super) mod deltas;

@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //!
-//! B1. What a backup shows is what its backup file names, as far as that counts its bytes, whatever else an interrupted
-//!     backup left in the directory.
+//! B1. What a backup shows is what its backup file names, up to the lengths that it names. What else an interrupted
+//!     backup left in the directory is ignored.
 //! B2. Nothing is written to a backup but by the next backup into it.
 
 use std::io;

@@ -266,11 +266,19 @@ impl LogScan {
     /// Takes note of what is missing before a segment.
     fn step_to(&mut self, entry: &SegmentFile, before: Option<&SegmentFile>) {
         let next = self.next();
-        if entry.first <= next {
-            return;
-        }
         let stated = entry.head.map(|head| head.before_first);
         let expected = before.map_or(self.floor.before_first(), |before| before.first);
+        if entry.first <= next {
+            // The events of a segment that a recovery began may stand behind the end of the one before it still.
+            if before.is_some()
+                && let Some(missing) = stated.filter(|stated| *stated > expected && *stated < entry.first)
+            {
+                let error =
+                    Error::damaged("a segment is missing", "the one that the next names", "no such file");
+                self.faults.push(Fault::new(error.in_file(&path(missing), None), RESTORE));
+            }
+            return;
+        }
         // Before the first one there is the floor alone, and nothing that could tell what is wrong with it.
         if before.is_none() || stated.is_none_or(|stated| stated != expected) {
             // Where the one that is missing began is known if the one before it is whole, or if the head says so.

@@ -74,19 +74,19 @@ impl fmt::Display for Erasure {
             None => write!(f, "nothing was left to erase")?,
             Some(position) => write!(
                 f,
-                "erased {events} payloads of {payload_bytes} bytes, as the event at position {position} says"
+                "payloads erased: {events} ({payload_bytes} bytes), as the event at position {position} says"
             )?,
         }
         if segments + saved_states > 0 {
             write!(
                 f,
-                "; {segments} segments of {bytes_written} bytes were written anew, {saved_states} saved states removed"
+                "; segments written anew: {segments} ({bytes_written} bytes); saved states removed: {saved_states}"
             )?;
         }
         if *held > 0 {
             write!(
                 f,
-                "; {held} old files stay mapped until this process drops the events that it read of them"
+                "; old files still mapped: {held}, until this process drops the events that it read from them"
             )?;
         }
         if !left.is_empty() {

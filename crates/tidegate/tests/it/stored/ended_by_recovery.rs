@@ -229,3 +229,28 @@ fn a_name_whose_sync_failed_is_not_relied_on() {
     }
     assert!(both > 0, "no sync of the name failed");
 }
+
+/// What happened (seed 90133685 of the simulation): the doctor read the events of the missing segment where the recovery had
+/// copied them from, and said that all is well, of a store that does not open.
+#[test]
+fn a_missing_segment_is_told_although_its_events_stand_before_it() {
+    let (mut stage, intact, _) = killed(9, 1);
+    stage.options.segment_bytes = 600;
+    let store = stage.open();
+    fill(&store, 3);
+    drop(store);
+    let segments = stage.segments();
+    let (missing, behind) = (&segments[1], &segments[2]);
+    assert_eq!(
+        header(&stage, behind).first.0 as usize,
+        intact.len() + 1,
+        "the missing one holds what was copied alone"
+    );
+    stage.disk.at_rest().remove(missing).unwrap();
+    stage.restart();
+    let found = examine_in(&stage.world(), |_| ()).unwrap();
+    assert_eq!(found.faults.len(), 1, "{found:#?}");
+    assert!(found.faults[0].error.to_string().contains(missing.as_str()), "{:?}", found.faults);
+    assert!(found.lost.is_empty(), "salvage saves all of it: {:?}", found.lost);
+    assert_eq!(stage.try_write().unwrap_err().kind(), ErrorKind::Damaged);
+}
