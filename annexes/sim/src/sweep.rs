@@ -6,7 +6,7 @@ use crate::check;
 use crate::defect::Defect;
 use crate::dice::Dice;
 use crate::failure::{Failure, failed};
-use crate::life::{Exit, Losses, Script, live};
+use crate::life::{Exit, Script, live};
 use crate::machine::{Machine, Wrap, plain};
 use crate::model::{End, Model};
 

@@ -39,7 +39,7 @@ fn a_dry_run_changes_nothing_and_yes_erases() {
         (&false.into(), &2.into(), &3.into())
     );
     let done = run(&[&["erase", &store], &subject[..], &words, &["--yes"]].concat()).ok();
-    assert!(done.contains("erased 2 payloads") && done.contains("Not reached: backups"), "{done}");
+    assert!(done.contains("payloads erased: 2 ") && done.contains("Not reached: backups"), "{done}");
     assert!(!holds(&store, "Bonn") && holds(&store, "Ulm"));
     let again = &run(&[&["erase", &store, "--json", "--yes"], &subject[..], &words].concat()).json()[0];
     assert_eq!((&again["events"], again.get("position")), (&0.into(), None));
