@@ -29,9 +29,10 @@ const APPENDERS_SEEDS: [u64; 8] = [0, 2, 43, 75, 189, 413, 730, 11265];
 /// * 30027134, 30199045, 30242445: the model did not see what a cursor parked right before its process died.
 /// * 40025680: the model did not see that a full disk refuses an opening for writing before the log is looked at.
 /// * 50186313: the model held a batch for possible that was answered before any of it was written.
-const SOAK_SEEDS: [u64; 16] = [
+/// * 90133685: the doctor did not miss a segment whose events stood behind the end of the one before it.
+const SOAK_SEEDS: [u64; 17] = [
     2188, 4980, 1_000_978, 2_322_364, 2_323_769, 30_011_105, 30_016_314, 30_027_134, 30_042_005, 30_135_119,
-    30_179_665, 30_199_045, 30_242_445, 30_250_290, 40_025_680, 50_186_313,
+    30_179_665, 30_199_045, 30_242_445, 30_250_290, 40_025_680, 50_186_313, 90_133_685,
 ];
 
 /// Further histories with all actors that every run goes through, beside some fresh ones.
