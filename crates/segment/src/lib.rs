@@ -11,15 +11,14 @@ mod frame_reader;
 mod records;
 mod segment;
 mod active;
-mod indexing;
-pub mod filter_groups;
+pub mod indexing;
 mod graph;
 
 pub use active::{ActiveSegment, sync};
 pub use event::{Mask, RecordedEvent};
 pub use frame_reader::{FrameFault, FrameReader, read_error, write_error};
 pub use graph::CauseReader;
-pub use indexing::{INDEX, index_path, list_indexes, parse_index_name};
+pub use indexing::{INDEX, filter_groups, index_path, parse_index_name};
 pub use lookup::{IndexState, Lookup, Postings};
 pub use mem_index::{EventHashes, MemIndex};
 pub use ordinal::Ordinal;

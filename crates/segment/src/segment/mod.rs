@@ -18,7 +18,7 @@ mod lookups;
 mod replay;
 mod erased_copy;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
@@ -61,6 +61,8 @@ pub struct Segment {
     /// Its files once it is sealed, while they are open.
     bytes: Arc<Slot<Source>>,
     index: Arc<Slot<Lookup>>,
+    /// Which generation of its index file is used, as far as is known.
+    index_generation: AtomicU32,
     /// What opens its files, once it is sealed.
     cache: OnceLock<Arc<FileCache>>,
     /// Held while either file is opened.
@@ -87,6 +89,7 @@ impl Segment {
             memory: ArcSwapOption::empty(),
             bytes: Slot::empty(),
             index: Slot::empty(),
+            index_generation: AtomicU32::new(0),
             cache: OnceLock::new(),
             opening: Mutex::new(()),
             indexing: Mutex::new(()),
@@ -99,6 +102,7 @@ impl Segment {
     pub(crate) fn in_file(&self, file_name: SegmentName, cache: &Arc<FileCache>) -> Self {
         let segment =
             Self { index: Arc::clone(&self.index), ..Self::new(file_name, self.head, self.hash_key) };
+        segment.know_index(self.index_name());
         segment.tail.store(self.tail().0, Ordering::Release);
         segment.end.get_or_init(|| self.next());
         segment.cache.get_or_init(|| Arc::clone(cache));

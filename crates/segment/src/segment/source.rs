@@ -2,9 +2,10 @@
 //! again when it does not.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tidegate_disk::{Block, File};
-use tidegate_format::{Error, ErrorKind, Offset, Result};
+use tidegate_format::{Error, ErrorKind, Offset, Result, SegmentName};
 
 use super::Segment;
 use super::files::open_whole;
@@ -75,6 +76,19 @@ impl Segment {
                 }
             }
         }
+    }
+
+    /// Returns the name of its index file, as far as is known.
+    pub(crate) fn index_name(&self) -> SegmentName {
+        // Relaxed: a hint, whatever it says is looked at.
+        let generation = self.index_generation.load(Ordering::Relaxed);
+        SegmentName { first: self.first(), generation }
+    }
+
+    /// Says which of its index files to open: the one of this generation.
+    pub fn know_index(&self, name: SegmentName) {
+        // Relaxed: as above.
+        self.index_generation.store(name.generation, Ordering::Relaxed);
     }
 
     /// Takes an index file into use.

@@ -13,7 +13,8 @@ use tidegate_disk::{Disk, Mode};
 use tidegate_format::{
     Error, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentName, StoreId, Watermark, hash,
 };
-use tidegate_segment::{Segment, index_path, list_indexes, path};
+use tidegate_segment::indexing::list_indexes;
+use tidegate_segment::{Segment, index_path, path};
 
 use super::identity::{CURSORS, io, seed};
 use super::state_files;
@@ -24,8 +25,8 @@ const CURSOR_LINES: &str = "tidegate cursor\nformat 1\n";
 /// What other files than the watermark say, before it is known to which store they should belong.
 #[derive(Debug, Default)]
 pub(crate) struct EvidenceFiles {
-    /// The first positions in the names of index files.
-    indexes: Vec<Position>,
+    /// The names of index files, in order.
+    indexes: Vec<SegmentName>,
     cursors: Vec<CursorMark>,
 }
 
@@ -88,11 +89,11 @@ impl DurabilityEvidence {
 
     /// The last sealed segment from `newest` on that an index file knows of: the file, and where the one behind it began.
     fn sealed_from(&self, disk: &dyn Disk, newest: Position) -> Option<(String, Position)> {
-        let names = self.files.indexes.iter().rev().take_while(|first| **first >= newest);
-        let proofs = names.filter_map(|first| {
-            let (head, behind) = Segment::of_index(disk, *first, seed(self.seed?))?;
+        let names = self.files.indexes.iter().rev().take_while(|name| name.first >= newest);
+        let proofs = names.filter_map(|name| {
+            let (head, behind) = Segment::of_index(disk, *name, seed(self.seed?))?;
             let is_own = (head.store, head.salt) == self.store && head.first >= newest;
-            is_own.then(|| (index_path(*first), behind))
+            is_own.then(|| (index_path(*name), behind))
         });
         proofs.max_by_key(|(_, behind)| *behind)
     }

@@ -23,11 +23,12 @@ const STEP: usize = 16;
 
 /// The filter groups of these sealed segments that are there and usable.
 pub(super) fn load(cache: &FileCache, sealed: &[Arc<Segment>]) -> Vec<Option<Arc<FilterGroup>>> {
+    let names = filter_groups::list(cache.disk());
     let load = |group: &[Arc<Segment>]| {
         if group.len() < STEP {
             return None;
         }
-        match filter_groups::load(cache, group) {
+        match filter_groups::load(cache, &names, group) {
             Ok(filter_group) => filter_group.map(Arc::new),
             Err(error) => {
                 tracing::debug!(%error, "no filter group can be used");
@@ -81,12 +82,14 @@ pub(super) fn breaks() -> Error {
 pub(super) fn follow(cache: &FileCache, published: &SharedState) {
     let log = published.log();
     let earlier = groups(&log).count().saturating_sub(2);
-    for (group, segments) in groups(&log).skip(earlier).filter(|one| is_wanting(&log, one)) {
+    let mut wanting = groups(&log).skip(earlier).filter(|one| is_wanting(&log, one)).peekable();
+    let names = if wanting.peek().is_some() { filter_groups::list(cache.disk()) } else { Vec::new() };
+    for (group, segments) in wanting {
         let known = log
             .filter_group(group)
             .filter(|filter_group| !filter_group.is_damaged())
             .map_or(0, |filter_group| filter_group.count());
-        match filter_groups::load(cache, segments) {
+        match filter_groups::load(cache, &names, segments) {
             Ok(Some(filter_group)) if filter_group.count() > known => {
                 take_up(cache, published, group, filter_group);
             }

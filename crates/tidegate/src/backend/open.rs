@@ -276,6 +276,7 @@ fn remove_replaced(disk: &dyn Disk, found: &[SegmentName], report: &mut OpenRepo
             Err(error) => tracing::warn!(%error, name, "a file that was replaced stays for now"),
         }
     }
+    report.removed.extend(tidegate_segment::indexing::remove_replaced(disk));
     Ok(())
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tidegate_format::{Error, Offset, Position, Result, SegmentHeader, SegmentName, StoreFile};
 use tidegate_segment::cache::FileCache;
-use tidegate_segment::{IndexState, Segment, list_indexes};
+use tidegate_segment::indexing::{generations, list_indexes};
+use tidegate_segment::{IndexState, Segment};
 
 use super::identity::{Floor, salvage, seed};
 
@@ -34,11 +35,14 @@ pub(super) fn load_sealed(
         if next.before_first != first {
             return Err(missing(next.before_first, next.first.before()));
         }
-        let indexed = indexes.binary_search(&first).is_ok();
-        let waits = if indexed { indexes_are_sound } else { last_waits && segments.is_empty() };
+        let index = generations(&indexes, first).last();
+        let waits = if index.is_some() { indexes_are_sound } else { last_waits && segments.is_empty() };
         let segment = Segment::find_sealed(cache, name, &next, seed(store.seed), waits).map_err(salvage)?;
         check_store(&segment, store)?;
-        if indexed && !waits {
+        if let Some(name) = index {
+            segment.know_index(*name);
+        }
+        if index.is_some() && !waits {
             match segment.load_index(cache) {
                 Ok(IndexState::InUse) => indexes_are_sound = true,
                 Ok(IndexState::Missing) => {}

@@ -10,12 +10,13 @@ use tidegate_disk::replace::{self, LEFTOVER, remove_if_there};
 use tidegate_disk::{Disk, Env, FileLock, Mode};
 use tidegate_format::name::visible;
 use tidegate_format::store::{BackupEntry, BackupFile};
-use tidegate_format::{Error, ErrorKind, Hash, Micros, Position, Result, StoreId, hash};
+use tidegate_format::{Error, ErrorKind, Hash, Micros, Position, Result, SegmentName, StoreId, hash};
 use tidegate_segment::files::is_missing;
+use tidegate_segment::indexing::{generations, list_indexes};
 use tidegate_segment::{INDEX, SEGMENTS, index_path};
 
 use super::placing::{CopyProgress, Meter, Part, unplaced};
-use super::source::{Source, SourceSegment};
+use super::source::Source;
 use crate::backend::{
     BACKUP, LOCK, READERS, STORE_COPY, UNFINISHED, list, lock, read, read_backup, reader_name,
 };
@@ -335,17 +336,20 @@ struct Filling<'a, 'b> {
 impl Filling<'_, '_> {
     fn segments(&mut self) -> Result<()> {
         let Some((newest, sealed)) = self.source.segments.split_last() else { return Ok(()) };
+        let indexes = list_indexes(&*self.source.directory);
         for segment in sealed {
             self.file(&segment.name(), segment.length, true)?;
-            self.index(segment)?;
+            if let Some(name) = generations(&indexes, segment.header().first).last() {
+                self.index(*name)?;
+            }
         }
         // keeps K3
         self.file(&newest.name(), newest.length, false)
     }
 
-    /// Puts the index file of a segment beside it, if there is one. A store does without.
-    fn index(&mut self, segment: &SourceSegment) -> Result<()> {
-        let name = index_path(segment.header().first);
+    /// Puts the index file of a segment beside it, if it is still there. A store does without.
+    fn index(&mut self, name: SegmentName) -> Result<()> {
+        let name = index_path(name);
         let length = match self.source.directory.open(&name, Mode::Read) {
             Ok(file) => file.length().map_err(|cause| unplaced(&name, cause))?,
             Err(_) => return Ok(()),

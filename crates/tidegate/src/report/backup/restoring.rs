@@ -10,6 +10,7 @@ use tidegate_format::{
     SegmentHeader, SegmentName, StoreFile, StoreId, Watermark,
 };
 use tidegate_segment::files::{find, is_missing};
+use tidegate_segment::indexing::{generations, list_indexes};
 use tidegate_segment::{ActiveSegment, FrameReader, INDEX, SEGMENTS, index_path, path};
 
 use super::examining::{examine_in, no_backup};
@@ -335,9 +336,9 @@ fn write(
     }
     let mut meter = Meter::new(plan.whole_bytes + plan.written_bytes, progress);
     let (whole, rest) = split(source, until);
-    let mut counts = [0; 2];
+    let (mut counts, indexes) = ([0; 2], list_indexes(&*source.directory));
     for segment in whole {
-        let is_link = take_over(source, segment, disk, &mut meter)?;
+        let is_link = take_over(source, segment, &indexes, disk, &mut meter)?;
         counts[usize::from(!is_link)] += 1;
     }
     let mark = write_newest(&*source.directory, rest, until, &store, disk, &mut meter)?;
@@ -375,7 +376,13 @@ fn store_file(source: &Source, plan: &RestorePlan, root: Hash, to: &Env) -> Resu
 }
 
 /// Takes over a sealed segment and its index file. Returns whether the segment is a link.
-fn take_over(source: &Source, segment: &SourceSegment, to: &dyn Disk, meter: &mut Meter<'_>) -> Result<bool> {
+fn take_over(
+    source: &Source,
+    segment: &SourceSegment,
+    indexes: &[SegmentName],
+    to: &dyn Disk,
+    meter: &mut Meter<'_>,
+) -> Result<bool> {
     let from = &*source.directory;
     let mut file = segment.file_name();
     let placed = loop {
@@ -389,7 +396,8 @@ fn take_over(source: &Source, segment: &SourceSegment, to: &dyn Disk, meter: &mu
             placed => break placed?,
         }
     };
-    let name = index_path(file.first);
+    let Some(name) = generations(indexes, file.first).last() else { return Ok(placed.is_link) };
+    let name = index_path(*name);
     let length = from.open(&name, Mode::Read).and_then(|index| index.length());
     if let Ok(length) = length {
         meter.expect(length);

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Block, Disk};
-use tidegate_format::{Cause, Error, ErrorKind, Frame, Offset, Position, Record, Result, SegmentHeader};
+use tidegate_format::{
+    Cause, Error, ErrorKind, Frame, Offset, Position, Record, Result, SegmentHeader, SegmentName,
+};
 use tidegate_segment::index::{self, Builder, FILTER_GROUP_SEGMENTS_MAX, FileIndex, FilterGroup};
 use tidegate_segment::{HashKey, INDEX, filter_groups, index_path, parse_index_name};
 
@@ -18,6 +20,8 @@ use crate::report::fault::{REBUILT, Remark};
 /// The longest filter group read whole, if it is not known how long it should be.
 const FILTER_GROUP_BYTES_MAX: u64 = 1 << 30;
 
+/// What becomes of a file of which a later generation is there.
+const REPLACED: &str = "a newer generation took its place; the next opening for writing removes it";
 /// What becomes of a filter group without its segments.
 const UNUSED: &str = "it is passed over, and can be deleted";
 /// What to know of an index file without its segment, which only a segment that another one followed has.
@@ -138,8 +142,7 @@ impl<'a> IndexCheck<'a> {
         seed: HashKey,
         remarks: &mut Vec<Remark>,
     ) -> Result<Option<Vec<u8>>> {
-        let name = index_path(head.first);
-        self.seen.insert(name.clone());
+        let name = self.newest(head.first, parse_index_name, index_path, remarks);
         let built = self.builder.take().filter(|_| whole).and_then(|builder| builder.end().ok());
         let open = |bytes| FileIndex::open(Block::from(bytes), head, length, seed);
         // No index is longer than its segment by much, so a file that claims to be one takes no more memory.
@@ -174,6 +177,25 @@ impl<'a> IndexCheck<'a> {
         }
     }
 
+    /// Returns the file that counts of those that are named after the segment at `first`, and reports the others.
+    fn newest(
+        &mut self,
+        first: Position,
+        parse: fn(&str) -> Option<SegmentName>,
+        path: fn(SegmentName) -> String,
+        remarks: &mut Vec<Remark>,
+    ) -> String {
+        let there = self.names.iter().filter_map(|name| parse(name)).filter(|name| name.first == first);
+        let newest = there.clone().max().unwrap_or(SegmentName::new(first));
+        let replaced: Vec<_> = there.filter(|name| *name != newest).map(path).collect();
+        for name in &replaced {
+            remarks.push(Remark::new(name, REPLACED));
+        }
+        self.seen.extend(replaced);
+        self.seen.insert(path(newest));
+        path(newest)
+    }
+
     fn was_there(&self, path: &str) -> bool {
         self.names.iter().any(|name| path.strip_prefix(INDEX).is_some_and(|rest| rest[1..] == **name))
     }
@@ -182,8 +204,7 @@ impl<'a> IndexCheck<'a> {
     fn end_group(&mut self, remarks: &mut Vec<Remark>) -> Result<()> {
         let group = std::mem::take(&mut self.group);
         let Some(first) = group.first().filter(|_| !self.unsure) else { return Ok(()) };
-        let name = filter_groups::path(first.first);
-        self.seen.insert(name.clone());
+        let name = self.newest(first.first, filter_groups::parse_name, filter_groups::path, remarks);
         let Some(contents) = self.filter_group(&name, group.len())? else { return Ok(()) };
         self.files += 1;
         remarks.extend(contents.faults.iter().map(|error| Remark::of(error, REBUILT)));
@@ -248,7 +269,9 @@ impl FrameVisitor for IndexCheck<'_> {
             (Some(head), Some(length)) => (head, length),
             (Some(head), None) if !segment.sealed => {
                 // An index says that it was sealed, and so that a segment is missing behind it.
-                self.unsure |= self.was_there(&index_path(head.first));
+                let was_there =
+                    |name: &String| parse_index_name(name).is_some_and(|name| name.first == head.first);
+                self.unsure |= self.names.iter().any(was_there);
                 return Ok(());
             }
             _ => {

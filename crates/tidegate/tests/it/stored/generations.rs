@@ -226,3 +226,110 @@ fn the_last_one_is_replaced_under_its_name() {
     }
     assert!(others.iter().chain([&last]).all(|name| stage.segments().contains(name)));
 }
+
+/// The files in `index/` that are named after a segment, whatever their generation.
+fn index_files(stage: &Stage, first: &str) -> Vec<String> {
+    let mut names = stage.disk.at_rest().names_in("index");
+    names.retain(|name| name.starts_with(&format!("index/{first}")));
+    names
+}
+
+/// The digits in the name of the last sealed segment.
+fn last_sealed(stage: &Stage) -> String {
+    let segments = stage.segments();
+    segments[segments.len() - 2]["segments/".len()..][..20].to_owned()
+}
+
+/// A closed store of which the index file of the last sealed segment does not hold: an opening looks at that one.
+fn with_a_damaged_index() -> (Stage, String) {
+    let (stage, _) = Stage::closed();
+    let first = last_sealed(&stage);
+    stage.disk.at_rest().flip_bit(&format!("index/{first}.idx"), 8 * 20).unwrap();
+    (stage, first)
+}
+
+/// Another handle may have the damaged file mapped, and some systems refuse to rename over that.
+#[test]
+fn an_index_file_is_repaired_beside_the_damaged_one() {
+    let (mut stage, first) = with_a_damaged_index();
+    for round in 1..4 {
+        let store = stage.open();
+        assert_eq!(store.report().rebuilt_indexes, 1);
+        store.close().unwrap();
+        stage.restart();
+        let name = format!("index/{first}.{round}.idx");
+        assert_eq!(index_files(&stage, &first), [name.as_str()]);
+        let examined = examine_in(&stage.world(), |_| ()).unwrap();
+        assert!(examined.faults.is_empty() && examined.remarks.is_empty(), "{examined:?}");
+        assert_eq!(stage.open().report().rebuilt_indexes, 0);
+        stage.restart();
+        stage.disk.at_rest().flip_bit(&name, 8 * 20).unwrap();
+    }
+}
+
+/// All whole generations say the same: the highest that holds is used, and others are told of and removed.
+#[test]
+fn the_highest_index_file_that_holds_is_used() {
+    let (stage, intact) = Stage::closed();
+    let first = last_sealed(&stage);
+    let [zero, one, two] = ["", ".1", ".2"].map(|generation| format!("index/{first}{generation}.idx"));
+    let bytes = stage.bytes(&zero);
+    stage.disk.at_rest().write(&one, &bytes).unwrap();
+    stage.disk.at_rest().write(&two, &bytes[..bytes.len() / 2]).unwrap();
+    let examined = examine_in(&stage.world(), |_| ()).unwrap();
+    let mut told: Vec<_> =
+        examined.remarks.iter().map(|remark| (&remark.file, remark.offset.map(|at| at.0))).collect();
+    told.sort_unstable();
+    let half = Some(bytes.len() as u64 / 2);
+    assert_eq!(told, [(&one, None), (&two, half), (&zero, None)], "{examined:?}");
+    assert!(examined.faults.is_empty());
+    assert_eq!(history(&stage.read_only()).unwrap(), intact);
+    let store = stage.open();
+    assert_eq!((&store.report().removed[..], store.report().rebuilt_indexes), (&[zero, one][..], 0));
+    assert_eq!(history(&store).unwrap(), intact);
+    drop(store);
+    let mut stage = stage;
+    stage.restart();
+    assert!(examine_in(&stage.world(), |_| ()).unwrap().faults.is_empty());
+    assert_eq!(history(&stage.open()).unwrap(), intact);
+}
+
+/// A crash at any call of a repair leaves a store that answers as before, and at most what the next opening removes.
+#[test]
+fn a_repair_dies_at_any_call() {
+    let (sample, first) = with_a_damaged_index();
+    let intact = history(&sample.fork().open()).unwrap();
+    let calls = {
+        let stage = sample.fork();
+        let before = stage.disk.calls();
+        stage.open().close().unwrap();
+        stage.disk.calls() - before
+    };
+    let mut both = 0;
+    for nth in 1..=calls {
+        let stage = sample.fork();
+        stage.disk.set_plan(FaultPlan::default().crash_at(nth));
+        let _ = stage.try_write().and_then(|store| store.close());
+        for seed in 0..3 {
+            let copy = stage.disk.fork();
+            if seed > 0 {
+                copy.power_cut(seed);
+            }
+            let mut next = Stage { disk: copy.reopen(), ..stage.clone() };
+            both += u32::from(
+                index_files(&next, &first).iter().filter(|name| name.ends_with(".idx")).count() > 1,
+            );
+            assert_eq!(history(&next.read_only()).unwrap(), intact, "call {nth}, seed {seed}");
+            assert_eq!(history(&next.open()).unwrap(), intact, "call {nth}, seed {seed}");
+            next.restart();
+            assert_eq!(
+                index_files(&next, &first),
+                [format!("index/{first}.1.idx")],
+                "call {nth}, seed {seed}"
+            );
+            let examined = examine_in(&next.world(), |_| ()).unwrap();
+            assert!(examined.faults.is_empty() && examined.remarks.is_empty(), "{examined:?}");
+        }
+    }
+    assert!(both > 0, "no crash came between the two steps");
+}

@@ -5,33 +5,56 @@
 
 use std::sync::Arc;
 
-use tidegate_format::{Position, Result, SegmentHeader, SegmentName};
+use tidegate_disk::Disk;
+use tidegate_format::{Result, SegmentHeader, SegmentName};
 
+use super::folder::{FileKind, generations, put_in_place, read_whole};
 use crate::cache::FileCache;
 use crate::index::{self, FilterGroup};
-use crate::indexing::{INDEX, put_in_place, read_whole};
 use crate::lookup::Lookup;
 use crate::segment::Segment;
 use crate::term::HashKey;
 
-/// Returns the name within the store of the filter group of the segments of which the first starts at `first`.
-pub fn path(first: Position) -> String {
-    format!("{INDEX}/{:020}.filters", first.0)
+/// Returns the name within the store of a filter group, which is named after its first segment.
+pub fn path(name: impl Into<SegmentName>) -> String {
+    FileKind::FilterGroup.path(name.into())
 }
 
-/// Returns the first position in the name of a filter group, or `None` for any other name.
-pub fn parse_name(name: &str) -> Option<Position> {
-    Some(SegmentName::parse(name.strip_suffix(".filters")?)?.first)
+/// Returns what the name of a filter group says, or `None` for any other name.
+pub fn parse_name(name: &str) -> Option<SegmentName> {
+    FileKind::FilterGroup.parse(name)
 }
 
-/// Opens the filter group of the first of these segments. They are sealed and follow each other, and there is one at
-/// least. Returns `None` if there is no file.
+/// Returns the names of the filter groups in order, all generations of each; none if they cannot be listed.
+pub fn list(disk: &dyn Disk) -> Vec<SegmentName> {
+    FileKind::FilterGroup.list(disk)
+}
+
+/// Opens the filter group of the first of these segments: the highest of the generations in `names`, which are in order,
+/// that holds. The segments are sealed and follow each other, and there is one at least. Returns `None` if there is no
+/// file.
 ///
 /// # Errors
 ///
-/// The file cannot be read, is damaged, or is not of these segments.
-pub fn load(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<Option<FilterGroup>> {
-    let name = path(segments[0].first());
+/// No file can be read, is whole and of these segments; the highest generation says why.
+pub fn load(
+    cache: &FileCache,
+    names: &[SegmentName],
+    segments: &[Arc<Segment>],
+) -> Result<Option<FilterGroup>> {
+    let mut failed = Ok(None);
+    for name in generations(names, segments[0].first()).iter().rev() {
+        match open(cache, *name, segments) {
+            Ok(None) => {}
+            Ok(found) => return Ok(found),
+            Err(error) => failed = failed.and(Err(error)),
+        }
+    }
+    failed
+}
+
+fn open(cache: &FileCache, name: SegmentName, segments: &[Arc<Segment>]) -> Result<Option<FilterGroup>> {
+    let name = path(name);
     let Some((block, _)) = cache.retry(|| read_whole(cache, &name))? else { return Ok(None) };
     let filter_group = FilterGroup::open(block, &owners(segments));
     filter_group.map(Some).map_err(|error| error.in_file(&name, None))
@@ -53,9 +76,12 @@ pub fn keep(cache: &FileCache, segments: &[Arc<Segment>]) -> Result<Option<Filte
             }
         }
     }
-    let (name, owners) = (path(segments[0].first()), owners(segments));
-    put_in_place(cache.disk(), &name, |write| index::write_filter_group(&filters, &owners, write))?;
-    load(cache, segments)
+    let owners = owners(segments);
+    let put = |name: &str| {
+        put_in_place(cache.disk(), name, |write| index::write_filter_group(&filters, &owners, write))
+    };
+    let name = FileKind::FilterGroup.replace(cache.disk(), segments[0].first(), put)?;
+    open(cache, name, segments)
 }
 
 /// Returns what tells a segment from all others, of this store and of every other one: in a filter group it stands for the

@@ -2,45 +2,45 @@
 //!
 //! Invariants:
 //!
-//! N1. An index file is durable before it has its name, and before anything is looked up in it.
+//! N1. An index file is durable before anything is looked up in it.
 //! N2. A file that is missing, damaged, foreign or of another version is never guessed from: it is built
 //!     anew from the segment.
+
+mod folder;
+
+pub mod filter_groups;
 
 use std::cell::Cell;
 use std::sync::Arc;
 
-use tidegate_disk::replace::Replacement;
 use tidegate_disk::{Block, Disk, Mode};
 use tidegate_format::{Error, ErrorKind, Position, Result, SegmentHeader, SegmentName};
 
-use crate::cache::{FileCache, Takes, lacks_any};
+use crate::cache::{FileCache, Takes, is_shortage};
 use crate::frame_reader::read_full;
-use crate::frame_reader::write_error;
 use crate::index::{self, FileIndex};
 use crate::lookup::{IndexState, Lookup};
 use crate::records::Records;
 use crate::segment::Segment;
 use crate::term::HashKey;
 
-/// The folder of the index files.
-pub const INDEX: &str = "index";
+use folder::{FileKind, put_in_place, read_whole};
 
-/// Returns the name within the store of the index of the segment that starts at `first`.
-pub fn index_path(first: Position) -> String {
-    format!("{INDEX}/{:020}.idx", first.0)
+pub use folder::{INDEX, generations, remove_replaced};
+
+/// Returns the name within the store of an index file.
+pub fn index_path(name: impl Into<SegmentName>) -> String {
+    FileKind::Index.path(name.into())
 }
 
-/// Returns the first positions of the segments that have an index file, in order; none if they cannot be listed.
-pub fn list_indexes(disk: &dyn Disk) -> Vec<Position> {
-    let names = disk.list(INDEX).unwrap_or_default();
-    let mut firsts: Vec<_> = names.iter().filter_map(|name| parse_index_name(name)).collect();
-    firsts.sort_unstable();
-    firsts
+/// Returns what an index file's name says, or `None` for any other name.
+pub fn parse_index_name(name: &str) -> Option<SegmentName> {
+    FileKind::Index.parse(name)
 }
 
-/// Returns the first position in the name of an index file, or `None` for any other name.
-pub fn parse_index_name(name: &str) -> Option<Position> {
-    Some(SegmentName::parse(name.strip_suffix(".idx")?)?.first)
+/// Returns the names of the index files in order, all generations of each; none if they cannot be listed.
+pub fn list_indexes(disk: &dyn Disk) -> Vec<SegmentName> {
+    FileKind::Index.list(disk)
 }
 
 impl Segment {
@@ -49,10 +49,10 @@ impl Segment {
     /// if the file is missing, cannot be read, does not hold, or is of a store with another seed.
     pub fn of_index(
         disk: &dyn Disk,
-        first: Position,
+        name: SegmentName,
         hash_key: HashKey,
     ) -> Option<(SegmentHeader, Position)> {
-        let file = disk.open(&index_path(first), Mode::Read).ok()?;
+        let file = disk.open(&index_path(name), Mode::Read).ok()?;
         let mut bytes = [0; index::HEADER_BYTES];
         let filled = read_full(&*file, &mut bytes, 0).ok()?;
         index::made_of(&bytes[..filled], hash_key)
@@ -73,7 +73,24 @@ impl Segment {
 
     /// Opens its index file, which must belong to it. Returns `None` if there is no file.
     pub(crate) fn open_index(&self, cache: &FileCache) -> Result<Option<(FileIndex, Takes)>> {
-        let name = index_path(self.first());
+        let known = self.index_name();
+        let opened = self.open_generation(cache, known);
+        // Found: the usual case costs no listing. A shortage says nothing of the file.
+        if opened.as_ref().map_or_else(is_shortage, Option::is_some) {
+            return opened;
+        }
+        let names = list_indexes(cache.disk());
+        for name in generations(&names, self.first()).iter().rev().filter(|name| **name != known) {
+            if let Ok(Some(found)) = self.open_generation(cache, *name) {
+                self.know_index(*name);
+                return Ok(Some(found));
+            }
+        }
+        opened
+    }
+
+    fn open_generation(&self, cache: &FileCache, name: SegmentName) -> Result<Option<(FileIndex, Takes)>> {
+        let name = index_path(name);
         let Some((block, takes)) = read_whole(cache, &name)? else { return Ok(None) };
         let index = FileIndex::open(block, self.head(), self.tail().0, self.hash_key());
         let index = index.map_err(|error| error.in_file(&name, None))?;
@@ -133,13 +150,14 @@ impl Segment {
 
     /// Keeps a built index as its file and takes it into use.
     pub fn keep_index(&self, cache: &FileCache, built: &[u8]) -> Result<()> {
-        let name = index_path(self.first());
-        cache.retry(|| put_in_place(cache.disk(), &name, |write| write(built, 0)))?;
+        let put = |name: &str| cache.retry(|| put_in_place(cache.disk(), name, |write| write(built, 0)));
+        let name = FileKind::Index.replace(cache.disk(), self.first(), put)?;
+        self.know_index(name);
         match self.load_index(cache)? {
             IndexState::InUse => Ok(()),
             IndexState::Missing => {
                 let error = Error::new(ErrorKind::Io, "the index file is gone, right after it was written");
-                Err(error.in_file(&name, None))
+                Err(error.in_file(&index_path(name), None))
             }
         }
     }
@@ -150,47 +168,4 @@ impl Segment {
         self.hold_in_memory(Lookup::File(Arc::new(index)));
         Ok(())
     }
-}
-
-/// Returns the bytes of a file in the folder of the index files, on the heap if they are not to be mapped or cannot be;
-/// `None` if there is no file.
-pub(crate) fn read_whole(cache: &FileCache, name: &str) -> Result<Option<(Block, Takes)>> {
-    let at =
-        |cause| Error::new(ErrorKind::Io, "the index file cannot be read").in_file(name, None).because(cause);
-    let file = match cache.disk().open(name, Mode::Read) {
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(at)?,
-    };
-    let length = file.length().map_err(at)?;
-    if cache.maps_files() {
-        match file.map(length) {
-            Ok(block) => return Ok(Some((block, Takes::Map))),
-            // The cache closes others and asks again, as long as there are others.
-            Err(cause) if lacks_any(&cause) && cache.holds_any() => return Err(at(cause)),
-            Err(_) => {}
-        }
-    }
-    let mut bytes = Vec::new();
-    let room = bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX));
-    room.map_err(|cause| Error::new(ErrorKind::Io, "the index file does not fit memory").because(cause))?;
-    bytes.resize(length as usize, 0);
-    let filled = read_full(&*file, &mut bytes, 0)?;
-    bytes.truncate(filled);
-    Ok(Some((bytes.into(), Takes::Descriptor)))
-}
-
-/// Puts bytes at a byte of a file.
-pub(crate) type Write<'a> = dyn FnMut(&[u8], u64) -> Result<()> + 'a;
-
-/// Puts a file into the folder of the index files, durable, name and all, once `fill` has filled it. Keeps N1.
-pub(crate) fn put_in_place(
-    disk: &dyn Disk,
-    name: &str,
-    fill: impl FnOnce(&mut Write<'_>) -> Result<()>,
-) -> Result<()> {
-    let at = |cause| write_error("the index file cannot be kept", name, cause);
-    disk.create_folder(INDEX).map_err(at)?;
-    let new = Replacement::begin(disk, name).map_err(at)?;
-    fill(&mut |bytes, offset| new.file().write_all_at(bytes, offset).map_err(at))?;
-    new.finish().map(drop).map_err(|unplaced| at(unplaced.into_cause()))
 }
