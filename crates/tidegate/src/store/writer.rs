@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tidegate_disk::{Env, FileLock};
-use tidegate_format::{Error, ErrorKind, Result, StoreFile};
+use tidegate_format::{Error, ErrorKind, Position, Result, StoreFile};
 use tidegate_segment::HashKey;
 use tidegate_segment::cache::FileCache;
 
@@ -40,6 +40,8 @@ pub(crate) struct Writer {
     pub(crate) durability: Durability,
     pub(super) process: OwnerProcess,
     pub(crate) seed: HashKey,
+    /// Where the newest segment began and the log ended at the opening.
+    opened_at: (Option<Position>, Position),
     lock: Mutex<Hold>,
 }
 
@@ -88,6 +90,7 @@ impl Writer {
         };
         let thread = options.thread.then(start).transpose()?;
         tracing::debug!(id = %store.id, report = %opened.report, "opened a store");
+        let opened_at = reached(&published);
         let new_files = || Arc::new(StateFiles::new(&opened.cache));
         let writer = Self {
             generation: earlier.map_or(1, |earlier| earlier.generation + 1),
@@ -105,6 +108,7 @@ impl Writer {
             process: OwnerProcess::current(),
             guards: earlier.map(|earlier| Arc::clone(&earlier.guards)).unwrap_or_default(),
             seed: backend::seed(store.seed),
+            opened_at,
             lock: Mutex::new(Hold::Open(opened.lock)),
         };
         Ok((writer, store, opened.report))
@@ -156,7 +160,10 @@ impl Writer {
         drop(self.thread.lock().take());
         let closed = self.journal.close();
         self.state_files.close();
+        // After an opening that nothing was written in, files that are missing stay so until a writer appends or a question
+        // needs them: to make them, segments that a recovery ended would have to be read as a whole.
         if closed.is_ok()
+            && reached(&self.published) != self.opened_at
             && let Err(error) = self.indexer.run(&self.published)
         {
             // The next opening builds what is missing.
@@ -166,6 +173,11 @@ impl Writer {
         *hold = Hold::Closed(closed.as_ref().err().cloned());
         closed
     }
+}
+
+/// Returns where the newest segment begins and the log ends.
+fn reached(published: &SharedState) -> (Option<Position>, Position) {
+    (published.log().segments.last().map(|active| active.first()), published.written())
 }
 
 impl Drop for Writer {

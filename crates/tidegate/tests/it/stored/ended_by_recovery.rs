@@ -3,7 +3,7 @@
 
 use tidegate::report::examine_in;
 use tidegate::testing::{Call, Errno, FaultPlan};
-use tidegate::{AppendOptions, ErrorKind, Store, StoreReader};
+use tidegate::{AppendOptions, Draft, ErrorKind, Store, StoreReader};
 use tidegate_format::SegmentHeader;
 
 use crate::faults::stage::{History, Outcome, Stage, fill, history, one, outcome};
@@ -80,6 +80,42 @@ fn it_is_indexed_once_it_is_asked() {
     assert_eq!(indexes(&stage).len(), 1);
     assert!(history(&store).unwrap().starts_with(&intact));
     assert_eq!(examine_in(&stage.world(), |_| ()).unwrap().faults.len(), 0);
+}
+
+/// Closing after an opening that nothing was written in makes nothing of the log that is there, however large that is: what
+/// happened is that the tree over it was written, whose leaves were read, which indexed the segment that the recovery ended.
+#[test]
+fn closing_does_not_read_the_log_again() {
+    let mut reads = Vec::new();
+    for batches in [150, 600] {
+        let mut stage = Stage::new();
+        stage.options.segment_bytes = 4 << 20;
+        let store = stage.open();
+        let batch = |number: usize| -> Vec<Draft> {
+            (0..4).map(|event| Draft::new(("s", "e"), "k").json(&(number * 4 + event)).unwrap()).collect()
+        };
+        for number in 0..batches {
+            store.append_with(batch(number), AppendOptions::new().synced()).unwrap();
+        }
+        store.append_with(batch(batches), AppendOptions::new().buffered()).unwrap();
+        stage.disk.kill();
+        stage.restart();
+        let store = stage.open();
+        assert_eq!(stage.segments().len(), 2, "the recovery ended the segment");
+        let before = (stage.disk.reads(), stage.disk.count(Call::Create));
+        store.close().unwrap();
+        reads.push(stage.disk.reads() - before.0);
+        assert_eq!(stage.disk.count(Call::Create), before.1, "{batches}");
+        // The next writer makes up for it.
+        stage.restart();
+        let store = stage.open();
+        store.append_with(one("another stream"), AppendOptions::new().synced()).unwrap();
+        store.close().unwrap();
+        assert_eq!(indexes(&stage).len(), 1);
+        #[cfg(feature = "proofs")]
+        assert_eq!(stage.disk.at_rest().names_in("tree").len(), 1);
+    }
+    assert_eq!(reads, [0, 0]);
 }
 
 /// Opening does not read what is durable, but for its last frame: damage in the rest is met by the caller that reads it, as in
