@@ -93,9 +93,7 @@ impl Indexer {
     pub(crate) fn run(&self, published: &SharedState) -> Result<usize> {
         let (mut count, mut repaired) = (0, false);
         loop {
-            while self.step(&published.log(), true)? {
-                count += 1;
-            }
+            count += self.run_waiting(published)?;
             let _grouping = self.grouping.lock();
             if self.is_stopped() {
                 return Ok(count);
@@ -117,6 +115,15 @@ impl Indexer {
                 }
             }
         }
+    }
+
+    /// Indexes every sealed segment that waits for it, and makes nothing of those that no question has asked yet.
+    pub(crate) fn run_waiting(&self, published: &SharedState) -> Result<usize> {
+        let mut count = 0;
+        while self.step(&published.log(), true)? {
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// Writes the next hashes of the tree over the sealed segments; says whether there are more.

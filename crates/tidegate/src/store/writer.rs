@@ -160,11 +160,8 @@ impl Writer {
         drop(self.thread.lock().take());
         let closed = self.journal.close();
         self.state_files.close();
-        // After an opening that nothing was written in, files that are missing stay so until a writer appends or a question
-        // needs them: to make them, segments that a recovery ended would have to be read as a whole.
         if closed.is_ok()
-            && reached(&self.published) != self.opened_at
-            && let Err(error) = self.indexer.run(&self.published)
+            && let Err(error) = self.index_at_close()
         {
             // The next opening builds what is missing.
             tracing::warn!(%error, "a sealed segment was not indexed");
@@ -172,6 +169,15 @@ impl Writer {
         drop(lock);
         *hold = Hold::Closed(closed.as_ref().err().cloned());
         closed
+    }
+
+    fn index_at_close(&self) -> Result<usize> {
+        if reached(&self.published) != self.opened_at {
+            return self.indexer.run(&self.published);
+        }
+        // Of a segment that a recovery ended, an index and a part of the tree are made when a question or an append needs
+        // them. Closing right away would read all of it for nothing.
+        self.indexer.run_waiting(&self.published)
     }
 }
 
