@@ -15,6 +15,8 @@ pub enum Defect {
     FootprintsIgnored,
     /// The gates of the store are not attached.
     GatesIgnored,
+    /// An event is visible before the index has it: questions miss the last one.
+    IndexBehind,
     /// A subscription loses an event now and then.
     EventsSkipped,
     /// Progress is kept before the reaction is committed.

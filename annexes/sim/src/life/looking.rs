@@ -3,6 +3,7 @@
 use tidegate::{Position, ReadOptions};
 
 use super::Life;
+use crate::defect::Defect;
 use crate::failure::{Failure, ensure, failed, same};
 use crate::model::compare;
 use crate::query::ModelQuery;
@@ -30,8 +31,11 @@ impl Life<'_> {
         expected.truncate(read.limit.unwrap_or(usize::MAX));
         let view = self.store.view().map_err(failed("viewing"))?.as_of(Position(until));
         let query = wanted.query();
-        let found: Vec<_> =
+        let mut found: Vec<_> =
             view.read_with(&query, read).collect::<Result<_, _>>().map_err(failed("asking a query"))?;
+        if self.script.defect == Defect::IndexBehind {
+            found.retain(|event| event.position().0 < count);
+        }
         let positions: Vec<u64> = found.iter().map(|event| event.position().0).collect();
         same(format_args!("the answer to {query}"), &expected, &positions)?;
         found.iter().try_for_each(|event| compare(self.model.at(event.position().0), event))?;

@@ -10,7 +10,7 @@ use tidegate_sim::{Defect, Soak, Sweep, Wrap, soak, sweep};
 use super::broken_disk::{DiskDefect, broken};
 
 /// What is broken, how, and within how many seeds that is caught.
-const CANARIES: [(&str, How, u64); 22] = [
+const CANARIES: [(&str, How, u64); 23] = [
     ("acknowledging before the sync", How::Disk(|disk| broken(disk, DiskDefect::NoSync)), 10),
     ("leaving out the sync of a folder", How::Disk(|disk| broken(disk, DiskDefect::NoFolderSync)), 20),
     ("ignoring the error of a sync", How::Disk(|disk| broken(disk, DiskDefect::SwallowedError)), 100),
@@ -33,6 +33,7 @@ const CANARIES: [(&str, How, u64); 22] = [
     ("ignoring a key", How::Caller(Defect::KeysIgnored), 300),
     ("not holding what a decision read", How::Caller(Defect::FootprintsIgnored), 100),
     ("not asking a gate", How::Caller(Defect::GatesIgnored), 100),
+    ("indexing an event after it is visible", How::Caller(Defect::IndexBehind), 20),
     ("losing an event of a subscription", How::Caller(Defect::EventsSkipped), 20),
     ("keeping progress before the reaction", How::Caller(Defect::ProgressBeforeReaction), 200),
     ("reacting without a key", How::Caller(Defect::ReactionsWithoutKey), 200),

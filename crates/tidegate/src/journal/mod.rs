@@ -1,4 +1,5 @@
 //! The way down: from a batch to its receipt.
+mod counters;
 mod room;
 mod completion;
 mod ticket;
@@ -16,6 +17,7 @@ pub(crate) mod threads;
 
 pub(crate) use committer::Committer;
 pub(crate) use completion::panicked;
+pub use counters::Metrics;
 pub(crate) use prepare::{Ids, PrepareContext, PreparedBatch, prepare, receipt_of};
 pub(crate) use queue::{Journal, QueueOptions};
 pub(crate) use tails::StreamTails;

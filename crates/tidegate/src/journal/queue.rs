@@ -25,6 +25,7 @@ use tidegate_format::{Error, ErrorKind, Result, limit};
 
 use super::committer::{Committer, QueuedBatch, closed};
 use super::completion::{Completion, Responder, Role, Wake, complete, panicked};
+use super::counters::{Counters, Metrics};
 use super::prepare::PreparedBatch;
 use super::room::{Capacity, Room};
 use super::settle_queue::{SettleQueue, Settlement};
@@ -77,6 +78,7 @@ pub(crate) struct Journal {
     pub(super) unsettled: Mutex<SettleQueue>,
     pub(super) published: Arc<SharedState>,
     pub(super) notifier: Box<dyn Notifier>,
+    pub(super) counters: Counters,
     clock: Arc<dyn Clock>,
     pub(super) process: OwnerProcess,
     /// Whether callers' code that ran here has forked, and this is the child.
@@ -114,6 +116,7 @@ impl Journal {
             unsettled: Mutex::default(),
             published,
             notifier,
+            counters: Counters::default(),
             clock,
             process: OwnerProcess::current(),
             forked: AtomicBool::new(false),
@@ -238,6 +241,10 @@ impl Journal {
                 let written = committer.commit(&mut group, bytes);
                 // Under the committer's lock, so that a sync that covers the frame finds it here.
                 let mut unsettled = self.unsettled.lock();
+                if written.synced.is_some() {
+                    let events = written.last.0 - self.published.written().0;
+                    self.counters.count_group(group.len(), events, bytes);
+                }
                 let settled = unsettled.take_in(written, &self.published);
                 (settled, unsettled.is_syncing(), unsettled.wants_sync(), committer.clock_behind())
             };
@@ -417,6 +424,14 @@ impl Journal {
     /// Returns whether it is closed, or a thread is closing it: batches are refused.
     pub(crate) fn is_closed(&self) -> bool {
         self.queue.lock().closed
+    }
+
+    /// Returns what was counted since the journal was opened.
+    pub(crate) fn metrics(&self) -> Metrics {
+        let queue = self.queue.lock();
+        let (batches, bytes) = (queue.entries.len(), queue.bytes);
+        drop(queue);
+        self.counters.snapshot(batches, bytes)
     }
 
     /// Whether batches are queued or on their way.

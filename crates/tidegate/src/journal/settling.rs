@@ -3,6 +3,7 @@
 //! A sync is run by one thread at a time, beside commits: by a caller that waits for it, else by the store's thread.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_format::{Position, Result};
 
@@ -68,8 +69,12 @@ impl Journal {
         let guard = PanicGuard { journal: self, leads: false };
         // Taken under the committer's lock, and so at the end of a frame.
         let pending = self.committer.lock().pending();
+        let began = self.deadline(Duration::ZERO);
         let result =
             pending.as_ref().filter(|_| self.published.ended().is_none()).map(|pending| pending.run());
+        if let Some(Ok(())) = result {
+            self.counters.count_sync(began.since());
+        }
         let mut untold = None;
         let (settled, is_passed_on, is_wanted) = {
             let mut committer = self.committer.lock();

@@ -13,6 +13,7 @@ pub use tidegate_format::Offset;
 pub use verdict::StoreVerdict;
 
 pub use crate::backend::{OpenReport, Unconfirmed};
+pub use crate::journal::Metrics;
 pub use crate::published::Frontier;
 pub use crate::read::{ERASED, ErasedEvent, ErasedPositions, Stats, VerifyReport};
 pub use crate::store::{Erase, ErasePlan, Erasure, Upkeep};

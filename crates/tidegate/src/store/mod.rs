@@ -28,6 +28,7 @@ pub use reader::StoreReader;
 pub use upkeep::Upkeep;
 
 use crate::backend::{Follower, as_store};
+use crate::journal::Metrics;
 use crate::settings::StoreOptions;
 use crate::typed::check_claims;
 use opening::Origin;
@@ -252,6 +253,25 @@ impl Store {
     /// [`Ended`](ErrorKind::Ended) if the writer ended before, with the reason, and those of writing and syncing.
     pub fn close(&self) -> Result<()> {
         self.writer.get().close()
+    }
+
+    /// Returns what the writer has done since it was opened: groups, events, syncs and their times, and what is queued now. A
+    /// snapshot of plain counters, cheap enough to be taken each second; a writer that is opened again counts from 0, and one that
+    /// has ended keeps its last numbers.
+    ///
+    /// ```
+    /// use tidegate::{AppendOptions, Draft, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let before = store.metrics();
+    /// store.append_with(Draft::new(("shop", "order-7"), "order.placed"), AppendOptions::new().synced())?;
+    /// let after = store.metrics();
+    /// assert_eq!((after.groups - before.groups, after.events - before.events), (1, 1));
+    /// assert_eq!(after.syncs - before.syncs, 1);
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    pub fn metrics(&self) -> Metrics {
+        self.writer.get().journal.metrics()
     }
 
     /// Returns what writes now, in the process that opened the store. A call keeps to one writer: what it prepared for an

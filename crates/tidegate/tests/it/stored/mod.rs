@@ -10,5 +10,6 @@ mod ended_by_recovery;
 mod erasing;
 mod forks_and_nodes;
 mod generations;
+mod groups_and_syncs_are_counted;
 mod prepared_space;
 mod unused_space;
