@@ -91,15 +91,15 @@ verifiers:
 verifiers-go:
     annexes/compare/verifiers/go/run
 
-# Hands hostile bytes to one group of decoders (log, derived, text, stores, proof, cli) for SECONDS seconds, guided by coverage.
+# Hands hostile bytes to one group of decoders (log, derived, text, stores, proof, batpak, cli) for SECONDS seconds, guided by coverage.
 fuzz target seconds="60":
     command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
     mkdir -p fuzz/target/found/{{target}}
     cargo +nightly fuzz run --sanitizer none {{target}} fuzz/target/found/{{target}} fuzz/corpus/{{target}} -- -max_total_time={{seconds}} -timeout=10 -rss_limit_mb=2048
 
-# Every target of the fuzzers, an hour in all.
+# Every target of the fuzzers, ten minutes each.
 fuzz-hour:
-    for target in log derived text stores proof cli; do just fuzz $target 600 || exit 1; done
+    for target in log derived text stores proof batpak cli; do just fuzz $target 600 || exit 1; done
 
 # Changes the code of a crate in one place at a time and looks whether a test notices.
 mutants crate="tidegate-format" *args:

@@ -6,7 +6,7 @@ use tidegate_format::{
     FloorFile, ForkPoint, Frame, Hash, Micros, Offset, Position, Record, StoreFile, hash, record,
 };
 
-use crate::{proof, sample, text};
+use crate::{batpak, proof, sample, text};
 
 /// Inputs to start from, each with its target and a name: the files of the sample, some words, and some edits.
 pub fn inputs() -> Vec<(&'static str, String, Vec<u8>)> {
@@ -49,6 +49,9 @@ pub fn inputs() -> Vec<(&'static str, String, Vec<u8>)> {
     }
     for (number, (mode, bytes)) in proof::examples().into_iter().enumerate() {
         add("proof", format!("example-{number}"), mode, &bytes);
+    }
+    for (number, (mode, bytes)) in batpak::examples().into_iter().enumerate() {
+        add("batpak", format!("example-{number}"), mode, &bytes);
     }
     for number in 0..24_u8 {
         let edit = [number, number, number.wrapping_mul(37), 1, 40, 0, number, 3];

@@ -7,7 +7,7 @@
 //! behind them is reached too.
 //!
 //! Reading order: `checksums` (making them right), `sample` (a sample store and everything that can be asked of it), then
-//! a file a target: `log`, `derived`, `text`, `stores`, `proof`; and `inputs`, what a fuzzer starts from.
+//! a file a target: `log`, `derived`, `text`, `stores`, `proof`, `batpak`; and `inputs`, what a fuzzer starts from.
 mod checksums;
 mod sample;
 
@@ -20,6 +20,8 @@ pub mod stores;
 
 pub mod proof;
 
+pub mod batpak;
+
 mod inputs;
 
 pub use inputs::inputs;
@@ -28,10 +30,11 @@ pub use inputs::inputs;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("log", log::one),
     ("derived", derived::one),
     ("text", text::one),
     ("stores", stores::one),
     ("proof", proof::one),
+    ("batpak", batpak::one),
 ];

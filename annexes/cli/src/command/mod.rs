@@ -53,6 +53,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Import(transfer::ImportArgs),
+    ImportBatpak(transfer::ImportBatpakArgs),
     Export(transfer::ExportArgs),
     Append(append::AppendArgs),
     Read(read::ReadArgs),
@@ -104,6 +105,7 @@ impl Cli {
     fn run(&self, output: &mut Output) -> Result<()> {
         match &self.command {
             Command::Import(import) => import.run(output, self.json),
+            Command::ImportBatpak(import) => import.run(output, self.json),
             Command::Export(export) => export.run(output, self.json),
             Command::Append(append) => append.run(output, self.json),
             Command::Read(read) => read.run(output, self.json),

@@ -38,6 +38,7 @@ fn every_command_has_an_example() {
         assert!(help.lines().all(|line| line.chars().count() <= 100), "a long line in\n{help}");
     }
     for (command, example) in [
+        ("import-batpak", "import-batpak ./store ./old"),
         ("doctor", "doctor ./store"),
         ("salvage", "salvage ./store ./saved"),
         ("backup", "backup ./store /mnt"),

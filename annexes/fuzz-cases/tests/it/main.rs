@@ -101,3 +101,8 @@ fn whole_stores_with_edits() {
 fn proofs_notes_and_policies() {
     replay("proof");
 }
+
+#[test]
+fn files_of_a_batpak_store() {
+    replay("batpak");
+}

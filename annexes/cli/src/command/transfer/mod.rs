@@ -1,8 +1,10 @@
-//! `export` and `import`: events out of a store and into one, as JSON Lines.
+//! `export`, `import` and `import-batpak`: events out of a store and into one.
 
 mod importer;
 mod import;
 mod export;
+mod batpak;
 
+pub(super) use batpak::ImportBatpakArgs;
 pub(super) use export::ExportArgs;
 pub(super) use import::ImportArgs;

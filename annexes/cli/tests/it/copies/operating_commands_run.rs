@@ -1,6 +1,7 @@
 //! The page on operating a store can be followed: its commands are run as they stand there.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::program::TempFolder;
@@ -13,7 +14,17 @@ fn the_page_on_operating_can_be_followed() {
         page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(blocks.len() > 6 && page.matches("\ntidegate backup ").count() > 2, "{} blocks", blocks.len());
     let folder = TempFolder::new();
-    let program = std::path::Path::new(env!("CARGO_BIN_EXE_tidegate")).parent().unwrap();
+    // The store of another program that the page moves from.
+    let (from, to) = (
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/batpak/fixtures/closed"),
+        folder.path("old-batpak"),
+    );
+    fs::create_dir(&to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), Path::new(&to).join(entry.file_name())).unwrap();
+    }
+    let program = Path::new(env!("CARGO_BIN_EXE_tidegate")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
     for block in blocks {
         let mut command = Command::new("sh");

@@ -15,7 +15,8 @@ pub(crate) const FLOORS: [(&str, &[&str]); 6] = [
 ];
 
 /// The annexes. They stand on any floor, and nothing stands on them but programs on libraries.
-pub(crate) const ANNEXES: [&str; 11] = [
+pub(crate) const ANNEXES: [&str; 12] = [
+    "tidegate-batpak",
     "tidegate-bench",
     "tidegate-cli",
     "tidegate-cluster",
@@ -30,7 +31,7 @@ pub(crate) const ANNEXES: [&str; 11] = [
 ];
 
 /// Annexes that are libraries. They stand on floors alone.
-pub(crate) const LIBRARIES: [&str; 2] = ["tidegate-draw", "tidegate-json"];
+pub(crate) const LIBRARIES: [&str; 3] = ["tidegate-batpak", "tidegate-draw", "tidegate-json"];
 
 /// What one `Cargo.toml` says about the house.
 #[derive(Debug, Default)]
