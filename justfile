@@ -34,10 +34,14 @@ ci:
 bench *args:
     cargo run --release --locked -p tidegate-bench -- {{args}}
 
+# Allocations an event; the allocator that counts them costs time, so other rows are measured without it.
+bench-allocations:
+    cargo run --release --locked -p tidegate-bench --features allocations -- --only allocations
+
 # What the tree over the log costs: a build with it and one without, in turns. Processor time, so other work may run beside.
 bench-tree rounds="3" *args:
     cargo build --release --locked -p tidegate-bench --no-default-features --target-dir target/without-tree
-    cargo build --release --locked -p tidegate-bench --no-default-features --features proofs
+    cargo build --release --locked -p tidegate-bench
     for round in $(seq {{rounds}}); do \
         target/without-tree/release/bench --only "tree: " {{args}}; \
         "${CARGO_TARGET_DIR:-target}/release/bench" --only "tree: " {{args}}; \

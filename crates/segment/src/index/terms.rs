@@ -22,6 +22,8 @@ use super::number::{malformed, put_varint, varint, varint32};
 const BLOCK: u32 = 16;
 /// Bytes of the longest term: the stream of the longest scope and entity.
 const TERM_BYTES_MAX: usize = 1 + 2 + 1024 + 1024 + 4;
+/// Bytes of the longest length that is looked at: more than a term's has.
+const VARINT_BYTES_MAX: usize = 10;
 
 /// What the dictionary says of a term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,14 +146,22 @@ impl<'a> Terms<'a> {
         self.body.bytes(start as usize..end as usize)
     }
 
+    /// Returns the first term of a block, without a look at the rest of it.
+    fn first_of(&self, block: u32) -> Result<&'a [u8]> {
+        let start = self.directory.u32_at(block as usize * 4)? as usize;
+        let (mut at, length) = (0, self.body.bytes_at(start, VARINT_BYTES_MAX)?);
+        let length = varint(length, &mut at).and_then(|length| usize::try_from(length).ok());
+        let length = length.filter(|length| *length <= TERM_BYTES_MAX).ok_or_else(malformed_terms)?;
+        self.body.bytes(start + at..start + at + length)
+    }
+
     /// Returns the last block with any of these numbers whose first term is not past `wanted`.
     fn block_for(&self, among: &Range<u32>, wanted: &[u8]) -> Result<Option<u32>> {
         let first = among.start / BLOCK;
         let (mut low, mut high) = (first, (among.end - 1) / BLOCK + 1);
         while low < high {
             let middle = low.midpoint(high);
-            let mut at = 0;
-            if take(self.block(middle)?, &mut at).ok_or_else(malformed_terms)? <= wanted {
+            if self.first_of(middle)? <= wanted {
                 low = middle + 1;
             } else {
                 high = middle;

@@ -187,7 +187,13 @@ impl MemIndex {
             let EventHashes { stream, leaf } = hashes[at];
             let terms = match writing.streams[at] {
                 Some(terms) => terms,
-                None => *writing.streams[at].insert(self.stream(&mut writing.terms, &record, stream, end)),
+                None => *writing.streams[at].insert(self.stream(
+                    &mut writing.terms,
+                    &mut writing.recent,
+                    &record,
+                    stream,
+                    end,
+                )),
             };
             self.streams.set_head(terms[0], record.version(), leaf);
             self.add_kind(writing, record.kind(), end);
@@ -205,21 +211,30 @@ impl MemIndex {
 
     /// Returns the terms of the stream of an event, which is perhaps the first of the stream here.
     #[cold]
-    fn stream(&self, table: &mut TableWriter, record: &Record<'_>, hash: u128, event: u32) -> StreamTerms {
+    fn stream(
+        &self,
+        table: &mut TableWriter,
+        recent: &mut Recent,
+        record: &Record<'_>,
+        hash: u128,
+        event: u32,
+    ) -> StreamTerms {
         if let Some(number) = table.find(hash as u64, |number| self.terms.is(number, hash)) {
             return self.streams.terms(number);
         }
         let stream = self.add_term(table, Field::Stream, &[], hash, event);
         let mut bytes = Vec::new();
-        let mut term = |field: Field, value: &[u8]| {
+        // New streams have an entity of their own most often, and scope and lane in common.
+        let mut term = |field: Field, value: &[u8], is_common: bool| {
             bytes.clear();
             bytes.push(field as u8);
             bytes.extend_from_slice(value);
-            self.term(table, field, &bytes, self.hash_key.hash(&bytes), event)
+            let mut find = || self.term(table, field, &bytes, self.hash_key.hash(&bytes), event);
+            if is_common { recent.find(&bytes, find) } else { find() }
         };
-        let scope = term(Field::Scope, record.scope().as_bytes());
-        let entity = term(Field::Entity, record.entity().as_bytes());
-        let lane = term(Field::Lane, &record.lane().to_be_bytes());
+        let scope = term(Field::Scope, record.scope().as_bytes(), true);
+        let entity = term(Field::Entity, record.entity().as_bytes(), false);
+        let lane = term(Field::Lane, &record.lane().to_be_bytes(), true);
         let terms = [stream, scope, entity, lane];
         self.streams.add(terms);
         terms
@@ -227,12 +242,11 @@ impl MemIndex {
 
     fn add_kind(&self, writing: &mut Writing, kind: &str, event: u32) {
         let Writing { terms, recent, bytes, .. } = writing;
-        let number = recent.find(kind.as_bytes(), || {
-            bytes.clear();
-            bytes.push(Field::Kind as u8);
-            bytes.extend_from_slice(kind.as_bytes());
-            self.term(terms, Field::Kind, bytes, self.hash_key.hash(bytes), event)
-        });
+        bytes.clear();
+        bytes.push(Field::Kind as u8);
+        bytes.extend_from_slice(kind.as_bytes());
+        let number =
+            recent.find(bytes, || self.term(terms, Field::Kind, bytes, self.hash_key.hash(bytes), event));
         self.terms.add_event(number, event);
     }
 

@@ -74,8 +74,7 @@ pub(super) fn open_file(
     mode: Mode,
 ) -> Result<(Arc<dyn File>, SegmentHeader)> {
     let (name, first) = (path(file), file.first);
-    let at = |cause| read_error("the segment cannot be opened", &name, cause);
-    let file = disk.open(&name, mode).map_err(at)?;
+    let file = open_unread(disk, &name, mode)?;
     let mut bytes = [0; SEGMENT_HEADER_BYTES];
     let head = read_full(&*file, &mut bytes, 0).and_then(|filled| SegmentHeader::read(&bytes[..filled]));
     let head = head.map_err(|error| error.in_file(&name, Some(Offset(0))))?;
@@ -86,14 +85,28 @@ pub(super) fn open_file(
     Ok((file, head))
 }
 
+fn open_unread(disk: &dyn Disk, name: &str, mode: Mode) -> Result<Arc<dyn File>> {
+    disk.open(name, mode).map_err(|cause| read_error("the segment cannot be opened", name, cause))
+}
+
 /// Does the same with a file that a newer generation may take the place of meanwhile, and says which one it opened.
 pub(super) fn open_newest(
     disk: &dyn Disk,
-    mut name: SegmentName,
+    name: SegmentName,
 ) -> Result<(SegmentName, Arc<dyn File>, SegmentHeader)> {
+    let (name, (file, head)) = newest(disk, name, |name| open_file(disk, name, Mode::Read))?;
+    Ok((name, file, head))
+}
+
+/// Calls `open` with the generation of a segment that counts, and says which one that is.
+fn newest<T>(
+    disk: &dyn Disk,
+    mut name: SegmentName,
+    open: impl Fn(SegmentName) -> Result<T>,
+) -> Result<(SegmentName, T)> {
     loop {
-        match open_file(disk, name, Mode::Read) {
-            Ok((file, head)) => return Ok((name, file, head)),
+        match open(name) {
+            Ok(opened) => return Ok((name, opened)),
             Err(error) if is_missing(&error) => {
                 let newer = find(disk, name.first)?.filter(|newer| *newer > name);
                 name = newer.ok_or(error)?;
@@ -109,15 +122,27 @@ pub(super) fn open_whole(
     name: SegmentName,
     end: Offset,
 ) -> Result<(SegmentName, Arc<dyn File>, SegmentHeader, bool)> {
-    let (file_name, file, head) = open_newest(disk, name)?;
-    let name = path(file_name);
-    let length = length_of(&*file, &name)?;
+    let (name, file, head) = open_newest(disk, name)?;
+    let length = whole_length(&*file, name, end)?;
+    Ok((name, file, head, length > end.0))
+}
+
+/// Opens the file of such a segment without reading anything of it.
+pub(super) fn open_whole_unread(disk: &dyn Disk, name: SegmentName, end: Offset) -> Result<Arc<dyn File>> {
+    let (name, file) = newest(disk, name, |name| open_unread(disk, &path(name), Mode::Read))?;
+    whole_length(&*file, name, end).map(|_| file)
+}
+
+/// Returns the length of a file, which is an error if it ends before `end`.
+fn whole_length(file: &dyn File, name: SegmentName, end: Offset) -> Result<u64> {
+    let name = path(name);
+    let length = length_of(file, &name)?;
     if length < end.0 {
         let (expected, found) = (format!("{end} bytes"), format!("{length} bytes"));
         let error = Error::damaged("a sealed segment was cut short", expected, found);
         return Err(error.in_file(&name, Some(Offset(length))));
     }
-    Ok((file_name, file, head, length > end.0))
+    Ok(length)
 }
 
 /// Takes off what stands behind the end of a sealed segment, where nothing reads.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tidegate_disk::{Block, File};
-use tidegate_format::{Error, ErrorKind, Offset, Result, SegmentName};
+use tidegate_format::{Error, ErrorKind, Offset, Result, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName};
 
 use super::Segment;
-use super::files::open_whole;
+use super::files::open_whole_unread;
 use crate::cache::{FileCache, Takes, is_shortage, lacks_any};
 use crate::frame_reader::read_full;
 use crate::index::FileIndex;
@@ -127,21 +127,27 @@ impl Segment {
         if let Some(source) = &*self.bytes.get() {
             return Ok(Arc::clone(source));
         }
-        let (_, file, head, _) = cache.retry(|| open_whole(cache.disk(), self.file_name, self.tail()))?;
-        if head != self.head {
-            let (message, found) = ("a sealed segment is not the one it was", format!("{head:?}"));
-            let error = Error::damaged(message, format!("{:?}", self.head), found);
-            return Err(error.in_file(&self.name, Some(Offset(0))));
-        }
+        let file = cache.retry(|| open_whole_unread(cache.disk(), self.file_name, self.tail()))?;
+        let read_head = || {
+            let mut bytes = [0; SEGMENT_HEADER_BYTES];
+            let filled = read_full(&*file, &mut bytes, 0)?;
+            self.check_head(&bytes[..filled])
+        };
         if !cache.maps_files() {
+            read_head()?;
             return Ok(self.hold_source(cache, Source::File(file), Takes::Descriptor));
         }
         loop {
             match file.map(self.tail().0) {
-                Ok(block) => return Ok(self.hold_source(cache, Source::Map(block), Takes::Map)),
+                Ok(block) => {
+                    // By the map, which brings in one page. For a read the system brings in those behind it, too.
+                    self.check_head(&block[..SEGMENT_HEADER_BYTES.min(block.len())])?;
+                    return Ok(self.hold_source(cache, Source::Map(block), Takes::Map));
+                }
                 Err(cause) if lacks_any(&cause) && cache.make_room() => {}
                 // A handle of the writer that sealed it a moment ago is not closed yet: the next question maps it.
                 Err(cause) if cause.kind() == std::io::ErrorKind::ResourceBusy => {
+                    read_head()?;
                     return Ok(Arc::new(Source::File(file)));
                 }
                 Err(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
@@ -149,9 +155,23 @@ impl Segment {
                     return Err(error.in_file(&self.name, None));
                 }
                 // What cannot be mapped, there or now, can be read.
-                Err(_) => return Ok(self.hold_source(cache, Source::File(file), Takes::Descriptor)),
+                Err(_) => {
+                    read_head()?;
+                    return Ok(self.hold_source(cache, Source::File(file), Takes::Descriptor));
+                }
             }
         }
+    }
+
+    /// Refuses a file that does not begin with the head that was sealed.
+    fn check_head(&self, bytes: &[u8]) -> Result<()> {
+        let at = |error: Error| error.in_file(&self.name, Some(Offset(0)));
+        let head = SegmentHeader::read(bytes).map_err(at)?;
+        if head == self.head {
+            return Ok(());
+        }
+        let message = "a sealed segment is not the one it was";
+        Err(at(Error::damaged(message, format!("{:?}", self.head), format!("{head:?}"))))
     }
 
     fn hold_source(&self, cache: &FileCache, source: Source, takes: Takes) -> Arc<Source> {

@@ -9,6 +9,9 @@ use crate::index::head::Owner;
 use crate::mem_index::MemIndex;
 use crate::term::{self, Field};
 
+/// Bytes of a term for which there is room from the beginning.
+const TERM_BYTES: usize = 32;
+
 /// The terms of an index in memory, local causes left out, with their bytes.
 struct LiveTerms<'a> {
     index: &'a MemIndex,
@@ -93,8 +96,12 @@ pub(crate) fn build_live(
 /// Puts together the bytes of the terms of an index in memory. That of a stream is made of those of its scope, entity and
 /// lane.
 fn terms<'a>(index: &'a MemIndex, read_head: ReadHead<'a>) -> LiveTerms<'a> {
-    let (numbers, lone) = (Vec::new(), Vec::new());
-    let mut terms = LiveTerms { index, numbers, lone, bytes: Vec::new(), ends: Vec::new(), read_head };
+    let count = index.term_count() as usize;
+    let (numbers, lone, ends) =
+        (Vec::with_capacity(count), Vec::with_capacity(count), Vec::with_capacity(count));
+    // Room for most terms: to grow step by step would touch, and copy, several times as much memory.
+    let bytes = Vec::with_capacity(count * TERM_BYTES);
+    let mut terms = LiveTerms { index, numbers, lone, bytes, ends, read_head };
     let mut values = Vec::new();
     for number in 0..index.term_count() {
         let (field, start) = (index.field_of(number), terms.bytes.len());
