@@ -1,7 +1,8 @@
 //! A store keeps few files open, whatever it is asked, and its answers do not depend on that.
 
 use tidegate::settings::OpenFiles;
-use tidegate::{Query, ReadOptions, RecordedEvent, StoreReader};
+use tidegate::testing::Call;
+use tidegate::{Position, Query, ReadOptions, RecordedEvent, StoreReader};
 
 use crate::faults::stage::{History, Stage, fill, history};
 
@@ -77,4 +78,17 @@ fn what_is_held_outlives_the_cache() {
         };
         assert_eq!((leaves(&held), leaves(&left)), (expected.clone(), expected[1..].to_vec()));
     }
+}
+
+/// What is not mapped the system reads with pages around it, as many again as a cold question needs. So the first question to a
+/// segment maps its two files and reads nothing else of them.
+#[test]
+fn the_first_question_to_a_segment_maps_its_files_and_reads_nothing() {
+    let (stage, expected) = sample();
+    let store = stage.read_only();
+    let view = store.view().unwrap();
+    let before = stage.disk.count(Call::Read);
+    let event = view.at(Position(40)).unwrap().unwrap();
+    assert_eq!(event.leaf(), expected[39].1);
+    assert_eq!(stage.disk.count(Call::Read) - before, 2);
 }
