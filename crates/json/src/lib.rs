@@ -26,13 +26,15 @@
 //! ```
 //!
 //! Reading order: `escape` and `time`, `message_pack` and `payload` (a payload's fields), `metadata`, `event` (an event,
-//! written), `line` (an event, read), `header` (the first line of an export).
+//! written), `rules` and `cloud_event` (what else may be read), `line` (an event, read), `header` (the first line of an export).
 mod escape;
 mod time;
 mod message_pack;
 mod payload;
 mod metadata;
 mod event;
+mod rules;
+mod cloud_event;
 mod line;
 mod header;
 
@@ -41,9 +43,14 @@ pub use event::{event_to_export, event_to_json};
 pub use header::ExportHeader;
 pub use line::{EventLine, SourcePlace, differences, foreign_cause};
 pub use message_pack::message_pack_to_json;
+pub use rules::{LineRules, LineShape};
 pub use time::{parse_time, rfc3339};
 
 /// The metadata name for the import key of an event.
 const IMPORT_KEY: &str = "import.key";
 /// The metadata name for the time an imported event happened, as its source gives it.
 const IMPORT_TIME: &str = "import.time";
+/// The metadata name for causes that are not known, as an array of texts.
+const IMPORT_CAUSES: &str = "import.causes";
+/// The metadata name for a correlation that is not known.
+const IMPORT_CORRELATION: &str = "import.correlation";

@@ -10,12 +10,14 @@ use tidegate::graph::CorrelationId;
 use tidegate::{Cause, Draft, Error, ErrorKind, EventId, RecordedEvent, Result, StoreId, StreamId};
 use tidegate_format::{Blind, Hash, Micros, name};
 
+use crate::cloud_event::CloudEvent;
 use crate::metadata::DecodedMetadata;
-use crate::time::{is_rfc3339, parse_time};
-use crate::{IMPORT_KEY, IMPORT_TIME, payload};
+use crate::rules::{LineRules, LineShape};
+use crate::time::{completed, is_rfc3339, parse_time};
+use crate::{IMPORT_CAUSES, IMPORT_CORRELATION, IMPORT_KEY, IMPORT_TIME, payload};
 
 /// An event that was read from a line. Its keys are not looked up yet: [`draft`](Self::draft) does that.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an event as a JSON object")]
 pub struct EventLine<'a> {
     #[serde(default, deserialize_with = "present")]
@@ -118,25 +120,51 @@ impl<'a> EventLine<'a> {
     ///
     /// [`Invalid`](ErrorKind::Invalid) with the column if the line is not a JSON object with these fields.
     pub fn parse(text: &'a str) -> Result<Self> {
+        Self::parse_with(text, &LineRules::new())
+    }
+
+    /// Reads a line by other rules than those of an export.
+    ///
+    /// # Errors
+    ///
+    /// As for [`parse`](Self::parse).
+    pub fn parse_with(text: &'a str, rules: &LineRules) -> Result<Self> {
         if !text.starts_with('{') {
             return Err(Error::invalid("a line must hold one event as a JSON object"));
         }
-        let line: Self = serde_json::from_str(text).map_err(|cause| {
+        let mut line = match rules.shape {
+            LineShape::Export => Self::from_json(text)?,
+            LineShape::CloudEvents => CloudEvent::read(text)?.into(),
+        };
+        if line.import_key.as_ref().is_some_and(String::is_empty) {
+            return Err(Error::invalid("the import key is empty: leave the field out, or give a key"));
+        }
+        match line.time.take() {
+            Some(time) if !is_rfc3339(&time) => {
+                line.time = rules.any_times.then(|| completed(&time)).flatten();
+                if line.time.is_none() {
+                    let message =
+                        format!("invalid time {time:?}: use RFC 3339, such as 2005-04-07T22:13:13Z");
+                    return Err(Error::invalid(message));
+                }
+            }
+            time => line.time = time,
+        }
+        Ok(line)
+    }
+
+    fn from_json(text: &'a str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|cause| {
             let message = cause.to_string();
             let place = format!(" at line {} column {}", cause.line(), cause.column());
             let what = message.strip_suffix(&place).unwrap_or(&message);
             Error::invalid(format!("{what} (column {})", cause.column()))
-        })?;
-        if line.import_key.as_ref().is_some_and(String::is_empty) {
-            return Err(Error::invalid("the import key is empty: leave the field out, or give a key"));
-        }
-        match &line.time {
-            Some(time) if !is_rfc3339(time) => {
-                let message = format!("invalid time {time:?}: use RFC 3339, such as 2005-04-07T22:13:13Z");
-                Err(Error::invalid(message))
-            }
-            _ => Ok(line),
-        }
+        })
+    }
+
+    /// Returns the stream that the event belongs to.
+    pub fn stream(&self) -> StreamId {
+        StreamId::new(self.scope.clone(), self.entity.clone()).lane(self.lane)
     }
 
     /// Returns the place of the event in the log that it comes from, as far as the line gives it.
@@ -204,11 +232,36 @@ impl<'a> EventLine<'a> {
         known: impl Fn(EventId) -> Result<Option<Cause>>,
         allowed: impl Fn(&Draft) -> Result<()>,
     ) -> Result<Draft> {
+        self.draft_with(&LineRules::new(), known, allowed)
+    }
+
+    /// Returns the event as a draft by other rules than those of an export.
+    ///
+    /// # Errors
+    ///
+    /// As for [`draft`](Self::draft); and [`Refused`](ErrorKind::Refused) if several scopes have an import key that a cause
+    /// names.
+    pub fn draft_with(
+        self,
+        rules: &LineRules,
+        known: impl Fn(EventId) -> Result<Option<Cause>>,
+        allowed: impl Fn(&Draft) -> Result<()>,
+    ) -> Result<Draft> {
         let id = self.id()?;
-        let causes = self.causes.iter().map(|text| self.cause(text, &known)).collect::<Result<_>>()?;
-        let correlation = match &self.correlation {
-            None => None,
-            Some(text) => Some(self.correlation(text, id, &known)?),
+        let (mut causes, mut outside) = (Vec::new(), Vec::new());
+        for text in &self.causes {
+            match self.cause(text, rules, &known)? {
+                Some(cause) => causes.push(cause),
+                None => outside.push(text),
+            }
+        }
+        let unknown = (!outside.is_empty()).then(|| serde_json::json!(outside).to_string());
+        let (correlation, foreign) = match &self.correlation {
+            None => (None, None),
+            Some(text) => match self.correlation(text, id, rules, &known)? {
+                Some(flow) => (Some(flow), None),
+                None => (None, Some(text.clone())),
+            },
         };
         let (payload_type, bytes) = match (&self.erased, self.payload_type.as_deref()) {
             (Some(_), named) => (named.map(payload::type_of).transpose()?.unwrap_or_default(), Vec::new()),
@@ -219,7 +272,13 @@ impl<'a> EventLine<'a> {
         (draft.payload_type, draft.payload) = (payload_type, bytes.into());
         draft.tags = self.tags.into_iter().map(Into::into).collect();
         (draft.causes, draft.correlation, draft.id) = (causes, correlation, id);
-        let source = [(IMPORT_KEY, self.import_key), (IMPORT_TIME, self.time)].into_iter();
+        let source = [
+            (IMPORT_KEY, self.import_key),
+            (IMPORT_TIME, self.time),
+            (IMPORT_CAUSES, unknown),
+            (IMPORT_CORRELATION, foreign),
+        ];
+        let source = source.into_iter();
         let source = source.filter_map(|(name, value)| Some((name.into(), value?.into_bytes().into())));
         let meta = self.meta.0.into_iter().map(|(name, value)| (name.into(), value.0.into()));
         draft.metadata = source.chain(meta).collect();
@@ -228,36 +287,124 @@ impl<'a> EventLine<'a> {
         Ok(draft)
     }
 
-    fn cause(&self, text: &str, known: impl Fn(EventId) -> Result<Option<Cause>>) -> Result<Cause> {
-        if let Some(cause) = known(EventId::from_key(&self.scope, text))? {
-            return Ok(cause);
+    /// Returns the first cause that is not known yet and comes later: of the ids that it can have, one for which `comes` is
+    /// true.
+    ///
+    /// # Errors
+    ///
+    /// The errors of `known`.
+    pub fn awaited(
+        &self,
+        rules: &LineRules,
+        known: impl Fn(EventId) -> Result<Option<Cause>>,
+        comes: impl Fn(EventId) -> bool,
+    ) -> Result<Option<EventId>> {
+        for text in &self.causes {
+            if self.cause(text, &rules.clone().outside_causes(true), &known)?.is_none() {
+                let others = rules.other_scopes.iter().map(|scope| EventId::from_key(scope, text));
+                let own = [Some(EventId::from_key(&self.scope, text)), text.parse().ok()];
+                if let Some(id) = own.into_iter().flatten().chain(others).find(|id| comes(*id)) {
+                    return Ok(Some(id));
+                }
+            }
         }
-        if let Ok(id) = text.parse()
-            && let Some(cause) = known(id)?
-        {
-            return Ok(cause);
+        Ok(None)
+    }
+
+    /// Finds a cause. `None` is one that may be unknown, and is.
+    fn cause(
+        &self,
+        text: &str,
+        rules: &LineRules,
+        known: impl Fn(EventId) -> Result<Option<Cause>>,
+    ) -> Result<Option<Cause>> {
+        if let Some((_, cause)) = self.named(text, rules, &known)? {
+            return Ok(Some(cause));
         }
-        foreign_cause(text).ok_or_else(|| {
-            let message = format!("unknown cause {text:?}: put the line of the cause before this one");
-            Error::new(ErrorKind::Refused, message)
-        })
+        match foreign_cause(text) {
+            None if !rules.outside_causes => {
+                let message = format!("unknown cause {text:?}: put the line of the cause before this one");
+                Err(Error::new(ErrorKind::Refused, message))
+            }
+            cause => Ok(cause),
+        }
+    }
+
+    /// Finds a known event by its import key in this scope, by its id, or by its import key in one of the other scopes.
+    fn named(
+        &self,
+        text: &str,
+        rules: &LineRules,
+        known: impl Fn(EventId) -> Result<Option<Cause>>,
+    ) -> Result<Option<(EventId, Cause)>> {
+        let own = [Some(EventId::from_key(&self.scope, text)), text.parse().ok()];
+        for id in own.into_iter().flatten() {
+            if let Some(cause) = known(id)? {
+                return Ok(Some((id, cause)));
+            }
+        }
+        let mut found: Option<(EventId, Cause, &String)> = None;
+        for scope in rules.other_scopes.iter().filter(|scope| **scope != self.scope) {
+            let id = EventId::from_key(scope, text);
+            let Some(cause) = known(id)? else { continue };
+            if let Some((_, _, other)) = found {
+                let message = format!(
+                    "the import key {text:?} is in the scopes {other:?} and {scope:?}: name the event by its id"
+                );
+                return Err(Error::new(ErrorKind::Refused, message));
+            }
+            found = Some((id, cause, scope));
+        }
+        Ok(found.map(|(id, cause, _)| (id, cause)))
     }
 
     /// Finds the flow that a text names. It may have begun with this very event, or in another store; only an id can say that.
+    /// `None` is one that may be unknown, and is.
     fn correlation(
         &self,
         text: &str,
         own: Option<EventId>,
+        rules: &LineRules,
         known: impl Fn(EventId) -> Result<Option<Cause>>,
-    ) -> Result<CorrelationId> {
+    ) -> Result<Option<CorrelationId>> {
         let keyed = EventId::from_key(&self.scope, text);
-        if own == Some(keyed) || known(keyed)?.is_some() {
-            return Ok(keyed.into());
+        if own == Some(keyed) {
+            return Ok(Some(keyed.into()));
         }
-        text.parse().map_err(|_| {
-            let message = format!("unknown correlation {text:?}: use a known import key or an id");
-            Error::new(ErrorKind::Refused, message)
-        })
+        if let Ok(flow) = text.parse()
+            && known(keyed)?.is_none()
+        {
+            return Ok(Some(flow));
+        }
+        match self.named(text, rules, known)? {
+            Some((id, _)) => Ok(Some(id.into())),
+            None if rules.outside_causes => Ok(None),
+            None => {
+                let message = format!("unknown correlation {text:?}: use a known import key or an id");
+                Err(Error::new(ErrorKind::Refused, message))
+            }
+        }
+    }
+}
+
+impl<'a> From<CloudEvent<'a>> for EventLine<'a> {
+    fn from(event: CloudEvent<'a>) -> Self {
+        let meta = event.rest.into_iter().map(|(name, text)| (name, DecodedMetadata(text.into_bytes())));
+        Self {
+            import_key: Some(event.id),
+            scope: event.scope,
+            entity: event.entity,
+            kind: event.kind,
+            schema: first_schema(),
+            causes: event.cause.into_iter().collect(),
+            correlation: event.correlation,
+            time: event.time,
+            meta: Pairs(meta.collect()),
+            payload_type: event.base64.is_some().then(|| "bytes".to_owned()),
+            data: event.data,
+            base64: event.base64,
+            ..Self::default()
+        }
     }
 }
 

@@ -43,6 +43,28 @@ pub(crate) fn is_rfc3339(text: &str) -> bool {
     punctuation.iter().all(in_place) && whole_seconds && text.parse::<Timestamp>().is_ok()
 }
 
+/// Returns a time that may lack its zone, its seconds or its time of day as RFC 3339, or `None` for other text. What lacks is
+/// UTC, and zero.
+pub(crate) fn completed(text: &str) -> Option<String> {
+    let text = text.trim().replacen(',', ".", 1);
+    let (date, clock) = match text.split_once(['T', 't', ' ']) {
+        Some((date, clock)) => (date, clock.trim()),
+        None => (&*text, "00:00:00Z"),
+    };
+    let zone_at = clock.find(['Z', 'z', '+', '-']).unwrap_or(clock.len());
+    let (clock, zone) = clock.split_at(zone_at);
+    let clock = clock.trim();
+    let seconds = if clock.matches(':').count() == 1 { ":00" } else { "" };
+    let zone = match zone.len() {
+        0 => "Z".to_owned(),
+        3 => format!("{zone}:00"),
+        5 => format!("{}:{}", zone.get(..3)?, zone.get(3..)?),
+        _ => zone.to_owned(),
+    };
+    let whole = format!("{date}T{clock}{seconds}{zone}");
+    is_rfc3339(&whole).then_some(whole)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +96,35 @@ mod tests {
             "2005-04-07T22:13:13é+02:00",
         ] {
             assert!(!is_rfc3339(time), "{time}");
+        }
+    }
+
+    #[test]
+    fn what_a_time_lacks_is_completed() {
+        for (text, whole) in [
+            ("2024-05-01", "2024-05-01T00:00:00Z"),
+            ("2024-05-01 12:30", "2024-05-01T12:30:00Z"),
+            ("2024-05-01T12:30:05.250", "2024-05-01T12:30:05.250Z"),
+            ("2024-05-01 12:30:05,25", "2024-05-01T12:30:05.25Z"),
+            ("2024-05-01 12:30:05+0200", "2024-05-01T12:30:05+02:00"),
+            ("2024-05-01 12:30:05 -02", "2024-05-01T12:30:05-02:00"),
+            ("2024-05-01T12:30:05z", "2024-05-01T12:30:05z"),
+        ] {
+            assert_eq!(completed(text).as_deref(), Some(whole), "{text}");
+        }
+        for text in [
+            "",
+            "T",
+            "2024",
+            "2024-05",
+            "2024-02-30",
+            "01.05.2024",
+            "2024-05-01 25:00",
+            "2024-05-01 12",
+            "12:30",
+            "é+0é2",
+        ] {
+            assert_eq!(completed(text), None, "{text}");
         }
     }
 }

@@ -11,7 +11,8 @@ use tidegate_format::name;
 
 use super::Cli;
 use tidegate_json::{
-    EventLine, ExportHeader, differences, event_to_export, event_to_json, message_pack_to_json,
+    EventLine, ExportHeader, LineRules, LineShape, differences, event_to_export, event_to_json,
+    message_pack_to_json,
 };
 
 /// The first byte says what the rest is.
@@ -40,6 +41,15 @@ fn line(bytes: &[u8]) {
     drop(ExportHeader::parse(text));
     let store = store();
     let view = store.view().expect("memory is read");
+    let lenient = LineRules::new().any_times(true).outside_causes(true).other_scopes(vec!["s".to_owned()]);
+    for rules in [lenient.clone(), lenient.shape(LineShape::CloudEvents)] {
+        let Ok(line) = EventLine::parse_with(text, &rules) else { continue };
+        let draft = line.draft_with(&rules, |id| known(&view, id), Draft::check_unreserved);
+        // A payload that was erased comes with a whole export alone.
+        if let Ok(draft) = draft {
+            comes_back(&self::store(), draft.into());
+        }
+    }
     let Ok(line) = EventLine::parse(text) else { return };
     let (place, recorded) = (line.source_place(), line.recorded());
     let Ok(draft) = line.draft(|id| known(&view, id), Draft::check_imported) else { return };

@@ -1,14 +1,18 @@
 //! `import`: events from a file of JSON Lines into a store.
 
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::Args;
-use tidegate::StoreOptions;
+use clap::{Args, ValueEnum};
+use tidegate::{Error, ErrorKind, StoreOptions, StoreReader};
+use tidegate_json::{EventLine, LineRules, LineShape};
 
 use super::importer::Importer;
+use super::pending::{Destination, ImportSummary, Reading};
+use super::waiting::WaitingLines;
 use crate::failure::Result;
-use crate::lines::Input;
+use crate::lines::{Input, Lines};
 use crate::output::{Output, counted};
 use crate::progress::Progress;
 use crate::writer;
@@ -59,8 +63,27 @@ Each batch is as it was, and in an empty store the times stay, also when an impo
 any other store the events are recorded now. An export that ends early is refused at its end. `tidegate read --json` \
 writes the same lines, which are a selection and not a copy: position, version and recorded are passed over.
 
+Logs of other programs often say less. --accept takes, each by its name,
+
+  times           times without a zone, which are taken as UTC, and dates;
+                  they are kept as RFC 3339
+  later-causes    causes that stand later in the file: the line, and what
+                  follows in its stream, is imported behind them. The file
+                  is read twice, and waiting lines are held in memory
+  outside-causes  causes and correlations that are not known: they are kept
+                  as metadata, import.causes and import.correlation
+  other-scopes    import keys of other scopes as causes and correlations
+
+With --shape cloudevents a line is an event in the JSON format of CloudEvents 1.0: `source` becomes the scope, `subject` the \
+entity (the source if there is none), `type` the kind, `id` the import key, `causationid` a cause and `correlationid` the correlation; \
+what else it says becomes metadata. Its ids are unique in their source, so --accept other-scopes,outside-causes is often wanted.
+
+--plan writes nothing: it reads the file as an import does, and says what would be imported or where it would stop.
+
 Examples:
   tidegate import ./store history.jsonl.gz
+  tidegate import ./store log.jsonl --accept times,later-causes --plan
+  tidegate import ./store events.jsonl --shape cloudevents --accept outside-causes
   tidegate export ./old | tidegate import ./new -";
 
 const READERS: &str = "\
@@ -76,16 +99,52 @@ pub(in crate::command) struct ImportArgs {
     directory: PathBuf,
     /// The file, packed with gzip or not; `-` is standard input
     file: PathBuf,
+    /// What lines may lack or say otherwise
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    accept: Vec<Accept>,
+    /// What the fields of a line are called
+    #[arg(long, value_name = "SHAPE", default_value = "export")]
+    shape: Shape,
+    /// Only say what would be done
+    #[arg(long)]
+    plan: bool,
+}
+
+/// What lines may lack or say otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Accept {
+    /// Times without a zone, which are taken as UTC, and dates
+    Times,
+    /// Causes that stand later in the file
+    LaterCauses,
+    /// Causes and correlations that are not known
+    OutsideCauses,
+    /// Import keys of other scopes as causes and correlations
+    OtherScopes,
+}
+
+/// What the fields of a line are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    /// As `tidegate export` writes them
+    Export,
+    /// As cloudevents.io has them in JSON, version 1.0
+    Cloudevents,
 }
 
 impl ImportArgs {
     pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let start = Instant::now();
+        let reading = self.reading(json)?;
         let input = Input::open(&self.file)?;
         let progress = Progress::of_bytes(input.length(), json);
         let mut lines = input.lines(&progress)?;
+        if self.plan {
+            return self.plan(&mut lines, reading, progress, output, json);
+        }
         let store = writer::open(&self.directory, StoreOptions::new(), json)?;
-        let mut importer = Importer::new(&store, lines.name())?;
+        let view = store.view()?;
+        let mut importer = Importer::new(Destination::Store(&store), Some(view), reading, lines.name());
         let done = importer.run(&mut lines, &progress);
         drop(progress);
         done?;
@@ -94,29 +153,93 @@ impl ImportArgs {
         if json {
             return output.json(&done);
         }
-        let seconds = start.elapsed().as_secs_f64();
-        let name = lines.name();
+        let (seconds, name) = (start.elapsed().as_secs_f64(), lines.name());
         output.line(format_args!(
             "imported {} from {name} in {seconds:.1} s",
             counted(done.imported, "event")
         ))?;
-        if done.times_kept == Some(false) {
-            output.line("recorded now and not when the export says, as the store held other events")?;
-        }
-        if done.skipped > 0 {
-            output.line(format_args!(
-                "skipped {} that the store had already",
-                counted(done.skipped, "event")
-            ))?;
-        }
-        if let Some(count) = done.unconfirmed {
-            let (count, were) = (counted(count, "event"), if count == 1 { "was" } else { "were" });
-            output.line(format_args!("the export left out {count} that {were} not known to be durable"))?;
-        }
+        write_rest(&done, output)?;
         // Only an export is of a store, which may have had cursors.
         if store.report().created && done.times_kept.is_some() {
             output.line(READERS)?;
         }
         Ok(())
     }
+
+    /// Says what an import would do.
+    fn plan(
+        &self,
+        lines: &mut Lines,
+        reading: Reading,
+        progress: Progress,
+        output: &mut Output,
+        json: bool,
+    ) -> Result<()> {
+        let view = match StoreReader::open(&self.directory) {
+            Ok(store) => Some(store.view()?),
+            Err(error) if error.kind() == ErrorKind::Missing => None,
+            Err(error) => return Err(error.into()),
+        };
+        let mut importer = Importer::new(Destination::Plan(HashSet::new()), view, reading, lines.name());
+        let done = importer.run(lines, &progress);
+        drop(progress);
+        done?;
+        if json {
+            return output.json(&importer.done);
+        }
+        let events = counted(importer.done.imported, "event");
+        output.line(format_args!("would import {events} from {}", lines.name()))?;
+        write_rest(&importer.done, output)
+    }
+
+    /// Returns how lines are read. If causes may come later, the file is gone through for the ids of its lines.
+    fn reading(&self, json: bool) -> Result<Reading> {
+        let accepts = |what| self.accept.contains(&what);
+        let shape = match self.shape {
+            Shape::Export => LineShape::Export,
+            Shape::Cloudevents => LineShape::CloudEvents,
+        };
+        let rules = LineRules::new().shape(shape);
+        let rules = rules.any_times(accepts(Accept::Times)).outside_causes(accepts(Accept::OutsideCauses));
+        let mut reading = Reading { rules, other_scopes: accepts(Accept::OtherScopes), waiting: None };
+        if accepts(Accept::LaterCauses) {
+            if self.file == Path::new("-") {
+                let message =
+                    "--accept later-causes reads the file twice, and standard input cannot be; name a file";
+                return Err(Error::invalid(message).into());
+            }
+            let input = Input::open(&self.file)?;
+            let progress = Progress::of_bytes(input.length(), json);
+            reading.waiting = Some(WaitingLines::new(ids(&mut input.lines(&progress)?, &reading.rules)?));
+        }
+        Ok(reading)
+    }
+}
+
+/// Returns the ids of all lines. What is wrong with a line is told when it is imported.
+fn ids(lines: &mut Lines, rules: &LineRules) -> Result<HashSet<tidegate::EventId>> {
+    let mut found = HashSet::new();
+    while let Some((_, text)) = lines.next()? {
+        if let Ok(line) = EventLine::parse_with(text, rules)
+            && let Ok(id) = line.id()
+        {
+            found.extend(id);
+        }
+    }
+    Ok(found)
+}
+
+/// Writes what beside the events there is to say.
+fn write_rest(done: &ImportSummary, output: &mut Output) -> Result<()> {
+    if done.times_kept == Some(false) {
+        output.line("recorded now and not when the export says, as the store held other events")?;
+    }
+    if done.skipped > 0 {
+        output.line(format_args!("skipped {} that the store had already", counted(done.skipped, "event")))?;
+    }
+    if let Some(count) = done.unconfirmed {
+        let (count, were) = (counted(count, "event"), if count == 1 { "was" } else { "were" });
+        output.line(format_args!("the export left out {count} that {were} not known to be durable"))?;
+    }
+    Ok(())
 }

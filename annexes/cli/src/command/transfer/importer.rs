@@ -8,15 +8,13 @@
 //!     was cut off anywhere ends the same when it is run again.
 //! I3. A batch of an export is appended as it was, or not at all.
 //! I4. Times of an export stay only if nothing but the beginning of that export is in the store.
-
-use std::collections::HashMap;
+//! I5. If lines wait for causes that come later, each stream keeps the order that it has in the file.
 
 use indicatif::HumanCount;
-use serde::Serialize;
 use tidegate::batch::{Import, ImportedPayload};
 use tidegate::{
     AppendOptions, Batch, Cause, Draft, Error, ErrorKind, ErrorPlace, EventId, Position, Receipt,
-    RecordedEvent, Store, View,
+    RecordedEvent, View,
 };
 use tidegate_format::{Hash, Micros};
 
@@ -26,28 +24,21 @@ use crate::output::counted;
 use crate::progress::Progress;
 use tidegate_json::{EventLine, ExportHeader, SourcePlace, differences};
 
-/// Events that are appended together if the file says nothing of batches, and at most before a sync.
-const BATCH_EVENTS_MAX: usize = 1000;
-/// Bytes of them after which that is enough.
-const BATCH_BYTES_MAX: usize = 4 << 20;
+use super::pending::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Destination, ImportSummary, PendingBatch, Reading};
+use super::refusals::{is_key_of, refuse_different, taken};
+use super::waiting::WaitingLines;
 
-/// What an import did.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct ImportSummary {
-    pub(super) imported: u64,
-    pub(super) skipped: u64,
-    /// Whether the events of an export kept the times they were recorded at.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) times_kept: Option<bool>,
-    /// Events that the export left out, as nothing said that they were durable.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) unconfirmed: Option<u64>,
-}
+/// Scopes in which a cause is looked for at most.
+const SCOPES_MAX: usize = 1000;
 
 /// Events on their way into the store.
 pub(super) struct Importer<'a> {
-    store: &'a Store,
-    view: View,
+    destination: Destination<'a>,
+    reading: Reading,
+    /// The number of the line that is being taken.
+    number: u64,
+    /// `None` in a plan for a store that is not there yet.
+    view: Option<View>,
     /// What the input is called.
     name: String,
     /// Of an export.
@@ -64,44 +55,18 @@ pub(super) struct Importer<'a> {
     nameless: u64,
 }
 
-/// A batch that is read.
-#[derive(Default)]
-struct PendingBatch {
-    drafts: Vec<Draft>,
-    /// What the source keeps beside the payload of each draft, if the line says it.
-    payloads: Vec<Option<ImportedPayload>>,
-    /// The line of each draft.
-    numbers: Vec<u64>,
-    /// The places in the batch of the ids in it.
-    places: HashMap<EventId, usize>,
-    bytes: usize,
-    /// Whether the file says where it ends.
-    has_boundaries: bool,
-    /// Where its last event stood.
-    last: SourcePlace,
-    /// Its idempotency key, and the hash of the content.
-    key: Option<(String, Option<Hash>)>,
-    /// When it was recorded.
-    recorded: Option<Micros>,
-    /// Events of it that are in the store already.
-    known: usize,
-}
-
-impl PendingBatch {
-    fn is_empty(&self) -> bool {
-        self.drafts.is_empty() && self.known == 0
-    }
-
-    fn is_full(&self) -> bool {
-        !self.has_boundaries && (self.drafts.len() >= BATCH_EVENTS_MAX || self.bytes >= BATCH_BYTES_MAX)
-    }
-}
-
 impl<'a> Importer<'a> {
-    pub(super) fn new(store: &'a Store, name: &str) -> Result<Self> {
-        Ok(Self {
-            store,
-            view: store.view()?,
+    pub(super) fn new(
+        destination: Destination<'a>,
+        view: Option<View>,
+        reading: Reading,
+        name: &str,
+    ) -> Self {
+        Self {
+            destination,
+            reading,
+            number: 0,
+            view,
             name: name.to_owned(),
             header: None,
             read: 0,
@@ -110,24 +75,31 @@ impl<'a> Importer<'a> {
             is_beginning: true,
             done: ImportSummary::default(),
             nameless: 0,
-        })
+        }
     }
 
     pub(super) fn run(&mut self, lines: &mut Lines, progress: &Progress) -> Result<()> {
         loop {
-            let taken = match lines.next() {
+            let read = lines.next();
+            if let Ok(Some((number, _))) = read {
+                self.number = number;
+            }
+            let taken = match read {
                 Ok(Some((number, text))) => self.take(number, text),
                 Ok(None) => match self.end() {
                     Ok(()) => return Ok(()),
                     ended => ended,
                 },
-                Err(error) => Err(error.into()),
+                Err(error) => {
+                    self.number += 1;
+                    Err(error.into())
+                }
             };
             match taken {
                 Ok(()) if self.batch.is_full() => self.commit()?,
                 Ok(()) => {}
                 Err(Failure::Stopped(error)) => {
-                    let number = lines.number();
+                    let number = self.number;
                     // keeps I1
                     if !self.batch.has_boundaries {
                         self.commit()?;
@@ -142,18 +114,137 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Takes a line.
+    /// Takes a line, or has it wait.
     fn take(&mut self, number: u64, text: &str) -> Result<()> {
         if self.read == 0
             && self.header.is_none()
             && let Some(header) = ExportHeader::parse(text)?
         {
+            if !self.reading.is_strict() {
+                let message = "this is an export, which is read as it is: leave out --accept and --shape";
+                return Err(Error::invalid(message).into());
+            }
             self.done.unconfirmed = header.unconfirmed;
             self.header = Some(header);
             return Ok(());
         }
-        let line = EventLine::parse(text)?;
+        let line = EventLine::parse_with(text, &self.reading.rules)?;
+        if self.reading.other_scopes {
+            self.note_scope(&line)?;
+        }
+        if self.reading.waiting.is_none() {
+            return self.take_line(number, line);
+        }
+        let id = line.id()?.ok_or_else(|| {
+            Error::invalid(
+                "with --accept later-causes each line needs an import key or an id; without one, an import that was \
+                 cut off would take it again",
+            )
+        })?;
+        if self.must_wait(&line, number, text)? {
+            return Ok(());
+        }
+        self.take_line(number, line)?;
+        self.release(id)
+    }
+
+    /// Remembers the scope of a line, whose import keys may be causes of others.
+    fn note_scope(&mut self, line: &EventLine<'_>) -> tidegate::Result<()> {
+        let (scopes, scope) = (&mut self.reading.rules.other_scopes, line.stream().scope);
+        if scopes.iter().any(|known| **known == *scope) {
+            return Ok(());
+        }
+        if scopes.len() == SCOPES_MAX {
+            let message = format!("with --accept other-scopes a file has {SCOPES_MAX} scopes at most");
+            return Err(Error::invalid(message));
+        }
+        scopes.push(scope.into_owned());
+        Ok(())
+    }
+
+    /// Has a line wait if one of its causes comes later, or if the line before it in its stream waits.
+    fn must_wait(&mut self, line: &EventLine<'_>, number: u64, text: &str) -> tidegate::Result<bool> {
+        let awaited = self.awaited(line)?;
+        let Some(waiting) = &mut self.reading.waiting else { return Ok(false) };
+        let stream = line.stream();
+        // keeps I5
+        let is_behind = waiting.has(&stream);
+        if awaited.is_none() && !is_behind {
+            return Ok(false);
+        }
+        waiting.push(stream.clone(), number, text);
+        if let Some(id) = awaited.filter(|_| !is_behind) {
+            waiting.wait(stream, id);
+        }
+        Ok(true)
+    }
+
+    /// Returns an event of the file that a line needs and that has not come.
+    fn awaited(&self, line: &EventLine<'_>) -> tidegate::Result<Option<EventId>> {
+        let Some(waiting) = &self.reading.waiting else { return Ok(None) };
+        let known = |id| self.known(id);
+        line.awaited(&self.reading.rules, known, |id| waiting.comes(id))
+    }
+
+    /// Takes the lines that waited for an event, and those that waited for them.
+    fn release(&mut self, id: EventId) -> Result<()> {
+        let mut arrived = vec![id];
+        while let Some(id) = arrived.pop() {
+            let streams = self.reading.waiting.as_mut().map(|waiting| waiting.arrived(id));
+            for stream in streams.into_iter().flatten() {
+                while let Some((number, text)) =
+                    self.reading.waiting.as_mut().and_then(|waiting| waiting.pop(&stream))
+                {
+                    self.number = number;
+                    let line = EventLine::parse_with(&text, &self.reading.rules)?;
+                    if let Some(next) = self.awaited(&line)? {
+                        let waiting = self.reading.waiting.as_mut().expect("a line of it is at hand");
+                        waiting.put_back(stream.clone(), (number, text));
+                        waiting.wait(stream.clone(), next);
+                        break;
+                    }
+                    arrived.extend(line.id()?);
+                    self.take_line(number, line)?;
+                    if self.batch.is_full() {
+                        self.commit()?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the lines that still wait at the end: their causes wait for them.
+    fn take_rest(&mut self) -> Result<()> {
+        let rest = self.reading.waiting.take().map(WaitingLines::into_rest).unwrap_or_default();
+        let count = rest.len();
+        for (number, text) in rest {
+            self.number = number;
+            if !self.reading.rules.outside_causes {
+                let message = format!(
+                    "the line waits for a cause that waits for it, among {}: a cause comes before its effect; leave one \
+                     out, or keep what cannot be a cause as metadata with --accept outside-causes",
+                    counted(count as u64, "line")
+                );
+                return Err(Error::new(ErrorKind::Refused, message).into());
+            }
+            let line = EventLine::parse_with(&text, &self.reading.rules)?;
+            self.take_line(number, line)?;
+            if self.batch.is_full() {
+                self.commit()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a line whose causes are there.
+    fn take_line(&mut self, number: u64, line: EventLine<'_>) -> Result<()> {
         let place = line.source_place()?;
+        if place.describes_batches() && self.reading.waiting.is_some() {
+            let message =
+                "a line that says which events are a batch cannot wait: leave out --accept later-causes";
+            return Err(Error::invalid(message).into());
+        }
         if !self.batch.is_empty()
             && (self.batch.has_boundaries || place.describes_batches())
             && !self.batch.last.continues_at(&place)
@@ -195,15 +286,22 @@ impl<'a> Importer<'a> {
     /// Takes an event into the batch, or finds that it is there already.
     fn take_event(&mut self, number: u64, line: EventLine<'_>, place: &SourcePlace) -> tidegate::Result<()> {
         let allowed = if self.header.is_some() { Draft::check_imported } else { Draft::check_unreserved };
-        let draft = line.draft(|id| self.known(id), allowed)?;
+        let there = line.id()?.map_or(Ok(None), |id| self.find(id))?;
+        // keeps I2: what its causes name is looked for in what was there when it came.
+        let before = there.as_ref().map_or(Position::MAX, RecordedEvent::position);
+        let draft = line.draft_with(&self.reading.rules, |id| self.known_before(before, id), allowed)?;
         if self.header.is_none() && matches!(place.payload, Some(ImportedPayload::Erased(_))) {
             let message = "the payload of this event was erased, and only a whole export brings such an event; leave the \
                            line out, or import the output of `tidegate export`";
             return Err(Error::invalid(message));
         }
         if let Some(id) = draft.id {
-            if let Some(event) = self.view.find(id)? {
+            if let Some(event) = there {
                 return self.skip(&draft, &event, place);
+            }
+            if self.is_planned(id) {
+                self.done.skipped += 1;
+                return Ok(());
             }
             if let Some(&at) = self.batch.places.get(&id) {
                 let first = &self.batch.drafts[at];
@@ -231,6 +329,11 @@ impl<'a> Importer<'a> {
         if self.header.is_some() && !is_same_batch() {
             different.push("batch or idempotency key");
         }
+        if self.reading.rules.outside_causes {
+            // What was outside then may be known by now.
+            different
+                .retain(|field| !["causes", "correlation", "import key, time or metadata"].contains(field));
+        }
         refuse_different(&different, &format!("position {}", event.position()))?;
         self.is_beginning &=
             event.position() == Position(self.read + 1) && Some(event.time()) == self.batch.recorded;
@@ -241,10 +344,38 @@ impl<'a> Importer<'a> {
 
     /// Returns an earlier event, in the store or in the batch.
     fn known(&self, id: EventId) -> tidegate::Result<Option<Cause>> {
+        self.known_before(Position::MAX, id)
+    }
+
+    /// Returns an event before a position of the store, or in the batch.
+    fn known_before(&self, before: Position, id: EventId) -> tidegate::Result<Option<Cause>> {
         if let Some(&at) = self.batch.places.get(&id) {
             return Ok(Some(Cause::Draft(at as u32)));
         }
-        Ok(self.view.find(id)?.map(|event| Cause::At(event.position())))
+        if self.is_planned(id) {
+            return Ok(Some(Cause::Id(id)));
+        }
+        let position = self.find(id)?.map(|event| event.position());
+        Ok(position.filter(|position| *position < before).map(Cause::At))
+    }
+
+    /// Returns an event of the store.
+    fn find(&self, id: EventId) -> tidegate::Result<Option<RecordedEvent>> {
+        self.view.as_ref().map_or(Ok(None), |view| view.find(id))
+    }
+
+    /// Returns the last position of the store, or the one that it would have.
+    fn head(&self) -> Position {
+        let head = self.view.as_ref().map_or(Position::START, View::head);
+        match self.destination {
+            Destination::Store(_) => head,
+            Destination::Plan(_) => head.plus(self.done.imported),
+        }
+    }
+
+    /// Returns whether a plan would have appended the event.
+    fn is_planned(&self, id: EventId) -> bool {
+        matches!(&self.destination, Destination::Plan(ids) if ids.contains(&id))
     }
 
     /// Refuses an export in which a batch goes on that does not.
@@ -257,6 +388,7 @@ impl<'a> Importer<'a> {
 
     /// The end of the input.
     fn end(&mut self) -> Result<()> {
+        self.take_rest()?;
         self.refuse_cut()?;
         self.commit()?;
         match &self.header {
@@ -281,6 +413,14 @@ impl<'a> Importer<'a> {
         }
         let PendingBatch { drafts, payloads, numbers, bytes, has_boundaries, key, recorded, .. } = pending;
         let (count, ids): (_, Vec<_>) = (drafts.len(), drafts.iter().map(|draft| draft.id).collect());
+        let store = match &mut self.destination {
+            Destination::Store(store) => *store,
+            Destination::Plan(planned) => {
+                planned.extend(ids.into_iter().flatten());
+                self.done.imported += count as u64;
+                return Ok(());
+            }
+        };
         self.unsynced = (self.unsynced.0 + count, self.unsynced.1 + bytes);
         let is_due =
             !has_boundaries || self.unsynced.0 >= BATCH_EVENTS_MAX || self.unsynced.1 >= BATCH_BYTES_MAX;
@@ -289,8 +429,8 @@ impl<'a> Importer<'a> {
             self.unsynced = (0, 0);
         }
         let untaken = key.as_ref().map_or(Ok(()), |(key, _)| self.refuse_taken(key, ids[0]));
-        let appended = untaken
-            .and_then(|()| self.store.append_with(self.batch_of(drafts, payloads, key, recorded), append));
+        let appended =
+            untaken.and_then(|()| store.append_with(self.batch_of(drafts, payloads, key, recorded), append));
         let appended = appended.and_then(|receipt| self.count(&receipt, &ids));
         if let Err(error) = appended {
             let draft = match error.place() {
@@ -299,7 +439,7 @@ impl<'a> Importer<'a> {
             };
             return Err(self.stopped(error, numbers[draft]));
         }
-        self.view = self.store.view()?;
+        self.view = Some(store.view()?);
         Ok(())
     }
 
@@ -334,7 +474,7 @@ impl<'a> Importer<'a> {
         }
         // keeps I4
         let before = self.read_before(pending);
-        self.is_beginning &= self.view.head() == Position(before);
+        self.is_beginning &= self.head() == Position(before);
         self.done.times_kept = Some(self.is_beginning && self.done.times_kept != Some(false));
         Ok(())
     }
@@ -347,7 +487,7 @@ impl<'a> Importer<'a> {
     /// Counts a batch, which may have been there under its idempotency key.
     fn count(&mut self, receipt: &Receipt, ids: &[Option<EventId>]) -> tidegate::Result<()> {
         let count = ids.len() as u64;
-        if receipt.first() > self.view.head() {
+        if receipt.first() > self.head() {
             self.done.imported += count;
             self.nameless += ids.iter().filter(|id| id.is_none()).count() as u64;
             return Ok(());
@@ -364,7 +504,8 @@ impl<'a> Importer<'a> {
     /// Refuses a key under which another batch is in the store. What the keys' contents are is hashed with a blind of
     /// each store's own, so the ids tell.
     fn refuse_taken(&self, key: &str, first: Option<EventId>) -> tidegate::Result<()> {
-        match self.view.find_key(key)? {
+        let view = self.view.as_ref();
+        match view.map_or(Ok(None), |view| view.find_key(key))? {
             Some(event) if first.is_some_and(|first| first != event.id()) => Err(taken(event.position())),
             _ => Ok(()),
         }
@@ -392,62 +533,5 @@ impl<'a> Importer<'a> {
         );
         let place = format!("{}:{number}", self.name);
         Failure::Line(Box::new(failure::LineFailure { error, place, imported, advice }))
-    }
-}
-
-/// Returns whether an event has the idempotency key of a line. A content hash of zeros fits any other: a payload of the
-/// batch was erased on that side.
-fn is_key_of(event: &RecordedEvent, place: &SourcePlace) -> bool {
-    match (event.record().key(), &place.key) {
-        (None, None) => true,
-        (Some((key, kept)), Some((named, Some(content)))) => {
-            key == named && (kept == *content || kept == Hash::ZERO || *content == Hash::ZERO)
-        }
-        _ => false,
-    }
-}
-
-fn refuse_different(different: &[&str], place: &str) -> tidegate::Result<()> {
-    if different.is_empty() {
-        return Ok(());
-    }
-    let message = format!(
-        "the same event is there already, at {place}, with {}; events never change, so give this one another import \
-         key or id",
-        other(different)
-    );
-    Err(Error::new(ErrorKind::Refused, message))
-}
-
-/// Names what is different: `another kind`, `other tags and payload`.
-fn other(different: &[&str]) -> String {
-    match different {
-        [] => String::new(),
-        // Those of which one event has several.
-        [one @ ("tags" | "causes" | "content")] => format!("other {one}"),
-        [one] => format!("another {one}"),
-        [before @ .., last] => format!("other {} and {last}", before.join(", ")),
-    }
-}
-
-/// Returns the refusal of a batch whose idempotency key another batch at this position has.
-fn taken(position: Position) -> Error {
-    let message = format!(
-        "another batch is in the store under its idempotency key, at position {position}: both stores did the same; \
-         leave this batch out, or import into an empty store"
-    );
-    Error::new(ErrorKind::Refused, message)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_different_reads_as_a_sentence() {
-        assert_eq!(other(&["kind"]), "another kind");
-        assert_eq!(other(&["tags"]), "other tags");
-        assert_eq!(other(&["tags", "payload"]), "other tags and payload");
-        assert_eq!(other(&["kind", "tags", "payload"]), "other kind, tags and payload");
     }
 }

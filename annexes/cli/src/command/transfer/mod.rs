@@ -1,5 +1,8 @@
 //! `export`, `import` and `import-batpak`: events out of a store and into one.
 
+mod waiting;
+mod pending;
+mod refusals;
 mod importer;
 mod import;
 mod export;

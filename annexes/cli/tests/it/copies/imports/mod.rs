@@ -5,5 +5,6 @@ mod copies_of_random_histories;
 mod erased_payloads_stay_erased;
 mod exports_are_whole;
 mod history_comes_back_whole;
+mod other_logs_are_taken;
 mod refuse_bad_lines;
 mod run_again;
