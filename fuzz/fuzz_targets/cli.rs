@@ -16,6 +16,8 @@ mod reader;
 mod writer;
 #[path = "../../annexes/cli/src/target.rs"]
 mod target;
+#[path = "../../annexes/cli/src/keyring.rs"]
+mod keyring;
 #[path = "../../annexes/cli/src/progress.rs"]
 mod progress;
 #[path = "../../annexes/cli/src/filter.rs"]

@@ -193,6 +193,7 @@ pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::Conflict => "conflict",
         ErrorKind::Denied => "denied",
         ErrorKind::Erased => "erased",
+        ErrorKind::Encrypted => "encrypted",
         ErrorKind::Retired => "retired",
         ErrorKind::Disproved => "disproved",
         ErrorKind::Diverged => "diverged",

@@ -8,7 +8,7 @@ use tidegate_format::PayloadType;
 use tidegate_json::{event_to_json, message_pack_to_json};
 
 use crate::escape::escape;
-use crate::failure::Result;
+use crate::failure::{Result, kind_name};
 use crate::output::{Output, clock_time};
 
 /// Events that are looked at together to find out how wide a column is.
@@ -128,7 +128,10 @@ impl ListingRow {
 
 /// Returns a payload as far as a line has room for it, without anything a terminal would obey.
 fn payload_text(event: &RecordedEvent, room: usize) -> String {
-    let Ok(payload) = event.payload() else { return "erased".to_owned() };
+    let payload = match event.payload() {
+        Ok(payload) => payload,
+        Err(error) => return kind_name(error.kind()).to_owned(),
+    };
     let text = match event.payload_type() {
         PayloadType::Json => String::from_utf8_lossy(payload),
         PayloadType::MessagePack => match message_pack_to_json(payload) {
@@ -136,7 +139,7 @@ fn payload_text(event: &RecordedEvent, room: usize) -> String {
             None => Cow::Owned(format!("{} bytes of MessagePack", payload.len())),
         },
         PayloadType::Bytes if payload.is_empty() => Cow::Borrowed(""),
-        PayloadType::Bytes => Cow::Owned(format!("{} bytes", payload.len())),
+        PayloadType::Bytes | PayloadType::Encrypted => Cow::Owned(format!("{} bytes", payload.len())),
     };
     // Line breaks and tabs are space in JSON, and room is scarce.
     let text: String = text.chars().take(room).collect();

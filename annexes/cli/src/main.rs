@@ -10,6 +10,7 @@ mod output;
 mod reader;
 mod writer;
 mod target;
+mod keyring;
 mod progress;
 mod filter;
 mod event_ref;

@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Damaged,
     /// The payload was erased for good. Go on without it; its place, names and proof are still there.
     Erased,
+    /// The payload is encrypted, and the keyring at hand, if any, does not have its key. Give the store the keyring that has it.
+    Encrypted,
     /// The event was retired with everything before the store's floor. Go on from the floor, or look at an archive.
     Retired,
     /// A proof does not hold: what it claims is not what was signed. Reject what it claims; the message names the step.
@@ -83,6 +85,7 @@ impl ErrorKind {
             Self::Full => "full",
             Self::Damaged => "damaged",
             Self::Erased => "erased",
+            Self::Encrypted => "encrypted",
             Self::Retired => "retired",
             Self::Disproved => "disproved",
             Self::Diverged => "diverged",

@@ -20,6 +20,9 @@ pub const METADATA_MAX: usize = 255;
 pub const METADATA_VALUE_BYTES_MAX: usize = 65_535;
 /// Bytes of one payload: 64 MiB.
 pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
+/// Bytes that encryption adds to a payload, within that limit: the key's id, the nonce, the type of the plaintext and the
+/// tag.
+pub const ENCRYPTION_BYTES: usize = 57;
 /// Bytes of the records of one frame, and so of one batch: 128 MiB.
 pub const FRAME_BYTES_MAX: usize = 128 << 20;
 /// The format this program writes, and the only one it reads.

@@ -17,9 +17,11 @@ mod write;
 
 mod read;
 mod erase;
+pub mod encrypted;
 
 pub use crate::layout::{RECORD_BYTES_MIN, RECORD_HEAD_BYTES};
 pub use commitment::{Blind, Body, ErasedPayload};
+pub use encrypted::{EncryptedPayload, KeyId};
 pub use erase::{erase, erase_content};
 pub use read::{ENTRY_BYTES, Record};
 pub use write::{Facts, Placed, encode, encode_erased, place, stream};

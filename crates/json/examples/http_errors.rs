@@ -30,6 +30,7 @@ fn answer(error: &Error) -> Answer {
         }
         ErrorKind::Missing => (404, "missing", None),
         ErrorKind::Erased => (410, "erased", None),
+        ErrorKind::Encrypted => (500, "encrypted", None),
         ErrorKind::Retired => (410, "retired", None),
         ErrorKind::Disproved => (422, "disproved", None),
         ErrorKind::Locked => (503, "locked", Some(5)),

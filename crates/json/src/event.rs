@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use tidegate::{Cause, Error, EventId, RecordedEvent, Result, View};
+use tidegate::{Cause, Error, ErrorKind, EventId, RecordedEvent, Result, View};
 use tidegate_format::name;
 
 use crate::escape::escape_json;
@@ -96,13 +96,22 @@ fn write<'a>(
     // Without its blind a content hash says nothing; a copy keeps the blinds of all events.
     let blind = event.record().blind().filter(|_| is_export || content.is_some());
     let causes = event.causes().map(|cause| cause_text(event.scope(), cause, view));
-    let erased = event.record().is_erased().then(|| ErasedJson {
+    // A copy takes ciphertext as it is: it needs no key, and its leaf commits to that.
+    let (payload_type, payload) = match event.payload() {
+        Ok(payload) if !is_export => (event.payload_type(), Ok(payload)),
+        Err(error) if !is_export && error.kind() != ErrorKind::Encrypted => {
+            (event.payload_type(), Err(error))
+        }
+        _ => (event.record().payload_type(), event.record().payload()),
+    };
+    let is_erased = payload.as_ref().is_err_and(|error| error.kind() == ErrorKind::Erased);
+    let erased = is_erased.then(|| ErasedJson {
         commitment: event.record().commitment().to_string(),
         bytes: event.record().payload_bytes(),
     });
     let payload = match erased {
-        Some(_) => payload::erased(event.payload_type()),
-        None => payload::to_fields(event.payload_type(), event.payload()?),
+        Some(_) => payload::erased(payload_type),
+        None => payload::to_fields(payload_type, payload?),
     };
     let written = EventJson {
         position: event.position().0,

@@ -457,14 +457,17 @@ pub fn differences(draft: &Draft, place: &SourcePlace, event: &RecordedEvent) ->
         ("causes", draft.causes.iter().copied().eq(event.causes())),
         ("correlation", draft.correlation.is_none_or(|id| id == event.correlation())),
         ("import key, time or metadata", metadata.eq(logged)),
-        ("payload", draft.payload_type == event.payload_type() && is_payload_of(draft, place, event)),
+        (
+            "payload",
+            draft.payload_type == event.record().payload_type() && is_payload_of(draft, place, event),
+        ),
     ];
     checks.into_iter().filter(|(_, same)| !same).map(|(field, _)| field).collect()
 }
 
 fn is_payload_of(draft: &Draft, place: &SourcePlace, event: &RecordedEvent) -> bool {
     let record = event.record();
-    match (place.payload, event.payload()) {
+    match (place.payload, record.payload()) {
         (Some(ImportedPayload::Erased(erased)), _) => {
             (erased.commitment, erased.length as usize) == (record.commitment(), record.payload_bytes())
         }

@@ -29,7 +29,7 @@ pub(crate) fn to_fields(payload_type: PayloadType, payload: &[u8]) -> PayloadFie
         return PayloadFields::default();
     }
     let data = match payload_type {
-        PayloadType::Bytes => None,
+        PayloadType::Bytes | PayloadType::Encrypted => None,
         PayloadType::MessagePack => message_pack::to_json(payload).map(Cow::Owned),
         PayloadType::Json => {
             let Some(data) = one_line(payload) else { return exactly(payload_type, payload, None) };
@@ -60,6 +60,7 @@ fn name_of(payload_type: PayloadType) -> &'static str {
         PayloadType::Bytes => "bytes",
         PayloadType::MessagePack => "message-pack",
         PayloadType::Json => "json",
+        PayloadType::Encrypted => "encrypted",
     }
 }
 
@@ -78,6 +79,7 @@ pub(crate) fn type_of(name: &str) -> Result<PayloadType> {
         "bytes" => Ok(PayloadType::Bytes),
         "message-pack" => Ok(PayloadType::MessagePack),
         "json" => Ok(PayloadType::Json),
+        "encrypted" => Ok(PayloadType::Encrypted),
         other => {
             Err(Error::invalid(format!("unknown payload type {other:?}: use json, bytes or message-pack")))
         }
@@ -127,6 +129,7 @@ mod tests {
             (PayloadType::Json, b"\"\xff\"", false),
             (PayloadType::MessagePack, b"\x81\xa1a\x01", true),
             (PayloadType::MessagePack, b"\x81", false),
+            (PayloadType::Encrypted, b"\x81\xff", false),
         ] {
             let fields = to_fields(payload_type, payload);
             let data = fields.data.as_deref();

@@ -6,6 +6,7 @@ pub mod term;
 mod mem_index;
 pub mod index;
 mod lookup;
+pub mod cipher;
 mod event;
 mod frame_reader;
 mod records;

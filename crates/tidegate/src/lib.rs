@@ -106,7 +106,8 @@
 //! (states folded from them), [`graph`] (what led to what), [`report`] (what is in order
 //! and what is not), [`Upkeep`](report::Upkeep) (what keeps it so), [`backup`](report::backup) (copies of it, and stores made of them), [`Error`] (what can go wrong and what to do).
 //!
-//! Features: `derive` (on by default; the derived types need `serde` with its own `derive`), `futures` (a subscription as
+//! Features: `derive` (on by default; the derived types need `serde` with its own `derive`), `encryption` (payloads that are encrypted
+//! for a subject: `tidegate::report::keyring`), `futures` (a subscription as
 //! an asynchronous stream), `proofs` (signed checkpoints, and proofs of events that need no store to be checked), `testing` (simulated disks, clocks and randomness).
 mod sync;
 pub mod settings;

@@ -15,6 +15,7 @@ use tidegate_json::rfc3339;
 
 use crate::failure::Result;
 use crate::filter;
+use crate::keyring::KeyringArg;
 use crate::output::Output;
 use crate::writer;
 
@@ -50,6 +51,11 @@ pub(super) struct AppendArgs {
     /// The payload, in JSON; `-` reads it from standard input
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     data: Option<String>,
+    /// Encrypt the payload with the key of this subject, which the keyring has or makes
+    #[arg(long, value_name = "SUBJECT", requires = "keyring")]
+    encrypt_for: Option<String>,
+    #[command(flatten)]
+    keyring: KeyringArg,
     /// A label; may be given several times
     #[arg(long)]
     tag: Vec<String>,
@@ -111,6 +117,7 @@ impl AppendArgs {
             DurabilityArg::Buffered => tidegate::AppendOptions::new().buffered(),
         };
         let store = writer::open(&self.directory, StoreOptions::new(), json)?;
+        self.keyring.write_with(&store)?;
         let receipt = store.append_with(self.batch(draft), append).map_err(alone)?;
         store.close()?;
         if store.report().created && !json {
@@ -166,6 +173,7 @@ impl AppendArgs {
         let meta = self.meta.iter().cloned();
         draft.metadata = meta.map(|(name, value)| (name.into(), value.into_bytes().into())).collect();
         (draft.id, draft.correlation) = (self.id, self.correlation);
+        draft.subject = self.encrypt_for.clone().map(Into::into);
         draft.check()?;
         draft.check_unreserved()?;
         Ok(draft)

@@ -8,6 +8,7 @@ use tidegate::{Error, ErrorKind, EventId, Micros, Position, RecordedEvent, Store
 
 use crate::failure::Result;
 use crate::filter::{self, Filter};
+use crate::keyring::KeyringArg;
 use crate::listing::Listing;
 use crate::output::Output;
 use crate::reader::{self, above_floor, open};
@@ -30,6 +31,8 @@ pub(super) struct ReadArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
+    #[command(flatten)]
+    keyring: KeyringArg,
     #[command(flatten)]
     filter: Filter,
     /// The one event at this position
@@ -88,6 +91,7 @@ const ONE: [&str; 18] = [
 impl ReadArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
+        self.keyring.read_with(&store)?;
         let view = store.view()?;
         if self.count {
             self.write_count(&store, &view, output, json)?;

@@ -9,6 +9,7 @@ use tidegate::{ErrorKind, Position, ReadOptions, StoreReader};
 
 use crate::failure::{Failure, Result};
 use crate::filter::{self, Filter};
+use crate::keyring::KeyringArg;
 use crate::listing::Listing;
 use crate::output::Output;
 use crate::reader::open;
@@ -31,6 +32,8 @@ pub(super) struct TailArgs {
     #[arg(value_name = "DIR")]
     directory: PathBuf,
     #[command(flatten)]
+    keyring: KeyringArg,
+    #[command(flatten)]
     filter: Filter,
     /// Only events after this position
     #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
@@ -48,6 +51,7 @@ const HOW: &str = "How to read them";
 impl TailArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
+        self.keyring.read_with(&store)?;
         let query = self.filter.query();
         let mut listing = Listing::new(output, json);
         let view = store.view()?;

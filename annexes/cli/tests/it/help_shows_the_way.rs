@@ -45,6 +45,7 @@ fn every_command_has_an_example() {
         ("examine", "examine ./backup"),
         ("restore", "restore ./backup ./new"),
         ("fork", "fork ./store ./trial"),
+        ("keyring", "keyring ./keys/shop.keyring"),
     ] {
         let help = run(&[command, "--help"]).ok();
         assert!(top.contains(&format!("\n  {command}")), "{command} is missing in\n{top}");

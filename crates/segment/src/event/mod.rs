@@ -3,15 +3,18 @@
 mod mask;
 
 use std::fmt;
+use std::sync::Arc;
 
 use tidegate_disk::Block;
 use tidegate_format::{
-    Cause, CorrelationId, EventId, Hash, Layout, Micros, PayloadType, Position, Record, Result, StreamId,
-    Version, record,
+    Cause, CorrelationId, ErrorKind, EventId, Hash, Layout, Micros, PayloadType, Position, Record, Result,
+    StreamId, Version, record,
 };
 
 pub(crate) use mask::Erasing;
 pub use mask::Mask;
+
+use crate::cipher::{Decryption, PayloadCipher, no_key};
 
 /// An event of the log. It shares the bytes it was read from and copies nothing; cloning is cheap.
 #[derive(Clone)]
@@ -19,6 +22,8 @@ pub struct RecordedEvent {
     block: Block,
     start: u32,
     layout: Layout,
+    /// What opens the payload, if it is encrypted and a keyring is at hand.
+    decryption: Option<Arc<Decryption>>,
 }
 
 impl RecordedEvent {
@@ -26,7 +31,7 @@ impl RecordedEvent {
     #[inline]
     pub(crate) fn read(block: &Block, start: usize) -> Result<Self> {
         let layout = Record::read(block.get(start..).unwrap_or_default())?.layout();
-        Ok(Self { block: block.clone(), start: start as u32, layout })
+        Ok(Self { block: block.clone(), start: start as u32, layout, decryption: None })
     }
 
     /// Puts the event of a record of this block, which was checked, in the place of another one. If that is of the same
@@ -34,8 +39,12 @@ impl RecordedEvent {
     #[inline]
     pub(crate) fn keep(kept: &mut Option<Self>, block: &Block, start: usize, layout: Layout) {
         match kept {
-            Some(event) if event.block.is(block) => (event.start, event.layout) = (start as u32, layout),
-            _ => *kept = Some(Self { block: block.clone(), start: start as u32, layout }),
+            Some(event) if event.block.is(block) => {
+                (event.start, event.layout, event.decryption) = (start as u32, layout, None);
+            }
+            _ => {
+                *kept = Some(Self { block: block.clone(), start: start as u32, layout, decryption: None });
+            }
         }
     }
 
@@ -61,6 +70,15 @@ impl RecordedEvent {
             Erasing::Content => record::erase_content(&mut bytes),
         }
         Self::read(&bytes.into(), 0)
+    }
+
+    /// Has a cipher open the payload, if it is encrypted and was not erased.
+    #[inline]
+    pub fn decrypt_with(&mut self, cipher: &Arc<dyn PayloadCipher>) {
+        let record = self.record();
+        if record.payload_type() == PayloadType::Encrypted && !record.is_erased() {
+            self.decryption = Some(Arc::new(Decryption::new(cipher)));
+        }
     }
 
     /// Returns the record of the event, for fields without a method here.
@@ -150,26 +168,44 @@ impl RecordedEvent {
         self.meta(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// Returns what the bytes of its payload are: `MessagePack`, JSON or other bytes.
+    /// Returns what the bytes of its payload are: `MessagePack`, JSON or other bytes; [`Encrypted`](PayloadType::Encrypted)
+    /// if they cannot be read.
     pub fn payload_type(&self) -> PayloadType {
-        self.record().payload_type()
+        let record = self.record();
+        let opened = self.decryption.as_ref().and_then(|decryption| decryption.get(&record).ok());
+        opened.map_or_else(|| record.payload_type(), |(payload_type, _)| payload_type)
     }
 
-    /// Returns whether its payload was erased. Its names, its place and its proof are still there.
+    /// Returns whether its payload was erased, or encrypted with a key that was destroyed. Its names, its place and its
+    /// proof are still there.
     pub fn is_erased(&self) -> bool {
-        self.record().is_erased()
+        let record = self.record();
+        let is_lost = |decryption: &Arc<Decryption>| {
+            decryption.get(&record).is_err_and(|error| error.kind() == ErrorKind::Erased)
+        };
+        record.is_erased() || self.decryption.as_ref().is_some_and(is_lost)
     }
 
     /// Returns its payload.
     ///
     /// # Errors
     ///
-    /// [`Erased`](tidegate_format::ErrorKind::Erased) if the payload was erased.
+    /// [`Erased`](tidegate_format::ErrorKind::Erased) if the payload was erased, or its key destroyed;
+    /// [`Encrypted`](tidegate_format::ErrorKind::Encrypted) if it is encrypted and the store was given no keyring that has its
+    /// key; [`Damaged`](tidegate_format::ErrorKind::Damaged) if its ciphertext is that of another event.
+    #[inline]
     pub fn payload(&self) -> Result<&[u8]> {
-        self.record().payload()
+        let record = self.record();
+        match &self.decryption {
+            Some(decryption) => decryption.get(&record).map(|(_, payload)| payload),
+            None if record.payload_type() == PayloadType::Encrypted && !record.is_erased() => {
+                Err(no_key(record.position(), "the store was given no keyring"))
+            }
+            None => record.payload(),
+        }
     }
 
-    /// Returns how many bytes its payload has, or had before it was erased.
+    /// Returns how many bytes its payload has in the log, or had before it was erased.
     pub fn payload_bytes(&self) -> usize {
         self.record().payload_bytes()
     }

@@ -23,6 +23,8 @@ pub(crate) use identity::{
     keep_erasing, lock, no_store, read as read_store, read_backup, read_erasing, reader_name,
     refuse_unfinished, seed,
 };
+#[cfg(any(feature = "encryption", feature = "proofs"))]
+pub(crate) use identity::{check_held, lock_outside, outside, refuse_store};
 pub(crate) use indexer::Indexer;
 pub(crate) use log_backend::{LogBackend, PendingSync};
 pub(crate) use open::open;

@@ -110,7 +110,7 @@ fn open_store(world: &Env, options: &StoreOptions, is_first: bool) -> Result<Ope
     let time = last_time(&segments).map_err(salvage)?;
     report.clock_behind = clock_behind(Micros(world.clock.now_micros()), time);
     let published =
-        Arc::new(SharedState::new(Log { segments, filter_groups, damage: None }, durable, durable));
+        Arc::new(SharedState::new(Log { segments, filter_groups, ..Log::default() }, durable, durable));
     // The last one may have no index file yet, and filter groups may be wanting: looked at behind the first append.
     published.set_sealed(true);
     let indexer = Arc::new(indexer);

@@ -4,6 +4,7 @@ mod condition;
 mod footprint;
 mod note;
 mod import;
+mod draft_keys;
 mod whole;
 mod valid;
 

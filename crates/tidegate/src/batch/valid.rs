@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use tidegate_format::{Blind, Error, ErrorPlace, Hash, Result, Text, name};
 
+use super::draft_keys::DraftKeys;
 use super::import::ImportedPayload;
 use super::whole::Batch;
+use crate::published::SharedState;
 
 /// An idempotency key, as it goes into the log with its batch.
 #[derive(Clone, Debug)]
@@ -88,16 +90,18 @@ fn check_blinds(payloads: &[ImportedPayload]) -> Result<()> {
 pub(crate) struct ValidBatch {
     batch: Batch,
     key: Option<Key>,
+    draft_keys: DraftKeys,
 }
 
 impl ValidBatch {
     /// Checks a batch, and hashes its content if it has a key.
-    pub(crate) fn new(batch: Batch) -> Result<Self> {
+    pub(crate) fn new(batch: Batch, published: &SharedState) -> Result<Self> {
         batch.check()?;
+        let draft_keys = DraftKeys::find(batch.drafts(), published)?;
         check_blinds(batch.payloads())?;
         let key = match (batch.own_key(), batch.imported_key()) {
             (None, None) => None,
-            (Some(text), None) => Some(Self::keyed(&batch, text, false)?),
+            (Some(text), None) => Some(Self::keyed(&batch, &draft_keys, text, false)?),
             (None, Some((text, content))) => {
                 check(text)?;
                 check_kept(&batch, *content)?;
@@ -108,31 +112,37 @@ impl ValidBatch {
                 return Err(Error::invalid(message));
             }
         };
-        Ok(Self { batch, key })
+        Ok(Self { batch, key, draft_keys })
     }
 
     /// Checks the batch of a decision, under the key that the decision has.
-    pub(crate) fn decided(batch: Batch, key: Option<&Text>) -> Result<Self> {
-        let Some(text) = key else { return Self::new(batch) };
+    pub(crate) fn decided(batch: Batch, key: Option<&Text>, published: &SharedState) -> Result<Self> {
+        let Some(text) = key else { return Self::new(batch, published) };
         if batch.own_key().is_some() || batch.imported_key().is_some() {
             return Err(Error::invalid("the decision has a key; the batch it comes to cannot have another"));
         }
         batch.check()?;
-        let key = Self::keyed(&batch, text, true)?;
-        Ok(Self { batch, key: Some(key) })
+        let draft_keys = DraftKeys::find(batch.drafts(), published)?;
+        let key = Self::keyed(&batch, &draft_keys, text, true)?;
+        Ok(Self { batch, key: Some(key), draft_keys })
     }
 
-    fn keyed(batch: &Batch, text: &Text, decision: bool) -> Result<Key> {
+    fn keyed(batch: &Batch, draft_keys: &DraftKeys, text: &Text, decision: bool) -> Result<Key> {
         check(text)?;
         if batch.is_erased() {
             let message = "a key of its own stands for a content, and a payload of this batch was erased; leave the key out";
             return Err(Error::invalid(message));
         }
-        Ok(Key { text: text.clone(), content: Content::Said(batch.content()), decision })
+        Ok(Key { text: text.clone(), content: Content::Said(batch.content(draft_keys)), decision })
     }
 
     pub(crate) fn batch(&self) -> &Batch {
         &self.batch
+    }
+
+    /// Returns the keys that its drafts are encrypted with.
+    pub(crate) fn draft_keys(&self) -> &DraftKeys {
+        &self.draft_keys
     }
 
     pub(crate) fn key(&self) -> Option<&Key> {

@@ -1,10 +1,11 @@
 //! Batches: events appended as one, all or nothing.
 
 use tidegate_format::hash::{self, Hash};
-use tidegate_format::{Cause, Draft, Error, ErrorPlace, Micros, Position, Result, Text, limit};
+use tidegate_format::{Cause, Draft, Error, ErrorPlace, Micros, PayloadType, Position, Result, Text, limit};
 use tidegate_segment::RecordedEvent;
 
 use super::condition::Condition;
+use super::draft_keys::DraftKeys;
 use super::import::{Import, ImportedPayload};
 use super::note::{self, Bypass};
 
@@ -197,6 +198,12 @@ impl Batch {
                 Some(_) => draft.check_imported(),
                 None => draft.check_unreserved(),
             };
+            let is_ciphertext = draft.payload_type == PayloadType::Encrypted;
+            if is_ciphertext && !self.own && self.import.is_none() {
+                let message =
+                    "only an import has an encrypted payload; say for which subject with `encrypted_for`";
+                return Err(Error::invalid(message).at(ErrorPlace::Draft(index)));
+            }
             let payload = || self.payloads().get(index).map_or(Ok(()), |payload| payload.check(draft));
             let checked = draft.check().and_then(|()| unreserved()).and_then(|()| payload());
             checked.map_err(|error| error.at(ErrorPlace::Draft(index)))
@@ -262,8 +269,12 @@ impl Batch {
     }
 
     /// Returns the hash of its content: of what the caller says, not of what the store adds.
-    pub(super) fn content(&self) -> Hash {
-        let drafts: Vec<_> = self.drafts.iter().map(content).collect();
+    pub(super) fn content(&self, keys: &DraftKeys) -> Hash {
+        let content = |(index, draft): (usize, &Draft)| match keys.of(index) {
+            None => content(draft),
+            Some(key) => content_with(draft, b"tidegate encrypted draft", &key.content(&draft.payload).0),
+        };
+        let drafts: Vec<_> = self.drafts.iter().enumerate().map(content).collect();
         let parts: Vec<_> = drafts.iter().map(|hash| &hash.0[..]).collect();
         hash::parts(b"tidegate batch", &parts)
     }
@@ -289,6 +300,11 @@ impl FromIterator<Draft> for Batch {
 
 /// Returns the hash of all that a draft says.
 pub(crate) fn content(draft: &Draft) -> Hash {
+    content_with(draft, b"tidegate draft", &draft.payload)
+}
+
+/// Returns the hash of all that a draft says, with what stands for its payload.
+fn content_with(draft: &Draft, domain: &[u8], payload: &[u8]) -> Hash {
     let numbers = [
         draft.stream.lane.to_le_bytes().to_vec(),
         draft.schema.to_le_bytes().to_vec(),
@@ -302,11 +318,11 @@ pub(crate) fn content(draft: &Draft) -> Hash {
     let causes: Vec<_> = draft.causes.iter().map(cause_bytes).collect();
     let mut parts: Vec<&[u8]> = numbers.iter().map(Vec::as_slice).collect();
     parts.extend([draft.stream.scope.as_bytes(), draft.stream.entity.as_bytes()]);
-    parts.extend([draft.kind.as_bytes(), &draft.payload]);
+    parts.extend([draft.kind.as_bytes(), payload]);
     parts.extend(draft.tags.iter().map(|tag| tag.as_bytes()));
     parts.extend(causes.iter().map(Vec::as_slice));
     parts.extend(draft.metadata.iter().flat_map(|(name, value)| [name.as_bytes(), &**value]));
-    hash::parts(b"tidegate draft", &parts)
+    hash::parts(domain, &parts)
 }
 
 fn cause_bytes(cause: &Cause) -> Vec<u8> {

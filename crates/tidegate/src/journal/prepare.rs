@@ -237,7 +237,10 @@ pub(crate) fn prepare(
     let payloads = given.chain(context.ids.blinds(drafts.len()).map(ImportedPayload::Blind));
     for (index, (draft, payload)) in drafts.iter().zip(payloads).enumerate() {
         let id = draft.id.unwrap_or_else(|| context.ids.make(context.micros));
-        encoder.encode(index, draft, id, payload).map_err(|error| error.at(ErrorPlace::Draft(index)))?;
+        let encrypted = valid.draft_keys().encrypted(index, draft, id);
+        encrypted
+            .and_then(|draft| encoder.encode(index, &draft, id, payload))
+            .map_err(|error| error.at(ErrorPlace::Draft(index)))?;
     }
     Ok(encoder.prepared)
 }

@@ -11,18 +11,21 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use tidegate_disk::{Disk, Env, FileLock, Mode, NativeDisk, Permissions};
+use tidegate_disk::{Disk, Env, FileLock};
 use tidegate_format::{Error, ErrorKind, Hash, Result};
 use tidegate_proof::limit::NOTE_BYTES_MAX;
 use tidegate_proof::tree;
 use tidegate_proof::{Checkpoint, KeyAlgorithm, SignedCheckpoint, Signer, SigningKey, VerifierKey};
 use tidegate_segment::write_error;
 
-use crate::backend::{STORE, io, read};
+use crate::backend::{check_held, io, lock_outside, outside, read, refuse_store};
 use crate::sync::Mutex;
 
 /// How the name of a key file ends.
 const KEY: &str = ".key";
+/// What lies there, and why it may not lie in a store's directory.
+const WHAT: &str = "a key";
+const WHY: &str = "a backup would turn back what it signed last";
 /// The longest text of a key that is read.
 const KEY_BYTES_MAX: u64 = 4096;
 
@@ -81,7 +84,7 @@ impl KeyFile {
     /// store's directory, and if there is a key already or the memory of one that signed; [`Locked`](ErrorKind::Locked) while
     /// another process uses it; [`Io`](ErrorKind::Io) and [`Full`](ErrorKind::Full) if the system refuses.
     pub fn create(path: impl AsRef<Path>, origin: &str) -> Result<Self> {
-        let (env, name) = native(path.as_ref())?;
+        let (env, name) = outside(path.as_ref(), WHAT, WHY)?;
         Self::create_in(&env, &name, origin).map_err(|error| error.in_directory(&env.disk.place()))
     }
 
@@ -93,7 +96,7 @@ impl KeyFile {
     /// one of the files does not read; [`Invalid`](ErrorKind::Invalid) for a path as with [`create`](Self::create);
     /// [`Io`](ErrorKind::Io) if the system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let (env, name) = native(path.as_ref())?;
+        let (env, name) = outside(path.as_ref(), WHAT, WHY)?;
         Self::open_in(&env, &name).map_err(|error| error.in_directory(&env.disk.place()))
     }
 
@@ -110,7 +113,7 @@ impl KeyFile {
         let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
         let disk = Arc::clone(&env.disk);
         disk.create_folder(folder).map_err(|cause| write_error("it cannot be created", name, cause))?;
-        refuse_store(&*disk, folder)?;
+        refuse_store(&*disk, folder, WHAT, WHY)?;
         let file = Self { disk, names, key, placed: Mutex::default() };
         let lock = file.lock()?;
         file.refuse_present()?;
@@ -131,7 +134,7 @@ impl KeyFile {
     pub fn open_in(env: &Env, name: &str) -> Result<Self> {
         let names = Names::of(name)?;
         let disk = Arc::clone(&env.disk);
-        refuse_store(&*disk, name.rsplit_once('/').map_or("", |(folder, _)| folder))?;
+        refuse_store(&*disk, name.rsplit_once('/').map_or("", |(folder, _)| folder), WHAT, WHY)?;
         let Some(bytes) = read(&*disk, name, KEY_BYTES_MAX)? else {
             let error = Error::new(ErrorKind::Missing, "there is no such key; create one");
             return Err(error.in_file(name, None));
@@ -156,16 +159,7 @@ impl KeyFile {
 
     /// Takes the lock of the key's memory.
     fn lock(&self) -> Result<Box<dyn FileLock>> {
-        let name = &self.names.lock;
-        let lock = self.disk.lock(name).map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::WouldBlock => {
-                let message = "another process uses this key at the moment; try again";
-                Error::new(ErrorKind::Locked, message).in_file(name, None)
-            }
-            _ => write_error("it cannot be locked", name, cause),
-        })?;
-        check_held(&*lock, name)?;
-        Ok(lock)
+        lock_outside(&*self.disk, &self.names.lock, "another process uses this key at the moment; try again")
     }
 
     /// Reads what was signed last, from the file: another process may have signed since.
@@ -260,36 +254,4 @@ impl fmt::Debug for KeyFile {
             .field("key", &self.key)
             .finish_non_exhaustive()
     }
-}
-
-/// The environment of a path's directory, whose files only their owner can read, and the name in it.
-fn native(path: &Path) -> Result<(Env, String)> {
-    let name = path.file_name().and_then(|name| name.to_str());
-    let wrong = || Error::invalid(format!("{} cannot be the path of a key file", path.display()));
-    let name = name.ok_or_else(wrong)?.to_owned();
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let disk = NativeDisk::new(folder).with_permissions(Permissions::Owner);
-    let resolved = disk.resolved().map_err(|cause| io("its directory is not known", &name, cause))?;
-    for folder in resolved.ancestors() {
-        refuse_store(&NativeDisk::new(folder), "")?;
-    }
-    Ok((Env { disk: Arc::new(disk), ..Env::native(folder) }, name))
-}
-
-/// Refuses a folder that is a store's directory: a store that is put back would put the key's memory back too.
-fn refuse_store(disk: &dyn Disk, folder: &str) -> Result<()> {
-    let store = if folder.is_empty() { STORE.to_owned() } else { format!("{folder}/{STORE}") };
-    if disk.open(&store, Mode::Read).is_err() {
-        return Ok(());
-    }
-    let message =
-        "a key cannot lie in a store's directory, since a backup would turn back what it signed last";
-    Err(Error::invalid(message).in_directory(&disk.place()).advise("choose a path outside of it"))
-}
-
-fn check_held(lock: &dyn FileLock, name: &str) -> Result<()> {
-    if lock.is_held() {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Locked, "another process has replaced the lock; try again").in_file(name, None))
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tidegate_format::{Error, Position};
 use tidegate_segment::index::{FILTER_GROUP_SEGMENTS_MAX, FilterGroup};
-use tidegate_segment::{HashKey, Segment};
+use tidegate_segment::{HashKey, RecordedEvent, Segment};
+
+use super::keys::Keys;
 
 /// Segments of a group: those that one filter group can be of.
 pub(crate) const SEGMENT_GROUP: usize = FILTER_GROUP_SEGMENTS_MAX;
@@ -17,6 +19,8 @@ pub(crate) struct Log {
     pub(crate) filter_groups: Vec<Option<Arc<FilterGroup>>>,
     /// Where damage ends what can be shown, for those who read beside no writer of their own.
     pub(crate) damage: Option<Arc<Damage>>,
+    /// What encrypts and decrypts payloads for subjects, if the store was given a keyring.
+    pub(crate) keys: Option<Keys>,
 }
 
 /// Damage that hides everything behind a position.
@@ -37,6 +41,14 @@ impl Log {
     pub(crate) fn locate(&self, position: Position) -> Option<(usize, &Arc<Segment>)> {
         let at = self.segments.partition_point(|segment| segment.first() <= position).checked_sub(1)?;
         Some((at, &self.segments[at]))
+    }
+
+    /// Has an encrypted payload opened with the keys at hand when it is asked for.
+    #[inline]
+    pub(crate) fn decrypt(&self, event: &mut RecordedEvent) {
+        if let Some(keys) = &self.keys {
+            event.decrypt_with(&keys.cipher);
+        }
     }
 
     /// Returns what terms and ids are hashed with.

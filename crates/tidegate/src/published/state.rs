@@ -18,6 +18,7 @@ use tidegate_format::{Error, Position, Result};
 
 use super::deadline::Deadline;
 use super::frontier::Frontier;
+use super::keys::Keys;
 use super::log::{Damage, Log};
 use super::tasks::Tasks;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -147,6 +148,16 @@ impl SharedState {
 
     pub(crate) fn log(&self) -> Arc<Log> {
         self.log.load_full()
+    }
+
+    /// Returns what encrypts and decrypts payloads for subjects, if the store was given a keyring.
+    pub(crate) fn keys(&self) -> Option<Keys> {
+        self.log.load().keys.clone()
+    }
+
+    /// Publishes what encrypts and decrypts payloads for subjects. Views that are taken from now on use it.
+    pub(crate) fn set_keys(&self, keys: Option<&Keys>) {
+        self.change_log(|log| log.keys = keys.cloned());
     }
 
     /// Publishes a changed log. Others may change it at the same time, and `change` may be called again then.

@@ -183,6 +183,9 @@ impl Events {
                     self.from = event.next();
                 }
                 segment.read_event(event, &mut self.window, &mut self.event)?;
+                if let Some(event) = &mut self.event {
+                    self.view.log().decrypt(event);
+                }
                 return Ok(true);
             }
             self.set = None;

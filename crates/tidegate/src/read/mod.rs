@@ -13,7 +13,7 @@ mod stats;
 mod tree;
 mod verify;
 
-pub use erased::{ERASED, ErasedEvent, ErasedPositions};
+pub use erased::{DESTROYED, ERASED, ErasedEvent, ErasedPositions};
 pub(crate) use erased::{ErasureCheck, ErasureFinding, events_between, mask, unmask};
 pub(crate) use erasures::{is_selected, is_touched};
 pub use events::Events;

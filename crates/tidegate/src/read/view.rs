@@ -119,6 +119,13 @@ impl View {
         Ok(self.at(position)?.map(|event| event.leaf()))
     }
 
+    /// Reads an event, whose payload is opened when it is asked for.
+    fn read_event(&self, segment: &Segment, event: Ordinal) -> Result<RecordedEvent> {
+        let mut event = segment.event(event)?;
+        self.log.decrypt(&mut event);
+        Ok(event)
+    }
+
     /// Refuses a question whose answer may lie below the floor.
     pub(crate) fn check_floor(&self) -> Result<()> {
         let floor = self.floor();
@@ -179,7 +186,7 @@ impl View {
     /// ```
     pub fn at(&self, position: Position) -> Result<Option<RecordedEvent>> {
         match self.locate(position) {
-            Some((segment, event)) => segment.event(event).map(Some),
+            Some((segment, event)) => self.read_event(segment, event).map(Some),
             None if position == Position::START => Ok(None),
             None if position < self.floor() => {
                 self.check_floor().map(|()| None).map_err(|error| error.at(ErrorPlace::Event(position)))
@@ -227,7 +234,7 @@ impl View {
             if let Some(event) = segment.find_id(&sought)?
                 && segment.position(event) <= self.head
             {
-                return segment.event(event).map(Some);
+                return self.read_event(segment, event).map(Some);
             }
         }
         Ok(None)
@@ -268,7 +275,7 @@ impl View {
             if let Some(event) =
                 postings.and_then(|postings| postings.last_before(Ordinal(self.visible_in(at))))
             {
-                return segment.event(event).map(Some);
+                return self.read_event(segment, event).map(Some);
             }
         }
         self.check_floor().map(|()| None)
@@ -321,7 +328,7 @@ impl View {
             }
             let found = segment.find(&sought)?.and_then(|postings| postings.last_before(Ordinal(count)));
             if let Some(event) = found.filter(|event| segment.position(*event) > after) {
-                return segment.event(event).map(Some);
+                return self.read_event(segment, event).map(Some);
             }
         }
         if after.next() < self.floor() { self.unless_hidden(None) } else { self.check_end().map(|()| None) }

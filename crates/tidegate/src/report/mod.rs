@@ -1,5 +1,6 @@
 //! Reports: what opening found, what verifying went through, what is wrong with a store, and what was salvaged of it. And
-//! [`Upkeep`], which keeps its files in order, and [`backup`], which copies them.
+//! [`Upkeep`], which keeps its files in order, [`backup`], which copies them, and, with the feature `encryption`, `keyring`, by
+//! which payloads are encrypted and erased.
 mod fault;
 mod verdict;
 mod inspect;
@@ -15,5 +16,7 @@ pub use verdict::StoreVerdict;
 pub use crate::backend::{OpenReport, Unconfirmed};
 pub use crate::journal::Metrics;
 pub use crate::published::Frontier;
-pub use crate::read::{ERASED, ErasedEvent, ErasedPositions, Stats, VerifyReport};
+pub use crate::read::{DESTROYED, ERASED, ErasedEvent, ErasedPositions, Stats, VerifyReport};
+#[cfg(feature = "encryption")]
+pub use crate::store::keyring;
 pub use crate::store::{Erase, ErasePlan, Erasure, Upkeep};

@@ -54,7 +54,7 @@ impl Store {
         if !writer.guards.load().is_empty() {
             writer.process.check()?;
         }
-        let valid = ValidBatch::new(batch.into())?;
+        let valid = ValidBatch::new(batch.into(), &writer.published)?;
         let key = valid.key().map(Key::lookup);
         let contest = Contest::of_append();
         let outcome: Result<Outcome> =
@@ -167,7 +167,7 @@ impl Store {
     pub fn submit_with(&self, batch: impl Into<Batch>, options: AppendOptions) -> Result<Ticket> {
         let append = &without_key(options)?;
         let writer = &*self.writer()?;
-        let valid = ValidBatch::new(batch.into())?;
+        let valid = ValidBatch::new(batch.into(), &writer.published)?;
         let view = DecisionView::new(View::written(&writer.published));
         let key = valid.key().map(Key::lookup);
         if let Some(known) = self.find_known(view.view(), key, Position::START)? {

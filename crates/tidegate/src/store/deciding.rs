@@ -185,7 +185,9 @@ impl Store {
         let sought = key.as_deref().map(KeyLookup::of_decision).transpose()?;
         self.settle(writer, sought, &options, Contest::default(), |view| {
             Ok(match decide(view)?.into() {
-                Decision::Append(batch) => Ok((ValidBatch::decided(batch, key.as_ref())?, Vec::new())),
+                Decision::Append(batch) => {
+                    Ok((ValidBatch::decided(batch, key.as_ref(), &writer.published)?, Vec::new()))
+                }
                 Decision::Deny(denial) if options.record_denials => {
                     Err(self.record(writer, &[], denial.into(), view.head(), &options)?)
                 }
@@ -240,7 +242,7 @@ impl Store {
     ) -> Result<Outcome> {
         let options = without_key(options)?;
         let writer = &*self.writer()?;
-        let valid = ValidBatch::new(batch.into())?;
+        let valid = ValidBatch::new(batch.into(), &writer.published)?;
         let drafts = valid.batch().drafts();
         self.settle(writer, valid.key().map(Key::lookup), &options, Contest::default(), |view| {
             match gates.judge(&Proposal { context, drafts }, view)? {
@@ -438,7 +440,8 @@ impl Store {
     ) -> Result<Denied> {
         let view = View::written(&writer.published);
         let conceal = writer.ids.concealment();
-        let own = ValidBatch::new(Batch::own(vec![record::denied(drafts, &denied, judged_at, conceal)]))?;
+        let denied_event = record::denied(drafts, &denied, judged_at, conceal);
+        let own = ValidBatch::new(Batch::own(vec![denied_event]), &writer.published)?;
         let prepared = self.prepare(writer, &view, &own, Vec::new(), Footprint::default(), append)?;
         let receipt = writer.journal.append(prepared, Self::queue_options(writer, append))?;
         self.sync_within(writer, append);

@@ -8,6 +8,8 @@ mod waiting;
 mod upkeep;
 mod erase;
 mod reopening;
+#[cfg(feature = "encryption")]
+pub mod keyring;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(test)]

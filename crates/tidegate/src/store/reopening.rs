@@ -98,6 +98,7 @@ impl Store {
             return Err(Error::new(ErrorKind::Diverged, message));
         }
         let kept = before.kept(&earlier.published, &writer.published)?;
+        writer.published.set_keys(earlier.published.keys().as_ref());
         resume(&writer, self.env(), file.id)?;
         if options.verify {
             let view = View::of(&writer.published);

@@ -195,5 +195,6 @@ fn type_name(payload_type: PayloadType) -> &'static str {
         PayloadType::MessagePack => "message_pack",
         PayloadType::Json => "json",
         PayloadType::Bytes => "bytes",
+        PayloadType::Encrypted => "encrypted",
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn decode<T: DeserializeOwned>(event: &RecordedEvent) -> Result<T> {
             Err(flaw) => Err(flaw.to_string().into()),
         },
         PayloadType::Json => serde_json::from_slice(payload).map_err(Into::into),
-        PayloadType::Bytes => Err("it is neither MessagePack nor JSON".into()),
+        PayloadType::Bytes | PayloadType::Encrypted => Err("it is neither MessagePack nor JSON".into()),
     };
     decoded.map_err(|cause| no_value::<T>(event, cause))
 }

@@ -10,6 +10,7 @@ use tidegate::{Error, Query, StoreOptions};
 
 use crate::failure::Result;
 use crate::filter::Filter;
+use crate::keyring::KeyringArg;
 use crate::output::{Output, counted};
 use crate::{reader, writer};
 
@@ -30,11 +31,16 @@ opening for writing. No other program may have the store open for writing; one t
 Events of the store's own (tidegate.*) are refused: name the kinds or streams to erase. Several subjects at once share the work: --query \
 takes any of several items.
 
+With --subject and --keyring all that was encrypted for the subject goes, and its key is destroyed, so that backups and copies of the \
+store hold ciphertext that nothing opens any more. The event names the key by a random id, and not the subject.
+
 Examples:
   tidegate erase ./store --stream shop/customer-7
   tidegate erase ./store --stream shop/customer-7 --reason 'request of 3 May' --by 'desk 2'
   tidegate erase ./store --query '[{\"tags\":[\"customer:c1\"]},{\"tags\":[\"customer:c2\"]}]' \\
-      --reason 'requests 17 and 18' --by 'desk 2' --yes";
+      --reason 'requests 17 and 18' --by 'desk 2' --yes
+  tidegate erase ./store --subject customer-7 --keyring ./keys/shop.keyring \\
+      --reason 'request 19' --by 'desk 2' --yes";
 
 /// Erase the payloads of events for good
 #[derive(Args, Debug)]
@@ -52,8 +58,19 @@ pub(crate) struct EraseArgs {
     /// Erase without asking
     #[arg(long, requires = "reason")]
     yes: bool,
+    /// All that is encrypted for this subject, by destroying its key: in backups and copies too
+    #[arg(long, value_name = "NAME", requires = "keyring")]
+    subject: Option<String>,
+    #[command(flatten)]
+    keyring: KeyringArg,
     #[command(flatten)]
     filter: Filter,
+}
+
+/// What is to be erased.
+enum Which<'a> {
+    Query(Query),
+    Subject(&'a str),
 }
 
 /// What would be erased, as JSON.
@@ -78,6 +95,7 @@ struct ErasureJson {
     position: Option<u64>,
     events: u64,
     payload_bytes: u64,
+    keys: u64,
     segments: u64,
     bytes_written: u64,
     saved_states: u64,
@@ -88,20 +106,34 @@ struct ErasureJson {
 
 impl EraseArgs {
     pub(crate) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let Some(query) = self.filter.restriction() else {
-            let message = "say which events: with --stream, --tag, --kind or another filter";
-            return Err(Error::invalid(message).into());
+        let which = match (self.filter.restriction(), self.subject.as_deref()) {
+            (Some(query), None) => Which::Query(query),
+            (None, Some(subject)) => Which::Subject(subject),
+            (None, None) => {
+                let message =
+                    "say which events: with --stream, --tag, --kind or another filter, or --subject";
+                return Err(Error::invalid(message).into());
+            }
+            (Some(_), Some(_)) => {
+                let message = "a subject's key is destroyed for all that it encrypted; leave the filter out";
+                return Err(Error::invalid(message).into());
+            }
         };
         let words = self.reason.as_ref().zip(self.by.as_ref());
         match words.filter(|_| self.yes) {
-            Some((reason, by)) => self.erase(&query, Erase::new(reason, by), output, json),
+            Some((reason, by)) => self.erase(&which, Erase::new(reason, by), output, json),
             None => {
-                let plan = ErasePlan::of(&reader::open(&self.directory, json)?, &query)?;
+                let store = reader::open(&self.directory, json)?;
+                self.keyring.read_with(&store)?;
+                let plan = match &which {
+                    Which::Query(query) => ErasePlan::of(&store, query)?,
+                    Which::Subject(subject) => ErasePlan::of_subject(&store, subject)?,
+                };
                 write_plan(&plan, output, json)?;
                 let asks = words.filter(|_| plan.events > 0 && !json && io::stdin().is_terminal());
                 match asks {
                     Some((reason, by)) if asked(output)? => {
-                        self.erase(&query, Erase::new(reason, by), output, json)
+                        self.erase(&which, Erase::new(reason, by), output, json)
                     }
                     _ if json => Ok(()),
                     _ => output.line("nothing was erased; --reason, --by and --yes erase it for good"),
@@ -110,9 +142,13 @@ impl EraseArgs {
         }
     }
 
-    fn erase(&self, query: &Query, erase: Erase, output: &mut Output, json: bool) -> Result<()> {
+    fn erase(&self, which: &Which<'_>, erase: Erase, output: &mut Output, json: bool) -> Result<()> {
         let store = writer::open(&self.directory, StoreOptions::new().create(false), json)?;
-        let erasure = store.upkeep().erase(query, erase)?;
+        self.keyring.write_with(&store)?;
+        let erasure = match which {
+            Which::Query(query) => store.upkeep().erase(query, erase)?,
+            Which::Subject(subject) => store.upkeep().erase_subject(subject, erase)?,
+        };
         store.close()?;
         if json { output.json(&erasure_json(&erasure)) } else { output.line(erasure) }
     }
@@ -169,6 +205,7 @@ fn erasure_json(erasure: &Erasure) -> ErasureJson {
         position: erasure.recorded.map(|position| position.0),
         events: erasure.events,
         payload_bytes: erasure.payload_bytes,
+        keys: erasure.keys,
         segments: erasure.segments,
         bytes_written: erasure.bytes_written,
         saved_states: erasure.saved_states,

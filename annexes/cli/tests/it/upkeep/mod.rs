@@ -1,3 +1,4 @@
 //! A store is looked at, and kept in order.
 mod erasing;
+mod subjects;
 mod stores_are_counted_and_verified;

@@ -4,6 +4,8 @@ mod backup;
 mod floor;
 mod erasing;
 mod lock;
+#[cfg(any(feature = "encryption", feature = "proofs"))]
+mod outside;
 
 use std::ops::ControlFlow;
 
@@ -25,6 +27,8 @@ pub(crate) use erasing::{
 pub(crate) use floor::{FLOOR, Floor, RETIRED};
 pub(super) use lock::check_lock;
 pub(crate) use lock::{LOCK, check_lock_file, has_lock, lock};
+#[cfg(any(feature = "encryption", feature = "proofs"))]
+pub(crate) use outside::{check_held, lock_outside, outside, refuse_store};
 
 pub(crate) const STORE: &str = "STORE";
 /// The folder of cursors within a store.

@@ -109,7 +109,8 @@ impl Follower {
         let filter_groups = filter_groups::load(&cache, &segments[..segments.len() - 1]);
         let damage =
             report.damage.as_ref().map(|error| Arc::new(Damage { after: head, error: error.clone() }));
-        let published = Arc::new(SharedState::new(Log { segments, filter_groups, damage }, head, head));
+        let published =
+            Arc::new(SharedState::new(Log { segments, filter_groups, damage, keys: None }, head, head));
         let identity = identity_of(&newest)?;
         let newest = Newest { identity, segment: newest, followed: None, claims: None, waiting: Vec::new() };
         #[cfg(feature = "proofs")]

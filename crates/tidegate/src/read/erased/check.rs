@@ -1,8 +1,11 @@
 //! Checks that what is erased and what events say is erased agree.
 
+use std::collections::BTreeSet;
+
+use tidegate_format::record::KeyId;
 use tidegate_format::{Error, ErrorPlace, Hash, Position, Record};
 
-use super::event::{ErasedEvent, Written};
+use super::event::{DESTROYED, ErasedEvent, Written};
 use super::positions::ErasedPositions;
 
 /// What a log says is erased, and what is. It takes the records in order.
@@ -21,6 +24,9 @@ pub(crate) struct ErasureCheck {
     wrong: ErasedPositions,
     /// Named by events after the last one that was carried out.
     pending: ErasedPositions,
+    /// Keys that are to be destroyed, and those that an event says are.
+    keys: BTreeSet<KeyId>,
+    destroyed: BTreeSet<KeyId>,
 }
 
 /// What is wrong about erasures.
@@ -89,11 +95,15 @@ impl ErasureCheck {
         {
             self.keyless.push((first, position));
         }
+        if record.kind() == DESTROYED {
+            self.destroyed.extend(ErasedEvent::keys_destroyed(record));
+        }
         let Some(written) = ErasedEvent::written(record.kind()) else { return };
         match (ErasedEvent::read(record), written) {
             (Ok(event), Written::Elsewhere) => self.elsewhere.add(&event.positions),
             (Ok(event), Written::Here) => {
                 self.named.add(&event.positions);
+                self.keys.extend(&event.keys);
                 if position > done {
                     self.pending.add(&event.positions);
                 }
@@ -117,6 +127,11 @@ impl ErasureCheck {
     /// Returns what is named and not carried out yet.
     pub(crate) fn pending(&self) -> &ErasedPositions {
         &self.pending
+    }
+
+    /// Returns how many keys events say are to be destroyed, and no event says that they are.
+    pub(crate) fn unfinished_keys(&self) -> usize {
+        self.keys.difference(&self.destroyed).count()
     }
 
     /// Returns what is wrong. Nothing is known of the positions that `is_lost` says.

@@ -1,6 +1,7 @@
 //! The event that says what is erased.
 
 use serde_json::{Value, json};
+use tidegate_format::record::KeyId;
 use tidegate_format::{Draft, Error, ErrorPlace, Position, Record, Result, StreamId, name};
 use tidegate_segment::RecordedEvent;
 
@@ -8,6 +9,8 @@ use super::positions::ErasedPositions;
 
 /// The kind of the event that says what is erased.
 pub const ERASED: &str = "tidegate.erased";
+/// The kind of the event that says that keys are destroyed which events of kind [`ERASED`] name.
+pub const DESTROYED: &str = "tidegate.destroyed";
 /// The same event in a copy of the store that it was written in.
 const IMPORTED_ERASED: &str = "tidegate.imported.erased";
 /// The scope and the entity of such events.
@@ -21,6 +24,8 @@ pub(crate) const RUNS_MAX: usize = 1 << 16;
 pub struct ErasedEvent {
     /// The positions of the events whose payloads were erased.
     pub positions: ErasedPositions,
+    /// The keys that are destroyed with them: what they encrypted is erased in every copy.
+    pub keys: Vec<KeyId>,
     /// Why.
     pub reason: String,
     /// By whom, as the caller said.
@@ -62,7 +67,7 @@ impl ErasedEvent {
 
     /// Returns the payload that says the same of other positions.
     pub(crate) fn payload_for(&self, positions: &ErasedPositions) -> String {
-        payload(positions.runs(), &self.reason, &self.by)
+        payload(positions.runs(), &self.keys, &self.reason, &self.by)
     }
 
     fn parse(value: &Value) -> Option<Self> {
@@ -74,7 +79,8 @@ impl ErasedEvent {
         let is_sound = runs.iter().all(|(first, last)| *first > Position::START && first <= last);
         let text = |name: &str| value[name].as_str().map(str::to_owned);
         let (reason, by) = (text("reason")?, text("by")?);
-        is_sound.then(|| Self { positions: ErasedPositions::of_runs(runs), reason, by })
+        let keys = parse_keys(value)?;
+        is_sound.then(|| Self { positions: ErasedPositions::of_runs(runs), keys, reason, by })
     }
 
     /// Refuses words that cannot be kept.
@@ -83,12 +89,31 @@ impl ErasedEvent {
         name::check("name of who erases", by)
     }
 
-    /// Returns the drafts of the events that say that these positions are erased, one for each [`RUNS_MAX`] runs.
-    pub(crate) fn drafts(positions: &ErasedPositions, reason: &str, by: &str) -> Vec<Draft> {
-        let draft = |runs: &[(Position, Position)]| {
-            Draft::new(StreamId::new(STREAM.0, STREAM.1), ERASED).json_text(payload(runs, reason, by))
+    /// Returns the drafts of the events that say that these positions are erased and these keys destroyed: one for each
+    /// [`RUNS_MAX`] runs, of which the first one names the keys.
+    pub(crate) fn drafts(positions: &ErasedPositions, keys: &[KeyId], reason: &str, by: &str) -> Vec<Draft> {
+        let draft = |runs: &[(Position, Position)], keys: &[KeyId]| {
+            Draft::new(StreamId::new(STREAM.0, STREAM.1), ERASED).json_text(payload(runs, keys, reason, by))
         };
-        positions.runs().chunks(RUNS_MAX).map(draft).collect()
+        let mut chunks: Vec<_> = positions.runs().chunks(RUNS_MAX).collect();
+        if chunks.is_empty() && !keys.is_empty() {
+            chunks.push(&[]);
+        }
+        let named = |index: usize| if index == 0 { keys } else { &[] };
+        chunks.into_iter().enumerate().map(|(index, runs)| draft(runs, named(index))).collect()
+    }
+
+    /// Returns the draft of the event that says that these keys are destroyed.
+    pub(crate) fn destroyed(keys: &[KeyId]) -> Draft {
+        let keys: Vec<_> = keys.iter().map(KeyId::to_string).collect();
+        let payload = json!({ "keys": keys }).to_string();
+        Draft::new(StreamId::new(STREAM.0, STREAM.1), DESTROYED).json_text(payload)
+    }
+
+    /// Returns the keys that an event of kind [`DESTROYED`] says are destroyed; none if it does not say that in order.
+    pub(crate) fn keys_destroyed(record: &Record<'_>) -> Vec<KeyId> {
+        let value = record.payload().ok().and_then(|payload| serde_json::from_slice::<Value>(payload).ok());
+        value.as_ref().and_then(parse_keys).unwrap_or_default()
     }
 
     /// Returns whether a kind is that of an event which says what is erased: in this store, or in the one it was copied from.
@@ -101,9 +126,19 @@ impl ErasedEvent {
     }
 }
 
-fn payload(runs: &[(Position, Position)], reason: &str, by: &str) -> String {
+fn payload(runs: &[(Position, Position)], keys: &[KeyId], reason: &str, by: &str) -> String {
     let runs: Vec<_> = runs.iter().map(|(first, last)| [first.0, last.0]).collect();
-    json!({ "positions": runs, "reason": reason, "by": by }).to_string()
+    let mut said = json!({ "positions": runs, "reason": reason, "by": by });
+    if !keys.is_empty() {
+        said["keys"] = keys.iter().map(KeyId::to_string).collect();
+    }
+    said.to_string()
+}
+
+/// Returns the keys that a payload names; none is in order too.
+fn parse_keys(value: &Value) -> Option<Vec<KeyId>> {
+    let Some(keys) = value.get("keys") else { return Some(Vec::new()) };
+    keys.as_array()?.iter().map(|key| key.as_str()?.parse().ok()).collect()
 }
 
 /// Where an event was written that says what is erased.

@@ -28,6 +28,6 @@ mod check;
 mod masking;
 
 pub(crate) use check::{ErasureCheck, ErasureFinding};
-pub use event::{ERASED, ErasedEvent};
+pub use event::{DESTROYED, ERASED, ErasedEvent};
 pub(crate) use masking::{events_between, mask, unmask};
 pub use positions::ErasedPositions;

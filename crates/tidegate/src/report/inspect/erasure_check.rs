@@ -79,6 +79,14 @@ impl LogErasures {
             );
             remarks.push(Remark::new(ERASING, text));
         }
+        if self.check.unfinished_keys() > 0 {
+            let text = format!(
+                "events say that {} keys of subjects are destroyed, and none says that it was done; open the store for \
+                 writing and give it the keyring, which goes on with it",
+                self.check.unfinished_keys()
+            );
+            remarks.push(Remark::new(ERASING, text));
+        }
         let is_lost = |position: Position| {
             lost.iter().any(|lost| lost.first <= position && lost.last.is_none_or(|last| position <= last))
         };

@@ -186,6 +186,7 @@ impl<'a> RebuiltLog<'a> {
             correlation: None,
             metadata: record.metadata().map(|(name, value)| (text(name), value.to_vec().into())).collect(),
             id: None,
+            subject: None,
         };
         let called = |cause: Cause| match cause {
             Cause::At(at) => match self.new_position(at) {

@@ -6,12 +6,16 @@
 //!     another, and every opening for writing goes on with it until the files hold none of them.
 //! E2. What is to be done is written down (the erasing file) before it is decided, and taken back after all of it is durable.
 //! E3. A payload is masked before it is decided that it goes, so that there is no moment between.
+//! E4. A key is destroyed after the event that names it is durable, and said to be destroyed after that is durable.
 mod saved;
 mod plan;
 mod pass;
+#[cfg(feature = "encryption")]
+mod subject;
 
 use std::fmt;
 
+use tidegate_format::record::KeyId;
 use tidegate_format::{ErasingFile, ErrorKind, Position, Result};
 
 pub use plan::ErasePlan;
@@ -20,6 +24,7 @@ use super::upkeep::Upkeep;
 use super::writer::Writer;
 use crate::backend::{erasing_or_all, keep_erasing};
 use crate::batch::{Batch, Footprint, Receipt, ValidBatch};
+use crate::published::Keys;
 use crate::read::{ErasedEvent, ErasedPositions, ErasureCheck, ErasureFinding, mask, unmask};
 use crate::read::{Query, View};
 use crate::settings::{AppendOptions, Durability};
@@ -54,6 +59,8 @@ pub struct Erasure {
     pub events: u64,
     /// How many bytes they had.
     pub payload_bytes: u64,
+    /// How many keys of subjects were destroyed.
+    pub keys: u64,
     /// How many segments were written anew.
     pub segments: u64,
     /// Bytes of their files.
@@ -68,7 +75,7 @@ pub struct Erasure {
 
 impl fmt::Display for Erasure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { recorded, events, payload_bytes, segments, bytes_written, saved_states, held, left } =
+        let Self { recorded, events, payload_bytes, keys, segments, bytes_written, saved_states, held, left } =
             self;
         match recorded {
             None => write!(f, "nothing was left to erase")?,
@@ -76,6 +83,9 @@ impl fmt::Display for Erasure {
                 f,
                 "payloads erased: {events} ({payload_bytes} bytes), as the event at position {position} says"
             )?,
+        }
+        if *keys > 0 {
+            write!(f, "; keys destroyed: {keys}")?;
         }
         if segments + saved_states > 0 {
             write!(
@@ -92,6 +102,9 @@ impl fmt::Display for Erasure {
         if !left.is_empty() {
             write!(f, "; not removed yet, the next opening does: {}", left.join(", "))?;
         }
+        if *keys > 0 {
+            return write!(f, ". {KEY_UNREACHED}");
+        }
         write!(f, ". {UNREACHED}")
     }
 }
@@ -99,6 +112,11 @@ impl fmt::Display for Erasure {
 /// What no erasure reaches, in words for those who answer for it.
 const UNREACHED: &str = "Not reached: backups and copies of the store, exports, what other processes have read or hold mapped, \
                          states that readers keep outside the store, and old blocks that a disk or a file system keeps";
+
+/// The same of payloads that were encrypted with a key that is destroyed now.
+const KEY_UNREACHED: &str = "Backups and copies of the store hold ciphertext that nothing opens any more. Not reached: copies of the \
+                         keyring, copies of what was read, states that readers keep outside the store, and old \
+                         blocks that a disk or a file system keeps of the keyring";
 
 impl Upkeep {
     /// Erases the payloads of all events that a query selects, for good. Their places, names, times and proofs stay, so
@@ -145,16 +163,29 @@ impl Upkeep {
         let store = self.store();
         let writer = &**store.writer()?;
         let _one = writer.erasing.lock();
+        let plan = ErasePlan::of(store, query)?;
+        self.carry_out(writer, &plan, &[], (&reason, &by))
+    }
+
+    /// Erases what a plan says, and destroys these keys, of which it has the events.
+    fn carry_out(
+        &self,
+        writer: &Writer,
+        plan: &ErasePlan,
+        keys: &[KeyId],
+        words: (&str, &str),
+    ) -> Result<Erasure> {
+        let store = self.store();
         let disk = &*store.env().disk;
         let file = erasing_or_all(disk, store.id())?;
-        let plan = ErasePlan::of(store, query)?;
         let mut erasure =
             Erasure { events: plan.events, payload_bytes: plan.payload_bytes, ..Erasure::default() };
-        if plan.events > 0 {
+        if plan.events > 0 || !keys.is_empty() {
             let (store, done) = (store.id(), file.map_or(Position::START, |file| file.done));
             // keeps E2
             keep_erasing(disk, &ErasingFile { store, done, open: true })?;
-            erasure.recorded = Some(self.decide_erasure(writer, &plan.positions, (&reason, &by))?);
+            erasure.recorded = Some(self.decide_erasure(writer, &plan.positions, keys, words)?);
+            erasure.keys = self.destroy_keys(writer, keys)?;
         } else if file.is_none_or(|file| !file.open) {
             return Ok(erasure);
         }
@@ -162,6 +193,23 @@ impl Upkeep {
         let Pass { segments, bytes_written, saved_states, held, left } =
             pass::carry_out(writer, store.env(), store.id(), done)?;
         Ok(Erasure { segments, bytes_written, saved_states, held, left, ..erasure })
+    }
+
+    /// Destroys keys that a durable event names (keeps E4), and says so in another one. Returns how many they are.
+    fn destroy_keys(&self, writer: &Writer, keys: &[KeyId]) -> Result<u64> {
+        let Some(Keys { subjects, .. }) = writer.published.keys() else { return Ok(0) };
+        let mut destroyed = Vec::new();
+        for key in keys {
+            if subjects.destroy(*key)? {
+                destroyed.push(*key);
+            } else {
+                tracing::warn!(%key, "the keyring does not have a key that is to be destroyed; give the store the one that has it");
+            }
+        }
+        if !destroyed.is_empty() {
+            self.append_erased(writer, vec![ErasedEvent::destroyed(&destroyed)])?;
+        }
+        Ok(destroyed.len() as u64)
     }
 
     /// Says of payloads that are gone that they are erased, if no event says so: that of a damaged log may be lost.
@@ -176,7 +224,7 @@ impl Upkeep {
         }
         for finding in check.findings(|_| false) {
             if let ErasureFinding::Unnamed(positions) = finding {
-                let drafts = ErasedEvent::drafts(&positions, &erase.reason, &erase.by);
+                let drafts = ErasedEvent::drafts(&positions, &[], &erase.reason, &erase.by);
                 self.append_erased(&**store.writer()?, drafts)?;
             }
         }
@@ -188,11 +236,12 @@ impl Upkeep {
         &self,
         writer: &Writer,
         positions: &ErasedPositions,
+        keys: &[KeyId],
         (reason, by): (&str, &str),
     ) -> Result<Position> {
         // keeps E3
         let before = mask(&writer.published.log(), positions);
-        let decided = self.append_erased(writer, ErasedEvent::drafts(positions, reason, by));
+        let decided = self.append_erased(writer, ErasedEvent::drafts(positions, keys, reason, by));
         match decided {
             Ok(receipt) => {
                 writer.published.set_erased(receipt.last());
@@ -210,7 +259,7 @@ impl Upkeep {
 
     fn append_erased(&self, writer: &Writer, drafts: Vec<tidegate_format::Draft>) -> Result<Receipt> {
         let view = View::written(&writer.published);
-        let own = ValidBatch::new(Batch::own(drafts))?;
+        let own = ValidBatch::new(Batch::own(drafts), &writer.published)?;
         let append = AppendOptions::new().durability(Durability::Synced);
         let store = self.store();
         let prepared = store.prepare(writer, &view, &own, Vec::new(), Footprint::default(), &append)?;

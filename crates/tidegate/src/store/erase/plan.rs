@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+#[cfg(feature = "encryption")]
+use tidegate_format::PayloadType;
+#[cfg(feature = "encryption")]
+use tidegate_format::record::{EncryptedPayload, KeyId};
 use tidegate_format::{Error, ErrorPlace, Position, Result, name};
 
 use super::saved;
@@ -60,7 +64,7 @@ impl ErasePlan {
                 );
                 return Err(Error::invalid(message).at(ErrorPlace::Event(event.position())));
             }
-            if event.is_erased() {
+            if event.record().is_erased() {
                 plan.already += 1;
                 continue;
             }
@@ -68,6 +72,32 @@ impl ErasePlan {
             plan.events += 1;
             plan.payload_bytes += event.payload_bytes() as u64;
         }
+        plan.finish(&view, store)
+    }
+
+    /// Returns what an erasure of all that a key encrypted would do. It reads every record of the log.
+    #[cfg(feature = "encryption")]
+    pub(super) fn of_key(store: &StoreReader, key: KeyId) -> Result<Self> {
+        let view = store.view()?;
+        let mut plan = Self::default();
+        for (segment, count) in view.segments() {
+            segment.verify(count, |record| {
+                let is_encrypted = record.payload_type() == PayloadType::Encrypted && !record.is_erased();
+                let payload = if is_encrypted { record.payload()? } else { &[] };
+                if EncryptedPayload::read(payload).is_some_and(|payload| payload.key == key) {
+                    plan.positions.insert(record.position());
+                    plan.events += 1;
+                    plan.payload_bytes += payload.len() as u64;
+                }
+                Ok(())
+            })?;
+        }
+        plan.finish(&view, store)
+    }
+
+    /// Adds what the erasure of its positions touches.
+    fn finish(mut self, view: &View, store: &StoreReader) -> Result<Self> {
+        let plan = &mut self;
         for (segment, count) in view.segments() {
             let last = segment.first().plus(u64::from(count)).before();
             if plan.positions.within(segment.first(), last).next().is_some() {
@@ -75,8 +105,8 @@ impl ErasePlan {
                 plan.segment_bytes += segment.tail().0;
             }
         }
-        plan.saved_states = plan.states(&view, store)?;
-        Ok(plan)
+        plan.saved_states = plan.states(view, store)?;
+        Ok(self)
     }
 
     fn states(&self, view: &View, store: &StoreReader) -> Result<Vec<String>> {

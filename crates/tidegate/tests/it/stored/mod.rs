@@ -7,6 +7,7 @@ pub(crate) mod proofs;
 mod backups;
 mod by_another_program;
 mod ended_by_recovery;
+mod encrypting;
 mod erasing;
 mod forks_and_nodes;
 mod generations;

@@ -3,7 +3,7 @@ mod crashes;
 mod findings;
 mod gone_for_good;
 mod guesses;
-mod projections;
+pub(crate) mod projections;
 mod proofs;
 mod readers;
 
