@@ -4,8 +4,6 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use memmap2::Advice;
-
 use crate::uses::Mapping;
 
 /// Immutable bytes with many owners. Cloning shares them.
@@ -38,7 +36,8 @@ impl Block {
         if let Bytes::Mapped(map, _) = &*self.0 {
             let end = range.end.min(map.len());
             if range.start < end {
-                let _ = map.advise_range(Advice::WillNeed, range.start, end - range.start);
+                #[cfg(unix)]
+                let _ = map.advise_range(memmap2::Advice::WillNeed, range.start, end - range.start);
             }
         }
     }

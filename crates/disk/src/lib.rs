@@ -23,26 +23,30 @@
 //!
 //! Reading order:
 //!
+//! * `name`: which names the disks accept
+//! * `plain`: something else in the place of a file
+//! * `os`: the calls that differ from system to system
 //! * `room`: what has run out, what the process has open, and how much of that it may have
 //! * `uses`: which files are mapped, and which are written to
 //! * `block`: bytes that stay put, mapped or on the heap
 //! * `env`: the traits and what each call promises
-//! * `name`: which names the disks accept
 //! * `replace`: files that are there as a whole or not at all
 //! * `map`: mapping a file; the only unsafe code of the workspace
 //! * `system`: the system's clock and randomness
-//! * `native`: a directory of the operating system (Unix only)
+//! * `native`: a directory of the operating system
 //! * `memory`: a directory in memory
 //! * `dice`: repeatable choices
 //! * `simulated`: a clock moved by hand and seeded randomness
 //! * `faulty`: a simulated disk that loses power, fails, fills up and rots
+mod name;
+mod plain;
+mod os;
+
 pub mod room;
 mod uses;
 
 mod block;
 mod env;
-
-mod name;
 
 pub mod replace;
 
@@ -62,10 +66,11 @@ pub use block::Block;
 pub use env::{Clock, Disk, Env, File, FileLock, Identity, Mode, Random};
 pub use faulty::{AtRest, Call, Crashed, Directories, FaultPlan, FaultyDisk, Grain, Model};
 pub use memory::MemoryDisk;
-pub use native::{NativeDisk, NotPlain, Permissions};
-pub use rustix::io::Errno;
+pub use native::NativeDisk;
+pub use os::{Errno, Permissions};
+pub use plain::NotPlain;
 pub use simulated::{SeededRandom, SimulatedClock};
 pub use system::{SystemClock, SystemRandom};
 
-#[cfg(not(unix))]
-compile_error!("tidegate-disk needs a Unix system: its files, locks and syncs are Unix calls");
+#[cfg(not(any(unix, windows)))]
+compile_error!("tidegate-disk needs Unix or Windows: its files, locks and syncs are system calls");

@@ -22,11 +22,11 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 
-use memmap2::{Advice, Mmap, MmapOptions};
+use memmap2::{Mmap, MmapOptions};
 
 use crate::block::Block;
+use crate::os;
 use crate::room;
 use crate::uses::Mapping;
 
@@ -48,7 +48,7 @@ pub(crate) fn map(file: &fs::File, length: u64) -> io::Result<Block> {
     if room::maps() >= room::MAPS_MAX {
         return Err(io::Error::from(io::ErrorKind::OutOfMemory));
     }
-    let mapping = Mapping::begin((metadata.dev(), metadata.ino()))?;
+    let mapping = Mapping::begin(os::identity(file)?)?;
     Ok(Block::mapped(map_within(file, length)?, mapping))
 }
 
@@ -66,6 +66,7 @@ fn map_within(file: &fs::File, length: usize) -> io::Result<Mmap> {
     let map = unsafe { MmapOptions::new().len(length).map(file)? };
     // Most looks at a file are at single records and single blocks, and the system would read up to 16 MB around each. What
     // reads on says so: see `Block::read_ahead`. A system that takes no advice reads more than it must.
-    let _ = map.advise(Advice::Random);
+    #[cfg(unix)]
+    let _ = map.advise(memmap2::Advice::Random);
     Ok(map)
 }

@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use rustix::io::Errno;
 
 use crate::block::Block;
 use crate::env::{Disk, Env, File, FileLock, Identity, Mode};
 use crate::map;
 use crate::name;
+use crate::os::Errno;
 use crate::system::{SystemClock, SystemRandom};
 use crate::uses;
 

@@ -7,8 +7,7 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::io::Errno;
-use rustix::process::{Resource, getrlimit};
+use crate::os::{self, Errno};
 
 /// Returns whether a call that writes failed for want of room: on the medium, in a quota, under a limit of the file's size, in
 /// the tables of descriptors, in memory, or in a device that says "try again". Nothing is broken then, and the call may
@@ -59,10 +58,9 @@ pub fn files() -> usize {
     FILES.load(Ordering::Relaxed)
 }
 
-/// Returns how many descriptors the process may have (`RLIMIT_NOFILE`).
+/// Returns how many descriptors the process may have (`RLIMIT_NOFILE`), or handles on Windows.
 pub fn files_max() -> usize {
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(limit).unwrap_or(usize::MAX)
+    os::files_max()
 }
 
 /// One of those counted, for as long as it lives.

@@ -1,11 +1,11 @@
 //! The system's clock and its randomness.
 #![expect(clippy::disallowed_methods, reason = "this is where times come in")]
 
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::env::{Clock, Random};
+use crate::os;
 
 /// The clock of the operating system.
 #[derive(Clone, Copy, Debug)]
@@ -37,69 +37,26 @@ impl Clock for SystemClock {
     }
 }
 
-/// The random bytes of the operating system: from `getrandom` on Linux, from `/dev/urandom` elsewhere and if a
-/// sandbox forbids the call. If neither answers, filling fails.
+/// The random bytes of the operating system. If it gives none, filling fails.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) -> io::Result<()> {
-        let done = fill_by_call(buffer);
-        match &mut buffer[done..] {
-            [] => Ok(()),
-            rest => fill_by_device(DEVICE, rest),
-        }
+        os::fill_random(buffer)
     }
-}
-
-/// The device that gives random bytes.
-const DEVICE: &str = "/dev/urandom";
-
-/// Fills as much as the system call gives and returns how much that was.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn fill_by_call(buffer: &mut [u8]) -> usize {
-    use rustix::io::Errno;
-    use rustix::rand::{GetRandomFlags, getrandom};
-
-    let mut done = 0;
-    while done < buffer.len() {
-        match getrandom(&mut buffer[done..], GetRandomFlags::empty()) {
-            Ok(0) => break,
-            Ok(count) => done += count,
-            Err(Errno::INTR) => {}
-            Err(_) => break,
-        }
-    }
-    done
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn fill_by_call(_buffer: &mut [u8]) -> usize {
-    0
-}
-
-/// Fills the buffer from a device, or fails.
-fn fill_by_device(device: &str, buffer: &mut [u8]) -> io::Result<()> {
-    fs::File::open(device)
-        .and_then(|mut device| device.read_exact(buffer))
-        .map_err(|cause| io::Error::new(cause.kind(), format!("no random bytes from {device}: {cause}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn differs(fill: impl Fn(&mut [u8])) -> bool {
-        let (mut first, mut second) = ([0; 37], [0; 37]);
-        fill(&mut first);
-        fill(&mut second);
-        first != second && first[32..] != [0; 5]
-    }
-
     #[test]
-    fn every_source_fills_the_whole_buffer_anew() {
-        assert!(differs(|buffer| SystemRandom.fill(buffer).unwrap()));
-        assert!(differs(|buffer| fill_by_device(DEVICE, buffer).unwrap()));
+    fn the_whole_buffer_is_filled_anew() {
+        let (mut first, mut second) = ([0; 37], [0; 37]);
+        SystemRandom.fill(&mut first).unwrap();
+        SystemRandom.fill(&mut second).unwrap();
+        assert!(first != second && first[32..] != [0; 5]);
     }
 
     #[test]

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use rustix::io::Errno;
-
 use crate::dice::Dice;
 use crate::faulty::inode::Inode;
 use crate::faulty::model::Model;
 use crate::faulty::names::Names;
 use crate::name::{check_file, check_folder, folder_of, folders_down_to, last_part};
+use crate::os::Errno;
 
 /// All files of a disk.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,6 @@ use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rustix::io::Errno;
 
 use crate::block::Block;
 use crate::env::{Disk, Env, File, FileLock, Identity, Mode};
@@ -15,6 +14,7 @@ use crate::faulty::model::Model;
 use crate::faulty::plan::{Call, FaultPlan, Tally};
 use crate::faulty::state::{Life, State};
 use crate::map;
+use crate::os::Errno;
 use crate::simulated::{SeededRandom, SimulatedClock};
 use crate::uses;
 

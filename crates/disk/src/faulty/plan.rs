@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use rustix::io::Errno;
+use crate::os::Errno;
 
 /// The kinds of calls that are counted and can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,8 +6,6 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use rustix::io::Errno;
-
 use crate::dice::Dice;
 use crate::env::Mode;
 use crate::faulty::contents::Contents;
@@ -15,6 +13,7 @@ use crate::faulty::inode::Inode;
 use crate::faulty::model::Model;
 use crate::faulty::plan::{Call, Crashed, Tally, Turn};
 use crate::name::check_folder;
+use crate::os::Errno;
 
 /// Files longer than this are a bug of the caller, not something to spend memory on.
 const FILE_BYTES_MAX: u64 = 1 << 30;

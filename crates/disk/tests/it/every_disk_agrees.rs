@@ -1,9 +1,10 @@
 //! One story told to every disk: the same calls give the same answers.
 
+use std::any::Any;
 use std::io;
 use std::sync::Arc;
 
-use tidegate_disk::{Disk, Errno, FaultPlan, FaultyDisk, File, MemoryDisk, Mode, Model, NativeDisk};
+use tidegate_disk::{Disk, FaultPlan, FaultyDisk, File, MemoryDisk, Mode, Model, NativeDisk};
 
 /// Every disk there is, each empty; the folder is the native one's and must be kept.
 fn disks() -> io::Result<(tempfile::TempDir, Vec<Arc<dyn Disk>>)> {
@@ -25,12 +26,6 @@ fn refused<T>(result: io::Result<T>, kind: io::ErrorKind) {
         Ok(_) => panic!("was let through, should be {kind:?}"),
         Err(error) => assert_eq!(error.kind(), kind, "{error}"),
     }
-}
-
-#[track_caller]
-fn refused_as<T>(result: io::Result<T>, errno: Errno) {
-    let code = result.err().and_then(|error| error.raw_os_error());
-    assert_eq!(code, Some(errno.raw_os_error()));
 }
 
 fn contents(file: &dyn File) -> io::Result<Vec<u8>> {
@@ -136,6 +131,10 @@ fn names_cannot_leave_the_directory() -> io::Result<()> {
 #[test]
 fn a_rename_replaces_and_a_removed_file_stays_readable() -> io::Result<()> {
     each(|disk| {
+        if cfg!(windows) && (disk as &dyn Any).is::<NativeDisk>() {
+            // Refused there: no open file is renamed over (O4 in `os`).
+            return Ok(());
+        }
         let old = disk.open("a", Mode::CreateNew)?;
         old.write_all_at(b"old", 0)?;
         let new = disk.open("b", Mode::CreateNew)?;
@@ -218,7 +217,7 @@ fn a_refused_lock_does_not_free_the_held_one() -> io::Result<()> {
     each(|disk| {
         let _held = disk.lock("LOCK")?;
         for _ in 0..3 {
-            refused_as(disk.lock("LOCK"), Errno::WOULDBLOCK);
+            refused(disk.lock("LOCK"), io::ErrorKind::WouldBlock);
         }
         Ok(())
     })

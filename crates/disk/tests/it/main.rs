@@ -9,6 +9,7 @@ mod full_disk_writes_in_part;
 mod kill_keeps_what_was_written;
 mod names_need_their_folder;
 mod native_keeps_to_itself;
+mod native_on_unix;
 mod power_cut_takes_unsynced;
 mod replacing_is_whole_or_not_at_all;
 mod same_seed_same_end;

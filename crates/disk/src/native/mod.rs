@@ -1,33 +1,28 @@
-//! A directory of the operating system. Unix only: files, locks and syncs are Unix calls.
+//! A directory of the operating system.
 //!
-//! D1: a read, write, open or listing interrupted by a signal is tried again; a sync never is.
+//! D1: a listing interrupted by a signal is tried again, like a read, write or open; a sync never is (O1 in `os`).
 //! D2: a symbolic link is not listed and not opened, as a file or as a folder, so a store never reaches outside its
 //!     directory.
 //! D3: the lock is the kernel's and goes with its descriptor; no process id is written anywhere.
-//! D4: only plain files are opened. Opening a pipe or a device would wait for its other end, or do something.
+//! D4: only plain files are opened (O2 in `os`).
 #![expect(clippy::disallowed_methods, reason = "this is where files come in")]
 mod holders;
-mod plain;
 
 use std::any::Any;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use rustix::fs::{FlockOperation, Mode as Access, OFlags};
-use rustix::io::{Errno, retry_on_intr};
 
 use crate::block::Block;
 use crate::env::{Disk, Env, File, FileLock, Identity, Mode};
 use crate::map;
 use crate::name;
+use crate::os::{self, Access, Errno, Permissions};
+use crate::plain::NotPlain;
 use crate::room::Counted;
 use crate::system::{SystemClock, SystemRandom};
 use crate::uses::{self, Writing};
-
-pub use plain::NotPlain;
 
 /// A store's directory in the file system. Making one touches nothing; the directory need not exist until
 /// [`create_folder`](Disk::create_folder) creates it.
@@ -35,37 +30,6 @@ pub use plain::NotPlain;
 pub struct NativeDisk {
     directory: PathBuf,
     permissions: Permissions,
-}
-
-/// Permissions of the files and folders that are created. The process's umask takes away from each of them, and what is
-/// there already keeps the permissions it has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Permissions {
-    /// Those whom the umask leaves, as with most programs: 0666 for files, 0777 for folders.
-    #[default]
-    Umask,
-    /// The owner, and the group may read: 0640 and 0750.
-    Group,
-    /// The owner alone: 0600 and 0700.
-    Owner,
-}
-
-impl Permissions {
-    fn of_files(self) -> Access {
-        Access::from_raw_mode(match self {
-            Self::Umask => 0o666,
-            Self::Group => 0o640,
-            Self::Owner => 0o600,
-        })
-    }
-
-    fn of_folders(self) -> u32 {
-        match self {
-            Self::Umask => 0o777,
-            Self::Group => 0o750,
-            Self::Owner => 0o700,
-        }
-    }
 }
 
 impl NativeDisk {
@@ -126,12 +90,13 @@ impl NativeDisk {
 impl Disk for NativeDisk {
     /// Opens a file. A created file's name is durable only after [`sync_folder`](Disk::sync_folder).
     fn open(&self, name: &str, mode: Mode) -> io::Result<Arc<dyn File>> {
-        let flags = match mode {
-            Mode::Read => OFlags::RDONLY,
-            Mode::Write => OFlags::RDWR,
-            Mode::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+        let access = match mode {
+            Mode::Read => Access::Read,
+            Mode::Write => Access::Write,
+            Mode::CreateNew => Access::CreateNew,
         };
-        Ok(Arc::new(NativeFile::new(open(&self.file(name)?, name, flags, self.permissions)?, mode)?))
+        let file = os::open(&self.file(name)?, name, access, self.permissions)?;
+        Ok(Arc::new(NativeFile::new(file, mode)?))
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
@@ -151,7 +116,7 @@ impl Disk for NativeDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.file(from)?, self.file(to)?)
+        os::rename(&self.file(from)?, &self.file(to)?)
     }
 
     fn link(&self, name: &str, source: &dyn Disk, source_name: &str) -> io::Result<()> {
@@ -168,14 +133,14 @@ impl Disk for NativeDisk {
     }
 
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
-        sync_directory(&open_directory(&self.folder(folder)?)?)
+        os::sync_directory(&os::open_directory(&self.folder(folder)?)?)
     }
 
     fn lock(&self, name: &str) -> io::Result<Box<dyn FileLock>> {
         let path = self.file(name)?;
-        let file = open(&path, name, OFlags::RDWR | OFlags::CREATE, self.permissions)?;
-        retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive))?;
-        let links = file.metadata()?.nlink();
+        let file = os::open(&path, name, Access::Create, self.permissions)?;
+        os::lock(&file)?;
+        let links = os::links(&file)?;
         Ok(Box::new(NativeLock { file, path, links, process: std::process::id() }))
     }
 
@@ -226,55 +191,14 @@ fn names_once(folder: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> io::Resu
     Ok(names)
 }
 
-/// Opens a plain file without following a link (D2, D4), closed on exec so that a started program never inherits the
-/// lock.
-fn open(path: &Path, name: &str, flags: OFlags, permissions: Permissions) -> io::Result<fs::File> {
-    // Without waiting: the open of a pipe returns only once a process has its other end. Plain files do not care.
-    let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let opened = retry_on_intr(|| rustix::fs::open(path, flags, permissions.of_files()));
-    let kind = match &opened {
-        Ok(descriptor) => rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(descriptor)?.st_mode),
-        // A link, or what cannot be opened as a file at all: a socket, a folder, a pipe that no process reads.
-        Err(Errno::LOOP | Errno::NXIO | Errno::NODEV | Errno::OPNOTSUPP | Errno::ISDIR) => {
-            rustix::fs::FileType::from_raw_mode(rustix::fs::lstat(path)?.st_mode)
-        }
-        Err(Errno::NOTDIR) if name.contains('/') => {
-            return Err(NotPlain::no_folder(name::folder_of(name), "not a folder"));
-        }
-        Err(error) => return Err((*error).into()),
-    };
-    match plain(kind) {
-        Ok(()) => Ok(fs::File::from(opened?)),
-        Err(what) => Err(NotPlain::no_file(name, what)),
-    }
-}
-
-/// Returns whether this is what a file of a store may be, or what it is instead.
-fn plain(kind: rustix::fs::FileType) -> Result<(), &'static str> {
-    use rustix::fs::FileType as Kind;
-    match kind {
-        Kind::Symlink => Err("a symbolic link"),
-        Kind::Directory => Err("a folder"),
-        Kind::Fifo => Err("a pipe"),
-        Kind::Socket => Err("a socket"),
-        Kind::CharacterDevice | Kind::BlockDevice => Err("a device"),
-        _ => Ok(()),
-    }
-}
-
-fn open_directory(path: &Path) -> io::Result<fs::File> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(fs::File::from(retry_on_intr(|| rustix::fs::open(path, flags, Access::empty()))?))
-}
-
 /// Creates `folder` and those above it, each durable in its parent before the next is begun.
 ///
 /// The deepest folder that is there already may be what an interrupted creation left, so its own entry is
 /// made durable too, unless its parent is out of reach, in which case no process here can have created it.
 fn create_durable(folder: &Path, permissions: Permissions) -> io::Result<()> {
     if folder.is_dir() {
-        return match open_directory(&parent(folder)) {
-            Ok(parent) => sync_directory(&parent),
+        return match os::open_directory(&parent(folder)) {
+            Ok(parent) => os::sync_directory(&parent),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
             Err(error) => Err(error),
         };
@@ -285,11 +209,11 @@ fn create_durable(folder: &Path, permissions: Permissions) -> io::Result<()> {
     }
     let parent = parent(folder);
     create_durable(&parent, permissions)?;
-    match fs::DirBuilder::new().mode(permissions.of_folders()).create(folder) {
+    match os::create_folder(folder, permissions) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
         result => result?,
     }
-    sync_directory(&open_directory(&parent)?)
+    os::sync_directory(&os::open_directory(&parent)?)
 }
 
 /// Returns the folder that holds the entry of `folder`.
@@ -316,10 +240,7 @@ impl NativeFile {
     fn new(file: fs::File, mode: Mode) -> io::Result<Self> {
         let writing = match mode {
             Mode::Read => None,
-            Mode::Write | Mode::CreateNew => {
-                let metadata = file.metadata()?;
-                Some(Writing::begin((metadata.dev(), metadata.ino()))?)
-            }
+            Mode::Write | Mode::CreateNew => Some(Writing::begin(os::identity(&file)?)?),
         };
         Ok(Self { file, writing, _counted: Counted::file() })
     }
@@ -327,24 +248,22 @@ impl NativeFile {
 
 impl File for NativeFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        Ok(retry_on_intr(|| rustix::io::pread(&self.file, &mut *buffer, offset))?)
+        os::read_at(&self.file, buffer, offset)
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut done = 0;
         while done < bytes.len() {
-            match rustix::io::pwrite(&self.file, &bytes[done..], offset + done as u64) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => done += count,
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+            match os::write_at(&self.file, &bytes[done..], offset + done as u64)? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                count => done += count,
             }
         }
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
-        sync_data(&self.file)
+        os::sync_data(&self.file)
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
@@ -356,8 +275,8 @@ impl File for NativeFile {
     }
 
     fn identity(&self) -> io::Result<Identity> {
-        let metadata = self.file.metadata()?;
-        Ok(Identity(metadata.dev(), metadata.ino()))
+        let (device, number) = os::identity(&self.file)?;
+        Ok(Identity(device, number))
     }
 
     fn map(&self, length: u64) -> io::Result<Block> {
@@ -366,38 +285,6 @@ impl File for NativeFile {
         }
         map::map(&self.file, length)
     }
-}
-
-/// Contents and length onto the medium, once (D1).
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn sync_data(file: &fs::File) -> io::Result<()> {
-    Ok(rustix::fs::fdatasync(file)?)
-}
-
-/// Contents and length onto the medium, once (D1). Plain `fsync` would stop at the drive's cache; only a
-/// file system that has no full sync at all (a network share) gets it instead.
-#[cfg(target_vendor = "apple")]
-fn sync_data(file: &fs::File) -> io::Result<()> {
-    match rustix::fs::fcntl_fullfsync(file) {
-        Err(Errno::NOTSUP | Errno::NOTTY | Errno::INVAL) => Ok(rustix::fs::fsync(file)?),
-        result => Ok(result?),
-    }
-}
-
-/// Contents and length onto the medium, once (D1).
-#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn sync_data(file: &fs::File) -> io::Result<()> {
-    Ok(rustix::fs::fsync(file)?)
-}
-
-#[cfg(target_vendor = "apple")]
-fn sync_directory(directory: &fs::File) -> io::Result<()> {
-    sync_data(directory)
-}
-
-#[cfg(not(target_vendor = "apple"))]
-fn sync_directory(directory: &fs::File) -> io::Result<()> {
-    Ok(rustix::fs::fsync(directory)?)
 }
 
 /// The lock goes with the last copy of its descriptor (D3). A program that is just being started holds such a copy
@@ -415,7 +302,7 @@ impl Drop for NativeLock {
     fn drop(&mut self) {
         if self.process == std::process::id() {
             // Closing the descriptor is what is left if this fails.
-            let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+            let _ = os::unlock(&self.file);
         }
     }
 }
@@ -424,10 +311,9 @@ impl FileLock for NativeLock {
     /// If nothing is to be seen under the path, the directory may have been moved, or the process may have gone
     /// to another one.
     fn is_held(&self) -> bool {
-        let Ok(own) = self.file.metadata() else { return false };
-        let is_other = |other: fs::Metadata| (other.dev(), other.ino()) != (own.dev(), own.ino());
-        let is_deleted = self.links > 0 && own.nlink() == 0;
-        !is_deleted && !fs::symlink_metadata(&self.path).is_ok_and(is_other)
+        let (Ok(own), Ok(links)) = (os::identity(&self.file), os::links(&self.file)) else { return false };
+        let is_deleted = self.links > 0 && links == 0;
+        !is_deleted && !os::identity_at(&self.path).is_ok_and(|other| other != own)
     }
 }
 
@@ -452,7 +338,7 @@ mod tests {
     fn a_file_that_cannot_be_mapped_is_an_error_not_a_crash() {
         // A folder opens for reading but neither maps nor reads.
         let folder = tempfile::tempdir().expect("temporary folder");
-        let opened = fs::File::open(folder.path()).expect("a folder opens");
+        let opened = os::open_directory(folder.path()).expect("a folder opens");
         let file = NativeFile::new(opened, Mode::Read).expect("it is not written to");
         assert!(file.map(1).is_err());
     }
@@ -463,14 +349,14 @@ mod tests {
     fn a_lock_that_is_let_go_is_free_at_once() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
         let disk = NativeDisk::new(folder.path());
-        let file = open(&disk.file("LOCK")?, "LOCK", OFlags::RDWR | OFlags::CREATE, Permissions::default())?;
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        let file = os::open(&disk.file("LOCK")?, "LOCK", Access::Create, Permissions::default())?;
+        os::lock(&file)?;
         let copy = file.try_clone()?;
         let path = disk.file("LOCK")?;
         drop(NativeLock { file, path: path.clone(), links: 1, process: std::process::id() });
         drop(disk.lock("LOCK")?);
         let fork = std::process::id().wrapping_add(1);
-        rustix::fs::flock(&copy, FlockOperation::NonBlockingLockExclusive)?;
+        os::lock(&copy)?;
         drop(NativeLock { file: copy.try_clone()?, path, links: 1, process: fork });
         assert_eq!(disk.lock("LOCK").expect_err("its parent holds it").kind(), io::ErrorKind::WouldBlock);
         Ok(())
@@ -490,7 +376,9 @@ mod tests {
         Ok(())
     }
 
+    /// Windows keeps a folder with open files from being moved, and Wine a file that was removed until it is closed.
     #[test]
+    #[cfg(unix)]
     fn a_lock_whose_file_is_gone_keeps_nobody_out() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
         let directory = folder.path().join("store");

@@ -26,12 +26,12 @@ pub struct NotPlain {
 
 impl NotPlain {
     /// The error for this in the place of a file.
-    pub(super) fn no_file(name: &str, found: &'static str) -> io::Error {
+    pub(crate) fn no_file(name: &str, found: &'static str) -> io::Error {
         Self { name: name.to_owned(), expected: "a plain file", found }.into_error()
     }
 
     /// The error for this in the place of a folder.
-    pub(super) fn no_folder(name: &str, found: &'static str) -> io::Error {
+    pub(crate) fn no_folder(name: &str, found: &'static str) -> io::Error {
         Self { name: name.to_owned(), expected: "a folder", found }.into_error()
     }
 
