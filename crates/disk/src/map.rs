@@ -6,8 +6,8 @@
 //! A map shows what its file holds now, so Rust's rules for shared bytes hold only as long as no process changes the
 //! file. Inside this process M2 sees to that, for everything that goes through this crate. Nothing can see to it for
 //! what goes around it: another process, or `std::fs` on the store's directory. The store's own processes never do
-//! it: sealed segments, index files and filter groups are only ever replaced, by a rename, which leaves the old file
-//! to those who have it mapped. What others can do by writing over a file in place, or cutting it:
+//! it: a newer sealed segment, index file or filter group gets a name of its own, and the old file is left to those who
+//! have it mapped. What others can do by writing over a file in place, or cutting it:
 //!
 //! * A file that is cut ends the process (`SIGBUS`) at the next look at a part that is gone. The data of the log is not
 //!   touched by that.

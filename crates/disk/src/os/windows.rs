@@ -10,6 +10,7 @@
 //!     never replaced under its name, and for one that is read in a moment the rename waits.
 #![expect(clippy::disallowed_methods, reason = "this is where files come in")]
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::windows::fs::{FileExt, OpenOptionsExt};
@@ -60,6 +61,12 @@ impl Errno {
     /// Returns the code in an error, if the system returned it.
     pub fn from_io_error(error: &io::Error) -> Option<Self> {
         error.raw_os_error().map(Self)
+    }
+}
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        io::Error::from(*self).fmt(f)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tidegate::report::examine_in;
 use tidegate::testing::{AtRest, Call, Directories, Env, Errno, FaultPlan, Model};
-use tidegate::{AppendOptions, Error, ErrorKind, Query, Store, StoreOptions, StoreReader};
+use tidegate::{AppendOptions, Error, ErrorKind, Query, StoreOptions, StoreReader};
 
 use super::stage::{LONG, Stage, assert_refusal, fill, history, one};
 use crate::stored::access::Access;
@@ -251,16 +251,17 @@ fn a_directory_of_somebody_else() {
 
 /// F36: links are not followed and not removed.
 #[test]
+#[cfg(unix)]
 fn symbolic_links() {
     let folder = tempfile::tempdir().unwrap();
     let outside = folder.path().join("outside");
     std::fs::write(&outside, b"not ours").unwrap();
     let directory = folder.path().join("store");
-    fill(&Store::open(&directory).unwrap(), 2);
+    fill(&tidegate::Store::open(&directory).unwrap(), 2);
     for name in ["segments/00000000000000000777.seg", "segments/00000000000000000778.seg.tmp"] {
         std::os::unix::fs::symlink(&outside, directory.join(name)).unwrap();
     }
-    let store = Store::open(&directory).unwrap();
+    let store = tidegate::Store::open(&directory).unwrap();
     assert_eq!(history(&store).unwrap().len(), 3);
     assert_eq!(std::fs::read(&outside).unwrap(), b"not ours");
 }
@@ -379,6 +380,7 @@ fn crc(bytes: &[u8]) -> u32 {
 
 /// F37: a directory that is deleted under the store is not made again.
 #[test]
+#[cfg(unix)]
 fn a_directory_deleted_while_open() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("store");
@@ -400,6 +402,7 @@ fn a_directory_deleted_while_open() {
 /// F37: a lock file that is deleted while it is held is taken by another writer, with a lock of its own. The first one
 /// acknowledges nothing any more, so nothing that either of them acknowledged is lost.
 #[test]
+#[cfg(unix)]
 fn a_lock_file_deleted_while_held() {
     let options = StoreOptions::new().thread(false);
     for (batches, late) in [(0, true), (2, true), (0, false)] {
@@ -430,6 +433,7 @@ fn a_lock_file_deleted_while_held() {
 /// F37: if another store has come to be in the place of a directory that was deleted or moved, the writer of the old
 /// one leaves it alone. It once put segments, and places of cursors, among those of the new one.
 #[test]
+#[cfg(unix)]
 fn another_store_in_the_place_of_one_that_is_open() {
     type Away = fn(&Path);
     let delete: Away = |directory| std::fs::remove_dir_all(directory).unwrap();
@@ -500,8 +504,9 @@ fn an_index_file_outlives_no_segment() {
     assert!(rolled > 3, "{rolled} deaths left a new segment");
 }
 
-/// F37: a reader is told that its store is gone. It once waited for ever for what was to come.
+/// F37, on Unix: Windows keeps what is open from being deleted or moved. A reader is told that its store is gone. It once waited for ever for what was to come.
 #[test]
+#[cfg(unix)]
 fn a_directory_deleted_under_a_reader() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("store");

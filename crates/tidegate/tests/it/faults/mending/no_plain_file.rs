@@ -4,6 +4,7 @@
 //!
 //! A writer once was refused by the system for what a reader, the doctor and salvage called sound, the doctor gave up at an
 //! index file that can be done without, and nothing told of a cursor that had become a folder.
+#![cfg(unix)]
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,4 +1,5 @@
 //! On one file system a store, its backups and its forks share files. What is written to one of them changes no other.
+#![cfg(unix)]
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

@@ -1,7 +1,5 @@
 //! Key files: who can read them, what they remember, and two processes with one of them.
 
-use std::os::unix::fs::MetadataExt;
-
 use tidegate::proofs::{Checkpoint, DEFAULT_PREFIX, DisclosureForm, KeyFile, Signer};
 use tidegate::testing::{Call, Disk, Errno, FaultPlan};
 use tidegate::{Draft, ErrorKind, Position, Store, StoreId};
@@ -12,7 +10,10 @@ use crate::faults::stage::{Stage, fill};
 const STORE: StoreId = StoreId([7; 16]);
 
 #[test]
+#[cfg(unix)]
 fn only_the_owner_reads_the_files() {
+    use std::os::unix::fs::MetadataExt;
+
     let folder = tempfile::tempdir().unwrap();
     let keys = folder.path().join("keys");
     let created = KeyFile::create(keys.join("shop.key"), &origin(STORE)).unwrap();
