@@ -26,6 +26,10 @@ miri:
     rustup component add --toolchain nightly miri rust-src
     MIRIFLAGS="-Zmiri-disable-isolation" cargo +nightly miri test --locked -p tidegate-segment --target-dir target/miri --lib -- mem_index:: index::tests::a_tiny
 
+# Tests and checks for other systems: Windows under Wine, other processors emulated, the oldest compiler; or those named.
+platforms *names:
+    .ci/platforms {{names}}
+
 # What a change must pass before it is merged.
 ci:
     .ci/run

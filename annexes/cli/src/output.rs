@@ -6,7 +6,6 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use console::Term;
 use indicatif::HumanCount;
 use jiff::{SignedDuration, Timestamp, Unit};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 use tidegate::Micros;
 use tidegate_json::escape_json;
@@ -56,11 +55,20 @@ impl Output {
     }
 
     /// Returns whether the reader has closed the output.
+    #[cfg(unix)]
     pub(crate) fn is_closed(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
         let mut descriptors = [PollFd::new(self.out.get_ref(), PollFlags::empty())];
         let polled = poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
         let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
         polled.is_ok() && descriptors[0].revents().intersects(gone)
+    }
+
+    /// Returns whether the reader has closed the output, which other systems tell at the next write.
+    #[cfg(not(unix))]
+    pub(crate) fn is_closed(&self) -> bool {
+        false
     }
 }
 

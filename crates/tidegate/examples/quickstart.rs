@@ -43,6 +43,8 @@ fn main() -> Result<()> {
     let verified = store.verify(|_| ())?;
     println!("verified {} events in {} streams: {}", verified.events, verified.streams, store.report());
     store.close()?;
+    // Some systems do not remove what is still mapped.
+    drop(store);
     if kept.is_none() {
         #[expect(clippy::disallowed_methods, reason = "the example tidies up after itself")]
         let removed = std::fs::remove_dir_all(&temporary);

@@ -1,9 +1,8 @@
 //! Texts that are read and written: checkpoints, proofs, policies, requests and answers.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -52,11 +51,24 @@ pub(in crate::command) fn read_value<T: FromStr<Err = Error>>(path: &Path, what:
     })?)
 }
 
+/// Returns whether others than its owner can read or change a file.
+#[cfg(unix)]
+fn is_open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+
+    std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+}
+
+/// Returns whether others than its owner can read or change a file, which is not known of other systems.
+#[cfg(not(unix))]
+fn is_open_to_others(_path: &Path) -> bool {
+    false
+}
+
 /// Opens a key, and warns if others than its owner can read or change it.
 pub(super) fn open_key(path: &Path, json: bool) -> Result<KeyFile> {
     let key = KeyFile::open(path)?;
-    let mode = fs::metadata(path).map_or(0, |file| file.permissions().mode());
-    if mode & 0o077 != 0 {
+    if is_open_to_others(path) {
         let message =
             format!("others can read or change {}: `chmod 600` it, or make a new key", path.display());
         warn("permissions", &message, json);
