@@ -92,7 +92,7 @@ pub(crate) fn open(
             Some(what) => Err(NotPlain::no_file(name, what)),
             None => Ok(file),
         },
-        // A folder is opened as a file by nobody.
+        // A folder is not opened as a file.
         Err(error) => match fs::symlink_metadata(path).ok().as_ref().and_then(what_else) {
             Some(_) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
             Some(what) => Err(NotPlain::no_file(name, what)),
