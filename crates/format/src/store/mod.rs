@@ -30,10 +30,12 @@ mod text;
 mod floor;
 mod backup;
 mod erasing;
+mod stage;
 
 pub use backup::{BackupEntry, BackupFile};
 pub use erasing::ErasingFile;
 pub use floor::FloorFile;
+pub use stage::StageFile;
 use text::CheckedText;
 
 const FIRST_LINE: &str = "tidegate store\n";

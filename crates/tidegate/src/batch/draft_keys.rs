@@ -15,7 +15,7 @@ pub(crate) struct DraftKeys(Vec<Option<Arc<dyn DraftCipher>>>);
 
 impl DraftKeys {
     /// Looks up the keys of the subjects that drafts name; those that have none get one.
-    pub(super) fn find(drafts: &[Draft], published: &SharedState) -> Result<Self> {
+    pub(crate) fn find(drafts: &[Draft], published: &SharedState) -> Result<Self> {
         if drafts.iter().all(|draft| draft.subject.is_none()) {
             return Ok(Self::default());
         }

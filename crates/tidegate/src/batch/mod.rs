@@ -9,6 +9,7 @@ mod whole;
 mod valid;
 
 pub use condition::Condition;
+pub(crate) use draft_keys::DraftKeys;
 pub use footprint::Footprint;
 pub use import::{Import, ImportedPayload};
 pub use note::Bypass;

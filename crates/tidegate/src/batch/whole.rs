@@ -27,6 +27,8 @@ pub struct Batch {
     own: bool,
     bypass: Option<Bypass>,
     import: Option<Import>,
+    /// Whether its drafts come from a stage, where those of subjects are encrypted already.
+    staged: bool,
 }
 
 impl Batch {
@@ -199,7 +201,7 @@ impl Batch {
                 None => draft.check_unreserved(),
             };
             let is_ciphertext = draft.payload_type == PayloadType::Encrypted;
-            if is_ciphertext && !self.own && self.import.is_none() {
+            if is_ciphertext && !self.own && !self.staged && self.import.is_none() {
                 let message =
                     "only an import has an encrypted payload; say for which subject with `encrypted_for`";
                 return Err(Error::invalid(message).at(ErrorPlace::Draft(index)));
@@ -213,6 +215,11 @@ impl Batch {
     /// Returns whether it passes over gates attached to the store.
     pub(crate) fn bypasses(&self) -> bool {
         self.bypass.is_some()
+    }
+
+    /// Returns a batch of the drafts of a stage.
+    pub(crate) fn staged(drafts: Vec<Draft>) -> Self {
+        Self { staged: true, ..drafts.into() }
     }
 
     /// Returns a batch of the store's own.

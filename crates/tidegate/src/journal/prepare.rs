@@ -140,7 +140,7 @@ impl Ids {
         })
     }
 
-    fn make(&self, micros: u64) -> EventId {
+    pub(crate) fn make(&self, micros: u64) -> EventId {
         let count = self.next.fetch_add(1, atomic::Ordering::Relaxed);
         let hash = self.key.hash(&count.to_le_bytes()).to_le_bytes();
         let mut random = [0; 10];

@@ -8,6 +8,7 @@ mod waiting;
 mod upkeep;
 mod erase;
 mod reopening;
+mod stage;
 #[cfg(feature = "encryption")]
 pub mod keyring;
 #[cfg(feature = "testing")]
@@ -27,6 +28,8 @@ use tidegate_format::{ErrorKind, Result};
 pub use erase::{Erase, ErasePlan, Erasure};
 pub(crate) use opening::Opening;
 pub use reader::StoreReader;
+pub use stage::Stage;
+pub(crate) use stage::{STAGES, read_stage};
 pub use upkeep::Upkeep;
 
 use crate::backend::{Follower, as_store};

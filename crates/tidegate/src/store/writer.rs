@@ -1,6 +1,7 @@
 //! What writes: the journal with its thread, its lock and the files beside it, until it is closed, which the last handle
 //! does when it goes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -17,6 +18,18 @@ use crate::journal::{Committer, Ids, Journal, LogTime, StreamTails, Turns, panic
 use crate::published::SharedState;
 use crate::settings::{Durability, StoreOptions};
 use crate::sync::Mutex;
+
+/// What a writer knows of a stage that it was asked for.
+#[derive(Debug)]
+pub(super) enum StageUse {
+    /// Its file has whole drafts up to this byte.
+    Open {
+        /// The byte.
+        end: u64,
+    },
+    /// It is being committed or cancelled.
+    Ending,
+}
 
 /// The writing side of one opening of a store, which its handles share.
 #[derive(Debug)]
@@ -37,6 +50,8 @@ pub(crate) struct Writer {
     pub(super) cache: Arc<FileCache>,
     /// Held by the one who erases.
     pub(super) erasing: Mutex<()>,
+    /// The stages that this writer was asked for. Held while a draft is added.
+    pub(super) stages: Mutex<HashMap<String, StageUse>>,
     pub(crate) durability: Durability,
     pub(super) process: OwnerProcess,
     pub(crate) seed: HashKey,
@@ -104,6 +119,7 @@ impl Writer {
             state_files: earlier.map_or_else(new_files, |earlier| Arc::clone(&earlier.state_files)),
             cache: opened.cache,
             erasing: Mutex::new(()),
+            stages: Mutex::default(),
             durability: options.durability,
             process: OwnerProcess::current(),
             guards: earlier.map(|earlier| Arc::clone(&earlier.guards)).unwrap_or_default(),

@@ -20,6 +20,7 @@ use crate::project::PROJECTIONS;
 use crate::read::VerifyReport;
 use crate::report::fault::{Fault, LostRange, MOVE, Remark};
 use crate::report::verdict::StoreVerdict;
+use crate::store::{STAGES, read_stage};
 use crate::subscription::StateDir;
 use crate::subscription::cursor::{CURSORS, check_name};
 
@@ -119,6 +120,7 @@ fn examine_all(
     let (mut found, reader_files) = inspect(disk, state_dirs, Some(&mut indexes), &mut progress)?;
     indexes.finish(&mut found.remarks)?;
     strange_names(disk, &mut found.remarks)?;
+    stages(disk, found.store, &mut found.faults)?;
     Ok(DoctorReport {
         store: found.store,
         head: found.head,
@@ -187,6 +189,17 @@ fn refuse_unfinished_store(disk: &dyn Disk) -> Result<()> {
     if files::list(disk, "")?.iter().any(|name| name == STORE) { Ok(()) } else { refuse_unfinished(disk) }
 }
 
+/// Reports the drafts of stages that are not what was written.
+fn stages(disk: &dyn Disk, store: Option<StoreId>, faults: &mut Vec<Fault>) -> Result<()> {
+    let Some(store) = store else { return Ok(()) };
+    for name in files::list(disk, STAGES)?.iter().filter(|name| !name.ends_with(LEFTOVER)) {
+        if let Err(error) = read_stage(disk, name, store) {
+            faults.push(Fault::new(error, "cancel the stage, or put its file back"));
+        }
+    }
+    Ok(())
+}
+
 /// Returns whether a name is that of what stays of a retired segment.
 fn is_retired(name: &str) -> bool {
     name.strip_suffix(RETIRED).and_then(SegmentName::parse).is_some_and(|name| name.generation == 0)
@@ -222,7 +235,7 @@ fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
 /// watermark, the lock or a cursor is a fault.
 fn strangers(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
     let folders = files::folders(disk, "")?;
-    let known = [SEGMENTS, INDEX, CURSORS, PROJECTIONS, TREE];
+    let known = [SEGMENTS, INDEX, CURSORS, PROJECTIONS, TREE, STAGES];
     for file in files::strangers(disk, "")? {
         let is_told = [STORE, FLOOR, ERASING, LOCK, WATERMARK].contains(&file.as_str());
         let is_known = known.contains(&file.as_str()) && folders.contains(&file);

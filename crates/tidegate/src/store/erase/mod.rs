@@ -69,14 +69,26 @@ pub struct Erasure {
     pub saved_states: u64,
     /// Old files that this process still has mapped, for events and reads that are under way. They go with those.
     pub held: u64,
+    /// The stages that hold drafts. Drafts are no events and are not erased.
+    pub stages: Vec<String>,
     /// Old files that the system did not let go. The next opening for writing removes them.
     pub left: Vec<String>,
 }
 
 impl fmt::Display for Erasure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { recorded, events, payload_bytes, keys, segments, bytes_written, saved_states, held, left } =
-            self;
+        let Self {
+            recorded,
+            events,
+            payload_bytes,
+            keys,
+            segments,
+            bytes_written,
+            saved_states,
+            held,
+            stages,
+            left,
+        } = self;
         match recorded {
             None => write!(f, "nothing was left to erase")?,
             Some(position) => write!(
@@ -101,6 +113,9 @@ impl fmt::Display for Erasure {
         }
         if !left.is_empty() {
             write!(f, "; not removed yet, the next opening does: {}", left.join(", "))?;
+        }
+        if !stages.is_empty() {
+            write!(f, "; drafts that were not looked at, in stages: {}", stages.join(", "))?;
         }
         if *keys > 0 {
             return write!(f, ". {KEY_UNREACHED}");
@@ -178,8 +193,12 @@ impl Upkeep {
         let store = self.store();
         let disk = &*store.env().disk;
         let file = erasing_or_all(disk, store.id())?;
-        let mut erasure =
-            Erasure { events: plan.events, payload_bytes: plan.payload_bytes, ..Erasure::default() };
+        let mut erasure = Erasure {
+            events: plan.events,
+            payload_bytes: plan.payload_bytes,
+            stages: store.stages()?,
+            ..Erasure::default()
+        };
         if plan.events > 0 || !keys.is_empty() {
             let (store, done) = (store.id(), file.map_or(Position::START, |file| file.done));
             // keeps E2

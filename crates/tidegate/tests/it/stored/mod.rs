@@ -13,4 +13,5 @@ mod forks_and_nodes;
 mod generations;
 mod groups_and_syncs_are_counted;
 mod prepared_space;
+mod stages;
 mod unused_space;
