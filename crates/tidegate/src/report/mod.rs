@@ -19,4 +19,4 @@ pub use crate::published::Frontier;
 pub use crate::read::{DESTROYED, ERASED, ErasedEvent, ErasedPositions, Stats, VerifyReport};
 #[cfg(feature = "encryption")]
 pub use crate::store::keyring;
-pub use crate::store::{Erase, ErasePlan, Erasure, Stage, Upkeep};
+pub use crate::store::{Erase, ErasePlan, Erasure, ImportOptions, ImportReport, Stage, Upkeep};

@@ -7,6 +7,7 @@ mod appending;
 mod waiting;
 mod upkeep;
 mod erase;
+mod merging;
 mod reopening;
 mod stage;
 #[cfg(feature = "encryption")]
@@ -26,6 +27,7 @@ use tidegate_disk::{Disk, Env, NativeDisk};
 use tidegate_format::{ErrorKind, Result};
 
 pub use erase::{Erase, ErasePlan, Erasure};
+pub use merging::{ImportOptions, ImportReport};
 pub(crate) use opening::Opening;
 pub use reader::StoreReader;
 pub use stage::Stage;

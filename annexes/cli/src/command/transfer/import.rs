@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use tidegate::{Error, ErrorKind, StoreOptions, StoreReader};
 use tidegate_json::{EventLine, LineRules, LineShape};
 
+use super::from_store::FromStoreArgs;
 use super::importer::Importer;
 use super::pending::{Destination, ImportSummary, Reading};
 use super::waiting::WaitingLines;
@@ -80,8 +81,15 @@ what else it says becomes metadata. Its ids are unique in their source, so --acc
 
 --plan writes nothing: it reads the file as an import does, and says what would be imported or where it would stop.
 
+From another store: if FILE is a directory, it is that of another store, or of a backup: the events that the filter selects come \
+over, recorded now, each with its id, and with where it was in its metadata `tidegate.imported`. Batches stay batches; causes that did not \
+come over are foreign ones. What came before is skipped, so it can be run again, also to bring what is new. A stream that has other \
+events here is refused; --into-scope has it go to another scope. What the other store wrote for itself, and events whose \
+payload was erased, are left out and counted.
+
 Examples:
   tidegate import ./store history.jsonl.gz
+  tidegate import ./store ./other --scope shop --into-scope old-shop
   tidegate import ./store log.jsonl --accept times,later-causes --plan
   tidegate import ./store events.jsonl --shape cloudevents --accept outside-causes
   tidegate export ./old | tidegate import ./new -";
@@ -90,14 +98,14 @@ const READERS: &str = "\
 cursors do not come along: a reader of this store begins at its first event, and delivers again what it has delivered \
 from another store; a reactor reacts again, unless a reaction came along with its key";
 
-/// Import events from a file of JSON Lines
+/// Import events from a file of JSON Lines, or from another store
 #[derive(Args, Debug)]
 #[command(after_long_help = SHAPE, after_help = "`tidegate import --help` shows what a line looks like.")]
 pub(in crate::command) struct ImportArgs {
     /// The store's directory; created if there is none
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// The file, packed with gzip or not; `-` is standard input
+    /// The file, packed with gzip or not; `-` is standard input; or the directory of another store
     file: PathBuf,
     /// What lines may lack or say otherwise
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
@@ -108,6 +116,8 @@ pub(in crate::command) struct ImportArgs {
     /// Only say what would be done
     #[arg(long)]
     plan: bool,
+    #[command(flatten)]
+    from_store: FromStoreArgs,
 }
 
 /// What lines may lack or say otherwise.
@@ -135,6 +145,14 @@ enum Shape {
 impl ImportArgs {
     pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let start = Instant::now();
+        if self.file.is_dir() {
+            if !self.accept.is_empty() || self.shape != Shape::Export {
+                let message = "--accept and --shape are about lines; a store is read as it is";
+                return Err(Error::invalid(message).into());
+            }
+            return self.from_store.run(&self.file, &self.directory, self.plan, output, json);
+        }
+        self.from_store.refuse()?;
         let reading = self.reading(json)?;
         let input = Input::open(&self.file)?;
         let progress = Progress::of_bytes(input.length(), json);

@@ -4,6 +4,7 @@ mod waiting;
 mod pending;
 mod refusals;
 mod importer;
+mod from_store;
 mod import;
 mod export;
 mod batpak;
