@@ -143,6 +143,10 @@ fn a_retry_is_answered_and_other_content_refused() {
     let receipt = store.append(batch(1)).unwrap();
     assert_eq!(store.append(batch(1)).unwrap(), receipt);
     assert!(store.append(batch(4)).unwrap_err().conflict().is_some());
+    // The log keeps no hash of the plaintext: the same content in the clear is other content.
+    let clear = || Draft { subject: None, ..letter(1) };
+    let clear = Batch::from(vec![clear(), clear()]).key("letters");
+    assert!(store.append(clear).unwrap_err().conflict().is_some());
     let [one, two] = [1, 2].map(|position| at(&store, position));
     let parts = |event: &RecordedEvent| {
         let payload = event.record().payload().unwrap().to_vec();
