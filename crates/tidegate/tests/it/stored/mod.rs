@@ -12,7 +12,6 @@ mod erasing;
 mod forks_and_nodes;
 mod generations;
 mod groups_and_syncs_are_counted;
-mod merges;
 mod prepared_space;
 mod stages;
 mod unused_space;

@@ -1,11 +1,12 @@
-//! Backups, what is restored from them, and forks: nothing that was there is missing or wrong, and nothing is written to what
-//! they are made of.
+//! Backups, what is restored from them, forks, and what comes over into another store: nothing that was there is missing or
+//! wrong, and nothing is written to what they are made of.
 
 mod are_examined;
 mod crashes;
 mod forks;
 mod increments;
 mod links_are_never_written;
+mod merges;
 mod restores;
 
 use tidegate::report::backup::{BackupReport, back_up_in};

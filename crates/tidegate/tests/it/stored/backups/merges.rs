@@ -9,8 +9,8 @@ use tidegate::{
     AppendOptions, Batch, Cause, Draft, ErrorKind, Position, Query, QueryItem, RecordedEvent, Result, Store,
 };
 
-use super::{encrypting, erasing};
 use crate::faults::stage::{Stage, batch};
+use crate::stored::{encrypting, erasing};
 
 fn draft(scope: &str, entity: &str, kind: &str) -> Draft {
     Draft::new((scope.to_owned(), entity.to_owned()), kind.to_owned())
