@@ -201,34 +201,7 @@ impl<'a> Target<'a> {
 
     /// Refuses a store that does not go on from what an earlier backup has.
     fn check_earlier(&self, source: &Source) -> Result<()> {
-        let Some(earlier) = &self.earlier else { return Ok(()) };
-        let place = self.disk.place();
-        if earlier.store != source.store.id {
-            let message = format!(
-                "{place} holds a backup of the store {}, and this is the store {}; choose another directory",
-                earlier.store, source.store.id
-            );
-            return Err(Error::invalid(message));
-        }
-        if earlier.until > source.until() {
-            let message = format!(
-                "the backup in {place} has {} events and the store has {}: an older copy of the store was put back; back it up \
-                 into another directory",
-                earlier.until,
-                source.until()
-            );
-            return Err(Error::new(ErrorKind::Older, message));
-        }
-        let root = source.root(earlier.until)?;
-        if root != earlier.root {
-            let message = format!(
-                "the backup in {place} has other events than the store up to position {}: an older copy of the store was put \
-                 back and went on; back it up into another directory (roots {} and {root})",
-                earlier.until, earlier.root
-            );
-            return Err(Error::new(ErrorKind::Diverged, message));
-        }
-        Ok(())
+        self.earlier.as_ref().map_or(Ok(()), |earlier| check_earlier(earlier, &self.disk.place(), source))
     }
 
     fn fill(
@@ -300,6 +273,36 @@ impl<'a> Target<'a> {
         }
         Ok(())
     }
+}
+
+/// Refuses a store that does not go on from what an earlier backup of a place has.
+pub(super) fn check_earlier(earlier: &BackupFile, place: &str, source: &Source) -> Result<()> {
+    if earlier.store != source.store.id {
+        let message = format!(
+            "{place} holds a backup of the store {}, and this is the store {}; choose another directory",
+            earlier.store, source.store.id
+        );
+        return Err(Error::invalid(message));
+    }
+    if earlier.until > source.until() {
+        let message = format!(
+            "the backup in {place} has {} events and the store has {}: an older copy of the store was put back; back it up \
+             into another directory",
+            earlier.until,
+            source.until()
+        );
+        return Err(Error::new(ErrorKind::Older, message));
+    }
+    let root = source.root(earlier.until)?;
+    if root != earlier.root {
+        let message = format!(
+            "the backup in {place} has other events than the store up to position {}: an older copy of the store was put \
+             back and went on; back it up into another directory (roots {} and {root})",
+            earlier.until, earlier.root
+        );
+        return Err(Error::new(ErrorKind::Diverged, message));
+    }
+    Ok(())
 }
 
 /// Returns whether the first backup into a directory was begun, and not ended.

@@ -32,6 +32,8 @@
 //! of and the position up to which both are the same. Receipts of the parent agree up to there, and a key that signs for the
 //! parent does not sign for it. Keeping the id ([`RestoreOptions::keep_id`]) is for a store that is lost.
 //!
+//! A [`Shipper`] does the same all the time, to a [`ShipTarget`]: a folder, or an object store that the caller brings.
+//!
 //! Saved states are not backed up; they are folded again. A payload that is erased in the store later stays in its backups.
 //!
 //! Invariants:
@@ -45,6 +47,8 @@ mod placing;
 mod create;
 mod examining;
 mod restoring;
+mod target;
+mod shipping;
 
 pub use create::{BackupPlan, BackupReport, back_up, back_up_in, plan_backup, plan_backup_in};
 pub use examining::{BackupExamination, examine, examine_in};
@@ -53,3 +57,5 @@ pub use restoring::{
     CursorPlan, RestoreOptions, RestorePlan, RestoreReport, RestoreUntil, fork, fork_in, plan_restore,
     plan_restore_in, restore, restore_in,
 };
+pub use shipping::{Shipment, Shipper, fetch, fetch_in};
+pub use target::{FolderTarget, ShipTarget};

@@ -8,6 +8,7 @@ mod increments;
 mod links_are_never_written;
 mod merges;
 mod restores;
+mod shipping;
 
 use tidegate::report::backup::{BackupReport, back_up_in};
 use tidegate::testing::{Disk, FaultyDisk};
