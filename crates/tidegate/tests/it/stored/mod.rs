@@ -11,7 +11,6 @@ mod encrypting;
 mod erasing;
 mod forks_and_nodes;
 mod generations;
-mod groups_and_syncs_are_counted;
 mod prepared_space;
 mod stages;
 mod unused_space;
