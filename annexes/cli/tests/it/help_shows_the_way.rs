@@ -42,6 +42,7 @@ fn every_command_has_an_example() {
         ("doctor", "doctor ./store"),
         ("salvage", "salvage ./store ./saved"),
         ("backup", "backup ./store /mnt"),
+        ("ship", "ship ./store /mnt"),
         ("examine", "examine ./backup"),
         ("restore", "restore ./backup ./new"),
         ("fork", "fork ./store ./trial"),

@@ -3,6 +3,7 @@
 mod until;
 mod backup;
 mod examine;
+mod ship;
 mod restore;
 mod fork;
 mod salvage;
@@ -12,3 +13,4 @@ pub(super) use examine::ExamineArgs;
 pub(super) use fork::ForkArgs;
 pub(super) use restore::RestoreArgs;
 pub(super) use salvage::SalvageArgs;
+pub(super) use ship::ShipArgs;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tidegate::report::backup::{RestoreOptions, plan_restore, restore};
 
+use super::ship::Fetched;
 use super::until::{UntilArgs, refuse_nested, write_plan, write_report};
 use crate::failure::Result;
 use crate::output::Output;
@@ -20,6 +21,8 @@ Receipts of the old store agree up to there. A key that signs for the old store 
 With --same it keeps id and cursors, for a store that is lost. Events that the lost store acknowledged after the end of the \
 backup no longer count, since their positions are given again: a reader or a signed checkpoint that saw \
 them is refused. Never write to two stores with one id.
+
+BACKUP may be what `tidegate ship` ships to, too. It is fetched into NEW.fetched first, which is removed afterwards.
 
 Events are taken over by whole batches. What was erased in the store after the backup is in the backup.
 
@@ -53,11 +56,13 @@ impl RestoreArgs {
     pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         refuse_nested(&self.directory, &self.new)?;
         let options = RestoreOptions::new().until(self.until.until()).keep_id(self.same);
+        let fetched = Fetched::of(&self.directory, &self.new)?;
+        let directory = fetched.as_ref().map_or(self.directory.as_path(), Fetched::directory);
         if self.plan {
-            return write_plan(&plan_restore(&self.directory, &options)?, &self.new, output, json);
+            return write_plan(&plan_restore(directory, &options)?, &self.new, output, json);
         }
         let progress = Progress::of_copying(json);
-        let report = restore(&self.directory, &self.new, &options, |so_far| progress.copied(so_far));
+        let report = restore(directory, &self.new, &options, |so_far| progress.copied(so_far));
         drop(progress);
         write_report(&report?, &self.new, output, json)
     }

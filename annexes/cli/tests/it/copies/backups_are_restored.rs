@@ -64,6 +64,27 @@ fn from_a_store_and_back() {
     }
 }
 
+/// Shipping and back, with another shipment in between.
+#[test]
+fn shipped_and_back() {
+    let place = TempFolder::new();
+    let (shop, target) = (shop(&place), place.path("target"));
+    let made = one(&["ship", &shop, &target, "--once"]);
+    assert_eq!((&made["number"], &made["until"], &made["events"]), (&json!(1), &json!(4), &json!(4)));
+    run(&["append", &shop, "--scope", "shop", "--entity", "order-8", "--kind", "order.placed"]).ok();
+    let told = run(&["ship", &shop, &target, "--once"]).ok();
+    assert!(told.contains("everything up to position 5") && told.contains("shipment 2, 1 event,"), "{told}");
+    let events = run(&["read", &shop, "--json"]).json();
+    for (name, more, count) in [("all", &[][..], 5), ("early", &["--until", "2"][..], 2)] {
+        let new = place.path(name);
+        run(&[&["restore", &target, &new], more].concat()).ok();
+        assert_eq!(run(&["read", &new, "--json"]).json(), events[..count]);
+        assert!(fs::metadata(format!("{new}.fetched")).is_err(), "what was fetched is removed");
+    }
+    let error = run(&["restore", &place.path("nothing"), &place.path("new")]).refused(1);
+    assert!(error.contains("there is no backup"), "{error}");
+}
+
 #[test]
 fn up_to_a_position_or_a_time() {
     let place = TempFolder::new();

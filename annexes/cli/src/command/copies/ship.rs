@@ -1,0 +1,144 @@
+//! `ship`: what becomes durable of a store, to another place, for as long as it runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::BinaryBytes;
+use serde::Serialize;
+use tidegate::report::backup::{FolderTarget, Shipment, Shipper, fetch};
+use tidegate::{Error, ErrorKind};
+
+use super::until::refuse_nested;
+use crate::failure::{Result, warn};
+use crate::output::{Output, counted};
+
+/// The longest wait after a failure.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+const RULES: &str = "\
+DIR is only read, without its lock: programs go on writing meanwhile. What is durable of it goes to TARGET at once, and then, every so often, \
+what became durable since. A line says up to where the target is each time that something was shipped. So what a \
+lost disk takes with it is what was written in the last interval, and while shipping fails, since the last line.
+
+TARGET is a directory, on another disk or machine. Only one program ships to it; a second one ends the first one with an error. One that is \
+stopped or killed is started again, and goes on where the target is.
+
+If the target cannot be reached, that is warned of and tried again for as long as it takes. Any other failure ends it.
+
+`tidegate restore TARGET NEW` makes a store of it, up to any position or time. What is erased in the store is deleted \
+in the target with the next shipment.
+
+Examples:
+  tidegate ship ./store /mnt/other/store
+  tidegate ship ./store /mnt/other/store --once
+  tidegate restore /mnt/other/store ./new --until-time 2026-11-27T09:00:00Z";
+
+/// Ship what becomes durable of a store to another place, for as long as it runs
+#[derive(Args, Debug)]
+#[command(after_long_help = RULES, after_help = "`tidegate ship --help` says what a target has.")]
+pub(in crate::command) struct ShipArgs {
+    /// The store's directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// The directory to ship to
+    #[arg(value_name = "TARGET")]
+    target: PathBuf,
+    /// Seconds from one shipment to the next
+    #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    every: u64,
+    /// Ship once and end
+    #[arg(long)]
+    once: bool,
+}
+
+/// What was shipped, as JSON.
+#[derive(Serialize)]
+struct ShipmentJson {
+    store: String,
+    number: u64,
+    until: u64,
+    root: String,
+    events: u64,
+    pieces: u64,
+    bytes: u64,
+}
+
+impl ShipArgs {
+    pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+        refuse_nested(&self.directory, &self.target)?;
+        let target = Arc::new(FolderTarget::new(&self.target));
+        let mut shipper = Shipper::new(&self.directory, target);
+        let every = Duration::from_secs(self.every);
+        let (mut wait, mut last) = (every, None);
+        loop {
+            match shipper.ship() {
+                Ok(shipment) => {
+                    wait = every;
+                    if last.replace(shipment.number) != Some(shipment.number) {
+                        self.write(&shipment, output, json)?;
+                        output.flush()?;
+                    }
+                }
+                Err(error) if !self.once && [ErrorKind::Io, ErrorKind::Full].contains(&error.kind()) => {
+                    warn("unshipped", &format!("nothing was shipped, and it is tried again: {error}"), json);
+                    wait = (wait * 2).min(WAIT_MAX);
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if self.once {
+                return Ok(());
+            }
+            std::thread::sleep(wait);
+        }
+    }
+
+    fn write(&self, shipment: &Shipment, output: &mut Output, json: bool) -> Result<()> {
+        let Shipment { store, number, until, root, events, pieces, bytes, .. } = *shipment;
+        if json {
+            let (store, root) = (store.to_string(), root.to_string());
+            return output.json(&ShipmentJson { store, number, until: until.0, root, events, pieces, bytes });
+        }
+        output.line(format_args!(
+            "{} has everything up to position {until} of the store {store}: shipment {number}, {}, {} in {}",
+            self.target.display(),
+            counted(events, "event"),
+            BinaryBytes(bytes),
+            counted(pieces, "piece")
+        ))
+    }
+}
+
+/// A backup that was fetched of a target, for as long as it is needed.
+pub(super) struct Fetched(PathBuf);
+
+impl Fetched {
+    /// Fetches what is in a directory beside the one that is to be made, if it is a target.
+    pub(super) fn of(directory: &Path, new: &Path) -> Result<Option<Self>> {
+        if !directory.join("shipped").is_dir() {
+            return Ok(None);
+        }
+        let mut name = new.file_name().unwrap_or_default().to_owned();
+        name.push(".fetched");
+        let place = new.with_file_name(name);
+        if place.exists() {
+            let message = format!("{} is there already; remove it", place.display());
+            return Err(Error::invalid(message).into());
+        }
+        let target = FolderTarget::new(directory);
+        let fetched = Self(place);
+        fetch(&target, &fetched.0)?;
+        Ok(Some(fetched))
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Fetched {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
