@@ -10,7 +10,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tidegate_format::{
     Cause, Draft, Error, ErrorKind, ErrorPlace, EventId, Hash, PayloadType, Position, Result, StoreId,
     StreamId, Version, name,
@@ -100,26 +100,10 @@ impl fmt::Display for ImportReport {
     }
 }
 
-/// Where an event was before it was imported.
-#[derive(Debug, Serialize, Deserialize)]
-struct Provenance {
-    store: String,
-    position: u64,
-    leaf: String,
-    time: u64,
-    /// The idempotency key of its batch there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    /// Where it was before that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    before: Option<Box<Provenance>>,
-}
-
-impl Provenance {
-    /// Reads what is noted on an event, if it came from elsewhere.
-    fn of(event: &RecordedEvent) -> Option<Self> {
-        serde_json::from_slice(event.meta(PROVENANCE)?).ok()
-    }
+/// Returns what is noted on an event of where it was before, if it came from elsewhere.
+fn provenance_of(event: &RecordedEvent) -> Option<Value> {
+    let note: Value = serde_json::from_slice(event.meta(PROVENANCE)?).ok()?;
+    note.is_object().then_some(note)
 }
 
 /// An import on its way.
@@ -354,8 +338,9 @@ impl<'a> Merge<'a> {
 
     /// Returns the position in the other store that an event of this one came from.
     fn came_from(&self, here: &RecordedEvent) -> Option<Position> {
-        let provenance = Provenance::of(here)?;
-        (provenance.store == self.other.to_string()).then_some(Position(provenance.position))
+        let provenance = provenance_of(here)?;
+        let is_of_other = provenance["store"] == self.other.to_string();
+        provenance["position"].as_u64().filter(|_| is_of_other).map(Position)
     }
 
     /// Passes over an event that is here already, if it came from the same place.
@@ -397,15 +382,20 @@ impl<'a> Merge<'a> {
             draft.causes.push(self.cause(cause, places)?);
         }
         let leaf: Hash = event.leaf();
-        let provenance = Provenance {
-            store: self.other.to_string(),
-            position: event.position().0,
-            leaf: leaf.to_string(),
-            time: event.time().0,
-            key: event.record().key().map(|(key, _)| key.to_owned()),
-            before: Provenance::of(event).map(Box::new),
-        };
-        let provenance = serde_json::to_vec(&provenance).expect("texts and numbers are always JSON");
+        let mut provenance = json!({
+            "store": self.other.to_string(),
+            "position": event.position().0,
+            "leaf": leaf.to_string(),
+            "time": event.time().0,
+        });
+        // The idempotency key of its batch there, and where it was before that.
+        if let Some((key, _)) = event.record().key() {
+            provenance["key"] = key.into();
+        }
+        if let Some(before) = provenance_of(event) {
+            provenance["before"] = before;
+        }
+        let provenance = provenance.to_string().into_bytes();
         let metadata = event.metadata().filter(|(name, _)| *name != PROVENANCE);
         let metadata = metadata.map(|(name, value)| (name::imported(name), value));
         draft

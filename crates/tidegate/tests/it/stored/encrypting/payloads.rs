@@ -93,6 +93,9 @@ fn without_the_key_it_is_an_error_and_never_a_default() {
     assert_eq!(Payloads::NAME, "payloads");
 }
 
+/// Another draft made of this one.
+type Change = fn(Draft) -> Draft;
+
 /// A ciphertext opens in its own event alone: each field that binds it, changed by itself, is damage.
 #[test]
 fn a_ciphertext_is_bound_to_its_event() {
@@ -112,7 +115,6 @@ fn a_ciphertext_is_bound_to_its_event() {
     let [first, second] = [&one, &two].map(|event| event.record().payload().unwrap().to_vec());
     assert_eq!(copy(&second, &|draft| draft), Ok(secret(4).into_bytes()), "a copy opens as it did");
     assert_eq!(copy(&first, &|draft| draft), Err(ErrorKind::Damaged), "the ciphertext of another event");
-    type Change = fn(Draft) -> Draft;
     let changes: [Change; 5] = [
         |draft| Draft { kind: "letter.read".into(), ..draft },
         |draft| Draft { stream: ("shop", "subject-2").into(), ..draft },
