@@ -67,8 +67,19 @@ fn tables() {
         end += size;
     }
     ends.push(end);
-    // The last one is the head of a file of tree hashes, which the store reads and writes.
-    assert_eq!(ends, [RECORD_HEAD_BYTES, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, WATERMARK_BYTES, 80]);
+    // An encrypted payload without its type byte and tag; at 32 the head of a stage, and at the end that of a file of tree
+    // hashes, which the store reads and writes.
+    let (encrypted, [stage, tree]) = (limit::ENCRYPTION_BYTES - 17, [32, 80]);
+    let expected = [
+        RECORD_HEAD_BYTES,
+        encrypted,
+        FRAME_HEADER_BYTES,
+        SEGMENT_HEADER_BYTES,
+        stage,
+        WATERMARK_BYTES,
+        tree,
+    ];
+    assert_eq!(ends, expected);
 }
 
 #[test]

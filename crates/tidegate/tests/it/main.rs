@@ -6,6 +6,8 @@ mod dcb;
 mod deciding;
 mod faults;
 mod graph;
+// It looks at paths and folders, which read otherwise on Windows.
+#[cfg(unix)]
 mod house;
 #[cfg(shuttle)]
 mod interleavings;
