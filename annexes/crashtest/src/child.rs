@@ -56,12 +56,21 @@ impl Program {
 
     /// Starts this program with these words.
     pub fn start(&self, words: &[String]) -> Outcome<Running> {
+        self.start_with(words, Stdio::null())
+    }
+
+    /// Does the same with a program that waits, where it reads its input to the end, until it is [let go](Running::let_go).
+    pub fn start_held(&self, words: &[String]) -> Outcome<Running> {
+        self.start_with(words, Stdio::piped())
+    }
+
+    fn start_with(&self, words: &[String], input: Stdio) -> Outcome<Running> {
         let path = self.path.display().to_string();
         let mut all = self.under.iter().chain([&path]).chain(words);
         let program = all.next().map(String::as_str).unwrap_or_default();
         let mut child = Command::new(program)
             .args(all)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -93,6 +102,11 @@ impl Program {
 }
 
 impl Running {
+    /// Lets a program go on that was started held.
+    pub fn let_go(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
     /// Returns the next line; nothing at the end of its output.
     pub fn hear(&mut self) -> Outcome<Option<ReportLine>> {
         let left = self.late.saturating_duration_since(Instant::now());

@@ -44,7 +44,7 @@ pub fn follow(directory: &Path) -> u8 {
     }
 }
 
-/// Opens the store for reading only, and tells every event that is there.
+/// Opens the store for reading only, and tells every event that is there. Behind the first one it reads its input to the end.
 pub fn look(directory: &Path, map: bool) -> u8 {
     let options = StoreOptions::new().map(map);
     let found = options.open_reader(directory).and_then(|store| {
@@ -54,6 +54,10 @@ pub fn look(directory: &Path, map: bool) -> u8 {
         store.read(&Query::ALL)?.try_for_each(|event| {
             let event = event?;
             tell(&ReportLine::Kept(event.position().0, event.leaf().to_string()));
+            if event.position() == Position(1) {
+                // What it says is nothing: its end is the sign.
+                let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            }
             Ok(())
         })
     });

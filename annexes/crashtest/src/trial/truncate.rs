@@ -100,11 +100,13 @@ fn with_map(
     done: &mut TruncateReport,
 ) -> Outcome {
     let words = ["look".to_owned(), directory.display().to_string(), "true".to_owned()];
-    let mut running = program.start(&words)?;
+    // Held, so that no event is between its check and the look at its bytes when the file is cut.
+    let mut running = program.start_held(&words)?;
     let mut seen = 0;
     while let Some(line) = running.hear()? {
         if seen == 0 {
             std::fs::File::options().write(true).open(file)?.set_len(length as u64)?;
+            running.let_go();
         }
         match line {
             ReportLine::Kept(position, leaf) => {
