@@ -80,7 +80,7 @@ impl Segment {
 
     /// Returns the name of its index file, as far as is known.
     pub(crate) fn index_name(&self) -> SegmentName {
-        // Relaxed: a hint, whatever it says is looked at.
+        // Relaxed: it is a hint. The file of that name is opened and checked, and if there is none the folder is listed.
         let generation = self.index_generation.load(Ordering::Relaxed);
         SegmentName { first: self.first(), generation }
     }

@@ -60,7 +60,7 @@ pub(crate) fn open(world: &Env, options: &StoreOptions, is_first: bool) -> Resul
 fn open_store(world: &Env, options: &StoreOptions, is_first: bool) -> Result<Opened> {
     let mut report = OpenReport::default();
     let (store, lock) = identify(world, options.create, &mut report)?;
-    // Whatever refuses comes before whatever writes.
+    // All checks that may refuse the store run before the first write.
     let watermark = WatermarkFile::read(&*world.disk, store.salt)?;
     let evidence = DurabilityEvidence::new(
         watermark,

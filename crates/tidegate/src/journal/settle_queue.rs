@@ -3,7 +3,7 @@
 //! Invariants:
 //!
 //! U1. `visible` never passes the first frame with a batch that asked to be synced and is not durable; a frame behind
-//!     it waits, whatever it asked for.
+//!     it waits too, also if its caller did not ask for a sync.
 //! U2. An answer is given once what it rests on is visible, and durable if its caller asked for that; once the writer
 //!     has ended, everything that still waits is told so.
 //! U3. One thread syncs at most. While something waits here, a thread syncs, or was asked to, or (without a thread of the

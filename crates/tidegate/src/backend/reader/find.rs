@@ -3,7 +3,7 @@
 //!
 //! Invariants:
 //!
-//! Y4. What says how far the log goes is read before the log, so that whatever a writer does meanwhile is more of it.
+//! Y4. The evidence of how far the log goes is read before the log, so that a writer at work can only add to the log.
 
 use std::sync::Arc;
 
@@ -178,7 +178,7 @@ impl Finding<'_> {
             }
             None if behind.is_none() => self.replay_newest(&segment)?,
             None => {
-                // Whatever stands behind it does not say where it ends, so that not all of it is durable for sure.
+                // No later segment says where this one ends, so its last frames may not be durable.
                 let tail = TailFrames::read(&segment)?;
                 let changed = tail.replay(&segment, self.evidence.durable())?;
                 changed.or_else(|| tail.into_fault(&segment))

@@ -6,7 +6,7 @@
 //! Y2. Nothing shows that is not known to be durable: by the watermark, by a later frame or a later segment.
 //! Y3. If the log is damaged, everything before the damage shows, and every question whose answer may lie behind it
 //!     ends in the damage, whether it was there at opening or is met later.
-//! Y5. What an event that shows says is erased is not shown, whatever the files hold.
+//! Y5. A payload that a visible event erases is not shown, even if the files still hold it.
 
 use std::sync::Arc;
 

@@ -334,3 +334,21 @@ fn a_repair_dies_at_any_call() {
     }
     assert!(both > 0, "no crash came between the two steps");
 }
+
+/// A reader that opened before a repair finds what took the place of the file that it knew of. It would fail if it built
+/// an index of its own: the records are damaged.
+#[test]
+fn a_reader_finds_the_index_file_of_a_later_generation() {
+    let (stage, _) = Stage::closed();
+    let (store, reader) = (stage.open(), stage.read_only());
+    let kinds = Query::kind("thing.done");
+    let expected = store.view().unwrap().count(&kinds).unwrap();
+    let sealed = stage.segments().len() - 1;
+    assert_eq!(store.upkeep().reindex().unwrap(), sealed);
+    let names = stage.disk.at_rest().names_in("index");
+    assert!(names.iter().all(|name| name.ends_with(".1.idx")), "{names:?}");
+    for name in &stage.segments()[..sealed] {
+        stage.disk.at_rest().edit(name, |bytes| bytes[100..].fill(0)).unwrap();
+    }
+    assert_eq!(reader.view().unwrap().count(&kinds).unwrap(), expected);
+}

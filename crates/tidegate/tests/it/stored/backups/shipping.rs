@@ -12,6 +12,7 @@ use tidegate::{ErrorKind, Position};
 
 use super::{go_on, other, sample, store_file};
 use crate::faults::stage::{History, Stage, history};
+use crate::stored::erasing::{erase, files_with, fill, secret, subject};
 
 fn target_of(stage: &Stage) -> Arc<FolderTarget> {
     Arc::new(FolderTarget::new_in(&stage.world()))
@@ -204,4 +205,23 @@ fn a_folder_keeps_what_was_shipped_through_power_cuts() {
             break;
         }
     }
+}
+
+/// The pages on erasing say so: what is erased in the store goes from the target with the next shipment.
+#[test]
+fn what_is_erased_goes_with_the_next_shipment() {
+    let (stage, place) = (Stage::new(), other());
+    let store = stage.open();
+    fill(&store, 6);
+    let target = target_of(&place);
+    let mut shipper = Shipper::new_in(stage.world(), target.clone());
+    shipper.ship().unwrap();
+    assert!(!files_with(&place, secret(1).as_bytes()).is_empty(), "it was shipped");
+    erase(&store, &subject(1)).unwrap();
+    store.upkeep().step().unwrap();
+    assert_eq!(files_with(&stage, secret(1).as_bytes()), [""; 0], "it is erased in the store");
+    let shipment = shipper.ship().unwrap();
+    assert_eq!(files_with(&place, secret(1).as_bytes()), [""; 0], "{shipment:?}");
+    assert!(!files_with(&place, secret(2).as_bytes()).is_empty(), "others stay");
+    assert_eq!(fetched(&*target), history(&store).unwrap());
 }
