@@ -11,7 +11,7 @@ macro_rules! engine {
                 About, Durability, Engine, Entry, Query, Result, Seen, Skill, Visit,
             };
             use tidegate_compare::sample::{Id, KINDS, Sample};
-            use $batpak::stream::{StreamId, KindFilter, Region};
+            use $batpak::coordinate::{Coordinate, KindFilter, Region};
             use $batpak::event::{EventKind, EventSourced, ProjectionEvent, RawMsgpackInput};
             use $batpak::id::{EntityIdType as _, EventId};
             use $batpak::store::index::IndexEntry;
@@ -165,8 +165,8 @@ macro_rules! engine {
                 }
             }
 
-            fn stream(event: &Sample) -> Result<StreamId> {
-                Ok(StreamId::new(&event.entity, &event.scope)?)
+            fn stream(event: &Sample) -> Result<Coordinate> {
+                Ok(Coordinate::new(&event.entity, &event.scope)?)
             }
 
             fn kind_of(kind: &str) -> EventKind {
