@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::label::SMALL;
+use crate::layout::Fold;
 use crate::picture::Picture;
-use crate::subgraph::Line;
 use crate::text::shorten;
 
 /// Text longer than that is shortened, in pixels at the size of small text.
@@ -22,38 +22,37 @@ fn write(picture: &Picture) -> String {
         "digraph tidegate {\n  rankdir=TB;\n  bgcolor=\"#ffffff\";\n  node [shape=box, style=\"rounded,filled\", \
          fontname=\"Helvetica,Arial,sans-serif\", fontsize=11];\n  edge [color=\"#57606a\"];\n",
     );
-    let summary = quoted(&picture.summary());
-    let _ = writeln!(out, "  label={summary};\n  tooltip={summary};");
-    for (at, (label, node)) in picture.labels.iter().zip(&picture.folded.nodes).enumerate() {
-        let entry = picture.legend.entry(at);
-        let mut lines = vec![&label.head, &label.below, &label.position];
-        lines.extend(&label.hint);
-        let lines: Vec<_> = lines.into_iter().map(|line| shorten(line, SMALL, TEXT_WIDTH)).collect();
+    let layout = picture.layout();
+    let title = quoted(&format!("{}\n{}", layout.title, layout.subtitle));
+    let _ = writeln!(out, "  label={title};\n  tooltip={title};");
+    for (at, (label, node)) in picture.labels.iter().zip(&layout.nodes).enumerate() {
+        let lines = label.lines();
+        let lines: Vec<_> = lines.iter().map(|line| shorten(line, SMALL, TEXT_WIDTH)).collect();
         let mut more = String::new();
-        if node.is_fold() {
+        if node.fold != Fold::None {
             more.push_str(", peripheries=2");
         }
-        if picture.is_focus(at) {
+        if node.is_focus {
             more.push_str(", penwidth=3");
         }
         let _ = writeln!(
             out,
             "  {} [label={}, tooltip={}, color=\"{}\", fillcolor=\"{}\"{more}];",
-            picture.name(at as u32),
+            picture.name(at),
             quoted(&lines.join("\n")),
             quoted(&label.whole.join("\n")),
-            entry.strong,
-            entry.light,
+            node.swatch.strong(),
+            node.swatch.light(),
         );
     }
-    for link in &picture.folded.links {
-        let style = match (link.line, link.forks) {
-            (Line::Cause, false) => "",
-            (Line::Cause, true) => " [dir=both, arrowtail=dot]",
-            (Line::Lane, false) => " [style=dashed]",
-            (Line::Lane, true) => " [style=dashed, dir=both, arrowtail=dot]",
+    for edge in &layout.edges {
+        let style = match (edge.is_cause, edge.forks) {
+            (true, false) => "",
+            (true, true) => " [dir=both, arrowtail=dot]",
+            (false, false) => " [style=dashed]",
+            (false, true) => " [style=dashed, dir=both, arrowtail=dot]",
         };
-        let (from, to) = (picture.name(link.from), picture.name(link.to));
+        let (from, to) = (picture.name(edge.from), picture.name(edge.to));
         let _ = writeln!(out, "  {from} -> {to}{style};");
     }
     out.push_str("}\n");

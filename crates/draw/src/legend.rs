@@ -1,125 +1,114 @@
-//! The legend: which colour means what.
+//! The legend: which swatch means what.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::folded::{FoldedGraph, Node};
+use crate::fold::{FoldedGraph, Node};
+use crate::palette::Swatch;
 use crate::style::Colour;
 use crate::subgraph::{Subgraph, SubgraphEvent};
 use crate::text::{count, visible};
 
-/// Colours that most kinds of colour blindness tell apart (after Okabe and Ito), and a light tint of each, on
-/// which black text reads well. The last one is for all others.
-const COLOURS: [(&str, &str); 8] = [
-    ("#0072b2", "#e3eff7"),
-    ("#e69f00", "#fdf3dd"),
-    ("#009e73", "#e0f3ed"),
-    ("#cc79a7", "#f9eef4"),
-    ("#d55e00", "#fae8dc"),
-    ("#56b4e9", "#e7f4fc"),
-    ("#b8a900", "#fbf8d9"),
-    ("#6e7781", "#eef0f2"),
-];
-const OTHER: usize = COLOURS.len() - 1;
+/// Entries at most; the rest is counted in one more.
+const ENTRIES_MAX: usize = 12;
 
-/// One colour of the legend.
+/// One line of a legend.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) name: String,
+pub struct LegendEntry {
+    /// A kind, a family of kinds such as `order.*`, or a stream.
+    pub name: String,
     /// How many drawn events have it.
-    pub(crate) count: u64,
-    /// For lines and borders.
-    pub(crate) strong: &'static str,
-    /// For what text stands on.
-    pub(crate) light: &'static str,
+    pub count: u64,
+    /// How its nodes look.
+    pub swatch: Swatch,
 }
 
 /// The colours of a picture.
 #[derive(Debug)]
 pub(crate) struct Legend {
-    pub(crate) entries: Vec<Entry>,
-    /// The entry of each node.
-    pub(crate) of: Vec<usize>,
+    pub(crate) entries: Vec<LegendEntry>,
+    /// The swatch of each node.
+    pub(crate) of: Vec<Swatch>,
 }
 
 impl Legend {
-    /// Gives the most frequent kinds or streams of the drawn events their own colours, or the families of kinds if
-    /// there are more kinds than colours.
+    /// Returns the swatches of all nodes, and what the most frequent ones mean: kinds, or their families if there are many, or
+    /// streams.
     pub(crate) fn of(folded: &FoldedGraph, subgraph: &Subgraph, colour: Colour) -> Self {
-        let drawn = |node: &Node| node.events.iter().map(|at| &subgraph.events[*at as usize]).collect();
-        let drawn: Vec<Vec<&SubgraphEvent>> = folded.nodes.iter().map(drawn).collect();
-        let (group_of, names) = match colour {
-            Colour::Kind => groups(drawn.iter().flatten().map(|event| event.kind), &subgraph.kinds),
+        let swatch = |event: &SubgraphEvent| match colour {
+            Colour::Kind => Swatch::of_kind(&subgraph.kinds[event.kind as usize]),
+            Colour::Stream => Swatch::of_name(&subgraph.streams[event.stream as usize].to_string()),
+        };
+        let events = |node: &Node| -> Vec<&SubgraphEvent> {
+            node.events.iter().map(|event| &subgraph.events[*event as usize]).collect()
+        };
+        let of = |node: &Node| common(events(node).into_iter().map(swatch));
+        let of = folded.nodes.iter().map(of).collect();
+        let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+        for event in folded.nodes.iter().flat_map(events) {
+            let number = if colour == Colour::Kind { event.kind } else { event.stream };
+            *counts.entry(number).or_default() += 1;
+        }
+        let mut entries = match colour {
+            Colour::Kind => kinds(&counts, &subgraph.kinds),
             Colour::Stream => {
-                let names = subgraph.streams.iter().map(|stream| visible(&stream.to_string()));
-                ((0..subgraph.streams.len()).collect(), names.collect())
+                let entry = |(stream, count): (&u32, &u64)| {
+                    let name = subgraph.streams[*stream as usize].to_string();
+                    LegendEntry { name: visible(&name), count: *count, swatch: Swatch::of_name(&name) }
+                };
+                counts.iter().map(entry).collect()
             }
         };
-        let group = |event: &SubgraphEvent| match colour {
-            Colour::Kind => group_of[event.kind as usize],
-            Colour::Stream => group_of[event.stream as usize],
-        };
-        let mut counts = vec![0_u64; names.len()];
-        drawn.iter().flatten().for_each(|event| counts[group(event)] += 1);
-        let mut ranked: Vec<usize> = (0..names.len()).filter(|group| counts[*group] > 0).collect();
-        ranked.sort_by_key(|group| Reverse(counts[*group]));
-        let own = if ranked.len() <= OTHER { ranked.len() } else { OTHER };
-        let mut entry_of = vec![OTHER; names.len()];
-        let mut entries = Vec::new();
-        for (at, group) in ranked[..own].iter().enumerate() {
-            entry_of[*group] = at;
-            entries.push(entry(names[*group].clone(), counts[*group], at));
-        }
-        let others = &ranked[own..];
-        if !others.is_empty() {
+        entries.sort_by_key(|entry| Reverse(entry.count));
+        if entries.len() > ENTRIES_MAX {
+            let others = entries.split_off(ENTRIES_MAX - 1);
             let what = if colour == Colour::Kind { "other kind" } else { "other stream" };
-            let events = others.iter().map(|group| counts[*group]).sum();
-            entries.push(entry(count(others.len() as u64, what), events, OTHER));
+            let name = count(others.len() as u64, what);
+            let count = others.iter().map(|entry| entry.count).sum();
+            entries.push(LegendEntry { name, count, swatch: Swatch::GREY });
         }
-        let of = drawn.iter().map(|events| most_frequent(events.iter().map(|event| entry_of[group(event)])));
-        Self { of: of.collect(), entries }
-    }
-
-    /// Returns the colour of a node.
-    pub(crate) fn entry(&self, node: usize) -> &Entry {
-        &self.entries[self.of[node]]
+        Self { entries, of }
     }
 }
 
-/// Returns kinds, each by itself or with its family, and what these are called: the group of each kind, and the names of
-/// the groups.
-fn groups(drawn: impl Iterator<Item = u32>, kinds: &[String]) -> (Vec<usize>, Vec<String>) {
-    let drawn: BTreeSet<u32> = drawn.collect();
-    if drawn.len() <= OTHER {
-        return ((0..kinds.len()).collect(), kinds.iter().map(|kind| visible(kind)).collect());
+/// Returns an entry for each kind, or for each family if there are more kinds than entries.
+fn kinds(counts: &BTreeMap<u32, u64>, kinds: &[String]) -> Vec<LegendEntry> {
+    let kind = |kind: u32| kinds[kind as usize].as_str();
+    let entry = |(number, count): (&u32, &u64)| LegendEntry {
+        name: visible(kind(*number)),
+        count: *count,
+        swatch: Swatch::of_kind(kind(*number)),
+    };
+    if counts.len() <= ENTRIES_MAX {
+        return counts.iter().map(entry).collect();
     }
-    let family = |kind: &str| kind.split('.').next().unwrap_or_default().to_owned();
-    let mut families: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    for kind in drawn {
-        families.entry(family(&kinds[kind as usize])).or_default().push(kind);
+    let mut families: BTreeMap<&str, Vec<(&u32, &u64)>> = BTreeMap::new();
+    for (number, count) in counts {
+        let family = kind(*number).split('.').next().unwrap_or_default();
+        families.entry(family).or_default().push((number, count));
     }
-    let mut group_of = vec![0; kinds.len()];
-    let mut names = Vec::new();
-    for (family, members) in families {
-        for kind in &members {
-            group_of[*kind as usize] = names.len();
+    let of_family = |(family, members): (&str, Vec<(&u32, &u64)>)| match members[..] {
+        [one] => entry(one),
+        _ => LegendEntry {
+            name: visible(&format!("{family}.*")),
+            count: members.iter().map(|(_, count)| **count).sum(),
+            swatch: Swatch::of_kind(family).unmarked(),
+        },
+    };
+    families.into_iter().map(of_family).collect()
+}
+
+/// Returns the swatch that all have, or the colour of all, or grey.
+fn common(swatches: impl Iterator<Item = Swatch>) -> Swatch {
+    let join = |one: Swatch, other: Swatch| {
+        if one == other {
+            one
+        } else if one.colour == other.colour {
+            one.unmarked()
+        } else {
+            Swatch::GREY
         }
-        names.push(match &members[..] {
-            [kind] => visible(&kinds[*kind as usize]),
-            _ => visible(&format!("{family}.*")),
-        });
-    }
-    (group_of, names)
-}
-
-fn entry(name: String, count: u64, colour: usize) -> Entry {
-    let (strong, light) = COLOURS[colour];
-    Entry { name, count, strong, light }
-}
-
-/// Returns the entry that comes most often; of equal ones the first.
-fn most_frequent(entries: impl Iterator<Item = usize>) -> usize {
-    let mut counts = [0_u32; COLOURS.len()];
-    entries.for_each(|entry| counts[entry] += 1);
-    (0..counts.len()).max_by_key(|entry| (counts[*entry], Reverse(*entry))).unwrap_or(OTHER)
+    };
+    swatches.reduce(join).unwrap_or(Swatch::GREY)
 }

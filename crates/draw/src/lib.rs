@@ -24,23 +24,32 @@
 //! # Ok::<(), tidegate::Error>(())
 //! ```
 //!
-//! Reading order: `subgraph` (what is read of the store), `folded` (nodes and lines, folding), `layers`, `order`, `coordinates`
-//! and `layout` (where everything stands), `label` and `legend` (what is said of it), [`Picture`], and a file for each
-//! way to write it down.
+//! Rows wider than about 1,600 pixels are broken. Siblings of one kind with the same causes and effects are folded into one node, and
+//! so are runs in large pictures ([`Style`]). A kind has the same colour in every picture ([`Swatch`]). [`Picture::layout`] gives
+//! the picture as data.
+//!
+//! Reading order: [`Style`] and [`Template`], `palette` (colours and style sheet), `subgraph` (what is read of the store), `fold` (nodes and
+//! lines, folding), `place` (rows, their order, and where everything stands), `label` and `legend` (what is said of it),
+//! [`PictureLayout`] and `arrange` (all of it in its place), [`Picture`], and a file for each way to write it down.
+mod template;
 mod style;
 mod text;
+mod palette;
 mod subgraph;
-mod folded;
-mod layers;
-mod order;
-mod coordinates;
-mod layout;
+mod fold;
+mod place;
 mod label;
 mod legend;
+mod layout;
+mod arrange;
 mod picture;
 mod svg;
 mod dot;
 mod mermaid;
 
+pub use layout::{Fold, LayoutEdge, LayoutNode, LayoutRow, LayoutText, PictureLayout, TextRole};
+pub use legend::LegendEntry;
+pub use palette::{Swatch, stylesheet};
 pub use picture::Picture;
-pub use style::{Axis, Colour, Style};
+pub use style::{Axis, Colour, EventClock, Style};
+pub use template::Template;

@@ -1,10 +1,11 @@
 //! Mermaid, which many web pages show as a picture.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::label::SMALL;
+use crate::layout::Fold;
 use crate::picture::Picture;
-use crate::subgraph::Line;
 use crate::text::shorten;
 
 /// Text longer than that is shortened, in pixels at the size of small text.
@@ -19,32 +20,34 @@ impl Picture {
 }
 
 fn write(picture: &Picture) -> String {
-    let mut out = format!("flowchart TD\n  %% {}\n", picture.summary());
-    for (at, (label, node)) in picture.labels.iter().zip(&picture.folded.nodes).enumerate() {
-        let mut lines = vec![&label.head, &label.below, &label.position];
-        lines.extend(&label.hint);
+    let layout = picture.layout();
+    let title = [&layout.title, &layout.subtitle].map(|line| line.replace(['{', '}'], "'"));
+    let mut out = format!("flowchart TD\n  %% {}\n  %% {}\n", title[0], title[1]);
+    let mut looks = BTreeMap::new();
+    for (at, (label, node)) in picture.labels.iter().zip(&layout.nodes).enumerate() {
         let lines: Vec<_> =
-            lines.into_iter().map(|line| escaped(&shorten(line, SMALL, TEXT_WIDTH))).collect();
-        let (open, close) = if node.is_fold() { ("[[", "]]") } else { ("(", ")") };
-        let (name, class) = (picture.name(at as u32), picture.legend.of[at]);
-        let _ = writeln!(out, "  {name}{open}\"{}\"{close}:::c{class}", lines.join("<br/>"));
+            label.lines().iter().map(|line| escaped(&shorten(line, SMALL, TEXT_WIDTH))).collect();
+        let (open, close) = if node.fold == Fold::None { ("(", ")") } else { ("[[", "]]") };
+        let colour = node.swatch.colour;
+        looks.insert(colour, node.swatch);
+        let _ = writeln!(out, "  {}{open}\"{}\"{close}:::c{colour}", picture.name(at), lines.join("<br/>"));
     }
-    for link in &picture.folded.links {
-        let arrow = match (link.line, link.forks) {
-            (Line::Cause, false) => "-->",
-            (Line::Cause, true) => "-->|fork|",
-            (Line::Lane, false) => "-.->",
-            (Line::Lane, true) => "-.->|fork|",
+    for edge in &layout.edges {
+        let arrow = match (edge.is_cause, edge.forks) {
+            (true, false) => "-->",
+            (true, true) => "-->|fork|",
+            (false, false) => "-.->",
+            (false, true) => "-.->|fork|",
         };
-        let (from, to) = (picture.name(link.from), picture.name(link.to));
+        let (from, to) = (picture.name(edge.from), picture.name(edge.to));
         let _ = writeln!(out, "  {from} {arrow} {to}");
     }
-    for (class, entry) in picture.legend.entries.iter().enumerate() {
-        let _ =
-            writeln!(out, "  classDef c{class} fill:{},stroke:{},color:#1f2328", entry.light, entry.strong);
+    for (colour, swatch) in looks {
+        let (light, strong) = (swatch.light(), swatch.strong());
+        let _ = writeln!(out, "  classDef c{colour} fill:{light},stroke:{strong},color:#1f2328");
     }
-    for at in (0..picture.folded.nodes.len()).filter(|at| picture.is_focus(*at)) {
-        let _ = writeln!(out, "  style {} stroke-width:4px", picture.name(at as u32));
+    for at in (0..layout.nodes.len()).filter(|at| layout.nodes[*at].is_focus) {
+        let _ = writeln!(out, "  style {} stroke-width:4px", picture.name(at));
     }
     out
 }

@@ -8,6 +8,8 @@ use tidegate::{
     Cause, Error, ErrorKind, ErrorPlace, Micros, Position, Query, RecordedEvent, Result, StreamId, Version,
 };
 
+use crate::style::EventClock;
+
 /// Events a picture takes at most.
 const EVENTS_MAX: usize = 1_000_000;
 /// Events looked at to see whether causes lead along a lane already.
@@ -47,6 +49,8 @@ pub(crate) struct Edge {
     pub(crate) line: Line,
     /// Whether the later one begins a lane of an entity, and the earlier one is where it forks.
     pub(crate) forks: bool,
+    /// How many causes of events it stands for.
+    pub(crate) causes: u64,
 }
 
 /// What a line says.
@@ -59,7 +63,7 @@ pub(crate) enum Line {
 }
 
 impl Subgraph {
-    pub(crate) fn of(graph: &Graph, selection: &Selection) -> Result<Self> {
+    pub(crate) fn of(graph: &Graph, selection: &Selection, clock: EventClock) -> Result<Self> {
         let positions: Vec<_> = graph.select(selection)?.take(EVENTS_MAX + 1).collect::<Result<_>>()?;
         if positions.len() > EVENTS_MAX {
             let message = format!("a picture takes at most {EVENTS_MAX} events; choose fewer");
@@ -75,13 +79,13 @@ impl Subgraph {
             };
             let kind = number(&mut kinds, &mut subgraph.kinds, event.kind().to_owned());
             let stream = number(&mut streams, &mut subgraph.streams, event.stream());
-            subgraph.add(&event, kind, stream, &positions);
+            subgraph.add(&event, kind, stream, &positions, time(&event, clock));
         }
         subgraph.add_lanes(graph)?;
         Ok(subgraph)
     }
 
-    fn add(&mut self, event: &RecordedEvent, kind: u32, stream: u32, positions: &[Position]) {
+    fn add(&mut self, event: &RecordedEvent, kind: u32, stream: u32, positions: &[Position], time: Micros) {
         let to = self.events.len() as u32;
         let (mut local, mut foreign) = (Vec::new(), 0);
         for cause in event.causes() {
@@ -94,11 +98,12 @@ impl Subgraph {
         local.dedup();
         let all = local.len();
         let inside = local.into_iter().filter_map(|cause| positions.binary_search(&cause).ok());
-        let links = inside.map(|from| Edge { from: from as u32, to, line: Line::Cause, forks: false });
+        let links =
+            inside.map(|from| Edge { from: from as u32, to, line: Line::Cause, forks: false, causes: 1 });
         let before = self.links.len();
         self.links.extend(links);
         let more_causes = (all - (self.links.len() - before)) as u64;
-        let (position, version, time) = (event.position(), event.version(), event.time());
+        let (position, version) = (event.position(), event.version());
         self.events.push(SubgraphEvent { position, version, time, kind, stream, more_causes, foreign });
     }
 
@@ -127,13 +132,13 @@ impl Subgraph {
             }
             if let Some(from) = last[event.stream as usize].replace(to) {
                 if !leads(from, to, &links, &ends) {
-                    links.push(Edge { from, to, line: Line::Lane, forks: false });
+                    links.push(Edge { from, to, line: Line::Lane, forks: false, causes: 0 });
                 }
             } else if let Some(from) = self.fork(graph, event, &links[ends[to as usize]..])? {
                 let cause = links[ends[to as usize]..].iter_mut().find(|link| link.from == from);
                 match cause {
                     Some(cause) => cause.forks = true,
-                    None => links.push(Edge { from, to, line: Line::Lane, forks: true }),
+                    None => links.push(Edge { from, to, line: Line::Lane, forks: true, causes: 0 }),
                 }
             }
         }
@@ -182,6 +187,18 @@ fn leads(from: u32, to: u32, links: &[Edge], ends: &[usize]) -> bool {
         next += 1;
     }
     false
+}
+
+/// Returns when an event was recorded, or when it happened as its source says.
+fn time(event: &RecordedEvent, clock: EventClock) -> Micros {
+    let said = match clock {
+        EventClock::Recorded => None,
+        EventClock::Source => {
+            event.meta_text("import.time").and_then(|text| text.parse::<jiff::Timestamp>().ok())
+        }
+    };
+    let said = said.and_then(|said| u64::try_from(said.as_microsecond()).ok());
+    said.map_or(event.time(), Micros)
 }
 
 /// Returns the number of a name, which gets the next one if it is new.

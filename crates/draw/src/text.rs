@@ -1,5 +1,7 @@
 //! Text, made visible, measured and shortened.
 
+use std::fmt::Display;
+
 /// Returns the text with what hides, reorders or ends text as its escape.
 pub(crate) fn visible(text: &str) -> String {
     tidegate_format::name::visible(text).into_owned()
@@ -43,6 +45,19 @@ fn em(c: char) -> f64 {
     }
 }
 
+/// A length in pixels, to a tenth.
+#[derive(Clone, Copy)]
+pub(crate) struct Px(pub(crate) f64);
+
+impl Display for Px {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tenths = (self.0 * 10.0).round() as i64;
+        let (whole, rest) = (tenths.abs() / 10, tenths.abs() % 10);
+        let sign = if tenths < 0 { "-" } else { "" };
+        if rest == 0 { write!(f, "{sign}{whole}") } else { write!(f, "{sign}{whole}.{rest}") }
+    }
+}
+
 /// Returns a number with commas between its thousands.
 pub(crate) fn number(number: u64) -> String {
     let digits = number.to_string();
@@ -60,6 +75,40 @@ pub(crate) fn number(number: u64) -> String {
 pub(crate) fn count(count: u64, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {what}{plural}", number(count))
+}
+
+/// Returns a time that passed, in the two largest units that say something.
+pub(crate) fn elapsed(micros: u64) -> String {
+    const SECOND: u64 = 1_000_000;
+    const UNITS: [(u64, &str); 4] =
+        [(86_400 * SECOND, "d"), (3_600 * SECOND, "h"), (60 * SECOND, "min"), (SECOND, "s")];
+    if micros < SECOND {
+        let millis = micros / 1_000;
+        return if micros == 0 || millis > 0 { format!("{millis} ms") } else { format!("{micros} µs") };
+    }
+    let mut rest = micros;
+    let mut said = Vec::new();
+    for (unit, name) in UNITS {
+        if !said.is_empty() || rest >= unit {
+            said.push((rest / unit, name));
+        }
+        rest %= unit;
+        if said.len() == 2 {
+            break;
+        }
+    }
+    let said = said.into_iter().filter(|(count, _)| *count > 0);
+    said.map(|(count, name)| format!("{} {name}", number(count))).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn elapsed_times_are_short() {
+    let seconds = |seconds: u64| elapsed(seconds * 1_000_000);
+    assert_eq!((elapsed(0), elapsed(7), elapsed(1_999)), ("0 ms".into(), "7 µs".into(), "1 ms".into()));
+    assert_eq!((seconds(9), seconds(60), seconds(61)), ("9 s".into(), "1 min".into(), "1 min 1 s".into()));
+    assert_eq!((seconds(7_200), seconds(7_261)), ("2 h".into(), "2 h 1 min".into()));
+    assert_eq!((seconds(86_400), seconds(90_001)), ("1 d".into(), "1 d 1 h".into()));
+    assert_eq!(seconds(1_200 * 86_400), "1,200 d");
 }
 
 #[test]

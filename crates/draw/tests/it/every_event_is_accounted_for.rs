@@ -6,7 +6,7 @@ use tidegate::graph::Selection;
 use tidegate::{ErrorKind, Position, QueryItem};
 use tidegate_draw::{Axis, Colour, Picture, Style};
 
-use crate::story::{ParsedPicture, event, graph, history, nodes, picture, ways};
+use crate::story::{ParsedPicture, event, graph, history, nodes, picture, unfolded, ways};
 
 #[test]
 fn nodes_and_counts_add_up() {
@@ -15,7 +15,8 @@ fn nodes_and_counts_add_up() {
     {
         for axis in [Axis::Level, Axis::Time] {
             let graph = graph(&history(220, 12, seed));
-            let style = Style { axis, fold_from, nodes_max, ..Style::default() };
+            let fan_from = if fold_from == 0 { 8 } else { usize::MAX };
+            let style = Style { axis, fold_from, fan_from, nodes_max, ..Style::default() };
             let picture = picture(&graph, &style);
             let drawn = nodes(&picture.svg());
             assert_eq!(picture.events(), 220);
@@ -35,7 +36,7 @@ fn nodes_and_counts_add_up() {
 fn every_line_between_drawn_events_is_drawn_and_the_others_are_counted() {
     let graph = graph(&history(150, 20, 9));
     for nodes_max in [2_000, 60] {
-        let style = Style { fold_from: usize::MAX, nodes_max, ..Style::default() };
+        let style = Style { nodes_max, ..unfolded() };
         let svg = picture(&graph, &style).svg();
         let (nodes, ways) = (nodes(&svg), ways(&svg));
         let at = |(x, y): (f64, f64), side: usize| {

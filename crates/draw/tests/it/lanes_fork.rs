@@ -21,7 +21,8 @@ fn a_lane_forks_from_the_last_event_of_lane_0_then() {
     assert_eq!(lines(&story), ["n1 -.-> n2", "n2 -.->|fork| n3", "n2 -.-> n4", "n3 -.-> n5"]);
     let svg = picture(&graph(&story), &Style::default()).svg();
     assert_eq!(ways(&svg).iter().filter(|way| !way.is_cause).count(), 4);
-    assert_eq!(svg.matches("<circle").count(), 1);
+    // One in the picture, and one that explains it.
+    assert_eq!(svg.matches("<circle").count(), 2);
     assert!(svg.contains(">a lane forks<") && svg.contains(">next on a lane<"));
     assert!(nodes(&svg).iter().all(|node| node.texts[2].contains(" · lane ")));
 }

@@ -26,8 +26,8 @@ fn nodes_stand_apart_and_lines_run_between_them() {
     for shape in shapes() {
         let graph = graph(&shape);
         for axis in [Axis::Level, Axis::Time] {
-            for fold_from in [0, usize::MAX] {
-                let svg = picture(&graph, &Style { axis, fold_from, ..Style::default() }).svg();
+            for (fold_from, fan_from) in [(0, 8), (usize::MAX, usize::MAX)] {
+                let svg = picture(&graph, &Style { axis, fold_from, fan_from, ..Style::default() }).svg();
                 let nodes = nodes(&svg);
                 for (at, node) in nodes.iter().enumerate() {
                     for other in &nodes[at + 1..] {

@@ -65,6 +65,11 @@ impl Dice {
     }
 }
 
+/// A style in which every event is a node, as far as there is room.
+pub(crate) fn unfolded() -> Style {
+    Style { fold_from: usize::MAX, fan_from: usize::MAX, ..Style::default() }
+}
+
 /// The picture of everything.
 pub(crate) fn picture(graph: &Graph, style: &Style) -> Picture {
     Picture::of(graph, &Selection::from(Query::ALL), style).unwrap()
@@ -136,11 +141,12 @@ pub(crate) struct ParsedLine {
 /// The lines between nodes of an SVG.
 pub(crate) fn ways(svg: &str) -> Vec<ParsedLine> {
     let document = roxmltree::Document::parse(svg).unwrap();
-    let picture = document.root_element().children().find(|part| part.has_tag_name("g")).unwrap();
-    let lines = picture.children().filter(|part| part.has_tag_name("path"));
+    let is_edges = |part: &Node<'_, '_>| part.attribute("class") == Some("edges");
+    let edges = document.root_element().children().find(is_edges).unwrap();
+    let lines = edges.children().filter(|part| part.has_tag_name("path"));
     lines
         .map(|line| ParsedLine {
-            is_cause: line.attribute("class") == Some("e"),
+            is_cause: line.attribute("class") == Some("cause"),
             points: points(line.attribute("d").unwrap()),
         })
         .collect()

@@ -19,16 +19,16 @@ fn small() -> Vec<EventSpec> {
 fn mermaid() {
     let style = Style { focus: vec![Position(3)], ..Style::default() };
     let expected = r#"flowchart TD
-  %% 3 events
-  n1("order.placed<br/>order-7 · lane 0<br/>1"):::c0
-  n2("payment.taken<br/>pay #34;7#34;<br/>2"):::c1
-  n3("order.shipped<br/>order-7 · lane 1<br/>3"):::c2
+  %% All events
+  %% as of position 3 (2026-03-02 09:00:00 UTC) · 3 events
+  n1("order.placed<br/>order-7 · lane 0<br/>1"):::c8
+  n2("payment.taken<br/>pay #34;7#34;<br/>2"):::c6
+  n3("order.shipped<br/>order-7 · lane 1<br/>3"):::c8
   n1 --> n2
   n1 -->|fork| n3
   n2 --> n3
-  classDef c0 fill:#e3eff7,stroke:#0072b2,color:#1f2328
-  classDef c1 fill:#fdf3dd,stroke:#e69f00,color:#1f2328
-  classDef c2 fill:#e0f3ed,stroke:#009e73,color:#1f2328
+  classDef c6 fill:#f1efe0,stroke:#8a7d00,color:#1f2328
+  classDef c8 fill:#ebeaf8,stroke:#5b4fc4,color:#1f2328
   style n3 stroke-width:4px
 "#;
     assert_eq!(picture(&graph(&small()), &style).mermaid(), expected);
@@ -41,11 +41,11 @@ fn dot() {
   bgcolor="#ffffff";
   node [shape=box, style="rounded,filled", fontname="Helvetica,Arial,sans-serif", fontsize=11];
   edge [color="#57606a"];
-  label="3 events";
-  tooltip="3 events";
-  n1 [label="order.placed\norder-7 · lane 0\n1", tooltip="order.placed\nshop/order-7, version 1\nposition 1, 2026-03-02 09:00:00 UTC", color="#0072b2", fillcolor="#e3eff7"];
-  n2 [label="payment.taken\npay \"7\"\n2", tooltip="payment.taken\nshop/pay \"7\", version 1\nposition 2, 2026-03-02 09:00:00 UTC", color="#e69f00", fillcolor="#fdf3dd"];
-  n3 [label="order.shipped\norder-7 · lane 1\n3", tooltip="order.shipped\nshop/order-7/1, version 1\nposition 3, 2026-03-02 09:00:00 UTC", color="#009e73", fillcolor="#e0f3ed"];
+  label="All events\nas of position 3 (2026-03-02 09:00:00 UTC) · 3 events";
+  tooltip="All events\nas of position 3 (2026-03-02 09:00:00 UTC) · 3 events";
+  n1 [label="order.placed\norder-7 · lane 0\n1", tooltip="order.placed\nshop/order-7, version 1\nposition 1, 2026-03-02 09:00:00 UTC", color="#5b4fc4", fillcolor="#ebeaf8"];
+  n2 [label="payment.taken\npay \"7\"\n2", tooltip="payment.taken\nshop/pay \"7\", version 1\nposition 2, 2026-03-02 09:00:00 UTC", color="#8a7d00", fillcolor="#f1efe0"];
+  n3 [label="order.shipped\norder-7 · lane 1\n3", tooltip="order.shipped\nshop/order-7/1, version 1\nposition 3, 2026-03-02 09:00:00 UTC", color="#5b4fc4", fillcolor="#ebeaf8"];
   n1 -> n2;
   n1 -> n3 [dir=both, arrowtail=dot];
   n2 -> n3;

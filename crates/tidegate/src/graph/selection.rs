@@ -1,5 +1,7 @@
 //! Selections: parts of the graph.
 
+use std::fmt::{self, Display};
+
 use tidegate_format::{Position, Result};
 use tidegate_segment::Ordinal;
 
@@ -91,6 +93,48 @@ impl Selection {
             bitmap = kept;
         }
         Ok(bitmap)
+    }
+}
+
+/// Says what is selected, such as `what led to 7`.
+///
+/// ```
+/// use tidegate::{Position, QueryItem, graph::Selection};
+/// let around = Selection::around(&[Position(7), Position(9)], 4, 1);
+/// assert_eq!(around.to_string(), "around 7 and 9, up to 4 causes back and 1 effect on");
+/// ```
+impl Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps = |count: u32, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        match &self.base {
+            Base::Query(query) if *query == Query::ALL => write!(f, "all events")?,
+            Base::Query(query) => write!(f, "events of {query}")?,
+            Base::History(events) => write!(f, "what led to {}", listed(events))?,
+            Base::Future(events) => write!(f, "what {} led to", listed(events))?,
+            Base::Between(from, to) => write!(f, "what led from {from} to {to}")?,
+            Base::Around(events, 0, 0) => write!(f, "just {}", listed(events))?,
+            Base::Around(events, up, 0) => {
+                write!(f, "what led to {}, up to {} back", listed(events), steps(*up, "cause"))?;
+            }
+            Base::Around(events, 0, down) => {
+                write!(f, "what {} led to, up to {} on", listed(events), steps(*down, "effect"))?;
+            }
+            Base::Around(events, up, down) => {
+                let (up, down) = (steps(*up, "cause"), steps(*down, "effect"));
+                write!(f, "around {}, up to {up} back and {down} on", listed(events))?;
+            }
+        }
+        self.only.iter().try_for_each(|query| write!(f, ", only {query}"))
+    }
+}
+
+/// Returns the positions in words, or how many they are.
+fn listed(events: &[Position]) -> String {
+    match events {
+        [one] => one.to_string(),
+        [one, other] => format!("{one} and {other}"),
+        [one, other, third] => format!("{one}, {other} and {third}"),
+        many => format!("{} events", many.len()),
     }
 }
 

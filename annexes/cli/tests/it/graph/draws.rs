@@ -22,7 +22,8 @@ fn around_events_and_by_query() {
     let store = place.store("store", &LINES);
     let draw = |more: &[&str]| run(&[&["graph", "draw", store.as_str()], more].concat()).ok();
     let near = draw(&["a", "--up", "1", "--down", "0", "--format", "mermaid"]);
-    assert!(near.starts_with("flowchart TD\n  %% 3 events\n"), "{near}");
+    assert!(near.starts_with("flowchart TD\n  %% What led to 4, up to 1 cause back\n"), "{near}");
+    assert!(near.contains("as of position 10 (20") && near.contains("· 3 events"), "{near}");
     assert!(near.contains("n2 --> n4\n  n3 --> n4\n") && near.contains("style n4 stroke-width"), "{near}");
     let bank = draw(&["--scope", "bank", "--format", "dot"]);
     assert!(
@@ -30,9 +31,12 @@ fn around_events_and_by_query() {
         "{bank}"
     );
     let orders = draw(&["placed", "--down", "9", "--kind", "order.*", "--format", "mermaid"]);
-    assert!(orders.contains("%% 3 events"), "{orders}");
+    assert!(orders.contains("· 3 events"), "{orders}");
     let then = draw(&["placed", "--at", "3", "--format", "mermaid"]);
-    assert!(then.contains("%% 3 events") && then.contains("n1 --> n3"), "{then}");
+    assert!(
+        then.contains("as of position 3 (") && then.contains("· 3 events") && then.contains("n1 --> n3"),
+        "{then}"
+    );
     let svg = draw(&["4", "--axis", "time", "--colour", "stream"]);
     assert!(svg.starts_with("<svg ") && svg.contains("shop/o1 (2)") && svg.trim_end().ends_with("</svg>"));
     assert_eq!(svg, draw(&["4", "--axis", "time", "--colour", "stream"]));

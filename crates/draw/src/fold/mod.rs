@@ -1,17 +1,23 @@
-//! The folded graph: nodes, each one event or a run of them, and the lines between nodes.
+//! The folded graph: nodes, each one event or several, and the lines between nodes.
 //!
 //! Invariants:
 //!
 //! W1. Every chosen event is in exactly one node, or counted as left out.
 //! W2. Nodes are in the order of their first events, and every line goes to a later node.
 
-use std::collections::{HashSet, VecDeque};
+mod parts;
+mod fans;
+mod runs;
+
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use tidegate::graph::Graph;
 use tidegate::{Position, Result};
 
 use crate::style::Style;
 use crate::subgraph::{Edge, Line, Subgraph};
+
+pub(crate) use parts::parts_of;
 
 /// Fewer events than that are not worth folding.
 const RUN_MIN: usize = 3;
@@ -29,11 +35,24 @@ pub(crate) struct FoldedGraph {
     pub(crate) left_out: u64,
 }
 
-/// An event, or a run of events folded into one.
+/// What events a node stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum NodeShape {
+    /// One.
+    #[default]
+    Single,
+    /// Several, of which each led to the next.
+    Run,
+    /// Several of one kind, beside each other.
+    Fan,
+}
+
+/// An event, or several folded into one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Node {
     /// Their places among the chosen events, the first one first.
     pub(crate) events: Vec<u32>,
+    pub(crate) shape: NodeShape,
     /// Local causes without a line here.
     pub(crate) more_causes: u64,
     /// Causes in other stores.
@@ -43,6 +62,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// Returns a node for events, given by their places among the chosen ones.
+    fn of(events: Vec<u32>, shape: NodeShape, subgraph: &Subgraph) -> Self {
+        let all = || events.iter().map(|event| &subgraph.events[*event as usize]);
+        let more_causes = all().map(|event| event.more_causes).sum();
+        let foreign = all().map(|event| event.foreign).sum();
+        Self { events, shape, more_causes, foreign, more_effects: 0 }
+    }
+
     /// Returns its first event.
     pub(crate) fn first(&self) -> usize {
         self.events[0] as usize
@@ -54,37 +81,67 @@ impl Node {
     }
 
     pub(crate) fn is_fold(&self) -> bool {
-        self.events.len() > 1
+        self.shape != NodeShape::Single
     }
 }
 
 impl FoldedGraph {
-    /// Returns the folded graph of the chosen events, with runs folded if the style asks for that.
+    /// Returns the folded graph of the chosen events, with fans and runs folded as the style asks for.
     pub(crate) fn of(subgraph: &Subgraph, style: &Style) -> Self {
-        let count = subgraph.events.len();
-        let runs =
-            if count >= style.fold_from { runs(subgraph, &style.focus) } else { vec![Vec::new(); count] };
-        let mut node_of = vec![u32::MAX; count];
+        let fanned = Self::with_fans(subgraph, style);
+        if subgraph.events.len() < style.fold_from {
+            return fanned;
+        }
+        let focus: HashSet<Position> = style.focus.iter().copied().collect();
+        let runs = runs::runs(&fanned.nodes, &fanned.links, subgraph, &focus);
+        let mut node_of = vec![u32::MAX; fanned.nodes.len()];
         let mut nodes = Vec::new();
-        for (event, run) in (0_u32..).zip(runs) {
-            if node_of[event as usize] != u32::MAX {
+        for (old, run) in (0_u32..).zip(runs) {
+            if node_of[old as usize] != u32::MAX {
                 continue;
             }
-            let events = if run.is_empty() { vec![event] } else { run };
-            for event in &events {
-                node_of[*event as usize] = nodes.len() as u32;
+            node_of[old as usize] = nodes.len() as u32;
+            if run.is_empty() {
+                nodes.push(fanned.nodes[old as usize].clone());
+                continue;
             }
-            let all = || events.iter().map(|event| &subgraph.events[*event as usize]);
-            let more_causes = all().map(|event| event.more_causes).sum();
-            let foreign = all().map(|event| event.foreign).sum();
-            nodes.push(Node { events, more_causes, foreign, more_effects: 0 });
+            for node in &run {
+                node_of[*node as usize] = nodes.len() as u32;
+            }
+            let events = run.iter().map(|node| fanned.nodes[*node as usize].events[0]).collect();
+            nodes.push(Node::of(events, NodeShape::Run, subgraph));
         }
-        let places = subgraph.links.iter().map(|link| {
-            let (from, to) = (node_of[link.from as usize], node_of[link.to as usize]);
-            Edge { from, to, ..*link }
-        });
-        let links = places.filter(|link| link.from != link.to).collect();
+        let links = moved(&fanned.links, &node_of);
         Self { nodes, links, left_out: 0 }
+    }
+
+    /// Returns how many nodes fold several events, and how many events these are.
+    pub(crate) fn folds(&self) -> (u64, u64) {
+        let folds = self.nodes.iter().filter(|node| node.is_fold());
+        folds.fold((0, 0), |(nodes, events), node| (nodes + 1, events + node.events.len() as u64))
+    }
+
+    fn with_fans(subgraph: &Subgraph, style: &Style) -> Self {
+        let classes = fans::classes(subgraph, style);
+        let mut node_of = vec![u32::MAX; classes.len()];
+        let mut members: Vec<Vec<u32>> = Vec::new();
+        for (event, class) in (0_u32..).zip(classes) {
+            let node = match node_of[class as usize] {
+                u32::MAX => {
+                    members.push(Vec::new());
+                    members.len() as u32 - 1
+                }
+                node => node,
+            };
+            node_of[event as usize] = node;
+            members[node as usize].push(event);
+        }
+        let node = |events: Vec<u32>| {
+            let shape = if events.len() > 1 { NodeShape::Fan } else { NodeShape::Single };
+            Node::of(events, shape, subgraph)
+        };
+        let nodes = members.into_iter().map(node).collect();
+        Self { nodes, links: moved(&subgraph.links, &node_of), left_out: 0 }
     }
 
     /// Returns at most `limit` of the nodes: those nearest to the focus, without more than a few on either side of any, or
@@ -104,9 +161,9 @@ impl FoldedGraph {
         for link in &self.links {
             match (new[link.from as usize], new[link.to as usize]) {
                 (Some(from), Some(to)) => links.push(Edge { from, to, ..*link }),
-                (Some(from), None) if link.line == Line::Cause => nodes[from as usize].more_effects += 1,
-                (None, Some(to)) if link.line == Line::Cause => nodes[to as usize].more_causes += 1,
-                _ => {}
+                (Some(from), None) => nodes[from as usize].more_effects += link.causes,
+                (None, Some(to)) => nodes[to as usize].more_causes += link.causes,
+                (None, None) => {}
             }
         }
         let drawn: usize = nodes.iter().map(|node| node.events.len()).sum();
@@ -147,8 +204,8 @@ impl FoldedGraph {
     /// Counts the effects of single events that have no line here.
     pub(crate) fn count_effects(&mut self, subgraph: &Subgraph, graph: &Graph) -> Result<()> {
         let mut drawn = vec![0_u64; self.nodes.len()];
-        for link in self.links.iter().filter(|link| link.line == Line::Cause) {
-            drawn[link.from as usize] += 1;
+        for link in &self.links {
+            drawn[link.from as usize] += link.causes;
         }
         for (node, drawn) in self.nodes.iter_mut().zip(drawn).filter(|(node, _)| !node.is_fold()) {
             let mut all = 0;
@@ -162,36 +219,26 @@ impl FoldedGraph {
     }
 }
 
-/// Returns for the first event of every run the events of that run, and nothing for all others.
-fn runs(subgraph: &Subgraph, focus: &[Position]) -> Vec<Vec<u32>> {
-    let count = subgraph.events.len();
-    let (mut ins, mut outs) = (vec![0_u32; count], vec![0_u32; count]);
-    let (mut next, mut before) = (vec![0_u32; count], vec![0_u32; count]);
-    for link in &subgraph.links {
-        ins[link.to as usize] += 1;
-        outs[link.from as usize] += 1;
-        next[link.from as usize] = link.to;
-        before[link.to as usize] = link.from;
-    }
-    let focus: HashSet<&Position> = focus.iter().collect();
-    let is_inner = |event: usize| {
-        ins[event] == 1 && outs[event] == 1 && !focus.contains(&subgraph.events[event].position)
-    };
-    let is_inner: Vec<bool> = (0..count).map(is_inner).collect();
-    let mut runs = vec![Vec::new(); count];
-    for first in 0..count {
-        if !is_inner[first] || is_inner[before[first] as usize] {
+/// Returns the lines between other things: each once, and none from a thing to itself.
+fn moved(links: &[Edge], to: &[u32]) -> Vec<Edge> {
+    let mut known: HashMap<(u32, u32), usize> = HashMap::with_capacity(links.len());
+    let mut moved: Vec<Edge> = Vec::with_capacity(links.len());
+    for link in links {
+        let (from, to) = (to[link.from as usize], to[link.to as usize]);
+        if from == to {
             continue;
         }
-        let mut run = vec![first as u32];
-        let mut at = next[first];
-        while is_inner[at as usize] {
-            run.push(at);
-            at = next[at as usize];
+        let at = *known.entry((from, to)).or_insert(moved.len());
+        if at == moved.len() {
+            moved.push(Edge { from, to, ..*link });
+            continue;
         }
-        if run.len() >= RUN_MIN {
-            runs[first] = run;
+        // A cause says more than a place on a lane.
+        if link.line == Line::Cause {
+            moved[at].line = Line::Cause;
         }
+        moved[at].forks |= link.forks;
+        moved[at].causes += link.causes;
     }
-    runs
+    moved
 }

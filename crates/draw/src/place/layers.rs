@@ -1,6 +1,6 @@
 //! Rows: how far down each node stands.
 
-use crate::folded::FoldedGraph;
+use crate::fold::FoldedGraph;
 use crate::subgraph::{Edge, Subgraph};
 
 /// Rounds of moving nodes up and down.
@@ -10,7 +10,7 @@ const ROUNDS: usize = 4;
 ///
 /// From the longest ways a node is moved down to where its lines go, or up to where they come from, whichever
 /// are more. If a branch begins in the picture, all of it moves down to what it led to.
-pub(crate) fn levels(folded: &FoldedGraph) -> Vec<u32> {
+pub(super) fn levels(folded: &FoldedGraph) -> Vec<u32> {
     let count = folded.nodes.len();
     let mut rows = vec![0_u32; count];
     let (mut ins, mut outs) = (vec![Vec::new(); count], vec![Vec::new(); count]);
@@ -38,7 +38,7 @@ pub(crate) fn levels(folded: &FoldedGraph) -> Vec<u32> {
 
 /// Rows by time: a row for each time at which something was recorded, or several if one of its events led
 /// to another one.
-pub(crate) fn times(folded: &FoldedGraph, subgraph: &Subgraph) -> Vec<u32> {
+pub(super) fn times(folded: &FoldedGraph, subgraph: &Subgraph) -> Vec<u32> {
     let mut rows: Vec<u32> = Vec::with_capacity(folded.nodes.len());
     let (mut first, mut last) = (0, 0);
     let mut time = None;

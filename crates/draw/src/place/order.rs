@@ -11,7 +11,7 @@ const ROUNDS: usize = 12;
 const SWAPS_MAX: usize = 8;
 
 /// Returns the things of each row from left to right. `rows` are those of the things, `lines` go from a row to the next one.
-pub(crate) fn order(rows: &[u32], lines: &[(u32, u32)]) -> Vec<Vec<usize>> {
+pub(super) fn order(rows: &[u32], lines: &[(u32, u32)]) -> Vec<Vec<usize>> {
     let links = Links::of(rows.len(), lines);
     let mut layers = begin(rows, &links);
     let mut best = (crossings(&layers, &links, rows.len()), layers.clone());
