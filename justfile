@@ -10,6 +10,10 @@ lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
     cargo clippy --locked -p tidegate --lib --no-default-features -- -D warnings
 
+# Whether the lock files of all workspaces fit their manifests.
+locks:
+    for place in . annexes/compare annexes/compare/batpak annexes/compare/verifiers fuzz; do cargo metadata --locked --format-version 1 --manifest-path "$place/Cargo.toml" >/dev/null || exit 1; done
+
 # The documentation; a broken link is an error.
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
@@ -29,6 +33,28 @@ miri:
 # Tests and checks for other systems: Windows under Wine, other processors emulated, the oldest compiler; or those named.
 platforms *names:
     .ci/platforms {{names}}
+
+# The published crates as packages, and a program of a stranger that is built from nothing but them.
+packages:
+    .ci/packages/run
+
+# Licences, duplicates and sources of the dependencies.
+deny:
+    .ci/deny
+
+# The program as an archive and a Debian package, in target/artifacts; `just dist reproducible` builds it in two folders and
+# compares every byte.
+dist *where:
+    .ci/dist {{where}}
+
+# Whether the API changed in a way that the version does not say, since the newest tag.
+semver:
+    command -v cargo-semver-checks >/dev/null || cargo install --locked cargo-semver-checks
+    cargo semver-checks --workspace --exclude tidegate-cli --baseline-rev "$(git describe --tags --abbrev=0)"
+
+# Checks everything, tags the version in Cargo.toml, and says what is left to do by hand; it publishes nothing.
+release:
+    .ci/release
 
 # What a change must pass before it is merged.
 ci:

@@ -106,9 +106,18 @@
 //! (states folded from them), [`graph`] (what led to what), [`report`] (what is in order
 //! and what is not), [`Upkeep`](report::Upkeep) (what keeps it so), [`backup`](report::backup) (copies of it, and stores made of them), [`Error`] (what can go wrong and what to do).
 //!
-//! Features: `derive` (on by default; the derived types need `serde` with its own `derive`), `encryption` (payloads that are encrypted
+//! The [`guide`] goes from a first store to operating, proving and moving one.
+//!
+//! Features: `derive` (on by default; the derived types need `serde` with its own `derive`), `message-pack` (part of it: payloads
+//! of Rust types as `MessagePack`, and projections), `encryption` (payloads that are encrypted
 //! for a subject: `tidegate::report::keyring`), `futures` (a subscription as
 //! an asynchronous stream), `proofs` (signed checkpoints, and proofs of events that need no store to be checked), `testing` (simulated disks, clocks and randomness).
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(feature = "message-pack"),
+    allow(dead_code, unused_imports, reason = "projections alone use some of it")
+)]
+
 mod sync;
 pub mod settings;
 mod published;
@@ -125,6 +134,9 @@ pub mod proofs;
 pub mod subscription;
 pub mod project;
 pub mod report;
+#[cfg(any(doc, doctest))]
+#[path = "../guide/mod.rs"]
+pub mod guide;
 
 pub use batch::{Batch, Condition, Receipt};
 

@@ -59,6 +59,8 @@
 //! [`ProjectorOptions`] and [`Poison`] (how it is kept), [`Staleness`] and [`Reading`] (what is asked and answered),
 //! [`catch_up_all`] (several in one pass), [`ReadModel`] and [`Updater`] (a state in the caller's own database).
 //!
+//! Projections need the feature `message-pack`, which the default feature `derive` brings; read models do not.
+//!
 //! # Saved states
 //!
 //! A state is saved under `projections/NAME/`, outside the log and never on the append path, by the thread that reads the
@@ -105,28 +107,41 @@
 //! assert_eq!(count.read()?.version(), 2);
 //! # Ok::<(), tidegate::Error>(())
 //! ```
+#[cfg(feature = "message-pack")]
 mod projection;
+#[cfg(feature = "message-pack")]
 mod options;
+#[cfg(feature = "message-pack")]
 mod reading;
+#[cfg(feature = "message-pack")]
 mod snapshot;
+#[cfg(feature = "message-pack")]
 mod fold;
+#[cfg(feature = "message-pack")]
 mod projector;
+#[cfg(feature = "message-pack")]
 mod save;
-#[cfg(feature = "proofs")]
+#[cfg(all(feature = "message-pack", feature = "proofs"))]
 mod evidence;
+#[cfg(feature = "message-pack")]
 mod pass;
 mod bookmark;
 mod read_model;
+#[cfg(feature = "message-pack")]
 #[doc(hidden)]
 pub mod derived;
 
 pub use bookmark::Bookmark;
+#[cfg(feature = "message-pack")]
 pub use options::{Poison, ProjectorOptions};
+#[cfg(feature = "message-pack")]
 pub use pass::{AnyProjector, catch_up_all};
+#[cfg(feature = "message-pack")]
 pub use projection::Projection;
+#[cfg(feature = "message-pack")]
 pub use projector::{Projector, Start};
 pub use read_model::{ReadModel, Updater};
+#[cfg(feature = "message-pack")]
 pub use reading::{PoisonEvent, Reading, Staleness};
-pub(crate) use snapshot::PROJECTIONS;
 #[cfg(feature = "derive")]
 pub use tidegate_derive::Projection;

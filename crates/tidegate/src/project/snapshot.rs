@@ -15,12 +15,9 @@ use tidegate_segment::write_error;
 
 use super::projection::Projection;
 use super::reading::PoisonEvent;
-use crate::backend::{STATE_BYTES_MAX, SnapshotHeader, read, rejected, replace};
+use crate::backend::{PROJECTIONS, STATE_BYTES_MAX, SnapshotHeader, read, rejected, replace};
 use crate::read::{Query, View, is_touched};
 use crate::subscription::StateDir;
-
-/// The folder of saved states, which holds one for each projection.
-pub(crate) use crate::backend::PROJECTIONS;
 
 /// Names of the saved states of a projection, and what they must fit.
 #[derive(Debug)]

@@ -37,6 +37,7 @@ pub use upkeep::Upkeep;
 use crate::backend::{Follower, as_store};
 use crate::journal::Metrics;
 use crate::settings::StoreOptions;
+#[cfg(feature = "derive")]
 use crate::typed::check_claims;
 use opening::Origin;
 use reopening::NewestWriter;
@@ -113,6 +114,7 @@ impl StoreOptions {
         let disk = Arc::clone(&env.disk);
         in_directory(&*disk, || {
             self.check()?;
+            #[cfg(feature = "derive")]
             check_claims()?;
             let (writer, file, report) = Writer::open(&env, &self, None)?;
             erase::resume(&writer, &env, file.id)?;
@@ -156,6 +158,7 @@ impl StoreOptions {
         let disk = Arc::clone(&env.disk);
         in_directory(&*disk, || {
             self.check()?;
+            #[cfg(feature = "derive")]
             check_claims()?;
             let env = as_store(env)?;
             let (follower, report) = Follower::open(&env, &self)?;

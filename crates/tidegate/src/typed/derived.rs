@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 
 pub use std::borrow::Cow;
 
+#[cfg(feature = "derive")]
 pub use inventory;
 pub use serde;
 use serde::Serialize;
@@ -11,14 +12,15 @@ use serde::de::DeserializeOwned;
 pub use tidegate_format::{Draft, Result, StreamId};
 pub use tidegate_segment::RecordedEvent;
 
-use super::kind::Kind;
-use super::payload::{self, CONTENT_TYPE, failed};
+use super::kind::{CONTENT_TYPE, Kind};
+use super::payload::{self, failed};
 use super::value::Event;
 pub use super::values::Values;
 use tidegate_format::Error;
 
 /// Claims the kinds of a type that implements [`Event`](crate::typed::Event) by hand, so that opening a store
 /// refuses another type with one of them, and checks its versions. `#[derive(Event)]` does that by itself.
+#[cfg(feature = "derive")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __claim {

@@ -33,8 +33,7 @@ use tidegate_format::record::{self, Facts, Placed};
 use tidegate_format::{Blind, Draft, Error, EventId, Hash, Micros, PayloadType, Position, Result, Version};
 use tidegate_segment::RecordedEvent;
 
-use super::kind::Kind;
-use super::payload::CONTENT_TYPE;
+use super::kind::{CONTENT_TYPE, Kind};
 use super::value::Event;
 
 /// Reads every payload of a golden file and writes every sample: the lines must be readable, and each sample must be

@@ -2,6 +2,9 @@
 
 use tidegate_format::{Error, Result, name};
 
+/// The name of the metadata entry with the content type of a payload in bytes.
+pub const CONTENT_TYPE: &str = "content-type";
+
 /// A kind of event that a Rust type stands for, with the versions of its schema.
 ///
 /// ```
@@ -46,6 +49,7 @@ impl Kind {
     }
 
     /// Refuses a name that no caller may append, and a version that cannot be read.
+    #[cfg_attr(not(feature = "derive"), allow(dead_code, reason = "claims are checked with the derive"))]
     pub(super) fn check(&self) -> Result<()> {
         name::check_kind(self.name)?;
         let Self { name, version, since, upcasts, .. } = *self;

@@ -62,23 +62,31 @@
 //! implemented by hand claims its kinds with [`claim!`].
 //!
 //! The derive's page, [`Event`](derive@Event), describes each attribute with an example.
+#[cfg(feature = "message-pack")]
 mod nesting;
 mod kind;
 mod values;
 mod value;
+#[cfg(feature = "derive")]
 mod claims;
+#[cfg(feature = "message-pack")]
 mod payload;
 pub mod golden;
+#[cfg(feature = "message-pack")]
 #[doc(hidden)]
 pub mod derived;
 
+#[cfg(feature = "derive")]
 #[doc(inline)]
 pub use crate::__claim as claim;
+#[cfg(feature = "derive")]
 #[doc(hidden)]
 pub use claims::Claim;
+#[cfg(feature = "derive")]
 pub(crate) use claims::check as check_claims;
-pub use kind::Kind;
-pub use payload::{CONTENT_TYPE, DraftPayload};
+pub use kind::{CONTENT_TYPE, Kind};
+#[cfg(feature = "message-pack")]
+pub use payload::DraftPayload;
 /// Runs the examples of the derives' pages, since their crate stands below this one.
 #[cfg(all(doctest, feature = "derive"))]
 #[doc = include_str!("../../../derive/EVENT.md")]

@@ -12,11 +12,8 @@ use serde::de::DeserializeOwned;
 use tidegate_format::{Draft, Error, ErrorKind, ErrorPlace, PayloadType, Result, StreamId};
 use tidegate_segment::RecordedEvent;
 
-use super::kind::Kind;
+use super::kind::{CONTENT_TYPE, Kind};
 use super::nesting;
-
-/// The name of the metadata entry with the content type of a payload in bytes.
-pub const CONTENT_TYPE: &str = "content-type";
 
 /// Sets the payload of a [`Draft`] to any value that serde serializes, as `MessagePack`. [`Draft::json`] does it as JSON.
 ///

@@ -13,10 +13,9 @@ use super::index_check::IndexCheck;
 use super::log_scan::{FrameVisitor, LogScan, ScannedSegment, scan_log};
 use super::reader_check::ReaderCheck;
 use crate::backend::{
-    ERASING, FLOOR, LOCK, RETIRED, STORE, TREE, UNFINISHED, WATERMARK, as_store, check_lock_file,
-    refuse_unfinished,
+    ERASING, FLOOR, LOCK, PROJECTIONS, RETIRED, STORE, TREE, UNFINISHED, WATERMARK, as_store,
+    check_lock_file, refuse_unfinished,
 };
-use crate::project::PROJECTIONS;
 use crate::read::VerifyReport;
 use crate::report::fault::{Fault, LostRange, MOVE, Remark};
 use crate::report::verdict::StoreVerdict;

@@ -7,8 +7,7 @@ use tidegate_disk::replace::LEFTOVER;
 use tidegate_format::{Error, ErrorKind, Frame, Hash, Position, Result, StoreId};
 
 use super::files;
-use crate::backend::{BYTES_MAX, STATE_BYTES_MAX, SnapshotHeader, list};
-use crate::project::PROJECTIONS;
+use crate::backend::{BYTES_MAX, PROJECTIONS, STATE_BYTES_MAX, SnapshotHeader, list};
 use crate::read::Query;
 use crate::report::fault::{Fault, LostRange, MOVE, Remark};
 use crate::subscription::LOCK_SUFFIX;
