@@ -67,10 +67,7 @@ pub use env::{Clock, Disk, Env, File, FileLock, Identity, Mode, Random};
 pub use faulty::{AtRest, Call, Crashed, Directories, FaultPlan, FaultyDisk, Grain, Model};
 pub use memory::MemoryDisk;
 pub use native::NativeDisk;
-pub use os::{Errno, Permissions};
+pub use os::{Errno, Permissions, process_id};
 pub use plain::NotPlain;
 pub use simulated::{SeededRandom, SimulatedClock};
 pub use system::{SystemClock, SystemRandom};
-
-#[cfg(not(any(unix, windows)))]
-compile_error!("tidegate-disk needs Unix or Windows: its files, locks and syncs are system calls");

@@ -15,7 +15,7 @@ use crate::block::Block;
 use crate::env::{Disk, Env, File, FileLock, Identity, Mode};
 use crate::map;
 use crate::name;
-use crate::os::Errno;
+use crate::os::{self, Errno};
 use crate::system::{SystemClock, SystemRandom};
 use crate::uses;
 
@@ -163,7 +163,7 @@ impl Disk for MemoryDisk {
     /// Returns this process alone, since no other one has this memory.
     fn lock_holders(&self, name: &str) -> Vec<u32> {
         let is_locked = self.0.lock().find(name).is_ok_and(|inode| inode.locked.load(Ordering::Acquire));
-        is_locked.then(std::process::id).into_iter().collect()
+        is_locked.then(os::process_id).into_iter().collect()
     }
 
     fn place(&self) -> String {

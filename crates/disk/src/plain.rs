@@ -26,6 +26,7 @@ pub struct NotPlain {
 
 impl NotPlain {
     /// The error for this in the place of a file.
+    #[cfg_attr(not(any(unix, windows)), allow(dead_code, reason = "there are no files"))]
     pub(crate) fn no_file(name: &str, found: &'static str) -> io::Error {
         Self { name: name.to_owned(), expected: "a plain file", found }.into_error()
     }

@@ -149,8 +149,12 @@ impl Layout {
     fn walk<const NEW: bool>(bytes: &[u8], position: Option<u64>) -> Result<Self> {
         let length = bytes.len();
         let payload_length = number!(bytes, PAYLOAD_LENGTH, u32) as usize;
+        // Before it is added to anything: where counts have 32 bits, the sum would not fit.
+        if payload_length > PAYLOAD_BYTES_MAX {
+            return Err(malformed("payload length", payload_length));
+        }
         let tail_length = tail_bytes(payload_length);
-        if payload_length > PAYLOAD_BYTES_MAX || tail_length > length - RECORD_HEAD_BYTES {
+        if tail_length > length - RECORD_HEAD_BYTES {
             return Err(malformed("payload length", payload_length));
         }
         if bytes[FLAGS] & !FLAGS_KNOWN != 0 {

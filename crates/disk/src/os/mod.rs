@@ -4,16 +4,24 @@
 //! O2: no link is followed to a file, and only a plain file is opened. Opening a pipe or a device would wait for its
 //!     other end, or do something.
 
+#[cfg(not(any(unix, windows)))]
+mod absent;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
+#[cfg(not(any(unix, windows)))]
+pub(crate) use absent::*;
 #[cfg(unix)]
 pub(crate) use unix::*;
 #[cfg(windows)]
 pub(crate) use windows::*;
 
+#[cfg(not(any(unix, windows)))]
+pub use absent::{Errno, process_id};
+#[cfg(any(unix, windows))]
+pub use std::process::id as process_id;
 #[cfg(unix)]
 pub use unix::Errno;
 #[cfg(windows)]

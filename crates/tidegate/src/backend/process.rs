@@ -5,6 +5,7 @@
 //! every wait checks first which process it runs in, before it takes a lock that a thread of the first process may
 //! have held at the fork.
 
+use tidegate_disk::process_id;
 use tidegate_format::{Error, ErrorKind, Result};
 
 /// The process that a handle belongs to.
@@ -14,12 +15,12 @@ pub(crate) struct OwnerProcess(u32);
 impl OwnerProcess {
     /// Returns the process that calls.
     pub(crate) fn current() -> Self {
-        Self(std::process::id())
+        Self(process_id())
     }
 
     /// Returns whether the caller runs in this process and not in one forked from it.
     pub(crate) fn is_current(self) -> bool {
-        self.0 == std::process::id()
+        self.0 == process_id()
     }
 
     /// Refuses a process that was forked from this one.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use tidegate_disk::{Disk, FileLock, Mode, NotPlain};
+use tidegate_disk::{Disk, FileLock, Mode, NotPlain, process_id};
 use tidegate_format::{Error, ErrorKind, Result};
 use tidegate_segment::{read_error, write_error};
 
@@ -28,7 +28,7 @@ pub(crate) fn check_lock_file(disk: &dyn Disk) -> Result<()> {
 pub(crate) fn lock(disk: &dyn Disk) -> Result<Arc<dyn FileLock>> {
     disk.lock(LOCK).map(Arc::from).map_err(|cause| {
         if cause.kind() == std::io::ErrorKind::WouldBlock {
-            let message = held_by(&disk.lock_holders(LOCK), std::process::id());
+            let message = held_by(&disk.lock_holders(LOCK), process_id());
             return Error::new(ErrorKind::Locked, message).in_file(LOCK, None);
         }
         write_error("the lock cannot be taken", LOCK, cause)

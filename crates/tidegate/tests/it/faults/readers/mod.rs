@@ -4,4 +4,5 @@ mod questions;
 
 mod end_at_damage;
 mod follow_the_writer;
+mod from_files;
 mod tell_what_is_unconfirmed;

@@ -1,4 +1,5 @@
 //! The reading handle: everything that is asked of a store.
+mod from_files;
 
 use std::fmt;
 use std::path::Path;

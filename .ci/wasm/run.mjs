@@ -1,0 +1,11 @@
+// Runs a WebAssembly program that asks for WASI, with the arguments behind its name.
+import { readFile } from "node:fs/promises";
+import { argv, exit } from "node:process";
+import { tmpdir } from "node:os";
+import { WASI } from "node:wasi";
+
+const args = argv.slice(2);
+const wasi = new WASI({ version: "preview1", args, preopens: { "/tmp": tmpdir() }, returnOnExit: true });
+const program = await WebAssembly.compile(await readFile(args[0]));
+const instance = await WebAssembly.instantiate(program, wasi.getImportObject());
+exit(wasi.start(instance));
