@@ -8,6 +8,8 @@ mod allocations;
 mod escape;
 #[path = "../../annexes/cli/src/failure.rs"]
 mod failure;
+#[path = "../../annexes/cli/src/pager.rs"]
+mod pager;
 #[path = "../../annexes/cli/src/output.rs"]
 mod output;
 #[path = "../../annexes/cli/src/reader.rs"]
@@ -20,10 +22,12 @@ mod target;
 mod keyring;
 #[path = "../../annexes/cli/src/progress.rs"]
 mod progress;
-#[path = "../../annexes/cli/src/filter.rs"]
+#[path = "../../annexes/cli/src/filter/mod.rs"]
 mod filter;
 #[path = "../../annexes/cli/src/event_ref.rs"]
 mod event_ref;
+#[path = "../../annexes/cli/src/clock.rs"]
+mod clock;
 #[path = "../../annexes/cli/src/listing.rs"]
 mod listing;
 #[path = "../../annexes/cli/src/lines.rs"]

@@ -134,23 +134,44 @@ pub(crate) fn warn(kind: &str, message: &str, json: bool) {
     };
 }
 
+/// Says on standard error that there is nothing to show, since silence could be a mistake.
+pub(crate) fn note_none(count: u64, what: &str, json: bool) {
+    if count == 0 && !json {
+        let _ = writeln!(io::stderr(), "tidegate: no {what}s");
+    }
+}
+
 /// Tells that the call makes no sense, as JSON or as text that a terminal obeys nothing of.
 pub(crate) fn tell_misuse(message: &str, json: bool) {
     if !json {
         let _ = writeln!(io::stderr(), "{}", escape_lines(message.trim_end()));
         return;
     }
+    let (message, advice) = misuse_parts(message);
     let error_json = ErrorJson {
         kind: "misuse",
-        message: message.trim_end().to_owned(),
+        message,
         place: None,
         expected: None,
         found: None,
         imported: None,
-        advice: None,
+        advice: (!advice.is_empty()).then_some(&*advice),
         exit: MISUSE,
     };
     let _ = tell_json(&error_json);
+}
+
+/// Splits what the parser of arguments says, made for people, into what is wrong and what to do.
+fn misuse_parts(said: &str) -> (String, String) {
+    let said = said.strip_prefix("error: ").unwrap_or(said);
+    let (mut message, mut advice) = (Vec::new(), Vec::new());
+    let mut in_usage = false;
+    for paragraph in said.split("\n\n").filter(|paragraph| !paragraph.starts_with("For more information")) {
+        let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        in_usage |= words.starts_with("Usage: ");
+        if in_usage || words.starts_with("tip: ") { advice.push(words) } else { message.push(words) }
+    }
+    (message.join("; "), advice.join("; "))
 }
 
 fn tell_json(error_json: &ErrorJson<'_>) -> io::Result<()> {
@@ -209,4 +230,17 @@ pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::TimedOut => "timed-out",
         _ => "io",
     }
+}
+
+#[test]
+fn misuse_is_split_into_what_is_wrong_and_what_to_do() {
+    let said = "error: unexpected argument '--bogus' found\n\n  tip: to pass '--bogus' as a value, use '-- --bogus'\n\n\
+                Usage: tidegate read [OPTIONS] <DIR>\n\nFor more information, try '--help'.\n";
+    let (message, advice) = misuse_parts(said);
+    assert_eq!(message, "unexpected argument '--bogus' found");
+    assert_eq!(
+        advice,
+        "tip: to pass '--bogus' as a value, use '-- --bogus'; Usage: tidegate read [OPTIONS] <DIR>"
+    );
+    assert_eq!(misuse_parts("error: a\n  b\n  c\n"), ("a b c".to_owned(), String::new()));
 }

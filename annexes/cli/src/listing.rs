@@ -7,6 +7,7 @@ use tidegate::{RecordedEvent, View};
 use tidegate_format::PayloadType;
 use tidegate_json::{event_to_json, message_pack_to_json};
 
+use crate::clock::Clock;
 use crate::escape::escape;
 use crate::failure::{Result, kind_name};
 use crate::output::{Output, clock_time};
@@ -24,6 +25,7 @@ const WIDE: usize = 140;
 pub(crate) struct Listing<'a> {
     output: &'a mut Output,
     json: bool,
+    clock: Clock,
     page: Vec<ListingRow>,
     widths: Widths,
 }
@@ -47,7 +49,12 @@ struct ListingRow {
 
 impl<'a> Listing<'a> {
     pub(crate) fn new(output: &'a mut Output, json: bool) -> Self {
-        Self { output, json, page: Vec::new(), widths: Widths::default() }
+        Self { output, json, clock: Clock::default(), page: Vec::new(), widths: Widths::default() }
+    }
+
+    /// Sets whose times are shown.
+    pub(crate) fn clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Writes an event. Its causes are looked up in the view.
@@ -55,7 +62,7 @@ impl<'a> Listing<'a> {
         if self.json {
             return self.output.styled(event_to_json(event, view)?);
         }
-        self.page.push(ListingRow::of(event, self.output.width()));
+        self.page.push(ListingRow::of(event, self.clock, self.output.width()));
         if self.page.len() == PAGE_EVENTS { self.finish_page() } else { Ok(()) }
     }
 
@@ -96,12 +103,12 @@ impl Widths {
 }
 
 impl ListingRow {
-    fn of(event: &RecordedEvent, width: Option<usize>) -> Self {
+    fn of(event: &RecordedEvent, clock: Clock, width: Option<usize>) -> Self {
         let tags: Vec<String> = event.tags().map(|tag| format!("#{tag}")).collect();
         let room = width.unwrap_or(usize::MAX);
         Self {
             position: event.position().to_string(),
-            time: clock_time(event.time(), room >= WIDE),
+            time: clock_time(clock.time(event), room >= WIDE),
             stream: escape(format_args!("{} v{}", event.stream(), event.version())),
             kind: escape(event.kind()),
             tags: escape(tags.join(" ")),

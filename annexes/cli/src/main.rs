@@ -6,6 +6,7 @@
 
 mod escape;
 mod failure;
+mod pager;
 mod output;
 mod reader;
 mod writer;
@@ -14,6 +15,7 @@ mod keyring;
 mod progress;
 mod filter;
 mod event_ref;
+mod clock;
 mod listing;
 mod lines;
 mod command;

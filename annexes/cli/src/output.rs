@@ -11,25 +11,75 @@ use tidegate::Micros;
 use tidegate_json::escape_json;
 
 use crate::escape::escape_lines;
-use crate::failure::Result;
+use crate::failure::{Result, note_none};
+use crate::pager::Pager;
 
 /// Standard output.
 pub(crate) struct Output {
-    out: BufWriter<StdoutLock<'static>>,
+    out: BufWriter<Sink>,
     /// Columns of the terminal, if it is one.
     width: Option<usize>,
+    /// Whether long output may go through a pager.
+    may_page: bool,
+}
+
+/// Where output goes.
+enum Sink {
+    Stdout(StdoutLock<'static>),
+    /// To this pager, which is started with the first output.
+    Unpaged(String, StdoutLock<'static>),
+    Pager(Pager),
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Self::Unpaged(line, _) = self {
+            // Without a pager the output goes where it would have gone.
+            *self = Pager::start(line).map_or_else(|_| Self::Stdout(io::stdout().lock()), Self::Pager);
+        }
+        match self {
+            Self::Stdout(out) | Self::Unpaged(_, out) => out.write(bytes),
+            Self::Pager(pager) => pager.input().map_or(Ok(bytes.len()), |input| input.write(bytes)),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(out) | Self::Unpaged(_, out) => out.flush(),
+            Self::Pager(pager) => pager.input().map_or(Ok(()), Write::flush),
+        }
+    }
 }
 
 impl Output {
-    pub(crate) fn new() -> Self {
+    /// Returns the output of a command. On a terminal long output goes through a pager, if that is allowed.
+    pub(crate) fn new(may_page: bool) -> Self {
         let terminal = Term::stdout();
         let width = terminal.is_term().then(|| usize::from(terminal.size().1).max(20));
-        Self { out: BufWriter::with_capacity(1 << 16, io::stdout().lock()), width }
+        let out = BufWriter::with_capacity(1 << 16, Sink::Stdout(io::stdout().lock()));
+        Self { out, width, may_page }
+    }
+
+    /// Has what follows go through a pager, if the output is a terminal. Nothing was written before.
+    pub(crate) fn page(&mut self) {
+        if self.width.is_none() || !self.may_page {
+            return;
+        }
+        if let Some(line) = Pager::wanted() {
+            *self.out.get_mut() = Sink::Unpaged(line, io::stdout().lock());
+        }
     }
 
     /// Columns of the terminal, or `None` if the output goes somewhere else.
     pub(crate) fn width(&self) -> Option<usize> {
         self.width
+    }
+
+    /// Says on a terminal that a list is empty. A program sees that by itself.
+    pub(crate) fn note_none(&self, count: u64, what: &str, json: bool) {
+        if self.width.is_some() {
+            note_none(count, what, json);
+        }
     }
 
     /// Writes a line, or several, as text that a terminal obeys nothing of.
@@ -41,6 +91,11 @@ impl Output {
     /// [`escape`](crate::escape::escape) before.
     pub(crate) fn styled(&mut self, line: impl fmt::Display) -> Result<()> {
         Ok(writeln!(self.out, "{line}")?)
+    }
+
+    /// Writes a text as it is, which this program made.
+    pub(crate) fn text(&mut self, text: &str) -> Result<()> {
+        Ok(self.out.write_all(text.as_bytes())?)
     }
 
     /// Writes a value as one line of JSON.
@@ -59,7 +114,9 @@ impl Output {
     pub(crate) fn is_closed(&self) -> bool {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-        let mut descriptors = [PollFd::new(self.out.get_ref(), PollFlags::empty())];
+        // What goes on until its reader is gone is not paged.
+        let (Sink::Stdout(out) | Sink::Unpaged(_, out)) = self.out.get_ref() else { return false };
+        let mut descriptors = [PollFd::new(out, PollFlags::empty())];
         let polled = poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
         let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
         polled.is_ok() && descriptors[0].revents().intersects(gone)

@@ -1,8 +1,9 @@
 //! Progress: a bar on standard error while long work goes on, if that is a terminal.
 
 use std::io::Read;
+use std::time::Duration;
 
-use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
+use indicatif::{BinaryBytes, HumanCount, ProgressBar, ProgressStyle};
 use tidegate::report::backup::CopyProgress;
 
 use crate::output::counted;
@@ -31,7 +32,8 @@ impl Progress {
         self.0.set_length(so_far.total);
         self.0.set_position(so_far.done);
         if !self.0.is_hidden() {
-            self.0.set_message(BinaryBytes(so_far.done).to_string());
+            let rate = BinaryBytes(per_second(so_far.done, self.0.elapsed()));
+            self.0.set_message(format!("{}, {rate}/s", BinaryBytes(so_far.done)));
         }
     }
 
@@ -59,16 +61,30 @@ impl Progress {
         self.0.set_position(done);
     }
 
-    /// Says how many events are done.
+    /// Says how many events are done, and how many a second.
     pub(crate) fn events(&self, count: u64) {
         if !self.0.is_hidden() {
-            self.0.set_message(counted(count, "event"));
+            let rate = HumanCount(per_second(count, self.0.elapsed()));
+            self.0.set_message(format!("{}, {rate}/s", counted(count, "event")));
         }
     }
+}
+
+/// Returns how much was done a second on average.
+fn per_second(done: u64, took: Duration) -> u64 {
+    let micros = took.as_micros().max(1);
+    u64::try_from(u128::from(done) * 1_000_000 / micros).unwrap_or(u64::MAX)
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
+}
+
+#[test]
+fn rates_are_averages() {
+    assert_eq!(per_second(300, Duration::from_secs(3)), 100);
+    assert_eq!(per_second(5, Duration::from_millis(10)), 500);
+    assert_eq!(per_second(0, Duration::ZERO), 0);
 }

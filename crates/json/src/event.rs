@@ -29,6 +29,9 @@ struct EventJson<'a> {
     schema: u16,
     tags: Vec<&'a str>,
     causes: Vec<String>,
+    /// Where the causes in this store are, in the same order; those in other stores are passed over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cause_positions: Vec<u64>,
     correlation: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<&'a str>,
@@ -64,7 +67,7 @@ struct ErasedJson {
 }
 
 /// Returns an event as a line of JSON. Causes in the same scope are written by their import keys, which are looked up in
-/// the view. An erased payload is written as `erased`, with its commitment and its length.
+/// the view, and all by their positions (`cause_positions`), which an import passes over. An erased payload is written as `erased`, with its commitment and its length.
 ///
 /// # Errors
 ///
@@ -125,6 +128,7 @@ fn write<'a>(
         schema: event.schema(),
         tags: event.tags().collect(),
         causes: causes.collect::<Result<_>>()?,
+        cause_positions: event.causes().filter_map(|cause| position(cause).filter(|_| !is_export)).collect(),
         correlation: id_text(event.scope(), event.correlation().first(), view)?,
         time,
         recorded: rfc3339(event.time()),
@@ -167,6 +171,14 @@ fn split_source<'a, 'b>(metadata: &'b [(&'a str, &'a [u8])]) -> Source<'a, 'b> {
 
 fn text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok()
+}
+
+/// Returns where a cause is, if it is in this store.
+fn position(cause: Cause) -> Option<u64> {
+    match cause {
+        Cause::At(position) => Some(position.0),
+        _ => None,
+    }
 }
 
 /// Returns the import key of a cause that has one in this scope, or its id.

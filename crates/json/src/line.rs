@@ -66,6 +66,8 @@ pub struct EventLine<'a> {
     recorded: Option<&'a RawValue>,
     #[serde(default, rename = "version")]
     _version: IgnoredAny,
+    #[serde(default, rename = "cause_positions")]
+    _cause_positions: IgnoredAny,
 }
 
 /// What is left of a payload that was erased.

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use console::style;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 use tidegate::report::{DoctorReport, Fault, LostRange, Remark, StoreVerdict, examine_with};
 use tidegate::{Error, ErrorKind, ErrorPlace};
 
+use crate::escape::escape_lines;
 use crate::failure::{Result, kind_name};
 use crate::output::{Output, counted};
 use crate::progress::Progress;
@@ -99,11 +101,11 @@ impl DoctorSummary {
             return output.json(self);
         }
         let state = match (self.faults, self.remarks) {
-            (0, 0) => "all is well".to_owned(),
-            (0, remarks) => format!("sound, with {}", counted(remarks, "remark")),
-            _ => "whole".to_owned(),
+            (0, 0) => style("all is well".to_owned()).green(),
+            (0, remarks) => style(format!("sound, with {}", counted(remarks, "remark"))).green(),
+            _ => style("whole".to_owned()),
         };
-        output.line(format_args!(
+        output.styled(format_args!(
             "{state}: {} in {}, {} of records; read {}, {}, {} of readers",
             counted(self.events, "event"),
             counted(self.streams, "stream"),
@@ -151,7 +153,12 @@ pub(super) fn write_findings(
         if json {
             output.json(&FaultLine { fault: finding_json(fault) })?;
         } else {
-            output.line(format_args!("{}\n  what to do: {}", fault.error, fault.remedy))?;
+            let (error, remedy) = (escape_lines(&fault.error), escape_lines(fault.remedy));
+            output.styled(format_args!(
+                "{}\n  {} {remedy}",
+                style(error).red(),
+                style("what to do:").bold()
+            ))?;
         }
     }
     for remark in remarks {
@@ -162,7 +169,7 @@ pub(super) fn write_findings(
             let remark = FindingJson { kind: "remark", message, file, offset, expected, found, remedy };
             output.json(&RemarkLine { remark })?;
         } else {
-            output.line(format_args!("remark: {remark}"))?;
+            output.styled(format_args!("{} {}", style("remark:").yellow(), escape_lines(remark)))?;
         }
     }
     Ok(())
@@ -198,8 +205,11 @@ pub(super) fn write_lost(lost: &[LostRange], output: &mut Output, json: bool) ->
             continue;
         }
         match lost.count() {
-            Some(count) => output.line(format_args!("not whole: {lost} ({})", counted(count, "event")))?,
-            None => output.line(format_args!("not whole: {lost}"))?,
+            Some(count) => {
+                let count = counted(count, "event");
+                output.styled(format_args!("{} {lost} ({count})", style("not whole:").red()))?;
+            }
+            None => output.styled(format_args!("{} {lost}", style("not whole:").red()))?,
         }
     }
     Ok(())

@@ -1,26 +1,25 @@
 //! Commands: what can be run from the command line, a file each.
 
 mod append;
-mod read;
+mod events;
 mod transfer;
-mod tail;
 mod stats;
 mod project;
 mod readers;
 mod graph;
-mod explain;
 mod verify;
 mod doctor;
 mod upkeep;
 mod proof;
 mod copies;
+mod manual;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
 
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use tidegate_format::name;
 
 use crate::failure::{self, EXIT_CODES, Failure, MISUSE, Result};
@@ -48,6 +47,20 @@ struct Cli {
     /// Write JSON, one object a line; errors too
     #[arg(long, global = true, display_order = 900)]
     json: bool,
+    /// When to use colours; `auto` is on a terminal, unless `NO_COLOR` is set
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Coloured::Auto, display_order = 901)]
+    color: Coloured,
+    /// Write long lists to the terminal at once, without $PAGER
+    #[arg(long, global = true, display_order = 902)]
+    no_pager: bool,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Coloured {
+    Auto,
+    Always,
+    Never,
 }
 
 #[derive(Subcommand, Debug)]
@@ -56,14 +69,15 @@ enum Command {
     ImportBatpak(transfer::ImportBatpakArgs),
     Export(transfer::ExportArgs),
     Append(append::AppendArgs),
-    Read(read::ReadArgs),
-    Tail(tail::TailArgs),
+    Read(events::ReadArgs),
+    Show(events::ShowArgs),
+    Tail(events::TailArgs),
     Stats(stats::StatsArgs),
     Project(project::ProjectArgs),
     Cursors(readers::CursorsArgs),
     Parked(readers::ParkedArgs),
     Graph(graph::GraphCommand),
-    Explain(explain::ExplainArgs),
+    Explain(events::ExplainArgs),
     Verify(verify::VerifyArgs),
     Doctor(doctor::DoctorArgs),
     Salvage(copies::SalvageArgs),
@@ -83,6 +97,8 @@ enum Command {
     Evidence(proof::EvidenceArgs),
     Tiles(proof::TilesArgs),
     Witness(proof::WitnessArgs),
+    Completions(manual::CompletionsArgs),
+    Man(manual::ManArgs),
 }
 
 /// Does what the command line asks for.
@@ -91,13 +107,22 @@ pub(crate) fn run() -> ExitCode {
         Ok(call) => call,
         Err(error) => return misuse(&error),
     };
-    let mut output = Output::new();
+    match call.color {
+        Coloured::Auto => {}
+        Coloured::Always => console::set_colors_enabled(true),
+        Coloured::Never => {
+            console::set_colors_enabled(false);
+            console::set_colors_enabled_stderr(false);
+        }
+    }
+    let mut output = Output::new(!call.no_pager);
     let done = call.run(&mut output);
     match done.and_then(|()| output.flush()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // What was found before the failure belongs before the message.
+            // What was found before the failure belongs before the message, and its pager ends first.
             let _ = output.flush();
+            drop(output);
             failure.tell(call.json)
         }
     }
@@ -111,6 +136,7 @@ impl Cli {
             Command::Export(export) => export.run(output, self.json),
             Command::Append(append) => append.run(output, self.json),
             Command::Read(read) => read.run(output, self.json),
+            Command::Show(show) => show.run(output, self.json),
             Command::Tail(tail) => tail.run(output, self.json),
             Command::Stats(stats) => stats.run(output, self.json),
             Command::Project(project) => project.run(output, self.json),
@@ -137,6 +163,8 @@ impl Cli {
             Command::Evidence(evidence) => evidence.run(output, self.json),
             Command::Tiles(tiles) => tiles.run(output, self.json),
             Command::Witness(witness) => witness.run(output, self.json),
+            Command::Completions(completions) => completions.run(Self::command(), output),
+            Command::Man(man) => man.run(Self::command(), output, self.json),
         }
     }
 }

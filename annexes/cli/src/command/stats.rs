@@ -9,12 +9,12 @@ use console::{Alignment, measure_text_width, pad_str};
 use indicatif::{BinaryBytes, HumanCount};
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use tidegate::{Error, ErrorKind, Position, ReadOptions, StoreReader};
+use tidegate::{Error, ErrorKind, ReadOptions, StoreReader};
 use tidegate_json::rfc3339;
 
 use crate::escape::escape;
 use crate::failure::Result;
-use crate::filter::{self, Filter};
+use crate::filter::{Filter, Range};
 use crate::output::Output;
 use crate::reader::{above_floor, open, unconfirmed, warn_of_damage};
 
@@ -22,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   tidegate stats ./store
   tidegate stats ./store --kind 'order.*' --after 1000 --limit 20
+  tidegate stats ./store --since 2026-04-07 --until 2026-04-08
   tidegate stats ./store --json";
 
 /// Say how much a store holds
@@ -33,12 +34,8 @@ pub(super) struct StatsArgs {
     directory: PathBuf,
     #[command(flatten)]
     filter: Filter,
-    /// Only events after this position
-    #[arg(long, value_name = "POSITION", value_parser = filter::position)]
-    after: Option<Position>,
-    /// Only events before this position
-    #[arg(long, value_name = "POSITION", value_parser = filter::position)]
-    before: Option<Position>,
+    #[command(flatten)]
+    range: Range,
     /// How many kinds, tags and streams are listed
     #[arg(long, value_name = "N", default_value_t = 10)]
     limit: usize,
@@ -85,7 +82,7 @@ impl StatsArgs {
         let store = open(&self.directory, json)?;
         if self.count {
             let view = store.view()?;
-            let count = view.count_with(&self.filter.query(), self.range());
+            let count = view.count_with(&self.filter.query(), self.range.options());
             let count = count.map_err(|error| above_floor(error.into(), &view))?;
             match (json, unconfirmed(&store)) {
                 (true, None) => output.json(&json!({ "events": count }))?,
@@ -103,13 +100,8 @@ impl StatsArgs {
         warn_of_damage(&store, json)
     }
 
-    fn range(&self) -> ReadOptions {
-        let (after, before) = (self.after.unwrap_or(Position::START), self.before.unwrap_or(Position::MAX));
-        ReadOptions::new().after(after).before(before)
-    }
-
     fn holding(&self, store: &StoreReader, bytes: u64) -> Result<StatsJson> {
-        let (view, query, range) = (store.view()?, self.filter.query(), self.range());
+        let (view, query, range) = (store.view()?, self.filter.query(), self.range.options());
         let stats = view.stats(&query, range, self.limit);
         let stats = stats.map_err(|error| above_floor(error.into(), &view))?;
         let recorded = |read: ReadOptions| -> Result<_> {

@@ -2,11 +2,12 @@
 
 use crate::program::{TempFolder, run};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "import",
     "export",
     "append",
     "read",
+    "show",
     "tail",
     "stats",
     "project",
@@ -47,6 +48,8 @@ fn every_command_has_an_example() {
         ("restore", "restore ./backup ./new"),
         ("fork", "fork ./store ./trial"),
         ("keyring", "keyring ./keys/shop.keyring"),
+        ("completions", "completions bash"),
+        ("man", "man ~/.local/share/man/man1"),
     ] {
         let help = run(&[command, "--help"]).ok();
         assert!(top.contains(&format!("\n  {command}")), "{command} is missing in\n{top}");
@@ -78,6 +81,12 @@ fn calls_that_make_no_sense_are_misuse() {
         &["read", &store, "--versions", "0"],
         &["read", &store, "--since", "2026-02-30"],
         &["read", &store, "--since", "yesterday"],
+        &["read", &store, "--where", "total>1"],
+        &["read", &store, "--position", "1", "--grep", "x"],
+        &["show", &store],
+        &["completions", "tcl"],
+        &["graph", "ancestors", &store, "1", "--ids", "--count"],
+        &["graph", "draw", &store, "--label", "{total}"],
         &["read", &store, "--query", "x"],
         &["read", &store, "--query", "[]"],
         &["read", &store, "--query", "\"all\"", "--kind", "k"],
@@ -89,5 +98,31 @@ fn calls_that_make_no_sense_are_misuse() {
     }
     let error = run(&["read", &store, "--bogus", "--json"]).refused(64);
     let error: serde_json::Value = serde_json::from_str(&error).unwrap();
-    assert_eq!((&error["error"]["kind"], &error["error"]["exit"]), (&"misuse".into(), &64.into()));
+    let error = &error["error"];
+    assert_eq!((&error["kind"], &error["exit"]), (&"misuse".into(), &64.into()));
+    assert_eq!(error["message"], "unexpected argument '--bogus' found");
+    assert!(error["advice"].as_str().unwrap().contains("Usage: tidegate read"), "{error}");
+    assert!(!error.to_string().contains("--help") && !error.to_string().contains("\\n"), "{error}");
+}
+
+/// Whether the events that were named are in an answer is a question that help answers.
+#[test]
+fn help_says_whether_ends_are_included() {
+    let graph = run(&["graph", "--help"]).ok();
+    for (command, said) in [
+        ("ancestors", "without them"),
+        ("descendants", "without them"),
+        ("path", "with both ends"),
+        ("between", "without both ends"),
+        ("critical", "with both ends"),
+    ] {
+        let line = graph.lines().skip_while(|line| !line.trim_start().starts_with(command));
+        let text: String = line.take(2).collect();
+        assert!(text.contains(said), "{command}: {text}");
+    }
+    let read = run(&["read", "--help"]).ok();
+    assert!(
+        read.contains("--after, --before and --until leave out what they name, --since does not"),
+        "{read}"
+    );
 }

@@ -50,6 +50,13 @@ impl Run {
         self.out
     }
 
+    /// What it said, if it ended well and noted just this.
+    #[track_caller]
+    pub(crate) fn noted(self, note: &str) -> String {
+        assert_eq!((self.code, self.err.as_str()), (Some(0), note), "{}", self.out);
+        self.out
+    }
+
     /// What it said in JSON, a value a line.
     #[track_caller]
     pub(crate) fn json(self) -> Vec<Value> {

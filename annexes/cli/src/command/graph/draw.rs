@@ -6,9 +6,10 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tidegate::Query;
 use tidegate::graph::Selection;
-use tidegate_draw::{Axis, Colour, Picture, Style};
+use tidegate_draw::{Axis, Colour, EventClock, Picture, Style, Template};
 
 use super::args::GraphArgs;
+use crate::clock::Clock;
 use crate::event_ref::{EventRef, find_all};
 use crate::failure::Result;
 use crate::filter::Filter;
@@ -21,6 +22,7 @@ picture, or the name of the file it went to.
 
 Examples:
   tidegate graph draw ./store order-7-shipped --up 10 --down 0 --output order-7.svg
+  tidegate graph draw ./store order-7-shipped --label '{/total} {tag:area}' > order-7.svg
   tidegate graph draw ./store 81966 --format dot | dot -Tpdf > history.pdf
   tidegate graph draw ./store --correlation 01999b7c-7a3e-7f21-8000-0242ac120002 --axis time";
 
@@ -43,13 +45,20 @@ pub(super) struct DrawArgs {
     /// What to write
     #[arg(long, value_enum, default_value_t = PictureFormat::Svg, help_heading = HOW)]
     format: PictureFormat,
-    /// What the rows of an SVG mean
+    /// What the rows of an SVG mean; with `level` each event says how long after the earliest one it came
     #[arg(long, value_enum, default_value_t = RowsArg::Level, help_heading = HOW)]
     axis: RowsArg,
     /// What the colours mean
     #[arg(long, value_enum, default_value_t = ColourArg::Kind, help_heading = HOW)]
     colour: ColourArg,
-    /// Never fold runs of events, each with one cause and one effect
+    /// One more line in each node: `{/total}` is a value of the payload, `{tag:area}` what follows `area:` in a tag, `{key}` the
+    /// import key; also `{meta:NAME}`, `{id}`, `{kind}`, `{scope}`, `{entity}`, `{version}`
+    #[arg(long, value_name = "TEMPLATE", help_heading = HOW)]
+    label: Option<Template>,
+    /// What the picture is called, instead of what was asked for
+    #[arg(long, value_name = "TEXT", help_heading = HOW)]
+    title: Option<String>,
+    /// Fold neither runs of events, each with one cause and one effect, nor siblings of one kind
     #[arg(long, help_heading = HOW)]
     no_fold: bool,
     /// Write the picture to this file, which is replaced as a whole
@@ -124,8 +133,18 @@ impl DrawArgs {
             ColourArg::Kind => Colour::Kind,
             ColourArg::Stream => Colour::Stream,
         };
-        let fold_from = if self.no_fold { usize::MAX } else { Style::default().fold_from };
-        Style { axis, colour, fold_from, focus, ..Style::default() }
+        let (fold_from, fan_from) = match (self.no_fold, Style::default()) {
+            (true, _) => (usize::MAX, usize::MAX),
+            (false, style) => (style.fold_from, style.fan_from),
+        };
+        let clock = match self.place.clock() {
+            Clock::Recorded => EventClock::Recorded,
+            Clock::Source => EventClock::Source,
+        };
+        let (title, label) = (self.title.clone(), self.label.clone());
+        let source = Some(format!("store {}", self.place.directory().display()));
+        let style = Style { title, source, label, axis, colour, clock, ..Style::default() };
+        Style { fold_from, fan_from, focus, ..style }
     }
 
     fn write(&self, picture: &Picture, text: String, output: &mut Output, json: bool) -> Result<()> {

@@ -36,7 +36,7 @@ impl EndsArgs {
                 None => selection,
             };
             let found = if roots { graph.roots(&selection)? } else { graph.leaves(&selection)? };
-            self.answer.list(found, graph, output, json)
+            self.answer.list(found, graph, self.place.clock(), output, json)
         })
     }
 }

@@ -1,10 +1,11 @@
 //! Where much comes together, and where much begins.
 
 use clap::{Args, ValueEnum};
-use console::style;
+use console::{Alignment, measure_text_width, pad_str, style};
+use indicatif::HumanCount;
 use serde::Serialize;
-use tidegate::Query;
-use tidegate::graph::{Degree, Selection};
+use tidegate::graph::{Degree, Graph, Selection};
+use tidegate::{Position, Query};
 
 use super::args::{GraphArgs, record};
 use crate::escape::escape;
@@ -61,27 +62,52 @@ impl FansArgs {
                 selection = selection.only(query);
             }
             let fans = graph.largest_degrees(&selection, fan, self.limit)?;
-            let wide = fans.first().map_or(0, |(_, count)| count.to_string().len());
-            let places = fans.iter().map(|(event, _)| event.to_string().len()).max().unwrap_or(0);
-            for (position, count) in fans {
-                let event = record(graph, position)?;
-                if !json {
-                    let position = style(format!("{:>places$}", position.0)).bold();
-                    let (kind, stream) = (style(escape(event.kind())).cyan(), escape(event.stream()));
-                    output.styled(format_args!("{count:>wide$}  {position}  {kind}  {stream}"))?;
-                    continue;
-                }
-                output.json(&FanJson {
-                    count,
-                    position: position.0,
-                    id: event.id().to_string(),
-                    scope: event.scope(),
-                    entity: event.entity(),
-                    lane: event.lane(),
-                    kind: event.kind(),
-                })?;
-            }
-            Ok(())
+            output.note_none(fans.len() as u64, "event", json);
+            if json { write_json(&fans, graph, output) } else { write_lines(&fans, self.of, graph, output) }
         })
     }
+}
+
+fn write_json(fans: &[(Position, u64)], graph: &Graph, output: &mut Output) -> Result<()> {
+    for (position, count) in fans {
+        let event = record(graph, *position)?;
+        output.json(&FanJson {
+            count: *count,
+            position: position.0,
+            id: event.id().to_string(),
+            scope: event.scope(),
+            entity: event.entity(),
+            lane: event.lane(),
+            kind: event.kind(),
+        })?;
+    }
+    Ok(())
+}
+
+/// Writes a line for each event, which begins with its position as in all lists.
+fn write_lines(fans: &[(Position, u64)], of: FanOf, graph: &Graph, output: &mut Output) -> Result<()> {
+    let of = if matches!(of, FanOf::Causes) { "causes" } else { "effects" };
+    let mut lines = Vec::new();
+    for (position, count) in fans {
+        let event = record(graph, *position)?;
+        let count = format!("{} {of}", HumanCount(*count));
+        lines.push([position.to_string(), count, escape(event.kind()), escape(event.stream())]);
+    }
+    let widths: Vec<usize> = (0..3)
+        .map(|column| lines.iter().map(|line| measure_text_width(&line[column])).max().unwrap_or(0))
+        .collect();
+    for [position, count, kind, stream] in &lines {
+        let (position, count) = (right(position, widths[0]), right(count, widths[1]));
+        let kind = pad_str(kind, widths[2], Alignment::Left, None);
+        output.styled(format_args!(
+            "{}  {count}  {}  {stream}",
+            style(position).bold(),
+            style(kind).cyan()
+        ))?;
+    }
+    Ok(())
+}
+
+fn right(text: &str, width: usize) -> String {
+    pad_str(text, width, Alignment::Right, None).into_owned()
 }

@@ -15,10 +15,12 @@ use crate::output::Output;
 
 const EXAMPLES: &str = "\
 An EVENT is named by its position, its id, or its import key (`import-key:1234` if that is a \
-number). `tidegate graph COMMAND --help` shows how answers are restricted to a query or counted.
+number). `tidegate graph COMMAND --help` shows how answers are restricted to a query, counted, or given as positions \
+(the quickest), ids or keys alone, and whether the events that were named are among them.
 
 Examples:
   tidegate graph ancestors ./store 81966 --kind 'order.*' --count
+  tidegate graph descendants ./store order-7-placed --positions
   tidegate graph path ./store order-7-placed order-7-shipped
   tidegate graph is-ancestor ./store 12 81966
   tidegate graph roots ./store --tag customer:c1
@@ -39,27 +41,37 @@ enum Question {
     Causes(walk::TraversalArgs),
     /// The events that name these as a cause
     Effects(walk::TraversalArgs),
-    /// Everything that led to these events, the last one first
+    /// Everything that led to these events, without them, the last one first
+    ///
+    /// One of these events is listed if it led to another one of them.
     Ancestors(walk::TraversalArgs),
-    /// Everything that these events led to
+    /// Everything that these events led to, without them, the first one first
+    ///
+    /// One of these events is listed if another one of them led to it.
     Descendants(walk::TraversalArgs),
     /// The best common causes of events: what led to all of them, and to no other such event
+    ///
+    /// An event counts as a cause of itself here: of two events of which one led to the other, it is that one.
     Common(walk::TraversalArgs),
-    /// One of the shortest ways from an event to another one
+    /// One of the shortest ways from an event to another one, with both ends
     Path(pair::BetweenArgs),
-    /// All events on any way from an event to another one
+    /// All events on any way from an event to another one, without both ends
     Between(pair::BetweenArgs),
-    /// Whether event A led to event B: prints `yes` or `no`
+    /// Whether event A led to event B: prints `yes` or `no`; no event led to itself
     IsAncestor(pair::PairArgs),
-    /// Whether neither of two events led to the other one: prints `yes` or `no`
+    /// Whether neither of two events led to the other one: prints `yes` or `no`; an event and itself: `no`
     Concurrent(pair::PairArgs),
     /// Where the history of these events began; without EVENT: what in the query has no cause in it
+    ///
+    /// An event that has no cause is where its own history began, and is listed.
     Roots(ends::EndsArgs),
     /// Where the effects of these events end; without EVENT: what in the query has no effect in it
+    ///
+    /// An event that has no effect is where its own effects end, and is listed.
     Leaves(ends::EndsArgs),
-    /// The way to an event that took the longest, with the time of each hop
+    /// The way to an event that took the longest, with both ends and the time of each hop
     Critical(critical::CriticalArgs),
-    /// The events with the most causes or effects
+    /// The events with the most causes or effects; with EVENT: among these and what led to them
     Fans(fans::FansArgs),
     /// A picture of what is around events: SVG, DOT or Mermaid
     Draw(draw::DrawArgs),

@@ -78,13 +78,13 @@ impl BetweenArgs {
             let (from, to) = (find(&self.from)?, find(&self.to)?);
             if shortest {
                 let path = graph.path(from, to)?.into_iter().map(Ok);
-                return self.answer.list(path, graph, output, json);
+                return self.answer.list(path, graph, self.place.clock(), output, json);
             }
             let mut between = graph.between(from, to)?;
             if let Some(query) = self.answer.filter.restriction() {
                 between = between.only(query);
             }
-            self.answer.list(between, graph, output, json)
+            self.answer.list(between, graph, self.place.clock(), output, json)
         })
     }
 }

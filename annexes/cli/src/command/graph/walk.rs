@@ -41,17 +41,19 @@ impl TraversalArgs {
         };
         self.place.ask(json, |graph| {
             let events = find_all(&self.events, graph.view(), self.answer.filter.scope_name())?;
-            let list = |found: Positions, output| self.answer.list(limited(found), graph, output, json);
+            let list = |found: Positions, output| {
+                self.answer.list(limited(found), graph, self.place.clock(), output, json)
+            };
             match way {
                 Traversal::Ancestors => list(graph.ancestors(&events)?, output),
                 Traversal::Descendants => list(graph.descendants(&events)?, output),
                 Traversal::Causes | Traversal::Effects => {
                     let found = beside(graph, way, &events, only.as_ref())?;
-                    self.answer.list(found.into_iter().map(Ok), graph, output, json)
+                    self.answer.list(found.into_iter().map(Ok), graph, self.place.clock(), output, json)
                 }
                 Traversal::Common => {
                     let found = graph.common_causes(&events)?.into_iter().map(Ok);
-                    self.answer.list(found, graph, output, json)
+                    self.answer.list(found, graph, self.place.clock(), output, json)
                 }
             }
         })

@@ -9,7 +9,7 @@ use tidegate::subscription::StateDir;
 use tidegate::subscription::cursor::{self, Change, ChangeReport, CursorRole, CursorStatus, Span};
 use tidegate::{ErrorKind, Position, StoreOptions, StoreReader};
 
-use crate::failure::Result;
+use crate::failure::{Result, note_none};
 use crate::output::{Output, counted};
 use crate::reader::{open, open_state_dir, unconfirmed, warn_of_damage};
 use crate::writer;
@@ -146,6 +146,9 @@ impl CursorsArgs {
             write(&states, output)?;
         }
         output.flush()?;
+        if damage.is_none() {
+            note_none(states.len() as u64, "cursor", json);
+        }
         match damage {
             Some(error) => Err(error.into()),
             None => warn_of_damage(&store, json),
@@ -208,18 +211,24 @@ fn cursor_json(state: &CursorStatus, unconfirmed: Option<u64>) -> Result<CursorJ
 }
 
 fn write(states: &[CursorStatus], output: &mut Output) -> Result<()> {
-    let width = states.iter().map(|state| state.name.len()).max().unwrap_or_default();
+    let widest = |text: fn(&CursorStatus) -> String| states.iter().map(|state| text(state).len()).max();
+    let (at, behind) = (
+        |state: &CursorStatus| state.position.to_string(),
+        |state: &CursorStatus| counted(state.lag, "event"),
+    );
+    let name = widest(|state| state.name.clone()).unwrap_or_default();
+    let (ats, behinds) = (widest(at).unwrap_or_default(), widest(behind).unwrap_or_default());
     for state in states {
         let parked = match state.parked.len() as u64 {
             0 => String::new(),
             count => format!(", {} parked", counted(count, "event")),
         };
-        let behind = counted(state.lag, "event");
-        let at = state.position;
         output.line(format_args!(
-            "{:<width$}  {:<7}  at {at}, {behind} behind{parked}  {}",
+            "{:<name$}  {:<7}  at {:>ats$}, {:>behinds$} behind{parked}  {}",
             state.name,
             role_word(state.role),
+            at(state),
+            behind(state),
             state.query
         ))?;
     }

@@ -10,7 +10,7 @@ use tidegate_json::rfc3339;
 
 use super::cursors::{CursorPlace, change_each};
 use crate::escape::escape;
-use crate::failure::Result;
+use crate::failure::{Result, note_none};
 use crate::output::{Output, clock_time};
 use crate::reader::{open, warn_of_damage};
 
@@ -108,7 +108,7 @@ impl ParkedArgs {
             Some(name) => vec![name.clone()],
             None => place.names(&store)?,
         };
-        let mut damage = None;
+        let (mut damage, mut shown) = (None, Vec::new());
         for name in names {
             let state = match place.status(&store, &name) {
                 Ok(state) => state,
@@ -117,11 +117,17 @@ impl ParkedArgs {
                     continue;
                 }
             };
-            for event in &state.parked {
-                if json { output.json(&parked_json(&name, event))? } else { write(&name, event, output)? }
-            }
+            shown.extend(state.parked.into_iter().map(|event| (name.clone(), event)));
+        }
+        if json {
+            shown.iter().try_for_each(|(name, event)| output.json(&parked_json(name, event)))?;
+        } else {
+            write(&shown, output)?;
         }
         output.flush()?;
+        if damage.is_none() {
+            note_none(shown.len() as u64, "parked event", json);
+        }
         match damage {
             Some(error) => Err(error.into()),
             None => warn_of_damage(&store, json),
@@ -141,14 +147,22 @@ fn parked_json<'a>(cursor: &'a str, event: &'a ParkedEvent) -> ParkedJson<'a> {
     }
 }
 
-fn write(cursor: &str, event: &ParkedEvent, output: &mut Output) -> Result<()> {
-    let tries = match event.attempts {
-        1 => "1 try".to_owned(),
-        count => format!("{count} tries"),
-    };
-    let again = if event.retried { ", to be tried again" } else { "" };
-    let (time, position) = (clock_time(event.time, false), event.position);
-    // A reason is the text of a handler, and stays on its line.
-    let reason = escape(&event.reason);
-    output.line(format_args!("{cursor}  {position}  {time}  after {tries}{again}: {reason}"))
+/// Writes a line for each event, in columns.
+fn write(events: &[(String, ParkedEvent)], output: &mut Output) -> Result<()> {
+    let name = events.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let place = events.iter().map(|(_, event)| event.position.to_string().len()).max().unwrap_or_default();
+    for (cursor, event) in events {
+        let tries = match event.attempts {
+            1 => "1 try".to_owned(),
+            count => format!("{count} tries"),
+        };
+        let again = if event.retried { ", to be tried again" } else { "" };
+        let (time, position) = (clock_time(event.time, false), event.position.0);
+        // A reason is the text of a handler, and stays on its line.
+        let reason = escape(&event.reason);
+        output.line(format_args!(
+            "{cursor:<name$}  {position:>place$}  {time}  after {tries}{again}: {reason}"
+        ))?;
+    }
+    Ok(())
 }

@@ -50,7 +50,7 @@ fn they_are_listed_and_changed_beside_the_writer() {
     let place = TempFolder::new();
     let (path, state) = sample(&place);
     let _writer = Store::open(&path).unwrap();
-    assert_eq!(run(&["cursors", &path]).ok(), "", "the store has none of its own");
+    assert_eq!(run(&["cursors", &path]).noted("tidegate: no cursors\n"), "", "the store has none of its own");
     let shown = run(&["cursors", &path, "--state-dir", &state]).ok();
     assert!(shown.starts_with("mailer  cursor   at 2, 1 event behind, 1 event parked"), "{shown}");
     let shown = run(&["parked", &path, "--state-dir", &state]).ok();

@@ -1,4 +1,6 @@
 //! What is reported the graph behind the log.
 
 mod answers;
+mod clocks;
 mod draws;
+mod names;

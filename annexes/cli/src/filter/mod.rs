@@ -1,9 +1,15 @@
 //! Filters: which events a command is about, as said on the command line.
 
+mod contents;
+mod range;
+
 use clap::Args;
 use tidegate::graph::CorrelationId;
 use tidegate::{Cause, Draft, EventId, Micros, Position, Query, QueryItem};
 use tidegate_json::foreign_cause;
+
+pub(crate) use contents::Contents;
+pub(crate) use range::Range;
 
 /// Which events; all that is said must hold.
 #[derive(Args, Debug)]

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use tidegate::{Error, ErrorKind, EventId, Micros, Position, RecordedEvent, StoreReader, View};
+use tidegate::{Error, ErrorKind, EventId, Position, ReadOptions, RecordedEvent, StoreReader, View};
 
+use crate::clock::Clock;
 use crate::failure::Result;
-use crate::filter::{self, Filter};
+use crate::filter::{self, Contents, Filter, Range};
 use crate::keyring::KeyringArg;
 use crate::listing::Listing;
 use crate::output::Output;
@@ -15,19 +16,23 @@ use crate::reader::{self, above_floor, open};
 
 const EXAMPLES: &str = "\
 Without --json a line is: position, time recorded (UTC), stream and version, kind, tags, payload. \
-With --json it is the event in the shape that `tidegate import` reads.
+With --json it is the event in the shape that `tidegate import` reads. `tidegate show` shows one event whole.
+
+--after, --before and --until leave out what they name, --since does not. --where and --grep look into each event that \
+the rest selects; --limit counts what they leave.
 
 Examples:
   tidegate read ./store --stream shop/order-7
   tidegate read ./store --kind 'order.*' --tag vip --backwards --limit 10
   tidegate read ./store --stream shop/order-7 --versions 3-7
   tidegate read ./store --since 2026-04-07 --until 2026-04-08T12:00:00Z
+  tidegate read ./store --kind order.placed --where '/total>10' --grep Ada
   tidegate read ./store --after 1000 --json > events.jsonl";
 
 /// Read events
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct ReadArgs {
+pub(in crate::command) struct ReadArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -41,18 +46,10 @@ pub(super) struct ReadArgs {
     /// The one event with this id
     #[arg(long, value_name = "ID", help_heading = WHICH, conflicts_with_all = ONE)]
     id: Option<EventId>,
-    /// Only events after this position
-    #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
-    after: Option<Position>,
-    /// Only events before this position
-    #[arg(long, value_name = "POSITION", value_parser = filter::position, help_heading = HOW)]
-    before: Option<Position>,
-    /// Only events recorded at this time or later
-    #[arg(long, value_name = "TIME", value_parser = filter::time, help_heading = HOW)]
-    since: Option<Micros>,
-    /// Only events recorded before this time
-    #[arg(long, value_name = "TIME", value_parser = filter::time, help_heading = HOW)]
-    until: Option<Micros>,
+    #[command(flatten)]
+    range: Range,
+    #[command(flatten)]
+    contents: Contents,
     /// Maximum number of events
     #[arg(long, value_name = "N", help_heading = HOW)]
     limit: Option<usize>,
@@ -62,12 +59,15 @@ pub(super) struct ReadArgs {
     /// Only say how many events there are
     #[arg(long, help_heading = HOW)]
     count: bool,
+    /// Whose times are shown
+    #[arg(long, value_enum, default_value_t = Clock::Recorded, help_heading = HOW)]
+    clock: Clock,
 }
 
 const WHICH: &str = "Which events";
 const HOW: &str = "How to read them";
 /// What makes no sense beside the one event.
-const ONE: [&str; 18] = [
+const ONE: [&str; 20] = [
     "stream",
     "scope",
     "entity",
@@ -83,38 +83,55 @@ const ONE: [&str; 18] = [
     "before",
     "since",
     "until",
+    "comparisons",
+    "grep",
     "limit",
     "backwards",
     "count",
 ];
 
 impl ReadArgs {
-    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+    pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
         self.keyring.read_with(&store)?;
         let view = store.view()?;
         if self.count {
             self.write_count(&store, &view, output, json)?;
         } else if self.position.is_some() || self.id.is_some() {
-            let mut listing = Listing::new(output, json);
+            let mut listing = Listing::new(output, json).clock(self.clock);
             listing.event(&self.one(&view)?, &view)?;
             listing.flush()?;
         } else {
-            let mut listing = Listing::new(output, json);
-            let mut events = view.read_with(&self.filter.query(), self.range());
+            output.page();
+            let mut listing = Listing::new(output, json).clock(self.clock);
             // What was read before an error belongs before its message.
-            let shown = events.try_for_each(|event| listing.event(&event?, &view));
+            let shown = self.each(&view, |event| listing.event(event, &view));
             listing.flush()?;
-            shown.map_err(|failure| above_floor(failure, &view))?;
+            let count = shown.map_err(|failure| above_floor(failure, &view))?;
+            output.note_none(count, "event", json);
         }
         reader::warn_of_damage(&store, json)
     }
 
-    fn range(&self) -> tidegate::ReadOptions {
-        let (after, before) = (self.after.unwrap_or(Position::START), self.before.unwrap_or(Position::MAX));
-        let read =
-            tidegate::ReadOptions::new().after(after).before(before).since(self.since).until(self.until);
-        read.backwards(self.backwards).limit(self.limit)
+    /// Hands over the events in turn, and returns how many there were.
+    fn each(&self, view: &View, mut show: impl FnMut(&RecordedEvent) -> Result<()>) -> Result<u64> {
+        let limit = self.limit.unwrap_or(usize::MAX) as u64;
+        let mut events = view.read_with(&self.filter.query(), self.options());
+        let mut shown = 0;
+        while shown < limit {
+            let Some(event) = events.next_borrowed()? else { break };
+            if self.contents.selects(event)? {
+                show(event)?;
+                shown += 1;
+            }
+        }
+        Ok(shown)
+    }
+
+    fn options(&self) -> ReadOptions {
+        // What is looked into is counted behind that.
+        let limit = self.limit.filter(|_| self.contents.is_empty());
+        self.range.options().backwards(self.backwards).limit(limit)
     }
 
     fn write_count(&self, store: &StoreReader, view: &View, output: &mut Output, json: bool) -> Result<()> {
@@ -124,8 +141,12 @@ impl ReadArgs {
             #[serde(skip_serializing_if = "Option::is_none")]
             unconfirmed: Option<u64>,
         }
-        let count = view.count_with(&self.filter.query(), self.range());
-        let count = count.map_err(|error| above_floor(error.into(), view))?;
+        let count = if self.contents.is_empty() {
+            view.count_with(&self.filter.query(), self.options()).map_err(Into::into)
+        } else {
+            self.each(view, |_| Ok(()))
+        };
+        let count = count.map_err(|failure| above_floor(failure, view))?;
         let unconfirmed = reader::unconfirmed(store);
         if json { output.json(&CountJson { count, unconfirmed }) } else { output.line(count) }
     }

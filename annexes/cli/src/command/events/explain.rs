@@ -28,7 +28,7 @@ Examples:
 /// Say on what grounds an event is in the log: what was read, which gates passed, what caused it
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct ExplainArgs {
+pub(in crate::command) struct ExplainArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -78,7 +78,7 @@ struct QueryJson {
 }
 
 impl ExplainArgs {
-    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+    pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
         let view = store.view()?;
         let position = self.event.find(&view, self.scope.as_deref())?;
@@ -88,6 +88,7 @@ impl ExplainArgs {
         if json {
             output.json(&self.explanation_json(&event, &view, &explanation)?)?;
         } else {
+            output.page();
             self.write(&event, &view, &explanation, output)?;
         }
         warn_of_damage(&store, json)
@@ -197,11 +198,11 @@ impl ExplainArgs {
     }
 }
 
-fn title(output: &mut Output, title: &str, said: impl std::fmt::Display) -> Result<()> {
+pub(super) fn title(output: &mut Output, title: &str, said: impl std::fmt::Display) -> Result<()> {
     output.styled(format!("{} {}", style(format!("{title:<9}")).bold(), escape(said)).trim_end())
 }
 
-fn list(events: &[RecordedEvent], view: &View, output: &mut Output) -> Result<()> {
+pub(super) fn list(events: &[RecordedEvent], view: &View, output: &mut Output) -> Result<()> {
     let mut listing = Listing::new(output, false);
     for event in events {
         listing.event(event, view)?;

@@ -1,0 +1,11 @@
+//! Commands that show events.
+mod read;
+mod tail;
+mod explain;
+mod indent;
+mod show;
+
+pub(super) use explain::ExplainArgs;
+pub(super) use read::ReadArgs;
+pub(super) use show::ShowArgs;
+pub(super) use tail::TailArgs;
