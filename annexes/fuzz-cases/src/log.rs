@@ -1,7 +1,7 @@
 //! The log: records, frames, segments and what stands beside them, from hostile bytes.
 
 use tidegate::ErrorKind;
-use tidegate_format::store::BackupFile;
+use tidegate_format::store::{BackupFile, NodeFile};
 use tidegate_format::{
     ErasingFile, FloorFile, Frame, FrameHeader, Record, SegmentHeader, StoreFile, Watermark, frame, record,
 };
@@ -102,6 +102,7 @@ fn heads(bytes: &[u8]) {
     let _ = StoreFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
     let _ = BackupFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
     let _ = ErasingFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
+    let _ = NodeFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
     let _ = FloorFile::read(bytes).map(|file| assert_eq!(file.encode().as_bytes(), bytes));
     let _ = (Watermark::read(bytes, small().salt), Watermark::faults(bytes, small().salt));
 }

@@ -35,6 +35,8 @@ pub const FLOOR_FILE_BYTES_MAX: usize = 64 << 10;
 pub const BACKUP_FILE_BYTES_MAX: usize = 64 << 20;
 /// Bytes of an erasing file.
 pub const ERASING_FILE_BYTES_MAX: usize = 4 << 10;
+/// Bytes of a node file at most.
+pub const NODE_FILE_BYTES_MAX: usize = 16 << 20;
 /// Stores that a store may say it was forked from.
 pub const FORKS_MAX: usize = 400;
 /// Bytes at which an active segment is followed by a new one, at most: 1 GiB.

@@ -16,6 +16,7 @@ mod commitment;
 mod write;
 
 mod read;
+mod unplaced;
 mod erase;
 pub mod encrypted;
 
@@ -24,6 +25,7 @@ pub use commitment::{Blind, Body, ErasedPayload};
 pub use encrypted::{EncryptedPayload, KeyId};
 pub use erase::{erase, erase_content};
 pub use read::{ENTRY_BYTES, Record};
+pub use unplaced::read_unplaced;
 pub use write::{Facts, Placed, encode, encode_erased, place, stream};
 
 /// Returns the checksum of a record: its length field, then everything behind the checksum.

@@ -30,11 +30,13 @@ mod text;
 mod floor;
 mod backup;
 mod erasing;
+mod node;
 mod stage;
 
 pub use backup::{BackupEntry, BackupFile};
 pub use erasing::ErasingFile;
 pub use floor::FloorFile;
+pub use node::{NodeFile, NodeId, NodeSequence};
 pub use stage::StageFile;
 use text::CheckedText;
 

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use tidegate_format::frame::{self, FRAME_HEADER_BYTES, Frame, SLOT_FRAME_HEADER_BYTES, Sealing};
 use tidegate_format::record::{self, RECORD_HEAD_BYTES};
 use tidegate_format::record::{Facts, Placed};
-use tidegate_format::store::{BackupEntry, BackupFile};
+use tidegate_format::store::{BackupEntry, BackupFile, NodeFile, NodeId, NodeSequence};
 use tidegate_format::watermark::WATERMARK_SLOTS;
 use tidegate_format::{
     Blind, Cause, Draft, ErasingFile, ErrorKind, EventId, FloorFile, ForkPoint, FrameHeader, Hash, Micros,
@@ -25,6 +25,7 @@ const FORKED_STORE: &str = include_str!("../../fixtures/store-forked.txt");
 const FLOOR: &str = include_str!("../../fixtures/floor.txt");
 const BACKUP: &str = include_str!("../../fixtures/backup.txt");
 const ERASING: &str = include_str!("../../fixtures/erasing.txt");
+const NODE: &str = include_str!("../../fixtures/node.txt");
 const WATERMARK: &str = include_str!("../../fixtures/watermark.txt");
 
 const SALT: u64 = 0x0123_4567_89ab_cdef;
@@ -330,6 +331,24 @@ fn erasing_file() {
     golden::assert_same(erasing.encode().as_bytes(), ERASING);
     assert_eq!(ErasingFile::read(&golden::bytes(ERASING)).unwrap(), erasing);
     assert_ne!(ErasingFile { open: false, ..erasing }.encode(), erasing.encode());
+}
+
+#[test]
+fn node_file() {
+    let known = |byte, sequence, used| NodeSequence { id: NodeId([byte; 16]), sequence, used };
+    let node = NodeFile {
+        store: store(71),
+        slot: 771,
+        position: Position(258),
+        rules: 1,
+        known: vec![known(0x1d, 3, 17), known(0x2e, 1, 770)],
+    };
+    golden::assert_same(node.encode().as_bytes(), NODE);
+    assert_eq!(NodeFile::read(&golden::bytes(NODE)).unwrap(), node);
+    for known in [vec![known(2, 1, 1), known(1, 1, 1)], vec![known(1, 1, 772)], vec![known(1, 0, 1)]] {
+        let wrong = NodeFile { known, ..node.clone() };
+        assert_eq!(NodeFile::read(wrong.encode().as_bytes()).unwrap_err().kind(), ErrorKind::Damaged);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tidegate_format::frame::{self, FRAME_HEADER_BYTES, Frame};
-use tidegate_format::store::BackupFile;
+use tidegate_format::store::{BackupFile, NodeFile};
 use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
 use tidegate_format::{
     ErasingFile, Error, ErrorKind, FloorFile, FrameHeader, Offset, Position, Record, SegmentHeader,
@@ -22,6 +22,7 @@ const FORKED_STORE: &str = include_str!("../../fixtures/store-forked.txt");
 const BACKUP: &str = include_str!("../../fixtures/backup.txt");
 const FLOOR: &str = include_str!("../../fixtures/floor.txt");
 const ERASING: &str = include_str!("../../fixtures/erasing.txt");
+const NODE: &str = include_str!("../../fixtures/node.txt");
 const STORE: &str = include_str!("../../fixtures/store.txt");
 
 /// Flips every bit and cuts at every byte; each time, `read` has to say that the bytes are damaged.
@@ -113,6 +114,7 @@ fn in_store_files() {
     assert_notices(&golden::bytes(FLOOR), FloorFile::read);
     assert_notices(&golden::bytes(BACKUP), BackupFile::read);
     assert_notices(&golden::bytes(ERASING), ErasingFile::read);
+    assert_notices(&golden::bytes(NODE), NodeFile::read);
     for (more, less) in [("\n", ""), (" ", ""), ("\r\n", "\n"), ("format 1\n", "")] {
         let text = String::from_utf8(golden::bytes(STORE)).unwrap();
         let text = text.strip_suffix(less).unwrap().to_owned() + more;

@@ -3,6 +3,7 @@
 use tidegate_format::frame::{FRAME_HEADER_BYTES, SLOT_FRAME_HEADER_BYTES};
 use tidegate_format::record::ENTRY_BYTES;
 use tidegate_format::record::RECORD_HEAD_BYTES;
+use tidegate_format::store::NodeFile;
 use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
 use tidegate_format::{ErasingFile, FloorFile, SEGMENT_HEADER_BYTES, StoreFile, limit};
 
@@ -27,6 +28,7 @@ fn limits() {
     assert_eq!(stated("FLOOR_FILE_BYTES_MAX"), limit::FLOOR_FILE_BYTES_MAX as u64);
     assert_eq!(stated("BACKUP_FILE_BYTES_MAX"), limit::BACKUP_FILE_BYTES_MAX as u64);
     assert_eq!(stated("ERASING_FILE_BYTES_MAX"), limit::ERASING_FILE_BYTES_MAX as u64);
+    assert_eq!(stated("NODE_FILE_BYTES_MAX"), limit::NODE_FILE_BYTES_MAX as u64);
     assert_eq!(stated("FORKS_MAX"), limit::FORKS_MAX as u64);
     assert_eq!(stated("SEGMENT_BYTES_MAX"), limit::SEGMENT_BYTES_MAX);
 }
@@ -70,12 +72,16 @@ fn tables() {
     // An encrypted payload without its type byte and tag; at 32 the head of a stage, and at the end that of a file of tree
     // hashes, which the store reads and writes.
     let (encrypted, [stage, tree]) = (limit::ENCRYPTION_BYTES - 17, [32, 80]);
+    // What is in a shared log, which the store's nodes read and write.
+    let [genesis, proposal] = [100, 80];
     let expected = [
         RECORD_HEAD_BYTES,
         encrypted,
         FRAME_HEADER_BYTES,
         SEGMENT_HEADER_BYTES,
         stage,
+        genesis,
+        proposal,
         WATERMARK_BYTES,
         tree,
     ];
@@ -104,6 +110,14 @@ fn erasing_file() {
     let (part, _) = behind.split_once("\n## ").unwrap();
     let text = lines_of(part);
     assert_eq!(ErasingFile::read(text.as_bytes()).unwrap().encode(), text);
+}
+
+#[test]
+fn node_file() {
+    let (_, behind) = TEXT.split_once("## The node file").unwrap();
+    let (part, _) = behind.split_once("\n## ").unwrap();
+    let text = lines_of(part);
+    assert_eq!(NodeFile::read(text.as_bytes()).unwrap().encode(), text);
 }
 
 /// The lines of a file, as the rows of a table give them.

@@ -138,7 +138,13 @@ impl FileBackend {
 }
 
 impl LogBackend for FileBackend {
-    fn append(&mut self, frame: &mut [u8], first: Position, hashes: &[EventHashes]) -> Result<()> {
+    fn append(
+        &mut self,
+        frame: &mut [u8],
+        first: Position,
+        slot: Option<u64>,
+        hashes: &[EventHashes],
+    ) -> Result<()> {
         let tail = self.active.segment().tail().0;
         let empty = self.active.segment().next() == self.active.segment().first();
         if !empty && tail + frame.len() as u64 > self.segment_bytes {
@@ -150,7 +156,7 @@ impl LogBackend for FileBackend {
             self.untouched = false;
         }
         debug_assert!(frame.len() > FRAME_HEADER_BYTES, "a group has records");
-        let sealing = Sealing { first, synced: self.durable, epoch: self.epoch, slot: None };
+        let sealing = Sealing { first, synced: self.durable, epoch: self.epoch, slot };
         let head = frame::seal(frame, &sealing, self.store.salt);
         let Err(error) = self.active.append(frame, head, Some(hashes)) else {
             self.indexer.take_leaves(first, hashes);

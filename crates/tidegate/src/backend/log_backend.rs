@@ -12,8 +12,15 @@ use tidegate_segment::EventHashes;
 /// A log that takes whole frames at its end. It has one writer.
 pub(crate) trait LogBackend: Send + fmt::Debug {
     /// Seals the frame, whose records start with the position `first`, appends it behind the last one, and makes its
-    /// events findable but not yet visible. `hashes` are those of each event.
-    fn append(&mut self, frame: &mut [u8], first: Position, hashes: &[EventHashes]) -> Result<()>;
+    /// events findable but not yet visible. `hashes` are those of each event. In a store that is a node of a shared log, `slot` is
+    /// where it was decided there, and the frame has room for that.
+    fn append(
+        &mut self,
+        frame: &mut [u8],
+        first: Position,
+        slot: Option<u64>,
+        hashes: &[EventHashes],
+    ) -> Result<()>;
 
     /// Returns the sync that makes everything appended so far durable. It runs without the writer.
     fn pending(&mut self) -> Box<dyn PendingSync>;

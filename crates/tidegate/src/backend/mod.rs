@@ -17,8 +17,10 @@ mod open;
 mod reader;
 
 pub(crate) use evidence::{DurabilityEvidence, EvidenceFiles};
+#[cfg(feature = "cluster")]
+pub(crate) use identity::new_store;
 pub(crate) use identity::{
-    BACKUP, BackupDisk, CURSORS, ERASING, FLOOR, Floor, LOCK, PROJECTIONS, READERS, RETIRED, STORE,
+    BACKUP, BackupDisk, CURSORS, ERASING, FLOOR, Floor, LOCK, NODE, PROJECTIONS, READERS, RETIRED, STORE,
     STORE_COPY, TREE, UNFINISHED, as_store, check_lock_file, erasing_or_all, io, keep as keep_store,
     keep_erasing, lock, no_store, read as read_store, read_backup, read_erasing, reader_name,
     refuse_unfinished, seed,

@@ -52,14 +52,25 @@ pub(crate) struct Opened {
     pub(crate) time: Micros,
 }
 
-/// Opens a store for writing, for the first time or once more by a handle whose views may be open still.
-pub(crate) fn open(world: &Env, options: &StoreOptions, is_first: bool) -> Result<Opened> {
-    open_store(world, options, is_first).map_err(|error| identity::newer_first(&*world.disk, error))
+/// Opens a store for writing, for the first time or once more by a handle whose views may be open still. `member` is what its
+/// store file says if it is opened as a node of a shared log.
+pub(crate) fn open(
+    world: &Env,
+    options: &StoreOptions,
+    member: Option<&StoreFile>,
+    is_first: bool,
+) -> Result<Opened> {
+    open_store(world, options, member, is_first).map_err(|error| identity::newer_first(&*world.disk, error))
 }
 
-fn open_store(world: &Env, options: &StoreOptions, is_first: bool) -> Result<Opened> {
+fn open_store(
+    world: &Env,
+    options: &StoreOptions,
+    member: Option<&StoreFile>,
+    is_first: bool,
+) -> Result<Opened> {
     let mut report = OpenReport::default();
-    let (store, lock) = identify(world, options.create, &mut report)?;
+    let (store, lock) = identify(world, options.create, member, &mut report)?;
     // All checks that may refuse the store run before the first write.
     let watermark = WatermarkFile::read(&*world.disk, store.salt)?;
     let evidence = DurabilityEvidence::new(
@@ -168,11 +179,16 @@ fn tell_durable(file: &mut WatermarkFile, segment: &Segment, store: &StoreFile, 
 ///
 /// A directory that is refused is not written to, so it is looked at before the lock. What was seen then may be
 /// another's creation half done; that one made the lock file first, and so what stands is what is seen under the lock.
-fn identify(world: &Env, create: bool, report: &mut OpenReport) -> Result<(StoreFile, Arc<dyn FileLock>)> {
+fn identify(
+    world: &Env,
+    create: bool,
+    member: Option<&StoreFile>,
+    report: &mut OpenReport,
+) -> Result<(StoreFile, Arc<dyn FileLock>)> {
     let disk = &*world.disk;
     identity::refuse_backup(disk)?;
     match identity::read(disk)? {
-        Some(store) => refuse_writing(disk, &store)?,
+        Some(store) => refuse_writing(disk, &store, member)?,
         None => match refuse_creation(world, create) {
             Ok(()) => {
                 disk.create_folder("")
@@ -185,20 +201,23 @@ fn identify(world: &Env, create: bool, report: &mut OpenReport) -> Result<(Store
     let lock = identity::lock(disk)?;
     match identity::read(disk)? {
         Some(store) => {
-            refuse_writing(disk, &store)?;
+            refuse_writing(disk, &store, member)?;
             Ok((store, lock))
         }
         None => {
             refuse_creation(world, create)?;
             report.created = true;
-            Ok((identity::create(world)?, lock))
+            Ok((identity::create(world, member)?, lock))
         }
     }
 }
 
 /// Refuses a store that this version does not write to.
-fn refuse_writing(disk: &dyn Disk, store: &StoreFile) -> Result<()> {
-    identity::refuse_node(store)?;
+fn refuse_writing(disk: &dyn Disk, store: &StoreFile, member: Option<&StoreFile>) -> Result<()> {
+    match member {
+        None => identity::refuse_node(store)?,
+        Some(member) => identity::check_node(store, member)?,
+    }
     Floor::read(disk, store.id)?.refuse_writing()
 }
 
@@ -227,6 +246,7 @@ fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
                 name == identity::STORE
                     || name == identity::FLOOR
                     || name == identity::ERASING
+                    || name == identity::NODE
                     || tidegate_segment::files::parse_segment_name(name).is_some()
                     || parse_index_name(name).is_some()
                     || tidegate_segment::filter_groups::parse_name(name).is_some()

@@ -40,6 +40,22 @@ impl Key {
     pub(crate) fn lookup(&self) -> KeyLookup<'_> {
         KeyLookup { text: &self.text, content: (!self.decision).then_some(self.content) }
     }
+
+    /// Returns the hash of the content, whether that is what another store kept of it, and whether the key is a decision's.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn stated(&self) -> (Hash, bool, bool) {
+        match self.content {
+            Content::Said(content) => (content, false, self.decision),
+            Content::Kept(content) => (content, true, self.decision),
+        }
+    }
+
+    /// Returns a key of which this was [stated](Self::stated).
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of_stated(text: &str, (content, is_kept, decision): (Hash, bool, bool)) -> Self {
+        let content = if is_kept { Content::Kept(content) } else { Content::Said(content) };
+        Self { text: Text::Owned(text.to_owned()), content, decision }
+    }
 }
 
 /// A key to be looked up, and what the batch under it must be to answer for another one.

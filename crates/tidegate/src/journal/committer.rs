@@ -17,13 +17,17 @@
 //!     under the lock that frames are sealed under, and only when it has ended.
 //! J8. No caller is answered here: answers are returned, and given out once the commit section is let go.
 
+mod satisfiable;
+#[cfg(feature = "cluster")]
+mod decided;
+
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_disk::Clock;
-use tidegate_format::frame::FRAME_HEADER_BYTES;
+use tidegate_format::frame::{FRAME_HEADER_BYTES, SLOT_FRAME_HEADER_BYTES};
 use tidegate_format::record::Placed;
 use tidegate_format::{
     Blind, Error, ErrorKind, ErrorPlace, EventId, Hash, Micros, Position, Record, Result, StoreId, Text,
@@ -33,7 +37,6 @@ use tidegate_segment::{EventHashes, HashedTerm, Ordinal, Term};
 
 use super::completion::{Responder, outcome_unknown};
 use super::prepare::{NoMatch, Precondition, PreparedBatch, duplicate, key_of_other_content, receipt_of};
-use super::satisfiable;
 use super::settle_queue::{GroupResult, PendingAnswer};
 use super::tails::{StreamTail, StreamTails};
 use super::terms::GroupTerms;
@@ -45,6 +48,9 @@ use crate::batch::{Receipt, ReceiptEvent};
 use crate::published::SharedState;
 use crate::read::View;
 use crate::settings::Durability;
+
+#[cfg(feature = "cluster")]
+pub(crate) use decided::{DecidedAt, Sequencer};
 
 /// A batch in the queue.
 #[derive(Debug)]
@@ -90,6 +96,8 @@ pub(crate) struct Committer {
     tails: StreamTails,
     next: Position,
     time: LogTime,
+    #[cfg(feature = "cluster")]
+    sequencer: Option<Box<dyn Sequencer>>,
 }
 
 /// A group on its way: its frame, and what its batches will be told.
@@ -115,6 +123,8 @@ struct Group {
     /// When its events are recorded, unless another store recorded them before, or why they cannot be now.
     time: Micros,
     untimely: Option<Error>,
+    /// Where it was decided in a shared log.
+    slot: Option<u64>,
 }
 
 impl Group {
@@ -135,18 +145,38 @@ impl Committer {
         tails: StreamTails,
     ) -> Self {
         let next = published.visible().next();
-        Self { store, backend, published, clock, tails, next, time }
+        Self {
+            store,
+            backend,
+            published,
+            clock,
+            tails,
+            next,
+            time,
+            #[cfg(feature = "cluster")]
+            sequencer: None,
+        }
     }
 
     /// Gives the batches of one group their places and writes them, and says what each is told and when. `bytes` is
     /// what they took in the queue.
     pub(crate) fn commit(&mut self, entries: &mut [QueuedBatch], bytes: usize) -> GroupResult {
-        let first = self.next;
-        self.tails.make_room();
+        #[cfg(feature = "cluster")]
+        if let Some(mut sequencer) = self.sequencer.take() {
+            let result = sequencer.commit(self, entries, bytes);
+            self.sequencer = Some(sequencer);
+            return result;
+        }
         let now = Micros(self.clock.now_micros());
         let last = self.time.last();
         let untimely = self.time.check(now).err();
-        let mut group = Group { now, last, time: last.max(now), untimely, ..Group::default() };
+        let group = Group { now, last, time: last.max(now), untimely, ..Group::default() };
+        self.commit_group(group, entries, bytes)
+    }
+
+    fn commit_group(&mut self, mut group: Group, entries: &mut [QueuedBatch], bytes: usize) -> GroupResult {
+        let first = self.next;
+        self.tails.make_room();
         for entry in entries.iter_mut() {
             let outcome = self.published.ended().map_or_else(|| self.process(&mut group, entry), Err);
             let rests_on = match &outcome {
@@ -157,7 +187,8 @@ impl Committer {
             };
             group.outcomes.push((outcome, rests_on));
         }
-        let flushed = self.flush(&mut group, first).inspect_err(|error| self.abort(first, error));
+        let flushed = Self::check_verdicts(&group).and_then(|()| self.flush(&mut group, first));
+        let flushed = flushed.inspect_err(|error| self.abort(first, error, group.slot));
         let failed = flushed.err().map(|error| self.published.ended().unwrap_or(error));
         let (mut held, mut asks) = (Vec::with_capacity(entries.len()), false);
         for (entry, (mut answer, mut rests_on)) in entries.iter_mut().zip(group.outcomes) {
@@ -441,14 +472,29 @@ impl Committer {
         }
         self.published.set_accepted(self.next.before());
         self.published.announce_before_sync();
-        self.backend.append(&mut group.frame, first, &group.hashes)?;
+        if group.slot.is_some() {
+            // The head of such a frame is longer.
+            group.frame.splice(..0, [0; SLOT_FRAME_HEADER_BYTES - FRAME_HEADER_BYTES]);
+        }
+        self.backend.append(&mut group.frame, first, group.slot, &group.hashes)?;
         // Only now: batches that were refused or not written leave no time behind (keeps J4 for what is there).
         self.time.record(group.last, group.now);
         Ok(())
     }
 
-    fn abort(&mut self, first: Position, error: &Error) {
-        if error.kind() == ErrorKind::Full {
+    /// Refuses to go on with a group of a shared log of which this node cannot say what every other one says: only what the
+    /// history holds is a verdict there, and what this machine meets is not.
+    fn check_verdicts(group: &Group) -> Result<()> {
+        if group.slot.is_none() {
+            return Ok(());
+        }
+        let mut errors = group.outcomes.iter().filter_map(|(outcome, _)| outcome.as_ref().err());
+        let is_none = |error: &&Error| !matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Refused);
+        errors.find(is_none).map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    fn abort(&mut self, first: Position, error: &Error, slot: Option<u64>) {
+        if error.kind() == ErrorKind::Full && slot.is_none() {
             // The places were never taken; the heads are looked up in the log again.
             self.next = first;
             self.tails.clear();
@@ -492,6 +538,15 @@ impl Committer {
     pub(crate) fn close(&mut self) -> Result<()> {
         if let Some(error) = self.published.ended() {
             return Err(error);
+        }
+        #[cfg(feature = "cluster")]
+        if let Some(mut sequencer) = self.sequencer.take() {
+            let noted = sequencer.close(self);
+            self.sequencer = Some(sequencer);
+            if let Err(error) = noted {
+                // The next opening reads on from what was noted before.
+                tracing::warn!(%error, "how far the shared log was applied was not noted");
+            }
         }
         self.published.set_closed(closed());
         self.backend.close()

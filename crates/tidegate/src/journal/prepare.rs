@@ -89,7 +89,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    fn new(stream: &StreamId, seed: HashKey) -> Self {
+    pub(crate) fn new(stream: &StreamId, seed: HashKey) -> Self {
         let hash = seed.hash(term_of(stream).as_bytes());
         Self { hash, id: stream.clone() }
     }

@@ -123,6 +123,27 @@ impl Journal {
         begun.and_then(|()| self.flush())
     }
 
+    /// Commits what other nodes have put into the shared log: everything that is acknowledged there by now, or without a time to
+    /// wait what is at hand.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn catch_up(&self, wait: Option<Duration>) -> Result<()> {
+        self.process.check()?;
+        let guard = PanicGuard { journal: self, leads: false };
+        let (settled, caught_up) = {
+            let mut committer = self.committer.lock();
+            let (written, caught_up) = committer.catch_up(wait);
+            let settled = self.unsettled.lock().take_in(written, &self.published);
+            (settled, caught_up)
+        };
+        guard.disarm();
+        self.published.announce_before_sync();
+        if self.published.set_sealed(false) {
+            self.notifier.index();
+        }
+        self.tell(settled);
+        caught_up
+    }
+
     /// Makes all that is written by now durable, beside further commits.
     pub(crate) fn flush(&self) -> Result<()> {
         self.settle_until(self.published.written(), true, None).map(drop)

@@ -1,6 +1,6 @@
 //! Reports: what opening found, what verifying went through, what is wrong with a store, and what was salvaged of it. And
 //! [`Upkeep`], which keeps its files in order, [`backup`], which copies them, and, with the feature `encryption`, `keyring`, by
-//! which payloads are encrypted and erased.
+//! which payloads are encrypted and erased. With the feature `cluster` there is `cluster`, by which several machines have one history.
 mod fault;
 mod verdict;
 mod inspect;
@@ -19,4 +19,6 @@ pub use crate::published::Frontier;
 pub use crate::read::{DESTROYED, ERASED, ErasedEvent, ErasedPositions, Stats, VerifyReport};
 #[cfg(feature = "encryption")]
 pub use crate::store::keyring;
+#[cfg(feature = "cluster")]
+pub use crate::store::node as cluster;
 pub use crate::store::{Erase, ErasePlan, Erasure, ImportOptions, ImportReport, Stage, Upkeep};

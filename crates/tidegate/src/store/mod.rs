@@ -1,6 +1,8 @@
 //! The store: everything a caller does begins here.
 mod opening;
 mod reader;
+#[cfg(feature = "cluster")]
+pub mod node;
 mod writer;
 mod deciding;
 mod appending;
@@ -41,7 +43,7 @@ use crate::settings::StoreOptions;
 use crate::typed::check_claims;
 use opening::Origin;
 use reopening::NewestWriter;
-use writer::Writer;
+use writer::{OpenAs, Writer};
 
 /// One log of events in one directory, open for writing. A handle: it is cheap to clone, many threads share it or have
 /// clones of their own, and the writer ends with the last one. Everything that is asked of a store is a method of
@@ -111,21 +113,32 @@ impl StoreOptions {
     ///
     /// Those of [`open`](Self::open).
     pub fn open_in(self, env: Env) -> Result<Store> {
-        let disk = Arc::clone(&env.disk);
-        in_directory(&*disk, || {
-            self.check()?;
-            #[cfg(feature = "derive")]
-            check_claims()?;
-            let (writer, file, report) = Writer::open(&env, &self, None)?;
-            erase::resume(&writer, &env, file.id)?;
-            let published = Arc::clone(&writer.published);
-            let opening = Opening::first(published, report, writer.origin(), &env.clock);
-            let reader = StoreReader::new(file, env, opening);
-            writer.begin();
-            let store = Store { reader, writer: Arc::new(NewestWriter::new(writer, self)) };
-            verified(&self, &store)?;
-            Ok(store)
-        })
+        OpenAs::alone(self).open_in(env)
+    }
+
+    #[cfg(feature = "cluster")]
+    /// Opens a directory as a node of a shared log: the same store as any other node of that log. An empty directory becomes
+    /// a node that applies the log from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::open`]; [`Unavailable`](crate::ErrorKind::Unavailable) for a new node whose shared log does not answer;
+    /// [`Refused`](crate::ErrorKind::Refused) for a store that is not a node of this log, [`Diverged`](crate::ErrorKind::Diverged) for one of
+    /// another store, and [`Retired`](crate::ErrorKind::Retired) for an empty directory once the log's beginning was trimmed.
+    pub fn open_node(self, directory: impl AsRef<Path>, node: node::NodeOptions) -> Result<Store> {
+        let directory = directory.as_ref();
+        let disk = Arc::new(NativeDisk::new(directory).with_permissions(self.permissions));
+        self.open_node_in(Env { disk, ..Env::native(directory) }, node)
+    }
+
+    #[cfg(feature = "cluster")]
+    /// Opens a node in an environment: a disk, a clock and randomness that the caller brings.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open_node`](Self::open_node).
+    pub fn open_node_in(self, env: Env, node: node::NodeOptions) -> Result<Store> {
+        OpenAs { options: self, node: Some(node) }.open_in(env)
     }
 
     /// Opens the store in a directory for reading only, beside a writer in another process or on media that cannot be
@@ -168,6 +181,26 @@ impl StoreOptions {
             let reader = StoreReader::new(file, env, opening);
             verified(&self, &reader)?;
             Ok(reader)
+        })
+    }
+}
+
+impl OpenAs {
+    fn open_in(self, env: Env) -> Result<Store> {
+        let (disk, options) = (Arc::clone(&env.disk), self.options);
+        in_directory(&*disk, || {
+            options.check()?;
+            #[cfg(feature = "derive")]
+            check_claims()?;
+            let (writer, file, report) = Writer::open(&env, &self, None)?;
+            erase::resume(&writer, &env, file.id)?;
+            let published = Arc::clone(&writer.published);
+            let opening = Opening::first(published, report, writer.origin(), &env.clock);
+            let reader = StoreReader::new(file, env, opening);
+            writer.begin();
+            let store = Store { reader, writer: Arc::new(NewestWriter::new(writer, self)) };
+            verified(&options, &store)?;
+            Ok(store)
         })
     }
 }

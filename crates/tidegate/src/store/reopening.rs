@@ -10,25 +10,24 @@ use arc_swap::{ArcSwap, Guard};
 use tidegate_format::{Error, ErrorKind, Hash, Position, Result};
 
 use super::erase::resume;
-use super::writer::Writer;
+use super::writer::{OpenAs, Writer};
 use super::{Store, in_directory};
 use crate::published::SharedState;
 use crate::read::{View, verify};
-use crate::settings::StoreOptions;
 use crate::sync::Mutex;
 
 /// The writer of a store's handles: that of the newest opening.
 #[derive(Debug)]
 pub(super) struct NewestWriter {
     writer: ArcSwap<Writer>,
-    options: StoreOptions,
+    opening: OpenAs,
     /// Held while the store is opened again.
     reopening: Mutex<()>,
 }
 
 impl NewestWriter {
-    pub(super) fn new(writer: Writer, options: StoreOptions) -> Self {
-        Self { writer: ArcSwap::from_pointee(writer), options, reopening: Mutex::new(()) }
+    pub(super) fn new(writer: Writer, opening: OpenAs) -> Self {
+        Self { writer: ArcSwap::from_pointee(writer), opening, reopening: Mutex::new(()) }
     }
 
     /// Returns the writer of the newest opening.
@@ -89,8 +88,9 @@ impl Store {
     fn open_behind(&self, earlier: &Writer) -> Result<()> {
         earlier.close_down();
         let before = LastDurable::of(&earlier.published)?;
-        let options = self.writer.options;
-        let again = options.create(false).expected_head(options.expected_head.max(before.position));
+        let options = self.writer.opening.options;
+        let mut again = self.writer.opening.clone();
+        again.options = options.create(false).expected_head(options.expected_head.max(before.position));
         let (writer, file, report) = Writer::open(self.env(), &again, Some(earlier))?;
         if file.id != self.id() {
             let message =

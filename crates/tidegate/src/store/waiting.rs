@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tidegate_format::{Error, ErrorKind, Position, Result};
 
+#[cfg(feature = "cluster")]
+use super::node::{NodeHandle, NodeStatus};
 use super::opening::reached;
 use crate::journal::Leader;
 use crate::published::SharedState;
@@ -83,5 +85,44 @@ impl Store {
             }
         }
         reached(&writer.published, position, seen.get())
+    }
+}
+
+#[cfg(feature = "cluster")]
+impl Store {
+    /// Waits until this node has applied everything that was acknowledged by any node before this call, and returns the last
+    /// position that is visible then. Reads after it see all of that. A store that is not a node always has.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](ErrorKind::Unavailable) if the shared log did not answer in time; what was applied meanwhile stays.
+    /// [`Ended`](ErrorKind::Ended) if the writer has ended, and what ended it.
+    pub fn catch_up(&self, wait: Duration) -> Result<Position> {
+        let writer = self.writer()?;
+        writer.journal.catch_up(Some(wait))?;
+        let written = writer.published.written();
+        // A batch of this node's own that asked for a sync may stand before the rest.
+        if !writer.journal.settle_until(written, false, Some(&self.deadline(wait)))? {
+            let message = format!("position {written} did not become visible in time");
+            return Err(Error::new(ErrorKind::TimedOut, message));
+        }
+        Ok(writer.published.visible())
+    }
+
+    /// Applies what is in the shared log and at hand, without waiting. A node with a thread of its own does so by itself; one
+    /// without ([`StoreOptions::thread`](crate::StoreOptions::thread)) does so here and with each append.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`catch_up`](Self::catch_up).
+    pub fn apply_available(&self) -> Result<Position> {
+        let writer = self.writer()?;
+        writer.journal.catch_up(None)?;
+        Ok(writer.published.visible())
+    }
+
+    /// Returns how far this node is, or `None` for a store that is not a node.
+    pub fn node(&self) -> Option<NodeStatus> {
+        self.writer.get().node.as_ref().map(NodeHandle::status)
     }
 }

@@ -10,6 +10,8 @@ use tidegate_format::{Error, ErrorKind, Position, Result, StoreFile};
 use tidegate_segment::HashKey;
 use tidegate_segment::cache::FileCache;
 
+#[cfg(feature = "cluster")]
+use super::node::{NodeHandle, NodeOptions};
 use super::opening::Origin;
 use crate::backend::{self, Indexer, OpenReport, OwnerProcess, StateFiles};
 use crate::decide::Guard;
@@ -18,6 +20,26 @@ use crate::journal::{Committer, Ids, Journal, LogTime, StreamTails, Turns, panic
 use crate::published::SharedState;
 use crate::settings::{Durability, StoreOptions};
 use crate::sync::Mutex;
+
+/// How a store is opened for writing, the first time and again.
+#[derive(Clone, Debug)]
+pub(super) struct OpenAs {
+    pub(super) options: StoreOptions,
+    /// The shared log that it is a node of.
+    #[cfg(feature = "cluster")]
+    pub(super) node: Option<NodeOptions>,
+}
+
+impl OpenAs {
+    /// Returns how a store of its own is opened.
+    pub(super) fn alone(options: StoreOptions) -> Self {
+        Self {
+            options,
+            #[cfg(feature = "cluster")]
+            node: None,
+        }
+    }
+}
 
 /// What a writer knows of a stage that it was asked for.
 #[derive(Debug)]
@@ -58,6 +80,9 @@ pub(crate) struct Writer {
     /// Where the newest segment began and the log ended at the opening.
     opened_at: (Option<Position>, Position),
     lock: Mutex<Hold>,
+    /// What it is in a cluster.
+    #[cfg(feature = "cluster")]
+    pub(super) node: Option<NodeHandle>,
 }
 
 /// The writer's lock, or how closing went.
@@ -73,18 +98,26 @@ impl Writer {
     /// after [`begin`](Self::begin).
     pub(super) fn open(
         env: &Env,
-        options: &StoreOptions,
+        opening: &OpenAs,
         earlier: Option<&Self>,
     ) -> Result<(Self, StoreFile, OpenReport)> {
+        let options = &opening.options;
         // Comes before anything is written: ids that an outsider can predict are never made.
         let ids = Ids::new(&*env.random)?;
-        let opened = backend::open(env, options, earlier.is_none())?;
+        #[cfg(feature = "cluster")]
+        let (node, member) =
+            opening.node.as_ref().map(|node| NodeHandle::identify(env, node)).transpose()?.unzip();
+        #[cfg(not(feature = "cluster"))]
+        let member = None;
+        let opened = backend::open(env, options, member.as_ref(), earlier.is_none())?;
         let (store, published) = (opened.store, opened.published);
         let clock = Arc::clone(&env.clock);
         let backend = Box::new(opened.backend);
         let time = LogTime::new(opened.time, options.time_step_max);
         let tails = StreamTails::new(options.streams_in_memory);
         let committer = Committer::new(store.id, backend, Arc::clone(&published), clock, time, tails);
+        #[cfg(feature = "cluster")]
+        let committer = NodeHandle::attach(node.as_ref(), committer, env, &store, options, &published)?;
         let worker = Arc::new(WorkerSignal::new(options.thread));
         let notifier = Box::new(WorkerHandle(Arc::clone(&worker)));
         let journal = Arc::new(Journal::new(
@@ -104,6 +137,10 @@ impl Writer {
             )
         };
         let thread = options.thread.then(start).transpose()?;
+        #[cfg(feature = "cluster")]
+        if let Some(node) = node.as_ref().filter(|_| options.thread) {
+            node.follow(&journal)?;
+        }
         tracing::debug!(id = %store.id, report = %opened.report, "opened a store");
         let opened_at = reached(&published);
         let new_files = || Arc::new(StateFiles::new(&opened.cache));
@@ -126,6 +163,8 @@ impl Writer {
             seed: backend::seed(store.seed),
             opened_at,
             lock: Mutex::new(Hold::Open(opened.lock)),
+            #[cfg(feature = "cluster")]
+            node,
         };
         Ok((writer, store, opened.report))
     }
@@ -173,6 +212,8 @@ impl Writer {
             }
         };
         self.state_files.flush_all();
+        #[cfg(feature = "cluster")]
+        self.node.iter().for_each(NodeHandle::stop);
         drop(self.thread.lock().take());
         let closed = self.journal.close();
         self.state_files.close();
@@ -207,6 +248,8 @@ impl Drop for Writer {
         if !self.process.is_current() {
             // The thread is not in this process, so there is nothing to wait for.
             std::mem::forget(self.thread.get_mut().take());
+            #[cfg(feature = "cluster")]
+            self.node.iter().for_each(NodeHandle::forget);
             return;
         }
         let open = matches!(*self.lock.get_mut(), Hold::Open(_));

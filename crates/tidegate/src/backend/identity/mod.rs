@@ -31,6 +31,8 @@ pub(crate) use lock::{LOCK, check_lock_file, has_lock, lock};
 pub(crate) use outside::{check_held, lock_outside, outside, refuse_store};
 
 pub(crate) const STORE: &str = "STORE";
+/// The file that says how far a node has applied its shared log.
+pub(crate) const NODE: &str = "NODE";
 /// The folder of cursors within a store.
 pub(crate) const CURSORS: &str = "cursors";
 /// The folder of saved states within a store.
@@ -68,6 +70,30 @@ pub(crate) fn refuse_node(store: &StoreFile) -> Result<()> {
         visible(log)
     );
     Err(Error::new(ErrorKind::Refused, message).in_file(STORE, None))
+}
+
+/// Refuses to open a store as a node of a shared log, if it is not the one that the log is about.
+pub(crate) fn check_node(store: &StoreFile, member: &StoreFile) -> Result<()> {
+    let log = |file: &StoreFile| file.log.clone().unwrap_or_else(|| "none".to_owned());
+    if store.log != member.log {
+        let message = format!(
+            "this directory is not a node of the shared log {}: the log in its store file is {}",
+            visible(&log(member)),
+            visible(&log(store))
+        );
+        return Err(Error::new(ErrorKind::Refused, message).in_file(STORE, None));
+    }
+    if (store.id, store.salt, store.seed) == (member.id, member.salt, member.seed) {
+        return Ok(());
+    }
+    let message = format!(
+        "the shared log {} is about the store {}, and this directory is a node of {}; open it over its own log, or an empty \
+         directory over this one",
+        visible(&log(member)),
+        member.id,
+        store.id
+    );
+    Err(Error::new(ErrorKind::Diverged, message).in_file(STORE, None))
 }
 
 /// Refuses a directory that was not filled to its end, if it has no store file.
@@ -208,23 +234,11 @@ pub(crate) fn check_creatable(disk: &dyn Disk) -> Result<()> {
     }
 }
 
-/// Creates a store: the first segment, then the store file, which makes it one.
-pub(crate) fn create(world: &Env) -> Result<StoreFile> {
-    let mut random = [0; 26];
+/// Creates a store: the first segment, then the store file, which makes it one. A node of a shared log is the store that the
+/// log is about.
+pub(crate) fn create(world: &Env, member: Option<&StoreFile>) -> Result<StoreFile> {
     let at = |cause| write_error("the store cannot be created", STORE, cause);
-    world.random.fill(&mut random).map_err(at)?;
-    let (id, rest) = random.split_first_chunk::<10>().expect("it is longer");
-    let (salt, seed_bytes) = rest.split_first_chunk::<8>().expect("eight and eight are left");
-    let seed_bytes = seed_bytes.first_chunk::<8>().expect("eight are left");
-    let created = world.clock.now_micros();
-    let store = StoreFile {
-        id: StoreId::from_time(created, id),
-        salt: u64::from_le_bytes(*salt),
-        seed: u64::from_le_bytes(*seed_bytes),
-        created: Micros(created),
-        forks: Vec::new(),
-        log: None,
-    };
+    let store = member.map_or_else(|| new_store(world), |member| Ok(member.clone()))?;
     world.disk.create_folder(SEGMENTS).map_err(at)?;
     let head = SegmentHeader {
         store: store.id,
@@ -238,6 +252,25 @@ pub(crate) fn create(world: &Env) -> Result<StoreFile> {
     ActiveSegment::create(&*world.disk, head, seed(store.seed))?;
     keep(&*world.disk, &store)?;
     Ok(store)
+}
+
+/// Returns the identity of a store that is not there yet.
+pub(crate) fn new_store(world: &Env) -> Result<StoreFile> {
+    let mut random = [0; 26];
+    let at = |cause| write_error("the store cannot be created", STORE, cause);
+    world.random.fill(&mut random).map_err(at)?;
+    let (id, rest) = random.split_first_chunk::<10>().expect("it is longer");
+    let (salt, seed_bytes) = rest.split_first_chunk::<8>().expect("eight and eight are left");
+    let seed_bytes = seed_bytes.first_chunk::<8>().expect("eight are left");
+    let created = world.clock.now_micros();
+    Ok(StoreFile {
+        id: StoreId::from_time(created, id),
+        salt: u64::from_le_bytes(*salt),
+        seed: u64::from_le_bytes(*seed_bytes),
+        created: Micros(created),
+        forks: Vec::new(),
+        log: None,
+    })
 }
 
 /// Puts the store file in its place, durable, name and all. One that is there is replaced by the same bytes:

@@ -13,7 +13,7 @@ use super::index_check::IndexCheck;
 use super::log_scan::{FrameVisitor, LogScan, ScannedSegment, scan_log};
 use super::reader_check::ReaderCheck;
 use crate::backend::{
-    ERASING, FLOOR, LOCK, PROJECTIONS, RETIRED, STORE, TREE, UNFINISHED, WATERMARK, as_store,
+    ERASING, FLOOR, LOCK, NODE, PROJECTIONS, RETIRED, STORE, TREE, UNFINISHED, WATERMARK, as_store,
     check_lock_file, refuse_unfinished,
 };
 use crate::read::VerifyReport;
@@ -211,7 +211,7 @@ fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
             SEGMENTS => parse_segment_name(name).is_some() || is_retired(name),
             INDEX => parse_index_name(name).is_some() || filter_groups::parse_name(name).is_some(),
             CURSORS => check_name(name).is_ok(),
-            _ => [STORE, FLOOR, ERASING, LOCK, WATERMARK, UNFINISHED].contains(&name),
+            _ => [STORE, FLOOR, ERASING, NODE, LOCK, WATERMARK, UNFINISHED].contains(&name),
         };
         for name in files::list(disk, folder)? {
             let left = name.strip_suffix(LEFTOVER).is_some_and(is_known);
@@ -236,7 +236,7 @@ fn strangers(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
     let folders = files::folders(disk, "")?;
     let known = [SEGMENTS, INDEX, CURSORS, PROJECTIONS, TREE, STAGES];
     for file in files::strangers(disk, "")? {
-        let is_told = [STORE, FLOOR, ERASING, LOCK, WATERMARK].contains(&file.as_str());
+        let is_told = [STORE, FLOOR, ERASING, NODE, LOCK, WATERMARK].contains(&file.as_str());
         let is_known = known.contains(&file.as_str()) && folders.contains(&file);
         if !(is_told || is_known) {
             remarks.push(Remark::new(file, "not a folder of the store; ignored"));

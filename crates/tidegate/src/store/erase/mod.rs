@@ -16,10 +16,11 @@ mod subject;
 use std::fmt;
 
 use tidegate_format::record::KeyId;
-use tidegate_format::{ErasingFile, ErrorKind, Position, Result};
+use tidegate_format::{ErasingFile, Error, ErrorKind, Position, Result};
 
 pub use plan::ErasePlan;
 
+use super::Store;
 use super::upkeep::Upkeep;
 use super::writer::Writer;
 use crate::backend::{erasing_or_all, keep_erasing};
@@ -168,7 +169,7 @@ impl Upkeep {
     /// # Errors
     ///
     /// [`Invalid`](ErrorKind::Invalid) if the query selects an event of the store's own (its kind begins with `tidegate.`), or for
-    /// a reason or a name that cannot be kept; [`Ended`](ErrorKind::Ended) if the writer has ended;
+    /// a reason or a name that cannot be kept; [`Refused`](ErrorKind::Refused) on a node of a shared log; [`Ended`](ErrorKind::Ended) if the writer has ended;
     /// [`Damaged`](ErrorKind::Damaged) for a segment that is not whole, [`Full`](ErrorKind::Full) and
     /// [`Io`](ErrorKind::Io) if files cannot be written: once the event is in the log the payloads are gone from all views then,
     /// and this call, made again, or the next opening goes on with the files.
@@ -176,6 +177,7 @@ impl Upkeep {
         let Erase { reason, by } = erase;
         ErasedEvent::check(&reason, &by)?;
         let store = self.store();
+        refuse_node(store)?;
         let writer = &**store.writer()?;
         let _one = writer.erasing.lock();
         let plan = ErasePlan::of(store, query)?;
@@ -284,4 +286,13 @@ impl Upkeep {
         let prepared = store.prepare(writer, &view, &own, Vec::new(), Footprint::default(), &append)?;
         writer.journal.append(prepared, super::Store::queue_options(writer, &append))
     }
+}
+
+/// Refuses on a node of a shared log what would change this copy of the history alone.
+fn refuse_node(store: &Store) -> Result<()> {
+    if store.file().log.is_none() {
+        return Ok(());
+    }
+    let message = "payloads cannot be erased on a node of a shared log yet: the other nodes and the log itself would keep them";
+    Err(Error::new(ErrorKind::Refused, message))
 }

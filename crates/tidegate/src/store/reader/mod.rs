@@ -297,7 +297,6 @@ impl StoreReader {
     }
 
     /// Returns what the store file says.
-    #[cfg(feature = "proofs")]
     pub(crate) fn file(&self) -> &StoreFile {
         &self.0.file
     }

@@ -1,16 +1,25 @@
 //! Which of our crates a `Cargo.toml` depends on, and whether it may.
 
 /// The floors, lowest first, each with the floors it may stand on.
-pub(crate) const FLOORS: [(&str, &[&str]); 6] = [
+pub(crate) const FLOORS: [(&str, &[&str]); 7] = [
     ("tidegate-format", &[]),
     // Macros, which every floor above could use; they hold their rules to those of the ground.
     ("tidegate-derive", &["tidegate-format"]),
     ("tidegate-proof", &["tidegate-format"]),
+    // What a cluster stands on; `tidegate` does so by a feature alone.
+    ("tidegate-shared-log", &["tidegate-format"]),
     ("tidegate-disk", &[]),
     ("tidegate-segment", &["tidegate-format", "tidegate-disk"]),
     (
         "tidegate",
-        &["tidegate-format", "tidegate-proof", "tidegate-disk", "tidegate-segment", "tidegate-derive"],
+        &[
+            "tidegate-format",
+            "tidegate-proof",
+            "tidegate-shared-log",
+            "tidegate-disk",
+            "tidegate-segment",
+            "tidegate-derive",
+        ],
     ),
 ];
 

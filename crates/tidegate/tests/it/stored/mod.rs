@@ -6,6 +6,7 @@ pub(crate) mod floors;
 pub(crate) mod proofs;
 mod backups;
 mod by_another_program;
+mod clustered;
 mod ended_by_recovery;
 mod encrypting;
 mod erasing;
