@@ -17,6 +17,7 @@ use tidegate_format::{Draft, Error, ErrorKind, Result, StoreId};
 use tidegate_segment::write_error;
 
 use super::Store;
+use super::reader::StoreReader;
 use super::writer::{StageUse, Writer};
 use crate::backend::{list, read};
 use crate::batch::{Batch, Condition, DraftKeys, Receipt};
@@ -86,10 +87,7 @@ impl Store {
     ///
     /// [`Io`](ErrorKind::Io) if the folder cannot be listed.
     pub fn stages(&self) -> Result<Vec<String>> {
-        let mut names = list(&*self.env().disk, STAGES)?;
-        names.retain(|name| check_name(name).is_ok());
-        names.sort_unstable();
-        Ok(names)
+        Stage::names_in(self)
     }
 }
 
@@ -155,14 +153,50 @@ impl Stage {
         Ok(())
     }
 
+    /// Returns the names of the stages that hold drafts, in order, also of a store that another process writes to.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](ErrorKind::Io) if the folder cannot be listed.
+    pub fn names_in(store: &StoreReader) -> Result<Vec<String>> {
+        let mut names = list(&*store.env().disk, STAGES)?;
+        names.retain(|name| check_name(name).is_ok());
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Returns the drafts of a stage as [`drafts`](Self::drafts) does, also of a store that another process writes to.
+    ///
+    /// ```
+    /// use tidegate::report::Stage;
+    /// use tidegate::{Draft, Store, StoreReader};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let directory = folder.path().join("shop");
+    /// let store = Store::open(&directory)?;
+    /// store.stage("offer-7")?.add(Draft::new(("shop", "order-7"), "order.placed"))?;
+    /// let reader = StoreReader::open(&directory)?;
+    /// assert_eq!(Stage::names_in(&reader)?, ["offer-7"]);
+    /// assert_eq!(Stage::drafts_in(&reader, "offer-7")?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`drafts`](Self::drafts), and [`Invalid`](ErrorKind::Invalid) for a name that no stage can have.
+    pub fn drafts_in(store: &StoreReader, name: &str) -> Result<Vec<Draft>> {
+        check_name(name)?;
+        let found = read_stage(&*store.env().disk, name, store.id())?;
+        Ok(found.map_or_else(Vec::new, |file| file.drafts))
+    }
+
     /// Returns its drafts, in the order in which they were added; those for a subject as they are encrypted.
     ///
     /// # Errors
     ///
     /// [`Damaged`](ErrorKind::Damaged) if the file is not what was written, and [`Io`](ErrorKind::Io) if it cannot be read.
     pub fn drafts(&self) -> Result<Vec<Draft>> {
-        let found = read_stage(&*self.store.env().disk, &self.name, self.store.id())?;
-        Ok(found.map_or_else(Vec::new, |file| file.drafts))
+        Self::drafts_in(&self.store, &self.name)
     }
 
     /// Appends its drafts as one batch, judged now: by the gates that are attached, and what it says of causes. Then the file is

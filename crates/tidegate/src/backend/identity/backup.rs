@@ -5,6 +5,8 @@
 //! B1. What a backup shows is what its backup file names, up to the lengths that it names. What else an interrupted
 //!     backup left in the directory is ignored.
 //! B2. Nothing is written to a backup but by the next backup into it.
+//! B3. A backup may have been made before an erasure was carried out in the files: read as a store it is one in which all of
+//!     them are still to be carried out, so that no view shows what events say is erased.
 
 use std::io;
 use std::sync::Arc;
@@ -13,8 +15,9 @@ use tidegate_disk::{Block, Disk, Env, Errno, File, FileLock, Identity, Mode, Not
 use tidegate_format::limit::BACKUP_FILE_BYTES_MAX;
 use tidegate_format::store::{BackupEntry, BackupFile};
 use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
-use tidegate_format::{Error, ErrorKind, Offset, Result, StoreFile, Watermark};
+use tidegate_format::{ErasingFile, Error, ErrorKind, Offset, Position, Result, StoreFile, Watermark};
 
+use super::erasing::ERASING;
 use super::{CURSORS, STORE, io as read_error};
 use crate::backend::watermark::WATERMARK;
 
@@ -75,11 +78,15 @@ pub(crate) struct BackupDisk {
     backup: BackupFile,
     /// A watermark that says what the backup file says; `None` without a store file that holds.
     watermark: Option<Vec<u8>>,
+    /// An erasing file that says that all is still to be done.
+    erasing: Vec<u8>,
 }
 
 impl BackupDisk {
     pub(crate) fn new(disk: Arc<dyn Disk>, backup: BackupFile) -> Self {
-        let mut found = Self { disk, backup, watermark: None };
+        let erasing = ErasingFile { store: backup.store, done: Position::START, open: true };
+        let erasing = erasing.encode().into_bytes();
+        let mut found = Self { disk, backup, watermark: None, erasing };
         found.watermark = found.salt().and_then(|salt| found.watermark(salt));
         found
     }
@@ -133,7 +140,8 @@ impl BackupDisk {
                 None => Some(entry.name.clone()),
             }
         });
-        names.chain(self.watermark.iter().map(|_| WATERMARK.to_owned()))
+        let own = self.watermark.iter().map(|_| WATERMARK.to_owned());
+        names.chain(own).chain([ERASING.to_owned()])
     }
 }
 
@@ -148,6 +156,9 @@ impl Disk for BackupDisk {
         }
         if let Some(bytes) = self.watermark.as_ref().filter(|_| name == WATERMARK) {
             return Ok(Arc::new(BytesFile(bytes.clone())));
+        }
+        if name == ERASING {
+            return Ok(Arc::new(BytesFile(self.erasing.clone())));
         }
         let entry = self.find(name).ok_or(Errno::NOENT)?;
         let file = self.disk.open(&entry.name, Mode::Read)?;

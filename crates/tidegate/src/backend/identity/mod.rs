@@ -1,8 +1,8 @@
 //! The store file and the lock: which store a directory is, and who writes to it.
 
+mod erasing;
 mod backup;
 mod floor;
-mod erasing;
 mod lock;
 #[cfg(any(feature = "encryption", feature = "proofs"))]
 mod outside;

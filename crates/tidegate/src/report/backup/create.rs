@@ -15,7 +15,7 @@ use tidegate_segment::files::is_missing;
 use tidegate_segment::indexing::{generations, list_indexes};
 use tidegate_segment::{INDEX, SEGMENTS, index_path};
 
-use super::placing::{CopyProgress, Meter, Part, unplaced};
+use super::placing::{CopyProgress, Meter, Part, digest, unplaced};
 use super::source::Source;
 use crate::backend::{
     BACKUP, LOCK, READERS, STORE_COPY, UNFINISHED, list, lock, read, read_backup, reader_name,
@@ -199,6 +199,18 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// Returns what is to be said of a segment that a recovery ended before frames which the backup that is there has: its file stays
+    /// as it is for that one.
+    fn shortened(&self, part: &Part<'_>, meter: &mut Meter<'_>) -> Result<Option<BackupEntry>> {
+        match self.earlier(part.name).filter(|entry| entry.length > part.length) {
+            Some(_) if part.looks_like(self.disk, part.name)? => {
+                let digest = digest(self.disk, part.name, part.length, meter)?;
+                Ok(Some(BackupEntry { name: part.name.to_owned(), length: part.length, digest }))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Refuses a store that does not go on from what an earlier backup has.
     fn check_earlier(&self, source: &Source) -> Result<()> {
         self.earlier.as_ref().map_or(Ok(()), |earlier| check_earlier(earlier, &self.disk.place(), source))
@@ -269,6 +281,15 @@ impl<'a> Target<'a> {
                 if backup.files.binary_search_by(|entry| entry.name.cmp(&name)).is_err() {
                     self.disk.remove(&name).map_err(at(&name))?;
                 }
+            }
+        }
+        // What an earlier backup had of a segment behind its end: such a file is no link.
+        for entry in backup.files.iter().filter(|entry| entry.name.starts_with(SEGMENTS)) {
+            let (name, length) = (entry.name.as_str(), entry.length);
+            let file = self.disk.open(name, Mode::Read).map_err(at(name))?;
+            if file.length().map_err(at(name))? > length {
+                let part = Part { disk: self.disk, name, length };
+                part.copy(self.disk, name, &mut Meter::new(length, &mut |_| ()))?;
             }
         }
         Ok(())
@@ -366,6 +387,11 @@ impl Filling<'_, '_> {
         let (part, to) = (Part { disk: &*self.source.directory, name, length }, self.target.disk);
         if let Some(entry) = self.target.kept(&part)? {
             self.meter.add(length);
+            self.files.push(entry);
+            self.counts[2] += 1;
+            return Ok(());
+        }
+        if let Some(entry) = self.target.shortened(&part, &mut self.meter)? {
             self.files.push(entry);
             self.counts[2] += 1;
             return Ok(());

@@ -42,10 +42,11 @@
 //! K2. A backup ends at the durable position of some moment after it was begun, or later.
 //! K3. The newest segment of a backup, a restored store or a fork is never a link: what is written to it is its own.
 //! K4. A store that is made here ends with a batch.
-mod source;
 mod placing;
+mod source;
 mod create;
 mod examining;
+mod erasures;
 mod restoring;
 mod target;
 mod shipping;

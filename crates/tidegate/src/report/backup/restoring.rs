@@ -13,13 +13,15 @@ use tidegate_segment::files::{find, is_missing};
 use tidegate_segment::indexing::{generations, list_indexes};
 use tidegate_segment::{ActiveSegment, FrameReader, INDEX, SEGMENTS, index_path, path};
 
+use super::erasures::{self, KnownErasures, standing};
 use super::examining::{examine_in, no_backup};
 use super::placing::{CopyProgress, Meter, Part, unplaced, unread};
 use super::source::{Source, SourceSegment, is_backup, root_of};
 use crate::backend::{CURSORS, WatermarkFile, keep_erasing, keep_store, replace, seed};
-use crate::read::View;
+use crate::read::{ErasedEvent, View};
 use crate::report::rewrite::{NewStore, Parent, new_store_file, refuse_filled};
 use crate::settings::StoreOptions;
+use crate::store::StoreReader;
 
 /// Up to where a store is taken over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,11 +37,12 @@ pub enum RestoreUntil {
 }
 
 /// How a store is made of a backup. The default is a fork of everything.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct RestoreOptions {
     until: RestoreUntil,
     keep_id: bool,
+    erasures: Option<KnownErasures>,
 }
 
 impl RestoreOptions {
@@ -64,6 +67,46 @@ impl RestoreOptions {
         self.keep_id = keep_id;
         self
     }
+
+    /// Has everything erased that a store says is erased, before what is restored can be opened: the store that was backed up, a
+    /// fork of either, or a later backup, as it is now. A payload that was erased after the backup was made is in it otherwise.
+    /// What concerns events that the two do not share is left out.
+    ///
+    /// The new store says so in events of its own, of kind [`tidegate.erased`](crate::report::ERASED), with the reasons of the other store
+    /// and the ids of the keys that were destroyed.
+    ///
+    /// ```
+    /// use tidegate::report::Erase;
+    /// use tidegate::report::backup::{self, RestoreOptions};
+    /// use tidegate::{Draft, Position, Query, Store, StoreReader};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = |name: &str| folder.path().join(name);
+    /// let store = Store::open(path("shop"))?;
+    /// store.append(Draft::new(("shop", "customer-7"), "address.changed").json_text(r#"{"city":"Bonn"}"#))?;
+    /// backup::back_up(path("shop"), path("backup"), |_| ())?;
+    /// store.upkeep().erase(&Query::stream(("shop", "customer-7")), Erase::new("request of 3 May", "desk 2"))?;
+    ///
+    /// let options = RestoreOptions::new().erasures_of(&store)?;
+    /// let report = backup::restore(path("backup"), path("restored"), &options, |_| ())?;
+    /// assert_eq!(report.erased, 1);
+    /// let restored = StoreReader::open(path("restored"))?;
+    /// assert!(restored.view()?.at(Position(1))?.expect("it was restored").is_erased());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the store. That the two have no event in common is an error of [`restore`].
+    pub fn erasures_of(mut self, store: &StoreReader) -> Result<Self> {
+        self.erasures = Some(KnownErasures::of(store)?);
+        Ok(self)
+    }
+
+    /// Returns the erasures that concern a store's events up to a position.
+    fn erasures(&self, store: &StoreFile, until: Position) -> Result<Vec<ErasedEvent>> {
+        self.erasures.as_ref().map_or(Ok(Vec::new()), |known| known.within(store, until))
+    }
 }
 
 /// What a restore or a fork will do.
@@ -86,6 +129,9 @@ pub struct RestorePlan {
     pub whole_bytes: u64,
     /// Bytes of the newest segment, which is written anew, at most.
     pub written_bytes: u64,
+    /// Payloads that are taken over only to be erased before the new store can be opened, as
+    /// [another store](RestoreOptions::erasures_of) says.
+    pub erased: u64,
     /// The cursors.
     pub cursors: Vec<CursorPlan>,
 }
@@ -113,6 +159,8 @@ pub struct RestoreReport {
     pub store: StoreId,
     /// The root of the Merkle tree over its events.
     pub root: Hash,
+    /// How many payloads were erased before it could be opened.
+    pub erased: u64,
     /// How many files are links to those that it was made of.
     pub linked: u64,
     /// How many were copied.
@@ -140,6 +188,7 @@ pub struct RestoreReport {
 ///
 /// * [`Missing`](ErrorKind::Missing) if there is no store or backup, or no event at the position;
 /// * [`Refused`](ErrorKind::Refused) if the position is inside a batch;
+/// * [`Invalid`](ErrorKind::Invalid) if the erasures are those of a store that has no event in common with it;
 /// * [`Damaged`](ErrorKind::Damaged) if what is there is not whole, [`Retired`](ErrorKind::Retired) if its beginning was
 ///   retired, and those of the disk.
 pub fn plan_restore(from: impl AsRef<Path>, options: &RestoreOptions) -> Result<RestorePlan> {
@@ -194,7 +243,8 @@ pub fn restore_in(
     }
     let source = Source::open(from)?;
     let plan = plan_of(&source, options)?;
-    write(&source, plan, to, true, &mut progress)
+    let known = options.erasures(&source.store, plan.until)?;
+    write(&source, plan, &known, to, true, &mut progress)
 }
 
 /// Makes another store of a store, in an empty directory, up to a position or time. It has an id of its own, and its store
@@ -245,7 +295,7 @@ pub fn fork_in(
     refuse_filled(&*to.disk)?;
     let source = Source::open(from)?;
     let plan = plan_of(&source, &RestoreOptions::new().until(until))?;
-    write(&source, plan, to, false, &mut progress)
+    write(&source, plan, &[], to, false, &mut progress)
 }
 
 fn plan_of(source: &Source, options: &RestoreOptions) -> Result<RestorePlan> {
@@ -276,6 +326,7 @@ fn plan_of(source: &Source, options: &RestoreOptions) -> Result<RestorePlan> {
         whole_segments: whole.len() as u64,
         whole_bytes: whole.iter().map(|segment| segment.length).sum(),
         written_bytes: rest.length,
+        erased: standing(&source.view, &options.erasures(&source.store, until)?)?,
         cursors: source.cursors.iter().map(cursor).collect(),
     })
 }
@@ -323,6 +374,7 @@ fn batch_end(view: &View, mut position: Position) -> Result<Position> {
 fn write(
     source: &Source,
     plan: RestorePlan,
+    known: &[ErasedEvent],
     to: &Env,
     verifies: bool,
     progress: &mut dyn FnMut(CopyProgress),
@@ -354,11 +406,18 @@ fn write(
     watermark.sync()?;
     // What events say is erased may not have been taken from the files yet, or only after they were copied.
     keep_erasing(disk, &ErasingFile { store: store.id, done: Position::START, open: true })?;
-    keep_store(disk, &store)?;
-    drop(new);
-    check(to, &store, until, root, verifies)?;
+    let (erased, head) = if known.is_empty() {
+        keep_store(disk, &store)?;
+        drop(new);
+        (0, until)
+    } else {
+        // The mark stays, and keeps others out.
+        drop(new);
+        erasures::finish(to, &store, until, known)?
+    };
+    check(to, &store, (until, head), root, verifies)?;
     NewStore::unmark(disk)?;
-    Ok(RestoreReport { plan, store: store.id, root, linked: counts[0], copied: counts[1] })
+    Ok(RestoreReport { plan, store: store.id, root, erased, linked: counts[0], copied: counts[1] })
 }
 
 /// Returns the file of the new store: the one there was, or that of a fork.
@@ -480,15 +539,21 @@ fn seal_again(
     frame::seal(bytes, &sealing, salt)
 }
 
-/// Reads the new store as any caller will.
-fn check(to: &Env, store: &StoreFile, until: Position, root: Hash, verifies: bool) -> Result<()> {
-    let reader = StoreOptions::new().expected_head(until).open_reader_in(to.clone())?;
+/// Reads the new store as any caller will: with the events of the other one up to one position, and up to another in all.
+fn check(
+    to: &Env,
+    store: &StoreFile,
+    (until, head): (Position, Position),
+    root: Hash,
+    verifies: bool,
+) -> Result<()> {
+    let reader = StoreOptions::new().expected_head(head).open_reader_in(to.clone())?;
     let view = reader.view()?;
     if let Some(damage) = view.damage() {
         return Err(damage.clone());
     }
-    if (reader.id(), view.head()) != (store.id, until) {
-        let (expected, found) = (format!("position {until}"), format!("position {}", view.head()));
+    if (reader.id(), view.head()) != (store.id, head) {
+        let (expected, found) = (format!("position {head}"), format!("position {}", view.head()));
         return Err(Error::damaged("the new store does not hold what was taken over", expected, found));
     }
     if verifies {

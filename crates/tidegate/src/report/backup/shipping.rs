@@ -54,7 +54,8 @@ pub struct Shipment {
 }
 
 /// Ships a store to a target: each call of [`ship`](Self::ship) puts what became durable since the last one. It takes no lock of
-/// the store and writes nothing to it, so any process may do it. One that is stopped or killed goes on where the target is.
+/// the store and writes nothing to it, so any process may do it. One that is stopped or killed goes on where the target is, and
+/// deletes the pieces that the one before it had put and named in no list. It keeps the store open for reading in between.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -85,6 +86,10 @@ pub struct Shipper {
     last: Option<BackupFile>,
     /// What this one tried to put last, which may be there although it was told of a failure.
     tried: Option<BackupFile>,
+    /// The store as it was read for the last shipment.
+    source: Option<Source>,
+    /// Whether the target may have pieces that no list names: one that was killed, or failed, put them.
+    may_have_orphans: bool,
 }
 
 impl Shipper {
@@ -95,7 +100,7 @@ impl Shipper {
 
     /// Returns one that ships the store of an environment: a disk that the caller brings. Nothing is done yet.
     pub fn new_in(from: Env, target: Arc<dyn ShipTarget>) -> Self {
-        Self { from, target, last: None, tried: None }
+        Self { from, target, last: None, tried: None, source: None, may_have_orphans: true }
     }
 
     /// Ships what became durable. Once it returns, the target has everything that was durable when it was called. If there
@@ -111,22 +116,32 @@ impl Shipper {
         let time = Micros(self.from.clock.now_micros());
         let mut tries = 1;
         loop {
-            match self.try_ship(time) {
+            let source = self.source.take();
+            match self.try_ship(time, source) {
                 // A writer put another generation in the place of a segment.
                 Err(error) if is_missing(&error) && tries < TRIES_MAX => tries += 1,
-                shipped => return shipped,
+                shipped => {
+                    self.may_have_orphans |= shipped.is_err();
+                    return shipped;
+                }
             }
         }
     }
 
-    fn try_ship(&mut self, time: Micros) -> Result<Shipment> {
+    fn try_ship(&mut self, time: Micros, source: Option<Source>) -> Result<Shipment> {
         let target = Arc::clone(&self.target);
         let target = &*target;
         let earlier = newest(target)?;
         if self.last.is_some() && self.last != earlier && self.tried != earlier {
             return Err(another(target));
         }
-        let source = Source::open(&self.from)?;
+        let orphans = if self.may_have_orphans { orphans(target, earlier.as_ref())? } else { Vec::new() };
+        let source = match source {
+            // What was put into its place is read anew.
+            Some(mut source) => source.look_again()?.then_some(source),
+            None => None,
+        };
+        let source = source.map_or_else(|| Source::open(&self.from), Ok)?;
         if let Some(earlier) = &earlier {
             check_earlier(earlier, &target.place(), &source)?;
         }
@@ -149,14 +164,34 @@ impl Shipper {
         let list = if is_new { self.finish(earlier.as_ref(), list)? } else { earlier.unwrap_or(list) };
         let shipment =
             Shipment { store: list.store, number: list.number, time, until, root, events, pieces, bytes };
-        self.last = Some(list);
+        self.sweep(orphans, &list)?;
+        (self.last, self.source) = (Some(list), Some(source));
         Ok(shipment)
+    }
+
+    /// Deletes what was there before this shipment and no list names. Another shipper may go on meanwhile, and put some of it
+    /// again: then nothing is deleted.
+    fn sweep(&mut self, mut orphans: Vec<String>, list: &BackupFile) -> Result<()> {
+        let (target, named) = (&*self.target, objects(list));
+        orphans.retain(|name| !named.contains(name) && *name != list_name(list.number));
+        self.may_have_orphans = false;
+        for name in orphans {
+            if newest(target)?.as_ref() != Some(list) {
+                return Err(another(target));
+            }
+            if let Err(error) = target.delete(&name) {
+                tracing::warn!(%error, %name, "what an interrupted shipment left was not deleted");
+                self.may_have_orphans = true;
+            }
+        }
+        Ok(())
     }
 
     /// Puts the list, and deletes what only the one before named.
     fn finish(&mut self, earlier: Option<&BackupFile>, list: BackupFile) -> Result<BackupFile> {
         self.tried = Some(list.clone());
-        let (target, name) = (&*self.target, list_name(list.number));
+        let (target, name) = (Arc::clone(&self.target), list_name(list.number));
+        let target = &*target;
         match target.put_new(&name, list.encode().as_bytes()) {
             Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => return Err(another(target)),
             put => put.map_err(|cause| unplaced(&name, cause))?,
@@ -171,6 +206,7 @@ impl Shipper {
         for name in names {
             if let Err(error) = target.delete(&name) {
                 tracing::warn!(%error, %name, "what an earlier shipment left was not deleted");
+                self.may_have_orphans = true;
             }
         }
         Ok(list)
@@ -271,9 +307,11 @@ impl Putting<'_> {
         let mut pieces: Vec<_> =
             there.iter().filter(|entry| file_of(&entry.name).0 == name).cloned().collect();
         let mut at = pieces.iter().map(|piece| piece.length).sum::<u64>();
-        if at > segment.length {
-            let message = format!("the target has more of {name} than the store, whose end was cut");
-            return Err(Error::new(ErrorKind::Older, message).advise("ship it to another target"));
+        // A recovery may have ended it before frames that were shipped, which stand in the next one now.
+        while at > segment.length
+            && let Some(last) = pieces.pop()
+        {
+            at -= last.length;
         }
         if at == segment.length {
             return Ok(pieces);
@@ -281,7 +319,7 @@ impl Putting<'_> {
         while let Some(last) = pieces.pop_if(|last| last.length <= segment.length - at) {
             at -= last.length;
         }
-        let file = source.directory.open(&name, Mode::Read).map_err(|cause| unread(&name, cause))?;
+        let file = segment.file(&*source.directory)?;
         while at < segment.length {
             let mut bytes = vec![0; PIECE_BYTES_MAX.min(segment.length - at) as usize];
             let count = file.read_full_at(&mut bytes, at).map_err(|cause| unread(&name, cause))?;
@@ -333,6 +371,19 @@ fn object_of(piece: &BackupEntry) -> String {
 /// Returns all objects that a list names.
 fn objects(list: &BackupFile) -> BTreeSet<String> {
     list.files.iter().map(object_of).collect()
+}
+
+/// Returns what a target has and its newest list does not name.
+fn orphans(target: &dyn ShipTarget, newest: Option<&BackupFile>) -> Result<Vec<String>> {
+    let mut named = newest.map(objects).unwrap_or_default();
+    named.extend(newest.map(|list| list_name(list.number)));
+    let mut found = Vec::new();
+    for folder in [PIECES, SHIPPED] {
+        let names = target.list(folder).map_err(|cause| unread(folder, cause))?;
+        found.extend(names.into_iter().map(|name| format!("{folder}/{name}")));
+    }
+    found.retain(|name| !named.contains(name));
+    Ok(found)
 }
 
 fn list_name(number: u64) -> String {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tidegate_disk::{Disk, Env};
+use tidegate_disk::{Disk, Env, File, Mode};
 use tidegate_format::{Error, ErrorKind, Hash, Position, Result, SegmentHeader, SegmentName, StoreFile};
 use tidegate_segment::{Segment, path};
 
+use super::placing::unread;
 use crate::backend::{BYTES_MAX, as_store, list, read, read_backup, read_store};
 use crate::read::View;
 use crate::settings::StoreOptions;
@@ -53,6 +54,13 @@ impl SourceSegment {
         path(self.file_name())
     }
 
+    /// Returns its file: the one that the reader has open if it may grow, since another one may stand under its name by now.
+    pub(super) fn file(&self, directory: &dyn Disk) -> Result<Arc<dyn File>> {
+        let name = self.name();
+        let by_name = |_| directory.open(&name, Mode::Read).map_err(|cause| unread(&name, cause));
+        self.segment.file().or_else(by_name)
+    }
+
     pub(super) fn header(&self) -> &SegmentHeader {
         self.segment.head()
     }
@@ -64,20 +72,30 @@ impl Source {
         let as_store = as_store(env.clone())?;
         let cursors = cursors(&*as_store.disk)?;
         let reader = StoreOptions::new().thread(false).open_reader_in(as_store.clone())?;
-        let view = reader.view()?;
-        if let Some(damage) = view.damage() {
-            let error = damage.clone();
-            return Err(error.advise("only a whole store is copied; save what is whole of it first"));
-        }
-        if view.floor() > Position(1) {
-            let message =
-                "the beginning of the store was retired, and this version does not copy what stays of it";
-            return Err(Error::new(ErrorKind::Retired, message));
-        }
         let store = read_store(&*as_store.disk)?;
         let store = store.ok_or_else(|| Error::new(ErrorKind::Missing, "the store file is gone"))?;
+        let view = whole_view(&reader)?;
         let segments = segments(&view);
         Ok(Self { directory: Arc::clone(&env.disk), store, reader, view, segments, cursors })
+    }
+
+    /// Looks at the directory again, with the same reader. Returns whether it holds the same store.
+    pub(super) fn look_again(&mut self) -> Result<bool> {
+        let disk = Arc::clone(&self.reader.env().disk);
+        let Some(store) = read_store(&*disk)? else { return Ok(false) };
+        if (store.id, store.salt) != (self.store.id, self.store.salt) {
+            return Ok(false);
+        }
+        // Before the log is read, as when it was opened.
+        self.cursors = cursors(&*disk)?;
+        let mut view = whole_view(&self.reader)?;
+        if view.log().segments.iter().any(|segment| segment.mask().is_some()) {
+            // What is erased may be gone from the files by now.
+            view = whole_view(&self.reader)?;
+        }
+        (self.store, self.segments) = (store, segments(&view));
+        self.view = view;
+        Ok(true)
     }
 
     /// Returns its last durable position.
@@ -89,6 +107,21 @@ impl Source {
     pub(super) fn root(&self, until: Position) -> Result<Hash> {
         root_of(&self.reader, until)
     }
+}
+
+/// Returns a view of all that is durable, if it is whole.
+fn whole_view(reader: &StoreReader) -> Result<View> {
+    let view = reader.view()?;
+    if let Some(damage) = view.damage() {
+        let error = damage.clone();
+        return Err(error.advise("only a whole store is copied; save what is whole of it first"));
+    }
+    if view.floor() > Position(1) {
+        let message =
+            "the beginning of the store was retired, and this version does not copy what stays of it";
+        return Err(Error::new(ErrorKind::Retired, message));
+    }
+    Ok(view)
 }
 
 /// Returns whether a directory is a backup.

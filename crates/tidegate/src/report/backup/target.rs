@@ -33,7 +33,8 @@ pub trait ShipTarget: Send + Sync + fmt::Debug {
     /// [`NotFound`](io::ErrorKind::NotFound) if there is none; those of the place.
     fn get(&self, name: &str) -> io::Result<Vec<u8>>;
 
-    /// Returns the names of all objects in a folder, without the folder, in no order. One that is not there is empty.
+    /// Returns the names of all objects in a folder, without the folder, in no order; also of what an interrupted put left, if the
+    /// place has that. A folder that is not there is empty.
     ///
     /// # Errors
     ///
@@ -100,12 +101,11 @@ impl ShipTarget for FolderTarget {
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
-        let mut names = match self.disk.list(folder) {
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            names => names?,
-        };
-        names.retain(|name| !name.ends_with(LEFTOVER));
-        Ok(names)
+        // With those that were never put whole, under names of their own, which a shipper deletes.
+        match self.disk.list(folder) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            names => names,
+        }
     }
 
     fn delete(&self, name: &str) -> io::Result<()> {

@@ -10,6 +10,7 @@
 mod saved;
 mod plan;
 mod pass;
+mod named;
 #[cfg(feature = "encryption")]
 mod subject;
 
@@ -26,7 +27,7 @@ use super::writer::Writer;
 use crate::backend::{erasing_or_all, keep_erasing};
 use crate::batch::{Batch, Footprint, Receipt, ValidBatch};
 use crate::published::Keys;
-use crate::read::{ErasedEvent, ErasedPositions, ErasureCheck, ErasureFinding, mask, unmask};
+use crate::read::{ErasedEvent, ErasedPositions, mask, unmask};
 use crate::read::{Query, View};
 use crate::settings::{AppendOptions, Durability};
 use pass::Pass;
@@ -231,25 +232,6 @@ impl Upkeep {
             self.append_erased(writer, vec![ErasedEvent::destroyed(&destroyed)])?;
         }
         Ok(destroyed.len() as u64)
-    }
-
-    /// Says of payloads that are gone that they are erased, if no event says so: that of a damaged log may be lost.
-    pub(crate) fn name_unnamed(&self, erase: &Erase) -> Result<()> {
-        let store = self.store();
-        let (view, mut check) = (store.view()?, ErasureCheck::default());
-        for (segment, count) in view.segments() {
-            segment.verify(count, |record| {
-                check.take(record, Position::MAX);
-                Ok(())
-            })?;
-        }
-        for finding in check.findings(|_| false) {
-            if let ErasureFinding::Unnamed(positions) = finding {
-                let drafts = ErasedEvent::drafts(&positions, &[], &erase.reason, &erase.by);
-                self.append_erased(&**store.writer()?, drafts)?;
-            }
-        }
-        Ok(())
     }
 
     /// Appends the events that decide it, and returns the last one's position.

@@ -7,6 +7,7 @@ use tidegate_format::PayloadType;
 #[cfg(feature = "encryption")]
 use tidegate_format::record::{EncryptedPayload, KeyId};
 use tidegate_format::{Error, ErrorPlace, Position, Result, name};
+use tidegate_segment::RecordedEvent;
 
 use super::saved;
 use crate::read::ErasedPositions;
@@ -64,15 +65,36 @@ impl ErasePlan {
                 );
                 return Err(Error::invalid(message).at(ErrorPlace::Event(event.position())));
             }
-            if event.record().is_erased() {
-                plan.already += 1;
-                continue;
-            }
-            plan.positions.insert(event.position());
-            plan.events += 1;
-            plan.payload_bytes += event.payload_bytes() as u64;
+            plan.take(&event);
         }
         plan.finish(&view, store)
+    }
+
+    /// Returns what an erasure of the payloads at these positions would do. Those of the store's own events are left out.
+    pub(super) fn of_positions(store: &StoreReader, positions: &ErasedPositions) -> Result<Self> {
+        let view = store.view()?;
+        let mut plan = Self::default();
+        for (first, last) in positions.within(Position(1), view.head()) {
+            let mut at = first;
+            while at <= last {
+                if let Some(event) = view.at(at)?.filter(|event| !name::is_reserved(event.kind())) {
+                    plan.take(&event);
+                }
+                at = at.next();
+            }
+        }
+        plan.finish(&view, store)
+    }
+
+    /// Adds an event.
+    fn take(&mut self, event: &RecordedEvent) {
+        if event.record().is_erased() {
+            self.already += 1;
+            return;
+        }
+        self.positions.insert(event.position());
+        self.events += 1;
+        self.payload_bytes += event.payload_bytes() as u64;
     }
 
     /// Returns what an erasure of all that a key encrypted would do. It reads every record of the log.

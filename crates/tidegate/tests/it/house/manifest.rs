@@ -24,7 +24,7 @@ pub(crate) const FLOORS: [(&str, &[&str]); 7] = [
 ];
 
 /// The annexes. They stand on any floor, and nothing stands on them but programs on libraries.
-pub(crate) const ANNEXES: [&str; 12] = [
+pub(crate) const ANNEXES: [&str; 13] = [
     "tidegate-batpak",
     "tidegate-bench",
     "tidegate-cli",
@@ -36,11 +36,12 @@ pub(crate) const ANNEXES: [&str; 12] = [
     "tidegate-inspector",
     "tidegate-json",
     "tidegate-crashtest",
+    "tidegate-s3",
     "tidegate-sim",
 ];
 
 /// Annexes that are libraries. They stand on floors alone.
-pub(crate) const LIBRARIES: [&str; 3] = ["tidegate-batpak", "tidegate-draw", "tidegate-json"];
+pub(crate) const LIBRARIES: [&str; 4] = ["tidegate-batpak", "tidegate-draw", "tidegate-json", "tidegate-s3"];
 
 /// What one `Cargo.toml` says about the house.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 
 mod are_examined;
 mod crashes;
+mod erasures;
 mod forks;
 mod increments;
 mod links_are_never_written;

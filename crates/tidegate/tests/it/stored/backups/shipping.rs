@@ -8,11 +8,12 @@ use tidegate::report::backup::{
     FolderTarget, RestoreOptions, RestoreUntil, ShipTarget, Shipper, examine_in, fetch_in, restore_in,
 };
 use tidegate::testing::FaultPlan;
-use tidegate::{ErrorKind, Position};
+use tidegate::{Draft, ErrorKind, Position, Store};
+use tidegate_format::store::BackupFile;
 
 use super::{go_on, other, sample, store_file};
 use crate::faults::stage::{History, Stage, history};
-use crate::stored::erasing::{erase, files_with, fill, secret, subject};
+use crate::stored::erasing::{erase, files_with, fill, of_subject, secret, subject};
 
 fn target_of(stage: &Stage) -> Arc<FolderTarget> {
     Arc::new(FolderTarget::new_in(&stage.world()))
@@ -26,6 +27,17 @@ fn fetched(target: &dyn ShipTarget) -> History {
     assert!(examined.faults.is_empty(), "{:?}", examined.faults);
     let _ = restore_in(&copy.world(), &new.world(), &RestoreOptions::new().keep_id(true), |_| ()).unwrap();
     history(&new.read_only()).unwrap()
+}
+
+/// What a target's directory holds and its list does not name.
+fn unnamed(place: &Stage) -> Vec<String> {
+    let rest = place.disk.at_rest();
+    let lists = rest.names_in("shipped");
+    let list = BackupFile::read(&rest.read(&lists[0]).unwrap()).unwrap();
+    let is_named = |name: &String| {
+        name == &lists[0] || list.files.iter().any(|file| name.ends_with(&format!("-{}", file.digest)))
+    };
+    rest.names().into_iter().filter(|name| !is_named(name)).collect()
 }
 
 #[test]
@@ -170,6 +182,7 @@ fn a_shipper_that_is_cut_off_anywhere_goes_on() {
             assert_eq!(fetched(&*inner), after);
             Shipper::new_in(stage.world(), inner.clone()).ship().unwrap();
             assert_eq!(fetched(&*inner), after);
+            assert_eq!(unnamed(&place), [""; 0], "change {nth}");
             if !is_cut {
                 break;
             }
@@ -201,6 +214,7 @@ fn a_folder_keeps_what_was_shipped_through_power_cuts() {
         assert!(found == after || (found == before && shipped.is_err()), "call {nth}");
         Shipper::new_in(stage.world(), target.clone()).ship().unwrap();
         assert_eq!(fetched(&*target), after);
+        assert_eq!(unnamed(&place), [""; 0], "call {nth}");
         if !ended {
             break;
         }
@@ -224,4 +238,98 @@ fn what_is_erased_goes_with_the_next_shipment() {
     assert_eq!(files_with(&place, secret(1).as_bytes()), [""; 0], "{shipment:?}");
     assert!(!files_with(&place, secret(2).as_bytes()).is_empty(), "others stay");
     assert_eq!(fetched(&*target), history(&store).unwrap());
+}
+
+/// One that was killed had put a payload and named it in no list; it was erased before the next shipment. The first shipment
+/// of the next shipper deletes it.
+#[test]
+fn what_a_killed_shipper_left_is_deleted() {
+    let (stage, first) = (Stage::new(), other());
+    let store = stage.open();
+    store.append(Draft::new(("shop", "till"), "till.opened")).unwrap();
+    Shipper::new_in(stage.world(), target_of(&first)).ship().unwrap();
+    fill(&store, 6);
+    let (mut left, mut cuts) = (0, 0);
+    for nth in 1.. {
+        let mut place = first.fork();
+        place.disk.set_plan(FaultPlan::default().crash_at(nth));
+        let _ = Shipper::new_in(stage.world(), target_of(&place)).ship();
+        if !place.disk.ended() {
+            break;
+        }
+        place.disk.power_cut(nth);
+        place.restart();
+        let holds =
+            |place: &Stage| place.disk.at_rest().names().iter().any(|name| name.starts_with("pieces/"));
+        left += u64::from(unnamed(&place).len() > 1 && holds(&place));
+        Shipper::new_in(stage.world(), target_of(&place)).ship().unwrap();
+        assert_eq!(unnamed(&place), [""; 0], "call {nth}");
+        cuts += 1;
+    }
+    assert!(cuts > 10 && left > 0, "{cuts} cuts, {left} left something");
+    // With nothing new to ship, too.
+    let strange =
+        "pieces/00000000000000000001.seg-0000000000000000000000000000000000000000000000000000000000000000";
+    let mut place = first.fork();
+    place.restart();
+    let target = target_of(&place);
+    Shipper::new_in(stage.world(), target.clone()).ship().unwrap();
+    target.put(strange, secret(1).as_bytes()).unwrap();
+    place.disk.at_rest().copy(strange, &format!("{strange}.tmp")).unwrap();
+    assert_eq!(unnamed(&place).len(), 2);
+    let shipment = Shipper::new_in(stage.world(), target.clone()).ship().unwrap();
+    assert_eq!((shipment.pieces, unnamed(&place)), (0, Vec::new()));
+    assert_eq!(fetched(&*target), history(&store).unwrap());
+}
+
+/// The reader stays open between shipments, so that one costs what is new and not the store.
+#[test]
+fn a_later_shipment_does_not_open_the_store_again() {
+    let (stage, place) = (Stage::new(), other());
+    let store = stage.open();
+    fill(&store, 60);
+    let target = target_of(&place);
+    let mut shipper = Shipper::new_in(stage.world(), target.clone());
+    let calls = |shipper: &mut Shipper| {
+        let before = stage.disk.reads();
+        shipper.ship().unwrap();
+        stage.disk.reads() - before
+    };
+    let first = calls(&mut shipper);
+    store.append(of_subject(900)).unwrap();
+    let next = calls(&mut shipper);
+    store.append(of_subject(901)).unwrap();
+    let anew = calls(&mut Shipper::new_in(stage.world(), target.clone()));
+    assert!(next * 3 < anew && next * 3 < first, "{first} reads, then {next}, and {anew} of a new one");
+    assert_eq!(fetched(&*target), history(&store).unwrap());
+}
+
+/// A directory that another store, or an older copy, was put into is not shipped as the one that was open.
+#[test]
+fn a_shipper_notices_that_the_store_was_replaced() {
+    let (stage, place) = (Stage::new(), other());
+    let store = stage.open();
+    fill(&store, 6);
+    let copy = stage.fork();
+    fill_more(&store);
+    let target = target_of(&place);
+    let mut shipper = Shipper::new_in(stage.world(), target.clone());
+    shipper.ship().unwrap();
+    let intact = fetched(&*target);
+    let (from, to) = (copy.disk.at_rest(), stage.disk.at_rest());
+    for name in to.names() {
+        to.remove(&name).unwrap();
+    }
+    for name in from.names() {
+        to.write(&name, &from.read(&name).unwrap()).unwrap();
+    }
+    for _ in 0..2 {
+        let kind = shipper.ship().unwrap_err().kind();
+        assert!(matches!(kind, ErrorKind::Older | ErrorKind::Damaged | ErrorKind::Missing), "{kind:?}");
+    }
+    assert_eq!(fetched(&*target), intact);
+}
+
+fn fill_more(store: &Store) {
+    (0..5).for_each(|number| drop(store.append(of_subject(number)).unwrap()));
 }

@@ -1,5 +1,6 @@
 //! Payloads that are encrypted for a subject: who reads them, what binds them, and how destroying a key erases them.
 mod crashes;
+mod golden;
 mod keyrings;
 mod payloads;
 mod subjects;
