@@ -6,7 +6,7 @@ use tidegate_format::{
     FloorFile, ForkPoint, Frame, Hash, Micros, Offset, Position, Record, StoreFile, hash, record,
 };
 
-use crate::{batpak, proof, sample, text};
+use crate::{batpak, proof, sample, text, upkeep};
 
 /// Inputs to start from, each with its target and a name: the files of the sample, some words, and some edits.
 pub fn inputs() -> Vec<(&'static str, String, Vec<u8>)> {
@@ -52,6 +52,9 @@ pub fn inputs() -> Vec<(&'static str, String, Vec<u8>)> {
     }
     for (number, (mode, bytes)) in batpak::examples().into_iter().enumerate() {
         add("batpak", format!("example-{number}"), mode, &bytes);
+    }
+    for (number, (mode, bytes)) in upkeep::examples().into_iter().enumerate() {
+        add("upkeep", format!("example-{number}"), mode, &bytes);
     }
     for number in 0..24_u8 {
         let edit = [number, number, number.wrapping_mul(37), 1, 40, 0, number, 3];

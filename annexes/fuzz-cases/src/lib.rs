@@ -7,7 +7,7 @@
 //! behind them is reached too.
 //!
 //! Reading order: `checksums` (making them right), `sample` (a sample store and everything that can be asked of it), then
-//! a file a target: `log`, `derived`, `text`, `stores`, `proof`, `batpak`; and `inputs`, what a fuzzer starts from.
+//! a file a target: `log`, `derived`, `text`, `stores`, `proof`, `batpak`, `upkeep`; and `inputs`, what a fuzzer starts from.
 mod checksums;
 mod sample;
 
@@ -22,6 +22,8 @@ pub mod proof;
 
 pub mod batpak;
 
+pub mod upkeep;
+
 mod inputs;
 
 pub use inputs::inputs;
@@ -30,11 +32,12 @@ pub use inputs::inputs;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("log", log::one),
     ("derived", derived::one),
     ("text", text::one),
     ("stores", stores::one),
     ("proof", proof::one),
     ("batpak", batpak::one),
+    ("upkeep", upkeep::one),
 ];

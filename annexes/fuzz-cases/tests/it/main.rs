@@ -106,3 +106,8 @@ fn proofs_notes_and_policies() {
 fn files_of_a_batpak_store() {
     replay("batpak");
 }
+
+#[test]
+fn stages_keyrings_and_encrypted_payloads() {
+    replay("upkeep");
+}

@@ -2,9 +2,10 @@
 
 use sha2::{Digest, Sha256};
 use tidegate_format::frame::{self, FRAME_HEADER_BYTES, Frame, SLOT_FRAME_HEADER_BYTES, Sealing};
+use tidegate_format::record::encrypted::{self, TAG_BYTES};
 use tidegate_format::record::{self, RECORD_HEAD_BYTES};
-use tidegate_format::record::{Facts, Placed};
-use tidegate_format::store::{BackupEntry, BackupFile, NodeFile, NodeId, NodeSequence};
+use tidegate_format::record::{EncryptedPayload, Facts, KeyId, Placed};
+use tidegate_format::store::{BackupEntry, BackupFile, NodeFile, NodeId, NodeSequence, StageFile};
 use tidegate_format::watermark::WATERMARK_SLOTS;
 use tidegate_format::{
     Blind, Cause, Draft, ErasingFile, ErrorKind, EventId, FloorFile, ForkPoint, FrameHeader, Hash, Micros,
@@ -26,6 +27,8 @@ const FLOOR: &str = include_str!("../../fixtures/floor.txt");
 const BACKUP: &str = include_str!("../../fixtures/backup.txt");
 const ERASING: &str = include_str!("../../fixtures/erasing.txt");
 const NODE: &str = include_str!("../../fixtures/node.txt");
+const ENCRYPTED: &str = include_str!("../../fixtures/record-encrypted.txt");
+const STAGE: &str = include_str!("../../fixtures/stage.txt");
 const WATERMARK: &str = include_str!("../../fixtures/watermark.txt");
 
 const SALT: u64 = 0x0123_4567_89ab_cdef;
@@ -136,6 +139,64 @@ fn minimal_record() {
     assert_eq!((record.schema(), record.key(), record.ends_batch()), (1, None, false));
     assert_eq!((record.payload_type(), record.payload().unwrap()), (PayloadType::Bytes, &b""[..]));
     assert_eq!((record.tags().len(), record.causes().len(), record.metadata().len()), (0, 0, 0));
+}
+
+/// Its ciphertext was made by another program, and is opened by the store's tests.
+#[test]
+fn encrypted_record() {
+    let (key, nonce) =
+        (KeyId(std::array::from_fn(|n| 0xc0 + n as u8)), std::array::from_fn(|n| 0x60 + n as u8));
+    let bytes = golden::bytes(ENCRYPTED);
+    let record = Record::read(&bytes).unwrap();
+    assert_eq!(record.payload_type(), PayloadType::Encrypted);
+    let payload = record.payload().unwrap();
+    let parts = EncryptedPayload::read(payload).unwrap();
+    assert_eq!((parts.key, parts.nonce, parts.to_bytes()), (key, nonce, payload.to_vec()));
+    let plaintext = encrypted::plaintext(PayloadType::Json, br#"{"city":"Bonn"}"#);
+    assert_eq!(parts.ciphertext.len(), plaintext.len() + TAG_BYTES);
+
+    let stream = tidegate_format::StreamId::new("shop", "customer-7").lane(1);
+    let mut draft = Draft::new(stream, "address.changed").bytes(payload.to_vec()).schema(2);
+    draft.payload_type = PayloadType::Encrypted;
+    let facts = Facts {
+        id: event(4),
+        correlation: event(4).into(),
+        causes: &[],
+        key: None,
+        notes: &[],
+        blind: Blind([9; 16]),
+        batch_end: true,
+    };
+    let (position, previous) = (Position(9), Position(5));
+    let link = Hash(std::array::from_fn(|n| n as u8));
+    let placed = Placed { position, version: Version(2), previous, link, time: TIME };
+    let mut written = Vec::new();
+    let body = record::encode(&draft, &facts, &mut written);
+    let leaf = record::place(&mut written, &placed, position, &body);
+    golden::assert_same(&written, ENCRYPTED);
+    assert_eq!(leaf.to_string(), golden::note(ENCRYPTED, "leaf"));
+}
+
+#[test]
+fn stage_file() {
+    let stream = tidegate_format::StreamId::new("shop", "order-7");
+    let mut first = Draft::new(stream.clone().lane(3), "order.placed")
+        .json_text(r#"{"total":12}"#)
+        .schema(7)
+        .id(event(2))
+        .tag("vip")
+        .tag("straße")
+        .meta("by", "till 4");
+    first.correlation = Some(event(1).into());
+    first.causes = vec![Cause::At(Position(5)), Cause::Id(event(3)), Cause::Foreign(store(72), event(4))];
+    let second = Draft::new(stream, "order.paid").cause(Cause::Draft(0));
+    let mut bytes = StageFile::header(store(71)).to_vec();
+    StageFile::append(&first, &mut bytes);
+    StageFile::append(&second, &mut bytes);
+    golden::assert_same(&bytes, STAGE);
+    let bytes = golden::bytes(STAGE);
+    let found = StageFile::read(&bytes).unwrap();
+    assert_eq!((found.store, found.drafts, found.end), (store(71), vec![first, second], bytes.len()));
 }
 
 /// The records of the golden frames, behind room for a head.

@@ -69,9 +69,9 @@ fn tables() {
         end += size;
     }
     ends.push(end);
-    // An encrypted payload without its type byte and tag; at 32 the head of a stage, and at the end that of a file of tree
+    // An encrypted payload without its type byte and tag; at 32 the head of a stage, a slot of a keyring, and at the end that of a file of tree
     // hashes, which the store reads and writes.
-    let (encrypted, [stage, tree]) = (limit::ENCRYPTION_BYTES - 17, [32, 80]);
+    let (encrypted, [stage, slot, tree]) = (limit::ENCRYPTION_BYTES - 17, [32, 128, 80]);
     // What is in a shared log, which the store's nodes read and write.
     let [genesis, proposal] = [100, 80];
     let expected = [
@@ -80,6 +80,7 @@ fn tables() {
         FRAME_HEADER_BYTES,
         SEGMENT_HEADER_BYTES,
         stage,
+        slot,
         genesis,
         proposal,
         WATERMARK_BYTES,
