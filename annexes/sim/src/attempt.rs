@@ -42,6 +42,8 @@ pub(crate) struct Attempt {
     /// Whether it may be missing in a group that was never answered: it may have been refused, or have failed on
     /// its own.
     pub(crate) unsure: bool,
+    /// The positions whose payloads it erases.
+    pub(crate) erases: Vec<u64>,
 }
 
 impl Attempt {
@@ -60,6 +62,7 @@ impl Attempt {
             demands: Vec::new(),
             unfounded: false,
             unsure: false,
+            erases: Vec::new(),
         }
     }
 

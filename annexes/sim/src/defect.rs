@@ -25,4 +25,10 @@ pub enum Defect {
     ReactionsWithoutKey,
     /// An acknowledgement is told as kept when it was not.
     ProgressNotKept,
+    /// A stage is committed without its key, and its drafts stay.
+    StageWithoutKey,
+    /// A backup that is there is not brought up to date.
+    BackupNotUpdated,
+    /// What was erased is not taken out of what is restored.
+    ErasuresForgotten,
 }

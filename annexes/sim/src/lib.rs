@@ -33,6 +33,6 @@ pub use defect::Defect;
 pub use dice::Dice;
 pub use failure::Failure;
 pub use machine::{Machine, Wrap, plain};
-pub use model::{End, Model};
+pub use model::{End, Model, UpkeepCounts};
 pub use soak::{Soak, SoakReport, Workload, soak};
 pub use sweep::{Sweep, SweepReport, sweep};

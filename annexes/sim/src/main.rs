@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use tidegate_sim::{Failure, Soak, SoakReport, Sweep, SweepReport, soak, sweep};
 
-const USAGE: &str = "usage: sim soak|long|appenders|sweep|crowd FIRST_SEED [COUNT]
+const USAGE: &str = "usage: sim soak|upkeep|long|appenders|sweep|crowd FIRST_SEED [COUNT]
   soak       few lives of one store under random faults, one short history a seed
+  upkeep     the same, with erasures, stages, backups, shipments and restores
   long       many lives, long histories
   appenders  those who append, alone
   sweep      a crash at every call of one scenario and of every repair after it
@@ -24,6 +25,7 @@ impl Run {
     fn one(&mut self, what: &str, seed: u64) -> Option<Result<String, Failure>> {
         let settings = match what {
             "soak" => Soak::of(seed),
+            "upkeep" => Soak::upkeep(seed),
             "long" => Soak::long(seed),
             "appenders" => Soak::appenders(seed),
             "sweep" => return Some(self.sweep(&Sweep::of(seed))),

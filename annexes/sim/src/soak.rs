@@ -11,7 +11,7 @@ use crate::dice::Dice;
 use crate::failure::Failure;
 use crate::life::{Exit, Losses, Script, catch_up, live};
 use crate::machine::{Machine, Wrap, plain};
-use crate::model::{End, Model};
+use crate::model::{End, Model, UpkeepCounts};
 
 /// Who works with the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Workload {
     Appenders,
     /// Those who decide, read, listen, deliver, react and project too, and files that are damaged between lives.
     All,
+    /// All of these, and those who erase, stage, back up, ship and restore. They have choices of their own.
+    Upkeep,
 }
 
 /// Which history is run.
@@ -56,6 +58,11 @@ impl Soak {
         Self { seed, lives: 10, acts: 80, ..Self::default() }
     }
 
+    /// A short history with all actors and upkeep.
+    pub fn upkeep(seed: u64) -> Self {
+        Self { seed, cast: Workload::Upkeep, ..Self::default() }
+    }
+
     /// A history of those who append, alone. What a seed means here does not change when others learn something.
     pub fn appenders(seed: u64) -> Self {
         Self { seed, lives: 6, acts: 40, cast: Workload::Appenders, ..Self::default() }
@@ -85,6 +92,8 @@ pub struct SoakReport {
     pub calls: u64,
     /// Faults that came, by kind.
     pub faults: Faults,
+    /// What upkeep did.
+    pub upkeep: UpkeepCounts,
 }
 
 /// How many faults came.
@@ -121,6 +130,7 @@ impl AddAssign for SoakReport {
         self.power_cuts += other.power_cuts;
         self.events += other.events;
         self.calls += other.calls;
+        self.upkeep += other.upkeep;
         let (sum, more) = (&mut self.faults, &other.faults);
         sum.syncs += more.syncs;
         sum.writes += more.writes;
@@ -190,7 +200,9 @@ pub fn soak(soak: &Soak) -> Result<SoakReport, Failure> {
 impl History<'_> {
     fn script(&mut self) -> Script {
         let (seed, acts) = (self.dice.roll(), 5 + self.dice.below(self.soak.acts));
-        Script::without_faults(seed, acts, self.soak.cast == Workload::All, self.soak.defect)
+        let company = self.soak.cast != Workload::Appenders;
+        let script = Script::without_faults(seed, acts, company, self.soak.defect);
+        Script { upkeep: self.soak.cast == Workload::Upkeep, ..script }
     }
 
     fn live(&mut self) -> Result<(), Failure> {
@@ -218,7 +230,8 @@ impl History<'_> {
         self.soaked.faults.little_room += u64::from(capacity_bytes.is_some());
         planned.count(&self.machine, &mut self.soaked);
         self.end(exit)?;
-        if company && self.others.chance(1, 3) {
+        // A backup has what is damaged as it is, and is told as damaged then: that is tried one by one elsewhere.
+        if company && !script.upkeep && self.others.chance(1, 3) {
             let done = damage::derived(&self.machine, &mut self.model, &mut self.others)?;
             self.soaked.faults.derived += u64::from(done);
         }
@@ -264,10 +277,12 @@ impl History<'_> {
         let crowd = u64::from(self.has_crowd);
         catch_up(&self.machine, &mut self.model, Script { crowd, ..script })?;
         self.soaked.events = self.model.count();
+        self.soaked.upkeep = self.model.upkeep;
         self.soaked.reopened = self.model.reopened;
         self.soaked.reopened_with_loss = self.model.reopened_with_loss;
         self.soaked.calls += self.machine.disk.calls();
-        if script.company {
+        // An event that says what is erased may be lost with an end of the log, which is damage then.
+        if script.company && !script.upkeep {
             let was_closed = self.others.chance(1, 2);
             if !was_closed {
                 // What was written last is known to be durable by the watermark alone.

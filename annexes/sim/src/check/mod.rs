@@ -7,7 +7,7 @@ use tidegate::{ErrorKind, EventId, Position, Query, ReadOptions, RecordedEvent, 
 
 use crate::failure::{Failure, ensure, failed, same};
 use crate::machine::Machine;
-use crate::model::{CursorReport, End, Model, compare};
+use crate::model::{CursorReport, End, Model, Payload, compare, compare_as};
 
 pub(crate) use expected::too_much;
 
@@ -114,10 +114,11 @@ pub(crate) fn look(machine: &Machine, model: &Model, end: End, report: bool) -> 
     };
     ensure(store.report().damage.is_none(), || format!("a crash is taken for damage: {}", store.report()))?;
     let found = events(&store)?;
-    for (known, event) in model.events.iter().zip(&found) {
-        compare(known, event).map_err(|failure| failure.during(&format!("reader's {event:?}")))?;
-    }
     let shown = found.len() as u64;
+    for (known, event) in model.events.iter().zip(&found) {
+        compare_as(known, event, Payload::AsOf(shown))
+            .map_err(|failure| failure.during(&format!("reader's {event:?}")))?;
+    }
     let in_doubt: usize = model.doubt.iter().map(|attempt| attempt.drafts.len()).sum();
     let most = if report { 0 } else { model.count() + in_doubt as u64 };
     let durable = model.durable.max(sealed(machine));

@@ -161,7 +161,7 @@ impl Life<'_> {
         if self.script.company && self.others.chance(1, 5) {
             demands.push(self.demand(&drafts[0].stream));
         }
-        Attempt { drafts, causes, durability, key, demands, unfounded, unsure: false }
+        Attempt { causes, durability, key, demands, unfounded, ..Attempt::of(drafts) }
     }
 
     /// Something that holds, or does not because the caller looked long ago.

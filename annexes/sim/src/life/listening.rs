@@ -8,7 +8,7 @@ use tidegate::{ErrorKind, Position, RecordedEvent};
 use super::Life;
 use crate::defect::Defect;
 use crate::failure::{Failure, ensure, failed, same};
-use crate::model::{Model, compare};
+use crate::model::{Model, Payload, compare_as};
 use crate::query::ModelQuery;
 
 /// Maximum number of subscriptions and of taps at a time.
@@ -56,7 +56,7 @@ impl Listener {
         )?;
         self.last = position.unwrap_or(self.last);
         self.has_heard |= position.is_some();
-        found.map_or(Ok(()), |event| compare(model.at(event.position().0), event))
+        found.map_or(Ok(()), |event| compare_as(model.at(event.position().0), event, Payload::MayBeLeft))
     }
 
     /// Goes on in the next opening of the store, or says that it has seen events that were lost; returns which. What was

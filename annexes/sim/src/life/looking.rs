@@ -5,7 +5,7 @@ use tidegate::{Position, ReadOptions};
 use super::Life;
 use crate::defect::Defect;
 use crate::failure::{Failure, ensure, failed, same};
-use crate::model::compare;
+use crate::model::{Payload, compare, compare_as};
 use crate::query::ModelQuery;
 
 impl Life<'_> {
@@ -112,6 +112,7 @@ impl Life<'_> {
         let positions: Vec<u64> = found.iter().map(|event| event.position().0).collect();
         same("what a reader sees", &expected, &positions)?;
         self.machine.trace.note(&(head, positions));
-        found.iter().try_for_each(|event| compare(self.model.at(event.position().0), event))
+        let payload = Payload::AsOf(head);
+        found.iter().try_for_each(|event| compare_as(self.model.at(event.position().0), event, payload))
     }
 }

@@ -8,12 +8,11 @@ mod deciding;
 mod judging;
 mod looking;
 mod listening;
-mod changing;
 mod delivering;
-mod several;
 mod reacting;
 mod projecting;
 mod reopening;
+mod upkeep;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,6 +31,7 @@ use crate::model::{Model, compare};
 use delivering::OpenCursor;
 use listening::{Listener, TapListener};
 use projecting::Sums;
+use upkeep::Shipping;
 
 /// How a process came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub(crate) struct Script {
     pub(crate) company: bool,
     /// How many batches of a crowd come first, or have come.
     pub(crate) crowd: u64,
+    /// Whether the store is kept up: payloads are erased, drafts staged, backups made.
+    pub(crate) upkeep: bool,
     pub(crate) defect: Defect,
 }
 
@@ -65,7 +67,17 @@ impl Script {
     /// Returns the script of a life in which nothing fails.
     pub(crate) fn without_faults(seed: u64, acts: u64, company: bool, defect: Defect) -> Self {
         let losses = Losses::Never;
-        Self { seed, acts, faults: false, losses, reads_fail: false, company, crowd: 0, defect }
+        Self {
+            seed,
+            acts,
+            faults: false,
+            losses,
+            reads_fail: false,
+            company,
+            crowd: 0,
+            upkeep: false,
+            defect,
+        }
     }
 }
 
@@ -89,6 +101,8 @@ struct Life<'a> {
     others: Dice,
     /// The choices of those who open the store again.
     reopens: Dice,
+    /// The choices of those who keep it up.
+    keeper: Dice,
     listeners: Vec<Listener>,
     taps: Vec<TapListener>,
     held: Vec<OpenCursor>,
@@ -98,6 +112,10 @@ struct Life<'a> {
     projector: Option<Projector<Sums>>,
     /// A store opened for reading beside this one, and how far it saw.
     peer: Option<(StoreReader, u64)>,
+    /// What ships the store to the target.
+    shipping: Option<Shipping>,
+    /// Whether backups, shipments and restores are not stopped any more.
+    keeper_rests: bool,
     store: Arc<Store>,
     waiting: VecDeque<(Attempt, Ticket)>,
     /// Whether the writer has ended.
@@ -132,8 +150,12 @@ pub(crate) fn catch_up(machine: &Machine, model: &mut Model, script: Script) -> 
         }
         check::whole(&life.store, life.model)?;
     }
+    if script.upkeep {
+        life.finish_upkeep().map_err(|failure| failure.during(&"upkeep at the end"))?;
+    }
     let closed = life.store.close();
-    life.take(closed).map(drop)
+    life.take(closed).map(drop)?;
+    if script.upkeep { life.look_for_erased() } else { Ok(()) }
 }
 
 impl<'a> Life<'a> {
@@ -161,18 +183,22 @@ impl<'a> Life<'a> {
             dice: Dice::new(script.seed),
             others: Dice::new(script.seed ^ 0x07e5),
             reopens: Dice::new(script.seed ^ 0x0be9),
+            keeper: Dice::new(script.seed ^ 0x09ce),
             listeners: Vec::new(),
             taps: Vec::new(),
             held: Vec::new(),
             cursors_busy: Dice::new(script.seed ^ 0xc0).chance(1, 3),
             projector: None,
             peer: None,
+            shipping: None,
+            keeper_rests: false,
             store: Arc::new(store),
             waiting: VecDeque::new(),
             ended: false,
             stopped: false,
         };
         life.attach_gates()?;
+        life.check_stages()?;
         Ok(Some(life))
     }
 
@@ -216,6 +242,8 @@ impl Life<'_> {
     fn act(&mut self) -> Result<(), Failure> {
         if self.script.losses != Losses::Never && self.reopens.chance(1, 50) {
             self.fail_a_sync()?;
+        } else if self.script.upkeep && self.keeper.chance(1, 4) {
+            self.keep_up()?;
         } else if self.script.company && self.others.chance(1, 2) {
             self.accompany()?;
         } else {

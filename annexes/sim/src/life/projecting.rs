@@ -7,7 +7,7 @@ use tidegate::{Error, Position, Query, QueryItem, RecordedEvent, Result};
 
 use super::Life;
 use crate::failure::{Failure, ensure, failed, same};
-use crate::model::Model;
+use crate::model::{Erasure, Model};
 use crate::query::ModelQuery;
 
 /// Something of every event, in order.
@@ -56,6 +56,10 @@ impl Projection for Sums {
 fn fold(model: &Model, until: u64) -> (Sums, usize) {
     let (mut sums, mut parked) = (Sums::default(), 0);
     for position in model.selected(&wanted()).take_while(|at| *at <= until) {
+        // What is erased is left out.
+        if matches!(model.at(position).erasure, Erasure::Named(_)) {
+            continue;
+        }
         let before = sums.clone();
         if !sums.take(position, &model.at(position).draft.payload) {
             (sums, parked) = (before, parked + 1);

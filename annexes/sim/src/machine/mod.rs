@@ -34,6 +34,9 @@ pub struct Machine {
     pub(crate) trace: Trace,
     /// What happens in the middle of the next sync.
     pub(crate) meanwhile: SyncHook,
+    /// The disks that the store is backed up and shipped to, of other machines.
+    pub(crate) backup: FaultyDisk,
+    pub(crate) target: FaultyDisk,
     wrap: Wrap,
     seed: u64,
 }
@@ -56,6 +59,8 @@ impl Machine {
             options,
             trace: Trace::default(),
             meanwhile: SyncHook::default(),
+            backup: FaultyDisk::new(seed ^ 0xbac, model),
+            target: FaultyDisk::new(seed ^ 0x7a6, model),
             wrap,
             seed,
         }
@@ -70,6 +75,8 @@ impl Machine {
             clock: SimulatedClock::new(self.clock.now_micros()),
             random: SeededRandom::new(self.seed ^ 0x5eed),
             meanwhile: SyncHook::default(),
+            backup: self.backup.fork(),
+            target: self.target.fork(),
             ..self.clone()
         }
     }
@@ -98,6 +105,11 @@ impl Machine {
     /// Opens the store for writing with these options.
     pub(crate) fn open_with(&self, options: StoreOptions) -> Result<Store> {
         options.open_in(self.env())
+    }
+
+    /// Returns another disk with its clock and randomness.
+    pub(crate) fn env_of(&self, disk: &FaultyDisk) -> Env {
+        Env::simulated(disk, &self.clock, &self.random)
     }
 
     /// Returns its disk, as the trace sees it, with its clock and randomness.

@@ -3,8 +3,12 @@ mod progress;
 mod rules;
 mod gates;
 mod basis;
+mod erasing;
+mod stages;
+mod shown;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::AddAssign;
 
 use tidegate::graph::CorrelationId;
 use tidegate::{Cause, Draft, Durability, EventId, Receipt, RecordedEvent, StoreId, StreamId, Version};
@@ -13,11 +17,13 @@ use tidegate_format::{Hash, Micros};
 use crate::attempt::{Attempt, Demand};
 use crate::failure::{Failure, ensure, same};
 use crate::query::{EventFields, ModelQuery};
-use crate::weighed;
 
 pub(crate) use basis::Basis;
+pub(crate) use erasing::Erasure;
 pub(crate) use progress::{CursorPlace, CursorReport, Progress};
 pub(crate) use rules::{DESKS, FLOW, GATE, SEATS};
+pub(crate) use shown::{Payload, compare, compare_as};
+pub(crate) use stages::ModelStage;
 
 /// An event the store has taken.
 #[derive(Clone, Debug)]
@@ -32,6 +38,7 @@ pub(crate) struct ModelEvent {
     pub(crate) leaf: Hash,
     /// Whether the event is the last of its batch.
     pub(crate) ends: bool,
+    pub(crate) erasure: Erasure,
     /// The gates that its batch passed, on its first event.
     gates: Vec<&'static str>,
     /// The key of the batch, on its first event, and how many events the batch has.
@@ -54,6 +61,34 @@ pub enum End {
     Kill,
     /// The machine lost power: what was synced is still there, and any part of the rest.
     PowerCut,
+}
+
+/// What upkeep went through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UpkeepCounts {
+    /// Payloads that were erased.
+    pub erased: u64,
+    /// Stages that were committed.
+    pub committed: u64,
+    /// Backups that were made, also those that were stopped.
+    pub backups: u64,
+    /// Stores that were made of backups.
+    pub restored: u64,
+    /// Shipments, and backups that were fetched of them.
+    pub shipped: u64,
+    /// Of all these, how many were stopped at some call.
+    pub stopped: u64,
+}
+
+impl AddAssign for UpkeepCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.erased += other.erased;
+        self.committed += other.committed;
+        self.backups += other.backups;
+        self.restored += other.restored;
+        self.shipped += other.shipped;
+        self.stopped += other.stopped;
+    }
 }
 
 /// What was acknowledged, how durable that is, and what is in doubt.
@@ -83,6 +118,12 @@ pub struct Model {
     keys: HashMap<String, u64>,
     /// How far the readers with names got.
     pub(crate) progress: BTreeMap<&'static str, Progress>,
+    /// What is staged, by name.
+    pub(crate) stages: BTreeMap<String, ModelStage>,
+    /// The last position in the backup, and in the target, once there is anything.
+    pub(crate) backed_up: Option<u64>,
+    pub(crate) shipped: Option<u64>,
+    pub(crate) upkeep: UpkeepCounts,
     /// How the last life ended.
     pub(crate) last_end: Option<End>,
 }
@@ -116,7 +157,9 @@ impl Model {
         if let Some(first) = attempt.key.as_ref().and_then(|key| self.keys.get(key)) {
             let count = self.at(*first).key.as_ref().map_or(0, |(_, count)| *count);
             let known = &self.events[*first as usize - 1..*first as usize - 1 + count];
-            let same = known.iter().map(|event| &event.draft).eq(&attempt.drafts);
+            // What was erased cannot be compared.
+            let same = known.iter().all(|event| event.erasure == Erasure::Not)
+                && known.iter().map(|event| &event.draft).eq(&attempt.drafts);
             return if same { Verdict::Repeated(*first) } else { Verdict::Refused };
         }
         let given: Vec<_> = attempt.drafts.iter().filter_map(|draft| draft.id).collect();
@@ -162,6 +205,13 @@ impl Model {
         }
     }
 
+    /// Takes note of the one event of an attempt that was answered without a receipt.
+    pub(crate) fn take(&mut self, attempt: &Attempt, event: &RecordedEvent) -> Result<(), Failure> {
+        self.push(attempt, 0, event.id(), event.time(), event.leaf());
+        same("a position", &self.count(), &event.position().0)?;
+        compare(self.at(self.count()), event)
+    }
+
     /// The first event of the batch under a key.
     pub(crate) fn first_of(&self, key: &str) -> Option<u64> {
         self.keys.get(key).copied()
@@ -196,7 +246,23 @@ impl Model {
         let key = attempt.key.clone().filter(|_| index == 0).map(|key| (key, attempt.drafts.len()));
         let ends = index + 1 == attempt.drafts.len();
         let gates = if index == 0 { self.gates_of(attempt) } else { Vec::new() };
-        self.note(ModelEvent { draft, causes, correlation, id, version, time, leaf, ends, gates, key });
+        let erasure = Erasure::Not;
+        self.note(ModelEvent {
+            draft,
+            causes,
+            correlation,
+            id,
+            version,
+            time,
+            leaf,
+            ends,
+            erasure,
+            gates,
+            key,
+        });
+        if index == 0 {
+            self.erase(&attempt.erases, position);
+        }
     }
 
     fn note(&mut self, known: ModelEvent) {
@@ -224,7 +290,8 @@ impl Model {
         let drafts: Vec<_> = events.iter().map(|known| known.draft.clone()).collect();
         let causes = events.iter().map(|known| known.causes.clone()).collect();
         let durability = Durability::Synced;
-        Some(Attempt { drafts, causes, durability, key, demands: Vec::new(), unfounded: true, unsure: false })
+        let known = Attempt { durability, key, unfounded: true, ..Attempt::of(drafts) };
+        Some(Attempt { causes, ..known })
     }
 
     /// The life ended.
@@ -249,9 +316,23 @@ impl Model {
             compare(known, event).map_err(|failure| failure.during(&format!("{event:?}")))?;
         }
         self.settle_doubt(&found[self.events.len()..])?;
+        self.settle_erasures(found)?;
         self.durable = self.count();
         self.floor = self.count();
         (self.adopted, self.given_up_after) = (true, None);
+        Ok(())
+    }
+
+    /// What was in doubt is erased if an event says so, and is all there otherwise.
+    fn settle_erasures(&mut self, found: &[RecordedEvent]) -> Result<(), Failure> {
+        for known in &mut self.events {
+            if known.erasure == Erasure::Doubted {
+                known.erasure = Erasure::Not;
+            }
+        }
+        for (known, event) in self.events.iter().zip(found) {
+            compare(known, event).map_err(|failure| failure.during(&format!("{event:?}")))?;
+        }
         Ok(())
     }
 
@@ -266,7 +347,7 @@ impl Model {
         self.streams.clear();
         self.keys.clear();
         for known in kept {
-            self.note(known);
+            self.note(ModelEvent { erasure: known.erasure.as_of(count), ..known });
         }
         self.doubt.clear();
         self.progress.values_mut().for_each(|progress| progress.forget_after(count));
@@ -314,31 +395,4 @@ impl ModelEvent {
         let (stream, kind, tags) = (&draft.stream, &*draft.kind, &*draft.tags);
         EventFields { stream, kind, tags, correlation: *correlation, causes }
     }
-}
-
-/// Whether an event is the one that was handed in.
-pub(crate) fn compare(known: &ModelEvent, event: &RecordedEvent) -> Result<(), Failure> {
-    let draft = &known.draft;
-    same("its id", &known.id, &event.id())?;
-    same("its stream id", &draft.stream, &event.stream())?;
-    same("its version", &known.version, &event.version())?;
-    same("its kind", &&*draft.kind, &event.kind())?;
-    same("its schema", &draft.schema, &event.schema())?;
-    same("its payload's type", &draft.payload_type, &event.payload_type())?;
-    same("its payload", &&*draft.payload, &event.payload().unwrap_or_default())?;
-    same("its correlation", &known.correlation, &event.correlation())?;
-    same("its time", &known.time, &event.time())?;
-    same("its leaf", &known.leaf, &event.leaf())?;
-    same("its tags", &draft.tags.iter().map(|tag| &**tag).collect(), &event.tags().collect::<Vec<_>>())?;
-    same("its causes", &known.causes, &event.causes().collect())?;
-    let metadata: Vec<_> = draft.metadata.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let (notes, said): (Vec<_>, Vec<_>) =
-        event.metadata().partition(|(name, _)| name.starts_with("tidegate."));
-    for gate in [GATE, FLOW.0] {
-        let notes_it =
-            notes.iter().any(|(_, note)| note.windows(gate.len()).any(|part| part == gate.as_bytes()));
-        same("whether it notes a gate", &known.gates.contains(&gate), &notes_it)?;
-    }
-    same("its metadata", &metadata, &said)?;
-    weighed::check(draft, event)
 }

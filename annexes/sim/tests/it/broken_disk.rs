@@ -40,6 +40,10 @@ pub(crate) enum DiskDefect {
     EndedEarly,
     /// A saved state is an older one under the newest place: what it is of is not compared.
     StaleState,
+    /// Segments are never removed: what was written anew leaves the old file.
+    SegmentsKept,
+    /// A stage's file is never synced.
+    StagesUnsynced,
 }
 
 #[derive(Debug)]
@@ -62,6 +66,7 @@ impl BrokenDisk {
         let file = self.disk.open(name, mode)?;
         let is_new = name.strip_suffix(".tmp").is_some();
         let is_segment = name.starts_with("segments/") && mode == Mode::Write;
+        let is_stage = name.starts_with("staged/");
         let served = match self.wrong {
             DiskDefect::IndexBelieved if name.starts_with("index/") && mode == Mode::Read => {
                 forge_index(all_of(&*file)?)
@@ -76,7 +81,7 @@ impl BrokenDisk {
         };
         let head = self.wrong == DiskDefect::EndedEarly && is_new && name.starts_with("segments/");
         let disk = head.then(|| self.disk.clone());
-        Ok(BrokenFile { file, wrong: self.wrong, is_new, is_segment, served, disk })
+        Ok(BrokenFile { file, wrong: self.wrong, is_new, is_segment, is_stage, served, disk })
     }
 }
 
@@ -216,6 +221,9 @@ impl Disk for BrokenDisk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        if self.wrong == DiskDefect::SegmentsKept && name.ends_with(".seg") {
+            return Ok(());
+        }
         self.disk.remove(name)
     }
 
@@ -239,6 +247,7 @@ struct BrokenFile {
     wrong: DiskDefect,
     is_new: bool,
     is_segment: bool,
+    is_stage: bool,
     /// What is read in place of the file.
     served: Option<Vec<u8>>,
     /// The disk, if this is to be a segment.
@@ -289,6 +298,7 @@ impl File for BrokenFile {
         match self.wrong {
             // A process that ended is told so still.
             DiskDefect::NoSync => self.file.length().map(drop),
+            DiskDefect::StagesUnsynced if self.is_stage => self.file.length().map(drop),
             DiskDefect::NoSyncBeforeRename if self.is_new => self.file.length().map(drop),
             DiskDefect::SwallowedError => match self.file.sync() {
                 Err(error) if Errno::from_io_error(&error).is_some() => Ok(()),

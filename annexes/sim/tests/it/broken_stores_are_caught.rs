@@ -10,7 +10,7 @@ use tidegate_sim::{Defect, Soak, Sweep, Wrap, soak, sweep};
 use super::broken_disk::{DiskDefect, broken};
 
 /// What is broken, how, and within how many seeds that is caught.
-const CANARIES: [(&str, How, u64); 23] = [
+const CANARIES: [(&str, How, u64); 28] = [
     ("acknowledging before the sync", How::Disk(|disk| broken(disk, DiskDefect::NoSync)), 10),
     ("leaving out the sync of a folder", How::Disk(|disk| broken(disk, DiskDefect::NoFolderSync)), 20),
     ("ignoring the error of a sync", How::Disk(|disk| broken(disk, DiskDefect::SwallowedError)), 100),
@@ -38,6 +38,11 @@ const CANARIES: [(&str, How, u64); 23] = [
     ("keeping progress before the reaction", How::Caller(Defect::ProgressBeforeReaction), 200),
     ("reacting without a key", How::Caller(Defect::ReactionsWithoutKey), 200),
     ("telling progress as kept that is not", How::Caller(Defect::ProgressNotKept), 1000),
+    ("keeping what was erased", How::UpkeepDisk(|disk| broken(disk, DiskDefect::SegmentsKept)), 40),
+    ("staging before the sync", How::UpkeepDisk(|disk| broken(disk, DiskDefect::StagesUnsynced)), 100),
+    ("committing a stage without its key", How::Keeper(Defect::StageWithoutKey), 40),
+    ("not bringing a backup up to date", How::Keeper(Defect::BackupNotUpdated), 40),
+    ("restoring what was erased since", How::Keeper(Defect::ErasuresForgotten), 100),
 ];
 
 /// How a store is made to look broken.
@@ -47,6 +52,9 @@ enum How {
     Disk(Wrap),
     /// By a caller that leaves something out.
     Caller(Defect),
+    /// The same, in histories with upkeep.
+    UpkeepDisk(Wrap),
+    Keeper(Defect),
 }
 
 impl How {
@@ -54,6 +62,8 @@ impl How {
         match self {
             Self::Disk(wrap) => Soak { wrap, ..Soak::of(seed) },
             Self::Caller(defect) => Soak { defect, ..Soak::of(seed) },
+            Self::UpkeepDisk(wrap) => Soak { wrap, ..Soak::upkeep(seed) },
+            Self::Keeper(defect) => Soak { defect, ..Soak::upkeep(seed) },
         }
     }
 
@@ -94,7 +104,8 @@ fn by_a_crash_at_every_call() {
 fn and_a_store_that_keeps_its_promises_is_not_caught() {
     let sweeps =
         (0..2).map(|seed| sweep(&Sweep { acts: 10, repair_every: 1000, ..Sweep::of(seed) }).map(|_| ()));
-    let soaks = (0..100).map(|seed| soak(&Soak::of(seed)).map(|_| ()));
+    let soaks =
+        (0..100).map(|seed| soak(&Soak::of(seed)).and_then(|_| soak(&Soak::upkeep(seed))).map(|_| ()));
     let failures: Vec<_> = sweeps.chain(soaks).filter_map(Result::err).collect();
     assert!(failures.is_empty(), "{failures:?}");
 }

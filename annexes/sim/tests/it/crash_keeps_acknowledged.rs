@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use tidegate_disk::{Random, SystemRandom};
-use tidegate_sim::{Failure, Soak, SoakReport, Sweep, soak, sweep};
+use tidegate_sim::{Failure, Soak, SoakReport, Sweep, UpkeepCounts, soak, sweep};
 
 /// Histories of those who append that failed once, and what they found. These mean the same still: what others do
 /// is decided by other dice.
@@ -38,6 +38,9 @@ const SOAK_SEEDS: [u64; 17] = [
 /// Further histories with all actors that every run goes through, beside some fresh ones.
 const FIXED: Range<u64> = 1000..2500;
 const FRESH: u64 = 300;
+
+/// Histories with upkeep that every run goes through.
+const UPKEEP: Range<u64> = 0..800;
 
 fn hold<T>(what: &str, seed: u64, result: Result<T, Failure>) -> T {
     result.unwrap_or_else(|failure| panic!("cargo run -p tidegate-sim -- {what} {seed}\n{failure}"))
@@ -88,6 +91,18 @@ fn over_many_lives_of_everybody() {
     assert!(kinds.iter().all(|kind| *kind > 100) && faults.log[0] > 100, "{faults:?} are too few");
 }
 
+/// Erasures, stages, backups, shipments and restores among all that, each of which may be stopped at any call.
+#[test]
+fn over_many_lives_with_upkeep() {
+    let mut all = SoakReport::default();
+    for seed in UPKEEP {
+        all += hold("upkeep", seed, soak(&Soak::upkeep(seed)));
+    }
+    let UpkeepCounts { erased, committed, backups, restored, shipped, stopped } = all.upkeep;
+    let kinds = [erased, committed, backups, restored, shipped, stopped];
+    assert!(kinds.iter().all(|kind| *kind > 500) && all.power_cuts > 500, "{all:?} is too little");
+}
+
 #[test]
 fn over_histories_that_nobody_has_seen() {
     let mut first = [0; 8];
@@ -103,6 +118,7 @@ fn one_seed_gives_one_history() {
     for seed in 0..40 {
         let run = |settings| hold("soak", seed, soak(&settings));
         assert_eq!(run(Soak::of(seed)), run(Soak::of(seed)));
+        assert_eq!(run(Soak::upkeep(seed)), run(Soak::upkeep(seed)));
         assert_eq!(run(Soak::appenders(seed)).trace, run(Soak::appenders(seed)).trace);
         assert_ne!(run(Soak::of(seed)).trace, run(Soak::of(seed + 1)).trace);
     }

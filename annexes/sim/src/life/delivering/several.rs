@@ -2,8 +2,8 @@
 
 use tidegate::ErrorKind;
 
-use super::Life;
 use crate::failure::{Failure, ensure, failed, same};
+use crate::life::Life;
 
 impl Life<'_> {
     /// Takes what there is to take, and is done with most of it, the last one first or in any order. The cursor's place
