@@ -5,7 +5,7 @@
 //! store with what was report. Nothing here reaches into the store.
 //!
 //! Reading order: `dice` and `failure`, [`story`] (what is handed in), [`report`] (what was acknowledged), [`worker`] and
-//! [`follower`] (what processes do), [`forked`] (what one does that forks),
+//! [`follower`] (what processes do), [`forked`] (what one does that forks), [`keeper`] (what one does that keeps a store up),
 //! [`child`] (workers as processes), [`check`] (what must be true afterwards), [`trace`] and
 //! [`mount`] (what is done to them), [`trial`].
 #![allow(clippy::disallowed_methods, reason = "a program outside the store")]
@@ -18,6 +18,7 @@ pub mod worker;
 pub mod many;
 pub mod follower;
 pub mod forked;
+pub mod keeper;
 pub mod child;
 pub mod check;
 pub mod trace;

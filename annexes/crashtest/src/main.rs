@@ -8,17 +8,19 @@ use std::time::Instant;
 use tidegate_crashtest::child::Program;
 use tidegate_crashtest::follower;
 use tidegate_crashtest::forked::forked;
+use tidegate_crashtest::keeper::keep;
 use tidegate_crashtest::mount::{KINDS, is_installed};
 use tidegate_crashtest::trial::inject::{Extent, inject};
 use tidegate_crashtest::trial::power::power;
 use tidegate_crashtest::trial::{
-    descriptors, flips, fork, full, kill, memory, open_files, openers, reader, readonly, truncate,
+    descriptors, flips, fork, full, kill, memory, open_files, openers, reader, readonly, truncate, upkeep,
 };
 use tidegate_crashtest::worker::{WorkerOptions, work};
 use tidegate_crashtest::{Outcome, ensure};
 
 const USAGE: &str = "usage: crashtest COMMAND [NUMBER [SEED]]
   kill [CYCLES]      workers are killed outright, over and over
+  upkeep [CYCLES]    a process that erases, stages, backs up and ships is killed, over and over
   inject [CALL]      every system call on the store fails once in every way, or the process is killed at it
   power [CUTS]       the power of file systems is cut, CUTS times each; needs root
   full [STEP]        disks of any fill level, and files that may not grow; takes root
@@ -61,6 +63,7 @@ fn misuse() -> ExitCode {
 fn be_child(command: &str, words: &[String]) -> Option<u8> {
     match (command, words) {
         ("worker", _) => Some(work(WorkerOptions::read(words)?)),
+        ("keep", [directory, life]) => Some(keep(Path::new(directory), life.parse().ok()?)),
         ("follow", [directory]) => Some(follower::follow(Path::new(directory))),
         ("look", [directory, map]) => Some(follower::look(Path::new(directory), map == "true")),
         ("forked", [directory, thread, call]) => Some(forked(Path::new(directory), thread == "true", call)),
@@ -79,6 +82,7 @@ fn run(command: &str, words: &[String]) -> Outcome<Option<String>> {
     let folder = folder.path();
     Ok(Some(match command {
         "kill" => format!("{:?}", kill::kill(&program, folder, number(1, 1)?, number(0, 100)?)?),
+        "upkeep" => format!("{:?}", upkeep::upkeep(&program, folder, number(1, 1)?, number(0, 100)?)?),
         "inject" => {
             let extent = Extent { every: 1, acts: 96 };
             let done = inject(&program, folder, extent, words.first().map(String::as_str))?;

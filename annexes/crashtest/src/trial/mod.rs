@@ -1,5 +1,6 @@
 //! The trials: each does something to workers and their stores, and checks what is left.
 pub mod kill;
+pub mod upkeep;
 pub mod inject;
 pub mod power;
 pub mod openers;

@@ -12,6 +12,7 @@ mod one_opener_wins;
 mod open_files_are_bounded;
 mod readers_see_a_prefix;
 mod system_calls_may_fail;
+mod upkeep_is_cut_off;
 
 use std::io::Write;
 
