@@ -117,6 +117,10 @@ compare *args:
     CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo build --release --manifest-path annexes/compare/batpak/Cargo.toml
     CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo run --release --manifest-path annexes/compare/Cargo.toml -- {{args}}
 
+# What erasing, backups and restores of EVENTS events cost, and what appends beside them lose, with SQLite's online backup. Quiet machine.
+upkeep-figures events="1000000" *args:
+    CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo run --release --locked --manifest-path annexes/compare/Cargo.toml --no-default-features --features figures --bin upkeep -- {{events}} {{args}}
+
 # Verifiers of others look at our notes, tiles and proofs, and at what a store exports.
 verifiers:
     CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-annexes/compare/target}" cargo test --locked --manifest-path annexes/compare/verifiers/Cargo.toml
@@ -125,7 +129,7 @@ verifiers:
 verifiers-go:
     annexes/compare/verifiers/go/run
 
-# Hands hostile bytes to one group of decoders (log, derived, text, stores, proof, batpak, cli) for SECONDS seconds, guided by coverage.
+# Hands hostile bytes to one group of decoders (log, derived, text, stores, proof, batpak, upkeep, cli) for SECONDS seconds, guided by coverage.
 fuzz target seconds="60":
     command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
     mkdir -p fuzz/target/found/{{target}}
@@ -133,7 +137,7 @@ fuzz target seconds="60":
 
 # Every target of the fuzzers, ten minutes each.
 fuzz-hour:
-    for target in log derived text stores proof batpak cli; do just fuzz $target 600 || exit 1; done
+    for target in log derived text stores proof batpak upkeep cli; do just fuzz $target 600 || exit 1; done
 
 # Changes the code of a crate in one place at a time and looks whether a test notices.
 mutants crate="tidegate-format" *args:

@@ -139,7 +139,12 @@ fn payload_text(event: &RecordedEvent, room: usize) -> String {
         Ok(payload) => payload,
         Err(error) => return kind_name(error.kind()).to_owned(),
     };
-    let text = match event.payload_type() {
+    bytes_text(event.payload_type(), payload, room)
+}
+
+/// Returns the bytes of a payload as far as a line has room for them, without anything a terminal would obey.
+pub(crate) fn bytes_text(payload_type: PayloadType, payload: &[u8], room: usize) -> String {
+    let text = match payload_type {
         PayloadType::Json => String::from_utf8_lossy(payload),
         PayloadType::MessagePack => match message_pack_to_json(payload) {
             Some(json) => Cow::Owned(json),

@@ -14,6 +14,7 @@ mod target;
 mod keyring;
 mod progress;
 mod filter;
+mod draft;
 mod event_ref;
 mod clock;
 mod listing;

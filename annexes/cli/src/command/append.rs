@@ -1,21 +1,15 @@
 //! `append`: one event.
 
-use std::io::Read;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use serde_json::value::RawValue;
-use tidegate::graph::CorrelationId;
-use tidegate::{
-    Batch, Cause, Condition, Draft, Error, ErrorKind, ErrorPlace, EventId, Position, QueryItem, StoreOptions,
-    StreamId, Version,
-};
+use tidegate::{Batch, Condition, Draft, Error, ErrorPlace, Position, QueryItem, StoreOptions, Version};
 use tidegate_json::rfc3339;
 
+use crate::draft::DraftArgs;
 use crate::failure::Result;
 use crate::filter;
-use crate::keyring::KeyringArg;
 use crate::output::Output;
 use crate::writer;
 
@@ -36,41 +30,8 @@ pub(super) struct AppendArgs {
     /// The store's directory; created if there is none
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// The isolation boundary: a tenant, a module
-    #[arg(long)]
-    scope: String,
-    /// Who or what the event is about
-    #[arg(long)]
-    entity: String,
-    /// The branch of the entity
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    lane: u32,
-    /// What happened: dotted lower-case words such as order.placed
-    #[arg(long)]
-    kind: String,
-    /// The payload, in JSON; `-` reads it from standard input
-    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
-    data: Option<String>,
-    /// Encrypt the payload with the key of this subject, which the keyring has or makes
-    #[arg(long, value_name = "SUBJECT", requires = "keyring")]
-    encrypt_for: Option<String>,
     #[command(flatten)]
-    keyring: KeyringArg,
-    /// A label; may be given several times
-    #[arg(long)]
-    tag: Vec<String>,
-    /// An earlier event that led to this one; may be given several times
-    #[arg(long, value_name = "POSITION|ID|STORE/ID", value_parser = filter::cause)]
-    cause: Vec<Cause>,
-    /// A further fact; may be given several times
-    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
-    meta: Vec<(String, String)>,
-    /// The event's id, a UUID; made if left out
-    #[arg(long)]
-    id: Option<EventId>,
-    /// The id of the first event of its flow; that of its first cause if left out
-    #[arg(long, value_name = "ID")]
-    correlation: Option<CorrelationId>,
+    draft: DraftArgs,
     /// Only if the stream has exactly this many events; 0 is none
     #[arg(long, value_name = "N", help_heading = "Only if")]
     expect_version: Option<u64>,
@@ -110,14 +71,14 @@ struct ReceiptJson {
 
 impl AppendArgs {
     pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        let draft = self.draft()?;
+        let draft = self.draft.draft()?;
         let stream = draft.stream.clone();
         let append = match self.durability {
             DurabilityArg::Synced => tidegate::AppendOptions::new().synced(),
             DurabilityArg::Buffered => tidegate::AppendOptions::new().buffered(),
         };
         let store = writer::open(&self.directory, StoreOptions::new(), json)?;
-        self.keyring.write_with(&store)?;
+        self.draft.keyring.write_with(&store)?;
         let receipt = store.append_with(self.batch(draft), append).map_err(alone)?;
         store.close()?;
         if store.report().created && !json {
@@ -126,7 +87,7 @@ impl AppendArgs {
         for event in &receipt.events {
             let (position, version, id) = (event.position, event.version, event.id);
             if !json {
-                let kind = &self.kind;
+                let kind = &self.draft.kind;
                 output.line(format_args!("position {position}: {kind} in {stream} v{version}, id {id}"))?;
                 continue;
             }
@@ -160,24 +121,6 @@ impl AppendArgs {
             None => batch,
         }
     }
-
-    /// Returns the event, checked before a store is opened or created for it.
-    fn draft(&self) -> Result<Draft> {
-        let stream = StreamId::new(self.scope.clone(), self.entity.clone()).lane(self.lane);
-        let mut draft = Draft::new(stream, self.kind.clone());
-        if let Some(data) = &self.data {
-            draft = draft.json_text(json_text(data)?);
-        }
-        draft.tags = self.tag.iter().cloned().map(Into::into).collect();
-        draft.causes.clone_from(&self.cause);
-        let meta = self.meta.iter().cloned();
-        draft.metadata = meta.map(|(name, value)| (name.into(), value.into_bytes().into())).collect();
-        (draft.id, draft.correlation) = (self.id, self.correlation);
-        draft.subject = self.encrypt_for.clone().map(Into::into);
-        draft.check()?;
-        draft.check_unreserved()?;
-        Ok(draft)
-    }
 }
 
 /// A batch of one draft needs no number for it.
@@ -189,23 +132,4 @@ fn alone(error: Error) -> Error {
         },
         _ => error,
     }
-}
-
-/// Returns the payload's text, once it is known to be JSON.
-fn json_text(data: &str) -> Result<String, Error> {
-    let mut text = data.to_owned();
-    if data == "-" {
-        text.clear();
-        let read = std::io::stdin().lock().read_to_string(&mut text);
-        read.map_err(|cause| Error::new(ErrorKind::Io, "standard input cannot be read").because(cause))?;
-    }
-    serde_json::from_str::<&RawValue>(&text).map_err(|cause| {
-        Error::invalid("the payload is not JSON; quote texts as in '\"text\"'").because(cause)
-    })?;
-    Ok(text)
-}
-
-fn name_and_value(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("metadata is NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }

@@ -50,6 +50,7 @@ fn every_command_has_an_example() {
         ("keyring", "keyring ./keys/shop.keyring"),
         ("completions", "completions bash"),
         ("man", "man ~/.local/share/man/man1"),
+        ("stage", "stage commit ./store offer-7"),
     ] {
         let help = run(&[command, "--help"]).ok();
         assert!(top.contains(&format!("\n  {command}")), "{command} is missing in\n{top}");

@@ -1,6 +1,7 @@
 //! Copies of a store and what is made of them: backups and their examination, restored stores, forks, and salvage.
 
 mod until;
+mod places;
 mod backup;
 mod examine;
 mod ship;

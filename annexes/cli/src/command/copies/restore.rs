@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use tidegate::StoreReader;
 use tidegate::report::backup::{RestoreOptions, plan_restore, restore};
 
-use super::ship::Fetched;
+use super::places::Fetched;
 use super::until::{UntilArgs, refuse_nested, write_plan, write_report};
 use crate::failure::Result;
 use crate::output::Output;
@@ -22,15 +23,18 @@ With --same it keeps id and cursors, for a store that is lost. Events that the l
 backup no longer count, since their positions are given again: a reader or a signed checkpoint that saw \
 them is refused. Never write to two stores with one id.
 
-BACKUP may be what `tidegate ship` ships to, too. It is fetched into NEW.fetched first, which is removed afterwards.
+BACKUP may be what `tidegate ship` ships to, too, a directory or a bucket. It is fetched into NEW.fetched first, which is removed afterwards.
 
-Events are taken over by whole batches. What was erased in the store after the backup is in the backup.
+Events are taken over by whole batches. What was erased in the store after the backup is in the backup. With --erasures FROM it is erased \
+before NEW can be opened: FROM is the store that was backed up, as it is now, a fork of it, or a later backup. NEW says so in events of \
+its own.
 
 Examples:
   tidegate restore ./backup ./new --plan
   tidegate restore ./backup ./new
   tidegate restore ./backup ./new --until-time 2026-11-27T09:00:00Z
-  tidegate restore ./backup ./new --same";
+  tidegate restore ./backup ./new --same
+  tidegate restore ./backup ./new --erasures ./store";
 
 /// Make a store of a backup
 #[derive(Args, Debug)]
@@ -47,6 +51,9 @@ pub(in crate::command) struct RestoreArgs {
     /// Keep the id and the cursors, for a store that is lost
     #[arg(long)]
     same: bool,
+    /// Erase what this store or backup says is erased, before the new store can be opened
+    #[arg(long, value_name = "FROM")]
+    erasures: Option<PathBuf>,
     /// Only say what would be done
     #[arg(long)]
     plan: bool,
@@ -56,6 +63,10 @@ impl RestoreArgs {
     pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         refuse_nested(&self.directory, &self.new)?;
         let options = RestoreOptions::new().until(self.until.until()).keep_id(self.same);
+        let options = match &self.erasures {
+            Some(from) => options.erasures_of(&StoreReader::open(from)?)?,
+            None => options,
+        };
         let fetched = Fetched::of(&self.directory, &self.new)?;
         let directory = fetched.as_ref().map_or(self.directory.as_path(), Fetched::directory);
         if self.plan {

@@ -1,16 +1,15 @@
 //! `ship`: what becomes durable of a store, to another place, for as long as it runs.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
-use tidegate::report::backup::{FolderTarget, Shipment, Shipper, fetch};
-use tidegate::{Error, ErrorKind};
+use tidegate::ErrorKind;
+use tidegate::report::backup::{Shipment, Shipper};
 
-use super::until::refuse_nested;
+use super::places::target_at;
 use crate::failure::{Result, warn};
 use crate::output::{Output, counted};
 
@@ -22,7 +21,8 @@ DIR is only read, without its lock: programs go on writing meanwhile. What is du
 what became durable since. A line says up to where the target is each time that something was shipped. So what a \
 lost disk takes with it is what was written in the last interval, and while shipping fails, since the last line.
 
-TARGET is a directory, on another disk or machine. Only one program ships to it; a second one ends the first one with an error. One that is \
+TARGET is a directory, on another disk or machine; or a bucket, as s3://BUCKET/PREFIX, if the program was built with the feature s3. Then \
+AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION and AWS_ENDPOINT_URL say who asks and where. Only one program ships to it; a second one ends the first one with an error. One that is \
 stopped or killed is started again, and goes on where the target is.
 
 If the target cannot be reached, that is warned of and tried again for as long as it takes. Any other failure ends it.
@@ -42,7 +42,7 @@ pub(in crate::command) struct ShipArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// The directory to ship to
+    /// The directory to ship to, or a bucket
     #[arg(value_name = "TARGET")]
     target: PathBuf,
     /// Seconds from one shipment to the next
@@ -67,8 +67,7 @@ struct ShipmentJson {
 
 impl ShipArgs {
     pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
-        refuse_nested(&self.directory, &self.target)?;
-        let target = Arc::new(FolderTarget::new(&self.target));
+        let target = target_at(&self.directory, &self.target)?;
         let mut shipper = Shipper::new(&self.directory, target);
         let every = Duration::from_secs(self.every);
         let (mut wait, mut last) = (every, None);
@@ -107,38 +106,5 @@ impl ShipArgs {
             BinaryBytes(bytes),
             counted(pieces, "piece")
         ))
-    }
-}
-
-/// A backup that was fetched of a target, for as long as it is needed.
-pub(super) struct Fetched(PathBuf);
-
-impl Fetched {
-    /// Fetches what is in a directory beside the one that is to be made, if it is a target.
-    pub(super) fn of(directory: &Path, new: &Path) -> Result<Option<Self>> {
-        if !directory.join("shipped").is_dir() {
-            return Ok(None);
-        }
-        let mut name = new.file_name().unwrap_or_default().to_owned();
-        name.push(".fetched");
-        let place = new.with_file_name(name);
-        if place.exists() {
-            let message = format!("{} is there already; remove it", place.display());
-            return Err(Error::invalid(message).into());
-        }
-        let target = FolderTarget::new(directory);
-        let fetched = Self(place);
-        fetch(&target, &fetched.0)?;
-        Ok(Some(fetched))
-    }
-
-    pub(super) fn directory(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Fetched {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -56,6 +56,7 @@ struct RestoreJson {
     time: Option<String>,
     left_out: u64,
     keeps_id: bool,
+    erased: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     root: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +88,7 @@ impl RestoreJson {
             time: plan.time.map(rfc3339),
             left_out: plan.left_out,
             keeps_id: plan.keeps_id,
+            erased: report.map_or(plan.erased, |report| report.erased),
             root: report.map(|report| report.root.to_string()),
             linked: report.map(|report| report.linked),
             copied: report.map(|report| report.copied),
@@ -119,6 +121,12 @@ pub(super) fn write_plan(plan: &RestorePlan, to: &Path, output: &mut Output, jso
     } else {
         output.line("the new store would be a fork, with an id of its own")?;
     }
+    if plan.erased > 0 {
+        let payloads = counted(plan.erased, "payload");
+        output.line(format_args!(
+            "would erase {payloads} of it that the backup has, before it can be opened"
+        ))?;
+    }
     write_rest(plan, output)
 }
 
@@ -148,6 +156,10 @@ pub(super) fn write_report(report: &RestoreReport, to: &Path, output: &mut Outpu
     }
     let (linked, copied) = (counted(report.linked, "segment"), counted(report.copied, "segment"));
     output.line(format_args!("{linked} linked, {copied} copied, one written; root {}", report.root))?;
+    if report.erased > 0 {
+        let payloads = counted(report.erased, "payload");
+        output.line(format_args!("erased before it could be opened: {payloads} that the backup has"))?;
+    }
     write_rest(plan, output)
 }
 

@@ -1,6 +1,6 @@
 //! `erase`: payloads go for good.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use tidegate::report::{Erase, ErasePlan, Erasure};
 use tidegate::{Error, Query, StoreOptions};
 
+use super::asking::asked;
 use crate::failure::Result;
 use crate::filter::Filter;
 use crate::keyring::KeyringArg;
@@ -132,7 +133,7 @@ impl EraseArgs {
                 write_plan(&plan, output, json)?;
                 let asks = words.filter(|_| plan.events > 0 && !json && io::stdin().is_terminal());
                 match asks {
-                    Some((reason, by)) if asked(output)? => {
+                    Some((reason, by)) if asked("Erase them for good?", output)? => {
                         self.erase(&which, Erase::new(reason, by), output, json)
                     }
                     _ if json => Ok(()),
@@ -152,16 +153,6 @@ impl EraseArgs {
         store.close()?;
         if json { output.json(&erasure_json(&erasure)) } else { output.line(erasure) }
     }
-}
-
-/// Asks at the terminal.
-fn asked(output: &mut Output) -> Result<bool> {
-    output.flush()?;
-    write!(io::stderr(), "Erase them for good? This cannot be undone. Type yes: ")?;
-    io::stderr().flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
 }
 
 fn write_plan(plan: &ErasePlan, output: &mut Output, json: bool) -> Result<()> {

@@ -1,8 +1,11 @@
 //! Commands that keep a store in order.
+mod asking;
 mod erase;
 mod keyring;
 mod reindex;
+mod stage;
 
 pub(super) use erase::EraseArgs;
 pub(super) use keyring::KeyringArgs;
 pub(super) use reindex::ReindexArgs;
+pub(super) use stage::StageCommand;

@@ -1,4 +1,5 @@
 //! A store is looked at, and kept in order.
 mod erasing;
+mod staging;
 mod subjects;
 mod stores_are_counted_and_verified;
