@@ -24,8 +24,6 @@ mod keyring;
 mod progress;
 #[path = "../../annexes/cli/src/filter/mod.rs"]
 mod filter;
-#[path = "../../annexes/cli/src/draft.rs"]
-mod draft;
 #[path = "../../annexes/cli/src/event_ref.rs"]
 mod event_ref;
 #[path = "../../annexes/cli/src/clock.rs"]

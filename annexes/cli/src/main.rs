@@ -14,7 +14,6 @@ mod target;
 mod keyring;
 mod progress;
 mod filter;
-mod draft;
 mod event_ref;
 mod clock;
 mod listing;

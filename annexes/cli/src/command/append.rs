@@ -7,7 +7,7 @@ use serde::Serialize;
 use tidegate::{Batch, Condition, Draft, Error, ErrorPlace, Position, QueryItem, StoreOptions, Version};
 use tidegate_json::rfc3339;
 
-use crate::draft::DraftArgs;
+use super::draft::DraftArgs;
 use crate::failure::Result;
 use crate::filter;
 use crate::output::Output;
