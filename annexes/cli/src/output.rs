@@ -27,25 +27,25 @@ pub(crate) struct Output {
 enum Sink {
     Stdout(StdoutLock<'static>),
     /// To this pager, which is started with the first output.
-    Unpaged(String, StdoutLock<'static>),
+    PagerCommand(String, StdoutLock<'static>),
     Pager(Pager),
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Self::Unpaged(line, _) = self {
+        if let Self::PagerCommand(line, _) = self {
             // Without a pager the output goes where it would have gone.
             *self = Pager::start(line).map_or_else(|_| Self::Stdout(io::stdout().lock()), Self::Pager);
         }
         match self {
-            Self::Stdout(out) | Self::Unpaged(_, out) => out.write(bytes),
+            Self::Stdout(out) | Self::PagerCommand(_, out) => out.write(bytes),
             Self::Pager(pager) => pager.input().map_or(Ok(bytes.len()), |input| input.write(bytes)),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Stdout(out) | Self::Unpaged(_, out) => out.flush(),
+            Self::Stdout(out) | Self::PagerCommand(_, out) => out.flush(),
             Self::Pager(pager) => pager.input().map_or(Ok(()), Write::flush),
         }
     }
@@ -66,7 +66,7 @@ impl Output {
             return;
         }
         if let Some(line) = Pager::wanted() {
-            *self.out.get_mut() = Sink::Unpaged(line, io::stdout().lock());
+            *self.out.get_mut() = Sink::PagerCommand(line, io::stdout().lock());
         }
     }
 
@@ -115,7 +115,7 @@ impl Output {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
         // What goes on until its reader is gone is not paged.
-        let (Sink::Stdout(out) | Sink::Unpaged(_, out)) = self.out.get_ref() else { return false };
+        let (Sink::Stdout(out) | Sink::PagerCommand(_, out)) = self.out.get_ref() else { return false };
         let mut descriptors = [PollFd::new(out, PollFlags::empty())];
         let polled = poll(&mut descriptors, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
         let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;

@@ -20,8 +20,9 @@ const TITLE: f64 = 58.0;
 const KEY_LINE: f64 = 24.0;
 /// The room of the sample in a legend: of a colour, and of a line.
 pub(crate) const SAMPLES: (f64, f64) = (20.0, 38.0);
-/// A picture is at least as wide, and up to twice as wide for its title.
+/// A picture is at least as wide, and for its title up to this width.
 const WIDTH_MIN: f64 = 460.0;
+const TITLE_WIDTH: f64 = 1_100.0;
 /// Names of the legend are shortened to this width.
 const NAME_WIDTH: f64 = 260.0;
 
@@ -66,7 +67,7 @@ impl Pieces<'_> {
         let (left, top) = (MARGIN + if widest > 0.0 { widest + 18.0 } else { 0.0 }, MARGIN + TITLE);
         let (title, subtitle) = &self.titles;
         let titles = (width(title, HEAD) * BOLD).max(width(subtitle, SMALL)) + 2.0 * MARGIN;
-        let wide = (left + self.plan.width + MARGIN).max(titles.min(2.0 * WIDTH_MIN)).max(WIDTH_MIN).ceil();
+        let wide = (left + self.plan.width + MARGIN).max(titles.min(TITLE_WIDTH)).max(WIDTH_MIN).ceil();
         let (keys, bottom) = self.keys(top + self.plan.height + 26.0, wide);
         let rows = self.plan.rows.iter().zip(axis);
         let rows = rows.map(|(row, texts)| LayoutRow { y: top + row.top, height: row.height, texts });

@@ -24,8 +24,9 @@ pub(crate) const LINE: f64 = 17.0;
 pub(crate) const PADDING: (f64, f64) = (16.0, 10.0);
 /// Between the head and the position.
 pub(crate) const SPACE: f64 = 14.0;
-/// Nodes are as wide as their text, between these.
+/// Nodes are as wide as their text, between these; those that fold several events say more.
 const WIDTHS: std::ops::RangeInclusive<f64> = 132.0..=250.0;
+const FOLD_WIDTH: f64 = 290.0;
 
 /// Kinds, or streams, that a fold names; the others are counted.
 const NAMES_MAX: usize = 12;
@@ -47,6 +48,7 @@ pub(crate) struct Label {
     pub(crate) hint: Option<String>,
     /// Everything, in lines.
     pub(crate) whole: Vec<String>,
+    is_fold: bool,
 }
 
 impl Label {
@@ -59,7 +61,8 @@ impl Label {
         let hint = self.hint.as_ref().map_or(0.0, |hint| width(hint, SMALL));
         let wide = head.max(below).max(own).max(hint) + PADDING.0 + PADDING.1;
         let more = u8::from(self.own.is_some()) + u8::from(self.hint.is_some());
-        ((wide + 1.0).clamp(*WIDTHS.start(), *WIDTHS.end()).round(), HEIGHT + f64::from(more) * LINE)
+        let widest = if self.is_fold { FOLD_WIDTH } else { *WIDTHS.end() };
+        ((wide + 1.0).clamp(*WIDTHS.start(), widest).round(), HEIGHT + f64::from(more) * LINE)
     }
 
     /// Returns its lines, for formats that lay them out themselves.
@@ -120,7 +123,7 @@ pub(crate) fn labels(
     folded.nodes.iter().map(label).collect()
 }
 
-/// Returns what the style's template says of a node: of its event, or of its first and last one.
+/// Returns what the style's template says of a node: of its event, or of the first one that it folds.
 fn own(node: &Node, subgraph: &Subgraph, graph: &Graph, style: &Style) -> Result<Option<String>> {
     let Some(template) = &style.label else { return Ok(None) };
     let line = |event: usize| -> Result<Option<String>> {
@@ -133,9 +136,8 @@ fn own(node: &Node, subgraph: &Subgraph, graph: &Graph, style: &Style) -> Result
     if !node.is_fold() {
         return Ok(first);
     }
-    let last = line(node.last())?.filter(|last| first.as_ref() != Some(last));
-    let both: Vec<_> = first.into_iter().chain(last).collect();
-    Ok((!both.is_empty()).then(|| both.join(" … ")))
+    let is_alike = line(node.last())? == first;
+    Ok(first.map(|first| if is_alike { first } else { format!("{first} …") }))
 }
 
 impl Labels<'_> {
@@ -216,7 +218,7 @@ impl Labels<'_> {
         }
         whole.extend(own.clone());
         whole.extend(hint.clone());
-        Label { head, position, below, elapsed, own, hint, whole }
+        Label { head, position, below, elapsed, own, hint, whole, is_fold: node.is_fold() }
     }
 }
 

@@ -28,6 +28,9 @@ fn siblings_and_what_they_led_to_fold_level_by_level() {
     let layout = drawn(&parcels(20), &Style::default());
     assert_eq!(heads(&layout), ["order.placed", "20 × parcel.packed", "20 × parcel.sent", "order.done"]);
     assert_eq!(layout.edges.len(), 3);
+    let label = Some("{entity}".parse().unwrap());
+    let labelled = drawn(&parcels(20), &Style { label, ..Style::default() });
+    assert_eq!(labelled.nodes[1].texts[3].text, "parcel0 …");
     let fan = &layout.nodes[1];
     assert_eq!((fan.fold, fan.positions.len(), fan.positions[0]), (Fold::Fan, 20, Position(2)));
     assert_eq!(fan.texts[2].text, "20 streams");

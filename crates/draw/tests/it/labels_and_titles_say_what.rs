@@ -61,6 +61,9 @@ fn titles_say_of_what_and_as_of_where() {
     for text in [picture.svg(), picture.dot(), picture.mermaid()] {
         assert!(text.contains("What led to 3") && text.contains("as of position 3"), "{text}");
     }
+    let of_kind = Selection::from(Query::ALL).only(Query::kind("order.*"));
+    let picture = Picture::of(&graph, &of_kind, &Style::default()).unwrap();
+    assert_eq!(picture.layout().title, r#"Events of [{"kinds":["order.*"]}]"#);
     let then = graph.view().as_of(Position(2)).graph();
     let (title, source) = (Some("Why <b>?".to_owned()), Some("./shop".to_owned()));
     let picture = drawn(&then, &Style { title, source, ..Style::default() });

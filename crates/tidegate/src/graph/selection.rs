@@ -107,7 +107,11 @@ impl Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let steps = |count: u32, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         match &self.base {
-            Base::Query(query) if *query == Query::ALL => write!(f, "all events")?,
+            Base::Query(query) if *query == Query::ALL => match &self.only[..] {
+                [] => write!(f, "all events")?,
+                [only] => return write!(f, "events of {only}"),
+                _ => write!(f, "events")?,
+            },
             Base::Query(query) => write!(f, "events of {query}")?,
             Base::History(events) => write!(f, "what led to {}", listed(events))?,
             Base::Future(events) => write!(f, "what {} led to", listed(events))?,

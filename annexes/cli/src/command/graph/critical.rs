@@ -57,6 +57,7 @@ impl CriticalArgs {
         self.place.ask(json, |graph| {
             let event = self.event.find(graph.view(), self.scope.as_deref())?;
             let hops = graph.critical_path(event)?;
+            output.page();
             match (self.count, json) {
                 (true, true) => output.json(&serde_json::json!({ "count": hops.len() })),
                 (true, false) => output.line(hops.len()),
