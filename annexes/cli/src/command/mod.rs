@@ -11,6 +11,7 @@ mod graph;
 mod verify;
 mod doctor;
 mod upkeep;
+mod inspect;
 mod proof;
 mod copies;
 mod manual;
@@ -79,6 +80,7 @@ enum Command {
     Parked(readers::ParkedArgs),
     Graph(graph::GraphCommand),
     Explain(events::ExplainArgs),
+    Inspect(inspect::InspectArgs),
     Verify(verify::VerifyArgs),
     Doctor(doctor::DoctorArgs),
     Salvage(copies::SalvageArgs),
@@ -146,6 +148,7 @@ impl Cli {
             Command::Parked(parked) => parked.run(output, self.json),
             Command::Graph(graph) => graph.run(output, self.json),
             Command::Explain(explain) => explain.run(output, self.json),
+            Command::Inspect(inspect) => inspect.run(output, self.json),
             Command::Verify(verify) => verify.run(output, self.json),
             Command::Doctor(doctor) => doctor.run(output, self.json),
             Command::Salvage(salvage) => salvage.run(output, self.json),

@@ -33,15 +33,23 @@ pub(crate) const ANNEXES: [&str; 13] = [
     "tidegate-draw",
     "tidegate-enrolment",
     "tidegate-fuzz-cases",
-    "tidegate-inspector",
+    "tidegate-inspect",
     "tidegate-json",
     "tidegate-crashtest",
     "tidegate-s3",
     "tidegate-sim",
 ];
 
+<<<<<<< HEAD
 /// Annexes that are libraries. They stand on floors alone.
 pub(crate) const LIBRARIES: [&str; 4] = ["tidegate-batpak", "tidegate-draw", "tidegate-json", "tidegate-s3"];
+=======
+/// Annexes that are libraries for programs among the annexes. They stand on floors alone.
+pub(crate) const LIBRARIES: [&str; 3] = ["tidegate-batpak", "tidegate-draw", "tidegate-json"];
+>>>>>>> f8c9adae (inspect: a store, live, in a browser)
+
+/// The annex that both is a library and stands on libraries: programs may serve it.
+const INSPECTOR: &str = "tidegate-inspect";
 
 /// What one `Cargo.toml` says about the house.
 #[derive(Debug, Default)]
@@ -95,7 +103,9 @@ impl Manifest {
             None if ANNEXES.contains(&self.name.as_str()) => {
                 let is_library = LIBRARIES.contains(&self.name.as_str());
                 let libraries = if is_library { &[][..] } else { &LIBRARIES[..] };
-                FLOORS.iter().map(|(name, _)| *name).chain(libraries.iter().copied()).collect()
+                let inspector = (!is_library && self.name != INSPECTOR).then_some(INSPECTOR);
+                let floors = FLOORS.iter().map(|(name, _)| *name);
+                floors.chain(libraries.iter().copied()).chain(inspector).collect()
             }
             None => return vec![format!("{place}: `{}` is neither a floor nor an annex", self.name)],
         };
