@@ -62,6 +62,31 @@ fn files_and_json_say_what_was_drawn() {
 }
 
 #[test]
+fn labels_and_titles_are_what_was_asked_for() {
+    let place = TempFolder::new();
+    let lines = [
+        r#"{"scope":"shop","entity":"o1","kind":"order.placed","import_key":"a","tags":["area:north"],"data":{"total":12}}"#,
+        r#"{"scope":"shop","entity":"o1","kind":"order.sent","import_key":"b","causes":["a"]}"#,
+    ];
+    let store = place.store("store", &lines);
+    let svg = run(&["graph", "draw", &store, "b", "--label", "{key}: {/total} {tag:area}"]).ok();
+    assert!(svg.contains(">a: 12 north<") && svg.contains(">b:<"), "{svg}");
+    assert!(svg.contains(">Around 2, up to 4 causes back and 4 effects on<"), "{svg}");
+    assert!(svg.contains(&format!("store {store}, as of position 2")), "{svg}");
+    let titled = run(&["graph", "draw", &store, "b", "--title", "Why <it> was sent"]).ok();
+    assert!(titled.contains(">Why &lt;it&gt; was sent<"), "{titled}");
+    let siblings: Vec<String> = (0..9)
+        .map(|at| format!(r#"{{"scope":"shop","entity":"e{at}","kind":"spoke.made","causes":["a"]}}"#))
+        .collect();
+    let file = place.file("more.jsonl", siblings.join("\n"));
+    run(&["import", &store, &file]).ok();
+    let folded = run(&["graph", "draw", &store, "a", "--json"]).json().remove(0);
+    assert_eq!((&folded["events"], &folded["folded"]), (&11.into(), &9.into()));
+    let whole = run(&["graph", "draw", &store, "a", "--no-fold", "--json"]).json().remove(0);
+    assert_eq!(whole["folded"], 0);
+}
+
+#[test]
 fn runs_are_folded_in_large_pictures_only_where_that_is_wanted() {
     let place = TempFolder::new();
     let line = |at: u32| {

@@ -20,7 +20,9 @@ fn on_terminal(words: &[&str], variables: &[(&str, &str)]) -> Option<String> {
     command.env("TERM", "xterm").env_remove("NO_COLOR").env_remove("LESS");
     command.env("PAGER", "cat").env_remove("TIDEGATE_PAGER");
     command.envs(variables.iter().copied());
-    let Ok(output) = command.output() else {
+    // Other systems have another `script`, or none.
+    let output = command.output().ok().filter(|_| cfg!(target_os = "linux"));
+    let Some(output) = output else {
         eprintln!("skipped: there is no `script` to make a terminal with");
         return None;
     };
