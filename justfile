@@ -143,3 +143,13 @@ fuzz-hour:
 mutants crate="tidegate-format" *args:
     command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants
     cargo mutants -p {{crate}} --output target {{args}}
+
+# Measures `tidegate inspect` beside a writer of EVENTS events against its budgets: time, memory, size of the program.
+inspect-budgets events="200000":
+    cargo build --release --locked -p tidegate-cli
+    strip -o "${CARGO_TARGET_DIR:-target}/release/tidegate-stripped" "${CARGO_TARGET_DIR:-target}/release/tidegate"
+    cargo run --release --locked -p tidegate-inspect --example budgets -- "${CARGO_TARGET_DIR:-target}/release/tidegate-stripped" {{events}}
+
+# New pictures of the inspector's pages for docs/inspector.md; needs chromium and chromium-driver.
+inspect-pictures:
+    INSPECT_PICTURES="$PWD/docs/inspector" cargo test --locked -p tidegate-inspect --test it every_page

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tidegate::{ErrorKind, Position};
 
-use crate::answer::{Question, Subject, row};
+use crate::answer::{Question, Subject, failure, row};
 use crate::http::{Request, Response, start_stream, write_all};
 
 /// How long to wait for an event before telling how far the log is.
@@ -27,10 +27,10 @@ pub(crate) fn follow(
     time: Duration,
 ) -> Result<(), Response> {
     let question = Question::new(subject, request);
-    let query = question.query().map_err(|error| question.failure(&error))?;
+    let query = question.query().map_err(|error| failure(&error))?;
     let start = match question.resumed_after() {
         Some(position) => position,
-        None => subject.store.view().map_err(|error| question.failure(&error))?.head(),
+        None => subject.store.view().map_err(|error| failure(&error))?.head(),
     };
     if start_stream(stream, time).is_err() {
         return Ok(());

@@ -14,7 +14,7 @@ export async function show({ past, signal }) {
       ["Backup", files ? (files.has_backup ? "this directory is a backup" : "backups stand in directories of their own; tidegate examine DIR looks at one") : null],
     ])),
     files ? section("Files", table([["Folder"], ["Files", "num"], ["Size", "num"]], files.folders.map((folder) => [h("code", {}, folder.name || "."), number(folder.files), bytes(folder.bytes)]), "Files by folder"),
-      h("details", {}, h("summary", {}, `${counted(files.segments_in_all, "file")} in ${files.largest || "."}`), table([["File"], ["Size", "num"]], files.segments.map((file) => [h("code", {}, file.name), bytes(file.bytes)]), "Segments, the last first"))) : null,
+      h("details", {}, h("summary", {}, `${counted(files.segments_in_all, "segment file")}, the last first`), table([["File"], ["Size", "num"]], files.segments.map((file) => [h("code", {}, file.name), bytes(file.bytes)]), "Segments, the last first"))) : null,
     section("Erased", erasures.length ? table([["Position", "num"], ["When"], ["What", "num"], ["Where"], ["Reason"], ["By"]], erasures, "Erasures, the last first") : h("p", { class: "empty" }, "No payload was erased.")),
   ];
   return { title: "Upkeep", body };

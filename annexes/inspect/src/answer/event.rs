@@ -7,7 +7,7 @@ use tidegate::{Error, Position, Query, QueryItem, ReadOptions, RecordedEvent, Re
 use tidegate_json::event_to_json;
 
 use super::rows::{foreign, payload_text, row, rows};
-use super::subject::Question;
+use super::subject::{Question, find};
 
 /// Causes and effects that are listed.
 const NEIGHBOURS_MAX: usize = 50;
@@ -19,7 +19,7 @@ const READ_MAX: usize = 5;
 /// Answers everything that is known of an event.
 pub(super) fn event(question: &Question<'_>, name: &str) -> Result<Value> {
     let view = question.view()?;
-    let position = question.find(name, &view)?;
+    let position = find(name, &view)?;
     let missing = || Error::damaged("an event of the log is not in it", position, "none");
     let event = view.at(position)?.ok_or_else(missing)?;
     let (text, state) = payload_text(&event, PAYLOAD_MAX);

@@ -15,7 +15,7 @@ use tidegate::Result;
 use crate::http::{Request, Response};
 
 pub(crate) use rows::row;
-pub(crate) use subject::{Question, Subject};
+pub(crate) use subject::{Question, Subject, failure};
 
 /// Answers a request under `/api/`.
 pub(crate) fn respond(subject: &Subject, request: &Request) -> Response {
@@ -24,10 +24,10 @@ pub(crate) fn respond(subject: &Subject, request: &Request) -> Response {
     let Some(path) = request.path.strip_prefix("/api/") else { return unknown() };
     let (name, rest) = path.split_once('/').unwrap_or((path, ""));
     if name == "export" {
-        return events::export(&question).map_or_else(|error| question.failure(&error), Response::lines);
+        return events::export(&question).map_or_else(|error| failure(&error), Response::lines);
     }
     if name == "picture.svg" {
-        return flow::svg(&question).map_or_else(|error| question.failure(&error), Response::svg);
+        return flow::svg(&question).map_or_else(|error| failure(&error), Response::svg);
     }
     let answer: Result<_> = match name {
         "status" => overview::status(&question),
@@ -47,5 +47,5 @@ pub(crate) fn respond(subject: &Subject, request: &Request) -> Response {
         "upkeep" => upkeep::upkeep(&question),
         _ => return unknown(),
     };
-    answer.map_or_else(|error| question.failure(&error), |value| Response::json(&value))
+    answer.map_or_else(|error| failure(&error), |value| Response::json(&value))
 }

@@ -7,7 +7,7 @@ use tidegate_format::ErrorKind;
 use tidegate_proof::{Disclosure, KeyAlgorithm, SigningKey};
 
 use super::rows::row;
-use super::subject::Question;
+use super::subject::{Question, find};
 
 /// Answers the root over the log as of the position that is asked for.
 pub(super) fn proofs(question: &Question<'_>) -> Result<Value> {
@@ -23,7 +23,7 @@ pub(super) fn proofs(question: &Question<'_>) -> Result<Value> {
 /// Answers the entry of an event, and the hashes that lead from its leaf to the root. The page computes that root itself.
 pub(super) fn proof(question: &Question<'_>, name: &str) -> Result<Value> {
     let view = question.view()?;
-    let position = question.find(name, &view)?;
+    let position = find(name, &view)?;
     let missing = || Error::damaged("an event of the log is not in it", position, "none");
     let event = view.at(position)?.ok_or_else(missing)?;
     let entry = Disclosure::of(&event.record(), DisclosureForm::Entry)?.entry();

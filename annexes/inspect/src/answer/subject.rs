@@ -116,40 +116,39 @@ impl<'a> Question<'a> {
         let range = range.since(self.time("since")?).until(self.time("until")?);
         Ok(range.backwards(self.text("forwards").is_none()))
     }
+}
 
-    /// Returns the position of an event that is named by its position, its id or its import key.
-    pub(crate) fn find(&self, name: &str, view: &View) -> Result<Position> {
-        let missing = || {
-            let message = format!("there is no event {name} up to position {}", view.head());
-            Error::new(ErrorKind::Missing, message)
-        };
-        if let Ok(position) = name.parse().map(Position) {
-            return view.at(position)?.map(|event| event.position()).ok_or_else(missing);
-        }
-        if let Ok(id) = name.parse::<EventId>()
-            && let Some(event) = view.find(id)?
-        {
+/// Returns the position of an event that is named by its position, its id or its import key.
+pub(crate) fn find(name: &str, view: &View) -> Result<Position> {
+    let missing = || {
+        let message = format!("there is no event {name} up to position {}", view.head());
+        Error::new(ErrorKind::Missing, message)
+    };
+    if let Ok(position) = name.parse().map(Position) {
+        return view.at(position)?.map(|event| event.position()).ok_or_else(missing);
+    }
+    if let Ok(id) = name.parse::<EventId>()
+        && let Some(event) = view.find(id)?
+    {
+        return Ok(event.position());
+    }
+    for scope in view.scopes()? {
+        if let Some(event) = view.find(EventId::from_key(&scope, name))? {
             return Ok(event.position());
         }
-        for scope in view.scopes()? {
-            if let Some(event) = view.find(EventId::from_key(&scope, name))? {
-                return Ok(event.position());
-            }
-        }
-        Err(missing())
     }
+    Err(missing())
+}
 
-    /// Returns what a failed answer says.
-    #[expect(clippy::unused_self, reason = "as the other answers")]
-    pub(crate) fn failure(&self, error: &Error) -> Response {
-        let (status, kind) = match error.kind() {
-            ErrorKind::Missing => (404, "missing"),
-            ErrorKind::Invalid => (400, "invalid"),
-            ErrorKind::Retired => (404, "retired"),
-            ErrorKind::Erased => (404, "erased"),
-            ErrorKind::Damaged => (500, "damaged"),
-            _ => (500, "failed"),
-        };
-        Response::failure(status, kind, &error.to_string())
-    }
+/// Returns what a failed answer says.
+pub(crate) fn failure(error: &Error) -> Response {
+    let (status, kind) = match error.kind() {
+        ErrorKind::Missing => (404, "missing"),
+        ErrorKind::Invalid => (400, "invalid"),
+        ErrorKind::Retired => (404, "retired"),
+        ErrorKind::Erased => (404, "erased"),
+        ErrorKind::Damaged => (500, "damaged"),
+        _ => (500, "failed"),
+    };
+    Response::failure(status, kind, &error.to_string())
 }

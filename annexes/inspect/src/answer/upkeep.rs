@@ -76,7 +76,6 @@ fn files(directory: &Path) -> Value {
         "bytes": files.iter().map(|file| file.bytes).sum::<u64>(),
         "is_cut": is_cut,
         "folders": folders.iter().map(|(name, count, bytes)| json!({ "name": name, "files": count, "bytes": bytes })).collect::<Vec<_>>(),
-        "largest": largest,
         "segments": last.map(|file| json!({ "name": file.name, "bytes": file.bytes })).collect::<Vec<_>>(),
         "segments_in_all": segments.len(),
         "has_backup": files.iter().any(|file| file.name == "BACKUP"),

@@ -149,7 +149,7 @@ impl Browser {
     }
 
     /// Keeps a picture of the whole page, as wide as a window and as high as it is, if a folder for them is named.
-    pub(crate) fn picture(&self, name: &str) {
+    pub(crate) fn picture(&self, scheme: &str, name: &str) {
         let Some(folder) = std::env::var_os("INSPECT_PICTURES") else { return };
         let height = self
             .run("return Math.min(Math.max(document.documentElement.scrollHeight, 500), 1600)", &json!([]));
@@ -164,8 +164,9 @@ impl Browser {
             &json!({ "cmd": "Emulation.clearDeviceMetricsOverride", "params": {} }),
         );
         let bytes = base64::engine::general_purpose::STANDARD.decode(picture.as_str().unwrap()).unwrap();
+        let folder = std::path::Path::new(&folder).join(scheme);
         fs::create_dir_all(&folder).unwrap();
-        fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), bytes).unwrap();
+        fs::write(folder.join(format!("{name}.png")), bytes).unwrap();
     }
 
     /// Fails if the browser logged anything severe, such as a script that failed or what the policy refused.

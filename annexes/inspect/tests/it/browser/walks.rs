@@ -61,12 +61,12 @@ fn every_page_opens_in_light_and_dark() {
             let still = "const text = document.body.innerText; return !/Drawing…|Counting/.test(text) && [...document.images].every((image) => image.complete)";
             browser
                 .until("all of the page", |browser| (browser.run(still, &json!([])) == true).then_some(()));
-            browser.picture(&format!("{name}-{scheme}"));
+            browser.picture(scheme, name);
             let wide = browser.run(
                 "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
                 &json!([]),
             );
-            assert_eq!(wide, 0, "{name} is wider than its window");
+            assert!(wide.as_i64() <= Some(0), "{name} is {wide} pixels wider than its window");
         }
         browser.logged_nothing_severe();
     }
