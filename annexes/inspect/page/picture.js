@@ -9,6 +9,9 @@ const HEIGHT_MAX = 640;
 export async function picture(parameters, past, signal, marked = []) {
   const drawn = await ask("picture", { ...parameters, ...past }, signal);
   const path = new Set(marked);
+  const holds = (at, position) => drawn.nodes[at].positions.includes(position);
+  // A line is marked if it leads from one marked event to the next.
+  const isWay = (edge) => marked.some((position, n) => n > 0 && holds(edge.to, position) && holds(edge.from, marked[n - 1]));
   const isOn = drawn.nodes.map((node) => node.positions.some((position) => path.has(position)));
   const arrow = (id, name) =>
     s("marker", { id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8, markerHeight: 8, markerUnits: "userSpaceOnUse", orient: "auto" }, s("path", { class: name, d: "M0,0L8,4L0,8z" }));
@@ -16,7 +19,7 @@ export async function picture(parameters, past, signal, marked = []) {
     s("defs", {}, arrow("cause-end", "tg-cause"), arrow("lane-end", "tg-lane")),
     drawn.rows.filter((_, at) => at % 2 === 0).map((row) => s("rect", { class: "tg-band", x: 0, y: row.y - 8, width: drawn.width, height: row.height + 16 })),
     drawn.edges.map((edge) => s("path", {
-      class: `${edge.is_cause ? "cause" : "lane"}${isOn[edge.from] && isOn[edge.to] ? " marked-line" : ""}`,
+      class: `${edge.is_cause ? "cause" : "lane"}${isWay(edge) ? " marked-line" : ""}`,
       "marker-end": `url(#${edge.is_cause ? "cause-end" : "lane-end"})`, d: edge.path })),
     drawn.nodes.map((node, at) => nodeOf(node, isOn[at])));
   const pane = h("div", { class: "pane" }, image);

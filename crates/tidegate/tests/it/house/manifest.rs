@@ -40,13 +40,8 @@ pub(crate) const ANNEXES: [&str; 13] = [
     "tidegate-sim",
 ];
 
-<<<<<<< HEAD
-/// Annexes that are libraries. They stand on floors alone.
-pub(crate) const LIBRARIES: [&str; 4] = ["tidegate-batpak", "tidegate-draw", "tidegate-json", "tidegate-s3"];
-=======
 /// Annexes that are libraries for programs among the annexes. They stand on floors alone.
-pub(crate) const LIBRARIES: [&str; 3] = ["tidegate-batpak", "tidegate-draw", "tidegate-json"];
->>>>>>> f8c9adae (inspect: a store, live, in a browser)
+pub(crate) const LIBRARIES: [&str; 4] = ["tidegate-batpak", "tidegate-draw", "tidegate-json", "tidegate-s3"];
 
 /// The annex that both is a library and stands on libraries: programs may serve it.
 const INSPECTOR: &str = "tidegate-inspect";
