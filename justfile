@@ -153,3 +153,11 @@ inspect-budgets events="200000":
 # New pictures of the inspector's pages for docs/inspector.md; needs chromium and chromium-driver.
 inspect-pictures:
     INSPECT_PICTURES="$PWD/docs/inspector" cargo test --locked -p tidegate-inspect --test it every_page
+
+# Histories of nodes over a shared log with faults, from the seeds FIRST to END.
+cluster-soak first="1000" end="3000":
+    TIDEGATE_CLUSTER_SEEDS={{first}}..{{end}} cargo test --release --locked -p tidegate --test it -- --nocapture clustered::simulated::every_history_is_one
+
+# Nodes over real NATS servers, and members killed.
+nats:
+    .ci/nats

@@ -73,7 +73,7 @@ fn tables() {
     // hashes, which the store reads and writes.
     let (encrypted, [stage, slot, tree]) = (limit::ENCRYPTION_BYTES - 17, [32, 128, 80]);
     // What is in a shared log, which the store's nodes read and write.
-    let [genesis, proposal] = [100, 80];
+    let [genesis, proposal] = [100, 76];
     let expected = [
         RECORD_HEAD_BYTES,
         encrypted,

@@ -1,5 +1,6 @@
 //! The logs of this crate.
 mod faults;
+mod model;
 
 use std::sync::Arc;
 

@@ -92,7 +92,7 @@ pub(super) fn decode(header: &Header, bytes: &[u8], seed: HashKey) -> Result<Vec
     let mut batches = Vec::with_capacity(header.batches as usize);
     let mut records = 0;
     for _ in 0..header.batches {
-        let (batch, leaf) = decode_batch(&mut rest, header.all_given, seed)?;
+        let (batch, leaf) = decode_batch(&mut rest, seed)?;
         records += batch.bytes.len();
         batches.push((batch, leaf));
     }
@@ -103,7 +103,7 @@ pub(super) fn decode(header: &Header, bytes: &[u8], seed: HashKey) -> Result<Vec
     Ok(batches)
 }
 
-fn decode_batch(rest: &mut Reader<'_>, all_given: bool, seed: HashKey) -> Result<(PreparedBatch, Hash)> {
+fn decode_batch(rest: &mut Reader<'_>, seed: HashKey) -> Result<(PreparedBatch, Hash)> {
     let (checked, leaf) = (Position(rest.number()?), rest.hash()?);
     let (flags, recorded, content) = (rest.byte()?, Micros(rest.number()?), rest.hash()?);
     if flags & !(RECORDED | DECISION | KEPT) != 0 {
@@ -134,9 +134,6 @@ fn decode_batch(rest: &mut Reader<'_>, all_given: bool, seed: HashKey) -> Result
         || given.last().is_some_and(|last| *last >= batch.records.len())
     {
         return Err(odd("list of given ids", format!("{given:?}")));
-    }
-    if all_given {
-        given = (0..batch.records.len()).collect();
     }
     batch.given = given.into_iter().map(|index| (index, batch.records[index].id)).collect();
     for _ in 0..rest.count(5)? {

@@ -13,10 +13,8 @@ const MAGIC_BYTES: usize = 8;
 const GENESIS: [u8; MAGIC_BYTES] = *b"\xf7TGgen\r\n";
 const PROPOSAL: [u8; MAGIC_BYTES] = *b"\xf7TGpro\r\n";
 const CRC_BYTES: usize = 4;
-/// The ids of all drafts count as given.
-const ALL_GIVEN: u32 = 1;
 /// Bytes of a proposal beside its batches.
-pub(super) const PROPOSAL_BYTES: usize = 80 + CRC_BYTES;
+pub(super) const PROPOSAL_BYTES: usize = 76 + CRC_BYTES;
 
 /// What an item is.
 #[derive(Debug)]
@@ -48,8 +46,6 @@ pub(super) struct Header {
     pub(super) applied: u64,
     /// The clock of its maker.
     pub(super) time: Micros,
-    /// Whether the ids of all its events count as given: it may have been applied under another node id.
-    pub(super) all_given: bool,
     /// How many batches.
     pub(super) batches: u32,
 }
@@ -103,7 +99,6 @@ impl Header {
         item.number(self.sequence);
         item.number(self.applied);
         item.number(self.time.0);
-        item.small(if self.all_given { ALL_GIVEN } else { 0 } as usize);
         item.small(self.batches as usize);
         item.raw(batches);
         seal(item)
@@ -112,12 +107,8 @@ impl Header {
     fn read<'a>(rules: u32, mut rest: Reader<'a>) -> Result<(Self, &'a [u8])> {
         let (store, node) = (StoreId(rest.id()?), NodeId(rest.id()?));
         let (sequence, applied) = (rest.number()?, rest.number()?);
-        let (time, flags, batches) = (Micros(rest.number()?), rest.small()?, rest.small()?);
-        if flags & !ALL_GIVEN != 0 {
-            return Err(odd("flags", flags));
-        }
-        let all_given = flags == ALL_GIVEN;
-        Ok((Self { rules, store, node, sequence, applied, time, all_given, batches }, rest.0))
+        let (time, batches) = (Micros(rest.number()?), rest.small()?);
+        Ok((Self { rules, store, node, sequence, applied, time, batches }, rest.0))
     }
 }
 

@@ -4,7 +4,8 @@
 //!
 //! W1. A proposal is applied only in its sequence, so what arrives twice or is overtaken leaves nothing.
 //! W2. A late copy of what was applied under a forgotten id is void: its maker had applied no more than the slot before
-//!     the id's last use, which is more than [`WINDOW`] slots ago.
+//!     the id's last use, which is more than [`WINDOW`] slots ago. And what its maker proposed after that use has a later
+//!     sequence than 1, so nothing of a forgotten id is applied any more: a node may hand it in again under another id.
 
 use std::collections::BTreeMap;
 
@@ -125,7 +126,7 @@ mod tests {
 
     fn header(sequence: u64, applied: u64) -> Header {
         let (store, time) = (StoreId([9; 16]), Micros(0));
-        Header { rules: 1, store, node: NODE, sequence, applied, time, all_given: false, batches: 0 }
+        Header { rules: 1, store, node: NODE, sequence, applied, time, batches: 0 }
     }
 
     fn replicated() -> Replicated {

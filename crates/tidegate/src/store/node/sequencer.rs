@@ -38,6 +38,8 @@ use crate::settings::Durability;
 /// How many times a call to the shared log in a row may come to nothing. Adapters wait by themselves; this is for those that do
 /// not.
 const TRIES: u32 = 64;
+/// Into how many parts the time for a proposal is divided, each for one try.
+const PARTS: u32 = 5;
 /// Slots after which the node file is written again.
 const SAVE_SLOTS: u64 = 4096;
 
@@ -247,14 +249,13 @@ impl NodeSequencer {
     ) -> Result<()> {
         let deadline = Deadline::after(&self.env.clock, self.patience);
         let mut own = Own { entries, digest: hash::sha256(&encoded.bytes), is_decided: false };
-        let (mut is_unknown, mut all_given, mut tries) = (self.unresolved.is_some(), false, 0);
+        let (mut is_unknown, mut tries) = (self.unresolved.is_some(), 0);
         let error = loop {
-            all_given |= self.renew_id()?;
-            if all_given && encoded.count == 0 {
+            if self.renew_id()? && encoded.count == 0 {
                 // What was proposed under the forgotten id is void for ever.
                 return Ok(());
             }
-            let item = self.header(encoded.count, all_given).seal(&encoded.bytes);
+            let item = self.header(encoded.count).seal(&encoded.bytes);
             let attempt = self.attempt(committer, &item, &mut own, &deadline, &mut is_unknown, total);
             tries += 1;
             match attempt {
@@ -285,10 +286,10 @@ impl NodeSequencer {
         Err(error)
     }
 
-    fn header(&self, batches: u32, all_given: bool) -> Header {
+    fn header(&self, batches: u32) -> Header {
         let (store, node, time) = (self.store.id, self.id, self.now());
         let (sequence, applied) = (self.sequence + 1, self.replicated.slot);
-        Header { rules: RULES, store, node, sequence, applied, time, all_given, batches }
+        Header { rules: RULES, store, node, sequence, applied, time, batches }
     }
 
     /// Takes another id if this one was forgotten; says whether it did.
@@ -310,11 +311,13 @@ impl NodeSequencer {
         is_unknown: &mut bool,
         total: &mut Total,
     ) -> Result<()> {
-        let target = match self.log.append(item, deadline.left()) {
+        // Not all of the time that is left: an answer that does not come now may come to the next try.
+        let wait = deadline.left().min(self.patience / PARTS);
+        let target = match self.log.append(item, wait) {
             Ok(slot) => slot,
             Err(AppendError::Unknown(_)) => {
                 *is_unknown = true;
-                self.log.end(deadline.left())?
+                self.log.end(wait)?
             }
             Err(AppendError::Unavailable(error)) => return Err(error),
             Err(error) => return Err(error.into()),

@@ -24,7 +24,7 @@ pub(crate) const FLOORS: [(&str, &[&str]); 7] = [
 ];
 
 /// The annexes. They stand on any floor, and nothing stands on them but programs on libraries.
-pub(crate) const ANNEXES: [&str; 13] = [
+pub(crate) const ANNEXES: [&str; 14] = [
     "tidegate-batpak",
     "tidegate-bench",
     "tidegate-cli",
@@ -35,13 +35,15 @@ pub(crate) const ANNEXES: [&str; 13] = [
     "tidegate-fuzz-cases",
     "tidegate-inspect",
     "tidegate-json",
+    "tidegate-nats",
     "tidegate-crashtest",
     "tidegate-s3",
     "tidegate-sim",
 ];
 
 /// Annexes that are libraries for programs among the annexes. They stand on floors alone.
-pub(crate) const LIBRARIES: [&str; 4] = ["tidegate-batpak", "tidegate-draw", "tidegate-json", "tidegate-s3"];
+pub(crate) const LIBRARIES: [&str; 5] =
+    ["tidegate-batpak", "tidegate-draw", "tidegate-json", "tidegate-nats", "tidegate-s3"];
 
 /// The annex that both is a library and stands on libraries: programs may serve it.
 const INSPECTOR: &str = "tidegate-inspect";

@@ -1,6 +1,7 @@
 //! Nodes of a shared log: one history, on every one of them.
 mod one_history;
 mod outcomes;
+mod simulated;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub(crate) struct Machine {
     pub(crate) disk: FaultyDisk,
     pub(crate) clock: SimulatedClock,
     pub(crate) options: StoreOptions,
+    pub(crate) patience: Duration,
     number: u64,
     openings: u64,
 }
@@ -24,14 +26,14 @@ impl Machine {
     pub(crate) fn new(number: u64, options: StoreOptions) -> Self {
         let disk = FaultyDisk::new(number, Model::default());
         let clock = SimulatedClock::new(1_700_000_000_000_000 + number * 1_000_000);
-        Self { disk, clock, options: options.thread(false), number, openings: 0 }
+        Self { disk, clock, options: options.thread(false), patience: WAIT, number, openings: 0 }
     }
 
     pub(crate) fn open(&mut self, log: Arc<dyn SharedLog>) -> tidegate::Result<Store> {
         self.openings += 1;
         let random = SeededRandom::new(self.number * 1000 + self.openings);
         let env = Env::simulated(&self.disk, &self.clock, &random);
-        self.options.open_node_in(env, NodeOptions::new(log))
+        self.options.open_node_in(env, NodeOptions::new(log).patience(self.patience))
     }
 
     /// The power goes: what was not synced is lost.

@@ -169,7 +169,7 @@ fn a_batch_that_no_proposal_takes_is_refused_with_the_limit() {
     let store = machine.open(log.clone()).unwrap();
     let error = store.append(order(1).bytes(vec![7; 2000])).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert_eq!(error.limit().unwrap().max, 2000 - 84, "{error}");
+    assert_eq!(error.limit().unwrap().max, 2000 - 80, "{error}");
     // A group that is too large for one proposal becomes several.
     let tickets: Vec<_> =
         (0..20).map(|number| store.submit(order(number).bytes(vec![1; 300])).unwrap()).collect();
