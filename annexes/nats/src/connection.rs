@@ -161,7 +161,7 @@ impl Connection {
 
     /// Reads until there are at least this many bytes.
     fn fill(&mut self, count: usize, until: Instant) -> Result<(), Silence> {
-        let mut piece = [0; 64 << 10];
+        let mut piece = [0; 8 << 10];
         while self.buffer.len() < count {
             let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
             let is_set = self.socket.set_read_timeout(Some(left));

@@ -1,15 +1,15 @@
-//! NATS JetStream as a shared log: one stream, a subject, slots that are the stream's sequences.
+//! NATS `JetStream` as a shared log: one stream, a subject, slots that are the stream's sequences.
 //!
 //! ```no_run
 //! use std::sync::Arc;
 //! use tidegate::StoreOptions;
 //! use tidegate::report::cluster::NodeOptions;
-//! use tidegate_nats::NatsOptions;
+//! use tidegate_nats::{NatsLog, NatsOptions};
 //!
-//! let log = NatsOptions::new(["10.0.0.1:4222", "10.0.0.2:4222", "10.0.0.3:4222"], "orders")
-//!     .monitors(["10.0.0.1:8222", "10.0.0.2:8222", "10.0.0.3:8222"])
-//!     .build();
-//! let node = StoreOptions::new().open_node("node-1", NodeOptions::new(Arc::new(log)))?;
+//! let options = NatsOptions::new(["10.0.0.1:4222", "10.0.0.2:4222", "10.0.0.3:4222"], "orders")
+//!     .monitors(["10.0.0.1:8222", "10.0.0.2:8222", "10.0.0.3:8222"]);
+//! let log = Arc::new(NatsLog::new(options));
+//! let node = StoreOptions::new().open_node("node-1", NodeOptions::new(log))?;
 //! # Ok::<(), tidegate::Error>(())
 //! ```
 //!

@@ -1,8 +1,6 @@
 //! Which servers, which stream, and what is asked of them.
 
-use crate::stream::NatsLog;
-
-/// Options of a shared log over NATS JetStream.
+/// Options of a shared log over NATS `JetStream`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NatsOptions {
@@ -49,10 +47,5 @@ impl NatsOptions {
     pub fn trusting(mut self) -> Self {
         self.trusts = true;
         self
-    }
-
-    /// Returns the log. It connects at its first call.
-    pub fn build(self) -> NatsLog {
-        NatsLog::new(self)
     }
 }

@@ -25,7 +25,7 @@ const TRY: Duration = Duration::from_secs(1);
 /// How long a call waits between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A shared log over NATS JetStream; [`NatsOptions::build`] makes it.
+/// A shared log over NATS `JetStream`; [`new`](Self::new) makes it of its options.
 pub struct NatsLog {
     options: NatsOptions,
     subject: String,
@@ -70,7 +70,8 @@ fn not_answered() -> Error {
 }
 
 impl NatsLog {
-    pub(crate) fn new(options: NatsOptions) -> Self {
+    /// Returns the log. It connects at its first call.
+    pub fn new(options: NatsOptions) -> Self {
         let subject = format!("tidegate.{}", options.stream);
         let reading = Link { is_reader: true, ..Link::default() };
         Self { options, subject, writing: Mutex::default(), reading: Mutex::new(reading) }

@@ -1,6 +1,7 @@
 //! The adapter over servers that the tests start, if there is a program `nats-server`: `NATS_SERVER` names it. Without one they say so
 //! and end.
 #![allow(clippy::disallowed_methods, reason = "tests start servers")]
+#![allow(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -92,7 +93,7 @@ fn options(servers: &[Server]) -> NatsOptions {
 fn ready(servers: &[Server]) -> NatsLog {
     let began = Instant::now();
     loop {
-        let log = options(servers).build();
+        let log = NatsLog::new(options(servers));
         match log.describe(Duration::from_secs(5)) {
             Ok(_) => return log,
             Err(error) => assert!(began.elapsed() < 3 * WAIT, "{error}"),
@@ -104,7 +105,7 @@ fn conforms(count: usize) {
     let folder = TempDir::new().unwrap();
     let Some(servers) = Server::cluster(folder.path(), count, ALWAYS) else { return };
     drop(ready(&servers));
-    conformance::check(&|| Arc::new(options(&servers).build()));
+    conformance::check(&|| Arc::new(NatsLog::new(options(&servers))));
 }
 
 #[test]
@@ -124,7 +125,7 @@ fn what_is_not_synced_is_refused() {
     let Some(servers) = Server::cluster(folder.path(), 1, "") else { return };
     let began = Instant::now();
     let error = loop {
-        let error = options(&servers).build().describe(WAIT).unwrap_err();
+        let error = NatsLog::new(options(&servers)).describe(WAIT).unwrap_err();
         if error.kind() != ErrorKind::Unavailable || began.elapsed() > WAIT {
             break error;
         }
@@ -132,8 +133,8 @@ fn what_is_not_synced_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
     assert!(error.to_string().contains("sync_interval: always"), "{error}");
     let unchecked = options(&servers).monitors(Vec::<String>::new());
-    assert_eq!(unchecked.clone().build().describe(WAIT).unwrap_err().kind(), ErrorKind::Refused);
-    assert!(unchecked.trusting().build().describe(WAIT).unwrap().durability.contains("believed"));
+    assert_eq!(NatsLog::new(unchecked.clone()).describe(WAIT).unwrap_err().kind(), ErrorKind::Refused);
+    assert!(NatsLog::new(unchecked.trusting()).describe(WAIT).unwrap().durability.contains("believed"));
 }
 
 /// Two nodes, and a server that is killed again and again: no acknowledged event is lost or doubled.
@@ -144,7 +145,7 @@ fn nodes_outlive_killed_servers() {
         let Some(mut servers) = Server::cluster(folder.path(), count, ALWAYS) else { return };
         drop(ready(&servers));
         let open = |name: &str| {
-            let log = Arc::new(options(&servers).build());
+            let log = Arc::new(NatsLog::new(options(&servers)));
             let node = NodeOptions::new(log).patience(WAIT);
             StoreOptions::new().open_node(folder.path().join(name), node).unwrap()
         };

@@ -1,4 +1,6 @@
 //! The logs of this crate.
+#![allow(clippy::unwrap_used, reason = "tests may stop at the first surprise")]
+
 mod faults;
 mod model;
 

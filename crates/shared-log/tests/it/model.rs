@@ -84,6 +84,9 @@ struct World {
     budget: Budget,
 }
 
+/// Takes in something that can happen, and what it changes.
+type Step<'a> = dyn FnMut(String, &dyn Fn(&mut World)) + 'a;
+
 /// What every node knows behind a slot.
 #[derive(Clone, Debug, Default)]
 struct Replicated {
@@ -96,7 +99,7 @@ impl Replicated {
     fn behind(log: &[Proposal], without: Without) -> Self {
         let mut state = Self::default();
         for (proposal, slot) in log.iter().zip(1..) {
-            state.apply(slot, proposal, without);
+            state.apply(slot, *proposal, without);
         }
         state
     }
@@ -106,7 +109,7 @@ impl Replicated {
     }
 
     /// Returns whether the proposal is applied, or void.
-    fn apply(&mut self, slot: u8, proposal: &Proposal, without: Without) -> bool {
+    fn apply(&mut self, slot: u8, proposal: Proposal, without: Without) -> bool {
         if slot - proposal.applied > WINDOW && without != Without::Age {
             return false;
         }
@@ -145,7 +148,7 @@ impl World {
         let slot = self.nodes[at].applied + 1;
         let mut state = Replicated::behind(&self.log[..usize::from(slot - 1)], without);
         let proposal = self.log[usize::from(slot - 1)];
-        let is_applied = state.apply(slot, &proposal, without);
+        let is_applied = state.apply(slot, proposal, without);
         let node = &mut self.nodes[at];
         node.applied = slot;
         if is_applied && proposal.id == node.id && proposal.sequence > node.sequence {
@@ -180,53 +183,8 @@ impl World {
             steps.push((what, next));
         };
         for at in 0..NODES {
-            let node = self.nodes[at];
-            if node.pending.is_none() && node.batches > 0 {
-                step(format!("node {at} is handed a batch"), &|world| {
-                    world.batches += 1;
-                    let pending = Pending { batch: world.batches, is_given_up: false };
-                    world.nodes[at].pending = Some(pending);
-                    world.nodes[at].batches -= 1;
-                });
-            }
-            if let Some(proposal) = self.proposal(at) {
-                if self.log.len() < slots_max {
-                    step(format!("node {at} proposes {proposal:?}"), &|world| world.log.push(proposal));
-                }
-                if self.budget.late > 0 {
-                    step(format!("{proposal:?} of node {at} is late"), &|world| {
-                        world.budget.late -= 1;
-                        world.late.push(proposal);
-                    });
-                }
-            }
-            if node.pending.is_some_and(|pending| !pending.is_given_up) && self.budget.give_ups > 0 {
-                step(format!("the caller of node {at} gives up"), &|world| {
-                    world.budget.give_ups -= 1;
-                    let pending = &mut world.nodes[at].pending;
-                    if without == Without::Resolving {
-                        *pending = None;
-                    } else if let Some(pending) = pending {
-                        pending.is_given_up = true;
-                    }
-                });
-            }
-            if usize::from(node.applied) < self.log.len() {
-                step(format!("node {at} applies slot {}", node.applied + 1), &|world| {
-                    world.apply(at, without)
-                });
-            }
-            if self.saves && node.saved < node.applied {
-                step(format!("node {at} saves its state"), &|world| world.nodes[at].saved = node.applied);
-            }
-            if self.budget.crashes > 0 {
-                step(format!("node {at} crashes"), &|world| {
-                    world.budget.crashes -= 1;
-                    world.nodes[at].pending = None;
-                    world.nodes[at].applied = node.saved;
-                    world.take_new_id(at);
-                });
-            }
+            self.callers(at, without, &mut step);
+            self.node(at, slots_max, without, &mut step);
         }
         for (index, proposal) in self.late.iter().enumerate() {
             if self.log.len() < slots_max {
@@ -251,6 +209,62 @@ impl World {
             step(format!("the log is trimmed up to {trimmed}"), &|world| world.trimmed = trimmed);
         }
         steps
+    }
+
+    /// What the callers of a node do, and its machine.
+    fn callers(&self, at: usize, without: Without, step: &mut Step<'_>) {
+        let node = self.nodes[at];
+        if node.pending.is_none() && node.batches > 0 {
+            step(format!("node {at} is handed a batch"), &|world| {
+                world.batches += 1;
+                let pending = Pending { batch: world.batches, is_given_up: false };
+                world.nodes[at].pending = Some(pending);
+                world.nodes[at].batches -= 1;
+            });
+        }
+        if node.pending.is_some_and(|pending| !pending.is_given_up) && self.budget.give_ups > 0 {
+            step(format!("the caller of node {at} gives up"), &|world| {
+                world.budget.give_ups -= 1;
+                let pending = &mut world.nodes[at].pending;
+                if without == Without::Resolving {
+                    *pending = None;
+                } else if let Some(pending) = pending {
+                    pending.is_given_up = true;
+                }
+            });
+        }
+        if self.budget.crashes > 0 {
+            step(format!("node {at} crashes"), &|world| {
+                world.budget.crashes -= 1;
+                world.nodes[at].pending = None;
+                world.nodes[at].applied = node.saved;
+                world.take_new_id(at);
+            });
+        }
+    }
+
+    /// What a node does.
+    fn node(&self, at: usize, slots_max: usize, without: Without, step: &mut Step<'_>) {
+        let node = self.nodes[at];
+        if let Some(proposal) = self.proposal(at) {
+            if self.log.len() < slots_max {
+                step(format!("node {at} proposes {proposal:?}"), &|world| world.log.push(proposal));
+            }
+            if self.budget.late > 0 {
+                step(format!("{proposal:?} of node {at} is late"), &|world| {
+                    world.budget.late -= 1;
+                    world.late.push(proposal);
+                });
+            }
+        }
+        if usize::from(node.applied) < self.log.len() {
+            step(format!("node {at} applies slot {}", node.applied + 1), &|world| {
+                world.apply(at, without);
+            });
+        }
+        if self.saves && node.saved < node.applied {
+            step(format!("node {at} saves its state"), &|world| world.nodes[at].saved = node.applied);
+        }
     }
 
     /// Returns what does not hold.

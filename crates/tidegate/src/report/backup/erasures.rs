@@ -61,7 +61,9 @@ impl KnownErasures {
 /// Counts the payloads that a view shows and erasures name.
 pub(super) fn standing(view: &View, known: &[ErasedEvent]) -> Result<u64> {
     let mut positions = ErasedPositions::default();
-    known.iter().for_each(|event| positions.add(&event.positions));
+    for event in known {
+        positions.add(&event.positions);
+    }
     let mut count = 0;
     for (first, last) in positions.runs() {
         let (mut at, last) = (*first, (*last).min(view.head()));

@@ -104,7 +104,7 @@ impl Header {
         seal(item)
     }
 
-    fn read<'a>(rules: u32, mut rest: Reader<'a>) -> Result<(Self, &'a [u8])> {
+    fn read(rules: u32, mut rest: Reader<'_>) -> Result<(Self, &[u8])> {
         let (store, node) = (StoreId(rest.id()?), NodeId(rest.id()?));
         let (sequence, applied) = (rest.number()?, rest.number()?);
         let (time, batches) = (Micros(rest.number()?), rest.small()?);

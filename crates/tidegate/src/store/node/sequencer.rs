@@ -281,7 +281,9 @@ impl NodeSequencer {
             let message = "the shared log did not answer in time, so whether the batch is in the log is unknown; ask again \
                            under the same idempotency key";
             let unknown = Error::new(ErrorKind::OutcomeUnknown, message).because(error.clone());
-            own.entries.iter_mut().for_each(|entry| total.refuse(entry, &unknown));
+            for entry in own.entries.iter_mut() {
+                total.refuse(entry, &unknown);
+            }
         }
         Err(error)
     }
@@ -515,7 +517,9 @@ impl Sequencer for NodeSequencer {
         let mut total = Total::new(committer, bytes);
         if let Err(error) = self.propose_group(committer, entries, &mut total) {
             // keeps V3: of these nothing was handed over.
-            entries.iter_mut().for_each(|entry| total.refuse(entry, &error));
+            for entry in entries {
+                total.refuse(entry, &error);
+            }
         }
         total.result
     }

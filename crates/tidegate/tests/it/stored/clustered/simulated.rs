@@ -18,7 +18,7 @@ use tidegate_shared_log::{Faults, FaultyLog};
 use super::{Machine, WAIT, agree, memory};
 
 /// Histories that every run goes through; `TIDEGATE_CLUSTER_SEEDS=FIRST..END` asks for others.
-const SEEDS: std::ops::Range<u64> = 0..120;
+const SEEDS: std::ops::Range<u64> = 0..60;
 const STEPS: u64 = 60;
 
 struct Dice(u64);
@@ -38,7 +38,7 @@ struct Node {
 
 /// What callers were told.
 #[derive(Default)]
-struct Told {
+struct Answers {
     receipts: Vec<(u64, Receipt)>,
     /// Numbers of batches that are not in the log.
     absent: HashSet<u64>,
@@ -53,7 +53,7 @@ struct Cluster {
     nodes: Vec<Node>,
     /// Handles of nodes that crashed: what they sent may still arrive.
     gone: Vec<Arc<FaultyLog>>,
-    told: Told,
+    told: Answers,
 }
 
 fn numbered(number: u64, kind: &'static str, entity: String) -> Draft {
@@ -75,7 +75,7 @@ impl Cluster {
             shown: Box::new(shown),
             nodes: Vec::new(),
             gone: Vec::new(),
-            told: Told::default(),
+            told: Answers::default(),
         };
         for number in 0..count {
             let bytes = [600, 4096, 1 << 20][cluster.dice.roll(3) as usize];
@@ -203,7 +203,7 @@ impl Cluster {
 }
 
 /// Compares what callers were told with the history.
-fn check(store: &Store, told: &Told) -> Result<(), String> {
+fn check(store: &Store, told: &Answers) -> Result<(), String> {
     let events: Vec<_> = store.read(&Query::ALL).unwrap().map(|event| event.unwrap()).collect();
     let mut batches: HashMap<u64, u64> = HashMap::new();
     for event in events.iter().filter(|event| event.record().ends_batch()) {
