@@ -58,7 +58,9 @@ pub(crate) fn examples() -> Vec<(u8, Vec<u8>)> {
         Draft::new(("shop", "order-7"), "order.paid").cause(tidegate::Cause::Draft(0)),
     ];
     let mut stage = StageFile::header(own).to_vec();
-    drafts.iter().for_each(|draft| StageFile::append(draft, &mut stage));
+    for draft in &drafts {
+        StageFile::append(draft, &mut stage);
+    }
     let encrypted = EncryptedPayload { key: ann, nonce: [7; 24], ciphertext: &[9; 40] }.to_bytes();
     vec![(0, stage.clone()), (0x80, stage), (1, ring.clone()), (0x81, ring), (2, encrypted)]
 }
@@ -76,7 +78,9 @@ fn id() -> StoreId {
 fn stage(bytes: Vec<u8>) {
     if let Ok(found) = StageFile::read(&bytes) {
         let mut written = StageFile::header(found.store).to_vec();
-        found.drafts.iter().for_each(|draft| StageFile::append(draft, &mut written));
+        for draft in &found.drafts {
+            StageFile::append(draft, &mut written);
+        }
         let again = StageFile::read(&written).expect("what was written reads");
         assert_eq!((again.drafts, again.end), (found.drafts, written.len()));
     }
@@ -163,7 +167,9 @@ fn open(env: Env) -> Store {
 
 fn mend_stage(bytes: &mut [u8]) {
     let put = |bytes: &mut [u8], at: usize, crc: u32| {
-        bytes.get_mut(at..at + 4).into_iter().for_each(|cell| cell.copy_from_slice(&crc.to_le_bytes()));
+        if let Some(cell) = bytes.get_mut(at..at + 4) {
+            cell.copy_from_slice(&crc.to_le_bytes());
+        }
     };
     let Some(head) = bytes.get(..STAGE_HEAD_BYTES - 4) else { return };
     let crc = hash::crc(0, head);

@@ -100,7 +100,7 @@ impl S3Options {
     /// Sets what the names of objects begin with, without slashes at its ends.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = prefix.into().trim_matches('/').to_owned();
+        prefix.into().trim_matches('/').clone_into(&mut self.prefix);
         self
     }
 

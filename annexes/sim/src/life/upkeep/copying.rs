@@ -14,7 +14,7 @@ use crate::attempt::Attempt;
 use crate::check;
 use crate::defect::Defect;
 use crate::failure::{Failure, ensure, failed, same};
-use crate::life::Life;
+use crate::life::{Life, Upkeep};
 use crate::model::{Payload, compare_as};
 
 /// What ships the store, and the target's disk in the hands of its process.
@@ -121,7 +121,7 @@ impl Life<'_> {
             self.shipping = Some(shipping);
             self.check_pieces()?;
         }
-        if self.keeper.chance(1, 3) || self.keeper_rests { self.fetch() } else { Ok(()) }
+        if self.keeper.chance(1, 3) || self.script.upkeep == Upkeep::Whole { self.fetch() } else { Ok(()) }
     }
 
     /// The target has the pieces that its list names, and no others.
@@ -207,7 +207,7 @@ impl Life<'_> {
 
     /// Plans that the process on another disk dies at some call, now and then.
     fn plan_stop(&mut self, disk: &FaultyDisk, calls: u64) {
-        if !self.keeper_rests && self.keeper.chance(1, 2) {
+        if self.script.upkeep == Upkeep::Stopped && self.keeper.chance(1, 2) {
             disk.set_plan(FaultPlan::default().crash_at(1 + self.keeper.below(calls)));
         }
     }

@@ -52,7 +52,9 @@ impl Life<'_> {
         let attempt =
             Attempt { unsure: true, erases: positions.clone(), ..Attempt::plain(erased(&positions)) };
         if !selects_own {
-            positions.iter().for_each(|at| self.model.set_erasure(*at, Erasure::Doubted));
+            for at in &positions {
+                self.model.set_erasure(*at, Erasure::Doubted);
+            }
         }
         let (reason, by) = WORDS;
         let erasure = self.store.upkeep().erase(&wanted.query(), Erase::new(reason, by));
@@ -79,7 +81,9 @@ impl Life<'_> {
                 } else if !selects_own {
                     let is_sure = error.kind() == ErrorKind::Full && !self.machine.disk.ended();
                     if is_sure {
-                        positions.iter().for_each(|at| self.model.set_erasure(*at, Erasure::Not));
+                        for at in &positions {
+                            self.model.set_erasure(*at, Erasure::Not);
+                        }
                     } else {
                         self.model.doubt.push(attempt);
                     }

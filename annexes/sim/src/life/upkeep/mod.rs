@@ -3,7 +3,7 @@ mod erasing;
 mod staging;
 mod copying;
 
-use super::Life;
+use super::{Life, Upkeep};
 use crate::failure::Failure;
 use crate::model::UpkeepCounts;
 
@@ -28,7 +28,7 @@ impl Life<'_> {
     pub(super) fn finish_upkeep(&mut self) -> Result<(), Failure> {
         self.erase()?;
         self.commit_stages()?;
-        self.keeper_rests = true;
+        self.script.upkeep = Upkeep::Whole;
         self.back_up()?;
         self.ship()?;
         self.restore()

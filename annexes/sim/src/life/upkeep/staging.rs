@@ -109,9 +109,9 @@ impl Life<'_> {
         let cancelled = self.store.stage(name).and_then(|stage| stage.cancel());
         let stage = self.model.stages.entry(name.to_owned()).or_default();
         if cancelled.is_ok() {
-            stage.keep(Vec::new())
+            stage.keep(Vec::new());
         } else {
-            stage.doubt(Vec::new())
+            stage.doubt(Vec::new());
         }
         self.take(cancelled).map(drop)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate_disk::{Disk, Env};
 use tidegate_format::{ErasingFile, Position, Result, StoreId};
-use tidegate_segment::{SEGMENTS, Segment, write_error};
+use tidegate_segment::{SEGMENTS, Segment, files, path, write_error};
 
 use super::saved;
 use crate::backend::{erasing_or_all, keep_erasing};
@@ -109,9 +109,13 @@ fn rewrite(writer: &Writer, disk: &dyn Disk, segment: &Arc<Segment>, pass: &mut 
     // One share is that of the copy.
     pass.held += u64::from(copy.old.owners() > 1);
     drop(copy.old);
-    if let Err(error) = disk.remove(segment.name()) {
-        tracing::warn!(%error, name = segment.name(), "the old file of a segment stays for now");
-        pass.left.push(segment.name().to_owned());
+    // All that this one took the place of: one of an earlier pass that failed behind the rename may be among them.
+    for file in files::list_replaced(disk)?.into_iter().filter(|file| file.first == segment.first()) {
+        let name = path(file);
+        if let Err(error) = disk.remove(&name) {
+            tracing::warn!(%error, name, "the old file of a segment stays for now");
+            pass.left.push(name);
+        }
     }
     Ok(())
 }

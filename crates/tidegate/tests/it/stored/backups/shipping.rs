@@ -331,5 +331,7 @@ fn a_shipper_notices_that_the_store_was_replaced() {
 }
 
 fn fill_more(store: &Store) {
-    (0..5).for_each(|number| drop(store.append(of_subject(number)).unwrap()));
+    for number in 0..5 {
+        store.append(of_subject(number)).unwrap();
+    }
 }
