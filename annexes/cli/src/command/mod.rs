@@ -1,6 +1,5 @@
 //! Commands: what can be run from the command line, a file each.
 
-mod draft;
 mod append;
 mod events;
 mod transfer;

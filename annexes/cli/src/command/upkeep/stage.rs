@@ -12,7 +12,7 @@ use tidegate_format::PayloadType;
 use tidegate_json::message_pack_to_json;
 
 use super::asking::asked;
-use crate::command::draft::DraftArgs;
+use crate::command::append::DraftArgs;
 use crate::escape::escape;
 use crate::failure::Result;
 use crate::keyring::KeyringArg;

@@ -1,5 +1,7 @@
 //! `append`: one event.
 
+mod draft;
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -7,11 +9,12 @@ use serde::Serialize;
 use tidegate::{Batch, Condition, Draft, Error, ErrorPlace, Position, QueryItem, StoreOptions, Version};
 use tidegate_json::rfc3339;
 
-use super::draft::DraftArgs;
 use crate::failure::Result;
 use crate::filter;
 use crate::output::Output;
 use crate::writer;
+
+pub(super) use draft::DraftArgs;
 
 const EXAMPLES: &str = "\
 Examples:
