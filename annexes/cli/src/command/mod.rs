@@ -10,7 +10,6 @@ mod graph;
 mod verify;
 mod doctor;
 mod upkeep;
-mod inspect;
 mod proof;
 mod copies;
 mod manual;
@@ -79,7 +78,7 @@ enum Command {
     Parked(readers::ParkedArgs),
     Graph(graph::GraphCommand),
     Explain(events::ExplainArgs),
-    Inspect(inspect::InspectArgs),
+    Inspect(events::InspectArgs),
     Verify(verify::VerifyArgs),
     Doctor(doctor::DoctorArgs),
     Salvage(copies::SalvageArgs),

@@ -26,7 +26,7 @@ Examples:
 /// Show a store, live, in a browser
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct InspectArgs {
+pub(in crate::command) struct InspectArgs {
     /// The store's directory
     #[arg(value_name = "DIR")]
     directory: PathBuf,
@@ -41,7 +41,7 @@ pub(super) struct InspectArgs {
 }
 
 impl InspectArgs {
-    pub(super) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
+    pub(in crate::command) fn run(&self, output: &mut Output, json: bool) -> Result<()> {
         let store = open(&self.directory, json)?;
         self.keyring.read_with(&store)?;
         let listener = TcpListener::bind(("127.0.0.1", self.port)).map_err(|cause| {
