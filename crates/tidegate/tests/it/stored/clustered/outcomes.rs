@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use tidegate::report::Erase;
 use tidegate::report::cluster::{AppendError, LogDescription, MemoryLog, SharedLog, Slot};
-use tidegate::{Batch, Error, ErrorKind, Position, Query, Result, StoreOptions};
+use tidegate::{
+    Batch, Cause, Condition, Error, ErrorKind, Position, Query, QueryItem, Result, StoreOptions, Version,
+};
+use tidegate_format::hash::{crc, sha256};
 use tidegate_shared_log::{Faults, FaultyLog};
 
 use super::{Machine, WAIT, agree, memory, order};
@@ -228,4 +231,55 @@ fn a_node_that_is_behind_for_ever_says_so() {
     assert_eq!(error.kind(), ErrorKind::Retired, "{error}");
     // The one that had applied it goes on.
     machine.open(Arc::new(log)).unwrap().append(order(9)).unwrap();
+}
+
+/// A log with the genesis and a proposal of every part, made by seeds and clocks that stay.
+fn written() -> (Vec<Vec<u8>>, String) {
+    let log = memory();
+    let mut machine = Machine::new(1, StoreOptions::new());
+    let store = machine.open(Arc::new(log.clone())).unwrap();
+    let free = Condition::fail_if(Query::tag("none").or(QueryItem::new().kind("no.*").lane(3)));
+    let batch =
+        Batch::from(vec![order(1).tag("t"), order(2).cause(Cause::Draft(0))]).key("request-1").only_if(free);
+    let batch = batch.only_if(Condition::Version(("shop", "order-1").into(), Version(0)));
+    let receipt = store.append(batch).unwrap();
+    let items = log.read(Slot(1), WAIT).unwrap().into_iter().map(|(_, item)| item).collect();
+    (items, receipt.events[1].leaf.to_string())
+}
+
+/// Neither the bytes of items nor the judgement change without another number of format or rules.
+#[test]
+fn items_and_judgements_stay_the_same() {
+    let (items, leaf) = written();
+    let digest = sha256(&items.concat()).to_string();
+    assert_eq!(items.iter().map(Vec::len).collect::<Vec<_>>(), [100, 669]);
+    assert_eq!(digest, "3473da4ffe1e65e246529200a62cc5bcc80198e10930649dde9c7a0532f00dd1");
+    assert_eq!(leaf, "e3e88eab3bfacde595ab86c18674f217f9f91b0c50a7155693cd711a974cacb0");
+}
+
+/// One bit of each byte of a proposal is another one, and its checksum is made right: every node comes to the same end, and none
+/// panics.
+#[test]
+fn a_forged_proposal_is_void_or_ends_every_node_alike() {
+    let (items, _) = written();
+    let (genesis, proposal) = (&items[0], &items[1]);
+    let mut left = [0; 2];
+    for at in 12..proposal.len() - 4 {
+        let mut forged = proposal[..proposal.len() - 4].to_vec();
+        forged[at] ^= 1 << (at % 8);
+        let crc = crc(0, &forged);
+        forged.extend_from_slice(&crc.to_le_bytes());
+        let log = memory();
+        log.append(genesis, WAIT).unwrap();
+        log.append(&forged, WAIT).unwrap();
+        let ends = [2, 3].map(|number| {
+            let options = StoreOptions::new().segment_bytes(number * 1000);
+            let store = Machine::new(number, options).open(Arc::new(log.clone())).unwrap();
+            let caught_up = store.catch_up(WAIT).map_err(|error| error.kind());
+            (caught_up, super::history(&store))
+        });
+        assert_eq!(ends[0], ends[1], "byte {at}");
+        left[usize::from(ends[0].1.is_empty())] += 1;
+    }
+    assert!(left[0] > 20 && left[1] > 100, "both happen: {left:?}");
 }
