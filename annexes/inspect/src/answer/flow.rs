@@ -76,7 +76,8 @@ pub(super) fn svg(question: &Question<'_>) -> Result<String> {
 
 fn drawn(question: &Question<'_>) -> Result<Picture> {
     let view = question.view()?;
-    let steps = |name| Ok(question.number(name)?.unwrap_or(2).min(STEPS_MAX) as u32);
+    let steps =
+        |name| -> tidegate::Result<u32> { Ok(question.number(name)?.unwrap_or(2).min(STEPS_MAX) as u32) };
     let (selection, focus) = match (question.number("event")?, question.text("correlation")) {
         (Some(event), _) => {
             let event = Position(event);
