@@ -76,9 +76,6 @@ fn of_later_stores() -> Vec<(&'static str, &'static str, u8, Vec<u8>)> {
         first: Position(3),
         before_first: Position(1),
         before_length: Offset(500),
-        root,
-        edges: vec![root],
-        leaves: vec![root, root],
         time: Micros(1),
         reason: "retention".to_owned(),
     };

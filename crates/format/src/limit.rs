@@ -30,7 +30,7 @@ pub const FORMAT: u32 = 1;
 /// Bytes of the store file: 64 KiB. A reader looks at no more than that.
 pub const STORE_FILE_BYTES_MAX: usize = 64 << 10;
 /// Bytes of the floor file: 64 KiB.
-pub const FLOOR_FILE_BYTES_MAX: usize = 64 << 10;
+pub const FLOOR_FILE_BYTES_MAX: usize = 4096;
 /// Bytes of the backup file: 64 MiB, for some 400,000 files.
 pub const BACKUP_FILE_BYTES_MAX: usize = 64 << 20;
 /// Bytes of an erasing file.

@@ -80,11 +80,12 @@ impl ProjectArgs {
         };
         let query = self.filter.query();
         let range = ReadOptions::new().after(self.after.unwrap_or(Position::START));
-        let count = view.count_with(&query, range).map_err(|error| above_floor(error.into(), &view))?;
+        let count = view.count_with(&query, range)?;
         let progress = Progress::of_events(count, json);
         let mut tallies: HashMap<String, Tally> = HashMap::new();
         for (done, event) in (1..).zip(view.read_with(&query, range)) {
-            self.take(&event?, &mut tallies);
+            let event = event.map_err(|error| above_floor(error.into(), &view))?;
+            self.take(&event, &mut tallies);
             if done % 1024 == 0 {
                 progress.moved_to(done);
                 progress.events(done);

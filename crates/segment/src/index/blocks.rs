@@ -42,16 +42,18 @@ fn crc_of(file: &[u8], start: usize, block: usize) -> u32 {
 #[derive(Debug)]
 pub(super) struct Blocks {
     file: Block,
+    /// Where the index file ends, behind which other bytes may stand.
+    end: usize,
     sums: Range<usize>,
     /// A bit for each block that held its checksum.
     held: Box<[AtomicU64]>,
 }
 
 impl Blocks {
-    /// Returns the blocks of a file, whose checksums stand in `sums`.
-    pub(super) fn new(file: Block, sums: Range<usize>) -> Self {
-        let words = file.len().div_ceil(BLOCK_BYTES).div_ceil(64);
-        Self { file, sums, held: (0..words).map(|_| AtomicU64::new(0)).collect() }
+    /// Returns the blocks of the first `end` bytes of a file, whose checksums stand in `sums`.
+    pub(super) fn new(file: Block, end: usize, sums: Range<usize>) -> Self {
+        let words = end.div_ceil(BLOCK_BYTES).div_ceil(64);
+        Self { file, end, sums, held: (0..words).map(|_| AtomicU64::new(0)).collect() }
     }
 
     /// Returns the file, whose bytes are to be looked at only if [`Part::bytes`] gave them out before.
@@ -61,7 +63,7 @@ impl Blocks {
 
     /// Compares all blocks.
     pub(super) fn verify(&self) -> Result<()> {
-        self.check(&(0..self.file.len()))
+        self.check(&(0..self.end))
     }
 
     #[inline]
@@ -89,7 +91,7 @@ impl Blocks {
         for block in blocks.filter(|block| !self.is_held(*block)) {
             let stated = u32_at(&self.file, self.sums.start + block * SUM_BYTES);
             let stated = stated.ok_or_else(|| malformed("the section table"))?;
-            let found = crc_of(&self.file, self.sums.end, block);
+            let found = crc_of(&self.file[..self.end], self.sums.end, block);
             if stated != found {
                 let from = block * BLOCK_BYTES;
                 let message =
@@ -188,11 +190,16 @@ impl Blocks {
         let mut file = vec![0; sums.end];
         file.extend_from_slice(section);
         write_sums(&mut file, sums.clone());
-        Self::new(file.into(), sums)
+        Self::new_whole(file, sums)
+    }
+
+    fn new_whole(file: Vec<u8>, sums: Range<usize>) -> Self {
+        let end = file.len();
+        Self::new(file.into(), end, sums)
     }
 
     pub(super) fn section(&self) -> Part<'_> {
-        self.part(self.sums.end..self.file.len(), "a section")
+        self.part(self.sums.end..self.end, "a section")
     }
 }
 
@@ -210,7 +217,7 @@ mod tests {
         {
             let mut file = whole.file.to_vec();
             file[flipped] ^= 1;
-            let blocks = Blocks::new(file.into(), whole.sums.clone());
+            let blocks = Blocks::new_whole(file, whole.sums.clone());
             // What is damaged is a checksum or what is under it.
             let damaged = if flipped < start { flipped / SUM_BYTES } else { flipped / BLOCK_BYTES };
             for at in (0..section.len()).step_by(101) {

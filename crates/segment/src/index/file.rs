@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use tidegate_disk::Block;
-use tidegate_format::{Error, Position, Result, SegmentHeader};
+use tidegate_format::{Error, EventId, Hash, Position, Result, SegmentHeader};
 
 use super::blocks::{Blocks, Part};
 use super::graph::{self, Effects, Parents};
@@ -17,6 +17,7 @@ use super::head::{FIELD_COUNT, Head, Owner, Section};
 use super::number::malformed;
 use super::packed::Packed;
 use super::postings::Postings;
+use super::remainder::Remainder;
 use super::stream_heads::{self, StreamHead};
 use super::terms::Terms;
 use super::{filter, ids};
@@ -32,6 +33,8 @@ pub struct FileIndex {
     blocks: Blocks,
     head: Head,
     first: Position,
+    /// What stands behind it of a segment that was retired.
+    remainder: Option<Remainder>,
 }
 
 impl FileIndex {
@@ -40,7 +43,29 @@ impl FileIndex {
     pub fn open(block: Block, head: &SegmentHeader, segment_length: u64, hash_key: HashKey) -> Result<Self> {
         let owner = Owner::new(head, segment_length, hash_key);
         let read = Head::read(&block, &owner)?;
-        Ok(Self { blocks: Blocks::new(block, read.sums()), head: read, first: head.first })
+        let blocks = Blocks::new(block, read.file_length as usize, read.sums());
+        Ok(Self { blocks, head: read, first: head.first, remainder: None })
+    }
+
+    /// Returns the index file with which a remainder file begins, whose bytes are in `block`, and which must be of the segment
+    /// with this head and length in bytes, in a store with this seed.
+    pub fn open_retired(
+        block: Block,
+        head: &SegmentHeader,
+        segment_length: u64,
+        hash_key: HashKey,
+    ) -> Result<Self> {
+        let owner = Owner::new(head, segment_length, hash_key);
+        let read = Head::read_first(&block, &owner)?;
+        let remainder = Some(Remainder::read(&block, read.file_length as usize, read.count)?);
+        let blocks = Blocks::new(block, read.file_length as usize, read.sums());
+        Ok(Self { blocks, head: read, first: head.first, remainder })
+    }
+
+    /// Returns the id and the leaf of an event whose record was retired; `None` if this is the index of a segment that was not.
+    pub fn kept(&self, event: u32) -> Result<Option<(EventId, Hash)>> {
+        self.check_event(event)?;
+        self.remainder.as_ref().map(|remainder| remainder.get(self.blocks.file(), event)).transpose()
     }
 
     /// Returns how many events it holds.
@@ -61,7 +86,8 @@ impl FileIndex {
 
     /// Compares the checksums of all blocks.
     pub fn verify(&self) -> Result<()> {
-        self.blocks.verify()
+        self.blocks.verify()?;
+        self.remainder.as_ref().map_or(Ok(()), |remainder| remainder.verify(self.blocks.file()))
     }
 
     /// Returns the byte of the segment at which an event's record starts.

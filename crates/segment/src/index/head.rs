@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use tidegate_format::record::RECORD_BYTES_MIN;
-use tidegate_format::{Error, ErrorKind, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader, hash};
+use tidegate_format::{
+    Error, ErrorKind, Offset, Position, Result, SEGMENT_HEADER_BYTES, SegmentHeader, hash,
+};
 
 use super::blocks;
 use super::number::{malformed, u32_at, u64_at};
@@ -180,6 +182,13 @@ impl Head {
         Ok(head)
     }
 
+    /// Reads and checks the head of an index file behind which something else stands in the same file.
+    pub(super) fn read_first(file: &[u8], owner: &Owner) -> Result<Self> {
+        let head = Self::parse(file)?;
+        head.check(head.file_length.min(file.len() as u64), owner)?;
+        Ok(head)
+    }
+
     /// Reads the head that starts `file`, and checks it against its own checksum.
     fn parse(file: &[u8]) -> Result<Self> {
         let Some((bytes, _)) = file.split_first_chunk::<HEADER_BYTES>() else {
@@ -252,13 +261,26 @@ impl Head {
     }
 }
 
-/// Returns the segment that an index file says it was made of, and the position behind the segment's last event.
-/// `bytes` are the first ones of the file. `None` if they do not hold, or are of a store with another seed.
-pub fn made_of(bytes: &[u8], hash_key: HashKey) -> Option<(SegmentHeader, Position)> {
+/// What an index file says of the segment that it was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MadeOf {
+    /// The segment's head.
+    pub head: SegmentHeader,
+    /// The position behind its last event.
+    pub next: Position,
+    /// Where its frames end.
+    pub length: Offset,
+}
+
+/// Returns the segment that an index file says it was made of. `bytes` are the first ones of the file. `None` if they do
+/// not hold, or are of a store with another seed.
+pub fn made_of(bytes: &[u8], hash_key: HashKey) -> Option<MadeOf> {
     let head = Head::parse(bytes).ok()?;
     let segment = SegmentHeader::read(&head.owner.segment).ok()?;
-    let is_own = head.owner == Owner::new(&segment, head.owner.segment_length, hash_key);
-    is_own.then(|| (segment, segment.first.plus(u64::from(head.count))))
+    let length = head.owner.segment_length;
+    let is_own = head.owner == Owner::new(&segment, length, hash_key);
+    let next = segment.first.plus(u64::from(head.count));
+    is_own.then_some(MadeOf { head: segment, next, length: Offset(length) })
 }
 
 fn describe(owner: &Owner) -> String {

@@ -17,6 +17,7 @@
 //! * `filter_group`: the filters of many segments side by side
 //! * `stream_heads`: the last event of each stream
 //! * `head`: which segment a file belongs to, and where its sections lie
+//! * `remainder`: what is kept of a retired segment behind its index
 //! * `build`: from records, or from the index in memory, to a file
 //! * `file`: the file as its readers see it
 
@@ -37,6 +38,7 @@ mod filter_group;
 mod stream_heads;
 
 mod head;
+mod remainder;
 
 mod build;
 mod file;
@@ -52,6 +54,7 @@ pub use build::{Builder, build};
 pub use file::FileIndex;
 pub use filter_group::{FILTER_GROUP_SEGMENTS_MAX, FILTER_GROUP_VERSION, FilterGroup, write_filter_group};
 pub use graph::Parents;
-pub use head::{HEADER_BYTES, INDEX_VERSION, made_of};
+pub use head::{HEADER_BYTES, INDEX_VERSION, MadeOf, made_of};
 pub use postings::{Events, Postings};
+pub use remainder::write_remainder;
 pub use stream_heads::StreamHead;

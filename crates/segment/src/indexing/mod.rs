@@ -7,6 +7,7 @@
 //!     anew from the segment.
 
 mod folder;
+mod remainder;
 
 pub mod filter_groups;
 
@@ -26,6 +27,9 @@ use crate::term::HashKey;
 
 use folder::{FileKind, put_in_place, read_whole};
 
+pub use crate::segment::remainder::{
+    list as list_remainders, parse_name as parse_remainder_name, path as remainder_path,
+};
 pub use folder::{INDEX, generations, remove_replaced};
 
 /// Returns the name within the store of an index file.
@@ -55,7 +59,7 @@ impl Segment {
         let file = disk.open(&index_path(name), Mode::Read).ok()?;
         let mut bytes = [0; index::HEADER_BYTES];
         let filled = read_full(&*file, &mut bytes, 0).ok()?;
-        index::made_of(&bytes[..filled], hash_key)
+        index::made_of(&bytes[..filled], hash_key).map(|made| (made.head, made.next))
     }
 
     /// Takes its index file into use, if there is one. The segment is sealed.

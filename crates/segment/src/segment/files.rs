@@ -56,7 +56,8 @@ pub fn is_missing(error: &Error) -> bool {
     cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::NotFound)
 }
 
-fn list_all(disk: &dyn Disk) -> Result<Vec<SegmentName>> {
+/// Lists all files of segments, in order.
+pub fn list_all(disk: &dyn Disk) -> Result<Vec<SegmentName>> {
     let names = match disk.list(SEGMENTS) {
         Ok(names) => names,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

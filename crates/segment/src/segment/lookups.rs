@@ -54,6 +54,12 @@ impl Segment {
                     return Ok(None);
                 }
                 for event in index.id_candidates(id.hash)?.map(Ordinal) {
+                    if let Some((kept, _)) = index.kept(event.0)? {
+                        if kept == id.id {
+                            return Ok(Some(event));
+                        }
+                        continue;
+                    }
                     let start = lookup.offset(event)?;
                     let found = self.read(lookup, event, start, &mut Window::default());
                     if found.map_err(|error| self.in_place(error, start))?.id() == id.id {
@@ -80,6 +86,18 @@ impl Segment {
             None => self.read_head(event)?,
         };
         Ok(Some(StreamHead { event, version, leaf }))
+    }
+
+    /// Returns the leaf hash of an event, which is there: of its record, or as it was kept when that was retired.
+    pub fn leaf(&self, event: Ordinal) -> Result<Hash> {
+        let kept = self.ask(|lookup| match lookup {
+            Lookup::File(index) => index.kept(event.0),
+            Lookup::Memory(_) => Ok(None),
+        })?;
+        match kept {
+            Some((_, leaf)) => Ok(leaf),
+            None => Ok(self.event(event)?.leaf()),
+        }
     }
 
     /// Reads the version and the leaf hash of an event, which is there.

@@ -11,6 +11,8 @@
 pub mod files;
 mod window;
 
+pub(crate) mod remainder;
+
 mod source;
 
 mod events;
@@ -73,6 +75,8 @@ pub struct Segment {
     mask: ArcSwapOption<Mask>,
     /// Whether there is a mask: asked before each event is shown.
     is_masked: AtomicBool,
+    /// Whether its records were retired, so that it is found by what stays of it alone.
+    is_retired: bool,
 }
 
 impl Segment {
@@ -95,6 +99,7 @@ impl Segment {
             indexing: Mutex::new(()),
             mask: ArcSwapOption::empty(),
             is_masked: AtomicBool::new(false),
+            is_retired: false,
         }
     }
 
@@ -181,6 +186,25 @@ impl Segment {
         }
         segment.end_at(behind, cache);
         Ok(segment)
+    }
+
+    /// Finds what stays of a retired segment before the one with the head `behind`: reads the head of its remainder file, and
+    /// closes it again.
+    pub fn find_retired(
+        cache: &Arc<FileCache>,
+        first: Position,
+        behind: &SegmentHeader,
+        hash_key: HashKey,
+    ) -> Result<Self> {
+        let head = cache.retry(|| remainder::read_head(cache.disk(), first, behind, hash_key))?;
+        let segment = Self { is_retired: true, ..Self::new(SegmentName::new(first), head, hash_key) };
+        segment.end_at(behind, cache);
+        Ok(segment)
+    }
+
+    /// Returns whether its records were retired.
+    pub fn is_retired(&self) -> bool {
+        self.is_retired
     }
 
     /// Ends it for good where the segment with the head `behind` says. From now on the cache opens its

@@ -9,6 +9,7 @@ use tidegate_format::{
 };
 
 use super::Segment;
+use super::remainder;
 use super::source::Source;
 use crate::frame_reader::{FrameFault, FrameReader, read_full};
 use crate::lookup::Lookup;
@@ -116,7 +117,12 @@ impl Segment {
     }
 
     /// Reads the whole segment, which is sealed, and finds its events in memory from now on.
+    ///
+    /// What stays of a retired segment is all there is of it: if that is damaged, no answer takes its place.
     pub(crate) fn index_in_memory(&self) -> Result<()> {
+        if self.is_retired() {
+            return Err(remainder::damaged(self.first()));
+        }
         let index = MemIndex::new(self.hash_key);
         self.add_all(&index)?;
         self.hold_in_memory(Lookup::Memory(Arc::new(index)));

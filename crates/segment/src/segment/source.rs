@@ -8,7 +8,8 @@ use tidegate_disk::{Block, File};
 use tidegate_format::{Error, ErrorKind, Offset, Result, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName};
 
 use super::Segment;
-use super::files::open_whole_unread;
+use super::files::{is_missing, open_whole_unread};
+use super::remainder;
 use crate::cache::{FileCache, Takes, is_shortage, lacks_any};
 use crate::frame_reader::read_full;
 use crate::index::FileIndex;
@@ -62,11 +63,15 @@ impl Segment {
             if let Some(memory) = self.memory.load_full() {
                 return Ok(memory);
             }
-            match cache.retry(|| self.open_index(cache)) {
+            match cache.retry(|| self.open_own_index(cache)) {
                 Ok(Some((index, takes))) => return Ok(self.hold_index(index, takes)),
                 // That says nothing of the file, and to read the segment instead would take as much.
-                Err(error) if is_shortage(&error) => return Err(error),
+                Err(error) if is_shortage(&error) || self.is_retired() => return Err(error),
                 Ok(None) | Err(_) => {
+                    // The segment was retired while it was not open.
+                    if let Ok(Some((index, takes))) = cache.retry(|| self.open_remainder(cache)) {
+                        return Ok(self.hold_index(index, takes));
+                    }
                     drop(opening);
                     // Many may ask at once, and one of them reads.
                     let _indexing = self.indexing.lock();
@@ -76,6 +81,15 @@ impl Segment {
                 }
             }
         }
+    }
+
+    /// Opens its index file, or that in its remainder file if it was retired.
+    fn open_own_index(&self, cache: &FileCache) -> Result<Option<(FileIndex, Takes)>> {
+        if !self.is_retired() {
+            return self.open_index(cache);
+        }
+        let opened = self.open_remainder(cache)?;
+        opened.map(Some).ok_or_else(|| remainder::missing(self.first()))
     }
 
     /// Returns the name of its index file, as far as is known.
@@ -123,11 +137,18 @@ impl Segment {
     #[cold]
     fn open_source(&self) -> Result<Arc<Source>> {
         let cache = self.cache()?;
+        if self.is_retired() {
+            return Err(remainder::retired(self.name()));
+        }
         let _opening = self.opening.lock();
         if let Some(source) = &*self.bytes.get() {
             return Ok(Arc::clone(source));
         }
-        let file = cache.retry(|| open_whole_unread(cache.disk(), self.file_name, self.tail()))?;
+        let opened = cache.retry(|| open_whole_unread(cache.disk(), self.file_name, self.tail()));
+        let file = opened.map_err(|error| {
+            let is_retired = is_missing(&error) && remainder::is_there(cache.disk(), self.first());
+            if is_retired { remainder::retired(self.name()) } else { error }
+        })?;
         let read_head = || {
             let mut bytes = [0; SEGMENT_HEADER_BYTES];
             let filled = read_full(&*file, &mut bytes, 0)?;

@@ -159,12 +159,11 @@ impl Indexer {
     pub(crate) fn rebuild(&self, published: &SharedState) -> Result<usize> {
         let _working = self.working.lock();
         if self.is_stopped() {
-            let message = "the store was opened again meanwhile; ask for this once more";
-            return Err(Error::new(ErrorKind::Ended, message));
+            return Err(ended());
         }
         let log = published.log();
         let sealed = log.segments.len().saturating_sub(1);
-        for segment in &log.segments[..sealed] {
+        for segment in log.segments[..sealed].iter().filter(|segment| !segment.is_retired()) {
             let reader = RefCell::default();
             // From the records: what is in memory may be what has to be mended.
             let built = segment.build_index_anew(|position| level_of(&log, segment, &reader, position))?;
@@ -177,6 +176,19 @@ impl Indexer {
             tree.rewrite(&self::sealed(published))?;
         }
         Ok(sealed)
+    }
+
+    /// Writes what is to stay of a sealed segment when it is retired, made of its records anew, and returns the bytes of that
+    /// file.
+    pub(crate) fn write_remainder(&self, published: &SharedState, segment: &Segment) -> Result<u64> {
+        self.run_waiting(published)?;
+        let _working = self.working.lock();
+        if self.is_stopped() {
+            return Err(ended());
+        }
+        let (log, reader) = (published.log(), RefCell::default());
+        let built = segment.build_index_anew(|position| level_of(&log, segment, &reader, position))?;
+        segment.write_remainder(&self.cache, built.ok_or_else(breaks)?)
     }
 
     /// Indexes the first segment that waits for it; says whether there was one.
@@ -218,6 +230,10 @@ impl Indexer {
     }
 }
 
+fn ended() -> Error {
+    Error::new(ErrorKind::Ended, "the store was opened again meanwhile; ask for this once more")
+}
+
 /// Builds the index of a segment, or returns `None` if that of an earlier one is missing.
 fn build(log: &Log, segment: &Segment) -> Result<Option<Vec<u8>>> {
     let reader = RefCell::default();
@@ -232,9 +248,6 @@ fn level_of(
     position: Position,
 ) -> Result<Option<u32>> {
     match log.locate(position) {
-        // Nothing is known of the level of a retired cause. That of its effect has to be above those of all causes that
-        // are left, and nothing else.
-        None if position < log.floor() => Ok(Some(0)),
         Some((_, earlier)) if earlier.first() < segment.first() => {
             let event = earlier.ordinal(position);
             // `None` if its file turned out to be damaged just now; it is built first (X1).

@@ -16,6 +16,7 @@ use tidegate_format::{
     StoreFile, Watermark,
 };
 use tidegate_segment::cache::FileCache;
+use tidegate_segment::indexing::{list_indexes, list_remainders, parse_remainder_name, remainder_path};
 use tidegate_segment::{
     ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, files, parse_index_name, write_error,
 };
@@ -79,17 +80,17 @@ fn open_store(
         (store.id, store.salt),
         Some(store.seed),
     );
-    let seed = seed(store.seed);
     let cache = FileCache::new(Arc::clone(&world.disk), options.map, options.open_files);
     let indexer = indexer(world, &store, &cache);
-    let replaced = files::list_replaced(&*world.disk)?;
+    let (floor, replaced) = find_replaced(&*world.disk, &store)?;
     let mut opening = Opening {
         world,
         store: &store,
-        seed,
+        seed: seed(store.seed),
         evidence,
         cache: &cache,
         report: &mut report,
+        floor,
         replaced: &replaced,
         // What a recovery copies at most again and again, while nothing is written.
         copied_bytes_max: options.segment_bytes / COPIED_PARTS,
@@ -98,7 +99,7 @@ fn open_store(
     let (mut segments, tail) = opening.load()?;
     check_expected(options, tail.next.before())?;
     let epoch = tail.epoch.saturating_add(1);
-    remove_leftovers(world, opening.report)?;
+    remove_leftovers(world, opening.floor, opening.report)?;
     opening.remove_headerless()?;
     let mut watermark_file = WatermarkFile::open(&*world.disk, watermark)?;
     let known = tail.durable;
@@ -129,7 +130,7 @@ fn open_store(
     let backend = FileBackend {
         world: world.clone(),
         store: store.clone(),
-        seed,
+        seed: seed(store.seed),
         epoch,
         segment_bytes: options.segment_bytes,
         cache: Arc::clone(&cache),
@@ -188,7 +189,7 @@ fn identify(
     let disk = &*world.disk;
     identity::refuse_backup(disk)?;
     match identity::read(disk)? {
-        Some(store) => refuse_writing(disk, &store, member)?,
+        Some(store) => refuse_writing(&store, member)?,
         None => match refuse_creation(world, create) {
             Ok(()) => {
                 disk.create_folder("")
@@ -201,7 +202,7 @@ fn identify(
     let lock = identity::lock(disk)?;
     match identity::read(disk)? {
         Some(store) => {
-            refuse_writing(disk, &store, member)?;
+            refuse_writing(&store, member)?;
             Ok((store, lock))
         }
         None => {
@@ -212,13 +213,20 @@ fn identify(
     }
 }
 
-/// Refuses a store that this version does not write to.
-fn refuse_writing(disk: &dyn Disk, store: &StoreFile, member: Option<&StoreFile>) -> Result<()> {
+/// Refuses a store that this handle may not write to: a node of a shared log, or one of another log.
+fn refuse_writing(store: &StoreFile, member: Option<&StoreFile>) -> Result<()> {
     match member {
-        None => identity::refuse_node(store)?,
-        Some(member) => identity::check_node(store, member)?,
+        None => identity::refuse_node(store),
+        Some(member) => identity::check_node(store, member),
     }
-    Floor::read(disk, store.id)?.refuse_writing()
+}
+
+/// Returns the floor of a store, and the files above it that a later generation took the place of.
+fn find_replaced(disk: &dyn Disk, store: &StoreFile) -> Result<(Floor, Vec<SegmentName>)> {
+    let floor = Floor::read(disk, store.id)?;
+    let mut replaced = files::list_replaced(disk)?;
+    floor.retain(&mut replaced);
+    Ok((floor, replaced))
 }
 
 /// Refuses a directory without a store file in which none may be created.
@@ -232,8 +240,9 @@ fn refuse_creation(world: &Env, create: bool) -> Result<()> {
     identity::check_creatable(disk)
 }
 
-fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
+fn remove_leftovers(world: &Env, floor: Floor, report: &mut OpenReport) -> Result<()> {
     let disk = &*world.disk;
+    report.removed.extend(remove_retired(disk, floor.first)?.removed);
     for folder in ["", SEGMENTS, INDEX] {
         let names = match disk.list(folder) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -249,6 +258,7 @@ fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
                     || name == identity::NODE
                     || tidegate_segment::files::parse_segment_name(name).is_some()
                     || parse_index_name(name).is_some()
+                    || parse_remainder_name(name).is_some()
                     || tidegate_segment::filter_groups::parse_name(name).is_some()
             });
             // With a store file beside it, a salvage had all but ended.
@@ -262,6 +272,39 @@ fn remove_leftovers(world: &Env, report: &mut OpenReport) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Names of files that are not needed any more.
+#[derive(Debug, Default)]
+pub(crate) struct RemovedFiles {
+    pub(crate) removed: Vec<String>,
+    /// Those that the system did not let go.
+    pub(crate) left: Vec<String>,
+}
+
+/// Removes the files below a floor. What stays of their segments was durable before the floor was.
+pub(crate) fn remove_retired(disk: &dyn Disk, floor: Position) -> Result<RemovedFiles> {
+    let segments = files::list_all(disk)?.into_iter().map(|name| (name, tidegate_segment::path(name)));
+    let indexes = list_indexes(disk).into_iter().map(|name| (name, tidegate_segment::index_path(name)));
+    let below = segments.chain(indexes).filter(|(name, _)| name.first < floor).map(|(_, name)| name);
+    // A retirement that did not come to its end wrote what was to stay of segments that are there still.
+    let early = list_remainders(disk)?.into_iter().filter(|first| *first >= floor).map(remainder_path);
+    let mut files = RemovedFiles::default();
+    for name in below.chain(early) {
+        match disk.remove(&name) {
+            Ok(()) => files.removed.push(name),
+            // Some systems keep a file that a reader has open. It is not read any more, and the next opening tries again.
+            Err(error) => {
+                tracing::warn!(%error, name, "a file of a retired segment stays for now");
+                files.left.push(name);
+            }
+        }
+    }
+    if !files.removed.is_empty() {
+        let at = |cause| write_error("the removal of retired segments cannot be kept", SEGMENTS, cause);
+        disk.sync_folder(SEGMENTS).map_err(at)?;
+    }
+    Ok(files)
 }
 
 /// Gives the newest file of a sealed segment that has an older one beside it another name, the next generation's, and makes that
@@ -322,6 +365,7 @@ struct Opening<'a> {
     evidence: DurabilityEvidence,
     cache: &'a Arc<FileCache>,
     report: &'a mut OpenReport,
+    floor: Floor,
     /// Files that a later generation took the place of.
     replaced: &'a [SegmentName],
     /// Bytes of durable frames that are copied at most.
@@ -334,12 +378,13 @@ impl Opening<'_> {
     /// The sealed segments, and the newest one.
     fn load(&mut self) -> Result<(Vec<Arc<Segment>>, Tail)> {
         let mut names = tidegate_segment::list(&*self.world.disk)?;
+        self.floor.retain(&mut names);
         self.drop_headerless(&mut names)?;
         let Some((&newest, sealed)) = names.split_last() else {
             return Err(missing(Position(1), self.evidence.durable().max(Position(1))));
         };
         let newest = self.segment(newest, Mode::Write)?;
-        let segments = load_sealed(self.cache, self.store, &Floor::default(), sealed, newest.head(), true)?;
+        let segments = load_sealed(self.cache, self.store, &self.floor, sealed, newest.head(), true)?;
         let tail = self.find_tail(newest)?;
         Ok((segments, tail))
     }

@@ -10,7 +10,8 @@ use tidegate_segment::{IndexState, Segment};
 
 use super::identity::{Floor, salvage, seed};
 
-/// Finds the sealed segments in order, and checks that each goes on where the one before it ended. If `last_waits`, the
+/// Finds the sealed segments in order, with what stays of those that were retired before them, and checks that each goes
+/// on where the one before it ended. If `last_waits`, the
 /// last one gets its index once it is asked, also if it has no index file yet: a writer that was killed may have sealed
 /// it a moment ago, and so may the recovery after that.
 pub(super) fn load_sealed(
@@ -59,7 +60,25 @@ pub(super) fn load_sealed(
     }
     let last = segments.last();
     last.map_or_else(|| floor.check_header(newest).map_err(salvage), |first| floor.check(first))?;
+    segments.extend(load_retired(cache, store, &next)?);
     segments.reverse();
+    Ok(segments)
+}
+
+/// Finds what stays of the segments before the one with the head `behind`, which were retired, the last one first.
+pub(super) fn load_retired(
+    cache: &Arc<FileCache>,
+    store: &StoreFile,
+    behind: &SegmentHeader,
+) -> Result<Vec<Arc<Segment>>> {
+    let (mut segments, mut next) = (Vec::new(), *behind);
+    while next.before_first != Position::START {
+        let retired = Segment::find_retired(cache, next.before_first, &next, seed(store.seed));
+        let segment = retired.map_err(salvage)?;
+        check_store(&segment, store)?;
+        next = *segment.head();
+        segments.push(Arc::new(segment));
+    }
     Ok(segments)
 }
 

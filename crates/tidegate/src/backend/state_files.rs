@@ -16,7 +16,7 @@ use tidegate_format::{Error, ErrorKind, Result};
 use tidegate_segment::cache::FileCache;
 use tidegate_segment::write_error;
 
-use super::identity::{check_lock, io};
+use super::identity::{PROJECTIONS, check_lock, io};
 use super::process::OwnerProcess;
 use crate::sync::Mutex;
 
@@ -149,6 +149,16 @@ impl Drop for StateFile {
         }
         self.state_files.holders.lock().remove(&self.name);
     }
+}
+
+/// Returns the folders in which projections save their states.
+pub(crate) fn state_folders(disk: &dyn Disk) -> Result<Vec<String>> {
+    use std::io::ErrorKind::{NotFound, Unsupported};
+    let names = match disk.folders(PROJECTIONS) {
+        Err(cause) if matches!(cause.kind(), NotFound | Unsupported) => Vec::new(),
+        other => other.map_err(|cause| io("the saved states cannot be listed", PROJECTIONS, cause))?,
+    };
+    Ok(names.into_iter().map(|name| format!("{PROJECTIONS}/{name}")).collect())
 }
 
 /// Returns the names of the files in a folder, in order.

@@ -39,14 +39,16 @@ fn foresee(drafts: &[Draft], view: &View) -> Result<Vec<Draft>> {
                 Cause::Id(id) => foreseen.iter().find(|earlier| earlier.id == Some(id)),
                 Cause::At(_) | Cause::Foreign(..) => None,
             };
-            let event = match cause {
-                Cause::At(position) => view.at(position)?,
-                Cause::Id(id) => view.find(id)?,
+            let known = match cause {
+                Cause::At(position) => Some(position),
+                Cause::Id(id) => view.find_position(id)?,
                 Cause::Draft(_) | Cause::Foreign(..) => None,
             };
-            let inherited = earlier.map(|earlier| earlier.correlation);
-            flow = flow.or(inherited).or(event.as_ref().map(|event| Some(event.correlation())));
-            let named = event.map(|event| Cause::At(event.position()));
+            flow = flow.or(earlier.map(|earlier| earlier.correlation));
+            if let (None, Some(position)) = (flow, known) {
+                flow = view.at(position)?.map(|event| Some(event.correlation()));
+            }
+            let named = known.map(Cause::At);
             let named = named.or(earlier.and_then(|earlier| earlier.id).map(Cause::Id));
             next.causes.push(named.unwrap_or(cause));
         }

@@ -48,13 +48,11 @@ impl GraphReader {
 
     /// Refuses a position at which the view has no event.
     pub(super) fn check(&self, event: Position) -> Result<()> {
-        if (self.view.floor()..=self.head()).contains(&event) {
+        if (Position(1)..=self.head()).contains(&event) {
             return Ok(());
         }
         if event > self.head() {
             self.view.check_end()?;
-        } else if event != Position::START {
-            self.view.check_floor().map_err(|error| error.at(ErrorPlace::Event(event)))?;
         }
         let message = format!("there is no event at this position, the last one is {}", self.head());
         Err(Error::new(ErrorKind::Missing, message).at(ErrorPlace::Event(event)))
@@ -116,10 +114,6 @@ impl GraphReader {
         for (segment, _) in self.view.segments().take(to + 1) {
             let lineage = std::cell::RefCell::new(CauseReader::default());
             let made = segment.make_levels(|cause| {
-                // The level of an effect has to be above those of all causes that are left, and nothing else.
-                if cause < self.view.floor() {
-                    return Ok(0);
-                }
                 let Some((earlier, _)) = self.view.segment(self.view.segment_of(cause)) else { return Ok(0) };
                 let event = earlier.ordinal(cause);
                 let level = earlier.level(event, &mut lineage.borrow_mut())?;

@@ -256,7 +256,7 @@ impl Committer {
         let view = self.before_group(group);
         match view.find_key_after(key.text, prepared.checked)? {
             None => Ok(None),
-            Some(first) => receipt_of(&view, self.store, first, key).map(Some),
+            Some(position) => receipt_of(&view, self.store, position, key).map(Some),
         }
     }
 
@@ -404,7 +404,7 @@ impl Committer {
     fn check_key(&self, group: &Group, key: &str, after: Position) -> Result<()> {
         let found = match group.of_key(key) {
             Some((_, receipt)) => Some(receipt.first()),
-            None => self.before_group(group).find_key_after(key, after)?.map(|first| first.position()),
+            None => self.before_group(group).find_key_after(key, after)?,
         };
         found.map_or(Ok(()), |position| Err(Conflict::boundary(position, true)))
     }

@@ -12,7 +12,7 @@ use tidegate_format::{
     Blind, Cause, CorrelationId, Draft, Error, ErrorKind, ErrorPlace, EventId, Hash, Micros, Position,
     Result, StoreId, StreamId, Text, Version, hash, record,
 };
-use tidegate_segment::{HashKey, RecordedEvent, Term};
+use tidegate_segment::{HashKey, Term};
 
 use super::terms::TermFilter;
 use crate::batch::{Condition, Conflict, Footprint, ImportedPayload, Key, KeyLookup, ValidBatch, gates_of};
@@ -245,14 +245,21 @@ pub(crate) fn prepare(
     Ok(encoder.prepared)
 }
 
-/// Returns the first receipt of a key, from the log, if the batch that begins with this event answers it.
+/// Returns the first receipt of a key, from the log, if the batch that begins at this position answers it.
 pub(crate) fn receipt_of(
     view: &View,
     store: StoreId,
-    first: RecordedEvent,
+    position: Position,
     key: KeyLookup<'_>,
 ) -> Result<Receipt> {
-    let position = first.position();
+    if position < view.floor() {
+        let message =
+            format!("the key was used before, at position {position}, and that batch was retired since");
+        return Err(Conflict::duplicate(message, Some(position)));
+    }
+    let Some(first) = view.at(position)? else {
+        return Err(Error::damaged("the batch of a key is not in the log", position, "nothing"));
+    };
     let kept = first.record().key().map(|(_, kept)| kept);
     if kept.is_none_or(|kept| !key.is_answered_by(first.record().blind(), kept)) {
         if kept == Some(Hash::ZERO) {
@@ -382,8 +389,8 @@ impl Encoder<'_> {
     }
 
     fn refuse_known(&self, id: EventId) -> Result<()> {
-        if let Some(event) = self.view.find(id)? {
-            return Err(duplicate(id, event.position()));
+        if let Some(position) = self.view.find_position(id)? {
+            return Err(duplicate(id, position));
         }
         match self.places.get(&id) {
             None => Ok(()),
@@ -401,7 +408,7 @@ impl Encoder<'_> {
             let resolved = self.resolve(index, cause)?;
             if inherited.is_none() && draft.correlation.is_none() {
                 inherited = match resolved {
-                    Cause::At(position) => self.view.at(position)?.map(|event| event.correlation()),
+                    Cause::At(position) => self.flow_of(position)?,
                     Cause::Draft(earlier) => Some(self.correlations[earlier as usize]),
                     _ => None,
                 };
@@ -409,6 +416,17 @@ impl Encoder<'_> {
             self.causes.push(resolved);
         }
         Ok(inherited)
+    }
+
+    /// Returns the flow of an event.
+    fn flow_of(&self, position: Position) -> Result<Option<CorrelationId>> {
+        let found = self.view.at(position).map_err(|error| {
+            let is_retired = error.kind() == ErrorKind::Retired;
+            let hint =
+                "the record that names the flow of this cause was retired; name the draft's correlation";
+            if is_retired { Error::new(ErrorKind::Retired, hint).because(error) } else { error }
+        })?;
+        Ok(found.map(|event| event.correlation()))
     }
 
     fn resolve(&self, index: usize, cause: &Cause) -> Result<Cause> {
@@ -428,8 +446,8 @@ impl Encoder<'_> {
                 if let Some(earlier) = self.places.get(&id).filter(|earlier| **earlier < index) {
                     return Ok(Cause::Draft(*earlier as u32));
                 }
-                match self.view.find(id)? {
-                    Some(event) => Ok(Cause::At(event.position())),
+                match self.view.find_position(id)? {
+                    Some(position) => Ok(Cause::At(position)),
                     None => unknown(format!("with the id {id}")),
                 }
             }

@@ -11,7 +11,8 @@ use super::keys::Keys;
 /// Segments of a group: those that one filter group can be of.
 pub(crate) const SEGMENT_GROUP: usize = FILTER_GROUP_SEGMENTS_MAX;
 
-/// The segments of the log, in order; the last one is active. There is one at least.
+/// The segments of the log, in order; the last one is active. There is one at least. The first ones may be retired: what
+/// stays of them answers everything but what stands in records.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
     pub(crate) segments: Vec<Arc<Segment>>,
@@ -34,7 +35,18 @@ pub(crate) struct Damage {
 impl Log {
     /// Returns the first position that has a record.
     pub(crate) fn floor(&self) -> Position {
-        self.segments.first().map_or(Position(1), |segment| segment.first())
+        let first = self.segments.get(self.retired());
+        first.map_or(Position(1), |segment| segment.first())
+    }
+
+    /// Returns how many segments are retired: those before the floor.
+    pub(crate) fn retired(&self) -> usize {
+        self.segments.partition_point(|segment| segment.is_retired())
+    }
+
+    /// Returns the segments that have records.
+    pub(crate) fn recorded(&self) -> &[Arc<Segment>] {
+        &self.segments[self.retired()..]
     }
 
     /// Returns the segment that holds a position, and its place in the list; `None` before the first.

@@ -90,8 +90,6 @@ impl Events {
             self.view.check_span(&self.span)?;
             self.span.before.before().min(self.view.head())
         } else {
-            // What would come first was retired.
-            self.view.check_start(&self.span)?;
             self.span.after.next()
         };
         self.at = self.view.segment_of(start);
@@ -128,10 +126,7 @@ impl Events {
             return Ok(false);
         }
         let found = match self.step() {
-            Ok(false) => {
-                let hidden = self.view.check_span(&self.span);
-                hidden.and_then(|()| self.view.check_start(&self.span)).map(|()| false)
-            }
+            Ok(false) => self.view.check_span(&self.span).map(|()| false),
             found => found,
         };
         if matches!(found, Ok(true)) {
@@ -181,6 +176,9 @@ impl Events {
                     self.to = event;
                 } else {
                     self.from = event.next();
+                }
+                if segment.is_retired() {
+                    return Err(self.view.retired(segment.position(event)));
                 }
                 segment.read_event(event, &mut self.window, &mut self.event)?;
                 if let Some(event) = &mut self.event {

@@ -13,8 +13,8 @@ mod stats;
 mod tree;
 mod verify;
 
-pub use erased::{DESTROYED, ERASED, ErasedEvent, ErasedPositions};
-pub(crate) use erased::{ErasureCheck, ErasureFinding, events_between, mask, unmask};
+pub use erased::{DESTROYED, ERASED, ErasedEvent, ErasedPositions, RETIRED};
+pub(crate) use erased::{ErasureCheck, ErasureFinding, events_between, floor_between, mask, unmask};
 pub(crate) use erasures::{is_selected, is_touched};
 pub use events::Events;
 pub(crate) use plan::Plan;

@@ -47,7 +47,6 @@ impl View {
     /// ```
     pub fn scopes(&self) -> Result<Vec<String>> {
         self.check_end()?;
-        self.check_floor()?;
         let mut scopes = BTreeSet::new();
         for (segment, count) in self.segments() {
             for (scope, postings) in segment.texts(Field::Scope)? {
@@ -76,7 +75,6 @@ impl View {
     pub fn stats(&self, query: &Query, read: ReadOptions, top: usize) -> Result<Stats> {
         let span = self.span(&read)?;
         self.check_span(&span)?;
-        self.check_start(&span)?;
         let mut stats = Stats::default();
         let (mut kinds, mut scopes, mut tags) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut streams = HashMap::new();

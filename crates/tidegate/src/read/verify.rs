@@ -39,7 +39,7 @@ pub(crate) fn verify(
 ) -> Result<VerifyReport> {
     let (mut done, mut erasures) = (VerifyReport::default(), ErasureCheck::default());
     let mut chain = Chain::above(view.floor());
-    for (segment, count) in view.segments() {
+    for (segment, count) in view.recorded() {
         segment.verify(count, |record| {
             if record.position() > view.head() {
                 return Ok(());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_format::{
     Error, ErrorKind, ErrorPlace, EventId, Hash, Micros, Position, Result, StreamId, Version,
 };
-use tidegate_segment::{Field, Ordinal, RecordedEvent, Segment, Term};
+use tidegate_segment::{Field, HashedTerm, Ordinal, Postings, RecordedEvent, Segment, Term};
 
 use super::plan::Plan;
 use super::query::Query;
@@ -96,9 +96,10 @@ impl View {
         self.head
     }
 
-    /// Returns the first position that has a record: 1, or more if what came before was retired. Every question whose
-    /// answer may lie below it ends in [`Retired`](crate::ErrorKind::Retired): a read that begins below, a position, and
-    /// an id, a key or a stream that is not found above.
+    /// Returns the first position that has a record: 1, or more if what came before was
+    /// [retired](crate::store::Upkeep::retire). A question that needs a record below it ends in
+    /// [`Retired`](crate::ErrorKind::Retired): an event by its position, id or key, the last event of a stream, a read that
+    /// selects one. What needs none is answered as before: counts, versions, whether something matches, the graph.
     ///
     /// ```
     /// use tidegate::{Position, Store};
@@ -116,30 +117,27 @@ impl View {
         if position == Position::START {
             return Ok(Some(Hash::ZERO));
         }
-        Ok(self.at(position)?.map(|event| event.leaf()))
+        match self.locate(position) {
+            Some((segment, event)) => segment.leaf(event).map(Some),
+            None => self.check_end().map(|()| None),
+        }
+    }
+
+    /// Returns the error of a question that needs the record of an event below the floor.
+    pub(crate) fn retired(&self, position: Position) -> Error {
+        let floor = self.floor();
+        let message = format!("the event was retired with all before position {floor}; go on from there");
+        Error::new(ErrorKind::Retired, message).at(ErrorPlace::Event(position))
     }
 
     /// Reads an event, whose payload is opened when it is asked for.
     fn read_event(&self, segment: &Segment, event: Ordinal) -> Result<RecordedEvent> {
+        if segment.is_retired() {
+            return Err(self.retired(segment.position(event)));
+        }
         let mut event = segment.event(event)?;
         self.log.decrypt(&mut event);
         Ok(event)
-    }
-
-    /// Refuses a question whose answer may lie below the floor.
-    pub(crate) fn check_floor(&self) -> Result<()> {
-        let floor = self.floor();
-        if floor == Position(1) {
-            return Ok(());
-        }
-        let message = format!("the events before position {floor} were retired; go on from there");
-        Err(Error::new(ErrorKind::Retired, message))
-    }
-
-    /// Refuses a span that begins below the floor.
-    pub(crate) fn check_start(&self, span: &Span) -> Result<()> {
-        let first = span.after.next();
-        if first < self.floor().min(span.before) { self.check_floor() } else { Ok(()) }
     }
 
     /// Returns the damage that hides what follows the head, or `None` if the view ends where the log does.
@@ -164,11 +162,10 @@ impl View {
         if span.goes_past(self.head) { self.check_end() } else { Ok(()) }
     }
 
-    /// Returns the answer, unless it is `None` because damage hides it, or because it may have been retired.
+    /// Returns the answer, unless it is `None` because damage hides it.
     fn unless_hidden<T>(&self, found: Option<T>) -> Result<Option<T>> {
         if found.is_none() {
             self.check_end()?;
-            self.check_floor()?;
         }
         Ok(found)
     }
@@ -188,9 +185,6 @@ impl View {
         match self.locate(position) {
             Some((segment, event)) => self.read_event(segment, event).map(Some),
             None if position == Position::START => Ok(None),
-            None if position < self.floor() => {
-                self.check_floor().map(|()| None).map_err(|error| error.at(ErrorPlace::Event(position)))
-            }
             None => self.check_end().map(|()| None),
         }
     }
@@ -207,6 +201,7 @@ impl View {
     /// ```
     pub fn epoch(&self, position: Position) -> Result<Option<u32>> {
         match self.locate(position) {
+            Some((segment, event)) if segment.is_retired() => Err(self.retired(segment.position(event))),
             Some((segment, event)) => Ok(Some(segment.frame_of(event)?.epoch)),
             None if position == Position::START => Ok(None),
             None => self.unless_hidden(None),
@@ -225,19 +220,15 @@ impl View {
     /// # Ok::<(), tidegate::Error>(())
     /// ```
     pub fn find(&self, id: EventId) -> Result<Option<RecordedEvent>> {
-        self.unless_hidden(self.find_visible(id)?)
+        match self.find_position(id)? {
+            Some(position) => self.at(position),
+            None => Ok(None),
+        }
     }
 
-    fn find_visible(&self, id: EventId) -> Result<Option<RecordedEvent>> {
-        let sought = self.log.seed().hash_id(id);
-        for (_, segment) in self.log.newest_first(sought.hash) {
-            if let Some(event) = segment.find_id(&sought)?
-                && segment.position(event) <= self.head
-            {
-                return self.read_event(segment, event).map(Some);
-            }
-        }
-        Ok(None)
+    /// Returns the position of the event with this id, or `None`.
+    pub(crate) fn find_position(&self, id: EventId) -> Result<Option<Position>> {
+        self.unless_hidden(self.position_of(id)?)
     }
 
     /// Returns the version of a stream's last event, which is how many events the stream has; 0 if it has none.
@@ -251,7 +242,29 @@ impl View {
     /// # Ok::<(), tidegate::Error>(())
     /// ```
     pub fn version(&self, stream: &StreamId) -> Result<Version> {
-        Ok(self.last_event(stream)?.map_or(Version::EMPTY, |event| event.version()))
+        // Even if one is found, a later one may be hidden.
+        self.check_end()?;
+        let sought = self.log.seed().hash_term(Term::stream(&stream.scope, &stream.entity, stream.lane));
+        let Some((segment, postings, event)) = self.last_of(&sought)? else { return Ok(Version::EMPTY) };
+        if !segment.is_retired() {
+            return Ok(segment.event(event)?.version());
+        }
+        let head = segment.stream_head(&sought)?.map_or(Version::EMPTY, |head| head.version);
+        // The versions of a stream follow each other.
+        let later = postings.count() - postings.rank(event.next());
+        Ok(Version(head.0 - u64::from(later)))
+    }
+
+    /// Returns the last event with a term, and the segment and the postings that it is found in.
+    fn last_of(&self, sought: &HashedTerm) -> Result<Option<(&Arc<Segment>, Postings, Ordinal)>> {
+        for (at, segment) in self.log.newest_first(sought.hash as u64) {
+            if let Some(postings) = segment.find(sought)?
+                && let Some(event) = postings.last_before(Ordinal(self.visible_in(at)))
+            {
+                return Ok(Some((segment, postings, event)));
+            }
+        }
+        Ok(None)
     }
 
     /// Returns the last event of a stream, or `None` if it has none.
@@ -270,15 +283,8 @@ impl View {
         // Even if one is found, a later one may be hidden.
         self.check_end()?;
         let sought = self.log.seed().hash_term(Term::stream(&stream.scope, &stream.entity, stream.lane));
-        for (at, segment) in self.log.newest_first(sought.hash as u64) {
-            let postings = segment.find(&sought)?;
-            if let Some(event) =
-                postings.and_then(|postings| postings.last_before(Ordinal(self.visible_in(at))))
-            {
-                return self.read_event(segment, event).map(Some);
-            }
-        }
-        self.check_floor().map(|()| None)
+        let found = self.last_of(&sought)?;
+        found.map(|(segment, _, event)| self.read_event(segment, event)).transpose()
     }
 
     /// Returns the position of the first event after a position that a query selects, without reading it.
@@ -288,7 +294,6 @@ impl View {
             return self.check_end().map(|()| None);
         }
         let (plan, span) = (self.plan(query)?, Span::after(after));
-        self.check_start(&span)?;
         for (segment, from, to) in self.parts(&plan, &span) {
             let event = plan.set(segment)?.next_from(from);
             if let Some(event) = event.filter(|event| *event < to) {
@@ -314,12 +319,15 @@ impl View {
     /// # Ok::<(), tidegate::Error>(())
     /// ```
     pub fn find_key(&self, key: &str) -> Result<Option<RecordedEvent>> {
-        self.find_key_after(key, Position::START)
+        match self.find_key_after(key, Position::START)? {
+            Some(position) => self.at(position),
+            None => Ok(None),
+        }
     }
 
-    /// Returns the first event of the batch with this idempotency key, if it came after a position. Both ends are compared
-    /// by position: the answer is the same wherever segments begin.
-    pub(crate) fn find_key_after(&self, key: &str, after: Position) -> Result<Option<RecordedEvent>> {
+    /// Returns the position of the first event of the batch with this idempotency key, if it came after a position. Both ends
+    /// are compared by position: the answer is the same wherever segments begin.
+    pub(crate) fn find_key_after(&self, key: &str, after: Position) -> Result<Option<Position>> {
         let sought = self.log.seed().hash_term(Term::new(Field::Key, key.as_bytes()));
         for (at, segment) in self.log.newest_first(sought.hash as u64) {
             let count = self.visible_in(at);
@@ -327,11 +335,13 @@ impl View {
                 break;
             }
             let found = segment.find(&sought)?.and_then(|postings| postings.last_before(Ordinal(count)));
-            if let Some(event) = found.filter(|event| segment.position(*event) > after) {
-                return self.read_event(segment, event).map(Some);
+            if let Some(position) =
+                found.map(|event| segment.position(event)).filter(|position| *position > after)
+            {
+                return Ok(Some(position));
             }
         }
-        if after.next() < self.floor() { self.unless_hidden(None) } else { self.check_end().map(|()| None) }
+        self.check_end().map(|()| None)
     }
 
     /// Returns the position of the event with this id, if it came after a position. Both ends are compared by position.
@@ -379,7 +389,6 @@ impl View {
     pub fn count_with(&self, query: &Query, read: ReadOptions) -> Result<u64> {
         let mut total = 0;
         let (plan, span) = (self.plan(query)?, self.span(&read)?);
-        self.check_start(&span)?;
         for (segment, from, to) in self.parts(&plan, &span) {
             total += plan.set(segment)?.count(from, to);
         }
@@ -418,11 +427,17 @@ impl View {
             }
             Ok(low.checked_sub(1))
         };
-        let segments: Vec<_> = self.segments().filter(|(_, count)| *count > 0).collect();
+        let has_times = |(segment, count): &(&Arc<Segment>, u32)| *count > 0 && !segment.is_retired();
+        let segments: Vec<_> = self.segments().filter(has_times).collect();
         let is_before = |segment: &Segment, event: Ordinal| Ok(segment.event(event)?.time() < time);
         let Some(at) = last(segments.len(), &|at| is_before(segments[at].0, Ordinal::FIRST))? else {
-            // Which of the retired events came before it is not known.
-            self.check_floor()?;
+            let floor = self.floor();
+            if floor > Position(1) {
+                let message = format!(
+                    "the times of the events before position {floor} were retired with them; name a position, or a later time"
+                );
+                return Err(Error::new(ErrorKind::Retired, message));
+            }
             return Ok(segments.first().map_or(Position::START, |(segment, _)| segment.first().before()));
         };
         let (segment, count) = segments[at];
@@ -456,12 +471,14 @@ impl View {
 
     /// Returns the position of the event with this id, if it is visible.
     pub(crate) fn position_of(&self, id: EventId) -> Result<Option<Position>> {
-        let found = self.find_visible(id)?;
-        if found.is_none() {
-            // A retired event may have effects that are left.
-            self.check_floor()?;
+        let sought = self.log.seed().hash_id(id);
+        for (_, segment) in self.log.newest_first(sought.hash) {
+            let found = segment.find_id(&sought)?.map(|event| segment.position(event));
+            if let Some(position) = found.filter(|position| *position <= self.head) {
+                return Ok(Some(position));
+            }
         }
-        Ok(found.map(|event| event.position()))
+        Ok(None)
     }
 
     /// Returns the query as it is put to segments.
@@ -499,6 +516,11 @@ impl View {
         &self,
     ) -> impl DoubleEndedIterator<Item = (&Arc<Segment>, u32)> + ExactSizeIterator {
         self.log.segments.iter().enumerate().map(|(at, segment)| (segment, self.visible_in(at)))
+    }
+
+    /// Returns the segments that have records, each with how many of its events are visible.
+    pub(crate) fn recorded(&self) -> impl Iterator<Item = (&Arc<Segment>, u32)> {
+        self.segments().skip_while(|(segment, _)| segment.is_retired())
     }
 
     pub(crate) fn segment(&self, at: usize) -> Option<(&Arc<Segment>, u32)> {

@@ -5,10 +5,12 @@ mod fault;
 mod verdict;
 mod inspect;
 mod rewrite;
+mod retire;
 pub mod backup;
 
 pub use fault::{Fault, LostRange, Remark};
 pub use inspect::{DoctorReport, LeftCursor, LeftPlace, examine, examine_in, examine_with};
+pub use retire::{BehindFloor, Retire, RetirePlan, Retirement};
 pub use rewrite::{MovedRun, SalvageOptions, SalvageReport, salvage, salvage_in, salvage_with};
 pub use tidegate_format::Offset;
 pub use verdict::StoreVerdict;
@@ -16,7 +18,7 @@ pub use verdict::StoreVerdict;
 pub use crate::backend::{OpenReport, Unconfirmed};
 pub use crate::journal::Metrics;
 pub use crate::published::Frontier;
-pub use crate::read::{DESTROYED, ERASED, ErasedEvent, ErasedPositions, Stats, VerifyReport};
+pub use crate::read::{DESTROYED, ERASED, ErasedEvent, ErasedPositions, RETIRED, Stats, VerifyReport};
 #[cfg(feature = "encryption")]
 pub use crate::store::keyring;
 #[cfg(feature = "cluster")]

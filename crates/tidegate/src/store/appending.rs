@@ -291,7 +291,7 @@ mod tests {
             let (after, expected) = (Position(after), expected.map(Position));
             assert_eq!(view.find_id_after(second.id(), after).unwrap(), expected);
             let keyed = view.find_key_after("two", after).unwrap();
-            assert_eq!(keyed.map(|event| event.position()), expected);
+            assert_eq!(keyed, expected);
         }
         assert_eq!(view.as_of(Position(1)).find_id_after(second.id(), Position(0)).unwrap(), None);
         assert!(view.as_of(Position(1)).find_key_after("two", Position(0)).unwrap().is_none());

@@ -422,11 +422,12 @@ impl<'a> Merge<'a> {
         if store == self.other && self.planned.contains(&id) {
             return Ok(Cause::Id(id));
         }
-        let is_here = |event: &RecordedEvent| {
-            store == self.upkeep.store().id() || (store == self.other && self.came_from(event).is_some())
-        };
-        if let Some(event) = self.view.find(id)?.filter(is_here) {
-            return Ok(Cause::At(event.position()));
+        if let Some(position) = self.view.find_position(id)? {
+            let is_own = store == self.upkeep.store().id();
+            let came = |event: RecordedEvent| store == self.other && self.came_from(&event).is_some();
+            if is_own || self.view.at(position)?.is_some_and(came) {
+                return Ok(Cause::At(position));
+            }
         }
         self.report.foreign_causes += u64::from(store == self.other);
         Ok(Cause::Foreign(store, id))

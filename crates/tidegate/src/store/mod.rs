@@ -9,6 +9,7 @@ mod appending;
 mod waiting;
 mod upkeep;
 mod erase;
+mod retire;
 mod merging;
 mod reopening;
 mod stage;

@@ -13,7 +13,7 @@ use tidegate_disk::replace::{Replacement, remove_if_there};
 use tidegate_disk::{Disk, Mode};
 use tidegate_format::limit::PAYLOAD_BYTES_MAX;
 use tidegate_format::store::StageFile;
-use tidegate_format::{Draft, Error, ErrorKind, Result, StoreId};
+use tidegate_format::{Draft, Error, ErrorKind, Position, Result, StoreId};
 use tidegate_segment::write_error;
 
 use super::Store;
@@ -115,9 +115,9 @@ impl Stage {
         }
         let draft = self.encrypted(writer, draft)?;
         let mut stages = writer.stages.lock();
-        if let Some(first) = store.view()?.find_key(&self.key())? {
+        if let Some(first) = store.view()?.find_key_after(&self.key(), Position::START)? {
             let message = format!("the stage {:?} was committed; use another name", self.name);
-            return Err(crate::batch::Conflict::duplicate(message, Some(first.position())));
+            return Err(crate::batch::Conflict::duplicate(message, Some(first)));
         }
         let disk = &*store.env().disk;
         let mut bytes = Vec::new();

@@ -32,7 +32,7 @@ impl Store {
 
 impl Upkeep {
     /// Returns the store that is kept in order.
-    pub(super) fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.0
     }
 

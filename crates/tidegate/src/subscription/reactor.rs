@@ -324,7 +324,7 @@ impl<H: Fn(&DecisionView, &RecordedEvent) -> Reaction> Reactor<H> {
 
     /// Returns the position of the first event that an event has led to.
     fn known(&self, key: &str, after: Position) -> Result<Option<Position>> {
-        Ok(self.store.view()?.find_key_after(key, after)?.map(|first| first.position()))
+        self.store.view()?.find_key_after(key, after)
     }
 
     /// Asks the handler and commits what it says, in the opening that the event was read in.

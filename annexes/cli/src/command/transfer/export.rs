@@ -74,7 +74,9 @@ impl ExportArgs {
         };
         // An export of the log as it was leaves out what came later, and that is not news.
         let unconfirmed = if self.until.is_some() { None } else { unconfirmed(&store) };
-        let events = view.count(&Query::ALL).map_err(|error| self.above_floor(error, &view))?;
+        // Before anything is written: the first event shows whether all are there.
+        view.at(Position(1)).map_err(|error| self.above_floor(error, &view))?;
+        let events = view.count(&Query::ALL)?;
         let header = ExportHeader::new(store.id().to_string(), events, unconfirmed);
         let Some(path) = &self.output else {
             write(&header, &view, |line| output.styled(line))?;

@@ -18,6 +18,7 @@ use tidegate_format::watermark::{WATERMARK_BYTES, WATERMARK_SLOTS};
 use tidegate_format::{ErasingFile, Error, ErrorKind, Offset, Position, Result, StoreFile, Watermark};
 
 use super::erasing::ERASING;
+use super::floor::FLOOR;
 use super::{CURSORS, STORE, io as read_error};
 use crate::backend::watermark::WATERMARK;
 
@@ -69,6 +70,11 @@ pub(crate) fn as_store(env: Env) -> Result<Env> {
 /// Returns the name that a cursor has in the backup of this number.
 pub(crate) fn reader_name(cursor: &str, number: u64) -> String {
     format!("{READERS}/{cursor}.{number}")
+}
+
+/// Returns the name that the floor file has in the backup of this number.
+pub(crate) fn floor_name(number: u64) -> String {
+    format!("{FLOOR}.{number}")
 }
 
 /// A backup as the store that it is of, for reading only.
@@ -125,6 +131,7 @@ impl BackupDisk {
         match name.strip_prefix(CURSORS).and_then(|cursor| cursor.strip_prefix('/')) {
             Some(cursor) => self.entry(&reader_name(cursor, self.backup.number)),
             None if name == STORE => self.entry(STORE_COPY),
+            None if name == FLOOR => self.entry(&floor_name(self.backup.number)),
             None if name == STORE_COPY || name.starts_with(READERS) => None,
             None => self.entry(name),
         }
@@ -137,6 +144,7 @@ impl BackupDisk {
             match entry.name.strip_prefix(READERS).and_then(|reader| reader.strip_prefix('/')) {
                 Some(reader) => Some(format!("{CURSORS}/{}", reader.strip_suffix(&ending)?)),
                 None if entry.name == STORE_COPY => Some(STORE.to_owned()),
+                None if entry.name == floor_name(self.backup.number) => Some(FLOOR.to_owned()),
                 None => Some(entry.name.clone()),
             }
         });

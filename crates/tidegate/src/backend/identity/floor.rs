@@ -5,19 +5,16 @@
 //! F1. What is below the floor is judged by the floor file and never by which files are there: a segment below it is a
 //!     leftover of the retirement, and without a floor file a segment that is not there is missing.
 
+use tidegate_disk::replace::replace;
 use tidegate_disk::{Disk, Mode};
 use tidegate_format::limit::FLOOR_FILE_BYTES_MAX;
-use tidegate_format::{
-    Error, ErrorKind, FloorFile, Offset, Position, Result, SegmentHeader, SegmentName, StoreId,
-};
-use tidegate_segment::Segment;
+use tidegate_format::{Error, FloorFile, Offset, Position, Result, SegmentHeader, SegmentName, StoreId};
+use tidegate_segment::{Segment, write_error};
 
 use super::{io, salvage};
 
 /// The file that says where the log begins.
 pub(crate) const FLOOR: &str = "FLOOR";
-/// Ends the names of what stays of retired segments.
-pub(crate) const RETIRED: &str = ".gone";
 
 /// Where a log begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +48,18 @@ impl Floor {
             let error = Error::damaged("the floor file is of another store", store, floor.store);
             return Err(salvage(error.in_file(FLOOR, None)));
         }
-        Ok(Self { first: floor.first, before: (floor.before_first, floor.before_length) })
+        Ok(Self::of(&floor))
+    }
+
+    /// Keeps a floor file: the moment at which what is below it is retired.
+    pub(crate) fn keep(disk: &dyn Disk, floor: &FloorFile) -> Result<()> {
+        let at = |cause| write_error("the floor file cannot be kept", FLOOR, cause);
+        replace(disk, FLOOR, floor.encode().as_bytes()).map_err(at)
+    }
+
+    /// Returns the floor that a file says.
+    pub(crate) fn of(floor: &FloorFile) -> Self {
+        Self { first: floor.first, before: (floor.before_first, floor.before_length) }
     }
 
     /// Returns whether there is a floor file.
@@ -87,19 +95,5 @@ impl Floor {
         let text = |(first, length): (Position, Offset)| format!("position {first} and {length} bytes");
         let message = "the first segment names another one before it than the floor file does";
         Err(Error::damaged(message, text(self.before), text(found)))
-    }
-
-    /// Refuses to write to a store with a floor: which ids, keys and streams were below it stands in files that this
-    /// version does not read, so that a duplicate or a broken condition would not be seen.
-    pub(crate) fn refuse_writing(&self) -> Result<()> {
-        if self.first == Position(1) {
-            return Ok(());
-        }
-        let message = format!(
-            "the events before position {} were retired, and this version does not write behind such a floor; open the \
-             store for reading only, or upgrade",
-            self.first
-        );
-        Err(Error::new(ErrorKind::Refused, message).in_file(FLOOR, None))
     }
 }

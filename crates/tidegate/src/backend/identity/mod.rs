@@ -1,8 +1,8 @@
 //! The store file and the lock: which store a directory is, and who writes to it.
 
 mod erasing;
-mod backup;
 mod floor;
+mod backup;
 mod lock;
 #[cfg(any(feature = "encryption", feature = "proofs"))]
 mod outside;
@@ -19,12 +19,12 @@ use tidegate_segment::{ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, read_er
 use super::watermark::{WATERMARK, WatermarkFile};
 
 pub(crate) use backup::{
-    BACKUP, BackupDisk, READERS, STORE_COPY, as_store, read_backup, reader_name, refuse_backup,
+    BACKUP, BackupDisk, READERS, STORE_COPY, as_store, floor_name, read_backup, reader_name, refuse_backup,
 };
 pub(crate) use erasing::{
     ERASING, keep as keep_erasing, read as read_erasing, read_or_all as erasing_or_all,
 };
-pub(crate) use floor::{FLOOR, Floor, RETIRED};
+pub(crate) use floor::{FLOOR, Floor};
 pub(super) use lock::check_lock;
 pub(crate) use lock::{LOCK, check_lock_file, has_lock, lock};
 #[cfg(any(feature = "encryption", feature = "proofs"))]

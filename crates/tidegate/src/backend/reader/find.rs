@@ -16,7 +16,7 @@ use crate::backend::evidence::{DurabilityEvidence, EvidenceFiles};
 use crate::backend::identity::{Floor, LOCK, newer_first, salvage, seed};
 use crate::backend::indexer::Indexer;
 use crate::backend::report::OpenReport;
-use crate::backend::sealed::{check_owner, check_store, load_sealed, missing, stray};
+use crate::backend::sealed::{check_owner, check_store, load_retired, load_sealed, missing, stray};
 use crate::backend::tail::TailFrames;
 use crate::backend::watermark::WatermarkFile;
 
@@ -66,7 +66,9 @@ pub(super) fn find(
         // A writer that is gone now may have confirmed everything after the watermark was read.
         let is_late = report.unconfirmed.as_ref().is_some_and(|unconfirmed| !unconfirmed.has_writer)
             && WatermarkFile::read(disk, store.salt)? != watermark;
-        if tries == TRIES_MAX || !(has_hole || is_late) {
+        // The first segments may have been retired meanwhile.
+        let is_moved = report.damage.is_some() && Floor::read(disk, store.id)? != floor;
+        if tries == TRIES_MAX || !(has_hole || is_late || is_moved) {
             return Ok((segments, report));
         }
     }
@@ -158,6 +160,8 @@ impl Finding<'_> {
         check_store(&segment, self.store)?;
         if segments.is_empty() {
             self.floor.check(&segment)?;
+            segments.extend(load_retired(self.cache, self.store, segment.head())?);
+            segments.reverse();
         }
         let before = (segment.head().before_first, segment.head().before_length);
         if let Some(last) = segments.last().filter(|last| before == (last.first(), last.tail())) {

@@ -20,19 +20,19 @@ use tidegate_segment::{HashKey, IndexState, RecordedEvent, Segment};
 
 use super::find::find;
 use crate::backend::filter_groups;
-use crate::backend::identity::{self, erasing_or_all, io, salvage, seed};
+use crate::backend::identity::{self, Floor, erasing_or_all, io, salvage, seed};
 use crate::backend::open::check_expected;
 use crate::backend::report::OpenReport;
-use crate::backend::sealed::{check_store, missing};
+use crate::backend::sealed::{check_store, load_retired, missing};
 use crate::backend::tail::TailFrames;
 use crate::backend::watermark::WatermarkFile;
 use crate::published::{Damage, Log, SharedState};
 #[cfg(feature = "proofs")]
 use crate::read::{LevelKey, LogTree};
-use crate::read::{events_between, mask};
+use crate::read::{events_between, floor_between, mask};
 use crate::settings::StoreOptions;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Follows a log that another process may be writing.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub(crate) struct Follower {
     newest: Mutex<Newest>,
     /// Whether anything is masked that the writer takes from the files.
     has_masks: AtomicBool,
+    /// The floor that the last event names which says what is retired.
+    retired: AtomicU64,
     /// What is kept of the tree over the log. It reads the files and never writes them.
     #[cfg(feature = "proofs")]
     tree: LogTree,
@@ -125,9 +127,12 @@ impl Follower {
             published,
             newest: Mutex::new(newest),
             has_masks: AtomicBool::new(false),
+            retired: AtomicU64::new(0),
             #[cfg(feature = "proofs")]
             tree,
         };
+        // The writer may be about to retire what it names.
+        follower.note_floor(&follower.published.log(), Position::START, head)?;
         if let Some(ErasingFile { done, open, .. }) = erasing {
             follower.published.set_erased(done);
             if open {
@@ -168,15 +173,18 @@ impl Follower {
         let mut newest = self.newest.lock();
         // Any other one is news: one that was lost is begun anew, with sequences that were there before.
         if watermark.is_some() && newest.followed == watermark && !is_replaced {
-            return Ok(());
+            return self.take_up_floor();
         }
         match self.follow(&mut newest, watermark) {
+            Err(error) if error.kind() == ErrorKind::Damaged && self.is_below_floor(&newest)? => {
+                self.begin_anew(&mut newest)
+            }
             Err(error) if error.kind() == ErrorKind::Damaged => {
                 self.end_at(self.published.visible(), error);
                 self.published.announce();
                 Ok(())
             }
-            followed => followed,
+            followed => followed.and_then(|()| self.take_up_floor()),
         }
     }
 
@@ -342,14 +350,21 @@ impl Follower {
             // Before what precedes it is visible.
             self.end_at(next.before(), salvage(fault.error));
         }
+        self.show(next.before())?;
+        Ok(is_whole)
+    }
+
+    /// Shows the published log up to a position.
+    fn show(&self, head: Position) -> Result<()> {
         // Before they are visible (keeps Y5).
-        self.mask_between(self.published.visible(), next.before())?;
-        self.published.set_written(next.before());
-        self.published.set_durable(next.before());
-        self.published.set_visible(next.before());
+        self.mask_between(self.published.visible(), head)?;
+        self.note_floor(&self.published.log(), self.published.visible(), head)?;
+        self.published.set_written(head);
+        self.published.set_durable(head);
+        self.published.set_visible(head);
         // A reader's tasks are not woken, so no code of a caller runs under this lock.
         self.published.announce();
-        Ok(is_whole)
+        Ok(())
     }
 
     /// Masks what the events say is erased that come after one position and up to another. Keeps Y5.
@@ -361,6 +376,58 @@ impl Follower {
             self.has_masks.store(true, Ordering::SeqCst);
         }
         Ok(())
+    }
+
+    /// Takes note of a floor that an event names which comes after one position and up to another.
+    fn note_floor(&self, log: &Log, after: Position, until: Position) -> Result<()> {
+        if let Some(floor) = floor_between(log, after, until)? {
+            self.retired.fetch_max(floor.0, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    /// Goes on with what stays of the segments that the writer has retired, once an event says that it does so.
+    fn take_up_floor(&self) -> Result<()> {
+        let log = self.published.log();
+        if Position(self.retired.load(Ordering::SeqCst)) <= log.floor() {
+            return Ok(());
+        }
+        let floor = Floor::read(&*self.world.disk, self.store.id)?.first;
+        let place = log.segments.iter().position(|segment| segment.first() == floor);
+        let Some(place) = place.filter(|place| *place > log.retired()) else { return Ok(()) };
+        let mut kept = load_retired(&self.cache, &self.store, log.segments[place].head())?;
+        kept.reverse();
+        self.published.change_log(|log| {
+            let going = log.segments.partition_point(|segment| segment.first() < floor);
+            log.segments.splice(..going, kept.iter().cloned()).for_each(drop);
+        });
+        log.segments[..place].iter().for_each(|segment| segment.close_file());
+        Ok(())
+    }
+
+    /// Returns whether the newest segment was retired, so that nothing leads on from it.
+    fn is_below_floor(&self, newest: &Newest) -> Result<bool> {
+        Ok(newest.segment.first() < Floor::read(&*self.world.disk, self.store.id)?.first)
+    }
+
+    /// Finds the log anew: everything from before the newest segment to far behind it was retired since the last look.
+    fn begin_anew(&self, newest: &mut Newest) -> Result<()> {
+        let (segments, report) = find(&self.world, &self.store, &self.cache)?;
+        let Some(last) = segments.last().map(Arc::clone) else {
+            return Err(report.damage.unwrap_or_else(|| missing(Position(1), Position(1))));
+        };
+        let head = last.next().before();
+        self.published.change_log(|log| {
+            log.segments.clone_from(&segments);
+            log.filter_groups.clear();
+        });
+        (newest.segment, newest.identity) = (Arc::clone(&last), identity_of(&last)?);
+        (newest.followed, newest.claims) = (None, None);
+        newest.waiting.clear();
+        if let Some(error) = &report.damage {
+            self.published.set_damage(head, error);
+        }
+        self.show(head)
     }
 
     /// Goes on with the segments that the writer has written anew, once it has done so with all that is masked here: then

@@ -11,6 +11,8 @@ use super::positions::ErasedPositions;
 pub const ERASED: &str = "tidegate.erased";
 /// The kind of the event that says that keys are destroyed which events of kind [`ERASED`] name.
 pub const DESTROYED: &str = "tidegate.destroyed";
+/// The kind of the event that says which events are retired.
+pub const RETIRED: &str = "tidegate.retired";
 /// The same event in a copy of the store that it was written in.
 const IMPORTED_ERASED: &str = "tidegate.imported.erased";
 /// The scope and the entity of such events.
@@ -124,6 +126,12 @@ impl ErasedEvent {
             _ => None,
         }
     }
+}
+
+/// Returns the floor that a record of kind [`RETIRED`] names.
+pub(super) fn retired_before(record: &Record<'_>) -> Option<Position> {
+    let said = serde_json::from_slice::<Value>(record.payload().ok()?).ok()?;
+    said["before"].as_u64().map(Position)
 }
 
 fn payload(runs: &[(Position, Position)], keys: &[KeyId], reason: &str, by: &str) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidegate_format::{Position, Result};
 use tidegate_segment::{Field, Mask, Ordinal, Segment, Term, Window};
 
-use super::event::{ERASED, ErasedEvent};
+use super::event::{ERASED, ErasedEvent, RETIRED, retired_before};
 use super::positions::ErasedPositions;
 use crate::published::Log;
 
@@ -16,7 +16,7 @@ pub(crate) type MasksBefore = Vec<(Arc<Segment>, Option<Arc<Mask>>)>;
 /// the masks that they had.
 pub(crate) fn mask(log: &Log, positions: &ErasedPositions) -> MasksBefore {
     let mut before = Vec::new();
-    for segment in &log.segments {
+    for segment in log.recorded() {
         let last = segment.next().before();
         let runs: Vec<_> = positions.within(segment.first(), last).collect();
         if runs.is_empty() {
@@ -84,7 +84,8 @@ pub(crate) fn events_between(
     }
     let kind = log.seed().hash_term(Term::new(Field::Kind, ERASED.as_bytes()));
     for (_, segment) in log.newest_first(kind.hash as u64) {
-        if segment.next() <= after.next() {
+        // What an event names that was retired was retired before it.
+        if segment.next() <= after.next() || segment.is_retired() {
             break;
         }
         let Some(postings) = segment.find(&kind)? else { continue };
@@ -100,4 +101,23 @@ pub(crate) fn events_between(
         found = here;
     }
     Ok(found)
+}
+
+/// Returns the floor that the last event names which comes after one position and up to another and says what is retired.
+pub(crate) fn floor_between(log: &Log, after: Position, until: Position) -> Result<Option<Position>> {
+    if until <= after {
+        return Ok(None);
+    }
+    let kind = log.seed().hash_term(Term::new(Field::Kind, RETIRED.as_bytes()));
+    for (_, segment) in log.newest_first(kind.hash as u64) {
+        if segment.next() <= after.next() || segment.is_retired() {
+            break;
+        }
+        let Some(postings) = segment.find(&kind)? else { continue };
+        let last = postings.last_before(segment.ordinal(until.next()));
+        if let Some(event) = last.filter(|event| segment.position(*event) > after) {
+            return Ok(retired_before(&segment.event(event)?.record()));
+        }
+    }
+    Ok(None)
 }

@@ -28,6 +28,6 @@ mod check;
 mod masking;
 
 pub(crate) use check::{ErasureCheck, ErasureFinding};
-pub use event::{DESTROYED, ERASED, ErasedEvent};
-pub(crate) use masking::{events_between, mask, unmask};
+pub use event::{DESTROYED, ERASED, ErasedEvent, RETIRED};
+pub(crate) use masking::{events_between, floor_between, mask, unmask};
 pub use positions::ErasedPositions;

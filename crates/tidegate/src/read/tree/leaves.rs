@@ -9,8 +9,7 @@ use crate::read::view::View;
 pub(super) fn leaves(view: &View, first: u64, count: u64) -> Result<Vec<Hash>> {
     let leaf = |index: u64| {
         let position = Position(index).next();
-        let event = view.at(position)?.ok_or_else(|| behind(position, view))?;
-        Ok(event.leaf())
+        view.leaf(position)?.ok_or_else(|| behind(position, view))
     };
     (first..first + count).map(leaf).collect()
 }

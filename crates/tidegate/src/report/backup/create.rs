@@ -18,7 +18,8 @@ use tidegate_segment::{INDEX, SEGMENTS, index_path};
 use super::placing::{CopyProgress, Meter, Part, digest, unplaced};
 use super::source::Source;
 use crate::backend::{
-    BACKUP, LOCK, READERS, STORE_COPY, UNFINISHED, list, lock, read, read_backup, reader_name,
+    BACKUP, FLOOR, LOCK, READERS, STORE_COPY, UNFINISHED, floor_name, list, lock, read, read_backup,
+    reader_name,
 };
 use crate::report::rewrite::refuse_filled;
 
@@ -107,8 +108,7 @@ pub fn plan_backup_in(from: &Env, to: &Env) -> Result<BackupPlan> {
 ///
 /// # Errors
 ///
-/// * [`Missing`](ErrorKind::Missing) if there is no store, [`Damaged`](ErrorKind::Damaged) if it is not whole,
-///   [`Retired`](ErrorKind::Retired) if its beginning was retired;
+/// * [`Missing`](ErrorKind::Missing) if there is no store, [`Damaged`](ErrorKind::Damaged) if it is not whole;
 /// * [`Invalid`](ErrorKind::Invalid) if the target is neither empty nor of this store;
 /// * [`Older`](ErrorKind::Older) and [`Diverged`](ErrorKind::Diverged) if an earlier backup there has events that the store
 ///   has not: an older copy was put back, and goes into another directory;
@@ -235,6 +235,7 @@ impl<'a> Target<'a> {
             meter: Meter::new(total, progress),
             counts: [0; 3],
         };
+        filling.remainders()?;
         filling.segments()?;
         filling.readers()?;
         filling.store_file()?;
@@ -275,7 +276,8 @@ impl<'a> Target<'a> {
         remove_if_there(self.disk, UNFINISHED).map_err(at(UNFINISHED))?;
         for folder in ["", SEGMENTS, INDEX, READERS] {
             let mut names = self.disk.list(folder).map_err(at(folder))?;
-            names.retain(|name| !folder.is_empty() || name.ends_with(LEFTOVER));
+            let is_own = |name: &str| name.ends_with(LEFTOVER) || name.starts_with(&format!("{FLOOR}."));
+            names.retain(|name| !folder.is_empty() || is_own(name));
             for name in names {
                 let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
                 if backup.files.binary_search_by(|entry| entry.name.cmp(&name)).is_err() {
@@ -369,6 +371,19 @@ impl Filling<'_, '_> {
         }
         // keeps K3
         self.file(&newest.name(), newest.length, false)
+    }
+
+    /// Puts there what stays of segments that were retired, and the floor under a name of this backup's own.
+    fn remainders(&mut self) -> Result<()> {
+        for name in &self.source.remainders {
+            let length = self.source.length(name)?;
+            self.meter.expect(length);
+            self.file(name, length, true)?;
+        }
+        match &self.source.floor {
+            Some(floor) => self.write(floor_name(self.number), floor.encode().as_bytes()),
+            None => Ok(()),
+        }
     }
 
     /// Puts the index file of a segment beside it, if it is still there. A store does without.

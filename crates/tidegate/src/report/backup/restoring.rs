@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tidegate_disk::{Disk, Env, File, Mode};
 use tidegate_format::frame::{self, Sealing};
 use tidegate_format::{
-    ErasingFile, Error, ErrorKind, Frame, Hash, Micros, Offset, Position, Result, SEGMENT_HEADER_BYTES,
-    SegmentHeader, SegmentName, StoreFile, StoreId, Watermark,
+    ErasingFile, Error, ErrorKind, FloorFile, Frame, Hash, Micros, Offset, Position, Result,
+    SEGMENT_HEADER_BYTES, SegmentHeader, SegmentName, StoreFile, StoreId, Watermark,
 };
 use tidegate_segment::files::{find, is_missing};
 use tidegate_segment::indexing::{generations, list_indexes};
@@ -17,7 +17,7 @@ use super::erasures::{self, KnownErasures, standing};
 use super::examining::{examine_in, no_backup};
 use super::placing::{CopyProgress, Meter, Part, unplaced, unread};
 use super::source::{Source, SourceSegment, is_backup, root_of};
-use crate::backend::{CURSORS, WatermarkFile, keep_erasing, keep_store, replace, seed};
+use crate::backend::{CURSORS, Floor, WatermarkFile, keep_erasing, keep_store, replace, seed};
 use crate::read::{ErasedEvent, View};
 use crate::report::rewrite::{NewStore, Parent, new_store_file, refuse_filled};
 use crate::settings::StoreOptions;
@@ -299,6 +299,7 @@ pub fn fork_in(
 }
 
 fn plan_of(source: &Source, options: &RestoreOptions) -> Result<RestorePlan> {
+    let floor = source.view.floor();
     let until = match options.until {
         RestoreUntil::All => source.until(),
         RestoreUntil::Position(position) => whole_batches(&source.view, position)?,
@@ -307,6 +308,9 @@ fn plan_of(source: &Source, options: &RestoreOptions) -> Result<RestorePlan> {
             batch_end(&source.view, last)?
         }
     };
+    if floor > Position(1) && until < floor {
+        return Err(source.view.retired(until));
+    }
     let (whole, rest) = split(source, until);
     let keeps = |place: Option<(Position, Position)>| {
         // What a cursor knows of positions behind the end would be taken for what comes there next.
@@ -389,6 +393,15 @@ fn write(
     let mut meter = Meter::new(plan.whole_bytes + plan.written_bytes, progress);
     let (whole, rest) = split(source, until);
     let (mut counts, indexes) = ([0; 2], list_indexes(&*source.directory));
+    for name in &source.remainders {
+        let length = source.length(name)?;
+        meter.expect(length);
+        let part = Part { disk: &*source.directory, name, length };
+        counts[usize::from(!part.link_or_copy(disk, name, &mut meter)?.is_link)] += 1;
+    }
+    if let Some(floor) = &source.floor {
+        Floor::keep(disk, &FloorFile { store: store.id, ..floor.clone() })?;
+    }
     for segment in whole {
         let is_link = take_over(source, segment, &indexes, disk, &mut meter)?;
         counts[usize::from(!is_link)] += 1;

@@ -19,7 +19,7 @@ use super::create::check_earlier;
 use super::placing::{unplaced, unread};
 use super::source::{Source, SourceSegment};
 use super::target::ShipTarget;
-use crate::backend::{BACKUP, READERS, STORE_COPY, reader_name};
+use crate::backend::{BACKUP, READERS, STORE_COPY, floor_name, read, reader_name};
 use crate::report::rewrite::refuse_filled;
 
 /// The folder of the lists.
@@ -147,6 +147,14 @@ impl Shipper {
         }
         let number = earlier.as_ref().map_or(0, |earlier| earlier.number) + 1;
         let (mut put, mut files) = (Putting { target, pieces: 0, bytes: 0 }, Vec::new());
+        for name in &source.remainders {
+            let length = source.length(name)?;
+            let bytes = read(&*source.directory, name, length)?;
+            files.push(put.small(name.clone(), &bytes.unwrap_or_default(), earlier.as_ref())?);
+        }
+        if let Some(floor) = &source.floor {
+            files.push(put.small(floor_name(number), floor.encode().as_bytes(), earlier.as_ref())?);
+        }
         for segment in &source.segments {
             files.extend(put.segment(&source, segment, earlier.as_ref())?);
         }

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use tidegate_disk::{Disk, Env, File, Mode};
-use tidegate_format::{Error, ErrorKind, Hash, Position, Result, SegmentHeader, SegmentName, StoreFile};
+use tidegate_format::limit::FLOOR_FILE_BYTES_MAX;
+use tidegate_format::{
+    Error, ErrorKind, FloorFile, Hash, Position, Result, SegmentHeader, SegmentName, StoreFile,
+};
+use tidegate_segment::indexing::remainder_path;
 use tidegate_segment::{Segment, path};
 
 use super::placing::unread;
-use crate::backend::{BYTES_MAX, as_store, list, read, read_backup, read_store};
+use crate::backend::{BYTES_MAX, FLOOR, as_store, list, read, read_backup, read_store};
 use crate::read::View;
 use crate::settings::StoreOptions;
 use crate::store::StoreReader;
@@ -24,6 +28,10 @@ pub(super) struct Source {
     pub(super) view: View,
     /// Its segments, in order; the last one may grow.
     pub(super) segments: Vec<SourceSegment>,
+    /// Where it begins, if its first segments were retired.
+    pub(super) floor: Option<FloorFile>,
+    /// The files that stay of those.
+    pub(super) remainders: Vec<String>,
     /// What its cursors were before the log was read, so that none is ahead of it.
     pub(super) cursors: Vec<SourceCursor>,
 }
@@ -76,7 +84,17 @@ impl Source {
         let store = store.ok_or_else(|| Error::new(ErrorKind::Missing, "the store file is gone"))?;
         let view = whole_view(&reader)?;
         let segments = segments(&view);
-        Ok(Self { directory: Arc::clone(&env.disk), store, reader, view, segments, cursors })
+        let (floor, remainders) = retired(&*as_store.disk, &view)?;
+        Ok(Self {
+            directory: Arc::clone(&env.disk),
+            store,
+            reader,
+            view,
+            segments,
+            floor,
+            remainders,
+            cursors,
+        })
     }
 
     /// Looks at the directory again, with the same reader. Returns whether it holds the same store.
@@ -93,6 +111,7 @@ impl Source {
             // What is erased may be gone from the files by now.
             view = whole_view(&self.reader)?;
         }
+        (self.floor, self.remainders) = retired(&*disk, &view)?;
         (self.store, self.segments) = (store, segments(&view));
         self.view = view;
         Ok(true)
@@ -101,6 +120,12 @@ impl Source {
     /// Returns its last durable position.
     pub(super) fn until(&self) -> Position {
         self.segments.last().map_or(Position::START, |segment| segment.last)
+    }
+
+    /// Returns the length of one of its files.
+    pub(super) fn length(&self, name: &str) -> Result<u64> {
+        let file = self.directory.open(name, Mode::Read);
+        file.and_then(|file| file.length()).map_err(|cause| unread(name, cause))
     }
 
     /// Returns the root of the tree over the events up to a position.
@@ -116,12 +141,19 @@ fn whole_view(reader: &StoreReader) -> Result<View> {
         let error = damage.clone();
         return Err(error.advise("only a whole store is copied; save what is whole of it first"));
     }
-    if view.floor() > Position(1) {
-        let message =
-            "the beginning of the store was retired, and this version does not copy what stays of it";
-        return Err(Error::new(ErrorKind::Retired, message));
-    }
     Ok(view)
+}
+
+/// Returns the floor of a log and the files that stay of what is below it.
+fn retired(disk: &dyn Disk, view: &View) -> Result<(Option<FloorFile>, Vec<String>)> {
+    let floor = read(disk, FLOOR, FLOOR_FILE_BYTES_MAX as u64)?;
+    let floor = floor.map(|bytes| FloorFile::read(&bytes)).transpose()?;
+    if floor.as_ref().map_or(Position(1), |floor| floor.first) != view.floor() {
+        let message = "the beginning of the store was retired just now; try again";
+        return Err(Error::new(ErrorKind::Io, message));
+    }
+    let retired = view.log().segments.iter().take_while(|segment| segment.is_retired());
+    Ok((floor, retired.map(|segment| remainder_path(segment.first())).collect()))
 }
 
 /// Returns whether a directory is a backup.
@@ -139,14 +171,15 @@ pub(super) fn root_of(reader: &StoreReader, until: Position) -> Result<Hash> {
 #[cfg(not(feature = "proofs"))]
 pub(super) fn root_of(reader: &StoreReader, until: Position) -> Result<Hash> {
     let mut root = crate::report::rewrite::LogRoot::default();
-    for event in reader.view()?.as_of(until).read(&crate::read::Query::ALL) {
-        root.push(event?.leaf());
+    let view = reader.view()?;
+    for position in (1..=until.0).map(Position) {
+        root.push(view.leaf(position)?.unwrap_or(Hash::ZERO));
     }
     Ok(root.root())
 }
 
 fn segments(view: &View) -> Vec<SourceSegment> {
-    let segments = &view.log().segments;
+    let segments = view.log().recorded();
     let behind = segments.iter().skip(1).map(Some).chain([None]);
     let one = |(segment, behind): (&Arc<Segment>, Option<&Arc<Segment>>)| {
         let length = behind.map_or(segment.tail(), |behind| behind.head().before_length).0;

@@ -4,17 +4,19 @@ use std::path::Path;
 
 use tidegate_disk::replace::LEFTOVER;
 use tidegate_disk::{Disk, Env};
-use tidegate_format::{Frame, Position, Result, SegmentName, StoreId};
+use tidegate_format::{Frame, Position, Result, StoreId};
 use tidegate_segment::files::parse_segment_name;
+use tidegate_segment::indexing::parse_remainder_name;
 use tidegate_segment::{INDEX, SEGMENTS, filter_groups, parse_index_name};
 
 use super::files;
 use super::index_check::IndexCheck;
 use super::log_scan::{FrameVisitor, LogScan, ScannedSegment, scan_log};
 use super::reader_check::ReaderCheck;
+use super::remainder_check::check_remainders;
 use crate::backend::{
-    ERASING, FLOOR, LOCK, NODE, PROJECTIONS, RETIRED, STORE, TREE, UNFINISHED, WATERMARK, as_store,
-    check_lock_file, refuse_unfinished,
+    ERASING, FLOOR, LOCK, NODE, PROJECTIONS, STORE, TREE, UNFINISHED, WATERMARK, as_store, check_lock_file,
+    refuse_unfinished,
 };
 use crate::read::VerifyReport;
 use crate::report::fault::{Fault, LostRange, MOVE, Remark};
@@ -118,6 +120,7 @@ fn examine_all(
     let mut indexes = IndexCheck::new(disk)?;
     let (mut found, reader_files) = inspect(disk, state_dirs, Some(&mut indexes), &mut progress)?;
     indexes.finish(&mut found.remarks)?;
+    check_remainders(&as_store.disk, &mut found);
     strange_names(disk, &mut found.remarks)?;
     stages(disk, found.store, &mut found.faults)?;
     Ok(DoctorReport {
@@ -199,16 +202,11 @@ fn stages(disk: &dyn Disk, store: Option<StoreId>, faults: &mut Vec<Fault>) -> R
     Ok(())
 }
 
-/// Returns whether a name is that of what stays of a retired segment.
-fn is_retired(name: &str) -> bool {
-    name.strip_suffix(RETIRED).and_then(SegmentName::parse).is_some_and(|name| name.generation == 0)
-}
-
 /// Reports files that are not the store's, and those that an interrupted step left.
 fn strange_names(disk: &dyn Disk, remarks: &mut Vec<Remark>) -> Result<()> {
     for folder in ["", SEGMENTS, INDEX, CURSORS] {
         let is_known = |name: &str| match folder {
-            SEGMENTS => parse_segment_name(name).is_some() || is_retired(name),
+            SEGMENTS => parse_segment_name(name).is_some() || parse_remainder_name(name).is_some(),
             INDEX => parse_index_name(name).is_some() || filter_groups::parse_name(name).is_some(),
             CURSORS => check_name(name).is_ok(),
             _ => [STORE, FLOOR, ERASING, NODE, LOCK, WATERMARK, UNFINISHED].contains(&name),

@@ -8,6 +8,7 @@ mod log_scan;
 mod tree_check;
 mod index_check;
 mod reader_check;
+mod remainder_check;
 mod doctor;
 
 pub use doctor::{DoctorReport, examine, examine_in, examine_with};

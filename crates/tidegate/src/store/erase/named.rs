@@ -50,7 +50,7 @@ impl Upkeep {
     pub(crate) fn name_unnamed(&self, erase: &Erase) -> Result<()> {
         let store = self.store();
         let (view, mut check) = (store.view()?, ErasureCheck::default());
-        for (segment, count) in view.segments() {
+        for (segment, count) in view.recorded() {
             segment.verify(count, |record| {
                 check.take(record, Position::MAX);
                 Ok(())

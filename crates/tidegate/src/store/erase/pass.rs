@@ -69,7 +69,7 @@ pub(super) fn carry_out(writer: &Writer, world: &Env, store: StoreId, done: Posi
     if !positions.is_empty() {
         // A recovery leaves what it copied from the end of a segment into the next one until the opening after it.
         let log = published.log();
-        for segment in log.segments.iter().filter(|segment| segment.has_rest()) {
+        for segment in log.recorded().iter().filter(|segment| segment.has_rest()) {
             rewrite(writer, disk, segment, &mut pass)?;
         }
     }

@@ -11,7 +11,7 @@ use tidegate_segment::RecordedEvent;
 
 use super::saved;
 use crate::read::ErasedPositions;
-use crate::read::{Query, View};
+use crate::read::{Query, ReadOptions, View};
 use crate::store::reader::StoreReader;
 
 /// What an erasure would do: a dry run.
@@ -47,7 +47,7 @@ pub struct ErasePlan {
 
 impl ErasePlan {
     /// Returns what an erasure of what a query selects now would do. It changes nothing, and can be asked of a store that is
-    /// open for reading only.
+    /// open for reading only. Events that were retired are passed over: their payloads are gone.
     ///
     /// # Errors
     ///
@@ -55,7 +55,9 @@ impl ErasePlan {
     pub fn of(store: &StoreReader, query: &Query) -> Result<Self> {
         let view = store.view()?;
         let mut plan = Self::default();
-        for event in view.read(query) {
+        // Of what was retired there is no payload.
+        let recorded = ReadOptions::new().after(view.floor().before());
+        for event in view.read_with(query, recorded) {
             let event = event?;
             if name::is_reserved(event.kind()) {
                 let message = format!(
@@ -102,7 +104,7 @@ impl ErasePlan {
     pub(super) fn of_key(store: &StoreReader, key: KeyId) -> Result<Self> {
         let view = store.view()?;
         let mut plan = Self::default();
-        for (segment, count) in view.segments() {
+        for (segment, count) in view.recorded() {
             segment.verify(count, |record| {
                 let is_encrypted = record.payload_type() == PayloadType::Encrypted && !record.is_erased();
                 let payload = if is_encrypted { record.payload()? } else { &[] };
@@ -120,7 +122,7 @@ impl ErasePlan {
     /// Adds what the erasure of its positions touches.
     fn finish(mut self, view: &View, store: &StoreReader) -> Result<Self> {
         let plan = &mut self;
-        for (segment, count) in view.segments() {
+        for (segment, count) in view.recorded() {
             let last = segment.first().plus(u64::from(count)).before();
             if plan.positions.within(segment.first(), last).next().is_some() {
                 plan.segments += 1;

@@ -5,7 +5,7 @@ use tidegate_disk::replace::{LEFTOVER, remove_if_there};
 use tidegate_format::{Position, Result, StoreId};
 use tidegate_segment::write_error;
 
-use crate::backend::{PROJECTIONS, STATE_BYTES_MAX, SnapshotHeader, io, list, read};
+use crate::backend::{PROJECTIONS, STATE_BYTES_MAX, SnapshotHeader, list, read, state_folders};
 use crate::read::ErasedPositions;
 use crate::read::{View, is_selected};
 
@@ -18,7 +18,7 @@ pub(super) fn touched(
     events: &[(Position, ErasedPositions)],
 ) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for folder in folders(disk)? {
+    for folder in state_folders(disk)? {
         for name in list(disk, &folder)? {
             let name = format!("{folder}/{name}");
             let Some(bytes) = read(disk, &name, STATE_BYTES_MAX)? else { continue };
@@ -47,7 +47,7 @@ pub(super) fn remove(disk: &dyn Disk, names: &[String]) -> Result<u64> {
 
 /// Removes what interrupted saving left. At an opening no state is being saved.
 pub(super) fn remove_leftovers(disk: &dyn Disk) -> Result<()> {
-    for folder in folders(disk)? {
+    for folder in state_folders(disk)? {
         let at = |cause| write_error("a leftover cannot be removed", &folder, cause);
         let names = disk.list(&folder).map_err(at)?;
         let left: Vec<_> = names.iter().filter(|name| name.ends_with(LEFTOVER)).collect();
@@ -59,15 +59,6 @@ pub(super) fn remove_leftovers(disk: &dyn Disk) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn folders(disk: &dyn Disk) -> Result<Vec<String>> {
-    use std::io::ErrorKind::{NotFound, Unsupported};
-    let names = match disk.folders(PROJECTIONS) {
-        Err(cause) if matches!(cause.kind(), NotFound | Unsupported) => Vec::new(),
-        other => other.map_err(|cause| io("the saved states cannot be listed", PROJECTIONS, cause))?,
-    };
-    Ok(names.into_iter().map(|name| format!("{PROJECTIONS}/{name}")).collect())
 }
 
 fn is_touched(

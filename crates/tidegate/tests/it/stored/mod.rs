@@ -2,7 +2,6 @@
 //! floor, forks and nodes.
 pub(crate) mod access;
 pub(crate) mod erased_and_slots;
-pub(crate) mod floors;
 pub(crate) mod proofs;
 mod backups;
 mod by_another_program;
@@ -13,5 +12,6 @@ mod erasing;
 mod forks_and_nodes;
 mod generations;
 mod prepared_space;
+pub(crate) mod retiring;
 mod stages;
 mod unused_space;

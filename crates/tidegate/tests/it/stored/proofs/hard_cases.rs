@@ -8,7 +8,7 @@ use tidegate::{AppendOptions, ErrorKind, Position, StoreOptions};
 use super::{KeyDisk, audit, policy, size};
 use crate::faults::stage::{Stage, batch, fill};
 use crate::stored::erased_and_slots::rewrite;
-use crate::stored::floors::retired;
+use crate::stored::retiring::floors::retired;
 
 /// A signer that must not be asked.
 struct Untouched<'a>(&'a dyn Signer);
@@ -153,19 +153,31 @@ fn an_erased_payload_leaves_the_proof_of_its_names() {
 }
 
 #[test]
-fn what_was_retired_is_not_proved_and_not_signed_over() {
+fn what_was_retired_is_signed_over_and_not_disclosed() {
     let (stage, floor, intact, _) = retired();
     let store = stage.read_only();
     let keys = KeyDisk::new(2);
     let signer = keys.create(store.id()).unwrap();
-    let refused = store.proofs().checkpoint(&signer).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Retired, "{refused}");
     let before = Stage::closed().0.read_only();
     assert_eq!(before.id(), store.id());
-    let signed = before.proofs().checkpoint(&signer).unwrap();
-    for position in 1..=intact.len() as u64 {
-        let refused = store.proofs().prove(Position(position), &signed, DisclosureForm::Entry).unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Retired, "{position} and the floor {floor}");
+    let policy = policy(&signer);
+    let early = before.proofs().checkpoint(&signer).unwrap();
+    let signed = store.proofs().checkpoint(&signer).unwrap();
+    for position in (1..=intact.len() as u64).map(Position) {
+        let proved = store.proofs().prove(position, &signed, DisclosureForm::Entry);
+        if position < floor {
+            let refused = proved.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Retired, "{position} and the floor {floor}");
+        } else {
+            audit(&proved.unwrap(), &policy, position.0, intact[position.0 as usize - 1].1);
+        }
+    }
+    // From every checkpoint that was given out, also one before the floor, it is shown that nothing else changed.
+    for older in 1..=size(&early) {
+        assert_eq!(store.proofs().root(older).unwrap(), before.proofs().root(older).unwrap());
+        let proof = store.proofs().consistency(older, size(&signed)).unwrap();
+        let (old, new) = (before.proofs().root(older).unwrap(), store.proofs().root(size(&signed)).unwrap());
+        proof.verify(old, new).unwrap();
     }
 }
 

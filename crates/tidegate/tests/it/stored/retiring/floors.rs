@@ -1,38 +1,29 @@
-//! A log whose beginning was retired: it is read in every way, it is not damaged, and it cannot be written to yet.
+//! A log whose beginning was retired: it is read and written in every way, and it is not damaged.
 
 use tidegate::report::{examine_in, salvage_in};
 use tidegate::testing::Env;
 use tidegate::{Error, ErrorKind, EventId, Position, Query, ReadOptions, StoreReader};
-use tidegate_format::{FloorFile, Hash, Micros};
+use tidegate_format::FloorFile;
 
-use crate::faults::stage::{History, Stage, history};
+use super::retire;
+use crate::faults::stage::{History, Stage, fill, history};
 use crate::stored::access::Access;
 
 /// A store whose first segment was retired, where it begins, and what was in it.
 pub(crate) fn retired() -> (Stage, Position, History, Vec<EventId>) {
-    let (stage, intact) = Stage::closed();
-    let store = stage.read_only();
+    let (mut stage, _) = Stage::closed();
+    let store = stage.open();
     let ids =
         store.read_with(&Query::ALL, ReadOptions::new()).unwrap().map(|event| event.unwrap().id()).collect();
-    let (store, segments) = (store.id(), stage.segments());
-    let first = |name: &str| Position(name[9..29].parse().unwrap());
-    let (floor, before) = (first(&segments[1]), first(&segments[0]));
-    let count = floor.0 - 1;
-    let file = FloorFile {
-        store,
-        first: floor,
-        before_first: before,
-        before_length: tidegate_format::Offset(stage.bytes(&segments[0]).len() as u64),
-        root: Hash([1; 32]),
-        edges: vec![Hash([2; 32]); count.count_ones() as usize],
-        leaves: vec![Hash([3; 32]); count as usize % 256],
-        time: Micros(1_795_000_000_000_000),
-        reason: "a test".to_owned(),
-    };
-    let files = stage.disk.at_rest();
-    files.write("FLOOR", file.encode().as_bytes()).unwrap();
-    files.rename(&segments[0], &segments[0].replace(".seg", ".gone")).unwrap();
-    files.remove(&segments[0].replace("segments", "index").replace(".seg", ".idx")).unwrap();
+    let floor = Position(stage.segments()[1][9..29].parse().unwrap());
+    let mut intact = history(&store).unwrap();
+    let retirement = retire(&store, floor).unwrap();
+    assert_eq!((retirement.floor, retirement.events, retirement.segments), (floor, floor.0 - 1, 1));
+    let after = ReadOptions::new().after(Position(intact.len() as u64));
+    intact.extend(events(&store, after).unwrap());
+    store.close().unwrap();
+    stage.restart();
+    assert!(stage.segments()[0].strip_suffix(".gone").is_some(), "{:?}", stage.segments());
     (stage, floor, intact, ids)
 }
 
@@ -63,8 +54,9 @@ fn are_read_from_and_not_below() {
     retired(back.into_iter().next_back().unwrap().err());
     for position in 1..floor.0 {
         retired(view.at(Position(position)).err());
+        retired(view.epoch(Position(position)).err());
         retired(view.find(ids[position as usize - 1]).err());
-        retired(view.graph().causes(Position(position)).err());
+        view.graph().causes(Position(position)).unwrap();
     }
     assert!(
         view.at(Position::START).unwrap().is_none()
@@ -72,17 +64,13 @@ fn are_read_from_and_not_below() {
     );
     assert_eq!(view.at(floor).unwrap().unwrap().leaf(), kept[0].1);
     assert_eq!(view.find(ids[floor.0 as usize - 1]).unwrap().unwrap().position(), floor);
-    retired(view.find_key("never").err());
-    retired(view.version(&("scope", "never").into()).err());
+    // What was never there is known not to be.
+    assert!(view.find_key("never").unwrap().is_none());
+    assert!(view.find(EventId([7; 16])).unwrap().is_none());
+    assert_eq!(view.version(&("scope", "never").into()).unwrap().0, 0);
     assert!(view.version(&("scope", "entity-0").into()).unwrap().0 > 1, "versions go on");
-    retired(view.count_with(&Query::ALL, ReadOptions::new()).err());
-    assert_eq!(
-        view.count_with(&Query::ALL, ReadOptions::new().after(floor.before())).unwrap(),
-        kept.len() as u64
-    );
-    retired(view.stats(&Query::ALL, ReadOptions::new(), 3).err());
-    let stats = view.stats(&Query::ALL, ReadOptions::new().after(floor.before()), 3).unwrap();
-    assert_eq!(stats.events, kept.len() as u64);
+    assert_eq!(view.count(&Query::ALL).unwrap(), intact.len() as u64);
+    assert_eq!(view.stats(&Query::ALL, ReadOptions::new(), 3).unwrap().events, intact.len() as u64);
     assert_eq!(store.verify(|_| ()).unwrap().events, kept.len() as u64);
     retired(store.subscribe(Query::ALL, Position::START).next_now().err());
 }
@@ -103,15 +91,18 @@ fn are_no_damage_to_the_doctor_and_salvage() {
 }
 
 #[test]
-fn are_not_written_to() {
-    let (stage, ..) = retired();
-    let before = stage.disk.at_rest().names();
-    for access in [Access::Write, Access::Create] {
-        let error = stage.try_open(access).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
-        assert!(error.to_string().contains("FLOOR"), "{error}");
-    }
-    assert_eq!(stage.disk.at_rest().names(), before, "nothing was written");
+fn are_written_to() {
+    let (mut stage, floor, intact, _) = retired();
+    let store = stage.open();
+    let version = store.view().unwrap().version(&("scope", "entity-0").into()).unwrap();
+    fill(&store, 3);
+    assert!(store.view().unwrap().version(&("scope", "entity-0").into()).unwrap() > version);
+    store.close().unwrap();
+    stage.restart();
+    let store = stage.open();
+    assert_eq!(store.view().unwrap().floor(), floor);
+    assert!(store.view().unwrap().head().0 > intact.len() as u64);
+    store.verify(|_| ()).unwrap();
 }
 
 /// keeps F1
@@ -126,14 +117,16 @@ fn are_judged_by_the_floor_file_alone() {
         .find(|name| name.strip_suffix(".gone").is_some())
         .unwrap();
     // A segment below that is still there is a leftover.
+    let (whole, _) = Stage::closed();
     let stage = sample.fork();
     let leftover = gone.replace(".gone", ".seg");
-    stage.disk.at_rest().copy(&gone, &leftover).unwrap();
+    stage.disk.at_rest().write(&leftover, &whole.bytes(&leftover)).unwrap();
     let view = stage.read_only().view().unwrap();
     assert_eq!(view.floor(), floor);
     let found = examine_in(&stage.world(), |_| ()).unwrap();
     assert!(found.faults.is_empty(), "{:?}", found.faults);
     assert!(found.remarks.iter().any(|remark| remark.file == leftover), "{:?}", found.remarks);
+    assert_eq!(stage.open().report().removed, [leftover]);
     // Without the file the first segment is missing.
     let stage = sample.fork();
     stage.disk.at_rest().remove("FLOOR").unwrap();
@@ -174,12 +167,7 @@ fn another_floor_is_damage_to_everyone() {
     let file = FloorFile::read(&sample.bytes("FLOOR")).unwrap();
     for first in (2..intact.len() as u64 + 4).filter(|first| *first != floor.0) {
         let stage = sample.fork();
-        let other = FloorFile {
-            first: Position(first),
-            edges: vec![Hash([2; 32]); (first - 1).count_ones() as usize],
-            leaves: vec![Hash([3; 32]); (first as usize - 1) % 256],
-            ..file.clone()
-        };
+        let other = FloorFile { first: Position(first), ..file.clone() };
         stage.disk.at_rest().write("FLOOR", other.encode().as_bytes()).unwrap();
         let reader = stage.try_open(Access::Read);
         assert!(reader.map_or(true, |reader| reader.report().damage.is_some()), "floor {first}");
