@@ -4,6 +4,7 @@
 
 mod program;
 mod append_tells_what_it_did;
+mod page_is_served;
 mod conditions_hold_or_refuse;
 mod copies;
 mod cursors;

@@ -123,7 +123,7 @@ fn a_proof_leads_from_the_entry_to_the_root() {
     store.append(Draft::new(("shop", "b"), "order.placed")).unwrap();
     let server = Server::of(store.reader());
     let (proof, root) = (server.json("/api/proof/2"), server.json("/api/proofs"));
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = crate::client::hex;
     let entry: Vec<u8> =
         proof["entry"].as_array().unwrap().iter().map(|byte| byte.as_u64().unwrap() as u8).collect();
     let leaf = Sha256::new().chain_update([0]).chain_update(&entry).finalize();

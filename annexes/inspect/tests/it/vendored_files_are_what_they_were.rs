@@ -13,7 +13,7 @@ fn checksums_of_vendored_files_hold() {
     for line in sums.lines() {
         let (sum, name) = line.split_once("  ").unwrap();
         let bytes = fs::read(folder.join(name)).unwrap();
-        let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let found = crate::client::hex(&Sha256::digest(&bytes));
         assert_eq!(found, sum, "{name} was changed");
         named.push(name.to_owned());
     }

@@ -57,7 +57,7 @@ impl Browser {
             "goog:chromeOptions": { "args": arguments }, "goog:loggingPrefs": { "browser": "ALL" }, "timeouts": { "pageLoad": 60_000, "script": 60_000 },
         } } });
         let session = browser.command("POST", "/session", &options);
-        browser.session = session["sessionId"].as_str().expect("a session has an id").to_owned();
+        session["sessionId"].as_str().expect("a session has an id").clone_into(&mut browser.session);
         browser.prefer(scheme);
         Some(browser)
     }
@@ -203,7 +203,7 @@ impl Browser {
 
 /// Reads an answer as far as its head says; the driver may keep the connection open.
 fn read_answer(stream: &mut TcpStream) -> Vec<u8> {
-    let (mut bytes, mut piece) = (Vec::new(), [0; 65_536]);
+    let (mut bytes, mut piece) = (Vec::new(), [0; 8_192]);
     loop {
         let split = bytes.windows(4).position(|four| four == b"\r\n\r\n");
         if let Some(split) = split {
