@@ -16,7 +16,7 @@ use tidegate_format::{
     StoreFile, Watermark,
 };
 use tidegate_segment::cache::FileCache;
-use tidegate_segment::indexing::{list_indexes, list_remainders, parse_remainder_name, remainder_path};
+use tidegate_segment::indexing::parse_remainder_name;
 use tidegate_segment::{
     ActiveSegment, HashKey, INDEX, SEGMENTS, Segment, files, parse_index_name, write_error,
 };
@@ -242,7 +242,6 @@ fn refuse_creation(world: &Env, create: bool) -> Result<()> {
 
 fn remove_leftovers(world: &Env, floor: Floor, report: &mut OpenReport) -> Result<()> {
     let disk = &*world.disk;
-    report.removed.extend(remove_retired(disk, floor.first)?.removed);
     for folder in ["", SEGMENTS, INDEX] {
         let names = match disk.list(folder) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -263,11 +262,18 @@ fn remove_leftovers(world: &Env, floor: Floor, report: &mut OpenReport) -> Resul
             });
             // With a store file beside it, a salvage had all but ended.
             let ours = ours || (folder.is_empty() && name == identity::UNFINISHED);
-            if ours {
+            let is_retired = is_of_retired(floor.first, &name);
+            if ours || is_retired {
                 let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-                disk.remove(&name)
-                    .map_err(|cause| write_error("a leftover cannot be removed", &name, cause))?;
-                report.removed.push(name);
+                match disk.remove(&name) {
+                    Ok(()) => report.removed.push(name),
+                    // Some systems keep a file that a reader has open. It is not read any more, and the next opening tries
+                    // again.
+                    Err(error) if is_retired => {
+                        tracing::warn!(%error, name, "a file of a retired segment stays for now");
+                    }
+                    Err(cause) => return Err(write_error("a leftover cannot be removed", &name, cause)),
+                }
             }
         }
     }
@@ -282,28 +288,32 @@ pub(crate) struct RemovedFiles {
     pub(crate) left: Vec<String>,
 }
 
-/// Removes the files below a floor. What stays of their segments was durable before the floor was.
+/// Returns whether a file is one that a retirement left: of a segment below the floor, whose remainder file was durable before the
+/// floor was; or a remainder file of a segment that is there still, since the retirement did not come to its end.
+fn is_of_retired(floor: Position, name: &str) -> bool {
+    let file = files::parse_segment_name(name).or_else(|| parse_index_name(name));
+    file.is_some_and(|file| file.first < floor)
+        || parse_remainder_name(name).is_some_and(|first| first >= floor)
+}
+
+/// Removes the files that a retirement leaves.
 pub(crate) fn remove_retired(disk: &dyn Disk, floor: Position) -> Result<RemovedFiles> {
-    let segments = files::list_all(disk)?.into_iter().map(|name| (name, tidegate_segment::path(name)));
-    let indexes = list_indexes(disk).into_iter().map(|name| (name, tidegate_segment::index_path(name)));
-    let below = segments.chain(indexes).filter(|(name, _)| name.first < floor).map(|(_, name)| name);
-    // A retirement that did not come to its end wrote what was to stay of segments that are there still.
-    let early = list_remainders(disk)?.into_iter().filter(|first| *first >= floor).map(remainder_path);
     let mut files = RemovedFiles::default();
-    for name in below.chain(early) {
-        match disk.remove(&name) {
-            Ok(()) => files.removed.push(name),
-            // Some systems keep a file that a reader has open. It is not read any more, and the next opening tries again.
-            Err(error) => {
-                tracing::warn!(%error, name, "a file of a retired segment stays for now");
-                files.left.push(name);
+    for folder in [SEGMENTS, INDEX] {
+        let names = disk.list(folder).map_err(|cause| io("the directory cannot be listed", folder, cause));
+        for name in names?.into_iter().filter(|name| is_of_retired(floor, name)) {
+            let name = format!("{folder}/{name}");
+            match disk.remove(&name) {
+                Ok(()) => files.removed.push(name),
+                Err(error) => {
+                    tracing::warn!(%error, name, "a file of a retired segment stays for now");
+                    files.left.push(name);
+                }
             }
         }
     }
-    if !files.removed.is_empty() {
-        let at = |cause| write_error("the removal of retired segments cannot be kept", SEGMENTS, cause);
-        disk.sync_folder(SEGMENTS).map_err(at)?;
-    }
+    let at = |cause| write_error("the removal of retired segments cannot be kept", SEGMENTS, cause);
+    disk.sync_folder(SEGMENTS).map_err(at)?;
     Ok(files)
 }
 

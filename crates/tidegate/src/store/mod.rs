@@ -9,7 +9,6 @@ mod appending;
 mod waiting;
 mod upkeep;
 mod erase;
-mod retire;
 mod merging;
 mod reopening;
 mod stage;

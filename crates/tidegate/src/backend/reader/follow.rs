@@ -131,8 +131,6 @@ impl Follower {
             #[cfg(feature = "proofs")]
             tree,
         };
-        // The writer may be about to retire what it names.
-        follower.note_floor(&follower.published.log(), Position::START, head)?;
         if let Some(ErasingFile { done, open, .. }) = erasing {
             follower.published.set_erased(done);
             if open {
@@ -173,7 +171,8 @@ impl Follower {
         let mut newest = self.newest.lock();
         // Any other one is news: one that was lost is begun anew, with sequences that were there before.
         if watermark.is_some() && newest.followed == watermark && !is_replaced {
-            return self.take_up_floor();
+            let named = Position(self.retired.load(Ordering::SeqCst));
+            return if named > self.published.log().floor() { self.take_up_floor() } else { Ok(()) };
         }
         match self.follow(&mut newest, watermark) {
             Err(error) if error.kind() == ErrorKind::Damaged && self.is_below_floor(&newest)? => {
@@ -386,12 +385,9 @@ impl Follower {
         Ok(())
     }
 
-    /// Goes on with what stays of the segments that the writer has retired, once an event says that it does so.
+    /// Goes on with what stays of the segments that the writer has retired.
     fn take_up_floor(&self) -> Result<()> {
         let log = self.published.log();
-        if Position(self.retired.load(Ordering::SeqCst)) <= log.floor() {
-            return Ok(());
-        }
         let floor = Floor::read(&*self.world.disk, self.store.id)?.first;
         let place = log.segments.iter().position(|segment| segment.first() == floor);
         let Some(place) = place.filter(|place| *place > log.retired()) else { return Ok(()) };

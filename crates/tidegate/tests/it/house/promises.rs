@@ -51,6 +51,6 @@ fn a_broken_promise_is_reported() {
     assert!(found[0].starts_with("a.md:2: \"exactly once\": a cursor"), "{found:?}");
     assert!(found[1].starts_with("a.md:4: \"the proofs\""), "{found:?}");
     assert_eq!(in_text("a.md", "the proofs_kept; once exactly; proofs"), Vec::<String>::new());
-    let source = Source::read("fn f() {}\n/// It was\n/// retired.\nconst S: &str = \"exactly once\";");
+    let source = Source::read("fn f() {}\n/// The\n/// proofs.\nconst S: &str = \"exactly once\";");
     assert_eq!(in_comments("a.rs", &source).len(), 1);
 }

@@ -30,7 +30,7 @@ const PHRASES: [(&str, &str); 20] = [
 ];
 
 /// Types, fields and modules that got other names. They are compared as they are written.
-const NAMES: [(&str, &str); 26] = [
+const NAMES: [(&str, &str); 25] = [
     ("LocalEdge", "FileBackend"),
     ("SegmentHead", "SegmentHeader"),
     ("FrameHead", "FrameHeader"),
@@ -46,7 +46,6 @@ const NAMES: [(&str, &str); 26] = [
     ("Verified", "VerifyReport"),
     ("Receipted", "ReceiptEvent"),
     ("Decided", "Outcome"),
-    ("Coordinate", "StreamId"),
     ("Sieve", "SegmentFilter"),
     ("Roster", "FilterGroup"),
     ("Told", "the type's noun, such as ErrorJson or Report"),

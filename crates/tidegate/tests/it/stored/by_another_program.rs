@@ -4,15 +4,16 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use tidegate::report::{StoreVerdict, examine};
 use tidegate::{
-    Batch, Cause, Draft, ErrorKind, Position, Query, ReadOptions, RecordedEvent, Store, StoreOptions,
-    StoreReader,
+    Batch, Cause, Draft, ErrorKind, Position, Query, ReadOptions, RecordedEvent, StoreOptions, StoreReader,
 };
 
 use crate::faults::mending::sample::closed;
+use crate::faults::stage::Stage;
+use crate::stored::retiring::floors::retired;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
@@ -87,11 +88,15 @@ fn lines(store: &StoreReader, read: ReadOptions) -> String {
     store.read_with(&Query::ALL, read).unwrap().map(|event| line(&event.unwrap())).collect()
 }
 
-/// What the other program reads.
-fn read_by_other(directory: &Path) -> String {
+fn ran_by_other(directory: &Path) -> Output {
     let mut program = Command::new("python3");
     let ran = program.arg(fixtures().join("store.py")).arg("--read").arg(directory).output();
-    let ran = ran.expect("python3 is needed to run the other program");
+    ran.expect("python3 is needed to run the other program")
+}
+
+/// What the other program reads.
+fn read_by_other(directory: &Path) -> String {
+    let ran = ran_by_other(directory);
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     String::from_utf8(ran.stdout).unwrap()
 }
@@ -131,15 +136,21 @@ fn a_store_that_both_wrote_is_read_by_both() {
     assert_eq!(read_by_other(folder.path()), ours);
 }
 
-#[test]
-fn a_store_of_ours_is_read_by_it() {
-    let (stage, _) = closed(30);
+/// The files of a simulated disk, in a folder.
+fn laid_out(stage: &Stage) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in stage.disk.at_rest().names() {
         let path = folder.path().join(&name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, stage.bytes(&name)).unwrap();
     }
+    folder
+}
+
+#[test]
+fn a_store_of_ours_is_read_by_it() {
+    let (stage, _) = closed(30);
+    let folder = laid_out(&stage);
     let ours = lines(&stage.read_only(), ReadOptions::new());
     assert_eq!(read_by_other(folder.path()), ours);
     // And what it refuses is refused by it.
@@ -147,20 +158,22 @@ fn a_store_of_ours_is_read_by_it() {
     let mut bytes = fs::read(&name).unwrap();
     bytes[200] ^= 1;
     fs::write(&name, bytes).unwrap();
-    let mut program = Command::new("python3");
-    let ran = program.arg(fixtures().join("store.py")).arg("--read").arg(folder.path()).output().unwrap();
-    assert!(!ran.status.success());
+    assert!(!ran_by_other(folder.path()).status.success());
 }
 
-/// The floor file, and segments behind it alone.
+/// The floor file, what stays below it, and segments behind it.
 #[test]
-fn its_retired_store_is_read_from_its_floor() {
-    let (folder, said) = copied("retired");
-    let found = examine(folder.path(), |_| ()).unwrap();
-    assert!(found.faults.is_empty() && found.head == Position(7), "{found:#?}");
-    let reader = StoreReader::open(folder.path()).unwrap();
-    assert_eq!(lines(&reader, ReadOptions::new().after(Position(3))), said);
-    let below = reader.view().unwrap().at(Position(2)).unwrap_err();
-    assert_eq!(below.kind(), ErrorKind::Retired, "{below}");
-    assert_eq!(Store::open(folder.path()).unwrap_err().kind(), ErrorKind::Refused);
+fn a_retired_store_of_ours_is_read_by_it() {
+    let (stage, floor, ..) = retired();
+    let folder = laid_out(&stage);
+    let above = ReadOptions::new().after(floor.before());
+    assert_eq!(read_by_other(folder.path()), lines(&stage.read_only(), above));
+    // And what stays of a segment is checked by it.
+    let name = stage.segments().into_iter().find(|name| name.strip_suffix(".gone").is_some()).unwrap();
+    let name = folder.path().join(name);
+    let mut bytes = fs::read(&name).unwrap();
+    let last = bytes.len() - 40;
+    bytes[last] ^= 1;
+    fs::write(&name, bytes).unwrap();
+    assert!(!ran_by_other(folder.path()).status.success());
 }

@@ -1,5 +1,7 @@
 //! Upkeep: work on a store that no append and no read needs to wait for.
 
+mod retire;
+
 use std::fmt;
 
 use tidegate_format::Result;

@@ -12,11 +12,12 @@ use serde_json::json;
 use tidegate_format::{Draft, Error, FloorFile, Micros, Position, Result, StreamId, name};
 use tidegate_segment::Segment;
 
-use super::upkeep::Upkeep;
+use super::Upkeep;
 use crate::backend::{Floor, remove_retired};
 use crate::batch::{Batch, Footprint, ValidBatch};
 use crate::read::{RETIRED, View};
 use crate::settings::{AppendOptions, Durability};
+use crate::store::Store;
 
 /// The scope and the entity of the events that say what was retired.
 const STREAM: (&str, &str) = ("tidegate", "tidegate.retirements");
@@ -93,7 +94,7 @@ impl Upkeep {
         let own = ValidBatch::new(Batch::own(vec![draft]), &writer.published)?;
         let append = AppendOptions::new().durability(Durability::Synced);
         let prepared = store.prepare(writer, &view, &own, Vec::new(), Footprint::default(), &append)?;
-        let receipt = writer.journal.append(prepared, super::Store::queue_options(writer, &append))?;
+        let receipt = writer.journal.append(prepared, Store::queue_options(writer, &append))?;
         Ok(receipt.last())
     }
 }
