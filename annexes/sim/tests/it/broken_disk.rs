@@ -221,7 +221,7 @@ impl Disk for BrokenDisk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        if self.wrong == DiskDefect::SegmentsKept && name.ends_with(".seg") {
+        if self.wrong == DiskDefect::SegmentsKept && name.strip_suffix(".seg").is_some() {
             return Ok(());
         }
         self.disk.remove(name)

@@ -53,9 +53,9 @@ impl InspectArgs {
         let inspector = Inspector::new(store)?.name(name.to_string_lossy()).directory(&self.directory);
         let address = inspector.address(&listener)?;
         if json {
-            output.json(&json!({ "address": address }))?
+            output.json(&json!({ "address": address }))?;
         } else {
-            output.line(&address)?
+            output.line(&address)?;
         }
         output.flush()?;
         if self.open {
