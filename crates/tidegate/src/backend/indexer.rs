@@ -162,8 +162,9 @@ impl Indexer {
             return Err(ended());
         }
         let log = published.log();
-        let sealed = log.segments.len().saturating_sub(1);
-        for segment in log.segments[..sealed].iter().filter(|segment| !segment.is_retired()) {
+        let recorded = log.recorded();
+        let sealed = &recorded[..recorded.len().saturating_sub(1)];
+        for segment in sealed {
             let reader = RefCell::default();
             // From the records: what is in memory may be what has to be mended.
             let built = segment.build_index_anew(|position| level_of(&log, segment, &reader, position))?;
@@ -175,7 +176,7 @@ impl Indexer {
         if let Some(tree) = &self.tree {
             tree.rewrite(&self::sealed(published))?;
         }
-        Ok(sealed)
+        Ok(sealed.len())
     }
 
     /// Writes what is to stay of a sealed segment when it is retired, made of its records anew, and returns the bytes of that

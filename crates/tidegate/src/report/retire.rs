@@ -155,7 +155,7 @@ impl Upkeep {
     /// jump to the first event that is left: an event by its position, id or key, a read that selects it, a cursor behind
     /// it.
     ///
-    /// For each segment a file stays, of about a fifth of the records' bytes. A retry under the idempotency key of a
+    /// For each segment its index stays, with 48 bytes more an event. A retry under the idempotency key of a
     /// retired batch is refused as a [duplicate](crate::Error::conflict) with the batch's position. An event whose cause is
     /// retired has to name its correlation, since the flow stood in the record.
     ///

@@ -8,13 +8,14 @@ use tidegate_format::{
     Cause, Error, ErrorKind, Frame, Offset, Position, Record, Result, SegmentHeader, SegmentName,
 };
 use tidegate_segment::index::{self, Builder, FILTER_GROUP_SEGMENTS_MAX, FileIndex, FilterGroup};
+use tidegate_segment::indexing::list_remainders;
 use tidegate_segment::{HashKey, INDEX, filter_groups, index_path, parse_index_name};
 
 use super::files::{self, FileContents};
 use super::log_scan::{FrameVisitor, ScannedSegment};
 #[cfg(feature = "proofs")]
 use super::tree_check::TreeCheck;
-use crate::backend::{read_store, seed};
+use crate::backend::{Floor, read_store, seed};
 use crate::report::fault::{REBUILT, Remark};
 
 /// The longest filter group read whole, if it is not known how long it should be.
@@ -44,6 +45,10 @@ pub(crate) struct IndexCheck<'a> {
     builder: Option<Builder>,
     /// The sealed segments so far that may be in a filter group together.
     group: Vec<GroupMember>,
+    /// Where the log begins: filter groups that begin below it are of retired segments, and are not judged.
+    floor: Position,
+    /// How many segments are left of such a group.
+    passed_over: usize,
     /// Whether a segment was missing or unreadable: what is made of several of them cannot be judged then.
     unsure: bool,
     /// Whether there is any segment.
@@ -75,7 +80,12 @@ impl<'a> IndexCheck<'a> {
                 files::read(disk, &name, FILTER_GROUP_BYTES_MAX)?.map(|contents| (name, contents));
         }
         let (levels, group, seen) = (Levels::default(), Vec::new(), BTreeSet::new());
-        let seed = read_store(disk).ok().flatten().map(|store| seed(store.seed));
+        let store = read_store(disk).ok().flatten();
+        let floor =
+            store.as_ref().and_then(|store| Floor::read(disk, store.id).ok()).unwrap_or_default().first;
+        let seed = store.map(|store| seed(store.seed));
+        let retired = list_remainders(disk).unwrap_or_default().into_iter().filter(|first| *first < floor);
+        let passed_over = retired.count().wrapping_neg() % FILTER_GROUP_SEGMENTS_MAX;
         let builder = None;
         Ok(Self {
             disk,
@@ -85,6 +95,8 @@ impl<'a> IndexCheck<'a> {
             levels,
             builder,
             group,
+            floor,
+            passed_over,
             unsure: false,
             has_segments: false,
             seen,
@@ -115,6 +127,9 @@ impl<'a> IndexCheck<'a> {
         for name in &self.names {
             let file = format!("{INDEX}/{name}");
             if name.ends_with(LEFTOVER) || self.seen.contains(&file) {
+                continue;
+            }
+            if filter_groups::parse_name(name).is_some_and(|group| group.first < self.floor) {
                 continue;
             }
             if is_index(name) {
@@ -284,6 +299,10 @@ impl FrameVisitor for IndexCheck<'_> {
             return Ok(());
         };
         let filter = self.index(segment.whole, &head, length, seed, remarks)?;
+        if self.passed_over > 0 {
+            self.passed_over -= 1;
+            return Ok(());
+        }
         self.group.push(GroupMember {
             first: head.first,
             owner: filter_groups::owner(&head, length, seed),
