@@ -78,6 +78,9 @@ impl Server {
                 "-ip.bind=127.0.0.1",
                 "-master.volumeSizeLimitMB=64",
                 "-volume.max=20",
+                // Ports that are the same for every server, of services that are not needed.
+                "-s3.port.iceberg=0",
+                "-s3.port.lance=0",
             ])
             .arg(format!("-dir={}", data.display()))
             .arg(format!("-s3.config={}", place.join("s3.json").display()))
