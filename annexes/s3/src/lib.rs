@@ -1,5 +1,5 @@
-//! Ships Tidegate stores to buckets of S3, and of whatever speaks like it: a [`ShipTarget`] of its own crate, since the store
-//! itself needs no network.
+//! Ships Tidegate stores to buckets of S3 and of servers that speak the same protocol. The [`ShipTarget`] has a crate of its
+//! own, since the store itself needs no network.
 //!
 //! ```no_run
 //! use std::sync::Arc;

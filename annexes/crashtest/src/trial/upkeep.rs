@@ -1,4 +1,4 @@
-//! A process that keeps its store up is killed at random moments, over and over: whatever it had answered holds.
+//! A process that keeps its store up is killed at random moments, over and over: everything that it had answered holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

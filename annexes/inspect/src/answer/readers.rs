@@ -8,7 +8,7 @@ use tidegate_json::rfc3339;
 use super::rows::row;
 use super::subject::Question;
 
-/// Answers what is kept of each reader. Their places are those of now, whatever position the page is as of.
+/// Answers what is kept of each reader. Their places are those of now, also if the page is as of an earlier position.
 pub(super) fn readers(question: &Question<'_>) -> Result<Value> {
     Ok(json!({ "readers": states(question)?, "projections": projections(question) }))
 }

@@ -6,7 +6,7 @@
 use super::{BEND_WIDTH, ROW_WIDTH};
 use crate::subgraph::Edge;
 
-/// Room for nodes that a row has at least, whatever passes it.
+/// Room for nodes that a row has at least, however many edges pass it.
 const ROOM_MIN: f64 = 800.0;
 
 /// Returns the rows of nodes with the wide ones broken. Nodes of one group have rows of their own; without groups all belong together.

@@ -15,9 +15,9 @@ use tidegate_format::{
 use crate::golden;
 use crate::sample::sealing;
 
-const FULL: &str = include_str!("../../fixtures/record-full.txt");
-const ERASED: &str = include_str!("../../fixtures/record-erased.txt");
-const MINIMAL: &str = include_str!("../../fixtures/record-minimal.txt");
+const FULL: &str = include_str!("../../fixtures/records/full.txt");
+const ERASED: &str = include_str!("../../fixtures/records/erased.txt");
+const MINIMAL: &str = include_str!("../../fixtures/records/minimal.txt");
 const FRAME: &str = include_str!("../../fixtures/frame.txt");
 const SLOT_FRAME: &str = include_str!("../../fixtures/frame-slot.txt");
 const SEGMENT: &str = include_str!("../../fixtures/segment-head.txt");
@@ -27,7 +27,7 @@ const FLOOR: &str = include_str!("../../fixtures/floor.txt");
 const BACKUP: &str = include_str!("../../fixtures/backup.txt");
 const ERASING: &str = include_str!("../../fixtures/erasing.txt");
 const NODE: &str = include_str!("../../fixtures/node.txt");
-const ENCRYPTED: &str = include_str!("../../fixtures/record-encrypted.txt");
+const ENCRYPTED: &str = include_str!("../../fixtures/records/encrypted.txt");
 const STAGE: &str = include_str!("../../fixtures/stage.txt");
 const WATERMARK: &str = include_str!("../../fixtures/watermark.txt");
 

@@ -12,9 +12,9 @@ use tidegate_format::{
 use crate::golden;
 use crate::sample::{self, SALT, sample};
 
-const RECORD: &str = include_str!("../../fixtures/record-full.txt");
-const ERASED: &str = include_str!("../../fixtures/record-erased.txt");
-const MINIMAL: &str = include_str!("../../fixtures/record-minimal.txt");
+const RECORD: &str = include_str!("../../fixtures/records/full.txt");
+const ERASED: &str = include_str!("../../fixtures/records/erased.txt");
+const MINIMAL: &str = include_str!("../../fixtures/records/minimal.txt");
 const FRAME: &str = include_str!("../../fixtures/frame.txt");
 const SLOT_FRAME: &str = include_str!("../../fixtures/frame-slot.txt");
 const SEGMENT: &str = include_str!("../../fixtures/segment-head.txt");

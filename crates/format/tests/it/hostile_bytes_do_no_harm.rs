@@ -12,7 +12,7 @@ use tidegate_format::{
 use crate::golden;
 use crate::sample::{self, SALT, mend_frame, mend_record, sample};
 
-const RECORD: &str = include_str!("../../fixtures/record-full.txt");
+const RECORD: &str = include_str!("../../fixtures/records/full.txt");
 const FRAME: &str = include_str!("../../fixtures/frame.txt");
 const SEGMENT: &str = include_str!("../../fixtures/segment-head.txt");
 

@@ -13,7 +13,7 @@ use crate::store::{Opening, StoreReader};
 /// The tree over a store's log: its roots, checkpoints that a [`Signer`] signs, and proofs under them.
 ///
 /// It costs no append anything. Each call reads what it needs: a proof the records of 256 events and a few kilobytes
-/// of hashes, whatever the size of the log.
+/// of hashes, for a log of any size.
 ///
 /// It is a [`TileSource`], so the tree can be written as a folder of tiles.
 #[derive(Clone)]

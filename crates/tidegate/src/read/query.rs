@@ -131,8 +131,8 @@ impl Query {
         (!items.is_empty()).then_some(Self(Some(items)))
     }
 
-    /// Returns the last version from `from` to `to` that it selects in a stream whatever the kind, tags, causes and flow
-    /// of that event are, or `None` if there is none.
+    /// Returns the last version from `from` to `to` that it selects in a stream for any kind, tags, causes and flow, or `None`
+    /// if there is none.
     pub(crate) fn last_covered(&self, stream: &StreamId, from: Version, to: Version) -> Option<Version> {
         let Some(items) = &self.0 else { return Some(to).filter(|to| from <= *to) };
         items.iter().filter(|item| item.covers(stream)).filter_map(|item| item.last_version(from, to)).max()

@@ -11,7 +11,7 @@ use super::KEYRING;
 use crate::faults::stage::Stage;
 
 const RING: &str = include_str!("../../../../../format/fixtures/keyring.txt");
-const RECORD: &str = include_str!("../../../../../format/fixtures/record-encrypted.txt");
+const RECORD: &str = include_str!("../../../../../format/fixtures/records/encrypted.txt");
 
 /// The bytes of a golden file.
 fn bytes(text: &str) -> Vec<u8> {
