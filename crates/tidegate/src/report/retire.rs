@@ -74,6 +74,16 @@ impl RetirePlan {
     /// Returns what a retirement of the events before a position would do. Whole segments go, so the floor may come to lie
     /// before it; the segment that is being written stays.
     ///
+    /// ```
+    /// use tidegate::report::RetirePlan;
+    /// use tidegate::{Position, Store};
+    ///
+    /// let store = Store::in_memory()?;
+    /// let plan = RetirePlan::of(&store, Position(1_000))?;
+    /// assert_eq!((plan.segments, plan.floor, plan.behind.len()), (0, Position(1), 0));
+    /// # Ok::<(), tidegate::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of reading.
@@ -178,10 +188,11 @@ impl Upkeep {
     ///
     /// # Errors
     ///
-    /// [`Refused`](ErrorKind::Refused) if a reader is behind; [`Invalid`](ErrorKind::Invalid) for a reason or a name that cannot be
+    /// [`Refused`](ErrorKind::Refused) if a reader is behind, and on a node of a shared log; [`Invalid`](ErrorKind::Invalid) for a reason or a name that cannot be
     /// kept; [`Ended`](ErrorKind::Ended) if the writer has ended; [`Damaged`](ErrorKind::Damaged) for a segment that is
     /// not whole; [`Full`](ErrorKind::Full) and [`Io`](ErrorKind::Io) if files cannot be written.
     pub fn retire(&self, before: Position, retire: Retire) -> Result<Retirement> {
+        self.refuse_node("records cannot be retired")?;
         let Retire { reason, by, force } = retire;
         let plan = RetirePlan::of(self.store(), before)?;
         let RetirePlan { floor, events, segments, behind, .. } = plan;

@@ -17,11 +17,10 @@ mod subject;
 use std::fmt;
 
 use tidegate_format::record::KeyId;
-use tidegate_format::{ErasingFile, Error, ErrorKind, Position, Result};
+use tidegate_format::{ErasingFile, ErrorKind, Position, Result};
 
 pub use plan::ErasePlan;
 
-use super::Store;
 use super::upkeep::Upkeep;
 use super::writer::Writer;
 use crate::backend::{erasing_or_all, keep_erasing};
@@ -178,7 +177,7 @@ impl Upkeep {
         let Erase { reason, by } = erase;
         ErasedEvent::check(&reason, &by)?;
         let store = self.store();
-        refuse_node(store)?;
+        self.refuse_node("payloads cannot be erased")?;
         let writer = &**store.writer()?;
         let _one = writer.erasing.lock();
         let plan = ErasePlan::of(store, query)?;
@@ -268,13 +267,4 @@ impl Upkeep {
         let prepared = store.prepare(writer, &view, &own, Vec::new(), Footprint::default(), &append)?;
         writer.journal.append(prepared, super::Store::queue_options(writer, &append))
     }
-}
-
-/// Refuses on a node of a shared log what would change this copy of the history alone.
-fn refuse_node(store: &Store) -> Result<()> {
-    if store.file().log.is_none() {
-        return Ok(());
-    }
-    let message = "payloads cannot be erased on a node of a shared log yet: the other nodes and the log itself would keep them";
-    Err(Error::new(ErrorKind::Refused, message))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tidegate_format::record::KeyId;
 use tidegate_format::{Error, Result, name};
 
-use super::{Erase, ErasePlan, Erasure, refuse_node};
+use super::{Erase, ErasePlan, Erasure};
 use crate::published::{Keyring, Keys};
 use crate::read::{DESTROYED, ERASED, ErasedEvent, Query};
 use crate::store::Store;
@@ -95,7 +95,7 @@ impl Upkeep {
         ErasedEvent::check(&reason, &by)?;
         name::check("subject", subject)?;
         let store = self.store();
-        refuse_node(store)?;
+        self.refuse_node("payloads cannot be erased")?;
         let writer = &**store.writer()?;
         let keys = writer.published.keys().ok_or_else(no_keyring)?;
         let _one = writer.erasing.lock();

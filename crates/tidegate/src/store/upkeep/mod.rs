@@ -4,7 +4,7 @@ mod retire;
 
 use std::fmt;
 
-use tidegate_format::Result;
+use tidegate_format::{Error, ErrorKind, Result};
 
 use super::Store;
 use crate::journal::Leader;
@@ -36,6 +36,17 @@ impl Upkeep {
     /// Returns the store that is kept in order.
     pub(crate) fn store(&self) -> &Store {
         &self.0
+    }
+
+    /// Refuses, on a node of a shared log, what would change this copy of the history alone: `what` says it in words.
+    pub(crate) fn refuse_node(&self, what: &str) -> Result<()> {
+        if self.0.file().log.is_none() {
+            return Ok(());
+        }
+        let message = format!(
+            "{what} on a node of a shared log yet: the other nodes and the log itself would keep them"
+        );
+        Err(Error::new(ErrorKind::Refused, message))
     }
 
     /// Does what the store's own thread would do, for a store opened without one

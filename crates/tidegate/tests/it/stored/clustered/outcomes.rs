@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tidegate::report::Erase;
 use tidegate::report::cluster::{AppendError, LogDescription, MemoryLog, SharedLog, Slot};
+use tidegate::report::{Erase, Retire};
 use tidegate::{
     Batch, Cause, Condition, Error, ErrorKind, Position, Query, QueryItem, Result, StoreOptions, Version,
 };
@@ -161,6 +161,9 @@ fn what_would_change_one_copy_alone_is_refused() {
     let store = machine.open(Arc::new(memory())).unwrap();
     store.append(order(0)).unwrap();
     let refused = store.upkeep().erase(&Query::ALL, Erase::new("a request", "desk 2")).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
+    let retire = Retire::new("a test", "desk 2");
+    let refused = store.upkeep().retire(Position(1), retire).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
     assert!(store.view().unwrap().at(Position(1)).unwrap().unwrap().payload().is_ok());
 }
